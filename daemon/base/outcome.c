@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/outcome.h"
+
+#include <stdarg.h>
+
+static const char *const outcome_table[_OUTCOME_MAX] = {
+                [OUTCOME_DONE] = "Done",
+                [OUTCOME_NO_SUCH_DEVICE] = "NoSuchDevice",
+                [OUTCOME_NO_SUCH_GROUP] = "NoSuchGroup",
+                [OUTCOME_NO_IOMMU] = "NoIommu",
+                [OUTCOME_NO_GROUP] = "NoGroup",
+                [OUTCOME_NOT_ENDPOINT] = "NotEndpoint",
+                [OUTCOME_GROUP_NEEDS_CONSENT] = "GroupNeedsConsent",
+                [OUTCOME_NOT_VIABLE] = "NotViable",
+                [OUTCOME_HELD] = "Held",
+                [OUTCOME_FOREIGN] = "Foreign",
+                [OUTCOME_ALREADY_DETACHED] = "AlreadyDetached",
+                [OUTCOME_NOT_DETACHED] = "NotDetached",
+                [OUTCOME_BUSY] = "Busy",
+                [OUTCOME_IDENTITY_CHANGED] = "IdentityChanged",
+                [OUTCOME_DRIVER_UNAVAILABLE] = "DriverUnavailable",
+                [OUTCOME_DRIVER_DID_NOT_BIND] = "DriverDidNotBind",
+                [OUTCOME_ROLLED_BACK] = "RolledBack",
+                [OUTCOME_DEGRADED] = "Degraded",
+                [OUTCOME_STUCK] = "Stuck",
+                [OUTCOME_LIMITS_EXCEEDED] = "LimitsExceeded",
+                [OUTCOME_INVALID_SELECTOR] = "InvalidSelector",
+                [OUTCOME_FAILED] = "Failed",
+};
+
+const char *outcome_to_string(Outcome outcome) {
+        if (outcome < 0 || outcome >= _OUTCOME_MAX)
+                return NULL;
+        return outcome_table[outcome];
+}
+
+void problem_done(Problem *problem) {
+        free(problem->message);
+        *problem = (Problem){};
+}
+
+int problem_set(Problem *problem, Outcome outcome, const char *format, ...) {
+        char *message;
+        va_list arguments;
+
+        va_start(arguments, format);
+        int length = vasprintf(&message, format, arguments);
+        va_end(arguments);
+        if (length < 0)
+                return -ENOMEM;
+
+        free(problem->message);
+        *problem = (Problem){.outcome = outcome, .message = message};
+        return (int)outcome;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <assert.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The few idioms that every file uses. A destructor takes NULL and returns NULL. */
+
+#define _cleanup_(function) __attribute__((cleanup(function)))
+#define _printf_(text, arguments) __attribute__((__format__(__printf__, text, arguments)))
+
+#define ELEMENTSOF(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Hands the value of a variable on and leaves the variable empty. */
+#define TAKE_GENERIC(variable, type, empty) \
+        ({ \
+                type *_variable = &(variable); \
+                type _value = *_variable; \
+                *_variable = (empty); \
+                _value; \
+        })
+#define TAKE_PTR(pointer) TAKE_GENERIC(pointer, typeof(pointer), NULL)
+#define TAKE_FD(fd) TAKE_GENERIC(fd, int, -EBADF)
+
+/* Defines function##p(), which destroys what a variable of that type holds. */
+#define DEFINE_TRIVIAL_CLEANUP_FUNC(type, function) \
+        static inline void function##p(type *pointer) { \
+                if (*pointer) \
+                        *pointer = function(*pointer); \
+        }
+
+static inline void freep(void *pointer) {
+        free(*(void **)pointer);
+}
+#define _cleanup_free_ _cleanup_(freep)
+
+/* Closes a descriptor, if it is one; keeps errno. Returns -EBADF, to be assigned. */
+static inline int safe_close(int fd) {
+        if (fd >= 0) {
+                int saved_errno = errno;
+                (void)close(fd);
+                errno = saved_errno;
+        }
+        return -EBADF;
+}
+
+static inline void closep(int *fd) {
+        (void)safe_close(*fd);
+}
+#define _cleanup_close_ _cleanup_(closep)
+
+static inline void fclosep(FILE **file) {
+        if (*file)
+                (void)fclose(*file);
+}
+#define _cleanup_fclose_ _cleanup_(fclosep)
+
+static inline bool streq(const char *a, const char *b) {
+        return strcmp(a, b) == 0;
+}
+
+static inline bool streq_ptr(const char *a, const char *b) {
+        return a == b || (a && b && streq(a, b));
+}
+
+static inline const char *strempty(const char *string) {
+        return string ? string : "";
+}
+
+static inline bool isempty(const char *string) {
+        return !string || string[0] == '\0';
+}
+
+/* The rest of the string behind the prefix, or NULL where it does not begin so. */
+static inline const char *startswith(const char *string, const char *prefix) {
+        size_t length = strlen(prefix);
+        return strncmp(string, prefix, length) == 0 ? string + length : NULL;
+}
+
+/* Replaces the string that *target owns by a copy of value; NULL and "" become NULL. Returns 1 if it is another one
+ * now, 0 if it was equal, -ENOMEM. */
+static inline int free_and_strdup(char **target, const char *value) {
+        if (isempty(value))
+                value = NULL;
+        if (streq_ptr(*target, value))
+                return 0;
+
+        char *copy = NULL;
+        if (value) {
+                copy = strdup(value);
+                if (!copy)
+                        return -ENOMEM;
+        }
+        free(*target);
+        *target = copy;
+        return 1;
+}

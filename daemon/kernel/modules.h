@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "kernel/kernel.h"
+
+/* Drivers of the PCI bus and the modules that bring them. */
+
+/* Longest name of a driver or module, with its end (the kernel's MODULE_NAME_LEN is 56). */
+#define DRIVER_NAME_MAX 64
+
+/* Whether the kernel has a PCI driver of that name now. */
+bool modules_driver_exists(const Kernel *kernel, const char *driver);
+
+/* The module that a loaded driver came from. Returns 0; -ENOENT for a driver that is built in or not there. */
+int modules_of_driver(const Kernel *kernel, const char *driver, char *buffer, size_t size);
+
+/* Makes sure that the driver is there, loading the module (NULL: the one named like the driver, as modprobe folds '-' and '_') if
+ * needed. Never called with what a client wrote. Returns 0; -ENOENT without such a module; -EPERM for a blacklisted one; -ENODEV when
+ * the module loaded and brought no such driver; another negative errno. May take long: for workers only. */
+int modules_ensure_driver(const Kernel *kernel, const char *driver, const char *module);
+
+/* What a kernel_new() with no loader of its own uses. */
+int modules_load_with_kmod(const Kernel *kernel, const char *module, void *userdata);

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kernel/pci-facts.h"
+#include "kernel/sysfs.h"
+
+#include <fcntl.h>
+
+#define CLASS_HOST_BRIDGE 0x0600
+#define CLASS_PCI_BRIDGE 0x0604
+#define CLASS_CARDBUS_BRIDGE 0x0607
+#define CLASS_SEMI_TRANSPARENT_BRIDGE 0x0609
+
+int pci_device_open(const Kernel *kernel, PciAddress address) {
+        /* The entry is a link into /sys/devices, so it is followed. */
+        int fd = openat(kernel->devices_fd, PCI_ADDRESS_TEXT(address), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return fd < 0 ? -errno : fd;
+}
+
+static int read_id(int device_fd, const char *name, long maximum, long *ret) {
+        return sysfs_read_number(device_fd, name, 0, maximum, ret);
+}
+
+int pci_device_read_ids(int device_fd, PciIds *ret) {
+        long vendor, device, subsystem_vendor, subsystem_device, class, revision;
+        int r;
+
+        if ((r = read_id(device_fd, "vendor", UINT16_MAX, &vendor)) < 0 ||
+                        (r = read_id(device_fd, "device", UINT16_MAX, &device)) < 0 ||
+                        (r = read_id(device_fd, "subsystem_vendor", UINT16_MAX, &subsystem_vendor)) < 0 ||
+                        (r = read_id(device_fd, "subsystem_device", UINT16_MAX, &subsystem_device)) < 0 ||
+                        (r = read_id(device_fd, "class", 0xffffff, &class)) < 0 ||
+                        (r = read_id(device_fd, "revision", UINT8_MAX, &revision)) < 0)
+                return r;
+
+        *ret = (PciIds){
+                        .vendor = (uint16_t)vendor,
+                        .device = (uint16_t)device,
+                        .subsystem_vendor = (uint16_t)subsystem_vendor,
+                        .subsystem_device = (uint16_t)subsystem_device,
+                        .class = (uint32_t) class,
+                        .revision = (uint8_t)revision,
+        };
+        return 0;
+}
+
+int pci_device_read_driver(int device_fd, char buffer[static DRIVER_NAME_MAX]) {
+        int r = sysfs_read_link(device_fd, "driver", buffer, DRIVER_NAME_MAX);
+        if (r == -ENOENT) {
+                buffer[0] = '\0';
+                return 0;
+        }
+        return r;
+}
+
+/* "8.0 GT/s PCIe" is 8000; "Unknown" and what is no PCIe link are 0. */
+static uint32_t read_link_speed(int device_fd, const char *name) {
+        char text[32], *end;
+
+        if (sysfs_read_text(device_fd, name, text, sizeof(text)) < 0)
+                return 0;
+        unsigned long whole = strtoul(text, &end, 10);
+        unsigned long tenth = end[0] == '.' && end[1] >= '0' && end[1] <= '9' ? (unsigned long)(end[1] - '0') : 0;
+        return end == text || whole > 1000000 ? 0 : (uint32_t)(whole * 1000 + tenth * 100);
+}
+
+/* For attributes that not every device or kernel has. */
+static long read_optional(int device_fd, const char *name, long minimum, long maximum, long otherwise) {
+        long value;
+        return sysfs_read_number(device_fd, name, minimum, maximum, &value) < 0 ? otherwise : value;
+}
+
+/* 255 is what the kernel prints for a width that it does not know. */
+static uint8_t read_link_width(int device_fd, const char *name) {
+        long width = read_optional(device_fd, name, 0, UINT8_MAX, 0);
+        return width == UINT8_MAX ? 0 : (uint8_t)width;
+}
+
+static int read_group(int device_fd, int *ret) {
+        char text[16], *end;
+
+        int r = sysfs_read_link(device_fd, "iommu_group", text, sizeof(text));
+        if (r == -ENOENT) {
+                *ret = IOMMU_GROUP_NONE;
+                return 0;
+        }
+        if (r < 0)
+                return r;
+        errno = 0;
+        long number = strtol(text, &end, 10);
+        if (errno > 0 || end == text || *end != '\0' || number < 0 || number > INT32_MAX)
+                return -EINVAL;
+        *ret = (int)number;
+        return 0;
+}
+
+static bool is_bridge(int device_fd, uint32_t class) {
+        switch (class >> 8) {
+        case CLASS_PCI_BRIDGE:
+        case CLASS_CARDBUS_BRIDGE:
+        case CLASS_SEMI_TRANSPARENT_BRIDGE:
+                return true;
+        default:
+                /* The kernel shows this one for every function with a bridge's header, whatever its class says. */
+                return faccessat(device_fd, "secondary_bus_number", F_OK, AT_SYMLINK_NOFOLLOW) >= 0;
+        }
+}
+
+int pci_device_read_facts(const Kernel *kernel, PciAddress address, PciFacts *ret) {
+        _cleanup_close_ int device_fd = pci_device_open(kernel, address);
+        if (device_fd < 0)
+                return device_fd;
+
+        PciFacts facts = {.address = address};
+        int r;
+        if ((r = pci_device_read_ids(device_fd, &facts.ids)) < 0 ||
+                        (r = pci_device_read_driver(device_fd, facts.driver)) < 0 ||
+                        (r = read_group(device_fd, &facts.group)) < 0)
+                return r;
+
+        facts.numa_node = (int)read_optional(device_fd, "numa_node", -1, INT16_MAX, -1);
+        facts.link_speed_max = read_link_speed(device_fd, "max_link_speed");
+        if (facts.link_speed_max > 0) {
+                facts.link_speed = read_link_speed(device_fd, "current_link_speed");
+                facts.link_width = read_link_width(device_fd, "current_link_width");
+                facts.link_width_max = read_link_width(device_fd, "max_link_width");
+        }
+        if (sysfs_read_text(device_fd, "reset_method", facts.reset_methods, sizeof(facts.reset_methods)) < 0)
+                facts.reset_methods[0] = '\0';
+        facts.bridge = is_bridge(device_fd, facts.ids.class);
+        facts.endpoint = !facts.bridge && facts.ids.class >> 8 != CLASS_HOST_BRIDGE;
+        if (facts.ids.class >> 16 == 0x03)
+                facts.boot_vga = read_optional(device_fd, "boot_vga", 0, 1, 0) > 0;
+        facts.virtual_functions_max = (uint16_t)read_optional(device_fd, "sriov_totalvfs", 0, UINT16_MAX, 0);
+
+        char physical_function[PCI_ADDRESS_TEXT_MAX];
+        facts.virtual_function =
+                        sysfs_read_link(device_fd, "physfn", physical_function, sizeof(physical_function)) >= 0 &&
+                        pci_address_parse(physical_function, &facts.physical_function) >= 0;
+
+        *ret = facts;
+        return 0;
+}
+
+struct visit {
+        pci_device_visit_t function;
+        void *userdata;
+};
+
+static int visit_entry(int directory_fd, const char *name, void *userdata) {
+        const struct visit *visit = userdata;
+        PciAddress address;
+
+        (void)directory_fd;
+        if (pci_address_parse(name, &address) < 0)
+                return 0;
+        return visit->function(address, visit->userdata);
+}
+
+int pci_device_for_each(const Kernel *kernel, pci_device_visit_t function, void *userdata) {
+        return sysfs_for_each(kernel->devices_fd, ".", visit_entry, &(struct visit){function, userdata});
+}
+
+bool pci_driver_is_vfio(const char *driver) {
+        return strstr(driver, "vfio");
+}
+
+bool pci_driver_leaves_dma(const char *driver) {
+        return pci_driver_is_vfio(driver) || streq(driver, "pcieport") || streq(driver, "pci-stub");
+}

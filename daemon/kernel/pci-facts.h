@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "kernel/kernel.h"
+#include "kernel/modules.h"
+#include "kernel/pci-address.h"
+#include <stdint.h>
+
+/* What sysfs says of one PCI function at one moment, read only from attributes that cannot block. */
+
+typedef struct PciIds {
+        uint16_t vendor, device;
+        uint16_t subsystem_vendor, subsystem_device;
+        uint32_t class; /* base class, subclass, interface */
+        uint8_t revision;
+} PciIds;
+
+static inline bool pci_ids_equal(const PciIds *a, const PciIds *b) {
+        return a->vendor == b->vendor && a->device == b->device && a->subsystem_vendor == b->subsystem_vendor &&
+                        a->subsystem_device == b->subsystem_device && a->class == b->class &&
+                        a->revision == b->revision;
+}
+
+/* Longest list of reset methods ("device_specific acpi flr af_flr pm bus cxl_bus") with its end. */
+#define RESET_METHODS_MAX 96
+
+#define IOMMU_GROUP_NONE (-1)
+
+typedef struct PciFacts {
+        PciAddress address;
+        PciIds ids;
+        char driver[DRIVER_NAME_MAX];          /* "" for none */
+        char reset_methods[RESET_METHODS_MAX]; /* as the kernel lists them, "" for none */
+        int group;                             /* IOMMU_GROUP_NONE for none */
+        int numa_node;                         /* -1 for none */
+        uint32_t link_speed, link_speed_max;   /* MT/s, 0 for none */
+        uint8_t link_width, link_width_max;    /* lanes, 0 for none */
+        uint16_t virtual_functions_max;        /* 0 for none */
+        bool bridge;                           /* has a bus behind it */
+        bool endpoint;                         /* can be given to a guest */
+        bool boot_vga;
+        bool virtual_function;
+        PciAddress physical_function; /* of a virtual function */
+} PciFacts;
+
+/* Opens the device's folder. Returns the descriptor, or a negative errno: -ENOENT where no device is. */
+int pci_device_open(const Kernel *kernel, PciAddress address);
+
+/* Reads the ids through a held folder: who sits there. Returns 0 or a negative errno. */
+int pci_device_read_ids(int device_fd, PciIds *ret);
+
+/* The name of the bound driver, "" for none. Returns 0 or a negative errno. */
+int pci_device_read_driver(int device_fd, char buffer[static DRIVER_NAME_MAX]);
+
+/* Reads everything. Returns 0; -ENOENT or -ENODEV when the device is gone; another negative errno. */
+int pci_device_read_facts(const Kernel *kernel, PciAddress address, PciFacts *ret);
+
+/* Calls the function with the address of every PCI function, in no order, until it returns other than 0; returns
+ * that, 0 at the end, or a negative errno. */
+typedef int (*pci_device_visit_t)(PciAddress address, void *userdata);
+int pci_device_for_each(const Kernel *kernel, pci_device_visit_t function, void *userdata);
+
+/* A driver that leaves DMA to whoever holds the group: its members do not stand in the way of a guest. Since kernel
+ * 5.19 a driver says so itself (driver_managed_dma), and these are the ones that do. */
+bool pci_driver_leaves_dma(const char *driver);
+
+/* A driver that gives its devices to guests: vfio-pci or one of its variants. */
+bool pci_driver_is_vfio(const char *driver);

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kernel/pci-names.h"
+
+#include <pci/pci.h>
+#include <setjmp.h>
+
+struct PciNames {
+        struct pci_access *access;
+        bool broken;
+};
+
+/* libpci's error handler must not return, and its own ends the process: ours leaves the look-up. One thread, so one place. */
+static jmp_buf failed_lookup;
+
+static void __attribute__((noreturn)) on_error(char *message, ...) {
+        (void)message;
+        longjmp(failed_lookup, 1);
+}
+
+static void on_message(char *message, ...) {
+        (void)message;
+}
+
+int pci_names_new(PciNames **ret) {
+        _cleanup_(pci_names_freep) PciNames *names = calloc(1, sizeof(PciNames));
+        if (!names)
+                return -ENOMEM;
+        names->access = pci_alloc();
+        if (!names->access)
+                return -ENOMEM;
+        names->access->error = on_error;
+        names->access->warning = on_message;
+        names->access->debug = on_message;
+        *ret = TAKE_PTR(names);
+        return 0;
+}
+
+PciNames *pci_names_free(PciNames *names) {
+        if (!names)
+                return NULL;
+        if (names->access && !names->broken)
+                pci_cleanup(names->access);
+        free(names);
+        return NULL;
+}
+
+const char *pci_names_lookup(PciNames *names, PciNameKind kind, const PciIds *ids, char buffer[static PCI_NAME_MAX]) {
+        static const int flags = PCI_LOOKUP_NO_NUMBERS | PCI_LOOKUP_NO_HWDB;
+        const char *volatile name = NULL;
+
+        buffer[0] = '\0';
+        if (names->broken)
+                return buffer;
+        if (setjmp(failed_lookup) != 0) {
+                /* The handle may be half changed: it is used no more, and left to the end of the process. */
+                names->broken = true;
+                return buffer;
+        }
+
+        switch (kind) {
+        case PCI_NAME_VENDOR:
+                name = pci_lookup_name(names->access, buffer, PCI_NAME_MAX, PCI_LOOKUP_VENDOR | flags, ids->vendor);
+                break;
+        case PCI_NAME_DEVICE:
+                name = pci_lookup_name(names->access, buffer, PCI_NAME_MAX, PCI_LOOKUP_DEVICE | flags, ids->vendor,
+                                ids->device);
+                break;
+        case PCI_NAME_SUBSYSTEM:
+                name = pci_lookup_name(names->access, buffer, PCI_NAME_MAX,
+                                PCI_LOOKUP_SUBSYSTEM | PCI_LOOKUP_DEVICE | flags, ids->vendor, ids->device,
+                                ids->subsystem_vendor, ids->subsystem_device);
+                break;
+        case PCI_NAME_CLASS:
+                name = pci_lookup_name(names->access, buffer, PCI_NAME_MAX, PCI_LOOKUP_CLASS | flags, ids->class >> 8);
+                break;
+        }
+        if (!name)
+                buffer[0] = '\0';
+        else if (name != buffer)
+                (void)snprintf(buffer, PCI_NAME_MAX, "%s", name);
+        return buffer;
+}

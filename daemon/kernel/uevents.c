@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kernel/uevents.h"
+
+#include <libudev.h>
+
+/* Room for 100,000 PCI events of 1,280 bytes (measured). Without CAP_NET_ADMIN the kernel gives what net.core.rmem_max
+ * allows; then events are lost sooner, and noticed. */
+#define RECEIVE_BUFFER_SIZE (128 * 1024 * 1024)
+
+typedef struct UdevSource {
+        UeventSource source; /* first: the one is the other */
+        struct udev *udev;
+        struct udev_monitor *monitor;
+        struct udev_device *current; /* owns the strings of the event given out last */
+} UdevSource;
+
+static int udev_source_get_fd(UeventSource *source) {
+        return udev_monitor_get_fd(((UdevSource *)source)->monitor);
+}
+
+static int udev_source_receive(UeventSource *source, Uevent *ret) {
+        UdevSource *udev = (UdevSource *)source;
+
+        for (;;) {
+                udev->current = udev_device_unref(udev->current);
+                errno = 0;
+                udev->current = udev_monitor_receive_device(udev->monitor);
+                if (!udev->current) {
+                        if (errno == EINTR)
+                                continue;
+                        return errno == 0 || errno == EAGAIN ? 0 : -errno;
+                }
+
+                /* Only properties that came with the message: libudev reads others from "uevent", which can hang. */
+                *ret = (Uevent){
+                                .action = udev_device_get_property_value(udev->current, "ACTION"),
+                                .devpath = udev_device_get_property_value(udev->current, "DEVPATH"),
+                                .subsystem = udev_device_get_property_value(udev->current, "SUBSYSTEM"),
+                                .devpath_old = udev_device_get_property_value(udev->current, "DEVPATH_OLD"),
+                };
+                if (ret->action && ret->devpath && ret->subsystem)
+                        return 1;
+        }
+}
+
+static UeventSource *udev_source_destroy(UeventSource *source) {
+        UdevSource *udev = (UdevSource *)source;
+
+        udev_device_unref(udev->current);
+        udev_monitor_unref(udev->monitor);
+        udev_unref(udev->udev);
+        free(udev);
+        return NULL;
+}
+
+int uevent_source_new_udev(UeventSource **ret) {
+        static const char *const subsystems[] = {"pci", "net", "block"};
+
+        UdevSource *udev = calloc(1, sizeof(UdevSource));
+        if (!udev)
+                return -ENOMEM;
+        udev->source = (UeventSource){
+                        .get_fd = udev_source_get_fd,
+                        .receive = udev_source_receive,
+                        .destroy = udev_source_destroy,
+        };
+        _cleanup_(uevent_source_freep) UeventSource *source = &udev->source;
+
+        udev->udev = udev_new();
+        if (!udev->udev)
+                return -errno;
+        udev->monitor = udev_monitor_new_from_netlink(udev->udev, "kernel");
+        if (!udev->monitor)
+                return -errno;
+        for (size_t i = 0; i < ELEMENTSOF(subsystems); i++) {
+                int r = udev_monitor_filter_add_match_subsystem_devtype(udev->monitor, subsystems[i], NULL);
+                if (r < 0)
+                        return r;
+        }
+        (void)udev_monitor_set_receive_buffer_size(udev->monitor, RECEIVE_BUFFER_SIZE);
+        int r = udev_monitor_enable_receiving(udev->monitor);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(source);
+        return 0;
+}

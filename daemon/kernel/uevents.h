@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "base/util.h"
+
+/* What the kernel announces. An event is a hint, never the truth: it says where to look again. */
+
+typedef struct Uevent {
+        const char *action;      /* "add", "remove", "bind", "unbind", "change", "move", ... */
+        const char *devpath;     /* below /sys: "/devices/pci0000:00/..." */
+        const char *subsystem;   /* "pci", "net", "block" */
+        const char *devpath_old; /* of a "move", else NULL */
+} Uevent;
+
+/* Where events come from: libudev's monitor on a real host, a socket in the simulator. */
+typedef struct UeventSource UeventSource;
+struct UeventSource {
+        /* The descriptor that becomes readable. */
+        int (*get_fd)(UeventSource *source);
+
+        /* Takes the next event. Returns 1 and the event, which stays valid until the next call; 0 when there is none now;
+         * -ENOBUFS when events were lost and everything must be read anew; another negative errno when the source has failed. */
+        int (*receive)(UeventSource *source, Uevent *ret);
+
+        UeventSource *(*destroy)(UeventSource *source);
+};
+
+static inline UeventSource *uevent_source_free(UeventSource *source) {
+        return source ? source->destroy(source) : NULL;
+}
+DEFINE_TRIVIAL_CLEANUP_FUNC(UeventSource *, uevent_source_free)
+
+/* The kernel's own announcements through libudev, of the subsystems pci, net and block. The kernel's, not udevd's: they come while
+ * udevd hangs on a stuck device, and without udevd. Returns 0 or a negative errno. */
+int uevent_source_new_udev(UeventSource **ret);
