@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "model/device.h"
+
+static const char *const state_table[_DEVICE_STATE_MAX] = {
+                [DEVICE_HOST] = "host",
+                [DEVICE_DRIVERLESS] = "driverless",
+                [DEVICE_DETACHED] = "detached",
+                [DEVICE_FOREIGN] = "foreign",
+                [DEVICE_CHANGING] = "changing",
+                [DEVICE_STUCK] = "stuck",
+                [DEVICE_ABSENT] = "absent",
+};
+
+const char *device_state_to_string(DeviceState state) {
+        return state_table[state];
+}
+
+DeviceState device_state(const Device *device) {
+        if (device->activity == DEVICE_WAITED_FOR)
+                return DEVICE_STUCK;
+        if (device->activity == DEVICE_WORKED_ON)
+                return DEVICE_CHANGING;
+        if (!device->present)
+                return DEVICE_ABSENT;
+        if (!device->driver)
+                return DEVICE_DRIVERLESS;
+        if (pci_driver_is_vfio(device->driver))
+                return device_is_ours(device) ? DEVICE_DETACHED : DEVICE_FOREIGN;
+        return DEVICE_HOST;
+}
+
+bool device_blocks_group(const Device *device) {
+        return device->present && device->driver && !pci_driver_leaves_dma(device->driver);
+}
+
+static int compare(HostNameKind kind, const char *name, const HostName *other) {
+        return kind != other->kind ? (kind < other->kind ? -1 : 1) : strcmp(name, other->name);
+}
+
+int host_name_list_add(HostName **list, HostNameKind kind, const char *name, unsigned generation) {
+        for (; *list; list = &(*list)->next) {
+                int order = compare(kind, name, *list);
+                if (order == 0) {
+                        (*list)->generation = generation;
+                        return 0;
+                }
+                if (order < 0)
+                        break;
+        }
+
+        size_t size = strlen(name) + 1;
+        HostName *added = malloc(sizeof(HostName) + size);
+        if (!added)
+                return -ENOMEM;
+        added->next = *list;
+        added->kind = kind;
+        added->generation = generation;
+        memcpy(added->name, name, size);
+        *list = added;
+        return 1;
+}
+
+bool host_name_list_remove(HostName **list, HostNameKind kind, const char *name) {
+        for (; *list; list = &(*list)->next)
+                if (compare(kind, name, *list) == 0) {
+                        HostName *removed = *list;
+                        *list = removed->next;
+                        free(removed);
+                        return true;
+                }
+        return false;
+}
+
+bool host_name_list_drop_older(HostName **list, unsigned generation) {
+        bool dropped = false;
+
+        while (*list)
+                if ((*list)->generation == generation)
+                        list = &(*list)->next;
+                else {
+                        HostName *old = *list;
+                        *list = old->next;
+                        free(old);
+                        dropped = true;
+                }
+        return dropped;
+}
+
+bool host_name_list_has(const HostName *list, HostNameKind kind, const char *name) {
+        for (; list; list = list->next)
+                if (compare(kind, name, list) == 0)
+                        return true;
+        return false;
+}
+
+HostName *host_name_list_free(HostName *list) {
+        while (list) {
+                HostName *next = list->next;
+                free(list);
+                list = next;
+        }
+        return NULL;
+}
+
+DeviceOrigin *device_origin_free(DeviceOrigin *origin) {
+        if (!origin)
+                return NULL;
+        free(origin->driver);
+        free(origin->override);
+        free(origin->module);
+        host_name_list_free(origin->names);
+        free(origin);
+        return NULL;
+}
+
+int device_origin_copy(const DeviceOrigin *origin, DeviceOrigin **ret) {
+        _cleanup_(device_origin_freep) DeviceOrigin *copy = calloc(1, sizeof(DeviceOrigin));
+        int r;
+
+        if (!copy)
+                return -ENOMEM;
+        copy->ids = origin->ids;
+        if ((r = free_and_strdup(&copy->driver, origin->driver)) < 0 ||
+                        (r = free_and_strdup(&copy->override, origin->override)) < 0 ||
+                        (r = free_and_strdup(&copy->module, origin->module)) < 0)
+                return r;
+        for (const HostName *name = origin->names; name; name = name->next)
+                if ((r = host_name_list_add(&copy->names, name->kind, name->name, 0)) < 0)
+                        return r;
+        *ret = TAKE_PTR(copy);
+        return 0;
+}
+
+bool device_origin_equal(const DeviceOrigin *a, const DeviceOrigin *b) {
+        if (!a || !b)
+                return a == b;
+        if (!pci_ids_equal(&a->ids, &b->ids) || !streq_ptr(a->driver, b->driver) ||
+                        !streq_ptr(a->override, b->override) || !streq_ptr(a->module, b->module))
+                return false;
+
+        const HostName *x = a->names, *y = b->names;
+        for (; x && y; x = x->next, y = y->next)
+                if (compare(x->kind, x->name, y) != 0)
+                        return false;
+        return !x && !y;
+}

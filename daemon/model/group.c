@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "model/group.h"
+
+static const char *const state_table[_GROUP_STATE_MAX] = {
+                [GROUP_HOST] = "host",
+                [GROUP_PARTIAL] = "partial",
+                [GROUP_DETACHED] = "detached",
+                [GROUP_FOREIGN] = "foreign",
+                [GROUP_CHANGING] = "changing",
+                [GROUP_STUCK] = "stuck",
+};
+
+const char *group_state_to_string(GroupState state) {
+        return state_table[state];
+}
+
+GroupState group_state(const Group *group) {
+        size_t n[_DEVICE_STATE_MAX] = {};
+
+        for (size_t i = 0; i < group->n_members; i++)
+                n[device_state(group->members[i])]++;
+
+        if (n[DEVICE_STUCK] > 0)
+                return GROUP_STUCK;
+        if (n[DEVICE_CHANGING] > 0)
+                return GROUP_CHANGING;
+        if (n[DEVICE_DETACHED] == 0 && n[DEVICE_FOREIGN] == 0)
+                return GROUP_HOST;
+        if (!group_is_viable(group))
+                return GROUP_PARTIAL;
+        return n[DEVICE_DETACHED] > 0 ? GROUP_DETACHED : GROUP_FOREIGN;
+}
+
+bool group_is_viable(const Group *group) {
+        for (size_t i = 0; i < group->n_members; i++)
+                if (device_blocks_group(group->members[i]))
+                        return false;
+        return true;
+}
+
+bool group_has_node(const Group *group) {
+        for (size_t i = 0; i < group->n_members; i++)
+                if (device_is_on_vfio(group->members[i]))
+                        return true;
+        return false;
+}
+
+size_t group_count_endpoints(const Group *group) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < group->n_members; i++)
+                n += group->members[i]->endpoint;
+        return n;
+}
