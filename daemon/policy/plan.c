@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "policy/plan.h"
+
+static const char *const verb_table[_PLAN_VERB_MAX] = {
+                [PLAN_DETACH] = "detach",
+                [PLAN_REATTACH] = "reattach",
+};
+
+const char *plan_verb_to_string(PlanVerb verb) {
+        return verb_table[verb];
+}
+
+static const char *const step_table[_STEP_KIND_MAX] = {
+                [STEP_LOCK_NODE] = "lock-node",
+                [STEP_LOAD_DRIVER] = "load-driver",
+                [STEP_OVERRIDE] = "override",
+                [STEP_UNBIND] = "unbind",
+                [STEP_PROBE] = "probe",
+                [STEP_WAIT_NODE] = "wait-node",
+};
+
+const char *step_kind_to_string(StepKind kind) {
+        return step_table[kind];
+}
+
+void plan_member_done(PlanMember *member) {
+        device_origin_free(member->origin);
+        host_name_list_free(member->names);
+        *member = (PlanMember){};
+}
+
+Plan *plan_free(Plan *plan) {
+        if (!plan)
+                return NULL;
+        for (size_t i = 0; i < plan->n_members; i++)
+                plan_member_done(&plan->members[i]);
+        free(plan->members);
+        free(plan->steps);
+        free(plan);
+        return NULL;
+}
+
+static int plan_new(PlanVerb verb, int group, size_t n_members, Plan **ret) {
+        _cleanup_(plan_freep) Plan *plan = calloc(1, sizeof(Plan));
+        if (!plan)
+                return -ENOMEM;
+        plan->verb = verb;
+        plan->group = group;
+        plan->members = calloc(n_members > 0 ? n_members : 1, sizeof(PlanMember));
+        if (!plan->members)
+                return -ENOMEM;
+        *ret = TAKE_PTR(plan);
+        return 0;
+}
+
+static int add_member(Plan *plan, const Device *device) {
+        PlanMember *member = &plan->members[plan->n_members];
+        int r = 0;
+
+        *member = (PlanMember){
+                        .address = device->address, .ids = device->ids, .virtual_function = device->virtual_function};
+        plan->n_members++;
+        if (device_is_ours(device))
+                r = device_origin_copy(device->origin, &member->origin);
+        for (const HostName *name = device->names; name && r >= 0; name = name->next)
+                r = host_name_list_add(&member->names, name->kind, name->name, 0);
+        return r < 0 ? r : 0;
+}
+
+static int add_step(Plan *plan, StepKind kind, size_t member) {
+        if (plan->n_steps == plan->n_steps_allocated) {
+                size_t wanted = plan->n_steps_allocated ? plan->n_steps_allocated * 2 : 16;
+                PlanStep *grown = reallocarray(plan->steps, wanted, sizeof(PlanStep));
+                if (!grown)
+                        return -ENOMEM;
+                plan->steps = grown;
+                plan->n_steps_allocated = wanted;
+        }
+        plan->steps[plan->n_steps++] = (PlanStep){kind, member};
+        return 0;
+}
+
+/* One kind of step for each member, before the next kind begins: the override is on all before any is unbound, and all are
+ * unbound before any is probed. */
+static int add_pass(Plan *plan, StepKind kind) {
+        for (size_t i = 0; i < plan->n_members; i++) {
+                int r = add_step(plan, kind, i);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* Virtual functions leave before their physical function, and higher functions before .0; they come back the other way. */
+static int compare_leaving(const void *a, const void *b) {
+        const PlanMember *x = a, *y = b;
+        uint64_t key_x = pci_address_key(x->address), key_y = pci_address_key(y->address);
+
+        if (x->virtual_function != y->virtual_function)
+                return x->virtual_function ? -1 : 1;
+        return key_x > key_y ? -1 : key_x < key_y;
+}
+
+static int compare_coming(const void *a, const void *b) {
+        return compare_leaving(b, a);
+}
+
+static int refuse_worked_on(const Group *group, Problem *problem) {
+        for (size_t i = 0; i < group->n_members; i++) {
+                const Device *device = group->members[i];
+
+                if (device->activity == DEVICE_WAITED_FOR)
+                        return problem_set(problem, OUTCOME_STUCK,
+                                        "%s is stuck in the kernel since an earlier job: that job must end first, by "
+                                        "whatever "
+                                        "holds the device letting go of it.",
+                                        PCI_ADDRESS_TEXT(device->address));
+                if (device->activity == DEVICE_WORKED_ON)
+                        return problem_set(problem, OUTCOME_BUSY,
+                                        "Another job is at work on group %d: try again when it is done.",
+                                        group->number);
+        }
+        return 0;
+}
+
+/* Whether the caller named this device, or all of them. */
+static int has_consent(
+                const Inventory *inventory, const DetachOptions *options, const Device *device, Problem *problem) {
+        if (options->whole_group)
+                return true;
+        for (const char *const *companion = options->companions; companion && *companion; companion++) {
+                Selection selection;
+
+                if (streq(*companion, "*"))
+                        return true;
+                int r = selector_resolve(inventory, *companion, &selection, problem);
+                if (r != 0)
+                        return r < 0 ? r : -EINVAL;
+                if (selection.device ? selection.device == device : selection.group == device->group)
+                        return true;
+        }
+        return false;
+}
+
+static void append_device(FILE *text, const Device *device, const char *separator) {
+        fprintf(text, "%s%s", separator, PCI_ADDRESS_TEXT(device->address));
+        if (device->driver)
+                fprintf(text, " (%s", device->driver);
+        for (const HostName *name = device->names; name; name = name->next)
+                fprintf(text, "%s%s", device->driver || name != device->names ? ", " : " (", name->name);
+        if (device->driver || device->names)
+                fputc(')', text);
+}
+
+/* Every member that would go along must have been agreed to. */
+static int check_consent(const Inventory *inventory, const Selection *selection, const DetachOptions *options,
+                Problem *problem) {
+        _cleanup_free_ char *list = NULL;
+        size_t size, n = 0;
+        int r = 0;
+
+        FILE *text = open_memstream(&list, &size);
+        if (!text)
+                return -ENOMEM;
+        for (size_t i = 0; i < selection->group->n_members && r >= 0; i++) {
+                const Device *device = selection->group->members[i];
+
+                if (device == selection->device || !device->endpoint || device_is_on_vfio(device))
+                        continue;
+                r = has_consent(inventory, options, device, problem);
+                if (r == 0)
+                        append_device(text, device, n++ > 0 ? ", " : "");
+        }
+        if (fclose(text) != 0)
+                return -ENOMEM;
+        if (r < 0)
+                return problem->outcome != OUTCOME_DONE ? (int)problem->outcome : r;
+        if (n == 0)
+                return 0;
+        return problem_set(problem, OUTCOME_GROUP_NEEDS_CONSENT,
+                        "%s is in IOMMU group %d together with %s: a guest can only have all of them. Agree to it with "
+                        "the option "
+                        "'companions' (vfioctl: --group).",
+                        selection->device ? PCI_ADDRESS_TEXT(selection->device->address) : "The device",
+                        selection->group->number, list);
+}
+
+/* What stands in the way of the named device itself. */
+static int check_named(const Selection *selection, const IommuReport *iommu, Problem *problem) {
+        const Device *device = selection->device;
+
+        if (device && !device->present)
+                return problem_set(problem, OUTCOME_ALREADY_DETACHED, "%s is detached, and gone from its slot.",
+                                PCI_ADDRESS_TEXT(device->address));
+        if (iommu->state != IOMMU_ON)
+                return problem_set(problem, OUTCOME_NO_IOMMU, "No device can be given to a guest: the IOMMU is %s. %s",
+                                iommu_state_to_string(iommu->state), iommu->reason);
+        if (device && !device->endpoint)
+                return problem_set(problem, OUTCOME_NOT_ENDPOINT,
+                                "%s is a bridge: it stays with the host. Name a device behind it.",
+                                PCI_ADDRESS_TEXT(device->address));
+        if (!selection->group)
+                return problem_set(problem, OUTCOME_NO_GROUP,
+                                "%s is in no IOMMU group: the IOMMU does not cover it, so it cannot be given to a "
+                                "guest.",
+                                PCI_ADDRESS_TEXT(device->address));
+        if (device && device_state(device) == DEVICE_FOREIGN)
+                return problem_set(problem, OUTCOME_FOREIGN,
+                                "%s is on %s already, but vfiod did not put it there: it is left alone.",
+                                PCI_ADDRESS_TEXT(device->address), device->driver);
+        if (group_count_endpoints(selection->group) == 0)
+                return problem_set(problem, OUTCOME_NOT_ENDPOINT, "Group %d has only bridges: they stay with the host.",
+                                selection->group->number);
+        return 0;
+}
+
+/* A bridge is never moved, so one on a driver that does DMA for the host would keep the group from every guest. */
+static int check_bridges(const Group *group, Problem *problem) {
+        for (size_t i = 0; i < group->n_members; i++) {
+                const Device *device = group->members[i];
+
+                if (!device->endpoint && device_blocks_group(device))
+                        return problem_set(problem, OUTCOME_NOT_VIABLE,
+                                        "No guest could take group %d: its bridge %s is on the driver %s, which keeps "
+                                        "DMA for the host. "
+                                        "Take the bridge from that driver first (write its address to "
+                                        "/sys/bus/pci/drivers/%s/unbind), "
+                                        "or keep the driver from it at boot.",
+                                        group->number, PCI_ADDRESS_TEXT(device->address), device->driver,
+                                        device->driver);
+        }
+        return 0;
+}
+
+int plan_detach(const Inventory *inventory, const Selection *selection, const IommuReport *iommu,
+                const DetachOptions *options, Plan **ret, Problem *problem) {
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        const Group *group = selection->group;
+        int r;
+
+        if ((r = check_named(selection, iommu, problem)) != 0 || (r = refuse_worked_on(group, problem)) != 0)
+                return r;
+        if ((r = plan_new(PLAN_DETACH, group->number, group->n_members, &plan)) < 0)
+                return r;
+        bool foreign = false;
+        for (size_t i = 0; i < group->n_members; i++) {
+                foreign = foreign || device_state(group->members[i]) == DEVICE_FOREIGN;
+                if (group->members[i]->endpoint && !device_is_on_vfio(group->members[i]) &&
+                                (r = add_member(plan, group->members[i])) < 0)
+                        return r;
+        }
+        if (plan->n_members == 0)
+                return problem_set(problem,
+                                group_state(group) == GROUP_FOREIGN ? OUTCOME_FOREIGN : OUTCOME_ALREADY_DETACHED,
+                                "Nothing is left to detach in group %d: all its devices are on a vfio driver%s.",
+                                group->number, foreign ? ", some of them not by vfiod" : "");
+        if ((r = check_consent(inventory, selection, options, problem)) != 0 ||
+                        (r = check_bridges(group, problem)) != 0)
+                return r;
+
+        qsort(plan->members, plan->n_members, sizeof(PlanMember), compare_leaving);
+        if ((r = add_step(plan, STEP_LOAD_DRIVER, 0)) < 0 || (r = add_pass(plan, STEP_OVERRIDE)) < 0 ||
+                        (r = add_pass(plan, STEP_UNBIND)) < 0 || (r = add_pass(plan, STEP_PROBE)) < 0 ||
+                        (r = add_step(plan, STEP_WAIT_NODE, 0)) < 0)
+                return r;
+        *ret = TAKE_PTR(plan);
+        return 0;
+}
+
+static int add_reattach_steps(Plan *plan) {
+        int r;
+
+        qsort(plan->members, plan->n_members, sizeof(PlanMember), compare_coming);
+        if ((r = add_step(plan, STEP_LOCK_NODE, 0)) < 0)
+                return r;
+        for (size_t i = 0; i < plan->n_members; i++)
+                if (plan->members[i].origin->driver && (r = add_step(plan, STEP_LOAD_DRIVER, i)) < 0)
+                        return r;
+        if ((r = add_pass(plan, STEP_OVERRIDE)) < 0 || (r = add_pass(plan, STEP_UNBIND)) < 0)
+                return r;
+        return add_pass(plan, STEP_PROBE);
+}
+
+static int refuse_not_ours(const Device *device, const Group *group, Problem *problem) {
+        if (!device)
+                return problem_set(problem,
+                                group_state(group) == GROUP_FOREIGN ? OUTCOME_FOREIGN : OUTCOME_NOT_DETACHED,
+                                "vfiod detached nothing of group %d: there is nothing to give back.", group->number);
+        if (device->origin)
+                return problem_set(problem, OUTCOME_IDENTITY_CHANGED,
+                                "Another card is at %s now (%04x:%04x) than the one that vfiod detached there "
+                                "(%04x:%04x): it is left "
+                                "alone.",
+                                PCI_ADDRESS_TEXT(device->address), device->ids.vendor, device->ids.device,
+                                device->origin->ids.vendor, device->origin->ids.device);
+        if (device_is_on_vfio(device))
+                return problem_set(problem, OUTCOME_FOREIGN,
+                                "%s is on %s, but vfiod did not put it there: it is left alone.",
+                                PCI_ADDRESS_TEXT(device->address), device->driver);
+        return problem_set(problem, OUTCOME_NOT_DETACHED, "%s is not detached: it is %s%s.",
+                        PCI_ADDRESS_TEXT(device->address),
+                        device->driver ? "on the host's driver " : "without a driver", strempty(device->driver));
+}
+
+int plan_reattach(const Selection *selection, Plan **ret, Problem *problem) {
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        const Group *group = selection->group;
+        int r;
+
+        if (selection->device && !selection->device->present)
+                return problem_set(problem, OUTCOME_NO_SUCH_DEVICE,
+                                "%s is detached, and gone from its slot: there is nothing to give back until it "
+                                "returns.",
+                                PCI_ADDRESS_TEXT(selection->device->address));
+        if (!group)
+                return refuse_not_ours(selection->device, NULL, problem);
+        if ((r = refuse_worked_on(group, problem)) != 0)
+                return r;
+        if ((r = plan_new(PLAN_REATTACH, group->number, group->n_members, &plan)) < 0)
+                return r;
+        for (size_t i = 0; i < group->n_members; i++)
+                if (device_is_ours(group->members[i]) && (r = add_member(plan, group->members[i])) < 0)
+                        return r;
+        if (plan->n_members == 0 || (selection->device && !device_is_ours(selection->device)))
+                return refuse_not_ours(selection->device, group, problem);
+
+        if ((r = add_reattach_steps(plan)) < 0)
+                return r;
+        *ret = TAKE_PTR(plan);
+        return 0;
+}
+
+int plan_restore(int group, PlanMember *members, size_t n_members, Plan **ret) {
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        int r;
+
+        if ((r = plan_new(PLAN_REATTACH, group, n_members, &plan)) < 0)
+                return r;
+        for (size_t i = 0; i < n_members; i++) {
+                plan->members[plan->n_members++] = members[i];
+                members[i] = (PlanMember){};
+        }
+        if ((r = add_reattach_steps(plan)) < 0)
+                return r;
+        *ret = TAKE_PTR(plan);
+        return 0;
+}

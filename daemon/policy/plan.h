@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "kernel/iommu.h"
+#include "policy/selector.h"
+
+/* What Detach and Reattach are going to do, decided over the model alone: nothing is read or written here. A plan owns
+ * all that it names, so it outlives the model that it was made from. */
+
+typedef enum PlanVerb {
+        PLAN_DETACH,
+        PLAN_REATTACH,
+        _PLAN_VERB_MAX,
+} PlanVerb;
+
+/* "detach", "reattach" */
+const char *plan_verb_to_string(PlanVerb verb);
+
+/* The driver that detached devices get. */
+#define PLAN_VFIO_DRIVER "vfio-pci"
+
+/* A device that is to be moved. */
+typedef struct PlanMember {
+        PciAddress address;
+        PciIds ids; /* who it is: checked again before the first write */
+        DeviceOrigin *origin; /* what it gets back. Of a detach only where an earlier one recorded it: else the worker finds out */
+        HostName *names; /* that it has now */
+        bool virtual_function;
+} PlanMember;
+
+typedef enum StepKind {
+        STEP_LOCK_NODE,   /* of the group: refused while a VM has it */
+        STEP_LOAD_DRIVER, /* that the member is to get */
+        STEP_OVERRIDE,    /* names the driver that alone may bind */
+        STEP_UNBIND,
+        STEP_PROBE,
+        STEP_WAIT_NODE, /* of the group */
+        _STEP_KIND_MAX,
+} StepKind;
+
+/* "unbind" and so on */
+const char *step_kind_to_string(StepKind kind);
+
+typedef struct PlanStep {
+        StepKind kind;
+        size_t member; /* index; of no meaning for steps of the group */
+} PlanStep;
+
+typedef struct Plan {
+        PlanVerb verb;
+        int group;
+        PlanMember *members; /* in the order in which they are moved */
+        size_t n_members;
+        PlanStep *steps;
+        size_t n_steps, n_steps_allocated;
+} Plan;
+
+Plan *plan_free(Plan *plan);
+DEFINE_TRIVIAL_CLEANUP_FUNC(Plan *, plan_free)
+
+typedef struct DetachOptions {
+        const char *const *companions; /* selectors, "*" for all; NULL or ended by NULL */
+        bool whole_group;              /* the group itself was named: that is consent */
+} DetachOptions;
+
+/* Plans to take the whole group of the selection from the host. Returns 0 and the plan; or NO_IOMMU, NO_GROUP, NOT_ENDPOINT,
+ * GROUP_NEEDS_CONSENT, NOT_VIABLE, FOREIGN, ALREADY_DETACHED, BUSY, STUCK, or what a companion's selector comes to; or -ENOMEM. */
+int plan_detach(const Inventory *inventory, const Selection *selection, const IommuReport *iommu,
+                const DetachOptions *options, Plan **ret, Problem *problem);
+
+/* Plans to give back all of the group that vfiod detached. Returns 0 and the plan; or NOT_DETACHED, FOREIGN, BUSY, STUCK, IDENTITY_CHANGED,
+ * NO_SUCH_DEVICE for one that is absent; or -ENOMEM. */
+int plan_reattach(const Selection *selection, Plan **ret, Problem *problem);
+
+/* Plans to give back these devices, whatever the model says of them: after a crash. The members are taken over. Returns 0 or
+ * -ENOMEM. */
+int plan_restore(int group, PlanMember *members, size_t n_members, Plan **ret);
+
+void plan_member_done(PlanMember *member);

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "policy/selector.h"
+
+#include <ctype.h>
+
+/* "pci_0000_3b_00_0" to "0000:3b:00.0". */
+static int parse_libvirt_name(const char *text, PciAddress *ret) {
+        char address[PCI_ADDRESS_TEXT_MAX];
+        const char *rest = startswith(text, "pci_");
+        size_t length = rest ? strlen(rest) : 0;
+
+        if (length < strlen("0000_00_00_0") || length >= sizeof(address))
+                return -EINVAL;
+        memcpy(address, rest, length + 1);
+
+        char *function = address + length - 2, *slot = function - 3, *bus = slot - 3;
+        if (*function != '_' || *slot != '_' || *bus != '_')
+                return -EINVAL;
+        *function = '.';
+        *slot = *bus = ':';
+        return pci_address_parse(address, ret);
+}
+
+/* "group:25". Returns whether it has that form. */
+static bool parse_group(const char *text, int *ret) {
+        const char *number = startswith(text, "group:");
+        int value = 0;
+
+        if (isempty(number) || strlen(number) > 9)
+                return false;
+        for (; *number; number++) {
+                if (!isdigit((unsigned char)*number))
+                        return false;
+                value = value * 10 + (*number - '0');
+        }
+        *ret = value;
+        return true;
+}
+
+/* The disk that a partition's name begins with: "nvme0n1p2" and "sda1" to "nvme0n1" and "sda". Returns whether the name ends like
+ * that of a partition. */
+static bool strip_partition(const char *name, char disk[static SELECTOR_MAX]) {
+        size_t length = strlen(name), end = length;
+
+        while (end > 0 && isdigit((unsigned char)name[end - 1]))
+                end--;
+        if (end == length || end == 0)
+                return false;
+        /* A disk whose own name ends in a digit has a "p" before the partition's number. */
+        if (end >= 2 && name[end - 1] == 'p' && isdigit((unsigned char)name[end - 2]))
+                end--;
+        memcpy(disk, name, end);
+        disk[end] = '\0';
+        return true;
+}
+
+static bool has_name(const HostName *names, const char *name, bool only_disks) {
+        for (; names; names = names->next)
+                if (streq(names->name, name) && !(only_disks && names->kind != HOST_NAME_BLOCK))
+                        return true;
+        return false;
+}
+
+/* The devices that are called so now, or else were when they were detached. */
+static size_t find_by_name(const Inventory *inventory, const char *name, bool only_disks, Device **ret) {
+        size_t n, found_now = 0, found_before = 0;
+        Device *const *devices = inventory_devices(inventory, &n);
+        Device *before = NULL;
+
+        for (size_t i = 0; i < n; i++)
+                if (has_name(devices[i]->names, name, only_disks)) {
+                        *ret = devices[i];
+                        found_now++;
+                } else if (devices[i]->origin && has_name(devices[i]->origin->names, name, only_disks)) {
+                        before = devices[i];
+                        found_before++;
+                }
+        if (found_now > 0)
+                return found_now;
+        *ret = before;
+        return found_before;
+}
+
+static int resolve_name(const Inventory *inventory, const char *name, Selection *ret, Problem *problem) {
+        char disk[SELECTOR_MAX];
+        Device *device = NULL;
+
+        size_t n = find_by_name(inventory, name, false, &device);
+        if (n == 0 && strip_partition(name, disk))
+                n = find_by_name(inventory, disk, true, &device);
+        if (n == 0)
+                return problem_set(problem, OUTCOME_NO_SUCH_DEVICE,
+                                "No PCI device is called '%s' or carries a network interface or disk of that name. "
+                                "'vfioctl devices' lists all.",
+                                name);
+        if (n > 1)
+                return problem_set(problem, OUTCOME_INVALID_SELECTOR,
+                                "'%s' hangs off %zu PCI devices: name the one that is meant by its address.", name, n);
+        *ret = (Selection){.device = device, .group = device->group};
+        return 0;
+}
+
+int selector_resolve(const Inventory *inventory, const char *selector, Selection *ret, Problem *problem) {
+        PciAddress address;
+        int number;
+
+        if (isempty(selector) || strlen(selector) >= SELECTOR_MAX)
+                return problem_set(problem, OUTCOME_INVALID_SELECTOR,
+                                "A selector is an address (0000:3b:00.0), a network interface, a disk or 'group:N'.");
+        for (const char *c = selector; *c; c++)
+                if (!isgraph((unsigned char)*c))
+                        return problem_set(problem, OUTCOME_INVALID_SELECTOR,
+                                        "A selector has no blanks, control or non-ASCII characters.");
+
+        if (startswith(selector, "group:")) {
+                if (!parse_group(selector, &number))
+                        return problem_set(problem, OUTCOME_INVALID_SELECTOR,
+                                        "'%s' is no group: write 'group:' and the number.", selector);
+                Group *group = inventory_find_group(inventory, number);
+                if (!group)
+                        return problem_set(problem, OUTCOME_NO_SUCH_GROUP,
+                                        "There is no IOMMU group %d. 'vfioctl groups' lists all.", number);
+                *ret = (Selection){.group = group};
+                return 0;
+        }
+
+        if (pci_address_parse_loose(selector, &address) >= 0 || parse_libvirt_name(selector, &address) >= 0) {
+                Device *device = inventory_find_device(inventory, address);
+                if (!device)
+                        return problem_set(problem, OUTCOME_NO_SUCH_DEVICE,
+                                        "There is no PCI device at %s. 'vfioctl devices' lists all.",
+                                        PCI_ADDRESS_TEXT(address));
+                *ret = (Selection){.device = device, .group = device->group};
+                return 0;
+        }
+
+        const char *name = startswith(selector, "/dev/");
+        return resolve_name(inventory, name ? name : selector, ret, problem);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "base/outcome.h"
+#include "model/inventory.h"
+
+/* What a client calls a device or group:
+ *   0000:3b:00.0, 3b:00.0     address; without a domain, domain 0000
+ *   pci_0000_3b_00_0          libvirt's name
+ *   enp59s0f0, nvme0n1        host name, also one that a device had when it was detached; a partition selects its disk;
+ *                             "/dev/" in front is allowed
+ *   group:25                  IOMMU group */
+
+#define SELECTOR_MAX 128
+
+typedef struct Selection {
+        Device *device; /* NULL where a group was named */
+        Group *group;   /* NULL for a device in no group */
+} Selection;
+
+/* Returns 0 and what is selected, valid until the inventory changes; or INVALID_SELECTOR, NO_SUCH_DEVICE, NO_SUCH_GROUP with their
+ * message; or -ENOMEM. */
+int selector_resolve(const Inventory *inventory, const char *selector, Selection *ret, Problem *problem);
