@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "job/job.h"
+#include "base/log.h"
+#include "model/scan.h"
+
+#include <inttypes.h>
+
+#define USEC_PER_SEC UINT64_C(1000000)
+
+const JobLimits job_limits_default = {
+                .step_deadline_us = 30 * USEC_PER_SEC,
+                .names_deadline_us = 5 * USEC_PER_SEC,
+                .jobs_max = 64,
+};
+
+typedef struct Job Job;
+struct Job {
+        Job *next;
+        JobTable *table;
+        unsigned long number;
+        Plan *plan;
+        char *caller;
+        Record *record; /* given to the worker */
+        Worker *worker;
+        sd_event_source *timer;
+        size_t step; /* that the worker is at */
+        bool stuck;
+        bool recovering;     /* gives back what a worker that died left */
+        WorkerResult result; /* of a reattach that waits for its names */
+        bool waits_for_names;
+        job_done_t done; /* NULL once it was called */
+        void *userdata;
+};
+
+struct JobTable {
+        sd_event *event;
+        const Kernel *kernel;
+        Inventory *inventory;
+        Journal *journal;
+        JobLimits limits;
+        Job *jobs;
+        size_t n_jobs;
+        unsigned long next_job;
+};
+
+static void result_done(WorkerResult *result) {
+        problem_done(&result->problem);
+        free(result->changes);
+        *result = (WorkerResult){};
+}
+
+static void answer(Job *job, const WorkerResult *result) {
+        job_done_t done = TAKE_PTR(job->done);
+        if (done)
+                done(result, job->userdata);
+}
+
+static void job_free(Job *job) {
+        if (!job)
+                return;
+        for (Job **link = &job->table->jobs; *link; link = &(*link)->next)
+                if (*link == job) {
+                        *link = job->next;
+                        job->table->n_jobs--;
+                        break;
+                }
+        worker_free(job->worker);
+        sd_event_source_disable_unref(job->timer);
+        record_free(job->record);
+        plan_free(job->plan);
+        result_done(&job->result);
+        free(job->caller);
+        free(job);
+}
+
+static void job_freep(Job **job) {
+        job_free(*job);
+}
+
+int job_table_new(sd_event *event, const Kernel *kernel, Inventory *inventory, Journal *journal,
+                const JobLimits *limits, JobTable **ret) {
+        JobTable *table = malloc(sizeof(JobTable));
+        if (!table)
+                return -ENOMEM;
+        *table = (JobTable){
+                        .event = sd_event_ref(event),
+                        .kernel = kernel,
+                        .inventory = inventory,
+                        .journal = journal,
+                        .limits = *limits,
+                        .next_job = 1,
+        };
+        *ret = table;
+        return 0;
+}
+
+JobTable *job_table_free(JobTable *table) {
+        if (!table)
+                return NULL;
+        while (table->jobs) {
+                answer(table->jobs, &(WorkerResult){.error = -ESHUTDOWN});
+                job_free(table->jobs);
+        }
+        sd_event_unref(table->event);
+        free(table);
+        return NULL;
+}
+
+/* The members' activity, state and origin, told to the inventory. What fails here is memory; the next look mends it. */
+
+static void set_activity(const Job *job, DeviceActivity activity) {
+        for (size_t i = 0; i < job->plan->n_members; i++)
+                (void)inventory_set_activity(job->table->inventory, job->plan->members[i].address, activity);
+}
+
+static void look_again(const Job *job) {
+        JobTable *table = job->table;
+        int r = journal_load(table->journal);
+
+        if (r >= 0)
+                r = journal_apply(table->journal, table->inventory);
+        for (size_t i = 0; i < job->plan->n_members && r >= 0; i++)
+                r = scan_device(table->kernel, table->inventory, job->plan->members[i].address);
+        if (r < 0)
+                log_error_errno(r, "Cannot look at the devices of job %lu after its end", job->number);
+}
+
+static void log_end(const Job *job, const WorkerResult *result) {
+        char group[16], number[24];
+
+        (void)snprintf(group, sizeof(group), "%d", job->plan->group);
+        (void)snprintf(number, sizeof(number), "%lu", job->number);
+        LogEvent event = {
+                        .priority = LOG_NOTICE,
+                        .message_id = job->plan->verb == PLAN_DETACH ? MESSAGE_DETACHED : MESSAGE_REATTACHED,
+                        .group = group,
+                        .job = number,
+                        .caller = job->caller,
+        };
+        if (result->error < 0 || result->problem.outcome != OUTCOME_DONE) {
+                event.priority = LOG_WARNING;
+                event.message_id = MESSAGE_JOB_FAILED;
+                log_event(&event, "Group %s: %s for %s failed: %s", group, plan_verb_to_string(job->plan->verb),
+                                job->caller,
+                                result->error < 0 ? strerror(-result->error) : strempty(result->problem.message));
+                return;
+        }
+        for (size_t i = 0; i < result->n_changes; i++) {
+                const TransactionChange *change = &result->changes[i];
+                const char *before = change->driver_before, *after = change->driver_after;
+
+                event.address = PCI_ADDRESS_TEXT(change->address);
+                log_event(&event, "%s: %s is on %s now, was on %s (group %s, for %s)",
+                                plan_verb_to_string(job->plan->verb), event.address,
+                                isempty(after) ? "no driver" : after, isempty(before) ? "none" : before, group,
+                                job->caller);
+        }
+}
+
+static void finish(Job *job, const WorkerResult *result) {
+        set_activity(job, DEVICE_QUIET);
+        log_end(job, result);
+        answer(job, result);
+        job_free(job);
+}
+
+/* Whether the host calls each device again as it did. */
+static bool names_are_back(const Job *job) {
+        for (size_t i = 0; i < job->plan->n_members; i++) {
+                const PlanMember *member = &job->plan->members[i];
+                const Device *device = inventory_find_device(job->table->inventory, member->address);
+
+                for (const HostName *name = member->origin->names; device && device->present && name; name = name->next)
+                        if (!host_name_list_has(device->names, name->kind, name->name))
+                                return false;
+        }
+        return true;
+}
+
+void job_look_at_names(JobTable *table) {
+        for (Job *job = table->jobs, *next; job; job = next) {
+                next = job->next;
+                if (job->waits_for_names && names_are_back(job)) {
+                        WorkerResult result = job->result;
+                        job->result = (WorkerResult){};
+                        finish(job, &result);
+                        result_done(&result);
+                }
+        }
+}
+
+static void on_stuck(Job *job) {
+        const PlanStep *step = &job->plan->steps[job->step];
+        const char *address = PCI_ADDRESS_TEXT(job->plan->members[step->member].address);
+        WorkerResult result = {};
+        char group[16], number[24];
+
+        job->stuck = true;
+        set_activity(job, DEVICE_WAITED_FOR);
+        (void)snprintf(group, sizeof(group), "%d", job->plan->group);
+        (void)snprintf(number, sizeof(number), "%lu", job->number);
+        log_event(&(LogEvent){.priority = LOG_ERR,
+                                  .message_id = MESSAGE_STUCK,
+                                  .address = address,
+                                  .group = group,
+                                  .job = number,
+                                  .caller = job->caller},
+                        "Group %s: %s for %s is stuck at the step '%s' of %s", group,
+                        plan_verb_to_string(job->plan->verb), job->caller, step_kind_to_string(step->kind), address);
+        int r = problem_set(&result.problem, OUTCOME_STUCK,
+                        "The kernel did not come back from the step '%s' of %s within %" PRIu64
+                        " s. The job goes on by itself when it does; nobody else is held up.",
+                        step_kind_to_string(step->kind), address, job->table->limits.step_deadline_us / USEC_PER_SEC);
+        if (r < 0)
+                result.error = r;
+        answer(job, &result);
+        result_done(&result);
+}
+
+static int on_timer(sd_event_source *source, uint64_t time, void *userdata) {
+        Job *job = userdata;
+
+        (void)source;
+        (void)time;
+        if (!job->waits_for_names) {
+                on_stuck(job);
+                return 0;
+        }
+        /* The devices are back; a name that is not may never come. */
+        WorkerResult result = job->result;
+        job->result = (WorkerResult){};
+        finish(job, &result);
+        result_done(&result);
+        return 0;
+}
+
+static int set_timer(Job *job, uint64_t delay) {
+        static const uint64_t accuracy = USEC_PER_SEC / 10;
+        int r;
+
+        if (!job->timer)
+                return sd_event_add_time_relative(
+                                job->table->event, &job->timer, CLOCK_MONOTONIC, delay, accuracy, on_timer, job);
+        if ((r = sd_event_source_set_time_relative(job->timer, delay)) < 0)
+                return r;
+        return sd_event_source_set_enabled(job->timer, SD_EVENT_ONESHOT);
+}
+
+static void on_progress(Worker *worker, size_t step, void *userdata) {
+        Job *job = userdata;
+
+        (void)worker;
+        job->step = step < job->plan->n_steps ? step : 0;
+        if (job->stuck) {
+                job->stuck = false;
+                set_activity(job, DEVICE_WORKED_ON);
+        }
+        (void)set_timer(job, job->table->limits.step_deadline_us);
+}
+
+static int start_worker(Job *job);
+
+/* The plan that gives back what a record says was left in between. Returns -ENOENT where nothing was. */
+static int plan_from_record(const Record *record, Plan **ret) {
+        size_t n = 0;
+        int r = 0;
+
+        PlanMember *members = calloc(record->n_members + 1, sizeof(PlanMember));
+        if (!members)
+                return -ENOMEM;
+        for (size_t i = 0; i < record->n_members && r >= 0; i++) {
+                const RecordMember *member = &record->members[i];
+
+                if (member->phase == RECORD_DETACHED)
+                        continue;
+                members[n] = (PlanMember){.address = member->address, .ids = member->origin->ids};
+                r = device_origin_copy(member->origin, &members[n++].origin);
+        }
+        if (r >= 0)
+                r = n > 0 ? plan_restore(record->group, members, n, ret) : -ENOENT;
+        for (size_t i = 0; i < n; i++)
+                plan_member_done(&members[i]);
+        free(members);
+        return r;
+}
+
+/* A worker that was killed may have left anything: its record says what there is to give back. */
+static int recover_own_record(Job *job) {
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        Journal *journal = job->table->journal;
+
+        int r = journal_load(journal);
+        if (r < 0)
+                return r;
+        const Record *record = journal_record_of(journal, job->plan->members[0].address);
+        r = record ? plan_from_record(record, &plan) : -ENOENT;
+        if (r < 0)
+                return r;
+
+        plan_free(job->plan);
+        job->plan = TAKE_PTR(plan);
+        job->worker = worker_free(job->worker);
+        job->recovering = true;
+        return start_worker(job);
+}
+
+static void on_done(Worker *worker, WorkerResult *result, void *userdata) {
+        Job *job = userdata;
+
+        (void)worker;
+        if (result->error == -EPIPE && !job->recovering) {
+                log_error("Job %lu: its worker died; what it began is undone.", job->number);
+                if (recover_own_record(job) >= 0)
+                        return;
+        }
+        look_again(job);
+        if (job->recovering && result->error == 0 && result->problem.outcome == OUTCOME_DONE &&
+                        problem_set(&result->problem, OUTCOME_ROLLED_BACK,
+                                        "The worker process died. Everything is as it was before.") < 0)
+                result->error = -ENOMEM;
+
+        bool success = result->error == 0 && result->problem.outcome == OUTCOME_DONE;
+        if (!success || job->plan->verb == PLAN_DETACH || names_are_back(job)) {
+                finish(job, result);
+                return;
+        }
+        job->waits_for_names = true;
+        job->result = *result;
+        result->problem.message = NULL;
+        job->result.changes = reallocarray(NULL, result->n_changes + 1, sizeof(TransactionChange));
+        if (job->result.changes)
+                memcpy(job->result.changes, result->changes, result->n_changes * sizeof(TransactionChange));
+        if (!job->result.changes || set_timer(job, job->table->limits.names_deadline_us) < 0) {
+                finish(job, result);
+                return;
+        }
+        job->worker = worker_free(job->worker);
+}
+
+/* The new record keeps what the group's older ones say of other devices, and takes their place. */
+static int make_record(Job *job, unsigned long **ret_superseded, size_t *ret_n) {
+        Journal *journal = job->table->journal;
+        _cleanup_free_ unsigned long *superseded = NULL;
+        const Plan *plan = job->plan;
+        size_t n = 0, n_kept = 0;
+
+        superseded = calloc(journal->n_records + 1, sizeof(unsigned long));
+        if (!superseded)
+                return -ENOMEM;
+        for (size_t i = 0; i < journal->n_records; i++)
+                n_kept += journal->records[i]->n_members;
+        job->record = record_free(job->record);
+        int r = record_new(journal->next_number++, plan->group, plan->n_members + n_kept, &job->record);
+
+        for (size_t i = 0; i < journal->n_records && r >= 0; i++) {
+                const Record *old = journal->records[i];
+                bool touched = false;
+
+                for (size_t m = 0; m < plan->n_members; m++)
+                        touched = touched || record_find(old, plan->members[m].address);
+                if (!touched)
+                        continue;
+                superseded[n++] = old->number;
+                for (size_t m = 0; m < old->n_members && r >= 0; m++) {
+                        bool planned = false;
+
+                        for (size_t p = 0; p < plan->n_members; p++)
+                                planned = planned ||
+                                                pci_address_equal(plan->members[p].address, old->members[m].address);
+                        if (!planned)
+                                r = record_add(job->record, old->members[m].address, old->members[m].phase,
+                                                old->members[m].origin);
+                }
+        }
+        if (r < 0)
+                return r;
+        *ret_superseded = TAKE_PTR(superseded);
+        *ret_n = n;
+        return 0;
+}
+
+static int start_worker(Job *job) {
+        JobTable *table = job->table;
+        _cleanup_free_ unsigned long *superseded = NULL;
+        size_t n_superseded;
+        int r;
+
+        if ((r = make_record(job, &superseded, &n_superseded)) < 0 ||
+                        (r = set_timer(job, table->limits.step_deadline_us)) < 0)
+                return r;
+        Transaction transaction = {
+                        .kernel = table->kernel,
+                        .state_fd = table->journal->state_fd,
+                        .plan = job->plan,
+                        .record = job->record,
+                        .superseded = superseded,
+                        .n_superseded = n_superseded,
+        };
+        r = worker_new(table->event, &transaction, on_progress, on_done, job, &job->worker);
+        if (r < 0)
+                return r;
+        set_activity(job, DEVICE_WORKED_ON);
+        return 0;
+}
+
+int job_start(JobTable *table, Plan *plan, const char *caller, job_done_t done, void *userdata, Problem *problem) {
+        _cleanup_(plan_freep) Plan *owned_plan = plan;
+
+        if (table->n_jobs >= table->limits.jobs_max)
+                return problem_set(problem, OUTCOME_LIMITS_EXCEEDED,
+                                "%zu jobs are under way already: try again when one is done.", table->n_jobs);
+        for (const Job *other = table->jobs; other; other = other->next)
+                if (other->plan->group == plan->group)
+                        return problem_set(problem, OUTCOME_BUSY,
+                                        "Job %lu is at work on group %d: try again when it is done.", other->number,
+                                        plan->group);
+
+        _cleanup_(job_freep) Job *job = calloc(1, sizeof(Job));
+        if (!job)
+                return -ENOMEM;
+        job->table = table;
+        job->number = table->next_job++;
+        job->plan = TAKE_PTR(owned_plan);
+        job->caller = strdup(caller);
+        if (!job->caller)
+                return -ENOMEM;
+        int r = start_worker(job);
+        if (r < 0)
+                return r;
+
+        job->done = done;
+        job->userdata = userdata;
+        job->next = table->jobs;
+        table->jobs = job;
+        table->n_jobs++;
+        TAKE_PTR(job);
+        return 0;
+}
+
+int job_recover(JobTable *table) {
+        const Journal *journal = table->journal;
+
+        for (size_t i = 0; i < journal->n_records; i++) {
+                _cleanup_(plan_freep) Plan *plan = NULL;
+                _cleanup_problem_ Problem problem = {};
+
+                int r = journal->locked[i] ? -ENOENT : plan_from_record(journal->records[i], &plan);
+                if (r == -ENOENT)
+                        continue;
+                if (r < 0 || (r = job_start(table, TAKE_PTR(plan), "recovery", NULL, NULL, &problem)) < 0)
+                        return r;
+                if (r > 0)
+                        log_warning("Group %d was left in between and is not given back: %s",
+                                        journal->records[i]->group, problem.message);
+        }
+        return 0;
+}

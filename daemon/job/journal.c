@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "job/journal.h"
+#include "base/log.h"
+#include "kernel/sysfs.h"
+
+#include <fcntl.h>
+
+static void drop_records(Journal *journal) {
+        for (size_t i = 0; i < journal->n_records; i++)
+                record_free(journal->records[i]);
+        free(journal->records);
+        free(journal->locked);
+        journal->records = NULL;
+        journal->locked = NULL;
+        journal->n_records = 0;
+}
+
+Journal *journal_free(Journal *journal) {
+        if (!journal)
+                return NULL;
+        drop_records(journal);
+        (void)safe_close(journal->state_fd);
+        free(journal);
+        return NULL;
+}
+
+int journal_new(const char *state_folder, Journal **ret) {
+        _cleanup_(journal_freep) Journal *journal = malloc(sizeof(Journal));
+        if (!journal)
+                return -ENOMEM;
+        *journal = (Journal){
+                        .state_fd = open(state_folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+                        .next_number = 1,
+        };
+        if (journal->state_fd < 0)
+                return -errno;
+        int r = journal_load(journal);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(journal);
+        return 0;
+}
+
+static int insert_record(Journal *journal, Record *record, bool locked) {
+        Record **records = reallocarray(journal->records, journal->n_records + 1, sizeof(Record *));
+        if (!records)
+                return -ENOMEM;
+        journal->records = records;
+        bool *locks = reallocarray(journal->locked, journal->n_records + 1, sizeof(bool));
+        if (!locks)
+                return -ENOMEM;
+        journal->locked = locks;
+
+        size_t i = journal->n_records++;
+        for (; i > 0 && records[i - 1]->number > record->number; i--) {
+                records[i] = records[i - 1];
+                locks[i] = locks[i - 1];
+        }
+        records[i] = record;
+        locks[i] = locked;
+        return 0;
+}
+
+static int load_entry(int directory_fd, const char *name, void *userdata) {
+        _cleanup_(record_freep) Record *record = NULL;
+        Journal *journal = userdata;
+        bool locked;
+        char *end;
+
+        errno = 0;
+        unsigned long number = strtoul(name, &end, 10);
+        if (end == name || errno > 0 || !streq(end, ".record"))
+                return 0;
+        if (number >= journal->next_number)
+                journal->next_number = number + 1;
+
+        int r = record_read(directory_fd, number, &record, &locked);
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0) {
+                log_warning("Record %s is ignored: %s", name,
+                                r == -ESTALE                    ? "it is from another boot"
+                                                : r == -EBADMSG ? "it is torn, or not of this version"
+                                                                : strerror(-r));
+                return 0;
+        }
+        r = insert_record(journal, record, locked);
+        if (r >= 0)
+                record = NULL;
+        return r;
+}
+
+/* What a later record says of a device counts. */
+static void drop_superseded(Journal *journal) {
+        for (size_t i = journal->n_records; i > 0; i--) {
+                Record *record = journal->records[i - 1];
+
+                for (size_t m = record->n_members; m > 0; m--)
+                        for (size_t later = i; later < journal->n_records; later++)
+                                if (record_find(journal->records[later], record->members[m - 1].address)) {
+                                        record_remove_member(record, &record->members[m - 1]);
+                                        break;
+                                }
+                if (record->n_members > 0)
+                        continue;
+
+                (void)record_delete(journal->state_fd, record->number);
+                record_free(record);
+                journal->n_records--;
+                memmove(journal->records + i - 1, journal->records + i,
+                                (journal->n_records - i + 1) * sizeof(Record *));
+                memmove(journal->locked + i - 1, journal->locked + i, (journal->n_records - i + 1) * sizeof(bool));
+        }
+}
+
+int journal_load(Journal *journal) {
+        drop_records(journal);
+        int r = sysfs_for_each(journal->state_fd, ".", load_entry, journal);
+        if (r < 0)
+                return r;
+        drop_superseded(journal);
+        return 0;
+}
+
+Record *journal_record_of(const Journal *journal, PciAddress address) {
+        for (size_t i = 0; i < journal->n_records; i++)
+                if (record_find(journal->records[i], address))
+                        return journal->records[i];
+        return NULL;
+}
+
+const RecordMember *journal_find(const Journal *journal, PciAddress address) {
+        const Record *record = journal_record_of(journal, address);
+        return record ? record_find(record, address) : NULL;
+}
+
+int journal_apply(const Journal *journal, Inventory *inventory) {
+        size_t n;
+        int r = 0;
+
+        /* Backwards: a device that is absent goes with its origin. */
+        (void)inventory_devices(inventory, &n);
+        for (size_t i = n; i > 0 && r >= 0; i--) {
+                PciAddress address = inventory_devices(inventory, &n)[i - 1]->address;
+                if (!journal_find(journal, address))
+                        r = inventory_set_origin(inventory, address, NULL);
+        }
+        for (size_t i = 0; i < journal->n_records && r >= 0; i++)
+                for (size_t m = 0; m < journal->records[i]->n_members && r >= 0; m++)
+                        r = inventory_set_origin(inventory, journal->records[i]->members[m].address,
+                                        journal->records[i]->members[m].origin);
+        return r;
+}

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "job/record.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <sys/file.h>
+#include <systemd/sd-id128.h>
+#include <zlib.h>
+
+#define HEADER "vfiod-record 1 "
+#define RECORD_SIZE_MAX (1024 * 1024)
+
+static const char *const phase_table[_RECORD_PHASE_MAX] = {
+                [RECORD_DETACHING] = "detaching",
+                [RECORD_DETACHED] = "detached",
+                [RECORD_REATTACHING] = "reattaching",
+};
+
+static RecordPhase phase_from_string(const char *text) {
+        for (RecordPhase phase = 0; phase < _RECORD_PHASE_MAX; phase++)
+                if (streq_ptr(text, phase_table[phase]))
+                        return phase;
+        return _RECORD_PHASE_INVALID;
+}
+
+int record_new(unsigned long number, int group, size_t n_members, Record **ret) {
+        _cleanup_(record_freep) Record *record = malloc(sizeof(Record));
+        if (!record)
+                return -ENOMEM;
+        *record = (Record){.number = number, .group = group, .lock_fd = -EBADF};
+        record->members = calloc(n_members > 0 ? n_members : 1, sizeof(RecordMember));
+        if (!record->members)
+                return -ENOMEM;
+        *ret = TAKE_PTR(record);
+        return 0;
+}
+
+Record *record_free(Record *record) {
+        if (!record)
+                return NULL;
+        for (size_t i = 0; i < record->n_members; i++)
+                device_origin_free(record->members[i].origin);
+        free(record->members);
+        (void)safe_close(record->lock_fd);
+        free(record);
+        return NULL;
+}
+
+int record_add(Record *record, PciAddress address, RecordPhase phase, const DeviceOrigin *origin) {
+        RecordMember *member = &record->members[record->n_members];
+
+        *member = (RecordMember){.address = address, .phase = phase};
+        int r = device_origin_copy(origin, &member->origin);
+        if (r >= 0)
+                record->n_members++;
+        return r;
+}
+
+RecordMember *record_find(const Record *record, PciAddress address) {
+        for (size_t i = 0; i < record->n_members; i++)
+                if (pci_address_equal(record->members[i].address, address))
+                        return &record->members[i];
+        return NULL;
+}
+
+void record_remove_member(Record *record, RecordMember *member) {
+        size_t i = (size_t)(member - record->members);
+
+        device_origin_free(member->origin);
+        record->n_members--;
+        memmove(member, member + 1, (record->n_members - i) * sizeof(RecordMember));
+}
+
+/* To JSON and back. */
+
+static int member_to_json(const RecordMember *member, json_t **ret) {
+        const DeviceOrigin *origin = member->origin;
+        json_t *names = json_array();
+
+        for (const HostName *name = origin->names; name; name = name->next)
+                if (json_array_append_new(names, json_pack("[ss]", host_name_kind_to_string(name->kind), name->name)) <
+                                0) {
+                        json_decref(names);
+                        return -ENOMEM;
+                }
+        /* "s?" writes null for none; "o" takes names over, also when it fails. */
+        *ret = json_pack("{s:s, s:s, s:[iiiiii], s:s?, s:s?, s:s?, s:o}", "address", PCI_ADDRESS_TEXT(member->address),
+                        "phase", phase_table[member->phase], "ids", (int)origin->ids.vendor, (int)origin->ids.device,
+                        (int)origin->ids.subsystem_vendor, (int)origin->ids.subsystem_device, (int)origin->ids.class,
+                        (int)origin->ids.revision, "driver", origin->driver, "override", origin->override, "module",
+                        origin->module, "names", names);
+        return *ret ? 0 : -ENOMEM;
+}
+
+static int member_from_json(json_t *json, Record *record) {
+        _cleanup_(device_origin_freep) DeviceOrigin *origin = calloc(1, sizeof(DeviceOrigin));
+        const char *address_text, *phase_text;
+        int vendor, device, subsystem_vendor, subsystem_device, class, revision, r;
+        PciAddress address;
+        json_t *driver, *override, *module, *names, *name;
+        size_t i;
+
+        if (!origin)
+                return -ENOMEM;
+        if (json_unpack(json, "{s:s, s:s, s:[iiiiii], s:o, s:o, s:o, s:o}", "address", &address_text, "phase",
+                            &phase_text, "ids", &vendor, &device, &subsystem_vendor, &subsystem_device, &class,
+                            &revision, "driver", &driver, "override", &override, "module", &module, "names",
+                            &names) < 0 ||
+                        pci_address_parse(address_text, &address) < 0 || phase_from_string(phase_text) < 0 ||
+                        !json_is_array(names))
+                return -EBADMSG;
+
+        origin->ids = (PciIds){(uint16_t)vendor, (uint16_t)device, (uint16_t)subsystem_vendor,
+                        (uint16_t)subsystem_device, (uint32_t) class, (uint8_t)revision};
+        if ((r = free_and_strdup(&origin->driver, json_string_value(driver))) < 0 ||
+                        (r = free_and_strdup(&origin->override, json_string_value(override))) < 0 ||
+                        (r = free_and_strdup(&origin->module, json_string_value(module))) < 0)
+                return r;
+        json_array_foreach(names, i, name) {
+                const char *kind, *text;
+
+                if (json_unpack(name, "[ss]", &kind, &text) < 0 || host_name_kind_from_string(kind) < 0)
+                        return -EBADMSG;
+                if ((r = host_name_list_add(&origin->names, host_name_kind_from_string(kind), text, 0)) < 0)
+                        return r;
+        }
+        return record_add(record, address, phase_from_string(phase_text), origin);
+}
+
+static int record_to_json(const Record *record, char **ret) {
+        _cleanup_(json_decrefp) json_t *members = json_array(), *root = NULL;
+
+        for (size_t i = 0; i < record->n_members; i++) {
+                json_t *member;
+
+                int r = member_to_json(&record->members[i], &member);
+                if (r < 0)
+                        return r;
+                if (json_array_append_new(members, member) < 0)
+                        return -ENOMEM;
+        }
+        root = json_pack("{s:i, s:O}", "group", record->group, "members", members);
+        *ret = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
+        return *ret ? 0 : -ENOMEM;
+}
+
+static int record_from_json(unsigned long number, const char *text, size_t length, Record **ret) {
+        _cleanup_(record_freep) Record *record = NULL;
+        _cleanup_(json_decrefp) json_t *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
+        json_t *members, *member;
+        int group, r;
+        size_t i;
+
+        if (!root || json_unpack(root, "{s:i, s:o}", "group", &group, "members", &members) < 0 ||
+                        !json_is_array(members))
+                return -EBADMSG;
+        if ((r = record_new(number, group, json_array_size(members), &record)) < 0)
+                return r;
+        json_array_foreach(members, i, member) {
+                if ((r = member_from_json(member, record)) < 0)
+                        return r;
+        }
+        *ret = TAKE_PTR(record);
+        return 0;
+}
+
+static uint32_t checksum(const char *text, size_t length) {
+        return (uint32_t)crc32(0, (const Bytef *)text, (uInt)length);
+}
+
+static int boot_id(char buffer[static SD_ID128_STRING_MAX]) {
+        sd_id128_t id;
+
+        int r = sd_id128_get_boot(&id);
+        if (r >= 0)
+                sd_id128_to_string(id, buffer);
+        return r;
+}
+
+#define RECORD_NAME_MAX 40
+
+static const char *record_name(unsigned long number, const char *suffix, char buffer[static RECORD_NAME_MAX]) {
+        (void)snprintf(buffer, RECORD_NAME_MAX, "%lu.%s", number, suffix);
+        return buffer;
+}
+
+static int write_all(int fd, const char *text, size_t length) {
+        while (length > 0) {
+                ssize_t n = write(fd, text, length);
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                text += n;
+                length -= (size_t)n;
+        }
+        return 0;
+}
+
+int record_write(int state_fd, Record *record) {
+        char name[RECORD_NAME_MAX], new_name[RECORD_NAME_MAX], boot[SD_ID128_STRING_MAX], header[128];
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        if ((r = boot_id(boot)) < 0 || (r = record_to_json(record, &text)) < 0)
+                return r;
+        (void)snprintf(header, sizeof(header), HEADER "%08" PRIx32 " %s\n", checksum(text, strlen(text)), boot);
+        record_name(record->number, "record", name);
+        record_name(record->number, "new", new_name);
+
+        (void)unlinkat(state_fd, new_name, 0);
+        _cleanup_close_ int fd = openat(state_fd, new_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd < 0)
+                return -errno;
+        if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+                r = -errno;
+        else if ((r = write_all(fd, header, strlen(header))) >= 0 && (r = write_all(fd, text, strlen(text))) >= 0 &&
+                        (fsync(fd) < 0 || renameat(state_fd, new_name, state_fd, name) < 0 || fsync(state_fd) < 0))
+                r = -errno;
+        if (r < 0) {
+                (void)unlinkat(state_fd, new_name, 0);
+                return r;
+        }
+
+        record->lock_fd = safe_close(record->lock_fd);
+        record->lock_fd = TAKE_FD(fd);
+        return 0;
+}
+
+int record_delete(int state_fd, unsigned long number) {
+        char name[RECORD_NAME_MAX];
+
+        if (unlinkat(state_fd, record_name(number, "record", name), 0) < 0 && errno != ENOENT)
+                return -errno;
+        return fsync(state_fd) < 0 ? -errno : 0;
+}
+
+/* Reads the file whole, with an end. */
+static int read_file(int fd, char **ret, size_t *ret_length) {
+        _cleanup_free_ char *text = malloc(RECORD_SIZE_MAX + 1);
+        size_t length = 0;
+
+        if (!text)
+                return -ENOMEM;
+        for (;;) {
+                ssize_t n = read(fd, text + length, RECORD_SIZE_MAX + 1 - length);
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        break;
+                length += (size_t)n;
+                if (length > RECORD_SIZE_MAX)
+                        return -EBADMSG;
+        }
+        text[length] = '\0';
+        *ret = TAKE_PTR(text);
+        *ret_length = length;
+        return 0;
+}
+
+int record_read(int state_fd, unsigned long number, Record **ret, bool *ret_locked) {
+        char name[RECORD_NAME_MAX], boot[SD_ID128_STRING_MAX], written_boot[SD_ID128_STRING_MAX];
+        _cleanup_(record_freep) Record *record = NULL;
+        _cleanup_free_ char *text = NULL;
+        uint32_t written_checksum;
+        size_t length = 0;
+        int header_length = 0, r;
+
+        _cleanup_close_ int fd =
+                        openat(state_fd, record_name(number, "record", name), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0)
+                return -errno;
+        bool locked = flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+        if ((r = read_file(fd, &text, &length)) < 0)
+                return r;
+
+        if (sscanf(text, HEADER "%8" SCNx32 " %32[0-9a-f]%*1[\n]%n", &written_checksum, written_boot, &header_length) !=
+                                        2 ||
+                        header_length == 0 ||
+                        checksum(text + header_length, length - (size_t)header_length) != written_checksum)
+                return -EBADMSG;
+        if ((r = boot_id(boot)) < 0)
+                return r;
+        if (!streq(boot, written_boot))
+                return -ESTALE;
+        if ((r = record_from_json(number, text + header_length, length - (size_t)header_length, &record)) < 0)
+                return r;
+        *ret = TAKE_PTR(record);
+        *ret_locked = locked;
+        return 0;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "job/subject.h"
+#include "kernel/sysfs.h"
+
+#define ADDRESS(subject) PCI_ADDRESS_TEXT((subject)->address)
+
+/* The kernel shows "(null)" for none. */
+static int read_override(int device_fd, char buffer[static OVERRIDE_MAX]) {
+        int r = sysfs_read_text(device_fd, "driver_override", buffer, OVERRIDE_MAX);
+        if (r >= 0 && streq(buffer, "(null)"))
+                buffer[0] = '\0';
+        return r < 0 ? r : 0;
+}
+
+int subject_read_binding(const Subject *subject, Binding *ret) {
+        int r = pci_device_read_driver(subject->fd, ret->driver);
+        return r < 0 ? r : read_override(subject->fd, ret->override);
+}
+
+int subject_open(Subject *subject, const Kernel *kernel, PciAddress address, const PciIds *ids, int group,
+                Problem *problem) {
+        char group_text[16];
+        PciIds found;
+
+        *subject = (Subject){.address = address, .fd = pci_device_open(kernel, address)};
+        if (subject->fd < 0)
+                return problem_set(problem, OUTCOME_NO_SUCH_DEVICE, "%s is gone.", ADDRESS(subject));
+
+        int r = pci_device_read_ids(subject->fd, &found);
+        if (r < 0)
+                return problem_set(problem, OUTCOME_FAILED, "Cannot read the ids of %s: %s", ADDRESS(subject),
+                                strerror(-r));
+        if (!pci_ids_equal(&found, ids))
+                return problem_set(problem, OUTCOME_IDENTITY_CHANGED,
+                                "Another card is at %s now (%04x:%04x) than the one that was meant (%04x:%04x): it is "
+                                "left alone.",
+                                ADDRESS(subject), found.vendor, found.device, ids->vendor, ids->device);
+
+        r = sysfs_read_link(subject->fd, "iommu_group", group_text, sizeof(group_text));
+        if (r < 0 || atoi(group_text) != group)
+                return problem_set(problem, OUTCOME_IDENTITY_CHANGED,
+                                "%s is not in IOMMU group %d any more: look again with 'vfioctl groups'.",
+                                ADDRESS(subject), group);
+
+        r = subject_read_binding(subject, &subject->before);
+        if (r < 0)
+                return problem_set(problem, OUTCOME_FAILED, "Cannot read driver and override of %s: %s",
+                                ADDRESS(subject), strerror(-r));
+        return 0;
+}
+
+void subject_close(Subject *subject) {
+        subject->fd = safe_close(subject->fd);
+}
+
+int subject_set_override(Subject *subject, const char *override, Problem *problem) {
+        char found[OVERRIDE_MAX];
+
+        /* A line break clears it: an empty write never reaches the attribute. */
+        int r = sysfs_write(subject->fd, "driver_override", isempty(override) ? "\n" : override);
+        if (r >= 0)
+                r = read_override(subject->fd, found);
+        if (r < 0)
+                return problem_set(problem, OUTCOME_FAILED, "Cannot set driver_override of %s to '%s': %s",
+                                ADDRESS(subject), override, strerror(-r));
+        if (!streq(found, override))
+                return problem_set(problem, OUTCOME_FAILED, "driver_override of %s is '%s' after '%s' was written.",
+                                ADDRESS(subject), found, override);
+        return 0;
+}
+
+int subject_unbind(Subject *subject, Problem *problem) {
+        char driver[DRIVER_NAME_MAX], left[DRIVER_NAME_MAX];
+
+        int r = pci_device_read_driver(subject->fd, driver);
+        if (r >= 0 && driver[0] == '\0')
+                return 0;
+        if (r >= 0)
+                r = sysfs_write(subject->fd, "driver/unbind", ADDRESS(subject));
+        /* Somebody else was quicker: what counts is that it has no driver. */
+        if (r == -ENODEV || r == -ENOENT)
+                r = 0;
+        if (r >= 0)
+                r = pci_device_read_driver(subject->fd, left);
+        if (r < 0)
+                return problem_set(problem, OUTCOME_FAILED, "Cannot take %s from its driver: %s", ADDRESS(subject),
+                                strerror(-r));
+        if (left[0] != '\0')
+                return problem_set(
+                                problem, OUTCOME_FAILED, "%s is still on %s after its unbind.", ADDRESS(subject), left);
+        return 0;
+}
+
+int subject_probe(Subject *subject, const Kernel *kernel, const char *driver, Problem *problem) {
+        char found[DRIVER_NAME_MAX];
+
+        /* The kernel calls a probe a success also when nothing bound, so the link alone tells. */
+        int write_result = sysfs_write(kernel->sys_fd, "bus/pci/drivers_probe", ADDRESS(subject));
+        int r = pci_device_read_driver(subject->fd, found);
+        if (r < 0)
+                return problem_set(problem, OUTCOME_FAILED, "Cannot read the driver of %s after its probe: %s",
+                                ADDRESS(subject), strerror(-r));
+        if (streq(found, driver))
+                return 0;
+        return problem_set(problem, OUTCOME_DRIVER_DID_NOT_BIND,
+                        "%s did not bind to %s, which %s%s (%s). The kernel's log may say why.", driver,
+                        ADDRESS(subject), found[0] != '\0' ? "is on " : "has no driver now", found,
+                        write_result < 0 ? strerror(-write_result) : "the kernel reported no error");
+}

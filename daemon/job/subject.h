@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "base/outcome.h"
+#include "kernel/pci-facts.h"
+
+/* A device while a transaction has it in hand: its folder held open, so that what is written reaches this card or none; and what it was when the
+ * work began. For workers: reading the override may block. */
+
+#define OVERRIDE_MAX 256
+
+typedef struct Binding {
+        char driver[DRIVER_NAME_MAX]; /* "" for none */
+        char override[OVERRIDE_MAX];  /* "" for none */
+} Binding;
+
+typedef struct Subject {
+        PciAddress address;
+        int fd;
+        Binding before;
+        Binding target;
+} Subject;
+
+/* Opens the device and makes sure that it is the one that is meant. Returns 0; NO_SUCH_DEVICE; IDENTITY_CHANGED; FAILED. The subject is
+ * closed with subject_close(), also when this failed. */
+int subject_open(Subject *subject, const Kernel *kernel, PciAddress address, const PciIds *ids, int group,
+                Problem *problem);
+void subject_close(Subject *subject);
+
+/* Each of these does one step and verifies it. Returns 0; FAILED or DRIVER_DID_NOT_BIND with a message that names the device. */
+
+/* Writes the override ("" clears it) and reads it back. */
+int subject_set_override(Subject *subject, const char *override, Problem *problem);
+
+/* Takes the device from its driver; one that has none stays so. */
+int subject_unbind(Subject *subject, Problem *problem);
+
+/* Has the kernel look for a driver: with an override, only that one can come. Verifies that it came. */
+int subject_probe(Subject *subject, const Kernel *kernel, const char *driver, Problem *problem);
+
+/* What it is now. Returns 0 or a negative errno. */
+int subject_read_binding(const Subject *subject, Binding *ret);

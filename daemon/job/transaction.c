@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "job/transaction.h"
+#include "job/subject.h"
+#include "kernel/holders.h"
+#include "kernel/vfio-node.h"
+
+#define NODE_TIMEOUT_MS 5000
+
+/* The work in hand: the subjects stand in the order of the plan's members. */
+typedef struct Work {
+        Transaction *transaction;
+        Subject *subjects;
+        size_t n_subjects;
+        int node_fd; /* the group's node, while we keep VMs from it */
+} Work;
+
+static void work_done(Work *work) {
+        for (size_t i = 0; i < work->n_subjects; i++)
+                subject_close(&work->subjects[i]);
+        free(work->subjects);
+        (void)safe_close(work->node_fd);
+}
+
+/* While we have the node no VM can take the group; a VM that has it already is the reason to refuse: the unbind would wait for
+ * its end. */
+static int lock_node(Work *work, Problem *problem) {
+        int group = work->transaction->plan->group;
+        Holder holder;
+
+        if (work->node_fd >= 0)
+                return 0;
+        int fd = vfio_node_lock(work->transaction->kernel, group);
+        if (fd >= 0) {
+                work->node_fd = fd;
+                return 0;
+        }
+        if (fd == -ENOENT || fd == -ENXIO || fd == -ENODEV)
+                return 0; /* no member is on a vfio driver, so nobody can hold it */
+        if (fd != -EBUSY)
+                return problem_set(problem, OUTCOME_FAILED, "Cannot open %s: %s", VFIO_NODE_TEXT(group), strerror(-fd));
+        if (holder_of_vfio_node(work->transaction->kernel, group, &holder) < 0)
+                return problem_set(problem, OUTCOME_HELD,
+                                "%s is held open by a process that cannot be named: end the virtual machine first.",
+                                VFIO_NODE_TEXT(group));
+        return problem_set(problem, OUTCOME_HELD,
+                        "%s is held by process %d (%s): end it, or take the device out of it, first.",
+                        VFIO_NODE_TEXT(group), (int)holder.pid, holder.command);
+}
+
+static int load_driver(Work *work, const char *driver, const char *module, Problem *problem) {
+        int r = modules_ensure_driver(work->transaction->kernel, driver, module);
+        if (r >= 0)
+                return 0;
+        if (r == -ENOENT)
+                return problem_set(problem, OUTCOME_DRIVER_UNAVAILABLE,
+                                "There is no driver %s, and no module '%s' for the running kernel: install the "
+                                "kernel's extra modules.",
+                                driver, module ? module : driver);
+        if (r == -EPERM)
+                return problem_set(problem, OUTCOME_DRIVER_UNAVAILABLE,
+                                "The module '%s' is blacklisted, or the daemon may not load it: load it with "
+                                "'modprobe', or look into "
+                                "/etc/modprobe.d.",
+                                module ? module : driver);
+        if (r == -ENODEV)
+                return problem_set(problem, OUTCOME_DRIVER_UNAVAILABLE,
+                                "The module '%s' is loaded and brought no PCI driver %s.", module ? module : driver,
+                                driver);
+        return problem_set(problem, OUTCOME_DRIVER_UNAVAILABLE, "The module '%s' for %s cannot be loaded: %s",
+                        module ? module : driver, driver, strerror(-r));
+}
+
+/* The override under which the target driver, and no other, comes at a probe. */
+static const char *override_for_probe(const Binding *target) {
+        return target->driver[0] != '\0' ? target->driver : target->override;
+}
+
+/* A device that is on the right driver already needs only its override. */
+static bool needs_move(const Subject *subject) {
+        return !streq(subject->before.driver, subject->target.driver);
+}
+
+static int do_step(Work *work, const PlanStep *step, Problem *problem) {
+        const Plan *plan = work->transaction->plan;
+        Subject *subject = &work->subjects[step->member];
+        int r;
+
+        switch (step->kind) {
+        case STEP_LOCK_NODE:
+                return lock_node(work, problem);
+        case STEP_LOAD_DRIVER:
+                return load_driver(work, subject->target.driver,
+                                plan->verb == PLAN_REATTACH ? plan->members[step->member].origin->module : NULL,
+                                problem);
+        case STEP_OVERRIDE:
+                return subject_set_override(subject,
+                                needs_move(subject) ? override_for_probe(&subject->target) : subject->target.override,
+                                problem);
+        case STEP_UNBIND:
+                return needs_move(subject) ? subject_unbind(subject, problem) : 0;
+        case STEP_PROBE:
+                if (!needs_move(subject))
+                        return 0;
+                if (subject->target.driver[0] != '\0' &&
+                                (r = subject_probe(subject, work->transaction->kernel, subject->target.driver,
+                                                 problem)) != 0)
+                        return r;
+                if (streq(override_for_probe(&subject->target), subject->target.override))
+                        return 0;
+                return subject_set_override(subject, subject->target.override, problem);
+        case STEP_WAIT_NODE:
+                r = vfio_node_wait(work->transaction->kernel, plan->group, NODE_TIMEOUT_MS);
+                if (r < 0)
+                        return problem_set(problem, OUTCOME_FAILED, "%s did not appear: %s",
+                                        VFIO_NODE_TEXT(plan->group), strerror(-r));
+                return 0;
+        default:
+                return -EINVAL;
+        }
+}
+
+static bool binding_equal(const Binding *a, const Binding *b) {
+        return streq(a->driver, b->driver) && streq(a->override, b->override);
+}
+
+/* Puts one device back to what it was; goes on where it can. */
+static void restore_subject(Work *work, Subject *subject) {
+        _cleanup_problem_ Problem ignored = {};
+        Binding now;
+
+        if (subject_read_binding(subject, &now) < 0 || binding_equal(&now, &subject->before))
+                return;
+        if (streq(now.driver, subject->before.driver)) {
+                (void)subject_set_override(subject, subject->before.override, &ignored);
+                return;
+        }
+        if (subject_set_override(subject, override_for_probe(&subject->before), &ignored) == 0 &&
+                        subject_unbind(subject, &ignored) == 0 && subject->before.driver[0] != '\0')
+                (void)subject_probe(subject, work->transaction->kernel, subject->before.driver, &ignored);
+        (void)subject_set_override(subject, subject->before.override, &ignored);
+}
+
+static void append_remains(FILE *text, const Subject *subject, const char *separator) {
+        Binding now;
+
+        int r = subject_read_binding(subject, &now);
+        if (r < 0) {
+                fprintf(text, "%s%s %s", separator, PCI_ADDRESS_TEXT(subject->address),
+                                r == -ENODEV || r == -ENOENT ? "is gone from its slot" : "cannot be read");
+                return;
+        }
+        fprintf(text, "%s%s has driver '%s' and override '%s' instead of '%s' and '%s'", separator,
+                        PCI_ADDRESS_TEXT(subject->address), now.driver, now.override, subject->before.driver,
+                        subject->before.override);
+}
+
+static bool is_restored(const Subject *subject) {
+        Binding now;
+        return subject_read_binding(subject, &now) >= 0 && binding_equal(&now, &subject->before);
+}
+
+/* Undoes in reverse order and says how it ended: the cause is in problem already. */
+static int undo(Work *work, Problem *problem) {
+        _cleanup_problem_ Problem held = {};
+        _cleanup_free_ char *remains = NULL;
+        size_t size, n = 0;
+
+        /* A VM may have taken the group by now: then the unbind would wait for its end, and it is left. */
+        bool free_to_go = lock_node(work, &held) == 0;
+        for (size_t i = work->n_subjects; i > 0; i--)
+                if (free_to_go || !pci_driver_is_vfio(work->subjects[i - 1].target.driver))
+                        restore_subject(work, &work->subjects[i - 1]);
+
+        FILE *text = open_memstream(&remains, &size);
+        if (!text)
+                return -ENOMEM;
+        for (size_t i = 0; i < work->n_subjects; i++)
+                if (!is_restored(&work->subjects[i]))
+                        append_remains(text, &work->subjects[i], n++ > 0 ? "; " : "");
+        if (fclose(text) != 0)
+                return -ENOMEM;
+
+        const char *cause = outcome_to_string(problem->outcome);
+        if (n == 0)
+                return problem_set(problem, OUTCOME_ROLLED_BACK, "%s: %s Everything is as it was before.", cause,
+                                strempty(problem->message));
+        return problem_set(problem, OUTCOME_DEGRADED, "%s: %s Not everything could be undone: %s.%s%s", cause,
+                        strempty(problem->message), remains, held.message ? " " : "", strempty(held.message));
+}
+
+/* Opens all subjects and decides what each shall become. Nothing is written yet. */
+static int open_subjects(Work *work, Problem *problem) {
+        const Plan *plan = work->transaction->plan;
+
+        work->subjects = calloc(plan->n_members, sizeof(Subject));
+        if (!work->subjects)
+                return -ENOMEM;
+        for (size_t i = 0; i < plan->n_members; i++) {
+                const PlanMember *member = &plan->members[i];
+                Subject *subject = &work->subjects[i];
+
+                work->n_subjects++;
+                int r = subject_open(subject, work->transaction->kernel, member->address, &member->ids, plan->group,
+                                problem);
+                if (r != 0)
+                        return r;
+                if (plan->verb == PLAN_DETACH) {
+                        if (pci_driver_is_vfio(subject->before.driver))
+                                return problem_set(problem, OUTCOME_FOREIGN,
+                                                "Somebody else put %s on %s meanwhile: look again with 'vfioctl "
+                                                "groups'.",
+                                                PCI_ADDRESS_TEXT(member->address), subject->before.driver);
+                        (void)snprintf(subject->target.driver, DRIVER_NAME_MAX, "%s", PLAN_VFIO_DRIVER);
+                        (void)snprintf(subject->target.override, OVERRIDE_MAX, "%s", PLAN_VFIO_DRIVER);
+                } else {
+                        (void)snprintf(subject->target.driver, DRIVER_NAME_MAX, "%s", strempty(member->origin->driver));
+                        (void)snprintf(subject->target.override, OVERRIDE_MAX, "%s",
+                                        strempty(member->origin->override));
+                }
+        }
+        return 0;
+}
+
+/* What a device gets back: what it is now, but for an override that an earlier detach of ours left there. */
+static int snapshot(const Work *work, size_t i, Record *record) {
+        const PlanMember *member = &work->transaction->plan->members[i];
+        const Subject *subject = &work->subjects[i];
+        _cleanup_(device_origin_freep) DeviceOrigin *origin = calloc(1, sizeof(DeviceOrigin));
+        char module[DRIVER_NAME_MAX];
+        int r;
+
+        if (!origin)
+                return -ENOMEM;
+        bool ours = member->origin && streq(subject->before.override, PLAN_VFIO_DRIVER);
+        if (modules_of_driver(work->transaction->kernel, subject->before.driver, module, sizeof(module)) < 0)
+                module[0] = '\0';
+        origin->ids = member->ids;
+        if ((r = free_and_strdup(&origin->driver, subject->before.driver)) < 0 ||
+                        (r = free_and_strdup(&origin->module, module)) < 0 ||
+                        (r = free_and_strdup(&origin->override,
+                                         ours ? member->origin->override : subject->before.override)) < 0)
+                return r;
+        for (const HostName *name = member->names; name; name = name->next)
+                if ((r = host_name_list_add(&origin->names, name->kind, name->name, 0)) < 0)
+                        return r;
+        return record_add(record, member->address, RECORD_DETACHING, origin);
+}
+
+/* Says on disk what is about to happen. */
+static int write_intent(Work *work, Problem *problem) {
+        Transaction *transaction = work->transaction;
+        const Plan *plan = transaction->plan;
+        Record *record = transaction->record;
+        int r = 0;
+
+        for (size_t i = 0; i < plan->n_members && r >= 0; i++)
+                r = plan->verb == PLAN_DETACH ? snapshot(work, i, record)
+                                              : record_add(record, plan->members[i].address, RECORD_REATTACHING,
+                                                                plan->members[i].origin);
+        if (r >= 0)
+                r = record_write(transaction->state_fd, record);
+        for (size_t i = 0; i < transaction->n_superseded && r >= 0; i++)
+                r = record_delete(transaction->state_fd, transaction->superseded[i]);
+        if (r < 0)
+                return problem_set(problem, OUTCOME_FAILED,
+                                "The record in /run/vfiod cannot be written, so nothing was changed: %s", strerror(-r));
+        return 0;
+}
+
+/* Says on disk how it ended: the plan's devices are with vfiod, or are not. */
+static int write_end(Work *work, bool detached) {
+        Transaction *transaction = work->transaction;
+        Record *record = transaction->record;
+
+        for (size_t i = 0; i < transaction->plan->n_members; i++) {
+                const PlanMember *planned = &transaction->plan->members[i];
+                RecordMember *member = record_find(record, planned->address);
+
+                /* One that an earlier detach left with our override still has to get its own back. */
+                if (detached || (transaction->plan->verb == PLAN_DETACH && planned->origin))
+                        member->phase = RECORD_DETACHED;
+                else
+                        record_remove_member(record, member);
+        }
+        return record->n_members > 0 ? record_write(transaction->state_fd, record)
+                                     : record_delete(transaction->state_fd, record->number);
+}
+
+/* Steps that only look: they come before the record, so that a refusal leaves no trace. */
+static bool step_writes(const PlanStep *step) {
+        return step->kind != STEP_LOCK_NODE && step->kind != STEP_LOAD_DRIVER;
+}
+
+static int do_steps(Work *work, bool writing, Problem *problem) {
+        Transaction *transaction = work->transaction;
+
+        for (size_t i = 0; i < transaction->plan->n_steps; i++) {
+                const PlanStep *step = &transaction->plan->steps[i];
+
+                if (step_writes(step) != writing)
+                        continue;
+                if (transaction->progress)
+                        transaction->progress(transaction->plan, i, transaction->progress_userdata);
+                int r = do_step(work, step, problem);
+                if (r != 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int compare_changes(const void *a, const void *b) {
+        uint64_t x = pci_address_key(((const TransactionChange *)a)->address),
+                 y = pci_address_key(((const TransactionChange *)b)->address);
+        return x < y ? -1 : x > y;
+}
+
+static void collect_changes(const Work *work, TransactionChange *changes, size_t *ret_n) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < work->n_subjects; i++) {
+                const Subject *subject = &work->subjects[i];
+
+                if (!needs_move(subject))
+                        continue;
+                TransactionChange *change = &changes[n++];
+                change->address = subject->address;
+                memcpy(change->driver_before, subject->before.driver, DRIVER_NAME_MAX);
+                memcpy(change->driver_after, subject->target.driver, DRIVER_NAME_MAX);
+        }
+        qsort(changes, n, sizeof(TransactionChange), compare_changes);
+        *ret_n = n;
+}
+
+int transaction_run(
+                Transaction *transaction, TransactionChange **ret_changes, size_t *ret_n_changes, Problem *problem) {
+        _cleanup_(work_done) Work work = {.transaction = transaction, .node_fd = -EBADF};
+        bool detach = transaction->plan->verb == PLAN_DETACH;
+        int r;
+
+        _cleanup_free_ TransactionChange *changes = calloc(transaction->plan->n_members, sizeof(TransactionChange));
+        if (!changes)
+                return -ENOMEM;
+        if ((r = open_subjects(&work, problem)) != 0 || (r = do_steps(&work, false, problem)) != 0 ||
+                        (r = write_intent(&work, problem)) != 0)
+                return r;
+
+        r = do_steps(&work, true, problem);
+        if (r == 0) {
+                r = write_end(&work, detach);
+                if (r >= 0) {
+                        collect_changes(&work, changes, ret_n_changes);
+                        *ret_changes = TAKE_PTR(changes);
+                        return 0;
+                }
+                (void)problem_set(problem, OUTCOME_FAILED, "The record in /run/vfiod cannot be written: %s.",
+                                strerror(-r));
+        }
+
+        /* A record that cannot be written says "detaching" or "reattaching": the next start looks again. */
+        r = undo(&work, problem);
+        if (r == OUTCOME_ROLLED_BACK)
+                (void)write_end(&work, !detach);
+        return r;
+}
