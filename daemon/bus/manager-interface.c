@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "bus/errors.h"
+#include "bus/getter.h"
+#include "bus/operation.h"
+#include "bus/service.h"
+#include "config.h"
+#include "kernel/vfio-node.h"
+
+/* Adds {name: text} to a{sv}, if there is a text. */
+static int append_detail(sd_bus_message *reply, const char *name, const char *text) {
+        return isempty(text) ? 0 : sd_bus_message_append(reply, "{sv}", name, "s", text);
+}
+
+static int append_group(sd_bus_message *reply, const Group *group) {
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        if ((r = service_group_path(group->number, &path)) < 0 ||
+                        (r = sd_bus_message_open_container(reply, 'r', "uosbassa{sv}")) < 0 ||
+                        (r = sd_bus_message_append(reply, "uosb", (uint32_t)group->number, path,
+                                         group_state_to_string(group_state(group)), (int)group_is_viable(group))) < 0 ||
+                        (r = sd_bus_message_open_container(reply, 'a', "s")) < 0)
+                return r;
+        for (size_t i = 0; i < group->n_members; i++)
+                if ((r = sd_bus_message_append(reply, "s", PCI_ADDRESS_TEXT(group->members[i]->address))) < 0)
+                        return r;
+        if ((r = sd_bus_message_close_container(reply)) < 0 ||
+                        (r = sd_bus_message_append(reply, "sa{sv}",
+                                         group_has_node(group) ? VFIO_NODE_TEXT(group->number) : "", 0)) < 0)
+                return r;
+        return sd_bus_message_close_container(reply);
+}
+
+static int method_list_groups(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        Service *service = userdata;
+        size_t n;
+        int r;
+
+        (void)error;
+        if ((r = sd_bus_message_new_method_return(message, &reply)) < 0 ||
+                        (r = sd_bus_message_open_container(reply, 'a', "(uosbassa{sv})")) < 0)
+                return r;
+        Group *const *groups = inventory_groups(service->inventory, &n);
+        for (size_t i = 0; i < n; i++)
+                if ((r = append_group(reply, groups[i])) < 0)
+                        return r;
+        if ((r = sd_bus_message_close_container(reply)) < 0)
+                return r;
+        return sd_bus_send(NULL, reply, NULL);
+}
+
+static int append_names(Service *service, sd_bus_message *reply, const Device *device) {
+        char text[PCI_NAME_MAX];
+        int r;
+
+        if ((r = sd_bus_message_open_container(reply, 'a', "{sv}")) < 0 ||
+                        (r = append_detail(reply, "VendorName",
+                                         pci_names_lookup(service->names, PCI_NAME_VENDOR, &device->ids, text))) < 0 ||
+                        (r = append_detail(reply, "DeviceName",
+                                         pci_names_lookup(service->names, PCI_NAME_DEVICE, &device->ids, text))) < 0 ||
+                        (r = append_detail(reply, "ClassName",
+                                         pci_names_lookup(service->names, PCI_NAME_CLASS, &device->ids, text))) < 0)
+                return r;
+        return sd_bus_message_close_container(reply);
+}
+
+static int append_device(Service *service, sd_bus_message *reply, const Device *device) {
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        if ((r = service_device_path(device->address, &path)) < 0 ||
+                        (r = sd_bus_message_open_container(reply, 'r', "soissuqqasa{sv}")) < 0 ||
+                        (r = sd_bus_message_append(reply, "soissuqq", PCI_ADDRESS_TEXT(device->address), path,
+                                         device->group ? device->group->number : IOMMU_GROUP_NONE,
+                                         device_state_to_string(device_state(device)), strempty(device->driver),
+                                         device->ids.class, device->ids.vendor, device->ids.device)) < 0 ||
+                        (r = sd_bus_message_open_container(reply, 'a', "s")) < 0)
+                return r;
+        /* What is away is known by the names that it had. */
+        const HostName *name = device->names || !device->origin ? device->names : device->origin->names;
+        for (; name; name = name->next)
+                if ((r = sd_bus_message_append(reply, "s", name->name)) < 0)
+                        return r;
+        if ((r = sd_bus_message_close_container(reply)) < 0 || (r = append_names(service, reply, device)) < 0)
+                return r;
+        return sd_bus_message_close_container(reply);
+}
+
+static int method_list_devices(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        Service *service = userdata;
+        size_t n;
+        int r;
+
+        (void)error;
+        if ((r = sd_bus_message_new_method_return(message, &reply)) < 0 ||
+                        (r = sd_bus_message_open_container(reply, 'a', "(soissuqqasa{sv})")) < 0)
+                return r;
+        Device *const *devices = inventory_devices(service->inventory, &n);
+        for (size_t i = 0; i < n; i++)
+                if ((r = append_device(service, reply, devices[i])) < 0)
+                        return r;
+        if ((r = sd_bus_message_close_container(reply)) < 0)
+                return r;
+        return sd_bus_send(NULL, reply, NULL);
+}
+
+static int find_group(Service *service, const char *selector, const Group **ret, Problem *problem) {
+        Selection selection;
+        IommuReport iommu;
+
+        int r = selector_resolve(service->inventory, selector, &selection, problem);
+        if (r != 0)
+                return r;
+        if (selection.group) {
+                *ret = selection.group;
+                return 0;
+        }
+        iommu_examine(service->kernel, &iommu);
+        if (iommu.state != IOMMU_ON)
+                return problem_set(problem, OUTCOME_NO_IOMMU, "There are no IOMMU groups: the IOMMU is %s. %s",
+                                iommu_state_to_string(iommu.state), iommu.reason);
+        return problem_set(problem, OUTCOME_NO_GROUP, "%s is in no IOMMU group.",
+                        PCI_ADDRESS_TEXT(selection.device->address));
+}
+
+static int method_get_group(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        _cleanup_problem_ Problem problem = {};
+        _cleanup_free_ char *path = NULL;
+        Service *service = userdata;
+        const char *selector;
+        const Group *group = NULL;
+        int r;
+
+        if ((r = sd_bus_message_read(message, "s", &selector)) < 0)
+                return r;
+        if ((r = find_group(service, selector, &group, &problem)) != 0)
+                return errors_set(error, r, &problem);
+        if ((r = service_group_path(group->number, &path)) < 0)
+                return r;
+        return sd_bus_reply_method_return(message, "o", path);
+}
+
+/* A group's only endpoint can be meant by the group. */
+static int find_device(Service *service, const char *selector, const Device **ret, Problem *problem) {
+        Selection selection;
+
+        int r = selector_resolve(service->inventory, selector, &selection, problem);
+        if (r != 0)
+                return r;
+        if (!selection.device && group_count_endpoints(selection.group) != 1)
+                return problem_set(problem, OUTCOME_INVALID_SELECTOR,
+                                "Group %d has %zu endpoints: name the one that is meant.", selection.group->number,
+                                group_count_endpoints(selection.group));
+        for (size_t i = 0; !selection.device; i++)
+                if (selection.group->members[i]->endpoint)
+                        selection.device = selection.group->members[i];
+        *ret = selection.device;
+        return 0;
+}
+
+static int method_get_device(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        _cleanup_problem_ Problem problem = {};
+        _cleanup_free_ char *path = NULL;
+        Service *service = userdata;
+        const char *selector;
+        const Device *device = NULL;
+        int r;
+
+        if ((r = sd_bus_message_read(message, "s", &selector)) < 0)
+                return r;
+        if ((r = find_device(service, selector, &device, &problem)) != 0)
+                return errors_set(error, r, &problem);
+        if ((r = service_device_path(device->address, &path)) < 0)
+                return r;
+        return sd_bus_reply_method_return(message, "o", path);
+}
+
+static int method_detach(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        const char *selector;
+
+        int r = sd_bus_message_read(message, "s", &selector);
+        return r < 0 ? r : operation_detach(userdata, message, selector, error);
+}
+
+static int method_reattach(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        const char *selector;
+
+        int r = sd_bus_message_read(message, "s", &selector);
+        return r < 0 ? r : operation_reattach(userdata, message, selector, error);
+}
+
+BUS_GETTER(property_get_version) {
+        return sd_bus_message_append(reply, "s", VFIOD_VERSION);
+}
+
+BUS_GETTER(property_get_iommu) {
+        const Service *service = userdata;
+        IommuReport iommu;
+
+        iommu_examine(service->kernel, &iommu);
+        return sd_bus_message_append(
+                        reply, "s", streq(property, "Iommu") ? iommu_state_to_string(iommu.state) : iommu.reason);
+}
+
+BUS_GETTER(property_get_count) {
+        const Service *service = userdata;
+        size_t n_devices, n_groups, n_detached = 0;
+
+        Device *const *devices = inventory_devices(service->inventory, &n_devices);
+        (void)inventory_groups(service->inventory, &n_groups);
+        for (size_t i = 0; i < n_devices; i++)
+                n_detached += devices[i]->origin && (!devices[i]->present || device_is_on_vfio(devices[i]));
+        return sd_bus_message_append(reply, "u",
+                        (uint32_t)(streq(property, "DeviceCount")                       ? n_devices
+                                                        : streq(property, "GroupCount") ? n_groups
+                                                                                        : n_detached));
+}
+
+static const sd_bus_vtable manager_vtable[] = {
+                SD_BUS_VTABLE_START(0),
+                SD_BUS_METHOD_WITH_ARGS("ListGroups", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(uosbassa{sv})", groups),
+                                method_list_groups, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_METHOD_WITH_ARGS("ListDevices", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(soissuqqasa{sv})", devices),
+                                method_list_devices, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_METHOD_WITH_ARGS("GetGroup", SD_BUS_ARGS("s", selector), SD_BUS_RESULT("o", group),
+                                method_get_group, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_METHOD_WITH_ARGS("GetDevice", SD_BUS_ARGS("s", selector), SD_BUS_RESULT("o", device),
+                                method_get_device, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_METHOD_WITH_ARGS("Detach", SD_BUS_ARGS("s", selector, "a{sv}", options),
+                                SD_BUS_RESULT("a(sss)", changes), method_detach, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_METHOD_WITH_ARGS("Reattach", SD_BUS_ARGS("s", selector, "a{sv}", options),
+                                SD_BUS_RESULT("a(sss)", changes), method_reattach, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_PROPERTY("Version", "s", property_get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+                SD_BUS_PROPERTY("Iommu", "s", property_get_iommu, 0, 0),
+                SD_BUS_PROPERTY("IommuReason", "s", property_get_iommu, 0, 0),
+                SD_BUS_PROPERTY("DeviceCount", "u", property_get_count, 0, 0),
+                SD_BUS_PROPERTY("GroupCount", "u", property_get_count, 0, 0),
+                SD_BUS_PROPERTY("DetachedCount", "u", property_get_count, 0, 0),
+                SD_BUS_VTABLE_END,
+};
+
+int manager_interface_publish(Service *service) {
+        return sd_bus_add_object_vtable(service->bus, NULL, BUS_PATH, BUS_INTERFACE_MANAGER, manager_vtable, service);
+}

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "bus/service.h"
+
+/* Makes signals of what changed in the model: InterfacesAdded and -Removed for what came and went, one PropertiesChanged for each object that looks
+ * different. Returns 0 or a negative errno of the bus. */
+int notify_changes(Service *service, const ChangeList *changes);

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "bus/service.h"
+
+/* Detach and Reattach, one implementation for the Manager, Group and Device methods: read, validate, authorize, plan, start the job;
+ * the reply comes when the job is done. What is selected is resolved once more here, so nothing that a getter saw is relied on. */
+
+/* The message is read up to its options. Returns as a handler does: 1 (the reply comes later), or a negative errno. */
+int operation_detach(Service *service, sd_bus_message *message, const char *selector, sd_bus_error *error);
+int operation_reattach(Service *service, sd_bus_message *message, const char *selector, sd_bus_error *error);

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "job/job.h"
+#include "kernel/pci-names.h"
+#include <systemd/sd-bus.h>
+
+/* What vfiod offers on the bus. The service borrows all that it serves from: these outlive it. */
+
+#define BUS_NAME "org.vfiod1"
+#define BUS_PATH "/org/vfiod1"
+#define BUS_PATH_GROUPS BUS_PATH "/groups"
+#define BUS_PATH_DEVICES BUS_PATH "/devices"
+#define BUS_INTERFACE_MANAGER "org.vfiod1.Manager"
+#define BUS_INTERFACE_GROUP "org.vfiod1.Group"
+#define BUS_INTERFACE_DEVICE "org.vfiod1.Device"
+#define BUS_ERROR_PREFIX "org.vfiod1.Error."
+
+typedef struct Service {
+        sd_bus *bus;
+        const Kernel *kernel;
+        Inventory *inventory;
+        JobTable *jobs;
+        PciNames *names;
+} Service;
+
+/* Puts the objects on the bus, without asking for the name yet. Returns 0 or a negative errno. */
+int service_publish(Service *service);
+
+/* The service, from within a handler or getter of one of its objects. */
+Service *service_of(sd_bus *bus);
+
+/* Paths of objects; to be freed. Return 0 or -ENOMEM. */
+int service_group_path(int number, char **ret);
+int service_device_path(PciAddress address, char **ret);
+
+/* Each interface's own file. */
+int manager_interface_publish(Service *service);
+int group_interface_publish(Service *service);
+int device_interface_publish(Service *service);

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/log.h"
+#include "config.h"
+#include "manager.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+
+#define STATE_FOLDER "/run/vfiod"
+
+static int usage(int status) {
+        fprintf(status == 0 ? stdout : stderr,
+                        "Usage: vfiod [--help] [--version]\n"
+                        "\n"
+                        "Owns PCI passthrough on this host. Started by systemd (vfiod.service) or by D-Bus; vfioctl(1) "
+                        "talks to it.\n"
+                        "See vfiod(8).\n");
+        return status;
+}
+
+/* Returns 0 to go on, or the exit status plus one. */
+static int parse_arguments(int argc, char **argv) {
+        static const struct option options[] = {
+                        {"help", no_argument, NULL, 'h'},
+                        {"version", no_argument, NULL, 'V'},
+                        {},
+        };
+        int option;
+
+        while ((option = getopt_long(argc, argv, "h", options, NULL)) >= 0)
+                switch (option) {
+                case 'h':
+                        return usage(0) + 1;
+                case 'V':
+                        printf("vfiod %s\n", VFIOD_VERSION);
+                        return 1;
+                default:
+                        return usage(2) + 1;
+                }
+        return optind < argc ? usage(2) + 1 : 0;
+}
+
+/* SIGTERM and SIGINT end the loop; SIGCHLD is for sd-event's workers. */
+static int block_signals(sd_event *event) {
+        sigset_t signals;
+        int r;
+
+        (void)sigemptyset(&signals);
+        (void)sigaddset(&signals, SIGTERM);
+        (void)sigaddset(&signals, SIGINT);
+        (void)sigaddset(&signals, SIGCHLD);
+        if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
+                return -errno;
+        if ((r = sd_event_add_signal(event, NULL, SIGTERM, NULL, NULL)) < 0)
+                return r;
+        return sd_event_add_signal(event, NULL, SIGINT, NULL, NULL);
+}
+
+static int make_manager(sd_event *event, Manager **ret) {
+        _cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
+        _cleanup_(uevent_source_freep) UeventSource *uevents = NULL;
+        Kernel *kernel;
+        int r;
+
+        /* Before the first look at a device: what changes meanwhile is in the queue. */
+        if ((r = uevent_source_new_udev(&uevents)) < 0)
+                return log_error_errno(r, "Cannot listen to the kernel's events");
+        if (mkdir(STATE_FOLDER, 0755) < 0 && errno != EEXIST)
+                return log_error_errno(-errno, "Cannot make %s", STATE_FOLDER);
+        if ((r = sd_bus_open_system(&bus)) < 0)
+                return log_error_errno(r, "Cannot connect to the system bus");
+        if ((r = sd_bus_set_exit_on_disconnect(bus, true)) < 0)
+                return log_error_errno(r, "Cannot watch the connection to the bus");
+        if ((r = kernel_new("/sys", "/dev", "/proc", NULL, NULL, &kernel)) < 0)
+                return log_error_errno(r, "Cannot open /sys/bus/pci, /dev and /proc");
+
+        return manager_new(event,
+                        &(ManagerParts){
+                                        .bus = bus,
+                                        .kernel = kernel,
+                                        .uevents = TAKE_PTR(uevents),
+                                        .state_folder = STATE_FOLDER,
+                                        .job_limits = &job_limits_default,
+                        },
+                        ret);
+}
+
+static int run(void) {
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        _cleanup_(manager_freep) Manager *manager = NULL;
+        int r;
+
+        if ((r = sd_event_default(&event)) < 0 || (r = block_signals(event)) < 0 ||
+                        (r = sd_event_set_watchdog(event, true)) < 0)
+                return log_error_errno(r, "Cannot make the loop");
+        if ((r = make_manager(event, &manager)) < 0)
+                return r;
+
+        (void)sd_notify(false, "READY=1\nSTATUS=Ready");
+        r = sd_event_loop(event);
+        (void)sd_notify(false, "STOPPING=1");
+        return r < 0 ? log_error_errno(r, "The loop failed") : r;
+}
+
+int main(int argc, char **argv) {
+        log_open();
+        int r = parse_arguments(argc, argv);
+        if (r > 0)
+                return r - 1;
+        return run() == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "bus/service.h"
+#include "kernel/uevents.h"
+
+/* Everything that the daemon is, in one struct; made of parts that know nothing of it. */
+typedef struct Manager {
+        sd_event *event;
+        Kernel *kernel;
+        UeventSource *uevents;
+        sd_event_source *uevent_source;
+        sd_event_source *post_source; /* at the end of each turn: what changed goes out */
+        Inventory *inventory;
+        Journal *journal;
+        JobTable *jobs;
+        PciNames *names;
+        Service service; /* holds the bus */
+} Manager;
+
+typedef struct ManagerParts {
+        sd_bus *bus;           /* referenced */
+        Kernel *kernel;        /* taken over */
+        UeventSource *uevents; /* taken over: listening already, so that no event falls between it and the scan */
+        const char *state_folder;
+        const JobLimits *job_limits;
+} ManagerParts;
+
+/* Scans the host, reads the records, puts the objects on the bus, undoes what an earlier life left in between, and asks for the name. What it
+ * takes over it does also on failure. Returns 0 or a negative errno, which has been logged. */
+int manager_new(sd_event *event, const ManagerParts *parts, Manager **ret);
+Manager *manager_free(Manager *manager);
+DEFINE_TRIVIAL_CLEANUP_FUNC(Manager *, manager_free)
