@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* detach and reattach. */
+#include "present.h"
+#include "proxy.h"
+#include "strv.h"
+#include "verbs.h"
+
+#define ERROR_GROUP_NEEDS_CONSENT "org.vfiod1.Error.GroupNeedsConsent"
+
+/* Prints the other endpoints of the group, and collects their addresses. */
+static int list_companions(sd_bus *bus, const char *selector, char ***ret_companions, sd_bus_error *error) {
+        _cleanup_(device_list_clear) DeviceList members = {0};
+        _cleanup_(strv_freep) char **companions = NULL;
+        _cleanup_(device_clear) Device selected = {0};
+        _cleanup_(group_clear) Group group = {0};
+        int r;
+
+        r = proxy_get_device(bus, selector, &selected, error);
+        if (r >= 0)
+                r = proxy_get_group(bus, selector, &group, error);
+        if (r >= 0)
+                r = proxy_get_members(bus, &group, &members, error);
+        if (r < 0)
+                return r;
+
+        for (size_t i = 0; i < members.count; i++) {
+                const Device *device = &members.items[i];
+                _cleanup_free_ char *names = NULL, *description = NULL;
+
+                if (!device->endpoint || !device->address || streq_ptr(device->address, selected.address))
+                        continue;
+                r = strv_push(&companions, device->address);
+                if (r < 0)
+                        return r;
+                names = strv_join(device->names, ", ");
+                description = device_description(device);
+                fprintf(stderr, "  %s%s%s%s, driver %s: %s\n", device->address, isempty(names) ? "" : " (",
+                                strempty(names), isempty(names) ? "" : ")", driver_in_words(device->driver),
+                                strempty(description));
+        }
+        *ret_companions = TAKE_PTR(companions);
+        return 0;
+}
+
+static bool ask(const char *question) {
+        _cleanup_free_ char *answer = NULL;
+        size_t size = 0;
+
+        fprintf(stderr, "%s [y/N] ", question);
+        if (getline(&answer, &size, stdin) < 0) {
+                fputc('\n', stderr);
+                return false;
+        }
+        answer[strcspn(answer, "\r\n")] = '\0';
+        return strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0;
+}
+
+/* The daemon wants consent: gets it from the user and tries again. The user agrees to those devices that were on the
+ * screen, by address: if another one joined the group meanwhile, the daemon refuses again. */
+static ExitCode detach_with_consent(Invocation *invocation, const char *message, EntryList *ret_changes) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(strv_freep) char **companions = NULL;
+        int r;
+
+        fprintf(stderr, "%s\n", strempty(message));
+        r = list_companions(invocation->bus, invocation->selector, &companions, &error);
+        if (r < 0)
+                return report_error(r, &error);
+        if (!ask("Detach all of them?")) {
+                fprintf(stderr, "vfioctl: nothing was detached\n");
+                return EXIT_REFUSED;
+        }
+        r = proxy_detach(invocation->bus, invocation->selector, companions, ret_changes, &error);
+        return r < 0 ? report_error(r, &error) : EXIT_DONE;
+}
+
+static ExitCode detach(Invocation *invocation, EntryList *ret_changes) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        char *everything[] = {(char *)"*", NULL};
+        bool interactive = isatty(STDIN_FILENO) && isatty(STDERR_FILENO) && !invocation->output.quiet;
+        int r;
+
+        r = proxy_detach(invocation->bus, invocation->selector,
+                        invocation->whole_group ? everything : invocation->companions, ret_changes, &error);
+        if (r >= 0)
+                return EXIT_DONE;
+        if (interactive && sd_bus_error_has_name(&error, ERROR_GROUP_NEEDS_CONSENT))
+                return detach_with_consent(invocation, error.message, ret_changes);
+        return report_error(r, &error);
+}
+
+static const Device *find_device(const DeviceList *devices, const char *address) {
+        for (size_t i = 0; i < devices->count; i++)
+                if (streq_ptr(devices->items[i].address, address))
+                        return &devices->items[i];
+        return NULL;
+}
+
+static json_t *changes_to_json(const EntryList *changes, const DeviceList *devices) {
+        json_t *array = json_array();
+
+        for (size_t i = 0; array && i < changes->count; i++) {
+                const Entry *change = &changes->items[i];
+                const Device *device = find_device(devices, change->address);
+
+                /* clang-format off: a pair a line */
+                array = json_append(array,
+                                json_pack("{s:o, s:o, s:o, s:o}", "address", json_text(change->address),
+                                                "driver_before", json_text(change->before), "driver_after",
+                                                json_text(change->after), "names",
+                                                json_strings(device ? device->names : NULL)));
+                /* clang-format on */
+        }
+        return array;
+}
+
+static json_t *detached_to_json(
+                const EntryList *changes, const Group *group, const DeviceList *members, char *const *arguments) {
+        bool known = group->path;
+
+        /* clang-format off: a pair a line */
+        return json_pack("{s:o, s:o, s:o, s:o, s:o}", "changes", changes_to_json(changes, members), "group",
+                        known ? json_integer(group->number) : json_null(), "node", json_text(group->node), "viable",
+                        known ? json_boolean(group->viable) : json_null(), "qemu_arguments", json_strings(arguments));
+        /* clang-format on */
+}
+
+/* The group has no path where it could not be read after the change. */
+static int print_detached(Output *output, const EntryList *changes, const Group *group, const DeviceList *members) {
+        _cleanup_(strv_freep) char **arguments = NULL;
+        _cleanup_free_ char *line = NULL;
+        int r;
+
+        if (group->viable) {
+                r = qemu_arguments(members, &arguments);
+                if (r < 0)
+                        return r;
+        }
+        if (output->json)
+                return output_json(output, detached_to_json(changes, group, members, arguments));
+
+        for (size_t i = 0; i < changes->count; i++)
+                fprintf(output->stream, "%s: %s -> %s\n", changes->items[i].address,
+                                driver_in_words(changes->items[i].before), driver_in_words(changes->items[i].after));
+        if (!isempty(group->node))
+                fprintf(output->stream, "Node: %s\n", group->node);
+        if (arguments) {
+                line = strv_join(arguments, " ");
+                if (!line)
+                        return -ENOMEM;
+                fprintf(output->stream, "QEMU: %s\n", line);
+        }
+        for (size_t i = 0; i < group->blockers.count; i++)
+                fprintf(output->stream, "Not viable: %s, driver %s: %s\n", group->blockers.items[i].address,
+                                driver_in_words(group->blockers.items[i].driver), group->blockers.items[i].reason);
+        return 0;
+}
+
+ExitCode verb_detach(Invocation *invocation) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(device_list_clear) DeviceList members = {0};
+        _cleanup_(entry_list_clear) EntryList changes = {0};
+        _cleanup_(group_clear) Group group = {0};
+        ExitCode code;
+        int r;
+
+        code = detach(invocation, &changes);
+        if (code != EXIT_DONE || invocation->output.quiet)
+                return code;
+
+        /* It is done, whatever comes now: what cannot be read any more is a remark, not a failure. */
+        r = proxy_get_group(invocation->bus, changes.count > 0 ? changes.items[0].address : invocation->selector,
+                        &group, &error);
+        if (r >= 0)
+                r = proxy_get_members(invocation->bus, &group, &members, &error);
+        if (r < 0)
+                (void)report_error(r, &error);
+
+        r = print_detached(&invocation->output, &changes, &group, &members);
+        return r < 0 ? report_error(r, NULL) : EXIT_DONE;
+}
+
+/* Reads the devices that were moved, anew. One that cannot be read, because it has just gone, is left out. */
+static int get_changed_devices(sd_bus *bus, const EntryList *changes, DeviceList *ret_devices) {
+        _cleanup_(device_list_clear) DeviceList devices = {.items = calloc(changes->count + 1, sizeof(Device))};
+
+        if (!devices.items)
+                return -ENOMEM;
+        for (size_t i = 0; i < changes->count; i++)
+                if (proxy_get_device(bus, changes->items[i].address, &devices.items[devices.count], NULL) >= 0)
+                        devices.count++;
+        *ret_devices = TAKE_STRUCT(devices);
+        return 0;
+}
+
+static int print_reattached(Output *output, const EntryList *changes, const DeviceList *devices) {
+        if (output->json)
+                return output_json(output, json_pack("{s:o}", "changes", changes_to_json(changes, devices)));
+
+        for (size_t i = 0; i < changes->count; i++) {
+                const Entry *change = &changes->items[i];
+                const Device *device = find_device(devices, change->address);
+                _cleanup_free_ char *names = strv_join(device ? device->names : NULL, ", ");
+
+                fprintf(output->stream, "%s: %s -> %s%s%s%s\n", change->address, driver_in_words(change->before),
+                                driver_in_words(change->after), isempty(names) ? "" : " (", strempty(names),
+                                isempty(names) ? "" : ")");
+        }
+        return 0;
+}
+
+ExitCode verb_reattach(Invocation *invocation) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(device_list_clear) DeviceList devices = {0};
+        _cleanup_(entry_list_clear) EntryList changes = {0};
+        int r;
+
+        r = proxy_reattach(invocation->bus, invocation->selector, &changes, &error);
+        if (r < 0)
+                return report_error(r, &error);
+        if (invocation->output.quiet)
+                return EXIT_DONE;
+
+        /* The daemon has waited for the names. */
+        r = get_changed_devices(invocation->bus, &changes, &devices);
+        if (r >= 0)
+                r = print_reattached(&invocation->output, &changes, &devices);
+        return r < 0 ? report_error(r, NULL) : EXIT_DONE;
+}

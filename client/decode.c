@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "decode.h"
+
+#include "strv.h"
+
+/* Where a value goes; its D-Bus signature says what the member is. */
+typedef struct Field {
+        const char *name; /* of the property; NULL for a column of a row */
+        const char *signature;
+        size_t offset;
+} Field;
+
+#define FIELD(type, name, signature, member) \
+        { name, signature, offsetof(type, member) }
+#define COLUMN(type, signature, member) FIELD(type, NULL, signature, member)
+
+static const Field device_fields[] = {
+                FIELD(Device, "Address", "s", address),
+                FIELD(Device, "State", "s", state),
+                FIELD(Device, "Driver", "s", driver),
+                FIELD(Device, "Endpoint", "b", endpoint),
+                FIELD(Device, "Group", "i", group),
+                FIELD(Device, "GroupPath", "o", group_path),
+                FIELD(Device, "Node", "s", node),
+                FIELD(Device, "Vendor", "q", vendor),
+                FIELD(Device, "Device", "q", device),
+                FIELD(Device, "SubsystemVendor", "q", subsystem_vendor),
+                FIELD(Device, "SubsystemDevice", "q", subsystem_device),
+                FIELD(Device, "Class", "u", class),
+                FIELD(Device, "Revision", "y", revision),
+                FIELD(Device, "VendorName", "s", vendor_name),
+                FIELD(Device, "DeviceName", "s", device_name),
+                FIELD(Device, "SubsystemName", "s", subsystem_name),
+                FIELD(Device, "ClassName", "s", class_name),
+                FIELD(Device, "NumaNode", "i", numa_node),
+                FIELD(Device, "LinkSpeed", "u", link_speed),
+                FIELD(Device, "LinkSpeedMax", "u", link_speed_max),
+                FIELD(Device, "LinkWidth", "u", link_width),
+                FIELD(Device, "LinkWidthMax", "u", link_width_max),
+                FIELD(Device, "ResetMethods", "as", reset_methods),
+                FIELD(Device, "BootVga", "b", boot_vga),
+                FIELD(Device, "PhysicalFunction", "s", physical_function),
+                FIELD(Device, "VirtualFunctions", "as", virtual_functions),
+                FIELD(Device, "VirtualFunctionsMax", "u", virtual_functions_max),
+                FIELD(Device, "NetworkInterfaces", "as", network_interfaces),
+                FIELD(Device, "BlockDevices", "as", block_devices),
+                FIELD(Device, "OriginalDriver", "s", original_driver),
+                FIELD(Device, "OriginalOverride", "s", original_override),
+                FIELD(Device, "OriginalNames", "as", original_names),
+};
+
+static const Field group_fields[] = {
+                FIELD(Group, "Number", "u", number),
+                FIELD(Group, "State", "s", state),
+                FIELD(Group, "Viable", "b", viable),
+                FIELD(Group, "Blockers", "a(sss)", blockers),
+                FIELD(Group, "Members", "as", members),
+                FIELD(Group, "Devices", "ao", devices),
+                FIELD(Group, "Node", "s", node),
+};
+
+static const Field status_fields[] = {
+                FIELD(Status, "Version", "s", version),
+                FIELD(Status, "Iommu", "s", iommu),
+                FIELD(Status, "IommuReason", "s", iommu_reason),
+                FIELD(Status, "DeviceCount", "u", device_count),
+                FIELD(Status, "GroupCount", "u", group_count),
+                FIELD(Status, "DetachedCount", "u", detached_count),
+};
+
+static const Field device_columns[] = {
+                COLUMN(Device, "s", address),
+                COLUMN(Device, "o", path),
+                COLUMN(Device, "i", group),
+                COLUMN(Device, "s", state),
+                COLUMN(Device, "s", driver),
+                COLUMN(Device, "u", class),
+                COLUMN(Device, "q", vendor),
+                COLUMN(Device, "q", device),
+                COLUMN(Device, "as", names),
+};
+
+static const Field group_columns[] = {
+                COLUMN(Group, "u", number),
+                COLUMN(Group, "o", path),
+                COLUMN(Group, "s", state),
+                COLUMN(Group, "b", viable),
+                COLUMN(Group, "as", members),
+                COLUMN(Group, "s", node),
+};
+
+static const Field entry_columns[] = {
+                COLUMN(Entry, "s", address),
+                COLUMN(Entry, "s", driver),
+                COLUMN(Entry, "s", reason),
+};
+
+/* The rows of an array of structs. Where they end in a{sv}, its keys are names of properties. */
+typedef struct RowType {
+        const char *contents;
+        size_t item_size;
+        const Field *columns;
+        size_t n_columns;
+        const Field *details;
+        size_t n_details;
+} RowType;
+
+static const RowType device_rows = {
+                "soissuqqasa{sv}",
+                sizeof(Device),
+                device_columns,
+                ELEMENTSOF(device_columns),
+                device_fields,
+                ELEMENTSOF(device_fields),
+};
+
+static const RowType group_rows = {
+                "uosbassa{sv}",
+                sizeof(Group),
+                group_columns,
+                ELEMENTSOF(group_columns),
+                group_fields,
+                ELEMENTSOF(group_fields),
+};
+
+static const RowType entry_rows = {
+                "sss",
+                sizeof(Entry),
+                entry_columns,
+                ELEMENTSOF(entry_columns),
+                NULL,
+                0,
+};
+
+/* The array with room for one more item, cleared, behind the count that are there; NULL where memory is short, with
+ * the array as it was. */
+static void *grow(void *items, size_t count, size_t item_size) {
+        /* Doubled whenever it is full, that is, at each power of two. */
+        if ((count & (count - 1)) == 0)
+                items = reallocarray(items, count > 0 ? count * 2 : 1, item_size);
+        if (items)
+                memset((char *)items + count * item_size, 0, item_size);
+        return items;
+}
+
+static int read_string(sd_bus_message *m, char type, char **target) {
+        const char *value;
+        int r;
+
+        r = sd_bus_message_read_basic(m, type, &value);
+        if (r < 0)
+                return r;
+
+        char *copy = strdup(value);
+        if (!copy)
+                return -ENOMEM;
+        free(*target);
+        *target = copy;
+        return 0;
+}
+
+static int read_strings(sd_bus_message *m, char ***target) {
+        _cleanup_(strv_freep) char **list = NULL;
+        int r;
+
+        r = sd_bus_message_read_strv(m, &list);
+        if (r < 0)
+                return r;
+        strv_free(*target);
+        *target = TAKE_PTR(list);
+        return 0;
+}
+
+static int read_bool(sd_bus_message *m, bool *target) {
+        int value, r;
+
+        r = sd_bus_message_read_basic(m, 'b', &value);
+        if (r < 0)
+                return r;
+        *target = value;
+        return 0;
+}
+
+static int read_field(sd_bus_message *m, const Field *field, void *object) {
+        void *target = (char *)object + field->offset;
+
+        if (streq(field->signature, "s") || streq(field->signature, "o"))
+                return read_string(m, field->signature[0], target);
+        if (streq(field->signature, "as") || streq(field->signature, "ao"))
+                return read_strings(m, target);
+        if (streq(field->signature, "a(sss)"))
+                return decode_entries(m, target);
+        if (streq(field->signature, "b"))
+                return read_bool(m, target);
+        return sd_bus_message_read_basic(m, field->signature[0], target);
+}
+
+/* Reads an a{sv} into the members of object that the fields name; skips what it does not know. */
+static int read_dictionary(sd_bus_message *m, const Field *fields, size_t n_fields, void *object) {
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "{sv}");
+        if (r < 0)
+                return r;
+
+        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+                const Field *field = NULL;
+                const char *name, *contents;
+
+                r = sd_bus_message_read_basic(m, 's', &name);
+                if (r < 0)
+                        return r;
+                r = sd_bus_message_peek_type(m, NULL, &contents);
+                if (r < 0)
+                        return r;
+                for (size_t i = 0; i < n_fields && !field; i++)
+                        if (streq(fields[i].name, name) && streq(fields[i].signature, contents))
+                                field = &fields[i];
+
+                if (!field)
+                        r = sd_bus_message_skip(m, "v");
+                else if ((r = sd_bus_message_enter_container(m, 'v', contents)) >= 0 &&
+                                (r = read_field(m, field, object)) >= 0)
+                        r = sd_bus_message_exit_container(m);
+                if (r < 0)
+                        return r;
+                r = sd_bus_message_exit_container(m);
+                if (r < 0)
+                        return r;
+        }
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+/* Reads an array of structs. Where it fails, the items hold what had been read; they are the caller's to free. */
+static int read_rows(sd_bus_message *m, const RowType *type, void **items, size_t *count) {
+        char array_contents[32];
+        int r;
+
+        (void)snprintf(array_contents, sizeof(array_contents), "(%s)", type->contents);
+        r = sd_bus_message_enter_container(m, 'a', array_contents);
+        if (r < 0)
+                return r;
+
+        while ((r = sd_bus_message_enter_container(m, 'r', type->contents)) > 0) {
+                void *grown = grow(*items, *count, type->item_size);
+                if (!grown)
+                        return -ENOMEM;
+                *items = grown;
+
+                void *item = (char *)grown + (*count)++ * type->item_size;
+                for (size_t i = 0; i < type->n_columns; i++) {
+                        r = read_field(m, &type->columns[i], item);
+                        if (r < 0)
+                                return r;
+                }
+                if (type->details) {
+                        r = read_dictionary(m, type->details, type->n_details, item);
+                        if (r < 0)
+                                return r;
+                }
+                r = sd_bus_message_exit_container(m);
+                if (r < 0)
+                        return r;
+        }
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+int decode_entries(sd_bus_message *m, EntryList *ret_entries) {
+        _cleanup_(entry_list_clear) EntryList entries = {0};
+        void *items = NULL;
+        int r;
+
+        r = read_rows(m, &entry_rows, &items, &entries.count);
+        entries.items = items;
+        if (r < 0)
+                return r;
+        entry_list_clear(ret_entries);
+        *ret_entries = TAKE_STRUCT(entries);
+        return 0;
+}
+
+int decode_devices(sd_bus_message *m, DeviceList *ret_devices) {
+        _cleanup_(device_list_clear) DeviceList devices = {0};
+        void *items = NULL;
+        int r;
+
+        r = read_rows(m, &device_rows, &items, &devices.count);
+        devices.items = items;
+        if (r < 0)
+                return r;
+        *ret_devices = TAKE_STRUCT(devices);
+        return 0;
+}
+
+int decode_groups(sd_bus_message *m, GroupList *ret_groups) {
+        _cleanup_(group_list_clear) GroupList groups = {0};
+        void *items = NULL;
+        int r;
+
+        r = read_rows(m, &group_rows, &items, &groups.count);
+        groups.items = items;
+        if (r < 0)
+                return r;
+        *ret_groups = TAKE_STRUCT(groups);
+        return 0;
+}
+
+static int append_names(char ***names, char *const *more) {
+        int r;
+
+        for (; more && *more; more++) {
+                r = strv_push(names, *more);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+int decode_device(sd_bus_message *m, Device *device) {
+        int r;
+
+        r = read_dictionary(m, device_fields, ELEMENTSOF(device_fields), device);
+        if (r < 0)
+                return r;
+
+        /* As in the rows: the names that it has, or else those that it had. */
+        r = append_names(&device->names, device->network_interfaces);
+        if (r >= 0)
+                r = append_names(&device->names, device->block_devices);
+        if (r >= 0 && !device->names)
+                r = append_names(&device->names, device->original_names);
+        return r;
+}
+
+int decode_group(sd_bus_message *m, Group *group) {
+        return read_dictionary(m, group_fields, ELEMENTSOF(group_fields), group);
+}
+
+int decode_status(sd_bus_message *m, Status *status) {
+        return read_dictionary(m, status_fields, ELEMENTSOF(status_fields), status);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "facts.h"
+
+#include <systemd/sd-bus.h>
+
+/* Reads what the daemon sent into plain structs. All return 0 or a negative errno. */
+
+/* The a{sv} of all properties of an object, into a struct that is the caller's to clear, also after a failure. Unknown
+ * properties are skipped, missing ones leave the member as it is. */
+int decode_device(sd_bus_message *m, Device *device);
+int decode_group(sd_bus_message *m, Group *group);
+int decode_status(sd_bus_message *m, Status *status);
+
+/* The arrays of rows of ListDevices and ListGroups, and the a(sss) of changes and blockers. What ret_entries points to
+ * is replaced; the others are expected to be empty. */
+int decode_devices(sd_bus_message *m, DeviceList *ret_devices);
+int decode_groups(sd_bus_message *m, GroupList *ret_groups);
+int decode_entries(sd_bus_message *m, EntryList *ret_entries);

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "exit-code.h"
+
+#include "daemon/base/util.h"
+
+static const char *const meanings[] = {
+                [EXIT_DONE] = "done",
+                [EXIT_FAILED] = "failed",
+                [EXIT_USAGE] = "wrong usage",
+                [EXIT_NO_SUCH] = "no such device or group",
+                [EXIT_NOT_AUTHORIZED] = "not authorized",
+                [EXIT_REFUSED] = "refused (in use, consent needed, not viable, foreign, not an endpoint, no IOMMU)",
+                [EXIT_TIMED_OUT] = "timed out or stuck",
+};
+
+/* Whatever is not listed is EXIT_FAILED. A name that ends in '*' stands for all that begin so. */
+static const struct {
+        const char *name;
+        ExitCode code;
+} codes[] = {
+                {SD_BUS_ERROR_INVALID_ARGS, EXIT_USAGE},
+
+                {"org.vfiod1.Error.NoSuchDevice", EXIT_NO_SUCH},
+                {"org.vfiod1.Error.NoSuchGroup", EXIT_NO_SUCH},
+                /* The object went away between two calls. */
+                {SD_BUS_ERROR_UNKNOWN_OBJECT, EXIT_NO_SUCH},
+
+                {SD_BUS_ERROR_ACCESS_DENIED, EXIT_NOT_AUTHORIZED},
+                {SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, EXIT_NOT_AUTHORIZED},
+
+                {"org.vfiod1.Error.GroupNeedsConsent", EXIT_REFUSED},
+                {"org.vfiod1.Error.Held", EXIT_REFUSED},
+                {"org.vfiod1.Error.Foreign", EXIT_REFUSED},
+                {"org.vfiod1.Error.AlreadyDetached", EXIT_REFUSED},
+                {"org.vfiod1.Error.NotDetached", EXIT_REFUSED},
+                {"org.vfiod1.Error.NotEndpoint", EXIT_REFUSED},
+                {"org.vfiod1.Error.NoIommu", EXIT_REFUSED},
+                {"org.vfiod1.Error.NoGroup", EXIT_REFUSED},
+                {"org.vfiod1.Error.Busy", EXIT_REFUSED},
+                {"org.vfiod1.Error.IdentityChanged", EXIT_REFUSED},
+                {"org.vfiod1.Error.InUse*", EXIT_REFUSED},
+
+                {"org.vfiod1.Error.Stuck", EXIT_TIMED_OUT},
+                {SD_BUS_ERROR_TIMEOUT, EXIT_TIMED_OUT},
+                {SD_BUS_ERROR_NO_REPLY, EXIT_TIMED_OUT},
+};
+
+/* What the bus and systemd answer when the service is not there and cannot be started. */
+static const char *const no_daemon[] = {
+                SD_BUS_ERROR_SERVICE_UNKNOWN,
+                SD_BUS_ERROR_NAME_HAS_NO_OWNER,
+                "org.freedesktop.DBus.Error.Spawn.*",
+                "org.freedesktop.DBus.Error.TimedOut",
+                "org.freedesktop.systemd1.*",
+};
+
+static bool name_matches(const char *name, const char *pattern) {
+        size_t length = strlen(pattern);
+
+        if (length > 0 && pattern[length - 1] == '*')
+                return strncmp(name, pattern, length - 1) == 0;
+        return streq(name, pattern);
+}
+
+ExitCode exit_code_from_error(int r, const sd_bus_error *error) {
+        if (error && error->name)
+                for (size_t i = 0; i < ELEMENTSOF(codes); i++)
+                        if (name_matches(error->name, codes[i].name))
+                                return codes[i].code;
+        return r == -ETIMEDOUT ? EXIT_TIMED_OUT : EXIT_FAILED;
+}
+
+ExitCode report_error(int r, const sd_bus_error *error) {
+        const char *message = error && !isempty(error->message) ? error->message : strerror(-r);
+        bool without_daemon = false;
+
+        if (error && error->name)
+                for (size_t i = 0; i < ELEMENTSOF(no_daemon); i++)
+                        without_daemon |= name_matches(error->name, no_daemon[i]);
+
+        if (r == -ENOTCONN || r == -ECONNRESET || r == -ECONNREFUSED)
+                fprintf(stderr, "vfioctl: lost the connection to the system bus: %s\n", message);
+        else if (without_daemon)
+                fprintf(stderr,
+                                "vfioctl: vfiod does not run and could not be started: %s\n"
+                                "See 'systemctl status vfiod' and 'journalctl -u vfiod'.\n",
+                                message);
+        else
+                fprintf(stderr, "vfioctl: %s\n", message);
+        return exit_code_from_error(r, error);
+}
+
+void exit_code_print_all(FILE *stream) {
+        for (size_t i = 0; i < ELEMENTSOF(meanings); i++)
+                fprintf(stream, "  %zu  %s\n", i, meanings[i]);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "daemon/base/util.h"
+
+#include <stdint.h>
+
+/* What the daemon tells, as plain structs. String lists end in NULL and may be NULL themselves; a string that the
+ * daemon did not send is NULL. */
+
+/* Hands a struct on and leaves the variable empty. */
+#define TAKE_STRUCT(variable) TAKE_GENERIC(variable, typeof(variable), (typeof(variable)){0})
+
+/* A PCI function. A row of a list has the members of the first block only. */
+typedef struct Device {
+        char *path;
+        char *address;
+        char *state;
+        char *driver;
+        int32_t group;
+        char **names; /* host names: those that it has now, or had when it was detached */
+        uint32_t class;
+        uint16_t vendor;
+        uint16_t device;
+        char *vendor_name;
+        char *device_name;
+        char *class_name;
+
+        bool endpoint;
+        char *group_path;
+        char *node;
+        uint16_t subsystem_vendor;
+        uint16_t subsystem_device;
+        char *subsystem_name;
+        uint8_t revision;
+        int32_t numa_node;
+        uint32_t link_speed, link_speed_max;
+        uint32_t link_width, link_width_max;
+        char **reset_methods;
+        bool boot_vga;
+        char *physical_function;
+        char **virtual_functions;
+        uint32_t virtual_functions_max;
+        char **network_interfaces;
+        char **block_devices;
+        char *original_driver;
+        char *original_override;
+        char **original_names;
+} Device;
+
+typedef struct DeviceList {
+        Device *items;
+        size_t count;
+} DeviceList;
+
+/* What is said of one device: why it keeps its group from being viable, or how it was moved. A driver is empty for
+ * none. */
+typedef struct Entry {
+        char *address;
+        union {
+                char *driver;
+                char *before;
+        };
+        union {
+                char *reason;
+                char *after;
+        };
+} Entry;
+
+typedef struct EntryList {
+        Entry *items;
+        size_t count;
+} EntryList;
+
+typedef struct Group {
+        char *path;
+        uint32_t number;
+        char *state;
+        bool viable;
+        char **members;
+        char *node;
+
+        /* These are not in the rows of a list. */
+        EntryList blockers;
+        char **devices; /* object paths, in the order of the members */
+} Group;
+
+typedef struct GroupList {
+        Group *items;
+        size_t count;
+} GroupList;
+
+typedef struct Status {
+        char *version;
+        char *iommu;
+        char *iommu_reason;
+        uint32_t device_count;
+        uint32_t group_count;
+        uint32_t detached_count;
+} Status;
+
+/* These free what a struct holds, and leave it empty; for _cleanup_. */
+void device_clear(Device *device);
+void device_list_clear(DeviceList *list);
+void group_clear(Group *group);
+void group_list_clear(GroupList *list);
+void entry_list_clear(EntryList *list);
+void status_clear(Status *status);

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "output.h"
+
+#include <stdarg.h>
+
+#define KEY_WIDTH 18
+
+#define COLOR_RED "\x1b[31m"
+#define COLOR_GREEN "\x1b[32m"
+#define COLOR_YELLOW "\x1b[33m"
+#define COLOR_RESET "\x1b[0m"
+
+static const struct {
+        const char *state;
+        const char *color;
+} state_colors[] = {
+                {"detached", COLOR_GREEN},
+                {"leased", COLOR_GREEN},
+                {"foreign", COLOR_YELLOW},
+                {"partial", COLOR_YELLOW},
+                {"changing", COLOR_YELLOW},
+                {"stuck", COLOR_RED},
+                {"absent", COLOR_RED},
+};
+
+static bool terminal_has_colors(void) {
+        /* https://no-color.org: set and not empty. */
+        return isempty(getenv("NO_COLOR")) && !streq_ptr(getenv("TERM"), "dumb");
+}
+
+int output_open(Output *ret_output) {
+        Output output = {
+                        .legend = true,
+                        .color = isatty(STDOUT_FILENO) && terminal_has_colors(),
+        };
+
+        *ret_output = output;
+        /* The stream keeps the addresses of the two members. */
+        ret_output->stream = open_memstream(&ret_output->text, &ret_output->size);
+        return ret_output->stream ? 0 : -errno;
+}
+
+int output_finish(Output *output) {
+        bool failed = ferror(output->stream);
+
+        /* Nothing but memory can run out here. */
+        failed |= fclose(TAKE_PTR(output->stream)) != 0;
+        if (failed)
+                return -ENOMEM;
+
+        if (output->size == 0)
+                return 0;
+        if (fwrite(output->text, 1, output->size, stdout) != output->size || fflush(stdout) != 0)
+                return errno == EPIPE ? 0 : -errno;
+        return 0;
+}
+
+void output_clear(Output *output) {
+        fclosep(&output->stream);
+        free(output->text);
+        *output = (Output){0};
+}
+
+int output_json(Output *output, json_t *document) {
+        int r;
+
+        if (!document)
+                return -ENOMEM;
+        r = json_dumpf(document, output->stream, JSON_INDENT(2));
+        json_decref(document);
+        if (r < 0)
+                return -ENOMEM;
+        fputc('\n', output->stream);
+        return 0;
+}
+
+void output_field(Output *output, const char *key, const char *format, ...) {
+        va_list arguments;
+
+        fprintf(output->stream, "%*s%s ", KEY_WIDTH, key, isempty(key) ? " " : ":");
+        va_start(arguments, format);
+        vfprintf(output->stream, format, arguments);
+        va_end(arguments);
+        fputc('\n', output->stream);
+}
+
+const char *output_state_color(const Output *output, const char *state) {
+        if (output->color)
+                for (size_t i = 0; i < ELEMENTSOF(state_colors); i++)
+                        if (streq_ptr(state, state_colors[i].state))
+                                return state_colors[i].color;
+        return "";
+}
+
+const char *output_color_reset(const Output *output) {
+        return output->color ? COLOR_RESET : "";
+}
+
+int output_table_new(const Output *output, const Column *columns, size_t n_columns, struct libscols_table **ret_table) {
+        _cleanup_(scols_table_unrefp) struct libscols_table *table = scols_new_table();
+
+        if (!table)
+                return -ENOMEM;
+        if (scols_table_enable_noheadings(table, !output->legend) < 0 ||
+                        scols_table_enable_colors(table, output->color) < 0 ||
+                        scols_table_set_stream(table, output->stream) < 0)
+                return -ENOMEM;
+
+        for (size_t i = 0; i < n_columns; i++) {
+                int flags = columns[i].flags | (i + 1 == n_columns ? SCOLS_FL_TRUNC : 0);
+
+                if (!scols_table_new_column(table, columns[i].name, 0, flags))
+                        return -ENOMEM;
+        }
+        *ret_table = TAKE_PTR(table);
+        return 0;
+}
+
+/* Prints the lines without the blanks with which libsmartcols fills up columns at their end; the last one gets its
+ * newline. */
+static void print_without_trailing_blanks(FILE *stream, const char *text) {
+        while (*text) {
+                size_t length = strcspn(text, "\n"), end = length;
+
+                while (end > 0 && text[end - 1] == ' ')
+                        end--;
+                fwrite(text, 1, end, stream);
+                fputc('\n', stream);
+                text += length + (text[length] == '\n');
+        }
+}
+
+int output_table(Output *output, struct libscols_table *table) {
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        /* Nothing at all for a table without lines, which is what we want. */
+        r = scols_print_table_to_string(table, &text);
+        if (r < 0)
+                return r;
+        print_without_trailing_blanks(output->stream, strempty(text));
+        return 0;
+}

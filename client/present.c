@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "present.h"
+
+#include "strv.h"
+
+const char *driver_in_words(const char *driver) {
+        return isempty(driver) ? "none" : driver;
+}
+
+char *device_description(const Device *device) {
+        const char *kind = !isempty(device->vendor_name) ? device->vendor_name : device->class_name;
+        char *description;
+        int r;
+
+        if (!isempty(device->vendor_name) && !isempty(device->device_name))
+                r = asprintf(&description, "%s %s", device->vendor_name, device->device_name);
+        else
+                r = asprintf(&description, "%s %04x:%04x", isempty(kind) ? "Device" : kind, device->vendor,
+                                device->device);
+        return r < 0 ? NULL : description;
+}
+
+/* The value for -device. NULL where memory is short. */
+static char *qemu_device(const char *address) {
+        /* QEMU's host= takes domains of four digits only. */
+        bool short_domain = strcspn(address, ":") <= 4;
+        char *value;
+
+        if (asprintf(&value, "vfio-pci,%s%s", short_domain ? "host=" : "sysfsdev=/sys/bus/pci/devices/", address) < 0)
+                return NULL;
+        return value;
+}
+
+int qemu_arguments(const DeviceList *devices, char ***ret_arguments) {
+        _cleanup_(strv_freep) char **arguments = NULL;
+
+        for (size_t i = 0; i < devices->count; i++) {
+                const Device *device = &devices->items[i];
+                _cleanup_free_ char *argument = NULL;
+
+                /* A device has a node while it is on a vfio driver. */
+                if (!device->endpoint || isempty(device->node) || isempty(device->address))
+                        continue;
+                argument = qemu_device(device->address);
+                if (!argument)
+                        return -ENOMEM;
+                if (strv_push(&arguments, "-device") < 0 || strv_push(&arguments, argument) < 0)
+                        return -ENOMEM;
+        }
+        *ret_arguments = TAKE_PTR(arguments);
+        return 0;
+}
+
+json_t *json_text(const char *text) {
+        return isempty(text) ? json_null() : json_string(text);
+}
+
+json_t *json_append(json_t *array, json_t *value) {
+        if (json_array_append_new(array, value) < 0) {
+                json_decref(array);
+                return NULL;
+        }
+        return array;
+}
+
+json_t *json_strings(char *const *list) {
+        json_t *array = json_array();
+
+        for (; array && list && *list; list++)
+                array = json_append(array, json_string(*list));
+        return array;
+}
+
+/* "0x8086", as the kernel writes ids. */
+static json_t *json_id(unsigned id, int digits) {
+        return json_sprintf("0x%0*x", digits, id);
+}
+
+/* A number that is -1 for none. */
+static json_t *json_number_or_null(int32_t number) {
+        return number < 0 ? json_null() : json_integer(number);
+}
+
+json_t *device_row_to_json(const Device *device) {
+        /* clang-format off: a pair a line */
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "address",
+                        json_text(device->address), "path", json_text(device->path), "group",
+                        json_number_or_null(device->group), "state", json_text(device->state), "driver",
+                        json_text(device->driver), "names", json_strings(device->names), "class",
+                        json_id(device->class, 6), "vendor_id", json_id(device->vendor, 4), "device_id",
+                        json_id(device->device, 4), "class_name", json_text(device->class_name), "vendor_name",
+                        json_text(device->vendor_name), "device_name", json_text(device->device_name));
+        /* clang-format on */
+}
+
+static json_t *device_details_to_json(const Device *device) {
+        /* clang-format off: a pair a line */
+        return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:b, s:o, s:o, s:I, s:o, s:o, "
+                         "s:o,"
+                         " s:o, s:o}",
+                        "endpoint", (int)device->endpoint, "node", json_text(device->node), "subsystem_vendor_id",
+                        json_id(device->subsystem_vendor, 4), "subsystem_device_id",
+                        json_id(device->subsystem_device, 4), "subsystem_name", json_text(device->subsystem_name),
+                        "revision", json_id(device->revision, 2), "numa_node", json_number_or_null(device->numa_node),
+                        "link_speed_mts", (json_int_t)device->link_speed, "link_speed_max_mts",
+                        (json_int_t)device->link_speed_max, "link_width", (json_int_t)device->link_width,
+                        "link_width_max", (json_int_t)device->link_width_max, "reset_methods",
+                        json_strings(device->reset_methods), "boot_vga", (int)device->boot_vga, "physical_function",
+                        json_text(device->physical_function), "virtual_functions",
+                        json_strings(device->virtual_functions), "virtual_functions_max",
+                        (json_int_t)device->virtual_functions_max, "network_interfaces",
+                        json_strings(device->network_interfaces), "block_devices", json_strings(device->block_devices),
+                        "original_driver", json_text(device->original_driver), "original_override",
+                        json_text(device->original_override), "original_names", json_strings(device->original_names));
+        /* clang-format on */
+}
+
+/* Adds the members of the other object, which it frees. NULL where either is NULL. */
+static json_t *json_merge(json_t *object, json_t *other) {
+        /* json_object_update_new() frees the other and refuses NULL. */
+        if (json_object_update_new(object, other) < 0) {
+                json_decref(object);
+                return NULL;
+        }
+        return object;
+}
+
+json_t *device_to_json(const Device *device) {
+        return json_merge(device_row_to_json(device), device_details_to_json(device));
+}
+
+json_t *group_row_to_json(const Group *group, json_t *members) {
+        /* clang-format off: a pair a line */
+        return json_pack("{s:I, s:o, s:o, s:b, s:o, s:o}", "number", (json_int_t)group->number, "path",
+                        json_text(group->path), "state", json_text(group->state), "viable", (int)group->viable, "node",
+                        json_text(group->node), "members", members);
+        /* clang-format on */
+}
+
+static json_t *blockers_to_json(const EntryList *blockers) {
+        json_t *array = json_array();
+
+        for (size_t i = 0; array && i < blockers->count; i++) {
+                const Entry *blocker = &blockers->items[i];
+
+                array = json_append(array,
+                                json_pack("{s:o, s:o, s:o}", "address", json_text(blocker->address), "driver",
+                                                json_text(blocker->driver), "reason", json_text(blocker->reason)));
+        }
+        return array;
+}
+
+json_t *group_to_json(const Group *group, const DeviceList *members) {
+        json_t *array = json_array();
+
+        for (size_t i = 0; array && i < members->count; i++)
+                array = json_append(array, device_to_json(&members->items[i]));
+        return json_merge(group_row_to_json(group, array),
+                        json_pack("{s:o}", "blockers", blockers_to_json(&group->blockers)));
+}
+
+int cell_set(struct libscols_line *line, size_t column, const char *text) {
+        return isempty(text) ? 0 : scols_line_set_data(line, column, text);
+}
+
+int cell_set_state(const Output *output, struct libscols_line *line, size_t column, const char *state) {
+        const char *color = output_state_color(output, state);
+        int r;
+
+        r = cell_set(line, column, state);
+        if (r < 0 || isempty(color))
+                return r;
+        return scols_cell_set_color(scols_line_get_cell(line, column), color);
+}

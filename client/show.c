@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* show: all that is known of a device and its group. */
+#include "present.h"
+#include "proxy.h"
+#include "strv.h"
+#include "verbs.h"
+
+/* A group with its members, and the device that was asked for, if it was one. */
+typedef struct Subject {
+        Device device; /* without an address if a group was asked for */
+        Group group;   /* without a path if the device is in none */
+        DeviceList members;
+} Subject;
+
+static void subject_clear(Subject *subject) {
+        device_clear(&subject->device);
+        group_clear(&subject->group);
+        device_list_clear(&subject->members);
+}
+
+static int subject_get(Invocation *invocation, Subject *subject, sd_bus_error *error) {
+        int r;
+
+        if (invocation->qemu || startswith(invocation->selector, "group:"))
+                r = proxy_get_group(invocation->bus, invocation->selector, &subject->group, error);
+        else {
+                r = proxy_get_device(invocation->bus, invocation->selector, &subject->device, error);
+                if (r < 0 || isempty(subject->device.group_path) || streq(subject->device.group_path, "/"))
+                        return r;
+                r = proxy_get_group_at(invocation->bus, subject->device.group_path, &subject->group, error);
+        }
+        if (r < 0)
+                return r;
+        return proxy_get_members(invocation->bus, &subject->group, &subject->members, error);
+}
+
+/* Prints a list in one line, nothing for an empty one. */
+static void print_strings(Output *output, const char *key, char *const *list) {
+        _cleanup_free_ char *joined = strv_join(list, ", ");
+
+        if (!isempty(joined))
+                output_field(output, key, "%s", joined);
+}
+
+static void print_text(Output *output, const char *key, const char *text) {
+        if (!isempty(text))
+                output_field(output, key, "%s", text);
+}
+
+static void print_state(Output *output, const char *state) {
+        output_field(output, "State", "%s%s%s", output_state_color(output, state), strempty(state),
+                        output_color_reset(output));
+}
+
+static void print_link(Output *output, const char *key, uint32_t speed, uint32_t width) {
+        if (speed > 0)
+                output_field(output, key, "%u.%u GT/s, x%u", speed / 1000, speed % 1000 / 100, width);
+}
+
+static void print_original(Output *output, const Device *device) {
+        if (!streq(strempty(device->state), "detached") && isempty(device->original_driver) &&
+                        isempty(device->original_override) && !device->original_names)
+                return;
+        output_field(output, "Original driver", "%s", driver_in_words(device->original_driver));
+        print_text(output, "Original override", device->original_override);
+        print_strings(output, "Original names", device->original_names);
+}
+
+static void print_device(Output *output, const Device *device) {
+        _cleanup_free_ char *description = device_description(device);
+
+        output_field(output, "Device", "%s", strempty(device->address));
+        print_text(output, "Name", description);
+        print_text(output, "Subsystem", device->subsystem_name);
+        output_field(output, "Class", "%s%s%06x", strempty(device->class_name), isempty(device->class_name) ? "" : ", ",
+                        device->class);
+        output_field(output, "IDs", "%04x:%04x, subsystem %04x:%04x, revision %02x", device->vendor, device->device,
+                        device->subsystem_vendor, device->subsystem_device, device->revision);
+        print_state(output, device->state);
+        output_field(output, "Driver", "%s", driver_in_words(device->driver));
+        print_original(output, device);
+        print_strings(output, "Network", device->network_interfaces);
+        print_strings(output, "Block devices", device->block_devices);
+        if (!device->endpoint)
+                output_field(output, "Endpoint", "no: it stays with the host");
+        if (device->group < 0)
+                output_field(output, "IOMMU group", "none");
+        else
+                output_field(output, "IOMMU group", "%i", device->group);
+        print_text(output, "Node", device->node);
+        if (device->numa_node >= 0)
+                output_field(output, "NUMA node", "%i", device->numa_node);
+        print_link(output, "Link", device->link_speed, device->link_width);
+        print_link(output, "Link at most", device->link_speed_max, device->link_width_max);
+        if (device->reset_methods)
+                print_strings(output, "Reset", device->reset_methods);
+        else
+                output_field(output, "Reset", "none");
+        if (device->boot_vga)
+                output_field(output, "Boot display", "yes");
+        print_text(output, "Physical function", device->physical_function);
+        if (device->virtual_functions_max > 0)
+                output_field(output, "Virtual functions", "%zu of %u", strv_length(device->virtual_functions),
+                                device->virtual_functions_max);
+        for (char **address = device->virtual_functions; address && *address; address++)
+                output_field(output, "", "%s", *address);
+}
+
+static void print_member(Output *output, const char *key, const Device *device) {
+        _cleanup_free_ char *names = strv_join(device->names, ", ");
+        bool driven = !isempty(device->driver), named = !isempty(names);
+
+        output_field(output, key, "%s %s%s%s%s%s%s%s%s", strempty(device->address),
+                        output_state_color(output, device->state), strempty(device->state), output_color_reset(output),
+                        driven ? ", driver " : "", strempty(device->driver), named ? ", " : "", strempty(names),
+                        device->endpoint ? "" : ", not an endpoint");
+}
+
+static void print_group(Output *output, const Group *group, const DeviceList *members) {
+        output_field(output, "Group", "%u", group->number);
+        print_state(output, group->state);
+        output_field(output, "Viable", "%s", group->viable ? "yes" : "no");
+        for (size_t i = 0; i < group->blockers.count; i++) {
+                const Entry *blocker = &group->blockers.items[i];
+
+                output_field(output, i == 0 ? "Blocked by" : "", "%s, driver %s: %s", blocker->address,
+                                driver_in_words(blocker->driver), blocker->reason);
+        }
+        output_field(output, "Node", "%s", isempty(group->node) ? "none" : group->node);
+        for (size_t i = 0; i < members->count; i++)
+                print_member(output, i == 0 ? "Members" : "", &members->items[i]);
+}
+
+static int print_subject(Output *output, const Subject *subject) {
+        bool has_device = subject->device.address, has_group = subject->group.path;
+
+        if (output->json)
+                return output_json(output,
+                                json_pack("{s:o, s:o}", "device",
+                                                has_device ? device_to_json(&subject->device) : json_null(), "group",
+                                                has_group ? group_to_json(&subject->group, &subject->members)
+                                                          : json_null()));
+
+        if (has_device)
+                print_device(output, &subject->device);
+        if (has_device && has_group)
+                fputc('\n', output->stream);
+        if (has_group)
+                print_group(output, &subject->group, &subject->members);
+        if (has_device)
+                return 0;
+        for (size_t i = 0; i < subject->members.count; i++) {
+                fputc('\n', output->stream);
+                print_device(output, &subject->members.items[i]);
+        }
+        return 0;
+}
+
+static ExitCode refuse_qemu(const Group *group, bool on_vfio) {
+        if (!on_vfio)
+                fprintf(stderr, "vfioctl: no device of group %u is on a vfio driver; detach it first\n", group->number);
+        else
+                fprintf(stderr, "vfioctl: group %u is not viable; QEMU could not take it\n", group->number);
+
+        for (size_t i = 0; on_vfio && i < group->blockers.count; i++) {
+                const Entry *blocker = &group->blockers.items[i];
+
+                fprintf(stderr, "  %s, driver %s: %s\n", blocker->address, driver_in_words(blocker->driver),
+                                blocker->reason);
+        }
+        return EXIT_REFUSED;
+}
+
+static ExitCode show_qemu(Output *output, const Group *group, const DeviceList *members) {
+        _cleanup_(strv_freep) char **arguments = NULL;
+        _cleanup_free_ char *line = NULL;
+        int r;
+
+        r = qemu_arguments(members, &arguments);
+        if (r < 0)
+                return report_error(r, NULL);
+        if (!arguments || !group->viable)
+                return refuse_qemu(group, arguments != NULL);
+
+        if (output->json)
+                r = output_json(output, json_pack("{s:o}", "qemu_arguments", json_strings(arguments)));
+        else {
+                line = strv_join(arguments, " ");
+                r = line ? fprintf(output->stream, "%s\n", line) : -ENOMEM;
+        }
+        return r < 0 ? report_error(r, NULL) : EXIT_DONE;
+}
+
+ExitCode verb_show(Invocation *invocation) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(subject_clear) Subject subject = {0};
+        int r;
+
+        r = subject_get(invocation, &subject, &error);
+        if (r < 0)
+                return report_error(r, &error);
+        if (invocation->qemu)
+                return show_qemu(&invocation->output, &subject.group, &subject.members);
+
+        r = print_subject(&invocation->output, &subject);
+        return r < 0 ? report_error(r, NULL) : EXIT_DONE;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* status: the daemon, the IOMMU, and how much there is of everything. */
+#include "config.h"
+#include "present.h"
+#include "proxy.h"
+#include "verbs.h"
+
+static int print_status(Output *output, const Status *status) {
+        /* clang-format off: a pair a line */
+        if (output->json)
+                return output_json(output,
+                                json_pack("{s:o, s:s, s:o, s:o, s:I, s:I, s:I}", "version", json_text(status->version),
+                                                "client_version", VFIOD_VERSION, "iommu", json_text(status->iommu),
+                                                "iommu_reason", json_text(status->iommu_reason), "device_count",
+                                                (json_int_t)status->device_count, "group_count",
+                                                (json_int_t)status->group_count, "detached_count",
+                                                (json_int_t)status->detached_count));
+        /* clang-format on */
+
+        if (streq(strempty(status->version), VFIOD_VERSION))
+                output_field(output, "vfiod", "%s", VFIOD_VERSION);
+        else
+                output_field(output, "vfiod", "%s (vfioctl %s)", strempty(status->version), VFIOD_VERSION);
+        output_field(output, "IOMMU", "%s", strempty(status->iommu));
+        if (!isempty(status->iommu_reason))
+                output_field(output, "Reason", "%s", status->iommu_reason);
+        output_field(output, "Devices", "%u", status->device_count);
+        output_field(output, "Groups", "%u", status->group_count);
+        output_field(output, "Detached", "%u", status->detached_count);
+        return 0;
+}
+
+ExitCode verb_status(Invocation *invocation) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(status_clear) Status status = {0};
+        int r;
+
+        r = proxy_get_status(invocation->bus, &status, &error);
+        if (r >= 0)
+                r = print_status(&invocation->output, &status);
+        return r < 0 ? report_error(r, &error) : EXIT_DONE;
+}
