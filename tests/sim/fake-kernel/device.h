@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "machine.h"
+#include "spec.h"
+
+/* A PCI function that is plugged in. */
+
+struct Device {
+        Machine *machine;
+        DeviceSpec *spec;
+        Address address;
+        Device *parent, *physfn;
+        GPtrArray *vfs;
+        Group *group;
+        Driver *driver;
+        Node *folder;
+        char *override;
+        int vfio_number;    /* of vfio-dev/vfioN; -1: not on a vfio driver */
+        bool unbinding;     /* the link is gone, the driver waits for the holder */
+        bool removing;      /* a removal waits for the holder */
+        bool removing_vfs;  /* a write of sriov_numvfs=0 waits for a holder */
+        bool probe_nothing; /* injected: the next probe binds nothing and nobody says so */
+};
+
+Device *device_find(Machine *m, const char *address);
+int device_compare(const void *a, const void *b);
+
+/* Plugs the hardware in, with uevent and probe; consumes the spec. When only the driver that the spec
+ * names does not bind, that is an error too and the device stays. */
+int device_add(Machine *m, DeviceSpec *spec, char **ret_error);
+/* Unbinds and removes the device and all behind it. 0: gone and freed; NODE_WAIT: a holder is waited
+ * for, and machine_settle() will finish. */
+int device_remove(Device *d);
+
+/* Another card in the slot: a removal and an addition with the given words changed. */
+bool device_swap(Machine *m, const char *address, char *const *words, char **ret_error);
+
+/* Whether somebody sleeps holding device_lock, so that everybody else who wants it sleeps too. */
+bool device_is_locked(Device *d);
+bool device_is_bridge(Device *d);
+
+/* Tries this one driver: 0 bound, 1 nothing was bound and nobody says so, -errno. */
+int device_probe(Device *d, Driver *driver);
+/* Tries every loaded driver that matches, as the bus does. */
+void device_attach(Device *d);
+/* 0, or NODE_WAIT: the driver link is gone, the rest happens when the holder lets go. */
+int device_unbind(Device *d);
+
+void device_set_override(Device *d, const char *name);
+void device_snapshot(Device *d, GString *text);
+
+/* attribute.c */
+void device_add_attributes(Device *d);
+
+/* host-name.c: what a host driver makes under the device */
+void device_add_host_names(Device *d);
+void device_remove_host_names(Device *d);
+int device_rename_net(Device *d, const char *name);
+
+/* sriov.c */
+void device_add_sriov_attributes(Device *d);
+int device_create_vfs(Device *d, unsigned n);
+/* 0: all gone; NODE_WAIT: one is held. */
+int device_remove_vfs(Device *d);

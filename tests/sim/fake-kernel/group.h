@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "machine.h"
+
+/* An IOMMU group and its node in dev/vfio. */
+
+struct Group {
+        Machine *machine;
+        unsigned number;
+        GPtrArray *members;
+        Node *folder;       /* in sys/kernel/iommu_groups, while the IOMMU is on */
+        Node *node;         /* in dev/vfio, while at least one member is on a vfio driver */
+        Node *virtual;      /* in sys/devices/virtual/vfio, as long as the node */
+        unsigned n_vfio;    /* members on a vfio driver */
+        const void *holder; /* who has the node open */
+        bool claimed;       /* by a VM: container and device fds, not just the node */
+        GString *reserved;
+};
+
+Group *group_find(Machine *m, unsigned number);
+/* With SPEC_GROUP_NEW the next free number. */
+Group *group_join(Machine *m, int number, Device *d);
+/* The last member's leaving ends the group. */
+void group_leave(Group *g, Device *d);
+void group_set_visible(Group *g, bool visible);
+
+void group_add_vfio(Group *g);
+void group_remove_vfio(Group *g);
+bool group_is_viable(Group *g);
+
+/* The control commands. What nobody has open the fake itself opens. All return 0 or -errno. */
+int group_hold(Group *g);
+int group_claim(Group *g);
+int group_release(Group *g);
+void group_abandon(Group *g);
+
+void group_snapshot(Group *g, GString *text);

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <string.h>
+
+#include "device.h"
+#include "driver.h"
+
+/* Network interfaces and disks: what a bound host driver shows below its device. */
+
+static Node *class_folder(Device *d, const char *class) {
+        g_autofree char *path = g_strdup_printf("sys/class/%s", class);
+
+        return node_find(d->machine->root, path);
+}
+
+/* A folder that belongs to a class: device, subsystem, uevent and the link from sys/class. */
+static Node *class_add(Device *d, const char *class, Node *parent, const char *name, Node *device) {
+        Node *n = node_add_folder(parent, name);
+
+        node_add_link(n, "device", device);
+        node_add_link(n, "subsystem", class_folder(d, class));
+        node_add_link(class_folder(d, class), name, n);
+        return n;
+}
+
+static void class_remove(Device *d, const char *class, Node *n) {
+        machine_emit(d->machine, "remove", n, class, NULL);
+        node_remove(node_find(class_folder(d, class), n->name));
+        node_remove(n);
+}
+
+static void net_fill(Node *n, unsigned ifindex, const char *mac) {
+        node_add_text(n, "address", "%s\n", mac);
+        node_add_text(n, "ifindex", "%u\n", ifindex);
+        node_add_text(n, "type", "1\n");
+        node_add_text(n, "operstate", "down\n");
+        node_add_text(n, "uevent", "INTERFACE=%s\nIFINDEX=%u\n", n->name, ifindex);
+}
+
+static void net_add(Device *d) {
+        const Address *a = &d->address;
+        g_autofree char *name = g_strdup(d->spec->net);
+        g_autofree char *mac = g_strdup(d->spec->mac);
+
+        for (unsigned i = 0; !name; i++) {
+                name = g_strdup_printf("eth%u", i);
+                if (node_find(class_folder(d, "net"), name))
+                        g_clear_pointer(&name, g_free);
+        }
+        if (node_find(class_folder(d, "net"), name))
+                return; /* somebody else took the name */
+        if (!mac)
+                mac = g_strdup_printf("52:54:%02x:%02x:%02x:%02x", a->domain & 0xff, a->bus, a->slot, a->function);
+
+        Node *n = class_add(d, "net", node_add_folder(d->folder, "net"), name, d->folder);
+        net_fill(n, ++d->machine->last_ifindex, mac);
+        machine_emit(d->machine, "add", n, "net", NULL);
+}
+
+static void block_fill(Device *d, Node *n, unsigned minor) {
+        node_add_text(n, "size", "2097152\n");
+        node_add_text(n, "dev", "259:%u\n", minor);
+        node_add_text(n, "ro", "0\n");
+        node_add_text(n, "uevent", "MAJOR=259\nMINOR=%u\nDEVNAME=%s\nDEVTYPE=disk\n", minor, n->name);
+        machine_emit(d->machine, "add", n, "block", NULL);
+}
+
+/* nvme0n1 is the first name space of the controller nvme0. */
+static void nvme_add(Device *d) {
+        const char *block = d->spec->block;
+        const char *n = block ? strrchr(block, 'n') : NULL;
+
+        if (!n || n == block || node_find(class_folder(d, "block"), block))
+                return;
+
+        g_autofree char *name = g_strndup(block, (size_t)(n - block));
+        Node *controller = class_add(d, "nvme", node_add_folder(d->folder, "nvme"), name, d->folder);
+        node_add_text(controller, "model", "Fake NVMe\n");
+        node_add_text(controller, "uevent", "DEVNAME=%s\n", name);
+        machine_emit(d->machine, "add", controller, "nvme", NULL);
+        block_fill(d, class_add(d, "block", controller, block, controller), (unsigned)controller->number);
+}
+
+#define ATA_FOLDER "ata1/host0/target0:0:0/0:0:0:0"
+
+static void ata_add(Device *d) {
+        Node *scsi;
+
+        if (!d->spec->block || node_find(class_folder(d, "block"), d->spec->block))
+                return;
+        scsi = node_ensure_folder(d->folder, ATA_FOLDER);
+        block_fill(d, class_add(d, "block", node_add_folder(scsi, "block"), d->spec->block, scsi),
+                        (unsigned)scsi->number);
+}
+
+void device_add_host_names(Device *d) {
+        switch (d->driver->kind) {
+        case DRIVER_NET:
+                net_add(d);
+                break;
+        case DRIVER_NVME:
+                nvme_add(d);
+                break;
+        case DRIVER_ATA:
+                ata_add(d);
+                break;
+        default:
+                break;
+        }
+}
+
+static void class_remove_all(Device *d, const char *class, Node *folder) {
+        g_autoptr(GList) children = folder ? g_hash_table_get_values(folder->children) : NULL;
+
+        for (GList *i = children; i; i = i->next)
+                class_remove(d, class, i->data);
+        node_remove(folder);
+}
+
+void device_remove_host_names(Device *d) {
+        Node *nvme = node_find(d->folder, "nvme");
+        g_autoptr(GList) controllers = nvme ? g_hash_table_get_values(nvme->children) : NULL;
+
+        for (GList *i = controllers; i; i = i->next) {
+                Node *block = d->spec->block ? node_find(i->data, d->spec->block) : NULL;
+
+                if (block)
+                        class_remove(d, "block", block);
+        }
+        class_remove_all(d, "nvme", nvme);
+        class_remove_all(d, "net", node_find(d->folder, "net"));
+        class_remove_all(d, "block", node_find(d->folder, ATA_FOLDER "/block"));
+        node_remove(node_find(d->folder, "ata1"));
+}
+
+int device_rename_net(Device *d, const char *name) {
+        Node *folder = node_find(d->folder, "net"), *class = class_folder(d, "net"), *old, *n;
+        g_autoptr(GList) children = folder ? g_hash_table_get_values(folder->children) : NULL;
+
+        if (!children)
+                return -ENOENT;
+        if (node_find(class, name))
+                return -EEXIST;
+
+        old = children->data;
+        g_autofree char *path = node_path(old);
+        g_autofree char *mac = value_trim(node_find(old, "address")->text);
+        unsigned ifindex = (unsigned)g_ascii_strtoull(node_find(old, "ifindex")->text, NULL, 10);
+
+        node_remove(node_find(class, old->name));
+        node_remove(old);
+        n = class_add(d, "net", folder, name, d->folder);
+        net_fill(n, ifindex, mac);
+        g_free(d->spec->net);
+        d->spec->net = g_strdup(name);
+        machine_emit(d->machine, "move", n, "net", path + strlen("sys"));
+        return 0;
+}

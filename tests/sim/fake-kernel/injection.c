@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "injection.h"
+
+#include <string.h>
+
+#include "device.h"
+
+typedef struct Injection {
+        Verdict kind;
+        unsigned left;
+        int error;
+        char **words;
+} Injection;
+
+struct Injections {
+        GPtrArray *list;   /* Injection */
+        GPtrArray *writes; /* char* */
+};
+
+static void injection_free(void *p) {
+        Injection *i = p;
+
+        g_strfreev(i->words);
+        g_free(i);
+}
+
+Injections *injections_new(void) {
+        Injections *i = g_new0(Injections, 1);
+
+        i->list = g_ptr_array_new_with_free_func(injection_free);
+        i->writes = g_ptr_array_new_with_free_func(g_free);
+        return i;
+}
+
+Injections *injections_free(Injections *i) {
+        if (!i)
+                return NULL;
+        g_ptr_array_unref(i->list);
+        g_ptr_array_unref(i->writes);
+        g_free(i);
+        return NULL;
+}
+
+void injections_clear(Injections *i) {
+        g_ptr_array_set_size(i->list, 0);
+}
+
+void injections_add(Injections *i, Verdict kind, unsigned k, int error, char *const *words) {
+        Injection *new = g_new0(Injection, 1);
+
+        new->kind = kind;
+        new->left = k;
+        new->error = error;
+        new->words = g_strdupv((char **)words);
+        g_ptr_array_add(i->list, new);
+}
+
+/* A device's attributes are named by the bus's folder, as everybody writes them. */
+static char *write_path(Machine *m, Node *n) {
+        g_autofree char *all = node_path(n);
+
+        for (Node *i = n->parent; i; i = i->parent)
+                if (device_find(m, i->name) && device_find(m, i->name)->folder == i) {
+                        g_autofree char *folder = node_path(i);
+
+                        return g_strdup_printf("sys/bus/pci/devices/%s%s", i->name, all + strlen(folder));
+                }
+        return g_steal_pointer(&all);
+}
+
+static void write_record(Machine *m, Node *n, const char *value) {
+        g_autofree char *path = n->alive ? write_path(m, n) : g_strdup_printf("gone/%s", n->name);
+        g_autofree char *trimmed = value_trim(value);
+        g_autofree char *escaped = g_strescape(trimmed, NULL);
+
+        g_ptr_array_add(m->injections->writes, g_strdup_printf("%s=%s", path, escaped));
+}
+
+static void injection_act(Machine *m, const Injection *i) {
+        g_autofree char *error = NULL;
+        Device *d = i->words ? device_find(m, i->words[0]) : NULL;
+
+        if (i->kind == VERDICT_VANISH && d)
+                (void)device_remove(d);
+        if (i->kind == VERDICT_SWAP && d && !device_swap(m, i->words[0], i->words + 1, &error))
+                g_printerr("fake-kernel: swapat: %s\n", error);
+}
+
+Verdict injections_on_write(Machine *m, Node *n, const char *value, int *ret_error) {
+        GPtrArray *list = m->injections->list;
+        Verdict verdict = VERDICT_APPLY;
+
+        if (strcmp(n->name, "uevent") == 0)
+                return VERDICT_APPLY;
+        write_record(m, n, value);
+
+        for (unsigned k = 0; k < list->len;) {
+                Injection *i = list->pdata[k];
+
+                if (--i->left > 0) {
+                        k++;
+                        continue;
+                }
+                if (i->kind == VERDICT_VANISH || i->kind == VERDICT_SWAP)
+                        injection_act(m, i);
+                else {
+                        verdict = i->kind;
+                        *ret_error = i->error;
+                }
+                g_ptr_array_remove_index(list, k);
+        }
+        return verdict;
+}
+
+void injections_list_writes(Injections *i, GString *text) {
+        for (unsigned k = 0; k < i->writes->len; k++)
+                g_string_append_printf(text, "%s\n", (char *)i->writes->pdata[k]);
+}
+
+unsigned injections_count_writes(Injections *i) {
+        return i->writes->len;
+}
+
+void injections_reset_writes(Injections *i) {
+        g_ptr_array_set_size(i->writes, 0);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "machine.h"
+
+/* What goes wrong at the K-th write from now, and the list of the writes there were. Every write of an
+ * attribute counts, once, except those of `uevent`. */
+
+typedef enum Verdict {
+        VERDICT_APPLY,
+        VERDICT_FAIL,        /* not applied, the error is returned */
+        VERDICT_FAIL_AFTER,  /* applied, the error is returned */
+        VERDICT_STALL,       /* applied and answered after `resume` */
+        VERDICT_STALL_AFTER, /* applied, answered after `resume` */
+        VERDICT_VANISH,
+        VERDICT_SWAP,
+} Verdict;
+
+Injections *injections_new(void);
+Injections *injections_free(Injections *i);
+void injections_clear(Injections *i);
+/* `words`: the address and what else the kind needs. */
+void injections_add(Injections *i, Verdict kind, unsigned k, int error, char *const *words);
+
+/* Records the write, does what shall happen before it, says how it shall end. */
+Verdict injections_on_write(Machine *m, Node *n, const char *value, int *ret_error);
+
+void injections_list_writes(Injections *i, GString *text);
+unsigned injections_count_writes(Injections *i);
+void injections_reset_writes(Injections *i);

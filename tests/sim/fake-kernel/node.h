@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* A file of the served tree. It knows nothing of FUSE: filesystem.c maps requests to nodes. */
+
+#define _unused_ __attribute__((unused))
+
+/* A read or write that cannot end now. It is tried again, with `retry` set, after any change that may
+ * let it end; until then the caller gets no reply. */
+#define NODE_WAIT 1
+
+typedef struct Node Node;
+
+typedef enum NodeType {
+        NODE_FOLDER,
+        NODE_ATTRIBUTE,
+        NODE_LINK,
+        NODE_DEVICE,
+} NodeType;
+
+/* Each returns 0, -errno or NODE_WAIT (read and write only). Called for live nodes only. */
+typedef struct NodeOps {
+        int (*read)(Node *n, GString *text);
+        int (*write)(Node *n, const char *value, bool retry);
+        int (*open)(Node *n, const void *holder);
+        void (*close)(Node *n, const void *holder);
+} NodeOps;
+
+struct Node {
+        unsigned n_ref;
+        NodeType type;
+        mode_t mode;
+        guint64 number;
+        bool alive;
+        char *name;
+        Node *parent;
+        GHashTable *children; /* name -> Node, folders only */
+        char *text;           /* static content, or the target of a link */
+        const NodeOps *ops;
+        void *owner;  /* valid while alive */
+        void *handle; /* filesystem.c: the one inode of a folder, link or device node */
+};
+
+Node *node_new_root(void);
+Node *node_ref(Node *n);
+Node *node_unref(Node *n);
+
+Node *node_add_folder(Node *parent, const char *name);
+/* Finds or makes every folder of the path. */
+Node *node_ensure_folder(Node *root, const char *path);
+Node *node_add_text(Node *parent, const char *name, const char *format, ...) G_GNUC_PRINTF(3, 4);
+/* A text that may be replaced by a write; `check` (or NULL) returns 0 or -errno. */
+Node *node_add_setting(Node *parent, const char *name, const char *value, int (*check)(Node *n, const char *value));
+Node *node_add_attribute(Node *parent, const char *name, mode_t mode, const NodeOps *ops, void *owner);
+Node *node_add_device(Node *parent, const char *name, mode_t mode, const NodeOps *ops, void *owner);
+Node *node_add_link(Node *parent, const char *name, Node *target);
+/* Takes the node and all below it out of the tree: open files answer ENODEV from now on. */
+Node *node_remove(Node *n);
+
+Node *node_find(Node *root, const char *path);
+char *node_path(Node *n);
+void node_set_text(Node *n, const char *value);
+
+int node_read(Node *n, GString *text);
+int node_write(Node *n, const char *value, bool retry);

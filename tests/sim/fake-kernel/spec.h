@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+/* What a piece of hardware is, as told by `device ADDR key=value...`. */
+
+#define SPEC_GROUP_NEW (-2)
+#define SPEC_GROUP_NONE (-1)
+
+typedef struct Address {
+        unsigned domain, bus, slot, function;
+} Address;
+
+typedef struct DeviceSpec {
+        char *address;
+        int vendor, device, class, revision;
+        int subsystem_vendor, subsystem_device;
+        int vf_device, secondary;
+        int group; /* number, SPEC_GROUP_NEW or SPEC_GROUP_NONE */
+        int numa, total_vfs, irq;
+        bool bridge, boot_vga;
+        char *parent, *physfn;
+        char *driver; /* bound at the start; "none": not probed; NULL: as the bus decides */
+        char *net, *mac, *block;
+        char *link, *current_link; /* "8.0x4" */
+        char *reset;               /* "flr,bus" */
+} DeviceSpec;
+
+bool address_parse(const char *text, Address *ret_address);
+int address_compare(const Address *a, const Address *b);
+
+DeviceSpec *spec_new(const char *address);
+DeviceSpec *spec_copy(const DeviceSpec *s);
+DeviceSpec *spec_free(DeviceSpec *s);
+/* Applies key=value words; on failure returns false and says why. */
+bool spec_apply(DeviceSpec *s, char *const *words, char **ret_error);
+bool spec_get_link(const char *link, double *ret_speed, unsigned *ret_width);

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "test-fake-kernel.h"
+
+/* Group nodes, who holds them, and what sleeps because of it. */
+
+static void test_node(void) {
+        FakeKernel *k = fake_kernel_start("story");
+        g_autofree char *path = NULL, *link = NULL, *target = NULL;
+        int fd, second;
+
+        fake_kernel_do(k, "modprobe vfio-pci");
+        detach(k, PORT1, "e1000");
+        detach(k, PORT2, "e1000");
+
+        fd = fake_kernel_open(k, O_RDWR, "dev/vfio/10");
+        g_assert_cmpint(fd, >=, 0);
+        g_assert_cmpint(fake_kernel_open(k, O_RDWR, "dev/vfio/10"), ==, -EBUSY);
+        g_assert_cmpint(fake_kernel_send(k, NULL, "hold 10"), ==, -EREMOTEIO);
+        for (unsigned i = 0; i < 100; i++) {
+                close(fd);
+                fd = fake_kernel_open(k, O_RDWR, "dev/vfio/10");
+                g_assert_cmpint(fd, >=, 0);
+        }
+
+        /* the holder is found by the name of its descriptor */
+        path = g_strdup_printf("%s/dev/vfio/10", fake_kernel_get_root(k));
+        link = g_strdup_printf("/proc/self/fd/%d", fd);
+        g_assert_true(fake_kernel_exists(k, "dev/vfio/10"));
+        target = g_file_read_link(link, NULL);
+        g_assert_cmpstr(target, ==, path);
+
+        /* an open node alone does not stop an unbind, and the last one takes the node away */
+        g_assert_cmpint(unbind(k, PORT1, "vfio-pci"), ==, 0);
+        g_assert_true(fake_kernel_exists(k, "dev/vfio/10"));
+        g_assert_cmpint(unbind(k, PORT2, "vfio-pci"), ==, 0);
+        g_assert_false(fake_kernel_exists(k, "dev/vfio/10"));
+
+        /* a later node is another one */
+        g_assert_cmpint(probe(k, PORT1), ==, 0);
+        second = fake_kernel_open(k, O_RDWR, "dev/vfio/10");
+        g_assert_cmpint(second, >=, 0);
+        close(fd);
+        g_assert_cmpint(fake_kernel_open(k, O_RDWR, "dev/vfio/10"), ==, -EBUSY);
+        close(second);
+        fake_kernel_do(k, "hold 10");
+        g_assert_cmpint(fake_kernel_open(k, O_RDWR, "dev/vfio/10"), ==, -EBUSY);
+        fake_kernel_do(k, "release 10");
+        g_assert_cmpint(fake_kernel_send(k, NULL, "release 10"), ==, -EREMOTEIO);
+        fake_kernel_stop(k);
+}
+
+static void test_claim(void) {
+        FakeKernel *k = fake_kernel_start("story");
+
+        fake_kernel_do(k, "modprobe vfio-pci");
+        detach(k, PORT1, "e1000");
+        g_assert_cmpint(fake_kernel_send(k, NULL, "claim 10"), ==, -EREMOTEIO); /* not viable */
+        g_assert_cmpint(unbind(k, PORT2, "e1000"), ==, 0);
+        fake_kernel_do(k, "claim 10");
+
+        /* no host driver may join a group that a VM has */
+        g_assert_cmpint(probe(k, PORT2), ==, 0);
+        assert_driver(k, PORT2, NULL);
+        g_assert_cmpint(bind_to(k, PORT2, "e1000"), ==, -EBUSY);
+        fake_kernel_do(k, "release 10");
+        g_assert_cmpint(bind_to(k, PORT2, "e1000"), ==, 0);
+        fake_kernel_stop(k);
+}
+
+/* The whole of KERNEL.md 1: what sleeps, what does not, and that all ends with the holder. */
+static void test_held_unbind(void) {
+        FakeKernel *k = fake_kernel_start("story");
+        Write *unbinder, *uevent, *override, *second;
+        int fd, events;
+
+        fake_kernel_do(k, "modprobe vfio-pci");
+        detach(k, PORT1, "e1000");
+        detach(k, PORT2, "e1000");
+        detach(k, "0000:05:00.0", "e1000e");
+        fd = fake_kernel_open(k, O_RDWR, "dev/vfio/10");
+        fake_kernel_do(k, "claim 10");
+        events = fake_kernel_open_events(k);
+
+        unbinder = write_start(k, PORT1, PCI "/drivers/vfio-pci/unbind");
+        fake_kernel_do(k, "wait-pending 1");
+        assert_driver(k, PORT1, NULL);
+        uevent = write_start(k, NULL, DEVICES "/" PORT1 "/uevent");
+        override = write_start(k, NULL, DEVICES "/" PORT1 "/driver_override");
+        fake_kernel_do(k, "wait-pending 3");
+
+        /* the rest goes on: other attributes, other devices through the very same files */
+        assert_text(k, DEVICES "/" PORT1 "/vendor", "0x8086");
+        assert_text(k, DEVICES "/" PORT1 "/power/control", "on");
+        assert_text(k, DEVICES "/" PORT2 "/driver_override", "vfio-pci");
+        g_assert_cmpint(fake_kernel_write(k, "change", DEVICES "/" PORT1 "/uevent"), ==, 0);
+        assert_event(events, "change /devices/pci0000:00/0000:00:02.0/" BRIDGE "/" PORT1 " pci");
+        g_assert_cmpint(unbind(k, "0000:05:00.0", "vfio-pci"), ==, 0);
+        assert_event(events, "remove /devices/pci0000:00/0000:00:04.0/0000:05:00.0/vfio-dev/vfio2 vfio-dev");
+        assert_event(events, "remove /devices/virtual/vfio/12 vfio");
+        assert_event(events, "unbind /devices/pci0000:00/0000:00:04.0/0000:05:00.0 pci");
+
+        second = write_start(k, PORT2, PCI "/drivers/vfio-pci/unbind");
+        fake_kernel_do(k, "wait-pending 4");
+
+        close(fd);
+        g_assert_cmpint(write_finish(unbinder), ==, 0);
+        g_assert_cmpint(write_finish(uevent), ==, 0);
+        g_assert_cmpint(write_finish(override), ==, 0);
+        g_assert_cmpint(write_finish(second), ==, 0);
+        g_assert_false(fake_kernel_exists(k, "dev/vfio/10"));
+        assert_driver(k, PORT1, NULL);
+        close(events);
+        fake_kernel_stop(k);
+}
+
+/* A claim without a process is let go by "release"; what still sleeps at the end is let go too. */
+static void test_stop_while_held(void) {
+        FakeKernel *k = fake_kernel_start("story");
+        Write *unbinder;
+
+        fake_kernel_do(k, "modprobe vfio-pci");
+        detach(k, "0000:05:00.0", "e1000e");
+        fake_kernel_do(k, "claim 12");
+        unbinder = write_start(k, "0000:05:00.0", PCI "/drivers/vfio-pci/unbind");
+        fake_kernel_do(k, "wait-pending 1");
+        fake_kernel_do(k, "release 12");
+        g_assert_cmpint(write_finish(unbinder), ==, 0);
+
+        g_assert_cmpint(probe(k, "0000:05:00.0"), ==, 0);
+        fake_kernel_do(k, "claim 12");
+        unbinder = write_start(k, "0000:05:00.0", PCI "/drivers/vfio-pci/unbind");
+        fake_kernel_do(k, "wait-pending 1");
+        fake_kernel_do(k, "quit");
+        g_assert_cmpint(write_finish(unbinder), <, 0);
+        fake_kernel_stop(k);
+}
+
+/* A child that sleeps in an unbind and is then killed; with `interruptible` it dies of that. */
+static void check_kill(const char *option, bool interruptible) {
+        FakeKernel *k = fake_kernel_start_with("story", option);
+        pid_t pid;
+
+        fake_kernel_do(k, "modprobe vfio-pci");
+        detach(k, "0000:05:00.0", "e1000e");
+        fake_kernel_do(k, "claim 12");
+        pid = fork();
+        if (pid == 0)
+                _exit(unbind(k, "0000:05:00.0", "vfio-pci") == 0 ? 0 : 1);
+        fake_kernel_do(k, "wait-pending 1");
+        g_assert_cmpint(kill(pid, SIGKILL), ==, 0);
+        if (!interruptible) {
+                g_usleep(50000);
+                g_assert_cmpint(waitpid(pid, NULL, WNOHANG), ==, 0);
+                fake_kernel_do(k, "release 12");
+        }
+        g_assert_cmpint(waitpid(pid, NULL, 0), ==, pid);
+        fake_kernel_stop(k);
+}
+
+static void test_kill(void) {
+        check_kill(NULL, false);
+        check_kill("--interruptible", true);
+}
+
+int main(int argc, char **argv) {
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/fake-kernel/node", test_node);
+        g_test_add_func("/fake-kernel/claim", test_claim);
+        g_test_add_func("/fake-kernel/held-unbind", test_held_unbind);
+        g_test_add_func("/fake-kernel/stop-while-held", test_stop_while_held);
+        g_test_add_func("/fake-kernel/kill", test_kill);
+        return g_test_run();
+}
