@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* The daemon over the fake kernel: the same library, another main. It prints "ready" when it serves the bus of
+ * $DBUS_SYSTEM_BUS_ADDRESS. */
+
+#include "base/log.h"
+#include "fake-uevents.h"
+#include "manager.h"
+
+#include <signal.h>
+#include <sys/socket.h>
+
+/* Asks the fake kernel for the module, as the worker that it is called in. */
+static int load_fake_module(const Kernel *kernel, const char *module, void *userdata) {
+        char text[256], *end;
+
+        (void)kernel;
+        _cleanup_close_ int fd = fake_control_connect(userdata);
+        if (fd < 0)
+                return fd;
+        int length = snprintf(text, sizeof(text), "modprobe %s\n", module);
+        if (send(fd, text, (size_t)length, MSG_NOSIGNAL) < 0)
+                return -errno;
+        ssize_t n = recv(fd, text, sizeof(text) - 1, 0);
+        if (n <= 0)
+                return -EPIPE;
+        text[n] = '\0';
+        end = strchr(text, '\n');
+        if (end)
+                *end = '\0';
+        if (startswith(text, "ok"))
+                return 0;
+        return strstr(text, "blacklisted") ? -EPERM : strstr(text, "no such module") ? -ENOENT : -EIO;
+}
+
+static int open_fake_kernel(const char *root, const char *control_socket, Kernel **ret) {
+        char sys[512], dev[512];
+
+        (void)snprintf(sys, sizeof(sys), "%s/sys", root);
+        (void)snprintf(dev, sizeof(dev), "%s/dev", root);
+        /* Who holds a node is seen in the real /proc: the holders are real processes. */
+        return kernel_new(sys, dev, "/proc", load_fake_module, (void *)control_socket, ret);
+}
+
+static int run(const char *root, const char *control_socket, const char *state_folder, const JobLimits *limits) {
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        _cleanup_(manager_freep) Manager *manager = NULL;
+        _cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
+        _cleanup_(uevent_source_freep) UeventSource *uevents = NULL;
+        Kernel *kernel;
+        sigset_t signals;
+        int r;
+
+        (void)sigemptyset(&signals);
+        (void)sigaddset(&signals, SIGTERM);
+        (void)sigaddset(&signals, SIGINT);
+        (void)sigaddset(&signals, SIGCHLD);
+        (void)sigprocmask(SIG_BLOCK, &signals, NULL);
+        if ((r = sd_event_default(&event)) < 0 || (r = sd_event_add_signal(event, NULL, SIGTERM, NULL, NULL)) < 0 ||
+                        (r = sd_event_add_signal(event, NULL, SIGINT, NULL, NULL)) < 0 ||
+                        (r = uevent_source_new_fake(control_socket, &uevents)) < 0 ||
+                        (r = sd_bus_open_system(&bus)) < 0 || (r = sd_bus_set_exit_on_disconnect(bus, true)) < 0 ||
+                        (r = open_fake_kernel(root, control_socket, &kernel)) < 0)
+                return log_error_errno(r, "Cannot start the simulation");
+        ManagerParts parts = {
+                        .bus = bus,
+                        .kernel = kernel,
+                        .uevents = TAKE_PTR(uevents),
+                        .state_folder = state_folder,
+                        .job_limits = limits,
+        };
+        if ((r = manager_new(event, &parts, &manager)) < 0)
+                return r;
+        printf("ready\n");
+        if (fflush(stdout) != 0)
+                return -errno;
+        return sd_event_loop(event);
+}
+
+int main(int argc, char **argv) {
+        JobLimits limits = job_limits_default;
+
+        if (argc == 6) {
+                limits.step_deadline_us = strtoull(argv[4], NULL, 10) * 1000;
+                limits.names_deadline_us = strtoull(argv[5], NULL, 10) * 1000;
+        } else if (argc != 4) {
+                fprintf(stderr,
+                                "Usage: vfiod-sim ROOT CONTROL-SOCKET STATE-FOLDER [STEP-DEADLINE-MS "
+                                "NAMES-DEADLINE-MS]\n");
+                return 2;
+        }
+        return run(argv[1], argv[2], argv[3], &limits) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
