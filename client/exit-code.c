@@ -34,6 +34,7 @@ static const struct {
                 {"org.vfiod1.Error.AlreadyDetached", EXIT_REFUSED},
                 {"org.vfiod1.Error.NotDetached", EXIT_REFUSED},
                 {"org.vfiod1.Error.NotEndpoint", EXIT_REFUSED},
+                {"org.vfiod1.Error.NotViable", EXIT_REFUSED},
                 {"org.vfiod1.Error.NoIommu", EXIT_REFUSED},
                 {"org.vfiod1.Error.NoGroup", EXIT_REFUSED},
                 {"org.vfiod1.Error.Busy", EXIT_REFUSED},
@@ -85,6 +86,9 @@ ExitCode report_error(int r, const sd_bus_error *error) {
                                 "vfioctl: vfiod does not run and could not be started: %s\n"
                                 "See 'systemctl status vfiod' and 'journalctl -u vfiod'.\n",
                                 message);
+        else if (startswith(message, "Rejected send message"))
+                /* The bus's own words on its policy say nothing to the user. */
+                fprintf(stderr, "vfioctl: only root may do this: try it with sudo\n");
         else
                 fprintf(stderr, "vfioctl: %s\n", message);
         return exit_code_from_error(r, error);
