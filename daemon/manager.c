@@ -118,6 +118,8 @@ int manager_new(sd_event *event, const ManagerParts *parts, Manager **ret) {
                 return r;
         if ((r = job_table_new(event, manager->kernel, manager->inventory, manager->journal, parts->job_limits,
                              &manager->jobs)) < 0 ||
+                        (r = orphan_watch_new(event, manager->kernel, manager->inventory, manager->journal,
+                                         manager->jobs, &manager->orphans)) < 0 ||
                         (r = job_recover(manager->jobs)) < 0)
                 return log_error_errno(r, "Cannot give back what was left in between");
         if ((r = serve(manager, parts->bus)) < 0)
@@ -131,6 +133,7 @@ Manager *manager_free(Manager *manager) {
                 return NULL;
         sd_event_source_disable_unref(manager->uevent_source);
         sd_event_source_disable_unref(manager->post_source);
+        orphan_watch_free(manager->orphans);
         job_table_free(manager->jobs);
         sd_bus_flush_close_unref(manager->service.bus);
         journal_free(manager->journal);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "bus/service.h"
+#include "job/orphan.h"
 #include "kernel/uevents.h"
 
 /* Everything that the daemon is, in one struct; made of parts that know nothing of it. */
@@ -14,6 +15,7 @@ typedef struct Manager {
         Inventory *inventory;
         Journal *journal;
         JobTable *jobs;
+        OrphanWatch *orphans;
         PciNames *names;
         Service service; /* holds the bus */
 } Manager;

@@ -159,6 +159,18 @@ static bool is_restored(const Subject *subject) {
         return subject_read_binding(subject, &now) >= 0 && binding_equal(&now, &subject->before);
 }
 
+/* The problem as a sentence, with its name where it has one of its own. To be freed; NULL without memory. */
+static char *describe_cause(const Problem *problem) {
+        const char *message = strempty(problem->message);
+        bool named = problem->outcome != OUTCOME_FAILED;
+        size_t length = strlen(message);
+        char *text;
+
+        int r = asprintf(&text, "%s%s%s%s", named ? outcome_to_string(problem->outcome) : "", named ? ": " : "",
+                        message, length > 0 && message[length - 1] == '.' ? "" : ".");
+        return r < 0 ? NULL : text;
+}
+
 /* Undoes in reverse order and says how it ended: the cause is in problem already. */
 static int undo(Work *work, Problem *problem) {
         _cleanup_problem_ Problem held = {};
@@ -180,12 +192,13 @@ static int undo(Work *work, Problem *problem) {
         if (fclose(text) != 0)
                 return -ENOMEM;
 
-        const char *cause = outcome_to_string(problem->outcome);
+        _cleanup_free_ char *cause = describe_cause(problem);
+        if (!cause)
+                return -ENOMEM;
         if (n == 0)
-                return problem_set(problem, OUTCOME_ROLLED_BACK, "%s: %s Everything is as it was before.", cause,
-                                strempty(problem->message));
-        return problem_set(problem, OUTCOME_DEGRADED, "%s: %s Not everything could be undone: %s.%s%s", cause,
-                        strempty(problem->message), remains, held.message ? " " : "", strempty(held.message));
+                return problem_set(problem, OUTCOME_ROLLED_BACK, "%s Everything is as it was before.", cause);
+        return problem_set(problem, OUTCOME_DEGRADED, "%s Not everything could be undone: %s.%s%s", cause, remains,
+                        held.message ? " " : "", strempty(held.message));
 }
 
 /* Opens all subjects and decides what each shall become. Nothing is written yet. */

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <time.h>
 
 const char *vfio_node_format(int group, char buffer[static VFIO_NODE_TEXT_MAX]) {
@@ -27,7 +28,10 @@ int vfio_node_lock(const Kernel *kernel, int group) {
 
 static bool node_exists(const Kernel *kernel, int group) {
         char path[VFIO_NODE_TEXT_MAX];
-        return faccessat(kernel->dev_fd, node_in_dev(group, path), F_OK, AT_SYMLINK_NOFOLLOW) >= 0;
+        struct stat status;
+
+        /* Not faccessat(): a device cgroup would answer for it. */
+        return fstatat(kernel->dev_fd, node_in_dev(group, path), &status, AT_SYMLINK_NOFOLLOW) >= 0;
 }
 
 static long long now_ms(void) {
