@@ -98,7 +98,13 @@ JobTable *job_table_free(JobTable *table) {
         if (!table)
                 return NULL;
         while (table->jobs) {
-                answer(table->jobs, &(WorkerResult){.error = -ESHUTDOWN});
+                WorkerResult result = {};
+
+                if (problem_set(&result.problem, OUTCOME_FAILED,
+                                    "vfiod is ending. The work goes on by itself, and the next start knows of it.") < 0)
+                        result.error = -ENOMEM;
+                answer(table->jobs, &result);
+                result_done(&result);
                 job_free(table->jobs);
         }
         sd_event_unref(table->event);

@@ -26,7 +26,7 @@ extern const JobLimits job_limits_default;
 int job_table_new(sd_event *event, const Kernel *kernel, Inventory *inventory, Journal *journal,
                 const JobLimits *limits, JobTable **ret);
 
-/* Leaves running workers to themselves; whoever waits for them is told -ESHUTDOWN. */
+/* Leaves running workers to themselves; whoever waits for them is told so. */
 JobTable *job_table_free(JobTable *table);
 DEFINE_TRIVIAL_CLEANUP_FUNC(JobTable *, job_table_free)
 

@@ -123,23 +123,38 @@ static int refuse_worked_on(const Group *group, Problem *problem) {
         return 0;
 }
 
-/* Whether the caller named this device, or all of them. */
-static int has_consent(
-                const Inventory *inventory, const DetachOptions *options, const Device *device, Problem *problem) {
-        if (options->whole_group)
-                return true;
+/* A companion that is none was meant to be another device. */
+static int check_companions(const Inventory *inventory, const Selection *selection, const DetachOptions *options,
+                Problem *problem) {
         for (const char *const *companion = options->companions; companion && *companion; companion++) {
-                Selection selection;
+                Selection named;
+
+                if (streq(*companion, "*"))
+                        continue;
+                int r = selector_resolve(inventory, *companion, &named, problem);
+                if (r != 0)
+                        return r;
+                if (named.group != selection->group)
+                        return problem_set(problem, OUTCOME_INVALID_SELECTOR,
+                                        "'%s' is no companion: it is not in IOMMU group %d.", *companion,
+                                        selection->group->number);
+        }
+        return 0;
+}
+
+/* Whether the caller named this device, or all of them. */
+static bool has_consent(const Inventory *inventory, const DetachOptions *options, const Device *device) {
+        for (const char *const *companion = options->companions; companion && *companion; companion++) {
+                _cleanup_problem_ Problem ignored = {};
+                Selection named;
 
                 if (streq(*companion, "*"))
                         return true;
-                int r = selector_resolve(inventory, *companion, &selection, problem);
-                if (r != 0)
-                        return r < 0 ? r : -EINVAL;
-                if (selection.device ? selection.device == device : selection.group == device->group)
+                if (selector_resolve(inventory, *companion, &named, &ignored) == 0 &&
+                                (!named.device || named.device == device))
                         return true;
         }
-        return false;
+        return options->whole_group;
 }
 
 static void append_device(FILE *text, const Device *device, const char *separator) {
@@ -157,32 +172,29 @@ static int check_consent(const Inventory *inventory, const Selection *selection,
                 Problem *problem) {
         _cleanup_free_ char *list = NULL;
         size_t size, n = 0;
-        int r = 0;
 
+        int r = check_companions(inventory, selection, options, problem);
+        if (r != 0)
+                return r;
         FILE *text = open_memstream(&list, &size);
         if (!text)
                 return -ENOMEM;
-        for (size_t i = 0; i < selection->group->n_members && r >= 0; i++) {
+        for (size_t i = 0; i < selection->group->n_members; i++) {
                 const Device *device = selection->group->members[i];
 
-                if (device == selection->device || !device->endpoint || device_is_on_vfio(device))
-                        continue;
-                r = has_consent(inventory, options, device, problem);
-                if (r == 0)
+                if (device != selection->device && device->endpoint && !device_is_on_vfio(device) &&
+                                !has_consent(inventory, options, device))
                         append_device(text, device, n++ > 0 ? ", " : "");
         }
         if (fclose(text) != 0)
                 return -ENOMEM;
-        if (r < 0)
-                return problem->outcome != OUTCOME_DONE ? (int)problem->outcome : r;
         if (n == 0)
                 return 0;
         return problem_set(problem, OUTCOME_GROUP_NEEDS_CONSENT,
                         "%s is in IOMMU group %d together with %s: a guest can only have all of them. Agree to it with "
-                        "the option "
-                        "'companions' (vfioctl: --group).",
-                        selection->device ? PCI_ADDRESS_TEXT(selection->device->address) : "The device",
-                        selection->group->number, list);
+                        "the "
+                        "option 'companions' (vfioctl: --group).",
+                        PCI_ADDRESS_TEXT(selection->device->address), selection->group->number, list);
 }
 
 /* What stands in the way of the named device itself. */
