@@ -1,0 +1,44 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Adds up the test results of a build folder: count-results.py FOLDER PASSED FAILED SKIPPED prints the new sums.
+
+Each line of a TAP program counts as one; a program without such lines counts as one by its exit status."""
+
+import json
+import pathlib
+import re
+import sys
+
+TAP_LINE = re.compile(r"^(not )?ok\b[^#]*(?:#\s*(\w+))?", re.MULTILINE)
+
+
+def count(result):
+    """Passed, failed and skipped of one program."""
+    sums = {"passed": 0, "failed": 0, "skipped": 0}
+    for failed, directive in TAP_LINE.findall(result.get("stdout") or ""):
+        if directive.upper() == "SKIP":
+            sums["skipped"] += 1
+        else:
+            sums["failed" if failed else "passed"] += 1
+    good = result["result"] == "OK"
+    if result["result"] == "SKIP" and not sums["skipped"]:
+        sums["skipped"] = 1
+    elif not good and not sums["failed"] and not sums["skipped"]:
+        sums["failed"] = 1
+    elif good and not sum(sums.values()):
+        sums["passed"] = 1
+    return sums
+
+
+def main():
+    folder, *before = sys.argv[1:]
+    totals = [int(number) for number in before]
+    log = pathlib.Path(folder, "meson-logs", "testlog.json")
+    for line in log.read_text(encoding="utf-8").splitlines():
+        for index, number in enumerate(count(json.loads(line)).values()):
+            totals[index] += number
+    print(*totals)
+
+
+if __name__ == "__main__":
+    main()
