@@ -29,8 +29,11 @@ static int on_uevents(sd_event_source *source, int fd, uint32_t events, void *us
                         (void)rescan(manager);
                         continue;
                 }
-                if (r < 0)
-                        return log_error_errno(r, "Cannot receive the kernel's events");
+                if (r < 0) {
+                        /* Deaf, the daemon would tell stale facts for ever. */
+                        log_error_errno(r, "Cannot receive the kernel's events: vfiod ends, to be started anew");
+                        return sd_event_exit(manager->event, r);
+                }
                 r = scan_event(manager->kernel, manager->inventory, &event);
                 if (r < 0)
                         log_error_errno(r, "Cannot look where the event '%s' of %s points", event.action,
@@ -45,12 +48,16 @@ static int on_turn_end(sd_event_source *source, void *userdata) {
         ChangeList changes;
 
         (void)source;
+        /* First, since a job that ends here changes its devices once more. */
+        job_look_at_names(manager->jobs);
+        int r = journal_forget_rebound(manager->journal, manager->inventory);
+        if (r < 0)
+                log_error_errno(r, "Cannot forget devices that another hand gave back");
         inventory_take_changes(manager->inventory, &changes);
         if (changes.n_changes > 0) {
-                int r = notify_changes(&manager->service, &changes);
+                r = notify_changes(&manager->service, &changes);
                 if (r < 0)
                         log_error_errno(r, "Cannot signal what changed");
-                job_look_at_names(manager->jobs);
         }
         change_list_done(&changes);
         return 0;
@@ -65,7 +72,8 @@ static int take_stock(Manager *manager, const ManagerParts *parts) {
                 return log_error_errno(r, "Cannot read the records in %s", parts->state_folder);
         if ((r = rescan(manager)) < 0)
                 return r;
-        if ((r = journal_apply(manager->journal, manager->inventory)) < 0)
+        if ((r = journal_apply(manager->journal, manager->inventory)) < 0 ||
+                        (r = journal_forget_rebound(manager->journal, manager->inventory)) < 0)
                 return log_error_errno(r, "Cannot apply the records in %s", parts->state_folder);
         inventory_take_changes(manager->inventory, &changes);
         change_list_done(&changes);
@@ -94,6 +102,9 @@ static int serve(Manager *manager, sd_bus *bus) {
         };
         if ((r = service_publish(&manager->service)) < 0)
                 return log_error_errno(r, "Cannot put the objects on the bus");
+        /* Not at the end of the loop, as is the default: whoever waits for a job is answered after it, by manager_free(). */
+        if ((r = sd_bus_set_close_on_exit(bus, false)) < 0)
+                return log_error_errno(r, "Cannot keep the bus open until the end");
         if ((r = sd_bus_attach_event(bus, manager->event, SD_EVENT_PRIORITY_NORMAL)) < 0)
                 return log_error_errno(r, "Cannot attach the bus to the loop");
         if ((r = sd_bus_request_name(bus, BUS_NAME, 0)) < 0)
@@ -119,7 +130,7 @@ int manager_new(sd_event *event, const ManagerParts *parts, Manager **ret) {
         if ((r = job_table_new(event, manager->kernel, manager->inventory, manager->journal, parts->job_limits,
                              &manager->jobs)) < 0 ||
                         (r = orphan_watch_new(event, manager->kernel, manager->inventory, manager->journal,
-                                         manager->jobs, &manager->orphans)) < 0 ||
+                                         manager->jobs, parts->job_limits, &manager->orphans)) < 0 ||
                         (r = job_recover(manager->jobs)) < 0)
                 return log_error_errno(r, "Cannot give back what was left in between");
         if ((r = serve(manager, parts->bus)) < 0)

@@ -24,20 +24,25 @@ void log_open(void) {
                 journal_fd = TAKE_FD(fd);
 }
 
-/* Adds "NAME=value\n" in the journal's native protocol. A line break would end the field, so it becomes a space. */
+/* What a line quotes may hold line breaks, and begin a line that is none of ours: they become spaces. */
+static void put_one_line(FILE *stream, const char *text) {
+        for (const char *c = text; *c; c++)
+                fputc(*c == '\n' ? ' ' : *c, stream);
+        fputc('\n', stream);
+}
+
+/* Adds "NAME=value\n" in the journal's native protocol. */
 static void append_field(FILE *record, const char *name, const char *value) {
         if (!value)
                 return;
         fputs(name, record);
         fputc('=', record);
-        for (const char *c = value; *c; c++)
-                fputc(*c == '\n' ? ' ' : *c, record);
-        fputc('\n', record);
+        put_one_line(record, value);
 }
 
 static void write_line(const LogEvent *event, const char *message) {
         if (journal_fd < 0) {
-                fprintf(stderr, "%s\n", message);
+                put_one_line(stderr, message);
                 return;
         }
 

@@ -122,7 +122,8 @@ BUS_GETTER(property_get_virtual_functions) {
                 return r;
         Device *const *devices = inventory_devices(service_of(bus)->inventory, &n);
         for (size_t i = 0; device->virtual_functions_max > 0 && i < n; i++)
-                if (devices[i]->virtual_function && pci_address_equal(devices[i]->physical_function, device->address) &&
+                if (devices[i]->present && devices[i]->virtual_function &&
+                                pci_address_equal(devices[i]->physical_function, device->address) &&
                                 (r = sd_bus_message_append(reply, "s", PCI_ADDRESS_TEXT(devices[i]->address))) < 0)
                         return r;
         return sd_bus_message_close_container(reply);

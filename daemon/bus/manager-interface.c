@@ -117,6 +117,10 @@ static int find_group(Service *service, const char *selector, const Group **ret,
                 *ret = selection.group;
                 return 0;
         }
+        if (!selection.device->present)
+                return problem_set(problem, OUTCOME_NO_SUCH_DEVICE,
+                                "%s is detached, and gone from its slot: it is in no group until it returns.",
+                                PCI_ADDRESS_TEXT(selection.device->address));
         iommu_examine(service->kernel, &iommu);
         if (iommu.state != IOMMU_ON)
                 return problem_set(problem, OUTCOME_NO_IOMMU, "There are no IOMMU groups: the IOMMU is %s. %s",
@@ -149,6 +153,9 @@ static int find_device(Service *service, const char *selector, const Device **re
         int r = selector_resolve(service->inventory, selector, &selection, problem);
         if (r != 0)
                 return r;
+        if (!selection.device && group_count_endpoints(selection.group) == 0)
+                return problem_set(problem, OUTCOME_NOT_ENDPOINT, "Group %d has only bridges: name one by its address.",
+                                selection.group->number);
         if (!selection.device && group_count_endpoints(selection.group) != 1)
                 return problem_set(problem, OUTCOME_INVALID_SELECTOR,
                                 "Group %d has %zu endpoints: name the one that is meant.", selection.group->number,
@@ -211,7 +218,7 @@ BUS_GETTER(property_get_count) {
         Device *const *devices = inventory_devices(service->inventory, &n_devices);
         (void)inventory_groups(service->inventory, &n_groups);
         for (size_t i = 0; i < n_devices; i++)
-                n_detached += devices[i]->origin && (!devices[i]->present || device_is_on_vfio(devices[i]));
+                n_detached += device_is_ours(devices[i]) && (!devices[i]->present || device_is_on_vfio(devices[i]));
         return sd_bus_message_append(reply, "u",
                         (uint32_t)(streq(property, "DeviceCount")                       ? n_devices
                                                         : streq(property, "GroupCount") ? n_groups

@@ -95,6 +95,7 @@ static int emit_group(Service *service, const Change *change) {
 }
 
 int notify_changes(Service *service, const ChangeList *changes) {
+        int first_error = 0;
         for (size_t i = 0; i < changes->n_changes; i++) {
                 const Change *change = &changes->changes[i];
                 int r = 0;
@@ -113,8 +114,8 @@ int notify_changes(Service *service, const ChangeList *changes) {
                 case CHANGE_NONE:
                         break;
                 }
-                if (r < 0)
-                        return r;
+                if (r < 0 && first_error == 0)
+                        first_error = r;
         }
-        return 0;
+        return first_error;
 }

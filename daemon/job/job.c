@@ -19,6 +19,7 @@ struct Job {
         JobTable *table;
         unsigned long number;
         Plan *plan;
+        PlanVerb verb; /* that was asked for: a recovery has a plan of its own */
         char *caller;
         Record *record; /* given to the worker */
         Worker *worker;
@@ -119,7 +120,7 @@ static void set_activity(const Job *job, DeviceActivity activity) {
                 (void)inventory_set_activity(job->table->inventory, job->plan->members[i].address, activity);
 }
 
-static void look_again(const Job *job) {
+static int look_again(const Job *job) {
         JobTable *table = job->table;
         int r = journal_load(table->journal);
 
@@ -129,6 +130,7 @@ static void look_again(const Job *job) {
                 r = scan_device(table->kernel, table->inventory, job->plan->members[i].address);
         if (r < 0)
                 log_error_errno(r, "Cannot look at the devices of job %lu after its end", job->number);
+        return r;
 }
 
 static void log_end(const Job *job, const WorkerResult *result) {
@@ -138,7 +140,7 @@ static void log_end(const Job *job, const WorkerResult *result) {
         (void)snprintf(number, sizeof(number), "%lu", job->number);
         LogEvent event = {
                         .priority = LOG_NOTICE,
-                        .message_id = job->plan->verb == PLAN_DETACH ? MESSAGE_DETACHED : MESSAGE_REATTACHED,
+                        .message_id = job->verb == PLAN_DETACH ? MESSAGE_DETACHED : MESSAGE_REATTACHED,
                         .group = group,
                         .job = number,
                         .caller = job->caller,
@@ -146,8 +148,7 @@ static void log_end(const Job *job, const WorkerResult *result) {
         if (result->error < 0 || result->problem.outcome != OUTCOME_DONE) {
                 event.priority = LOG_WARNING;
                 event.message_id = MESSAGE_JOB_FAILED;
-                log_event(&event, "Group %s: %s for %s failed: %s", group, plan_verb_to_string(job->plan->verb),
-                                job->caller,
+                log_event(&event, "Group %s: %s for %s failed: %s", group, plan_verb_to_string(job->verb), job->caller,
                                 result->error < 0 ? strerror(-result->error) : strempty(result->problem.message));
                 return;
         }
@@ -156,10 +157,9 @@ static void log_end(const Job *job, const WorkerResult *result) {
                 const char *before = change->driver_before, *after = change->driver_after;
 
                 event.address = PCI_ADDRESS_TEXT(change->address);
-                log_event(&event, "%s: %s is on %s now, was on %s (group %s, for %s)",
-                                plan_verb_to_string(job->plan->verb), event.address,
-                                isempty(after) ? "no driver" : after, isempty(before) ? "none" : before, group,
-                                job->caller);
+                log_event(&event, "%s: %s is on %s now, was on %s (group %s, for %s)", plan_verb_to_string(job->verb),
+                                event.address, isempty(after) ? "no driver" : after, isempty(before) ? "none" : before,
+                                group, job->caller);
         }
 }
 
@@ -211,8 +211,8 @@ static void on_stuck(Job *job) {
                                   .group = group,
                                   .job = number,
                                   .caller = job->caller},
-                        "Group %s: %s for %s is stuck at the step '%s' of %s", group,
-                        plan_verb_to_string(job->plan->verb), job->caller, step_kind_to_string(step->kind), address);
+                        "Group %s: %s for %s is stuck at the step '%s' of %s", group, plan_verb_to_string(job->verb),
+                        job->caller, step_kind_to_string(step->kind), address);
         int r = problem_set(&result.problem, OUTCOME_STUCK,
                         "The kernel did not come back from the step '%s' of %s within %" PRIu64
                         " s. The job goes on by itself when it does; nobody else is held up.",
@@ -267,7 +267,7 @@ static void on_progress(Worker *worker, size_t step, void *userdata) {
 static int start_worker(Job *job);
 
 /* The plan that gives back what a record says was left in between. Returns -ENOENT where nothing was. */
-static int plan_from_record(const Record *record, Plan **ret) {
+static int plan_from_record(const Inventory *inventory, const Record *record, Plan **ret) {
         size_t n = 0;
         int r = 0;
 
@@ -277,7 +277,9 @@ static int plan_from_record(const Record *record, Plan **ret) {
         for (size_t i = 0; i < record->n_members && r >= 0; i++) {
                 const RecordMember *member = &record->members[i];
 
-                if (member->phase == RECORD_DETACHED)
+                /* One that is gone, or another card, must not keep the others from going home; its entry stays. */
+                const Device *device = inventory_find_device(inventory, member->address);
+                if (member->phase == RECORD_DETACHED || !device || !device->present || !device_is_ours(device))
                         continue;
                 members[n] = (PlanMember){.address = member->address, .ids = member->origin->ids};
                 r = device_origin_copy(member->origin, &members[n++].origin);
@@ -295,11 +297,12 @@ static int recover_own_record(Job *job) {
         _cleanup_(plan_freep) Plan *plan = NULL;
         Journal *journal = job->table->journal;
 
-        int r = journal_load(journal);
+        /* Also the devices: one may have gone. */
+        int r = look_again(job);
         if (r < 0)
                 return r;
         const Record *record = journal_record_of(journal, job->plan->members[0].address);
-        r = record ? plan_from_record(record, &plan) : -ENOENT;
+        r = record ? plan_from_record(job->table->inventory, record, &plan) : -ENOENT;
         if (r < 0)
                 return r;
 
@@ -307,6 +310,7 @@ static int recover_own_record(Job *job) {
         job->plan = TAKE_PTR(plan);
         job->worker = worker_free(job->worker);
         job->recovering = true;
+        job->step = 0;
         return start_worker(job);
 }
 
@@ -319,14 +323,25 @@ static void on_done(Worker *worker, WorkerResult *result, void *userdata) {
                 if (recover_own_record(job) >= 0)
                         return;
         }
-        look_again(job);
-        if (job->recovering && result->error == 0 && result->problem.outcome == OUTCOME_DONE &&
-                        problem_set(&result->problem, OUTCOME_ROLLED_BACK,
-                                        "The worker process died. Everything is as it was before.") < 0)
-                result->error = -ENOMEM;
+        (void)look_again(job);
+        int r = 0;
+        if (result->error == -EPIPE) {
+                result->error = 0;
+                r = problem_set(&result->problem, OUTCOME_FAILED,
+                                "The worker process for group %d died, and what it left could not be given back. Look "
+                                "with "
+                                "'vfioctl show group:%d', then reattach it.",
+                                job->plan->group, job->plan->group);
+        } else if (job->recovering && job->verb == PLAN_DETACH && result->error == 0 &&
+                        result->problem.outcome == OUTCOME_DONE)
+                r = problem_set(&result->problem, OUTCOME_ROLLED_BACK,
+                                "The worker process for group %d died. Everything is as it was before.",
+                                job->plan->group);
+        if (r < 0)
+                result->error = r;
 
         bool success = result->error == 0 && result->problem.outcome == OUTCOME_DONE;
-        if (!success || job->plan->verb == PLAN_DETACH || names_are_back(job)) {
+        if (!success || job->verb == PLAN_DETACH || names_are_back(job)) {
                 finish(job, result);
                 return;
         }
@@ -427,6 +442,7 @@ int job_start(JobTable *table, Plan *plan, const char *caller, job_done_t done, 
         job->table = table;
         job->number = table->next_job++;
         job->plan = TAKE_PTR(owned_plan);
+        job->verb = job->plan->verb;
         job->caller = strdup(caller);
         if (!job->caller)
                 return -ENOMEM;
@@ -450,7 +466,7 @@ int job_recover(JobTable *table) {
                 _cleanup_(plan_freep) Plan *plan = NULL;
                 _cleanup_problem_ Problem problem = {};
 
-                int r = journal->locked[i] ? -ENOENT : plan_from_record(journal->records[i], &plan);
+                int r = journal->locked[i] ? -ENOENT : plan_from_record(table->inventory, journal->records[i], &plan);
                 if (r == -ENOENT)
                         continue;
                 if (r < 0 || (r = job_start(table, TAKE_PTR(plan), "recovery", NULL, NULL, &problem)) < 0)

@@ -77,6 +77,8 @@ static int load_entry(int directory_fd, const char *name, void *userdata) {
         int r = record_read(directory_fd, number, &record, &locked);
         if (r == -ENOMEM)
                 return r;
+        if (r < 0 && number < journal->next_to_report)
+                return 0;
         if (r < 0) {
                 log_warning("Record %s is ignored: %s", name,
                                 r == -ESTALE                    ? "it is from another boot"
@@ -88,6 +90,13 @@ static int load_entry(int directory_fd, const char *name, void *userdata) {
         if (r >= 0)
                 record = NULL;
         return r;
+}
+
+static void remove_record(Journal *journal, size_t i) {
+        record_free(journal->records[i]);
+        journal->n_records--;
+        memmove(journal->records + i, journal->records + i + 1, (journal->n_records - i) * sizeof(Record *));
+        memmove(journal->locked + i, journal->locked + i + 1, (journal->n_records - i) * sizeof(bool));
 }
 
 /* What a later record says of a device counts. */
@@ -105,11 +114,7 @@ static void drop_superseded(Journal *journal) {
                         continue;
 
                 (void)record_delete(journal->state_fd, record->number);
-                record_free(record);
-                journal->n_records--;
-                memmove(journal->records + i - 1, journal->records + i,
-                                (journal->n_records - i + 1) * sizeof(Record *));
-                memmove(journal->locked + i - 1, journal->locked + i, (journal->n_records - i + 1) * sizeof(bool));
+                remove_record(journal, i - 1);
         }
 }
 
@@ -118,6 +123,7 @@ int journal_load(Journal *journal) {
         int r = sysfs_for_each(journal->state_fd, ".", load_entry, journal);
         if (r < 0)
                 return r;
+        journal->next_to_report = journal->next_number;
         drop_superseded(journal);
         return 0;
 }
@@ -150,4 +156,57 @@ int journal_apply(const Journal *journal, Inventory *inventory) {
                         r = inventory_set_origin(inventory, journal->records[i]->members[m].address,
                                         journal->records[i]->members[m].origin);
         return r;
+}
+
+static bool is_busy(const Record *record, const Inventory *inventory) {
+        for (size_t i = 0; i < record->n_members; i++) {
+                const Device *device = inventory_find_device(inventory, record->members[i].address);
+                if (device && device->activity != DEVICE_QUIET)
+                        return true;
+        }
+        return false;
+}
+
+static bool is_rebound(const RecordMember *member, const Inventory *inventory) {
+        const Device *device = inventory_find_device(inventory, member->address);
+
+        return member->phase == RECORD_DETACHED && device && device->present && device->driver &&
+                        device_is_ours(device) && !pci_driver_is_vfio(device->driver);
+}
+
+/* Returns 1 if it dropped something, 0, or a negative errno. */
+static int forget_in_record(Journal *journal, size_t i, const Inventory *inventory) {
+        Record *record = journal->records[i];
+        bool dropped = false;
+        int r;
+
+        for (size_t m = record->n_members; m > 0; m--)
+                if (is_rebound(&record->members[m - 1], inventory)) {
+                        record_remove_member(record, &record->members[m - 1]);
+                        dropped = true;
+                }
+        if (!dropped)
+                return 0;
+        if (record->n_members > 0) {
+                r = record_write(journal->state_fd, record);
+                record->lock_fd = safe_close(record->lock_fd);
+        } else {
+                r = record_delete(journal->state_fd, record->number);
+                remove_record(journal, i);
+        }
+        return r < 0 ? r : 1;
+}
+
+int journal_forget_rebound(Journal *journal, Inventory *inventory) {
+        bool dropped = false;
+
+        for (size_t i = journal->n_records; i > 0; i--) {
+                if (journal->locked[i - 1] || is_busy(journal->records[i - 1], inventory))
+                        continue;
+                int r = forget_in_record(journal, i - 1, inventory);
+                if (r < 0)
+                        return r;
+                dropped = dropped || r > 0;
+        }
+        return dropped ? journal_apply(journal, inventory) : 0;
 }

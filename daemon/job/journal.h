@@ -12,6 +12,7 @@ typedef struct Journal {
         bool *locked; /* of each record: a worker is at it */
         size_t n_records;
         unsigned long next_number;
+        unsigned long next_to_report; /* a bad record below this was logged */
 } Journal;
 
 /* Opens the state folder and reads what is in it. Returns 0 or a negative errno. */
@@ -28,6 +29,10 @@ const RecordMember *journal_find(const Journal *journal, PciAddress address);
 
 /* The record that a device stands in, NULL for none. */
 Record *journal_record_of(const Journal *journal, PciAddress address);
+
+/* Drops the entry of a device that another hand gave a driver of the host: with our override none could have bound, so nothing of ours is left
+ * on it. Devices that a job is at work on stay. Returns 0 or a negative errno. */
+int journal_forget_rebound(Journal *journal, Inventory *inventory);
 
 /* Tells the inventory of each device whether vfiod detached it, and what it was. Returns 0 or -ENOMEM. */
 int journal_apply(const Journal *journal, Inventory *inventory);

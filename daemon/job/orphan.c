@@ -3,14 +3,20 @@
 #include "base/log.h"
 #include "model/scan.h"
 
-#include <sys/inotify.h>
+#include <time.h>
+
+#define USEC_PER_SEC UINT64_C(1000000)
+
+/* A lock tells nobody when it goes: while there are orphans, and only then, it is looked at so often. */
+#define LOOK_INTERVAL_US (USEC_PER_SEC / 2)
 
 struct OrphanWatch {
         const Kernel *kernel;
         Inventory *inventory;
         Journal *journal;
         JobTable *jobs;
-        sd_event_source *source;
+        sd_event_source *timer;
+        uint64_t waited_us, stuck_after_us;
         PciAddress *addresses; /* of the devices that orphans are at work on */
         size_t n_addresses;
 };
@@ -48,48 +54,68 @@ static int release(OrphanWatch *watch, size_t i) {
         return scan_device(watch->kernel, watch->inventory, address);
 }
 
-/* A file in the state folder was closed by its writer, or is gone: a lock may be. */
-static int on_folder(sd_event_source *source, const struct inotify_event *event, void *userdata) {
-        OrphanWatch *watch = userdata;
+/* Takes over what orphans have let go of. */
+static int look(OrphanWatch *watch) {
+        size_t n_before = watch->n_addresses;
+        int r;
 
-        (void)event;
-        int r = journal_load(watch->journal);
-        if (r >= 0)
-                r = journal_apply(watch->journal, watch->inventory);
+        if ((r = journal_load(watch->journal)) < 0 || (r = journal_apply(watch->journal, watch->inventory)) < 0)
+                return r;
         for (size_t i = watch->n_addresses; i > 0 && r >= 0; i--)
                 if (!is_locked(watch->journal, watch->addresses[i - 1]))
                         r = release(watch, i - 1);
-        if (r >= 0)
+        if (r >= 0 && watch->n_addresses < n_before)
                 r = job_recover(watch->jobs);
+        return r;
+}
+
+/* Nobody else will hear when such a worker comes back from the kernel, or that it does not. */
+static int set_activity(const OrphanWatch *watch, DeviceActivity activity) {
+        int r = 0;
+
+        for (size_t i = 0; i < watch->n_addresses && r >= 0; i++)
+                r = inventory_set_activity(watch->inventory, watch->addresses[i], activity);
+        return r;
+}
+
+static int on_timer(sd_event_source *source, uint64_t now, void *userdata) {
+        OrphanWatch *watch = userdata;
+
+        int r = look(watch);
+        watch->waited_us += LOOK_INTERVAL_US;
+        if (r >= 0 && watch->waited_us >= watch->stuck_after_us)
+                r = set_activity(watch, DEVICE_WAITED_FOR);
         if (r < 0)
                 log_error_errno(r, "Cannot look at the records that an earlier daemon left");
         if (watch->n_addresses == 0)
-                watch->source = sd_event_source_disable_unref(source);
-        return 0;
+                return 0;
+        if ((r = sd_event_source_set_time(source, now + LOOK_INTERVAL_US)) < 0)
+                return r;
+        return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
 int orphan_watch_new(sd_event *event, const Kernel *kernel, Inventory *inventory, Journal *journal, JobTable *jobs,
-                OrphanWatch **ret) {
+                const JobLimits *limits, OrphanWatch **ret) {
         _cleanup_(orphan_watch_freep) OrphanWatch *watch = malloc(sizeof(OrphanWatch));
         int r;
 
         if (!watch)
                 return -ENOMEM;
-        *watch = (OrphanWatch){.kernel = kernel, .inventory = inventory, .journal = journal, .jobs = jobs};
-
-        /* The watch comes before the look at the locks: none is let go of in between. */
-        if ((r = sd_event_add_inotify_fd(event, &watch->source, journal->state_fd,
-                             IN_CLOSE_WRITE | IN_DELETE | IN_MOVED_TO, on_folder, watch)) < 0 ||
-                        (r = journal_load(journal)) < 0 || (r = remember_locked(watch)) < 0)
+        *watch = (OrphanWatch){
+                        .kernel = kernel,
+                        .inventory = inventory,
+                        .journal = journal,
+                        .jobs = jobs,
+                        .stuck_after_us = limits->step_deadline_us,
+        };
+        if ((r = remember_locked(watch)) < 0 || (r = set_activity(watch, DEVICE_WORKED_ON)) < 0)
                 return r;
-        if (watch->n_addresses == 0)
-                watch->source = sd_event_source_disable_unref(watch->source);
-        for (size_t i = 0; i < watch->n_addresses && r >= 0; i++) {
+        for (size_t i = 0; i < watch->n_addresses; i++)
                 log_notice("A worker of an earlier daemon is still at work on %s.",
                                 PCI_ADDRESS_TEXT(watch->addresses[i]));
-                r = inventory_set_activity(inventory, watch->addresses[i], DEVICE_WORKED_ON);
-        }
-        if (r < 0)
+        if (watch->n_addresses > 0 &&
+                        (r = sd_event_add_time_relative(event, &watch->timer, CLOCK_MONOTONIC, LOOK_INTERVAL_US, 0,
+                                         on_timer, watch)) < 0)
                 return r;
         *ret = TAKE_PTR(watch);
         return 0;
@@ -98,7 +124,7 @@ int orphan_watch_new(sd_event *event, const Kernel *kernel, Inventory *inventory
 OrphanWatch *orphan_watch_free(OrphanWatch *watch) {
         if (!watch)
                 return NULL;
-        sd_event_source_disable_unref(watch->source);
+        sd_event_source_disable_unref(watch->timer);
         free(watch->addresses);
         free(watch);
         return NULL;

@@ -24,7 +24,8 @@ int subject_open(Subject *subject, const Kernel *kernel, PciAddress address, con
 
         *subject = (Subject){.address = address, .fd = pci_device_open(kernel, address)};
         if (subject->fd < 0)
-                return problem_set(problem, OUTCOME_NO_SUCH_DEVICE, "%s is gone.", ADDRESS(subject));
+                return problem_set(problem, OUTCOME_NO_SUCH_DEVICE,
+                                "%s is gone from its slot: look again with 'vfioctl groups'.", ADDRESS(subject));
 
         int r = pci_device_read_ids(subject->fd, &found);
         if (r < 0)

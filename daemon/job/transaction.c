@@ -40,7 +40,8 @@ static int lock_node(Work *work, Problem *problem) {
                 return problem_set(problem, OUTCOME_FAILED, "Cannot open %s: %s", VFIO_NODE_TEXT(group), strerror(-fd));
         if (holder_of_vfio_node(work->transaction->kernel, group, &holder) < 0)
                 return problem_set(problem, OUTCOME_HELD,
-                                "%s is held open by a process that cannot be named: end the virtual machine first.",
+                                "%s is held open by a process that cannot be named: end the virtual machine "
+                                "first.",
                                 VFIO_NODE_TEXT(group));
         return problem_set(problem, OUTCOME_HELD,
                         "%s is held by process %d (%s): end it, or take the device out of it, first.",
@@ -124,7 +125,7 @@ static bool binding_equal(const Binding *a, const Binding *b) {
 }
 
 /* Puts one device back to what it was; goes on where it can. */
-static void restore_subject(Work *work, Subject *subject) {
+static void restore_subject(Work *work, Subject *subject, bool may_leave_vfio) {
         _cleanup_problem_ Problem ignored = {};
         Binding now;
 
@@ -134,6 +135,8 @@ static void restore_subject(Work *work, Subject *subject) {
                 (void)subject_set_override(subject, subject->before.override, &ignored);
                 return;
         }
+        if (!may_leave_vfio && pci_driver_is_vfio(now.driver))
+                return;
         if (subject_set_override(subject, override_for_probe(&subject->before), &ignored) == 0 &&
                         subject_unbind(subject, &ignored) == 0 && subject->before.driver[0] != '\0')
                 (void)subject_probe(subject, work->transaction->kernel, subject->before.driver, &ignored);
@@ -180,8 +183,7 @@ static int undo(Work *work, Problem *problem) {
         /* A VM may have taken the group by now: then the unbind would wait for its end, and it is left. */
         bool free_to_go = lock_node(work, &held) == 0;
         for (size_t i = work->n_subjects; i > 0; i--)
-                if (free_to_go || !pci_driver_is_vfio(work->subjects[i - 1].target.driver))
-                        restore_subject(work, &work->subjects[i - 1]);
+                restore_subject(work, &work->subjects[i - 1], free_to_go);
 
         FILE *text = open_memstream(&remains, &size);
         if (!text)
@@ -245,6 +247,9 @@ static int snapshot(const Work *work, size_t i, Record *record) {
         if (!origin)
                 return -ENOMEM;
         bool ours = member->origin && streq(subject->before.override, PLAN_VFIO_DRIVER);
+        if (ours && subject->before.driver[0] == '\0')
+                /* Still away, though somebody took it from vfio-pci: what it was before counts. */
+                return record_add(record, member->address, RECORD_DETACHING, member->origin);
         if (modules_of_driver(work->transaction->kernel, subject->before.driver, module, sizeof(module)) < 0)
                 module[0] = '\0';
         origin->ids = member->ids;
@@ -274,14 +279,17 @@ static int write_intent(Work *work, Problem *problem) {
                 r = record_write(transaction->state_fd, record);
         for (size_t i = 0; i < transaction->n_superseded && r >= 0; i++)
                 r = record_delete(transaction->state_fd, transaction->superseded[i]);
+        if (r < 0 && transaction->n_superseded == 0)
+                (void)record_delete(transaction->state_fd, record->number);
         if (r < 0)
                 return problem_set(problem, OUTCOME_FAILED,
                                 "The record in /run/vfiod cannot be written, so nothing was changed: %s", strerror(-r));
         return 0;
 }
 
-/* Says on disk how it ended: the plan's devices are with vfiod, or are not. */
-static int write_end(Work *work, bool detached) {
+/* Says on disk how it ended: the plan's devices are with vfiod, or are not. After an undo, one that is not as it was keeps
+ * its entry: it is still to be given back. */
+static int write_end(Work *work, bool detached, bool undone) {
         Transaction *transaction = work->transaction;
         Record *record = transaction->record;
 
@@ -289,6 +297,12 @@ static int write_end(Work *work, bool detached) {
                 const PlanMember *planned = &transaction->plan->members[i];
                 RecordMember *member = record_find(record, planned->address);
 
+                if (!member)
+                        continue;
+                if (undone && !is_restored(&work->subjects[i])) {
+                        member->phase = RECORD_DETACHING;
+                        continue;
+                }
                 /* One that an earlier detach left with our override still has to get its own back. */
                 if (detached || (transaction->plan->verb == PLAN_DETACH && planned->origin))
                         member->phase = RECORD_DETACHED;
@@ -359,8 +373,9 @@ int transaction_run(
 
         r = do_steps(&work, true, problem);
         if (r == 0) {
-                r = write_end(&work, detach);
-                if (r >= 0) {
+                r = write_end(&work, detach, false);
+                /* Given back is given back: a record that stays behind names devices that are on the host. */
+                if (r >= 0 || !detach) {
                         collect_changes(&work, changes, ret_n_changes);
                         *ret_changes = TAKE_PTR(changes);
                         return 0;
@@ -371,7 +386,8 @@ int transaction_run(
 
         /* A record that cannot be written says "detaching" or "reattaching": the next start looks again. */
         r = undo(&work, problem);
-        if (r == OUTCOME_ROLLED_BACK)
-                (void)write_end(&work, !detach);
+        /* Of a reattach that is degraded all stay "reattaching": the next start gives them back together. */
+        if (r == OUTCOME_ROLLED_BACK || (r == OUTCOME_DEGRADED && detach))
+                (void)write_end(&work, !detach, true);
         return r;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "job/worker.h"
+#include "base/log.h"
 
 #include <linux/close_range.h>
 #include <signal.h>
@@ -196,8 +197,8 @@ int worker_new(sd_event *event, const Transaction *transaction, worker_progress_
 
         /* Reaped whenever it ends, also long after the worker object is gone: a stuck one may outlive its job. */
         r = sd_event_add_child(event, NULL, pid, WEXITED, on_reaped, NULL);
-        if (r < 0)
-                return r;
+        if (r < 0) /* It runs, and its socket tells how it ends; only its zombie stays until we end. */
+                log_warning("Cannot watch the worker process %d: %s", (int)pid, strerror(-r));
         *ret = TAKE_PTR(worker);
         return 0;
 }

@@ -42,6 +42,10 @@ static int match_process(int directory_fd, const char *name, void *userdata) {
         (void)snprintf(path, sizeof(path), "%ld/comm", pid);
         if (sysfs_read_text(directory_fd, path, search->holder.command, sizeof(search->holder.command)) < 0)
                 search->holder.command[0] = '\0';
+        /* A process may call itself anything. */
+        for (char *c = search->holder.command; *c; c++)
+                if (iscntrl((unsigned char)*c))
+                        *c = '?';
         return 1;
 }
 

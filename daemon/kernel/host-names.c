@@ -69,6 +69,15 @@ static int visit_subsystem_disk(const struct visit *visit, const char *target) {
         return r == -ENOENT ? 0 : r;
 }
 
+/* A path of a multipath disk, "nvme0c0n1", which nobody uses by itself: the disk is the subsystem's. */
+static bool is_hidden(const Kernel *kernel, const char *name) {
+        char path[sizeof("class/block//hidden") + HOST_NAME_TEXT_MAX];
+        long hidden;
+
+        (void)snprintf(path, sizeof(path), "class/block/%s/hidden", name);
+        return sysfs_read_number(kernel->sys_fd, path, 0, 1, &hidden) >= 0 && hidden == 1;
+}
+
 static bool is_partition(const Kernel *kernel, const char *name) {
         char path[sizeof("class/block//partition") + HOST_NAME_TEXT_MAX];
 
@@ -86,7 +95,8 @@ static int visit_name(const struct visit *visit) {
         if (read_class_link(visit->kernel->sys_fd, path, target) < 0)
                 return 0;
 
-        if (visit->kind == HOST_NAME_BLOCK && is_partition(visit->kernel, visit->name))
+        if (visit->kind == HOST_NAME_BLOCK &&
+                        (is_partition(visit->kernel, visit->name) || is_hidden(visit->kernel, visit->name)))
                 return 0;
         if (pci_address_from_devpath(target, &address) >= 0)
                 return visit->function(visit->kind, visit->name, address, visit->userdata);

@@ -22,7 +22,9 @@ static const char *node_in_dev(int group, char buffer[static VFIO_NODE_TEXT_MAX]
 int vfio_node_lock(const Kernel *kernel, int group) {
         char path[VFIO_NODE_TEXT_MAX];
 
-        int fd = openat(kernel->dev_fd, node_in_dev(group, path), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
+        /* Any open takes the group. For reading, since a node that libvirt or udev gave to another owner is not ours to
+         * write without CAP_DAC_OVERRIDE. */
+        int fd = openat(kernel->dev_fd, node_in_dev(group, path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
         return fd < 0 ? -errno : fd;
 }
 

@@ -347,13 +347,13 @@ int inventory_put_device(Inventory *inventory, const PciFacts *read) {
         UPDATE(link_width, read->link_width, CHANGED_LINK);
         UPDATE(link_width_max, read->link_width_max, CHANGED_LINK);
         UPDATE(virtual_functions_max, read->virtual_functions_max, CHANGED_OTHER);
-        UPDATE(virtual_function, read->virtual_function, CHANGED_OTHER);
+        UPDATE(virtual_function, read->virtual_function, CHANGED_OTHER | CHANGED_FUNCTIONS);
         UPDATE(bridge, read->bridge, CHANGED_OTHER);
         UPDATE(endpoint, read->endpoint, CHANGED_OTHER);
         UPDATE(boot_vga, read->boot_vga, CHANGED_OTHER);
         UPDATE(present, true, CHANGED_STATE);
         device->physical_function = read->physical_function;
-        if ((facts & CHANGED_STATE) && (r = note_physical_function(inventory, device)) < 0)
+        if ((facts & (CHANGED_STATE | CHANGED_FUNCTIONS)) && (r = note_physical_function(inventory, device)) < 0)
                 return r;
 
         if ((device->group ? device->group->number : IOMMU_GROUP_NONE) != read->group) {
@@ -378,6 +378,8 @@ int inventory_drop_device(Inventory *inventory, PciAddress address) {
                 return r;
         if (!device->origin)
                 return device_remove(inventory, device);
+        if ((r = note_physical_function(inventory, device)) < 0)
+                return r;
 
         device->present = false;
         device->driver = NULL;

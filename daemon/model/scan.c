@@ -20,7 +20,10 @@ int scan_device(const Kernel *kernel, Inventory *inventory, PciAddress address) 
 
 static int on_device(PciAddress address, void *userdata) {
         const struct scan *scan = userdata;
-        return scan_device(scan->kernel, scan->inventory, address);
+
+        /* One that cannot be read is left out: the others are worth knowing. */
+        int r = scan_device(scan->kernel, scan->inventory, address);
+        return r == -ENOMEM ? r : 0;
 }
 
 static int on_name(HostNameKind kind, const char *name, PciAddress address, void *userdata) {

@@ -218,7 +218,8 @@ static int check_named(const Selection *selection, const IommuReport *iommu, Pro
                                 PCI_ADDRESS_TEXT(device->address));
         if (device && device_state(device) == DEVICE_FOREIGN)
                 return problem_set(problem, OUTCOME_FOREIGN,
-                                "%s is on %s already, but vfiod did not put it there: it is left alone.",
+                                "%s is on %s already, but vfiod did not put it there: it is left alone. Give it back "
+                                "with the tool that took it (virsh, driverctl).",
                                 PCI_ADDRESS_TEXT(device->address), device->driver);
         if (group_count_endpoints(selection->group) == 0)
                 return problem_set(problem, OUTCOME_NOT_ENDPOINT, "Group %d has only bridges: they stay with the host.",
@@ -297,7 +298,9 @@ static int refuse_not_ours(const Device *device, const Group *group, Problem *pr
         if (!device)
                 return problem_set(problem,
                                 group_state(group) == GROUP_FOREIGN ? OUTCOME_FOREIGN : OUTCOME_NOT_DETACHED,
-                                "vfiod detached nothing of group %d: there is nothing to give back.", group->number);
+                                "There is nothing to give back in group %d: none of its devices is on vfio-pci by "
+                                "vfiod.",
+                                group->number);
         if (device->origin)
                 return problem_set(problem, OUTCOME_IDENTITY_CHANGED,
                                 "Another card is at %s now (%04x:%04x) than the one that vfiod detached there "
@@ -307,7 +310,8 @@ static int refuse_not_ours(const Device *device, const Group *group, Problem *pr
                                 device->origin->ids.vendor, device->origin->ids.device);
         if (device_is_on_vfio(device))
                 return problem_set(problem, OUTCOME_FOREIGN,
-                                "%s is on %s, but vfiod did not put it there: it is left alone.",
+                                "%s is on %s, but vfiod did not put it there: it is left alone. Give it back with the "
+                                "tool that took it (virsh, driverctl).",
                                 PCI_ADDRESS_TEXT(device->address), device->driver);
         return problem_set(problem, OUTCOME_NOT_DETACHED, "%s is not detached: it is %s%s.",
                         PCI_ADDRESS_TEXT(device->address),
