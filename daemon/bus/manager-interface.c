@@ -141,6 +141,7 @@ static int method_get_group(sd_bus_message *message, void *userdata, sd_bus_erro
                 return r;
         if ((r = find_group(service, selector, &group, &problem)) != 0)
                 return errors_set(error, r, &problem);
+        assert(group);
         if ((r = service_group_path(group->number, &path)) < 0)
                 return r;
         return sd_bus_reply_method_return(message, "o", path);
@@ -179,6 +180,7 @@ static int method_get_device(sd_bus_message *message, void *userdata, sd_bus_err
                 return r;
         if ((r = find_device(service, selector, &device, &problem)) != 0)
                 return errors_set(error, r, &problem);
+        assert(device);
         if ((r = service_device_path(device->address, &path)) < 0)
                 return r;
         return sd_bus_reply_method_return(message, "o", path);

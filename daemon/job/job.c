@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "job/job.h"
 #include "base/log.h"
+#include "job/intent.h"
 #include "model/scan.h"
 
 #include <inttypes.h>
@@ -266,32 +267,6 @@ static void on_progress(Worker *worker, size_t step, void *userdata) {
 
 static int start_worker(Job *job);
 
-/* The plan that gives back what a record says was left in between. Returns -ENOENT where nothing was. */
-static int plan_from_record(const Inventory *inventory, const Record *record, Plan **ret) {
-        size_t n = 0;
-        int r = 0;
-
-        PlanMember *members = calloc(record->n_members + 1, sizeof(PlanMember));
-        if (!members)
-                return -ENOMEM;
-        for (size_t i = 0; i < record->n_members && r >= 0; i++) {
-                const RecordMember *member = &record->members[i];
-
-                /* One that is gone, or another card, must not keep the others from going home; its entry stays. */
-                const Device *device = inventory_find_device(inventory, member->address);
-                if (member->phase == RECORD_DETACHED || !device || !device->present || !device_is_ours(device))
-                        continue;
-                members[n] = (PlanMember){.address = member->address, .ids = member->origin->ids};
-                r = device_origin_copy(member->origin, &members[n++].origin);
-        }
-        if (r >= 0)
-                r = n > 0 ? plan_restore(record->group, members, n, ret) : -ENOENT;
-        for (size_t i = 0; i < n; i++)
-                plan_member_done(&members[i]);
-        free(members);
-        return r;
-}
-
 /* A worker that was killed may have left anything: its record says what there is to give back. */
 static int recover_own_record(Job *job) {
         _cleanup_(plan_freep) Plan *plan = NULL;
@@ -302,10 +277,12 @@ static int recover_own_record(Job *job) {
         if (r < 0)
                 return r;
         const Record *record = journal_record_of(journal, job->plan->members[0].address);
-        r = record ? plan_from_record(job->table->inventory, record, &plan) : -ENOENT;
+        r = record ? intent_undo_plan(job->table->inventory, record, &plan) : -ENOENT;
         if (r < 0)
                 return r;
 
+        /* What is gone is not worked on any more. */
+        set_activity(job, DEVICE_QUIET);
         plan_free(job->plan);
         job->plan = TAKE_PTR(plan);
         job->worker = worker_free(job->worker);
@@ -314,24 +291,85 @@ static int recover_own_record(Job *job) {
         return start_worker(job);
 }
 
+/* The changes that the plan stands for, into the job's own result; for when no worker is left to tell. */
+static int list_planned_changes(Job *job) {
+        const Plan *plan = job->plan;
+
+        job->result.changes = calloc(plan->n_members + 1, sizeof(TransactionChange));
+        if (!job->result.changes)
+                return -ENOMEM;
+        for (size_t i = 0; i < plan->n_members; i++) {
+                const RecordMember *entry = journal_find(job->table->journal, plan->members[i].address);
+                const DeviceOrigin *origin = entry ? entry->origin : plan->members[i].origin;
+                TransactionChange *change = &job->result.changes[job->result.n_changes++];
+                char *home = change->driver_before, *away = change->driver_after;
+
+                if (job->verb == PLAN_REATTACH)
+                        home = change->driver_after, away = change->driver_before;
+                change->address = plan->members[i].address;
+                (void)snprintf(home, DRIVER_NAME_MAX, "%s", strempty(origin->driver));
+                (void)snprintf(away, DRIVER_NAME_MAX, "%s", PLAN_VFIO_DRIVER);
+        }
+        return 0;
+}
+
+/* A worker died, and there is nothing that could be given back: it had done all, or nothing yet, or its devices are gone. The records
+ * tell. */
+static int conclude(Job *job, WorkerResult *result) {
+        size_t n_entries = 0, n_detached = 0;
+
+        for (size_t i = 0; i < job->plan->n_members; i++) {
+                const RecordMember *entry = journal_find(job->table->journal, job->plan->members[i].address);
+                n_entries += entry != NULL;
+                n_detached += entry && entry->phase == RECORD_DETACHED;
+        }
+        bool detach = job->verb == PLAN_DETACH;
+        if (detach ? n_detached == job->plan->n_members : n_entries == 0) {
+                int r = list_planned_changes(job);
+                result->changes = job->result.changes;
+                result->n_changes = job->result.n_changes;
+                return r;
+        }
+        if (detach ? n_entries == 0 : n_detached == job->plan->n_members)
+                return problem_set(&result->problem, OUTCOME_FAILED,
+                                "The worker process for group %d died before it changed anything: try again.",
+                                job->plan->group);
+        return problem_set(&result->problem, OUTCOME_FAILED,
+                        "The worker process for group %d died, and its devices are gone from their slots: look again "
+                        "with 'vfioctl "
+                        "devices'.",
+                        job->plan->group);
+}
+
+/* Keeps a success for later: its changes. */
+static int keep_result(Job *job, const WorkerResult *result) {
+        if (job->result.changes)
+                return 0;
+        job->result.changes = calloc(result->n_changes + 1, sizeof(TransactionChange));
+        if (!job->result.changes)
+                return -ENOMEM;
+        memcpy(job->result.changes, result->changes, result->n_changes * sizeof(TransactionChange));
+        job->result.n_changes = result->n_changes;
+        return 0;
+}
+
 static void on_done(Worker *worker, WorkerResult *result, void *userdata) {
         Job *job = userdata;
+        int r = 0;
 
         (void)worker;
-        if (result->error == -EPIPE && !job->recovering) {
-                log_error("Job %lu: its worker died; what it began is undone.", job->number);
-                if (recover_own_record(job) >= 0)
-                        return;
-        }
-        (void)look_again(job);
-        int r = 0;
         if (result->error == -EPIPE) {
+                log_error("Job %lu: its worker died.", job->number);
                 result->error = 0;
-                r = problem_set(&result->problem, OUTCOME_FAILED,
-                                "The worker process for group %d died, and what it left could not be given back. Look "
-                                "with "
-                                "'vfioctl show group:%d', then reattach it.",
-                                job->plan->group, job->plan->group);
+                r = job->recovering ? -EPIPE : recover_own_record(job);
+                if (r >= 0)
+                        return;
+                r = r == -ENOENT ? conclude(job, result)
+                                 : problem_set(&result->problem, OUTCOME_FAILED,
+                                                   "The worker process for group %d died, and what it left could not "
+                                                   "be given "
+                                                   "back. Look with 'vfioctl show group:%d', then reattach it.",
+                                                   job->plan->group, job->plan->group);
         } else if (job->recovering && job->verb == PLAN_DETACH && result->error == 0 &&
                         result->problem.outcome == OUTCOME_DONE)
                 r = problem_set(&result->problem, OUTCOME_ROLLED_BACK,
@@ -339,65 +377,19 @@ static void on_done(Worker *worker, WorkerResult *result, void *userdata) {
                                 job->plan->group);
         if (r < 0)
                 result->error = r;
+        (void)look_again(job);
 
         bool success = result->error == 0 && result->problem.outcome == OUTCOME_DONE;
         if (!success || job->verb == PLAN_DETACH || names_are_back(job)) {
                 finish(job, result);
                 return;
         }
-        job->waits_for_names = true;
-        job->result = *result;
-        result->problem.message = NULL;
-        job->result.changes = reallocarray(NULL, result->n_changes + 1, sizeof(TransactionChange));
-        if (job->result.changes)
-                memcpy(job->result.changes, result->changes, result->n_changes * sizeof(TransactionChange));
-        if (!job->result.changes || set_timer(job, job->table->limits.names_deadline_us) < 0) {
+        if (keep_result(job, result) < 0 || set_timer(job, job->table->limits.names_deadline_us) < 0) {
                 finish(job, result);
                 return;
         }
+        job->waits_for_names = true;
         job->worker = worker_free(job->worker);
-}
-
-/* The new record keeps what the group's older ones say of other devices, and takes their place. */
-static int make_record(Job *job, unsigned long **ret_superseded, size_t *ret_n) {
-        Journal *journal = job->table->journal;
-        _cleanup_free_ unsigned long *superseded = NULL;
-        const Plan *plan = job->plan;
-        size_t n = 0, n_kept = 0;
-
-        superseded = calloc(journal->n_records + 1, sizeof(unsigned long));
-        if (!superseded)
-                return -ENOMEM;
-        for (size_t i = 0; i < journal->n_records; i++)
-                n_kept += journal->records[i]->n_members;
-        job->record = record_free(job->record);
-        int r = record_new(journal->next_number++, plan->group, plan->n_members + n_kept, &job->record);
-
-        for (size_t i = 0; i < journal->n_records && r >= 0; i++) {
-                const Record *old = journal->records[i];
-                bool touched = false;
-
-                for (size_t m = 0; m < plan->n_members; m++)
-                        touched = touched || record_find(old, plan->members[m].address);
-                if (!touched)
-                        continue;
-                superseded[n++] = old->number;
-                for (size_t m = 0; m < old->n_members && r >= 0; m++) {
-                        bool planned = false;
-
-                        for (size_t p = 0; p < plan->n_members; p++)
-                                planned = planned ||
-                                                pci_address_equal(plan->members[p].address, old->members[m].address);
-                        if (!planned)
-                                r = record_add(job->record, old->members[m].address, old->members[m].phase,
-                                                old->members[m].origin);
-                }
-        }
-        if (r < 0)
-                return r;
-        *ret_superseded = TAKE_PTR(superseded);
-        *ret_n = n;
-        return 0;
 }
 
 static int start_worker(Job *job) {
@@ -406,7 +398,8 @@ static int start_worker(Job *job) {
         size_t n_superseded;
         int r;
 
-        if ((r = make_record(job, &superseded, &n_superseded)) < 0 ||
+        job->record = record_free(job->record);
+        if ((r = intent_make_record(table->journal, job->plan, &job->record, &superseded, &n_superseded)) < 0 ||
                         (r = set_timer(job, table->limits.step_deadline_us)) < 0)
                 return r;
         Transaction transaction = {
@@ -466,7 +459,7 @@ int job_recover(JobTable *table) {
                 _cleanup_(plan_freep) Plan *plan = NULL;
                 _cleanup_problem_ Problem problem = {};
 
-                int r = journal->locked[i] ? -ENOENT : plan_from_record(table->inventory, journal->records[i], &plan);
+                int r = journal->locked[i] ? -ENOENT : intent_undo_plan(table->inventory, journal->records[i], &plan);
                 if (r == -ENOENT)
                         continue;
                 if (r < 0 || (r = job_start(table, TAKE_PTR(plan), "recovery", NULL, NULL, &problem)) < 0)

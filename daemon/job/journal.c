@@ -3,7 +3,9 @@
 #include "base/log.h"
 #include "kernel/sysfs.h"
 
+#include <ctype.h>
 #include <fcntl.h>
+#include <limits.h>
 
 static void drop_records(Journal *journal) {
         for (size_t i = 0; i < journal->n_records; i++)
@@ -69,7 +71,7 @@ static int load_entry(int directory_fd, const char *name, void *userdata) {
 
         errno = 0;
         unsigned long number = strtoul(name, &end, 10);
-        if (end == name || errno > 0 || !streq(end, ".record"))
+        if (!isdigit((unsigned char)name[0]) || errno > 0 || number > LONG_MAX || !streq(end, ".record"))
                 return 0;
         if (number >= journal->next_number)
                 journal->next_number = number + 1;

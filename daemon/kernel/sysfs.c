@@ -93,7 +93,7 @@ int sysfs_for_each(int directory_fd, const char *folder, sysfs_entry_t function,
         DIR *directory = fdopendir(fd);
         if (!directory)
                 return -errno;
-        fd = -EBADF; /* belongs to directory now */
+        (void)TAKE_FD(fd); /* belongs to directory now */
 
         int r = 0;
         while (r == 0) {

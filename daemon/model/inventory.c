@@ -430,6 +430,7 @@ int inventory_set_origin(Inventory *inventory, PciAddress address, const DeviceO
         if (device_origin_equal(device ? device->origin : NULL, origin))
                 return 0;
         if (!origin) {
+                assert(device); /* it had one, since they are not equal */
                 device->origin = device_origin_free(device->origin);
                 if (!device->present)
                         return device_remove(inventory, device);

@@ -190,6 +190,7 @@ static int check_consent(const Inventory *inventory, const Selection *selection,
                 return -ENOMEM;
         if (n == 0)
                 return 0;
+        assert(selection->device); /* one that names a group consents to all of it */
         return problem_set(problem, OUTCOME_GROUP_NEEDS_CONSENT,
                         "%s is in IOMMU group %d together with %s: a guest can only have all of them. Agree to it with "
                         "the "
@@ -211,6 +212,7 @@ static int check_named(const Selection *selection, const IommuReport *iommu, Pro
                 return problem_set(problem, OUTCOME_NOT_ENDPOINT,
                                 "%s is a bridge: it stays with the host. Name a device behind it.",
                                 PCI_ADDRESS_TEXT(device->address));
+        assert(device || selection->group);
         if (!selection->group)
                 return problem_set(problem, OUTCOME_NO_GROUP,
                                 "%s is in no IOMMU group: the IOMMU does not cover it, so it cannot be given to a "
@@ -295,6 +297,7 @@ static int add_reattach_steps(Plan *plan) {
 }
 
 static int refuse_not_ours(const Device *device, const Group *group, Problem *problem) {
+        assert(device || group);
         if (!device)
                 return problem_set(problem,
                                 group_state(group) == GROUP_FOREIGN ? OUTCOME_FOREIGN : OUTCOME_NOT_DETACHED,
