@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "kernel/kernel.h"
+
+#include <glib.h>
+
+/* A folder of the test's own, with sys/, dev/vfio/ and proc/ in it: a kernel made of plain files. Paths are relative to
+ * the folder; what is missing on the way is made. */
+
+typedef struct TempTree {
+        char *root;
+        Kernel *kernel;
+        GPtrArray *loaded; /* names of the modules that were asked for */
+        int load_result;   /* what the loader answers */
+        char *load_brings; /* a driver that a loaded module brings, NULL for none */
+} TempTree;
+
+TempTree *temp_tree_new(void);
+TempTree *temp_tree_free(TempTree *tree);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(TempTree, temp_tree_free)
+
+void temp_tree_folder(TempTree *tree, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* The text is written as it is: a kernel's attribute ends with a line break. */
+void temp_tree_file(TempTree *tree, const char *text, const char *format, ...) G_GNUC_PRINTF(3, 4);
+void temp_tree_link(TempTree *tree, const char *target, const char *format, ...) G_GNUC_PRINTF(3, 4);
+/* Removes a file, a link, or a folder with all that is in it. */
+void temp_tree_remove(TempTree *tree, const char *format, ...) G_GNUC_PRINTF(2, 3);
+char *temp_tree_path(TempTree *tree, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* A PCI function as sysfs shows it, on no driver and in no group: 8086:100e, class 020000. The path is below
+ * /sys/devices: "pci0000:00/0000:00:03.0". */
+void temp_tree_device(TempTree *tree, const char *path);
+/* One attribute of it, found by its address. The line break is added. */
+void temp_tree_attribute(TempTree *tree, const char *address, const char *name, const char *value);
+/* NULL takes the driver away. The driver's folder is made. */
+void temp_tree_driver(TempTree *tree, const char *address, const char *driver);
+/* A negative number takes it from its group. */
+void temp_tree_group(TempTree *tree, const char *address, int group);
+/* "net", "ens1", below the device. */
+void temp_tree_name(TempTree *tree, const char *address, const char *class, const char *name);
+void temp_tree_unplug(TempTree *tree, const char *address);

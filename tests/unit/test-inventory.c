@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "inventory-text.h"
+#include "model.h"
+
+#define NIC "0000:03:00.0"
+#define NIC2 "0000:03:00.1"
+
+static void assert_changes(Inventory *inventory, const char *expected) {
+        g_autofree char *text = inventory_take_changes_text(inventory);
+
+        g_assert_cmpstr(text, ==, expected);
+}
+
+static void forget_changes(Inventory *inventory) {
+        g_free(inventory_take_changes_text(inventory));
+}
+
+static void test_add(void) {
+        _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
+        size_t n;
+
+        assert_changes(inventory, "");
+        put_device(inventory, NIC2, "e1000", 25);
+        put_device(inventory, NIC, "e1000", 25);
+        put_device(inventory, "10000:00:00.0", NULL, -1);
+        assert_changes(inventory,
+                        "device added " NIC2 "\ngroup added 25\ndevice added " NIC "\ndevice added 10000:00:00.0\n");
+        assert_changes(inventory, "");
+
+        Device *const *devices = inventory_devices(inventory, &n);
+        g_assert_cmpuint(n, ==, 3);
+        g_assert_true(devices[0] == get_device(inventory, NIC));
+        g_assert_cmpuint(devices[2]->address.domain, ==, 0x10000);
+        const Group *group = inventory_find_group(inventory, 25);
+        g_assert_cmpuint(group->n_members, ==, 2);
+        g_assert_true(group->members[0] == devices[0]);
+        g_assert_null(inventory_find_group(inventory, 24));
+        g_assert_null(inventory_find_device(inventory, address_of("0000:00:00.0")));
+}
+
+/* One change record an object and turn, whatever happens to it; an equal look gives none. */
+static void test_update(void) {
+        _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
+        PciFacts facts = make_facts(NIC, "e1000", 25);
+
+        put_device(inventory, NIC, "e1000", 25);
+        assert_changes(inventory, "device added " NIC "\ngroup added 25\n");
+        put_device(inventory, NIC, "e1000", 25);
+        assert_changes(inventory, "");
+        put_device(inventory, NIC, NULL, 25);
+        put_device(inventory, NIC, "vfio-pci", 25);
+        put_name(inventory, NIC, HOST_NAME_NETWORK, "x");
+        assert_changes(inventory, "device changed " NIC " state driver names\ngroup changed 25 state viable\n");
+
+        facts.link_speed = 2500;
+        facts.numa_node = 1;
+        (void)snprintf(facts.driver, sizeof(facts.driver), "vfio-pci");
+        g_assert_cmpint(inventory_put_device(inventory, &facts), ==, 0);
+        assert_changes(inventory, "device changed " NIC " link other\n");
+        facts.ids.device = 1;
+        g_assert_cmpint(inventory_put_device(inventory, &facts), ==, 0);
+        assert_changes(inventory, "device changed " NIC " ids\n");
+
+        put_device(inventory, NIC, "vfio-pci", 26);
+        assert_changes(inventory, "group removed 25\ngroup added 26\ndevice changed " NIC " ids group link other\n");
+        g_assert_null(inventory_find_group(inventory, 25));
+}
+
+static void test_remove(void) {
+        _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
+
+        put_device(inventory, NIC, "e1000", 25);
+        put_device(inventory, NIC2, "e1000", 25);
+        assert_changes(inventory, "device added " NIC "\ngroup added 25\ndevice added " NIC2 "\n");
+        g_assert_cmpint(inventory_drop_device(inventory, address_of(NIC)), ==, 0);
+        assert_changes(inventory, "group changed 25 state members viable\ndevice removed " NIC "\n");
+        g_assert_cmpint(inventory_drop_device(inventory, address_of(NIC)), ==, 0);
+        assert_changes(inventory, "");
+        g_assert_cmpint(inventory_drop_device(inventory, address_of(NIC2)), ==, 0);
+        assert_changes(inventory, "group removed 25\ndevice removed " NIC2 "\n");
+}
+
+/* In one turn: what came and went was never there; what went and came is both; a change before a removal is none. */
+static void test_turn(void) {
+        _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
+
+        put_device(inventory, NIC, "e1000", 25);
+        put_name(inventory, NIC, HOST_NAME_NETWORK, "ens1");
+        g_assert_cmpint(inventory_drop_device(inventory, address_of(NIC)), ==, 0);
+        assert_changes(inventory, "");
+
+        put_device(inventory, NIC, "e1000", 25);
+        assert_changes(inventory, "device added " NIC "\ngroup added 25\n");
+        put_device(inventory, NIC, NULL, 25);
+        g_assert_cmpint(inventory_drop_device(inventory, address_of(NIC)), ==, 0);
+        put_device(inventory, NIC, "igb", 25);
+        assert_changes(inventory, "device removed " NIC "\ngroup removed 25\ndevice added " NIC "\ngroup added 25\n");
+        /* The entries of the turn that is over are forgotten: later changes stand by themselves. */
+        put_device(inventory, NIC, NULL, 25);
+        assert_changes(inventory, "device changed " NIC " state driver\ngroup changed 25 state viable\n");
+}
+
+static void test_names(void) {
+        _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
+
+        put_name(inventory, NIC, HOST_NAME_NETWORK, "ens1");
+        assert_changes(inventory, "");
+        put_device(inventory, NIC, "e1000", -1);
+        assert_changes(inventory, "device added " NIC "\n");
+        put_name(inventory, NIC, HOST_NAME_NETWORK, "ens1");
+        put_name(inventory, NIC, HOST_NAME_NETWORK, "ens1");
+        assert_changes(inventory, "device changed " NIC " names\n");
+        g_assert_cmpint(inventory_drop_name(inventory, HOST_NAME_BLOCK, "ens1", address_of(NIC)), ==, 0);
+        g_assert_cmpint(inventory_drop_name(inventory, HOST_NAME_NETWORK, "ens2", address_of(NIC)), ==, 0);
+        assert_changes(inventory, "");
+        g_assert_cmpint(inventory_drop_name(inventory, HOST_NAME_NETWORK, "ens1", address_of(NIC)), ==, 0);
+        assert_changes(inventory, "device changed " NIC " names\n");
+}
+
+/* One that vfiod detached stays when it is pulled, without group and names, until it is given up or comes back. */
+static void test_absent(void) {
+        _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
+
+        put_device(inventory, NIC, "vfio-pci", 25);
+        put_name(inventory, NIC, HOST_NAME_NETWORK, "ens1");
+        g_assert_cmpint(device_state(get_device(inventory, NIC)), ==, DEVICE_FOREIGN);
+        put_origin(inventory, NIC, "e1000", NULL);
+        g_assert_cmpint(device_state(get_device(inventory, NIC)), ==, DEVICE_DETACHED);
+        assert_changes(inventory, "device added " NIC "\ngroup added 25\n");
+
+        g_assert_cmpint(inventory_drop_device(inventory, address_of(NIC)), ==, 0);
+        const Device *device = get_device(inventory, NIC);
+        g_assert_cmpint(device_state(device), ==, DEVICE_ABSENT);
+        g_assert_null(device->group);
+        g_assert_null(device->names);
+        g_assert_nonnull(device->origin);
+        assert_changes(inventory, "group removed 25\ndevice changed " NIC " state driver group names other\n");
+        g_assert_cmpint(inventory_drop_device(inventory, address_of(NIC)), ==, 0);
+        assert_changes(inventory, "");
+
+        put_device(inventory, NIC, "vfio-pci", 26);
+        g_assert_cmpint(device_state(get_device(inventory, NIC)), ==, DEVICE_DETACHED);
+        g_assert_cmpint(inventory_drop_device(inventory, address_of(NIC)), ==, 0);
+        assert_changes(inventory, "device changed " NIC " state driver group names other\n");
+        g_assert_cmpint(inventory_set_origin(inventory, address_of(NIC), NULL), ==, 0);
+        assert_changes(inventory, "device removed " NIC "\n");
+        g_assert_null(inventory_find_device(inventory, address_of(NIC)));
+        g_assert_cmpint(inventory_set_origin(inventory, address_of(NIC), NULL), ==, 0);
+        assert_changes(inventory, "");
+}
+
+/* A record of a device that is not there makes it known. */
+static void test_origin(void) {
+        _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
+        DeviceOrigin origin = {.ids = {.vendor = 0x8086, .device = 0x100e}, .driver = (char *)"e1000"};
+
+        g_assert_cmpint(inventory_set_origin(inventory, address_of(NIC), &origin), ==, 0);
+        assert_changes(inventory, "device added " NIC "\n");
+        g_assert_cmpint(device_state(get_device(inventory, NIC)), ==, DEVICE_ABSENT);
+        g_assert_cmpuint(get_device(inventory, NIC)->ids.vendor, ==, 0x8086);
+        g_assert_cmpint(inventory_set_origin(inventory, address_of(NIC), &origin), ==, 0);
+        assert_changes(inventory, "");
+        /* A rescan leaves it. */
+        inventory_begin_rescan(inventory);
+        g_assert_cmpint(inventory_end_rescan(inventory), ==, 0);
+        g_assert_cmpint(device_state(get_device(inventory, NIC)), ==, DEVICE_ABSENT);
+
+        put_device(inventory, NIC2, "vfio-pci", 25);
+        assert_changes(inventory, "device added " NIC2 "\ngroup added 25\n");
+        put_origin(inventory, NIC2, NULL, "none");
+        assert_changes(inventory, "device changed " NIC2 " state origin\ngroup changed 25 state viable\n");
+        g_assert_cmpint(inventory_set_origin(inventory, address_of(NIC2), NULL), ==, 0);
+        assert_changes(inventory, "device changed " NIC2 " state origin\ngroup changed 25 state viable\n");
+}
+
+static void test_activity(void) {
+        _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
+
+        put_device(inventory, NIC, "e1000", 25);
+        assert_changes(inventory, "device added " NIC "\ngroup added 25\n");
+        g_assert_cmpint(inventory_set_activity(inventory, address_of(NIC), DEVICE_WORKED_ON), ==, 0);
+        assert_changes(inventory, "device changed " NIC " state\ngroup changed 25 state viable\n");
+        g_assert_cmpint(inventory_set_activity(inventory, address_of(NIC), DEVICE_WORKED_ON), ==, 0);
+        g_assert_cmpint(inventory_set_activity(inventory, address_of(NIC2), DEVICE_WORKED_ON), ==, 0);
+        assert_changes(inventory, "");
+        /* It outlasts what the kernel does meanwhile. */
+        put_device(inventory, NIC, NULL, 25);
+        g_assert_cmpint(device_state(get_device(inventory, NIC)), ==, DEVICE_CHANGING);
+}
+
+/* A virtual function that comes or goes is a change of its physical function. */
+static void test_virtual_functions(void) {
+        _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
+
+        put_device(inventory, NIC, "igb", 1);
+        assert_changes(inventory, "device added " NIC "\ngroup added 1\n");
+        put_virtual_function(inventory, "0000:03:10.0", NIC, "igbvf", 2);
+        put_virtual_function(inventory, "0000:03:10.2", NIC, "igbvf", 3);
+        assert_changes(inventory,
+                        "device added 0000:03:10.0\ndevice changed " NIC
+                        " functions\ngroup added 2\ndevice added 0000:03:10.2\ngroup added 3\n");
+        put_virtual_function(inventory, "0000:03:10.0", NIC, NULL, 2);
+        assert_changes(inventory, "device changed 0000:03:10.0 state driver\ngroup changed 2 state viable\n");
+        g_assert_cmpint(inventory_drop_device(inventory, address_of("0000:03:10.0")), ==, 0);
+        assert_changes(inventory, "group removed 2\ndevice changed " NIC " functions\ndevice removed 0000:03:10.0\n");
+        /* Also of one that is detached and goes: it is not among the functions any more. */
+        put_virtual_function(inventory, "0000:03:10.2", NIC, "vfio-pci", 3);
+        put_origin(inventory, "0000:03:10.2", "igbvf", NULL);
+        forget_changes(inventory);
+        g_assert_cmpint(inventory_drop_device(inventory, address_of("0000:03:10.2")), ==, 0);
+        g_autofree char *changes = inventory_take_changes_text(inventory);
+        g_assert_nonnull(strstr(changes, "device changed " NIC " functions\n"));
+}
+
+static void test_rescan(void) {
+        _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
+
+        put_device(inventory, NIC, "e1000", 25);
+        put_name(inventory, NIC, HOST_NAME_NETWORK, "ens1");
+        put_name(inventory, NIC, HOST_NAME_NETWORK, "old");
+        put_device(inventory, NIC2, "e1000", 25);
+        forget_changes(inventory);
+
+        inventory_begin_rescan(inventory);
+        put_device(inventory, NIC, "e1000", 25);
+        put_name(inventory, NIC, HOST_NAME_NETWORK, "ens1");
+        put_device(inventory, "0000:04:00.0", NULL, 26);
+        g_assert_cmpint(inventory_end_rescan(inventory), ==, 0);
+        assert_changes(inventory,
+                        "device added 0000:04:00.0\ngroup added 26\ngroup changed 25 state members viable\n"
+                        "device removed " NIC2 "\ndevice changed " NIC " names\n");
+        inventory_begin_rescan(inventory);
+        put_device(inventory, NIC, "e1000", 25);
+        put_name(inventory, NIC, HOST_NAME_NETWORK, "ens1");
+        put_device(inventory, "0000:04:00.0", NULL, 26);
+        g_assert_cmpint(inventory_end_rescan(inventory), ==, 0);
+        assert_changes(inventory, "");
+}
+
+int main(int argc, char **argv) {
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/inventory/add", test_add);
+        g_test_add_func("/inventory/update", test_update);
+        g_test_add_func("/inventory/remove", test_remove);
+        g_test_add_func("/inventory/turn", test_turn);
+        g_test_add_func("/inventory/names", test_names);
+        g_test_add_func("/inventory/absent", test_absent);
+        g_test_add_func("/inventory/origin", test_origin);
+        g_test_add_func("/inventory/activity", test_activity);
+        g_test_add_func("/inventory/virtual-functions", test_virtual_functions);
+        g_test_add_func("/inventory/rescan", test_rescan);
+        return g_test_run();
+}

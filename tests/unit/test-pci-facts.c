@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kernel/pci-facts.h"
+#include "temp-tree.h"
+
+#define NIC "0000:03:00.0"
+
+static PciAddress address_of(const char *text) {
+        PciAddress address;
+
+        g_assert_cmpint(pci_address_parse(text, &address), ==, 0);
+        return address;
+}
+
+static PciFacts read_facts(TempTree *tree, const char *address) {
+        PciFacts facts;
+
+        g_assert_cmpint(pci_device_read_facts(tree->kernel, address_of(address), &facts), ==, 0);
+        g_assert_true(pci_address_equal(facts.address, address_of(address)));
+        return facts;
+}
+
+static TempTree *tree_with_nic(void) {
+        TempTree *tree = temp_tree_new();
+
+        temp_tree_device(tree, "pci0000:00/0000:00:1c.0/" NIC);
+        return tree;
+}
+
+static void test_endpoint(void) {
+        g_autoptr(TempTree) tree = tree_with_nic();
+
+        temp_tree_driver(tree, NIC, "e1000");
+        temp_tree_group(tree, NIC, 25);
+        temp_tree_attribute(tree, NIC, "numa_node", "1");
+        temp_tree_attribute(tree, NIC, "reset_method", "flr bus");
+        PciFacts facts = read_facts(tree, NIC);
+        g_assert_true(pci_ids_equal(&facts.ids,
+                        &(PciIds){.vendor = 0x8086,
+                                        .device = 0x100e,
+                                        .subsystem_vendor = 0x1af4,
+                                        .subsystem_device = 0x1100,
+                                        .class = 0x020000,
+                                        .revision = 3}));
+        g_assert_cmpstr(facts.driver, ==, "e1000");
+        g_assert_cmpstr(facts.reset_methods, ==, "flr bus");
+        g_assert_cmpint(facts.group, ==, 25);
+        g_assert_cmpint(facts.numa_node, ==, 1);
+        g_assert_true(facts.endpoint);
+        g_assert_false(facts.bridge);
+        g_assert_false(facts.virtual_function);
+        g_assert_false(facts.boot_vga);
+        g_assert_cmpuint(facts.virtual_functions_max, ==, 0);
+}
+
+static void test_bare(void) {
+        g_autoptr(TempTree) tree = tree_with_nic();
+        PciFacts facts = read_facts(tree, NIC);
+
+        g_assert_cmpstr(facts.driver, ==, "");
+        g_assert_cmpstr(facts.reset_methods, ==, "");
+        g_assert_cmpint(facts.group, ==, IOMMU_GROUP_NONE);
+        g_assert_cmpint(facts.numa_node, ==, -1);
+        g_assert_cmpuint(facts.link_speed, ==, 0);
+        g_assert_cmpuint(facts.link_speed_max, ==, 0);
+        g_assert_cmpuint(facts.link_width, ==, 0);
+        g_assert_cmpuint(facts.link_width_max, ==, 0);
+}
+
+static void test_classes(void) {
+        static const struct {
+                const char *class;
+                bool bridge, endpoint;
+        } cases[] = {
+                        {"0x020000", false, true},
+                        {"0x030000", false, true},
+                        {"0x060000", false, false}, /* host bridge */
+                        {"0x060100", false, true},  /* ISA bridge: a plain function to VFIO */
+                        {"0x060400", true, false},
+                        {"0x060401", true, false},
+                        {"0x060700", true, false},
+                        {"0x060900", true, false},
+                        {"0xff0000", false, true},
+        };
+        g_autoptr(TempTree) tree = tree_with_nic();
+
+        for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+                temp_tree_attribute(tree, NIC, "class", cases[i].class);
+                PciFacts facts = read_facts(tree, NIC);
+
+                g_assert_cmpint(facts.bridge, ==, cases[i].bridge);
+                g_assert_cmpint(facts.endpoint, ==, cases[i].endpoint);
+        }
+        /* A bridge's header under another class. */
+        temp_tree_attribute(tree, NIC, "secondary_bus_number", "4");
+        g_assert_true(read_facts(tree, NIC).bridge);
+        g_assert_false(read_facts(tree, NIC).endpoint);
+}
+
+static void test_links(void) {
+        static const struct {
+                const char *text;
+                unsigned speed;
+        } cases[] = {
+                        {"2.5 GT/s PCIe", 2500},
+                        {"5.0 GT/s PCIe", 5000},
+                        {"8.0 GT/s PCIe", 8000},
+                        {"16.0 GT/s PCIe", 16000},
+                        {"32.0 GT/s PCIe", 32000},
+                        {"64.0 GT/s PCIe", 64000},
+                        {"128.0 GT/s PCIe", 128000},
+                        {"8 GT/s", 8000},
+                        {"Unknown", 0},
+                        {"", 0},
+                        {"99999999999999999999", 0},
+        };
+        g_autoptr(TempTree) tree = tree_with_nic();
+
+        temp_tree_attribute(tree, NIC, "current_link_width", "4");
+        temp_tree_attribute(tree, NIC, "max_link_width", "16");
+        for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+                temp_tree_attribute(tree, NIC, "max_link_speed", "64.0 GT/s PCIe");
+                temp_tree_attribute(tree, NIC, "current_link_speed", cases[i].text);
+                PciFacts facts = read_facts(tree, NIC);
+
+                g_assert_cmpuint(facts.link_speed, ==, cases[i].speed);
+                g_assert_cmpuint(facts.link_speed_max, ==, 64000);
+                g_assert_cmpuint(facts.link_width, ==, 4);
+                g_assert_cmpuint(facts.link_width_max, ==, 16);
+        }
+        temp_tree_attribute(tree, NIC, "max_link_width", "255");
+        temp_tree_attribute(tree, NIC, "current_link_width", "0");
+        g_assert_cmpuint(read_facts(tree, NIC).link_width_max, ==, 0);
+        g_assert_cmpuint(read_facts(tree, NIC).link_width, ==, 0);
+        /* No PCIe link: what stands beside it says nothing. */
+        temp_tree_attribute(tree, NIC, "max_link_speed", "Unknown");
+        g_assert_cmpuint(read_facts(tree, NIC).link_width_max, ==, 0);
+}
+
+static void test_virtual_function(void) {
+        g_autoptr(TempTree) tree = tree_with_nic();
+
+        temp_tree_device(tree, "pci0000:00/0000:00:1c.0/0000:03:10.0");
+        temp_tree_attribute(tree, NIC, "sriov_totalvfs", "7");
+        temp_tree_link(tree, "../" NIC, "sys/bus/pci/devices/0000:03:10.0/physfn");
+        g_assert_cmpuint(read_facts(tree, NIC).virtual_functions_max, ==, 7);
+        g_assert_false(read_facts(tree, NIC).virtual_function);
+        PciFacts facts = read_facts(tree, "0000:03:10.0");
+        g_assert_true(facts.virtual_function);
+        g_assert_true(pci_address_equal(facts.physical_function, address_of(NIC)));
+
+        temp_tree_link(tree, "../nonsense", "sys/bus/pci/devices/0000:03:10.0/physfn");
+        g_assert_false(read_facts(tree, "0000:03:10.0").virtual_function);
+}
+
+static void test_boot_vga(void) {
+        g_autoptr(TempTree) tree = tree_with_nic();
+
+        temp_tree_attribute(tree, NIC, "boot_vga", "1");
+        g_assert_false(read_facts(tree, NIC).boot_vga);
+        temp_tree_attribute(tree, NIC, "class", "0x030000");
+        g_assert_true(read_facts(tree, NIC).boot_vga);
+        temp_tree_attribute(tree, NIC, "boot_vga", "0");
+        g_assert_false(read_facts(tree, NIC).boot_vga);
+}
+
+static void test_domain(void) {
+        g_autoptr(TempTree) tree = temp_tree_new();
+
+        temp_tree_device(tree, "pci10000:00/10000:00:00.0");
+        temp_tree_device(tree, "pci10000:00/10000:00:00.0/10000:01:00.0");
+        temp_tree_group(tree, "10000:01:00.0", 16);
+        g_assert_cmpint(read_facts(tree, "10000:01:00.0").group, ==, 16);
+}
+
+/* What decides must be right; what describes is left out where it is junk. */
+static void test_junk(void) {
+        static const char *const needed[] = {
+                        "vendor", "device", "subsystem_vendor", "subsystem_device", "class", "revision"};
+        static const char *const optional[] = {
+                        "numa_node", "max_link_speed", "boot_vga", "sriov_totalvfs", "reset_method"};
+        static const char *const junk[] = {"", "junk", "0x123456789", "-5", "99999999999999999999"};
+        g_autofree char *long_text = g_strnfill(5000, 'x');
+        PciFacts facts;
+
+        for (size_t i = 0; i < G_N_ELEMENTS(needed); i++)
+                for (size_t k = 0; k < G_N_ELEMENTS(junk); k++) {
+                        g_autoptr(TempTree) tree = tree_with_nic();
+
+                        temp_tree_attribute(tree, NIC, needed[i], junk[k]);
+                        g_assert_cmpint(pci_device_read_facts(tree->kernel, address_of(NIC), &facts), <, 0);
+                }
+        for (size_t i = 0; i < G_N_ELEMENTS(optional); i++) {
+                g_autoptr(TempTree) tree = tree_with_nic();
+
+                for (size_t k = 0; k < G_N_ELEMENTS(junk); k++) {
+                        temp_tree_attribute(tree, NIC, optional[i], junk[k]);
+                        g_assert_cmpint(read_facts(tree, NIC).ids.vendor, ==, 0x8086);
+                }
+                temp_tree_attribute(tree, NIC, optional[i], long_text);
+                g_assert_cmpint(read_facts(tree, NIC).ids.vendor, ==, 0x8086);
+        }
+
+        g_autoptr(TempTree) tree = tree_with_nic();
+        temp_tree_link(tree, "../../../kernel/iommu_groups/x", "sys/bus/pci/devices/" NIC "/iommu_group");
+        g_assert_cmpint(pci_device_read_facts(tree->kernel, address_of(NIC), &facts), ==, -EINVAL);
+        temp_tree_link(tree, "../../../kernel/iommu_groups/-1", "sys/bus/pci/devices/" NIC "/iommu_group");
+        g_assert_cmpint(pci_device_read_facts(tree->kernel, address_of(NIC), &facts), ==, -EINVAL);
+        temp_tree_link(tree, "../../../kernel/iommu_groups/4294967297", "sys/bus/pci/devices/" NIC "/iommu_group");
+        g_assert_cmpint(pci_device_read_facts(tree->kernel, address_of(NIC), &facts), ==, -EINVAL);
+}
+
+static void test_gone(void) {
+        g_autoptr(TempTree) tree = tree_with_nic();
+        PciFacts facts;
+        PciIds ids;
+
+        g_assert_cmpint(pci_device_read_facts(tree->kernel, address_of("0000:04:00.0"), &facts), ==, -ENOENT);
+        _cleanup_close_ int fd = pci_device_open(tree->kernel, address_of(NIC));
+        g_assert_cmpint(fd, >=, 0);
+        temp_tree_unplug(tree, NIC);
+        g_assert_cmpint(pci_device_open(tree->kernel, address_of(NIC)), ==, -ENOENT);
+        g_assert_cmpint(pci_device_read_ids(fd, &ids), ==, -ENOENT);
+        g_assert_cmpint(pci_device_read_facts(tree->kernel, address_of(NIC), &facts), ==, -ENOENT);
+}
+
+static int on_device(PciAddress address, void *userdata) {
+        g_string_append_printf(userdata, "%s ", PCI_ADDRESS_TEXT(address));
+        return 0;
+}
+
+static int on_any(PciAddress address, void *userdata) {
+        (void)address;
+        (void)userdata;
+        return 3;
+}
+
+static void test_for_each(void) {
+        g_autoptr(TempTree) tree = tree_with_nic();
+        g_autoptr(GString) seen = g_string_new(NULL);
+
+        temp_tree_folder(tree, "sys/bus/pci/devices/nonsense");
+        g_assert_cmpint(pci_device_for_each(tree->kernel, on_device, seen), ==, 0);
+        g_assert_cmpstr(seen->str, ==, NIC " ");
+        g_assert_cmpint(pci_device_for_each(tree->kernel, on_any, NULL), ==, 3);
+}
+
+static void test_drivers(void) {
+        static const struct {
+                const char *name;
+                bool vfio, leaves_dma;
+        } cases[] = {
+                        {"vfio-pci", true, true},
+                        {"mlx5_vfio_pci", true, true},
+                        {"nvgrace_gpu_vfio_pci", true, true},
+                        {"pcieport", false, true},
+                        {"pci-stub", false, true},
+                        {"e1000", false, false},
+                        {"shpchp", false, false},
+                        {"pcieport2", false, false},
+                        {"", false, false},
+                        {"xen-pciback", false, false},
+        };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+                g_assert_cmpint(pci_driver_is_vfio(cases[i].name), ==, cases[i].vfio);
+                g_assert_cmpint(pci_driver_leaves_dma(cases[i].name), ==, cases[i].leaves_dma);
+        }
+}
+
+int main(int argc, char **argv) {
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/pci-facts/endpoint", test_endpoint);
+        g_test_add_func("/pci-facts/bare", test_bare);
+        g_test_add_func("/pci-facts/classes", test_classes);
+        g_test_add_func("/pci-facts/links", test_links);
+        g_test_add_func("/pci-facts/virtual-function", test_virtual_function);
+        g_test_add_func("/pci-facts/boot-vga", test_boot_vga);
+        g_test_add_func("/pci-facts/domain", test_domain);
+        g_test_add_func("/pci-facts/junk", test_junk);
+        g_test_add_func("/pci-facts/gone", test_gone);
+        g_test_add_func("/pci-facts/for-each", test_for_each);
+        g_test_add_func("/pci-facts/drivers", test_drivers);
+        return g_test_run();
+}

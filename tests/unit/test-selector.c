@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "model.h"
+#include "policy/selector.h"
+
+#define NIC "0000:3b:00.0"
+#define NIC2 "0000:3b:00.1"
+#define NVME "0000:04:00.0"
+#define NVME2 "0000:05:00.0"
+#define VMD "10000:01:00.0"
+
+static Inventory *story(void) {
+        Inventory *inventory = make_inventory();
+
+        put_device(inventory, NIC, "e1000", 25);
+        put_device(inventory, NIC2, "e1000", 25);
+        put_device(inventory, NVME, "nvme", 26);
+        put_device(inventory, NVME2, "nvme", 27);
+        put_device(inventory, VMD, "nvme", -1);
+        put_name(inventory, NIC, HOST_NAME_NETWORK, "enp59s0f0");
+        put_name(inventory, NIC2, HOST_NAME_NETWORK, "enp59s0f1");
+        put_name(inventory, NVME, HOST_NAME_BLOCK, "nvme0n1");
+        put_name(inventory, NVME2, HOST_NAME_BLOCK, "sda");
+        put_name(inventory, VMD, HOST_NAME_BLOCK, "nvme1n1");
+        return inventory;
+}
+
+static void assert_selects(Inventory *inventory, const char *selector, const char *address) {
+        _cleanup_problem_ Problem problem = {};
+        Selection selection;
+
+        int r = selector_resolve(inventory, selector, &selection, &problem);
+        if (r != 0 || !selection.device || !pci_address_equal(selection.device->address, address_of(address)))
+                g_error("'%s' is not %s: %s", selector, address, strempty(problem.message));
+        g_assert_true(selection.group == selection.device->group);
+}
+
+static void assert_refused(Inventory *inventory, const char *selector, Outcome expected) {
+        _cleanup_problem_ Problem problem = {};
+        Selection selection = {};
+
+        int r = selector_resolve(inventory, selector, &selection, &problem);
+        if (r != (int)expected || problem.outcome != expected || isempty(problem.message))
+                g_error("'%s' gives %d: %s", selector, r, strempty(problem.message));
+        g_assert_null(selection.device);
+        g_assert_null(selection.group);
+}
+
+static void test_forms(void) {
+        _cleanup_(inventory_freep) Inventory *inventory = story();
+        static const char *const nic[] = {
+                        NIC, "3b:00.0", "0000:3B:00.0", "3B:00.0", "pci_0000_3b_00_0", "enp59s0f0", "/dev/enp59s0f0"};
+        static const char *const vmd[] = {VMD, "pci_10000_01_00_0", "nvme1n1", "/dev/nvme1n1", "nvme1n1p7"};
+
+        for (size_t i = 0; i < G_N_ELEMENTS(nic); i++)
+                assert_selects(inventory, nic[i], NIC);
+        for (size_t i = 0; i < G_N_ELEMENTS(vmd); i++)
+                assert_selects(inventory, vmd[i], VMD);
+        assert_selects(inventory, "enp59s0f1", NIC2);
+}
+
+static void test_group(void) {
+        _cleanup_(inventory_freep) Inventory *inventory = story();
+        static const char *const junk[] = {"group:", "group:x", "group:-1", "group:+25", "group:25x", "group: 25",
+                        "group:0x19", "group:9999999999", "group:99999999999999999999"};
+        _cleanup_problem_ Problem problem = {};
+        Selection selection;
+
+        g_assert_cmpint(selector_resolve(inventory, "group:25", &selection, &problem), ==, 0);
+        g_assert_null(selection.device);
+        g_assert_cmpint(selection.group->number, ==, 25);
+        assert_refused(inventory, "group:24", OUTCOME_NO_SUCH_GROUP);
+        assert_refused(inventory, "group:999999999", OUTCOME_NO_SUCH_GROUP);
+        for (size_t i = 0; i < G_N_ELEMENTS(junk); i++)
+                assert_refused(inventory, junk[i], OUTCOME_INVALID_SELECTOR);
+        /* That is not a group's form but might be a name. */
+        assert_refused(inventory, "Group:25", OUTCOME_NO_SUCH_DEVICE);
+}
+
+static void test_partitions(void) {
+        _cleanup_(inventory_freep) Inventory *inventory = story();
+        static const char *const not [] = {
+                        "nvme0n1p", "nvme0n2p1", "sda1x", "sdb1", "sd", "a1", "1", "p1", "enp59s0f01", "enp59s0f0p1"};
+
+        assert_selects(inventory, "nvme0n1p1", NVME);
+        assert_selects(inventory, "nvme0n1p15", NVME);
+        assert_selects(inventory, "sda1", NVME2);
+        assert_selects(inventory, "/dev/sda15", NVME2);
+        for (size_t i = 0; i < G_N_ELEMENTS(not ); i++)
+                assert_refused(inventory, not [i], OUTCOME_NO_SUCH_DEVICE);
+}
+
+/* A name that a device had when it was detached selects it, unless somebody else has it now. */
+static void test_former_names(void) {
+        _cleanup_(inventory_freep) Inventory *inventory = story();
+
+        put_origin(inventory, NIC, "e1000", NULL);
+        g_assert_cmpint(inventory_drop_name(inventory, HOST_NAME_NETWORK, "enp59s0f0", address_of(NIC)), ==, 0);
+        put_origin(inventory, NVME, "nvme", NULL);
+        g_assert_cmpint(inventory_drop_name(inventory, HOST_NAME_BLOCK, "nvme0n1", address_of(NVME)), ==, 0);
+        assert_selects(inventory, "enp59s0f0", NIC);
+        assert_selects(inventory, "nvme0n1p1", NVME);
+        put_name(inventory, NVME2, HOST_NAME_BLOCK, "nvme0n1");
+        assert_selects(inventory, "nvme0n1", NVME2);
+        assert_selects(inventory, "nvme0n1p1", NVME2);
+
+        /* Also while it is away from its slot. */
+        g_assert_cmpint(inventory_drop_device(inventory, address_of(NIC)), ==, 0);
+        assert_selects(inventory, "enp59s0f0", NIC);
+        assert_selects(inventory, NIC, NIC);
+}
+
+static void test_ambiguous(void) {
+        _cleanup_(inventory_freep) Inventory *inventory = story();
+
+        put_name(inventory, NVME2, HOST_NAME_BLOCK, "nvme0n1");
+        assert_refused(inventory, "nvme0n1", OUTCOME_INVALID_SELECTOR);
+        assert_refused(inventory, "nvme0n1p1", OUTCOME_INVALID_SELECTOR);
+        /* Two that had the name. */
+        put_origin(inventory, NVME, "nvme", NULL);
+        put_origin(inventory, NVME2, "nvme", NULL);
+        g_assert_cmpint(inventory_drop_name(inventory, HOST_NAME_BLOCK, "nvme0n1", address_of(NVME)), ==, 0);
+        g_assert_cmpint(inventory_drop_name(inventory, HOST_NAME_BLOCK, "nvme0n1", address_of(NVME2)), ==, 0);
+        assert_refused(inventory, "nvme0n1", OUTCOME_INVALID_SELECTOR);
+}
+
+static void test_junk(void) {
+        _cleanup_(inventory_freep) Inventory *inventory = story();
+        g_autofree char *too_long = g_strnfill(SELECTOR_MAX, 'x'), *longest = g_strnfill(SELECTOR_MAX - 1, 'x'),
+                        *digits = g_strnfill(SELECTOR_MAX - 1, '1');
+        static const char *const invalid[] = {
+                        "", " ", "ens1 ", "a b", "a\nb", "\t", "\033[2J", "\xc3\xa4", "3b:00.0\n"};
+        static const char *const unknown[] = {"0000:3b:00.2", "3c:00.0", "10001:01:00.0", "pci_0000_3b_00_2", "ens1",
+                        "pci_0000_3b_00", "pci_", "pci_0000:3b:00.0", "/dev/", "/dev/vfio/25", "../../etc", "*", "%s%n",
+                        "pci_123456789_3b_00_0", "x_3b_00_0"};
+
+        for (size_t i = 0; i < G_N_ELEMENTS(invalid); i++)
+                assert_refused(inventory, invalid[i], OUTCOME_INVALID_SELECTOR);
+        assert_refused(inventory, too_long, OUTCOME_INVALID_SELECTOR);
+        for (size_t i = 0; i < G_N_ELEMENTS(unknown); i++)
+                assert_refused(inventory, unknown[i], OUTCOME_NO_SUCH_DEVICE);
+        assert_refused(inventory, longest, OUTCOME_NO_SUCH_DEVICE);
+        assert_refused(inventory, digits, OUTCOME_NO_SUCH_DEVICE);
+}
+
+/* Whatever the bytes are, it is resolved or refused. */
+static void test_random(void) {
+        static const char alphabet[] = "0123456789abcdef:._pnvmesgrou/-\n\xff";
+        _cleanup_(inventory_freep) Inventory *inventory = story();
+
+        for (unsigned i = 0; i < 100000; i++) {
+                _cleanup_problem_ Problem problem = {};
+                char text[SELECTOR_MAX + 4] = {};
+                Selection selection;
+
+                for (int k = g_test_rand_int_range(0, i % 10 ? 20 : sizeof(text)); k > 0; k--)
+                        text[k - 1] = alphabet[g_test_rand_int_range(0, sizeof(alphabet) - 1)];
+                int r = selector_resolve(inventory, text, &selection, &problem);
+                g_assert_cmpint(r, >=, 0);
+                g_assert_true(r == 0 || problem.message);
+        }
+}
+
+int main(int argc, char **argv) {
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/selector/forms", test_forms);
+        g_test_add_func("/selector/group", test_group);
+        g_test_add_func("/selector/partitions", test_partitions);
+        g_test_add_func("/selector/former-names", test_former_names);
+        g_test_add_func("/selector/ambiguous", test_ambiguous);
+        g_test_add_func("/selector/junk", test_junk);
+        g_test_add_func("/selector/random", test_random);
+        return g_test_run();
+}
