@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "host.h"
+#include "model/scan.h"
+
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+/* Asks the fake kernel over a connection of its own: workers have none of the test's. */
+static int load_module(const Kernel *kernel, const char *module, void *userdata) {
+        Host *host = userdata;
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        char text[256];
+
+        (void)kernel;
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", fake_kernel_get_socket(host->fake));
+        if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+                return -errno;
+        int length = snprintf(text, sizeof(text), "modprobe %s\n", module);
+        if (send(fd, text, (size_t)length, MSG_NOSIGNAL) != length)
+                return -EIO;
+        ssize_t n = recv(fd, text, sizeof(text) - 1, 0);
+        if (n <= 0)
+                return -EPIPE;
+        text[n] = '\0';
+        if (startswith(text, "ok"))
+                return 0;
+        return strstr(text, "blacklisted") ? -EPERM : strstr(text, "no such module") ? -ENOENT : -EIO;
+}
+
+/* The fake kernel, the test and its workers take turns: on one processor that is several times as fast. */
+static void stay_on_one_processor(void) {
+        cpu_set_t processors;
+
+        CPU_ZERO(&processors);
+        CPU_SET((size_t)sched_getcpu(), &processors);
+        (void)sched_setaffinity(0, sizeof(processors), &processors);
+}
+
+Host *host_new(void) {
+        g_autoptr(GError) error = NULL;
+        Host *host = g_new0(Host, 1);
+
+        stay_on_one_processor();
+
+        host->fake = fake_kernel_start(CARD_TOPOLOGY);
+        host->folder = g_dir_make_tmp("vfiod-transaction-XXXXXX", &error);
+        g_assert_no_error(error);
+        host->state_folder = g_build_filename(host->folder, "state", NULL);
+        host->proc_folder = g_build_filename(host->folder, "proc", NULL);
+        g_assert_cmpint(g_mkdir(host->state_folder, 0700), ==, 0);
+        g_assert_cmpint(g_mkdir(host->proc_folder, 0700), ==, 0);
+
+        g_autofree char *sys = g_build_filename(fake_kernel_get_root(host->fake), "sys", NULL),
+                        *dev = g_build_filename(fake_kernel_get_root(host->fake), "dev", NULL);
+        g_assert_cmpint(kernel_new(sys, dev, host->proc_folder, load_module, host, &host->kernel), ==, 0);
+        host_forget(host);
+        return host;
+}
+
+static void remove_files(const char *path) {
+        g_autoptr(GDir) folder = g_dir_open(path, 0, NULL);
+        const char *name;
+
+        while (folder && (name = g_dir_read_name(folder))) {
+                g_autofree char *file = g_build_filename(path, name, NULL);
+
+                (void)g_unlink(file);
+        }
+        (void)g_rmdir(path);
+}
+
+Host *host_free(Host *host) {
+        if (!host)
+                return NULL;
+        journal_free(host->journal);
+        inventory_free(host->inventory);
+        kernel_free(host->kernel);
+        fake_kernel_stop(host->fake);
+        remove_files(host->state_folder);
+        remove_files(host->proc_folder);
+        (void)g_rmdir(host->folder);
+        g_free(host->state_folder);
+        g_free(host->proc_folder);
+        g_free(host->folder);
+        g_free(host);
+        return NULL;
+}
+
+void host_show_process(Host *host, pid_t pid) {
+        g_autofree char *link = g_strdup_printf("%s/%d", host->proc_folder, (int)pid),
+                        *target = g_strdup_printf("/proc/%d", (int)pid);
+
+        g_assert_cmpint(symlink(target, link), ==, 0);
+}
+
+void host_look(Host *host) {
+        g_assert_cmpint(journal_load(host->journal), ==, 0);
+        g_assert_cmpint(scan_all(host->kernel, host->inventory), ==, 0);
+        g_assert_cmpint(journal_apply(host->journal, host->inventory), ==, 0);
+}
+
+void host_forget(Host *host) {
+        host->journal = journal_free(host->journal);
+        host->inventory = inventory_free(host->inventory);
+        g_assert_cmpint(journal_new(host->state_folder, &host->journal), ==, 0);
+        g_assert_cmpint(inventory_new(&host->inventory), ==, 0);
+        host_look(host);
+}
+
+Plan *host_plan(Host *host, PlanVerb verb, const char *selector) {
+        static const DetachOptions options = {.whole_group = true};
+        _cleanup_problem_ Problem problem = {};
+        Selection selection;
+        IommuReport iommu;
+        Plan *plan = NULL;
+
+        host_look(host);
+        iommu_examine(host->kernel, &iommu);
+        int r = selector_resolve(host->inventory, selector, &selection, &problem);
+        if (r == 0)
+                r = verb == PLAN_DETACH ? plan_detach(host->inventory, &selection, &iommu, &options, &plan, &problem)
+                                        : plan_reattach(&selection, &plan, &problem);
+        if (r != 0)
+                g_error("No plan to %s %s: %d: %s", plan_verb_to_string(verb), selector, r, strempty(problem.message));
+        return plan;
+}
+
+/* As a job does it: the older records of the devices are replaced. */
+static void add_superseded(Host *host, const Plan *plan, Record *record, GArray *superseded) {
+        for (size_t i = 0; i < host->journal->n_records; i++) {
+                const Record *old = host->journal->records[i];
+                GArray *kept = g_array_new(FALSE, FALSE, sizeof(size_t));
+
+                for (size_t m = 0; m < old->n_members; m++) {
+                        bool planned = false;
+
+                        for (size_t p = 0; p < plan->n_members; p++)
+                                planned |= pci_address_equal(plan->members[p].address, old->members[m].address);
+                        if (!planned)
+                                g_array_append_val(kept, m);
+                }
+                if (kept->len < old->n_members) {
+                        g_array_append_val(superseded, old->number);
+                        for (unsigned k = 0; k < kept->len; k++) {
+                                const RecordMember *member = &old->members[g_array_index(kept, size_t, k)];
+
+                                g_assert_cmpint(record_add(record, member->address, member->phase, member->origin), ==,
+                                                0);
+                        }
+                }
+                g_array_unref(kept);
+        }
+}
+
+int host_run(Host *host, Plan *plan, Problem *problem) {
+        _cleanup_(record_freep) Record *record = NULL;
+        g_autoptr(GArray) superseded = g_array_new(FALSE, FALSE, sizeof(unsigned long));
+        _cleanup_free_ TransactionChange *changes = NULL;
+        size_t n_changes = 0;
+
+        g_assert_cmpint(record_new(host->journal->next_number++, plan->group, 64, &record), ==, 0);
+        add_superseded(host, plan, record, superseded);
+        Transaction transaction = {
+                        .kernel = host->kernel,
+                        .state_fd = host->journal->state_fd,
+                        .plan = plan,
+                        .record = record,
+                        .superseded = (const unsigned long *)(const void *)superseded->data,
+                        .n_superseded = superseded->len,
+        };
+        int r = transaction_run(&transaction, &changes, &n_changes, problem);
+
+        plan_free(plan);
+        g_assert_cmpint(r, ==, r < 0 ? r : (int)problem->outcome);
+        g_assert_true(r == 0 || !isempty(problem->message));
+        for (size_t i = 0; i < n_changes; i++)
+                g_assert_cmpstr(changes[i].driver_before, !=, changes[i].driver_after);
+        return r;
+}
+
+int host_move(Host *host, PlanVerb verb, const char *selector, Problem *problem) {
+        return host_run(host, host_plan(host, verb, selector), problem);
+}
+
+void host_must_move(Host *host, PlanVerb verb, const char *selector) {
+        _cleanup_problem_ Problem problem = {};
+
+        if (host_move(host, verb, selector, &problem) != 0)
+                g_error("Cannot %s %s: %s", plan_verb_to_string(verb), selector, strempty(problem.message));
+}
+
+struct Run {
+        Host *host;
+        Plan *plan;
+        Problem problem;
+        GThread *thread;
+};
+
+static void *run_thread(void *userdata) {
+        Run *run = userdata;
+
+        return GINT_TO_POINTER(host_run(run->host, run->plan, &run->problem));
+}
+
+Run *run_start(Host *host, Plan *plan) {
+        Run *run = g_new0(Run, 1);
+
+        run->host = host;
+        run->plan = plan;
+        run->thread = g_thread_new("transaction", run_thread, run);
+        return run;
+}
+
+int run_finish(Run *run, Problem *problem) {
+        int r = GPOINTER_TO_INT(g_thread_join(run->thread));
+
+        problem_done(problem);
+        *problem = run->problem;
+        g_free(run);
+        return r;
+}
+
+PciAddress address_of(const char *text) {
+        PciAddress address;
+
+        g_assert_cmpint(pci_address_parse(text, &address), ==, 0);
+        return address;
+}
+
+void assert_driver(Host *host, const char *address, const char *expected) {
+        g_autofree char *driver = fake_kernel_link(host->fake, "sys/bus/pci/devices/%s/driver", address);
+
+        g_assert_cmpstr(driver, ==, expected);
+}
+
+void assert_override(Host *host, const char *address, const char *expected) {
+        g_autofree char *override = fake_kernel_read(host->fake, "sys/bus/pci/devices/%s/driver_override", address);
+
+        g_assert_cmpstr(override, ==, expected);
+}
+
+void assert_snapshot(Host *host, const char *expected) {
+        g_autofree char *snapshot = fake_kernel_snapshot(host->fake);
+
+        g_assert_cmpstr(snapshot, ==, expected);
+}
+
+void assert_state(Host *host, const char *address, DeviceState expected) {
+        const Device *device = inventory_find_device(host->inventory, address_of(address));
+
+        g_assert_nonnull(device);
+        g_assert_cmpstr(device_state_to_string(device_state(device)), ==, device_state_to_string(expected));
+}
+
+unsigned count_records(Host *host) {
+        g_autoptr(GDir) folder = g_dir_open(host->state_folder, 0, NULL);
+        const char *name;
+        unsigned n = 0;
+
+        while ((name = g_dir_read_name(folder)))
+                n += g_str_has_suffix(name, ".record");
+        return n;
+}
+
+void assert_no_records(Host *host) {
+        g_assert_cmpuint(count_records(host), ==, 0);
+}
+
+unsigned count_writes(Host *host) {
+        g_auto(GStrv) writes = fake_kernel_writes(host->fake);
+
+        return g_strv_length(writes);
+}

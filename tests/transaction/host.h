@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "fake-kernel-client.h"
+#include "job/journal.h"
+#include "job/transaction.h"
+
+/* A host on the fake kernel, with the daemon's parts over it and a state folder: what a manager has, but for the bus. */
+
+/* Of card.conf. */
+#define PORT1 "0000:03:01.0"
+#define PORT2 "0000:03:02.0"
+#define PORTS_GROUP 10
+#define OTHER_NIC "0000:05:00.0"
+#define OTHER_NIC_GROUP 12
+#define DRIVERLESS "0000:00:07.0"
+#define DISK "0000:06:00.0"
+
+typedef struct Host {
+        FakeKernel *fake;
+        char *folder, *state_folder, *proc_folder;
+        Kernel *kernel;
+        Inventory *inventory;
+        Journal *journal;
+} Host;
+
+/* Here processes are seen only when they are shown: other tests have nodes of the same number open. */
+Host *host_new(void);
+Host *host_free(Host *host);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Host, host_free)
+void host_show_process(Host *host, pid_t pid);
+
+/* Reads records and devices anew. */
+void host_look(Host *host);
+/* Forgets all and begins as a fresh daemon does. */
+void host_forget(Host *host);
+
+/* Looks, and plans for a whole group; the plan must succeed. */
+Plan *host_plan(Host *host, PlanVerb verb, const char *selector);
+/* Carries it out in this process and frees it. */
+int host_run(Host *host, Plan *plan, Problem *problem);
+int host_move(Host *host, PlanVerb verb, const char *selector, Problem *problem);
+/* The same, must succeed. */
+void host_must_move(Host *host, PlanVerb verb, const char *selector);
+
+/* The same in a thread: it may wait in the kernel. */
+typedef struct Run Run;
+Run *run_start(Host *host, Plan *plan);
+int run_finish(Run *run, Problem *problem);
+
+PciAddress address_of(const char *text);
+void assert_driver(Host *host, const char *address, const char *expected);
+void assert_override(Host *host, const char *address, const char *expected);
+void assert_snapshot(Host *host, const char *expected);
+/* As the model has it since the last look. */
+void assert_state(Host *host, const char *address, DeviceState expected);
+void assert_no_records(Host *host);
+unsigned count_records(Host *host);
+unsigned count_writes(Host *host);

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon.h"
+
+#include <limits.h>
+#include <signal.h>
+#include <sys/inotify.h>
+
+/* Workers, daemons or both are killed at every write of a two-device detach and reattach: it ends fully old or fully new. */
+
+static const char *const stalls[] = {"stall", "stall-after"};
+
+typedef struct Crash {
+        Host *host;
+        char *at_home; /* snapshots */
+        char *away;
+        unsigned n_writes[_PLAN_VERB_MAX];
+} Crash;
+
+static void crash_begin(Crash *crash) {
+        *crash = (Crash){.host = host_new()};
+        fake_kernel_do(crash->host->fake, "modprobe vfio-pci");
+        crash->at_home = fake_kernel_snapshot(crash->host->fake);
+        for (PlanVerb verb = 0; verb < _PLAN_VERB_MAX; verb++) {
+                fake_kernel_do(crash->host->fake, "reset-writes");
+                host_must_move(crash->host, verb, "ens1");
+                crash->n_writes[verb] = count_writes(crash->host);
+                if (verb == PLAN_DETACH)
+                        crash->away = fake_kernel_snapshot(crash->host->fake);
+        }
+        assert_snapshot(crash->host, crash->at_home);
+}
+
+static void crash_end(Crash *crash) {
+        host_free(crash->host);
+        g_free(crash->at_home);
+        g_free(crash->away);
+}
+
+static void check_home(Crash *crash, Daemon *daemon) {
+        assert_snapshot(crash->host, crash->at_home);
+        assert_no_records(crash->host);
+        assert_model_is_true(daemon);
+        g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_HOST);
+        g_assert_cmpint(daemon_state(daemon, PORT2), ==, DEVICE_HOST);
+}
+
+static void check_away(Crash *crash, Daemon *daemon) {
+        assert_snapshot(crash->host, crash->away);
+        g_assert_cmpuint(count_records(crash->host), ==, 1);
+        assert_model_is_true(daemon);
+        g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_DETACHED);
+        g_assert_cmpint(daemon_state(daemon, PORT2), ==, DEVICE_DETACHED);
+}
+
+/* Begins and stops in the kernel at a write. The answer must live as long as the daemon. */
+static void stop_at(Crash *crash, Daemon *daemon, PlanVerb verb, const char *stall, unsigned k, Answer *answer) {
+        fake_kernel_do(crash->host->fake, "%s %u", stall, k);
+        daemon_must_begin(daemon, verb, "ens1", answer);
+        fake_kernel_do(crash->host->fake, "wait-pending 1");
+}
+
+typedef void (*case_t)(Crash *crash, PlanVerb verb, const char *stall, unsigned k);
+
+/* Every write of both verbs, before and after it took effect. Each case begins and ends at home. */
+static void sweep(case_t function) {
+        Crash crash;
+
+        crash_begin(&crash);
+        for (PlanVerb verb = 0; verb < _PLAN_VERB_MAX; verb++)
+                for (size_t stall = 0; stall < G_N_ELEMENTS(stalls); stall++)
+                        for (unsigned k = 1; k <= crash.n_writes[verb]; k++) {
+                                if (verb == PLAN_REATTACH)
+                                        host_must_move(crash.host, PLAN_DETACH, "ens1");
+                                g_test_message("%s, %s %u", plan_verb_to_string(verb), stalls[stall], k);
+                                function(&crash, verb, stalls[stall], k);
+                                assert_snapshot(crash.host, crash.at_home);
+                                assert_no_records(crash.host);
+                        }
+        crash_end(&crash);
+}
+
+/* The worker alone: the daemon sees it and gives back what was left. */
+static void worker_dies(Crash *crash, PlanVerb verb, const char *stall, unsigned k) {
+        g_autoptr(Daemon) daemon = daemon_start(crash->host, &patient);
+        _cleanup_answer_ Answer answer = {};
+
+        stop_at(crash, daemon, verb, stall, k, &answer);
+        kill_worker(crash->host, false);
+        daemon_await(daemon, &answer);
+        daemon_await_quiet(daemon);
+
+        g_assert_cmpint(answer.error, ==, 0);
+        if (verb == PLAN_DETACH) {
+                g_assert_cmpint(answer.outcome, ==, OUTCOME_ROLLED_BACK);
+                g_assert_nonnull(strstr(answer.message, "as it was before"));
+        } else
+                /* What was asked for is done, if not by the first worker. */
+                g_assert_cmpint(answer.outcome, ==, OUTCOME_DONE);
+        check_home(crash, daemon);
+}
+
+static void test_worker_dies(void) {
+        sweep(worker_dies);
+}
+
+/* Both: the next daemon gives back what was left. */
+static void all_die(Crash *crash, PlanVerb verb, const char *stall, unsigned k) {
+        g_autoptr(Daemon) daemon = daemon_start(crash->host, &patient);
+        _cleanup_answer_ Answer answer = {};
+
+        stop_at(crash, daemon, verb, stall, k, &answer);
+        daemon = daemon_stop(daemon);
+        g_assert_cmpuint(answer.n, ==, 1);
+        g_assert_cmpint(answer.outcome, ==, OUTCOME_FAILED);
+        kill_worker(crash->host, true);
+
+        daemon = daemon_start(crash->host, &patient);
+        daemon_await_quiet(daemon);
+        check_home(crash, daemon);
+}
+
+static void test_all_die(void) {
+        sweep(all_die);
+}
+
+/* The daemon alone: its worker finishes, and the next daemon sees it so. */
+static void daemon_dies(Crash *crash, PlanVerb verb, const char *stall, unsigned k) {
+        g_autoptr(Daemon) daemon = daemon_start(crash->host, &patient);
+        _cleanup_answer_ Answer answer = {}, refused = {};
+        _cleanup_problem_ Problem problem = {};
+
+        stop_at(crash, daemon, verb, stall, k, &answer);
+        daemon = daemon_stop(daemon);
+        daemon = daemon_start(crash->host, &patient);
+        g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_CHANGING);
+        g_assert_cmpint(daemon_state(daemon, PORT2), ==, DEVICE_CHANGING);
+        g_assert_cmpint(daemon_begin(daemon, verb, "ens1", &refused, &problem), ==, OUTCOME_BUSY);
+
+        fake_kernel_do(crash->host->fake, "resume");
+        daemon_await_quiet(daemon);
+        if (verb == PLAN_DETACH) {
+                check_away(crash, daemon);
+                daemon_move(daemon, PLAN_REATTACH, "ens1", OUTCOME_DONE);
+        }
+        check_home(crash, daemon);
+}
+
+static void test_daemon_dies(void) {
+        sweep(daemon_dies);
+}
+
+/* The daemon, and then, under the eyes of the next one, the worker. */
+static void daemon_dies_first(Crash *crash, PlanVerb verb, const char *stall, unsigned k) {
+        g_autoptr(Daemon) daemon = daemon_start(crash->host, &patient);
+        _cleanup_answer_ Answer answer = {};
+
+        stop_at(crash, daemon, verb, stall, k, &answer);
+        daemon = daemon_stop(daemon);
+        daemon = daemon_start(crash->host, &patient);
+        kill_worker(crash->host, true);
+        daemon_await_state(daemon, PORT1, DEVICE_HOST);
+        daemon_await_quiet(daemon);
+        check_home(crash, daemon);
+}
+
+static void test_daemon_dies_first(void) {
+        sweep(daemon_dies_first);
+}
+
+/* Whatever the answer says is so. */
+static void check_answer(Crash *crash, Daemon *daemon, PlanVerb verb, const Answer *answer) {
+        g_assert_cmpint(answer->error, ==, 0);
+        g_test_message("%s: %s", plan_verb_to_string(verb), outcome_to_string(answer->outcome));
+        if (answer->outcome == OUTCOME_DONE) {
+                if (verb == PLAN_DETACH)
+                        check_away(crash, daemon);
+                else
+                        check_home(crash, daemon);
+                return;
+        }
+        g_assert_true(answer->outcome == OUTCOME_FAILED ||
+                        (verb == PLAN_DETACH && answer->outcome == OUTCOME_ROLLED_BACK));
+        if (verb == PLAN_DETACH)
+                check_home(crash, daemon);
+        else
+                check_away(crash, daemon);
+}
+
+typedef void (*wait_t)(int watch);
+
+/* Kills the worker of each verb after a while of waiting. */
+static void kill_after(unsigned n_rounds, wait_t wait) {
+        Crash crash;
+
+        crash_begin(&crash);
+        g_autoptr(Daemon) daemon = daemon_start(crash.host, &patient);
+        for (unsigned i = 0; i < n_rounds; i++) {
+                PlanVerb verb = daemon_state(daemon, PORT1) == DEVICE_HOST ? PLAN_DETACH : PLAN_REATTACH;
+                _cleanup_answer_ Answer answer = {};
+
+                _cleanup_close_ int watch = inotify_init1(IN_CLOEXEC);
+                g_assert_cmpint(inotify_add_watch(watch, crash.host->state_folder, IN_MOVED_TO | IN_DELETE), >=, 0);
+                daemon_must_begin(daemon, verb, "ens1", &answer);
+                pid_t pid = find_worker();
+                wait(watch);
+                if (pid > 0)
+                        (void)kill(pid, SIGKILL);
+                daemon_await(daemon, &answer);
+                daemon_await_quiet(daemon);
+                check_answer(&crash, daemon, verb, &answer);
+        }
+        daemon = daemon_stop(daemon);
+        crash_end(&crash);
+}
+
+/* Nobody knows where the worker is when it dies. */
+static void wait_at_random(int watch) {
+        (void)watch;
+        g_usleep((gulong)g_test_rand_int_range(0, 10000));
+}
+
+static void test_any_time(void) {
+        kill_after(100, wait_at_random);
+}
+
+/* The worker is killed when it has written the end of its work, before it can say so (or a moment too late, and then it is done too). */
+static void wait_for_end(int watch) {
+        for (unsigned n = 0; n < 2; n++) {
+                char buffer[sizeof(struct inotify_event) + NAME_MAX + 1];
+
+                g_assert_cmpint(read(watch, buffer, sizeof(buffer)), >, 0);
+        }
+}
+
+static void test_at_end(void) {
+        kill_after(20, wait_for_end);
+}
+
+int main(int argc, char **argv) {
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/crash/worker-dies", test_worker_dies);
+        g_test_add_func("/crash/all-die", test_all_die);
+        g_test_add_func("/crash/daemon-dies", test_daemon_dies);
+        g_test_add_func("/crash/daemon-dies-first", test_daemon_dies_first);
+        g_test_add_func("/crash/any-time", test_any_time);
+        g_test_add_func("/crash/at-end", test_at_end);
+        return g_test_run();
+}
