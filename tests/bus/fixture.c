@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "fixture.h"
+
+#include <glib/gstdio.h>
+
+static void on_signal(GDBusConnection *connection, const char *sender, const char *path, const char *interface,
+                const char *member, GVariant *arguments, void *userdata) {
+        g_autofree char *text = g_variant_print(arguments, false);
+        Fixture *fixture = userdata;
+
+        (void)connection, (void)sender, (void)interface;
+        g_ptr_array_add(fixture->signals, g_strdup_printf("%s %s %s", path, member, text));
+}
+
+static void daemon_start(Fixture *fixture) {
+        g_autofree char *deadline = g_strdup_printf("%u", fixture->options.step_deadline_ms);
+        const char *argv[] = {VFIOD_SIM, fake_kernel_get_root(fixture->kernel), fake_kernel_get_socket(fixture->kernel),
+                        fixture->state_folder, fixture->options.step_deadline_ms > 0 ? deadline : NULL, deadline, NULL};
+
+        fixture->daemon = process_start(argv, NULL);
+        process_expect_line(fixture->daemon, "ready");
+}
+
+void fixture_restart_daemon(Fixture *fixture) {
+        process_stop(fixture->daemon);
+        daemon_start(fixture);
+}
+
+Fixture *fixture_start(const FixtureOptions *options) {
+        Fixture *fixture = g_new0(Fixture, 1);
+        g_autoptr(GError) error = NULL;
+
+        if (options)
+                fixture->options = *options;
+        fixture->signals = g_ptr_array_new_with_free_func(g_free);
+        fixture->state_folder = g_dir_make_tmp("vfiod-state-XXXXXX", &error);
+        g_assert_no_error(error);
+        fixture->kernel = fake_kernel_start(fixture->options.topology ?: "story");
+        fixture->bus = private_bus_start(!fixture->options.permissive_bus);
+        daemon_start(fixture);
+
+        fixture->connection = private_bus_connect();
+        (void)g_dbus_connection_signal_subscribe(fixture->connection, BUS_NAME, NULL, NULL, NULL, NULL,
+                        G_DBUS_SIGNAL_FLAGS_NONE, on_signal, fixture, NULL);
+        /* The bus has the match when it has answered what was sent after it. */
+        fixture_property(fixture, BUS_PATH, MANAGER, "Version", "'" VFIOD_VERSION "'");
+        return fixture;
+}
+
+static void remove_folder(const char *path) {
+        g_autoptr(GDir) folder = g_dir_open(path, 0, NULL);
+
+        for (const char *name; folder && (name = g_dir_read_name(folder));) {
+                g_autofree char *file = g_build_filename(path, name, NULL);
+
+                (void)g_unlink(file);
+        }
+        (void)g_rmdir(path);
+}
+
+Fixture *fixture_stop(Fixture *fixture) {
+        process_stop(fixture->daemon);
+        g_dbus_connection_close_sync(fixture->connection, NULL, NULL);
+        g_object_unref(fixture->connection);
+        private_bus_stop(fixture->bus);
+        fake_kernel_stop(fixture->kernel);
+        remove_folder(fixture->state_folder);
+        g_free(fixture->state_folder);
+        g_ptr_array_unref(fixture->signals);
+        g_free(fixture);
+        return NULL;
+}
+
+static GVariant *parse_arguments(const char *arguments) {
+        g_autoptr(GError) error = NULL;
+        GVariant *parsed = arguments ? g_variant_parse(NULL, arguments, NULL, NULL, &error) : NULL;
+
+        if (error)
+                g_error("%s: %s", arguments, error->message);
+        return parsed;
+}
+
+GVariant *fixture_call(Fixture *fixture, const char *path, const char *interface, const char *method,
+                const char *arguments, GError **error) {
+        return g_dbus_connection_call_sync(fixture->connection, BUS_NAME, path, interface, method,
+                        parse_arguments(arguments), NULL, G_DBUS_CALL_FLAGS_NO_AUTO_START, DEADLINE_MS, NULL, error);
+}
+
+void error_expect(const GError *error, const char *error_name, const char *pattern) {
+        g_assert_nonnull(error);
+        g_autofree char *actual = g_dbus_error_get_remote_error(error);
+        g_autoptr(GError) stripped = g_error_copy(error);
+        g_autofree char *name = strchr(error_name, '.') ? g_strdup(error_name)
+                                                        : g_strdup_printf(BUS_NAME ".Error.%s", error_name);
+
+        (void)g_dbus_error_strip_remote_error(stripped);
+        if (g_strcmp0(actual, name) != 0)
+                g_error("%s instead of %s: %s", actual, name, stripped->message);
+        if (!g_pattern_match_simple(pattern, stripped->message))
+                g_error("%s: the message \"%s\" is not like \"%s\"", name, stripped->message, pattern);
+}
+
+static void reply_expect(GVariant *reply, const GError *error, const char *expected) {
+        g_assert_no_error(error);
+        g_autofree char *text = g_variant_print(reply, false);
+        g_assert_cmpstr(text, ==, expected);
+}
+
+void fixture_expect(Fixture *fixture, const char *path, const char *interface, const char *method,
+                const char *arguments, const char *expected) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GVariant) reply = fixture_call(fixture, path, interface, method, arguments, &error);
+
+        reply_expect(reply, error, expected);
+}
+
+void fixture_refused(Fixture *fixture, const char *path, const char *interface, const char *method,
+                const char *arguments, const char *error_name, const char *pattern) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GVariant) reply = fixture_call(fixture, path, interface, method, arguments, &error);
+
+        if (reply)
+                g_error("%s%s of %s is not refused with %s", method, arguments ?: "()", path, error_name);
+        error_expect(error, error_name, pattern);
+}
+
+void manager_expect(
+                Fixture *fixture, const char *method, const char *selector, const char *options, const char *expected) {
+        g_autofree char *arguments = options ? g_strdup_printf("('%s', %s)", selector, options)
+                                             : g_strdup_printf("('%s',)", selector);
+
+        fixture_expect(fixture, BUS_PATH, MANAGER, method, arguments, expected);
+}
+
+void manager_refused(Fixture *fixture, const char *method, const char *selector, const char *options,
+                const char *error_name, const char *pattern) {
+        g_autofree char *arguments = options ? g_strdup_printf("('%s', %s)", selector, options)
+                                             : g_strdup_printf("('%s',)", selector);
+
+        fixture_refused(fixture, BUS_PATH, MANAGER, method, arguments, error_name, pattern);
+}
+
+struct Pending {
+        GAsyncResult *result;
+        GDBusConnection *connection;
+};
+
+static void on_reply(GObject *source, GAsyncResult *result, void *userdata) {
+        (void)source;
+        ((Pending *)userdata)->result = g_object_ref(result);
+}
+
+Pending *fixture_call_start(
+                Fixture *fixture, const char *path, const char *interface, const char *method, const char *arguments) {
+        Pending *pending = g_new0(Pending, 1);
+
+        pending->connection = g_object_ref(fixture->connection);
+        g_dbus_connection_call(fixture->connection, BUS_NAME, path, interface, method, parse_arguments(arguments), NULL,
+                        G_DBUS_CALL_FLAGS_NO_AUTO_START, DEADLINE_MS, NULL, on_reply, pending);
+        return pending;
+}
+
+GVariant *pending_finish(Pending *pending, GError **error) {
+        while (!pending->result)
+                (void)g_main_context_iteration(NULL, true);
+        GVariant *reply = g_dbus_connection_call_finish(pending->connection, pending->result, error);
+        g_object_unref(pending->result);
+        g_object_unref(pending->connection);
+        g_free(pending);
+        return reply;
+}
+
+void pending_expect(Pending *pending, const char *expected) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GVariant) reply = pending_finish(pending, &error);
+
+        reply_expect(reply, error, expected);
+}
+
+void pending_refused(Pending *pending, const char *error_name, const char *pattern) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GVariant) reply = pending_finish(pending, &error);
+
+        g_assert_null(reply);
+        error_expect(error, error_name, pattern);
+}
+
+char *fixture_get(Fixture *fixture, const char *path, const char *interface, const char *property) {
+        g_autofree char *arguments = g_strdup_printf("('%s', '%s')", interface, property);
+        g_autoptr(GVariant) reply = NULL, value = NULL;
+        g_autoptr(GError) error = NULL;
+
+        reply = fixture_call(fixture, path, PROPERTIES, "Get", arguments, &error);
+        g_assert_no_error(error);
+        g_variant_get(reply, "(v)", &value);
+        return g_variant_print(value, false);
+}
+
+void fixture_property(
+                Fixture *fixture, const char *path, const char *interface, const char *property, const char *expected) {
+        g_autofree char *value = fixture_get(fixture, path, interface, property);
+
+        if (g_strcmp0(value, expected) != 0)
+                g_error("%s of %s is %s and not %s", property, path, value, expected);
+}
+
+static gboolean on_deadline(void *userdata) {
+        g_error("no signal like \"%s\"", (const char *)userdata);
+        return G_SOURCE_REMOVE;
+}
+
+char *fixture_expect_signal(Fixture *fixture, const char *pattern) {
+        unsigned deadline = g_timeout_add(DEADLINE_MS, on_deadline, (void *)pattern);
+
+        for (unsigned seen = 0;;) {
+                for (; seen < fixture->signals->len; seen++)
+                        if (g_pattern_match_simple(pattern, fixture->signals->pdata[seen])) {
+                                char *found = g_strdup(fixture->signals->pdata[seen]);
+
+                                g_ptr_array_remove_range(fixture->signals, 0, seen + 1);
+                                (void)g_source_remove(deadline);
+                                return found;
+                        }
+                (void)g_main_context_iteration(NULL, true);
+        }
+}
+
+void fixture_wait_property(
+                Fixture *fixture, const char *path, const char *interface, const char *property, const char *expected) {
+        g_autofree char *pattern = g_strdup_printf("%s PropertiesChanged ('%s', {*", path, interface);
+
+        for (;;) {
+                g_autofree char *value = fixture_get(fixture, path, interface, property);
+
+                if (g_strcmp0(value, expected) == 0)
+                        return;
+                g_free(fixture_expect_signal(fixture, pattern));
+        }
+}
+
+void fixture_driver(Fixture *fixture, const char *address, const char *expected) {
+        g_autofree char *driver = fake_kernel_link(fixture->kernel, "sys/bus/pci/devices/%s/driver", address);
+
+        g_assert_cmpstr(driver, ==, expected);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "fake-kernel-client.h"
+#include "private-bus.h"
+
+/* The whole house on a bus of its own: fake kernel, vfiod-sim, and a connection to it that hears its signals. */
+
+#define BUS_NAME "org.vfiod1"
+#define BUS_PATH "/org/vfiod1"
+#define MANAGER BUS_NAME ".Manager"
+#define GROUP BUS_NAME ".Group"
+#define DEVICE BUS_NAME ".Device"
+#define PROPERTIES "org.freedesktop.DBus.Properties"
+#define OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
+#define ACCESS_DENIED "org.freedesktop.DBus.Error.AccessDenied"
+#define INVALID_ARGS "org.freedesktop.DBus.Error.InvalidArgs"
+#define UNKNOWN_OBJECT "org.freedesktop.DBus.Error.UnknownObject"
+
+/* Of topologies/story.conf. */
+#define PORT1 "0000:03:01.0"
+#define PORT2 "0000:03:02.0"
+#define PORT1_PATH BUS_PATH "/devices/_30000_3a03_3a01_2e0"
+#define PORT2_PATH BUS_PATH "/devices/_30000_3a03_3a02_2e0"
+#define BRIDGE "0000:02:00.0"
+#define NIC "0000:05:00.0"
+#define NIC_PATH BUS_PATH "/devices/_30000_3a05_3a00_2e0"
+#define GROUP10 BUS_PATH "/groups/10"
+#define GROUP12 BUS_PATH "/groups/12"
+#define OVERRIDE "sys/bus/pci/devices/%s/driver_override"
+
+#define NO_OPTIONS "@a{sv} {}"
+#define ALL "{'companions': <['*']>}"
+
+typedef struct FixtureOptions {
+        const char *topology; /* NULL: story */
+        bool permissive_bus;
+        unsigned step_deadline_ms; /* 0: what is shipped */
+} FixtureOptions;
+
+typedef struct Fixture {
+        FakeKernel *kernel;
+        PrivateBus *bus;
+        char *state_folder;
+        FixtureOptions options;
+        Process *daemon;
+        GDBusConnection *connection;
+        GPtrArray *signals; /* of the daemon, as text: see fixture_expect_signal() */
+} Fixture;
+
+Fixture *fixture_start(const FixtureOptions *options);
+/* Ends the daemon, which must end well, and the rest. Returns NULL. */
+Fixture *fixture_stop(Fixture *fixture);
+/* A new daemon over the same kernel and state. */
+void fixture_restart_daemon(Fixture *fixture);
+
+/* Arguments in GVariant's text form, "('ens1', @a{sv} {})"; NULL for none. */
+GVariant *fixture_call(Fixture *fixture, const char *path, const char *interface, const char *method,
+                const char *arguments, GError **error);
+/* The reply's text form is this. */
+void fixture_expect(Fixture *fixture, const char *path, const char *interface, const char *method,
+                const char *arguments, const char *expected);
+/* It is refused with this error, "Held" or "org.freedesktop...", and a message that matches the pattern (see
+ * g_pattern_match_simple()). */
+void fixture_refused(Fixture *fixture, const char *path, const char *interface, const char *method,
+                const char *arguments, const char *error_name, const char *pattern);
+
+/* The same for the Manager's methods that take a selector and options. */
+void manager_expect(
+                Fixture *fixture, const char *method, const char *selector, const char *options, const char *expected);
+void manager_refused(Fixture *fixture, const char *method, const char *selector, const char *options,
+                const char *error_name, const char *pattern);
+
+/* A call that is under way. */
+typedef struct Pending Pending;
+Pending *fixture_call_start(
+                Fixture *fixture, const char *path, const char *interface, const char *method, const char *arguments);
+GVariant *pending_finish(Pending *pending, GError **error);
+void pending_expect(Pending *pending, const char *expected);
+void pending_refused(Pending *pending, const char *error_name, const char *pattern);
+
+/* An error's name and message, as above. */
+void error_expect(const GError *error, const char *error_name, const char *pattern);
+
+/* A property in its text form. */
+char *fixture_get(Fixture *fixture, const char *path, const char *interface, const char *property);
+void fixture_property(
+                Fixture *fixture, const char *path, const char *interface, const char *property, const char *expected);
+
+/* Waits until there was a signal that matches the pattern, and drops all up to it. A signal's text is
+ * "PATH MEMBER ARGUMENTS". Returns it. */
+char *fixture_expect_signal(Fixture *fixture, const char *pattern);
+/* Waits until a property has this value: it is told by signals. */
+void fixture_wait_property(
+                Fixture *fixture, const char *path, const char *interface, const char *property, const char *expected);
+
+/* The driver that is bound in the kernel; NULL for none. */
+void fixture_driver(Fixture *fixture, const char *address, const char *expected);

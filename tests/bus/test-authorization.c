@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "contract.h"
+#include "fixture.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <unistd.h>
+
+/* Reading is open to all; what changes something is root's: by the bus policy that is shipped and, where that lets a call
+ * through, by the daemon. */
+
+#define NOBODY 65534
+
+/* The methods that anybody may call. Every other one of the contract must be refused: a new one is, until it is listed here. */
+static const char *const read_methods[] = {
+                MANAGER ".ListGroups",
+                MANAGER ".ListDevices",
+                MANAGER ".GetGroup",
+                MANAGER ".GetDevice",
+                NULL,
+};
+
+static const char *path_of(const char *interface) {
+        return g_str_equal(interface, MANAGER) ? BUS_PATH : g_str_equal(interface, GROUP) ? GROUP10 : PORT1_PATH;
+}
+
+/* Arguments of the right types: so that it is not for them that a call is refused. */
+static GVariant *make_arguments(const GDBusMethodInfo *method) {
+        GVariantBuilder builder;
+
+        g_variant_builder_init(&builder, G_VARIANT_TYPE_TUPLE);
+        for (unsigned i = 0; method->in_args && method->in_args[i]; i++) {
+                const char *signature = method->in_args[i]->signature;
+
+                if (g_str_equal(signature, "s"))
+                        g_variant_builder_add(&builder, "s", "ens1");
+                else if (g_str_equal(signature, "a{sv}"))
+                        g_variant_builder_add_value(&builder, g_variant_new_parsed(NO_OPTIONS));
+                else
+                        g_error("no argument of type %s is known here", signature);
+        }
+        return g_variant_builder_end(&builder);
+}
+
+/* The error's name, and its message if it is wanted; NULL if the call is let through. */
+static char *call_as_nobody(GDBusConnection *connection, const char *path, const char *interface, const char *method,
+                GVariant *arguments, char **ret_message) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GVariant) reply = g_dbus_connection_call_sync(connection, BUS_NAME, path, interface, method,
+                        arguments, NULL, G_DBUS_CALL_FLAGS_NONE, DEADLINE_MS, NULL, &error);
+
+        if (reply)
+                return NULL;
+        char *name = g_dbus_error_get_remote_error(error);
+        g_assert_nonnull(name);
+        (void)g_dbus_error_strip_remote_error(error);
+        if (ret_message)
+                *ret_message = g_strdup(error->message);
+        return name;
+}
+
+/* Each method that is not listed is denied, with a message of the one who is to deny it. */
+static unsigned check_methods(GDBusConnection *connection, const GDBusInterfaceInfo *interface, const char *denial) {
+        unsigned n_denied = 0;
+
+        for (unsigned i = 0; interface->methods && interface->methods[i]; i++) {
+                const GDBusMethodInfo *method = interface->methods[i];
+                g_autofree char *member = g_strdup_printf("%s.%s", interface->name, method->name), *message = NULL;
+                bool reads = g_strv_contains(read_methods, member);
+                g_autofree char *error = call_as_nobody(connection, path_of(interface->name), interface->name,
+                                method->name, make_arguments(method), &message);
+
+                if (g_strcmp0(error, reads ? NULL : ACCESS_DENIED) != 0)
+                        g_error("%s by nobody: %s", member, error ?: "is let through");
+                if (!reads && !g_str_has_prefix(message, denial))
+                        g_error("%s by nobody is denied by another: %s", member, message);
+                n_denied += !reads;
+        }
+        return n_denied;
+}
+
+static void expect_open(GDBusConnection *connection, const char *path, const char *interface, const char *method,
+                GVariant *arguments) {
+        g_autofree char *error = call_as_nobody(connection, path, interface, method, arguments, NULL);
+
+        if (error)
+                g_error("%s.%s of %s by nobody: %s", interface, method, path, error);
+}
+
+static void check_reading(GDBusConnection *connection, const GDBusInterfaceInfo *interface) {
+        const char *path = path_of(interface->name);
+
+        expect_open(connection, path, PROPERTIES, "GetAll", g_variant_new("(s)", interface->name));
+        for (unsigned i = 0; interface->properties && interface->properties[i]; i++)
+                expect_open(connection, path, PROPERTIES, "Get",
+                                g_variant_new("(ss)", interface->name, interface->properties[i]->name));
+        expect_open(connection, path, "org.freedesktop.DBus.Introspectable", "Introspect", NULL);
+        expect_open(connection, path, "org.freedesktop.DBus.Peer", "Ping", NULL);
+}
+
+static void on_signal(GDBusConnection *connection, const char *sender, const char *path, const char *interface,
+                const char *member, GVariant *arguments, void *userdata) {
+        (void)connection, (void)sender, (void)path, (void)interface, (void)member, (void)arguments;
+        *(bool *)userdata = true;
+}
+
+/* In a process of its own, which becomes nobody. */
+static void run_as_nobody(const char *denial) {
+        g_autoptr(GPtrArray) interfaces = contract_interfaces();
+        unsigned n_denied = 0;
+
+        if (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0)
+                g_error("cannot become nobody: %s", g_strerror(errno));
+        GDBusConnection *connection = private_bus_connect();
+
+        for (unsigned i = 0; i < interfaces->len; i++) {
+                check_reading(connection, interfaces->pdata[i]);
+                n_denied += check_methods(connection, interfaces->pdata[i], denial);
+        }
+        g_assert_cmpuint(n_denied, ==, 6);
+        expect_open(connection, BUS_PATH, OBJECT_MANAGER, "GetManagedObjects", NULL);
+        g_autofree char *set = call_as_nobody(connection, BUS_PATH, PROPERTIES, "Set",
+                        g_variant_new("(ssv)", MANAGER, "Version", g_variant_new_string("9")), NULL);
+        g_assert_nonnull(set);
+
+        /* It hears what happens. That something does, it is told by another's hand: see below. */
+        bool heard = false;
+        (void)g_dbus_connection_signal_subscribe(connection, BUS_NAME, PROPERTIES, "PropertiesChanged", NIC_PATH, NULL,
+                        G_DBUS_SIGNAL_FLAGS_NONE, on_signal, &heard, NULL);
+        expect_open(connection, BUS_PATH, "org.freedesktop.DBus.Peer", "Ping", NULL);
+        g_print("listening\n");
+        while (!heard)
+                (void)g_main_context_iteration(NULL, true);
+        g_object_unref(connection);
+}
+
+/* Runs this program again with the option that makes it nobody, and the beginning of the message that it is denied with. */
+static void check_as_nobody(bool permissive_bus) {
+        Fixture *fixture = fixture_start(&(FixtureOptions){.permissive_bus = permissive_bus});
+        g_autofree char *program = g_file_read_link("/proc/self/exe", NULL);
+        const char *const argv[] = {
+                        program, "--as-nobody", permissive_bus ? "Only root may call" : "Rejected send message", NULL};
+
+        fake_kernel_do(fixture->kernel, "reset-writes");
+        Process *nobody = process_start(argv, NULL);
+        process_expect_line(nobody, "listening");
+        fake_kernel_do(fixture->kernel, "netrename " NIC " lan0");
+        g_assert_cmpint(process_finish(nobody), ==, 0);
+
+        g_auto(GStrv) writes = fake_kernel_writes(fixture->kernel);
+        g_assert_cmpuint(g_strv_length(writes), ==, 0);
+        /* root is let through by the same */
+        manager_expect(fixture, "Detach", "lan0", NO_OPTIONS, "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)");
+        fixture_stop(fixture);
+}
+
+static void test_shipped_policy(void) {
+        check_as_nobody(false);
+}
+
+static void test_daemon_itself(void) {
+        check_as_nobody(true);
+}
+
+/* The name is root's. */
+static void test_name(void) {
+        PrivateBus *bus = private_bus_start(true);
+        const char *const argv[] = {"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "busctl", "call",
+                        "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "RequestName", "su",
+                        BUS_NAME, "0", NULL};
+
+        g_auto(ProgramResult) as_nobody = program_run(argv, NULL, NULL);
+        g_assert_cmpint(as_nobody.status, !=, 0);
+        g_auto(ProgramResult) as_root = program_run(argv + 4, NULL, NULL);
+        g_assert_cmpint(as_root.status, ==, 0);
+        private_bus_stop(bus);
+}
+
+int main(int argc, char **argv) {
+        if (argc == 3 && g_str_equal(argv[1], "--as-nobody")) {
+                run_as_nobody(argv[2]);
+                return 0;
+        }
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/bus/authorization/shipped-policy", test_shipped_policy);
+        g_test_add_func("/bus/authorization/daemon-itself", test_daemon_itself);
+        g_test_add_func("/bus/authorization/name", test_name);
+        return g_test_run();
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "fixture.h"
+
+/* What happens while a job is under way: others wait or are refused, the caller may leave, the kernel may not come back. */
+
+#define NIC_AWAY "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)"
+
+/* A Detach of the network card whose k-th write does not come back. */
+static Pending *start_stalled(Fixture *fixture, unsigned k) {
+        fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
+        fake_kernel_do(fixture->kernel, "stall %u", k);
+        Pending *pending = fixture_call_start(fixture, BUS_PATH, MANAGER, "Detach", "('0000:05:00.0', " NO_OPTIONS ")");
+        fixture_wait_property(fixture, GROUP12, GROUP, "State", "'changing'");
+        fake_kernel_do(fixture->kernel, "wait-pending 1");
+        return pending;
+}
+
+static void test_busy(void) {
+        Fixture *fixture = fixture_start(NULL);
+        Pending *pending = start_stalled(fixture, 2);
+
+        fixture_property(fixture, NIC_PATH, DEVICE, "State", "'changing'");
+        manager_refused(fixture, "Detach", NIC, NO_OPTIONS, "Busy", "*group 12*");
+        manager_refused(fixture, "Detach", "group:12", NO_OPTIONS, "Busy", "*group 12*");
+        manager_refused(fixture, "Reattach", NIC, NO_OPTIONS, "Busy", "*");
+        fixture_refused(fixture, GROUP12, GROUP, "Reattach", "(" NO_OPTIONS ",)", "Busy", "*");
+
+        /* nobody else is held up */
+        manager_expect(fixture, "Detach", "ens1", ALL,
+                        "([('0000:03:01.0', 'e1000', 'vfio-pci'), ('0000:03:02.0', 'e1000', 'vfio-pci')],)");
+        fake_kernel_do(fixture->kernel, "resume");
+        pending_expect(pending, NIC_AWAY);
+        fixture_property(fixture, GROUP12, GROUP, "State", "'detached'");
+        fixture_stop(fixture);
+}
+
+static void test_stuck(void) {
+        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 300});
+        Pending *pending = start_stalled(fixture, 2);
+
+        pending_refused(pending, "Stuck", "*'unbind' of 0000:05:00.0*");
+        fixture_property(fixture, NIC_PATH, DEVICE, "State", "'stuck'");
+        fixture_property(fixture, GROUP12, GROUP, "State", "'stuck'");
+        manager_refused(fixture, "Detach", NIC, NO_OPTIONS, "Stuck", "0000:05:00.0 is stuck*");
+        manager_refused(fixture, "Reattach", NIC, NO_OPTIONS, "Stuck", "0000:05:00.0 is stuck*");
+
+        /* all else goes on */
+        manager_expect(fixture, "Detach", "ens1", ALL,
+                        "([('0000:03:01.0', 'e1000', 'vfio-pci'), ('0000:03:02.0', 'e1000', 'vfio-pci')],)");
+        fixture_expect(fixture, BUS_PATH, MANAGER, "GetDevice", "('ens3',)", "('" NIC_PATH "',)");
+
+        /* and the job ends by itself when the kernel comes back */
+        fake_kernel_do(fixture->kernel, "resume");
+        fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'detached'");
+        fixture_driver(fixture, NIC, "vfio-pci");
+        manager_expect(fixture, "Reattach", NIC, NO_OPTIONS, "([('0000:05:00.0', 'vfio-pci', 'e1000e')],)");
+        fixture_stop(fixture);
+}
+
+/* A stuck job holds up neither the daemon's end nor the next daemon. */
+static void test_restart_while_stuck(void) {
+        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 300});
+        Pending *pending = start_stalled(fixture, 2);
+
+        pending_refused(pending, "Stuck", "*");
+        fixture_restart_daemon(fixture);
+        fixture_expect(fixture, BUS_PATH, MANAGER, "GetDevice", "('ens1',)", "('" PORT1_PATH "',)");
+        fake_kernel_do(fixture->kernel, "resume");
+        fixture_wait_property(fixture, NIC_PATH, DEVICE, "Driver", "'vfio-pci'");
+        fixture_stop(fixture);
+}
+
+/* The daemon's end answers who waits. */
+static void test_stop_while_busy(void) {
+        Fixture *fixture = fixture_start(NULL);
+        Pending *pending = start_stalled(fixture, 2);
+        g_autoptr(GError) error = NULL;
+
+        fixture_restart_daemon(fixture);
+        g_autoptr(GVariant) reply = pending_finish(pending, &error);
+        g_assert_null(reply);
+        g_assert_nonnull(error);
+        fake_kernel_do(fixture->kernel, "resume");
+        fixture_wait_property(fixture, NIC_PATH, DEVICE, "Driver", "'vfio-pci'");
+        fixture_stop(fixture);
+}
+
+/* A caller that leaves does not stop the work. */
+static void test_caller_leaves(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
+        fake_kernel_do(fixture->kernel, "stall 2");
+        GDBusConnection *caller = private_bus_connect();
+        g_dbus_connection_call(caller, BUS_NAME, BUS_PATH, MANAGER, "Detach",
+                        g_variant_new_parsed("('ens3', " NO_OPTIONS ")"), NULL, G_DBUS_CALL_FLAGS_NONE, DEADLINE_MS,
+                        NULL, NULL, NULL);
+        fake_kernel_do(fixture->kernel, "wait-pending 1");
+        (void)g_dbus_connection_close_sync(caller, NULL, NULL);
+        g_object_unref(caller);
+
+        fake_kernel_do(fixture->kernel, "resume");
+        fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'detached'");
+        manager_expect(fixture, "Reattach", "ens3", NO_OPTIONS, "([('0000:05:00.0', 'vfio-pci', 'e1000e')],)");
+        fixture_stop(fixture);
+}
+
+/* Two groups at the same time. */
+static void test_side_by_side(void) {
+        Fixture *fixture = fixture_start(NULL);
+        Pending *nic = fixture_call_start(fixture, BUS_PATH, MANAGER, "Detach", "('ens3', " NO_OPTIONS ")");
+        Pending *disk = fixture_call_start(fixture, BUS_PATH, MANAGER, "Detach", "('nvme0n1', " NO_OPTIONS ")");
+        Pending *card = fixture_call_start(fixture, GROUP10, GROUP, "Detach", "(" NO_OPTIONS ",)");
+
+        pending_expect(nic, NIC_AWAY);
+        pending_expect(disk, "([('0000:04:00.0', 'nvme', 'vfio-pci')],)");
+        pending_expect(card, "([('0000:03:01.0', 'e1000', 'vfio-pci'), ('0000:03:02.0', 'e1000', 'vfio-pci')],)");
+        fixture_property(fixture, BUS_PATH, MANAGER, "DetachedCount", "4");
+        fixture_stop(fixture);
+}
+
+#define JOBS_MAX 64
+
+static void test_limits(void) {
+        Fixture *fixture = fixture_start(NULL);
+        Pending *pending[JOBS_MAX];
+
+        fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
+        for (unsigned i = 0; i <= JOBS_MAX; i++)
+                fake_kernel_do(fixture->kernel, "plug 0000:%02x:00.0 vendor=1234 device=11e8 class=00ff00 group=%u",
+                                0x20 + i, 100 + i);
+        for (unsigned i = 0; i < JOBS_MAX; i++)
+                fake_kernel_do(fixture->kernel, "stall %u", i + 1);
+        g_free(fixture_expect_signal(fixture, BUS_PATH " InterfacesAdded *_30000_3a60_3a00_2e0*"));
+
+        for (unsigned i = 0; i < JOBS_MAX; i++) {
+                g_autofree char *arguments = g_strdup_printf("('group:%u', " NO_OPTIONS ")", 100 + i);
+
+                pending[i] = fixture_call_start(fixture, BUS_PATH, MANAGER, "Detach", arguments);
+        }
+        fake_kernel_do(fixture->kernel, "wait-pending %u", JOBS_MAX);
+        manager_refused(fixture, "Detach", "group:164", NO_OPTIONS, "LimitsExceeded", "64 jobs*");
+        fake_kernel_do(fixture->kernel, "resume");
+        for (unsigned i = 0; i < JOBS_MAX; i++) {
+                g_autofree char *expected = g_strdup_printf("([('0000:%02x:00.0', '', 'vfio-pci')],)", 0x20 + i);
+
+                pending_expect(pending[i], expected);
+        }
+        manager_expect(fixture, "Detach", "group:164", NO_OPTIONS, "([('0000:60:00.0', '', 'vfio-pci')],)");
+        fixture_stop(fixture);
+}
+
+int main(int argc, char **argv) {
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/bus/jobs/busy", test_busy);
+        g_test_add_func("/bus/jobs/stuck", test_stuck);
+        g_test_add_func("/bus/jobs/restart-while-stuck", test_restart_while_stuck);
+        g_test_add_func("/bus/jobs/stop-while-busy", test_stop_while_busy);
+        g_test_add_func("/bus/jobs/caller-leaves", test_caller_leaves);
+        g_test_add_func("/bus/jobs/side-by-side", test_side_by_side);
+        g_test_add_func("/bus/jobs/limits", test_limits);
+        return g_test_run();
+}

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "fixture.h"
+
+#include <jansson.h>
+#include <locale.h>
+
+/* The real client against the real daemon: exit codes, JSON, and text that programs may read. */
+
+static ProgramResult vfioctl(const char *arguments, ...) G_GNUC_PRINTF(1, 2);
+
+/* Arguments with blanks between them. */
+static ProgramResult vfioctl(const char *arguments, ...) {
+        static const char *const environment[] = {"LC_ALL=C.UTF-8", NULL};
+        va_list ap;
+
+        va_start(ap, arguments);
+        g_autofree char *rest = g_strdup_vprintf(arguments, ap);
+        va_end(ap);
+        g_autofree char *line = g_strdup_printf("%s %s", VFIOCTL, rest);
+        g_auto(GStrv) argv = NULL;
+        g_assert_true(g_shell_parse_argv(line, NULL, &argv, NULL));
+        return program_run((const char *const *)argv, &(ProcessOptions){.environment = environment}, NULL);
+}
+
+/* It ends with this status; on stderr is what the pattern says, "" for nothing. */
+#define EXPECT(status_, pattern, ...) \
+        G_STMT_START { \
+                g_auto(ProgramResult) result_ = vfioctl(__VA_ARGS__); \
+                expect_result(&result_, status_, pattern, __VA_ARGS__); \
+        } \
+        G_STMT_END
+
+static void expect_result(const ProgramResult *result, int status, const char *pattern, const char *what, ...) {
+        if (result->status != status)
+                g_error("vfioctl %s: exit code %d instead of %d: %s", what, result->status, status, result->errors);
+        if (!g_pattern_match_simple(pattern, result->errors))
+                g_error("vfioctl %s: \"%s\" is not like \"%s\"", what, result->errors, pattern);
+        /* what failed has no result */
+        if (status != 0)
+                g_assert_cmpstr(result->output, ==, "");
+}
+
+static json_t *vfioctl_json(const char *arguments) {
+        g_auto(ProgramResult) result = vfioctl("--json %s", arguments);
+        json_error_t error;
+
+        g_assert_cmpint(result.status, ==, 0);
+        g_assert_cmpstr(result.errors, ==, "");
+        json_t *document = json_loads(result.output, JSON_REJECT_DUPLICATES, &error);
+        if (!document)
+                g_error("vfioctl --json %s: line %d: %s", arguments, error.line, error.text);
+        return document;
+}
+
+/* The value at a path of keys and indexes, "groups.9.members.1.driver", in one line. */
+static void expect_json(const json_t *document, const char *path, const char *expected) {
+        g_auto(GStrv) parts = g_strsplit(path, ".", -1);
+        const json_t *value = document;
+
+        for (unsigned i = 0; value && parts[i]; i++)
+                value = json_is_array(value) ? json_array_get(value, (size_t)g_ascii_strtoull(parts[i], NULL, 10))
+                                             : json_object_get(value, parts[i]);
+        g_autofree char *text = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
+        if (g_strcmp0(text, expected) != 0)
+                g_error("%s is %s and not %s", path, text, expected);
+}
+
+static void test_usage(void) {
+        static const char *const wrong[] = {"", "frobnicate", "show", "detach", "reattach", "show a b", "groups x",
+                        "status x", "--frob groups", "groups --qemu", "devices --group", "reattach ens1 --group",
+                        "show ens1 --companion", "detach --companion", "-x", "show ens1 --companion ens2"};
+
+        /* none of it needs a bus */
+        (void)g_setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere", true);
+        for (unsigned i = 0; i < G_N_ELEMENTS(wrong); i++)
+                EXPECT(2, "vfioctl: *Try 'vfioctl --help'.\n", "%s", wrong[i]);
+
+        static const char *const helps[] = {"--help", "-h", "groups --help", "--help frobnicate"};
+        for (unsigned i = 0; i < G_N_ELEMENTS(helps); i++) {
+                g_auto(ProgramResult) help = vfioctl("%s", helps[i]);
+
+                expect_result(&help, 0, "", helps[i]);
+                g_assert_true(g_pattern_match_simple("*groups*devices*show*detach*reattach*status*", help.output));
+        }
+        g_auto(ProgramResult) version = vfioctl("--version");
+        expect_result(&version, 0, "", "--version");
+        g_assert_cmpstr(version.output, ==, "vfioctl " VFIOD_VERSION "\n");
+        g_unsetenv("DBUS_SYSTEM_BUS_ADDRESS");
+}
+
+/* Each of the seven, for each of the reasons that a user can meet. */
+static void test_exit_codes(void) {
+        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 300});
+        FakeKernel *kernel = fixture->kernel;
+
+        EXPECT(0, "", "groups");
+        EXPECT(0, "", "devices");
+        EXPECT(0, "", "status");
+        EXPECT(0, "", "show ens1");
+        EXPECT(0, "", "show group:10");
+
+        EXPECT(2, "vfioctl: *", "show group:x");
+        EXPECT(2, "vfioctl: *", "detach 'a b'");
+        EXPECT(2, "vfioctl: *UTF-8*", "detach '\xff'");
+        EXPECT(2, "vfioctl: *", "detach ens1 --companion ens3");
+        EXPECT(3, "vfioctl: *'wlan9'*", "show wlan9");
+        EXPECT(3, "vfioctl: *'wlan9'*", "detach wlan9");
+        EXPECT(3, "vfioctl: *'wlan9'*", "reattach wlan9");
+        EXPECT(3, "vfioctl: *99*", "show group:99");
+
+        EXPECT(5, "vfioctl: *0000:03:02.0*--group*", "detach ens1");
+        EXPECT(5, "vfioctl: *bridge*", "detach 00:02.0");
+        EXPECT(5, "vfioctl: 0000:03:01.0 is not detached*", "reattach ens1");
+        EXPECT(5, "vfioctl: no device of group 10 is on a vfio driver*", "show --qemu ens1");
+        fake_kernel_do(kernel, "plug 0000:00:08.0 vendor=8086 device=10d3 class=020000 group=none");
+        g_free(fixture_expect_signal(fixture, BUS_PATH " InterfacesAdded *_30000_3a00_3a08_2e0*"));
+        EXPECT(5, "vfioctl: *no IOMMU group*", "detach 00:08.0");
+        EXPECT(0, "", "show 00:08.0");
+
+        EXPECT(0, "", "detach ens3");
+        EXPECT(5, "vfioctl: *", "detach ens3");
+        fake_kernel_do(kernel, "hold 12");
+        EXPECT(5, "vfioctl: */dev/vfio/12 is held*", "reattach ens3");
+        fake_kernel_do(kernel, "release 12");
+        EXPECT(0, "", "reattach ens3");
+        fake_kernel_do(kernel, "fail 1 EIO");
+        EXPECT(1, "vfioctl: *Everything is as it was before.\n", "detach ens3");
+
+        fake_kernel_do(kernel, "driver shpchp ids=1b36:000e");
+        g_assert_cmpint(fake_kernel_write(kernel, BRIDGE, "sys/bus/pci/drivers_probe"), ==, 0);
+        fixture_wait_property(fixture, BUS_PATH "/devices/_30000_3a02_3a00_2e0", DEVICE, "Driver", "'shpchp'");
+        EXPECT(5, "vfioctl: *No guest could take group 10*", "detach ens1 --group");
+
+        fake_kernel_do(kernel, "stall 1");
+        EXPECT(6, "vfioctl: *did not come back*", "detach ens3");
+        EXPECT(6, "vfioctl: *stuck*", "reattach ens3");
+        fake_kernel_do(kernel, "resume");
+        fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'detached'");
+        fixture_stop(fixture);
+}
+
+static void test_busy_and_foreign(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
+        g_assert_cmpint(fake_kernel_write(fixture->kernel, "vfio-pci", OVERRIDE, NIC), ==, 0);
+        g_assert_cmpint(fake_kernel_write(fixture->kernel, NIC, "sys/bus/pci/drivers/e1000e/unbind"), ==, 0);
+        g_assert_cmpint(fake_kernel_write(fixture->kernel, NIC, "sys/bus/pci/drivers_probe"), ==, 0);
+        fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'foreign'");
+        EXPECT(5, "vfioctl: *", "detach " NIC);
+        EXPECT(5, "vfioctl: *", "reattach " NIC);
+
+        fake_kernel_do(fixture->kernel, "stall 1");
+        Pending *pending = fixture_call_start(fixture, GROUP10, GROUP, "Detach", "(" NO_OPTIONS ",)");
+        fake_kernel_do(fixture->kernel, "wait-pending 1");
+        EXPECT(5, "vfioctl: *", "reattach ens1");
+        fake_kernel_do(fixture->kernel, "resume");
+        pending_expect(pending, "([('0000:03:01.0', 'e1000', 'vfio-pci'), ('0000:03:02.0', 'e1000', 'vfio-pci')],)");
+        fixture_stop(fixture);
+}
+
+static void test_not_authorized(void) {
+        Fixture *fixture = fixture_start(NULL);
+        const char *const detach[] = {
+                        "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", VFIOCTL, "detach", "ens3", NULL};
+        const char *const list[] = {
+                        "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", VFIOCTL, "groups", NULL};
+
+        g_auto(ProgramResult) refused = program_run(detach, NULL, NULL);
+        expect_result(&refused, 4, "vfioctl: *", "detach ens3 as nobody");
+        g_auto(ProgramResult) listed = program_run(list, NULL, NULL);
+        expect_result(&listed, 0, "", "groups as nobody");
+        fixture_stop(fixture);
+}
+
+static void test_no_iommu(void) {
+        Fixture *fixture = fixture_start(&(FixtureOptions){.topology = "no-iommu"});
+
+        EXPECT(5, "vfioctl: *IOMMU*", "detach ens3");
+        EXPECT(0, "vfioctl: there are no IOMMU groups: *", "groups");
+        EXPECT(0, "", "groups --quiet");
+        EXPECT(0, "", "devices");
+        json_t *status = vfioctl_json("status");
+        expect_json(status, "group_count", "0");
+        expect_json(status, "device_count", "2");
+        json_decref(status);
+        fixture_stop(fixture);
+}
+
+static void test_no_daemon(void) {
+        PrivateBus *bus = private_bus_start(true);
+
+        EXPECT(1, "vfioctl: vfiod does not run and could not be started: *\nSee 'systemctl status vfiod'*", "groups");
+        EXPECT(1, "vfioctl: vfiod does not run*", "detach ens1");
+        private_bus_stop(bus);
+
+        (void)g_setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere", true);
+        EXPECT(1, "vfioctl: cannot connect to the system bus: *", "groups");
+        g_unsetenv("DBUS_SYSTEM_BUS_ADDRESS");
+}
+
+static void test_full_disk(void) {
+        static const char *const verbs[] = {"groups", "devices", "status", "--help", "--version"};
+        Fixture *fixture = fixture_start(NULL);
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(verbs); i++) {
+                const char *const argv[] = {VFIOCTL, verbs[i], NULL};
+                g_auto(ProgramResult) result = program_run(argv, NULL, "/dev/full");
+
+                g_assert_cmpint(result.status, ==, 1);
+                g_assert_true(g_pattern_match_simple(
+                                "vfioctl: cannot write the result: No space left on device\n", result.errors));
+        }
+
+        /* a reader that leaves early is no error */
+        const char *const early[] = {"sh", "-c", "(\"$0\" groups; echo $? >&2) | true", VFIOCTL, NULL};
+        g_auto(ProgramResult) result = program_run(early, NULL, NULL);
+        g_assert_cmpstr(result.errors, ==, "0\n");
+        fixture_stop(fixture);
+}
+
+static void test_json(void) {
+        Fixture *fixture = fixture_start(NULL);
+        json_t *groups = vfioctl_json("groups"), *devices = vfioctl_json("devices");
+
+        g_assert_cmpuint(json_array_size(json_object_get(groups, "groups")), ==, 16);
+        expect_json(groups, "groups.9.number", "10");
+        expect_json(groups, "groups.9.state", "\"host\"");
+        expect_json(groups, "groups.9.viable", "false");
+        expect_json(groups, "groups.9.node", "null");
+        expect_json(groups, "groups.9.path", "\"/org/vfiod1/groups/10\"");
+        expect_json(groups, "groups.9.members.1.address", "\"0000:03:01.0\"");
+        expect_json(groups, "groups.9.members.1.driver", "\"e1000\"");
+        expect_json(groups, "groups.9.members.1.names", "[\"ens1\"]");
+        g_assert_cmpuint(json_array_size(json_object_get(devices, "devices")), ==, 21);
+        expect_json(devices, "devices.20.address", "\"10000:01:00.0\"");
+        expect_json(devices, "devices.20.class", "\"0x010802\"");
+        expect_json(devices, "devices.20.vendor_id", "\"0x144d\"");
+        expect_json(devices, "devices.20.group", "16");
+        expect_json(devices, "devices.0.driver", "null");
+        json_decref(groups);
+        json_decref(devices);
+
+        json_t *detached = vfioctl_json("detach ens1 --companion ens2");
+        expect_json(detached, "changes.0",
+                        "{\"address\":\"0000:03:01.0\",\"driver_before\":\"e1000\",\"driver_after\":\"vfio-pci\","
+                        "\"names\":[\"ens1\"]}");
+        expect_json(detached, "group", "10");
+        expect_json(detached, "node", "\"/dev/vfio/10\"");
+        expect_json(detached, "viable", "true");
+        expect_json(detached, "qemu_arguments",
+                        "[\"-device\",\"vfio-pci,host=0000:03:01.0\",\"-device\",\"vfio-pci,host=0000:03:02.0\"]");
+        json_decref(detached);
+
+        json_t *show = vfioctl_json("show ens1");
+        expect_json(show, "device.address", "\"0000:03:01.0\"");
+        expect_json(show, "device.state", "\"detached\"");
+        expect_json(show, "device.original_driver", "\"e1000\"");
+        expect_json(show, "device.numa_node", "null");
+        expect_json(show, "group.number", "10");
+        expect_json(show, "group.members.2.address", "\"0000:03:02.0\"");
+        expect_json(show, "group.blockers", "[]");
+        json_decref(show);
+        json_t *qemu = vfioctl_json("show --qemu ens2");
+        expect_json(qemu, "qemu_arguments.3", "\"vfio-pci,host=0000:03:02.0\"");
+        json_decref(qemu);
+        json_t *status = vfioctl_json("status");
+        expect_json(status, "version", "\"" VFIOD_VERSION "\"");
+        expect_json(status, "iommu", "\"on\"");
+        expect_json(status, "detached_count", "2");
+        json_decref(status);
+        json_t *reattached = vfioctl_json("reattach group:10");
+        expect_json(reattached, "changes.1.driver_after", "\"e1000\"");
+        expect_json(reattached, "changes.1.names", "[\"ens2\"]");
+        json_decref(reattached);
+
+        EXPECT(0, "", "detach nvme1n1");
+        json_t *vmd = vfioctl_json("show --qemu 10000:01:00.0");
+        expect_json(vmd, "qemu_arguments", "[\"-device\",\"vfio-pci,sysfsdev=/sys/bus/pci/devices/10000:01:00.0\"]");
+        json_decref(vmd);
+        fixture_stop(fixture);
+}
+
+/* The lines without what is another text on another host, from the pci.ids database, or in another version. */
+static char *without_names(const char *text) {
+        static const char *const keys[] = {"Name:", "Subsystem:", "Class:", "vfiod:"};
+        g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+        g_autoptr(GString) rest = g_string_new(NULL);
+        const char *heading = lines[0] ? strstr(lines[0], "DEVICE") : NULL;
+        glong column = heading ? g_utf8_pointer_to_offset(lines[0], heading) : 0;
+
+        for (unsigned i = 0; lines[i]; i++) {
+                bool named = false;
+
+                for (unsigned k = 0; k < G_N_ELEMENTS(keys); k++)
+                        named = named || g_str_has_prefix(lines[i] + strspn(lines[i], " "), keys[k]);
+                if (named || (!lines[i + 1] && !*lines[i]))
+                        continue;
+                if (column > 0 && g_utf8_strlen(lines[i], -1) > column)
+                        *g_utf8_offset_to_pointer(lines[i], column) = '\0';
+                g_string_append_printf(rest, "%s\n", g_strchomp(lines[i]));
+        }
+        return g_strdup(rest->str);
+}
+
+static void expect_golden(const char *arguments, const char *name) {
+        g_auto(ProgramResult) result = vfioctl("%s", arguments);
+        g_autofree char *file = g_strdup_printf("%s/%s.txt", GOLDEN, name), *expected = NULL;
+        g_autofree char *actual = without_names(result.output);
+
+        expect_result(&result, 0, "", arguments);
+        if (g_getenv("UPDATE_GOLDEN"))
+                g_assert_true(g_file_set_contents(file, actual, -1, NULL));
+        g_assert_true(g_file_get_contents(file, &expected, NULL, NULL));
+        g_assert_cmpstr(actual, ==, expected);
+}
+
+static void test_text(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        expect_golden("groups", "groups");
+        expect_golden("devices", "devices");
+        expect_golden("show ens1", "show");
+        expect_golden("detach ens1 --group", "detach");
+        expect_golden("show ens1", "show-detached");
+        expect_golden("show group:10 --qemu", "qemu");
+        expect_golden("reattach ens1", "reattach");
+        expect_golden("status", "status");
+
+        /* the same without headings, and without results */
+        g_auto(ProgramResult) with = vfioctl("groups"), without = vfioctl("groups --no-legend");
+        expect_result(&without, 0, "", "groups --no-legend");
+        g_assert_true(g_str_has_prefix(with.output, "GROUP/ADDRESS "));
+        g_assert_null(strstr(without.output, "GROUP/ADDRESS"));
+        g_auto(GStrv) lines_with = g_strsplit(with.output, "\n", -1);
+        g_auto(GStrv) lines_without = g_strsplit(without.output, "\n", -1);
+        g_assert_cmpuint(g_strv_length(lines_with), ==, g_strv_length(lines_without) + 1);
+        g_auto(ProgramResult) quiet = vfioctl("detach ens3 --quiet");
+        expect_result(&quiet, 0, "", "detach ens3 --quiet");
+        g_assert_cmpstr(quiet.output, ==, "");
+        /* neither colours nor a terminal's width in a pipe */
+        g_assert_null(strchr(with.output, '\x1b'));
+        g_setenv("COLUMNS", "40", true);
+        g_auto(ProgramResult) narrow = vfioctl("groups");
+        g_unsetenv("COLUMNS");
+        g_auto(ProgramResult) again = vfioctl("groups");
+        g_assert_cmpstr(narrow.output, ==, again.output);
+        fixture_stop(fixture);
+}
+
+int main(int argc, char **argv) {
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/bus/vfioctl/usage", test_usage);
+        g_test_add_func("/bus/vfioctl/exit-codes", test_exit_codes);
+        g_test_add_func("/bus/vfioctl/busy-and-foreign", test_busy_and_foreign);
+        g_test_add_func("/bus/vfioctl/not-authorized", test_not_authorized);
+        g_test_add_func("/bus/vfioctl/no-iommu", test_no_iommu);
+        g_test_add_func("/bus/vfioctl/no-daemon", test_no_daemon);
+        g_test_add_func("/bus/vfioctl/full-disk", test_full_disk);
+        g_test_add_func("/bus/vfioctl/json", test_json);
+        g_test_add_func("/bus/vfioctl/text", test_text);
+        return g_test_run();
+}
