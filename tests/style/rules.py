@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The rules of the house that can be read off the text. Each takes a Tree and gives its findings, "FILE:LINE: WHAT"."""
+
+import pathlib
+import re
+
+import ctext
+
+# From left to right: a file includes from its own folder and from those to the left.
+LAYERS = ["base", "kernel", "model", "policy", "job", "bus"]
+TOP_FILES = {"manager": len(LAYERS), "main": len(LAYERS) + 1}
+
+# What only kernel/ knows, and what only the top knows.
+KERNEL_HEADERS = ("libudev.h", "pci/", "libkmod.h")
+BUS_HEADERS = ("systemd/sd-bus",)
+
+LINES_MAX = 500
+SOURCES = (".c", ".h", ".py", ".sh")
+OTHER_LICENSED = ("meson.build",)
+
+
+class Tree:
+    """The files of the project below a root."""
+
+    def __init__(self, root):
+        self.root = pathlib.Path(root)
+
+    def files(self, folders, suffixes):
+        for folder in folders:
+            for path in sorted((self.root / folder).rglob("*")):
+                if path.suffix in suffixes and path.is_file() and "__pycache__" not in path.parts:
+                    yield path.relative_to(self.root)
+
+    def read(self, path):
+        return (self.root / path).read_text(encoding="utf-8")
+
+
+def layer_of(path):
+    """The place of daemon/X/file.c, or of daemon/manager.c, in the order."""
+    if len(path.parts) == 3:
+        return LAYERS.index(path.parts[1]) if path.parts[1] in LAYERS else None
+    return TOP_FILES.get(path.stem)
+
+
+def layer_of_include(name):
+    parts = name.split("/")
+    if len(parts) == 2:
+        return LAYERS.index(parts[0]) if parts[0] in LAYERS else None
+    return TOP_FILES.get(pathlib.PurePath(name).stem)
+
+
+def check_includes(path, text):
+    own = layer_of(path)
+    if own is None:
+        yield f"{path}:1: is in no layer: {', '.join(LAYERS)}, manager or main"
+        return
+    for line, name, quoted in ctext.includes(text):
+        if quoted and name != "config.h":
+            other = layer_of_include(name)
+            if other is None:
+                yield f"{path}:{line}: includes \"{name}\", which is in no layer; write the folder"
+            elif other > own:
+                yield f"{path}:{line}: includes \"{name}\", which is to its right"
+        elif name.startswith(KERNEL_HEADERS) and own != LAYERS.index("kernel"):
+            yield f"{path}:{line}: <{name}> is for kernel/ only"
+        elif name.startswith(BUS_HEADERS) and own < LAYERS.index("bus"):
+            yield f"{path}:{line}: <{name}> is for bus/, manager and main only"
+
+
+def layering(tree):
+    for path in tree.files(["daemon"], (".c", ".h")):
+        yield from check_includes(path, tree.read(path))
+
+
+def kernel_paths(tree):
+    """Only kernel/ opens what is in sysfs and procfs; main.c says where they are."""
+    for path in tree.files(["daemon"], (".c", ".h")):
+        if path.parts[1] == "kernel":
+            continue
+        for line, literal in ctext.string_literals(tree.read(path)):
+            if not re.match(r"/(sys|proc)(/|$)", literal):
+                continue
+            if str(path) == "daemon/main.c" and literal in ("/sys", "/proc"):
+                continue
+            yield f'{path}:{line}: "{literal}" is for kernel/ only'
+
+
+FORBIDDEN_CALLS = {
+    "daemon": ["system", "popen", "execl", "execlp", "execle", "execvp", "getenv", "secure_getenv", "strcpy", "sprintf"],
+    "client": ["system", "popen", "execl", "execlp", "execle", "execvp", "strcpy", "sprintf"],
+}
+
+
+def calls(tree):
+    for folder, names in FORBIDDEN_CALLS.items():
+        call = re.compile(r"(?<![\w.>])(" + "|".join(names) + r")\s*\(")
+        for path in tree.files([folder], (".c", ".h")):
+            code = ctext.code_only(tree.read(path))
+            for match in call.finditer(code):
+                yield f"{path}:{ctext.line_of(code, match.start())}: {match[1]}() is not used in {folder}/"
+
+
+def length(tree):
+    for path in tree.files(["daemon", "client", "tests"], SOURCES):
+        lines = tree.read(path).count("\n")
+        if lines > LINES_MAX:
+            yield f"{path}:{LINES_MAX + 1}: has {lines} lines: that is two files"
+
+
+def license_headers(tree):
+    for path in tree.files(["daemon", "client", "tests"], SOURCES):
+        head = tree.read(path).splitlines()[:3]
+        if not any("SPDX-License-Identifier: GPL-2.0-or-later" in line for line in head):
+            yield f"{path}:1: has no SPDX-License-Identifier in its first lines"
+
+
+def headers(tree):
+    """A header is read once, by the same words everywhere."""
+    for path in tree.files(["daemon", "client", "tests"], (".h",)):
+        if not re.search(r"^#pragma once$", tree.read(path), re.MULTILINE):
+            yield f"{path}:1: has no #pragma once"
+
+
+RULES = [layering, kernel_paths, calls, length, license_headers, headers]

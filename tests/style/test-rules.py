@@ -1,0 +1,88 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The rules over the whole tree, and over samples that break them. test-rules.py ROOT"""
+
+import pathlib
+import sys
+import tempfile
+
+import rules
+
+SPDX = "/* SPDX-License-Identifier: GPL-2.0-or-later */\n"
+HEADER = SPDX + "#pragma once\n"
+
+# Rule, file, text, and what its finding says; None: it is good.
+SAMPLES = [
+    ("layering", "daemon/kernel/a.c", SPDX + '#include "model/device.h"\n', 'a.c:2: includes "model/device.h"'),
+    ("layering", "daemon/base/a.c", SPDX + '#include "bus/service.h"\n', "to its right"),
+    ("layering", "daemon/policy/a.c", SPDX + '# include  "job/job.h"\n', "to its right"),
+    ("layering", "daemon/bus/a.c", SPDX + '#include "manager.h"\n', "to its right"),
+    ("layering", "daemon/bus/a.h", HEADER + '#include "service.h"\n', "write the folder"),
+    ("layering", "daemon/odd/a.c", SPDX, "is in no layer"),
+    ("layering", "daemon/odd.c", SPDX, "is in no layer"),
+    ("layering", "daemon/model/a.c", SPDX + "#include <libudev.h>\n", "<libudev.h> is for kernel/ only"),
+    ("layering", "daemon/manager.c", SPDX + "#include <pci/pci.h>\n", "is for kernel/ only"),
+    ("layering", "daemon/main.c", SPDX + "#include <libkmod.h>\n", "is for kernel/ only"),
+    ("layering", "daemon/job/a.c", SPDX + "#include <systemd/sd-bus.h>\n", "is for bus/"),
+    ("layering", "daemon/job/a.h", HEADER + "#include <systemd/sd-bus-vtable.h>\n", "is for bus/"),
+    ("layering", "daemon/bus/a.c", SPDX + '#include "config.h"\n#include "job/job.h"\n#include <systemd/sd-bus.h>\n', None),
+    ("layering", "daemon/kernel/a.c", SPDX + '// #include "bus/service.h"\n#include <libudev.h>\n', None),
+    ("layering", "daemon/main.c", SPDX + '#include "manager.h"\n#include "bus/service.h"\n', None),
+    ("kernel_paths", "daemon/model/a.c", SPDX + 'open("/sys/bus/pci", 0);\n', 'a.c:2: "/sys/bus/pci"'),
+    ("kernel_paths", "daemon/model/a.c", SPDX + 'open("/" "proc" "/self", 0);\n', '"/proc/self"'),
+    ("kernel_paths", "daemon/main.c", SPDX + 'open("/sys/bus", 0);\n', '"/sys/bus"'),
+    ("kernel_paths", "daemon/job/a.c", SPDX + 'open("/proc", 0);\n', '"/proc"'),
+    ("kernel_paths", "daemon/main.c", SPDX + 'kernel_new("/sys", "/dev", "/proc");\n', None),
+    ("kernel_paths", "daemon/kernel/a.c", SPDX + 'open("/proc/self/fd", 0);\n', None),
+    ("kernel_paths", "daemon/policy/a.c", SPDX + '/* "/sys/x" */ say("write to "\n"/sys/bus", "/system");\n', None),
+    ("calls", "daemon/job/a.c", SPDX + 'int r = system("ls");\n', "a.c:2: system()"),
+    ("calls", "client/a.c", SPDX + 'FILE *f = popen ("ls", "r");\n', "popen()"),
+    ("calls", "daemon/job/a.c", SPDX + 'execl("/bin/sh", "sh", NULL);\n', "execl()"),
+    ("calls", "daemon/job/a.c", SPDX + 'return getenv("X");\n', "getenv()"),
+    ("calls", "daemon/job/a.c", SPDX + "return secure_getenv(x);\n", "secure_getenv()"),
+    ("calls", "client/a.c", SPDX + 'getenv("NO_COLOR"); open_system(); bus->system(x); /* system(x) */ say("system(x)");\n', None),
+    ("length", "client/a.c", SPDX + "\n" * 500, "has 501 lines"),
+    ("length", "tests/a.py", "\n" * 501, "has 501 lines"),
+    ("length", "daemon/a.c", SPDX + "\n" * 499, None),
+    ("license_headers", "tests/unit/a.c", "int x;\n", "a.c:1: has no SPDX"),
+    ("license_headers", "tests/a.py", "#!/usr/bin/python3\n\n\n# SPDX-License-Identifier: GPL-2.0-or-later\n", "has no SPDX"),
+    ("license_headers", "client/a.h", "/* SPDX-License-Identifier: MIT */\n", "has no SPDX"),
+    ("license_headers", "tests/a.py", "#!/usr/bin/python3\n# SPDX-License-Identifier: GPL-2.0-or-later\n", None),
+    ("headers", "daemon/base/a.h", SPDX + "int x;\n", "has no #pragma once"),
+    ("headers", "daemon/base/a.h", HEADER, None),
+]
+
+
+def find(rule, root):
+    return list(getattr(rules, rule)(rules.Tree(root)))
+
+
+def find_in_sample(rule, name, text):
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, name)
+        path.parent.mkdir(parents=True)
+        path.write_text(text, encoding="utf-8")
+        return find(rule, folder)
+
+
+def main(root):
+    results = []
+
+    def check(name, findings):
+        results.append(not findings)
+        print(f"{'not ok' if findings else 'ok'} {len(results)} - {name}")
+        for finding in findings:
+            print(f"# {finding}")
+
+    print(f"1..{len(rules.RULES) + len(SAMPLES)}")
+    for number, (rule, name, text, expected) in enumerate(SAMPLES):
+        found = find_in_sample(rule, name, text)
+        good = len(found) == 1 and expected in found[0] if expected else not found
+        check(f"{rule}: sample {number}, {expected or 'good'}", [] if good else [f"found: {found}"])
+    for rule in rules.RULES:
+        check(f"{rule.__name__}: the tree", find(rule.__name__, root))
+    return 0 if all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

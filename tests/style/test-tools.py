@@ -1,0 +1,95 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""clang-format and clang-tidy over the tree, and over a sample that they must refuse.
+
+test-tools.py format|tidy ROOT BUILD
+"""
+
+import concurrent.futures
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import rules
+
+BAD_FORMAT = "int  main( void ){return 0 ;}\n"
+# A null pointer, which is the analyzer's, and comparisons that cannot be meant.
+BAD_CODE = """#include <string.h>
+int main(int argc, char **argv) {
+        char *p = argc > 1 ? argv[1] : 0;
+        if (!p)
+                return p[0];
+        return strcmp(argv[0], "x") == 2 || argc == argc;
+}
+"""
+
+
+def run(command, **options):
+    """What a program said, or nothing if it was content."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, **options)
+    return done.stdout.strip().splitlines() or [f"exit code {done.returncode}"] if done.returncode else []
+
+
+def format_findings(root, paths):
+    lines = run(["clang-format", "--dry-run", "-Werror", f"--style=file:{root}/.clang-format", *paths], cwd=root)
+    return [line for line in lines if "error:" in line] or lines
+
+
+def tidy_findings(root, build, path):
+    lines = run(["clang-tidy", "--quiet", f"--config-file={root}/.clang-tidy", "-p", build, path])
+    return [line for line in lines if ": error:" in line or ": warning:" in line] or lines[:20]
+
+
+def compiled(root, build):
+    """The files of daemon/ and client/ that are built, as the compilation database names them."""
+    names = set()
+    for entry in json.loads(pathlib.Path(build, "compile_commands.json").read_text(encoding="utf-8")):
+        path = pathlib.Path(entry["directory"], entry["file"]).resolve()
+        if any(path.is_relative_to(pathlib.Path(root, folder).resolve()) for folder in ("daemon", "client")):
+            names.add(os.path.normpath(os.path.join(entry["directory"], entry["file"])))
+    return sorted(names)
+
+
+def check_format(root, _build):
+    tree = rules.Tree(root)
+    paths = [str(path) for path in tree.files(["daemon", "client", "tests"], (".c", ".h"))]
+    yield "every file is formatted", format_findings(root, paths) if paths else ["no files"]
+    with tempfile.TemporaryDirectory() as folder:
+        sample = pathlib.Path(folder, "sample.c")
+        sample.write_text(BAD_FORMAT, encoding="utf-8")
+        yield "a sample that is not is refused", [] if format_findings(root, [str(sample)]) else ["it is not"]
+
+
+def check_tidy(root, build):
+    paths = compiled(root, build)
+    yield "there is something to check", [] if len(paths) > 40 else [f"only {len(paths)} files"]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for path, found in zip(paths, pool.map(lambda path: tidy_findings(root, build, path), paths)):
+            yield os.path.relpath(path, root), found
+    with tempfile.TemporaryDirectory() as folder:
+        sample = pathlib.Path(folder, "sample.c")
+        sample.write_text(BAD_CODE, encoding="utf-8")
+        command = {"directory": folder, "file": "sample.c", "command": "cc -c sample.c"}
+        pathlib.Path(folder, "compile_commands.json").write_text(json.dumps([command]), encoding="utf-8")
+        found = tidy_findings(root, folder, str(sample))
+        for name in ("core.NullDereference", "suspicious-string-compare", "redundant-expression"):
+            yield f"a sample is refused for {name}", [] if any(name in line for line in found) else found
+
+
+def main(tool, root, build):
+    check = {"format": check_format, "tidy": check_tidy}[tool]
+    failed = number = 0
+    for number, (name, findings) in enumerate(check(pathlib.Path(root), build), 1):
+        print(f"{'not ok' if findings else 'ok'} {number} - {name}", flush=True)
+        for finding in findings:
+            print(f"# {finding}")
+        failed += bool(findings)
+    print(f"1..{number}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
