@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What an administrator does without vfiod, and the virtual machine that wants the device.
+
+Every function takes a Guest. They raise GuestError when the guest's kernel refuses.
+"""
+
+import json
+
+OVERRIDE = "/sys/bus/pci/devices/{address}/driver_override"
+
+
+def take(guest, address, driver="vfio-pci"):
+    """Move one PCI function to `driver` by writing to sysfs, as many a script does."""
+    path = OVERRIDE.format(address=address)
+    guest.check_run(f"modprobe {driver}")
+    guest.check_run(f"echo {driver} > {path}")
+    guest.check_run(f"cd /sys/bus/pci/devices/{address}; if [ -e driver ]; then echo {address} > driver/unbind; fi")
+    guest.check_run(f"echo {address} > /sys/bus/pci/drivers_probe")
+
+
+def give_back(guest, address):
+    """Clear the override and let the kernel choose the driver."""
+    path = OVERRIDE.format(address=address)
+    guest.check_run(f"echo > {path}")
+    guest.check_run(f"cd /sys/bus/pci/devices/{address}; if [ -e driver ]; then echo {address} > driver/unbind; fi")
+    guest.check_run(f"echo {address} > /sys/bus/pci/drivers_probe")
+    guest.check_run("udevadm settle")
+
+
+def device_arguments(*addresses):
+    """The QEMU arguments that give these devices to a virtual machine."""
+    return " ".join(f"-device vfio-pci,host={address}" for address in addresses)
+
+
+def machine_command(arguments, memory=128):
+    """The shell command of a small virtual machine with these further arguments."""
+    return f"qemu-system-x86_64 -accel tcg -m {memory} -display none -nodefaults {arguments}"
+
+
+def start_machine(guest, arguments, timeout=120):
+    """Start that machine: (True, Program) when it has all its devices, (False, Program) when
+    it ended instead; Program.output then says why. stop_machine() ends it."""
+    program = guest.start("exec " + machine_command(arguments) + " -qmp stdio")
+    # Answered by the main loop, which runs after all devices were made.
+    program.write('{"execute": "qmp_capabilities"} {"execute": "query-status"}\n')
+    program.connection.wait(lambda: '"status"' in program.output or program.status is not None, timeout,
+                            lambda: f"the machine neither starts nor ends:\n{program.output}")
+    return program.status is None, program
+
+
+def machine_devices(program, timeout=60):
+    """The PCI ids ("8086:100e") of what a started machine sees in its slots, sorted."""
+    program.write('{"execute": "query-pci"}\n')
+    while True:
+        line = program.read_line(timeout)
+        reply = json.loads(line).get("return") if line.startswith("{") else None
+        if isinstance(reply, list):
+            return sorted(f"{device['id']['vendor']:04x}:{device['id']['device']:04x}"
+                          for bus in reply for device in bus["devices"])
+
+
+def machine_pid(guest):
+    """The process id of the one virtual machine that runs in the guest."""
+    return int(guest.check_run("pgrep --exact qemu-system-x86"))
+
+
+def stop_machine(program, timeout=60):
+    """End a started machine and return its status."""
+    program.write('{"execute": "quit"}\n')
+    return program.wait(timeout)

@@ -1,0 +1,171 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Plays the main job in a guest, each command with its real output: what ./dev demo shows.
+
+Ends with status 0 only if every step did what is said of it.
+"""
+
+import os
+import re
+import shutil
+import sys
+import textwrap
+import time
+
+import byhand
+import options
+from guest import Guest
+from programs import GuestError
+from view import REFUSED
+
+PROMPT = "root@host:~# "
+EXPLANATION, COMMAND, WARNING, PLAIN = "\033[36m", "\033[1m", "\033[1;31m", "\033[0m"
+ESCAPES = re.compile(r"\033\[[0-9;]*m")
+SCREEN = shutil.get_terminal_size((110, 40))
+COLOURS = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+TIMEOUT = 120
+
+
+class StepFailed(Exception):
+    """A step did not do what the demo says."""
+
+
+def say(text):
+    """A line or two of explanation."""
+    print(flush=True)
+    for line in textwrap.wrap(text, min(SCREEN.columns, 100) - 2):
+        print(coloured(EXPLANATION, f"# {line}"), flush=True)
+
+
+def coloured(colour, text):
+    return f"{colour}{text}{PLAIN}" if COLOURS else text
+
+
+class Stage:
+    """A guest on whose terminal the commands run."""
+
+    def __init__(self, guest):
+        self.guest = guest
+        self.settings = "" if COLOURS else "export NO_COLOR=1; "
+
+    def type(self, command, shown=True):
+        """Show a command behind the prompt and start it on a terminal; its output follows as it comes."""
+        print(PROMPT + coloured(COMMAND, command), flush=True)
+        self.guest.connection.listener = show if shown else None
+        return self.guest.start(self.settings + command, terminal=True, size=(SCREEN.lines, SCREEN.columns))
+
+    def run(self, command, status=0, *needed, answer=None):
+        """Run a command to its end. It must have that status, and `needed` must occur in its output."""
+        program = self.type(command)
+        if answer is not None:
+            program.read_until("[y/N] ", TIMEOUT)
+            program.write(answer + "\n")
+        program.wait(TIMEOUT)
+        output = ESCAPES.sub("", program.output).replace("\r", "")
+        missing = [text for text in needed if text not in output]
+        if program.status != status:
+            raise StepFailed(f"status {program.status} instead of {status} from: {command}")
+        if missing:
+            raise StepFailed(f"not in the output of {command}: {', '.join(missing)}")
+        if status != 0:
+            print(f"[exit status {status}]", flush=True)
+        return output
+
+
+def show(program, text):
+    """Print what a program in the guest writes."""
+    sys.stdout.write(text.replace("\r", ""))
+    sys.stdout.flush()
+
+
+def play(stage):
+    """The story, step by step."""
+    guest = stage.guest
+    left, right = guest.address("story-left"), guest.address("story-right")
+    group = guest.group(left)
+    name, other = (guest.check_run(f"ls /sys/bus/pci/devices/{port}/net") for port in (left, right))
+
+    say(f"This machine has a network card with two ports, {name} and {other}, and a virtual machine shall have it. "
+        "vfiod shows which devices only go together: the IOMMU groups. The call starts it.")
+    stage.run("vfioctl groups", 0, name, other)
+
+    say("First as it is done by hand, from a page on the web: take the port away from its driver, give it to vfio-pci.")
+    stage.run("modprobe vfio-pci")
+    stage.run(f"echo vfio-pci > /sys/bus/pci/devices/{left}/driver_override")
+    stage.run(f"echo {left} > /sys/bus/pci/devices/{left}/driver/unbind")
+    stage.run(f"echo {left} > /sys/bus/pci/drivers_probe")
+    say("And QEMU says what so many have asked about: the other port was forgotten.")
+    stage.run(byhand.machine_command(byhand.device_arguments(left)), 1, f"group {group} is not viable")
+    say("vfiod knows which one it is.")
+    stage.run(f"vfioctl show group:{group} | head -n 7", 0, "partial", f"{right}, driver e1000")
+    say("Back to the start, by hand as well.")
+    stage.run(f"echo > /sys/bus/pci/devices/{left}/driver_override")
+    stage.run(f"echo {left} > /sys/bus/pci/devices/{left}/driver/unbind")
+    stage.run(f"echo {left} > /sys/bus/pci/drivers_probe")
+    guest.check_run("udevadm settle")
+
+    say("Now with vfiod. It says what goes along, and asks; on anything but a terminal it would refuse.")
+    stage.run(f"vfioctl detach {name}", REFUSED, other, "nothing was detached", answer="n")
+    say("With consent it moves the whole group, and prints what QEMU needs.")
+    output = stage.run(f"vfioctl detach {name} --group", 0, f"{left}: e1000 -> vfio-pci", f"{right}: e1000 -> vfio-pci")
+    arguments = re.search(r"^QEMU: (.*)$", output, re.MULTILINE).group(1)
+    stage.run(f"ls -l /dev/vfio/{group}")
+
+    say("QEMU starts with exactly these arguments, and has both ports. (Of its monitor's list, the "
+        "network cards.)")
+    machine = start_machine(stage, arguments)
+    say("While it runs the card cannot be taken from it: vfiod refuses at once, and says who has it.")
+    started = time.monotonic()
+    stage.run(f"vfioctl reattach {name}", REFUSED, "qemu-system-x86")
+    if time.monotonic() - started > 10:
+        raise StepFailed("the refusal took more than ten seconds")
+    say("The virtual machine ends.")
+    print("(qemu) quit", flush=True)
+    stage.guest.connection.listener = None
+    machine.write("quit\n")
+    if machine.wait(TIMEOUT) != 0:
+        raise StepFailed(f"QEMU ended with status {machine.status}")
+
+    say("One command gives everything back: drivers and names. A name works while its port is away.")
+    stage.run(f"vfioctl reattach {name}", 0, f"{left}: vfio-pci -> e1000 ({name})",
+              f"{right}: vfio-pci -> e1000 ({other})")
+    stage.run("vfioctl groups", 0, name, other)
+    stage.run("ip -brief link", 0, name, other)
+
+
+def start_machine(stage, arguments):
+    """Start QEMU with its human monitor, and have that list the network cards."""
+    machine = stage.type(byhand.machine_command(arguments) + " -monitor stdio", shown=False)
+    machine.read_until("(qemu) ", TIMEOUT)
+    print("(qemu) info pci", flush=True)
+    machine.write("info pci\n")
+    lines = machine.read_until("(qemu) ", TIMEOUT).replace("\r", "").splitlines()
+    cards = [number for number, line in enumerate(lines) if "Ethernet controller: PCI device 8086:100e" in line]
+    for number in cards:
+        print(lines[number - 1], lines[number], sep="\n", flush=True)
+    if len(cards) != 2:
+        raise StepFailed("QEMU does not have both ports:\n" + "\n".join(lines))
+    return machine
+
+
+def main():
+    parser = options.parser(__doc__)
+    choice = parser.parse_args()
+    with options.installed(choice) as destdir, Guest("story", destdir=destdir) as guest:
+        print("booting a virtual machine with an IOMMU and a two-port network card ...", flush=True)
+        guest.boot()
+        print(f"booted in {guest.boot_seconds:.0f} s", flush=True)
+        try:
+            play(Stage(guest))
+        except (StepFailed, GuestError) as error:
+            print(coloured(WARNING, f"\nthe demo failed: {error}"), flush=True)
+            return 1
+        finally:
+            guest.connection.listener = None
+    print(flush=True)
+    print("Every step did what it said.", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

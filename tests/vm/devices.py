@@ -1,0 +1,230 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""All kinds of devices, all kinds of refusals, and the other tools that move devices about.
+
+One guest with everything. Each part leaves the devices as it found them; the last check is that
+the whole machine is as it was.
+"""
+
+import sys
+
+import byhand
+import host
+import lifetime
+import neighbours
+import options
+from guest import Guest
+from machine import ERROR, INVALID_ARGUMENTS, Machine, refused
+from tap import Tap
+from view import FAILED, NO_SUCH, REFUSED, USAGE, eventually
+
+
+def check_round(machine, what, address, selector):
+    """Detach and reattach by one selector, which must work in both states."""
+    tap, view = machine.tap, machine.view
+    before = machine.snapshot(address)
+    status, output = view.vfioctl(f"detach {selector}")
+    tap.check(f"{what} as {selector} is detached",
+              status == 0 and machine.driver(address) == "vfio-pci", output)
+    tap.equal("and is shown so under the same name", view.group(selector)["state"], "detached")
+    status, output = view.vfioctl(f"reattach {selector}")
+    tap.check("it is reattached under the same name", status == 0, output)
+    tap.equal("driver, override and names are back", machine.snapshot(address), before)
+
+
+def check_selectors(machine):
+    """Each kind of name selects, while the device is there and while it is away."""
+    guest = machine.guest
+    machine.tap.equal("the disk has a partition", machine.snapshot(machine.disk)[machine.disk]["disks"],
+                      ["nvme0n1", "nvme0n1p1"])
+    nic, disk = machine.nic, machine.disk
+    for selector in (machine.name, nic, nic.removeprefix("0000:"), node_name(nic), f"group:{guest.group(nic)}"):
+        check_round(machine, "the e1000e", nic, selector)
+    for selector in ("nvme0n1", "/dev/nvme0n1", "nvme0n1p1", node_name(disk)):
+        check_round(machine, "the NVMe disk", disk, selector)
+    check_round(machine, "the NVMe disk with several paths", machine.controller, "nvme1n1")
+
+
+def node_name(address):
+    """libvirt's name for a PCI address."""
+    return "pci_" + address.replace(":", "_").replace(".", "_")
+
+
+def check_refusals(machine):
+    """What cannot be done is refused, each with its own error, and nothing is touched."""
+    tap, view, nic, name = machine.tap, machine.view, machine.nic, machine.name
+    port = machine.guest.address("nic-port")
+    group = machine.guest.group(nic)
+    before = machine.snapshot(*machine.everything)
+
+    refused(machine, "a bridge", "detach", port, REFUSED, ERROR + "NotEndpoint")
+    refused(machine, "a group of bridges", "detach", f"group:{machine.guest.group(port)}", REFUSED,
+            ERROR + "NotEndpoint")
+    for verb in ("detach", "reattach"):
+        refused(machine, "an unknown name", verb, "nosuch0", NO_SUCH, ERROR + "NoSuchDevice")
+        refused(machine, "an empty slot", verb, "0000:7f:00.0", NO_SUCH, ERROR + "NoSuchDevice")
+        refused(machine, "an unknown group", verb, "group:999", NO_SUCH, ERROR + "NoSuchGroup")
+        refused(machine, "no group number", verb, "group:x", USAGE, INVALID_ARGUMENTS)
+    refused(machine, "what is not detached", "reattach", name, REFUSED, ERROR + "NotDetached")
+    refused(machine, "a group not detached", "reattach", f"group:{group}", REFUSED, ERROR + "NotDetached")
+    tap.equal("an unknown option: InvalidArgs", view.error("Detach", name, "1 nosuch b true"), INVALID_ARGUMENTS)
+    for words in ("", "nosuch", "detach", f"detach {name} {name}", f"reattach {name} --nosuch"):
+        tap.equal(f"'vfioctl {words}': exit status {USAGE}", view.vfioctl(words)[0], USAGE)
+    tap.equal("show of an unknown name", view.vfioctl("show nosuch0")[0], NO_SUCH)
+    tap.equal("nothing was changed by all that", machine.snapshot(*machine.everything), before)
+
+    view.vfioctl(f"detach {name}")
+    refused(machine, "what is detached", "detach", name, REFUSED, ERROR + "AlreadyDetached")
+    refused(machine, "a detached group", "detach", f"group:{group}", REFUSED, ERROR + "AlreadyDetached")
+    tap.equal("it can be reattached after that", view.vfioctl(f"reattach {name}")[0], 0)
+
+
+def check_by_hand(machine):
+    """vfiod sees what others do, at once, and leaves alone what it did not detach."""
+    tap, view, nic = machine.tap, machine.view, machine.nic
+    before = machine.snapshot(nic)
+    machine.write(nic, "drivers/e1000e/unbind")
+    tap.equal("a device unbound by hand is driverless", eventually(lambda: view.state(nic), "driverless"), "driverless")
+    machine.write(nic, "drivers/e1000e/bind")
+    tap.equal("bound by hand, it is the host's", eventually(lambda: view.state(nic), "host"), "host")
+    tap.equal("its name came back too", eventually(lambda: view.device(nic)["names"], [machine.name]), [machine.name])
+    byhand.take(machine.guest, nic)
+    tap.equal("on vfio-pci by hand, it is foreign", eventually(lambda: view.state(nic), "foreign"), "foreign")
+    group = f"group:{machine.guest.group(nic)}"
+    tap.equal("and so is its group", view.group(group)["state"], "foreign")
+    for verb in ("detach", "reattach"):
+        refused(machine, "a foreign device", verb, nic, REFUSED, ERROR + "Foreign")
+        refused(machine, "a foreign group", verb, group, REFUSED, ERROR + "Foreign")
+    tap.equal("it was left alone", (machine.driver(nic), machine.snapshot(nic)[nic]["override"]),
+              ("vfio-pci", "vfio-pci"))
+    byhand.give_back(machine.guest, nic)
+    tap.equal("given back by hand, it is the host's", eventually(lambda: view.state(nic), "host"), "host")
+    tap.equal("as it was", machine.snapshot(nic), before)
+
+
+def check_override(machine):
+    """An administrator's own driver_override survives, and so does having no driver."""
+    tap, view, nic = machine.tap, machine.view, machine.nic
+    override = f"devices/{nic}/driver_override"
+    machine.write("e1000e", override)
+    before = machine.snapshot(nic)
+    view.vfioctl(f"detach {nic}")
+    tap.equal("a detached device's own override is known", view.properties("Device", nic)["OriginalOverride"], "e1000e")
+    tap.equal("meanwhile it is vfio-pci", machine.snapshot(nic)[nic]["override"], "vfio-pci")
+    view.vfioctl(f"reattach {nic}")
+    tap.equal("driver and own override are back", machine.snapshot(nic), before)
+
+    for what, text in (("no driver", ""), ("no driver and an override that wants none", "none")):
+        machine.write(text, override)
+        machine.write(nic, "drivers/e1000e/unbind")
+        before = machine.snapshot(nic)
+        tap.equal(f"a device with {what} is detached", view.vfioctl(f"detach {nic}")[0], 0)
+        tap.equal("it is on vfio-pci", machine.driver(nic), "vfio-pci")
+        tap.equal("it is reattached", view.vfioctl(f"reattach {nic}")[0], 0)
+        tap.equal(f"and has {what} again", machine.snapshot(nic), before)
+        machine.write("", override)
+        machine.write(nic, "drivers_probe")
+        machine.guest.check_run("udevadm settle")
+
+
+def check_card(machine):
+    """A card with two functions: one is not to be had alone; either name works for both."""
+    tap, view, (first, second) = machine.tap, machine.view, machine.card
+    before = machine.snapshot(first, second)
+    first_name, second_name = (host.interface(machine.guest, port) for port in machine.card)
+    output = refused(machine, "one function of two", "detach", first_name, REFUSED, ERROR + "GroupNeedsConsent")
+    tap.contains("the other one is named", output, second_name)
+    tap.equal("a companion that is another device is no consent",
+              view.vfioctl(f"detach {first_name} --companion {machine.disk}")[0] != 0, True)
+    tap.equal("nothing was changed", machine.snapshot(first, second), before)
+    status, output = view.vfioctl(f"detach {first_name} --companion {second_name}")
+    tap.check("with the other as companion it is done", status == 0, output)
+    tap.equal("both functions are on vfio-pci", host.drivers(machine.guest, first, second), ["vfio-pci", "vfio-pci"])
+    tap.equal("the second one's name gives both back", view.vfioctl(f"reattach {second_name}")[0], 0)
+    tap.equal("both are as they were", machine.snapshot(first, second), before)
+    tap.equal("group:N needs no consent", view.vfioctl(f"detach group:{machine.guest.group(first)}")[0], 0)
+    view.vfioctl(f"reattach {first_name}")
+    tap.equal("both are as they were again", machine.snapshot(first, second), before)
+
+
+def check_virtual_functions(machine):
+    """The functions of an SR-IOV controller come, can be detached one by one, and go."""
+    tap, view, place = machine.tap, machine.view, machine.controller
+    tap.equal("the controller can have four virtual functions",
+              view.device(place)["virtual_functions_max"], 4)
+    machine.write("0", f"devices/{place}/sriov_drivers_autoprobe")
+    machine.write("4", f"devices/{place}/sriov_numvfs")
+    functions = machine.guest.check_run(f"for link in /sys/bus/pci/devices/{place}/virtfn*; do"
+                                        " basename $(readlink $link); done").split()
+    tap.equal("they are seen when they come",
+              eventually(lambda: view.device(place)["virtual_functions"], functions), functions)
+    tap.equal("each knows its physical function",
+              {view.device(function)["physical_function"] for function in functions}, {place})
+    tap.equal("one is detached alone", view.vfioctl(f"detach {functions[1]}")[0], 0)
+    tap.equal("only it", host.drivers(machine.guest, *functions), ["", "vfio-pci", "", ""])
+    tap.equal("it is reattached", view.vfioctl(f"reattach {functions[1]}")[0], 0)
+    tap.equal("and is driverless as before", host.drivers(machine.guest, *functions), ["", "", "", ""])
+    machine.write("0", f"devices/{place}/sriov_numvfs")
+    machine.write("1", f"devices/{place}/sriov_drivers_autoprobe")
+    tap.equal("they are seen to go", eventually(lambda: view.device(place)["virtual_functions"], []), [])
+    tap.equal("nothing of them is left", eventually(lambda: view.state(functions[1]), None), None)
+
+
+def check_module(machine):
+    """The driver's module is loaded when it is needed; without one, nothing is touched."""
+    tap, view, guest, nic = machine.tap, machine.view, machine.guest, machine.nic
+    before = machine.snapshot(nic)
+    unload, loaded = "modprobe --remove vfio-pci", "test -d /sys/bus/pci/drivers/vfio-pci"
+    guest.check_run(unload)
+    tap.equal("vfio-pci is not loaded", guest.run(loaded)[0], 1)
+    tap.equal("detach loads it", view.vfioctl(f"detach {nic}")[0], 0)
+    tap.equal("it is loaded", guest.run(loaded)[0], 0)
+    view.vfioctl(f"reattach {nic}")
+
+    module = guest.check_run("modinfo --filename vfio-pci")
+    for what, prepare, undo in (
+            ("a blacklisted module", "echo blacklist vfio-pci > /etc/modprobe.d/test.conf",
+             "rm /etc/modprobe.d/test.conf"),
+            ("a module that may not be loaded", "echo install vfio-pci /bin/false > /etc/modprobe.d/test.conf",
+             "rm /etc/modprobe.d/test.conf"),
+            ("a missing module", f"mv {module} /root", f"mv /root/{module.rpartition('/')[2]} {module}")):
+        guest.check_run(f"{unload}; {prepare}")
+        output = refused(machine, f"a device that needs {what}", "detach", nic, FAILED, ERROR + "DriverUnavailable")
+        tap.contains("vfioctl names the module", output, "vfio-pci")
+        tap.equal("nothing was changed", (machine.snapshot(nic), view.records()), (before, []))
+        guest.check_run(undo)
+    tap.equal("with the module it works", view.vfioctl(f"detach {nic}")[0], 0)
+    view.vfioctl(f"reattach {nic}")
+    tap.equal("and all is as it was", machine.snapshot(nic), before)
+
+
+PARTS = [check_selectors, check_refusals, check_by_hand, check_override, check_card, check_virtual_functions,
+         check_module, neighbours.check_driverctl, neighbours.check_libvirt, lifetime.check_restart,
+         lifetime.check_kill, lifetime.check_stop, lifetime.check_interrupt, lifetime.check_hotplug]
+
+
+def run_parts(tap, destdir):
+    with Guest("full", destdir=destdir) as guest:
+        tap.watch(guest)
+        guest.boot()
+        tap.note(f"booted in {guest.boot_seconds:.1f} s")
+        guest.check_run("sgdisk --new=1:0:0 /dev/nvme0n1 && udevadm settle")
+        machine = Machine(tap, guest)
+        before = machine.snapshot(*machine.everything)
+        for part in PARTS:
+            tap.note(part.__doc__)
+            tap.run(part.__name__, part, machine)
+        tap.equal("the whole machine is as it was", machine.snapshot(*machine.everything), before)
+        tap.equal("no record is left", machine.view.records(), [])
+
+
+def main():
+    choice = options.parser(__doc__).parse_args()
+    tap = Tap()
+    with options.installed(choice) as destdir:
+        tap.run("devices", run_parts, tap, destdir)
+    return tap.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A guest: one QEMU process with a Debian system that has an IOMMU and PCI devices.
+
+    with Guest("story", destdir=destdir) as guest:
+        guest.boot()
+        status, output = guest.run("vfioctl groups")
+        address = guest.address("story-left")
+        holder = guest.hold(address)
+
+Real systemd, udev, D-Bus and polkit run in it; the disk is thrown away at the
+end, and so is the process, however the block is left. There is no network to
+the outside. Users besides root: alice, bob. Emulation is TCG unless
+$VFIOD_ACCELERATOR names another QEMU accelerator.
+"""
+
+import contextlib
+import ctypes
+import os
+import pathlib
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+import initramfs
+import overlay
+import prepare
+import topology
+from programs import Connection, GuestError, GuestTimeout
+from qmp import Qmp, QmpError
+
+QEMU = "qemu-system-x86_64"
+KERNEL_ARGUMENTS = ("console=ttyS0 mitigations=off quiet loglevel=5 audit=0 tsc=reliable "
+                    "systemd.show_status=auto panic=-1 systemd.mask=systemd-binfmt.service "
+                    "systemd.mask=proc-sys-fs-binfmt_misc.automount systemd.mask=systemd-update-utmp.service")
+KEPT_LOGS = 30
+TAIL_LINES = 40
+LOG_SUFFIXES = [".log", ".qemu", ".journal"]  # the console, QEMU's own words, the guest's journal
+JOURNAL_LINES = 2000
+JOURNAL_TIMEOUT = 10
+PR_SET_PDEATHSIG = 1
+
+
+class Guest:
+    """See the module. `topology_name` is a key of topology.TOPOLOGIES; `destdir` an installed
+    tree or None; `files` a dictionary {path: text} of further files to be there at boot.
+
+    With `shpc` the kernel's shpchp driver takes the story's bridge. It does not manage its DMA,
+    so the story's group is then not viable whatever its other members do."""
+
+    def __init__(self, topology_name="full", iommu=True, destdir=None, files=None,
+                 kernel_arguments="", qemu_arguments=(), memory=2048, processors=2, shpc=False):
+        self.topology_name = topology_name
+        self.iommu = iommu
+        self.destdir = destdir
+        self.files = files
+        self.kernel_arguments = kernel_arguments
+        self.qemu_arguments = list(qemu_arguments)
+        self.memory = memory
+        self.processors = processors
+        self.shpc = shpc
+        self.process = None
+        self.connection = None
+        self.qmp = None
+        self.folder = None
+        self.log = None
+        self.boot_seconds = None
+        self.watched = False  # a Tap will show the evidence
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        try:
+            if kind is not None and issubclass(kind, Exception) and not self.watched:
+                print(self.evidence(), file=sys.stderr, flush=True)
+        finally:
+            self.close()
+
+    # Life
+
+    def boot(self, timeout=300):
+        """Start QEMU and return when systemd reports that start-up has finished and udev has
+        settled. Raises GuestError with the console's last lines otherwise."""
+        started = time.monotonic()
+        self.start_process()
+        try:
+            self.connection.wait_ready(timeout)
+            state = self.connection.start(["systemctl", "is-system-running", "--wait"])
+            state.wait(timeout)
+            self.check_run("udevadm settle", timeout)
+        except GuestError as error:
+            raise GuestError(f"the guest does not boot: {error}\n{self.evidence()}") from error
+        if state.output.strip() != "running":
+            raise GuestError(f"start-up ended {state.output.strip()}:\n" + self.run("systemctl --failed")[1])
+        self.boot_seconds = time.monotonic() - started
+        return self
+
+    def start_process(self):
+        image = prepare.prepared_image()
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="vfiod-guest-"))
+        self.log = new_log(self.topology_name)
+        initramfs.build_initramfs(image, self.folder / "initramfs")
+        overlay.build_overlay(self.destdir, self.folder / "overlay.tar", self.files)
+        agent, agent_there = socket.socketpair()
+        monitor, monitor_there = socket.socketpair()
+        with agent_there, monitor_there, open(self.log.with_suffix(".qemu"), "w") as output:
+            self.process = subprocess.Popen(
+                self.command_line(image, agent_there.fileno(), monitor_there.fileno()),
+                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                pass_fds=[agent_there.fileno(), monitor_there.fileno()], start_new_session=True,
+                preexec_fn=die_with_parent)
+        self.connection = Connection(agent)
+        self.qmp = Qmp(monitor)
+        try:
+            self.qmp.negotiate()
+            self.qmp.execute("query-status")
+            shutil.rmtree(self.folder)  # QEMU has them open; so nothing stays if we are killed
+        except QmpError as error:
+            self.close()
+            raise GuestError("QEMU does not start: " + self.log.with_suffix(".qemu").read_text()) from error
+
+    def command_line(self, image, agent, monitor):
+        kernel_arguments = [KERNEL_ARGUMENTS, f"systemd.unit={overlay.TARGET}"]
+        arguments = [QEMU, "-machine", "q35,kernel-irqchip=split,usb=off,vmport=off,smbus=on",
+                     "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+                     "-cpu", "max", "-smp", str(self.processors), "-m", str(self.memory)]
+        accelerator = os.environ.get("VFIOD_ACCELERATOR", "tcg,thread=multi")
+        arguments += ["-accel", accelerator]
+        # Hotplug as servers do it (pciehp), not through ACPI.
+        arguments += ["-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"]
+        if not self.shpc:
+            kernel_arguments.append("initcall_blacklist=shpcd_init")
+        if self.iommu:
+            arguments += ["-device", "intel-iommu,intremap=on,caching-mode=on"]
+            kernel_arguments.append("intel_iommu=on")
+        arguments += ["-kernel", str(image.kernel), "-initrd", str(self.folder / "initramfs"),
+                      "-append", " ".join([*kernel_arguments, self.kernel_arguments]), "-serial", f"file:{self.log}",
+                      "-chardev", f"socket,id=monitor,fd={monitor}", "-mon", "chardev=monitor,mode=control"]
+        arguments += self.disk("root", image.root, 2, "snapshot=on")
+        arguments += self.disk("overlay", self.folder / "overlay.tar", 3, "readonly=on")
+        arguments += ["-device", "virtio-serial-pci,id=ports,bus=pcie.0,addr=0x4",
+                      "-chardev", f"socket,id=agent,fd={agent}",
+                      "-device", f"virtserialport,chardev=agent,name={overlay.PORT},nr=1",
+                      "-object", "rng-random,id=random,filename=/dev/urandom",
+                      "-device", "virtio-rng-pci,rng=random,bus=pcie.0,addr=0x5"]
+        return arguments + topology.arguments(self.topology_name, self.folder) + self.qemu_arguments
+
+    @staticmethod
+    def disk(name, path, slot, mode):
+        return ["-drive", f"file={path},if=none,id={name}-drive,format=raw,cache=unsafe,{mode}",
+                "-device", f"virtio-blk-pci,id={name},drive={name}-drive,bus=pcie.0,addr=0x{slot:x}"]
+
+    def shutdown(self, timeout=120):
+        """Power the system off as an administrator would, and wait for it."""
+        self.keep_journal()
+        self.connection.start(["systemctl", "poweroff"])
+        try:
+            self.process.wait(timeout)
+        except subprocess.TimeoutExpired as error:
+            raise GuestTimeout(f"not powered off after {timeout} s\n{self.evidence()}") from error
+        self.close()
+
+    def keep_journal(self):
+        """Save the end of the guest's journal beside the console log, if the guest answers."""
+        self.connection.listener = None
+        with contextlib.suppress(GuestError):
+            text = self.run(f"journalctl --no-pager --boot --lines={JOURNAL_LINES}", JOURNAL_TIMEOUT)[1]
+            self.log.with_suffix(".journal").write_text(text, errors="replace")
+
+    def close(self):
+        """End the process, if it still runs, and remove its files but for the logs."""
+        if self.process is not None:
+            if self.process.poll() is None:
+                if self.connection is not None and self.connection.ready:
+                    self.keep_journal()
+                self.process.kill()
+            self.process.wait()
+            self.process = None
+        if self.connection is not None:
+            self.connection.thread.join(10)
+            self.connection.socket.close()
+            self.qmp.connection.close()
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder = None
+
+    def evidence(self):
+        """What one wants to see after a failure: the logs' paths and their last lines."""
+        if self.process is not None and self.process.poll() is None and self.connection.ready:
+            self.keep_journal()
+        lines = []
+        for suffix in LOG_SUFFIXES if self.log else ():
+            path = self.log.with_suffix(suffix)
+            text = path.read_text(errors="replace") if path.exists() else ""
+            if text:
+                lines += [f"--- {path}", *text.replace("\r", "").splitlines()[-TAIL_LINES:]]
+        return "\n".join(lines)
+
+    # Programs in the guest
+
+    def start(self, command, user=None, terminal=False, size=(24, 110)):
+        """Start a shell command and return its Program."""
+        argv = ["bash", "-c", command]
+        if user is not None:
+            argv = ["runuser", "-u", user, "--", *argv]
+        return self.connection.start(argv, terminal, size)
+
+    def run(self, command, timeout=60, user=None, terminal=False):
+        """Run a shell command; return (status, output), both streams together. Raises
+        GuestTimeout after `timeout` seconds, having killed it if that was possible."""
+        program = self.start(command, user, terminal)
+        if not terminal:
+            program.close_input()
+        try:
+            status = program.wait(timeout)
+        except GuestTimeout:
+            program.signal(9)
+            raise
+        return status, program.output
+
+    def check_run(self, command, timeout=60, user=None):
+        """Run a shell command that must succeed; return its output without the last newline."""
+        status, output = self.run(command, timeout, user)
+        if status != 0:
+            raise GuestError(f"status {status} from: {command}\n{output}")
+        return output.removesuffix("\n")
+
+    def wait_for(self, condition, timeout=60):
+        """Wait in the guest until the shell command `condition` succeeds; True if it did."""
+        status, _ = self.run(f"deadline=$((SECONDS + {timeout})); until {{ {condition}\n}} >/dev/null 2>&1; do "
+                             f"[ $SECONDS -lt $deadline ] || exit 1; sleep 0.1; done", timeout + 30)
+        return status == 0
+
+    def read(self, path):
+        """The text of a file in the guest, stripped."""
+        return self.check_run(f"cat {shlex.quote(path)}").strip()
+
+    # Devices
+
+    def address(self, identifier):
+        """The PCI address (0000:03:01.0) of the device with a QEMU id, as the guest numbers it now."""
+        def search(devices):
+            for device in devices:
+                if device["qdev_id"] == identifier:
+                    return f"0000:{device['bus']:02x}:{device['slot']:02x}.{device['function']}"
+                found = search(device.get("pci_bridge", {}).get("devices", []))
+                if found:
+                    return found
+            return None
+        for bus in self.qmp.execute("query-pci"):
+            found = search(bus["devices"])
+            if found:
+                return found
+        raise GuestError(f"no device {identifier} in the guest")
+
+    def driver(self, address):
+        """The name of the driver a device is bound to, or an empty string."""
+        return self.run(f"basename $(readlink /sys/bus/pci/devices/{address}/driver) 2>/dev/null")[1].strip()
+
+    def group(self, address):
+        """The number of a device's IOMMU group, or None."""
+        link = self.run(f"readlink /sys/bus/pci/devices/{address}/iommu_group")[1].strip()
+        return int(os.path.basename(link)) if link else None
+
+    def members(self, group):
+        """The addresses in an IOMMU group, sorted."""
+        return self.check_run(f"ls /sys/kernel/iommu_groups/{group}/devices").split()
+
+    def hold(self, *addresses, timeout=60):
+        """Hold devices of one group (all on vfio-pci) as a virtual machine would; returns the
+        holder's Program. stop() or close_input() lets go."""
+        program = self.connection.start(["python3", "-IS", f"/{overlay.HOLDER}", *addresses])
+        program.read_until("held\n", timeout)
+        return program
+
+    def plug(self, driver, identifier, port="hot-0", **properties):
+        """Hot-plug a device into a root port; returns when QEMU has it (not the guest)."""
+        self.qmp.execute("device_add", **{"driver": driver, "id": identifier, "bus": port, **properties})
+
+    def unplug(self, identifier, timeout=30):
+        """Ask the guest to give a device up; qmp.await_event("DEVICE_DELETED", device=...) follows."""
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                self.qmp.execute("device_del", id=identifier)
+                return
+            except QmpError as error:
+                # The kernel is still at work on the slot, though the driver has the device; no event tells its end.
+                if "guest is busy" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+
+
+def die_with_parent():
+    """In the child, before QEMU: be killed when the test's process ends, however it ends."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def new_log(name):
+    """A path for a console log in the log folder ($VFIOD_LOGS or one in the cache); old ones go."""
+    folder = pathlib.Path(os.environ.get("VFIOD_LOGS") or prepare.cache_folder() / "logs")
+    folder.mkdir(parents=True, exist_ok=True)
+    logs = sorted(folder.glob("*.log"), key=lambda path: path.stat().st_mtime)
+    for log in logs[:-KEPT_LOGS]:
+        for suffix in LOG_SUFFIXES:
+            log.with_suffix(suffix).unlink(missing_ok=True)
+    script = pathlib.Path(sys.argv[0]).stem.lstrip("-") or "python"
+    handle, path = tempfile.mkstemp(prefix=f"{script}-{name}-", suffix=".log", dir=folder)
+    os.close(handle)
+    return pathlib.Path(path)

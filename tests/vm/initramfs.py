@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The guest's initramfs: load a few modules, mount the root, lay the build over it.
+
+A newc cpio archive of busybox, the modules and the script below. Disks are
+found by order: vda is the root, vdb a tar of files to lay over it before
+systemd starts. The steps a distribution package would run after installing
+(system users, message catalog) run here when the tar has something for them.
+"""
+
+INIT = """#!/busybox sh
+export PATH=/
+/busybox mount -t devtmpfs devtmpfs /dev
+/busybox mount -t proc proc /proc
+/busybox mount -t sysfs sysfs /sys
+for module in /modules/*; do /busybox insmod "$module"; done
+tries=0
+until [ -b /dev/vda ] && [ -b /dev/vdb ]; do
+    tries=$((tries + 1))
+    if [ $tries -gt 200 ]; then echo 'initramfs: no disks'; /busybox poweroff -f; fi
+    /busybox usleep 50000
+done
+/busybox mount -t ext4 -o noatime,nobarrier /dev/vda /root || exec /busybox poweroff -f
+/busybox tar -x -f /dev/vdb -C /root || exec /busybox poweroff -f
+/busybox mount --move /dev /root/dev
+/busybox mount --move /proc /root/proc
+/busybox mount --move /sys /root/sys
+if [ -e /root/run/.guest/sysusers ]; then /busybox chroot /root /usr/bin/systemd-sysusers; fi
+if [ -e /root/run/.guest/catalog ]; then /busybox chroot /root /usr/bin/journalctl --update-catalog; fi
+/busybox rm -rf /root/run/.guest
+exec /busybox switch_root /root /sbin/init
+"""
+
+
+def build_initramfs(image, target):
+    """Write the initramfs for `image` (an Image of prepare.py) to the path `target`."""
+    with open(target, "wb") as file:
+        number = 0
+        for name in ["dev", "proc", "sys", "root", "modules"]:
+            number += 1
+            write_entry(file, number, name, 0o040755, b"")
+        contents = [("init", INIT.encode()), ("busybox", image.busybox.read_bytes())]
+        contents += [(f"modules/{module.name}", module.read_bytes()) for module in image.modules]
+        for name, data in contents:
+            number += 1
+            write_entry(file, number, name, 0o100755, data)
+        write_entry(file, 0, "TRAILER!!!", 0, b"")
+
+
+def write_entry(file, number, name, mode, data):
+    """Append one newc cpio entry."""
+    encoded = name.encode() + b"\0"
+    fields = [number, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(encoded), 0]
+    header = b"070701" + b"".join(b"%08X" % field for field in fields) + encoded
+    file.write(header + b"\0" * (-len(header) % 4))
+    file.write(data + b"\0" * (-len(data) % 4))

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""vfiod goes and comes, devices come and go: parts of devices.py."""
+
+from machine import ERROR, refused
+from view import NO_SUCH, REFUSED, UNIT, eventually
+
+PLUGGED = {"mac": "52:54:00:00:09:01", "romfile": ""}
+
+
+def check_known(machine, what, addresses):
+    """A new vfiod knows what the one before it had detached, and gives it back."""
+    tap, view = machine.tap, machine.view
+    for address in addresses:
+        properties = view.properties("Device", address)
+        tap.equal(f"{what}: {address} is still known as detached, and from where",
+                  (properties["State"], properties["OriginalDriver"]), ("detached", "e1000e"))
+    status, output = view.vfioctl(f"reattach {addresses[0]}")
+    tap.check(f"{what}: it is reattached", status == 0, output)
+
+
+def check_restart(machine):
+    """systemctl restart while a device is detached"""
+    before, pid = machine.snapshot(machine.nic), machine.view.unit("MainPID")
+    machine.view.vfioctl(f"detach {machine.nic}")
+    machine.guest.check_run(f"systemctl restart {UNIT}")
+    machine.tap.check("restarted, it is another process", machine.view.unit("MainPID") not in ("0", pid))
+    check_known(machine, "restarted", [machine.nic])
+    machine.tap.equal("restarted: the device is as it was", machine.snapshot(machine.nic), before)
+
+
+def check_kill(machine):
+    """SIGKILL while a two-function card is detached"""
+    before, pid = machine.snapshot(*machine.card), machine.view.unit("MainPID")
+    machine.view.vfioctl(f"detach {machine.card[0]} --group")
+    machine.guest.check_run(f"systemctl kill --signal=KILL {UNIT}")
+    check_known(machine, "killed", machine.card)
+    machine.tap.check("killed, it is another process", machine.view.unit("MainPID") not in ("0", pid))
+    machine.tap.equal("killed: the card is as it was", machine.snapshot(*machine.card), before)
+
+
+def check_stop(machine):
+    """systemctl stop while a device is detached"""
+    before = machine.snapshot(machine.nic)
+    machine.view.vfioctl(f"detach {machine.nic}")
+    machine.guest.check_run(f"systemctl stop {UNIT}")
+    check_ended(machine, "stopped")
+    machine.tap.equal("stopped: the device stays where it was", machine.driver(machine.nic), "vfio-pci")
+    check_known(machine, "stopped and called again", [machine.nic])
+    machine.tap.equal("stopped: the device is as it was", machine.snapshot(machine.nic), before)
+
+
+def check_interrupt(machine):
+    """SIGINT and SIGTERM"""
+    for name in ("INT", "TERM"):
+        machine.guest.check_run(f"systemctl start {UNIT}")
+        machine.tap.equal("systemctl start starts it", machine.view.unit("ActiveState"), "active")
+        machine.guest.check_run(f"kill -{name} {machine.view.unit('MainPID')}")
+        machine.view.await_unit("inactive", 10)
+        check_ended(machine, f"SIG{name}")
+
+
+def check_ended(machine, what):
+    """A unit that ended badly would be kept as failed, with the reason as its result."""
+    machine.tap.equal(f"{what}: it has ended well",
+                      (machine.view.unit("ActiveState"), machine.view.unit("Result")), ("inactive", "success"))
+    machine.tap.contains(f"{what}: systemd says so", machine.guest.check_run(f"journalctl --unit={UNIT} --lines=3"),
+                         "Deactivated successfully")
+
+
+def check_hotplug(machine):
+    """A card is plugged in, detached, pulled, plugged in again, and pulled."""
+    tap, view, guest = machine.tap, machine.view, machine.guest
+    guest.plug("e1000e", "plugged", "hot-0", **PLUGGED)
+    place = guest.address("plugged")
+    tap.equal("a plugged card is seen", eventually(lambda: view.state(place), "host", 30), "host")
+    group = guest.group(place)
+    tap.equal("and its group", view.groups()[group]["members"], [place])
+    name = eventually_named(view, place)
+    tap.equal("it is detached", view.vfioctl(f"detach {name}")[0], 0)
+
+    guest.unplug("plugged")
+    guest.qmp.await_event("DEVICE_DELETED", device="plugged")
+    tap.equal("pulled while detached, it is absent", eventually(lambda: view.state(name), "absent"), "absent")
+    tap.check("its group has gone", group not in view.groups(), view.groups())
+    refused(machine, "an absent card", "reattach", name, NO_SUCH, ERROR + "NoSuchDevice")
+    refused(machine, "an absent card", "detach", name, REFUSED, ERROR + "AlreadyDetached")
+
+    guest.plug("e1000e", "plugged", "hot-0", **PLUGGED)
+    tap.equal("plugged in again, it is the host's", eventually(lambda: view.state(place), "host", 30), "host")
+    eventually_named(view, place)
+    tap.equal("it is detached again", view.vfioctl(f"detach {name}")[0], 0)
+    tap.equal("and reattached", view.vfioctl(f"reattach {name}")[0], 0)
+    guest.unplug("plugged")
+    guest.qmp.await_event("DEVICE_DELETED", device="plugged")
+    tap.equal("pulled, it is not known any more", eventually(lambda: view.state(place), None), None)
+
+
+def eventually_named(view, address):
+    """The name of a card's interface, once vfiod knows it."""
+    names = []
+
+    def named():
+        names[:] = view.device(address)["names"]
+        return bool(names) and not names[0].startswith("eth")
+
+    eventually(named, True, 30)
+    return names[0]

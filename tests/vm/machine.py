@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the parts of devices.py work with: a guest with everything, and the view of vfiod in it."""
+
+import host
+from view import View
+
+ERROR = "org.vfiod1.Error."
+INVALID_ARGUMENTS = "org.freedesktop.DBus.Error.InvalidArgs"
+
+
+class Machine:
+    """The guest, where its devices are, and where to report."""
+
+    def __init__(self, tap, guest):
+        self.tap = tap
+        self.guest = guest
+        self.view = View(guest)
+        self.nic, self.disk = guest.address("nic"), guest.address("disk")
+        self.card = [guest.address("dual-0"), guest.address("dual-1")]
+        self.controller = guest.address("sriov")
+        self.name = host.interface(guest, self.nic)
+        self.everything = guest.check_run("ls /sys/bus/pci/devices").split()
+
+    def snapshot(self, *addresses):
+        return host.snapshot(self.guest, *addresses)
+
+    def driver(self, address):
+        return host.drivers(self.guest, address)[0]
+
+    def write(self, text, path):
+        """Write to an attribute below /sys/bus/pci."""
+        self.guest.check_run(f"echo {text} > /sys/bus/pci/{path}")
+
+
+def refused(machine, what, verb, selector, code, error):
+    """Check vfioctl's exit status and the bus's error for what must not be done; return the output."""
+    status, output = machine.view.vfioctl(f"{verb} {selector}")
+    machine.tap.equal(f"{verb} of {what}: exit status {code}", status, code)
+    machine.tap.equal(f"{verb} of {what}: {error.rpartition('.')[2]}",
+                      machine.view.error(verb.capitalize(), selector), error)
+    return output

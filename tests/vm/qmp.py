@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A QMP client over a connected socket: commands, and events awaited without polling."""
+
+import json
+import socket
+import time
+
+
+class QmpError(Exception):
+    """QEMU refused a command, or has gone."""
+
+
+class Qmp:
+    def __init__(self, connection):
+        self.connection = connection
+        self.partial = b""
+        self.messages = []
+        self.events = []
+
+    def negotiate(self, timeout=60):
+        """Take the greeting; to be called once, first."""
+        self.receive(time.monotonic() + timeout, lambda message: "QMP" in message)
+        self.execute("qmp_capabilities")
+
+    def execute(self, command, timeout=60, **arguments):
+        """Run one command and return its result. Underscores stay as they are; pass a
+        dictionary with ** for names with dashes."""
+        request = {"execute": command, "arguments": arguments}
+        self.connection.sendall(json.dumps(request).encode() + b"\n")
+        reply = self.receive(time.monotonic() + timeout,
+                             lambda message: "return" in message or "error" in message)
+        if "error" in reply:
+            raise QmpError(f"{command}: {reply['error']['desc']}")
+        return reply["return"]
+
+    def await_event(self, name, timeout=60, **data):
+        """Return the data of the next event `name` that carries `data`, waiting for it if need be."""
+        def wanted(message):
+            return message.get("event") == name and data.items() <= message.get("data", {}).items()
+        for message in self.events:
+            if wanted(message):
+                self.events.remove(message)
+                return message.get("data", {})
+        return self.receive(time.monotonic() + timeout, wanted).get("data", {})
+
+    def receive(self, deadline, wanted):
+        """Read until a message is `wanted` and return it; events read meanwhile are kept."""
+        while True:
+            while self.messages:
+                message = self.messages.pop(0)
+                if wanted(message):
+                    return message
+                if "event" in message:
+                    self.events.append(message)
+            try:
+                self.connection.settimeout(max(deadline - time.monotonic(), 0.001))
+                data = self.connection.recv(65536)
+            except (socket.timeout, OSError) as error:
+                raise QmpError(f"no answer from QEMU: {error}") from error
+            if not data:
+                raise QmpError("QEMU has gone")
+            *lines, self.partial = (self.partial + data).split(b"\n")
+            self.messages += [json.loads(line) for line in lines if line.strip()]

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Named sets of devices for the guest, each a list of QEMU arguments.
+
+Devices have QEMU ids, and Guest.address(id) gives their PCI address, so tests
+name devices and not addresses:
+
+    story   story-left, story-right   two e1000 behind one PCIe-to-PCI bridge (story-bridge):
+                                      bridge and both are one IOMMU group
+    dual    dual-0, dual-1            a two-port card: two functions of e1000e in one slot, one
+                                      group; named ens1f0 and ens1f1
+    e1000e  nic                       an e1000e alone behind a root port: a group of its own; ens3
+    nvme    disk                      an NVMe disk of 64 MB behind a root port: its own group
+    sriov   sriov                     an NVMe controller that can have four virtual functions, each
+                                      a group of its own
+    hotplug hot-0, hot-1, hot-2       empty root ports: Guest.plug(driver, id, "hot-0")
+    full                              all of them
+    none                              nothing but what the guest itself needs
+
+MAC addresses are fixed (MACS). The network cards share a hub without a way out.
+Names and addresses are the same at every boot of one topology; full gives the
+devices of story the addresses that story alone gives them.
+"""
+
+MACS = {"story-left": "52:54:00:00:01:01", "story-right": "52:54:00:00:01:02", "nic": "52:54:00:00:02:01",
+        "dual-0": "52:54:00:00:04:01", "dual-1": "52:54:00:00:04:02"}
+HUB = 1
+DISK_BYTES = 64 << 20
+HOTPLUG_PORTS = 3
+
+
+def device(driver, identifier, **properties):
+    """The arguments for one -device."""
+    return ["-device", ",".join([driver, f"id={identifier}"] +
+                                [f"{name}={value}" for name, value in properties.items()])]
+
+
+def root_port(identifier, place, slot=None):
+    """A root port at 0x10 + place of the root bus; `slot` is what is printed on the case, and
+    what udev puts into names (ens1). It is `place` unless given."""
+    return device("pcie-root-port", identifier, bus="pcie.0", addr=f"0x{0x10 + place:x}",
+                  chassis=place, slot=place if slot is None else slot)
+
+
+def network_card(driver, identifier, **properties):
+    """A network card on the hub, without a boot ROM."""
+    return ["-netdev", f"hubport,id={identifier}-net,hubid={HUB}",
+            *device(driver, identifier, netdev=f"{identifier}-net", mac=MACS[identifier],
+                    romfile="", **properties)]
+
+
+def disk_image(folder, name):
+    """A new sparse image file in `folder`; returns its path."""
+    path = folder / f"{name}.img"
+    with open(path, "wb") as file:
+        file.truncate(DISK_BYTES)
+    return path
+
+
+def story(folder):
+    # The bridge's own slots are numbered from 0 to 31, so with SHPC the port must not be one of them.
+    return [*root_port("story-port", 1, slot=33),
+            *device("pcie-pci-bridge", "story-bridge", bus="story-port"),
+            *network_card("e1000", "story-left", bus="story-bridge", addr="0x1"),
+            *network_card("e1000", "story-right", bus="story-bridge", addr="0x2")]
+
+
+def dual(folder):
+    return [*root_port("dual-port", 2, slot=1),
+            *network_card("e1000e", "dual-0", bus="dual-port", addr="0x0.0", multifunction="on"),
+            *network_card("e1000e", "dual-1", bus="dual-port", addr="0x0.1", multifunction="on")]
+
+
+def e1000e(folder):
+    return [*root_port("nic-port", 3), *network_card("e1000e", "nic", bus="nic-port")]
+
+
+def nvme(folder):
+    return [*root_port("disk-port", 4),
+            "-drive", f"file={disk_image(folder, 'nvme')},if=none,id=disk-drive,format=raw",
+            *device("nvme", "disk", bus="disk-port", serial="vfiod-disk", drive="disk-drive")]
+
+
+def sriov(folder):
+    return [*root_port("sriov-port", 5),
+            *device("nvme-subsys", "sriov-subsystem", nqn="vfiod-sriov"),
+            *device("nvme", "sriov", bus="sriov-port", serial="vfiod-sriov", subsys="sriov-subsystem",
+                    sriov_max_vfs=4, sriov_vq_flexible=8, sriov_vi_flexible=4),
+            "-drive", f"file={disk_image(folder, 'sriov')},if=none,id=sriov-drive,format=raw",
+            *device("nvme-ns", "sriov-namespace", drive="sriov-drive", bus="sriov", nsid=1)]
+
+
+def hotplug(folder):
+    return [argument for number in range(HOTPLUG_PORTS)
+            for argument in root_port(f"hot-{number}", 8 + number)]
+
+
+def full(folder):
+    return [argument for part in (story, dual, e1000e, nvme, sriov, hotplug) for argument in part(folder)]
+
+
+def none(folder):
+    return []
+
+
+TOPOLOGIES = {function.__name__: function
+              for function in (story, dual, e1000e, nvme, sriov, hotplug, full, none)}
+
+
+def arguments(name, folder):
+    """The QEMU arguments of the topology `name`; its image files are made in `folder`."""
+    return TOPOLOGIES[name](folder)

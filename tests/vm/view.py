@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""vfiod as its clients in the guest see it: through vfioctl, and bare through busctl.
+
+    view = View(guest)
+    view.device("ens3")["state"]
+    view.groups()[14]["viable"]
+    status, output = view.vfioctl("detach ens3")
+    view.error("Detach", "ens3")            # "org.vfiod1.Error.AlreadyDetached"
+"""
+
+import json
+import re
+import shlex
+import time
+
+from programs import GuestError
+
+SERVICE = "org.vfiod1"
+ROOT = "/org/vfiod1"
+MANAGER = f"{SERVICE} {ROOT} org.vfiod1.Manager"
+UNIT = "vfiod.service"
+FAILED, USAGE, NO_SUCH, NOT_AUTHORIZED, REFUSED, TIMED_OUT = range(1, 7)  # vfioctl's exit statuses
+ERROR_REPLY = re.compile(r"^Got message type=error .*? error-name=(\S+) ", re.MULTILINE)
+GROUP_KEYS = ["path", "state", "viable", "members", "node", "details"]
+
+
+class View:
+    def __init__(self, guest):
+        self.guest = guest
+
+    # vfioctl
+
+    def vfioctl(self, words, user=None):
+        """Run vfioctl without a terminal; return (status, output)."""
+        return self.guest.run(f"vfioctl {words}", user=user)
+
+    def show(self, selector):
+        """(device, group) of `vfioctl show --json`; either may be None."""
+        shown = json.loads(self.guest.check_run(f"vfioctl --json show {shlex.quote(selector)}"))
+        return shown["device"], shown["group"]
+
+    def device(self, selector):
+        return self.show(selector)[0]
+
+    def group(self, selector):
+        return self.show(selector)[1]
+
+    def state(self, selector):
+        """The state of a device, or None if there is none by that name."""
+        status, output = self.vfioctl(f"--json show {shlex.quote(selector)}")
+        return json.loads(output)["device"]["state"] if status == 0 else None
+
+    # The bus
+
+    def call(self, member, *arguments, timeout=60):
+        """Call a method of the Manager that takes only strings; return its results' data."""
+        signature = ["s" * len(arguments), *map(shlex.quote, arguments)] if arguments else []
+        return json.loads(self.guest.check_run(" ".join(
+            ["busctl --json=short call", MANAGER, member, *signature]), timeout))["data"]
+
+    def groups(self):
+        """{number: details} of ListGroups."""
+        (rows,) = self.call("ListGroups")
+        return {row[0]: dict(zip(GROUP_KEYS, row[1:])) for row in rows}
+
+    def members(self):
+        """{(number, address)} of ListGroups."""
+        return {(number, address) for number, group in self.groups().items() for address in group["members"]}
+
+    def properties(self, kind, selector):
+        """All properties of the Device or Group object that a selector names, as {name: value}."""
+        (path,) = self.call(f"Get{kind}", selector)
+        reply = json.loads(self.guest.check_run(
+            f"busctl --json=short call {SERVICE} {path} org.freedesktop.DBus.Properties GetAll s {SERVICE}.{kind}"))
+        return {name: variant["data"] for name, variant in reply["data"][0].items()}
+
+    def error(self, member, selector, options="0", user=None):
+        """Call Detach or Reattach, and return the name of the error it replies with, or None."""
+        output = self.guest.run(f"SYSTEMD_LOG_LEVEL=debug busctl call {MANAGER} {member} 'sa{{sv}}' "
+                                f"{shlex.quote(selector)} {options}", user=user)[1]
+        found = ERROR_REPLY.search(output)
+        return found.group(1) if found else None
+
+    # The service
+
+    def unit(self, name):
+        """A property of the unit."""
+        return self.guest.check_run(f"systemctl show --property={name} --value {UNIT}")
+
+    def await_unit(self, state, timeout=60):
+        """Wait until ActiveState is `state`; returns whether it came to that."""
+        return self.guest.wait_for(f"[ $(systemctl show --property=ActiveState --value {UNIT}) = {state} ]", timeout)
+
+    def records(self):
+        """What lies in the daemon's state folder."""
+        return self.guest.run("ls -A /run/vfiod")[1].split()
+
+
+def eventually(probe, expected, timeout=10):
+    """Call probe() until it returns `expected` or the time is over; return its last result.
+    Each round asks the guest, so that it takes its time."""
+    deadline = time.monotonic() + timeout
+    while True:
+        found = probe()
+        if found == expected or time.monotonic() > deadline:
+            return found
+
+
+def timed(guest, command, timeout=60, user=None):
+    """Run a command: (status, output, seconds by the guest's clock)."""
+    output = guest.run(f"begin=$EPOCHREALTIME; {{ {command}\n}}; status=$?; echo; echo $status $begin $EPOCHREALTIME",
+                       timeout, user)[1]
+    *lines, last = output.splitlines()
+    try:
+        status, begin, end = last.split()
+        return int(status), "\n".join(lines).strip(), float(end) - float(begin)
+    except ValueError as error:
+        raise GuestError(f"unexpected end of the output of {command}:\n{output}") from error
