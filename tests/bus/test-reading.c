@@ -92,6 +92,7 @@ static void test_list_devices(void) {
         g_autoptr(GError) error = NULL;
         g_autoptr(GVariant) reply = fixture_call(fixture, BUS_PATH, MANAGER, "Detach", "('ens1', " ALL ")", &error);
         g_assert_no_error(error);
+        g_assert_nonnull(reply);
         g_autoptr(GVariant) detached = list(fixture, "ListDevices");
         expect_device(detached, 12,
                         "('0000:03:01.0', '/org/vfiod1/devices/_30000_3a03_3a01_2e0', 10, 'detached', 'vfio-pci', "

@@ -186,7 +186,7 @@ static void check_answer(Crash *crash, Daemon *daemon, PlanVerb verb, const Answ
                 check_away(crash, daemon);
 }
 
-typedef void (*wait_t)(int watch);
+typedef void (*wait_t)(Host *host, PlanVerb verb, int watch);
 
 /* Kills the worker of each verb after a while of waiting. */
 static void kill_after(unsigned n_rounds, wait_t wait) {
@@ -202,7 +202,7 @@ static void kill_after(unsigned n_rounds, wait_t wait) {
                 g_assert_cmpint(inotify_add_watch(watch, crash.host->state_folder, IN_MOVED_TO | IN_DELETE), >=, 0);
                 daemon_must_begin(daemon, verb, "ens1", &answer);
                 pid_t pid = find_worker();
-                wait(watch);
+                wait(crash.host, verb, watch);
                 if (pid > 0)
                         (void)kill(pid, SIGKILL);
                 daemon_await(daemon, &answer);
@@ -214,7 +214,9 @@ static void kill_after(unsigned n_rounds, wait_t wait) {
 }
 
 /* Nobody knows where the worker is when it dies. */
-static void wait_at_random(int watch) {
+static void wait_at_random(Host *host, PlanVerb verb, int watch) {
+        (void)host;
+        (void)verb;
         (void)watch;
         g_usleep((gulong)g_test_rand_int_range(0, 10000));
 }
@@ -223,9 +225,18 @@ static void test_any_time(void) {
         kill_after(100, wait_at_random);
 }
 
-/* The worker is killed when it has written the end of its work, before it can say so (or a moment too late, and then it is done too). */
-static void wait_for_end(int watch) {
-        for (unsigned n = 0; n < 2; n++) {
+static bool is_at_end(Host *host, PlanVerb verb) {
+        _cleanup_(journal_freep) Journal *journal = NULL;
+
+        g_assert_cmpint(journal_new(host->state_folder, &journal), ==, 0);
+        const RecordMember *member = journal_find(journal, address_of(PORT1));
+        return verb == PLAN_DETACH ? member && member->phase == RECORD_DETACHED : !member;
+}
+
+/* The worker is killed when it has written the end of its work, before it can say so (or a moment too late, and then it is
+ * done too). */
+static void wait_for_end(Host *host, PlanVerb verb, int watch) {
+        while (!is_at_end(host, verb)) {
                 char buffer[sizeof(struct inotify_event) + NAME_MAX + 1];
 
                 g_assert_cmpint(read(watch, buffer, sizeof(buffer)), >, 0);

@@ -37,6 +37,7 @@ static Bed bed_new(void) {
         g_autofree char *bridge = umockdev_testbed_add_device(bed.testbed, "pci", "0000:00:00.0", NULL, "vendor",
                         "0x8086", "device", "0x29c0", "class", "0x060000", "revision", "0x00", "subsystem_vendor",
                         "0x1af4", "subsystem_device", "0x1100", NULL, NULL);
+        g_assert_nonnull(bridge);
 
         g_assert_cmpint(uevent_source_new_udev(&bed.source), ==, 0);
         g_assert_cmpint(kernel_new(sys, "/dev", "/proc", NULL, NULL, &bed.kernel), ==, 0);
