@@ -9,7 +9,7 @@ import pathlib
 import re
 import sys
 
-TAP_LINE = re.compile(r"^(not )?ok\b[^#]*(?:#\s*(\w+))?", re.MULTILINE)
+TAP_LINE = re.compile(r"^(not )?ok\b[^#\n]*(?:#[ \t]*(\w+))?", re.MULTILINE)
 
 
 def count(result):

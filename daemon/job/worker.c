@@ -116,6 +116,7 @@ static void report(Worker *worker, WorkerResult *result) {
         worker->reported = true;
         worker->socket_source = sd_event_source_disable_unref(worker->socket_source);
         worker->done(worker, result, worker->userdata); /* may free the worker */
+        problem_done(&result->problem);                 /* what the callee wrote there */
 }
 
 static void report_result(Worker *worker, const char *packet, size_t size) {
