@@ -4,6 +4,8 @@
 #include "bus/notify.h"
 #include "model/scan.h"
 
+#include <malloc.h>
+
 /* So many events are read in one turn, and then calls get theirs. */
 #define EVENTS_A_TURN 256
 
@@ -59,7 +61,11 @@ static int on_turn_end(sd_event_source *source, void *userdata) {
                 if (r < 0)
                         log_error_errno(r, "Cannot signal what changed");
         }
+        bool changed = changes.n_changes > 0;
         change_list_done(&changes);
+        /* What events and jobs took in passing goes back to the system, or its scraps spread over the heap for good. */
+        if (changed)
+                (void)malloc_trim(0);
         return 0;
 }
 
