@@ -26,6 +26,7 @@ Daemon *daemon_start(Host *host, const JobLimits *limits);
 /* Ends as on SIGTERM or a crash: its workers live on. */
 Daemon *daemon_stop(Daemon *daemon);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Daemon, daemon_stop)
+DEFINE_TRIVIAL_CLEANUP_FUNC(Daemon *, daemon_stop)
 
 /* What a job answered. */
 typedef struct Answer {

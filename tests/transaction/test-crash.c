@@ -109,7 +109,7 @@ static void all_die(Crash *crash, PlanVerb verb, const char *stall, unsigned k) 
         _cleanup_answer_ Answer answer = {};
 
         stop_at(crash, daemon, verb, stall, k, &answer);
-        daemon = daemon_stop(daemon);
+        daemon_stopp(&daemon);
         g_assert_cmpuint(answer.n, ==, 1);
         g_assert_cmpint(answer.outcome, ==, OUTCOME_FAILED);
         kill_worker(crash->host, true);
@@ -130,7 +130,7 @@ static void daemon_dies(Crash *crash, PlanVerb verb, const char *stall, unsigned
         _cleanup_problem_ Problem problem = {};
 
         stop_at(crash, daemon, verb, stall, k, &answer);
-        daemon = daemon_stop(daemon);
+        daemon_stopp(&daemon);
         daemon = daemon_start(crash->host, &patient);
         g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_CHANGING);
         g_assert_cmpint(daemon_state(daemon, PORT2), ==, DEVICE_CHANGING);
@@ -155,7 +155,7 @@ static void daemon_dies_first(Crash *crash, PlanVerb verb, const char *stall, un
         _cleanup_answer_ Answer answer = {};
 
         stop_at(crash, daemon, verb, stall, k, &answer);
-        daemon = daemon_stop(daemon);
+        daemon_stopp(&daemon);
         daemon = daemon_start(crash->host, &patient);
         kill_worker(crash->host, true);
         daemon_await_state(daemon, PORT1, DEVICE_HOST);
@@ -209,7 +209,7 @@ static void kill_after(unsigned n_rounds, wait_t wait) {
                 daemon_await_quiet(daemon);
                 check_answer(&crash, daemon, verb, &answer);
         }
-        daemon = daemon_stop(daemon);
+        daemon_stopp(&daemon);
         crash_end(&crash);
 }
 

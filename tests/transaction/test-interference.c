@@ -86,7 +86,7 @@ static void check_crash_and_gone(const char *change, const char *other) {
         fake_kernel_do(host->fake, "stall-after 6");
         daemon_must_begin(daemon, PLAN_DETACH, "ens1", &answer);
         fake_kernel_do(host->fake, "wait-pending 1");
-        daemon = daemon_stop(daemon);
+        daemon_stopp(&daemon);
         kill_worker(host, true);
         fake_kernel_do(host->fake, "%s", change);
         assert_driver(host, other, "vfio-pci");
@@ -94,7 +94,7 @@ static void check_crash_and_gone(const char *change, const char *other) {
         /* A start gives back what is in one group; where there are two now, the one after it does the rest. */
         daemon = daemon_start(host, &patient);
         daemon_await_quiet(daemon);
-        daemon = daemon_stop(daemon);
+        daemon_stopp(&daemon);
         daemon = daemon_start(host, &patient);
         daemon_await_quiet(daemon);
         assert_driver(host, other, "e1000");
@@ -183,7 +183,7 @@ static void test_away_and_back(void) {
         g_assert_cmpint(daemon_begin(daemon, PLAN_REATTACH, "ens3", &answer, &problem), ==, OUTCOME_NO_SUCH_DEVICE);
 
         /* A fresh daemon knows it too. */
-        daemon = daemon_stop(daemon);
+        daemon_stopp(&daemon);
         daemon = daemon_start(host, &patient);
         g_assert_cmpint(daemon_state(daemon, OTHER_NIC), ==, DEVICE_ABSENT);
 

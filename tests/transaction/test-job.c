@@ -132,7 +132,7 @@ static void test_shutdown(void) {
         fake_kernel_do(host->fake, "stall 1");
         daemon_must_begin(daemon, PLAN_DETACH, "ens3", &second);
         fake_kernel_do(host->fake, "wait-pending 2");
-        daemon = daemon_stop(daemon);
+        daemon_stopp(&daemon);
         g_assert_cmpuint(first.n, ==, 1);
         g_assert_cmpuint(second.n, ==, 1);
         g_assert_cmpint(first.outcome, ==, OUTCOME_FAILED);

@@ -92,7 +92,7 @@ static void test_restart(void) {
 
         daemon_move(daemon, PLAN_DETACH, "ens1", OUTCOME_DONE);
         begin_held_reattach(daemon, &answer);
-        daemon = daemon_stop(daemon);
+        daemon_stopp(&daemon);
         g_assert_cmpuint(answer.n, ==, 1);
 
         daemon = daemon_start(host, &impatient);

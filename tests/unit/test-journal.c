@@ -144,7 +144,7 @@ static void test_locked(void) {
         g_assert_false(fixture.journal->locked[0]);
         g_assert_true(fixture.journal->locked[1]);
         g_assert_false(fixture.journal->locked[2]);
-        held = record_free(held);
+        record_freep(&held);
         g_assert_cmpint(journal_load(fixture.journal), ==, 0);
         g_assert_false(fixture.journal->locked[1]);
 }

@@ -247,7 +247,7 @@ static void test_steps(void) {
         g_assert_cmpstr(back->members[0].origin->driver, ==, "e1000");
 
         /* The plan outlives the model. */
-        inventory = inventory_free(inventory);
+        inventory_freep(&inventory);
         g_assert_cmpuint(away->members[1].ids.vendor, ==, 0x8086);
 }
 

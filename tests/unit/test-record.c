@@ -79,20 +79,20 @@ static void test_round_trip(void) {
         record_remove_member(record, &record->members[1]);
         record->members[0].phase = RECORD_DETACHED;
         g_assert_cmpint(record_write(folder.fd, record), ==, 0);
-        found = record_free(found);
+        record_freep(&found);
         g_assert_cmpint(record_read(folder.fd, 7, &found, &locked), ==, 0);
         g_assert_true(locked);
         assert_equal(record, found);
         g_assert_null(record_find(found, address_of("0000:03:02.0")));
         g_assert_nonnull(record_find(found, address_of("ffffffff:ff:1f.7")));
-        record = record_free(record);
-        found = record_free(found);
+        record_freep(&record);
+        record_freep(&found);
         g_assert_cmpint(record_read(folder.fd, 7, &found, &locked), ==, 0);
         g_assert_false(locked);
 
         g_assert_cmpint(record_delete(folder.fd, 7), ==, 0);
         g_assert_cmpint(record_delete(folder.fd, 7), ==, 0);
-        found = record_free(found);
+        record_freep(&found);
         g_assert_cmpint(record_read(folder.fd, 7, &found, &locked), ==, -ENOENT);
 }
 
@@ -273,7 +273,7 @@ static void test_unwritable(void) {
         temp_tree_file(folder.tree, "keep", "state/target");
         temp_tree_link(folder.tree, "target", "state/4.record");
         temp_tree_link(folder.tree, "target", "state/4.new");
-        found = record_free(found);
+        record_freep(&found);
         g_assert_cmpint(record_read(folder.fd, 4, &found, &locked), ==, -ELOOP);
         record->number = 4;
         g_assert_cmpint(record_write(folder.fd, record), ==, 0);
@@ -310,7 +310,7 @@ static void test_lock(void) {
         g_assert_true(locked);
         g_assert_cmpint(kill(pid, SIGKILL), ==, 0);
         g_assert_cmpint(waitpid(pid, NULL, 0), ==, pid);
-        found = record_free(found);
+        record_freep(&found);
         g_assert_cmpint(record_read(folder.fd, 5, &found, &locked), ==, 0);
         g_assert_false(locked);
 }

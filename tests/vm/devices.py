@@ -147,6 +147,25 @@ def check_card(machine):
     tap.equal("both are as they were again", machine.snapshot(first, second), before)
 
 
+def check_mixed_group(machine):
+    """One port is on vfio-pci by hand: vfiod takes the other one, and gives only that one back."""
+    tap, view = machine.tap, machine.view
+    ports = by_hand, ours = [machine.guest.address(name) for name in ("story-left", "story-right")]
+    before = machine.snapshot(*ports)
+    byhand.take(machine.guest, by_hand)
+    eventually(lambda: view.state(by_hand), "foreign")
+    status, output = view.vfioctl(f"detach {ours}")
+    tap.check("the other port needs no consent for what is on vfio-pci already", status == 0, output)
+    tap.equal("one is detached, one is foreign", [view.state(port) for port in ports], ["foreign", "detached"])
+    tap.equal("and the group is viable", view.group(ours)["viable"], True)
+    refused(machine, "the port taken by hand", "reattach", by_hand, REFUSED, ERROR + "Foreign")
+    status, output = view.vfioctl(f"reattach {ours}")
+    tap.check("the detached one is reattached", status == 0, output)
+    tap.equal("the foreign one was left alone", host.drivers(machine.guest, *ports), ["vfio-pci", "e1000"])
+    byhand.give_back(machine.guest, by_hand)
+    tap.equal("both are as they were", machine.snapshot(*ports), before)
+
+
 def check_virtual_functions(machine):
     """The functions of an SR-IOV controller come, can be detached one by one, and go."""
     tap, view, place = machine.tap, machine.view, machine.controller
@@ -198,9 +217,10 @@ def check_module(machine):
     tap.equal("and all is as it was", machine.snapshot(nic), before)
 
 
-PARTS = [check_selectors, check_refusals, check_by_hand, check_override, check_card, check_virtual_functions,
-         check_module, neighbours.check_driverctl, neighbours.check_libvirt, lifetime.check_restart,
-         lifetime.check_kill, lifetime.check_stop, lifetime.check_interrupt, lifetime.check_hotplug]
+PARTS = [check_selectors, check_refusals, check_by_hand, check_override, check_card, check_mixed_group,
+         check_virtual_functions, check_module, neighbours.check_driverctl, neighbours.check_libvirt,
+         lifetime.check_restart, lifetime.check_kill, lifetime.check_stop, lifetime.check_interrupt,
+         lifetime.check_hotplug]
 
 
 def run_parts(tap, destdir):
