@@ -71,12 +71,30 @@ void iommu_examine(const Kernel *kernel, IommuReport *ret) {
                                 "to the kernel command line and reboot.");
         else if (amd)
                 (void)snprintf(ret->reason, sizeof(ret->reason),
-                                "The firmware reports AMD-Vi (table IVRS), but the kernel made no IOMMU groups: add "
-                                "amd_iommu=on "
-                                "to the kernel command line and reboot.");
+                                "The firmware reports AMD-Vi (table IVRS), but the kernel made no IOMMU groups: "
+                                "'journalctl -k -g AMD-Vi' says why.");
         else
                 (void)snprintf(ret->reason, sizeof(ret->reason),
                                 "The firmware reports no IOMMU (neither table DMAR nor IVRS): enable VT-d or AMD-Vi in "
                                 "the "
                                 "firmware set-up, if the machine has it.");
+}
+
+int iommu_group_has_firmware_mapping(const Kernel *kernel, int group) {
+        char path[64], text[SYSFS_TEXT_MAX], *state;
+
+        (void)snprintf(path, sizeof(path), "kernel/iommu_groups/%d/reserved_regions", group);
+        _cleanup_close_ int fd = openat(kernel->sys_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0)
+                return -errno;
+        ssize_t n = read(fd, text, sizeof(text) - 1);
+        if (n < 0)
+                return -errno;
+        text[n] = '\0';
+        for (char *line = strtok_r(text, "\n", &state); line; line = strtok_r(NULL, "\n", &state)) {
+                const char *type = strrchr(line, ' ');
+                if (type && streq(type, " direct"))
+                        return 1;
+        }
+        return 0;
 }

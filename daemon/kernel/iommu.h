@@ -19,5 +19,9 @@ typedef struct IommuReport {
         char reason[256]; /* what makes it look so, and what to do about it */
 } IommuReport;
 
+/* Whether the firmware reserved memory for a device of the group (an RMRR, "direct" in reserved_regions): then the kernel does not
+ * give it to a guest. "direct-relaxable" does no harm. Returns 1, 0, or a negative errno. */
+int iommu_group_has_firmware_mapping(const Kernel *kernel, int group);
+
 /* Looks at IOMMU groups, the firmware's tables and the kernel's command line. Never fails: what cannot be read counts as absent. */
 void iommu_examine(const Kernel *kernel, IommuReport *ret);

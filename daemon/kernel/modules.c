@@ -56,6 +56,12 @@ static void kmod_module_unref_listp(struct kmod_list **list) {
                 kmod_module_unref_list(*list);
 }
 
+/* An administrator's own command for loading a module: nothing is run here. */
+static int refuse_command(struct kmod_module *module, const char *command, void *userdata) {
+        (void)module, (void)command, (void)userdata;
+        return -ENOEXEC;
+}
+
 int modules_load_with_kmod(const Kernel *kernel, const char *module, void *userdata) {
         (void)kernel;
         (void)userdata;
@@ -75,7 +81,8 @@ int modules_load_with_kmod(const Kernel *kernel, const char *module, void *userd
         kmod_list_foreach(item, list) {
                 _cleanup_(kmod_module_unrefp) struct kmod_module *found = kmod_module_get_module(item);
 
-                r = kmod_module_probe_insert_module(found, KMOD_PROBE_APPLY_BLACKLIST, NULL, NULL, NULL, NULL);
+                r = kmod_module_probe_insert_module(
+                                found, KMOD_PROBE_APPLY_BLACKLIST, NULL, refuse_command, NULL, NULL);
                 if (r == KMOD_PROBE_APPLY_BLACKLIST)
                         return -EPERM;
                 if (r < 0 && r != -EEXIST)

@@ -15,8 +15,8 @@ bool modules_driver_exists(const Kernel *kernel, const char *driver);
 int modules_of_driver(const Kernel *kernel, const char *driver, char *buffer, size_t size);
 
 /* Makes sure that the driver is there, loading the module (NULL: the one named like the driver, as modprobe folds '-' and '_') if
- * needed. Never called with what a client wrote. Returns 0; -ENOENT without such a module; -EPERM for a blacklisted one; -ENODEV when
- * the module loaded and brought no such driver; another negative errno. May take long: for workers only. */
+ * needed. Never called with what a client wrote. Returns 0; -ENOENT without such a module; -EPERM for a blacklisted one; -ENOEXEC for one that a command in modprobe.d is
+ * to load; -ENODEV when the module loaded and brought no such driver; another negative errno. May take long: for workers only. */
 int modules_ensure_driver(const Kernel *kernel, const char *driver, const char *module);
 
 /* What a kernel_new() with no loader of its own uses. */

@@ -109,3 +109,13 @@ int sysfs_for_each(int directory_fd, const char *folder, sysfs_entry_t function,
         (void)closedir(directory);
         return r;
 }
+
+FILE *sysfs_open_lines(int directory_fd, const char *name) {
+        int fd = openat(directory_fd, name, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+                return NULL;
+        FILE *file = fdopen(fd, "re");
+        if (!file)
+                (void)safe_close(fd);
+        return file;
+}

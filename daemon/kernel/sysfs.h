@@ -30,3 +30,6 @@ int sysfs_write(int directory_fd, const char *name, const char *value);
 /* Calls the function with the name of each entry until it returns other than 0; returns that, 0 at the end, or a negative errno. */
 typedef int (*sysfs_entry_t)(int directory_fd, const char *name, void *userdata);
 int sysfs_for_each(int directory_fd, const char *folder, sysfs_entry_t function, void *userdata);
+
+/* Opens a list of many lines, as /proc has them, for getline(). Returns NULL and sets errno. */
+FILE *sysfs_open_lines(int directory_fd, const char *name);

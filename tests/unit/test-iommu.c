@@ -59,10 +59,52 @@ static void test_absent(void) {
         assert_report(tree, IOMMU_ABSENT, "enable VT-d or AMD-Vi");
 }
 
+/* The whole file, each time. */
+static void assert_mapping(TempTree *tree, const char *regions, int expected) {
+        temp_tree_file(tree, regions, "sys/kernel/iommu_groups/7/reserved_regions");
+        int r = iommu_group_has_firmware_mapping(tree->kernel, 7);
+        if (r != expected)
+                g_error("%d for \"%s\"", r, regions);
+}
+
+#define MSI "0x00000000fee00000 0x00000000feefffff msi\n"
+#define RESERVED "0x000000fd00000000 0x000000ffffffffff reserved\n"
+#define DIRECT "0x00000000bf800000 0x00000000cfffffff direct\n"
+#define RELAXABLE "0x00000000000e0000 0x00000000000effff direct-relaxable\n"
+
+static void test_firmware_mapping(void) {
+        g_autoptr(TempTree) tree = temp_tree_new();
+        g_autoptr(GString) many = g_string_new(NULL);
+
+        assert_mapping(tree, "", 0);
+        assert_mapping(tree, MSI RESERVED, 0);
+        assert_mapping(tree, RELAXABLE MSI, 0);
+        assert_mapping(tree, DIRECT, 1);
+        assert_mapping(tree, RELAXABLE DIRECT MSI, 1);
+        assert_mapping(tree, MSI RESERVED RELAXABLE DIRECT, 1);
+        assert_mapping(tree, "0x0 0x1 direct", 1);
+        assert_mapping(tree, "0x0 0x1 indirect\n0x0 0x1 direct-\ndirect\n", 0);
+
+        /* As much as the kernel gives in one read. */
+        while (many->len + strlen(RELAXABLE DIRECT) < 4096)
+                g_string_append(many, RELAXABLE);
+        assert_mapping(tree, many->str, 0);
+        g_string_append(many, DIRECT);
+        assert_mapping(tree, many->str, 1);
+
+        /* Of another group, of none, of what is no file. */
+        g_assert_cmpint(iommu_group_has_firmware_mapping(tree->kernel, 77), ==, -ENOENT);
+        temp_tree_link(tree, "../7/reserved_regions", "sys/kernel/iommu_groups/8/reserved_regions");
+        g_assert_cmpint(iommu_group_has_firmware_mapping(tree->kernel, 8), ==, -ELOOP);
+        temp_tree_folder(tree, "sys/kernel/iommu_groups/9/reserved_regions");
+        g_assert_cmpint(iommu_group_has_firmware_mapping(tree->kernel, 9), ==, -EISDIR);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/iommu/on", test_on);
         g_test_add_func("/iommu/off", test_off);
         g_test_add_func("/iommu/absent", test_absent);
+        g_test_add_func("/iommu/firmware-mapping", test_firmware_mapping);
         return g_test_run();
 }

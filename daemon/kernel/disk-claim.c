@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kernel/disk-claim.h"
+
+#include <fcntl.h>
+
+int disk_open_exclusively(const Kernel *kernel, const char *name) {
+        char node[HOST_NAME_TEXT_MAX];
+
+        /* The kernel writes "!" for a "/" in a name. */
+        (void)snprintf(node, sizeof(node), "%s", name);
+        for (char *c = node; *c; c++)
+                *c = *c == '!' ? '/' : *c;
+        int fd = openat(kernel->dev_fd, node, O_RDONLY | O_EXCL | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        return fd < 0 ? -errno : fd;
+}
+
+/* Returns 0, -EBUSY, or another negative errno. */
+static int take_one(DiskClaims *claims, const Kernel *kernel, const char *name) {
+        _cleanup_close_ int fd = disk_open_exclusively(kernel, name);
+        if (fd == -ENOMEDIUM || fd == -ENXIO || fd == -ENOENT || fd == -ENODEV)
+                return 0;
+        if (fd < 0)
+                return fd;
+        int *grown = reallocarray(claims->fds, claims->n_fds + 1, sizeof(int));
+        if (!grown)
+                return -ENOMEM;
+        claims->fds = grown;
+        grown[claims->n_fds++] = TAKE_FD(fd);
+        return 0;
+}
+
+int disk_claims_take(DiskClaims *claims, const Kernel *kernel, const HostIndex *index, PciAddress address) {
+        bool busy = false;
+
+        for (size_t i = 0; i < index->n_names; i++) {
+                const HostIndexName *entry = &index->names[i];
+
+                if (entry->kind != HOST_NAME_BLOCK || !pci_address_equal(entry->address, address))
+                        continue;
+                int r = take_one(claims, kernel, entry->name);
+                if (r < 0 && r != -EBUSY)
+                        return r;
+                busy = busy || r == -EBUSY;
+        }
+        return busy ? -EBUSY : 0;
+}
+
+void disk_claims_release(DiskClaims *claims) {
+        for (size_t i = 0; i < claims->n_fds; i++)
+                (void)safe_close(claims->fds[i]);
+        free(claims->fds);
+        *claims = (DiskClaims){};
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "uses.h"
+
+#define GPU "0000:06:00.0"
+#define GPU_FOLDER "sys/bus/pci/devices/" GPU
+
+typedef struct Bed {
+        TempTree *tree;
+        Uses *uses;
+} Bed;
+
+static Bed *bed_new(void) {
+        Bed *bed = g_new0(Bed, 1);
+
+        bed->tree = temp_tree_new();
+        bed->uses = uses_new();
+        temp_tree_device(bed->tree, "pci0000:00/0000:00:05.0/" GPU);
+        return bed;
+}
+
+static void bed_free(Bed *bed) {
+        temp_tree_free(bed->tree);
+        uses_free(bed->uses);
+        g_free(bed);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Bed, bed_free)
+
+static int look(Bed *bed) {
+        return usage_of_display(bed->tree->kernel, (PciAddress){.bus = 6}, on_use, bed->uses);
+}
+
+#define assert_display(bed, ...) \
+        G_STMT_START { \
+                g_assert_cmpint(look(bed), ==, 0); \
+                assert_uses((bed)->uses, __VA_ARGS__); \
+        } \
+        G_STMT_END
+
+static void put_connector(Bed *bed, const char *card, const char *connector, const char *enabled) {
+        temp_tree_file(bed->tree, enabled, GPU_FOLDER "/drm/%s/%s-%s/enabled", card, card, connector);
+        temp_tree_file(bed->tree, "connected\n", GPU_FOLDER "/drm/%s/%s-%s/status", card, card, connector);
+}
+
+static void test_free(void) {
+        g_autoptr(Bed) bed = bed_new();
+
+        assert_display(bed, NULL);
+        temp_tree_attribute(bed->tree, GPU, "boot_vga", "0");
+        assert_display(bed, NULL);
+        /* A card that computes, and one whose screen is off. */
+        temp_tree_folder(bed->tree, GPU_FOLDER "/drm/renderD128");
+        temp_tree_folder(bed->tree, GPU_FOLDER "/drm/card0/power");
+        put_connector(bed, "card0", "DP-1", "disabled\n");
+        put_connector(bed, "renderD128", "DP-1", "enabled\n");
+        temp_tree_file(bed->tree, "enabled\n", GPU_FOLDER "/drm/card0/card01-DP-1/enabled");
+        temp_tree_file(bed->tree, "enabled\n", GPU_FOLDER "/drm/card0/card9-DP-1/enabled");
+        temp_tree_file(bed->tree, "enabled\n", GPU_FOLDER "/drm/card0/device/enabled");
+        temp_tree_folder(bed->tree, GPU_FOLDER "/drm/card0/card0-DP-2");
+        assert_display(bed, NULL);
+        /* One that is gone from its slot. */
+        g_assert_cmpint(usage_of_display(bed->tree->kernel, (PciAddress){.bus = 7}, on_use, bed->uses), ==, 0);
+        assert_uses(bed->uses, NULL);
+}
+
+static void test_boot_vga(void) {
+        g_autoptr(Bed) bed = bed_new();
+
+        temp_tree_attribute(bed->tree, GPU, "boot_vga", "1");
+        assert_display(bed, "display: " GPU " is the display that the host was started with", NULL);
+}
+
+static void test_framebuffer(void) {
+        g_autoptr(Bed) bed = bed_new();
+
+        temp_tree_folder(bed->tree, GPU_FOLDER "/graphics");
+        assert_display(bed, NULL);
+        temp_tree_folder(bed->tree, GPU_FOLDER "/graphics/fb0");
+        assert_display(bed, "display: fb0 is a framebuffer: it may show the console", NULL);
+}
+
+static void test_connector(void) {
+        g_autoptr(Bed) bed = bed_new();
+
+        put_connector(bed, "card1", "DP-1", "disabled\n");
+        put_connector(bed, "card1", "HDMI-A-1", "enabled\n");
+        assert_display(bed, "display: card1-HDMI-A-1 shows a picture", NULL);
+        put_connector(bed, "card1", "DP-1", "enabled\n");
+        temp_tree_attribute(bed->tree, GPU, "boot_vga", "1");
+        temp_tree_folder(bed->tree, GPU_FOLDER "/graphics/fb0");
+        assert_display(bed, "display: " GPU " is the display that the host was started with",
+                        "display: fb0 is a framebuffer: it may show the console",
+                        "display: card1-HDMI-A-1 shows a picture", "display: card1-DP-1 shows a picture", NULL);
+}
+
+/* What cannot be determined counts as used. */
+static void test_unreadable(void) {
+        g_autoptr(Bed) bed = bed_new();
+
+        temp_tree_attribute(bed->tree, GPU, "boot_vga", "maybe");
+        g_assert_cmpint(look(bed), ==, 0);
+        assert_use_says(bed->uses, "display", GPU " cannot be examined");
+        temp_tree_attribute(bed->tree, GPU, "boot_vga", "0");
+        temp_tree_link(bed->tree, "graphics", GPU_FOLDER "/graphics");
+        g_assert_cmpint(look(bed), ==, 0);
+        assert_use_says(bed->uses, "display", GPU " cannot be examined");
+        temp_tree_remove(bed->tree, GPU_FOLDER "/graphics");
+        temp_tree_link(bed->tree, "drm", GPU_FOLDER "/drm");
+        g_assert_cmpint(look(bed), ==, 0);
+        assert_use_says(bed->uses, "display", GPU " cannot be examined");
+        temp_tree_remove(bed->tree, GPU_FOLDER "/drm");
+        temp_tree_link(bed->tree, "enabled", GPU_FOLDER "/drm/card0/card0-DP-1/enabled");
+        g_assert_cmpint(look(bed), ==, 0);
+        assert_use_says(bed->uses, "display", GPU " cannot be examined");
+}
+
+static void test_end(void) {
+        g_autoptr(Bed) bed = bed_new();
+
+        temp_tree_attribute(bed->tree, GPU, "boot_vga", "1");
+        temp_tree_folder(bed->tree, GPU_FOLDER "/graphics/fb0");
+        put_connector(bed, "card0", "DP-1", "enabled\n");
+        for (unsigned i = 1; i <= 3; i++) {
+                g_ptr_array_set_size(bed->uses->lines, 0);
+                bed->uses->end_after = i;
+                g_assert_cmpint(look(bed), ==, 42);
+                g_assert_cmpuint(bed->uses->lines->len, ==, i);
+        }
+}
+
+int main(int argc, char **argv) {
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/display-usage/free", test_free);
+        g_test_add_func("/display-usage/boot-vga", test_boot_vga);
+        g_test_add_func("/display-usage/framebuffer", test_framebuffer);
+        g_test_add_func("/display-usage/connector", test_connector);
+        g_test_add_func("/display-usage/unreadable", test_unreadable);
+        g_test_add_func("/display-usage/end", test_end);
+        return g_test_run();
+}

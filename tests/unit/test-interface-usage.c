@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "uses.h"
+
+#include <net/if.h>
+#include <sched.h>
+#include <sys/mount.h>
+
+/* Interfaces of the real kernel, in a network namespace of the test's own. Those that not every kernel can make stand in a plain
+ * tree. */
+
+#define NIC "nic0"
+
+typedef struct Bed {
+        TempTree *tree;
+        Uses *uses;
+} Bed;
+
+static void run(const char *command) {
+        g_autoptr(GError) error = NULL;
+        g_autofree char *errors = NULL;
+        int status = 0;
+
+        g_spawn_command_line_sync(command, NULL, &errors, &status, &error);
+        g_assert_no_error(error);
+        if (!g_spawn_check_wait_status(status, NULL))
+                g_error("%s: %s", command, errors);
+}
+
+/* An interface without anything on it, that is up; and the real kernel's view of it where sys/class/net is. */
+static Bed *bed_new(void) {
+        Bed *bed = g_new0(Bed, 1);
+
+        g_assert_cmpint(unshare(CLONE_NEWNET), ==, 0);
+        bed->tree = temp_tree_new();
+        bed->uses = uses_new();
+        temp_tree_folder(bed->tree, "kernel");
+        temp_tree_folder(bed->tree, "sys/class");
+        g_autofree char *kernel = temp_tree_path(bed->tree, "kernel");
+        g_assert_cmpint(mount("sysfs", kernel, "sysfs", MS_RDONLY, NULL), ==, 0);
+        temp_tree_link(bed->tree, "../../kernel/class/net", "sys/class/net");
+
+        run("ip link add " NIC " type veth peer name peer0");
+        run("ip link set " NIC " addrgenmode none");
+        run("ip link set peer0 up");
+        run("ip link set " NIC " up");
+        return bed;
+}
+
+static void bed_free(Bed *bed) {
+        g_autofree char *kernel = temp_tree_path(bed->tree, "kernel");
+
+        (void)umount2(kernel, MNT_DETACH);
+        temp_tree_free(bed->tree);
+        uses_free(bed->uses);
+        g_free(bed);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Bed, bed_free)
+
+#define assert_interface(bed, interface, ...) \
+        G_STMT_START { \
+                g_assert_cmpint(usage_of_interface((bed)->tree->kernel, interface, on_use, (bed)->uses), ==, 0); \
+                assert_uses((bed)->uses, __VA_ARGS__); \
+        } \
+        G_STMT_END
+
+static void test_free(void) {
+        g_autoptr(Bed) bed = bed_new();
+
+        assert_interface(bed, NIC, NULL);
+        run("ip link set " NIC " down");
+        assert_interface(bed, NIC, NULL);
+        /* What is on another interface. */
+        run("ip link set " NIC " up");
+        run("ip address add 192.0.2.1/24 dev peer0");
+        run("ip route add default via 192.0.2.9");
+        assert_interface(bed, NIC, NULL);
+        assert_interface(bed, "peer0", "network: peer0 has the address 192.0.2.1",
+                        "network: peer0 carries the route to everywhere (the default route)", NULL);
+}
+
+static void test_address(void) {
+        g_autoptr(Bed) bed = bed_new();
+
+        run("ip address add 192.0.2.1/32 dev " NIC);
+        assert_interface(bed, NIC, "network: " NIC " has the address 192.0.2.1", NULL);
+        run("ip address add 192.0.2.2/32 dev " NIC);
+        assert_interface(bed, NIC, "network: " NIC " has the address 192.0.2.1", NULL);
+        run("ip address flush dev " NIC);
+        assert_interface(bed, NIC, NULL);
+
+        run("ip address add 192.0.2.1 peer 192.0.2.7 dev " NIC);
+        assert_interface(bed, NIC, "network: " NIC " has the address 192.0.2.1",
+                        "network: " NIC " carries the route to 192.0.2.7/32", NULL);
+        run("ip address flush dev " NIC);
+        run("ip address add 2001:db8::1/128 dev " NIC " nodad");
+        g_assert_cmpint(usage_of_interface(bed->tree->kernel, NIC, on_use, bed->uses), ==, 0);
+        g_assert_cmpstr(bed->uses->lines->pdata[0], ==, "network: " NIC " has the address 2001:db8::1");
+        g_ptr_array_set_size(bed->uses->lines, 0);
+
+        /* Also of an interface that is down. */
+        run("ip address flush dev " NIC);
+        run("ip link set " NIC " down");
+        run("ip address add 10.0.0.1/8 dev " NIC);
+        assert_interface(bed, NIC, "network: " NIC " has the address 10.0.0.1", NULL);
+}
+
+static void test_link_local(void) {
+        g_autoptr(Bed) bed = bed_new();
+
+        run("ip address add fe80::1/64 dev " NIC " nodad");
+        run("ip address add 169.254.7.7/16 dev " NIC " scope link");
+        assert_interface(bed, NIC, NULL);
+        /* Only what begins so. */
+        run("ip address add 169.253.7.7/32 dev " NIC);
+        assert_interface(bed, NIC, "network: " NIC " has the address 169.253.7.7", NULL);
+        run("ip address del 169.253.7.7/32 dev " NIC);
+        run("ip address add fec0::1/128 dev " NIC " nodad");
+        g_assert_cmpint(usage_of_interface(bed->tree->kernel, NIC, on_use, bed->uses), ==, 0);
+        g_assert_cmpstr(bed->uses->lines->pdata[0], ==, "network: " NIC " has the address fec0::1");
+}
+
+static void test_route(void) {
+        g_autoptr(Bed) bed = bed_new();
+
+        run("ip route add 198.51.100.0/24 dev " NIC);
+        assert_interface(bed, NIC, "network: " NIC " carries the route to 198.51.100.0/24", NULL);
+        assert_interface(bed, "peer0", NULL);
+        run("ip route add default dev " NIC);
+        assert_interface(bed, NIC, "network: " NIC " carries the route to everywhere (the default route)", NULL);
+        run("ip route flush dev " NIC);
+        assert_interface(bed, NIC, NULL);
+
+        /* Of another table, of one beyond the old limit, and of the other family. */
+        run("ip route add 198.51.100.0/24 dev " NIC " table 77");
+        assert_interface(bed, NIC, "network: " NIC " carries the route to 198.51.100.0/24", NULL);
+        run("ip route flush table 77");
+        run("ip route add default dev " NIC " table 70000");
+        assert_interface(bed, NIC, "network: " NIC " carries the route to everywhere (the default route)", NULL);
+        run("ip route flush table 70000");
+        run("ip -6 route add 2001:db8:7::/48 dev " NIC);
+        assert_interface(bed, NIC, "network: " NIC " carries the route to 2001:db8:7::/48", NULL);
+        run("ip -6 route add default dev " NIC " table 9");
+        assert_interface(bed, NIC, "network: " NIC " carries the route to everywhere (the default route)", NULL);
+        run("ip -6 route flush table 9");
+        run("ip -6 route del 2001:db8:7::/48 dev " NIC);
+
+        /* None that leads anywhere. */
+        run("ip route add blackhole 203.0.113.0/24");
+        run("ip route add unreachable default");
+        run("ip route add 169.254.0.0/16 dev " NIC);
+        run("ip -6 route add multicast ff0e::/16 dev " NIC " table main");
+        assert_interface(bed, NIC, NULL);
+}
+
+static void test_multipath(void) {
+        g_autoptr(Bed) bed = bed_new();
+
+        run("ip link add nic1 type veth peer name peer1");
+        run("ip link add nic2 type veth peer name peer2");
+        run("ip link set nic1 up");
+        run("ip link set nic2 up");
+        run("ip route add 198.51.100.0/24 nexthop dev nic1 nexthop dev " NIC);
+        assert_interface(bed, NIC, "network: " NIC " carries the route to 198.51.100.0/24", NULL);
+        assert_interface(bed, "nic1", "network: nic1 carries the route to 198.51.100.0/24", NULL);
+        assert_interface(bed, "nic2", NULL);
+        run("ip route del 198.51.100.0/24");
+        run("ip -6 route add 2001:db8:8::/48 nexthop via fe80::7 dev nic1 nexthop via fe80::8 dev " NIC);
+        assert_interface(bed, NIC, "network: " NIC " carries the route to 2001:db8:8::/48", NULL);
+        assert_interface(bed, "peer0", NULL);
+}
+
+/* A next hop that is an object: with the setting, routes name only that. */
+static void test_next_hop(void) {
+        g_autoptr(Bed) bed = bed_new();
+        _cleanup_fclose_ FILE *setting = fopen("/proc/sys/net/ipv4/nexthop_compat_mode", "we");
+
+        g_assert_nonnull(setting);
+        g_assert_cmpint(fputs("0\n", setting), >=, 0);
+        g_assert_cmpint(fflush(setting), ==, 0);
+        run("ip nexthop add id 7 dev " NIC);
+        run("ip nexthop add id 8 dev peer0");
+        run("ip nexthop add id 9 group 7/8");
+        run("ip route add 198.51.100.0/24 nhid 9");
+        assert_interface(bed, NIC, "network: " NIC " is the way to a next hop of routes", NULL);
+        assert_interface(bed, "peer0", "network: peer0 is the way to a next hop of routes", NULL);
+}
+
+/* More than fits into one answer. */
+static void put_many(Bed *bed) {
+        g_autoptr(GString) batch = g_string_new(NULL);
+
+        for (unsigned i = 0; i < 2000; i++)
+                g_string_append_printf(batch,
+                                "address add 10.%u.%u.1/32 dev peer0\nroute add 172.16.%u.%u/32 dev peer0\n", i / 256,
+                                i % 256, i / 256, i % 256);
+        temp_tree_file(bed->tree, batch->str, "batch");
+        g_autofree char *path = temp_tree_path(bed->tree, "batch"), *command = g_strconcat("ip -batch ", path, NULL);
+        run(command);
+}
+
+static void test_many(void) {
+        g_autoptr(Bed) bed = bed_new();
+
+        put_many(bed);
+        assert_interface(bed, NIC, NULL);
+        run("ip route add 198.51.100.0/24 dev " NIC);
+        run("ip address add 192.0.2.1/32 dev " NIC);
+        assert_interface(bed, NIC, "network: " NIC " has the address 192.0.2.1",
+                        "network: " NIC " carries the route to 198.51.100.0/24", NULL);
+}
+
+static void *change_addresses(void *userdata) {
+        for (unsigned i = 0; i < 100; i++) {
+                run("ip address add 198.51.100.1/32 dev peer0");
+                run("ip address del 198.51.100.1/32 dev peer0");
+        }
+        g_atomic_int_set((int *)userdata, 1);
+        return NULL;
+}
+
+/* Somebody adds and removes others while the list is read: it is read again. */
+static void test_changing(void) {
+        g_autoptr(Bed) bed = bed_new();
+        int ended = 0;
+
+        put_many(bed);
+        run("ip address add 192.0.2.1/32 dev " NIC);
+        GThread *thread = g_thread_new("change", change_addresses, &ended);
+        while (!g_atomic_int_get(&ended))
+                assert_interface(bed, NIC, "network: " NIC " has the address 192.0.2.1", NULL);
+        g_thread_join(thread);
+}
+
+static void test_bridge(void) {
+        g_autoptr(Bed) bed = bed_new();
+
+        run("ip link add name br0 type bridge");
+        run("ip link set " NIC " master br0");
+        assert_interface(bed, NIC, "network: " NIC " is a port of br0", NULL);
+        run("ip address add 192.0.2.1/24 dev br0");
+        assert_interface(bed, NIC, "network: " NIC " is a port of br0", NULL);
+        run("ip link set " NIC " nomaster");
+        assert_interface(bed, NIC, NULL);
+}
+
+static void test_macvlan(void) {
+        g_autoptr(Bed) bed = bed_new();
+
+        run("ip link add link " NIC " name guest0 type macvlan");
+        assert_interface(bed, NIC, "network: " NIC " carries guest0", NULL);
+}
+
+/* A tree without the real kernel's interfaces; the numbers are of nobody here. */
+static Bed *plain_bed_new(void) {
+        Bed *bed = g_new0(Bed, 1);
+
+        g_assert_cmpint(unshare(CLONE_NEWNET), ==, 0);
+        bed->tree = temp_tree_new();
+        bed->uses = uses_new();
+        temp_tree_file(bed->tree, "77\n", "sys/class/net/" NIC "/ifindex");
+        return bed;
+}
+
+static void test_upper(void) {
+        g_autoptr(Bed) bed = plain_bed_new();
+
+        assert_interface(bed, NIC, NULL);
+        temp_tree_link(bed->tree, "../../../virtual/net/bond0", "sys/class/net/" NIC "/master");
+        temp_tree_link(bed->tree, "../../../virtual/net/bond0", "sys/class/net/" NIC "/upper_bond0");
+        temp_tree_link(bed->tree, "../../../virtual/net/bond0", "sys/class/net/" NIC "/bonding_slave");
+        assert_interface(bed, NIC, "network: " NIC " is a port of bond0", NULL);
+        temp_tree_link(bed->tree, "../../../virtual/net/nic0.7", "sys/class/net/" NIC "/upper_nic0.7");
+        temp_tree_link(bed->tree, "../x/net/lower", "sys/class/net/" NIC "/lower_x");
+        assert_interface(bed, NIC, "network: " NIC " is a port of bond0", "network: " NIC " carries nic0.7", NULL);
+        temp_tree_remove(bed->tree, "sys/class/net/" NIC "/master");
+        temp_tree_remove(bed->tree, "sys/class/net/" NIC "/upper_bond0");
+        assert_interface(bed, NIC, "network: " NIC " carries nic0.7", NULL);
+}
+
+static void test_pppoe(void) {
+        g_autoptr(Bed) bed = plain_bed_new();
+        static const char header[] = "Id       Address              Device\n";
+
+        temp_tree_file(bed->tree, header, "proc/net/pppoe");
+        assert_interface(bed, NIC, NULL);
+        g_autofree char *others = g_strconcat(header, "0000000E 00:11:22:33:44:55     nic01\n", NULL),
+                        *ours = g_strconcat(others, "0000000F 00:11:22:33:44:55      " NIC "\n", NULL);
+        temp_tree_file(bed->tree, others, "proc/net/pppoe");
+        assert_interface(bed, NIC, NULL);
+        temp_tree_file(bed->tree, ours, "proc/net/pppoe");
+        assert_interface(bed, NIC, "network: " NIC " carries a PPPoE connection", NULL);
+        temp_tree_link(bed->tree, "pppoe", "proc/net/pppoe");
+        g_assert_cmpint(usage_of_interface(bed->tree->kernel, NIC, on_use, bed->uses), ==, 0);
+        assert_use_says(bed->uses, "network", "cannot be examined");
+}
+
+/* What cannot be determined counts as used. */
+static void test_unreadable(void) {
+        static const char *const numbers[] = {"", "x", "0", "-1", "99999999999"};
+        g_autoptr(Bed) bed = plain_bed_new();
+
+        for (size_t i = 0; i < G_N_ELEMENTS(numbers); i++) {
+                temp_tree_file(bed->tree, numbers[i], "sys/class/net/" NIC "/ifindex");
+                g_assert_cmpint(usage_of_interface(bed->tree->kernel, NIC, on_use, bed->uses), ==, 0);
+                assert_use_says(bed->uses, "network", NIC " cannot be examined");
+        }
+        temp_tree_remove(bed->tree, "sys/class/net/" NIC "/ifindex");
+        g_assert_cmpint(usage_of_interface(bed->tree->kernel, NIC, on_use, bed->uses), ==, 0);
+        assert_use_says(bed->uses, "network", NIC " cannot be examined");
+        g_assert_cmpint(usage_of_interface(bed->tree->kernel, "gone0", on_use, bed->uses), ==, 0);
+        assert_use_says(bed->uses, "network", "gone0 cannot be examined");
+}
+
+/* The interfaces of a simulated machine are not those of the process. */
+static void test_own_network(void) {
+        g_autoptr(Bed) bed = bed_new();
+
+        run("ip address add 192.0.2.1/24 dev " NIC);
+        run("ip link add name br0 type bridge");
+        run("ip link set peer0 master br0");
+        bed->tree->kernel->has_own_network = true;
+        assert_interface(bed, NIC, NULL);
+        assert_interface(bed, "peer0", "network: peer0 is a port of br0", NULL);
+}
+
+/* Whatever it is that the visitor had enough of. */
+static void test_end(void) {
+        g_autoptr(Bed) bed = bed_new();
+
+        run("ip address add 192.0.2.1/24 dev " NIC);
+        run("ip link add link " NIC " name guest0 type macvlan");
+        for (unsigned i = 1; i <= 3; i++) {
+                g_ptr_array_set_size(bed->uses->lines, 0);
+                bed->uses->end_after = i;
+                g_assert_cmpint(usage_of_interface(bed->tree->kernel, NIC, on_use, bed->uses), ==, 42);
+                g_assert_cmpuint(bed->uses->lines->len, ==, i);
+        }
+        g_ptr_array_set_size(bed->uses->lines, 0);
+        bed->uses->end_after = 0;
+        assert_interface(bed, NIC, "network: " NIC " carries guest0", "network: " NIC " has the address 192.0.2.1",
+                        "network: " NIC " carries the route to 192.0.2.0/24", NULL);
+}
+
+int main(int argc, char **argv) {
+        g_test_init(&argc, &argv, NULL);
+        g_assert_cmpint(unshare(CLONE_NEWNS), ==, 0);
+        g_assert_cmpint(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), ==, 0);
+        g_test_add_func("/interface-usage/free", test_free);
+        g_test_add_func("/interface-usage/address", test_address);
+        g_test_add_func("/interface-usage/link-local", test_link_local);
+        g_test_add_func("/interface-usage/route", test_route);
+        g_test_add_func("/interface-usage/multipath", test_multipath);
+        g_test_add_func("/interface-usage/next-hop", test_next_hop);
+        g_test_add_func("/interface-usage/many", test_many);
+        g_test_add_func("/interface-usage/changing", test_changing);
+        g_test_add_func("/interface-usage/bridge", test_bridge);
+        g_test_add_func("/interface-usage/macvlan", test_macvlan);
+        g_test_add_func("/interface-usage/upper", test_upper);
+        g_test_add_func("/interface-usage/pppoe", test_pppoe);
+        g_test_add_func("/interface-usage/unreadable", test_unreadable);
+        g_test_add_func("/interface-usage/own-network", test_own_network);
+        g_test_add_func("/interface-usage/end", test_end);
+        return g_test_run();
+}

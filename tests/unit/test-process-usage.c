@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "uses.h"
+
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+/* The nodes that a function's folder names are those of devices that every machine has, and the processes of the tree have them
+ * open: /dev/null, /dev/zero, and a block device. No real process has their numbers: its unit would be named. */
+
+#define CARD "0000:03:00.0"
+#define OTHER "0000:04:00.0"
+#define CARD_FOLDER "sys/bus/pci/devices/" CARD
+#define SUBSYSTEM "virtual/nvme-subsystem/nvme-subsys0"
+
+typedef struct Bed {
+        TempTree *tree;
+        Uses *uses;
+} Bed;
+
+static Bed *bed_new(void) {
+        Bed *bed = g_new0(Bed, 1);
+
+        bed->tree = temp_tree_new();
+        bed->uses = uses_new();
+        temp_tree_device(bed->tree, "pci0000:00/0000:00:1c.0/" CARD);
+        temp_tree_device(bed->tree, "pci0000:00/0000:00:1c.1/" OTHER);
+        return bed;
+}
+
+static void bed_free(Bed *bed) {
+        temp_tree_free(bed->tree);
+        uses_free(bed->uses);
+        g_free(bed);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Bed, bed_free)
+
+static int look(Bed *bed, const char *text) {
+        PciAddress address;
+
+        g_assert_cmpint(pci_address_parse(text, &address), ==, 0);
+        return usage_by_processes(bed->tree->kernel, address, on_use, bed->uses);
+}
+
+#define assert_processes(bed, address, ...) \
+        G_STMT_START { \
+                g_assert_cmpint(look(bed, address), ==, 0); \
+                assert_uses((bed)->uses, __VA_ARGS__); \
+        } \
+        G_STMT_END
+
+/* A device with a node, at a path below the tree. */
+static void put_node(Bed *bed, const char *folder, const char *subsystem, const char *number) {
+        g_autofree char *line = g_strconcat(number, "\n", NULL), *class = g_strconcat("../x/class/", subsystem, NULL);
+
+        temp_tree_file(bed->tree, line, "%s/dev", folder);
+        temp_tree_link(bed->tree, class, "%s/subsystem", folder);
+}
+
+static void put_open(Bed *bed, int pid, const char *command, int fd, const char *target) {
+        put_process(bed->tree, pid, command, 1, "");
+        temp_tree_link(bed->tree, target, "proc/%d/fd/%d", pid, fd);
+}
+
+static void test_free(void) {
+        g_autoptr(Bed) bed = bed_new();
+
+        put_open(bed, 5000100, "cat", 0, "/dev/null");
+        assert_processes(bed, CARD, NULL);
+        put_node(bed, CARD_FOLDER "/drm/card0", "drm", "1:5");
+        assert_processes(bed, CARD, NULL);
+        /* One that is not there, or no more. */
+        assert_processes(bed, "0000:0f:00.0", NULL);
+}
+
+static void test_character(void) {
+        g_autoptr(Bed) bed = bed_new();
+
+        put_node(bed, CARD_FOLDER "/sound/card0/controlC0", "sound", "1:3");
+        assert_processes(bed, CARD, NULL);
+        put_open(bed, 5000100, "pipewire", 17, "/dev/null");
+        put_open(bed, 5000100, "pipewire", 18, "/dev/null");
+        put_open(bed, 5000101, "bash", 0, "/dev/zero");
+        assert_processes(bed, CARD, "process: process 5000100 (pipewire) has /dev/null open", NULL);
+        assert_processes(bed, OTHER, NULL);
+
+        put_node(bed, CARD_FOLDER "/sound/card0/pcmC0D0p", "sound", "1:5");
+        put_open(bed, 5000102, "a\nb\351", 3, "/dev/null");
+        assert_processes(bed, CARD, "process: process 5000100 (pipewire) has /dev/null open",
+                        "process: process 5000101 (bash) has /dev/zero open",
+                        "process: process 5000102 (a?b?) has /dev/null open", NULL);
+}
+
+/* Under whatever name: what counts is where it leads. What has no name is not looked at. */
+static void test_elsewhere(void) {
+        g_autoptr(Bed) bed = bed_new();
+
+        put_node(bed, CARD_FOLDER "/uio/uio0", "uio", "1:3");
+        temp_tree_link(bed->tree, "/dev/null", "jail/n");
+        g_autofree char *path = temp_tree_path(bed->tree, "jail/n"),
+                        *says = g_strdup_printf("process: process 5000007 (jailed) has %s open", path);
+        put_open(bed, 5000007, "jailed", 3, path);
+        put_open(bed, 5000008, "other", 3, "socket:[1234]");
+        put_open(bed, 5000009, "gone", 3, "/dev/null (deleted)");
+        put_open(bed, 5000010, "file", 3, "/etc/passwd");
+        assert_processes(bed, CARD, says, NULL);
+}
+
+/* A block device and a character device may have the same numbers. */
+static void test_kinds(void) {
+        g_autoptr(Bed) bed = bed_new();
+
+        put_node(bed, CARD_FOLDER "/host0/target0/0:0:0:0/block/sda", "block", "1:3");
+        put_open(bed, 5000100, "cat", 0, "/dev/null");
+        assert_processes(bed, CARD, NULL);
+        put_node(bed, CARD_FOLDER "/host0/target0/0:0:0:0/scsi_generic/sg0", "scsi_generic", "1:3");
+        assert_processes(bed, CARD, "process: process 5000100 (cat) has /dev/null open", NULL);
+}
+
+static char *find_block_node(struct stat *ret) {
+        g_autoptr(GDir) folder = g_dir_open("/dev", 0, NULL);
+        const char *name;
+
+        while ((name = g_dir_read_name(folder))) {
+                g_autofree char *path = g_build_filename("/dev", name, NULL);
+
+                if (lstat(path, ret) == 0 && S_ISBLK(ret->st_mode))
+                        return g_steal_pointer(&path);
+        }
+        return NULL;
+}
+
+static void test_block(void) {
+        g_autoptr(Bed) bed = bed_new();
+        struct stat status;
+        g_autofree char *path = find_block_node(&status);
+
+        /* Nothing is opened: a link is enough. */
+        g_assert_nonnull(path);
+        g_autofree char *number = g_strdup_printf("%u:%u", major(status.st_rdev), minor(status.st_rdev)),
+                        *says = g_strdup_printf("process: process 5000055 (qemu-system-x86) has %s open", path);
+        put_node(bed, CARD_FOLDER "/virtio0/block/vda/vda1", "block", number);
+        put_open(bed, 5000055, "qemu-system-x86", 12, path);
+        assert_processes(bed, CARD, says, NULL);
+        put_node(bed, CARD_FOLDER "/virtio0/block/vda/vda1", "char", number);
+        assert_processes(bed, CARD, NULL);
+}
+
+/* With multipath the disk, its partitions and its other node belong to the subsystem. */
+static void test_nvme_multipath(void) {
+        g_autoptr(Bed) bed = bed_new();
+
+        temp_tree_folder(bed->tree, CARD_FOLDER "/nvme/nvme0/nvme0c0n1");
+        temp_tree_folder(bed->tree, "sys/class/nvme-subsystem");
+        put_node(bed, "sys/devices/" SUBSYSTEM "/nvme0n1/nvme0n1p1", "char", "1:3");
+        put_node(bed, "sys/devices/" SUBSYSTEM "/ng0n1", "nvme-generic", "1:5");
+        temp_tree_link(bed->tree, "../../devices/" SUBSYSTEM, "sys/class/nvme-subsystem/nvme-subsys0");
+        put_open(bed, 5000100, "qemu-system-x86", 12, "/dev/null");
+        put_open(bed, 5000101, "nvme", 3, "/dev/zero");
+        assert_processes(bed, CARD, NULL);
+        temp_tree_link(bed->tree, "../../../pci0000:00/0000:00:1c.0/" CARD "/nvme/nvme0",
+                        "sys/devices/" SUBSYSTEM "/nvme0");
+        assert_processes(bed, CARD, "process: process 5000100 (qemu-system-x86) has /dev/null open",
+                        "process: process 5000101 (nvme) has /dev/zero open", NULL);
+        assert_processes(bed, OTHER, NULL);
+        /* A second controller of the same subsystem. */
+        temp_tree_link(bed->tree, "../../../pci0000:00/0000:00:1c.1/" OTHER "/nvme/nvme1",
+                        "sys/devices/" SUBSYSTEM "/nvme1");
+        assert_processes(bed, OTHER, "process: process 5000100 (qemu-system-x86) has /dev/null open",
+                        "process: process 5000101 (nvme) has /dev/zero open", NULL);
+}
+
+/* /dev/nvidia7 is in no folder of sysfs. Nobody has one here: another process has another node open. */
+static void test_nvidia(void) {
+        g_autoptr(Bed) bed = bed_new();
+        static const char information[] = "proc/driver/nvidia/gpus/" CARD "/information";
+
+        put_open(bed, 5000100, "Xorg", 12, "/dev/null");
+        temp_tree_file(bed->tree,
+                        "Model: \t\t NVIDIA GeForce RTX 3090\n"
+                        "Bus Location: \t " CARD "\n"
+                        "Device Minor: \t 3\n"
+                        "GPU Excluded:\t No\n",
+                        information);
+        assert_processes(bed, CARD, NULL);
+        temp_tree_link(bed->tree, "information", information);
+        g_assert_cmpint(look(bed, CARD), ==, 0);
+        assert_use_says(bed->uses, "process", CARD " cannot be examined");
+}
+
+/* Another function's folder in this one's, what links lead to, and depth. */
+static void test_folders(void) {
+        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(GString) deep = g_string_new(CARD_FOLDER);
+
+        put_open(bed, 5000100, "cat", 0, "/dev/null");
+        put_node(bed, CARD_FOLDER "/0000:09:00.0/drm/card0", "drm", "1:3");
+        put_node(bed, "sys/devices/elsewhere/x", "drm", "1:3");
+        temp_tree_link(bed->tree, "../../../elsewhere", CARD_FOLDER "/elsewhere");
+        temp_tree_folder(bed->tree, CARD_FOLDER "/dev");
+        temp_tree_folder(bed->tree, CARD_FOLDER "/a/dev");
+        temp_tree_link(bed->tree, "../x", CARD_FOLDER "/b/dev");
+        assert_processes(bed, CARD, NULL);
+
+        /* A disk behind five hubs. */
+        for (unsigned i = 0; i < 18; i++)
+                g_string_append_printf(deep, "/1-1.%u", i);
+        put_node(bed, deep->str, "block", "1:3");
+        put_node(bed, CARD_FOLDER "/usb1", "usb", "1:3");
+        assert_processes(bed, CARD, "process: process 5000100 (cat) has /dev/null open", NULL);
+        for (unsigned i = 0; i < 30; i++)
+                g_string_append_printf(deep, "/x%u", i);
+        temp_tree_folder(bed->tree, "%s", deep->str);
+        g_assert_cmpint(look(bed, CARD), ==, 0);
+        assert_use_says(bed->uses, "process", CARD " cannot be examined");
+}
+
+static void test_unreadable(void) {
+        static const char *const numbers[] = {"", "x\n", "1\n", "1:\n"};
+        g_autoptr(Bed) bed = bed_new();
+
+        for (size_t i = 0; i < G_N_ELEMENTS(numbers); i++) {
+                temp_tree_file(bed->tree, numbers[i], CARD_FOLDER "/uio/uio0/dev");
+                g_assert_cmpint(look(bed, CARD), ==, 0);
+                assert_use_says(bed->uses, "process", CARD " cannot be examined");
+        }
+        temp_tree_file(bed->tree, "1:3\n", CARD_FOLDER "/uio/uio0/dev");
+        assert_processes(bed, CARD, NULL);
+        Kernel broken = *bed->tree->kernel;
+        broken.proc_fd = -EBADF;
+        g_assert_cmpint(usage_by_processes(&broken, (PciAddress){.bus = 3}, on_use, bed->uses), ==, 0);
+        assert_use_says(bed->uses, "process", CARD " cannot be examined");
+}
+
+static void test_refused(void) {
+        g_autoptr(Bed) bed = bed_new();
+        g_autofree char *folder = temp_tree_path(bed->tree, "proc/5000100/fd");
+
+        put_node(bed, CARD_FOLDER "/uio/uio0", "uio", "1:3");
+        put_open(bed, 5000100, "guarded", 0, "/dev/zero");
+        temp_tree_file(bed->tree, "5000100 (guarded) S 1 1 1\n", "proc/5000100/stat");
+        g_assert_cmpint(chmod(folder, 0700), ==, 0);
+        assert_processes(bed, CARD, NULL);
+        g_assert_cmpint(seteuid(65534), ==, 0);
+        assert_processes(bed, CARD,
+                        "process: process 5000100 (guarded) may not be looked at: it could have a device node open",
+                        NULL);
+        /* What has no node nobody can have open. */
+        assert_processes(bed, OTHER, NULL);
+        g_assert_cmpint(seteuid(0), ==, 0);
+}
+
+static void test_many(void) {
+        g_autoptr(Bed) bed = bed_new();
+
+        put_open(bed, 5000100, "getty", 0, "/dev/null");
+        for (unsigned i = 0; i < 150; i++) {
+                g_autofree char *number = g_strdup_printf("4000:%u\n", i);
+
+                temp_tree_file(bed->tree, number, CARD_FOLDER "/tty/ttyX%u/dev", i);
+        }
+        assert_processes(bed, CARD, NULL);
+        temp_tree_file(bed->tree, "1:3\n", CARD_FOLDER "/tty/ttyX77/dev");
+        assert_processes(bed, CARD, "process: process 5000100 (getty) has /dev/null open", NULL);
+}
+
+static void test_end(void) {
+        g_autoptr(Bed) bed = bed_new();
+
+        put_node(bed, CARD_FOLDER "/uio/uio0", "uio", "1:3");
+        for (int pid = 5000100; pid < 5000105; pid++)
+                put_open(bed, pid, "x", 0, "/dev/null");
+        bed->uses->end_after = 3;
+        g_assert_cmpint(look(bed, CARD), ==, 42);
+        g_assert_cmpuint(bed->uses->lines->len, ==, 3);
+}
+
+int main(int argc, char **argv) {
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/process-usage/free", test_free);
+        g_test_add_func("/process-usage/character", test_character);
+        g_test_add_func("/process-usage/elsewhere", test_elsewhere);
+        g_test_add_func("/process-usage/kinds", test_kinds);
+        g_test_add_func("/process-usage/block", test_block);
+        g_test_add_func("/process-usage/nvme-multipath", test_nvme_multipath);
+        g_test_add_func("/process-usage/nvidia", test_nvidia);
+        g_test_add_func("/process-usage/folders", test_folders);
+        g_test_add_func("/process-usage/unreadable", test_unreadable);
+        g_test_add_func("/process-usage/refused", test_refused);
+        g_test_add_func("/process-usage/many", test_many);
+        g_test_add_func("/process-usage/end", test_end);
+        return g_test_run();
+}

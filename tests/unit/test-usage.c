@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "uses.h"
+
+/* All kinds at once, and whose uses count as whose. What each kind looks at has a test of its own. */
+
+#define NIC "0000:03:00.0"
+#define AHCI "0000:00:1f.2"
+#define NVME "0000:04:00.0"
+#define USB "0000:00:14.0"
+#define VMD "0000:00:0e.0"
+
+typedef struct Bed {
+        TempTree *tree;
+        Uses *uses;
+} Bed;
+
+static Bed *bed_new(void) {
+        Bed *bed = g_new0(Bed, 1);
+
+        bed->tree = temp_tree_new();
+        bed->uses = uses_new();
+        temp_tree_device(bed->tree, "pci0000:00/0000:00:1c.0/" NIC);
+        temp_tree_device(bed->tree, "pci0000:00/" AHCI);
+        temp_tree_device(bed->tree, "pci0000:00/0000:00:1d.0/" NVME);
+        temp_tree_device(bed->tree, "pci0000:00/" USB);
+        temp_tree_device(bed->tree, "pci0000:00/" VMD);
+        bed->tree->kernel->has_own_network = true;
+        return bed;
+}
+
+static void bed_free(Bed *bed) {
+        temp_tree_free(bed->tree);
+        uses_free(bed->uses);
+        g_free(bed);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Bed, bed_free)
+
+static int look(Bed *bed, const char *text) {
+        _cleanup_host_index_ HostIndex index = {};
+        PciAddress address;
+
+        g_assert_cmpint(pci_address_parse(text, &address), ==, 0);
+        int r = host_index_read(bed->tree->kernel, &index);
+        return r < 0 ? r : usage_of_device(bed->tree->kernel, &index, address, on_use, bed->uses);
+}
+
+#define assert_device(bed, address, ...) \
+        G_STMT_START { \
+                g_assert_cmpint(look(bed, address), ==, 0); \
+                assert_uses((bed)->uses, __VA_ARGS__); \
+        } \
+        G_STMT_END
+
+static void put_interface(Bed *bed, const char *path, const char *name) {
+        g_autofree char *target = g_strdup_printf("../../devices/%s/net/%s", path, name);
+
+        temp_tree_file(bed->tree, "77\n", "sys/devices/%s/net/%s/ifindex", path, name);
+        temp_tree_link(bed->tree, target, "sys/class/net/%s", name);
+}
+
+static void put_mount(Bed *bed, const char *line) {
+        put_process(bed->tree, 5000001, "systemd", 1, line);
+}
+
+static void test_free(void) {
+        g_autoptr(Bed) bed = bed_new();
+
+        put_block(bed->tree, "pci0000:00/" AHCI "/ata1/host0/target0:0:0/0:0:0:0/block/sda", "8:0");
+        put_interface(bed, "pci0000:00/0000:00:1c.0/" NIC, "ens1");
+        assert_device(bed, AHCI, NULL);
+        assert_device(bed, NIC, NULL);
+        assert_device(bed, "0000:0f:00.0", NULL);
+}
+
+/* By whatever bus the disk hangs off the function. */
+static void test_disks(void) {
+        static const struct {
+                const char *address, *path, *name;
+        } cases[] = {
+                        {AHCI, "pci0000:00/" AHCI "/ata1/host0/target0:0:0/0:0:0:0/block/sda", "sda"},
+                        {USB, "pci0000:00/" USB "/usb1/1-1/1-1.2/1-1.2:1.0/host6/target6:0:0/6:0:0:0/block/sdb", "sdb"},
+                        {NVME, "pci0000:00/0000:00:1d.0/" NVME "/nvme/nvme0/nvme0n1", "nvme0n1"},
+                        {NVME, "pci0000:00/0000:00:1d.0/" NVME "/virtio1/block/vda", "vda"},
+                        {NVME, "pci0000:00/0000:00:1d.0/" NVME "/mmc_host/mmc0/mmc0:aaaa/block/mmcblk0", "mmcblk0"},
+        };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+                g_autoptr(Bed) bed = bed_new();
+                g_autofree char *partition = g_strconcat(cases[i].path, "/part1", NULL),
+                                *says = g_strdup_printf("storage: %s > part1 is mounted on /", cases[i].name);
+
+                put_block(bed->tree, cases[i].path, "8:0");
+                put_partition(bed->tree, partition, "8:1");
+                put_mount(bed, "27 1 8:1 / / rw - ext4 /dev/part1 rw\n");
+                assert_device(bed, cases[i].address, says, NULL);
+                assert_device(bed, NIC, NULL);
+        }
+}
+
+/* With multipath the disk is not below its controller. */
+static void test_nvme_multipath(void) {
+        g_autoptr(Bed) bed = bed_new();
+        static const char subsystem[] = "virtual/nvme-subsystem/nvme-subsys0";
+
+        put_block(bed->tree, "virtual/nvme-subsystem/nvme-subsys0/nvme0n1", "259:0");
+        put_partition(bed->tree, "virtual/nvme-subsystem/nvme-subsys0/nvme0n1/nvme0n1p2", "259:2");
+        temp_tree_link(bed->tree, "../../devices/virtual/nvme-subsystem/nvme-subsys0",
+                        "sys/class/nvme-subsystem/nvme-subsys0");
+        temp_tree_link(bed->tree, "../../../pci0000:00/0000:00:1d.0/" NVME "/nvme/nvme0", "sys/devices/%s/nvme0",
+                        subsystem);
+        /* The path itself: hidden, without a number or a node. */
+        temp_tree_file(bed->tree, "1\n", "sys/bus/pci/devices/" NVME "/nvme/nvme0/nvme0c0n1/hidden");
+        temp_tree_link(bed->tree, "../../devices/pci0000:00/0000:00:1d.0/" NVME "/nvme/nvme0/nvme0c0n1",
+                        "sys/class/block/nvme0c0n1");
+        assert_device(bed, NVME, NULL);
+        put_mount(bed, "27 1 259:2 / / rw - ext4 /dev/nvme0n1p2 rw\n");
+        assert_device(bed, NVME, "storage: nvme0n1 > nvme0n1p2 is mounted on /", NULL);
+        assert_device(bed, AHCI, NULL);
+
+        /* A virtual machine that has the disk open and claims nothing. */
+        put_mount(bed, "");
+        temp_tree_file(bed->tree, "1:3\n", "sys/devices/%s/ng0n1/dev", subsystem);
+        temp_tree_link(bed->tree, "/dev/null", "proc/5000001/fd/9");
+        assert_device(bed, NVME, "process: process 5000001 (systemd) has /dev/null open", NULL);
+}
+
+/* A network card without an interface has it somewhere, unless it has no driver that would make one. */
+static void test_hidden_interface(void) {
+        g_autoptr(Bed) bed = bed_new();
+        static const char says[] =
+                        "network: " NIC
+                        " shows no network interface here: it may be in the network namespace of a container";
+
+        assert_device(bed, NIC, NULL);
+        temp_tree_driver(bed->tree, NIC, "e1000e");
+        assert_device(bed, NIC, says, NULL);
+        put_interface(bed, "pci0000:00/0000:00:1c.0/" NIC, "ens1");
+        assert_device(bed, NIC, NULL);
+        temp_tree_remove(bed->tree, "sys/class/net/ens1");
+        assert_device(bed, NIC, says, NULL);
+        temp_tree_attribute(bed->tree, NIC, "class", "0x028000"); /* a wireless one */
+        assert_device(bed, NIC, says, NULL);
+        temp_tree_attribute(bed->tree, NIC, "class", "0x010601");
+        assert_device(bed, NIC, NULL);
+        temp_tree_attribute(bed->tree, NIC, "class", "0x020000");
+        temp_tree_driver(bed->tree, NIC, "pci-stub");
+        assert_device(bed, NIC, NULL);
+        temp_tree_driver(bed->tree, NIC, "vfio-pci");
+        assert_device(bed, NIC, NULL);
+}
+
+/* One card with everything. */
+static void test_kinds(void) {
+        g_autoptr(Bed) bed = bed_new();
+
+        put_block(bed->tree, "pci0000:00/0000:00:1c.0/" NIC "/block/sda", "8:0");
+        put_interface(bed, "pci0000:00/0000:00:1c.0/" NIC, "ens1");
+        temp_tree_link(bed->tree, "../../virtual/net/br0", "sys/class/net/ens1/master");
+        temp_tree_attribute(bed->tree, NIC, "boot_vga", "1");
+        temp_tree_file(bed->tree, "1:3\n", "sys/bus/pci/devices/" NIC "/uio/uio0/dev");
+        put_mount(bed, "27 1 8:0 / / rw - ext4 /dev/sda rw\n");
+        temp_tree_link(bed->tree, "/dev/null", "proc/5000001/fd/0");
+        assert_device(bed, NIC, "storage: sda is mounted on /", "network: ens1 is a port of br0",
+                        "display: " NIC " is the display that the host was started with",
+                        "process: process 5000001 (systemd) has /dev/null open", NULL);
+        for (unsigned i = 1; i <= 4; i++) {
+                g_ptr_array_set_size(bed->uses->lines, 0);
+                bed->uses->end_after = i;
+                g_assert_cmpint(look(bed, NIC), ==, 42);
+                g_assert_cmpuint(bed->uses->lines->len, ==, i);
+        }
+}
+
+/* The domain behind a VMD goes with it. */
+static void test_nested(void) {
+        g_autoptr(Bed) bed = bed_new();
+        static const char below[] = "pci0000:00/" VMD "/pci10000:00/10000:00:02.0/10000:01:00.0/nvme/nvme0/nvme0n1";
+
+        temp_tree_device(bed->tree, "pci0000:00/" VMD "/pci10000:00/10000:00:02.0");
+        temp_tree_device(bed->tree, "pci0000:00/" VMD "/pci10000:00/10000:00:02.0/10000:01:00.0");
+        put_block(bed->tree, below, "259:0");
+        assert_device(bed, VMD, NULL);
+        put_mount(bed, "27 1 259:0 / / rw - ext4 /dev/nvme0n1 rw\n");
+        assert_device(bed, VMD, "storage: nvme0n1 is mounted on /", NULL);
+        assert_device(bed, "10000:01:00.0", "storage: nvme0n1 is mounted on /", NULL);
+        assert_device(bed, USB, NULL);
+        put_mount(bed, "");
+        temp_tree_file(bed->tree, "1:3\n", "sys/bus/pci/devices/10000:01:00.0/nvme/nvme0/ng0n1/dev");
+        temp_tree_link(bed->tree, "/dev/null", "proc/5000001/fd/0");
+        assert_device(bed, VMD, "process: process 5000001 (systemd) has /dev/null open", NULL);
+        temp_tree_remove(bed->tree, "proc/5000001/fd/0");
+        temp_tree_driver(bed->tree, "10000:01:00.0", "vfio-pci");
+        assert_device(bed, VMD,
+                        "process: 10000:01:00.0 hangs off it, and is on vfio-pci: a virtual machine may have it", NULL);
+}
+
+static void test_many(void) {
+        g_autoptr(Bed) bed = bed_new();
+
+        temp_tree_file(bed->tree, "1:3\n", "sys/bus/pci/devices/" NIC "/drm/renderD128/dev");
+        temp_tree_attribute(bed->tree, NIC, "boot_vga", "1");
+        for (int pid = 5000001; pid <= 5000040; pid++) {
+                put_process(bed->tree, pid, "chrome", 1, "");
+                temp_tree_link(bed->tree, "/dev/null", "proc/%d/fd/0", pid);
+        }
+        g_assert_cmpint(look(bed, NIC), ==, 0);
+        g_assert_cmpuint(bed->uses->lines->len, ==, 1 + 32 + 1);
+        g_assert_cmpstr(bed->uses->lines->pdata[33], ==, "process: and in 8 more ways");
+}
+
+static void test_unreadable(void) {
+        g_autoptr(Bed) bed = bed_new();
+
+        temp_tree_link(bed->tree, "block", "sys/class/block");
+        g_assert_cmpint(look(bed, NIC), ==, -ELOOP);
+}
+
+int main(int argc, char **argv) {
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/usage/free", test_free);
+        g_test_add_func("/usage/disks", test_disks);
+        g_test_add_func("/usage/nvme-multipath", test_nvme_multipath);
+        g_test_add_func("/usage/hidden-interface", test_hidden_interface);
+        g_test_add_func("/usage/kinds", test_kinds);
+        g_test_add_func("/usage/nested", test_nested);
+        g_test_add_func("/usage/many", test_many);
+        g_test_add_func("/usage/unreadable", test_unreadable);
+        return g_test_run();
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kernel/rtnetlink.h"
+#include "kernel/sysfs.h"
+#include "kernel/virtual-function.h"
+#include "temp-tree.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/if_ether.h>
+#include <linux/if_link.h>
+
+/* The messages about a virtual function's MAC address and VLAN. No driver of a virtual machine has these, so the kernel's side is made here: laid out as
+ * rtnl_fill_vf() of net/core/rtnetlink.c does. */
+
+static const VirtualFunctionLink set = {
+                .known = true,
+                .mac = {0x02, 0x11, 0x22, 0x33, 0x44, 0x55},
+                .vlan = 100,
+                .qos = 3,
+                .vlan_protocol = ETH_P_8021AD,
+};
+
+static void put_function(struct nlmsghdr *message, unsigned number, const VirtualFunctionLink *link) {
+        struct ifla_vf_mac mac = {.vf = number};
+        struct ifla_vf_broadcast broadcast = {};
+        struct ifla_vf_vlan vlan = {.vf = number, .vlan = link->vlan, .qos = link->qos};
+        struct ifla_vf_vlan_info entry = {
+                        .vf = number, .vlan = link->vlan, .qos = link->qos, .vlan_proto = htons(link->vlan_protocol)};
+
+        memcpy(mac.mac, link->mac, MAC_SIZE);
+        struct nlattr *info = mnl_attr_nest_start(message, IFLA_VF_INFO);
+        mnl_attr_put(message, IFLA_VF_MAC, sizeof(mac), &mac);
+        mnl_attr_put(message, IFLA_VF_BROADCAST, sizeof(broadcast), &broadcast);
+        mnl_attr_put(message, IFLA_VF_VLAN, sizeof(vlan), &vlan);
+        struct nlattr *vlans = mnl_attr_nest_start(message, IFLA_VF_VLAN_LIST);
+        mnl_attr_put(message, IFLA_VF_VLAN_INFO, sizeof(entry), &entry);
+        mnl_attr_nest_end(message, vlans);
+        mnl_attr_nest_end(message, info);
+}
+
+static struct nlmsghdr *begin_answer(char *buffer) {
+        void *header;
+
+        struct nlmsghdr *message = rtnetlink_begin(buffer, RTM_NEWLINK, 0, sizeof(struct ifinfomsg), &header);
+        mnl_attr_put_strz(message, IFLA_IFNAME, "enp1s0f0");
+        return message;
+}
+
+static void test_parse(void) {
+        static const VirtualFunctionLink none = {.known = true, .vlan_protocol = ETH_P_8021Q};
+        char buffer[RTNETLINK_REQUEST_MAX];
+        VirtualFunctionLink found;
+
+        struct nlmsghdr *message = begin_answer(buffer);
+        struct nlattr *list = mnl_attr_nest_start(message, IFLA_VFINFO_LIST);
+        put_function(message, 0, &none);
+        put_function(message, 1, &set);
+        mnl_attr_nest_end(message, list);
+        mnl_attr_put_u32(message, IFLA_GROUP, 0);
+
+        virtual_function_parse_link(message, 1, &found);
+        g_assert_true(virtual_function_link_equal(&found, &set));
+        virtual_function_parse_link(message, 0, &found);
+        g_assert_true(virtual_function_link_equal(&found, &none));
+        g_assert_false(virtual_function_link_equal(&found, &set));
+        virtual_function_parse_link(message, 2, &found);
+        g_assert_false(found.known);
+}
+
+/* A physical function whose driver has no such settings sends none. */
+static void test_parse_nothing(void) {
+        char buffer[RTNETLINK_REQUEST_MAX];
+        VirtualFunctionLink found = set;
+
+        virtual_function_parse_link(begin_answer(buffer), 0, &found);
+        g_assert_false(found.known);
+}
+
+/* The attribute of that type inside another, or inside the message; NULL for none. */
+static const struct nlattr *child(const struct nlmsghdr *message, const struct nlattr *parent, unsigned type) {
+        const struct nlattr *attribute;
+
+        if (parent) {
+                mnl_attr_for_each_nested(attribute, parent) {
+                        if (mnl_attr_get_type(attribute) == type)
+                                return attribute;
+                }
+                return NULL;
+        }
+        mnl_attr_for_each(attribute, message, sizeof(struct ifinfomsg)) {
+                if (mnl_attr_get_type(attribute) == type)
+                        return attribute;
+        }
+        return NULL;
+}
+
+static void test_request(void) {
+        char buffer[RTNETLINK_REQUEST_MAX];
+        VirtualFunctionLink now = {.known = true};
+
+        struct nlmsghdr *request = virtual_function_make_request(buffer, 7, 5, &now, &set);
+        g_assert_cmpint(request->nlmsg_type, ==, RTM_SETLINK);
+        g_assert_cmpint(request->nlmsg_flags, ==, NLM_F_REQUEST | NLM_F_ACK);
+        g_assert_cmpint(((struct ifinfomsg *)mnl_nlmsg_get_payload(request))->ifi_index, ==, 7);
+        const struct nlattr *info = child(request, child(request, NULL, IFLA_VFINFO_LIST), IFLA_VF_INFO);
+        g_assert_nonnull(info);
+        const struct ifla_vf_mac *mac = mnl_attr_get_payload(child(request, info, IFLA_VF_MAC));
+        g_assert_cmpuint(mac->vf, ==, 5);
+        g_assert_cmpmem(mac->mac, MAC_SIZE, set.mac, MAC_SIZE);
+        const struct ifla_vf_vlan_info *vlan = mnl_attr_get_payload(
+                        child(request, child(request, info, IFLA_VF_VLAN_LIST), IFLA_VF_VLAN_INFO));
+        g_assert_cmpuint(vlan->vf, ==, 5);
+        g_assert_cmpuint(vlan->vlan, ==, 100);
+        g_assert_cmpuint(vlan->qos, ==, 3);
+        g_assert_cmpuint(ntohs(vlan->vlan_proto), ==, ETH_P_8021AD);
+}
+
+/* What is right already is not in the request: cards refuse a MAC of zeros. */
+static void test_request_of_difference(void) {
+        char buffer[RTNETLINK_REQUEST_MAX];
+        VirtualFunctionLink other_vlan = set, other_mac = set;
+
+        other_vlan.vlan = 0;
+        struct nlmsghdr *request = virtual_function_make_request(buffer, 7, 5, &other_vlan, &set);
+        const struct nlattr *info = child(request, child(request, NULL, IFLA_VFINFO_LIST), IFLA_VF_INFO);
+        g_assert_null(child(request, info, IFLA_VF_MAC));
+        g_assert_nonnull(child(request, info, IFLA_VF_VLAN_LIST));
+
+        memset(other_mac.mac, 0, MAC_SIZE);
+        request = virtual_function_make_request(buffer, 7, 5, &other_mac, &set);
+        info = child(request, child(request, NULL, IFLA_VFINFO_LIST), IFLA_VF_INFO);
+        g_assert_nonnull(child(request, info, IFLA_VF_MAC));
+        g_assert_null(child(request, info, IFLA_VF_VLAN_LIST));
+}
+
+/* A device that is no virtual function has no such settings, and gets none. */
+static void test_no_virtual_function(void) {
+        TempTree *tree = temp_tree_new();
+        VirtualFunctionLink found = set;
+        PciAddress address = {.bus = 1};
+        Kernel kernel = {};
+
+        temp_tree_folder(tree, "sys/bus/pci/devices/0000:01:00.0");
+        g_autofree char *path = temp_tree_path(tree, "sys/bus/pci/devices/0000:01:00.0");
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        g_assert_cmpint(virtual_function_read_link(&kernel, fd, address, &found), ==, 0);
+        g_assert_false(found.known);
+        g_assert_cmpint(virtual_function_write_link(&kernel, fd, address, &found), ==, 0);
+        g_assert_cmpint(virtual_function_write_link(&kernel, fd, address, &set), ==, -ENODEV);
+        temp_tree_free(tree);
+}
+
+int main(int argc, char **argv) {
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/virtual-function/parse", test_parse);
+        g_test_add_func("/virtual-function/parse-nothing", test_parse_nothing);
+        g_test_add_func("/virtual-function/request", test_request);
+        g_test_add_func("/virtual-function/request-of-difference", test_request_of_difference);
+        g_test_add_func("/virtual-function/no-virtual-function", test_no_virtual_function);
+        return g_test_run();
+}
