@@ -4,6 +4,7 @@
 #include "proxy.h"
 #include "strv.h"
 #include "verbs.h"
+#include "work.h"
 
 #define ERROR_GROUP_NEEDS_CONSENT "org.vfiod1.Error.GroupNeedsConsent"
 
@@ -55,11 +56,31 @@ static bool ask(const char *question) {
         return strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0;
 }
 
+/* Has the daemon do it, and says what went wrong; with GroupNeedsConsent where that is asked for, it is left to the
+ * caller. */
+static ExitCode change(Invocation *invocation, const char *verb, const Consent *consent, EntryList *ret_changes,
+                sd_bus_error *ret_consent_error) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        int r;
+
+        r = work_do(invocation, verb, consent, ret_changes, &error);
+        if (r > 0)
+                return EXIT_INTERRUPTED;
+        if (r == 0)
+                return EXIT_DONE;
+        if (ret_consent_error && sd_bus_error_has_name(&error, ERROR_GROUP_NEEDS_CONSENT)) {
+                *ret_consent_error = TAKE_GENERIC(error, sd_bus_error, SD_BUS_ERROR_NULL);
+                return EXIT_REFUSED;
+        }
+        return report_error(r, &error);
+}
+
 /* The daemon wants consent: gets it from the user and tries again. The user agrees to those devices that were on the
  * screen, by address: if another one joined the group meanwhile, the daemon refuses again. */
 static ExitCode detach_with_consent(Invocation *invocation, const char *message, EntryList *ret_changes) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(strv_freep) char **companions = NULL;
+        Consent consent = invocation->consent;
         int r;
 
         fprintf(stderr, "%s\n", strempty(message));
@@ -70,23 +91,19 @@ static ExitCode detach_with_consent(Invocation *invocation, const char *message,
                 fprintf(stderr, "vfioctl: nothing was detached\n");
                 return EXIT_REFUSED;
         }
-        r = proxy_detach(invocation->bus, invocation->selector, companions, ret_changes, &error);
-        return r < 0 ? report_error(r, &error) : EXIT_DONE;
+        consent.companions = companions;
+        return change(invocation, "detach", &consent, ret_changes, NULL);
 }
 
 static ExitCode detach(Invocation *invocation, EntryList *ret_changes) {
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        char *everything[] = {(char *)"*", NULL};
         bool interactive = isatty(STDIN_FILENO) && isatty(STDERR_FILENO) && !invocation->output.quiet;
-        int r;
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        ExitCode code;
 
-        r = proxy_detach(invocation->bus, invocation->selector,
-                        invocation->whole_group ? everything : invocation->companions, ret_changes, &error);
-        if (r >= 0)
-                return EXIT_DONE;
-        if (interactive && sd_bus_error_has_name(&error, ERROR_GROUP_NEEDS_CONSENT))
+        code = change(invocation, "detach", &invocation->consent, ret_changes, interactive ? &error : NULL);
+        if (sd_bus_error_is_set(&error))
                 return detach_with_consent(invocation, error.message, ret_changes);
-        return report_error(r, &error);
+        return code;
 }
 
 static const Device *find_device(const DeviceList *devices, const char *address) {
@@ -164,6 +181,8 @@ ExitCode verb_detach(Invocation *invocation) {
         ExitCode code;
         int r;
 
+        if (invocation->dry_run)
+                return verb_plan(invocation);
         code = detach(invocation, &changes);
         if (code != EXIT_DONE || invocation->output.quiet)
                 return code;
@@ -210,16 +229,18 @@ static int print_reattached(Output *output, const EntryList *changes, const Devi
 }
 
 ExitCode verb_reattach(Invocation *invocation) {
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(device_list_clear) DeviceList devices = {0};
         _cleanup_(entry_list_clear) EntryList changes = {0};
+        ExitCode code;
         int r;
 
-        r = proxy_reattach(invocation->bus, invocation->selector, &changes, &error);
-        if (r < 0)
-                return report_error(r, &error);
-        if (invocation->output.quiet)
-                return EXIT_DONE;
+        if (invocation->dry_run) {
+                invocation->reattach = true;
+                return verb_plan(invocation);
+        }
+        code = change(invocation, "reattach", &invocation->consent, &changes, NULL);
+        if (code != EXIT_DONE || invocation->output.quiet)
+                return code;
 
         /* The daemon has waited for the names. */
         r = get_changed_devices(invocation->bus, &changes, &devices);

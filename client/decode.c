@@ -59,6 +59,21 @@ static const Field group_fields[] = {
                 FIELD(Group, "Node", "s", node),
 };
 
+static const Field job_fields[] = {
+                FIELD(Job, "Number", "u", number),
+                FIELD(Job, "Kind", "s", kind),
+                FIELD(Job, "State", "s", state),
+                FIELD(Job, "Group", "u", group),
+                FIELD(Job, "Devices", "as", devices),
+                FIELD(Job, "Step", "u", step),
+                FIELD(Job, "Steps", "u", steps),
+                FIELD(Job, "Action", "s", action),
+                FIELD(Job, "Address", "s", address),
+                FIELD(Job, "WaitsFor", "s", waits_for),
+                FIELD(Job, "Caller", "s", caller),
+                FIELD(Job, "Started", "t", started_us),
+};
+
 static const Field status_fields[] = {
                 FIELD(Status, "Version", "s", version),
                 FIELD(Status, "Iommu", "s", iommu),
@@ -95,6 +110,43 @@ static const Field entry_columns[] = {
                 COLUMN(Entry, "s", reason),
 };
 
+static const Field step_columns[] = {
+                COLUMN(Step, "s", action),
+                COLUMN(Step, "s", address),
+                COLUMN(Step, "s", reason),
+};
+
+static const Field finding_columns[] = {
+                COLUMN(Finding, "s", guard),
+                COLUMN(Finding, "s", address),
+                COLUMN(Finding, "s", evidence),
+                COLUMN(Finding, "b", overridden),
+};
+
+static const Field job_columns[] = {
+                COLUMN(Job, "u", number),
+                COLUMN(Job, "o", path),
+                COLUMN(Job, "s", kind),
+                COLUMN(Job, "s", state),
+                COLUMN(Job, "u", group),
+                COLUMN(Job, "as", devices),
+                COLUMN(Job, "u", step),
+                COLUMN(Job, "u", steps),
+                COLUMN(Job, "s", action),
+                COLUMN(Job, "s", address),
+                COLUMN(Job, "s", waits_for),
+                COLUMN(Job, "s", caller),
+                COLUMN(Job, "t", started_us),
+};
+
+static const Field holder_columns[] = {
+                COLUMN(Holder, "u", pid),
+                COLUMN(Holder, "s", command),
+                COLUMN(Holder, "s", unit),
+                COLUMN(Holder, "s", node),
+                COLUMN(Holder, "s", address),
+};
+
 /* The rows of an array of structs. Where they end in a{sv}, its keys are names of properties. */
 typedef struct RowType {
         const char *contents;
@@ -128,6 +180,42 @@ static const RowType entry_rows = {
                 sizeof(Entry),
                 entry_columns,
                 ELEMENTSOF(entry_columns),
+                NULL,
+                0,
+};
+
+static const RowType step_rows = {
+                "sss",
+                sizeof(Step),
+                step_columns,
+                ELEMENTSOF(step_columns),
+                NULL,
+                0,
+};
+
+static const RowType finding_rows = {
+                "sssb",
+                sizeof(Finding),
+                finding_columns,
+                ELEMENTSOF(finding_columns),
+                NULL,
+                0,
+};
+
+static const RowType job_rows = {
+                "uossuasuussssta{sv}",
+                sizeof(Job),
+                job_columns,
+                ELEMENTSOF(job_columns),
+                job_fields,
+                ELEMENTSOF(job_fields),
+};
+
+static const RowType holder_rows = {
+                "ussss",
+                sizeof(Holder),
+                holder_columns,
+                ELEMENTSOF(holder_columns),
                 NULL,
                 0,
 };
@@ -305,6 +393,61 @@ int decode_groups(sd_bus_message *m, GroupList *ret_groups) {
         return 0;
 }
 
+int decode_jobs(sd_bus_message *m, JobList *ret_jobs) {
+        _cleanup_(job_list_clear) JobList jobs = {0};
+        void *items = NULL;
+        int r;
+
+        r = read_rows(m, &job_rows, &items, &jobs.count);
+        jobs.items = items;
+        if (r < 0)
+                return r;
+        *ret_jobs = TAKE_STRUCT(jobs);
+        return 0;
+}
+
+int decode_holders(sd_bus_message *m, HolderList *ret_holders) {
+        _cleanup_(holder_list_clear) HolderList holders = {0};
+        void *items = NULL;
+        int r;
+
+        r = read_rows(m, &holder_rows, &items, &holders.count);
+        holders.items = items;
+        if (r < 0)
+                return r;
+        *ret_holders = TAKE_STRUCT(holders);
+        return 0;
+}
+
+static int read_steps(sd_bus_message *m, Plan *plan) {
+        void *items = NULL;
+        int r;
+
+        r = read_rows(m, &step_rows, &items, &plan->n_steps);
+        plan->steps = items;
+        return r;
+}
+
+static int read_findings(sd_bus_message *m, Plan *plan) {
+        void *items = NULL;
+        int r;
+
+        r = read_rows(m, &finding_rows, &items, &plan->n_findings);
+        plan->findings = items;
+        return r;
+}
+
+int decode_plan(sd_bus_message *m, Plan *ret_plan) {
+        _cleanup_(plan_clear) Plan plan = {0};
+        int r;
+
+        if ((r = read_bool(m, &plan.would_go)) < 0 || (r = read_steps(m, &plan)) < 0 ||
+                        (r = read_findings(m, &plan)) < 0 || (r = read_string(m, 's', &plan.fingerprint)) < 0)
+                return r;
+        *ret_plan = TAKE_STRUCT(plan);
+        return 0;
+}
+
 static int append_names(char ***names, char *const *more) {
         int r;
 
@@ -334,6 +477,10 @@ int decode_device(sd_bus_message *m, Device *device) {
 
 int decode_group(sd_bus_message *m, Group *group) {
         return read_dictionary(m, group_fields, ELEMENTSOF(group_fields), group);
+}
+
+int decode_job(sd_bus_message *m, Job *job) {
+        return read_dictionary(m, job_fields, ELEMENTSOF(job_fields), job);
 }
 
 int decode_status(sd_bus_message *m, Status *status) {

@@ -3,13 +3,16 @@
 
 #include "daemon/base/util.h"
 
+#define ERROR_STUCK "org.vfiod1.Error.Stuck"
+
 static const char *const meanings[] = {
                 [EXIT_DONE] = "done",
-                [EXIT_FAILED] = "failed",
+                [EXIT_FAILED] = "failed, or cancelled",
                 [EXIT_USAGE] = "wrong usage",
-                [EXIT_NO_SUCH] = "no such device or group",
+                [EXIT_NO_SUCH] = "no such device, group or job",
                 [EXIT_NOT_AUTHORIZED] = "not authorized",
-                [EXIT_REFUSED] = "refused (in use, consent needed, not viable, foreign, not an endpoint, no IOMMU)",
+                [EXIT_REFUSED] = ("refused (in use, consent needed, stale plan, busy, not viable, foreign, bridge, no "
+                                  "IOMMU)"),
                 [EXIT_TIMED_OUT] = "timed out or stuck",
 };
 
@@ -40,8 +43,12 @@ static const struct {
                 {"org.vfiod1.Error.Busy", EXIT_REFUSED},
                 {"org.vfiod1.Error.IdentityChanged", EXIT_REFUSED},
                 {"org.vfiod1.Error.InUse*", EXIT_REFUSED},
+                {"org.vfiod1.Error.VirtualFunctionsInUse", EXIT_REFUSED},
+                {"org.vfiod1.Error.FirmwareMapping", EXIT_REFUSED},
+                {"org.vfiod1.Error.PlanStale", EXIT_REFUSED},
+                {"org.vfiod1.Error.LimitsExceeded", EXIT_REFUSED},
 
-                {"org.vfiod1.Error.Stuck", EXIT_TIMED_OUT},
+                {ERROR_STUCK, EXIT_TIMED_OUT},
                 {SD_BUS_ERROR_TIMEOUT, EXIT_TIMED_OUT},
                 {SD_BUS_ERROR_NO_REPLY, EXIT_TIMED_OUT},
 };
@@ -91,6 +98,8 @@ ExitCode report_error(int r, const sd_bus_error *error) {
                 fprintf(stderr, "vfioctl: only root may do this: try it with sudo\n");
         else
                 fprintf(stderr, "vfioctl: %s\n", message);
+        if (sd_bus_error_has_name(error, ERROR_STUCK))
+                fputs("See 'vfioctl jobs'.\n", stderr);
         return exit_code_from_error(r, error);
 }
 

@@ -13,6 +13,7 @@ typedef enum ExitCode {
         EXIT_NOT_AUTHORIZED = 4,
         EXIT_REFUSED = 5,
         EXIT_TIMED_OUT = 6,
+        EXIT_INTERRUPTED = 130, /* not exited with: the process ends by SIGINT, for which shells have this number */
 } ExitCode;
 
 /* The code for a failed call: r is its negative errno, error what the bus said, perhaps nothing. */

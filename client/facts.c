@@ -43,6 +43,53 @@ void entry_list_clear(EntryList *list) {
         *list = (EntryList){0};
 }
 
+void plan_clear(Plan *plan) {
+        for (size_t i = 0; i < plan->n_steps; i++) {
+                free(plan->steps[i].action);
+                free(plan->steps[i].address);
+                free(plan->steps[i].reason);
+        }
+        free(plan->steps);
+        for (size_t i = 0; i < plan->n_findings; i++) {
+                free(plan->findings[i].guard);
+                free(plan->findings[i].address);
+                free(plan->findings[i].evidence);
+        }
+        free(plan->findings);
+        free(plan->fingerprint);
+        *plan = (Plan){0};
+}
+
+void job_clear(Job *job) {
+        free(job->path);
+        free(job->kind);
+        free(job->state);
+        strv_free(job->devices);
+        free(job->action);
+        free(job->address);
+        free(job->waits_for);
+        free(job->caller);
+        *job = (Job){0};
+}
+
+void job_list_clear(JobList *list) {
+        for (size_t i = 0; i < list->count; i++)
+                job_clear(&list->items[i]);
+        free(list->items);
+        *list = (JobList){0};
+}
+
+void holder_list_clear(HolderList *list) {
+        for (size_t i = 0; i < list->count; i++) {
+                free(list->items[i].command);
+                free(list->items[i].unit);
+                free(list->items[i].node);
+                free(list->items[i].address);
+        }
+        free(list->items);
+        *list = (HolderList){0};
+}
+
 void group_clear(Group *group) {
         free(group->path);
         free(group->state);

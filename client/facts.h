@@ -72,6 +72,30 @@ typedef struct EntryList {
         size_t count;
 } EntryList;
 
+/* What Plan tells: what would be done, in this order, and why. */
+typedef struct Step {
+        char *action;
+        char *address;
+        char *reason;
+} Step;
+
+/* Something that speaks against it: it refuses, unless its guard is overridden. */
+typedef struct Finding {
+        char *guard;
+        char *address;
+        char *evidence;
+        bool overridden;
+} Finding;
+
+typedef struct Plan {
+        bool would_go;
+        Step *steps;
+        size_t n_steps;
+        Finding *findings;
+        size_t n_findings;
+        char *fingerprint;
+} Plan;
+
 typedef struct Group {
         char *path;
         uint32_t number;
@@ -90,6 +114,42 @@ typedef struct GroupList {
         size_t count;
 } GroupList;
 
+/* A detach or reattach that is under way. */
+typedef struct Job {
+        uint32_t number; /* 0 for none */
+        char *path;
+        char *kind; /* the verb */
+        char *state;
+        uint32_t group;
+        char **devices; /* addresses */
+        uint32_t step;  /* where it is, counted from 1 */
+        uint32_t steps;
+        char *action; /* of that step, and the device that it is done to */
+        char *address;
+        char *waits_for; /* process that the step waits for */
+        char *caller;
+        uint64_t started_us; /* CLOCK_REALTIME */
+} Job;
+
+typedef struct JobList {
+        Job *items;
+        size_t count;
+} JobList;
+
+/* A process that has a node of a device open, or the node of its group. */
+typedef struct Holder {
+        uint32_t pid;
+        char *command;
+        char *unit; /* of systemd */
+        char *node;
+        char *address; /* of the device that the node belongs to; empty for the group's */
+} Holder;
+
+typedef struct HolderList {
+        Holder *items;
+        size_t count;
+} HolderList;
+
 typedef struct Status {
         char *version;
         char *iommu;
@@ -105,4 +165,8 @@ void device_list_clear(DeviceList *list);
 void group_clear(Group *group);
 void group_list_clear(GroupList *list);
 void entry_list_clear(EntryList *list);
+void plan_clear(Plan *plan);
+void job_clear(Job *job);
+void job_list_clear(JobList *list);
+void holder_list_clear(HolderList *list);
 void status_clear(Status *status);

@@ -9,11 +9,18 @@
 #include <signal.h>
 #include <stdarg.h>
 
+/* What a verb works on. */
+typedef enum Operand {
+        OPERAND_NONE,
+        OPERAND_SELECTOR,
+        OPERAND_JOB,
+} Operand;
+
 typedef struct Verb {
         const char *name;
         const char *arguments; /* for the help */
         const char *summary;
-        bool takes_selector;
+        Operand operand;
         const char *options; /* those of its own, as letters */
         ExitCode (*run)(Invocation *invocation);
 } Verb;
@@ -27,16 +34,32 @@ enum {
         OPTION_GROUP = 'g',
         OPTION_COMPANION = 'c',
         OPTION_QEMU = 'Q',
+        OPTION_OVERRIDE = 'o',
+        OPTION_PLAN = 'p',
+        OPTION_DRY_RUN = 'd',
+        OPTION_REATTACH = 'r',
+        OPTION_FORCE = 'f',
+        OPTION_ADOPT = 'a',
 };
 
+/* Options of detach alone, and of reattach alone: plan takes those of the verb that it shows. */
+#define DETACH_OPTIONS "gco"
+#define REATTACH_OPTIONS "fa"
+
 static const Verb verbs[] = {
-                {"groups", "", "List all IOMMU groups with their members", false, "", verb_groups},
-                {"devices", "", "List all PCI functions", false, "", verb_devices},
-                {"show", " SELECTOR [--qemu]", "Show all that is known of a device and its group", true, "Q",
-                                verb_show},
-                {"detach", " SELECTOR [--group]", "Give a whole group to vfio-pci", true, "gc", verb_detach},
-                {"reattach", " SELECTOR", "Give a whole group back to the host", true, "", verb_reattach},
-                {"status", "", "Show the daemon's version, the IOMMU and counts", false, "", verb_status},
+                {"groups", "", "List all IOMMU groups with their members", OPERAND_NONE, "", verb_groups},
+                {"devices", "", "List all PCI functions", OPERAND_NONE, "", verb_devices},
+                {"show", " SELECTOR [--qemu]", "Show all that is known of a device and its group", OPERAND_SELECTOR,
+                                "Q", verb_show},
+                {"plan", " SELECTOR [--reattach]", "Show what detach would do, and what stands in the way",
+                                OPERAND_SELECTOR, DETACH_OPTIONS REATTACH_OPTIONS "r", verb_plan},
+                {"detach", " SELECTOR [--group]", "Give a whole group to vfio-pci", OPERAND_SELECTOR,
+                                DETACH_OPTIONS "pd", verb_detach},
+                {"reattach", " SELECTOR", "Give a whole group back to the host", OPERAND_SELECTOR,
+                                REATTACH_OPTIONS "pd", verb_reattach},
+                {"jobs", "", "List what is under way", OPERAND_NONE, "", verb_jobs},
+                {"cancel", " JOB", "Have a job undo what it did", OPERAND_JOB, "", verb_cancel},
+                {"status", "", "Show the daemon's version, the IOMMU and counts", OPERAND_NONE, "", verb_status},
 };
 
 static const struct option options[] = {
@@ -48,11 +71,17 @@ static const struct option options[] = {
                 {"group", no_argument, NULL, OPTION_GROUP},
                 {"companion", required_argument, NULL, OPTION_COMPANION},
                 {"qemu", no_argument, NULL, OPTION_QEMU},
+                {"override", required_argument, NULL, OPTION_OVERRIDE},
+                {"plan", required_argument, NULL, OPTION_PLAN},
+                {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
+                {"reattach", no_argument, NULL, OPTION_REATTACH},
+                {"force", no_argument, NULL, OPTION_FORCE},
+                {"adopt", no_argument, NULL, OPTION_ADOPT},
                 {NULL, 0, NULL, 0},
 };
 
 static void print_help(FILE *stream) {
-        fputs("vfioctl [OPTION...] VERB [SELECTOR]\n"
+        fputs("vfioctl [OPTION...] VERB [SELECTOR|JOB]\n"
               "\n"
               "Hand PCI devices to virtual machines, and take them back.\n"
               "\n"
@@ -66,12 +95,20 @@ static void print_help(FILE *stream) {
               "enp59s0f0, nvme0n1, /dev/nvme0n1, group:25.\n"
               "\n"
               "Options:\n"
-              "      --group               detach: agree to take all that share the group\n"
-              "      --companion SELECTOR  detach: agree to take this one too; may be repeated\n"
+              "      --group               plan, detach: agree to take all that share the group\n"
+              "      --companion SELECTOR  plan, detach: agree to take this one too; may be repeated\n"
+              "      --override GUARD,...  plan, detach: go on although these guards refuse: storage,\n"
+              "                            network, display, process, virtual-functions, firmware\n"
+              "      --plan FINGERPRINT    detach, reattach: only if all is as it was when planned\n"
+              "      --dry-run             detach, reattach: print the plan, and do nothing\n"
+              "      --force               reattach: also while a process has a device open; the work\n"
+              "                            then waits for that process\n"
+              "      --adopt               reattach: also what vfiod did not detach\n"
+              "      --reattach            plan: what reattach would do\n"
               "      --qemu                show: print only the QEMU arguments for the group\n"
               "      --json                Print JSON\n"
               "      --no-legend           Print no table headings\n"
-              "  -q, --quiet               Print no results of changes and ask nothing\n"
+              "  -q, --quiet               Print no results of changes, no plans, and ask nothing\n"
               "  -h, --help                Print this\n"
               "      --version             Print the version\n"
               "\n"
@@ -121,11 +158,27 @@ static bool is_verb_option(int letter) {
         return false;
 }
 
+/* Adds the items of a list with commas. Returns 0, -EINVAL for an empty item, after having said so, or -ENOMEM. */
+static int add_overrides(Invocation *invocation, char *list) {
+        int r;
+
+        for (char *item; (item = strsep(&list, ","));) {
+                if (isempty(item)) {
+                        fputs("vfioctl: --override takes names of guards, with a comma between two\n", stderr);
+                        return -EINVAL;
+                }
+                r = strv_push(&invocation->consent.overrides, item);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
 /* Reads the options. Appends the letters of those that belong to a verb to used, which has room for each once. Returns
  * the option that ends everything (OPTION_HELP, OPTION_VERSION), 0, -EINVAL for a wrong one, after getopt has said so,
  * or -ENOMEM. */
 static int parse_options(int argc, char **argv, Invocation *invocation, char *used) {
-        int option, ending = 0;
+        int option, ending = 0, r;
 
         while ((option = getopt_long(argc, argv, "hq", options, NULL)) >= 0) {
                 switch (option) {
@@ -143,14 +196,34 @@ static int parse_options(int argc, char **argv, Invocation *invocation, char *us
                         ending = ending ? ending : option;
                         break;
                 case OPTION_GROUP:
-                        invocation->whole_group = true;
+                        invocation->consent.whole_group = true;
                         break;
                 case OPTION_COMPANION:
-                        if (strv_push(&invocation->companions, optarg) < 0)
+                        if (strv_push(&invocation->consent.companions, optarg) < 0)
                                 return -ENOMEM;
                         break;
                 case OPTION_QEMU:
                         invocation->qemu = true;
+                        break;
+                case OPTION_OVERRIDE:
+                        r = add_overrides(invocation, optarg);
+                        if (r < 0)
+                                return r;
+                        break;
+                case OPTION_PLAN:
+                        invocation->consent.plan = optarg;
+                        break;
+                case OPTION_DRY_RUN:
+                        invocation->dry_run = true;
+                        break;
+                case OPTION_REATTACH:
+                        invocation->reattach = true;
+                        break;
+                case OPTION_FORCE:
+                        invocation->consent.force = true;
+                        break;
+                case OPTION_ADOPT:
+                        invocation->consent.adopt = true;
                         break;
                 default:
                         return -EINVAL;
@@ -161,25 +234,61 @@ static int parse_options(int argc, char **argv, Invocation *invocation, char *us
         return ending;
 }
 
+/* The number of a job, or 0 where the text is none. */
+static uint32_t parse_job(const char *text) {
+        unsigned long long number;
+        char *end;
+
+        if (text[0] < '0' || text[0] > '9') /* neither blanks nor signs */
+                return 0;
+        errno = 0;
+        number = strtoull(text, &end, 10);
+        return errno > 0 || *end != '\0' || number > UINT32_MAX ? 0 : (uint32_t)number;
+}
+
+/* Takes what the verb works on. Returns the verb, or NULL after having said what is wrong. */
+static const Verb *parse_operand(const Verb *verb, const char *operand, Invocation *invocation) {
+        if (verb->operand == OPERAND_SELECTOR) {
+                if (!operand)
+                        return usage_error("'%s' needs a selector: an address, a name of the host, or group:N",
+                                        verb->name);
+                invocation->selector = operand;
+        } else if (verb->operand == OPERAND_JOB) {
+                if (!operand)
+                        return usage_error("'%s' needs the number of a job: see 'vfioctl jobs'", verb->name);
+                invocation->job = parse_job(operand);
+                if (invocation->job == 0)
+                        return usage_error("'%s' is no number of a job: see 'vfioctl jobs'", operand);
+        }
+        return verb;
+}
+
 /* Finds what is to be done, and refuses what does not fit. Returns NULL after having said why. */
 static const Verb *parse_verb(int argc, char **argv, const char *used_options, Invocation *invocation) {
         const Verb *verb;
         size_t foreign;
+        int n_operands;
 
         if (optind >= argc)
                 return usage_error("a verb is missing");
         verb = find_verb(argv[optind]);
         if (!verb)
                 return usage_error("unknown verb '%s'", argv[optind]);
-        if (verb->takes_selector && optind + 1 >= argc)
-                return usage_error("'%s' needs a selector: an address, a name of the host, or group:N", verb->name);
-        if (optind + 1 + verb->takes_selector < argc)
-                return usage_error("too many arguments: '%s'", argv[optind + 1 + verb->takes_selector]);
+        n_operands = verb->operand != OPERAND_NONE;
+        /* argv ends in NULL */
+        if (!parse_operand(verb, argv[optind + 1], invocation))
+                return NULL;
+        if (optind + 1 + n_operands < argc)
+                return usage_error("too many arguments: '%s'", argv[optind + 1 + n_operands]);
         foreign = strspn(used_options, verb->options);
         if (used_options[foreign])
                 return usage_error("'%s' does not take --%s", verb->name, option_name(used_options[foreign]));
-        if (verb->takes_selector)
-                invocation->selector = argv[optind + 1];
+        foreign = strcspn(used_options, DETACH_OPTIONS);
+        if (invocation->reattach && used_options[foreign])
+                return usage_error("'plan --reattach' does not take --%s", option_name(used_options[foreign]));
+        foreign = strcspn(used_options, REATTACH_OPTIONS);
+        if (verb->run == verb_plan && !invocation->reattach && used_options[foreign])
+                return usage_error("'plan' takes --%s only with --reattach", option_name(used_options[foreign]));
         return verb;
 }
 
@@ -219,7 +328,8 @@ static ExitCode run(int argc, char **argv, Invocation *invocation) {
 static void invocation_clear(Invocation *invocation) {
         sd_bus_flush_close_unref(invocation->bus);
         output_clear(&invocation->output);
-        strv_free(invocation->companions);
+        strv_free(invocation->consent.companions);
+        strv_free(invocation->consent.overrides);
 }
 
 int main(int argc, char **argv) {
@@ -244,6 +354,11 @@ int main(int argc, char **argv) {
                 fprintf(stderr, "vfioctl: cannot write the result: %s\n", strerror(-r));
                 if (code == EXIT_DONE)
                         code = EXIT_FAILED;
+        }
+        /* Whoever started us is to see that it was an interrupt: a shell ends its script then. */
+        if (code == EXIT_INTERRUPTED) {
+                (void)signal(SIGINT, SIG_DFL);
+                (void)raise(SIGINT);
         }
         return code;
 }

@@ -21,6 +21,8 @@ static const struct {
                 {"changing", COLOR_YELLOW},
                 {"stuck", COLOR_RED},
                 {"absent", COLOR_RED},
+                {"overridden", COLOR_YELLOW},
+                {"refuses", COLOR_RED},
 };
 
 static bool terminal_has_colors(void) {
@@ -107,7 +109,10 @@ int output_table_new(const Output *output, const Column *columns, size_t n_colum
                 return -ENOMEM;
 
         for (size_t i = 0; i < n_columns; i++) {
-                int flags = columns[i].flags | (i + 1 == n_columns ? SCOLS_FL_TRUNC : 0);
+                int flags = columns[i].flags;
+
+                if (i + 1 == n_columns && !(flags & SCOLS_FL_WRAP))
+                        flags |= SCOLS_FL_TRUNC;
 
                 if (!scols_table_new_column(table, columns[i].name, 0, flags))
                         return -ENOMEM;

@@ -40,7 +40,7 @@ const char *output_state_color(const Output *output, const char *state);
 /* What ends a coloured text, "" where there are no colours. */
 const char *output_color_reset(const Output *output);
 
-/* A column of a table. The last one is cut where the terminal ends. */
+/* A column of a table. The last one is cut where the terminal ends, unless it is to be wrapped. */
 typedef struct Column {
         const char *name;
         int flags; /* SCOLS_FL_* */

@@ -20,6 +20,29 @@ char *device_description(const Device *device) {
         return r < 0 ? NULL : description;
 }
 
+char *job_progress(const Job *job) {
+        bool usual = streq(strempty(job->state), "running");
+        char *text;
+
+        if (streq(strempty(job->state), "settling"))
+                return strdup("done, waiting for the names of the host");
+        if (asprintf(&text, "%s%sstep %u of %u, %s %s", usual ? "" : strempty(job->state), usual ? "" : ", ", job->step,
+                            job->steps, strempty(job->action), strempty(job->address)) < 0)
+                return NULL;
+        return text;
+}
+
+char *holder_description(const Holder *holder) {
+        bool named = !isempty(holder->command), of_unit = !isempty(holder->unit);
+        char *text;
+
+        if (asprintf(&text, "process %u%s%s%s%s%s: %s", holder->pid, named ? " (" : "", strempty(holder->command),
+                            named ? ")" : "", of_unit ? " of " : "", strempty(holder->unit),
+                            strempty(holder->node)) < 0)
+                return NULL;
+        return text;
+}
+
 /* The value for -device. NULL where memory is short. */
 static char *qemu_device(const char *address) {
         /* QEMU's host= takes domains of four digits only. */
@@ -157,6 +180,34 @@ json_t *group_to_json(const Group *group, const DeviceList *members) {
                 array = json_append(array, device_to_json(&members->items[i]));
         return json_merge(group_row_to_json(group, array),
                         json_pack("{s:o}", "blockers", blockers_to_json(&group->blockers)));
+}
+
+json_t *job_to_json(const Job *job) {
+        /* clang-format off: a pair a line */
+        return json_pack("{s:I, s:o, s:o, s:o, s:I, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:I}", "number",
+                        (json_int_t)job->number, "path", json_text(job->path), "kind", json_text(job->kind), "state",
+                        json_text(job->state), "group", (json_int_t)job->group, "devices", json_strings(job->devices),
+                        "step", (json_int_t)job->step, "steps", (json_int_t)job->steps, "action",
+                        json_text(job->action), "address", json_text(job->address), "waits_for",
+                        json_text(job->waits_for), "caller", json_text(job->caller), "started_usec",
+                        (json_int_t)job->started_us);
+        /* clang-format on */
+}
+
+json_t *holders_to_json(const HolderList *holders) {
+        json_t *array = json_array();
+
+        for (size_t i = 0; array && i < holders->count; i++) {
+                const Holder *holder = &holders->items[i];
+
+                /* clang-format off: a pair a line */
+                array = json_append(array,
+                                json_pack("{s:I, s:o, s:o, s:o, s:o}", "pid", (json_int_t)holder->pid, "command",
+                                                json_text(holder->command), "unit", json_text(holder->unit), "node",
+                                                json_text(holder->node), "address", json_text(holder->address)));
+                /* clang-format on */
+        }
+        return array;
 }
 
 int cell_set(struct libscols_line *line, size_t column, const char *text) {

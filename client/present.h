@@ -17,6 +17,12 @@ char *device_description(const Device *device);
  * vfio driver. Returns 0 or -ENOMEM; the list is NULL where there is none. */
 int qemu_arguments(const DeviceList *devices, char ***ret_arguments);
 
+/* Where a job is: "step 4 of 9, unbind 0000:02:01.0", with its state before it where it is another than usual. */
+char *job_progress(const Job *job);
+
+/* "process 324 (qemu-system-x86) of machine-x.service: /dev/vfio/7". */
+char *holder_description(const Holder *holder);
+
 /* The keys are in vfioctl(1). "none" is null there. These return NULL where memory is short. */
 json_t *json_text(const char *text);
 json_t *json_strings(char *const *list);
@@ -31,6 +37,9 @@ json_t *device_to_json(const Device *device);
 /* What a list tells of a group, with the members, an array that it takes over; or all that is known of it. */
 json_t *group_row_to_json(const Group *group, json_t *members);
 json_t *group_to_json(const Group *group, const DeviceList *members);
+
+json_t *job_to_json(const Job *job);
+json_t *holders_to_json(const HolderList *holders);
 
 /* Fills one cell. Returns 0 or -errno. Empty text leaves it blank. */
 int cell_set(struct libscols_line *line, size_t column, const char *text);

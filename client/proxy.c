@@ -4,11 +4,16 @@
 #include "decode.h"
 #include "strv.h"
 
+#include <inttypes.h>
+
 #define SERVICE "org.vfiod1"
 #define ROOT "/org/vfiod1"
+#define JOBS ROOT "/jobs/"
+#define OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
+#define PROPERTIES "org.freedesktop.DBus.Properties"
 
 /* The daemon has deadlines of its own and answers when they are over; this one is for a daemon that lost its mind. */
-#define CHANGE_TIMEOUT_USEC (10 * 60 * UINT64_C(1000000))
+#define WORK_TIMEOUT_USEC (10 * 60 * UINT64_C(1000000))
 
 int proxy_open(sd_bus **ret_bus) {
         return sd_bus_open_system(ret_bus);
@@ -24,8 +29,7 @@ static int decoded(int r, sd_bus_error *error) {
 
 static int get_properties(
                 sd_bus *bus, const char *path, const char *interface, sd_bus_message **ret_reply, sd_bus_error *error) {
-        return sd_bus_call_method(bus, SERVICE, path, "org.freedesktop.DBus.Properties", "GetAll", error, ret_reply,
-                        "s", interface);
+        return sd_bus_call_method(bus, SERVICE, path, PROPERTIES, "GetAll", error, ret_reply, "s", interface);
 }
 
 /* A new call of one of the manager's methods that begin with a selector. */
@@ -160,62 +164,183 @@ int proxy_get_members(sd_bus *bus, const Group *group, DeviceList *ret_devices, 
         return 0;
 }
 
-static int append_companions(sd_bus_message *call, char *const *companions, sd_bus_error *error) {
+/* Adds {name: list} to the options, if there is anything in the list. */
+static int append_list(sd_bus_message *call, const char *name, char *const *list) {
         int r;
 
-        r = sd_bus_message_open_container(call, 'e', "sv");
-        if (r < 0)
-                return r;
-        r = sd_bus_message_append(call, "s", "companions");
-        if (r < 0)
-                return r;
-        r = sd_bus_message_open_container(call, 'v', "as");
-        if (r < 0)
-                return r;
-        r = sd_bus_message_append_strv(call, (char **)companions);
-        if (r == -EINVAL)
-                return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, "A companion is not valid UTF-8.");
-        if (r < 0)
-                return r;
-        r = sd_bus_message_close_container(call);
-        if (r < 0)
+        if (strv_length(list) == 0)
+                return 0;
+        if ((r = sd_bus_message_open_container(call, 'e', "sv")) < 0 ||
+                        (r = sd_bus_message_append_basic(call, 's', name)) < 0 ||
+                        (r = sd_bus_message_open_container(call, 'v', "as")) < 0 ||
+                        (r = sd_bus_message_append_strv(call, (char **)list)) < 0 ||
+                        (r = sd_bus_message_close_container(call)) < 0)
                 return r;
         return sd_bus_message_close_container(call);
 }
 
-static int change(sd_bus *bus, const char *method, const char *selector, char *const *companions,
-                EntryList *ret_changes, sd_bus_error *error) {
+static int append_options(sd_bus_message *call, const Consent *consent, sd_bus_error *error) {
+        char *everything[] = {(char *)"*", NULL};
+        int r;
+
+        if ((r = sd_bus_message_open_container(call, 'a', "{sv}")) < 0 ||
+                        (r = append_list(call, "companions", consent->whole_group ? everything : consent->companions)) <
+                                        0 ||
+                        (r = append_list(call, "override", consent->overrides)) < 0 ||
+                        (consent->plan && (r = sd_bus_message_append(call, "{sv}", "plan", "s", consent->plan)) < 0) ||
+                        (consent->force && (r = sd_bus_message_append(call, "{sv}", "force", "b", 1)) < 0) ||
+                        (consent->adopt && (r = sd_bus_message_append(call, "{sv}", "adopt", "b", 1)) < 0) ||
+                        (r = sd_bus_message_close_container(call)) < 0) {
+                if (r == -EINVAL)
+                        return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, "An option is not valid UTF-8.");
+                return r;
+        }
+        return 0;
+}
+
+int proxy_plan(sd_bus *bus, const char *selector, const char *verb, const Consent *consent, Plan *ret_plan,
+                sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
         int r;
 
-        r = new_selector_call(bus, method, selector, &call, error);
+        if ((r = new_selector_call(bus, "Plan", selector, &call, error)) < 0 ||
+                        (r = sd_bus_message_append_basic(call, 's', verb)) < 0 ||
+                        (r = append_options(call, consent, error)) < 0 ||
+                        (r = sd_bus_call(bus, call, WORK_TIMEOUT_USEC, error, &reply)) < 0)
+                return r;
+        return decoded(decode_plan(reply, ret_plan), error);
+}
+
+int proxy_start_change(sd_bus *bus, const char *verb, const char *selector, const Consent *consent,
+                sd_bus_message_handler_t handler, void *userdata, sd_bus_slot **ret_slot, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        int r;
+
+        if ((r = new_selector_call(bus, streq(verb, "detach") ? "Detach" : "Reattach", selector, &call, error)) < 0 ||
+                        (r = append_options(call, consent, error)) < 0)
+                return r;
+        return sd_bus_call_async(bus, ret_slot, call, handler, userdata, WORK_TIMEOUT_USEC);
+}
+
+int proxy_read_changes(sd_bus_message *reply, EntryList *ret_changes, sd_bus_error *error) {
+        const sd_bus_error *refusal = sd_bus_message_get_error(reply);
+
+        if (!refusal)
+                return decoded(decode_entries(reply, ret_changes), error);
+        /* The connection's end is told as an error of the call too. */
+        if (sd_bus_is_open(sd_bus_message_get_bus(reply)) <= 0)
+                return -ECONNRESET;
+        return sd_bus_error_copy(error, refusal);
+}
+
+int proxy_list_jobs(sd_bus *bus, JobList *ret_jobs, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        int r;
+
+        r = sd_bus_call_method(bus, SERVICE, ROOT, SERVICE ".Manager", "ListJobs", error, &reply, NULL);
         if (r < 0)
                 return r;
-        r = sd_bus_message_open_container(call, 'a', "{sv}");
+        return decoded(decode_jobs(reply, ret_jobs), error);
+}
+
+/* The object path of a job. */
+typedef char JobPath[sizeof(JOBS "4294967295")];
+
+static const char *job_path(uint32_t number, JobPath buffer) {
+        (void)snprintf(buffer, sizeof(JobPath), JOBS "%" PRIu32, number);
+        return buffer;
+}
+
+int proxy_cancel_job(sd_bus *bus, uint32_t number, sd_bus_error *error) {
+        JobPath path;
+        int r;
+
+        r = sd_bus_call_method(bus, SERVICE, job_path(number, path), SERVICE ".Job", "Cancel", error, NULL, NULL);
+        if (sd_bus_error_has_name(error, SD_BUS_ERROR_UNKNOWN_OBJECT)) {
+                sd_bus_error_free(error);
+                return sd_bus_error_setf(error, SD_BUS_ERROR_UNKNOWN_OBJECT,
+                                "There is no job %" PRIu32 ", or it has ended: see 'vfioctl jobs'.", number);
+        }
+        return r;
+}
+
+int proxy_start_cancel(sd_bus *bus, uint32_t number, sd_bus_message_handler_t handler, void *userdata,
+                sd_bus_slot **ret_slot) {
+        JobPath path;
+
+        return sd_bus_call_method_async(bus, ret_slot, SERVICE, job_path(number, path), SERVICE ".Job", "Cancel",
+                        handler, userdata, NULL);
+}
+
+int proxy_watch_jobs(sd_bus *bus, sd_bus_message_handler_t on_added, sd_bus_message_handler_t on_changed,
+                void *userdata, sd_bus_slot **ret_added_slot, sd_bus_slot **ret_changed_slot) {
+        static const char added[] = "type='signal',sender='" SERVICE "',path='" ROOT "',interface='" OBJECT_MANAGER
+                                    "',member='InterfacesAdded',arg0path='" JOBS "'";
+        static const char changed[] =
+                        "type='signal',sender='" SERVICE "',path_namespace='" ROOT "/jobs',interface='" PROPERTIES
+                        "',member='PropertiesChanged',arg0='" SERVICE ".Job'";
+        int r;
+
+        r = sd_bus_add_match(bus, ret_added_slot, added, on_added, userdata);
+        return r < 0 ? r : sd_bus_add_match(bus, ret_changed_slot, changed, on_changed, userdata);
+}
+
+int proxy_read_added_job(sd_bus_message *m, Job *job) {
+        const char *path, *interface;
+        int r;
+
+        r = sd_bus_message_read_basic(m, 'o', &path);
         if (r < 0)
                 return r;
-        if (companions && *companions) {
-                r = append_companions(call, companions, error);
+        r = free_and_strdup(&job->path, path);
+        if (r >= 0)
+                r = sd_bus_message_enter_container(m, 'a', "{sa{sv}}");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_enter_container(m, 'e', "sa{sv}")) > 0) {
+                r = sd_bus_message_read_basic(m, 's', &interface);
                 if (r < 0)
                         return r;
+                if (streq(interface, SERVICE ".Job")) {
+                        r = decode_job(m, job);
+                        return r < 0 ? r : 1;
+                }
+                if ((r = sd_bus_message_skip(m, "a{sv}")) < 0 || (r = sd_bus_message_exit_container(m)) < 0)
+                        return r;
         }
-        r = sd_bus_message_close_container(call);
-        if (r < 0)
-                return r;
-
-        r = sd_bus_call(bus, call, CHANGE_TIMEOUT_USEC, error, &reply);
-        if (r < 0)
-                return r;
-        return decoded(decode_entries(reply, ret_changes), error);
+        return r;
 }
 
-int proxy_detach(sd_bus *bus, const char *selector, char *const *companions, EntryList *ret_changes,
-                sd_bus_error *error) {
-        return change(bus, "Detach", selector, companions, ret_changes, error);
+int proxy_read_changed_job(sd_bus_message *m, Job *job) {
+        int r;
+
+        if (!streq_ptr(sd_bus_message_get_path(m), job->path))
+                return 0;
+        r = sd_bus_message_skip(m, "s");
+        if (r >= 0)
+                r = decode_job(m, job);
+        return r < 0 ? r : 1;
 }
 
-int proxy_reattach(sd_bus *bus, const char *selector, EntryList *ret_changes, sd_bus_error *error) {
-        return change(bus, "Reattach", selector, NULL, ret_changes, error);
+int proxy_get_own_pid(sd_bus *bus, pid_t *ret_pid) {
+        _cleanup_(sd_bus_creds_unrefp) sd_bus_creds *creds = NULL;
+        const char *name;
+        int r;
+
+        if ((r = sd_bus_get_unique_name(bus, &name)) < 0 ||
+                        (r = sd_bus_get_name_creds(bus, name, SD_BUS_CREDS_PID, &creds)) < 0)
+                return r;
+        return sd_bus_creds_get_pid(creds, ret_pid);
+}
+
+int proxy_list_holders(sd_bus *bus, const char *selector, HolderList *ret_holders, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
+        int r;
+
+        if ((r = new_selector_call(bus, "ListHolders", selector, &call, error)) < 0 ||
+                        (r = sd_bus_call(bus, call, 0, error, &reply)) < 0)
+                return r;
+        return decoded(decode_holders(reply, ret_holders), error);
 }
 
 int proxy_get_status(sd_bus *bus, Status *ret_status, sd_bus_error *error) {

@@ -8,6 +8,16 @@
 /* All calls on the bus, answered with plain structs. Nothing here prints. Every function returns 0 or a negative errno
  * and fills the sd_bus_error where the bus or the daemon said why. */
 
+/* What the user agrees to. The lists may be NULL. */
+typedef struct Consent {
+        bool whole_group;  /* to take all that share the group */
+        char **companions; /* selectors of those to take too */
+        char **overrides;  /* names of guards that are not to refuse */
+        const char *plan;  /* fingerprint of the plan that was shown; NULL for none */
+        bool force;        /* to take devices from who has them open, as soon as he lets go */
+        bool adopt;        /* to take over what somebody else put on a vfio driver */
+} Consent;
+
 /* Connects to the system bus, or to the one that DBUS_SYSTEM_BUS_ADDRESS names. */
 int proxy_open(sd_bus **ret_bus);
 
@@ -29,13 +39,37 @@ int proxy_get_members(sd_bus *bus, const Group *group, DeviceList *ret_devices, 
 /* The device that the selector names, with all that is known of it. */
 int proxy_get_device(sd_bus *bus, const char *selector, Device *ret_device, sd_bus_error *error);
 
-/* Detaches the group of the selected device; companions are selectors, or "*", and may be NULL. Returns when the work
- * is done. */
-int proxy_detach(sd_bus *bus, const char *selector, char *const *companions, EntryList *ret_changes,
+/* What the verb, "detach" or "reattach", would do to the group of the selected device. */
+int proxy_plan(sd_bus *bus, const char *selector, const char *verb, const Consent *consent, Plan *ret_plan,
                 sd_bus_error *error);
 
-/* Gives the group of the selected device back to the host. Returns when the work is done. */
-int proxy_reattach(sd_bus *bus, const char *selector, EntryList *ret_changes, sd_bus_error *error);
+/* Asks for the verb, "detach" or "reattach", on the group of the selected device, and does not wait: the handler gets
+ * the reply, and proxy_read_changes() says what it is. */
+int proxy_start_change(sd_bus *bus, const char *verb, const char *selector, const Consent *consent,
+                sd_bus_message_handler_t handler, void *userdata, sd_bus_slot **ret_slot, sd_bus_error *error);
+int proxy_read_changes(sd_bus_message *reply, EntryList *ret_changes, sd_bus_error *error);
+
+/* All jobs, as rows. */
+int proxy_list_jobs(sd_bus *bus, JobList *ret_jobs, sd_bus_error *error);
+
+/* Has a job undo what it did. Returns when it was asked to; with a handler, that gets the reply, at once. */
+int proxy_cancel_job(sd_bus *bus, uint32_t number, sd_bus_error *error);
+int proxy_start_cancel(
+                sd_bus *bus, uint32_t number, sd_bus_message_handler_t handler, void *userdata, sd_bus_slot **ret_slot);
+
+/* Has the handlers told of each job that comes, and of each that moves on. What the message says is read into a job
+ * that is the caller's to clear, also after a failure. Reading returns 1, or 0 for a message that is not of a job, or
+ * not of this one. */
+int proxy_watch_jobs(sd_bus *bus, sd_bus_message_handler_t on_added, sd_bus_message_handler_t on_changed,
+                void *userdata, sd_bus_slot **ret_added_slot, sd_bus_slot **ret_changed_slot);
+int proxy_read_added_job(sd_bus_message *m, Job *job);
+int proxy_read_changed_job(sd_bus_message *m, Job *job);
+
+/* The id of this process as the daemon sees it, in whatever namespace that is. */
+int proxy_get_own_pid(sd_bus *bus, pid_t *ret_pid);
+
+/* Who has a node of the selected device open, or the node of its group. */
+int proxy_list_holders(sd_bus *bus, const char *selector, HolderList *ret_holders, sd_bus_error *error);
 
 /* The properties of the manager. */
 int proxy_get_status(sd_bus *bus, Status *ret_status, sd_bus_error *error);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* show: all that is known of a device and its group. */
+/* show: all that is known of a device and its group, and who has them. */
 #include "present.h"
 #include "proxy.h"
 #include "strv.h"
@@ -10,12 +10,54 @@ typedef struct Subject {
         Device device; /* without an address if a group was asked for */
         Group group;   /* without a path if the device is in none */
         DeviceList members;
+        HolderList holders;
+        bool holders_known;
+        Job job; /* at work on the group; without a number if there is none */
 } Subject;
 
 static void subject_clear(Subject *subject) {
         device_clear(&subject->device);
         group_clear(&subject->group);
         device_list_clear(&subject->members);
+        holder_list_clear(&subject->holders);
+        job_clear(&subject->job);
+}
+
+static bool is_worked_on(const char *state) {
+        return streq(strempty(state), "changing") || streq(strempty(state), "stuck");
+}
+
+/* The job at work on the group, if there is one. */
+static int get_job(sd_bus *bus, uint32_t group, Job *ret_job, sd_bus_error *error) {
+        _cleanup_(job_list_clear) JobList jobs = {0};
+        int r;
+
+        r = proxy_list_jobs(bus, &jobs, error);
+        for (size_t i = 0; r >= 0 && i < jobs.count; i++)
+                if (jobs.items[i].group == group) {
+                        *ret_job = TAKE_STRUCT(jobs.items[i]);
+                        break;
+                }
+        return r;
+}
+
+/* What is worth knowing, and no reason not to show the rest: where it is not told, that is a remark. */
+static void subject_get_use(Invocation *invocation, Subject *subject) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL, job_error = SD_BUS_ERROR_NULL;
+        int r;
+
+        r = proxy_list_holders(invocation->bus, invocation->selector, &subject->holders, &error);
+        subject->holders_known = r >= 0;
+        if (r < 0 && !invocation->output.quiet)
+                fprintf(stderr, "vfioctl: who holds it is not known: %s\n",
+                                isempty(error.message) ? strerror(-r) : error.message);
+
+        if (!subject->group.path || !is_worked_on(subject->group.state))
+                return;
+        r = get_job(invocation->bus, subject->group.number, &subject->job, &job_error);
+        if (r < 0 && !invocation->output.quiet)
+                fprintf(stderr, "vfioctl: the job is not known: %s\n",
+                                isempty(job_error.message) ? strerror(-r) : job_error.message);
 }
 
 static int subject_get(Invocation *invocation, Subject *subject, sd_bus_error *error) {
@@ -66,7 +108,31 @@ static void print_original(Output *output, const Device *device) {
         print_strings(output, "Original names", device->original_names);
 }
 
-static void print_device(Output *output, const Device *device) {
+/* Who has the nodes of this device open, or with "", that of the group. */
+static void print_holders(Output *output, const HolderList *holders, const char *address) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < holders->count; i++) {
+                _cleanup_free_ char *description = NULL;
+
+                if (!streq(strempty(holders->items[i].address), address))
+                        continue;
+                description = holder_description(&holders->items[i]);
+                output_field(output, n++ == 0 ? "Held by" : "", "%s", strempty(description));
+        }
+}
+
+static void print_job(Output *output, const Job *job) {
+        _cleanup_free_ char *progress = NULL;
+
+        if (job->number == 0)
+                return;
+        progress = job_progress(job);
+        output_field(output, "Job", "%u, %s, %s", job->number, strempty(job->kind), strempty(progress));
+        print_text(output, "Waits for", job->waits_for);
+}
+
+static void print_device(Output *output, const Device *device, const HolderList *holders) {
         _cleanup_free_ char *description = device_description(device);
 
         output_field(output, "Device", "%s", strempty(device->address));
@@ -104,6 +170,7 @@ static void print_device(Output *output, const Device *device) {
                                 device->virtual_functions_max);
         for (char **address = device->virtual_functions; address && *address; address++)
                 output_field(output, "", "%s", *address);
+        print_holders(output, holders, strempty(device->address));
 }
 
 static void print_member(Output *output, const char *key, const Device *device) {
@@ -116,7 +183,10 @@ static void print_member(Output *output, const char *key, const Device *device) 
                         device->endpoint ? "" : ", not an endpoint");
 }
 
-static void print_group(Output *output, const Group *group, const DeviceList *members) {
+static void print_group(Output *output, const Subject *subject) {
+        const DeviceList *members = &subject->members;
+        const Group *group = &subject->group;
+
         output_field(output, "Group", "%u", group->number);
         print_state(output, group->state);
         output_field(output, "Viable", "%s", group->viable ? "yes" : "no");
@@ -126,32 +196,40 @@ static void print_group(Output *output, const Group *group, const DeviceList *me
                 output_field(output, i == 0 ? "Blocked by" : "", "%s, driver %s: %s", blocker->address,
                                 driver_in_words(blocker->driver), blocker->reason);
         }
+        print_job(output, &subject->job);
         output_field(output, "Node", "%s", isempty(group->node) ? "none" : group->node);
+        print_holders(output, &subject->holders, "");
         for (size_t i = 0; i < members->count; i++)
                 print_member(output, i == 0 ? "Members" : "", &members->items[i]);
 }
 
 static int print_subject(Output *output, const Subject *subject) {
-        bool has_device = subject->device.address, has_group = subject->group.path;
+        bool has_device = subject->device.address, has_group = subject->group.path, has_job = subject->job.number > 0;
 
+        /* clang-format off: a pair a line */
         if (output->json)
                 return output_json(output,
-                                json_pack("{s:o, s:o}", "device",
+                                json_pack("{s:o, s:o, s:o, s:o}", "device",
                                                 has_device ? device_to_json(&subject->device) : json_null(), "group",
                                                 has_group ? group_to_json(&subject->group, &subject->members)
-                                                          : json_null()));
+                                                          : json_null(),
+                                                "holders",
+                                                subject->holders_known ? holders_to_json(&subject->holders)
+                                                                       : json_null(),
+                                                "job", has_job ? job_to_json(&subject->job) : json_null()));
+        /* clang-format on */
 
         if (has_device)
-                print_device(output, &subject->device);
+                print_device(output, &subject->device, &subject->holders);
         if (has_device && has_group)
                 fputc('\n', output->stream);
         if (has_group)
-                print_group(output, &subject->group, &subject->members);
+                print_group(output, subject);
         if (has_device)
                 return 0;
         for (size_t i = 0; i < subject->members.count; i++) {
                 fputc('\n', output->stream);
-                print_device(output, &subject->members.items[i]);
+                print_device(output, &subject->members.items[i], &subject->holders);
         }
         return 0;
 }
@@ -202,6 +280,7 @@ ExitCode verb_show(Invocation *invocation) {
         if (invocation->qemu)
                 return show_qemu(&invocation->output, &subject.group, &subject.members);
 
+        subject_get_use(invocation, &subject);
         r = print_subject(&invocation->output, &subject);
         return r < 0 ? report_error(r, NULL) : EXIT_DONE;
 }

@@ -105,6 +105,7 @@ static int serve(Manager *manager, sd_bus *bus) {
                         .inventory = manager->inventory,
                         .jobs = manager->jobs,
                         .names = manager->names,
+                        .censuses = &manager->censuses,
         };
         if ((r = service_publish(&manager->service)) < 0)
                 return log_error_errno(r, "Cannot put the objects on the bus");
@@ -139,6 +140,7 @@ int manager_new(sd_event *event, const ManagerParts *parts, Manager **ret) {
                                          manager->jobs, parts->job_limits, &manager->orphans)) < 0 ||
                         (r = job_recover(manager->jobs)) < 0)
                 return log_error_errno(r, "Cannot give back what was left in between");
+        manager->censuses = (CensusTable){.event = event, .kernel = manager->kernel};
         if ((r = serve(manager, parts->bus)) < 0)
                 return r;
         *ret = TAKE_PTR(manager);
@@ -152,6 +154,7 @@ Manager *manager_free(Manager *manager) {
         sd_event_source_disable_unref(manager->post_source);
         orphan_watch_free(manager->orphans);
         job_table_free(manager->jobs);
+        census_table_done(&manager->censuses);
         sd_bus_flush_close_unref(manager->service.bus);
         journal_free(manager->journal);
         inventory_free(manager->inventory);

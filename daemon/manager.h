@@ -17,6 +17,7 @@ typedef struct Manager {
         JobTable *jobs;
         OrphanWatch *orphans;
         PciNames *names;
+        CensusTable censuses;
         Service service; /* holds the bus */
 } Manager;
 

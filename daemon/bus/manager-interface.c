@@ -106,6 +106,86 @@ static int method_list_devices(sd_bus_message *message, void *userdata, sd_bus_e
         return sd_bus_send(NULL, reply, NULL);
 }
 
+static int method_list_jobs(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        int r;
+
+        (void)error;
+        if ((r = sd_bus_message_new_method_return(message, &reply)) < 0 ||
+                        (r = job_interface_append_all(userdata, reply)) < 0)
+                return r;
+        return sd_bus_send(NULL, reply, NULL);
+}
+
+static int reply_holders(sd_bus_message *call, const CensusEntry *entries, size_t n_entries) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        int r;
+
+        if ((r = sd_bus_message_new_method_return(call, &reply)) < 0 ||
+                        (r = sd_bus_message_open_container(reply, 'a', "(ussss)")) < 0)
+                return r;
+        for (size_t i = 0; i < n_entries; i++) {
+                const CensusEntry *entry = &entries[i];
+
+                r = sd_bus_message_append(reply, "(ussss)", (uint32_t)entry->holder.pid, entry->holder.command,
+                                entry->holder.unit, entry->node,
+                                entry->of_group ? "" : PCI_ADDRESS_TEXT(entry->address));
+                if (r < 0)
+                        return r;
+        }
+        if ((r = sd_bus_message_close_container(reply)) < 0)
+                return r;
+        return sd_bus_send(NULL, reply, NULL);
+}
+
+static void on_census_done(int error, const CensusEntry *entries, size_t n_entries, void *userdata) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = userdata;
+
+        if (error == 0)
+                (void)reply_holders(call, entries, n_entries);
+        else
+                (void)sd_bus_reply_method_errorf(call, BUS_ERROR_PREFIX "Failed",
+                                "Who holds the device nodes cannot be told: %s", strerror(-error));
+}
+
+static int method_list_holders(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        _cleanup_problem_ Problem problem = {};
+        _cleanup_free_ PciAddress *addresses = NULL;
+        Service *service = userdata;
+        const char *selector;
+        Selection selection;
+        size_t n = 0;
+        int r;
+
+        if ((r = sd_bus_message_read(message, "s", &selector)) < 0)
+                return r;
+        if ((r = selector_resolve(service->inventory, selector, &selection, &problem)) != 0)
+                return errors_set(error, r, &problem);
+        const Group *group = selection.group;
+        assert(selection.device || group);
+        addresses = calloc(group ? group->n_members + 1 : 1, sizeof(PciAddress));
+        if (!addresses)
+                return -ENOMEM;
+        if (selection.device)
+                addresses[n++] = selection.device->address;
+        else
+                for (size_t i = 0; i < group->n_members; i++)
+                        if (group->members[i]->endpoint)
+                                addresses[n++] = group->members[i]->address;
+
+        r = census_start(service->censuses, group ? group->number : -1, addresses, n, on_census_done, message);
+        if (r == -EMFILE)
+                return errors_set(error,
+                                problem_set(&problem, OUTCOME_LIMITS_EXCEEDED,
+                                                "%d such questions are being answered already: try again.",
+                                                CENSUSES_MAX),
+                                &problem);
+        if (r < 0)
+                return r;
+        sd_bus_message_ref(message); /* on_census_done() has it, and is never called before the next turn of the loop */
+        return 1;
+}
+
 static int find_group(Service *service, const char *selector, const Group **ret, Problem *problem) {
         Selection selection;
         IommuReport iommu;
@@ -200,6 +280,13 @@ static int method_reattach(sd_bus_message *message, void *userdata, sd_bus_error
         return r < 0 ? r : operation_reattach(userdata, message, selector, error);
 }
 
+static int method_plan(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        const char *selector, *verb;
+
+        int r = sd_bus_message_read(message, "ss", &selector, &verb);
+        return r < 0 ? r : operation_plan(userdata, message, selector, verb, error);
+}
+
 BUS_GETTER(property_get_version) {
         return sd_bus_message_append(reply, "s", VFIOD_VERSION);
 }
@@ -233,10 +320,18 @@ static const sd_bus_vtable manager_vtable[] = {
                                 method_list_groups, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("ListDevices", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(soissuqqasa{sv})", devices),
                                 method_list_devices, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_METHOD_WITH_ARGS("ListJobs", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(uossuasuussssta{sv})", jobs),
+                                method_list_jobs, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_METHOD_WITH_ARGS("ListHolders", SD_BUS_ARGS("s", selector), SD_BUS_RESULT("a(ussss)", holders),
+                                method_list_holders, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("GetGroup", SD_BUS_ARGS("s", selector), SD_BUS_RESULT("o", group),
                                 method_get_group, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("GetDevice", SD_BUS_ARGS("s", selector), SD_BUS_RESULT("o", device),
                                 method_get_device, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_METHOD_WITH_ARGS("Plan", SD_BUS_ARGS("s", selector, "s", verb, "a{sv}", options),
+                                SD_BUS_RESULT("b", would_go, "a(sss)", steps, "a(sssb)", findings, "s", fingerprint,
+                                                "a{sv}", details),
+                                method_plan, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("Detach", SD_BUS_ARGS("s", selector, "a{sv}", options),
                                 SD_BUS_RESULT("a(sss)", changes), method_detach, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("Reattach", SD_BUS_ARGS("s", selector, "a{sv}", options),

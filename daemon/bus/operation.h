@@ -9,3 +9,7 @@
 /* The message is read up to its options. Returns as a handler does: 1 (the reply comes later), or a negative errno. */
 int operation_detach(Service *service, sd_bus_message *message, const char *selector, sd_bus_error *error);
 int operation_reattach(Service *service, sd_bus_message *message, const char *selector, sd_bus_error *error);
+
+/* What "detach" or "reattach" would do: open to all, and writes nothing. */
+int operation_plan(Service *service, sd_bus_message *message, const char *selector, const char *verb_text,
+                sd_bus_error *error);

@@ -7,7 +7,7 @@ int service_publish(Service *service) {
 
         if ((r = errors_register()) < 0 || (r = sd_bus_add_object_manager(service->bus, NULL, BUS_PATH)) < 0 ||
                         (r = manager_interface_publish(service)) < 0 || (r = group_interface_publish(service)) < 0 ||
-                        (r = device_interface_publish(service)) < 0)
+                        (r = device_interface_publish(service)) < 0 || (r = job_interface_publish(service)) < 0)
                 return r;
         return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "job/census.h"
 #include "job/job.h"
 #include "kernel/pci-names.h"
 #include <systemd/sd-bus.h>
@@ -11,9 +12,11 @@
 #define BUS_PATH "/org/vfiod1"
 #define BUS_PATH_GROUPS BUS_PATH "/groups"
 #define BUS_PATH_DEVICES BUS_PATH "/devices"
+#define BUS_PATH_JOBS BUS_PATH "/jobs"
 #define BUS_INTERFACE_MANAGER "org.vfiod1.Manager"
 #define BUS_INTERFACE_GROUP "org.vfiod1.Group"
 #define BUS_INTERFACE_DEVICE "org.vfiod1.Device"
+#define BUS_INTERFACE_JOB "org.vfiod1.Job"
 #define BUS_ERROR_PREFIX "org.vfiod1.Error."
 
 typedef struct Service {
@@ -22,6 +25,7 @@ typedef struct Service {
         Inventory *inventory;
         JobTable *jobs;
         PciNames *names;
+        CensusTable *censuses;
 } Service;
 
 /* Puts the objects on the bus, without asking for the name yet. Returns 0 or a negative errno. */
@@ -38,3 +42,7 @@ int service_device_path(PciAddress address, char **ret);
 int manager_interface_publish(Service *service);
 int group_interface_publish(Service *service);
 int device_interface_publish(Service *service);
+int job_interface_publish(Service *service);
+
+/* Appends an array with a row for each job. Returns 0 or a negative errno. */
+int job_interface_append_all(const Service *service, sd_bus_message *reply);

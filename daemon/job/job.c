@@ -1,54 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "job/job.h"
 #include "base/log.h"
 #include "job/intent.h"
+#include "job/job-internal.h"
 #include "model/scan.h"
 
 #include <inttypes.h>
+#include <time.h>
 
 #define USEC_PER_SEC UINT64_C(1000000)
 
 const JobLimits job_limits_default = {
                 .step_deadline_us = 30 * USEC_PER_SEC,
+                .held_deadline_us = USEC_PER_SEC,
                 .names_deadline_us = 5 * USEC_PER_SEC,
                 .jobs_max = 64,
+                .plans_max = 16,
 };
 
-typedef struct Job Job;
-struct Job {
-        Job *next;
-        JobTable *table;
-        unsigned long number;
-        Plan *plan;
-        PlanVerb verb; /* that was asked for: a recovery has a plan of its own */
-        char *caller;
-        Record *record; /* given to the worker */
-        Worker *worker;
-        sd_event_source *timer;
-        size_t step; /* that the worker is at */
-        bool stuck;
-        bool recovering;     /* gives back what a worker that died left */
-        WorkerResult result; /* of a reattach that waits for its names */
-        bool waits_for_names;
-        job_done_t done; /* NULL once it was called */
-        void *userdata;
-};
-
-struct JobTable {
-        sd_event *event;
-        const Kernel *kernel;
-        Inventory *inventory;
-        Journal *journal;
-        JobLimits limits;
-        Job *jobs;
-        size_t n_jobs;
-        unsigned long next_job;
-};
-
-static void result_done(WorkerResult *result) {
-        problem_done(&result->problem);
-        free(result->changes);
-        *result = (WorkerResult){};
+/* Plans that only look are no jobs to others. */
+void job_announce(const Job *job, JobEvent event) {
+        if (job->table->watch && !job->plan->only_plan)
+                job->table->watch(job, event, job->table->watch_userdata);
 }
 
 static void answer(Job *job, const WorkerResult *result) {
@@ -57,21 +29,29 @@ static void answer(Job *job, const WorkerResult *result) {
                 done(result, job->userdata);
 }
 
+/* What the plan counts as. */
+static size_t *counter(JobTable *table, const Plan *plan) {
+        return plan->only_plan ? &table->n_plans : &table->n_jobs;
+}
+
 static void job_free(Job *job) {
         if (!job)
                 return;
         for (Job **link = &job->table->jobs; *link; link = &(*link)->next)
                 if (*link == job) {
                         *link = job->next;
-                        job->table->n_jobs--;
+                        *counter(job->table, job->plan) -= 1;
+                        job_announce(job, JOB_REMOVED);
                         break;
                 }
         worker_free(job->worker);
         sd_event_source_disable_unref(job->timer);
         record_free(job->record);
         plan_free(job->plan);
-        result_done(&job->result);
+        plan_free(job->asked);
+        worker_result_done(&job->result);
         free(job->caller);
+        free(job->holder);
         free(job);
 }
 
@@ -106,7 +86,7 @@ JobTable *job_table_free(JobTable *table) {
                                     "vfiod is ending. The work goes on by itself, and the next start knows of it.") < 0)
                         result.error = -ENOMEM;
                 answer(table->jobs, &result);
-                result_done(&result);
+                worker_result_done(&result);
                 job_free(table->jobs);
         }
         sd_event_unref(table->event);
@@ -114,14 +94,14 @@ JobTable *job_table_free(JobTable *table) {
         return NULL;
 }
 
-/* The members' activity, state and origin, told to the inventory. What fails here is memory; the next look mends it. */
-
-static void set_activity(const Job *job, DeviceActivity activity) {
+void job_set_activity(const Job *job, DeviceActivity activity) {
+        if (job->plan->only_plan)
+                return;
         for (size_t i = 0; i < job->plan->n_members; i++)
                 (void)inventory_set_activity(job->table->inventory, job->plan->members[i].address, activity);
 }
 
-static int look_again(const Job *job) {
+int job_look_again(const Job *job) {
         JobTable *table = job->table;
         int r = journal_load(table->journal);
 
@@ -153,8 +133,8 @@ static void log_end(const Job *job, const WorkerResult *result) {
                                 result->error < 0 ? strerror(-result->error) : strempty(result->problem.message));
                 return;
         }
-        for (size_t i = 0; i < result->n_changes; i++) {
-                const TransactionChange *change = &result->changes[i];
+        for (size_t i = 0; i < result->report.n_changes; i++) {
+                const TransactionChange *change = &result->report.changes[i];
                 const char *before = change->driver_before, *after = change->driver_after;
 
                 event.address = PCI_ADDRESS_TEXT(change->address);
@@ -165,7 +145,7 @@ static void log_end(const Job *job, const WorkerResult *result) {
 }
 
 static void finish(Job *job, const WorkerResult *result) {
-        set_activity(job, DEVICE_QUIET);
+        job_set_activity(job, DEVICE_QUIET);
         log_end(job, result);
         answer(job, result);
         job_free(job);
@@ -191,9 +171,31 @@ void job_look_at_names(JobTable *table) {
                         WorkerResult result = job->result;
                         job->result = (WorkerResult){};
                         finish(job, &result);
-                        result_done(&result);
+                        worker_result_done(&result);
                 }
         }
+}
+
+/* An unbind that waits for a virtual machine is stuck at once, as far as anybody can tell. */
+static uint64_t step_deadline(const Job *job) {
+        return job->holder && job->plan->force ? job->table->limits.held_deadline_us
+                                               : job->table->limits.step_deadline_us;
+}
+
+/* Says so, and what becomes of the job. */
+static int describe_stuck(const Job *job, const char *address, Problem *problem) {
+        const char *step = step_kind_to_string(job->plan->steps[job->step].kind);
+        uint64_t deadline_ms = step_deadline(job) / 1000;
+
+        if (!job->begun && (job->cancelled || job->plan->only_plan))
+                return problem_set(problem, OUTCOME_STUCK,
+                                "The kernel did not let group %d be looked at within %" PRIu64
+                                " ms: somebody else is at it. Nothing was changed, and nothing will be.",
+                                job->plan->group, deadline_ms);
+        return problem_set(problem, OUTCOME_STUCK,
+                        "The kernel did not come back from the step '%s' of %s within %" PRIu64
+                        " ms%s%s. The job goes on by itself when it does; nobody else is held up.",
+                        step, address, deadline_ms, job->holder ? ": it waits for " : "", strempty(job->holder));
 }
 
 static void on_stuck(Job *job) {
@@ -203,7 +205,8 @@ static void on_stuck(Job *job) {
         char group[16], number[24];
 
         job->stuck = true;
-        set_activity(job, DEVICE_WAITED_FOR);
+        job_set_activity(job, DEVICE_WAITED_FOR);
+        job_announce(job, JOB_CHANGED);
         (void)snprintf(group, sizeof(group), "%d", job->plan->group);
         (void)snprintf(number, sizeof(number), "%lu", job->number);
         log_event(&(LogEvent){.priority = LOG_ERR,
@@ -214,14 +217,14 @@ static void on_stuck(Job *job) {
                                   .caller = job->caller},
                         "Group %s: %s for %s is stuck at the step '%s' of %s", group, plan_verb_to_string(job->verb),
                         job->caller, step_kind_to_string(step->kind), address);
-        int r = problem_set(&result.problem, OUTCOME_STUCK,
-                        "The kernel did not come back from the step '%s' of %s within %" PRIu64
-                        " s. The job goes on by itself when it does; nobody else is held up.",
-                        step_kind_to_string(step->kind), address, job->table->limits.step_deadline_us / USEC_PER_SEC);
+        /* What it has seen is old when the kernel comes back; a recovery goes by its record. */
+        if (!job->begun && !job->recovering && job->done && worker_cancel(job->worker) >= 0)
+                job->cancelled = true;
+        int r = describe_stuck(job, address, &result.problem);
         if (r < 0)
                 result.error = r;
         answer(job, &result);
-        result_done(&result);
+        worker_result_done(&result);
 }
 
 static int on_timer(sd_event_source *source, uint64_t time, void *userdata) {
@@ -237,8 +240,14 @@ static int on_timer(sd_event_source *source, uint64_t time, void *userdata) {
         WorkerResult result = job->result;
         job->result = (WorkerResult){};
         finish(job, &result);
-        result_done(&result);
+        worker_result_done(&result);
         return 0;
+}
+
+static uint64_t now_us(void) {
+        struct timespec now;
+        (void)clock_gettime(CLOCK_REALTIME, &now);
+        return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
 }
 
 static int set_timer(Job *job, uint64_t delay) {
@@ -253,104 +262,19 @@ static int set_timer(Job *job, uint64_t delay) {
         return sd_event_source_set_enabled(job->timer, SD_EVENT_ONESHOT);
 }
 
-static void on_progress(Worker *worker, size_t step, void *userdata) {
+static void on_progress(Worker *worker, size_t step, const char *holder, void *userdata) {
         Job *job = userdata;
 
         (void)worker;
+        job->begun = true;
         job->step = step < job->plan->n_steps ? step : 0;
         if (job->stuck) {
                 job->stuck = false;
-                set_activity(job, DEVICE_WORKED_ON);
+                job_set_activity(job, DEVICE_WORKED_ON);
         }
-        (void)set_timer(job, job->table->limits.step_deadline_us);
-}
-
-static int start_worker(Job *job);
-
-/* A worker that was killed may have left anything: its record says what there is to give back. */
-static int recover_own_record(Job *job) {
-        _cleanup_(plan_freep) Plan *plan = NULL;
-        Journal *journal = job->table->journal;
-
-        /* Also the devices: one may have gone. */
-        int r = look_again(job);
-        if (r < 0)
-                return r;
-        const Record *record = journal_record_of(journal, job->plan->members[0].address);
-        r = record ? intent_undo_plan(job->table->inventory, record, &plan) : -ENOENT;
-        if (r < 0)
-                return r;
-
-        /* What is gone is not worked on any more. */
-        set_activity(job, DEVICE_QUIET);
-        plan_free(job->plan);
-        job->plan = TAKE_PTR(plan);
-        job->worker = worker_free(job->worker);
-        job->recovering = true;
-        job->step = 0;
-        return start_worker(job);
-}
-
-/* The changes that the plan stands for, into the job's own result; for when no worker is left to tell. */
-static int list_planned_changes(Job *job) {
-        const Plan *plan = job->plan;
-
-        job->result.changes = calloc(plan->n_members + 1, sizeof(TransactionChange));
-        if (!job->result.changes)
-                return -ENOMEM;
-        for (size_t i = 0; i < plan->n_members; i++) {
-                const RecordMember *entry = journal_find(job->table->journal, plan->members[i].address);
-                const DeviceOrigin *origin = entry ? entry->origin : plan->members[i].origin;
-                TransactionChange *change = &job->result.changes[job->result.n_changes++];
-                char *home = change->driver_before, *away = change->driver_after;
-
-                if (job->verb == PLAN_REATTACH)
-                        home = change->driver_after, away = change->driver_before;
-                change->address = plan->members[i].address;
-                (void)snprintf(home, DRIVER_NAME_MAX, "%s", strempty(origin->driver));
-                (void)snprintf(away, DRIVER_NAME_MAX, "%s", PLAN_VFIO_DRIVER);
-        }
-        return 0;
-}
-
-/* A worker died, and there is nothing that could be given back: it had done all, or nothing yet, or its devices are gone. The records
- * tell. */
-static int conclude(Job *job, WorkerResult *result) {
-        size_t n_entries = 0, n_detached = 0;
-
-        for (size_t i = 0; i < job->plan->n_members; i++) {
-                const RecordMember *entry = journal_find(job->table->journal, job->plan->members[i].address);
-                n_entries += entry != NULL;
-                n_detached += entry && entry->phase == RECORD_DETACHED;
-        }
-        bool detach = job->verb == PLAN_DETACH;
-        if (detach ? n_detached == job->plan->n_members : n_entries == 0) {
-                int r = list_planned_changes(job);
-                result->changes = job->result.changes;
-                result->n_changes = job->result.n_changes;
-                return r;
-        }
-        if (detach ? n_entries == 0 : n_detached == job->plan->n_members)
-                return problem_set(&result->problem, OUTCOME_FAILED,
-                                "The worker process for group %d died before it changed anything: try again.",
-                                job->plan->group);
-        return problem_set(&result->problem, OUTCOME_FAILED,
-                        "The worker process for group %d died, and its devices are gone from their slots: look again "
-                        "with 'vfioctl "
-                        "devices'.",
-                        job->plan->group);
-}
-
-/* Keeps a success for later: its changes. */
-static int keep_result(Job *job, const WorkerResult *result) {
-        if (job->result.changes)
-                return 0;
-        job->result.changes = calloc(result->n_changes + 1, sizeof(TransactionChange));
-        if (!job->result.changes)
-                return -ENOMEM;
-        memcpy(job->result.changes, result->changes, result->n_changes * sizeof(TransactionChange));
-        job->result.n_changes = result->n_changes;
-        return 0;
+        (void)free_and_strdup(&job->holder, holder);
+        (void)set_timer(job, step_deadline(job));
+        job_announce(job, JOB_CHANGED);
 }
 
 static void on_done(Worker *worker, WorkerResult *result, void *userdata) {
@@ -358,48 +282,52 @@ static void on_done(Worker *worker, WorkerResult *result, void *userdata) {
         int r = 0;
 
         (void)worker;
+        if (job->plan->only_plan) {
+                answer(job, result);
+                job_free(job);
+                return;
+        }
         if (result->error == -EPIPE) {
                 log_error("Job %lu: its worker died.", job->number);
                 result->error = 0;
-                r = job->recovering ? -EPIPE : recover_own_record(job);
+                r = job->recovering ? -EPIPE : job_recover_own(job);
                 if (r >= 0)
                         return;
-                r = r == -ENOENT ? conclude(job, result)
-                                 : problem_set(&result->problem, OUTCOME_FAILED,
-                                                   "The worker process for group %d died, and what it left could not "
-                                                   "be given "
-                                                   "back. Look with 'vfioctl show group:%d', then reattach it.",
-                                                   job->plan->group, job->plan->group);
-        } else if (job->recovering && job->verb == PLAN_DETACH && result->error == 0 &&
-                        result->problem.outcome == OUTCOME_DONE)
-                r = problem_set(&result->problem, OUTCOME_ROLLED_BACK,
-                                "The worker process for group %d died. Everything is as it was before.",
-                                job->plan->group);
+                r = r == -ENOENT ? job_conclude(job, result) : job_conclude_recovery(job, result, false);
+        } else if (job->recovering)
+                r = job_conclude_recovery(job, result, result->error == 0 && result->problem.outcome == OUTCOME_DONE);
         if (r < 0)
                 result->error = r;
-        (void)look_again(job);
+        (void)job_look_again(job);
 
         bool success = result->error == 0 && result->problem.outcome == OUTCOME_DONE;
         if (!success || job->verb == PLAN_DETACH || names_are_back(job)) {
                 finish(job, result);
                 return;
         }
-        if (keep_result(job, result) < 0 || set_timer(job, job->table->limits.names_deadline_us) < 0) {
+        if (set_timer(job, job->table->limits.names_deadline_us) < 0) {
                 finish(job, result);
                 return;
         }
         job->waits_for_names = true;
+        worker_result_done(&job->result);
+        job->result = *result;
+        *result = (WorkerResult){};
+        job_announce(job, JOB_CHANGED);
         job->worker = worker_free(job->worker);
 }
 
-static int start_worker(Job *job) {
+int job_start_worker(Job *job) {
         JobTable *table = job->table;
         _cleanup_free_ unsigned long *superseded = NULL;
-        size_t n_superseded;
+        size_t n_superseded = 0;
         int r;
 
+        job->begun = false;
         job->record = record_free(job->record);
-        if ((r = intent_make_record(table->journal, job->plan, &job->record, &superseded, &n_superseded)) < 0 ||
+        if ((!job->plan->only_plan &&
+                            (r = intent_make_record(table->journal, job->plan, &job->record, &superseded,
+                                             &n_superseded)) < 0) ||
                         (r = set_timer(job, table->limits.step_deadline_us)) < 0)
                 return r;
         Transaction transaction = {
@@ -413,18 +341,27 @@ static int start_worker(Job *job) {
         r = worker_new(table->event, &transaction, on_progress, on_done, job, &job->worker);
         if (r < 0)
                 return r;
-        set_activity(job, DEVICE_WORKED_ON);
+        job_set_activity(job, DEVICE_WORKED_ON);
         return 0;
 }
 
 int job_start(JobTable *table, Plan *plan, const char *caller, job_done_t done, void *userdata, Problem *problem) {
         _cleanup_(plan_freep) Plan *owned_plan = plan;
 
-        if (table->n_jobs >= table->limits.jobs_max)
-                return problem_set(problem, OUTCOME_LIMITS_EXCEEDED,
-                                "%zu jobs are under way already: try again when one is done.", table->n_jobs);
         for (const Job *other = table->jobs; other; other = other->next)
-                if (other->plan->group == plan->group)
+                if (plan->only_plan && other->plan->only_plan && other->stuck && other->plan->group == plan->group)
+                        return problem_set(problem, OUTCOME_STUCK,
+                                        "The kernel does not answer about group %d since an earlier plan asked: "
+                                        "something "
+                                        "else holds a device of it in the middle of an unbind.",
+                                        plan->group);
+        size_t n = *counter(table, plan);
+        if (n >= (plan->only_plan ? table->limits.plans_max : table->limits.jobs_max))
+                return problem_set(problem, OUTCOME_LIMITS_EXCEEDED,
+                                "%zu %s are under way already: try again when one is done.", n,
+                                plan->only_plan ? "plans" : "jobs");
+        for (const Job *other = table->jobs; other; other = other->next)
+                if (!plan->only_plan && !other->plan->only_plan && other->plan->group == plan->group)
                         return problem_set(problem, OUTCOME_BUSY,
                                         "Job %lu is at work on group %d: try again when it is done.", other->number,
                                         plan->group);
@@ -434,12 +371,13 @@ int job_start(JobTable *table, Plan *plan, const char *caller, job_done_t done, 
                 return -ENOMEM;
         job->table = table;
         job->number = table->next_job++;
+        job->started_us = now_us();
         job->plan = TAKE_PTR(owned_plan);
         job->verb = job->plan->verb;
         job->caller = strdup(caller);
         if (!job->caller)
                 return -ENOMEM;
-        int r = start_worker(job);
+        int r = job_start_worker(job);
         if (r < 0)
                 return r;
 
@@ -447,26 +385,8 @@ int job_start(JobTable *table, Plan *plan, const char *caller, job_done_t done, 
         job->userdata = userdata;
         job->next = table->jobs;
         table->jobs = job;
-        table->n_jobs++;
+        *counter(table, job->plan) += 1;
+        job_announce(job, JOB_ADDED);
         TAKE_PTR(job);
-        return 0;
-}
-
-int job_recover(JobTable *table) {
-        const Journal *journal = table->journal;
-
-        for (size_t i = 0; i < journal->n_records; i++) {
-                _cleanup_(plan_freep) Plan *plan = NULL;
-                _cleanup_problem_ Problem problem = {};
-
-                int r = journal->locked[i] ? -ENOENT : intent_undo_plan(table->inventory, journal->records[i], &plan);
-                if (r == -ENOENT)
-                        continue;
-                if (r < 0 || (r = job_start(table, TAKE_PTR(plan), "recovery", NULL, NULL, &problem)) < 0)
-                        return r;
-                if (r > 0)
-                        log_warning("Group %d was left in between and is not given back: %s",
-                                        journal->records[i]->group, problem.message);
-        }
         return 0;
 }

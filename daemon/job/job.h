@@ -16,8 +16,10 @@ typedef void (*job_done_t)(const WorkerResult *result, void *userdata);
 /* How a job is limited; tests shorten it. */
 typedef struct JobLimits {
         uint64_t step_deadline_us;  /* for one step: then the job is stuck */
+        uint64_t held_deadline_us;  /* for one that a process holds up */
         uint64_t names_deadline_us; /* for the host names to come back after a reattach */
         size_t jobs_max;
+        size_t plans_max; /* that only look: anybody may ask for them, and they must not keep jobs from starting */
 } JobLimits;
 
 extern const JobLimits job_limits_default;
@@ -30,11 +32,59 @@ int job_table_new(sd_event *event, const Kernel *kernel, Inventory *inventory, J
 JobTable *job_table_free(JobTable *table);
 DEFINE_TRIVIAL_CLEANUP_FUNC(JobTable *, job_table_free)
 
-/* Starts a job and takes the plan over, also on failure. The caller's name is for the log. Returns 0; BUSY or LIMITS_EXCEEDED; or a negative errno. */
+/* Starts a job and takes the plan over, also on failure. A plan that only looks works on nothing: its devices do not change their state, and
+ * other jobs go on beside it. The caller's name is for the log. Returns 0; BUSY or LIMITS_EXCEEDED; or a negative errno. */
 int job_start(JobTable *table, Plan *plan, const char *caller, job_done_t done, void *userdata, Problem *problem);
 
 /* At the start: gives back what a transaction that was cut off left in between. Returns 0 or a negative errno. */
 int job_recover(JobTable *table);
+
+/* Jobs as others see them. */
+
+typedef struct Job Job;
+
+typedef enum JobState {
+        JOB_RUNNING,
+        JOB_CANCELLING, /* asked to undo what it did */
+        JOB_RECOVERING, /* its worker died, and what it did is undone */
+        JOB_STUCK,      /* the kernel does not come back */
+        JOB_SETTLING,   /* all is done; the host's names are awaited */
+        _JOB_STATE_MAX,
+} JobState;
+
+const char *job_state_to_string(JobState state);
+
+typedef struct JobDescription {
+        unsigned long number;
+        JobState state;
+        const Plan *asked; /* what the caller wanted: stays the same */
+        const Plan *plan;  /* that is carried out: after a worker's death, what gives back */
+        size_t step;       /* index: where it is */
+        const char *caller;
+        const char *holder;  /* process that it waits for, "" for none */
+        uint64_t started_us; /* CLOCK_REALTIME */
+} JobDescription;
+
+/* What it points to holds until the next turn of the loop. */
+void job_describe(const Job *job, JobDescription *ret);
+
+/* NULL for none. */
+Job *job_find(const JobTable *table, unsigned long number);
+Job *job_next(const JobTable *table, const Job *previous);
+
+/* Asks the job to undo what it did, at its next step; its caller then hears CANCELLED. Returns 0; BUSY when that is too late; or a
+ * negative errno. */
+int job_cancel(Job *job, Problem *problem);
+
+typedef enum JobEvent {
+        JOB_ADDED,
+        JOB_CHANGED,
+        JOB_REMOVED
+} JobEvent;
+
+/* Tells of each job that comes, moves on, or goes. */
+typedef void (*job_watch_t)(const Job *job, JobEvent event, void *userdata);
+void job_table_watch(JobTable *table, job_watch_t watch, void *userdata);
 
 /* To be called when the inventory has changed: a reattach waits for its names. */
 void job_look_at_names(JobTable *table);

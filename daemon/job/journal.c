@@ -26,6 +26,22 @@ Journal *journal_free(Journal *journal) {
         return NULL;
 }
 
+/* A worker that was killed while it wrote leaves "N.new" behind. One that is at work holds that, or "N.record". */
+static int remove_torn(int directory_fd, const char *name, void *userdata) {
+        char record_name[40], *end;
+
+        (void)userdata;
+        unsigned long number = strtoul(name, &end, 10);
+        if (!isdigit((unsigned char)name[0]) || !streq(end, ".new"))
+                return 0;
+        (void)snprintf(record_name, sizeof(record_name), "%lu.record", number);
+        if (record_file_is_locked(directory_fd, name) || record_file_is_locked(directory_fd, record_name))
+                return 0;
+        log_notice("%s was not written to its end, and is removed.", name);
+        (void)unlinkat(directory_fd, name, 0);
+        return 0;
+}
+
 int journal_new(const char *state_folder, Journal **ret) {
         _cleanup_(journal_freep) Journal *journal = malloc(sizeof(Journal));
         if (!journal)
@@ -37,6 +53,8 @@ int journal_new(const char *state_folder, Journal **ret) {
         if (journal->state_fd < 0)
                 return -errno;
         int r = journal_load(journal);
+        if (r >= 0)
+                r = sysfs_for_each(journal->state_fd, ".", remove_torn, NULL);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(journal);
@@ -63,22 +81,66 @@ static int insert_record(Journal *journal, Record *record, bool locked) {
         return 0;
 }
 
-static int load_entry(int directory_fd, const char *name, void *userdata) {
-        _cleanup_(record_freep) Record *record = NULL;
-        Journal *journal = userdata;
-        bool locked;
+/* Which records the folder has: enough to tell whether there are others now. */
+typedef struct Listing {
+        size_t n;
+        unsigned long sum, sum_of_squares;
+} Listing;
+
+static void listing_add(Listing *listing, unsigned long number) {
+        listing->n++;
+        listing->sum += number;
+        listing->sum_of_squares += number * number;
+}
+
+static bool listing_equal(const Listing *a, const Listing *b) {
+        return a->n == b->n && a->sum == b->sum && a->sum_of_squares == b->sum_of_squares;
+}
+
+typedef struct Load {
+        Journal *journal;
+        Listing listing;
+} Load;
+
+static bool parse_name(const char *name, unsigned long *ret) {
         char *end;
 
         errno = 0;
         unsigned long number = strtoul(name, &end, 10);
         if (!isdigit((unsigned char)name[0]) || errno > 0 || number > LONG_MAX || !streq(end, ".record"))
+                return false;
+        *ret = number;
+        return true;
+}
+
+static int list_entry(int directory_fd, const char *name, void *userdata) {
+        unsigned long number;
+
+        (void)directory_fd;
+        if (parse_name(name, &number))
+                listing_add(userdata, number);
+        return 0;
+}
+
+static int load_entry(int directory_fd, const char *name, void *userdata) {
+        _cleanup_(record_freep) Record *record = NULL;
+        Load *load = userdata;
+        Journal *journal = load->journal;
+        unsigned long number;
+        bool locked;
+
+        if (!parse_name(name, &number))
                 return 0;
+        listing_add(&load->listing, number);
         if (number >= journal->next_number)
                 journal->next_number = number + 1;
 
         int r = record_read(directory_fd, number, &record, &locked);
         if (r == -ENOMEM)
                 return r;
+        /* Its worker has replaced or deleted it: the folder is listed again. */
+        if (r == -ENOENT)
+                return 0;
         if (r < 0 && number < journal->next_to_report)
                 return 0;
         if (r < 0) {
@@ -121,10 +183,21 @@ static void drop_superseded(Journal *journal) {
 }
 
 int journal_load(Journal *journal) {
-        drop_records(journal);
-        int r = sysfs_for_each(journal->state_fd, ".", load_entry, journal);
-        if (r < 0)
-                return r;
+        Listing loaded, now;
+        int r;
+
+        /* Workers of an earlier daemon, or of other jobs, may put a new record in the place of an old one meanwhile, and then neither might be
+         * seen. */
+        do {
+                Load load = {.journal = journal};
+
+                drop_records(journal);
+                now = (Listing){};
+                if ((r = sysfs_for_each(journal->state_fd, ".", load_entry, &load)) < 0 ||
+                                (r = sysfs_for_each(journal->state_fd, ".", list_entry, &now)) < 0)
+                        return r;
+                loaded = load.listing;
+        } while (!listing_equal(&now, &loaded));
         journal->next_to_report = journal->next_number;
         drop_superseded(journal);
         return 0;

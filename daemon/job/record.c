@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <systemd/sd-id128.h>
 #include <zlib.h>
 
@@ -72,7 +73,56 @@ void record_remove_member(Record *record, RecordMember *member) {
         memmove(member, member + 1, (record->n_members - i) * sizeof(RecordMember));
 }
 
-/* To JSON and back. */
+/* To JSON and back. What a device does not have is not written; what is missing was not there. */
+
+static int power_to_json(const PowerSettings *power, json_t *object) {
+        if (power->control[0] != '\0' && json_object_set_new(object, "power_control", json_string(power->control)) < 0)
+                return -ENOMEM;
+        if (power->d3cold_known &&
+                        json_object_set_new(object, "d3cold_allowed", json_boolean(power->d3cold_allowed)) < 0)
+                return -ENOMEM;
+        return 0;
+}
+
+static int power_from_json(json_t *object, PowerSettings *ret) {
+        json_t *control = json_object_get(object, "power_control"), *d3cold = json_object_get(object, "d3cold_allowed");
+
+        if ((control && (!json_is_string(control) || json_string_length(control) >= sizeof(ret->control))) ||
+                        (d3cold && !json_is_boolean(d3cold)))
+                return -EBADMSG;
+        *ret = (PowerSettings){.d3cold_known = d3cold, .d3cold_allowed = json_is_true(d3cold)};
+        (void)snprintf(ret->control, sizeof(ret->control), "%s", strempty(json_string_value(control)));
+        return 0;
+}
+
+static int link_to_json(const VirtualFunctionLink *link, json_t *object) {
+        json_t *value;
+
+        if (!link->known)
+                return 0;
+        value = json_pack("[iiiiiiiii]", (int)link->mac[0], (int)link->mac[1], (int)link->mac[2], (int)link->mac[3],
+                        (int)link->mac[4], (int)link->mac[5], (int)link->vlan, (int)link->qos,
+                        (int)link->vlan_protocol);
+        return json_object_set_new(object, "virtual_function_link", value) < 0 ? -ENOMEM : 0;
+}
+
+static int link_from_json(json_t *object, VirtualFunctionLink *ret) {
+        json_t *value = json_object_get(object, "virtual_function_link");
+        int mac[MAC_SIZE], vlan, qos, protocol;
+
+        *ret = (VirtualFunctionLink){.known = value};
+        if (!value)
+                return 0;
+        if (json_unpack(value, "[iiiiiiiii]", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4], &mac[5], &vlan, &qos,
+                            &protocol) < 0)
+                return -EBADMSG;
+        for (size_t i = 0; i < MAC_SIZE; i++)
+                ret->mac[i] = (uint8_t)mac[i];
+        ret->vlan = (uint16_t)vlan;
+        ret->qos = (uint8_t)qos;
+        ret->vlan_protocol = (uint16_t)protocol;
+        return 0;
+}
 
 static int member_to_json(const RecordMember *member, json_t **ret) {
         const DeviceOrigin *origin = member->origin;
@@ -85,32 +135,39 @@ static int member_to_json(const RecordMember *member, json_t **ret) {
                         return -ENOMEM;
                 }
         /* "s?" writes null for none; "o" takes names over, also when it fails. */
-        *ret = json_pack("{s:s, s:s, s:[iiiiii], s:s?, s:s?, s:s?, s:o}", "address", PCI_ADDRESS_TEXT(member->address),
-                        "phase", phase_table[member->phase], "ids", (int)origin->ids.vendor, (int)origin->ids.device,
-                        (int)origin->ids.subsystem_vendor, (int)origin->ids.subsystem_device, (int)origin->ids.class,
-                        (int)origin->ids.revision, "driver", origin->driver, "override", origin->override, "module",
-                        origin->module, "names", names);
-        return *ret ? 0 : -ENOMEM;
+        *ret = json_pack("{s:s, s:s, s:[iiiiii], s:b, s:s?, s:s?, s:s?, s:o}", "address",
+                        PCI_ADDRESS_TEXT(member->address), "phase", phase_table[member->phase], "ids",
+                        (int)origin->ids.vendor, (int)origin->ids.device, (int)origin->ids.subsystem_vendor,
+                        (int)origin->ids.subsystem_device, (int)origin->ids.class, (int)origin->ids.revision,
+                        "any_driver", (int)origin->any_driver, "driver", origin->driver, "override", origin->override,
+                        "module", origin->module, "names", names);
+        if (!*ret)
+                return -ENOMEM;
+        int r = power_to_json(&origin->power, *ret);
+        return r < 0 ? r : link_to_json(&origin->link, *ret);
 }
 
 static int member_from_json(json_t *json, Record *record) {
         _cleanup_(device_origin_freep) DeviceOrigin *origin = calloc(1, sizeof(DeviceOrigin));
         const char *address_text, *phase_text;
-        int vendor, device, subsystem_vendor, subsystem_device, class, revision, r;
+        int vendor, device, subsystem_vendor, subsystem_device, class, revision, any_driver = 0, r;
         PciAddress address;
         json_t *driver, *override, *module, *names, *name;
         size_t i;
 
         if (!origin)
                 return -ENOMEM;
-        if (json_unpack(json, "{s:s, s:s, s:[iiiiii], s:o, s:o, s:o, s:o}", "address", &address_text, "phase",
+        if (json_unpack(json, "{s:s, s:s, s:[iiiiii], s?:b, s:o, s:o, s:o, s:o}", "address", &address_text, "phase",
                             &phase_text, "ids", &vendor, &device, &subsystem_vendor, &subsystem_device, &class,
-                            &revision, "driver", &driver, "override", &override, "module", &module, "names",
-                            &names) < 0 ||
+                            &revision, "any_driver", &any_driver, "driver", &driver, "override", &override, "module",
+                            &module, "names", &names) < 0 ||
                         pci_address_parse(address_text, &address) < 0 || phase_from_string(phase_text) < 0 ||
                         !json_is_array(names))
                 return -EBADMSG;
 
+        if ((r = power_from_json(json, &origin->power)) < 0 || (r = link_from_json(json, &origin->link)) < 0)
+                return r;
+        origin->any_driver = any_driver;
         origin->ids = (PciIds){(uint16_t)vendor, (uint16_t)device, (uint16_t)subsystem_vendor,
                         (uint16_t)subsystem_device, (uint32_t) class, (uint8_t)revision};
         if ((r = free_and_strdup(&origin->driver, json_string_value(driver))) < 0 ||
@@ -132,15 +189,17 @@ static int record_to_json(const Record *record, char **ret) {
         _cleanup_(json_decrefp) json_t *members = json_array(), *root = NULL;
 
         for (size_t i = 0; i < record->n_members; i++) {
-                json_t *member;
+                json_t *member = NULL;
 
                 int r = member_to_json(&record->members[i], &member);
-                if (r < 0)
+                if (r < 0) {
+                        json_decref(member);
                         return r;
+                }
                 if (json_array_append_new(members, member) < 0)
                         return -ENOMEM;
         }
-        root = json_pack("{s:i, s:O}", "group", record->group, "members", members);
+        root = json_pack("{s:i, s:b, s:O}", "group", record->group, "forced", (int)record->forced, "members", members);
         *ret = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
         return *ret ? 0 : -ENOMEM;
 }
@@ -149,14 +208,17 @@ static int record_from_json(unsigned long number, const char *text, size_t lengt
         _cleanup_(record_freep) Record *record = NULL;
         _cleanup_(json_decrefp) json_t *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
         json_t *members, *member;
-        int group, r;
+        int group, forced = 0, r;
         size_t i;
 
-        if (!root || json_unpack(root, "{s:i, s:o}", "group", &group, "members", &members) < 0 ||
+        if (!root ||
+                        json_unpack(root, "{s:i, s?:b, s:o}", "group", &group, "forced", &forced, "members", &members) <
+                                        0 ||
                         !json_is_array(members))
                 return -EBADMSG;
         if ((r = record_new(number, group, json_array_size(members), &record)) < 0)
                 return r;
+        record->forced = forced;
         json_array_foreach(members, i, member) {
                 if ((r = member_from_json(member, record)) < 0)
                         return r;
@@ -261,6 +323,30 @@ static int read_file(int fd, char **ret, size_t *ret_length) {
         return 0;
 }
 
+bool record_file_is_locked(int state_fd, const char *name) {
+        _cleanup_close_ int fd = openat(state_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
+/* Opens the file that has the name now: one that was opened just before its worker replaced or deleted it says what is over, and has no lock any
+ * more. Returns the descriptor or a negative errno. */
+static int open_record(int state_fd, const char *name, bool *ret_locked) {
+        for (;;) {
+                struct stat opened, named;
+
+                _cleanup_close_ int fd = openat(state_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+                if (fd < 0)
+                        return -errno;
+                bool locked = flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+                if (fstat(fd, &opened) < 0 || fstatat(state_fd, name, &named, AT_SYMLINK_NOFOLLOW) < 0)
+                        return -errno;
+                if (opened.st_dev == named.st_dev && opened.st_ino == named.st_ino) {
+                        *ret_locked = locked;
+                        return TAKE_FD(fd);
+                }
+        }
+}
+
 int record_read(int state_fd, unsigned long number, Record **ret, bool *ret_locked) {
         char name[RECORD_NAME_MAX], boot[SD_ID128_STRING_MAX], written_boot[SD_ID128_STRING_MAX];
         _cleanup_(record_freep) Record *record = NULL;
@@ -269,11 +355,10 @@ int record_read(int state_fd, unsigned long number, Record **ret, bool *ret_lock
         size_t length = 0;
         int header_length = 0, r;
 
-        _cleanup_close_ int fd =
-                        openat(state_fd, record_name(number, "record", name), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        bool locked = false;
+        _cleanup_close_ int fd = open_record(state_fd, record_name(number, "record", name), &locked);
         if (fd < 0)
-                return -errno;
-        bool locked = flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+                return fd;
         if ((r = read_file(fd, &text, &length)) < 0)
                 return r;
 

@@ -29,6 +29,7 @@ typedef struct Record {
         int group; /* when it was written */
         RecordMember *members;
         size_t n_members;
+        bool forced; /* the work may wait for a process that holds a device */
         int lock_fd; /* of the worker that writes it; -EBADF for one that was only read */
 } Record;
 
@@ -49,6 +50,9 @@ int record_write(int state_fd, Record *record);
 
 /* Deletes the file. Returns 0, also if there was none, or a negative errno. */
 int record_delete(int state_fd, unsigned long number);
+
+/* Whether somebody is at work on a file of the folder: its writer holds a lock. False for one that is not there. */
+bool record_file_is_locked(int state_fd, const char *name);
 
 /* Reads one. Returns 0; -ENOENT; -EBADMSG for one that is torn or no record; -ESTALE for one of another boot; another negative
  * errno. ret_locked: whether somebody is at work on it. */

@@ -13,8 +13,12 @@ static int read_override(int device_fd, char buffer[static OVERRIDE_MAX]) {
 }
 
 int subject_read_binding(const Subject *subject, Binding *ret) {
-        int r = pci_device_read_driver(subject->fd, ret->driver);
-        return r < 0 ? r : read_override(subject->fd, ret->override);
+        int r;
+
+        if ((r = pci_device_read_driver(subject->fd, ret->driver)) < 0 ||
+                        (r = read_override(subject->fd, ret->override)) < 0)
+                return r;
+        return power_read(subject->fd, &ret->power);
 }
 
 int subject_open(Subject *subject, const Kernel *kernel, PciAddress address, const PciIds *ids, int group,
@@ -22,7 +26,7 @@ int subject_open(Subject *subject, const Kernel *kernel, PciAddress address, con
         char group_text[16];
         PciIds found;
 
-        *subject = (Subject){.address = address, .fd = pci_device_open(kernel, address)};
+        *subject = (Subject){.address = address, .ids = *ids, .fd = pci_device_open(kernel, address)};
         if (subject->fd < 0)
                 return problem_set(problem, OUTCOME_NO_SUCH_DEVICE,
                                 "%s is gone from its slot: look again with 'vfioctl groups'.", ADDRESS(subject));
@@ -50,8 +54,38 @@ int subject_open(Subject *subject, const Kernel *kernel, PciAddress address, con
         return 0;
 }
 
+bool subject_is_gone(const Subject *subject) {
+        Binding now;
+
+        int r = subject_read_binding(subject, &now);
+        return r == -ENODEV || r == -ENOENT;
+}
+
+int subject_verify_unmoved(const Subject *subject, Problem *problem) {
+        Binding now;
+
+        int r = subject_read_binding(subject, &now);
+        if (r >= 0 && streq(now.override, subject->before.override) &&
+                        (streq(now.driver, subject->before.driver) ||
+                                        (subject->before.driver[0] == '\0' &&
+                                                        streq(now.driver, subject->target.driver))))
+                return 0;
+        return problem_set(problem, OUTCOME_FAILED,
+                        "Somebody else moved %s while it was looked at. Nothing was changed: try again.",
+                        ADDRESS(subject));
+}
+
 void subject_close(Subject *subject) {
         subject->fd = safe_close(subject->fd);
+}
+
+/* The kernel takes an address for these writes, so another card would be what they reach: the one that is held open must still be there. */
+static int check_presence(const Subject *subject, Problem *problem) {
+        PciIds found;
+
+        if (pci_device_read_ids(subject->fd, &found) >= 0 && pci_ids_equal(&found, &subject->ids))
+                return 0;
+        return problem_set(problem, OUTCOME_FAILED, "%s is gone from its slot.", ADDRESS(subject));
 }
 
 int subject_set_override(Subject *subject, const char *override, Problem *problem) {
@@ -73,7 +107,10 @@ int subject_set_override(Subject *subject, const char *override, Problem *proble
 int subject_unbind(Subject *subject, Problem *problem) {
         char driver[DRIVER_NAME_MAX], left[DRIVER_NAME_MAX];
 
-        int r = pci_device_read_driver(subject->fd, driver);
+        int r = check_presence(subject, problem);
+        if (r != 0)
+                return r;
+        r = pci_device_read_driver(subject->fd, driver);
         if (r >= 0 && driver[0] == '\0')
                 return 0;
         if (r >= 0)
@@ -95,9 +132,12 @@ int subject_unbind(Subject *subject, Problem *problem) {
 int subject_probe(Subject *subject, const Kernel *kernel, const char *driver, Problem *problem) {
         char found[DRIVER_NAME_MAX];
 
+        int r = check_presence(subject, problem);
+        if (r != 0)
+                return r;
         /* The kernel calls a probe a success also when nothing bound, so the link alone tells. */
         int write_result = sysfs_write(kernel->sys_fd, "bus/pci/drivers_probe", ADDRESS(subject));
-        int r = pci_device_read_driver(subject->fd, found);
+        r = pci_device_read_driver(subject->fd, found);
         if (r < 0)
                 return problem_set(problem, OUTCOME_FAILED, "Cannot read the driver of %s after its probe: %s",
                                 ADDRESS(subject), strerror(-r));
@@ -107,4 +147,30 @@ int subject_probe(Subject *subject, const Kernel *kernel, const char *driver, Pr
                         "%s did not bind to %s, which %s%s (%s). The kernel's log may say why.", driver,
                         ADDRESS(subject), found[0] != '\0' ? "is on " : "has no driver now", found,
                         write_result < 0 ? strerror(-write_result) : "the kernel reported no error");
+}
+
+int subject_probe_any(Subject *subject, const Kernel *kernel, Problem *problem) {
+        int r = check_presence(subject, problem);
+        if (r != 0)
+                return r;
+        (void)sysfs_write(kernel->sys_fd, "bus/pci/drivers_probe", ADDRESS(subject));
+        r = pci_device_read_driver(subject->fd, subject->target.driver);
+        if (r < 0)
+                return problem_set(problem, OUTCOME_FAILED, "Cannot read the driver of %s after its probe: %s",
+                                ADDRESS(subject), strerror(-r));
+        return 0;
+}
+
+int subject_set_power(Subject *subject, const PowerSettings *power, Problem *problem) {
+        int r = power_write(subject->fd, power);
+        return r < 0 ? problem_set(problem, OUTCOME_FAILED, "Cannot restore the power settings of %s: %s",
+                                       ADDRESS(subject), strerror(-r))
+                     : 0;
+}
+
+int subject_set_link(Subject *subject, const Kernel *kernel, const VirtualFunctionLink *link, Problem *problem) {
+        int r = virtual_function_write_link(kernel, subject->fd, subject->address, link);
+        return r < 0 ? problem_set(problem, OUTCOME_FAILED, "Cannot restore MAC address and VLAN of %s: %s",
+                                       ADDRESS(subject), strerror(-r))
+                     : 0;
 }

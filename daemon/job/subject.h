@@ -3,6 +3,8 @@
 
 #include "base/outcome.h"
 #include "kernel/pci-facts.h"
+#include "kernel/power.h"
+#include "kernel/virtual-function.h"
 
 /* A device while a transaction has it in hand: its folder held open, so that what is written reaches this card or none; and what it was when the
  * work began. For workers: reading the override may block. */
@@ -12,13 +14,16 @@
 typedef struct Binding {
         char driver[DRIVER_NAME_MAX]; /* "" for none */
         char override[OVERRIDE_MAX];  /* "" for none */
+        PowerSettings power;
 } Binding;
 
 typedef struct Subject {
         PciAddress address;
+        PciIds ids;
         int fd;
         Binding before;
         Binding target;
+        bool any_driver; /* the target's driver is whatever the kernel finds: "" until it did */
 } Subject;
 
 /* Opens the device and makes sure that it is the one that is meant. Returns 0; NO_SUCH_DEVICE; IDENTITY_CHANGED; FAILED. The subject is
@@ -37,6 +42,22 @@ int subject_unbind(Subject *subject, Problem *problem);
 
 /* Has the kernel look for a driver: with an override, only that one can come. Verifies that it came. */
 int subject_probe(Subject *subject, const Kernel *kernel, const char *driver, Problem *problem);
+
+/* Has the kernel look for whatever driver fits, and makes that the target: none is no failure. */
+int subject_probe_any(Subject *subject, const Kernel *kernel, Problem *problem);
+
+/* Sets what of the power settings differs and is known. */
+int subject_set_power(Subject *subject, const PowerSettings *power, Problem *problem);
+
+/* Sets a virtual function's MAC address and VLAN, where they are known and differ. */
+int subject_set_link(Subject *subject, const Kernel *kernel, const VirtualFunctionLink *link, Problem *problem);
+
+/* Makes sure that it has the driver and the override that it had when it was opened: else FAILED. One that had no driver may have the target by
+ * now: a driver that is loaded takes what waits for it. */
+int subject_verify_unmoved(const Subject *subject, Problem *problem);
+
+/* Whether its card has left its slot since it was opened, also where another one is in it now. */
+bool subject_is_gone(const Subject *subject);
 
 /* What it is now. Returns 0 or a negative errno. */
 int subject_read_binding(const Subject *subject, Binding *ret);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "job/transaction.h"
+#include "job/driver.h"
 #include "job/subject.h"
+#include "job/survey.h"
+#include "kernel/disk-claim.h"
 #include "kernel/holders.h"
 #include "kernel/vfio-node.h"
 
@@ -12,12 +15,14 @@ typedef struct Work {
         Subject *subjects;
         size_t n_subjects;
         int node_fd; /* the group's node, while we keep VMs from it */
+        DiskClaims claims;
 } Work;
 
 static void work_done(Work *work) {
         for (size_t i = 0; i < work->n_subjects; i++)
                 subject_close(&work->subjects[i]);
         free(work->subjects);
+        disk_claims_release(&work->claims);
         (void)safe_close(work->node_fd);
 }
 
@@ -43,32 +48,32 @@ static int lock_node(Work *work, Problem *problem) {
                                 "%s is held open by a process that cannot be named: end the virtual machine "
                                 "first.",
                                 VFIO_NODE_TEXT(group));
-        return problem_set(problem, OUTCOME_HELD,
-                        "%s is held by process %d (%s): end it, or take the device out of it, first.",
-                        VFIO_NODE_TEXT(group), (int)holder.pid, holder.command);
+        return problem_set(problem, OUTCOME_HELD, "%s is held by %s: end it, or take the device out of it, first.",
+                        VFIO_NODE_TEXT(group), HOLDER_TEXT(&holder));
 }
 
-static int load_driver(Work *work, const char *driver, const char *module, Problem *problem) {
-        int r = modules_ensure_driver(work->transaction->kernel, driver, module);
-        if (r >= 0)
-                return 0;
-        if (r == -ENOENT)
-                return problem_set(problem, OUTCOME_DRIVER_UNAVAILABLE,
-                                "There is no driver %s, and no module '%s' for the running kernel: install the "
-                                "kernel's extra modules.",
-                                driver, module ? module : driver);
-        if (r == -EPERM)
-                return problem_set(problem, OUTCOME_DRIVER_UNAVAILABLE,
-                                "The module '%s' is blacklisted, or the daemon may not load it: load it with "
-                                "'modprobe', or look into "
-                                "/etc/modprobe.d.",
-                                module ? module : driver);
-        if (r == -ENODEV)
-                return problem_set(problem, OUTCOME_DRIVER_UNAVAILABLE,
-                                "The module '%s' is loaded and brought no PCI driver %s.", module ? module : driver,
-                                driver);
-        return problem_set(problem, OUTCOME_DRIVER_UNAVAILABLE, "The module '%s' for %s cannot be loaded: %s",
-                        module ? module : driver, driver, strerror(-r));
+/* From here on until the device has left, nobody can begin to use a disk of it. */
+static int claim_disks(Work *work, Problem *problem) {
+        const Kernel *kernel = work->transaction->kernel;
+        const Plan *plan = work->transaction->plan;
+        _cleanup_host_index_ HostIndex index = {};
+
+        int r = plan->verb == PLAN_DETACH ? host_index_read(kernel, &index) : 0;
+        if (r < 0)
+                return problem_set(problem, OUTCOME_FAILED, "The host's disks cannot be read: %s", strerror(-r));
+        for (size_t i = 0; i < plan->n_members && plan->verb == PLAN_DETACH; i++) {
+                PciAddress address = plan->members[i].address;
+
+                r = disk_claims_take(&work->claims, kernel, &index, address);
+                if (r == -EBUSY && plan->overrides & 1U << GUARD_STORAGE)
+                        continue;
+                if (r < 0)
+                        return problem_set(problem, OUTCOME_IN_USE_STORAGE,
+                                        "Somebody began to use a disk of %s just now, or it cannot be claimed (%s): "
+                                        "look with 'vfioctl plan %s'.",
+                                        PCI_ADDRESS_TEXT(address), strerror(-r), PCI_ADDRESS_TEXT(plan->selected));
+        }
+        return 0;
 }
 
 /* The override under which the target driver, and no other, comes at a probe. */
@@ -78,6 +83,8 @@ static const char *override_for_probe(const Binding *target) {
 
 /* A device that is on the right driver already needs only its override. */
 static bool needs_move(const Subject *subject) {
+        if (subject->any_driver)
+                return subject->before.driver[0] == '\0' || pci_driver_is_vfio(subject->before.driver);
         return !streq(subject->before.driver, subject->target.driver);
 }
 
@@ -90,7 +97,7 @@ static int do_step(Work *work, const PlanStep *step, Problem *problem) {
         case STEP_LOCK_NODE:
                 return lock_node(work, problem);
         case STEP_LOAD_DRIVER:
-                return load_driver(work, subject->target.driver,
+                return driver_ensure(work->transaction->kernel, subject->target.driver,
                                 plan->verb == PLAN_REATTACH ? plan->members[step->member].origin->module : NULL,
                                 problem);
         case STEP_OVERRIDE:
@@ -100,8 +107,11 @@ static int do_step(Work *work, const PlanStep *step, Problem *problem) {
         case STEP_UNBIND:
                 return needs_move(subject) ? subject_unbind(subject, problem) : 0;
         case STEP_PROBE:
+                disk_claims_release(&work->claims);
                 if (!needs_move(subject))
                         return 0;
+                if (subject->any_driver)
+                        return subject_probe_any(subject, work->transaction->kernel, problem);
                 if (subject->target.driver[0] != '\0' &&
                                 (r = subject_probe(subject, work->transaction->kernel, subject->target.driver,
                                                  problem)) != 0)
@@ -109,6 +119,11 @@ static int do_step(Work *work, const PlanStep *step, Problem *problem) {
                 if (streq(override_for_probe(&subject->target), subject->target.override))
                         return 0;
                 return subject_set_override(subject, subject->target.override, problem);
+        case STEP_RESTORE_LINK:
+                return subject_set_link(
+                                subject, work->transaction->kernel, &plan->members[step->member].origin->link, problem);
+        case STEP_RESTORE_POWER:
+                return subject_set_power(subject, &plan->members[step->member].origin->power, problem);
         case STEP_WAIT_NODE:
                 r = vfio_node_wait(work->transaction->kernel, plan->group, NODE_TIMEOUT_MS);
                 if (r < 0)
@@ -121,7 +136,8 @@ static int do_step(Work *work, const PlanStep *step, Problem *problem) {
 }
 
 static bool binding_equal(const Binding *a, const Binding *b) {
-        return streq(a->driver, b->driver) && streq(a->override, b->override);
+        return streq(a->driver, b->driver) && streq(a->override, b->override) &&
+                        power_settings_equal(&a->power, &b->power);
 }
 
 /* Puts one device back to what it was; goes on where it can. */
@@ -131,8 +147,11 @@ static void restore_subject(Work *work, Subject *subject, bool may_leave_vfio) {
 
         if (subject_read_binding(subject, &now) < 0 || binding_equal(&now, &subject->before))
                 return;
-        if (streq(now.driver, subject->before.driver)) {
-                (void)subject_set_override(subject, subject->before.override, &ignored);
+        /* One that was not to be moved is where somebody else put it. */
+        if (streq(now.driver, subject->before.driver) || !needs_move(subject)) {
+                if (!streq(now.override, subject->before.override))
+                        (void)subject_set_override(subject, subject->before.override, &ignored);
+                (void)subject_set_power(subject, &subject->before.power, &ignored);
                 return;
         }
         if (!may_leave_vfio && pci_driver_is_vfio(now.driver))
@@ -141,6 +160,7 @@ static void restore_subject(Work *work, Subject *subject, bool may_leave_vfio) {
                         subject_unbind(subject, &ignored) == 0 && subject->before.driver[0] != '\0')
                 (void)subject_probe(subject, work->transaction->kernel, subject->before.driver, &ignored);
         (void)subject_set_override(subject, subject->before.override, &ignored);
+        (void)subject_set_power(subject, &subject->before.power, &ignored);
 }
 
 static void append_remains(FILE *text, const Subject *subject, const char *separator) {
@@ -155,6 +175,12 @@ static void append_remains(FILE *text, const Subject *subject, const char *separ
         fprintf(text, "%s%s has driver '%s' and override '%s' instead of '%s' and '%s'", separator,
                         PCI_ADDRESS_TEXT(subject->address), now.driver, now.override, subject->before.driver,
                         subject->before.override);
+        if (!streq(now.power.control, subject->before.power.control))
+                fprintf(text, ", and power/control '%s' instead of '%s'", now.power.control,
+                                subject->before.power.control);
+        if (now.power.d3cold_allowed != subject->before.power.d3cold_allowed)
+                fprintf(text, ", and d3cold_allowed '%d' instead of '%d'", now.power.d3cold_allowed,
+                                subject->before.power.d3cold_allowed);
 }
 
 static bool is_restored(const Subject *subject) {
@@ -176,12 +202,17 @@ static char *describe_cause(const Problem *problem) {
 
 /* Undoes in reverse order and says how it ended: the cause is in problem already. */
 static int undo(Work *work, Problem *problem) {
+        const Transaction *transaction = work->transaction;
         _cleanup_problem_ Problem held = {};
         _cleanup_free_ char *remains = NULL;
         size_t size, n = 0;
 
+        if (transaction->is_cancelled)
+                (void)transaction->is_cancelled(true, transaction->progress_userdata);
+
         /* A VM may have taken the group by now: then the unbind would wait for its end, and it is left. */
         bool free_to_go = lock_node(work, &held) == 0;
+        disk_claims_release(&work->claims);
         for (size_t i = work->n_subjects; i > 0; i--)
                 restore_subject(work, &work->subjects[i - 1], free_to_go);
 
@@ -197,6 +228,9 @@ static int undo(Work *work, Problem *problem) {
         _cleanup_free_ char *cause = describe_cause(problem);
         if (!cause)
                 return -ENOMEM;
+        if (n == 0 && problem->outcome == OUTCOME_CANCELLED)
+                return problem_set(
+                                problem, OUTCOME_CANCELLED, "The job was cancelled. Everything is as it was before.");
         if (n == 0)
                 return problem_set(problem, OUTCOME_ROLLED_BACK, "%s Everything is as it was before.", cause);
         return problem_set(problem, OUTCOME_DEGRADED, "%s Not everything could be undone: %s.%s%s", cause, remains,
@@ -228,7 +262,10 @@ static int open_subjects(Work *work, Problem *problem) {
                         (void)snprintf(subject->target.driver, DRIVER_NAME_MAX, "%s", PLAN_VFIO_DRIVER);
                         (void)snprintf(subject->target.override, OVERRIDE_MAX, "%s", PLAN_VFIO_DRIVER);
                 } else {
-                        (void)snprintf(subject->target.driver, DRIVER_NAME_MAX, "%s", strempty(member->origin->driver));
+                        subject->any_driver = member->origin->any_driver;
+                        (void)snprintf(subject->target.driver, DRIVER_NAME_MAX, "%s",
+                                        subject->any_driver && !needs_move(subject) ? subject->before.driver
+                                                                                    : strempty(member->origin->driver));
                         (void)snprintf(subject->target.override, OVERRIDE_MAX, "%s",
                                         strempty(member->origin->override));
                 }
@@ -236,27 +273,27 @@ static int open_subjects(Work *work, Problem *problem) {
         return 0;
 }
 
-/* What a device gets back: what it is now, but for an override that an earlier detach of ours left there. */
+/* What a device gets back: what it is now; or, where an earlier job took it and it was not given back since, what it was then. */
 static int snapshot(const Work *work, size_t i, Record *record) {
         const PlanMember *member = &work->transaction->plan->members[i];
         const Subject *subject = &work->subjects[i];
-        _cleanup_(device_origin_freep) DeviceOrigin *origin = calloc(1, sizeof(DeviceOrigin));
         char module[DRIVER_NAME_MAX];
         int r;
 
+        if (member->recorded)
+                return record_add(record, member->address, RECORD_DETACHING, member->origin);
+        _cleanup_(device_origin_freep) DeviceOrigin *origin = calloc(1, sizeof(DeviceOrigin));
         if (!origin)
                 return -ENOMEM;
-        bool ours = member->origin && streq(subject->before.override, PLAN_VFIO_DRIVER);
-        if (ours && subject->before.driver[0] == '\0')
-                /* Still away, though somebody took it from vfio-pci: what it was before counts. */
-                return record_add(record, member->address, RECORD_DETACHING, member->origin);
         if (modules_of_driver(work->transaction->kernel, subject->before.driver, module, sizeof(module)) < 0)
                 module[0] = '\0';
         origin->ids = member->ids;
-        if ((r = free_and_strdup(&origin->driver, subject->before.driver)) < 0 ||
+        origin->power = subject->before.power;
+        if ((r = virtual_function_read_link(work->transaction->kernel, subject->fd, subject->address, &origin->link)) <
+                                        0 ||
+                        (r = free_and_strdup(&origin->driver, subject->before.driver)) < 0 ||
                         (r = free_and_strdup(&origin->module, module)) < 0 ||
-                        (r = free_and_strdup(&origin->override,
-                                         ours ? member->origin->override : subject->before.override)) < 0)
+                        (r = free_and_strdup(&origin->override, subject->before.override)) < 0)
                 return r;
         for (const HostName *name = member->names; name; name = name->next)
                 if ((r = host_name_list_add(&origin->names, name->kind, name->name, 0)) < 0)
@@ -277,6 +314,8 @@ static int write_intent(Work *work, Problem *problem) {
                                                                 plan->members[i].origin);
         if (r >= 0)
                 r = record_write(transaction->state_fd, record);
+        if (r >= 0 && transaction->recorded)
+                transaction->recorded(transaction->progress_userdata);
         for (size_t i = 0; i < transaction->n_superseded && r >= 0; i++)
                 r = record_delete(transaction->state_fd, transaction->superseded[i]);
         if (r < 0 && transaction->n_superseded == 0)
@@ -287,10 +326,11 @@ static int write_intent(Work *work, Problem *problem) {
         return 0;
 }
 
-/* Says on disk how it ended: the plan's devices are with vfiod, or are not. After an undo, one that is not as it was keeps
- * its entry: it is still to be given back. */
-static int write_end(Work *work, bool detached, bool undone) {
+/* Says on disk how it ended. After an undo, a device that is not as it was is still to be given back, and what is said of one that is stays what
+ * it was. */
+static int write_end(Work *work, bool undone) {
         Transaction *transaction = work->transaction;
+        bool detach = transaction->plan->verb == PLAN_DETACH;
         Record *record = transaction->record;
 
         for (size_t i = 0; i < transaction->plan->n_members; i++) {
@@ -299,15 +339,15 @@ static int write_end(Work *work, bool detached, bool undone) {
 
                 if (!member)
                         continue;
-                if (undone && !is_restored(&work->subjects[i])) {
-                        member->phase = RECORD_DETACHING;
-                        continue;
-                }
-                /* One that an earlier detach left with our override still has to get its own back. */
-                if (detached || (transaction->plan->verb == PLAN_DETACH && planned->origin))
-                        member->phase = RECORD_DETACHED;
-                else
+                /* A card that was pulled took along what was written to it. */
+                bool restored = undone &&
+                                (is_restored(&work->subjects[i]) || (detach && subject_is_gone(&work->subjects[i])));
+                if (undone ? restored && !planned->recorded : !detach)
                         record_remove_member(record, member);
+                else if (undone && (!restored || planned->unfinished))
+                        member->phase = RECORD_DETACHING;
+                else
+                        member->phase = RECORD_DETACHED;
         }
         return record->n_members > 0 ? record_write(transaction->state_fd, record)
                                      : record_delete(transaction->state_fd, record->number);
@@ -318,6 +358,25 @@ static bool step_writes(const PlanStep *step) {
         return step->kind != STEP_LOCK_NODE && step->kind != STEP_LOAD_DRIVER;
 }
 
+/* Whom an unbind that was asked for all the same waits for, into buffer; NULL for nobody. */
+static const char *find_holder(const Work *work, const PlanStep *step, char buffer[static HOLDER_TEXT_MAX]) {
+        const Transaction *transaction = work->transaction;
+        Holder holder;
+        int r = -ENOENT;
+
+        if (step->kind == STEP_UNBIND && transaction->plan->force)
+                r = holder_of_vfio_node(transaction->kernel, transaction->plan->group, &holder);
+        else if (step->kind == STEP_UNBIND && transaction->plan->overrides & 1U << GUARD_PROCESS)
+                r = holder_of_device(transaction->kernel, work->subjects[step->member].address, &holder);
+        return r < 0 ? NULL : holder_format(&holder, buffer);
+}
+
+static int check_cancelled(const Transaction *transaction, bool last, Problem *problem) {
+        if (!transaction->is_cancelled || !transaction->is_cancelled(last, transaction->progress_userdata))
+                return 0;
+        return problem_set(problem, OUTCOME_CANCELLED, "The job was cancelled.");
+}
+
 static int do_steps(Work *work, bool writing, Problem *problem) {
         Transaction *transaction = work->transaction;
 
@@ -326,11 +385,42 @@ static int do_steps(Work *work, bool writing, Problem *problem) {
 
                 if (step_writes(step) != writing)
                         continue;
-                if (transaction->progress)
-                        transaction->progress(transaction->plan, i, transaction->progress_userdata);
-                int r = do_step(work, step, problem);
-                if (r != 0)
+                if (transaction->progress) {
+                        char holder[HOLDER_TEXT_MAX];
+
+                        transaction->progress(transaction->plan, i, find_holder(work, step, holder),
+                                        transaction->progress_userdata);
+                }
+                int r = check_cancelled(transaction, false, problem);
+                if (r != 0 || (r = do_step(work, step, problem)) != 0)
                         return r;
+        }
+        return 0;
+}
+
+/* To look may have taken long: a module was loaded, or somebody else was at a device and the kernel made us wait. */
+static int look_again(const Work *work, Problem *problem) {
+        int r = 0;
+
+        for (size_t i = 0; i < work->n_subjects && r == 0; i++)
+                r = subject_verify_unmoved(&work->subjects[i], problem);
+        return r;
+}
+
+/* At the end each device is looked at once more: it may have been pulled, or moved by another hand, after its own last step. */
+static int verify_all(const Work *work, Problem *problem) {
+        for (size_t i = 0; i < work->n_subjects; i++) {
+                const Subject *subject = &work->subjects[i];
+                Binding now;
+
+                int r = subject_read_binding(subject, &now);
+                if (r < 0)
+                        return problem_set(problem, OUTCOME_FAILED, "%s went away meanwhile: %s",
+                                        PCI_ADDRESS_TEXT(subject->address), strerror(-r));
+                if (!streq(now.driver, subject->target.driver) || !streq(now.override, subject->target.override))
+                        return problem_set(problem, OUTCOME_FAILED,
+                                        "Somebody else moved %s meanwhile: it has driver '%s' and override '%s'.",
+                                        PCI_ADDRESS_TEXT(subject->address), now.driver, now.override);
         }
         return 0;
 }
@@ -341,45 +431,62 @@ static int compare_changes(const void *a, const void *b) {
         return x < y ? -1 : x > y;
 }
 
-static void collect_changes(const Work *work, TransactionChange *changes, size_t *ret_n) {
-        size_t n = 0;
-
+static int collect_changes(const Work *work, TransactionReport *report) {
+        report->changes = calloc(work->n_subjects, sizeof(TransactionChange));
+        if (!report->changes)
+                return -ENOMEM;
         for (size_t i = 0; i < work->n_subjects; i++) {
                 const Subject *subject = &work->subjects[i];
 
-                if (!needs_move(subject))
+                if (streq(subject->before.driver, subject->target.driver))
                         continue;
-                TransactionChange *change = &changes[n++];
+                TransactionChange *change = &report->changes[report->n_changes++];
                 change->address = subject->address;
                 memcpy(change->driver_before, subject->before.driver, DRIVER_NAME_MAX);
                 memcpy(change->driver_after, subject->target.driver, DRIVER_NAME_MAX);
         }
-        qsort(changes, n, sizeof(TransactionChange), compare_changes);
-        *ret_n = n;
+        qsort(report->changes, report->n_changes, sizeof(TransactionChange), compare_changes);
+        return 0;
 }
 
-int transaction_run(
-                Transaction *transaction, TransactionChange **ret_changes, size_t *ret_n_changes, Problem *problem) {
+void transaction_report_done(TransactionReport *report) {
+        finding_list_done(&report->findings);
+        free(report->changes);
+        *report = (TransactionReport){};
+}
+
+int transaction_run(Transaction *transaction, TransactionReport *report, Problem *problem) {
         _cleanup_(work_done) Work work = {.transaction = transaction, .node_fd = -EBADF};
-        bool detach = transaction->plan->verb == PLAN_DETACH;
+        const Plan *plan = transaction->plan;
+        bool detach = plan->verb == PLAN_DETACH;
         int r;
 
-        _cleanup_free_ TransactionChange *changes = calloc(transaction->plan->n_members, sizeof(TransactionChange));
-        if (!changes)
-                return -ENOMEM;
-        if ((r = open_subjects(&work, problem)) != 0 || (r = do_steps(&work, false, problem)) != 0 ||
-                        (r = write_intent(&work, problem)) != 0)
+        if ((r = open_subjects(&work, problem)) != 0 ||
+                        (r = survey(transaction->kernel, plan, work.subjects, report, problem)) != 0)
+                return r;
+        if (plan->only_plan)
+                return collect_changes(&work, report);
+        if (plan->fingerprint != 0 && plan->fingerprint != report->fingerprint)
+                return problem_set(problem, OUTCOME_PLAN_STALE,
+                                "The host is not as it was when the plan was made: make a new one with 'vfioctl plan "
+                                "%s%s'.",
+                                PCI_ADDRESS_TEXT(plan->selected), detach ? "" : " --reattach");
+        /* What a reattach finds is a virtual machine, and the node's lock answers for that without a race. */
+        if ((detach && (r = guard_decide(&report->findings, plan->overrides, plan->selected, problem)) != 0) ||
+                        (r = claim_disks(&work, problem)) != 0 || (r = look_again(&work, problem)) != 0 ||
+                        (r = do_steps(&work, false, problem)) != 0 || (r = write_intent(&work, problem)) != 0)
                 return r;
 
         r = do_steps(&work, true, problem);
+        if (r == 0)
+                r = verify_all(&work, problem);
+        if (r == 0)
+                r = check_cancelled(transaction, true, problem);
         if (r == 0) {
-                r = write_end(&work, detach, false);
+                r = write_end(&work, false);
                 /* Given back is given back: a record that stays behind names devices that are on the host. */
-                if (r >= 0 || !detach) {
-                        collect_changes(&work, changes, ret_n_changes);
-                        *ret_changes = TAKE_PTR(changes);
-                        return 0;
-                }
+                if (r >= 0 || !detach)
+                        return collect_changes(&work, report);
                 (void)problem_set(problem, OUTCOME_FAILED, "The record in /run/vfiod cannot be written: %s.",
                                 strerror(-r));
         }
@@ -387,7 +494,7 @@ int transaction_run(
         /* A record that cannot be written says "detaching" or "reattaching": the next start looks again. */
         r = undo(&work, problem);
         /* Of a reattach that is degraded all stay "reattaching": the next start gives them back together. */
-        if (r == OUTCOME_ROLLED_BACK || (r == OUTCOME_DEGRADED && detach))
-                (void)write_end(&work, !detach, true);
+        if (r == OUTCOME_ROLLED_BACK || r == OUTCOME_CANCELLED || (r == OUTCOME_DEGRADED && detach))
+                (void)write_end(&work, true);
         return r;
 }

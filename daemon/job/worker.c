@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "job/worker.h"
-#include "base/log.h"
+#include "job/child.h"
 
-#include <linux/close_range.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
+#include <sys/uio.h>
 
 struct Worker {
         sd_event_source *socket_source;
@@ -14,163 +13,193 @@ struct Worker {
         worker_progress_t progress;
         worker_done_t done;
         void *userdata;
+        WorkerResult result; /* what has come of it so far */
         bool reported;
 };
 
-/* What the worker says, a packet each: a step, or the result with its changes and then its message. */
+/* What the worker says, a packet each, with a text behind it: each step; at the end each change and finding, and then the result. */
+typedef enum PacketKind {
+        PACKET_STEP, /* text: whom it waits for, if anybody */
+        PACKET_CHANGE,
+        PACKET_FINDING, /* text: the evidence */
+        PACKET_RESULT,  /* text: the message */
+} PacketKind;
+
 typedef struct Packet {
-        enum {
-                PACKET_STEP,
-                PACKET_RESULT
-        } kind;
+        PacketKind kind;
         size_t step;
+        TransactionChange change;
+        Guard guard;
+        PciAddress address;
         int error;
         Outcome outcome;
-        size_t n_changes;
-        size_t message_length;
+        uint64_t fingerprint;
 } Packet;
 
-/* A group has at most a few hundred members, and a message names them once or twice. */
-#define PACKET_SIZE_MAX (128 * 1024)
+#define PACKET_TEXT_MAX (64 * 1024)
+#define PACKET_SIZE_MAX (sizeof(Packet) + PACKET_TEXT_MAX)
 
 /* In the worker. */
 
-static void send_packet(int fd, const void *packet, size_t size) {
+static void send_packet(int fd, const Packet *packet, const char *text) {
+        struct iovec parts[] = {
+                        {(void *)packet, sizeof(*packet)},
+                        {(void *)strempty(text), strnlen(strempty(text), PACKET_TEXT_MAX - 1)},
+        };
+        struct msghdr message = {.msg_iov = parts, .msg_iovlen = ELEMENTSOF(parts)};
+
         /* The daemon may be gone: the work goes on all the same. */
-        while (send(fd, packet, size, MSG_NOSIGNAL) < 0 && errno == EINTR)
+        while (sendmsg(fd, &message, MSG_NOSIGNAL) < 0 && errno == EINTR)
                 continue;
 }
 
-static void send_step(const Plan *plan, size_t step, void *userdata) {
+/* The daemon says one thing only, by one byte: cancel. */
+typedef struct Channel {
+        int fd;
+        bool cancelled;
+} Channel;
+
+static void send_step(const Plan *plan, size_t step, const char *holder, void *userdata) {
         (void)plan;
-        Packet packet = {.kind = PACKET_STEP, .step = step};
-        send_packet(*(const int *)userdata, &packet, sizeof(packet));
+        send_packet(((const Channel *)userdata)->fd, &(Packet){.kind = PACKET_STEP, .step = step}, holder);
+}
+
+/* At the end the daemon is kept from saying more, which fails there, before what it said is read: so that what it could say is heeded. A
+ * socket that is closed with something unread would also take along what it sent. */
+static bool is_cancelled(bool last, void *userdata) {
+        Channel *channel = userdata;
+        char byte;
+
+        if (last)
+                (void)shutdown(channel->fd, SHUT_RD);
+        while (recv(channel->fd, &byte, sizeof(byte), MSG_DONTWAIT) > 0)
+                channel->cancelled = true;
+        return channel->cancelled;
+}
+
+/* From its record on the worker outlives the daemon: the next one finds the record, and its lock. Of a worker without one it would never hear, and would give
+ * the record's number to another. It must not think again and take the record back: the next daemon may have acted on it already. */
+static void outlive_daemon(void *userdata) {
+        (void)userdata;
+        (void)prctl(PR_SET_PDEATHSIG, 0);
 }
 
 static void send_result(int fd, const WorkerResult *result) {
-        static char buffer[PACKET_SIZE_MAX];
-        const char *message = strempty(result->problem.message);
-        size_t changes_size = result->n_changes * sizeof(TransactionChange), length = strlen(message);
+        const TransactionReport *report = &result->report;
 
-        if (sizeof(Packet) + changes_size > sizeof(buffer))
-                changes_size = 0;
-        if (sizeof(Packet) + changes_size + length > sizeof(buffer))
-                length = sizeof(buffer) - sizeof(Packet) - changes_size;
+        for (size_t i = 0; i < report->n_changes; i++)
+                send_packet(fd, &(Packet){.kind = PACKET_CHANGE, .change = report->changes[i]}, NULL);
+        for (size_t i = 0; i < report->findings.n_findings; i++) {
+                const Finding *finding = &report->findings.findings[i];
+
+                send_packet(fd, &(Packet){.kind = PACKET_FINDING, .guard = finding->guard, .address = finding->address},
+                                finding->evidence);
+        }
         Packet packet = {
                         .kind = PACKET_RESULT,
                         .error = result->error,
                         .outcome = result->problem.outcome,
-                        .n_changes = changes_size / sizeof(TransactionChange),
-                        .message_length = length,
+                        .fingerprint = report->fingerprint,
         };
-        memcpy(buffer, &packet, sizeof(packet));
-        if (changes_size > 0)
-                memcpy(buffer + sizeof(packet), result->changes, changes_size);
-        memcpy(buffer + sizeof(packet) + changes_size, message, length);
-        send_packet(fd, buffer, sizeof(packet) + changes_size + length);
+        send_packet(fd, &packet, result->problem.message);
 }
 
-static int compare_fds(const void *a, const void *b) {
-        int x = *(const int *)a, y = *(const int *)b;
-        return x < y ? -1 : x > y;
-}
-
-/* Closes all but these and the standard streams. */
-static void close_others(int *keep, size_t n) {
-        unsigned next = STDERR_FILENO + 1;
-
-        qsort(keep, n, sizeof(int), compare_fds);
-        for (size_t i = 0; i < n; i++) {
-                if ((unsigned)keep[i] > next)
-                        (void)close_range(next, (unsigned)keep[i] - 1, 0);
-                next = (unsigned)keep[i] + 1;
-        }
-        (void)close_range(next, ~0U, 0);
-}
-
-static void __attribute__((noreturn)) run_worker(const Transaction *parent, int socket_fd) {
+static void __attribute__((noreturn)) run_worker(const Transaction *parent, int socket_fd, pid_t daemon) {
         Transaction transaction = *parent;
+        Channel channel = {.fd = socket_fd};
         WorkerResult result = {};
-        sigset_t none;
 
-        (void)prctl(PR_SET_NAME, "vfiod-worker");
-        (void)sigemptyset(&none);
-        (void)sigprocmask(SIG_SETMASK, &none, NULL);
-        int keep[] = {socket_fd, parent->state_fd, parent->kernel->sys_fd, parent->kernel->devices_fd,
-                        parent->kernel->dev_fd, parent->kernel->proc_fd};
-        close_others(keep, ELEMENTSOF(keep));
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != daemon)
+                _exit(EXIT_FAILURE);
 
         transaction.progress = send_step;
-        transaction.progress_userdata = &socket_fd;
-        int r = transaction_run(&transaction, &result.changes, &result.n_changes, &result.problem);
+        transaction.is_cancelled = is_cancelled;
+        transaction.recorded = outlive_daemon;
+        transaction.progress_userdata = &channel;
+        int r = transaction_run(&transaction, &result.report, &result.problem);
         result.error = r < 0 ? r : 0;
+        /* All is done: whoever hears of it finds the record without a lock. */
+        if (transaction.record)
+                transaction.record->lock_fd = safe_close(transaction.record->lock_fd);
+        (void)is_cancelled(true, &channel);
         send_result(socket_fd, &result);
         _exit(EXIT_SUCCESS);
 }
 
 /* In the daemon. */
 
-static void report(Worker *worker, WorkerResult *result) {
+static void report(Worker *worker, int error) {
         if (worker->reported)
                 return;
         worker->reported = true;
         worker->socket_source = sd_event_source_disable_unref(worker->socket_source);
-        worker->done(worker, result, worker->userdata); /* may free the worker */
-        problem_done(&result->problem);                 /* what the callee wrote there */
+
+        WorkerResult result = worker->result;
+        worker->result = (WorkerResult){};
+        if (error < 0)
+                result.error = error;
+        worker->done(worker, &result, worker->userdata); /* may free the worker */
+        worker_result_done(&result);
 }
 
-static void report_result(Worker *worker, const char *packet, size_t size) {
-        Packet header;
-
-        memcpy(&header, packet, sizeof(header));
-        const char *changes = packet + sizeof(header);
-        size_t changes_size = header.n_changes * sizeof(TransactionChange);
-        if (sizeof(header) + changes_size + header.message_length != size) {
-                report(worker, &(WorkerResult){.error = -EPROTO});
-                return;
-        }
-
-        _cleanup_free_ TransactionChange *aligned = malloc(changes_size + 1);
-        WorkerResult result = {
-                        .error = aligned ? header.error : -ENOMEM,
-                        .problem.outcome = header.outcome,
-                        .problem.message = strndup(changes + changes_size, header.message_length),
-                        .changes = aligned,
-                        .n_changes = aligned ? header.n_changes : 0,
-        };
-        if (aligned)
-                memcpy(aligned, changes, changes_size);
-        report(worker, &result);
-        problem_done(&result.problem);
-}
-
-static int on_socket(sd_event_source *source, int fd, uint32_t events, void *userdata) {
-        static char buffer[PACKET_SIZE_MAX];
-        Worker *worker = userdata;
-        Packet header;
-
-        (void)source;
-        (void)events;
-        ssize_t n = recv(fd, buffer, sizeof(buffer), MSG_DONTWAIT);
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
-                return 0;
-        if (n < (ssize_t)sizeof(header)) {
-                report(worker, &(WorkerResult){.error = -EPIPE});
-                return 0;
-        }
-        memcpy(&header, buffer, sizeof(header));
-        if (header.kind == PACKET_RESULT)
-                report_result(worker, buffer, (size_t)n);
-        else if (worker->progress)
-                worker->progress(worker, header.step, worker->userdata);
+static int add_change(WorkerResult *result, const TransactionChange *change) {
+        TransactionReport *changes = &result->report;
+        TransactionChange *grown = reallocarray(changes->changes, changes->n_changes + 1, sizeof(TransactionChange));
+        if (!grown)
+                return -ENOMEM;
+        changes->changes = grown;
+        grown[changes->n_changes++] = *change;
         return 0;
 }
 
-/* sd-event has reaped the process: its source, which nobody owns, has done its work. */
-static int on_reaped(sd_event_source *source, const siginfo_t *info, void *userdata) {
-        (void)info;
-        (void)userdata;
-        return sd_event_source_set_floating(source, false);
+static int take_packet(Worker *worker, const Packet *packet, const char *text) {
+        switch (packet->kind) {
+        case PACKET_STEP:
+                if (worker->progress)
+                        worker->progress(worker, packet->step, text, worker->userdata);
+                return 0;
+        case PACKET_CHANGE:
+                return add_change(&worker->result, &packet->change);
+        case PACKET_FINDING:
+                return finding_list_add(&worker->result.report.findings, packet->guard, packet->address, text);
+        case PACKET_RESULT:
+                worker->result.error = packet->error;
+                worker->result.problem.outcome = packet->outcome;
+                worker->result.problem.message = *text ? strdup(text) : NULL;
+                worker->result.report.fingerprint = packet->fingerprint;
+                report(worker, 0);
+                return 0;
+        }
+        return -EPROTO;
+}
+
+static int on_socket(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+        static char buffer[PACKET_SIZE_MAX + 1];
+        Worker *worker = userdata;
+        Packet packet;
+
+        (void)source;
+        (void)events;
+        ssize_t n = recv(fd, buffer, PACKET_SIZE_MAX, MSG_DONTWAIT);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+                return 0;
+        if (n < (ssize_t)sizeof(packet)) {
+                report(worker, -EPIPE);
+                return 0;
+        }
+        buffer[n] = '\0';
+        memcpy(&packet, buffer, sizeof(packet));
+        int r = take_packet(worker, &packet, buffer + sizeof(packet));
+        if (r < 0)
+                report(worker, r);
+        return 0;
+}
+
+void worker_result_done(WorkerResult *result) {
+        problem_done(&result->problem);
+        transaction_report_done(&result->report);
+        *result = (WorkerResult){};
 }
 
 int worker_new(sd_event *event, const Transaction *transaction, worker_progress_t progress, worker_done_t done,
@@ -190,18 +219,19 @@ int worker_new(sd_event *event, const Transaction *transaction, worker_progress_
         if (r < 0)
                 return r;
 
-        pid_t pid = fork();
-        if (pid < 0)
-                return -errno;
-        if (pid == 0)
-                run_worker(transaction, worker_fd);
-
-        /* Reaped whenever it ends, also long after the worker object is gone: a stuck one may outlive its job. */
-        r = sd_event_add_child(event, NULL, pid, WEXITED, on_reaped, NULL);
-        if (r < 0) /* It runs, and its socket tells how it ends; only its zombie stays until we end. */
-                log_warning("Cannot watch the worker process %d: %s", (int)pid, strerror(-r));
+        int keep[] = {worker_fd, transaction->state_fd};
+        pid_t daemon = getpid();
+        r = child_fork(event, "vfiod-worker", transaction->kernel, keep, ELEMENTSOF(keep));
+        if (r < 0)
+                return r;
+        if (r == 0)
+                run_worker(transaction, worker_fd, daemon);
         *ret = TAKE_PTR(worker);
         return 0;
+}
+
+int worker_cancel(Worker *worker) {
+        return send(worker->socket_fd, "c", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
 Worker *worker_free(Worker *worker) {
@@ -209,6 +239,7 @@ Worker *worker_free(Worker *worker) {
                 return NULL;
         sd_event_source_disable_unref(worker->socket_source);
         (void)safe_close(worker->socket_fd);
+        worker_result_done(&worker->result);
         free(worker);
         return NULL;
 }

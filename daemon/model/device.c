@@ -120,6 +120,9 @@ int device_origin_copy(const DeviceOrigin *origin, DeviceOrigin **ret) {
         if (!copy)
                 return -ENOMEM;
         copy->ids = origin->ids;
+        copy->any_driver = origin->any_driver;
+        copy->power = origin->power;
+        copy->link = origin->link;
         if ((r = free_and_strdup(&copy->driver, origin->driver)) < 0 ||
                         (r = free_and_strdup(&copy->override, origin->override)) < 0 ||
                         (r = free_and_strdup(&copy->module, origin->module)) < 0)
@@ -134,7 +137,9 @@ int device_origin_copy(const DeviceOrigin *origin, DeviceOrigin **ret) {
 bool device_origin_equal(const DeviceOrigin *a, const DeviceOrigin *b) {
         if (!a || !b)
                 return a == b;
-        if (!pci_ids_equal(&a->ids, &b->ids) || !streq_ptr(a->driver, b->driver) ||
+        if (!pci_ids_equal(&a->ids, &b->ids) || a->any_driver != b->any_driver ||
+                        !power_settings_equal(&a->power, &b->power) ||
+                        !virtual_function_link_equal(&a->link, &b->link) || !streq_ptr(a->driver, b->driver) ||
                         !streq_ptr(a->override, b->override) || !streq_ptr(a->module, b->module))
                 return false;
 

@@ -3,6 +3,8 @@
 
 #include "kernel/host-names.h"
 #include "kernel/pci-facts.h"
+#include "kernel/power.h"
+#include "kernel/virtual-function.h"
 
 /* A PCI function in memory. Plain state: inventory.h changes it. */
 
@@ -55,6 +57,9 @@ typedef struct DeviceOrigin {
         char *module;    /* that brings the driver; NULL for one that is built in */
         HostName *names; /* that it had */
         PciIds ids;      /* another card in its slot is not it */
+        PowerSettings power;
+        VirtualFunctionLink link;
+        bool any_driver; /* what it had is not known: it gets what the kernel finds for it */
 } DeviceOrigin;
 
 DeviceOrigin *device_origin_free(DeviceOrigin *origin);

@@ -384,8 +384,13 @@ int inventory_drop_device(Inventory *inventory, PciAddress address) {
         device->present = false;
         device->driver = NULL;
         device->names = host_name_list_free(device->names);
-        return note_device(inventory, device,
-                        CHANGED_STATE | CHANGED_DRIVER | CHANGED_GROUP | CHANGED_NAMES | CHANGED_OTHER);
+        unsigned facts = CHANGED_STATE | CHANGED_DRIVER | CHANGED_GROUP | CHANGED_NAMES | CHANGED_OTHER;
+        /* The one that is absent is the one that vfiod detached, not another that was in its slot since. */
+        if (!device_is_ours(device)) {
+                device->ids = device->origin->ids;
+                facts |= CHANGED_IDS;
+        }
+        return note_device(inventory, device, facts);
 }
 
 int inventory_put_name(Inventory *inventory, HostNameKind kind, const char *name, PciAddress address) {
@@ -439,11 +444,14 @@ int inventory_set_origin(Inventory *inventory, PciAddress address, const DeviceO
 
         if ((r = device_origin_copy(origin, &copy)) < 0 || (r = device_obtain(inventory, address, &device)) < 0)
                 return r;
-        if (!device->present)
+        unsigned facts = CHANGED_ORIGIN | CHANGED_STATE;
+        if (!device->present && !pci_ids_equal(&device->ids, &origin->ids)) {
                 device->ids = origin->ids;
+                facts |= CHANGED_IDS;
+        }
         device_origin_free(device->origin);
         device->origin = TAKE_PTR(copy);
-        return note_member(inventory, device, CHANGED_ORIGIN | CHANGED_STATE);
+        return note_member(inventory, device, facts);
 }
 
 int inventory_set_activity(Inventory *inventory, PciAddress address, DeviceActivity activity) {

@@ -10,17 +10,64 @@ const char *plan_verb_to_string(PlanVerb verb) {
         return verb_table[verb];
 }
 
+PlanVerb plan_verb_from_string(const char *text) {
+        for (PlanVerb verb = 0; verb < _PLAN_VERB_MAX; verb++)
+                if (streq(text, verb_table[verb]))
+                        return verb;
+        return _PLAN_VERB_INVALID;
+}
+
 static const char *const step_table[_STEP_KIND_MAX] = {
                 [STEP_LOCK_NODE] = "lock-node",
                 [STEP_LOAD_DRIVER] = "load-driver",
                 [STEP_OVERRIDE] = "override",
                 [STEP_UNBIND] = "unbind",
+                [STEP_RESTORE_LINK] = "restore-link",
                 [STEP_PROBE] = "probe",
+                [STEP_RESTORE_POWER] = "restore-power",
                 [STEP_WAIT_NODE] = "wait-node",
 };
 
 const char *step_kind_to_string(StepKind kind) {
         return step_table[kind];
+}
+
+const char *plan_step_reason(const Plan *plan, const PlanStep *step, char buffer[static PLAN_REASON_MAX]) {
+        const DeviceOrigin *origin = plan->verb == PLAN_REATTACH ? plan->members[step->member].origin : NULL;
+        const char *driver = origin ? origin->driver : PLAN_VFIO_DRIVER;
+
+        switch (step->kind) {
+        case STEP_LOCK_NODE:
+                (void)snprintf(buffer, PLAN_REASON_MAX, "no virtual machine may have group %d", plan->group);
+                break;
+        case STEP_LOAD_DRIVER:
+                (void)snprintf(buffer, PLAN_REASON_MAX, "%s must be there", strempty(driver));
+                break;
+        case STEP_OVERRIDE:
+                (void)snprintf(buffer, PLAN_REASON_MAX, "only %s may bind",
+                                driver ? driver : "what its override names");
+                break;
+        case STEP_UNBIND:
+                (void)snprintf(buffer, PLAN_REASON_MAX, "it leaves %s",
+                                plan->members[step->member].driver[0] != '\0' ? plan->members[step->member].driver
+                                                                              : "what driver it may have got");
+                break;
+        case STEP_RESTORE_LINK:
+                (void)snprintf(buffer, PLAN_REASON_MAX, "the MAC address and VLAN that were set for it");
+                break;
+        case STEP_PROBE:
+                (void)snprintf(buffer, PLAN_REASON_MAX, "%s%s", driver ? "it binds to " : "it stays without a driver",
+                                strempty(driver));
+                break;
+        case STEP_RESTORE_POWER:
+                (void)snprintf(buffer, PLAN_REASON_MAX, "power/control and d3cold_allowed as they were");
+                break;
+        default:
+                (void)snprintf(buffer, PLAN_REASON_MAX, "a guest takes group %d through /dev/vfio/%d", plan->group,
+                                plan->group);
+                break;
+        }
+        return buffer;
 }
 
 void plan_member_done(PlanMember *member) {
@@ -36,6 +83,7 @@ Plan *plan_free(Plan *plan) {
                 plan_member_done(&plan->members[i]);
         free(plan->members);
         free(plan->steps);
+        finding_list_done(&plan->findings);
         free(plan);
         return NULL;
 }
@@ -59,6 +107,7 @@ static int add_member(Plan *plan, const Device *device) {
 
         *member = (PlanMember){
                         .address = device->address, .ids = device->ids, .virtual_function = device->virtual_function};
+        (void)snprintf(member->driver, sizeof(member->driver), "%s", strempty(device->driver));
         plan->n_members++;
         if (device_is_ours(device))
                 r = device_origin_copy(device->origin, &member->origin);
@@ -247,6 +296,39 @@ static int check_bridges(const Group *group, Problem *problem) {
         return 0;
 }
 
+/* Most drivers take the virtual functions along when they leave the physical one. */
+static int find_virtual_functions(const Inventory *inventory, const Device *physical, Plan *plan) {
+        size_t n;
+        int r = 0;
+
+        Device *const *devices = inventory_devices(inventory, &n);
+        for (size_t i = 0; physical->virtual_functions_max > 0 && i < n && r >= 0; i++) {
+                char evidence[128];
+
+                if (!devices[i]->virtual_function || !devices[i]->driver ||
+                                !pci_address_equal(devices[i]->physical_function, physical->address))
+                        continue;
+                (void)snprintf(evidence, sizeof(evidence), "its virtual function %s would vanish, and is on %s",
+                                PCI_ADDRESS_TEXT(devices[i]->address), devices[i]->driver);
+                r = finding_list_add(&plan->findings, GUARD_VIRTUAL_FUNCTIONS, physical->address, evidence);
+        }
+        return r;
+}
+
+/* A virtual function whose physical function is on its way out is about to vanish. */
+static int find_leaving_parent(const Inventory *inventory, const Device *virtual, Plan *plan) {
+        const Device *physical = virtual->virtual_function
+                        ? inventory_find_device(inventory, virtual->physical_function)
+                        : NULL;
+        char evidence[128];
+
+        if (!physical || (physical->activity == DEVICE_QUIET && !device_is_on_vfio(physical)))
+                return 0;
+        (void)snprintf(evidence, sizeof(evidence), "its physical function %s is %s, and it would vanish with it",
+                        PCI_ADDRESS_TEXT(physical->address), device_state_to_string(device_state(physical)));
+        return finding_list_add(&plan->findings, GUARD_VIRTUAL_FUNCTIONS, virtual->address, evidence);
+}
+
 int plan_detach(const Inventory *inventory, const Selection *selection, const IommuReport *iommu,
                 const DetachOptions *options, Plan **ret, Problem *problem) {
         _cleanup_(plan_freep) Plan *plan = NULL;
@@ -260,8 +342,11 @@ int plan_detach(const Inventory *inventory, const Selection *selection, const Io
         bool foreign = false;
         for (size_t i = 0; i < group->n_members; i++) {
                 foreign = foreign || device_state(group->members[i]) == DEVICE_FOREIGN;
-                if (group->members[i]->endpoint && !device_is_on_vfio(group->members[i]) &&
-                                (r = add_member(plan, group->members[i])) < 0)
+                if (!group->members[i]->endpoint || device_is_on_vfio(group->members[i]))
+                        continue;
+                if ((r = add_member(plan, group->members[i])) < 0 ||
+                                (r = find_virtual_functions(inventory, group->members[i], plan)) < 0 ||
+                                (r = find_leaving_parent(inventory, group->members[i], plan)) < 0)
                         return r;
         }
         if (plan->n_members == 0)
@@ -273,6 +358,8 @@ int plan_detach(const Inventory *inventory, const Selection *selection, const Io
                         (r = check_bridges(group, problem)) != 0)
                 return r;
 
+        plan->overrides = options->overrides;
+        plan->selected = selection->device ? selection->device->address : plan->members[0].address;
         qsort(plan->members, plan->n_members, sizeof(PlanMember), compare_leaving);
         if ((r = add_step(plan, STEP_LOAD_DRIVER, 0)) < 0 || (r = add_pass(plan, STEP_OVERRIDE)) < 0 ||
                         (r = add_pass(plan, STEP_UNBIND)) < 0 || (r = add_pass(plan, STEP_PROBE)) < 0 ||
@@ -286,14 +373,25 @@ static int add_reattach_steps(Plan *plan) {
         int r;
 
         qsort(plan->members, plan->n_members, sizeof(PlanMember), compare_coming);
-        if ((r = add_step(plan, STEP_LOCK_NODE, 0)) < 0)
+        if (!plan->force && (r = add_step(plan, STEP_LOCK_NODE, 0)) < 0)
                 return r;
         for (size_t i = 0; i < plan->n_members; i++)
                 if (plan->members[i].origin->driver && (r = add_step(plan, STEP_LOAD_DRIVER, i)) < 0)
                         return r;
         if ((r = add_pass(plan, STEP_OVERRIDE)) < 0 || (r = add_pass(plan, STEP_UNBIND)) < 0)
                 return r;
-        return add_pass(plan, STEP_PROBE);
+        for (size_t i = 0; i < plan->n_members; i++)
+                if (plan->members[i].origin->link.known && (r = add_step(plan, STEP_RESTORE_LINK, i)) < 0)
+                        return r;
+        if ((r = add_pass(plan, STEP_PROBE)) < 0)
+                return r;
+        for (size_t i = 0; i < plan->n_members; i++) {
+                const PowerSettings *power = &plan->members[i].origin->power;
+                if ((power->control[0] != '\0' || power->d3cold_known) &&
+                                (r = add_step(plan, STEP_RESTORE_POWER, i)) < 0)
+                        return r;
+        }
+        return 0;
 }
 
 static int refuse_not_ours(const Device *device, const Group *group, Problem *problem) {
@@ -321,7 +419,21 @@ static int refuse_not_ours(const Device *device, const Group *group, Problem *pr
                         device->driver ? "on the host's driver " : "without a driver", strempty(device->driver));
 }
 
-int plan_reattach(const Selection *selection, Plan **ret, Problem *problem) {
+/* Takes a device along that somebody else put on a vfio driver: nobody knows what it had before. */
+static int adopt_member(Plan *plan, const Device *device) {
+        int r = add_member(plan, device);
+        if (r < 0)
+                return r;
+        PlanMember *member = &plan->members[plan->n_members - 1];
+        member->origin = calloc(1, sizeof(DeviceOrigin));
+        if (!member->origin)
+                return -ENOMEM;
+        member->origin->ids = device->ids;
+        member->origin->any_driver = true;
+        return 0;
+}
+
+int plan_reattach(const Selection *selection, const ReattachOptions *options, Plan **ret, Problem *problem) {
         _cleanup_(plan_freep) Plan *plan = NULL;
         const Group *group = selection->group;
         int r;
@@ -337,11 +449,22 @@ int plan_reattach(const Selection *selection, Plan **ret, Problem *problem) {
                 return r;
         if ((r = plan_new(PLAN_REATTACH, group->number, group->n_members, &plan)) < 0)
                 return r;
-        for (size_t i = 0; i < group->n_members; i++)
-                if (device_is_ours(group->members[i]) && (r = add_member(plan, group->members[i])) < 0)
+        for (size_t i = 0; i < group->n_members; i++) {
+                const Device *device = group->members[i];
+
+                if (device_is_ours(device))
+                        r = add_member(plan, device);
+                else if (options->adopt && device_state(device) == DEVICE_FOREIGN)
+                        r = adopt_member(plan, device);
+                if (r < 0)
                         return r;
-        if (plan->n_members == 0 || (selection->device && !device_is_ours(selection->device)))
-                return refuse_not_ours(selection->device, group, problem);
+        }
+        const Device *named = selection->device;
+        bool meant = !named || device_is_ours(named) || (options->adopt && device_state(named) == DEVICE_FOREIGN);
+        if (plan->n_members == 0 || !meant)
+                return refuse_not_ours(named, group, problem);
+        plan->force = options->force;
+        plan->selected = named ? named->address : plan->members[0].address;
 
         if ((r = add_reattach_steps(plan)) < 0)
                 return r;

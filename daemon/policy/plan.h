@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernel/iommu.h"
+#include "policy/guard.h"
 #include "policy/selector.h"
 
 /* What Detach and Reattach are going to do, decided over the model alone: nothing is read or written here. A plan owns
@@ -11,10 +12,12 @@ typedef enum PlanVerb {
         PLAN_DETACH,
         PLAN_REATTACH,
         _PLAN_VERB_MAX,
+        _PLAN_VERB_INVALID = -EINVAL,
 } PlanVerb;
 
 /* "detach", "reattach" */
 const char *plan_verb_to_string(PlanVerb verb);
+PlanVerb plan_verb_from_string(const char *text);
 
 /* The driver that detached devices get. */
 #define PLAN_VFIO_DRIVER "vfio-pci"
@@ -26,6 +29,9 @@ typedef struct PlanMember {
         DeviceOrigin *origin; /* what it gets back. Of a detach only where an earlier one recorded it: else the worker finds out */
         HostName *names; /* that it has now */
         bool virtual_function;
+        bool recorded;                /* an earlier job has taken it, and its record says what it gets back */
+        bool unfinished;              /* and that it is to be given back at the next start */
+        char driver[DRIVER_NAME_MAX]; /* that it has now, as far as the model knows; "" for none */
 } PlanMember;
 
 typedef enum StepKind {
@@ -33,8 +39,10 @@ typedef enum StepKind {
         STEP_LOAD_DRIVER, /* that the member is to get */
         STEP_OVERRIDE,    /* names the driver that alone may bind */
         STEP_UNBIND,
+        STEP_RESTORE_LINK, /* MAC and VLAN of a virtual function, before its driver looks */
         STEP_PROBE,
-        STEP_WAIT_NODE, /* of the group */
+        STEP_RESTORE_POWER, /* settings that vfio-pci changed */
+        STEP_WAIT_NODE,     /* of the group */
         _STEP_KIND_MAX,
 } StepKind;
 
@@ -53,7 +61,17 @@ typedef struct Plan {
         size_t n_members;
         PlanStep *steps;
         size_t n_steps, n_steps_allocated;
+        FindingList findings; /* what the model alone tells; the worker adds what the host says */
+        unsigned overrides;   /* mask of 1 << Guard */
+        PciAddress selected;  /* for messages: what the caller named, or the first of the group */
+        bool force;           /* of a reattach: does not ask whether the group is held */
+        bool only_plan;       /* looks and reports, but does nothing */
+        uint64_t fingerprint; /* of the plan that the caller saw; 0 for none */
 } Plan;
+
+/* Why a step is there, in words, into buffer, which is returned. */
+#define PLAN_REASON_MAX 128
+const char *plan_step_reason(const Plan *plan, const PlanStep *step, char buffer[static PLAN_REASON_MAX]);
 
 Plan *plan_free(Plan *plan);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Plan *, plan_free)
@@ -61,6 +79,7 @@ DEFINE_TRIVIAL_CLEANUP_FUNC(Plan *, plan_free)
 typedef struct DetachOptions {
         const char *const *companions; /* selectors, "*" for all; NULL or ended by NULL */
         bool whole_group;              /* the group itself was named: that is consent */
+        unsigned overrides;            /* mask of 1 << Guard */
 } DetachOptions;
 
 /* Plans to take the whole group of the selection from the host. Returns 0 and the plan; or NO_IOMMU, NO_GROUP, NOT_ENDPOINT,
@@ -68,9 +87,14 @@ typedef struct DetachOptions {
 int plan_detach(const Inventory *inventory, const Selection *selection, const IommuReport *iommu,
                 const DetachOptions *options, Plan **ret, Problem *problem);
 
+typedef struct ReattachOptions {
+        bool force; /* unbind also what a process holds: the kernel waits until it lets go */
+        bool adopt; /* also what vfiod did not detach: the kernel finds a driver for it */
+} ReattachOptions;
+
 /* Plans to give back all of the group that vfiod detached. Returns 0 and the plan; or NOT_DETACHED, FOREIGN, BUSY, STUCK, IDENTITY_CHANGED,
  * NO_SUCH_DEVICE for one that is absent; or -ENOMEM. */
-int plan_reattach(const Selection *selection, Plan **ret, Problem *problem);
+int plan_reattach(const Selection *selection, const ReattachOptions *options, Plan **ret, Problem *problem);
 
 /* Plans to give back these devices, whatever the model says of them: after a crash. The members are taken over. Returns 0 or
  * -ENOMEM. */

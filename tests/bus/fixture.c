@@ -2,6 +2,7 @@
 #include "fixture.h"
 
 #include <glib/gstdio.h>
+#include <signal.h>
 
 static void on_signal(GDBusConnection *connection, const char *sender, const char *path, const char *interface,
                 const char *member, GVariant *arguments, void *userdata) {
@@ -13,9 +14,11 @@ static void on_signal(GDBusConnection *connection, const char *sender, const cha
 }
 
 static void daemon_start(Fixture *fixture) {
-        g_autofree char *deadline = g_strdup_printf("%u", fixture->options.step_deadline_ms);
+        g_autofree char *step = g_strdup_printf("%u", fixture->options.step_deadline_ms);
+        g_autofree char *held = g_strdup_printf("%u", fixture->options.held_deadline_ms);
         const char *argv[] = {VFIOD_SIM, fake_kernel_get_root(fixture->kernel), fake_kernel_get_socket(fixture->kernel),
-                        fixture->state_folder, fixture->options.step_deadline_ms > 0 ? deadline : NULL, deadline, NULL};
+                        fixture->state_folder, fixture->options.step_deadline_ms > 0 ? step : NULL, step,
+                        fixture->options.held_deadline_ms > 0 ? held : NULL, NULL};
 
         fixture->daemon = process_start(argv, NULL);
         process_expect_line(fixture->daemon, "ready");
@@ -23,6 +26,12 @@ static void daemon_start(Fixture *fixture) {
 
 void fixture_restart_daemon(Fixture *fixture) {
         process_stop(fixture->daemon);
+        daemon_start(fixture);
+}
+
+void fixture_crash_daemon(Fixture *fixture) {
+        g_assert_cmpint(kill(process_get_pid(fixture->daemon), SIGKILL), ==, 0);
+        g_assert_cmpint(process_finish(fixture->daemon), ==, 128 + SIGKILL);
         daemon_start(fixture);
 }
 
@@ -183,6 +192,35 @@ void pending_refused(Pending *pending, const char *error_name, const char *patte
 
         g_assert_null(reply);
         error_expect(error, error_name, pattern);
+}
+
+Pending *fixture_detach_stalled(Fixture *fixture, unsigned k) {
+        fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
+        fake_kernel_do(fixture->kernel, "stall %u", k);
+        Pending *pending = fixture_call_start(fixture, BUS_PATH, MANAGER, "Detach", "('" NIC "', " NO_OPTIONS ")");
+        fixture_wait_property(fixture, GROUP12, GROUP, "State", "'changing'");
+        fake_kernel_do(fixture->kernel, "wait-pending 1");
+        return pending;
+}
+
+/* The children of the daemon are its workers. */
+static pid_t find_worker(Fixture *fixture) {
+        pid_t parent = process_get_pid(fixture->daemon);
+        g_autofree char *path = g_strdup_printf("/proc/%d/task/%d/children", (int)parent, (int)parent), *text = NULL;
+        g_autoptr(GError) error = NULL;
+        char *end;
+
+        (void)g_file_get_contents(path, &text, NULL, &error);
+        g_assert_no_error(error);
+        pid_t worker = (pid_t)g_ascii_strtoll(text, &end, 10);
+        g_assert_cmpint(worker, >, 0);
+        g_assert_cmpstr(end, ==, " ");
+        return worker;
+}
+
+void fixture_kill_worker(Fixture *fixture) {
+        g_assert_cmpint(kill(find_worker(fixture), SIGKILL), ==, 0);
+        fake_kernel_do(fixture->kernel, "resume");
 }
 
 char *fixture_get(Fixture *fixture, const char *path, const char *interface, const char *property) {

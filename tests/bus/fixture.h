@@ -11,6 +11,7 @@
 #define MANAGER BUS_NAME ".Manager"
 #define GROUP BUS_NAME ".Group"
 #define DEVICE BUS_NAME ".Device"
+#define JOB BUS_NAME ".Job"
 #define PROPERTIES "org.freedesktop.DBus.Properties"
 #define OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
 #define ACCESS_DENIED "org.freedesktop.DBus.Error.AccessDenied"
@@ -27,6 +28,7 @@
 #define NIC_PATH BUS_PATH "/devices/_30000_3a05_3a00_2e0"
 #define GROUP10 BUS_PATH "/groups/10"
 #define GROUP12 BUS_PATH "/groups/12"
+#define JOB1 BUS_PATH "/jobs/1"
 #define OVERRIDE "sys/bus/pci/devices/%s/driver_override"
 
 #define NO_OPTIONS "@a{sv} {}"
@@ -36,6 +38,7 @@ typedef struct FixtureOptions {
         const char *topology; /* NULL: story */
         bool permissive_bus;
         unsigned step_deadline_ms; /* 0: what is shipped */
+        unsigned held_deadline_ms; /* likewise; needs the other one too */
 } FixtureOptions;
 
 typedef struct Fixture {
@@ -53,6 +56,8 @@ Fixture *fixture_start(const FixtureOptions *options);
 Fixture *fixture_stop(Fixture *fixture);
 /* A new daemon over the same kernel and state. */
 void fixture_restart_daemon(Fixture *fixture);
+/* The same after a crash: SIGKILL for the daemon alone, not for its workers. */
+void fixture_crash_daemon(Fixture *fixture);
 
 /* Arguments in GVariant's text form, "('ens1', @a{sv} {})"; NULL for none. */
 GVariant *fixture_call(Fixture *fixture, const char *path, const char *interface, const char *method,
@@ -81,6 +86,12 @@ void pending_refused(Pending *pending, const char *error_name, const char *patte
 
 /* An error's name and message, as above. */
 void error_expect(const GError *error, const char *error_name, const char *pattern);
+
+/* A Detach of the network card whose k-th write does not come back until "resume". */
+Pending *fixture_detach_stalled(Fixture *fixture, unsigned k);
+
+/* Kills the daemon's only worker, which waits in the kernel, and lets its write go. */
+void fixture_kill_worker(Fixture *fixture);
 
 /* A property in its text form. */
 char *fixture_get(Fixture *fixture, const char *path, const char *interface, const char *property);

@@ -15,16 +15,22 @@
 static const char *const read_methods[] = {
                 MANAGER ".ListGroups",
                 MANAGER ".ListDevices",
+                MANAGER ".ListJobs",
+                MANAGER ".ListHolders",
                 MANAGER ".GetGroup",
                 MANAGER ".GetDevice",
+                MANAGER ".Plan",
                 NULL,
 };
 
 static const char *path_of(const char *interface) {
-        return g_str_equal(interface, MANAGER) ? BUS_PATH : g_str_equal(interface, GROUP) ? GROUP10 : PORT1_PATH;
+        return g_str_equal(interface, MANAGER)          ? BUS_PATH
+                        : g_str_equal(interface, GROUP) ? GROUP10
+                        : g_str_equal(interface, JOB)   ? JOB1
+                                                        : PORT1_PATH;
 }
 
-/* Arguments of the right types: so that it is not for them that a call is refused. */
+/* Arguments that make sense: so that it is not for them that a call is refused. */
 static GVariant *make_arguments(const GDBusMethodInfo *method) {
         GVariantBuilder builder;
 
@@ -32,8 +38,10 @@ static GVariant *make_arguments(const GDBusMethodInfo *method) {
         for (unsigned i = 0; method->in_args && method->in_args[i]; i++) {
                 const char *signature = method->in_args[i]->signature;
 
-                if (g_str_equal(signature, "s"))
-                        g_variant_builder_add(&builder, "s", "ens1");
+                if (g_str_equal(method->in_args[i]->name, "verb"))
+                        g_variant_builder_add(&builder, "s", "detach");
+                else if (g_str_equal(signature, "s"))
+                        g_variant_builder_add(&builder, "s", "nvme0n1");
                 else if (g_str_equal(signature, "a{sv}"))
                         g_variant_builder_add_value(&builder, g_variant_new_parsed(NO_OPTIONS));
                 else
@@ -117,7 +125,7 @@ static void run_as_nobody(const char *denial) {
                 check_reading(connection, interfaces->pdata[i]);
                 n_denied += check_methods(connection, interfaces->pdata[i], denial);
         }
-        g_assert_cmpuint(n_denied, ==, 6);
+        g_assert_cmpuint(n_denied, ==, 7);
         expect_open(connection, BUS_PATH, OBJECT_MANAGER, "GetManagedObjects", NULL);
         g_autofree char *set = call_as_nobody(connection, BUS_PATH, PROPERTIES, "Set",
                         g_variant_new("(ssv)", MANAGER, "Version", g_variant_new_string("9")), NULL);
@@ -125,8 +133,8 @@ static void run_as_nobody(const char *denial) {
 
         /* It hears what happens. That something does, it is told by another's hand: see below. */
         bool heard = false;
-        (void)g_dbus_connection_signal_subscribe(connection, BUS_NAME, PROPERTIES, "PropertiesChanged", NIC_PATH, NULL,
-                        G_DBUS_SIGNAL_FLAGS_NONE, on_signal, &heard, NULL);
+        (void)g_dbus_connection_signal_subscribe(connection, BUS_NAME, PROPERTIES, "PropertiesChanged", PORT1_PATH,
+                        NULL, G_DBUS_SIGNAL_FLAGS_NONE, on_signal, &heard, NULL);
         expect_open(connection, BUS_PATH, "org.freedesktop.DBus.Peer", "Ping", NULL);
         g_print("listening\n");
         while (!heard)
@@ -141,16 +149,21 @@ static void check_as_nobody(bool permissive_bus) {
         const char *const argv[] = {
                         program, "--as-nobody", permissive_bus ? "Only root may call" : "Rejected send message", NULL};
 
+        /* root's job is under way meanwhile */
+        Pending *pending = fixture_detach_stalled(fixture, 1);
         fake_kernel_do(fixture->kernel, "reset-writes");
         Process *nobody = process_start(argv, NULL);
         process_expect_line(nobody, "listening");
-        fake_kernel_do(fixture->kernel, "netrename " NIC " lan0");
+        fake_kernel_do(fixture->kernel, "netrename " PORT1 " lan0");
         g_assert_cmpint(process_finish(nobody), ==, 0);
 
         g_auto(GStrv) writes = fake_kernel_writes(fixture->kernel);
         g_assert_cmpuint(g_strv_length(writes), ==, 0);
         /* root is let through by the same */
-        manager_expect(fixture, "Detach", "lan0", NO_OPTIONS, "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)");
+        fixture_expect(fixture, JOB1, JOB, "Cancel", NULL, "()");
+        fake_kernel_do(fixture->kernel, "resume");
+        pending_refused(pending, "Cancelled", "*");
+        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)");
         fixture_stop(fixture);
 }
 

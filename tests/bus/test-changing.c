@@ -167,20 +167,52 @@ static void write_kernel(Fixture *fixture, const char *value, const char *path) 
                 g_error("%s to %s: %s", value, path, g_strerror(-r));
 }
 
-static void test_foreign(void) {
-        Fixture *fixture = fixture_start(NULL);
-
+static void take_nic_by_hand(Fixture *fixture) {
         fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
         write_kernel(fixture, "vfio-pci", "sys/bus/pci/devices/" NIC "/driver_override");
         write_kernel(fixture, NIC, "sys/bus/pci/drivers/e1000e/unbind");
         write_kernel(fixture, NIC, "sys/bus/pci/drivers_probe");
         fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'foreign'");
+}
+
+static void test_foreign(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        take_nic_by_hand(fixture);
         fixture_property(fixture, GROUP12, GROUP, "State", "'foreign'");
         manager_refused(fixture, "Detach", NIC, NO_OPTIONS, "Foreign", "0000:05:00.0*");
         manager_refused(fixture, "Detach", "group:12", NO_OPTIONS, "Foreign", "*12*");
         manager_refused(fixture, "Reattach", NIC, NO_OPTIONS, "Foreign", "*");
         manager_refused(fixture, "Reattach", "group:12", NO_OPTIONS, "Foreign", "*12*");
+        manager_refused(fixture, "Reattach", "group:12", "{'adopt': <false>}", "Foreign", "*12*");
         fixture_driver(fixture, NIC, "vfio-pci");
+        fixture_stop(fixture);
+}
+
+/* The same taken over knowingly, by each of the methods: the kernel finds the driver, and nothing is remembered. */
+static void test_adopt(void) {
+        static const struct {
+                const char *path, *interface, *arguments;
+        } calls[] = {
+                        {BUS_PATH, MANAGER, "('" NIC "', {'adopt': <true>})"},
+                        {GROUP12, GROUP, "({'adopt': <true>},)"},
+                        {NIC_PATH, DEVICE, "({'adopt': <true>, 'force': <true>},)"},
+        };
+        Fixture *fixture = fixture_start(NULL);
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(calls); i++) {
+                take_nic_by_hand(fixture);
+                fixture_expect(fixture, calls[i].path, calls[i].interface, "Reattach", calls[i].arguments,
+                                "([('0000:05:00.0', 'vfio-pci', 'e1000e')],)");
+                fixture_wait_property(fixture, NIC_PATH, DEVICE, "NetworkInterfaces", "['ens3']");
+                fixture_property(fixture, NIC_PATH, DEVICE, "State", "'host'");
+                fixture_property(fixture, NIC_PATH, DEVICE, "OriginalDriver", "''");
+                g_autofree char *override = fake_kernel_read(fixture->kernel, OVERRIDE, NIC);
+                g_assert_cmpstr(override, ==, "(null)");
+        }
+        manager_refused(fixture, "Reattach", NIC, "{'adopt': <true>}", "NotDetached", "*");
+        manager_refused(fixture, "Reattach", NIC, "{'adopt': <'yes'>}", INVALID_ARGS, "*adopt*");
+        manager_refused(fixture, "Detach", NIC, "{'adopt': <true>}", INVALID_ARGS, "*adopt*");
         fixture_stop(fixture);
 }
 
@@ -333,6 +365,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/changing/options", test_options);
         g_test_add_func("/bus/changing/refusals", test_refusals);
         g_test_add_func("/bus/changing/foreign", test_foreign);
+        g_test_add_func("/bus/changing/adopt", test_adopt);
         g_test_add_func("/bus/changing/held", test_held);
         g_test_add_func("/bus/changing/not-viable", test_not_viable);
         g_test_add_func("/bus/changing/driver-unavailable", test_driver_unavailable);

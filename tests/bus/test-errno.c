@@ -42,7 +42,7 @@ static void expect(sd_bus *bus, const char *selector, const char *verb, int expe
 }
 
 static void test_errno(void) {
-        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 300});
+        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 2000});
         FakeKernel *kernel = fixture->kernel;
         sd_bus *bus;
 

@@ -43,11 +43,15 @@ static void check_interface(Fixture *fixture, const char *path, const char *name
 static void test_interfaces(void) {
         g_autoptr(GPtrArray) interfaces = contract_interfaces();
         Fixture *fixture = fixture_start(NULL);
+        Pending *pending = fixture_detach_stalled(fixture, 1);
 
-        g_assert_cmpuint(interfaces->len, ==, 3);
+        g_assert_cmpuint(interfaces->len, ==, 4);
         check_interface(fixture, BUS_PATH, MANAGER);
         check_interface(fixture, GROUP10, GROUP);
         check_interface(fixture, PORT1_PATH, DEVICE);
+        check_interface(fixture, JOB1, JOB);
+        fake_kernel_do(fixture->kernel, "resume");
+        pending_expect(pending, "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)");
         fixture_stop(fixture);
 }
 
@@ -76,6 +80,36 @@ static void test_comparison(void) {
         }
 }
 
+/* The jobs that are in the tree. */
+static unsigned count_jobs(Fixture *fixture) {
+        g_autoptr(GDBusNodeInfo) jobs = introspect(fixture, BUS_PATH "/jobs");
+        unsigned n = 0;
+
+        while (jobs->nodes && jobs->nodes[n])
+                n++;
+        return n;
+}
+
+/* A job has its object as long as it is under way, under one path only. */
+static void check_jobs(Fixture *fixture) {
+        static const char *const others[] = {"01", "0", "2", "1x", "1/x", "18446744073709551617", "-1"};
+
+        g_assert_cmpuint(count_jobs(fixture), ==, 0);
+        Pending *pending = fixture_detach_stalled(fixture, 1);
+        g_assert_cmpuint(count_jobs(fixture), ==, 1);
+        fixture_property(fixture, JOB1, JOB, "Number", "1");
+        for (unsigned i = 0; i < G_N_ELEMENTS(others); i++) {
+                g_autofree char *path = g_strconcat(BUS_PATH "/jobs/", others[i], NULL);
+
+                if (g_variant_is_object_path(path))
+                        fixture_refused(fixture, path, JOB, "Cancel", NULL, UNKNOWN_OBJECT, "*");
+        }
+        fake_kernel_do(fixture->kernel, "resume");
+        pending_expect(pending, "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)");
+        g_assert_cmpuint(count_jobs(fixture), ==, 0);
+        fixture_refused(fixture, JOB1, JOB, "Cancel", NULL, UNKNOWN_OBJECT, "*");
+}
+
 /* The objects below the root are those of the lists. */
 static void test_tree(void) {
         Fixture *fixture = fixture_start(NULL);
@@ -86,8 +120,9 @@ static void test_tree(void) {
 
         for (; root->nodes && root->nodes[n_below]; n_below++)
                 g_assert_true(g_str_equal(root->nodes[n_below]->path, "groups") ||
-                                g_str_equal(root->nodes[n_below]->path, "devices"));
-        g_assert_cmpuint(n_below, ==, 2);
+                                g_str_equal(root->nodes[n_below]->path, "devices") ||
+                                g_str_equal(root->nodes[n_below]->path, "jobs"));
+        g_assert_cmpuint(n_below, ==, 3);
         while (groups->nodes[n_groups])
                 n_groups++;
         while (devices->nodes[n_devices])
@@ -101,6 +136,7 @@ static void test_tree(void) {
         /* another way to write the same address */
         fixture_refused(fixture, BUS_PATH "/devices/_30000_3a03_3a01_2e_30", DEVICE, "Detach", "(" NO_OPTIONS ",)",
                         UNKNOWN_OBJECT, "*");
+        check_jobs(fixture);
         fixture_stop(fixture);
 }
 
@@ -108,6 +144,7 @@ static void test_tree(void) {
 static void test_object_manager(void) {
         g_autoptr(GPtrArray) interfaces = contract_interfaces();
         Fixture *fixture = fixture_start(NULL);
+        Pending *pending = fixture_detach_stalled(fixture, 1);
         g_autoptr(GVariant) reply = NULL, objects = NULL;
         g_autoptr(GError) error = NULL;
         unsigned n_found = 0;
@@ -136,7 +173,9 @@ static void test_object_manager(void) {
                                         g_error("%s has no %s", path, interface->properties[p]->name);
                         }
                 }
-        g_assert_cmpuint(n_found, >=, 16 + 21);
+        g_assert_cmpuint(n_found, ==, 16 + 21 + 1);
+        fake_kernel_do(fixture->kernel, "resume");
+        pending_expect(pending, "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)");
         fixture_stop(fixture);
 }
 

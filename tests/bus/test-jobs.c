@@ -5,19 +5,9 @@
 
 #define NIC_AWAY "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)"
 
-/* A Detach of the network card whose k-th write does not come back. */
-static Pending *start_stalled(Fixture *fixture, unsigned k) {
-        fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
-        fake_kernel_do(fixture->kernel, "stall %u", k);
-        Pending *pending = fixture_call_start(fixture, BUS_PATH, MANAGER, "Detach", "('0000:05:00.0', " NO_OPTIONS ")");
-        fixture_wait_property(fixture, GROUP12, GROUP, "State", "'changing'");
-        fake_kernel_do(fixture->kernel, "wait-pending 1");
-        return pending;
-}
-
 static void test_busy(void) {
         Fixture *fixture = fixture_start(NULL);
-        Pending *pending = start_stalled(fixture, 2);
+        Pending *pending = fixture_detach_stalled(fixture, 2);
 
         fixture_property(fixture, NIC_PATH, DEVICE, "State", "'changing'");
         manager_refused(fixture, "Detach", NIC, NO_OPTIONS, "Busy", "*group 12*");
@@ -35,8 +25,8 @@ static void test_busy(void) {
 }
 
 static void test_stuck(void) {
-        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 300});
-        Pending *pending = start_stalled(fixture, 2);
+        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 2000});
+        Pending *pending = fixture_detach_stalled(fixture, 2);
 
         pending_refused(pending, "Stuck", "*'unbind' of 0000:05:00.0*");
         fixture_property(fixture, NIC_PATH, DEVICE, "State", "'stuck'");
@@ -59,8 +49,8 @@ static void test_stuck(void) {
 
 /* A stuck job holds up neither the daemon's end nor the next daemon. */
 static void test_restart_while_stuck(void) {
-        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 300});
-        Pending *pending = start_stalled(fixture, 2);
+        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 2000});
+        Pending *pending = fixture_detach_stalled(fixture, 2);
 
         pending_refused(pending, "Stuck", "*");
         fixture_restart_daemon(fixture);
@@ -73,7 +63,7 @@ static void test_restart_while_stuck(void) {
 /* The daemon's end answers who waits. */
 static void test_stop_while_busy(void) {
         Fixture *fixture = fixture_start(NULL);
-        Pending *pending = start_stalled(fixture, 2);
+        Pending *pending = fixture_detach_stalled(fixture, 2);
         g_autoptr(GError) error = NULL;
 
         fixture_restart_daemon(fixture);

@@ -4,6 +4,7 @@
 
 #include <glib/gstdio.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -11,7 +12,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* The program that is installed: in a mount namespace where the fake kernel's folders stand in the place of the real ones. */
+/* The program that is installed: in a mount namespace where the fake kernel's folders stand in the place of the real ones, and in an
+ * empty network namespace, since interfaces of the fake kernel may have the numbers of real ones. */
 
 #define BUS_NAME "org.vfiod1"
 #define NIC_PATH "/org/vfiod1/devices/_30000_3a05_3a00_2e0"
@@ -70,8 +72,9 @@ static void house_free(House *house) {
 static void move_in(void *userdata) {
         const House *house = userdata;
 
-        if (mount("tmpfs", "/run", "tmpfs", 0, NULL) < 0 || mount("tmpfs", "/dev", "tmpfs", 0, NULL) < 0 ||
-                        mkdir("/dev/vfio", 0755) < 0 || mount(house->dev, "/dev/vfio", NULL, MS_BIND, NULL) < 0 ||
+        if (unshare(CLONE_NEWNET) < 0 || mount("tmpfs", "/run", "tmpfs", 0, NULL) < 0 ||
+                        mount("tmpfs", "/dev", "tmpfs", 0, NULL) < 0 || mkdir("/dev/vfio", 0755) < 0 ||
+                        mount(house->dev, "/dev/vfio", NULL, MS_BIND, NULL) < 0 ||
                         mount(house->sys, "/sys", NULL, MS_BIND, NULL) < 0)
                 _exit(126);
 }

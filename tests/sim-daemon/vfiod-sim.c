@@ -33,16 +33,19 @@ static int load_fake_module(const Kernel *kernel, const char *module, void *user
         return strstr(text, "blacklisted") ? -EPERM : strstr(text, "no such module") ? -ENOENT : -EIO;
 }
 
-static int open_fake_kernel(const char *root, const char *control_socket, Kernel **ret) {
+static int open_fake_kernel(const char *root, const char *control_socket, const char *proc, Kernel **ret) {
         char sys[512], dev[512];
 
         (void)snprintf(sys, sizeof(sys), "%s/sys", root);
         (void)snprintf(dev, sizeof(dev), "%s/dev", root);
-        /* Who holds a node is seen in the real /proc: the holders are real processes. */
-        return kernel_new(sys, dev, "/proc", load_fake_module, (void *)control_socket, ret);
+        int r = kernel_new(sys, dev, proc, load_fake_module, (void *)control_socket, ret);
+        if (r >= 0)
+                (*ret)->has_own_network = (*ret)->has_own_nodes = true;
+        return r;
 }
 
-static int run(const char *root, const char *control_socket, const char *state_folder, const JobLimits *limits) {
+static int run(const char *root, const char *control_socket, const char *state_folder, const char *proc,
+                const JobLimits *limits) {
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         _cleanup_(manager_freep) Manager *manager = NULL;
         _cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
@@ -60,7 +63,7 @@ static int run(const char *root, const char *control_socket, const char *state_f
                         (r = sd_event_add_signal(event, NULL, SIGINT, NULL, NULL)) < 0 ||
                         (r = uevent_source_new_fake(control_socket, &uevents)) < 0 ||
                         (r = sd_bus_open_system(&bus)) < 0 || (r = sd_bus_set_exit_on_disconnect(bus, true)) < 0 ||
-                        (r = open_fake_kernel(root, control_socket, &kernel)) < 0)
+                        (r = open_fake_kernel(root, control_socket, proc, &kernel)) < 0)
                 return log_error_errno(r, "Cannot start the simulation");
         ManagerParts parts = {
                         .bus = bus,
@@ -80,14 +83,19 @@ static int run(const char *root, const char *control_socket, const char *state_f
 int main(int argc, char **argv) {
         JobLimits limits = job_limits_default;
 
-        if (argc == 6) {
+        /* Who holds a node is seen in the real /proc: the holders are real processes. */
+        const char *proc = argc == 8 ? argv[7] : "/proc";
+
+        if (argc >= 6 && argc <= 8) {
                 limits.step_deadline_us = strtoull(argv[4], NULL, 10) * 1000;
                 limits.names_deadline_us = strtoull(argv[5], NULL, 10) * 1000;
+                if (argc >= 7)
+                        limits.held_deadline_us = strtoull(argv[6], NULL, 10) * 1000;
         } else if (argc != 4) {
                 fprintf(stderr,
                                 "Usage: vfiod-sim ROOT CONTROL-SOCKET STATE-FOLDER [STEP-DEADLINE-MS "
-                                "NAMES-DEADLINE-MS]\n");
+                                "NAMES-DEADLINE-MS [HELD-DEADLINE-MS [PROC]]]\n");
                 return 2;
         }
-        return run(argv[1], argv[2], argv[3], &limits) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        return run(argv[1], argv[2], argv[3], proc, &limits) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -23,8 +23,25 @@ struct FakeKernel {
         int control;
 };
 
-/* A line without its end, or NULL at the deadline or the end of the stream. Byte by byte: nothing that
- * belongs to the next line is taken. */
+/* Takes up to the end of the line, as far as it is there; true when it is whole. Nothing that belongs to the next line is
+ * taken: a pipe is read byte by byte, of a socket it is seen before what to take. */
+static bool line_take(int fd, GString *line, bool *ret_end) {
+        char buffer[4096];
+        ssize_t n = recv(fd, buffer, sizeof(buffer), MSG_PEEK), length = 1;
+        char *end = n > 0 ? memchr(buffer, '\n', (size_t)n) : NULL;
+
+        if (n > 0)
+                length = end ? end - buffer + 1 : n;
+        n = read(fd, buffer, (size_t)length);
+        *ret_end = n <= 0;
+        if (n <= 0)
+                return false;
+        bool whole = buffer[n - 1] == '\n';
+        g_string_append_len(line, buffer, whole ? n - 1 : n);
+        return whole;
+}
+
+/* A line without its end, or NULL at the deadline or the end of the stream. */
 static char *line_read(int fd, int timeout_ms) {
         gint64 deadline = g_get_monotonic_time() + timeout_ms * 1000LL;
         g_autoptr(GString) line = g_string_new(NULL);
@@ -32,16 +49,17 @@ static char *line_read(int fd, int timeout_ms) {
         for (;;) {
                 gint64 left = MAX(deadline - g_get_monotonic_time(), 0) / 1000;
                 struct pollfd p = {.fd = fd, .events = POLLIN};
-                char c;
+                bool at_end;
                 int n = poll(&p, 1, (int)left);
 
                 if (n < 0 && errno == EINTR)
                         continue;
-                if (n <= 0 || read(fd, &c, 1) != 1)
+                if (n <= 0)
                         return NULL;
-                if (c == '\n')
+                if (line_take(fd, line, &at_end))
                         return g_strdup(line->str);
-                g_string_append_c(line, c);
+                if (at_end)
+                        return NULL;
         }
 }
 
@@ -224,13 +242,21 @@ char *fake_kernel_snapshot(FakeKernel *k) {
         return control_must(k, "snapshot");
 }
 
-char **fake_kernel_writes(FakeKernel *k) {
-        g_autofree char *reply = control_must(k, "writes");
+static char **control_list(FakeKernel *k, const char *command) {
+        g_autofree char *reply = control_must(k, command);
         char **lines = g_strsplit(reply, "\n", -1);
         unsigned n = g_strv_length(lines);
 
         g_clear_pointer(&lines[n - 1], g_free); /* the count */
         return lines;
+}
+
+char **fake_kernel_writes(FakeKernel *k) {
+        return control_list(k, "writes");
+}
+
+char **fake_kernel_writers(FakeKernel *k) {
+        return control_list(k, "writers");
 }
 
 int fake_kernel_open_events(FakeKernel *k) {
@@ -240,6 +266,14 @@ int fake_kernel_open_events(FakeKernel *k) {
         g_assert_cmpint(send(fd, "uevents\n", 8, MSG_NOSIGNAL), ==, 8);
         line = line_read(fd, DEADLINE_MS);
         g_assert_cmpstr(line, ==, "ok");
+        return fd;
+}
+
+int fake_kernel_watch_pending(FakeKernel *k, unsigned n) {
+        g_autofree char *text = g_strdup_printf("wait-pending %u\n", n);
+        int fd = control_connect(k);
+
+        g_assert_cmpint(send(fd, text, strlen(text), MSG_NOSIGNAL), ==, (ssize_t)strlen(text));
         return fd;
 }
 

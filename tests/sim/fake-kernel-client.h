@@ -32,9 +32,13 @@ void fake_kernel_do(FakeKernel *k, const char *format, ...) G_GNUC_PRINTF(2, 3);
 char *fake_kernel_snapshot(FakeKernel *k);
 /* The writes since the last "reset-writes": path=value. */
 char **fake_kernel_writes(FakeKernel *k);
+/* The same with who wrote and to which card: PID VENDOR:DEVICE path=value; "-" where it was for no device. */
+char **fake_kernel_writers(FakeKernel *k);
 /* A new connection, a socket, that gets a line for every event from now on. */
 int fake_kernel_open_events(FakeKernel *k);
-/* The next line of such a socket without its end, or NULL when none comes within a second. */
+/* A new connection that can be read as soon as so many requests wait; it is closed also before. */
+int fake_kernel_watch_pending(FakeKernel *k, unsigned n);
+/* The next line of a socket of events without its end, or NULL when none comes within a second. */
 char *fake_kernel_next_event(int fd);
 
 /* Plain access to the tree; the path is relative to the root. read: NULL and errno, one trailing

@@ -76,7 +76,7 @@ static void test_claim(void) {
 /* The whole of KERNEL.md 1: what sleeps, what does not, and that all ends with the holder. */
 static void test_held_unbind(void) {
         FakeKernel *k = fake_kernel_start("story");
-        Write *unbinder, *uevent, *override, *second;
+        Write *unbinder, *uevent, *override, *power, *second;
         int fd, events;
 
         fake_kernel_do(k, "modprobe vfio-pci");
@@ -92,11 +92,12 @@ static void test_held_unbind(void) {
         assert_driver(k, PORT1, NULL);
         uevent = write_start(k, NULL, DEVICES "/" PORT1 "/uevent");
         override = write_start(k, NULL, DEVICES "/" PORT1 "/driver_override");
-        fake_kernel_do(k, "wait-pending 3");
+        power = write_start(k, "on", DEVICES "/" PORT1 "/power/control");
+        fake_kernel_do(k, "wait-pending 4");
 
         /* the rest goes on: other attributes, other devices through the very same files */
         assert_text(k, DEVICES "/" PORT1 "/vendor", "0x8086");
-        assert_text(k, DEVICES "/" PORT1 "/power/control", "on");
+        assert_text(k, DEVICES "/" PORT1 "/power/control", "auto");
         assert_text(k, DEVICES "/" PORT2 "/driver_override", "vfio-pci");
         g_assert_cmpint(fake_kernel_write(k, "change", DEVICES "/" PORT1 "/uevent"), ==, 0);
         assert_event(events, "change /devices/pci0000:00/0000:00:02.0/" BRIDGE "/" PORT1 " pci");
@@ -106,12 +107,13 @@ static void test_held_unbind(void) {
         assert_event(events, "unbind /devices/pci0000:00/0000:00:04.0/0000:05:00.0 pci");
 
         second = write_start(k, PORT2, PCI "/drivers/vfio-pci/unbind");
-        fake_kernel_do(k, "wait-pending 4");
+        fake_kernel_do(k, "wait-pending 5");
 
         close(fd);
         g_assert_cmpint(write_finish(unbinder), ==, 0);
         g_assert_cmpint(write_finish(uevent), ==, 0);
         g_assert_cmpint(write_finish(override), ==, 0);
+        g_assert_cmpint(write_finish(power), ==, 0);
         g_assert_cmpint(write_finish(second), ==, 0);
         g_assert_false(fake_kernel_exists(k, "dev/vfio/10"));
         assert_driver(k, PORT1, NULL);

@@ -102,6 +102,52 @@ static void test_override(void) {
         fake_kernel_stop(k);
 }
 
+static void test_power(void) {
+        FakeKernel *k = fake_kernel_start("story");
+        g_autofree char *before = fake_kernel_snapshot(k), *after = NULL, *changed = NULL;
+        g_auto(GStrv) writes = NULL;
+
+        assert_text(k, DEVICES "/" PORT1 "/power/control", "on");
+        assert_text(k, DEVICES "/" PORT1 "/d3cold_allowed", "1");
+        g_assert_cmpint(fake_kernel_write(k, "off", DEVICES "/" PORT1 "/power/control"), ==, -EINVAL);
+        g_assert_cmpint(fake_kernel_write(k, "2", DEVICES "/" PORT1 "/d3cold_allowed"), ==, -EINVAL);
+        g_assert_cmpint(fake_kernel_write(k, "auto\n", DEVICES "/" PORT1 "/power/control"), ==, 0);
+        assert_text(k, DEVICES "/" PORT1 "/power/control", "auto");
+        changed = fake_kernel_snapshot(k);
+        g_assert_cmpstr(before, !=, changed);
+
+        /* vfio-pci has its own will, and on leaving restores nothing; the other one is nobody's but the administrator's */
+        g_assert_cmpint(fake_kernel_write(k, "0", DEVICES "/" PORT1 "/d3cold_allowed"), ==, 0);
+        fake_kernel_do(k, "modprobe vfio-pci");
+        detach(k, PORT1, "e1000");
+        assert_text(k, DEVICES "/" PORT1 "/power/control", "auto");
+        g_assert_cmpint(unbind(k, PORT1, "vfio-pci"), ==, 0);
+        assert_text(k, DEVICES "/" PORT1 "/power/control", "on");
+        assert_text(k, DEVICES "/" PORT1 "/d3cold_allowed", "0");
+        assert_text(k, DEVICES "/" PORT2 "/power/control", "on");
+
+        g_assert_cmpint(set_override(k, PORT1, "\n"), ==, 0);
+        g_assert_cmpint(probe(k, PORT1), ==, 0);
+        after = fake_kernel_snapshot(k);
+        g_assert_cmpstr(before, !=, after);
+        g_assert_cmpint(fake_kernel_write(k, "1", DEVICES "/" PORT1 "/d3cold_allowed"), ==, 0);
+        g_free(after);
+        after = fake_kernel_snapshot(k);
+        g_assert_cmpstr(before, ==, after);
+
+        /* counted and made to fail as every write */
+        fake_kernel_do(k, "reset-writes");
+        fake_kernel_do(k, "fail 2 EIO");
+        g_assert_cmpint(fake_kernel_write(k, "auto", DEVICES "/" PORT1 "/power/control"), ==, 0);
+        g_assert_cmpint(fake_kernel_write(k, "0", DEVICES "/" PORT1 "/d3cold_allowed"), ==, -EIO);
+        assert_text(k, DEVICES "/" PORT1 "/d3cold_allowed", "1");
+        writes = fake_kernel_writes(k);
+        g_assert_cmpuint(g_strv_length(writes), ==, 2);
+        g_assert_cmpstr(writes[0], ==, DEVICES "/" PORT1 "/power/control=auto");
+        g_assert_cmpstr(writes[1], ==, DEVICES "/" PORT1 "/d3cold_allowed=0");
+        fake_kernel_stop(k);
+}
+
 static void test_no_iommu(void) {
         FakeKernel *k = fake_kernel_start("no-iommu");
 
@@ -326,6 +372,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/fake-kernel/tree", test_tree);
         g_test_add_func("/fake-kernel/bind", test_bind);
         g_test_add_func("/fake-kernel/override", test_override);
+        g_test_add_func("/fake-kernel/power", test_power);
         g_test_add_func("/fake-kernel/no-iommu", test_no_iommu);
         g_test_add_func("/fake-kernel/injections", test_injections);
         g_test_add_func("/fake-kernel/sriov", test_sriov);

@@ -12,12 +12,14 @@ const JobLimits patient = {
                 .step_deadline_us = 60 * G_USEC_PER_SEC,
                 .names_deadline_us = 60 * G_USEC_PER_SEC,
                 .jobs_max = 4,
+                .plans_max = 4,
 };
 
 const JobLimits impatient = {
                 .step_deadline_us = G_USEC_PER_SEC,
                 .names_deadline_us = 60 * G_USEC_PER_SEC,
                 .jobs_max = 4,
+                .plans_max = 4,
 };
 
 /* "add /devices/... pci" */
@@ -93,7 +95,7 @@ void answer_done(Answer *answer) {
         *answer = (Answer){};
 }
 
-static void on_answer(const WorkerResult *result, void *userdata) {
+void answer_take(const WorkerResult *result, void *userdata) {
         Answer *answer = userdata;
         g_autoptr(GString) changes = g_string_new(NULL);
 
@@ -102,10 +104,10 @@ static void on_answer(const WorkerResult *result, void *userdata) {
         answer->outcome = result->problem.outcome;
         g_free(answer->message);
         answer->message = g_strdup(strempty(result->problem.message));
-        for (size_t i = 0; i < result->n_changes; i++)
+        for (size_t i = 0; i < result->report.n_changes; i++)
                 g_string_append_printf(changes, "%s%s %s %s", i > 0 ? ", " : "",
-                                PCI_ADDRESS_TEXT(result->changes[i].address), result->changes[i].driver_before,
-                                result->changes[i].driver_after);
+                                PCI_ADDRESS_TEXT(result->report.changes[i].address),
+                                result->report.changes[i].driver_before, result->report.changes[i].driver_after);
         g_free(answer->changes);
         answer->changes = g_strdup(changes->str);
 }
@@ -122,8 +124,8 @@ int daemon_begin(Daemon *daemon, PlanVerb verb, const char *selector, Answer *an
         if (r == 0)
                 r = verb == PLAN_DETACH
                                 ? plan_detach(daemon->host->inventory, &selection, &iommu, &options, &plan, problem)
-                                : plan_reattach(&selection, &plan, problem);
-        return r != 0 ? r : job_start(daemon->jobs, plan, "a test", on_answer, answer, problem);
+                                : plan_reattach(&selection, &(ReattachOptions){}, &plan, problem);
+        return r != 0 ? r : job_start(daemon->jobs, plan, "a test", answer_take, answer, problem);
 }
 
 void daemon_must_begin(Daemon *daemon, PlanVerb verb, const char *selector, Answer *answer) {

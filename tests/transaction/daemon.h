@@ -37,6 +37,8 @@ typedef struct Answer {
 } Answer;
 
 void answer_done(Answer *answer);
+/* A job_done_t; the Answer is its userdata. */
+void answer_take(const WorkerResult *result, void *userdata);
 #define _cleanup_answer_ _cleanup_(answer_done)
 
 /* Returns what job_start() does. */

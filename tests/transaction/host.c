@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "host.h"
+#include "job/intent.h"
 #include "model/scan.h"
 
 #include <fcntl.h>
@@ -41,12 +42,17 @@ static void stay_on_one_processor(void) {
 }
 
 Host *host_new(void) {
+        return host_new_with("card");
+}
+
+Host *host_new_with(const char *topology) {
+        g_autofree char *file = g_strdup_printf("%s/%s.conf", TRANSACTION_TOPOLOGIES, topology);
         g_autoptr(GError) error = NULL;
         Host *host = g_new0(Host, 1);
 
         stay_on_one_processor();
 
-        host->fake = fake_kernel_start(CARD_TOPOLOGY);
+        host->fake = fake_kernel_start(file);
         host->folder = g_dir_make_tmp("vfiod-transaction-XXXXXX", &error);
         g_assert_no_error(error);
         host->state_folder = g_build_filename(host->folder, "state", NULL);
@@ -57,6 +63,8 @@ Host *host_new(void) {
         g_autofree char *sys = g_build_filename(fake_kernel_get_root(host->fake), "sys", NULL),
                         *dev = g_build_filename(fake_kernel_get_root(host->fake), "dev", NULL);
         g_assert_cmpint(kernel_new(sys, dev, host->proc_folder, load_module, host, &host->kernel), ==, 0);
+        host->kernel->has_own_network = true;
+        host->kernel->has_own_nodes = true;
         host_forget(host);
         return host;
 }
@@ -123,62 +131,35 @@ Plan *host_plan(Host *host, PlanVerb verb, const char *selector) {
         int r = selector_resolve(host->inventory, selector, &selection, &problem);
         if (r == 0)
                 r = verb == PLAN_DETACH ? plan_detach(host->inventory, &selection, &iommu, &options, &plan, &problem)
-                                        : plan_reattach(&selection, &plan, &problem);
+                                        : plan_reattach(&selection, &(ReattachOptions){}, &plan, &problem);
         if (r != 0)
                 g_error("No plan to %s %s: %d: %s", plan_verb_to_string(verb), selector, r, strempty(problem.message));
         return plan;
 }
 
-/* As a job does it: the older records of the devices are replaced. */
-static void add_superseded(Host *host, const Plan *plan, Record *record, GArray *superseded) {
-        for (size_t i = 0; i < host->journal->n_records; i++) {
-                const Record *old = host->journal->records[i];
-                GArray *kept = g_array_new(FALSE, FALSE, sizeof(size_t));
-
-                for (size_t m = 0; m < old->n_members; m++) {
-                        bool planned = false;
-
-                        for (size_t p = 0; p < plan->n_members; p++)
-                                planned |= pci_address_equal(plan->members[p].address, old->members[m].address);
-                        if (!planned)
-                                g_array_append_val(kept, m);
-                }
-                if (kept->len < old->n_members) {
-                        g_array_append_val(superseded, old->number);
-                        for (unsigned k = 0; k < kept->len; k++) {
-                                const RecordMember *member = &old->members[g_array_index(kept, size_t, k)];
-
-                                g_assert_cmpint(record_add(record, member->address, member->phase, member->origin), ==,
-                                                0);
-                        }
-                }
-                g_array_unref(kept);
-        }
-}
-
 int host_run(Host *host, Plan *plan, Problem *problem) {
         _cleanup_(record_freep) Record *record = NULL;
-        g_autoptr(GArray) superseded = g_array_new(FALSE, FALSE, sizeof(unsigned long));
-        _cleanup_free_ TransactionChange *changes = NULL;
-        size_t n_changes = 0;
+        _cleanup_free_ unsigned long *superseded = NULL;
+        TransactionReport report = {};
+        size_t n_superseded;
 
-        g_assert_cmpint(record_new(host->journal->next_number++, plan->group, 64, &record), ==, 0);
-        add_superseded(host, plan, record, superseded);
+        g_assert_cmpint(intent_make_record(host->journal, plan, &record, &superseded, &n_superseded), ==, 0);
         Transaction transaction = {
                         .kernel = host->kernel,
                         .state_fd = host->journal->state_fd,
                         .plan = plan,
                         .record = record,
-                        .superseded = (const unsigned long *)(const void *)superseded->data,
-                        .n_superseded = superseded->len,
+                        .superseded = superseded,
+                        .n_superseded = n_superseded,
         };
-        int r = transaction_run(&transaction, &changes, &n_changes, problem);
+        int r = transaction_run(&transaction, &report, problem);
 
         plan_free(plan);
         g_assert_cmpint(r, ==, r < 0 ? r : (int)problem->outcome);
         g_assert_true(r == 0 || !isempty(problem->message));
-        for (size_t i = 0; i < n_changes; i++)
-                g_assert_cmpstr(changes[i].driver_before, !=, changes[i].driver_after);
+        for (size_t i = 0; i < report.n_changes; i++)
+                g_assert_cmpstr(report.changes[i].driver_before, !=, report.changes[i].driver_after);
+        transaction_report_done(&report);
         return r;
 }
 

@@ -26,6 +26,8 @@ typedef struct Host {
 
 /* Here processes are seen only when they are shown: other tests have nodes of the same number open. */
 Host *host_new(void);
+/* The same with the devices of another file than card.conf beside it. */
+Host *host_new_with(const char *topology);
 Host *host_free(Host *host);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Host, host_free)
 void host_show_process(Host *host, pid_t pid);

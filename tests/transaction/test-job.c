@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon.h"
+#include "request.h"
 
 /* Jobs as the bus has them done: answers, states, limits, and what does not come back. */
 
@@ -85,6 +85,7 @@ static void test_limits(void) {
                         .step_deadline_us = 60 * G_USEC_PER_SEC,
                         .names_deadline_us = 60 * G_USEC_PER_SEC,
                         .jobs_max = 1,
+                        .plans_max = 1,
         };
         g_autoptr(Host) host = host_new();
         g_autoptr(Daemon) daemon = daemon_start(host, &one);
@@ -102,6 +103,31 @@ static void test_limits(void) {
         fake_kernel_do(host->fake, "resume");
         daemon_await(daemon, &first);
         daemon_move(daemon, PLAN_DETACH, "ens3", OUTCOME_DONE);
+}
+
+/* Anybody may plan: that keeps no job from starting. Nothing is turned, so the plan in between is still under way. */
+static void test_plan_limit(void) {
+        static const JobLimits one = {
+                        .step_deadline_us = 60 * G_USEC_PER_SEC,
+                        .names_deadline_us = 60 * G_USEC_PER_SEC,
+                        .jobs_max = 1,
+                        .plans_max = 1,
+        };
+        g_autoptr(Host) host = host_new();
+        g_autoptr(Daemon) daemon = daemon_start(host, &one);
+        static const Request plan = {.verb = PLAN_DETACH, .selector = "ens1", .only_plan = true},
+                             detach = {.verb = PLAN_DETACH, .selector = "ens1"};
+        _cleanup_reply_ Reply first = {}, second = {}, third = {};
+        _cleanup_problem_ Problem problem = {};
+
+        request_must_begin(daemon, &plan, &first);
+        g_assert_cmpint(request_begin(daemon, &plan, &second, &problem), ==, OUTCOME_LIMITS_EXCEEDED);
+        g_assert_nonnull(strstr(problem.message, "1 plans"));
+        request_must_begin(daemon, &detach, &third);
+        daemon_await(daemon, &first.answer);
+        daemon_await(daemon, &third.answer);
+        g_assert_cmpint(third.answer.outcome, ==, OUTCOME_DONE);
+        request_move(daemon, &(Request){.verb = PLAN_REATTACH, .selector = "ens1", .only_plan = true}, OUTCOME_DONE);
 }
 
 static void test_busy(void) {
@@ -152,6 +178,7 @@ static void test_name_is_gone(void) {
                         .step_deadline_us = 60 * G_USEC_PER_SEC,
                         .names_deadline_us = 100 * 1000,
                         .jobs_max = 4,
+                        .plans_max = 4,
         };
         g_autoptr(Host) host = host_new();
         g_autoptr(Daemon) daemon = daemon_start(host, &limits);
@@ -195,6 +222,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/job/refused", test_refused);
         g_test_add_func("/job/by-hand", test_by_hand);
         g_test_add_func("/job/limits", test_limits);
+        g_test_add_func("/job/plan-limit", test_plan_limit);
         g_test_add_func("/job/busy", test_busy);
         g_test_add_func("/job/shutdown", test_shutdown);
         g_test_add_func("/job/name-is-gone", test_name_is_gone);

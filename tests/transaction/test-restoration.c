@@ -84,6 +84,7 @@ static void test_writes(void) {
                         "sys/bus/pci/devices/" PORT1 "/driver_override=",
                         "sys/bus/pci/drivers_probe=" PORT2,
                         "sys/bus/pci/devices/" PORT2 "/driver_override=",
+                        "sys/bus/pci/devices/" PORT1 "/power/control=auto",
         };
         g_autoptr(Host) host = host_new();
 

@@ -37,7 +37,7 @@ static int reattach(Inventory *inventory, const char *selector, Plan **ret, Prob
         Selection selection;
 
         g_assert_cmpint(selector_resolve(inventory, selector, &selection, problem), ==, 0);
-        int r = plan_reattach(&selection, ret, problem);
+        int r = plan_reattach(&selection, &(ReattachOptions){}, ret, problem);
         g_assert_true(r == 0 || (r == (int)problem->outcome && !isempty(problem->message)));
         return r;
 }

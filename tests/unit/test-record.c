@@ -219,6 +219,8 @@ static void test_json(void) {
                         {"[[\"net\", \"ens1\"]]", "[[\"net\"]]"},
                         {"[[\"net\", \"ens1\"]]", "[1]"},
                         {"\"driver\"", "\"chauffeur\""},
+                        {"\"override\"", "\"any_driver\": 1, \"override\""},
+                        {"\"override\"", "\"any_driver\": null, \"override\""},
         };
         gsize length;
         g_autofree char *text = read_text(&folder, &length);
@@ -235,6 +237,32 @@ static void test_json(void) {
                 g_assert_nonnull(parts[1]);
                 if (read_json(&folder, words[3], changed) != -EBADMSG)
                         g_error("%s", changed);
+        }
+}
+
+/* An older daemon of the same boot wrote no "any_driver". */
+static void test_any_driver(void) {
+        _cleanup_folder_ Folder folder = folder_new();
+        static const char *const fields[] = {"", "\"any_driver\": false, ", "\"any_driver\": true, "};
+        gsize length;
+        g_autofree char *text = read_text(&folder, &length);
+        g_auto(GStrv) words = g_strsplit_set(text, " \n", 5);
+
+        for (size_t i = 0; i < G_N_ELEMENTS(fields); i++) {
+                g_auto(GStrv) parts = g_strsplit("{\"group\": 1, \"members\": [" MEMBER "]}", "\"driver\"", 2);
+                g_autofree char *json = g_strconcat(parts[0], fields[i], "\"driver\"", parts[1], NULL);
+                _cleanup_(record_freep) Record *record = NULL;
+                bool locked;
+
+                g_assert_cmpint(read_json(&folder, words[3], json), ==, 0);
+                g_assert_cmpint(record_read(folder.fd, 1, &record, &locked), ==, 0);
+                g_assert_cmpint(record->members[0].origin->any_driver, ==, i == 2);
+
+                /* And again when it is written. */
+                g_assert_cmpint(record_write(folder.fd, record), ==, 0);
+                record_freep(&record);
+                g_assert_cmpint(record_read(folder.fd, 1, &record, &locked), ==, 0);
+                g_assert_cmpint(record->members[0].origin->any_driver, ==, i == 2);
         }
 }
 
@@ -321,6 +349,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/record/torn", test_torn);
         g_test_add_func("/record/header", test_header);
         g_test_add_func("/record/json", test_json);
+        g_test_add_func("/record/any-driver", test_any_driver);
         g_test_add_func("/record/large", test_large);
         g_test_add_func("/record/unwritable", test_unwritable);
         g_test_add_func("/record/lock", test_lock);

@@ -119,8 +119,20 @@ static int reset_method_check(Node *n _unused_, const char *value) {
         return *value ? 0 : -EINVAL;
 }
 
-static int power_check(Node *n _unused_, const char *value) {
-        return strcmp(value, "auto") == 0 || strcmp(value, "on") == 0 ? 0 : -EINVAL;
+static int power_read(Node *n, GString *text) {
+        g_string_append(text, n->text);
+        return 0;
+}
+
+static int power_write(Node *n, const char *value, bool retry _unused_) {
+        g_autofree char *trimmed = value_trim(value);
+
+        if (device_is_locked(n->owner))
+                return NODE_WAIT;
+        if (strcmp(trimmed, "auto") != 0 && strcmp(trimmed, "on") != 0)
+                return -EINVAL;
+        node_set_text(n, trimmed);
+        return 0;
 }
 
 static int flag_check(Node *n _unused_, const char *value) {
@@ -140,6 +152,7 @@ static const struct {
 };
 
 static const NodeOps reset_ops = {.write = reset_write};
+static const NodeOps power_ops = {.read = power_read, .write = power_write};
 
 static void add_link_attributes(Device *d) {
         const char *current = d->spec->current_link ?: d->spec->link;
@@ -180,7 +193,7 @@ static void add_resource(Device *d) {
 static void add_power_attributes(Device *d) {
         Node *power = node_add_folder(d->folder, "power");
 
-        node_add_setting(power, "control", "on", power_check);
+        node_set_text(node_add_attribute(power, "control", 0644, &power_ops, d), "on");
         node_add_text(power, "runtime_status", "active\n");
         node_add_setting(d->folder, "d3cold_allowed", "1", flag_check);
 }

@@ -76,6 +76,18 @@ static bool command_blacklist(Call *c) {
         return true;
 }
 
+static bool command_use(Call *c) {
+        if (disk_claim(c->machine, c->words[0], true) < 0)
+                return call_fail(c, "no such disk");
+        return true;
+}
+
+static bool command_unuse(Call *c) {
+        if (disk_claim(c->machine, c->words[0], false) < 0)
+                return call_fail(c, "no such disk");
+        return true;
+}
+
 static bool command_unplug(Call *c) {
         Device *d = call_get_device(c, c->words[0]);
 
@@ -245,10 +257,18 @@ static bool command_pending(Call *c) {
         return true;
 }
 
-static bool command_writes(Call *c) {
-        injections_list_writes(c->machine->injections, c->reply);
+static bool call_list_writes(Call *c, bool writers) {
+        injections_list_writes(c->machine->injections, writers, c->reply);
         c->text = g_strdup_printf("%u", injections_count_writes(c->machine->injections));
         return true;
+}
+
+static bool command_writes(Call *c) {
+        return call_list_writes(c, false);
+}
+
+static bool command_writers(Call *c) {
+        return call_list_writes(c, true);
 }
 
 static bool command_reset_writes(Call *c) {
@@ -285,6 +305,8 @@ static const struct {
                 {"modprobe", 1, 1, false, command_modprobe},
                 {"rmmod", 1, 1, false, command_rmmod},
                 {"blacklist", 1, 1, false, command_blacklist},
+                {"use", 1, 1, false, command_use},
+                {"unuse", 1, 1, false, command_unuse},
                 {"claim", 1, 1, false, command_claim},
                 {"hold", 1, 1, false, command_hold},
                 {"release", 1, 1, false, command_release},
@@ -303,6 +325,7 @@ static const struct {
                 {"resume", 0, 0, true, command_resume},
                 {"pending", 0, 0, true, command_pending},
                 {"writes", 0, 0, true, command_writes},
+                {"writers", 0, 0, true, command_writers},
                 {"reset-writes", 0, 0, true, command_reset_writes},
                 {"snapshot", 0, 0, true, command_snapshot},
 };

@@ -245,6 +245,8 @@ static void device_add_vfio(Device *d) {
         node_add_link(n, "subsystem", class);
         node_add_link(class, name, n);
         machine_emit(d->machine, "add", n, "vfio-dev", NULL);
+        /* pm_runtime_allow(), and at the end pm_runtime_forbid(): what the administrator had set is lost. */
+        node_set_text(node_find(d->folder, "power/control"), "auto");
 }
 
 static void device_remove_vfio(Device *d) {
@@ -254,6 +256,7 @@ static void device_remove_vfio(Device *d) {
         machine_emit(d->machine, "remove", node_find(folder, name), "vfio-dev", NULL);
         node_remove(node_find(node_find(d->machine->root, "sys/class/vfio-dev"), name));
         node_remove(folder);
+        node_set_text(node_find(d->folder, "power/control"), "on");
         d->vfio_number = -1;
         group_remove_vfio(d->group);
 }

@@ -57,6 +57,8 @@ void device_add_attributes(Device *d);
 void device_add_host_names(Device *d);
 void device_remove_host_names(Device *d);
 int device_rename_net(Device *d, const char *name);
+/* Whether opens of the disk's node answer EBUSY. 0 or -ENOENT. */
+int disk_claim(Machine *m, const char *name, bool claimed);
 
 /* sriov.c */
 void device_add_sriov_attributes(Device *d);

@@ -5,6 +5,9 @@
 #include "device.h"
 #include "driver.h"
 
+/* No real disk has it: what the daemon looks for in the real /proc is never found by chance. */
+#define DISK_MAJOR 4000U
+
 /* Network interfaces and disks: what a bound host driver shows below its device. */
 
 static Node *class_folder(Device *d, const char *class) {
@@ -23,7 +26,37 @@ static Node *class_add(Device *d, const char *class, Node *parent, const char *n
         return n;
 }
 
+/* The node in dev/ of a disk: a regular file, since a block device of FUSE would be the real machine's. It opens until something claims it. */
+static int disk_open(Node *n, const void *holder _unused_) {
+        return n->text ? -EBUSY : 0;
+}
+
+static const NodeOps disk_ops = {.open = disk_open};
+
+static void disk_node_add(Device *d, const char *name) {
+        node_add_device(node_ensure_folder(d->machine->root, "dev"), name, 0660, &disk_ops, NULL);
+}
+
+static void disk_node_remove(Device *d, const char *name) {
+        g_autofree char *path = g_strdup_printf("dev/%s", name);
+
+        node_remove(node_find(d->machine->root, path));
+}
+
+int disk_claim(Machine *m, const char *name, bool claimed) {
+        g_autofree char *path = g_strdup_printf("dev/%s", name);
+        Node *n = node_find(m->root, path);
+
+        if (!n || n->ops != &disk_ops)
+                return -ENOENT;
+        g_free(n->text);
+        n->text = claimed ? g_strdup("claimed") : NULL;
+        return 0;
+}
+
 static void class_remove(Device *d, const char *class, Node *n) {
+        if (strcmp(class, "block") == 0)
+                disk_node_remove(d, n->name);
         machine_emit(d->machine, "remove", n, class, NULL);
         node_remove(node_find(class_folder(d, class), n->name));
         node_remove(n);
@@ -59,9 +92,11 @@ static void net_add(Device *d) {
 
 static void block_fill(Device *d, Node *n, unsigned minor) {
         node_add_text(n, "size", "2097152\n");
-        node_add_text(n, "dev", "259:%u\n", minor);
+        node_add_text(n, "dev", "%u:%u\n", DISK_MAJOR, minor);
+        node_add_folder(n, "holders");
+        disk_node_add(d, n->name);
         node_add_text(n, "ro", "0\n");
-        node_add_text(n, "uevent", "MAJOR=259\nMINOR=%u\nDEVNAME=%s\nDEVTYPE=disk\n", minor, n->name);
+        node_add_text(n, "uevent", "MAJOR=%u\nMINOR=%u\nDEVNAME=%s\nDEVTYPE=disk\n", DISK_MAJOR, minor, n->name);
         machine_emit(d->machine, "add", n, "block", NULL);
 }
 

@@ -12,9 +12,15 @@ typedef struct Injection {
         char **words;
 } Injection;
 
+typedef struct Write {
+        pid_t pid;
+        char *ids;  /* of the device that it is for, as it was then; "-" for none */
+        char *text; /* path=value */
+} Write;
+
 struct Injections {
         GPtrArray *list;   /* Injection */
-        GPtrArray *writes; /* char* */
+        GPtrArray *writes; /* Write */
 };
 
 static void injection_free(void *p) {
@@ -24,11 +30,19 @@ static void injection_free(void *p) {
         g_free(i);
 }
 
+static void write_free(void *p) {
+        Write *w = p;
+
+        g_free(w->ids);
+        g_free(w->text);
+        g_free(w);
+}
+
 Injections *injections_new(void) {
         Injections *i = g_new0(Injections, 1);
 
         i->list = g_ptr_array_new_with_free_func(injection_free);
-        i->writes = g_ptr_array_new_with_free_func(g_free);
+        i->writes = g_ptr_array_new_with_free_func(write_free);
         return i;
 }
 
@@ -55,25 +69,39 @@ void injections_add(Injections *i, Verdict kind, unsigned k, int error, char *co
         g_ptr_array_add(i->list, new);
 }
 
-/* A device's attributes are named by the bus's folder, as everybody writes them. */
-static char *write_path(Machine *m, Node *n) {
-        g_autofree char *all = node_path(n);
+/* The device that an attribute belongs to. */
+static Device *write_owner(Machine *m, Node *n) {
+        for (Node *i = n->parent; i; i = i->parent) {
+                Device *d = device_find(m, i->name);
 
-        for (Node *i = n->parent; i; i = i->parent)
-                if (device_find(m, i->name) && device_find(m, i->name)->folder == i) {
-                        g_autofree char *folder = node_path(i);
-
-                        return g_strdup_printf("sys/bus/pci/devices/%s%s", i->name, all + strlen(folder));
-                }
-        return g_steal_pointer(&all);
+                if (d && d->folder == i)
+                        return d;
+        }
+        return NULL;
 }
 
-static void write_record(Machine *m, Node *n, const char *value) {
-        g_autofree char *path = n->alive ? write_path(m, n) : g_strdup_printf("gone/%s", n->name);
+/* A device's attributes are named by the bus's folder, as everybody writes them. */
+static char *write_path(Node *n, Device *owner) {
+        g_autofree char *all = node_path(n), *folder = owner ? node_path(owner->folder) : NULL;
+
+        if (!owner)
+                return g_steal_pointer(&all);
+        return g_strdup_printf("sys/bus/pci/devices/%s%s", owner->spec->address, all + strlen(folder));
+}
+
+static void write_record(Machine *m, Node *n, const char *value, pid_t pid) {
+        Device *owner = n->alive ? write_owner(m, n) : NULL;
+        g_autofree char *path = n->alive ? write_path(n, owner) : g_strdup_printf("gone/%s", n->name);
         g_autofree char *trimmed = value_trim(value);
         g_autofree char *escaped = g_strescape(trimmed, NULL);
+        /* what is written to a driver or to the bus is an address */
+        Device *d = owner ?: n->alive ? device_find(m, trimmed) : NULL;
+        Write *w = g_new0(Write, 1);
 
-        g_ptr_array_add(m->injections->writes, g_strdup_printf("%s=%s", path, escaped));
+        w->pid = pid;
+        w->ids = d ? g_strdup_printf("%04x:%04x", d->spec->vendor, d->spec->device) : g_strdup("-");
+        w->text = g_strdup_printf("%s=%s", path, escaped);
+        g_ptr_array_add(m->injections->writes, w);
 }
 
 static void injection_act(Machine *m, const Injection *i) {
@@ -86,13 +114,13 @@ static void injection_act(Machine *m, const Injection *i) {
                 g_printerr("fake-kernel: swapat: %s\n", error);
 }
 
-Verdict injections_on_write(Machine *m, Node *n, const char *value, int *ret_error) {
+Verdict injections_on_write(Machine *m, Node *n, const char *value, pid_t pid, int *ret_error) {
         GPtrArray *list = m->injections->list;
         Verdict verdict = VERDICT_APPLY;
 
         if (strcmp(n->name, "uevent") == 0)
                 return VERDICT_APPLY;
-        write_record(m, n, value);
+        write_record(m, n, value, pid);
 
         for (unsigned k = 0; k < list->len;) {
                 Injection *i = list->pdata[k];
@@ -112,9 +140,14 @@ Verdict injections_on_write(Machine *m, Node *n, const char *value, int *ret_err
         return verdict;
 }
 
-void injections_list_writes(Injections *i, GString *text) {
-        for (unsigned k = 0; k < i->writes->len; k++)
-                g_string_append_printf(text, "%s\n", (char *)i->writes->pdata[k]);
+void injections_list_writes(Injections *i, bool writers, GString *text) {
+        for (unsigned k = 0; k < i->writes->len; k++) {
+                const Write *w = i->writes->pdata[k];
+
+                if (writers)
+                        g_string_append_printf(text, "%d %s ", (int)w->pid, w->ids);
+                g_string_append_printf(text, "%s\n", w->text);
+        }
 }
 
 unsigned injections_count_writes(Injections *i) {

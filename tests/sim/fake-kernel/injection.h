@@ -23,8 +23,9 @@ void injections_clear(Injections *i);
 void injections_add(Injections *i, Verdict kind, unsigned k, int error, char *const *words);
 
 /* Records the write, does what shall happen before it, says how it shall end. */
-Verdict injections_on_write(Machine *m, Node *n, const char *value, int *ret_error);
+Verdict injections_on_write(Machine *m, Node *n, const char *value, pid_t pid, int *ret_error);
 
-void injections_list_writes(Injections *i, GString *text);
+/* path=value; with its writer: PID VENDOR:DEVICE path=value, of the device as it was before the write ("-" for none). */
+void injections_list_writes(Injections *i, bool writers, GString *text);
 unsigned injections_count_writes(Injections *i);
 void injections_reset_writes(Injections *i);

@@ -9,6 +9,9 @@
 #include "group.h"
 #include "injection.h"
 
+/* No real interface has such a number: what the daemon asks of the real routing tables is never found by chance. */
+#define IFINDEX_BASE 1000000U
+
 #define COMMAND_LINE "BOOT_IMAGE=/boot/vmlinuz-fake root=/dev/vda1 ro"
 
 static int flag_check(Node *n _unused_, const char *value) {
@@ -42,7 +45,7 @@ Machine *machine_new(void) {
         m->blacklist = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
         m->injections = injections_new();
         m->iommu = true;
-        m->last_ifindex = 1;
+        m->last_ifindex = IFINDEX_BASE;
 
         m->root = node_new_root();
         node_ensure_folder(m->root, "sys/bus/pci/devices");

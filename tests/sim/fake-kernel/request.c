@@ -84,7 +84,8 @@ static void request_run(Request *r) {
 
         if (r->value && !r->counted) {
                 r->counted = true;
-                switch (injections_on_write(r->queue->machine, r->node, r->value, &r->error)) {
+                switch (injections_on_write(
+                                r->queue->machine, r->node, r->value, fuse_req_ctx(r->req)->pid, &r->error)) {
                 case VERDICT_FAIL:
                         request_reply(r, -r->error);
                         return;

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* jobs and cancel: what is under way. */
+#include "present.h"
+#include "proxy.h"
+#include "strv.h"
+#include "verbs.h"
+
+#include <time.h>
+
+enum {
+        COLUMN_JOB,
+        COLUMN_KIND,
+        COLUMN_GROUP,
+        COLUMN_DEVICES,
+        COLUMN_STATE,
+        COLUMN_STEP,
+        COLUMN_ACTION,
+        COLUMN_WAITS_FOR,
+        COLUMN_CALLER,
+        COLUMN_SINCE,
+};
+
+static const Column columns[] = {
+                [COLUMN_JOB] = {"JOB", SCOLS_FL_RIGHT},
+                [COLUMN_KIND] = {"KIND", 0},
+                [COLUMN_GROUP] = {"GROUP", SCOLS_FL_RIGHT},
+                [COLUMN_DEVICES] = {"DEVICES", SCOLS_FL_WRAP},
+                [COLUMN_STATE] = {"STATE", 0},
+                [COLUMN_STEP] = {"STEP", SCOLS_FL_RIGHT},
+                [COLUMN_ACTION] = {"ACTION", SCOLS_FL_WRAP},
+                [COLUMN_WAITS_FOR] = {"WAITS-FOR", SCOLS_FL_WRAP},
+                [COLUMN_CALLER] = {"CALLER", SCOLS_FL_WRAP},
+                [COLUMN_SINCE] = {"SINCE", 0},
+};
+
+/* The time of the day, with the day where that is another one than today. */
+static void time_in_words(uint64_t time_us, char *buffer, size_t size) {
+        time_t then = (time_t)(time_us / 1000000), now = time(NULL);
+        struct tm then_parts, now_parts;
+
+        buffer[0] = '\0';
+        if (!localtime_r(&then, &then_parts) || !localtime_r(&now, &now_parts))
+                return;
+        bool today = then_parts.tm_year == now_parts.tm_year && then_parts.tm_yday == now_parts.tm_yday;
+        (void)strftime(buffer, size, today ? "%H:%M:%S" : "%Y-%m-%d %H:%M", &then_parts);
+}
+
+static int cell_set_number(struct libscols_line *line, size_t column, uint32_t number) {
+        char text[sizeof("4294967295")];
+
+        (void)snprintf(text, sizeof(text), "%u", number);
+        return cell_set(line, column, text);
+}
+
+static int add_line(const Output *output, struct libscols_table *table, const Job *job) {
+        struct libscols_line *line = scols_table_new_line(table, NULL);
+        _cleanup_free_ char *devices = strv_join(job->devices, " "), *action = NULL;
+        char step[sizeof("4294967295/4294967295")], since[64];
+        int r;
+
+        if (!line || !devices)
+                return -ENOMEM;
+        if (asprintf(&action, "%s %s", strempty(job->action), strempty(job->address)) < 0) {
+                action = NULL;
+                return -ENOMEM;
+        }
+        (void)snprintf(step, sizeof(step), "%u/%u", job->step, job->steps);
+        time_in_words(job->started_us, since, sizeof(since));
+
+        if ((r = cell_set_number(line, COLUMN_JOB, job->number)) < 0 ||
+                        (r = cell_set(line, COLUMN_KIND, job->kind)) < 0 ||
+                        (r = cell_set_number(line, COLUMN_GROUP, job->group)) < 0 ||
+                        (r = cell_set(line, COLUMN_DEVICES, devices)) < 0 ||
+                        (r = cell_set_state(output, line, COLUMN_STATE, job->state)) < 0 ||
+                        (r = cell_set(line, COLUMN_STEP, step)) < 0 ||
+                        (r = cell_set(line, COLUMN_ACTION, action)) < 0 ||
+                        (r = cell_set(line, COLUMN_WAITS_FOR, job->waits_for)) < 0 ||
+                        (r = cell_set(line, COLUMN_CALLER, job->caller)) < 0)
+                return r;
+        return cell_set(line, COLUMN_SINCE, since);
+}
+
+static json_t *jobs_to_json(const JobList *jobs) {
+        json_t *array = json_array();
+
+        for (size_t i = 0; array && i < jobs->count; i++)
+                array = json_append(array, job_to_json(&jobs->items[i]));
+        return json_pack("{s:o}", "jobs", array);
+}
+
+static int print_jobs(Output *output, const JobList *jobs) {
+        _cleanup_(scols_table_unrefp) struct libscols_table *table = NULL;
+        int r;
+
+        if (output->json)
+                return output_json(output, jobs_to_json(jobs));
+
+        r = output_table_new(output, columns, ELEMENTSOF(columns), &table);
+        for (size_t i = 0; r >= 0 && i < jobs->count; i++)
+                r = add_line(output, table, &jobs->items[i]);
+        return r < 0 ? r : output_table(output, table);
+}
+
+static int compare_jobs(const void *a, const void *b) {
+        const Job *job_a = a, *job_b = b;
+
+        return (job_a->number > job_b->number) - (job_a->number < job_b->number);
+}
+
+ExitCode verb_jobs(Invocation *invocation) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(job_list_clear) JobList jobs = {0};
+        int r;
+
+        r = proxy_list_jobs(invocation->bus, &jobs, &error);
+        if (r < 0)
+                return report_error(r, &error);
+        if (jobs.count > 0)
+                qsort(jobs.items, jobs.count, sizeof(Job), compare_jobs);
+        else if (!invocation->output.quiet && !invocation->output.json)
+                fputs("vfioctl: no job is under way\n", stderr);
+
+        r = print_jobs(&invocation->output, &jobs);
+        return r < 0 ? report_error(r, NULL) : EXIT_DONE;
+}
+
+ExitCode verb_cancel(Invocation *invocation) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        Output *output = &invocation->output;
+        int r;
+
+        r = proxy_cancel_job(invocation->bus, invocation->job, &error);
+        if (r < 0)
+                return report_error(r, &error);
+        if (output->json)
+                r = output_json(output, json_pack("{s:I}", "cancelling", (json_int_t)invocation->job));
+        else if (!output->quiet)
+                fprintf(output->stream, "Job %u undoes what it did. See 'vfioctl jobs'.\n", invocation->job);
+        return r < 0 ? report_error(r, NULL) : EXIT_DONE;
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* plan: what detach or reattach would do, what speaks against it, and how to go on. */
+#include "present.h"
+#include "proxy.h"
+#include "strv.h"
+#include "verbs.h"
+
+static bool contains(char *const *list, const char *string) {
+        for (; list && *list; list++)
+                if (streq(*list, string))
+                        return true;
+        return false;
+}
+
+/* The guards that found something, each once; only those that refuse, if refusing is set. */
+static int list_guards(const Plan *plan, bool refusing, char ***ret_guards) {
+        _cleanup_(strv_freep) char **guards = NULL;
+        int r;
+
+        for (size_t i = 0; i < plan->n_findings; i++) {
+                const Finding *finding = &plan->findings[i];
+
+                if ((refusing && finding->overridden) || contains(guards, finding->guard))
+                        continue;
+                r = strv_push(&guards, finding->guard);
+                if (r < 0)
+                        return r;
+        }
+        *ret_guards = TAKE_PTR(guards);
+        return 0;
+}
+
+/* Appends "--option=value", unless the value is empty. */
+static int push_option(char ***words, const char *option, const char *value) {
+        _cleanup_free_ char *word = NULL;
+
+        if (isempty(value))
+                return 0;
+        if (asprintf(&word, "--%s=%s", option, value) < 0) {
+                word = NULL;
+                return -ENOMEM;
+        }
+        return strv_push(words, word);
+}
+
+/* Appends "--override=" with the guards that found something: those that did not are not needed, as another finding
+ * would be another plan. */
+static int push_overrides(char ***words, const Plan *plan) {
+        _cleanup_(strv_freep) char **guards = NULL;
+        _cleanup_free_ char *overrides = NULL;
+        int r;
+
+        r = list_guards(plan, false, &guards);
+        if (r < 0)
+                return r;
+        overrides = strv_join(guards, ",");
+        return overrides ? push_option(words, "override", overrides) : -ENOMEM;
+}
+
+static int push_detach_options(char ***words, const Consent *consent, const Plan *plan) {
+        int r;
+
+        if (consent->whole_group && (r = strv_push(words, "--group")) < 0)
+                return r;
+        for (char **companion = consent->companions; companion && *companion; companion++)
+                if ((r = push_option(words, "companion", *companion)) < 0)
+                        return r;
+        return push_overrides(words, plan);
+}
+
+/* What a plan of a reattach finds is who holds the group, and that is what --force is for. */
+static int push_reattach_options(char ***words, const Consent *consent, const Plan *plan) {
+        int r;
+
+        if ((consent->force || plan->n_findings > 0) && (r = strv_push(words, "--force")) < 0)
+                return r;
+        return consent->adopt ? strv_push(words, "--adopt") : 0;
+}
+
+/* The command that carries out this plan and no other. */
+static int make_command(const Invocation *invocation, const Plan *plan, char ***ret_words) {
+        _cleanup_(strv_freep) char **words = NULL;
+        const Consent *consent = &invocation->consent;
+        bool reattach = invocation->reattach;
+        int r;
+
+        if ((r = strv_push(&words, "vfioctl")) < 0 || (r = strv_push(&words, reattach ? "reattach" : "detach")) < 0 ||
+                        (r = strv_push(&words, invocation->selector)) < 0 ||
+                        (r = reattach ? push_reattach_options(&words, consent, plan)
+                                      : push_detach_options(&words, consent, plan)) < 0 ||
+                        (r = push_option(&words, "plan", plan->fingerprint)) < 0)
+                return r;
+        *ret_words = TAKE_PTR(words);
+        return 0;
+}
+
+/* Prints the word so that a shell reads it as it is. */
+static void print_word(FILE *stream, const char *word) {
+        static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-";
+
+        if (!isempty(word) && word[strspn(word, plain)] == '\0') {
+                fputs(word, stream);
+                return;
+        }
+        fputc('\'', stream);
+        for (; *word; word++)
+                if (*word == '\'')
+                        fputs("'\\''", stream);
+                else
+                        fputc(*word, stream);
+        fputc('\'', stream);
+}
+
+static json_t *steps_to_json(const Plan *plan) {
+        json_t *array = json_array();
+
+        for (size_t i = 0; array && i < plan->n_steps; i++) {
+                const Step *step = &plan->steps[i];
+
+                array = json_append(array,
+                                json_pack("{s:o, s:o, s:o}", "action", json_text(step->action), "address",
+                                                json_text(step->address), "reason", json_text(step->reason)));
+        }
+        return array;
+}
+
+static json_t *findings_to_json(const Plan *plan) {
+        json_t *array = json_array();
+
+        for (size_t i = 0; array && i < plan->n_findings; i++) {
+                const Finding *finding = &plan->findings[i];
+
+                array = json_append(array,
+                                json_pack("{s:o, s:o, s:o, s:b}", "guard", json_text(finding->guard), "address",
+                                                json_text(finding->address), "evidence", json_text(finding->evidence),
+                                                "overridden", (int)finding->overridden));
+        }
+        return array;
+}
+
+static json_t *plan_to_json(const Invocation *invocation, const Plan *plan, char *const *command) {
+        /* clang-format off: a pair a line */
+        return json_pack("{s:s, s:b, s:o, s:o, s:o, s:o}", "verb", invocation->reattach ? "reattach" : "detach",
+                        "would_go", (int)plan->would_go, "steps", steps_to_json(plan), "findings",
+                        findings_to_json(plan), "fingerprint", json_text(plan->fingerprint), "command",
+                        json_strings(command));
+        /* clang-format on */
+}
+
+enum {
+        STEP_COLUMN_NUMBER,
+        STEP_COLUMN_STEP,
+        STEP_COLUMN_ADDRESS,
+        STEP_COLUMN_WHY,
+};
+
+static const Column step_columns[] = {
+                [STEP_COLUMN_NUMBER] = {"#", SCOLS_FL_RIGHT},
+                [STEP_COLUMN_STEP] = {"STEP", 0},
+                [STEP_COLUMN_ADDRESS] = {"ADDRESS", 0},
+                [STEP_COLUMN_WHY] = {"WHY", SCOLS_FL_WRAP},
+};
+
+static int print_steps(Output *output, const Plan *plan) {
+        _cleanup_(scols_table_unrefp) struct libscols_table *table = NULL;
+        int r;
+
+        r = output_table_new(output, step_columns, ELEMENTSOF(step_columns), &table);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < plan->n_steps; i++) {
+                struct libscols_line *line = scols_table_new_line(table, NULL);
+                char number[sizeof("18446744073709551615")];
+
+                if (!line)
+                        return -ENOMEM;
+                (void)snprintf(number, sizeof(number), "%zu", i + 1);
+                if ((r = cell_set(line, STEP_COLUMN_NUMBER, number)) < 0 ||
+                                (r = cell_set(line, STEP_COLUMN_STEP, plan->steps[i].action)) < 0 ||
+                                (r = cell_set(line, STEP_COLUMN_ADDRESS, plan->steps[i].address)) < 0 ||
+                                (r = cell_set(line, STEP_COLUMN_WHY, plan->steps[i].reason)) < 0)
+                        return r;
+        }
+        return output_table(output, table);
+}
+
+enum {
+        FINDING_COLUMN_GUARD,
+        FINDING_COLUMN_VERDICT,
+        FINDING_COLUMN_ADDRESS,
+        FINDING_COLUMN_EVIDENCE,
+};
+
+static const Column finding_columns[] = {
+                [FINDING_COLUMN_GUARD] = {"GUARD", 0},
+                [FINDING_COLUMN_VERDICT] = {"VERDICT", 0},
+                [FINDING_COLUMN_ADDRESS] = {"ADDRESS", 0},
+                [FINDING_COLUMN_EVIDENCE] = {"EVIDENCE", SCOLS_FL_WRAP},
+};
+
+/* Nothing, where nothing was found. */
+static int print_findings(Output *output, const Plan *plan) {
+        _cleanup_(scols_table_unrefp) struct libscols_table *table = NULL;
+        int r;
+
+        if (plan->n_findings == 0)
+                return 0;
+        r = output_table_new(output, finding_columns, ELEMENTSOF(finding_columns), &table);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < plan->n_findings; i++) {
+                struct libscols_line *line = scols_table_new_line(table, NULL);
+                const Finding *finding = &plan->findings[i];
+
+                if (!line)
+                        return -ENOMEM;
+                if ((r = cell_set(line, FINDING_COLUMN_GUARD, finding->guard)) < 0 ||
+                                (r = cell_set_state(output, line, FINDING_COLUMN_VERDICT,
+                                                 finding->overridden ? "overridden" : "refuses")) < 0 ||
+                                (r = cell_set(line, FINDING_COLUMN_ADDRESS, finding->address)) < 0 ||
+                                (r = cell_set(line, FINDING_COLUMN_EVIDENCE, finding->evidence)) < 0)
+                        return r;
+        }
+        fputc('\n', output->stream);
+        return output_table(output, table);
+}
+
+/* Whether the user wants another plan than this one to be carried out. */
+static bool is_stale(const Invocation *invocation, const Plan *plan) {
+        const char *wanted = invocation->consent.plan;
+
+        return wanted && strcasecmp(wanted, strempty(plan->fingerprint)) != 0;
+}
+
+static int print_decision(Output *output, const Plan *plan, bool stale, char *const *command) {
+        _cleanup_(strv_freep) char **guards = NULL;
+        _cleanup_free_ char *refusing = NULL;
+        int r;
+
+        r = list_guards(plan, true, &guards);
+        if (r < 0)
+                return r;
+        refusing = strv_join(guards, ", ");
+        if (!refusing)
+                return -ENOMEM;
+
+        fprintf(output->stream, "\nWould go: %s%s%s%s\n", plan->would_go ? "yes" : "no",
+                        stale ? ", the host is not as it was when that plan was made" : "",
+                        isempty(refusing) ? "" : ", refused by ", refusing);
+        fprintf(output->stream, "Fingerprint: %s\n", strempty(plan->fingerprint));
+        fputs(plan->would_go ? "Carry it out:" : "If you are sure:", output->stream);
+        for (; *command; command++) {
+                fputc(' ', output->stream);
+                print_word(output->stream, *command);
+        }
+        fputc('\n', output->stream);
+        return 0;
+}
+
+static int print_plan(Invocation *invocation, const Plan *plan) {
+        _cleanup_(strv_freep) char **command = NULL;
+        Output *output = &invocation->output;
+        int r;
+
+        r = make_command(invocation, plan, &command);
+        if (r < 0)
+                return r;
+        if (output->json)
+                return output_json(output, plan_to_json(invocation, plan, command));
+        if ((r = print_steps(output, plan)) < 0 || (r = print_findings(output, plan)) < 0)
+                return r;
+        return print_decision(output, plan, is_stale(invocation, plan), command);
+}
+
+ExitCode verb_plan(Invocation *invocation) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(plan_clear) Plan plan = {0};
+        int r;
+
+        r = proxy_plan(invocation->bus, invocation->selector, invocation->reattach ? "reattach" : "detach",
+                        &invocation->consent, &plan, &error);
+        /* Plan itself takes a fingerprint, but does not compare it. */
+        plan.would_go = plan.would_go && !is_stale(invocation, &plan);
+        if (r >= 0 && !invocation->output.quiet)
+                r = print_plan(invocation, &plan);
+        if (r < 0)
+                return report_error(r, &error);
+        return plan.would_go ? EXIT_DONE : EXIT_REFUSED;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "job/job-internal.h"
+
+static const char *const state_table[_JOB_STATE_MAX] = {
+                [JOB_RUNNING] = "running",
+                [JOB_CANCELLING] = "cancelling",
+                [JOB_RECOVERING] = "recovering",
+                [JOB_STUCK] = "stuck",
+                [JOB_SETTLING] = "settling",
+};
+
+const char *job_state_to_string(JobState state) {
+        return state_table[state];
+}
+
+void job_describe(const Job *job, JobDescription *ret) {
+        *ret = (JobDescription){
+                        .number = job->number,
+                        .state = job->stuck                    ? JOB_STUCK
+                                        : job->waits_for_names ? JOB_SETTLING
+                                        : job->recovering      ? JOB_RECOVERING
+                                        : job->cancelled       ? JOB_CANCELLING
+                                                               : JOB_RUNNING,
+                        .asked = job->asked ? job->asked : job->plan,
+                        .plan = job->plan,
+                        .step = job->step,
+                        .caller = job->caller,
+                        .holder = strempty(job->holder),
+                        .started_us = job->started_us,
+        };
+}
+
+void job_table_watch(JobTable *table, job_watch_t watch, void *userdata) {
+        table->watch = watch;
+        table->watch_userdata = userdata;
+}
+
+Job *job_find(const JobTable *table, unsigned long number) {
+        for (Job *job = table->jobs; job; job = job->next)
+                if (job->number == number && !job->plan->only_plan)
+                        return job;
+        return NULL;
+}
+
+Job *job_next(const JobTable *table, const Job *previous) {
+        Job *job = previous ? previous->next : table->jobs;
+
+        while (job && job->plan->only_plan)
+                job = job->next;
+        return job;
+}
+
+int job_cancel(Job *job, Problem *problem) {
+        if (job->waits_for_names || job->recovering || !job->worker)
+                return problem_set(problem, OUTCOME_BUSY,
+                                "Job %lu has done all its writes, or is undoing them already: it cannot be cancelled "
+                                "any more.",
+                                job->number);
+        int r = job->cancelled ? 0 : worker_cancel(job->worker);
+        if (r == -EPIPE)
+                return problem_set(problem, OUTCOME_BUSY, "Job %lu is about to end: it cannot be cancelled any more.",
+                                job->number);
+        if (r < 0)
+                return r;
+        job->cancelled = true;
+        job_announce(job, JOB_CHANGED);
+        return 0;
+}

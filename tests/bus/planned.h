@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "fixture.h"
+
+/* Plans over the bus. */
+
+/* Arguments of Plan in text form. */
+#define PLAN_OF(selector, verb, options) "('" selector "', '" verb "', " options ")"
+#define DETACH_CARD PLAN_OF("ens1", "detach", ALL)
+#define DETACH_NIC PLAN_OF("ens3", "detach", NO_OPTIONS)
+
+/* What Plan replied. */
+typedef struct Planned {
+        bool would_go;
+        char *steps, *findings; /* in text form */
+        GVariant *step_list;    /* a(sss) */
+        char *fingerprint;
+} Planned;
+
+/* The call must succeed. */
+Planned plan_make(Fixture *fixture, const char *arguments);
+void planned_clear(Planned *planned);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Planned, planned_clear)
+
+char *fingerprint_of(Fixture *fixture, const char *arguments);
+
+/* How many files the state folder has. */
+unsigned count_state_files(Fixture *fixture);

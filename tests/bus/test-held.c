@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "fixture.h"
+
+#include <glib/gstdio.h>
+#include <signal.h>
+
+/* A virtual machine has the group, and is to lose it all the same: the unbind waits in the kernel for its end, and nothing else does. */
+
+#define NIC_AWAY "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)"
+#define NIC_BACK "([('0000:05:00.0', 'vfio-pci', 'e1000e')],)"
+#define CARD_AWAY "([('0000:03:01.0', 'e1000', 'vfio-pci'), ('0000:03:02.0', 'e1000', 'vfio-pci')],)"
+#define FORCE "{'force': <true>}"
+#define JOB2 BUS_PATH "/jobs/2"
+
+/* A process that has the node of group 12 open, with the device in use. */
+static Process *start_holder(Fixture *fixture) {
+        g_autofree char *script = g_strdup_printf("exec 9<>%s/dev/vfio/12 && echo open && exec sleep 1000",
+                        fake_kernel_get_root(fixture->kernel));
+        const char *const argv[] = {"sh", "-c", script, NULL};
+        Process *holder = process_start(argv, NULL);
+
+        process_expect_line(holder, "open");
+        fake_kernel_do(fixture->kernel, "claim 12");
+        return holder;
+}
+
+static void end_holder(Process *holder) {
+        g_assert_cmpint(kill(process_get_pid(holder), SIGKILL), ==, 0);
+        g_assert_cmpint(process_finish(holder), ==, 128 + SIGKILL);
+}
+
+/* Both are in use now; the forced reattach is under way and its caller was told so. */
+typedef struct Scene {
+        Fixture *fixture;
+        Process *holder;
+        char *before;  /* snapshot */
+        char *process; /* "process 324 (s" */
+} Scene;
+
+static void scene_begin(Scene *scene, unsigned step_deadline_ms) {
+        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = step_deadline_ms});
+
+        *scene = (Scene){.fixture = fixture, .before = fake_kernel_snapshot(fixture->kernel)};
+        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_AWAY);
+        scene->holder = start_holder(fixture);
+        scene->process = g_strdup_printf("process %d (s", (int)process_get_pid(scene->holder));
+
+        g_autofree char *held = g_strdup_printf("/dev/vfio/12 is held by %s*", scene->process);
+        manager_refused(fixture, "Reattach", "ens3", NO_OPTIONS, "Held", held);
+        g_free(fixture_expect_signal(fixture, BUS_PATH " InterfacesRemoved ('" JOB2 "'*"));
+        fake_kernel_do(fixture->kernel, "reset-writes");
+        g_autofree char *waits = g_strdup_printf("*'unbind' of 0000:05:00.0*it waits for %s*", scene->process);
+        manager_refused(fixture, "Reattach", "ens3", FORCE, "Stuck", waits);
+}
+
+static void scene_end(Scene *scene) {
+        if (scene->holder)
+                end_holder(scene->holder);
+        fixture_stop(scene->fixture);
+        g_free(scene->before);
+        g_free(scene->process);
+}
+
+#define JOB3 BUS_PATH "/jobs/3"
+
+/* Everybody can see what waits, and for whom. */
+static void check_is_stuck(Scene *scene) {
+        Fixture *fixture = scene->fixture;
+        g_autofree char *waits_for = fixture_get(fixture, JOB3, JOB, "WaitsFor");
+        g_autofree char *pattern = g_strdup_printf("'%s*'", scene->process);
+
+        fixture_property(fixture, JOB3, JOB, "State", "'stuck'");
+        fixture_property(fixture, JOB3, JOB, "Action", "'unbind'");
+        fixture_property(fixture, JOB3, JOB, "Address", "'0000:05:00.0'");
+        g_assert_true(g_pattern_match_simple(pattern, waits_for));
+        fixture_property(fixture, NIC_PATH, DEVICE, "State", "'stuck'");
+        fixture_property(fixture, GROUP12, GROUP, "State", "'stuck'");
+}
+
+/* Nothing but that unbind waits in the kernel, and it is all that was written but for the override. */
+static void check_untouched(Fixture *fixture) {
+        g_autofree char *pending = fake_kernel_ask(fixture->kernel, "pending");
+        g_auto(GStrv) writes = fake_kernel_writes(fixture->kernel);
+
+        g_assert_cmpstr(pending, ==, "1");
+        g_assert_cmpuint(g_strv_length(writes), ==, 2);
+        g_assert_cmpstr(writes[1], ==, "sys/bus/pci/drivers/vfio-pci/unbind=" NIC);
+}
+
+static void check_refusals(Fixture *fixture) {
+        manager_refused(fixture, "Reattach", "ens3", NO_OPTIONS, "Stuck", NIC " is stuck*");
+        manager_refused(fixture, "Reattach", "ens3", FORCE, "Stuck", NIC " is stuck*");
+        manager_refused(fixture, "Detach", NIC, NO_OPTIONS, "Stuck", NIC " is stuck*");
+        fixture_refused(fixture, BUS_PATH, MANAGER, "Plan", "('ens3', 'reattach', " FORCE ")", "Stuck", "*");
+}
+
+static void check_others(Fixture *fixture) {
+        g_autoptr(GVariant) groups = fixture_call(fixture, BUS_PATH, MANAGER, "ListGroups", NULL, NULL);
+        g_autoptr(GVariant) devices = fixture_call(fixture, BUS_PATH, MANAGER, "ListDevices", NULL, NULL);
+        g_autoptr(GVariant) objects = fixture_call(fixture, BUS_PATH, OBJECT_MANAGER, "GetManagedObjects", NULL, NULL);
+
+        g_assert_nonnull(groups);
+        g_assert_nonnull(devices);
+        g_assert_nonnull(objects);
+        manager_expect(fixture, "Detach", "ens1", ALL, CARD_AWAY);
+        manager_expect(fixture, "Reattach", "ens1", NO_OPTIONS,
+                        "([('0000:03:01.0', 'vfio-pci', 'e1000'), ('0000:03:02.0', 'vfio-pci', 'e1000')],)");
+}
+
+/* At home with its name, and nothing remembered. */
+static void check_home(Scene *scene) {
+        Fixture *fixture = scene->fixture;
+
+        fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'host'");
+        fixture_wait_property(fixture, NIC_PATH, DEVICE, "NetworkInterfaces", "['ens3']");
+        fixture_driver(fixture, NIC, "e1000e");
+        g_autofree char *override = fake_kernel_read(fixture->kernel, OVERRIDE, NIC);
+        g_assert_cmpstr(override, ==, "(null)");
+        fixture_property(fixture, BUS_PATH, MANAGER, "DetachedCount", "0");
+        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_AWAY);
+        manager_expect(fixture, "Reattach", "ens3", NO_OPTIONS, NIC_BACK);
+}
+
+static void test_released(void) {
+        Scene scene;
+
+        scene_begin(&scene, 0);
+        check_is_stuck(&scene);
+        check_untouched(scene.fixture);
+        check_refusals(scene.fixture);
+        g_auto(GStrv) writes = fake_kernel_writes(scene.fixture->kernel);
+        g_assert_cmpuint(g_strv_length(writes), ==, 2);
+        check_others(scene.fixture);
+        check_is_stuck(&scene);
+
+        end_holder(g_steal_pointer(&scene.holder));
+        g_free(fixture_expect_signal(scene.fixture, BUS_PATH " InterfacesRemoved ('" JOB3 "', ['" JOB "'])"));
+        check_home(&scene);
+        scene_end(&scene);
+}
+
+/* It is cancelled while it waits: when the process lets go, the device is where it was. */
+static void test_cancelled(void) {
+        Scene scene;
+
+        scene_begin(&scene, 0);
+        fixture_expect(scene.fixture, JOB3, JOB, "Cancel", NULL, "()");
+        check_is_stuck(&scene);
+        end_holder(g_steal_pointer(&scene.holder));
+        g_free(fixture_expect_signal(scene.fixture, BUS_PATH " InterfacesRemoved ('" JOB3 "', ['" JOB "'])"));
+        fixture_property(scene.fixture, NIC_PATH, DEVICE, "State", "'detached'");
+        fixture_driver(scene.fixture, NIC, "vfio-pci");
+        g_autofree char *override = fake_kernel_read(scene.fixture->kernel, OVERRIDE, NIC);
+        g_assert_cmpstr(override, ==, "vfio-pci");
+        manager_expect(scene.fixture, "Reattach", "ens3", NO_OPTIONS, NIC_BACK);
+        check_home(&scene);
+        scene_end(&scene);
+}
+
+/* The daemon is killed, or ended: the next one knows of the stuck device, leaves it alone, works for others, and sees it come home. */
+static void test_next_daemon(const void *restart) {
+        Scene scene;
+
+        scene_begin(&scene, 2000);
+        Fixture *fixture = scene.fixture;
+        check_is_stuck(&scene);
+        ((void (*)(Fixture * fixture)) restart)(fixture);
+        fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'stuck'");
+        fixture_wait_property(fixture, GROUP12, GROUP, "State", "'stuck'");
+        check_untouched(fixture);
+        check_refusals(fixture);
+        check_untouched(fixture);
+        check_others(fixture);
+        g_autofree char *pending = fake_kernel_ask(fixture->kernel, "pending");
+        g_assert_cmpstr(pending, ==, "1");
+
+        end_holder(g_steal_pointer(&scene.holder));
+        check_home(&scene);
+        scene_end(&scene);
+}
+
+/* Several of them, one after the other, while it waits. */
+static void test_daemons(void) {
+        Scene scene;
+
+        scene_begin(&scene, 2000);
+        for (unsigned i = 0; i < 3; i++) {
+                fixture_crash_daemon(scene.fixture);
+                fixture_wait_property(scene.fixture, NIC_PATH, DEVICE, "State", "'stuck'");
+                check_untouched(scene.fixture);
+        }
+        end_holder(g_steal_pointer(&scene.holder));
+        check_home(&scene);
+        scene_end(&scene);
+}
+
+/* One that nobody holds is given back at once. */
+static void test_free(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_AWAY);
+        manager_expect(fixture, "Reattach", "ens3", FORCE, NIC_BACK);
+        manager_refused(fixture, "Detach", "ens3", FORCE, INVALID_ARGS, "*force*");
+        fixture_stop(fixture);
+}
+
+/* What a plan says of it: by itself it would not go, with force it would. */
+static void test_planned(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_AWAY);
+        Process *holder = start_holder(fixture);
+        g_autofree char *row = g_strdup_printf("*('process', '0000:05:00.0', '/dev/vfio/12 is held by process %d (s*",
+                        (int)process_get_pid(holder));
+        g_autoptr(GVariant) plain =
+                        fixture_call(fixture, BUS_PATH, MANAGER, "Plan", "('ens3', 'reattach', " NO_OPTIONS ")", NULL);
+        g_autoptr(GVariant) forced =
+                        fixture_call(fixture, BUS_PATH, MANAGER, "Plan", "('ens3', 'reattach', " FORCE ")", NULL);
+        g_autofree char *plain_text = g_variant_print(plain, false), *forced_text = g_variant_print(forced, false);
+
+        g_assert_true(g_str_has_prefix(plain_text, "(false, "));
+        g_assert_true(g_pattern_match_simple(row, plain_text));
+        g_assert_true(g_str_has_prefix(forced_text, "(true, "));
+        g_assert_true(g_pattern_match_simple(row, forced_text));
+        end_holder(holder);
+        fixture_stop(fixture);
+}
+
+/* ListHolders: who has the group's node, and who a node of the device, by pid, command and path. */
+static void test_holders(void) {
+        Fixture *fixture = fixture_start(NULL);
+        const char *root = fake_kernel_get_root(fixture->kernel);
+
+        fixture_expect(fixture, BUS_PATH, MANAGER, "ListHolders", "('ens3',)", "([],)");
+        fixture_expect(fixture, BUS_PATH, MANAGER, "ListHolders", "('group:0',)", "([],)");
+        fixture_refused(fixture, BUS_PATH, MANAGER, "ListHolders", "('ens9',)", "NoSuchDevice", "*");
+        fixture_refused(fixture, BUS_PATH, MANAGER, "ListHolders", "('group:99',)", "NoSuchGroup", "*");
+
+        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_AWAY);
+        Process *holder = start_holder(fixture);
+        g_autofree char *path = g_strdup_printf("'%s/dev/vfio/12'", root);
+        static const char *const selectors[] = {"('ens3',)", "('group:12',)", "('0000:05:00.0',)"};
+        for (unsigned i = 0; i < G_N_ELEMENTS(selectors); i++) {
+                g_autoptr(GVariant) reply = fixture_call(fixture, BUS_PATH, MANAGER, "ListHolders", selectors[i], NULL);
+                g_autofree char *text = g_variant_print(reply, false);
+                g_autofree char *expected =
+                                g_strdup_printf("([(%d, 's*', *, %s, '')],)", (int)process_get_pid(holder), path);
+
+                if (!g_pattern_match_simple(expected, text))
+                        g_error("%s is not like %s", text, expected);
+        }
+        fixture_expect(fixture, BUS_PATH, MANAGER, "ListHolders", "('ens1',)", "([],)");
+        end_holder(holder);
+        fixture_expect(fixture, BUS_PATH, MANAGER, "ListHolders", "('ens3',)", "([],)");
+        fixture_stop(fixture);
+}
+
+int main(int argc, char **argv) {
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/bus/held/released", test_released);
+        g_test_add_func("/bus/held/cancelled", test_cancelled);
+        g_test_add_data_func("/bus/held/next-daemon/killed", fixture_crash_daemon, test_next_daemon);
+        g_test_add_data_func("/bus/held/next-daemon/ended", fixture_restart_daemon, test_next_daemon);
+        g_test_add_func("/bus/held/daemons", test_daemons);
+        g_test_add_func("/bus/held/free", test_free);
+        g_test_add_func("/bus/held/planned", test_planned);
+        g_test_add_func("/bus/held/holders", test_holders);
+        return g_test_run();
+}

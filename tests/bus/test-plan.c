@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "planned.h"
+
+/* Plans: what they say, that they do nothing, and that what they say is what is done. */
+
+static void write_kernel(Fixture *fixture, const char *value, const char *path) {
+        g_assert_cmpint(fake_kernel_write(fixture->kernel, value, "%s", path), ==, 0);
+}
+
+/* Each step with its device and its reason, in order. */
+static void test_steps(void) {
+        Fixture *fixture = fixture_start(NULL);
+        g_auto(Planned) away = plan_make(fixture, DETACH_CARD);
+
+        g_assert_true(away.would_go);
+        g_assert_cmpstr(away.findings, ==, "[]");
+        g_assert_cmpstr(away.steps, ==,
+                        "[('load-driver', '0000:03:02.0', 'vfio-pci must be there'), "
+                        "('override', '0000:03:02.0', 'only vfio-pci may bind'), "
+                        "('override', '0000:03:01.0', 'only vfio-pci may bind'), "
+                        "('unbind', '0000:03:02.0', 'it leaves e1000'), "
+                        "('unbind', '0000:03:01.0', 'it leaves e1000'), "
+                        "('probe', '0000:03:02.0', 'it binds to vfio-pci'), "
+                        "('probe', '0000:03:01.0', 'it binds to vfio-pci'), "
+                        "('wait-node', '0000:03:02.0', 'a guest takes group 10 through /dev/vfio/10')]");
+
+        manager_expect(fixture, "Detach", "ens1", ALL,
+                        "([('0000:03:01.0', 'e1000', 'vfio-pci'), ('0000:03:02.0', 'e1000', 'vfio-pci')],)");
+        g_auto(Planned) home = plan_make(fixture, PLAN_OF("ens1", "reattach", NO_OPTIONS));
+        g_assert_true(home.would_go);
+        g_assert_cmpstr(home.findings, ==, "[]");
+        g_assert_cmpstr(home.steps, ==,
+                        "[('lock-node', '0000:03:01.0', 'no virtual machine may have group 10'), "
+                        "('load-driver', '0000:03:01.0', 'e1000 must be there'), "
+                        "('load-driver', '0000:03:02.0', 'e1000 must be there'), "
+                        "('override', '0000:03:01.0', 'only e1000 may bind'), "
+                        "('override', '0000:03:02.0', 'only e1000 may bind'), "
+                        "('unbind', '0000:03:01.0', 'it leaves vfio-pci'), "
+                        "('unbind', '0000:03:02.0', 'it leaves vfio-pci'), "
+                        "('probe', '0000:03:01.0', 'it binds to e1000'), "
+                        "('probe', '0000:03:02.0', 'it binds to e1000'), "
+                        "('restore-power', '0000:03:01.0', 'power/control and d3cold_allowed as they were'), "
+                        "('restore-power', '0000:03:02.0', 'power/control and d3cold_allowed as they were')]");
+        /* a force does not ask whether anybody has the node */
+        g_auto(Planned) forced = plan_make(fixture, PLAN_OF("ens1", "reattach", "{'force': <true>}"));
+        g_assert_null(strstr(forced.steps, "lock-node"));
+        fixture_stop(fixture);
+}
+
+/* Nothing is written, to the kernel or to the state folder; there is no job; all is as before. */
+static void test_writes_nothing(void) {
+        static const char *const selectors[] = {"ens1", "nvme0n1", "group:13", "0000:07:00.0", "group:9"};
+        Fixture *fixture = fixture_start(NULL);
+
+        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)");
+        g_autofree char *before = fake_kernel_snapshot(fixture->kernel);
+        unsigned n_files = count_state_files(fixture);
+        fake_kernel_do(fixture->kernel, "reset-writes");
+        g_ptr_array_set_size(fixture->signals, 0);
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(selectors); i++) {
+                g_autofree char *arguments = g_strdup_printf("('%s', 'detach', " ALL ")", selectors[i]);
+                g_auto(Planned) planned = plan_make(fixture, arguments);
+
+                g_assert_cmpstr(planned.steps, !=, "[]");
+        }
+        g_auto(Planned) G_GNUC_UNUSED home = plan_make(fixture, PLAN_OF("ens3", "reattach", "{'force': <true>}"));
+
+        g_auto(GStrv) writes = fake_kernel_writes(fixture->kernel);
+        g_autofree char *after = fake_kernel_snapshot(fixture->kernel);
+        g_assert_cmpuint(g_strv_length(writes), ==, 0);
+        g_assert_cmpuint(count_state_files(fixture), ==, n_files);
+        g_assert_cmpstr(after, ==, before);
+        fixture_expect(fixture, BUS_PATH, MANAGER, "ListJobs", NULL, "([],)");
+        g_assert_cmpuint(fixture->signals->len, ==, 0);
+        /* the module was not loaded either */
+        fixture_driver(fixture, PORT1, "e1000");
+        fixture_stop(fixture);
+
+        fixture = fixture_start(NULL);
+        g_auto(Planned) G_GNUC_UNUSED first = plan_make(fixture, DETACH_NIC);
+        g_assert_false(fake_kernel_exists(fixture->kernel, "sys/module/vfio_pci"));
+        g_assert_cmpuint(count_state_files(fixture), ==, 0);
+        fixture_stop(fixture);
+}
+
+static void test_findings(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        fake_kernel_do(fixture->kernel, "use nvme0n1");
+        g_auto(Planned) refused = plan_make(fixture, PLAN_OF("nvme0n1", "detach", NO_OPTIONS));
+        g_assert_false(refused.would_go);
+        g_assert_true(g_pattern_match_simple(
+                        "[('storage', '0000:04:00.0', 'nvme0n1 is claimed*', false)]", refused.findings));
+        g_auto(Planned) overridden = plan_make(fixture, PLAN_OF("nvme0n1", "detach", "{'override': <['storage']>}"));
+        g_assert_true(overridden.would_go);
+        g_assert_true(g_str_has_suffix(overridden.findings, ", true)]"));
+        g_assert_cmpstr(overridden.steps, ==, refused.steps);
+        g_assert_cmpstr(overridden.fingerprint, ==, refused.fingerprint);
+
+        /* What the plan says is what comes of it. */
+        manager_refused(fixture, "Detach", "nvme0n1", NO_OPTIONS, "InUseStorage", "*nvme0n1 is claimed*");
+        manager_refused(fixture, "Detach", "nvme0n1", "{'override': <['network']>}", "InUseStorage",
+                        "*nvme0n1 is claimed*--override=storage,network");
+        g_autofree char *options =
+                        g_strdup_printf("{'override': <['storage']>, 'plan': <'%s'>}", overridden.fingerprint);
+        manager_expect(fixture, "Detach", "nvme0n1", options, "([('0000:04:00.0', 'nvme', 'vfio-pci')],)");
+
+        g_auto(Planned) display = plan_make(fixture, PLAN_OF("0000:00:01.0", "detach", "{'override': <['storage']>}"));
+        g_assert_false(display.would_go);
+        g_assert_true(g_pattern_match_simple("[('display', '0000:00:01.0', *, false)]", display.findings));
+        manager_refused(fixture, "Detach", "0000:00:01.0", NO_OPTIONS, "InUseDisplay", "*0000:00:01.0*");
+        fixture_stop(fixture);
+}
+
+/* What a plan refuses is what the method refuses, before anything is looked at. */
+static void test_refusals(void) {
+        static const struct {
+                const char *selector, *verb, *options, *error;
+        } cases[] = {
+                        {"ens9", "detach", NO_OPTIONS, "NoSuchDevice"},
+                        {"group:99", "detach", NO_OPTIONS, "NoSuchGroup"},
+                        {"ens1", "detach", NO_OPTIONS, "GroupNeedsConsent"},
+                        {BRIDGE, "detach", NO_OPTIONS, "NotEndpoint"},
+                        {"ens1", "reattach", NO_OPTIONS, "NotDetached"},
+                        {"ens3", "detach", NO_OPTIONS, "AlreadyDetached"},
+                        {"0000:07:00.0", "detach", NO_OPTIONS, "Foreign"},
+                        {"0000:07:00.0", "reattach", NO_OPTIONS, "Foreign"},
+                        {"ens1", "borrow", NO_OPTIONS, INVALID_ARGS},
+                        {"ens1", "", NO_OPTIONS, INVALID_ARGS},
+                        {"", "detach", NO_OPTIONS, INVALID_ARGS},
+                        {"ens1", "detach", "{'force': <true>}", INVALID_ARGS},
+                        {"ens1", "detach", "{'override': <['everything']>}", INVALID_ARGS},
+                        {"ens1", "detach", "{'override': <'storage'>}", INVALID_ARGS},
+                        {"ens3", "reattach", "{'companions': <['*']>}", INVALID_ARGS},
+                        {"ens3", "reattach", "{'override': <['storage']>}", INVALID_ARGS},
+                        {"ens3", "reattach", "{'force': <'yes'>}", INVALID_ARGS},
+        };
+        Fixture *fixture = fixture_start(NULL);
+
+        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)");
+        write_kernel(fixture, "vfio-pci", "sys/bus/pci/devices/0000:07:00.0/driver_override");
+        write_kernel(fixture, "0000:07:00.0", "sys/bus/pci/drivers/igb/unbind");
+        write_kernel(fixture, "0000:07:00.0", "sys/bus/pci/drivers_probe");
+        fixture_wait_property(fixture, BUS_PATH "/devices/_30000_3a07_3a00_2e0", DEVICE, "State", "'foreign'");
+        for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+                g_autofree char *arguments =
+                                g_strdup_printf("('%s', '%s', %s)", cases[i].selector, cases[i].verb, cases[i].options);
+
+                fixture_refused(fixture, BUS_PATH, MANAGER, "Plan", arguments, cases[i].error, "*");
+        }
+        fixture_stop(fixture);
+}
+
+/* A group that a job is at work on has no plan; others have. */
+static void test_at_work(void) {
+        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 2000});
+        Pending *pending = fixture_detach_stalled(fixture, 2);
+
+        fixture_refused(fixture, BUS_PATH, MANAGER, "Plan", DETACH_NIC, "Busy", "*group 12*");
+        fixture_refused(fixture, BUS_PATH, MANAGER, "Plan", PLAN_OF("group:12", "reattach", NO_OPTIONS), "Busy", "*");
+        g_auto(Planned) G_GNUC_UNUSED other = plan_make(fixture, DETACH_CARD);
+        pending_refused(pending, "Stuck", "*");
+        fixture_refused(fixture, BUS_PATH, MANAGER, "Plan", DETACH_NIC, "Stuck", "*");
+        g_auto(Planned) G_GNUC_UNUSED again = plan_make(fixture, DETACH_CARD);
+        fake_kernel_do(fixture->kernel, "resume");
+        fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'detached'");
+        g_auto(Planned) G_GNUC_UNUSED home = plan_make(fixture, PLAN_OF("ens3", "reattach", NO_OPTIONS));
+        fixture_stop(fixture);
+}
+
+/* Asks until there is room for one more plan. */
+static void await_plan(Fixture *fixture, const char *arguments) {
+        gint64 end = g_get_monotonic_time() + DEADLINE_MS * 1000LL;
+
+        for (;;) {
+                g_autoptr(GError) error = NULL;
+                g_autoptr(GVariant) reply = fixture_call(fixture, BUS_PATH, MANAGER, "Plan", arguments, &error);
+
+                if (reply)
+                        return;
+                error_expect(error, "Stuck", "*");
+                g_assert_cmpint(g_get_monotonic_time(), <, end);
+        }
+}
+
+#define PLANS_MAX 16
+
+/* Another's unbind of a device in use waits in the kernel, which the daemon cannot know: plans of that device wait with it. They are answered,
+ * and they keep nobody from anything else. */
+static void test_waits(void) {
+        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 2000});
+        const char *root = fake_kernel_get_root(fixture->kernel);
+        g_autofree char *script = g_strdup_printf("echo " NIC " >%s/sys/bus/pci/drivers/vfio-pci/unbind", root);
+        const char *const argv[] = {"sh", "-c", script, NULL};
+
+        fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
+        write_kernel(fixture, "vfio-pci", "sys/bus/pci/devices/" NIC "/driver_override");
+        write_kernel(fixture, NIC, "sys/bus/pci/drivers/e1000e/unbind");
+        write_kernel(fixture, NIC, "sys/bus/pci/drivers_probe");
+        fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'foreign'");
+        fake_kernel_do(fixture->kernel, "claim 12");
+        Process *hand = process_start(argv, NULL);
+        fake_kernel_do(fixture->kernel, "wait-pending 1");
+        /* the link is gone; it is seen at the next event */
+        write_kernel(fixture, "change", "sys/bus/pci/devices/" NIC "/uevent");
+        fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'driverless'");
+
+        fixture_refused(fixture, BUS_PATH, MANAGER, "Plan", PLAN_OF(NIC, "detach", NO_OPTIONS), "Stuck", "*");
+        /* One that is known to hang is not asked for again: so the plans of others have room. */
+        for (unsigned i = 0; i < PLANS_MAX; i++)
+                fixture_refused(fixture, BUS_PATH, MANAGER, "Plan", PLAN_OF(NIC, "detach", NO_OPTIONS), "Stuck",
+                                "*since an earlier plan asked*");
+        await_plan(fixture, DETACH_CARD);
+        fixture_expect(fixture, BUS_PATH, MANAGER, "ListJobs", NULL, "([],)");
+        manager_expect(fixture, "Detach", "ens1", ALL,
+                        "([('0000:03:01.0', 'e1000', 'vfio-pci'), ('0000:03:02.0', 'e1000', 'vfio-pci')],)");
+        fixture_property(fixture, NIC_PATH, DEVICE, "State", "'driverless'");
+
+        fake_kernel_do(fixture->kernel, "release 12");
+        g_assert_cmpint(process_finish(hand), ==, 0);
+        await_plan(fixture, PLAN_OF(NIC, "detach", NO_OPTIONS));
+        fixture_stop(fixture);
+}
+
+/* What a step writes, as the fake kernel logs it; NULL for nothing. */
+static char *write_of_step(const char *action, const char *address, bool away) {
+        if (g_str_equal(action, "override"))
+                return g_strdup_printf(
+                                "sys/bus/pci/devices/%s/driver_override=%s", address, away ? "vfio-pci" : "e1000");
+        if (g_str_equal(action, "unbind"))
+                return g_strdup_printf("sys/bus/pci/drivers/%s/unbind=%s", away ? "e1000" : "vfio-pci", address);
+        if (g_str_equal(action, "probe"))
+                return g_strdup_printf("sys/bus/pci/drivers_probe=%s", address);
+        return NULL;
+}
+
+/* The writes of a plan's steps, a line each. After its probe a device that comes home has its own override again: none. */
+static char *planned_writes(const Planned *planned, bool away) {
+        g_autoptr(GString) text = g_string_new(NULL);
+        const char *action, *address;
+        GVariantIter iterator;
+
+        g_variant_iter_init(&iterator, planned->step_list);
+        while (g_variant_iter_next(&iterator, "(&s&s&s)", &action, &address, NULL)) {
+                g_autofree char *write = write_of_step(action, address, away);
+
+                if (write)
+                        g_string_append_printf(text, "%s\n", write);
+                if (!away && g_str_equal(action, "probe"))
+                        g_string_append_printf(text, "sys/bus/pci/devices/%s/driver_override=\n", address);
+        }
+        return g_strdup(text->str);
+}
+
+static char *actual_writes(Fixture *fixture) {
+        g_auto(GStrv) writes = fake_kernel_writes(fixture->kernel);
+        g_autofree char *joined = g_strjoinv("\n", writes);
+
+        return g_strconcat(joined, "\n", NULL);
+}
+
+/* The steps that the job's signals told, in the form of the plan's: the first comes with InterfacesAdded. */
+static char *signalled_steps(Fixture *fixture) {
+        g_autoptr(GString) text = g_string_new(NULL);
+        g_autofree char *last = g_strdup("");
+
+        for (unsigned i = 0; i < fixture->signals->len; i++) {
+                const char *signal = fixture->signals->pdata[i];
+                g_autoptr(GRegex) regex = g_regex_new(
+                                "'Step': <(?:uint32 )?([0-9]+)>.*'Action': <'([a-z-]+)'>.*'Address': <'([0-9a-f:.]+)'>",
+                                0, 0, NULL);
+                g_autoptr(GMatchInfo) match = NULL;
+
+                if (!strstr(signal, JOB) || !g_regex_match(regex, signal, 0, &match))
+                        continue;
+                g_autofree char *number = g_match_info_fetch(match, 1), *action = g_match_info_fetch(match, 2),
+                                *address = g_match_info_fetch(match, 3);
+                if (g_str_equal(number, last))
+                        continue;
+                g_string_append_printf(text, "%s %s %s\n", number, action, address);
+                g_free(last);
+                last = g_steal_pointer(&number);
+        }
+        return g_strdup(text->str);
+}
+
+static char *planned_steps(const Planned *planned) {
+        g_autoptr(GString) text = g_string_new(NULL);
+        const char *action, *address;
+        GVariantIter iterator;
+        unsigned n = 0;
+
+        g_variant_iter_init(&iterator, planned->step_list);
+        while (g_variant_iter_next(&iterator, "(&s&s&s)", &action, &address, NULL))
+                g_string_append_printf(text, "%u %s %s\n", ++n, action, address);
+        return g_strdup(text->str);
+}
+
+static void check_executed(Fixture *fixture, const char *method, const char *options, const Planned *planned) {
+        bool away = g_str_equal(method, "Detach");
+        g_autofree char *expected_writes = planned_writes(planned, away), *expected_steps = planned_steps(planned);
+        g_autofree char *arguments = g_strdup_printf("('ens1', %s)", options);
+        g_autoptr(GError) error = NULL;
+
+        fake_kernel_do(fixture->kernel, "reset-writes");
+        g_ptr_array_set_size(fixture->signals, 0);
+        g_autoptr(GVariant) G_GNUC_UNUSED reply = fixture_call(fixture, BUS_PATH, MANAGER, method, arguments, &error);
+        g_assert_no_error(error);
+        g_autofree char *writes = actual_writes(fixture);
+        g_assert_cmpstr(writes, ==, expected_writes);
+
+        /* The job's signals came before the reply. */
+        fixture_property(fixture, BUS_PATH, MANAGER, "Version", "'" VFIOD_VERSION "'");
+        while (g_main_context_iteration(NULL, false))
+                ;
+        g_autofree char *steps = signalled_steps(fixture);
+        g_assert_cmpstr(steps, ==, expected_steps);
+}
+
+/* The steps of the plan are those that the job goes through, and what the kernel gets, in that order. */
+static void test_executed(void) {
+        Fixture *fixture = fixture_start(NULL);
+        g_auto(Planned) away = plan_make(fixture, DETACH_CARD);
+        g_autofree char *options = g_strdup_printf("{'companions': <['*']>, 'plan': <'%s'>}", away.fingerprint);
+
+        check_executed(fixture, "Detach", options, &away);
+        g_auto(Planned) home = plan_make(fixture, PLAN_OF("ens1", "reattach", NO_OPTIONS));
+        g_autofree char *home_options = g_strdup_printf("{'plan': <'%s'>}", home.fingerprint);
+        check_executed(fixture, "Reattach", home_options, &home);
+        fixture_stop(fixture);
+}
+
+int main(int argc, char **argv) {
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/bus/plan/steps", test_steps);
+        g_test_add_func("/bus/plan/writes-nothing", test_writes_nothing);
+        g_test_add_func("/bus/plan/findings", test_findings);
+        g_test_add_func("/bus/plan/refusals", test_refusals);
+        g_test_add_func("/bus/plan/at-work", test_at_work);
+        g_test_add_func("/bus/plan/waits", test_waits);
+        g_test_add_func("/bus/plan/executed", test_executed);
+        return g_test_run();
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "fixture.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+/* The objects of jobs: what they say, when they come and go, and how they are cancelled. */
+
+#define DETACH_NIC "('ens3', " NO_OPTIONS ")"
+#define DETACH_CARD "('ens1', " ALL ")"
+#define NIC_AWAY "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)"
+#define NIC_BACK "([('0000:05:00.0', 'vfio-pci', 'e1000e')],)"
+#define CARD_AWAY "([('0000:03:01.0', 'e1000', 'vfio-pci'), ('0000:03:02.0', 'e1000', 'vfio-pci')],)"
+#define JOB2 BUS_PATH "/jobs/2"
+#define NO_JOBS "([],)"
+#define CHANGED(path) path " PropertiesChanged ('" JOB "', {*"
+#define REMOVED(path) BUS_PATH " InterfacesRemoved ('" path "', ['" JOB "'])"
+
+static void expect_no_jobs(Fixture *fixture) {
+        fixture_expect(fixture, BUS_PATH, MANAGER, "ListJobs", NULL, NO_JOBS);
+}
+
+static guint64 started(Fixture *fixture, const char *path) {
+        g_autofree char *text = fixture_get(fixture, path, JOB, "Started");
+        const char *number = g_str_has_prefix(text, "uint64 ") ? text + strlen("uint64 ") : text;
+
+        return g_ascii_strtoull(number, NULL, 10);
+}
+
+/* The worker waits in the second write, the unbind. */
+static void test_properties(void) {
+        gint64 before = g_get_real_time();
+        Fixture *fixture = fixture_start(NULL);
+        Pending *pending = fixture_detach_stalled(fixture, 2);
+        g_autofree char *caller = g_strdup_printf("'uid 0, process %d (test-bus-progre)'", (int)getpid());
+
+        fixture_property(fixture, JOB1, JOB, "Number", "1");
+        fixture_property(fixture, JOB1, JOB, "Kind", "'detach'");
+        fixture_property(fixture, JOB1, JOB, "State", "'running'");
+        fixture_property(fixture, JOB1, JOB, "Group", "12");
+        fixture_property(fixture, JOB1, JOB, "Devices", "['0000:05:00.0']");
+        fixture_property(fixture, JOB1, JOB, "Step", "3");
+        fixture_property(fixture, JOB1, JOB, "Steps", "5");
+        fixture_property(fixture, JOB1, JOB, "Action", "'unbind'");
+        fixture_property(fixture, JOB1, JOB, "Address", "'0000:05:00.0'");
+        fixture_property(fixture, JOB1, JOB, "WaitsFor", "''");
+        fixture_property(fixture, JOB1, JOB, "Caller", caller);
+        g_assert_cmpint((gint64)started(fixture, JOB1), >=, before);
+        g_assert_cmpint((gint64)started(fixture, JOB1), <=, g_get_real_time());
+
+        /* the row of the list says the same */
+        g_autofree char *row = g_strdup_printf("([(1, '" JOB1 "', 'detach', 'running', 12, ['0000:05:00.0'], 3, 5, "
+                                               "'unbind', '0000:05:00.0', '', %s, %" G_GUINT64_FORMAT ", {})],)",
+                        caller, started(fixture, JOB1));
+        fixture_expect(fixture, BUS_PATH, MANAGER, "ListJobs", NULL, row);
+
+        fake_kernel_do(fixture->kernel, "resume");
+        pending_expect(pending, NIC_AWAY);
+        expect_no_jobs(fixture);
+        fixture_stop(fixture);
+}
+
+/* It is announced whole, each step is told, and its end comes before the caller's answer. */
+static void test_life(void) {
+        static const char *const steps[] = {"load-driver", "override", "unbind", "probe", "wait-node"};
+        Fixture *fixture = fixture_start(NULL);
+
+        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_AWAY);
+        g_autofree char *added = fixture_expect_signal(fixture, BUS_PATH " InterfacesAdded ('" JOB1 "', *");
+        static const char *const properties[] = {"'Number': <", "'Kind': <'detach'>", "'State': <'running'>",
+                        "'Group': <", "'Devices': <['0000:05:00.0']>", "'Step': <", "'Steps': <",
+                        "'Action': <'load-driver'>", "'Address': <'0000:05:00.0'>", "'WaitsFor': <''>",
+                        "'Caller': <'uid 0, ", "'Started': <"};
+        for (unsigned i = 0; i < G_N_ELEMENTS(properties); i++)
+                if (!strstr(added, properties[i]))
+                        g_error("\"%s\" does not say %s", added, properties[i]);
+        for (unsigned i = 0; i < G_N_ELEMENTS(steps); i++) {
+                g_autofree char *pattern = g_strdup_printf(CHANGED(JOB1) "'Action': <'%s'>*", steps[i]);
+
+                g_free(fixture_expect_signal(fixture, pattern));
+        }
+        g_free(fixture_expect_signal(fixture, REMOVED(JOB1)));
+        fixture_refused(fixture, JOB1, PROPERTIES, "GetAll", "('" JOB "',)", UNKNOWN_OBJECT, "*");
+
+        /* the next has the next number */
+        manager_expect(fixture, "Reattach", "ens3", NO_OPTIONS, NIC_BACK);
+        g_autofree char *second = fixture_expect_signal(fixture, BUS_PATH " InterfacesAdded ('" JOB2 "', *");
+        g_assert_nonnull(strstr(second, "'Kind': <'reattach'>"));
+        g_assert_nonnull(strstr(second, "'Action': <'lock-node'>"));
+        g_free(fixture_expect_signal(fixture, REMOVED(JOB2)));
+        fixture_stop(fixture);
+}
+
+/* One that is refused was there too, and goes. */
+static void test_refused(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        fake_kernel_do(fixture->kernel, "use nvme0n1");
+        manager_refused(fixture, "Detach", "nvme0n1", NO_OPTIONS, "InUseStorage", "*");
+        g_free(fixture_expect_signal(fixture, BUS_PATH " InterfacesAdded ('" JOB1 "', *"));
+        g_free(fixture_expect_signal(fixture, REMOVED(JOB1)));
+        expect_no_jobs(fixture);
+        /* one that does not begin is none */
+        manager_refused(fixture, "Reattach", "nvme0n1", NO_OPTIONS, "NotDetached", "*");
+        fixture_property(fixture, BUS_PATH, MANAGER, "DetachedCount", "0");
+        while (g_main_context_iteration(NULL, false))
+                ;
+        for (unsigned i = 0; i < fixture->signals->len; i++)
+                g_assert_null(strstr(fixture->signals->pdata[i], JOB));
+        fixture_stop(fixture);
+}
+
+/* Two groups: each has its job, the newest is listed first, and one does not wait for the other. */
+static void test_side_by_side(void) {
+        Fixture *fixture = fixture_start(NULL);
+        Pending *nic = fixture_detach_stalled(fixture, 2);
+
+        fake_kernel_do(fixture->kernel, "stall 1");
+        Pending *card = fixture_call_start(fixture, BUS_PATH, MANAGER, "Detach", DETACH_CARD);
+        fake_kernel_do(fixture->kernel, "wait-pending 2");
+        fixture_wait_property(fixture, JOB2, JOB, "Action", "'override'");
+        fixture_property(fixture, JOB1, JOB, "Action", "'unbind'");
+        fixture_property(fixture, JOB2, JOB, "Devices", "['0000:03:02.0', '0000:03:01.0']");
+        g_autoptr(GVariant) list = fixture_call(fixture, BUS_PATH, MANAGER, "ListJobs", NULL, NULL);
+        g_autofree char *text = g_variant_print(list, false);
+        g_assert_true(g_pattern_match_simple("([(2, '" JOB2 "', *), (1, '" JOB1 "', *)],)", text));
+
+        /* a second one for either is refused, and names the first */
+        manager_refused(fixture, "Detach", "ens3", NO_OPTIONS, "Busy", "*group 12*");
+        manager_refused(fixture, "Detach", "ens2", ALL, "Busy", "*group 10*");
+        /* and a third group has its own meanwhile */
+        manager_expect(fixture, "Detach", "nvme0n1", NO_OPTIONS, "([('0000:04:00.0', 'nvme', 'vfio-pci')],)");
+
+        fixture_expect(fixture, JOB2, JOB, "Cancel", NULL, "()");
+        fake_kernel_do(fixture->kernel, "resume");
+        pending_refused(card, "Cancelled", "*as it was before*");
+        pending_expect(nic, NIC_AWAY);
+        fixture_driver(fixture, PORT1, "e1000");
+        expect_no_jobs(fixture);
+        fixture_stop(fixture);
+}
+
+/* At each write: the caller hears it, and everything is as it was. */
+static void test_cancel(void) {
+        for (unsigned k = 1; k <= 3; k++) {
+                Fixture *fixture = fixture_start(NULL);
+
+                fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
+                g_autofree char *before = fake_kernel_snapshot(fixture->kernel);
+                Pending *pending = fixture_detach_stalled(fixture, k);
+
+                fixture_expect(fixture, JOB1, JOB, "Cancel", NULL, "()");
+                fixture_property(fixture, JOB1, JOB, "State", "'cancelling'");
+                g_free(fixture_expect_signal(fixture, CHANGED(JOB1) "'State': <'cancelling'>*"));
+                fixture_expect(fixture, JOB1, JOB, "Cancel", NULL, "()");
+                fake_kernel_do(fixture->kernel, "resume");
+                pending_refused(pending, "Cancelled", "*as it was before*");
+                g_free(fixture_expect_signal(fixture, REMOVED(JOB1)));
+
+                g_autofree char *after = fake_kernel_snapshot(fixture->kernel);
+                g_assert_cmpstr(after, ==, before);
+                fixture_property(fixture, NIC_PATH, DEVICE, "State", "'host'");
+                manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_AWAY);
+                fixture_stop(fixture);
+        }
+}
+
+/* Another card took the name that is awaited: all is written by then. */
+static void test_settling(void) {
+        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 2000});
+
+        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_AWAY);
+        fake_kernel_do(fixture->kernel, "netrename " PORT1 " ens3");
+        fixture_wait_property(fixture, PORT1_PATH, DEVICE, "NetworkInterfaces", "['ens3']");
+        Pending *pending = fixture_call_start(fixture, NIC_PATH, DEVICE, "Reattach", "(" NO_OPTIONS ",)");
+        g_free(fixture_expect_signal(fixture, BUS_PATH " InterfacesAdded ('" JOB2 "', *"));
+        fixture_wait_property(fixture, JOB2, JOB, "State", "'settling'");
+        fixture_refused(fixture, JOB2, JOB, "Cancel", NULL, "Busy", "*cannot be cancelled any more*");
+        pending_expect(pending, NIC_BACK);
+        fixture_driver(fixture, NIC, "e1000e");
+        expect_no_jobs(fixture);
+        fixture_stop(fixture);
+}
+
+/* The caller goes; its job does not, and is known by who asked. */
+static void test_caller_leaves(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
+        fake_kernel_do(fixture->kernel, "stall 2");
+        const char *const argv[] = {"busctl", "--system", "--timeout=60", "call", BUS_NAME, BUS_PATH, MANAGER, "Detach",
+                        "sa{sv}", "ens3", "0", NULL};
+        Process *caller = process_start(argv, NULL);
+        g_autofree char *name = g_strdup_printf("'uid 0, process %d (busctl)'", (int)process_get_pid(caller));
+        fake_kernel_do(fixture->kernel, "wait-pending 1");
+        fixture_wait_property(fixture, JOB1, JOB, "Action", "'unbind'");
+        g_assert_cmpint(kill(process_get_pid(caller), SIGKILL), ==, 0);
+        g_assert_cmpint(process_finish(caller), ==, 128 + SIGKILL);
+        fixture_property(fixture, JOB1, JOB, "Caller", name);
+        fixture_property(fixture, JOB1, JOB, "State", "'running'");
+
+        fake_kernel_do(fixture->kernel, "resume");
+        g_free(fixture_expect_signal(fixture, REMOVED(JOB1)));
+        fixture_property(fixture, NIC_PATH, DEVICE, "State", "'detached'");
+        fixture_driver(fixture, NIC, "vfio-pci");
+        fixture_stop(fixture);
+}
+
+/* A job is cancelled after its caller went: nobody is told, and all is as it was. */
+static void test_cancel_for_nobody(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
+        fake_kernel_do(fixture->kernel, "stall 3");
+        GDBusConnection *caller = private_bus_connect();
+        g_dbus_connection_call(caller, BUS_NAME, BUS_PATH, MANAGER, "Detach", g_variant_new_parsed(DETACH_NIC), NULL,
+                        G_DBUS_CALL_FLAGS_NONE, DEADLINE_MS, NULL, NULL, NULL);
+        fake_kernel_do(fixture->kernel, "wait-pending 1");
+        (void)g_dbus_connection_close_sync(caller, NULL, NULL);
+        g_object_unref(caller);
+        fixture_expect(fixture, JOB1, JOB, "Cancel", NULL, "()");
+        fake_kernel_do(fixture->kernel, "resume");
+        g_free(fixture_expect_signal(fixture, REMOVED(JOB1)));
+        fixture_property(fixture, NIC_PATH, DEVICE, "State", "'host'");
+        fixture_driver(fixture, NIC, "e1000e");
+        fixture_stop(fixture);
+}
+
+/* The worker dies; what is seen of the job stays its own: it was a detach and is one to its end. */
+static void test_recovering(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
+        fake_kernel_do(fixture->kernel, "stall 4");
+        Pending *pending = fixture_call_start(fixture, BUS_PATH, MANAGER, "Detach", DETACH_CARD);
+        fake_kernel_do(fixture->kernel, "wait-pending 1");
+        /* the first write of the one that comes after it */
+        fake_kernel_do(fixture->kernel, "stall 1");
+        fixture_kill_worker(fixture);
+        fake_kernel_do(fixture->kernel, "wait-pending 1");
+        fixture_wait_property(fixture, JOB1, JOB, "State", "'recovering'");
+        fixture_property(fixture, JOB1, JOB, "Kind", "'detach'");
+        fixture_property(fixture, JOB1, JOB, "Group", "10");
+        fixture_refused(fixture, JOB1, JOB, "Cancel", NULL, "Busy", "*");
+        fake_kernel_do(fixture->kernel, "resume");
+        pending_refused(pending, "RolledBack", "*died*as it was before*");
+        fixture_driver(fixture, PORT1, "e1000");
+        expect_no_jobs(fixture);
+        fixture_stop(fixture);
+}
+
+int main(int argc, char **argv) {
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/bus/progress/properties", test_properties);
+        g_test_add_func("/bus/progress/life", test_life);
+        g_test_add_func("/bus/progress/refused", test_refused);
+        g_test_add_func("/bus/progress/side-by-side", test_side_by_side);
+        g_test_add_func("/bus/progress/cancel", test_cancel);
+        g_test_add_func("/bus/progress/settling", test_settling);
+        g_test_add_func("/bus/progress/caller-leaves", test_caller_leaves);
+        g_test_add_func("/bus/progress/cancel-for-nobody", test_cancel_for_nobody);
+        g_test_add_func("/bus/progress/recovering", test_recovering);
+        return g_test_run();
+}

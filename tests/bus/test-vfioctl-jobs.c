@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "client.h"
+
+#include <signal.h>
+
+/* vfioctl's jobs and cancel, and what show tells of a job and of who holds a device. */
+
+#define NIC_BACK "([('0000:05:00.0', 'vfio-pci', 'e1000e')],)"
+
+/* A Detach of the network card that stands at its second write, the unbind. */
+static Pending *start_stalled(Fixture *fixture) {
+        fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
+        fake_kernel_do(fixture->kernel, "stall 2");
+        Pending *pending = fixture_call_start(fixture, BUS_PATH, MANAGER, "Detach", "('0000:05:00.0', " NO_OPTIONS ")");
+        fake_kernel_do(fixture->kernel, "wait-pending 1");
+        return pending;
+}
+
+static void expect_line(const char *line, const char *pattern) {
+        if (!line || !g_pattern_match_simple(pattern, line))
+                g_error("\"%s\" is not like \"%s\"", line, pattern);
+}
+
+static void test_none(void) {
+        Fixture *fixture = fixture_start(NULL);
+        g_auto(ProgramResult) result = vfioctl("jobs");
+
+        expect_result(&result, 0, "vfioctl: no job is under way\n", "jobs");
+        g_assert_cmpstr(result.output, ==, "");
+        EXPECT(0, "", "jobs --quiet");
+        json_t *jobs = vfioctl_json("jobs");
+        expect_json(jobs, "jobs", "[]");
+        json_decref(jobs);
+        fixture_stop(fixture);
+}
+
+static void test_jobs(void) {
+        Fixture *fixture = fixture_start(NULL);
+        Pending *pending = start_stalled(fixture);
+        g_autofree char *caller = g_strdup_printf("uid 0, process %d (%s)", (int)getpid(), "test-bus-vfioct");
+        g_autofree char *line = g_strdup_printf("  1 detach    12 0000:05:00.0 running  3/5 unbind 0000:05:00.0*%s "
+                                                "*:??",
+                        caller);
+
+        g_auto(ProgramResult) table = vfioctl("jobs"), bare = vfioctl("jobs --no-legend");
+        expect_result(&table, 0, "", "jobs");
+        g_auto(GStrv) lines = g_strsplit(table.output, "\n", -1);
+        g_assert_cmpuint(g_strv_length(lines), ==, 3);
+        expect_line(lines[0], "JOB KIND   GROUP DEVICES      STATE   STEP ACTION *WAITS-FOR CALLER *SINCE");
+        expect_line(lines[1], line);
+        g_assert_cmpstr(g_strchomp(bare.output), ==, lines[1]);
+
+        gint64 now = g_get_real_time();
+        json_t *jobs = vfioctl_json("jobs");
+        g_autofree char *caller_json = g_strdup_printf("\"%s\"", caller);
+        expect_json(jobs, "jobs.0.number", "1");
+        expect_json(jobs, "jobs.0.path", "\"/org/vfiod1/jobs/1\"");
+        expect_json(jobs, "jobs.0.kind", "\"detach\"");
+        expect_json(jobs, "jobs.0.state", "\"running\"");
+        expect_json(jobs, "jobs.0.group", "12");
+        expect_json(jobs, "jobs.0.devices", "[\"0000:05:00.0\"]");
+        expect_json(jobs, "jobs.0.step", "3");
+        expect_json(jobs, "jobs.0.steps", "5");
+        expect_json(jobs, "jobs.0.action", "\"unbind\"");
+        expect_json(jobs, "jobs.0.address", "\"0000:05:00.0\"");
+        expect_json(jobs, "jobs.0.waits_for", "null");
+        expect_json(jobs, "jobs.0.caller", caller_json);
+        g_autofree char *started = json_at(jobs, "jobs.0.started_usec");
+        g_assert_cmpint(g_ascii_strtoll(started, NULL, 10), <=, now);
+        g_assert_cmpint(g_ascii_strtoll(started, NULL, 10), >, now - 10 * DEADLINE_MS * 1000LL);
+        g_assert_cmpuint(json_object_size(json_array_get(json_object_get(jobs, "jobs"), 0)), ==, 13);
+        json_decref(jobs);
+
+        fake_kernel_do(fixture->kernel, "resume");
+        pending_expect(pending, "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)");
+        EXPECT(0, "vfioctl: no job is under way\n", "jobs");
+        fixture_stop(fixture);
+}
+
+/* Two at a time, in the order of their numbers. */
+static void test_two(void) {
+        Fixture *fixture = fixture_start(NULL);
+        Pending *first = start_stalled(fixture);
+
+        fake_kernel_do(fixture->kernel, "stall 1");
+        Pending *second = fixture_call_start(fixture, GROUP10, GROUP, "Detach", "(" NO_OPTIONS ",)");
+        fake_kernel_do(fixture->kernel, "wait-pending 2");
+        json_t *jobs = vfioctl_json("jobs");
+        expect_json(jobs, "jobs.0.number", "1");
+        expect_json(jobs, "jobs.1.number", "2");
+        expect_json(jobs, "jobs.1.group", "10");
+        expect_json(jobs, "jobs.1.devices", "[\"0000:03:02.0\",\"0000:03:01.0\"]"); /* as they are worked on */
+        expect_json(jobs, "jobs.2", NULL);
+        json_decref(jobs);
+        fake_kernel_do(fixture->kernel, "resume");
+        pending_expect(first, "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)");
+        pending_expect(second, "([('0000:03:01.0', 'e1000', 'vfio-pci'), ('0000:03:02.0', 'e1000', 'vfio-pci')],)");
+        fixture_stop(fixture);
+}
+
+static void test_cancel(void) {
+        Fixture *fixture = fixture_start(NULL);
+        Pending *pending = start_stalled(fixture);
+
+        EXPECT(3, "vfioctl: There is no job 7, or it has ended: see 'vfioctl jobs'.\n", "cancel 7");
+        g_auto(ProgramResult) result = vfioctl("cancel 1");
+        expect_result(&result, 0, "", "cancel 1");
+        g_assert_cmpstr(result.output, ==, "Job 1 undoes what it did. See 'vfioctl jobs'.\n");
+        json_t *jobs = vfioctl_json("jobs");
+        expect_json(jobs, "jobs.0.state", "\"cancelling\"");
+        json_decref(jobs);
+        json_t *again = vfioctl_json("cancel 1");
+        expect_json(again, "cancelling", "1");
+        json_decref(again);
+        g_auto(ProgramResult) quiet = vfioctl("cancel 1 --quiet");
+        expect_result(&quiet, 0, "", "cancel 1 --quiet");
+        g_assert_cmpstr(quiet.output, ==, "");
+
+        fake_kernel_do(fixture->kernel, "resume");
+        pending_refused(pending, "Cancelled", "*Everything is as it was before.");
+        fixture_driver(fixture, NIC, "e1000e");
+        EXPECT(3, "vfioctl: There is no job 1*", "cancel 1");
+        fixture_stop(fixture);
+}
+
+/* vfioctl itself waits for a job that somebody else cancels. */
+static void test_cancelled(void) {
+        Fixture *fixture = fixture_start(NULL);
+        g_auto(GStrv) argv = vfioctl_argv("detach ens3");
+        const char *const shell[] = {"sh", "-c", "\"$0\" \"$@\" 2>&1", argv[0], argv[1], argv[2], NULL};
+
+        fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
+        fake_kernel_do(fixture->kernel, "stall 2");
+        Process *client = process_start(shell, NULL);
+        fake_kernel_do(fixture->kernel, "wait-pending 1");
+        EXPECT(0, "", "cancel 1");
+        fake_kernel_do(fixture->kernel, "resume");
+        process_expect_line(client, "vfioctl: The job was cancelled. Everything is as it was before.");
+        g_assert_cmpint(process_finish(client), ==, 1);
+        fixture_stop(fixture);
+}
+
+static void test_cancel_as_nobody(void) {
+        Fixture *fixture = fixture_start(NULL);
+        const char *const argv[] = {
+                        "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", VFIOCTL, "cancel", "1", NULL};
+        const char *const list[] = {
+                        "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", VFIOCTL, "jobs", NULL};
+        Pending *pending = start_stalled(fixture);
+
+        g_auto(ProgramResult) refused = program_run(argv, NULL, NULL);
+        expect_result(&refused, 4, "vfioctl: *root*", "cancel 1 as nobody");
+        g_auto(ProgramResult) listed = program_run(list, NULL, NULL);
+        expect_result(&listed, 0, "", "jobs as nobody");
+        g_assert_nonnull(strstr(listed.output, "detach"));
+        fake_kernel_do(fixture->kernel, "resume");
+        pending_expect(pending, "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)");
+        fixture_stop(fixture);
+}
+
+/* All writes are done, and the names are awaited: that is too late. The card that is unplugged ends it. */
+static void test_too_late(void) {
+        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = DEADLINE_MS});
+
+        EXPECT(0, "", "detach ens3");
+        fake_kernel_do(fixture->kernel, "plug 0000:00:08.0 vendor=8086 device=10d3 class=020000 group=8 net=ens3");
+        fixture_wait_property(
+                        fixture, BUS_PATH "/devices/_30000_3a00_3a08_2e0", DEVICE, "NetworkInterfaces", "['ens3']");
+        Pending *pending = fixture_call_start(fixture, GROUP12, GROUP, "Reattach", "(" NO_OPTIONS ",)");
+        g_free(fixture_expect_signal(fixture, BUS_PATH "/jobs/* PropertiesChanged *'State': <'settling'>*"));
+        EXPECT(5, "vfioctl: Job 2 has done all its writes*cannot be cancelled any more.\n", "cancel 2");
+        json_t *show = vfioctl_json("show " NIC);
+        expect_json(show, "job.state", "\"settling\"");
+        json_decref(show);
+        g_auto(ProgramResult) text = vfioctl("show " NIC);
+        g_assert_nonnull(strstr(text.output, "Job: 2, reattach, done, waiting for the names of the host\n"));
+        fake_kernel_do(fixture->kernel, "unplug " NIC);
+        pending_expect(pending, NIC_BACK);
+        fixture_stop(fixture);
+}
+
+/* The network card is detached, and a process has its node open. */
+static Process *start_holder(Fixture *fixture) {
+        EXPECT(0, "", "detach ens3");
+        g_autofree char *script = g_strdup_printf(
+                        "exec 9<>%s/dev/vfio/12 && echo open && kill -STOP $$", fake_kernel_get_root(fixture->kernel));
+        const char *const argv[] = {"sh", "-c", script, NULL};
+        Process *holder = process_start(argv, NULL);
+        process_expect_line(holder, "open");
+        return holder;
+}
+
+static void test_holders(void) {
+        Fixture *fixture = fixture_start(NULL);
+        Process *holder = start_holder(fixture);
+        int pid = (int)process_get_pid(holder);
+        g_autofree char *node = g_strdup_printf("%s/dev/vfio/12", fake_kernel_get_root(fixture->kernel));
+        g_autofree char *pattern = g_strdup_printf("*\n           Held by: process %d (sh)*: %s\n*", pid, node);
+        g_autofree char *pid_text = g_strdup_printf("%d", pid), *node_json = g_strdup_printf("\"%s\"", node);
+
+        g_auto(ProgramResult) device = vfioctl("show ens3"), group = vfioctl("show group:12");
+        expect_result(&device, 0, "", "show ens3");
+        g_assert_true(g_pattern_match_simple(pattern, device.output));
+        expect_result(&group, 0, "", "show group:12");
+        g_assert_true(g_pattern_match_simple(pattern, group.output));
+        json_t *show = vfioctl_json("show ens3");
+        expect_json(show, "holders.0.pid", pid_text);
+        expect_json(show, "holders.0.command", "\"sh\"");
+        expect_json(show, "holders.0.node", node_json);
+        expect_json(show, "holders.0.address", "null");
+        expect_json(show, "holders.1", NULL);
+        expect_json(show, "job", "null");
+        json_decref(show);
+
+        (void)kill(process_get_pid(holder), SIGKILL);
+        g_assert_cmpint(process_finish(holder), ==, 128 + SIGKILL);
+        json_t *after = vfioctl_json("show ens3");
+        expect_json(after, "holders", "[]");
+        json_decref(after);
+        g_auto(ProgramResult) free = vfioctl("show ens3");
+        g_assert_null(strstr(free.output, "Held by"));
+        fixture_stop(fixture);
+}
+
+/* A guest has the device and does not give it: that is told by the answer, by show, and by jobs; and when it ends,
+ * all goes on. */
+static void test_stuck(void) {
+        Fixture *fixture = fixture_start(NULL);
+        Process *holder = start_holder(fixture);
+        g_autofree char *who = g_strdup_printf("process %d (sh)", (int)process_get_pid(holder));
+        g_autofree char *held = g_strdup_printf("vfioctl: unbind of 0000:05:00.0 waits for %s*\n"
+                                                "vfioctl: The kernel did not come back*waits for %s*\nSee 'vfioctl "
+                                                "jobs'.\n",
+                        who, who);
+        g_autofree char *shown = g_strdup_printf("*               Job: 2, reattach, stuck, step ? of ?, unbind "
+                                                 "0000:05:00.0\n         Waits for: %s*\n*",
+                        who);
+        g_autofree char *waits_for = g_strdup_printf("\"%s*\"", who);
+
+        fake_kernel_do(fixture->kernel, "claim 12");
+        EXPECT(6, held, "reattach ens3 --force");
+        g_auto(ProgramResult) show = vfioctl("show ens3");
+        expect_result(&show, 0, "", "show ens3");
+        expect_line(show.output, shown);
+        json_t *json = vfioctl_json("show ens3");
+        expect_json(json, "device.state", "\"stuck\"");
+        expect_json(json, "job.number", "2");
+        expect_json(json, "job.state", "\"stuck\"");
+        g_autofree char *told = json_at(json, "job.waits_for");
+        expect_line(told, waits_for);
+        json_decref(json);
+        json_t *jobs = vfioctl_json("jobs");
+        expect_json(jobs, "jobs.0.state", "\"stuck\"");
+        g_autofree char *listed = json_at(jobs, "jobs.0.waits_for");
+        expect_line(listed, waits_for);
+        json_decref(jobs);
+        EXPECT(6, "vfioctl: *\nSee 'vfioctl jobs'.\n", "detach ens3");
+
+        (void)kill(process_get_pid(holder), SIGKILL);
+        g_assert_cmpint(process_finish(holder), ==, 128 + SIGKILL);
+        fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'host'");
+        fixture_stop(fixture);
+}
+
+/* The holder lets go in time: then it is a reattach like others. */
+static void test_force(void) {
+        Fixture *fixture = fixture_start(
+                        &(FixtureOptions){.step_deadline_ms = 10 * DEADLINE_MS, .held_deadline_ms = 10 * DEADLINE_MS});
+        Process *holder = start_holder(fixture);
+        g_auto(GStrv) argv = vfioctl_argv("reattach ens3 --force");
+        const char *const shell[] = {"sh", "-c", "\"$0\" \"$@\" 2>&1", argv[0], argv[1], argv[2], argv[3], NULL};
+        g_autofree char *told = g_strdup_printf(
+                        "vfioctl: unbind of 0000:05:00.0 waits for process %d (sh)*", (int)process_get_pid(holder));
+
+        fake_kernel_do(fixture->kernel, "claim 12");
+        EXPECT(5, "vfioctl: /dev/vfio/12 is held by process*", "reattach ens3");
+        json_t *plan = vfioctl_json_with(5, "plan ens3 --reattach");
+        expect_json(plan, "findings.0.guard", "\"process\"");
+        expect_json(plan, "command.3", "\"--force\"");
+        json_decref(plan);
+        json_t *forced = vfioctl_json("plan ens3 --reattach --force");
+        expect_json(forced, "would_go", "true");
+        expect_json(forced, "findings.0.overridden", "true");
+        expect_json(forced, "command.3", "\"--force\"");
+        json_decref(forced);
+        Process *client = process_start(shell, NULL);
+        g_autofree char *line = process_read_line(client);
+        expect_line(line, told);
+        (void)kill(process_get_pid(holder), SIGKILL);
+        g_assert_cmpint(process_finish(holder), ==, 128 + SIGKILL);
+        g_autofree char *result = process_read_line(client);
+        expect_line(result, "0000:05:00.0: vfio-pci -> e1000e (ens3)");
+        g_assert_cmpint(process_finish(client), ==, 0);
+        fixture_stop(fixture);
+}
+
+int main(int argc, char **argv) {
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/bus/vfioctl-jobs/none", test_none);
+        g_test_add_func("/bus/vfioctl-jobs/jobs", test_jobs);
+        g_test_add_func("/bus/vfioctl-jobs/two", test_two);
+        g_test_add_func("/bus/vfioctl-jobs/cancel", test_cancel);
+        g_test_add_func("/bus/vfioctl-jobs/cancelled", test_cancelled);
+        g_test_add_func("/bus/vfioctl-jobs/cancel-as-nobody", test_cancel_as_nobody);
+        g_test_add_func("/bus/vfioctl-jobs/too-late", test_too_late);
+        g_test_add_func("/bus/vfioctl-jobs/holders", test_holders);
+        g_test_add_func("/bus/vfioctl-jobs/stuck", test_stuck);
+        g_test_add_func("/bus/vfioctl-jobs/force", test_force);
+        return g_test_run();
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "client.h"
+
+/* vfioctl's plan, and what detach and reattach do with one: --dry-run, --plan, --override, --adopt. */
+
+#define UNKNOWN_GUARD \
+        "vfioctl: There is no guard 'sorcery' to override: they are storage, network, display, process, " \
+        "virtual-functions and firmware.\n"
+
+/* Nothing is written, whatever is planned. */
+static void test_text(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        fake_kernel_do(fixture->kernel, "use nvme0n1");
+        g_autofree char *before = fake_kernel_snapshot(fixture->kernel);
+        fake_kernel_do(fixture->kernel, "reset-writes");
+        expect_golden(0, "plan ens1 --group", "plan");
+        expect_golden(0, "detach ens1 --group --dry-run", "plan");
+        expect_golden(5, "plan nvme0n1", "plan-refused");
+        expect_golden(5, "detach nvme0n1 --dry-run", "plan-refused");
+        expect_golden(0, "plan nvme0n1 --override storage,network", "plan-overridden");
+        expect_golden(5, "detach ens3 --dry-run --plan=0123456789abcdef", "plan-stale");
+        EXPECT(0, "", "plan ens1 --companion ens2 --quiet");
+        EXPECT(5, "", "plan nvme0n1 --quiet");
+        EXPECT(5, "vfioctl: *0000:03:02.0*--group*", "plan ens1");
+        EXPECT(5, "vfioctl: *is not detached*", "plan ens1 --reattach");
+        EXPECT(5, "vfioctl: *is not detached*", "reattach ens1 --dry-run");
+        EXPECT(3, "vfioctl: *'wlan9'*", "plan wlan9");
+        g_auto(GStrv) writes = fake_kernel_writes(fixture->kernel);
+        g_assert_cmpuint(g_strv_length(writes), ==, 0);
+        g_autofree char *after = fake_kernel_snapshot(fixture->kernel);
+        g_assert_cmpstr(after, ==, before);
+
+        EXPECT(0, "", "detach ens3");
+        expect_golden(0, "plan ens3 --reattach", "plan-reattach");
+        expect_golden(0, "reattach ens3 --dry-run", "plan-reattach");
+        fixture_driver(fixture, NIC, "vfio-pci");
+        fixture_stop(fixture);
+}
+
+/* Planning is everybody's. */
+static void test_as_nobody(void) {
+        Fixture *fixture = fixture_start(NULL);
+        const char *const argv[] = {
+                        "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", VFIOCTL, "plan", "ens3", NULL};
+
+        g_auto(ProgramResult) result = program_run(argv, NULL, NULL);
+        expect_result(&result, 0, "", "plan ens3 as nobody");
+        g_assert_nonnull(strstr(result.output, "Would go: yes\n"));
+        fixture_stop(fixture);
+}
+
+static void test_json(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        json_t *plan = vfioctl_json("plan ens1 --companion ens2");
+        expect_json(plan, "verb", "\"detach\"");
+        expect_json(plan, "would_go", "true");
+        expect_json(plan, "findings", "[]");
+        expect_json(plan, "steps.1.action", "\"override\"");
+        expect_json(plan, "steps.1.address", "\"0000:03:02.0\"");
+        g_assert_cmpuint(json_array_size(json_object_get(plan, "steps")), ==, 8);
+        g_assert_cmpuint(json_object_size(json_array_get(json_object_get(plan, "steps"), 0)), ==, 3);
+        expect_json(plan, "command.2", "\"ens1\"");
+        expect_json(plan, "command.3", "\"--companion=ens2\"");
+        g_autofree char *fingerprint = json_at(plan, "fingerprint");
+        g_autofree char *last = g_strdup_printf("\"--plan=%.16s\"", fingerprint + 1);
+        expect_json(plan, "command.4", last);
+        json_decref(plan);
+
+        fake_kernel_do(fixture->kernel, "use nvme0n1");
+        json_t *refused = vfioctl_json_with(5, "detach nvme0n1 --dry-run");
+        expect_json(refused, "would_go", "false");
+        expect_json(refused, "findings.0.guard", "\"storage\"");
+        expect_json(refused, "findings.0.address", "\"0000:04:00.0\"");
+        expect_json(refused, "findings.0.overridden", "false");
+        expect_json(refused, "findings.1", NULL);
+        json_decref(refused);
+        json_t *overridden = vfioctl_json("plan nvme0n1 --override=storage");
+        expect_json(overridden, "would_go", "true");
+        expect_json(overridden, "findings.0.overridden", "true");
+        json_decref(overridden);
+        EXPECT(0, "", "detach ens3");
+        json_t *reattach = vfioctl_json("plan ens3 --reattach --force --adopt");
+        expect_json(reattach, "verb", "\"reattach\"");
+        expect_json(reattach, "would_go", "true");
+        expect_json(reattach, "command.1", "\"reattach\"");
+        expect_json(reattach, "command.3", "\"--force\"");
+        expect_json(reattach, "command.4", "\"--adopt\"");
+        json_decref(reattach);
+        fixture_stop(fixture);
+}
+
+/* Runs the command that a plan ends with, as it stands there. */
+static void carry_out(const char *arguments, int plan_status) {
+        json_t *plan = vfioctl_json_with(plan_status, arguments), *command = json_object_get(plan, "command");
+        g_autoptr(GPtrArray) argv = g_ptr_array_new();
+
+        g_ptr_array_add(argv, (void *)VFIOCTL);
+        g_assert_cmpstr(json_string_value(json_array_get(command, 0)), ==, "vfioctl");
+        for (size_t i = 1; i < json_array_size(command); i++)
+                g_ptr_array_add(argv, (void *)json_string_value(json_array_get(command, i)));
+        g_ptr_array_add(argv, NULL);
+        g_auto(ProgramResult) result = program_run((const char *const *)argv->pdata, NULL, NULL);
+        expect_result(&result, 0, "", arguments);
+        json_decref(plan);
+}
+
+static void test_command(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        carry_out("plan ens1 --companion ens2", 0);
+        fixture_driver(fixture, PORT1, "vfio-pci");
+        carry_out("plan ens2 --reattach", 0);
+        fixture_driver(fixture, PORT1, "e1000");
+        carry_out("plan ens2 --group", 0);
+        fixture_driver(fixture, PORT1, "vfio-pci");
+
+        /* with it, the guard that refuses is overridden: whoever runs it has read so */
+        fake_kernel_do(fixture->kernel, "use nvme0n1");
+        carry_out("plan nvme0n1", 5);
+        fixture_driver(fixture, "0000:04:00.0", "vfio-pci");
+        carry_out("plan nvme0n1 --reattach --force", 0);
+        fixture_driver(fixture, "0000:04:00.0", "nvme");
+        fixture_stop(fixture);
+}
+
+static char *fingerprint_of(const char *arguments) {
+        json_t *plan = vfioctl_json(arguments);
+        char *fingerprint = g_strdup(json_string_value(json_object_get(plan, "fingerprint")));
+
+        json_decref(plan);
+        return fingerprint;
+}
+
+static void test_stale(void) {
+        Fixture *fixture = fixture_start(NULL);
+        g_autofree char *fingerprint = fingerprint_of("plan nvme0n1");
+
+        fake_kernel_do(fixture->kernel, "use nvme0n1");
+        g_autofree char *before = fake_kernel_snapshot(fixture->kernel);
+        EXPECT(5, "vfioctl: The host is not as it was when the plan was made: *vfioctl plan 0000:04:00.0*",
+                        "detach nvme0n1 --override=storage --plan=%s", fingerprint);
+        g_autofree char *after = fake_kernel_snapshot(fixture->kernel);
+        g_assert_cmpstr(after, ==, before);
+        fake_kernel_do(fixture->kernel, "unuse nvme0n1");
+        EXPECT(0, "", "detach nvme0n1 --plan=%s", fingerprint);
+        EXPECT(5, "vfioctl: The host is not as it was when the plan was made: *", "reattach nvme0n1 --plan=%s",
+                        fingerprint);
+        EXPECT(2, "vfioctl: 'abc' is no fingerprint of a plan*", "reattach nvme0n1 --plan=abc");
+        EXPECT(2, "vfioctl: An option is not valid UTF-8.\n", "reattach nvme0n1 '--plan=\xff'");
+
+        g_autofree char *back = fingerprint_of("plan nvme0n1 --reattach");
+        EXPECT(0, "", "reattach nvme0n1 --plan=%s", back);
+        fixture_stop(fixture);
+}
+
+static void test_override(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        fake_kernel_do(fixture->kernel, "use nvme0n1");
+        EXPECT(2, UNKNOWN_GUARD, "detach nvme0n1 --override=sorcery");
+        EXPECT(2, UNKNOWN_GUARD, "plan nvme0n1 --override=storage,sorcery");
+        EXPECT(5, "vfioctl: *0000:04:00.0: nvme0n1 is *--override=storage*", "detach nvme0n1");
+        EXPECT(5, "vfioctl: *--override=storage*", "detach nvme0n1 --override network --override=display,process");
+        fixture_driver(fixture, "0000:04:00.0", "nvme");
+        EXPECT(0, "", "detach nvme0n1 --override network --override=display,storage");
+        fixture_driver(fixture, "0000:04:00.0", "vfio-pci");
+        fixture_stop(fixture);
+}
+
+/* What somebody else put on vfio-pci is taken over only when that is wanted. */
+static void test_adopt(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
+        g_assert_cmpint(fake_kernel_write(fixture->kernel, "vfio-pci", OVERRIDE, NIC), ==, 0);
+        g_assert_cmpint(fake_kernel_write(fixture->kernel, NIC, "sys/bus/pci/drivers/e1000e/unbind"), ==, 0);
+        g_assert_cmpint(fake_kernel_write(fixture->kernel, NIC, "sys/bus/pci/drivers_probe"), ==, 0);
+        fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'foreign'");
+        EXPECT(5, "vfioctl: *", "reattach " NIC);
+        EXPECT(5, "vfioctl: *", "plan --reattach " NIC);
+        EXPECT(0, "", "plan --reattach --adopt " NIC);
+        fixture_driver(fixture, NIC, "vfio-pci");
+        g_auto(ProgramResult) result = vfioctl("reattach --adopt " NIC);
+        expect_result(&result, 0, "", "reattach --adopt");
+        g_assert_cmpstr(result.output, ==, "0000:05:00.0: vfio-pci -> e1000e (ens3)\n");
+        fixture_driver(fixture, NIC, "e1000e");
+        fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'host'");
+        fixture_stop(fixture);
+}
+
+int main(int argc, char **argv) {
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/bus/vfioctl-plan/text", test_text);
+        g_test_add_func("/bus/vfioctl-plan/as-nobody", test_as_nobody);
+        g_test_add_func("/bus/vfioctl-plan/json", test_json);
+        g_test_add_func("/bus/vfioctl-plan/command", test_command);
+        g_test_add_func("/bus/vfioctl-plan/stale", test_stale);
+        g_test_add_func("/bus/vfioctl-plan/override", test_override);
+        g_test_add_func("/bus/vfioctl-plan/adopt", test_adopt);
+        return g_test_run();
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "client.h"
+#include "stub.h"
+#include "terminal.h"
+
+#include <signal.h>
+
+/* vfioctl with a daemon that says what ours says seldom, late, or never. */
+
+#define ERASE "\x1b[K"
+#define JOB BUS_NAME ".Job"
+#define FAILED "!org.vfiod1.Error.Failed "
+
+/* A device in a group of two. */
+static Stub *start_with_device(void) {
+        Stub *stub = stub_start();
+
+        stub_answer(stub, "GetDevice", "(objectpath '/org/vfiod1/devices/a',)");
+        stub_answer(stub, "GetGroup", "(objectpath '/org/vfiod1/groups/7',)");
+        stub_answer(stub, "GetAll " DEVICE,
+                        "({'Address': <'0000:02:01.0'>, 'State': <'stuck'>, 'Driver': <'vfio-pci'>, 'Endpoint': <true>,"
+                        " 'Group': <7>, 'GroupPath': <objectpath '/org/vfiod1/groups/7'>},)");
+        stub_answer(stub, "GetAll " GROUP,
+                        "({'Number': <uint32 7>, 'State': <'stuck'>, 'Viable': <true>, 'Node': <'/dev/vfio/7'>,"
+                        " 'Devices': <[objectpath '/org/vfiod1/devices/a']>},)");
+        stub_answer(stub, "ListHolders", "(@a(ussss) [],)");
+        stub_answer(stub, "ListJobs", "(@a(uossuasuussssta{sv}) [],)");
+        return stub;
+}
+
+#define HOLDERS \
+        "([(uint32 324, 'qemu-system-x86', 'machine-x.service', '/dev/vfio/7', '')," \
+        " (uint32 55, '', '', '/dev/dri/card0', '0000:02:01.0')],)"
+
+/* Each of them stands with what it holds. */
+static void test_holders(void) {
+        Stub *stub = start_with_device();
+
+        stub_answer(stub, "ListHolders", HOLDERS);
+        g_auto(ProgramResult) show = vfioctl("show enp2s1");
+        expect_result(&show, 0, "", "show enp2s1");
+        g_auto(GStrv) blocks = g_strsplit(show.output, "\n\n", 2);
+        g_assert_nonnull(strstr(blocks[0], "           Held by: process 55: /dev/dri/card0"));
+        g_assert_nonnull(strstr(blocks[1],
+                        "           Held by: process 324 (qemu-system-x86) of machine-x.service: /dev/vfio/7\n"));
+        g_assert_null(strstr(blocks[0], "/dev/vfio/7 "));
+        g_assert_null(strstr(blocks[1], "/dev/dri"));
+
+        json_t *json = vfioctl_json("show enp2s1");
+        expect_json(json, "holders.0",
+                        "{\"pid\":324,\"command\":\"qemu-system-x86\",\"unit\":\"machine-x.service\",\"node\":\"/dev/"
+                        "vfio/7\",\"address\":null}");
+        expect_json(json, "holders.1",
+                        "{\"pid\":55,\"command\":null,\"unit\":null,\"node\":\"/dev/dri/card0\","
+                        "\"address\":\"0000:02:01.0\"}");
+        json_decref(json);
+        stub_stop(stub);
+}
+
+/* What is not known is said, and all else is shown. */
+static void test_holders_unknown(void) {
+        Stub *stub = start_with_device();
+
+        stub_answer(stub, "ListHolders", FAILED "Nobody tells.");
+        stub_answer(stub, "ListJobs", FAILED "Nor this.");
+        g_auto(ProgramResult) show = vfioctl("show enp2s1");
+        expect_result(&show, 0,
+                        "vfioctl: who holds it is not known: Nobody tells.\nvfioctl: the job is not known: Nor "
+                        "this.\n",
+                        "show enp2s1");
+        g_assert_nonnull(strstr(show.output, "Group: 7\n"));
+        g_auto(ProgramResult) json = vfioctl("show enp2s1 --json --quiet");
+        expect_result(&json, 0, "", "show enp2s1 --json --quiet");
+        g_assert_nonnull(strstr(json.output, "\"holders\": null"));
+        g_assert_nonnull(strstr(json.output, "\"job\": null"));
+
+        /* an answer of another kind, as from another version */
+        stub_answer(stub, "ListHolders", "([(uint32 324, 'qemu')],)");
+        EXPECT(0, "vfioctl: who holds it is not known: *compare their versions.\n*", "show enp2s1");
+        stub_stop(stub);
+}
+
+/* The job of this group, and no other. */
+static void test_job(void) {
+        Stub *stub = start_with_device();
+
+        stub_answer(stub, "ListJobs",
+                        "([(uint32 4, objectpath '/org/vfiod1/jobs/4', 'detach', 'running', uint32 8, ['0000:09:00.0'],"
+                        " uint32 1, uint32 5, 'override', '0000:09:00.0', '', 'uid 0, process 9 (x)', uint64 1, "
+                        "@a{sv} {}),"
+                        " (3, '/org/vfiod1/jobs/3', 'reattach', 'stuck', 7, ['0000:02:01.0'], 4, 9, 'unbind',"
+                        " '0000:02:01.0', 'process 324 (qemu)', 'uid 0, process 9 (x)', 1000000, {'New': <1>})],)");
+        g_auto(ProgramResult) show = vfioctl("show enp2s1");
+        expect_result(&show, 0, "", "show enp2s1");
+        g_assert_nonnull(strstr(show.output,
+                        "               Job: 3, reattach, stuck, step 4 of 9, unbind 0000:02:01.0\n"
+                        "         Waits for: process 324 (qemu)\n"));
+        /* in the order of their numbers; one of long ago has its day */
+        g_auto(ProgramResult) jobs = vfioctl("jobs --no-legend");
+        expect_result(&jobs, 0, "", "jobs --no-legend");
+        g_assert_true(g_pattern_match_simple("*3 reattach * 1970-01-01 00:00\n*4 detach *", jobs.output));
+        stub_stop(stub);
+}
+
+static void emit_job(Stub *stub, unsigned number, unsigned group, int pid) {
+        g_autofree char *arguments = g_strdup_printf(
+                        "(objectpath '/org/vfiod1/jobs/%u', {'" JOB
+                        "': {'Number': <uint32 %u>, 'Kind': <'reattach'>, 'State': <'running'>, 'Group': <uint32 %u>,"
+                        " 'Step': <uint32 4>, 'Steps': <uint32 9>, 'Action': <'unbind'>, 'Address': <'0000:02:01.0'>,"
+                        " 'WaitsFor': <''>, 'Caller': <'uid 0, process %d (vfioctl)'>}})",
+                        number, number, group, pid);
+
+        stub_emit(stub, BUS_PATH, OBJECT_MANAGER, "InterfacesAdded", arguments);
+}
+
+static void emit_change(Stub *stub, unsigned number, const char *changes) {
+        g_autofree char *path = g_strdup_printf(BUS_PATH "/jobs/%u", number);
+        g_autofree char *arguments = g_strdup_printf("('" JOB "', %s, @as [])", changes);
+
+        stub_emit(stub, path, PROPERTIES, "PropertiesChanged", arguments);
+}
+
+static Process *start_reattach(Stub *stub, Terminal *terminal) {
+        g_auto(GStrv) argv = vfioctl_argv("reattach enp2s1 --force");
+        Process *client = terminal_start(terminal, (const char *const *)argv, vfioctl_environment);
+
+        g_free(stub_expect_call(stub, "Reattach"));
+        return client;
+}
+
+/* Jobs of others, whatever they do, are not shown as ours, and are not cancelled for us. */
+static void test_others(void) {
+        Stub *stub = start_with_device();
+        Terminal *terminal = terminal_open(200);
+        Process *client = start_reattach(stub, terminal);
+        int pid = (int)process_get_pid(client);
+
+        stub_answer(stub, "Cancel", "()");
+        emit_job(stub, 3, 7, pid + 1);
+        terminal_type(terminal, "\x03");
+        g_free(terminal_expect(terminal, "vfioctl: asking vfiod to undo it"));
+        emit_change(stub, 3, "{'Step': <uint32 5>}");
+        emit_job(stub, 4, 7, pid);
+        g_autofree char *shown = terminal_expect(terminal, ERASE);
+        g_assert_true(g_str_has_suffix(shown, "\rreattach group 7: step 4 of 9, unbind 0000:02:01.0 ..." ERASE));
+        /* one call is for ours, and it is the only one */
+        stub_finish(stub, "Reattach", "!org.vfiod1.Error.Cancelled Undone.");
+        g_free(terminal_read_rest(terminal));
+        g_assert_cmpint(process_finish(client), ==, 1);
+        g_autofree char *cancelled = stub_expect_call(stub, "Cancel");
+        g_assert_cmpstr(cancelled, ==, "/org/vfiod1/jobs/4");
+        g_assert_cmpuint(stub_count_calls(stub, "Cancel"), ==, 1);
+        terminal_close(terminal);
+        stub_stop(stub);
+}
+
+/* Who is waited for is shown, whatever he calls himself, and what changes for others is not. */
+static void test_waits_for(void) {
+        Stub *stub = start_with_device();
+        Terminal *terminal = terminal_open(200);
+        Process *client = start_reattach(stub, terminal);
+
+        emit_job(stub, 4, 7, (int)process_get_pid(client));
+        emit_change(stub, 4, "{'WaitsFor': <'process 324 (q\x1b[31m\xc3\xa4mu)'>}");
+        g_free(terminal_expect(terminal,
+                        "\rreattach group 7: step 4 of 9, unbind 0000:02:01.0 ... (waits for process 324 "
+                        "(q?[31m?mu))" ERASE));
+        emit_change(stub, 5, "{'Step': <uint32 9>}");
+        emit_change(stub, 4, "{'Step': <uint32 5>, 'WaitsFor': <''>, 'State': <'unheard-of'>, 'Unheard': <1>}");
+        g_autofree char *shown = terminal_expect(terminal, ERASE);
+        g_assert_cmpstr(shown, ==, "\rreattach group 7: unheard-of, step 5 of 9, unbind 0000:02:01.0 ..." ERASE);
+        stub_finish(stub, "Reattach", "(@a(sss) [],)");
+        g_autofree char *rest = terminal_read_rest(terminal);
+        g_assert_cmpstr(rest, ==, "\r" ERASE);
+        g_assert_cmpint(process_finish(client), ==, 0);
+        terminal_close(terminal);
+        stub_stop(stub);
+}
+
+/* No job came, and the user does not want to wait for one; the daemon does not answer, and he does not want to wait for
+ * that; nor does he say so, and it is not waited for for ever. */
+static void test_leave(void) {
+        Stub *stub = start_with_device();
+
+        for (unsigned i = 0; i < 3; i++) {
+                Terminal *terminal = terminal_open(200);
+                Process *client = start_reattach(stub, terminal);
+
+                if (i > 0)
+                        emit_job(stub, 4, 7, (int)process_get_pid(client));
+                terminal_type(terminal, "\x03");
+                g_free(terminal_expect(terminal, "to leave it alone\r\n"));
+                if (i > 0)
+                        g_free(stub_expect_call(stub, "Cancel"));
+                terminal_type(terminal, "\x03");
+                g_free(terminal_expect(terminal,
+                                i > 0 ? "vfioctl: job 4 goes on by itself: see 'vfioctl jobs'\r\n"
+                                      : "vfioctl: the work goes on by itself, if it has begun: see 'vfioctl "
+                                        "jobs'\r\n"));
+                if (i == 1)
+                        terminal_type(terminal, "\x03");
+                g_autofree char *rest = terminal_read_rest(terminal);
+                g_assert_null(strstr(rest, "vfioctl"));
+                g_assert_cmpint(process_finish(client), ==, 128 + SIGINT);
+                g_assert_cmpuint(stub_count_calls(stub, "Cancel"), ==, i);
+                terminal_close(terminal);
+        }
+        stub_stop(stub);
+}
+
+/* Each error has its exit code. */
+static void test_exit_codes(void) {
+        static const struct {
+                const char *error;
+                int status;
+        } cases[] = {
+                        {"NoSuchDevice", 3},
+                        {"NoSuchGroup", 3},
+                        {"NoIommu", 5},
+                        {"NoGroup", 5},
+                        {"NotEndpoint", 5},
+                        {"GroupNeedsConsent", 5},
+                        {"NotViable", 5},
+                        {"InUseStorage", 5},
+                        {"InUseNetwork", 5},
+                        {"InUseDisplay", 5},
+                        {"InUseProcess", 5},
+                        {"InUseSomethingNew", 5},
+                        {"VirtualFunctionsInUse", 5},
+                        {"FirmwareMapping", 5},
+                        {"PlanStale", 5},
+                        {"Held", 5},
+                        {"Foreign", 5},
+                        {"AlreadyDetached", 5},
+                        {"NotDetached", 5},
+                        {"Busy", 5},
+                        {"IdentityChanged", 5},
+                        {"LimitsExceeded", 5},
+                        {"DriverUnavailable", 1},
+                        {"RolledBack", 1},
+                        {"Degraded", 1},
+                        {"Cancelled", 1},
+                        {"Failed", 1},
+                        {"SomethingNew", 1},
+                        {"Stuck", 6},
+        };
+        Stub *stub = start_with_device();
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+                g_autofree char *answer = g_strdup_printf("!org.vfiod1.Error.%s So it is.", cases[i].error);
+
+                stub_answer(stub, "Detach", answer);
+                EXPECT(cases[i].status,
+                                cases[i].status == 6 ? "vfioctl: So it is.\nSee 'vfioctl jobs'.\n"
+                                                     : "vfioctl: So it is.\n",
+                                "detach enp2s1");
+        }
+        stub_stop(stub);
+}
+
+/* The daemon is lost on the way. */
+static void test_lost(void) {
+        Stub *stub = start_with_device();
+        g_auto(GStrv) argv = vfioctl_argv("detach enp2s1");
+        const char *const shell[] = {"sh", "-c", "\"$0\" \"$@\" 2>&1", argv[0], argv[1], argv[2], NULL};
+        Process *client = process_start(shell, NULL);
+
+        g_free(stub_expect_call(stub, "Detach"));
+        stub_stop(stub);
+        g_autofree char *line = process_read_line(client);
+        g_assert_nonnull(line);
+        g_assert_true(g_pattern_match_simple("vfioctl: *", line));
+        int status = process_finish(client);
+        g_assert_true(status == 1 || status == 6);
+}
+
+int main(int argc, char **argv) {
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/bus/vfioctl-stub/holders", test_holders);
+        g_test_add_func("/bus/vfioctl-stub/holders-unknown", test_holders_unknown);
+        g_test_add_func("/bus/vfioctl-stub/job", test_job);
+        g_test_add_func("/bus/vfioctl-stub/others", test_others);
+        g_test_add_func("/bus/vfioctl-stub/waits-for", test_waits_for);
+        g_test_add_func("/bus/vfioctl-stub/leave", test_leave);
+        g_test_add_func("/bus/vfioctl-stub/exit-codes", test_exit_codes);
+        g_test_add_func("/bus/vfioctl-stub/lost", test_lost);
+        return g_test_run();
+}

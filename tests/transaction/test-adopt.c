@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "request.h"
+
+/* Devices that another hand put on vfio-pci: left alone, unless they are taken over knowingly; then the kernel finds their driver. */
+
+#define FOLDER "sys/bus/pci/devices/%s/"
+
+static const Request plain = {.verb = PLAN_REATTACH, .selector = PORT1};
+static const Request adopt = {.verb = PLAN_REATTACH, .selector = PORT1, .adopt = true};
+
+/* As a script does it. */
+static void take_by_hand(Host *host, const char *address) {
+        g_autofree char *driver = fake_kernel_link(host->fake, FOLDER "driver", address);
+
+        fake_kernel_do(host->fake, "modprobe vfio-pci");
+        g_assert_cmpint(fake_kernel_write(host->fake, "vfio-pci", FOLDER "driver_override", address), ==, 0);
+        if (driver)
+                g_assert_cmpint(fake_kernel_write(host->fake, address, "sys/bus/pci/drivers/%s/unbind", driver), ==, 0);
+        g_assert_cmpint(fake_kernel_write(host->fake, address, "sys/bus/pci/drivers_probe"), ==, 0);
+        assert_driver(host, address, "vfio-pci");
+}
+
+/* A host where somebody has both ports. */
+typedef struct Scene {
+        Host *host;
+        char *at_home, *away; /* snapshots */
+} Scene;
+
+static void give_by_hand(Scene *scene) {
+        take_by_hand(scene->host, PORT1);
+        take_by_hand(scene->host, PORT2);
+}
+
+/* Whoever adopts a device does not know what it was set to before vfio-pci changed it, and leaves what vfio-pci leaves. */
+static void leave_power_alone(Host *host) {
+        fake_kernel_do(host->fake, "set " PORT1 " power/control on");
+}
+
+static void scene_begin(Scene *scene) {
+        *scene = (Scene){.host = host_new()};
+        fake_kernel_do(scene->host->fake, "modprobe vfio-pci");
+        leave_power_alone(scene->host);
+        scene->at_home = fake_kernel_snapshot(scene->host->fake);
+        give_by_hand(scene);
+        scene->away = fake_kernel_snapshot(scene->host->fake);
+}
+
+static void scene_end(Scene *scene) {
+        host_free(scene->host);
+        g_free(scene->at_home);
+        g_free(scene->away);
+}
+
+static void check_home(Scene *scene, Daemon *daemon) {
+        assert_snapshot(scene->host, scene->at_home);
+        assert_no_records(scene->host);
+        assert_model_is_true(daemon);
+        g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_HOST);
+        g_assert_cmpint(daemon_state(daemon, PORT2), ==, DEVICE_HOST);
+}
+
+/* Whose it was it is: nothing of ours is on it, and nothing remembers it. */
+static void check_foreign(Scene *scene, Daemon *daemon) {
+        _cleanup_reply_ Reply reply = {};
+        _cleanup_problem_ Problem problem = {};
+
+        assert_snapshot(scene->host, scene->away);
+        assert_no_records(scene->host);
+        assert_model_is_true(daemon);
+        g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_FOREIGN);
+        g_assert_cmpint(daemon_state(daemon, PORT2), ==, DEVICE_FOREIGN);
+        g_assert_cmpint(request_begin(daemon, &plain, &reply, &problem), ==, OUTCOME_FOREIGN);
+}
+
+static void test_foreign(void) {
+        static const char *const selectors[] = {PORT1, PORT2, "group:10"};
+        Scene scene;
+
+        scene_begin(&scene);
+        g_autoptr(Daemon) daemon = daemon_start(scene.host, &patient);
+        fake_kernel_do(scene.host->fake, "reset-writes");
+        for (unsigned i = 0; i < G_N_ELEMENTS(selectors); i++)
+                for (PlanVerb verb = 0; verb < _PLAN_VERB_MAX; verb++)
+                        for (unsigned force = 0; force < 2; force++) {
+                                const Request request = {.verb = verb, .selector = selectors[i], .force = force};
+                                _cleanup_reply_ Reply reply = {};
+                                _cleanup_problem_ Problem problem = {};
+
+                                g_assert_cmpint(request_begin(daemon, &request, &reply, &problem), ==, OUTCOME_FOREIGN);
+                        }
+        g_assert_cmpuint(count_writes(scene.host), ==, 0);
+        check_foreign(&scene, daemon);
+        daemon_stopp(&daemon);
+        scene_end(&scene);
+}
+
+static void *unbind_by_hand(void *userdata) {
+        const Scene *scene = userdata;
+
+        return GINT_TO_POINTER(fake_kernel_write(scene->host->fake, PORT1, "sys/bus/pci/drivers/vfio-pci/unbind"));
+}
+
+/* The other hand is at it just now, and waits in the kernel; when it goes on, nobody is in its way. */
+static void test_at_work(void) {
+        _cleanup_reply_ Reply reply = {};
+        Scene scene;
+
+        scene_begin(&scene);
+        FakeKernel *fake = scene.host->fake;
+        g_autoptr(Daemon) daemon = daemon_start(scene.host, &impatient);
+        fake_kernel_do(fake, "claim %d", PORTS_GROUP);
+        GThread *other = g_thread_new("other", unbind_by_hand, &scene);
+        fake_kernel_do(fake, "wait-pending 1");
+        request_run(daemon, &adopt, OUTCOME_STUCK, &reply);
+        g_assert_nonnull(strstr(reply.answer.message, "nothing will be"));
+        g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_STUCK);
+
+        fake_kernel_do(fake, "release %d", PORTS_GROUP);
+        g_assert_cmpint(GPOINTER_TO_INT(g_thread_join(other)), ==, 0);
+        fake_kernel_do(fake, "reset-writes");
+        g_assert_cmpint(fake_kernel_write(fake, "\n", FOLDER "driver_override", PORT1), ==, 0);
+        g_assert_cmpint(fake_kernel_write(fake, PORT1, "sys/bus/pci/drivers_probe"), ==, 0);
+        daemon_await_quiet(daemon);
+        g_assert_cmpuint(count_writes(scene.host), ==, 2);
+        assert_driver(scene.host, PORT1, "e1000");
+        assert_driver(scene.host, PORT2, "vfio-pci");
+        assert_no_records(scene.host);
+        assert_model_is_true(daemon);
+        daemon_stopp(&daemon);
+        scene_end(&scene);
+}
+
+/* The whole group goes home, whichever member was named. */
+static void test_adopted(void) {
+        static const char *const selectors[] = {PORT1, PORT2, "group:10"};
+        Scene scene;
+
+        scene_begin(&scene);
+        g_autoptr(Daemon) daemon = daemon_start(scene.host, &patient);
+        for (unsigned i = 0; i < G_N_ELEMENTS(selectors); i++) {
+                const Request request = {.verb = PLAN_REATTACH, .selector = selectors[i], .adopt = true};
+                _cleanup_reply_ Reply reply = {};
+
+                if (i > 0)
+                        give_by_hand(&scene);
+                assert_model_is_true(daemon);
+                request_run(daemon, &request, OUTCOME_DONE, &reply);
+                g_assert_cmpstr(reply.answer.changes, ==, PORT1 " vfio-pci e1000, " PORT2 " vfio-pci e1000");
+                check_home(&scene, daemon);
+        }
+        daemon_stopp(&daemon);
+        scene_end(&scene);
+}
+
+/* The kernel knows no driver for it, or the one that it knows is not loaded: it is left without one. */
+static void test_no_driver(void) {
+        g_autoptr(Host) host = host_new();
+        g_autofree char *before = fake_kernel_snapshot(host->fake);
+
+        take_by_hand(host, DRIVERLESS);
+        take_by_hand(host, OTHER_NIC);
+        fake_kernel_do(host->fake, "rmmod e1000e");
+        g_autoptr(Daemon) daemon = daemon_start(host, &patient);
+        _cleanup_reply_ Reply reply = {}, second = {};
+
+        request_run(daemon, &(Request){.verb = PLAN_REATTACH, .selector = DRIVERLESS, .adopt = true}, OUTCOME_DONE,
+                        &reply);
+        g_assert_cmpstr(reply.answer.changes, ==, DRIVERLESS " vfio-pci ");
+        assert_override(host, DRIVERLESS, "(null)");
+        request_run(daemon, &(Request){.verb = PLAN_REATTACH, .selector = OTHER_NIC, .adopt = true}, OUTCOME_DONE,
+                        &second);
+        g_assert_cmpint(daemon_state(daemon, OTHER_NIC), ==, DEVICE_DRIVERLESS);
+        assert_override(host, OTHER_NIC, "(null)");
+        assert_no_records(host);
+        assert_model_is_true(daemon);
+
+        fake_kernel_do(host->fake, "modprobe e1000e");
+        assert_driver(host, OTHER_NIC, "e1000e");
+        fake_kernel_do(host->fake, "modprobe vfio-pci");
+        g_autofree char *after = fake_kernel_snapshot(host->fake);
+        g_assert_cmpstr(after, ==, before);
+}
+
+/* One port is ours, the other another's: each gets what is known of it. */
+static void test_mixed(void) {
+        g_autoptr(Host) host = host_new();
+
+        fake_kernel_do(host->fake, "modprobe vfio-pci");
+        leave_power_alone(host);
+        /* an override of the administrator, which ours gets back, and which nobody knows of the other */
+        g_assert_cmpint(fake_kernel_write(host->fake, "e1000", FOLDER "driver_override", PORT2), ==, 0);
+        g_autofree char *before = fake_kernel_snapshot(host->fake);
+        take_by_hand(host, PORT1);
+        g_autoptr(Daemon) daemon = daemon_start(host, &patient);
+        _cleanup_reply_ Reply reply = {}, refused = {};
+        _cleanup_problem_ Problem problem = {};
+
+        /* the rest of the group is ours to take, and to give back */
+        daemon_move(daemon, PLAN_DETACH, PORT2, OUTCOME_DONE);
+        g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_FOREIGN);
+        g_assert_cmpint(daemon_state(daemon, PORT2), ==, DEVICE_DETACHED);
+        g_assert_cmpint(request_begin(daemon, &plain, &refused, &problem), ==, OUTCOME_FOREIGN);
+        daemon_move(daemon, PLAN_REATTACH, PORT2, OUTCOME_DONE);
+        g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_FOREIGN);
+        g_assert_cmpint(daemon_state(daemon, PORT2), ==, DEVICE_HOST);
+
+        daemon_move(daemon, PLAN_DETACH, PORT2, OUTCOME_DONE);
+        request_run(daemon, &adopt, OUTCOME_DONE, &reply);
+        g_assert_cmpstr(reply.answer.changes, ==, PORT1 " vfio-pci e1000, " PORT2 " vfio-pci e1000");
+        assert_snapshot(host, before);
+        assert_no_records(host);
+        assert_model_is_true(daemon);
+}
+
+/* Named by ours, the foreign one goes along only with the option. */
+static void test_named_by_ours(void) {
+        g_autoptr(Host) host = host_new();
+
+        take_by_hand(host, PORT1);
+        g_autoptr(Daemon) daemon = daemon_start(host, &patient);
+        daemon_move(daemon, PLAN_DETACH, PORT2, OUTCOME_DONE);
+        request_move(daemon, &(Request){.verb = PLAN_REATTACH, .selector = PORT2, .adopt = true}, OUTCOME_DONE);
+        g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_HOST);
+        g_assert_cmpint(daemon_state(daemon, PORT2), ==, DEVICE_HOST);
+        assert_no_records(host);
+}
+
+/* What is not on a vfio driver is not to be adopted. */
+static void test_nothing_to_adopt(void) {
+        static const char *const selectors[] = {PORT1, "group:10", DRIVERLESS};
+        g_autoptr(Host) host = host_new();
+        g_autoptr(Daemon) daemon = daemon_start(host, &patient);
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(selectors); i++) {
+                const Request request = {.verb = PLAN_REATTACH, .selector = selectors[i], .adopt = true};
+                _cleanup_reply_ Reply reply = {};
+                _cleanup_problem_ Problem problem = {};
+
+                g_assert_cmpint(request_begin(daemon, &request, &reply, &problem), ==, OUTCOME_NOT_DETACHED);
+        }
+        /* ours is given back as ever */
+        daemon_move(daemon, PLAN_DETACH, PORT1, OUTCOME_DONE);
+        request_move(daemon, &adopt, OUTCOME_DONE);
+        assert_no_records(host);
+}
+
+/* A VM has it: refused, or waited for. */
+static void test_held(void) {
+        Scene scene;
+
+        scene_begin(&scene);
+        fake_kernel_do(scene.host->fake, "claim %d", PORTS_GROUP);
+        g_autoptr(Daemon) daemon = daemon_start(scene.host, &impatient);
+        _cleanup_reply_ Reply reply = {};
+
+        request_move(daemon, &adopt, OUTCOME_HELD);
+        const Request both = {.verb = PLAN_REATTACH, .selector = PORT1, .adopt = true, .force = true};
+        request_run(daemon, &both, OUTCOME_STUCK, &reply);
+        g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_STUCK);
+        fake_kernel_do(scene.host->fake, "release %d", PORTS_GROUP);
+        daemon_await_quiet(daemon);
+        check_home(&scene, daemon);
+        daemon_stopp(&daemon);
+        scene_end(&scene);
+}
+
+/* Every write of an adoption: it fails, is cancelled, or is the last that anybody lives to see. */
+
+typedef void (*case_t)(Scene *scene, unsigned k);
+
+static void sweep(case_t function) {
+        unsigned n_writes;
+        Scene scene;
+
+        scene_begin(&scene);
+        {
+                g_autoptr(Daemon) daemon = daemon_start(scene.host, &patient);
+
+                fake_kernel_do(scene.host->fake, "reset-writes");
+                request_move(daemon, &adopt, OUTCOME_DONE);
+                n_writes = count_writes(scene.host);
+        }
+        scene_end(&scene);
+        g_assert_cmpuint(n_writes, >=, 6);
+        for (unsigned k = 1; k <= n_writes; k++) {
+                scene_begin(&scene);
+                g_test_message("write %u", k);
+                function(&scene, k);
+                scene_end(&scene);
+        }
+}
+
+static void fail_at(Scene *scene, unsigned k) {
+        g_autoptr(Daemon) daemon = daemon_start(scene->host, &patient);
+        _cleanup_reply_ Reply reply = {};
+
+        fake_kernel_do(scene->host->fake, "fail %u EIO", k);
+        request_must_begin(daemon, &adopt, &reply);
+        daemon_await(daemon, &reply.answer);
+        /* A probe that fails finds no driver, as far as anybody can tell: that is an end too. */
+        if (reply.answer.outcome == OUTCOME_DONE)
+                assert_no_records(scene->host);
+        else {
+                g_assert_cmpint(reply.answer.outcome, ==, OUTCOME_ROLLED_BACK);
+                check_foreign(scene, daemon);
+                request_move(daemon, &adopt, OUTCOME_DONE);
+                check_home(scene, daemon);
+        }
+}
+
+static void test_fails(void) {
+        sweep(fail_at);
+}
+
+static void cancel_at(Scene *scene, unsigned k) {
+        g_autoptr(Daemon) daemon = daemon_start(scene->host, &patient);
+        _cleanup_reply_ Reply reply = {};
+        _cleanup_problem_ Problem problem = {};
+
+        fake_kernel_do(scene->host->fake, "stall %u", k);
+        request_must_begin(daemon, &adopt, &reply);
+        fake_kernel_do(scene->host->fake, "wait-pending 1");
+        g_assert_cmpint(job_cancel(daemon_job(daemon), &problem), ==, 0);
+        fake_kernel_do(scene->host->fake, "resume");
+        daemon_await(daemon, &reply.answer);
+        g_assert_cmpint(reply.answer.outcome, ==, OUTCOME_CANCELLED);
+        check_foreign(scene, daemon);
+        daemon_stopp(&daemon);
+        daemon = daemon_start(scene->host, &patient);
+        check_foreign(scene, daemon);
+}
+
+static void test_cancelled(void) {
+        sweep(cancel_at);
+}
+
+/* Once it is begun, it is finished: by the next worker, or by the next daemon. */
+static void kill_at(Scene *scene, unsigned k, bool daemon_too) {
+        g_autoptr(Daemon) daemon = daemon_start(scene->host, &patient);
+        _cleanup_reply_ Reply reply = {};
+
+        fake_kernel_do(scene->host->fake, "stall-after %u", k);
+        request_must_begin(daemon, &adopt, &reply);
+        fake_kernel_do(scene->host->fake, "wait-pending 1");
+        if (daemon_too)
+                daemon_stopp(&daemon);
+        kill_worker(scene->host, daemon_too);
+        if (daemon_too)
+                daemon = daemon_start(scene->host, &patient);
+        else
+                daemon_await(daemon, &reply.answer);
+        daemon_await_quiet(daemon);
+        check_home(scene, daemon);
+}
+
+static void kill_worker_at(Scene *scene, unsigned k) {
+        kill_at(scene, k, false);
+}
+
+static void kill_all_at(Scene *scene, unsigned k) {
+        kill_at(scene, k, true);
+}
+
+static void test_worker_dies(void) {
+        sweep(kill_worker_at);
+}
+
+static void test_all_die(void) {
+        sweep(kill_all_at);
+}
+
+int main(int argc, char **argv) {
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/adopt/foreign", test_foreign);
+        g_test_add_func("/adopt/at-work", test_at_work);
+        g_test_add_func("/adopt/adopted", test_adopted);
+        g_test_add_func("/adopt/no-driver", test_no_driver);
+        g_test_add_func("/adopt/mixed", test_mixed);
+        g_test_add_func("/adopt/named-by-ours", test_named_by_ours);
+        g_test_add_func("/adopt/nothing-to-adopt", test_nothing_to_adopt);
+        g_test_add_func("/adopt/held", test_held);
+        g_test_add_func("/adopt/fails", test_fails);
+        g_test_add_func("/adopt/cancelled", test_cancelled);
+        g_test_add_func("/adopt/worker-dies", test_worker_dies);
+        g_test_add_func("/adopt/all-die", test_all_die);
+        return g_test_run();
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "request.h"
+
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+/* What the host uses is not taken, whichever member of the group it is, unless the guard that found it is overridden by name. */
+
+/* The last of its group to be moved, so that those before it are not all that is looked at. */
+#define COMPANION "0000:03:00.0"
+#define DISK_OF_COMPANION "nvme1n1"
+#define IN_GROUP "group=10 parent=0000:02:00.0"
+
+/* A use, and its end. */
+typedef struct Use {
+        const char *name;
+        void (*begin)(Host *host);
+        void (*end)(Host *host); /* NULL for one that lasts */
+        Guard guard;
+        Outcome outcome;
+        const char *address, *evidence; /* a pattern, see g_pattern_match_simple() */
+} Use;
+
+static void plug_disk(Host *host) {
+        fake_kernel_do(host->fake,
+                        "plug " COMPANION " vendor=1b36 device=0010 class=010802 block=" DISK_OF_COMPANION " " IN_GROUP
+                        " driver=nvme");
+}
+
+static void claim_disk(Host *host) {
+        plug_disk(host);
+        fake_kernel_do(host->fake, "use " DISK_OF_COMPANION);
+}
+
+static void unclaim_disk(Host *host) {
+        fake_kernel_do(host->fake, "unuse " DISK_OF_COMPANION);
+}
+
+static char *proc_path(Host *host, const char *name) {
+        return g_build_filename(host->proc_folder, name, NULL);
+}
+
+static void write_proc(Host *host, const char *name, const char *text) {
+        g_autofree char *path = proc_path(host, name);
+
+        g_assert_true(g_file_set_contents(path, text, -1, NULL));
+}
+
+static char *disk_number(Host *host) {
+        char *number = fake_kernel_read(host->fake, "sys/class/block/" DISK_OF_COMPANION "/dev");
+
+        g_assert_nonnull(number);
+        return number;
+}
+
+/* Process 77 is in a mount namespace of its own, where the disk is mounted under another name. */
+static void mount_disk(Host *host) {
+        plug_disk(host);
+        g_autofree char *folder = proc_path(host, "77/ns"), *namespace = proc_path(host, "77/ns/mnt");
+        g_autofree char *number = disk_number(host);
+        g_autofree char *line = g_strdup_printf("36 35 %s / /srv\\040data rw shared:1 - ext4 /dev/root rw\n", number);
+
+        g_assert_cmpint(g_mkdir_with_parents(folder, 0700), ==, 0);
+        g_assert_cmpint(symlink("mnt:[4026531841]", namespace), ==, 0);
+        write_proc(host, "77/mountinfo", line);
+}
+
+static void unmount_disk(Host *host) {
+        static const char *const names[] = {"77/mountinfo", "77/ns/mnt", "77/ns", "77"};
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+                g_autofree char *path = proc_path(host, names[i]);
+
+                g_assert_cmpint(g_remove(path), ==, 0);
+        }
+}
+
+static void swap_on(Host *host) {
+        plug_disk(host);
+        write_proc(host, "swaps",
+                        "Filename\tType\tSize\tUsed\tPriority\n/dev/" DISK_OF_COMPANION " partition 1048572 0 -2\n");
+}
+
+static void swap_off(Host *host) {
+        write_proc(host, "swaps", "Filename\tType\tSize\tUsed\tPriority\n");
+}
+
+/* What cannot be examined counts as used. */
+static void hide_number(Host *host) {
+        plug_disk(host);
+        fake_kernel_do(host->fake, "set " COMPANION " nvme/nvme1/" DISK_OF_COMPANION "/dev unreadable");
+}
+
+static void show_number(Host *host) {
+        fake_kernel_do(host->fake, "set " COMPANION " nvme/nvme1/" DISK_OF_COMPANION "/dev 4000:9999");
+}
+
+/* Its interface is nowhere to be seen: the name is taken in this namespace, as it is not in another. */
+static void hide_interface(Host *host) {
+        fake_kernel_do(host->fake, "plug " COMPANION " vendor=8086 device=100e class=020000 net=ens3 " IN_GROUP);
+        assert_driver(host, COMPANION, "e1000");
+}
+
+static void unplug(Host *host) {
+        fake_kernel_do(host->fake, "unplug " COMPANION);
+}
+
+static void show_picture(Host *host) {
+        fake_kernel_do(host->fake, "plug " COMPANION " vendor=1234 device=1111 class=030000 boot_vga=1 " IN_GROUP);
+}
+
+static void go_dark(Host *host) {
+        fake_kernel_do(host->fake, "set " COMPANION " boot_vga 0");
+        g_assert_cmpint(fake_kernel_write(host->fake, "change", "sys/bus/pci/devices/" COMPANION "/uevent"), ==, 0);
+}
+
+/* This process has the disk's node open, in a /dev of its own. */
+static int node_fd = -EBADF;
+
+static void open_node(Host *host) {
+        plug_disk(host);
+        g_autofree char *number = disk_number(host), *folder = g_build_filename(host->folder, "dev", NULL),
+                        *node = g_build_filename(folder, "disk", NULL);
+        unsigned major, minor;
+
+        g_assert_cmpint(sscanf(number, "%u:%u", &major, &minor), ==, 2);
+        g_assert_cmpint(g_mkdir(folder, 0700), ==, 0);
+        g_assert_cmpint(mknod(node, S_IFBLK | 0600, makedev(major, minor)), ==, 0);
+        node_fd = safe_close(node_fd);
+        node_fd = open(node, O_PATH | O_CLOEXEC);
+        g_assert_cmpint(node_fd, >=, 0);
+        g_assert_cmpint(g_unlink(node), ==, 0);
+        g_assert_cmpint(g_rmdir(folder), ==, 0);
+        host_show_process(host, getpid());
+}
+
+static void close_node(Host *host) {
+        (void)host;
+        node_fd = safe_close(node_fd);
+}
+
+static void make_virtual_functions(Host *host) {
+        fake_kernel_do(host->fake, "driver igb module=igb ids=8086:10c9 kind=net");
+        fake_kernel_do(host->fake, "driver igbvf module=igbvf ids=8086:10ca kind=net");
+        fake_kernel_do(host->fake,
+                        "plug " COMPANION
+                        " vendor=8086 device=10c9 class=020000 totalvfs=2 vfdevice=10ca net=ens9 " IN_GROUP);
+        g_assert_cmpint(fake_kernel_write(host->fake, "1", "sys/bus/pci/devices/" COMPANION "/sriov_numvfs"), ==, 0);
+}
+
+static void drop_virtual_functions(Host *host) {
+        g_assert_cmpint(fake_kernel_write(host->fake, "0", "sys/bus/pci/devices/" COMPANION "/sriov_numvfs"), ==, 0);
+}
+
+static void reserve_memory(Host *host) {
+        fake_kernel_do(host->fake, "reserved %d 0x000000007b800000 0x000000007fffffff direct", PORTS_GROUP);
+}
+
+static const Use uses[] = {
+                {"claimed", claim_disk, unclaim_disk, GUARD_STORAGE, OUTCOME_IN_USE_STORAGE, COMPANION,
+                                "nvme1n1 is claimed by*"},
+                {"mounted", mount_disk, unmount_disk, GUARD_STORAGE, OUTCOME_IN_USE_STORAGE, COMPANION,
+                                "nvme1n1 is mounted on /srv*"},
+                {"swap", swap_on, swap_off, GUARD_STORAGE, OUTCOME_IN_USE_STORAGE, COMPANION, "nvme1n1 is swap space"},
+                {"unreadable", hide_number, show_number, GUARD_STORAGE, OUTCOME_IN_USE_STORAGE, COMPANION,
+                                "nvme1n1 cannot be examined*"},
+                {"hidden", hide_interface, unplug, GUARD_NETWORK, OUTCOME_IN_USE_NETWORK, COMPANION,
+                                COMPANION " shows no network interface here*"},
+                {"display", show_picture, go_dark, GUARD_DISPLAY, OUTCOME_IN_USE_DISPLAY, COMPANION,
+                                COMPANION " is the display*"},
+                {"process", open_node, close_node, GUARD_PROCESS, OUTCOME_IN_USE_PROCESS, COMPANION,
+                                "process * (test-guard)* has *dev/disk* open"},
+                {"virtual-functions", make_virtual_functions, drop_virtual_functions, GUARD_VIRTUAL_FUNCTIONS,
+                                OUTCOME_VIRTUAL_FUNCTIONS_IN_USE, COMPANION, "its virtual function *igbvf"},
+                /* the group's, so it is said of whatever leaves first */
+                {"firmware", reserve_memory, NULL, GUARD_FIRMWARE, OUTCOME_FIRMWARE_MAPPING, PORT2, "the firmware*"},
+};
+
+/* The answer names guard, device, evidence, and the way to go on; nothing was written. */
+static void check_refused(Daemon *daemon, const Use *use, unsigned overrides) {
+        g_autofree char *before = fake_kernel_snapshot(daemon->host->fake);
+        g_autofree char *said = g_strdup_printf(
+                        "*%s: %s. If you are sure: vfioctl detach " PORT1 " *", use->address, use->evidence);
+        _cleanup_reply_ Reply reply = {};
+
+        fake_kernel_do(daemon->host->fake, "reset-writes");
+        request_run(daemon, &(Request){.verb = PLAN_DETACH, .selector = "ens1", .overrides = overrides}, use->outcome,
+                        &reply);
+        if (!g_pattern_match_simple(said, reply.answer.message))
+                g_error("\"%s\" is not like \"%s\"", reply.answer.message, said);
+        const char *list = strstr(reply.answer.message, "--override=");
+        g_assert_nonnull(list);
+        g_assert_nonnull(strstr(list, guard_to_string(use->guard)));
+        g_assert_cmpstr(reply.answer.changes, ==, "");
+        g_assert_cmpuint(count_writes(daemon->host), ==, 0);
+        assert_no_records(daemon->host);
+        assert_snapshot(daemon->host, before);
+        assert_model_is_true(daemon);
+}
+
+/* One finding, or none, in what a plan says. */
+static void check_findings(Daemon *daemon, const Use *use) {
+        _cleanup_reply_ Reply reply = {};
+        g_autofree char *expected = use
+                        ? g_strdup_printf("%s %s %s\n", guard_to_string(use->guard), use->address, use->evidence)
+                        : g_strdup("");
+
+        request_run(daemon, &(Request){.verb = PLAN_DETACH, .selector = "ens1", .only_plan = true}, OUTCOME_DONE,
+                        &reply);
+        if (!g_pattern_match_simple(expected, reply.findings))
+                g_error("\"%s\" is not like \"%s\"", reply.findings, expected);
+}
+
+static void move_away_and_back(Daemon *daemon, unsigned overrides) {
+        request_move(daemon, &(Request){.verb = PLAN_DETACH, .selector = "ens1", .overrides = overrides}, OUTCOME_DONE);
+        assert_driver(daemon->host, PORT1, "vfio-pci");
+        assert_driver(daemon->host, PORT2, "vfio-pci");
+        request_move(daemon, &(Request){.verb = PLAN_REATTACH, .selector = "ens1"}, OUTCOME_DONE);
+        assert_driver(daemon->host, PORT1, "e1000");
+        assert_no_records(daemon->host);
+}
+
+static void test_override(const void *data) {
+        const unsigned all = (1U << _GUARD_MAX) - 1;
+        g_autoptr(Host) host = host_new();
+        const Use *use = data;
+
+        use->begin(host);
+        g_autoptr(Daemon) daemon = daemon_start(host, &patient);
+        check_findings(daemon, use);
+        check_refused(daemon, use, 0);
+        check_refused(daemon, use, all & ~(1U << use->guard));
+        move_away_and_back(daemon, 1U << use->guard);
+}
+
+static void test_end(const void *data) {
+        g_autoptr(Host) host = host_new();
+        const Use *use = data;
+
+        use->begin(host);
+        g_autoptr(Daemon) daemon = daemon_start(host, &patient);
+        check_refused(daemon, use, 0);
+        use->end(host);
+        assert_model_is_true(daemon);
+        check_findings(daemon, NULL);
+        move_away_and_back(daemon, 0);
+}
+
+/* The named device itself is looked at like the others. */
+static void test_named(void) {
+        g_autoptr(Host) host = host_new();
+        g_autoptr(Daemon) daemon = daemon_start(host, &patient);
+        _cleanup_reply_ Reply reply = {};
+
+        fake_kernel_do(host->fake, "use nvme0n1");
+        request_run(daemon, &(Request){.verb = PLAN_DETACH, .selector = "nvme0n1"}, OUTCOME_IN_USE_STORAGE, &reply);
+        g_assert_nonnull(strstr(reply.answer.message, DISK ": nvme0n1 is claimed"));
+        assert_driver(host, DISK, "nvme");
+        fake_kernel_do(host->fake, "unuse nvme0n1");
+        request_move(daemon, &(Request){.verb = PLAN_DETACH, .selector = "nvme0n1"}, OUTCOME_DONE);
+}
+
+/* Two guards refuse: each wants its own override, and the message has all. */
+static void test_two(void) {
+        const unsigned storage = 1U << GUARD_STORAGE, firmware = 1U << GUARD_FIRMWARE;
+        g_autoptr(Host) host = host_new();
+
+        claim_disk(host);
+        reserve_memory(host);
+        g_autoptr(Daemon) daemon = daemon_start(host, &patient);
+        _cleanup_reply_ Reply neither = {}, first = {}, second = {};
+
+        fake_kernel_do(host->fake, "reset-writes");
+        request_run(daemon, &(Request){.verb = PLAN_DETACH, .selector = "ens1"}, OUTCOME_IN_USE_STORAGE, &neither);
+        g_assert_nonnull(strstr(neither.answer.message, "nvme1n1 is claimed"));
+        g_assert_nonnull(strstr(neither.answer.message, "the firmware"));
+        g_assert_true(g_str_has_suffix(neither.answer.message, "--override=storage,firmware"));
+
+        /* The one that is given stays in the command that goes on. */
+        request_run(daemon, &(Request){.verb = PLAN_DETACH, .selector = "ens1", .overrides = storage},
+                        OUTCOME_FIRMWARE_MAPPING, &first);
+        g_assert_null(strstr(first.answer.message, "nvme1n1"));
+        g_assert_true(g_str_has_suffix(first.answer.message, "--override=storage,firmware"));
+        request_run(daemon, &(Request){.verb = PLAN_DETACH, .selector = "ens1", .overrides = firmware},
+                        OUTCOME_IN_USE_STORAGE, &second);
+        g_assert_null(strstr(second.answer.message, "the firmware"));
+        g_assert_cmpuint(count_writes(host), ==, 0);
+        assert_no_records(host);
+        move_away_and_back(daemon, storage | firmware);
+}
+
+/* A virtual function whose physical function is on its way out. */
+static void test_leaving_parent(void) {
+        g_autoptr(Host) host = host_new();
+
+        make_virtual_functions(host);
+        g_autoptr(Daemon) daemon = daemon_start(host, &patient);
+        g_autofree char *function = fake_kernel_link(host->fake, "sys/bus/pci/devices/" COMPANION "/virtfn0");
+        _cleanup_reply_ Reply parent = {}, child = {};
+
+        g_assert_nonnull(function);
+        fake_kernel_do(host->fake, "modprobe vfio-pci");
+        fake_kernel_do(host->fake, "stall 1");
+        request_must_begin(daemon,
+                        &(Request){.verb = PLAN_DETACH, .selector = "ens1", .overrides = 1U << GUARD_VIRTUAL_FUNCTIONS},
+                        &parent);
+        fake_kernel_do(host->fake, "wait-pending 1");
+        request_run(daemon, &(Request){.verb = PLAN_DETACH, .selector = function}, OUTCOME_VIRTUAL_FUNCTIONS_IN_USE,
+                        &child);
+        g_assert_nonnull(strstr(child.answer.message, COMPANION " is changing"));
+        fake_kernel_do(host->fake, "resume");
+        daemon_await(daemon, &parent.answer);
+        g_assert_cmpint(parent.answer.outcome, ==, OUTCOME_DONE);
+}
+
+int main(int argc, char **argv) {
+        g_test_init(&argc, &argv, NULL);
+        for (unsigned i = 0; i < G_N_ELEMENTS(uses); i++) {
+                g_autofree char *override = g_strdup_printf("/guard/override/%s", uses[i].name),
+                                *end = g_strdup_printf("/guard/end/%s", uses[i].name);
+
+                g_test_add_data_func(override, &uses[i], test_override);
+                if (uses[i].end)
+                        g_test_add_data_func(end, &uses[i], test_end);
+        }
+        g_test_add_func("/guard/named", test_named);
+        g_test_add_func("/guard/two", test_two);
+        g_test_add_func("/guard/leaving-parent", test_leaving_parent);
+        return g_test_run();
+}
