@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ledger.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct Ledger {
+        GHashTable *claims; /* address -> Claim */
+};
+
+Ledger *ledger_new(void) {
+        Ledger *ledger = g_new0(Ledger, 1);
+
+        ledger->claims = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+        return ledger;
+}
+
+Ledger *ledger_free(Ledger *ledger) {
+        if (!ledger)
+                return NULL;
+        g_hash_table_unref(ledger->claims);
+        g_free(ledger);
+        return NULL;
+}
+
+Claim *ledger_find(const Ledger *ledger, const char *address) {
+        return g_hash_table_lookup(ledger->claims, address);
+}
+
+void ledger_put(Ledger *ledger, const Claim *claim) {
+        Claim *copy = g_memdup2(claim, sizeof(Claim));
+
+        g_hash_table_replace(ledger->claims, copy->address, copy);
+}
+
+void ledger_drop(Ledger *ledger, const char *address) {
+        g_hash_table_remove(ledger->claims, address);
+}
+
+static int compare(const void *a, const void *b) {
+        return strcmp(((const Claim *)a)->address, ((const Claim *)b)->address);
+}
+
+GList *ledger_list(const Ledger *ledger) {
+        return g_list_sort(g_hash_table_get_values(ledger->claims), compare);
+}
+
+Ledger *ledger_copy(const Ledger *ledger) {
+        g_autoptr(GList) claims = ledger_list(ledger);
+        Ledger *copy = ledger_new();
+
+        for (GList *i = claims; i; i = i->next)
+                ledger_put(copy, i->data);
+        return copy;
+}
+
+/* The records on disk, read without the daemon's own code: a line, and then JSON. */
+
+static void read_member(json_t *json, Ledger *records) {
+        const char *address, *phase, *kind, *name;
+        int vendor, device, others[4];
+        Claim claim = {};
+        json_t *driver, *override, *names, *entry;
+        size_t i;
+
+        g_assert_cmpint(json_unpack(json, "{s:s, s:s, s:[iiiiii], s:o, s:o, s:o}", "address", &address, "phase", &phase,
+                                        "ids", &vendor, &device, &others[0], &others[1], &others[2], &others[3],
+                                        "driver", &driver, "override", &override, "names", &names),
+                        ==, 0);
+        (void)g_strlcpy(claim.address, address, sizeof(claim.address));
+        (void)g_snprintf(claim.ids, sizeof(claim.ids), "%04x:%04x", (unsigned)vendor, (unsigned)device);
+        (void)g_strlcpy(claim.driver, json_string_value(driver) ?: "", sizeof(claim.driver));
+        (void)g_strlcpy(claim.override, json_string_value(override) ?: "", sizeof(claim.override));
+        claim.phase = g_str_equal(phase, "detached") ? CLAIM_AWAY : CLAIM_UNFINISHED;
+        (void)g_snprintf(claim.power, sizeof(claim.power), "%s %d",
+                        json_string_value(json_object_get(json, "power_control")),
+                        json_is_true(json_object_get(json, "d3cold_allowed")));
+        json_array_foreach(names, i, entry) {
+                g_assert_cmpint(json_unpack(entry, "[ss]", &kind, &name), ==, 0);
+                (void)g_strlcat(claim.names, i > 0 ? "," : "", sizeof(claim.names));
+                (void)g_strlcat(claim.names, name, sizeof(claim.names));
+        }
+        ledger_put(records, &claim);
+}
+
+static void read_record(const char *path, Ledger *records) {
+        g_autofree char *text = NULL;
+        g_autoptr(GError) error = NULL;
+        json_t *members, *member;
+        size_t i;
+
+        (void)g_file_get_contents(path, &text, NULL, &error);
+        g_assert_no_error(error);
+        g_assert_true(g_str_has_prefix(text, "vfiod-record "));
+        json_t *root = json_loads(strchr(text, '\n'), 0, NULL);
+        g_assert_nonnull(root);
+        g_assert_cmpint(json_unpack(root, "{s:o}", "members", &members), ==, 0);
+        g_assert_cmpuint(json_array_size(members), >, 0);
+        json_array_foreach(members, i, member) read_member(member, records);
+        json_decref(root);
+}
+
+static int compare_numbers(const void *a, const void *b) {
+        unsigned long x = strtoul(*(char *const *)a, NULL, 10), y = strtoul(*(char *const *)b, NULL, 10);
+
+        return x < y ? -1 : x > y;
+}
+
+/* A later record counts. */
+static Ledger *read_records(const char *state_folder) {
+        g_autoptr(GDir) folder = g_dir_open(state_folder, 0, NULL);
+        g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+        Ledger *records = ledger_new();
+
+        for (const char *name; (name = g_dir_read_name(folder));)
+                if (g_str_has_suffix(name, ".record"))
+                        g_ptr_array_add(names, g_strdup(name));
+        g_ptr_array_sort(names, compare_numbers);
+        for (unsigned i = 0; i < names->len; i++) {
+                g_autofree char *path = g_build_filename(state_folder, names->pdata[i], NULL);
+
+                read_record(path, records);
+        }
+        return records;
+}
+
+static char *claim_to_text(const Claim *claim) {
+        static const char *const phases[] = {"away", "unfinished", "either", "doubtful"};
+
+        if (!claim)
+                return g_strdup("nothing");
+        return g_strdup_printf("%s driver=%s override=%s names=%s power=%s %s", claim->ids, claim->driver,
+                        claim->override, claim->names, claim->power, phases[claim->phase]);
+}
+
+/* All that the first ledger has is in the second one, and is the same. */
+static void compare_claims(const Ledger *ledger, const Ledger *other, const char *complaint) {
+        g_autoptr(GList) claims = ledger_list(ledger);
+
+        for (GList *i = claims; i; i = i->next) {
+                const Claim *claim = i->data;
+                g_autofree char *text = claim_to_text(claim),
+                                *other_text = claim_to_text(ledger_find(other, claim->address));
+
+                if (!g_str_equal(text, other_text))
+                        g_error(complaint, claim->address, text, other_text);
+        }
+}
+
+void ledger_check(Ledger *ledger, const char *state_folder) {
+        g_autoptr(Ledger) records = read_records(state_folder);
+        g_autoptr(GList) claims = ledger_list(ledger);
+
+        for (GList *i = claims; i; i = i->next) {
+                Claim *claim = i->data, *record = ledger_find(records, claim->address);
+
+                if (claim->phase < CLAIM_EITHER)
+                        continue;
+                if (record)
+                        claim->phase = record->phase;
+                else if (claim->phase == CLAIM_DOUBTFUL)
+                        ledger_drop(ledger, claim->address);
+        }
+        compare_claims(ledger, records, "%s: owed is %s, and the records say %s");
+        compare_claims(records, ledger, "%s: the records say %s, and owed is %s");
+}

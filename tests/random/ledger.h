@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+/* What vfiod owes: for each card that it took, what that card had before. */
+
+typedef enum ClaimPhase {
+        CLAIM_AWAY,       /* it is with vfiod */
+        CLAIM_UNFINISHED, /* it is to be given back at the next start */
+        CLAIM_EITHER,     /* the one or the other: the model cannot tell */
+        CLAIM_DOUBTFUL,   /* or it may not be owed at all */
+} ClaimPhase;
+
+typedef struct Claim {
+        char address[16], ids[16];
+        char driver[32], override[64]; /* "" for none */
+        char names[64];                /* of the host, with commas */
+        char power[16];                /* "on 1": power/control and d3cold_allowed */
+        ClaimPhase phase;
+} Claim;
+
+typedef struct Ledger Ledger;
+
+Ledger *ledger_new(void);
+Ledger *ledger_free(Ledger *ledger);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Ledger, ledger_free)
+Ledger *ledger_copy(const Ledger *ledger);
+
+/* NULL for none; holds until the next change. */
+Claim *ledger_find(const Ledger *ledger, const char *address);
+void ledger_put(Ledger *ledger, const Claim *claim);
+void ledger_drop(Ledger *ledger, const char *address);
+/* In the order of the addresses: Claim; to be freed with g_list_free(). */
+GList *ledger_list(const Ledger *ledger);
+
+/* The records on disk must say the same, no less and no more. What the model could not tell is taken from them. */
+void ledger_check(Ledger *ledger, const char *state_folder);

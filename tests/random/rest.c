@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "rest.h"
+#include "model.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Writes. */
+
+/* The address that a write is about: of the device whose attribute it is, or what is written to a driver or to the bus. */
+static char *addressee(const char *write) {
+        static const char devices[] = "sys/bus/pci/devices/";
+        const char *value = strchr(write, '=');
+
+        g_assert_nonnull(value);
+        if (g_str_has_prefix(write, devices)) {
+                const char *address = write + strlen(devices);
+
+                return g_strndup(address, strcspn(address, "/"));
+        }
+        return g_strdup(value + 1);
+}
+
+/* The files that vfiod may write at all. */
+static bool is_expected_file(const char *write) {
+        static const char *const patterns[] = {
+                        "sys/bus/pci/devices/*/driver_override=*",
+                        "sys/bus/pci/devices/*/power/control=*",
+                        "sys/bus/pci/devices/*/d3cold_allowed=*",
+                        "sys/bus/pci/drivers/*/unbind=*",
+                        "sys/bus/pci/drivers_probe=*",
+        };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(patterns); i++)
+                if (g_pattern_match_simple(patterns[i], write))
+                        return true;
+        return false;
+}
+
+/* "PID IDS path=value" */
+static void check_write(World *world, const char *line) {
+        g_auto(GStrv) words = g_strsplit(line, " ", 3);
+        pid_t pid = (pid_t)atoi(words[0]);
+
+        if (pid == getpid())
+                return;
+        if (pid == world->vfiod->pid)
+                g_error("the daemon itself wrote %s", words[2]);
+        /* Through a folder that was held open, and whose card is gone: it reached none. */
+        if (g_str_has_prefix(words[2], "gone/"))
+                return;
+        g_autofree char *address = addressee(words[2]);
+        const char *ids = g_hash_table_lookup(world->permitted, address);
+        if (!is_expected_file(words[2]) || !ids || !g_str_equal(ids, words[1]))
+                g_error("vfiod wrote %s to the card %s; it was %s", words[2], words[1], ids ?: "not to touch it");
+}
+
+static void check_writes(World *world) {
+        g_auto(GStrv) writes = fake_kernel_writers(world->kernel);
+
+        for (char **line = writes; *line; line++)
+                check_write(world, *line);
+        fake_kernel_do(world->kernel, "reset-writes");
+}
+
+/* What was left alone. */
+
+/* Whether a module that was missing is back. */
+static bool find_loaded_modules(World *world) {
+        GHashTableIter i;
+        bool found = false;
+        void *name;
+
+        g_hash_table_iter_init(&i, world->missing);
+        while (g_hash_table_iter_next(&i, &name, NULL))
+                if (fake_kernel_exists(world->kernel, "sys/bus/pci/drivers/%s", (char *)name)) {
+                        g_hash_table_iter_remove(&i);
+                        found = true;
+                }
+        return found;
+}
+
+/* A driver that came may have found every card that had none. */
+static void exempt_driverless(World *world, const Truth *before) {
+        for (unsigned i = 0; i < before->devices->len; i++) {
+                const TruthDevice *device = before->devices->pdata[i];
+
+                if (!*device->driver)
+                        world_move(world, device->address);
+        }
+}
+
+static void check_untouched(World *world, const Truth *before) {
+        bool loaded = find_loaded_modules(world);
+
+        /* The call that this is beside of may have loaded it, before this began. */
+        if (loaded && world->busy_group != NO_GROUP)
+                world_move_all(world);
+        else if (loaded)
+                exempt_driverless(world, before);
+        for (unsigned i = 0; i < n_slots; i++) {
+                const char *address = slots[i].address;
+                const TruthDevice *was = truth_find(before, address), *is = world_device(world, address);
+
+                if (!g_hash_table_contains(world->moved, address) && !g_hash_table_contains(world->permitted, address))
+                        g_assert_cmpstr(is ? is->all : "none", ==, was ? was->all : "none");
+        }
+}
+
+/* Another hand gave the card a driver of the host: with that, it has taken it back. */
+static void forget_rebound(World *world) {
+        g_autoptr(GList) claims = ledger_list(world->ledger);
+
+        for (GList *i = claims; i; i = i->next) {
+                const Claim *claim = i->data;
+                const TruthDevice *device = world_device(world, claim->address);
+
+                if (device && world_claim(world, device) && *device->driver && !truth_is_on_vfio(device) &&
+                                claim->phase != CLAIM_UNFINISHED &&
+                                g_hash_table_contains(world->moved, claim->address)) {
+                        if (claim->phase == CLAIM_AWAY)
+                                ledger_drop(world->ledger, claim->address);
+                        else
+                                ledger_find(world->ledger, claim->address)->phase = CLAIM_DOUBTFUL;
+                }
+        }
+}
+
+/* What the daemon serves. */
+
+static void check_property(World *world, const char *path, const char *property, const char *expected) {
+        const char *found = view_get(world->vfiod->view, path, property);
+
+        if (g_strcmp0(found, expected) != 0)
+                g_error("%s: %s is '%s' and should be '%s'", path, property, found, expected);
+}
+
+static void check_number(World *world, const char *path, const char *property, int expected) {
+        g_autofree char *text = g_strdup_printf("%d", expected);
+
+        check_property(world, path, property, text);
+}
+
+static void check_ids(World *world, const char *path, const char *ids) {
+        unsigned vendor, device;
+
+        g_assert_cmpint(sscanf(ids, "%x:%x", &vendor, &device), ==, 2);
+        check_number(world, path, "Vendor", (int)vendor);
+        check_number(world, path, "Device", (int)device);
+}
+
+static void check_device(World *world, const char *path, const TruthDevice *device, const Claim *claim) {
+        int group = device ? device->group : -1;
+        g_autofree char *node =
+                        device && truth_is_on_vfio(device) ? g_strdup_printf("/dev/vfio/%d", group) : g_strdup("");
+        g_autofree char *group_path = group < 0 ? g_strdup("/") : g_strdup_printf("/org/vfiod1/groups/%d", group);
+
+        check_ids(world, path, device ? device->ids : claim->ids);
+        check_number(world, path, "Group", group);
+        check_property(world, path, "GroupPath", group_path);
+        check_property(world, path, "OriginalDriver", claim ? claim->driver : "");
+        check_property(world, path, "OriginalOverride", claim ? claim->override : "");
+        check_property(world, path, "OriginalNames", claim ? claim->names : "");
+        /* The kernel tells of an unbind when it is done, and not while it waits. */
+        if (device && device->is_leaving)
+                return;
+        check_property(world, path, "State", model_device_state(device, claim));
+        check_property(world, path, "Driver", device ? device->driver : "");
+        check_property(world, path, "Node", node);
+        check_property(world, path, "NetworkInterfaces", device && device->interfaces ? device->interfaces : "");
+        check_property(world, path, "BlockDevices", device && device->disks ? device->disks : "");
+}
+
+/* What there is to be served is: nothing else may be. */
+static void check_count(World *world, const char *prefix, unsigned n) {
+        g_autoptr(GList) served = view_list(world->vfiod->view, prefix);
+        g_autoptr(GString) text = g_string_new(NULL);
+
+        for (GList *i = served; i; i = i->next)
+                g_string_append_printf(text, " %s", (char *)i->data + strlen(prefix));
+        if (g_list_length(served) != n)
+                g_error("%u of %s are to be served, not%s", n, prefix, text->str);
+}
+
+static void check_devices(World *world) {
+        unsigned n = 0;
+
+        for (unsigned i = 0; i < n_slots; i++) {
+                const TruthDevice *device = world_device(world, slots[i].address);
+                const Claim *claim = ledger_find(world->ledger, slots[i].address);
+                char *path = NULL;
+
+                if (!device && !claim)
+                        continue;
+                n++;
+                g_assert_cmpint(sd_bus_path_encode("/org/vfiod1/devices", slots[i].address, &path), >=, 0);
+                if (!view_has(world->vfiod->view, path))
+                        g_error("%s is not served", slots[i].address);
+                if (world->busy_group == NO_GROUP || world->busy_group != slots[i].group)
+                        check_device(world, path, device, claim);
+                free(path);
+        }
+        check_count(world, "/org/vfiod1/devices/", n);
+}
+
+static bool is_in_flux(const World *world, const TruthGroup *group) {
+        for (unsigned i = 0; i < world->truth->devices->len; i++) {
+                const TruthDevice *device = world->truth->devices->pdata[i];
+
+                if (device->group == group->number && device->is_leaving)
+                        return true;
+        }
+        return group->number == world->busy_group;
+}
+
+static void check_groups(World *world) {
+        for (unsigned i = 0; i < world->truth->groups->len; i++) {
+                const TruthGroup *group = world->truth->groups->pdata[i];
+                g_autofree char *path = g_strdup_printf("/org/vfiod1/groups/%d", group->number);
+                g_autofree char *node = g_strdup_printf("/dev/vfio/%d", group->number);
+
+                check_property(world, path, "Members", group->members);
+                if (is_in_flux(world, group))
+                        continue;
+                check_property(world, path, "State", model_group_state(world, group));
+                check_property(world, path, "Viable", model_group_is_viable(world, group) ? "yes" : "no");
+                check_property(world, path, "Node", group->has_node ? node : "");
+        }
+        check_count(world, "/org/vfiod1/groups/", world->truth->groups->len);
+}
+
+void rest_check(World *world, const Truth *before) {
+        check_writes(world);
+        check_untouched(world, before);
+        forget_rebound(world);
+        if (world->busy_group == NO_GROUP)
+                ledger_check(world->ledger, world->vfiod->state_folder);
+        check_devices(world);
+        check_groups(world);
+}
+
+/* A life of the daemon begins without the timer that its first job leaves open. */
+#define FDS_OF_TIMERS 1
+
+#define BURIAL_SECONDS 20
+
+void rest_audit(World *world) {
+        gint64 end = g_get_monotonic_time() + BURIAL_SECONDS * G_USEC_PER_SEC;
+
+        vfiod_check_view(world->vfiod);
+        /* A worker may be dying still. */
+        while (vfiod_count_zombies(world->vfiod) > 0) {
+                g_assert_cmpint(g_get_monotonic_time(), <, end);
+                vfiod_catch_up(world->vfiod);
+        }
+
+        unsigned n_fds = vfiod_count_fds(world->vfiod);
+        if (world->n_fds == 0)
+                world->n_fds = n_fds;
+        if (n_fds > world->n_fds + FDS_OF_TIMERS)
+                g_error("the daemon has %u descriptors open, and had %u", n_fds, world->n_fds);
+}

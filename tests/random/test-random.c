@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "history.h"
+#include "operation.h"
+
+/* Random operations on a machine with the daemon on it, each judged by a model that is nothing but what must hold. */
+
+/* Each seed begins with a fresh machine and a fresh daemon, and ends with their clean end. Ten thousand operations take minutes: for that, --operations=2500
+ * and --seed=1 to 4. */
+#define N_SEEDS 2
+#define N_OPERATIONS 1000
+
+static int wanted_seed = -1, n_wanted = N_OPERATIONS;
+static gboolean verbose;
+
+static void test_seed(const void *data) {
+        guint32 seed = GPOINTER_TO_UINT(data);
+        World *world = world_new(seed);
+        gint64 begin = g_get_monotonic_time();
+
+        history_begin(seed, (unsigned)n_wanted, world->vfiod->log, verbose);
+        while (history_count() < (unsigned)n_wanted)
+                operation_run(world);
+        g_test_message("seed %u: %u operations in %.1f s", seed, history_count(),
+                        (double)(g_get_monotonic_time() - begin) / G_USEC_PER_SEC);
+        world_free(world);
+}
+
+int main(int argc, char **argv) {
+        const GOptionEntry entries[] = {
+                        {"seed", 0, 0, G_OPTION_ARG_INT, &wanted_seed, "Only this one", "N"},
+                        {"operations", 0, 0, G_OPTION_ARG_INT, &n_wanted, "Of each seed", "N"},
+                        {"verbose", 0, 0, G_OPTION_ARG_NONE, &verbose, "Tells each operation", NULL},
+                        {},
+        };
+        g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+        g_autoptr(GError) error = NULL;
+
+        /* Before GLib's own --seed is looked for. */
+        g_option_context_set_ignore_unknown_options(context, true);
+        g_option_context_set_help_enabled(context, false);
+        g_option_context_add_main_entries(context, entries, NULL);
+        (void)g_option_context_parse(context, &argc, &argv, &error);
+        g_assert_no_error(error);
+        g_test_init(&argc, &argv, NULL);
+        if (n_wanted == N_OPERATIONS)
+                n_wanted /= N_SEEDS;
+        for (unsigned seed = 1; seed <= N_SEEDS; seed++) {
+                unsigned used = wanted_seed >= 0 ? (unsigned)wanted_seed : seed;
+                g_autofree char *name = g_strdup_printf("/random/%u", used);
+
+                g_test_add_data_func(name, GUINT_TO_POINTER(used), test_seed);
+                if (wanted_seed >= 0)
+                        break;
+        }
+        return g_test_run();
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "verdict.h"
+#include "history.h"
+
+#include <string.h>
+
+#define VFIO "vfio-pci"
+
+static bool is_moved(const World *world, const char *address) {
+        return g_hash_table_contains(world->moved, address);
+}
+
+static bool has_binding(const TruthDevice *device, const char *driver, const char *override) {
+        return g_str_equal(device->driver, driver) && g_str_equal(device->override, override);
+}
+
+/* The card as it was and as it is, for messages. */
+static char *describe(const World *world, const Call *call, const char *address) {
+        const TruthDevice *before = truth_find(call->before, address), *after = world_device(world, address);
+
+        return g_strdup_printf("before: %s\nafter:  %s\nanswer: %s %s", before ? before->all : "none",
+                        after ? after->all : "none", call->answer.is_given ? call->answer.error ?: "success" : "none",
+                        call->answer.message ?: "");
+}
+
+#define MUST_BE(condition, world, call, address, what) \
+        do { \
+                if (!(condition)) { \
+                        g_autofree char *description_ = describe(world, call, address); \
+                        g_error("%s: " what "\n%s", address, description_); \
+                } \
+        } while (false)
+
+static bool is_taken(const TruthDevice *device) {
+        return device && has_binding(device, VFIO, VFIO);
+}
+
+static bool is_unchanged(const World *world, const Call *call, const char *address) {
+        const TruthDevice *before = truth_find(call->before, address), *after = world_device(world, address);
+
+        return after && g_str_equal(before->all, after->all);
+}
+
+static bool is_home(const World *world, const Call *call, const char *address) {
+        const Claim *claim = ledger_find(call->owed, address);
+        const TruthDevice *after = world_device(world, address);
+        char names[64];
+
+        if (!after || !has_binding(after, claim->driver, claim->override) || !g_str_equal(after->power, claim->power))
+                return false;
+        world_names(after, names, sizeof(names));
+        return g_str_equal(names, claim->names);
+}
+
+static void must_be_unchanged(const World *world, const Call *call) {
+        for (unsigned i = 0; i < call->planned->len; i++) {
+                const char *address = call->planned->pdata[i];
+
+                if (!is_moved(world, address))
+                        MUST_BE(is_unchanged(world, call, address), world, call, address, "was changed");
+        }
+}
+
+static void take(World *world, const Call *call, const char *address, ClaimPhase phase) {
+        Claim original = call_original(call, address);
+
+        original.phase = phase;
+        ledger_put(world->ledger, &original);
+}
+
+/* "ADDRESS BEFORE AFTER" of each card that has another driver than before, in the order of the addresses. */
+static char *expect_changes(const Call *call) {
+        g_autoptr(GString) text = g_string_new(NULL);
+
+        for (unsigned i = 0; i < call->planned->len; i++) {
+                const char *address = call->planned->pdata[i];
+                const TruthDevice *before = truth_find(call->before, address);
+                const Claim *claim = ledger_find(call->owed, address);
+                const char *driver = call->detach ? VFIO : claim->driver;
+
+                if (!g_str_equal(before->driver, driver))
+                        g_string_append_printf(
+                                        text, "%s%s %s %s", text->len > 0 ? "," : "", address, before->driver, driver);
+        }
+        return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
+/* When a group is taken, what an earlier job left of it in between does not wait to be given back any more: a new daemon must not break the group
+ * up. */
+static void keep_rest_of_group(World *world, const Call *call, ClaimPhase phase) {
+        for (unsigned i = 0; call->detach && i < n_slots; i++) {
+                const char *address = slots[i].address;
+                Claim *claim = slots[i].group == call->target.group ? ledger_find(world->ledger, address) : NULL;
+
+                if (claim && claim->phase == CLAIM_UNFINISHED && !call_plans(call, address))
+                        claim->phase = phase;
+        }
+}
+
+static void on_done(World *world, const Call *call) {
+        g_autofree char *changes = expect_changes(call);
+
+        for (unsigned i = 0; i < call->planned->len; i++) {
+                const char *address = call->planned->pdata[i];
+
+                if (!is_moved(world, address) && call->detach)
+                        MUST_BE(is_taken(world_device(world, address)), world, call, address, "is not detached");
+                if (!is_moved(world, address) && !call->detach)
+                        MUST_BE(is_home(world, call, address), world, call, address, "is not what it was");
+                if (call->detach)
+                        take(world, call, address, CLAIM_AWAY);
+                else
+                        ledger_drop(world->ledger, address);
+        }
+        keep_rest_of_group(world, call, CLAIM_AWAY);
+        /* Of two workers only the second one tells. */
+        if (!call->worker_killed)
+                g_assert_cmpstr(call->answer.values[0], ==, changes);
+}
+
+/* A card for which nothing more is owed than before. But there is one record for a slot: when another card in it is to be detached, what was
+ * owed to the one before may be forgotten, also when that fails. */
+static void leave(World *world, const Call *call, const char *address) {
+        const TruthDevice *before = truth_find(call->before, address);
+        Claim *claim = ledger_find(world->ledger, address);
+
+        if (claim && !g_str_equal(claim->ids, before->ids))
+                claim->phase = CLAIM_DOUBTFUL;
+}
+
+static void on_rolled_back(World *world, const Call *call) {
+        must_be_unchanged(world, call);
+        for (unsigned i = 0; i < call->planned->len; i++)
+                leave(world, call, call->planned->pdata[i]);
+        keep_rest_of_group(world, call, CLAIM_EITHER);
+}
+
+/* How the message names a card that differs; NULL for one that does not. */
+static char *describe_remains(const World *world, const Call *call, const char *address) {
+        const TruthDevice *before = truth_find(call->before, address), *after = world_device(world, address);
+
+        if (!after || !g_str_equal(before->ids, after->ids))
+                return g_strdup_printf("%s is gone from its slot", address);
+        if (has_binding(after, before->driver, before->override))
+                return NULL;
+        return g_strdup_printf("%s has driver '%s' and override '%s' instead of '%s' and '%s'", address, after->driver,
+                        after->override, before->driver, before->override);
+}
+
+static void on_degraded(World *world, const Call *call) {
+        const char *said = strstr(call->answer.message, "Not everything could be undone: ");
+        unsigned n_differ = 0;
+
+        g_assert_nonnull(said);
+        for (unsigned i = 0; i < call->planned->len; i++) {
+                const char *address = call->planned->pdata[i];
+                g_autofree char *remains = describe_remains(world, call, address);
+                bool moved = is_moved(world, address);
+
+                n_differ += remains || moved;
+                if (!moved)
+                        MUST_BE(remains ? strstr(said, remains) != NULL : strstr(said, address) == NULL, world, call,
+                                        address, "is not what the answer says");
+                if (!call->detach)
+                        ledger_find(world->ledger, address)->phase = CLAIM_UNFINISHED;
+                else if (remains || moved)
+                        take(world, call, address, moved ? CLAIM_DOUBTFUL : CLAIM_UNFINISHED);
+                else
+                        leave(world, call, address);
+        }
+        g_assert_cmpuint(n_differ, >, 0);
+        keep_rest_of_group(world, call, CLAIM_EITHER);
+}
+
+/* As it was before the call; or, where an earlier one had taken it already, given back. */
+static bool is_old(const World *world, const Call *call, const char *address) {
+        const TruthDevice *before = truth_find(call->before, address);
+        const Claim *claim = ledger_find(call->owed, address);
+
+        return is_unchanged(world, call, address) ||
+                        (claim && g_str_equal(claim->ids, before->ids) && is_home(world, call, address));
+}
+
+/* Nobody could answer, or answered for the end. What there is must be the one or the other, and the records must know which. */
+static void on_unknown_end(World *world, const Call *call) {
+        bool recovery_failed = call->recovery_failed ||
+                        (call->answer.message && strstr(call->answer.message, "could not be given back"));
+        unsigned n_new = 0, n_old = 0, n = 0;
+
+        for (unsigned i = 0; i < call->planned->len; i++) {
+                const char *address = call->planned->pdata[i];
+
+                if (is_moved(world, address) || !world_device(world, address))
+                        continue;
+                n++;
+                n_old += is_old(world, call, address);
+                n_new += call->detach ? is_taken(world_device(world, address)) : is_home(world, call, address);
+        }
+        for (unsigned i = 0; i < call->planned->len; i++) {
+                const char *address = call->planned->pdata[i];
+
+                MUST_BE(n_new == n || n_old == n || recovery_failed, world, call, address, "was left in between");
+                if (is_moved(world, address) || recovery_failed || (n_old == n && n_new == n)) {
+                        take(world, call, address, CLAIM_DOUBTFUL);
+                } else if (n_old == n) {
+                        Claim *claim = ledger_find(world->ledger, address);
+
+                        if (claim)
+                                claim->phase = CLAIM_DOUBTFUL;
+                        leave(world, call, address);
+                } else if (call->detach) {
+                        take(world, call, address, CLAIM_AWAY);
+                } else
+                        ledger_drop(world->ledger, address);
+        }
+        keep_rest_of_group(world, call, CLAIM_DOUBTFUL);
+}
+
+static bool is_one_of(const char *text, const char *const *list) {
+        return g_strv_contains(list, text);
+}
+
+static void check_error(const Call *call, const char *error) {
+        static const char *const undone[] = {"", "RolledBack", "Degraded", NULL};
+        static const char *const ended[] = {"", "RolledBack", "Degraded", "Failed", "Cancelled", NULL};
+
+        if (!call->is_disturbed || (*call->predicted && !call->worker_killed)) {
+                if (!g_str_equal(error, call->predicted))
+                        g_error("'%s' instead of '%s': %s", error, call->predicted, call->answer.message);
+        } else if (!g_str_equal(error, call->predicted) && !g_str_equal(error, "Cancelled"))
+                g_assert_true(is_one_of(error, call->worker_killed ? ended : undone));
+}
+
+void verdict_on_call(World *world, const Call *call) {
+        const char *error = call->answer.error ?: "";
+
+        history_note("ended with '%s'", call->answer.is_given ? error : "no answer");
+        if (call->daemon_killed || !call->answer.is_given) {
+                g_assert_true(call->daemon_killed);
+                on_unknown_end(world, call);
+                return;
+        }
+        /* The one who asked has heard that it takes long; by now it has ended. */
+        if (call->force && g_str_equal(error, "Stuck")) {
+                on_unknown_end(world, call);
+                return;
+        }
+        check_error(call, error);
+        if (*error == '\0')
+                on_done(world, call);
+        else if (g_str_equal(error, "RolledBack") || g_str_equal(error, "Cancelled"))
+                on_rolled_back(world, call);
+        else if (g_str_equal(error, "Degraded"))
+                on_degraded(world, call);
+        else if (g_str_equal(error, "Failed") && call->worker_killed &&
+                        !strstr(call->answer.message, "before it changed anything"))
+                on_unknown_end(world, call);
+        else {
+                /* Refused. */
+                must_be_unchanged(world, call);
+                if (!call->is_disturbed && world->busy_group == NO_GROUP)
+                        g_hash_table_remove_all(world->permitted);
+        }
+}

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "vfiod-process.h"
+#include "bus-text.h"
+#include "text-compare.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#define NAME "org.vfiod1"
+#define PATH "/org/vfiod1"
+#define DEVICES PATH "/devices/"
+#define GROUPS PATH "/groups/"
+#define JOBS PATH "/jobs/"
+#define ERRORS NAME ".Error."
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(sd_bus_message, sd_bus_message_unref)
+
+#define LISTEN_SECONDS 60
+
+/* For a step, for the host's names to come back, for a VM to end; nothing here takes as long. */
+#define DEADLINE_TEXT "40000"
+
+static int on_signal(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        Vfiod *vfiod = userdata;
+
+        (void)error;
+        view_follow(vfiod->view, message);
+        return 0;
+}
+
+/* The only process that holds nodes, and so the only one that the daemon sees: others are not everywhere to be seen, and not this test's. */
+static void show_this_process(Vfiod *vfiod) {
+        g_autofree char *link = g_strdup_printf("%s/%d", vfiod->proc, (int)getpid()),
+                        *target = g_strdup_printf("/proc/%d", (int)getpid());
+
+        g_assert_cmpint(g_mkdir(vfiod->proc, 0700), ==, 0);
+        g_assert_cmpint(symlink(target, link), ==, 0);
+}
+
+Vfiod *vfiod_new(FakeKernel *kernel) {
+        g_autoptr(GError) error = NULL;
+        Vfiod *vfiod = g_new0(Vfiod, 1);
+
+        vfiod->kernel = kernel;
+        vfiod->view = view_new();
+        vfiod->folder = g_dir_make_tmp("vfiod-random-XXXXXX", &error);
+        g_assert_no_error(error);
+        vfiod->state_folder = g_build_filename(vfiod->folder, "state", NULL);
+        vfiod->log = g_build_filename(vfiod->folder, "log", NULL);
+        vfiod->proc = g_build_filename(vfiod->folder, "proc", NULL);
+        g_assert_cmpint(g_mkdir(vfiod->state_folder, 0700), ==, 0);
+        show_this_process(vfiod);
+        vfiod->bus = private_bus_start(true);
+        g_assert_cmpint(sd_bus_open_system(&vfiod->connection), >=, 0);
+        g_assert_cmpint(sd_bus_add_match(vfiod->connection, NULL,
+                                        "type='signal',sender='" NAME "',path_namespace='" PATH "'", on_signal, vfiod),
+                        >=, 0);
+        vfiod_start(vfiod);
+        return vfiod;
+}
+
+static void remove_files(const char *path) {
+        g_autoptr(GDir) folder = g_dir_open(path, 0, NULL);
+
+        for (const char *name; folder && (name = g_dir_read_name(folder));) {
+                g_autofree char *file = g_build_filename(path, name, NULL);
+
+                (void)g_unlink(file);
+        }
+        (void)g_rmdir(path);
+}
+
+Vfiod *vfiod_free(Vfiod *vfiod) {
+        if (!vfiod)
+                return NULL;
+        vfiod_stop(vfiod);
+        sd_bus_flush_close_unref(vfiod->connection);
+        private_bus_stop(vfiod->bus);
+        view_free(vfiod->view);
+        remove_files(vfiod->state_folder);
+        remove_files(vfiod->proc);
+        remove_files(vfiod->folder);
+        g_free(vfiod->folder);
+        g_free(vfiod->state_folder);
+        g_free(vfiod->log);
+        g_free(vfiod->proc);
+        g_free(vfiod);
+        return NULL;
+}
+
+/* In the child. */
+static void write_log(void *userdata) {
+        int fd = open(userdata, O_WRONLY | O_CREAT | O_APPEND, 0600);
+
+        if (fd < 0 || dup2(fd, STDERR_FILENO) < 0)
+                _exit(125);
+}
+
+static int on_objects(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        View *view = ((void **)userdata)[0];
+
+        (void)error;
+        g_assert_false(sd_bus_message_is_method_error(reply, NULL));
+        view_load(view, reply);
+        *(bool *)((void **)userdata)[1] = true;
+        return 1;
+}
+
+static bool is_true(Vfiod *vfiod, const void *userdata) {
+        (void)vfiod;
+        return *(const bool *)userdata;
+}
+
+/* In its turn, between the signals that were sent before and after. */
+static void read_objects(Vfiod *vfiod, View *view) {
+        g_autoptr(sd_bus_message) call =
+                        vfiod_make_call(vfiod, PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects");
+        bool done = false;
+        void *userdata[] = {view, &done};
+
+        g_assert_cmpint(sd_bus_call_async(vfiod->connection, NULL, call, on_objects, userdata, 0), >=, 0);
+        vfiod_listen_until(vfiod, is_true, &done, -1);
+}
+
+void vfiod_start(Vfiod *vfiod) {
+        const char *const argv[] = {VFIOD_SIM, fake_kernel_get_root(vfiod->kernel),
+                        fake_kernel_get_socket(vfiod->kernel), vfiod->state_folder, DEADLINE_TEXT, DEADLINE_TEXT,
+                        DEADLINE_TEXT, vfiod->proc, NULL};
+
+        vfiod->process = process_start(argv, &(ProcessOptions){.setup = write_log, .userdata = vfiod->log});
+        vfiod->pid = process_get_pid(vfiod->process);
+        process_expect_line(vfiod->process, "ready");
+        read_objects(vfiod, vfiod->view);
+}
+
+void vfiod_stop(Vfiod *vfiod) {
+        vfiod->process = process_stop(vfiod->process);
+        /* Its last signals say nothing any more. */
+        vfiod_catch_up(vfiod);
+        view_clear(vfiod->view);
+}
+
+void vfiod_kill(Vfiod *vfiod) {
+        g_assert_cmpint(kill(vfiod->pid, SIGKILL), ==, 0);
+        g_assert_cmpint(process_finish(vfiod->process), ==, 128 + SIGKILL);
+        vfiod->process = NULL;
+        vfiod_catch_up(vfiod);
+        view_clear(vfiod->view);
+}
+
+void answer_clear(Answer *answer) {
+        g_free(answer->error);
+        g_free(answer->message);
+        g_strfreev(answer->values);
+        *answer = (Answer){};
+}
+
+static int on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        const sd_bus_error *failure = sd_bus_message_get_error(reply);
+        Answer *answer = userdata;
+
+        (void)error;
+        g_assert_false(answer->is_given);
+        answer->is_given = true;
+        if (failure) {
+                answer->error = g_strdup(g_str_has_prefix(failure->name, ERRORS) ? failure->name + strlen(ERRORS)
+                                                                                 : failure->name);
+                answer->message = g_strdup(failure->message ?: "");
+                return 1;
+        }
+        g_autoptr(GPtrArray) values = g_ptr_array_new();
+        while (sd_bus_message_at_end(reply, true) == 0) {
+                GString *text = g_string_new(NULL);
+
+                bus_text_append(reply, text);
+                g_ptr_array_add(values, g_string_free(text, FALSE));
+        }
+        g_ptr_array_add(values, NULL);
+        answer->values = (char **)g_ptr_array_free(g_steal_pointer(&values), FALSE);
+        return 1;
+}
+
+sd_bus_message *vfiod_make_call(Vfiod *vfiod, const char *path, const char *interface, const char *method) {
+        sd_bus_message *call;
+
+        g_assert_cmpint(sd_bus_message_new_method_call(vfiod->connection, &call, NAME, path, interface, method), >=, 0);
+        g_assert_cmpint(sd_bus_message_set_auto_start(call, false), >=, 0);
+        return call;
+}
+
+void vfiod_send_call(Vfiod *vfiod, Answer *answer, sd_bus_message *call) {
+        *answer = (Answer){};
+        g_assert_cmpint(sd_bus_call_async(vfiod->connection, NULL, call, on_answer, answer,
+                                        2 * LISTEN_SECONDS * G_USEC_PER_SEC),
+                        >=, 0);
+        g_assert_cmpint(sd_bus_flush(vfiod->connection), >=, 0);
+        sd_bus_message_unref(call);
+}
+
+void vfiod_call(Vfiod *vfiod, Answer *answer, const char *path, const char *interface, const char *method,
+                const char *types, ...) {
+        sd_bus_message *call = vfiod_make_call(vfiod, path, interface, method);
+        va_list arguments;
+
+        va_start(arguments, types);
+        g_assert_cmpint(sd_bus_message_appendv(call, types, arguments), >=, 0);
+        va_end(arguments);
+        vfiod_send_call(vfiod, answer, call);
+}
+
+/* Sleeps until the bus or the descriptor has something. */
+static void sleep_until_deadline(Vfiod *vfiod, int fd, gint64 end) {
+        gint64 left = MAX(end - g_get_monotonic_time(), 0) / 1000;
+        int events = sd_bus_get_events(vfiod->connection);
+        struct pollfd fds[] = {
+                        {.fd = sd_bus_get_fd(vfiod->connection), .events = (short)events},
+                        {.fd = fd, .events = POLLIN},
+        };
+
+        g_assert_cmpint(events, >=, 0);
+        int n = poll(fds, fd >= 0 ? 2 : 1, (int)left);
+        if (n < 0 && errno != EINTR)
+                g_error("poll: %s", g_strerror(errno));
+}
+
+void vfiod_listen_until(Vfiod *vfiod, vfiod_condition_t condition, const void *userdata, int fd) {
+        gint64 end = g_get_monotonic_time() + LISTEN_SECONDS * G_USEC_PER_SEC;
+
+        while (!condition(vfiod, userdata)) {
+                int r = sd_bus_process(vfiod->connection, NULL);
+
+                g_assert_cmpint(r, >=, 0);
+                if (r > 0)
+                        continue;
+                if (g_get_monotonic_time() > end) {
+                        g_autofree char *text = view_to_text(vfiod->view);
+                        g_error("It does not happen. The daemon says:\n%s", text);
+                }
+                sleep_until_deadline(vfiod, fd, end);
+        }
+}
+
+static bool is_answered(Vfiod *vfiod, const void *userdata) {
+        (void)vfiod;
+        return ((const Answer *)userdata)->is_given;
+}
+
+void vfiod_await(Vfiod *vfiod, const Answer *answer) {
+        vfiod_listen_until(vfiod, is_answered, answer, -1);
+}
+
+/* The daemon's loop takes each source in its turn, and of some only one thing at a time: it may answer a call before it has taken all that was there before.
+ * But then it goes on with that, and tells of it, before it answers the next one. To a daemon that has ended it is the bus that answers, after its
+ * last words. */
+void vfiod_catch_up(Vfiod *vfiod) {
+        for (unsigned n_silent = 0; n_silent < 2;) {
+                unsigned n_signals = view_count_signals(vfiod->view);
+                g_auto(Answer) answer = {};
+
+                vfiod_call(vfiod, &answer, PATH, "org.freedesktop.DBus.Peer", "Ping", "");
+                vfiod_await(vfiod, &answer);
+                g_assert_cmpint(answer.error == NULL, ==, vfiod->process != NULL);
+                n_silent = view_count_signals(vfiod->view) == n_signals ? n_silent + 1 : 0;
+        }
+}
+
+static bool is_settled(Vfiod *vfiod, const void *userdata) {
+        int but_group = *(const int *)userdata;
+        g_autoptr(GList) devices = view_list(vfiod->view, DEVICES), jobs = view_list(vfiod->view, JOBS);
+
+        for (GList *i = jobs; i; i = i->next)
+                if (atoi(view_get(vfiod->view, i->data, "Group")) != but_group)
+                        return false;
+        for (GList *i = devices; i; i = i->next) {
+                const char *state = view_get(vfiod->view, i->data, "State");
+
+                if ((g_str_equal(state, "changing") || g_str_equal(state, "stuck")) &&
+                                atoi(view_get(vfiod->view, i->data, "Group")) != but_group)
+                        return false;
+        }
+        return true;
+}
+
+void vfiod_settle(Vfiod *vfiod, int but_group) {
+        for (bool settled = false; !settled;) {
+                vfiod_listen_until(vfiod, is_settled, &but_group, -1);
+                vfiod_catch_up(vfiod);
+                settled = is_settled(vfiod, &but_group);
+        }
+}
+
+void vfiod_check_view(Vfiod *vfiod) {
+        g_autoptr(View) fresh = view_new();
+
+        vfiod_catch_up(vfiod);
+        g_autofree char *followed = view_to_text(vfiod->view);
+        read_objects(vfiod, fresh);
+        g_autofree char *read = view_to_text(fresh);
+        text_compare(followed, read, "what was followed by signals is not what is there");
+}
+
+/* "PID (COMMAND) STATE PARENT ..." */
+static bool read_parent(const char *pid, char *ret_state, int *ret_parent) {
+        g_autofree char *path = g_strdup_printf("/proc/%s/stat", pid), *text = NULL;
+        const char *rest;
+
+        if (!g_ascii_isdigit(pid[0]) || !g_file_get_contents(path, &text, NULL, NULL))
+                return false;
+        rest = strrchr(text, ')');
+        return rest && sscanf(rest, ") %c %d", ret_state, ret_parent) == 2;
+}
+
+static GArray *find_children(Vfiod *vfiod, bool zombies) {
+        g_autoptr(GDir) processes = g_dir_open("/proc", 0, NULL);
+        GArray *children = g_array_new(FALSE, FALSE, sizeof(pid_t));
+
+        for (const char *name; (name = g_dir_read_name(processes));) {
+                int parent;
+                char state;
+
+                if (read_parent(name, &state, &parent) && parent == vfiod->pid && (state == 'Z') == zombies) {
+                        pid_t pid = (pid_t)g_ascii_strtoll(name, NULL, 10);
+
+                        g_array_append_val(children, pid);
+                }
+        }
+        return children;
+}
+
+GArray *vfiod_children(Vfiod *vfiod) {
+        return find_children(vfiod, false);
+}
+
+unsigned vfiod_count_zombies(Vfiod *vfiod) {
+        g_autoptr(GArray) zombies = find_children(vfiod, true);
+
+        return zombies->len;
+}
+
+unsigned vfiod_count_fds(Vfiod *vfiod) {
+        g_autofree char *path = g_strdup_printf("/proc/%d/fd", (int)vfiod->pid);
+        g_autoptr(GDir) folder = g_dir_open(path, 0, NULL);
+        unsigned n = 0;
+
+        while (g_dir_read_name(folder))
+                n++;
+        return n;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "world.h"
+
+#include <sched.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+/* The fake kernel, the daemon, its workers, the bus and the test take turns: on one processor that is several times as fast. */
+static void stay_on_one_processor(void) {
+        cpu_set_t processors;
+
+        CPU_ZERO(&processors);
+        CPU_SET((size_t)sched_getcpu(), &processors);
+        (void)sched_setaffinity(0, sizeof(processors), &processors);
+}
+
+static void close_node(void *p) {
+        (void)close(GPOINTER_TO_INT(p) - 1);
+}
+
+World *world_new(guint32 seed) {
+        World *world = g_new0(World, 1);
+
+        stay_on_one_processor();
+        /* Whoever outlives the daemon can be waited for. */
+        g_assert_cmpint(prctl(PR_SET_CHILD_SUBREAPER, 1), ==, 0);
+
+        world->random = g_rand_new_with_seed(seed);
+        world->kernel = fake_kernel_start(NULL);
+        slots_fill(world->kernel);
+        fake_kernel_do(world->kernel, "reset-writes");
+        world->ledger = ledger_new();
+        world->vms = g_hash_table_new_full(NULL, NULL, NULL, close_node);
+        world->missing = g_hash_table_new(g_str_hash, g_str_equal);
+        world->used = g_hash_table_new(g_str_hash, g_str_equal);
+        world->moved = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+        world->permitted = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+        world->recovered = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+        world->busy_group = NO_GROUP;
+        world->vfiod = vfiod_new(world->kernel);
+        vfiod_settle(world->vfiod, NO_GROUP);
+        world_look(world);
+        return world;
+}
+
+World *world_free(World *world) {
+        vfiod_free(world->vfiod);
+        g_hash_table_unref(world->vms);
+        fake_kernel_stop(world->kernel);
+        g_hash_table_unref(world->missing);
+        g_hash_table_unref(world->used);
+        g_hash_table_unref(world->moved);
+        g_hash_table_unref(world->permitted);
+        g_hash_table_unref(world->recovered);
+        truth_free(world->truth);
+        ledger_free(world->ledger);
+        g_rand_free(world->random);
+        g_free(world);
+        return NULL;
+}
+
+unsigned world_random(World *world, unsigned n) {
+        return (unsigned)g_rand_int_range(world->random, 0, (gint32)n);
+}
+
+bool world_chance(World *world, unsigned n) {
+        return world_random(world, n) == 0;
+}
+
+static gboolean is_gone(void *disk, void *value, void *userdata) {
+        const Truth *truth = userdata;
+
+        (void)value;
+        for (unsigned i = 0; i < truth->devices->len; i++)
+                if (g_strcmp0(((const TruthDevice *)truth->devices->pdata[i])->disks, disk) == 0)
+                        return false;
+        return true;
+}
+
+void world_look(World *world) {
+        truth_free(world->truth);
+        world->truth = truth_look(world->kernel);
+        (void)g_hash_table_foreach_remove(world->used, is_gone, world->truth);
+}
+
+void world_unuse(World *world, const TruthDevice *device) {
+        if (device->disks)
+                (void)g_hash_table_remove(world->used, device->disks);
+}
+
+void world_forget_permissions(World *world) {
+        g_hash_table_remove_all(world->permitted);
+}
+
+void world_forget_changes(World *world) {
+        g_hash_table_remove_all(world->moved);
+        world_forget_permissions(world);
+}
+
+void world_move(World *world, const char *address) {
+        g_hash_table_add(world->moved, g_strdup(address));
+}
+
+void world_move_all(World *world) {
+        for (unsigned i = 0; i < n_slots; i++)
+                world_move(world, slots[i].address);
+}
+
+void world_permit(World *world, const char *address, const char *ids) {
+        g_hash_table_replace(world->permitted, g_strdup(address), g_strdup(ids));
+}
+
+void world_expect_recovery(World *world, int but_group) {
+        g_autoptr(GList) claims = ledger_list(world->ledger);
+
+        world_look(world);
+        for (GList *i = claims; i; i = i->next) {
+                const Claim *claim = i->data;
+                const TruthDevice *device = world_device(world, claim->address);
+                const TruthGroup *group = device ? truth_find_group(world->truth, device->group) : NULL;
+
+                if (claim->phase != CLAIM_UNFINISHED || !device || !group || !world_claim(world, device) ||
+                                group->is_held)
+                        continue;
+                world_permit(world, claim->address, claim->ids);
+                if (device->group != but_group)
+                        g_hash_table_add(world->recovered, g_strdup(claim->address));
+        }
+}
+
+void world_check_recovery(World *world) {
+        GHashTableIter i;
+        void *address;
+
+        g_hash_table_iter_init(&i, world->recovered);
+        while (g_hash_table_iter_next(&i, &address, NULL)) {
+                const TruthDevice *device = world_device(world, address);
+                const Claim *claim = ledger_find(world->ledger, address);
+                char names[64];
+
+                g_assert_cmpstr(device->driver, ==, claim->driver);
+                g_assert_cmpstr(device->override, ==, claim->override);
+                g_assert_cmpstr(device->power, ==, claim->power);
+                world_names(device, names, sizeof(names));
+                g_assert_cmpstr(names, ==, claim->names);
+                ledger_drop(world->ledger, address);
+        }
+        g_hash_table_remove_all(world->recovered);
+}
+
+void world_end_vm(World *world, int group) {
+        g_hash_table_remove(world->vms, GINT_TO_POINTER(group));
+        /* The fake kernel takes what was closed before it takes a command. */
+        fake_kernel_do(world->kernel, "pending");
+}
+
+bool world_has_vm(World *world, int group) {
+        return g_hash_table_contains(world->vms, GINT_TO_POINTER(group));
+}
+
+const TruthDevice *world_device(const World *world, const char *address) {
+        return truth_find(world->truth, address);
+}
+
+Claim *world_claim(const World *world, const TruthDevice *device) {
+        Claim *claim = ledger_find(world->ledger, device->address);
+
+        return claim && g_str_equal(claim->ids, device->ids) ? claim : NULL;
+}
+
+void world_names(const TruthDevice *device, char *buffer, size_t size) {
+        (void)g_snprintf(buffer, size, "%s%s%s", device->interfaces ?: "",
+                        device->interfaces && device->disks ? "," : "", device->disks ?: "");
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "ledger.h"
+#include "slot.h"
+#include "truth.h"
+#include "vfiod-process.h"
+
+/* The machine, the daemon, and what is known of both. */
+
+#define NO_GROUP (-2)
+
+typedef struct World {
+        GRand *random;
+        FakeKernel *kernel;
+        Vfiod *vfiod;
+        Truth *truth; /* as of the last look */
+        Ledger *ledger;
+        GHashTable *vms;     /* group -> descriptor of its node, which this process holds open */
+        GHashTable *missing; /* modules that were unloaded */
+        GHashTable *used;    /* disks that are in use */
+
+        /* Of the operation in hand. */
+        GHashTable *moved;     /* addresses that another hand has, or may have, changed */
+        GHashTable *permitted; /* address -> ids of the card that vfiod may write to */
+        GHashTable *recovered; /* addresses of what a new daemon is to give back */
+        unsigned n_fds;        /* that the daemon had open when it had done nothing yet */
+        int busy_group;        /* a job of it is held up, and other things go on beside it; or NO_GROUP */
+} World;
+
+World *world_new(guint32 seed);
+World *world_free(World *world);
+
+/* From 0 to n - 1; true once in n. */
+unsigned world_random(World *world, unsigned n);
+bool world_chance(World *world, unsigned n);
+
+/* Looks at the machine anew. */
+void world_look(World *world);
+
+/* What the operation in hand may change by other hands than the daemon's, and by the daemon's. */
+void world_forget_changes(World *world);
+void world_forget_permissions(World *world);
+void world_move(World *world, const char *address);
+void world_move_all(World *world);
+void world_permit(World *world, const char *address, const char *ids);
+
+/* The card loses its disk, and with it whatever used that. */
+void world_unuse(World *world, const TruthDevice *device);
+
+/* A new daemon is to start: what is left in between it gives back, unless a VM is in the way; of this group (or NO_GROUP) it may. */
+void world_expect_recovery(World *world, int but_group);
+/* And it has done so. */
+void world_check_recovery(World *world);
+
+/* The VM of the group lets go of it, and what waited for that has happened when this returns. */
+void world_end_vm(World *world, int group);
+bool world_has_vm(World *world, int group);
+
+/* A card that is there, or NULL; of the slot's own or a stranger. */
+const TruthDevice *world_device(const World *world, const char *address);
+/* What vfiod owes to the very card that is in the slot; NULL for nothing. */
+Claim *world_claim(const World *world, const TruthDevice *device);
+/* Interfaces, then disks. */
+void world_names(const TruthDevice *device, char *buffer, size_t size);
