@@ -106,7 +106,13 @@ def play(stage):
 
     say("Now with vfiod. It says what goes along, and asks; on anything but a terminal it would refuse.")
     stage.run(f"vfioctl detach {name}", REFUSED, other, "nothing was detached", answer="n")
-    say("With consent it moves the whole group, and prints what QEMU needs.")
+    say(f"The host may need a device all the same. Say {other} has an address: vfiod sees it, though another port was "
+        "named, and writes nothing.")
+    stage.run(f"ip address add 192.0.2.10/24 dev {other} && ip link set {other} up")
+    stage.run(f"vfioctl plan {name} --group", REFUSED, f"{other} has the address 192.0.2.10", "Would go: no")
+    stage.run(f"vfioctl detach {name} --group", REFUSED, f"{other} has the address 192.0.2.10", "--override=network")
+    stage.run(f"ip address flush dev {other} && ip link set {other} down")
+    say("With consent, and nothing in the way, it moves the whole group, and prints what QEMU needs.")
     output = stage.run(f"vfioctl detach {name} --group", 0, f"{left}: e1000 -> vfio-pci", f"{right}: e1000 -> vfio-pci")
     arguments = re.search(r"^QEMU: (.*)$", output, re.MULTILINE).group(1)
     stage.run(f"ls -l /dev/vfio/{group}")

@@ -34,7 +34,7 @@ from programs import Connection, GuestError, GuestTimeout
 from qmp import Qmp, QmpError
 
 QEMU = "qemu-system-x86_64"
-KERNEL_ARGUMENTS = ("console=ttyS0 mitigations=off quiet loglevel=5 audit=0 tsc=reliable "
+KERNEL_ARGUMENTS = ("console=ttyS0 mitigations=off quiet loglevel=5 audit=0 tsc=reliable no_timer_check "
                     "systemd.show_status=auto panic=-1 systemd.mask=systemd-binfmt.service "
                     "systemd.mask=proc-sys-fs-binfmt_misc.automount systemd.mask=systemd-update-utmp.service")
 KEPT_LOGS = 30
@@ -50,10 +50,13 @@ class Guest:
     tree or None; `files` a dictionary {path: text} of further files to be there at boot.
 
     With `shpc` the kernel's shpchp driver takes the story's bridge. It does not manage its DMA,
-    so the story's group is then not viable whatever its other members do."""
+    so the story's group is then not viable whatever its other members do. With `root_on_nvme`
+    the root file system is on an NVMe disk behind a root port, "root", instead of a virtio disk;
+    the topology must then have no other NVMe disk. `tables` are ACPI tables, see initramfs.py."""
 
     def __init__(self, topology_name="full", iommu=True, destdir=None, files=None,
-                 kernel_arguments="", qemu_arguments=(), memory=2048, processors=2, shpc=False):
+                 kernel_arguments="", qemu_arguments=(), memory=2048, processors=2, shpc=False,
+                 root_on_nvme=False, tables=()):
         self.topology_name = topology_name
         self.iommu = iommu
         self.destdir = destdir
@@ -63,6 +66,8 @@ class Guest:
         self.memory = memory
         self.processors = processors
         self.shpc = shpc
+        self.root_on_nvme = root_on_nvme
+        self.tables = tables
         self.process = None
         self.connection = None
         self.qmp = None
@@ -104,7 +109,7 @@ class Guest:
         image = prepare.prepared_image()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="vfiod-guest-"))
         self.log = new_log(self.topology_name)
-        initramfs.build_initramfs(image, self.folder / "initramfs")
+        initramfs.build_initramfs(image, self.folder / "initramfs", self.tables)
         overlay.build_overlay(self.destdir, self.folder / "overlay.tar", self.files)
         agent, agent_there = socket.socketpair()
         monitor, monitor_there = socket.socketpair()
@@ -125,7 +130,7 @@ class Guest:
             raise GuestError("QEMU does not start: " + self.log.with_suffix(".qemu").read_text()) from error
 
     def command_line(self, image, agent, monitor):
-        kernel_arguments = [KERNEL_ARGUMENTS, f"systemd.unit={overlay.TARGET}"]
+        kernel_arguments = [KERNEL_ARGUMENTS, f"systemd.unit={overlay.TARGET}", *self.disk_names()]
         arguments = [QEMU, "-machine", "q35,kernel-irqchip=split,usb=off,vmport=off,smbus=on",
                      "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
                      "-cpu", "max", "-smp", str(self.processors), "-m", str(self.memory)]
@@ -141,7 +146,7 @@ class Guest:
         arguments += ["-kernel", str(image.kernel), "-initrd", str(self.folder / "initramfs"),
                       "-append", " ".join([*kernel_arguments, self.kernel_arguments]), "-serial", f"file:{self.log}",
                       "-chardev", f"socket,id=monitor,fd={monitor}", "-mon", "chardev=monitor,mode=control"]
-        arguments += self.disk("root", image.root, 2, "snapshot=on")
+        arguments += self.root_disk(image.root)
         arguments += self.disk("overlay", self.folder / "overlay.tar", 3, "readonly=on")
         arguments += ["-device", "virtio-serial-pci,id=ports,bus=pcie.0,addr=0x4",
                       "-chardev", f"socket,id=agent,fd={agent}",
@@ -149,6 +154,18 @@ class Guest:
                       "-object", "rng-random,id=random,filename=/dev/urandom",
                       "-device", "virtio-rng-pci,rng=random,bus=pcie.0,addr=0x5"]
         return arguments + topology.arguments(self.topology_name, self.folder) + self.qemu_arguments
+
+    def root_disk(self, path):
+        if not self.root_on_nvme:
+            return self.disk("root", path, 2, "snapshot=on")
+        return [*topology.root_port("root-port", 6),
+                "-drive", f"file={path},if=none,id=root-drive,format=raw,cache=unsafe,snapshot=on",
+                *topology.device("nvme", "root", bus="root-port", serial="vfiod-root", drive="root-drive")]
+
+    def disk_names(self):
+        """What initramfs.py is told of the disks, in the order of their slots."""
+        root, overlay_disk = ("/dev/nvme0n1", "/dev/vda") if self.root_on_nvme else ("/dev/vda", "/dev/vdb")
+        return [f"root_disk={root}", f"overlay_disk={overlay_disk}"]
 
     @staticmethod
     def disk(name, path, slot, mode):

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The guest's initramfs: load a few modules, mount the root, lay the build over it.
 
-A newc cpio archive of busybox, the modules and the script below. Disks are
-found by order: vda is the root, vdb a tar of files to lay over it before
-systemd starts. The steps a distribution package would run after installing
+A newc cpio archive of busybox, the modules and the script below. Two disks are
+named on the kernel's command line, which the kernel hands on as environment:
+root_disk, and overlay_disk, a tar of files to lay over it before systemd starts. The steps a distribution package would run after installing
 (system users, message catalog) run here when the tar has something for them.
 """
 
@@ -14,13 +14,13 @@ export PATH=/
 /busybox mount -t sysfs sysfs /sys
 for module in /modules/*; do /busybox insmod "$module"; done
 tries=0
-until [ -b /dev/vda ] && [ -b /dev/vdb ]; do
+until [ -b "$root_disk" ] && [ -b "$overlay_disk" ]; do
     tries=$((tries + 1))
     if [ $tries -gt 200 ]; then echo 'initramfs: no disks'; /busybox poweroff -f; fi
     /busybox usleep 50000
 done
-/busybox mount -t ext4 -o noatime,nobarrier /dev/vda /root || exec /busybox poweroff -f
-/busybox tar -x -f /dev/vdb -C /root || exec /busybox poweroff -f
+/busybox mount -t ext4 -o noatime,nobarrier "$root_disk" /root || exec /busybox poweroff -f
+/busybox tar -x -f "$overlay_disk" -C /root || exec /busybox poweroff -f
 /busybox mount --move /dev /root/dev
 /busybox mount --move /proc /root/proc
 /busybox mount --move /sys /root/sys
@@ -31,15 +31,17 @@ exec /busybox switch_root /root /sbin/init
 """
 
 
-def build_initramfs(image, target):
-    """Write the initramfs for `image` (an Image of prepare.py) to the path `target`."""
+def build_initramfs(image, target, tables=()):
+    """Write the initramfs for `image` (an Image of prepare.py) to the path `target`. The kernel takes the ACPI
+    `tables` in it, as bytes, in place of those of the machine that they are newer than."""
     with open(target, "wb") as file:
         number = 0
-        for name in ["dev", "proc", "sys", "root", "modules"]:
+        for name in ["dev", "proc", "sys", "root", "modules", "kernel", "kernel/firmware", "kernel/firmware/acpi"]:
             number += 1
             write_entry(file, number, name, 0o040755, b"")
         contents = [("init", INIT.encode()), ("busybox", image.busybox.read_bytes())]
         contents += [(f"modules/{module.name}", module.read_bytes()) for module in image.modules]
+        contents += [(f"kernel/firmware/acpi/{i}.aml", table) for i, table in enumerate(tables)]
         for name, data in contents:
             number += 1
             write_entry(file, number, name, 0o100755, data)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The tar that is laid over the guest's root before systemd starts.
 
-It holds the tests' own files (agent, holder, their units) and, from a folder
+It holds the tests' own files (agent, holder, caller, their units) and, from a folder
 that `DESTDIR=... meson install --prefix=/usr` filled, the installed build.
 All files belong to root. Paths of the split layout (lib/, bin/, sbin/) go below
 usr/, as on a merged-usr system.
@@ -15,6 +15,7 @@ import tarfile
 HERE = pathlib.Path(__file__).resolve().parent
 AGENT = "usr/lib/vfiod-guest/agent.py"
 HOLDER = "usr/lib/vfiod-guest/holder.py"
+CALLER = "usr/lib/vfiod-guest/caller.py"
 TARGET = "vfiod-guest.target"
 PORT = "org.vfiod.agent"
 
@@ -53,6 +54,7 @@ def build_overlay(destdir, target, files=None):
             add_file(tar, f"usr/lib/systemd/system/{name}", text.encode())
         add_file(tar, AGENT, (HERE / "agent.py").read_bytes(), 0o755)
         add_file(tar, HOLDER, (HERE / "holder.py").read_bytes(), 0o755)
+        add_file(tar, CALLER, (HERE / "caller.py").read_bytes(), 0o755)
         for name, text in (files or {}).items():
             add_file(tar, name.lstrip("/"), text.encode())
         for marker in markers:

@@ -41,14 +41,14 @@ PACKAGES = """
     iproute2 pciutils pci.ids procps strace python3 gdisk dosfstools acl
     libsystemd0 libudev1 libpci3 libsmartcols1 libjansson4 libinih1 libkmod2 zlib1g libacl1
     qemu-system-x86 libvirt-daemon-system libvirt-clients driverctl
-    lvm2 cryptsetup-bin mdadm
+    lvm2 cryptsetup-bin mdadm dpdk
 """.split()
 
 # Not needed by any test, and a third of the image.
 EXCLUDED = ["/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/man/*"]
 
 # What the initramfs must load before it can mount the root and start the agent.
-EARLY_MODULES = ["virtio_pci", "virtio_blk", "virtio_console", "ext4"]
+EARLY_MODULES = ["virtio_pci", "virtio_blk", "virtio_console", "nvme", "ext4"]
 
 # Services that would make a guest's behaviour depend on the time of day, or
 # that a test starts itself when it wants them.

@@ -12,8 +12,13 @@ name devices and not addresses:
     nvme    disk                      an NVMe disk of 64 MB behind a root port: its own group
     sriov   sriov                     an NVMe controller that can have four virtual functions, each
                                       a group of its own
+    usb     usb, stick                an xHCI controller behind a root port: its own group; a USB disk of
+                                      64 MB at it
+    sound   sound                     a sound card behind a root port: its own group
+    display display                   the VGA card that the firmware uses, on the root bus: its own group
     hotplug hot-0, hot-1, hot-2       empty root ports: Guest.plug(driver, id, "hot-0")
-    full                              all of them
+    full                              all of the above but usb, sound and display
+    used                              dual, e1000e, nvme, sriov, usb, sound and display: what a host may be using
     none                              nothing but what the guest itself needs
 
 MAC addresses are fixed (MACS). The network cards share a hub without a way out.
@@ -89,6 +94,22 @@ def sriov(folder):
             *device("nvme-ns", "sriov-namespace", drive="sriov-drive", bus="sriov", nsid=1)]
 
 
+def usb(folder):
+    return [*root_port("usb-port", 11),
+            *device("qemu-xhci", "usb", bus="usb-port"),
+            "-drive", f"file={disk_image(folder, 'stick')},if=none,id=stick-drive,format=raw",
+            *device("usb-storage", "stick", bus="usb.0", drive="stick-drive", serial="vfiod-stick")]
+
+
+def sound(folder):
+    return [*root_port("sound-port", 12), *device("intel-hda", "sound", bus="sound-port"),
+            "-audiodev", "none,id=silence", *device("hda-duplex", "codec", bus="sound.0", audiodev="silence")]
+
+
+def display(folder):
+    return device("VGA", "display", bus="pcie.0", addr="0x7", romfile="")
+
+
 def hotplug(folder):
     return [argument for number in range(HOTPLUG_PORTS)
             for argument in root_port(f"hot-{number}", 8 + number)]
@@ -98,12 +119,16 @@ def full(folder):
     return [argument for part in (story, dual, e1000e, nvme, sriov, hotplug) for argument in part(folder)]
 
 
+def used(folder):
+    return [argument for part in (dual, e1000e, nvme, sriov, usb, sound, display) for argument in part(folder)]
+
+
 def none(folder):
     return []
 
 
 TOPOLOGIES = {function.__name__: function
-              for function in (story, dual, e1000e, nvme, sriov, hotplug, full, none)}
+              for function in (story, dual, e1000e, nvme, sriov, usb, sound, display, hotplug, full, used, none)}
 
 
 def arguments(name, folder):

@@ -36,7 +36,7 @@ class View:
 
     def show(self, selector):
         """(device, group) of `vfioctl show --json`; either may be None."""
-        shown = json.loads(self.guest.check_run(f"vfioctl --json show {shlex.quote(selector)}"))
+        shown = json.loads(self.guest.check_run(f"vfioctl --json show {shlex.quote(selector)} 2>/dev/null"))
         return shown["device"], shown["group"]
 
     def device(self, selector):
@@ -47,7 +47,7 @@ class View:
 
     def state(self, selector):
         """The state of a device, or None if there is none by that name."""
-        status, output = self.vfioctl(f"--json show {shlex.quote(selector)}")
+        status, output = self.vfioctl(f"--json show {shlex.quote(selector)} 2>/dev/null")
         return json.loads(output)["device"]["state"] if status == 0 else None
 
     # The bus

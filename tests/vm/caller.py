@@ -1,0 +1,38 @@
+#!/usr/bin/python3 -IS
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Runs inside the guest: calls ListGroups over the system bus, one call after another.
+
+    caller.py COUNT      prints the microseconds that each answered call took, a line a call
+"""
+
+import ctypes
+import sys
+import time
+
+bus_library = ctypes.CDLL("libsystemd.so.0")
+
+
+def call(bus):
+    """One call; True if it was answered with a result."""
+    reply = ctypes.c_void_p()
+    result = bus_library.sd_bus_call_method(bus, b"org.vfiod1", b"/org/vfiod1", b"org.vfiod1.Manager", b"ListGroups",
+                                            None, ctypes.byref(reply), None)
+    if result >= 0:
+        bus_library.sd_bus_message_unref(reply)
+    return result >= 0
+
+
+def main(count):
+    bus = ctypes.c_void_p()
+    if bus_library.sd_bus_open_system(ctypes.byref(bus)) < 0 or not call(bus):
+        sys.exit("no system bus, or no vfiod on it")
+    durations = []
+    for _ in range(count):
+        before = time.monotonic_ns()
+        if call(bus):
+            durations.append((time.monotonic_ns() - before) // 1000)
+    print("\n".join(map(str, durations)))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,125 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What other tools do with a device that the host uses: peers.py [--tool NAME] [--use TEXT].
+
+For every use of uses.py, and for a guest whose root file system is on the device, says whether the
+tool took the device and what became of the use. No test of vfiod and nothing that fails: it is where
+the middle column of docs/PAINS.md comes from.
+"""
+
+import argparse
+import sys
+
+import byhand
+import uses
+from guest import Guest
+from programs import GuestError
+from qmp import QmpError
+
+TIMEOUT = 40
+TOOLS = {
+    "virsh": "virsh nodedev-detach pci_{node}",
+    "driverctl": "driverctl set-override {address} vfio-pci",
+    "dpdk-devbind": "dpdk-devbind.py --bind=vfio-pci {address}",
+}
+
+
+def command(tool, address):
+    return TOOLS[tool].format(address=address, node=address.replace(":", "_").replace(".", "_"))
+
+
+def ready(guest, tool):
+    guest.check_run("modprobe vfio-pci")
+    if tool == "virsh":
+        guest.check_run("systemctl start libvirtd", timeout=120)
+
+
+def take(guest, tool, address):
+    """Let the tool take the device; returns what it said and did."""
+    program = guest.start(f"exec timeout --kill-after=1 {TIMEOUT} {command(tool, address)} < /dev/null")
+    try:
+        status = f"status {program.wait(TIMEOUT + 10)}"
+    except GuestError:
+        status = "does not return"
+    return status, program.output.strip().rpartition("\n")[2]
+
+
+def look(guest, used, tool):
+    """One row of the table: the use is there; the tool comes."""
+    status, words = take(guest, tool, used.address)
+    driver = guest.driver(used.address) or "no driver"
+    broken = "" if used.works() else ", the use is broken"
+    print(f"{used.use.what:48} {tool:13} {status}, then on {driver}{broken}\n{'':62} {words}", flush=True)
+
+
+def clean(guest, used):
+    """As it was before; False if that guest is of no more use."""
+    if used.use.guard == "storage":
+        return False  # nobody knows what the kernel still has of it
+    used.end()
+    guest.run(f"driverctl unset-override {used.address}")
+    try:
+        byhand.give_back(guest, used.address)
+        return bool(guest.driver(used.address))
+    except GuestError:
+        return False
+
+
+def run_uses(tool, wanted):
+    guest = None
+    for use in [use for use in uses.EVERY if wanted in use.what]:
+        if guest is None:
+            guest = Guest("used")
+            guest.boot()
+            ready(guest, tool)
+        try:
+            used = uses.Used(guest, use)
+            used.begin()
+            look(guest, used, tool)
+            usable = clean(guest, used)
+        except (GuestError, RuntimeError) as error:
+            print(f"{use.what:48} {tool:13} {error}", flush=True)
+            usable = False
+        if not usable:
+            guest.close()
+            guest = None
+    if guest is not None:
+        guest.close()
+
+
+def run_root(tool):
+    """The root file system is on the device: what is left of the guest afterwards?"""
+    with Guest("none", root_on_nvme=True) as guest:
+        guest.boot()
+        ready(guest, tool)
+        address = guest.address("root")
+        status, words = take(guest, tool, address)
+        print(f"{'the root file system':48} {tool:13} {status}\n{'':62} {words}", flush=True)
+        for what in ("ls /usr/lib/python3", "systemctl show --property=Version"):
+            try:
+                result = guest.run(f"{what} > /dev/null", 20)
+                result = result[0], result[1].strip().rpartition("\n")[2]
+            except GuestError as error:
+                result = str(error).splitlines()[0]
+            print(f"{'':62} afterwards '{what}': {result}")
+        try:
+            print(f"{'':62} QEMU says {guest.qmp.execute('query-status')['status']}")
+        except QmpError as error:
+            print(f"{'':62} {error}")
+        console = guest.log.read_text(errors="replace").replace("\r", "").splitlines()[-6:]
+        print("\n".join(f"{'':62} console: {line}" for line in console), flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--tool", choices=sorted(TOOLS), action="append")
+    parser.add_argument("--use", default="", metavar="TEXT", help="only uses whose description has this")
+    choice = parser.parse_args()
+    for tool in choice.tool or TOOLS:
+        if choice.use in "the root file system":
+            run_root(tool)
+        run_uses(tool, choice.use)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

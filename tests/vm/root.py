@@ -1,0 +1,176 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A host whose root file system is on an NVMe disk and whose default route is on the only network card.
+
+Neither is to be had; planning says so to everybody, writes nothing, and a plan that has grown old is not
+carried out.
+"""
+
+import json
+import re
+import sys
+
+import dmar
+import options
+from guards import check_refused
+from guest import Guest
+from machine import ERROR, Host
+from programs import GuestError
+from tap import Tap
+from view import REFUSED, eventually
+
+ROUTE = ("ip link set {name} up; ip address add 192.0.2.2/24 dev {name}; ip route add default via 192.0.2.1")
+# System calls that leave something behind, or could.
+CALLS = ("openat,open,creat,write,writev,pwrite64,pwritev,unlink,unlinkat,rename,renameat,renameat2,mkdir,mkdirat,"
+         "rmdir,link,linkat,symlink,symlinkat,chmod,fchmod,fchmodat,chown,fchown,fchownat,truncate,ftruncate,mknod,"
+         "mknodat,setxattr,fsetxattr,finit_module,init_module,delete_module,mount,umount2,ioctl")
+# What the daemon may do all the same: talk over sockets, pipes and its event descriptors, and read.
+HARMLESS = re.compile(r"O_RDONLY|O_PATH|write[v]?\(\d+<(socket|pipe|anon_inode|UNIX|NETLINK)|ioctl\(.*(TCGETS|FIOCLEX)"
+                      r"|^\S*\s*(---|\+\+\+|strace:)|resumed|ENOENT|/dev/null")
+
+
+class Machine(Host):
+    def __init__(self, tap, guest):
+        super().__init__(tap, guest)
+        self.root, self.nic = guest.address("root"), guest.address("nic")
+        self.name = guest.check_run(f"ls /sys/bus/pci/devices/{self.nic}/net")
+
+
+def check_root(machine):
+    """The root disk, by all its names."""
+    tap, guest = machine.tap, machine.guest
+    before = machine.snapshot(machine.root)
+    tap.contains("the root file system is on the NVMe disk", guest.check_run("findmnt --output SOURCE /"), "nvme0n1")
+    for selector in (machine.root, "nvme0n1", f"group:{guest.group(machine.root)}"):
+        check_refused(machine, f"the root disk as {selector}", selector, "storage", ["nvme0n1 is mounted on /"])
+    tap.equal("the root disk was left alone", (machine.snapshot(machine.root), machine.view.records()), (before, []))
+    guest.check_run("echo 3 > /proc/sys/vm/drop_caches; ls -R /usr/lib/python3 > /dev/null")
+
+
+def check_route(machine):
+    """The network card with the default route."""
+    tap, guest = machine.tap, machine.guest
+    guest.check_run(ROUTE.format(name=machine.name))
+    before, route = machine.snapshot(machine.nic), guest.check_run("ip route get 198.51.100.1")
+    check_refused(machine, "the default route's card", machine.name, "network",
+                  [f"{machine.name} has the address 192.0.2.2", "default route"])
+    tap.equal("it was left alone", (machine.snapshot(machine.nic), machine.view.records()), (before, []))
+    tap.equal("the route is there", guest.check_run("ip route get 198.51.100.1"), route)
+
+
+def traced(machine, words, user):
+    """`vfioctl` while every process of the daemon is traced: its status, its output, and the calls that could
+    have written."""
+    guest = machine.guest
+    guest.check_run("systemctl restart vfiod")
+    trace = guest.start(f"exec strace --follow-forks --decode-fds=path --trace={CALLS} --output=/run/trace"
+                        f" --attach={machine.view.unit('MainPID')}")
+    trace.read_until("attached")
+    status, output = machine.view.vfioctl(words, user)
+    trace.stop()
+    calls = guest.check_run("cat /run/trace").splitlines()
+    machine.tap.check("the daemon and its worker were traced", len({line.split()[0] for line in calls}) > 1, calls[-20:])
+    return status, output, [line for line in calls if not HARMLESS.search(line)]
+
+
+def check_plan(machine):
+    """Planning is open to all and writes nothing."""
+    tap = machine.tap
+    for selector, evidence in (("nvme0n1", "is mounted on /"), (machine.name, "192.0.2.2")):
+        status, output, writes = traced(machine, f"plan {selector}", "alice")
+        tap.equal(f"plan of {selector}: would not go", status, REFUSED)
+        tap.contains(f"plan of {selector}: it says why", output, evidence)
+        for step in ("load-driver", "override", "unbind", "probe", "wait-node"):
+            tap.contains(f"plan of {selector}: it has the step {step}", output, step)
+        tap.contains(f"plan of {selector}: it has a fingerprint", output, "Fingerprint: ")
+        tap.equal(f"plan of {selector}: nothing was written", writes, [])
+
+
+def plan(machine):
+    """(status, fingerprint) of the network card's plan."""
+    status, output = machine.view.vfioctl(f"--json plan {machine.nic}", user="alice")
+    return status, json.loads(output)["fingerprint"]
+
+
+def check_stale(machine):
+    """A plan is carried out only on the host that it was made for."""
+    tap, view, guest = machine.tap, machine.view, machine.guest
+    _, in_use = plan(machine)
+    guest.check_run(f"ip address flush dev {machine.name}; ip link set {machine.name} down")
+    before = machine.snapshot(machine.nic)
+    status, free = plan(machine)
+    tap.equal("with the address gone it would go", status, 0)
+    check_stale_refused(machine, "made while the card was in use", in_use, before)
+
+    guest.check_run(f"ip address add 192.0.2.3/24 dev {machine.name}")
+    check_stale_refused(machine, "made before the card was in use", free, before)
+    guest.check_run(f"ip address flush dev {machine.name}")
+    tap.equal("the same host has the same plan", plan(machine), (0, free))
+
+    guest.check_run(f"echo {machine.nic} > /sys/bus/pci/drivers/e1000e/unbind")
+    eventually(lambda: view.state(machine.nic), "driverless")
+    check_stale_refused(machine, "made before the card lost its driver", free, machine.snapshot(machine.nic))
+    guest.check_run(f"echo {machine.nic} > /sys/bus/pci/drivers/e1000e/bind; udevadm settle")
+    eventually(lambda: view.state(machine.nic), "host")
+    status, output, writes = traced(machine, f"detach {machine.nic} --plan={free}", None)
+    tap.check("the plan that fits is carried out", status == 0, output)
+    for file in (".record", "driver_override", "unbind", "drivers_probe"):
+        tap.check(f"and was seen to write {file}", any(f"{file}" in call for call in writes), writes)
+    check_stale_refused(machine, "that was carried out", free, machine.snapshot(machine.nic), "AlreadyDetached")
+    tap.equal("it comes back", view.vfioctl(f"reattach {machine.nic}")[0], 0)
+    tap.equal("as it was", machine.snapshot(machine.nic), before)
+
+
+def check_stale_refused(machine, what, fingerprint, before, error="PlanStale"):
+    tap, view = machine.tap, machine.view
+    tap.equal(f"a plan {what} is refused", view.vfioctl(f"detach {machine.nic} --plan={fingerprint}")[0], REFUSED)
+    tap.equal(f"a plan {what}: the error is {error}", view.error("Detach", machine.nic, f"1 plan s {fingerprint}"),
+              ERROR + error)
+    tap.equal(f"a plan {what}: nothing was changed", machine.snapshot(machine.nic), before)
+
+
+def check_firmware(machine):
+    """The firmware keeps memory for the network card, so that the kernel gives the card to no guest."""
+    tap, guest, nic = machine.tap, machine.guest, machine.nic
+    regions = guest.read(f"/sys/bus/pci/devices/{nic}/iommu_group/reserved_regions")
+    tap.contains("the kernel maps memory for the card", regions, " direct\n")
+    before = machine.snapshot(nic)
+    command = check_refused(machine, "a card with a firmware mapping", nic, "firmware", ["firmware"])
+    tap.equal("it was left alone", (machine.snapshot(nic), machine.view.records()), (before, []))
+    tap.equal("its command is carried out", guest.run(command)[0], 0)
+    try:
+        guest.hold(nic).stop()
+        tap.check("rightly: no guest gets the card", False)
+    except GuestError as error:
+        tap.contains("rightly: no guest gets the card", str(error), "cannot hold")
+    tap.contains("as the kernel says", guest.check_run("dmesg"), "platform RMRR requirement")
+    tap.equal("it comes back", machine.view.vfioctl(f"reattach {nic}")[0], 0)
+    tap.equal("as it was", machine.snapshot(nic), before)
+
+
+def run_parts(tap, destdir):
+    with Guest("e1000e", destdir=destdir, root_on_nvme=True) as guest:
+        tap.watch(guest)
+        guest.boot()
+        tap.note(f"booted in {guest.boot_seconds:.1f} s")
+        machine = Machine(tap, guest)
+        for part in (check_root, check_route, check_plan, check_stale):
+            tap.run(part.__name__, part, machine)
+        port = guest.address("nic-port")
+        table = dmar.with_reserved_memory(dmar.read(guest), (int(port[8:10], 16), 0), (0, 0))
+    with Guest("e1000e", destdir=destdir, root_on_nvme=True, tables=[table]) as guest:
+        tap.watch(guest)
+        guest.boot()
+        tap.run("firmware", check_firmware, Machine(tap, guest))
+
+
+def main():
+    choice = options.parser(__doc__).parse_args()
+    tap = Tap()
+    with options.installed(choice) as destdir:
+        tap.run("root", run_parts, tap, destdir)
+    return tap.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

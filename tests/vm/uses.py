@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Ways in which a host uses a device, on the guest's topology "used".
+
+    for use in uses.EVERY:
+        with uses.in_use(guest, use) as used:
+            used.address, used.evidence         # what a refusal has to name
+        ...                                     # the device is free again
+
+Each is made and ended by shell commands. In them, and in the evidence, $disk, $partition, $stick,
+$controller and $name are what the devices are called at the time; a process that lasts leaves its
+number in $user.
+"""
+
+import contextlib
+import dataclasses
+import string
+
+PROCESS = "/run/user-of-device"
+OPEN = "setsid sleep infinity < {node} > /dev/null 2>&1 & echo $! > $user"
+CLOSE = "kill $(cat $user); tail --pid=$(cat $user) --follow /dev/null"
+CLAIM = ("import os, sys, time; os.open(sys.argv[1], os.O_RDWR | os.O_EXCL);"
+         " print(1, flush=True); time.sleep(1e6)")
+FORMAT = "mke2fs -q -F -t ext4 -O ^has_journal"
+WIPE = "wipefs --quiet --all"
+SPLIT = f"sgdisk --new=1:0:+24M --new=2:0:0 $disk && udevadm settle && {WIPE} $partition"
+JOIN = "sgdisk --zap-all $disk; udevadm settle"
+PLAIN = "--type plain --key-file /etc/machine-id --cipher aes-xts-plain64 --key-size 256 --hash sha256"
+UPPER = "ip link add link $name name upper type"
+READ_FILES = "echo 3 > /proc/sys/vm/drop_caches; ls /mnt/lost+found"
+READ_BLOCK = "dd if={} of=/dev/null count=1 skip=$RANDOM iflag=direct"
+# A line for each kind of name that a device here can have, empty where it has none.
+NAMES = """shopt -s nullglob; cd /sys/bus/pci/devices/{}
+for path in "net/*" "nvme/*/nvme*n[0-9]" "nvme/*" "usb*/*/*/host*/target*/*/block/*"; do
+    found=($path); echo "${{found[0]##*/}}"
+done"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Use:
+    """`device` is the id in the topology; `guard` the kind of guard that has to see it; `evidence`
+    words that it must say; `works` a command that fails once the use has been broken."""
+
+    what: str
+    device: str
+    guard: str
+    begin: str
+    end: str
+    evidence: tuple
+    works: str = "true"
+
+
+def opened(what, device, guard, node):
+    """A process has a node open."""
+    return Use(what, device, guard, OPEN.format(node=node), CLOSE, (node, "$pid", "sleep"))
+
+
+STORAGE = [
+    Use("a mounted file system", "disk", "storage", f"{FORMAT} $disk && mount $disk /mnt",
+        f"umount /mnt; {WIPE} $disk", ("mounted on /mnt",), READ_FILES),
+    Use("a mounted partition", "disk", "storage", f"{SPLIT} && {FORMAT} $partition && mount $partition /mnt",
+        f"umount /mnt; {JOIN}", ("nvme", "p1 is mounted on /mnt"), READ_FILES),
+    Use("a mount in a namespace of its own", "disk", "storage",
+        f"{FORMAT} $disk; setsid unshare --mount --propagation private sh -c"
+        " \"mount $disk /mnt && touch /run/mounted && exec sleep infinity\" > /dev/null 2>&1 & echo $! > $user;"
+        " until [ -e /run/mounted ]; do sleep 0.1; done",
+        f"{CLOSE}; rm /run/mounted; {WIPE} $disk", ("/mnt",), "nsenter --mount --target $(cat $user) ls /mnt/lost+found"),
+    Use("swap", "disk", "storage", "mkswap --quiet $disk && swapon $disk", f"swapoff $disk; {WIPE} $disk", ("swap",)),
+    Use("a mounted logical volume", "disk", "storage",
+        "vgcreate -qq vg $disk && lvcreate -qq -y -l 100%FREE -n lv vg &&"
+        f" {FORMAT} /dev/vg/lv && mount /dev/vg/lv /mnt",
+        f"umount /mnt; vgremove -qq -y -f vg; pvremove -qq -y -ff $disk; {WIPE} $disk", ("dm-0", "/mnt"), READ_FILES),
+    Use("an active logical volume on a partition", "disk", "storage",
+        f"{SPLIT} && vgcreate -qq vg $partition && lvcreate -qq -y -l 100%FREE -n lv vg",
+        f"vgremove -qq -y -f vg; pvremove -qq -y -ff $partition; {JOIN}", ("dm-0",), READ_BLOCK.format("/dev/vg/lv")),
+    Use("an open dm-crypt volume", "disk", "storage", f"cryptsetup open {PLAIN} $disk secret",
+        "cryptsetup close secret", ("dm-0",), READ_BLOCK.format("/dev/mapper/secret")),
+    Use("a part of an md array", "disk", "storage",
+        f"{SPLIT} && mdadm --create /dev/md0 --quiet --run --level=1 --raid-devices=2 $partition missing",
+        f"mdadm --stop --quiet /dev/md0; mdadm --zero-superblock $partition; {JOIN}", ("md0",),
+        READ_BLOCK.format("/dev/md0")),
+    Use("an exclusive claim that is to be seen nowhere", "disk", "storage",
+        f"setsid python3 -IS -c '{CLAIM}' $disk > /run/claimed & echo $! > $user;"
+        " until [ -s /run/claimed ]; do sleep 0.1; done", f"{CLOSE}; rm /run/claimed", ("$disk",)),
+    Use("a loop device on it", "disk", "storage", "modprobe loop; losetup /dev/loop0 $disk",
+        "losetup --detach /dev/loop0", ("loop0",), READ_BLOCK.format("/dev/loop0")),
+    opened("a process that has the disk open", "disk", "process", "$disk"),
+    Use("a mounted USB disk", "usb", "storage", f"{FORMAT} $stick && mount $stick /mnt",
+        f"umount /mnt; {WIPE} $stick", ("sda is mounted on /mnt",), READ_FILES),
+]
+
+NETWORK = [
+    Use("an address", "nic", "network", "ip link set $name up && ip address add 192.0.2.2/24 dev $name",
+        "ip address flush dev $name; ip link set $name down",
+        ("$name", "192.0.2.2"), "ip address show $name | grep 192.0.2.2"),
+    Use("an IPv6 address", "nic", "network", "ip link set $name up && ip address add 2001:db8::2/64 dev $name nodad",
+        "ip address flush dev $name; ip link set $name down", ("$name", "2001:db8::2"), "ip address show $name | grep 2001:db8::2"),
+    Use("the default route", "nic", "network",
+        "ip link set $name up && ip address add 192.0.2.2/24 dev $name && ip route add default via 192.0.2.1",
+        "ip address flush dev $name; ip link set $name down", ("$name", "192.0.2.2"), "ip route get 198.51.100.1"),
+    Use("a route in a table of its own", "nic", "network",
+        "ip link set $name up && ip route add 198.51.100.0/24 dev $name table 100",
+        "ip route flush table 100; ip link set $name down", ("$name", "198.51.100.0"),
+        "ip route show table 100 | grep ."),
+    Use("a port of a bridge, without address", "nic", "network",
+        "ip link add bridge9 type bridge && ip link set $name master bridge9", "ip link delete bridge9",
+        ("$name", "bridge9"), "bridge link | grep bridge9"),
+    Use("a part of a bond", "nic", "network",
+        "modprobe bonding max_bonds=0; ip link add bond9 type bond && ip link set $name down &&"
+        " ip link set $name master bond9", "ip link delete bond9; ip link set $name down",
+        ("$name", "bond9"), "grep . /sys/class/net/bond9/bonding/slaves"),
+    Use("a VLAN on it", "nic", "network", f"{UPPER} vlan id 5", "ip link delete upper", ("$name", "upper"),
+        "ip link show upper"),
+    Use("a macvlan on it", "nic", "network", f"{UPPER} macvlan", "ip link delete upper", ("$name", "upper"),
+        "ip link show upper"),
+    Use("another network namespace", "nic", "network", "ip netns add elsewhere && ip link set $name netns elsewhere",
+        "ip netns exec elsewhere ip link set $name netns 1; ip netns delete elsewhere; udevadm settle", ("namespace",),
+        "ip netns exec elsewhere ip link | grep ether"),
+]
+
+OTHER = [
+    opened("a sound card with a process", "sound", "process", "/dev/snd/controlC0"),
+    opened("an NVMe controller whose own node is open", "disk", "process", "$controller"),
+    Use("the boot display", "display", "display", "true", "true", ("started with", "fb0"), "test -e /dev/fb0"),
+]
+
+EVERY = [*STORAGE, *NETWORK, *OTHER]
+
+
+class Used:
+    """A device in use: its `address`, and the words that tell of its use."""
+
+    def __init__(self, guest, use):
+        self.guest = guest
+        self.use = use
+        self.address = guest.address(use.device)
+        name, disk, controller, stick = guest.check_run(NAMES.format(self.address)).split("\n")
+        self.words = {"user": PROCESS, "pid": "", "name": name, "disk": f"/dev/{disk}", "partition": f"/dev/{disk}p1",
+                      "controller": f"/dev/{controller}", "stick": f"/dev/{stick}"}
+
+    def run(self, command, timeout=60):
+        settings = " ".join(f"{word}={text}" for word, text in self.words.items())
+        return self.guest.run(f"{settings}; {command}", timeout)
+
+    def begin(self):
+        status, output = self.run(self.use.begin)
+        if status != 0 or self.run(self.use.works)[0] != 0:
+            raise RuntimeError(f"cannot make {self.use.what}: {output}")
+        if "$user" in self.use.begin:
+            self.words["pid"] = self.guest.read(PROCESS)
+
+    def works(self):
+        return self.run(self.use.works)[0] == 0
+
+    def end(self):
+        return self.run(self.use.end)
+
+    @property
+    def evidence(self):
+        return [string.Template(text).substitute(self.words) for text in self.use.evidence]
+
+
+@contextlib.contextmanager
+def in_use(guest, use):
+    """The Used device, for the length of a with block."""
+    used = Used(guest, use)
+    used.begin()
+    try:
+        yield used
+    finally:
+        used.end()
