@@ -47,6 +47,7 @@ static Process *find_process(Run *run, pid_t pid) {
 
 static Process *add_process(Run *run, pid_t pid) {
         g_assert_cmpuint(run->n_processes, <, PROCESSES_MAX);
+        g_assert_cmpint(pid, >, 1);
         Process *process = &run->processes[run->n_processes];
         *process = (Process){.pid = pid};
         for (unsigned i = 0; i < run->killer->n_points; i++)
