@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What other tools do with a device that the host uses: peers.py [--tool NAME] [--use TEXT].
+"""What other tools do: peers.py [--tool NAME] [--use TEXT | --rounds].
 
 For every use of uses.py, and for a guest whose root file system is on the device, says whether the
-tool took the device and what became of the use. No test of vfiod and nothing that fails: it is where
-the middle column of docs/PAINS.md comes from.
+tool took the device and what became of the use; with --rounds, what they do with free devices: what comes
+back, and what happens when a virtual machine holds one. No test of vfiod and nothing that fails: it is
+where the column on other tools in docs/PAINS.md comes from.
 """
 
 import argparse
@@ -22,10 +23,16 @@ TOOLS = {
     "driverctl": "driverctl set-override {address} vfio-pci",
     "dpdk-devbind": "dpdk-devbind.py --bind=vfio-pci {address}",
 }
+GIVE_BACK = {
+    "virsh": "virsh nodedev-reattach pci_{node}",
+    "driverctl": "driverctl unset-override {address}",
+    "dpdk-devbind": "dpdk-devbind.py --bind=e1000e {address}",
+}
+FOLDER = "/sys/bus/pci/devices"
 
 
-def command(tool, address):
-    return TOOLS[tool].format(address=address, node=address.replace(":", "_").replace(".", "_"))
+def command(commands, tool, address):
+    return commands[tool].format(address=address, node=address.replace(":", "_").replace(".", "_"))
 
 
 def ready(guest, tool):
@@ -34,13 +41,14 @@ def ready(guest, tool):
         guest.check_run("systemctl start libvirtd", timeout=120)
 
 
-def take(guest, tool, address):
+def take(guest, tool, address, commands=TOOLS):
     """Let the tool take the device; returns what it said and did."""
-    program = guest.start(f"exec timeout --kill-after=1 {TIMEOUT} {command(tool, address)} < /dev/null")
+    program = guest.start(f"exec timeout --kill-after=1 {TIMEOUT} {command(commands, tool, address)} < /dev/null")
     try:
-        status = f"status {program.wait(TIMEOUT + 10)}"
+        status = program.wait(TIMEOUT + 10)
+        status = f"did not return in {TIMEOUT} s" if status in (124, 137) else f"status {status}"
     except GuestError:
-        status = "does not return"
+        status = f"did not return in {TIMEOUT} s, nor when it was killed"
     return status, program.output.strip().rpartition("\n")[2]
 
 
@@ -110,12 +118,59 @@ def run_root(tool):
         print("\n".join(f"{'':62} console: {line}" for line in console), flush=True)
 
 
+def give_back(guest, tool, address):
+    return take(guest, tool, address, GIVE_BACK)
+
+
+def binding(guest, address):
+    return guest.run(f"cd {FOLDER}/{address}; driver=$(readlink driver);"
+                     ' echo "driver ${driver##*/}, override $(<driver_override)"')[1].strip()
+
+
+def run_rounds(tool):
+    """Devices that nobody uses."""
+    with Guest("full") as guest:
+        def say(what, *words):
+            print(f"{what:48} {tool:13} {' | '.join(map(str, words))}", flush=True)
+
+        guest.boot()
+        ready(guest, tool)
+        nic, left, other = guest.address("nic"), guest.address("story-left"), guest.address("dual-0")
+        guest.check_run(f"echo e1000e > {FOLDER}/{nic}/driver_override")
+        say("an override of the administrator", binding(guest, nic), take(guest, tool, nic), give_back(guest, tool, nic),
+            binding(guest, nic))
+        guest.check_run(f"echo > {FOLDER}/{nic}/driver_override; echo {nic} > {FOLDER}/{nic}/driver/unbind || true")
+        say("a device without driver", binding(guest, nic), take(guest, tool, nic), give_back(guest, tool, nic),
+            binding(guest, nic))
+        byhand.give_back(guest, nic)
+        guest.check_run("modprobe --remove vfio-pci; echo install vfio-pci /bin/false > /etc/modprobe.d/peers.conf")
+        say("vfio-pci cannot be loaded", take(guest, tool, nic), binding(guest, nic))
+        guest.check_run("rm /etc/modprobe.d/peers.conf; modprobe vfio-pci")
+        byhand.give_back(guest, nic)
+        say("one port of two in a group", take(guest, tool, left))
+        started, machine = byhand.start_machine(guest, byhand.device_arguments(left))
+        say("... then QEMU", "starts" if started else machine.output.strip().partition("vfio ")[2])
+        byhand.give_back(guest, left)
+        byhand.take(guest, nic)
+        say("what somebody else put on vfio-pci, given back", give_back(guest, tool, nic), binding(guest, nic))
+        byhand.give_back(guest, nic)
+        say("held by a virtual machine", take(guest, tool, nic))
+        holder = guest.hold(nic)
+        say("... given back", give_back(guest, tool, nic))
+        say("... meanwhile another device is taken", take(guest, tool, other))
+        holder.close_input()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--tool", choices=sorted(TOOLS), action="append")
     parser.add_argument("--use", default="", metavar="TEXT", help="only uses whose description has this")
+    parser.add_argument("--rounds", action="store_true", help="devices that the host does not use")
     choice = parser.parse_args()
     for tool in choice.tool or TOOLS:
+        if choice.rounds:
+            run_rounds(tool)
+            continue
         if choice.use in "the root file system":
             run_root(tool)
         run_uses(tool, choice.use)
