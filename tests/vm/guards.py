@@ -55,6 +55,8 @@ def check_use(machine, use):
                          f"process {used.words['pid']} (sleep) of vfiod-guest-agent.service: {used.evidence[0]}")
         if what in OVERRIDDEN:
             check_overridden(machine, what, used.address, command)
+    if use.device in ("disk", "usb"):
+        machine.guest.check_run("udevadm settle")  # it may look at the disk still, and has it open then
     if use.device != "display":
         check_free(machine, what, used.address)
 
@@ -72,14 +74,13 @@ def check_overridden(machine, what, address, command):
 def check_free(machine, what, address):
     """The use is over."""
     tap, view = machine.tap, machine.view
-    machine.guest.check_run("udevadm settle")
     status, output = view.vfioctl(f"plan {address}")
     tap.check(f"{what}: afterwards it would go", status == 0, output)
     if what in TAKEN_AFTERWARDS:
-        before = machine.snapshot(address)
+        before = machine.bindings(address)
         tap.equal(f"{what}: afterwards it goes", view.vfioctl(f"detach {address}")[0], 0)
         tap.equal(f"{what}: and comes back", view.vfioctl(f"reattach {address}")[0], 0)
-        tap.equal(f"{what}: and is as it was", machine.snapshot(address), before)
+        tap.equal(f"{what}: and is as it was", machine.bindings(address), before)
 
 
 def check_member(machine):
