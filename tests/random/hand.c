@@ -25,7 +25,6 @@ static void unbind(World *world, const TruthDevice *device) {
         if (!may_unbind(world, device))
                 return;
         history_note("unbind");
-        world_unuse(world, device);
         (void)fake_kernel_write(world->kernel, device->address, DRIVER "unbind", device->driver);
 }
 
@@ -140,7 +139,6 @@ void hand_unplug_this(World *world, const TruthDevice *device) {
         g_autoptr(Truth) after = NULL;
 
         history_note("unplug %s", device->address);
-        world_unuse(world, device);
         world_move(world, device->address);
         fake_kernel_do(world->kernel, "unplug %s", device->address);
         after = truth_look(world->kernel);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "world.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -67,25 +69,21 @@ bool world_chance(World *world, unsigned n) {
         return world_random(world, n) == 0;
 }
 
-static gboolean is_gone(void *disk, void *value, void *userdata) {
-        const Truth *truth = userdata;
+/* A disk that was gone, if only for a moment, came back unused. */
+static gboolean is_unused(void *disk, void *value, void *userdata) {
+        const World *world = userdata;
 
         (void)value;
-        for (unsigned i = 0; i < truth->devices->len; i++)
-                if (g_strcmp0(((const TruthDevice *)truth->devices->pdata[i])->disks, disk) == 0)
-                        return false;
-        return true;
+        int fd = fake_kernel_open(world->kernel, O_RDONLY, "dev/%s", (const char *)disk);
+        if (fd >= 0)
+                (void)close(fd);
+        return fd != -EBUSY;
 }
 
 void world_look(World *world) {
         truth_free(world->truth);
         world->truth = truth_look(world->kernel);
-        (void)g_hash_table_foreach_remove(world->used, is_gone, world->truth);
-}
-
-void world_unuse(World *world, const TruthDevice *device) {
-        if (device->disks)
-                (void)g_hash_table_remove(world->used, device->disks);
+        (void)g_hash_table_foreach_remove(world->used, is_unused, world);
 }
 
 void world_forget_permissions(World *world) {

@@ -45,9 +45,6 @@ void world_move(World *world, const char *address);
 void world_move_all(World *world);
 void world_permit(World *world, const char *address, const char *ids);
 
-/* The card loses its disk, and with it whatever used that. */
-void world_unuse(World *world, const TruthDevice *device);
-
 /* A new daemon is to start: what is left in between it gives back, unless a VM is in the way; of this group (or NO_GROUP) it may. */
 void world_expect_recovery(World *world, int but_group);
 /* And it has done so. */
