@@ -305,25 +305,41 @@ void vfiod_check_view(Vfiod *vfiod) {
 }
 
 /* "PID (COMMAND) STATE PARENT ..." */
-static bool read_parent(const char *pid, char *ret_state, int *ret_parent) {
-        g_autofree char *path = g_strdup_printf("/proc/%s/stat", pid), *text = NULL;
-        const char *rest;
+typedef struct Stat {
+        char command[64], state;
+        int parent;
+} Stat;
 
-        if (!g_ascii_isdigit(pid[0]) || !g_file_get_contents(path, &text, NULL, NULL))
-                return false;
-        rest = strrchr(text, ')');
-        return rest && sscanf(rest, ") %c %d", ret_state, ret_parent) == 2;
+static bool read_stat(const char *pid, Stat *ret) {
+        g_autofree char *path = g_strdup_printf("/proc/%s/stat", pid), *text = NULL;
+
+        return g_ascii_isdigit(pid[0]) && g_file_get_contents(path, &text, NULL, NULL) &&
+                        sscanf(text, "%*d (%63[^)]) %c %d", ret->command, &ret->state, &ret->parent) == 3;
 }
 
-static GArray *find_children(Vfiod *vfiod, bool zombies) {
+typedef bool (*process_filter_t)(const Stat *stat);
+
+static bool is_worker(const Stat *stat) {
+        return stat->state != 'Z';
+}
+
+static bool is_zombie(const Stat *stat) {
+        return stat->state == 'Z';
+}
+
+/* The daemon itself is called vfiod-sim. */
+static bool is_orphan(const Stat *stat) {
+        return g_str_equal(stat->command, "vfiod-worker");
+}
+
+static GArray *find_children(pid_t parent, process_filter_t filter) {
         g_autoptr(GDir) processes = g_dir_open("/proc", 0, NULL);
         GArray *children = g_array_new(FALSE, FALSE, sizeof(pid_t));
 
         for (const char *name; (name = g_dir_read_name(processes));) {
-                int parent;
-                char state;
+                Stat stat;
 
-                if (read_parent(name, &state, &parent) && parent == vfiod->pid && (state == 'Z') == zombies) {
+                if (read_stat(name, &stat) && stat.parent == parent && filter(&stat)) {
                         pid_t pid = (pid_t)g_ascii_strtoll(name, NULL, 10);
 
                         g_array_append_val(children, pid);
@@ -332,12 +348,16 @@ static GArray *find_children(Vfiod *vfiod, bool zombies) {
         return children;
 }
 
-GArray *vfiod_children(Vfiod *vfiod) {
-        return find_children(vfiod, false);
+GArray *vfiod_find_workers(Vfiod *vfiod) {
+        return find_children(vfiod->pid, is_worker);
+}
+
+GArray *vfiod_find_orphans(void) {
+        return find_children(getpid(), is_orphan);
 }
 
 unsigned vfiod_count_zombies(Vfiod *vfiod) {
-        g_autoptr(GArray) zombies = find_children(vfiod, true);
+        g_autoptr(GArray) zombies = find_children(vfiod->pid, is_zombie);
 
         return zombies->len;
 }

@@ -58,7 +58,9 @@ void vfiod_settle(Vfiod *vfiod, int but_group);
 /* Reads all objects anew and compares them with what was followed. */
 void vfiod_check_view(Vfiod *vfiod);
 
-/* Processes that it started and that have not ended: pid_t; to be freed with g_array_unref(). */
-GArray *vfiod_children(Vfiod *vfiod);
+/* Processes that it started and that have not ended; and those that a daemon left when it ended, which are this process's now, also when they have
+ * ended too. pid_t; to be freed with g_array_unref(). */
+GArray *vfiod_find_workers(Vfiod *vfiod);
+GArray *vfiod_find_orphans(void);
 unsigned vfiod_count_fds(Vfiod *vfiod);
 unsigned vfiod_count_zombies(Vfiod *vfiod);
