@@ -149,11 +149,23 @@ static void kill_daemon(World *world, Call *call, bool with_workers) {
         vfiod_start(world->vfiod);
 }
 
+/* For the group itself it is too early, whichever daemon is asked. */
+static void must_be_busy(World *world, int group) {
+        g_autofree char *selector = g_strdup_printf("group:%d", group);
+        g_auto(Answer) answer = {};
+
+        vfiod_call(world->vfiod, &answer, "/org/vfiod1", "org.vfiod1.Manager",
+                        world_chance(world, 2) ? "Detach" : "Reattach", "sa{sv}", selector, 0);
+        vfiod_await(world->vfiod, &answer);
+        g_assert_cmpstr(answer.error, ==, "Busy");
+}
+
 GArray *trouble_replace_daemon(World *world, Call *call, bool kill) {
         history_note("%s the daemon, and start the next at once", kill ? "kill" : "end");
         GArray *workers = end_daemon(world, call, kill);
 
         vfiod_start(world->vfiod);
+        must_be_busy(world, call->target.group);
         return workers;
 }
 
@@ -185,15 +197,9 @@ void trouble_do_beside(World *world, int group) {
         world->busy_group = NO_GROUP;
 }
 
-/* Others get what is theirs meanwhile; for the group itself it is too early. */
+/* Others get what is theirs meanwhile. */
 static void work_beside(World *world, Call *call) {
-        g_autofree char *selector = g_strdup_printf("group:%d", call->target.group);
-        g_auto(Answer) answer = {};
-
-        vfiod_call(world->vfiod, &answer, "/org/vfiod1", "org.vfiod1.Manager",
-                        world_chance(world, 2) ? "Detach" : "Reattach", "sa{sv}", selector, 0);
-        vfiod_await(world->vfiod, &answer);
-        g_assert_cmpstr(answer.error, ==, "Busy");
+        must_be_busy(world, call->target.group);
         vfiod_check_view(world->vfiod);
         trouble_do_beside(world, call->target.group);
         resume(world);
@@ -222,7 +228,8 @@ static void disturb_stalled(World *world, Call *call, unsigned what) {
                 kill_daemon(world, call, false);
                 break;
         case 3:
-                workers = world_chance(world, 20) ? trouble_replace_daemon(world, call, world_chance(world, 2)) : NULL;
+                /* The next daemon looks at the locks of the last one's workers twice a second: this takes long. */
+                workers = world_chance(world, 4) ? trouble_replace_daemon(world, call, world_chance(world, 2)) : NULL;
                 resume(world);
                 if (workers)
                         trouble_bury(workers);
