@@ -104,14 +104,14 @@ int subject_set_override(Subject *subject, const char *override, Problem *proble
         return 0;
 }
 
-int subject_unbind(Subject *subject, Problem *problem) {
+int subject_unbind(Subject *subject, const char *keep, Problem *problem) {
         char driver[DRIVER_NAME_MAX], left[DRIVER_NAME_MAX];
 
         int r = check_presence(subject, problem);
         if (r != 0)
                 return r;
         r = pci_device_read_driver(subject->fd, driver);
-        if (r >= 0 && driver[0] == '\0')
+        if (r >= 0 && (driver[0] == '\0' || streq(driver, keep)))
                 return 0;
         if (r >= 0)
                 r = sysfs_write(subject->fd, "driver/unbind", ADDRESS(subject));

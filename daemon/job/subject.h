@@ -37,8 +37,9 @@ void subject_close(Subject *subject);
 /* Writes the override ("" clears it) and reads it back. */
 int subject_set_override(Subject *subject, const char *override, Problem *problem);
 
-/* Takes the device from its driver; one that has none stays so. */
-int subject_unbind(Subject *subject, Problem *problem);
+/* Takes the device from its driver. One that has none stays so; and so does one that somebody else has put on the driver to keep, "" for no such: a
+ * guest may have it there by now, and then the kernel would wait for its end. */
+int subject_unbind(Subject *subject, const char *keep, Problem *problem);
 
 /* Has the kernel look for a driver: with an override, only that one can come. Verifies that it came. */
 int subject_probe(Subject *subject, const Kernel *kernel, const char *driver, Problem *problem);

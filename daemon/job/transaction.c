@@ -105,7 +105,7 @@ static int do_step(Work *work, const PlanStep *step, Problem *problem) {
                                 needs_move(subject) ? override_for_probe(&subject->target) : subject->target.override,
                                 problem);
         case STEP_UNBIND:
-                return needs_move(subject) ? subject_unbind(subject, problem) : 0;
+                return needs_move(subject) ? subject_unbind(subject, subject->target.driver, problem) : 0;
         case STEP_PROBE:
                 disk_claims_release(&work->claims);
                 if (!needs_move(subject))
@@ -157,7 +157,7 @@ static void restore_subject(Work *work, Subject *subject, bool may_leave_vfio) {
         if (!may_leave_vfio && pci_driver_is_vfio(now.driver))
                 return;
         if (subject_set_override(subject, override_for_probe(&subject->before), &ignored) == 0 &&
-                        subject_unbind(subject, &ignored) == 0 && subject->before.driver[0] != '\0')
+                        subject_unbind(subject, "", &ignored) == 0 && subject->before.driver[0] != '\0')
                 (void)subject_probe(subject, work->transaction->kernel, subject->before.driver, &ignored);
         (void)subject_set_override(subject, subject->before.override, &ignored);
         (void)subject_set_power(subject, &subject->before.power, &ignored);

@@ -77,6 +77,30 @@ static void test_quick_guest(void) {
         assert_no_records(host);
 }
 
+/* Another hand is quicker, once the override lets only vfio-pci come, and a VM has the group already: what is where it shall be is not unbound, which
+ * would wait for the VM's end. */
+static void test_quick_hand(void) {
+        g_autoptr(Host) host = host_new();
+        _cleanup_problem_ Problem problem = {};
+
+        fake_kernel_do(host->fake, "modprobe vfio-pci");
+        fake_kernel_do(host->fake, "stall-after 1");
+        Run *run = run_start(host, host_plan(host, PLAN_DETACH, "ens3"));
+        fake_kernel_do(host->fake, "wait-pending 1");
+        g_assert_cmpint(fake_kernel_write(host->fake, OTHER_NIC, "sys/bus/pci/drivers/e1000e/unbind"), ==, 0);
+        g_assert_cmpint(fake_kernel_write(host->fake, OTHER_NIC, "sys/bus/pci/drivers_probe"), ==, 0);
+        assert_driver(host, OTHER_NIC, "vfio-pci");
+        fake_kernel_do(host->fake, "claim %d", OTHER_NIC_GROUP);
+        fake_kernel_do(host->fake, "resume");
+        g_assert_cmpint(run_finish(run, &problem), ==, 0);
+        assert_driver(host, OTHER_NIC, "vfio-pci");
+
+        fake_kernel_do(host->fake, "release %d", OTHER_NIC_GROUP);
+        host_must_move(host, PLAN_REATTACH, OTHER_NIC);
+        assert_driver(host, OTHER_NIC, "e1000e");
+        assert_no_records(host);
+}
+
 /* All die, and one of the two cards is gone when the next daemon starts: the other is given back nevertheless. */
 static void check_crash_and_gone(const char *change, const char *other) {
         g_autoptr(Host) host = host_new();
@@ -210,6 +234,7 @@ int main(int argc, char **argv) {
         g_test_add_data_func("/interference/gone/detach", GINT_TO_POINTER(PLAN_DETACH), test_gone);
         g_test_add_data_func("/interference/gone/reattach", GINT_TO_POINTER(PLAN_REATTACH), test_gone);
         g_test_add_func("/interference/quick-guest", test_quick_guest);
+        g_test_add_func("/interference/quick-hand", test_quick_hand);
         g_test_add_func("/interference/crash-and-gone", test_crash_and_gone);
         g_test_add_func("/interference/worker-and-card-gone", test_worker_and_card_gone);
         g_test_add_func("/interference/away-and-back", test_away_and_back);
