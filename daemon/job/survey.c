@@ -109,7 +109,9 @@ int survey(const Kernel *kernel, const Plan *plan, const Subject *subjects, Tran
                 if (r < 0)
                         return r;
         }
-        if (plan->verb == PLAN_REATTACH && plan->n_members > 0) {
+        /* Otherwise nobody hears of it: the lock of the node decides. */
+        bool is_asked = plan->only_plan || plan->fingerprint != 0;
+        if (plan->verb == PLAN_REATTACH && is_asked && plan->n_members > 0) {
                 int r = find_holder(kernel, plan, report);
                 if (r < 0)
                         return r;
