@@ -14,6 +14,11 @@ static int driver_path(const char *driver, const char *entry, char *buffer, size
         return length < 0 || (size_t)length >= size ? -ENAMETOOLONG : 0;
 }
 
+const char *modules_format_unbind(const char *driver, char buffer[static DRIVER_UNBIND_TEXT_MAX]) {
+        (void)snprintf(buffer, DRIVER_UNBIND_TEXT_MAX, "/sys/bus/pci/drivers/%s/unbind", driver);
+        return buffer;
+}
+
 bool modules_driver_exists(const Kernel *kernel, const char *driver) {
         char path[sizeof("bus/pci/drivers/") + DRIVER_NAME_MAX];
         struct stat status;

@@ -8,6 +8,11 @@
 /* Longest name of a driver or module, with its end (the kernel's MODULE_NAME_LEN is 56). */
 #define DRIVER_NAME_MAX 64
 
+/* "/sys/bus/pci/drivers/NAME/unbind" into buffer, which is returned: where an administrator takes a device from a driver. */
+#define DRIVER_UNBIND_TEXT_MAX (DRIVER_NAME_MAX + 32)
+const char *modules_format_unbind(const char *driver, char buffer[static DRIVER_UNBIND_TEXT_MAX]);
+#define DRIVER_UNBIND_TEXT(driver) modules_format_unbind(driver, (char[DRIVER_UNBIND_TEXT_MAX]){})
+
 /* Whether the kernel has a PCI driver of that name now. */
 bool modules_driver_exists(const Kernel *kernel, const char *driver);
 

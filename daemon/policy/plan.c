@@ -287,11 +287,10 @@ static int check_bridges(const Group *group, Problem *problem) {
                         return problem_set(problem, OUTCOME_NOT_VIABLE,
                                         "No guest could take group %d: its bridge %s is on the driver %s, which keeps "
                                         "DMA for the host. "
-                                        "Take the bridge from that driver first (write its address to "
-                                        "/sys/bus/pci/drivers/%s/unbind), "
+                                        "Take the bridge from that driver first (write its address to %s), "
                                         "or keep the driver from it at boot.",
                                         group->number, PCI_ADDRESS_TEXT(device->address), device->driver,
-                                        device->driver);
+                                        DRIVER_UNBIND_TEXT(device->driver));
         }
         return 0;
 }

@@ -35,6 +35,21 @@ void fixture_crash_daemon(Fixture *fixture) {
         daemon_start(fixture);
 }
 
+void fixture_write(Fixture *fixture, const char *value, const char *path) {
+        int r = fake_kernel_write(fixture->kernel, value, "%s", path);
+
+        if (r < 0)
+                g_error("%s to %s: %s", value, path, g_strerror(-r));
+}
+
+void fixture_take_nic_by_hand(Fixture *fixture) {
+        fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
+        fixture_write(fixture, "vfio-pci", "sys/bus/pci/devices/" NIC "/driver_override");
+        fixture_write(fixture, NIC, "sys/bus/pci/drivers/e1000e/unbind");
+        fixture_write(fixture, NIC, "sys/bus/pci/drivers_probe");
+        fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'foreign'");
+}
+
 Fixture *fixture_start(const FixtureOptions *options) {
         Fixture *fixture = g_new0(Fixture, 1);
         g_autoptr(GError) error = NULL;

@@ -59,6 +59,11 @@ void fixture_restart_daemon(Fixture *fixture);
 /* The same after a crash: SIGKILL for the daemon alone, not for its workers. */
 void fixture_crash_daemon(Fixture *fixture);
 
+/* Writes to a file of the fake kernel as another hand does, which must work. */
+void fixture_write(Fixture *fixture, const char *value, const char *path);
+/* Puts NIC on vfio-pci so, and waits until the daemon calls it foreign. */
+void fixture_take_nic_by_hand(Fixture *fixture);
+
 /* Arguments in GVariant's text form, "('ens1', @a{sv} {})"; NULL for none. */
 GVariant *fixture_call(Fixture *fixture, const char *path, const char *interface, const char *method,
                 const char *arguments, GError **error);

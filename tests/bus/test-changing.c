@@ -160,25 +160,10 @@ static void test_refusals(void) {
         fixture_stop(fixture);
 }
 
-static void write_kernel(Fixture *fixture, const char *value, const char *path) {
-        int r = fake_kernel_write(fixture->kernel, value, "%s", path);
-
-        if (r < 0)
-                g_error("%s to %s: %s", value, path, g_strerror(-r));
-}
-
-static void take_nic_by_hand(Fixture *fixture) {
-        fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
-        write_kernel(fixture, "vfio-pci", "sys/bus/pci/devices/" NIC "/driver_override");
-        write_kernel(fixture, NIC, "sys/bus/pci/drivers/e1000e/unbind");
-        write_kernel(fixture, NIC, "sys/bus/pci/drivers_probe");
-        fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'foreign'");
-}
-
 static void test_foreign(void) {
         Fixture *fixture = fixture_start(NULL);
 
-        take_nic_by_hand(fixture);
+        fixture_take_nic_by_hand(fixture);
         fixture_property(fixture, GROUP12, GROUP, "State", "'foreign'");
         manager_refused(fixture, "Detach", NIC, NO_OPTIONS, "Foreign", "0000:05:00.0*");
         manager_refused(fixture, "Detach", "group:12", NO_OPTIONS, "Foreign", "*12*");
@@ -201,7 +186,7 @@ static void test_adopt(void) {
         Fixture *fixture = fixture_start(NULL);
 
         for (unsigned i = 0; i < G_N_ELEMENTS(calls); i++) {
-                take_nic_by_hand(fixture);
+                fixture_take_nic_by_hand(fixture);
                 fixture_expect(fixture, calls[i].path, calls[i].interface, "Reattach", calls[i].arguments,
                                 "([('0000:05:00.0', 'vfio-pci', 'e1000e')],)");
                 fixture_wait_property(fixture, NIC_PATH, DEVICE, "NetworkInterfaces", "['ens3']");
@@ -252,7 +237,7 @@ static void test_not_viable(void) {
 
         /* a bridge on a driver that does DMA for the host */
         fake_kernel_do(fixture->kernel, "driver shpchp ids=1b36:000e");
-        write_kernel(fixture, BRIDGE, "sys/bus/pci/drivers_probe");
+        fixture_write(fixture, BRIDGE, "sys/bus/pci/drivers_probe");
         fixture_wait_property(fixture, BUS_PATH "/devices/_30000_3a02_3a00_2e0", DEVICE, "Driver", "'shpchp'");
         manager_refused(fixture, "Detach", "ens1", ALL, "NotViable", "*0000:02:00.0*shpchp*");
         fixture_driver(fixture, PORT1, "e1000");
@@ -331,7 +316,7 @@ static void test_restores(void) {
         Fixture *fixture = fixture_start(NULL);
         g_autofree char *override = NULL;
 
-        write_kernel(fixture, "e1000e", "sys/bus/pci/devices/" NIC "/driver_override");
+        fixture_write(fixture, "e1000e", "sys/bus/pci/devices/" NIC "/driver_override");
         manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_AWAY);
         fixture_property(fixture, NIC_PATH, DEVICE, "OriginalOverride", "'e1000e'");
         manager_expect(fixture, "Reattach", "ens3", NO_OPTIONS, NIC_BACK);

@@ -3,10 +3,6 @@
 
 /* The fingerprint of a plan: it follows what matters, and what was planned for another state is not done. */
 
-static void write_kernel(Fixture *fixture, const char *value, const char *path) {
-        g_assert_cmpint(fake_kernel_write(fixture->kernel, value, "%s", path), ==, 0);
-}
-
 /* A change that matters, and what takes it back. */
 typedef struct Move {
         const char *name;
@@ -15,21 +11,21 @@ typedef struct Move {
 } Move;
 
 static void unbind_by_hand(Fixture *fixture) {
-        write_kernel(fixture, PORT2, "sys/bus/pci/drivers/e1000/unbind");
+        fixture_write(fixture, PORT2, "sys/bus/pci/drivers/e1000/unbind");
         fixture_wait_property(fixture, PORT2_PATH, DEVICE, "Driver", "''");
 }
 
 static void bind_by_hand(Fixture *fixture) {
-        write_kernel(fixture, PORT2, "sys/bus/pci/drivers/e1000/bind");
+        fixture_write(fixture, PORT2, "sys/bus/pci/drivers/e1000/bind");
         fixture_wait_property(fixture, PORT2_PATH, DEVICE, "NetworkInterfaces", "['ens2']");
 }
 
 static void set_override(Fixture *fixture) {
-        write_kernel(fixture, "pci-stub", "sys/bus/pci/devices/" PORT2 "/driver_override");
+        fixture_write(fixture, "pci-stub", "sys/bus/pci/devices/" PORT2 "/driver_override");
 }
 
 static void clear_override(Fixture *fixture) {
-        write_kernel(fixture, "\n", "sys/bus/pci/devices/" PORT2 "/driver_override");
+        fixture_write(fixture, "\n", "sys/bus/pci/devices/" PORT2 "/driver_override");
 }
 
 /* The disk that shares the group here. */
@@ -156,13 +152,13 @@ static void test_reattach(void) {
                         "([('0000:03:01.0', 'e1000', 'vfio-pci'), ('0000:03:02.0', 'e1000', 'vfio-pci')],)");
         g_autofree char *before = fingerprint_of(fixture, arguments);
         g_autofree char *options = g_strdup_printf("{'plan': <'%s'>}", before);
-        write_kernel(fixture, "\n", "sys/bus/pci/devices/" PORT1 "/driver_override");
+        fixture_write(fixture, "\n", "sys/bus/pci/devices/" PORT1 "/driver_override");
         expect_stale(fixture, "Reattach", options);
-        write_kernel(fixture, "vfio-pci", "sys/bus/pci/devices/" PORT1 "/driver_override");
-        write_kernel(fixture, PORT2, "sys/bus/pci/drivers/vfio-pci/unbind");
+        fixture_write(fixture, "vfio-pci", "sys/bus/pci/devices/" PORT1 "/driver_override");
+        fixture_write(fixture, PORT2, "sys/bus/pci/drivers/vfio-pci/unbind");
         fixture_wait_property(fixture, PORT2_PATH, DEVICE, "Driver", "''");
         expect_stale(fixture, "Reattach", options);
-        write_kernel(fixture, PORT2, "sys/bus/pci/drivers_probe");
+        fixture_write(fixture, PORT2, "sys/bus/pci/drivers_probe");
         fixture_wait_property(fixture, PORT2_PATH, DEVICE, "Driver", "'vfio-pci'");
         fixture_expect(fixture, PORT2_PATH, DEVICE, "Reattach", "(@a{sv} {},)",
                         "([('0000:03:01.0', 'vfio-pci', 'e1000'), ('0000:03:02.0', 'vfio-pci', 'e1000')],)");

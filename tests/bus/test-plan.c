@@ -3,10 +3,6 @@
 
 /* Plans: what they say, that they do nothing, and that what they say is what is done. */
 
-static void write_kernel(Fixture *fixture, const char *value, const char *path) {
-        g_assert_cmpint(fake_kernel_write(fixture->kernel, value, "%s", path), ==, 0);
-}
-
 /* Each step with its device and its reason, in order. */
 static void test_steps(void) {
         Fixture *fixture = fixture_start(NULL);
@@ -139,9 +135,9 @@ static void test_refusals(void) {
         Fixture *fixture = fixture_start(NULL);
 
         manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)");
-        write_kernel(fixture, "vfio-pci", "sys/bus/pci/devices/0000:07:00.0/driver_override");
-        write_kernel(fixture, "0000:07:00.0", "sys/bus/pci/drivers/igb/unbind");
-        write_kernel(fixture, "0000:07:00.0", "sys/bus/pci/drivers_probe");
+        fixture_write(fixture, "vfio-pci", "sys/bus/pci/devices/0000:07:00.0/driver_override");
+        fixture_write(fixture, "0000:07:00.0", "sys/bus/pci/drivers/igb/unbind");
+        fixture_write(fixture, "0000:07:00.0", "sys/bus/pci/drivers_probe");
         fixture_wait_property(fixture, BUS_PATH "/devices/_30000_3a07_3a00_2e0", DEVICE, "State", "'foreign'");
         for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
                 g_autofree char *arguments =
@@ -194,16 +190,12 @@ static void test_waits(void) {
         g_autofree char *script = g_strdup_printf("echo " NIC " >%s/sys/bus/pci/drivers/vfio-pci/unbind", root);
         const char *const argv[] = {"sh", "-c", script, NULL};
 
-        fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
-        write_kernel(fixture, "vfio-pci", "sys/bus/pci/devices/" NIC "/driver_override");
-        write_kernel(fixture, NIC, "sys/bus/pci/drivers/e1000e/unbind");
-        write_kernel(fixture, NIC, "sys/bus/pci/drivers_probe");
-        fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'foreign'");
+        fixture_take_nic_by_hand(fixture);
         fake_kernel_do(fixture->kernel, "claim 12");
         Process *hand = process_start(argv, NULL);
         fake_kernel_do(fixture->kernel, "wait-pending 1");
         /* the link is gone; it is seen at the next event */
-        write_kernel(fixture, "change", "sys/bus/pci/devices/" NIC "/uevent");
+        fixture_write(fixture, "change", "sys/bus/pci/devices/" NIC "/uevent");
         fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'driverless'");
 
         fixture_refused(fixture, BUS_PATH, MANAGER, "Plan", PLAN_OF(NIC, "detach", NO_OPTIONS), "Stuck", "*");

@@ -5,13 +5,6 @@
 
 #define CHANGED(path, interface) path " PropertiesChanged ('" interface "', {"
 
-static void write_kernel(Fixture *fixture, const char *value, const char *path) {
-        int r = fake_kernel_write(fixture->kernel, value, "%s", path);
-
-        if (r < 0)
-                g_error("%s to %s: %s", value, path, g_strerror(-r));
-}
-
 /* No signal that came up to now matches. What was sent before a reply came before it. */
 static void expect_no_signal(Fixture *fixture, const char *pattern) {
         fixture_property(fixture, BUS_PATH, MANAGER, "Version", "'" VFIOD_VERSION "'");
@@ -26,12 +19,12 @@ static void expect_no_signal(Fixture *fixture, const char *pattern) {
 static void test_hand(void) {
         Fixture *fixture = fixture_start(NULL);
 
-        write_kernel(fixture, PORT1, "sys/bus/pci/drivers/e1000/unbind");
+        fixture_write(fixture, PORT1, "sys/bus/pci/drivers/e1000/unbind");
         g_autofree char *unbound = fixture_expect_signal(fixture, CHANGED(PORT1_PATH, DEVICE) "*'Driver': <''>*");
         g_assert_nonnull(strstr(unbound, "'State': <'driverless'>"));
         fixture_wait_property(fixture, PORT1_PATH, DEVICE, "NetworkInterfaces", "[]");
 
-        write_kernel(fixture, PORT1, "sys/bus/pci/drivers/e1000/bind");
+        fixture_write(fixture, PORT1, "sys/bus/pci/drivers/e1000/bind");
         g_autofree char *bound = fixture_expect_signal(fixture, CHANGED(PORT1_PATH, DEVICE) "*'Driver': <'e1000'>*");
         g_assert_nonnull(strstr(bound, "'State': <'host'>"));
         fixture_wait_property(fixture, PORT1_PATH, DEVICE, "NetworkInterfaces", "['ens1']");
@@ -47,8 +40,8 @@ static void test_group(void) {
         fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
         for (unsigned i = 0; i < G_N_ELEMENTS(ports); i++) {
                 g_assert_cmpint(fake_kernel_write(fixture->kernel, "vfio-pci", OVERRIDE, ports[i]), ==, 0);
-                write_kernel(fixture, ports[i], "sys/bus/pci/drivers/e1000/unbind");
-                write_kernel(fixture, ports[i], "sys/bus/pci/drivers_probe");
+                fixture_write(fixture, ports[i], "sys/bus/pci/drivers/e1000/unbind");
+                fixture_write(fixture, ports[i], "sys/bus/pci/drivers_probe");
                 if (i == 0)
                         g_free(fixture_expect_signal(fixture, CHANGED(GROUP10, GROUP) "*'State': <'partial'>*"));
         }
@@ -130,7 +123,7 @@ static void test_absent(void) {
 static void test_silence(void) {
         Fixture *fixture = fixture_start(NULL);
 
-        write_kernel(fixture, "change", "sys/bus/pci/devices/" NIC "/uevent");
+        fixture_write(fixture, "change", "sys/bus/pci/devices/" NIC "/uevent");
         fake_kernel_do(fixture->kernel, "netrename " PORT1 " lan1");
         g_free(fixture_expect_signal(fixture, CHANGED(PORT1_PATH, DEVICE) "*'lan1'*"));
         expect_no_signal(fixture, NIC_PATH "*");

@@ -173,11 +173,7 @@ static void test_override(void) {
 static void test_adopt(void) {
         Fixture *fixture = fixture_start(NULL);
 
-        fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
-        g_assert_cmpint(fake_kernel_write(fixture->kernel, "vfio-pci", OVERRIDE, NIC), ==, 0);
-        g_assert_cmpint(fake_kernel_write(fixture->kernel, NIC, "sys/bus/pci/drivers/e1000e/unbind"), ==, 0);
-        g_assert_cmpint(fake_kernel_write(fixture->kernel, NIC, "sys/bus/pci/drivers_probe"), ==, 0);
-        fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'foreign'");
+        fixture_take_nic_by_hand(fixture);
         EXPECT(5, "vfioctl: *", "reattach " NIC);
         EXPECT(5, "vfioctl: *", "plan --reattach " NIC);
         EXPECT(0, "", "plan --reattach --adopt " NIC);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -103,6 +104,28 @@ void host_show_process(Host *host, pid_t pid) {
                         *target = g_strdup_printf("/proc/%d", (int)pid);
 
         g_assert_cmpint(symlink(target, link), ==, 0);
+}
+
+pid_t host_fork_holder(Host *host) {
+        int sockets[2];
+        char ready;
+
+        g_assert_cmpint(pipe(sockets), ==, 0);
+        pid_t pid = fork();
+        g_assert_cmpint(pid, >=, 0);
+        if (pid == 0) {
+                (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+                int fd = fake_kernel_open(host->fake, O_RDWR, "dev/vfio/%d", PORTS_GROUP);
+
+                if (fd >= 0 && write(sockets[1], "r", 1) == 1)
+                        for (;;)
+                                (void)pause();
+                _exit(1);
+        }
+        close(sockets[1]);
+        g_assert_cmpint(read(sockets[0], &ready, 1), ==, 1);
+        close(sockets[0]);
+        return pid;
 }
 
 void host_look(Host *host) {

@@ -31,6 +31,8 @@ Host *host_new_with(const char *topology);
 Host *host_free(Host *host);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Host, host_free)
 void host_show_process(Host *host, pid_t pid);
+/* A process that has the node of PORTS_GROUP open, as a VM does, until it is killed. */
+pid_t host_fork_holder(Host *host);
 
 /* Reads records and devices anew. */
 void host_look(Host *host);

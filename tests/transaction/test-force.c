@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 
 /* A reattach that does not ask whether a process has the group: it waits in the kernel, and then it is done, undone or given back. */
@@ -24,37 +23,14 @@ typedef struct Scene {
         pid_t holder;
 } Scene;
 
-/* A process that has the node open, as a VM does, until it is killed. */
-static pid_t fork_holder(Host *host) {
-        int sockets[2];
-        char ready;
-
-        g_assert_cmpint(pipe(sockets), ==, 0);
-        pid_t pid = fork();
-        g_assert_cmpint(pid, >=, 0);
-        if (pid == 0) {
-                (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-                int fd = fake_kernel_open(host->fake, O_RDWR, "dev/vfio/%d", PORTS_GROUP);
-
-                if (fd >= 0 && write(sockets[1], "r", 1) == 1)
-                        for (;;)
-                                (void)pause();
-                _exit(1);
-        }
-        close(sockets[1]);
-        g_assert_cmpint(read(sockets[0], &ready, 1), ==, 1);
-        close(sockets[0]);
-        host_show_process(host, pid);
-        return pid;
-}
-
 static void scene_begin(Scene *scene) {
         *scene = (Scene){.host = host_new()};
         fake_kernel_do(scene->host->fake, "modprobe vfio-pci");
         scene->at_home = fake_kernel_snapshot(scene->host->fake);
         host_must_move(scene->host, PLAN_DETACH, "ens1");
         scene->away = fake_kernel_snapshot(scene->host->fake);
-        scene->holder = fork_holder(scene->host);
+        scene->holder = host_fork_holder(scene->host);
+        host_show_process(scene->host, scene->holder);
         fake_kernel_do(scene->host->fake, "claim %d", PORTS_GROUP);
 }
 

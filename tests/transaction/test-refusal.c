@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 
 /* What is refused before the first write: the fake kernel sees none, and no record is left. */
@@ -28,29 +27,6 @@ static void check_nothing(Refusal *refusal) {
         g_free(refusal->before);
 }
 
-/* A process that has the node open, as a VM does, until it is killed. */
-static pid_t fork_holder(Host *host) {
-        int sockets[2];
-        char ready;
-
-        g_assert_cmpint(pipe(sockets), ==, 0);
-        pid_t pid = fork();
-        g_assert_cmpint(pid, >=, 0);
-        if (pid == 0) {
-                (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-                int fd = fake_kernel_open(host->fake, O_RDWR, "dev/vfio/%d", PORTS_GROUP);
-
-                if (fd >= 0 && write(sockets[1], "r", 1) == 1)
-                        for (;;)
-                                (void)pause();
-                _exit(1);
-        }
-        close(sockets[1]);
-        g_assert_cmpint(read(sockets[0], &ready, 1), ==, 1);
-        close(sockets[0]);
-        return pid;
-}
-
 static void test_held(void) {
         g_autoptr(Host) host = host_new();
         _cleanup_problem_ Problem problem = {};
@@ -58,7 +34,7 @@ static void test_held(void) {
         Refusal refusal;
 
         host_must_move(host, PLAN_DETACH, "ens1");
-        pid_t pid = fork_holder(host);
+        pid_t pid = host_fork_holder(host);
         host_show_process(host, pid);
         g_autofree char *path = g_strdup_printf("/proc/%d/comm", (int)pid);
         g_assert_true(g_file_get_contents(path, &comm, NULL, NULL));

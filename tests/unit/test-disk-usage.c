@@ -9,28 +9,14 @@
 #define SDA "pci0000:00/0000:00:1f.2/ata1/host0/target0:0:0/0:0:0:0/block/sda"
 #define VIRTUAL "virtual/block/"
 
-typedef struct Bed {
-        TempTree *tree;
-        Uses *uses;
-} Bed;
+static Bed *make_bed(void) {
+        Bed *bed = bed_new();
 
-static Bed *bed_new(void) {
-        Bed *bed = g_new0(Bed, 1);
-
-        bed->tree = temp_tree_new();
-        bed->uses = uses_new();
         put_block(bed->tree, SDA, "8:0");
         put_partition(bed->tree, SDA "/sda1", "8:1");
         put_partition(bed->tree, SDA "/sda2", "8:2");
         return bed;
 }
-
-static void bed_free(Bed *bed) {
-        temp_tree_free(bed->tree);
-        uses_free(bed->uses);
-        g_free(bed);
-}
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Bed, bed_free)
 
 static int look(Bed *bed, const char *disk) {
         return usage_of_disk(bed->tree->kernel, disk, on_use, bed->uses);
@@ -55,7 +41,7 @@ static void put_mapping(Bed *bed, const char *name, const char *number, const ch
 }
 
 static void test_free(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
 
         assert_disk(bed, "sda", NULL);
         put_mount(bed,
@@ -71,7 +57,7 @@ static void test_free(void) {
 }
 
 static void test_mounted(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
 
         put_mount(bed, "27 1 8:0 / /whole rw - ext4 /dev/root rw\n");
         assert_disk(bed, "sda", "storage: sda is mounted on /whole", NULL);
@@ -89,7 +75,7 @@ static void test_mounted(void) {
 
 /* Only a container has it mounted. */
 static void test_namespace(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
 
         put_mount(bed, "27 1 8:16 / / rw - ext4 /dev/sdb rw\n");
         put_process(bed->tree, 400, "postgres", 2,
@@ -100,7 +86,7 @@ static void test_namespace(void) {
 
 /* The number of such a file system says nothing, and its source is the first of its disks only. */
 static void test_btrfs(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
 
         put_mount(bed, "27 1 0:30 /@ / rw - btrfs /dev/sda1 rw\n");
         assert_disk(bed, "sda", "storage: sda > sda1 is mounted on /", NULL);
@@ -119,7 +105,7 @@ static void put_swap(Bed *bed, const char *path) {
 }
 
 static void test_swap(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
 
         put_swap(bed, "/dev/sda2");
         assert_disk(bed, "sda", "storage: sda > sda2 is swap space", NULL);
@@ -140,7 +126,7 @@ static void test_swap(void) {
 
 /* Mappings, arrays and caches, whether anybody uses them or not. */
 static void test_holders(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
 
         put_mapping(bed, "dm-0", "253:0", "luks-a");
         put_mapping(bed, "dm-1", "253:1", "vg-root");
@@ -167,7 +153,7 @@ static void test_holders(void) {
 
 /* Over two partitions of one disk, and over what is over both: each is looked at once. */
 static void test_diamond(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
 
         put_block(bed->tree, VIRTUAL "md0", "9:0");
         put_holder(bed->tree, "sda1", "md0");
@@ -198,7 +184,7 @@ static void test_diamond(void) {
 }
 
 static void test_too_deep(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
 
         for (unsigned i = 0; i < 20; i++) {
                 g_autofree char *name = g_strdup_printf("dm-%u", i), *number = g_strdup_printf("253:%u", i),
@@ -213,7 +199,7 @@ static void test_too_deep(void) {
 
 /* Used without a claim. */
 static void test_loop(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
 
         put_block(bed->tree, VIRTUAL "loop0", "7:0");
         put_block(bed->tree, VIRTUAL "loop1", "7:1");
@@ -226,7 +212,7 @@ static void test_loop(void) {
 }
 
 static void test_exported(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
         static const char target[] = "sys/kernel/config/nvmet/subsystems/nqn.a/namespaces";
 
         temp_tree_folder(bed->tree, "sys/kernel/config/nvmet/subsystems/nqn.b");
@@ -241,7 +227,7 @@ static void test_exported(void) {
 
 /* What cannot be determined counts as used. */
 static void test_unreadable(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
 
         assert_disk(bed, "sdz", "storage: sdz cannot be examined: No such file or directory",
                         "storage: sdz cannot be examined: No such file or directory", NULL);
@@ -280,7 +266,7 @@ static void test_unreadable(void) {
 
 /* A drive without a medium cannot be in use. */
 static void test_no_medium(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
         struct sockaddr_un address = {.sun_family = AF_UNIX};
         g_autofree char *path = temp_tree_path(bed->tree, "dev/sda");
         int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -296,7 +282,7 @@ static void test_no_medium(void) {
 
 /* The kernel writes "!" for the "/" in the name of a node. */
 static void test_slash(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
 
         put_block(bed->tree, "pci0000:00/0000:00:05.0/cciss0/c0d0/block/cciss!c0d0", "104:0");
         assert_disk(bed, "cciss!c0d0", NULL);
@@ -305,7 +291,7 @@ static void test_slash(void) {
 }
 
 static void test_end(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
 
         put_mount(bed,
                         "27 1 8:1 / / rw - ext4 /dev/sda1 rw\n"

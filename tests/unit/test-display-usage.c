@@ -4,26 +4,12 @@
 #define GPU "0000:06:00.0"
 #define GPU_FOLDER "sys/bus/pci/devices/" GPU
 
-typedef struct Bed {
-        TempTree *tree;
-        Uses *uses;
-} Bed;
+static Bed *make_bed(void) {
+        Bed *bed = bed_new();
 
-static Bed *bed_new(void) {
-        Bed *bed = g_new0(Bed, 1);
-
-        bed->tree = temp_tree_new();
-        bed->uses = uses_new();
         temp_tree_device(bed->tree, "pci0000:00/0000:00:05.0/" GPU);
         return bed;
 }
-
-static void bed_free(Bed *bed) {
-        temp_tree_free(bed->tree);
-        uses_free(bed->uses);
-        g_free(bed);
-}
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Bed, bed_free)
 
 static int look(Bed *bed) {
         return usage_of_display(bed->tree->kernel, (PciAddress){.bus = 6}, on_use, bed->uses);
@@ -42,7 +28,7 @@ static void put_connector(Bed *bed, const char *card, const char *connector, con
 }
 
 static void test_free(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
 
         assert_display(bed, NULL);
         temp_tree_attribute(bed->tree, GPU, "boot_vga", "0");
@@ -63,14 +49,14 @@ static void test_free(void) {
 }
 
 static void test_boot_vga(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
 
         temp_tree_attribute(bed->tree, GPU, "boot_vga", "1");
         assert_display(bed, "display: " GPU " is the display that the host was started with", NULL);
 }
 
 static void test_framebuffer(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
 
         temp_tree_folder(bed->tree, GPU_FOLDER "/graphics");
         assert_display(bed, NULL);
@@ -79,7 +65,7 @@ static void test_framebuffer(void) {
 }
 
 static void test_connector(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
 
         put_connector(bed, "card1", "DP-1", "disabled\n");
         put_connector(bed, "card1", "HDMI-A-1", "enabled\n");
@@ -94,7 +80,7 @@ static void test_connector(void) {
 
 /* What cannot be determined counts as used. */
 static void test_unreadable(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
 
         temp_tree_attribute(bed->tree, GPU, "boot_vga", "maybe");
         g_assert_cmpint(look(bed), ==, 0);
@@ -114,7 +100,7 @@ static void test_unreadable(void) {
 }
 
 static void test_end(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
 
         temp_tree_attribute(bed->tree, GPU, "boot_vga", "1");
         temp_tree_folder(bed->tree, GPU_FOLDER "/graphics/fb0");

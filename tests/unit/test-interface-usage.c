@@ -10,11 +10,6 @@
 
 #define NIC "nic0"
 
-typedef struct Bed {
-        TempTree *tree;
-        Uses *uses;
-} Bed;
-
 static void run(const char *command) {
         g_autoptr(GError) error = NULL;
         g_autofree char *errors = NULL;
@@ -26,13 +21,13 @@ static void run(const char *command) {
                 g_error("%s: %s", command, errors);
 }
 
+typedef Bed NetBed;
+
 /* An interface without anything on it, that is up; and the real kernel's view of it where sys/class/net is. */
-static Bed *bed_new(void) {
-        Bed *bed = g_new0(Bed, 1);
+static NetBed *net_new(void) {
+        Bed *bed = bed_new();
 
         g_assert_cmpint(unshare(CLONE_NEWNET), ==, 0);
-        bed->tree = temp_tree_new();
-        bed->uses = uses_new();
         temp_tree_folder(bed->tree, "kernel");
         temp_tree_folder(bed->tree, "sys/class");
         g_autofree char *kernel = temp_tree_path(bed->tree, "kernel");
@@ -46,15 +41,13 @@ static Bed *bed_new(void) {
         return bed;
 }
 
-static void bed_free(Bed *bed) {
+static void net_free(NetBed *bed) {
         g_autofree char *kernel = temp_tree_path(bed->tree, "kernel");
 
         (void)umount2(kernel, MNT_DETACH);
-        temp_tree_free(bed->tree);
-        uses_free(bed->uses);
-        g_free(bed);
+        bed_free(bed);
 }
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Bed, bed_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(NetBed, net_free)
 
 #define assert_interface(bed, interface, ...) \
         G_STMT_START { \
@@ -64,7 +57,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Bed, bed_free)
         G_STMT_END
 
 static void test_free(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(NetBed) bed = net_new();
 
         assert_interface(bed, NIC, NULL);
         run("ip link set " NIC " down");
@@ -79,7 +72,7 @@ static void test_free(void) {
 }
 
 static void test_address(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(NetBed) bed = net_new();
 
         run("ip address add 192.0.2.1/32 dev " NIC);
         assert_interface(bed, NIC, "network: " NIC " has the address 192.0.2.1", NULL);
@@ -105,7 +98,7 @@ static void test_address(void) {
 }
 
 static void test_link_local(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(NetBed) bed = net_new();
 
         run("ip address add fe80::1/64 dev " NIC " nodad");
         run("ip address add 169.254.7.7/16 dev " NIC " scope link");
@@ -120,7 +113,7 @@ static void test_link_local(void) {
 }
 
 static void test_route(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(NetBed) bed = net_new();
 
         run("ip route add 198.51.100.0/24 dev " NIC);
         assert_interface(bed, NIC, "network: " NIC " carries the route to 198.51.100.0/24", NULL);
@@ -153,7 +146,7 @@ static void test_route(void) {
 }
 
 static void test_multipath(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(NetBed) bed = net_new();
 
         run("ip link add nic1 type veth peer name peer1");
         run("ip link add nic2 type veth peer name peer2");
@@ -171,7 +164,7 @@ static void test_multipath(void) {
 
 /* A next hop that is an object: with the setting, routes name only that. */
 static void test_next_hop(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(NetBed) bed = net_new();
         _cleanup_fclose_ FILE *setting = fopen("/proc/sys/net/ipv4/nexthop_compat_mode", "we");
 
         g_assert_nonnull(setting);
@@ -199,7 +192,7 @@ static void put_many(Bed *bed) {
 }
 
 static void test_many(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(NetBed) bed = net_new();
 
         put_many(bed);
         assert_interface(bed, NIC, NULL);
@@ -220,7 +213,7 @@ static void *change_addresses(void *userdata) {
 
 /* Somebody adds and removes others while the list is read: it is read again. */
 static void test_changing(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(NetBed) bed = net_new();
         int ended = 0;
 
         put_many(bed);
@@ -232,7 +225,7 @@ static void test_changing(void) {
 }
 
 static void test_bridge(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(NetBed) bed = net_new();
 
         run("ip link add name br0 type bridge");
         run("ip link set " NIC " master br0");
@@ -244,7 +237,7 @@ static void test_bridge(void) {
 }
 
 static void test_macvlan(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(NetBed) bed = net_new();
 
         run("ip link add link " NIC " name guest0 type macvlan");
         assert_interface(bed, NIC, "network: " NIC " carries guest0", NULL);
@@ -313,7 +306,7 @@ static void test_unreadable(void) {
 
 /* The interfaces of a simulated machine are not those of the process. */
 static void test_own_network(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(NetBed) bed = net_new();
 
         run("ip address add 192.0.2.1/24 dev " NIC);
         run("ip link add name br0 type bridge");
@@ -325,7 +318,7 @@ static void test_own_network(void) {
 
 /* Whatever it is that the visitor had enough of. */
 static void test_end(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(NetBed) bed = net_new();
 
         run("ip address add 192.0.2.1/24 dev " NIC);
         run("ip link add link " NIC " name guest0 type macvlan");

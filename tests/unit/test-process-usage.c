@@ -12,27 +12,13 @@
 #define CARD_FOLDER "sys/bus/pci/devices/" CARD
 #define SUBSYSTEM "virtual/nvme-subsystem/nvme-subsys0"
 
-typedef struct Bed {
-        TempTree *tree;
-        Uses *uses;
-} Bed;
+static Bed *make_bed(void) {
+        Bed *bed = bed_new();
 
-static Bed *bed_new(void) {
-        Bed *bed = g_new0(Bed, 1);
-
-        bed->tree = temp_tree_new();
-        bed->uses = uses_new();
         temp_tree_device(bed->tree, "pci0000:00/0000:00:1c.0/" CARD);
         temp_tree_device(bed->tree, "pci0000:00/0000:00:1c.1/" OTHER);
         return bed;
 }
-
-static void bed_free(Bed *bed) {
-        temp_tree_free(bed->tree);
-        uses_free(bed->uses);
-        g_free(bed);
-}
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Bed, bed_free)
 
 static int look(Bed *bed, const char *text) {
         PciAddress address;
@@ -62,7 +48,7 @@ static void put_open(Bed *bed, int pid, const char *command, int fd, const char 
 }
 
 static void test_free(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
 
         put_open(bed, 5000100, "cat", 0, "/dev/null");
         assert_processes(bed, CARD, NULL);
@@ -73,7 +59,7 @@ static void test_free(void) {
 }
 
 static void test_character(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
 
         put_node(bed, CARD_FOLDER "/sound/card0/controlC0", "sound", "1:3");
         assert_processes(bed, CARD, NULL);
@@ -92,7 +78,7 @@ static void test_character(void) {
 
 /* Under whatever name: what counts is where it leads. What has no name is not looked at. */
 static void test_elsewhere(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
 
         put_node(bed, CARD_FOLDER "/uio/uio0", "uio", "1:3");
         temp_tree_link(bed->tree, "/dev/null", "jail/n");
@@ -107,7 +93,7 @@ static void test_elsewhere(void) {
 
 /* A block device and a character device may have the same numbers. */
 static void test_kinds(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
 
         put_node(bed, CARD_FOLDER "/host0/target0/0:0:0:0/block/sda", "block", "1:3");
         put_open(bed, 5000100, "cat", 0, "/dev/null");
@@ -130,7 +116,7 @@ static char *find_block_node(struct stat *ret) {
 }
 
 static void test_block(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
         struct stat status;
         g_autofree char *path = find_block_node(&status);
 
@@ -147,7 +133,7 @@ static void test_block(void) {
 
 /* With multipath the disk, its partitions and its other node belong to the subsystem. */
 static void test_nvme_multipath(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
 
         temp_tree_folder(bed->tree, CARD_FOLDER "/nvme/nvme0/nvme0c0n1");
         temp_tree_folder(bed->tree, "sys/class/nvme-subsystem");
@@ -171,7 +157,7 @@ static void test_nvme_multipath(void) {
 
 /* /dev/nvidia7 is in no folder of sysfs. Nobody has one here: another process has another node open. */
 static void test_nvidia(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
         static const char information[] = "proc/driver/nvidia/gpus/" CARD "/information";
 
         put_open(bed, 5000100, "Xorg", 12, "/dev/null");
@@ -189,7 +175,7 @@ static void test_nvidia(void) {
 
 /* Another function's folder in this one's, what links lead to, and depth. */
 static void test_folders(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
         g_autoptr(GString) deep = g_string_new(CARD_FOLDER);
 
         put_open(bed, 5000100, "cat", 0, "/dev/null");
@@ -216,7 +202,7 @@ static void test_folders(void) {
 
 static void test_unreadable(void) {
         static const char *const numbers[] = {"", "x\n", "1\n", "1:\n"};
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
 
         for (size_t i = 0; i < G_N_ELEMENTS(numbers); i++) {
                 temp_tree_file(bed->tree, numbers[i], CARD_FOLDER "/uio/uio0/dev");
@@ -232,7 +218,7 @@ static void test_unreadable(void) {
 }
 
 static void test_refused(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
         g_autofree char *folder = temp_tree_path(bed->tree, "proc/5000100/fd");
 
         put_node(bed, CARD_FOLDER "/uio/uio0", "uio", "1:3");
@@ -250,7 +236,7 @@ static void test_refused(void) {
 }
 
 static void test_many(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
 
         put_open(bed, 5000100, "getty", 0, "/dev/null");
         for (unsigned i = 0; i < 150; i++) {
@@ -264,7 +250,7 @@ static void test_many(void) {
 }
 
 static void test_end(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
 
         put_node(bed, CARD_FOLDER "/uio/uio0", "uio", "1:3");
         for (int pid = 5000100; pid < 5000105; pid++)

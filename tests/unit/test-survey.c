@@ -8,14 +8,14 @@
 #define PORT2 "0000:03:02.0"
 
 /* A plan for two ports of a card, and the subjects as a transaction has opened them. */
-typedef struct Bed {
+typedef struct SurveyBed {
         TempTree *tree;
         Plan *plan;
         PlanMember members[2];
         Subject subjects[2];
         FindingList findings;
         unsigned n_kinds[_GUARD_MAX];
-} Bed;
+} SurveyBed;
 
 static PciAddress address_of(const char *text) {
         PciAddress address;
@@ -24,8 +24,8 @@ static PciAddress address_of(const char *text) {
         return address;
 }
 
-static Bed *bed_new(void) {
-        Bed *bed = g_new0(Bed, 1);
+static SurveyBed *survey_bed_new(void) {
+        SurveyBed *bed = g_new0(SurveyBed, 1);
 
         bed->tree = temp_tree_new();
         bed->tree->kernel->has_own_network = true;
@@ -55,15 +55,15 @@ static Bed *bed_new(void) {
         return bed;
 }
 
-static void bed_free(Bed *bed) {
+static void survey_bed_free(SurveyBed *bed) {
         finding_list_done(&bed->plan->findings);
         g_free(bed->plan);
         temp_tree_free(bed->tree);
         g_free(bed);
 }
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Bed, bed_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SurveyBed, survey_bed_free)
 
-static uint64_t take(Bed *bed) {
+static uint64_t take(SurveyBed *bed) {
         _cleanup_problem_ Problem problem = {};
         TransactionReport report = {};
 
@@ -79,14 +79,14 @@ static uint64_t take(Bed *bed) {
         return fingerprint;
 }
 
-static void assert_found(Bed *bed, Guard guard, unsigned expected) {
+static void assert_found(SurveyBed *bed, Guard guard, unsigned expected) {
         (void)take(bed);
         for (Guard other = 0; other < _GUARD_MAX; other++)
                 g_assert_cmpuint(bed->n_kinds[other], ==, other == guard ? expected : 0);
 }
 
 /* Each of these makes a state that no other one makes. */
-static void change(Bed *bed, unsigned what) {
+static void change(SurveyBed *bed, unsigned what) {
         switch (what) {
         case 0:
                 bed->plan->verb = PLAN_REATTACH;
@@ -176,7 +176,7 @@ static void test_matters(void) {
         uint64_t seen[N_CHANGES + 1];
 
         for (unsigned i = 0; i <= N_CHANGES; i++) {
-                g_autoptr(Bed) bed = bed_new();
+                g_autoptr(SurveyBed) bed = survey_bed_new();
 
                 if (i > 0)
                         change(bed, i - 1);
@@ -190,7 +190,7 @@ static void test_matters(void) {
 
 /* The words of the evidence, what is asked for, and what the plan says of itself. */
 static void test_nothing_else(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(SurveyBed) bed = survey_bed_new();
 
         change(bed, 16);
         change(bed, 19);
@@ -226,7 +226,7 @@ static void test_nothing_else(void) {
 
 /* Every member is looked at, and what the plan found is taken over. */
 static void test_findings(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(SurveyBed) bed = survey_bed_new();
 
         assert_found(bed, GUARD_STORAGE, 0);
         temp_tree_attribute(bed->tree, PORT2, "boot_vga", "1");
@@ -240,7 +240,7 @@ static void test_findings(void) {
 }
 
 static void test_firmware(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(SurveyBed) bed = survey_bed_new();
 
         change(bed, 21);
         assert_found(bed, GUARD_FIRMWARE, 1);
@@ -253,7 +253,7 @@ static void test_firmware(void) {
 
 /* Of a reattach nothing is asked: the host does not use what it does not have. */
 static void test_reattach(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(SurveyBed) bed = survey_bed_new();
 
         change(bed, 18);
         change(bed, 21);
@@ -262,7 +262,7 @@ static void test_reattach(void) {
 }
 
 static void test_too_many(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(SurveyBed) bed = survey_bed_new();
         _cleanup_problem_ Problem problem = {};
         TransactionReport report = {};
 

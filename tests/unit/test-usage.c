@@ -9,16 +9,9 @@
 #define USB "0000:00:14.0"
 #define VMD "0000:00:0e.0"
 
-typedef struct Bed {
-        TempTree *tree;
-        Uses *uses;
-} Bed;
+static Bed *make_bed(void) {
+        Bed *bed = bed_new();
 
-static Bed *bed_new(void) {
-        Bed *bed = g_new0(Bed, 1);
-
-        bed->tree = temp_tree_new();
-        bed->uses = uses_new();
         temp_tree_device(bed->tree, "pci0000:00/0000:00:1c.0/" NIC);
         temp_tree_device(bed->tree, "pci0000:00/" AHCI);
         temp_tree_device(bed->tree, "pci0000:00/0000:00:1d.0/" NVME);
@@ -27,13 +20,6 @@ static Bed *bed_new(void) {
         bed->tree->kernel->has_own_network = true;
         return bed;
 }
-
-static void bed_free(Bed *bed) {
-        temp_tree_free(bed->tree);
-        uses_free(bed->uses);
-        g_free(bed);
-}
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Bed, bed_free)
 
 static int look(Bed *bed, const char *text) {
         _cleanup_host_index_ HostIndex index = {};
@@ -63,7 +49,7 @@ static void put_mount(Bed *bed, const char *line) {
 }
 
 static void test_free(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
 
         put_block(bed->tree, "pci0000:00/" AHCI "/ata1/host0/target0:0:0/0:0:0:0/block/sda", "8:0");
         put_interface(bed, "pci0000:00/0000:00:1c.0/" NIC, "ens1");
@@ -85,7 +71,7 @@ static void test_disks(void) {
         };
 
         for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-                g_autoptr(Bed) bed = bed_new();
+                g_autoptr(Bed) bed = make_bed();
                 g_autofree char *partition = g_strconcat(cases[i].path, "/part1", NULL),
                                 *says = g_strdup_printf("storage: %s > part1 is mounted on /", cases[i].name);
 
@@ -99,7 +85,7 @@ static void test_disks(void) {
 
 /* With multipath the disk is not below its controller. */
 static void test_nvme_multipath(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
         static const char subsystem[] = "virtual/nvme-subsystem/nvme-subsys0";
 
         put_block(bed->tree, "virtual/nvme-subsystem/nvme-subsys0/nvme0n1", "259:0");
@@ -126,7 +112,7 @@ static void test_nvme_multipath(void) {
 
 /* A network card without an interface has it somewhere, unless it has no driver that would make one. */
 static void test_hidden_interface(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
         static const char says[] =
                         "network: " NIC
                         " shows no network interface here: it may be in the network namespace of a container";
@@ -151,7 +137,7 @@ static void test_hidden_interface(void) {
 
 /* One card with everything. */
 static void test_kinds(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
 
         put_block(bed->tree, "pci0000:00/0000:00:1c.0/" NIC "/block/sda", "8:0");
         put_interface(bed, "pci0000:00/0000:00:1c.0/" NIC, "ens1");
@@ -173,7 +159,7 @@ static void test_kinds(void) {
 
 /* The domain behind a VMD goes with it. */
 static void test_nested(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
         static const char below[] = "pci0000:00/" VMD "/pci10000:00/10000:00:02.0/10000:01:00.0/nvme/nvme0/nvme0n1";
 
         temp_tree_device(bed->tree, "pci0000:00/" VMD "/pci10000:00/10000:00:02.0");
@@ -195,7 +181,7 @@ static void test_nested(void) {
 }
 
 static void test_many(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
 
         temp_tree_file(bed->tree, "1:3\n", "sys/bus/pci/devices/" NIC "/drm/renderD128/dev");
         temp_tree_attribute(bed->tree, NIC, "boot_vga", "1");
@@ -209,7 +195,7 @@ static void test_many(void) {
 }
 
 static void test_unreadable(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(Bed) bed = make_bed();
 
         temp_tree_link(bed->tree, "block", "sys/class/block");
         g_assert_cmpint(look(bed, NIC), ==, -ELOOP);

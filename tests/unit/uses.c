@@ -15,6 +15,21 @@ Uses *uses_free(Uses *uses) {
         return NULL;
 }
 
+Bed *bed_new(void) {
+        Bed *bed = g_new0(Bed, 1);
+
+        bed->tree = temp_tree_new();
+        bed->uses = uses_new();
+        return bed;
+}
+
+Bed *bed_free(Bed *bed) {
+        temp_tree_free(bed->tree);
+        uses_free(bed->uses);
+        g_free(bed);
+        return NULL;
+}
+
 int on_use(UsageKind kind, const char *evidence, void *userdata) {
         static const char *const names[_USAGE_KIND_MAX] = {"storage", "network", "display", "process"};
         Uses *uses = userdata;

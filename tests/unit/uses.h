@@ -15,6 +15,16 @@ Uses *uses_new(void);
 Uses *uses_free(Uses *uses);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Uses, uses_free)
 
+/* A tree, and what a look at it reports. */
+typedef struct Bed {
+        TempTree *tree;
+        Uses *uses;
+} Bed;
+
+Bed *bed_new(void);
+Bed *bed_free(Bed *bed);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Bed, bed_free)
+
 /* The visitor; userdata is a Uses. */
 int on_use(UsageKind kind, const char *evidence, void *userdata);
 

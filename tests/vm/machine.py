@@ -2,6 +2,9 @@
 """What tests with many parts work with: a guest that plays the host, its devices, and the view of vfiod in it."""
 
 import host
+import options
+from guest import Guest
+from tap import Tap
 from view import View
 
 ERROR = "org.vfiod1.Error."
@@ -25,7 +28,6 @@ class Host:
     def snapshot(self, *addresses):
         return host.snapshot(self.guest, *addresses)
 
-
     def bindings(self, *addresses):
         """[[driver, override]] of these devices: less than snapshot() says, and far quicker."""
         return [line.split("|") for line in self.guest.check_run(BINDINGS.format(" ".join(addresses))).splitlines()]
@@ -48,6 +50,26 @@ class Machine(Host):
     def write(self, text, path):
         """Write to an attribute below /sys/bus/pci."""
         self.guest.check_run(f"echo {text} > /sys/bus/pci/{path}")
+
+
+def play(name, description, topology, parts, make=Machine):
+    """A whole program: each part in turn, with a machine of that topology. Returns the exit status."""
+    choice = options.parser(description).parse_args()
+    tap = Tap()
+    with options.installed(choice) as destdir:
+        tap.run(name, run_parts, tap, Guest(topology, destdir=destdir), parts, make)
+    return tap.finish()
+
+
+def run_parts(tap, guest, parts, make):
+    with guest:
+        tap.watch(guest)
+        guest.boot()
+        tap.note(f"booted in {guest.boot_seconds:.1f} s")
+        machine = make(tap, guest)
+        for part in parts:
+            tap.note(part.__doc__)
+            tap.run(part.__name__, part, machine)
 
 
 def refused(machine, what, verb, selector, code, error):

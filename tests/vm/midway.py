@@ -10,10 +10,7 @@ the one that was meant is not touched.
 import json
 import sys
 
-import options
-from guest import Guest
-from machine import ERROR, Machine
-from tap import Tap
+from machine import ERROR, play
 from view import REFUSED, UNIT, eventually
 
 DELAY = 120 * 1000 * 1000  # microseconds: longer than all that is done meanwhile
@@ -155,24 +152,5 @@ def check_swapped(machine):
 PARTS = [check_kills, check_swapped]
 
 
-def run_parts(tap, destdir):
-    with Guest("full", destdir=destdir) as guest:
-        tap.watch(guest)
-        guest.boot()
-        tap.note(f"booted in {guest.boot_seconds:.1f} s")
-        machine = Machine(tap, guest)
-        for part in PARTS:
-            tap.note(part.__doc__)
-            tap.run(part.__name__, part, machine)
-
-
-def main():
-    choice = options.parser(__doc__).parse_args()
-    tap = Tap()
-    with options.installed(choice) as destdir:
-        tap.run("midway", run_parts, tap, destdir)
-    return tap.finish()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(play("midway", __doc__, "full", PARTS))

@@ -11,11 +11,8 @@ import statistics
 import sys
 
 import host
-import options
-from guest import Guest
-from machine import ERROR, Host
+from machine import ERROR, Host, play
 from overlay import CALLER
-from tap import Tap
 from view import REFUSED, TIMED_OUT, UNIT, eventually, timed
 
 CALLS = 1000
@@ -230,24 +227,5 @@ def end(holder):
 PARTS = [check_stuck, check_cancel, check_stopped, check_host_driver, check_libvirt]
 
 
-def run_parts(tap, destdir):
-    with Guest("used", destdir=destdir) as guest:
-        tap.watch(guest)
-        guest.boot()
-        tap.note(f"booted in {guest.boot_seconds:.1f} s")
-        machine = Machine(tap, guest)
-        for part in PARTS:
-            tap.note(part.__doc__)
-            tap.run(part.__name__, part, machine)
-
-
-def main():
-    choice = options.parser(__doc__).parse_args()
-    tap = Tap()
-    with options.installed(choice) as destdir:
-        tap.run("stuck", run_parts, tap, destdir)
-    return tap.finish()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(play("stuck", __doc__, "used", PARTS, Machine))

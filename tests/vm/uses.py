@@ -18,8 +18,8 @@ import string
 PROCESS = "/run/user-of-device"
 OPEN = "setsid sleep infinity < {node} > /dev/null 2>&1 & echo $! > $user"
 CLOSE = "kill $(cat $user); tail --pid=$(cat $user) --follow /dev/null"
-CLAIM = ("import os, sys, time; os.open(sys.argv[1], os.O_RDWR | os.O_EXCL);"
-         " print(1, flush=True); time.sleep(1e6)")
+CLAIM = ("import os, signal, sys; os.open(sys.argv[1], os.O_RDWR | os.O_EXCL);"
+         " print(1, flush=True); signal.pause()")
 FORMAT = "mke2fs -q -F -t ext4 -O ^has_journal"
 WIPE = "wipefs --quiet --all"
 SPLIT = f"sgdisk --new=1:0:+24M --new=2:0:0 $disk && udevadm settle && {WIPE} $partition"
