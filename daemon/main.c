@@ -9,6 +9,11 @@
 #include <systemd/sd-daemon.h>
 
 #define STATE_FOLDER "/run/vfiod"
+#define EARLY_RULES "/run/udev/rules.d/05-vfiod.rules"
+#define UDEV_DATABASE "/run/udev/data"
+
+/* Whose files count most, first. */
+static const char *const rule_folders[] = {"/etc/vfiod/rules.d", "/run/vfiod/rules.d", "/usr/lib/vfiod/rules.d", NULL};
 
 static int usage(int status) {
         fprintf(status == 0 ? stdout : stderr,
@@ -42,7 +47,7 @@ static int parse_arguments(int argc, char **argv) {
         return optind < argc ? usage(2) + 1 : 0;
 }
 
-/* SIGTERM and SIGINT end the loop; SIGCHLD is for sd-event's workers. */
+/* SIGTERM and SIGINT end the loop; SIGHUP is for on_hangup(), SIGCHLD for sd-event's workers. */
 static int block_signals(sd_event *event) {
         sigset_t signals;
         int r;
@@ -50,6 +55,7 @@ static int block_signals(sd_event *event) {
         (void)sigemptyset(&signals);
         (void)sigaddset(&signals, SIGTERM);
         (void)sigaddset(&signals, SIGINT);
+        (void)sigaddset(&signals, SIGHUP);
         (void)sigaddset(&signals, SIGCHLD);
         if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
                 return -errno;
@@ -83,8 +89,17 @@ static int make_manager(sd_event *event, Manager **ret) {
                                         .uevents = TAKE_PTR(uevents),
                                         .state_folder = STATE_FOLDER,
                                         .job_limits = &job_limits_default,
+                                        .rule_folders = rule_folders,
+                                        .early_rules = EARLY_RULES,
+                                        .udev_database = UDEV_DATABASE,
                         },
                         ret);
+}
+
+static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        (void)source, (void)info;
+        manager_rescan(userdata);
+        return 0;
 }
 
 static int run(void) {
@@ -97,6 +112,8 @@ static int run(void) {
                 return log_error_errno(r, "Cannot make the loop");
         if ((r = make_manager(event, &manager)) < 0)
                 return r;
+        if ((r = sd_event_add_signal(event, NULL, SIGHUP, on_hangup, manager)) < 0)
+                return log_error_errno(r, "Cannot make the loop");
 
         (void)sd_notify(false, "READY=1\nSTATUS=Ready");
         r = sd_event_loop(event);

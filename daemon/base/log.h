@@ -44,3 +44,6 @@ void log_event(const LogEvent *event, const char *format, ...) _printf_(2, 3);
 #define MESSAGE_REATTACHED "6fd1a2c9a1c84a4fa1a0a9a2e7bd3c02"
 #define MESSAGE_JOB_FAILED "6fd1a2c9a1c84a4fa1a0a9a2e7bd3c03"
 #define MESSAGE_STUCK "6fd1a2c9a1c84a4fa1a0a9a2e7bd3c04"
+#define MESSAGE_RULE_REFUSED "6fd1a2c9a1c84a4fa1a0a9a2e7bd3c05"
+#define MESSAGE_NOT_VIABLE "6fd1a2c9a1c84a4fa1a0a9a2e7bd3c06"
+#define MESSAGE_FUNCTIONS_SET "6fd1a2c9a1c84a4fa1a0a9a2e7bd3c10"

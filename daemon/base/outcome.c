@@ -10,6 +10,7 @@ static const char *const outcome_table[_OUTCOME_MAX] = {
                 [OUTCOME_NO_IOMMU] = "NoIommu",
                 [OUTCOME_NO_GROUP] = "NoGroup",
                 [OUTCOME_NOT_ENDPOINT] = "NotEndpoint",
+                [OUTCOME_NO_VIRTUAL_FUNCTIONS] = "NoVirtualFunctions",
                 [OUTCOME_GROUP_NEEDS_CONSENT] = "GroupNeedsConsent",
                 [OUTCOME_NOT_VIABLE] = "NotViable",
                 [OUTCOME_IN_USE_STORAGE] = "InUseStorage",
@@ -33,6 +34,9 @@ static const char *const outcome_table[_OUTCOME_MAX] = {
                 [OUTCOME_CANCELLED] = "Cancelled",
                 [OUTCOME_LIMITS_EXCEEDED] = "LimitsExceeded",
                 [OUTCOME_INVALID_SELECTOR] = "InvalidSelector",
+                [OUTCOME_RULE_EXISTS] = "RuleExists",
+                [OUTCOME_NO_SUCH_RULE] = "NoSuchRule",
+                [OUTCOME_RULE_READ_ONLY] = "RuleReadOnly",
                 [OUTCOME_FAILED] = "Failed",
 };
 

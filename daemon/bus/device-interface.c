@@ -17,6 +17,12 @@ static int method_reattach(sd_bus_message *message, void *userdata, sd_bus_error
                         service_of(sd_bus_message_get_bus(message)), message, PCI_ADDRESS_TEXT(address), error);
 }
 
+static int method_set_virtual_functions(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        PciAddress address = ((const Device *)userdata)->address;
+        return operation_set_functions(
+                        service_of(sd_bus_message_get_bus(message)), message, PCI_ADDRESS_TEXT(address), error);
+}
+
 BUS_GETTER(property_get_address) {
         return sd_bus_message_append(reply, "s", PCI_ADDRESS_TEXT(((const Device *)userdata)->address));
 }
@@ -122,8 +128,7 @@ BUS_GETTER(property_get_virtual_functions) {
                 return r;
         Device *const *devices = inventory_devices(service_of(bus)->inventory, &n);
         for (size_t i = 0; device->virtual_functions_max > 0 && i < n; i++)
-                if (devices[i]->present && devices[i]->virtual_function &&
-                                pci_address_equal(devices[i]->physical_function, device->address) &&
+                if (device_is_function_of(devices[i], device) &&
                                 (r = sd_bus_message_append(reply, "s", PCI_ADDRESS_TEXT(devices[i]->address))) < 0)
                         return r;
         return sd_bus_message_close_container(reply);
@@ -171,6 +176,9 @@ static const sd_bus_vtable device_vtable[] = {
                                 method_detach, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("Reattach", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("a(sss)", changes),
                                 method_reattach, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_METHOD_WITH_ARGS("SetVirtualFunctions", SD_BUS_ARGS("u", count, "a{sv}", options),
+                                SD_BUS_RESULT("a(sss)", changes), method_set_virtual_functions,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_PROPERTY("Address", "s", property_get_address, 0, SD_BUS_VTABLE_PROPERTY_CONST),
                 CHANGING_PROPERTY("State", "s", property_get_state),
                 SD_BUS_PROPERTY("Driver", "s", NULL, offsetof(Device, driver), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),

@@ -8,6 +8,7 @@ static const sd_bus_error_map error_map[] = {
                 SD_BUS_ERROR_MAP(BUS_ERROR_PREFIX "NoIommu", EOPNOTSUPP),
                 SD_BUS_ERROR_MAP(BUS_ERROR_PREFIX "NoGroup", EOPNOTSUPP),
                 SD_BUS_ERROR_MAP(BUS_ERROR_PREFIX "NotEndpoint", EOPNOTSUPP),
+                SD_BUS_ERROR_MAP(BUS_ERROR_PREFIX "NoVirtualFunctions", EOPNOTSUPP),
                 SD_BUS_ERROR_MAP(BUS_ERROR_PREFIX "GroupNeedsConsent", EXDEV),
                 SD_BUS_ERROR_MAP(BUS_ERROR_PREFIX "NotViable", EXDEV),
                 SD_BUS_ERROR_MAP(BUS_ERROR_PREFIX "InUseStorage", EBUSY),
@@ -30,6 +31,9 @@ static const sd_bus_error_map error_map[] = {
                 SD_BUS_ERROR_MAP(BUS_ERROR_PREFIX "Stuck", ETIMEDOUT),
                 SD_BUS_ERROR_MAP(BUS_ERROR_PREFIX "Cancelled", ECANCELED),
                 SD_BUS_ERROR_MAP(BUS_ERROR_PREFIX "LimitsExceeded", EDQUOT),
+                SD_BUS_ERROR_MAP(BUS_ERROR_PREFIX "RuleExists", EEXIST),
+                SD_BUS_ERROR_MAP(BUS_ERROR_PREFIX "NoSuchRule", ESRCH),
+                SD_BUS_ERROR_MAP(BUS_ERROR_PREFIX "RuleReadOnly", EROFS),
                 SD_BUS_ERROR_MAP(BUS_ERROR_PREFIX "Failed", EIO),
                 SD_BUS_ERROR_MAP_END,
 };

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "bus/authorize.h"
 #include "bus/errors.h"
 #include "bus/getter.h"
 #include "bus/operation.h"
+#include "bus/rule-interface.h"
 #include "bus/service.h"
 #include "config.h"
 #include "kernel/vfio-node.h"
@@ -227,38 +229,17 @@ static int method_get_group(sd_bus_message *message, void *userdata, sd_bus_erro
         return sd_bus_reply_method_return(message, "o", path);
 }
 
-/* A group's only endpoint can be meant by the group. */
-static int find_device(Service *service, const char *selector, const Device **ret, Problem *problem) {
-        Selection selection;
-
-        int r = selector_resolve(service->inventory, selector, &selection, problem);
-        if (r != 0)
-                return r;
-        if (!selection.device && group_count_endpoints(selection.group) == 0)
-                return problem_set(problem, OUTCOME_NOT_ENDPOINT, "Group %d has only bridges: name one by its address.",
-                                selection.group->number);
-        if (!selection.device && group_count_endpoints(selection.group) != 1)
-                return problem_set(problem, OUTCOME_INVALID_SELECTOR,
-                                "Group %d has %zu endpoints: name the one that is meant.", selection.group->number,
-                                group_count_endpoints(selection.group));
-        for (size_t i = 0; !selection.device; i++)
-                if (selection.group->members[i]->endpoint)
-                        selection.device = selection.group->members[i];
-        *ret = selection.device;
-        return 0;
-}
-
 static int method_get_device(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         _cleanup_problem_ Problem problem = {};
         _cleanup_free_ char *path = NULL;
         Service *service = userdata;
         const char *selector;
-        const Device *device = NULL;
+        Device *device = NULL;
         int r;
 
         if ((r = sd_bus_message_read(message, "s", &selector)) < 0)
                 return r;
-        if ((r = find_device(service, selector, &device, &problem)) != 0)
+        if ((r = selector_resolve_device(service->inventory, selector, &device, &problem)) != 0)
                 return errors_set(error, r, &problem);
         assert(device);
         if ((r = service_device_path(device->address, &path)) < 0)
@@ -287,6 +268,13 @@ static int method_plan(sd_bus_message *message, void *userdata, sd_bus_error *er
         return r < 0 ? r : operation_plan(userdata, message, selector, verb, error);
 }
 
+static int method_set_virtual_functions(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        const char *selector;
+
+        int r = sd_bus_message_read(message, "s", &selector);
+        return r < 0 ? r : operation_set_functions(userdata, message, selector, error);
+}
+
 BUS_GETTER(property_get_version) {
         return sd_bus_message_append(reply, "s", VFIOD_VERSION);
 }
@@ -301,17 +289,23 @@ BUS_GETTER(property_get_iommu) {
 }
 
 BUS_GETTER(property_get_count) {
-        const Service *service = userdata;
-        size_t n_devices, n_groups, n_detached = 0;
+        ManagerFacts facts;
 
-        Device *const *devices = inventory_devices(service->inventory, &n_devices);
-        (void)inventory_groups(service->inventory, &n_groups);
-        for (size_t i = 0; i < n_devices; i++)
-                n_detached += device_is_ours(devices[i]) && (!devices[i]->present || device_is_on_vfio(devices[i]));
+        service_count(userdata, &facts);
         return sd_bus_message_append(reply, "u",
-                        (uint32_t)(streq(property, "DeviceCount")                       ? n_devices
-                                                        : streq(property, "GroupCount") ? n_groups
-                                                                                        : n_detached));
+                        streq(property, "DeviceCount")                     ? facts.n_devices
+                                        : streq(property, "GroupCount")    ? facts.n_groups
+                                        : streq(property, "DetachedCount") ? facts.n_detached
+                                                                           : facts.events_lost);
+}
+
+static int method_rescan(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        Service *service = userdata;
+
+        int r = authorize_change(message, error);
+        if (r >= 0)
+                r = service->rescan(service->rescan_userdata, message);
+        return r < 0 ? r : 1;
 }
 
 static const sd_bus_vtable manager_vtable[] = {
@@ -336,12 +330,26 @@ static const sd_bus_vtable manager_vtable[] = {
                                 SD_BUS_RESULT("a(sss)", changes), method_detach, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("Reattach", SD_BUS_ARGS("s", selector, "a{sv}", options),
                                 SD_BUS_RESULT("a(sss)", changes), method_reattach, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_METHOD("Rescan", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_rescan, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_METHOD_WITH_ARGS("ListRules", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(sssa(sss)a{sv})", rules),
+                                rule_method_list, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_METHOD_WITH_ARGS("CheckRule", SD_BUS_ARGS("s", text), SD_BUS_RESULT("u", line, "s", fault),
+                                rule_method_check, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_METHOD_WITH_ARGS("AddRule", SD_BUS_ARGS("s", selector, "a{sv}", options),
+                                SD_BUS_RESULT("s", name, "s", file), rule_method_add, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_METHOD_WITH_ARGS("RemoveRule", SD_BUS_ARGS("s", name, "a{sv}", options), SD_BUS_NO_RESULT,
+                                rule_method_remove, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_SIGNAL("RulesChanged", "", 0),
+                SD_BUS_METHOD_WITH_ARGS("SetVirtualFunctions", SD_BUS_ARGS("s", selector, "u", count, "a{sv}", options),
+                                SD_BUS_RESULT("a(sss)", changes), method_set_virtual_functions,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_PROPERTY("Version", "s", property_get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
                 SD_BUS_PROPERTY("Iommu", "s", property_get_iommu, 0, 0),
                 SD_BUS_PROPERTY("IommuReason", "s", property_get_iommu, 0, 0),
-                SD_BUS_PROPERTY("DeviceCount", "u", property_get_count, 0, 0),
-                SD_BUS_PROPERTY("GroupCount", "u", property_get_count, 0, 0),
-                SD_BUS_PROPERTY("DetachedCount", "u", property_get_count, 0, 0),
+                SD_BUS_PROPERTY("DeviceCount", "u", property_get_count, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+                SD_BUS_PROPERTY("GroupCount", "u", property_get_count, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+                SD_BUS_PROPERTY("DetachedCount", "u", property_get_count, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+                SD_BUS_PROPERTY("EventsLost", "u", property_get_count, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
                 SD_BUS_VTABLE_END,
 };
 

@@ -119,3 +119,23 @@ int notify_changes(Service *service, const ChangeList *changes) {
         }
         return first_error;
 }
+
+int notify_manager(Service *service, bool model_changed) {
+        const ManagerFacts told = service->told;
+        char *names[5];
+        size_t n = 0;
+
+        if (!model_changed && follower_events_lost(service->follower) == told.events_lost)
+                return 0;
+        service_count(service, &service->told);
+        if (service->told.n_devices != told.n_devices)
+                names[n++] = (char *)"DeviceCount";
+        if (service->told.n_groups != told.n_groups)
+                names[n++] = (char *)"GroupCount";
+        if (service->told.n_detached != told.n_detached)
+                names[n++] = (char *)"DetachedCount";
+        if (service->told.events_lost != told.events_lost)
+                names[n++] = (char *)"EventsLost";
+        names[n] = NULL;
+        return n == 0 ? 0 : sd_bus_emit_properties_changed_strv(service->bus, BUS_PATH, BUS_INTERFACE_MANAGER, names);
+}

@@ -2,9 +2,7 @@
 #include "bus/operation.h"
 #include "bus/authorize.h"
 #include "bus/errors.h"
-
-/* No group has as many members. */
-#define COMPANIONS_MAX 1024
+#include "bus/options.h"
 
 typedef struct Options {
         char **companions; /* ended by NULL; NULL where the option was not given */
@@ -13,52 +11,9 @@ typedef struct Options {
         bool force, adopt;
 } Options;
 
-static void strv_free(char **list) {
-        for (char **entry = list; entry && *entry; entry++)
-                free(*entry);
-        free(list);
-}
-
 static void options_done(Options *options) {
-        strv_free(options->companions);
+        option_list_free(options->companions);
         options->companions = NULL;
-}
-
-/* Reads a variant "as". */
-static int read_list(sd_bus_message *message, const char *key, char ***ret, sd_bus_error *error) {
-        size_t n = 0;
-
-        int r = sd_bus_message_enter_container(message, 'v', "as");
-        if (r < 0)
-                return sd_bus_error_setf(
-                                error, SD_BUS_ERROR_INVALID_ARGS, "Option '%s' is a list of strings (as).", key);
-        if ((r = sd_bus_message_read_strv(message, ret)) < 0 || (r = sd_bus_message_exit_container(message)) < 0)
-                return r;
-        while (*ret && (*ret)[n])
-                n++;
-        if (n > COMPANIONS_MAX)
-                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "Option '%s' may have %d entries, not %zu.",
-                                key, COMPANIONS_MAX, n);
-        return 0;
-}
-
-static int read_overrides(sd_bus_message *message, Options *options, sd_bus_error *error) {
-        char **names = NULL;
-
-        int r = read_list(message, "override", &names, error);
-        for (size_t i = 0; r >= 0 && names && names[i]; i++) {
-                Guard guard = guard_from_string(names[i]);
-                if (guard < 0)
-                        r = sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
-                                        "There is no guard '%s' to override: they are storage, network, display, "
-                                        "process, "
-                                        "virtual-functions and firmware.",
-                                        names[i]);
-                else
-                        options->overrides |= 1U << guard;
-        }
-        strv_free(names);
-        return r;
 }
 
 static int read_fingerprint(sd_bus_message *message, Options *options, sd_bus_error *error) {
@@ -77,7 +32,7 @@ static int read_fingerprint(sd_bus_message *message, Options *options, sd_bus_er
         return 0;
 }
 
-static int read_flag(sd_bus_message *message, const char *key, bool *ret, sd_bus_error *error) {
+int operation_read_flag(sd_bus_message *message, const char *key, bool *ret, sd_bus_error *error) {
         int value;
 
         int r = sd_bus_message_read(message, "v", "b", &value);
@@ -90,7 +45,7 @@ static int read_flag(sd_bus_message *message, const char *key, bool *ret, sd_bus
 static int read_companions(sd_bus_message *message, Options *options, sd_bus_error *error) {
         if (options->companions)
                 return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, "Option 'companions' is given twice.");
-        return read_list(message, "companions", &options->companions, error);
+        return option_read_list(message, "companions", &options->companions, error);
 }
 
 /* Reads a{sv}. An option that the verb does not have is refused: it was meant to have an effect. */
@@ -107,9 +62,10 @@ static int read_options(sd_bus_message *message, PlanVerb verb, Options *options
                 else if (verb == PLAN_DETACH && streq(key, "companions"))
                         r = read_companions(message, options, error);
                 else if (verb == PLAN_DETACH && streq(key, "override"))
-                        r = read_overrides(message, options, error);
+                        r = option_read_overrides(message, &options->overrides, error);
                 else if (verb == PLAN_REATTACH && (streq(key, "force") || streq(key, "adopt")))
-                        r = read_flag(message, key, streq(key, "force") ? &options->force : &options->adopt, error);
+                        r = operation_read_flag(
+                                        message, key, streq(key, "force") ? &options->force : &options->adopt, error);
                 else
                         return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "%s has no option '%s'.",
                                         verb == PLAN_DETACH ? "Detach" : "Reattach", key);
@@ -139,8 +95,7 @@ static int reply_changes(sd_bus_message *call, const WorkerResult *result) {
         return sd_bus_send(NULL, reply, NULL);
 }
 
-/* The job's end: the caller may be gone by now, and then nobody hears. */
-static void on_job_done(const WorkerResult *result, void *userdata) {
+void operation_on_done(const WorkerResult *result, void *userdata) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = userdata;
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
 
@@ -188,11 +143,12 @@ static int operation_start(
                 return r;
         if ((r = make_plan(service, verb, selector, &options, &plan, &problem)) != 0)
                 return errors_set(error, r, &problem);
-        r = job_start(service->jobs, TAKE_PTR(plan), authorize_caller_name(message, caller), on_job_done, message,
+        r = job_start(service->jobs, TAKE_PTR(plan), authorize_caller_name(message, caller), operation_on_done, message,
                         &problem);
         if (r != 0)
                 return errors_set(error, r, &problem);
-        sd_bus_message_ref(message); /* on_job_done() has it, and is never called before the next turn of the loop */
+        sd_bus_message_ref(
+                        message); /* operation_on_done() has it, and is never called before the next turn of the loop */
         return 1;
 }
 
@@ -289,7 +245,7 @@ int operation_plan(Service *service, sd_bus_message *message, const char *select
         int r;
 
         PlanVerb verb = plan_verb_from_string(verb_text);
-        if (verb < 0)
+        if (verb != PLAN_DETACH && verb != PLAN_REATTACH)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
                                 "There is no verb '%s' to plan: they are detach and reattach.", verb_text);
         if ((r = read_options(message, verb, &options, error)) < 0)

@@ -13,3 +13,11 @@ int operation_reattach(Service *service, sd_bus_message *message, const char *se
 /* What "detach" or "reattach" would do: open to all, and writes nothing. */
 int operation_plan(Service *service, sd_bus_message *message, const char *selector, const char *verb_text,
                 sd_bus_error *error);
+
+/* For operations of another kind: reads the value of an option; and what answers a call when its job ends, whose userdata the call is (the caller may be gone by
+ * then, and then nobody hears). */
+int operation_read_flag(sd_bus_message *message, const char *key, bool *ret, sd_bus_error *error);
+void operation_on_done(const WorkerResult *result, void *userdata);
+
+/* SetVirtualFunctions: the message is read up to the count. */
+int operation_set_functions(Service *service, sd_bus_message *message, const char *selector, sd_bus_error *error);

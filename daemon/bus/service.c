@@ -1,15 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bus/service.h"
 #include "bus/errors.h"
+#include "bus/sleep.h"
 
 int service_publish(Service *service) {
         int r;
 
         if ((r = errors_register()) < 0 || (r = sd_bus_add_object_manager(service->bus, NULL, BUS_PATH)) < 0 ||
                         (r = manager_interface_publish(service)) < 0 || (r = group_interface_publish(service)) < 0 ||
-                        (r = device_interface_publish(service)) < 0 || (r = job_interface_publish(service)) < 0)
+                        (r = device_interface_publish(service)) < 0 || (r = job_interface_publish(service)) < 0 ||
+                        (r = sleep_watch(service)) < 0)
                 return r;
+        service_count(service, &service->told);
         return 0;
+}
+
+void service_count(const Service *service, ManagerFacts *ret) {
+        size_t n_devices, n_groups, n_detached = 0;
+
+        Device *const *devices = inventory_devices(service->inventory, &n_devices);
+        (void)inventory_groups(service->inventory, &n_groups);
+        for (size_t i = 0; i < n_devices; i++)
+                n_detached += device_is_ours(devices[i]) && (!devices[i]->present || device_is_on_vfio(devices[i]));
+        *ret = (ManagerFacts){
+                        .n_devices = (uint32_t)n_devices,
+                        .n_groups = (uint32_t)n_groups,
+                        .n_detached = (uint32_t)n_detached,
+                        .events_lost = follower_events_lost(service->follower),
+        };
 }
 
 Service *service_of(sd_bus *bus) {

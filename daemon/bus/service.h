@@ -3,7 +3,9 @@
 
 #include "job/census.h"
 #include "job/job.h"
+#include "job/rule-keeper.h"
 #include "kernel/pci-names.h"
+#include "model/follower.h"
 #include <systemd/sd-bus.h>
 
 /* What vfiod offers on the bus. The service borrows all that it serves from: these outlive it. */
@@ -19,6 +21,11 @@
 #define BUS_INTERFACE_JOB "org.vfiod1.Job"
 #define BUS_ERROR_PREFIX "org.vfiod1.Error."
 
+/* What the Manager object tells of the whole. */
+typedef struct ManagerFacts {
+        uint32_t n_devices, n_groups, n_detached, events_lost;
+} ManagerFacts;
+
 typedef struct Service {
         sd_bus *bus;
         const Kernel *kernel;
@@ -26,6 +33,13 @@ typedef struct Service {
         JobTable *jobs;
         PciNames *names;
         CensusTable *censuses;
+        RuleKeeper *rules;
+        const Follower *follower;
+        ManagerFacts told; /* the last time; of notify.c */
+
+        /* Has everything read anew, and answers the call then; NULL for nobody. Returns 0 or a negative errno. */
+        int (*rescan)(void *userdata, sd_bus_message *call);
+        void *rescan_userdata;
 } Service;
 
 /* Puts the objects on the bus, without asking for the name yet. Returns 0 or a negative errno. */
@@ -33,6 +47,8 @@ int service_publish(Service *service);
 
 /* The service, from within a handler or getter of one of its objects. */
 Service *service_of(sd_bus *bus);
+
+void service_count(const Service *service, ManagerFacts *ret);
 
 /* Paths of objects; to be freed. Return 0 or -ENOMEM. */
 int service_group_path(int number, char **ret);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "job/intent.h"
+#include "job/function-job.h"
 
 static bool is_planned(const Plan *plan, PciAddress address) {
         for (size_t i = 0; i < plan->n_members; i++)
@@ -54,6 +55,8 @@ int intent_make_record(
         _cleanup_(record_freep) Record *record = NULL;
         size_t n = 0, n_kept = 0;
 
+        if (plan->verb == PLAN_SET_FUNCTIONS)
+                return function_job_make_record(journal, plan, ret, ret_superseded, ret_n_superseded);
         if (!superseded)
                 return -ENOMEM;
         note_recorded(journal, plan);

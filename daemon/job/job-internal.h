@@ -23,7 +23,8 @@ struct Job {
         bool cancelled;      /* the worker was asked to undo */
         uint64_t started_us; /* CLOCK_REALTIME */
         bool recovering;     /* gives back what a worker that died left */
-        bool was_recorded;   /* and of that not all was with the host when the job began */
+        bool was_recorded; /* and of that not all was with the host when the job began; or all virtual functions were made */
+        bool settled;      /* of virtual functions: its record said that all is done */
         WorkerResult result; /* of a reattach that waits for its names */
         bool waits_for_names;
         job_done_t done; /* NULL once it was called */

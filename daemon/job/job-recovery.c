@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/log.h"
+#include "job/function-job.h"
 #include "job/intent.h"
 #include "job/job-internal.h"
 
@@ -8,6 +9,8 @@ int job_recover_own(Job *job) {
         _cleanup_(plan_freep) Plan *plan = NULL;
         Journal *journal = job->table->journal;
 
+        if (job->verb == PLAN_SET_FUNCTIONS)
+                return function_job_recover_own(job);
         /* Also the devices: one may have gone. */
         int r = job_look_again(job);
         if (r < 0)
@@ -32,6 +35,8 @@ int job_recover_own(Job *job) {
 }
 
 int job_conclude_recovery(const Job *job, WorkerResult *result, bool given_back) {
+        if (job->verb == PLAN_SET_FUNCTIONS)
+                return function_job_conclude_recovery(job, result, given_back);
         if (!given_back) {
                 /* What the second worker undid is no comfort to the caller: what the first one did is still there. */
                 if (result->problem.message)
@@ -80,6 +85,8 @@ static int list_planned_changes(const Job *job, TransactionReport *report) {
 int job_conclude(const Job *job, WorkerResult *result) {
         size_t n = job->plan->n_members, n_older = 0, n_own = 0, n_own_detached = 0;
 
+        if (job->verb == PLAN_SET_FUNCTIONS)
+                return function_job_conclude(job, result);
         bool detach = job->verb == PLAN_DETACH;
         for (size_t i = 0; i < n; i++) {
                 PciAddress address = job->plan->members[i].address;
@@ -103,22 +110,32 @@ int job_conclude(const Job *job, WorkerResult *result) {
                         job->plan->group);
 }
 
+static int recover_record(JobTable *table, size_t i) {
+        const Record *record = table->journal->records[i];
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        _cleanup_problem_ Problem problem = {};
+
+        int r = intent_undo_plan(table->inventory, record, NULL, &plan);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        r = job_start(table, TAKE_PTR(plan), "recovery", NULL, NULL, &problem);
+        if (r > 0)
+                log_warning("Group %d was left in between and is not given back: %s", record->group, problem.message);
+        return r < 0 ? r : 0;
+}
+
 int job_recover(JobTable *table) {
         const Journal *journal = table->journal;
 
-        for (size_t i = 0; i < journal->n_records; i++) {
-                _cleanup_(plan_freep) Plan *plan = NULL;
-                _cleanup_problem_ Problem problem = {};
-
-                int r = journal->locked[i] ? -ENOENT
-                                           : intent_undo_plan(table->inventory, journal->records[i], NULL, &plan);
-                if (r == -ENOENT)
-                        continue;
-                if (r < 0 || (r = job_start(table, TAKE_PTR(plan), "recovery", NULL, NULL, &problem)) < 0)
-                        return r;
-                if (r > 0)
-                        log_warning("Group %d was left in between and is not given back: %s",
-                                        journal->records[i]->group, problem.message);
-        }
-        return 0;
+        int r = function_job_settle(table->journal, table->inventory);
+        if (r >= 0)
+                r = journal_apply(journal, table->inventory);
+        /* First what other devices may vanish by. */
+        for (size_t i = 0; i < journal->n_records && r >= 0; i++)
+                if (!journal->locked[i] && journal->records[i]->functions)
+                        r = function_job_recover(table, i);
+        for (size_t i = 0; i < journal->n_records && r >= 0; i++)
+                if (!journal->locked[i] && !journal->records[i]->functions)
+                        r = recover_record(table, i);
+        return r;
 }

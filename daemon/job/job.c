@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/log.h"
+#include "job/function-job.h"
 #include "job/intent.h"
 #include "job/job-internal.h"
 #include "model/scan.h"
@@ -105,6 +106,8 @@ int job_look_again(const Job *job) {
         JobTable *table = job->table;
         int r = journal_load(table->journal);
 
+        if (r >= 0 && job->verb == PLAN_SET_FUNCTIONS)
+                r = function_job_look(job);
         if (r >= 0)
                 r = journal_apply(table->journal, table->inventory);
         for (size_t i = 0; i < job->plan->n_members && r >= 0; i++)
@@ -119,6 +122,10 @@ static void log_end(const Job *job, const WorkerResult *result) {
 
         (void)snprintf(group, sizeof(group), "%d", job->plan->group);
         (void)snprintf(number, sizeof(number), "%lu", job->number);
+        if (job->verb == PLAN_SET_FUNCTIONS) {
+                function_job_log_end(job, result, number);
+                return;
+        }
         LogEvent event = {
                         .priority = LOG_NOTICE,
                         .message_id = job->verb == PLAN_DETACH ? MESSAGE_DETACHED : MESSAGE_REATTACHED,
@@ -178,8 +185,12 @@ void job_look_at_names(JobTable *table) {
 
 /* An unbind that waits for a virtual machine is stuck at once, as far as anybody can tell. */
 static uint64_t step_deadline(const Job *job) {
-        return job->holder && job->plan->force ? job->table->limits.held_deadline_us
-                                               : job->table->limits.step_deadline_us;
+        uint64_t deadline = job->table->limits.step_deadline_us;
+
+        /* One write makes or removes all virtual functions, and the kernel binds each. */
+        if (job->plan->verb == PLAN_SET_FUNCTIONS)
+                return deadline + deadline / 16 * (job->plan->n_members + job->plan->functions.count);
+        return job->holder && job->plan->force ? job->table->limits.held_deadline_us : deadline;
 }
 
 /* Says so, and what becomes of the job. */
@@ -301,7 +312,7 @@ static void on_done(Worker *worker, WorkerResult *result, void *userdata) {
         (void)job_look_again(job);
 
         bool success = result->error == 0 && result->problem.outcome == OUTCOME_DONE;
-        if (!success || job->verb == PLAN_DETACH || names_are_back(job)) {
+        if (!success || job->verb != PLAN_REATTACH || names_are_back(job)) {
                 finish(job, result);
                 return;
         }
@@ -345,6 +356,31 @@ int job_start_worker(Job *job) {
         return 0;
 }
 
+static bool functions_are_replaced(const JobTable *table, PciAddress physical) {
+        const Journal *journal = table->journal;
+
+        for (const Job *job = table->jobs; job; job = job->next)
+                if (job->plan->verb == PLAN_SET_FUNCTIONS && pci_address_equal(job->plan->members[0].address, physical))
+                        return true;
+        /* By a worker of an earlier daemon. */
+        for (size_t i = 0; i < journal->n_records; i++)
+                if (journal->locked[i] && journal->records[i]->functions &&
+                                pci_address_equal(journal->records[i]->functions->physical, physical))
+                        return true;
+        return false;
+}
+
+/* The physical function of a virtual one that is to be moved, where a job is about to replace those; NULL otherwise. */
+static const PciAddress *find_busy_parent(const JobTable *table, const Plan *plan) {
+        for (size_t i = 0; i < plan->n_members && !plan->only_plan && plan->verb != PLAN_SET_FUNCTIONS; i++) {
+                const Device *device = inventory_find_device(table->inventory, plan->members[i].address);
+
+                if (device && device->virtual_function && functions_are_replaced(table, device->physical_function))
+                        return &device->physical_function;
+        }
+        return NULL;
+}
+
 int job_start(JobTable *table, Plan *plan, const char *caller, job_done_t done, void *userdata, Problem *problem) {
         _cleanup_(plan_freep) Plan *owned_plan = plan;
 
@@ -361,10 +397,17 @@ int job_start(JobTable *table, Plan *plan, const char *caller, job_done_t done, 
                                 "%zu %s are under way already: try again when one is done.", n,
                                 plan->only_plan ? "plans" : "jobs");
         for (const Job *other = table->jobs; other; other = other->next)
-                if (!plan->only_plan && !other->plan->only_plan && other->plan->group == plan->group)
+                if (!plan->only_plan && !other->plan->only_plan && other->plan->group == plan->group &&
+                                plan->group != IOMMU_GROUP_NONE)
                         return problem_set(problem, OUTCOME_BUSY,
                                         "Job %lu is at work on group %d: try again when it is done.", other->number,
                                         plan->group);
+
+        const PciAddress *parent = find_busy_parent(table, plan);
+        if (parent)
+                return problem_set(problem, OUTCOME_BUSY,
+                                "Another job is at work on the virtual functions of %s: try again when it is done.",
+                                PCI_ADDRESS_TEXT(*parent));
 
         _cleanup_(job_freep) Job *job = calloc(1, sizeof(Job));
         if (!job)

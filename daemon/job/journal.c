@@ -28,15 +28,20 @@ Journal *journal_free(Journal *journal) {
 
 /* A worker that was killed while it wrote leaves "N.new" behind. One that is at work holds that, or "N.record". */
 static int remove_torn(int directory_fd, const char *name, void *userdata) {
+        const Journal *journal = userdata;
         char record_name[40], *end;
 
-        (void)userdata;
         unsigned long number = strtoul(name, &end, 10);
         if (!isdigit((unsigned char)name[0]) || !streq(end, ".new"))
                 return 0;
         (void)snprintf(record_name, sizeof(record_name), "%lu.record", number);
         if (record_file_is_locked(directory_fd, name) || record_file_is_locked(directory_fd, record_name))
                 return 0;
+        /* A worker that makes virtual functions writes records of theirs, and holds its own. */
+        for (size_t i = 0; i < journal->n_records; i++)
+                if (journal->locked[i] && journal->records[i]->functions && number > journal->records[i]->number &&
+                                number <= journal->records[i]->number + journal->records[i]->functions->count)
+                        return 0;
         log_notice("%s was not written to its end, and is removed.", name);
         (void)unlinkat(directory_fd, name, 0);
         return 0;
@@ -54,7 +59,7 @@ int journal_new(const char *state_folder, Journal **ret) {
                 return -errno;
         int r = journal_load(journal);
         if (r >= 0)
-                r = sysfs_for_each(journal->state_fd, ".", remove_torn, NULL);
+                r = sysfs_for_each(journal->state_fd, ".", remove_torn, journal);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(journal);
@@ -150,6 +155,9 @@ static int load_entry(int directory_fd, const char *name, void *userdata) {
                                                                 : strerror(-r));
                 return 0;
         }
+        /* A worker may still write those of the new functions. */
+        if (record->functions && number + record->functions->count >= journal->next_number)
+                journal->next_number = number + record->functions->count + 1;
         r = insert_record(journal, record, locked);
         if (r >= 0)
                 record = NULL;
@@ -163,6 +171,35 @@ static void remove_record(Journal *journal, size_t i) {
         memmove(journal->locked + i, journal->locked + i + 1, (journal->n_records - i) * sizeof(bool));
 }
 
+/* What is said of new virtual functions does not count until all of them are made: it may still be undone, and then those that there were
+ * need what older records say. */
+static void leave_out_unfinished(Journal *journal) {
+        unsigned long last = 0;
+
+        for (size_t i = 0; i < journal->n_records;) {
+                const Record *record = journal->records[i];
+
+                if (record->functions && record->functions->phase == FUNCTIONS_MAKING)
+                        last = record->number + record->functions->count;
+                else if (record->number <= last) {
+                        remove_record(journal, i);
+                        continue;
+                }
+                i++;
+        }
+}
+
+/* Whether a record after the one before i is about virtual functions of the same device. */
+static bool functions_stand_later(const Journal *journal, size_t i) {
+        PciAddress physical = journal->records[i - 1]->functions->physical;
+
+        for (; i < journal->n_records; i++)
+                if (journal->records[i]->functions &&
+                                pci_address_equal(journal->records[i]->functions->physical, physical))
+                        return true;
+        return false;
+}
+
 /* What a later record says of a device counts. */
 static void drop_superseded(Journal *journal) {
         for (size_t i = journal->n_records; i > 0; i--) {
@@ -174,7 +211,7 @@ static void drop_superseded(Journal *journal) {
                                         record_remove_member(record, &record->members[m - 1]);
                                         break;
                                 }
-                if (record->n_members > 0)
+                if (record->n_members > 0 || (record->functions && !functions_stand_later(journal, i)))
                         continue;
 
                 (void)record_delete(journal->state_fd, record->number);
@@ -199,8 +236,17 @@ int journal_load(Journal *journal) {
                 loaded = load.listing;
         } while (!listing_equal(&now, &loaded));
         journal->next_to_report = journal->next_number;
+        leave_out_unfinished(journal);
         drop_superseded(journal);
         return 0;
+}
+
+Record *journal_find_functions(const Journal *journal, PciAddress physical) {
+        for (size_t i = 0; i < journal->n_records; i++)
+                if (journal->records[i]->functions &&
+                                pci_address_equal(journal->records[i]->functions->physical, physical))
+                        return journal->records[i];
+        return NULL;
 }
 
 Record *journal_record_of(const Journal *journal, PciAddress address) {
@@ -242,26 +288,31 @@ static bool is_busy(const Record *record, const Inventory *inventory) {
         return false;
 }
 
-static bool is_rebound(const RecordMember *member, const Inventory *inventory) {
-        const Device *device = inventory_find_device(inventory, member->address);
-
-        return member->phase == RECORD_DETACHED && device && device->present && device->driver &&
-                        device_is_ours(device) && !pci_driver_is_vfio(device->driver);
+/* Whether it may come back with a job that is cut off, or under way. */
+static bool functions_are_worked_on(const Journal *journal, PciAddress address) {
+        for (size_t i = 0; i < journal->n_records; i++)
+                if (journal->records[i]->functions && journal->records[i]->functions->phase == FUNCTIONS_MAKING &&
+                                function_record_is_about(journal->records[i]->functions, address))
+                        return true;
+        return false;
 }
 
-/* Returns 1 if it dropped something, 0, or a negative errno. */
-static int forget_in_record(Journal *journal, size_t i, const Inventory *inventory) {
+static bool is_over(const Journal *journal, const RecordMember *member, const Inventory *inventory) {
+        const Device *device = inventory_find_device(inventory, member->address);
+
+        if (device && !device->present && member->origin->virtual_function)
+                return !functions_are_worked_on(journal, member->address);
+        if (member->phase != RECORD_DETACHED || !device || !device->present)
+                return false;
+        /* One that was plugged in again has its driver from the kernel, and may be taken anew. */
+        return !device->appeared && device->driver && device_is_ours(device) && !pci_driver_is_vfio(device->driver);
+}
+
+/* The record is another one now: without members it goes. */
+static int rewrite(Journal *journal, size_t i) {
         Record *record = journal->records[i];
-        bool dropped = false;
         int r;
 
-        for (size_t m = record->n_members; m > 0; m--)
-                if (is_rebound(&record->members[m - 1], inventory)) {
-                        record_remove_member(record, &record->members[m - 1]);
-                        dropped = true;
-                }
-        if (!dropped)
-                return 0;
         if (record->n_members > 0) {
                 r = record_write(journal->state_fd, record);
                 record->lock_fd = safe_close(record->lock_fd);
@@ -269,6 +320,37 @@ static int forget_in_record(Journal *journal, size_t i, const Inventory *invento
                 r = record_delete(journal->state_fd, record->number);
                 remove_record(journal, i);
         }
+        return r;
+}
+
+int journal_drop_older(Journal *journal, PciAddress address, unsigned long number) {
+        int r = 0;
+
+        for (size_t i = journal->n_records; i > 0 && r >= 0; i--) {
+                Record *record = journal->records[i - 1];
+                RecordMember *member = record->number < number ? record_find(record, address) : NULL;
+
+                if (!member)
+                        continue;
+                record_remove_member(record, member);
+                r = rewrite(journal, i - 1);
+        }
+        return r;
+}
+
+/* Returns 1 if it dropped something, 0, or a negative errno. */
+static int forget_in_record(Journal *journal, size_t i, const Inventory *inventory) {
+        Record *record = journal->records[i];
+        bool dropped = false;
+
+        for (size_t m = record->n_members; m > 0; m--)
+                if (is_over(journal, &record->members[m - 1], inventory)) {
+                        record_remove_member(record, &record->members[m - 1]);
+                        dropped = true;
+                }
+        if (!dropped)
+                return 0;
+        int r = rewrite(journal, i);
         return r < 0 ? r : 1;
 }
 

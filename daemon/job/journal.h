@@ -30,8 +30,14 @@ const RecordMember *journal_find(const Journal *journal, PciAddress address);
 /* The record that a device stands in, NULL for none. */
 Record *journal_record_of(const Journal *journal, PciAddress address);
 
+/* The record about virtual functions of this physical one, NULL for none. */
+Record *journal_find_functions(const Journal *journal, PciAddress physical);
+
+/* Drops what records before that number say of a device: it is gone for good, and what is at its address is another. Returns 0 or a negative errno. */
+int journal_drop_older(Journal *journal, PciAddress address, unsigned long number);
+
 /* Drops the entry of a device that another hand gave a driver of the host: with our override none could have bound, so nothing of ours is left
- * on it. Devices that a job is at work on stay. Returns 0 or a negative errno. */
+ * on it; and of a virtual function that is gone, which can only be made anew, as another one. Devices that a job is at work on stay. Returns 0 or a negative errno. */
 int journal_forget_rebound(Journal *journal, Inventory *inventory);
 
 /* Tells the inventory of each device whether vfiod detached it, and what it was. Returns 0 or -ENOMEM. */

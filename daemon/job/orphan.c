@@ -29,9 +29,21 @@ struct OrphanWatch {
 
 static bool is_locked(const Journal *journal, PciAddress address) {
         for (size_t i = 0; i < journal->n_records; i++)
-                if (journal->locked[i] && record_find(journal->records[i], address))
+                if (journal->locked[i] &&
+                                (record_find(journal->records[i], address) ||
+                                                (journal->records[i]->functions &&
+                                                                function_record_is_about(journal->records[i]->functions,
+                                                                                address))))
                         return true;
         return false;
+}
+
+static void remember(OrphanWatch *watch, PciAddress address, uint64_t stuck_after_us) {
+        watch->orphans[watch->n_orphans++] = (Orphan){.address = address, .stuck_after_us = stuck_after_us};
+}
+
+static size_t count_devices(const Record *record) {
+        return record->n_members + (record->functions ? 1 + record->functions->n_before : 0);
 }
 
 static int remember_locked(OrphanWatch *watch, const JobLimits *limits) {
@@ -39,19 +51,23 @@ static int remember_locked(OrphanWatch *watch, const JobLimits *limits) {
         size_t n = 0;
 
         for (size_t i = 0; i < journal->n_records; i++)
-                n += journal->locked[i] ? journal->records[i]->n_members : 0;
+                n += journal->locked[i] ? count_devices(journal->records[i]) : 0;
         watch->orphans = calloc(n + 1, sizeof(Orphan));
         if (!watch->orphans)
                 return -ENOMEM;
         for (size_t i = 0; i < journal->n_records; i++) {
                 const Record *record = journal->records[i];
+                const FunctionRecord *functions = record->functions;
+                uint64_t stuck_after_us = record->forced ? limits->held_deadline_us : limits->step_deadline_us;
 
-                for (size_t m = 0; journal->locked[i] && m < record->n_members; m++)
-                        watch->orphans[watch->n_orphans++] = (Orphan){
-                                        .address = record->members[m].address,
-                                        .stuck_after_us = record->forced ? limits->held_deadline_us
-                                                                         : limits->step_deadline_us,
-                        };
+                if (!journal->locked[i])
+                        continue;
+                for (size_t m = 0; m < record->n_members; m++)
+                        remember(watch, record->members[m].address, stuck_after_us);
+                if (functions)
+                        remember(watch, functions->physical, stuck_after_us);
+                for (size_t m = 0; functions && m < functions->n_before; m++)
+                        remember(watch, functions->before[m].address, stuck_after_us);
         }
         return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "job/record.h"
+#include "job/record-json.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -43,6 +44,7 @@ Record *record_free(Record *record) {
         for (size_t i = 0; i < record->n_members; i++)
                 device_origin_free(record->members[i].origin);
         free(record->members);
+        function_record_free(record->functions);
         (void)safe_close(record->lock_fd);
         free(record);
         return NULL;
@@ -75,7 +77,7 @@ void record_remove_member(Record *record, RecordMember *member) {
 
 /* To JSON and back. What a device does not have is not written; what is missing was not there. */
 
-static int power_to_json(const PowerSettings *power, json_t *object) {
+int record_power_to_json(const PowerSettings *power, json_t *object) {
         if (power->control[0] != '\0' && json_object_set_new(object, "power_control", json_string(power->control)) < 0)
                 return -ENOMEM;
         if (power->d3cold_known &&
@@ -84,7 +86,7 @@ static int power_to_json(const PowerSettings *power, json_t *object) {
         return 0;
 }
 
-static int power_from_json(json_t *object, PowerSettings *ret) {
+int record_power_from_json(json_t *object, PowerSettings *ret) {
         json_t *control = json_object_get(object, "power_control"), *d3cold = json_object_get(object, "d3cold_allowed");
 
         if ((control && (!json_is_string(control) || json_string_length(control) >= sizeof(ret->control))) ||
@@ -95,7 +97,7 @@ static int power_from_json(json_t *object, PowerSettings *ret) {
         return 0;
 }
 
-static int link_to_json(const VirtualFunctionLink *link, json_t *object) {
+int record_link_to_json(const VirtualFunctionLink *link, json_t *object) {
         json_t *value;
 
         if (!link->known)
@@ -106,7 +108,7 @@ static int link_to_json(const VirtualFunctionLink *link, json_t *object) {
         return json_object_set_new(object, "virtual_function_link", value) < 0 ? -ENOMEM : 0;
 }
 
-static int link_from_json(json_t *object, VirtualFunctionLink *ret) {
+int record_link_from_json(json_t *object, VirtualFunctionLink *ret) {
         json_t *value = json_object_get(object, "virtual_function_link");
         int mac[MAC_SIZE], vlan, qos, protocol;
 
@@ -135,39 +137,43 @@ static int member_to_json(const RecordMember *member, json_t **ret) {
                         return -ENOMEM;
                 }
         /* "s?" writes null for none; "o" takes names over, also when it fails. */
-        *ret = json_pack("{s:s, s:s, s:[iiiiii], s:b, s:s?, s:s?, s:s?, s:o}", "address",
+        *ret = json_pack("{s:s, s:s, s:[iiiiii], s:b, s:b, s:s?, s:s?, s:s?, s:o}", "address",
                         PCI_ADDRESS_TEXT(member->address), "phase", phase_table[member->phase], "ids",
                         (int)origin->ids.vendor, (int)origin->ids.device, (int)origin->ids.subsystem_vendor,
                         (int)origin->ids.subsystem_device, (int)origin->ids.class, (int)origin->ids.revision,
-                        "any_driver", (int)origin->any_driver, "driver", origin->driver, "override", origin->override,
-                        "module", origin->module, "names", names);
+                        "any_driver", (int)origin->any_driver, "virtual_function", (int)origin->virtual_function,
+                        "driver", origin->driver, "override", origin->override, "module", origin->module, "names",
+                        names);
         if (!*ret)
                 return -ENOMEM;
-        int r = power_to_json(&origin->power, *ret);
-        return r < 0 ? r : link_to_json(&origin->link, *ret);
+        int r = record_power_to_json(&origin->power, *ret);
+        return r < 0 ? r : record_link_to_json(&origin->link, *ret);
 }
 
 static int member_from_json(json_t *json, Record *record) {
         _cleanup_(device_origin_freep) DeviceOrigin *origin = calloc(1, sizeof(DeviceOrigin));
         const char *address_text, *phase_text;
-        int vendor, device, subsystem_vendor, subsystem_device, class, revision, any_driver = 0, r;
+        int vendor, device, subsystem_vendor, subsystem_device, class, revision, any_driver = 0, virtual_function = 0,
+                                                                                 r;
         PciAddress address;
         json_t *driver, *override, *module, *names, *name;
         size_t i;
 
         if (!origin)
                 return -ENOMEM;
-        if (json_unpack(json, "{s:s, s:s, s:[iiiiii], s?:b, s:o, s:o, s:o, s:o}", "address", &address_text, "phase",
-                            &phase_text, "ids", &vendor, &device, &subsystem_vendor, &subsystem_device, &class,
-                            &revision, "any_driver", &any_driver, "driver", &driver, "override", &override, "module",
-                            &module, "names", &names) < 0 ||
+        if (json_unpack(json, "{s:s, s:s, s:[iiiiii], s?:b, s?:b, s:o, s:o, s:o, s:o}", "address", &address_text,
+                            "phase", &phase_text, "ids", &vendor, &device, &subsystem_vendor, &subsystem_device, &class,
+                            &revision, "any_driver", &any_driver, "virtual_function", &virtual_function, "driver",
+                            &driver, "override", &override, "module", &module, "names", &names) < 0 ||
                         pci_address_parse(address_text, &address) < 0 || phase_from_string(phase_text) < 0 ||
                         !json_is_array(names))
                 return -EBADMSG;
 
-        if ((r = power_from_json(json, &origin->power)) < 0 || (r = link_from_json(json, &origin->link)) < 0)
+        if ((r = record_power_from_json(json, &origin->power)) < 0 ||
+                        (r = record_link_from_json(json, &origin->link)) < 0)
                 return r;
         origin->any_driver = any_driver;
+        origin->virtual_function = virtual_function;
         origin->ids = (PciIds){(uint16_t)vendor, (uint16_t)device, (uint16_t)subsystem_vendor,
                         (uint16_t)subsystem_device, (uint32_t) class, (uint8_t)revision};
         if ((r = free_and_strdup(&origin->driver, json_string_value(driver))) < 0 ||
@@ -200,6 +206,13 @@ static int record_to_json(const Record *record, char **ret) {
                         return -ENOMEM;
         }
         root = json_pack("{s:i, s:b, s:O}", "group", record->group, "forced", (int)record->forced, "members", members);
+        if (root && record->functions) {
+                json_t *functions = NULL;
+
+                int r = function_record_to_json(record->functions, &functions);
+                if (r < 0 || json_object_set_new(root, "functions", functions) < 0)
+                        return r < 0 ? r : -ENOMEM;
+        }
         *ret = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
         return *ret ? 0 : -ENOMEM;
 }
@@ -207,18 +220,20 @@ static int record_to_json(const Record *record, char **ret) {
 static int record_from_json(unsigned long number, const char *text, size_t length, Record **ret) {
         _cleanup_(record_freep) Record *record = NULL;
         _cleanup_(json_decrefp) json_t *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
-        json_t *members, *member;
+        json_t *members, *member, *functions = NULL;
         int group, forced = 0, r;
         size_t i;
 
         if (!root ||
-                        json_unpack(root, "{s:i, s?:b, s:o}", "group", &group, "forced", &forced, "members", &members) <
-                                        0 ||
+                        json_unpack(root, "{s:i, s?:b, s?:o, s:o}", "group", &group, "forced", &forced, "functions",
+                                        &functions, "members", &members) < 0 ||
                         !json_is_array(members))
                 return -EBADMSG;
         if ((r = record_new(number, group, json_array_size(members), &record)) < 0)
                 return r;
         record->forced = forced;
+        if (functions && (r = function_record_from_json(functions, &record->functions)) < 0)
+                return r;
         json_array_foreach(members, i, member) {
                 if ((r = member_from_json(member, record)) < 0)
                         return r;
@@ -290,12 +305,15 @@ int record_write(int state_fd, Record *record) {
         return 0;
 }
 
-int record_delete(int state_fd, unsigned long number) {
+int record_forget(int state_fd, unsigned long number) {
         char name[RECORD_NAME_MAX];
 
-        if (unlinkat(state_fd, record_name(number, "record", name), 0) < 0 && errno != ENOENT)
-                return -errno;
-        return fsync(state_fd) < 0 ? -errno : 0;
+        return unlinkat(state_fd, record_name(number, "record", name), 0) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+int record_delete(int state_fd, unsigned long number) {
+        int r = record_forget(state_fd, number);
+        return r < 0 ? r : fsync(state_fd) < 0 ? -errno : 0;
 }
 
 /* Reads the file whole, with an end. */

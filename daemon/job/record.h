@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "job/function-record.h"
 #include "model/device.h"
 
 /* What vfiod did with the devices of a group, on disk in /run/vfiod: written before the first write to the kernel, and gone when
@@ -29,8 +30,9 @@ typedef struct Record {
         int group; /* when it was written */
         RecordMember *members;
         size_t n_members;
-        bool forced; /* the work may wait for a process that holds a device */
-        int lock_fd; /* of the worker that writes it; -EBADF for one that was only read */
+        FunctionRecord *functions; /* of a record about virtual functions that are made, which has no members; else NULL */
+        bool forced;               /* the work may wait for a process that holds a device */
+        int lock_fd;               /* of the worker that writes it; -EBADF for one that was only read */
 } Record;
 
 int record_new(unsigned long number, int group, size_t n_members, Record **ret);
@@ -48,8 +50,9 @@ void record_remove_member(Record *record, RecordMember *member);
  * what was there before still is. */
 int record_write(int state_fd, Record *record);
 
-/* Deletes the file. Returns 0, also if there was none, or a negative errno. */
+/* Deletes the file. Returns 0, also if there was none, or a negative errno. The second one leaves it to the next that is deleted to say so to the disk. */
 int record_delete(int state_fd, unsigned long number);
+int record_forget(int state_fd, unsigned long number);
 
 /* Whether somebody is at work on a file of the folder: its writer holds a lock. False for one that is not there. */
 bool record_file_is_locked(int state_fd, const char *name);

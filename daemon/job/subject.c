@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "job/subject.h"
+#include "kernel/host-names.h"
 #include "kernel/sysfs.h"
 
 #define ADDRESS(subject) PCI_ADDRESS_TEXT((subject)->address)
@@ -42,7 +43,7 @@ int subject_open(Subject *subject, const Kernel *kernel, PciAddress address, con
                                 ADDRESS(subject), found.vendor, found.device, ids->vendor, ids->device);
 
         r = sysfs_read_link(subject->fd, "iommu_group", group_text, sizeof(group_text));
-        if (r < 0 || atoi(group_text) != group)
+        if (group == IOMMU_GROUP_NONE ? r != -ENOENT : r < 0 || atoi(group_text) != group)
                 return problem_set(problem, OUTCOME_IDENTITY_CHANGED,
                                 "%s is not in IOMMU group %d any more: look again with 'vfioctl groups'.",
                                 ADDRESS(subject), group);
@@ -54,6 +55,17 @@ int subject_open(Subject *subject, const Kernel *kernel, PciAddress address, con
         return 0;
 }
 
+void subject_expect_early_override(Subject *subject, const char *override, bool newcomer) {
+        bool bound = streq(subject->before.driver, override);
+
+        subject->early_override = override;
+        subject->was_early = streq(subject->before.override, override) && (newcomer || !bound);
+        if (subject->was_early)
+                subject->before.override[0] = '\0';
+        if (subject->was_early && bound)
+                subject->before.driver[0] = '\0';
+}
+
 bool subject_is_gone(const Subject *subject) {
         Binding now;
 
@@ -62,13 +74,16 @@ bool subject_is_gone(const Subject *subject) {
 }
 
 int subject_verify_unmoved(const Subject *subject, Problem *problem) {
+        const char *early = subject->early_override;
         Binding now;
 
         int r = subject_read_binding(subject, &now);
-        if (r >= 0 && streq(now.override, subject->before.override) &&
-                        (streq(now.driver, subject->before.driver) ||
-                                        (subject->before.driver[0] == '\0' &&
-                                                        streq(now.driver, subject->target.driver))))
+        bool same_override = r >= 0 &&
+                        (streq(now.override, subject->before.override) || (early && streq(now.override, early)));
+        bool same_driver = r >= 0 && streq(now.driver, subject->before.driver);
+        bool waited = r >= 0 && subject->before.driver[0] == '\0' &&
+                        (streq(now.driver, subject->target.driver) || (early && streq(now.driver, early)));
+        if (same_override && (same_driver || waited))
                 return 0;
         return problem_set(problem, OUTCOME_FAILED,
                         "Somebody else moved %s while it was looked at. Nothing was changed: try again.",
@@ -173,4 +188,24 @@ int subject_set_link(Subject *subject, const Kernel *kernel, const VirtualFuncti
         return r < 0 ? problem_set(problem, OUTCOME_FAILED, "Cannot restore MAC address and VLAN of %s: %s",
                                        ADDRESS(subject), strerror(-r))
                      : 0;
+}
+
+typedef struct Announcement {
+        const Kernel *kernel;
+        PciAddress address;
+} Announcement;
+
+static int announce(HostNameKind kind, const char *name, PciAddress address, void *userdata) {
+        const Announcement *announcement = userdata;
+        char path[HOST_NAME_TEXT_MAX + 32];
+
+        if (kind != HOST_NAME_NETWORK || !pci_address_equal(address, announcement->address))
+                return 0;
+        if (snprintf(path, sizeof(path), "class/net/%s/uevent", name) < (int)sizeof(path))
+                (void)sysfs_write(announcement->kernel->sys_fd, path, "change");
+        return 0;
+}
+
+void subject_announce_interfaces(const Subject *subject, const Kernel *kernel) {
+        (void)host_names_for_each(kernel, announce, &(Announcement){kernel, subject->address});
 }

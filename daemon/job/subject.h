@@ -23,10 +23,12 @@ typedef struct Subject {
         int fd;
         Binding before;
         Binding target;
-        bool any_driver; /* the target's driver is whatever the kernel finds: "" until it did */
+        bool any_driver;            /* the target's driver is whatever the kernel finds: "" until it did */
+        const char *early_override; /* that our own rule for udev may put on it, also in the middle of the look; NULL for none */
+        bool was_early;             /* and did so before: that counts as no override */
 } Subject;
 
-/* Opens the device and makes sure that it is the one that is meant. Returns 0; NO_SUCH_DEVICE; IDENTITY_CHANGED; FAILED. The subject is
+/* Opens the device and makes sure that it is the one that is meant, in its group or in none. Returns 0; NO_SUCH_DEVICE; IDENTITY_CHANGED; FAILED. The subject is
  * closed with subject_close(), also when this failed. */
 int subject_open(Subject *subject, const Kernel *kernel, PciAddress address, const PciIds *ids, int group,
                 Problem *problem);
@@ -53,12 +55,19 @@ int subject_set_power(Subject *subject, const PowerSettings *power, Problem *pro
 /* Sets a virtual function's MAC address and VLAN, where they are known and differ. */
 int subject_set_link(Subject *subject, const Kernel *kernel, const VirtualFunctionLink *link, Problem *problem);
 
+/* Says that a rule is at work: this override, which our rule for udev sets, counts as none from now on. The text is not copied. A newcomer that is on the
+ * driver of that name is so by it as well: udev can be quicker than the kernel's own search for a driver (measured). */
+void subject_expect_early_override(Subject *subject, const char *override, bool newcomer);
+
 /* Makes sure that it has the driver and the override that it had when it was opened: else FAILED. One that had no driver may have the target by
  * now: a driver that is loaded takes what waits for it. */
 int subject_verify_unmoved(const Subject *subject, Problem *problem);
 
 /* Whether its card has left its slot since it was opened, also where another one is in it now. */
 bool subject_is_gone(const Subject *subject);
+
+/* Has udev look once more at the device's interfaces: what its rules said of them, they said of a device with the early override. */
+void subject_announce_interfaces(const Subject *subject, const Kernel *kernel);
 
 /* What it is now. Returns 0 or a negative errno. */
 int subject_read_binding(const Subject *subject, Binding *ret);

@@ -1,22 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "job/transaction.h"
 #include "job/driver.h"
-#include "job/subject.h"
+#include "job/function-change.h"
 #include "job/survey.h"
-#include "kernel/disk-claim.h"
+#include "job/transaction-internal.h"
 #include "kernel/holders.h"
 #include "kernel/vfio-node.h"
 
 #define NODE_TIMEOUT_MS 5000
-
-/* The work in hand: the subjects stand in the order of the plan's members. */
-typedef struct Work {
-        Transaction *transaction;
-        Subject *subjects;
-        size_t n_subjects;
-        int node_fd; /* the group's node, while we keep VMs from it */
-        DiskClaims claims;
-} Work;
 
 static void work_done(Work *work) {
         for (size_t i = 0; i < work->n_subjects; i++)
@@ -26,9 +17,7 @@ static void work_done(Work *work) {
         (void)safe_close(work->node_fd);
 }
 
-/* While we have the node no VM can take the group; a VM that has it already is the reason to refuse: the unbind would wait for
- * its end. */
-static int lock_node(Work *work, Problem *problem) {
+int transaction_lock_node(Work *work, Problem *problem) {
         int group = work->transaction->plan->group;
         Holder holder;
 
@@ -76,18 +65,6 @@ static int claim_disks(Work *work, Problem *problem) {
         return 0;
 }
 
-/* The override under which the target driver, and no other, comes at a probe. */
-static const char *override_for_probe(const Binding *target) {
-        return target->driver[0] != '\0' ? target->driver : target->override;
-}
-
-/* A device that is on the right driver already needs only its override. */
-static bool needs_move(const Subject *subject) {
-        if (subject->any_driver)
-                return subject->before.driver[0] == '\0' || pci_driver_is_vfio(subject->before.driver);
-        return !streq(subject->before.driver, subject->target.driver);
-}
-
 static int do_step(Work *work, const PlanStep *step, Problem *problem) {
         const Plan *plan = work->transaction->plan;
         Subject *subject = &work->subjects[step->member];
@@ -95,20 +72,23 @@ static int do_step(Work *work, const PlanStep *step, Problem *problem) {
 
         switch (step->kind) {
         case STEP_LOCK_NODE:
-                return lock_node(work, problem);
+                return transaction_lock_node(work, problem);
         case STEP_LOAD_DRIVER:
                 return driver_ensure(work->transaction->kernel, subject->target.driver,
                                 plan->verb == PLAN_REATTACH ? plan->members[step->member].origin->module : NULL,
                                 problem);
         case STEP_OVERRIDE:
                 return subject_set_override(subject,
-                                needs_move(subject) ? override_for_probe(&subject->target) : subject->target.override,
+                                transaction_needs_move(subject) ? transaction_override_for_probe(&subject->target)
+                                                                : subject->target.override,
                                 problem);
         case STEP_UNBIND:
-                return needs_move(subject) ? subject_unbind(subject, subject->target.driver, problem) : 0;
+                return transaction_needs_move(subject) ? subject_unbind(subject, subject->target.driver, problem) : 0;
         case STEP_PROBE:
                 disk_claims_release(&work->claims);
-                if (!needs_move(subject))
+                if (plan->verb == PLAN_REATTACH && subject->was_early)
+                        subject_announce_interfaces(subject, work->transaction->kernel);
+                if (!transaction_needs_move(subject))
                         return 0;
                 if (subject->any_driver)
                         return subject_probe_any(subject, work->transaction->kernel, problem);
@@ -116,7 +96,7 @@ static int do_step(Work *work, const PlanStep *step, Problem *problem) {
                                 (r = subject_probe(subject, work->transaction->kernel, subject->target.driver,
                                                  problem)) != 0)
                         return r;
-                if (streq(override_for_probe(&subject->target), subject->target.override))
+                if (streq(transaction_override_for_probe(&subject->target), subject->target.override))
                         return 0;
                 return subject_set_override(subject, subject->target.override, problem);
         case STEP_RESTORE_LINK:
@@ -135,108 +115,6 @@ static int do_step(Work *work, const PlanStep *step, Problem *problem) {
         }
 }
 
-static bool binding_equal(const Binding *a, const Binding *b) {
-        return streq(a->driver, b->driver) && streq(a->override, b->override) &&
-                        power_settings_equal(&a->power, &b->power);
-}
-
-/* Puts one device back to what it was; goes on where it can. */
-static void restore_subject(Work *work, Subject *subject, bool may_leave_vfio) {
-        _cleanup_problem_ Problem ignored = {};
-        Binding now;
-
-        if (subject_read_binding(subject, &now) < 0 || binding_equal(&now, &subject->before))
-                return;
-        /* One that was not to be moved is where somebody else put it. */
-        if (streq(now.driver, subject->before.driver) || !needs_move(subject)) {
-                if (!streq(now.override, subject->before.override))
-                        (void)subject_set_override(subject, subject->before.override, &ignored);
-                (void)subject_set_power(subject, &subject->before.power, &ignored);
-                return;
-        }
-        if (!may_leave_vfio && pci_driver_is_vfio(now.driver))
-                return;
-        if (subject_set_override(subject, override_for_probe(&subject->before), &ignored) == 0 &&
-                        subject_unbind(subject, "", &ignored) == 0 && subject->before.driver[0] != '\0')
-                (void)subject_probe(subject, work->transaction->kernel, subject->before.driver, &ignored);
-        (void)subject_set_override(subject, subject->before.override, &ignored);
-        (void)subject_set_power(subject, &subject->before.power, &ignored);
-}
-
-static void append_remains(FILE *text, const Subject *subject, const char *separator) {
-        Binding now;
-
-        int r = subject_read_binding(subject, &now);
-        if (r < 0) {
-                fprintf(text, "%s%s %s", separator, PCI_ADDRESS_TEXT(subject->address),
-                                r == -ENODEV || r == -ENOENT ? "is gone from its slot" : "cannot be read");
-                return;
-        }
-        fprintf(text, "%s%s has driver '%s' and override '%s' instead of '%s' and '%s'", separator,
-                        PCI_ADDRESS_TEXT(subject->address), now.driver, now.override, subject->before.driver,
-                        subject->before.override);
-        if (!streq(now.power.control, subject->before.power.control))
-                fprintf(text, ", and power/control '%s' instead of '%s'", now.power.control,
-                                subject->before.power.control);
-        if (now.power.d3cold_allowed != subject->before.power.d3cold_allowed)
-                fprintf(text, ", and d3cold_allowed '%d' instead of '%d'", now.power.d3cold_allowed,
-                                subject->before.power.d3cold_allowed);
-}
-
-static bool is_restored(const Subject *subject) {
-        Binding now;
-        return subject_read_binding(subject, &now) >= 0 && binding_equal(&now, &subject->before);
-}
-
-/* The problem as a sentence, with its name where it has one of its own. To be freed; NULL without memory. */
-static char *describe_cause(const Problem *problem) {
-        const char *message = strempty(problem->message);
-        bool named = problem->outcome != OUTCOME_FAILED;
-        size_t length = strlen(message);
-        char *text;
-
-        int r = asprintf(&text, "%s%s%s%s", named ? outcome_to_string(problem->outcome) : "", named ? ": " : "",
-                        message, length > 0 && message[length - 1] == '.' ? "" : ".");
-        return r < 0 ? NULL : text;
-}
-
-/* Undoes in reverse order and says how it ended: the cause is in problem already. */
-static int undo(Work *work, Problem *problem) {
-        const Transaction *transaction = work->transaction;
-        _cleanup_problem_ Problem held = {};
-        _cleanup_free_ char *remains = NULL;
-        size_t size, n = 0;
-
-        if (transaction->is_cancelled)
-                (void)transaction->is_cancelled(true, transaction->progress_userdata);
-
-        /* A VM may have taken the group by now: then the unbind would wait for its end, and it is left. */
-        bool free_to_go = lock_node(work, &held) == 0;
-        disk_claims_release(&work->claims);
-        for (size_t i = work->n_subjects; i > 0; i--)
-                restore_subject(work, &work->subjects[i - 1], free_to_go);
-
-        FILE *text = open_memstream(&remains, &size);
-        if (!text)
-                return -ENOMEM;
-        for (size_t i = 0; i < work->n_subjects; i++)
-                if (!is_restored(&work->subjects[i]))
-                        append_remains(text, &work->subjects[i], n++ > 0 ? "; " : "");
-        if (fclose(text) != 0)
-                return -ENOMEM;
-
-        _cleanup_free_ char *cause = describe_cause(problem);
-        if (!cause)
-                return -ENOMEM;
-        if (n == 0 && problem->outcome == OUTCOME_CANCELLED)
-                return problem_set(
-                                problem, OUTCOME_CANCELLED, "The job was cancelled. Everything is as it was before.");
-        if (n == 0)
-                return problem_set(problem, OUTCOME_ROLLED_BACK, "%s Everything is as it was before.", cause);
-        return problem_set(problem, OUTCOME_DEGRADED, "%s Not everything could be undone: %s.%s%s", cause, remains,
-                        held.message ? " " : "", strempty(held.message));
-}
-
 /* Opens all subjects and decides what each shall become. Nothing is written yet. */
 static int open_subjects(Work *work, Problem *problem) {
         const Plan *plan = work->transaction->plan;
@@ -253,6 +131,8 @@ static int open_subjects(Work *work, Problem *problem) {
                                 problem);
                 if (r != 0)
                         return r;
+                if (plan->by_rule)
+                        subject_expect_early_override(subject, PLAN_VFIO_DRIVER, member->newcomer);
                 if (plan->verb == PLAN_DETACH) {
                         if (pci_driver_is_vfio(subject->before.driver))
                                 return problem_set(problem, OUTCOME_FOREIGN,
@@ -261,11 +141,15 @@ static int open_subjects(Work *work, Problem *problem) {
                                                 PCI_ADDRESS_TEXT(member->address), subject->before.driver);
                         (void)snprintf(subject->target.driver, DRIVER_NAME_MAX, "%s", PLAN_VFIO_DRIVER);
                         (void)snprintf(subject->target.override, OVERRIDE_MAX, "%s", PLAN_VFIO_DRIVER);
-                } else {
+                } else if (plan->by_rule && !subject->was_early)
+                        /* Nothing of ours keeps a driver from it. */
+                        subject->target = subject->before;
+                else {
                         subject->any_driver = member->origin->any_driver;
                         (void)snprintf(subject->target.driver, DRIVER_NAME_MAX, "%s",
-                                        subject->any_driver && !needs_move(subject) ? subject->before.driver
-                                                                                    : strempty(member->origin->driver));
+                                        subject->any_driver && !transaction_needs_move(subject)
+                                                        ? subject->before.driver
+                                                        : strempty(member->origin->driver));
                         (void)snprintf(subject->target.override, OVERRIDE_MAX, "%s",
                                         strempty(member->origin->override));
                 }
@@ -288,6 +172,9 @@ static int snapshot(const Work *work, size_t i, Record *record) {
         if (modules_of_driver(work->transaction->kernel, subject->before.driver, module, sizeof(module)) < 0)
                 module[0] = '\0';
         origin->ids = member->ids;
+        /* The host's driver never had a chance: it gets one when the device comes home. */
+        origin->any_driver = (subject->was_early || member->newcomer) && subject->before.driver[0] == '\0';
+        origin->virtual_function = member->virtual_function;
         origin->power = subject->before.power;
         if ((r = virtual_function_read_link(work->transaction->kernel, subject->fd, subject->address, &origin->link)) <
                                         0 ||
@@ -296,7 +183,8 @@ static int snapshot(const Work *work, size_t i, Record *record) {
                         (r = free_and_strdup(&origin->override, subject->before.override)) < 0)
                 return r;
         for (const HostName *name = member->names; name; name = name->next)
-                if ((r = host_name_list_add(&origin->names, name->kind, name->name, 0)) < 0)
+                if (!(member->newcomer && name->kind == HOST_NAME_NETWORK) &&
+                                (r = host_name_list_add(&origin->names, name->kind, name->name, 0)) < 0)
                         return r;
         return record_add(record, member->address, RECORD_DETACHING, origin);
 }
@@ -341,7 +229,8 @@ static int write_end(Work *work, bool undone) {
                         continue;
                 /* A card that was pulled took along what was written to it. */
                 bool restored = undone &&
-                                (is_restored(&work->subjects[i]) || (detach && subject_is_gone(&work->subjects[i])));
+                                (transaction_is_restored(&work->subjects[i]) ||
+                                                (detach && subject_is_gone(&work->subjects[i])));
                 if (undone ? restored && !planned->recorded : !detach)
                         record_remove_member(record, member);
                 else if (undone && (!restored || planned->unfinished))
@@ -461,6 +350,8 @@ int transaction_run(Transaction *transaction, TransactionReport *report, Problem
         bool detach = plan->verb == PLAN_DETACH;
         int r;
 
+        if (plan->verb == PLAN_SET_FUNCTIONS)
+                return function_change_run(transaction, report, problem);
         if ((r = open_subjects(&work, problem)) != 0 ||
                         (r = survey(transaction->kernel, plan, work.subjects, report, problem)) != 0)
                 return r;
@@ -492,7 +383,7 @@ int transaction_run(Transaction *transaction, TransactionReport *report, Problem
         }
 
         /* A record that cannot be written says "detaching" or "reattaching": the next start looks again. */
-        r = undo(&work, problem);
+        r = transaction_undo(&work, problem);
         /* Of a reattach that is degraded all stay "reattaching": the next start gives them back together. */
         if (r == OUTCOME_ROLLED_BACK || r == OUTCOME_CANCELLED || (r == OUTCOME_DEGRADED && detach))
                 (void)write_end(&work, true);

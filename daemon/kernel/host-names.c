@@ -103,25 +103,43 @@ static int visit_name(const struct visit *visit) {
         return visit->kind == HOST_NAME_BLOCK ? visit_subsystem_disk(visit, target) : 0;
 }
 
+struct listing {
+        HostNameKind kind;
+        host_name_entry_t function;
+        void *userdata;
+};
+
 static int visit_class_entry(int directory_fd, const char *name, void *userdata) {
-        struct visit visit = *(const struct visit *)userdata;
+        const struct listing *listing = userdata;
 
         (void)directory_fd;
+        return listing->function(listing->kind, name, listing->userdata);
+}
+
+int host_names_list(const Kernel *kernel, host_name_entry_t function, void *userdata) {
+        for (HostNameKind kind = 0; kind < _HOST_NAME_KIND_MAX; kind++) {
+                struct listing listing = {.kind = kind, .function = function, .userdata = userdata};
+                char folder[32];
+
+                (void)snprintf(folder, sizeof(folder), "class/%s", host_name_kind_to_string(kind));
+                int r = sysfs_for_each(kernel->sys_fd, folder, visit_class_entry, &listing);
+                if (r != 0 && r != -ENOENT)
+                        return r;
+        }
+        return 0;
+}
+
+static int visit_listed(HostNameKind kind, const char *name, void *userdata) {
+        struct visit visit = *(const struct visit *)userdata;
+
+        visit.kind = kind;
         visit.name = name;
         return visit_name(&visit);
 }
 
 int host_names_for_each(const Kernel *kernel, host_name_visit_t function, void *userdata) {
-        for (HostNameKind kind = 0; kind < _HOST_NAME_KIND_MAX; kind++) {
-                struct visit visit = {.kernel = kernel, .kind = kind, .function = function, .userdata = userdata};
-                char folder[32];
-
-                (void)snprintf(folder, sizeof(folder), "class/%s", host_name_kind_to_string(kind));
-                int r = sysfs_for_each(kernel->sys_fd, folder, visit_class_entry, &visit);
-                if (r != 0 && r != -ENOENT)
-                        return r;
-        }
-        return 0;
+        struct visit visit = {.kernel = kernel, .function = function, .userdata = userdata};
+        return host_names_list(kernel, visit_listed, &visit);
 }
 
 int host_names_visit_one(

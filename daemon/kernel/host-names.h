@@ -24,6 +24,11 @@ HostNameKind host_name_kind_from_string(const char *subsystem);
  * return other than 0 ends the visit. */
 typedef int (*host_name_visit_t)(HostNameKind kind, const char *name, PciAddress address, void *userdata);
 
+/* Lists every name of the host, also those that no PCI function carries. A return other than 0 ends the visit. Returns 0, the
+ * visitor's value, or a negative errno. */
+typedef int (*host_name_entry_t)(HostNameKind kind, const char *name, void *userdata);
+int host_names_list(const Kernel *kernel, host_name_entry_t function, void *userdata);
+
 /* Visits every name of the host. Partitions have none of their own. Returns 0, the visitor's value, or a negative errno. */
 int host_names_for_each(const Kernel *kernel, host_name_visit_t function, void *userdata);
 

@@ -3,6 +3,7 @@
 #include "kernel/sysfs.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #define CLASS_HOST_BRIDGE 0x0600
 #define CLASS_PCI_BRIDGE 0x0604
@@ -104,13 +105,51 @@ static bool is_bridge(int device_fd, uint32_t class) {
         }
 }
 
+const char *pci_path_format(const char *folder, char buffer[static PCI_PATH_MAX]) {
+        const char *part = strstr(folder, "/pci");
+        size_t length = 0;
+
+        buffer[0] = '\0';
+        for (part = part ? strchr(part + 1, '/') : NULL; part; part = strchr(part, '/')) {
+                char text[PCI_ADDRESS_TEXT_MAX];
+                PciAddress address;
+
+                size_t size = strcspn(++part, "/");
+                if (size >= sizeof(text))
+                        return buffer[0] = '\0', buffer;
+                memcpy(text, part, size);
+                text[size] = '\0';
+                if (pci_address_parse(text, &address) < 0)
+                        return buffer[0] = '\0', buffer;
+                int n = length == 0 ? snprintf(buffer, PCI_PATH_MAX, "%s", text)
+                                    : snprintf(buffer + length, PCI_PATH_MAX - length, "/%02x.%x", address.slot,
+                                                      address.function);
+                if (n < 0 || (length += (size_t)n) >= PCI_PATH_MAX)
+                        return buffer[0] = '\0', buffer;
+        }
+        return buffer;
+}
+
+const char *pci_device_read_path(const Kernel *kernel, PciAddress address, char buffer[static PCI_PATH_MAX]) {
+        char folder[1024];
+
+        ssize_t n = readlinkat(kernel->devices_fd, PCI_ADDRESS_TEXT(address), folder, sizeof(folder) - 1);
+        folder[n < 0 ? 0 : n] = '\0';
+        return pci_path_format(folder, buffer);
+}
+
 int pci_device_read_facts(const Kernel *kernel, PciAddress address, PciFacts *ret) {
         _cleanup_close_ int device_fd = pci_device_open(kernel, address);
         if (device_fd < 0)
                 return device_fd;
 
         PciFacts facts = {.address = address};
+        struct stat folder;
         int r;
+
+        if (fstat(device_fd, &folder) < 0)
+                return -errno;
+        facts.incarnation = folder.st_ino;
         if ((r = pci_device_read_ids(device_fd, &facts.ids)) < 0 ||
                         (r = pci_device_read_driver(device_fd, facts.driver)) < 0 ||
                         (r = read_group(device_fd, &facts.group)) < 0)

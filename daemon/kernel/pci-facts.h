@@ -24,10 +24,14 @@ static inline bool pci_ids_equal(const PciIds *a, const PciIds *b) {
 /* Longest list of reset methods ("device_specific acpi flr af_flr pm bus cxl_bus") with its end. */
 #define RESET_METHODS_MAX 96
 
+/* Longest port path, of 16 steps. */
+#define PCI_PATH_MAX 112
+
 #define IOMMU_GROUP_NONE (-1)
 
 typedef struct PciFacts {
         PciAddress address;
+        uint64_t incarnation; /* of this stay in the slot: sysfs never gives a folder's number out twice; 0 for not known */
         PciIds ids;
         char driver[DRIVER_NAME_MAX];          /* "" for none */
         char reset_methods[RESET_METHODS_MAX]; /* as the kernel lists them, "" for none */
@@ -54,6 +58,14 @@ int pci_device_read_driver(int device_fd, char buffer[static DRIVER_NAME_MAX]);
 
 /* Reads everything. Returns 0; -ENOENT or -ENODEV when the device is gone; another negative errno. */
 int pci_device_read_facts(const Kernel *kernel, PciAddress address, PciFacts *ret);
+
+/* The port path "0000:00:1c.4/00.0" of a folder "../../../devices/pci0000:00/0000:00:1c.4/0000:3b:00.0", which is where a link of the bus leads: the
+ * address on the root bus, and the slot and function of each step from there. It names the same place when buses are renumbered. Into buffer, which is
+ * returned; "" for what is none. */
+const char *pci_path_format(const char *folder, char buffer[static PCI_PATH_MAX]);
+
+/* The port path of a device that is there, "" for one that is not, into buffer, which is returned. */
+const char *pci_device_read_path(const Kernel *kernel, PciAddress address, char buffer[static PCI_PATH_MAX]);
 
 /* Calls the function with the address of every PCI function, in no order, until it returns other than 0; returns
  * that, 0 at the end, or a negative errno. */

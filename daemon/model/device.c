@@ -121,6 +121,7 @@ int device_origin_copy(const DeviceOrigin *origin, DeviceOrigin **ret) {
                 return -ENOMEM;
         copy->ids = origin->ids;
         copy->any_driver = origin->any_driver;
+        copy->virtual_function = origin->virtual_function;
         copy->power = origin->power;
         copy->link = origin->link;
         if ((r = free_and_strdup(&copy->driver, origin->driver)) < 0 ||
@@ -138,7 +139,7 @@ bool device_origin_equal(const DeviceOrigin *a, const DeviceOrigin *b) {
         if (!a || !b)
                 return a == b;
         if (!pci_ids_equal(&a->ids, &b->ids) || a->any_driver != b->any_driver ||
-                        !power_settings_equal(&a->power, &b->power) ||
+                        a->virtual_function != b->virtual_function || !power_settings_equal(&a->power, &b->power) ||
                         !virtual_function_link_equal(&a->link, &b->link) || !streq_ptr(a->driver, b->driver) ||
                         !streq_ptr(a->override, b->override) || !streq_ptr(a->module, b->module))
                 return false;

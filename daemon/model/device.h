@@ -59,7 +59,8 @@ typedef struct DeviceOrigin {
         PciIds ids;      /* another card in its slot is not it */
         PowerSettings power;
         VirtualFunctionLink link;
-        bool any_driver; /* what it had is not known: it gets what the kernel finds for it */
+        bool any_driver;       /* what it had is not known: it gets what the kernel finds for it */
+        bool virtual_function; /* once gone it never comes back: what is made anew at its address is another one */
 } DeviceOrigin;
 
 DeviceOrigin *device_origin_free(DeviceOrigin *origin);
@@ -76,12 +77,14 @@ typedef struct Device {
         HostName *names;
         DeviceOrigin *origin; /* NULL unless vfiod detached it */
         PciAddress physical_function;
+        uint64_t incarnation; /* of PciFacts */
         uint32_t link_speed, link_speed_max;
         uint16_t virtual_functions_max;
         int16_t numa_node;
         uint8_t link_width, link_width_max;
         DeviceActivity activity;
         bool present : 1;
+        bool appeared : 1; /* it was not there, and came; whoever cares clears it */
         bool bridge : 1;
         bool endpoint : 1;
         bool boot_vga : 1;
@@ -96,6 +99,12 @@ static inline bool device_is_ours(const Device *device) {
 }
 
 DeviceState device_state(const Device *device);
+
+/* Whether it is a virtual function of that one. */
+static inline bool device_is_function_of(const Device *device, const Device *physical) {
+        return device->present && device->virtual_function &&
+                        pci_address_equal(device->physical_function, physical->address);
+}
 
 /* Whether it is on a driver that gives it to guests. */
 static inline bool device_is_on_vfio(const Device *device) {

@@ -22,6 +22,7 @@ struct Group {
         Device **members; /* not owned; in the order of the addresses */
         size_t n_members;
         unsigned change; /* of inventory.c */
+        bool blocked;    /* of viability.c: it was said that it is not viable any more */
 };
 
 GroupState group_state(const Group *group);

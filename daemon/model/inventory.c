@@ -171,6 +171,13 @@ static int note_removed(Inventory *inventory, unsigned index, const Change *remo
         return note(inventory, removed, NULL);
 }
 
+bool inventory_peek_change(const Inventory *inventory, size_t i, Change *ret) {
+        if (i >= inventory->pending.n_changes)
+                return false;
+        *ret = inventory->pending.changes[i];
+        return true;
+}
+
 void inventory_take_changes(Inventory *inventory, ChangeList *ret) {
         for (size_t i = 0; i < inventory->pending.n_changes; i++) {
                 const Change *change = &inventory->pending.changes[i];
@@ -307,6 +314,9 @@ static int device_remove(Inventory *inventory, Device *device) {
         int r = note_physical_function(inventory, device);
         if (r >= 0)
                 r = note_removed(inventory, device->change, &removed, CHANGE_DEVICE_ADDED);
+        /* A group goes after its last device. */
+        if (r >= 0)
+                r = group_leave(inventory, device);
 
         array_remove((void **)inventory->devices, &inventory->n_devices,
                         device_position(inventory->devices, inventory->n_devices, device->address));
@@ -351,7 +361,10 @@ int inventory_put_device(Inventory *inventory, const PciFacts *read) {
         UPDATE(bridge, read->bridge, CHANGED_OTHER);
         UPDATE(endpoint, read->endpoint, CHANGED_OTHER);
         UPDATE(boot_vga, read->boot_vga, CHANGED_OTHER);
+        if (!device->present)
+                device->appeared = true;
         UPDATE(present, true, CHANGED_STATE);
+        device->incarnation = read->incarnation;
         device->physical_function = read->physical_function;
         if ((facts & (CHANGED_STATE | CHANGED_FUNCTIONS)) && (r = note_physical_function(inventory, device)) < 0)
                 return r;
@@ -368,25 +381,35 @@ int inventory_put_device(Inventory *inventory, const PciFacts *read) {
         return note_member(inventory, device, facts);
 }
 
+void inventory_clear_appeared(Inventory *inventory, PciAddress address) {
+        Device *device = inventory_find_device(inventory, address);
+        if (device)
+                device->appeared = false;
+}
+
+/* Whether it stays known while it is not in its slot: what vfiod detached, and what a job is at work on until that ends. */
+static bool is_kept(const Device *device) {
+        return device->origin || device->activity != DEVICE_QUIET;
+}
+
 int inventory_drop_device(Inventory *inventory, PciAddress address) {
         Device *device = inventory_find_device(inventory, address);
-        if (!device || (!device->present && device->origin))
+        if (!device || !device->present)
                 return 0;
 
-        int r = group_leave(inventory, device);
-        if (r < 0)
-                return r;
-        if (!device->origin)
+        if (!is_kept(device))
                 return device_remove(inventory, device);
-        if ((r = note_physical_function(inventory, device)) < 0)
+        int r = group_leave(inventory, device);
+        if (r < 0 || (r = note_physical_function(inventory, device)) < 0)
                 return r;
 
         device->present = false;
+        device->appeared = false;
         device->driver = NULL;
         device->names = host_name_list_free(device->names);
         unsigned facts = CHANGED_STATE | CHANGED_DRIVER | CHANGED_GROUP | CHANGED_NAMES | CHANGED_OTHER;
         /* The one that is absent is the one that vfiod detached, not another that was in its slot since. */
-        if (!device_is_ours(device)) {
+        if (device->origin && !device_is_ours(device)) {
                 device->ids = device->origin->ids;
                 facts |= CHANGED_IDS;
         }
@@ -410,6 +433,18 @@ int inventory_drop_name(Inventory *inventory, HostNameKind kind, const char *nam
 
 void inventory_begin_rescan(Inventory *inventory) {
         inventory->generation++;
+}
+
+const Device *inventory_find_unseen(const Inventory *inventory, const PciAddress *after) {
+        size_t i = after ? device_position(inventory->devices, inventory->n_devices, *after) : 0;
+
+        for (; i < inventory->n_devices; i++) {
+                const Device *device = inventory->devices[i];
+                if (device->present && device->generation != inventory->generation &&
+                                !(after && pci_address_equal(device->address, *after)))
+                        return device;
+        }
+        return NULL;
 }
 
 int inventory_end_rescan(Inventory *inventory) {
@@ -437,7 +472,7 @@ int inventory_set_origin(Inventory *inventory, PciAddress address, const DeviceO
         if (!origin) {
                 assert(device); /* it had one, since they are not equal */
                 device->origin = device_origin_free(device->origin);
-                if (!device->present)
+                if (!device->present && !is_kept(device))
                         return device_remove(inventory, device);
                 return note_member(inventory, device, CHANGED_ORIGIN | CHANGED_STATE);
         }
@@ -459,5 +494,7 @@ int inventory_set_activity(Inventory *inventory, PciAddress address, DeviceActiv
         if (!device || device->activity == activity)
                 return 0;
         device->activity = activity;
+        if (!device->present && !is_kept(device))
+                return device_remove(inventory, device);
         return note_member(inventory, device, CHANGED_STATE);
 }

@@ -21,18 +21,24 @@ Group *inventory_find_group(const Inventory *inventory, int number);
 Device *const *inventory_devices(const Inventory *inventory, size_t *ret_n);
 Group *const *inventory_groups(const Inventory *inventory, size_t *ret_n);
 
-/* The device is there and looks so. Returns 0 or -ENOMEM. */
+/* The device is there and looks so. One that was not there before is marked as appeared, until that is cleared or it goes again.
+ * Returns 0 or -ENOMEM. */
 int inventory_put_device(Inventory *inventory, const PciFacts *facts);
+void inventory_clear_appeared(Inventory *inventory, PciAddress address);
 
-/* The device is gone from its slot. One that vfiod detached stays, as absent. Returns 0 or -ENOMEM. */
+/* The device is gone from its slot. One that vfiod detached stays, as absent, and one that a job is at work on until that ends.
+ * Returns 0 or -ENOMEM. */
 int inventory_drop_device(Inventory *inventory, PciAddress address);
 
 /* The host calls a device so, or not any more. Of a device that is not known nothing is noted. Returns 0 or -ENOMEM. */
 int inventory_put_name(Inventory *inventory, HostNameKind kind, const char *name, PciAddress address);
 int inventory_drop_name(Inventory *inventory, HostNameKind kind, const char *name, PciAddress address);
 
-/* A rescan: between begin and end every device and name that is there is put, and the end drops the others. */
+/* A rescan: between begin and end every device and name that is there is put, by whomever, and the end drops the others. */
 void inventory_begin_rescan(Inventory *inventory);
+
+/* The first device behind that address, or of all, that is held to be there and was not put since the begin; NULL for none. */
+const Device *inventory_find_unseen(const Inventory *inventory, const PciAddress *after);
 int inventory_end_rescan(Inventory *inventory);
 
 /* What vfiod recorded of the device when it took it, copied; NULL for one that is not detached (any more). Makes an absent device
@@ -41,6 +47,9 @@ int inventory_set_origin(Inventory *inventory, PciAddress address, const DeviceO
 
 /* What a job does with the device. Returns 0 or -ENOMEM. */
 int inventory_set_activity(Inventory *inventory, PciAddress address, DeviceActivity activity);
+
+/* What changed since the last time, without taking it: the i-th entry, from 0. Returns false where there are no more; more may come while one looks. */
+bool inventory_peek_change(const Inventory *inventory, size_t i, Change *ret);
 
 /* Hands out what changed since the last time; the caller frees it with change_list_done(). */
 void inventory_take_changes(Inventory *inventory, ChangeList *ret);

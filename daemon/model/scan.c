@@ -2,9 +2,9 @@
 #include "model/scan.h"
 
 struct scan {
-        const Kernel *kernel;
         Inventory *inventory;
-        bool seen;
+        const PciAddress *asked; /* whether this one carries the name; NULL for nobody */
+        bool found;
 };
 
 int scan_device(const Kernel *kernel, Inventory *inventory, PciAddress address) {
@@ -15,55 +15,52 @@ int scan_device(const Kernel *kernel, Inventory *inventory, PciAddress address) 
                 return inventory_drop_device(inventory, address);
         if (r < 0)
                 return r;
+        /* Unplugged and plugged in again between two looks: what is known is of the one that is gone. */
+        const Device *known = inventory_find_device(inventory, address);
+        if (known && known->present && known->incarnation != facts.incarnation &&
+                        (r = inventory_drop_device(inventory, address)) < 0)
+                return r;
         return inventory_put_device(inventory, &facts);
-}
-
-static int on_device(PciAddress address, void *userdata) {
-        const struct scan *scan = userdata;
-
-        /* One that cannot be read is left out: the others are worth knowing. */
-        int r = scan_device(scan->kernel, scan->inventory, address);
-        return r == -ENOMEM ? r : 0;
 }
 
 static int on_name(HostNameKind kind, const char *name, PciAddress address, void *userdata) {
         struct scan *scan = userdata;
 
-        scan->seen = true;
+        if (scan->asked && pci_address_equal(*scan->asked, address))
+                scan->found = true;
         return inventory_put_name(scan->inventory, kind, name, address);
 }
 
-int scan_all(const Kernel *kernel, Inventory *inventory) {
-        struct scan scan = {.kernel = kernel, .inventory = inventory};
-        int r;
+int scan_name(const Kernel *kernel, Inventory *inventory, HostNameKind kind, const char *name) {
+        return host_names_visit_one(kernel, kind, name, on_name, &(struct scan){.inventory = inventory});
+}
 
-        inventory_begin_rescan(inventory);
-        if ((r = pci_device_for_each(kernel, on_device, &scan)) < 0 ||
-                        (r = host_names_for_each(kernel, on_name, &scan)) < 0)
-                return r;
-        return inventory_end_rescan(inventory);
+/* The same, and the device loses the name if it does not carry it, also where another one carries it by now. */
+static int scan_name_of(
+                const Kernel *kernel, Inventory *inventory, HostNameKind kind, const char *name, PciAddress address) {
+        struct scan scan = {.inventory = inventory, .asked = &address};
+
+        int r = host_names_visit_one(kernel, kind, name, on_name, &scan);
+        return r < 0 || scan.found ? r : inventory_drop_name(inventory, kind, name, address);
 }
 
 /* A name came, went or was changed: what counts is whether it is there now. */
-static int scan_name(const Kernel *kernel, Inventory *inventory, HostNameKind kind, const char *devpath) {
-        struct scan scan = {.kernel = kernel, .inventory = inventory};
+static int scan_named(const Kernel *kernel, Inventory *inventory, HostNameKind kind, const char *devpath) {
         const char *slash = strrchr(devpath, '/');
         PciAddress address;
 
         if (!slash)
                 return 0;
-        int r = host_names_visit_one(kernel, kind, slash + 1, on_name, &scan);
-        if (r < 0 || scan.seen)
-                return r;
-
         if (pci_address_from_devpath(devpath, &address) >= 0)
-                return inventory_drop_name(inventory, kind, slash + 1, address);
+                return scan_name_of(kernel, inventory, kind, slash + 1, address);
 
-        /* A disk that hung off an NVMe subsystem: any controller may have carried it. */
+        /* A disk that hangs off an NVMe subsystem: any controller may have carried it. */
+        int r = scan_name(kernel, inventory, kind, slash + 1);
         size_t n;
         Device *const *devices = inventory_devices(inventory, &n);
         for (size_t i = 0; i < n && r >= 0; i++)
-                r = inventory_drop_name(inventory, kind, slash + 1, devices[i]->address);
+                if (host_name_list_has(devices[i]->names, kind, slash + 1))
+                        r = scan_name_of(kernel, inventory, kind, slash + 1, devices[i]->address);
         return r;
 }
 
@@ -74,8 +71,8 @@ int scan_event(const Kernel *kernel, Inventory *inventory, const Uevent *event) 
 
         if (kind >= 0) {
                 if (event->devpath_old)
-                        r = scan_name(kernel, inventory, kind, event->devpath_old);
-                return r < 0 ? r : scan_name(kernel, inventory, kind, event->devpath);
+                        r = scan_named(kernel, inventory, kind, event->devpath_old);
+                return r < 0 ? r : scan_named(kernel, inventory, kind, event->devpath);
         }
         if (!streq(event->subsystem, "pci") || pci_address_from_devpath(event->devpath, &address) < 0)
                 return 0;

@@ -4,6 +4,7 @@
 static const char *const verb_table[_PLAN_VERB_MAX] = {
                 [PLAN_DETACH] = "detach",
                 [PLAN_REATTACH] = "reattach",
+                [PLAN_SET_FUNCTIONS] = "set-virtual-functions",
 };
 
 const char *plan_verb_to_string(PlanVerb verb) {
@@ -26,6 +27,11 @@ static const char *const step_table[_STEP_KIND_MAX] = {
                 [STEP_PROBE] = "probe",
                 [STEP_RESTORE_POWER] = "restore-power",
                 [STEP_WAIT_NODE] = "wait-node",
+                [STEP_SET_AUTOPROBE] = "set-autoprobe",
+                [STEP_REMOVE_FUNCTIONS] = "remove-functions",
+                [STEP_CREATE_FUNCTIONS] = "create-functions",
+                [STEP_DETACH_FUNCTION] = "detach-function",
+                [STEP_RESTORE_AUTOPROBE] = "restore-autoprobe",
 };
 
 const char *step_kind_to_string(StepKind kind) {
@@ -88,7 +94,7 @@ Plan *plan_free(Plan *plan) {
         return NULL;
 }
 
-static int plan_new(PlanVerb verb, int group, size_t n_members, Plan **ret) {
+int plan_new(PlanVerb verb, int group, size_t n_members, Plan **ret) {
         _cleanup_(plan_freep) Plan *plan = calloc(1, sizeof(Plan));
         if (!plan)
                 return -ENOMEM;
@@ -101,7 +107,7 @@ static int plan_new(PlanVerb verb, int group, size_t n_members, Plan **ret) {
         return 0;
 }
 
-static int add_member(Plan *plan, const Device *device) {
+int plan_add_member(Plan *plan, const Device *device) {
         PlanMember *member = &plan->members[plan->n_members];
         int r = 0;
 
@@ -116,7 +122,7 @@ static int add_member(Plan *plan, const Device *device) {
         return r < 0 ? r : 0;
 }
 
-static int add_step(Plan *plan, StepKind kind, size_t member) {
+int plan_add_step(Plan *plan, StepKind kind, size_t member) {
         if (plan->n_steps == plan->n_steps_allocated) {
                 size_t wanted = plan->n_steps_allocated ? plan->n_steps_allocated * 2 : 16;
                 PlanStep *grown = reallocarray(plan->steps, wanted, sizeof(PlanStep));
@@ -133,7 +139,7 @@ static int add_step(Plan *plan, StepKind kind, size_t member) {
  * unbound before any is probed. */
 static int add_pass(Plan *plan, StepKind kind) {
         for (size_t i = 0; i < plan->n_members; i++) {
-                int r = add_step(plan, kind, i);
+                int r = plan_add_step(plan, kind, i);
                 if (r < 0)
                         return r;
         }
@@ -216,6 +222,12 @@ static void append_device(FILE *text, const Device *device, const char *separato
                 fputc(')', text);
 }
 
+/* Whether nothing is to be done about it. */
+static bool is_taken(const DetachOptions *options, const Device *device) {
+        bool early = options->by_rule && device->appeared && device_state(device) == DEVICE_FOREIGN;
+        return device_is_on_vfio(device) && !early;
+}
+
 /* Every member that would go along must have been agreed to. */
 static int check_consent(const Inventory *inventory, const Selection *selection, const DetachOptions *options,
                 Problem *problem) {
@@ -231,7 +243,7 @@ static int check_consent(const Inventory *inventory, const Selection *selection,
         for (size_t i = 0; i < selection->group->n_members; i++) {
                 const Device *device = selection->group->members[i];
 
-                if (device != selection->device && device->endpoint && !device_is_on_vfio(device) &&
+                if (device != selection->device && device->endpoint && !is_taken(options, device) &&
                                 !has_consent(inventory, options, device))
                         append_device(text, device, n++ > 0 ? ", " : "");
         }
@@ -242,13 +254,13 @@ static int check_consent(const Inventory *inventory, const Selection *selection,
         assert(selection->device); /* one that names a group consents to all of it */
         return problem_set(problem, OUTCOME_GROUP_NEEDS_CONSENT,
                         "%s is in IOMMU group %d together with %s: a guest can only have all of them. Agree to it with "
-                        "the "
-                        "option 'companions' (vfioctl: --group).",
+                        "the option 'companions' (vfioctl: --group).",
                         PCI_ADDRESS_TEXT(selection->device->address), selection->group->number, list);
 }
 
 /* What stands in the way of the named device itself. */
-static int check_named(const Selection *selection, const IommuReport *iommu, Problem *problem) {
+static int check_named(
+                const Selection *selection, const IommuReport *iommu, const DetachOptions *options, Problem *problem) {
         const Device *device = selection->device;
 
         if (device && !device->present)
@@ -267,7 +279,7 @@ static int check_named(const Selection *selection, const IommuReport *iommu, Pro
                                 "%s is in no IOMMU group: the IOMMU does not cover it, so it cannot be given to a "
                                 "guest.",
                                 PCI_ADDRESS_TEXT(device->address));
-        if (device && device_state(device) == DEVICE_FOREIGN)
+        if (device && device_state(device) == DEVICE_FOREIGN && is_taken(options, device))
                 return problem_set(problem, OUTCOME_FOREIGN,
                                 "%s is on %s already, but vfiod did not put it there: it is left alone. Give it back "
                                 "with the tool that took it (virsh, driverctl).",
@@ -334,16 +346,16 @@ int plan_detach(const Inventory *inventory, const Selection *selection, const Io
         const Group *group = selection->group;
         int r;
 
-        if ((r = check_named(selection, iommu, problem)) != 0 || (r = refuse_worked_on(group, problem)) != 0)
+        if ((r = check_named(selection, iommu, options, problem)) != 0 || (r = refuse_worked_on(group, problem)) != 0)
                 return r;
         if ((r = plan_new(PLAN_DETACH, group->number, group->n_members, &plan)) < 0)
                 return r;
         bool foreign = false;
         for (size_t i = 0; i < group->n_members; i++) {
                 foreign = foreign || device_state(group->members[i]) == DEVICE_FOREIGN;
-                if (!group->members[i]->endpoint || device_is_on_vfio(group->members[i]))
+                if (!group->members[i]->endpoint || is_taken(options, group->members[i]))
                         continue;
-                if ((r = add_member(plan, group->members[i])) < 0 ||
+                if ((r = plan_add_member(plan, group->members[i])) < 0 ||
                                 (r = find_virtual_functions(inventory, group->members[i], plan)) < 0 ||
                                 (r = find_leaving_parent(inventory, group->members[i], plan)) < 0)
                         return r;
@@ -360,9 +372,9 @@ int plan_detach(const Inventory *inventory, const Selection *selection, const Io
         plan->overrides = options->overrides;
         plan->selected = selection->device ? selection->device->address : plan->members[0].address;
         qsort(plan->members, plan->n_members, sizeof(PlanMember), compare_leaving);
-        if ((r = add_step(plan, STEP_LOAD_DRIVER, 0)) < 0 || (r = add_pass(plan, STEP_OVERRIDE)) < 0 ||
+        if ((r = plan_add_step(plan, STEP_LOAD_DRIVER, 0)) < 0 || (r = add_pass(plan, STEP_OVERRIDE)) < 0 ||
                         (r = add_pass(plan, STEP_UNBIND)) < 0 || (r = add_pass(plan, STEP_PROBE)) < 0 ||
-                        (r = add_step(plan, STEP_WAIT_NODE, 0)) < 0)
+                        (r = plan_add_step(plan, STEP_WAIT_NODE, 0)) < 0)
                 return r;
         *ret = TAKE_PTR(plan);
         return 0;
@@ -372,22 +384,22 @@ static int add_reattach_steps(Plan *plan) {
         int r;
 
         qsort(plan->members, plan->n_members, sizeof(PlanMember), compare_coming);
-        if (!plan->force && (r = add_step(plan, STEP_LOCK_NODE, 0)) < 0)
+        if (!plan->force && (r = plan_add_step(plan, STEP_LOCK_NODE, 0)) < 0)
                 return r;
         for (size_t i = 0; i < plan->n_members; i++)
-                if (plan->members[i].origin->driver && (r = add_step(plan, STEP_LOAD_DRIVER, i)) < 0)
+                if (plan->members[i].origin->driver && (r = plan_add_step(plan, STEP_LOAD_DRIVER, i)) < 0)
                         return r;
         if ((r = add_pass(plan, STEP_OVERRIDE)) < 0 || (r = add_pass(plan, STEP_UNBIND)) < 0)
                 return r;
         for (size_t i = 0; i < plan->n_members; i++)
-                if (plan->members[i].origin->link.known && (r = add_step(plan, STEP_RESTORE_LINK, i)) < 0)
+                if (plan->members[i].origin->link.known && (r = plan_add_step(plan, STEP_RESTORE_LINK, i)) < 0)
                         return r;
         if ((r = add_pass(plan, STEP_PROBE)) < 0)
                 return r;
         for (size_t i = 0; i < plan->n_members; i++) {
                 const PowerSettings *power = &plan->members[i].origin->power;
                 if ((power->control[0] != '\0' || power->d3cold_known) &&
-                                (r = add_step(plan, STEP_RESTORE_POWER, i)) < 0)
+                                (r = plan_add_step(plan, STEP_RESTORE_POWER, i)) < 0)
                         return r;
         }
         return 0;
@@ -420,7 +432,7 @@ static int refuse_not_ours(const Device *device, const Group *group, Problem *pr
 
 /* Takes a device along that somebody else put on a vfio driver: nobody knows what it had before. */
 static int adopt_member(Plan *plan, const Device *device) {
-        int r = add_member(plan, device);
+        int r = plan_add_member(plan, device);
         if (r < 0)
                 return r;
         PlanMember *member = &plan->members[plan->n_members - 1];
@@ -452,7 +464,7 @@ int plan_reattach(const Selection *selection, const ReattachOptions *options, Pl
                 const Device *device = group->members[i];
 
                 if (device_is_ours(device))
-                        r = add_member(plan, device);
+                        r = plan_add_member(plan, device);
                 else if (options->adopt && device_state(device) == DEVICE_FOREIGN)
                         r = adopt_member(plan, device);
                 if (r < 0)

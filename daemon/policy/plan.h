@@ -11,11 +11,12 @@
 typedef enum PlanVerb {
         PLAN_DETACH,
         PLAN_REATTACH,
+        PLAN_SET_FUNCTIONS, /* of one device, not of a group: function-plan.h */
         _PLAN_VERB_MAX,
         _PLAN_VERB_INVALID = -EINVAL,
 } PlanVerb;
 
-/* "detach", "reattach" */
+/* "detach", "reattach", "set-virtual-functions" */
 const char *plan_verb_to_string(PlanVerb verb);
 PlanVerb plan_verb_from_string(const char *text);
 
@@ -29,8 +30,9 @@ typedef struct PlanMember {
         DeviceOrigin *origin; /* what it gets back. Of a detach only where an earlier one recorded it: else the worker finds out */
         HostName *names; /* that it has now */
         bool virtual_function;
-        bool recorded;                /* an earlier job has taken it, and its record says what it gets back */
-        bool unfinished;              /* and that it is to be given back at the next start */
+        bool newcomer;   /* it was plugged in just now: its driver may yet come, and its interface be renamed */
+        bool recorded;   /* an earlier job has taken it, and its record says what it gets back */
+        bool unfinished; /* and that it is to be given back at the next start */
         char driver[DRIVER_NAME_MAX]; /* that it has now, as far as the model knows; "" for none */
 } PlanMember;
 
@@ -43,6 +45,11 @@ typedef enum StepKind {
         STEP_PROBE,
         STEP_RESTORE_POWER, /* settings that vfio-pci changed */
         STEP_WAIT_NODE,     /* of the group */
+        STEP_SET_AUTOPROBE, /* whether new virtual functions get a driver of the host by themselves */
+        STEP_REMOVE_FUNCTIONS,
+        STEP_CREATE_FUNCTIONS,
+        STEP_DETACH_FUNCTION, /* one of the new ones */
+        STEP_RESTORE_AUTOPROBE,
         _STEP_KIND_MAX,
 } StepKind;
 
@@ -54,6 +61,20 @@ typedef struct PlanStep {
         size_t member; /* index; of no meaning for steps of the group */
 } PlanStep;
 
+/* What becomes of new virtual functions. */
+typedef enum FunctionFate {
+        FUNCTIONS_OF_HOST,    /* what the host does with them */
+        FUNCTIONS_DETACHED,   /* they go to vfio-pci, and never see another driver */
+        FUNCTIONS_DRIVERLESS, /* they get no driver, also later */
+} FunctionFate;
+
+/* Of a PLAN_SET_FUNCTIONS: its first member is the physical function, the others are the virtual ones that go. */
+typedef struct FunctionTarget {
+        unsigned count;
+        FunctionFate fate;
+        bool recovery; /* back to what the record says */
+} FunctionTarget;
+
 typedef struct Plan {
         PlanVerb verb;
         int group;
@@ -64,14 +85,21 @@ typedef struct Plan {
         FindingList findings; /* what the model alone tells; the worker adds what the host says */
         unsigned overrides;   /* mask of 1 << Guard */
         PciAddress selected;  /* for messages: what the caller named, or the first of the group */
-        bool force;           /* of a reattach: does not ask whether the group is held */
-        bool only_plan;       /* looks and reports, but does nothing */
+        FunctionTarget functions;
+        bool force;     /* of a reattach: does not ask whether the group is held */
+        bool only_plan; /* looks and reports, but does nothing */
+        bool by_rule; /* nobody called: udev may have set the override early, and that is none of an administrator's */
         uint64_t fingerprint; /* of the plan that the caller saw; 0 for none */
 } Plan;
 
 /* Why a step is there, in words, into buffer, which is returned. */
 #define PLAN_REASON_MAX 128
 const char *plan_step_reason(const Plan *plan, const PlanStep *step, char buffer[static PLAN_REASON_MAX]);
+
+/* For who makes a plan: one with room for so many members, which are copied from the model. Return 0 or -ENOMEM. */
+int plan_new(PlanVerb verb, int group, size_t n_members, Plan **ret);
+int plan_add_member(Plan *plan, const Device *device);
+int plan_add_step(Plan *plan, StepKind kind, size_t member);
 
 Plan *plan_free(Plan *plan);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Plan *, plan_free)
@@ -80,6 +108,7 @@ typedef struct DetachOptions {
         const char *const *companions; /* selectors, "*" for all; NULL or ended by NULL */
         bool whole_group;              /* the group itself was named: that is consent */
         unsigned overrides;            /* mask of 1 << Guard */
+        bool by_rule;                  /* what appeared just now and is on vfio-pci is there by our own rule for udev */
 } DetachOptions;
 
 /* Plans to take the whole group of the selection from the host. Returns 0 and the plan; or NO_IOMMU, NO_GROUP, NOT_ENDPOINT,

@@ -137,3 +137,24 @@ int selector_resolve(const Inventory *inventory, const char *selector, Selection
         const char *name = startswith(selector, "/dev/");
         return resolve_name(inventory, name ? name : selector, ret, problem);
 }
+
+int selector_resolve_device(const Inventory *inventory, const char *selector, Device **ret, Problem *problem) {
+        Selection selection = {};
+
+        int r = selector_resolve(inventory, selector, &selection, problem);
+        if (r != 0)
+                return r;
+        assert(selection.device || selection.group);
+        if (!selection.device && group_count_endpoints(selection.group) == 0)
+                return problem_set(problem, OUTCOME_NOT_ENDPOINT, "Group %d has only bridges: name one by its address.",
+                                selection.group->number);
+        if (!selection.device && group_count_endpoints(selection.group) != 1)
+                return problem_set(problem, OUTCOME_INVALID_SELECTOR,
+                                "Group %d has %zu endpoints: name the one that is meant.", selection.group->number,
+                                group_count_endpoints(selection.group));
+        for (size_t i = 0; !selection.device; i++)
+                if (selection.group->members[i]->endpoint)
+                        selection.device = selection.group->members[i];
+        *ret = selection.device;
+        return 0;
+}

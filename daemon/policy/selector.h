@@ -21,3 +21,6 @@ typedef struct Selection {
 /* Returns 0 and what is selected, valid until the inventory changes; or INVALID_SELECTOR, NO_SUCH_DEVICE, NO_SUCH_GROUP with their
  * message; or -ENOMEM. */
 int selector_resolve(const Inventory *inventory, const char *selector, Selection *ret, Problem *problem);
+
+/* The same for what is one device: a group's only endpoint can be meant by the group. NOT_ENDPOINT for a group of bridges. */
+int selector_resolve_device(const Inventory *inventory, const char *selector, Device **ret, Problem *problem);

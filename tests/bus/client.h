@@ -36,3 +36,5 @@ void expect_json(const json_t *document, const char *path, const char *expected)
 /* It ends with this status, and its text is that of golden/NAME.txt, but for what differs from host to host. With
  * UPDATE_GOLDEN in the environment, the file is written anew. */
 void expect_golden(int status, const char *arguments, const char *name);
+/* The same for a text as it is. */
+void expect_golden_text(const char *actual, const char *name);

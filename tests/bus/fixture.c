@@ -24,8 +24,16 @@ static void daemon_start(Fixture *fixture) {
         process_expect_line(fixture->daemon, "ready");
 }
 
+void fixture_stop_daemon(Fixture *fixture) {
+        fixture->daemon = process_stop(fixture->daemon);
+}
+
+void fixture_start_daemon(Fixture *fixture) {
+        daemon_start(fixture);
+}
+
 void fixture_restart_daemon(Fixture *fixture) {
-        process_stop(fixture->daemon);
+        fixture_stop_daemon(fixture);
         daemon_start(fixture);
 }
 
@@ -77,9 +85,17 @@ static void remove_folder(const char *path) {
         for (const char *name; folder && (name = g_dir_read_name(folder));) {
                 g_autofree char *file = g_build_filename(path, name, NULL);
 
-                (void)g_unlink(file);
+                (void)g_remove(file);
         }
         (void)g_rmdir(path);
+}
+
+/* What vfiod-sim keeps beside its state, or an administrator: a folder or a file. */
+static void remove_beside(Fixture *fixture, const char *suffix) {
+        g_autofree char *path = g_strdup_printf("%s.%s", fixture->state_folder, suffix);
+
+        remove_folder(path);
+        (void)g_unlink(path);
 }
 
 Fixture *fixture_stop(Fixture *fixture) {
@@ -89,6 +105,10 @@ Fixture *fixture_stop(Fixture *fixture) {
         private_bus_stop(fixture->bus);
         fake_kernel_stop(fixture->kernel);
         remove_folder(fixture->state_folder);
+        remove_beside(fixture, "rules");
+        remove_beside(fixture, "rules.run");
+        remove_beside(fixture, "rules.lib");
+        remove_beside(fixture, "udev-rules");
         g_free(fixture->state_folder);
         g_ptr_array_unref(fixture->signals);
         g_free(fixture);
@@ -238,15 +258,26 @@ void fixture_kill_worker(Fixture *fixture) {
         fake_kernel_do(fixture->kernel, "resume");
 }
 
-char *fixture_get(Fixture *fixture, const char *path, const char *interface, const char *property) {
+/* NULL for an object that is not there. */
+static char *find_property(Fixture *fixture, const char *path, const char *interface, const char *property) {
         g_autofree char *arguments = g_strdup_printf("('%s', '%s')", interface, property);
         g_autoptr(GVariant) reply = NULL, value = NULL;
         g_autoptr(GError) error = NULL;
 
         reply = fixture_call(fixture, path, PROPERTIES, "Get", arguments, &error);
+        if (g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_OBJECT))
+                return NULL;
         g_assert_no_error(error);
         g_variant_get(reply, "(v)", &value);
         return g_variant_print(value, false);
+}
+
+char *fixture_get(Fixture *fixture, const char *path, const char *interface, const char *property) {
+        char *value = find_property(fixture, path, interface, property);
+
+        if (!value)
+                g_error("there is no %s", path);
+        return value;
 }
 
 void fixture_property(
@@ -278,16 +309,30 @@ char *fixture_expect_signal(Fixture *fixture, const char *pattern) {
         }
 }
 
+/* One that is not there yet is told of by a signal when it is. */
+static void fixture_wait_object(Fixture *fixture, const char *path, const char *interface) {
+        g_autofree char *pattern = g_strdup_printf("%s InterfacesAdded ('%s', *", BUS_PATH, path);
+        g_autofree char *arguments = g_strdup_printf("('%s',)", interface);
+        g_autoptr(GVariant) reply = NULL;
+        g_autoptr(GError) error = NULL;
+
+        reply = fixture_call(fixture, path, PROPERTIES, "GetAll", arguments, &error);
+        if (!reply && g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_OBJECT))
+                g_free(fixture_expect_signal(fixture, pattern));
+}
+
 void fixture_wait_property(
                 Fixture *fixture, const char *path, const char *interface, const char *property, const char *expected) {
-        g_autofree char *pattern = g_strdup_printf("%s PropertiesChanged ('%s', {*", path, interface);
+        g_autofree char *changed = g_strdup_printf("%s PropertiesChanged ('%s', {*", path, interface);
+        g_autofree char *added = g_strdup_printf("* InterfacesAdded ('%s'*", path);
 
+        fixture_wait_object(fixture, path, interface);
         for (;;) {
-                g_autofree char *value = fixture_get(fixture, path, interface, property);
+                g_autofree char *value = find_property(fixture, path, interface, property);
 
                 if (g_strcmp0(value, expected) == 0)
                         return;
-                g_free(fixture_expect_signal(fixture, pattern));
+                g_free(fixture_expect_signal(fixture, value ? changed : added));
         }
 }
 

@@ -56,6 +56,9 @@ Fixture *fixture_start(const FixtureOptions *options);
 Fixture *fixture_stop(Fixture *fixture);
 /* A new daemon over the same kernel and state. */
 void fixture_restart_daemon(Fixture *fixture);
+/* The two halves of that. */
+void fixture_stop_daemon(Fixture *fixture);
+void fixture_start_daemon(Fixture *fixture);
 /* The same after a crash: SIGKILL for the daemon alone, not for its workers. */
 void fixture_crash_daemon(Fixture *fixture);
 
@@ -106,7 +109,7 @@ void fixture_property(
 /* Waits until there was a signal that matches the pattern, and drops all up to it. A signal's text is
  * "PATH MEMBER ARGUMENTS". Returns it. */
 char *fixture_expect_signal(Fixture *fixture, const char *pattern);
-/* Waits until a property has this value: it is told by signals. */
+/* Waits until a property has this value, also of an object that is still to come: it is told by signals. */
 void fixture_wait_property(
                 Fixture *fixture, const char *path, const char *interface, const char *property, const char *expected);
 

@@ -240,6 +240,8 @@ static void test_documented(void) {
                 n_members++;
                 for (unsigned m = 0; interface->methods && interface->methods[m]; m++)
                         n_members++;
+                for (unsigned s = 0; interface->signals && interface->signals[s]; s++)
+                        n_members++;
                 for (unsigned p = 0; interface->properties && interface->properties[p]; p++)
                         n_members++;
         }

@@ -24,6 +24,7 @@ static Stub *start_with_device(void) {
                         "({'Number': <uint32 7>, 'State': <'stuck'>, 'Viable': <true>, 'Node': <'/dev/vfio/7'>,"
                         " 'Devices': <[objectpath '/org/vfiod1/devices/a']>},)");
         stub_answer(stub, "ListHolders", "(@a(ussss) [],)");
+        stub_answer(stub, "ListRules", "(@a(sssa(sss)a{sv}) [],)");
         stub_answer(stub, "ListJobs", "(@a(uossuasuussssta{sv}) [],)");
         return stub;
 }

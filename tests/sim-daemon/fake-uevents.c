@@ -26,10 +26,12 @@ static char *next_line(FakeSource *fake) {
         return line;
 }
 
-/* "ACTION DEVPATH SUBSYSTEM [DEVPATH_OLD]" */
+/* "ACTION DEVPATH SUBSYSTEM [DEVPATH_OLD]", or "lost" */
 static int parse_line(char *line, Uevent *ret) {
         char *state;
 
+        if (streq(line, "lost"))
+                return -ENOBUFS;
         *ret = (Uevent){
                         .action = strtok_r(line, " ", &state),
                         .devpath = strtok_r(NULL, " ", &state),

@@ -44,6 +44,12 @@ static int open_fake_kernel(const char *root, const char *control_socket, const 
         return r;
 }
 
+static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        (void)source, (void)info;
+        manager_rescan(userdata);
+        return 0;
+}
+
 static int run(const char *root, const char *control_socket, const char *state_folder, const char *proc,
                 const JobLimits *limits) {
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
@@ -57,6 +63,7 @@ static int run(const char *root, const char *control_socket, const char *state_f
         (void)sigemptyset(&signals);
         (void)sigaddset(&signals, SIGTERM);
         (void)sigaddset(&signals, SIGINT);
+        (void)sigaddset(&signals, SIGHUP);
         (void)sigaddset(&signals, SIGCHLD);
         (void)sigprocmask(SIG_BLOCK, &signals, NULL);
         if ((r = sd_event_default(&event)) < 0 || (r = sd_event_add_signal(event, NULL, SIGTERM, NULL, NULL)) < 0 ||
@@ -65,14 +72,25 @@ static int run(const char *root, const char *control_socket, const char *state_f
                         (r = sd_bus_open_system(&bus)) < 0 || (r = sd_bus_set_exit_on_disconnect(bus, true)) < 0 ||
                         (r = open_fake_kernel(root, control_socket, proc, &kernel)) < 0)
                 return log_error_errno(r, "Cannot start the simulation");
+        _cleanup_free_ char *own = NULL, *temporary = NULL, *shipped = NULL, *early = NULL, *database = NULL;
+        if (asprintf(&own, "%s.rules", state_folder) < 0 || asprintf(&temporary, "%s.rules.run", state_folder) < 0 ||
+                        asprintf(&shipped, "%s.rules.lib", state_folder) < 0 ||
+                        asprintf(&early, "%s.udev-rules", state_folder) < 0 ||
+                        asprintf(&database, "%s.udev-data", state_folder) < 0)
+                return -ENOMEM;
+        const char *rule_folders[] = {own, temporary, shipped, NULL};
         ManagerParts parts = {
                         .bus = bus,
                         .kernel = kernel,
                         .uevents = TAKE_PTR(uevents),
                         .state_folder = state_folder,
                         .job_limits = limits,
+                        .rule_folders = rule_folders,
+                        .early_rules = early,
+                        .udev_database = database,
         };
-        if ((r = manager_new(event, &parts, &manager)) < 0)
+        if ((r = manager_new(event, &parts, &manager)) < 0 ||
+                        (r = sd_event_add_signal(event, NULL, SIGHUP, on_hangup, manager)) < 0)
                 return r;
         printf("ready\n");
         if (fflush(stdout) != 0)

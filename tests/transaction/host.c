@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "host.h"
 #include "job/intent.h"
-#include "model/scan.h"
+#include "model/rescan.h"
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -130,7 +130,7 @@ pid_t host_fork_holder(Host *host) {
 
 void host_look(Host *host) {
         g_assert_cmpint(journal_load(host->journal), ==, 0);
-        g_assert_cmpint(scan_all(host->kernel, host->inventory), ==, 0);
+        g_assert_cmpint(rescan_all(host->kernel, host->inventory), ==, 0);
         g_assert_cmpint(journal_apply(host->journal, host->inventory), ==, 0);
 }
 

@@ -80,7 +80,7 @@ void stage_end(Stage *stage) {
         g_free(stage->at_home);
         g_free(stage->away);
         g_hash_table_unref(stage->settled);
-        for (PlanVerb verb = 0; verb < _PLAN_VERB_MAX; verb++)
+        for (PlanVerb verb = 0; verb < PLAN_SET_FUNCTIONS; verb++)
                 g_array_unref(stage->writes[verb]);
 }
 

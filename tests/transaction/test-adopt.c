@@ -80,7 +80,7 @@ static void test_foreign(void) {
         g_autoptr(Daemon) daemon = daemon_start(scene.host, &patient);
         fake_kernel_do(scene.host->fake, "reset-writes");
         for (unsigned i = 0; i < G_N_ELEMENTS(selectors); i++)
-                for (PlanVerb verb = 0; verb < _PLAN_VERB_MAX; verb++)
+                for (PlanVerb verb = 0; verb < PLAN_SET_FUNCTIONS; verb++)
                         for (unsigned force = 0; force < 2; force++) {
                                 const Request request = {.verb = verb, .selector = selectors[i], .force = force};
                                 _cleanup_reply_ Reply reply = {};

@@ -9,8 +9,8 @@ static const char *const stalls[] = {"stall", "stall-after"};
 /* A host that is at home between the cases. */
 typedef struct Scene {
         Host *host;
-        char *at_home, *away;          /* snapshots */
-        char **writes[_PLAN_VERB_MAX]; /* of a move that goes through */
+        char *at_home, *away;              /* snapshots */
+        char **writes[PLAN_SET_FUNCTIONS]; /* of a move that goes through */
 } Scene;
 
 static void scene_begin(Scene *scene) {
@@ -20,7 +20,7 @@ static void scene_begin(Scene *scene) {
         fake_kernel_do(scene->host->fake, "set " PORT1 " power/control auto");
         fake_kernel_do(scene->host->fake, "set " PORT2 " power/control auto");
         scene->at_home = fake_kernel_snapshot(scene->host->fake);
-        for (PlanVerb verb = 0; verb < _PLAN_VERB_MAX; verb++) {
+        for (PlanVerb verb = 0; verb < PLAN_SET_FUNCTIONS; verb++) {
                 fake_kernel_do(scene->host->fake, "reset-writes");
                 host_must_move(scene->host, verb, "ens1");
                 char **writes = scene->writes[verb] = fake_kernel_writes(scene->host->fake);
@@ -36,7 +36,7 @@ static void scene_end(Scene *scene) {
         host_free(scene->host);
         g_free(scene->at_home);
         g_free(scene->away);
-        for (PlanVerb verb = 0; verb < _PLAN_VERB_MAX; verb++)
+        for (PlanVerb verb = 0; verb < PLAN_SET_FUNCTIONS; verb++)
                 g_strfreev(scene->writes[verb]);
 }
 
@@ -77,7 +77,7 @@ static void sweep(case_t function) {
         Scene scene;
 
         scene_begin(&scene);
-        for (PlanVerb verb = 0; verb < _PLAN_VERB_MAX; verb++)
+        for (PlanVerb verb = 0; verb < PLAN_SET_FUNCTIONS; verb++)
                 for (unsigned i = 0; i < G_N_ELEMENTS(stalls); i++)
                         for (unsigned k = 1; k <= g_strv_length(scene.writes[verb]); k++) {
                                 if (verb == PLAN_REATTACH)
@@ -215,11 +215,11 @@ static unsigned count_turns(Scene *scene, PlanVerb verb) {
 
 /* At any moment, from before the first step until after the end; most of them near the end, where it is decided. */
 static void test_race(void) {
-        unsigned n_turns[_PLAN_VERB_MAX], n_cancelled = 0;
+        unsigned n_turns[PLAN_SET_FUNCTIONS], n_cancelled = 0;
         Scene scene;
 
         scene_begin(&scene);
-        for (PlanVerb verb = 0; verb < _PLAN_VERB_MAX; verb++)
+        for (PlanVerb verb = 0; verb < PLAN_SET_FUNCTIONS; verb++)
                 n_turns[verb] = count_turns(&scene, verb);
         for (unsigned i = 0; i < 80; i++) {
                 PlanVerb verb = i % 2 ? PLAN_REATTACH : PLAN_DETACH;

@@ -178,7 +178,7 @@ static void test_no_probe(const void *verb) {
 
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
-        for (PlanVerb verb = 0; verb < _PLAN_VERB_MAX; verb++) {
+        for (PlanVerb verb = 0; verb < PLAN_SET_FUNCTIONS; verb++) {
                 static const struct {
                         const char *name;
                         GTestDataFunc function;

@@ -76,7 +76,7 @@ static void check_after_plan(const Stranger *stranger, PlanVerb verb, const char
 }
 
 static void test_after_plan(const void *stranger) {
-        for (PlanVerb verb = 0; verb < _PLAN_VERB_MAX; verb++) {
+        for (PlanVerb verb = 0; verb < PLAN_SET_FUNCTIONS; verb++) {
                 check_after_plan(stranger, verb, PORT1);
                 check_after_plan(stranger, verb, PORT2);
         }
@@ -133,7 +133,7 @@ static void check_at_write(const Stranger *stranger, PlanVerb verb, const char *
 }
 
 static void test_at_write(const void *stranger) {
-        for (PlanVerb verb = 0; verb < _PLAN_VERB_MAX; verb++)
+        for (PlanVerb verb = 0; verb < PLAN_SET_FUNCTIONS; verb++)
                 for (unsigned k = 1; k <= 9; k++) {
                         check_at_write(stranger, verb, PORT1, k);
                         check_at_write(stranger, verb, PORT2, k);

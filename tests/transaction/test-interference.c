@@ -185,7 +185,7 @@ static void check_worker_and_all_gone(PlanVerb verb, unsigned k) {
 static void test_worker_and_card_gone(void) {
         check_worker_and_all_gone(PLAN_DETACH, 6);
         check_worker_and_all_gone(PLAN_REATTACH, 1);
-        for (PlanVerb verb = 0; verb < _PLAN_VERB_MAX; verb++)
+        for (PlanVerb verb = 0; verb < PLAN_SET_FUNCTIONS; verb++)
                 for (unsigned k = 1; k <= 6; k++) {
                         check_worker_and_card_gone(verb, PORT1, PORT2, k);
                         check_worker_and_card_gone(verb, PORT2, PORT1, k);

@@ -17,7 +17,7 @@ static void check_is_stuck(Daemon *daemon, const Answer *answer, const char *ste
         g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_STUCK);
         g_assert_cmpint(daemon_state(daemon, PORT2), ==, DEVICE_STUCK);
         g_assert_cmpint(group_state(inventory_find_group(daemon->host->inventory, PORTS_GROUP)), ==, GROUP_STUCK);
-        for (PlanVerb verb = 0; verb < _PLAN_VERB_MAX; verb++)
+        for (PlanVerb verb = 0; verb < PLAN_SET_FUNCTIONS; verb++)
                 g_assert_cmpint(daemon_begin(daemon, verb, PORT1, &refused, &problem), ==, OUTCOME_STUCK);
 }
 

@@ -2,6 +2,7 @@
 #include "temp-tree.h"
 
 #include <glib/gstdio.h>
+#include <sys/stat.h>
 
 static char *path_format(TempTree *tree, const char *format, va_list arguments) G_GNUC_PRINTF(2, 0);
 
@@ -21,10 +22,11 @@ static char *path_format(TempTree *tree, const char *format, va_list arguments) 
         } \
         G_STMT_END
 
-static void make_parent(const char *path) {
+/* Only where it is missing: that is seldom, and looking at each folder on the way takes longer than the rest. */
+static bool make_parent(const char *path) {
         g_autofree char *parent = g_path_get_dirname(path);
 
-        g_assert_cmpint(g_mkdir_with_parents(parent, 0755), ==, 0);
+        return errno == ENOENT && g_mkdir_with_parents(parent, 0755) == 0;
 }
 
 static int load_module(const Kernel *kernel, const char *module, void *userdata) {
@@ -85,17 +87,19 @@ void temp_tree_folder(TempTree *tree, const char *format, ...) {
         g_autofree char *path = NULL;
 
         FORMAT_PATH(tree, format, path);
-        g_assert_cmpint(g_mkdir_with_parents(path, 0755), ==, 0);
+        if (mkdir(path, 0755) < 0 && errno != EEXIST)
+                g_assert_cmpint(g_mkdir_with_parents(path, 0755), ==, 0);
 }
 
 void temp_tree_file(TempTree *tree, const char *text, const char *format, ...) {
         g_autofree char *path = NULL;
 
         FORMAT_PATH(tree, format, path);
-        make_parent(path);
         /* In its place at once, as g_file_set_contents() does, but without waiting for the disk. */
         g_autofree char *new_path = g_strconcat(path, ".new", NULL);
         _cleanup_fclose_ FILE *file = fopen(new_path, "wxe");
+        if (!file && make_parent(path))
+                file = fopen(new_path, "wxe");
         g_assert_nonnull(file);
         g_assert_cmpint(fputs(text, file), >=, 0);
         g_assert_cmpint(fflush(file), ==, 0);
@@ -106,9 +110,11 @@ void temp_tree_link(TempTree *tree, const char *target, const char *format, ...)
         g_autofree char *path = NULL;
 
         FORMAT_PATH(tree, format, path);
-        make_parent(path);
         (void)g_remove(path);
-        g_assert_cmpint(symlink(target, path), ==, 0);
+        int r = symlink(target, path);
+        if (r < 0 && make_parent(path))
+                r = symlink(target, path);
+        g_assert_cmpint(r, ==, 0);
 }
 
 void temp_tree_remove(TempTree *tree, const char *format, ...) {

@@ -73,11 +73,11 @@ static void test_remove(void) {
         put_device(inventory, NIC2, "e1000", 25);
         assert_changes(inventory, "device added " NIC "\ngroup added 25\ndevice added " NIC2 "\n");
         g_assert_cmpint(inventory_drop_device(inventory, address_of(NIC)), ==, 0);
-        assert_changes(inventory, "group changed 25 state members viable\ndevice removed " NIC "\n");
+        assert_changes(inventory, "device removed " NIC "\ngroup changed 25 state members viable\n");
         g_assert_cmpint(inventory_drop_device(inventory, address_of(NIC)), ==, 0);
         assert_changes(inventory, "");
         g_assert_cmpint(inventory_drop_device(inventory, address_of(NIC2)), ==, 0);
-        assert_changes(inventory, "group removed 25\ndevice removed " NIC2 "\n");
+        assert_changes(inventory, "device removed " NIC2 "\ngroup removed 25\n");
 }
 
 /* In one turn: what came and went was never there; what went and came is both; a change before a removal is none. */
@@ -188,6 +188,76 @@ static void test_activity(void) {
         g_assert_cmpint(device_state(get_device(inventory, NIC)), ==, DEVICE_CHANGING);
 }
 
+/* Whoever came is marked until somebody has looked; what was there and looks otherwise did not come. */
+static void test_appeared(void) {
+        _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
+
+        put_device(inventory, NIC, "vfio-pci", 25);
+        g_assert_true(get_device(inventory, NIC)->appeared);
+        inventory_clear_appeared(inventory, address_of(NIC));
+        inventory_clear_appeared(inventory, address_of(NIC2));
+        put_device(inventory, NIC, NULL, 26);
+        put_device(inventory, NIC, "vfio-pci", 25);
+        put_origin(inventory, NIC, "e1000", NULL);
+        g_assert_cmpint(inventory_set_activity(inventory, address_of(NIC), DEVICE_WORKED_ON), ==, 0);
+        g_assert_cmpint(inventory_set_activity(inventory, address_of(NIC), DEVICE_QUIET), ==, 0);
+        g_assert_false(get_device(inventory, NIC)->appeared);
+
+        /* It was detached, went, and returns. */
+        g_assert_cmpint(inventory_drop_device(inventory, address_of(NIC)), ==, 0);
+        g_assert_false(get_device(inventory, NIC)->appeared);
+        put_device(inventory, NIC, "e1000", 25);
+        g_assert_true(get_device(inventory, NIC)->appeared);
+        /* Nobody looked, and it is gone. */
+        g_assert_cmpint(inventory_drop_device(inventory, address_of(NIC)), ==, 0);
+        g_assert_false(get_device(inventory, NIC)->appeared);
+
+        /* Within one turn. */
+        put_device(inventory, NIC2, "e1000", 25);
+        inventory_clear_appeared(inventory, address_of(NIC2));
+        g_assert_cmpint(inventory_drop_device(inventory, address_of(NIC2)), ==, 0);
+        put_device(inventory, NIC2, "e1000", 25);
+        g_assert_true(get_device(inventory, NIC2)->appeared);
+
+        /* A record alone is not the device. */
+        DeviceOrigin origin = {.ids = {.vendor = 0x8086, .device = 0x100e}};
+        g_assert_cmpint(inventory_set_origin(inventory, address_of("0000:04:00.0"), &origin), ==, 0);
+        g_assert_false(get_device(inventory, "0000:04:00.0")->appeared);
+}
+
+/* What a job is at work on stays known while it is out of its slot, so that the mark outlasts another card there. */
+static void test_activity_unplugged(void) {
+        _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
+
+        put_device(inventory, NIC, "e1000", 25);
+        forget_changes(inventory);
+        g_assert_cmpint(inventory_set_activity(inventory, address_of(NIC), DEVICE_WORKED_ON), ==, 0);
+        g_assert_cmpint(inventory_drop_device(inventory, address_of(NIC)), ==, 0);
+        assert_changes(inventory, "device changed " NIC " state driver group names other\ngroup removed 25\n");
+        g_assert_cmpint(device_state(get_device(inventory, NIC)), ==, DEVICE_CHANGING);
+        put_device(inventory, NIC, "igb", 26);
+        g_assert_true(get_device(inventory, NIC)->appeared);
+        g_assert_cmpint(device_state(get_device(inventory, NIC)), ==, DEVICE_CHANGING);
+        g_assert_cmpint(inventory_drop_device(inventory, address_of(NIC)), ==, 0);
+        forget_changes(inventory);
+
+        g_assert_cmpint(inventory_set_activity(inventory, address_of(NIC), DEVICE_WAITED_FOR), ==, 0);
+        assert_changes(inventory, "device changed " NIC " state\n");
+        g_assert_cmpint(inventory_set_activity(inventory, address_of(NIC), DEVICE_QUIET), ==, 0);
+        assert_changes(inventory, "device removed " NIC "\n");
+        g_assert_null(inventory_find_device(inventory, address_of(NIC)));
+
+        /* Given up while it is away and worked on: the job's end removes it. */
+        put_device(inventory, NIC, "vfio-pci", 25);
+        put_origin(inventory, NIC, "e1000", NULL);
+        g_assert_cmpint(inventory_set_activity(inventory, address_of(NIC), DEVICE_WORKED_ON), ==, 0);
+        g_assert_cmpint(inventory_drop_device(inventory, address_of(NIC)), ==, 0);
+        g_assert_cmpint(inventory_set_origin(inventory, address_of(NIC), NULL), ==, 0);
+        g_assert_nonnull(get_device(inventory, NIC));
+        g_assert_cmpint(inventory_set_activity(inventory, address_of(NIC), DEVICE_QUIET), ==, 0);
+        g_assert_null(inventory_find_device(inventory, address_of(NIC)));
+}
+
 /* A virtual function that comes or goes is a change of its physical function. */
 static void test_virtual_functions(void) {
         _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
@@ -202,7 +272,7 @@ static void test_virtual_functions(void) {
         put_virtual_function(inventory, "0000:03:10.0", NIC, NULL, 2);
         assert_changes(inventory, "device changed 0000:03:10.0 state driver\ngroup changed 2 state viable\n");
         g_assert_cmpint(inventory_drop_device(inventory, address_of("0000:03:10.0")), ==, 0);
-        assert_changes(inventory, "group removed 2\ndevice changed " NIC " functions\ndevice removed 0000:03:10.0\n");
+        assert_changes(inventory, "device changed " NIC " functions\ndevice removed 0000:03:10.0\ngroup removed 2\n");
         /* Also of one that is detached and goes: it is not among the functions any more. */
         put_virtual_function(inventory, "0000:03:10.2", NIC, "vfio-pci", 3);
         put_origin(inventory, "0000:03:10.2", "igbvf", NULL);
@@ -227,8 +297,8 @@ static void test_rescan(void) {
         put_device(inventory, "0000:04:00.0", NULL, 26);
         g_assert_cmpint(inventory_end_rescan(inventory), ==, 0);
         assert_changes(inventory,
-                        "device added 0000:04:00.0\ngroup added 26\ngroup changed 25 state members viable\n"
-                        "device removed " NIC2 "\ndevice changed " NIC " names\n");
+                        "device added 0000:04:00.0\ngroup added 26\ndevice removed " NIC2
+                        "\ngroup changed 25 state members viable\ndevice changed " NIC " names\n");
         inventory_begin_rescan(inventory);
         put_device(inventory, NIC, "e1000", 25);
         put_name(inventory, NIC, HOST_NAME_NETWORK, "ens1");
@@ -247,6 +317,8 @@ int main(int argc, char **argv) {
         g_test_add_func("/inventory/absent", test_absent);
         g_test_add_func("/inventory/origin", test_origin);
         g_test_add_func("/inventory/activity", test_activity);
+        g_test_add_func("/inventory/activity-unplugged", test_activity_unplugged);
+        g_test_add_func("/inventory/appeared", test_appeared);
         g_test_add_func("/inventory/virtual-functions", test_virtual_functions);
         g_test_add_func("/inventory/rescan", test_rescan);
         return g_test_run();

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "inventory-text.h"
 #include "model.h"
-#include "model/scan.h"
+#include "model/rescan.h"
 #include "temp-tree.h"
+
+#include <glib/gstdio.h>
 
 /* The same code reads at the start, at a rescan and at every event: after each event the model says what a fresh one says. */
 
@@ -27,7 +29,7 @@ static TempTree *tree_new(void) {
 static Inventory *scan_fresh(TempTree *tree) {
         Inventory *inventory = make_inventory();
 
-        g_assert_cmpint(scan_all(tree->kernel, inventory), ==, 0);
+        g_assert_cmpint(rescan_all(tree->kernel, inventory), ==, 0);
         return inventory;
 }
 
@@ -54,7 +56,7 @@ static void test_all(void) {
         g_assert_true(host_name_list_has(nic->names, HOST_NAME_NETWORK, "ens1"));
         g_assert_true(get_device(inventory, "0000:00:1c.0")->bridge);
         g_free(inventory_take_changes_text(inventory));
-        g_assert_cmpint(scan_all(tree->kernel, inventory), ==, 0);
+        g_assert_cmpint(rescan_all(tree->kernel, inventory), ==, 0);
         g_autofree char *none = inventory_take_changes_text(inventory);
         g_assert_cmpstr(none, ==, "");
 }
@@ -99,6 +101,48 @@ static void test_hotplug(void) {
         g_assert_nonnull(inventory_find_device(inventory, address_of(NIC)));
 }
 
+/* As an unplug, but the folder's number is not given out again, as in sysfs. */
+static void pull(TempTree *tree, unsigned n) {
+        g_autofree char *folder = temp_tree_path(tree, "sys/devices/" NIC_PATH),
+                        *aside = temp_tree_path(tree, "pulled-%u", n);
+
+        temp_tree_remove(tree, "sys/bus/pci/devices/" NIC);
+        if (n == 0)
+                temp_tree_remove(tree, "sys/class/net/ens1");
+        g_assert_cmpint(g_rename(folder, aside), ==, 0);
+}
+
+/* Another card of the same make was put in before anybody looked: the old one is forgotten, and the new one came. */
+static void test_replug(void) {
+        static const char *const looks[] = {"remove", "add", NULL};
+        g_autoptr(TempTree) tree = tree_new();
+        _cleanup_(inventory_freep) Inventory *inventory = scan_fresh(tree);
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(looks); i++) {
+                inventory_clear_appeared(inventory, address_of(NIC));
+                g_free(inventory_take_changes_text(inventory));
+                pull(tree, i);
+                temp_tree_device(tree, NIC_PATH);
+                temp_tree_group(tree, NIC, 25);
+                if (looks[i])
+                        send_event(tree, inventory, looks[i], NIC_PATH, "pci", NULL);
+                else
+                        g_assert_cmpint(rescan_all(tree->kernel, inventory), ==, 0);
+                g_autofree char *changes = inventory_take_changes_text(inventory);
+                g_assert_cmpstr(changes, ==,
+                                "device removed " NIC "\ngroup removed 25\ndevice added " NIC "\ngroup added 25\n");
+                g_assert_true(get_device(inventory, NIC)->appeared);
+
+                /* The events that are still to come are of what was seen. */
+                inventory_clear_appeared(inventory, address_of(NIC));
+                send_event(tree, inventory, "remove", NIC_PATH, "pci", NULL);
+                send_event(tree, inventory, "add", NIC_PATH, "pci", NULL);
+                g_autofree char *none = inventory_take_changes_text(inventory);
+                g_assert_cmpstr(none, ==, "");
+                g_assert_false(get_device(inventory, NIC)->appeared);
+        }
+}
+
 static void test_names(void) {
         g_autoptr(TempTree) tree = tree_new();
         _cleanup_(inventory_freep) Inventory *inventory = scan_fresh(tree);
@@ -109,7 +153,15 @@ static void test_names(void) {
         send_event(tree, inventory, "move", NIC_PATH "/net/lan0", "net", NIC_PATH "/net/ens1");
         g_assert_true(host_name_list_has(get_device(inventory, NIC)->names, HOST_NAME_NETWORK, "lan0"));
 
-        /* Moved to another card by somebody who was quick: both look-ups see it. */
+        /* Another card has the name by the time that the event is looked at. */
+        temp_tree_remove(tree, "sys/class/net/lan0");
+        temp_tree_name(tree, NVME, "net", "lan0");
+        send_event(tree, inventory, "remove", NIC_PATH "/net/lan0", "net", NULL);
+        g_assert_null(get_device(inventory, NIC)->names);
+        g_assert_true(host_name_list_has(get_device(inventory, NVME)->names, HOST_NAME_NETWORK, "lan0"));
+        temp_tree_remove(tree, "sys/class/net/lan0");
+        send_event(tree, inventory, "remove", NVME_PATH "/net/lan0", "net", NULL);
+
         temp_tree_name(tree, NVME, "block", "nvme0n1");
         send_event(tree, inventory, "add", NVME_PATH "/nvme/nvme0/nvme0n1", "block", NULL);
         temp_tree_remove(tree, "sys/class/block/nvme0n1");
@@ -154,7 +206,7 @@ static void test_broken_device(void) {
         _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
 
         temp_tree_attribute(tree, "0000:00:1c.0", "vendor", "junk");
-        (void)scan_all(tree->kernel, inventory);
+        (void)rescan_all(tree->kernel, inventory);
         g_assert_nonnull(inventory_find_device(inventory, address_of(NIC)));
         g_assert_nonnull(inventory_find_device(inventory, address_of(NVME)));
 }
@@ -164,6 +216,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/scan/all", test_all);
         g_test_add_func("/scan/driver-events", test_driver_events);
         g_test_add_func("/scan/hotplug", test_hotplug);
+        g_test_add_func("/scan/replug", test_replug);
         g_test_add_func("/scan/names", test_names);
         g_test_add_func("/scan/multipath", test_multipath);
         g_test_add_func("/scan/junk", test_junk);

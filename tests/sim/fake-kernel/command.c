@@ -291,6 +291,33 @@ static bool command_iommu(Call *c) {
         return true;
 }
 
+static bool call_get_count(Call *c, unsigned *ret) {
+        guint64 value;
+
+        if (!g_ascii_string_to_unsigned(c->words[0], 10, 0, 1000000, &value, NULL))
+                return call_fail(c, "not a count: %s", c->words[0]);
+        *ret = (unsigned)value;
+        return true;
+}
+
+static bool command_lose(Call *c) {
+        unsigned n = 0;
+
+        if (!call_get_count(c, &n))
+                return false;
+        machine_lose(c->machine, n);
+        return true;
+}
+
+static bool command_storm(Call *c) {
+        unsigned n = 0;
+
+        if (!call_get_count(c, &n))
+                return false;
+        machine_storm(c->machine, n, c->words[1]);
+        return true;
+}
+
 static const struct {
         const char *name;
         unsigned n_min, n_max; /* words */
@@ -313,6 +340,8 @@ static const struct {
                 {"reserved", 4, 4, false, command_reserved},
                 {"netrename", 2, 2, false, command_netrename},
                 {"set", 3, 99, false, command_set},
+                {"lose", 1, 1, true, command_lose},
+                {"storm", 2, 2, true, command_storm},
                 {"iommu", 1, 1, false, command_iommu},
                 {"fail", 2, 2, true, command_fail},
                 {"fail-after", 2, 2, true, command_fail_after},

@@ -142,6 +142,8 @@ int device_add(Machine *m, DeviceSpec *spec, char **ret_error) {
                 device_join_physfn(d);
         if (spec->group != SPEC_GROUP_NONE)
                 d->group = group_join(m, spec->group, d);
+        if (spec->override)
+                device_set_override(d, spec->override);
 
         machine_emit(m, "add", d->folder, "pci", NULL);
         return device_first_probe(d, ret_error);

@@ -145,6 +145,13 @@ void machine_snapshot(Machine *m, GString *text) {
                 group_snapshot(m->groups->pdata[i], text);
 }
 
+static void machine_tell(Machine *m, const char *line) {
+        if (m->n_to_lose == 0)
+                m->on_event(line, m->userdata);
+        else if (--m->n_to_lose == 0)
+                m->on_event("lost", m->userdata);
+}
+
 void machine_emit(Machine *m, const char *action, Node *node, const char *subsystem, const char *old_path) {
         if (!m->on_event)
                 return;
@@ -153,7 +160,18 @@ void machine_emit(Machine *m, const char *action, Node *node, const char *subsys
         g_autofree char *line = g_strdup_printf(
                         "%s %s %s%s%s", action, path + strlen("sys"), subsystem, old_path ? " " : "", old_path ?: "");
 
-        m->on_event(line, m->userdata);
+        machine_tell(m, line);
+}
+
+void machine_lose(Machine *m, unsigned n) {
+        m->n_to_lose = n;
+}
+
+void machine_storm(Machine *m, unsigned n, const char *path) {
+        g_autofree char *line = g_strdup_printf("change %s pci", path);
+
+        for (unsigned i = 0; i < n && m->on_event; i++)
+                machine_tell(m, line);
 }
 
 char *value_trim(const char *value) {

@@ -20,7 +20,8 @@ struct Machine {
         Injections *injections;
         bool iommu;
         unsigned last_ifindex;
-        bool kick; /* a lock was released: what waits may be able to go on */
+        bool kick;          /* a lock was released: what waits may be able to go on */
+        unsigned n_to_lose; /* events */
         void (*on_event)(const char *line, void *userdata);
         void *userdata;
 };
@@ -38,6 +39,13 @@ void machine_snapshot(Machine *m, GString *text);
 
 /* What a uevent says. `node` lies below sys/; `old_path` is for "move". */
 void machine_emit(Machine *m, const char *action, Node *node, const char *subsystem, const char *old_path);
+
+/* The next n events reach nobody, and then the listeners hear that something was lost: the line "lost". 0: none, and nobody hears of those that
+ * were lost before. */
+void machine_lose(Machine *m, unsigned n);
+
+/* So many events of a path below sys/, whatever is there. */
+void machine_storm(Machine *m, unsigned n, const char *path);
 
 /* Copies an attribute's value without the one trailing newline that sysfs forgives. */
 char *value_trim(const char *value);

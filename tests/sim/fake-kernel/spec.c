@@ -35,6 +35,7 @@ static const Key keys[] = {
                 KEY("secondary", KEY_HEX, secondary),
                 KEY("subsystem", KEY_PAIR, subsystem_vendor),
                 KEY("group", KEY_GROUP, group),
+                KEY("vfgroup", KEY_GROUP, vf_group),
                 KEY("numa", KEY_NUMBER, numa),
                 KEY("totalvfs", KEY_NUMBER, total_vfs),
                 KEY("irq", KEY_NUMBER, irq),
@@ -43,6 +44,7 @@ static const Key keys[] = {
                 KEY("parent", KEY_ADDRESS, parent),
                 KEY("physfn", KEY_ADDRESS, physfn),
                 KEY("driver", KEY_STRING, driver),
+                KEY("override", KEY_STRING, override),
                 KEY("net", KEY_STRING, net),
                 KEY("mac", KEY_STRING, mac),
                 KEY("block", KEY_STRING, block),
@@ -74,6 +76,7 @@ DeviceSpec *spec_new(const char *address) {
 
         s->address = g_strdup(address);
         s->group = SPEC_GROUP_NEW;
+        s->vf_group = SPEC_GROUP_NEW;
         s->numa = -1;
         return s;
 }
@@ -142,7 +145,7 @@ static bool key_apply(const Key *key, DeviceSpec *s, const char *value) {
                 return strcmp(value, "0") == 0 || strcmp(value, "1") == 0;
         case KEY_GROUP:
                 if (strcmp(value, "none") == 0) {
-                        s->group = SPEC_GROUP_NONE;
+                        *(int *)field = SPEC_GROUP_NONE;
                         return true;
                 }
                 return number_parse(value, 10, 0, 65535, field);

@@ -18,11 +18,13 @@ typedef struct DeviceSpec {
         int vendor, device, class, revision;
         int subsystem_vendor, subsystem_device;
         int vf_device, secondary;
-        int group; /* number, SPEC_GROUP_NEW or SPEC_GROUP_NONE */
+        int group;    /* number, SPEC_GROUP_NEW or SPEC_GROUP_NONE */
+        int vf_group; /* the same, of its virtual functions */
         int numa, total_vfs, irq;
         bool bridge, boot_vga;
         char *parent, *physfn;
-        char *driver; /* bound at the start; "none": not probed; NULL: as the bus decides */
+        char *driver;   /* bound at the start; "none": not probed; NULL: as the bus decides */
+        char *override; /* there before any driver looks, as udev's rules put it where no driver is loaded */
         char *net, *mac, *block;
         char *link, *current_link; /* "8.0x4" */
         char *reset;               /* "flr,bus" */

@@ -70,8 +70,7 @@ static DeviceSpec *vf_spec_new(Device *d, unsigned index) {
         s->parent = g_strdup(d->spec->parent);
         s->physfn = g_strdup(d->spec->address);
         s->reset = g_strdup("flr");
-        if (d->spec->group == SPEC_GROUP_NONE)
-                s->group = SPEC_GROUP_NONE;
+        s->group = d->spec->group == SPEC_GROUP_NONE ? SPEC_GROUP_NONE : d->spec->vf_group;
         if (d->spec->net)
                 s->net = g_strdup_printf("%sv%u", d->spec->net, index);
         return s;

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "bus/rule-interface.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "bus/authorize.h"
+#include "bus/errors.h"
+#include "bus/options.h"
+#include "policy/selector.h"
+
+static int emit_changed(const Service *service) {
+        return sd_bus_emit_signal(service->bus, BUS_PATH, BUS_INTERFACE_MANAGER, "RulesChanged", "");
+}
+
+int rule_interface_tell(const Service *service) {
+        return rule_keeper_take_changed(service->rules) ? emit_changed(service) : 0;
+}
+
+int rule_interface_reload(const Service *service) {
+        int r = rule_keeper_reload(service->rules);
+        if (r < 0)
+                return r;
+        (void)rule_keeper_take_changed(service->rules);
+        return emit_changed(service);
+}
+
+/* Listing. */
+
+/* A row of "devices" is written when the rule's turn comes: the reports are in the order of the addresses. */
+typedef struct Listing {
+        sd_bus_message *reply;
+        const char *rule; /* name of the one that is written */
+} Listing;
+
+static int append_report(const RuleMatchReport *report, void *userdata) {
+        const Listing *listing = userdata;
+
+        if (!streq(report->rule, listing->rule))
+                return 0;
+        int r = sd_bus_message_append(listing->reply, "(sss)", PCI_ADDRESS_TEXT(report->address),
+                        rule_status_to_string(report->status), report->message);
+        return r < 0 ? r : 0;
+}
+
+/* A file may be called whatever an administrator likes, and the bus takes UTF-8 only. */
+static int append_printable(sd_bus_message *reply, const char *text) {
+        _cleanup_free_ char *copy = strdup(text);
+
+        return copy ? sd_bus_message_append(reply, "s", text_make_printable(copy)) : -ENOMEM;
+}
+
+static int append_details(sd_bus_message *reply, const RuleFile *file) {
+        if (file->state != RULE_FILE_INVALID)
+                return sd_bus_message_append(reply, "a{sv}", 0);
+        return sd_bus_message_append(
+                        reply, "a{sv}", 2, "Fault", "s", file->fault.message, "Line", "u", (uint32_t)file->fault.line);
+}
+
+static int append_file(sd_bus_message *reply, const RuleKeeper *keeper, const RuleFile *file) {
+        static const char *const states[_RULE_FILE_STATE_MAX] = {
+                        [RULE_FILE_VALID] = "active",
+                        [RULE_FILE_INVALID] = "off",
+                        [RULE_FILE_MASKED] = "masked",
+        };
+        Listing listing = {.reply = reply, .rule = file->name};
+        int r;
+
+        if ((r = sd_bus_message_open_container(reply, 'r', "sssa(sss)a{sv}")) < 0 ||
+                        (r = append_printable(reply, file->name)) < 0 ||
+                        (r = append_printable(reply, file->path)) < 0 ||
+                        (r = sd_bus_message_append(reply, "s", states[file->state])) < 0 ||
+                        (r = sd_bus_message_open_container(reply, 'a', "(sss)")) < 0 ||
+                        (r = rule_keeper_for_each(keeper, append_report, &listing)) < 0 ||
+                        (r = sd_bus_message_close_container(reply)) < 0 || (r = append_details(reply, file)) < 0)
+                return r;
+        return sd_bus_message_close_container(reply);
+}
+
+int rule_method_list(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        const Service *service = userdata;
+        int r;
+
+        (void)error;
+        const RuleBook *book = rule_keeper_book(service->rules);
+        if ((r = sd_bus_message_new_method_return(message, &reply)) < 0 ||
+                        (r = sd_bus_message_open_container(reply, 'a', "(sssa(sss)a{sv})")) < 0)
+                return r;
+        for (size_t i = 0; i < book->n_files; i++)
+                if ((r = append_file(reply, service->rules, &book->files[i])) < 0)
+                        return r;
+        if ((r = sd_bus_message_close_container(reply)) < 0)
+                return r;
+        return sd_bus_send(NULL, reply, NULL);
+}
+
+int rule_method_check(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        _cleanup_(rule_freep) Rule *rule = NULL;
+        RuleFault fault = {};
+        const char *text;
+
+        (void)userdata, (void)error;
+        int r = sd_bus_message_read(message, "s", &text);
+        if (r < 0)
+                return r;
+        if (strlen(text) > RULE_FILE_SIZE_MAX)
+                return sd_bus_reply_method_return(message, "us", 0, "it is too large for a rule");
+        r = rule_parse("", "", text, &rule, &fault);
+        if (r < 0 && r != -EINVAL)
+                return r;
+        return sd_bus_reply_method_return(message, "us", (uint32_t)fault.line, fault.message);
+}
+
+/* Adding. */
+
+typedef struct AddOptions {
+        char *name;
+        char **companions; /* selectors, ended by NULL; NULL for none */
+        RuleWish wish;
+        PciAddress *listed; /* owned: what the wish has */
+} AddOptions;
+
+static void add_options_done(AddOptions *options) {
+        free(options->name);
+        option_list_free(options->companions);
+        free(options->listed);
+}
+
+static int read_name(sd_bus_message *message, AddOptions *options, sd_bus_error *error) {
+        const char *name;
+
+        int r = sd_bus_message_read(message, "v", "s", &name);
+        if (r < 0)
+                return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, "Option 'name' is a string (s).");
+        if (!rule_name_is_valid(name))
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
+                                "A rule's name has letters, digits, '-', '_' and '.', does not begin with '.', and is "
+                                "shorter than %d.",
+                                RULE_NAME_MAX);
+        r = free_and_strdup(&options->name, name);
+        return r < 0 ? r : 0;
+}
+
+static int read_virtual_functions(sd_bus_message *message, AddOptions *options, sd_bus_error *error) {
+        uint32_t count;
+
+        if (sd_bus_message_read(message, "v", "u", &count) < 0 || count == 0 || count > RULE_VIRTUAL_FUNCTIONS_MAX)
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
+                                "Option 'virtual-functions' is a number from 1 to %d (u).", RULE_VIRTUAL_FUNCTIONS_MAX);
+        options->wish.virtual_functions = count;
+        return 0;
+}
+
+static int read_companions(sd_bus_message *message, AddOptions *options, sd_bus_error *error) {
+        if (options->companions)
+                return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, "Option 'companions' is given twice.");
+        return option_read_list(message, "companions", &options->companions, error);
+}
+
+/* Reads a{sv}; an option that there is not is refused. */
+static int read_add_options(sd_bus_message *message, AddOptions *options, sd_bus_error *error) {
+        int r = sd_bus_message_enter_container(message, 'a', "{sv}");
+
+        while (r >= 0 && (r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
+                const char *key;
+
+                if ((r = sd_bus_message_read_basic(message, 's', &key)) < 0)
+                        break;
+                if (streq(key, "name"))
+                        r = read_name(message, options, error);
+                else if (streq(key, "companions"))
+                        r = read_companions(message, options, error);
+                else if (streq(key, "override"))
+                        r = option_read_overrides(message, &options->wish.overrides, error);
+                else if (streq(key, "virtual-functions"))
+                        r = read_virtual_functions(message, options, error);
+                else
+                        return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "AddRule has no option '%s'.", key);
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(message);
+        }
+        return r < 0 ? r : sd_bus_message_exit_container(message);
+}
+
+/* The device that a rule can be for. */
+static int find_device(const Service *service, const char *selector, const Device **ret, Problem *problem) {
+        Device *device = NULL;
+
+        int r = selector_resolve_device(service->inventory, selector, &device, problem);
+        if (r != 0)
+                return r;
+        assert(device);
+        if (!device->present)
+                return problem_set(problem, OUTCOME_NO_SUCH_DEVICE,
+                                "%s is gone from its slot: plug it in first, so that the rule can name what it is.",
+                                PCI_ADDRESS_TEXT(device->address));
+        if (!device->endpoint)
+                return problem_set(problem, OUTCOME_NOT_ENDPOINT,
+                                "%s is a bridge: it stays with the host. Name a device behind it.",
+                                PCI_ADDRESS_TEXT(device->address));
+        *ret = device;
+        return 0;
+}
+
+/* Makes addresses of the selectors: what a client calls a device is another one tomorrow. */
+static int resolve_companions(const Service *service, const Device *device, AddOptions *options, Problem *problem) {
+        size_t n = 0;
+
+        while (options->companions && options->companions[n])
+                n++;
+        options->listed = calloc(n + 1, sizeof(PciAddress));
+        if (!options->listed)
+                return -ENOMEM;
+        for (size_t i = 0; i < n; i++) {
+                Device *companion = NULL;
+
+                if (streq(options->companions[i], "*")) {
+                        options->wish.companions = RULE_COMPANIONS_ALL;
+                        return 0;
+                }
+                int r = selector_resolve_device(service->inventory, options->companions[i], &companion, problem);
+                if (r != 0)
+                        return r;
+                assert(companion);
+                if (companion == device || !companion->endpoint || !companion->group ||
+                                companion->group != device->group)
+                        return problem_set(problem, OUTCOME_INVALID_SELECTOR,
+                                        "'%s' is no companion: it is no other endpoint of the IOMMU group of %s.",
+                                        options->companions[i], PCI_ADDRESS_TEXT(device->address));
+                options->listed[i] = companion->address;
+        }
+        options->wish.companions = n > 0 ? RULE_COMPANIONS_LISTED : RULE_COMPANIONS_NONE;
+        options->wish.listed_companions = options->listed;
+        options->wish.n_listed_companions = n;
+        return 0;
+}
+
+/* "0000-3b-00.0". */
+static int make_name(const Device *device, char **ret) {
+        if (*ret)
+                return 0;
+        *ret = strdup(PCI_ADDRESS_TEXT(device->address));
+        if (!*ret)
+                return -ENOMEM;
+        for (char *c = *ret; *c; c++)
+                if (*c == ':')
+                        *c = '-';
+        return 0;
+}
+
+static int check_virtual_functions(const Device *device, unsigned count, Problem *problem) {
+        if (count <= device->virtual_functions_max)
+                return 0;
+        return problem_set(problem, OUTCOME_INVALID_SELECTOR, "%s can have %u virtual functions, not %u.",
+                        PCI_ADDRESS_TEXT(device->address), (unsigned)device->virtual_functions_max, count);
+}
+
+/* Writes the rule. Returns 0, an outcome, or a negative errno. */
+static int add_rule(const Service *service, const Device *device, const AddOptions *options, Problem *problem) {
+        const RuleBook *book = rule_keeper_book(service->rules);
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        if (book->n_files >= RULES_MAX)
+                return problem_set(problem, OUTCOME_LIMITS_EXCEEDED, "There are %zu rules already: remove some first.",
+                                book->n_files);
+        if ((r = rule_make_text(device, &options->wish, &text)) < 0)
+                return r;
+        r = rule_book_add(book, options->name, text);
+        if (r == -EEXIST)
+                return problem_set(problem, OUTCOME_RULE_EXISTS,
+                                "%s/%s.conf is there already: give the rule another name, or remove that one first "
+                                "(vfioctl rule remove %s).",
+                                book->folders[0], options->name, options->name);
+        if (r < 0)
+                return problem_set(problem, OUTCOME_FAILED, "Cannot write %s/%s.conf: %s.", book->folders[0],
+                                options->name, strerror(-r));
+        return 0;
+}
+
+/* The files are as they shall be; what the daemon makes of them now is another matter. */
+static int reload_after_change(const Service *service, const char *file, Problem *problem) {
+        int r = rule_interface_reload(service);
+
+        return r >= 0 ? 0
+                      : problem_set(problem, OUTCOME_FAILED, "%s was changed, but the rules cannot be read: %s.", file,
+                                        strerror(-r));
+}
+
+int rule_method_add(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        _cleanup_(add_options_done) AddOptions options = {};
+        _cleanup_problem_ Problem problem = {};
+        _cleanup_free_ char *file = NULL;
+        const Device *device = NULL;
+        Service *service = userdata;
+        char caller[CALLER_TEXT_MAX];
+        const char *selector;
+        int r;
+
+        if ((r = sd_bus_message_read(message, "s", &selector)) < 0 ||
+                        (r = read_add_options(message, &options, error)) < 0 ||
+                        (r = authorize_change(message, error)) < 0)
+                return r;
+        if ((r = find_device(service, selector, &device, &problem)) != 0)
+                return errors_set(error, r, &problem);
+        assert(device);
+        if ((r = check_virtual_functions(device, options.wish.virtual_functions, &problem)) != 0 ||
+                        (r = resolve_companions(service, device, &options, &problem)) != 0 ||
+                        (r = make_name(device, &options.name)) != 0 ||
+                        (r = add_rule(service, device, &options, &problem)) != 0)
+                return errors_set(error, r, &problem);
+        if (asprintf(&file, "%s/%s.conf", rule_keeper_book(service->rules)->folders[0], options.name) < 0) {
+                file = NULL;
+                return -ENOMEM;
+        }
+        log_notice("%s was written, for %s (for %s)", file, PCI_ADDRESS_TEXT(device->address),
+                        authorize_caller_name(message, caller));
+        if ((r = reload_after_change(service, file, &problem)) != 0)
+                return errors_set(error, r, &problem);
+        return sd_bus_reply_method_return(message, "ss", options.name, file);
+}
+
+/* Removing. */
+
+static int refuse_options(sd_bus_message *message, sd_bus_error *error) {
+        const char *key;
+        int r;
+
+        if ((r = sd_bus_message_enter_container(message, 'a', "{sv}")) < 0 ||
+                        (r = sd_bus_message_enter_container(message, 'e', "sv")) < 0)
+                return r;
+        if (r == 0)
+                return sd_bus_message_exit_container(message);
+        if ((r = sd_bus_message_read_basic(message, 's', &key)) < 0)
+                return r;
+        return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "RemoveRule has no option '%s'.", key);
+}
+
+static int remove_rule(const RuleBook *book, const char *name, Problem *problem) {
+        const RuleFile *file = rule_book_find(book, name);
+
+        int r = rule_name_is_valid(name) ? rule_book_remove(book, name) : -ENOENT;
+        if (r == -EROFS && file)
+                return problem_set(problem, OUTCOME_RULE_READ_ONLY,
+                                "%s is not vfiod's to remove. Mask it: ln -s /dev/null %s/%s.conf; vfioctl rescan",
+                                file->path, book->folders[0], name);
+        if (r == -ENOENT || r == -EROFS)
+                return problem_set(problem, OUTCOME_NO_SUCH_RULE,
+                                "There is no rule of that name in %s. 'vfioctl rule list' lists all.",
+                                book->folders[0]);
+        if (r < 0)
+                return problem_set(problem, OUTCOME_FAILED, "Cannot remove %s/%s.conf: %s.", book->folders[0], name,
+                                strerror(-r));
+        return 0;
+}
+
+int rule_method_remove(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        _cleanup_problem_ Problem problem = {};
+        _cleanup_free_ char *file = NULL;
+        const Service *service = userdata;
+        char caller[CALLER_TEXT_MAX];
+        const char *name;
+        int r;
+
+        if ((r = sd_bus_message_read(message, "s", &name)) < 0 || (r = refuse_options(message, error)) < 0 ||
+                        (r = authorize_change(message, error)) < 0)
+                return r;
+        const RuleBook *book = rule_keeper_book(service->rules);
+        if ((r = remove_rule(book, name, &problem)) != 0)
+                return errors_set(error, r, &problem);
+        if (asprintf(&file, "%s/%s.conf", book->folders[0], name) < 0) {
+                file = NULL;
+                return -ENOMEM;
+        }
+        log_notice("%s was removed (for %s)", file, authorize_caller_name(message, caller));
+        if ((r = reload_after_change(service, file, &problem)) != 0)
+                return errors_set(error, r, &problem);
+        return sd_bus_reply_method_return(message, NULL);
+}

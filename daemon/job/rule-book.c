@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "job/rule-book.h"
+#include "base/log.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#define SUFFIX ".conf"
+
+static void file_done(RuleFile *file) {
+        free(file->name);
+        free(file->path);
+        rule_free(file->rule);
+        *file = (RuleFile){};
+}
+
+static void files_free(RuleFile *files, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                file_done(&files[i]);
+        free(files);
+}
+
+int rule_book_new(const char *const *folders, RuleBook **ret) {
+        _cleanup_(rule_book_freep) RuleBook *book = calloc(1, sizeof(RuleBook));
+        if (!book)
+                return -ENOMEM;
+        for (; *folders && book->n_folders < RULE_FOLDERS_MAX; folders++) {
+                book->folders[book->n_folders] = strdup(*folders);
+                if (!book->folders[book->n_folders++])
+                        return -ENOMEM;
+        }
+        *ret = TAKE_PTR(book);
+        return 0;
+}
+
+RuleBook *rule_book_free(RuleBook *book) {
+        if (!book)
+                return NULL;
+        files_free(book->files, book->n_files);
+        for (size_t i = 0; i < book->n_folders; i++)
+                free(book->folders[i]);
+        free(book);
+        return NULL;
+}
+
+/* Reading. */
+
+/* A file by name, before it is known whether it counts. */
+typedef struct Entry {
+        char *name;    /* with ".conf" */
+        size_t folder; /* index */
+} Entry;
+
+typedef struct Reading {
+        const RuleBook *book;
+        int folder_fds[RULE_FOLDERS_MAX]; /* negative for one that is not there */
+        Entry *entries;
+        size_t n_entries;
+        RuleFile *files;
+        size_t n_files;
+} Reading;
+
+static void reading_done(Reading *reading) {
+        for (size_t i = 0; i < RULE_FOLDERS_MAX; i++)
+                (void)safe_close(reading->folder_fds[i]);
+        for (size_t i = 0; i < reading->n_entries; i++)
+                free(reading->entries[i].name);
+        free(reading->entries);
+        files_free(reading->files, reading->n_files);
+}
+
+static int add_entry(Reading *reading, const char *name, size_t folder) {
+        Entry *grown = reallocarray(reading->entries, reading->n_entries + 1, sizeof(Entry));
+        if (!grown)
+                return -ENOMEM;
+        reading->entries = grown;
+        grown[reading->n_entries] = (Entry){.name = strdup(name), .folder = folder};
+        return grown[reading->n_entries++].name ? 0 : -ENOMEM;
+}
+
+static bool has_suffix(const char *name) {
+        size_t length = strlen(name);
+
+        return length > strlen(SUFFIX) && streq(name + length - strlen(SUFFIX), SUFFIX);
+}
+
+/* Lists the folder, and keeps it open. */
+static int list_folder(Reading *reading, size_t folder) {
+        int r = 0;
+
+        DIR *directory = opendir(reading->book->folders[folder]);
+        if (!directory)
+                return errno == ENOENT ? 0 : -errno;
+        reading->folder_fds[folder] = fcntl(dirfd(directory), F_DUPFD_CLOEXEC, 0);
+        if (reading->folder_fds[folder] < 0)
+                r = -errno;
+        while (r >= 0) {
+                errno = 0;
+                const struct dirent *entry = readdir(directory);
+                if (!entry) {
+                        r = -errno;
+                        break;
+                }
+                if (entry->d_name[0] != '.' && has_suffix(entry->d_name))
+                        r = add_entry(reading, entry->d_name, folder);
+        }
+        (void)closedir(directory);
+        return r;
+}
+
+/* In the order of the files' names; of one name, the heaviest first. */
+static int compare_entries(const void *a, const void *b) {
+        const Entry *entry_a = a, *entry_b = b;
+        int order = strcmp(entry_a->name, entry_b->name);
+
+        return order != 0 ? order : (entry_a->folder > entry_b->folder) - (entry_a->folder < entry_b->folder);
+}
+
+/* Reads the file whole, with an end. Returns 0, -E2BIG, -EBADMSG for one with a NUL in it, or another negative errno. */
+static int read_text(int fd, char **ret) {
+        _cleanup_free_ char *text = malloc(RULE_FILE_SIZE_MAX + 1);
+        size_t length = 0;
+
+        if (!text)
+                return -ENOMEM;
+        for (;;) {
+                ssize_t n = read(fd, text + length, RULE_FILE_SIZE_MAX + 1 - length);
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        break;
+                length += (size_t)n;
+                if (length > RULE_FILE_SIZE_MAX)
+                        return -E2BIG;
+        }
+        text[length] = '\0';
+        if (strlen(text) != length)
+                return -EBADMSG;
+        *ret = TAKE_PTR(text);
+        return 0;
+}
+
+static void fail_file(RuleFile *file, const char *message) {
+        file->state = RULE_FILE_INVALID;
+        (void)snprintf(file->fault.message, sizeof(file->fault.message), "%s", message);
+}
+
+/* Opens what is a regular file. Returns its descriptor, or a negative errno: -ECANCELED for a mask, -EINVAL for another
+ * thing than a file, -ENOENT for one that is not there (any more), -ENOLINK for a link to where nothing is. */
+static int open_file(int folder_fd, const char *name) {
+        struct stat status;
+
+        /* Nothing but a file is opened: opening some devices does something. */
+        if (fstatat(folder_fd, name, &status, 0) < 0) {
+                if (errno != ENOENT)
+                        return -errno;
+                return fstatat(folder_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : -ENOLINK;
+        }
+        if (S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3)) /* /dev/null */
+                return -ECANCELED;
+        if (!S_ISREG(status.st_mode))
+                return -EINVAL;
+        _cleanup_close_ int fd = openat(folder_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        if (fd < 0 || fstat(fd, &status) < 0)
+                return -errno;
+        if (!S_ISREG(status.st_mode))
+                return -EINVAL;
+        return status.st_size == 0 ? -ECANCELED : TAKE_FD(fd);
+}
+
+/* An administrator may link files to wherever; only a regular file is a rule, and /dev/null or an empty one is a mask. Returns
+ * 1; 0 for one that has just gone; a negative errno. */
+static int read_file(int folder_fd, const char *entry, RuleFile *file) {
+        _cleanup_free_ char *text = NULL;
+
+        _cleanup_close_ int fd = open_file(folder_fd, entry);
+        if (fd == -ENOENT)
+                return 0;
+        if (fd == -ECANCELED) {
+                file->state = RULE_FILE_MASKED;
+                return 1;
+        }
+        int r = fd < 0 ? fd : read_text(fd, &text);
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0) {
+                fail_file(file,
+                                r == -EINVAL                    ? "it is not a file"
+                                                : r == -ENOLINK ? "it is a link to where nothing is"
+                                                : r == -E2BIG   ? "it is too large for a rule"
+                                                : r == -EBADMSG ? "there is a NUL in it: it is no text"
+                                                                : strerror(-r));
+                return 1;
+        }
+        if (!rule_name_is_valid(file->name)) {
+                fail_file(file, "its name may only have letters, digits, '-', '_' and '.', and not too many");
+                return 1;
+        }
+        r = rule_parse(file->name, file->path, text, &file->rule, &file->fault);
+        file->state = r < 0 ? RULE_FILE_INVALID : RULE_FILE_VALID;
+        return r == -ENOMEM ? r : 1;
+}
+
+static int add_file(Reading *reading, const Entry *entry) {
+        RuleFile *file = &reading->files[reading->n_files];
+        int r = -ENOMEM;
+
+        *file = (RuleFile){.name = strndup(entry->name, strlen(entry->name) - strlen(SUFFIX))};
+        if (asprintf(&file->path, "%s/%s", reading->book->folders[entry->folder], entry->name) < 0)
+                file->path = NULL;
+        if (file->name && file->path)
+                r = read_file(reading->folder_fds[entry->folder], entry->name, file);
+        if (r > 0)
+                reading->n_files++;
+        else
+                file_done(file);
+        return r;
+}
+
+static bool is_named(const RuleFile *file, const char *entry) {
+        return streq_ptr(startswith(entry, file->name), SUFFIX);
+}
+
+/* Of each name the heaviest that is there. */
+static int read_files(Reading *reading) {
+        if (reading->n_entries == 0)
+                return 0;
+        qsort(reading->entries, reading->n_entries, sizeof(Entry), compare_entries);
+        reading->files = calloc(reading->n_entries < RULES_MAX ? reading->n_entries : RULES_MAX, sizeof(RuleFile));
+        if (!reading->files)
+                return -ENOMEM;
+        for (size_t i = 0; i < reading->n_entries; i++) {
+                const Entry *entry = &reading->entries[i];
+
+                if (reading->n_files > 0 && is_named(&reading->files[reading->n_files - 1], entry->name))
+                        continue;
+                if (reading->n_files >= RULES_MAX) {
+                        log_warning("There are more than %d files of rules: %s and what comes behind it is off.",
+                                        RULES_MAX, entry->name);
+                        break;
+                }
+                int r = add_file(reading, entry);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static void log_faults(const Reading *reading) {
+        for (size_t i = 0; i < reading->n_files; i++) {
+                const RuleFile *file = &reading->files[i];
+
+                if (file->state != RULE_FILE_INVALID)
+                        continue;
+                if (file->fault.line > 0)
+                        log_warning("%s:%u: %s. The rule is off.", file->path, file->fault.line, file->fault.message);
+                else
+                        log_warning("%s: %s. The rule is off.", file->path, file->fault.message);
+        }
+}
+
+int rule_book_load(RuleBook *book) {
+        Reading reading = {.book = book};
+        int r = 0;
+
+        for (size_t i = 0; i < RULE_FOLDERS_MAX; i++)
+                reading.folder_fds[i] = -EBADF;
+        for (size_t i = 0; i < book->n_folders && r >= 0; i++)
+                if ((r = list_folder(&reading, i)) < 0)
+                        r = log_error_errno(r, "Cannot read the rules in %s", book->folders[i]);
+        if (r >= 0 && (r = read_files(&reading)) >= 0) {
+                RuleFile *old_files = book->files;
+                size_t n_old = book->n_files;
+
+                log_faults(&reading);
+                book->files = TAKE_PTR(reading.files);
+                book->n_files = TAKE_GENERIC(reading.n_files, size_t, 0);
+                files_free(old_files, n_old);
+        }
+        reading_done(&reading);
+        return r;
+}
+
+const RuleFile *rule_book_find(const RuleBook *book, const char *name) {
+        for (size_t i = 0; i < book->n_files; i++)
+                if (streq(book->files[i].name, name))
+                        return &book->files[i];
+        return NULL;
+}
+
+const Rule *rule_book_match(const RuleBook *book, const Device *device, const char *path, const Rule **ret_other) {
+        const Rule *match = NULL, *other = NULL;
+
+        for (size_t i = 0; i < book->n_files && !match; i++) {
+                const Rule *rule = book->files[i].rule;
+                RuleMatch result = rule ? rule_match(rule, device, path) : RULE_NO_MATCH;
+
+                if (result == RULE_MATCH)
+                        match = rule;
+                else if (result == RULE_OTHER_CARD && !other)
+                        other = rule;
+        }
+        if (ret_other)
+                *ret_other = other;
+        return match;
+}
+
+bool rule_book_has_paths(const RuleBook *book) {
+        for (size_t i = 0; i < book->n_files; i++)
+                if (book->files[i].rule && book->files[i].rule->path)
+                        return true;
+        return false;
+}
+
+/* Writing. */
+
+/* Makes the folder, and what it lies in, for everybody to read. Returns 0 or a negative errno. */
+static int make_folder(const char *path) {
+        _cleanup_free_ char *copy = strdup(path);
+
+        if (!copy)
+                return -ENOMEM;
+        for (char *end = copy; end;) {
+                end = strchr(end + 1, '/');
+                if (end)
+                        *end = '\0';
+                if (mkdir(copy, 0755) >= 0) {
+                        if (chmod(copy, 0755) < 0) /* the umask may be narrower */
+                                return -errno;
+                } else if (errno != EEXIST)
+                        return -errno;
+                if (end)
+                        *end = '/';
+        }
+        return 0;
+}
+
+static int open_heaviest(const RuleBook *book, bool make) {
+        int fd = open(book->folders[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        if (fd < 0 && errno == ENOENT && make) {
+                int r = make_folder(book->folders[0]);
+                if (r < 0)
+                        return r;
+                fd = open(book->folders[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        }
+        return fd < 0 ? -errno : fd;
+}
+
+/* Writes a new file. Returns 0 or a negative errno. */
+static int write_file(int folder_fd, const char *entry, const char *text) {
+        size_t length = strlen(text);
+
+        _cleanup_close_ int fd = openat(folder_fd, entry, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+        if (fd < 0)
+                return -errno;
+        ssize_t n = write(fd, text, length);
+        if (n != (ssize_t)length)
+                return n < 0 ? -errno : -ENOSPC;
+        return fchmod(fd, 0644) < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+int rule_book_add(const RuleBook *book, const char *name, const char *text) {
+        char entry[RULE_NAME_MAX + 16], temporary[RULE_NAME_MAX + 16];
+
+        _cleanup_close_ int folder_fd = open_heaviest(book, true);
+        if (folder_fd < 0)
+                return folder_fd;
+        (void)snprintf(entry, sizeof(entry), "%s" SUFFIX, name);
+        (void)snprintf(temporary, sizeof(temporary), ".%s.new", name);
+        (void)unlinkat(folder_fd, temporary, 0); /* of a daemon that was killed */
+        int r = write_file(folder_fd, temporary, text);
+        /* A link, and not a rename: it never takes the place of a file that is there. */
+        if (r >= 0 && linkat(folder_fd, temporary, folder_fd, entry, 0) < 0)
+                r = -errno;
+        (void)unlinkat(folder_fd, temporary, 0);
+        return r < 0 ? r : fsync(folder_fd) < 0 ? -errno : 0;
+}
+
+int rule_book_remove(const RuleBook *book, const char *name) {
+        char entry[RULE_NAME_MAX + 16];
+
+        _cleanup_close_ int folder_fd = open_heaviest(book, false);
+        if (folder_fd < 0 && folder_fd != -ENOENT)
+                return folder_fd;
+        (void)snprintf(entry, sizeof(entry), "%s" SUFFIX, name);
+        if (folder_fd < 0 || unlinkat(folder_fd, entry, 0) < 0) {
+                if (folder_fd >= 0 && errno != ENOENT)
+                        return -errno;
+                const RuleFile *file = rule_book_find(book, name);
+                if (!file)
+                        return -ENOENT;
+                /* Somebody removed it by hand since it was read. */
+                const char *rest = startswith(file->path, book->folders[0]);
+                return rest && streq(rest + strspn(rest, "/"), entry) ? 0 : -EROFS;
+        }
+        return fsync(folder_fd) < 0 ? -errno : 0;
+}

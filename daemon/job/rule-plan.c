@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "job/rule-plan.h"
+#include "policy/function-plan.h"
+
+const Rule *rule_plan_find(const RuleKeeper *keeper, const Device *device, const Rule **ret_other) {
+        char path[PCI_PATH_MAX] = "";
+
+        if (rule_book_has_paths(keeper->book))
+                (void)pci_device_read_path(keeper->parts.kernel, device->address, path);
+        return rule_book_match(keeper->book, device, path, ret_other);
+}
+
+const Rule *rule_plan_rule_of(const RuleKeeper *keeper, const RuleCase *one) {
+        const RuleFile *file = one->rule ? rule_book_find(keeper->book, one->rule) : NULL;
+        return file ? file->rule : NULL;
+}
+
+const Rule *rule_plan_find_of_group(const RuleKeeper *keeper, const Device *device) {
+        for (size_t i = 0; device->endpoint && device->group && i < device->group->n_members; i++) {
+                const Device *member = device->group->members[i];
+                const RuleCase *one = rule_case_find(&keeper->cases, member->address);
+                const Rule *rule = NULL;
+
+                /* The one that it means: a case may be of a rule that says something else by now. */
+                if (member != device && one && one->status == RULE_STATUS_APPLIED)
+                        rule = rule_plan_find(keeper, member, NULL);
+                if (rule && streq_ptr(one->rule, rule->name) && rule->virtual_functions == 0 &&
+                                rule_takes_along(rule, device->address))
+                        return rule;
+        }
+        return NULL;
+}
+
+bool rule_plan_is_kept(const RuleKeeper *keeper, const Device *device) {
+        const RecordMember *member = journal_find(keeper->parts.journal, device->address);
+
+        return device_is_ours(device) && member && member->phase == RECORD_DETACHED;
+}
+
+void rule_plan_note_companions(RuleKeeper *keeper, PciAddress address) {
+        const Device *device = inventory_find_device(keeper->parts.inventory, address);
+        const RuleCase *taken = rule_case_find(&keeper->cases, address);
+        const Rule *rule = taken ? rule_plan_rule_of(keeper, taken) : NULL;
+        RuleCase *one;
+
+        for (size_t i = 0;
+                        rule && rule->virtual_functions == 0 && device && device->group && i < device->group->n_members;
+                        i++) {
+                const Device *member = device->group->members[i];
+
+                if (device_state(member) != DEVICE_DETACHED || !rule_takes_along(rule, member->address) ||
+                                rule_case_find(&keeper->cases, member->address) ||
+                                rule_case_obtain(&keeper->cases, member->address, rule->name, &one) < 0)
+                        continue;
+                one->incarnation = member->incarnation;
+                rule_case_set(one, RULE_STATUS_APPLIED, NULL);
+        }
+}
+
+/* Whether the member may go along: by the rule, by a rule of its own, or since vfiod had detached it; never when somebody gave it back. */
+static bool may_go_along(const RuleKeeper *keeper, const Rule *rule, const Device *member) {
+        const RuleCase *one = rule_case_find(&keeper->cases, member->address);
+
+        if (one && one->status == RULE_STATUS_GIVEN_BACK)
+                return false;
+        return (rule && rule_takes_along(rule, member->address)) || rule_plan_is_kept(keeper, member) ||
+                        rule_plan_find(keeper, member, NULL);
+}
+
+static int make_function_plan(
+                RuleKeeper *keeper, const Rule *rule, const Device *device, Plan **ret, Problem *problem) {
+        IommuReport iommu;
+
+        iommu_examine(keeper->parts.kernel, &iommu);
+        FunctionOptions options = {.fate = FUNCTIONS_DETACHED, .overrides = rule->overrides, .iommu = &iommu};
+        return function_plan_new(keeper->parts.inventory, device, rule->virtual_functions, &options, ret, problem);
+}
+
+/* Whether it was plugged in, and nobody has had it since. */
+static bool is_newcomer(const RuleKeeper *keeper, PciAddress address) {
+        const Device *device = inventory_find_device(keeper->parts.inventory, address);
+        const RuleCase *one = rule_case_find(&keeper->cases, address);
+
+        return (device && device->appeared) || (one && one->fresh && one->status == RULE_STATUS_WAITING);
+}
+
+static int make_plan(RuleKeeper *keeper, const Rule *rule, Device *device, Plan **ret, Problem *problem) {
+        const Group *group = device->group;
+        size_t n = group ? group->n_members : 0, n_companions = 0;
+        IommuReport iommu;
+
+        _cleanup_free_ const char **companions = calloc(n + 1, sizeof(char *));
+        _cleanup_free_ char(*texts)[PCI_ADDRESS_TEXT_MAX] = calloc(n + 1, PCI_ADDRESS_TEXT_MAX);
+        if (!companions || !texts)
+                return -ENOMEM;
+        for (size_t i = 0; i < n; i++)
+                if (group->members[i] != device && may_go_along(keeper, rule, group->members[i])) {
+                        companions[n_companions] = pci_address_format(group->members[i]->address, texts[n_companions]);
+                        n_companions++;
+                }
+        iommu_examine(keeper->parts.kernel, &iommu);
+        int r = plan_detach(keeper->parts.inventory, &(Selection){.device = device, .group = device->group}, &iommu,
+                        &(DetachOptions){.companions = companions,
+                                        .overrides = rule ? rule->overrides : 0,
+                                        .by_rule = true},
+                        ret, problem);
+        for (size_t i = 0; r == 0 && i < (*ret)->n_members; i++)
+                (*ret)->members[i].newcomer = is_newcomer(keeper, (*ret)->members[i].address);
+        return r;
+}
+
+int rule_plan_make(RuleKeeper *keeper, const RuleCase *one, Device *device, Plan **ret, Problem *problem) {
+        const Rule *rule = rule_plan_rule_of(keeper, one);
+
+        return rule && rule->virtual_functions > 0 ? make_function_plan(keeper, rule, device, ret, problem)
+                                                   : make_plan(keeper, rule, device, ret, problem);
+}

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ruled.h"
+
+/* What is plugged in, pulled and swapped, with rules and without. */
+
+#define NIC_CARD "vendor=8086 device=10d3 class=020000 subsystem=8086:0000 group=12 parent=0000:00:04.0 net=ens3"
+#define RULE_NIC "[Match]\nAddress=" NIC "\nVendor=8086\nDevice=10d3\nSubsystem=8086:0000\n\n[Detach]\n"
+
+/* At the start; given back by a call it is left alone; and the next start takes it again. */
+static void test_start(void) {
+        Fixture *fixture = ruled_start(RULE_NIC);
+
+        ruled_wait(fixture, NIC_PATH, "detached");
+        fixture_property(fixture, NIC_PATH, DEVICE, "OriginalDriver", "'e1000e'");
+        while (g_main_context_iteration(NULL, false))
+                ;
+        g_ptr_array_set_size(fixture->signals, 0);
+        manager_expect(fixture, "Reattach", NIC, NO_OPTIONS, "([('" NIC "', 'vfio-pci', 'e1000e')],)");
+        g_free(fixture_expect_signal(fixture, BUS_PATH " RulesChanged ()"));
+        ruled_assert_quiet(fixture, NIC_PATH, "host");
+        fixture_restart_daemon(fixture);
+        ruled_wait(fixture, NIC_PATH, "detached");
+
+        /* Another hand gives it back: no fight. */
+        fixture_write(fixture, NIC, "sys/bus/pci/drivers/vfio-pci/unbind");
+        fixture_write(fixture, "\n", "sys/bus/pci/devices/" NIC "/driver_override");
+        fixture_write(fixture, NIC, "sys/bus/pci/drivers_probe");
+        ruled_wait(fixture, NIC_PATH, "host");
+        ruled_assert_quiet(fixture, NIC_PATH, "host");
+        ruled_stop(fixture);
+}
+
+/* Its driver is there, and has it for a moment. */
+static void test_plug(void) {
+        Fixture *fixture = ruled_start(RULE_NEW);
+
+        for (unsigned i = 0; i < 3; i++) {
+                fake_kernel_do(fixture->kernel, PLUG_NEW);
+                g_free(fixture_expect_signal(fixture,
+                                i == 0 ? BUS_PATH " InterfacesAdded ('" NEW_PATH "'*"
+                                       : NEW_PATH " PropertiesChanged *'State': <'changing'>*"));
+                ruled_wait(fixture, NEW_PATH, "detached");
+                fixture_property(fixture, NEW_PATH, DEVICE, "OriginalDriver", "'e1000e'");
+                fixture_property(fixture, NEW_PATH, DEVICE, "OriginalOverride", "''");
+                fixture_property(fixture, GROUP20, GROUP, "Viable", "true");
+                fixture_property(fixture, NIC_PATH, DEVICE, "State", "'host'");
+                /* What was told of it up to now is old. */
+                while (g_main_context_iteration(NULL, false))
+                        ;
+                g_ptr_array_set_size(fixture->signals, 0);
+                fake_kernel_do(fixture->kernel, "unplug " NEW);
+                ruled_wait(fixture, NEW_PATH, "absent");
+        }
+        ruled_stop(fixture);
+}
+
+/* Another card sits where the rule means one. */
+static void test_other_card(void) {
+        Fixture *fixture = ruled_start(RULE_NIC);
+
+        ruled_wait(fixture, NIC_PATH, "detached");
+        fake_kernel_do(fixture->kernel, "unplug " NIC);
+        ruled_wait(fixture, NIC_PATH, "absent");
+        fake_kernel_do(fixture->kernel,
+                        "plug " NIC " vendor=8086 device=10d3 class=020000 subsystem=8086:9999 group=12 "
+                        "parent=0000:00:04.0 net=ens9");
+        ruled_wait(fixture, NIC_PATH, "host");
+        ruled_assert_quiet(fixture, NIC_PATH, "host");
+        /* And the right one again. */
+        fake_kernel_do(fixture->kernel, "unplug " NIC);
+        ruled_wait(fixture, NIC_PATH, "absent");
+        fake_kernel_do(fixture->kernel, "plug " NIC " " NIC_CARD);
+        ruled_wait(fixture, NIC_PATH, "detached");
+        ruled_stop(fixture);
+}
+
+/* Detached by a call, pulled, and back: it is detached again, and still knows what it was. */
+static void test_return(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        manager_expect(fixture, "Detach", NIC, NO_OPTIONS, "([('" NIC "', 'e1000e', 'vfio-pci')],)");
+        fake_kernel_do(fixture->kernel, "unplug " NIC);
+        ruled_wait(fixture, NIC_PATH, "absent");
+        fake_kernel_do(fixture->kernel, "plug " NIC " " NIC_CARD);
+        ruled_wait(fixture, NIC_PATH, "detached");
+        manager_expect(fixture, "Reattach", NIC, NO_OPTIONS, "([('" NIC "', 'vfio-pci', 'e1000e')],)");
+
+        /* Given back before it is pulled, it stays the host's. */
+        fake_kernel_do(fixture->kernel, "unplug " NIC);
+        g_free(fixture_expect_signal(fixture, BUS_PATH " InterfacesRemoved ('" NIC_PATH "'*"));
+        fake_kernel_do(fixture->kernel, "plug " NIC " " NIC_CARD);
+        g_free(fixture_expect_signal(fixture, BUS_PATH " InterfacesAdded ('" NIC_PATH "'*"));
+        ruled_assert_quiet(fixture, NIC_PATH, "host");
+        fixture_stop(fixture);
+}
+
+/* Pulled while it was given back: it is on its way to the host, and is not taken again. */
+static void test_return_given_back(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        manager_expect(fixture, "Detach", NIC, NO_OPTIONS, "([('" NIC "', 'e1000e', 'vfio-pci')],)");
+        fake_kernel_do(fixture->kernel, "vanish 2 " NIC);
+        manager_refused(fixture, "Reattach", NIC, NO_OPTIONS, "Degraded", "*" NIC " is gone from its slot*");
+        ruled_wait(fixture, NIC_PATH, "absent");
+        fake_kernel_do(fixture->kernel, "plug " NIC " " NIC_CARD);
+        ruled_wait(fixture, NIC_PATH, "host");
+        ruled_assert_quiet(fixture, NIC_PATH, "host");
+        fixture_stop(fixture);
+}
+
+/* What fails at first is tried again, and meanwhile it is not forgotten what it was. */
+static void test_return_again(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        manager_expect(fixture, "Detach", NIC, NO_OPTIONS, "([('" NIC "', 'e1000e', 'vfio-pci')],)");
+        fake_kernel_do(fixture->kernel, "unplug " NIC);
+        ruled_wait(fixture, NIC_PATH, "absent");
+        fake_kernel_do(fixture->kernel, "fail 2 EIO");
+        fake_kernel_do(fixture->kernel, "plug " NIC " " NIC_CARD);
+        ruled_wait(fixture, NIC_PATH, "detached");
+        fixture_property(fixture, NIC_PATH, DEVICE, "OriginalDriver", "'e1000e'");
+        fixture_stop(fixture);
+}
+
+/* Its place in the group was taken meanwhile by one that is not to go along: it is refused, and what it was is not forgotten. */
+static void test_return_refused(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        manager_expect(fixture, "Detach", NIC, NO_OPTIONS, "([('" NIC "', 'e1000e', 'vfio-pci')],)");
+        fake_kernel_do(fixture->kernel, "unplug " NIC);
+        ruled_wait(fixture, NIC_PATH, "absent");
+        fake_kernel_do(fixture->kernel,
+                        "plug 0000:05:00.1 vendor=8086 device=10d3 class=020000 group=12 parent=0000:00:04.0");
+        fake_kernel_do(fixture->kernel, "plug " NIC " " NIC_CARD " driver=none");
+        ruled_wait(fixture, NIC_PATH, "driverless");
+        ruled_assert_quiet(fixture, NIC_PATH, "driverless");
+        fixture_property(fixture, NIC_PATH, DEVICE, "OriginalDriver", "'e1000e'");
+        manager_expect(fixture, "Reattach", NIC, NO_OPTIONS, "([('" NIC "', '', 'e1000e')],)");
+        fixture_stop(fixture);
+}
+
+/* A new member joins a detached group: it is not taken without consent, and what it breaks is told. */
+static void test_joins(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        manager_expect(fixture, "Detach", NIC, NO_OPTIONS, "([('" NIC "', 'e1000e', 'vfio-pci')],)");
+        fake_kernel_do(fixture->kernel,
+                        "plug 0000:05:00.1 vendor=8086 device=10d3 class=020000 group=12 parent=0000:00:04.0");
+        g_autofree char *told = fixture_expect_signal(
+                        fixture, GROUP12 " PropertiesChanged ('" GROUP "', {*'Blockers': <[('0000:05:00.1'*");
+        g_assert_nonnull(strstr(told, "'Blockers': <[('0000:05:00.1', 'e1000e', 'e1000e does DMA for the host')]>"));
+        g_assert_nonnull(strstr(told, "'Viable': <false>"));
+        fixture_property(fixture, GROUP12, GROUP, "State", "'partial'");
+        manager_expect(fixture, "Detach", "0000:05:00.1", NO_OPTIONS, "([('0000:05:00.1', 'e1000e', 'vfio-pci')],)");
+        fixture_property(fixture, GROUP12, GROUP, "Viable", "true");
+        fixture_stop(fixture);
+}
+
+/* The rule agreed to all companions: also to one that comes later. */
+static void test_joins_agreed(void) {
+        Fixture *fixture = ruled_start(RULE_NIC "Companions=all\n");
+
+        ruled_wait(fixture, NIC_PATH, "detached");
+        fake_kernel_do(fixture->kernel,
+                        "plug 0000:05:00.1 vendor=1234 device=11e8 class=00ff00 group=12 parent=0000:00:04.0");
+        ruled_wait(fixture, BUS_PATH "/devices/_30000_3a05_3a00_2e1", "detached");
+        fixture_property(fixture, GROUP12, GROUP, "State", "'detached'");
+        ruled_stop(fixture);
+}
+
+/* Its group is worked on when it comes: it waits, and then it is taken. */
+static void test_busy(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        ruled_put(fixture, "[Match]\nVendor=1234\nDevice=11e8\nSubsystem=1234:0001\n[Detach]\nCompanions=all\n");
+        fixture_restart_daemon(fixture);
+        Pending *pending = fixture_detach_stalled(fixture, 2);
+        fake_kernel_do(fixture->kernel,
+                        "plug 0000:05:00.1 vendor=1234 device=11e8 class=00ff00 subsystem=1234:0001 group=12 "
+                        "parent=0000:00:04.0");
+        g_free(fixture_expect_signal(
+                        fixture, BUS_PATH " InterfacesAdded ('" BUS_PATH "/devices/_30000_3a05_3a00_2e1'*"));
+        fixture_property(fixture, BUS_PATH "/devices/_30000_3a05_3a00_2e1", DEVICE, "State", "'driverless'");
+        fake_kernel_do(fixture->kernel, "resume");
+        pending_expect(pending, "([('" NIC "', 'e1000e', 'vfio-pci')],)");
+        ruled_wait(fixture, BUS_PATH "/devices/_30000_3a05_3a00_2e1", "detached");
+        ruled_stop(fixture);
+}
+
+/* What fails right after the card came may work a moment later: udev looks at the card as well. */
+static void test_passing(void) {
+        Fixture *fixture = ruled_start(RULE_NEW);
+
+        fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
+        fake_kernel_do(fixture->kernel, "fail 2 EBUSY");
+        fake_kernel_do(fixture->kernel, PLUG_NEW);
+        ruled_wait(fixture, NEW_PATH, "detached");
+        ruled_stop(fixture);
+}
+
+/* It fails each time: in the end it is the host's, and nothing is tried any more. */
+static void test_hopeless(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        /* Before the daemon has a rule, for which it loads the driver. */
+        fake_kernel_do(fixture->kernel, "blacklist vfio_pci");
+        ruled_put(fixture, RULE_NEW);
+        fixture_restart_daemon(fixture);
+        fake_kernel_do(fixture->kernel, PLUG_NEW);
+        g_free(fixture_expect_signal(fixture, BUS_PATH " InterfacesRemoved ('" JOB1 "'*"));
+        ruled_wait(fixture, NEW_PATH, "host");
+        ruled_assert_quiet(fixture, NEW_PATH, "host");
+        ruled_stop(fixture);
+}
+
+/* Pulled in the middle of its own rule's job, and back. */
+static void test_pulled(void) {
+        Fixture *fixture = ruled_start(RULE_NEW);
+
+        fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
+        fake_kernel_do(fixture->kernel, "stall 2");
+        fake_kernel_do(fixture->kernel, PLUG_NEW);
+        fake_kernel_do(fixture->kernel, "wait-pending 1");
+        fake_kernel_do(fixture->kernel, "unplug " NEW);
+        fake_kernel_do(fixture->kernel, PLUG_NEW);
+        fake_kernel_do(fixture->kernel, "resume");
+        ruled_wait(fixture, NEW_PATH, "detached");
+        fixture_driver(fixture, NEW, "vfio-pci");
+        ruled_stop(fixture);
+}
+
+/* A rule asks for virtual functions: they are made, and detached, and never see a driver of the host; a second start changes nothing. */
+#define PHYSICAL "0000:07:00.0"
+#define PHYSICAL_PATH BUS_PATH "/devices/_30000_3a07_3a00_2e0"
+
+static void test_functions(void) {
+        Fixture *fixture = ruled_start("[Match]\nVendor=8086\nDevice=10c9\n[Detach]\nVirtualFunctions=4\n");
+
+        fixture_wait_property(fixture, PHYSICAL_PATH, DEVICE, "VirtualFunctions",
+                        "['0000:07:10.0', '0000:07:10.1', '0000:07:10.2', '0000:07:10.3']");
+        ruled_wait(fixture, BUS_PATH "/devices/_30000_3a07_3a10_2e3", "detached");
+        ruled_wait(fixture, PHYSICAL_PATH, "host");
+        fixture_driver(fixture, PHYSICAL, "igb");
+        g_autofree char *autoprobe =
+                        fake_kernel_read(fixture->kernel, "sys/bus/pci/devices/" PHYSICAL "/sriov_drivers_autoprobe");
+        g_assert_cmpstr(autoprobe, ==, "1");
+
+        fake_kernel_do(fixture->kernel, "reset-writes");
+        fixture_restart_daemon(fixture);
+        ruled_assert_quiet(fixture, PHYSICAL_PATH, "host");
+        g_auto(GStrv) writes = fake_kernel_writes(fixture->kernel);
+        g_assert_cmpuint(g_strv_length(writes), ==, 0);
+        fixture_property(fixture, BUS_PATH "/devices/_30000_3a07_3a10_2e0", DEVICE, "State", "'detached'");
+        ruled_stop(fixture);
+}
+
+/* Its driver makes the interface a moment after it bound: until then it looks as if that were in a container. */
+static void test_interface_later(void) {
+        Fixture *fixture = ruled_start(RULE_NEW);
+
+        fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
+        /* Its name is taken, so that it has no interface at all. */
+        fake_kernel_do(fixture->kernel,
+                        "plug " NEW " vendor=8086 device=10d3 class=020000 subsystem=8086:0001 group=20 net=ens3");
+        g_free(fixture_expect_signal(fixture, BUS_PATH " InterfacesAdded ('" NEW_PATH "'*"));
+        ruled_assert_quiet(fixture, NEW_PATH, "host");
+        fake_kernel_do(fixture->kernel, "netrename " NIC " ens99");
+        fixture_write(fixture, NEW, "sys/bus/pci/drivers/e1000e/unbind");
+        fixture_write(fixture, NEW, "sys/bus/pci/drivers/e1000e/bind");
+        /* There was no other job before. */
+        g_free(fixture_expect_signal(fixture, BUS_PATH " InterfacesAdded ('" BUS_PATH "/jobs/1'*"));
+        ruled_wait(fixture, NEW_PATH, "detached");
+        ruled_stop(fixture);
+}
+
+/* Somebody is about to take it from vfio-pci: the rules are read anew in the middle of that. */
+static void test_on_its_way(void) {
+        Fixture *fixture = ruled_start(RULE_NIC);
+
+        ruled_wait(fixture, NIC_PATH, "detached");
+        fixture_write(fixture, NIC, "sys/bus/pci/drivers/vfio-pci/unbind");
+        ruled_wait(fixture, NIC_PATH, "driverless");
+        fixture_expect(fixture, BUS_PATH, MANAGER, "Rescan", NULL, "()");
+        ruled_assert_quiet(fixture, NIC_PATH, "driverless");
+        fixture_write(fixture, "\n", "sys/bus/pci/devices/" NIC "/driver_override");
+        fixture_write(fixture, NIC, "sys/bus/pci/drivers_probe");
+        ruled_wait(fixture, NIC_PATH, "host");
+        ruled_assert_quiet(fixture, NIC_PATH, "host");
+        ruled_stop(fixture);
+}
+
+/* More than there can be jobs. */
+#define MANY 100
+
+static void test_many(void) {
+        Fixture *fixture = ruled_start("[Match]\nVendor=8086\nDevice=10d3\nSubsystem=8086:0001\n");
+
+        for (unsigned i = 0; i < MANY; i++)
+                fake_kernel_do(fixture->kernel,
+                                "plug 0000:40:%02x.%u vendor=8086 device=10d3 class=020000 subsystem=8086:0001 "
+                                "group=%u",
+                                i / 8, i % 8, 100 + i);
+        for (unsigned i = 0; i < MANY; i++) {
+                g_autofree char *path = g_strdup_printf(BUS_PATH "/devices/_30000_3a40_3a%02x_2e%u", i / 8, i % 8);
+
+                ruled_wait(fixture, path, "detached");
+        }
+        ruled_stop(fixture);
+}
+
+int main(int argc, char **argv) {
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/bus/hotplug/start", test_start);
+        g_test_add_func("/bus/hotplug/plug", test_plug);
+        g_test_add_func("/bus/hotplug/other-card", test_other_card);
+        g_test_add_func("/bus/hotplug/return", test_return);
+        g_test_add_func("/bus/hotplug/return-given-back", test_return_given_back);
+        g_test_add_func("/bus/hotplug/return-again", test_return_again);
+        g_test_add_func("/bus/hotplug/return-refused", test_return_refused);
+        g_test_add_func("/bus/hotplug/joins", test_joins);
+        g_test_add_func("/bus/hotplug/joins-agreed", test_joins_agreed);
+        g_test_add_func("/bus/hotplug/busy", test_busy);
+        g_test_add_func("/bus/hotplug/passing", test_passing);
+        g_test_add_func("/bus/hotplug/hopeless", test_hopeless);
+        g_test_add_func("/bus/hotplug/pulled", test_pulled);
+        g_test_add_func("/bus/hotplug/functions", test_functions);
+        g_test_add_func("/bus/hotplug/on-its-way", test_on_its_way);
+        g_test_add_func("/bus/hotplug/interface-later", test_interface_later);
+        g_test_add_func("/bus/hotplug/many", test_many);
+        return g_test_run();
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "functions.h"
+
+/* Every write of a change of virtual functions fails: all is as before, or the message says what is not, and the next start ends it. */
+
+#define ON_VFIO(n) \
+        &(FunctionRequest) { \
+                PF, n, FUNCTIONS_DETACHED \
+        }
+#define OF_HOST(n) \
+        &(FunctionRequest) { \
+                PF, n \
+        }
+
+typedef struct Sweep {
+        Host *host;
+        Daemon *daemon;
+        const FunctionRequest *before, *wanted;
+        char *snapshot;
+        unsigned n_records, n_writes;
+} Sweep;
+
+static void sweep_begin(Sweep *sweep) {
+        sweep->host = functions_host();
+        sweep->daemon = daemon_start(sweep->host, &patient);
+        fake_kernel_do(sweep->host->fake, "modprobe vfio_pci");
+        functions_ensure(sweep->daemon, sweep->before);
+        sweep->snapshot = fake_kernel_snapshot(sweep->host->fake);
+        sweep->n_records = count_records(sweep->host);
+        fake_kernel_do(sweep->host->fake, "reset-writes");
+        functions_must_set(sweep->daemon, sweep->wanted, OUTCOME_DONE);
+        sweep->n_writes = count_writes(sweep->host);
+        functions_ensure(sweep->daemon, sweep->before);
+        assert_snapshot(sweep->host, sweep->snapshot);
+}
+
+static void sweep_end(Sweep *sweep) {
+        daemon_stop(sweep->daemon);
+        host_free(sweep->host);
+        g_free(sweep->snapshot);
+}
+
+/* All was done but for the host's setting, which the next start tries again. */
+static void check_setting(Sweep *sweep, const char *message) {
+        const FunctionRequest *wanted = sweep->wanted;
+
+        g_assert_nonnull(strstr(message, "sriov_drivers_autoprobe"));
+        daemon_stop(sweep->daemon);
+        sweep->daemon = daemon_start(sweep->host, &patient);
+        daemon_await_quiet(sweep->daemon);
+        assert_autoprobe(sweep->host, PF, true);
+        assert_functions(sweep->host, PF, wanted->count, wanted->fate == FUNCTIONS_DETACHED ? "vfio-pci" : "igbvf");
+}
+
+static void fail_at(Sweep *sweep, unsigned k, const char *kind) {
+        _cleanup_answer_ Answer answer = {};
+
+        fake_kernel_do(sweep->host->fake, "%s %u EIO", kind, k);
+        functions_must_begin(sweep->daemon, sweep->wanted, &answer);
+        daemon_await(sweep->daemon, &answer);
+        g_test_message("%s %u: %s %s", kind, k, outcome_to_string(answer.outcome), answer.message);
+        assert_model_is_true(sweep->daemon);
+        if (answer.outcome == OUTCOME_DEGRADED)
+                check_setting(sweep, answer.message);
+        else if (answer.outcome == OUTCOME_DONE)
+                /* A probe tells nothing by its error. */
+                assert_functions(sweep->host, PF, sweep->wanted->count, "vfio-pci");
+        else {
+                g_assert_cmpint(answer.outcome, ==, OUTCOME_ROLLED_BACK);
+                assert_snapshot(sweep->host, sweep->snapshot);
+                g_assert_cmpuint(count_records(sweep->host), ==, sweep->n_records);
+                return;
+        }
+        functions_ensure(sweep->daemon, sweep->before);
+        assert_snapshot(sweep->host, sweep->snapshot);
+        g_assert_cmpuint(count_records(sweep->host), ==, sweep->n_records);
+}
+
+/* Every write of a change fails, before or after it took effect: all is as before, or the message says what is not. */
+static void sweep_faults(const FunctionRequest *before, const FunctionRequest *wanted) {
+        Sweep sweep = {.before = before, .wanted = wanted};
+
+        sweep_begin(&sweep);
+        for (unsigned k = 1; k <= sweep.n_writes; k++) {
+                fail_at(&sweep, k, "fail");
+                fail_at(&sweep, k, "fail-after");
+        }
+        sweep_end(&sweep);
+}
+
+/* And one of the writes that undo it: the message names what remains, and the next start ends it. */
+static void sweep_double_faults(const FunctionRequest *before, const FunctionRequest *wanted) {
+        Sweep sweep = {.before = before, .wanted = wanted};
+        unsigned n_degraded = 0;
+
+        sweep_begin(&sweep);
+        for (unsigned k = 1; k <= sweep.n_writes; k++)
+                for (unsigned later = 1; later <= 6; later++) {
+                        _cleanup_answer_ Answer answer = {};
+
+                        fake_kernel_do(sweep.host->fake, "fail %u EIO", k);
+                        fake_kernel_do(sweep.host->fake, "fail %u EIO", k + later);
+                        functions_must_begin(sweep.daemon, wanted, &answer);
+                        daemon_await(sweep.daemon, &answer);
+                        fake_kernel_do(sweep.host->fake, "clear");
+                        g_test_message("%u, %u: %s %s", k, later, outcome_to_string(answer.outcome), answer.message);
+                        assert_model_is_true(sweep.daemon);
+                        g_autofree char *now = fake_kernel_snapshot(sweep.host->fake);
+                        if (answer.outcome == OUTCOME_ROLLED_BACK)
+                                g_assert_cmpstr(now, ==, sweep.snapshot);
+                        if (answer.outcome == OUTCOME_DEGRADED) {
+                                g_assert_cmpstr(now, !=, sweep.snapshot);
+                                n_degraded++;
+                        }
+                        daemon_stop(sweep.daemon);
+                        sweep.daemon = daemon_start(sweep.host, &patient);
+                        daemon_await_quiet(sweep.daemon);
+                        assert_autoprobe(sweep.host, PF, true);
+                        if (answer.outcome == OUTCOME_DEGRADED && !strstr(answer.message, "The next start"))
+                                assert_snapshot(sweep.host, sweep.snapshot);
+                        functions_ensure(sweep.daemon, before);
+                        assert_snapshot(sweep.host, sweep.snapshot);
+                        g_assert_cmpuint(count_records(sweep.host), ==, sweep.n_records);
+                }
+        g_assert_cmpuint(n_degraded, >, 0);
+        sweep_end(&sweep);
+}
+
+static void test_double_fault(void) {
+        sweep_double_faults(OF_HOST(2), ON_VFIO(3));
+        sweep_double_faults(ON_VFIO(2), &(FunctionRequest){PF, 3, FUNCTIONS_DETACHED, 1U << GUARD_VIRTUAL_FUNCTIONS});
+}
+
+static void test_fault_make(void) {
+        sweep_faults(OF_HOST(0), ON_VFIO(2));
+}
+
+static void test_fault_change(void) {
+        sweep_faults(OF_HOST(2), ON_VFIO(3));
+}
+
+static void test_fault_change_detached(void) {
+        sweep_faults(ON_VFIO(2), &(FunctionRequest){PF, 3, FUNCTIONS_DETACHED, 1U << GUARD_VIRTUAL_FUNCTIONS});
+}
+
+static void test_fault_of_host(void) {
+        sweep_faults(OF_HOST(1), OF_HOST(2));
+}
+
+int main(int argc, char **argv) {
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/functions-faults/make", test_fault_make);
+        g_test_add_func("/functions-faults/change", test_fault_change);
+        g_test_add_func("/functions-faults/change-detached", test_fault_change_detached);
+        g_test_add_func("/functions-faults/of-host", test_fault_of_host);
+        g_test_add_func("/functions-faults/double", test_double_fault);
+        return g_test_run();
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "model.h"
+#include "policy/function-plan.h"
+
+/* How many virtual functions a device shall have: what is refused over the model alone, and the steps. */
+
+#define PF "0000:07:00.0"
+#define VF0 "0000:07:10.0"
+#define VF1 "0000:07:10.1"
+#define NIC "0000:05:00.0"
+
+static const IommuReport iommu_on = {.state = IOMMU_ON, .reason = "It is on."},
+                         iommu_off = {.state = IOMMU_OFF, .reason = "It is off."};
+
+/* A card with so many virtual functions on a driver (NULL for none), and another one. */
+static Inventory *card(unsigned n_functions, const char *driver) {
+        static const char *const functions[] = {VF0, VF1};
+        Inventory *inventory = make_inventory();
+        PciFacts facts = make_facts(PF, "igb", 14);
+
+        facts.virtual_functions_max = 7;
+        g_assert_cmpint(inventory_put_device(inventory, &facts), ==, 0);
+        for (unsigned i = 0; i < n_functions; i++)
+                put_virtual_function(inventory, functions[i], PF, driver, 20 + (int)i);
+        put_device(inventory, NIC, "e1000e", 12);
+        return inventory;
+}
+
+/* "OUTCOME MESSAGE", or the plan: "MEMBER... | STEP... | FINDING..."; the inventory is freed. */
+static char *decide(Inventory *inventory, const char *physical, unsigned count, const FunctionOptions *options) {
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        _cleanup_problem_ Problem problem = {};
+        g_autoptr(GString) text = g_string_new(NULL);
+        FunctionOptions with_iommu = options ? *options : (FunctionOptions){};
+
+        with_iommu.iommu = with_iommu.iommu ?: &iommu_on;
+        int r = function_plan_new(inventory, get_device(inventory, physical), count, &with_iommu, &plan, &problem);
+        g_assert_cmpint(r, >=, 0);
+        if (r > 0)
+                g_string_printf(text, "%s %s", outcome_to_string((Outcome)r), problem.message);
+        for (size_t i = 0; plan && i < plan->n_members; i++)
+                g_string_append_printf(text, "%s ", PCI_ADDRESS_TEXT(plan->members[i].address));
+        for (size_t i = 0; plan && i < plan->n_steps; i++)
+                g_string_append_printf(text, "%s%s", i == 0 ? "| " : " ", step_kind_to_string(plan->steps[i].kind));
+        for (size_t i = 0; plan && i < plan->findings.n_findings; i++)
+                g_string_append_printf(text, " | %s: %s", PCI_ADDRESS_TEXT(plan->findings.findings[i].address),
+                                plan->findings.findings[i].evidence);
+        inventory_free(inventory);
+        return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
+static void expect(Inventory *inventory, const char *physical, unsigned count, const FunctionOptions *options,
+                const char *pattern) {
+        g_autofree char *text = decide(inventory, physical, count, options);
+
+        if (!g_pattern_match_simple(pattern, text))
+                g_error("'%s' is not like '%s'", text, pattern);
+}
+
+static const FunctionOptions to_detach = {.fate = FUNCTIONS_DETACHED}, to_leave = {.fate = FUNCTIONS_DRIVERLESS};
+
+static void test_steps(void) {
+        expect(card(0, NULL), PF, 2, NULL, PF " | set-autoprobe create-functions restore-autoprobe");
+        expect(card(0, NULL), PF, 2, &to_detach,
+                        PF " | load-driver set-autoprobe create-functions detach-function detach-function "
+                           "restore-autoprobe");
+        expect(card(2, "igbvf"), PF, 1, &to_detach,
+                        PF " " VF0 " " VF1 " | load-driver set-autoprobe remove-functions create-functions "
+                           "detach-function restore-autoprobe");
+        expect(card(2, "igbvf"), PF, 0, NULL, "* | set-autoprobe remove-functions restore-autoprobe");
+        /* To detach none takes no driver. */
+        expect(card(1, NULL), PF, 0, &to_detach, "* | set-autoprobe remove-functions restore-autoprobe");
+        expect(card(2, "vfio-pci"), PF, 1, NULL,
+                        "* | " VF0 ": it would vanish, and is on vfio-pci, not by vfiod | " VF1 ": *");
+        expect(card(0, NULL), PF, 7, &to_leave, PF " | set-autoprobe create-functions restore-autoprobe");
+}
+
+static Inventory *detached(unsigned n_functions) {
+        Inventory *inventory = card(n_functions, "vfio-pci");
+
+        for (unsigned i = 0; i < n_functions; i++)
+                put_origin(inventory, i == 0 ? VF0 : VF1, NULL, NULL);
+        return inventory;
+}
+
+static void test_nothing_to_do(void) {
+        expect(card(0, NULL), PF, 0, NULL, "AlreadyDetached " PF " has 0 virtual functions already*");
+        expect(card(2, "igbvf"), PF, 2, NULL, "AlreadyDetached *");
+        expect(detached(2), PF, 2, NULL, "AlreadyDetached *");
+        expect(detached(2), PF, 2, &to_detach, "AlreadyDetached *");
+        expect(card(2, NULL), PF, 2, &to_leave, "AlreadyDetached *");
+        /* These are not as they shall be. */
+        expect(card(2, "vfio-pci"), PF, 2, &to_detach, PF " *");
+        expect(card(2, "igbvf"), PF, 2, &to_detach, PF " *");
+        expect(card(2, NULL), PF, 2, &to_detach, PF " *");
+        expect(detached(2), PF, 2, &to_leave, PF " *");
+        expect(detached(2), PF, 1, &to_detach, PF " *");
+}
+
+static Inventory *on_driver(const char *driver, bool ours) {
+        Inventory *inventory = make_inventory();
+        PciFacts facts = make_facts(PF, driver, 14);
+
+        facts.virtual_functions_max = 7;
+        g_assert_cmpint(inventory_put_device(inventory, &facts), ==, 0);
+        if (ours)
+                put_origin(inventory, PF, "igb", NULL);
+        return inventory;
+}
+
+static Inventory *active(const char *address, DeviceActivity activity) {
+        Inventory *inventory = card(2, "igbvf");
+
+        g_assert_cmpint(inventory_set_activity(inventory, address_of(address), activity), ==, 0);
+        return inventory;
+}
+
+static void test_refusals(void) {
+        const FunctionOptions without_iommu = {.fate = FUNCTIONS_DETACHED, .iommu = &iommu_off};
+
+        expect(card(0, NULL), PF, 8, NULL, "LimitsExceeded " PF " can have 7 *, not 8.");
+        expect(card(0, NULL), PF, UINT32_MAX, NULL, "LimitsExceeded *");
+        expect(card(0, NULL), NIC, 1, NULL, "NoVirtualFunctions " NIC " *");
+        expect(card(0, NULL), NIC, 0, NULL, "NoVirtualFunctions " NIC " *");
+        expect(card(1, NULL), VF0, 1, NULL, "NoVirtualFunctions " VF0 " *" PF ".");
+        expect(on_driver(NULL, false), PF, 1, NULL, "DriverUnavailable * no driver*");
+        expect(on_driver("vfio-pci", true), PF, 1, NULL, "DriverUnavailable *vfioctl reattach " PF "*");
+        expect(on_driver("vfio-pci", false), PF, 1, NULL, "Foreign *");
+        expect(card(0, NULL), PF, 1, &without_iommu, "NoIommu *It is off.");
+        expect(active(PF, DEVICE_WORKED_ON), PF, 1, NULL, "Busy *" PF "*");
+        expect(active(PF, DEVICE_WAITED_FOR), PF, 1, NULL, "Stuck " PF "*");
+        expect(active(VF1, DEVICE_WORKED_ON), PF, 1, NULL, "Busy *" VF1 "*");
+        expect(active(VF1, DEVICE_WAITED_FOR), PF, 0, NULL, "Stuck " VF1 "*");
+        expect(active(NIC, DEVICE_WORKED_ON), PF, 0, NULL, PF " *");
+}
+
+static void test_decision(void) {
+        Inventory *inventory = card(2, "igbvf");
+        FunctionOptions options = {.overrides = 1U << GUARD_STORAGE, .iommu = &iommu_on};
+        _cleanup_problem_ Problem problem = {};
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        FindingList list = {};
+
+        g_assert_cmpint(function_plan_new(inventory, get_device(inventory, PF), 0, &options, &plan, &problem), ==, 0);
+        g_assert_cmpint(function_plan_decide(plan, &list, &problem), ==, 0);
+        for (unsigned i = 0; i < 300; i++)
+                g_assert_cmpint(function_plan_add_finding(&list, GUARD_STORAGE, address_of(VF0), "a disk"), ==, 0);
+        g_assert_cmpint(function_plan_decide(plan, &list, &problem), ==, 0);
+        /* However many of one kind there are, those of another are found. */
+        g_assert_cmpint(function_plan_add_finding(&list, GUARD_NETWORK, address_of(VF1), "a route"), ==, 0);
+        g_assert_cmpint(function_plan_decide(plan, &list, &problem), ==, OUTCOME_VIRTUAL_FUNCTIONS_IN_USE);
+        g_assert_nonnull(strstr(problem.message,
+                        VF1 ": a route. If you are sure: vfioctl vfs " PF " 0 --override=storage,network"));
+        finding_list_done(&list);
+        inventory_free(inventory);
+}
+
+static void test_restore(void) {
+        Inventory *inventory = card(2, NULL);
+        _cleanup_(plan_freep) Plan *undo = NULL, *end = NULL;
+
+        g_assert_cmpint(function_plan_restore(inventory, get_device(inventory, PF), false, &undo), ==, 0);
+        g_assert_cmpint(function_plan_restore(inventory, get_device(inventory, PF), true, &end), ==, 0);
+        g_assert_true(undo->functions.recovery && end->functions.recovery);
+        g_assert_cmpuint(undo->n_members, ==, 3);
+        g_assert_cmpuint(undo->n_steps, ==, 3);
+        g_assert_cmpuint(end->n_steps, ==, 1);
+        g_assert_cmpint(end->steps[0].kind, ==, STEP_RESTORE_AUTOPROBE);
+        inventory_free(inventory);
+}
+
+int main(int argc, char **argv) {
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/function-plan/steps", test_steps);
+        g_test_add_func("/function-plan/nothing-to-do", test_nothing_to_do);
+        g_test_add_func("/function-plan/refusals", test_refusals);
+        g_test_add_func("/function-plan/decision", test_decision);
+        g_test_add_func("/function-plan/restore", test_restore);
+        return g_test_run();
+}

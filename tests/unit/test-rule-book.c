@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "job/rule-book.h"
+#include "temp-tree.h"
+
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <sys/stat.h>
+
+/* The folders of rules: which file counts, and what becomes of one that cannot be read. */
+
+#define RULE "[Match]\nVendor=8086\nDevice=10d3\n"
+#define OTHER_RULE "[Match]\nVendor=8086\nDevice=100e\n"
+
+typedef struct Books {
+        TempTree *tree;
+        RuleBook *book;
+} Books;
+
+static Books books_new(void) {
+        Books books = {.tree = temp_tree_new()};
+        g_autofree char *own = temp_tree_path(books.tree, "etc/vfiod/rules.d");
+        g_autofree char *temporary = temp_tree_path(books.tree, "run/rules.d");
+        g_autofree char *shipped = temp_tree_path(books.tree, "lib/rules.d");
+        const char *const folders[] = {own, temporary, shipped, NULL};
+
+        g_assert_cmpint(rule_book_new(folders, &books.book), ==, 0);
+        return books;
+}
+
+static void books_free(Books *books) {
+        rule_book_free(books->book);
+        temp_tree_free(books->tree);
+}
+#define _cleanup_books_ _cleanup_(books_free)
+
+/* All files in one text: "name state[ line message]", a line each. */
+static char *describe(const RuleBook *book) {
+        static const char *const states[_RULE_FILE_STATE_MAX] = {"valid", "off", "masked"};
+        GString *text = g_string_new(NULL);
+
+        for (size_t i = 0; i < book->n_files; i++) {
+                const RuleFile *file = &book->files[i];
+
+                g_assert_true((file->state == RULE_FILE_VALID) == (file->rule != NULL));
+                g_string_append_printf(text, "%s %s", file->name, states[file->state]);
+                if (file->state == RULE_FILE_INVALID)
+                        g_string_append_printf(text, " %u %s", file->fault.line, file->fault.message);
+                g_string_append_c(text, '\n');
+        }
+        return g_string_free(text, FALSE);
+}
+
+static void assert_loads(Books *books, const char *expected) {
+        g_assert_cmpint(rule_book_load(books->book), ==, 0);
+        g_autofree char *text = describe(books->book);
+        g_assert_cmpstr(text, ==, expected);
+}
+
+static void test_nothing(void) {
+        _cleanup_books_ Books books = books_new();
+
+        assert_loads(&books, "");
+        g_assert_null(rule_book_find(books.book, "x"));
+        temp_tree_folder(books.tree, "etc/vfiod/rules.d");
+        assert_loads(&books, "");
+}
+
+/* By the files' names over all folders; only what ends in .conf, and is not hidden. */
+static void test_order(void) {
+        _cleanup_books_ Books books = books_new();
+
+        temp_tree_file(books.tree, RULE, "etc/vfiod/rules.d/50-b.conf");
+        temp_tree_file(books.tree, RULE, "run/rules.d/60-c.conf");
+        temp_tree_file(books.tree, RULE, "lib/rules.d/40-a.conf");
+        temp_tree_file(books.tree, RULE, "lib/rules.d/50.conf");
+        temp_tree_file(books.tree, RULE, "lib/rules.d/50-bb.conf");
+        temp_tree_file(books.tree, RULE, "lib/rules.d/.hidden.conf");
+        temp_tree_file(books.tree, RULE, "lib/rules.d/.conf");
+        temp_tree_file(books.tree, RULE, "lib/rules.d/README");
+        temp_tree_file(books.tree, RULE, "lib/rules.d/x.conf~");
+        temp_tree_file(books.tree, RULE, "lib/rules.d/x.conf.dpkg-new");
+        assert_loads(&books, "40-a valid\n50-b valid\n50-bb valid\n50 valid\n60-c valid\n");
+        const RuleFile *file = rule_book_find(books.book, "60-c");
+        g_assert_true(g_str_has_suffix(file->path, "/run/rules.d/60-c.conf"));
+        g_assert_cmpstr(file->rule->name, ==, "60-c");
+        g_assert_cmpstr(file->rule->file, ==, file->path);
+}
+
+/* The heavier takes the place of the lighter whatever it says. */
+static void test_weight(void) {
+        static const char *const folders[] = {"etc/vfiod/rules.d", "run/rules.d", "lib/rules.d"};
+        _cleanup_books_ Books books = books_new();
+
+        for (size_t i = 0; i < G_N_ELEMENTS(folders); i++) {
+                temp_tree_file(books.tree, RULE, "%s/a.conf", folders[i]);
+                temp_tree_file(books.tree, RULE, "%s/b.conf", folders[i]);
+                temp_tree_file(books.tree, RULE, "%s/%zu.conf", folders[i], i);
+        }
+        for (size_t i = 0; i < G_N_ELEMENTS(folders); i++) {
+                assert_loads(&books,
+                                i == 0                   ? "0 valid\n1 valid\n2 valid\na valid\nb valid\n"
+                                                : i == 1 ? "1 valid\n2 valid\na valid\nb valid\n"
+                                                         : "2 valid\na valid\nb valid\n");
+                g_autofree char *path = temp_tree_path(books.tree, "%s/a.conf", folders[i]);
+                g_assert_cmpstr(rule_book_find(books.book, "a")->path, ==, path);
+                temp_tree_remove(books.tree, "%s", folders[i]);
+        }
+
+        temp_tree_file(books.tree, "nonsense", "etc/vfiod/rules.d/bad.conf");
+        temp_tree_file(books.tree, RULE, "lib/rules.d/bad.conf");
+        assert_loads(&books, "bad off 1 this is neither a section like [Match] nor KEY=VALUE: 'nonsense'\n");
+}
+
+static void test_masks(void) {
+        _cleanup_books_ Books books = books_new();
+
+        temp_tree_file(books.tree, RULE, "lib/rules.d/empty.conf");
+        temp_tree_file(books.tree, RULE, "lib/rules.d/null.conf");
+        temp_tree_file(books.tree, RULE, "lib/rules.d/linked.conf");
+        temp_tree_file(books.tree, "", "etc/vfiod/rules.d/empty.conf");
+        temp_tree_link(books.tree, "/dev/null", "run/rules.d/null.conf");
+        temp_tree_link(books.tree, "/dev/null", "etc/vfiod/rules.d/alone.conf");
+        temp_tree_file(books.tree, "", "store/nothing");
+        temp_tree_link(books.tree, "../../../store/nothing", "etc/vfiod/rules.d/linked.conf");
+        assert_loads(&books, "alone masked\nempty masked\nlinked masked\nnull masked\n");
+
+        /* a file above a mask */
+        temp_tree_file(books.tree, RULE, "etc/vfiod/rules.d/null.conf");
+        assert_loads(&books, "alone masked\nempty masked\nlinked masked\nnull valid\n");
+        /* and without the masks */
+        temp_tree_remove(books.tree, "etc/vfiod/rules.d");
+        temp_tree_remove(books.tree, "run/rules.d/null.conf");
+        assert_loads(&books, "empty valid\nlinked valid\nnull valid\n");
+}
+
+/* Whatever stands there, the others are read. Opening nothing of it waits, or does anything. */
+static void test_not_rules(void) {
+        g_autofree char *large = g_strnfill(RULE_FILE_SIZE_MAX + 1, '\n'), *fits = g_strnfill(RULE_FILE_SIZE_MAX, '\n');
+        g_autofree char *long_name = g_strnfill(RULE_NAME_MAX, 'x'), *expected = NULL;
+        _cleanup_books_ Books books = books_new();
+        TempTree *tree = books.tree;
+
+        temp_tree_folder(tree, "etc/vfiod/rules.d/10-folder.conf");
+        g_autofree char *fifo = temp_tree_path(tree, "etc/vfiod/rules.d/11-fifo.conf");
+        g_assert_cmpint(mkfifo(fifo, 0600), ==, 0);
+        temp_tree_file(tree, large, "etc/vfiod/rules.d/12-large.conf");
+        memcpy(fits, RULE, strlen(RULE));
+        temp_tree_file(tree, fits, "etc/vfiod/rules.d/13-fits.conf");
+        temp_tree_link(tree, "14-loop.conf", "etc/vfiod/rules.d/14-loop.conf");
+        temp_tree_link(tree, "nowhere", "etc/vfiod/rules.d/15-nowhere.conf");
+        temp_tree_link(tree, "/dev/zero", "etc/vfiod/rules.d/16-device.conf");
+        temp_tree_link(tree, "13-fits.conf", "etc/vfiod/rules.d/17-link.conf");
+        g_autofree char *with_nul = temp_tree_path(tree, "etc/vfiod/rules.d/18-nul.conf");
+        g_assert_true(g_file_set_contents(with_nul, RULE "\0", sizeof(RULE), NULL));
+        temp_tree_file(tree, RULE, "etc/vfiod/rules.d/19 blank.conf");
+        temp_tree_file(tree, RULE, "etc/vfiod/rules.d/20-\xff.conf");
+        temp_tree_file(tree, RULE, "etc/vfiod/rules.d/%s.conf", long_name);
+        temp_tree_file(tree, "# nothing\n", "etc/vfiod/rules.d/30-comments.conf");
+        temp_tree_file(tree, RULE, "lib/rules.d/99-good.conf");
+
+        expected = g_strdup_printf(
+                        "10-folder off 0 it is not a file\n11-fifo off 0 it is not a file\n"
+                        "12-large off 0 it is too large for a rule\n13-fits valid\n"
+                        "14-loop off 0 Too many levels of symbolic links\n"
+                        "15-nowhere off 0 it is a link to where nothing is\n16-device off 0 it is not a file\n"
+                        "17-link valid\n18-nul off 0 there is a NUL in it: it is no text\n"
+                        "19 blank off 0 its name may only have letters, digits, '-', '_' and '.', and not too many\n"
+                        "20-\xff off 0 its name may only have letters, digits, '-', '_' and '.', and not too many\n"
+                        "30-comments off 0 it has no [Match], and so it means no device\n99-good valid\n"
+                        "%s off 0 its name may only have letters, digits, '-', '_' and '.', and not too many\n",
+                        long_name);
+        assert_loads(&books, expected);
+}
+
+/* A folder that cannot be read may have masks in it: nothing is known then, and the book stays as it was. */
+static void test_bad_folder(void) {
+        _cleanup_books_ Books books = books_new();
+
+        temp_tree_file(books.tree, RULE, "lib/rules.d/a.conf");
+        assert_loads(&books, "a valid\n");
+        const RuleFile *files = books.book->files;
+        temp_tree_file(books.tree, RULE, "lib/rules.d/b.conf");
+        temp_tree_file(books.tree, RULE, "run/rules.d");
+        g_assert_cmpint(rule_book_load(books.book), ==, -ENOTDIR);
+        g_assert_true(books.book->files == files);
+        g_autofree char *text = describe(books.book);
+        g_assert_cmpstr(text, ==, "a valid\n");
+        temp_tree_remove(books.tree, "run/rules.d");
+        assert_loads(&books, "a valid\nb valid\n");
+}
+
+/* Too many: those in front count. */
+static void test_many(void) {
+        _cleanup_books_ Books books = books_new();
+
+        for (unsigned i = 0; i < RULES_MAX + 2; i++)
+                temp_tree_file(books.tree, RULE, "%s/%05u.conf", i % 2 ? "etc/vfiod/rules.d" : "lib/rules.d", i);
+        g_assert_cmpint(rule_book_load(books.book), ==, 0);
+        g_assert_cmpuint(books.book->n_files, ==, RULES_MAX);
+        g_assert_cmpstr(books.book->files[RULES_MAX - 1].name, ==, "04095");
+        g_assert_null(rule_book_find(books.book, "04096"));
+        /* those in /etc that take the place of others are no more */
+        for (unsigned i = 0; i < 100; i++)
+                temp_tree_file(books.tree, RULE, "run/rules.d/%05u.conf", i);
+        g_assert_cmpint(rule_book_load(books.book), ==, 0);
+        g_assert_cmpstr(books.book->files[RULES_MAX - 1].name, ==, "04095");
+}
+
+static void test_match(void) {
+        _cleanup_books_ Books books = books_new();
+        Device device = {.address = {.bus = 5}, .ids = {.vendor = 0x8086, .device = 0x10d3}, .present = true};
+        const Rule *other = NULL;
+
+        device.endpoint = true;
+        temp_tree_file(books.tree, OTHER_RULE, "lib/rules.d/10.conf");
+        temp_tree_file(books.tree, "[Match]\nAddress=0000:05:00.0\nVendor=8086\nDevice=100e\n", "lib/rules.d/20.conf");
+        temp_tree_file(books.tree, "[Match]\nVendor=8086\n", "lib/rules.d/30.conf");
+        temp_tree_file(books.tree, RULE, "etc/vfiod/rules.d/40.conf");
+        temp_tree_file(books.tree, "bad", "etc/vfiod/rules.d/00.conf");
+        g_assert_cmpint(rule_book_load(books.book), ==, 0);
+        /* the first counts, not the closest nor the heaviest */
+        g_assert_cmpstr(rule_book_match(books.book, &device, "", &other)->name, ==, "30");
+        g_assert_cmpstr(other->name, ==, "20");
+
+        device.ids.device = 0x100e;
+        g_assert_cmpstr(rule_book_match(books.book, &device, "", NULL)->name, ==, "10");
+        device.ids.vendor = 0x10de;
+        g_assert_null(rule_book_match(books.book, &device, "", &other));
+        g_assert_cmpstr(other->name, ==, "20");
+        device.address.bus = 6;
+        g_assert_null(rule_book_match(books.book, &device, "", &other));
+        g_assert_null(other);
+}
+
+static void assert_mode(const char *path, mode_t expected) {
+        struct stat status;
+
+        g_assert_cmpint(stat(path, &status), ==, 0);
+        g_assert_cmpuint(status.st_mode & 07777, ==, expected);
+}
+
+static void test_add(void) {
+        _cleanup_books_ Books books = books_new();
+        g_autofree char *folder = temp_tree_path(books.tree, "etc/vfiod/rules.d");
+        g_autofree char *path = g_build_filename(folder, "new.conf", NULL), *text = NULL;
+
+        mode_t mask = umask(0077); /* as in the unit */
+        g_assert_cmpint(rule_book_add(books.book, "new", RULE), ==, 0);
+        umask(mask);
+        assert_mode(folder, 0755);
+        assert_mode(path, 0644);
+        g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+        g_assert_cmpstr(text, ==, RULE);
+        assert_loads(&books, "new valid\n");
+
+        /* nothing that is there is replaced, be it a mask or a link to where nothing is */
+        g_assert_cmpint(rule_book_add(books.book, "new", OTHER_RULE), ==, -EEXIST);
+        temp_tree_link(books.tree, "/dev/null", "etc/vfiod/rules.d/mask.conf");
+        temp_tree_link(books.tree, "nowhere", "etc/vfiod/rules.d/link.conf");
+        temp_tree_folder(books.tree, "etc/vfiod/rules.d/folder.conf");
+        g_assert_cmpint(rule_book_add(books.book, "mask", RULE), ==, -EEXIST);
+        g_assert_cmpint(rule_book_add(books.book, "link", RULE), ==, -EEXIST);
+        g_assert_cmpint(rule_book_add(books.book, "folder", RULE), ==, -EEXIST);
+
+        /* what a daemon left that was killed is no hindrance, nor is a link in its place followed */
+        temp_tree_file(books.tree, "half", "etc/vfiod/rules.d/.again.new");
+        g_assert_cmpint(rule_book_add(books.book, "again", RULE), ==, 0);
+        temp_tree_file(books.tree, "victim", "victim");
+        temp_tree_link(books.tree, "../../../victim", "etc/vfiod/rules.d/.third.new");
+        g_assert_cmpint(rule_book_add(books.book, "third", RULE), ==, 0);
+        g_autofree char *victim = temp_tree_path(books.tree, "victim"), *untouched = NULL;
+        g_assert_true(g_file_get_contents(victim, &untouched, NULL, NULL));
+        g_assert_cmpstr(untouched, ==, "victim");
+
+        /* above one of a lighter folder */
+        temp_tree_file(books.tree, OTHER_RULE, "lib/rules.d/shipped.conf");
+        g_assert_cmpint(rule_book_add(books.book, "shipped", RULE), ==, 0);
+        assert_loads(&books,
+                        "again valid\nfolder off 0 it is not a file\nlink off 0 it is a link to where nothing is\n"
+                        "mask masked\nnew valid\nshipped valid\nthird valid\n");
+        g_assert_cmphex((unsigned)rule_book_find(books.book, "shipped")->rule->device, ==, 0x10d3);
+
+        /* and nothing else is in the folder */
+        g_autoptr(GDir) directory = g_dir_open(folder, 0, NULL);
+        unsigned n = 0;
+        while (g_dir_read_name(directory))
+                n++;
+        g_assert_cmpuint(n, ==, 7);
+
+        _cleanup_books_ Books blocked = books_new();
+        temp_tree_file(blocked.tree, "", "etc/vfiod");
+        g_assert_cmpint(rule_book_add(blocked.book, "x", RULE), ==, -ENOTDIR);
+}
+
+static void test_remove(void) {
+        _cleanup_books_ Books books = books_new();
+
+        g_assert_cmpint(rule_book_remove(books.book, "none"), ==, -ENOENT);
+        temp_tree_file(books.tree, RULE, "lib/rules.d/both.conf");
+        temp_tree_file(books.tree, RULE, "run/rules.d/shipped.conf");
+        assert_loads(&books, "both valid\nshipped valid\n");
+        g_assert_cmpint(rule_book_remove(books.book, "shipped"), ==, -EROFS);
+
+        temp_tree_file(books.tree, "bad", "etc/vfiod/rules.d/both.conf");
+        temp_tree_link(books.tree, "/dev/null", "etc/vfiod/rules.d/shipped.conf");
+        g_assert_cmpint(rule_book_load(books.book), ==, 0);
+        g_assert_cmpint(rule_book_remove(books.book, "both"), ==, 0);
+        g_assert_cmpint(rule_book_remove(books.book, "shipped"), ==, 0);
+        g_assert_cmpint(rule_book_remove(books.book, "none"), ==, -ENOENT);
+        assert_loads(&books, "both valid\nshipped valid\n");
+        g_assert_cmpint(rule_book_remove(books.book, "both"), ==, -EROFS);
+}
+
+int main(int argc, char **argv) {
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/rule-book/nothing", test_nothing);
+        g_test_add_func("/rule-book/order", test_order);
+        g_test_add_func("/rule-book/weight", test_weight);
+        g_test_add_func("/rule-book/masks", test_masks);
+        g_test_add_func("/rule-book/not-rules", test_not_rules);
+        g_test_add_func("/rule-book/bad-folder", test_bad_folder);
+        g_test_add_func("/rule-book/many", test_many);
+        g_test_add_func("/rule-book/match", test_match);
+        g_test_add_func("/rule-book/add", test_add);
+        g_test_add_func("/rule-book/remove", test_remove);
+        return g_test_run();
+}
