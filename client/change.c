@@ -2,10 +2,12 @@
 /* detach and reattach. */
 #include "present.h"
 #include "proxy.h"
+#include "rule.h"
 #include "strv.h"
 #include "verbs.h"
 #include "work.h"
 
+#define ERROR_ALREADY_DETACHED "org.vfiod1.Error.AlreadyDetached"
 #define ERROR_GROUP_NEEDS_CONSENT "org.vfiod1.Error.GroupNeedsConsent"
 
 /* Prints the other endpoints of the group, and collects their addresses. */
@@ -68,6 +70,9 @@ static ExitCode change(Invocation *invocation, const char *verb, const Consent *
                 return EXIT_INTERRUPTED;
         if (r == 0)
                 return EXIT_DONE;
+        /* What is detached already can be made to stay so. */
+        if (invocation->persistent && sd_bus_error_has_name(&error, ERROR_ALREADY_DETACHED))
+                return EXIT_DONE;
         if (ret_consent_error && sd_bus_error_has_name(&error, ERROR_GROUP_NEEDS_CONSENT)) {
                 *ret_consent_error = TAKE_GENERIC(error, sd_bus_error, SD_BUS_ERROR_NULL);
                 return EXIT_REFUSED;
@@ -80,7 +85,6 @@ static ExitCode change(Invocation *invocation, const char *verb, const Consent *
 static ExitCode detach_with_consent(Invocation *invocation, const char *message, EntryList *ret_changes) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(strv_freep) char **companions = NULL;
-        Consent consent = invocation->consent;
         int r;
 
         fprintf(stderr, "%s\n", strempty(message));
@@ -91,8 +95,9 @@ static ExitCode detach_with_consent(Invocation *invocation, const char *message,
                 fprintf(stderr, "vfioctl: nothing was detached\n");
                 return EXIT_REFUSED;
         }
-        consent.companions = companions;
-        return change(invocation, "detach", &consent, ret_changes, NULL);
+        strv_free(invocation->consent.companions);
+        invocation->consent.companions = TAKE_PTR(companions);
+        return change(invocation, "detach", &invocation->consent, ret_changes, NULL);
 }
 
 static ExitCode detach(Invocation *invocation, EntryList *ret_changes) {
@@ -131,19 +136,21 @@ static json_t *changes_to_json(const EntryList *changes, const DeviceList *devic
         return array;
 }
 
-static json_t *detached_to_json(
-                const EntryList *changes, const Group *group, const DeviceList *members, char *const *arguments) {
+static json_t *detached_to_json(const EntryList *changes, const Group *group, const DeviceList *members,
+                char *const *arguments, const char *rule) {
         bool known = group->path;
 
         /* clang-format off: a pair a line */
-        return json_pack("{s:o, s:o, s:o, s:o, s:o}", "changes", changes_to_json(changes, members), "group",
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "changes", changes_to_json(changes, members), "group",
                         known ? json_integer(group->number) : json_null(), "node", json_text(group->node), "viable",
-                        known ? json_boolean(group->viable) : json_null(), "qemu_arguments", json_strings(arguments));
+                        known ? json_boolean(group->viable) : json_null(), "qemu_arguments", json_strings(arguments),
+                        "rule", json_text(rule));
         /* clang-format on */
 }
 
-/* The group has no path where it could not be read after the change. */
-static int print_detached(Output *output, const EntryList *changes, const Group *group, const DeviceList *members) {
+/* The group has no path where it could not be read after the change; the rule's file is NULL for none. */
+static int print_detached(Output *output, const EntryList *changes, const Group *group, const DeviceList *members,
+                const char *rule) {
         _cleanup_(strv_freep) char **arguments = NULL;
         _cleanup_free_ char *line = NULL;
         int r;
@@ -154,7 +161,7 @@ static int print_detached(Output *output, const EntryList *changes, const Group 
                         return r;
         }
         if (output->json)
-                return output_json(output, detached_to_json(changes, group, members, arguments));
+                return output_json(output, detached_to_json(changes, group, members, arguments, rule));
 
         for (size_t i = 0; i < changes->count; i++)
                 fprintf(output->stream, "%s: %s -> %s\n", changes->items[i].address,
@@ -170,6 +177,8 @@ static int print_detached(Output *output, const EntryList *changes, const Group 
         for (size_t i = 0; i < group->blockers.count; i++)
                 fprintf(output->stream, "Not viable: %s, driver %s: %s\n", group->blockers.items[i].address,
                                 driver_in_words(group->blockers.items[i].driver), group->blockers.items[i].reason);
+        if (rule)
+                fprintf(output->stream, "Rule: %s\n", rule);
         return 0;
 }
 
@@ -178,12 +187,15 @@ ExitCode verb_detach(Invocation *invocation) {
         _cleanup_(device_list_clear) DeviceList members = {0};
         _cleanup_(entry_list_clear) EntryList changes = {0};
         _cleanup_(group_clear) Group group = {0};
+        _cleanup_free_ char *rule = NULL;
         ExitCode code;
         int r;
 
         if (invocation->dry_run)
                 return verb_plan(invocation);
         code = detach(invocation, &changes);
+        if (code == EXIT_DONE && invocation->persistent)
+                code = rule_persist(invocation, &rule);
         if (code != EXIT_DONE || invocation->output.quiet)
                 return code;
 
@@ -195,7 +207,7 @@ ExitCode verb_detach(Invocation *invocation) {
         if (r < 0)
                 (void)report_error(r, &error);
 
-        r = print_detached(&invocation->output, &changes, &group, &members);
+        r = print_detached(&invocation->output, &changes, &group, &members, rule);
         return r < 0 ? report_error(r, NULL) : EXIT_DONE;
 }
 
@@ -246,5 +258,6 @@ ExitCode verb_reattach(Invocation *invocation) {
         r = get_changed_devices(invocation->bus, &changes, &devices);
         if (r >= 0)
                 r = print_reattached(&invocation->output, &changes, &devices);
+        rule_remark_return(invocation, &changes);
         return r < 0 ? report_error(r, NULL) : EXIT_DONE;
 }

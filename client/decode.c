@@ -1,18 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "decode.h"
 
+#include "decode-rows.h"
 #include "strv.h"
-
-/* Where a value goes; its D-Bus signature says what the member is. */
-typedef struct Field {
-        const char *name; /* of the property; NULL for a column of a row */
-        const char *signature;
-        size_t offset;
-} Field;
-
-#define FIELD(type, name, signature, member) \
-        { name, signature, offsetof(type, member) }
-#define COLUMN(type, signature, member) FIELD(type, NULL, signature, member)
 
 static const Field device_fields[] = {
                 FIELD(Device, "Address", "s", address),
@@ -147,16 +137,6 @@ static const Field holder_columns[] = {
                 COLUMN(Holder, "s", address),
 };
 
-/* The rows of an array of structs. Where they end in a{sv}, its keys are names of properties. */
-typedef struct RowType {
-        const char *contents;
-        size_t item_size;
-        const Field *columns;
-        size_t n_columns;
-        const Field *details;
-        size_t n_details;
-} RowType;
-
 static const RowType device_rows = {
                 "soissuqqasa{sv}",
                 sizeof(Device),
@@ -220,145 +200,12 @@ static const RowType holder_rows = {
                 0,
 };
 
-/* The array with room for one more item, cleared, behind the count that are there; NULL where memory is short, with
- * the array as it was. */
-static void *grow(void *items, size_t count, size_t item_size) {
-        /* Doubled whenever it is full, that is, at each power of two. */
-        if ((count & (count - 1)) == 0)
-                items = reallocarray(items, count > 0 ? count * 2 : 1, item_size);
-        if (items)
-                memset((char *)items + count * item_size, 0, item_size);
-        return items;
-}
-
-static int read_string(sd_bus_message *m, char type, char **target) {
-        const char *value;
-        int r;
-
-        r = sd_bus_message_read_basic(m, type, &value);
-        if (r < 0)
-                return r;
-
-        char *copy = strdup(value);
-        if (!copy)
-                return -ENOMEM;
-        free(*target);
-        *target = copy;
-        return 0;
-}
-
-static int read_strings(sd_bus_message *m, char ***target) {
-        _cleanup_(strv_freep) char **list = NULL;
-        int r;
-
-        r = sd_bus_message_read_strv(m, &list);
-        if (r < 0)
-                return r;
-        strv_free(*target);
-        *target = TAKE_PTR(list);
-        return 0;
-}
-
-static int read_bool(sd_bus_message *m, bool *target) {
-        int value, r;
-
-        r = sd_bus_message_read_basic(m, 'b', &value);
-        if (r < 0)
-                return r;
-        *target = value;
-        return 0;
-}
-
-static int read_field(sd_bus_message *m, const Field *field, void *object) {
-        void *target = (char *)object + field->offset;
-
-        if (streq(field->signature, "s") || streq(field->signature, "o"))
-                return read_string(m, field->signature[0], target);
-        if (streq(field->signature, "as") || streq(field->signature, "ao"))
-                return read_strings(m, target);
-        if (streq(field->signature, "a(sss)"))
-                return decode_entries(m, target);
-        if (streq(field->signature, "b"))
-                return read_bool(m, target);
-        return sd_bus_message_read_basic(m, field->signature[0], target);
-}
-
-/* Reads an a{sv} into the members of object that the fields name; skips what it does not know. */
-static int read_dictionary(sd_bus_message *m, const Field *fields, size_t n_fields, void *object) {
-        int r;
-
-        r = sd_bus_message_enter_container(m, 'a', "{sv}");
-        if (r < 0)
-                return r;
-
-        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-                const Field *field = NULL;
-                const char *name, *contents;
-
-                r = sd_bus_message_read_basic(m, 's', &name);
-                if (r < 0)
-                        return r;
-                r = sd_bus_message_peek_type(m, NULL, &contents);
-                if (r < 0)
-                        return r;
-                for (size_t i = 0; i < n_fields && !field; i++)
-                        if (streq(fields[i].name, name) && streq(fields[i].signature, contents))
-                                field = &fields[i];
-
-                if (!field)
-                        r = sd_bus_message_skip(m, "v");
-                else if ((r = sd_bus_message_enter_container(m, 'v', contents)) >= 0 &&
-                                (r = read_field(m, field, object)) >= 0)
-                        r = sd_bus_message_exit_container(m);
-                if (r < 0)
-                        return r;
-                r = sd_bus_message_exit_container(m);
-                if (r < 0)
-                        return r;
-        }
-        return r < 0 ? r : sd_bus_message_exit_container(m);
-}
-
-/* Reads an array of structs. Where it fails, the items hold what had been read; they are the caller's to free. */
-static int read_rows(sd_bus_message *m, const RowType *type, void **items, size_t *count) {
-        char array_contents[32];
-        int r;
-
-        (void)snprintf(array_contents, sizeof(array_contents), "(%s)", type->contents);
-        r = sd_bus_message_enter_container(m, 'a', array_contents);
-        if (r < 0)
-                return r;
-
-        while ((r = sd_bus_message_enter_container(m, 'r', type->contents)) > 0) {
-                void *grown = grow(*items, *count, type->item_size);
-                if (!grown)
-                        return -ENOMEM;
-                *items = grown;
-
-                void *item = (char *)grown + (*count)++ * type->item_size;
-                for (size_t i = 0; i < type->n_columns; i++) {
-                        r = read_field(m, &type->columns[i], item);
-                        if (r < 0)
-                                return r;
-                }
-                if (type->details) {
-                        r = read_dictionary(m, type->details, type->n_details, item);
-                        if (r < 0)
-                                return r;
-                }
-                r = sd_bus_message_exit_container(m);
-                if (r < 0)
-                        return r;
-        }
-        return r < 0 ? r : sd_bus_message_exit_container(m);
-}
-
 int decode_entries(sd_bus_message *m, EntryList *ret_entries) {
         _cleanup_(entry_list_clear) EntryList entries = {0};
         void *items = NULL;
         int r;
 
-        r = read_rows(m, &entry_rows, &items, &entries.count);
+        r = decode_rows(m, &entry_rows, &items, &entries.count);
         entries.items = items;
         if (r < 0)
                 return r;
@@ -372,7 +219,7 @@ int decode_devices(sd_bus_message *m, DeviceList *ret_devices) {
         void *items = NULL;
         int r;
 
-        r = read_rows(m, &device_rows, &items, &devices.count);
+        r = decode_rows(m, &device_rows, &items, &devices.count);
         devices.items = items;
         if (r < 0)
                 return r;
@@ -385,7 +232,7 @@ int decode_groups(sd_bus_message *m, GroupList *ret_groups) {
         void *items = NULL;
         int r;
 
-        r = read_rows(m, &group_rows, &items, &groups.count);
+        r = decode_rows(m, &group_rows, &items, &groups.count);
         groups.items = items;
         if (r < 0)
                 return r;
@@ -398,7 +245,7 @@ int decode_jobs(sd_bus_message *m, JobList *ret_jobs) {
         void *items = NULL;
         int r;
 
-        r = read_rows(m, &job_rows, &items, &jobs.count);
+        r = decode_rows(m, &job_rows, &items, &jobs.count);
         jobs.items = items;
         if (r < 0)
                 return r;
@@ -411,7 +258,7 @@ int decode_holders(sd_bus_message *m, HolderList *ret_holders) {
         void *items = NULL;
         int r;
 
-        r = read_rows(m, &holder_rows, &items, &holders.count);
+        r = decode_rows(m, &holder_rows, &items, &holders.count);
         holders.items = items;
         if (r < 0)
                 return r;
@@ -423,7 +270,7 @@ static int read_steps(sd_bus_message *m, Plan *plan) {
         void *items = NULL;
         int r;
 
-        r = read_rows(m, &step_rows, &items, &plan->n_steps);
+        r = decode_rows(m, &step_rows, &items, &plan->n_steps);
         plan->steps = items;
         return r;
 }
@@ -432,7 +279,7 @@ static int read_findings(sd_bus_message *m, Plan *plan) {
         void *items = NULL;
         int r;
 
-        r = read_rows(m, &finding_rows, &items, &plan->n_findings);
+        r = decode_rows(m, &finding_rows, &items, &plan->n_findings);
         plan->findings = items;
         return r;
 }
@@ -441,8 +288,8 @@ int decode_plan(sd_bus_message *m, Plan *ret_plan) {
         _cleanup_(plan_clear) Plan plan = {0};
         int r;
 
-        if ((r = read_bool(m, &plan.would_go)) < 0 || (r = read_steps(m, &plan)) < 0 ||
-                        (r = read_findings(m, &plan)) < 0 || (r = read_string(m, 's', &plan.fingerprint)) < 0)
+        if ((r = decode_bool(m, &plan.would_go)) < 0 || (r = read_steps(m, &plan)) < 0 ||
+                        (r = read_findings(m, &plan)) < 0 || (r = decode_string(m, 's', &plan.fingerprint)) < 0)
                 return r;
         *ret_plan = TAKE_STRUCT(plan);
         return 0;
@@ -462,7 +309,7 @@ static int append_names(char ***names, char *const *more) {
 int decode_device(sd_bus_message *m, Device *device) {
         int r;
 
-        r = read_dictionary(m, device_fields, ELEMENTSOF(device_fields), device);
+        r = decode_dictionary(m, device_fields, ELEMENTSOF(device_fields), device);
         if (r < 0)
                 return r;
 
@@ -476,13 +323,13 @@ int decode_device(sd_bus_message *m, Device *device) {
 }
 
 int decode_group(sd_bus_message *m, Group *group) {
-        return read_dictionary(m, group_fields, ELEMENTSOF(group_fields), group);
+        return decode_dictionary(m, group_fields, ELEMENTSOF(group_fields), group);
 }
 
 int decode_job(sd_bus_message *m, Job *job) {
-        return read_dictionary(m, job_fields, ELEMENTSOF(job_fields), job);
+        return decode_dictionary(m, job_fields, ELEMENTSOF(job_fields), job);
 }
 
 int decode_status(sd_bus_message *m, Status *status) {
-        return read_dictionary(m, status_fields, ELEMENTSOF(status_fields), status);
+        return decode_dictionary(m, status_fields, ELEMENTSOF(status_fields), status);
 }

@@ -9,7 +9,7 @@ static const char *const meanings[] = {
                 [EXIT_DONE] = "done",
                 [EXIT_FAILED] = "failed, or cancelled",
                 [EXIT_USAGE] = "wrong usage",
-                [EXIT_NO_SUCH] = "no such device, group or job",
+                [EXIT_NO_SUCH] = "no such device, group, job or rule",
                 [EXIT_NOT_AUTHORIZED] = "not authorized",
                 [EXIT_REFUSED] = ("refused (in use, consent needed, stale plan, busy, not viable, foreign, bridge, no "
                                   "IOMMU)"),
@@ -25,6 +25,7 @@ static const struct {
 
                 {"org.vfiod1.Error.NoSuchDevice", EXIT_NO_SUCH},
                 {"org.vfiod1.Error.NoSuchGroup", EXIT_NO_SUCH},
+                {"org.vfiod1.Error.NoSuchRule", EXIT_NO_SUCH},
                 /* The object went away between two calls. */
                 {SD_BUS_ERROR_UNKNOWN_OBJECT, EXIT_NO_SUCH},
 
@@ -37,6 +38,7 @@ static const struct {
                 {"org.vfiod1.Error.AlreadyDetached", EXIT_REFUSED},
                 {"org.vfiod1.Error.NotDetached", EXIT_REFUSED},
                 {"org.vfiod1.Error.NotEndpoint", EXIT_REFUSED},
+                {"org.vfiod1.Error.NoVirtualFunctions", EXIT_REFUSED},
                 {"org.vfiod1.Error.NotViable", EXIT_REFUSED},
                 {"org.vfiod1.Error.NoIommu", EXIT_REFUSED},
                 {"org.vfiod1.Error.NoGroup", EXIT_REFUSED},
@@ -47,6 +49,8 @@ static const struct {
                 {"org.vfiod1.Error.FirmwareMapping", EXIT_REFUSED},
                 {"org.vfiod1.Error.PlanStale", EXIT_REFUSED},
                 {"org.vfiod1.Error.LimitsExceeded", EXIT_REFUSED},
+                {"org.vfiod1.Error.RuleExists", EXIT_REFUSED},
+                {"org.vfiod1.Error.RuleReadOnly", EXIT_REFUSED},
 
                 {ERROR_STUCK, EXIT_TIMED_OUT},
                 {SD_BUS_ERROR_TIMEOUT, EXIT_TIMED_OUT},

@@ -107,6 +107,20 @@ void group_list_clear(GroupList *list) {
         *list = (GroupList){0};
 }
 
+void rule_list_clear(RuleList *list) {
+        for (size_t i = 0; i < list->count; i++) {
+                Rule *rule = &list->items[i];
+
+                free(rule->name);
+                free(rule->file);
+                free(rule->state);
+                free(rule->fault);
+                entry_list_clear(&rule->devices);
+        }
+        free(list->items);
+        *list = (RuleList){0};
+}
+
 void status_clear(Status *status) {
         free(status->version);
         free(status->iommu);

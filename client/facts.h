@@ -53,17 +53,19 @@ typedef struct DeviceList {
         size_t count;
 } DeviceList;
 
-/* What is said of one device: why it keeps its group from being viable, or how it was moved. A driver is empty for
- * none. */
+/* What is said of one device: why it keeps its group from being viable, how it was moved, or what a rule did with it. A
+ * driver is empty for none. */
 typedef struct Entry {
         char *address;
         union {
                 char *driver;
                 char *before;
+                char *status;
         };
         union {
                 char *reason;
                 char *after;
+                char *message;
         };
 } Entry;
 
@@ -114,7 +116,7 @@ typedef struct GroupList {
         size_t count;
 } GroupList;
 
-/* A detach or reattach that is under way. */
+/* A job that is under way. */
 typedef struct Job {
         uint32_t number; /* 0 for none */
         char *path;
@@ -150,6 +152,21 @@ typedef struct HolderList {
         size_t count;
 } HolderList;
 
+/* A file of rules, and what became of the devices that it is for. */
+typedef struct Rule {
+        char *name;
+        char *file;
+        char *state;
+        EntryList devices; /* address, status, message */
+        char *fault;       /* of one that is off */
+        uint32_t line;     /* 0 for the file as a whole */
+} Rule;
+
+typedef struct RuleList {
+        Rule *items;
+        size_t count;
+} RuleList;
+
 typedef struct Status {
         char *version;
         char *iommu;
@@ -169,4 +186,5 @@ void plan_clear(Plan *plan);
 void job_clear(Job *job);
 void job_list_clear(JobList *list);
 void holder_list_clear(HolderList *list);
+void rule_list_clear(RuleList *list);
 void status_clear(Status *status);

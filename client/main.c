@@ -13,11 +13,14 @@
 typedef enum Operand {
         OPERAND_NONE,
         OPERAND_SELECTOR,
+        OPERAND_FUNCTIONS, /* a selector, and perhaps a number */
         OPERAND_JOB,
+        OPERAND_RULE,
+        OPERAND_FILES,
 } Operand;
 
 typedef struct Verb {
-        const char *name;
+        const char *name;      /* of one word or two */
         const char *arguments; /* for the help */
         const char *summary;
         Operand operand;
@@ -40,6 +43,11 @@ enum {
         OPTION_REATTACH = 'r',
         OPTION_FORCE = 'f',
         OPTION_ADOPT = 'a',
+        OPTION_NAME = 'N',
+        OPTION_PERSISTENT = 'P',
+        OPTION_VIRTUAL_FUNCTIONS = 'v',
+        OPTION_DETACH = 'D',
+        OPTION_DRIVERLESS = 'W',
 };
 
 /* Options of detach alone, and of reattach alone: plan takes those of the verb that it shows. */
@@ -54,11 +62,21 @@ static const Verb verbs[] = {
                 {"plan", " SELECTOR [--reattach]", "Show what detach would do, and what stands in the way",
                                 OPERAND_SELECTOR, DETACH_OPTIONS REATTACH_OPTIONS "r", verb_plan},
                 {"detach", " SELECTOR [--group]", "Give a whole group to vfio-pci", OPERAND_SELECTOR,
-                                DETACH_OPTIONS "pd", verb_detach},
+                                DETACH_OPTIONS "pdP", verb_detach},
                 {"reattach", " SELECTOR", "Give a whole group back to the host", OPERAND_SELECTOR,
                                 REATTACH_OPTIONS "pd", verb_reattach},
+                {"vfs", " SELECTOR [COUNT]", "List the virtual functions of a device, or make so many",
+                                OPERAND_FUNCTIONS, "oDW", verb_functions},
                 {"jobs", "", "List what is under way", OPERAND_NONE, "", verb_jobs},
                 {"cancel", " JOB", "Have a job undo what it did", OPERAND_JOB, "", verb_cancel},
+                {"monitor", "", "Print each change as it comes", OPERAND_NONE, "", verb_monitor},
+                {"rule list", "", "List the rules by which devices are detached, and what became of these",
+                                OPERAND_NONE, "", verb_rule_list},
+                {"rule add", " SELECTOR [--group]", "Have this device detached whenever it appears", OPERAND_SELECTOR,
+                                DETACH_OPTIONS "Nv", verb_rule_add},
+                {"rule remove", " NAME", "Remove a rule", OPERAND_RULE, "", verb_rule_remove},
+                {"rule check", " [FILE...]", "Say what is wrong with rules", OPERAND_FILES, "", verb_rule_check},
+                {"rescan", "", "Read all devices and rules anew", OPERAND_NONE, "", verb_rescan},
                 {"status", "", "Show the daemon's version, the IOMMU and counts", OPERAND_NONE, "", verb_status},
 };
 
@@ -77,11 +95,16 @@ static const struct option options[] = {
                 {"reattach", no_argument, NULL, OPTION_REATTACH},
                 {"force", no_argument, NULL, OPTION_FORCE},
                 {"adopt", no_argument, NULL, OPTION_ADOPT},
+                {"name", required_argument, NULL, OPTION_NAME},
+                {"persistent", no_argument, NULL, OPTION_PERSISTENT},
+                {"virtual-functions", required_argument, NULL, OPTION_VIRTUAL_FUNCTIONS},
+                {"detach", no_argument, NULL, OPTION_DETACH},
+                {"driverless", no_argument, NULL, OPTION_DRIVERLESS},
                 {NULL, 0, NULL, 0},
 };
 
 static void print_help(FILE *stream) {
-        fputs("vfioctl [OPTION...] VERB [SELECTOR|JOB]\n"
+        fputs("vfioctl [OPTION...] VERB [SELECTOR|JOB|NAME|FILE...]\n"
               "\n"
               "Hand PCI devices to virtual machines, and take them back.\n"
               "\n"
@@ -95,12 +118,17 @@ static void print_help(FILE *stream) {
               "enp59s0f0, nvme0n1, /dev/nvme0n1, group:25.\n"
               "\n"
               "Options:\n"
-              "      --group               plan, detach: agree to take all that share the group\n"
-              "      --companion SELECTOR  plan, detach: agree to take this one too; may be repeated\n"
-              "      --override GUARD,...  plan, detach: go on although these guards refuse: storage,\n"
+              "      --group               plan, detach, rule add: agree to take all that share the group\n"
+              "      --companion SELECTOR  likewise: agree to take this one too; may be repeated\n"
+              "      --override GUARD,...  likewise, and vfs: go on although these guards refuse: storage,\n"
               "                            network, display, process, virtual-functions, firmware\n"
               "      --plan FINGERPRINT    detach, reattach: only if all is as it was when planned\n"
               "      --dry-run             detach, reattach: print the plan, and do nothing\n"
+              "      --persistent          detach: also whenever it appears anew, by a rule\n"
+              "      --name NAME           rule add: of the rule, else it is the address\n"
+              "      --virtual-functions N rule add: make so many, and detach them instead of it\n"
+              "      --detach              vfs: give the new ones to vfio-pci before the host sees them\n"
+              "      --driverless          vfs: keep all drivers from the new ones\n"
               "      --force               reattach: also while a process has a device open; the work\n"
               "                            then waits for that process\n"
               "      --adopt               reattach: also what vfiod did not detach\n"
@@ -136,10 +164,16 @@ static const Verb *usage_error(const char *format, ...) {
         return NULL;
 }
 
-static const Verb *find_verb(const char *name) {
-        for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
-                if (streq(name, verbs[i].name))
-                        return &verbs[i];
+/* The verb that the words begin with, and how many words it has; NULL for none. */
+static const Verb *find_verb(char *const *words, int *ret_n_words) {
+        for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
+                const char *second = startswith(verbs[i].name, words[0]);
+
+                if (!second || (*second && (*second != ' ' || !streq_ptr(second + 1, words[1]))))
+                        continue;
+                *ret_n_words = *second ? 2 : 1;
+                return &verbs[i];
+        }
         return NULL;
 }
 
@@ -172,6 +206,18 @@ static int add_overrides(Invocation *invocation, char *list) {
                         return r;
         }
         return 0;
+}
+
+/* A number above 0 in decimal digits, or 0 where the text is none. */
+static uint32_t parse_number(const char *text) {
+        unsigned long long number;
+        char *end;
+
+        if (text[0] < '0' || text[0] > '9') /* neither blanks nor signs */
+                return 0;
+        errno = 0;
+        number = strtoull(text, &end, 10);
+        return errno > 0 || *end != '\0' || number > UINT32_MAX ? 0 : (uint32_t)number;
 }
 
 /* Reads the options. Appends the letters of those that belong to a verb to used, which has room for each once. Returns
@@ -225,6 +271,25 @@ static int parse_options(int argc, char **argv, Invocation *invocation, char *us
                 case OPTION_ADOPT:
                         invocation->consent.adopt = true;
                         break;
+                case OPTION_NAME:
+                        invocation->rule = optarg;
+                        break;
+                case OPTION_PERSISTENT:
+                        invocation->persistent = true;
+                        break;
+                case OPTION_VIRTUAL_FUNCTIONS:
+                        invocation->virtual_functions = parse_number(optarg);
+                        if (invocation->virtual_functions == 0) {
+                                fputs("vfioctl: --virtual-functions takes a number above 0\n", stderr);
+                                return -EINVAL;
+                        }
+                        break;
+                case OPTION_DETACH:
+                        invocation->consent.detach = true;
+                        break;
+                case OPTION_DRIVERLESS:
+                        invocation->consent.driverless = true;
+                        break;
                 default:
                         return -EINVAL;
                 }
@@ -234,55 +299,73 @@ static int parse_options(int argc, char **argv, Invocation *invocation, char *us
         return ending;
 }
 
-/* The number of a job, or 0 where the text is none. */
-static uint32_t parse_job(const char *text) {
-        unsigned long long number;
-        char *end;
+/* Takes what the verb works on: a NULL ends the operands. Returns the verb, or NULL after having said what is wrong. */
+static const Verb *parse_operands(const Verb *verb, char **operands, Invocation *invocation) {
+        size_t n_taken = 1;
 
-        if (text[0] < '0' || text[0] > '9') /* neither blanks nor signs */
-                return 0;
-        errno = 0;
-        number = strtoull(text, &end, 10);
-        return errno > 0 || *end != '\0' || number > UINT32_MAX ? 0 : (uint32_t)number;
-}
-
-/* Takes what the verb works on. Returns the verb, or NULL after having said what is wrong. */
-static const Verb *parse_operand(const Verb *verb, const char *operand, Invocation *invocation) {
-        if (verb->operand == OPERAND_SELECTOR) {
-                if (!operand)
+        switch (verb->operand) {
+        case OPERAND_NONE:
+                n_taken = 0;
+                break;
+        case OPERAND_SELECTOR:
+                if (!*operands)
                         return usage_error("'%s' needs a selector: an address, a name of the host, or group:N",
                                         verb->name);
-                invocation->selector = operand;
-        } else if (verb->operand == OPERAND_JOB) {
-                if (!operand)
+                invocation->selector = *operands;
+                break;
+        case OPERAND_FUNCTIONS:
+                if (!*operands)
+                        return usage_error("'%s' needs a selector: an address, or a name of the host", verb->name);
+                invocation->selector = *operands;
+                if (!operands[1])
+                        break;
+                n_taken = 2;
+                invocation->consent.functions = parse_number(operands[1]);
+                if (invocation->consent.functions == 0 && !streq(operands[1], "0"))
+                        return usage_error("'%s' is no number of virtual functions", operands[1]);
+                invocation->sets_functions = true;
+                break;
+        case OPERAND_JOB:
+                if (!*operands)
                         return usage_error("'%s' needs the number of a job: see 'vfioctl jobs'", verb->name);
-                invocation->job = parse_job(operand);
+                invocation->job = parse_number(*operands);
                 if (invocation->job == 0)
-                        return usage_error("'%s' is no number of a job: see 'vfioctl jobs'", operand);
+                        return usage_error("'%s' is no number of a job: see 'vfioctl jobs'", *operands);
+                break;
+        case OPERAND_RULE:
+                if (!*operands)
+                        return usage_error("'%s' needs the name of a rule: see 'vfioctl rule list'", verb->name);
+                invocation->rule = *operands;
+                break;
+        case OPERAND_FILES:
+                invocation->files = operands;
+                return verb;
         }
-        return verb;
+        return operands[n_taken] ? usage_error("too many arguments: '%s'", operands[n_taken]) : verb;
 }
 
 /* Finds what is to be done, and refuses what does not fit. Returns NULL after having said why. */
 static const Verb *parse_verb(int argc, char **argv, const char *used_options, Invocation *invocation) {
         const Verb *verb;
         size_t foreign;
-        int n_operands;
+        int n_words;
 
         if (optind >= argc)
                 return usage_error("a verb is missing");
-        verb = find_verb(argv[optind]);
+        verb = find_verb(argv + optind, &n_words); /* argv ends in NULL */
+        if (!verb && streq(argv[optind], "rule"))
+                return usage_error("'rule' is followed by list, add, remove or check");
         if (!verb)
                 return usage_error("unknown verb '%s'", argv[optind]);
-        n_operands = verb->operand != OPERAND_NONE;
-        /* argv ends in NULL */
-        if (!parse_operand(verb, argv[optind + 1], invocation))
+        if (!parse_operands(verb, argv + optind + n_words, invocation))
                 return NULL;
-        if (optind + 1 + n_operands < argc)
-                return usage_error("too many arguments: '%s'", argv[optind + 1 + n_operands]);
         foreign = strspn(used_options, verb->options);
         if (used_options[foreign])
                 return usage_error("'%s' does not take --%s", verb->name, option_name(used_options[foreign]));
+        if (invocation->dry_run && invocation->persistent)
+                return usage_error("--dry-run writes nothing, and --persistent does: take one of them");
+        if (verb->operand == OPERAND_FUNCTIONS && !invocation->sets_functions && used_options[0])
+                return usage_error("'%s' takes --%s only with a number", verb->name, option_name(used_options[0]));
         foreign = strcspn(used_options, DETACH_OPTIONS);
         if (invocation->reattach && used_options[foreign])
                 return usage_error("'plan --reattach' does not take --%s", option_name(used_options[foreign]));

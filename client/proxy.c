@@ -2,25 +2,20 @@
 #include "proxy.h"
 
 #include "decode.h"
+#include "proxy-internal.h"
 #include "strv.h"
 
 #include <inttypes.h>
 
-#define SERVICE "org.vfiod1"
-#define ROOT "/org/vfiod1"
 #define JOBS ROOT "/jobs/"
 #define OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
 #define PROPERTIES "org.freedesktop.DBus.Properties"
-
-/* The daemon has deadlines of its own and answers when they are over; this one is for a daemon that lost its mind. */
-#define WORK_TIMEOUT_USEC (10 * 60 * UINT64_C(1000000))
 
 int proxy_open(sd_bus **ret_bus) {
         return sd_bus_open_system(ret_bus);
 }
 
-/* Passes the result of decoding on, with words for what can only be another version's answer. */
-static int decoded(int r, sd_bus_error *error) {
+int decoded(int r, sd_bus_error *error) {
         if (r < 0 && r != -ENOMEM)
                 (void)sd_bus_error_set(error, SD_BUS_ERROR_INCONSISTENT_MESSAGE,
                                 "vfiod answered in a form that this vfioctl does not know; compare their versions.");
@@ -32,8 +27,7 @@ static int get_properties(
         return sd_bus_call_method(bus, SERVICE, path, PROPERTIES, "GetAll", error, ret_reply, "s", interface);
 }
 
-/* A new call of one of the manager's methods that begin with a selector. */
-static int new_selector_call(
+int new_selector_call(
                 sd_bus *bus, const char *method, const char *selector, sd_bus_message **ret_call, sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
         int r;
@@ -164,8 +158,7 @@ int proxy_get_members(sd_bus *bus, const Group *group, DeviceList *ret_devices, 
         return 0;
 }
 
-/* Adds {name: list} to the options, if there is anything in the list. */
-static int append_list(sd_bus_message *call, const char *name, char *const *list) {
+int append_list(sd_bus_message *call, const char *name, char *const *list) {
         int r;
 
         if (strv_length(list) == 0)
@@ -190,6 +183,8 @@ static int append_options(sd_bus_message *call, const Consent *consent, sd_bus_e
                         (consent->plan && (r = sd_bus_message_append(call, "{sv}", "plan", "s", consent->plan)) < 0) ||
                         (consent->force && (r = sd_bus_message_append(call, "{sv}", "force", "b", 1)) < 0) ||
                         (consent->adopt && (r = sd_bus_message_append(call, "{sv}", "adopt", "b", 1)) < 0) ||
+                        (consent->detach && (r = sd_bus_message_append(call, "{sv}", "detach", "b", 1)) < 0) ||
+                        (consent->driverless && (r = sd_bus_message_append(call, "{sv}", "driverless", "b", 1)) < 0) ||
                         (r = sd_bus_message_close_container(call)) < 0) {
                 if (r == -EINVAL)
                         return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, "An option is not valid UTF-8.");
@@ -214,9 +209,12 @@ int proxy_plan(sd_bus *bus, const char *selector, const char *verb, const Consen
 int proxy_start_change(sd_bus *bus, const char *verb, const char *selector, const Consent *consent,
                 sd_bus_message_handler_t handler, void *userdata, sd_bus_slot **ret_slot, sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        bool functions = streq(verb, "vfs");
+        const char *method = functions ? "SetVirtualFunctions" : streq(verb, "detach") ? "Detach" : "Reattach";
         int r;
 
-        if ((r = new_selector_call(bus, streq(verb, "detach") ? "Detach" : "Reattach", selector, &call, error)) < 0 ||
+        if ((r = new_selector_call(bus, method, selector, &call, error)) < 0 ||
+                        (functions && (r = sd_bus_message_append_basic(call, 'u', &consent->functions)) < 0) ||
                         (r = append_options(call, consent, error)) < 0)
                 return r;
         return sd_bus_call_async(bus, ret_slot, call, handler, userdata, WORK_TIMEOUT_USEC);

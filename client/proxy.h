@@ -10,12 +10,15 @@
 
 /* What the user agrees to. The lists may be NULL. */
 typedef struct Consent {
-        bool whole_group;  /* to take all that share the group */
-        char **companions; /* selectors of those to take too */
-        char **overrides;  /* names of guards that are not to refuse */
-        const char *plan;  /* fingerprint of the plan that was shown; NULL for none */
-        bool force;        /* to take devices from who has them open, as soon as he lets go */
-        bool adopt;        /* to take over what somebody else put on a vfio driver */
+        bool whole_group;   /* to take all that share the group */
+        char **companions;  /* selectors of those to take too */
+        char **overrides;   /* names of guards that are not to refuse */
+        const char *plan;   /* fingerprint of the plan that was shown; NULL for none */
+        bool force;         /* to take devices from who has them open, as soon as he lets go */
+        bool adopt;         /* to take over what somebody else put on a vfio driver */
+        uint32_t functions; /* of the verb "vfs": how many virtual functions */
+        bool detach;        /* the new ones go to vfio-pci */
+        bool driverless;    /* or get no driver */
 } Consent;
 
 /* Connects to the system bus, or to the one that DBUS_SYSTEM_BUS_ADDRESS names. */
@@ -43,7 +46,7 @@ int proxy_get_device(sd_bus *bus, const char *selector, Device *ret_device, sd_b
 int proxy_plan(sd_bus *bus, const char *selector, const char *verb, const Consent *consent, Plan *ret_plan,
                 sd_bus_error *error);
 
-/* Asks for the verb, "detach" or "reattach", on the group of the selected device, and does not wait: the handler gets
+/* Asks for the verb, "detach" or "reattach", on the group of the selected device, or for "vfs" of that device, and does not wait: the handler gets
  * the reply, and proxy_read_changes() says what it is. */
 int proxy_start_change(sd_bus *bus, const char *verb, const char *selector, const Consent *consent,
                 sd_bus_message_handler_t handler, void *userdata, sd_bus_slot **ret_slot, sd_bus_error *error);

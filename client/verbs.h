@@ -11,12 +11,17 @@
 typedef struct Invocation {
         sd_bus *bus;
         Output output;
-        const char *selector; /* NULL for verbs that take none */
-        uint32_t job;         /* number; 0 for verbs that take none */
-        bool qemu;            /* --qemu */
-        bool dry_run;         /* --dry-run */
-        bool reattach;        /* --reattach */
-        Consent consent;      /* --group, --companion, --override, --plan, --force, --adopt */
+        const char *selector;       /* NULL for verbs that take none */
+        uint32_t job;               /* number; 0 for verbs that take none */
+        const char *rule;           /* name; of rule add, --name; NULL for none */
+        char **files;               /* ended by NULL; NULL for verbs that take none */
+        bool qemu;                  /* --qemu */
+        bool dry_run;               /* --dry-run */
+        bool reattach;              /* --reattach */
+        bool persistent;            /* --persistent */
+        uint32_t virtual_functions; /* --virtual-functions; 0 for none */
+        bool sets_functions;        /* vfs: a number was given */
+        Consent consent; /* --group, --companion, --override, --plan, --force, --adopt, --detach, --driverless */
 } Invocation;
 
 /* The verbs. Each prints its result into the output and errors to stderr, and returns what to exit with. */
@@ -29,6 +34,20 @@ ExitCode verb_plan(Invocation *invocation);
 
 ExitCode verb_detach(Invocation *invocation);
 ExitCode verb_reattach(Invocation *invocation);
+
+/* Lists the virtual functions of a device, after having made so many where that is asked for. */
+ExitCode verb_functions(Invocation *invocation);
 ExitCode verb_jobs(Invocation *invocation);
 ExitCode verb_cancel(Invocation *invocation);
+
+/* Prints while it runs, and not into the output. */
+ExitCode verb_monitor(Invocation *invocation);
+
+ExitCode verb_rule_list(Invocation *invocation);
+ExitCode verb_rule_add(Invocation *invocation);
+ExitCode verb_rule_remove(Invocation *invocation);
+
+/* EXIT_FAILED where a rule is wrong. */
+ExitCode verb_rule_check(Invocation *invocation);
+ExitCode verb_rescan(Invocation *invocation);
 ExitCode verb_status(Invocation *invocation);

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "decode-rows.h"
+
+#include "decode.h"
+#include "strv.h"
+
+/* The array with room for one more item, cleared, behind the count that are there; NULL where memory is short, with
+ * the array as it was. */
+static void *grow(void *items, size_t count, size_t item_size) {
+        /* Doubled whenever it is full, that is, at each power of two. */
+        if ((count & (count - 1)) == 0)
+                items = reallocarray(items, count > 0 ? count * 2 : 1, item_size);
+        if (items)
+                memset((char *)items + count * item_size, 0, item_size);
+        return items;
+}
+
+int decode_string(sd_bus_message *m, char type, char **target) {
+        const char *value;
+        int r;
+
+        r = sd_bus_message_read_basic(m, type, &value);
+        if (r < 0)
+                return r;
+
+        char *copy = strdup(value);
+        if (!copy)
+                return -ENOMEM;
+        free(*target);
+        *target = copy;
+        return 0;
+}
+
+static int read_strings(sd_bus_message *m, char ***target) {
+        _cleanup_(strv_freep) char **list = NULL;
+        int r;
+
+        r = sd_bus_message_read_strv(m, &list);
+        if (r < 0)
+                return r;
+        strv_free(*target);
+        *target = TAKE_PTR(list);
+        return 0;
+}
+
+int decode_bool(sd_bus_message *m, bool *target) {
+        int value, r;
+
+        r = sd_bus_message_read_basic(m, 'b', &value);
+        if (r < 0)
+                return r;
+        *target = value;
+        return 0;
+}
+
+static int read_field(sd_bus_message *m, const Field *field, void *object) {
+        void *target = (char *)object + field->offset;
+
+        if (streq(field->signature, "s") || streq(field->signature, "o"))
+                return decode_string(m, field->signature[0], target);
+        if (streq(field->signature, "as") || streq(field->signature, "ao"))
+                return read_strings(m, target);
+        if (streq(field->signature, "a(sss)"))
+                return decode_entries(m, target);
+        if (streq(field->signature, "b"))
+                return decode_bool(m, target);
+        return sd_bus_message_read_basic(m, field->signature[0], target);
+}
+
+int decode_dictionary(sd_bus_message *m, const Field *fields, size_t n_fields, void *object) {
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "{sv}");
+        if (r < 0)
+                return r;
+
+        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+                const Field *field = NULL;
+                const char *name, *contents;
+
+                r = sd_bus_message_read_basic(m, 's', &name);
+                if (r < 0)
+                        return r;
+                r = sd_bus_message_peek_type(m, NULL, &contents);
+                if (r < 0)
+                        return r;
+                for (size_t i = 0; i < n_fields && !field; i++)
+                        if (streq(fields[i].name, name) && streq(fields[i].signature, contents))
+                                field = &fields[i];
+
+                if (!field)
+                        r = sd_bus_message_skip(m, "v");
+                else if ((r = sd_bus_message_enter_container(m, 'v', contents)) >= 0 &&
+                                (r = read_field(m, field, object)) >= 0)
+                        r = sd_bus_message_exit_container(m);
+                if (r < 0)
+                        return r;
+                r = sd_bus_message_exit_container(m);
+                if (r < 0)
+                        return r;
+        }
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+int decode_rows(sd_bus_message *m, const RowType *type, void **items, size_t *count) {
+        char array_contents[32];
+        int r;
+
+        (void)snprintf(array_contents, sizeof(array_contents), "(%s)", type->contents);
+        r = sd_bus_message_enter_container(m, 'a', array_contents);
+        if (r < 0)
+                return r;
+
+        while ((r = sd_bus_message_enter_container(m, 'r', type->contents)) > 0) {
+                void *grown = grow(*items, *count, type->item_size);
+                if (!grown)
+                        return -ENOMEM;
+                *items = grown;
+
+                void *item = (char *)grown + (*count)++ * type->item_size;
+                for (size_t i = 0; i < type->n_columns; i++) {
+                        r = read_field(m, &type->columns[i], item);
+                        if (r < 0)
+                                return r;
+                }
+                if (type->details) {
+                        r = decode_dictionary(m, type->details, type->n_details, item);
+                        if (r < 0)
+                                return r;
+                }
+                r = sd_bus_message_exit_container(m);
+                if (r < 0)
+                        return r;
+        }
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "daemon/base/util.h"
+
+#include <systemd/sd-bus.h>
+
+/* Reads values of a message into members of structs, by tables. All return 0 or a negative errno. */
+
+/* Where a value goes; its D-Bus signature says what the member is. */
+typedef struct Field {
+        const char *name; /* of the property; NULL for a column of a row */
+        const char *signature;
+        size_t offset;
+} Field;
+
+#define FIELD(type, name, signature, member) \
+        { name, signature, offsetof(type, member) }
+#define COLUMN(type, signature, member) FIELD(type, NULL, signature, member)
+
+/* The rows of an array of structs. Where they end in a{sv}, its keys are names of properties. */
+typedef struct RowType {
+        const char *contents;
+        size_t item_size;
+        const Field *columns;
+        size_t n_columns;
+        const Field *details;
+        size_t n_details;
+} RowType;
+
+int decode_string(sd_bus_message *m, char type, char **target);
+int decode_bool(sd_bus_message *m, bool *target);
+
+/* Reads an a{sv} into the members of object that the fields name; skips what it does not know. */
+int decode_dictionary(sd_bus_message *m, const Field *fields, size_t n_fields, void *object);
+
+/* Reads an array of structs. Where it fails, the items hold what had been read; they are the caller's to free. */
+int decode_rows(sd_bus_message *m, const RowType *type, void **items, size_t *count);

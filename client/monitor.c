@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* monitor: each change, as it comes. */
+#include "mirror.h"
+#include "narrate.h"
+#include "proxy-internal.h"
+#include "verbs.h"
+
+#include <signal.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+
+#define OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
+#define PROPERTIES "org.freedesktop.DBus.Properties"
+#define MANAGER SERVICE ".Manager"
+
+/* What is listened to. The bus has all of it before the state is asked for, so nothing falls between. */
+enum {
+        SLOT_OBJECTS,
+        SLOT_PROPERTIES,
+        SLOT_RULES,
+        SLOT_OWNER,
+        SLOT_MANAGER_REPLY,
+        SLOT_OBJECTS_REPLY,
+        _SLOT_MAX,
+};
+
+typedef struct Monitor {
+        sd_bus *bus;
+        sd_event *event;
+        Mirror *mirror;
+        sd_bus_slot *slots[_SLOT_MAX];
+        bool json;
+        bool known;   /* there was a state once */
+        bool current; /* the mirror is what the daemon says: signals continue it */
+        bool ended;   /* with that code */
+        ExitCode code;
+} Monitor;
+
+static void monitor_done(Monitor *monitor) {
+        for (size_t i = 0; i < _SLOT_MAX; i++)
+                sd_bus_slot_unref(monitor->slots[i]);
+        (void)sd_bus_detach_event(monitor->bus);
+        sd_event_unref(monitor->event);
+        mirror_free(monitor->mirror);
+}
+
+static void end(Monitor *monitor, ExitCode code) {
+        if (!monitor->ended)
+                monitor->code = code;
+        monitor->ended = true;
+        (void)sd_event_exit(monitor->event, 0);
+}
+
+/* Says what went wrong, and ends. Returns 0, as a handler does. */
+static int fail(Monitor *monitor, int r, const sd_bus_error *error) {
+        end(monitor, report_error(r, error));
+        return 0;
+}
+
+/* The same for what cannot be read, or kept. */
+static int fail_to_read(Monitor *monitor, int r) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+
+        r = decoded(r, &error);
+        return fail(monitor, r, &error);
+}
+
+/* Printing. */
+
+/* The line has to be out before the next one: who reads it waits for it. */
+static int flush(Monitor *monitor) {
+        if (fflush(stdout) == 0 && !ferror(stdout))
+                return 0;
+        if (errno == EPIPE) { /* the reader has seen enough */
+                end(monitor, EXIT_DONE);
+                return 0;
+        }
+        fprintf(stderr, "vfioctl: cannot write the result: %s\n", strerror(errno));
+        end(monitor, EXIT_FAILED);
+        return 0;
+}
+
+/* "12:03:41.512" where one is, or "2026-11-23T12:03:41.512Z" for programs. */
+static void format_time(bool json, char *buffer, size_t size) {
+        char form[64];
+        struct timespec now;
+        struct tm parts;
+
+        (void)clock_gettime(CLOCK_REALTIME, &now);
+        if (!(json ? gmtime_r(&now.tv_sec, &parts) : localtime_r(&now.tv_sec, &parts)) ||
+                        strftime(form, sizeof(form), json ? "%Y-%m-%dT%H:%M:%S" : "%H:%M:%S", &parts) == 0)
+                form[0] = '\0';
+        (void)snprintf(buffer, size, "%s.%03d%s", form, (int)(now.tv_nsec / 1000000), json ? "Z" : "");
+}
+
+static int print_text(Monitor *monitor, const char *subject, const char *text) {
+        char when[80];
+
+        if (!subject || !text)
+                return -ENOMEM;
+        if (isempty(text))
+                return 0;
+        format_time(false, when, sizeof(when));
+        printf("%s  %-13s %s\n", when, subject, text);
+        return flush(monitor);
+}
+
+/* Takes the values over; those before are left out where there are none. */
+static int print_json(Monitor *monitor, const char *path, const char *kind, const char *event, json_t *properties,
+                json_t *before) {
+        char when[80];
+
+        format_time(true, when, sizeof(when));
+        json_t *line = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o*}", "time", when, "object", path, "kind", kind, "event",
+                        event, "properties", properties, "before", before);
+        if (!line)
+                return -ENOMEM;
+        char *text = json_dumps(line, JSON_COMPACT);
+        json_decref(line);
+        if (!text)
+                return -ENOMEM;
+        puts(text);
+        free(text);
+        return flush(monitor);
+}
+
+static int on_change(const MirrorChange *change, void *userdata) {
+        static const char *const events[] = {
+                        [MIRROR_ADDED] = "added",
+                        [MIRROR_CHANGED] = "changed",
+                        [MIRROR_REMOVED] = "removed",
+        };
+        _cleanup_free_ char *subject = NULL, *text = NULL;
+        Monitor *monitor = userdata;
+
+        if (monitor->json)
+                return print_json(monitor, change->path, change->kind, events[change->event],
+                                json_incref(change->properties),
+                                change->event == MIRROR_CHANGED ? json_incref(change->before) : NULL);
+        subject = narrate_subject(change);
+        text = narrate_change(change);
+        return print_text(monitor, subject, text);
+}
+
+/* What is of the daemon as a whole. */
+static int tell_service(Monitor *monitor, const char *event, const char *text) {
+        json_t *manager = mirror_find(monitor->mirror, ROOT);
+
+        if (monitor->json)
+                return print_json(
+                                monitor, ROOT, "service", event, manager ? json_incref(manager) : json_object(), NULL);
+        return print_text(monitor, "vfiod", text);
+}
+
+/* The state. */
+
+static int tell_state(Monitor *monitor) {
+        json_t *version = json_object_get(mirror_find(monitor->mirror, ROOT), "Version");
+        _cleanup_free_ char *text = NULL;
+
+        if (asprintf(&text, "%s%s, %zu devices in %zu groups", monitor->known ? "is back: " : "",
+                            strempty(json_string_value(version)), mirror_count(monitor->mirror, "device"),
+                            mirror_count(monitor->mirror, "group")) < 0) {
+                text = NULL;
+                return -ENOMEM;
+        }
+        return tell_service(monitor, "connected", text);
+}
+
+/* Where the daemon went while it was asked, its owner's change tells of that. */
+static int check_reply(Monitor *monitor, sd_bus_message *reply) {
+        const sd_bus_error *error = sd_bus_message_get_error(reply);
+
+        if (!error)
+                return 1;
+        if (sd_bus_is_open(monitor->bus) > 0 &&
+                        (!monitor->known || !sd_bus_error_has_name(error, SD_BUS_ERROR_NO_REPLY)))
+                (void)fail(monitor, -sd_bus_error_get_errno(error), error);
+        return 0;
+}
+
+static int on_manager_reply(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
+        Monitor *monitor = userdata;
+
+        (void)ret_error;
+        if (check_reply(monitor, reply) == 0)
+                return 0;
+        int r = mirror_load_object(monitor->mirror, ROOT, MANAGER, reply, NULL, NULL);
+        return r < 0 ? fail_to_read(monitor, r) : 0;
+}
+
+/* At the first time, what there is is no change; later, what became different meanwhile is. */
+static int on_objects_reply(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
+        Monitor *monitor = userdata;
+
+        (void)ret_error;
+        if (check_reply(monitor, reply) == 0)
+                return 0;
+        int r = 0;
+        if (monitor->known)
+                r = tell_state(monitor);
+        if (r >= 0)
+                r = mirror_load(monitor->mirror, reply, monitor->known ? on_change : NULL, monitor);
+        if (r >= 0 && !monitor->known)
+                r = tell_state(monitor);
+        monitor->known = monitor->current = true;
+        return r < 0 ? fail_to_read(monitor, r) : 0;
+}
+
+static void forget_replies(Monitor *monitor) {
+        monitor->slots[SLOT_MANAGER_REPLY] = sd_bus_slot_unref(monitor->slots[SLOT_MANAGER_REPLY]);
+        monitor->slots[SLOT_OBJECTS_REPLY] = sd_bus_slot_unref(monitor->slots[SLOT_OBJECTS_REPLY]);
+}
+
+/* Starts the daemon, if need be. */
+static int ask(Monitor *monitor) {
+        forget_replies(monitor);
+        int r = sd_bus_call_method_async(monitor->bus, &monitor->slots[SLOT_MANAGER_REPLY], SERVICE, ROOT, PROPERTIES,
+                        "GetAll", on_manager_reply, monitor, "s", MANAGER);
+        return r < 0 ? r
+                     : sd_bus_call_method_async(monitor->bus, &monitor->slots[SLOT_OBJECTS_REPLY], SERVICE, ROOT,
+                                       OBJECT_MANAGER, "GetManagedObjects", on_objects_reply, monitor, NULL);
+}
+
+/* Signals. What comes before the state was told is in it. */
+
+static int on_signal(sd_bus_message *signal, void *userdata, sd_bus_error *ret_error) {
+        Monitor *monitor = userdata;
+
+        (void)ret_error;
+        if (!monitor->current)
+                return 0;
+        int r = mirror_take_signal(monitor->mirror, signal, on_change, monitor);
+        return r < 0 ? fail_to_read(monitor, r) : 0;
+}
+
+static int on_rules_changed(sd_bus_message *signal, void *userdata, sd_bus_error *ret_error) {
+        Monitor *monitor = userdata;
+        int r;
+
+        (void)signal, (void)ret_error;
+        if (!monitor->current)
+                return 0;
+        if (monitor->json)
+                r = print_json(monitor, ROOT, "rules", "changed", json_object(), NULL);
+        else
+                r = print_text(monitor, "rules", "changed, or what became of them: see 'vfioctl rule list'");
+        return r < 0 ? fail_to_read(monitor, r) : 0;
+}
+
+static int on_owner_changed(sd_bus_message *signal, void *userdata, sd_bus_error *ret_error) {
+        const char *name, *old_owner, *new_owner;
+        Monitor *monitor = userdata;
+
+        (void)ret_error;
+        int r = sd_bus_message_read(signal, "sss", &name, &old_owner, &new_owner);
+        if (r < 0)
+                return fail_to_read(monitor, r);
+        /* One that our call has started answers it. */
+        if (!monitor->known)
+                return 0;
+        if (!isempty(old_owner)) {
+                monitor->current = false;
+                forget_replies(monitor);
+                mirror_forget(monitor->mirror, ROOT);
+                r = tell_service(monitor, "gone", "is gone");
+        }
+        if (r >= 0 && !isempty(new_owner))
+                r = ask(monitor);
+        return r < 0 ? fail_to_read(monitor, r) : 0;
+}
+
+static int listen(Monitor *monitor) {
+        static const struct {
+                int slot;
+                const char *rule;
+                sd_bus_message_handler_t handler;
+        } matches[] = {
+                        {SLOT_OWNER,
+                                        "type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"
+                                        "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='" SERVICE "'",
+                                        on_owner_changed},
+                        {SLOT_OBJECTS,
+                                        "type='signal',sender='" SERVICE "',path='" ROOT "',interface='" OBJECT_MANAGER
+                                        "'",
+                                        on_signal},
+                        {SLOT_PROPERTIES,
+                                        "type='signal',sender='" SERVICE "',path_namespace='" ROOT
+                                        "',interface='" PROPERTIES "',member='PropertiesChanged'",
+                                        on_signal},
+                        {SLOT_RULES,
+                                        "type='signal',sender='" SERVICE "',path='" ROOT "',interface='" MANAGER
+                                        "',member='RulesChanged'",
+                                        on_rules_changed},
+        };
+        int r = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(matches) && r >= 0; i++)
+                r = sd_bus_add_match(monitor->bus, &monitor->slots[matches[i].slot], matches[i].rule,
+                                matches[i].handler, monitor);
+        return r;
+}
+
+/* The end. */
+
+static int on_end_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        (void)source, (void)info;
+        end(userdata, EXIT_DONE);
+        return 0;
+}
+
+static int on_reader_gone(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+        (void)source, (void)fd, (void)events;
+        end(userdata, EXIT_DONE);
+        return 0;
+}
+
+/* What a shell without job control starts in the background ignores interrupts: that is to stay so. */
+static bool is_ignored(int number) {
+        struct sigaction action;
+
+        return sigaction(number, NULL, &action) >= 0 && action.sa_handler == SIG_IGN;
+}
+
+static int prepare(Monitor *monitor) {
+        static const int end_signals[] = {SIGINT, SIGTERM};
+        int r;
+
+        if ((r = sd_event_new(&monitor->event)) < 0 ||
+                        (r = sd_bus_attach_event(monitor->bus, monitor->event, SD_EVENT_PRIORITY_NORMAL)) < 0 ||
+                        (r = sd_bus_set_exit_on_disconnect(monitor->bus, true)) < 0 ||
+                        (r = mirror_new(&monitor->mirror)) < 0)
+                return r;
+        for (size_t i = 0; i < ELEMENTSOF(end_signals); i++)
+                if (!is_ignored(end_signals[i]) &&
+                                (r = sd_event_add_signal(monitor->event, NULL,
+                                                 end_signals[i] | SD_EVENT_SIGNAL_PROCMASK, on_end_signal, monitor)) <
+                                                0)
+                        return r;
+        /* Only what can be waited for can have a reader that leaves: a file has none. */
+        (void)sd_event_add_io(monitor->event, NULL, STDOUT_FILENO, 0, on_reader_gone, monitor);
+        return 0;
+}
+
+ExitCode verb_monitor(Invocation *invocation) {
+        _cleanup_(monitor_done) Monitor monitor = {
+                        .bus = invocation->bus,
+                        .json = invocation->output.json,
+        };
+        int r;
+
+        if ((r = prepare(&monitor)) < 0 || (r = listen(&monitor)) < 0 || (r = ask(&monitor)) < 0 ||
+                        (r = sd_event_loop(monitor.event)) < 0)
+                return report_error(r, NULL);
+        /* Without us, it ends with the bus. */
+        return monitor.ended ? monitor.code : report_error(-ECONNRESET, NULL);
+}

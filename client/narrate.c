@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "narrate.h"
+
+#include "daemon/base/util.h"
+
+#include <stdarg.h>
+
+/* Clauses with commas between them. */
+typedef struct Sentence {
+        FILE *stream;
+        bool begun;
+} Sentence;
+
+static void say(Sentence *sentence, const char *format, ...) _printf_(2, 3);
+static void say(Sentence *sentence, const char *format, ...) {
+        va_list arguments;
+
+        if (sentence->begun)
+                fputs(", ", sentence->stream);
+        sentence->begun = true;
+        va_start(arguments, format);
+        (void)vfprintf(sentence->stream, format, arguments);
+        va_end(arguments);
+}
+
+static const char *get_text(json_t *properties, const char *name) {
+        return strempty(json_string_value(json_object_get(properties, name)));
+}
+
+static long long get_number(json_t *properties, const char *name) {
+        return json_integer_value(json_object_get(properties, name));
+}
+
+static bool has(json_t *properties, const char *name) {
+        return json_object_get(properties, name);
+}
+
+static const char *or_none(const char *text) {
+        return isempty(text) ? "none" : text;
+}
+
+/* A list of strings, with blanks between; to be freed. */
+static char *join(json_t *list) {
+        char *text = NULL;
+        json_t *item;
+        size_t i, size;
+
+        FILE *stream = open_memstream(&text, &size);
+        if (!stream)
+                return NULL;
+        json_array_foreach(list, i, item)
+                fprintf(stream, "%s%s", i > 0 ? " " : "", strempty(json_string_value(item)));
+        return fclose(stream) == 0 ? text : NULL;
+}
+
+/* A value of any kind; to be freed. */
+static char *show(json_t *value) {
+        json_t *item;
+        size_t i;
+
+        if (!value || json_is_null(value))
+                return strdup("");
+        if (json_is_string(value))
+                return strdup(json_string_value(value));
+        json_array_foreach(value, i, item)
+                if (!json_is_string(item))
+                        return json_dumps(value, JSON_COMPACT);
+        return json_is_array(value) ? join(value) : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+}
+
+static void say_difference(Sentence *sentence, const char *what, json_t *before, json_t *after) {
+        _cleanup_free_ char *old = show(before), *new = show(after);
+
+        say(sentence, "%s%s%s -> %s", what, isempty(what) ? "" : " ", or_none(old), or_none(new));
+}
+
+/* "82574L Gigabit Network Connection [8086:10d3]" */
+static void say_card(Sentence *sentence, const char *verb, json_t *device) {
+        const char *name = get_text(device, "DeviceName");
+
+        if (isempty(name))
+                name = get_text(device, "ClassName");
+        say(sentence, "%s%s%s[%04llx:%04llx]", verb, name, isempty(name) ? "" : " ", get_number(device, "Vendor"),
+                        get_number(device, "Device"));
+}
+
+static void say_names(Sentence *sentence, json_t *names) {
+        _cleanup_free_ char *text = join(names);
+
+        if (!isempty(text))
+                say(sentence, "%s", text);
+}
+
+static bool is_plain(const char *state) {
+        return streq(state, "host") || streq(state, "driverless");
+}
+
+static void tell_new_device(Sentence *sentence, json_t *device) {
+        const char *driver = get_text(device, "Driver"), *state = get_text(device, "State");
+
+        say_card(sentence, "added: ", device);
+        if (get_number(device, "Group") >= 0)
+                say(sentence, "group %lld", get_number(device, "Group"));
+        if (isempty(driver))
+                say(sentence, "on no driver");
+        else
+                say(sentence, "on %s", driver);
+        if (!is_plain(state))
+                say(sentence, "%s", state);
+        say_names(sentence, json_object_get(device, "NetworkInterfaces"));
+        say_names(sentence, json_object_get(device, "BlockDevices"));
+}
+
+/* These are told of in other words, or in those of the group. */
+static const char *const device_details[] = {"State", "Driver", "Node", "GroupPath", "Vendor", "Device",
+                "SubsystemVendor", "SubsystemDevice", "Class", "Revision", "VendorName", "DeviceName", "SubsystemName",
+                "ClassName", "OriginalDriver", "OriginalOverride", "OriginalNames"};
+
+/* Which property is shown by which words. */
+static const struct {
+        const char *property, *words;
+} device_words[] = {
+                {"Group", "group"},
+                {"NetworkInterfaces", "network interface"},
+                {"BlockDevices", "disk"},
+                {"VirtualFunctions", "virtual functions"},
+};
+
+static bool is_listed(const char *const *list, size_t n, const char *name) {
+        for (size_t i = 0; i < n; i++)
+                if (streq(list[i], name))
+                        return true;
+        return false;
+}
+
+static const char *words_for(const char *property) {
+        for (size_t i = 0; i < ELEMENTSOF(device_words); i++)
+                if (streq(device_words[i].property, property))
+                        return device_words[i].words;
+        return property;
+}
+
+static void tell_device(Sentence *sentence, const MirrorChange *change) {
+        json_t *after = change->properties, *before = change->before, *value;
+        const char *name;
+
+        if (has(after, "Vendor") || has(after, "Device") || has(after, "SubsystemVendor") ||
+                        has(after, "SubsystemDevice"))
+                say_card(sentence, "another card: ", change->object);
+        if (has(after, "Driver"))
+                say_difference(sentence, "", json_object_get(before, "Driver"), json_object_get(after, "Driver"));
+        /* A driver of the host tells that by its name. */
+        if (has(after, "State") && !(has(after, "Driver") && is_plain(get_text(after, "State"))))
+                say(sentence, "%s", get_text(after, "State"));
+        json_object_foreach(after, name, value)
+                if (!is_listed(device_details, ELEMENTSOF(device_details), name))
+                        say_difference(sentence, words_for(name), json_object_get(before, name), value);
+}
+
+static void say_blockers(Sentence *sentence, const char *verdict, json_t *group) {
+        json_t *blockers = json_object_get(group, "Blockers"), *blocker;
+        size_t i;
+
+        if (json_array_size(blockers) == 0)
+                say(sentence, "%s", verdict);
+        json_array_foreach(blockers, i, blocker)
+                say(sentence, "%s%s%s is on %s", i == 0 ? verdict : "", i == 0 ? ": " : "",
+                                strempty(json_string_value(json_array_get(blocker, 0))),
+                                or_none(json_string_value(json_array_get(blocker, 1))));
+}
+
+/* A member's address in the one list and not in the other. */
+static void say_members(Sentence *sentence, const char *verb, json_t *list, json_t *other) {
+        json_t *member, *candidate;
+        size_t i, k;
+
+        json_array_foreach(list, i, member) {
+                bool found = false;
+
+                json_array_foreach(other, k, candidate)
+                        found = found || json_equal(member, candidate);
+                if (!found)
+                        say(sentence, "%s %s", json_string_value(member), verb);
+        }
+}
+
+static void tell_new_group(Sentence *sentence, json_t *group) {
+        _cleanup_free_ char *members = join(json_object_get(group, "Members"));
+
+        say(sentence, "added: %s", strempty(members));
+        if (!streq(get_text(group, "State"), "host"))
+                say(sentence, "%s", get_text(group, "State"));
+        if (!isempty(get_text(group, "Node")))
+                say(sentence, "%s", get_text(group, "Node"));
+}
+
+static void tell_group(Sentence *sentence, const MirrorChange *change) {
+        bool viable = json_is_true(json_object_get(change->object, "Viable"));
+        json_t *after = change->properties, *before = change->before;
+
+        if (has(after, "Members")) {
+                say_members(sentence, "joined", json_object_get(after, "Members"), json_object_get(before, "Members"));
+                say_members(sentence, "left", json_object_get(before, "Members"), json_object_get(after, "Members"));
+        }
+        if (has(after, "State"))
+                say(sentence, "%s", get_text(after, "State"));
+        if (viable && has(after, "Viable"))
+                say(sentence, "viable");
+        else if (!viable && (has(after, "Viable") || has(after, "Blockers")))
+                say_blockers(sentence, has(after, "Viable") ? "not viable" : "still not viable", change->object);
+        if (has(after, "Node"))
+                say(sentence, "%s", isempty(get_text(after, "Node")) ? "no node" : get_text(after, "Node"));
+}
+
+static void say_step(Sentence *sentence, json_t *job) {
+        say(sentence, "step %lld of %lld, %s %s", get_number(job, "Step"), get_number(job, "Steps"),
+                        get_text(job, "Action"), get_text(job, "Address"));
+}
+
+static void tell_new_job(Sentence *sentence, json_t *job) {
+        _cleanup_free_ char *devices = join(json_object_get(job, "Devices"));
+
+        say(sentence, "%s of group %lld: %s", get_text(job, "Kind"), get_number(job, "Group"), strempty(devices));
+        say(sentence, "for %s", get_text(job, "Caller"));
+}
+
+static void tell_job(Sentence *sentence, const MirrorChange *change) {
+        json_t *after = change->properties, *job = change->object;
+
+        if (has(after, "State"))
+                say(sentence, "%s", get_text(after, "State"));
+        if (has(after, "Step") || has(after, "Steps") || has(after, "Action") || has(after, "Address"))
+                say_step(sentence, job);
+        if (!isempty(get_text(after, "WaitsFor")))
+                say(sentence, "waits for %s", get_text(after, "WaitsFor"));
+}
+
+/* How many devices there are is told by those that come and go. */
+static void tell_manager(Sentence *sentence, const MirrorChange *change) {
+        if (has(change->properties, "EventsLost"))
+                say(sentence, "events of the kernel were lost (%lld times so far): everything was read anew",
+                                get_number(change->properties, "EventsLost"));
+}
+
+static const struct {
+        const char *kind;
+        void (*tell_new)(Sentence *sentence, json_t *object);
+        void (*tell)(Sentence *sentence, const MirrorChange *change);
+        const char *end;
+} kinds[] = {
+                {"device", tell_new_device, tell_device, "removed"},
+                {"group", tell_new_group, tell_group, "removed"},
+                {"job", tell_new_job, tell_job, "ended"},
+                {"manager", NULL, tell_manager, NULL},
+};
+
+/* What may be in a name, and would move the cursor. */
+static void make_printable(char *text) {
+        for (; *text; text++)
+                if ((unsigned char)*text < ' ' || *text == '\x7f')
+                        *text = '?';
+}
+
+char *narrate_change(const MirrorChange *change) {
+        Sentence sentence = {0};
+        char *text = NULL;
+        size_t size;
+
+        sentence.stream = open_memstream(&text, &size);
+        if (!sentence.stream)
+                return NULL;
+        for (size_t i = 0; i < ELEMENTSOF(kinds); i++) {
+                if (!streq_ptr(change->kind, kinds[i].kind))
+                        continue;
+                if (change->event == MIRROR_CHANGED)
+                        kinds[i].tell(&sentence, change);
+                else if (change->event == MIRROR_ADDED && kinds[i].tell_new)
+                        kinds[i].tell_new(&sentence, change->object);
+                else if (change->event == MIRROR_REMOVED && kinds[i].end)
+                        say(&sentence, "%s", kinds[i].end);
+        }
+        if (fclose(sentence.stream) != 0) {
+                free(text);
+                return NULL;
+        }
+        make_printable(text);
+        return text;
+}
+
+char *narrate_subject(const MirrorChange *change) {
+        const char *name = strrchr(change->path, '/');
+        char *subject = NULL;
+
+        if (streq_ptr(change->kind, "manager"))
+                return strdup("vfiod");
+        if (streq_ptr(change->kind, "device"))
+                return strdup(get_text(change->object, "Address"));
+        return asprintf(&subject, "%s %s", change->kind, name ? name + 1 : change->path) < 0 ? NULL : subject;
+}

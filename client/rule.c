@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* rule list, add, remove and check; rescan. */
+#include "rule.h"
+
+#include "present.h"
+#include "rule-proxy.h"
+#include "strv.h"
+
+#include <fcntl.h>
+
+enum {
+        COLUMN_NAME,
+        COLUMN_STATE,
+        COLUMN_DEVICES,
+        COLUMN_NOTE,
+};
+
+static const Column columns[] = {
+                [COLUMN_NAME] = {"NAME", 0},
+                [COLUMN_STATE] = {"STATE", 0},
+                [COLUMN_DEVICES] = {"DEVICES", 0},
+                [COLUMN_NOTE] = {"NOTE", SCOLS_FL_WRAP},
+};
+
+/* "FILE:LINE: what is wrong"; to be freed, NULL where memory is short. */
+static char *fault_text(const char *file, uint32_t line, const char *fault) {
+        char *text = NULL;
+
+        int n = line > 0 ? asprintf(&text, "%s:%u: %s", file, line, fault) : asprintf(&text, "%s: %s", file, fault);
+        return n < 0 ? NULL : text;
+}
+
+static int add_line(const Output *output, struct libscols_table *table, const Rule *rule, const Entry *device) {
+        struct libscols_line *line = scols_table_new_line(table, NULL);
+        _cleanup_free_ char *note = NULL;
+        int r;
+
+        if (!line)
+                return -ENOMEM;
+        if (device)
+                note = isempty(device->message) ? strdup(strempty(device->status))
+                                : asprintf(&note, "%s: %s", device->status, device->message) < 0 ? NULL
+                                                                                                 : note;
+        else if (streq_ptr(rule->state, "off"))
+                note = fault_text(rule->file, rule->line, strempty(rule->fault));
+        else
+                note = strdup(streq_ptr(rule->state, "active") ? "no device of its own" : strempty(rule->file));
+        if (!note)
+                return -ENOMEM;
+        if (!device || device == rule->devices.items)
+                if ((r = cell_set(line, COLUMN_NAME, rule->name)) < 0 ||
+                                (r = cell_set_state(output, line, COLUMN_STATE, rule->state)) < 0)
+                        return r;
+        if (device && (r = cell_set(line, COLUMN_DEVICES, device->address)) < 0)
+                return r;
+        return cell_set(line, COLUMN_NOTE, note);
+}
+
+static int add_rule(const Output *output, struct libscols_table *table, const Rule *rule) {
+        int r = 0;
+
+        if (rule->devices.count == 0)
+                return add_line(output, table, rule, NULL);
+        for (size_t i = 0; i < rule->devices.count && r >= 0; i++)
+                r = add_line(output, table, rule, &rule->devices.items[i]);
+        return r;
+}
+
+static json_t *rule_to_json(const Rule *rule) {
+        json_t *devices = json_array();
+
+        for (size_t i = 0; devices && i < rule->devices.count; i++) {
+                const Entry *device = &rule->devices.items[i];
+
+                devices = json_append(devices,
+                                json_pack("{s:o, s:o, s:o}", "address", json_text(device->address), "status",
+                                                json_text(device->status), "message", json_text(device->message)));
+        }
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "name", json_text(rule->name), "file", json_text(rule->file),
+                        "state", json_text(rule->state), "line",
+                        rule->line > 0 ? json_integer(rule->line) : json_null(), "fault", json_text(rule->fault),
+                        "devices", devices);
+}
+
+static int print_rules(Output *output, const RuleList *rules) {
+        _cleanup_(scols_table_unrefp) struct libscols_table *table = NULL;
+        int r;
+
+        if (output->json) {
+                json_t *array = json_array();
+
+                for (size_t i = 0; array && i < rules->count; i++)
+                        array = json_append(array, rule_to_json(&rules->items[i]));
+                return output_json(output, json_pack("{s:o}", "rules", array));
+        }
+        r = output_table_new(output, columns, ELEMENTSOF(columns), &table);
+        for (size_t i = 0; r >= 0 && i < rules->count; i++)
+                r = add_rule(output, table, &rules->items[i]);
+        return r < 0 ? r : output_table(output, table);
+}
+
+ExitCode verb_rule_list(Invocation *invocation) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(rule_list_clear) RuleList rules = {0};
+        int r;
+
+        r = proxy_list_rules(invocation->bus, &rules, &error);
+        if (r < 0)
+                return report_error(r, &error);
+        if (rules.count == 0 && !invocation->output.quiet && !invocation->output.json)
+                fputs("vfioctl: there are no rules\n", stderr);
+        r = print_rules(&invocation->output, &rules);
+        return r < 0 ? report_error(r, NULL) : EXIT_DONE;
+}
+
+ExitCode verb_rule_add(Invocation *invocation) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_free_ char *name = NULL, *file = NULL;
+        Output *output = &invocation->output;
+        RuleWish wish = {
+                        .name = invocation->rule,
+                        .consent = &invocation->consent,
+                        .virtual_functions = invocation->virtual_functions,
+        };
+        int r;
+
+        r = proxy_add_rule(invocation->bus, invocation->selector, &wish, &name, &file, &error);
+        if (r < 0)
+                return report_error(r, &error);
+        if (output->json)
+                r = output_json(output, json_pack("{s:o, s:o}", "name", json_text(name), "file", json_text(file)));
+        else if (!output->quiet)
+                fprintf(output->stream, "Rule %s: %s\n", name, file);
+        return r < 0 ? report_error(r, NULL) : EXIT_DONE;
+}
+
+/* One of the same name elsewhere takes its place. */
+static void remark_successor(const Invocation *invocation) {
+        _cleanup_(rule_list_clear) RuleList rules = {0};
+
+        if (invocation->output.quiet || proxy_list_rules(invocation->bus, &rules, NULL) < 0)
+                return;
+        for (size_t i = 0; i < rules.count; i++)
+                if (streq_ptr(rules.items[i].name, invocation->rule))
+                        fprintf(stderr, "vfioctl: the rule of that name in %s counts again\n", rules.items[i].file);
+}
+
+ExitCode verb_rule_remove(Invocation *invocation) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        Output *output = &invocation->output;
+        int r;
+
+        r = proxy_remove_rule(invocation->bus, invocation->rule, &error);
+        if (r < 0)
+                return report_error(r, &error);
+        remark_successor(invocation);
+        if (output->json)
+                r = output_json(output, json_pack("{s:s}", "removed", invocation->rule));
+        else if (!output->quiet)
+                fprintf(output->stream, "Rule %s is removed. What it detached stays so until it is given back.\n",
+                                invocation->rule);
+        return r < 0 ? report_error(r, NULL) : EXIT_DONE;
+}
+
+/* Checking. */
+
+typedef struct Faults {
+        const Output *output;
+        json_t *array; /* NULL for text, which goes to stderr */
+        size_t count;
+} Faults;
+
+static int add_fault(Faults *faults, const char *file, uint32_t line, const char *fault) {
+        _cleanup_free_ char *text = NULL;
+
+        faults->count++;
+        if (faults->output->json) {
+                faults->array = json_append(faults->array,
+                                json_pack("{s:o, s:o, s:o}", "file", json_text(file), "line",
+                                                line > 0 ? json_integer(line) : json_null(), "fault",
+                                                json_text(fault)));
+                return faults->array ? 0 : -ENOMEM;
+        }
+        text = fault_text(file, line, fault);
+        if (!text)
+                return -ENOMEM;
+        fprintf(stderr, "%s\n", text);
+        return 0;
+}
+
+static int check_known(Invocation *invocation, Faults *faults, sd_bus_error *error) {
+        _cleanup_(rule_list_clear) RuleList rules = {0};
+        int r;
+
+        r = proxy_list_rules(invocation->bus, &rules, error);
+        for (size_t i = 0; r >= 0 && i < rules.count; i++)
+                if (streq_ptr(rules.items[i].state, "off"))
+                        r = add_fault(faults, rules.items[i].file, rules.items[i].line, strempty(rules.items[i].fault));
+        return r;
+}
+
+/* The daemon tells of what is larger that it is too large. */
+#define TEXT_MAX (256 * 1024)
+
+/* Reads a file with an end. Returns 0 or -errno; -EBADMSG for one with a NUL in it. */
+static int read_text(const char *path, char **ret) {
+        _cleanup_fclose_ FILE *file = fopen(path, "re");
+        _cleanup_free_ char *text = malloc(TEXT_MAX + 1);
+
+        if (!file)
+                return -errno;
+        if (!text)
+                return -ENOMEM;
+        size_t length = fread(text, 1, TEXT_MAX, file);
+        if (ferror(file))
+                return errno > 0 ? -errno : -EIO;
+        text[length] = '\0';
+        if (strlen(text) != length)
+                return -EBADMSG;
+        *ret = TAKE_PTR(text);
+        return 0;
+}
+
+static int check_file(Invocation *invocation, const char *path, Faults *faults, sd_bus_error *error) {
+        _cleanup_free_ char *text = NULL, *fault = NULL;
+        uint32_t line = 0;
+        int r;
+
+        r = read_text(path, &text);
+        if (r == -EBADMSG)
+                return add_fault(faults, path, 0, "there is a NUL in it: it is no text");
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0)
+                return add_fault(faults, path, 0, strerror(-r));
+        if (isempty(text)) /* that is a mask */
+                return 0;
+        r = proxy_check_rule(invocation->bus, text, &line, &fault, error);
+        if (r == -EILSEQ)
+                return add_fault(faults, path, 0, "it is not UTF-8");
+        if (r < 0)
+                return r;
+        return isempty(fault) ? 0 : add_fault(faults, path, line, fault);
+}
+
+ExitCode verb_rule_check(Invocation *invocation) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        Output *output = &invocation->output;
+        Faults faults = {.output = output, .array = output->json ? json_array() : NULL};
+        int r = 0;
+
+        if (!invocation->files || !*invocation->files)
+                r = check_known(invocation, &faults, &error);
+        for (char **file = invocation->files; r >= 0 && file && *file; file++)
+                r = check_file(invocation, *file, &faults, &error);
+        if (r < 0) {
+                json_decref(faults.array);
+                return report_error(r, &error);
+        }
+        if (output->json && (r = output_json(output, json_pack("{s:o}", "faults", faults.array))) < 0)
+                return report_error(r, NULL);
+        return faults.count > 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+ExitCode verb_rescan(Invocation *invocation) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        int r;
+
+        r = proxy_rescan(invocation->bus, &error);
+        return r < 0 ? report_error(r, &error) : EXIT_DONE;
+}
+
+/* For detach and reattach. */
+
+/* A group that was named as such is meant whole: its first endpoint stands for it. Returns its address, to be freed. */
+static int first_endpoint(sd_bus *bus, const char *selector, char **ret_address, sd_bus_error *error) {
+        _cleanup_(device_list_clear) DeviceList members = {0};
+        _cleanup_(group_clear) Group group = {0};
+        int r;
+
+        if ((r = proxy_get_group(bus, selector, &group, error)) < 0 ||
+                        (r = proxy_get_members(bus, &group, &members, error)) < 0)
+                return r;
+        for (size_t i = 0; i < members.count && !*ret_address; i++)
+                if (members.items[i].endpoint)
+                        *ret_address = TAKE_PTR(members.items[i].address);
+        return *ret_address ? 0 : -ENODEV;
+}
+
+ExitCode rule_persist(Invocation *invocation, char **ret_file) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        bool names_group = startswith(invocation->selector, "group:");
+        _cleanup_free_ char *address = NULL, *name = NULL;
+        Consent consent = invocation->consent;
+        RuleWish wish = {.consent = &consent};
+        int r = 0;
+
+        consent.whole_group |= names_group;
+        if (names_group)
+                r = first_endpoint(invocation->bus, invocation->selector, &address, &error);
+        if (r >= 0)
+                r = proxy_add_rule(invocation->bus, address ? address : invocation->selector, &wish, &name, ret_file,
+                                &error);
+        if (r >= 0)
+                return EXIT_DONE;
+        fprintf(stderr, "vfioctl: %s is detached, but until the next boot only:\n", invocation->selector);
+        return report_error(r, &error);
+}
+
+void rule_remark_return(const Invocation *invocation, const EntryList *changes) {
+        _cleanup_(rule_list_clear) RuleList rules = {0};
+
+        if (invocation->output.quiet || changes->count == 0 || proxy_list_rules(invocation->bus, &rules, NULL) < 0)
+                return;
+        for (size_t i = 0; i < rules.count; i++)
+                for (size_t d = 0; d < rules.items[i].devices.count; d++)
+                        for (size_t c = 0; c < changes->count; c++)
+                                if (streq_ptr(rules.items[i].devices.items[d].address, changes->items[c].address) &&
+                                                !streq_ptr(rules.items[i].devices.items[d].status, "other-card"))
+                                        fprintf(stderr,
+                                                        "vfioctl: %s is detached again when it appears anew, or vfiod "
+                                                        "starts, by rule "
+                                                        "%s. To end that: vfioctl rule remove %s\n",
+                                                        changes->items[c].address, rules.items[i].name,
+                                                        rules.items[i].name);
+}
