@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "hand.h"
+#include "arrival.h"
 #include "history.h"
 
 #include <fcntl.h>
@@ -173,7 +174,7 @@ bool hand_plug(World *world) {
         g_autofree char *text = g_strdup_printf("%s%s", card, driverless ? " driver=none" : "");
         history_note("plug %s: %s", slot->address, text);
         world_move(world, slot->address);
-        slot_plug(world->kernel, slot, text);
+        arrival_plug(world, slot, text);
         return true;
 }
 
@@ -187,7 +188,7 @@ bool hand_swap(World *world) {
         bool own = g_str_equal(device->ids, card_ids(slot->card, ids));
         hand_unplug_this(world, device);
         history_note("and in its place %s", own ? "another" : "its own card");
-        slot_plug(world->kernel, slot, own ? slot->stranger : slot->card);
+        arrival_plug(world, slot, own ? slot->stranger : slot->card);
         return true;
 }
 
@@ -257,10 +258,53 @@ bool hand_change_virtual_functions(World *world) {
         }
         world_move(world, SLOT_PHYSICAL);
         history_note("sriov_numvfs %u", n > 0 ? 0 : N_VIRTUAL);
-        g_assert_cmpint(fake_kernel_write(world->kernel, n > 0 ? "0" : G_STRINGIFY(N_VIRTUAL), DEVICE "sriov_numvfs",
-                                        SLOT_PHYSICAL),
-                        ==, 0);
+        if (n == 0)
+                arrival_make_functions(world);
+        else
+                g_assert_cmpint(fake_kernel_write(world->kernel, "0", DEVICE "sriov_numvfs", SLOT_PHYSICAL), ==, 0);
         return true;
+}
+
+/* Of the physical function there is no rule: its virtual ones have some. */
+static void choose_rule(World *world, Rule *rule) {
+        const Slot *slot, *companion;
+
+        do
+                slot = &slots[world_random(world, n_slots)];
+        while (slot->is_bridge || g_str_equal(slot->address, SLOT_PHYSICAL));
+        do
+                companion = &slots[world_random(world, n_slots)];
+        while (companion->group != slot->group);
+        unsigned kind = world_random(world, 16);
+        const char *card = slot->stranger && world_chance(world, 4) ? slot->stranger : slot->card;
+
+        *rule = (Rule){
+                        .kind = kind < _RULE_KIND_MAX ? (RuleKind)kind : RULE_VALID,
+                        .address = world_chance(world, 3) ? NULL : slot->address,
+                        .takes_all = world_chance(world, 2),
+                        .companion = companion == slot ? NULL : companion->address,
+        };
+        rule->override = rule->address && world_chance(world, 4);
+        if (card)
+                (void)card_ids(card, rule->ids);
+        else
+                (void)g_strlcpy(rule->ids, VIRTUAL_IDS, sizeof(rule->ids));
+}
+
+void hand_change_rules(World *world) {
+        unsigned folder = world_random(world, N_RULE_FOLDERS);
+        const char *name = rule_names[world_random(world, n_rule_names)];
+        Rule rule;
+
+        if (rulebook_file(world->rulebook, folder, name) && world_chance(world, 2)) {
+                history_note("remove rule %s from folder %u", name, folder);
+                rulebook_remove(world->rulebook, folder, name);
+                return;
+        }
+        choose_rule(world, &rule);
+        g_autofree char *text = rule_describe(&rule);
+        history_note("put rule %s into folder %u: %s", name, folder, text);
+        rulebook_put(world->rulebook, folder, name, &rule);
 }
 
 bool hand_change_use(World *world) {

@@ -25,5 +25,7 @@ bool hand_close_node(World *world);
 
 bool hand_change_modules(World *world);
 bool hand_change_virtual_functions(World *world);
+/* A file of a rule comes or goes; what the daemon knows of it is another matter. */
+void hand_change_rules(World *world);
 /* A disk is mounted, or something like it, or is not any more. */
 bool hand_change_use(World *world);

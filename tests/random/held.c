@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "held.h"
 #include "history.h"
+#include "keeper.h"
 #include "rest.h"
 #include "trouble.h"
 #include "verdict.h"
@@ -76,11 +77,11 @@ bool held_unplug(World *world) {
         world_move(world, device->address);
         fake_kernel_do(world->kernel, "unplug %s", device->address);
         check(world, before);
-        if (world_chance(world, 4)) {
+        if (world_chance(world, 4) && !keeper_concerns(world, group) && !keeper_has_unfinished(world, group)) {
                 history_note("restart");
                 world_expect_recovery(world, NO_GROUP);
                 vfiod_stop(world->vfiod);
-                vfiod_start(world->vfiod);
+                keeper_start_daemon(world, NO_GROUP);
                 check(world, before);
         } else
                 trouble_do_beside(world, group);

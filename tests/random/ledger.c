@@ -70,6 +70,7 @@ static void read_member(json_t *json, Ledger *records) {
                         ==, 0);
         (void)g_strlcpy(claim.address, address, sizeof(claim.address));
         (void)g_snprintf(claim.ids, sizeof(claim.ids), "%04x:%04x", (unsigned)vendor, (unsigned)device);
+        claim.any_driver = json_is_true(json_object_get(json, "any_driver"));
         (void)g_strlcpy(claim.driver, json_string_value(driver) ?: "", sizeof(claim.driver));
         (void)g_strlcpy(claim.override, json_string_value(override) ?: "", sizeof(claim.override));
         claim.phase = g_str_equal(phase, "detached") ? CLAIM_AWAY : CLAIM_UNFINISHED;
@@ -97,7 +98,8 @@ static void read_record(const char *path, Ledger *records) {
         g_assert_nonnull(root);
         g_assert_cmpint(json_unpack(root, "{s:o}", "members", &members), ==, 0);
         g_assert_cmpuint(json_array_size(members), >, 0);
-        json_array_foreach(members, i, member) read_member(member, records);
+        json_array_foreach(members, i, member)
+                read_member(member, records);
         json_decref(root);
 }
 
@@ -125,13 +127,14 @@ static Ledger *read_records(const char *state_folder) {
         return records;
 }
 
-static char *claim_to_text(const Claim *claim) {
-        static const char *const phases[] = {"away", "unfinished", "either", "doubtful"};
+char *claim_to_text(const Claim *claim) {
+        static const char *const phases[] = {"away", "unfinished", "either", "doubtful", "unknown"};
 
         if (!claim)
                 return g_strdup("nothing");
-        return g_strdup_printf("%s driver=%s override=%s names=%s power=%s %s", claim->ids, claim->driver,
-                        claim->override, claim->names, claim->power, phases[claim->phase]);
+        return g_strdup_printf("%s driver=%s override=%s names=%s power=%s %s", claim->ids,
+                        claim->any_driver ? "any" : claim->driver, claim->override, claim->names, claim->power,
+                        phases[claim->phase]);
 }
 
 /* All that the first ledger has is in the second one, and is the same. */
@@ -155,11 +158,20 @@ void ledger_check(Ledger *ledger, const char *state_folder) {
         for (GList *i = claims; i; i = i->next) {
                 Claim *claim = i->data, *record = ledger_find(records, claim->address);
 
+                if (record && claim->newcomer && !*record->names)
+                        *claim->names = '\0';
                 if (claim->phase < CLAIM_EITHER)
                         continue;
-                if (record)
+                /* Of a slot where another card was before, the doubt may be about which of them it is. */
+                if (record &&
+                                (claim->phase == CLAIM_UNKNOWN ||
+                                                (claim->phase == CLAIM_DOUBTFUL &&
+                                                                !g_str_equal(claim->ids, record->ids)))) {
+                        record->newcomer = true;
+                        ledger_put(ledger, record);
+                } else if (record)
                         claim->phase = record->phase;
-                else if (claim->phase == CLAIM_DOUBTFUL)
+                else if (claim->phase >= CLAIM_DOUBTFUL)
                         ledger_drop(ledger, claim->address);
         }
         compare_claims(ledger, records, "%s: owed is %s, and the records say %s");

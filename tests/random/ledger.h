@@ -11,6 +11,7 @@ typedef enum ClaimPhase {
         CLAIM_UNFINISHED, /* it is to be given back at the next start */
         CLAIM_EITHER,     /* the one or the other: the model cannot tell */
         CLAIM_DOUBTFUL,   /* or it may not be owed at all */
+        CLAIM_UNKNOWN,    /* nothing can be told of it */
 } ClaimPhase;
 
 typedef struct Claim {
@@ -18,6 +19,8 @@ typedef struct Claim {
         char driver[32], override[64]; /* "" for none */
         char names[64];                /* of the host, with commas */
         char power[16];                /* "on 1": power/control and d3cold_allowed */
+        bool any_driver;               /* it gets the one that the kernel finds, whichever that is */
+        bool newcomer;                 /* when it was taken; the names say little then, and may have gone unseen */
         ClaimPhase phase;
 } Claim;
 
@@ -34,6 +37,9 @@ void ledger_put(Ledger *ledger, const Claim *claim);
 void ledger_drop(Ledger *ledger, const char *address);
 /* In the order of the addresses: Claim; to be freed with g_list_free(). */
 GList *ledger_list(const Ledger *ledger);
+
+/* In a line; NULL is nothing. To be freed. */
+char *claim_to_text(const Claim *claim);
 
 /* The records on disk must say the same, no less and no more. What the model could not tell is taken from them. */
 void ledger_check(Ledger *ledger, const char *state_folder);

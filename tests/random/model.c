@@ -170,6 +170,19 @@ const char *model_predict_reattach(const World *world, const Target *target, boo
         return group->is_held && !force ? "Held" : "";
 }
 
+const char *model_predict_return(const World *world, const TruthDevice *device) {
+        const Target target = {.address = device->address, .group = device->group};
+        g_autoptr(GPtrArray) plan = model_plan_detach(world, &target);
+
+        for (unsigned i = 0; i < plan->len; i++) {
+                const Claim *claim = world_claim(world, world_device(world, plan->pdata[i]));
+
+                if (!claim || claim->phase != CLAIM_AWAY)
+                        return "GroupNeedsConsent";
+        }
+        return find_uses(world, plan);
+}
+
 bool model_is_decided_late(const char *predicted) {
         static const char *const late[] = {
                         "", "InUseStorage", "InUseNetwork", "VirtualFunctionsInUse", "Held", "PlanStale", NULL};

@@ -23,5 +23,7 @@ GPtrArray *model_plan_reattach(const World *world, const Target *target);
 /* How the call ends while nobody disturbs it: the error's name, or "" for success. */
 const char *model_predict_detach(const World *world, const Target *target, bool with_consent, bool override);
 const char *model_predict_reattach(const World *world, const Target *target, bool force);
+/* How vfiod's own detach of a card ends that came back to its slot: as that of a call that names it, with consent to what vfiod had detached as well. */
+const char *model_predict_return(const World *world, const TruthDevice *device);
 /* Whether a call that ends so has a plan: what refuses it is found only when the host is looked at. */
 bool model_is_decided_late(const char *predicted);

@@ -3,6 +3,7 @@
 #include "hand.h"
 #include "held.h"
 #include "history.h"
+#include "keeper.h"
 #include "rest.h"
 #include "text-compare.h"
 #include "trouble.h"
@@ -36,11 +37,27 @@ static void come_to_rest(World *world, const Truth *before) {
         rest_check(world, before);
 }
 
+#define N_LOST_MAX 6
+
 static bool by_hand(World *world, bool (*hand)(World *)) {
         g_autoptr(Truth) before = truth_look(world->kernel);
 
-        if (!hand(world))
+        /* The kernel's queue of events runs over, and all must be read anew. */
+        world->loses_events = world->busy_group == NO_GROUP && !rulebook_has_rules(world->rulebook) &&
+                        world_chance(world, 10);
+        if (world->loses_events)
+                fake_kernel_do(world->kernel, "lose %u", 1 + world_random(world, N_LOST_MAX));
+        bool done = hand(world), lossy = world->loses_events;
+
+        world->loses_events = false;
+        if (lossy)
+                fake_kernel_do(world->kernel, "storm %u /devices/pci0000:1f/" SLOTLESS, N_LOST_MAX);
+        if (!done)
                 return false;
+        if (lossy) {
+                history_note("and events were lost");
+                keeper_await_rescan(world);
+        }
         come_to_rest(world, before);
         return true;
 }
@@ -115,27 +132,50 @@ static bool plan(World *world) {
 /* The daemon's life. */
 
 static bool restart(World *world) {
+        static bool (*const hands[])(World *) = {hand_write, hand_unplug, hand_plug, hand_swap};
         g_autoptr(Truth) before = truth_look(world->kernel);
 
         history_note("restart");
-        world_expect_recovery(world, NO_GROUP);
         vfiod_stop(world->vfiod);
-        vfiod_start(world->vfiod);
+        if (world_chance(world, 2)) {
+                history_note("meanwhile: ");
+                (void)hands[world_random(world, G_N_ELEMENTS(hands))](world);
+        }
+        world_expect_recovery(world, NO_GROUP);
+        keeper_start_daemon(world, NO_GROUP);
         vfiod_settle(world->vfiod, NO_GROUP);
         world_look(world);
         world_check_recovery(world);
         rest_check(world, before);
 
         /* And a second one changes nothing. */
-        g_autofree char *served = view_to_text(world->vfiod->view);
+        g_autofree char *served = vfiod_describe(world->vfiod);
         world_forget_changes(world);
         vfiod_stop(world->vfiod);
-        vfiod_start(world->vfiod);
+        keeper_start_daemon(world, NO_GROUP);
         vfiod_settle(world->vfiod, NO_GROUP);
-        g_autofree char *served_again = view_to_text(world->vfiod->view);
+        g_autofree char *served_again = vfiod_describe(world->vfiod);
         text_compare(served, served_again, "a second start changed something");
         g_autoptr(Truth) after = truth_look(world->kernel);
         rest_check(world, after);
+        return true;
+}
+
+static bool change_rules(World *world) {
+        g_autoptr(Truth) before = truth_look(world->kernel);
+
+        hand_change_rules(world);
+        if (world_chance(world, 2)) {
+                history_note("restart");
+                world_expect_recovery(world, NO_GROUP);
+                vfiod_stop(world->vfiod);
+                keeper_start_daemon(world, NO_GROUP);
+        } else
+                keeper_reload(world);
+        vfiod_settle(world->vfiod, NO_GROUP);
+        world_look(world);
+        world_check_recovery(world);
+        rest_check(world, before);
         return true;
 }
 
@@ -164,6 +204,7 @@ static const struct {
                 {12, false, change_modules},
                 {20, false, change_virtual_functions},
                 {20, true, change_use},
+                {80, false, change_rules},
                 {8, false, restart},
                 {10, false, audit},
 };

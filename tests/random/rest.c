@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "rest.h"
+#include "keeper.h"
 #include "model.h"
+#include "taking.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -51,9 +53,8 @@ static void check_write(World *world, const char *line) {
         if (g_str_has_prefix(words[2], "gone/"))
                 return;
         g_autofree char *address = addressee(words[2]);
-        const char *ids = g_hash_table_lookup(world->permitted, address);
-        if (!is_expected_file(words[2]) || !ids || !g_str_equal(ids, words[1]))
-                g_error("vfiod wrote %s to the card %s; it was %s", words[2], words[1], ids ?: "not to touch it");
+        if (!is_expected_file(words[2]) || !world_permits(world, address, words[1]))
+                g_error("vfiod wrote %s to the card %s: it was not to touch that", words[2], words[1]);
 }
 
 static void check_writes(World *world) {
@@ -124,6 +125,30 @@ static void forget_rebound(World *world) {
                         else
                                 ledger_find(world->ledger, claim->address)->phase = CLAIM_DOUBTFUL;
                 }
+        }
+}
+
+/* A virtual function that is gone can only be made anew, as another one. */
+static void forget_gone_functions(World *world) {
+        for (unsigned i = 0; i < n_slots; i++) {
+                Claim *claim = slots[i].card ? NULL : ledger_find(world->ledger, slots[i].address);
+
+                if (!claim || world_device(world, slots[i].address) || slots[i].group == world->busy_group)
+                        continue;
+                if (claim->phase == CLAIM_AWAY)
+                        ledger_drop(world->ledger, slots[i].address);
+                else if (claim->phase == CLAIM_EITHER)
+                        claim->phase = CLAIM_DOUBTFUL;
+        }
+}
+
+static void doubt_uncertain(World *world) {
+        for (unsigned i = 0; i < n_slots; i++) {
+                Claim claim = {.phase = CLAIM_UNKNOWN};
+
+                (void)g_strlcpy(claim.address, slots[i].address, sizeof(claim.address));
+                if (world_is_uncertain(world, slots[i].group))
+                        ledger_put(world->ledger, &claim);
         }
 }
 
@@ -201,7 +226,7 @@ static void check_devices(World *world) {
                         check_device(world, path, device, claim);
                 free(path);
         }
-        check_count(world, "/org/vfiod1/devices/", n);
+        check_count(world, "/org/vfiod1/devices/", n + 1);
 }
 
 static bool is_in_flux(const World *world, const TruthGroup *group) {
@@ -231,13 +256,22 @@ static void check_groups(World *world) {
 }
 
 void rest_check(World *world, const Truth *before) {
+        /* What the daemon does by itself may begin late, when nobody waits for it any more. */
+        if (world->vfiod->process) {
+                vfiod_settle(world->vfiod, world->busy_group);
+                world_look(world);
+        }
         check_writes(world);
+        taking_check_all(world);
         check_untouched(world, before);
         forget_rebound(world);
+        forget_gone_functions(world);
+        doubt_uncertain(world);
         if (world->busy_group == NO_GROUP)
                 ledger_check(world->ledger, world->vfiod->state_folder);
         check_devices(world);
         check_groups(world);
+        keeper_review(world);
 }
 
 /* A life of the daemon begins without the timer that its first job leaves open. */

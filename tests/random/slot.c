@@ -14,6 +14,7 @@ static const char *const drivers[] = {
                 "nouveau module=nouveau ids=10de:2484",
                 "snd_hda_intel module=snd_hda_intel ids=10de:228b",
                 "vfio-pci module=vfio_pci ids=",
+                "sync ids=1b36:00ff kind=net",
 };
 
 const char *const modules[] = {"e1000", "e1000e", "nvme", "nouveau", "vfio-pci"};
@@ -98,6 +99,7 @@ void slot_plug(FakeKernel *kernel, const Slot *slot, const char *card) {
 void slots_fill(FakeKernel *kernel) {
         for (unsigned i = 0; i < G_N_ELEMENTS(drivers); i++)
                 fake_kernel_do(kernel, "driver %s", drivers[i]);
+        fake_kernel_do(kernel, "plug " SLOTLESS " vendor=1b36 device=00ff class=020000 group=none net=sync0");
         for (unsigned i = 0; i < n_slots; i++) {
                 const Slot *slot = &slots[i];
 

@@ -28,6 +28,10 @@ const char *card_ids(const char *card, char buffer[IDS_MAX]);
 /* The physical function, and how many virtual ones it has room for. */
 #define SLOT_PHYSICAL "0000:0c:00.0"
 #define N_VIRTUAL 2
+#define VIRTUAL_IDS "8086:10ca"
+
+/* A card that nothing happens to but that its interface gets another name: when that is known, so is all that happened before. In no slot. */
+#define SLOTLESS "0000:1f:00.0"
 
 /* An empty machine gets its drivers and cards. */
 void slots_fill(FakeKernel *kernel);

@@ -2,6 +2,7 @@
 #include "trouble.h"
 #include "hand.h"
 #include "history.h"
+#include "keeper.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -65,7 +66,7 @@ static void swap_at_write(World *world, const Call *call, unsigned k) {
         const Slot *slot = slot_find(address);
         char ids[IDS_MAX];
 
-        if (!slot->stranger)
+        if (!slot->stranger || keeper_concerns(world, slot->group))
                 return;
         bool own = g_str_equal(truth_find(call->before, address)->ids, card_ids(slot->card, ids));
         history_note("swap %u %s", k, address);
@@ -146,7 +147,7 @@ static void kill_daemon(World *world, Call *call, bool with_workers) {
                 (void)kill(g_array_index(workers, pid_t, i), SIGKILL);
         resume(world);
         trouble_bury(workers);
-        vfiod_start(world->vfiod);
+        keeper_start_daemon(world, call->target.group);
 }
 
 /* For the group itself it is too early, whichever daemon is asked. */
@@ -164,7 +165,7 @@ GArray *trouble_replace_daemon(World *world, Call *call, bool kill) {
         history_note("%s the daemon, and start the next at once", kill ? "kill" : "end");
         GArray *workers = end_daemon(world, call, kill);
 
-        vfiod_start(world->vfiod);
+        keeper_start_daemon(world, call->target.group);
         must_be_busy(world, call->target.group);
         return workers;
 }

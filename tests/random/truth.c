@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "truth.h"
+#include "slot.h"
 
 #include <string.h>
 
@@ -100,7 +101,9 @@ Truth *truth_look(FakeKernel *kernel) {
         truth->devices = g_ptr_array_new_with_free_func(device_free);
         truth->groups = g_ptr_array_new_with_free_func(group_free);
         for (char **line = lines; *line; line++)
-                if (g_str_has_prefix(*line, "device "))
+                if (g_str_has_prefix(*line, "device " SLOTLESS))
+                        continue;
+                else if (g_str_has_prefix(*line, "device "))
                         g_ptr_array_add(truth->devices, device_parse(*line));
                 else if (g_str_has_prefix(*line, "group "))
                         g_ptr_array_add(truth->groups, group_parse(*line));

@@ -18,7 +18,9 @@ static bool has_binding(const TruthDevice *device, const char *driver, const cha
 static char *describe(const World *world, const Call *call, const char *address) {
         const TruthDevice *before = truth_find(call->before, address), *after = world_device(world, address);
 
-        return g_strdup_printf("before: %s\nafter:  %s\nanswer: %s %s", before ? before->all : "none",
+        g_autofree char *owed = claim_to_text(ledger_find(call->owed, address));
+
+        return g_strdup_printf("owed:   %s\nbefore: %s\nafter:  %s\nanswer: %s %s", owed, before ? before->all : "none",
                         after ? after->all : "none", call->answer.is_given ? call->answer.error ?: "success" : "none",
                         call->answer.message ?: "");
 }
@@ -46,10 +48,13 @@ static bool is_home(const World *world, const Call *call, const char *address) {
         const TruthDevice *after = world_device(world, address);
         char names[64];
 
-        if (!after || !has_binding(after, claim->driver, claim->override) || !g_str_equal(after->power, claim->power))
+        if (!after || !has_binding(after, claim->any_driver ? after->driver : claim->driver, claim->override) ||
+                        !g_str_equal(after->power, claim->power))
                 return false;
         world_names(after, names, sizeof(names));
-        return g_str_equal(names, claim->names);
+        if (claim->any_driver && truth_is_on_vfio(after))
+                return false;
+        return claim->any_driver || claim->newcomer || g_str_equal(names, claim->names);
 }
 
 static void must_be_unchanged(const World *world, const Call *call) {
@@ -69,14 +74,15 @@ static void take(World *world, const Call *call, const char *address, ClaimPhase
 }
 
 /* "ADDRESS BEFORE AFTER" of each card that has another driver than before, in the order of the addresses. */
-static char *expect_changes(const Call *call) {
+static char *expect_changes(const World *world, const Call *call) {
         g_autoptr(GString) text = g_string_new(NULL);
 
         for (unsigned i = 0; i < call->planned->len; i++) {
                 const char *address = call->planned->pdata[i];
                 const TruthDevice *before = truth_find(call->before, address);
                 const Claim *claim = ledger_find(call->owed, address);
-                const char *driver = call->detach ? VFIO : claim->driver;
+                const TruthDevice *after = world_device(world, address);
+                const char *driver = call->detach ? VFIO : claim->any_driver && after ? after->driver : claim->driver;
 
                 if (!g_str_equal(before->driver, driver))
                         g_string_append_printf(
@@ -98,7 +104,7 @@ static void keep_rest_of_group(World *world, const Call *call, ClaimPhase phase)
 }
 
 static void on_done(World *world, const Call *call) {
-        g_autofree char *changes = expect_changes(call);
+        g_autofree char *changes = expect_changes(world, call);
 
         for (unsigned i = 0; i < call->planned->len; i++) {
                 const char *address = call->planned->pdata[i];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "vfiod-process.h"
 #include "bus-text.h"
+#include "slot.h"
 #include "text-compare.h"
 
 #include <errno.h>
@@ -9,6 +10,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define NAME "org.vfiod1"
@@ -16,6 +18,7 @@
 #define DEVICES PATH "/devices/"
 #define GROUPS PATH "/groups/"
 #define JOBS PATH "/jobs/"
+#define SYNC_PATH DEVICES "_30000_3a1f_3a00_2e0"
 #define ERRORS NAME ".Error."
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(sd_bus_message, sd_bus_message_unref)
@@ -153,6 +156,17 @@ void vfiod_kill(Vfiod *vfiod) {
         view_clear(vfiod->view);
 }
 
+void vfiod_pause(Vfiod *vfiod) {
+        siginfo_t info;
+
+        g_assert_cmpint(kill(vfiod->pid, SIGSTOP), ==, 0);
+        g_assert_cmpint(waitid(P_PID, (id_t)vfiod->pid, &info, WSTOPPED), ==, 0);
+}
+
+void vfiod_go_on(Vfiod *vfiod) {
+        g_assert_cmpint(kill(vfiod->pid, SIGCONT), ==, 0);
+}
+
 void answer_clear(Answer *answer) {
         g_free(answer->error);
         g_free(answer->message);
@@ -254,19 +268,37 @@ void vfiod_await(Vfiod *vfiod, const Answer *answer) {
         vfiod_listen_until(vfiod, is_answered, answer, -1);
 }
 
-/* The daemon's loop takes each source in its turn, and of some only one thing at a time: it may answer a call before it has taken all that was there before.
- * But then it goes on with that, and tells of it, before it answers the next one. To a daemon that has ended it is the bus that answers, after its
- * last words. */
-void vfiod_catch_up(Vfiod *vfiod) {
-        for (unsigned n_silent = 0; n_silent < 2;) {
-                unsigned n_signals = view_count_signals(vfiod->view);
-                g_auto(Answer) answer = {};
+/* The answer comes after all that the daemon, or a bus without one, has said before. */
+static void ping(Vfiod *vfiod) {
+        g_auto(Answer) answer = {};
 
-                vfiod_call(vfiod, &answer, PATH, "org.freedesktop.DBus.Peer", "Ping", "");
-                vfiod_await(vfiod, &answer);
-                g_assert_cmpint(answer.error == NULL, ==, vfiod->process != NULL);
-                n_silent = view_count_signals(vfiod->view) == n_signals ? n_silent + 1 : 0;
-        }
+        vfiod_call(vfiod, &answer, PATH, "org.freedesktop.DBus.Peer", "Ping", "");
+        vfiod_await(vfiod, &answer);
+        g_assert_cmpint(answer.error == NULL, ==, vfiod->process != NULL);
+}
+
+static bool is_synced(Vfiod *vfiod, const void *userdata) {
+        return g_strcmp0(view_get(vfiod->view, SYNC_PATH, "NetworkInterfaces"), userdata) == 0;
+}
+
+/* Calls come before events, so that an answer says nothing of those. */
+static void await_events(Vfiod *vfiod) {
+        g_autofree char *name = g_strdup_printf("sync%u", ++vfiod->n_syncs % 2);
+
+        fake_kernel_do(vfiod->kernel, "netrename " SLOTLESS " %s", name);
+        vfiod_listen_until(vfiod, is_synced, name, -1);
+}
+
+void vfiod_catch_up(Vfiod *vfiod) {
+        if (vfiod->process)
+                await_events(vfiod);
+        ping(vfiod);
+}
+
+char *vfiod_describe(Vfiod *vfiod) {
+        if (vfiod->n_syncs % 2 != 0)
+                vfiod_catch_up(vfiod);
+        return view_to_text(vfiod->view);
 }
 
 static bool is_settled(Vfiod *vfiod, const void *userdata) {

@@ -15,6 +15,7 @@ typedef struct Vfiod {
         Process *process; /* NULL while there is none */
         pid_t pid;
         sd_bus *connection;
+        unsigned n_syncs;
         View *view; /* is followed whenever the bus is listened to */
 } Vfiod;
 
@@ -27,6 +28,10 @@ void vfiod_start(Vfiod *vfiod);
 void vfiod_stop(Vfiod *vfiod);
 /* As it is killed, its children are not. */
 void vfiod_kill(Vfiod *vfiod);
+
+/* Nothing of what happens in between reaches it before it goes on. */
+void vfiod_pause(Vfiod *vfiod);
+void vfiod_go_on(Vfiod *vfiod);
 
 /* What a method answered. */
 typedef struct Answer {
@@ -54,6 +59,9 @@ void vfiod_await(Vfiod *vfiod, const Answer *answer);
 void vfiod_catch_up(Vfiod *vfiod);
 /* The same, and no job is under way any more; but for what is at work on this group, unless it is negative. */
 void vfiod_settle(Vfiod *vfiod, int but_group);
+
+/* What is followed, in a text that is the same whenever what it tells of is. */
+char *vfiod_describe(Vfiod *vfiod);
 
 /* Reads all objects anew and compares them with what was followed. */
 void vfiod_check_view(Vfiod *vfiod);

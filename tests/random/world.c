@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "world.h"
+#include "keeper.h"
+#include "taking.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -38,14 +41,19 @@ World *world_new(guint32 seed) {
         world->moved = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
         world->permitted = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
         world->recovered = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+        world->takings = g_ptr_array_new_with_free_func(taking_free);
+        world->uncertain = g_hash_table_new(NULL, NULL);
+        world->cases = case_table_new();
         world->busy_group = NO_GROUP;
         world->vfiod = vfiod_new(world->kernel);
+        world->rulebook = rulebook_new(world->vfiod->state_folder);
         vfiod_settle(world->vfiod, NO_GROUP);
         world_look(world);
         return world;
 }
 
 World *world_free(World *world) {
+        rulebook_free(world->rulebook);
         vfiod_free(world->vfiod);
         g_hash_table_unref(world->vms);
         fake_kernel_stop(world->kernel);
@@ -54,6 +62,9 @@ World *world_free(World *world) {
         g_hash_table_unref(world->moved);
         g_hash_table_unref(world->permitted);
         g_hash_table_unref(world->recovered);
+        g_ptr_array_unref(world->takings);
+        g_hash_table_unref(world->uncertain);
+        g_hash_table_unref(world->cases);
         truth_free(world->truth);
         ledger_free(world->ledger);
         g_rand_free(world->random);
@@ -92,6 +103,7 @@ void world_forget_permissions(World *world) {
 
 void world_forget_changes(World *world) {
         g_hash_table_remove_all(world->moved);
+        g_hash_table_remove_all(world->uncertain);
         world_forget_permissions(world);
 }
 
@@ -105,7 +117,34 @@ void world_move_all(World *world) {
 }
 
 void world_permit(World *world, const char *address, const char *ids) {
-        g_hash_table_replace(world->permitted, g_strdup(address), g_strdup(ids));
+        const char *others = g_hash_table_lookup(world->permitted, address);
+
+        g_hash_table_replace(world->permitted, g_strdup(address), g_strdup_printf("%s %s", others ?: "", ids));
+}
+
+bool world_permits(const World *world, const char *address, const char *ids) {
+        const char *permitted = g_hash_table_lookup(world->permitted, address);
+
+        return permitted && strstr(permitted, ids);
+}
+
+void world_make_uncertain(World *world, int group) {
+        g_hash_table_add(world->uncertain, GINT_TO_POINTER(group));
+        for (unsigned i = 0; i < n_slots; i++) {
+                const Slot *slot = &slots[i];
+                char ids[IDS_MAX];
+
+                if (slot->group != group)
+                        continue;
+                world_move(world, slot->address);
+                world_permit(world, slot->address, slot->card ? card_ids(slot->card, ids) : VIRTUAL_IDS);
+                if (slot->stranger)
+                        world_permit(world, slot->address, card_ids(slot->stranger, ids));
+        }
+}
+
+bool world_is_uncertain(const World *world, int group) {
+        return g_hash_table_contains(world->uncertain, GINT_TO_POINTER(group));
 }
 
 void world_expect_recovery(World *world, int but_group) {
@@ -117,8 +156,8 @@ void world_expect_recovery(World *world, int but_group) {
                 const TruthDevice *device = world_device(world, claim->address);
                 const TruthGroup *group = device ? truth_find_group(world->truth, device->group) : NULL;
 
-                if (claim->phase != CLAIM_UNFINISHED || !device || !group || !world_claim(world, device) ||
-                                group->is_held)
+                if (claim->phase != CLAIM_UNFINISHED || keeper_concerns(world, group ? group->number : NO_GROUP) ||
+                                !device || !group || !world_claim(world, device) || group->is_held)
                         continue;
                 world_permit(world, claim->address, claim->ids);
                 if (device->group != but_group)
@@ -136,11 +175,12 @@ void world_check_recovery(World *world) {
                 const Claim *claim = ledger_find(world->ledger, address);
                 char names[64];
 
-                g_assert_cmpstr(device->driver, ==, claim->driver);
+                g_assert_cmpstr(device->driver, ==, claim->any_driver ? device->driver : claim->driver);
                 g_assert_cmpstr(device->override, ==, claim->override);
                 g_assert_cmpstr(device->power, ==, claim->power);
                 world_names(device, names, sizeof(names));
-                g_assert_cmpstr(names, ==, claim->names);
+                if (!claim->any_driver && !claim->newcomer)
+                        g_assert_cmpstr(names, ==, claim->names);
                 ledger_drop(world->ledger, address);
         }
         g_hash_table_remove_all(world->recovered);

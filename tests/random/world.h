@@ -2,6 +2,8 @@
 #pragma once
 
 #include "ledger.h"
+#include "rule-case.h"
+#include "rulebook.h"
 #include "slot.h"
 #include "truth.h"
 #include "vfiod-process.h"
@@ -16,14 +18,19 @@ typedef struct World {
         Vfiod *vfiod;
         Truth *truth; /* as of the last look */
         Ledger *ledger;
+        Rulebook *rulebook;
+        CaseTable *cases;    /* of rules */
         GHashTable *vms;     /* group -> descriptor of its node, which this process holds open */
         GHashTable *missing; /* modules that were unloaded */
         GHashTable *used;    /* disks that are in use */
 
         /* Of the operation in hand. */
         GHashTable *moved;     /* addresses that another hand has, or may have, changed */
-        GHashTable *permitted; /* address -> ids of the card that vfiod may write to */
+        GHashTable *permitted; /* address -> ids, with blanks, of the cards that vfiod may write to */
         GHashTable *recovered; /* addresses of what a new daemon is to give back */
+        GPtrArray *takings;    /* of taking.h: what vfiod is to do by itself */
+        bool loses_events;     /* the daemon hears of nothing until the operation's end */
+        GHashTable *uncertain; /* groups of which the model cannot tell how they end */
         unsigned n_fds;        /* that the daemon had open when it had done nothing yet */
         int busy_group;        /* a job of it is held up, and other things go on beside it; or NO_GROUP */
 } World;
@@ -44,6 +51,11 @@ void world_forget_permissions(World *world);
 void world_move(World *world, const char *address);
 void world_move_all(World *world);
 void world_permit(World *world, const char *address, const char *ids);
+bool world_permits(const World *world, const char *address, const char *ids);
+
+/* How things end in the group is taken from the daemon; only in itself it must hold. */
+void world_make_uncertain(World *world, int group);
+bool world_is_uncertain(const World *world, int group);
 
 /* A new daemon is to start: what is left in between it gives back, unless a VM is in the way; of this group (or NO_GROUP) it may. */
 void world_expect_recovery(World *world, int but_group);

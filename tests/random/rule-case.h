@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <glib.h>
+
+/* What became of a card that a rule means, or that has returned. */
+
+typedef enum CaseStatus {
+        CASE_WAITING,
+        CASE_APPLIED,
+        CASE_REFUSED,
+        CASE_GIVEN_BACK,
+        CASE_OTHER_CARD,
+} CaseStatus;
+
+typedef struct Case {
+        const char *rule; /* its name; NULL for one that has returned */
+        CaseStatus status;
+} Case;
+
+typedef GHashTable CaseTable; /* address of a slot -> Case */
+
+CaseTable *case_table_new(void);
+/* NULL for none. */
+Case *case_find(CaseTable *cases, const char *address);
+void case_put(CaseTable *cases, const char *address, const char *rule, CaseStatus status);
+void case_drop(CaseTable *cases, const char *address);
+
+/* In the order of the addresses, a line each. */
+char *case_table_to_text(CaseTable *cases);
+
+/* Reads what ListRules has returned, as text. */
+CaseTable *case_table_parse(const char *reply);
