@@ -8,6 +8,7 @@ the whole machine is as it was.
 
 import sys
 
+import beside
 import byhand
 import host
 import lifetime
@@ -219,6 +220,7 @@ def check_module(machine):
 
 PARTS = [check_selectors, check_refusals, check_by_hand, check_override, check_card, check_mixed_group,
          check_virtual_functions, check_module, neighbours.check_driverctl, neighbours.check_libvirt,
+         beside.check_at_once, beside.check_rule_given_back, beside.check_member_lost,
          lifetime.check_restart, lifetime.check_kill, lifetime.check_stop, lifetime.check_interrupt,
          lifetime.check_hotplug]
 

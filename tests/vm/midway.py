@@ -17,16 +17,17 @@ DELAY = 120 * 1000 * 1000  # microseconds: longer than all that is done meanwhil
 POINTS = [("detach", "override"), ("detach", "unbind"), ("detach", "probe"), ("reattach", "unbind"), ("reattach", "probe")]
 CARD = {"mac": "52:54:00:00:09:01", "romfile": ""}
 OTHER_CARD = {"mac": "52:54:00:00:09:02", "romfile": "", "subsys": 0x1234}
+THIRD_CARD = {"mac": "52:54:00:00:09:03", "romfile": "", "subsys": 0x5678}  # never detached: it would be so again
 
 
 class Pause:
-    """Stops the daemon's worker before its write to a file of sysfs, for the length of a with block."""
+    """Stops the daemon's worker before its write to a file of sysfs, or a later one, for the length of a with block."""
 
-    def __init__(self, machine, path):
+    def __init__(self, machine, path, occurrence=1):
         self.guest = machine.guest
         machine.guest.check_run(f"systemctl start {UNIT}")
         self.tracer = machine.guest.start(
-            f"exec strace --follow-forks --trace-path={path} --trace=write --inject=write:delay_enter={DELAY}:when=1"
+            f"exec strace --follow-forks --trace-path={path} --trace=write --inject=write:delay_enter={DELAY}:when={occurrence}"
             f" --output=/run/trace --attach={machine.view.unit('MainPID')}")
         self.tracer.read_until("attached")
 
@@ -136,10 +137,10 @@ def check_swapped(machine):
         job = guest.start(f"vfioctl detach {place}")
         tap.equal(f"{what}: the worker is about to write", await_step(machine, "override"), ["override"])
         pull(machine)
-        plug(machine, OTHER_CARD)
+        plug(machine, THIRD_CARD)
     tap.check(f"{what}: the detach fails", job.wait() != 0, job.output)
     tap.note(job.output)
-    check_untouched(machine, what, place, OTHER_CARD["mac"])
+    check_untouched(machine, what, place, THIRD_CARD["mac"])
     tap.equal(f"{what}: the card that came is the host's", eventually(lambda: view.state(place), "host"), "host")
     tap.equal(f"{what}: no record is left", view.records(), [])
     pull(machine)

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A host whose root file system is on an NVMe disk and whose default route is on the only network card.
 
-Neither is to be had; planning says so to everybody, writes nothing, and a plan that has grown old is not
-carried out.
+Neither is to be had, nor is the boot display, by a call or by a rule; planning says so to everybody, writes
+nothing, and a plan that has grown old is not carried out.
 """
 
 import json
@@ -12,12 +12,14 @@ import sys
 
 import dmar
 import options
+import topology
 from guards import check_refused
 from guest import Guest
 from machine import ERROR, Host
 from programs import GuestError
+from rules import Rules, status
 from tap import Tap
-from view import REFUSED, eventually
+from view import REFUSED, UNIT, eventually
 
 ROUTE = ("ip link set {name} up; ip address add 192.0.2.2/24 dev {name}; ip route add default via 192.0.2.1")
 # System calls that leave something behind, or could.
@@ -56,6 +58,32 @@ def check_route(machine):
                   [f"{machine.name} has the address 192.0.2.2", "default route"])
     tap.equal("it was left alone", (machine.snapshot(machine.nic), machine.view.records()), (before, []))
     tap.equal("the route is there", guest.check_run("ip route get 198.51.100.1"), route)
+
+
+def check_rules(machine):
+    """Rules for what the host runs on: at the start, and when they are read anew."""
+    tap, guest = machine.tap, machine.guest
+    display = guest.address("display")
+    kept = {"disks": (machine.root, "is mounted on /"), "network": (machine.nic, "192.0.2.2"),
+            "display": (display, "the display that the host was started with")}
+    before = machine.bindings(machine.root, machine.nic, display)
+    with Rules(machine, disks={"Match": {"Vendor": "1b36", "Class": "0108"}}, network={"Match": {"Class": "02"}},
+               display={"Match": {"Class": "03"}, "Detach": {"Companions": "all"}}):
+        for what, restart in (("read anew", "vfioctl rescan"), ("at the start", f"systemctl restart {UNIT}")):
+            guest.check_run(restart)
+            for name, (address, evidence) in kept.items():
+                found = eventually(lambda name=name, address=address: status(machine, name).get(address, (None,))[0], "refused", 30)
+                tap.equal(f"{what}: the rule for the {name} is refused", found, "refused")
+                tap.contains(f"{what}: it says why", status(machine, name)[address][1], evidence)
+                tap.check(f"{what}: so does the journal", guest.wait_for(
+                    f"journalctl --unit={UNIT} --boot | grep -F 'Rule {name}: {address} is left alone' | grep -qF '{evidence}'", 10))
+            tap.equal(f"{what}: nothing was touched", machine.bindings(machine.root, machine.nic, display), before)
+            tap.equal(f"{what}: no record is left", machine.view.records(), [])
+    with Rules(machine, network={"Match": {"Class": "02"}, "Detach": {"Override": "network"}}):
+        tap.equal("a rule that says so itself takes the network card",
+                  eventually(lambda: machine.view.state(machine.nic), "detached", 30), "detached")
+    tap.equal("it comes back", machine.view.vfioctl(f"reattach {machine.nic}")[0], 0)
+    guest.check_run(ROUTE.format(name=machine.name))
 
 
 def traced(machine, words, user):
@@ -149,12 +177,12 @@ def check_firmware(machine):
 
 
 def run_parts(tap, destdir):
-    with Guest("e1000e", destdir=destdir, root_on_nvme=True) as guest:
+    with Guest("e1000e", destdir=destdir, root_on_nvme=True, qemu_arguments=topology.display(None)) as guest:
         tap.watch(guest)
         guest.boot()
         tap.note(f"booted in {guest.boot_seconds:.1f} s")
         machine = Machine(tap, guest)
-        for part in (check_root, check_route, check_plan, check_stale):
+        for part in (check_root, check_route, check_rules, check_plan, check_stale):
             tap.run(part.__name__, part, machine)
         port = guest.address("nic-port")
         table = dmar.with_reserved_memory(dmar.read(guest), (int(port[8:10], 16), 0), (0, 0))

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Rules in the guest's /etc/vfiod/rules.d, and what became of them.
+
+    with Rules(machine, net={"Match": {"Vendor": "8086", ...}, "Detach": {"Companions": "all"}}):
+        ...                                     # in force; none is afterwards
+
+udev is told of them at once: by itself it looks every three seconds.
+"""
+
+import json
+import shlex
+
+FOLDER = "/etc/vfiod/rules.d"
+EARLY = "/run/udev/rules.d/05-vfiod.rules"
+
+
+class Rules:
+    def __init__(self, machine, **rules):
+        self.guest = machine.guest
+        self.rules = rules
+
+    def __enter__(self):
+        self.guest.check_run(f"mkdir -p {FOLDER}")
+        for name, sections in self.rules.items():
+            self.guest.check_run(f"printf %s {shlex.quote(text(sections))} > {FOLDER}/{name}.conf")
+        self.guest.check_run("vfioctl --quiet rescan")
+        self.guest.wait_for(f"test -e {EARLY}")  # after vfio-pci is loaded
+        self.guest.check_run("udevadm control --reload")
+        return self
+
+    def __exit__(self, *exception):
+        self.guest.check_run(f"rm -f {FOLDER}/*.conf")
+        self.guest.check_run("vfioctl --quiet rescan && udevadm control --reload")
+
+
+def text(sections):
+    return "\n".join(f"[{section}]\n" + "".join(f"{key}={value}\n" for key, value in keys.items())
+                     for section, keys in sections.items())
+
+
+def status(machine, name):
+    """{address: (status, message)} of the devices of a rule."""
+    rules = json.loads(machine.guest.check_run("vfioctl --json rule list"))["rules"]
+    (rule,) = [rule for rule in rules if rule["name"] == name]
+    return {device["address"]: (device["status"], device["message"]) for device in rule["devices"]}

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What happens in the guest, from the moment on that the object is made: kernel and udev, and vfiod's signals.
+
+    events = Events(guest)
+    signals = Signals(guest)
+    guest.plug(...)
+    signals.state(address, "detached")          # waits; True if it came to that
+    events.end().drivers(address)               # ["e1000e", "vfio-pci"]: in the order in which they bound
+"""
+
+import json
+import re
+
+from programs import GuestTimeout
+
+HEADER = re.compile(r"^(KERNEL|UDEV) *\[([0-9.]+)\] (\w+) +(\S+) \((\w+)\)$")
+
+
+class Events:
+    """Of the kernel, and of udev when its rules have run, by udevadm."""
+
+    def __init__(self, guest):
+        self.program = guest.start("exec udevadm monitor --kernel --udev --property")
+        self.program.read_until("KERNEL - the kernel uevent\n\n")
+        self.found = []
+
+    def end(self):
+        """Listen no longer; what came is in `found`: dictionaries of the properties, with "source" and "time"."""
+        self.program.stop()
+        for block in self.program.output.split("\n\n"):
+            header, *lines = block.strip().split("\n")
+            match = HEADER.match(header)
+            if match:
+                properties = dict(line.partition("=")[::2] for line in lines)
+                self.found.append({**properties, "source": match[1], "time": float(match[2])})
+        return self
+
+    def of(self, source, address, subsystem):
+        """Events of a PCI device ("pci"), or of what hangs below it."""
+        return [event for event in self.found if event["source"] == source and event["SUBSYSTEM"] == subsystem
+                and address in event["DEVPATH"].split("/")]
+
+    def drivers(self, address):
+        """The drivers that the device bound to, in their order."""
+        return [event["DRIVER"] for event in self.of("KERNEL", address, "pci") if event["ACTION"] == "bind"]
+
+    def seconds(self, address, action, driver=None):
+        """From the kernel's announcement of the device until it did this (first), by the kernel's events; None if it did not."""
+        kernel = self.of("KERNEL", address, "pci")
+        came = [event["time"] for event in kernel if event["ACTION"] == "add"]
+        did = [event["time"] for event in kernel if event["ACTION"] == action and driver in (None, event.get("DRIVER"))]
+        return did[0] - came[0] if came and did else None
+
+
+class Signals:
+    """Of vfiod, by `vfioctl monitor`."""
+
+    def __init__(self, guest):
+        self.program = guest.start("exec vfioctl --json monitor")
+        self.program.read_until('"connected"')
+
+    def lines(self):
+        """What was signalled up to now."""
+        return [json.loads(line) for line in self.program.output.split("\n")[:-1]]
+
+    def wait(self, wanted, timeout=30):
+        """The first line for which wanted() holds, waiting for it; None if none comes."""
+        def found():
+            return next(filter(wanted, self.lines()), None)
+        try:
+            self.program.connection.wait(found, timeout, lambda: "")
+        except GuestTimeout:
+            pass
+        return found()
+
+    def wait_property(self, path, name, value, timeout=30):
+        """Whether the object's property is signalled to become this, or it appears so."""
+        return self.wait(lambda line: line["object"] == path and line["properties"].get(name) == value,
+                         timeout) is not None
+
+    def state(self, address, state, timeout=30):
+        """Whether the device is signalled to come to this state."""
+        return self.wait_property(device_path(address), "State", state, timeout)
+
+    def end(self):
+        self.program.stop()
+
+
+def device_path(address):
+    """The object of a device, as sd_bus_path_encode() makes it."""
+    label = "".join(c if c.isalnum() and (i > 0 or not c.isdigit()) else f"_{ord(c):02x}" for i, c in enumerate(address))
+    return f"/org/vfiod1/devices/{label}"
