@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "job/early-rules.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "job/child.h"
 #include "job/driver.h"
@@ -19,21 +20,6 @@ struct EarlyRules {
         int loader_fd;
 };
 
-static int write_all(int fd, const char *text) {
-        size_t length = strlen(text);
-
-        while (length > 0) {
-                ssize_t n = write(fd, text, length);
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                text += n;
-                length -= (size_t)n;
-        }
-        return 0;
-}
-
 static int replace(int folder_fd, const char *name, const char *text) {
         char temporary[NAME_MAX + 1];
 
@@ -45,7 +31,7 @@ static int replace(int folder_fd, const char *name, const char *text) {
                         openat(folder_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
         if (fd < 0)
                 return -errno;
-        int r = fchmod(fd, 0644) < 0 ? -errno : write_all(fd, text);
+        int r = fchmod(fd, 0644) < 0 ? -errno : file_write_all(fd, text, strlen(text));
         if (r >= 0 && renameat(folder_fd, temporary, folder_fd, name) < 0)
                 r = -errno;
         if (r < 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "job/record.h"
+#include "base/file.h"
 #include "job/record-json.h"
 
 #include <fcntl.h>
@@ -262,19 +263,6 @@ static const char *record_name(unsigned long number, const char *suffix, char bu
         return buffer;
 }
 
-static int write_all(int fd, const char *text, size_t length) {
-        while (length > 0) {
-                ssize_t n = write(fd, text, length);
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                text += n;
-                length -= (size_t)n;
-        }
-        return 0;
-}
-
 int record_write(int state_fd, Record *record) {
         char name[RECORD_NAME_MAX], new_name[RECORD_NAME_MAX], boot[SD_ID128_STRING_MAX], header[128];
         _cleanup_free_ char *text = NULL;
@@ -292,7 +280,8 @@ int record_write(int state_fd, Record *record) {
                 return -errno;
         if (flock(fd, LOCK_EX | LOCK_NB) < 0)
                 r = -errno;
-        else if ((r = write_all(fd, header, strlen(header))) >= 0 && (r = write_all(fd, text, strlen(text))) >= 0 &&
+        else if ((r = file_write_all(fd, header, strlen(header))) >= 0 &&
+                        (r = file_write_all(fd, text, strlen(text))) >= 0 &&
                         (fsync(fd) < 0 || renameat(state_fd, new_name, state_fd, name) < 0 || fsync(state_fd) < 0))
                 r = -errno;
         if (r < 0) {
@@ -314,31 +303,6 @@ int record_forget(int state_fd, unsigned long number) {
 int record_delete(int state_fd, unsigned long number) {
         int r = record_forget(state_fd, number);
         return r < 0 ? r : fsync(state_fd) < 0 ? -errno : 0;
-}
-
-/* Reads the file whole, with an end. */
-static int read_file(int fd, char **ret, size_t *ret_length) {
-        _cleanup_free_ char *text = malloc(RECORD_SIZE_MAX + 1);
-        size_t length = 0;
-
-        if (!text)
-                return -ENOMEM;
-        for (;;) {
-                ssize_t n = read(fd, text + length, RECORD_SIZE_MAX + 1 - length);
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                if (n == 0)
-                        break;
-                length += (size_t)n;
-                if (length > RECORD_SIZE_MAX)
-                        return -EBADMSG;
-        }
-        text[length] = '\0';
-        *ret = TAKE_PTR(text);
-        *ret_length = length;
-        return 0;
 }
 
 bool record_file_is_locked(int state_fd, const char *name) {
@@ -377,8 +341,8 @@ int record_read(int state_fd, unsigned long number, Record **ret, bool *ret_lock
         _cleanup_close_ int fd = open_record(state_fd, record_name(number, "record", name), &locked);
         if (fd < 0)
                 return fd;
-        if ((r = read_file(fd, &text, &length)) < 0)
-                return r;
+        if ((r = file_read_all(fd, RECORD_SIZE_MAX, &text, &length)) < 0)
+                return r == -E2BIG ? -EBADMSG : r;
 
         if (sscanf(text, HEADER "%8" SCNx32 " %32[0-9a-f]%*1[\n]%n", &written_checksum, written_boot, &header_length) !=
                                         2 ||

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "job/rule-book.h"
+#include "base/file.h"
 #include "base/log.h"
 
 #include <dirent.h>
@@ -118,26 +119,14 @@ static int compare_entries(const void *a, const void *b) {
         return order != 0 ? order : (entry_a->folder > entry_b->folder) - (entry_a->folder < entry_b->folder);
 }
 
-/* Reads the file whole, with an end. Returns 0, -E2BIG, -EBADMSG for one with a NUL in it, or another negative errno. */
+/* Reads the file whole. Returns 0, -E2BIG, -EBADMSG for one with a NUL in it, or another negative errno. */
 static int read_text(int fd, char **ret) {
-        _cleanup_free_ char *text = malloc(RULE_FILE_SIZE_MAX + 1);
+        _cleanup_free_ char *text = NULL;
         size_t length = 0;
 
-        if (!text)
-                return -ENOMEM;
-        for (;;) {
-                ssize_t n = read(fd, text + length, RULE_FILE_SIZE_MAX + 1 - length);
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                if (n == 0)
-                        break;
-                length += (size_t)n;
-                if (length > RULE_FILE_SIZE_MAX)
-                        return -E2BIG;
-        }
-        text[length] = '\0';
+        int r = file_read_all(fd, RULE_FILE_SIZE_MAX, &text, &length);
+        if (r < 0)
+                return r;
         if (strlen(text) != length)
                 return -EBADMSG;
         *ret = TAKE_PTR(text);
@@ -353,15 +342,11 @@ static int open_heaviest(const RuleBook *book, bool make) {
 
 /* Writes a new file. Returns 0 or a negative errno. */
 static int write_file(int folder_fd, const char *entry, const char *text) {
-        size_t length = strlen(text);
-
         _cleanup_close_ int fd = openat(folder_fd, entry, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
         if (fd < 0)
                 return -errno;
-        ssize_t n = write(fd, text, length);
-        if (n != (ssize_t)length)
-                return n < 0 ? -errno : -ENOSPC;
-        return fchmod(fd, 0644) < 0 || fsync(fd) < 0 ? -errno : 0;
+        int r = file_write_all(fd, text, strlen(text));
+        return r < 0 ? r : fchmod(fd, 0644) < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
 int rule_book_add(const RuleBook *book, const char *name, const char *text) {
