@@ -36,3 +36,18 @@ int decode_dictionary(sd_bus_message *m, const Field *fields, size_t n_fields, v
 
 /* Reads an array of structs. Where it fails, the items hold what had been read; they are the caller's to free. */
 int decode_rows(sd_bus_message *m, const RowType *type, void **items, size_t *count);
+
+/* A decoder of a whole list: puts it in the place of the one that is there. */
+#define DEFINE_LIST_DECODER(function, List, clear, rows) \
+        int function(sd_bus_message *m, List *ret_list) { \
+                _cleanup_(clear) List list = {0}; \
+                void *items = NULL; \
+\
+                int r = decode_rows(m, &(rows), &items, &list.count); \
+                list.items = items; \
+                if (r < 0) \
+                        return r; \
+                clear(ret_list); \
+                *ret_list = TAKE_STRUCT(list); \
+                return 0; \
+        }

@@ -24,15 +24,4 @@ static const RowType rule_rows = {
                 ELEMENTSOF(rule_fields),
 };
 
-int decode_rules(sd_bus_message *m, RuleList *ret_rules) {
-        _cleanup_(rule_list_clear) RuleList rules = {0};
-        void *items = NULL;
-        int r;
-
-        r = decode_rows(m, &rule_rows, &items, &rules.count);
-        rules.items = items;
-        if (r < 0)
-                return r;
-        *ret_rules = TAKE_STRUCT(rules);
-        return 0;
-}
+DEFINE_LIST_DECODER(decode_rules, RuleList, rule_list_clear, rule_rows)

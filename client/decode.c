@@ -200,71 +200,11 @@ static const RowType holder_rows = {
                 0,
 };
 
-int decode_entries(sd_bus_message *m, EntryList *ret_entries) {
-        _cleanup_(entry_list_clear) EntryList entries = {0};
-        void *items = NULL;
-        int r;
-
-        r = decode_rows(m, &entry_rows, &items, &entries.count);
-        entries.items = items;
-        if (r < 0)
-                return r;
-        entry_list_clear(ret_entries);
-        *ret_entries = TAKE_STRUCT(entries);
-        return 0;
-}
-
-int decode_devices(sd_bus_message *m, DeviceList *ret_devices) {
-        _cleanup_(device_list_clear) DeviceList devices = {0};
-        void *items = NULL;
-        int r;
-
-        r = decode_rows(m, &device_rows, &items, &devices.count);
-        devices.items = items;
-        if (r < 0)
-                return r;
-        *ret_devices = TAKE_STRUCT(devices);
-        return 0;
-}
-
-int decode_groups(sd_bus_message *m, GroupList *ret_groups) {
-        _cleanup_(group_list_clear) GroupList groups = {0};
-        void *items = NULL;
-        int r;
-
-        r = decode_rows(m, &group_rows, &items, &groups.count);
-        groups.items = items;
-        if (r < 0)
-                return r;
-        *ret_groups = TAKE_STRUCT(groups);
-        return 0;
-}
-
-int decode_jobs(sd_bus_message *m, JobList *ret_jobs) {
-        _cleanup_(job_list_clear) JobList jobs = {0};
-        void *items = NULL;
-        int r;
-
-        r = decode_rows(m, &job_rows, &items, &jobs.count);
-        jobs.items = items;
-        if (r < 0)
-                return r;
-        *ret_jobs = TAKE_STRUCT(jobs);
-        return 0;
-}
-
-int decode_holders(sd_bus_message *m, HolderList *ret_holders) {
-        _cleanup_(holder_list_clear) HolderList holders = {0};
-        void *items = NULL;
-        int r;
-
-        r = decode_rows(m, &holder_rows, &items, &holders.count);
-        holders.items = items;
-        if (r < 0)
-                return r;
-        *ret_holders = TAKE_STRUCT(holders);
-        return 0;
-}
+DEFINE_LIST_DECODER(decode_entries, EntryList, entry_list_clear, entry_rows)
+DEFINE_LIST_DECODER(decode_devices, DeviceList, device_list_clear, device_rows)
+DEFINE_LIST_DECODER(decode_groups, GroupList, group_list_clear, group_rows)
+DEFINE_LIST_DECODER(decode_jobs, JobList, job_list_clear, job_rows)
+DEFINE_LIST_DECODER(decode_holders, HolderList, holder_list_clear, holder_rows)
 
 static int read_steps(sd_bus_message *m, Plan *plan) {
         void *items = NULL;
