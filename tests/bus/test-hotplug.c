@@ -54,6 +54,13 @@ static void test_plug(void) {
         ruled_stop(fixture);
 }
 
+/* Pulled while it is detached, and put back at once. */
+static void pull_and_return(Fixture *fixture) {
+        fake_kernel_do(fixture->kernel, "unplug " NIC);
+        ruled_wait(fixture, NIC_PATH, "absent");
+        fake_kernel_do(fixture->kernel, "plug " NIC " " NIC_CARD);
+}
+
 /* Another card sits where the rule means one. */
 static void test_other_card(void) {
         Fixture *fixture = ruled_start(RULE_NIC);
@@ -67,9 +74,7 @@ static void test_other_card(void) {
         ruled_wait(fixture, NIC_PATH, "host");
         ruled_assert_quiet(fixture, NIC_PATH, "host");
         /* And the right one again. */
-        fake_kernel_do(fixture->kernel, "unplug " NIC);
-        ruled_wait(fixture, NIC_PATH, "absent");
-        fake_kernel_do(fixture->kernel, "plug " NIC " " NIC_CARD);
+        pull_and_return(fixture);
         ruled_wait(fixture, NIC_PATH, "detached");
         ruled_stop(fixture);
 }
@@ -79,9 +84,7 @@ static void test_return(void) {
         Fixture *fixture = fixture_start(NULL);
 
         manager_expect(fixture, "Detach", NIC, NO_OPTIONS, "([('" NIC "', 'e1000e', 'vfio-pci')],)");
-        fake_kernel_do(fixture->kernel, "unplug " NIC);
-        ruled_wait(fixture, NIC_PATH, "absent");
-        fake_kernel_do(fixture->kernel, "plug " NIC " " NIC_CARD);
+        pull_and_return(fixture);
         ruled_wait(fixture, NIC_PATH, "detached");
         manager_expect(fixture, "Reattach", NIC, NO_OPTIONS, "([('" NIC "', 'vfio-pci', 'e1000e')],)");
 

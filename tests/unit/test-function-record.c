@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "job/function-job.h"
+#include "journal-fixture.h"
 #include "model.h"
-#include "temp-tree.h"
 
 #include <fcntl.h>
 
@@ -10,32 +10,6 @@
 #define PF "0000:07:00.0"
 #define VF0 "0000:07:10.0"
 #define VF1 "0000:07:10.1"
-
-typedef struct Fixture {
-        TempTree *tree;
-        Journal *journal;
-} Fixture;
-
-static void load(Fixture *fixture) {
-        g_autofree char *path = temp_tree_path(fixture->tree, "state");
-
-        fixture->journal = journal_free(fixture->journal);
-        g_assert_cmpint(journal_new(path, &fixture->journal), ==, 0);
-}
-
-static Fixture fixture_new(void) {
-        Fixture fixture = {.tree = temp_tree_new()};
-
-        temp_tree_folder(fixture.tree, "state");
-        load(&fixture);
-        return fixture;
-}
-
-static void fixture_done(Fixture *fixture) {
-        journal_free(fixture->journal);
-        temp_tree_free(fixture->tree);
-}
-#define _cleanup_fixture_ __attribute__((cleanup(fixture_done)))
 
 static void put_functions(Fixture *fixture, unsigned long number, FunctionPhase phase, const char *before) {
         _cleanup_(record_freep) Record *record = NULL;

@@ -1,38 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "inventory-text.h"
-#include "job/journal.h"
+#include "journal-fixture.h"
 #include "model.h"
-#include "temp-tree.h"
 
 #define A "0000:03:00.0"
 #define B "0000:03:00.1"
 #define C "0000:04:00.0"
-
-typedef struct Fixture {
-        TempTree *tree;
-        Journal *journal;
-} Fixture;
-
-static void load(Fixture *fixture) {
-        g_autofree char *path = temp_tree_path(fixture->tree, "state");
-
-        fixture->journal = journal_free(fixture->journal);
-        g_assert_cmpint(journal_new(path, &fixture->journal), ==, 0);
-}
-
-static Fixture fixture_new(void) {
-        Fixture fixture = {.tree = temp_tree_new()};
-
-        temp_tree_folder(fixture.tree, "state");
-        load(&fixture);
-        return fixture;
-}
-
-static void fixture_done(Fixture *fixture) {
-        journal_free(fixture->journal);
-        temp_tree_free(fixture->tree);
-}
-#define _cleanup_fixture_ __attribute__((cleanup(fixture_done)))
 
 /* A record of these devices, "" for none; its writer is gone unless the record is kept. */
 static Record *write_record(
