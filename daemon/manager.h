@@ -3,7 +3,7 @@
 
 #include "bus/service.h"
 #include "job/orphan.h"
-#include "job/rule-keeper.h"
+#include "rule/rule-keeper.h"
 #include "model/follower.h"
 
 typedef struct RescanRequest RescanRequest;

@@ -3,7 +3,7 @@
 
 #include "job/census.h"
 #include "job/job.h"
-#include "job/rule-keeper.h"
+#include "rule/rule-keeper.h"
 #include "kernel/pci-names.h"
 #include "model/follower.h"
 #include <systemd/sd-bus.h>

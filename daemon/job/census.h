@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "kernel/holders.h"
+#include "usage/holders.h"
 #include <systemd/sd-event.h>
 
 /* Who holds the nodes of a group and of its devices, found out in a process of its own: it walks all of /proc. */

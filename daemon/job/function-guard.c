@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "job/function-internal.h"
-#include "kernel/holders.h"
+#include "usage/holders.h"
 #include "kernel/sysfs.h"
-#include "kernel/usage.h"
+#include "usage/usage.h"
 #include "kernel/vfio-node.h"
 #include "policy/function-plan.h"
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "job/transaction.h"
-#include "kernel/disk-claim.h"
+#include "usage/disk-claim.h"
 
 /* What the files function-*.c share of the work in a worker. */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "job/survey.h"
-#include "kernel/holders.h"
+#include "usage/holders.h"
 #include "kernel/vfio-node.h"
 
 typedef struct Target {

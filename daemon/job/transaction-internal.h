@@ -3,7 +3,7 @@
 
 #include "job/subject.h"
 #include "job/transaction.h"
-#include "kernel/disk-claim.h"
+#include "usage/disk-claim.h"
 
 /* What the files of the transaction share. */
 

@@ -4,7 +4,7 @@
 #include "job/function-change.h"
 #include "job/survey.h"
 #include "job/transaction-internal.h"
-#include "kernel/holders.h"
+#include "usage/holders.h"
 #include "kernel/vfio-node.h"
 
 #define NODE_TIMEOUT_MS 5000

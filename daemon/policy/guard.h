@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/outcome.h"
-#include "kernel/usage.h"
+#include "usage/usage.h"
 
 /* Reasons not to take a device from the host, and what shows each. A finding refuses the detach, unless its guard is overridden by name. */
 

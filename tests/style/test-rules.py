@@ -34,6 +34,7 @@ SAMPLES = [
     ("kernel_paths", "daemon/job/a.c", SPDX + 'open("/proc", 0);\n', '"/proc"'),
     ("kernel_paths", "daemon/main.c", SPDX + 'kernel_new("/sys", "/dev", "/proc");\n', None),
     ("kernel_paths", "daemon/kernel/a.c", SPDX + 'open("/proc/self/fd", 0);\n', None),
+    ("kernel_paths", "daemon/usage/a.c", SPDX + 'open("/proc/self/fd", 0);\n', None),
     ("kernel_paths", "daemon/policy/a.c", SPDX + '/* "/sys/x" */ say("write to "\n"/sys/bus", "/system");\n', None),
     ("calls", "daemon/job/a.c", SPDX + 'int r = system("ls");\n', "a.c:2: system()"),
     ("calls", "client/a.c", SPDX + 'FILE *f = popen ("ls", "r");\n', "popen()"),

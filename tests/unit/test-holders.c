@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "kernel/holders.h"
+#include "usage/holders.h"
 #include "temp-tree.h"
 
 #include <fcntl.h>

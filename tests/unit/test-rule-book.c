@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "job/rule-book.h"
+#include "rule/rule-book.h"
 #include "temp-tree.h"
 
 #include <fcntl.h>

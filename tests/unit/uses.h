@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "kernel/usage.h"
+#include "usage/usage.h"
 #include "temp-tree.h"
 
 /* What a look for uses reports, as lines "storage: sda is mounted on /". */

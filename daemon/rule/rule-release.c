@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "job/rule-release.h"
+#include "rule/rule-release.h"
 #include "kernel/udev-database.h"
 
 #define PATIENCE_US UINT64_C(10000000)

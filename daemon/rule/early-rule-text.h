@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "job/rule-book.h"
+#include "rule/rule-book.h"
 
 /* Rules for udev, made of ours: they put the override on a device that is plugged in, before the module of its host driver is loaded, so that this driver never
  * binds (measured: the kernel announces the device, and udev loads the module only after its own rules have run). Where the driver is there already, the

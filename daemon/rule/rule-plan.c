@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "job/rule-plan.h"
+#include "rule/rule-plan.h"
 #include "policy/function-plan.h"
 
 const Rule *rule_plan_find(const RuleKeeper *keeper, const Device *device, const Rule **ret_other) {

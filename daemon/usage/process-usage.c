@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "kernel/device-nodes.h"
-#include "kernel/holders.h"
-#include "kernel/usage.h"
+#include "usage/device-nodes.h"
+#include "usage/holders.h"
+#include "usage/usage.h"
 
 typedef struct Report {
         usage_visit_t visit;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "job/early-rule-text.h"
+#include "rule/early-rule-text.h"
 
 /* A port path is nothing that udev could compare; and a physical function whose virtual functions are wanted stays with the host. */
 bool early_rule_fits(const Rule *rule) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "kernel/host-index.h"
+#include "usage/host-index.h"
 
 /* Disks kept from everybody else while their device leaves the host: whoever mounts, swaps to or builds on a disk needs it exclusively, and so
  * nobody can between the last look and the unbind. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "kernel/device-nodes.h"
+#include "usage/device-nodes.h"
 #include "kernel/sysfs.h"
 
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "kernel/mounts.h"
+#include "usage/mounts.h"
 #include "kernel/sysfs.h"
 
 #include <ctype.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "kernel/host-index.h"
+#include "usage/host-index.h"
 #include "kernel/pci-facts.h"
 
 /* What of the host uses a device now. For workers: these open devices, walk /proc and read folders of sysfs, and may block. What cannot

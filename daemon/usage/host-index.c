@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "kernel/host-index.h"
+#include "usage/host-index.h"
 
 static int on_name(HostNameKind kind, const char *name, PciAddress address, void *userdata) {
         HostIndex *index = userdata;

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "job/job.h"
-#include "job/rule-book.h"
+#include "rule/rule-book.h"
 
 /* Sees to it that what shall be detached is: by rule at the start, when rules change, and whenever a matching device appears; and what vfiod had detached
  * by hand, when it returns to its slot. All of it goes through the same plan, guards and jobs as a call does. What somebody gives back is left alone until it

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "job/rule-case.h"
+#include "rule/rule-case.h"
 
 static void case_done(RuleCase *one) {
         free(one->rule);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "job/early-rules.h"
+#include "rule/early-rules.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "job/child.h"

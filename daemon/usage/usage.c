@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "kernel/usage.h"
+#include "usage/usage.h"
 #include "base/text.h"
 #include "kernel/sysfs.h"
 

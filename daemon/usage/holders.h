@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "kernel/device-nodes.h"
+#include "usage/device-nodes.h"
 
 /* Who has a device node open. A walk over /proc: many processes take time, so it is for workers. */
 

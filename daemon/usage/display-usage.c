@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kernel/sysfs.h"
-#include "kernel/usage.h"
+#include "usage/usage.h"
 
 #include <fcntl.h>
 

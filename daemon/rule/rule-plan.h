@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "job/early-rules.h"
-#include "job/rule-case.h"
+#include "rule/early-rules.h"
+#include "rule/rule-case.h"
 
 /* What the rule keeper decides over rules, devices and its own cases; it writes nothing and starts nothing. */
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "kernel/disk-claim.h"
-#include "kernel/mounts.h"
+#include "usage/disk-claim.h"
+#include "usage/mounts.h"
 #include "kernel/sysfs.h"
-#include "kernel/usage.h"
+#include "usage/usage.h"
 
 #include <fcntl.h>
 #include <sys/sysmacros.h>

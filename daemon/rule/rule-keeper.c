@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/log.h"
-#include "job/early-rule-text.h"
-#include "job/rule-plan.h"
-#include "job/rule-release.h"
+#include "rule/early-rule-text.h"
+#include "rule/rule-plan.h"
+#include "rule/rule-release.h"
 
 #include <time.h>
 

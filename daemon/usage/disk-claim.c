@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "kernel/disk-claim.h"
+#include "usage/disk-claim.h"
 
 #include <fcntl.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "job/rule-keeper.h"
+#include "rule/rule-keeper.h"
 
 /* The devices that the rule keeper has to do with, and how far it is with each. */
 

@@ -2,7 +2,7 @@
 #include "kernel/host-names.h"
 #include "kernel/rtnetlink.h"
 #include "kernel/sysfs.h"
-#include "kernel/usage.h"
+#include "usage/usage.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
