@@ -129,12 +129,12 @@ static int on_turn_end(sd_event_source *source, void *userdata) {
         if (reloaded < 0)
                 log_error_errno(reloaded, "Cannot read the rules anew");
         /* Before the changes are taken, since a job that ends here changes its devices once more. */
-        job_look_at_names(manager->jobs);
+        job_table_check_names(manager->jobs);
         rule_keeper_look(manager->rules);
         viability_look(manager->inventory);
-        int r = journal_forget_rebound(manager->journal, manager->inventory);
+        int r = state_forget_settled(manager->state, manager->inventory);
         if (r < 0)
-                log_error_errno(r, "Cannot forget devices that another hand gave back");
+                log_error_errno(r, "Cannot forget devices that another program has bound to a driver of the host");
         inventory_take_changes(manager->inventory, &changes);
         if (changes.n_changes > 0) {
                 r = notify_changes(&manager->service, &changes);
@@ -155,23 +155,24 @@ static int on_turn_end(sd_event_source *source, void *userdata) {
         return 0;
 }
 
-/* The records tell whose the devices are, the scan tells where they are. Nobody listens yet, so nothing is signalled. */
+/* The state files tell which devices vfiod detached, the scan tells how they are bound. Nobody listens yet, so nothing is
+ * signalled. */
 static int take_stock(Manager *manager, const ManagerParts *parts) {
         ChangeList changes;
         size_t n;
         int r;
 
-        if ((r = journal_new(parts->state_folder, &manager->journal)) < 0)
-                return log_error_errno(r, "Cannot read the records in %s", parts->state_folder);
+        if ((r = state_new(parts->state_folder, &manager->state)) < 0)
+                return log_error_errno(r, "Cannot read the state files in %s", parts->state_folder);
         if ((r = rescan_all(manager->kernel, manager->inventory)) < 0)
                 return log_error_errno(r, "Cannot read the PCI devices of the host");
         /* What is there at the start was not plugged in just now. */
         Device *const *devices = inventory_devices(manager->inventory, &n);
         for (size_t i = 0; i < n; i++)
                 inventory_clear_appeared(manager->inventory, devices[i]->address);
-        if ((r = journal_apply(manager->journal, manager->inventory)) < 0 ||
-                        (r = journal_forget_rebound(manager->journal, manager->inventory)) < 0)
-                return log_error_errno(r, "Cannot apply the records in %s", parts->state_folder);
+        if ((r = state_apply(manager->state, manager->inventory)) < 0 ||
+                        (r = state_forget_settled(manager->state, manager->inventory)) < 0)
+                return log_error_errno(r, "Cannot apply the state files in %s", parts->state_folder);
         inventory_take_changes(manager->inventory, &changes);
         change_list_done(&changes);
         return 0;
@@ -236,17 +237,17 @@ int manager_new(sd_event *event, const ManagerParts *parts, Manager **ret) {
                 return log_error_errno(r, "Cannot start");
         if ((r = take_stock(manager, parts)) < 0 || (r = watch(manager)) < 0)
                 return r;
-        if ((r = job_table_new(event, manager->kernel, manager->inventory, manager->journal, parts->job_limits,
+        if ((r = job_table_new(event, manager->kernel, manager->inventory, manager->state, parts->job_limits,
                              &manager->jobs)) < 0 ||
-                        (r = orphan_watch_new(event, manager->kernel, manager->inventory, manager->journal,
+                        (r = orphan_watch_new(event, manager->kernel, manager->inventory, manager->state,
                                          manager->jobs, parts->job_limits, &manager->orphans)) < 0 ||
                         (r = job_recover(manager->jobs)) < 0)
-                return log_error_errno(r, "Cannot give back what was left in between");
+                return log_error_errno(r, "Cannot end the jobs that an earlier daemon left");
         RuleKeeperParts rule_parts = {
                         .event = event,
                         .kernel = manager->kernel,
                         .inventory = manager->inventory,
-                        .journal = manager->journal,
+                        .state = manager->state,
                         .jobs = manager->jobs,
                         .folders = parts->rule_folders,
                         .early_rules = parts->early_rules,
@@ -276,7 +277,7 @@ Manager *manager_free(Manager *manager) {
         rule_keeper_free(manager->rules);
         census_table_done(&manager->censuses);
         sd_bus_flush_close_unref(manager->service.bus);
-        journal_free(manager->journal);
+        state_free(manager->state);
         follower_free(manager->follower);
         inventory_free(manager->inventory);
         pci_names_free(manager->names);

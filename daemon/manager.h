@@ -20,7 +20,7 @@ typedef struct Manager {
         Inventory *inventory;
         Follower *follower;
         RescanRequest *rescans; /* that are not answered yet */
-        Journal *journal;
+        State *state;
         JobTable *jobs;
         OrphanWatch *orphans;
         RuleKeeper *rules;

@@ -19,7 +19,7 @@ static int method_reattach(sd_bus_message *message, void *userdata, sd_bus_error
 
 static int method_set_virtual_functions(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         PciAddress address = ((const Device *)userdata)->address;
-        return operation_set_functions(
+        return operation_set_vfs(
                         service_of(sd_bus_message_get_bus(message)), message, PCI_ADDRESS_TEXT(address), error);
 }
 
@@ -128,7 +128,7 @@ BUS_GETTER(property_get_virtual_functions) {
                 return r;
         Device *const *devices = inventory_devices(service_of(bus)->inventory, &n);
         for (size_t i = 0; device->virtual_functions_max > 0 && i < n; i++)
-                if (device_is_function_of(devices[i], device) &&
+                if (device_is_vf_of(devices[i], device) &&
                                 (r = sd_bus_message_append(reply, "s", PCI_ADDRESS_TEXT(devices[i]->address))) < 0)
                         return r;
         return sd_bus_message_close_container(reply);
@@ -162,7 +162,7 @@ BUS_GETTER(property_get_original_names) {
 
 BUS_GETTER(property_get_original) {
         const DeviceOrigin *origin = ((const Device *)userdata)->origin;
-        const char *text = !origin ? NULL : streq(property, "OriginalDriver") ? origin->driver : origin->override;
+        const char *text = !origin ? NULL : streq(property, "OriginalDriver") ? origin->binding.driver : origin->binding.override;
 
         return sd_bus_message_append(reply, "s", strempty(text));
 }

@@ -17,8 +17,8 @@ static int method_cancel(sd_bus_message *message, void *userdata, sd_bus_error *
         return sd_bus_reply_method_return(message, NULL);
 }
 
-static const PlanMember *member_of_step(const JobDescription *job) {
-        return &job->plan->members[job->plan->steps[job->step].member];
+static PciAddress address_of_step(const JobDescription *job) {
+        return plan_step_address(job->plan, &job->plan->steps[job->step]);
 }
 
 BUS_GETTER(property_get_text) {
@@ -26,11 +26,11 @@ BUS_GETTER(property_get_text) {
 
         job_describe(userdata, &job);
         return sd_bus_message_append(reply, "s",
-                        streq(property, "Kind")                    ? plan_verb_to_string(job.asked->verb)
+                        streq(property, "Kind")                    ? plan_verb_to_string(job.plan->verb)
                                         : streq(property, "State") ? job_state_to_string(job.state)
                                         : streq(property, "Action")
                                         ? step_kind_to_string(job.plan->steps[job.step].kind)
-                                        : streq(property, "Address")  ? PCI_ADDRESS_TEXT(member_of_step(&job)->address)
+                                        : streq(property, "Address")  ? PCI_ADDRESS_TEXT(address_of_step(&job))
                                         : streq(property, "WaitsFor") ? job.holder
                                                                       : job.caller);
 }
@@ -41,7 +41,7 @@ BUS_GETTER(property_get_number) {
         job_describe(userdata, &job);
         return sd_bus_message_append(reply, "u",
                         (uint32_t)(streq(property, "Number")                       ? job.number
-                                                        : streq(property, "Group") ? (unsigned long)job.asked->group
+                                                        : streq(property, "Group") ? (unsigned long)job.plan->group
                                                         : streq(property, "Step")  ? job.step + 1
                                                                                    : job.plan->n_steps));
 }
@@ -57,7 +57,8 @@ static int append_devices(sd_bus_message *reply, const Plan *plan) {
         int r = sd_bus_message_open_container(reply, 'a', "s");
 
         for (size_t i = 0; i < plan->n_members && r >= 0; i++)
-                r = sd_bus_message_append(reply, "s", PCI_ADDRESS_TEXT(plan->members[i].address));
+                if (!plan->members[i].created)
+                        r = sd_bus_message_append(reply, "s", PCI_ADDRESS_TEXT(plan->members[i].address));
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
@@ -65,7 +66,7 @@ BUS_GETTER(property_get_devices) {
         JobDescription job;
 
         job_describe(userdata, &job);
-        return append_devices(reply, job.asked);
+        return append_devices(reply, job.plan);
 }
 
 static const sd_bus_vtable job_vtable[] = {
@@ -152,13 +153,13 @@ static int append_job(sd_bus_message *reply, const Job *job) {
         if ((r = job_path(description.number, &path)) < 0 ||
                         (r = sd_bus_message_open_container(reply, 'r', "uossuasuussssta{sv}")) < 0 ||
                         (r = sd_bus_message_append(reply, "uossu", (uint32_t)description.number, path,
-                                         plan_verb_to_string(description.asked->verb),
-                                         job_state_to_string(description.state), (uint32_t)description.asked->group)) <
+                                         plan_verb_to_string(description.plan->verb),
+                                         job_state_to_string(description.state), (uint32_t)description.plan->group)) <
                                         0 ||
-                        (r = append_devices(reply, description.asked)) < 0 ||
+                        (r = append_devices(reply, description.plan)) < 0 ||
                         (r = sd_bus_message_append(reply, "uussssta{sv}", (uint32_t)description.step + 1,
                                          (uint32_t)plan->n_steps, step_kind_to_string(step->kind),
-                                         PCI_ADDRESS_TEXT(plan->members[step->member].address), description.holder,
+                                         PCI_ADDRESS_TEXT(plan_step_address(plan, step)), description.holder,
                                          description.caller, description.started_us, 0)) < 0)
                 return r;
         return sd_bus_message_close_container(reply);

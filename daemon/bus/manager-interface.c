@@ -272,7 +272,7 @@ static int method_set_virtual_functions(sd_bus_message *message, void *userdata,
         const char *selector;
 
         int r = sd_bus_message_read(message, "s", &selector);
-        return r < 0 ? r : operation_set_functions(userdata, message, selector, error);
+        return r < 0 ? r : operation_set_vfs(userdata, message, selector, error);
 }
 
 BUS_GETTER(property_get_version) {

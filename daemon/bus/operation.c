@@ -83,10 +83,10 @@ static int reply_changes(sd_bus_message *call, const WorkerResult *result) {
                         (r = sd_bus_message_open_container(reply, 'a', "(sss)")) < 0)
                 return r;
         for (size_t i = 0; i < result->report.n_changes; i++) {
-                const TransactionChange *change = &result->report.changes[i];
+                const DriverChange *change = &result->report.changes[i];
 
-                r = sd_bus_message_append(reply, "(sss)", PCI_ADDRESS_TEXT(change->address), change->driver_before,
-                                change->driver_after);
+                r = sd_bus_message_append(reply, "(sss)", PCI_ADDRESS_TEXT(change->address), change->before,
+                                change->after);
                 if (r < 0)
                         return r;
         }
@@ -124,7 +124,7 @@ static int make_plan(Service *service, PlanVerb verb, const char *selector, cons
                 iommu_examine(service->kernel, &iommu);
                 r = plan_detach(service->inventory, &selection, &iommu, &detach_options, ret, problem);
         } else
-                r = plan_reattach(&selection, &(ReattachOptions){.force = options->force, .adopt = options->adopt}, ret,
+                r = plan_reattach(service->inventory, &selection, &(ReattachOptions){.force = options->force, .adopt = options->adopt}, ret,
                                 problem);
         if (r == 0)
                 (*ret)->fingerprint = options->fingerprint;
@@ -181,7 +181,7 @@ static int append_steps(sd_bus_message *reply, const Plan *plan) {
                 char reason[PLAN_REASON_MAX];
 
                 r = sd_bus_message_append(reply, "(sss)", step_kind_to_string(step->kind),
-                                PCI_ADDRESS_TEXT(plan->members[step->member].address),
+                                PCI_ADDRESS_TEXT(plan_step_address(plan, step)),
                                 plan_step_reason(plan, step, reason));
         }
         return r < 0 ? r : sd_bus_message_close_container(reply);
@@ -205,7 +205,7 @@ static int append_findings(sd_bus_message *reply, const FindingList *findings, c
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static int reply_plan(const Planning *planning, const TransactionReport *report) {
+static int reply_plan(const Planning *planning, const Report *report) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         const Plan *plan = planning->plan;
         char fingerprint[17];

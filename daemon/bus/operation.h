@@ -20,4 +20,4 @@ int operation_read_flag(sd_bus_message *message, const char *key, bool *ret, sd_
 void operation_on_done(const WorkerResult *result, void *userdata);
 
 /* SetVirtualFunctions: the message is read up to the count. */
-int operation_set_functions(Service *service, sd_bus_message *message, const char *selector, sd_bus_error *error);
+int operation_set_vfs(Service *service, sd_bus_message *message, const char *selector, sd_bus_error *error);

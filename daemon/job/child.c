@@ -20,6 +20,8 @@ static void close_others(int *keep, size_t n) {
 
         qsort(keep, n, sizeof(int), compare_fds);
         for (size_t i = 0; i < n; i++) {
+                if (keep[i] < (int)next)
+                        continue; /* not open */
                 if ((unsigned)keep[i] > next)
                         (void)close_range(next, (unsigned)keep[i] - 1, 0);
                 next = (unsigned)keep[i] + 1;

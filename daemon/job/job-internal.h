@@ -9,23 +9,20 @@ struct Job {
         Job *next;
         JobTable *table;
         unsigned long number;
+        unsigned long transaction; /* number of its file in the state folder; 0 for a survey */
         Plan *plan;
-        PlanVerb verb; /* that was asked for: a recovery has a plan of its own */
-        Plan *asked;   /* that such a one took the place of; NULL for none */
         char *caller;
-        Record *record; /* given to the worker */
         Worker *worker;
         sd_event_source *timer;
         size_t step;  /* that the worker is at */
         char *holder; /* process that the step waits for; NULL for none */
-        bool begun;   /* the worker has looked, and does the steps */
+        bool begun;   /* The worker has surveyed the host, and does the steps. */
         bool stuck;
-        bool cancelled;      /* the worker was asked to undo */
+        bool cancelled;      /* The worker was asked to undo what it did. */
+        bool recovering;     /* It ends what a dead worker left. */
+        bool worker_died;    /* That worker was its own. */
         uint64_t started_us; /* CLOCK_REALTIME */
-        bool recovering;     /* gives back what a worker that died left */
-        bool was_recorded; /* and of that not all was with the host when the job began; or all virtual functions were made */
-        bool settled;      /* of virtual functions: its record said that all is done */
-        WorkerResult result; /* of a reattach that waits for its names */
+        WorkerResult result; /* of a job that waits for names */
         bool waits_for_names;
         job_done_t done; /* NULL once it was called */
         void *userdata;
@@ -35,35 +32,41 @@ struct JobTable {
         sd_event *event;
         const Kernel *kernel;
         Inventory *inventory;
-        Journal *journal;
+        State *state;
         JobLimits limits;
         Job *jobs;
-        size_t n_jobs, n_plans; /* the latter only look, and stand in the same list */
+        size_t n_jobs, n_plans; /* The latter only survey, and are in the same list. */
         unsigned long next_job;
         job_watch_t watch; /* NULL for nobody */
         void *watch_userdata;
 };
 
-/* Tells whoever watches. */
+/* Tells whoever watches the table. */
 void job_announce(const Job *job, JobEvent event);
 
 /* Starts the worker for the job's plan. Returns 0 or a negative errno. */
 int job_start_worker(Job *job);
 
-/* Gives up the worker, and starts another for what its record says is to be given back. Returns 0; -ENOENT where there is nothing, or where it
- * is gone; another negative errno. The journal has been read anew. */
-int job_recover_own(Job *job);
+/* Reads state files and devices again, at the end of a job. Returns 0 or a negative errno, which was logged. */
+int job_read_again(const Job *job);
 
-/* How a job ended whose worker died and left something, which was given back or was not. Fills the result anew. Returns 0, its outcome, or a
- * negative errno. */
-int job_conclude_recovery(const Job *job, WorkerResult *result, bool given_back);
-
-/* How a job ended whose worker died and left nothing to give back: all was done, or nothing was begun, or the devices are gone. Fills the
- * result. Returns 0, its outcome, or a negative errno. */
-int job_conclude(const Job *job, WorkerResult *result);
-
-/* The members' activity, told to the inventory. What fails here is memory; the next look mends it. */
+/* Sets the activity of the job's devices in the inventory. A failure is one of memory; the next scan mends it. */
 void job_set_activity(const Job *job, DeviceActivity activity);
 
-/* Reads records and devices anew, at the end of a job. Returns 0 or a negative errno, which was logged. */
-int job_look_again(const Job *job);
+/* Starts another worker for a job whose worker died, to end the transaction that it left. Returns 0; -ENOENT where it left none;
+ * another negative errno. */
+int job_recover_own(Job *job);
+
+/* Fills in the result of a job whose worker died: after its recovery, or where there was nothing to recover. Returns 0, the
+ * outcome, or a negative errno. */
+int job_conclude_recovery(const Job *job, WorkerResult *result);
+int job_conclude(const Job *job, WorkerResult *result);
+
+/* Logs the end of a job. */
+void job_log_end(const Job *job, const WorkerResult *result);
+
+/* Lists the VFs as the changes of a job that set their number. Returns 0 or -ENOMEM. */
+int job_list_vfs(const Job *job, Report *report);
+
+/* Whether the host has the names again that the job's devices had, or that its new VFs shall have. */
+bool job_names_are_back(const Job *job);

@@ -1,141 +1,130 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/log.h"
-#include "job/function-job.h"
-#include "job/intent.h"
 #include "job/job-internal.h"
 
-/* A worker that was killed may have left anything: its record says what there is to give back. What older ones say is not its doing. */
 int job_recover_own(Job *job) {
+        State *state = job->table->state;
         _cleanup_(plan_freep) Plan *plan = NULL;
-        Journal *journal = job->table->journal;
+        pid_t owner;
 
-        if (job->verb == PLAN_SET_FUNCTIONS)
-                return function_job_recover_own(job);
-        /* Also the devices: one may have gone. */
-        int r = job_look_again(job);
+        int r = job_read_again(job);
         if (r < 0)
                 return r;
-        const Record *record = journal_record_of(journal, job->plan->members[0].address);
-        r = record && record->number == job->record->number
-                        ? intent_undo_plan(job->table->inventory, record, job->plan, &plan)
-                        : -ENOENT;
-        if (r < 0)
+        if (!state_find_transaction(state, job->transaction))
+                return -ENOENT;
+        if ((r = transaction_file_read(state->transactions_fd, job->transaction, &plan, &owner)) < 0)
                 return r;
 
-        for (size_t i = 0; i < job->plan->n_members; i++)
-                job->was_recorded = job->was_recorded || job->plan->members[i].recorded;
-        /* What is gone is not worked on any more. */
+        /* Devices that are gone are not worked on any more. */
         job_set_activity(job, DEVICE_QUIET);
-        job->asked = job->plan;
+        plan_free(job->plan);
         job->plan = TAKE_PTR(plan);
         job->worker = worker_free(job->worker);
-        job->recovering = true;
+        job->recovering = job->worker_died = true;
         job->step = 0;
         return job_start_worker(job);
 }
 
-int job_conclude_recovery(const Job *job, WorkerResult *result, bool given_back) {
-        if (job->verb == PLAN_SET_FUNCTIONS)
-                return function_job_conclude_recovery(job, result, given_back);
-        if (!given_back) {
-                /* What the second worker undid is no comfort to the caller: what the first one did is still there. */
-                if (result->problem.message)
-                        log_warning("Job %lu: what its worker left is not given back: %s", job->number,
-                                        result->problem.message);
-                result->error = 0;
-                return problem_set(&result->problem, OUTCOME_FAILED,
-                                "The worker process for group %d died, and what it left could not be given back. Look "
-                                "with 'vfioctl show group:%d', then reattach it.",
-                                job->plan->group, job->plan->group);
-        }
-        if (job->verb == PLAN_REATTACH)
-                return 0;
-        if (job->was_recorded)
-                return problem_set(&result->problem, OUTCOME_FAILED,
-                                "The worker process for group %d died. Its devices were given back to the host, also "
-                                "those that had been detached before.",
-                                job->plan->group);
-        return problem_set(&result->problem, OUTCOME_ROLLED_BACK,
-                        "The worker process for group %d died. Everything is as it was before.", job->plan->group);
-}
-
-/* The changes that the plan stands for; for when no worker is left to tell. */
-static int list_planned_changes(const Job *job, TransactionReport *report) {
+/* The changes that the plan stands for; for when no worker is left to report them. */
+static int list_planned_changes(const Job *job, Report *report) {
         const Plan *plan = job->plan;
 
-        transaction_report_done(report);
-        report->changes = calloc(plan->n_members + 1, sizeof(TransactionChange));
-        if (!report->changes)
-                return -ENOMEM;
-        for (size_t i = 0; i < plan->n_members; i++) {
-                const RecordMember *entry = journal_find(job->table->journal, plan->members[i].address);
-                const DeviceOrigin *origin = entry ? entry->origin : plan->members[i].origin;
-                TransactionChange *change = &report->changes[report->n_changes++];
-                char *home = change->driver_before, *away = change->driver_after;
+        if (plan->verb == PLAN_SET_VFS)
+                return job_list_vfs(job, report);
+        int r = report_reserve_changes(report, plan->n_members);
+        for (size_t i = 0; i < plan->n_members && r >= 0; i++) {
+                const DeviceFile *file = state_find(job->table->state, plan->members[i].address);
+                const DeviceOrigin *origin = file ? file->origin : plan->members[i].origin;
+                const char *home = origin ? origin->binding.driver : "";
 
-                if (job->verb == PLAN_REATTACH)
-                        home = change->driver_after, away = change->driver_before;
-                change->address = plan->members[i].address;
-                (void)snprintf(home, DRIVER_NAME_MAX, "%s", strempty(origin->driver));
-                (void)snprintf(away, DRIVER_NAME_MAX, "%s", PLAN_VFIO_DRIVER);
+                if (plan->verb == PLAN_DETACH)
+                        report_add_change(report, plan->members[i].address, home, PLAN_VFIO_DRIVER);
+                else
+                        report_add_change(report, plan->members[i].address, PLAN_VFIO_DRIVER, home);
         }
-        return 0;
+        report_sort_changes(report);
+        return r;
+}
+
+int job_conclude_recovery(const Job *job, WorkerResult *result) {
+        const char *selected = PCI_ADDRESS_TEXT(job->plan->selected);
+
+        if (result->error < 0 || result->problem.outcome != OUTCOME_DONE) {
+                _cleanup_free_ char *cause = TAKE_PTR(result->problem.message);
+
+                result->error = 0;
+                return problem_set(&result->problem, OUTCOME_FAILED,
+                                "The worker process for %s died, and what it left could not be undone%s%s See "
+                                "'vfioctl show %s', then reattach the device.",
+                                selected, cause ? ": " : ".", strempty(cause), selected);
+        }
+        if (job->plan->verb == PLAN_REATTACH)
+                return list_planned_changes(job, &result->report);
+        return problem_set(&result->problem, OUTCOME_ROLLED_BACK,
+                        "The worker process for %s died. Everything is as it was before.", selected);
+}
+
+/* Whether the state files say that the job has done all of its work. */
+static bool is_done(const Job *job) {
+        const State *state = job->table->state;
+        const Plan *plan = job->plan;
+        size_t n, n_vfs = 0, n_away = 0;
+
+        for (size_t i = 0; plan->verb != PLAN_SET_VFS && i < plan->n_members; i++)
+                if ((state_find(state, plan->members[i].address) != NULL) != (plan->verb == PLAN_DETACH))
+                        return false;
+        if (plan->verb != PLAN_SET_VFS)
+                return true;
+        const Device *pf = inventory_find_device(job->table->inventory, plan->members[0].address);
+        Device *const *devices = inventory_devices(job->table->inventory, &n);
+        for (size_t i = 0; pf && i < n; i++)
+                if (device_is_vf_of(devices[i], pf)) {
+                        n_vfs++;
+                        n_away += state_find(state, devices[i]->address) != NULL;
+                }
+        return pf && n_vfs == plan->vf_count && n_away == (plan->vf_fate == VFS_DETACHED ? n_vfs : 0);
 }
 
 int job_conclude(const Job *job, WorkerResult *result) {
-        size_t n = job->plan->n_members, n_older = 0, n_own = 0, n_own_detached = 0;
-
-        if (job->verb == PLAN_SET_FUNCTIONS)
-                return function_job_conclude(job, result);
-        bool detach = job->verb == PLAN_DETACH;
-        for (size_t i = 0; i < n; i++) {
-                PciAddress address = job->plan->members[i].address;
-                const Record *record = journal_record_of(job->table->journal, address);
-                bool own = record && record->number == job->record->number;
-
-                n_older += record && !own;
-                n_own += own;
-                n_own_detached += own && record_find(record, address)->phase == RECORD_DETACHED;
-        }
-        if (detach ? n_own_detached == n : n_own + n_older == 0)
+        if (is_done(job))
                 return list_planned_changes(job, &result->report);
-        /* Of a reattach also one that has undone all. */
-        if (n_own == 0 || (!detach && n_own_detached == n))
-                return problem_set(&result->problem, OUTCOME_FAILED,
-                                "The worker process for group %d died before it changed anything: try again.",
-                                job->plan->group);
         return problem_set(&result->problem, OUTCOME_FAILED,
-                        "The worker process for group %d died, and its devices are gone from their slots: look again "
-                        "with 'vfioctl devices'.",
-                        job->plan->group);
+                        "The worker process for %s died before it changed anything, or after it had undone all: try "
+                        "again.",
+                        PCI_ADDRESS_TEXT(job->plan->selected));
 }
 
-static int recover_record(JobTable *table, size_t i) {
-        const Record *record = table->journal->records[i];
+static bool has_job(const JobTable *table, unsigned long transaction) {
+        for (const Job *job = table->jobs; job; job = job->next)
+                if (job->transaction == transaction)
+                        return true;
+        return false;
+}
+
+/* Returns 1 if a job was started, 0, or a negative errno. */
+static int recover_transaction(JobTable *table, unsigned long number) {
         _cleanup_(plan_freep) Plan *plan = NULL;
         _cleanup_problem_ Problem problem = {};
+        pid_t owner;
 
-        int r = intent_undo_plan(table->inventory, record, NULL, &plan);
-        if (r < 0)
-                return r == -ENOENT ? 0 : r;
+        int r = transaction_file_read(table->state->transactions_fd, number, &plan, &owner);
+        if (r == -ENOENT)
+                return 0;
+        if (r < 0 || owner > 0)
+                return r < 0 ? r : 0;
+        const char *selected = PCI_ADDRESS_TEXT(plan->selected);
         r = job_start(table, TAKE_PTR(plan), "recovery", NULL, NULL, &problem);
         if (r > 0)
-                log_warning("Group %d was left in between and is not given back: %s", record->group, problem.message);
+                log_warning("An interrupted job on %s is not ended yet: %s", selected, problem.message);
         return r < 0 ? r : 0;
 }
 
 int job_recover(JobTable *table) {
-        const Journal *journal = table->journal;
+        State *state = table->state;
+        int r = state_apply(state, table->inventory);
 
-        int r = function_job_settle(table->journal, table->inventory);
-        if (r >= 0)
-                r = journal_apply(journal, table->inventory);
-        /* First what other devices may vanish by. */
-        for (size_t i = 0; i < journal->n_records && r >= 0; i++)
-                if (!journal->locked[i] && journal->records[i]->functions)
-                        r = function_job_recover(table, i);
-        for (size_t i = 0; i < journal->n_records && r >= 0; i++)
-                if (!journal->locked[i] && !journal->records[i]->functions)
-                        r = recover_record(table, i);
+        for (size_t i = 0; i < state->n_transactions && r >= 0; i++)
+                if (state->transactions[i].owner == 0 && !has_job(table, state->transactions[i].number))
+                        r = recover_transaction(table, state->transactions[i].number);
         return r;
 }

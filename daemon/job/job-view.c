@@ -6,7 +6,7 @@ static const char *const state_table[_JOB_STATE_MAX] = {
                 [JOB_CANCELLING] = "cancelling",
                 [JOB_RECOVERING] = "recovering",
                 [JOB_STUCK] = "stuck",
-                [JOB_SETTLING] = "settling",
+                [JOB_FINISHING] = "finishing",
 };
 
 const char *job_state_to_string(JobState state) {
@@ -17,11 +17,10 @@ void job_describe(const Job *job, JobDescription *ret) {
         *ret = (JobDescription){
                         .number = job->number,
                         .state = job->stuck                    ? JOB_STUCK
-                                        : job->waits_for_names ? JOB_SETTLING
+                                        : job->waits_for_names ? JOB_FINISHING
                                         : job->recovering      ? JOB_RECOVERING
                                         : job->cancelled       ? JOB_CANCELLING
                                                                : JOB_RUNNING,
-                        .asked = job->asked ? job->asked : job->plan,
                         .plan = job->plan,
                         .step = job->step,
                         .caller = job->caller,
@@ -53,12 +52,11 @@ Job *job_next(const JobTable *table, const Job *previous) {
 int job_cancel(Job *job, Problem *problem) {
         if (job->waits_for_names || job->recovering || !job->worker)
                 return problem_set(problem, OUTCOME_BUSY,
-                                "Job %lu has done all its writes, or is undoing them already: it cannot be cancelled "
-                                "any more.",
+                                "Job %lu has done all its work, or is undoing it already, so it cannot be cancelled.",
                                 job->number);
         int r = job->cancelled ? 0 : worker_cancel(job->worker);
         if (r == -EPIPE)
-                return problem_set(problem, OUTCOME_BUSY, "Job %lu is about to end: it cannot be cancelled any more.",
+                return problem_set(problem, OUTCOME_BUSY, "Job %lu is about to end, so it cannot be cancelled.",
                                 job->number);
         if (r < 0)
                 return r;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/log.h"
-#include "job/function-job.h"
-#include "job/intent.h"
 #include "job/job-internal.h"
+#include "kernel/sriov.h"
 #include "model/scan.h"
 
 #include <inttypes.h>
@@ -18,7 +17,7 @@ const JobLimits job_limits_default = {
                 .plans_max = 16,
 };
 
-/* Plans that only look are no jobs to others. */
+/* Surveys are no jobs to others. */
 void job_announce(const Job *job, JobEvent event) {
         if (job->table->watch && !job->plan->only_plan)
                 job->table->watch(job, event, job->table->watch_userdata);
@@ -30,7 +29,6 @@ static void answer(Job *job, const WorkerResult *result) {
                 done(result, job->userdata);
 }
 
-/* What the plan counts as. */
 static size_t *counter(JobTable *table, const Plan *plan) {
         return plan->only_plan ? &table->n_plans : &table->n_jobs;
 }
@@ -47,9 +45,7 @@ static void job_free(Job *job) {
                 }
         worker_free(job->worker);
         sd_event_source_disable_unref(job->timer);
-        record_free(job->record);
         plan_free(job->plan);
-        plan_free(job->asked);
         worker_result_done(&job->result);
         free(job->caller);
         free(job->holder);
@@ -60,8 +56,8 @@ static void job_freep(Job **job) {
         job_free(*job);
 }
 
-int job_table_new(sd_event *event, const Kernel *kernel, Inventory *inventory, Journal *journal,
-                const JobLimits *limits, JobTable **ret) {
+int job_table_new(sd_event *event, const Kernel *kernel, Inventory *inventory, State *state, const JobLimits *limits,
+                JobTable **ret) {
         JobTable *table = malloc(sizeof(JobTable));
         if (!table)
                 return -ENOMEM;
@@ -69,7 +65,7 @@ int job_table_new(sd_event *event, const Kernel *kernel, Inventory *inventory, J
                         .event = sd_event_ref(event),
                         .kernel = kernel,
                         .inventory = inventory,
-                        .journal = journal,
+                        .state = state,
                         .limits = *limits,
                         .next_job = 1,
         };
@@ -84,7 +80,8 @@ JobTable *job_table_free(JobTable *table) {
                 WorkerResult result = {};
 
                 if (problem_set(&result.problem, OUTCOME_FAILED,
-                                    "vfiod is ending. The work goes on by itself, and the next start knows of it.") < 0)
+                                    "vfiod is ending. The job goes on by itself, and the next start of vfiod finds "
+                                    "it.") < 0)
                         result.error = -ENOMEM;
                 answer(table->jobs, &result);
                 worker_result_done(&result);
@@ -99,119 +96,96 @@ void job_set_activity(const Job *job, DeviceActivity activity) {
         if (job->plan->only_plan)
                 return;
         for (size_t i = 0; i < job->plan->n_members; i++)
-                (void)inventory_set_activity(job->table->inventory, job->plan->members[i].address, activity);
+                if (!job->plan->members[i].created)
+                        (void)inventory_set_activity(job->table->inventory, job->plan->members[i].address, activity);
 }
 
-int job_look_again(const Job *job) {
-        JobTable *table = job->table;
-        int r = journal_load(table->journal);
+/* The event of a new VF may still be on its way. */
+static int scan_vfs(const Job *job) {
+        _cleanup_free_ PciAddress *vfs = NULL;
+        size_t n = 0;
+        int r = 0;
 
-        if (r >= 0 && job->verb == PLAN_SET_FUNCTIONS)
-                r = function_job_look(job);
-        if (r >= 0)
-                r = journal_apply(table->journal, table->inventory);
-        for (size_t i = 0; i < job->plan->n_members && r >= 0; i++)
-                r = scan_device(table->kernel, table->inventory, job->plan->members[i].address);
-        if (r < 0)
-                log_error_errno(r, "Cannot look at the devices of job %lu after its end", job->number);
+        _cleanup_close_ int fd = pci_device_open(job->table->kernel, job->plan->members[0].address);
+        if (fd >= 0 && (r = sriov_list_functions(fd, &vfs, &n)) < 0)
+                return r;
+        for (size_t i = 0; i < n && r >= 0; i++)
+                r = scan_device(job->table->kernel, job->table->inventory, vfs[i]);
         return r;
 }
 
-static void log_end(const Job *job, const WorkerResult *result) {
-        char group[16], number[24];
+int job_read_again(const Job *job) {
+        JobTable *table = job->table;
+        int r = state_load(table->state);
 
-        (void)snprintf(group, sizeof(group), "%d", job->plan->group);
-        (void)snprintf(number, sizeof(number), "%lu", job->number);
-        if (job->verb == PLAN_SET_FUNCTIONS) {
-                function_job_log_end(job, result, number);
-                return;
-        }
-        LogEvent event = {
-                        .priority = LOG_NOTICE,
-                        .message_id = job->verb == PLAN_DETACH ? MESSAGE_DETACHED : MESSAGE_REATTACHED,
-                        .group = group,
-                        .job = number,
-                        .caller = job->caller,
-        };
-        if (result->error < 0 || result->problem.outcome != OUTCOME_DONE) {
-                event.priority = LOG_WARNING;
-                event.message_id = MESSAGE_JOB_FAILED;
-                log_event(&event, "Group %s: %s for %s failed: %s", group, plan_verb_to_string(job->verb), job->caller,
-                                result->error < 0 ? strerror(-result->error) : strempty(result->problem.message));
-                return;
-        }
-        for (size_t i = 0; i < result->report.n_changes; i++) {
-                const TransactionChange *change = &result->report.changes[i];
-                const char *before = change->driver_before, *after = change->driver_after;
-
-                event.address = PCI_ADDRESS_TEXT(change->address);
-                log_event(&event, "%s: %s is on %s now, was on %s (group %s, for %s)", plan_verb_to_string(job->verb),
-                                event.address, isempty(after) ? "no driver" : after, isempty(before) ? "none" : before,
-                                group, job->caller);
-        }
+        if (r >= 0 && job->plan->verb == PLAN_SET_VFS)
+                r = scan_vfs(job);
+        if (r >= 0)
+                r = state_apply(table->state, table->inventory);
+        for (size_t i = 0; i < job->plan->n_members && r >= 0; i++)
+                if (!job->plan->members[i].created)
+                        r = scan_device(table->kernel, table->inventory, job->plan->members[i].address);
+        if (r < 0)
+                log_error_errno(r, "Cannot read the devices of job %lu after its end", job->number);
+        return r;
 }
 
-static void finish(Job *job, const WorkerResult *result) {
+static void finish(Job *job, WorkerResult *result) {
+        bool success = result->error == 0 && result->problem.outcome == OUTCOME_DONE;
+
+        /* Drivers may have bound since the worker's end. */
+        if (success && job->plan->verb == PLAN_SET_VFS && !job->recovering)
+                result->error = job_list_vfs(job, &result->report);
         job_set_activity(job, DEVICE_QUIET);
-        log_end(job, result);
+        job_log_end(job, result);
         answer(job, result);
         job_free(job);
 }
 
-/* Whether the host calls each device again as it did. */
-static bool names_are_back(const Job *job) {
-        for (size_t i = 0; i < job->plan->n_members; i++) {
-                const PlanMember *member = &job->plan->members[i];
-                const Device *device = inventory_find_device(job->table->inventory, member->address);
+static void finish_with_names(Job *job) {
+        WorkerResult result = job->result;
 
-                for (const HostName *name = member->origin->names; device && device->present && name; name = name->next)
-                        if (!host_name_list_has(device->names, name->kind, name->name))
-                                return false;
-        }
-        return true;
+        job->result = (WorkerResult){};
+        finish(job, &result);
+        worker_result_done(&result);
 }
 
-void job_look_at_names(JobTable *table) {
+void job_table_check_names(JobTable *table) {
         for (Job *job = table->jobs, *next; job; job = next) {
                 next = job->next;
-                if (job->waits_for_names && names_are_back(job)) {
-                        WorkerResult result = job->result;
-                        job->result = (WorkerResult){};
-                        finish(job, &result);
-                        worker_result_done(&result);
-                }
+                if (job->waits_for_names && job_names_are_back(job))
+                        finish_with_names(job);
         }
 }
 
-/* An unbind that waits for a virtual machine is stuck at once, as far as anybody can tell. */
+/* An unbind that waits for a process is stuck at once, as far as anybody can tell. One write creates or removes all VFs, and the
+ * kernel binds each. */
 static uint64_t step_deadline(const Job *job) {
         uint64_t deadline = job->table->limits.step_deadline_us;
 
-        /* One write makes or removes all virtual functions, and the kernel binds each. */
-        if (job->plan->verb == PLAN_SET_FUNCTIONS)
-                return deadline + deadline / 16 * (job->plan->n_members + job->plan->functions.count);
+        if (job->plan->verb == PLAN_SET_VFS)
+                return deadline + deadline / 16 * job->plan->n_members;
         return job->holder && job->plan->force ? job->table->limits.held_deadline_us : deadline;
 }
 
-/* Says so, and what becomes of the job. */
 static int describe_stuck(const Job *job, const char *address, Problem *problem) {
         const char *step = step_kind_to_string(job->plan->steps[job->step].kind);
         uint64_t deadline_ms = step_deadline(job) / 1000;
 
         if (!job->begun && (job->cancelled || job->plan->only_plan))
                 return problem_set(problem, OUTCOME_STUCK,
-                                "The kernel did not let group %d be looked at within %" PRIu64
-                                " ms: somebody else is at it. Nothing was changed, and nothing will be.",
+                                "The kernel did not answer about group %d within %" PRIu64
+                                " ms: another program is changing it. Nothing was changed, and nothing will be.",
                                 job->plan->group, deadline_ms);
         return problem_set(problem, OUTCOME_STUCK,
-                        "The kernel did not come back from the step '%s' of %s within %" PRIu64
-                        " ms%s%s. The job goes on by itself when it does; nobody else is held up.",
+                        "The kernel did not finish the step '%s' of %s within %" PRIu64
+                        " ms%s%s. The job goes on by itself when it does; nobody else has to wait.",
                         step, address, deadline_ms, job->holder ? ": it waits for " : "", strempty(job->holder));
 }
 
 static void on_stuck(Job *job) {
         const PlanStep *step = &job->plan->steps[job->step];
-        const char *address = PCI_ADDRESS_TEXT(job->plan->members[step->member].address);
+        const char *address = PCI_ADDRESS_TEXT(plan_step_address(job->plan, step));
         WorkerResult result = {};
         char group[16], number[24];
 
@@ -226,9 +200,9 @@ static void on_stuck(Job *job) {
                                   .group = group,
                                   .job = number,
                                   .caller = job->caller},
-                        "Group %s: %s for %s is stuck at the step '%s' of %s", group, plan_verb_to_string(job->verb),
-                        job->caller, step_kind_to_string(step->kind), address);
-        /* What it has seen is old when the kernel comes back; a recovery goes by its record. */
+                        "Group %s: %s for %s is stuck at the step '%s' of %s", group,
+                        plan_verb_to_string(job->plan->verb), job->caller, step_kind_to_string(step->kind), address);
+        /* What it has surveyed is old when the kernel comes back. */
         if (!job->begun && !job->recovering && job->done && worker_cancel(job->worker) >= 0)
                 job->cancelled = true;
         int r = describe_stuck(job, address, &result.problem);
@@ -241,17 +215,12 @@ static void on_stuck(Job *job) {
 static int on_timer(sd_event_source *source, uint64_t time, void *userdata) {
         Job *job = userdata;
 
-        (void)source;
-        (void)time;
-        if (!job->waits_for_names) {
+        (void)source, (void)time;
+        /* The devices are back; a name that is not back may never come. */
+        if (job->waits_for_names)
+                finish_with_names(job);
+        else
                 on_stuck(job);
-                return 0;
-        }
-        /* The devices are back; a name that is not may never come. */
-        WorkerResult result = job->result;
-        job->result = (WorkerResult){};
-        finish(job, &result);
-        worker_result_done(&result);
         return 0;
 }
 
@@ -288,6 +257,25 @@ static void on_progress(Worker *worker, size_t step, const char *holder, void *u
         job_announce(job, JOB_CHANGED);
 }
 
+/* After a success the host gives the devices their names again. */
+static bool begin_waiting_for_names(Job *job, WorkerResult *result) {
+        bool success = result->error == 0 && result->problem.outcome == OUTCOME_DONE;
+
+        worker_result_done(&job->result);
+        job->result = *result;
+        *result = (WorkerResult){};
+        if (success && !job->recovering && !job_names_are_back(job) &&
+                        set_timer(job, job->table->limits.names_deadline_us) >= 0) {
+                job->waits_for_names = true;
+                job_announce(job, JOB_CHANGED);
+                job->worker = worker_free(job->worker);
+                return true;
+        }
+        *result = job->result;
+        job->result = (WorkerResult){};
+        return false;
+}
+
 static void on_done(Worker *worker, WorkerResult *result, void *userdata) {
         Job *job = userdata;
         int r = 0;
@@ -304,110 +292,124 @@ static void on_done(Worker *worker, WorkerResult *result, void *userdata) {
                 r = job->recovering ? -EPIPE : job_recover_own(job);
                 if (r >= 0)
                         return;
-                r = r == -ENOENT ? job_conclude(job, result) : job_conclude_recovery(job, result, false);
-        } else if (job->recovering)
-                r = job_conclude_recovery(job, result, result->error == 0 && result->problem.outcome == OUTCOME_DONE);
+                r = r == -ENOENT ? job_conclude(job, result)
+                                 : problem_set(&result->problem, OUTCOME_FAILED, "A second worker died.");
+        }
+        if (job->worker_died && job->recovering)
+                r = job_conclude_recovery(job, result);
         if (r < 0)
                 result->error = r;
-        (void)job_look_again(job);
+        (void)job_read_again(job);
+        if (!begin_waiting_for_names(job, result))
+                finish(job, result);
+}
 
-        bool success = result->error == 0 && result->problem.outcome == OUTCOME_DONE;
-        if (!success || job->verb != PLAN_REATTACH || names_are_back(job)) {
-                finish(job, result);
-                return;
+/* The lowest number that neither a file nor a job has. */
+static int find_transaction_number(const JobTable *table, unsigned long *ret) {
+        unsigned long number = 1;
+        bool taken = true;
+
+        if (table->state->transactions_fd < 0) {
+                *ret = 1; /* the worker refuses with the reason */
+                return 0;
         }
-        if (set_timer(job, job->table->limits.names_deadline_us) < 0) {
-                finish(job, result);
-                return;
+        while (taken) {
+                int r = transaction_file_find_number(table->state->transactions_fd, number, &number);
+                if (r < 0)
+                        return r;
+                taken = false;
+                for (const Job *job = table->jobs; job; job = job->next)
+                        taken = taken || job->transaction == number;
+                number += taken;
         }
-        job->waits_for_names = true;
-        worker_result_done(&job->result);
-        job->result = *result;
-        *result = (WorkerResult){};
-        job_announce(job, JOB_CHANGED);
-        job->worker = worker_free(job->worker);
+        *ret = number;
+        return 0;
 }
 
 int job_start_worker(Job *job) {
         JobTable *table = job->table;
-        _cleanup_free_ unsigned long *superseded = NULL;
-        size_t n_superseded = 0;
         int r;
 
         job->begun = false;
-        job->record = record_free(job->record);
-        if ((!job->plan->only_plan &&
-                            (r = intent_make_record(table->journal, job->plan, &job->record, &superseded,
-                                             &n_superseded)) < 0) ||
-                        (r = set_timer(job, table->limits.step_deadline_us)) < 0)
+        if (!job->plan->only_plan && job->transaction == 0 &&
+                        (r = find_transaction_number(table, &job->transaction)) < 0)
                 return r;
         Transaction transaction = {
                         .kernel = table->kernel,
-                        .state_fd = table->journal->state_fd,
+                        .devices_fd = table->state->devices_fd,
+                        .transactions_fd = table->state->transactions_fd,
+                        .number = job->transaction,
                         .plan = job->plan,
-                        .record = job->record,
-                        .superseded = superseded,
-                        .n_superseded = n_superseded,
         };
-        r = worker_new(table->event, &transaction, on_progress, on_done, job, &job->worker);
-        if (r < 0)
+        if ((r = set_timer(job, table->limits.step_deadline_us)) < 0 ||
+                        (r = worker_new(table->event, &transaction, on_progress, on_done, job, &job->worker)) < 0)
                 return r;
         job_set_activity(job, DEVICE_WORKED_ON);
         return 0;
 }
 
-static bool functions_are_replaced(const JobTable *table, PciAddress physical) {
-        const Journal *journal = table->journal;
-
-        for (const Job *job = table->jobs; job; job = job->next)
-                if (job->plan->verb == PLAN_SET_FUNCTIONS && pci_address_equal(job->plan->members[0].address, physical))
-                        return true;
-        /* By a worker of an earlier daemon. */
-        for (size_t i = 0; i < journal->n_records; i++)
-                if (journal->locked[i] && journal->records[i]->functions &&
-                                pci_address_equal(journal->records[i]->functions->physical, physical))
+static bool plans_overlap(const Plan *a, const Plan *b) {
+        if (a->group != IOMMU_GROUP_NONE && a->group == b->group)
+                return true;
+        for (size_t i = 0; i < a->n_members; i++)
+                if (!a->members[i].created && plan_find_member(b, a->members[i].address) >= 0)
                         return true;
         return false;
 }
 
-/* The physical function of a virtual one that is to be moved, where a job is about to replace those; NULL otherwise. */
-static const PciAddress *find_busy_parent(const JobTable *table, const Plan *plan) {
-        for (size_t i = 0; i < plan->n_members && !plan->only_plan && plan->verb != PLAN_SET_FUNCTIONS; i++) {
+/* The PF of a member whose VFs another job changes; NULL for none. */
+static const PciAddress *find_busy_pf(const JobTable *table, const Plan *plan) {
+        for (size_t i = 0; i < plan->n_members; i++) {
                 const Device *device = inventory_find_device(table->inventory, plan->members[i].address);
+                const Device *pf = device && device->virtual_function
+                                ? inventory_find_device(table->inventory, device->physical_function)
+                                : NULL;
 
-                if (device && device->virtual_function && functions_are_replaced(table, device->physical_function))
+                if (plan->members[i].created || !pf || pf->activity == DEVICE_QUIET)
+                        continue;
+                if (plan_find_member(plan, pf->address) < 0)
                         return &device->physical_function;
         }
         return NULL;
 }
 
+static int refuse_conflict(const JobTable *table, const Plan *plan, Problem *problem) {
+        for (const Job *other = table->jobs; other; other = other->next) {
+                if (other->plan->only_plan || !plans_overlap(plan, other->plan))
+                        continue;
+                return problem_set(problem, OUTCOME_BUSY,
+                                "Job %lu is changing the same devices: try again when it is done.", other->number);
+        }
+        const PciAddress *pf = find_busy_pf(table, plan);
+        if (pf)
+                return problem_set(problem, OUTCOME_BUSY,
+                                "Another job is changing %s, the physical function: try again when it is done.",
+                                PCI_ADDRESS_TEXT(*pf));
+        return 0;
+}
+
+static int refuse_stuck_survey(const JobTable *table, const Plan *plan, Problem *problem) {
+        for (const Job *other = table->jobs; other; other = other->next)
+                if (other->plan->only_plan && other->stuck && other->plan->group == plan->group)
+                        return problem_set(problem, OUTCOME_STUCK,
+                                        "The kernel has not answered about group %d since an earlier plan asked: "
+                                        "another program holds a device of it in the middle of an unbind.",
+                                        plan->group);
+        return 0;
+}
+
 int job_start(JobTable *table, Plan *plan, const char *caller, job_done_t done, void *userdata, Problem *problem) {
         _cleanup_(plan_freep) Plan *owned_plan = plan;
-
-        for (const Job *other = table->jobs; other; other = other->next)
-                if (plan->only_plan && other->plan->only_plan && other->stuck && other->plan->group == plan->group)
-                        return problem_set(problem, OUTCOME_STUCK,
-                                        "The kernel does not answer about group %d since an earlier plan asked: "
-                                        "something "
-                                        "else holds a device of it in the middle of an unbind.",
-                                        plan->group);
         size_t n = *counter(table, plan);
+        int r;
+
+        if ((r = plan->only_plan ? refuse_stuck_survey(table, plan, problem) : refuse_conflict(table, plan, problem)) !=
+                        0)
+                return r;
         if (n >= (plan->only_plan ? table->limits.plans_max : table->limits.jobs_max))
                 return problem_set(problem, OUTCOME_LIMITS_EXCEEDED,
                                 "%zu %s are under way already: try again when one is done.", n,
                                 plan->only_plan ? "plans" : "jobs");
-        for (const Job *other = table->jobs; other; other = other->next)
-                if (!plan->only_plan && !other->plan->only_plan && other->plan->group == plan->group &&
-                                plan->group != IOMMU_GROUP_NONE)
-                        return problem_set(problem, OUTCOME_BUSY,
-                                        "Job %lu is at work on group %d: try again when it is done.", other->number,
-                                        plan->group);
-
-        const PciAddress *parent = find_busy_parent(table, plan);
-        if (parent)
-                return problem_set(problem, OUTCOME_BUSY,
-                                "Another job is at work on the virtual functions of %s: try again when it is done.",
-                                PCI_ADDRESS_TEXT(*parent));
 
         _cleanup_(job_freep) Job *job = calloc(1, sizeof(Job));
         if (!job)
@@ -416,12 +418,12 @@ int job_start(JobTable *table, Plan *plan, const char *caller, job_done_t done, 
         job->number = table->next_job++;
         job->started_us = now_us();
         job->plan = TAKE_PTR(owned_plan);
-        job->verb = job->plan->verb;
         job->caller = strdup(caller);
+        job->recovering = job->plan->recovery;
+        job->transaction = job->plan->transaction;
         if (!job->caller)
                 return -ENOMEM;
-        int r = job_start_worker(job);
-        if (r < 0)
+        if ((r = job_start_worker(job)) < 0)
                 return r;
 
         job->done = done;

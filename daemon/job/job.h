@@ -1,54 +1,54 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "job/journal.h"
 #include "job/worker.h"
+#include "state/state.h"
 
-/* Detaches and reattaches that are under way. A job owns its plan, runs it in a worker, and keeps the inventory told: its devices are "changing"
- * while it works and "stuck" when the kernel does not come back. */
+/* Changes that are under way. A job owns its plan, runs it in a worker, and keeps the inventory up to date: its devices are
+ * "changing" while it works, and "stuck" when the kernel does not come back. */
 
 typedef struct JobTable JobTable;
 
-/* Told once: when the job is done, or at its deadline, with OUTCOME_STUCK; then the job goes on by itself. What result holds
- * is the callee's for the time of the call. */
+/* Called once: when the job is done, or at its deadline, with OUTCOME_STUCK; then the job goes on by itself. The result is valid
+ * for the time of the call. */
 typedef void (*job_done_t)(const WorkerResult *result, void *userdata);
 
-/* How a job is limited; tests shorten it. */
+/* The limits of jobs; tests shorten them. */
 typedef struct JobLimits {
-        uint64_t step_deadline_us;  /* for one step: then the job is stuck */
-        uint64_t held_deadline_us;  /* for one that a process holds up */
-        uint64_t names_deadline_us; /* for the host names to come back after a reattach */
+        uint64_t step_deadline_us;  /* for one step; after it the job is stuck */
+        uint64_t held_deadline_us;  /* for a step that waits for a process */
+        uint64_t names_deadline_us; /* for the host's names to come back after a reattach */
         size_t jobs_max;
-        size_t plans_max; /* that only look: anybody may ask for them, and they must not keep jobs from starting */
+        size_t plans_max; /* Surveys: anybody may ask for one, so they must not keep jobs from starting. */
 } JobLimits;
 
 extern const JobLimits job_limits_default;
 
-/* The table works on what belongs to the caller: event, kernel, inventory and journal outlive it. */
-int job_table_new(sd_event *event, const Kernel *kernel, Inventory *inventory, Journal *journal,
-                const JobLimits *limits, JobTable **ret);
+/* The table borrows event, kernel, inventory and state, which outlive it. Returns 0 or a negative errno. */
+int job_table_new(sd_event *event, const Kernel *kernel, Inventory *inventory, State *state, const JobLimits *limits,
+                JobTable **ret);
 
-/* Leaves running workers to themselves; whoever waits for them is told so. */
+/* Leaves running workers to themselves; whoever waits for one is told so. */
 JobTable *job_table_free(JobTable *table);
 DEFINE_TRIVIAL_CLEANUP_FUNC(JobTable *, job_table_free)
 
-/* Starts a job and takes the plan over, also on failure. A plan that only looks works on nothing: its devices do not change their state, and
- * other jobs go on beside it. The caller's name is for the log. Returns 0; BUSY or LIMITS_EXCEEDED; or a negative errno. */
+/* Starts a job and takes the plan over, also on failure. A plan that only surveys changes nothing: its devices keep their state,
+ * and other jobs go on beside it. The caller's name is for the log. Returns 0; BUSY or LIMITS_EXCEEDED; or a negative errno. */
 int job_start(JobTable *table, Plan *plan, const char *caller, job_done_t done, void *userdata, Problem *problem);
 
-/* At the start: gives back what a transaction that was cut off left in between. Returns 0 or a negative errno. */
+/* Ends each transaction whose worker died: a detach is reverted, a reattach is finished. Returns 0 or a negative errno. */
 int job_recover(JobTable *table);
 
-/* Jobs as others see them. */
+/* How others see jobs. */
 
 typedef struct Job Job;
 
 typedef enum JobState {
         JOB_RUNNING,
-        JOB_CANCELLING, /* asked to undo what it did */
-        JOB_RECOVERING, /* its worker died, and what it did is undone */
-        JOB_STUCK,      /* the kernel does not come back */
-        JOB_SETTLING,   /* all is done; the host's names are awaited */
+        JOB_CANCELLING, /* It was asked to undo what it did. */
+        JOB_RECOVERING, /* It ends what a dead worker left. */
+        JOB_STUCK,      /* The kernel does not come back. */
+        JOB_FINISHING,  /* All is done but the host's names, which are awaited. */
         _JOB_STATE_MAX,
 } JobState;
 
@@ -57,23 +57,22 @@ const char *job_state_to_string(JobState state);
 typedef struct JobDescription {
         unsigned long number;
         JobState state;
-        const Plan *asked; /* what the caller wanted: stays the same */
-        const Plan *plan;  /* that is carried out: after a worker's death, what gives back */
-        size_t step;       /* index: where it is */
+        const Plan *plan;
+        size_t step; /* index of the step that it is at */
         const char *caller;
-        const char *holder;  /* process that it waits for, "" for none */
+        const char *holder;  /* process that the step waits for, "" for none */
         uint64_t started_us; /* CLOCK_REALTIME */
 } JobDescription;
 
-/* What it points to holds until the next turn of the loop. */
+/* The description is valid until the next turn of the loop. */
 void job_describe(const Job *job, JobDescription *ret);
 
 /* NULL for none. */
 Job *job_find(const JobTable *table, unsigned long number);
 Job *job_next(const JobTable *table, const Job *previous);
 
-/* Asks the job to undo what it did, at its next step; its caller then hears CANCELLED. Returns 0; BUSY when that is too late; or a
- * negative errno. */
+/* Asks the job to undo what it did, at its next step; its caller then gets CANCELLED. Returns 0; BUSY if it is too late for that;
+ * or a negative errno. */
 int job_cancel(Job *job, Problem *problem);
 
 typedef enum JobEvent {
@@ -82,9 +81,9 @@ typedef enum JobEvent {
         JOB_REMOVED
 } JobEvent;
 
-/* Tells of each job that comes, moves on, or goes. */
+/* Called for each job that is added, changes or is removed. */
 typedef void (*job_watch_t)(const Job *job, JobEvent event, void *userdata);
 void job_table_watch(JobTable *table, job_watch_t watch, void *userdata);
 
-/* To be called when the inventory has changed: a reattach waits for its names. */
-void job_look_at_names(JobTable *table);
+/* To be called when the inventory has changed: jobs wait for the host's names. */
+void job_table_check_names(JobTable *table);

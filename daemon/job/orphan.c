@@ -3,149 +3,157 @@
 #include "base/log.h"
 #include "model/scan.h"
 
-#include <time.h>
+#include <sys/syscall.h>
 
-#define USEC_PER_SEC UINT64_C(1000000)
-
-/* A lock tells nobody when it goes: while there are orphans, and only then, it is looked at so often. */
-#define LOOK_INTERVAL_US (USEC_PER_SEC / 2)
-
-/* A device that a worker of an earlier daemon is at work on. */
-typedef struct Orphan {
-        PciAddress address;
-        uint64_t stuck_after_us;
-} Orphan;
-
-struct OrphanWatch {
-        const Kernel *kernel;
-        Inventory *inventory;
-        Journal *journal;
-        JobTable *jobs;
-        sd_event_source *timer;
-        uint64_t waited_us;
-        Orphan *orphans;
-        size_t n_orphans;
+typedef struct Orphan Orphan;
+struct Orphan {
+        Orphan *next;
+        OrphanWatch *watch;
+        unsigned long transaction;
+        PciAddress *devices;
+        size_t n_devices;
+        int pidfd;
+        sd_event_source *exit_source, *timer;
 };
 
-static bool is_locked(const Journal *journal, PciAddress address) {
-        for (size_t i = 0; i < journal->n_records; i++)
-                if (journal->locked[i] &&
-                                (record_find(journal->records[i], address) ||
-                                                (journal->records[i]->functions &&
-                                                                function_record_is_about(journal->records[i]->functions,
-                                                                                address))))
-                        return true;
-        return false;
+struct OrphanWatch {
+        sd_event *event;
+        const Kernel *kernel;
+        Inventory *inventory;
+        State *state;
+        JobTable *jobs;
+        Orphan *orphans;
+};
+
+static void orphan_free(Orphan *orphan) {
+        for (Orphan **link = &orphan->watch->orphans; *link; link = &(*link)->next)
+                if (*link == orphan) {
+                        *link = orphan->next;
+                        break;
+                }
+        sd_event_source_disable_unref(orphan->exit_source);
+        sd_event_source_disable_unref(orphan->timer);
+        (void)safe_close(orphan->pidfd);
+        free(orphan->devices);
+        free(orphan);
 }
 
-static void remember(OrphanWatch *watch, PciAddress address, uint64_t stuck_after_us) {
-        watch->orphans[watch->n_orphans++] = (Orphan){.address = address, .stuck_after_us = stuck_after_us};
+static int set_activity(const Orphan *orphan, DeviceActivity activity) {
+        int r = 0;
+
+        for (size_t i = 0; i < orphan->n_devices && r >= 0; i++)
+                r = inventory_set_activity(orphan->watch->inventory, orphan->devices[i], activity);
+        return r;
 }
 
-static size_t count_devices(const Record *record) {
-        return record->n_members + (record->functions ? 1 + record->functions->n_before : 0);
+/* The worker has ended: its devices are as it left them. */
+static int release(const Orphan *orphan) {
+        const OrphanWatch *watch = orphan->watch;
+        int r;
+
+        if ((r = state_load(watch->state)) < 0 || (r = state_apply(watch->state, watch->inventory)) < 0 ||
+                        (r = set_activity(orphan, DEVICE_QUIET)) < 0)
+                return r;
+        for (size_t i = 0; i < orphan->n_devices && r >= 0; i++)
+                r = scan_device(watch->kernel, watch->inventory, orphan->devices[i]);
+        return r < 0 ? r : job_recover(watch->jobs);
 }
 
-static int remember_locked(OrphanWatch *watch, const JobLimits *limits) {
-        const Journal *journal = watch->journal;
-        size_t n = 0;
+static int on_exit_of_worker(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+        Orphan *orphan = userdata;
 
-        for (size_t i = 0; i < journal->n_records; i++)
-                n += journal->locked[i] ? count_devices(journal->records[i]) : 0;
-        watch->orphans = calloc(n + 1, sizeof(Orphan));
-        if (!watch->orphans)
-                return -ENOMEM;
-        for (size_t i = 0; i < journal->n_records; i++) {
-                const Record *record = journal->records[i];
-                const FunctionRecord *functions = record->functions;
-                uint64_t stuck_after_us = record->forced ? limits->held_deadline_us : limits->step_deadline_us;
-
-                if (!journal->locked[i])
-                        continue;
-                for (size_t m = 0; m < record->n_members; m++)
-                        remember(watch, record->members[m].address, stuck_after_us);
-                if (functions)
-                        remember(watch, functions->physical, stuck_after_us);
-                for (size_t m = 0; functions && m < functions->n_before; m++)
-                        remember(watch, functions->before[m].address, stuck_after_us);
-        }
+        (void)source, (void)fd, (void)events;
+        int r = release(orphan);
+        if (r < 0)
+                log_error_errno(r, "Cannot take over from a worker of an earlier daemon");
+        orphan_free(orphan);
         return 0;
 }
 
-/* The orphan has ended: its devices are as it left them. */
-static int release(OrphanWatch *watch, size_t i) {
-        PciAddress address = watch->orphans[i].address;
-        int r;
-
-        watch->orphans[i] = watch->orphans[--watch->n_orphans];
-        if ((r = inventory_set_activity(watch->inventory, address, DEVICE_QUIET)) < 0)
-                return r;
-        return scan_device(watch->kernel, watch->inventory, address);
+static int on_deadline(sd_event_source *source, uint64_t time, void *userdata) {
+        (void)source, (void)time;
+        return set_activity(userdata, DEVICE_WAITED_FOR);
 }
 
-/* Takes over what orphans have let go of. */
-static int look(OrphanWatch *watch) {
-        size_t n_before = watch->n_orphans;
-        int r;
+/* The process that has the lock, as a pidfd. A process id is used anew once its process has ended, so the lock is checked again:
+ * while the process has it, the id is its own. Returns -ESRCH for one that has just ended. */
+static int open_worker(const OrphanWatch *watch, const StateTransaction *transaction) {
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        pid_t owner = 0;
 
-        if ((r = journal_load(watch->journal)) < 0 || (r = journal_apply(watch->journal, watch->inventory)) < 0)
-                return r;
-        for (size_t i = watch->n_orphans; i > 0 && r >= 0; i--)
-                if (!is_locked(watch->journal, watch->orphans[i - 1].address))
-                        r = release(watch, i - 1);
-        if (r >= 0 && watch->n_orphans < n_before)
-                r = job_recover(watch->jobs);
-        return r;
-}
-
-/* Nobody else will hear when such a worker comes back from the kernel, or that it does not. */
-static int set_activities(const OrphanWatch *watch) {
-        int r = 0;
-
-        for (size_t i = 0; i < watch->n_orphans && r >= 0; i++)
-                r = inventory_set_activity(watch->inventory, watch->orphans[i].address,
-                                watch->waited_us >= watch->orphans[i].stuck_after_us ? DEVICE_WAITED_FOR
-                                                                                     : DEVICE_WORKED_ON);
-        return r;
-}
-
-static int on_timer(sd_event_source *source, uint64_t now, void *userdata) {
-        OrphanWatch *watch = userdata;
-
-        int r = look(watch);
-        watch->waited_us += LOOK_INTERVAL_US;
-        if (r >= 0)
-                r = set_activities(watch);
+        _cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, transaction->owner, 0);
+        if (pidfd < 0)
+                return -errno;
+        int r = transaction_file_read(watch->state->transactions_fd, transaction->number, &plan, &owner);
         if (r < 0)
-                log_error_errno(r, "Cannot look at the records that an earlier daemon left");
-        if (watch->n_orphans == 0)
-                return 0;
-        if ((r = sd_event_source_set_time(source, now + LOOK_INTERVAL_US)) < 0)
-                return r;
-        return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+                return r == -ENOENT ? -ESRCH : r;
+        return owner == transaction->owner ? TAKE_FD(pidfd) : -ESRCH;
 }
 
-int orphan_watch_new(sd_event *event, const Kernel *kernel, Inventory *inventory, Journal *journal, JobTable *jobs,
+static int copy_devices(Orphan *orphan, const Plan *plan) {
+        orphan->devices = calloc(plan->n_members, sizeof(PciAddress));
+        if (!orphan->devices)
+                return -ENOMEM;
+        for (size_t i = 0; i < plan->n_members; i++)
+                if (!plan->members[i].created)
+                        orphan->devices[orphan->n_devices++] = plan->members[i].address;
+        return 0;
+}
+
+/* Returns 0; -ESRCH for a worker that has ended meanwhile; another negative errno. */
+static int add_orphan(OrphanWatch *watch, const StateTransaction *transaction, const JobLimits *limits) {
+        uint64_t deadline = transaction->plan->force ? limits->held_deadline_us : limits->step_deadline_us;
+        int r;
+
+        int pidfd = open_worker(watch, transaction);
+        if (pidfd < 0)
+                return pidfd;
+        Orphan *orphan = calloc(1, sizeof(Orphan));
+        if (!orphan) {
+                (void)safe_close(pidfd);
+                return -ENOMEM;
+        }
+        *orphan = (Orphan){.next = watch->orphans, .watch = watch, .transaction = transaction->number, .pidfd = pidfd};
+        watch->orphans = orphan;
+        if ((r = copy_devices(orphan, transaction->plan)) < 0 ||
+                        (r = sd_event_add_io(watch->event, &orphan->exit_source, pidfd, EPOLLIN, on_exit_of_worker,
+                                         orphan)) < 0 ||
+                        (r = sd_event_add_time_relative(watch->event, &orphan->timer, CLOCK_MONOTONIC, deadline, 0,
+                                         on_deadline, orphan)) < 0 ||
+                        (r = set_activity(orphan, DEVICE_WORKED_ON)) < 0) {
+                orphan_free(orphan);
+                return r;
+        }
+        log_notice("A worker of an earlier daemon is still changing %s.",
+                        PCI_ADDRESS_TEXT(transaction->plan->selected));
+        return 0;
+}
+
+int orphan_watch_new(sd_event *event, const Kernel *kernel, Inventory *inventory, State *state, JobTable *jobs,
                 const JobLimits *limits, OrphanWatch **ret) {
         _cleanup_(orphan_watch_freep) OrphanWatch *watch = malloc(sizeof(OrphanWatch));
-        int r;
+        bool ended = false;
 
         if (!watch)
                 return -ENOMEM;
         *watch = (OrphanWatch){
+                        .event = sd_event_ref(event),
                         .kernel = kernel,
                         .inventory = inventory,
-                        .journal = journal,
+                        .state = state,
                         .jobs = jobs,
         };
-        if ((r = remember_locked(watch, limits)) < 0 || (r = set_activities(watch)) < 0)
-                return r;
-        for (size_t i = 0; i < watch->n_orphans; i++)
-                log_notice("A worker of an earlier daemon is still at work on %s.",
-                                PCI_ADDRESS_TEXT(watch->orphans[i].address));
-        if (watch->n_orphans > 0 &&
-                        (r = sd_event_add_time_relative(event, &watch->timer, CLOCK_MONOTONIC, LOOK_INTERVAL_US, 0,
-                                         on_timer, watch)) < 0)
+        for (size_t i = 0; i < state->n_transactions; i++) {
+                if (state->transactions[i].owner == 0)
+                        continue;
+                int r = add_orphan(watch, &state->transactions[i], limits);
+                if (r < 0 && r != -ESRCH)
+                        return r;
+                ended = ended || r == -ESRCH;
+        }
+        /* What a worker left that has just ended is recovered with all others. */
+        int r = ended ? state_load(state) : 0;
+        if (r < 0)
                 return r;
         *ret = TAKE_PTR(watch);
         return 0;
@@ -154,8 +162,9 @@ int orphan_watch_new(sd_event *event, const Kernel *kernel, Inventory *inventory
 OrphanWatch *orphan_watch_free(OrphanWatch *watch) {
         if (!watch)
                 return NULL;
-        sd_event_source_disable_unref(watch->timer);
-        free(watch->orphans);
+        while (watch->orphans)
+                orphan_free(watch->orphans);
+        sd_event_unref(watch->event);
         free(watch);
         return NULL;
 }

@@ -13,13 +13,13 @@ struct Worker {
         worker_progress_t progress;
         worker_done_t done;
         void *userdata;
-        WorkerResult result; /* what has come of it so far */
+        WorkerResult result; /* as far as it was reported */
         bool reported;
 };
 
-/* What the worker says, a packet each, with a text behind it: each step; at the end each change and finding, and then the result. */
+/* What the worker sends, a packet each, with a text behind it: each step; at the end each change and finding, then the result. */
 typedef enum PacketKind {
-        PACKET_STEP, /* text: whom it waits for, if anybody */
+        PACKET_STEP, /* text: the process that the step waits for */
         PACKET_CHANGE,
         PACKET_FINDING, /* text: the evidence */
         PACKET_RESULT,  /* text: the message */
@@ -28,7 +28,7 @@ typedef enum PacketKind {
 typedef struct Packet {
         PacketKind kind;
         size_t step;
-        TransactionChange change;
+        DriverChange change;
         Guard guard;
         PciAddress address;
         int error;
@@ -53,19 +53,18 @@ static void send_packet(int fd, const Packet *packet, const char *text) {
                 continue;
 }
 
-/* The daemon says one thing only, by one byte: cancel. */
+/* The daemon sends one message only, a byte: cancel. */
 typedef struct Channel {
         int fd;
         bool cancelled;
 } Channel;
 
-static void send_step(const Plan *plan, size_t step, const char *holder, void *userdata) {
-        (void)plan;
+static void send_step(size_t step, const char *holder, void *userdata) {
         send_packet(((const Channel *)userdata)->fd, &(Packet){.kind = PACKET_STEP, .step = step}, holder);
 }
 
-/* At the end the daemon is kept from saying more, which fails there, before what it said is read: so that what it could say is heeded. A
- * socket that is closed with something unread would also take along what it sent. */
+/* At the end the daemon is kept from sending more before what it sent is read: so each cancel that it could send is heeded. If a
+ * socket is closed with something unread, the kernel also drops what was sent in the other direction. */
 static bool is_cancelled(bool last, void *userdata) {
         Channel *channel = userdata;
         char byte;
@@ -77,15 +76,15 @@ static bool is_cancelled(bool last, void *userdata) {
         return channel->cancelled;
 }
 
-/* From its record on the worker outlives the daemon: the next one finds the record, and its lock. Of a worker without one it would never hear, and would give
- * the record's number to another. It must not think again and take the record back: the next daemon may have acted on it already. */
+/* From now on the next daemon would find the transaction and its lock. Before, the daemon's end would leave a worker that nobody
+ * knows. */
 static void outlive_daemon(void *userdata) {
         (void)userdata;
         (void)prctl(PR_SET_PDEATHSIG, 0);
 }
 
 static void send_result(int fd, const WorkerResult *result) {
-        const TransactionReport *report = &result->report;
+        const Report *report = &result->report;
 
         for (size_t i = 0; i < report->n_changes; i++)
                 send_packet(fd, &(Packet){.kind = PACKET_CHANGE, .change = report->changes[i]}, NULL);
@@ -113,15 +112,10 @@ static void __attribute__((noreturn)) run_worker(const Transaction *parent, int 
         if (getppid() != daemon)
                 _exit(EXIT_FAILURE);
 
-        transaction.progress = send_step;
-        transaction.is_cancelled = is_cancelled;
+        transaction.callbacks = (EngineCallbacks){send_step, is_cancelled, &channel};
         transaction.recorded = outlive_daemon;
-        transaction.progress_userdata = &channel;
         int r = transaction_run(&transaction, &result.report, &result.problem);
         result.error = r < 0 ? r : 0;
-        /* All is done: whoever hears of it finds the record without a lock. */
-        if (transaction.record)
-                transaction.record->lock_fd = safe_close(transaction.record->lock_fd);
         (void)is_cancelled(true, &channel);
         send_result(socket_fd, &result);
         _exit(EXIT_SUCCESS);
@@ -143,9 +137,9 @@ static void report(Worker *worker, int error) {
         worker_result_done(&result);
 }
 
-static int add_change(WorkerResult *result, const TransactionChange *change) {
-        TransactionReport *changes = &result->report;
-        TransactionChange *grown = reallocarray(changes->changes, changes->n_changes + 1, sizeof(TransactionChange));
+static int add_change(WorkerResult *result, const DriverChange *change) {
+        Report *changes = &result->report;
+        DriverChange *grown = reallocarray(changes->changes, changes->n_changes + 1, sizeof(DriverChange));
         if (!grown)
                 return -ENOMEM;
         changes->changes = grown;
@@ -198,7 +192,7 @@ static int on_socket(sd_event_source *source, int fd, uint32_t events, void *use
 
 void worker_result_done(WorkerResult *result) {
         problem_done(&result->problem);
-        transaction_report_done(&result->report);
+        report_done(&result->report);
         *result = (WorkerResult){};
 }
 
@@ -219,7 +213,7 @@ int worker_new(sd_event *event, const Transaction *transaction, worker_progress_
         if (r < 0)
                 return r;
 
-        int keep[] = {worker_fd, transaction->state_fd};
+        int keep[] = {worker_fd, transaction->devices_fd, transaction->transactions_fd};
         pid_t daemon = getpid();
         r = child_fork(event, "vfiod-worker", transaction->kernel, keep, ELEMENTSOF(keep));
         if (r < 0)

@@ -10,6 +10,8 @@
 #define CLASS_CARDBUS_BRIDGE 0x0607
 #define CLASS_SEMI_TRANSPARENT_BRIDGE 0x0609
 
+#define PCI_FOLDER_MAX 1024
+
 int pci_device_open(const Kernel *kernel, PciAddress address) {
         /* The entry is a link into /sys/devices, so it is followed. */
         int fd = openat(kernel->devices_fd, PCI_ADDRESS_TEXT(address), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -130,12 +132,43 @@ const char *pci_path_format(const char *folder, char buffer[static PCI_PATH_MAX]
         return buffer;
 }
 
-const char *pci_device_read_path(const Kernel *kernel, PciAddress address, char buffer[static PCI_PATH_MAX]) {
-        char folder[1024];
+/* Where the link of the bus leads, "" for a device that is not there. */
+static void read_folder(const Kernel *kernel, PciAddress address, char buffer[static PCI_FOLDER_MAX]) {
+        ssize_t n = readlinkat(kernel->devices_fd, PCI_ADDRESS_TEXT(address), buffer, PCI_FOLDER_MAX - 1);
 
-        ssize_t n = readlinkat(kernel->devices_fd, PCI_ADDRESS_TEXT(address), folder, sizeof(folder) - 1);
-        folder[n < 0 ? 0 : n] = '\0';
+        buffer[n < 0 ? 0 : n] = '\0';
+}
+
+const char *pci_device_read_path(const Kernel *kernel, PciAddress address, char buffer[static PCI_PATH_MAX]) {
+        char folder[PCI_FOLDER_MAX];
+
+        read_folder(kernel, address, folder);
         return pci_path_format(folder, buffer);
+}
+
+int pci_path_find_controller(const char *folder, PciAddress *ret) {
+        PciAddress last, found;
+        bool has_last = false, has_found = false;
+
+        for (const char *part = strchr(folder, '/'); part; part = strchr(part, '/')) {
+                char text[PCI_ADDRESS_TEXT_MAX];
+
+                size_t size = strcspn(++part, "/");
+                /* A root bus below a PCI function: "pci10000:e0". */
+                if (has_last && startswith(part, "pci")) {
+                        found = last;
+                        has_found = true;
+                }
+                if (size >= sizeof(text))
+                        continue;
+                memcpy(text, part, size);
+                text[size] = '\0';
+                has_last = pci_address_parse(text, &last) >= 0;
+        }
+        if (!has_found)
+                return -ENOENT;
+        *ret = found;
+        return 0;
 }
 
 int pci_device_read_facts(const Kernel *kernel, PciAddress address, PciFacts *ret) {
@@ -174,6 +207,10 @@ int pci_device_read_facts(const Kernel *kernel, PciAddress address, PciFacts *re
         facts.virtual_function =
                         sysfs_read_link(device_fd, "physfn", physical_function, sizeof(physical_function)) >= 0 &&
                         pci_address_parse(physical_function, &facts.physical_function) >= 0;
+
+        char path[PCI_FOLDER_MAX];
+        read_folder(kernel, address, path);
+        facts.behind_controller = pci_path_find_controller(path, &facts.controller) >= 0;
 
         *ret = facts;
         return 0;

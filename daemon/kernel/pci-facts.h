@@ -45,6 +45,8 @@ typedef struct PciFacts {
         bool boot_vga;
         bool virtual_function;
         PciAddress physical_function; /* of a virtual function */
+        bool behind_controller; /* A controller such as a VMD exposes the device: it vanishes when the controller is unbound. */
+        PciAddress controller;
 } PciFacts;
 
 /* Opens the device's folder. Returns the descriptor, or a negative errno: -ENOENT where no device is. */
@@ -66,6 +68,10 @@ const char *pci_path_format(const char *folder, char buffer[static PCI_PATH_MAX]
 
 /* The port path of a device that is there, "" for one that is not, into buffer, which is returned. */
 const char *pci_device_read_path(const Kernel *kernel, PciAddress address, char buffer[static PCI_PATH_MAX]);
+
+/* The controller that exposes the device in a folder "../../../devices/pci0000:00/0000:00:0e.0/pci10000:e0/10000:e0:06.0": the
+ * innermost PCI function above another root bus, here 0000:00:0e.0. Returns 0, or -ENOENT for a device that no other exposes. */
+int pci_path_find_controller(const char *folder, PciAddress *ret);
 
 /* Calls the function with the address of every PCI function, in no order, until it returns other than 0; returns
  * that, 0 at the end, or a negative errno. */

@@ -105,8 +105,6 @@ HostName *host_name_list_free(HostName *list) {
 DeviceOrigin *device_origin_free(DeviceOrigin *origin) {
         if (!origin)
                 return NULL;
-        free(origin->driver);
-        free(origin->override);
         free(origin->module);
         host_name_list_free(origin->names);
         free(origin);
@@ -114,19 +112,15 @@ DeviceOrigin *device_origin_free(DeviceOrigin *origin) {
 }
 
 int device_origin_copy(const DeviceOrigin *origin, DeviceOrigin **ret) {
-        _cleanup_(device_origin_freep) DeviceOrigin *copy = calloc(1, sizeof(DeviceOrigin));
+        _cleanup_(device_origin_freep) DeviceOrigin *copy = malloc(sizeof(DeviceOrigin));
         int r;
 
         if (!copy)
                 return -ENOMEM;
-        copy->ids = origin->ids;
-        copy->any_driver = origin->any_driver;
-        copy->virtual_function = origin->virtual_function;
-        copy->power = origin->power;
-        copy->link = origin->link;
-        if ((r = free_and_strdup(&copy->driver, origin->driver)) < 0 ||
-                        (r = free_and_strdup(&copy->override, origin->override)) < 0 ||
-                        (r = free_and_strdup(&copy->module, origin->module)) < 0)
+        *copy = *origin;
+        copy->module = NULL;
+        copy->names = NULL;
+        if ((r = free_and_strdup(&copy->module, origin->module)) < 0)
                 return r;
         for (const HostName *name = origin->names; name; name = name->next)
                 if ((r = host_name_list_add(&copy->names, name->kind, name->name, 0)) < 0)
@@ -138,10 +132,16 @@ int device_origin_copy(const DeviceOrigin *origin, DeviceOrigin **ret) {
 bool device_origin_equal(const DeviceOrigin *a, const DeviceOrigin *b) {
         if (!a || !b)
                 return a == b;
-        if (!pci_ids_equal(&a->ids, &b->ids) || a->any_driver != b->any_driver ||
-                        a->virtual_function != b->virtual_function || !power_settings_equal(&a->power, &b->power) ||
-                        !virtual_function_link_equal(&a->link, &b->link) || !streq_ptr(a->driver, b->driver) ||
-                        !streq_ptr(a->override, b->override) || !streq_ptr(a->module, b->module))
+        if (!pci_ids_equal(&a->ids, &b->ids) || !streq(a->binding.driver, b->binding.driver) ||
+                        !streq(a->binding.override, b->binding.override) ||
+                        a->binding.any_driver != b->binding.any_driver ||
+                        !power_settings_equal(&a->binding.power, &b->binding.power) ||
+                        !virtual_function_link_equal(&a->binding.link, &b->binding.link) ||
+                        !streq_ptr(a->module, b->module) || a->virtual_function != b->virtual_function ||
+                        a->degraded != b->degraded || a->has_parent != b->has_parent ||
+                        (a->has_parent && !pci_address_equal(a->parent, b->parent)) ||
+                        a->virtual_functions != b->virtual_functions || a->autoprobe_known != b->autoprobe_known ||
+                        a->autoprobe != b->autoprobe)
                 return false;
 
         const HostName *x = a->names, *y = b->names;
@@ -149,4 +149,10 @@ bool device_origin_equal(const DeviceOrigin *a, const DeviceOrigin *b) {
                 if (compare(x->kind, x->name, y) != 0)
                         return false;
         return !x && !y;
+}
+
+bool device_vanishes_with(const Device *device, const Device *parent) {
+        return device_is_vf_of(device, parent) ||
+                        (device->present && device->behind_controller &&
+                                        pci_address_equal(device->controller, parent->address));
 }

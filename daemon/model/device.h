@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "kernel/binding.h"
 #include "kernel/host-names.h"
-#include "kernel/pci-facts.h"
-#include "kernel/power.h"
-#include "kernel/virtual-function.h"
 
 /* A PCI function in memory. Plain state: inventory.h changes it. */
 
@@ -50,17 +48,18 @@ bool host_name_list_has(const HostName *list, HostNameKind kind, const char *nam
 HostName *host_name_list_free(HostName *list);
 DEFINE_TRIVIAL_CLEANUP_FUNC(HostName *, host_name_list_free)
 
-/* What a device was before vfiod took it, and what it gets back. */
+/* How a device was before vfiod detached it, and what a reattach restores. */
 typedef struct DeviceOrigin {
-        char *driver;    /* NULL for none */
-        char *override;  /* of driver_override; NULL for none */
-        char *module;    /* that brings the driver; NULL for one that is built in */
-        HostName *names; /* that it had */
-        PciIds ids;      /* another card in its slot is not it */
-        PowerSettings power;
-        VirtualFunctionLink link;
-        bool any_driver;       /* what it had is not known: it gets what the kernel finds for it */
-        bool virtual_function; /* once gone it never comes back: what is made anew at its address is another one */
+        PciIds ids; /* of this card; another card in its slot has nothing to do with it */
+        Binding binding;
+        char *module;    /* that provides the driver; NULL for a built-in driver */
+        HostName *names; /* that the host had for the device */
+        bool virtual_function;
+        bool degraded;            /* A failed detach left it neither with the host nor detached. */
+        bool has_parent;          /* It vanished with this device, and is expected back with it. */
+        PciAddress parent;        /* a VF's PF, or the controller that exposes the device (a VMD) */
+        unsigned virtual_functions; /* of a PF: a reattach creates so many VFs */
+        bool autoprobe_known, autoprobe; /* of a PF: sriov_drivers_autoprobe as the host had it */
 } DeviceOrigin;
 
 DeviceOrigin *device_origin_free(DeviceOrigin *origin);
@@ -76,7 +75,8 @@ typedef struct Device {
         Group *group;              /* NULL for none */
         HostName *names;
         DeviceOrigin *origin; /* NULL unless vfiod detached it */
-        PciAddress physical_function;
+        PciAddress physical_function; /* of a VF */
+        PciAddress controller;        /* of a device behind a controller */
         uint64_t incarnation; /* of PciFacts */
         uint32_t link_speed, link_speed_max;
         uint16_t virtual_functions_max;
@@ -89,6 +89,7 @@ typedef struct Device {
         bool endpoint : 1;
         bool boot_vga : 1;
         bool virtual_function : 1;
+        bool behind_controller : 1; /* A controller such as a VMD exposes it, so it vanishes when the controller is unbound. */
         unsigned change;     /* of inventory.c: index of its pending change, plus one */
         unsigned generation; /* of inventory.c: the rescan that saw it last */
 } Device;
@@ -100,11 +101,13 @@ static inline bool device_is_ours(const Device *device) {
 
 DeviceState device_state(const Device *device);
 
-/* Whether it is a virtual function of that one. */
-static inline bool device_is_function_of(const Device *device, const Device *physical) {
-        return device->present && device->virtual_function &&
-                        pci_address_equal(device->physical_function, physical->address);
+/* Whether the device is a VF of this PF, and present. */
+static inline bool device_is_vf_of(const Device *device, const Device *pf) {
+        return device->present && device->virtual_function && pci_address_equal(device->physical_function, pf->address);
 }
+
+/* Whether the device vanishes when the other one is unbound from its driver: a VF of it, or behind it as a controller. */
+bool device_vanishes_with(const Device *device, const Device *parent);
 
 /* Whether it is on a driver that gives it to guests. */
 static inline bool device_is_on_vfio(const Device *device) {

@@ -366,6 +366,8 @@ int inventory_put_device(Inventory *inventory, const PciFacts *read) {
         UPDATE(present, true, CHANGED_STATE);
         device->incarnation = read->incarnation;
         device->physical_function = read->physical_function;
+        device->behind_controller = read->behind_controller;
+        device->controller = read->controller;
         if ((facts & (CHANGED_STATE | CHANGED_FUNCTIONS)) && (r = note_physical_function(inventory, device)) < 0)
                 return r;
 

@@ -4,14 +4,15 @@
 #include "kernel/iommu.h"
 #include "policy/guard.h"
 #include "policy/selector.h"
+#include "policy/step.h"
 
-/* What Detach and Reattach are going to do, decided over the model alone: nothing is read or written here. A plan owns
- * all that it names, so it outlives the model that it was made from. */
+/* What a change is going to do, decided over the model alone: nothing is read from or written to the host. A plan owns all
+ * that it names, so it outlives the model that it was made from. */
 
 typedef enum PlanVerb {
         PLAN_DETACH,
         PLAN_REATTACH,
-        PLAN_SET_FUNCTIONS, /* of one device, not of a group: function-plan.h */
+        PLAN_SET_VFS, /* of one PF, see vf-plan.h */
         _PLAN_VERB_MAX,
         _PLAN_VERB_INVALID = -EINVAL,
 } PlanVerb;
@@ -23,110 +24,111 @@ PlanVerb plan_verb_from_string(const char *text);
 /* The driver that detached devices get. */
 #define PLAN_VFIO_DRIVER "vfio-pci"
 
-/* A device that is to be moved. */
+#define PLAN_NO_PARENT (-1)
+
+/* A device that the plan changes. */
 typedef struct PlanMember {
-        PciAddress address;
-        PciIds ids; /* who it is: checked again before the first write */
-        DeviceOrigin *origin; /* what it gets back. Of a detach only where an earlier one recorded it: else the worker finds out */
+        PciAddress address; /* of a member that a step creates: known once that step is done */
+        PciIds ids;         /* checked again before the first write */
+        int group;          /* IOMMU_GROUP_NONE for none */
+        int parent;     /* index of the member by whose step this one vanishes or appears; PLAN_NO_PARENT for none */
+        Binding before; /* its driver as the model knows it; the worker reads the rest */
+        Binding target;
+        DeviceOrigin *origin; /* what a reattach restores. NULL for a device that a detach takes for the first time: the worker
+                               * fills it. */
         HostName *names; /* that it has now */
+        bool recorded;   /* vfiod detached it earlier, and its state file is right */
         bool virtual_function;
-        bool newcomer;   /* it was plugged in just now: its driver may yet come, and its interface be renamed */
-        bool recorded;   /* an earlier job has taken it, and its record says what it gets back */
-        bool unfinished; /* and that it is to be given back at the next start */
-        char driver[DRIVER_NAME_MAX]; /* that it has now, as far as the model knows; "" for none */
+        bool appeared; /* It was plugged in just now: udev may still rename its interface. */
+        bool unknown_origin; /* Our early udev rule kept the host's driver from it: nobody knows which driver that would be. */
+        bool created;        /* A step creates it: a new VF. */
 } PlanMember;
 
-typedef enum StepKind {
-        STEP_LOCK_NODE,   /* of the group: refused while a VM has it */
-        STEP_LOAD_DRIVER, /* that the member is to get */
-        STEP_OVERRIDE,    /* names the driver that alone may bind */
-        STEP_UNBIND,
-        STEP_RESTORE_LINK, /* MAC and VLAN of a virtual function, before its driver looks */
-        STEP_PROBE,
-        STEP_RESTORE_POWER, /* settings that vfio-pci changed */
-        STEP_WAIT_NODE,     /* of the group */
-        STEP_SET_AUTOPROBE, /* whether new virtual functions get a driver of the host by themselves */
-        STEP_REMOVE_FUNCTIONS,
-        STEP_CREATE_FUNCTIONS,
-        STEP_DETACH_FUNCTION, /* one of the new ones */
-        STEP_RESTORE_AUTOPROBE,
-        _STEP_KIND_MAX,
-} StepKind;
-
-/* "unbind" and so on */
-const char *step_kind_to_string(StepKind kind);
-
-typedef struct PlanStep {
-        StepKind kind;
-        size_t member; /* index; of no meaning for steps of the group */
-} PlanStep;
-
-/* What becomes of new virtual functions. */
-typedef enum FunctionFate {
-        FUNCTIONS_OF_HOST,    /* what the host does with them */
-        FUNCTIONS_DETACHED,   /* they go to vfio-pci, and never see another driver */
-        FUNCTIONS_DRIVERLESS, /* they get no driver, also later */
-} FunctionFate;
-
-/* Of a PLAN_SET_FUNCTIONS: its first member is the physical function, the others are the virtual ones that go. */
-typedef struct FunctionTarget {
-        unsigned count;
-        FunctionFate fate;
-        bool recovery; /* back to what the record says */
-} FunctionTarget;
+/* What becomes of new VFs. */
+typedef enum VfFate {
+        VFS_OF_HOST,    /* The host binds them as it is configured. */
+        VFS_DETACHED,   /* They get vfio-pci, and no other driver before. */
+        VFS_DRIVERLESS, /* They get no driver, also later. */
+        _VF_FATE_MAX,
+} VfFate;
 
 typedef struct Plan {
         PlanVerb verb;
-        int group;
-        PlanMember *members; /* in the order in which they are moved */
+        int group;           /* of the selected device; IOMMU_GROUP_NONE for none */
+        PlanMember *members; /* in the order in which they are changed. Of SET_VFS: first the PF, then its VFs. */
         size_t n_members;
         PlanStep *steps;
         size_t n_steps, n_steps_allocated;
-        FindingList findings; /* what the model alone tells; the worker adds what the host says */
+        FindingList findings; /* what the model alone tells; the worker adds what the host tells */
         unsigned overrides;   /* mask of 1 << Guard */
-        PciAddress selected;  /* for messages: what the caller named, or the first of the group */
-        FunctionTarget functions;
-        bool force;     /* of a reattach: does not ask whether the group is held */
-        bool only_plan; /* looks and reports, but does nothing */
-        bool by_rule; /* nobody called: udev may have set the override early, and that is none of an administrator's */
-        uint64_t fingerprint; /* of the plan that the caller saw; 0 for none */
+        PciAddress selected;  /* for messages: the device that the caller named, or the first of the group */
+        unsigned vf_count;    /* of SET_VFS: so many shall exist */
+        VfFate vf_fate;
+        bool force;                /* of a reattach: does not ask whether a process holds the group */
+        bool only_plan;            /* surveys and reports, and changes nothing */
+        bool by_rule;              /* A rule starts it: our early udev rule may have set driver_override already. */
+        bool recovery;             /* ends what an earlier transaction left */
+        unsigned long transaction; /* of a recovery: the number of that transaction */
+        uint64_t fingerprint;      /* of the plan that the caller saw; 0 for none */
 } Plan;
 
-/* Why a step is there, in words, into buffer, which is returned. */
-#define PLAN_REASON_MAX 128
+/* Why a step is in the plan, in words, into buffer, which is returned. */
+#define PLAN_REASON_MAX 192
 const char *plan_step_reason(const Plan *plan, const PlanStep *step, char buffer[static PLAN_REASON_MAX]);
 
-/* For who makes a plan: one with room for so many members, which are copied from the model. Return 0 or -ENOMEM. */
+/* Makes a plan with room for so many members. Returns 0 or -ENOMEM. */
 int plan_new(PlanVerb verb, int group, size_t n_members, Plan **ret);
+
+/* Adds a member, copied from the model. There must be room. Returns 0 or -ENOMEM. */
 int plan_add_member(Plan *plan, const Device *device);
+
+/* The index of the member, or -1. */
+int plan_find_member(const Plan *plan, PciAddress address);
+
+/* The device that a step is about, for messages: of a VF that does not exist yet its PF. */
+PciAddress plan_step_address(const Plan *plan, const PlanStep *step);
+
+/* Adds a step. Returns 0 or -ENOMEM. */
 int plan_add_step(Plan *plan, StepKind kind, size_t member);
+int plan_add_value_step(Plan *plan, StepKind kind, size_t member, unsigned value);
+
+/* Whether the member vanishes or appears by a step of another one. */
+static inline bool plan_member_depends(const PlanMember *member) {
+        return member->parent != PLAN_NO_PARENT;
+}
 
 Plan *plan_free(Plan *plan);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Plan *, plan_free)
 
 typedef struct DetachOptions {
-        const char *const *companions; /* selectors, "*" for all; NULL or ended by NULL */
-        bool whole_group;              /* the group itself was named: that is consent */
+        const char *const *companions; /* selectors, "*" for all; NULL, or ended by NULL */
+        bool whole_group;              /* The caller named the group itself: that is consent to all of it. */
         unsigned overrides;            /* mask of 1 << Guard */
-        bool by_rule;                  /* what appeared just now and is on vfio-pci is there by our own rule for udev */
+        bool by_rule; /* A device that appeared just now and is on vfio-pci is there by our own early udev rule. */
 } DetachOptions;
 
 /* Plans to take the whole group of the selection from the host. Returns 0 and the plan; or NO_IOMMU, NO_GROUP, NOT_ENDPOINT,
- * GROUP_NEEDS_CONSENT, NOT_VIABLE, FOREIGN, ALREADY_DETACHED, BUSY, STUCK, or what a companion's selector comes to; or -ENOMEM. */
+ * GROUP_NEEDS_CONSENT, NOT_VIABLE, FOREIGN, ALREADY_DETACHED, BUSY, STUCK, or the outcome of a companion's selector; or -ENOMEM. */
 int plan_detach(const Inventory *inventory, const Selection *selection, const IommuReport *iommu,
                 const DetachOptions *options, Plan **ret, Problem *problem);
 
 typedef struct ReattachOptions {
-        bool force; /* unbind also what a process holds: the kernel waits until it lets go */
-        bool adopt; /* also what vfiod did not detach: the kernel finds a driver for it */
+        bool force; /* Unbind also what a process holds: the kernel waits until that process lets go. */
+        bool adopt; /* Also what vfiod did not detach: the kernel chooses a driver for it. */
 } ReattachOptions;
 
-/* Plans to give back all of the group that vfiod detached. Returns 0 and the plan; or NOT_DETACHED, FOREIGN, BUSY, STUCK, IDENTITY_CHANGED,
- * NO_SUCH_DEVICE for one that is absent; or -ENOMEM. */
-int plan_reattach(const Selection *selection, const ReattachOptions *options, Plan **ret, Problem *problem);
+/* Plans to give the host all devices of the group that vfiod detached, and those that vanished with one of them. Returns 0 and
+ * the plan; or NOT_DETACHED, FOREIGN, BUSY, STUCK, IDENTITY_CHANGED, NO_SUCH_DEVICE for one that is absent; or -ENOMEM. */
+int plan_reattach(const Inventory *inventory, const Selection *selection, const ReattachOptions *options, Plan **ret,
+                Problem *problem);
 
-/* Plans to give back these devices, whatever the model says of them: after a crash. The members are taken over. Returns 0 or
- * -ENOMEM. */
-int plan_restore(int group, PlanMember *members, size_t n_members, Plan **ret);
+/* Adds the steps of a reattach for the members, whose targets are set. Returns 0 or -ENOMEM. */
+int plan_add_reattach_steps(Plan *plan);
 
-void plan_member_done(PlanMember *member);
+/* Plans to remove our early driver_override from a device that no job will detach, so that the kernel finds a driver for it.
+ * Returns 0 or -ENOMEM. */
+int plan_release(const Device *device, bool appeared, Plan **ret);
+
+/* Refuses if a job works on the device or group. Returns 0, BUSY or STUCK. */
+int plan_refuse_busy_device(const Device *device, Problem *problem);
+int plan_refuse_busy_group(const Group *group, Problem *problem);

@@ -3,7 +3,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "job/child.h"
-#include "job/driver.h"
+#include "engine/driver.h"
 #include "kernel/modules.h"
 #include "policy/plan.h"
 

@@ -14,7 +14,7 @@ typedef struct RuleKeeperParts {
         sd_event *event;
         const Kernel *kernel;
         Inventory *inventory;
-        const Journal *journal;
+        const State *state;
         JobTable *jobs;
         const char *const *folders; /* of rules, the heaviest first, ended by NULL */
         const char *early_rules;    /* file for udev, see early-rules.h; NULL for none */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "rule/rule-plan.h"
-#include "policy/function-plan.h"
+#include "policy/vf-plan.h"
 
 const Rule *rule_plan_find(const RuleKeeper *keeper, const Device *device, const Rule **ret_other) {
         char path[PCI_PATH_MAX] = "";
@@ -32,9 +32,7 @@ const Rule *rule_plan_find_of_group(const RuleKeeper *keeper, const Device *devi
 }
 
 bool rule_plan_is_kept(const RuleKeeper *keeper, const Device *device) {
-        const RecordMember *member = journal_find(keeper->parts.journal, device->address);
-
-        return device_is_ours(device) && member && member->phase == RECORD_DETACHED;
+        return device_is_ours(device) && !state_find_transaction_of(keeper->parts.state, device->address);
 }
 
 void rule_plan_note_companions(RuleKeeper *keeper, PciAddress address) {
@@ -67,17 +65,17 @@ static bool may_go_along(const RuleKeeper *keeper, const Rule *rule, const Devic
                         rule_plan_find(keeper, member, NULL);
 }
 
-static int make_function_plan(
+static int make_vf_plan(
                 RuleKeeper *keeper, const Rule *rule, const Device *device, Plan **ret, Problem *problem) {
         IommuReport iommu;
 
         iommu_examine(keeper->parts.kernel, &iommu);
-        FunctionOptions options = {.fate = FUNCTIONS_DETACHED, .overrides = rule->overrides, .iommu = &iommu};
-        return function_plan_new(keeper->parts.inventory, device, rule->virtual_functions, &options, ret, problem);
+        VfOptions options = {.fate = VFS_DETACHED, .overrides = rule->overrides, .iommu = &iommu};
+        return vf_plan_new(keeper->parts.inventory, device, rule->virtual_functions, &options, ret, problem);
 }
 
 /* Whether it was plugged in, and nobody has had it since. */
-static bool is_newcomer(const RuleKeeper *keeper, PciAddress address) {
+static bool has_appeared(const RuleKeeper *keeper, PciAddress address) {
         const Device *device = inventory_find_device(keeper->parts.inventory, address);
         const RuleCase *one = rule_case_find(&keeper->cases, address);
 
@@ -105,13 +103,13 @@ static int make_plan(RuleKeeper *keeper, const Rule *rule, Device *device, Plan 
                                         .by_rule = true},
                         ret, problem);
         for (size_t i = 0; r == 0 && i < (*ret)->n_members; i++)
-                (*ret)->members[i].newcomer = is_newcomer(keeper, (*ret)->members[i].address);
+                (*ret)->members[i].appeared = has_appeared(keeper, (*ret)->members[i].address);
         return r;
 }
 
 int rule_plan_make(RuleKeeper *keeper, const RuleCase *one, Device *device, Plan **ret, Problem *problem) {
         const Rule *rule = rule_plan_rule_of(keeper, one);
 
-        return rule && rule->virtual_functions > 0 ? make_function_plan(keeper, rule, device, ret, problem)
+        return rule && rule->virtual_functions > 0 ? make_vf_plan(keeper, rule, device, ret, problem)
                                                    : make_plan(keeper, rule, device, ret, problem);
 }

@@ -31,5 +31,5 @@ bool rule_plan_is_kept(const RuleKeeper *keeper, const Device *device);
 /* The others of the group that went along with the device are its rule's from now on: when somebody gives one back, that is heeded. */
 void rule_plan_note_companions(RuleKeeper *keeper, PciAddress address);
 
-/* The plan that applies the rule of the case, or takes the device again. Returns as plan_detach() and function_plan_new() do. */
+/* The plan that applies the rule of the case, or takes the device again. Returns as plan_detach() and vf_plan_new() do. */
 int rule_plan_make(RuleKeeper *keeper, const RuleCase *one, Device *device, Plan **ret, Problem *problem);

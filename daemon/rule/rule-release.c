@@ -12,19 +12,9 @@ bool rule_release_is_due(const char *udev_database, PciAddress address, uint64_t
                         udev_database_has(udev_database, address, plugged_us > AHEAD_US ? plugged_us - AHEAD_US : 0);
 }
 
-int rule_release_start(JobTable *jobs, const Device *device, bool newcomer, Problem *problem) {
-        PlanMember member = {.address = device->address, .ids = device->ids, .newcomer = newcomer};
+int rule_release_start(JobTable *jobs, const Device *device, bool appeared, Problem *problem) {
         Plan *plan;
 
-        member.origin = calloc(1, sizeof(DeviceOrigin));
-        if (!member.origin)
-                return -ENOMEM;
-        member.origin->ids = device->ids;
-        member.origin->any_driver = true;
-        int r = plan_restore(device->group ? device->group->number : IOMMU_GROUP_NONE, &member, 1, &plan);
-        plan_member_done(&member);
-        if (r < 0)
-                return r;
-        plan->by_rule = true;
-        return job_start(jobs, plan, "the host", NULL, NULL, problem);
+        int r = plan_release(device, appeared, &plan);
+        return r < 0 ? r : job_start(jobs, plan, "the host", NULL, NULL, problem);
 }

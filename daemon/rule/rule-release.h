@@ -13,4 +13,4 @@ bool rule_release_is_due(const char *udev_database, PciAddress address, uint64_t
 #define RULE_RELEASE_LOOK_US UINT64_C(100000)
 
 /* Returns as job_start() does. */
-int rule_release_start(JobTable *jobs, const Device *device, bool newcomer, Problem *problem);
+int rule_release_start(JobTable *jobs, const Device *device, bool appeared, Problem *problem);

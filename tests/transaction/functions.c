@@ -12,8 +12,8 @@ int functions_begin(Daemon *daemon, const FunctionRequest *request, Answer *answ
 
         g_assert_nonnull(physical);
         iommu_examine(daemon->host->kernel, &iommu);
-        FunctionOptions options = {request->fate, request->overrides, &iommu};
-        int r = function_plan_new(daemon->host->inventory, physical, request->count, &options, &plan, problem);
+        VfOptions options = {request->fate, request->overrides, &iommu};
+        int r = vf_plan_new(daemon->host->inventory, physical, request->count, &options, &plan, problem);
         return r != 0 ? r : job_start(daemon->jobs, plan, "a test", answer_take, answer, problem);
 }
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "daemon.h"
-#include "policy/function-plan.h"
+#include "policy/vf-plan.h"
 
 /* A host whose network card has virtual functions. */
 
@@ -14,7 +14,7 @@
 typedef struct FunctionRequest {
         const char *physical;
         unsigned count;
-        FunctionFate fate;
+        VfFate fate;
         unsigned overrides;
 } FunctionRequest;
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "host.h"
-#include "job/intent.h"
 #include "model/rescan.h"
 
 #include <fcntl.h>
@@ -77,7 +76,10 @@ static void remove_files(const char *path) {
         while (folder && (name = g_dir_read_name(folder))) {
                 g_autofree char *file = g_build_filename(path, name, NULL);
 
-                (void)g_unlink(file);
+                if (g_file_test(file, G_FILE_TEST_IS_DIR) && !g_file_test(file, G_FILE_TEST_IS_SYMLINK))
+                        remove_files(file);
+                else
+                        (void)g_unlink(file);
         }
         (void)g_rmdir(path);
 }
@@ -85,7 +87,7 @@ static void remove_files(const char *path) {
 Host *host_free(Host *host) {
         if (!host)
                 return NULL;
-        journal_free(host->journal);
+        state_free(host->state);
         inventory_free(host->inventory);
         kernel_free(host->kernel);
         fake_kernel_stop(host->fake);
@@ -129,15 +131,15 @@ pid_t host_fork_holder(Host *host) {
 }
 
 void host_look(Host *host) {
-        g_assert_cmpint(journal_load(host->journal), ==, 0);
+        g_assert_cmpint(state_load(host->state), ==, 0);
         g_assert_cmpint(rescan_all(host->kernel, host->inventory), ==, 0);
-        g_assert_cmpint(journal_apply(host->journal, host->inventory), ==, 0);
+        g_assert_cmpint(state_apply(host->state, host->inventory), ==, 0);
 }
 
 void host_forget(Host *host) {
-        host->journal = journal_free(host->journal);
+        host->state = state_free(host->state);
         host->inventory = inventory_free(host->inventory);
-        g_assert_cmpint(journal_new(host->state_folder, &host->journal), ==, 0);
+        g_assert_cmpint(state_new(host->state_folder, &host->state), ==, 0);
         g_assert_cmpint(inventory_new(&host->inventory), ==, 0);
         host_look(host);
 }
@@ -154,26 +156,23 @@ Plan *host_plan(Host *host, PlanVerb verb, const char *selector) {
         int r = selector_resolve(host->inventory, selector, &selection, &problem);
         if (r == 0)
                 r = verb == PLAN_DETACH ? plan_detach(host->inventory, &selection, &iommu, &options, &plan, &problem)
-                                        : plan_reattach(&selection, &(ReattachOptions){}, &plan, &problem);
+                                        : plan_reattach(host->inventory, &selection, &(ReattachOptions){}, &plan, &problem);
         if (r != 0)
                 g_error("No plan to %s %s: %d: %s", plan_verb_to_string(verb), selector, r, strempty(problem.message));
         return plan;
 }
 
 int host_run(Host *host, Plan *plan, Problem *problem) {
-        _cleanup_(record_freep) Record *record = NULL;
-        _cleanup_free_ unsigned long *superseded = NULL;
-        TransactionReport report = {};
-        size_t n_superseded;
+        Report report = {};
+        unsigned long number;
 
-        g_assert_cmpint(intent_make_record(host->journal, plan, &record, &superseded, &n_superseded), ==, 0);
+        g_assert_cmpint(transaction_file_find_number(host->state->transactions_fd, 1, &number), ==, 0);
         Transaction transaction = {
                         .kernel = host->kernel,
-                        .state_fd = host->journal->state_fd,
+                        .devices_fd = host->state->devices_fd,
+                        .transactions_fd = host->state->transactions_fd,
+                        .number = number,
                         .plan = plan,
-                        .record = record,
-                        .superseded = superseded,
-                        .n_superseded = n_superseded,
         };
         int r = transaction_run(&transaction, &report, problem);
 
@@ -181,8 +180,8 @@ int host_run(Host *host, Plan *plan, Problem *problem) {
         g_assert_cmpint(r, ==, r < 0 ? r : (int)problem->outcome);
         g_assert_true(r == 0 || !isempty(problem->message));
         for (size_t i = 0; i < report.n_changes; i++)
-                g_assert_cmpstr(report.changes[i].driver_before, !=, report.changes[i].driver_after);
-        transaction_report_done(&report);
+                g_assert_cmpstr(report.changes[i].before, !=, report.changes[i].after);
+        report_done(&report);
         return r;
 }
 
@@ -260,18 +259,27 @@ void assert_state(Host *host, const char *address, DeviceState expected) {
         g_assert_cmpstr(device_state_to_string(device_state(device)), ==, device_state_to_string(expected));
 }
 
-unsigned count_records(Host *host) {
-        g_autoptr(GDir) folder = g_dir_open(host->state_folder, 0, NULL);
-        const char *name;
+static unsigned count_files(Host *host, const char *name) {
+        g_autofree char *path = g_build_filename(host->state_folder, name, NULL);
+        g_autoptr(GDir) folder = g_dir_open(path, 0, NULL);
         unsigned n = 0;
 
-        while ((name = g_dir_read_name(folder)))
-                n += g_str_has_suffix(name, ".record");
+        while (folder && (name = g_dir_read_name(folder)))
+                n += !g_str_has_suffix(name, ".new");
         return n;
 }
 
-void assert_no_records(Host *host) {
-        g_assert_cmpuint(count_records(host), ==, 0);
+unsigned count_devices_away(Host *host) {
+        return count_files(host, "devices");
+}
+
+unsigned count_transactions(Host *host) {
+        return count_files(host, "transactions");
+}
+
+void assert_nothing_recorded(Host *host) {
+        g_assert_cmpuint(count_devices_away(host), ==, 0);
+        g_assert_cmpuint(count_transactions(host), ==, 0);
 }
 
 unsigned count_writes(Host *host) {

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "fake-kernel-client.h"
-#include "job/journal.h"
-#include "job/transaction.h"
+#include "state/state.h"
+#include "engine/transaction.h"
 
 /* A host on the fake kernel, with the daemon's parts over it and a state folder: what a manager has, but for the bus. */
 
@@ -21,7 +21,7 @@ typedef struct Host {
         char *folder, *state_folder, *proc_folder;
         Kernel *kernel;
         Inventory *inventory;
-        Journal *journal;
+        State *state;
 } Host;
 
 /* Here processes are seen only when they are shown: other tests have nodes of the same number open. */
@@ -34,7 +34,7 @@ void host_show_process(Host *host, pid_t pid);
 /* A process that has the node of PORTS_GROUP open, as a VM does, until it is killed. */
 pid_t host_fork_holder(Host *host);
 
-/* Reads records and devices anew. */
+/* Reads state files and devices anew. */
 void host_look(Host *host);
 /* Forgets all and begins as a fresh daemon does. */
 void host_forget(Host *host);
@@ -58,6 +58,8 @@ void assert_override(Host *host, const char *address, const char *expected);
 void assert_snapshot(Host *host, const char *expected);
 /* As the model has it since the last look. */
 void assert_state(Host *host, const char *address, DeviceState expected);
-void assert_no_records(Host *host);
-unsigned count_records(Host *host);
+/* No device is away, and no transaction is under way, as far as the state folder says. */
+void assert_nothing_recorded(Host *host);
+unsigned count_devices_away(Host *host);
+unsigned count_transactions(Host *host);
 unsigned count_writes(Host *host);

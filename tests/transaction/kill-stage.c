@@ -72,7 +72,7 @@ void stage_begin(Stage *stage) {
         stage->away = fake_kernel_snapshot(stage->host->fake);
         stage->writes[PLAN_REATTACH] = find_writes(stage, PLAN_REATTACH);
         assert_snapshot(stage->host, stage->at_home);
-        assert_no_records(stage->host);
+        assert_nothing_recorded(stage->host);
 }
 
 void stage_end(Stage *stage) {
@@ -80,7 +80,7 @@ void stage_end(Stage *stage) {
         g_free(stage->at_home);
         g_free(stage->away);
         g_hash_table_unref(stage->settled);
-        for (PlanVerb verb = 0; verb < PLAN_SET_FUNCTIONS; verb++)
+        for (PlanVerb verb = 0; verb < PLAN_SET_VFS; verb++)
                 g_array_unref(stage->writes[verb]);
 }
 
@@ -144,10 +144,10 @@ char *stage_state(Stage *stage) {
 }
 
 static void check_entry(const Check *check, Daemon *daemon, const char *address, const char *override) {
-        const RecordMember *entry = journal_find(daemon->host->journal, address_of(address));
+        const RecordMember *entry = journal_find(daemon->host->state, address_of(address));
 
-        if (!entry || entry->phase != RECORD_DETACHED || !streq_ptr(entry->origin->driver, "e1000") ||
-                        !streq(strempty(entry->origin->override), override))
+        if (!entry || entry->phase != RECORD_DETACHED || !streq_ptr(entry->origin->binding.driver, "e1000") ||
+                        !streq(strempty(entry->origin->binding.override), override))
                 fail(check, "the record does not say what %s was", address);
         g_assert_cmpint(daemon_state(daemon, address), ==, DEVICE_DETACHED);
 }
@@ -242,7 +242,7 @@ Place stage_settle(Stage *stage, const Check *check) {
         if (place == AWAY) {
                 host_must_move(stage->host, PLAN_REATTACH, "ens1");
                 g_autofree char *home = fake_kernel_snapshot(stage->host->fake);
-                if (!streq(home, stage->at_home) || count_records(stage->host) > 0)
+                if (!streq(home, stage->at_home) || count_devices_away(stage->host) > 0)
                         fail(check, "a reattach does not give back what was:\n%s", home);
         }
         return place;

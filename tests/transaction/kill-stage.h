@@ -15,7 +15,7 @@ typedef enum Place {
 typedef struct Stage {
         Host *host;
         char *at_home, *away;               /* snapshots */
-        GArray *writes[PLAN_SET_FUNCTIONS]; /* of a worker, to the kernel: which of its syscalls they are */
+        GArray *writes[PLAN_SET_VFS]; /* of a worker, to the kernel: which of its syscalls they are */
         GHashTable *settled;                /* whole states that a start leaves as they are -> Place */
 } Stage;
 

@@ -29,7 +29,7 @@ static int make_plan(const Host *host, const Request *request, Plan **ret, Probl
         if (r != 0)
                 return r;
         if (request->verb == PLAN_REATTACH)
-                return plan_reattach(&selection, &(ReattachOptions){.force = request->force, .adopt = request->adopt},
+                return plan_reattach(daemon->host->inventory, &selection, &(ReattachOptions){.force = request->force, .adopt = request->adopt},
                                 ret, problem);
         iommu_examine(host->kernel, &iommu);
         return plan_detach(host->inventory, &selection, &iommu,

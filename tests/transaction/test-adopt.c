@@ -53,7 +53,7 @@ static void scene_end(Scene *scene) {
 
 static void check_home(Scene *scene, Daemon *daemon) {
         assert_snapshot(scene->host, scene->at_home);
-        assert_no_records(scene->host);
+        assert_nothing_recorded(scene->host);
         assert_model_is_true(daemon);
         g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_HOST);
         g_assert_cmpint(daemon_state(daemon, PORT2), ==, DEVICE_HOST);
@@ -65,7 +65,7 @@ static void check_foreign(Scene *scene, Daemon *daemon) {
         _cleanup_problem_ Problem problem = {};
 
         assert_snapshot(scene->host, scene->away);
-        assert_no_records(scene->host);
+        assert_nothing_recorded(scene->host);
         assert_model_is_true(daemon);
         g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_FOREIGN);
         g_assert_cmpint(daemon_state(daemon, PORT2), ==, DEVICE_FOREIGN);
@@ -80,7 +80,7 @@ static void test_foreign(void) {
         g_autoptr(Daemon) daemon = daemon_start(scene.host, &patient);
         fake_kernel_do(scene.host->fake, "reset-writes");
         for (unsigned i = 0; i < G_N_ELEMENTS(selectors); i++)
-                for (PlanVerb verb = 0; verb < PLAN_SET_FUNCTIONS; verb++)
+                for (PlanVerb verb = 0; verb < PLAN_SET_VFS; verb++)
                         for (unsigned force = 0; force < 2; force++) {
                                 const Request request = {.verb = verb, .selector = selectors[i], .force = force};
                                 _cleanup_reply_ Reply reply = {};
@@ -124,7 +124,7 @@ static void test_at_work(void) {
         g_assert_cmpuint(count_writes(scene.host), ==, 2);
         assert_driver(scene.host, PORT1, "e1000");
         assert_driver(scene.host, PORT2, "vfio-pci");
-        assert_no_records(scene.host);
+        assert_nothing_recorded(scene.host);
         assert_model_is_true(daemon);
         daemon_stopp(&daemon);
         scene_end(&scene);
@@ -171,7 +171,7 @@ static void test_no_driver(void) {
                         &second);
         g_assert_cmpint(daemon_state(daemon, OTHER_NIC), ==, DEVICE_DRIVERLESS);
         assert_override(host, OTHER_NIC, "(null)");
-        assert_no_records(host);
+        assert_nothing_recorded(host);
         assert_model_is_true(daemon);
 
         fake_kernel_do(host->fake, "modprobe e1000e");
@@ -208,7 +208,7 @@ static void test_mixed(void) {
         request_run(daemon, &adopt, OUTCOME_DONE, &reply);
         g_assert_cmpstr(reply.answer.changes, ==, PORT1 " vfio-pci e1000, " PORT2 " vfio-pci e1000");
         assert_snapshot(host, before);
-        assert_no_records(host);
+        assert_nothing_recorded(host);
         assert_model_is_true(daemon);
 }
 
@@ -222,7 +222,7 @@ static void test_named_by_ours(void) {
         request_move(daemon, &(Request){.verb = PLAN_REATTACH, .selector = PORT2, .adopt = true}, OUTCOME_DONE);
         g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_HOST);
         g_assert_cmpint(daemon_state(daemon, PORT2), ==, DEVICE_HOST);
-        assert_no_records(host);
+        assert_nothing_recorded(host);
 }
 
 /* What is not on a vfio driver is not to be adopted. */
@@ -241,7 +241,7 @@ static void test_nothing_to_adopt(void) {
         /* ours is given back as ever */
         daemon_move(daemon, PLAN_DETACH, PORT1, OUTCOME_DONE);
         request_move(daemon, &adopt, OUTCOME_DONE);
-        assert_no_records(host);
+        assert_nothing_recorded(host);
 }
 
 /* A VM has it: refused, or waited for. */
@@ -299,7 +299,7 @@ static void fail_at(Scene *scene, unsigned k) {
         daemon_await(daemon, &reply.answer);
         /* A probe that fails finds no driver, as far as anybody can tell: that is an end too. */
         if (reply.answer.outcome == OUTCOME_DONE)
-                assert_no_records(scene->host);
+                assert_nothing_recorded(scene->host);
         else {
                 g_assert_cmpint(reply.answer.outcome, ==, OUTCOME_ROLLED_BACK);
                 check_foreign(scene, daemon);

@@ -10,7 +10,7 @@ static const char *const stalls[] = {"stall", "stall-after"};
 typedef struct Scene {
         Host *host;
         char *at_home, *away;              /* snapshots */
-        char **writes[PLAN_SET_FUNCTIONS]; /* of a move that goes through */
+        char **writes[PLAN_SET_VFS]; /* of a move that goes through */
 } Scene;
 
 static void scene_begin(Scene *scene) {
@@ -20,7 +20,7 @@ static void scene_begin(Scene *scene) {
         fake_kernel_do(scene->host->fake, "set " PORT1 " power/control auto");
         fake_kernel_do(scene->host->fake, "set " PORT2 " power/control auto");
         scene->at_home = fake_kernel_snapshot(scene->host->fake);
-        for (PlanVerb verb = 0; verb < PLAN_SET_FUNCTIONS; verb++) {
+        for (PlanVerb verb = 0; verb < PLAN_SET_VFS; verb++) {
                 fake_kernel_do(scene->host->fake, "reset-writes");
                 host_must_move(scene->host, verb, "ens1");
                 char **writes = scene->writes[verb] = fake_kernel_writes(scene->host->fake);
@@ -36,7 +36,7 @@ static void scene_end(Scene *scene) {
         host_free(scene->host);
         g_free(scene->at_home);
         g_free(scene->away);
-        for (PlanVerb verb = 0; verb < PLAN_SET_FUNCTIONS; verb++)
+        for (PlanVerb verb = 0; verb < PLAN_SET_VFS; verb++)
                 g_strfreev(scene->writes[verb]);
 }
 
@@ -46,7 +46,7 @@ static void check_place(Scene *scene, Daemon *daemon, bool away) {
         assert_model_is_true(daemon);
         g_assert_cmpint(daemon_state(daemon, PORT1), ==, away ? DEVICE_DETACHED : DEVICE_HOST);
         g_assert_cmpint(daemon_state(daemon, PORT2), ==, away ? DEVICE_DETACHED : DEVICE_HOST);
-        g_assert_cmpuint(count_records(scene->host), ==, away ? 1 : 0);
+        g_assert_cmpuint(count_devices_away(scene->host), ==, away ? 1 : 0);
         g_assert_null(job_next(daemon->jobs, NULL));
 }
 
@@ -77,7 +77,7 @@ static void sweep(case_t function) {
         Scene scene;
 
         scene_begin(&scene);
-        for (PlanVerb verb = 0; verb < PLAN_SET_FUNCTIONS; verb++)
+        for (PlanVerb verb = 0; verb < PLAN_SET_VFS; verb++)
                 for (unsigned i = 0; i < G_N_ELEMENTS(stalls); i++)
                         for (unsigned k = 1; k <= g_strv_length(scene.writes[verb]); k++) {
                                 if (verb == PLAN_REATTACH)
@@ -215,11 +215,11 @@ static unsigned count_turns(Scene *scene, PlanVerb verb) {
 
 /* At any moment, from before the first step until after the end; most of them near the end, where it is decided. */
 static void test_race(void) {
-        unsigned n_turns[PLAN_SET_FUNCTIONS], n_cancelled = 0;
+        unsigned n_turns[PLAN_SET_VFS], n_cancelled = 0;
         Scene scene;
 
         scene_begin(&scene);
-        for (PlanVerb verb = 0; verb < PLAN_SET_FUNCTIONS; verb++)
+        for (PlanVerb verb = 0; verb < PLAN_SET_VFS; verb++)
                 n_turns[verb] = count_turns(&scene, verb);
         for (unsigned i = 0; i < 80; i++) {
                 PlanVerb verb = i % 2 ? PLAN_REATTACH : PLAN_DETACH;
@@ -251,7 +251,7 @@ static void test_settling(void) {
         /* Nothing is told of the names until later. */
         g_assert_cmpint(sd_event_source_set_enabled(daemon->events_source, SD_EVENT_OFF), >=, 0);
         daemon_must_begin(daemon, PLAN_REATTACH, "ens1", &answer);
-        daemon_run_until(daemon, is_in_job_state, &(JobState){JOB_SETTLING});
+        daemon_run_until(daemon, is_in_job_state, &(JobState){JOB_FINISHING});
         g_assert_cmpint(job_cancel(daemon_job(daemon), &problem), ==, OUTCOME_BUSY);
         g_assert_cmpuint(answer.n, ==, 0);
 
@@ -260,7 +260,7 @@ static void test_settling(void) {
         g_assert_cmpint(answer.outcome, ==, OUTCOME_DONE);
         assert_model_is_true(daemon);
         assert_snapshot(host, before);
-        assert_no_records(host);
+        assert_nothing_recorded(host);
 }
 
 /* A worker died, and another undoes what it did: that is not to be cancelled too. */
@@ -341,7 +341,7 @@ static void test_other_job(void) {
         assert_driver(host, PORT2, "e1000");
         assert_driver(host, OTHER_NIC, "vfio-pci");
         assert_model_is_true(daemon);
-        g_assert_cmpuint(count_records(host), ==, 1);
+        g_assert_cmpuint(count_devices_away(host), ==, 1);
 }
 
 int main(int argc, char **argv) {

@@ -50,7 +50,7 @@ static void check_guard(
         problem_done(&problem);
         g_assert_cmpuint(count_writes(host), ==, 0);
         assert_snapshot(host, before);
-        assert_no_records(host);
+        assert_nothing_recorded(host);
 
         g_assert_cmpint(detach_with(host, selector, 1U << guard, &problem), ==, 0);
         assert_driver(host, address, "vfio-pci");

@@ -13,14 +13,14 @@ typedef struct Crash {
         Host *host;
         char *at_home; /* snapshots */
         char *away;
-        unsigned n_writes[PLAN_SET_FUNCTIONS];
+        unsigned n_writes[PLAN_SET_VFS];
 } Crash;
 
 static void crash_begin(Crash *crash) {
         *crash = (Crash){.host = host_new()};
         fake_kernel_do(crash->host->fake, "modprobe vfio-pci");
         crash->at_home = fake_kernel_snapshot(crash->host->fake);
-        for (PlanVerb verb = 0; verb < PLAN_SET_FUNCTIONS; verb++) {
+        for (PlanVerb verb = 0; verb < PLAN_SET_VFS; verb++) {
                 fake_kernel_do(crash->host->fake, "reset-writes");
                 host_must_move(crash->host, verb, "ens1");
                 crash->n_writes[verb] = count_writes(crash->host);
@@ -38,7 +38,7 @@ static void crash_end(Crash *crash) {
 
 static void check_home(Crash *crash, Daemon *daemon) {
         assert_snapshot(crash->host, crash->at_home);
-        assert_no_records(crash->host);
+        assert_nothing_recorded(crash->host);
         assert_model_is_true(daemon);
         g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_HOST);
         g_assert_cmpint(daemon_state(daemon, PORT2), ==, DEVICE_HOST);
@@ -46,7 +46,7 @@ static void check_home(Crash *crash, Daemon *daemon) {
 
 static void check_away(Crash *crash, Daemon *daemon) {
         assert_snapshot(crash->host, crash->away);
-        g_assert_cmpuint(count_records(crash->host), ==, 1);
+        g_assert_cmpuint(count_devices_away(crash->host), ==, 1);
         assert_model_is_true(daemon);
         g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_DETACHED);
         g_assert_cmpint(daemon_state(daemon, PORT2), ==, DEVICE_DETACHED);
@@ -66,7 +66,7 @@ static void sweep(case_t function) {
         Crash crash;
 
         crash_begin(&crash);
-        for (PlanVerb verb = 0; verb < PLAN_SET_FUNCTIONS; verb++)
+        for (PlanVerb verb = 0; verb < PLAN_SET_VFS; verb++)
                 for (size_t stall = 0; stall < G_N_ELEMENTS(stalls); stall++)
                         for (unsigned k = 1; k <= crash.n_writes[verb]; k++) {
                                 if (verb == PLAN_REATTACH)
@@ -74,7 +74,7 @@ static void sweep(case_t function) {
                                 g_test_message("%s, %s %u", plan_verb_to_string(verb), stalls[stall], k);
                                 function(&crash, verb, stalls[stall], k);
                                 assert_snapshot(crash.host, crash.at_home);
-                                assert_no_records(crash.host);
+                                assert_nothing_recorded(crash.host);
                         }
         crash_end(&crash);
 }
@@ -227,8 +227,8 @@ static void test_any_time(void) {
 
 static bool is_at_end(Host *host, PlanVerb verb) {
         /* Not anew, as a daemon does at its start: that removes what it takes for torn, and the worker may have made it just now. */
-        g_assert_cmpint(journal_load(host->journal), ==, 0);
-        const RecordMember *member = journal_find(host->journal, address_of(PORT1));
+        g_assert_cmpint(state_load(host->state), ==, 0);
+        const RecordMember *member = journal_find(host->state, address_of(PORT1));
         return verb == PLAN_DETACH ? member && member->phase == RECORD_DETACHED : !member;
 }
 

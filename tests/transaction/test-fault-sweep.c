@@ -45,7 +45,7 @@ static void check_states(Sweep *sweep, bool detached) {
         host_look(sweep->host);
         assert_state(sweep->host, PORT1, detached ? DEVICE_DETACHED : DEVICE_HOST);
         assert_state(sweep->host, PORT2, detached ? DEVICE_DETACHED : DEVICE_HOST);
-        g_assert_cmpuint(count_records(sweep->host), ==, detached ? 1 : 0);
+        g_assert_cmpuint(count_devices_away(sweep->host), ==, detached ? 1 : 0);
 }
 
 /* What was left in between is given back as a fresh daemon would do it. */
@@ -57,9 +57,9 @@ static void recover(Sweep *sweep) {
         Plan *plan;
 
         host_forget(host);
-        for (size_t i = 0; i < host->journal->n_records; i++)
-                for (size_t m = 0; m < host->journal->records[i]->n_members; m++) {
-                        const RecordMember *member = &host->journal->records[i]->members[m];
+        for (size_t i = 0; i < host->state->n_records; i++)
+                for (size_t m = 0; m < host->state->records[i]->n_members; m++) {
+                        const RecordMember *member = &host->state->records[i]->members[m];
 
                         g_assert_cmpint(member->phase, !=, RECORD_DETACHED);
                         members[n] = (PlanMember){.address = member->address, .ids = member->origin->ids};
@@ -178,7 +178,7 @@ static void test_no_probe(const void *verb) {
 
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
-        for (PlanVerb verb = 0; verb < PLAN_SET_FUNCTIONS; verb++) {
+        for (PlanVerb verb = 0; verb < PLAN_SET_VFS; verb++) {
                 static const struct {
                         const char *name;
                         GTestDataFunc function;

@@ -15,11 +15,11 @@ typedef struct Case {
 #define IN_USE_TOO (1U << GUARD_VIRTUAL_FUNCTIONS)
 
 static const Case cases[] = {
-                {{PF, 0}, {PF, 2, FUNCTIONS_DETACHED}, "vfio-pci"},
-                {{PF, 1}, {PF, 2, FUNCTIONS_DETACHED}, "vfio-pci"},
-                {{PF, 1, FUNCTIONS_DETACHED}, {PF, 2, FUNCTIONS_DETACHED, IN_USE_TOO}, "vfio-pci"},
-                {{PF, 2, FUNCTIONS_DETACHED}, {PF, 1, FUNCTIONS_OF_HOST, IN_USE_TOO}, "igbvf"},
-                {{PF, 2, FUNCTIONS_DETACHED}, {PF, 0, FUNCTIONS_OF_HOST, IN_USE_TOO}, NULL},
+                {{PF, 0}, {PF, 2, VFS_DETACHED}, "vfio-pci"},
+                {{PF, 1}, {PF, 2, VFS_DETACHED}, "vfio-pci"},
+                {{PF, 1, VFS_DETACHED}, {PF, 2, VFS_DETACHED, IN_USE_TOO}, "vfio-pci"},
+                {{PF, 2, VFS_DETACHED}, {PF, 1, VFS_OF_HOST, IN_USE_TOO}, "igbvf"},
+                {{PF, 2, VFS_DETACHED}, {PF, 0, VFS_OF_HOST, IN_USE_TOO}, NULL},
 };
 
 typedef struct Crash {
@@ -42,12 +42,12 @@ static void crash_begin(Crash *crash, const Case *one) {
         fake_kernel_do(crash->host->fake, "modprobe vfio_pci");
         set(crash->host, &one->before);
         crash->old = fake_kernel_snapshot(crash->host->fake);
-        crash->n_old = count_records(crash->host);
+        crash->n_old = count_devices_away(crash->host);
         fake_kernel_do(crash->host->fake, "reset-writes");
         set(crash->host, &one->wanted);
         crash->n_writes = count_writes(crash->host);
         crash->new = fake_kernel_snapshot(crash->host->fake);
-        crash->n_new = count_records(crash->host);
+        crash->n_new = count_devices_away(crash->host);
         assert_functions(crash->host, PF, one->wanted.count, one->driver);
 }
 
@@ -66,9 +66,9 @@ static bool check_is_new(Crash *crash, Daemon *daemon) {
                 g_assert_cmpstr(now, ==, crash->old);
         assert_autoprobe(crash->host, PF, true);
         assert_model_is_true(daemon);
-        g_assert_cmpuint(count_records(crash->host), ==, is_new ? crash->n_new : crash->n_old);
-        g_assert_null(journal_find_functions(crash->host->journal, address_of(PF)));
-        bool detached = (is_new ? crash->one->wanted : crash->one->before).fate == FUNCTIONS_DETACHED;
+        g_assert_cmpuint(count_devices_away(crash->host), ==, is_new ? crash->n_new : crash->n_old);
+        g_assert_null(journal_find_functions(crash->host->state, address_of(PF)));
+        bool detached = (is_new ? crash->one->wanted : crash->one->before).fate == VFS_DETACHED;
         if (functions_count(crash->host, PF) > 0)
                 g_assert_cmpint(daemon_state(daemon, VF(0)), ==, detached ? DEVICE_DETACHED : DEVICE_HOST);
         return is_new;

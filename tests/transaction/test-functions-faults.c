@@ -5,7 +5,7 @@
 
 #define ON_VFIO(n) \
         &(FunctionRequest) { \
-                PF, n, FUNCTIONS_DETACHED \
+                PF, n, VFS_DETACHED \
         }
 #define OF_HOST(n) \
         &(FunctionRequest) { \
@@ -26,7 +26,7 @@ static void sweep_begin(Sweep *sweep) {
         fake_kernel_do(sweep->host->fake, "modprobe vfio_pci");
         functions_ensure(sweep->daemon, sweep->before);
         sweep->snapshot = fake_kernel_snapshot(sweep->host->fake);
-        sweep->n_records = count_records(sweep->host);
+        sweep->n_records = count_devices_away(sweep->host);
         fake_kernel_do(sweep->host->fake, "reset-writes");
         functions_must_set(sweep->daemon, sweep->wanted, OUTCOME_DONE);
         sweep->n_writes = count_writes(sweep->host);
@@ -49,7 +49,7 @@ static void check_setting(Sweep *sweep, const char *message) {
         sweep->daemon = daemon_start(sweep->host, &patient);
         daemon_await_quiet(sweep->daemon);
         assert_autoprobe(sweep->host, PF, true);
-        assert_functions(sweep->host, PF, wanted->count, wanted->fate == FUNCTIONS_DETACHED ? "vfio-pci" : "igbvf");
+        assert_functions(sweep->host, PF, wanted->count, wanted->fate == VFS_DETACHED ? "vfio-pci" : "igbvf");
 }
 
 static void fail_at(Sweep *sweep, unsigned k, const char *kind) {
@@ -68,12 +68,12 @@ static void fail_at(Sweep *sweep, unsigned k, const char *kind) {
         else {
                 g_assert_cmpint(answer.outcome, ==, OUTCOME_ROLLED_BACK);
                 assert_snapshot(sweep->host, sweep->snapshot);
-                g_assert_cmpuint(count_records(sweep->host), ==, sweep->n_records);
+                g_assert_cmpuint(count_devices_away(sweep->host), ==, sweep->n_records);
                 return;
         }
         functions_ensure(sweep->daemon, sweep->before);
         assert_snapshot(sweep->host, sweep->snapshot);
-        g_assert_cmpuint(count_records(sweep->host), ==, sweep->n_records);
+        g_assert_cmpuint(count_devices_away(sweep->host), ==, sweep->n_records);
 }
 
 /* Every write of a change fails, before or after it took effect: all is as before, or the message says what is not. */
@@ -120,7 +120,7 @@ static void sweep_double_faults(const FunctionRequest *before, const FunctionReq
                                 assert_snapshot(sweep.host, sweep.snapshot);
                         functions_ensure(sweep.daemon, before);
                         assert_snapshot(sweep.host, sweep.snapshot);
-                        g_assert_cmpuint(count_records(sweep.host), ==, sweep.n_records);
+                        g_assert_cmpuint(count_devices_away(sweep.host), ==, sweep.n_records);
                 }
         g_assert_cmpuint(n_degraded, >, 0);
         sweep_end(&sweep);
@@ -128,7 +128,7 @@ static void sweep_double_faults(const FunctionRequest *before, const FunctionReq
 
 static void test_double_fault(void) {
         sweep_double_faults(OF_HOST(2), ON_VFIO(3));
-        sweep_double_faults(ON_VFIO(2), &(FunctionRequest){PF, 3, FUNCTIONS_DETACHED, 1U << GUARD_VIRTUAL_FUNCTIONS});
+        sweep_double_faults(ON_VFIO(2), &(FunctionRequest){PF, 3, VFS_DETACHED, 1U << GUARD_VIRTUAL_FUNCTIONS});
 }
 
 static void test_fault_make(void) {
@@ -140,7 +140,7 @@ static void test_fault_change(void) {
 }
 
 static void test_fault_change_detached(void) {
-        sweep_faults(ON_VFIO(2), &(FunctionRequest){PF, 3, FUNCTIONS_DETACHED, 1U << GUARD_VIRTUAL_FUNCTIONS});
+        sweep_faults(ON_VFIO(2), &(FunctionRequest){PF, 3, VFS_DETACHED, 1U << GUARD_VIRTUAL_FUNCTIONS});
 }
 
 static void test_fault_of_host(void) {

@@ -7,11 +7,11 @@
 
 #define ON_VFIO(n) \
         &(FunctionRequest) { \
-                PF, n, FUNCTIONS_DETACHED \
+                PF, n, VFS_DETACHED \
         }
 #define WITHOUT_DRIVER(n) \
         &(FunctionRequest) { \
-                PF, n, FUNCTIONS_DRIVERLESS \
+                PF, n, VFS_DRIVERLESS \
         }
 #define OF_HOST(n) \
         &(FunctionRequest) { \
@@ -39,8 +39,8 @@ static void test_detached(void) {
         for (const char *const *vf = (const char *const[]){VF(0), VF(1), VF(2), NULL}; *vf; vf++)
                 g_assert_cmpint(daemon_state(daemon, *vf), ==, DEVICE_DETACHED);
         /* One record a function, and none of the work. */
-        g_assert_cmpuint(count_records(host), ==, 3);
-        g_assert_null(journal_find_functions(host->journal, address_of(PF)));
+        g_assert_cmpuint(count_devices_away(host), ==, 3);
+        g_assert_null(journal_find_functions(host->state, address_of(PF)));
 
         /* Never on another driver: each binds once, and no interface of it came. */
         unsigned n_binds = 0;
@@ -59,12 +59,12 @@ static void test_detached(void) {
         /* Given back, one gets what the host has for it. */
         daemon_move(daemon, PLAN_REATTACH, VF(1), OUTCOME_DONE);
         assert_driver(host, VF(1), "igbvf");
-        g_assert_cmpuint(count_records(host), ==, 2);
+        g_assert_cmpuint(count_devices_away(host), ==, 2);
         expect(daemon, OF_HOST(0), OUTCOME_VIRTUAL_FUNCTIONS_IN_USE,
                         "*" VF(0) "*" VF(2) "*vfioctl vfs " PF " 0 --override=virtual-functions");
         functions_must_set(daemon, &(FunctionRequest){PF, 0, .overrides = 1U << GUARD_VIRTUAL_FUNCTIONS}, OUTCOME_DONE);
         assert_snapshot(host, before);
-        assert_no_records(host);
+        assert_nothing_recorded(host);
         assert_model_is_true(daemon);
         daemon_stop(daemon);
         host_free(host);
@@ -76,7 +76,7 @@ static void test_of_host(void) {
 
         expect(daemon, OF_HOST(2), OUTCOME_DONE, VF(0) "  igbvf, " VF(1) "  igbvf");
         assert_autoprobe(host, PF, true);
-        assert_no_records(host);
+        assert_nothing_recorded(host);
         /* To another number, since nobody uses them. */
         expect(daemon, OF_HOST(4), OUTCOME_DONE, "*" VF(3) "  igbvf");
         /* The same number with another fate are others. */
@@ -115,15 +115,15 @@ static void test_driverless(void) {
         expect(daemon, WITHOUT_DRIVER(3), OUTCOME_DONE, "*" VF(2) "  ");
         expect(daemon, OF_HOST(1), OUTCOME_DONE, VF(0) "  igbvf");
         assert_autoprobe(host, PF, true);
-        assert_no_records(host);
+        assert_nothing_recorded(host);
         functions_must_set(daemon, WITHOUT_DRIVER(2), OUTCOME_DONE);
         functions_must_set(daemon, ON_VFIO(1), OUTCOME_DONE);
         assert_autoprobe(host, PF, true);
-        functions_must_set(daemon, &(FunctionRequest){PF, 2, FUNCTIONS_DRIVERLESS, 1U << GUARD_VIRTUAL_FUNCTIONS},
+        functions_must_set(daemon, &(FunctionRequest){PF, 2, VFS_DRIVERLESS, 1U << GUARD_VIRTUAL_FUNCTIONS},
                         OUTCOME_DONE);
         functions_must_set(daemon, OF_HOST(0), OUTCOME_DONE);
         assert_snapshot(host, before);
-        assert_no_records(host);
+        assert_nothing_recorded(host);
         daemon_stop(daemon);
         host_free(host);
 }
@@ -146,7 +146,7 @@ static void test_refusals(void) {
 
         fake_kernel_do(host->fake, "iommu off");
         host_look(host);
-        expect(daemon, &(FunctionRequest){BIG_PF, 1, FUNCTIONS_DETACHED}, OUTCOME_NO_IOMMU, "*");
+        expect(daemon, &(FunctionRequest){BIG_PF, 1, VFS_DETACHED}, OUTCOME_NO_IOMMU, "*");
         fake_kernel_do(host->fake, "iommu on");
         host_look(host);
         fake_kernel_do(host->fake, "blacklist vfio_pci");
@@ -158,7 +158,7 @@ static void test_refusals(void) {
         g_assert_cmpint(fake_kernel_write(host->fake, BIG_PF, "sys/bus/pci/drivers/mlx5_core/unbind"), ==, 0);
         host_look(host);
         expect(daemon, &(FunctionRequest){BIG_PF, 1}, OUTCOME_DRIVER_UNAVAILABLE, "*has no driver*");
-        assert_no_records(host);
+        assert_nothing_recorded(host);
         daemon_stop(daemon);
         host_free(host);
 }
@@ -186,7 +186,7 @@ static void test_driver_without_functions(void) {
         fake_kernel_do(host->fake, "modprobe vfio_pci");
         g_autofree char *loaded = fake_kernel_snapshot(host->fake);
         g_assert_cmpstr(before, ==, loaded);
-        assert_no_records(host);
+        assert_nothing_recorded(host);
         daemon_stop(daemon);
         host_free(host);
 }
@@ -197,7 +197,7 @@ static void test_not_isolated(void) {
         Daemon *daemon = daemon_start(host, &patient);
         g_autofree char *before = fake_kernel_snapshot(host->fake);
 
-        expect(daemon, &(FunctionRequest){NARROW_PF, 2, FUNCTIONS_DETACHED}, OUTCOME_NOT_VIABLE, "*group 16*ACS*");
+        expect(daemon, &(FunctionRequest){NARROW_PF, 2, VFS_DETACHED}, OUTCOME_NOT_VIABLE, "*group 16*ACS*");
         assert_snapshot(host, before);
         functions_must_set(daemon, &(FunctionRequest){NARROW_PF, 2}, OUTCOME_DONE);
         daemon_stop(daemon);
@@ -217,16 +217,16 @@ static void test_held(void) {
         static const unsigned overrides[] = {0, 1U << GUARD_VIRTUAL_FUNCTIONS, (1U << _GUARD_MAX) - 1};
         for (unsigned i = 0; i < G_N_ELEMENTS(overrides); i++) {
                 expect(daemon, &(FunctionRequest){PF, 0, .overrides = overrides[i]}, OUTCOME_HELD, "*" VF(1) "*");
-                expect(daemon, &(FunctionRequest){PF, 4, FUNCTIONS_DETACHED, overrides[i]}, OUTCOME_HELD,
+                expect(daemon, &(FunctionRequest){PF, 4, VFS_DETACHED, overrides[i]}, OUTCOME_HELD,
                                 "*" VF(1) "*");
         }
         g_assert_cmpuint(count_writes(host), ==, 0);
         close(node);
-        expect(daemon, &(FunctionRequest){PF, 4, FUNCTIONS_DETACHED}, OUTCOME_VIRTUAL_FUNCTIONS_IN_USE, "*" VF(1) "*");
-        functions_must_set(daemon, &(FunctionRequest){PF, 4, FUNCTIONS_DETACHED, 1U << GUARD_VIRTUAL_FUNCTIONS},
+        expect(daemon, &(FunctionRequest){PF, 4, VFS_DETACHED}, OUTCOME_VIRTUAL_FUNCTIONS_IN_USE, "*" VF(1) "*");
+        functions_must_set(daemon, &(FunctionRequest){PF, 4, VFS_DETACHED, 1U << GUARD_VIRTUAL_FUNCTIONS},
                         OUTCOME_DONE);
         assert_functions(host, PF, 4, "vfio-pci");
-        g_assert_cmpuint(count_records(host), ==, 4);
+        g_assert_cmpuint(count_devices_away(host), ==, 4);
         daemon_stop(daemon);
         host_free(host);
 }
@@ -282,7 +282,7 @@ static void test_pulled(void) {
                 daemon_stop(daemon);
                 daemon = daemon_start(host, &patient);
                 daemon_await_quiet(daemon);
-                assert_no_records(host);
+                assert_nothing_recorded(host);
                 daemon_stop(daemon);
                 host_free(host);
         }
@@ -308,7 +308,7 @@ static void test_cancel(void) {
                 daemon_await(daemon, &answer);
                 g_assert_cmpstr(outcome_to_string(answer.outcome), ==, "Cancelled");
                 assert_snapshot(host, before);
-                assert_no_records(host);
+                assert_nothing_recorded(host);
                 assert_model_is_true(daemon);
         }
         daemon_stop(daemon);
@@ -320,10 +320,10 @@ static void test_many(void) {
         Host *host = functions_host();
         Daemon *daemon = daemon_start(host, &patient);
 
-        functions_must_set(daemon, &(FunctionRequest){BIG_PF, 200, FUNCTIONS_DETACHED}, OUTCOME_DONE);
+        functions_must_set(daemon, &(FunctionRequest){BIG_PF, 200, VFS_DETACHED}, OUTCOME_DONE);
         assert_functions(host, BIG_PF, 200, "vfio-pci");
         assert_autoprobe(host, BIG_PF, true);
-        g_assert_cmpuint(count_records(host), ==, 200);
+        g_assert_cmpuint(count_devices_away(host), ==, 200);
         assert_model_is_true(daemon);
         daemon_stop(daemon);
         daemon = daemon_start(host, &patient);
@@ -334,7 +334,7 @@ static void test_many(void) {
         functions_must_set(daemon, &(FunctionRequest){BIG_PF, 0, .overrides = 1U << GUARD_VIRTUAL_FUNCTIONS},
                         OUTCOME_DONE);
         g_assert_cmpuint(functions_count(host, BIG_PF), ==, 0);
-        assert_no_records(host);
+        assert_nothing_recorded(host);
         assert_model_is_true(daemon);
         daemon_stop(daemon);
         host_free(host);
@@ -348,7 +348,7 @@ static void test_removed_by_hand(void) {
         functions_must_set(daemon, ON_VFIO(2), OUTCOME_DONE);
         g_assert_cmpint(fake_kernel_write(host->fake, "0", "sys/bus/pci/devices/" PF "/sriov_numvfs"), ==, 0);
         assert_model_is_true(daemon);
-        assert_no_records(host);
+        assert_nothing_recorded(host);
         g_assert_null(inventory_find_device(host->inventory, address_of(VF(0))));
         /* Also where no daemon saw it. */
         functions_must_set(daemon, ON_VFIO(2), OUTCOME_DONE);
@@ -356,9 +356,9 @@ static void test_removed_by_hand(void) {
         g_assert_cmpint(fake_kernel_write(host->fake, "0", "sys/bus/pci/devices/" PF "/sriov_numvfs"), ==, 0);
         daemon = daemon_start(host, &patient);
         /* As at the manager's start. */
-        g_assert_cmpint(journal_forget_rebound(host->journal, host->inventory), ==, 0);
+        g_assert_cmpint(state_forget_settled(host->state, host->inventory), ==, 0);
         assert_model_is_true(daemon);
-        assert_no_records(host);
+        assert_nothing_recorded(host);
         daemon_stop(daemon);
         host_free(host);
 }

@@ -195,7 +195,7 @@ static void check_refused(Daemon *daemon, const Use *use, unsigned overrides) {
         g_assert_nonnull(strstr(list, guard_to_string(use->guard)));
         g_assert_cmpstr(reply.answer.changes, ==, "");
         g_assert_cmpuint(count_writes(daemon->host), ==, 0);
-        assert_no_records(daemon->host);
+        assert_nothing_recorded(daemon->host);
         assert_snapshot(daemon->host, before);
         assert_model_is_true(daemon);
 }
@@ -219,7 +219,7 @@ static void move_away_and_back(Daemon *daemon, unsigned overrides) {
         assert_driver(daemon->host, PORT2, "vfio-pci");
         request_move(daemon, &(Request){.verb = PLAN_REATTACH, .selector = "ens1"}, OUTCOME_DONE);
         assert_driver(daemon->host, PORT1, "e1000");
-        assert_no_records(daemon->host);
+        assert_nothing_recorded(daemon->host);
 }
 
 static void test_override(const void *data) {
@@ -287,7 +287,7 @@ static void test_two(void) {
                         OUTCOME_IN_USE_STORAGE, &second);
         g_assert_null(strstr(second.answer.message, "the firmware"));
         g_assert_cmpuint(count_writes(host), ==, 0);
-        assert_no_records(host);
+        assert_nothing_recorded(host);
         move_away_and_back(daemon, storage | firmware);
 }
 

@@ -64,19 +64,19 @@ static void check_after_plan(const Stranger *stranger, PlanVerb verb, const char
         if (verb == PLAN_REATTACH)
                 host_must_move(host, PLAN_DETACH, "ens1");
         Plan *plan = host_plan(host, verb, "ens1");
-        unsigned n_records = count_records(host);
+        unsigned n_records = count_devices_away(host);
         fake_kernel_do(host->fake, "swap %s %s", address, stranger->what);
         g_autofree char *before = fake_kernel_snapshot(host->fake);
         fake_kernel_do(host->fake, "reset-writes");
         g_assert_cmpint(host_run(host, plan, &problem), ==, OUTCOME_IDENTITY_CHANGED);
         g_assert_nonnull(strstr(problem.message, address));
         g_assert_cmpuint(count_writes(host), ==, 0);
-        g_assert_cmpuint(count_records(host), ==, n_records);
+        g_assert_cmpuint(count_devices_away(host), ==, n_records);
         assert_snapshot(host, before);
 }
 
 static void test_after_plan(const void *stranger) {
-        for (PlanVerb verb = 0; verb < PLAN_SET_FUNCTIONS; verb++) {
+        for (PlanVerb verb = 0; verb < PLAN_SET_VFS; verb++) {
                 check_after_plan(stranger, verb, PORT1);
                 check_after_plan(stranger, verb, PORT2);
         }
@@ -133,7 +133,7 @@ static void check_at_write(const Stranger *stranger, PlanVerb verb, const char *
 }
 
 static void test_at_write(const void *stranger) {
-        for (PlanVerb verb = 0; verb < PLAN_SET_FUNCTIONS; verb++)
+        for (PlanVerb verb = 0; verb < PLAN_SET_VFS; verb++)
                 for (unsigned k = 1; k <= 9; k++) {
                         check_at_write(stranger, verb, PORT1, k);
                         check_at_write(stranger, verb, PORT2, k);

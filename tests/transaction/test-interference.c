@@ -74,7 +74,7 @@ static void test_quick_guest(void) {
         g_autoptr(Daemon) daemon = daemon_start(host, &patient);
         daemon_await_quiet(daemon);
         assert_snapshot(host, before);
-        assert_no_records(host);
+        assert_nothing_recorded(host);
 }
 
 /* Another hand is quicker, once the override lets only vfio-pci come, and a VM has the group already: what is where it shall be is not unbound, which
@@ -98,7 +98,7 @@ static void test_quick_hand(void) {
         fake_kernel_do(host->fake, "release %d", OTHER_NIC_GROUP);
         host_must_move(host, PLAN_REATTACH, OTHER_NIC);
         assert_driver(host, OTHER_NIC, "e1000e");
-        assert_no_records(host);
+        assert_nothing_recorded(host);
 }
 
 /* All die, and one of the two cards is gone when the next daemon starts: the other is given back nevertheless. */
@@ -125,7 +125,7 @@ static void check_crash_and_gone(const char *change, const char *other) {
         assert_override(host, other, "(null)");
         assert_model_is_true(daemon);
         /* Only the one that is away is still remembered. */
-        g_assert_null(journal_find(host->journal, address_of(other)));
+        g_assert_null(journal_find(host->state, address_of(other)));
 }
 
 static void test_crash_and_gone(void) {
@@ -185,7 +185,7 @@ static void check_worker_and_all_gone(PlanVerb verb, unsigned k) {
 static void test_worker_and_card_gone(void) {
         check_worker_and_all_gone(PLAN_DETACH, 6);
         check_worker_and_all_gone(PLAN_REATTACH, 1);
-        for (PlanVerb verb = 0; verb < PLAN_SET_FUNCTIONS; verb++)
+        for (PlanVerb verb = 0; verb < PLAN_SET_VFS; verb++)
                 for (unsigned k = 1; k <= 6; k++) {
                         check_worker_and_card_gone(verb, PORT1, PORT2, k);
                         check_worker_and_card_gone(verb, PORT2, PORT1, k);
@@ -225,7 +225,7 @@ static void test_away_and_back(void) {
         daemon_move(daemon, PLAN_DETACH, OTHER_NIC, OUTCOME_DONE);
         daemon_move(daemon, PLAN_REATTACH, OTHER_NIC, OUTCOME_DONE);
         assert_snapshot(host, before);
-        assert_no_records(host);
+        assert_nothing_recorded(host);
         assert_model_is_true(daemon);
 }
 

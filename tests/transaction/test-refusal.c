@@ -16,14 +16,14 @@ typedef struct Refusal {
 static void expect_nothing(Refusal *refusal, Host *host) {
         refusal->host = host;
         refusal->before = fake_kernel_snapshot(host->fake);
-        refusal->n_records = count_records(host);
+        refusal->n_records = count_devices_away(host);
         fake_kernel_do(host->fake, "reset-writes");
 }
 
 static void check_nothing(Refusal *refusal) {
         g_assert_cmpuint(count_writes(refusal->host), ==, 0);
         assert_snapshot(refusal->host, refusal->before);
-        g_assert_cmpuint(count_records(refusal->host), ==, refusal->n_records);
+        g_assert_cmpuint(count_devices_away(refusal->host), ==, refusal->n_records);
         g_free(refusal->before);
 }
 
@@ -186,13 +186,13 @@ static void test_record_unwritable(const void *verb) {
         if (GPOINTER_TO_INT(verb) == PLAN_REATTACH)
                 host_must_move(host, PLAN_DETACH, "ens1");
         Plan *plan = host_plan(host, (PlanVerb)GPOINTER_TO_INT(verb), "ens1");
-        int state_fd = host->journal->state_fd;
-        host->journal->state_fd = open("/proc/self", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        int state_fd = host->state->state_fd;
+        host->state->state_fd = open("/proc/self", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         expect_nothing(&refusal, host);
         g_assert_cmpint(host_run(host, plan, &problem), ==, OUTCOME_FAILED);
         g_assert_nonnull(strstr(problem.message, "nothing was changed"));
-        close(host->journal->state_fd);
-        host->journal->state_fd = state_fd;
+        close(host->state->state_fd);
+        host->state->state_fd = state_fd;
         check_nothing(&refusal);
 }
 

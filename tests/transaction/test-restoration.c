@@ -16,7 +16,7 @@ static void check_round_trip(Host *host, const char *selector, const char *addre
         assert_state(host, address, DEVICE_DETACHED);
         host_must_move(host, PLAN_REATTACH, selector);
         assert_snapshot(host, before);
-        assert_no_records(host);
+        assert_nothing_recorded(host);
 }
 
 static void test_overrides(void) {
@@ -54,11 +54,11 @@ static void test_module(void) {
         g_autofree char *before = fake_kernel_snapshot(host->fake);
 
         host_must_move(host, PLAN_DETACH, DISK);
-        const RecordMember *member = journal_find(host->journal, address_of(DISK));
+        const RecordMember *member = journal_find(host->state, address_of(DISK));
         g_assert_null(member);
         host_look(host);
-        member = journal_find(host->journal, address_of(DISK));
-        g_assert_cmpstr(member->origin->driver, ==, "nvme");
+        member = journal_find(host->state, address_of(DISK));
+        g_assert_cmpstr(member->origin->binding.driver, ==, "nvme");
         g_assert_cmpstr(member->origin->module, ==, "nvme");
         g_assert_true(host_name_list_has(member->origin->names, HOST_NAME_BLOCK, "nvme0n1"));
         fake_kernel_do(host->fake, "rmmod nvme");
@@ -99,7 +99,7 @@ static void test_writes(void) {
 /* Before the first write the record is there, and says all that is needed to undo it. */
 static void check_record_first(Host *host, PlanVerb verb, RecordPhase phase) {
         _cleanup_problem_ Problem problem = {};
-        _cleanup_(journal_freep) Journal *journal = NULL;
+        _cleanup_(journal_freep) State *state = NULL;
 
         fake_kernel_do(host->fake, "stall 1");
         Run *run = run_start(host, host_plan(host, verb, "ens1"));
@@ -114,9 +114,9 @@ static void check_record_first(Host *host, PlanVerb verb, RecordPhase phase) {
                 const RecordMember *member = journal_find(journal, address_of(i == 0 ? PORT1 : PORT2));
 
                 g_assert_cmpint(member->phase, ==, phase);
-                g_assert_cmpstr(member->origin->driver, ==, "e1000");
+                g_assert_cmpstr(member->origin->binding.driver, ==, "e1000");
                 g_assert_cmpstr(member->origin->module, ==, "e1000");
-                g_assert_cmpstr(member->origin->override, ==, i == 0 ? "none" : NULL);
+                g_assert_cmpstr(member->origin->binding.override, ==, i == 0 ? "none" : NULL);
                 g_assert_cmpint(member->origin->ids.device, ==, 0x100e);
                 g_assert_true(host_name_list_has(member->origin->names, HOST_NAME_NETWORK, i == 0 ? "ens1" : "ens2"));
         }
@@ -133,7 +133,7 @@ static void test_record_first(void) {
         check_record_first(host, PLAN_DETACH, RECORD_DETACHING);
         check_record_first(host, PLAN_REATTACH, RECORD_REATTACHING);
         assert_snapshot(host, before);
-        assert_no_records(host);
+        assert_nothing_recorded(host);
 }
 
 /* The record of the end cannot be written: then it did not happen. */
@@ -161,14 +161,14 @@ static void test_two_groups(void) {
 
         host_must_move(host, PLAN_DETACH, "ens1");
         host_must_move(host, PLAN_DETACH, "ens3");
-        g_assert_cmpuint(count_records(host), ==, 2);
+        g_assert_cmpuint(count_devices_away(host), ==, 2);
         host_must_move(host, PLAN_REATTACH, "ens1");
-        g_assert_cmpuint(count_records(host), ==, 1);
+        g_assert_cmpuint(count_devices_away(host), ==, 1);
         host_forget(host);
         assert_state(host, OTHER_NIC, DEVICE_DETACHED);
         host_must_move(host, PLAN_REATTACH, "ens3");
         assert_snapshot(host, before);
-        assert_no_records(host);
+        assert_nothing_recorded(host);
 }
 
 /* A port that somebody took back by hand is detached again, and what it had in the beginning is not forgotten. */
@@ -189,10 +189,10 @@ static void test_again(void) {
         assert_state(host, PORT1, DEVICE_HOST);
 
         host_must_move(host, PLAN_DETACH, "ens1");
-        g_assert_cmpuint(count_records(host), ==, 1);
+        g_assert_cmpuint(count_devices_away(host), ==, 1);
         host_must_move(host, PLAN_REATTACH, "ens1");
         assert_snapshot(host, before);
-        assert_no_records(host);
+        assert_nothing_recorded(host);
 }
 
 int main(int argc, char **argv) {

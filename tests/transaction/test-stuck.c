@@ -17,7 +17,7 @@ static void check_is_stuck(Daemon *daemon, const Answer *answer, const char *ste
         g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_STUCK);
         g_assert_cmpint(daemon_state(daemon, PORT2), ==, DEVICE_STUCK);
         g_assert_cmpint(group_state(inventory_find_group(daemon->host->inventory, PORTS_GROUP)), ==, GROUP_STUCK);
-        for (PlanVerb verb = 0; verb < PLAN_SET_FUNCTIONS; verb++)
+        for (PlanVerb verb = 0; verb < PLAN_SET_VFS; verb++)
                 g_assert_cmpint(daemon_begin(daemon, verb, PORT1, &refused, &problem), ==, OUTCOME_STUCK);
 }
 
@@ -46,7 +46,7 @@ static void test_detach(void) {
         assert_model_is_true(daemon);
         daemon_move(daemon, PLAN_REATTACH, "ens1", OUTCOME_DONE);
         assert_snapshot(host, before);
-        assert_no_records(host);
+        assert_nothing_recorded(host);
 }
 
 /* A VM takes the group between the look at the node and the unbind: that waits for the VM's end, and so do all who read the
@@ -79,7 +79,7 @@ static void test_reattach(void) {
         daemon_await_quiet(daemon);
         assert_model_is_true(daemon);
         assert_snapshot(host, before);
-        assert_no_records(host);
+        assert_nothing_recorded(host);
 }
 
 /* The daemon can end and a fresh one start beside the stuck worker. */
@@ -107,7 +107,7 @@ static void test_restart(void) {
         g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_HOST);
         assert_model_is_true(daemon);
         assert_snapshot(host, before);
-        assert_no_records(host);
+        assert_nothing_recorded(host);
 }
 
 /* A stuck worker that is killed when the kernel lets go. */
@@ -127,7 +127,7 @@ static void test_killed(void) {
         g_assert_cmpuint(answer.n, ==, 1);
         assert_model_is_true(daemon);
         assert_snapshot(host, before);
-        assert_no_records(host);
+        assert_nothing_recorded(host);
 }
 
 /* A step that comes late, and then another: each has the deadline for itself. */

@@ -87,7 +87,7 @@ static bool has_result(Daemon *daemon, const void *what) {
 static Worker *begin(Daemon *daemon, const Plan *plan, Record *record, Told *told) {
         Transaction transaction = {
                         .kernel = daemon->host->kernel,
-                        .state_fd = daemon->host->journal->state_fd,
+                        .state_fd = daemon->host->state->state_fd,
                         .plan = plan,
                         .record = record,
         };

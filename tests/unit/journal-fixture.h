@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "job/journal.h"
+#include "state/state.h"
 #include "temp-tree.h"
 
 /* A state folder, and the journal of what is in it. */
 
 typedef struct Fixture {
         TempTree *tree;
-        Journal *journal;
+        State *state;
 } Fixture;
 
 /* Reads the folder as a new daemon does. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "model.h"
-#include "policy/function-plan.h"
+#include "policy/vf-plan.h"
 
 /* How many virtual functions a device shall have: what is refused over the model alone, and the steps. */
 
@@ -27,14 +27,14 @@ static Inventory *card(unsigned n_functions, const char *driver) {
 }
 
 /* "OUTCOME MESSAGE", or the plan: "MEMBER... | STEP... | FINDING..."; the inventory is freed. */
-static char *decide(Inventory *inventory, const char *physical, unsigned count, const FunctionOptions *options) {
+static char *decide(Inventory *inventory, const char *physical, unsigned count, const VfOptions *options) {
         _cleanup_(plan_freep) Plan *plan = NULL;
         _cleanup_problem_ Problem problem = {};
         g_autoptr(GString) text = g_string_new(NULL);
-        FunctionOptions with_iommu = options ? *options : (FunctionOptions){};
+        VfOptions with_iommu = options ? *options : (VfOptions){};
 
         with_iommu.iommu = with_iommu.iommu ?: &iommu_on;
-        int r = function_plan_new(inventory, get_device(inventory, physical), count, &with_iommu, &plan, &problem);
+        int r = vf_plan_new(inventory, get_device(inventory, physical), count, &with_iommu, &plan, &problem);
         g_assert_cmpint(r, >=, 0);
         if (r > 0)
                 g_string_printf(text, "%s %s", outcome_to_string((Outcome)r), problem.message);
@@ -49,7 +49,7 @@ static char *decide(Inventory *inventory, const char *physical, unsigned count, 
         return g_string_free(g_steal_pointer(&text), FALSE);
 }
 
-static void expect(Inventory *inventory, const char *physical, unsigned count, const FunctionOptions *options,
+static void expect(Inventory *inventory, const char *physical, unsigned count, const VfOptions *options,
                 const char *pattern) {
         g_autofree char *text = decide(inventory, physical, count, options);
 
@@ -57,7 +57,7 @@ static void expect(Inventory *inventory, const char *physical, unsigned count, c
                 g_error("'%s' is not like '%s'", text, pattern);
 }
 
-static const FunctionOptions to_detach = {.fate = FUNCTIONS_DETACHED}, to_leave = {.fate = FUNCTIONS_DRIVERLESS};
+static const VfOptions to_detach = {.fate = VFS_DETACHED}, to_leave = {.fate = VFS_DRIVERLESS};
 
 static void test_steps(void) {
         expect(card(0, NULL), PF, 2, NULL, PF " | set-autoprobe create-functions restore-autoprobe");
@@ -116,7 +116,7 @@ static Inventory *active(const char *address, DeviceActivity activity) {
 }
 
 static void test_refusals(void) {
-        const FunctionOptions without_iommu = {.fate = FUNCTIONS_DETACHED, .iommu = &iommu_off};
+        const VfOptions without_iommu = {.fate = VFS_DETACHED, .iommu = &iommu_off};
 
         expect(card(0, NULL), PF, 8, NULL, "LimitsExceeded " PF " can have 7 *, not 8.");
         expect(card(0, NULL), PF, UINT32_MAX, NULL, "LimitsExceeded *");
@@ -136,12 +136,12 @@ static void test_refusals(void) {
 
 static void test_decision(void) {
         Inventory *inventory = card(2, "igbvf");
-        FunctionOptions options = {.overrides = 1U << GUARD_STORAGE, .iommu = &iommu_on};
+        VfOptions options = {.overrides = 1U << GUARD_STORAGE, .iommu = &iommu_on};
         _cleanup_problem_ Problem problem = {};
         _cleanup_(plan_freep) Plan *plan = NULL;
         FindingList list = {};
 
-        g_assert_cmpint(function_plan_new(inventory, get_device(inventory, PF), 0, &options, &plan, &problem), ==, 0);
+        g_assert_cmpint(vf_plan_new(inventory, get_device(inventory, PF), 0, &options, &plan, &problem), ==, 0);
         g_assert_cmpint(function_plan_decide(plan, &list, &problem), ==, 0);
         for (unsigned i = 0; i < 300; i++)
                 g_assert_cmpint(function_plan_add_finding(&list, GUARD_STORAGE, address_of(VF0), "a disk"), ==, 0);

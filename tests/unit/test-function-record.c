@@ -134,7 +134,7 @@ static void test_vanished(void) {
         put_functions(&fixture, 9, FUNCTIONS_MAKING, VF0);
         load(&fixture);
         g_assert_cmpint(journal_apply(fixture.journal, inventory), ==, 0);
-        g_assert_cmpint(journal_forget_rebound(fixture.journal, inventory), ==, 0);
+        g_assert_cmpint(state_forget_settled(fixture.journal, inventory), ==, 0);
         g_assert_nonnull(journal_find(fixture.journal, address_of(VF0)));
         g_assert_null(journal_find(fixture.journal, address_of(VF1)));
         g_assert_null(inventory_find_device(inventory, address_of(VF1)));

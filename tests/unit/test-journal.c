@@ -33,7 +33,7 @@ static bool file_exists(Fixture *fixture, const char *name) {
 
 static void test_empty(void) {
         _cleanup_fixture_ Fixture fixture = fixture_new();
-        Journal *journal = NULL;
+        State *state = NULL;
 
         g_assert_cmpuint(fixture.journal->n_records, ==, 0);
         g_assert_cmpuint(fixture.journal->next_number, ==, 1);
@@ -57,7 +57,7 @@ static void test_load(void) {
         g_assert_cmpint(journal_find(fixture.journal, address_of(B))->phase, ==, RECORD_DETACHED);
         g_assert_true(journal_record_of(fixture.journal, address_of(C)) == fixture.journal->records[1]);
         /* Loading anew gives the same. */
-        g_assert_cmpint(journal_load(fixture.journal), ==, 0);
+        g_assert_cmpint(state_load(fixture.journal), ==, 0);
         g_assert_cmpuint(fixture.journal->n_records, ==, 2);
 }
 
@@ -118,7 +118,7 @@ static void test_locked(void) {
         g_assert_true(fixture.journal->locked[1]);
         g_assert_false(fixture.journal->locked[2]);
         record_freep(&held);
-        g_assert_cmpint(journal_load(fixture.journal), ==, 0);
+        g_assert_cmpint(state_load(fixture.journal), ==, 0);
         g_assert_false(fixture.journal->locked[1]);
 }
 
@@ -141,7 +141,7 @@ static void test_apply(void) {
         g_assert_cmpstr(twice, ==, "");
 
         g_assert_cmpint(record_delete(fixture.journal->state_fd, 1), ==, 0);
-        g_assert_cmpint(journal_load(fixture.journal), ==, 0);
+        g_assert_cmpint(state_load(fixture.journal), ==, 0);
         g_assert_cmpint(journal_apply(fixture.journal, inventory), ==, 0);
         g_assert_cmpint(device_state(get_device(inventory, A)), ==, DEVICE_FOREIGN);
         g_assert_null(inventory_find_device(inventory, address_of(C)));
@@ -159,20 +159,20 @@ static void test_rebound(void) {
         put_device(inventory, B, NULL, 25);
         put_device(inventory, C, "e1000", 26);
         g_assert_cmpint(journal_apply(fixture.journal, inventory), ==, 0);
-        g_assert_cmpint(journal_forget_rebound(fixture.journal, inventory), ==, 0);
+        g_assert_cmpint(state_forget_settled(fixture.journal, inventory), ==, 0);
         g_assert_cmpuint(fixture.journal->n_records, ==, 2);
 
         put_device(inventory, A, "e1000", 25);
         /* The kernel bound it, since it was plugged in: that is no hand's doing. */
-        g_assert_cmpint(journal_forget_rebound(fixture.journal, inventory), ==, 0);
+        g_assert_cmpint(state_forget_settled(fixture.journal, inventory), ==, 0);
         g_assert_nonnull(journal_find(fixture.journal, address_of(A)));
         inventory_clear_appeared(inventory, address_of(A));
         inventory_clear_appeared(inventory, address_of(B));
         g_assert_cmpint(inventory_set_activity(inventory, address_of(B), DEVICE_WORKED_ON), ==, 0);
-        g_assert_cmpint(journal_forget_rebound(fixture.journal, inventory), ==, 0);
+        g_assert_cmpint(state_forget_settled(fixture.journal, inventory), ==, 0);
         g_assert_nonnull(journal_find(fixture.journal, address_of(A)));
         g_assert_cmpint(inventory_set_activity(inventory, address_of(B), DEVICE_QUIET), ==, 0);
-        g_assert_cmpint(journal_forget_rebound(fixture.journal, inventory), >=, 0);
+        g_assert_cmpint(state_forget_settled(fixture.journal, inventory), >=, 0);
         g_assert_null(journal_find(fixture.journal, address_of(A)));
         g_assert_nonnull(journal_find(fixture.journal, address_of(B)));
         g_assert_null(get_device(inventory, A)->origin);
@@ -183,7 +183,7 @@ static void test_rebound(void) {
         g_assert_nonnull(journal_find(fixture.journal, address_of(B)));
         g_assert_false(fixture.journal->locked[0]);
         put_device(inventory, B, "e1000", 25);
-        g_assert_cmpint(journal_forget_rebound(fixture.journal, inventory), >=, 0);
+        g_assert_cmpint(state_forget_settled(fixture.journal, inventory), >=, 0);
         g_assert_false(file_exists(&fixture, "1.record"));
         g_assert_true(file_exists(&fixture, "2.record"));
 }

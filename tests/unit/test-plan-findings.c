@@ -41,7 +41,7 @@ static int reattach(Inventory *inventory, const char *selector, const ReattachOp
         Selection selection;
 
         g_assert_cmpint(selector_resolve(inventory, selector, &selection, &problem), ==, 0);
-        return plan_reattach(&selection, options, ret, &problem);
+        return plan_reattach(inventory, &selection, options, ret, &problem);
 }
 
 /* "virtual-functions 0000:07:00.0 says this; ..." */
@@ -179,12 +179,12 @@ static void test_adopt(void) {
         g_assert_cmpuint(both->n_members, ==, 2);
         /* What it had nobody knows; of the other one it is known. */
         g_assert_cmpstr(PCI_ADDRESS_TEXT(both->members[0].address), ==, NIC);
-        g_assert_true(both->members[0].origin->any_driver);
-        g_assert_null(both->members[0].origin->driver);
-        g_assert_null(both->members[0].origin->override);
+        g_assert_true(both->members[0].origin->binding.any_driver);
+        g_assert_null(both->members[0].origin->binding.driver);
+        g_assert_null(both->members[0].origin->binding.override);
         g_assert_true(pci_ids_equal(&both->members[0].origin->ids, &both->members[0].ids));
-        g_assert_false(both->members[1].origin->any_driver);
-        g_assert_cmpstr(both->members[1].origin->override, ==, "kept");
+        g_assert_false(both->members[1].origin->binding.any_driver);
+        g_assert_cmpstr(both->members[1].origin->binding.override, ==, "kept");
 
         /* What is not on a vfio driver cannot be adopted. */
         g_assert_cmpint(reattach(inventory, PF, &adopt, &none), ==, OUTCOME_NOT_DETACHED);

@@ -37,7 +37,7 @@ static int reattach(Inventory *inventory, const char *selector, Plan **ret, Prob
         Selection selection;
 
         g_assert_cmpint(selector_resolve(inventory, selector, &selection, problem), ==, 0);
-        int r = plan_reattach(&selection, &(ReattachOptions){}, ret, problem);
+        int r = plan_reattach(inventory, &selection, &(ReattachOptions){}, ret, problem);
         g_assert_true(r == 0 || (r == (int)problem->outcome && !isempty(problem->message)));
         return r;
 }
@@ -244,7 +244,7 @@ static void test_steps(void) {
         assert_steps(back,
                         "lock-node, load-driver, override " PORT1 ", override " PORT2 ", unbind " PORT1
                         ", unbind " PORT2 ", probe " PORT1 ", probe " PORT2);
-        g_assert_cmpstr(back->members[0].origin->driver, ==, "e1000");
+        g_assert_cmpstr(back->members[0].origin->binding.driver, ==, "e1000");
 
         /* The plan outlives the model. */
         inventory_freep(&inventory);
@@ -282,7 +282,7 @@ static void test_restore(void) {
         for (unsigned i = 0; i < 2; i++) {
                 members[i].address = address_of(i == 0 ? PORT2 : PORT1);
                 members[i].origin = calloc(1, sizeof(DeviceOrigin));
-                g_assert_cmpint(free_and_strdup(&members[i].origin->driver, "e1000"), ==, 1);
+                g_assert_cmpint(free_and_strdup(&members[i].origin->binding.driver, "e1000"), ==, 1);
         }
         g_assert_cmpint(plan_restore(10, members, 2, &plan), ==, 0);
         g_assert_null(members[0].origin);

@@ -256,13 +256,13 @@ static void test_any_driver(void) {
 
                 g_assert_cmpint(read_json(&folder, words[3], json), ==, 0);
                 g_assert_cmpint(record_read(folder.fd, 1, &record, &locked), ==, 0);
-                g_assert_cmpint(record->members[0].origin->any_driver, ==, i == 2);
+                g_assert_cmpint(record->members[0].origin->binding.any_driver, ==, i == 2);
 
                 /* And again when it is written. */
                 g_assert_cmpint(record_write(folder.fd, record), ==, 0);
                 record_freep(&record);
                 g_assert_cmpint(record_read(folder.fd, 1, &record, &locked), ==, 0);
-                g_assert_cmpint(record->members[0].origin->any_driver, ==, i == 2);
+                g_assert_cmpint(record->members[0].origin->binding.any_driver, ==, i == 2);
         }
 }
 

@@ -65,7 +65,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(SurveyBed, survey_bed_free)
 
 static uint64_t take(SurveyBed *bed) {
         _cleanup_problem_ Problem problem = {};
-        TransactionReport report = {};
+        Report report = {};
 
         int r = survey(bed->tree->kernel, bed->plan, bed->subjects, &report, &problem);
         if (r != 0)
@@ -75,7 +75,7 @@ static uint64_t take(SurveyBed *bed) {
         for (size_t i = 0; i < report.findings.n_findings; i++)
                 bed->n_kinds[report.findings.findings[i].guard]++;
         uint64_t fingerprint = report.fingerprint;
-        transaction_report_done(&report);
+        report_done(&report);
         return fingerprint;
 }
 
@@ -264,7 +264,7 @@ static void test_reattach(void) {
 static void test_too_many(void) {
         g_autoptr(SurveyBed) bed = survey_bed_new();
         _cleanup_problem_ Problem problem = {};
-        TransactionReport report = {};
+        Report report = {};
 
         while (finding_list_add(&bed->plan->findings, GUARD_VIRTUAL_FUNCTIONS, bed->members[0].address, "x") == 0)
                 ;
@@ -272,7 +272,7 @@ static void test_too_many(void) {
         change(bed, 18);
         g_assert_cmpint(survey(bed->tree->kernel, bed->plan, bed->subjects, &report, &problem), ==, OUTCOME_FAILED);
         g_assert_nonnull(strstr(problem.message, PORT1));
-        transaction_report_done(&report);
+        report_done(&report);
 }
 
 int main(int argc, char **argv) {

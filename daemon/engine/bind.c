@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "engine/bind.h"
+#include "kernel/host-names.h"
+#include "kernel/sysfs.h"
+
+#define ADDRESS(work, i) PCI_ADDRESS_TEXT((work)->plan->members[i].address)
+
+/* The kernel takes an address for these writes, so another card in the slot would get them: the one that is held open must
+ * still be there. */
+static int check_presence(const Work *work, size_t i, Problem *problem) {
+        PciIds found;
+
+        if (work->fds[i] >= 0 && pci_device_read_ids(work->fds[i], &found) >= 0 &&
+                        pci_ids_equal(&found, &work->plan->members[i].ids))
+                return 0;
+        return problem_set(problem, OUTCOME_FAILED, "%s is gone from its slot.", ADDRESS(work, i));
+}
+
+int bind_set_override(const Work *work, size_t i, const char *override, Problem *problem) {
+        Binding now;
+
+        int r = work_read_binding(work, i, &now);
+        if (r >= 0 && streq(now.override, override))
+                return 0;
+        /* A line break clears the attribute: an empty write never reaches it. */
+        if (r >= 0)
+                r = sysfs_write(work->fds[i], "driver_override", isempty(override) ? "\n" : override);
+        return r < 0 ? problem_set(problem, OUTCOME_FAILED, "Cannot set driver_override of %s to '%s': %s",
+                                       ADDRESS(work, i), override, strerror(-r))
+                     : 0;
+}
+
+int bind_unbind(const Work *work, size_t i, const char *keep, Problem *problem) {
+        char driver[DRIVER_NAME_MAX];
+
+        int r = check_presence(work, i, problem);
+        if (r != 0)
+                return r;
+        r = pci_device_read_driver(work->fds[i], driver);
+        if (r >= 0 && (driver[0] == '\0' || streq(driver, keep)))
+                return 0;
+        if (r >= 0)
+                r = sysfs_write(work->fds[i], "driver/unbind", ADDRESS(work, i));
+        /* Another program was quicker. What counts is that the device has no driver. */
+        if (r == -ENODEV || r == -ENOENT)
+                r = 0;
+        return r < 0 ? problem_set(problem, OUTCOME_FAILED, "Cannot unbind %s from its driver: %s", ADDRESS(work, i),
+                                       strerror(-r))
+                     : 0;
+}
+
+int bind_probe(const Work *work, size_t i, const char *driver, char ret_driver[static DRIVER_NAME_MAX],
+                Problem *problem) {
+        int r = check_presence(work, i, problem);
+        if (r != 0)
+                return r;
+        int write_result = sysfs_write(work->kernel->sys_fd, "bus/pci/drivers_probe", ADDRESS(work, i));
+        r = pci_device_read_driver(work->fds[i], ret_driver);
+        if (r < 0)
+                return problem_set(problem, OUTCOME_FAILED, "Cannot read the driver of %s after its probe: %s",
+                                ADDRESS(work, i), strerror(-r));
+        if (!driver || streq(ret_driver, driver))
+                return 0;
+        return problem_set(problem, OUTCOME_DRIVER_DID_NOT_BIND,
+                        "%s did not bind to %s, which %s%s (%s). The kernel's log may say why.", driver,
+                        ADDRESS(work, i), ret_driver[0] != '\0' ? "is on " : "has no driver now", ret_driver,
+                        write_result < 0 ? strerror(-write_result) : "the kernel reported no error");
+}
+
+static bool has_driver(const char *driver, const Binding *wanted) {
+        return wanted->any_driver ? driver[0] != '\0' && !pci_driver_is_vfio(driver) : streq(driver, wanted->driver);
+}
+
+static int bind_driver(Work *work, size_t i, const Binding *wanted, Problem *problem) {
+        char driver[DRIVER_NAME_MAX];
+        int r;
+
+        if ((r = bind_set_override(work, i, binding_override_for_probe(wanted), problem)) != 0 ||
+                        (r = bind_unbind(work, i, wanted->driver, problem)) != 0)
+                return r;
+        r = virtual_function_write_link(work->kernel, work->fds[i], work->plan->members[i].address, &wanted->link);
+        if (r < 0)
+                return problem_set(problem, OUTCOME_FAILED, "Cannot restore MAC address and VLAN of %s: %s",
+                                ADDRESS(work, i), strerror(-r));
+        if (wanted->driver[0] == '\0' && !wanted->any_driver)
+                return 0;
+        return bind_probe(work, i, wanted->any_driver ? NULL : wanted->driver, driver, problem);
+}
+
+int bind_as(Work *work, size_t i, const Binding *wanted, Problem *problem) {
+        Binding now;
+
+        int r = work_read_binding(work, i, &now);
+        if (r < 0)
+                return problem_set(problem, OUTCOME_FAILED, "Cannot read how %s is bound: %s", ADDRESS(work, i),
+                                strerror(-r));
+        if (!has_driver(now.driver, wanted) && (r = bind_driver(work, i, wanted, problem)) != 0)
+                return r;
+        if ((r = bind_set_override(work, i, wanted->override, problem)) != 0)
+                return r;
+        r = power_write(work->fds[i], &wanted->power);
+        return r < 0 ? problem_set(problem, OUTCOME_FAILED, "Cannot restore the power settings of %s: %s",
+                                       ADDRESS(work, i), strerror(-r))
+                     : 0;
+}
+
+typedef struct Announcement {
+        const Kernel *kernel;
+        PciAddress address;
+} Announcement;
+
+static int announce(HostNameKind kind, const char *name, PciAddress address, void *userdata) {
+        const Announcement *announcement = userdata;
+        char path[HOST_NAME_TEXT_MAX + 32];
+
+        if (kind != HOST_NAME_NETWORK || !pci_address_equal(address, announcement->address))
+                return 0;
+        if (snprintf(path, sizeof(path), "class/net/%s/uevent", name) < (int)sizeof(path))
+                (void)sysfs_write(announcement->kernel->sys_fd, path, "change");
+        return 0;
+}
+
+void bind_announce_interfaces(const Work *work, size_t i) {
+        (void)host_names_for_each(
+                        work->kernel, announce, &(Announcement){work->kernel, work->plan->members[i].address});
+}

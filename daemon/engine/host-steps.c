@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "engine/driver.h"
+#include "engine/steps.h"
+#include "kernel/vfio-node.h"
+
+/* Steps that keep others from the devices, or wait for the host. */
+
+#define NODE_TIMEOUT_MS 5000
+
+int step_lock_node(Work *work, const PlanStep *step, Problem *problem) {
+        return work_hold_group(work, step->member, problem);
+}
+
+int step_claim_disks(Work *work, const PlanStep *step, Problem *problem) {
+        _cleanup_host_index_ HostIndex index = {};
+
+        (void)step;
+        int r = host_index_read(work->kernel, &index);
+        if (r < 0)
+                return problem_set(problem, OUTCOME_FAILED, "The host's disks cannot be read: %s", strerror(-r));
+        for (size_t i = 0; i < work->plan->n_members; i++) {
+                const char *address = PCI_ADDRESS_TEXT(work->plan->members[i].address);
+
+                if (work->fds[i] < 0)
+                        continue;
+                r = disk_claims_take(&work->claims, work->kernel, &index, work->plan->members[i].address);
+                if (r == -EBUSY && work->plan->overrides & 1U << GUARD_STORAGE)
+                        continue;
+                if (r < 0)
+                        return problem_set(problem, OUTCOME_IN_USE_STORAGE,
+                                        "A program has just begun to use a disk of %s, or the disk cannot be claimed "
+                                        "(%s): see 'vfioctl plan %s'.",
+                                        address, strerror(-r), address);
+        }
+        return 0;
+}
+
+int step_load_driver(Work *work, const PlanStep *step, Problem *problem) {
+        const PlanMember *member = &work->plan->members[step->member];
+        bool home = work->plan->verb == PLAN_REATTACH;
+
+        if (member->target.driver[0] == '\0')
+                return 0;
+        return driver_ensure(work->kernel, member->target.driver,
+                        home && member->origin ? member->origin->module : NULL, problem);
+}
+
+int step_wait_node(Work *work, const PlanStep *step, Problem *problem) {
+        int group = work->plan->members[step->member].group;
+
+        int r = vfio_node_wait(work->kernel, group, NODE_TIMEOUT_MS);
+        return r < 0 ? problem_set(problem, OUTCOME_FAILED, "%s did not appear: %s", VFIO_NODE_TEXT(group),
+                                       strerror(-r))
+                     : 0;
+}

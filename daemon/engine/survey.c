@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "engine/survey.h"
+#include "kernel/vfio-node.h"
+#include "usage/holders.h"
+
+typedef struct Target {
+        Report *report;
+        PciAddress address;
+} Target;
+
+static int on_use(UsageKind kind, const char *evidence, void *userdata) {
+        const Target *target = userdata;
+        return finding_list_add(&target->report->findings, guard_of_usage(kind), target->address, evidence);
+}
+
+/* Whether the plan takes the member from the host. A VF on a vfio driver that vanishes is decided by the lock of its group. */
+static bool leaves_host(const Work *work, size_t i) {
+        const PlanMember *member = &work->plan->members[i];
+
+        if (work->fds[i] < 0 || (work->plan->verb == PLAN_SET_VFS && i == 0))
+                return false;
+        return !plan_member_depends(member) || !pci_driver_is_vfio(member->before.driver);
+}
+
+static int find_uses(const Work *work, Report *report) {
+        const Plan *plan = work->plan;
+        _cleanup_host_index_ HostIndex index = {};
+
+        int r = finding_list_copy(&plan->findings, &report->findings);
+        if (r >= 0)
+                r = host_index_read(work->kernel, &index);
+        for (size_t i = 0; i < plan->n_members && r >= 0; i++) {
+                Target target = {report, plan->members[i].address};
+
+                if (leaves_host(work, i))
+                        r = usage_of_device(work->kernel, &index, target.address, on_use, &target);
+        }
+        if (r < 0 || plan->verb != PLAN_DETACH || iommu_group_has_firmware_mapping(work->kernel, plan->group) == 0)
+                return r;
+        return finding_list_add(&report->findings, GUARD_FIRMWARE, plan->members[0].address,
+                        "the firmware has reserved memory for a device of the group, or the reservations cannot be "
+                        "read: the kernel does not give such a group to a virtual machine");
+}
+
+/* FNV-1a, 64 bits: tells states apart; nobody gains by forging one. */
+static void mix(uint64_t *hash, const char *text) {
+        for (; *text; text++)
+                *hash = (*hash ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
+        *hash = (*hash ^ 0xff) * UINT64_C(0x100000001b3);
+}
+
+/* Whether the same guard has objected to the same device already: how often it does makes no difference. */
+static bool stands_earlier(const FindingList *list, size_t i) {
+        for (size_t earlier = 0; earlier < i; earlier++)
+                if (list->findings[earlier].guard == list->findings[i].guard &&
+                                pci_address_equal(list->findings[earlier].address, list->findings[i].address))
+                        return true;
+        return false;
+}
+
+static void mix_number(uint64_t *hash, unsigned long number) {
+        char text[24];
+
+        (void)snprintf(text, sizeof(text), "%lu", number);
+        mix(hash, text);
+}
+
+/* What the plan changes, how each device is bound now, and which guards object. The words of the evidence do not count: another
+ * process id is not another state. */
+static uint64_t make_fingerprint(const Plan *plan, const FindingList *findings) {
+        uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+        mix(&hash, plan_verb_to_string(plan->verb));
+        mix_number(&hash, (unsigned long)plan->group);
+        mix_number(&hash, plan->vf_count);
+        for (size_t i = 0; i < plan->n_members; i++) {
+                const PlanMember *member = &plan->members[i];
+                const PciIds *ids = &member->ids;
+
+                mix(&hash, PCI_ADDRESS_TEXT(member->address));
+                mix_number(&hash, (unsigned long)ids->vendor << 16 | ids->device);
+                mix_number(&hash, (unsigned long)ids->subsystem_vendor << 16 | ids->subsystem_device);
+                mix_number(&hash, (unsigned long)ids->class << 8 | ids->revision);
+                mix(&hash, member->before.driver);
+                mix(&hash, member->before.override);
+                mix(&hash, member->target.driver);
+                mix(&hash, member->target.override);
+                mix(&hash, member->target.any_driver ? "any" : "");
+        }
+        for (size_t i = 0; i < findings->n_findings; i++) {
+                if (stands_earlier(findings, i))
+                        continue;
+                mix(&hash, guard_to_string(findings->findings[i].guard));
+                mix(&hash, PCI_ADDRESS_TEXT(findings->findings[i].address));
+        }
+        return hash == 0 ? 1 : hash;
+}
+
+/* A virtual machine that has the group. For a plan the node is not opened: that would keep a starting virtual machine out. */
+static int find_holder(const Work *work, Report *report) {
+        const Plan *plan = work->plan;
+        char evidence[HOLDER_TEXT_MAX + 64];
+        Holder holder;
+
+        int r = plan->group == IOMMU_GROUP_NONE ? -ENOENT : holder_of_vfio_node(work->kernel, plan->group, &holder);
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
+        (void)snprintf(evidence, sizeof(evidence), "%s is held by %s", VFIO_NODE_TEXT(plan->group),
+                        HOLDER_TEXT(&holder));
+        return finding_list_add(&report->findings, GUARD_PROCESS, plan->members[0].address, evidence);
+}
+
+int survey(const Work *work, Report *report, Problem *problem) {
+        const Plan *plan = work->plan;
+        /* Otherwise nobody sees the finding: the lock of the node decides. */
+        bool is_asked = plan->only_plan || plan->fingerprint != 0;
+        int r = 0;
+
+        if (plan->verb != PLAN_REATTACH)
+                r = find_uses(work, report);
+        else if (is_asked)
+                r = find_holder(work, report);
+        if (r == -E2BIG)
+                return problem_set(problem, OUTCOME_FAILED, "%s is used in more than %d ways: vfiod leaves it alone.",
+                                PCI_ADDRESS_TEXT(plan->selected), FINDINGS_MAX);
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0)
+                return problem_set(problem, OUTCOME_FAILED, "Cannot read what the host uses: %s", strerror(-r));
+        report->fingerprint = make_fingerprint(plan, &report->findings);
+        return 0;
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "engine/transaction.h"
+#include "engine/rollback.h"
+#include "engine/survey.h"
+#include "kernel/sriov.h"
+#include "policy/vf-plan.h"
+#include "state/device-file.h"
+#include "state/transaction-file.h"
+
+/* Before the first write: what the worker finds out for the plan. */
+
+static size_t count_vf_members(const Plan *plan, size_t parent) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < plan->n_members; i++)
+                n += plan->members[i].virtual_function && !plan->members[i].created &&
+                                plan->members[i].parent == (int)parent;
+        return n;
+}
+
+/* What the host had for sriov_drivers_autoprobe: the state file knows it where vfiod keeps the switch off. */
+static int read_autoprobe_of_host(const Transaction *transaction, const Work *work, size_t i, DeviceOrigin *origin) {
+        _cleanup_device_file_ DeviceFile file = {};
+        PlanMember *member = &work->plan->members[i];
+        bool needed = count_vf_members(work->plan, i) > 0 || work->plan->verb == PLAN_SET_VFS;
+
+        int r = device_file_read(transaction->devices_fd, member->address, &file);
+        if (r >= 0 && file.origin->autoprobe_known && pci_ids_equal(&file.origin->ids, &member->ids)) {
+                origin->autoprobe_known = true;
+                origin->autoprobe = file.origin->autoprobe;
+                member->recorded = work->plan->verb == PLAN_SET_VFS;
+                return 0;
+        }
+        r = needed ? sriov_read_autoprobe(work->fds[i], &origin->autoprobe) : -ENOENT;
+        origin->autoprobe_known = r >= 0;
+        return r == -ENOENT ? 0 : r;
+}
+
+/* How the device is now is what a reattach restores. */
+static int make_origin(const Transaction *transaction, const Work *work, size_t i) {
+        const Plan *plan = work->plan;
+        PlanMember *member = &work->plan->members[i];
+        char module[DRIVER_NAME_MAX];
+        int r = 0;
+
+        DeviceOrigin *origin = member->origin = calloc(1, sizeof(DeviceOrigin));
+        if (!origin)
+                return -ENOMEM;
+        origin->ids = member->ids;
+        origin->binding = member->before;
+        origin->virtual_function = member->virtual_function;
+        if (plan_member_depends(member)) {
+                origin->has_parent = true;
+                origin->parent = plan->members[member->parent].address;
+        }
+        origin->virtual_functions = plan->verb == PLAN_DETACH ? (unsigned)count_vf_members(plan, i) : 0;
+        r = read_autoprobe_of_host(transaction, work, i, origin);
+        if (r >= 0 && modules_of_driver(work->kernel, member->before.driver, module, sizeof(module)) >= 0)
+                r = free_and_strdup(&origin->module, module);
+        for (const HostName *name = member->names; name && r >= 0; name = name->next)
+                /* udev may still rename the interface of a device that was plugged in just now. */
+                if (!(member->appeared && name->kind == HOST_NAME_NETWORK))
+                        r = host_name_list_add(&origin->names, name->kind, name->name, 0);
+        return r < 0 ? r : 0;
+}
+
+/* A VF that vfiod detached earlier, and that now vanishes with its PF, is expected back with it. */
+static void expect_with_parent(Plan *plan, PlanMember *member) {
+        member->origin->has_parent = true;
+        member->origin->parent = plan->members[member->parent].address;
+        member->recorded = false;
+}
+
+static int make_origins(const Transaction *transaction, const Work *work, Problem *problem) {
+        Plan *plan = work->plan;
+
+        for (size_t i = 0; i < plan->n_members; i++) {
+                PlanMember *member = &plan->members[i];
+                bool wanted = plan->verb == PLAN_DETACH || (plan->verb == PLAN_SET_VFS && i == 0);
+
+                if (member->created)
+                        continue;
+                if (plan->verb == PLAN_DETACH && member->origin && plan_member_depends(member))
+                        expect_with_parent(plan, member);
+                if (member->origin || !wanted)
+                        continue;
+                int r = make_origin(transaction, work, i);
+                if (r < 0)
+                        return r == -ENOMEM ? r
+                                            : problem_set(problem, OUTCOME_FAILED, "Cannot read %s: %s",
+                                                              PCI_ADDRESS_TEXT(member->address), strerror(-r));
+        }
+        return 0;
+}
+
+/* The values that steps write, and those that a revert writes: each step finds what the one before has written. */
+static int fill_in_values(const Work *work, Problem *problem) {
+        Plan *plan = work->plan;
+
+        for (size_t i = 0; i < plan->n_steps; i++) {
+                PlanStep *step = &plan->steps[i];
+                const DeviceOrigin *origin = plan->members[step->member].origin;
+                const PlanStep *earlier = NULL;
+                bool autoprobe = true;
+                int r = 0;
+
+                if (step->kind != STEP_SET_AUTOPROBE && step->kind != STEP_SET_VFS)
+                        continue;
+                for (size_t k = 0; k < i; k++)
+                        if (plan->steps[k].kind == step->kind && plan->steps[k].member == step->member)
+                                earlier = &plan->steps[k];
+                if (step->value == AUTOPROBE_OF_HOST && step->kind == STEP_SET_AUTOPROBE)
+                        step->value = origin && origin->autoprobe_known ? origin->autoprobe : 1;
+                if (earlier)
+                        step->before = earlier->value;
+                else if (step->kind == STEP_SET_AUTOPROBE) {
+                        r = sriov_read_autoprobe(work->fds[step->member], &autoprobe);
+                        step->before = autoprobe;
+                } else {
+                        _cleanup_free_ PciAddress *vfs = NULL;
+                        size_t n = 0;
+
+                        r = sriov_list_functions(work->fds[step->member], &vfs, &n);
+                        step->before = (unsigned)n;
+                        if (r >= 0 && plan->verb != PLAN_REATTACH && n != count_vf_members(plan, step->member))
+                                return problem_set(problem, OUTCOME_FAILED,
+                                                "Another program has just changed the virtual functions of %s. Nothing "
+                                                "was changed: try again.",
+                                                PCI_ADDRESS_TEXT(plan->members[step->member].address));
+                }
+                if (r < 0 && r != -ENOENT)
+                        return problem_set(problem, OUTCOME_FAILED, "Cannot read the SR-IOV settings of %s: %s",
+                                        PCI_ADDRESS_TEXT(plan->members[step->member].address), strerror(-r));
+        }
+        return 0;
+}
+
+static int check_plan(const Work *work, const Report *report, Problem *problem) {
+        const Plan *plan = work->plan;
+
+        if (plan->fingerprint != 0 && plan->fingerprint != report->fingerprint)
+                return problem_set(problem, OUTCOME_PLAN_STALE,
+                                "The host has changed since the plan was made: make a new one with 'vfioctl plan "
+                                "%s%s'.",
+                                PCI_ADDRESS_TEXT(plan->selected), plan->verb == PLAN_DETACH ? "" : " --reattach");
+        switch (plan->verb) {
+        case PLAN_DETACH:
+                return guard_decide(&report->findings, plan->overrides, plan->selected, problem);
+        case PLAN_SET_VFS:
+                return vf_plan_decide(plan, &report->findings, problem);
+        default:
+                /* A reattach can find a virtual machine only, and the lock of the node decides about that without a race. */
+                return 0;
+        }
+}
+
+/* At the end each device is examined once more: another program, or a hand at the slot, may have changed it after its own last
+ * step. */
+static int verify_all(const Work *work, Problem *problem) {
+        const Plan *plan = work->plan;
+
+        for (size_t i = 0; i < plan->n_members; i++) {
+                const PlanMember *member = &plan->members[i];
+                Binding now;
+
+                /* Members that vanished are gone, those that appear were bound by their step, and a PF keeps its driver. */
+                bool moves = plan->verb == PLAN_SET_VFS ? member->created && plan->vf_fate == VFS_DETACHED
+                                                        : !plan_member_depends(member) && plan->n_steps > 1;
+                if (!moves)
+                        continue;
+                int r = work_read_binding(work, i, &now);
+                if (r < 0)
+                        return problem_set(problem, OUTCOME_FAILED, "%s has vanished meanwhile: %s",
+                                        PCI_ADDRESS_TEXT(member->address), strerror(-r));
+                if (!streq(now.driver, member->target.driver) || !streq(now.override, member->target.override))
+                        return problem_set(problem, OUTCOME_FAILED,
+                                        "Another program changed %s meanwhile: it has driver '%s' and override '%s'.",
+                                        PCI_ADDRESS_TEXT(member->address), now.driver, now.override);
+        }
+        return 0;
+}
+
+static int collect_changes(const Work *work, Report *report) {
+        const Plan *plan = work->plan;
+
+        int r = report_reserve_changes(report, plan->n_members);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < plan->n_members; i++) {
+                const PlanMember *member = &plan->members[i];
+                const char *before = member->before.driver, *after = member->target.driver;
+                Binding now = {};
+
+                if (plan->verb == PLAN_SET_VFS) {
+                        if (!member->created)
+                                continue;
+                        (void)work_read_binding(work, i, &now);
+                        report_add_change(report, member->address, "", now.driver);
+                        continue;
+                }
+                if (plan->verb == PLAN_DETACH && plan_member_depends(member))
+                        after = "";
+                if (!streq(before, after))
+                        report_add_change(report, member->address, before, after);
+        }
+        report_sort_changes(report);
+        return 0;
+}
+
+static int write_transaction(Transaction *transaction, int *ret_lock_fd, Problem *problem) {
+        int r = transaction_file_write(
+                        transaction->transactions_fd, transaction->number, transaction->plan, ret_lock_fd);
+        if (r < 0)
+                return problem_set(problem, OUTCOME_FAILED,
+                                "The state folder cannot be written, so nothing was changed: %s", strerror(-r));
+        if (transaction->recorded)
+                transaction->recorded(transaction->callbacks.userdata);
+        return 0;
+}
+
+static int check_cancelled_last(const EngineCallbacks *callbacks, Problem *problem) {
+        if (!callbacks->is_cancelled || !callbacks->is_cancelled(true, callbacks->userdata))
+                return 0;
+        return problem_set(problem, OUTCOME_CANCELLED, "The job was cancelled.");
+}
+
+/* The removal of the file is the end: from then on nothing is reverted. */
+static int commit(const Transaction *transaction, Problem *problem) {
+        int r = transaction_file_remove(transaction->transactions_fd, transaction->number);
+        return r < 0 ? problem_set(problem, OUTCOME_FAILED, "The state folder cannot be written: %s.", strerror(-r))
+                     : 0;
+}
+
+static int carry_out(Transaction *transaction, Work *work, Report *report, Problem *problem) {
+        _cleanup_close_ int lock_fd = -EBADF;
+        size_t n = 0;
+        int r;
+
+        if ((r = engine_apply(work, false, &transaction->callbacks, &n, problem)) != 0 ||
+                        (r = work_verify_unmoved(work, problem)) != 0 ||
+                        (r = write_transaction(transaction, &lock_fd, problem)) != 0)
+                return r;
+        r = engine_apply(work, true, &transaction->callbacks, &n, problem);
+        if (r == 0)
+                r = verify_all(work, problem);
+        if (r == 0)
+                r = check_cancelled_last(&transaction->callbacks, problem);
+        if (r == 0)
+                r = commit(transaction, problem);
+        if (r == 0)
+                return collect_changes(work, report);
+        if (r < 0 && !problem->message)
+                (void)problem_set(problem, OUTCOME_FAILED, "%s", strerror(-r));
+        return rollback_run(transaction, work, n, problem);
+}
+
+int transaction_run(Transaction *transaction, Report *report, Problem *problem) {
+        __attribute__((cleanup(work_done))) Work work = {};
+        const Plan *plan = transaction->plan;
+        int r;
+
+        if ((r = work_init(&work, transaction->kernel, transaction->devices_fd, transaction->plan)) < 0)
+                return r;
+        if (plan->recovery)
+                return recovery_run(transaction, &work, report, problem);
+        if ((r = work_open(&work, problem)) != 0 || (r = survey(&work, report, problem)) != 0)
+                return r;
+        if (plan->only_plan)
+                return collect_changes(&work, report);
+        if ((r = check_plan(&work, report, problem)) != 0 || (r = make_origins(transaction, &work, problem)) != 0 ||
+                        (r = fill_in_values(&work, problem)) != 0)
+                return r;
+        return carry_out(transaction, &work, report, problem);
+}

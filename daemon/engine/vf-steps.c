@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "engine/bind.h"
+#include "engine/steps.h"
+#include "kernel/sriov.h"
+#include "kernel/sysfs.h"
+#include "state/device-file.h"
+
+#include <poll.h>
+
+/* Steps by which members vanish and appear: VFs with the number that their PF has, devices behind a controller with its
+ * driver. */
+
+#define ADDRESS(work, i) PCI_ADDRESS_TEXT((work)->plan->members[i].address)
+
+/* The kernel adds such devices within the write, but some of their drivers bind a moment later. */
+#define APPEAR_TRIES 250
+#define BIND_TRIES 100
+#define TRY_INTERVAL_MS 20
+
+int step_set_autoprobe_verify(Work *work, const PlanStep *step, Problem *problem) {
+        bool now;
+
+        int r = sriov_read_autoprobe(work->fds[step->member], &now);
+        /* A kernel before 4.13 has no such switch, and always probes. */
+        if (r == -ENOENT || (r >= 0 && now == (step->value != 0)))
+                return 0;
+        return problem_set(problem, OUTCOME_FAILED, "sriov_drivers_autoprobe of %s cannot be set to %u: %s",
+                        ADDRESS(work, step->member), step->value, r < 0 ? strerror(-r) : "it stays as it was");
+}
+
+static int write_autoprobe(const Work *work, size_t i, bool value, Problem *problem) {
+        bool now;
+
+        int r = sriov_read_autoprobe(work->fds[i], &now);
+        if (r >= 0 && now != value)
+                r = sriov_write_autoprobe(work->fds[i], value);
+        return r < 0 && r != -ENOENT
+                        ? problem_set(problem, OUTCOME_FAILED, "Cannot set sriov_drivers_autoprobe of %s to %d: %s",
+                                          ADDRESS(work, i), value, strerror(-r))
+                        : 0;
+}
+
+int step_set_autoprobe(Work *work, const PlanStep *step, Problem *problem) {
+        return write_autoprobe(work, step->member, step->value != 0, problem);
+}
+
+int step_set_autoprobe_revert(Work *work, const PlanStep *step, Problem *problem) {
+        return write_autoprobe(work, step->member, step->before != 0, problem);
+}
+
+/* The number of VFs. */
+
+static int describe_count_error(const Work *work, const PlanStep *step, unsigned count, int error, Problem *problem) {
+        const char *address = ADDRESS(work, step->member);
+        const char *driver = work->plan->members[step->member].before.driver;
+
+        if (error == -ENOENT || error == -EOPNOTSUPP)
+                return problem_set(problem, OUTCOME_DRIVER_UNAVAILABLE,
+                                "The driver %s of %s cannot create virtual functions: the card needs another driver, "
+                                "or its driver an option. See the driver's documentation and 'journalctl -k'.",
+                                driver, address);
+        return problem_set(problem, OUTCOME_FAILED,
+                        "The driver %s of %s could not set the number of virtual functions to %u: %s. The kernel's log "
+                        "may say why.",
+                        driver, address, count, strerror(-error));
+}
+
+static bool is_vf_member(const PlanMember *member, const PlanStep *step) {
+        return member->virtual_function && member->parent == (int)step->member;
+}
+
+/* Fills in the members that the step has created, in the kernel's order, and opens those that were expected. */
+static int open_vfs(Work *work, const PlanStep *step, const PciAddress *vfs, size_t n, Problem *problem) {
+        size_t next = 0;
+
+        for (size_t i = 0; i < work->plan->n_members; i++) {
+                PlanMember *member = &work->plan->members[i];
+                char group[16];
+
+                if (!member->created || !is_vf_member(member, step) || next >= n)
+                        continue;
+                member->address = vfs[next++];
+                work_close_member(work, i);
+                work->fds[i] = pci_device_open(work->kernel, member->address);
+                int r = work->fds[i] < 0 ? work->fds[i] : pci_device_read_ids(work->fds[i], &member->ids);
+                if (r >= 0)
+                        r = binding_read(work->fds[i], &member->before);
+                if (r >= 0)
+                        r = virtual_function_read_link(
+                                        work->kernel, work->fds[i], member->address, &member->before.link);
+                if (r < 0)
+                        return problem_set(problem, OUTCOME_FAILED, "Cannot read the virtual function %s: %s",
+                                        ADDRESS(work, i), strerror(-r));
+                r = sysfs_read_link(work->fds[i], "iommu_group", group, sizeof(group));
+                member->group = r < 0 ? IOMMU_GROUP_NONE : atoi(group);
+        }
+        return 0;
+}
+
+/* Without ACS on the bridges above, VFs share their group with devices that the host keeps. */
+static int on_group_member(int folder_fd, const char *name, void *userdata) {
+        const Work *work = userdata;
+        char driver[DRIVER_NAME_MAX], path[64];
+        PciAddress address;
+
+        if (pci_address_parse(name, &address) < 0)
+                return 0;
+        for (size_t i = 0; i < work->plan->n_members; i++)
+                if (work->plan->members[i].created && pci_address_equal(work->plan->members[i].address, address))
+                        return 0;
+        (void)snprintf(path, sizeof(path), "%s/driver", PCI_ADDRESS_TEXT(address));
+        return sysfs_read_link(folder_fd, path, driver, sizeof(driver)) >= 0 && !pci_driver_leaves_dma(driver);
+}
+
+static int check_created(Work *work, Problem *problem) {
+        for (size_t i = 0; i < work->plan->n_members; i++) {
+                const PlanMember *member = &work->plan->members[i];
+
+                if (!member->created)
+                        continue;
+                if (member->group == IOMMU_GROUP_NONE)
+                        return problem_set(problem, OUTCOME_NO_GROUP,
+                                        "The virtual function %s is in no IOMMU group, so it cannot be given to a "
+                                        "virtual machine.",
+                                        ADDRESS(work, i));
+                if (sysfs_for_each(work->fds[i], "iommu_group/devices", on_group_member, work) == 1)
+                        return problem_set(problem, OUTCOME_NOT_VIABLE,
+                                        "The virtual function %s is in IOMMU group %d together with devices that the "
+                                        "host keeps, so no virtual machine could use it. Put the card into a slot "
+                                        "whose bridges have ACS.",
+                                        ADDRESS(work, i), member->group);
+                if (member->before.driver[0] != '\0')
+                        return problem_set(problem, OUTCOME_FAILED,
+                                        "Another program has bound the virtual function %s to %s.", ADDRESS(work, i),
+                                        member->before.driver);
+        }
+        return 0;
+}
+
+static int write_count(Work *work, const PlanStep *step, unsigned count, Problem *problem) {
+        int r = sriov_write_count(work->fds[step->member], count);
+
+        if (count == 0) {
+                disk_claims_release(&work->claims);
+                work_release_groups(work);
+                for (size_t i = 0; i < work->plan->n_members; i++)
+                        if (is_vf_member(&work->plan->members[i], step))
+                                work_close_member(work, i);
+        }
+        return r < 0 ? describe_count_error(work, step, count, r, problem) : 0;
+}
+
+int step_set_vfs(Work *work, const PlanStep *step, Problem *problem) {
+        _cleanup_free_ PciAddress *vfs = NULL;
+        size_t n = 0;
+
+        int r = sriov_list_functions(work->fds[step->member], &vfs, &n);
+        if (r >= 0 && n != step->value) {
+                if ((r = write_count(work, step, step->value, problem)) != 0)
+                        return r;
+                free(TAKE_PTR(vfs));
+                r = sriov_list_functions(work->fds[step->member], &vfs, &n);
+        }
+        if (r < 0)
+                return problem_set(problem, OUTCOME_FAILED, "Cannot list the virtual functions of %s: %s",
+                                ADDRESS(work, step->member), strerror(-r));
+        if (step->value == 0 || n != step->value)
+                return 0; /* verified next */
+        if ((r = open_vfs(work, step, vfs, n, problem)) != 0)
+                return r;
+        return work->plan->verb == PLAN_SET_VFS && work->plan->vf_fate == VFS_DETACHED ? check_created(work, problem)
+                                                                                       : 0;
+}
+
+int step_set_vfs_verify(Work *work, const PlanStep *step, Problem *problem) {
+        _cleanup_free_ PciAddress *vfs = NULL;
+        size_t n = 0;
+
+        int r = sriov_list_functions(work->fds[step->member], &vfs, &n);
+        if (r >= 0 && n == step->value)
+                return 0;
+        return problem_set(problem, OUTCOME_FAILED, "%s has %zu virtual functions after %u were asked for.",
+                        ADDRESS(work, step->member), n, step->value);
+}
+
+/* Whether the VFs that exist are those from before the plan. */
+static bool has_vfs_before(const Work *work, const PlanStep *step, const PciAddress *vfs, size_t n) {
+        size_t n_before = 0;
+
+        for (size_t i = 0; i < work->plan->n_members; i++)
+                n_before += !work->plan->members[i].created && is_vf_member(&work->plan->members[i], step);
+        for (size_t i = 0; i < n; i++)
+                if (plan_find_member(work->plan, vfs[i]) < 0)
+                        return false;
+        return n == n_before;
+}
+
+/* Removing a VF that a virtual machine has would wait for its end: then all VFs stay. */
+static int hold_vfs(Work *work, const PciAddress *vfs, size_t n, Problem *problem) {
+        for (size_t k = 0; k < n; k++) {
+                char driver[DRIVER_NAME_MAX], group[16];
+
+                _cleanup_close_ int fd = pci_device_open(work->kernel, vfs[k]);
+                if (fd < 0 || pci_device_read_driver(fd, driver) < 0 || !pci_driver_is_vfio(driver) ||
+                                sysfs_read_link(fd, "iommu_group", group, sizeof(group)) < 0)
+                        continue;
+                int r = work_hold(work, atoi(group), &vfs[k], 1, problem);
+                if (r != 0)
+                        return r;
+        }
+        return 0;
+}
+
+int step_set_vfs_revert(Work *work, const PlanStep *step, Problem *problem) {
+        _cleanup_free_ PciAddress *vfs = NULL;
+        size_t n = 0;
+
+        int r = sriov_list_functions(work->fds[step->member], &vfs, &n);
+        if (r < 0)
+                return problem_set(problem, OUTCOME_FAILED, "Cannot list the virtual functions of %s: %s",
+                                ADDRESS(work, step->member), strerror(-r));
+        if (has_vfs_before(work, step, vfs, n) || n == step->before)
+                return 0;
+        if (n > 0 && ((r = hold_vfs(work, vfs, n, problem)) != 0 || (r = write_count(work, step, 0, problem)) != 0))
+                return r;
+        for (size_t i = 0; i < n; i++)
+                if (plan_find_member(work->plan, vfs[i]) < 0)
+                        (void)device_file_remove(work->devices_fd, vfs[i]);
+        return step->before > 0 ? write_count(work, step, step->before, problem) : 0;
+}
+
+/* Members that vanish and come back. */
+
+static void wait_for_member(Work *work, size_t i) {
+        for (unsigned try = 0; work_open_member(work, i) < 0 && try < APPEAR_TRIES; try++)
+                (void)poll(NULL, 0, TRY_INTERVAL_MS);
+}
+
+int step_vanish_revert(Work *work, const PlanStep *step, Problem *problem) {
+        if (work_is_gone(work, step->member))
+                wait_for_member(work, step->member);
+        if (work->fds[step->member] < 0)
+                return problem_set(problem, OUTCOME_FAILED, "%s has not come back.", ADDRESS(work, step->member));
+        /* A new VF at the same address may have been recorded. */
+        if (work->plan->verb == PLAN_SET_VFS && !work->plan->members[step->member].recorded)
+                (void)device_file_remove(work->devices_fd, work->plan->members[step->member].address);
+        return bind_as(work, step->member, &work->plan->members[step->member].before, problem);
+}
+
+/* A driver of the host may bind by itself, a moment after the device is there. */
+static void wait_for_driver(Work *work, size_t i) {
+        const Binding *target = &work->plan->members[i].target;
+        Binding now;
+
+        for (unsigned try = 0; try < BIND_TRIES; try++) {
+                if (work_read_binding(work, i, &now) < 0 || now.driver[0] != '\0')
+                        return;
+                if (target->driver[0] == '\0' && !target->any_driver)
+                        return;
+                (void)poll(NULL, 0, TRY_INTERVAL_MS);
+        }
+}
+
+int step_appear(Work *work, const PlanStep *step, Problem *problem) {
+        PlanMember *member = &work->plan->members[step->member];
+        Binding now;
+
+        wait_for_member(work, step->member);
+        /* A disk that died must not keep its controller from the host. It stays in the list as absent. */
+        if (work->fds[step->member] < 0)
+                return 0;
+        if (!member->virtual_function)
+                wait_for_driver(work, step->member);
+        int r = bind_as(work, step->member, &member->target, problem);
+        if (r == 0 && work_read_binding(work, step->member, &now) >= 0)
+                binding_set_driver(&member->target, now.driver);
+        return r;
+}

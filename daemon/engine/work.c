@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "engine/work.h"
+#include "kernel/sysfs.h"
+#include "kernel/vfio-node.h"
+#include "usage/holders.h"
+
+#define ADDRESS(work, i) PCI_ADDRESS_TEXT((work)->plan->members[i].address)
+
+int work_init(Work *work, const Kernel *kernel, int devices_fd, Plan *plan) {
+        *work = (Work){.kernel = kernel, .devices_fd = devices_fd, .plan = plan};
+        work->fds = calloc(plan->n_members + 1, sizeof(int));
+        if (!work->fds)
+                return -ENOMEM;
+        for (size_t i = 0; i < plan->n_members; i++)
+                work->fds[i] = -EBADF;
+        return 0;
+}
+
+void work_done(Work *work) {
+        for (size_t i = 0; work->fds && i < work->plan->n_members; i++)
+                (void)safe_close(work->fds[i]);
+        free(work->fds);
+        work_release_groups(work);
+        free(work->groups);
+        disk_claims_release(&work->claims);
+        *work = (Work){};
+}
+
+void work_close_member(Work *work, size_t i) {
+        work->fds[i] = safe_close(work->fds[i]);
+}
+
+int work_open_member(Work *work, size_t i) {
+        const PlanMember *member = &work->plan->members[i];
+        PciIds found;
+
+        work_close_member(work, i);
+        _cleanup_close_ int fd = pci_device_open(work->kernel, member->address);
+        if (fd < 0)
+                return fd;
+        int r = pci_device_read_ids(fd, &found);
+        if (r < 0)
+                return r;
+        if (!pci_ids_equal(&found, &member->ids))
+                return -EXDEV;
+        work->fds[i] = TAKE_FD(fd);
+        return 0;
+}
+
+int work_read_binding(const Work *work, size_t i, Binding *ret) {
+        *ret = (Binding){};
+        return work->fds[i] < 0 ? -ENOENT : binding_read(work->fds[i], ret);
+}
+
+bool work_is_gone(const Work *work, size_t i) {
+        Binding now;
+
+        int r = work_read_binding(work, i, &now);
+        return r == -ENODEV || r == -ENOENT;
+}
+
+bool work_is_restored(const Work *work, size_t i) {
+        Binding now;
+        return work_read_binding(work, i, &now) >= 0 && binding_matches(&now, &work->plan->members[i].before);
+}
+
+bool work_needs_move(const Work *work, size_t i) {
+        const Binding *before = &work->plan->members[i].before, *target = &work->plan->members[i].target;
+
+        if (target->any_driver)
+                return before->driver[0] == '\0' || pci_driver_is_vfio(before->driver);
+        return before->any_driver || !streq(before->driver, target->driver);
+}
+
+/* Opening. */
+
+static int check_group(const Work *work, size_t i, Problem *problem) {
+        const PlanMember *member = &work->plan->members[i];
+        char text[16];
+
+        int r = sysfs_read_link(work->fds[i], "iommu_group", text, sizeof(text));
+        if (member->group == IOMMU_GROUP_NONE ? r == -ENOENT : r >= 0 && atoi(text) == member->group)
+                return 0;
+        return problem_set(problem, OUTCOME_IDENTITY_CHANGED,
+                        "%s is no longer in IOMMU group %d: list the groups again with 'vfioctl groups'.",
+                        ADDRESS(work, i), member->group);
+}
+
+static int describe_open_error(const Work *work, size_t i, int error, Problem *problem) {
+        const PciIds *ids = &work->plan->members[i].ids;
+
+        if (error == -EXDEV)
+                return problem_set(problem, OUTCOME_IDENTITY_CHANGED,
+                                "Another card than %04x:%04x is at %s now. vfiod leaves it alone.", ids->vendor,
+                                ids->device, ADDRESS(work, i));
+        if (error == -ENOENT || error == -ENODEV)
+                return problem_set(problem, OUTCOME_NO_SUCH_DEVICE,
+                                "%s is gone from its slot: list the devices again with 'vfioctl devices'.",
+                                ADDRESS(work, i));
+        return problem_set(problem, OUTCOME_FAILED, "Cannot read %s: %s", ADDRESS(work, i), strerror(-error));
+}
+
+/* Our early udev rule may have set driver_override already, and a driver that waits may have followed it. Nobody knows which
+ * driver the device would have without that. */
+static void expect_early_override(const Plan *plan, PlanMember *member) {
+        Binding *before = &member->before;
+        bool early = streq(before->override, PLAN_VFIO_DRIVER);
+        bool bound = streq(before->driver, PLAN_VFIO_DRIVER);
+
+        if (!plan->by_rule)
+                return;
+        member->unknown_origin = early ? !bound || member->appeared
+                                       : plan->verb == PLAN_DETACH && member->appeared && before->driver[0] == '\0';
+        if (member->unknown_origin) {
+                before->driver[0] = '\0';
+                before->override[0] = '\0';
+                before->any_driver = true;
+        } else if (plan->verb == PLAN_REATTACH)
+                /* Nothing of ours keeps a driver from the device. */
+                member->target = *before;
+}
+
+static int read_before(Work *work, size_t i, Problem *problem) {
+        PlanMember *member = &work->plan->members[i];
+        Binding *before = &member->before;
+        int r;
+
+        if ((r = binding_read(work->fds[i], before)) < 0 ||
+                        (member->virtual_function &&
+                                        (r = virtual_function_read_link(work->kernel, work->fds[i], member->address,
+                                                         &before->link)) < 0))
+                return problem_set(problem, OUTCOME_FAILED, "Cannot read how %s is bound: %s", ADDRESS(work, i),
+                                strerror(-r));
+        expect_early_override(work->plan, member);
+        return 0;
+}
+
+/* The state may have changed since the plan was made from the model. */
+static int check_before(const Work *work, size_t i, Problem *problem) {
+        const PlanMember *member = &work->plan->members[i];
+
+        if (work->plan->verb == PLAN_DETACH && !plan_member_depends(member) && !member->unknown_origin &&
+                        pci_driver_is_vfio(member->before.driver))
+                return problem_set(problem, OUTCOME_FOREIGN,
+                                "Another program has just bound %s to %s: list the groups again with 'vfioctl groups'.",
+                                ADDRESS(work, i), member->before.driver);
+        return 0;
+}
+
+/* Members that a step creates, or brings back, are not there yet. */
+static bool is_expected(const Plan *plan, const PlanMember *member) {
+        return !member->created && !(plan->verb == PLAN_REATTACH && plan_member_depends(member));
+}
+
+/* A device that is gone from its slot is only forgotten. */
+static bool is_only_forgotten(const Plan *plan) {
+        return plan->n_steps == 1 && plan->steps[0].kind == STEP_FORGET;
+}
+
+int work_open(Work *work, Problem *problem) {
+        Plan *plan = work->plan;
+
+        for (size_t i = 0; i < plan->n_members && !is_only_forgotten(plan); i++) {
+                if (!is_expected(plan, &plan->members[i]))
+                        continue;
+                int r = work_open_member(work, i);
+                if (r < 0)
+                        return describe_open_error(work, i, r, problem);
+                if ((r = check_group(work, i, problem)) != 0 || (r = read_before(work, i, problem)) != 0 ||
+                                (r = check_before(work, i, problem)) != 0)
+                        return r;
+        }
+        return 0;
+}
+
+void work_open_for_recovery(Work *work) {
+        for (size_t i = 0; i < work->plan->n_members; i++)
+                if (!work->plan->members[i].created)
+                        (void)work_open_member(work, i);
+}
+
+int work_verify_unmoved(const Work *work, Problem *problem) {
+        for (size_t i = 0; i < work->plan->n_members; i++) {
+                const PlanMember *member = &work->plan->members[i];
+                const Binding *before = &member->before;
+                Binding now;
+
+                if (work->fds[i] < 0)
+                        continue;
+                int r = work_read_binding(work, i, &now);
+                bool may_be_bound = before->driver[0] == '\0' && member->unknown_origin;
+                bool same_override = streq(now.override, before->override) ||
+                                (work->plan->by_rule && streq(now.override, PLAN_VFIO_DRIVER));
+                /* A driver that is loaded takes the devices that wait for it. */
+                bool same_driver = streq(now.driver, before->driver) ||
+                                (before->driver[0] == '\0' && streq(now.driver, member->target.driver)) ||
+                                (may_be_bound && streq(now.driver, PLAN_VFIO_DRIVER));
+                if (r < 0 || !same_override || !same_driver)
+                        return problem_set(problem, OUTCOME_FAILED,
+                                        "Another program changed %s while vfiod examined it. Nothing was changed: try "
+                                        "again.",
+                                        ADDRESS(work, i));
+        }
+        return 0;
+}
+
+/* Groups. */
+
+bool work_holds_group(const Work *work, int group) {
+        for (size_t i = 0; i < work->n_groups; i++)
+                if (work->groups[i].group == group)
+                        return true;
+        return false;
+}
+
+void work_release_groups(Work *work) {
+        for (size_t i = 0; i < work->n_groups; i++)
+                (void)safe_close(work->groups[i].fd);
+        work->n_groups = 0;
+}
+
+static int describe_held(const Work *work, int group, Problem *problem) {
+        Holder holder;
+
+        return problem_set(problem, OUTCOME_HELD, "%s is held by %s: end it, or take the device out of it, first.",
+                        VFIO_NODE_TEXT(group),
+                        holder_of_vfio_node(work->kernel, group, &holder) < 0 ? "a process that cannot be named"
+                                                                              : HOLDER_TEXT(&holder));
+}
+
+int work_hold(Work *work, int group, const PciAddress *devices, size_t n_devices, Problem *problem) {
+        (void)devices, (void)n_devices;
+        if (group == IOMMU_GROUP_NONE || work_holds_group(work, group))
+                return 0;
+        HeldGroup *grown = reallocarray(work->groups, work->n_groups + 1, sizeof(HeldGroup));
+        if (!grown)
+                return -ENOMEM;
+        work->groups = grown;
+        int fd = vfio_node_lock(work->kernel, group);
+        if (fd == -EBUSY)
+                return describe_held(work, group, problem);
+        /* No member is on a vfio driver, so nobody can hold the group. */
+        if (fd < 0 && fd != -ENOENT && fd != -ENXIO && fd != -ENODEV)
+                return problem_set(problem, OUTCOME_FAILED, "Cannot open %s: %s", VFIO_NODE_TEXT(group), strerror(-fd));
+        grown[work->n_groups++] = (HeldGroup){group, fd < 0 ? -EBADF : fd};
+        return 0;
+}
+
+int work_hold_group(Work *work, size_t i, Problem *problem) {
+        int group = work->plan->members[i].group;
+        size_t n = 0;
+
+        _cleanup_free_ PciAddress *devices = calloc(work->plan->n_members, sizeof(PciAddress));
+        if (!devices)
+                return -ENOMEM;
+        for (size_t k = 0; k < work->plan->n_members; k++)
+                if (work->plan->members[k].group == group && work->fds[k] >= 0)
+                        devices[n++] = work->plan->members[k].address;
+        return work_hold(work, group, devices, n, problem);
+}

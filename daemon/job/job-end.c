@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/log.h"
+#include "job/job-internal.h"
+
+/* What follows when a job has done its work: names, changes, the log. */
+
+#define CLASS_NETWORK 0x02
+
+/* A VF of a network card that the host keeps has its interface a moment after its driver. */
+static bool vf_is_complete(const Device *vf) {
+        const HostName *name = vf->names;
+
+        if (!vf->driver)
+                return false;
+        while (name && name->kind != HOST_NAME_NETWORK)
+                name = name->next;
+        return name || vf->ids.class >> 16 != CLASS_NETWORK;
+}
+
+static bool vfs_are_complete(const Job *job) {
+        const Plan *plan = job->plan;
+        const Inventory *inventory = job->table->inventory;
+        const Device *pf = inventory_find_device(inventory, plan->members[0].address);
+        size_t n;
+
+        Device *const *devices = inventory_devices(inventory, &n);
+        for (size_t i = 0; pf && plan->vf_fate == VFS_OF_HOST && i < n; i++)
+                if (device_is_vf_of(devices[i], pf) && !vf_is_complete(devices[i]))
+                        return false;
+        return true;
+}
+
+bool job_names_are_back(const Job *job) {
+        const Plan *plan = job->plan;
+
+        if (plan->verb == PLAN_SET_VFS)
+                return vfs_are_complete(job);
+        for (size_t i = 0; i < plan->n_members && plan->verb == PLAN_REATTACH; i++) {
+                const PlanMember *member = &plan->members[i];
+                const Device *device = inventory_find_device(job->table->inventory, member->address);
+
+                for (const HostName *name = member->origin->names; device && device->present && name; name = name->next)
+                        if (!host_name_list_has(device->names, name->kind, name->name))
+                                return false;
+        }
+        return true;
+}
+
+int job_list_vfs(const Job *job, Report *report) {
+        const Inventory *inventory = job->table->inventory;
+        const Device *pf = inventory_find_device(inventory, job->plan->members[0].address);
+        size_t n;
+
+        Device *const *devices = inventory_devices(inventory, &n);
+        int r = report_reserve_changes(report, n);
+        for (size_t i = 0; pf && i < n && r >= 0; i++)
+                if (device_is_vf_of(devices[i], pf))
+                        report_add_change(report, devices[i]->address, "", devices[i]->driver);
+        return r;
+}
+
+/* One line, since there may be hundreds of VFs. */
+static void log_vfs(const Job *job, const WorkerResult *result, LogEvent *event) {
+        const Plan *plan = job->plan;
+
+        event->message_id = MESSAGE_FUNCTIONS_SET;
+        event->address = PCI_ADDRESS_TEXT(plan->selected);
+        log_event(event, "%s has %zu virtual function%s now%s, for %s", event->address, result->report.n_changes,
+                        result->report.n_changes == 1 ? "" : "s",
+                        plan->vf_fate == VFS_DETACHED ? ", all on " PLAN_VFIO_DRIVER : "", job->caller);
+}
+
+void job_log_end(const Job *job, const WorkerResult *result) {
+        const Plan *plan = job->plan;
+        const char *verb = plan_verb_to_string(plan->verb);
+        char group[16], number[24];
+
+        (void)snprintf(group, sizeof(group), "%d", plan->group);
+        (void)snprintf(number, sizeof(number), "%lu", job->number);
+        LogEvent event = {
+                        .priority = LOG_NOTICE,
+                        .message_id = plan->verb == PLAN_DETACH ? MESSAGE_DETACHED : MESSAGE_REATTACHED,
+                        .group = group,
+                        .job = number,
+                        .caller = job->caller,
+        };
+        if (result->error < 0 || result->problem.outcome != OUTCOME_DONE) {
+                event.priority = LOG_WARNING;
+                event.message_id = MESSAGE_JOB_FAILED;
+                event.address = PCI_ADDRESS_TEXT(plan->selected);
+                log_event(&event, "%s: %s for %s failed: %s", event.address, verb, job->caller,
+                                result->error < 0 ? strerror(-result->error) : strempty(result->problem.message));
+                return;
+        }
+        if (job->recovering) {
+                event.address = PCI_ADDRESS_TEXT(plan->selected);
+                log_event(&event, "%s: an interrupted %s was %s", event.address, verb,
+                                plan->verb == PLAN_REATTACH ? "finished" : "undone");
+                return;
+        }
+        if (plan->verb == PLAN_SET_VFS) {
+                log_vfs(job, result, &event);
+                return;
+        }
+        for (size_t i = 0; i < result->report.n_changes; i++) {
+                const DriverChange *change = &result->report.changes[i];
+
+                event.address = PCI_ADDRESS_TEXT(change->address);
+                log_event(&event, "%s: %s is on %s now, was on %s (group %s, for %s)", verb, event.address,
+                                isempty(change->after) ? "no driver" : change->after,
+                                isempty(change->before) ? "none" : change->before, group, job->caller);
+        }
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kernel/binding.h"
+#include "kernel/sysfs.h"
+
+void binding_set_driver(Binding *binding, const char *driver) {
+        (void)snprintf(binding->driver, sizeof(binding->driver), "%s", strempty(driver));
+}
+
+void binding_set_override(Binding *binding, const char *override) {
+        (void)snprintf(binding->override, sizeof(binding->override), "%s", strempty(override));
+}
+
+int binding_read(int device_fd, Binding *binding) {
+        int r;
+
+        if ((r = pci_device_read_driver(device_fd, binding->driver)) < 0 ||
+                        (r = sysfs_read_text(device_fd, "driver_override", binding->override, OVERRIDE_MAX)) < 0)
+                return r;
+        /* This is how the kernel shows that there is none. */
+        if (streq(binding->override, "(null)"))
+                binding->override[0] = '\0';
+        binding->any_driver = false;
+        return power_read(device_fd, &binding->power);
+}
+
+bool binding_matches(const Binding *now, const Binding *wanted) {
+        bool same_driver = wanted->any_driver ? !pci_driver_is_vfio(now->driver) : streq(now->driver, wanted->driver);
+        return same_driver && streq(now->override, wanted->override) &&
+                        power_settings_equal(&now->power, &wanted->power);
+}
+
+const char *binding_override_for_probe(const Binding *wanted) {
+        return !wanted->any_driver && wanted->driver[0] != '\0' ? wanted->driver : wanted->override;
+}
