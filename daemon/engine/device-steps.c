@@ -10,13 +10,16 @@ static PlanMember *member_of(const Work *work, const PlanStep *step) {
         return &work->plan->members[step->member];
 }
 
-static int read_binding(const Work *work, const PlanStep *step, Binding *ret, Problem *problem) {
-        int r = work_read_binding(work, step->member, ret);
-        if (r == -ENOENT || r == -ENODEV)
+static int describe_read_error(const Work *work, const PlanStep *step, int error, Problem *problem) {
+        if (error == -ENOENT || error == -ENODEV)
                 return problem_set(problem, OUTCOME_FAILED, "%s is gone from its slot.", ADDRESS(work, step));
-        return r < 0 ? problem_set(problem, OUTCOME_FAILED, "Cannot read how %s is bound: %s", ADDRESS(work, step),
-                                       strerror(-r))
-                     : 0;
+        return problem_set(problem, OUTCOME_FAILED, "Cannot read how %s is bound: %s", ADDRESS(work, step),
+                        strerror(-error));
+}
+
+static int read_driver(const Work *work, const PlanStep *step, char buffer[static DRIVER_NAME_MAX], Problem *problem) {
+        int fd = work->fds[step->member], r = fd < 0 ? -ENOENT : pci_device_read_driver(fd, buffer);
+        return r < 0 ? describe_read_error(work, step, r, problem) : 0;
 }
 
 /* A device that is not moved gets only its driver_override. */
@@ -27,13 +30,15 @@ static const char *override_for(const Work *work, const PlanStep *step) {
 }
 
 static int verify_override(const Work *work, const PlanStep *step, const char *expected, Problem *problem) {
-        Binding now;
+        char now[OVERRIDE_MAX];
+        int fd = work->fds[step->member], r = fd < 0 ? -ENOENT : binding_read_override(fd, now);
 
-        int r = read_binding(work, step, &now, problem);
-        if (r != 0 || streq(now.override, expected))
-                return r;
+        if (r < 0)
+                return describe_read_error(work, step, r, problem);
+        if (streq(now, expected))
+                return 0;
         return problem_set(problem, OUTCOME_FAILED, "driver_override of %s is '%s' after '%s' was written.",
-                        ADDRESS(work, step), now.override, expected);
+                        ADDRESS(work, step), now, expected);
 }
 
 int step_override(Work *work, const PlanStep *step, Problem *problem) {
@@ -44,10 +49,31 @@ int step_override_verify(Work *work, const PlanStep *step, Problem *problem) {
         return verify_override(work, step, override_for(work, step), problem);
 }
 
+/* Whether the device is where the plan, and not the state before, has it. */
+static bool is_moved(const char *driver, const Binding *before) {
+        if (driver[0] == '\0')
+                return false;
+        return before->any_driver ? pci_driver_is_vfio(driver) : !streq(driver, before->driver);
+}
+
+/* A virtual machine may have taken the group by now. Then the unbind would wait for its end, so the device stays. */
+static int refuse_held(const Work *work, const PlanStep *step, const char *driver, Problem *problem) {
+        if (!pci_driver_is_vfio(driver) || work_holds_group(work, member_of(work, step)->group))
+                return 0;
+        return problem_set(problem, OUTCOME_HELD, "%s stays on %s, since a virtual machine may use it.",
+                        ADDRESS(work, step), driver);
+}
+
 int step_override_revert(Work *work, const PlanStep *step, Problem *problem) {
         const char *before = member_of(work, step)->before.override;
+        char driver[DRIVER_NAME_MAX];
 
-        int r = bind_set_override(work, step->member, before, problem);
+        int r = read_driver(work, step, driver, problem);
+        /* What a virtual machine has by now stays as it is, so that no other driver binds when the machine ends. */
+        if (r == 0 && work_needs_move(work, step->member) && is_moved(driver, &member_of(work, step)->before))
+                r = refuse_held(work, step, driver, problem);
+        if (r == 0)
+                r = bind_set_override(work, step->member, before, problem);
         return r != 0 ? r : verify_override(work, step, before, problem);
 }
 
@@ -58,40 +84,24 @@ int step_unbind(Work *work, const PlanStep *step, Problem *problem) {
 }
 
 int step_unbind_verify(Work *work, const PlanStep *step, Problem *problem) {
-        Binding now;
+        char driver[DRIVER_NAME_MAX];
 
-        int r = work_needs_move(work, step->member) ? read_binding(work, step, &now, problem) : 1;
+        int r = work_needs_move(work, step->member) ? read_driver(work, step, driver, problem) : -1;
         if (r != 0)
-                return r == 1 ? 0 : r;
-        if (now.driver[0] == '\0' || streq(now.driver, member_of(work, step)->target.driver))
+                return r < 0 ? 0 : r;
+        if (driver[0] == '\0' || streq(driver, member_of(work, step)->target.driver))
                 return 0;
-        return problem_set(problem, OUTCOME_FAILED, "%s is still on %s after its unbind.", ADDRESS(work, step),
-                        now.driver);
-}
-
-/* Whether the device is where the plan, and not the state before, has it. */
-static bool is_moved(const Binding *now, const Binding *before) {
-        if (now->driver[0] == '\0')
-                return false;
-        return before->any_driver ? pci_driver_is_vfio(now->driver) : !streq(now->driver, before->driver);
-}
-
-/* A virtual machine may have taken the group by now. Then the unbind would wait for its end, so the device stays. */
-static int refuse_held(const Work *work, const PlanStep *step, const Binding *now, Problem *problem) {
-        if (!pci_driver_is_vfio(now->driver) || work_holds_group(work, member_of(work, step)->group))
-                return 0;
-        return problem_set(problem, OUTCOME_HELD, "%s stays on %s, since a virtual machine may use it.",
-                        ADDRESS(work, step), now->driver);
+        return problem_set(problem, OUTCOME_FAILED, "%s is still on %s after its unbind.", ADDRESS(work, step), driver);
 }
 
 int step_unbind_revert(Work *work, const PlanStep *step, Problem *problem) {
         const Binding *before = &member_of(work, step)->before;
-        Binding now;
+        char driver[DRIVER_NAME_MAX];
 
-        int r = work_needs_move(work, step->member) ? read_binding(work, step, &now, problem) : 1;
-        if (r == 1)
-                return 0;
-        if (r != 0 || (is_moved(&now, before) && (r = refuse_held(work, step, &now, problem)) != 0))
+        int r = work_needs_move(work, step->member) ? read_driver(work, step, driver, problem) : -1;
+        if (r != 0)
+                return r < 0 ? 0 : r;
+        if (is_moved(driver, before) && (r = refuse_held(work, step, driver, problem)) != 0)
                 return r;
         return bind_as(work, step->member, before, problem);
 }
@@ -118,26 +128,26 @@ int step_probe(Work *work, const PlanStep *step, Problem *problem) {
 
 int step_probe_verify(Work *work, const PlanStep *step, Problem *problem) {
         const Binding *target = &member_of(work, step)->target;
-        Binding now;
+        char driver[DRIVER_NAME_MAX];
 
-        int r = read_binding(work, step, &now, problem);
+        int r = read_driver(work, step, driver, problem);
         if (r != 0)
                 return r;
-        if (work_needs_move(work, step->member) && !streq(now.driver, target->driver))
+        if (work_needs_move(work, step->member) && !streq(driver, target->driver))
                 return problem_set(problem, OUTCOME_DRIVER_DID_NOT_BIND,
-                                "%s has driver '%s' after its probe, not '%s'.", ADDRESS(work, step), now.driver,
+                                "%s has driver '%s' after its probe, not '%s'.", ADDRESS(work, step), driver,
                                 target->driver);
         return verify_override(work, step, target->override, problem);
 }
 
 int step_probe_revert(Work *work, const PlanStep *step, Problem *problem) {
         const Binding *before = &member_of(work, step)->before;
-        Binding now;
+        char driver[DRIVER_NAME_MAX];
 
-        int r = work_needs_move(work, step->member) ? read_binding(work, step, &now, problem) : 1;
-        if (r == 1)
-                return 0;
-        if (r != 0 || !is_moved(&now, before) || (r = refuse_held(work, step, &now, problem)) != 0)
+        int r = work_needs_move(work, step->member) ? read_driver(work, step, driver, problem) : -1;
+        if (r != 0)
+                return r < 0 ? 0 : r;
+        if (!is_moved(driver, before) || (r = refuse_held(work, step, driver, problem)) != 0)
                 return r;
         /* Only the driver from before may come when others are probed. */
         if ((r = bind_set_override(work, step->member, binding_override_for_probe(before), problem)) != 0)
@@ -185,15 +195,13 @@ int step_set_power(Work *work, const PlanStep *step, Problem *problem) {
 
 int step_set_power_verify(Work *work, const PlanStep *step, Problem *problem) {
         const PowerSettings *wanted = &member_of(work, step)->target.power;
-        Binding now;
+        PowerSettings now;
 
-        int r = read_binding(work, step, &now, problem);
-        if (r != 0)
-                return r;
-        bool same_control = wanted->control[0] == '\0' || now.power.control[0] == '\0' ||
-                        streq(now.power.control, wanted->control);
-        bool same_d3cold = !wanted->d3cold_known || !now.power.d3cold_known ||
-                        now.power.d3cold_allowed == wanted->d3cold_allowed;
+        int r = work->fds[step->member] < 0 ? -ENOENT : power_read(work->fds[step->member], &now);
+        if (r < 0)
+                return describe_read_error(work, step, r, problem);
+        bool same_control = wanted->control[0] == '\0' || now.control[0] == '\0' || streq(now.control, wanted->control);
+        bool same_d3cold = !wanted->d3cold_known || !now.d3cold_known || now.d3cold_allowed == wanted->d3cold_allowed;
         if (same_control && same_d3cold)
                 return 0;
         return problem_set(problem, OUTCOME_FAILED, "The power settings of %s are not as they were written.",

@@ -8,7 +8,17 @@
 #define NODE_TIMEOUT_MS 5000
 
 int step_lock_node(Work *work, const PlanStep *step, Problem *problem) {
-        return work_hold_group(work, step->member, problem);
+        const PlanMember *member = &work->plan->members[step->member];
+        _cleanup_problem_ Problem cause = {};
+
+        int r = work_hold_group(work, step->member, &cause);
+        if (r != OUTCOME_HELD || !plan_member_depends(member)) {
+                *problem = cause;
+                cause = (Problem){};
+                return r;
+        }
+        return problem_set(problem, OUTCOME_HELD, "%s cannot be removed: %s", PCI_ADDRESS_TEXT(member->address),
+                        cause.message);
 }
 
 int step_claim_disks(Work *work, const PlanStep *step, Problem *problem) {

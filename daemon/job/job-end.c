@@ -24,7 +24,7 @@ static bool vfs_are_complete(const Job *job) {
         size_t n;
 
         Device *const *devices = inventory_devices(inventory, &n);
-        for (size_t i = 0; pf && plan->vf_fate == VFS_OF_HOST && i < n; i++)
+        for (size_t i = 0; pf && job->expects_drivers && i < n; i++)
                 if (device_is_vf_of(devices[i], pf) && !vf_is_complete(devices[i]))
                         return false;
         return true;

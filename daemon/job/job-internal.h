@@ -24,6 +24,7 @@ struct Job {
         uint64_t started_us; /* CLOCK_REALTIME */
         WorkerResult result; /* of a job that waits for names */
         bool waits_for_names;
+        bool expects_drivers; /* The host binds the job's new VFs by itself. */
         job_done_t done; /* NULL once it was called */
         void *userdata;
 };

@@ -257,6 +257,13 @@ static void on_progress(Worker *worker, size_t step, const char *holder, void *u
         job_announce(job, JOB_CHANGED);
 }
 
+static bool host_binds_vfs(const Job *job) {
+        bool autoprobe = false;
+
+        _cleanup_close_ int fd = pci_device_open(job->table->kernel, job->plan->members[0].address);
+        return fd >= 0 && job->plan->vf_fate == VFS_OF_HOST && sriov_read_autoprobe(fd, &autoprobe) >= 0 && autoprobe;
+}
+
 /* After a success the host gives the devices their names again. */
 static bool begin_waiting_for_names(Job *job, WorkerResult *result) {
         bool success = result->error == 0 && result->problem.outcome == OUTCOME_DONE;
@@ -264,6 +271,7 @@ static bool begin_waiting_for_names(Job *job, WorkerResult *result) {
         worker_result_done(&job->result);
         job->result = *result;
         *result = (WorkerResult){};
+        job->expects_drivers = success && job->plan->verb == PLAN_SET_VFS && host_binds_vfs(job);
         if (success && !job->recovering && !job_names_are_back(job) &&
                         set_timer(job, job->table->limits.names_deadline_us) >= 0) {
                 job->waits_for_names = true;

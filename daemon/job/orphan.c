@@ -129,6 +129,16 @@ static int add_orphan(OrphanWatch *watch, const StateTransaction *transaction, c
         return 0;
 }
 
+/* The devices of a worker that ended while the daemon started: they were read before its last writes. */
+static int scan_members(const OrphanWatch *watch, const Plan *plan) {
+        int r = 0;
+
+        for (size_t i = 0; i < plan->n_members && r >= 0; i++)
+                if (!plan->members[i].created)
+                        r = scan_device(watch->kernel, watch->inventory, plan->members[i].address);
+        return r;
+}
+
 int orphan_watch_new(sd_event *event, const Kernel *kernel, Inventory *inventory, State *state, JobTable *jobs,
                 const JobLimits *limits, OrphanWatch **ret) {
         _cleanup_(orphan_watch_freep) OrphanWatch *watch = malloc(sizeof(OrphanWatch));
@@ -147,9 +157,12 @@ int orphan_watch_new(sd_event *event, const Kernel *kernel, Inventory *inventory
                 if (state->transactions[i].owner == 0)
                         continue;
                 int r = add_orphan(watch, &state->transactions[i], limits);
-                if (r < 0 && r != -ESRCH)
+                if (r == -ESRCH) {
+                        ended = true;
+                        r = scan_members(watch, state->transactions[i].plan);
+                }
+                if (r < 0)
                         return r;
-                ended = ended || r == -ESRCH;
         }
         /* What a worker left that has just ended is recovered with all others. */
         int r = ended ? state_load(state) : 0;

@@ -10,15 +10,21 @@ void binding_set_override(Binding *binding, const char *override) {
         (void)snprintf(binding->override, sizeof(binding->override), "%s", strempty(override));
 }
 
+int binding_read_override(int device_fd, char buffer[static OVERRIDE_MAX]) {
+        int r = sysfs_read_text(device_fd, "driver_override", buffer, OVERRIDE_MAX);
+
+        /* This is how the kernel shows that there is none. */
+        if (r >= 0 && streq(buffer, "(null)"))
+                buffer[0] = '\0';
+        return r < 0 ? r : 0;
+}
+
 int binding_read(int device_fd, Binding *binding) {
         int r;
 
         if ((r = pci_device_read_driver(device_fd, binding->driver)) < 0 ||
-                        (r = sysfs_read_text(device_fd, "driver_override", binding->override, OVERRIDE_MAX)) < 0)
+                        (r = binding_read_override(device_fd, binding->override)) < 0)
                 return r;
-        /* This is how the kernel shows that there is none. */
-        if (streq(binding->override, "(null)"))
-                binding->override[0] = '\0';
         binding->any_driver = false;
         return power_read(device_fd, &binding->power);
 }

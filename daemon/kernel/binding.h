@@ -23,6 +23,9 @@ typedef struct Binding {
  * -ENOENT for a device that is gone; another negative errno. */
 int binding_read(int device_fd, Binding *binding);
 
+/* Reads driver_override alone, "" for none, with the same errors. For workers only. */
+int binding_read_override(int device_fd, char buffer[static OVERRIDE_MAX]);
+
 /* Whether driver, driver_override and power settings are equal. With any_driver in wanted, each driver of the host is right,
  * and so is none. */
 bool binding_matches(const Binding *now, const Binding *wanted);

@@ -66,8 +66,7 @@ Daemon *daemon_start(Host *host, const JobLimits *limits) {
                                         on_kernel_event, daemon),
                         >=, 0);
         g_assert_cmpint(sd_event_add_post(daemon->event, &daemon->turn_end_source, on_turn_end, daemon), >=, 0);
-        g_assert_cmpint(job_table_new(daemon->event, host->kernel, host->inventory, host->state, limits,
-                                        &daemon->jobs),
+        g_assert_cmpint(job_table_new(daemon->event, host->kernel, host->inventory, host->state, limits, &daemon->jobs),
                         ==, 0);
         g_assert_cmpint(orphan_watch_new(daemon->event, host->kernel, host->inventory, host->state, daemon->jobs,
                                         limits, &daemon->orphans),
@@ -106,8 +105,8 @@ void answer_take(const WorkerResult *result, void *userdata) {
         answer->message = g_strdup(strempty(result->problem.message));
         for (size_t i = 0; i < result->report.n_changes; i++)
                 g_string_append_printf(changes, "%s%s %s %s", i > 0 ? ", " : "",
-                                PCI_ADDRESS_TEXT(result->report.changes[i].address),
-                                result->report.changes[i].before, result->report.changes[i].after);
+                                PCI_ADDRESS_TEXT(result->report.changes[i].address), result->report.changes[i].before,
+                                result->report.changes[i].after);
         g_free(answer->changes);
         answer->changes = g_strdup(changes->str);
 }
@@ -124,7 +123,8 @@ int daemon_begin(Daemon *daemon, PlanVerb verb, const char *selector, Answer *an
         if (r == 0)
                 r = verb == PLAN_DETACH
                                 ? plan_detach(daemon->host->inventory, &selection, &iommu, &options, &plan, problem)
-                                : plan_reattach(daemon->host->inventory, &selection, &(ReattachOptions){}, &plan, problem);
+                                : plan_reattach(daemon->host->inventory, &selection, &(ReattachOptions){}, &plan,
+                                                  problem);
         return r != 0 ? r : job_start(daemon->jobs, plan, "a test", answer_take, answer, problem);
 }
 

@@ -118,7 +118,7 @@ static int compare_names(const void *a, const void *b) {
 }
 
 /* Without what a killed worker left half written, which is nothing to anybody and goes at the next start. */
-static void append_records(GString *text, const char *path) {
+static void append_files(GString *text, const char *path) {
         g_autoptr(GDir) folder = g_dir_open(path, 0, NULL);
         g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
         const char *name;
@@ -139,44 +139,40 @@ char *stage_state(Stage *stage) {
         g_autofree char *snapshot = fake_kernel_snapshot(stage->host->fake);
         GString *text = g_string_new(snapshot);
 
-        append_records(text, stage->host->state_folder);
+        for (const char *const *name = (const char *const[]){"devices", "transactions", NULL}; *name; name++) {
+                g_autofree char *folder = g_build_filename(stage->host->state_folder, *name, NULL);
+
+                append_files(text, folder);
+        }
         return g_string_free(text, FALSE);
 }
 
 static void check_entry(const Check *check, Daemon *daemon, const char *address, const char *override) {
-        const RecordMember *entry = journal_find(daemon->host->state, address_of(address));
+        const DeviceFile *file = state_find(daemon->host->state, address_of(address));
 
-        if (!entry || entry->phase != RECORD_DETACHED || !streq_ptr(entry->origin->binding.driver, "e1000") ||
-                        !streq(strempty(entry->origin->binding.override), override))
-                fail(check, "the record does not say what %s was", address);
+        if (!file || file->origin->degraded || !streq(file->origin->binding.driver, "e1000") ||
+                        !streq(file->origin->binding.override, override))
+                fail(check, "the state file does not say how %s was", address);
         g_assert_cmpint(daemon_state(daemon, address), ==, DEVICE_DETACHED);
-}
-
-static unsigned count_files(Host *host) {
-        g_autoptr(GDir) folder = g_dir_open(host->state_folder, 0, NULL);
-        unsigned n = 0;
-
-        while (g_dir_read_name(folder))
-                n++;
-        return n;
 }
 
 static Place check_whole(Stage *stage, const Check *check, Daemon *daemon) {
         g_autofree char *snapshot = fake_kernel_snapshot(stage->host->fake);
-        unsigned n_files = count_files(stage->host);
+        unsigned n_away = count_devices_away(stage->host), n_transactions = count_transactions(stage->host);
 
         assert_model_is_true(daemon);
         if (streq(snapshot, stage->at_home)) {
-                if (n_files > 0)
-                        fail(check, "all is at home, and there are %u files", n_files);
+                if (n_away + n_transactions > 0)
+                        fail(check, "all is at home, and there are %u state files", n_away + n_transactions);
                 g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_HOST);
                 g_assert_cmpint(daemon_state(daemon, PORT2), ==, DEVICE_HOST);
                 return AT_HOME;
         }
         if (!streq(snapshot, stage->away))
                 fail(check, "neither old nor new:\n%s", snapshot);
-        if (n_files != 1)
-                fail(check, "all is away, and there are %u files", n_files);
+        if (n_away != 2 || n_transactions > 0)
+                fail(check, "all is away, and there are %u files of devices and %u of transactions", n_away,
+                                n_transactions);
         check_entry(check, daemon, PORT1, "");
         check_entry(check, daemon, PORT2, "e1000");
         return AWAY;

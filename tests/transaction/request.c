@@ -29,8 +29,8 @@ static int make_plan(const Host *host, const Request *request, Plan **ret, Probl
         if (r != 0)
                 return r;
         if (request->verb == PLAN_REATTACH)
-                return plan_reattach(daemon->host->inventory, &selection, &(ReattachOptions){.force = request->force, .adopt = request->adopt},
-                                ret, problem);
+                return plan_reattach(host->inventory, &selection,
+                                &(ReattachOptions){.force = request->force, .adopt = request->adopt}, ret, problem);
         iommu_examine(host->kernel, &iommu);
         return plan_detach(host->inventory, &selection, &iommu,
                         &(DetachOptions){.whole_group = true, .overrides = request->overrides}, ret, problem);

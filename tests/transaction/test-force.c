@@ -77,7 +77,7 @@ static void check_home(Scene *scene, Daemon *daemon) {
 static void check_away(Scene *scene, Daemon *daemon) {
         daemon_await_quiet(daemon);
         assert_snapshot(scene->host, scene->away);
-        g_assert_cmpuint(count_devices_away(scene->host), ==, 1);
+        g_assert_cmpuint(count_devices_away(scene->host), ==, 2);
         assert_model_is_true(daemon);
         g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_DETACHED);
         g_assert_cmpint(daemon_state(daemon, PORT2), ==, DEVICE_DETACHED);

@@ -69,10 +69,12 @@ static void test_quick_guest(void) {
         g_assert_nonnull(strstr(problem.message, "/dev/vfio/10"));
         g_assert_nonnull(strstr(problem.message, PORT2 " has driver 'vfio-pci'"));
 
-        /* It lets go: a fresh start gives all back. */
+        /* The machine ends: a reattach restores all. */
         fake_kernel_do(host->fake, "release %d", PORTS_GROUP);
         g_autoptr(Daemon) daemon = daemon_start(host, &patient);
         daemon_await_quiet(daemon);
+        assert_driver(host, PORT2, "vfio-pci");
+        daemon_move(daemon, PLAN_REATTACH, PORT1, OUTCOME_DONE);
         assert_snapshot(host, before);
         assert_nothing_recorded(host);
 }
@@ -125,7 +127,7 @@ static void check_crash_and_gone(const char *change, const char *other) {
         assert_override(host, other, "(null)");
         assert_model_is_true(daemon);
         /* Only the one that is away is still remembered. */
-        g_assert_null(journal_find(host->state, address_of(other)));
+        g_assert_null(state_find(host->state, address_of(other)));
 }
 
 static void test_crash_and_gone(void) {

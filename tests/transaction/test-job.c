@@ -169,7 +169,7 @@ static void test_shutdown(void) {
         daemon_await_quiet(daemon);
         g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_DETACHED);
         g_assert_cmpint(daemon_state(daemon, OTHER_NIC), ==, DEVICE_DETACHED);
-        g_assert_cmpuint(count_devices_away(host), ==, 2);
+        g_assert_cmpuint(count_devices_away(host), ==, 3);
 }
 
 /* An interface that gets another name: the devices are back all the same. */

@@ -176,8 +176,8 @@ static void test_host_driver_unavailable(void) {
         assert_state(host, PORT1, DEVICE_DETACHED);
 }
 
-/* Without a record nothing is begun. */
-static void test_record_unwritable(const void *verb) {
+/* Without a transaction on disk nothing is begun. */
+static void test_state_unwritable(const void *verb) {
         g_autoptr(Host) host = host_new();
         _cleanup_problem_ Problem problem = {};
         Refusal refusal;
@@ -186,13 +186,13 @@ static void test_record_unwritable(const void *verb) {
         if (GPOINTER_TO_INT(verb) == PLAN_REATTACH)
                 host_must_move(host, PLAN_DETACH, "ens1");
         Plan *plan = host_plan(host, (PlanVerb)GPOINTER_TO_INT(verb), "ens1");
-        int state_fd = host->state->state_fd;
-        host->state->state_fd = open("/proc/self", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        int transactions_fd = host->state->transactions_fd;
+        host->state->transactions_fd = open("/proc/self", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         expect_nothing(&refusal, host);
         g_assert_cmpint(host_run(host, plan, &problem), ==, OUTCOME_FAILED);
         g_assert_nonnull(strstr(problem.message, "nothing was changed"));
-        close(host->state->state_fd);
-        host->state->state_fd = state_fd;
+        close(host->state->transactions_fd);
+        host->state->transactions_fd = transactions_fd;
         check_nothing(&refusal);
 }
 
@@ -204,8 +204,8 @@ int main(int argc, char **argv) {
         g_test_add_func("/refusal/foreign", test_foreign);
         g_test_add_func("/refusal/driver-unavailable", test_driver_unavailable);
         g_test_add_func("/refusal/host-driver-unavailable", test_host_driver_unavailable);
-        g_test_add_data_func("/refusal/record-unwritable/detach", GINT_TO_POINTER(PLAN_DETACH), test_record_unwritable);
+        g_test_add_data_func("/refusal/state-unwritable/detach", GINT_TO_POINTER(PLAN_DETACH), test_state_unwritable);
         g_test_add_data_func(
-                        "/refusal/record-unwritable/reattach", GINT_TO_POINTER(PLAN_REATTACH), test_record_unwritable);
+                        "/refusal/state-unwritable/reattach", GINT_TO_POINTER(PLAN_REATTACH), test_state_unwritable);
         return g_test_run();
 }

@@ -54,13 +54,13 @@ static void test_module(void) {
         g_autofree char *before = fake_kernel_snapshot(host->fake);
 
         host_must_move(host, PLAN_DETACH, DISK);
-        const RecordMember *member = journal_find(host->state, address_of(DISK));
-        g_assert_null(member);
+        const DeviceFile *file = state_find(host->state, address_of(DISK));
+        g_assert_null(file);
         host_look(host);
-        member = journal_find(host->state, address_of(DISK));
-        g_assert_cmpstr(member->origin->binding.driver, ==, "nvme");
-        g_assert_cmpstr(member->origin->module, ==, "nvme");
-        g_assert_true(host_name_list_has(member->origin->names, HOST_NAME_BLOCK, "nvme0n1"));
+        file = state_find(host->state, address_of(DISK));
+        g_assert_cmpstr(file->origin->binding.driver, ==, "nvme");
+        g_assert_cmpstr(file->origin->module, ==, "nvme");
+        g_assert_true(host_name_list_has(file->origin->names, HOST_NAME_BLOCK, "nvme0n1"));
         fake_kernel_do(host->fake, "rmmod nvme");
         host_must_move(host, PLAN_REATTACH, "nvme0n1");
         assert_snapshot(host, before);
@@ -96,72 +96,81 @@ static void test_writes(void) {
         g_assert_null(writes[G_N_ELEMENTS(expected)]);
 }
 
-/* Before the first write the record is there, and says all that is needed to undo it. */
-static void check_record_first(Host *host, PlanVerb verb, RecordPhase phase) {
+/* Before the first write to the kernel the state folder says all that is needed to end the transaction. */
+static void check_state_first(Host *host, PlanVerb verb) {
         _cleanup_problem_ Problem problem = {};
-        _cleanup_(journal_freep) State *state = NULL;
+        _cleanup_(state_freep) State *state = NULL;
 
         fake_kernel_do(host->fake, "stall 1");
         Run *run = run_start(host, host_plan(host, verb, "ens1"));
         fake_kernel_do(host->fake, "wait-pending 1");
 
-        g_assert_cmpint(journal_new(host->state_folder, &journal), ==, 0);
-        g_assert_cmpuint(journal->n_records, ==, 1);
-        g_assert_true(journal->locked[0]);
-        g_assert_cmpint(journal->records[0]->group, ==, PORTS_GROUP);
-        g_assert_cmpuint(journal->records[0]->n_members, ==, 2);
+        g_assert_cmpint(state_new(host->state_folder, &state), ==, 0);
+        g_assert_cmpuint(state->n_transactions, ==, 1);
+        const Plan *plan = state->transactions[0].plan;
+        g_assert_cmpint(plan->verb, ==, verb);
+        g_assert_cmpint(plan->group, ==, PORTS_GROUP);
+        g_assert_cmpuint(plan->n_members, ==, 2);
+        g_assert_true(plan->recovery);
+        g_assert_cmpuint(state->n_devices, ==, 2);
         for (size_t i = 0; i < 2; i++) {
-                const RecordMember *member = journal_find(journal, address_of(i == 0 ? PORT1 : PORT2));
+                const DeviceFile *file = state_find(state, address_of(i == 0 ? PORT1 : PORT2));
+                int index = plan_find_member(plan, file->address);
 
-                g_assert_cmpint(member->phase, ==, phase);
-                g_assert_cmpstr(member->origin->binding.driver, ==, "e1000");
-                g_assert_cmpstr(member->origin->module, ==, "e1000");
-                g_assert_cmpstr(member->origin->binding.override, ==, i == 0 ? "none" : NULL);
-                g_assert_cmpint(member->origin->ids.device, ==, 0x100e);
-                g_assert_true(host_name_list_has(member->origin->names, HOST_NAME_NETWORK, i == 0 ? "ens1" : "ens2"));
+                g_assert_true(file->away);
+                g_assert_cmpstr(file->origin->binding.driver, ==, "e1000");
+                g_assert_cmpstr(file->origin->module, ==, "e1000");
+                g_assert_cmpstr(file->origin->binding.override, ==, i == 0 ? "none" : "");
+                g_assert_cmpint(file->origin->ids.device, ==, 0x100e);
+                g_assert_true(host_name_list_has(file->origin->names, HOST_NAME_NETWORK, i == 0 ? "ens1" : "ens2"));
+                g_assert_cmpint(index, >=, 0);
+                g_assert_cmpstr(plan->members[index].before.driver, ==, verb == PLAN_DETACH ? "e1000" : "vfio-pci");
         }
 
         fake_kernel_do(host->fake, "resume");
         g_assert_cmpint(run_finish(run, &problem), ==, 0);
 }
 
-static void test_record_first(void) {
+static void test_state_first(void) {
         g_autoptr(Host) host = host_new();
 
         fake_kernel_do(host->fake, "set " PORT1 " driver_override none");
         g_autofree char *before = fake_kernel_snapshot(host->fake);
-        check_record_first(host, PLAN_DETACH, RECORD_DETACHING);
-        check_record_first(host, PLAN_REATTACH, RECORD_REATTACHING);
+        check_state_first(host, PLAN_DETACH);
+        check_state_first(host, PLAN_REATTACH);
         assert_snapshot(host, before);
         assert_nothing_recorded(host);
 }
 
-/* The record of the end cannot be written: then it did not happen. */
+/* The end of the transaction cannot be written: then all is undone. */
 static void test_end_unwritable(void) {
         g_autoptr(Host) host = host_new();
-        g_autofree char *before = fake_kernel_snapshot(host->fake), *record = NULL;
+        g_autofree char *before = fake_kernel_snapshot(host->fake), *transaction = NULL;
         _cleanup_problem_ Problem problem = {};
 
         fake_kernel_do(host->fake, "stall 1");
         Run *run = run_start(host, host_plan(host, PLAN_DETACH, "ens1"));
         fake_kernel_do(host->fake, "wait-pending 1");
-        record = g_build_filename(host->state_folder, "1.record", NULL);
-        g_assert_cmpint(g_unlink(record), ==, 0);
-        g_assert_cmpint(g_rmdir(host->state_folder), ==, 0);
+        /* A folder in place of the file: it cannot be unlinked. */
+        transaction = g_build_filename(host->state_folder, "transactions", "1", NULL);
+        g_assert_cmpint(g_unlink(transaction), ==, 0);
+        g_assert_cmpint(g_mkdir(transaction, 0700), ==, 0);
         fake_kernel_do(host->fake, "resume");
         g_assert_cmpint(run_finish(run, &problem), ==, OUTCOME_ROLLED_BACK);
-        g_assert_nonnull(strstr(problem.message, "/run/vfiod"));
+        g_assert_nonnull(strstr(problem.message, "state folder cannot be written"));
         assert_snapshot(host, before);
+        g_assert_cmpint(g_rmdir(transaction), ==, 0);
+        assert_nothing_recorded(host);
 }
 
-/* Two groups have a record each, and neither knows of the other. */
+/* Two groups are away, and one comes back without the other. */
 static void test_two_groups(void) {
         g_autoptr(Host) host = host_new();
         g_autofree char *before = fake_kernel_snapshot(host->fake);
 
         host_must_move(host, PLAN_DETACH, "ens1");
         host_must_move(host, PLAN_DETACH, "ens3");
-        g_assert_cmpuint(count_devices_away(host), ==, 2);
+        g_assert_cmpuint(count_devices_away(host), ==, 3);
         host_must_move(host, PLAN_REATTACH, "ens1");
         g_assert_cmpuint(count_devices_away(host), ==, 1);
         host_forget(host);
@@ -189,7 +198,7 @@ static void test_again(void) {
         assert_state(host, PORT1, DEVICE_HOST);
 
         host_must_move(host, PLAN_DETACH, "ens1");
-        g_assert_cmpuint(count_devices_away(host), ==, 1);
+        g_assert_cmpuint(count_devices_away(host), ==, 2);
         host_must_move(host, PLAN_REATTACH, "ens1");
         assert_snapshot(host, before);
         assert_nothing_recorded(host);
@@ -201,7 +210,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/restoration/driverless", test_driverless);
         g_test_add_func("/restoration/module", test_module);
         g_test_add_func("/restoration/writes", test_writes);
-        g_test_add_func("/restoration/record-first", test_record_first);
+        g_test_add_func("/restoration/state-first", test_state_first);
         g_test_add_func("/restoration/end-unwritable", test_end_unwritable);
         g_test_add_func("/restoration/two-groups", test_two_groups);
         g_test_add_func("/restoration/again", test_again);

@@ -84,12 +84,13 @@ static bool has_result(Daemon *daemon, const void *what) {
 }
 
 /* A worker over a plan, without a job. */
-static Worker *begin(Daemon *daemon, const Plan *plan, Record *record, Told *told) {
+static Worker *begin(Daemon *daemon, Plan *plan, Told *told) {
         Transaction transaction = {
                         .kernel = daemon->host->kernel,
-                        .state_fd = daemon->host->state->state_fd,
+                        .devices_fd = daemon->host->state->devices_fd,
+                        .transactions_fd = daemon->host->state->transactions_fd,
+                        .number = 1,
                         .plan = plan,
-                        .record = record,
         };
         Worker *worker;
 
@@ -102,32 +103,27 @@ static void test_steps(void) {
         g_autoptr(Host) host = host_new();
         g_autoptr(Daemon) daemon = daemon_start(host, &patient);
         _cleanup_(plan_freep) Plan *plan = host_plan(host, PLAN_DETACH, "ens1");
-        _cleanup_(record_freep) Record *record = NULL;
         Told told;
 
-        g_assert_cmpint(record_new(1, plan->group, plan->n_members, &record), ==, 0);
-        Worker *worker = begin(daemon, plan, record, &told);
+        Worker *worker = begin(daemon, plan, &told);
         daemon_run_until(daemon, has_result, &told);
         g_assert_cmpint(told.error, ==, 0);
         g_assert_cmpuint(told.n_results, ==, 1);
         g_assert_null(worker_free(worker));
         g_assert_cmpuint(told.n_steps, ==, plan->n_steps);
         g_assert_true(told.is_rising);
-        /* The parent's copies are as they were. */
-        g_assert_cmpuint(record->n_members, ==, 0);
-        g_assert_cmpint(record->lock_fd, <, 0);
+        /* The parent's copy of the plan is as it was. */
+        g_assert_null(plan->members[0].origin);
 }
 
 static void test_killed(void) {
         g_autoptr(Host) host = host_new();
         g_autoptr(Daemon) daemon = daemon_start(host, &patient);
         _cleanup_(plan_freep) Plan *plan = host_plan(host, PLAN_DETACH, "ens1");
-        _cleanup_(record_freep) Record *record = NULL;
         Told told;
 
         fake_kernel_do(host->fake, "stall 2");
-        g_assert_cmpint(record_new(1, plan->group, plan->n_members, &record), ==, 0);
-        Worker *worker = begin(daemon, plan, record, &told);
+        Worker *worker = begin(daemon, plan, &told);
         fake_kernel_do(host->fake, "wait-pending 1");
         kill_worker(host, false);
         daemon_run_until(daemon, has_result, &told);

@@ -58,8 +58,8 @@ void put_origin(Inventory *inventory, const char *address, const char *driver, c
         _cleanup_(device_origin_freep) DeviceOrigin *origin = calloc(1, sizeof(DeviceOrigin));
 
         origin->ids = device->ids;
-        g_assert_cmpint(free_and_strdup(&origin->binding.driver, driver), >=, 0);
-        g_assert_cmpint(free_and_strdup(&origin->binding.override, override), >=, 0);
+        binding_set_driver(&origin->binding, driver);
+        binding_set_override(&origin->binding, override);
         for (const HostName *name = device->names; name; name = name->next)
                 g_assert_cmpint(host_name_list_add(&origin->names, name->kind, name->name, 0), ==, 1);
         g_assert_cmpint(inventory_set_origin(inventory, address_of(address), origin), ==, 0);
