@@ -13,7 +13,10 @@
  *
  * Measured on 6.12 with iommufd: a process that has only opened the cdev, without a bind to an iommufd, stops an unbind of
  * the device until it closes it. The group's node can still be opened then. After a bind the group's node gives EBUSY.
- * Any number of processes can open one cdev, so an open that succeeds says nothing about others. */
+ * Any number of processes can open one cdev, so an open that succeeds says nothing about others.
+ *
+ * From the kernel's source: an unbind removes the node and its folder in sysfs before it waits for the processes that have the node open.
+ * So whom an unbind will wait for must be looked up before it is begun. */
 
 /* Room for "vfio2147483647" and its end. */
 #define VFIO_CDEV_NAME_MAX 16
