@@ -3,17 +3,18 @@
 #include "engine/steps.h"
 #include "usage/holders.h"
 
-/* The process that an unbind waits for, if the caller asked for it in spite of that process; into buffer. */
+/* The process that an unbind waits for, if the caller asked for it in spite of that process; into buffer. The cdev is one of the
+ * device's own nodes. */
 static const char *find_holder(const Work *work, const PlanStep *step, char buffer[static HOLDER_TEXT_MAX]) {
         const Plan *plan = work->plan;
         const PlanMember *member = &plan->members[step->member];
         Holder holder;
-        int r = -ENOENT;
 
-        if (step->kind == STEP_UNBIND && plan->force)
+        if (step->kind != STEP_UNBIND || (!plan->force && !(plan->overrides & 1U << GUARD_PROCESS)))
+                return NULL;
+        int r = holder_of_device(work->kernel, member->address, &holder);
+        if (r < 0 && plan->force)
                 r = holder_of_vfio_node(work->kernel, member->group, &holder);
-        else if (step->kind == STEP_UNBIND && plan->overrides & 1U << GUARD_PROCESS)
-                r = holder_of_device(work->kernel, member->address, &holder);
         return r < 0 ? NULL : holder_format(&holder, buffer);
 }
 
@@ -44,7 +45,7 @@ int engine_apply(Work *work, bool writing, const EngineCallbacks *callbacks, siz
         return r;
 }
 
-/* Holds the groups that are on a vfio driver now, as far as nobody else has them. */
+/* Holds the groups that are on a vfio driver now. If a virtual machine has one of them, none of them is changed. */
 static void hold_groups(Work *work, Problem *held) {
         size_t n = 0;
 
@@ -53,17 +54,16 @@ static void hold_groups(Work *work, Problem *held) {
                 if (work->groups[i].fd >= 0)
                         work->groups[n++] = work->groups[i];
         work->n_groups = n;
-        for (size_t i = 0; i < work->plan->n_members; i++) {
-                _cleanup_problem_ Problem problem = {};
+        n = 0;
+        _cleanup_free_ GroupDevice *devices = calloc(work->plan->n_members, sizeof(GroupDevice));
+        for (size_t i = 0; devices && i < work->plan->n_members; i++) {
                 Binding now;
 
-                if (work_read_binding(work, i, &now) < 0 || !pci_driver_is_vfio(now.driver))
-                        continue;
-                if (work_hold_group(work, i, &problem) > 0 && !held->message) {
-                        *held = problem;
-                        problem = (Problem){};
-                }
+                if (work_read_binding(work, i, &now) >= 0 && pci_driver_is_vfio(now.driver))
+                        devices[n++] = (GroupDevice){work->plan->members[i].address, work->plan->members[i].group};
         }
+        if (!devices || work_hold_groups(work, devices, n, held) != 0)
+                work_release_groups(work);
 }
 
 void engine_revert(Work *work, size_t n, const EngineCallbacks *callbacks, Problem *held) {

@@ -7,18 +7,28 @@
 
 #define NODE_TIMEOUT_MS 5000
 
-int step_lock_node(Work *work, const PlanStep *step, Problem *problem) {
-        const PlanMember *member = &work->plan->members[step->member];
-        _cleanup_problem_ Problem cause = {};
+/* Members that are on a vfio driver, and that the plan takes from it. */
+static bool leaves_vfio(const Work *work, size_t i) {
+        const PlanMember *member = &work->plan->members[i];
 
-        int r = work_hold_group(work, step->member, &cause);
-        if (r != OUTCOME_HELD || !plan_member_depends(member)) {
-                *problem = cause;
-                cause = (Problem){};
-                return r;
-        }
-        return problem_set(problem, OUTCOME_HELD, "%s cannot be removed: %s", PCI_ADDRESS_TEXT(member->address),
-                        cause.message);
+        if (work->fds[i] < 0)
+                return false;
+        return work->plan->verb == PLAN_REATTACH
+                        ? !plan_member_depends(member)
+                        : plan_member_depends(member) && pci_driver_is_vfio(member->before.driver);
+}
+
+int step_lock_node(Work *work, const PlanStep *step, Problem *problem) {
+        size_t n = 0;
+
+        (void)step;
+        _cleanup_free_ GroupDevice *devices = calloc(work->plan->n_members, sizeof(GroupDevice));
+        if (!devices)
+                return -ENOMEM;
+        for (size_t i = 0; i < work->plan->n_members; i++)
+                if (leaves_vfio(work, i))
+                        devices[n++] = (GroupDevice){work->plan->members[i].address, work->plan->members[i].group};
+        return work_hold_groups(work, devices, n, problem);
 }
 
 int step_claim_disks(Work *work, const PlanStep *step, Problem *problem) {

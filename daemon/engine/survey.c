@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "engine/survey.h"
-#include "kernel/vfio-node.h"
-#include "usage/holders.h"
+#include "usage/vfio-holders.h"
 
 typedef struct Target {
         Report *report;
@@ -96,18 +95,20 @@ static uint64_t make_fingerprint(const Plan *plan, const FindingList *findings) 
         return hash == 0 ? 1 : hash;
 }
 
-/* A virtual machine that has the group. For a plan the node is not opened: that would keep a starting virtual machine out. */
+/* A virtual machine that has the group or a device of it. For a plan no node is opened: that would keep a starting virtual
+ * machine out. */
 static int find_holder(const Work *work, Report *report) {
         const Plan *plan = work->plan;
-        char evidence[HOLDER_TEXT_MAX + 64];
-        Holder holder;
+        char evidence[VFIO_EVIDENCE_MAX];
+        PciAddress address;
 
-        int r = plan->group == IOMMU_GROUP_NONE ? -ENOENT : holder_of_vfio_node(work->kernel, plan->group, &holder);
-        if (r < 0)
-                return r == -ENOMEM ? r : 0;
-        (void)snprintf(evidence, sizeof(evidence), "%s is held by %s", VFIO_NODE_TEXT(plan->group),
-                        HOLDER_TEXT(&holder));
-        return finding_list_add(&report->findings, GUARD_PROCESS, plan->members[0].address, evidence);
+        _cleanup_free_ PciAddress *members = calloc(plan->n_members, sizeof(PciAddress));
+        if (!members)
+                return -ENOMEM;
+        for (size_t i = 0; i < plan->n_members; i++)
+                members[i] = plan->members[i].address;
+        int r = vfio_find_holder(work->kernel, plan->group, members, plan->n_members, &address, evidence);
+        return r <= 0 ? r : finding_list_add(&report->findings, GUARD_PROCESS, address, evidence);
 }
 
 int survey(const Work *work, Report *report, Problem *problem) {

@@ -197,18 +197,20 @@ static bool has_vfs_before(const Work *work, const PlanStep *step, const PciAddr
 
 /* Removing a VF that a virtual machine has would wait for its end: then all VFs stay. */
 static int hold_vfs(Work *work, const PciAddress *vfs, size_t n, Problem *problem) {
-        for (size_t k = 0; k < n; k++) {
+        size_t n_held = 0;
+
+        _cleanup_free_ GroupDevice *devices = calloc(n + 1, sizeof(GroupDevice));
+        if (!devices)
+                return -ENOMEM;
+        for (size_t i = 0; i < n; i++) {
                 char driver[DRIVER_NAME_MAX], group[16];
 
-                _cleanup_close_ int fd = pci_device_open(work->kernel, vfs[k]);
-                if (fd < 0 || pci_device_read_driver(fd, driver) < 0 || !pci_driver_is_vfio(driver) ||
-                                sysfs_read_link(fd, "iommu_group", group, sizeof(group)) < 0)
-                        continue;
-                int r = work_hold(work, atoi(group), &vfs[k], 1, problem);
-                if (r != 0)
-                        return r;
+                _cleanup_close_ int fd = pci_device_open(work->kernel, vfs[i]);
+                if (fd >= 0 && pci_device_read_driver(fd, driver) >= 0 && pci_driver_is_vfio(driver) &&
+                                sysfs_read_link(fd, "iommu_group", group, sizeof(group)) >= 0)
+                        devices[n_held++] = (GroupDevice){vfs[i], atoi(group)};
         }
-        return 0;
+        return work_hold_groups(work, devices, n_held, problem);
 }
 
 int step_set_vfs_revert(Work *work, const PlanStep *step, Problem *problem) {

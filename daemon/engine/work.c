@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "engine/work.h"
 #include "kernel/sysfs.h"
-#include "kernel/vfio-node.h"
-#include "usage/holders.h"
+#include "usage/vfio-holders.h"
 
 #define ADDRESS(work, i) PCI_ADDRESS_TEXT((work)->plan->members[i].address)
 
@@ -219,42 +218,39 @@ void work_release_groups(Work *work) {
         work->n_groups = 0;
 }
 
-static int describe_held(const Work *work, int group, Problem *problem) {
-        Holder holder;
+static int hold_group(Work *work, int group, Problem *problem) {
+        int fd = -EBADF;
 
-        return problem_set(problem, OUTCOME_HELD, "%s is held by %s: end it, or take the device out of it, first.",
-                        VFIO_NODE_TEXT(group),
-                        holder_of_vfio_node(work->kernel, group, &holder) < 0 ? "a process that cannot be named"
-                                                                              : HOLDER_TEXT(&holder));
-}
-
-int work_hold(Work *work, int group, const PciAddress *devices, size_t n_devices, Problem *problem) {
-        (void)devices, (void)n_devices;
         if (group == IOMMU_GROUP_NONE || work_holds_group(work, group))
                 return 0;
         HeldGroup *grown = reallocarray(work->groups, work->n_groups + 1, sizeof(HeldGroup));
         if (!grown)
                 return -ENOMEM;
         work->groups = grown;
-        int fd = vfio_node_lock(work->kernel, group);
-        if (fd == -EBUSY)
-                return describe_held(work, group, problem);
-        /* No member is on a vfio driver, so nobody can hold the group. */
-        if (fd < 0 && fd != -ENOENT && fd != -ENXIO && fd != -ENODEV)
-                return problem_set(problem, OUTCOME_FAILED, "Cannot open %s: %s", VFIO_NODE_TEXT(group), strerror(-fd));
-        grown[work->n_groups++] = (HeldGroup){group, fd < 0 ? -EBADF : fd};
-        return 0;
+        int r = vfio_check_unheld(work->kernel, group, NULL, 0, &fd, problem);
+        if (r == 0)
+                grown[work->n_groups++] = (HeldGroup){group, fd};
+        return r;
 }
 
-int work_hold_group(Work *work, size_t i, Problem *problem) {
-        int group = work->plan->members[i].group;
-        size_t n = 0;
+static int name_device(GroupDevice device, Problem *problem) {
+        _cleanup_free_ char *cause = TAKE_PTR(problem->message);
 
-        _cleanup_free_ PciAddress *devices = calloc(work->plan->n_members, sizeof(PciAddress));
-        if (!devices)
+        return problem_set(problem, OUTCOME_HELD, "%s cannot leave its driver: %s", PCI_ADDRESS_TEXT(device.address),
+                        strempty(cause));
+}
+
+int work_hold_groups(Work *work, const GroupDevice *devices, size_t n_devices, Problem *problem) {
+        _cleanup_free_ PciAddress *addresses = calloc(n_devices + 1, sizeof(PciAddress));
+        if (!addresses)
                 return -ENOMEM;
-        for (size_t k = 0; k < work->plan->n_members; k++)
-                if (work->plan->members[k].group == group && work->fds[k] >= 0)
-                        devices[n++] = work->plan->members[k].address;
-        return work_hold(work, group, devices, n, problem);
+        for (size_t i = 0; i < n_devices; i++) {
+                int r = hold_group(work, devices[i].group, problem);
+                if (r != 0)
+                        return r == OUTCOME_HELD && work->plan->verb != PLAN_REATTACH ? name_device(devices[i], problem)
+                                                                                      : r;
+                addresses[i] = devices[i].address;
+        }
+        /* One walk over all processes for all cdevs. */
+        return n_devices > 0 ? vfio_check_cdevs_unheld(work->kernel, addresses, n_devices, problem) : 0;
 }

@@ -56,11 +56,14 @@ bool work_needs_move(const Work *work, size_t i);
 /* Makes sure that each member is bound as it was when it was opened. Returns 0 or FAILED. */
 int work_verify_unmoved(const Work *work, Problem *problem);
 
-/* Keeps virtual machines from the member's group until work_release_groups(). Returns 0, also for a member without a group or a
- * group without a node; HELD with the process that has the group or a device of it; FAILED. */
-int work_hold_group(Work *work, size_t i, Problem *problem);
+/* A device and the group that it is in. */
+typedef struct GroupDevice {
+        PciAddress address;
+        int group;
+} GroupDevice;
 
-/* The same for these devices, which are all in that group. */
-int work_hold(Work *work, int group, const PciAddress *devices, size_t n_devices, Problem *problem);
+/* Keeps virtual machines from the groups of these devices until work_release_groups(). Returns 0, also for a group without a
+ * node; HELD with the process that has a group or a device of one; FAILED; or -ENOMEM. After a failure some groups may be held. */
+int work_hold_groups(Work *work, const GroupDevice *devices, size_t n_devices, Problem *problem);
 bool work_holds_group(const Work *work, int group);
 void work_release_groups(Work *work);

@@ -230,13 +230,11 @@ static int add_pf_pass(Plan *plan, StepKind kind, unsigned value) {
         return r;
 }
 
-static int add_locks(Plan *plan) {
-        int r = 0;
-
-        for (size_t i = 0; i < plan->n_members && r >= 0; i++)
+static int add_lock(Plan *plan) {
+        for (size_t i = 0; i < plan->n_members; i++)
                 if (plan_member_depends(&plan->members[i]) && pci_driver_is_vfio(plan->members[i].before.driver))
-                        r = plan_add_step(plan, STEP_LOCK_NODE, i);
-        return r;
+                        return plan_add_step(plan, STEP_LOCK_NODE, i);
+        return 0;
 }
 
 /* One kind of step for each member before the next kind begins: driver_override is set on all before any is unbound, and all
@@ -247,7 +245,7 @@ static int add_detach_steps(Plan *plan) {
 
         while (plan_member_depends(&plan->members[moved]))
                 moved++;
-        if ((r = add_locks(plan)) < 0 || (r = plan_add_step(plan, STEP_CLAIM_DISKS, moved)) < 0 ||
+        if ((r = add_lock(plan)) < 0 || (r = plan_add_step(plan, STEP_CLAIM_DISKS, moved)) < 0 ||
                         (r = plan_add_step(plan, STEP_LOAD_DRIVER, moved)) < 0 ||
                         (r = add_pass(plan, STEP_RECORD, true)) < 0 || (r = add_pass(plan, STEP_RECORD, false)) < 0 ||
                         (r = add_pf_pass(plan, STEP_SET_AUTOPROBE, 0)) < 0 ||

@@ -31,7 +31,8 @@ const char *plan_step_reason(const Plan *plan, const PlanStep *step, char buffer
 
         switch (step->kind) {
         case STEP_LOCK_NODE:
-                (void)snprintf(buffer, PLAN_REASON_MAX, "no virtual machine may use group %d", member->group);
+                (void)snprintf(buffer, PLAN_REASON_MAX,
+                                "no virtual machine may hold a device that leaves " PLAN_VFIO_DRIVER);
                 break;
         case STEP_CLAIM_DISKS:
                 (void)snprintf(buffer, PLAN_REASON_MAX, "nobody may begin to use a disk that leaves the host");

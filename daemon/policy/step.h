@@ -6,7 +6,7 @@
 /* A plan is a list of steps. Here are their names and properties; engine/ applies, verifies and reverts them. */
 
 typedef enum StepKind {
-        STEP_LOCK_NODE,     /* Keeps virtual machines from the member's group. Refuses if one has it. */
+        STEP_LOCK_NODE, /* Keeps virtual machines from the members that leave a vfio driver. Refuses if one has a device. */
         STEP_CLAIM_DISKS,   /* Opens the disks of all members exclusively, so that nobody can begin to use one. */
         STEP_LOAD_DRIVER,   /* Loads the driver that the member shall get. */
         STEP_RECORD,        /* Writes the state file of a member that goes away. */

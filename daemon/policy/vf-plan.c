@@ -150,8 +150,10 @@ static int add_steps(Plan *plan, size_t first_created) {
         int r = 0;
 
         for (size_t i = 1; i < first_created && r >= 0; i++)
-                if (pci_driver_is_vfio(plan->members[i].before.driver))
+                if (pci_driver_is_vfio(plan->members[i].before.driver)) {
                         r = plan_add_step(plan, STEP_LOCK_NODE, i);
+                        break;
+                }
         if (r >= 0 && first_created > 1)
                 r = plan_add_step(plan, STEP_CLAIM_DISKS, 1);
         if (r >= 0 && detach)
