@@ -5,9 +5,11 @@
 #include "state/device-file.h"
 #include "state/transaction-file.h"
 
-/* Whether the member shall be as before once all is reverted. */
-static bool is_watched(const PlanMember *member) {
-        return !member->created;
+/* Whether the member shall be as before once all is reverted. A recovery has nothing to do with cards that are gone. */
+static bool is_watched(const Work *work, size_t i) {
+        const PlanMember *member = &work->plan->members[i];
+
+        return !member->created && !(work->plan->recovery && !plan_member_depends(member) && work_is_gone(work, i));
 }
 
 static void append_binding(FILE *text, const Work *work, size_t i) {
@@ -72,7 +74,7 @@ static char *describe_remains(const Work *work) {
         if (!text)
                 return NULL;
         for (size_t i = 0; i < work->plan->n_members; i++)
-                if (is_watched(&work->plan->members[i]) && !work_is_restored(work, i))
+                if (is_watched(work, i) && !work_is_restored(work, i))
                         append_binding(text, work, i);
         append_values(text, work);
         if (fclose(text) != 0) {
@@ -121,6 +123,13 @@ static void update_state_files(const Work *work) {
         }
 }
 
+/* Ends the transaction. What a reattach cannot restore, since VFs are missing, is reverted once more by the next start of vfiod:
+ * for that the file stays. Where the removal fails, that start finds nothing to do. */
+static void end(const Transaction *transaction, const char *remains) {
+        if (remains[0] == '\0' || transaction->plan->verb != PLAN_SET_VFS)
+                (void)transaction_file_remove(transaction->transactions_fd, transaction->number);
+}
+
 int rollback_run(Transaction *transaction, Work *work, size_t n, Problem *problem) {
         const EngineCallbacks *callbacks = &transaction->callbacks;
         _cleanup_problem_ Problem held = {};
@@ -130,11 +139,10 @@ int rollback_run(Transaction *transaction, Work *work, size_t n, Problem *proble
         engine_revert(work, n, callbacks, &held);
 
         _cleanup_free_ char *remains = describe_remains(work), *cause = describe_cause(problem);
-        update_state_files(work);
-        /* Where this fails, the next start reverts once more, and finds nothing to do. */
-        (void)transaction_file_remove(transaction->transactions_fd, transaction->number);
         if (!remains || !cause)
                 return -ENOMEM;
+        update_state_files(work);
+        end(transaction, remains);
         if (remains[0] != '\0')
                 return problem_set(problem, OUTCOME_DEGRADED, "%s Not everything could be undone: %s.%s%s", cause,
                                 remains, held.message ? " " : "", strempty(held.message));
@@ -208,9 +216,6 @@ int recovery_run(Transaction *transaction, Work *work, Report *report, Problem *
         drop_gone_members(work);
         int r = work->plan->verb == PLAN_REATTACH ? finish(transaction, work, problem)
                                                   : revert(transaction, work, problem);
-        int removed = transaction_file_remove(transaction->transactions_fd, transaction->number);
-        if (r == 0 && removed < 0)
-                return problem_set(problem, OUTCOME_FAILED, "The transaction's file cannot be removed: %s",
-                                strerror(-removed));
+        end(transaction, r == 0 ? "" : "?");
         return r;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "engine/work.h"
 #include "kernel/sysfs.h"
+#include "kernel/vfio-node.h"
 #include "usage/vfio-holders.h"
 
 #define ADDRESS(work, i) PCI_ADDRESS_TEXT((work)->plan->members[i].address)
@@ -218,7 +219,26 @@ void work_release_groups(Work *work) {
         work->n_groups = 0;
 }
 
-static int hold_group(Work *work, int group, Problem *problem) {
+/* Names the process that has a group, or a cdev of it. */
+static int describe_held(Work *work, int group, const GroupDevice *devices, size_t n_devices, Problem *problem) {
+        size_t n = 0;
+        int fd = -EBADF;
+
+        _cleanup_free_ PciAddress *members = calloc(n_devices + 1, sizeof(PciAddress));
+        if (!members)
+                return -ENOMEM;
+        for (size_t i = 0; i < n_devices; i++)
+                if (devices[i].group == group)
+                        members[n++] = devices[i].address;
+        int r = vfio_check_unheld(work->kernel, group, members, n, &fd, problem);
+        (void)safe_close(fd);
+        /* Free by now; but a caller that tries again finds out for sure. */
+        return r == 0 ? problem_set(problem, OUTCOME_HELD, "%s was held a moment ago: try again.",
+                                        VFIO_NODE_TEXT(group))
+                      : r;
+}
+
+static int hold_group(Work *work, int group, const GroupDevice *devices, size_t n_devices, Problem *problem) {
         int fd = -EBADF;
 
         if (group == IOMMU_GROUP_NONE || work_holds_group(work, group))
@@ -228,6 +248,8 @@ static int hold_group(Work *work, int group, Problem *problem) {
                 return -ENOMEM;
         work->groups = grown;
         int r = vfio_check_unheld(work->kernel, group, NULL, 0, &fd, problem);
+        if (r == OUTCOME_HELD)
+                return describe_held(work, group, devices, n_devices, problem);
         if (r == 0)
                 grown[work->n_groups++] = (HeldGroup){group, fd};
         return r;
@@ -245,7 +267,7 @@ int work_hold_groups(Work *work, const GroupDevice *devices, size_t n_devices, P
         if (!addresses)
                 return -ENOMEM;
         for (size_t i = 0; i < n_devices; i++) {
-                int r = hold_group(work, devices[i].group, problem);
+                int r = hold_group(work, devices[i].group, devices, n_devices, problem);
                 if (r != 0)
                         return r == OUTCOME_HELD && work->plan->verb != PLAN_REATTACH ? name_device(devices[i], problem)
                                                                                       : r;

@@ -25,7 +25,7 @@ struct Job {
         WorkerResult result; /* of a job that waits for names */
         bool waits_for_names;
         bool expects_drivers; /* The host binds the job's new VFs by itself. */
-        job_done_t done; /* NULL once it was called */
+        job_done_t done;      /* NULL once it was called */
         void *userdata;
 };
 

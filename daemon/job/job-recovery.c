@@ -46,8 +46,24 @@ static int list_planned_changes(const Job *job, Report *report) {
         return r;
 }
 
+static bool all_are_gone(const Job *job) {
+        for (size_t i = 0; i < job->plan->n_members; i++) {
+                const Device *device = inventory_find_device(job->table->inventory, job->plan->members[i].address);
+
+                if (!job->plan->members[i].created && device && device->present)
+                        return false;
+        }
+        return true;
+}
+
 int job_conclude_recovery(const Job *job, WorkerResult *result) {
         const char *selected = PCI_ADDRESS_TEXT(job->plan->selected);
+
+        if (all_are_gone(job))
+                return problem_set(&result->problem, OUTCOME_FAILED,
+                                "The worker process for %s died, and the devices are gone from their slots: list the "
+                                "devices again with 'vfioctl devices'.",
+                                selected);
 
         if (result->error < 0 || result->problem.outcome != OUTCOME_DONE) {
                 _cleanup_free_ char *cause = TAKE_PTR(result->problem.message);

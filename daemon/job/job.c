@@ -414,6 +414,8 @@ int job_start(JobTable *table, Plan *plan, const char *caller, job_done_t done, 
         if ((r = plan->only_plan ? refuse_stuck_survey(table, plan, problem) : refuse_conflict(table, plan, problem)) !=
                         0)
                 return r;
+        if (!plan->only_plan && !plan->recovery && (r = state_drop_transactions(table->state, plan)) < 0)
+                return r;
         if (n >= (plan->only_plan ? table->limits.plans_max : table->limits.jobs_max))
                 return problem_set(problem, OUTCOME_LIMITS_EXCEEDED,
                                 "%zu %s are under way already: try again when one is done.", n,

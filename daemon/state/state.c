@@ -238,6 +238,39 @@ const StateTransaction *state_find_transaction_of(const State *state, PciAddress
         return NULL;
 }
 
+static bool is_about(const StateTransaction *transaction, const Plan *plan) {
+        for (size_t i = 0; i < plan->n_members; i++)
+                if (!plan->members[i].created && plan_find_member(transaction->plan, plan->members[i].address) >= 0)
+                        return true;
+        return false;
+}
+
+/* What the host had for sriov_drivers_autoprobe is still owed to the PF. */
+static int drop_transaction(State *state, const StateTransaction *transaction) {
+        const PlanMember *pf = &transaction->plan->members[0];
+        int r = 0;
+
+        if (transaction->plan->verb == PLAN_SET_VFS && pf->origin && pf->origin->autoprobe_known)
+                r = device_file_write(state->devices_fd, pf->address, false, pf->origin);
+        return r < 0 ? r : transaction_file_remove(state->transactions_fd, transaction->number);
+}
+
+int state_drop_transactions(State *state, const Plan *plan) {
+        bool dropped = false;
+
+        for (size_t i = 0; i < state->n_transactions; i++) {
+                const StateTransaction *transaction = &state->transactions[i];
+
+                if (transaction->owner > 0 || !is_about(transaction, plan))
+                        continue;
+                int r = drop_transaction(state, transaction);
+                if (r < 0)
+                        return r;
+                dropped = true;
+        }
+        return dropped ? state_load(state) : 0;
+}
+
 int state_apply(const State *state, Inventory *inventory) {
         size_t n;
         int r = 0;

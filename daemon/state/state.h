@@ -38,6 +38,10 @@ int state_load(State *state);
 const DeviceFile *state_find(const State *state, PciAddress address);
 const StateTransaction *state_find_transaction_of(const State *state, PciAddress address);
 
+/* Gives up the transactions that change one of the plan's members and that no worker carries out: the new plan decides what
+ * becomes of the devices. Returns 0 or a negative errno. */
+int state_drop_transactions(State *state, const Plan *plan);
+
 /* The transaction of that number, NULL for none. */
 const StateTransaction *state_find_transaction(const State *state, unsigned long number);
 

@@ -306,11 +306,12 @@ static void test_degraded(void) {
         g_assert_nonnull(strstr(answer.message, "Cancelled: "));
         assert_remains(scene.host, scene.at_home, answer.message);
 
-        /* It is not lost: the next start gives it back. */
+        /* The devices are not lost, also after a new start: a reattach restores them. */
         daemon_stopp(&daemon);
         fake_kernel_do(scene.host->fake, "clear");
         daemon = daemon_start(scene.host, &patient);
         daemon_await_quiet(daemon);
+        daemon_move(daemon, PLAN_REATTACH, PORT1, OUTCOME_DONE);
         check_place(&scene, daemon, false);
         daemon_stopp(&daemon);
         scene_end(&scene);

@@ -76,12 +76,12 @@ static void expect_refusal(Scene *scene) {
         assert_says(reply.answer.message, "first");
         g_assert_cmpuint(count_writes(scene->host), ==, 0);
         assert_snapshot(scene->host, scene->away);
-        g_assert_cmpuint(count_records(scene->host), ==, 1);
+        g_assert_cmpuint(count_devices_away(scene->host), ==, 2);
 }
 
 static void check_home(Scene *scene) {
         assert_snapshot(scene->host, scene->before);
-        assert_no_records(scene->host);
+        assert_nothing_recorded(scene->host);
 }
 
 /* It is refused at once, before anything is written; and it goes when the process has closed the cdev. */
@@ -222,7 +222,7 @@ static void test_undo(void) {
 /* A virtual function that is on vfio-pci, with its cdev open. No override lets it go. */
 static void test_virtual_function(void) {
         static const unsigned overrides[] = {0, (1U << _GUARD_MAX) - 1};
-        const FunctionRequest two = {PF, 2, .fate = FUNCTIONS_DETACHED};
+        const FunctionRequest two = {PF, 2, .fate = VFS_DETACHED};
         Scene scene = {.host = functions_host()};
 
         fake_kernel_do(scene.host->fake, "modprobe vfio-pci");
@@ -248,7 +248,7 @@ static void test_virtual_function(void) {
 
 /* New virtual functions are made; the last one fails, and a process has the cdev of the first one by then: they stay. */
 static void test_virtual_function_undo(void) {
-        const FunctionRequest two = {PF, 2, .fate = FUNCTIONS_DETACHED};
+        const FunctionRequest two = {PF, 2, .fate = VFS_DETACHED};
         Scene scene = {.host = functions_host()};
         _cleanup_answer_ Answer answer = {};
         unsigned n_writes;

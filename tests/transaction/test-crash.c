@@ -199,7 +199,11 @@ static void kill_after(unsigned n_rounds, wait_t wait) {
                 _cleanup_answer_ Answer answer = {};
 
                 _cleanup_close_ int watch = inotify_init1(IN_CLOEXEC);
-                g_assert_cmpint(inotify_add_watch(watch, crash.host->state_folder, IN_MOVED_TO | IN_DELETE), >=, 0);
+                for (const char *const *name = (const char *const[]){"devices", "transactions", NULL}; *name; name++) {
+                        g_autofree char *folder = g_build_filename(crash.host->state_folder, *name, NULL);
+
+                        g_assert_cmpint(inotify_add_watch(watch, folder, IN_MOVED_TO | IN_DELETE), >=, 0);
+                }
                 daemon_must_begin(daemon, verb, "ens1", &answer);
                 pid_t pid = find_worker();
                 wait(crash.host, verb, watch);
