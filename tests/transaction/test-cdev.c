@@ -209,12 +209,10 @@ static void test_undo(void) {
         assert_says(answer.message, scene.held_text);
         assert_says(answer.message, PORT2 " has driver 'vfio-pci'");
 
-        /* The process ends: a fresh start gives all back. */
+        /* The process ends: a reattach restores all. */
         daemon_await_quiet(scene.daemon);
         scene_release(&scene);
-        daemon_stop(scene.daemon);
-        scene.daemon = daemon_start(scene.host, &limits);
-        daemon_await_quiet(scene.daemon);
+        daemon_move(scene.daemon, PLAN_REATTACH, PORT1, OUTCOME_DONE);
         check_home(&scene);
         scene_end(&scene);
 }
