@@ -26,7 +26,7 @@ static void append_device(GString *text, const Device *device) {
                         device->boot_vga, device->virtual_function);
         if (device->origin) {
                 g_string_append_printf(text, " origin: driver=%s override=%s module=%s",
-                                strempty(device->origin->binding.driver), strempty(device->origin->binding.override),
+                                device->origin->binding.driver, device->origin->binding.override,
                                 strempty(device->origin->module));
                 append_ids(text, &device->origin->ids);
                 append_names(text, device->origin->names);
