@@ -105,6 +105,11 @@ static json_t *read_json(const char *path, const char *kind) {
         return json;
 }
 
+/* A worker that was killed while it wrote leaves such a file. It does not count. */
+static bool is_unfinished(const char *name) {
+        return g_str_has_suffix(name, ".new");
+}
+
 static Ledger *read_devices(const char *state_folder) {
         g_autofree char *path = g_build_filename(state_folder, "devices", NULL);
         g_autoptr(GDir) folder = g_dir_open(path, 0, NULL);
@@ -112,6 +117,9 @@ static Ledger *read_devices(const char *state_folder) {
 
         for (const char *name; (name = g_dir_read_name(folder));) {
                 g_autofree char *file = g_build_filename(path, name, NULL);
+
+                if (is_unfinished(name))
+                        continue;
                 json_t *json = read_json(file, "vfiod-device 1 ");
 
                 read_device(name, json, records);
@@ -124,10 +132,9 @@ static Ledger *read_devices(const char *state_folder) {
 static void check_transactions(const char *state_folder) {
         g_autofree char *path = g_build_filename(state_folder, "transactions", NULL);
         g_autoptr(GDir) folder = g_dir_open(path, 0, NULL);
-        const char *name = g_dir_read_name(folder);
-
-        if (name)
-                g_error("the transaction %s has not ended", name);
+        for (const char *name; (name = g_dir_read_name(folder));)
+                if (!is_unfinished(name))
+                        g_error("the transaction %s has not ended", name);
 }
 
 char *claim_to_text(const Claim *claim) {
