@@ -116,7 +116,7 @@ static void test_vfs_making(void) {
                         "1: set-virtual-functions group=-1 selected=" PF " vfs=0 fate=0\n"
                         "  " PF " group=-1 parent=-1" PF_IDS " before: target:\n"
                         "  " VF0 " group=-1 parent=0" VF_IDS " recorded vf before: driver=vfio-pci power=on "
-                                                             "link=02:00:00:00:00:01/9/0/0 target: origin:" VF_IDS
+                        "link=02:00:00:00:00:01/9/0/0 target: origin:" VF_IDS
                         " driver=igbvf power=on link=02:00:00:00:00:07/5/3/8100 vf\n"
                         "  " VF1 " group=-1 parent=0" VF_IDS " vf before: power=on target:\n"
                         "  set-autoprobe " PF "=0, vanish " VF0 ", vanish " VF1 ", set-vfs " PF "=0\n"
