@@ -77,6 +77,18 @@ static void choose(World *world, Call *call) {
         }
 }
 
+/* The PF gets back as many VFs as it had, also in place of one that was forgotten since. */
+static void move_forgotten_vfs(World *world, const Call *call) {
+        const Claim *owed = ledger_find(world->ledger, SLOT_PHYSICAL);
+
+        if (call->detach || !owed || !owed->has_vfs || !call_plans(call, SLOT_PHYSICAL))
+                return;
+        for (unsigned i = 0; i < n_slots; i++)
+                if (!slots[i].card &&
+                                !g_ptr_array_find_with_equal_func(call->following, slots[i].address, g_str_equal, NULL))
+                        world_move(world, slots[i].address);
+}
+
 void call_look_again(World *world, Call *call) {
         const TruthDevice *device = call->target.address ? world_device(world, call->target.address) : NULL;
 
@@ -100,6 +112,7 @@ void call_look_again(World *world, Call *call) {
         call->following = model_following(world, call->planned, call->detach);
         for (unsigned i = 0; i < call->following->len; i++)
                 world_permit(world, call->following->pdata[i], VIRTUAL_IDS);
+        move_forgotten_vfs(world, call);
         if (call->rested_on) {
                 /* The name may be gone. */
                 g_free(call->selector);

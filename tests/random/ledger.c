@@ -83,6 +83,7 @@ static void read_device(const char *address, json_t *json, Ledger *records) {
         (void)g_snprintf(claim.ids, sizeof(claim.ids), "%04x:%04x", (unsigned)vendor, (unsigned)device);
         read_binding(binding, &claim);
         claim.phase = json_is_true(json_object_get(json, "degraded")) ? CLAIM_DEGRADED : CLAIM_AWAY;
+        claim.has_vfs = json_object_get(json, "virtual_functions") != NULL;
         claim.has_parent = json_object_get(json, "parent") != NULL;
         json_array_foreach(names, i, entry) {
                 g_assert_cmpint(json_unpack(entry, "[ss]", &kind, &name), ==, 0);
@@ -169,6 +170,8 @@ void ledger_check(Ledger *ledger, const char *state_folder) {
         for (GList *i = claims; i; i = i->next) {
                 Claim *claim = i->data, *record = ledger_find(records, claim->address);
 
+                if (record)
+                        claim->has_vfs = record->has_vfs;
                 if (record && claim->newcomer && !*record->names)
                         *claim->names = '\0';
                 if (claim->phase < CLAIM_EITHER)

@@ -20,6 +20,7 @@ typedef struct Claim {
         char names[64];                /* of the host, with commas */
         char power[16];                /* "on 1": power/control and d3cold_allowed */
         bool any_driver;               /* it gets the one that the kernel finds, whichever that is */
+        bool has_vfs;                  /* a PF: a reattach creates its VFs. Taken from the state file. */
         bool has_parent;               /* it vanished with its PF, and is expected back with it */
         bool newcomer;                 /* when it was taken; the names say little then, and may have gone unseen */
         ClaimPhase phase;

@@ -77,11 +77,14 @@ GPtrArray *model_plan_reattach(const World *world, const Target *target) {
 GPtrArray *model_following(const World *world, const GPtrArray *plan, bool detach) {
         const Slot *slot = slot_find(SLOT_PHYSICAL);
         const TruthDevice *pf = world_device(world, SLOT_PHYSICAL);
+        const Claim *owed = ledger_find(world->ledger, SLOT_PHYSICAL);
         GPtrArray *following = g_ptr_array_new();
         char ids[IDS_MAX];
 
         if (!pf || !g_str_equal(pf->ids, card_ids(slot->card, ids)) ||
                         !g_ptr_array_find_with_equal_func((GPtrArray *)plan, SLOT_PHYSICAL, g_str_equal, NULL))
+                return following;
+        if (!detach && !(owed && owed->has_vfs))
                 return following;
         for (unsigned i = 0; i < n_slots; i++) {
                 const Claim *claim = ledger_find(world->ledger, slots[i].address);
