@@ -104,6 +104,14 @@ static void test_vanished_vfs(void) {
         g_assert_true(plan->members[1].virtual_function);
         g_assert_cmpstr(plan->members[1].target.driver, ==, "igbvf");
 
+        /* Another card was detached in the slot of the PF since: it brings none of them back. */
+        PciFacts facts = make_facts(PF, "vfio-pci", 14);
+        facts.ids.device = 0x1234;
+        g_assert_cmpint(inventory_put_device(inventory, &facts), ==, 0);
+        put_origin(inventory, PF, "igb", NULL);
+        _cleanup_(plan_freep) Plan *other = make_reattach_plan(inventory, PF, NULL);
+        assert_members(other, PF);
+
         /* A VF that is away cannot come back without its PF: vfiod forgets it. */
         _cleanup_(plan_freep) Plan *forget = make_reattach_plan(inventory, VF0, NULL);
         assert_members(forget, VF0);
