@@ -162,6 +162,14 @@ static void compare_claims(const Ledger *ledger, const Ledger *other, const char
         }
 }
 
+/* A card that was plugged in just now and had no driver may get its driver from a first try of vfiod that fails and is undone. */
+static void allow_driver(Claim *claim, const Claim *record) {
+        if (!claim->newcomer || !claim->any_driver || record->any_driver)
+                return;
+        claim->any_driver = false;
+        (void)g_strlcpy(claim->driver, record->driver, sizeof(claim->driver));
+}
+
 void ledger_check(Ledger *ledger, const char *state_folder) {
         g_autoptr(Ledger) records = read_devices(state_folder);
         g_autoptr(GList) claims = ledger_list(ledger);
@@ -170,8 +178,10 @@ void ledger_check(Ledger *ledger, const char *state_folder) {
         for (GList *i = claims; i; i = i->next) {
                 Claim *claim = i->data, *record = ledger_find(records, claim->address);
 
-                if (record)
+                if (record) {
                         claim->has_vfs = record->has_vfs;
+                        allow_driver(claim, record);
+                }
                 if (record && claim->newcomer && !*record->names)
                         *claim->names = '\0';
                 if (claim->phase < CLAIM_EITHER)
