@@ -239,8 +239,8 @@ int manager_new(sd_event *event, const ManagerParts *parts, Manager **ret) {
                 return r;
         if ((r = job_table_new(event, manager->kernel, manager->inventory, manager->state, parts->job_limits,
                              &manager->jobs)) < 0 ||
-                        (r = orphan_watch_new(event, manager->kernel, manager->inventory, manager->state,
-                                         manager->jobs, parts->job_limits, &manager->orphans)) < 0 ||
+                        (r = orphan_watch_new(event, manager->kernel, manager->inventory, manager->state, manager->jobs,
+                                         parts->job_limits, &manager->orphans)) < 0 ||
                         (r = job_recover(manager->jobs)) < 0)
                 return log_error_errno(r, "Cannot end the jobs that an earlier daemon left");
         RuleKeeperParts rule_parts = {

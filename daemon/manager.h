@@ -3,8 +3,8 @@
 
 #include "bus/service.h"
 #include "job/orphan.h"
-#include "rule/rule-keeper.h"
 #include "model/follower.h"
+#include "rule/rule-keeper.h"
 
 typedef struct RescanRequest RescanRequest;
 

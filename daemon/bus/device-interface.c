@@ -162,7 +162,9 @@ BUS_GETTER(property_get_original_names) {
 
 BUS_GETTER(property_get_original) {
         const DeviceOrigin *origin = ((const Device *)userdata)->origin;
-        const char *text = !origin ? NULL : streq(property, "OriginalDriver") ? origin->binding.driver : origin->binding.override;
+        const char *text = !origin                          ? NULL
+                        : streq(property, "OriginalDriver") ? origin->binding.driver
+                                                            : origin->binding.override;
 
         return sd_bus_message_append(reply, "s", strempty(text));
 }

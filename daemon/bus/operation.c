@@ -85,8 +85,8 @@ static int reply_changes(sd_bus_message *call, const WorkerResult *result) {
         for (size_t i = 0; i < result->report.n_changes; i++) {
                 const DriverChange *change = &result->report.changes[i];
 
-                r = sd_bus_message_append(reply, "(sss)", PCI_ADDRESS_TEXT(change->address), change->before,
-                                change->after);
+                r = sd_bus_message_append(
+                                reply, "(sss)", PCI_ADDRESS_TEXT(change->address), change->before, change->after);
                 if (r < 0)
                         return r;
         }
@@ -124,8 +124,8 @@ static int make_plan(Service *service, PlanVerb verb, const char *selector, cons
                 iommu_examine(service->kernel, &iommu);
                 r = plan_detach(service->inventory, &selection, &iommu, &detach_options, ret, problem);
         } else
-                r = plan_reattach(service->inventory, &selection, &(ReattachOptions){.force = options->force, .adopt = options->adopt}, ret,
-                                problem);
+                r = plan_reattach(service->inventory, &selection,
+                                &(ReattachOptions){.force = options->force, .adopt = options->adopt}, ret, problem);
         if (r == 0)
                 (*ret)->fingerprint = options->fingerprint;
         return r;
@@ -181,8 +181,7 @@ static int append_steps(sd_bus_message *reply, const Plan *plan) {
                 char reason[PLAN_REASON_MAX];
 
                 r = sd_bus_message_append(reply, "(sss)", step_kind_to_string(step->kind),
-                                PCI_ADDRESS_TEXT(plan_step_address(plan, step)),
-                                plan_step_reason(plan, step, reason));
+                                PCI_ADDRESS_TEXT(plan_step_address(plan, step)), plan_step_reason(plan, step, reason));
         }
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }

@@ -50,12 +50,32 @@ static int make_vf_origin(Work *work, size_t i) {
         return 0;
 }
 
+/* The device has a state file, which says how it was before vfiod first changed it. It stays right, but a device that vanishes with
+ * another one is expected back with that, and one that a failed detach left is detached now. */
+static int update_file(const Work *work, size_t i, Problem *problem) {
+        _cleanup_(device_origin_freep) DeviceOrigin *origin = NULL;
+        const PlanMember *member = &work->plan->members[i];
+
+        if (!plan_member_depends(member) && !member->origin->degraded)
+                return 0;
+        int r = device_origin_copy(member->origin, &origin);
+        if (r < 0)
+                return r;
+        origin->degraded = false;
+        if (plan_member_depends(member)) {
+                origin->has_parent = true;
+                origin->parent = work->plan->members[member->parent].address;
+        }
+        r = device_file_write(work->devices_fd, member->address, is_away(work, i), origin);
+        return r < 0 ? describe_error(work, i, r, problem) : 0;
+}
+
 int step_record(Work *work, const PlanStep *step, Problem *problem) {
         PlanMember *member = &work->plan->members[step->member];
         int r;
 
         if (member->recorded)
-                return 0;
+                return update_file(work, step->member, problem);
         if (member->created && (r = make_vf_origin(work, step->member)) < 0)
                 return r;
         return write_file(work, step->member, problem);
@@ -65,8 +85,10 @@ int step_record_revert(Work *work, const PlanStep *step, Problem *problem) {
         PlanMember *member = &work->plan->members[step->member];
 
         /* A recovery does not know the VFs that were created: the revert of their creation removes the files. */
-        if (member->recorded || (member->created && work->fds[step->member] < 0))
+        if (member->created && work->fds[step->member] < 0)
                 return 0;
+        if (member->recorded)
+                return write_file(work, step->member, problem);
         /* A card that was pulled took along what was written to it. */
         if (member->created || !is_away(work, step->member) || work_is_restored(work, step->member) ||
                         work_is_gone(work, step->member))

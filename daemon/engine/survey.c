@@ -72,6 +72,7 @@ static uint64_t make_fingerprint(const Plan *plan, const FindingList *findings) 
         mix(&hash, plan_verb_to_string(plan->verb));
         mix_number(&hash, (unsigned long)plan->group);
         mix_number(&hash, plan->vf_count);
+        mix_number(&hash, (unsigned long)plan->vf_fate);
         for (size_t i = 0; i < plan->n_members; i++) {
                 const PlanMember *member = &plan->members[i];
                 const PciIds *ids = &member->ids;

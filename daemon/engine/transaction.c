@@ -64,13 +64,6 @@ static int make_origin(const Transaction *transaction, const Work *work, size_t 
         return r < 0 ? r : 0;
 }
 
-/* A VF that vfiod detached earlier, and that now vanishes with its PF, is expected back with it. */
-static void expect_with_parent(Plan *plan, PlanMember *member) {
-        member->origin->has_parent = true;
-        member->origin->parent = plan->members[member->parent].address;
-        member->recorded = false;
-}
-
 static int make_origins(const Transaction *transaction, const Work *work, Problem *problem) {
         Plan *plan = work->plan;
 
@@ -80,8 +73,6 @@ static int make_origins(const Transaction *transaction, const Work *work, Proble
 
                 if (member->created)
                         continue;
-                if (plan->verb == PLAN_DETACH && member->origin && plan_member_depends(member))
-                        expect_with_parent(plan, member);
                 if (member->origin || !wanted)
                         continue;
                 int r = make_origin(transaction, work, i);

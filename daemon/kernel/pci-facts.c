@@ -159,6 +159,7 @@ int pci_path_find_controller(const char *folder, PciAddress *ret) {
                         found = last;
                         has_found = true;
                 }
+                has_last = false;
                 if (size >= sizeof(text))
                         continue;
                 memcpy(text, part, size);

@@ -55,10 +55,10 @@ typedef struct DeviceOrigin {
         char *module;    /* that provides the driver; NULL for a built-in driver */
         HostName *names; /* that the host had for the device */
         bool virtual_function;
-        bool degraded;            /* A failed detach left it neither with the host nor detached. */
-        bool has_parent;          /* It vanished with this device, and is expected back with it. */
-        PciAddress parent;        /* a VF's PF, or the controller that exposes the device (a VMD) */
-        unsigned virtual_functions; /* of a PF: a reattach creates so many VFs */
+        bool degraded;                   /* A failed detach left it neither with the host nor detached. */
+        bool has_parent;                 /* It vanished with this device, and is expected back with it. */
+        PciAddress parent;               /* a VF's PF, or the controller that exposes the device (a VMD) */
+        unsigned virtual_functions;      /* of a PF: a reattach creates so many VFs */
         bool autoprobe_known, autoprobe; /* of a PF: sriov_drivers_autoprobe as the host had it */
 } DeviceOrigin;
 
@@ -74,10 +74,10 @@ typedef struct Device {
         const char *reset_methods; /* interned; NULL for none */
         Group *group;              /* NULL for none */
         HostName *names;
-        DeviceOrigin *origin; /* NULL unless vfiod detached it */
+        DeviceOrigin *origin;         /* NULL unless vfiod detached it */
         PciAddress physical_function; /* of a VF */
         PciAddress controller;        /* of a device behind a controller */
-        uint64_t incarnation; /* of PciFacts */
+        uint64_t incarnation;         /* of PciFacts */
         uint32_t link_speed, link_speed_max;
         uint16_t virtual_functions_max;
         int16_t numa_node;
@@ -90,8 +90,8 @@ typedef struct Device {
         bool boot_vga : 1;
         bool virtual_function : 1;
         bool behind_controller : 1; /* A controller such as a VMD exposes it, so it vanishes when the controller is unbound. */
-        unsigned change;     /* of inventory.c: index of its pending change, plus one */
-        unsigned generation; /* of inventory.c: the rescan that saw it last */
+        unsigned change;            /* of inventory.c: index of its pending change, plus one */
+        unsigned generation;        /* of inventory.c: the rescan that saw it last */
 } Device;
 
 /* Whether vfiod detached it: this card, not another that came into its slot since. */
@@ -100,6 +100,11 @@ static inline bool device_is_ours(const Device *device) {
 }
 
 DeviceState device_state(const Device *device);
+
+/* Whether the device stays in the list while it is not in its slot: vfiod detached it, or a job changes it. */
+static inline bool device_is_kept(const Device *device) {
+        return device->origin || device->activity != DEVICE_QUIET;
+}
 
 /* Whether the device is a VF of this PF, and present. */
 static inline bool device_is_vf_of(const Device *device, const Device *pf) {

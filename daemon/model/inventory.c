@@ -389,17 +389,12 @@ void inventory_clear_appeared(Inventory *inventory, PciAddress address) {
                 device->appeared = false;
 }
 
-/* Whether it stays known while it is not in its slot: what vfiod detached, and what a job is at work on until that ends. */
-static bool is_kept(const Device *device) {
-        return device->origin || device->activity != DEVICE_QUIET;
-}
-
 int inventory_drop_device(Inventory *inventory, PciAddress address) {
         Device *device = inventory_find_device(inventory, address);
         if (!device || !device->present)
                 return 0;
 
-        if (!is_kept(device))
+        if (!device_is_kept(device))
                 return device_remove(inventory, device);
         int r = group_leave(inventory, device);
         if (r < 0 || (r = note_physical_function(inventory, device)) < 0)
@@ -474,7 +469,7 @@ int inventory_set_origin(Inventory *inventory, PciAddress address, const DeviceO
         if (!origin) {
                 assert(device); /* it had one, since they are not equal */
                 device->origin = device_origin_free(device->origin);
-                if (!device->present && !is_kept(device))
+                if (!device->present && !device_is_kept(device))
                         return device_remove(inventory, device);
                 return note_member(inventory, device, CHANGED_ORIGIN | CHANGED_STATE);
         }
@@ -496,7 +491,7 @@ int inventory_set_activity(Inventory *inventory, PciAddress address, DeviceActiv
         if (!device || device->activity == activity)
                 return 0;
         device->activity = activity;
-        if (!device->present && !is_kept(device))
+        if (!device->present && !device_is_kept(device))
                 return device_remove(inventory, device);
         return note_member(inventory, device, CHANGED_STATE);
 }

@@ -153,8 +153,10 @@ static int add_vanishing(const Device *device, size_t parent, Plan *plan, Proble
         plan->members[plan->n_members - 1].parent = (int)parent;
         if (!device->driver)
                 return 0;
-        (void)snprintf(evidence, sizeof(evidence), "its virtual function %s vanishes with it, and is on %s",
-                        PCI_ADDRESS_TEXT(device->address), device->driver);
+        (void)snprintf(evidence, sizeof(evidence), "%s %s%s vanishes with it, and is on %s",
+                        device->virtual_function ? "its virtual function" : "the device",
+                        PCI_ADDRESS_TEXT(device->address), device->virtual_function ? "" : " behind it",
+                        device->driver);
         return finding_list_add(&plan->findings, GUARD_VIRTUAL_FUNCTIONS, parent_address, evidence);
 }
 

@@ -108,6 +108,13 @@ static int adopt_member(Plan *plan, const Device *device) {
         return 0;
 }
 
+/* Whether the device comes back with the member. A VF does not where another card, or the PF without VFs, was detached in its PF's
+ * slot since. */
+static bool comes_back_with(const Device *device, const PlanMember *parent) {
+        return pci_address_equal(device->origin->parent, parent->address) &&
+                        (!device->origin->virtual_function || parent->origin->virtual_functions > 0);
+}
+
 /* Members that vanished with another member come back with it. */
 static int add_vanished_members(const Inventory *inventory, Plan *plan) {
         size_t n, n_present = plan->n_members;
@@ -120,7 +127,7 @@ static int add_vanished_members(const Inventory *inventory, Plan *plan) {
                 if (device->present || !device->origin || !device->origin->has_parent)
                         continue;
                 for (size_t parent = 0; parent < n_present && r >= 0; parent++)
-                        if (pci_address_equal(device->origin->parent, plan->members[parent].address) &&
+                        if (comes_back_with(device, &plan->members[parent]) &&
                                         (r = plan_add_member(plan, device)) >= 0) {
                                 plan->members[plan->n_members - 1].parent = (int)parent;
                                 plan->members[plan->n_members - 1].virtual_function = device->origin->virtual_function;

@@ -2,8 +2,8 @@
 #include "rule/early-rules.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "job/child.h"
 #include "engine/driver.h"
+#include "job/child.h"
 #include "kernel/modules.h"
 #include "policy/plan.h"
 

@@ -65,8 +65,7 @@ static bool may_go_along(const RuleKeeper *keeper, const Rule *rule, const Devic
                         rule_plan_find(keeper, member, NULL);
 }
 
-static int make_vf_plan(
-                RuleKeeper *keeper, const Rule *rule, const Device *device, Plan **ret, Problem *problem) {
+static int make_vf_plan(RuleKeeper *keeper, const Rule *rule, const Device *device, Plan **ret, Problem *problem) {
         IommuReport iommu;
 
         iommu_examine(keeper->parts.kernel, &iommu);

@@ -165,7 +165,9 @@ static int convert_members(State *state, json_t *record) {
 
 /* Virtual functions. */
 
-static int add_vf_before(Plan *plan, json_t *json) {
+/* A VF that vfiod had detached has a state file, from an earlier record, and keeps it when it is back. */
+static int add_vf_before(const State *state, Plan *plan, json_t *json) {
+        _cleanup_device_file_ DeviceFile file = {};
         PlanMember *member = &plan->members[plan->n_members];
         const char *address = json_string_value(json_object_get(json, "address"));
         int r;
@@ -177,11 +179,16 @@ static int add_vf_before(Plan *plan, json_t *json) {
                         (r = state_json_to_binding(json, &member->before)) < 0)
                 return r;
         plan->n_members++;
+        r = device_file_read(state->devices_fd, member->address, &file);
+        if (r < 0 || !pci_ids_equal(&file.origin->ids, &member->ids))
+                return r == -ENOMEM ? r : 0;
+        member->recorded = true;
+        member->origin = TAKE_PTR(file.origin);
         return 0;
 }
 
 /* The plan whose revert brings back the VFs that existed, or only the host's setting. */
-static int make_vf_plan(json_t *functions, bool made, Plan **ret) {
+static int make_vf_plan(const State *state, json_t *functions, bool made, Plan **ret) {
         json_t *before = json_object_get(functions, "before"), *json;
         const char *address = json_string_value(json_object_get(functions, "address"));
         _cleanup_(plan_freep) Plan *plan = NULL;
@@ -204,7 +211,7 @@ static int make_vf_plan(json_t *functions, bool made, Plan **ret) {
         plan->steps[0].before = !json_is_false(json_object_get(functions, "autoprobe"));
         if (!made) {
                 json_array_foreach(before, i, json) {
-                        if ((r = add_vf_before(plan, json)) < 0 ||
+                        if ((r = add_vf_before(state, plan, json)) < 0 ||
                                         (r = plan_add_step(plan, STEP_VANISH, plan->n_members - 1)) < 0)
                                 return r;
                 }
@@ -256,13 +263,17 @@ static int convert_functions(State *state, json_t *functions) {
         int r;
 
         if (making || streq_ptr(phase, "made")) {
-                if ((r = make_vf_plan(functions, !making, &plan)) < 0 || (r = write_transaction(state, plan)) < 0)
+                if ((r = make_vf_plan(state, functions, !making, &plan)) < 0 ||
+                                (r = making ? 0 : forget_vfs_before(state, functions)) < 0 ||
+                                (r = write_transaction(state, plan)) < 0)
                         return r;
                 return making;
         }
+        if (!streq_ptr(phase, "done") && !streq_ptr(phase, "kept"))
+                return -EBADMSG;
         if ((r = forget_vfs_before(state, functions)) < 0)
                 return r;
-        return streq_ptr(phase, "kept") ? keep_autoprobe(state, functions) : 0;
+        return streq(phase, "kept") ? keep_autoprobe(state, functions) : 0;
 }
 
 static int convert_all(RecordList *list) {

@@ -101,11 +101,15 @@ int state_file_open(int folder_fd, const char *name, bool writable) {
 int state_file_read(int fd, const char *kind, json_t **ret) {
         char boot[SD_ID128_STRING_MAX], written_kind[32], written_boot[SD_ID128_STRING_MAX];
         _cleanup_free_ char *text = NULL;
+        struct stat status;
         uint32_t written_checksum;
         size_t length = 0;
         int n = 0, r;
 
-        if ((r = file_read_all(fd, STATE_FILE_SIZE_MAX, &text, &length)) < 0)
+        /* The buffer is as large as the file, which nobody writes to once it has its name. */
+        if (fstat(fd, &status) < 0)
+                return -errno;
+        if ((r = file_read_all(fd, (size_t)status.st_size, &text, &length)) < 0)
                 return r;
         if (sscanf(text, "vfiod-%31[a-z] 1 %8" SCNx32 " %32[0-9a-f]%*1[\n]%n", written_kind, &written_checksum,
                             written_boot, &n) != 3 ||

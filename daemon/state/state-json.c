@@ -71,18 +71,31 @@ int state_json_from_ids(const PciIds *ids, json_t **ret) {
         return *ret ? 0 : -ENOMEM;
 }
 
-int state_json_to_ids(json_t *json, PciIds *ret) {
-        int vendor, device, subsystem_vendor, subsystem_device, class, revision;
+/* Reads an array of exactly n numbers, each from 0 to its maximum. */
+static int read_numbers(json_t *json, size_t n, const unsigned *maxima, unsigned *values) {
+        json_t *entry;
+        size_t i;
 
-        if (!json ||
-                        json_unpack(json, "[iiiiii]", &vendor, &device, &subsystem_vendor, &subsystem_device, &class,
-                                        &revision) < 0)
+        if (json_array_size(json) != n)
                 return -EBADMSG;
-        if ((vendor | device | subsystem_vendor | subsystem_device) & ~UINT16_MAX || class & ~0xffffff ||
-                        revision & ~UINT8_MAX)
-                return -EBADMSG;
-        *ret = (PciIds){(uint16_t)vendor, (uint16_t)device, (uint16_t)subsystem_vendor, (uint16_t)subsystem_device,
-                        (uint32_t) class, (uint8_t)revision};
+        json_array_foreach(json, i, entry) {
+                if (!json_is_integer(entry) || json_integer_value(entry) < 0 ||
+                                json_integer_value(entry) > (json_int_t)maxima[i])
+                        return -EBADMSG;
+                values[i] = (unsigned)json_integer_value(entry);
+        }
+        return 0;
+}
+
+int state_json_to_ids(json_t *json, PciIds *ret) {
+        static const unsigned maxima[] = {UINT16_MAX, UINT16_MAX, UINT16_MAX, UINT16_MAX, 0xffffff, UINT8_MAX};
+        unsigned ids[ELEMENTSOF(maxima)];
+
+        int r = read_numbers(json, ELEMENTSOF(maxima), maxima, ids);
+        if (r < 0)
+                return r;
+        *ret = (PciIds){(uint16_t)ids[0], (uint16_t)ids[1], (uint16_t)ids[2], (uint16_t)ids[3], (uint32_t)ids[4],
+                        (uint8_t)ids[5]};
         return 0;
 }
 
@@ -98,20 +111,22 @@ int state_json_to_power(json_t *object, PowerSettings *ret) {
 }
 
 int state_json_to_link(json_t *object, VirtualFunctionLink *ret) {
+        static const unsigned maxima[] = {UINT8_MAX, UINT8_MAX, UINT8_MAX, UINT8_MAX, UINT8_MAX, UINT8_MAX, UINT16_MAX,
+                        UINT8_MAX, UINT16_MAX};
         json_t *value = json_object_get(object, "virtual_function_link");
-        int mac[MAC_SIZE], vlan, qos, protocol;
+        unsigned numbers[ELEMENTSOF(maxima)];
 
         *ret = (VirtualFunctionLink){.known = value};
         if (!value)
                 return 0;
-        if (json_unpack(value, "[iiiiiiiii]", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4], &mac[5], &vlan, &qos,
-                            &protocol) < 0)
-                return -EBADMSG;
+        int r = read_numbers(value, ELEMENTSOF(maxima), maxima, numbers);
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < MAC_SIZE; i++)
-                ret->mac[i] = (uint8_t)mac[i];
-        ret->vlan = (uint16_t)vlan;
-        ret->qos = (uint8_t)qos;
-        ret->vlan_protocol = (uint16_t)protocol;
+                ret->mac[i] = (uint8_t)numbers[i];
+        ret->vlan = (uint16_t)numbers[MAC_SIZE];
+        ret->qos = (uint8_t)numbers[MAC_SIZE + 1];
+        ret->vlan_protocol = (uint16_t)numbers[MAC_SIZE + 2];
         return 0;
 }
 

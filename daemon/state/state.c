@@ -313,8 +313,9 @@ static bool is_settled(const State *state, const DeviceFile *file, const Invento
                         !pci_driver_is_vfio(device->driver);
 }
 
-int state_forget_settled(State *state, Inventory *inventory) {
-        bool forgot = false;
+/* Forgets each device to which nothing is owed. Returns how many there were, or a negative errno. */
+static int forget_pass(State *state, const Inventory *inventory) {
+        int n = 0;
 
         for (size_t i = state->n_devices; i > 0; i--) {
                 DeviceFile *file = &state->devices[i - 1];
@@ -327,7 +328,19 @@ int state_forget_settled(State *state, Inventory *inventory) {
                 device_file_done(file);
                 state->n_devices--;
                 memmove(file, file + 1, (state->n_devices - (i - 1)) * sizeof(DeviceFile));
-                forgot = true;
+                n++;
         }
+        return n;
+}
+
+int state_forget_settled(State *state, Inventory *inventory) {
+        bool forgot = false;
+        int n;
+
+        /* Once a PF is forgotten, its VFs are not expected back any more. */
+        while ((n = forget_pass(state, inventory)) > 0)
+                forgot = true;
+        if (n < 0)
+                return n;
         return forgot ? state_apply(state, inventory) : 0;
 }

@@ -4,6 +4,7 @@
 #include "state/state-json.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/stat.h>
 
 #define KIND "transaction"
@@ -63,18 +64,21 @@ static int from_member(const PlanMember *member, json_t **ret) {
         return *ret ? 0 : -ENOMEM;
 }
 
-static int to_member(json_t *json, size_t n_members, PlanMember *ret) {
+static int to_member(json_t *json, size_t index, size_t n_members, PlanMember *ret) {
         int recorded, virtual_function, unknown_origin, created, r;
         json_t *ids, *before, *target, *origin;
+        json_int_t group, parent;
         const char *address;
 
-        if (json_unpack(json, "{s:s, s:o, s:i, s:i, s:o, s:o, s:o, s:b, s:b, s:b, s:b}", "address", &address, "ids",
-                            &ids, "group", &ret->group, "parent", &ret->parent, "before", &before, "target", &target,
-                            "origin", &origin, "recorded", &recorded, "virtual_function", &virtual_function,
-                            "unknown_origin", &unknown_origin, "created", &created) < 0 ||
-                        pci_address_parse(address, &ret->address) < 0 || ret->parent < PLAN_NO_PARENT ||
-                        ret->parent >= (int)n_members)
+        if (json_unpack(json, "{s:s, s:o, s:I, s:I, s:o, s:o, s:o, s:b, s:b, s:b, s:b}", "address", &address, "ids",
+                            &ids, "group", &group, "parent", &parent, "before", &before, "target", &target, "origin",
+                            &origin, "recorded", &recorded, "virtual_function", &virtual_function, "unknown_origin",
+                            &unknown_origin, "created", &created) < 0 ||
+                        pci_address_parse(address, &ret->address) < 0 || group < IOMMU_GROUP_NONE || group > INT_MAX ||
+                        parent < PLAN_NO_PARENT || parent >= (json_int_t)n_members || parent == (json_int_t)index)
                 return -EBADMSG;
+        ret->group = (int)group;
+        ret->parent = (int)parent;
         ret->recorded = recorded;
         ret->virtual_function = virtual_function;
         ret->unknown_origin = unknown_origin;
@@ -82,6 +86,9 @@ static int to_member(json_t *json, size_t n_members, PlanMember *ret) {
         if ((r = state_json_to_ids(ids, &ret->ids)) < 0 || (r = state_json_to_binding(before, &ret->before)) < 0 ||
                         (r = state_json_to_binding(target, &ret->target)) < 0)
                 return r;
+        /* A new VF belongs to a PF, and what has a state file has an origin. */
+        if ((ret->created && !plan_member_depends(ret)) || (ret->recorded && json_is_null(origin)))
+                return -EBADMSG;
         return json_is_null(origin) ? 0 : state_json_to_origin(origin, &ret->origin);
 }
 
@@ -138,15 +145,19 @@ static int to_steps(json_t *steps, Plan *plan) {
         size_t i;
 
         json_array_foreach(steps, i, entry) {
-                int member, value, before, r;
+                json_int_t member, value, before;
                 const char *name;
 
-                if (json_unpack(entry, "[siii]", &name, &member, &value, &before) < 0)
+                if (json_unpack(entry, "[sIII]", &name, &member, &value, &before) < 0)
                         return -EBADMSG;
                 StepKind kind = step_kind_from_string(name);
-                if (kind < 0 || member < 0 || (size_t)member >= plan->n_members || value < 0 || before < 0)
+                if (kind < 0 || member < 0 || member >= (json_int_t)plan->n_members || value < 0 ||
+                                value > UINT16_MAX || before < 0 || before > UINT16_MAX)
                         return -EBADMSG;
-                if ((r = plan_add_value_step(plan, kind, (size_t)member, (unsigned)value)) < 0)
+                if ((kind == STEP_VANISH || kind == STEP_APPEAR) && !plan_member_depends(&plan->members[member]))
+                        return -EBADMSG;
+                int r = plan_add_value_step(plan, kind, (size_t)member, (unsigned)value);
+                if (r < 0)
                         return r;
                 plan->steps[plan->n_steps - 1].before = (unsigned)before;
         }
@@ -155,15 +166,17 @@ static int to_steps(json_t *steps, Plan *plan) {
 
 static int to_plan(json_t *json, Plan **ret) {
         _cleanup_(plan_freep) Plan *plan = NULL;
-        int group, force, by_rule, vf_count, vf_fate, r;
+        json_int_t group, vf_count, vf_fate;
+        int force, by_rule, r;
         json_t *members, *steps, *entry;
         const char *verb, *selected;
         size_t i;
 
-        if (json_unpack(json, "{s:s, s:i, s:b, s:b, s:s, s:i, s:i, s:o, s:o}", "verb", &verb, "group", &group, "force",
+        if (json_unpack(json, "{s:s, s:I, s:b, s:b, s:s, s:I, s:I, s:o, s:o}", "verb", &verb, "group", &group, "force",
                             &force, "by_rule", &by_rule, "selected", &selected, "vf_count", &vf_count, "vf_fate",
                             &vf_fate, "members", &members, "steps", &steps) < 0 ||
-                        plan_verb_from_string(verb) < 0 || vf_count < 0 || vf_fate < 0 || vf_fate >= _VF_FATE_MAX ||
+                        plan_verb_from_string(verb) < 0 || group < IOMMU_GROUP_NONE || group > INT_MAX ||
+                        vf_count < 0 || vf_count > UINT16_MAX || vf_fate < 0 || vf_fate >= _VF_FATE_MAX ||
                         !json_is_array(members) || json_array_size(members) == 0 ||
                         json_array_size(members) > MEMBERS_MAX || !json_is_array(steps) ||
                         json_array_size(steps) == 0 || json_array_size(steps) > STEPS_MAX)
@@ -179,7 +192,7 @@ static int to_plan(json_t *json, Plan **ret) {
         plan->vf_fate = (VfFate)vf_fate;
         json_array_foreach(members, i, entry) {
                 plan->n_members++;
-                if ((r = to_member(entry, json_array_size(members), &plan->members[i])) < 0)
+                if ((r = to_member(entry, i, json_array_size(members), &plan->members[i])) < 0)
                         return r;
         }
         if ((r = to_steps(steps, plan)) < 0)

@@ -48,14 +48,6 @@ static char *choose_selector(World *world, const Target *target) {
         return world_chance(world, 8) ? libvirt_name(target->address) : g_strdup(target->address);
 }
 
-/* The virtual functions go with the driver of the physical one. */
-static void permit(World *world, const TruthDevice *device) {
-        world_permit(world, device->address, device->ids);
-        for (unsigned i = 0; g_str_equal(device->address, SLOT_PHYSICAL) && i < n_slots; i++)
-                if (!slots[i].card)
-                        world_move(world, slots[i].address);
-}
-
 /* All that a plan rests on: the cards, where each is, where it would go, and what was found in the way. */
 static char *describe_ground(World *world, const Call *call) {
         g_autoptr(GString) text = g_string_new(call->predicted);
@@ -85,12 +77,25 @@ static void choose(World *world, Call *call) {
         }
 }
 
+/* The PF gets back as many VFs as it had, also in place of one that was forgotten since. */
+static void move_forgotten_vfs(World *world, const Call *call) {
+        const Claim *owed = ledger_find(world->ledger, SLOT_PHYSICAL);
+
+        if (call->detach || !owed || !owed->has_vfs || !call_plans(call, SLOT_PHYSICAL))
+                return;
+        for (unsigned i = 0; i < n_slots; i++)
+                if (!slots[i].card &&
+                                !g_ptr_array_find_with_equal_func(call->following, slots[i].address, g_str_equal, NULL))
+                        world_move(world, slots[i].address);
+}
+
 void call_look_again(World *world, Call *call) {
         const TruthDevice *device = call->target.address ? world_device(world, call->target.address) : NULL;
 
         if (call->target.address)
                 call->target.group = device ? device->group : -1;
         g_clear_pointer(&call->planned, g_ptr_array_unref);
+        g_clear_pointer(&call->following, g_ptr_array_unref);
         truth_free(call->before);
         ledger_free(call->owed);
         if (call->detach) {
@@ -103,7 +108,11 @@ void call_look_again(World *world, Call *call) {
         call->before = truth_look(world->kernel);
         call->owed = ledger_copy(world->ledger);
         for (unsigned i = 0; i < call->planned->len; i++)
-                permit(world, truth_find(call->before, call->planned->pdata[i]));
+                world_permit(world, call->planned->pdata[i], truth_find(call->before, call->planned->pdata[i])->ids);
+        call->following = model_following(world, call->planned, call->detach);
+        for (unsigned i = 0; i < call->following->len; i++)
+                world_permit(world, call->following->pdata[i], VIRTUAL_IDS);
+        move_forgotten_vfs(world, call);
         if (call->rested_on) {
                 /* The name may be gone. */
                 g_free(call->selector);
@@ -143,6 +152,7 @@ Call *call_free(Call *call) {
         g_free(call->fingerprint);
         g_free(call->rested_on);
         g_ptr_array_unref(call->planned);
+        g_ptr_array_unref(call->following);
         truth_free(call->before);
         ledger_free(call->owed);
         answer_clear(&call->answer);

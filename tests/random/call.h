@@ -15,6 +15,7 @@ typedef struct Call {
         char *rested_on;        /* what that plan rested on, in the model's words */
         const char *predicted;  /* the error's name or "", while nobody disturbs it */
         GPtrArray *planned;     /* addresses of the cards that it would move */
+        GPtrArray *following;   /* addresses of the VFs that vanish or come back with a card of these */
         Truth *before;
         Ledger *owed; /* before */
         Answer answer;

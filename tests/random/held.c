@@ -50,7 +50,6 @@ bool held_reattach(World *world) {
 static void check(World *world, const Truth *before) {
         vfiod_settle(world->vfiod, NO_GROUP);
         world_look(world);
-        world_check_recovery(world);
         rest_check(world, before);
 }
 
@@ -77,9 +76,8 @@ bool held_unplug(World *world) {
         world_move(world, device->address);
         fake_kernel_do(world->kernel, "unplug %s", device->address);
         check(world, before);
-        if (world_chance(world, 4) && !keeper_concerns(world, group) && !keeper_has_unfinished(world, group)) {
+        if (world_chance(world, 4) && !keeper_concerns(world, group) && !keeper_has_degraded(world, group)) {
                 history_note("restart");
-                world_expect_recovery(world, NO_GROUP);
                 vfiod_stop(world->vfiod);
                 keeper_start_daemon(world, NO_GROUP);
                 check(world, before);

@@ -257,7 +257,7 @@ void keeper_reload(World *world) {
         keeper_await_rescan(world);
 }
 
-bool keeper_has_unfinished(const World *world, int group) {
+bool keeper_has_degraded(const World *world, int group) {
         for (unsigned i = 0; i < n_slots; i++) {
                 const Claim *claim = slots[i].group == group ? ledger_find(world->ledger, slots[i].address) : NULL;
 
@@ -284,7 +284,7 @@ void keeper_start_daemon(World *world, int but_group) {
         g_hash_table_remove_all(world->cases);
         for (unsigned i = 0; i < n_slots; i++)
                 if (keeper_concerns(world, slots[i].group) &&
-                                (slots[i].group == but_group || keeper_has_unfinished(world, slots[i].group)))
+                                (slots[i].group == but_group || keeper_has_degraded(world, slots[i].group)))
                         world_make_uncertain(world, slots[i].group);
         if (but_group == NO_GROUP)
                 forget_rebound(world);

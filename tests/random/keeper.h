@@ -21,8 +21,8 @@ void keeper_start_daemon(World *world, int but_group);
 /* Whether a rule in force can have anything to do with the group. */
 bool keeper_concerns(const World *world, int group);
 
-/* Whether something of the group waits to be given back. */
-bool keeper_has_unfinished(const World *world, int group);
+/* Whether a failed job left something of the group in between. */
+bool keeper_has_degraded(const World *world, int group);
 
 /* All is at rest: what was given back is known now, and what the daemon says of its rules is so. */
 void keeper_review(World *world);

@@ -55,28 +55,36 @@ Ledger *ledger_copy(const Ledger *ledger) {
         return copy;
 }
 
-/* The records on disk, read without the daemon's own code: a line, and then JSON. */
+/* The state files, read without the daemon's own code: a line, and then JSON. */
 
-static void read_member(json_t *json, Ledger *records) {
-        const char *address, *phase, *kind, *name;
-        int vendor, device, others[4];
-        Claim claim = {};
-        json_t *driver, *override, *names, *entry;
-        size_t i;
-
-        g_assert_cmpint(json_unpack(json, "{s:s, s:s, s:[iiiiii], s:o, s:o, s:o}", "address", &address, "phase", &phase,
-                                        "ids", &vendor, &device, &others[0], &others[1], &others[2], &others[3],
-                                        "driver", &driver, "override", &override, "names", &names),
-                        ==, 0);
-        (void)g_strlcpy(claim.address, address, sizeof(claim.address));
-        (void)g_snprintf(claim.ids, sizeof(claim.ids), "%04x:%04x", (unsigned)vendor, (unsigned)device);
-        claim.any_driver = json_is_true(json_object_get(json, "any_driver"));
-        (void)g_strlcpy(claim.driver, json_string_value(driver) ?: "", sizeof(claim.driver));
-        (void)g_strlcpy(claim.override, json_string_value(override) ?: "", sizeof(claim.override));
-        claim.phase = g_str_equal(phase, "detached") ? CLAIM_AWAY : CLAIM_UNFINISHED;
-        (void)g_snprintf(claim.power, sizeof(claim.power), "%s %d",
+static void read_binding(json_t *json, Claim *claim) {
+        claim->any_driver = json_is_true(json_object_get(json, "any_driver"));
+        (void)g_strlcpy(claim->driver, json_string_value(json_object_get(json, "driver")) ?: "", sizeof(claim->driver));
+        (void)g_strlcpy(claim->override, json_string_value(json_object_get(json, "override")) ?: "",
+                        sizeof(claim->override));
+        (void)g_snprintf(claim->power, sizeof(claim->power), "%s %d",
                         json_string_value(json_object_get(json, "power_control")),
                         json_is_true(json_object_get(json, "d3cold_allowed")));
+}
+
+static void read_device(const char *address, json_t *json, Ledger *records) {
+        json_t *binding, *names, *entry;
+        const char *kind, *name;
+        int vendor, device, others[4];
+        Claim claim = {};
+        size_t i;
+
+        g_assert_cmpint(json_unpack(json, "{s:[iiiiii], s:o, s:o}", "ids", &vendor, &device, &others[0], &others[1],
+                                        &others[2], &others[3], "binding", &binding, "names", &names),
+                        ==, 0);
+        /* Nothing here keeps VFs without a driver. */
+        g_assert_true(json_is_true(json_object_get(json, "away")));
+        (void)g_strlcpy(claim.address, address, sizeof(claim.address));
+        (void)g_snprintf(claim.ids, sizeof(claim.ids), "%04x:%04x", (unsigned)vendor, (unsigned)device);
+        read_binding(binding, &claim);
+        claim.phase = json_is_true(json_object_get(json, "degraded")) ? CLAIM_DEGRADED : CLAIM_AWAY;
+        claim.has_vfs = json_object_get(json, "virtual_functions") != NULL;
+        claim.has_parent = json_object_get(json, "parent") != NULL;
         json_array_foreach(names, i, entry) {
                 g_assert_cmpint(json_unpack(entry, "[ss]", &kind, &name), ==, 0);
                 (void)g_strlcat(claim.names, i > 0 ? "," : "", sizeof(claim.names));
@@ -85,56 +93,59 @@ static void read_member(json_t *json, Ledger *records) {
         ledger_put(records, &claim);
 }
 
-static void read_record(const char *path, Ledger *records) {
+/* What of a file stands behind the header of its kind. */
+static json_t *read_json(const char *path, const char *kind) {
         g_autofree char *text = NULL;
         g_autoptr(GError) error = NULL;
-        json_t *members, *member;
-        size_t i;
 
         (void)g_file_get_contents(path, &text, NULL, &error);
         g_assert_no_error(error);
-        g_assert_true(g_str_has_prefix(text, "vfiod-record "));
-        json_t *root = json_loads(strchr(text, '\n'), 0, NULL);
-        g_assert_nonnull(root);
-        g_assert_cmpint(json_unpack(root, "{s:o}", "members", &members), ==, 0);
-        g_assert_cmpuint(json_array_size(members), >, 0);
-        json_array_foreach(members, i, member)
-                read_member(member, records);
-        json_decref(root);
+        g_assert_true(g_str_has_prefix(text, kind));
+        json_t *json = json_loads(strchr(text, '\n'), 0, NULL);
+        g_assert_nonnull(json);
+        return json;
 }
 
-static int compare_numbers(const void *a, const void *b) {
-        unsigned long x = strtoul(*(char *const *)a, NULL, 10), y = strtoul(*(char *const *)b, NULL, 10);
-
-        return x < y ? -1 : x > y;
+/* A worker that was killed while it wrote leaves such a file. It does not count. */
+static bool is_unfinished(const char *name) {
+        return g_str_has_suffix(name, ".new");
 }
 
-/* A later record counts. */
-static Ledger *read_records(const char *state_folder) {
-        g_autoptr(GDir) folder = g_dir_open(state_folder, 0, NULL);
-        g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+static Ledger *read_devices(const char *state_folder) {
+        g_autofree char *path = g_build_filename(state_folder, "devices", NULL);
+        g_autoptr(GDir) folder = g_dir_open(path, 0, NULL);
         Ledger *records = ledger_new();
 
-        for (const char *name; (name = g_dir_read_name(folder));)
-                if (g_str_has_suffix(name, ".record"))
-                        g_ptr_array_add(names, g_strdup(name));
-        g_ptr_array_sort(names, compare_numbers);
-        for (unsigned i = 0; i < names->len; i++) {
-                g_autofree char *path = g_build_filename(state_folder, names->pdata[i], NULL);
+        for (const char *name; (name = g_dir_read_name(folder));) {
+                g_autofree char *file = g_build_filename(path, name, NULL);
 
-                read_record(path, records);
+                if (is_unfinished(name))
+                        continue;
+                json_t *json = read_json(file, "vfiod-device 1 ");
+
+                read_device(name, json, records);
+                json_decref(json);
         }
         return records;
 }
 
+/* Each transaction has come to its end. */
+static void check_transactions(const char *state_folder) {
+        g_autofree char *path = g_build_filename(state_folder, "transactions", NULL);
+        g_autoptr(GDir) folder = g_dir_open(path, 0, NULL);
+        for (const char *name; (name = g_dir_read_name(folder));)
+                if (!is_unfinished(name))
+                        g_error("the transaction %s has not ended", name);
+}
+
 char *claim_to_text(const Claim *claim) {
-        static const char *const phases[] = {"away", "unfinished", "either", "doubtful", "unknown"};
+        static const char *const phases[] = {"away", "degraded", "either", "doubtful", "unknown"};
 
         if (!claim)
                 return g_strdup("nothing");
-        return g_strdup_printf("%s driver=%s override=%s names=%s power=%s %s", claim->ids,
+        return g_strdup_printf("%s driver=%s override=%s names=%s power=%s %s%s", claim->ids,
                         claim->any_driver ? "any" : claim->driver, claim->override, claim->names, claim->power,
-                        phases[claim->phase]);
+                        phases[claim->phase], claim->has_parent ? " with parent" : "");
 }
 
 /* All that the first ledger has is in the second one, and is the same. */
@@ -151,13 +162,26 @@ static void compare_claims(const Ledger *ledger, const Ledger *other, const char
         }
 }
 
+/* A card that was plugged in just now and had no driver may get its driver from a first try of vfiod that fails and is undone. */
+static void allow_driver(Claim *claim, const Claim *record) {
+        if (!claim->newcomer || !claim->any_driver || record->any_driver)
+                return;
+        claim->any_driver = false;
+        (void)g_strlcpy(claim->driver, record->driver, sizeof(claim->driver));
+}
+
 void ledger_check(Ledger *ledger, const char *state_folder) {
-        g_autoptr(Ledger) records = read_records(state_folder);
+        g_autoptr(Ledger) records = read_devices(state_folder);
         g_autoptr(GList) claims = ledger_list(ledger);
 
+        check_transactions(state_folder);
         for (GList *i = claims; i; i = i->next) {
                 Claim *claim = i->data, *record = ledger_find(records, claim->address);
 
+                if (record) {
+                        claim->has_vfs = record->has_vfs;
+                        allow_driver(claim, record);
+                }
                 if (record && claim->newcomer && !*record->names)
                         *claim->names = '\0';
                 if (claim->phase < CLAIM_EITHER)
@@ -169,11 +193,12 @@ void ledger_check(Ledger *ledger, const char *state_folder) {
                                                                 !g_str_equal(claim->ids, record->ids)))) {
                         record->newcomer = true;
                         ledger_put(ledger, record);
-                } else if (record)
+                } else if (record) {
                         claim->phase = record->phase;
-                else if (claim->phase >= CLAIM_DOUBTFUL)
+                        claim->has_parent = record->has_parent;
+                } else if (claim->phase >= CLAIM_DOUBTFUL)
                         ledger_drop(ledger, claim->address);
         }
-        compare_claims(ledger, records, "%s: owed is %s, and the records say %s");
-        compare_claims(records, ledger, "%s: the records say %s, and owed is %s");
+        compare_claims(ledger, records, "%s: owed is %s, and the state files say %s");
+        compare_claims(records, ledger, "%s: the state files say %s, and owed is %s");
 }

@@ -74,6 +74,28 @@ GPtrArray *model_plan_reattach(const World *world, const Target *target) {
         return plan;
 }
 
+GPtrArray *model_following(const World *world, const GPtrArray *plan, bool detach) {
+        const Slot *slot = slot_find(SLOT_PHYSICAL);
+        const TruthDevice *pf = world_device(world, SLOT_PHYSICAL);
+        const Claim *owed = ledger_find(world->ledger, SLOT_PHYSICAL);
+        GPtrArray *following = g_ptr_array_new();
+        char ids[IDS_MAX];
+
+        if (!pf || !g_str_equal(pf->ids, card_ids(slot->card, ids)) ||
+                        !g_ptr_array_find_with_equal_func((GPtrArray *)plan, SLOT_PHYSICAL, g_str_equal, NULL))
+                return following;
+        if (!detach && !(owed && owed->has_vfs))
+                return following;
+        for (unsigned i = 0; i < n_slots; i++) {
+                const Claim *claim = ledger_find(world->ledger, slots[i].address);
+                bool present = world_device(world, slots[i].address);
+
+                if (!slots[i].card && (detach ? present : !present && claim && claim->has_parent))
+                        g_ptr_array_add(following, (void *)slots[i].address);
+        }
+        return following;
+}
+
 static unsigned count_endpoints(const World *world, int group) {
         const TruthDevice *device;
         unsigned n = 0;
@@ -156,8 +178,9 @@ const char *model_predict_reattach(const World *world, const Target *target, boo
         const TruthGroup *group = truth_find_group(world->truth, target->group);
         g_autoptr(GPtrArray) plan = model_plan_reattach(world, target);
 
+        /* vfiod forgets a card that is gone. */
         if (target->address && !named)
-                return "NoSuchDevice";
+                return claim ? "" : "NoSuchDevice";
         if (!target->address && !group)
                 return "NoSuchGroup";
         if (named && !world_claim(world, named)) {

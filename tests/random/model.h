@@ -20,6 +20,9 @@ typedef struct Target {
 GPtrArray *model_plan_detach(const World *world, const Target *target);
 GPtrArray *model_plan_reattach(const World *world, const Target *target);
 
+/* The VFs that vanish with the PF of such a plan, or come back with it. To be freed as above. */
+GPtrArray *model_following(const World *world, const GPtrArray *plan, bool detach);
+
 /* How the call ends while nobody disturbs it: the error's name, or "" for success. */
 const char *model_predict_detach(const World *world, const Target *target, bool with_consent, bool override);
 const char *model_predict_reattach(const World *world, const Target *target, bool force);

@@ -141,11 +141,9 @@ static bool restart(World *world) {
                 history_note("meanwhile: ");
                 (void)hands[world_random(world, G_N_ELEMENTS(hands))](world);
         }
-        world_expect_recovery(world, NO_GROUP);
         keeper_start_daemon(world, NO_GROUP);
         vfiod_settle(world->vfiod, NO_GROUP);
         world_look(world);
-        world_check_recovery(world);
         rest_check(world, before);
 
         /* And a second one changes nothing. */
@@ -167,14 +165,12 @@ static bool change_rules(World *world) {
         hand_change_rules(world);
         if (world_chance(world, 2)) {
                 history_note("restart");
-                world_expect_recovery(world, NO_GROUP);
                 vfiod_stop(world->vfiod);
                 keeper_start_daemon(world, NO_GROUP);
         } else
                 keeper_reload(world);
         vfiod_settle(world->vfiod, NO_GROUP);
         world_look(world);
-        world_check_recovery(world);
         rest_check(world, before);
         return true;
 }

@@ -30,6 +30,8 @@ static bool is_expected_file(const char *write) {
                         "sys/bus/pci/devices/*/driver_override=*",
                         "sys/bus/pci/devices/*/power/control=*",
                         "sys/bus/pci/devices/*/d3cold_allowed=*",
+                        "sys/bus/pci/devices/*/sriov_numvfs=*",
+                        "sys/bus/pci/devices/*/sriov_drivers_autoprobe=*",
                         "sys/bus/pci/drivers/*/unbind=*",
                         "sys/bus/pci/drivers_probe=*",
         };
@@ -118,8 +120,7 @@ static void forget_rebound(World *world) {
                 const TruthDevice *device = world_device(world, claim->address);
 
                 if (device && world_claim(world, device) && *device->driver && !truth_is_on_vfio(device) &&
-                                claim->phase != CLAIM_UNFINISHED &&
-                                g_hash_table_contains(world->moved, claim->address)) {
+                                claim->phase != CLAIM_DEGRADED && g_hash_table_contains(world->moved, claim->address)) {
                         if (claim->phase == CLAIM_AWAY)
                                 ledger_drop(world->ledger, claim->address);
                         else
@@ -128,16 +129,20 @@ static void forget_rebound(World *world) {
         }
 }
 
-/* A virtual function that is gone can only be made anew, as another one. */
-static void forget_gone_functions(World *world) {
+/* A VF that is gone can only be made anew, as another one; unless it vanished with its PF, and that is still detached. */
+static void forget_gone_vfs(World *world) {
+        const Claim *pf = ledger_find(world->ledger, SLOT_PHYSICAL);
+
         for (unsigned i = 0; i < n_slots; i++) {
                 Claim *claim = slots[i].card ? NULL : ledger_find(world->ledger, slots[i].address);
 
                 if (!claim || world_device(world, slots[i].address) || slots[i].group == world->busy_group)
                         continue;
-                if (claim->phase == CLAIM_AWAY)
+                if (claim->has_parent && pf && pf->phase <= CLAIM_EITHER)
+                        continue;
+                if (claim->phase <= CLAIM_DEGRADED && !(claim->has_parent && pf))
                         ledger_drop(world->ledger, slots[i].address);
-                else if (claim->phase == CLAIM_EITHER)
+                else if (claim->phase <= CLAIM_EITHER)
                         claim->phase = CLAIM_DOUBTFUL;
         }
 }
@@ -265,7 +270,7 @@ void rest_check(World *world, const Truth *before) {
         taking_check_all(world);
         check_untouched(world, before);
         forget_rebound(world);
-        forget_gone_functions(world);
+        forget_gone_vfs(world);
         doubt_uncertain(world);
         if (world->busy_group == NO_GROUP)
                 ledger_check(world->ledger, world->vfiod->state_folder);

@@ -98,16 +98,6 @@ static Claim make_original(const World *world, const TruthDevice *device, bool n
         return original;
 }
 
-/* As when a call takes the group: see verdict.c. */
-static void keep_rest_of_group(World *world, int group) {
-        for (unsigned i = 0; i < n_slots; i++) {
-                Claim *claim = slots[i].group == group ? ledger_find(world->ledger, slots[i].address) : NULL;
-
-                if (claim && claim->phase == CLAIM_UNFINISHED)
-                        claim->phase = CLAIM_AWAY;
-        }
-}
-
 static void check_taken(World *world, const Taking *taking) {
         for (unsigned i = 0; i < taking->planned->len; i++) {
                 const char *address = taking->planned->pdata[i];
@@ -120,7 +110,6 @@ static void check_taken(World *world, const Taking *taking) {
                                         after ? after->all : "none");
                 ledger_put(world->ledger, &original);
         }
-        keep_rest_of_group(world, taking->group);
 }
 
 static void check_released(const Taking *taking, const TruthDevice *after) {

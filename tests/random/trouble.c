@@ -135,7 +135,6 @@ static GArray *end_daemon(World *world, Call *call, bool kill) {
                 vfiod_stop(world->vfiod);
         call->daemon_killed = true;
         call->recovery_failed = world_has_vm(world, call->target.group);
-        world_expect_recovery(world, call->target.group);
         return vfiod_find_orphans();
 }
 
@@ -295,7 +294,6 @@ void trouble_finish(World *world, Call *call) {
         fake_kernel_do(world->kernel, "clear");
         vfiod_settle(world->vfiod, world->busy_group);
         world_look(world);
-        world_check_recovery(world);
 }
 
 void trouble_free_call(World *world, Call *call) {

@@ -57,7 +57,30 @@ static bool is_home(const World *world, const Call *call, const char *address) {
         return claim->any_driver || claim->newcomer || g_str_equal(names, claim->names);
 }
 
+/* VFs that were removed and created again have the binding that they had. */
+static bool vf_is_unchanged(const World *world, const Call *call, const char *address) {
+        const TruthDevice *before = truth_find(call->before, address), *after = world_device(world, address);
+
+        if (!before || !after)
+                return before == after;
+        return has_binding(after, before->driver, before->override) && g_str_equal(after->power, before->power);
+}
+
+static bool vf_is_home(const World *world, const Call *call, const char *address) {
+        const Claim *claim = ledger_find(call->owed, address);
+        const TruthDevice *after = world_device(world, address);
+
+        return after && (claim->any_driver ? !truth_is_on_vfio(after) : g_str_equal(after->driver, claim->driver)) &&
+                        g_str_equal(after->override, claim->override) && g_str_equal(after->power, claim->power);
+}
+
 static void must_be_unchanged(const World *world, const Call *call) {
+        for (unsigned i = 0; i < call->following->len; i++) {
+                const char *address = call->following->pdata[i];
+
+                if (!is_moved(world, address) && !is_moved(world, SLOT_PHYSICAL))
+                        MUST_BE(vf_is_unchanged(world, call, address), world, call, address, "was changed");
+        }
         for (unsigned i = 0; i < call->planned->len; i++) {
                 const char *address = call->planned->pdata[i];
 
@@ -88,18 +111,41 @@ static char *expect_changes(const World *world, const Call *call) {
                         g_string_append_printf(
                                         text, "%s%s %s %s", text->len > 0 ? "," : "", address, before->driver, driver);
         }
+        for (unsigned i = 0; i < call->following->len; i++) {
+                const char *address = call->following->pdata[i];
+                const TruthDevice *before = truth_find(call->before, address), *after = world_device(world, address);
+
+                if (before && *before->driver)
+                        g_string_append_printf(text, "%s%s %s ", text->len > 0 ? "," : "", address, before->driver);
+                else if (!before && after && *after->driver)
+                        g_string_append_printf(text, "%s%s  %s", text->len > 0 ? "," : "", address, after->driver);
+        }
         return g_string_free(g_steal_pointer(&text), FALSE);
 }
 
-/* When a group is taken, what an earlier job left of it in between does not wait to be given back any more: a new daemon must not break the group
- * up. */
-static void keep_rest_of_group(World *world, const Call *call, ClaimPhase phase) {
-        for (unsigned i = 0; call->detach && i < n_slots; i++) {
-                const char *address = slots[i].address;
-                Claim *claim = slots[i].group == call->target.group ? ledger_find(world->ledger, address) : NULL;
+static void on_vfs_done(World *world, const Call *call) {
+        for (unsigned i = 0; i < call->following->len; i++) {
+                const char *address = call->following->pdata[i];
+                bool moved = is_moved(world, address) || is_moved(world, SLOT_PHYSICAL);
 
-                if (claim && claim->phase == CLAIM_UNFINISHED && !call_plans(call, address))
-                        claim->phase = phase;
+                if (call->detach) {
+                        MUST_BE(moved || !world_device(world, address), world, call, address, "has not vanished");
+                        take(world, call, address, CLAIM_AWAY);
+                        ledger_find(world->ledger, address)->has_parent = true;
+                } else {
+                        MUST_BE(moved || vf_is_home(world, call, address), world, call, address, "is not what it was");
+                        ledger_drop(world->ledger, address);
+                }
+        }
+}
+
+/* What became of the VFs is taken from the daemon. */
+static void doubt_vfs(World *world, const Call *call) {
+        for (unsigned i = 0; i < call->following->len; i++) {
+                Claim claim = {.phase = CLAIM_UNKNOWN};
+
+                (void)g_strlcpy(claim.address, call->following->pdata[i], sizeof(claim.address));
+                ledger_put(world->ledger, &claim);
         }
 }
 
@@ -118,7 +164,9 @@ static void on_done(World *world, const Call *call) {
                 else
                         ledger_drop(world->ledger, address);
         }
-        keep_rest_of_group(world, call, CLAIM_AWAY);
+        on_vfs_done(world, call);
+        if (!call->detach && call->target.address && !truth_find(call->before, call->target.address))
+                ledger_drop(world->ledger, call->target.address);
         /* Of two workers only the second one tells. */
         if (!call->worker_killed)
                 g_assert_cmpstr(call->answer.values[0], ==, changes);
@@ -138,7 +186,6 @@ static void on_rolled_back(World *world, const Call *call) {
         must_be_unchanged(world, call);
         for (unsigned i = 0; i < call->planned->len; i++)
                 leave(world, call, call->planned->pdata[i]);
-        keep_rest_of_group(world, call, CLAIM_EITHER);
 }
 
 /* How the message names a card that differs; NULL for one that does not. */
@@ -151,6 +198,39 @@ static char *describe_remains(const World *world, const Call *call, const char *
                 return NULL;
         return g_strdup_printf("%s has driver '%s' and override '%s' instead of '%s' and '%s'", address, after->driver,
                         after->override, before->driver, before->override);
+}
+
+/* After a detach: a card that is gone has nothing to be restored. One that had a state file before keeps it as it was. */
+static void leave_degraded(World *world, const Call *call, const char *address, bool remains, bool moved) {
+        const TruthDevice *before = truth_find(call->before, address), *after = world_device(world, address);
+        const Claim *claim = ledger_find(call->owed, address);
+        bool recorded = claim && g_str_equal(claim->ids, before->ids);
+
+        if (moved)
+                take(world, call, address, CLAIM_DOUBTFUL);
+        else if (recorded)
+                return;
+        else if (remains && after && g_str_equal(after->ids, before->ids))
+                take(world, call, address, CLAIM_DEGRADED);
+        else
+                leave(world, call, address);
+}
+
+/* After a reattach the state files follow the cards. */
+static void follow_degraded(World *world, const Call *call, const char *address, bool moved) {
+        const TruthDevice *before = truth_find(call->before, address), *after = world_device(world, address);
+        Claim *claim = ledger_find(world->ledger, address);
+
+        if (moved)
+                claim->phase = CLAIM_DOUBTFUL;
+        else if (!after || !g_str_equal(after->ids, before->ids) ||
+                        (has_binding(after, before->driver, before->override) &&
+                                        g_str_equal(after->power, before->power)))
+                return;
+        else if (is_home(world, call, address))
+                ledger_drop(world->ledger, address);
+        else
+                claim->phase = CLAIM_DEGRADED;
 }
 
 static void on_degraded(World *world, const Call *call) {
@@ -167,30 +247,19 @@ static void on_degraded(World *world, const Call *call) {
                 if (!moved)
                         MUST_BE(remains ? strstr(said, remains) != NULL : strstr(said, address) == NULL, world, call,
                                         address, "is not what the answer says");
-                if (!call->detach)
-                        ledger_find(world->ledger, address)->phase = CLAIM_UNFINISHED;
-                else if (remains || moved)
-                        take(world, call, address, moved ? CLAIM_DOUBTFUL : CLAIM_UNFINISHED);
+                if (call->detach)
+                        leave_degraded(world, call, address, remains, moved);
                 else
-                        leave(world, call, address);
+                        follow_degraded(world, call, address, moved);
         }
-        g_assert_cmpuint(n_differ, >, 0);
-        keep_rest_of_group(world, call, CLAIM_EITHER);
-}
-
-/* As it was before the call; or, where an earlier one had taken it already, given back. */
-static bool is_old(const World *world, const Call *call, const char *address) {
-        const TruthDevice *before = truth_find(call->before, address);
-        const Claim *claim = ledger_find(call->owed, address);
-
-        return is_unchanged(world, call, address) ||
-                        (claim && g_str_equal(claim->ids, before->ids) && is_home(world, call, address));
+        doubt_vfs(world, call);
+        g_assert_true(n_differ > 0 || call->following->len > 0);
 }
 
 /* Nobody could answer, or answered for the end. What there is must be the one or the other, and the records must know which. */
 static void on_unknown_end(World *world, const Call *call) {
         bool recovery_failed = call->recovery_failed ||
-                        (call->answer.message && strstr(call->answer.message, "could not be given back"));
+                        (call->answer.message && strstr(call->answer.message, "could not be undone"));
         unsigned n_new = 0, n_old = 0, n = 0;
 
         for (unsigned i = 0; i < call->planned->len; i++) {
@@ -199,8 +268,15 @@ static void on_unknown_end(World *world, const Call *call) {
                 if (is_moved(world, address) || !world_device(world, address))
                         continue;
                 n++;
-                n_old += is_old(world, call, address);
+                n_old += is_unchanged(world, call, address);
                 n_new += call->detach ? is_taken(world_device(world, address)) : is_home(world, call, address);
+        }
+        doubt_vfs(world, call);
+        if (!call->detach && call->target.address && !truth_find(call->before, call->target.address)) {
+                Claim *claim = ledger_find(world->ledger, call->target.address);
+
+                if (claim)
+                        claim->phase = CLAIM_DOUBTFUL;
         }
         for (unsigned i = 0; i < call->planned->len; i++) {
                 const char *address = call->planned->pdata[i];
@@ -219,7 +295,6 @@ static void on_unknown_end(World *world, const Call *call) {
                 } else
                         ledger_drop(world->ledger, address);
         }
-        keep_rest_of_group(world, call, CLAIM_DOUBTFUL);
 }
 
 static bool is_one_of(const char *text, const char *const *list) {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "world.h"
-#include "keeper.h"
 #include "taking.h"
 
 #include <errno.h>
@@ -40,7 +39,6 @@ World *world_new(guint32 seed) {
         world->used = g_hash_table_new(g_str_hash, g_str_equal);
         world->moved = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
         world->permitted = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-        world->recovered = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
         world->takings = g_ptr_array_new_with_free_func(taking_free);
         world->uncertain = g_hash_table_new(NULL, NULL);
         world->cases = case_table_new();
@@ -61,7 +59,6 @@ World *world_free(World *world) {
         g_hash_table_unref(world->used);
         g_hash_table_unref(world->moved);
         g_hash_table_unref(world->permitted);
-        g_hash_table_unref(world->recovered);
         g_ptr_array_unref(world->takings);
         g_hash_table_unref(world->uncertain);
         g_hash_table_unref(world->cases);
@@ -145,45 +142,6 @@ void world_make_uncertain(World *world, int group) {
 
 bool world_is_uncertain(const World *world, int group) {
         return g_hash_table_contains(world->uncertain, GINT_TO_POINTER(group));
-}
-
-void world_expect_recovery(World *world, int but_group) {
-        g_autoptr(GList) claims = ledger_list(world->ledger);
-
-        world_look(world);
-        for (GList *i = claims; i; i = i->next) {
-                const Claim *claim = i->data;
-                const TruthDevice *device = world_device(world, claim->address);
-                const TruthGroup *group = device ? truth_find_group(world->truth, device->group) : NULL;
-
-                if (claim->phase != CLAIM_UNFINISHED || keeper_concerns(world, group ? group->number : NO_GROUP) ||
-                                !device || !group || !world_claim(world, device) || group->is_held)
-                        continue;
-                world_permit(world, claim->address, claim->ids);
-                if (device->group != but_group)
-                        g_hash_table_add(world->recovered, g_strdup(claim->address));
-        }
-}
-
-void world_check_recovery(World *world) {
-        GHashTableIter i;
-        void *address;
-
-        g_hash_table_iter_init(&i, world->recovered);
-        while (g_hash_table_iter_next(&i, &address, NULL)) {
-                const TruthDevice *device = world_device(world, address);
-                const Claim *claim = ledger_find(world->ledger, address);
-                char names[64];
-
-                g_assert_cmpstr(device->driver, ==, claim->any_driver ? device->driver : claim->driver);
-                g_assert_cmpstr(device->override, ==, claim->override);
-                g_assert_cmpstr(device->power, ==, claim->power);
-                world_names(device, names, sizeof(names));
-                if (!claim->any_driver && !claim->newcomer)
-                        g_assert_cmpstr(names, ==, claim->names);
-                ledger_drop(world->ledger, address);
-        }
-        g_hash_table_remove_all(world->recovered);
 }
 
 void world_end_vm(World *world, int group) {

@@ -27,7 +27,6 @@ typedef struct World {
         /* Of the operation in hand. */
         GHashTable *moved;     /* addresses that another hand has, or may have, changed */
         GHashTable *permitted; /* address -> ids, with blanks, of the cards that vfiod may write to */
-        GHashTable *recovered; /* addresses of what a new daemon is to give back */
         GPtrArray *takings;    /* of taking.h: what vfiod is to do by itself */
         bool loses_events;     /* the daemon hears of nothing until the operation's end */
         GHashTable *uncertain; /* groups of which the model cannot tell how they end */
@@ -56,11 +55,6 @@ bool world_permits(const World *world, const char *address, const char *ids);
 /* How things end in the group is taken from the daemon; only in itself it must hold. */
 void world_make_uncertain(World *world, int group);
 bool world_is_uncertain(const World *world, int group);
-
-/* A new daemon is to start: what is left in between it gives back, unless a VM is in the way; of this group (or NO_GROUP) it may. */
-void world_expect_recovery(World *world, int but_group);
-/* And it has done so. */
-void world_check_recovery(World *world);
 
 /* The VM of the group lets go of it, and what waited for that has happened when this returns. */
 void world_end_vm(World *world, int group);

@@ -25,9 +25,8 @@ static void append_device(GString *text, const Device *device) {
         g_string_append_printf(text, " bridge=%d endpoint=%d vga=%d vf=%d", device->bridge, device->endpoint,
                         device->boot_vga, device->virtual_function);
         if (device->origin) {
-                g_string_append_printf(text, " origin: driver=%s override=%s module=%s",
-                                device->origin->binding.driver, device->origin->binding.override,
-                                strempty(device->origin->module));
+                g_string_append_printf(text, " origin: driver=%s override=%s module=%s", device->origin->binding.driver,
+                                device->origin->binding.override, strempty(device->origin->module));
                 append_ids(text, &device->origin->ids);
                 append_names(text, device->origin->names);
         }

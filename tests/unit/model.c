@@ -49,6 +49,29 @@ void put_virtual_function(
         put(inventory, &facts);
 }
 
+void put_behind_controller(
+                Inventory *inventory, const char *address, const char *controller, const char *driver, int group) {
+        PciFacts facts = make_facts(address, driver, group);
+
+        facts.behind_controller = true;
+        facts.controller = address_of(controller);
+        put(inventory, &facts);
+}
+
+void put_vanished(Inventory *inventory, const char *address, const char *parent, const char *driver) {
+        const Device *device = inventory_find_device(inventory, address_of(address));
+        DeviceOrigin origin = {
+                        .ids = make_facts(address, NULL, -1).ids,
+                        .has_parent = true,
+                        .parent = address_of(parent),
+                        .virtual_function = device && device->virtual_function,
+        };
+
+        binding_set_driver(&origin.binding, driver);
+        g_assert_cmpint(inventory_set_origin(inventory, address_of(address), &origin), ==, 0);
+        g_assert_cmpint(inventory_drop_device(inventory, address_of(address)), ==, 0);
+}
+
 void put_name(Inventory *inventory, const char *address, HostNameKind kind, const char *name) {
         g_assert_cmpint(inventory_put_name(inventory, kind, name, address_of(address)), ==, 0);
 }
@@ -58,6 +81,7 @@ void put_origin(Inventory *inventory, const char *address, const char *driver, c
         _cleanup_(device_origin_freep) DeviceOrigin *origin = calloc(1, sizeof(DeviceOrigin));
 
         origin->ids = device->ids;
+        origin->virtual_function = device->virtual_function;
         binding_set_driver(&origin->binding, driver);
         binding_set_override(&origin->binding, override);
         for (const HostName *name = device->names; name; name = name->next)

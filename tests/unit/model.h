@@ -15,6 +15,11 @@ void put_device(Inventory *inventory, const char *address, const char *driver, i
 void put_bridge(Inventory *inventory, const char *address, const char *driver, int group);
 void put_virtual_function(
                 Inventory *inventory, const char *address, const char *physical, const char *driver, int group);
+/* A device that a controller such as a VMD exposes. */
+void put_behind_controller(
+                Inventory *inventory, const char *address, const char *controller, const char *driver, int group);
+/* As if the device had vanished when vfiod detached the other one; it had that driver. */
+void put_vanished(Inventory *inventory, const char *address, const char *parent, const char *driver);
 void put_name(Inventory *inventory, const char *address, HostNameKind kind, const char *name);
 /* As if vfiod had taken it from that driver; the names that it has now go along. */
 void put_origin(Inventory *inventory, const char *address, const char *driver, const char *override);

@@ -100,8 +100,8 @@ static void step(World *world) {
                 break;
         case 8:
                 slot->origin = true;
-                slot->recorded = (DeviceOrigin){.ids = {.vendor = 0x8086, .device = (uint16_t)(name == 0)},
-                                .driver = (char *)drivers[1 + name]};
+                slot->recorded = (DeviceOrigin){.ids = {.vendor = 0x8086, .device = (uint16_t)(name == 0)}};
+                binding_set_driver(&slot->recorded.binding, drivers[1 + name]);
                 g_assert_cmpint(inventory_set_origin(world->inventory, address, &slot->recorded), ==, 0);
                 break;
         case 9:

@@ -152,7 +152,7 @@ static void test_absent(void) {
 /* A record of a device that is not there makes it known. */
 static void test_origin(void) {
         _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
-        DeviceOrigin origin = {.ids = {.vendor = 0x8086, .device = 0x100e}, .driver = (char *)"e1000"};
+        DeviceOrigin origin = {.ids = {.vendor = 0x8086, .device = 0x100e}, .binding = {.driver = "e1000"}};
 
         g_assert_cmpint(inventory_set_origin(inventory, address_of(NIC), &origin), ==, 0);
         assert_changes(inventory, "device added " NIC "\n");

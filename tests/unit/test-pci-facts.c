@@ -267,6 +267,54 @@ static void test_drivers(void) {
         }
 }
 
+static void test_find_controller(void) {
+        static const char *const none[] = {
+                        "",
+                        "/",
+                        "0000:03:01.0",
+                        "../../../devices/pci0000:00/0000:00:03.0",
+                        "../../../devices/pci0000:00/0000:00:1c.0/0000:03:01.0",
+                        /* A root bus with nothing above it, or with something that is no PCI function. */
+                        "../../../devices/pci10000:e0/10000:e0:06.0",
+                        "../../../devices/platform/pci10000:e0/10000:e0:06.0",
+                        "../../../devices/pci0000:00/0000:00:1c.0/a-name-longer-than-an-address/pci10000:e0/"
+                        "10000:e0:06.0",
+        };
+        static const struct {
+                const char *folder, *controller;
+        } found[] = {
+                        {"../../../devices/pci0000:00/0000:00:0e.0/pci10000:e0/10000:e0:06.0", "0000:00:0e.0"},
+                        {"../../../devices/pci0000:00/0000:00:0e.0/pci10000:e0/10000:e0:06.0/10000:e1:00.0",
+                                        "0000:00:0e.0"},
+                        {"../../../devices/pci0000:00/0000:00:1c.0/0000:03:00.0/pci10001:00/10001:00:00.0",
+                                        "0000:03:00.0"},
+                        /* the innermost */
+                        {"../../../devices/pci0000:00/0000:00:0e.0/pci10000:e0/10000:e0:06.0/pci10001:00/10001:00:00.0",
+                                        "10000:e0:06.0"},
+        };
+        PciAddress address;
+
+        for (size_t i = 0; i < G_N_ELEMENTS(none); i++)
+                if (pci_path_find_controller(none[i], &address) != -ENOENT)
+                        g_error("%s", none[i]);
+        for (size_t i = 0; i < G_N_ELEMENTS(found); i++) {
+                g_assert_cmpint(pci_path_find_controller(found[i].folder, &address), ==, 0);
+                g_assert_cmpstr(PCI_ADDRESS_TEXT(address), ==, found[i].controller);
+        }
+}
+
+static void test_behind_controller(void) {
+        g_autoptr(TempTree) tree = tree_with_nic();
+
+        temp_tree_device(tree, "pci0000:00/0000:00:0e.0");
+        temp_tree_device(tree, "pci0000:00/0000:00:0e.0/pci10000:e0/10000:e0:06.0");
+        PciFacts facts = read_facts(tree, "10000:e0:06.0");
+        g_assert_true(facts.behind_controller);
+        g_assert_cmpstr(PCI_ADDRESS_TEXT(facts.controller), ==, "0000:00:0e.0");
+        g_assert_false(read_facts(tree, "0000:00:0e.0").behind_controller);
+        g_assert_false(read_facts(tree, NIC).behind_controller);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/pci-facts/endpoint", test_endpoint);
@@ -280,5 +328,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/pci-facts/gone", test_gone);
         g_test_add_func("/pci-facts/for-each", test_for_each);
         g_test_add_func("/pci-facts/drivers", test_drivers);
+        g_test_add_func("/pci-facts/find-controller", test_find_controller);
+        g_test_add_func("/pci-facts/behind-controller", test_behind_controller);
         return g_test_run();
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "model.h"
-#include "policy/plan.h"
+#include "planning.h"
 
 /* What the model alone finds, what options do to a plan, and the words for its steps. */
 
@@ -8,8 +7,6 @@
 #define VF0 "0000:07:10.0"
 #define VF1 "0000:07:10.1"
 #define NIC "0000:05:00.0"
-
-static const IommuReport iommu_on = {.state = IOMMU_ON, .reason = "It is on."};
 
 /* A card with virtual functions, each in a group of its own, and another one. */
 static Inventory *card(void) {
@@ -24,58 +21,36 @@ static Inventory *card(void) {
         return inventory;
 }
 
-static Plan *detach(Inventory *inventory, const char *selector, unsigned overrides) {
-        DetachOptions options = {.whole_group = true, .overrides = overrides};
-        _cleanup_problem_ Problem problem = {};
-        Selection selection;
-        Plan *plan = NULL;
+static void assert_found(Inventory *inventory, const char *selector, const char *expected) {
+        _cleanup_(plan_freep) Plan *plan = make_detach_plan(inventory, selector, 0);
 
-        g_assert_cmpint(selector_resolve(inventory, selector, &selection, &problem), ==, 0);
-        if (plan_detach(inventory, &selection, &iommu_on, &options, &plan, &problem) != 0)
-                g_error("No plan to detach %s: %s", selector, strempty(problem.message));
-        return plan;
+        assert_findings(plan, expected);
 }
 
 static int reattach(Inventory *inventory, const char *selector, const ReattachOptions *options, Plan **ret) {
         _cleanup_problem_ Problem problem = {};
-        Selection selection;
 
-        g_assert_cmpint(selector_resolve(inventory, selector, &selection, &problem), ==, 0);
-        return plan_reattach(inventory, &selection, options, ret, &problem);
-}
-
-/* "virtual-functions 0000:07:00.0 says this; ..." */
-static void assert_findings(Inventory *inventory, const char *selector, const char *expected) {
-        _cleanup_(plan_freep) Plan *plan = detach(inventory, selector, 0);
-        g_autoptr(GString) text = g_string_new(NULL);
-
-        for (size_t i = 0; i < plan->findings.n_findings; i++) {
-                const Finding *finding = &plan->findings.findings[i];
-
-                g_string_append_printf(text, "%s%s %s: %s", i > 0 ? "; " : "", guard_to_string(finding->guard),
-                                PCI_ADDRESS_TEXT(finding->address), finding->evidence);
-        }
-        g_assert_cmpstr(text->str, ==, expected);
+        return try_reattach(inventory, selector, options, ret, &problem);
 }
 
 /* A plan is made all the same: whether it may be carried out is decided when all is found. */
 static void test_virtual_functions(void) {
         _cleanup_(inventory_freep) Inventory *inventory = card();
 
-        assert_findings(inventory, PF, "");
+        assert_found(inventory, PF, "");
         put_virtual_function(inventory, VF0, PF, "igbvf", 20);
-        assert_findings(inventory, PF,
-                        "virtual-functions " PF ": its virtual function " VF0 " would vanish, and is on igbvf");
+        assert_found(inventory, PF,
+                        "virtual-functions " PF ": its virtual function " VF0 " vanishes with it, and is on igbvf");
         put_virtual_function(inventory, VF1, PF, "vfio-pci", 21);
-        assert_findings(inventory, PF,
+        assert_found(inventory, PF,
                         "virtual-functions " PF ": its virtual function " VF0
-                        " would vanish, and is on igbvf; virtual-functions " PF ": its virtual function " VF1
-                        " would vanish, and is on vfio-pci");
+                        " vanishes with it, and is on igbvf; virtual-functions " PF ": its virtual function " VF1
+                        " vanishes with it, and is on vfio-pci");
         /* Those of another card. */
-        assert_findings(inventory, NIC, "");
+        assert_found(inventory, NIC, "");
         put_virtual_function(inventory, VF0, "0000:08:00.0", "igbvf", 20);
         put_virtual_function(inventory, VF1, "0000:08:00.0", "igbvf", 21);
-        assert_findings(inventory, PF, "");
+        assert_found(inventory, PF, "");
 }
 
 static void test_leaving_parent(void) {
@@ -83,25 +58,25 @@ static void test_leaving_parent(void) {
         PciFacts facts = make_facts(PF, "vfio-pci", 14);
 
         put_virtual_function(inventory, VF0, PF, "igbvf", 20);
-        assert_findings(inventory, VF0, "");
+        assert_found(inventory, VF0, "");
         g_assert_cmpint(inventory_set_activity(inventory, address_of(PF), DEVICE_WORKED_ON), ==, 0);
-        assert_findings(inventory, VF0,
+        assert_found(inventory, VF0,
                         "virtual-functions " VF0 ": its physical function " PF
-                        " is changing, and it would vanish with it");
+                        " is changing, and this device vanishes with it");
         g_assert_cmpint(inventory_set_activity(inventory, address_of(PF), DEVICE_WAITED_FOR), ==, 0);
-        assert_findings(inventory, VF0,
+        assert_found(inventory, VF0,
                         "virtual-functions " VF0 ": its physical function " PF
-                        " is stuck, and it would vanish with it");
+                        " is stuck, and this device vanishes with it");
         g_assert_cmpint(inventory_set_activity(inventory, address_of(PF), DEVICE_QUIET), ==, 0);
-        assert_findings(inventory, VF0, "");
+        assert_found(inventory, VF0, "");
 
         g_assert_cmpint(inventory_put_device(inventory, &facts), ==, 0);
-        assert_findings(inventory, VF0,
+        assert_found(inventory, VF0,
                         "virtual-functions " VF0 ": its physical function " PF
-                        " is foreign, and it would vanish with it");
+                        " is foreign, and this device vanishes with it");
         /* One whose physical function is not seen here. */
         put_virtual_function(inventory, VF0, "0000:08:00.0", "igbvf", 20);
-        assert_findings(inventory, VF0, "");
+        assert_found(inventory, VF0, "");
 }
 
 /* Every member is looked at. */
@@ -110,8 +85,8 @@ static void test_members(void) {
 
         put_device(inventory, "0000:07:00.1", "igb", 14);
         put_virtual_function(inventory, VF0, PF, "igbvf", 20);
-        assert_findings(inventory, "0000:07:00.1",
-                        "virtual-functions " PF ": its virtual function " VF0 " would vanish, and is on igbvf");
+        assert_found(inventory, "0000:07:00.1",
+                        "virtual-functions " PF ": its virtual function " VF0 " vanishes with it, and is on igbvf");
 }
 
 static void test_detach_options(void) {
@@ -119,13 +94,13 @@ static void test_detach_options(void) {
         _cleanup_(plan_freep) Plan *named = NULL, *group = NULL;
 
         put_device(inventory, "0000:05:00.1", "e1000e", 12);
-        named = detach(inventory, "0000:05:00.0", 0);
+        named = make_detach_plan(inventory, "0000:05:00.0", 0);
         g_assert_cmpuint(named->overrides, ==, 0);
         g_assert_cmpstr(PCI_ADDRESS_TEXT(named->selected), ==, "0000:05:00.0");
         g_assert_false(named->force);
         g_assert_false(named->only_plan);
         g_assert_cmpuint(named->fingerprint, ==, 0);
-        group = detach(inventory, "group:12", 1U << GUARD_STORAGE | 1U << GUARD_NETWORK);
+        group = make_detach_plan(inventory, "group:12", 1U << GUARD_STORAGE | 1U << GUARD_NETWORK);
         g_assert_cmpuint(group->overrides, ==, 1U << GUARD_STORAGE | 1U << GUARD_NETWORK);
         /* One of the group, for the command that a message gives. */
         g_assert_cmpuint(pci_address_key(group->selected) >> 3, ==, pci_address_key(address_of(NIC)) >> 3);
@@ -180,8 +155,9 @@ static void test_adopt(void) {
         /* What it had nobody knows; of the other one it is known. */
         g_assert_cmpstr(PCI_ADDRESS_TEXT(both->members[0].address), ==, NIC);
         g_assert_true(both->members[0].origin->binding.any_driver);
-        g_assert_null(both->members[0].origin->binding.driver);
-        g_assert_null(both->members[0].origin->binding.override);
+        g_assert_cmpstr(both->members[0].origin->binding.driver, ==, "");
+        g_assert_cmpstr(both->members[0].origin->binding.override, ==, "");
+        g_assert_true(both->members[0].target.any_driver);
         g_assert_true(pci_ids_equal(&both->members[0].origin->ids, &both->members[0].ids));
         g_assert_false(both->members[1].origin->binding.any_driver);
         g_assert_cmpstr(both->members[1].origin->binding.override, ==, "kept");
@@ -208,30 +184,47 @@ static void assert_reasons(const Plan *plan, const char *expected) {
 
 static void test_reasons(void) {
         _cleanup_(inventory_freep) Inventory *inventory = card();
-        _cleanup_(plan_freep) Plan *away = detach(inventory, NIC, 0), *back = NULL, *bare = NULL;
+        _cleanup_(plan_freep) Plan *away = make_detach_plan(inventory, NIC, 0), *back = NULL, *bare = NULL, *pf = NULL;
 
         assert_reasons(away,
-                        "load-driver: vfio-pci must be there; override: only vfio-pci may bind; unbind: it leaves "
-                        "e1000e; probe: it binds to vfio-pci; wait-node: a guest takes group 12 through "
-                        "/dev/vfio/12");
+                        "claim-disks: nobody may begin to use a disk that leaves the host; load-driver: the kernel "
+                        "needs the driver vfio-pci; record: vfiod remembers how to give it back; override: only this "
+                        "driver may bind: vfio-pci; unbind: it leaves its driver e1000e; probe: it gets vfio-pci; "
+                        "wait-node: a virtual machine uses group 12 through /dev/vfio/12");
         put_device(inventory, NIC, "vfio-pci", 12);
         put_origin(inventory, NIC, "e1000e", NULL);
         g_assert_cmpint(reattach(inventory, NIC, &(ReattachOptions){}, &back), ==, 0);
         assert_reasons(back,
-                        "lock-node: no virtual machine may have group 12; load-driver: e1000e must be there; override: "
-                        "only e1000e may bind; unbind: it leaves vfio-pci; probe: it binds to e1000e");
+                        "lock-node: no virtual machine may use group 12; load-driver: the kernel needs the driver "
+                        "e1000e; override: only this driver may bind: e1000e; unbind: it leaves its driver vfio-pci; "
+                        "probe: it gets e1000e; forget: vfiod has nothing to remember of it any longer");
         put_origin(inventory, NIC, NULL, NULL);
         g_assert_cmpint(reattach(inventory, NIC, &(ReattachOptions){}, &bare), ==, 0);
         assert_reasons(bare,
-                        "lock-node: no virtual machine may have group 12; override: only what its override names may "
-                        "bind; unbind: it leaves vfio-pci; probe: it stays without a driver");
+                        "lock-node: no virtual machine may use group 12; override: each driver may bind as before; "
+                        "unbind: it leaves its driver vfio-pci; probe: it gets no driver; forget: vfiod has nothing "
+                        "to remember of it any longer");
+        pf = make_detach_plan(inventory, PF, 0);
+        assert_reasons(pf,
+                        "claim-disks: nobody may begin to use a disk that leaves the host; load-driver: the kernel "
+                        "needs the driver vfio-pci; record: vfiod remembers how to give it back; record: vfiod "
+                        "remembers how to give it back; record: vfiod remembers how to give it back; set-autoprobe: no "
+                        "driver of the host may bind to new virtual functions; override: only this driver may bind: "
+                        "vfio-pci; vanish: it disappears together with " PF "; vanish: it disappears together with " PF
+                        "; set-vfs: it gets 0 virtual functions; set-autoprobe: new virtual functions get drivers as "
+                        "the host is configured; unbind: it leaves its driver igb; probe: it gets vfio-pci; "
+                        "wait-node: a virtual machine uses group 14 through /dev/vfio/14");
 }
 
 static void test_words(void) {
         g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
 
-        for (StepKind kind = 0; kind < _STEP_KIND_MAX; kind++)
+        for (StepKind kind = 0; kind < _STEP_KIND_MAX; kind++) {
                 g_assert_true(g_hash_table_add(seen, (char *)step_kind_to_string(kind)));
+                g_assert_cmpint(step_kind_from_string(step_kind_to_string(kind)), ==, kind);
+        }
+        g_assert_cmpint(step_kind_from_string("Probe"), <, 0);
+        g_assert_cmpint(step_kind_from_string(""), <, 0);
         for (PlanVerb verb = 0; verb < _PLAN_VERB_MAX; verb++)
                 g_assert_cmpint(plan_verb_from_string(plan_verb_to_string(verb)), ==, verb);
         g_assert_cmpint(plan_verb_from_string("Detach"), <, 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "job/survey.h"
+#include "engine/survey.h"
 #include "uses.h"
 
 /* The fingerprint is another one with each thing that matters, and with nothing else. */
@@ -7,13 +7,12 @@
 #define PORT1 "0000:03:01.0"
 #define PORT2 "0000:03:02.0"
 
-/* A plan for two ports of a card, and the subjects as a transaction has opened them. */
+/* A plan for two ports of a card, opened as a transaction opens it. */
 typedef struct SurveyBed {
         TempTree *tree;
         Plan *plan;
         PlanMember members[2];
-        Subject subjects[2];
-        FindingList findings;
+        Work work;
         unsigned n_kinds[_GUARD_MAX];
 } SurveyBed;
 
@@ -37,17 +36,23 @@ static SurveyBed *survey_bed_new(void) {
         for (size_t i = 0; i < 2; i++) {
                 const char *address = i == 0 ? PORT1 : PORT2;
                 g_autofree char *path = g_strdup_printf("pci0000:00/%s", address);
-                Subject *subject = &bed->subjects[i];
+                PlanMember *member = &bed->members[i];
 
                 temp_tree_device(bed->tree, path);
                 temp_tree_attribute(bed->tree, address, "class", "0x010800");
                 temp_tree_driver(bed->tree, address, "nvme");
-                bed->members[i].address = subject->address = address_of(address);
-                bed->members[i].ids = (PciIds){0x8086, 0x100e, 0x1af4, 0x1100, 0x010800, 3};
-                subject->fd = -EBADF;
-                (void)g_strlcpy(subject->before.driver, "nvme", sizeof(subject->before.driver));
-                (void)g_strlcpy(subject->target.driver, "vfio-pci", sizeof(subject->target.driver));
-                (void)g_strlcpy(subject->target.override, "vfio-pci", sizeof(subject->target.override));
+                member->address = address_of(address);
+                member->ids = (PciIds){0x8086, 0x100e, 0x1af4, 0x1100, 0x010800, 3};
+                member->parent = PLAN_NO_PARENT;
+                member->group = 10;
+                binding_set_driver(&member->before, "nvme");
+                binding_set_driver(&member->target, "vfio-pci");
+                binding_set_override(&member->target, "vfio-pci");
+        }
+        g_assert_cmpint(work_init(&bed->work, bed->tree->kernel, -EBADF, bed->plan), ==, 0);
+        for (size_t i = 0; i < 2; i++) {
+                bed->work.fds[i] = pci_device_open(bed->tree->kernel, bed->members[i].address);
+                g_assert_cmpint(bed->work.fds[i], >=, 0);
         }
         bed->plan->selected = bed->members[0].address;
         temp_tree_file(bed->tree, "0x00000000fee00000 0x00000000feefffff msi\n",
@@ -56,6 +61,8 @@ static SurveyBed *survey_bed_new(void) {
 }
 
 static void survey_bed_free(SurveyBed *bed) {
+        bed->plan->n_members = 2;
+        work_done(&bed->work);
         finding_list_done(&bed->plan->findings);
         g_free(bed->plan);
         temp_tree_free(bed->tree);
@@ -67,7 +74,7 @@ static uint64_t take(SurveyBed *bed) {
         _cleanup_problem_ Problem problem = {};
         Report report = {};
 
-        int r = survey(bed->tree->kernel, bed->plan, bed->subjects, &report, &problem);
+        int r = survey(&bed->work, &report, &problem);
         if (r != 0)
                 g_error("%d: %s", r, strempty(problem.message));
         g_assert_cmpuint(report.fingerprint, !=, 0);
@@ -98,7 +105,7 @@ static void change(SurveyBed *bed, unsigned what) {
                 bed->plan->n_members = 1;
                 break;
         case 3:
-                bed->subjects[1].address = bed->members[1].address = address_of("0000:03:03.0");
+                bed->members[1].address = address_of("0000:03:03.0");
                 break;
         case 4:
                 bed->members[1].ids.vendor++;
@@ -119,23 +126,23 @@ static void change(SurveyBed *bed, unsigned what) {
                 bed->members[1].ids.revision++;
                 break;
         case 10:
-                (void)g_strlcpy(bed->subjects[0].before.driver, "", sizeof(bed->subjects[0].before.driver));
+                binding_set_driver(&bed->members[0].before, "");
                 break;
         case 11:
-                (void)g_strlcpy(bed->subjects[1].before.driver, "", sizeof(bed->subjects[1].before.driver));
+                binding_set_driver(&bed->members[1].before, "");
                 break;
         case 12:
-                (void)g_strlcpy(bed->subjects[0].before.override, "x", sizeof(bed->subjects[0].before.override));
+                binding_set_override(&bed->members[0].before, "x");
                 break;
         case 13:
-                (void)g_strlcpy(bed->subjects[0].target.driver, "nvme", sizeof(bed->subjects[0].target.driver));
+                binding_set_driver(&bed->members[0].target, "nvme");
                 break;
         case 14:
-                (void)g_strlcpy(bed->subjects[0].target.override, "", sizeof(bed->subjects[0].target.override));
+                binding_set_override(&bed->members[0].target, "");
                 break;
         case 15: /* the same letters otherwise divided */
-                (void)g_strlcpy(bed->subjects[0].before.driver, "nvm", sizeof(bed->subjects[0].before.driver));
-                (void)g_strlcpy(bed->subjects[0].before.override, "e", sizeof(bed->subjects[0].before.override));
+                binding_set_driver(&bed->members[0].before, "nvm");
+                binding_set_override(&bed->members[0].before, "e");
                 break;
         case 16:
                 put_block(bed->tree, "pci0000:00/" PORT1 "/nvme/nvme0/nvme0n1", "259:0");
@@ -166,11 +173,20 @@ static void change(SurveyBed *bed, unsigned what) {
                                                 "of the model"),
                                 ==, 0);
                 break;
+        case 23:
+                bed->plan->vf_count = 1;
+                break;
+        case 24:
+                bed->members[0].target.any_driver = true;
+                break;
+        case 25:
+                bed->plan->vf_fate = VFS_DRIVERLESS;
+                break;
         default:
                 g_assert_not_reached();
         }
 }
-#define N_CHANGES 23
+#define N_CHANGES 26
 
 static void test_matters(void) {
         uint64_t seen[N_CHANGES + 1];
@@ -261,6 +277,25 @@ static void test_reattach(void) {
         assert_found(bed, GUARD_STORAGE, 0);
 }
 
+/* A VF on a vfio driver that vanishes with its PF: the lock of its group decides. A PF whose VFs change stays with the host. */
+static void test_members_that_stay(void) {
+        g_autoptr(SurveyBed) bed = survey_bed_new();
+
+        temp_tree_attribute(bed->tree, PORT2, "boot_vga", "1");
+        bed->members[1].parent = 0;
+        assert_found(bed, GUARD_DISPLAY, 1);
+        binding_set_driver(&bed->members[1].before, "vfio-pci");
+        assert_found(bed, GUARD_DISPLAY, 0);
+        binding_set_driver(&bed->members[1].before, "nvme");
+        bed->plan->verb = PLAN_SET_VFS;
+        assert_found(bed, GUARD_DISPLAY, 1);
+        temp_tree_attribute(bed->tree, PORT1, "boot_vga", "1");
+        assert_found(bed, GUARD_DISPLAY, 1);
+        /* one that is not there */
+        bed->work.fds[1] = safe_close(bed->work.fds[1]);
+        assert_found(bed, GUARD_DISPLAY, 0);
+}
+
 static void test_too_many(void) {
         g_autoptr(SurveyBed) bed = survey_bed_new();
         _cleanup_problem_ Problem problem = {};
@@ -270,7 +305,7 @@ static void test_too_many(void) {
                 ;
         (void)take(bed);
         change(bed, 18);
-        g_assert_cmpint(survey(bed->tree->kernel, bed->plan, bed->subjects, &report, &problem), ==, OUTCOME_FAILED);
+        g_assert_cmpint(survey(&bed->work, &report, &problem), ==, OUTCOME_FAILED);
         g_assert_nonnull(strstr(problem.message, PORT1));
         report_done(&report);
 }
@@ -282,6 +317,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/survey/findings", test_findings);
         g_test_add_func("/survey/firmware", test_firmware);
         g_test_add_func("/survey/reattach", test_reattach);
+        g_test_add_func("/survey/members-that-stay", test_members_that_stay);
         g_test_add_func("/survey/too-many", test_too_many);
         return g_test_run();
 }

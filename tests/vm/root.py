@@ -142,7 +142,7 @@ def check_stale(machine):
     eventually(lambda: view.state(machine.nic), "host")
     status, output, writes = traced(machine, f"detach {machine.nic} --plan={free}", None)
     tap.check("the plan that fits is carried out", status == 0, output)
-    for file in (".record", "driver_override", "unbind", "drivers_probe"):
+    for file in ("/run/vfiod/transactions", "/run/vfiod/devices", "driver_override", "unbind", "drivers_probe"):
         tap.check(f"and was seen to write {file}", any(f"{file}" in call for call in writes), writes)
     check_stale_refused(machine, "that was carried out", free, machine.snapshot(machine.nic), "AlreadyDetached")
     tap.equal("it comes back", view.vfioctl(f"reattach {machine.nic}")[0], 0)

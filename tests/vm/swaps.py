@@ -13,7 +13,7 @@ from machine import ERROR, play, refused
 from midway import Pause, await_step, file_of
 from rules import Rules, status
 from hotplug import KNOWN_KIND, PLUGGED
-from view import NO_SUCH, REFUSED, UNIT, eventually
+from view import REFUSED, UNIT, eventually
 from watch import Signals
 
 
@@ -42,8 +42,7 @@ def check_return(machine):
     tap.check("and its group as gone", signals.wait(
         lambda line: (line["object"], line["event"]) == (f"/org/vfiod1/groups/{group}", "removed")))
     tap.equal("what it was is kept", (view.properties("Device", name)["OriginalDriver"], view.records()),
-              ("e1000e", ["1.record"]))
-    refused(machine, "an absent card", "reattach", name, NO_SUCH, ERROR + "NoSuchDevice")
+              ("e1000e", [f"devices/{place}"]))
     refused(machine, "an absent card", "detach", name, REFUSED, ERROR + "AlreadyDetached")
 
     plug_known(machine)
@@ -60,6 +59,13 @@ def check_return(machine):
     pull(machine)
     tap.equal("pulled then, it is not known any more", (eventually(lambda: view.state(place), None), view.records()),
               (None, []))
+
+    place = plug_home(machine)
+    tap.equal("it is detached once more", view.vfioctl(f"detach {place}")[0], 0)
+    pull(machine)
+    tap.equal("pulled, it is absent", eventually(lambda: view.state(place), "absent"), "absent")
+    tap.equal("a reattach forgets it", view.vfioctl(f"reattach {place}")[0], 0)
+    tap.equal("and nothing is kept of it", (eventually(lambda: view.state(place), None), view.records()), (None, []))
 
 
 def check_strangers(machine):

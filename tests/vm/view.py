@@ -92,8 +92,8 @@ class View:
         return self.guest.wait_for(f"[ $(systemctl show --property=ActiveState --value {UNIT}) = {state} ]", timeout)
 
     def records(self):
-        """What lies in the daemon's state folder."""
-        return self.guest.run("ls -A /run/vfiod")[1].split()
+        """The files in the daemon's state folder: "devices/ADDRESS" and "transactions/N"."""
+        return self.guest.run("find /run/vfiod -mindepth 1 ! -type d -printf '%P\\n' | sort")[1].split()
 
 
 def eventually(probe, expected, timeout=10):

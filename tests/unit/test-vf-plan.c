@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "model.h"
+#include "planning.h"
 #include "policy/vf-plan.h"
 
 /* How many virtual functions a device shall have: what is refused over the model alone, and the steps. */
@@ -13,74 +13,91 @@ static const IommuReport iommu_on = {.state = IOMMU_ON, .reason = "It is on."},
                          iommu_off = {.state = IOMMU_OFF, .reason = "It is off."};
 
 /* A card with so many virtual functions on a driver (NULL for none), and another one. */
-static Inventory *card(unsigned n_functions, const char *driver) {
-        static const char *const functions[] = {VF0, VF1};
+static Inventory *card(unsigned n_vfs, const char *driver) {
+        static const char *const vfs[] = {VF0, VF1};
         Inventory *inventory = make_inventory();
         PciFacts facts = make_facts(PF, "igb", 14);
 
         facts.virtual_functions_max = 7;
         g_assert_cmpint(inventory_put_device(inventory, &facts), ==, 0);
-        for (unsigned i = 0; i < n_functions; i++)
-                put_virtual_function(inventory, functions[i], PF, driver, 20 + (int)i);
+        for (unsigned i = 0; i < n_vfs; i++)
+                put_virtual_function(inventory, vfs[i], PF, driver, 20 + (int)i);
         put_device(inventory, NIC, "e1000e", 12);
         return inventory;
 }
 
 /* "OUTCOME MESSAGE", or the plan: "MEMBER... | STEP... | FINDING..."; the inventory is freed. */
-static char *decide(Inventory *inventory, const char *physical, unsigned count, const VfOptions *options) {
+static char *decide(Inventory *inventory, const char *pf, unsigned count, const VfOptions *options) {
         _cleanup_(plan_freep) Plan *plan = NULL;
         _cleanup_problem_ Problem problem = {};
-        g_autoptr(GString) text = g_string_new(NULL);
         VfOptions with_iommu = options ? *options : (VfOptions){};
 
         with_iommu.iommu = with_iommu.iommu ?: &iommu_on;
-        int r = vf_plan_new(inventory, get_device(inventory, physical), count, &with_iommu, &plan, &problem);
+        int r = vf_plan_new(inventory, get_device(inventory, pf), count, &with_iommu, &plan, &problem);
         g_assert_cmpint(r, >=, 0);
+        inventory_free(inventory);
         if (r > 0)
-                g_string_printf(text, "%s %s", outcome_to_string((Outcome)r), problem.message);
-        for (size_t i = 0; plan && i < plan->n_members; i++)
-                g_string_append_printf(text, "%s ", PCI_ADDRESS_TEXT(plan->members[i].address));
-        for (size_t i = 0; plan && i < plan->n_steps; i++)
-                g_string_append_printf(text, "%s%s", i == 0 ? "| " : " ", step_kind_to_string(plan->steps[i].kind));
-        for (size_t i = 0; plan && i < plan->findings.n_findings; i++)
+                return g_strdup_printf("%s %s", outcome_to_string((Outcome)r), problem.message);
+        g_autofree char *members = plan_members_to_text(plan), *steps = plan_steps_to_text(plan);
+        g_autoptr(GString) text = g_string_new(NULL);
+        g_string_printf(text, "%s | %s", members, steps);
+        for (size_t i = 0; i < plan->findings.n_findings; i++)
                 g_string_append_printf(text, " | %s: %s", PCI_ADDRESS_TEXT(plan->findings.findings[i].address),
                                 plan->findings.findings[i].evidence);
-        inventory_free(inventory);
         return g_string_free(g_steal_pointer(&text), FALSE);
 }
 
-static void expect(Inventory *inventory, const char *physical, unsigned count, const VfOptions *options,
-                const char *pattern) {
-        g_autofree char *text = decide(inventory, physical, count, options);
+static void expect(
+                Inventory *inventory, const char *pf, unsigned count, const VfOptions *options, const char *pattern) {
+        g_autofree char *text = decide(inventory, pf, count, options);
 
         if (!g_pattern_match_simple(pattern, text))
                 g_error("'%s' is not like '%s'", text, pattern);
 }
 
-static const VfOptions to_detach = {.fate = VFS_DETACHED}, to_leave = {.fate = VFS_DRIVERLESS};
+static const VfOptions to_detach = {.fate = VFS_DETACHED}, driverless = {.fate = VFS_DRIVERLESS};
 
-static void test_steps(void) {
-        expect(card(0, NULL), PF, 2, NULL, PF " | set-autoprobe create-functions restore-autoprobe");
-        expect(card(0, NULL), PF, 2, &to_detach,
-                        PF " | load-driver set-autoprobe create-functions detach-function detach-function "
-                           "restore-autoprobe");
-        expect(card(2, "igbvf"), PF, 1, &to_detach,
-                        PF " " VF0 " " VF1 " | load-driver set-autoprobe remove-functions create-functions "
-                           "detach-function restore-autoprobe");
-        expect(card(2, "igbvf"), PF, 0, NULL, "* | set-autoprobe remove-functions restore-autoprobe");
-        /* To detach none takes no driver. */
-        expect(card(1, NULL), PF, 0, &to_detach, "* | set-autoprobe remove-functions restore-autoprobe");
-        expect(card(2, "vfio-pci"), PF, 1, NULL,
-                        "* | " VF0 ": it would vanish, and is on vfio-pci, not by vfiod | " VF1 ": *");
-        expect(card(0, NULL), PF, 7, &to_leave, PF " | set-autoprobe create-functions restore-autoprobe");
-}
+static Inventory *detached(unsigned n_vfs) {
+        Inventory *inventory = card(n_vfs, "vfio-pci");
 
-static Inventory *detached(unsigned n_functions) {
-        Inventory *inventory = card(n_functions, "vfio-pci");
-
-        for (unsigned i = 0; i < n_functions; i++)
+        for (unsigned i = 0; i < n_vfs; i++)
                 put_origin(inventory, i == 0 ? VF0 : VF1, NULL, NULL);
         return inventory;
+}
+
+static void test_steps(void) {
+        expect(card(0, NULL), PF, 2, NULL,
+                        PF " new<0 new<0 | set-autoprobe " PF "=host, set-vfs " PF "=2, set-autoprobe " PF
+                           "=host, forget " PF);
+        expect(card(0, NULL), PF, 2, &to_detach,
+                        PF " new<0 new<0 | load-driver #1, set-autoprobe " PF "=0, set-vfs " PF
+                           "=2, record #1, record #2, override #1, override #2, probe #1, probe #2, wait-node #1, "
+                           "wait-node #2, set-autoprobe " PF "=host, forget " PF);
+        /* The state file of the PF says what its setting was, as long as the VFs stay without a driver. */
+        expect(card(0, NULL), PF, 1, &driverless,
+                        PF " new<0 | record " PF ", set-autoprobe " PF "=0, set-vfs " PF "=1");
+        expect(card(2, "igbvf"), PF, 1, &to_detach,
+                        PF " " VF0 "<0 " VF1 "<0 new<0 | claim-disks " VF0 ", load-driver #3, set-autoprobe " PF
+                           "=0, vanish " VF0 ", vanish " VF1 ", set-vfs " PF "=0, set-vfs " PF
+                           "=1, record #3, override #3, probe #3, wait-node #3, set-autoprobe " PF "=host, forget " PF);
+        expect(card(2, "igbvf"), PF, 0, NULL,
+                        PF " " VF0 "<0 " VF1 "<0 | claim-disks " VF0 ", set-autoprobe " PF "=0, vanish " VF0
+                           ", vanish " VF1 ", set-vfs " PF "=0, set-autoprobe " PF "=host, forget " PF);
+        /* To detach none takes no driver. */
+        expect(card(1, NULL), PF, 0, &to_detach,
+                        PF " " VF0 "<0 | claim-disks " VF0 ", set-autoprobe " PF "=0, vanish " VF0 ", set-vfs " PF
+                           "=0, set-autoprobe " PF "=host, forget " PF);
+        expect(card(1, "igbvf"), PF, 2, NULL,
+                        PF " " VF0 "<0 new<0 new<0 | claim-disks " VF0 ", set-autoprobe " PF "=0, vanish " VF0
+                           ", set-vfs " PF "=0, set-autoprobe " PF "=host, set-vfs " PF "=2, set-autoprobe " PF
+                           "=host, forget " PF);
+        /* vfiod forgets what it owes to VFs that it detached, and asks for no override: the lock tells whether one is held. */
+        expect(detached(1), PF, 0, NULL,
+                        PF " " VF0 "<0 | lock-node " VF0 ", claim-disks " VF0 ", set-autoprobe " PF "=0, vanish " VF0
+                           ", set-vfs " PF "=0, forget " VF0 ", set-autoprobe " PF "=host, forget " PF);
+        expect(card(2, "vfio-pci"), PF, 1, NULL,
+                        "* | lock-node " VF0 ", lock-node " VF1 ", * | " VF0
+                        ": it would vanish, and another tool has put it on vfio-pci | " VF1 ": *");
 }
 
 static void test_nothing_to_do(void) {
@@ -88,12 +105,12 @@ static void test_nothing_to_do(void) {
         expect(card(2, "igbvf"), PF, 2, NULL, "AlreadyDetached *");
         expect(detached(2), PF, 2, NULL, "AlreadyDetached *");
         expect(detached(2), PF, 2, &to_detach, "AlreadyDetached *");
-        expect(card(2, NULL), PF, 2, &to_leave, "AlreadyDetached *");
+        expect(card(2, NULL), PF, 2, &driverless, "AlreadyDetached *");
         /* These are not as they shall be. */
         expect(card(2, "vfio-pci"), PF, 2, &to_detach, PF " *");
         expect(card(2, "igbvf"), PF, 2, &to_detach, PF " *");
         expect(card(2, NULL), PF, 2, &to_detach, PF " *");
-        expect(detached(2), PF, 2, &to_leave, PF " *");
+        expect(detached(2), PF, 2, &driverless, PF " *");
         expect(detached(2), PF, 1, &to_detach, PF " *");
 }
 
@@ -128,9 +145,9 @@ static void test_refusals(void) {
         expect(on_driver("vfio-pci", false), PF, 1, NULL, "Foreign *");
         expect(card(0, NULL), PF, 1, &without_iommu, "NoIommu *It is off.");
         expect(active(PF, DEVICE_WORKED_ON), PF, 1, NULL, "Busy *" PF "*");
-        expect(active(PF, DEVICE_WAITED_FOR), PF, 1, NULL, "Stuck " PF "*");
+        expect(active(PF, DEVICE_WAITED_FOR), PF, 1, NULL, "Stuck *" PF "*");
         expect(active(VF1, DEVICE_WORKED_ON), PF, 1, NULL, "Busy *" VF1 "*");
-        expect(active(VF1, DEVICE_WAITED_FOR), PF, 0, NULL, "Stuck " VF1 "*");
+        expect(active(VF1, DEVICE_WAITED_FOR), PF, 0, NULL, "Stuck *" VF1 "*");
         expect(active(NIC, DEVICE_WORKED_ON), PF, 0, NULL, PF " *");
 }
 
@@ -142,39 +159,22 @@ static void test_decision(void) {
         FindingList list = {};
 
         g_assert_cmpint(vf_plan_new(inventory, get_device(inventory, PF), 0, &options, &plan, &problem), ==, 0);
-        g_assert_cmpint(function_plan_decide(plan, &list, &problem), ==, 0);
-        for (unsigned i = 0; i < 300; i++)
-                g_assert_cmpint(function_plan_add_finding(&list, GUARD_STORAGE, address_of(VF0), "a disk"), ==, 0);
-        g_assert_cmpint(function_plan_decide(plan, &list, &problem), ==, 0);
-        /* However many of one kind there are, those of another are found. */
-        g_assert_cmpint(function_plan_add_finding(&list, GUARD_NETWORK, address_of(VF1), "a route"), ==, 0);
-        g_assert_cmpint(function_plan_decide(plan, &list, &problem), ==, OUTCOME_VIRTUAL_FUNCTIONS_IN_USE);
+        g_assert_cmpint(vf_plan_decide(plan, &list, &problem), ==, 0);
+        g_assert_cmpint(finding_list_add(&list, GUARD_STORAGE, address_of(VF0), "a disk"), ==, 0);
+        g_assert_cmpint(vf_plan_decide(plan, &list, &problem), ==, 0);
+        g_assert_cmpint(finding_list_add(&list, GUARD_NETWORK, address_of(VF1), "a route"), ==, 0);
+        g_assert_cmpint(vf_plan_decide(plan, &list, &problem), ==, OUTCOME_VIRTUAL_FUNCTIONS_IN_USE);
         g_assert_nonnull(strstr(problem.message,
                         VF1 ": a route. If you are sure: vfioctl vfs " PF " 0 --override=storage,network"));
         finding_list_done(&list);
         inventory_free(inventory);
 }
 
-static void test_restore(void) {
-        Inventory *inventory = card(2, NULL);
-        _cleanup_(plan_freep) Plan *undo = NULL, *end = NULL;
-
-        g_assert_cmpint(function_plan_restore(inventory, get_device(inventory, PF), false, &undo), ==, 0);
-        g_assert_cmpint(function_plan_restore(inventory, get_device(inventory, PF), true, &end), ==, 0);
-        g_assert_true(undo->functions.recovery && end->functions.recovery);
-        g_assert_cmpuint(undo->n_members, ==, 3);
-        g_assert_cmpuint(undo->n_steps, ==, 3);
-        g_assert_cmpuint(end->n_steps, ==, 1);
-        g_assert_cmpint(end->steps[0].kind, ==, STEP_RESTORE_AUTOPROBE);
-        inventory_free(inventory);
-}
-
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
-        g_test_add_func("/function-plan/steps", test_steps);
-        g_test_add_func("/function-plan/nothing-to-do", test_nothing_to_do);
-        g_test_add_func("/function-plan/refusals", test_refusals);
-        g_test_add_func("/function-plan/decision", test_decision);
-        g_test_add_func("/function-plan/restore", test_restore);
+        g_test_add_func("/vf-plan/steps", test_steps);
+        g_test_add_func("/vf-plan/nothing-to-do", test_nothing_to_do);
+        g_test_add_func("/vf-plan/refusals", test_refusals);
+        g_test_add_func("/vf-plan/decision", test_decision);
         return g_test_run();
 }

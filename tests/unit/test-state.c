@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "planning.h"
+#include "state-folder.h"
+#include "state-text.h"
+#include "state/state-file.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#define NIC "0000:03:01.0"
+#define NIC2 "0000:03:02.0"
+#define PF "0000:07:00.0"
+#define VF0 "0000:07:10.0"
+#define VF1 "0000:07:10.1"
+#define NIC_IDS " 8086:100e/0000:0000/020000/03"
+
+/* A state folder as a daemon has it open, and the host's devices. */
+typedef struct Bed {
+        StateFolder *folder;
+        State *state;
+        Inventory *inventory;
+} Bed;
+
+static Bed *bed_new(void) {
+        Bed *bed = g_new0(Bed, 1);
+
+        bed->folder = state_folder_new();
+        bed->inventory = make_inventory();
+        g_assert_cmpint(state_new(bed->folder->path, &bed->state), ==, 0);
+        return bed;
+}
+
+static void bed_free(Bed *bed) {
+        state_free(bed->state);
+        inventory_free(bed->inventory);
+        state_folder_free(bed->folder);
+        g_free(bed);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Bed, bed_free)
+
+/* Writes a device's file, with the ids that make_facts() gives. */
+static void write_device(Bed *bed, const char *address, bool away, DeviceOrigin origin) {
+        origin.ids = make_facts(address, NULL, -1).ids;
+        g_assert_cmpint(device_file_write(bed->state->devices_fd, address_of(address), away, &origin), ==, 0);
+}
+
+/* Returns the descriptor that holds the lock. */
+static int begin_transaction(Bed *bed, unsigned long number, const char *address) {
+        _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
+        int fd = -EBADF;
+
+        put_device(inventory, address, "e1000", 10);
+        _cleanup_(plan_freep) Plan *plan = make_detach_plan(inventory, address, 0);
+        g_assert_cmpint(transaction_file_write(bed->state->transactions_fd, number, plan, &fd), ==, 0);
+        return fd;
+}
+
+static void write_transaction(Bed *bed, unsigned long number, const char *address) {
+        close(begin_transaction(bed, number, address));
+}
+
+/* Reads the files, applies them and forgets; "ADDRESS..." of the files that are left. */
+static void assert_kept(Bed *bed, const char *expected) {
+        g_autoptr(GString) text = g_string_new(NULL);
+
+        g_assert_cmpint(state_load(bed->state), ==, 0);
+        g_assert_cmpint(state_apply(bed->state, bed->inventory), ==, 0);
+        g_assert_cmpint(state_forget_settled(bed->state, bed->inventory), ==, 0);
+        for (size_t i = 0; i < bed->state->n_devices; i++)
+                g_string_append_printf(
+                                text, "%s%s", i > 0 ? " " : "", PCI_ADDRESS_TEXT(bed->state->devices[i].address));
+        g_assert_cmpstr(text->str, ==, expected);
+        /* The folder says the same. */
+        g_assert_cmpint(state_load(bed->state), ==, 0);
+        g_assert_cmpuint(bed->state->n_devices, ==, text->len == 0 ? 0 : (text->len + 1) / (strlen(NIC) + 1));
+}
+
+static void test_empty(void) {
+        g_autoptr(Bed) bed = bed_new();
+        g_autofree char *text = state_to_text(bed->state);
+
+        g_assert_cmpstr(text, ==, "");
+        g_assert_null(state_find(bed->state, address_of(NIC)));
+        g_assert_null(state_find_transaction(bed->state, 1));
+        g_assert_null(state_find_transaction_of(bed->state, address_of(NIC)));
+        g_assert_true(state_folder_has(bed->folder, "devices"));
+        g_assert_true(state_folder_has(bed->folder, "transactions"));
+        assert_kept(bed, "");
+        g_assert_null(state_free(NULL));
+}
+
+static void test_load(void) {
+        g_autoptr(Bed) bed = bed_new();
+
+        write_device(bed, NIC2, true, (DeviceOrigin){.binding = {.driver = "e1000"}});
+        write_device(bed, NIC, true,
+                        (DeviceOrigin){.binding = {.driver = "e1000"}, .degraded = true, .virtual_functions = 2});
+        write_device(bed, PF, false, (DeviceOrigin){.autoprobe_known = true});
+        write_transaction(bed, 10, NIC);
+        write_transaction(bed, 9, NIC2);
+        g_assert_cmpint(state_load(bed->state), ==, 0);
+        g_autofree char *text = state_to_text(bed->state);
+        g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+        g_assert_cmpstr(lines[0], ==, NIC NIC_IDS " driver=e1000 degraded vfs=2");
+        g_assert_cmpstr(lines[1], ==, NIC2 NIC_IDS " driver=e1000");
+        g_assert_cmpstr(lines[2], ==, PF " not-away" NIC_IDS " autoprobe=0");
+        g_assert_true(g_str_has_prefix(lines[3], "9: detach group=10 selected=" NIC2));
+        g_assert_cmpuint(bed->state->n_transactions, ==, 2);
+        g_assert_cmpuint(state_find_transaction(bed->state, 10)->number, ==, 10);
+        g_assert_null(state_find_transaction(bed->state, 11));
+        g_assert_cmpuint(state_find_transaction_of(bed->state, address_of(NIC2))->number, ==, 9);
+        g_assert_null(state_find_transaction_of(bed->state, address_of(PF)));
+        g_assert_true(state_find(bed->state, address_of(NIC))->origin->degraded);
+
+        /* A new daemon reads the same. */
+        _cleanup_(state_freep) State *other = NULL;
+        g_assert_cmpint(state_new(bed->folder->path, &other), ==, 0);
+        g_autofree char *other_text = state_to_text(other);
+        g_assert_cmpstr(other_text, ==, text);
+
+        g_assert_cmpint(transaction_file_remove(bed->state->transactions_fd, 10), ==, 0);
+        g_assert_cmpint(device_file_remove(bed->state->devices_fd, address_of(NIC)), ==, 0);
+        g_assert_cmpint(state_load(bed->state), ==, 0);
+        g_assert_cmpuint(bed->state->n_transactions, ==, 1);
+        g_assert_null(state_find(bed->state, address_of(NIC)));
+        g_assert_nonnull(state_find(bed->state, address_of(NIC2)));
+}
+
+/* Each text of a device's file has its length, and each number its range. */
+static void test_device_json(void) {
+        static const char right[] =
+                        "{\"ids\": [1, 2, 3, 4, 5, 6], \"binding\": {\"driver\": \"e1000\"}, \"names\": [[\"net\", "
+                        "\"ens1\"]], "
+                        "\"parent\": \"0000:07:00.0\", \"autoprobe\": true, \"virtual_functions\": 2, \"away\": true}";
+        static const char *const wrong[][2] = {
+                        {"[1, 2, 3, 4, 5, 6]", "[1, 2]"},
+                        {"[1, 2, 3, 4, 5, 6]", "[1, 2, 3, 4, 5, 6, 7]"},
+                        {"[1, 2, 3, 4, 5, 6]", "[1, 2, 3, 4, 5, -6]"},
+                        {"[1, 2, 3, 4, 5, 6]", "[4294967297, 2, 3, 4, 5, 6]"},
+                        {"[1, 2, 3, 4, 5, 6]", "[\"1\", 2, 3, 4, 5, 6]"},
+                        {"\"ids\"", "\"id\""},
+                        {"\"binding\"", "\"bound\""},
+                        {"{\"driver\": \"e1000\"}", "\"e1000\""},
+                        {"\"e1000\"", "null"},
+                        {"\"e1000\"", "[0]"},
+                        {"\"e1000\"", "[256]"},
+                        {"\"e1000\"", "\"a\\u0000b\""},
+                        {"[[\"net\", \"ens1\"]]", "[[\"usb\", \"x\"]]"},
+                        {"[[\"net\", \"ens1\"]]", "[[\"net\"]]"},
+                        {"[[\"net\", \"ens1\"]]", "[1]"},
+                        {"\"0000:07:00.0\"", "\"0000:07:00\""},
+                        {"\"0000:07:00.0\"", "1"},
+                        {"\"autoprobe\": true", "\"autoprobe\": 1"},
+                        {"\"virtual_functions\": 2", "\"virtual_functions\": 65536"},
+                        {"\"virtual_functions\": 2", "\"virtual_functions\": 4294967297"},
+                        {"\"virtual_functions\": 2", "\"virtual_functions\": true"},
+                        {"\"away\": true", "\"away\": null"},
+        };
+        g_autoptr(Bed) bed = bed_new();
+
+        state_folder_write_json(bed->folder, "devices/" NIC, "device", right);
+        g_assert_cmpint(state_load(bed->state), ==, 0);
+        g_assert_nonnull(state_find(bed->state, address_of(NIC)));
+        for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++) {
+                g_auto(GStrv) parts = g_strsplit(right, wrong[i][0], 2);
+                g_autofree char *changed = g_strjoinv(wrong[i][1], parts);
+
+                g_assert_nonnull(parts[1]);
+                state_folder_write_json(bed->folder, "devices/" NIC, "device", changed);
+                g_assert_cmpint(state_load(bed->state), ==, 0);
+                if (state_find(bed->state, address_of(NIC)))
+                        g_error("%s", changed);
+        }
+}
+
+/* Names of the host may hold any byte. */
+static void test_bytes(void) {
+        g_autoptr(Bed) bed = bed_new();
+        DeviceOrigin origin = {.binding = {.driver = "\xff\x01\"\\", .override = "\xc3\xa4"}};
+
+        g_assert_cmpint(host_name_list_add(&origin.names, HOST_NAME_NETWORK, "eth\xfe\x7f", 0), ==, 1);
+        write_device(bed, NIC, true, origin);
+        g_assert_cmpint(state_load(bed->state), ==, 0);
+        const DeviceFile *file = state_find(bed->state, address_of(NIC));
+        g_assert_nonnull(file);
+        g_assert_cmpstr(file->origin->binding.driver, ==, "\xff\x01\"\\");
+        g_assert_cmpstr(file->origin->binding.override, ==, "\xc3\xa4");
+        g_assert_true(host_name_list_has(file->origin->names, HOST_NAME_NETWORK, "eth\xfe\x7f"));
+        host_name_list_free(origin.names);
+}
+
+static HostName *make_names(unsigned n) {
+        HostName *names = NULL;
+
+        /* Backwards: each goes to the front of the list. */
+        for (unsigned i = n; i > 0; i--) {
+                char name[HOST_NAME_TEXT_MAX];
+
+                (void)snprintf(name, sizeof(name), "ens%05u", i);
+                g_assert_cmpint(host_name_list_add(&names, HOST_NAME_NETWORK, name, 0), ==, 1);
+        }
+        return names;
+}
+
+/* What could not be read back is not written, and what is written can be read back. */
+static void test_many_names(void) {
+        g_autoptr(Bed) bed = bed_new();
+        DeviceOrigin origin = {.names = make_names(18000)}, fewer = {.names = make_names(4096)};
+
+        g_assert_cmpint(device_file_write(bed->state->devices_fd, address_of(NIC), true, &origin), ==, -E2BIG);
+        g_assert_false(state_folder_has(bed->folder, "devices/" NIC));
+        write_device(bed, NIC, true, fewer);
+        g_assert_cmpint(state_load(bed->state), ==, 0);
+        g_assert_true(host_name_list_has(
+                        state_find(bed->state, address_of(NIC))->origin->names, HOST_NAME_NETWORK, "ens04096"));
+        host_name_list_free(origin.names);
+        host_name_list_free(fewer.names);
+}
+
+/* Far more than a start takes: a start that waits does not end at all. */
+#define PATIENCE_S 20
+
+static void put_junk(StateFolder *folder, const char *parent) {
+        static const char *const names[] = {"999999999", "9999999999", "01", "0", "1.new", "x", "-1", NIC2, VF0 ".new",
+                        "7.record", "99999999999999999999.record"};
+
+        for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+                g_autofree char *name = g_build_filename(parent, names[i], NULL);
+
+                state_folder_write(folder, name, "junk", 4);
+        }
+        static const struct {
+                const char *name;
+                mode_t type;
+        } nodes[] = {{VF0, S_IFIFO}, {"3", S_IFIFO}, {"3.record", S_IFIFO}, {"4.new", S_IFIFO}, {VF1, S_IFCHR},
+                        {"5", S_IFCHR}};
+        for (size_t i = 0; i < G_N_ELEMENTS(nodes); i++) {
+                g_autofree char *name = g_build_filename(parent, nodes[i].name, NULL);
+
+                g_assert_cmpint(mknodat(folder->fd, name, nodes[i].type | 0600, 0), ==, 0);
+        }
+        static const char *const others[] = {PF, "6", "6.record"};
+        for (size_t i = 0; i < G_N_ELEMENTS(others); i++) {
+                g_autofree char *name = g_build_filename(parent, others[i], NULL);
+                g_autofree char *link = g_strconcat(parent, "/1", others[i], NULL);
+
+                g_assert_cmpint(mkdirat(folder->fd, name, 0700), ==, 0);
+                g_assert_cmpint(symlinkat("/dev/zero", folder->fd, link), ==, 0);
+        }
+}
+
+/* What lies in the folder keeps vfiod neither from its start, nor from what is right there, nor from a new transaction. */
+static void test_junk(void) {
+        g_autoptr(Bed) bed = bed_new();
+        _cleanup_(state_freep) State *state = NULL;
+        unsigned long number;
+
+        write_device(bed, NIC, true, (DeviceOrigin){.binding = {.driver = "e1000"}});
+        write_transaction(bed, 2, NIC);
+        put_junk(bed->folder, ".");
+        put_junk(bed->folder, "devices");
+        put_junk(bed->folder, "transactions");
+        alarm(PATIENCE_S);
+        g_assert_cmpint(state_new(bed->folder->path, &state), ==, 0);
+        g_assert_cmpint(state_load(state), ==, 0);
+        alarm(0);
+        g_assert_cmpuint(state->n_devices, ==, 1);
+        g_assert_nonnull(state_find(state, address_of(NIC)));
+        g_assert_cmpuint(state->n_transactions, ==, 1);
+        g_assert_nonnull(state_find_transaction(state, 2));
+        g_assert_cmpint(transaction_file_find_number(state->transactions_fd, 1, &number), ==, 0);
+        g_assert_cmpuint(number, ==, 1);
+        /* Each file is reported once. */
+        size_t n_reported = state->n_reported;
+        g_assert_cmpuint(n_reported, >, 5);
+        g_assert_cmpint(state_load(state), ==, 0);
+        g_assert_cmpuint(state->n_reported, ==, n_reported);
+        /* A file that is not ours, in the place of a device's file, is replaced. */
+        g_assert_cmpint(device_file_write(state->devices_fd, address_of(VF0), true, state->devices[0].origin), ==, 0);
+        g_assert_cmpint(state_load(state), ==, 0);
+        g_assert_nonnull(state_find(state, address_of(VF0)));
+}
+
+/* Files that were not written to their end are removed. */
+static void test_unfinished(void) {
+        g_autoptr(Bed) bed = bed_new();
+        _cleanup_(state_freep) State *state = NULL;
+
+        state_folder_write(bed->folder, "devices/" NIC ".new", "torn", 4);
+        state_folder_write(bed->folder, "transactions/3.new", "torn", 4);
+        state_folder_write(bed->folder, "devices/.new", "torn", 4);
+        g_assert_cmpint(mkdirat(bed->state->devices_fd, "folder.new", 0700), ==, 0);
+        g_assert_cmpint(state_new(bed->folder->path, &state), ==, 0);
+        g_assert_false(state_folder_has(bed->folder, "devices/" NIC ".new"));
+        g_assert_false(state_folder_has(bed->folder, "transactions/3.new"));
+        g_assert_true(state_folder_has(bed->folder, "devices/folder.new"));
+}
+
+/* A worker of an earlier daemon may still write its files. */
+static void test_worker(void) {
+        g_autoptr(Bed) bed = bed_new();
+        _cleanup_(state_freep) State *state = NULL, *later = NULL;
+        int ready[2], status;
+        char byte;
+
+        state_folder_write(bed->folder, "devices/" NIC ".new", "half", 4);
+        g_assert_cmpint(pipe2(ready, O_CLOEXEC), ==, 0);
+        pid_t pid = fork();
+        if (pid == 0) {
+                (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+                if (begin_transaction(bed, 4, NIC) >= 0 && write(ready[1], "r", 1) == 1)
+                        for (;;)
+                                pause();
+                _exit(1);
+        }
+        g_assert_cmpint(read(ready[0], &byte, 1), ==, 1);
+        g_assert_cmpint(state_new(bed->folder->path, &state), ==, 0);
+        g_assert_cmpint(state_find_transaction(state, 4)->owner, ==, pid);
+        g_assert_true(state_folder_has(bed->folder, "devices/" NIC ".new"));
+        g_assert_cmpint(kill(pid, SIGKILL), ==, 0);
+        g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
+        g_assert_cmpint(state_new(bed->folder->path, &later), ==, 0);
+        g_assert_cmpint(state_find_transaction(later, 4)->owner, ==, 0);
+        g_assert_false(state_folder_has(bed->folder, "devices/" NIC ".new"));
+        close(ready[0]);
+        close(ready[1]);
+}
+
+static void assert_unusable(const char *folder) {
+        _cleanup_(state_freep) State *state = NULL;
+        _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
+
+        g_assert_cmpint(state_new(folder, &state), ==, 0);
+        g_assert_cmpint(state->folder_fd, <, 0);
+        g_assert_cmpint(state->devices_fd, <, 0);
+        g_assert_cmpint(state->transactions_fd, <, 0);
+        g_assert_cmpint(state_load(state), ==, 0);
+        g_assert_cmpint(state_apply(state, inventory), ==, 0);
+        g_assert_cmpint(state_forget_settled(state, inventory), ==, 0);
+        g_assert_null(state_find(state, address_of(NIC)));
+}
+
+/* The daemon starts all the same, and only jobs are refused. */
+static void test_unusable(void) {
+        static const char *const names[] = {"devices", "transactions"};
+
+        assert_unusable("/nonexistent/vfiod");
+        for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+                g_autoptr(StateFolder) file = state_folder_new(), link = state_folder_new(), fifo = state_folder_new();
+
+                state_folder_write(file, names[i], "junk", 4);
+                assert_unusable(file->path);
+                g_assert_cmpint(symlinkat("/tmp", link->fd, names[i]), ==, 0);
+                assert_unusable(link->path);
+                g_assert_cmpint(mkfifoat(fifo->fd, names[i], 0600), ==, 0);
+                alarm(PATIENCE_S);
+                assert_unusable(fifo->path);
+                alarm(0);
+        }
+}
+
+static void test_apply(void) {
+        g_autoptr(Bed) bed = bed_new();
+
+        put_device(bed->inventory, NIC, "vfio-pci", 10);
+        put_device(bed->inventory, PF, "igb", 14);
+        put_device(bed->inventory, "0000:08:00.0", "vfio-pci", 15);
+        put_origin(bed->inventory, "0000:08:00.0", "e1000", NULL);
+        write_device(bed, NIC, true, (DeviceOrigin){.binding = {.driver = "e1000"}});
+        write_device(bed, NIC2, true, (DeviceOrigin){.binding = {.driver = "e1000"}});
+        write_device(bed, PF, false, (DeviceOrigin){.autoprobe_known = true});
+        g_assert_cmpint(state_load(bed->state), ==, 0);
+        g_assert_cmpint(state_apply(bed->state, bed->inventory), ==, 0);
+        g_assert_cmpint(device_state(get_device(bed->inventory, NIC)), ==, DEVICE_DETACHED);
+        g_assert_cmpint(device_state(get_device(bed->inventory, NIC2)), ==, DEVICE_ABSENT);
+        /* Only vfiod knows of its setting. */
+        g_assert_cmpint(device_state(get_device(bed->inventory, PF)), ==, DEVICE_HOST);
+        g_assert_null(get_device(bed->inventory, PF)->origin);
+        g_assert_cmpint(device_state(get_device(bed->inventory, "0000:08:00.0")), ==, DEVICE_FOREIGN);
+
+        /* Without its file an absent device leaves the list. */
+        g_assert_cmpint(device_file_remove(bed->state->devices_fd, address_of(NIC2)), ==, 0);
+        g_assert_cmpint(device_file_remove(bed->state->devices_fd, address_of(NIC)), ==, 0);
+        g_assert_cmpint(state_load(bed->state), ==, 0);
+        g_assert_cmpint(state_apply(bed->state, bed->inventory), ==, 0);
+        g_assert_cmpint(device_state(get_device(bed->inventory, NIC)), ==, DEVICE_FOREIGN);
+        g_assert_null(inventory_find_device(bed->inventory, address_of(NIC2)));
+}
+
+/* Another tool bound it to a driver of the host. */
+static void test_rebound(void) {
+        g_autoptr(Bed) bed = bed_new();
+
+        write_device(bed, NIC, true, (DeviceOrigin){.binding = {.driver = "e1000"}});
+        put_device(bed->inventory, NIC, "vfio-pci", 10);
+        assert_kept(bed, NIC);
+        put_device(bed->inventory, NIC, NULL, 10);
+        assert_kept(bed, NIC);
+        put_device(bed->inventory, NIC, "mlx5_vfio_pci", 10);
+        assert_kept(bed, NIC);
+        put_device(bed->inventory, NIC, "e1000", 10);
+        g_assert_cmpint(inventory_set_activity(bed->inventory, address_of(NIC), DEVICE_WORKED_ON), ==, 0);
+        assert_kept(bed, NIC);
+        g_assert_cmpint(inventory_set_activity(bed->inventory, address_of(NIC), DEVICE_WAITED_FOR), ==, 0);
+        assert_kept(bed, NIC);
+        g_assert_cmpint(inventory_set_activity(bed->inventory, address_of(NIC), DEVICE_QUIET), ==, 0);
+        write_transaction(bed, 1, NIC);
+        assert_kept(bed, NIC);
+        g_assert_cmpint(transaction_file_remove(bed->state->transactions_fd, 1), ==, 0);
+        /* A device that was plugged in just now has its driver from the kernel, and a rule may detach it. */
+        assert_kept(bed, NIC);
+        inventory_clear_appeared(bed->inventory, address_of(NIC));
+        assert_kept(bed, "");
+        g_assert_null(get_device(bed->inventory, NIC)->origin);
+
+        /* A failed detach left it: a reattach restores it, and whoever bound it did not. */
+        write_device(bed, NIC, true, (DeviceOrigin){.binding = {.driver = "e1000"}, .degraded = true});
+        assert_kept(bed, NIC);
+        /* Another card in the slot says nothing about the one that is gone. */
+        write_device(bed, NIC, true, (DeviceOrigin){.binding = {.driver = "e1000"}});
+        PciFacts facts = make_facts(NIC, "igb", 10);
+        facts.ids.device = 0x1234;
+        g_assert_cmpint(inventory_put_device(bed->inventory, &facts), ==, 0);
+        assert_kept(bed, NIC);
+}
+
+static void test_absent(void) {
+        g_autoptr(Bed) bed = bed_new();
+
+        /* A device that was pulled is expected back. A VF is not: a new one at its address is another one. */
+        write_device(bed, NIC, true, (DeviceOrigin){.binding = {.driver = "e1000"}});
+        write_device(bed, VF0, true, (DeviceOrigin){.binding = {.driver = "igbvf"}, .virtual_function = true});
+        assert_kept(bed, NIC);
+        g_assert_null(inventory_find_device(bed->inventory, address_of(VF0)));
+
+        /* Unless it vanished with a PF that is detached. */
+        DeviceOrigin vf = {.virtual_function = true, .has_parent = true, .parent = address_of(PF)};
+        write_device(bed, VF0, true, vf);
+        write_device(bed, VF1, true, vf);
+        write_device(bed, PF, true, (DeviceOrigin){.binding = {.driver = "igb"}, .virtual_functions = 2});
+        put_device(bed->inventory, PF, "vfio-pci", 14);
+        inventory_clear_appeared(bed->inventory, address_of(PF));
+        assert_kept(bed, NIC " " PF " " VF0 " " VF1);
+        /* Another tool gives the PF to the host: nobody brings its VFs back. */
+        put_device(bed->inventory, PF, "igb", 14);
+        assert_kept(bed, NIC);
+        g_assert_null(inventory_find_device(bed->inventory, address_of(VF1)));
+
+        /* A PF's file that is about its setting brings no VF back. */
+        write_device(bed, PF, false, (DeviceOrigin){.autoprobe_known = true});
+        write_device(bed, VF0, true, vf);
+        assert_kept(bed, NIC " " PF);
+
+        /* A device behind a controller is expected back in any case. */
+        write_device(bed, "0000:08:00.0", true,
+                        (DeviceOrigin){.has_parent = true, .parent = address_of("0000:00:0e.0")});
+        assert_kept(bed, NIC " " PF " 0000:08:00.0");
+}
+
+/* vfiod keeps the PF's setting off until the PF is gone. */
+static void test_autoprobe(void) {
+        g_autoptr(Bed) bed = bed_new();
+
+        write_device(bed, PF, false, (DeviceOrigin){.autoprobe_known = true});
+        put_device(bed->inventory, PF, "igb", 14);
+        assert_kept(bed, PF);
+        put_device(bed->inventory, PF, NULL, 14);
+        assert_kept(bed, PF);
+        PciFacts facts = make_facts(PF, "igb", 14);
+        facts.ids.device = 0x1234;
+        g_assert_cmpint(inventory_put_device(bed->inventory, &facts), ==, 0);
+        assert_kept(bed, "");
+        write_device(bed, PF, false, (DeviceOrigin){.autoprobe_known = true});
+        put_device(bed->inventory, PF, "igb", 14);
+        assert_kept(bed, PF);
+        g_assert_cmpint(inventory_drop_device(bed->inventory, address_of(PF)), ==, 0);
+        assert_kept(bed, "");
+}
+
+int main(int argc, char **argv) {
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/state/empty", test_empty);
+        g_test_add_func("/state/load", test_load);
+        g_test_add_func("/state/device-json", test_device_json);
+        g_test_add_func("/state/bytes", test_bytes);
+        g_test_add_func("/state/many-names", test_many_names);
+        g_test_add_func("/state/junk", test_junk);
+        g_test_add_func("/state/unfinished", test_unfinished);
+        g_test_add_func("/state/worker", test_worker);
+        g_test_add_func("/state/unusable", test_unusable);
+        g_test_add_func("/state/apply", test_apply);
+        g_test_add_func("/state/rebound", test_rebound);
+        g_test_add_func("/state/absent", test_absent);
+        g_test_add_func("/state/autoprobe", test_autoprobe);
+        return g_test_run();
+}
