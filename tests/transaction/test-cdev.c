@@ -212,7 +212,7 @@ static void test_undo(void) {
         /* The process ends: a reattach restores all. */
         daemon_await_quiet(scene.daemon);
         scene_release(&scene);
-        daemon_move(scene.daemon, PLAN_REATTACH, PORT1, OUTCOME_DONE);
+        daemon_move(scene.daemon, PLAN_REATTACH, PORT2, OUTCOME_DONE);
         check_home(&scene);
         scene_end(&scene);
 }
