@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "state-disk.h"
+#include "base/util.h"
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -59,17 +60,28 @@ static void sync_file(StateDisk *disk, const char *path) {
 
 typedef void (*entry_t)(StateDisk *disk, const char *name, const char *path, File *file, GHashTable *names);
 
-static void for_each_entry(StateDisk *disk, entry_t function, GHashTable *names) {
-        g_autoptr(GDir) folder = g_dir_open(disk->folder, 0, NULL);
-        const char *name;
+/* The folders with files. Each is synced by itself. */
+static const char *const subfolders[] = {"devices", "transactions"};
 
-        while ((name = g_dir_read_name(folder))) {
-                g_autofree char *path = g_build_filename(disk->folder, name, NULL);
+/* The name is "SUBFOLDER/FILE". */
+static void for_each_entry_of(StateDisk *disk, const char *subfolder, entry_t function, GHashTable *names) {
+        g_autofree char *folder_path = g_build_filename(disk->folder, subfolder, NULL);
+        g_autoptr(GDir) folder = g_dir_open(folder_path, 0, NULL);
+        const char *file;
+
+        while ((file = g_dir_read_name(folder))) {
+                g_autofree char *name = g_build_filename(subfolder, file, NULL),
+                                *path = g_build_filename(disk->folder, name, NULL);
                 GStatBuf status;
 
                 g_assert_cmpint(g_stat(path, &status), ==, 0);
                 function(disk, name, path, find_file(disk, status.st_ino), names);
         }
+}
+
+static void for_each_entry(StateDisk *disk, entry_t function, GHashTable *names) {
+        for (size_t i = 0; i < G_N_ELEMENTS(subfolders); i++)
+                for_each_entry_of(disk, subfolders[i], function, names);
 }
 
 static void note_name(StateDisk *disk, const char *name, const char *path, File *file, GHashTable *names) {
@@ -78,9 +90,29 @@ static void note_name(StateDisk *disk, const char *name, const char *path, File 
         g_hash_table_insert(names, g_strdup(name), g_rc_box_acquire(file));
 }
 
-static void sync_folder(StateDisk *disk) {
-        g_hash_table_remove_all(disk->names);
-        for_each_entry(disk, note_name, disk->names);
+static gboolean is_in_subfolder(void *name, void *value, void *subfolder) {
+        const char *rest = startswith(name, subfolder);
+
+        (void)value;
+        return rest && rest[0] == '/';
+}
+
+static void sync_subfolder(StateDisk *disk, const char *subfolder) {
+        g_hash_table_foreach_remove(disk->names, is_in_subfolder, (void *)subfolder);
+        for_each_entry_of(disk, subfolder, note_name, disk->names);
+}
+
+/* Returns whether the path is one of the folders. */
+static bool sync_if_folder(StateDisk *disk, const char *path) {
+        for (size_t i = 0; i < G_N_ELEMENTS(subfolders); i++) {
+                g_autofree char *folder = g_build_filename(disk->folder, subfolders[i], NULL);
+
+                if (strcmp(path, folder) == 0) {
+                        sync_subfolder(disk, subfolders[i]);
+                        return true;
+                }
+        }
+        return false;
 }
 
 static void sync_entry(StateDisk *disk, const char *name, const char *path, File *file, GHashTable *names) {
@@ -97,7 +129,7 @@ StateDisk *state_disk_new(const char *folder) {
         disk->inodes = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, file_unref);
         disk->names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, file_unref);
         for_each_entry(disk, sync_entry, NULL);
-        sync_folder(disk);
+        for_each_entry(disk, note_name, disk->names);
         return disk;
 }
 
@@ -123,9 +155,9 @@ void state_disk_on_syscall(const SyscallSeen *seen, void *userdata) {
                                         creates ? (int)seen->result : (int)seen->arguments[0]),
                         *path = g_file_read_link(link, NULL);
         g_assert_nonnull(path);
-        if (syncs && strcmp(path, disk->folder) == 0)
-                sync_folder(disk);
-        else if (!g_str_has_prefix(path, disk->folder))
+        if (syncs && sync_if_folder(disk, path))
+                return;
+        if (!g_str_has_prefix(path, disk->folder))
                 return;
         else if (syncs)
                 sync_file(disk, link);

@@ -234,7 +234,7 @@ static void test_virtual_function(void) {
                 g_autofree char *text = functions_set(
                                 scene.daemon, &(FunctionRequest){PF, 0, .overrides = overrides[i]}, OUTCOME_HELD);
 
-                assert_says(text, PF);
+                assert_says(text, VF(1));
                 assert_says(text, scene.held_text);
         }
         g_assert_cmpuint(count_writes(scene.host), ==, 0);
@@ -244,7 +244,8 @@ static void test_virtual_function(void) {
         scene_end(&scene);
 }
 
-/* New virtual functions are made; the last one fails, and a process has the cdev of the first one by then: they stay. */
+/* New VFs are created, the last write fails, and by then a process has the cdev of the first VF: they stay. The next start of
+ * vfiod removes them. */
 static void test_virtual_function_undo(void) {
         const FunctionRequest two = {PF, 2, .fate = VFS_DETACHED};
         Scene scene = {.host = functions_host()};
@@ -255,15 +256,15 @@ static void test_virtual_function_undo(void) {
         fake_kernel_do(scene.host->fake, "cdevs on");
         scene.before = fake_kernel_snapshot(scene.host->fake);
         scene.daemon = daemon_start(scene.host, &limits);
-        /* The last writes: override and probe of the last function, and the setting of the physical one. */
+        /* The last writes: the probe of the last VF, and the setting of the PF. */
         fake_kernel_do(scene.host->fake, "reset-writes");
         functions_must_set(scene.daemon, &two, OUTCOME_DONE);
         n_writes = count_writes(scene.host);
         functions_must_set(scene.daemon, &(FunctionRequest){PF, 0, .overrides = (1U << _GUARD_MAX) - 1}, OUTCOME_DONE);
 
         fake_kernel_do(scene.host->fake, "reset-writes");
-        fake_kernel_do(scene.host->fake, "stall %u", n_writes - 2);
-        fake_kernel_do(scene.host->fake, "fail %u EIO", n_writes - 1);
+        fake_kernel_do(scene.host->fake, "stall %u", n_writes - 1);
+        fake_kernel_do(scene.host->fake, "fail %u EIO", n_writes);
         functions_must_begin(scene.daemon, &two, &answer);
         fake_kernel_do(scene.host->fake, "wait-pending 1");
         scene_hold(&scene, VF(0));
