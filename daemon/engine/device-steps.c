@@ -113,7 +113,7 @@ int step_probe(Work *work, const PlanStep *step, Problem *problem) {
         int r;
 
         disk_claims_release(&work->claims);
-        if (work->plan->verb == PLAN_REATTACH && member->unknown_origin)
+        if (work->plan->verb == PLAN_REATTACH && member->early)
                 bind_announce_interfaces(work, step->member);
         if (!work_needs_move(work, step->member))
                 return 0;

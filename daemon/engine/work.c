@@ -100,23 +100,25 @@ static int describe_open_error(const Work *work, size_t i, int error, Problem *p
         return problem_set(problem, OUTCOME_FAILED, "Cannot read %s: %s", ADDRESS(work, i), strerror(-error));
 }
 
-/* Our early udev rule may have set driver_override already, and a driver that waits may have followed it. Nobody knows which
- * driver the device would have without that. */
+/* Our early udev rule may have set driver_override already, and a driver that waits may have followed it. Then nobody knows which
+ * driver the device would have without that. A driver of the host that was quicker stays. */
 static void expect_early_override(const Plan *plan, PlanMember *member) {
         Binding *before = &member->before;
-        bool early = streq(before->override, PLAN_VFIO_DRIVER);
-        bool bound = streq(before->driver, PLAN_VFIO_DRIVER);
+        bool override = streq(before->override, PLAN_VFIO_DRIVER);
+        bool bound = streq(before->driver, PLAN_VFIO_DRIVER), driverless = before->driver[0] == '\0';
 
         if (!plan->by_rule)
                 return;
-        member->unknown_origin = early ? !bound || member->appeared
-                                       : plan->verb == PLAN_DETACH && member->appeared && before->driver[0] == '\0';
+        member->early = override && (!bound || member->appeared);
+        member->unknown_origin = member->early ? bound || driverless
+                                               : plan->verb == PLAN_DETACH && member->appeared && driverless;
+        if (member->early)
+                before->override[0] = '\0';
         if (member->unknown_origin) {
                 before->driver[0] = '\0';
-                before->override[0] = '\0';
                 before->any_driver = true;
         } else if (plan->verb == PLAN_REATTACH)
-                /* Nothing of ours keeps a driver from the device. */
+                /* Nothing of ours keeps a driver from the device, or it has one. */
                 member->target = *before;
 }
 

@@ -33,14 +33,13 @@ static int list_planned_changes(const Job *job, Report *report) {
                 return job_list_vfs(job, report);
         int r = report_reserve_changes(report, plan->n_members);
         for (size_t i = 0; i < plan->n_members && r >= 0; i++) {
-                const DeviceFile *file = state_find(job->table->state, plan->members[i].address);
-                const DeviceOrigin *origin = file ? file->origin : plan->members[i].origin;
-                const char *home = origin ? origin->binding.driver : "";
+                const PlanMember *member = &plan->members[i];
+                const char *before = member->before.driver, *after = member->target.driver;
 
-                if (plan->verb == PLAN_DETACH)
-                        report_add_change(report, plan->members[i].address, home, PLAN_VFIO_DRIVER);
-                else
-                        report_add_change(report, plan->members[i].address, PLAN_VFIO_DRIVER, home);
+                if (plan->verb == PLAN_DETACH && plan_member_depends(member))
+                        after = "";
+                if (!streq(before, after))
+                        report_add_change(report, member->address, before, after);
         }
         report_sort_changes(report);
         return r;
@@ -80,14 +79,28 @@ int job_conclude_recovery(const Job *job, WorkerResult *result) {
                         "The worker process for %s died. Everything is as it was before.", selected);
 }
 
-/* Whether the state files say that the job has done all of its work. */
+/* Whether the member is detached: its state file is there, of this very card, and the card has the driver; or it has vanished. */
+static bool is_detached(const Job *job, const PlanMember *member) {
+        const DeviceFile *file = state_find(job->table->state, member->address);
+        char driver[DRIVER_NAME_MAX];
+
+        if (!file || !pci_ids_equal(&file->origin->ids, &member->ids))
+                return false;
+        _cleanup_close_ int fd = pci_device_open(job->table->kernel, member->address);
+        if (plan_member_depends(member))
+                return fd == -ENOENT;
+        return fd >= 0 && pci_device_read_driver(fd, driver) >= 0 && pci_driver_is_vfio(driver);
+}
+
+/* Whether the state files and the devices say that the job has done all of its work. */
 static bool is_done(const Job *job) {
         const State *state = job->table->state;
         const Plan *plan = job->plan;
         size_t n, n_vfs = 0, n_away = 0;
 
         for (size_t i = 0; plan->verb != PLAN_SET_VFS && i < plan->n_members; i++)
-                if ((state_find(state, plan->members[i].address) != NULL) != (plan->verb == PLAN_DETACH))
+                if (plan->verb == PLAN_DETACH ? !is_detached(job, &plan->members[i])
+                                              : state_find(state, plan->members[i].address) != NULL)
                         return false;
         if (plan->verb != PLAN_SET_VFS)
                 return true;

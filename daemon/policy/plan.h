@@ -41,6 +41,7 @@ typedef struct PlanMember {
         bool virtual_function;
         bool appeared; /* It was plugged in just now: udev may still rename its interface. */
         bool unknown_origin; /* Our early udev rule kept the host's driver from it: nobody knows which driver that would be. */
+        bool early;          /* Our early udev rule has set its driver_override. */
         bool created;        /* A step creates it: a new VF. */
 } PlanMember;
 

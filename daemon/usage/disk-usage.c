@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kernel/sysfs.h"
 #include "usage/disk-claim.h"
 #include "usage/mounts.h"
-#include "kernel/sysfs.h"
 #include "usage/usage.h"
 
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "usage/host-index.h"
 #include "kernel/pci-facts.h"
+#include "usage/host-index.h"
 
 /* What of the host uses a device now. For workers: these open devices, walk /proc and read folders of sysfs, and may block. What cannot
  * be determined counts as used: it is reported like a use, with the reason. */

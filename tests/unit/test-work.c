@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "engine/work.h"
+#include "model.h"
+#include "temp-tree.h"
+
+#define NIC "0000:03:01.0"
+
+/* How a device is bound for a plan of a rule: our early udev rule may have set driver_override before. */
+static void test_early_override(void) {
+        static const struct {
+                PlanVerb verb;
+                const char *driver, *override;
+                bool appeared;
+                Binding before;
+                bool early, unknown;
+        } cases[] = {
+                        {PLAN_DETACH, "e1000", "(null)", false, {.driver = "e1000"}, false, false},
+                        {PLAN_DETACH, "e1000", "none", true, {.driver = "e1000", .override = "none"}, false, false},
+                        {PLAN_DETACH, NULL, "(null)", false, {}, false, false},
+                        {PLAN_DETACH, NULL, "(null)", true, {.any_driver = true}, false, true},
+                        {PLAN_DETACH, NULL, "vfio-pci", false, {.any_driver = true}, true, true},
+                        {PLAN_DETACH, NULL, "vfio-pci", true, {.any_driver = true}, true, true},
+                        {PLAN_DETACH, "vfio-pci", "vfio-pci", true, {.any_driver = true}, true, true},
+                        {PLAN_DETACH, "e1000", "vfio-pci", false, {.driver = "e1000"}, true, false},
+                        {PLAN_DETACH, "e1000", "vfio-pci", true, {.driver = "e1000"}, true, false},
+                        {PLAN_REATTACH, NULL, "vfio-pci", false, {.any_driver = true}, true, true},
+                        {PLAN_REATTACH, "e1000", "vfio-pci", false, {.driver = "e1000"}, true, false},
+                        {PLAN_REATTACH, "e1000", "none", false, {.driver = "e1000", .override = "none"}, false, false},
+        };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+                g_autoptr(TempTree) tree = temp_tree_new();
+                __attribute__((cleanup(work_done))) Work work = {};
+                _cleanup_problem_ Problem problem = {};
+                PlanMember member = {.address = address_of(NIC),
+                                .ids = {0x8086, 0x100e, 0x1af4, 0x1100, 0x020000, 3},
+                                .group = IOMMU_GROUP_NONE,
+                                .parent = PLAN_NO_PARENT,
+                                .appeared = cases[i].appeared};
+                Plan plan = {.verb = cases[i].verb, .by_rule = true, .members = &member, .n_members = 1};
+
+                temp_tree_device(tree, "pci0000:00/" NIC);
+                temp_tree_driver(tree, NIC, cases[i].driver);
+                temp_tree_attribute(tree, NIC, "driver_override", cases[i].override);
+                g_assert_cmpint(work_init(&work, tree->kernel, -EBADF, &plan), ==, 0);
+                int r = work_open(&work, &problem);
+                if (r != 0)
+                        g_error("case %zu: %s", i, problem.message);
+                if (!streq(member.before.driver, cases[i].before.driver) ||
+                                !streq(member.before.override, cases[i].before.override) ||
+                                member.before.any_driver != cases[i].before.any_driver ||
+                                member.early != cases[i].early || member.unknown_origin != cases[i].unknown)
+                        g_error("case %zu: driver '%s', override '%s', any %d, early %d, unknown %d", i,
+                                        member.before.driver, member.before.override, member.before.any_driver,
+                                        member.early, member.unknown_origin);
+                /* Nobody has changed it since. */
+                g_assert_cmpint(work_verify_unmoved(&work, &problem), ==, 0);
+        }
+}
+
+int main(int argc, char **argv) {
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/work/early-override", test_early_override);
+        return g_test_run();
+}
