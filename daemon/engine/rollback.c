@@ -124,9 +124,9 @@ static void update_state_files(const Work *work) {
 }
 
 /* Ends the transaction. What a reattach cannot restore, since VFs are missing, is reverted once more by the next start of vfiod:
- * for that the file stays. Where the removal fails, that start finds nothing to do. */
-static void end(const Transaction *transaction, const char *remains) {
-        if (remains[0] == '\0' || transaction->plan->verb != PLAN_SET_VFS)
+ * for that the file stays, unless the PF is gone and its VFs with it. Where the removal fails, that start finds nothing to do. */
+static void end(const Transaction *transaction, const Work *work, bool restored) {
+        if (restored || work->plan->verb != PLAN_SET_VFS || work_is_gone(work, 0))
                 (void)transaction_file_remove(transaction->transactions_fd, transaction->number);
 }
 
@@ -142,7 +142,7 @@ int rollback_run(Transaction *transaction, Work *work, size_t n, Problem *proble
         if (!remains || !cause)
                 return -ENOMEM;
         update_state_files(work);
-        end(transaction, remains);
+        end(transaction, work, remains[0] == '\0');
         if (remains[0] != '\0')
                 return problem_set(problem, OUTCOME_DEGRADED, "%s Not everything could be undone: %s.%s%s", cause,
                                 remains, held.message ? " " : "", strempty(held.message));
@@ -216,6 +216,6 @@ int recovery_run(Transaction *transaction, Work *work, Report *report, Problem *
         drop_gone_members(work);
         int r = work->plan->verb == PLAN_REATTACH ? finish(transaction, work, problem)
                                                   : revert(transaction, work, problem);
-        end(transaction, r == 0 ? "" : "?");
+        end(transaction, work, r == 0);
         return r;
 }
