@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "policy/plan.h"
+#include "policy/consent.h"
 
 static const char *const verb_table[_PLAN_VERB_MAX] = {
                 [PLAN_DETACH] = "detach",
@@ -178,40 +179,6 @@ static int refuse_worked_on(const Group *group, Problem *problem) {
         return 0;
 }
 
-/* A companion that is none was meant to be another device. */
-static int check_companions(const Inventory *inventory, const Selection *selection, const DetachOptions *options,
-                Problem *problem) {
-        for (const char *const *companion = options->companions; companion && *companion; companion++) {
-                Selection named;
-
-                if (streq(*companion, "*"))
-                        continue;
-                int r = selector_resolve(inventory, *companion, &named, problem);
-                if (r != 0)
-                        return r;
-                if (named.group != selection->group)
-                        return problem_set(problem, OUTCOME_INVALID_SELECTOR,
-                                        "'%s' is no companion: it is not in IOMMU group %d.", *companion,
-                                        selection->group->number);
-        }
-        return 0;
-}
-
-/* Whether the caller named this device, or all of them. */
-static bool has_consent(const Inventory *inventory, const DetachOptions *options, const Device *device) {
-        for (const char *const *companion = options->companions; companion && *companion; companion++) {
-                _cleanup_problem_ Problem ignored = {};
-                Selection named;
-
-                if (streq(*companion, "*"))
-                        return true;
-                if (selector_resolve(inventory, *companion, &named, &ignored) == 0 &&
-                                (!named.device || named.device == device))
-                        return true;
-        }
-        return options->whole_group;
-}
-
 static void append_device(FILE *text, const Device *device, const char *separator) {
         fprintf(text, "%s%s", separator, PCI_ADDRESS_TEXT(device->address));
         if (device->driver)
@@ -231,10 +198,11 @@ static bool is_taken(const DetachOptions *options, const Device *device) {
 /* Every member that would go along must have been agreed to. */
 static int check_consent(const Inventory *inventory, const Selection *selection, const DetachOptions *options,
                 Problem *problem) {
+        _cleanup_(consent_done) Consent consent = {};
         _cleanup_free_ char *list = NULL;
         size_t size, n = 0;
 
-        int r = check_companions(inventory, selection, options, problem);
+        int r = consent_read(inventory, selection, options->companions, &consent, problem);
         if (r != 0)
                 return r;
         FILE *text = open_memstream(&list, &size);
@@ -244,7 +212,7 @@ static int check_consent(const Inventory *inventory, const Selection *selection,
                 const Device *device = selection->group->members[i];
 
                 if (device != selection->device && device->endpoint && !is_taken(options, device) &&
-                                !has_consent(inventory, options, device))
+                                !options->whole_group && !consent_covers(&consent, device))
                         append_device(text, device, n++ > 0 ? ", " : "");
         }
         if (fclose(text) != 0)

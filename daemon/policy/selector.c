@@ -54,40 +54,104 @@ static bool strip_partition(const char *name, char disk[static SELECTOR_MAX]) {
         return true;
 }
 
-static bool has_name(const HostName *names, const char *name, bool only_disks) {
-        for (; names; names = names->next)
-                if (streq(names->name, name) && !(only_disks && names->kind != HOST_NAME_BLOCK))
-                        return true;
-        return false;
+/* How many devices have a name now, and how many had it when they were detached and have it no more; and the last of
+ * each. */
+typedef struct Carriers {
+        Device *now, *before;
+        size_t n_now, n_before;
+} Carriers;
+
+/* A host name that is looked for. */
+typedef struct WantedName {
+        char name[SELECTOR_MAX];
+        Carriers any, disks; /* of any kind of name; of disks only */
+} WantedName;
+
+/* Sorted by name, each name once. */
+typedef struct WantedNames {
+        WantedName *names;
+        size_t n_names;
+} WantedNames;
+
+static int compare_names(const void *a, const void *b) {
+        return strcmp(((const WantedName *)a)->name, ((const WantedName *)b)->name);
 }
 
-/* The devices that are called so now, or else were when they were detached. */
-static size_t find_by_name(const Inventory *inventory, const char *name, bool only_disks, Device **ret) {
-        size_t n, found_now = 0, found_before = 0;
+static void sort_names(WantedNames *wanted) {
+        size_t n = 0;
+
+        if (wanted->n_names > 0)
+                qsort(wanted->names, wanted->n_names, sizeof(WantedName), compare_names);
+        for (size_t i = 0; i < wanted->n_names; i++)
+                if (n == 0 || !streq(wanted->names[i].name, wanted->names[n - 1].name))
+                        wanted->names[n++] = wanted->names[i];
+        wanted->n_names = n;
+}
+
+static WantedName *find_name(const WantedNames *wanted, const char *name) {
+        size_t low = 0, high = wanted->n_names;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+                int order = strcmp(name, wanted->names[middle].name);
+
+                if (order == 0)
+                        return &wanted->names[middle];
+                *(order < 0 ? &high : &low) = order < 0 ? middle : middle + 1;
+        }
+        return NULL;
+}
+
+/* A device counts once, and as "now" if it has the name now. Its present names are noted before its former ones, and
+ * all of them before those of the next device. */
+static void note_carrier(Carriers *carriers, Device *device, bool now) {
+        if (carriers->now == device || carriers->before == device)
+                return;
+        if (now) {
+                carriers->now = device;
+                carriers->n_now++;
+        } else {
+                carriers->before = device;
+                carriers->n_before++;
+        }
+}
+
+static void note_names(const WantedNames *wanted, Device *device, const HostName *names, bool now) {
+        for (; names; names = names->next) {
+                WantedName *entry = find_name(wanted, names->name);
+
+                if (!entry)
+                        continue;
+                note_carrier(&entry->any, device, now);
+                if (names->kind == HOST_NAME_BLOCK)
+                        note_carrier(&entry->disks, device, now);
+        }
+}
+
+/* One walk over all devices for all names. */
+static void find_carriers(const Inventory *inventory, const WantedNames *wanted) {
+        size_t n;
+
         Device *const *devices = inventory_devices(inventory, &n);
-        Device *before = NULL;
-
-        for (size_t i = 0; i < n; i++)
-                if (has_name(devices[i]->names, name, only_disks)) {
-                        *ret = devices[i];
-                        found_now++;
-                } else if (devices[i]->origin && has_name(devices[i]->origin->names, name, only_disks)) {
-                        before = devices[i];
-                        found_before++;
-                }
-        if (found_now > 0)
-                return found_now;
-        *ret = before;
-        return found_before;
+        for (size_t i = 0; i < n; i++) {
+                note_names(wanted, devices[i], devices[i]->names, true);
+                if (devices[i]->origin)
+                        note_names(wanted, devices[i], devices[i]->origin->names, false);
+        }
 }
 
-static int resolve_name(const Inventory *inventory, const char *name, Selection *ret, Problem *problem) {
+static size_t count_carriers(const Carriers *carriers, Device **ret) {
+        *ret = carriers->n_now > 0 ? carriers->now : carriers->before;
+        return carriers->n_now > 0 ? carriers->n_now : carriers->n_before;
+}
+
+static int resolve_name(const WantedNames *wanted, const char *name, Selection *ret, Problem *problem) {
         char disk[SELECTOR_MAX];
         Device *device = NULL;
 
-        size_t n = find_by_name(inventory, name, false, &device);
+        size_t n = count_carriers(&find_name(wanted, name)->any, &device);
         if (n == 0 && strip_partition(name, disk))
-                n = find_by_name(inventory, disk, true, &device);
+                n = count_carriers(&find_name(wanted, disk)->disks, &device);
         if (n == 0)
                 return problem_set(problem, OUTCOME_NO_SUCH_DEVICE,
                                 "No PCI device is called '%s' or carries a network interface or disk of that name. "
@@ -100,42 +164,99 @@ static int resolve_name(const Inventory *inventory, const char *name, Selection 
         return 0;
 }
 
-int selector_resolve(const Inventory *inventory, const char *selector, Selection *ret, Problem *problem) {
-        PciAddress address;
-        int number;
-
-        if (isempty(selector) || strlen(selector) >= SELECTOR_MAX)
+static int check_form(const char *selector, Problem *problem) {
+        if (isempty(selector) || strnlen(selector, SELECTOR_MAX) >= SELECTOR_MAX)
                 return problem_set(problem, OUTCOME_INVALID_SELECTOR,
-                                "A selector is an address (0000:3b:00.0), a network interface, a disk or 'group:N'.");
+                                "A selector is an address (0000:3b:00.0), a network interface, a disk or 'group:N', "
+                                "and has at most %d characters.",
+                                SELECTOR_MAX - 1);
         for (const char *c = selector; *c; c++)
                 if (!isgraph((unsigned char)*c))
                         return problem_set(problem, OUTCOME_INVALID_SELECTOR,
                                         "A selector has no blanks, control or non-ASCII characters.");
+        return 0;
+}
 
-        if (startswith(selector, "group:")) {
-                if (!parse_group(selector, &number))
-                        return problem_set(problem, OUTCOME_INVALID_SELECTOR,
-                                        "'%s' is no group: write 'group:' and the number.", selector);
-                Group *group = inventory_find_group(inventory, number);
-                if (!group)
-                        return problem_set(problem, OUTCOME_NO_SUCH_GROUP,
-                                        "There is no IOMMU group %d. 'vfioctl groups' lists all.", number);
-                *ret = (Selection){.group = group};
-                return 0;
-        }
+static int resolve_group(const Inventory *inventory, const char *selector, Selection *ret, Problem *problem) {
+        int number;
 
-        if (pci_address_parse_loose(selector, &address) >= 0 || parse_libvirt_name(selector, &address) >= 0) {
-                Device *device = inventory_find_device(inventory, address);
-                if (!device)
-                        return problem_set(problem, OUTCOME_NO_SUCH_DEVICE,
-                                        "There is no PCI device at %s. 'vfioctl devices' lists all.",
-                                        PCI_ADDRESS_TEXT(address));
-                *ret = (Selection){.device = device, .group = device->group};
-                return 0;
-        }
+        if (!parse_group(selector, &number))
+                return problem_set(problem, OUTCOME_INVALID_SELECTOR,
+                                "'%s' is no group: write 'group:' and the number.", selector);
+        Group *group = inventory_find_group(inventory, number);
+        if (!group)
+                return problem_set(problem, OUTCOME_NO_SUCH_GROUP,
+                                "There is no IOMMU group %d. 'vfioctl groups' lists all.", number);
+        *ret = (Selection){.group = group};
+        return 0;
+}
 
+static bool parse_address(const char *selector, PciAddress *ret) {
+        return pci_address_parse_loose(selector, ret) >= 0 || parse_libvirt_name(selector, ret) >= 0;
+}
+
+static const char *host_name_of(const char *selector) {
         const char *name = startswith(selector, "/dev/");
-        return resolve_name(inventory, name ? name : selector, ret, problem);
+        return name ? name : selector;
+}
+
+static int resolve(const Inventory *inventory, const WantedNames *wanted, const char *selector, Selection *ret,
+                Problem *problem) {
+        PciAddress address;
+
+        int r = check_form(selector, problem);
+        if (r != 0)
+                return r;
+        if (startswith(selector, "group:"))
+                return resolve_group(inventory, selector, ret, problem);
+        if (!parse_address(selector, &address))
+                return resolve_name(wanted, host_name_of(selector), ret, problem);
+        Device *device = inventory_find_device(inventory, address);
+        if (!device)
+                return problem_set(problem, OUTCOME_NO_SUCH_DEVICE,
+                                "There is no PCI device at %s. 'vfioctl devices' lists all.",
+                                PCI_ADDRESS_TEXT(address));
+        *ret = (Selection){.device = device, .group = device->group};
+        return 0;
+}
+
+/* Adds the names that resolve_name() will look up, if the selector is a host name. */
+static void want_names(WantedNames *wanted, const char *selector) {
+        _cleanup_problem_ Problem ignored = {};
+        PciAddress address;
+
+        if (check_form(selector, &ignored) != 0 || startswith(selector, "group:") || parse_address(selector, &address))
+                return;
+        const char *name = host_name_of(selector);
+        (void)snprintf(wanted->names[wanted->n_names++].name, SELECTOR_MAX, "%s", name);
+        if (strip_partition(name, wanted->names[wanted->n_names].name))
+                wanted->n_names++;
+}
+
+int selector_resolve_all(const Inventory *inventory, const char *const *selectors, size_t n_selectors, Selection *ret,
+                Problem *problem) {
+        _cleanup_free_ WantedName *names = calloc(n_selectors + 1, 2 * sizeof(WantedName));
+        WantedNames wanted = {.names = names};
+        int r = 0;
+
+        if (!names)
+                return -ENOMEM;
+        for (size_t i = 0; i < n_selectors; i++)
+                want_names(&wanted, selectors[i]);
+        sort_names(&wanted);
+        if (wanted.n_names > 0)
+                find_carriers(inventory, &wanted);
+        for (size_t i = 0; i < n_selectors && r == 0; i++)
+                r = resolve(inventory, &wanted, selectors[i], &ret[i], problem);
+        return r;
+}
+
+int selector_resolve(const Inventory *inventory, const char *selector, Selection *ret, Problem *problem) {
+        return selector_resolve_all(inventory, &selector, 1, ret, problem);
+}
+
+char *selector_copy(const char *selector) {
+        return strndup(selector, SELECTOR_MAX);
 }
 
 int selector_resolve_device(const Inventory *inventory, const char *selector, Device **ret, Problem *problem) {

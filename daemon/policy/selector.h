@@ -18,9 +18,18 @@ typedef struct Selection {
         Group *group;   /* NULL for a device in no group */
 } Selection;
 
+/* Copies a selector that anybody may have sent; of one that is too long, only so much that it stays too long, and is
+ * refused. To be freed; NULL without memory. */
+char *selector_copy(const char *selector);
+
 /* Returns 0 and what is selected, valid until the inventory changes; or INVALID_SELECTOR, NO_SUCH_DEVICE, NO_SUCH_GROUP with their
  * message; or -ENOMEM. */
 int selector_resolve(const Inventory *inventory, const char *selector, Selection *ret, Problem *problem);
+
+/* The same for many: ret has room for each. The devices are walked once, and a selector that stands there twice costs
+ * nothing more. Returns what the first selector comes to that selects nothing. */
+int selector_resolve_all(const Inventory *inventory, const char *const *selectors, size_t n_selectors, Selection *ret,
+                Problem *problem);
 
 /* The same for what is one device: a group's only endpoint can be meant by the group. NOT_ENDPOINT for a group of bridges. */
 int selector_resolve_device(const Inventory *inventory, const char *selector, Device **ret, Problem *problem);
