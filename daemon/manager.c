@@ -275,6 +275,7 @@ Manager *manager_free(Manager *manager) {
         job_table_free(manager->jobs);
         rule_keeper_free(manager->rules);
         census_table_done(&manager->censuses);
+        service_done(&manager->service);
         sd_bus_flush_close_unref(manager->service.bus);
         journal_free(manager->journal);
         follower_free(manager->follower);

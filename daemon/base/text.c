@@ -44,3 +44,16 @@ char *text_make_printable(char *text) {
         }
         return text;
 }
+
+const char *text_excerpt(const char *text, char *buffer, size_t size) {
+        size_t length = strnlen(text, size);
+
+        assert(size >= sizeof("..."));
+        if (length < size) {
+                memcpy(buffer, text, length + 1);
+                return text_make_printable(buffer);
+        }
+        memcpy(buffer, text, size - sizeof("..."));
+        memcpy(buffer + size - sizeof("..."), "...", sizeof("..."));
+        return text_make_printable(buffer);
+}

@@ -15,30 +15,40 @@ static int set_fate(FunctionOptions *options, FunctionFate fate, bool wanted, sd
         return 0;
 }
 
-static int read_option(sd_bus_message *message, const char *key, FunctionOptions *options, sd_bus_error *error) {
-        bool detach = streq(key, "detach"), wanted;
+typedef struct Request {
+        char *selector;
+        uint32_t count;
+        FunctionOptions options;
+} Request;
 
-        if (streq(key, "override"))
-                return option_read_overrides(message, &options->overrides, error);
-        if (!detach && !streq(key, "driverless"))
-                return sd_bus_error_setf(
-                                error, SD_BUS_ERROR_INVALID_ARGS, "SetVirtualFunctions has no option '%s'.", key);
-        int r = operation_read_flag(message, key, &wanted, error);
-        return r < 0 ? r : set_fate(options, detach ? FUNCTIONS_DETACHED : FUNCTIONS_DRIVERLESS, wanted, error);
+static void request_free(void *userdata) {
+        Request *request = userdata;
+
+        free(request->selector);
+        free(request);
 }
 
-static int read_options(sd_bus_message *message, FunctionOptions *options, sd_bus_error *error) {
-        int r = sd_bus_message_enter_container(message, 'a', "{sv}");
-
-        while (r >= 0 && (r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
-                const char *key;
-
-                if ((r = sd_bus_message_read_basic(message, 's', &key)) >= 0 &&
-                                (r = read_option(message, key, options, error)) >= 0)
-                        r = sd_bus_message_exit_container(message);
-        }
-        return r < 0 ? r : sd_bus_message_exit_container(message);
+static int read_overrides(sd_bus_message *message, const char *key, void *userdata, sd_bus_error *error) {
+        (void)key;
+        return option_read_overrides(message, &((Request *)userdata)->options.overrides, error);
 }
+
+static int read_fate(sd_bus_message *message, const char *key, void *userdata, sd_bus_error *error) {
+        Request *request = userdata;
+        bool wanted;
+
+        int r = option_read_flag(message, key, &wanted, error);
+        if (r < 0)
+                return r;
+        return set_fate(&request->options, streq(key, "detach") ? FUNCTIONS_DETACHED : FUNCTIONS_DRIVERLESS, wanted,
+                        error);
+}
+
+static const Option function_options[] = {
+                {"override", read_overrides},
+                {"detach", read_fate},
+                {"driverless", read_fate},
+};
 
 /* Nothing is to be done: the answer says what there is. */
 static int reply_functions(sd_bus_message *call, const Inventory *inventory, const Device *physical) {
@@ -63,32 +73,48 @@ static int reply_functions(sd_bus_message *call, const Inventory *inventory, con
         return sd_bus_send(NULL, reply, NULL);
 }
 
-int operation_set_functions(Service *service, sd_bus_message *message, const char *selector, sd_bus_error *error) {
+static int set_functions(
+                Service *service, sd_bus_message *call, const Caller *caller, void *userdata, sd_bus_error *error) {
         _cleanup_(plan_freep) Plan *plan = NULL;
         _cleanup_problem_ Problem problem = {};
-        char caller[CALLER_TEXT_MAX];
+        Request *request = userdata;
+        char text[CALLER_TEXT_MAX];
         Device *physical = NULL;
         IommuReport iommu;
-        uint32_t count;
-        int r;
 
-        FunctionOptions options = {.iommu = &iommu};
-        if ((r = sd_bus_message_read(message, "u", &count)) < 0 || (r = read_options(message, &options, error)) < 0 ||
-                        (r = authorize_change(message, error)) < 0)
-                return r;
-        if ((r = selector_resolve_device(service->inventory, selector, &physical, &problem)) != 0)
+        int r = selector_resolve_device(service->inventory, request->selector, &physical, &problem);
+        if (r != 0)
                 return errors_set(error, r, &problem);
         assert(physical);
         iommu_examine(service->kernel, &iommu);
-        r = function_plan_new(service->inventory, physical, count, &options, &plan, &problem);
+        request->options.iommu = &iommu;
+        r = function_plan_new(service->inventory, physical, request->count, &request->options, &plan, &problem);
         if (r == OUTCOME_ALREADY_DETACHED)
-                return reply_functions(message, service->inventory, physical);
+                return reply_functions(call, service->inventory, physical);
         if (r == 0)
-                r = job_start(service->jobs, TAKE_PTR(plan), authorize_caller_name(message, caller), operation_on_done,
-                                message, &problem);
+                r = job_start(service->jobs, TAKE_PTR(plan), authorize_caller_text(service, caller, text),
+                                operation_on_done, call, &problem);
         if (r != 0)
                 return errors_set(error, r, &problem);
-        sd_bus_message_ref(
-                        message); /* operation_on_done() has it, and is never called before the next turn of the loop */
+        /* operation_on_done() gets it, and is never called before the next turn of the loop. */
+        sd_bus_message_ref(call);
         return 1;
+}
+
+int operation_set_functions(Service *service, sd_bus_message *message, const char *selector, sd_bus_error *error) {
+        Request *request = calloc(1, sizeof(Request));
+        int r;
+
+        if (!request)
+                return -ENOMEM;
+        NextStep next = {.run = set_functions, .request = request, .free_request = request_free};
+        request->selector = selector_copy(selector);
+        if (!request->selector)
+                r = -ENOMEM;
+        else if ((r = sd_bus_message_read(message, "u", &request->count)) >= 0 &&
+                        (r = options_read(message, "SetVirtualFunctions", function_options,
+                                         ELEMENTSOF(function_options), request, error)) >= 0)
+                return authorize_change(service, message, &next, error);
+        request_free(request);
+        return r;
 }

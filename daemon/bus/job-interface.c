@@ -6,15 +6,30 @@
 
 /* Getters and methods get the Job. */
 
-static int method_cancel(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+static int cancel(Service *service, sd_bus_message *call, const Caller *caller, void *request, sd_bus_error *error) {
+        const unsigned long *number = request;
         _cleanup_problem_ Problem problem = {};
 
-        int r = authorize_change(message, error);
-        if (r < 0)
-                return r;
-        if ((r = job_cancel(userdata, &problem)) != 0)
+        (void)caller;
+        Job *job = job_find(service->jobs, *number);
+        int r = job ? job_cancel(job, &problem)
+                    : problem_set(&problem, OUTCOME_BUSY, "Job %lu has just ended: it cannot be cancelled any more.",
+                                      *number);
+        if (r != 0)
                 return errors_set(error, r, &problem);
-        return sd_bus_reply_method_return(message, NULL);
+        return sd_bus_reply_method_return(call, NULL);
+}
+
+static int method_cancel(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        JobDescription description;
+
+        unsigned long *number = malloc(sizeof(unsigned long));
+        if (!number)
+                return -ENOMEM;
+        job_describe(userdata, &description);
+        *number = description.number;
+        NextStep next = {.run = cancel, .request = number, .free_request = free};
+        return authorize_change(service_of(sd_bus_message_get_bus(message)), message, &next, error);
 }
 
 static const PlanMember *member_of_step(const JobDescription *job) {

@@ -150,42 +150,58 @@ static void on_census_done(int error, const CensusEntry *entries, size_t n_entri
                                 "Who holds the device nodes cannot be told: %s", strerror(-error));
 }
 
-static int method_list_holders(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        _cleanup_problem_ Problem problem = {};
-        _cleanup_free_ PciAddress *addresses = NULL;
-        Service *service = userdata;
-        const char *selector;
-        Selection selection;
+/* The devices whose nodes count: the one that was selected, or the endpoints of the group. Returns 0 or -ENOMEM. */
+static int list_addresses(const Selection *selection, PciAddress **ret, size_t *ret_n) {
+        const Group *group = selection->group;
         size_t n = 0;
-        int r;
 
-        if ((r = sd_bus_message_read(message, "s", &selector)) < 0)
-                return r;
-        if ((r = selector_resolve(service->inventory, selector, &selection, &problem)) != 0)
-                return errors_set(error, r, &problem);
-        const Group *group = selection.group;
-        assert(selection.device || group);
-        addresses = calloc(group ? group->n_members + 1 : 1, sizeof(PciAddress));
+        assert(selection->device || group);
+        PciAddress *addresses = calloc(selection->device ? 1 : group->n_members + 1, sizeof(PciAddress));
         if (!addresses)
                 return -ENOMEM;
-        if (selection.device)
-                addresses[n++] = selection.device->address;
+        if (selection->device)
+                addresses[n++] = selection->device->address;
         else
                 for (size_t i = 0; i < group->n_members; i++)
                         if (group->members[i]->endpoint)
                                 addresses[n++] = group->members[i]->address;
+        *ret = addresses;
+        *ret_n = n;
+        return 0;
+}
 
-        r = census_start(service->censuses, group ? group->number : -1, addresses, n, on_census_done, message);
+static int list_holders(
+                Service *service, sd_bus_message *call, const Caller *caller, void *request, sd_bus_error *error) {
+        _cleanup_problem_ Problem problem = {};
+        _cleanup_free_ PciAddress *addresses = NULL;
+        Selection selection = {};
+        size_t n = 0;
+
+        (void)caller;
+        int r = selector_resolve(service->inventory, request, &selection, &problem);
+        if (r == 0)
+                r = list_addresses(&selection, &addresses, &n);
+        if (r == 0)
+                r = census_start(service->censuses, selection.group ? selection.group->number : -1, addresses, n,
+                                on_census_done, call);
         if (r == -EMFILE)
-                return errors_set(error,
-                                problem_set(&problem, OUTCOME_LIMITS_EXCEEDED,
-                                                "%d such questions are being answered already: try again.",
-                                                CENSUSES_MAX),
-                                &problem);
+                r = problem_set(&problem, OUTCOME_LIMITS_EXCEEDED,
+                                "%d such questions are being answered already: try again.", CENSUSES_MAX);
+        if (r != 0)
+                return errors_set(error, r, &problem);
+        /* on_census_done() gets it, and is never called before the next turn of the loop. */
+        sd_bus_message_ref(call);
+        return 1;
+}
+
+static int method_list_holders(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        const char *selector;
+
+        int r = sd_bus_message_read(message, "s", &selector);
         if (r < 0)
                 return r;
-        sd_bus_message_ref(message); /* on_census_done() has it, and is never called before the next turn of the loop */
-        return 1;
+        NextStep next = {.run = list_holders, .request = selector_copy(selector), .free_request = free};
+        return next.request ? authorize_anybody(userdata, message, &next, error) : -ENOMEM;
 }
 
 static int find_group(Service *service, const char *selector, const Group **ret, Problem *problem) {
@@ -299,13 +315,14 @@ BUS_GETTER(property_get_count) {
                                                                            : facts.events_lost);
 }
 
-static int method_rescan(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        Service *service = userdata;
-
-        int r = authorize_change(message, error);
-        if (r >= 0)
-                r = service->rescan(service->rescan_userdata, message);
+static int rescan(Service *service, sd_bus_message *call, const Caller *caller, void *request, sd_bus_error *error) {
+        (void)caller, (void)request, (void)error;
+        int r = service->rescan(service->rescan_userdata, call);
         return r < 0 ? r : 1;
+}
+
+static int method_rescan(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return authorize_change(userdata, message, &(NextStep){.run = rescan}, error);
 }
 
 static const sd_bus_vtable manager_vtable[] = {

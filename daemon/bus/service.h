@@ -3,9 +3,9 @@
 
 #include "job/census.h"
 #include "job/job.h"
-#include "rule/rule-keeper.h"
 #include "kernel/pci-names.h"
 #include "model/follower.h"
+#include "rule/rule-keeper.h"
 #include <systemd/sd-bus.h>
 
 /* What vfiod offers on the bus. The service borrows all that it serves from: these outlive it. */
@@ -26,6 +26,8 @@ typedef struct ManagerFacts {
         uint32_t n_devices, n_groups, n_detached, events_lost;
 } ManagerFacts;
 
+typedef struct CallerQuery CallerQuery;
+
 typedef struct Service {
         sd_bus *bus;
         const Kernel *kernel;
@@ -35,7 +37,9 @@ typedef struct Service {
         CensusTable *censuses;
         RuleKeeper *rules;
         const Follower *follower;
-        ManagerFacts told; /* the last time; of notify.c */
+        ManagerFacts told;    /* the last time; of notify.c */
+        CallerQuery *queries; /* calls that wait until the bus says who the caller is; of authorize.c */
+        size_t n_queries;
 
         /* Has everything read anew, and answers the call then; NULL for nobody. Returns 0 or a negative errno. */
         int (*rescan)(void *userdata, sd_bus_message *call);
@@ -44,6 +48,9 @@ typedef struct Service {
 
 /* Puts the objects on the bus, without asking for the name yet. Returns 0 or a negative errno. */
 int service_publish(Service *service);
+
+/* Answers what waits, when the service ends. The bus stays open. */
+void service_done(Service *service);
 
 /* The service, from within a handler or getter of one of its objects. */
 Service *service_of(sd_bus *bus);

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "kernel/kernel.h"
+#include <sys/types.h>
+
+/* Room for a command name: the kernel has at most 15 characters for a program. */
+#define PROCESS_COMMAND_MAX 64
+
+/* Reads the command name of a process (/proc/PID/comm) and makes it printable; "gone" where it cannot be read. Does not
+ * block. For logs only: the process may have ended, and another may have its number. Returns buffer. */
+const char *process_read_command(const Kernel *kernel, pid_t pid, char buffer[static PROCESS_COMMAND_MAX]);
