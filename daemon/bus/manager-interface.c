@@ -177,16 +177,12 @@ static int list_holders(
         Selection selection = {};
         size_t n = 0;
 
-        (void)caller;
         int r = selector_resolve(service->inventory, request, &selection, &problem);
         if (r == 0)
                 r = list_addresses(&selection, &addresses, &n);
         if (r == 0)
-                r = census_start(service->censuses, selection.group ? selection.group->number : -1, addresses, n,
-                                on_census_done, call);
-        if (r == -EMFILE)
-                r = problem_set(&problem, OUTCOME_LIMITS_EXCEEDED,
-                                "%d such questions are being answered already: try again.", CENSUSES_MAX);
+                r = census_start(service->censuses, caller->uid, selection.group ? selection.group->number : -1,
+                                addresses, n, on_census_done, call, &problem);
         if (r != 0)
                 return errors_set(error, r, &problem);
         /* on_census_done() gets it, and is never called before the next turn of the loop. */

@@ -268,9 +268,10 @@ static int start_plan(
         _cleanup_(plan_freep) Plan *plan = NULL;
         _cleanup_problem_ Problem problem = {};
 
-        int r;
-
-        (void)caller;
+        /* Before any work is done for the caller. */
+        int r = job_check_plan_quota(service->jobs, caller->uid, &problem);
+        if (r != 0)
+                return errors_set(error, r, &problem);
         Planning *planning = calloc(1, sizeof(Planning));
         if (!planning)
                 return -ENOMEM;
@@ -278,6 +279,7 @@ static int start_plan(
         if ((r = make_plan(service, userdata, &planning->plan, &problem)) == 0 &&
                         (r = make_plan(service, userdata, &plan, &problem)) == 0) {
                 plan->only_plan = true;
+                plan->asker = caller->uid;
                 r = job_start(service->jobs, TAKE_PTR(plan), "a plan", on_plan_done, planning, &problem);
         }
         if (r == 0)

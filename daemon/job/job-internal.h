@@ -38,7 +38,7 @@ struct JobTable {
         Journal *journal;
         JobLimits limits;
         Job *jobs;
-        size_t n_jobs, n_plans; /* the latter only look, and stand in the same list */
+        size_t n_jobs; /* without plans that only look, which are in the same list */
         unsigned long next_job;
         job_watch_t watch; /* NULL for nobody */
         void *watch_userdata;

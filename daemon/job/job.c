@@ -15,7 +15,7 @@ const JobLimits job_limits_default = {
                 .held_deadline_us = USEC_PER_SEC,
                 .names_deadline_us = 5 * USEC_PER_SEC,
                 .jobs_max = 64,
-                .plans_max = 16,
+                .plans = {.total = 16, .per_user = 4, .for_root = 4},
 };
 
 /* Plans that only look are no jobs to others. */
@@ -30,18 +30,13 @@ static void answer(Job *job, const WorkerResult *result) {
                 done(result, job->userdata);
 }
 
-/* What the plan counts as. */
-static size_t *counter(JobTable *table, const Plan *plan) {
-        return plan->only_plan ? &table->n_plans : &table->n_jobs;
-}
-
 static void job_free(Job *job) {
         if (!job)
                 return;
         for (Job **link = &job->table->jobs; *link; link = &(*link)->next)
                 if (*link == job) {
                         *link = job->next;
-                        *counter(job->table, job->plan) -= 1;
+                        job->table->n_jobs -= !job->plan->only_plan;
                         job_announce(job, JOB_REMOVED);
                         break;
                 }
@@ -381,6 +376,15 @@ static const PciAddress *find_busy_parent(const JobTable *table, const Plan *pla
         return NULL;
 }
 
+int job_check_plan_quota(const JobTable *table, uid_t asker, Problem *problem) {
+        QuotaUse use = {};
+
+        for (const Job *job = table->jobs; job; job = job->next)
+                if (job->plan->only_plan)
+                        quota_add(&use, job->plan->asker, asker);
+        return quota_check(&table->limits.plans, &use, asker, "plans", problem);
+}
+
 int job_start(JobTable *table, Plan *plan, const char *caller, job_done_t done, void *userdata, Problem *problem) {
         _cleanup_(plan_freep) Plan *owned_plan = plan;
 
@@ -391,11 +395,13 @@ int job_start(JobTable *table, Plan *plan, const char *caller, job_done_t done, 
                                         "something "
                                         "else holds a device of it in the middle of an unbind.",
                                         plan->group);
-        size_t n = *counter(table, plan);
-        if (n >= (plan->only_plan ? table->limits.plans_max : table->limits.jobs_max))
+        if (plan->only_plan) {
+                int r = job_check_plan_quota(table, plan->asker, problem);
+                if (r != 0)
+                        return r;
+        } else if (table->n_jobs >= table->limits.jobs_max)
                 return problem_set(problem, OUTCOME_LIMITS_EXCEEDED,
-                                "%zu %s are under way already: try again when one is done.", n,
-                                plan->only_plan ? "plans" : "jobs");
+                                "%zu jobs are under way already: try again when one is done.", table->n_jobs);
         for (const Job *other = table->jobs; other; other = other->next)
                 if (!plan->only_plan && !other->plan->only_plan && other->plan->group == plan->group &&
                                 plan->group != IOMMU_GROUP_NONE)
@@ -428,7 +434,7 @@ int job_start(JobTable *table, Plan *plan, const char *caller, job_done_t done, 
         job->userdata = userdata;
         job->next = table->jobs;
         table->jobs = job;
-        *counter(table, job->plan) += 1;
+        table->n_jobs += !job->plan->only_plan;
         job_announce(job, JOB_ADDED);
         TAKE_PTR(job);
         return 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "job/journal.h"
+#include "job/quota.h"
 #include "job/worker.h"
 
 /* Detaches and reattaches that are under way. A job owns its plan, runs it in a worker, and keeps the inventory told: its devices are "changing"
@@ -19,7 +20,7 @@ typedef struct JobLimits {
         uint64_t held_deadline_us;  /* for one that a process holds up */
         uint64_t names_deadline_us; /* for the host names to come back after a reattach */
         size_t jobs_max;
-        size_t plans_max; /* that only look: anybody may ask for them, and they must not keep jobs from starting */
+        QuotaLimits plans; /* that only look: anybody may ask for them, and they must not keep jobs from starting */
 } JobLimits;
 
 extern const JobLimits job_limits_default;
@@ -35,6 +36,10 @@ DEFINE_TRIVIAL_CLEANUP_FUNC(JobTable *, job_table_free)
 /* Starts a job and takes the plan over, also on failure. A plan that only looks works on nothing: its devices do not change their state, and
  * other jobs go on beside it. The caller's name is for the log. Returns 0; BUSY or LIMITS_EXCEEDED; or a negative errno. */
 int job_start(JobTable *table, Plan *plan, const char *caller, job_done_t done, void *userdata, Problem *problem);
+
+/* Whether the user may have one more plan that only looks: job_start() checks the same, and this is for callers that
+ * would do much work before. Returns 0 or LIMITS_EXCEEDED; or -ENOMEM. */
+int job_check_plan_quota(const JobTable *table, uid_t asker, Problem *problem);
 
 /* At the start: gives back what a transaction that was cut off left in between. Returns 0 or a negative errno. */
 int job_recover(JobTable *table);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "job/survey.h"
-#include "usage/holders.h"
 #include "kernel/vfio-node.h"
+#include "usage/holders.h"
 
 typedef struct Target {
         TransactionReport *report;
@@ -19,6 +19,8 @@ static int find_uses(const Kernel *kernel, const Plan *plan, TransactionReport *
         int r = finding_list_copy(&plan->findings, &report->findings);
         if (r >= 0)
                 r = host_index_read(kernel, &index);
+        /* Whoever mounts or formats the disk meanwhile would fail: only root may cause that. */
+        index.only_visible = plan->only_plan && plan->asker != 0;
         for (size_t i = 0; i < plan->n_members && r >= 0; i++) {
                 Target target = {report, plan->members[i].address};
                 r = usage_of_device(kernel, &index, target.address, on_use, &target);

@@ -88,6 +88,8 @@ typedef struct Plan {
         FunctionTarget functions;
         bool force;     /* of a reattach: does not ask whether the group is held */
         bool only_plan; /* looks and reports, but does nothing */
+        uid_t asker; /* of one that is only_plan: the user who asked, whose quota it counts for. Where that is not root, no
+                        disk is opened exclusively */
         bool by_rule; /* nobody called: udev may have set the override early, and that is none of an administrator's */
         uint64_t fingerprint; /* of the plan that the caller saw; 0 for none */
 } Plan;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kernel/sysfs.h"
 #include "usage/disk-claim.h"
 #include "usage/mounts.h"
-#include "kernel/sysfs.h"
 #include "usage/usage.h"
 
 #include <fcntl.h>
@@ -262,7 +262,7 @@ static int examine_claim(Search *search, const char *disk) {
                                                      "");
 }
 
-int usage_of_disk(const Kernel *kernel, const char *disk, usage_visit_t visit, void *userdata) {
+int usage_of_disk(const Kernel *kernel, const char *disk, bool only_visible, usage_visit_t visit, void *userdata) {
         Search search = {.kernel = kernel, .visit = visit, .userdata = userdata, .chain = disk};
 
         int r = mount_table_read(kernel, &search.mounts);
@@ -270,7 +270,7 @@ int usage_of_disk(const Kernel *kernel, const char *disk, usage_visit_t visit, v
                 return usage_report(visit, userdata, USAGE_STORAGE, "%s cannot be examined: the mounts cannot be read",
                                 disk);
         r = examine(&search, disk);
-        if (r == 0)
+        if (r == 0 && !only_visible)
                 r = examine_claim(&search, disk);
         if (r < 0 && r != -ENOMEM)
                 r = found(&search, "cannot be examined: ", strerror(-r));

@@ -62,7 +62,8 @@ static int examine_names(Search *search) {
                 if (!pci_address_equal(entry->address, search->function))
                         continue;
                 search->has_interface = search->has_interface || entry->kind == HOST_NAME_NETWORK;
-                r = entry->kind == HOST_NAME_BLOCK ? usage_of_disk(search->kernel, entry->name, on_use, search)
+                r = entry->kind == HOST_NAME_BLOCK ? usage_of_disk(search->kernel, entry->name,
+                                                                     search->index->only_visible, on_use, search)
                                                    : usage_of_interface(search->kernel, entry->name, on_use, search);
         }
         return r;
