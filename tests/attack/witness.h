@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "raw-bus.h"
+
+/* Sees how the daemon fares under an attack: how long root waits for an answer meanwhile, and how much processor time
+ * the daemon itself takes. */
+
+/* Far more than is needed on a busy machine (a call takes less than a millisecond), far less than any attack took. */
+#define WAIT_MAX_US (G_USEC_PER_SEC / 2)
+
+/* Processor time for one look, generously. */
+#define LOOK_CPU_US 300
+
+typedef struct Witness {
+        RawBus *root;
+        Fixture *fixture;
+        gint64 cpu_before_us;
+        guint n_looks;
+} Witness;
+
+void witness_begin(Witness *witness, Fixture *fixture);
+
+/* One GetGroup by root, which must be answered within WAIT_MAX_US. */
+void witness_look(Witness *witness);
+
+/* Runs the attack in a thread and looks until it has come back. */
+void witness_during(Witness *witness, void (*attack)(void *userdata), void *userdata);
+
+/* The attack has not taken more processor time of the daemon than this. Ends the watch. */
+void witness_end(Witness *witness, gint64 cpu_max_us);
