@@ -29,6 +29,9 @@ struct CallerQuery {
         sd_bus_slot *slot;
         HeldCall *first, **end;
         size_t size;
+        sd_event_source *turn; /* runs the calls, once the answer is there; NULL before */
+        bool known;            /* the answer says who it is */
+        Caller caller;
 };
 
 static void next_step_done(NextStep *step) {
@@ -49,6 +52,7 @@ static void query_free(CallerQuery *query) {
                 next = held->next;
                 held_call_free(held);
         }
+        sd_event_source_disable_unref(query->turn);
         sd_bus_slot_unref(query->slot);
         free(query->sender);
         free(query);
@@ -105,33 +109,61 @@ static int deny(sd_bus_message *call, const char *reason, sd_bus_error *error) {
                         sd_bus_message_get_member(call), BUS_NAME, reason);
 }
 
-/* caller is NULL where the bus daemon did not say who it is. */
-static void run_held(Service *service, HeldCall *held, const Caller *caller) {
+static void run_held(CallerQuery *query, HeldCall *held) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         int r;
 
-        if (!caller)
+        if (!query->known)
                 r = sd_bus_error_setf(&error, SD_BUS_ERROR_ACCESS_DENIED,
                                 "The bus does not say who calls %s of %s, so it is refused: try again.",
                                 sd_bus_message_get_member(held->call), BUS_NAME);
-        else if (held->root_only && caller->uid != 0)
+        else if (held->root_only && query->caller.uid != 0)
                 r = deny(held->call, "try it with sudo", &error);
         else
-                r = held->step.run(service, held->call, caller, held->step.request, &error);
+                r = held->step.run(query->service, held->call, &query->caller, held->step.request, &error);
         if (r < 0)
                 (void)sd_bus_reply_method_errno(held->call, r, &error);
 }
 
+/* Runs the first of the calls. */
+static void run_first(CallerQuery *query) {
+        HeldCall *held = query->first;
+
+        query->first = held->next;
+        if (!query->first)
+                query->end = &query->first;
+        query->size -= HELD_CALL_SIZE + held->step.size;
+        run_held(query, held);
+        held_call_free(held);
+}
+
+/* One call in a turn of the loop, so that others are served between the calls of one connection. */
+static int on_turn(sd_event_source *source, void *userdata) {
+        CallerQuery *query = userdata;
+
+        (void)source;
+        if (query->first)
+                run_first(query);
+        if (!query->first) {
+                remove_query(query);
+                query_free(query);
+        }
+        return 0;
+}
+
 static int on_credentials(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         CallerQuery *query = userdata;
-        Caller caller;
 
         (void)error;
+        query->known = streq_ptr(sd_bus_message_get_sender(reply), "org.freedesktop.DBus") &&
+                        !sd_bus_message_is_method_error(reply, NULL) && read_credentials(reply, &query->caller) >= 0;
+        if (sd_event_add_defer(sd_bus_get_event(query->service->bus), &query->turn, on_turn, query) >= 0 &&
+                        sd_event_source_set_enabled(query->turn, SD_EVENT_ON) >= 0)
+                return 0;
+        /* No memory: all at once, then. */
+        while (query->first)
+                run_first(query);
         remove_query(query);
-        bool known = streq_ptr(sd_bus_message_get_sender(reply), "org.freedesktop.DBus") &&
-                        !sd_bus_message_is_method_error(reply, NULL) && read_credentials(reply, &caller) >= 0;
-        for (HeldCall *held = query->first; held; held = held->next)
-                run_held(query->service, held, known ? &caller : NULL);
         query_free(query);
         return 0;
 }

@@ -6,7 +6,7 @@
 /* One call of any user, large or oddly shaped: it is refused quickly, by a short sentence, and nobody waits for it. */
 
 #define NOBODY 65534
-#define CPU_MAX_US (G_USEC_PER_SEC / 4)
+#define CPU_MAX_US (150 * 1000)
 
 typedef struct Bomb {
         const char *path; /* NULL: the manager's */

@@ -6,17 +6,18 @@
 /* Sees how the daemon fares under an attack: how long root waits for an answer meanwhile, and how much processor time
  * the daemon itself takes. */
 
-/* Far more than is needed on a busy machine (a call takes less than a millisecond), far less than any attack took. */
-#define WAIT_MAX_US (G_USEC_PER_SEC / 2)
+/* Far more than is needed: the bus daemon alone takes a part of a second for the largest messages, on a busy machine. */
+#define WAIT_MAX_US (2 * G_USEC_PER_SEC)
 
 /* Processor time for one look, generously. */
-#define LOOK_CPU_US 300
+#define LOOK_CPU_US 100
 
 typedef struct Witness {
         RawBus *root;
         Fixture *fixture;
         gint64 cpu_before_us;
         guint n_looks;
+        gint64 longest_us;
 } Witness;
 
 void witness_begin(Witness *witness, Fixture *fixture);
