@@ -4,6 +4,25 @@
 #include "bus/errors.h"
 #include "bus/sleep.h"
 
+/* No method of ours takes a descriptor, but any call may bring 16 of them, which stay open as long as the call is held: so
+ * a user could use up all that the daemon may have, and that ends the connection. Where this is not negotiated the bus
+ * daemon refuses such a call. It must be said before the connection starts, and only sd_bus_open_system() knows where the
+ * bus is: the first connection only tells the address. */
+int service_connect(sd_bus **ret) {
+        _cleanup_(sd_bus_close_unrefp) sd_bus *system = NULL;
+        _cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
+        const char *address;
+        int r;
+
+        if ((r = sd_bus_open_system(&system)) < 0 || (r = sd_bus_get_address(system, &address)) < 0 ||
+                        (r = sd_bus_new(&bus)) < 0 || (r = sd_bus_set_address(bus, address)) < 0 ||
+                        (r = sd_bus_set_bus_client(bus, true)) < 0 || (r = sd_bus_negotiate_fds(bus, false)) < 0 ||
+                        (r = sd_bus_start(bus)) < 0)
+                return r;
+        *ret = TAKE_PTR(bus);
+        return 0;
+}
+
 /* Far longer than any path of ours. */
 #define OBJECT_PATH_LENGTH_MAX 255
 

@@ -46,6 +46,10 @@ typedef struct Service {
         void *rescan_userdata;
 } Service;
 
+/* Connects to the system bus. The connection takes no file descriptors from callers. Waits for nothing. Returns 0 or a
+ * negative errno; the caller owns the bus. */
+int service_connect(sd_bus **ret);
+
 /* Puts the objects on the bus, without asking for the name yet. Returns 0 or a negative errno. */
 int service_publish(Service *service);
 

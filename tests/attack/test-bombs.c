@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "witness.h"
 
+#include <gio/gunixfdlist.h>
 #include <string.h>
+#include <unistd.h>
 
 /* One call of any user, large or oddly shaped: it is refused quickly, by a short sentence, and nobody waits for it. */
 
@@ -132,6 +134,23 @@ static void test_long_path(void) {
         fixture_stop(fixture);
 }
 
+/* A descriptor that comes with a call would stay open as long as the call is held. */
+static void test_descriptors(void) {
+        Fixture *fixture = fixture_start(NULL);
+        g_autoptr(GUnixFDList) list = g_unix_fd_list_new();
+        g_autoptr(GError) error = NULL;
+
+        g_assert_cmpint(g_unix_fd_list_append(list, STDOUT_FILENO, &error), ==, 0);
+        g_assert_no_error(error);
+        g_autoptr(GVariant) reply = g_dbus_connection_call_with_unix_fd_list_sync(fixture->connection, BUS_NAME,
+                        BUS_PATH, MANAGER, "ListGroups", NULL, NULL, G_DBUS_CALL_FLAGS_NONE, DEADLINE_MS, list, NULL,
+                        NULL, &error);
+        g_assert_null(reply);
+        error_expect(error, "org.freedesktop.DBus.Error.NotSupported", "*");
+        fixture_expect(fixture, BUS_PATH, MANAGER, "GetGroup", "('group:12',)", "('" GROUP12 "',)");
+        fixture_stop(fixture);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/attack/bombs/companions", test_companions);
@@ -140,5 +159,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/attack/bombs/long-names", test_long_names);
         g_test_add_func("/attack/bombs/repeated-option", test_repeated_option);
         g_test_add_func("/attack/bombs/long-path", test_long_path);
+        g_test_add_func("/attack/bombs/descriptors", test_descriptors);
         return g_test_run();
 }

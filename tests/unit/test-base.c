@@ -98,6 +98,31 @@ static void test_take(void) {
         g_assert_cmpint(errno, ==, ENOTTY);
 }
 
+static void test_excerpt(void) {
+        static const struct {
+                const char *text, *excerpt;
+        } cases[] = {
+                        {"", ""},
+                        {"1234567", "1234567"},
+                        {"12345678", "1234..."},
+                        {"1234567890", "1234..."},
+                        {"a\nb", "a?b"},
+                        /* A character that is cut is none. */
+                        {"123\xc3\xa4"
+                         "5678",
+                                        "123?..."},
+                        {"12\xc3\xa4"
+                         "5678",
+                                        "12\xc3\xa4..."},
+        };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+                char buffer[8];
+
+                g_assert_cmpstr(text_excerpt(cases[i].text, buffer, sizeof(buffer)), ==, cases[i].excerpt);
+        }
+}
+
 static void test_pool(void) {
         StringPool pool = {};
         const char *a, *b, *again, *none = "x";
@@ -123,6 +148,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/outcome/names", test_outcome_names);
         g_test_add_func("/outcome/problem", test_problem);
         g_test_add_func("/text/printable", test_printable);
+        g_test_add_func("/text/excerpt", test_excerpt);
         g_test_add_func("/util/strings", test_strings);
         g_test_add_func("/util/take", test_take);
         g_test_add_func("/string-pool/get", test_pool);

@@ -142,6 +142,30 @@ static void test_junk(void) {
         assert_refused(inventory, digits, OUTCOME_NO_SUCH_DEVICE);
 }
 
+/* Many at once are what each is by itself; the first that selects nothing is told. */
+static void test_all(void) {
+        _cleanup_(inventory_freep) Inventory *inventory = story();
+        static const char *const selectors[] = {"sda", "enp59s0f1", "nvme0n1p3", NIC, "sda1", "group:25", "sda",
+                        "nvme0n1p1", "/dev/nvme0n1", "3b:00.1", "enp59s0f0"};
+        static const char *const wrong[] = {"sda", "", "wlan9", "group:99"};
+        Selection selected[G_N_ELEMENTS(selectors)] = {};
+        _cleanup_problem_ Problem problem = {};
+
+        g_assert_cmpint(selector_resolve_all(inventory, selectors, G_N_ELEMENTS(selectors), selected, &problem), ==, 0);
+        for (size_t i = 0; i < G_N_ELEMENTS(selectors); i++) {
+                Selection single = {};
+
+                g_assert_cmpint(selector_resolve(inventory, selectors[i], &single, &problem), ==, 0);
+                g_assert_true(single.device == selected[i].device);
+                g_assert_true(single.group == selected[i].group);
+        }
+        g_assert_cmpint(selector_resolve_all(inventory, wrong, G_N_ELEMENTS(wrong), selected, &problem), ==,
+                        OUTCOME_INVALID_SELECTOR);
+        g_assert_cmpint(selector_resolve_all(inventory, wrong + 2, 2, selected, &problem), ==, OUTCOME_NO_SUCH_DEVICE);
+        g_assert_nonnull(strstr(problem.message, "wlan9"));
+        g_assert_cmpint(selector_resolve_all(inventory, wrong, 0, selected, &problem), ==, 0);
+}
+
 /* Whatever the bytes are, it is resolved or refused. */
 static void test_random(void) {
         static const char alphabet[] = "0123456789abcdef:._pnvmesgrou/-\n\xff";
@@ -168,6 +192,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/selector/former-names", test_former_names);
         g_test_add_func("/selector/ambiguous", test_ambiguous);
         g_test_add_func("/selector/junk", test_junk);
+        g_test_add_func("/selector/all", test_all);
         g_test_add_func("/selector/random", test_random);
         return g_test_run();
 }
