@@ -79,9 +79,9 @@ static int add_entry(OptionList *list, const char *key, const char *text, sd_bus
 
 int option_read_list(sd_bus_message *message, const char *key, OptionList *list, sd_bus_error *error) {
         const char *text;
-        int r;
 
-        if ((r = sd_bus_message_enter_container(message, 'v', "as")) < 0)
+        int r = sd_bus_message_enter_container(message, 'v', "as");
+        if (r < 0)
                 return sd_bus_error_setf(
                                 error, SD_BUS_ERROR_INVALID_ARGS, "Option '%s' is a list of strings (as).", key);
         /* Not sd_bus_message_read_strv(): it has no bound, and its time is quadratic in systemd 252. */

@@ -7,8 +7,10 @@
 static int parse_libvirt_name(const char *text, PciAddress *ret) {
         char address[PCI_ADDRESS_TEXT_MAX];
         const char *rest = startswith(text, "pci_");
-        size_t length = rest ? strlen(rest) : 0;
 
+        if (!rest)
+                return -EINVAL;
+        size_t length = strlen(rest);
         if (length < strlen("0000_00_00_0") || length >= sizeof(address))
                 return -EINVAL;
         memcpy(address, rest, length + 1);

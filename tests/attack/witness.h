@@ -6,8 +6,9 @@
 /* Sees how the daemon fares under an attack: how long root waits for an answer meanwhile, and how much processor time
  * the daemon itself takes. */
 
-/* Far more than is needed: the bus daemon alone takes a part of a second for the largest messages, on a busy machine. */
-#define WAIT_MAX_US (2 * G_USEC_PER_SEC)
+/* Of the clock on the wall, which a busy machine and the bus daemon have a share in: the bus daemon alone takes most of a
+ * second for the largest messages. What the daemon itself does is measured by its processor time. */
+#define WAIT_MAX_US (10 * G_USEC_PER_SEC)
 
 /* Processor time for one look, generously. */
 #define LOOK_CPU_US 100
