@@ -141,6 +141,8 @@ static int on_turn_end(sd_event_source *source, void *userdata) {
                 if (r < 0)
                         log_error_errno(r, "Cannot signal what changed");
         }
+        if ((r = driver_check_arm(manager->driver_check)) < 0)
+                log_error_errno(r, "Cannot set the timer that confirms drivers");
         bool changed = changes.n_changes > 0;
         change_list_done(&changes);
         r = rule_interface_tell(&manager->service);
@@ -236,6 +238,9 @@ int manager_new(sd_event *event, const ManagerParts *parts, Manager **ret) {
                 return log_error_errno(r, "Cannot start");
         if ((r = take_stock(manager, parts)) < 0 || (r = watch(manager)) < 0)
                 return r;
+        if ((r = driver_check_new(event, manager->kernel, manager->inventory, NEXT_TURN_PRIORITY,
+                             &manager->driver_check)) < 0)
+                return log_error_errno(r, "Cannot start");
         if ((r = job_table_new(event, manager->kernel, manager->inventory, manager->journal, parts->job_limits,
                              &manager->jobs)) < 0 ||
                         (r = orphan_watch_new(event, manager->kernel, manager->inventory, manager->journal,
@@ -277,6 +282,7 @@ Manager *manager_free(Manager *manager) {
         census_table_done(&manager->censuses);
         sd_bus_flush_close_unref(manager->service.bus);
         journal_free(manager->journal);
+        driver_check_free(manager->driver_check);
         follower_free(manager->follower);
         inventory_free(manager->inventory);
         pci_names_free(manager->names);

@@ -3,8 +3,9 @@
 
 #include "bus/service.h"
 #include "job/orphan.h"
-#include "rule/rule-keeper.h"
+#include "model/driver-check.h"
 #include "model/follower.h"
+#include "rule/rule-keeper.h"
 
 typedef struct RescanRequest RescanRequest;
 
@@ -19,6 +20,7 @@ typedef struct Manager {
         sd_event_source *post_source; /* at the end of each turn: what changed goes out */
         Inventory *inventory;
         Follower *follower;
+        DriverCheck *driver_check;
         RescanRequest *rescans; /* that are not answered yet */
         Journal *journal;
         JobTable *jobs;

@@ -52,6 +52,18 @@ int pci_device_read_driver(int device_fd, char buffer[static DRIVER_NAME_MAX]) {
         return r;
 }
 
+int pci_device_read_driver_of(const Kernel *kernel, PciAddress address, char buffer[static DRIVER_NAME_MAX]) {
+        char path[PCI_ADDRESS_TEXT_MAX + sizeof("/driver")];
+
+        (void)snprintf(path, sizeof(path), "%s/driver", PCI_ADDRESS_TEXT(address));
+        int r = sysfs_read_link(kernel->devices_fd, path, buffer, DRIVER_NAME_MAX);
+        if (r == -ENOENT) {
+                buffer[0] = '\0';
+                return 0;
+        }
+        return r;
+}
+
 /* "8.0 GT/s PCIe" is 8000; "Unknown" and what is no PCIe link are 0. */
 static uint32_t read_link_speed(int device_fd, const char *name) {
         char text[32], *end;

@@ -56,6 +56,9 @@ int pci_device_read_ids(int device_fd, PciIds *ret);
 /* The name of the bound driver, "" for none. Returns 0 or a negative errno. */
 int pci_device_read_driver(int device_fd, char buffer[static DRIVER_NAME_MAX]);
 
+/* The same of an address, in one system call. Also "" where no device is. */
+int pci_device_read_driver_of(const Kernel *kernel, PciAddress address, char buffer[static DRIVER_NAME_MAX]);
+
 /* Reads everything. Returns 0; -ENOENT or -ENODEV when the device is gone; another negative errno. */
 int pci_device_read_facts(const Kernel *kernel, PciAddress address, PciFacts *ret);
 

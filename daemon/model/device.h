@@ -78,10 +78,12 @@ typedef struct Device {
         DeviceOrigin *origin; /* NULL unless vfiod detached it */
         PciAddress physical_function;
         uint64_t incarnation; /* of PciFacts */
+        uint64_t driver_due_us; /* of driver-check.h: when the driver link is read again; 0 for a driver that is confirmed */
         uint32_t link_speed, link_speed_max;
         uint16_t virtual_functions_max;
         int16_t numa_node;
         uint8_t link_width, link_width_max;
+        uint8_t driver_readings; /* of driver-check.h: how often the driver link was read again */
         DeviceActivity activity;
         bool present : 1;
         bool appeared : 1; /* it was not there, and came; whoever cares clears it */
@@ -96,6 +98,11 @@ typedef struct Device {
 /* Whether vfiod detached it: this card, not another that came into its slot since. */
 static inline bool device_is_ours(const Device *device) {
         return device->origin && pci_ids_equal(&device->origin->ids, &device->ids);
+}
+
+/* Whether the driver is more than a link that may belong to a probe that fails; see driver-check.h. */
+static inline bool device_driver_is_confirmed(const Device *device) {
+        return device->driver_due_us == 0;
 }
 
 DeviceState device_state(const Device *device);

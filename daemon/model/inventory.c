@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "model/inventory.h"
+#include "model/pointer-array.h"
 #include "model/string-pool.h"
 
 struct Inventory {
@@ -10,6 +11,7 @@ struct Inventory {
         StringPool strings;
         ChangeList pending;
         unsigned generation; /* number of rescans */
+        uint64_t next_check_us;
 };
 
 int inventory_new(Inventory **ret) {
@@ -73,27 +75,6 @@ static size_t group_position(const Inventory *inventory, int number) {
                         high = middle;
         }
         return low;
-}
-
-/* Makes room for one pointer at a position of an array that holds n of n_allocated. */
-static int array_insert(void ***array, size_t *n, size_t *n_allocated, size_t position, void *pointer) {
-        if (*n == *n_allocated) {
-                size_t wanted = *n_allocated ? *n_allocated * 2 : 16;
-                void **grown = reallocarray(*array, wanted, sizeof(void *));
-                if (!grown)
-                        return -ENOMEM;
-                *array = grown;
-                *n_allocated = wanted;
-        }
-        memmove(*array + position + 1, *array + position, (*n - position) * sizeof(void *));
-        (*array)[position] = pointer;
-        (*n)++;
-        return 0;
-}
-
-static void array_remove(void **array, size_t *n, size_t position) {
-        (*n)--;
-        memmove(array + position, array + position + 1, (*n - position) * sizeof(void *));
 }
 
 Device *inventory_find_device(const Inventory *inventory, PciAddress address) {
@@ -406,6 +387,7 @@ int inventory_drop_device(Inventory *inventory, PciAddress address) {
         device->present = false;
         device->appeared = false;
         device->driver = NULL;
+        device->driver_due_us = 0;
         device->names = host_name_list_free(device->names);
         unsigned facts = CHANGED_STATE | CHANGED_DRIVER | CHANGED_GROUP | CHANGED_NAMES | CHANGED_OTHER;
         /* The one that is absent is the one that vfiod detached, not another that was in its slot since. */
@@ -429,6 +411,10 @@ int inventory_drop_name(Inventory *inventory, HostNameKind kind, const char *nam
         if (!device || !host_name_list_remove(&device->names, kind, name))
                 return 0;
         return note_device(inventory, device, CHANGED_NAMES);
+}
+
+uint64_t *inventory_next_check(Inventory *inventory) {
+        return &inventory->next_check_us;
 }
 
 void inventory_begin_rescan(Inventory *inventory) {

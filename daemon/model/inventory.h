@@ -34,6 +34,9 @@ int inventory_drop_device(Inventory *inventory, PciAddress address);
 int inventory_put_name(Inventory *inventory, HostNameKind kind, const char *name, PciAddress address);
 int inventory_drop_name(Inventory *inventory, HostNameKind kind, const char *name, PciAddress address);
 
+/* For driver-check.h: when the next driver link is to be read again, on CLOCK_MONOTONIC in microseconds; 0 for never. */
+uint64_t *inventory_next_check(Inventory *inventory);
+
 /* A rescan: between begin and end every device and name that is there is put, by whomever, and the end drops the others. */
 void inventory_begin_rescan(Inventory *inventory);
 
