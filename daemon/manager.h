@@ -2,6 +2,7 @@
 #pragma once
 
 #include "bus/service.h"
+#include "job/link-reader.h"
 #include "job/orphan.h"
 #include "model/driver-check.h"
 #include "model/follower.h"
@@ -21,6 +22,8 @@ typedef struct Manager {
         Inventory *inventory;
         Follower *follower;
         DriverCheck *driver_check;
+        LinkReader *links;
+        unsigned links_rescan;  /* the last rescan after which all links were asked for */
         RescanRequest *rescans; /* that are not answered yet */
         Journal *journal;
         JobTable *jobs;

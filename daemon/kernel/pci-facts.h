@@ -6,7 +6,8 @@
 #include "kernel/pci-address.h"
 #include <stdint.h>
 
-/* What sysfs says of one PCI function at one moment, read only from attributes that cannot block. */
+/* What sysfs says of one PCI function at one moment. It is read only from attributes that the kernel has in memory: none of them takes the device's lock or
+ * reads its config space, so none can block. The link is not among them, see pci-link.h. */
 
 typedef struct PciIds {
         uint16_t vendor, device;
@@ -37,8 +38,6 @@ typedef struct PciFacts {
         char reset_methods[RESET_METHODS_MAX]; /* as the kernel lists them, "" for none */
         int group;                             /* IOMMU_GROUP_NONE for none */
         int numa_node;                         /* -1 for none */
-        uint32_t link_speed, link_speed_max;   /* MT/s, 0 for none */
-        uint8_t link_width, link_width_max;    /* lanes, 0 for none */
         uint16_t virtual_functions_max;        /* 0 for none */
         bool bridge;                           /* has a bus behind it */
         bool endpoint;                         /* can be given to a guest */

@@ -3,6 +3,7 @@
 
 #include "kernel/host-names.h"
 #include "kernel/pci-facts.h"
+#include "kernel/pci-link.h"
 #include "kernel/power.h"
 #include "kernel/virtual-function.h"
 
@@ -79,10 +80,9 @@ typedef struct Device {
         PciAddress physical_function;
         uint64_t incarnation; /* of PciFacts */
         uint64_t driver_due_us; /* of driver-check.h: when the driver link is read again; 0 for a driver that is confirmed */
-        uint32_t link_speed, link_speed_max;
+        PciLink link;
         uint16_t virtual_functions_max;
         int16_t numa_node;
-        uint8_t link_width, link_width_max;
         uint8_t driver_readings; /* of driver-check.h: how often the driver link was read again */
         DeviceActivity activity;
         bool present : 1;
@@ -90,6 +90,7 @@ typedef struct Device {
         bool bridge : 1;
         bool endpoint : 1;
         bool boot_vga : 1;
+        bool link_wanted : 1; /* of job/link-reader.c: the link is to be read */
         bool virtual_function : 1;
         unsigned change;     /* of inventory.c: index of its pending change, plus one */
         unsigned generation; /* of inventory.c: the rescan that saw it last */

@@ -333,10 +333,6 @@ int inventory_put_device(Inventory *inventory, const PciFacts *read) {
         UPDATE(driver, driver, CHANGED_DRIVER);
         UPDATE(reset_methods, reset_methods, CHANGED_OTHER);
         UPDATE(numa_node, (int16_t)read->numa_node, CHANGED_OTHER);
-        UPDATE(link_speed, read->link_speed, CHANGED_LINK);
-        UPDATE(link_speed_max, read->link_speed_max, CHANGED_LINK);
-        UPDATE(link_width, read->link_width, CHANGED_LINK);
-        UPDATE(link_width_max, read->link_width_max, CHANGED_LINK);
         UPDATE(virtual_functions_max, read->virtual_functions_max, CHANGED_OTHER);
         UPDATE(virtual_function, read->virtual_function, CHANGED_OTHER | CHANGED_FUNCTIONS);
         UPDATE(bridge, read->bridge, CHANGED_OTHER);
@@ -360,6 +356,20 @@ int inventory_put_device(Inventory *inventory, const PciFacts *read) {
         if (device_state(device) != state_before)
                 facts |= CHANGED_STATE;
         return note_member(inventory, device, facts);
+}
+
+int inventory_put_link(Inventory *inventory, const PciLinkReading *read) {
+        Device *device = inventory_find_device(inventory, read->address);
+        PciLink link = read->link;
+
+        if (!device || !device->present || device->incarnation != read->incarnation)
+                return 0;
+        if (!read->awake)
+                link = (PciLink){.speed_max = device->link.speed_max, .width_max = device->link.width_max};
+        if (pci_link_equal(&link, &device->link))
+                return 0;
+        device->link = link;
+        return note_device(inventory, device, CHANGED_LINK);
 }
 
 void inventory_clear_appeared(Inventory *inventory, PciAddress address) {
@@ -390,6 +400,10 @@ int inventory_drop_device(Inventory *inventory, PciAddress address) {
         device->driver_due_us = 0;
         device->names = host_name_list_free(device->names);
         unsigned facts = CHANGED_STATE | CHANGED_DRIVER | CHANGED_GROUP | CHANGED_NAMES | CHANGED_OTHER;
+        if (!pci_link_equal(&device->link, &(PciLink){})) {
+                device->link = (PciLink){};
+                facts |= CHANGED_LINK;
+        }
         /* The one that is absent is the one that vfiod detached, not another that was in its slot since. */
         if (device->origin && !device_is_ours(device)) {
                 device->ids = device->origin->ids;
