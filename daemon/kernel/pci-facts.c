@@ -145,24 +145,25 @@ int pci_device_read_facts(const Kernel *kernel, PciAddress address, PciFacts *re
         if (fstat(device_fd, &folder) < 0)
                 return -errno;
         facts.incarnation = folder.st_ino;
-        if ((r = pci_device_read_ids(device_fd, &facts.ids)) < 0 ||
-                        (r = pci_device_read_driver(device_fd, facts.driver)) < 0 ||
-                        (r = read_group(device_fd, &facts.group)) < 0)
+        if ((r = pci_device_read_driver(device_fd, facts.driver)) < 0 || (r = read_group(device_fd, &facts.group)) < 0)
                 return r;
-
         facts.numa_node = (int)read_optional(device_fd, "numa_node", -1, INT16_MAX, -1);
         if (sysfs_read_text(device_fd, "reset_method", facts.reset_methods, sizeof(facts.reset_methods)) < 0)
                 facts.reset_methods[0] = '\0';
-        facts.bridge = is_bridge(device_fd, facts.ids.class);
-        facts.endpoint = !facts.bridge && facts.ids.class >> 8 != CLASS_HOST_BRIDGE;
-        if (facts.ids.class >> 16 == 0x03)
-                facts.boot_vga = read_optional(device_fd, "boot_vga", 0, 1, 0) > 0;
         facts.virtual_functions_max = (uint16_t)read_optional(device_fd, "sriov_totalvfs", 0, UINT16_MAX, 0);
 
         char physical_function[PCI_ADDRESS_TEXT_MAX];
         facts.virtual_function =
                         sysfs_read_link(device_fd, "physfn", physical_function, sizeof(physical_function)) >= 0 &&
                         pci_address_parse(physical_function, &facts.physical_function) >= 0;
+
+        /* After what a device may lack. A device that goes lacks all of it, too, but then this fails. */
+        if ((r = pci_device_read_ids(device_fd, &facts.ids)) < 0)
+                return r;
+        facts.bridge = is_bridge(device_fd, facts.ids.class);
+        facts.endpoint = !facts.bridge && facts.ids.class >> 8 != CLASS_HOST_BRIDGE;
+        if (facts.ids.class >> 16 == 0x03)
+                facts.boot_vga = read_optional(device_fd, "boot_vga", 0, 1, 0) > 0;
 
         *ret = facts;
         return 0;
