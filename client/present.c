@@ -104,6 +104,11 @@ static json_t *json_number_or_null(int32_t number) {
         return number < 0 ? json_null() : json_integer(number);
 }
 
+/* A number that is 0 for what is not known. */
+static json_t *json_known_or_null(uint32_t number) {
+        return number == 0 ? json_null() : json_integer(number);
+}
+
 json_t *device_row_to_json(const Device *device) {
         /* clang-format off: a pair a line */
         return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "address",
@@ -118,16 +123,17 @@ json_t *device_row_to_json(const Device *device) {
 
 static json_t *device_details_to_json(const Device *device) {
         /* clang-format off: a pair a line */
-        return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:b, s:o, s:o, s:I, s:o, s:o, "
+        return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:I, s:o, s:o, "
                          "s:o,"
                          " s:o, s:o}",
                         "endpoint", (int)device->endpoint, "node", json_text(device->node), "subsystem_vendor_id",
                         json_id(device->subsystem_vendor, 4), "subsystem_device_id",
                         json_id(device->subsystem_device, 4), "subsystem_name", json_text(device->subsystem_name),
                         "revision", json_id(device->revision, 2), "numa_node", json_number_or_null(device->numa_node),
-                        "link_speed_mts", (json_int_t)device->link_speed, "link_speed_max_mts",
-                        (json_int_t)device->link_speed_max, "link_width", (json_int_t)device->link_width,
-                        "link_width_max", (json_int_t)device->link_width_max, "reset_methods",
+                        "link_speed_mts", json_known_or_null(device->link_speed), "link_speed_max_mts",
+                        json_known_or_null(device->link_speed_max), "link_width",
+                        json_known_or_null(device->link_width), "link_width_max",
+                        json_known_or_null(device->link_width_max), "reset_methods",
                         json_strings(device->reset_methods), "boot_vga", (int)device->boot_vga, "physical_function",
                         json_text(device->physical_function), "virtual_functions",
                         json_strings(device->virtual_functions), "virtual_functions_max",

@@ -16,6 +16,9 @@
 #define NEXT_TURN_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 1)
 #define TURNS_OF_OTHERS_MAX 8
 
+/* So long the start waits for the links of the devices. */
+#define LINKS_START_US 1000000
+
 /* Somebody who wants everything to be read anew. */
 struct RescanRequest {
         RescanRequest *next;
@@ -115,6 +118,14 @@ static int on_uevents(sd_event_source *source, int fd, uint32_t events, void *us
         return take_turn(userdata);
 }
 
+/* Asks for the links of what came or changed, and for all after a rescan. */
+static int follow_links(Manager *manager, const ChangeList *changes) {
+        if (follower_rescans_done(manager->follower) == manager->links_rescan)
+                return link_reader_follow(manager->links, changes);
+        manager->links_rescan = follower_rescans_done(manager->follower);
+        return link_reader_read_all(manager->links);
+}
+
 /* Runs after every other source of a turn: what they changed goes out as one signal an object. */
 static int on_turn_end(sd_event_source *source, void *userdata) {
         Manager *manager = userdata;
@@ -141,6 +152,10 @@ static int on_turn_end(sd_event_source *source, void *userdata) {
                 if (r < 0)
                         log_error_errno(r, "Cannot signal what changed");
         }
+        if ((r = follow_links(manager, &changes)) < 0)
+                log_error_errno(r, "Cannot read the links of the devices");
+        if ((r = driver_check_arm(manager->driver_check)) < 0)
+                log_error_errno(r, "Cannot set the timer that confirms drivers");
         bool changed = changes.n_changes > 0;
         change_list_done(&changes);
         r = rule_interface_tell(&manager->service);
@@ -175,6 +190,17 @@ static int take_stock(Manager *manager, const ManagerParts *parts) {
         inventory_take_changes(manager->inventory, &changes);
         change_list_done(&changes);
         return 0;
+}
+
+/* Whoever called first and started the daemon by that shall see the links, too. A device that does not answer delays the start by
+ * this second. Nobody listens yet, so nothing is signalled. */
+static int read_first_links(Manager *manager) {
+        ChangeList changes;
+
+        int r = link_reader_read_now(manager->links, LINKS_START_US);
+        inventory_take_changes(manager->inventory, &changes);
+        change_list_done(&changes);
+        return r;
 }
 
 static int watch(Manager *manager) {
@@ -236,6 +262,12 @@ int manager_new(sd_event *event, const ManagerParts *parts, Manager **ret) {
                 return log_error_errno(r, "Cannot start");
         if ((r = take_stock(manager, parts)) < 0 || (r = watch(manager)) < 0)
                 return r;
+        if ((r = driver_check_new(event, manager->kernel, manager->inventory, NEXT_TURN_PRIORITY,
+                             &manager->driver_check)) < 0)
+                return log_error_errno(r, "Cannot start");
+        if ((r = link_reader_new(event, manager->kernel, manager->inventory, &manager->links)) < 0 ||
+                        (r = read_first_links(manager)) < 0)
+                return log_error_errno(r, "Cannot read the links of the devices");
         if ((r = job_table_new(event, manager->kernel, manager->inventory, manager->journal, parts->job_limits,
                              &manager->jobs)) < 0 ||
                         (r = orphan_watch_new(event, manager->kernel, manager->inventory, manager->journal,
@@ -278,6 +310,8 @@ Manager *manager_free(Manager *manager) {
         service_done(&manager->service);
         sd_bus_flush_close_unref(manager->service.bus);
         journal_free(manager->journal);
+        driver_check_free(manager->driver_check);
+        link_reader_free(manager->links);
         follower_free(manager->follower);
         inventory_free(manager->inventory);
         pci_names_free(manager->names);

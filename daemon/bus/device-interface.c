@@ -91,10 +91,10 @@ BUS_GETTER(property_get_numa_node) {
 BUS_GETTER(property_get_link) {
         const Device *device = userdata;
         return sd_bus_message_append(reply, "u",
-                        streq(property, "LinkSpeed")                      ? device->link_speed
-                                        : streq(property, "LinkSpeedMax") ? device->link_speed_max
-                                        : streq(property, "LinkWidth")    ? (uint32_t)device->link_width
-                                                                          : (uint32_t)device->link_width_max);
+                        streq(property, "LinkSpeed")                      ? device->link.speed
+                                        : streq(property, "LinkSpeedMax") ? device->link.speed_max
+                                        : streq(property, "LinkWidth")    ? (uint32_t)device->link.width
+                                                                          : (uint32_t)device->link.width_max);
 }
 
 BUS_GETTER(property_get_reset_methods) {

@@ -305,7 +305,8 @@ static bool is_over(const Journal *journal, const RecordMember *member, const In
         if (member->phase != RECORD_DETACHED || !device || !device->present)
                 return false;
         /* One that was plugged in again has its driver from the kernel, and may be taken anew. */
-        return !device->appeared && device->driver && device_is_ours(device) && !pci_driver_is_vfio(device->driver);
+        return !device->appeared && device->driver && device_driver_is_confirmed(device) && device_is_ours(device) &&
+                        !pci_driver_is_vfio(device->driver);
 }
 
 /* The record is another one now: without members it goes. */

@@ -9,7 +9,7 @@
  * whatever sits in the slot by then.
  *
  * Some attributes take the device's lock inside the kernel, and wait for ever while a stuck unbind holds it: "uevent" and
- * "driver_override" (measured). Only workers may touch those. */
+ * "driver_override" (measured). Others wake up the device, see pci-link.h. Only child processes may touch those; tests/style has the list. */
 
 /* Longest value that is read: sysfs gives at most a page. */
 #define SYSFS_TEXT_MAX 4096

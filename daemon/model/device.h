@@ -3,6 +3,7 @@
 
 #include "kernel/host-names.h"
 #include "kernel/pci-facts.h"
+#include "kernel/pci-link.h"
 #include "kernel/power.h"
 #include "kernel/virtual-function.h"
 
@@ -78,16 +79,18 @@ typedef struct Device {
         DeviceOrigin *origin; /* NULL unless vfiod detached it */
         PciAddress physical_function;
         uint64_t incarnation; /* of PciFacts */
-        uint32_t link_speed, link_speed_max;
+        uint64_t driver_due_us; /* of driver-check.h: when the driver link is read again; 0 for a driver that is confirmed */
+        PciLink link;
         uint16_t virtual_functions_max;
         int16_t numa_node;
-        uint8_t link_width, link_width_max;
+        uint8_t driver_readings; /* of driver-check.h: how often the driver link was read again */
         DeviceActivity activity;
         bool present : 1;
         bool appeared : 1; /* it was not there, and came; whoever cares clears it */
         bool bridge : 1;
         bool endpoint : 1;
         bool boot_vga : 1;
+        bool link_wanted : 1; /* of job/link-reader.c: the link is to be read */
         bool virtual_function : 1;
         unsigned change;     /* of inventory.c: index of its pending change, plus one */
         unsigned generation; /* of inventory.c: the rescan that saw it last */
@@ -96,6 +99,11 @@ typedef struct Device {
 /* Whether vfiod detached it: this card, not another that came into its slot since. */
 static inline bool device_is_ours(const Device *device) {
         return device->origin && pci_ids_equal(&device->origin->ids, &device->ids);
+}
+
+/* Whether the driver is more than a link that may belong to a probe that fails; see driver-check.h. */
+static inline bool device_driver_is_confirmed(const Device *device) {
+        return device->driver_due_us == 0;
 }
 
 DeviceState device_state(const Device *device);

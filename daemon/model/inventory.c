@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "model/inventory.h"
+#include "model/pointer-array.h"
 #include "model/string-pool.h"
 
 struct Inventory {
@@ -10,6 +11,7 @@ struct Inventory {
         StringPool strings;
         ChangeList pending;
         unsigned generation; /* number of rescans */
+        uint64_t next_check_us;
 };
 
 int inventory_new(Inventory **ret) {
@@ -73,27 +75,6 @@ static size_t group_position(const Inventory *inventory, int number) {
                         high = middle;
         }
         return low;
-}
-
-/* Makes room for one pointer at a position of an array that holds n of n_allocated. */
-static int array_insert(void ***array, size_t *n, size_t *n_allocated, size_t position, void *pointer) {
-        if (*n == *n_allocated) {
-                size_t wanted = *n_allocated ? *n_allocated * 2 : 16;
-                void **grown = reallocarray(*array, wanted, sizeof(void *));
-                if (!grown)
-                        return -ENOMEM;
-                *array = grown;
-                *n_allocated = wanted;
-        }
-        memmove(*array + position + 1, *array + position, (*n - position) * sizeof(void *));
-        (*array)[position] = pointer;
-        (*n)++;
-        return 0;
-}
-
-static void array_remove(void **array, size_t *n, size_t position) {
-        (*n)--;
-        memmove(array + position, array + position + 1, (*n - position) * sizeof(void *));
 }
 
 Device *inventory_find_device(const Inventory *inventory, PciAddress address) {
@@ -352,10 +333,6 @@ int inventory_put_device(Inventory *inventory, const PciFacts *read) {
         UPDATE(driver, driver, CHANGED_DRIVER);
         UPDATE(reset_methods, reset_methods, CHANGED_OTHER);
         UPDATE(numa_node, (int16_t)read->numa_node, CHANGED_OTHER);
-        UPDATE(link_speed, read->link_speed, CHANGED_LINK);
-        UPDATE(link_speed_max, read->link_speed_max, CHANGED_LINK);
-        UPDATE(link_width, read->link_width, CHANGED_LINK);
-        UPDATE(link_width_max, read->link_width_max, CHANGED_LINK);
         UPDATE(virtual_functions_max, read->virtual_functions_max, CHANGED_OTHER);
         UPDATE(virtual_function, read->virtual_function, CHANGED_OTHER | CHANGED_FUNCTIONS);
         UPDATE(bridge, read->bridge, CHANGED_OTHER);
@@ -379,6 +356,20 @@ int inventory_put_device(Inventory *inventory, const PciFacts *read) {
         if (device_state(device) != state_before)
                 facts |= CHANGED_STATE;
         return note_member(inventory, device, facts);
+}
+
+int inventory_put_link(Inventory *inventory, const PciLinkReading *read) {
+        Device *device = inventory_find_device(inventory, read->address);
+        PciLink link = read->link;
+
+        if (!device || !device->present || device->incarnation != read->incarnation)
+                return 0;
+        if (!read->awake)
+                link = (PciLink){.speed_max = device->link.speed_max, .width_max = device->link.width_max};
+        if (pci_link_equal(&link, &device->link))
+                return 0;
+        device->link = link;
+        return note_device(inventory, device, CHANGED_LINK);
 }
 
 void inventory_clear_appeared(Inventory *inventory, PciAddress address) {
@@ -406,8 +397,13 @@ int inventory_drop_device(Inventory *inventory, PciAddress address) {
         device->present = false;
         device->appeared = false;
         device->driver = NULL;
+        device->driver_due_us = 0;
         device->names = host_name_list_free(device->names);
         unsigned facts = CHANGED_STATE | CHANGED_DRIVER | CHANGED_GROUP | CHANGED_NAMES | CHANGED_OTHER;
+        if (!pci_link_equal(&device->link, &(PciLink){})) {
+                device->link = (PciLink){};
+                facts |= CHANGED_LINK;
+        }
         /* The one that is absent is the one that vfiod detached, not another that was in its slot since. */
         if (device->origin && !device_is_ours(device)) {
                 device->ids = device->origin->ids;
@@ -429,6 +425,10 @@ int inventory_drop_name(Inventory *inventory, HostNameKind kind, const char *nam
         if (!device || !host_name_list_remove(&device->names, kind, name))
                 return 0;
         return note_device(inventory, device, CHANGED_NAMES);
+}
+
+uint64_t *inventory_next_check(Inventory *inventory) {
+        return &inventory->next_check_us;
 }
 
 void inventory_begin_rescan(Inventory *inventory) {

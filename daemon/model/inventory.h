@@ -24,6 +24,10 @@ Group *const *inventory_groups(const Inventory *inventory, size_t *ret_n);
 /* The device is there and looks so. One that was not there before is marked as appeared, until that is cleared or it goes again.
  * Returns 0 or -ENOMEM. */
 int inventory_put_device(Inventory *inventory, const PciFacts *facts);
+
+/* The link of a device was read. Of a device that is suspended only what it is at most stays known. A reading of another card than
+ * the one that is known is ignored. Returns 0 or -ENOMEM. */
+int inventory_put_link(Inventory *inventory, const PciLinkReading *read);
 void inventory_clear_appeared(Inventory *inventory, PciAddress address);
 
 /* The device is gone from its slot. One that vfiod detached stays, as absent, and one that a job is at work on until that ends.
@@ -33,6 +37,9 @@ int inventory_drop_device(Inventory *inventory, PciAddress address);
 /* The host calls a device so, or not any more. Of a device that is not known nothing is noted. Returns 0 or -ENOMEM. */
 int inventory_put_name(Inventory *inventory, HostNameKind kind, const char *name, PciAddress address);
 int inventory_drop_name(Inventory *inventory, HostNameKind kind, const char *name, PciAddress address);
+
+/* For driver-check.h: when the next driver link is to be read again, on CLOCK_MONOTONIC in microseconds; 0 for never. */
+uint64_t *inventory_next_check(Inventory *inventory);
 
 /* A rescan: between begin and end every device and name that is there is put, by whomever, and the end drops the others. */
 void inventory_begin_rescan(Inventory *inventory);
