@@ -5,7 +5,7 @@
 #include "usage/holders.h"
 #include <systemd/sd-event.h>
 
-/* Who holds the nodes of a group and of its devices, found out in a process of its own: it walks all of /proc. */
+/* Who holds the nodes of a group and of its devices, their vfio cdevs among them, found out in a process of its own: it walks all of /proc. */
 
 typedef struct CensusEntry {
         Holder holder;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "job/function-internal.h"
-#include "usage/holders.h"
 #include "kernel/sysfs.h"
-#include "usage/usage.h"
 #include "kernel/vfio-node.h"
 #include "policy/function-plan.h"
+#include "usage/usage.h"
+#include "usage/vfio-holders.h"
 
 int function_open(const FunctionWork *work, PciAddress address, Subject *subject) {
         int r;
@@ -26,7 +26,8 @@ int function_read_group(const Subject *subject) {
 
 int function_hold_node(FunctionWork *work, const Subject *subject, Problem *problem) {
         const Kernel *kernel = work->transaction->kernel;
-        Holder holder;
+        char evidence[VFIO_EVIDENCE_MAX];
+        PciAddress address;
 
         int group = pci_driver_is_vfio(subject->before.driver) ? function_read_group(subject) : -ENODEV;
         for (size_t i = 0; i < work->n_nodes; i++)
@@ -47,12 +48,33 @@ int function_hold_node(FunctionWork *work, const Subject *subject, Problem *prob
                 return 0;
         if (fd != -EBUSY)
                 return problem_set(problem, OUTCOME_FAILED, "Cannot open %s: %s", VFIO_NODE_TEXT(group), strerror(-fd));
+        if (vfio_find_holder(kernel, group, &subject->address, 1, &address, evidence) <= 0)
+                (void)snprintf(evidence, sizeof(evidence), "%s is held by a process that cannot be named",
+                                VFIO_NODE_TEXT(group));
         return problem_set(problem, OUTCOME_HELD,
-                        "The virtual function %s cannot go: %s is held by %s. End it, or take the device out of it, "
-                        "first.",
-                        PCI_ADDRESS_TEXT(subject->address), VFIO_NODE_TEXT(group),
-                        holder_of_vfio_node(kernel, group, &holder) < 0 ? "a process that cannot be named"
-                                                                        : HOLDER_TEXT(&holder));
+                        "The virtual function %s cannot go: %s. End it, or take the device out of it, first.",
+                        PCI_ADDRESS_TEXT(subject->address), evidence);
+}
+
+int function_check_cdevs(const FunctionWork *work, const PciAddress *functions, size_t n, Problem *problem) {
+        _cleanup_problem_ Problem held = {};
+
+        int r = vfio_check_cdevs_unheld(work->transaction->kernel, functions, n, &held);
+        return r <= 0 ? r
+                      : problem_set(problem, held.outcome, "The virtual functions of %s cannot go. %s",
+                                        PCI_ADDRESS_TEXT(work->record->physical), strempty(held.message));
+}
+
+/* The same for all functions that there were. */
+static int check_cdevs_before(const FunctionWork *work, Problem *problem) {
+        const FunctionRecord *record = work->record;
+
+        _cleanup_free_ PciAddress *functions = calloc(record->n_before + 1, sizeof(PciAddress));
+        if (!functions)
+                return -ENOMEM;
+        for (size_t i = 0; i < record->n_before; i++)
+                functions[i] = record->before[i].address;
+        return function_check_cdevs(work, functions, record->n_before, problem);
 }
 
 void function_release_nodes(FunctionWork *work) {
@@ -87,7 +109,8 @@ int function_guard(FunctionWork *work, TransactionReport *report, Problem *probl
                                         PCI_ADDRESS_TEXT(subject.address), strerror(-r));
                 subject_close(&subject);
         }
-        if (r != 0 || (r = finding_list_copy(&plan->findings, &report->findings)) < 0)
+        if (r != 0 || (r = check_cdevs_before(work, problem)) != 0 ||
+                        (r = finding_list_copy(&plan->findings, &report->findings)) < 0)
                 return r;
         if (work->record->n_before > 0 && (r = host_index_read(kernel, &index)) < 0)
                 return problem_set(problem, OUTCOME_FAILED, "Cannot read what the host uses: %s", strerror(-r));

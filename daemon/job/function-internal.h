@@ -33,6 +33,10 @@ int function_open(const FunctionWork *work, PciAddress address, Subject *subject
 int function_hold_node(FunctionWork *work, const Subject *subject, Problem *problem);
 void function_release_nodes(FunctionWork *work);
 
+/* Checks that no process has the cdev of one of these virtual functions open: their removal would wait for it. Asked when the nodes of
+ * their groups are held. Returns 0, HELD, FAILED or -ENOMEM. */
+int function_check_cdevs(const FunctionWork *work, const PciAddress *functions, size_t n, Problem *problem);
+
 /* The IOMMU group, or a negative errno. */
 int function_read_group(const Subject *subject);
 

@@ -57,7 +57,7 @@ static int hold_all(FunctionWork *work, Problem *problem) {
                         return r;
         }
         return r < 0 ? problem_set(problem, OUTCOME_FAILED, "the virtual functions cannot be listed: %s", strerror(-r))
-                     : 0;
+                     : function_check_cdevs(work, now, n, problem);
 }
 
 static void remake(FunctionWork *work) {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "job/survey.h"
-#include "kernel/vfio-node.h"
-#include "usage/holders.h"
+#include "usage/vfio-holders.h"
 
 typedef struct Target {
         TransactionReport *report;
@@ -87,17 +86,18 @@ static uint64_t take_fingerprint(const Plan *plan, const Subject *subjects, cons
         return hash == 0 ? 1 : hash;
 }
 
-/* A virtual machine that has the group. For a plan the node is not opened: that would keep a machine from it that is just starting. */
+/* Whoever has the group or the cdev of a member: a reattach would be refused. */
 static int find_holder(const Kernel *kernel, const Plan *plan, TransactionReport *report) {
-        char evidence[HOLDER_TEXT_MAX + 64];
-        Holder holder;
+        char evidence[VFIO_EVIDENCE_MAX];
+        PciAddress address;
 
-        int r = holder_of_vfio_node(kernel, plan->group, &holder);
-        if (r < 0)
-                return r == -ENOMEM ? r : 0;
-        (void)snprintf(evidence, sizeof(evidence), "%s is held by %s", VFIO_NODE_TEXT(plan->group),
-                        HOLDER_TEXT(&holder));
-        return finding_list_add(&report->findings, GUARD_PROCESS, plan->members[0].address, evidence);
+        _cleanup_free_ PciAddress *members = calloc(plan->n_members, sizeof(PciAddress));
+        if (!members)
+                return -ENOMEM;
+        for (size_t i = 0; i < plan->n_members; i++)
+                members[i] = plan->members[i].address;
+        int r = vfio_find_holder(kernel, plan->group, members, plan->n_members, &address, evidence);
+        return r <= 0 ? r : finding_list_add(&report->findings, GUARD_PROCESS, address, evidence);
 }
 
 int survey(const Kernel *kernel, const Plan *plan, const Subject *subjects, TransactionReport *report,

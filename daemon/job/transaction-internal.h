@@ -16,8 +16,8 @@ typedef struct Work {
         DiskClaims claims;
 } Work;
 
-/* While we have the node no VM can take the group; a VM that has it already is the reason to refuse: the unbind would wait for its end. Returns 0,
- * HELD or FAILED. */
+/* Takes the group's node, unless the work has it already, so that no virtual machine can take the group; and checks that no process has
+ * the cdev of a member open. Returns 0; HELD, since an unbind would wait for the holder; FAILED; or -ENOMEM. */
 int transaction_lock_node(Work *work, Problem *problem);
 
 /* The override under which the target driver, and no other, comes at a probe. */

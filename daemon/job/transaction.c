@@ -4,8 +4,8 @@
 #include "job/function-change.h"
 #include "job/survey.h"
 #include "job/transaction-internal.h"
-#include "usage/holders.h"
 #include "kernel/vfio-node.h"
+#include "usage/vfio-holders.h"
 
 #define NODE_TIMEOUT_MS 5000
 
@@ -18,27 +18,15 @@ static void work_done(Work *work) {
 }
 
 int transaction_lock_node(Work *work, Problem *problem) {
-        int group = work->transaction->plan->group;
-        Holder holder;
+        const Plan *plan = work->transaction->plan;
 
-        if (work->node_fd >= 0)
-                return 0;
-        int fd = vfio_node_lock(work->transaction->kernel, group);
-        if (fd >= 0) {
-                work->node_fd = fd;
-                return 0;
-        }
-        if (fd == -ENOENT || fd == -ENXIO || fd == -ENODEV)
-                return 0; /* no member is on a vfio driver, so nobody can hold it */
-        if (fd != -EBUSY)
-                return problem_set(problem, OUTCOME_FAILED, "Cannot open %s: %s", VFIO_NODE_TEXT(group), strerror(-fd));
-        if (holder_of_vfio_node(work->transaction->kernel, group, &holder) < 0)
-                return problem_set(problem, OUTCOME_HELD,
-                                "%s is held open by a process that cannot be named: end the virtual machine "
-                                "first.",
-                                VFIO_NODE_TEXT(group));
-        return problem_set(problem, OUTCOME_HELD, "%s is held by %s: end it, or take the device out of it, first.",
-                        VFIO_NODE_TEXT(group), HOLDER_TEXT(&holder));
+        _cleanup_free_ PciAddress *members = calloc(plan->n_members + 1, sizeof(PciAddress));
+        if (!members)
+                return -ENOMEM;
+        for (size_t i = 0; i < plan->n_members; i++)
+                members[i] = plan->members[i].address;
+        return vfio_check_unheld(
+                        work->transaction->kernel, plan->group, members, plan->n_members, &work->node_fd, problem);
 }
 
 /* From here on until the device has left, nobody can begin to use a disk of it. */
@@ -253,9 +241,12 @@ static const char *find_holder(const Work *work, const PlanStep *step, char buff
         Holder holder;
         int r = -ENOENT;
 
-        if (step->kind == STEP_UNBIND && transaction->plan->force)
-                r = holder_of_vfio_node(transaction->kernel, transaction->plan->group, &holder);
-        else if (step->kind == STEP_UNBIND && transaction->plan->overrides & 1U << GUARD_PROCESS)
+        /* The cdev is one of the device's own nodes. */
+        if (step->kind == STEP_UNBIND && transaction->plan->force) {
+                r = holder_of_device(transaction->kernel, work->subjects[step->member].address, &holder);
+                if (r < 0)
+                        r = holder_of_vfio_node(transaction->kernel, transaction->plan->group, &holder);
+        } else if (step->kind == STEP_UNBIND && transaction->plan->overrides & 1U << GUARD_PROCESS)
                 r = holder_of_device(transaction->kernel, work->subjects[step->member].address, &holder);
         return r < 0 ? NULL : holder_format(&holder, buffer);
 }

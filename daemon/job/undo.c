@@ -84,7 +84,8 @@ int transaction_undo(Work *work, Problem *problem) {
         if (transaction->is_cancelled)
                 (void)transaction->is_cancelled(true, transaction->progress_userdata);
 
-        /* A VM may have taken the group by now: then the unbind would wait for its end, and it is left. */
+        /* A process may have the group or the cdev of a member by now. An unbind would wait for its end, so the devices then stay
+         * on vfio-pci. */
         bool free_to_go = transaction_lock_node(work, &held) == 0;
         disk_claims_release(&work->claims);
         for (size_t i = work->n_subjects; i > 0; i--)

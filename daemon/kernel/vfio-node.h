@@ -4,7 +4,8 @@
 #include "kernel/kernel.h"
 
 /* /dev/vfio/N, the node through which a program takes an IOMMU group. The kernel lets it be opened once: while a VM
- * has it nobody else gets in, and while we have it no VM does. */
+ * has it nobody else gets in, and while we have it no VM does. Nor can a program then bind a cdev of the group to an iommufd; but it can
+ * open one, see vfio-cdev.h. */
 
 /* Room for "/dev/vfio/2147483647" and its end. */
 #define VFIO_NODE_TEXT_MAX 24

@@ -5,7 +5,7 @@
 #include "kernel/pci-facts.h"
 #include <sys/types.h>
 
-/* The device nodes that belong to a PCI function: its disks, its network, sound, input and DRM nodes, known by their numbers. */
+/* The device nodes that belong to a PCI function: its disks, its network, sound, input and DRM nodes, and its vfio cdev, known by their numbers. */
 
 typedef struct DeviceNode {
         dev_t number;

@@ -11,26 +11,49 @@
 #include <systemd/sd-login.h>
 
 typedef struct Search {
+        const Kernel *kernel;
         char suffix[32]; /* "/vfio/25", or "" where numbers are looked for */
         const DeviceNode *nodes;
         size_t n_nodes;
         bool tells_hidden;
         bool is_hidden;       /* the process may not be looked at */
         char found[PATH_MAX]; /* path of the node, of a process that has one open */
+        dev_t number;         /* of that node */
         holder_visit_t visit;
         void *userdata;
 } Search;
 
+/* The nodes of a simulated machine are regular files, which have no numbers. For a vfio cdev the simulated sysfs tells the
+ * numbers by the name at the end of the path. */
+static bool read_simulated_number(const Search *search, dev_t *ret) {
+        const char *name = strrchr(search->found, '/');
+        static const char folder[] = "/vfio/devices";
+        const size_t length = strlen(folder);
+        char path[64], text[32];
+        unsigned major, minor;
+
+        if (!name || (size_t)(name - search->found) < length || strncmp(name - length, folder, length) != 0)
+                return false;
+        (void)snprintf(path, sizeof(path), "class/vfio-dev/%.32s/dev", name + 1);
+        if (sysfs_read_text(search->kernel->sys_fd, path, text, sizeof(text)) < 0 ||
+                        sscanf(text, "%u:%u", &major, &minor) != 2)
+                return false;
+        *ret = makedev(major, minor);
+        return true;
+}
+
 /* Looks at what a descriptor leads to, without asking a file server that may not answer. */
-static bool is_node(const Search *search, int directory_fd, const char *name) {
+static bool is_node(Search *search, int directory_fd, const char *name) {
         struct statx status;
 
-        if (statx(directory_fd, name, AT_STATX_DONT_SYNC, STATX_TYPE, &status) < 0 ||
-                        (!S_ISCHR(status.stx_mode) && !S_ISBLK(status.stx_mode)))
+        if (statx(directory_fd, name, AT_STATX_DONT_SYNC, STATX_TYPE, &status) < 0)
                 return false;
-        dev_t number = makedev(status.stx_rdev_major, status.stx_rdev_minor);
+        if (S_ISCHR(status.stx_mode) || S_ISBLK(status.stx_mode))
+                search->number = makedev(status.stx_rdev_major, status.stx_rdev_minor);
+        else if (!search->kernel->has_own_nodes || !read_simulated_number(search, &search->number))
+                return false;
         for (size_t i = 0; i < search->n_nodes; i++)
-                if (search->nodes[i].number == number && search->nodes[i].block == S_ISBLK(status.stx_mode))
+                if (search->nodes[i].number == search->number && search->nodes[i].block == S_ISBLK(status.stx_mode))
                         return true;
         return false;
 }
@@ -99,6 +122,7 @@ static int match_process(int directory_fd, const char *name, void *userdata) {
                 return 0;
 
         holder.pid = (pid_t)pid;
+        holder.node = hidden ? 0 : search->number;
         (void)snprintf(path, sizeof(path), "%ld/comm", pid);
         if (sysfs_read_text(directory_fd, path, holder.command, sizeof(holder.command)) < 0)
                 holder.command[0] = '\0';
@@ -115,7 +139,7 @@ static int keep_holder(const Holder *holder, const char *node, void *userdata) {
 }
 
 int holders_of_vfio_node(const Kernel *kernel, int group, holder_visit_t visit, void *userdata) {
-        Search search = {.visit = visit, .userdata = userdata};
+        Search search = {.kernel = kernel, .visit = visit, .userdata = userdata};
         DeviceNode node = {};
         struct stat status;
         char path[32];
@@ -145,7 +169,7 @@ int holder_of_vfio_node(const Kernel *kernel, int group, Holder *ret) {
 
 int holders_of_nodes(
                 const Kernel *kernel, const DeviceNode *nodes, size_t n_nodes, holder_visit_t visit, void *userdata) {
-        Search search = {.nodes = nodes, .n_nodes = n_nodes, .visit = visit, .userdata = userdata};
+        Search search = {.kernel = kernel, .nodes = nodes, .n_nodes = n_nodes, .visit = visit, .userdata = userdata};
 
         return sysfs_for_each(kernel->proc_fd, ".", match_process, &search);
 }
@@ -153,6 +177,7 @@ int holders_of_nodes(
 int holders_of_nodes_or_hidden(
                 const Kernel *kernel, const DeviceNode *nodes, size_t n_nodes, holder_visit_t visit, void *userdata) {
         Search search = {
+                        .kernel = kernel,
                         .nodes = nodes,
                         .n_nodes = n_nodes,
                         .tells_hidden = !kernel->has_own_nodes,

@@ -11,6 +11,7 @@ typedef struct Holder {
         pid_t pid;
         char command[64];           /* as in /proc/PID/comm */
         char unit[HOLDER_UNIT_MAX]; /* systemd's; "" where it has none */
+        dev_t node;                 /* which of the nodes that were asked for by number it has open; else 0 */
 } Holder;
 
 /* "process 324 (qemu-system-x86) of machine-qemu-1.scope" into buffer, which is returned. */

@@ -179,15 +179,19 @@ static void test_too_late(void) {
         fixture_stop(fixture);
 }
 
-/* The network card is detached, and a process has its node open. */
-static Process *start_holder(Fixture *fixture) {
+/* The network card is detached, and a process has this node below dev/vfio open. */
+static Process *start_holder_of(Fixture *fixture, const char *node) {
         EXPECT(0, "", "detach ens3");
-        g_autofree char *script = g_strdup_printf(
-                        "exec 9<>%s/dev/vfio/12 && echo open && kill -STOP $$", fake_kernel_get_root(fixture->kernel));
+        g_autofree char *script = g_strdup_printf("exec 9<>%s/dev/vfio/%s && echo open && kill -STOP $$",
+                        fake_kernel_get_root(fixture->kernel), node);
         const char *const argv[] = {"sh", "-c", script, NULL};
         Process *holder = process_start(argv, NULL);
         process_expect_line(holder, "open");
         return holder;
+}
+
+static Process *start_holder(Fixture *fixture) {
+        return start_holder_of(fixture, "12");
 }
 
 static void test_holders(void) {
@@ -294,6 +298,44 @@ static void test_force(void) {
         fixture_stop(fixture);
 }
 
+/* The node of the group is free, but a process has the cdev of the card open, without any use of it. */
+static void test_cdev(void) {
+        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 2000});
+
+        fake_kernel_do(fixture->kernel, "cdevs on");
+        Process *holder = start_holder_of(fixture, "devices/vfio0");
+        int pid = (int)process_get_pid(holder);
+        g_autofree char *held = g_strdup_printf("/dev/vfio/devices/vfio0 of " NIC " is held by process %d (sh)", pid);
+        g_autofree char *refused =
+                        g_strdup_printf("vfioctl: %s*: end it, or take the device out of it, first.\n", held);
+        g_autofree char *finding = g_strdup_printf("\"%s*\"", held);
+        g_autofree char *shown = g_strdup_printf("*Held by: process %d (sh)*: %s/dev/vfio/devices/vfio0\n*", pid,
+                        fake_kernel_get_root(fixture->kernel));
+        g_autofree char *pid_text = g_strdup_printf("%d", pid);
+
+        EXPECT(5, refused, "reattach ens3");
+        fixture_property(fixture, NIC_PATH, DEVICE, "State", "'detached'");
+        json_t *plan = vfioctl_json_with(5, "plan ens3 --reattach");
+        expect_json(plan, "findings.0.guard", "\"process\"");
+        expect_json(plan, "findings.0.address", "\"" NIC "\"");
+        g_autofree char *evidence = json_at(plan, "findings.0.evidence");
+        expect_line(evidence, finding);
+        json_decref(plan);
+        g_auto(ProgramResult) show = vfioctl("show ens3");
+        expect_line(show.output, shown);
+        json_t *json = vfioctl_json("show ens3");
+        expect_json(json, "holders.0.pid", pid_text);
+        expect_json(json, "holders.0.address", "\"" NIC "\"");
+        json_decref(json);
+
+        g_autofree char *waits = g_strdup_printf("vfioctl: unbind of " NIC " waits for process %d (sh)*", pid);
+        EXPECT(6, waits, "reattach ens3 --force");
+        (void)kill(process_get_pid(holder), SIGKILL);
+        g_assert_cmpint(process_finish(holder), ==, 128 + SIGKILL);
+        fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'host'");
+        fixture_stop(fixture);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/bus/vfioctl-jobs/none", test_none);
@@ -306,5 +348,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/vfioctl-jobs/holders", test_holders);
         g_test_add_func("/bus/vfioctl-jobs/stuck", test_stuck);
         g_test_add_func("/bus/vfioctl-jobs/force", test_force);
+        g_test_add_func("/bus/vfioctl-jobs/cdev", test_cdev);
         return g_test_run();
 }

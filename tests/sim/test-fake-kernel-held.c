@@ -143,6 +143,117 @@ static void test_stop_while_held(void) {
         fake_kernel_stop(k);
 }
 
+#define NIC "0000:05:00.0"
+#define CDEV_OF_NIC DEVICES "/" NIC "/vfio-dev/vfio0"
+
+/* Measured on Linux 6.12 with iommufd: an open cdev, bound to nothing, stops an unbind, and the group's node is free all the
+ * same. */
+static void test_cdev(void) {
+        FakeKernel *k = fake_kernel_start("story");
+        g_autofree char *path = NULL, *link = NULL, *target = NULL;
+        int first, second, group, events;
+        Write *unbinder;
+
+        fake_kernel_do(k, "modprobe vfio-pci");
+        detach(k, PORT1, "e1000");
+        g_assert_false(fake_kernel_exists(k, DEVICES "/" PORT1 "/vfio-dev/vfio0/dev"));
+        g_assert_false(fake_kernel_exists(k, "dev/vfio/devices"));
+        g_assert_cmpint(unbind(k, PORT1, "vfio-pci"), ==, 0);
+        g_assert_cmpint(fake_kernel_send(k, NULL, "cdevs maybe"), ==, -EREMOTEIO);
+        fake_kernel_do(k, "cdevs on");
+        detach(k, NIC, "e1000e");
+        assert_text(k, CDEV_OF_NIC "/dev", "511:0");
+        assert_text(k, "sys/class/vfio-dev/vfio0/dev", "511:0");
+
+        /* many may open it, before and beside the one who has the group */
+        first = fake_kernel_open(k, O_RDWR, "dev/vfio/devices/vfio0");
+        g_assert_cmpint(first, >=, 0);
+        second = fake_kernel_open(k, O_RDONLY, "dev/vfio/devices/vfio0");
+        g_assert_cmpint(second, >=, 0);
+        group = fake_kernel_open(k, O_RDWR, "dev/vfio/12");
+        g_assert_cmpint(group, >=, 0);
+        path = g_strdup_printf("%s/dev/vfio/devices/vfio0", fake_kernel_get_root(k));
+        link = g_strdup_printf("/proc/self/fd/%d", first);
+        target = g_file_read_link(link, NULL);
+        g_assert_cmpstr(target, ==, path);
+
+        /* folder and node go first, the link too; the rest waits for the last one who has it open */
+        events = fake_kernel_open_events(k);
+        unbinder = write_start(k, NIC, PCI "/drivers/vfio-pci/unbind");
+        fake_kernel_do(k, "wait-pending 1");
+        assert_driver(k, NIC, NULL);
+        assert_event(events, "remove /devices/pci0000:00/0000:00:04.0/" NIC "/vfio-dev/vfio0 vfio-dev");
+        g_assert_false(fake_kernel_exists(k, DEVICES "/" NIC "/vfio-dev"));
+        g_assert_cmpint(fake_kernel_open(k, O_RDWR, "dev/vfio/devices/vfio0"), ==, -ENOENT);
+        close(group);
+        close(first);
+        fake_kernel_do(k, "wait-pending 1");
+        g_assert_true(fake_kernel_exists(k, "dev/vfio/12"));
+        close(second);
+        g_assert_cmpint(write_finish(unbinder), ==, 0);
+        assert_event(events, "remove /devices/virtual/vfio/12 vfio");
+        assert_event(events, "unbind /devices/pci0000:00/0000:00:04.0/" NIC " pci");
+        close(events);
+
+        /* one that nobody has open stops nothing, and the next device gets its number */
+        detach(k, NIC, NULL);
+        first = fake_kernel_open(k, O_RDWR, "dev/vfio/devices/vfio0");
+        close(first);
+        g_assert_cmpint(unbind(k, NIC, "vfio-pci"), ==, 0);
+        detach(k, PORT1, NULL);
+        assert_text(k, DEVICES "/" PORT1 "/vfio-dev/vfio0/dev", "511:0");
+
+        /* and one that is still open at the end is no obstacle to it */
+        first = fake_kernel_open(k, O_RDWR, "dev/vfio/devices/vfio0");
+        g_assert_cmpint(first, >=, 0);
+        fake_kernel_stop(k);
+        close(first);
+}
+
+/* A removal waits for the holder, too. */
+static void test_cdev_unplug(void) {
+        FakeKernel *k = fake_kernel_start("story");
+        g_autofree char *pending = NULL;
+        int fd;
+
+        fake_kernel_do(k, "modprobe vfio-pci");
+        fake_kernel_do(k, "cdevs on");
+        detach(k, NIC, "e1000e");
+        fd = fake_kernel_open(k, O_RDWR, "dev/vfio/devices/vfio0");
+        g_assert_cmpint(fd, >=, 0);
+        pending = fake_kernel_ask(k, "unplug " NIC);
+        g_assert_cmpstr(pending, ==, "pending");
+        g_assert_true(fake_kernel_exists(k, DEVICES "/" NIC));
+        close(fd);
+        fake_kernel_do(k, "pending"); /* after the close */
+        g_assert_false(fake_kernel_exists(k, DEVICES "/" NIC));
+        fake_kernel_stop(k);
+}
+
+/* A kernel that was built without CONFIG_VFIO_GROUP. */
+static void test_no_group_nodes(void) {
+        FakeKernel *k = fake_kernel_start("story");
+
+        fake_kernel_do(k, "modprobe vfio-pci");
+        detach(k, PORT1, "e1000");
+        g_assert_cmpint(fake_kernel_send(k, NULL, "group-nodes off"), ==, -EREMOTEIO);
+        g_assert_cmpint(unbind(k, PORT1, "vfio-pci"), ==, 0);
+        fake_kernel_do(k, "group-nodes off");
+        fake_kernel_do(k, "cdevs on");
+        detach(k, NIC, "e1000e");
+        g_assert_false(fake_kernel_exists(k, "dev/vfio/12"));
+        g_assert_false(fake_kernel_exists(k, "sys/class/vfio"));
+        g_assert_false(fake_kernel_exists(k, "sys/devices/virtual/vfio/12"));
+        g_assert_true(fake_kernel_exists(k, "dev/vfio/devices/vfio0"));
+        g_assert_cmpint(fake_kernel_send(k, NULL, "claim 12"), ==, -EREMOTEIO);
+        g_assert_cmpint(unbind(k, NIC, "vfio-pci"), ==, 0);
+        g_assert_false(fake_kernel_exists(k, "dev/vfio/devices/vfio0"));
+        fake_kernel_do(k, "group-nodes on");
+        detach(k, NIC, NULL);
+        g_assert_true(fake_kernel_exists(k, "dev/vfio/12"));
+        fake_kernel_stop(k);
+}
+
 /* A child that sleeps in an unbind and is then killed; with `interruptible` it dies of that. */
 static void check_kill(const char *option, bool interruptible) {
         FakeKernel *k = fake_kernel_start_with("story", option);
@@ -177,5 +288,8 @@ int main(int argc, char **argv) {
         g_test_add_func("/fake-kernel/held-unbind", test_held_unbind);
         g_test_add_func("/fake-kernel/stop-while-held", test_stop_while_held);
         g_test_add_func("/fake-kernel/kill", test_kill);
+        g_test_add_func("/fake-kernel/cdev", test_cdev);
+        g_test_add_func("/fake-kernel/cdev-unplug", test_cdev_unplug);
+        g_test_add_func("/fake-kernel/no-group-nodes", test_no_group_nodes);
         return g_test_run();
 }

@@ -6,9 +6,11 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 /* Asks the fake kernel over a connection of its own: workers have none of the test's. */
 static int load_module(const Kernel *kernel, const char *module, void *userdata) {
@@ -106,7 +108,7 @@ void host_show_process(Host *host, pid_t pid) {
         g_assert_cmpint(symlink(target, link), ==, 0);
 }
 
-pid_t host_fork_holder(Host *host) {
+pid_t host_fork_holder_of(Host *host, const char *node) {
         int sockets[2];
         char ready;
 
@@ -115,7 +117,7 @@ pid_t host_fork_holder(Host *host) {
         g_assert_cmpint(pid, >=, 0);
         if (pid == 0) {
                 (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-                int fd = fake_kernel_open(host->fake, O_RDWR, "dev/vfio/%d", PORTS_GROUP);
+                int fd = fake_kernel_open(host->fake, O_RDWR, "%s", node);
 
                 if (fd >= 0 && write(sockets[1], "r", 1) == 1)
                         for (;;)
@@ -126,6 +128,24 @@ pid_t host_fork_holder(Host *host) {
         g_assert_cmpint(read(sockets[0], &ready, 1), ==, 1);
         close(sockets[0]);
         return pid;
+}
+
+pid_t host_fork_holder(Host *host) {
+        g_autofree char *node = g_strdup_printf("dev/vfio/%d", PORTS_GROUP);
+
+        return host_fork_holder_of(host, node);
+}
+
+void host_end_holder(pid_t pid) {
+        g_assert_cmpint(kill(pid, SIGKILL), ==, 0);
+        g_assert_cmpint(waitpid(pid, NULL, 0), ==, pid);
+}
+
+char *host_cdev_of(Host *host, const char *address) {
+        for (unsigned i = 0; i < 100; i++)
+                if (fake_kernel_exists(host->fake, "sys/bus/pci/devices/%s/vfio-dev/vfio%u", address, i))
+                        return g_strdup_printf("dev/vfio/devices/vfio%u", i);
+        g_error("%s has no cdev", address);
 }
 
 void host_look(Host *host) {

@@ -33,6 +33,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Host, host_free)
 void host_show_process(Host *host, pid_t pid);
 /* A process that has the node of PORTS_GROUP open, as a VM does, until it is killed. */
 pid_t host_fork_holder(Host *host);
+/* The same with another node: its path below the fake kernel's root. */
+pid_t host_fork_holder_of(Host *host, const char *node);
+void host_end_holder(pid_t pid);
+/* The path of a device's vfio cdev below the fake kernel's root, to be freed. The fake kernel must have cdevs. */
+char *host_cdev_of(Host *host, const char *address);
 
 /* Reads records and devices anew. */
 void host_look(Host *host);

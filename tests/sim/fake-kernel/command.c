@@ -302,13 +302,36 @@ static bool command_snapshot(Call *c) {
         return true;
 }
 
-static bool command_iommu(Call *c) {
-        bool on = strcmp(c->words[0], "on") == 0;
+static bool call_get_switch(Call *c, bool *ret) {
+        *ret = strcmp(c->words[0], "on") == 0;
+        return *ret || strcmp(c->words[0], "off") == 0 || call_fail(c, "on or off?");
+}
 
-        if (!on && strcmp(c->words[0], "off") != 0)
-                return call_fail(c, "on or off?");
-        if (machine_set_iommu(c->machine, on) < 0)
+/* What a kernel is, or was started with: it cannot change while a device is on a vfio driver. */
+static bool call_set_switch(Call *c, int (*set)(Machine *m, bool on)) {
+        bool on;
+
+        if (!call_get_switch(c, &on))
+                return false;
+        if (set(c->machine, on) < 0)
                 return call_fail(c, "a device is on a vfio driver");
+        return true;
+}
+
+static bool command_iommu(Call *c) {
+        return call_set_switch(c, machine_set_iommu);
+}
+
+static bool command_group_nodes(Call *c) {
+        return call_set_switch(c, machine_set_group_nodes);
+}
+
+static bool command_cdevs(Call *c) {
+        bool on;
+
+        if (!call_get_switch(c, &on))
+                return false;
+        c->machine->cdevs = on;
         return true;
 }
 
@@ -364,6 +387,8 @@ static const struct {
                 {"lose", 1, 1, true, command_lose},
                 {"storm", 2, 2, true, command_storm},
                 {"iommu", 1, 1, false, command_iommu},
+                {"group-nodes", 1, 1, false, command_group_nodes},
+                {"cdevs", 1, 1, false, command_cdevs},
                 {"fail", 2, 2, true, command_fail},
                 {"fail-after", 2, 2, true, command_fail_after},
                 {"stall", 1, 1, true, command_stall},

@@ -224,45 +224,6 @@ static int device_check_probe(Device *d, Driver *driver) {
         return 0;
 }
 
-static int vfio_number_next(Machine *m) {
-        for (int number = 0;; number++) {
-                bool taken = false;
-
-                for (unsigned i = 0; i < m->devices->len; i++)
-                        taken |= ((Device *)m->devices->pdata[i])->vfio_number == number;
-                if (!taken)
-                        return number;
-        }
-}
-
-static void device_add_vfio(Device *d) {
-        Node *class = node_find(d->machine->root, "sys/class/vfio-dev"), *n;
-        g_autofree char *name = NULL;
-
-        group_add_vfio(d->group);
-        d->vfio_number = vfio_number_next(d->machine);
-        name = g_strdup_printf("vfio%d", d->vfio_number);
-        n = node_add_folder(node_add_folder(d->folder, "vfio-dev"), name);
-        node_add_link(n, "device", d->folder);
-        node_add_link(n, "subsystem", class);
-        node_add_link(class, name, n);
-        machine_emit(d->machine, "add", n, "vfio-dev", NULL);
-        /* pm_runtime_allow(), and at the end pm_runtime_forbid(): what the administrator had set is lost. */
-        node_set_text(node_find(d->folder, "power/control"), "auto");
-}
-
-static void device_remove_vfio(Device *d) {
-        g_autofree char *name = g_strdup_printf("vfio%d", d->vfio_number);
-        Node *folder = node_find(d->folder, "vfio-dev");
-
-        machine_emit(d->machine, "remove", node_find(folder, name), "vfio-dev", NULL);
-        node_remove(node_find(node_find(d->machine->root, "sys/class/vfio-dev"), name));
-        node_remove(folder);
-        node_set_text(node_find(d->folder, "power/control"), "on");
-        d->vfio_number = -1;
-        group_remove_vfio(d->group);
-}
-
 int device_probe(Device *d, Driver *driver) {
         int r = device_check_probe(d, driver);
 
@@ -302,8 +263,10 @@ int device_unbind(Device *d) {
                 node_remove(node_find(d->folder, "driver"));
                 node_remove(node_find(driver->folder, d->spec->address));
                 d->unbinding = true;
+                if (driver_is_vfio(driver))
+                        device_hide_cdev(d);
         }
-        if (driver_is_vfio(driver) && d->group->claimed)
+        if (driver_is_vfio(driver) && (d->group->claimed || d->n_cdev_opens > 0))
                 return NODE_WAIT;
         /* NVMe leaves its virtual functions behind, the others take them along */
         if (driver->kind != DRIVER_NVME && device_remove_vfs(d) == NODE_WAIT)

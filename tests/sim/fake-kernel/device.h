@@ -16,7 +16,9 @@ struct Device {
         Driver *driver;
         Node *folder;
         char *override;
-        int vfio_number;    /* of vfio-dev/vfioN; -1: not on a vfio driver */
+        int vfio_number; /* of vfio-dev/vfioN; -1: not on a vfio driver */
+        Node *cdev;      /* dev/vfio/devices/vfioN, on a vfio driver of a machine with cdevs */
+        unsigned n_cdev_opens;
         bool unbinding;     /* the link is gone, the driver waits for the holder */
         bool removing;      /* a removal waits for the holder */
         bool removing_vfs;  /* a write of sriov_numvfs=0 waits for a holder */
@@ -59,6 +61,11 @@ void device_remove_host_names(Device *d);
 int device_rename_net(Device *d, const char *name);
 /* Whether opens of the disk's node answer EBUSY. 0 or -ENOENT. */
 int disk_claim(Machine *m, const char *name, bool claimed);
+
+/* vfio-device.c: what a vfio driver makes. An unbind first hides the cdev, then waits, then removes. */
+void device_add_vfio(Device *d);
+void device_hide_cdev(Device *d);
+void device_remove_vfio(Device *d);
 
 /* sriov.c */
 void device_add_sriov_attributes(Device *d);

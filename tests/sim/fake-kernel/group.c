@@ -133,7 +133,7 @@ void group_add_vfio(Group *g) {
         Node *root = g->machine->root;
         g_autofree char *name = g_strdup_printf("%u", g->number);
 
-        if (g->n_vfio++ > 0)
+        if (g->n_vfio++ > 0 || g->machine->no_group_nodes)
                 return;
         g->node = node_add_device(node_find(root, "dev/vfio"), name, 0600, &group_node_ops, g);
         g->virtual = node_add_folder(node_find(root, "sys/devices/virtual/vfio"), name);
@@ -145,7 +145,7 @@ void group_add_vfio(Group *g) {
 
 /* A file that is still open goes on holding a node which is no longer there. */
 void group_remove_vfio(Group *g) {
-        if (--g->n_vfio > 0)
+        if (--g->n_vfio > 0 || !g->node)
                 return;
         machine_emit(g->machine, "remove", g->virtual, "vfio", NULL);
         node_remove(node_find(node_find(g->machine->root, "sys/class/vfio"), g->virtual->name));

@@ -10,7 +10,7 @@ struct Group {
         unsigned number;
         GPtrArray *members;
         Node *folder;       /* in sys/kernel/iommu_groups, while the IOMMU is on */
-        Node *node;         /* in dev/vfio, while at least one member is on a vfio driver */
+        Node *node;         /* in dev/vfio, while at least one member is on a vfio driver; never without group nodes */
         Node *virtual;      /* in sys/devices/virtual/vfio, as long as the node */
         unsigned n_vfio;    /* members on a vfio driver */
         const void *holder; /* who has the node open */

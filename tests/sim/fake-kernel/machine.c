@@ -81,6 +81,8 @@ Machine *machine_free(Machine *m) {
         m->on_event = NULL;
         for (unsigned i = 0; i < m->groups->len; i++)
                 group_abandon(m->groups->pdata[i]);
+        for (unsigned i = 0; i < m->devices->len; i++)
+                ((Device *)m->devices->pdata[i])->n_cdev_opens = 0;
         while (m->devices->len > 0) {
                 int r = device_remove(m->devices->pdata[m->devices->len - 1]);
 
@@ -104,16 +106,34 @@ bool machine_get_autoprobe(Machine *m) {
         return node_find(m->root, "sys/bus/pci/drivers_autoprobe")->text[0] == '1';
 }
 
-int machine_set_iommu(Machine *m, bool on) {
-        if (m->iommu == on)
-                return 0;
-
+static bool machine_has_vfio_devices(Machine *m) {
         for (unsigned i = 0; i < m->devices->len; i++) {
                 Device *d = m->devices->pdata[i];
 
                 if (d->driver && driver_is_vfio(d->driver))
-                        return -EBUSY;
+                        return true;
         }
+        return false;
+}
+
+int machine_set_group_nodes(Machine *m, bool on) {
+        if (m->no_group_nodes == !on)
+                return 0;
+        if (machine_has_vfio_devices(m))
+                return -EBUSY;
+        m->no_group_nodes = !on;
+        if (on)
+                node_ensure_folder(m->root, "sys/class/vfio");
+        else
+                node_remove(node_find(m->root, "sys/class/vfio"));
+        return 0;
+}
+
+int machine_set_iommu(Machine *m, bool on) {
+        if (m->iommu == on)
+                return 0;
+        if (machine_has_vfio_devices(m))
+                return -EBUSY;
         m->iommu = on;
         machine_describe_iommu(m);
         for (unsigned i = 0; i < m->groups->len; i++)

@@ -19,6 +19,8 @@ struct Machine {
         GHashTable *blacklist; /* module names */
         Injections *injections;
         bool iommu;
+        bool cdevs;          /* as with CONFIG_VFIO_DEVICE_CDEV: for devices that a vfio driver takes from now on */
+        bool no_group_nodes; /* as without CONFIG_VFIO_GROUP */
         unsigned last_ifindex;
         bool kick;          /* a lock was released: what waits may be able to go on */
         unsigned n_to_lose; /* events */
@@ -32,6 +34,8 @@ Machine *machine_free(Machine *m);
 bool machine_get_autoprobe(Machine *m);
 /* As a boot with or without intel_iommu=on; refused with -EBUSY while a vfio driver is bound. */
 int machine_set_iommu(Machine *m, bool on);
+/* As a kernel with or without CONFIG_VFIO_GROUP; refused with -EBUSY while a vfio driver is bound. */
+int machine_set_group_nodes(Machine *m, bool on);
 /* Finishes every unbind and removal that waited for a holder and no longer has to. */
 void machine_settle(Machine *m);
 /* The text by which two states are compared: whatever a transaction may change, and nothing volatile. */

@@ -168,6 +168,11 @@ Node *node_remove(Node *n) {
         return node_unref(n);
 }
 
+void node_hide(Node *n) {
+        g_hash_table_remove(n->parent->children, n->name);
+        n->parent = NULL;
+}
+
 Node *node_find(Node *root, const char *path) {
         g_auto(GStrv) parts = g_strsplit(path, "/", -1);
 

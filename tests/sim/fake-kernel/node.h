@@ -62,6 +62,9 @@ Node *node_add_link(Node *parent, const char *name, Node *target);
 /* Takes the node and all below it out of the tree: open files answer ENODEV from now on. */
 Node *node_remove(Node *n);
 
+/* Takes a node without children out of the tree. Unlike one that is removed it lives on for those who have it open. */
+void node_hide(Node *n);
+
 Node *node_find(Node *root, const char *path);
 char *node_path(Node *n);
 void node_set_text(Node *n, const char *value);
