@@ -29,6 +29,6 @@ const char *authorize_caller_name(sd_bus_message *message, char buffer[static CA
                 (void)sd_bus_creds_get_comm(creds, &command);
         }
         (void)snprintf(buffer, CALLER_TEXT_MAX, "uid %d, process %d (%s)", (int)uid, (int)pid,
-                        command ? command : "gone");
+                        command ? TEXT_NAME(command) : "gone");
         return buffer;
 }

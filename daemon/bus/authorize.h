@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "base/text.h"
 #include "bus/service.h"
 
 /* Who may do what. Every method that changes something asks here first; reading is open to all. */
@@ -8,6 +9,6 @@
 /* Whether the sender may call this method: root may. Returns 0, or a negative errno with the error filled in. */
 int authorize_change(sd_bus_message *message, sd_bus_error *error);
 
-/* "uid 0, process 1234 (vfioctl)" for the log, into buffer, which is returned. */
-#define CALLER_TEXT_MAX 96
+/* "uid 0, process 1234 (vfioctl)" into buffer, which is returned. The process's name, which it chose itself, is escaped. */
+#define CALLER_TEXT_MAX (TEXT_ESCAPED_MAX(NAME_MAX) + 64)
 const char *authorize_caller_name(sd_bus_message *message, char buffer[static CALLER_TEXT_MAX]);

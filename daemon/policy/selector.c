@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "policy/selector.h"
+#include "base/text.h"
 
 #include <ctype.h>
 
@@ -54,24 +55,40 @@ static bool strip_partition(const char *name, char disk[static SELECTOR_MAX]) {
         return true;
 }
 
-static bool has_name(const HostName *names, const char *name, bool only_disks) {
+/* A name as it was typed, and the one that it stands for if it is in escaped form. */
+typedef struct TypedName {
+        const char *typed;
+        char *unescaped; /* NULL where it is not in that form */
+} TypedName;
+
+static void typed_name_done(TypedName *name) {
+        free(name->unescaped);
+}
+
+static bool has_name(const HostName *names, const TypedName *name, bool only_disks) {
         for (; names; names = names->next)
-                if (streq(names->name, name) && !(only_disks && names->kind != HOST_NAME_BLOCK))
+                if ((streq(names->name, name->typed) || streq_ptr(names->name, name->unescaped)) &&
+                                !(only_disks && names->kind != HOST_NAME_BLOCK))
                         return true;
         return false;
 }
 
-/* The devices that are called so now, or else were when they were detached. */
-static size_t find_by_name(const Inventory *inventory, const char *name, bool only_disks, Device **ret) {
-        size_t n, found_now = 0, found_before = 0;
+/* Finds the devices that have the name now, or else had it when they were detached. Returns how many there are and one of them, or -ENOMEM. */
+static int find_by_name(const Inventory *inventory, const char *typed, bool only_disks, Device **ret) {
+        _cleanup_(typed_name_done) TypedName name = {.typed = typed};
+        int found_now = 0, found_before = 0;
+        size_t n;
+
+        if (text_unescape(typed, &name.unescaped) == -ENOMEM)
+                return -ENOMEM;
         Device *const *devices = inventory_devices(inventory, &n);
         Device *before = NULL;
 
         for (size_t i = 0; i < n; i++)
-                if (has_name(devices[i]->names, name, only_disks)) {
+                if (has_name(devices[i]->names, &name, only_disks)) {
                         *ret = devices[i];
                         found_now++;
-                } else if (devices[i]->origin && has_name(devices[i]->origin->names, name, only_disks)) {
+                } else if (devices[i]->origin && has_name(devices[i]->origin->names, &name, only_disks)) {
                         before = devices[i];
                         found_before++;
                 }
@@ -85,9 +102,11 @@ static int resolve_name(const Inventory *inventory, const char *name, Selection 
         char disk[SELECTOR_MAX];
         Device *device = NULL;
 
-        size_t n = find_by_name(inventory, name, false, &device);
+        int n = find_by_name(inventory, name, false, &device);
         if (n == 0 && strip_partition(name, disk))
                 n = find_by_name(inventory, disk, true, &device);
+        if (n < 0)
+                return n;
         if (n == 0)
                 return problem_set(problem, OUTCOME_NO_SUCH_DEVICE,
                                 "No PCI device is called '%s' or carries a network interface or disk of that name. "
@@ -95,7 +114,7 @@ static int resolve_name(const Inventory *inventory, const char *name, Selection 
                                 name);
         if (n > 1)
                 return problem_set(problem, OUTCOME_INVALID_SELECTOR,
-                                "'%s' hangs off %zu PCI devices: name the one that is meant by its address.", name, n);
+                                "'%s' belongs to %d PCI devices: name the device by its address.", name, n);
         *ret = (Selection){.device = device, .group = device->group};
         return 0;
 }
@@ -108,9 +127,9 @@ int selector_resolve(const Inventory *inventory, const char *selector, Selection
                 return problem_set(problem, OUTCOME_INVALID_SELECTOR,
                                 "A selector is an address (0000:3b:00.0), a network interface, a disk or 'group:N'.");
         for (const char *c = selector; *c; c++)
-                if (!isgraph((unsigned char)*c))
-                        return problem_set(problem, OUTCOME_INVALID_SELECTOR,
-                                        "A selector has no blanks, control or non-ASCII characters.");
+                if (isspace((unsigned char)*c))
+                        return problem_set(problem, OUTCOME_INVALID_SELECTOR, "A selector has no blanks: '%s' has one.",
+                                        selector);
 
         if (startswith(selector, "group:")) {
                 if (!parse_group(selector, &number))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "base/text.h"
 #include "usage/device-nodes.h"
 
 /* Who has a device node open. A walk over /proc: many processes take time, so it is for workers. */
@@ -9,12 +10,12 @@
 
 typedef struct Holder {
         pid_t pid;
-        char command[64];           /* as in /proc/PID/comm */
+        char command[64];           /* as in /proc/PID/comm: a process may call itself anything */
         char unit[HOLDER_UNIT_MAX]; /* systemd's; "" where it has none */
 } Holder;
 
-/* "process 324 (qemu-system-x86) of machine-qemu-1.scope" into buffer, which is returned. */
-#define HOLDER_TEXT_MAX 256
+/* "process 324 (qemu-system-x86) of machine-qemu-1.scope", escaped (base/text.h), into buffer, which is returned. */
+#define HOLDER_TEXT_MAX (TEXT_ESCAPED_MAX(64 + HOLDER_UNIT_MAX) + 64)
 const char *holder_format(const Holder *holder, char buffer[static HOLDER_TEXT_MAX]);
 #define HOLDER_TEXT(holder) holder_format(holder, (char[HOLDER_TEXT_MAX]){})
 

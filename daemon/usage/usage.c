@@ -33,7 +33,7 @@ int usage_report(usage_visit_t visit, void *userdata, UsageKind kind, const char
                 evidence = NULL;
                 return -ENOMEM;
         }
-        return visit(kind, text_make_printable(evidence), userdata);
+        return text_escape_message(&evidence) < 0 ? -ENOMEM : visit(kind, evidence, userdata);
 }
 
 static int on_use(UsageKind kind, const char *evidence, void *userdata) {
@@ -104,7 +104,7 @@ static int examine_nested(Search *search, PciAddress function) {
         if (pci_driver_is_vfio(facts.driver) &&
                         (r = usage_report(on_use, search, USAGE_PROCESS,
                                          "%s hangs off it, and is on %s: a virtual machine may have it",
-                                         PCI_ADDRESS_TEXT(function), facts.driver)) != 0)
+                                         PCI_ADDRESS_TEXT(function), TEXT_NAME(facts.driver))) != 0)
                 return r;
         return examine_function(search, function);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "usage/host-index.h"
 #include "kernel/pci-facts.h"
+#include "usage/host-index.h"
 
 /* What of the host uses a device now. For workers: these open devices, walk /proc and read folders of sysfs, and may block. What cannot
  * be determined counts as used: it is reported like a use, with the reason. */
@@ -29,5 +29,5 @@ int usage_of_interface(const Kernel *kernel, const char *interface, usage_visit_
 int usage_of_display(const Kernel *kernel, PciAddress address, usage_visit_t visit, void *userdata);
 int usage_by_processes(const Kernel *kernel, PciAddress address, usage_visit_t visit, void *userdata);
 
-/* Formats the evidence and calls the visitor. */
+/* Formats the evidence, escapes it as a message (base/text.h) and calls the visitor. */
 int usage_report(usage_visit_t visit, void *userdata, UsageKind kind, const char *format, ...) _printf_(4, 5);
