@@ -4,6 +4,8 @@
 #include "decode.h"
 #include "strv.h"
 
+#include "daemon/base/text.h"
+
 /* The array with room for one more item, cleared, behind the count that are there; NULL where memory is short, with
  * the array as it was. */
 static void *grow(void *items, size_t count, size_t item_size) {
@@ -23,7 +25,7 @@ int decode_string(sd_bus_message *m, char type, char **target) {
         if (r < 0)
                 return r;
 
-        char *copy = strdup(value);
+        char *copy = text_escape_new(value, TEXT_MESSAGE_ESCAPE);
         if (!copy)
                 return -ENOMEM;
         free(*target);
@@ -36,6 +38,8 @@ static int read_strings(sd_bus_message *m, char ***target) {
         int r;
 
         r = sd_bus_message_read_strv(m, &list);
+        for (char **text = list; r >= 0 && text && *text; text++)
+                r = text_escape_message(text);
         if (r < 0)
                 return r;
         strv_free(*target);

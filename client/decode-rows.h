@@ -5,7 +5,8 @@
 
 #include <systemd/sd-bus.h>
 
-/* Reads values of a message into members of structs, by tables. All return 0 or a negative errno. */
+/* Reads values of a message into members of structs, by tables. Every string is escaped as a message (daemon/base/text.h): the daemon has done so,
+ * but nothing that is printed later shall depend on that. All return 0 or a negative errno. */
 
 /* Where a value goes; its D-Bus signature says what the member is. */
 typedef struct Field {

@@ -37,7 +37,9 @@ int new_selector_call(
                 return r;
         r = sd_bus_message_append(call, "s", selector);
         if (r == -EINVAL) /* the one thing that the bus does not carry */
-                return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, "The selector is not valid UTF-8.");
+                return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
+                                "The selector is not valid UTF-8: write each such byte as vfioctl shows it, like "
+                                "'\\xff'.");
         if (r < 0)
                 return r;
         *ret_call = TAKE_PTR(call);

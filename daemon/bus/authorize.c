@@ -15,20 +15,21 @@ int authorize_change(sd_bus_message *message, sd_bus_error *error) {
                         sd_bus_message_get_member(message), BUS_NAME);
 }
 
-const char *authorize_caller_name(sd_bus_message *message, char buffer[static CALLER_TEXT_MAX]) {
+const char *authorize_caller_name(
+                const Service *service, sd_bus_message *message, char buffer[static CALLER_TEXT_MAX]) {
         _cleanup_(sd_bus_creds_unrefp) sd_bus_creds *creds = NULL;
-        const char *command = NULL;
+        char command[HOLDER_COMMAND_MAX] = "";
         uid_t uid = (uid_t)-1;
         pid_t pid = 0;
 
-        if (sd_bus_query_sender_creds(message,
-                            SD_BUS_CREDS_EUID | SD_BUS_CREDS_PID | SD_BUS_CREDS_COMM | SD_BUS_CREDS_AUGMENT,
-                            &creds) >= 0) {
+        if (sd_bus_query_sender_creds(message, SD_BUS_CREDS_EUID | SD_BUS_CREDS_PID, &creds) >= 0) {
                 (void)sd_bus_creds_get_euid(creds, &uid);
                 (void)sd_bus_creds_get_pid(creds, &pid);
-                (void)sd_bus_creds_get_comm(creds, &command);
         }
+        /* Not sd_bus_creds_get_comm(): that escapes in a way of its own. */
+        if (pid > 0)
+                (void)process_read_command(service->kernel, pid, command);
         (void)snprintf(buffer, CALLER_TEXT_MAX, "uid %d, process %d (%s)", (int)uid, (int)pid,
-                        command ? TEXT_NAME(command) : "gone");
+                        command[0] != '\0' ? TEXT_NAME(command) : "gone");
         return buffer;
 }

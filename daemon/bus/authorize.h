@@ -10,5 +10,5 @@
 int authorize_change(sd_bus_message *message, sd_bus_error *error);
 
 /* "uid 0, process 1234 (vfioctl)" into buffer, which is returned. The process's name, which it chose itself, is escaped. */
-#define CALLER_TEXT_MAX (TEXT_ESCAPED_MAX(NAME_MAX) + 64)
-const char *authorize_caller_name(sd_bus_message *message, char buffer[static CALLER_TEXT_MAX]);
+#define CALLER_TEXT_MAX (TEXT_ESCAPED_MAX(HOLDER_COMMAND_MAX) + 64)
+const char *authorize_caller_name(const Service *service, sd_bus_message *message, char buffer[static CALLER_TEXT_MAX]);

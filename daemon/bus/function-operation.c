@@ -85,8 +85,8 @@ int operation_set_functions(Service *service, sd_bus_message *message, const cha
         if (r == OUTCOME_ALREADY_DETACHED)
                 return reply_functions(message, service->inventory, physical);
         if (r == 0)
-                r = job_start(service->jobs, TAKE_PTR(plan), authorize_caller_name(message, caller), operation_on_done,
-                                message, &problem);
+                r = job_start(service->jobs, TAKE_PTR(plan), authorize_caller_name(service, message, caller),
+                                operation_on_done, message, &problem);
         if (r != 0)
                 return errors_set(error, r, &problem);
         sd_bus_message_ref(

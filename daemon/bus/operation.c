@@ -144,8 +144,8 @@ static int operation_start(
                 return r;
         if ((r = make_plan(service, verb, selector, &options, &plan, &problem)) != 0)
                 return errors_set(error, r, &problem);
-        r = job_start(service->jobs, TAKE_PTR(plan), authorize_caller_name(message, caller), operation_on_done, message,
-                        &problem);
+        r = job_start(service->jobs, TAKE_PTR(plan), authorize_caller_name(service, message, caller), operation_on_done,
+                        message, &problem);
         if (r != 0)
                 return errors_set(error, r, &problem);
         sd_bus_message_ref(

@@ -311,7 +311,7 @@ int rule_method_add(sd_bus_message *message, void *userdata, sd_bus_error *error
                 return -ENOMEM;
         }
         log_notice("%s was written, for %s (for %s)", file, PCI_ADDRESS_TEXT(device->address),
-                        authorize_caller_name(message, caller));
+                        authorize_caller_name(service, message, caller));
         if ((r = reload_after_change(service, file, &problem)) != 0)
                 return errors_set(error, r, &problem);
         return sd_bus_reply_method_return(message, "ss", options.name, file);
@@ -369,7 +369,7 @@ int rule_method_remove(sd_bus_message *message, void *userdata, sd_bus_error *er
                 file = NULL;
                 return -ENOMEM;
         }
-        log_notice("%s was removed (for %s)", file, authorize_caller_name(message, caller));
+        log_notice("%s was removed (for %s)", file, authorize_caller_name(service, message, caller));
         if ((r = reload_after_change(service, file, &problem)) != 0)
                 return errors_set(error, r, &problem);
         return sd_bus_reply_method_return(message, NULL);

@@ -3,9 +3,9 @@
 
 #include "job/census.h"
 #include "job/job.h"
-#include "rule/rule-keeper.h"
 #include "kernel/pci-names.h"
 #include "model/follower.h"
+#include "rule/rule-keeper.h"
 #include <systemd/sd-bus.h>
 
 /* What vfiod offers on the bus. The service borrows all that it serves from: these outlive it. */

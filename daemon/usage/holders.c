@@ -11,6 +11,7 @@
 #include <systemd/sd-login.h>
 
 typedef struct Search {
+        const Kernel *kernel;
         char suffix[32]; /* "/vfio/25", or "" where numbers are looked for */
         const DeviceNode *nodes;
         size_t n_nodes;
@@ -80,6 +81,15 @@ static void find_unit(pid_t pid, char buffer[static HOLDER_UNIT_MAX]) {
                 (void)snprintf(buffer, HOLDER_UNIT_MAX, "%s", unit);
 }
 
+const char *process_read_command(const Kernel *kernel, pid_t pid, char buffer[static HOLDER_COMMAND_MAX]) {
+        char path[32];
+
+        (void)snprintf(path, sizeof(path), "%d/comm", (int)pid);
+        if (sysfs_read_text(kernel->proc_fd, path, buffer, HOLDER_COMMAND_MAX) < 0)
+                buffer[0] = '\0';
+        return buffer;
+}
+
 /* An entry of /proc. */
 static int match_process(int directory_fd, const char *name, void *userdata) {
         Search *search = userdata;
@@ -99,9 +109,7 @@ static int match_process(int directory_fd, const char *name, void *userdata) {
                 return 0;
 
         holder.pid = (pid_t)pid;
-        (void)snprintf(path, sizeof(path), "%ld/comm", pid);
-        if (sysfs_read_text(directory_fd, path, holder.command, sizeof(holder.command)) < 0)
-                holder.command[0] = '\0';
+        (void)process_read_command(search->kernel, holder.pid, holder.command);
         find_unit(holder.pid, holder.unit);
         return search->visit(&holder, hidden ? NULL : search->found, search->userdata);
 }
@@ -113,7 +121,7 @@ static int keep_holder(const Holder *holder, const char *node, void *userdata) {
 }
 
 int holders_of_vfio_node(const Kernel *kernel, int group, holder_visit_t visit, void *userdata) {
-        Search search = {.visit = visit, .userdata = userdata};
+        Search search = {.kernel = kernel, .visit = visit, .userdata = userdata};
         DeviceNode node = {};
         struct stat status;
         char path[32];
@@ -143,7 +151,7 @@ int holder_of_vfio_node(const Kernel *kernel, int group, Holder *ret) {
 
 int holders_of_nodes(
                 const Kernel *kernel, const DeviceNode *nodes, size_t n_nodes, holder_visit_t visit, void *userdata) {
-        Search search = {.nodes = nodes, .n_nodes = n_nodes, .visit = visit, .userdata = userdata};
+        Search search = {.kernel = kernel, .nodes = nodes, .n_nodes = n_nodes, .visit = visit, .userdata = userdata};
 
         return sysfs_for_each(kernel->proc_fd, ".", match_process, &search);
 }
@@ -151,6 +159,7 @@ int holders_of_nodes(
 int holders_of_nodes_or_hidden(
                 const Kernel *kernel, const DeviceNode *nodes, size_t n_nodes, holder_visit_t visit, void *userdata) {
         Search search = {
+                        .kernel = kernel,
                         .nodes = nodes,
                         .n_nodes = n_nodes,
                         .tells_hidden = !kernel->has_own_nodes,

@@ -6,18 +6,22 @@
 
 /* Who has a device node open. A walk over /proc: many processes take time, so it is for workers. */
 
+#define HOLDER_COMMAND_MAX 64
 #define HOLDER_UNIT_MAX 128
 
 typedef struct Holder {
         pid_t pid;
-        char command[64];           /* as in /proc/PID/comm: a process may call itself anything */
-        char unit[HOLDER_UNIT_MAX]; /* systemd's; "" where it has none */
+        char command[HOLDER_COMMAND_MAX]; /* as in /proc/PID/comm: a process may call itself anything */
+        char unit[HOLDER_UNIT_MAX];       /* systemd's; "" where it has none */
 } Holder;
 
 /* "process 324 (qemu-system-x86) of machine-qemu-1.scope", escaped (base/text.h), into buffer, which is returned. */
-#define HOLDER_TEXT_MAX (TEXT_ESCAPED_MAX(64 + HOLDER_UNIT_MAX) + 64)
+#define HOLDER_TEXT_MAX (TEXT_ESCAPED_MAX(HOLDER_COMMAND_MAX + HOLDER_UNIT_MAX) + 64)
 const char *holder_format(const Holder *holder, char buffer[static HOLDER_TEXT_MAX]);
 #define HOLDER_TEXT(holder) holder_format(holder, (char[HOLDER_TEXT_MAX]){})
+
+/* Reads what a process calls itself, any bytes, into buffer, which is returned: "" for a process that has ended. */
+const char *process_read_command(const Kernel *kernel, pid_t pid, char buffer[static HOLDER_COMMAND_MAX]);
 
 /* Looks for a process with /dev/vfio/GROUP open, in whatever mount namespace: vfio-node.h decides whether there is one, this only names it. Returns
  * 0; -ENOENT when none was seen, which does not mean that there is none; another negative errno. */
