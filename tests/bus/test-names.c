@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "client.h"
+#include "stub.h"
 #include "terminal.h"
 
 #include <fcntl.h>
@@ -321,6 +322,73 @@ static void test_log(void) {
         assert_contains(text, "0000:06:00.0 is on vfio-pci now, was on " LONG_HEAD);
 }
 
+/* A daemon that escapes nothing: the terminal does not depend on it. */
+#define EVIL "e\\u001b[31m\\u202e\\u009b\\u0007\\n"
+#define EVIL_ROW "'" EVIL "', '" EVIL "', '" EVIL "'"
+
+static void answer_evil(Stub *stub) {
+        stub_answer(stub, "GetDevice", "(objectpath '/org/vfiod1/devices/a',)");
+        stub_answer(stub, "GetGroup", "(objectpath '/org/vfiod1/groups/7',)");
+        stub_answer(stub, "GetAll " DEVICE,
+                        "({'Address': <'" EVIL "'>, 'State': <'" EVIL "'>, 'Driver': <'" EVIL "'>, 'Node': <'" EVIL
+                        "'>, 'Endpoint': <true>,"
+                        " 'DeviceName': <'" EVIL "'>, 'VendorName': <'" EVIL "'>, 'NetworkInterfaces': <['" EVIL "']>,"
+                        " 'Group': <7>, 'GroupPath': <objectpath '/org/vfiod1/groups/7'>},)");
+        stub_answer(stub, "GetAll " GROUP,
+                        "({'Number': <uint32 7>, 'State': <'stuck'>, 'Viable': <false>, 'Node': <'" EVIL "'>,"
+                        " 'Blockers': <[(" EVIL_ROW ")]>, 'Devices': <[objectpath '/org/vfiod1/devices/a']>},)");
+        stub_answer(stub, "GetAll " MANAGER,
+                        "({'Version': <'" EVIL "'>, 'Iommu': <'" EVIL "'>, 'IommuReason': <'" EVIL "'>},)");
+        stub_answer(stub, "ListHolders", "([(uint32 324, " EVIL_ROW ", '')],)");
+        stub_answer(stub, "ListRules",
+                        "([('" EVIL "', '" EVIL "', 'off', [(" EVIL_ROW ")], {'Fault': <'" EVIL "'>})],)");
+        stub_answer(stub, "ListJobs",
+                        "([(uint32 4, objectpath '/org/vfiod1/jobs/4', '" EVIL "', '" EVIL "', uint32 7, ['" EVIL "'],"
+                        " uint32 1, uint32 2, '" EVIL "', '" EVIL "', '" EVIL "', '" EVIL "', uint64 0, @a{sv} {})],)");
+        stub_answer(stub, "ListGroups",
+                        "([(uint32 7, objectpath '/org/vfiod1/groups/7', '" EVIL "', true, ['" EVIL "'],"
+                        " '" EVIL "', @a{sv} {})],)");
+        stub_answer(stub, "ListDevices",
+                        "([('" EVIL "', objectpath '/org/vfiod1/devices/a', 7, '" EVIL "', '" EVIL "', uint32 0,"
+                        " uint16 1, uint16 2, ['" EVIL "'], {'DeviceName': <'" EVIL "'>})],)");
+        stub_answer(stub, "Plan", "(false, [(" EVIL_ROW ")], [(" EVIL_ROW ", false)], '" EVIL "', @a{sv} {})");
+        stub_answer(stub, "Reattach", "([(" EVIL_ROW ")],)");
+        stub_answer(stub, "Detach", "!org.vfiod1.Error.GroupNeedsConsent a\033[31m\xe2\x80\xae");
+        stub_answer(stub, "GetManagedObjects",
+                        "({objectpath '/org/vfiod1/devices/a': {'" DEVICE "': {'" EVIL "': <'" EVIL "'>}}},)");
+}
+
+static void test_hostile_daemon(void) {
+        static const char *const verbs[] = {"groups", "devices", "show x", "show group:7", "show --qemu x", "plan x",
+                        "jobs", "rule list", "rule check", "status", "reattach x", "detach x"};
+        Stub *stub = stub_start();
+
+        answer_evil(stub);
+        for (unsigned i = 0; i < G_N_ELEMENTS(verbs); i++) {
+                g_auto(ProgramResult) text = vfioctl("%s", verbs[i]);
+                g_auto(ProgramResult) json = vfioctl("--json %s", verbs[i]);
+
+                assert_harmless(text.output, verbs[i]);
+                assert_harmless(text.errors, verbs[i]);
+                assert_harmless(json.output, verbs[i]);
+                assert_harmless(json.errors, verbs[i]);
+                /* It is there, escaped. */
+                if (!strstr(text.output, "\\x1b[31m") && !strstr(text.errors, "\\x1b[31m"))
+                        g_error("%s: \"%s\" \"%s\"", verbs[i], text.output, text.errors);
+        }
+
+        g_auto(GStrv) argv = vfioctl_argv("detach x");
+        Terminal *terminal = terminal_open(100);
+        Process *client = terminal_start(terminal, (const char *const *)argv, vfioctl_environment);
+        g_autofree char *question = terminal_expect(terminal, "[y/N] ");
+        assert_harmless_terminal(question, "the question");
+        terminal_type(terminal, "n\n");
+        g_free(terminal_read_rest(terminal));
+        g_assert_cmpint(process_finish(client), ==, 5);
+        terminal_close(terminal);
+        stub_stop(stub);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/names/calls", test_calls);
@@ -331,5 +399,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/names/detach-and-reattach", test_detach_and_reattach);
         g_test_add_func("/names/process-names", test_process_names);
         g_test_add_func("/names/log", test_log);
+        g_test_add_func("/names/hostile-daemon", test_hostile_daemon);
         return g_test_run();
 }
