@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "decode-rows.h"
 
-#include "decode.h"
 #include "strv.h"
 
 #include "daemon/base/text.h"
@@ -138,3 +137,20 @@ int decode_rows(sd_bus_message *m, const RowType *type, void **items, size_t *co
         }
         return r < 0 ? r : sd_bus_message_exit_container(m);
 }
+
+static const Field entry_columns[] = {
+                COLUMN(Entry, "s", address),
+                COLUMN(Entry, "s", driver),
+                COLUMN(Entry, "s", reason),
+};
+
+static const RowType entry_rows = {
+                "sss",
+                sizeof(Entry),
+                entry_columns,
+                ELEMENTSOF(entry_columns),
+                NULL,
+                0,
+};
+
+DEFINE_LIST_DECODER(decode_entries, EntryList, entry_list_clear, entry_rows)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "proxy.h"
 
+#include "decode-rows.h"
 #include "decode.h"
 #include "proxy-internal.h"
 #include "strv.h"

@@ -2,7 +2,7 @@
 #include "bus/append.h"
 #include "bus/getter.h"
 #include "bus/operation.h"
-#include "bus/service.h"
+#include "bus/publish.h"
 #include "kernel/vfio-node.h"
 
 /* Getters and methods get the Device; the service comes from the slot. */

@@ -2,7 +2,7 @@
 #include "base/text.h"
 #include "bus/getter.h"
 #include "bus/operation.h"
-#include "bus/service.h"
+#include "bus/publish.h"
 #include "kernel/vfio-node.h"
 
 /* Getters and methods get the Group; the service comes from the slot. */

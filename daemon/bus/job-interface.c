@@ -3,7 +3,7 @@
 #include "bus/authorize.h"
 #include "bus/errors.h"
 #include "bus/getter.h"
-#include "bus/service.h"
+#include "bus/publish.h"
 
 /* Getters and methods get the Job. */
 

@@ -4,8 +4,8 @@
 #include "bus/errors.h"
 #include "bus/getter.h"
 #include "bus/operation.h"
+#include "bus/publish.h"
 #include "bus/rule-interface.h"
-#include "bus/service.h"
 #include "config.h"
 #include "kernel/vfio-node.h"
 

@@ -4,7 +4,6 @@
 #include "kernel/sysfs.h"
 
 #include <limits.h>
-#include <stdarg.h>
 
 #define CLASS_NETWORK 0x02
 
@@ -21,20 +20,6 @@ typedef struct Search {
         unsigned n_uses[_USAGE_KIND_MAX];
         bool has_interface;
 } Search;
-
-int usage_report(usage_visit_t visit, void *userdata, UsageKind kind, const char *format, ...) {
-        _cleanup_free_ char *evidence = NULL;
-        va_list arguments;
-
-        va_start(arguments, format);
-        int length = vasprintf(&evidence, format, arguments);
-        va_end(arguments);
-        if (length < 0) {
-                evidence = NULL;
-                return -ENOMEM;
-        }
-        return text_escape_message(&evidence) < 0 ? -ENOMEM : visit(kind, evidence, userdata);
-}
 
 static int on_use(UsageKind kind, const char *evidence, void *userdata) {
         Search *search = userdata;
