@@ -8,7 +8,7 @@
 
 typedef struct CensusEntry {
         Holder holder;
-        char node[PATH_MAX];
+        char node[256];
         bool of_group;      /* the group's node; else one of a device */
         PciAddress address; /* of that device */
 } CensusEntry;

@@ -127,14 +127,11 @@ static void test_ambiguous(void) {
 /* A name of any bytes is found by itself and by the form in which it is shown. */
 static void test_escaped(void) {
         _cleanup_(inventory_freep) Inventory *inventory = story();
-        static const char *const raw[] = {"b\xff\xfe"
-                                          "c",
-                        "a\033[31mred", "l\xe2\x80\xaer", "back\\slash", "\xc3\xa4"};
+        static const char *const raw[] = {"b\377\376c", "a\033[31mred", "l\xe2\x80\xaer", "back\\slash", "\xc3\xa4"};
         static const char *const shown[] = {
                         "b\\xff\\xfec", "a\\x1b[31mred", "l\\xe2\\x80\\xaer", "back\\x5cslash", "\xc3\xa4"};
-        static const char disk[] =
-                        "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
-                        "\xff\xff\xff\xff\xff\xff\xff\xff";
+        static const char disk[] = "\377\377\377\377\377\377\377\377\377\377\377\377\377\377\377\377"
+                                   "\377\377\377\377\377\377\377\377\377\377\377\377\377\377\377";
         char escaped[TEXT_ESCAPED_MAX(sizeof(disk)) + 8] = "/dev/";
 
         for (size_t i = 0; i < G_N_ELEMENTS(raw); i++) {

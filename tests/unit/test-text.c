@@ -83,12 +83,9 @@ static void test_cases(void) {
 
 /* A text that does not fit is cut before a character or an escape, never within. */
 static void test_cut(void) {
-        static const char text[] = "a\xff\xe2\x82\xac"
-                                   "b";
+        static const char text[] = "a\xff\xe2\x82\254b";
         static const char *const expected[] = {"", "a", "a", "a", "a", "a\\xff", "a\\xff", "a\\xff",
-                        "a\\xff\xe2\x82\xac",
-                        "a\\xff\xe2\x82\xac"
-                        "b"};
+                        "a\\xff\xe2\x82\xac", "a\\xff\xe2\x82\254b"};
         char buffer[16];
 
         for (size_t size = 1; size <= G_N_ELEMENTS(expected); size++) {
