@@ -4,6 +4,7 @@
 #include "proxy.h"
 #include "rule.h"
 #include "strv.h"
+#include "terminal.h"
 #include "verbs.h"
 #include "work.h"
 
@@ -37,9 +38,8 @@ static int list_companions(sd_bus *bus, const char *selector, char ***ret_compan
                         return r;
                 names = strv_join(device->names, ", ");
                 description = device_description(device);
-                fprintf(stderr, "  %s%s%s%s, driver %s: %s\n", device->address, isempty(names) ? "" : " (",
-                                strempty(names), isempty(names) ? "" : ")", driver_in_words(device->driver),
-                                strempty(description));
+                terminal_say("  %s%s%s%s, driver %s: %s", device->address, isempty(names) ? "" : " (", strempty(names),
+                                isempty(names) ? "" : ")", driver_in_words(device->driver), strempty(description));
         }
         *ret_companions = TAKE_PTR(companions);
         return 0;
@@ -87,7 +87,7 @@ static ExitCode detach_with_consent(Invocation *invocation, const char *message,
         _cleanup_(strv_freep) char **companions = NULL;
         int r;
 
-        fprintf(stderr, "%s\n", strempty(message));
+        terminal_say("%s", strempty(message));
         r = list_companions(invocation->bus, invocation->selector, &companions, &error);
         if (r < 0)
                 return report_error(r, &error);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "decode-rows.h"
 
-#include "decode.h"
 #include "strv.h"
+
+#include "daemon/base/text.h"
 
 /* The array with room for one more item, cleared, behind the count that are there; NULL where memory is short, with
  * the array as it was. */
@@ -23,7 +24,7 @@ int decode_string(sd_bus_message *m, char type, char **target) {
         if (r < 0)
                 return r;
 
-        char *copy = strdup(value);
+        char *copy = text_escape_new(value, TEXT_MESSAGE_ESCAPE);
         if (!copy)
                 return -ENOMEM;
         free(*target);
@@ -36,6 +37,8 @@ static int read_strings(sd_bus_message *m, char ***target) {
         int r;
 
         r = sd_bus_message_read_strv(m, &list);
+        for (char **text = list; r >= 0 && text && *text; text++)
+                r = text_escape_message(text);
         if (r < 0)
                 return r;
         strv_free(*target);
@@ -134,3 +137,20 @@ int decode_rows(sd_bus_message *m, const RowType *type, void **items, size_t *co
         }
         return r < 0 ? r : sd_bus_message_exit_container(m);
 }
+
+static const Field entry_columns[] = {
+                COLUMN(Entry, "s", address),
+                COLUMN(Entry, "s", driver),
+                COLUMN(Entry, "s", reason),
+};
+
+static const RowType entry_rows = {
+                "sss",
+                sizeof(Entry),
+                entry_columns,
+                ELEMENTSOF(entry_columns),
+                NULL,
+                0,
+};
+
+DEFINE_LIST_DECODER(decode_entries, EntryList, entry_list_clear, entry_rows)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "daemon/base/util.h"
+#include "facts.h"
 
 #include <systemd/sd-bus.h>
 
-/* Reads values of a message into members of structs, by tables. All return 0 or a negative errno. */
+/* Reads values of a message into members of structs, by tables. Every string is escaped as a message (daemon/base/text.h): the daemon has done so,
+ * but nothing that is printed later shall depend on that. All return 0 or a negative errno. */
 
 /* Where a value goes; its D-Bus signature says what the member is. */
 typedef struct Field {
@@ -36,6 +37,9 @@ int decode_dictionary(sd_bus_message *m, const Field *fields, size_t n_fields, v
 
 /* Reads an array of structs. Where it fails, the items hold what had been read; they are the caller's to free. */
 int decode_rows(sd_bus_message *m, const RowType *type, void **items, size_t *count);
+
+/* The a(sss) of changes, blockers and devices of a rule. What the list holds is freed and replaced. */
+int decode_entries(sd_bus_message *m, EntryList *ret_entries);
 
 /* A decoder of a whole list: puts it in the place of the one that is there. */
 #define DEFINE_LIST_DECODER(function, List, clear, rows) \

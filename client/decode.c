@@ -94,12 +94,6 @@ static const Field group_columns[] = {
                 COLUMN(Group, "s", node),
 };
 
-static const Field entry_columns[] = {
-                COLUMN(Entry, "s", address),
-                COLUMN(Entry, "s", driver),
-                COLUMN(Entry, "s", reason),
-};
-
 static const Field step_columns[] = {
                 COLUMN(Step, "s", action),
                 COLUMN(Step, "s", address),
@@ -155,15 +149,6 @@ static const RowType group_rows = {
                 ELEMENTSOF(group_fields),
 };
 
-static const RowType entry_rows = {
-                "sss",
-                sizeof(Entry),
-                entry_columns,
-                ELEMENTSOF(entry_columns),
-                NULL,
-                0,
-};
-
 static const RowType step_rows = {
                 "sss",
                 sizeof(Step),
@@ -200,7 +185,6 @@ static const RowType holder_rows = {
                 0,
 };
 
-DEFINE_LIST_DECODER(decode_entries, EntryList, entry_list_clear, entry_rows)
 DEFINE_LIST_DECODER(decode_devices, DeviceList, device_list_clear, device_rows)
 DEFINE_LIST_DECODER(decode_groups, GroupList, group_list_clear, group_rows)
 DEFINE_LIST_DECODER(decode_jobs, JobList, job_list_clear, job_rows)

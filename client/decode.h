@@ -14,14 +14,12 @@ int decode_group(sd_bus_message *m, Group *group);
 int decode_job(sd_bus_message *m, Job *job);
 int decode_status(sd_bus_message *m, Status *status);
 
-/* The arrays of rows of ListDevices, ListGroups, ListJobs, ListHolders and ListRules, and the a(sss) of changes and blockers. What
- * ret_entries points to is replaced; the others are expected to be empty. */
+/* The arrays of rows of ListDevices, ListGroups, ListJobs, ListHolders and ListRules. What a list holds is freed and replaced. */
 int decode_devices(sd_bus_message *m, DeviceList *ret_devices);
 int decode_groups(sd_bus_message *m, GroupList *ret_groups);
 int decode_jobs(sd_bus_message *m, JobList *ret_jobs);
 int decode_holders(sd_bus_message *m, HolderList *ret_holders);
 int decode_rules(sd_bus_message *m, RuleList *ret_rules);
-int decode_entries(sd_bus_message *m, EntryList *ret_entries);
 
 /* The reply of Plan, but for its details, of which none are known. */
 int decode_plan(sd_bus_message *m, Plan *ret_plan);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "exit-code.h"
 
-#include "daemon/base/util.h"
+#include "terminal.h"
 
 #define ERROR_STUCK "org.vfiod1.Error.Stuck"
 
@@ -91,17 +91,15 @@ ExitCode report_error(int r, const sd_bus_error *error) {
                         without_daemon |= name_matches(error->name, no_daemon[i]);
 
         if (r == -ENOTCONN || r == -ECONNRESET || r == -ECONNREFUSED)
-                fprintf(stderr, "vfioctl: lost the connection to the system bus: %s\n", message);
-        else if (without_daemon)
-                fprintf(stderr,
-                                "vfioctl: vfiod does not run and could not be started: %s\n"
-                                "See 'systemctl status vfiod' and 'journalctl -u vfiod'.\n",
-                                message);
-        else if (startswith(message, "Rejected send message"))
+                terminal_say("vfioctl: lost the connection to the system bus: %s", message);
+        else if (without_daemon) {
+                terminal_say("vfioctl: vfiod does not run and could not be started: %s", message);
+                fputs("See 'systemctl status vfiod' and 'journalctl -u vfiod'.\n", stderr);
+        } else if (startswith(message, "Rejected send message"))
                 /* The bus's own words on its policy say nothing to the user. */
                 fprintf(stderr, "vfioctl: only root may do this: try it with sudo\n");
         else
-                fprintf(stderr, "vfioctl: %s\n", message);
+                terminal_say("vfioctl: %s", message);
         if (sd_bus_error_has_name(error, ERROR_STUCK))
                 fputs("See 'vfioctl jobs'.\n", stderr);
         return exit_code_from_error(r, error);

@@ -3,6 +3,7 @@
 #include "present.h"
 #include "proxy.h"
 #include "strv.h"
+#include "terminal.h"
 #include "verbs.h"
 #include "work.h"
 
@@ -100,7 +101,7 @@ ExitCode verb_functions(Invocation *invocation) {
         if (r < 0)
                 return report_error(r, &error);
         if (physical.virtual_functions_max == 0) {
-                fprintf(stderr, "vfioctl: %s has no virtual functions\n", strempty(physical.address));
+                terminal_say("vfioctl: %s has no virtual functions", strempty(physical.address));
                 return EXIT_REFUSED;
         }
         r = get_functions(invocation->bus, &physical, &functions);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "json-value.h"
 
-#include "daemon/base/util.h"
+#include "daemon/base/text.h"
 
 #include <stdint.h>
 
@@ -10,6 +10,13 @@ static int give(json_t *value, json_t **ret) {
                 return -ENOMEM;
         *ret = value;
         return 0;
+}
+
+/* Escaped, as the decoders do it. */
+static int read_text(const char *text, json_t **ret) {
+        _cleanup_free_ char *escaped = text_escape_new(text, TEXT_MESSAGE_ESCAPE);
+
+        return escaped ? give(json_string(escaped), ret) : -ENOMEM;
 }
 
 static int read_basic(sd_bus_message *m, char type, json_t **ret) {
@@ -51,7 +58,7 @@ static int read_basic(sd_bus_message *m, char type, json_t **ret) {
         case 'd':
                 return give(json_real(value.d), ret);
         default:
-                return give(json_string(value.text), ret);
+                return read_text(value.text, ret);
         }
 }
 

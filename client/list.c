@@ -3,6 +3,7 @@
 #include "present.h"
 #include "proxy.h"
 #include "strv.h"
+#include "terminal.h"
 #include "verbs.h"
 
 /* The devices by address, for the members of groups. */
@@ -150,7 +151,7 @@ static void explain_no_groups(Invocation *invocation) {
         _cleanup_(status_clear) Status status = {0};
 
         if (!invocation->output.quiet && proxy_get_status(invocation->bus, &status, NULL) >= 0)
-                fprintf(stderr, "vfioctl: there are no IOMMU groups: %s\n", strempty(status.iommu_reason));
+                terminal_say("vfioctl: there are no IOMMU groups: %s", strempty(status.iommu_reason));
 }
 
 ExitCode verb_groups(Invocation *invocation) {

@@ -2,6 +2,7 @@
 #include "config.h"
 #include "proxy.h"
 #include "strv.h"
+#include "terminal.h"
 #include "verbs.h"
 
 #include <getopt.h>
@@ -153,13 +154,14 @@ static ExitCode usage_hint(void) {
 /* Returns NULL, for the function that looks for a verb. */
 static const Verb *usage_error(const char *format, ...) _printf_(1, 2);
 static const Verb *usage_error(const char *format, ...) {
+        _cleanup_free_ char *text = NULL;
         va_list arguments;
 
-        fputs("vfioctl: ", stderr);
         va_start(arguments, format);
-        vfprintf(stderr, format, arguments);
+        if (vasprintf(&text, format, arguments) < 0)
+                text = NULL;
         va_end(arguments);
-        fputc('\n', stderr);
+        terminal_say("vfioctl: %s", strempty(text));
         (void)usage_hint();
         return NULL;
 }
@@ -380,7 +382,7 @@ static ExitCode run_verb(const Verb *verb, Invocation *invocation) {
 
         r = proxy_open(&invocation->bus);
         if (r < 0) {
-                fprintf(stderr, "vfioctl: cannot connect to the system bus: %s\n", strerror(-r));
+                terminal_say("vfioctl: cannot connect to the system bus: %s", strerror(-r));
                 return exit_code_from_error(r, NULL);
         }
         return verb->run(invocation);
@@ -434,7 +436,7 @@ int main(int argc, char **argv) {
 
         r = output_finish(&invocation.output);
         if (r < 0) {
-                fprintf(stderr, "vfioctl: cannot write the result: %s\n", strerror(-r));
+                terminal_say("vfioctl: cannot write the result: %s", strerror(-r));
                 if (code == EXIT_DONE)
                         code = EXIT_FAILED;
         }

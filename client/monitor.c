@@ -3,6 +3,7 @@
 #include "mirror.h"
 #include "narrate.h"
 #include "proxy-internal.h"
+#include "terminal.h"
 #include "verbs.h"
 
 #include <signal.h>
@@ -94,14 +95,19 @@ static void format_time(bool json, char *buffer, size_t size) {
 }
 
 static int print_text(Monitor *monitor, const char *subject, const char *text) {
+        _cleanup_free_ char *shown_subject = NULL, *shown_text = NULL;
         char when[80];
 
         if (!subject || !text)
                 return -ENOMEM;
         if (isempty(text))
                 return 0;
+        shown_subject = terminal_text(subject);
+        shown_text = terminal_text(text);
+        if (!shown_subject || !shown_text)
+                return -ENOMEM;
         format_time(false, when, sizeof(when));
-        printf("%s  %-13s %s\n", when, subject, text);
+        printf("%s  %-13s %s\n", when, shown_subject, shown_text);
         return flush(monitor);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "narrate.h"
 
-#include "daemon/base/util.h"
+#include "daemon/base/text.h"
 
 #include <stdarg.h>
 
@@ -254,13 +254,6 @@ static const struct {
                 {"manager", NULL, tell_manager, NULL},
 };
 
-/* What may be in a name, and would move the cursor. */
-static void make_printable(char *text) {
-        for (; *text; text++)
-                if ((unsigned char)*text < ' ' || *text == '\x7f')
-                        *text = '?';
-}
-
 char *narrate_change(const MirrorChange *change) {
         Sentence sentence = {0};
         char *text = NULL;
@@ -279,11 +272,10 @@ char *narrate_change(const MirrorChange *change) {
                 else if (change->event == MIRROR_REMOVED && kinds[i].end)
                         say(&sentence, "%s", kinds[i].end);
         }
-        if (fclose(sentence.stream) != 0) {
+        if (fclose(sentence.stream) != 0 || text_escape_message(&text) < 0) {
                 free(text);
                 return NULL;
         }
-        make_printable(text);
         return text;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "output.h"
 
+#include "terminal.h"
+
 #include <stdarg.h>
 
 #define KEY_WIDTH 18
@@ -42,6 +44,29 @@ int output_open(Output *ret_output) {
         return ret_output->stream ? 0 : -errno;
 }
 
+/* For a terminal that does not know UTF-8, whose bytes could be controls there. Returns 0 or -ENOMEM. */
+static int make_ascii(Output *output) {
+        char *text = NULL;
+        size_t size = 0;
+
+        FILE *stream = open_memstream(&text, &size);
+        if (!stream)
+                return -ENOMEM;
+        for (const char *c = output->text; *c; c++)
+                if ((unsigned char)*c < 0x80)
+                        fputc(*c, stream);
+                else
+                        fprintf(stream, "\\x%02x", (unsigned)(unsigned char)*c);
+        if (fclose(stream) != 0) {
+                free(text);
+                return -ENOMEM;
+        }
+        free(output->text);
+        output->text = text;
+        output->size = size;
+        return 0;
+}
+
 int output_finish(Output *output) {
         bool failed = ferror(output->stream);
 
@@ -52,6 +77,8 @@ int output_finish(Output *output) {
 
         if (output->size == 0)
                 return 0;
+        if (!output->json && !terminal_takes_utf8() && make_ascii(output) < 0)
+                return -ENOMEM;
         if (fwrite(output->text, 1, output->size, stdout) != output->size || fflush(stdout) != 0)
                 return errno == EPIPE ? 0 : -errno;
         return 0;
@@ -103,7 +130,9 @@ int output_table_new(const Output *output, const Column *columns, size_t n_colum
 
         if (!table)
                 return -ENOMEM;
-        if (scols_table_enable_noheadings(table, !output->legend) < 0 ||
+        /* cell_set() escapes. Left to itself, the library would escape our escapes. */
+        if (scols_table_enable_noencoding(table, true) < 0 ||
+                        scols_table_enable_noheadings(table, !output->legend) < 0 ||
                         scols_table_enable_colors(table, output->color) < 0 ||
                         scols_table_set_stream(table, output->stream) < 0)
                 return -ENOMEM;

@@ -5,6 +5,8 @@
 #include "strv.h"
 #include "verbs.h"
 
+#include "daemon/base/text.h"
+
 static bool contains(char *const *list, const char *string) {
         for (; list && *list; list++)
                 if (streq(*list, string))
@@ -77,7 +79,8 @@ static int push_reattach_options(char ***words, const Consent *consent, const Pl
         return consent->adopt ? strv_push(words, "--adopt") : 0;
 }
 
-/* The command that carries out this plan and no other. */
+/* The command that carries out this plan and no other. A name that was typed with control characters is in its escaped form, which means the same
+ * device. */
 static int make_command(const Invocation *invocation, const Plan *plan, char ***ret_words) {
         _cleanup_(strv_freep) char **words = NULL;
         const Consent *consent = &invocation->consent;
@@ -90,6 +93,11 @@ static int make_command(const Invocation *invocation, const Plan *plan, char ***
                                       : push_detach_options(&words, consent, plan)) < 0 ||
                         (r = push_option(&words, "plan", plan->fingerprint)) < 0)
                 return r;
+        for (char **word = words; *word; word++) {
+                r = text_escape_message(word);
+                if (r < 0)
+                        return r;
+        }
         *ret_words = TAKE_PTR(words);
         return 0;
 }

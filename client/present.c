@@ -2,6 +2,7 @@
 #include "present.h"
 
 #include "strv.h"
+#include "terminal.h"
 
 const char *driver_in_words(const char *driver) {
         return isempty(driver) ? "none" : driver;
@@ -217,7 +218,10 @@ json_t *holders_to_json(const HolderList *holders) {
 }
 
 int cell_set(struct libscols_line *line, size_t column, const char *text) {
-        return isempty(text) ? 0 : scols_line_set_data(line, column, text);
+        if (isempty(text))
+                return 0;
+        char *shown = terminal_text(text);
+        return shown ? scols_line_refer_data(line, column, shown) : -ENOMEM; /* takes it over */
 }
 
 int cell_set_state(const Output *output, struct libscols_line *line, size_t column, const char *state) {

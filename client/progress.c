@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "progress.h"
 
-#include "daemon/base/util.h"
+#include "daemon/base/text.h"
 
 #include <sys/ioctl.h>
 
@@ -24,15 +24,11 @@ static size_t line_length(void) {
 }
 
 void progress_show(Progress *progress, const char *text) {
+        size_t length = line_length();
         char line[256];
-        size_t n = 0, length = line_length();
 
-        /* Names of processes are in it, which may be anything: one character a column, and none that moves the cursor.
-         * What goes on from the byte before is no character of its own. */
-        for (; *text && n < length && n < sizeof(line) - 1; text++)
-                if (((unsigned char)*text & 0xc0) != 0x80)
-                        line[n++] = *text >= ' ' && *text <= '~' ? *text : '?';
-        line[n] = '\0';
+        /* Names of processes are in it, which may be anything. In ASCII each byte takes one column, so the line's length is known. */
+        (void)text_escape(text, TEXT_ASCII_ESCAPE, line, length < sizeof(line) ? length + 1 : sizeof(line));
         fprintf(stderr, LINE_START "%s" ERASE_TO_END, line);
         progress->shown = true;
 }

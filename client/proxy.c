@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "proxy.h"
 
+#include "decode-rows.h"
 #include "decode.h"
 #include "proxy-internal.h"
 #include "strv.h"
@@ -37,7 +38,9 @@ int new_selector_call(
                 return r;
         r = sd_bus_message_append(call, "s", selector);
         if (r == -EINVAL) /* the one thing that the bus does not carry */
-                return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, "The selector is not valid UTF-8.");
+                return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
+                                "The selector is not valid UTF-8: write each such byte as vfioctl shows it, like "
+                                "'\\xff'.");
         if (r < 0)
                 return r;
         *ret_call = TAKE_PTR(call);

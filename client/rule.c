@@ -5,6 +5,7 @@
 #include "present.h"
 #include "rule-proxy.h"
 #include "strv.h"
+#include "terminal.h"
 
 #include <fcntl.h>
 
@@ -142,7 +143,7 @@ static void remark_successor(const Invocation *invocation) {
                 return;
         for (size_t i = 0; i < rules.count; i++)
                 if (streq_ptr(rules.items[i].name, invocation->rule))
-                        fprintf(stderr, "vfioctl: the rule of that name in %s counts again\n", rules.items[i].file);
+                        terminal_say("vfioctl: the rule of that name in %s counts again", rules.items[i].file);
 }
 
 ExitCode verb_rule_remove(Invocation *invocation) {
@@ -184,7 +185,7 @@ static int add_fault(Faults *faults, const char *file, uint32_t line, const char
         text = fault_text(file, line, fault);
         if (!text)
                 return -ENOMEM;
-        fprintf(stderr, "%s\n", text);
+        terminal_say("%s", text);
         return 0;
 }
 
@@ -303,7 +304,7 @@ ExitCode rule_persist(Invocation *invocation, char **ret_file) {
                                 &error);
         if (r >= 0)
                 return EXIT_DONE;
-        fprintf(stderr, "vfioctl: %s is detached, but until the next boot only:\n", invocation->selector);
+        terminal_say("vfioctl: %s is detached, but until the next boot only:", invocation->selector);
         return report_error(r, &error);
 }
 
@@ -317,10 +318,9 @@ void rule_remark_return(const Invocation *invocation, const EntryList *changes) 
                         for (size_t c = 0; c < changes->count; c++)
                                 if (streq_ptr(rules.items[i].devices.items[d].address, changes->items[c].address) &&
                                                 !streq_ptr(rules.items[i].devices.items[d].status, "other-card"))
-                                        fprintf(stderr,
-                                                        "vfioctl: %s is detached again when it appears anew, or vfiod "
-                                                        "starts, by rule "
-                                                        "%s. To end that: vfioctl rule remove %s\n",
+                                        terminal_say("vfioctl: %s is detached again when it appears anew, or vfiod "
+                                                     "starts, by rule "
+                                                     "%s. To end that: vfioctl rule remove %s",
                                                         changes->items[c].address, rules.items[i].name,
                                                         rules.items[i].name);
 }

@@ -3,6 +3,7 @@
 #include "present.h"
 #include "proxy.h"
 #include "strv.h"
+#include "terminal.h"
 #include "verbs.h"
 
 /* A group with its members, and the device that was asked for, if it was one. */
@@ -49,14 +50,14 @@ static void subject_get_use(Invocation *invocation, Subject *subject) {
         r = proxy_list_holders(invocation->bus, invocation->selector, &subject->holders, &error);
         subject->holders_known = r >= 0;
         if (r < 0 && !invocation->output.quiet)
-                fprintf(stderr, "vfioctl: who holds it is not known: %s\n",
+                terminal_say("vfioctl: who holds it is not known: %s",
                                 isempty(error.message) ? strerror(-r) : error.message);
 
         if (!subject->group.path || !is_worked_on(subject->group.state))
                 return;
         r = get_job(invocation->bus, subject->group.number, &subject->job, &job_error);
         if (r < 0 && !invocation->output.quiet)
-                fprintf(stderr, "vfioctl: the job is not known: %s\n",
+                terminal_say("vfioctl: the job is not known: %s",
                                 isempty(job_error.message) ? strerror(-r) : job_error.message);
 }
 
@@ -236,14 +237,14 @@ static int print_subject(Output *output, const Subject *subject) {
 
 static ExitCode refuse_qemu(const Group *group, bool on_vfio) {
         if (!on_vfio)
-                fprintf(stderr, "vfioctl: no device of group %u is on a vfio driver; detach it first\n", group->number);
+                terminal_say("vfioctl: no device of group %u is on a vfio driver; detach it first", group->number);
         else
-                fprintf(stderr, "vfioctl: group %u is not viable; QEMU could not take it\n", group->number);
+                terminal_say("vfioctl: group %u is not viable; QEMU could not take it", group->number);
 
         for (size_t i = 0; on_vfio && i < group->blockers.count; i++) {
                 const Entry *blocker = &group->blockers.items[i];
 
-                fprintf(stderr, "  %s, driver %s: %s\n", blocker->address, driver_in_words(blocker->driver),
+                terminal_say("  %s, driver %s: %s", blocker->address, driver_in_words(blocker->driver),
                                 blocker->reason);
         }
         return EXIT_REFUSED;

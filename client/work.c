@@ -3,6 +3,7 @@
 
 #include "present.h"
 #include "progress.h"
+#include "terminal.h"
 
 #include <signal.h>
 #include <systemd/sd-event.h>
@@ -89,8 +90,7 @@ static void tell_holder(Work *work) {
         if (work->has_terminal || work->invocation->output.quiet || work->leaving || isempty(job->waits_for) ||
                         free_and_strdup(&work->told, job->waits_for) <= 0)
                 return;
-        fprintf(stderr, "vfioctl: %s of %s waits for %s\n", strempty(job->action), strempty(job->address),
-                        job->waits_for);
+        terminal_say("vfioctl: %s of %s waits for %s", strempty(job->action), strempty(job->address), job->waits_for);
 }
 
 static int on_cancelled(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
@@ -176,7 +176,7 @@ static int on_left(sd_event_source *source, uint64_t time, void *userdata) {
 
 static void leave(Work *work) {
         if (is_known(work))
-                fprintf(stderr, "vfioctl: job %u goes on by itself: see 'vfioctl jobs'\n", work->job.number);
+                terminal_say("vfioctl: job %u goes on by itself: see 'vfioctl jobs'", work->job.number);
         else
                 fputs("vfioctl: the work goes on by itself, if it has begun: see 'vfioctl jobs'\n", stderr);
 

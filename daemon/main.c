@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/log.h"
+#include "bus/publish.h"
 #include "config.h"
 #include "manager.h"
 

@@ -2,6 +2,7 @@
 #include "manager.h"
 #include "base/log.h"
 #include "bus/notify.h"
+#include "bus/publish.h"
 #include "bus/rule-interface.h"
 #include "job/viability.h"
 

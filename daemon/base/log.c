@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/log.h"
+#include "base/text.h"
 
 #include <stdarg.h>
 #include <sys/socket.h>
@@ -24,10 +25,12 @@ void log_open(void) {
                 journal_fd = TAKE_FD(fd);
 }
 
-/* What a line quotes may hold line breaks, and begin a line that is none of ours: they become spaces. */
+/* A line may quote what others named: escaped, that can neither begin a new line or field nor change the terminal. A line is lost where memory is short. */
 static void put_one_line(FILE *stream, const char *text) {
-        for (const char *c = text; *c; c++)
-                fputc(*c == '\n' ? ' ' : *c, stream);
+        _cleanup_free_ char *escaped = text_escape_new(text, TEXT_MESSAGE_ESCAPE);
+
+        if (escaped)
+                fputs(escaped, stream);
         fputc('\n', stream);
 }
 

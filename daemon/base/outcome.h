@@ -60,5 +60,6 @@ typedef struct Problem {
 void problem_done(Problem *problem);
 #define _cleanup_problem_ _cleanup_(problem_done)
 
-/* Records the outcome and its message, in place of what was there. Returns the outcome, or -ENOMEM, to be returned on. */
+/* Records the outcome and its message, in place of what was there. The message is escaped (base/text.h), so it may quote what others named. Returns
+ * the outcome, or -ENOMEM, which the caller returns too. */
 int problem_set(Problem *problem, Outcome outcome, const char *format, ...) _printf_(3, 4);

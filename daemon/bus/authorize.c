@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bus/authorize.h"
 
-#include "kernel/process.h"
-
 /* Held calls of one connection, in bytes: each counts as HELD_CALL_SIZE and the size of its request. */
 #define HELD_CALL_SIZE 4096
 #define HELD_SIZE_MAX (64 * HELD_CALL_SIZE)
@@ -250,8 +248,9 @@ int authorize_anybody(Service *service, sd_bus_message *call, NextStep *next, sd
 const char *authorize_caller_text(const Service *service, const Caller *caller, char buffer[static CALLER_TEXT_MAX]) {
         char command[PROCESS_COMMAND_MAX];
 
+        (void)process_read_command(service->kernel, caller->pid, command);
         (void)snprintf(buffer, CALLER_TEXT_MAX, "uid %d, process %d (%s)", (int)caller->uid, (int)caller->pid,
-                        process_read_command(service->kernel, caller->pid, command));
+                        command[0] != '\0' ? TEXT_NAME(command) : "gone");
         return buffer;
 }
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "base/text.h"
 #include "bus/service.h"
+#include "kernel/process.h"
 
 /* Who calls, and who may do what. Methods that only read need nothing from here. A method that changes something, or that
  * costs a process of ours, first reads its arguments, then asks here who the caller is. The bus daemon is asked by an
@@ -30,8 +32,9 @@ int authorize_change(Service *service, sd_bus_message *call, NextStep *next, sd_
 /* The same for methods that everybody may call, and that need the uid for a quota. */
 int authorize_anybody(Service *service, sd_bus_message *call, NextStep *next, sd_bus_error *error);
 
-/* "uid 0, process 1234 (vfioctl)" for logs and jobs, into buffer, which is returned. */
-#define CALLER_TEXT_MAX 160
+/* "uid 0, process 1234 (vfioctl)" for logs and jobs, into buffer, which is returned. The process chose its name itself: the
+ * name is escaped. */
+#define CALLER_TEXT_MAX (TEXT_ESCAPED_MAX(PROCESS_COMMAND_MAX) + 64)
 const char *authorize_caller_text(const Service *service, const Caller *caller, char buffer[static CALLER_TEXT_MAX]);
 
 /* Answers all held calls with an error. At the end of the service. */

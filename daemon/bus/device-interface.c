@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "bus/append.h"
 #include "bus/getter.h"
 #include "bus/operation.h"
-#include "bus/service.h"
+#include "bus/publish.h"
 #include "kernel/vfio-node.h"
 
 /* Getters and methods get the Device; the service comes from the slot. */
@@ -29,6 +30,10 @@ BUS_GETTER(property_get_address) {
 
 BUS_GETTER(property_get_state) {
         return sd_bus_message_append(reply, "s", device_state_to_string(device_state(userdata)));
+}
+
+BUS_GETTER(property_get_driver) {
+        return bus_append_name(reply, ((const Device *)userdata)->driver);
 }
 
 BUS_GETTER(property_get_flag) {
@@ -81,7 +86,7 @@ BUS_GETTER(property_get_name) {
                         : streq(property, "SubsystemName") ? PCI_NAME_SUBSYSTEM
                                                            : PCI_NAME_CLASS;
 
-        return sd_bus_message_append(reply, "s", pci_names_lookup(service_of(bus)->names, kind, &device->ids, text));
+        return bus_append_text(reply, pci_names_lookup(service_of(bus)->names, kind, &device->ids, text));
 }
 
 BUS_GETTER(property_get_numa_node) {
@@ -108,7 +113,7 @@ BUS_GETTER(property_get_reset_methods) {
         if ((r = sd_bus_message_open_container(reply, 'a', "s")) < 0)
                 return r;
         for (char *word = strtok_r(methods, " ", &state); word; word = strtok_r(NULL, " ", &state))
-                if ((r = sd_bus_message_append(reply, "s", word)) < 0)
+                if ((r = bus_append_name(reply, word)) < 0)
                         return r;
         return sd_bus_message_close_container(reply);
 }
@@ -145,7 +150,7 @@ static int append_names(sd_bus_message *reply, const HostName *names, HostNameKi
                 return r;
         for (; names; names = names->next)
                 if ((kind == _HOST_NAME_KIND_MAX || names->kind == kind) &&
-                                (r = sd_bus_message_append(reply, "s", names->name)) < 0)
+                                (r = bus_append_name(reply, names->name)) < 0)
                         return r;
         return sd_bus_message_close_container(reply);
 }
@@ -164,7 +169,7 @@ BUS_GETTER(property_get_original) {
         const DeviceOrigin *origin = ((const Device *)userdata)->origin;
         const char *text = !origin ? NULL : streq(property, "OriginalDriver") ? origin->driver : origin->override;
 
-        return sd_bus_message_append(reply, "s", strempty(text));
+        return bus_append_name(reply, text);
 }
 
 #define CHANGING_PROPERTY(name, signature, getter) \
@@ -181,7 +186,7 @@ static const sd_bus_vtable device_vtable[] = {
                                 SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_PROPERTY("Address", "s", property_get_address, 0, SD_BUS_VTABLE_PROPERTY_CONST),
                 CHANGING_PROPERTY("State", "s", property_get_state),
-                SD_BUS_PROPERTY("Driver", "s", NULL, offsetof(Device, driver), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+                CHANGING_PROPERTY("Driver", "s", property_get_driver),
                 CHANGING_PROPERTY("Endpoint", "b", property_get_flag),
                 CHANGING_PROPERTY("Group", "i", property_get_group),
                 CHANGING_PROPERTY("GroupPath", "o", property_get_group_path),

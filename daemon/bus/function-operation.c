@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/text.h"
 #include "bus/authorize.h"
 #include "bus/errors.h"
 #include "bus/operation.h"
@@ -61,7 +62,7 @@ static int reply_functions(sd_bus_message *call, const Inventory *inventory, con
                 return r;
         Device *const *devices = inventory_devices(inventory, &n);
         for (size_t i = 0; i < n; i++) {
-                const char *driver = strempty(devices[i]->driver);
+                const char *driver = TEXT_NAME(devices[i]->driver);
 
                 if (device_is_function_of(devices[i], physical) &&
                                 (r = sd_bus_message_append(reply, "(sss)", PCI_ADDRESS_TEXT(devices[i]->address),

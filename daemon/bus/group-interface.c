@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/text.h"
 #include "bus/getter.h"
 #include "bus/operation.h"
-#include "bus/service.h"
+#include "bus/publish.h"
 #include "kernel/vfio-node.h"
 
 /* Getters and methods get the Group; the service comes from the slot. */
@@ -36,7 +37,7 @@ BUS_GETTER(property_get_viable) {
 
 BUS_GETTER(property_get_blockers) {
         const Group *group = userdata;
-        char why[DRIVER_NAME_MAX + 64];
+        char why[TEXT_ESCAPED_MAX(NAME_MAX) + 64];
         int r;
 
         if ((r = sd_bus_message_open_container(reply, 'a', "(sss)")) < 0)
@@ -46,8 +47,10 @@ BUS_GETTER(property_get_blockers) {
 
                 if (!device_blocks_group(device))
                         continue;
-                (void)snprintf(why, sizeof(why), "%s does DMA for the host", device->driver);
-                r = sd_bus_message_append(reply, "(sss)", PCI_ADDRESS_TEXT(device->address), device->driver, why);
+                const char *driver = TEXT_NAME(device->driver);
+
+                (void)snprintf(why, sizeof(why), "%s does DMA for the host", driver);
+                r = sd_bus_message_append(reply, "(sss)", PCI_ADDRESS_TEXT(device->address), driver, why);
                 if (r < 0)
                         return r;
         }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "bus/append.h"
 #include "bus/authorize.h"
 #include "bus/errors.h"
 #include "bus/getter.h"
-#include "bus/service.h"
+#include "bus/publish.h"
 
 /* Getters and methods get the Job. */
 
@@ -40,7 +41,7 @@ BUS_GETTER(property_get_text) {
         JobDescription job;
 
         job_describe(userdata, &job);
-        return sd_bus_message_append(reply, "s",
+        return bus_append_text(reply,
                         streq(property, "Kind")                    ? plan_verb_to_string(job.asked->verb)
                                         : streq(property, "State") ? job_state_to_string(job.state)
                                         : streq(property, "Action")
@@ -171,10 +172,12 @@ static int append_job(sd_bus_message *reply, const Job *job) {
                                          job_state_to_string(description.state), (uint32_t)description.asked->group)) <
                                         0 ||
                         (r = append_devices(reply, description.asked)) < 0 ||
-                        (r = sd_bus_message_append(reply, "uussssta{sv}", (uint32_t)description.step + 1,
+                        (r = sd_bus_message_append(reply, "uuss", (uint32_t)description.step + 1,
                                          (uint32_t)plan->n_steps, step_kind_to_string(step->kind),
-                                         PCI_ADDRESS_TEXT(plan->members[step->member].address), description.holder,
-                                         description.caller, description.started_us, 0)) < 0)
+                                         PCI_ADDRESS_TEXT(plan->members[step->member].address))) < 0 ||
+                        (r = bus_append_text(reply, description.holder)) < 0 ||
+                        (r = bus_append_text(reply, description.caller)) < 0 ||
+                        (r = sd_bus_message_append(reply, "ta{sv}", description.started_us, 0)) < 0)
                 return r;
         return sd_bus_message_close_container(reply);
 }

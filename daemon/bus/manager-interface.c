@@ -1,16 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "bus/append.h"
 #include "bus/authorize.h"
 #include "bus/errors.h"
 #include "bus/getter.h"
 #include "bus/operation.h"
+#include "bus/publish.h"
 #include "bus/rule-interface.h"
-#include "bus/service.h"
 #include "config.h"
 #include "kernel/vfio-node.h"
 
 /* Adds {name: text} to a{sv}, if there is a text. */
 static int append_detail(sd_bus_message *reply, const char *name, const char *text) {
-        return isempty(text) ? 0 : sd_bus_message_append(reply, "{sv}", name, "s", text);
+        int r;
+
+        if (isempty(text))
+                return 0;
+        if ((r = sd_bus_message_open_container(reply, 'e', "sv")) < 0 ||
+                        (r = sd_bus_message_append_basic(reply, 's', name)) < 0 ||
+                        (r = sd_bus_message_open_container(reply, 'v', "s")) < 0 ||
+                        (r = bus_append_text(reply, text)) < 0 || (r = sd_bus_message_close_container(reply)) < 0)
+                return r;
+        return sd_bus_message_close_container(reply);
 }
 
 static int append_group(sd_bus_message *reply, const Group *group) {
@@ -75,14 +85,14 @@ static int append_device(Service *service, sd_bus_message *reply, const Device *
                         (r = sd_bus_message_open_container(reply, 'r', "soissuqqasa{sv}")) < 0 ||
                         (r = sd_bus_message_append(reply, "soissuqq", PCI_ADDRESS_TEXT(device->address), path,
                                          device->group ? device->group->number : IOMMU_GROUP_NONE,
-                                         device_state_to_string(device_state(device)), strempty(device->driver),
+                                         device_state_to_string(device_state(device)), TEXT_NAME(device->driver),
                                          device->ids.class, device->ids.vendor, device->ids.device)) < 0 ||
                         (r = sd_bus_message_open_container(reply, 'a', "s")) < 0)
                 return r;
         /* What is away is known by the names that it had. */
         const HostName *name = device->names || !device->origin ? device->names : device->origin->names;
         for (; name; name = name->next)
-                if ((r = sd_bus_message_append(reply, "s", name->name)) < 0)
+                if ((r = bus_append_name(reply, name->name)) < 0)
                         return r;
         if ((r = sd_bus_message_close_container(reply)) < 0 || (r = append_names(service, reply, device)) < 0)
                 return r;
@@ -129,10 +139,14 @@ static int reply_holders(sd_bus_message *call, const CensusEntry *entries, size_
         for (size_t i = 0; i < n_entries; i++) {
                 const CensusEntry *entry = &entries[i];
 
-                r = sd_bus_message_append(reply, "(ussss)", (uint32_t)entry->holder.pid, entry->holder.command,
-                                entry->holder.unit, entry->node,
-                                entry->of_group ? "" : PCI_ADDRESS_TEXT(entry->address));
-                if (r < 0)
+                if ((r = sd_bus_message_open_container(reply, 'r', "ussss")) < 0 ||
+                                (r = sd_bus_message_append(reply, "uss", (uint32_t)entry->holder.pid,
+                                                 TEXT_NAME(entry->holder.command), TEXT_NAME(entry->holder.unit))) <
+                                                0 ||
+                                (r = bus_append_name(reply, entry->node)) < 0 ||
+                                (r = sd_bus_message_append(reply, "s",
+                                                 entry->of_group ? "" : PCI_ADDRESS_TEXT(entry->address))) < 0 ||
+                                (r = sd_bus_message_close_container(reply)) < 0)
                         return r;
         }
         if ((r = sd_bus_message_close_container(reply)) < 0)
@@ -296,8 +310,7 @@ BUS_GETTER(property_get_iommu) {
         IommuReport iommu;
 
         iommu_examine(service->kernel, &iommu);
-        return sd_bus_message_append(
-                        reply, "s", streq(property, "Iommu") ? iommu_state_to_string(iommu.state) : iommu.reason);
+        return bus_append_text(reply, streq(property, "Iommu") ? iommu_state_to_string(iommu.state) : iommu.reason);
 }
 
 BUS_GETTER(property_get_count) {

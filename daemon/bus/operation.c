@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bus/operation.h"
-#include "base/text.h"
+#include "bus/append.h"
 #include "bus/authorize.h"
 #include "bus/errors.h"
 #include "bus/options.h"
@@ -100,8 +100,8 @@ static int reply_changes(sd_bus_message *call, const WorkerResult *result) {
         for (size_t i = 0; i < result->report.n_changes; i++) {
                 const TransactionChange *change = &result->report.changes[i];
 
-                r = sd_bus_message_append(reply, "(sss)", PCI_ADDRESS_TEXT(change->address), change->driver_before,
-                                change->driver_after);
+                r = sd_bus_message_append(reply, "(sss)", PCI_ADDRESS_TEXT(change->address),
+                                TEXT_NAME(change->driver_before), TEXT_NAME(change->driver_after));
                 if (r < 0)
                         return r;
         }
@@ -224,9 +224,12 @@ static int append_findings(sd_bus_message *reply, const FindingList *findings, c
         for (size_t i = 0; i < findings->n_findings && r >= 0; i++) {
                 const Finding *finding = &findings->findings[i];
 
-                r = sd_bus_message_append(reply, "(sssb)", guard_to_string(finding->guard),
-                                PCI_ADDRESS_TEXT(finding->address), finding->evidence,
-                                (int)is_overridden(plan, finding));
+                if ((r = sd_bus_message_open_container(reply, 'r', "sssb")) >= 0 &&
+                                (r = sd_bus_message_append(reply, "ss", guard_to_string(finding->guard),
+                                                 PCI_ADDRESS_TEXT(finding->address))) >= 0 &&
+                                (r = bus_append_text(reply, finding->evidence)) >= 0 &&
+                                (r = sd_bus_message_append(reply, "b", (int)is_overridden(plan, finding))) >= 0)
+                        r = sd_bus_message_close_container(reply);
         }
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }

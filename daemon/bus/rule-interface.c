@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bus/rule-interface.h"
 #include "base/log.h"
-#include "base/text.h"
+#include "bus/append.h"
 #include "bus/authorize.h"
 #include "bus/errors.h"
 #include "bus/options.h"
@@ -36,16 +36,15 @@ static int append_report(const RuleMatchReport *report, void *userdata) {
 
         if (!streq(report->rule, listing->rule))
                 return 0;
-        int r = sd_bus_message_append(listing->reply, "(sss)", PCI_ADDRESS_TEXT(report->address),
-                        rule_status_to_string(report->status), report->message);
-        return r < 0 ? r : 0;
-}
+        int r;
 
-/* A file may be called whatever an administrator likes, and the bus takes UTF-8 only. */
-static int append_printable(sd_bus_message *reply, const char *text) {
-        _cleanup_free_ char *copy = strdup(text);
-
-        return copy ? sd_bus_message_append(reply, "s", text_make_printable(copy)) : -ENOMEM;
+        if ((r = sd_bus_message_open_container(listing->reply, 'r', "sss")) < 0 ||
+                        (r = sd_bus_message_append(listing->reply, "ss", PCI_ADDRESS_TEXT(report->address),
+                                         rule_status_to_string(report->status))) < 0 ||
+                        (r = bus_append_text(listing->reply, report->message)) < 0 ||
+                        (r = sd_bus_message_close_container(listing->reply)) < 0)
+                return r;
+        return 0;
 }
 
 static int append_details(sd_bus_message *reply, const RuleFile *file) {
@@ -65,8 +64,7 @@ static int append_file(sd_bus_message *reply, const RuleKeeper *keeper, const Ru
         int r;
 
         if ((r = sd_bus_message_open_container(reply, 'r', "sssa(sss)a{sv}")) < 0 ||
-                        (r = append_printable(reply, file->name)) < 0 ||
-                        (r = append_printable(reply, file->path)) < 0 ||
+                        (r = bus_append_name(reply, file->name)) < 0 || (r = bus_append_name(reply, file->path)) < 0 ||
                         (r = sd_bus_message_append(reply, "s", states[file->state])) < 0 ||
                         (r = sd_bus_message_open_container(reply, 'a', "(sss)")) < 0 ||
                         (r = rule_keeper_for_each(keeper, append_report, &listing)) < 0 ||

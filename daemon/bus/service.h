@@ -46,16 +46,6 @@ typedef struct Service {
         void *rescan_userdata;
 } Service;
 
-/* Connects to the system bus. The connection takes no file descriptors from callers. Waits for nothing. Returns 0 or a
- * negative errno; the caller owns the bus. */
-int service_connect(sd_bus **ret);
-
-/* Puts the objects on the bus, without asking for the name yet. Returns 0 or a negative errno. */
-int service_publish(Service *service);
-
-/* Answers what waits, when the service ends. The bus stays open. */
-void service_done(Service *service);
-
 /* The service, from within a handler or getter of one of its objects. */
 Service *service_of(sd_bus *bus);
 
@@ -64,12 +54,3 @@ void service_count(const Service *service, ManagerFacts *ret);
 /* Paths of objects; to be freed. Return 0 or -ENOMEM. */
 int service_group_path(int number, char **ret);
 int service_device_path(PciAddress address, char **ret);
-
-/* Each interface's own file. */
-int manager_interface_publish(Service *service);
-int group_interface_publish(Service *service);
-int device_interface_publish(Service *service);
-int job_interface_publish(Service *service);
-
-/* Appends an array with a row for each job. Returns 0 or a negative errno. */
-int job_interface_append_all(const Service *service, sd_bus_message *reply);

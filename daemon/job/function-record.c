@@ -74,8 +74,8 @@ static int before_to_json(const FunctionBefore *before, json_t **ret) {
         _cleanup_(json_decrefp) json_t *json = ids_to_json(before->address, &before->ids);
         int r;
 
-        if (!json || json_object_set_new(json, "driver", json_string(before->binding.driver)) < 0 ||
-                        json_object_set_new(json, "override", json_string(before->binding.override)) < 0)
+        if (!json || json_object_set_new(json, "driver", record_name_to_json(before->binding.driver)) < 0 ||
+                        json_object_set_new(json, "override", record_name_to_json(before->binding.override)) < 0)
                 return -ENOMEM;
         if ((r = record_power_to_json(&before->binding.power, json)) < 0 ||
                         (r = record_link_to_json(&before->link, json)) < 0)
@@ -85,17 +85,22 @@ static int before_to_json(const FunctionBefore *before, json_t **ret) {
 }
 
 static int before_from_json(json_t *json, FunctionBefore *ret) {
-        const char *driver, *override;
+        _cleanup_free_ char *driver = NULL, *override = NULL;
+        json_t *driver_json, *override_json;
         int r;
 
         if ((r = ids_from_json(json, &ret->address, &ret->ids)) < 0)
                 return r;
-        if (json_unpack(json, "{s:s, s:s}", "driver", &driver, "override", &override) < 0 ||
-                        strlen(driver) >= sizeof(ret->binding.driver) ||
-                        strlen(override) >= sizeof(ret->binding.override))
+        if (json_unpack(json, "{s:o, s:o}", "driver", &driver_json, "override", &override_json) < 0)
                 return -EBADMSG;
-        (void)snprintf(ret->binding.driver, sizeof(ret->binding.driver), "%s", driver);
-        (void)snprintf(ret->binding.override, sizeof(ret->binding.override), "%s", override);
+        if ((r = record_name_from_json(driver_json, &driver)) < 0 ||
+                        (r = record_name_from_json(override_json, &override)) < 0)
+                return r;
+        if (strlen(strempty(driver)) >= sizeof(ret->binding.driver) ||
+                        strlen(strempty(override)) >= sizeof(ret->binding.override))
+                return -EBADMSG;
+        (void)snprintf(ret->binding.driver, sizeof(ret->binding.driver), "%s", strempty(driver));
+        (void)snprintf(ret->binding.override, sizeof(ret->binding.override), "%s", strempty(override));
         if ((r = record_power_from_json(json, &ret->binding.power)) < 0)
                 return r;
         return record_link_from_json(json, &ret->link);

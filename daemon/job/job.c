@@ -141,8 +141,8 @@ static void log_end(const Job *job, const WorkerResult *result) {
 
                 event.address = PCI_ADDRESS_TEXT(change->address);
                 log_event(&event, "%s: %s is on %s now, was on %s (group %s, for %s)", plan_verb_to_string(job->verb),
-                                event.address, isempty(after) ? "no driver" : after, isempty(before) ? "none" : before,
-                                group, job->caller);
+                                event.address, isempty(after) ? "no driver" : TEXT_NAME(after),
+                                isempty(before) ? "none" : TEXT_NAME(before), group, job->caller);
         }
 }
 

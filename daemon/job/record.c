@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "job/record.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "job/record-json.h"
 
 #include <fcntl.h>
@@ -78,6 +79,22 @@ void record_remove_member(Record *record, RecordMember *member) {
 
 /* To JSON and back. What a device does not have is not written; what is missing was not there. */
 
+json_t *record_name_to_json(const char *name) {
+        if (!name)
+                return json_null();
+        _cleanup_free_ char *escaped = text_escape_new(name, TEXT_NAME_ESCAPE);
+        return escaped ? json_string(escaped) : NULL;
+}
+
+int record_name_from_json(json_t *json, char **ret_name) {
+        if (json_is_null(json) || json_string_length(json) == 0) {
+                *ret_name = NULL;
+                return json_is_null(json) || json_is_string(json) ? 0 : -EBADMSG;
+        }
+        int r = text_unescape(json_string_value(json), ret_name);
+        return r == -EINVAL ? -EBADMSG : r;
+}
+
 int record_power_to_json(const PowerSettings *power, json_t *object) {
         if (power->control[0] != '\0' && json_object_set_new(object, "power_control", json_string(power->control)) < 0)
                 return -ENOMEM;
@@ -132,18 +149,20 @@ static int member_to_json(const RecordMember *member, json_t **ret) {
         json_t *names = json_array();
 
         for (const HostName *name = origin->names; name; name = name->next)
-                if (json_array_append_new(names, json_pack("[ss]", host_name_kind_to_string(name->kind), name->name)) <
-                                0) {
+                if (json_array_append_new(names,
+                                    json_pack("[so]", host_name_kind_to_string(name->kind),
+                                                    record_name_to_json(name->name))) < 0) {
                         json_decref(names);
                         return -ENOMEM;
                 }
-        /* "s?" writes null for none; "o" takes names over, also when it fails. */
-        *ret = json_pack("{s:s, s:s, s:[iiiiii], s:b, s:b, s:s?, s:s?, s:s?, s:o}", "address",
+        /* "o" takes its value over, also when it fails. */
+        *ret = json_pack("{s:s, s:s, s:[iiiiii], s:b, s:b, s:o, s:o, s:o, s:o}", "address",
                         PCI_ADDRESS_TEXT(member->address), "phase", phase_table[member->phase], "ids",
                         (int)origin->ids.vendor, (int)origin->ids.device, (int)origin->ids.subsystem_vendor,
                         (int)origin->ids.subsystem_device, (int)origin->ids.class, (int)origin->ids.revision,
                         "any_driver", (int)origin->any_driver, "virtual_function", (int)origin->virtual_function,
-                        "driver", origin->driver, "override", origin->override, "module", origin->module, "names",
+                        "driver", record_name_to_json(origin->driver), "override",
+                        record_name_to_json(origin->override), "module", record_name_to_json(origin->module), "names",
                         names);
         if (!*ret)
                 return -ENOMEM;
@@ -177,15 +196,19 @@ static int member_from_json(json_t *json, Record *record) {
         origin->virtual_function = virtual_function;
         origin->ids = (PciIds){(uint16_t)vendor, (uint16_t)device, (uint16_t)subsystem_vendor,
                         (uint16_t)subsystem_device, (uint32_t) class, (uint8_t)revision};
-        if ((r = free_and_strdup(&origin->driver, json_string_value(driver))) < 0 ||
-                        (r = free_and_strdup(&origin->override, json_string_value(override))) < 0 ||
-                        (r = free_and_strdup(&origin->module, json_string_value(module))) < 0)
+        if ((r = record_name_from_json(driver, &origin->driver)) < 0 ||
+                        (r = record_name_from_json(override, &origin->override)) < 0 ||
+                        (r = record_name_from_json(module, &origin->module)) < 0)
                 return r;
         json_array_foreach(names, i, name) {
-                const char *kind, *text;
+                _cleanup_free_ char *text = NULL;
+                const char *kind;
+                json_t *escaped;
 
-                if (json_unpack(name, "[ss]", &kind, &text) < 0 || host_name_kind_from_string(kind) < 0)
+                if (json_unpack(name, "[so]", &kind, &escaped) < 0 || host_name_kind_from_string(kind) < 0)
                         return -EBADMSG;
+                if ((r = record_name_from_json(escaped, &text)) < 0 || !text)
+                        return r < 0 ? r : -EBADMSG;
                 if ((r = host_name_list_add(&origin->names, host_name_kind_from_string(kind), text, 0)) < 0)
                         return r;
         }

@@ -4,12 +4,14 @@
 #include "base/outcome.h"
 #include "kernel/pci-facts.h"
 #include "kernel/power.h"
+#include "kernel/sysfs.h"
 #include "kernel/virtual-function.h"
 
 /* A device while a transaction has it in hand: its folder held open, so that what is written reaches this card or none; and what it was when the
  * work began. For workers: reading the override may block. */
 
-#define OVERRIDE_MAX 256
+/* The kernel takes an override of up to a page. */
+#define OVERRIDE_MAX SYSFS_TEXT_MAX
 
 typedef struct Binding {
         char driver[DRIVER_NAME_MAX]; /* "" for none */

@@ -8,14 +8,14 @@
 
 /* "bus/pci/drivers/NAME". A driver's name comes from the kernel, but also from a record on disk: it must stay one folder. */
 static int driver_path(const char *driver, const char *entry, char *buffer, size_t size) {
-        if (isempty(driver) || driver[0] == '.' || strchr(driver, '/'))
+        if (isempty(driver) || streq(driver, ".") || streq(driver, "..") || strchr(driver, '/'))
                 return -EINVAL;
         int length = snprintf(buffer, size, "bus/pci/drivers/%s%s", driver, entry);
         return length < 0 || (size_t)length >= size ? -ENAMETOOLONG : 0;
 }
 
 const char *modules_format_unbind(const char *driver, char buffer[static DRIVER_UNBIND_TEXT_MAX]) {
-        (void)snprintf(buffer, DRIVER_UNBIND_TEXT_MAX, "/sys/bus/pci/drivers/%s/unbind", driver);
+        (void)snprintf(buffer, DRIVER_UNBIND_TEXT_MAX, "/sys/bus/pci/drivers/%s/unbind", TEXT_NAME(driver));
         return buffer;
 }
 

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "base/text.h"
 #include "kernel/kernel.h"
 
 /* Drivers of the PCI bus and the modules that bring them. */
 
-/* Longest name of a driver or module, with its end (the kernel's MODULE_NAME_LEN is 56). */
-#define DRIVER_NAME_MAX 64
+/* Longest name of a driver or module, with its end. The kernel limits a module's name to 55 bytes, but a driver's name only by what a path of
+ * sysfs can hold. It may have any byte but '/'. */
+#define DRIVER_NAME_MAX (NAME_MAX + 1)
 
-/* "/sys/bus/pci/drivers/NAME/unbind" into buffer, which is returned: where an administrator takes a device from a driver. */
-#define DRIVER_UNBIND_TEXT_MAX (DRIVER_NAME_MAX + 32)
+/* "/sys/bus/pci/drivers/NAME/unbind", escaped for a message, into buffer, which is returned: where an administrator takes a device from a driver. */
+#define DRIVER_UNBIND_TEXT_MAX (TEXT_ESCAPED_MAX(NAME_MAX) + 32)
 const char *modules_format_unbind(const char *driver, char buffer[static DRIVER_UNBIND_TEXT_MAX]);
 #define DRIVER_UNBIND_TEXT(driver) modules_format_unbind(driver, (char[DRIVER_UNBIND_TEXT_MAX]){})
 

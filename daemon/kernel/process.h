@@ -7,6 +7,7 @@
 /* Room for a command name: the kernel has at most 15 characters for a program. */
 #define PROCESS_COMMAND_MAX 64
 
-/* Reads the command name of a process (/proc/PID/comm) and makes it printable; "gone" where it cannot be read. Does not
- * block. For logs only: the process may have ended, and another may have its number. Returns buffer. */
+/* Reads the command name of a process (/proc/PID/comm) into buffer, which is returned; "" where it cannot be read. A process
+ * may choose any bytes as its name: escape it (base/text.h) before it is shown. Does not block. For messages only: the
+ * process may have ended, and another may have its number. */
 const char *process_read_command(const Kernel *kernel, pid_t pid, char buffer[static PROCESS_COMMAND_MAX]);

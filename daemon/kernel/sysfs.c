@@ -103,7 +103,8 @@ int sysfs_for_each(int directory_fd, const char *folder, sysfs_entry_t function,
                         r = -errno;
                         break;
                 }
-                if (entry->d_name[0] != '.')
+                /* A network interface may be called ".x". */
+                if (!streq(entry->d_name, ".") && !streq(entry->d_name, ".."))
                         r = function(dirfd(directory), entry->d_name, userdata);
         }
         (void)closedir(directory);

@@ -60,7 +60,7 @@ static int check_driver(const Device *physical, Problem *problem) {
                 return problem_set(problem, OUTCOME_FOREIGN,
                                 "%s is on %s, but vfiod did not put it there. Only its driver on the host makes "
                                 "virtual functions: give it back with the tool that took it (virsh, driverctl).",
-                                PCI_ADDRESS_TEXT(physical->address), physical->driver);
+                                PCI_ADDRESS_TEXT(physical->address), TEXT_NAME(physical->driver));
         default:
                 return problem_set(problem, OUTCOME_DRIVER_UNAVAILABLE,
                                 "%s has no driver, and only its driver makes virtual functions: load the driver's "
@@ -95,14 +95,14 @@ static int add_functions(Plan *plan, const Inventory *inventory, const Device *p
 
         Device *const *devices = inventory_devices(inventory, &n);
         for (size_t i = 0; i < n && r >= 0; i++) {
-                char evidence[128];
+                char evidence[TEXT_ESCAPED_MAX(NAME_MAX) + 64];
 
                 if (!device_is_function_of(devices[i], physical))
                         continue;
                 if ((r = plan_add_member(plan, devices[i])) < 0 || !device_is_on_vfio(devices[i]))
                         continue;
-                (void)snprintf(evidence, sizeof(evidence), "it would vanish, and is on %s%s", devices[i]->driver,
-                                device_is_ours(devices[i]) ? "" : ", not by vfiod");
+                (void)snprintf(evidence, sizeof(evidence), "it would vanish, and is on %s%s",
+                                TEXT_NAME(devices[i]->driver), device_is_ours(devices[i]) ? "" : ", not by vfiod");
                 r = function_plan_add_finding(&plan->findings, GUARD_VIRTUAL_FUNCTIONS, devices[i]->address, evidence);
         }
         return r;

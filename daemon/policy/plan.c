@@ -40,7 +40,8 @@ const char *step_kind_to_string(StepKind kind) {
 }
 
 const char *plan_step_reason(const Plan *plan, const PlanStep *step, char buffer[static PLAN_REASON_MAX]) {
-        const DeviceOrigin *origin = plan->verb == PLAN_REATTACH ? plan->members[step->member].origin : NULL;
+        const PlanMember *member = &plan->members[step->member];
+        const DeviceOrigin *origin = plan->verb == PLAN_REATTACH ? member->origin : NULL;
         const char *driver = origin ? origin->driver : PLAN_VFIO_DRIVER;
 
         switch (step->kind) {
@@ -48,23 +49,22 @@ const char *plan_step_reason(const Plan *plan, const PlanStep *step, char buffer
                 (void)snprintf(buffer, PLAN_REASON_MAX, "no virtual machine may have group %d", plan->group);
                 break;
         case STEP_LOAD_DRIVER:
-                (void)snprintf(buffer, PLAN_REASON_MAX, "%s must be there", strempty(driver));
+                (void)snprintf(buffer, PLAN_REASON_MAX, "%s must be there", TEXT_NAME(driver));
                 break;
         case STEP_OVERRIDE:
                 (void)snprintf(buffer, PLAN_REASON_MAX, "only %s may bind",
-                                driver ? driver : "what its override names");
+                                driver ? TEXT_NAME(driver) : "what its override names");
                 break;
         case STEP_UNBIND:
                 (void)snprintf(buffer, PLAN_REASON_MAX, "it leaves %s",
-                                plan->members[step->member].driver[0] != '\0' ? plan->members[step->member].driver
-                                                                              : "what driver it may have got");
+                                isempty(member->driver) ? "what driver it may have got" : TEXT_NAME(member->driver));
                 break;
         case STEP_RESTORE_LINK:
                 (void)snprintf(buffer, PLAN_REASON_MAX, "the MAC address and VLAN that were set for it");
                 break;
         case STEP_PROBE:
                 (void)snprintf(buffer, PLAN_REASON_MAX, "%s%s", driver ? "it binds to " : "it stays without a driver",
-                                strempty(driver));
+                                TEXT_NAME(driver));
                 break;
         case STEP_RESTORE_POWER:
                 (void)snprintf(buffer, PLAN_REASON_MAX, "power/control and d3cold_allowed as they were");
@@ -182,9 +182,9 @@ static int refuse_worked_on(const Group *group, Problem *problem) {
 static void append_device(FILE *text, const Device *device, const char *separator) {
         fprintf(text, "%s%s", separator, PCI_ADDRESS_TEXT(device->address));
         if (device->driver)
-                fprintf(text, " (%s", device->driver);
+                fprintf(text, " (%s", TEXT_NAME(device->driver));
         for (const HostName *name = device->names; name; name = name->next)
-                fprintf(text, "%s%s", device->driver || name != device->names ? ", " : " (", name->name);
+                fprintf(text, "%s%s", device->driver || name != device->names ? ", " : " (", TEXT_NAME(name->name));
         if (device->driver || device->names)
                 fputc(')', text);
 }
@@ -251,7 +251,7 @@ static int check_named(
                 return problem_set(problem, OUTCOME_FOREIGN,
                                 "%s is on %s already, but vfiod did not put it there: it is left alone. Give it back "
                                 "with the tool that took it (virsh, driverctl).",
-                                PCI_ADDRESS_TEXT(device->address), device->driver);
+                                PCI_ADDRESS_TEXT(device->address), TEXT_NAME(device->driver));
         if (group_count_endpoints(selection->group) == 0)
                 return problem_set(problem, OUTCOME_NOT_ENDPOINT, "Group %d has only bridges: they stay with the host.",
                                 selection->group->number);
@@ -269,7 +269,7 @@ static int check_bridges(const Group *group, Problem *problem) {
                                         "DMA for the host. "
                                         "Take the bridge from that driver first (write its address to %s), "
                                         "or keep the driver from it at boot.",
-                                        group->number, PCI_ADDRESS_TEXT(device->address), device->driver,
+                                        group->number, PCI_ADDRESS_TEXT(device->address), TEXT_NAME(device->driver),
                                         DRIVER_UNBIND_TEXT(device->driver));
         }
         return 0;
@@ -288,7 +288,7 @@ static int find_virtual_functions(const Inventory *inventory, const Device *phys
                                 !pci_address_equal(devices[i]->physical_function, physical->address))
                         continue;
                 (void)snprintf(evidence, sizeof(evidence), "its virtual function %s would vanish, and is on %s",
-                                PCI_ADDRESS_TEXT(devices[i]->address), devices[i]->driver);
+                                PCI_ADDRESS_TEXT(devices[i]->address), TEXT_NAME(devices[i]->driver));
                 r = finding_list_add(&plan->findings, GUARD_VIRTUAL_FUNCTIONS, physical->address, evidence);
         }
         return r;
@@ -392,10 +392,10 @@ static int refuse_not_ours(const Device *device, const Group *group, Problem *pr
                 return problem_set(problem, OUTCOME_FOREIGN,
                                 "%s is on %s, but vfiod did not put it there: it is left alone. Give it back with the "
                                 "tool that took it (virsh, driverctl).",
-                                PCI_ADDRESS_TEXT(device->address), device->driver);
+                                PCI_ADDRESS_TEXT(device->address), TEXT_NAME(device->driver));
         return problem_set(problem, OUTCOME_NOT_DETACHED, "%s is not detached: it is %s%s.",
                         PCI_ADDRESS_TEXT(device->address),
-                        device->driver ? "on the host's driver " : "without a driver", strempty(device->driver));
+                        device->driver ? "on the host's driver " : "without a driver", TEXT_NAME(device->driver));
 }
 
 /* Takes a device along that somebody else put on a vfio driver: nobody knows what it had before. */

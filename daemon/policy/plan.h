@@ -95,7 +95,7 @@ typedef struct Plan {
 } Plan;
 
 /* Why a step is there, in words, into buffer, which is returned. */
-#define PLAN_REASON_MAX 128
+#define PLAN_REASON_MAX (TEXT_ESCAPED_MAX(NAME_MAX) + 64)
 const char *plan_step_reason(const Plan *plan, const PlanStep *step, char buffer[static PLAN_REASON_MAX]);
 
 /* For who makes a plan: one with room for so many members, which are copied from the model. Return 0 or -ENOMEM. */

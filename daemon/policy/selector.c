@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "policy/selector.h"
+#include "base/text.h"
 
 #include <ctype.h>
 
@@ -142,18 +143,53 @@ static void find_carriers(const Inventory *inventory, const WantedNames *wanted)
         }
 }
 
-static size_t count_carriers(const Carriers *carriers, Device **ret) {
-        *ret = carriers->n_now > 0 ? carriers->now : carriers->before;
-        return carriers->n_now > 0 ? carriers->n_now : carriers->n_before;
+/* The name that a typed one stands for, if it is in escaped form (base/text.h) and another than the typed one. Returns whether
+ * there is such a name. ret has room for SELECTOR_MAX bytes. */
+static int unescape_name(const char *typed, char *ret) {
+        _cleanup_free_ char *name = NULL;
+
+        int r = text_unescape(typed, &name);
+        if (r < 0)
+                return r == -EINVAL ? 0 : r;
+        if (streq(name, typed))
+                return 0;
+        (void)snprintf(ret, SELECTOR_MAX, "%s", name);
+        return 1;
+}
+
+/* Two forms of one typed name: a device that both lead to counts once. */
+static size_t add_carriers(Device *a, size_t n_a, Device *b, size_t n_b, Device **ret) {
+        *ret = n_a > 0 ? a : b;
+        return n_a == 1 && n_b == 1 && a == b ? 1 : n_a + n_b;
+}
+
+/* Returns how many devices have the name, in either form: now, or else when they were detached. Above 1 it may be too high.
+ * Returns one of them, too. */
+static int count_carriers(const WantedNames *wanted, const char *typed, bool only_disks, Device **ret) {
+        static const Carriers none = {};
+        char unescaped[SELECTOR_MAX];
+
+        int r = unescape_name(typed, unescaped);
+        if (r < 0)
+                return r;
+        const WantedName *first = find_name(wanted, typed), *second = r > 0 ? find_name(wanted, unescaped) : NULL;
+        const Carriers *a = !first ? &none : only_disks ? &first->disks : &first->any;
+        const Carriers *b = !second ? &none : only_disks ? &second->disks : &second->any;
+        size_t n = add_carriers(a->now, a->n_now, b->now, b->n_now, ret);
+        if (n == 0)
+                n = add_carriers(a->before, a->n_before, b->before, b->n_before, ret);
+        return (int)n;
 }
 
 static int resolve_name(const WantedNames *wanted, const char *name, Selection *ret, Problem *problem) {
         char disk[SELECTOR_MAX];
         Device *device = NULL;
 
-        size_t n = count_carriers(&find_name(wanted, name)->any, &device);
+        int n = count_carriers(wanted, name, false, &device);
         if (n == 0 && strip_partition(name, disk))
-                n = count_carriers(&find_name(wanted, disk)->disks, &device);
+                n = count_carriers(wanted, disk, true, &device);
+        if (n < 0)
+                return n;
         if (n == 0)
                 return problem_set(problem, OUTCOME_NO_SUCH_DEVICE,
                                 "No PCI device is called '%s' or carries a network interface or disk of that name. "
@@ -161,7 +197,7 @@ static int resolve_name(const WantedNames *wanted, const char *name, Selection *
                                 name);
         if (n > 1)
                 return problem_set(problem, OUTCOME_INVALID_SELECTOR,
-                                "'%s' hangs off %zu PCI devices: name the one that is meant by its address.", name, n);
+                                "'%s' belongs to more than one PCI device: name the device by its address.", name);
         *ret = (Selection){.device = device, .group = device->group};
         return 0;
 }
@@ -173,9 +209,9 @@ static int check_form(const char *selector, Problem *problem) {
                                 "and has at most %d characters.",
                                 SELECTOR_MAX - 1);
         for (const char *c = selector; *c; c++)
-                if (!isgraph((unsigned char)*c))
-                        return problem_set(problem, OUTCOME_INVALID_SELECTOR,
-                                        "A selector has no blanks, control or non-ASCII characters.");
+                if (isspace((unsigned char)*c))
+                        return problem_set(problem, OUTCOME_INVALID_SELECTOR, "A selector has no blanks: '%s' has one.",
+                                        selector);
         return 0;
 }
 
@@ -222,29 +258,45 @@ static int resolve(const Inventory *inventory, const WantedNames *wanted, const 
         return 0;
 }
 
-/* Adds the names that resolve_name() will look up, if the selector is a host name. */
-static void want_names(WantedNames *wanted, const char *selector) {
+/* Names that one selector can look for: it and its disk, each in two forms. */
+#define NAMES_PER_SELECTOR 4
+
+/* Adds a typed name, and the one that it stands for. Returns 0 or a negative errno. */
+static int want_name(WantedNames *wanted, const char *typed) {
+        (void)snprintf(wanted->names[wanted->n_names++].name, SELECTOR_MAX, "%s", typed);
+        int r = unescape_name(typed, wanted->names[wanted->n_names].name);
+        if (r > 0)
+                wanted->n_names++;
+        return r < 0 ? r : 0;
+}
+
+/* Adds the names that resolve_name() will look up, if the selector is a host name. Returns 0 or a negative errno. */
+static int want_names(WantedNames *wanted, const char *selector) {
         _cleanup_problem_ Problem ignored = {};
+        char disk[SELECTOR_MAX];
         PciAddress address;
 
         if (check_form(selector, &ignored) != 0 || startswith(selector, "group:") || parse_address(selector, &address))
-                return;
+                return 0;
         const char *name = host_name_of(selector);
-        (void)snprintf(wanted->names[wanted->n_names++].name, SELECTOR_MAX, "%s", name);
-        if (strip_partition(name, wanted->names[wanted->n_names].name))
-                wanted->n_names++;
+        int r = want_name(wanted, name);
+        if (r == 0 && strip_partition(name, disk))
+                r = want_name(wanted, disk);
+        return r;
 }
 
 int selector_resolve_all(const Inventory *inventory, const char *const *selectors, size_t n_selectors, Selection *ret,
                 Problem *problem) {
-        _cleanup_free_ WantedName *names = calloc(n_selectors + 1, 2 * sizeof(WantedName));
+        _cleanup_free_ WantedName *names = calloc(n_selectors + 1, NAMES_PER_SELECTOR * sizeof(WantedName));
         WantedNames wanted = {.names = names};
         int r = 0;
 
         if (!names)
                 return -ENOMEM;
-        for (size_t i = 0; i < n_selectors; i++)
-                want_names(&wanted, selectors[i]);
+        for (size_t i = 0; i < n_selectors && r == 0; i++)
+                r = want_names(&wanted, selectors[i]);
+        if (r < 0)
+                return r;
         sort_names(&wanted);
         if (wanted.n_names > 0)
                 find_carriers(inventory, &wanted);

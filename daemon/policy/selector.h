@@ -8,10 +8,11 @@
  *   0000:3b:00.0, 3b:00.0     address; without a domain, domain 0000
  *   pci_0000_3b_00_0          libvirt's name
  *   enp59s0f0, nvme0n1        host name, also one that a device had when it was detached; a partition selects its disk;
- *                             "/dev/" in front is allowed
+ *                             "/dev/" in front is allowed. It is the name itself, or its escaped form (base/text.h), as vfiod shows it
  *   group:25                  IOMMU group */
 
-#define SELECTOR_MAX 128
+/* Room for the longest name of a disk in its escaped form. */
+#define SELECTOR_MAX 512
 
 typedef struct Selection {
         Device *device; /* NULL where a group was named */

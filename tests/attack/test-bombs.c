@@ -78,8 +78,8 @@ static void test_overrides(void) {
 static void test_long_entry(void) {
         g_autofree char *entry = g_strnfill(1 << 20, 'a');
 
-        explode_list("companions", 1, entry, "*at most 127 characters*");
-        explode_list("override", 1, entry, "*at most 127 characters*");
+        explode_list("companions", 1, entry, "*at most 511 characters*");
+        explode_list("override", 1, entry, "*at most 511 characters*");
 }
 
 static void test_long_names(void) {
@@ -99,7 +99,7 @@ static void test_long_names(void) {
 
         body = plan_of(name, "detach");
         raw_end_array(body, raw_begin_array(body, 8), 8);
-        explode(body, "A selector is *at most 127 characters.");
+        explode(body, "A selector is *at most 511 characters.");
 }
 
 static void test_repeated_option(void) {

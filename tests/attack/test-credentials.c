@@ -2,6 +2,7 @@
 #include <glib.h>
 
 #include "bus/authorize.h"
+#include "bus/publish.h"
 
 #include <sys/socket.h>
 

@@ -127,8 +127,8 @@ static void test_selectors(void) {
 }
 
 static void test_wrong_selectors(void) {
-        static const char *const invalid[] = {"", " ", "group:", "group:x", "group:-1", "group:1 ", "group:1234567890",
-                        "ens 1", "ens1\\n", "é"};
+        static const char *const invalid[] = {
+                        "", " ", "group:", "group:x", "group:-1", "group:1 ", "group:1234567890", "ens 1", "ens1\\n"};
         Fixture *fixture = fixture_start(NULL);
         g_autofree char *long_name = g_strnfill(5000, 'x');
 

@@ -215,7 +215,8 @@ static void test_list(void) {
                         "([('10-bad', 'FOLDER/10-bad.conf', 'off', [], {'Fault': <\"Vendor= has four hexadecimal "
                         "digits, not "
                         "'x'\">, 'Line': <uint32 2>}), ('20-masked', 'FOLDER/20-masked.conf', 'masked', [], {}), "
-                        "('30-?\?', 'FOLDER/30-?\?.conf', 'off', [], {'Fault': <\"its name may only have letters, "
+                        "('30-\\\\xff\\\\x0a', 'FOLDER/30-\\\\xff\\\\x0a.conf', 'off', [], {'Fault': <\"its name may "
+                        "only have letters, "
                         "digits, "
                         "'-', '_' and '.', and not too many\">, 'Line': <uint32 0>}), "
                         "('40-none', 'FOLDER/40-none.conf', 'active', [], {})],)");

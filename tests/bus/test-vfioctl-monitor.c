@@ -327,7 +327,7 @@ static void test_order(void) {
                         "('" MANAGER "', {'DeviceCount': <uint32 2>}, @as [])");
         stub_emit(stub, PORT1_PATH, PROPERTIES, "PropertiesChanged",
                         "('" DEVICE "', {'Driver': <''>, 'State': <'odd\x1b[31m'>, 'Unheard': <(1, 'of')>}, @as [])");
-        expect_line(monitor, "0000:03:01.0  new -> none, odd?[31m, Unheard none -> [1,\"of\"]");
+        expect_line(monitor, "0000:03:01.0  new -> none, odd\\x1b[31m, Unheard none -> [1,\"of\"]");
         stub_emit(stub, BUS_PATH, PROPERTIES, "PropertiesChanged",
                         "('" MANAGER "', {'EventsLost': <uint32 3>}, @as [])");
         expect_line(monitor, "vfiod         events of the kernel were lost (3 times so far): everything was read anew");

@@ -165,7 +165,7 @@ static void test_waits_for(void) {
         emit_change(stub, 4, "{'WaitsFor': <'process 324 (q\x1b[31m\xc3\xa4mu)'>}");
         g_free(terminal_expect(terminal,
                         "\rreattach group 7: step 4 of 9, unbind 0000:02:01.0 ... (waits for process 324 "
-                        "(q?[31m?mu))" ERASE));
+                        "(q\\x1b[31m\\xc3\\xa4mu))" ERASE));
         emit_change(stub, 5, "{'Step': <uint32 9>}");
         emit_change(stub, 4, "{'Step': <uint32 5>, 'WaitsFor': <''>, 'State': <'unheard-of'>, 'Unheard': <1>}");
         g_autofree char *shown = terminal_expect(terminal, ERASE);

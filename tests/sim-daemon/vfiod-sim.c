@@ -4,6 +4,7 @@
  * $DBUS_SYSTEM_BUS_ADDRESS. */
 
 #include "base/log.h"
+#include "bus/publish.h"
 #include "fake-uevents.h"
 #include "manager.h"
 

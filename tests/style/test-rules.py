@@ -59,16 +59,44 @@ SAMPLES = [
     ("headers", "daemon/base/a.h", HEADER, None),
 ]
 
+# The files of a tree, and what the one finding says of their circle; None: there is none.
+CIRCLES = [
+    ({"client/a.c": "int a(void) {\n        return b();\n}\n", "client/b.c": "int b(void) {\n        return a();\n}\n"}, "a.c, b.c"),
+    (
+        {
+            "daemon/job/a.c": "int a(int x,\n                int y) {\n        return b();\n}\n",
+            "daemon/job/b.c": "const char *b(void) {\n        return c;\n}\n",
+            "daemon/job/c.c": "DEFINE_THING(c, int)\nvoid d(void) {\n        a(1, 2);\n}\n",
+        },
+        "a.c, b.c, c.c",
+    ),
+    ({"daemon/bus/a.h": '#include "bus/b.h"\n', "daemon/bus/b.h": '#include "bus/a.h"\n'}, "a.h includes b.h, b.h includes a.h"),
+    # A header of types and one's own header are no circle, nor is a word in a comment, a string or a static function of the same name.
+    (
+        {
+            "client/a.h": "int a(void);\n",
+            "client/a.c": '#include "a.h"\n#include "b.h"\nint a(void) {\n        return b();\n}\n',
+            "client/b.h": "int b(void);\n",
+            "client/b.c": '#include "a.h"\n#include "b.h"\n/* a() */\nint b(void) {\n        return say("a()");\n}\n',
+            "client/c.c": "static int d(void) {\n        return 0;\n}\nint c(void) {\n        return d();\n}\n",
+            "client/d.c": "int d(void) {\n        return c();\n}\n",
+            "daemon/job/b.c": "int e(void) {\n        return a();\n}\n",
+        },
+        None,
+    ),
+]
+
 
 def find(rule, root):
     return list(getattr(rules, rule)(rules.Tree(root)))
 
 
-def find_in_sample(rule, name, text):
+def find_in_sample(rule, files):
     with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder, name)
-        path.parent.mkdir(parents=True)
-        path.write_text(text, encoding="utf-8")
+        for name, text in files.items():
+            path = pathlib.Path(folder, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
         return find(rule, folder)
 
 
@@ -81,9 +109,11 @@ def main(root):
         for finding in findings:
             print(f"# {finding}")
 
-    print(f"1..{len(rules.RULES) + len(SAMPLES)}")
-    for number, (rule, name, text, expected) in enumerate(SAMPLES):
-        found = find_in_sample(rule, name, text)
+    samples = [(rule, {name: text}, expected) for rule, name, text, expected in SAMPLES]
+    samples += [("no_circles", files, expected) for files, expected in CIRCLES]
+    print(f"1..{len(rules.RULES) + len(samples)}")
+    for number, (rule, files, expected) in enumerate(samples):
+        found = find_in_sample(rule, files)
         good = len(found) == 1 and expected in found[0] if expected else not found
         check(f"{rule}: sample {number}, {expected or 'good'}", [] if good else [f"found: {found}"])
     for rule in rules.RULES:

@@ -422,14 +422,14 @@ static bool call_dispatch(Call *c, const char *name) {
         return call_fail(c, "unknown command: %s", name);
 }
 
-/* Splits at runs of spaces. */
+/* Splits at runs of spaces. In a word, "\377" stands for a byte and "\\" for a backslash: names may hold any byte but the space. */
 static char **line_split(const char *line) {
         GPtrArray *words = g_ptr_array_new();
         g_auto(GStrv) parts = g_strsplit_set(line, " \t", -1);
 
         for (char **p = parts; *p; p++)
                 if (**p)
-                        g_ptr_array_add(words, g_strdup(*p));
+                        g_ptr_array_add(words, g_strcompress(*p));
         g_ptr_array_add(words, NULL);
         return (char **)g_ptr_array_free(words, FALSE);
 }
