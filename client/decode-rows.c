@@ -60,7 +60,7 @@ static int read_field(sd_bus_message *m, const Field *field, void *object) {
                 return decode_string(m, field->signature[0], target);
         if (streq(field->signature, "as") || streq(field->signature, "ao"))
                 return read_strings(m, target);
-        if (streq(field->signature, "a(sss)"))
+        if (streq(field->signature, "a(sssa{sv})"))
                 return decode_entries(m, target);
         if (streq(field->signature, "b"))
                 return decode_bool(m, target);
@@ -123,11 +123,9 @@ int decode_rows(sd_bus_message *m, const RowType *type, void **items, size_t *co
                         if (r < 0)
                                 return r;
                 }
-                if (type->details) {
-                        r = decode_dictionary(m, type->details, type->n_details, item);
-                        if (r < 0)
-                                return r;
-                }
+                r = decode_dictionary(m, type->details, type->n_details, item);
+                if (r < 0)
+                        return r;
                 r = sd_bus_message_exit_container(m);
                 if (r < 0)
                         return r;

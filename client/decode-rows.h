@@ -18,13 +18,13 @@ typedef struct Field {
         { name, signature, offsetof(type, member) }
 #define COLUMN(type, signature, member) FIELD(type, NULL, signature, member)
 
-/* The rows of an array of structs. Where they end in a{sv}, its keys are names of properties. */
+/* One row of an array of structs. Every row ends in a{sv}, so that a later vfiod can add to it. */
 typedef struct RowType {
-        const char *contents;
+        const char *contents; /* the D-Bus signature of the row, with its a{sv} */
         size_t item_size;
-        const Field *columns;
+        const Field *columns; /* all before the a{sv} */
         size_t n_columns;
-        const Field *details;
+        const Field *details; /* known keys of the a{sv}; others are skipped. NULL for none */
         size_t n_details;
 } RowType;
 

@@ -14,7 +14,7 @@ int decode_group(sd_bus_message *m, Group *group);
 int decode_job(sd_bus_message *m, Job *job);
 int decode_status(sd_bus_message *m, Status *status);
 
-/* The arrays of rows of ListDevices, ListGroups, ListJobs, ListHolders and ListRules, and the a(sss) of changes and blockers. What
+/* The arrays of rows of ListDevices, ListGroups, ListJobs, ListHolders and ListRules, and the a(sssa{sv}) of changes and blockers. What
  * ret_entries points to is replaced; the others are expected to be empty. */
 int decode_devices(sd_bus_message *m, DeviceList *ret_devices);
 int decode_groups(sd_bus_message *m, GroupList *ret_groups);

@@ -17,8 +17,8 @@ typedef struct Device {
         char *address;
         char *state;
         char *driver;
-        int32_t group;
-        char **names; /* host names: those that it has now, or had when it was detached */
+        int32_t group; /* number of the IOMMU group; -1 for none */
+        char **names;  /* host names: those that it has now, or had when it was detached */
         uint32_t class;
         uint16_t vendor;
         uint16_t device;
@@ -100,7 +100,7 @@ typedef struct Plan {
 
 typedef struct Group {
         char *path;
-        uint32_t number;
+        int32_t number;
         char *state;
         bool viable;
         char **members;
@@ -122,7 +122,7 @@ typedef struct Job {
         char *path;
         char *kind; /* the verb */
         char *state;
-        uint32_t group;
+        int32_t group;  /* number of the IOMMU group; -1 for none */
         char **devices; /* addresses */
         uint32_t step;  /* where it is, counted from 1 */
         uint32_t steps;

@@ -50,15 +50,12 @@ static json_t *functions_to_json(const Device *physical, const DeviceList *funct
 static int add_line(const Output *output, struct libscols_table *table, const Device *function) {
         struct libscols_line *line = scols_table_new_line(table, NULL);
         _cleanup_free_ char *names = strv_join(function->names, ", ");
-        char group[16] = "";
         int r;
 
         if (!line)
                 return -ENOMEM;
-        if (function->group >= 0)
-                (void)snprintf(group, sizeof(group), "%d", function->group);
         if ((r = cell_set(line, COLUMN_ADDRESS, function->address)) < 0 ||
-                        (r = cell_set(line, COLUMN_GROUP, group)) < 0 ||
+                        (r = cell_set_group(line, COLUMN_GROUP, function->group)) < 0 ||
                         (r = cell_set_state(output, line, COLUMN_STATE, function->state)) < 0 ||
                         (r = cell_set(line, COLUMN_DRIVER, function->driver)) < 0 ||
                         (r = cell_set(line, COLUMN_NODE, function->node)) < 0)

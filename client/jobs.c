@@ -69,7 +69,7 @@ static int add_line(const Output *output, struct libscols_table *table, const Jo
 
         if ((r = cell_set_number(line, COLUMN_JOB, job->number)) < 0 ||
                         (r = cell_set(line, COLUMN_KIND, job->kind)) < 0 ||
-                        (r = cell_set_number(line, COLUMN_GROUP, job->group)) < 0 ||
+                        (r = cell_set_group(line, COLUMN_GROUP, job->group)) < 0 ||
                         (r = cell_set(line, COLUMN_DEVICES, devices)) < 0 ||
                         (r = cell_set_state(output, line, COLUMN_STATE, job->state)) < 0 ||
                         (r = cell_set(line, COLUMN_STEP, step)) < 0 ||

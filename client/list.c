@@ -108,12 +108,12 @@ static int add_member_line(const Output *output, struct libscols_table *table, s
 
 static int add_group_lines(const Output *output, struct libscols_table *table, const Group *group, const Index *index) {
         struct libscols_line *line = scols_table_new_line(table, NULL);
-        char number[sizeof("4294967295")];
+        char number[sizeof("-2147483648")];
         int r;
 
         if (!line)
                 return -ENOMEM;
-        (void)snprintf(number, sizeof(number), "%u", group->number);
+        (void)snprintf(number, sizeof(number), "%i", group->number);
         if ((r = cell_set(line, GROUP_COLUMN_GROUP, number)) < 0 ||
                         (r = cell_set_state(output, line, GROUP_COLUMN_STATE, group->state)) < 0 ||
                         (r = cell_set(line, GROUP_COLUMN_VIABLE, group->viable ? "yes" : "no")) < 0 ||
@@ -202,7 +202,7 @@ static const Column device_columns[] = {
 
 static int add_device_line(const Output *output, struct libscols_table *table, const Device *device) {
         struct libscols_line *line = scols_table_new_line(table, NULL);
-        char group[sizeof("-2147483648")] = "", id[sizeof("8086:100e")];
+        char id[sizeof("8086:100e")];
         _cleanup_free_ char *names = NULL, *description = NULL;
         int r;
 
@@ -210,12 +210,10 @@ static int add_device_line(const Output *output, struct libscols_table *table, c
         description = device_description(device);
         if (!line || !names || !description)
                 return -ENOMEM;
-        if (device->group >= 0)
-                (void)snprintf(group, sizeof(group), "%i", device->group);
         (void)snprintf(id, sizeof(id), "%04x:%04x", device->vendor, device->device);
 
         if ((r = cell_set(line, DEVICE_COLUMN_ADDRESS, device->address)) < 0 ||
-                        (r = cell_set(line, DEVICE_COLUMN_GROUP, group)) < 0 ||
+                        (r = cell_set_group(line, DEVICE_COLUMN_GROUP, device->group)) < 0 ||
                         (r = cell_set_state(output, line, DEVICE_COLUMN_STATE, device->state)) < 0 ||
                         (r = cell_set(line, DEVICE_COLUMN_DRIVER, device->driver)) < 0 ||
                         (r = cell_set(line, DEVICE_COLUMN_NAMES, names)) < 0 ||

@@ -80,8 +80,8 @@ static void say_card(Sentence *sentence, const char *verb, json_t *device) {
 
         if (isempty(name))
                 name = get_text(device, "ClassName");
-        say(sentence, "%s%s%s[%04llx:%04llx]", verb, name, isempty(name) ? "" : " ", get_number(device, "Vendor"),
-                        get_number(device, "Device"));
+        say(sentence, "%s%s%s[%04llx:%04llx]", verb, name, isempty(name) ? "" : " ", get_number(device, "VendorId"),
+                        get_number(device, "DeviceId"));
 }
 
 static void say_names(Sentence *sentence, json_t *names) {
@@ -99,8 +99,8 @@ static void tell_new_device(Sentence *sentence, json_t *device) {
         const char *driver = get_text(device, "Driver"), *state = get_text(device, "State");
 
         say_card(sentence, "added: ", device);
-        if (get_number(device, "Group") >= 0)
-                say(sentence, "group %lld", get_number(device, "Group"));
+        if (get_number(device, "GroupNumber") >= 0)
+                say(sentence, "group %lld", get_number(device, "GroupNumber"));
         if (isempty(driver))
                 say(sentence, "on no driver");
         else
@@ -112,15 +112,15 @@ static void tell_new_device(Sentence *sentence, json_t *device) {
 }
 
 /* These are told of in other words, or in those of the group. */
-static const char *const device_details[] = {"State", "Driver", "Node", "GroupPath", "Vendor", "Device",
-                "SubsystemVendor", "SubsystemDevice", "Class", "Revision", "VendorName", "DeviceName", "SubsystemName",
-                "ClassName", "OriginalDriver", "OriginalOverride", "OriginalNames"};
+static const char *const device_details[] = {"State", "Driver", "Node", "Group", "VendorId", "DeviceId",
+                "SubsystemVendorId", "SubsystemDeviceId", "Class", "Revision", "VendorName", "DeviceName",
+                "SubsystemName", "ClassName", "OriginalDriver", "OriginalOverride", "OriginalNames"};
 
 /* Which property is shown by which words. */
 static const struct {
         const char *property, *words;
 } device_words[] = {
-                {"Group", "group"},
+                {"GroupNumber", "group"},
                 {"NetworkInterfaces", "network interface"},
                 {"BlockDevices", "disk"},
                 {"VirtualFunctions", "virtual functions"},
@@ -144,8 +144,8 @@ static void tell_device(Sentence *sentence, const MirrorChange *change) {
         json_t *after = change->properties, *before = change->before, *value;
         const char *name;
 
-        if (has(after, "Vendor") || has(after, "Device") || has(after, "SubsystemVendor") ||
-                        has(after, "SubsystemDevice"))
+        if (has(after, "VendorId") || has(after, "DeviceId") || has(after, "SubsystemVendorId") ||
+                        has(after, "SubsystemDeviceId"))
                 say_card(sentence, "another card: ", change->object);
         if (has(after, "Driver"))
                 say_difference(sentence, "", json_object_get(before, "Driver"), json_object_get(after, "Driver"));
@@ -218,9 +218,13 @@ static void say_step(Sentence *sentence, json_t *job) {
 }
 
 static void tell_new_job(Sentence *sentence, json_t *job) {
-        _cleanup_free_ char *devices = join(json_object_get(job, "Devices"));
+        _cleanup_free_ char *devices = join(json_object_get(job, "DeviceAddresses"));
 
-        say(sentence, "%s of group %lld: %s", get_text(job, "Kind"), get_number(job, "Group"), strempty(devices));
+        if (get_number(job, "GroupNumber") >= 0)
+                say(sentence, "%s of group %lld: %s", get_text(job, "Kind"), get_number(job, "GroupNumber"),
+                                strempty(devices));
+        else
+                say(sentence, "%s: %s", get_text(job, "Kind"), strempty(devices));
         say(sentence, "for %s", get_text(job, "Caller"));
 }
 

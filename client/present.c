@@ -3,6 +3,8 @@
 
 #include "strv.h"
 
+#include <inttypes.h>
+
 const char *driver_in_words(const char *driver) {
         return isempty(driver) ? "none" : driver;
 }
@@ -184,11 +186,11 @@ json_t *group_to_json(const Group *group, const DeviceList *members) {
 
 json_t *job_to_json(const Job *job) {
         /* clang-format off: a pair a line */
-        return json_pack("{s:I, s:o, s:o, s:o, s:I, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:I}", "number",
+        return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:I}", "number",
                         (json_int_t)job->number, "path", json_text(job->path), "kind", json_text(job->kind), "state",
-                        json_text(job->state), "group", (json_int_t)job->group, "devices", json_strings(job->devices),
-                        "step", (json_int_t)job->step, "steps", (json_int_t)job->steps, "action",
-                        json_text(job->action), "address", json_text(job->address), "waits_for",
+                        json_text(job->state), "group", json_number_or_null(job->group), "devices",
+                        json_strings(job->devices), "step", (json_int_t)job->step, "steps", (json_int_t)job->steps,
+                        "action", json_text(job->action), "address", json_text(job->address), "waits_for",
                         json_text(job->waits_for), "caller", json_text(job->caller), "started_usec",
                         (json_int_t)job->started_us);
         /* clang-format on */
@@ -212,6 +214,13 @@ json_t *holders_to_json(const HolderList *holders) {
 
 int cell_set(struct libscols_line *line, size_t column, const char *text) {
         return isempty(text) ? 0 : scols_line_set_data(line, column, text);
+}
+
+int cell_set_group(struct libscols_line *line, size_t column, int32_t group) {
+        char text[sizeof("-2147483648")];
+
+        (void)snprintf(text, sizeof(text), "%" PRIi32, group);
+        return cell_set(line, column, group < 0 ? "-" : text);
 }
 
 int cell_set_state(const Output *output, struct libscols_line *line, size_t column, const char *state) {

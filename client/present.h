@@ -44,5 +44,8 @@ json_t *holders_to_json(const HolderList *holders);
 /* Fills one cell. Returns 0 or -errno. Empty text leaves it blank. */
 int cell_set(struct libscols_line *line, size_t column, const char *text);
 
+/* Fills one cell with the number of an IOMMU group, or with "-" for -1. Returns 0 or -errno. */
+int cell_set_group(struct libscols_line *line, size_t column, int32_t group);
+
 /* Fills one cell with a state, in its colour. */
 int cell_set_state(const Output *output, struct libscols_line *line, size_t column, const char *state);

@@ -28,7 +28,7 @@ static bool is_worked_on(const char *state) {
 }
 
 /* The job at work on the group, if there is one. */
-static int get_job(sd_bus *bus, uint32_t group, Job *ret_job, sd_bus_error *error) {
+static int get_job(sd_bus *bus, int32_t group, Job *ret_job, sd_bus_error *error) {
         _cleanup_(job_list_clear) JobList jobs = {0};
         int r;
 
@@ -187,7 +187,7 @@ static void print_group(Output *output, const Subject *subject) {
         const DeviceList *members = &subject->members;
         const Group *group = &subject->group;
 
-        output_field(output, "Group", "%u", group->number);
+        output_field(output, "Group", "%i", group->number);
         print_state(output, group->state);
         output_field(output, "Viable", "%s", group->viable ? "yes" : "no");
         for (size_t i = 0; i < group->blockers.count; i++) {
@@ -236,9 +236,9 @@ static int print_subject(Output *output, const Subject *subject) {
 
 static ExitCode refuse_qemu(const Group *group, bool on_vfio) {
         if (!on_vfio)
-                fprintf(stderr, "vfioctl: no device of group %u is on a vfio driver; detach it first\n", group->number);
+                fprintf(stderr, "vfioctl: no device of group %i is on a vfio driver; detach it first\n", group->number);
         else
-                fprintf(stderr, "vfioctl: group %u is not viable; QEMU could not take it\n", group->number);
+                fprintf(stderr, "vfioctl: group %i is not viable; QEMU could not take it\n", group->number);
 
         for (size_t i = 0; on_vfio && i < group->blockers.count; i++) {
                 const Entry *blocker = &group->blockers.items[i];

@@ -68,13 +68,16 @@ static bool is_known(const Work *work) {
 static void show(Work *work) {
         bool waits = !isempty(work->job.waits_for);
         _cleanup_free_ char *step = NULL, *line = NULL;
+        char group[sizeof(" group -2147483648")] = "";
 
         if (!work->has_terminal || !work->takes_long || work->leaving || !is_known(work))
                 return;
         step = job_progress(&work->job);
         if (!step)
                 return;
-        if (asprintf(&line, "%s group %u: %s ...%s%s%s", work->verb, work->job.group, step, waits ? " (waits for " : "",
+        if (work->job.group >= 0)
+                (void)snprintf(group, sizeof(group), " group %i", work->job.group);
+        if (asprintf(&line, "%s%s: %s ...%s%s%s", work->verb, group, step, waits ? " (waits for " : "",
                             strempty(work->job.waits_for), waits ? ")" : "") < 0) {
                 line = NULL;
                 return;

@@ -40,10 +40,16 @@ BUS_GETTER(property_get_number) {
 
         job_describe(userdata, &job);
         return sd_bus_message_append(reply, "u",
-                        (uint32_t)(streq(property, "Number")                       ? job.number
-                                                        : streq(property, "Group") ? (unsigned long)job.asked->group
-                                                        : streq(property, "Step")  ? job.step + 1
-                                                                                   : job.plan->n_steps));
+                        (uint32_t)(streq(property, "Number")                      ? job.number
+                                                        : streq(property, "Step") ? job.step + 1
+                                                                                  : job.plan->n_steps));
+}
+
+BUS_GETTER(property_get_group_number) {
+        JobDescription job;
+
+        job_describe(userdata, &job);
+        return sd_bus_message_append(reply, "i", job.asked->group);
 }
 
 BUS_GETTER(property_get_started) {
@@ -75,8 +81,8 @@ static const sd_bus_vtable job_vtable[] = {
                 SD_BUS_PROPERTY("Number", "u", property_get_number, 0, SD_BUS_VTABLE_PROPERTY_CONST),
                 SD_BUS_PROPERTY("Kind", "s", property_get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
                 SD_BUS_PROPERTY("State", "s", property_get_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-                SD_BUS_PROPERTY("Group", "u", property_get_number, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-                SD_BUS_PROPERTY("Devices", "as", property_get_devices, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+                SD_BUS_PROPERTY("GroupNumber", "i", property_get_group_number, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+                SD_BUS_PROPERTY("DeviceAddresses", "as", property_get_devices, 0, SD_BUS_VTABLE_PROPERTY_CONST),
                 SD_BUS_PROPERTY("Step", "u", property_get_number, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
                 SD_BUS_PROPERTY("Steps", "u", property_get_number, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
                 SD_BUS_PROPERTY("Action", "s", property_get_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
@@ -150,11 +156,10 @@ static int append_job(sd_bus_message *reply, const Job *job) {
         const Plan *plan = description.plan;
         const PlanStep *step = &plan->steps[description.step];
         if ((r = job_path(description.number, &path)) < 0 ||
-                        (r = sd_bus_message_open_container(reply, 'r', "uossuasuussssta{sv}")) < 0 ||
-                        (r = sd_bus_message_append(reply, "uossu", (uint32_t)description.number, path,
+                        (r = sd_bus_message_open_container(reply, 'r', "uossiasuussssta{sv}")) < 0 ||
+                        (r = sd_bus_message_append(reply, "uossi", (uint32_t)description.number, path,
                                          plan_verb_to_string(description.asked->verb),
-                                         job_state_to_string(description.state), (uint32_t)description.asked->group)) <
-                                        0 ||
+                                         job_state_to_string(description.state), description.asked->group)) < 0 ||
                         (r = append_devices(reply, description.asked)) < 0 ||
                         (r = sd_bus_message_append(reply, "uussssta{sv}", (uint32_t)description.step + 1,
                                          (uint32_t)plan->n_steps, step_kind_to_string(step->kind),
@@ -165,7 +170,7 @@ static int append_job(sd_bus_message *reply, const Job *job) {
 }
 
 int job_interface_append_all(const Service *service, sd_bus_message *reply) {
-        int r = sd_bus_message_open_container(reply, 'a', "(uossuasuussssta{sv})");
+        int r = sd_bus_message_open_container(reply, 'a', "(uossiasuussssta{sv})");
 
         for (const Job *job = job_next(service->jobs, NULL); job && r >= 0; job = job_next(service->jobs, job))
                 r = append_job(reply, job);

@@ -36,8 +36,8 @@ static int append_report(const RuleMatchReport *report, void *userdata) {
 
         if (!streq(report->rule, listing->rule))
                 return 0;
-        int r = sd_bus_message_append(listing->reply, "(sss)", PCI_ADDRESS_TEXT(report->address),
-                        rule_status_to_string(report->status), report->message);
+        int r = sd_bus_message_append(listing->reply, "(sssa{sv})", PCI_ADDRESS_TEXT(report->address),
+                        rule_status_to_string(report->status), report->message, 0);
         return r < 0 ? r : 0;
 }
 
@@ -64,11 +64,11 @@ static int append_file(sd_bus_message *reply, const RuleKeeper *keeper, const Ru
         Listing listing = {.reply = reply, .rule = file->name};
         int r;
 
-        if ((r = sd_bus_message_open_container(reply, 'r', "sssa(sss)a{sv}")) < 0 ||
+        if ((r = sd_bus_message_open_container(reply, 'r', "sssa(sssa{sv})a{sv}")) < 0 ||
                         (r = append_printable(reply, file->name)) < 0 ||
                         (r = append_printable(reply, file->path)) < 0 ||
                         (r = sd_bus_message_append(reply, "s", states[file->state])) < 0 ||
-                        (r = sd_bus_message_open_container(reply, 'a', "(sss)")) < 0 ||
+                        (r = sd_bus_message_open_container(reply, 'a', "(sssa{sv})")) < 0 ||
                         (r = rule_keeper_for_each(keeper, append_report, &listing)) < 0 ||
                         (r = sd_bus_message_close_container(reply)) < 0 || (r = append_details(reply, file)) < 0)
                 return r;
@@ -83,7 +83,7 @@ int rule_method_list(sd_bus_message *message, void *userdata, sd_bus_error *erro
         (void)error;
         const RuleBook *book = rule_keeper_book(service->rules);
         if ((r = sd_bus_message_new_method_return(message, &reply)) < 0 ||
-                        (r = sd_bus_message_open_container(reply, 'a', "(sssa(sss)a{sv})")) < 0)
+                        (r = sd_bus_message_open_container(reply, 'a', "(sssa(sssa{sv})a{sv})")) < 0)
                 return r;
         for (size_t i = 0; i < book->n_files; i++)
                 if ((r = append_file(reply, service->rules, &book->files[i])) < 0)

@@ -167,7 +167,7 @@ static void check_as_nobody(bool permissive_bus) {
         fixture_expect(fixture, JOB1, JOB, "Cancel", NULL, "()");
         fake_kernel_do(fixture->kernel, "resume");
         pending_refused(pending, "Cancelled", "*");
-        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)");
+        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)");
         fixture_stop(fixture);
 }
 

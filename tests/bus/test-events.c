@@ -126,10 +126,10 @@ static void test_counts(void) {
         fake_kernel_do(fixture->kernel, "unplug 0000:00:08.0");
         g_autofree char *fewer = fixture_expect_signal(fixture, MANAGER_CHANGED "*");
         g_assert_nonnull(strstr(fewer, "{'DeviceCount': <uint32 21>, 'GroupCount': <uint32 16>}"));
-        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)");
+        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)");
         g_autofree char *detached = fixture_expect_signal(fixture, MANAGER_CHANGED "*");
         g_assert_nonnull(strstr(detached, "{'DetachedCount': <uint32 1>}"));
-        manager_expect(fixture, "Reattach", "ens3", NO_OPTIONS, "([('0000:05:00.0', 'vfio-pci', 'e1000e')],)");
+        manager_expect(fixture, "Reattach", "ens3", NO_OPTIONS, "([('0000:05:00.0', 'vfio-pci', 'e1000e', {})],)");
         g_autofree char *back = fixture_expect_signal(fixture, MANAGER_CHANGED "*");
         g_assert_nonnull(strstr(back, "{'DetachedCount': <uint32 0>}"));
         fixture_stop(fixture);
@@ -218,7 +218,7 @@ static void test_mirror(void) {
         fake_kernel_do(fixture->kernel,
                         "plug 0000:03:03.0 vendor=8086 device=100e class=020000 group=10 parent=" BRIDGE);
         signal_mirror_check(mirror);
-        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)");
+        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)");
         fixture_write(fixture, PORT1, "sys/bus/pci/drivers/e1000/bind");
         signal_mirror_check(mirror);
         fake_kernel_do(fixture->kernel, "swap 0000:00:08.0 device=10d4");

@@ -70,8 +70,8 @@ static void test_call(void) {
         reload(fixture);
         wait_state(fixture, DISK_PATH, "host");
         fake_kernel_do(fixture->kernel, "unuse nvme0n1");
-        manager_expect(fixture, "Detach", DISK, NO_OPTIONS, "([('" DISK "', 'nvme', 'vfio-pci')],)");
-        manager_expect(fixture, "Reattach", DISK, NO_OPTIONS, "([('" DISK "', 'vfio-pci', 'nvme')],)");
+        manager_expect(fixture, "Detach", DISK, NO_OPTIONS, "([('" DISK "', 'nvme', 'vfio-pci', {})],)");
+        manager_expect(fixture, "Reattach", DISK, NO_OPTIONS, "([('" DISK "', 'vfio-pci', 'nvme', {})],)");
         assert_left_alone(fixture, DISK_PATH);
         rule_file_remove(fixture, RULES_OWN, "ours");
         fixture_stop(fixture);

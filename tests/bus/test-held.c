@@ -6,9 +6,9 @@
 
 /* A virtual machine has the group, and is to lose it all the same: the unbind waits in the kernel for its end, and nothing else does. */
 
-#define NIC_AWAY "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)"
-#define NIC_BACK "([('0000:05:00.0', 'vfio-pci', 'e1000e')],)"
-#define CARD_AWAY "([('0000:03:01.0', 'e1000', 'vfio-pci'), ('0000:03:02.0', 'e1000', 'vfio-pci')],)"
+#define NIC_AWAY "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)"
+#define NIC_BACK "([('0000:05:00.0', 'vfio-pci', 'e1000e', {})],)"
+#define CARD_AWAY "([('0000:03:01.0', 'e1000', 'vfio-pci', {}), ('0000:03:02.0', 'e1000', 'vfio-pci', {})],)"
 #define FORCE "{'force': <true>}"
 #define JOB2 BUS_PATH "/jobs/2"
 
@@ -104,7 +104,7 @@ static void check_others(Fixture *fixture) {
         g_assert_nonnull(objects);
         manager_expect(fixture, "Detach", "ens1", ALL, CARD_AWAY);
         manager_expect(fixture, "Reattach", "ens1", NO_OPTIONS,
-                        "([('0000:03:01.0', 'vfio-pci', 'e1000'), ('0000:03:02.0', 'vfio-pci', 'e1000')],)");
+                        "([('0000:03:01.0', 'vfio-pci', 'e1000', {}), ('0000:03:02.0', 'vfio-pci', 'e1000', {})],)");
 }
 
 /* At home with its name, and nothing remembered. */
@@ -244,7 +244,7 @@ static void test_holders(void) {
                 g_autoptr(GVariant) reply = fixture_call(fixture, BUS_PATH, MANAGER, "ListHolders", selectors[i], NULL);
                 g_autofree char *text = g_variant_print(reply, false);
                 g_autofree char *expected =
-                                g_strdup_printf("([(%d, 's*', *, %s, '')],)", (int)process_get_pid(holder), path);
+                                g_strdup_printf("([(%d, 's*', *, %s, '', {})],)", (int)process_get_pid(holder), path);
 
                 if (!g_pattern_match_simple(expected, text))
                         g_error("%s is not like %s", text, expected);

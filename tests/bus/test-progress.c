@@ -8,9 +8,9 @@
 
 #define DETACH_NIC "('ens3', " NO_OPTIONS ")"
 #define DETACH_CARD "('ens1', " ALL ")"
-#define NIC_AWAY "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)"
-#define NIC_BACK "([('0000:05:00.0', 'vfio-pci', 'e1000e')],)"
-#define CARD_AWAY "([('0000:03:01.0', 'e1000', 'vfio-pci'), ('0000:03:02.0', 'e1000', 'vfio-pci')],)"
+#define NIC_AWAY "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)"
+#define NIC_BACK "([('0000:05:00.0', 'vfio-pci', 'e1000e', {})],)"
+#define CARD_AWAY "([('0000:03:01.0', 'e1000', 'vfio-pci', {}), ('0000:03:02.0', 'e1000', 'vfio-pci', {})],)"
 #define JOB2 BUS_PATH "/jobs/2"
 #define NO_JOBS "([],)"
 #define CHANGED(path) path " PropertiesChanged ('" JOB "', {*"
@@ -37,8 +37,8 @@ static void test_properties(void) {
         fixture_property(fixture, JOB1, JOB, "Number", "1");
         fixture_property(fixture, JOB1, JOB, "Kind", "'detach'");
         fixture_property(fixture, JOB1, JOB, "State", "'running'");
-        fixture_property(fixture, JOB1, JOB, "Group", "12");
-        fixture_property(fixture, JOB1, JOB, "Devices", "['0000:05:00.0']");
+        fixture_property(fixture, JOB1, JOB, "GroupNumber", "12");
+        fixture_property(fixture, JOB1, JOB, "DeviceAddresses", "['0000:05:00.0']");
         fixture_property(fixture, JOB1, JOB, "Step", "3");
         fixture_property(fixture, JOB1, JOB, "Steps", "5");
         fixture_property(fixture, JOB1, JOB, "Action", "'unbind'");
@@ -68,7 +68,7 @@ static void test_life(void) {
         manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_AWAY);
         g_autofree char *added = fixture_expect_signal(fixture, BUS_PATH " InterfacesAdded ('" JOB1 "', *");
         static const char *const properties[] = {"'Number': <", "'Kind': <'detach'>", "'State': <'running'>",
-                        "'Group': <", "'Devices': <['0000:05:00.0']>", "'Step': <", "'Steps': <",
+                        "'GroupNumber': <", "'DeviceAddresses': <['0000:05:00.0']>", "'Step': <", "'Steps': <",
                         "'Action': <'load-driver'>", "'Address': <'0000:05:00.0'>", "'WaitsFor': <''>",
                         "'Caller': <'uid 0, ", "'Started': <"};
         for (unsigned i = 0; i < G_N_ELEMENTS(properties); i++)
@@ -120,7 +120,7 @@ static void test_side_by_side(void) {
         fake_kernel_do(fixture->kernel, "wait-pending 2");
         fixture_wait_property(fixture, JOB2, JOB, "Action", "'override'");
         fixture_property(fixture, JOB1, JOB, "Action", "'unbind'");
-        fixture_property(fixture, JOB2, JOB, "Devices", "['0000:03:02.0', '0000:03:01.0']");
+        fixture_property(fixture, JOB2, JOB, "DeviceAddresses", "['0000:03:02.0', '0000:03:01.0']");
         g_autoptr(GVariant) list = fixture_call(fixture, BUS_PATH, MANAGER, "ListJobs", NULL, NULL);
         g_autofree char *text = g_variant_print(list, false);
         g_assert_true(g_pattern_match_simple("([(2, '" JOB2 "', *), (1, '" JOB1 "', *)],)", text));
@@ -129,7 +129,7 @@ static void test_side_by_side(void) {
         manager_refused(fixture, "Detach", "ens3", NO_OPTIONS, "Busy", "*group 12*");
         manager_refused(fixture, "Detach", "ens2", ALL, "Busy", "*group 10*");
         /* and a third group has its own meanwhile */
-        manager_expect(fixture, "Detach", "nvme0n1", NO_OPTIONS, "([('0000:04:00.0', 'nvme', 'vfio-pci')],)");
+        manager_expect(fixture, "Detach", "nvme0n1", NO_OPTIONS, "([('0000:04:00.0', 'nvme', 'vfio-pci', {})],)");
 
         fixture_expect(fixture, JOB2, JOB, "Cancel", NULL, "()");
         fake_kernel_do(fixture->kernel, "resume");
@@ -240,7 +240,7 @@ static void test_recovering(void) {
         fake_kernel_do(fixture->kernel, "wait-pending 1");
         fixture_wait_property(fixture, JOB1, JOB, "State", "'recovering'");
         fixture_property(fixture, JOB1, JOB, "Kind", "'detach'");
-        fixture_property(fixture, JOB1, JOB, "Group", "10");
+        fixture_property(fixture, JOB1, JOB, "GroupNumber", "10");
         fixture_refused(fixture, JOB1, JOB, "Cancel", NULL, "Busy", "*");
         fake_kernel_do(fixture->kernel, "resume");
         pending_refused(pending, "RolledBack", "*died*as it was before*");

@@ -5,7 +5,7 @@
 
 /* vfioctl's jobs and cancel, and what show tells of a job and of who holds a device. */
 
-#define NIC_BACK "([('0000:05:00.0', 'vfio-pci', 'e1000e')],)"
+#define NIC_BACK "([('0000:05:00.0', 'vfio-pci', 'e1000e', {})],)"
 
 /* A Detach of the network card that stands at its second write, the unbind. */
 static Pending *start_stalled(Fixture *fixture) {
@@ -72,7 +72,7 @@ static void test_jobs(void) {
         json_decref(jobs);
 
         fake_kernel_do(fixture->kernel, "resume");
-        pending_expect(pending, "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)");
+        pending_expect(pending, "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)");
         EXPECT(0, "vfioctl: no job is under way\n", "jobs");
         fixture_stop(fixture);
 }
@@ -93,8 +93,9 @@ static void test_two(void) {
         expect_json(jobs, "jobs.2", NULL);
         json_decref(jobs);
         fake_kernel_do(fixture->kernel, "resume");
-        pending_expect(first, "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)");
-        pending_expect(second, "([('0000:03:01.0', 'e1000', 'vfio-pci'), ('0000:03:02.0', 'e1000', 'vfio-pci')],)");
+        pending_expect(first, "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)");
+        pending_expect(second,
+                        "([('0000:03:01.0', 'e1000', 'vfio-pci', {}), ('0000:03:02.0', 'e1000', 'vfio-pci', {})],)");
         fixture_stop(fixture);
 }
 
@@ -154,7 +155,7 @@ static void test_cancel_as_nobody(void) {
         expect_result(&listed, 0, "", "jobs as nobody");
         g_assert_nonnull(strstr(listed.output, "detach"));
         fake_kernel_do(fixture->kernel, "resume");
-        pending_expect(pending, "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)");
+        pending_expect(pending, "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)");
         fixture_stop(fixture);
 }
 

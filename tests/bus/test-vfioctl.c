@@ -97,7 +97,8 @@ static void test_busy_and_foreign(void) {
         fake_kernel_do(fixture->kernel, "wait-pending 1");
         EXPECT(5, "vfioctl: *", "reattach ens1");
         fake_kernel_do(fixture->kernel, "resume");
-        pending_expect(pending, "([('0000:03:01.0', 'e1000', 'vfio-pci'), ('0000:03:02.0', 'e1000', 'vfio-pci')],)");
+        pending_expect(pending,
+                        "([('0000:03:01.0', 'e1000', 'vfio-pci', {}), ('0000:03:02.0', 'e1000', 'vfio-pci', {})],)");
         fixture_stop(fixture);
 }
 
