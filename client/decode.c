@@ -53,6 +53,7 @@ static const Field job_fields[] = {
                 FIELD(Job, "Number", "u", number),
                 FIELD(Job, "Kind", "s", kind),
                 FIELD(Job, "State", "s", state),
+                FIELD(Job, "Cancelled", "b", cancelled),
                 FIELD(Job, "GroupNumber", "i", group),
                 FIELD(Job, "DeviceAddresses", "as", devices),
                 FIELD(Job, "Step", "u", step),

@@ -122,6 +122,7 @@ typedef struct Job {
         char *path;
         char *kind; /* the verb */
         char *state;
+        bool cancelled; /* also while the state is "stuck" */
         int32_t group;  /* number of the IOMMU group; -1 for none */
         char **devices; /* addresses */
         uint32_t step;  /* where it is, counted from 1 */

@@ -52,6 +52,13 @@ static int cell_set_number(struct libscols_line *line, size_t column, uint32_t n
         return cell_set(line, column, text);
 }
 
+/* The job's state in its colour. A job that is cancelled and stuck is both: "stuck, cancelled". */
+static int cell_set_job_state(const Output *output, struct libscols_line *line, const Job *job) {
+        int r = cell_set_state(output, line, COLUMN_STATE, job->state);
+
+        return r < 0 || !job_is_stuck_cancelled(job) ? r : cell_set(line, COLUMN_STATE, "stuck, cancelled");
+}
+
 static int add_line(const Output *output, struct libscols_table *table, const Job *job) {
         struct libscols_line *line = scols_table_new_line(table, NULL);
         _cleanup_free_ char *devices = strv_join(job->devices, " "), *action = NULL;
@@ -71,7 +78,7 @@ static int add_line(const Output *output, struct libscols_table *table, const Jo
                         (r = cell_set(line, COLUMN_KIND, job->kind)) < 0 ||
                         (r = cell_set_group(line, COLUMN_GROUP, job->group)) < 0 ||
                         (r = cell_set(line, COLUMN_DEVICES, devices)) < 0 ||
-                        (r = cell_set_state(output, line, COLUMN_STATE, job->state)) < 0 ||
+                        (r = cell_set_job_state(output, line, job)) < 0 ||
                         (r = cell_set(line, COLUMN_STEP, step)) < 0 ||
                         (r = cell_set(line, COLUMN_ACTION, action)) < 0 ||
                         (r = cell_set(line, COLUMN_WAITS_FOR, job->waits_for)) < 0 ||
@@ -126,15 +133,18 @@ ExitCode verb_jobs(Invocation *invocation) {
 
 ExitCode verb_cancel(Invocation *invocation) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_free_ char *state = NULL, *message = NULL;
         Output *output = &invocation->output;
         int r;
 
-        r = proxy_cancel_job(invocation->bus, invocation->job, &error);
+        r = proxy_cancel_job(invocation->bus, invocation->job, &state, &message, &error);
         if (r < 0)
                 return report_error(r, &error);
         if (output->json)
-                r = output_json(output, json_pack("{s:I}", "cancelling", (json_int_t)invocation->job));
+                r = output_json(output,
+                                json_pack("{s:I, s:o, s:o}", "cancelling", (json_int_t)invocation->job, "state",
+                                                json_text(state), "message", json_text(message)));
         else if (!output->quiet)
-                fprintf(output->stream, "Job %u undoes what it did. See 'vfioctl jobs'.\n", invocation->job);
+                fprintf(output->stream, "%s\nSee 'vfioctl jobs'.\n", message);
         return r < 0 ? report_error(r, NULL) : EXIT_DONE;
 }

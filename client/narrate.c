@@ -233,6 +233,8 @@ static void tell_job(Sentence *sentence, const MirrorChange *change) {
 
         if (has(after, "State"))
                 say(sentence, "%s", get_text(after, "State"));
+        if (json_is_true(json_object_get(after, "Cancelled")) && streq(get_text(job, "State"), "stuck"))
+                say(sentence, "cancelled: it undoes its work when the kernel returns");
         if (has(after, "Step") || has(after, "Steps") || has(after, "Action") || has(after, "Address"))
                 say_step(sentence, job);
         if (!isempty(get_text(after, "WaitsFor")))

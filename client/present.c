@@ -22,14 +22,19 @@ char *device_description(const Device *device) {
         return r < 0 ? NULL : description;
 }
 
+bool job_is_stuck_cancelled(const Job *job) {
+        return job->cancelled && streq(strempty(job->state), "stuck");
+}
+
 char *job_progress(const Job *job) {
         bool usual = streq(strempty(job->state), "running");
         char *text;
 
         if (streq(strempty(job->state), "settling"))
                 return strdup("done, waiting for the names of the host");
-        if (asprintf(&text, "%s%sstep %u of %u, %s %s", usual ? "" : strempty(job->state), usual ? "" : ", ", job->step,
-                            job->steps, strempty(job->action), strempty(job->address)) < 0)
+        if (asprintf(&text, "%s%s%sstep %u of %u, %s %s", usual ? "" : strempty(job->state), usual ? "" : ", ",
+                            job_is_stuck_cancelled(job) ? "cancelled, " : "", job->step, job->steps,
+                            strempty(job->action), strempty(job->address)) < 0)
                 return NULL;
         return text;
 }
@@ -186,13 +191,13 @@ json_t *group_to_json(const Group *group, const DeviceList *members) {
 
 json_t *job_to_json(const Job *job) {
         /* clang-format off: a pair a line */
-        return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:I}", "number",
+        return json_pack("{s:I, s:o, s:o, s:o, s:b, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:I}", "number",
                         (json_int_t)job->number, "path", json_text(job->path), "kind", json_text(job->kind), "state",
-                        json_text(job->state), "group", json_number_or_null(job->group), "devices",
-                        json_strings(job->devices), "step", (json_int_t)job->step, "steps", (json_int_t)job->steps,
-                        "action", json_text(job->action), "address", json_text(job->address), "waits_for",
-                        json_text(job->waits_for), "caller", json_text(job->caller), "started_usec",
-                        (json_int_t)job->started_us);
+                        json_text(job->state), "cancelled", (int)job->cancelled, "group",
+                        json_number_or_null(job->group), "devices", json_strings(job->devices), "step",
+                        (json_int_t)job->step, "steps", (json_int_t)job->steps, "action", json_text(job->action),
+                        "address", json_text(job->address), "waits_for", json_text(job->waits_for), "caller",
+                        json_text(job->caller), "started_usec", (json_int_t)job->started_us);
         /* clang-format on */
 }
 

@@ -17,6 +17,9 @@ char *device_description(const Device *device);
  * vfio driver. Returns 0 or -ENOMEM; the list is NULL where there is none. */
 int qemu_arguments(const DeviceList *devices, char ***ret_arguments);
 
+/* Whether a job was cancelled but waits for the kernel: it undoes its work when the kernel returns. */
+bool job_is_stuck_cancelled(const Job *job);
+
 /* Where a job is: "step 4 of 9, unbind 0000:02:01.0", with its state before it where it is another than usual. */
 char *job_progress(const Job *job);
 

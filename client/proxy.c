@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "proxy.h"
 
+#include "decode-rows.h"
 #include "decode.h"
 #include "proxy-internal.h"
 #include "strv.h"
@@ -249,17 +250,31 @@ static const char *job_path(uint32_t number, JobPath buffer) {
         return buffer;
 }
 
-int proxy_cancel_job(sd_bus *bus, uint32_t number, sd_bus_error *error) {
+int proxy_read_cancelled(sd_bus_message *reply, char **ret_state, char **ret_message, sd_bus_error *error) {
+        _cleanup_free_ char *state = NULL, *message = NULL;
+        int r;
+
+        if ((r = decoded(decode_string(reply, 's', &state), error)) < 0 ||
+                        (r = decoded(decode_string(reply, 's', &message), error)) < 0)
+                return r;
+        *ret_state = TAKE_PTR(state);
+        *ret_message = TAKE_PTR(message);
+        return 0;
+}
+
+int proxy_cancel_job(sd_bus *bus, uint32_t number, char **ret_state, char **ret_message, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         JobPath path;
         int r;
 
-        r = sd_bus_call_method(bus, SERVICE, job_path(number, path), SERVICE ".Job", "Cancel", error, NULL, NULL);
+        r = sd_bus_call_method(
+                        bus, SERVICE, job_path(number, path), SERVICE ".Job", "Cancel", error, &reply, "a{sv}", 0);
         if (sd_bus_error_has_name(error, SD_BUS_ERROR_UNKNOWN_OBJECT)) {
                 sd_bus_error_free(error);
                 return sd_bus_error_setf(error, SD_BUS_ERROR_UNKNOWN_OBJECT,
                                 "There is no job %" PRIu32 ", or it has ended: see 'vfioctl jobs'.", number);
         }
-        return r;
+        return r < 0 ? r : proxy_read_cancelled(reply, ret_state, ret_message, error);
 }
 
 int proxy_start_cancel(sd_bus *bus, uint32_t number, sd_bus_message_handler_t handler, void *userdata,
@@ -267,7 +282,7 @@ int proxy_start_cancel(sd_bus *bus, uint32_t number, sd_bus_message_handler_t ha
         JobPath path;
 
         return sd_bus_call_method_async(bus, ret_slot, SERVICE, job_path(number, path), SERVICE ".Job", "Cancel",
-                        handler, userdata, NULL);
+                        handler, userdata, "a{sv}", 0);
 }
 
 int proxy_watch_jobs(sd_bus *bus, sd_bus_message_handler_t on_added, sd_bus_message_handler_t on_changed,

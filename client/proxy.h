@@ -55,10 +55,14 @@ int proxy_read_changes(sd_bus_message *reply, EntryList *ret_changes, sd_bus_err
 /* All jobs, as rows. */
 int proxy_list_jobs(sd_bus *bus, JobList *ret_jobs, sd_bus_error *error);
 
-/* Has a job undo what it did. Returns when it was asked to; with a handler, that gets the reply, at once. */
-int proxy_cancel_job(sd_bus *bus, uint32_t number, sd_bus_error *error);
+/* Asks a job to undo what it did, and does not wait until it has done so. Gets the state of the job ("cancelling" or
+ * "stuck") and a sentence that says what happens next; both are the caller's to free. */
+int proxy_cancel_job(sd_bus *bus, uint32_t number, char **ret_state, char **ret_message, sd_bus_error *error);
+
+/* The same without waiting for the reply: the handler gets it, and proxy_read_cancelled() reads it. */
 int proxy_start_cancel(
                 sd_bus *bus, uint32_t number, sd_bus_message_handler_t handler, void *userdata, sd_bus_slot **ret_slot);
+int proxy_read_cancelled(sd_bus_message *reply, char **ret_state, char **ret_message, sd_bus_error *error);
 
 /* Has the handlers told of each job that comes, and of each that moves on. What the message says is read into a job
  * that is the caller's to clear, also after a failure. Reading returns 1, or 0 for a message that is not of a job, or

@@ -88,5 +88,5 @@ int proxy_check_rule(sd_bus *bus, const char *text, uint32_t *ret_line, char **r
 }
 
 int proxy_rescan(sd_bus *bus, sd_bus_error *error) {
-        return sd_bus_call_method(bus, SERVICE, ROOT, SERVICE ".Manager", "Rescan", error, NULL, NULL);
+        return sd_bus_call_method(bus, SERVICE, ROOT, SERVICE ".Manager", "Rescan", error, NULL, "a{sv}", 0);
 }

@@ -96,6 +96,18 @@ static void tell_holder(Work *work) {
                         job->waits_for);
 }
 
+/* Says what a stuck job will do. Where the job is not stuck, it undoes its work now, and its result says so. */
+static void tell_cancelled(Work *work, sd_bus_message *reply) {
+        _cleanup_free_ char *state = NULL, *message = NULL;
+
+        if (proxy_read_cancelled(reply, &state, &message, NULL) < 0 || !streq(state, "stuck") ||
+                        work->invocation->output.quiet)
+                return;
+        progress_clear(&work->progress);
+        fprintf(stderr, "vfioctl: %s\n", message);
+        show(work);
+}
+
 static int on_cancelled(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
         const sd_bus_error *refusal = sd_bus_message_get_error(reply);
         Work *work = userdata;
@@ -106,12 +118,13 @@ static int on_cancelled(sd_bus_message *reply, void *userdata, sd_bus_error *ret
                 end(work, 1);
                 return 0;
         }
-        /* A job that has just ended is no news: its result comes. */
+        /* If the job has just ended, its result comes next: nothing to say about the cancel. */
         if (refusal && !sd_bus_error_has_name(refusal, SD_BUS_ERROR_UNKNOWN_OBJECT)) {
                 progress_clear(&work->progress);
                 (void)report_error(-sd_bus_error_get_errno(refusal), refusal);
                 show(work);
-        }
+        } else if (!refusal)
+                tell_cancelled(work, reply);
         return 0;
 }
 

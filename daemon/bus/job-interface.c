@@ -2,19 +2,26 @@
 #include "bus/authorize.h"
 #include "bus/errors.h"
 #include "bus/getter.h"
+#include "bus/options.h"
 #include "bus/service.h"
 
 /* Getters and methods get the Job. */
 
+/* Cancel: replies with the job's state, and with a sentence that says what the job does now. */
 static int method_cancel(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         _cleanup_problem_ Problem problem = {};
+        _cleanup_free_ char *text = NULL;
+        JobDescription job;
+        int r;
 
-        int r = authorize_change(message, error);
-        if (r < 0)
+        if ((r = options_refuse_all(message, "Cancel", error)) < 0 || (r = authorize_change(message, error)) < 0)
                 return r;
         if ((r = job_cancel(userdata, &problem)) != 0)
                 return errors_set(error, r, &problem);
-        return sd_bus_reply_method_return(message, NULL);
+        if ((r = job_describe_cancel(userdata, &text)) < 0)
+                return r;
+        job_describe(userdata, &job);
+        return sd_bus_reply_method_return(message, "ss", job_state_to_string(job.state), text);
 }
 
 static const PlanMember *member_of_step(const JobDescription *job) {
@@ -52,6 +59,13 @@ BUS_GETTER(property_get_group_number) {
         return sd_bus_message_append(reply, "i", job.asked->group);
 }
 
+BUS_GETTER(property_get_cancelled) {
+        JobDescription job;
+
+        job_describe(userdata, &job);
+        return sd_bus_message_append(reply, "b", (int)job.cancelled);
+}
+
 BUS_GETTER(property_get_started) {
         JobDescription job;
 
@@ -76,11 +90,12 @@ BUS_GETTER(property_get_devices) {
 
 static const sd_bus_vtable job_vtable[] = {
                 SD_BUS_VTABLE_START(0),
-                SD_BUS_METHOD_WITH_ARGS(
-                                "Cancel", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_cancel, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_METHOD_WITH_ARGS("Cancel", SD_BUS_ARGS("a{sv}", options),
+                                SD_BUS_RESULT("s", state, "s", message), method_cancel, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_PROPERTY("Number", "u", property_get_number, 0, SD_BUS_VTABLE_PROPERTY_CONST),
                 SD_BUS_PROPERTY("Kind", "s", property_get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
                 SD_BUS_PROPERTY("State", "s", property_get_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+                SD_BUS_PROPERTY("Cancelled", "b", property_get_cancelled, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
                 SD_BUS_PROPERTY("GroupNumber", "i", property_get_group_number, 0, SD_BUS_VTABLE_PROPERTY_CONST),
                 SD_BUS_PROPERTY("DeviceAddresses", "as", property_get_devices, 0, SD_BUS_VTABLE_PROPERTY_CONST),
                 SD_BUS_PROPERTY("Step", "u", property_get_number, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
@@ -164,7 +179,8 @@ static int append_job(sd_bus_message *reply, const Job *job) {
                         (r = sd_bus_message_append(reply, "uussssta{sv}", (uint32_t)description.step + 1,
                                          (uint32_t)plan->n_steps, step_kind_to_string(step->kind),
                                          PCI_ADDRESS_TEXT(plan->members[step->member].address), description.holder,
-                                         description.caller, description.started_us, 0)) < 0)
+                                         description.caller, description.started_us, 1, "Cancelled", "b",
+                                         (int)description.cancelled)) < 0)
                 return r;
         return sd_bus_message_close_container(reply);
 }
@@ -191,8 +207,8 @@ static void on_job(const Job *job, JobEvent event, void *userdata) {
                 (void)sd_bus_emit_interfaces_added(service->bus, path, BUS_INTERFACE_JOB, NULL);
                 break;
         case JOB_CHANGED:
-                (void)sd_bus_emit_properties_changed(service->bus, path, BUS_INTERFACE_JOB, "State", "Step", "Steps",
-                                "Action", "Address", "WaitsFor", NULL);
+                (void)sd_bus_emit_properties_changed(service->bus, path, BUS_INTERFACE_JOB, "State", "Cancelled",
+                                "Step", "Steps", "Action", "Address", "WaitsFor", NULL);
                 break;
         case JOB_REMOVED:
                 (void)sd_bus_emit_interfaces_removed(service->bus, path, BUS_INTERFACE_JOB, NULL);

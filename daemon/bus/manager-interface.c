@@ -3,6 +3,7 @@
 #include "bus/errors.h"
 #include "bus/getter.h"
 #include "bus/operation.h"
+#include "bus/options.h"
 #include "bus/rule-interface.h"
 #include "bus/service.h"
 #include "config.h"
@@ -302,7 +303,9 @@ BUS_GETTER(property_get_count) {
 static int method_rescan(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         Service *service = userdata;
 
-        int r = authorize_change(message, error);
+        int r = options_refuse_all(message, "Rescan", error);
+        if (r >= 0)
+                r = authorize_change(message, error);
         if (r >= 0)
                 r = service->rescan(service->rescan_userdata, message);
         return r < 0 ? r : 1;
@@ -331,7 +334,8 @@ static const sd_bus_vtable manager_vtable[] = {
                                 SD_BUS_RESULT("a(sssa{sv})", changes), method_detach, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("Reattach", SD_BUS_ARGS("s", selector, "a{sv}", options),
                                 SD_BUS_RESULT("a(sssa{sv})", changes), method_reattach, SD_BUS_VTABLE_UNPRIVILEGED),
-                SD_BUS_METHOD("Rescan", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_rescan, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_METHOD_WITH_ARGS("Rescan", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT, method_rescan,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("ListRules", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(sssa(sssa{sv})a{sv})", rules),
                                 rule_method_list, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("CheckRule", SD_BUS_ARGS("s", text), SD_BUS_RESULT("u", line, "s", fault),

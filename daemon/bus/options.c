@@ -43,3 +43,17 @@ int option_read_overrides(sd_bus_message *message, unsigned *overrides, sd_bus_e
         option_list_free(names);
         return r;
 }
+
+int options_refuse_all(sd_bus_message *message, const char *method, sd_bus_error *error) {
+        const char *key;
+        int r;
+
+        if ((r = sd_bus_message_enter_container(message, 'a', "{sv}")) < 0 ||
+                        (r = sd_bus_message_enter_container(message, 'e', "sv")) < 0)
+                return r;
+        if (r == 0)
+                return sd_bus_message_exit_container(message);
+        if ((r = sd_bus_message_read_basic(message, 's', &key)) < 0)
+                return r;
+        return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "%s has no option '%s'.", method, key);
+}

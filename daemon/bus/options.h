@@ -13,5 +13,8 @@
 int option_read_list(sd_bus_message *message, const char *key, char ***ret, sd_bus_error *error);
 void option_list_free(char **list);
 
+/* Reads the a{sv} of a method that has no options yet: any option is refused, by name. */
+int options_refuse_all(sd_bus_message *message, const char *method, sd_bus_error *error);
+
 /* The names of guards of "override", as a mask of 1 << Guard: they are added to what is there. */
 int option_read_overrides(sd_bus_message *message, unsigned *overrides, sd_bus_error *error);

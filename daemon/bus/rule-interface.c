@@ -321,20 +321,6 @@ int rule_method_add(sd_bus_message *message, void *userdata, sd_bus_error *error
 
 /* Removing. */
 
-static int refuse_options(sd_bus_message *message, sd_bus_error *error) {
-        const char *key;
-        int r;
-
-        if ((r = sd_bus_message_enter_container(message, 'a', "{sv}")) < 0 ||
-                        (r = sd_bus_message_enter_container(message, 'e', "sv")) < 0)
-                return r;
-        if (r == 0)
-                return sd_bus_message_exit_container(message);
-        if ((r = sd_bus_message_read_basic(message, 's', &key)) < 0)
-                return r;
-        return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "RemoveRule has no option '%s'.", key);
-}
-
 static int remove_rule(const RuleBook *book, const char *name, Problem *problem) {
         const RuleFile *file = rule_book_find(book, name);
 
@@ -361,7 +347,8 @@ int rule_method_remove(sd_bus_message *message, void *userdata, sd_bus_error *er
         const char *name;
         int r;
 
-        if ((r = sd_bus_message_read(message, "s", &name)) < 0 || (r = refuse_options(message, error)) < 0 ||
+        if ((r = sd_bus_message_read(message, "s", &name)) < 0 ||
+                        (r = options_refuse_all(message, "RemoveRule", error)) < 0 ||
                         (r = authorize_change(message, error)) < 0)
                 return r;
         const RuleBook *book = rule_keeper_book(service->rules);

@@ -70,7 +70,7 @@ static void test_rescan_pieces(void) {
         Fixture *fixture = fixture_start(NULL);
         Caller caller = {.fixture = fixture};
 
-        Pending *rescan = fixture_call_start(fixture, BUS_PATH, MANAGER, "Rescan", NULL);
+        Pending *rescan = fixture_call_start(fixture, BUS_PATH, MANAGER, "Rescan", "(" NO_OPTIONS ",)");
         call_again(&caller);
         pending_expect(rescan, "()");
         g_test_message("%u calls were answered during the rescan", caller.n_replies);
@@ -170,7 +170,9 @@ static void test_rescan(void) {
 
         change_silently(fixture, "lan0");
         fixture_property(fixture, NIC_PATH, DEVICE, "NetworkInterfaces", "['ens3']");
-        fixture_expect(fixture, BUS_PATH, MANAGER, "Rescan", NULL, "()");
+        fixture_refused(fixture, BUS_PATH, MANAGER, "Rescan", "({'x': <1>},)", INVALID_ARGS,
+                        "Rescan has no option 'x'.");
+        fixture_expect(fixture, BUS_PATH, MANAGER, "Rescan", "(" NO_OPTIONS ",)", "()");
         fixture_property(fixture, NIC_PATH, DEVICE, "NetworkInterfaces", "['lan0']");
 
         change_silently(fixture, "lan1");
@@ -197,10 +199,10 @@ static void test_many_rescans(void) {
         Pending *pending[20];
 
         for (unsigned i = 0; i < G_N_ELEMENTS(pending); i++)
-                pending[i] = fixture_call_start(fixture, BUS_PATH, MANAGER, "Rescan", NULL);
+                pending[i] = fixture_call_start(fixture, BUS_PATH, MANAGER, "Rescan", "(" NO_OPTIONS ",)");
         pending_expect(pending[0], "()");
         change_silently(fixture, "lan0");
-        Pending *last = fixture_call_start(fixture, BUS_PATH, MANAGER, "Rescan", NULL);
+        Pending *last = fixture_call_start(fixture, BUS_PATH, MANAGER, "Rescan", "(" NO_OPTIONS ",)");
         for (unsigned i = 1; i < G_N_ELEMENTS(pending); i++)
                 pending_expect(pending[i], "()");
         pending_expect(last, "()");

@@ -101,7 +101,7 @@ static void test_job(void) {
         fixture_property(fixture, JOB1, JOB, "Step", "4");
         refused(fixture, "ens4", 0, NO_OPTIONS, "Busy", "*" PF "*");
         manager_refused(fixture, "Detach", "0000:07:10.2", "{'override': <['virtual-functions']>}", "Busy", "*" PF "*");
-        fixture_expect(fixture, JOB1, JOB, "Cancel", NULL, "()");
+        fixture_cancel(fixture, JOB1);
         fake_kernel_do(fixture->kernel, "resume");
         pending_refused(pending, "Cancelled", "*as it was before*");
         fixture_property(fixture, PF_PATH, DEVICE, "VirtualFunctions", "[]");

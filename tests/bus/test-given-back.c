@@ -15,7 +15,7 @@ static void put_rule(Fixture *fixture, const char *address, const char *vendor, 
 
 /* What rules are to do is done, or nothing was to do. */
 static void reload(Fixture *fixture) {
-        fixture_expect(fixture, BUS_PATH, MANAGER, "Rescan", NULL, "()");
+        fixture_expect(fixture, BUS_PATH, MANAGER, "Rescan", "(" NO_OPTIONS ",)", "()");
 }
 
 static void wait_state(Fixture *fixture, const char *path, const char *state) {

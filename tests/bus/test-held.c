@@ -144,7 +144,29 @@ static void test_cancelled(void) {
         Scene scene;
 
         scene_begin(&scene, 0);
-        fixture_expect(scene.fixture, JOB3, JOB, "Cancel", NULL, "()");
+        fixture_property(scene.fixture, JOB3, JOB, "Cancelled", "false");
+        g_autofree char *answer =
+                        g_strdup_printf("('stuck', 'Job 3 is cancelled, but it is stuck in the kernel: the step "
+                                        "\"unbind\" of 0000:05:00.0 has not returned; it waits for %s*. When it "
+                                        "returns, the job undoes what it did.')",
+                                        scene.process);
+        for (unsigned i = 0; i < 2; i++) { /* the second time changes nothing */
+                g_autoptr(GVariant) reply = fixture_call(scene.fixture, JOB3, JOB, "Cancel", "(" NO_OPTIONS ",)", NULL);
+                g_autofree char *text = g_variant_print(reply, false);
+                g_autofree char *plain = g_strdelimit(g_strdup(text), "\"'", '"');
+                g_autofree char *pattern = g_strdelimit(g_strdup(answer), "\"'", '"');
+
+                if (!g_pattern_match_simple(pattern, plain))
+                        g_error("%s", text);
+        }
+        fixture_property(scene.fixture, JOB3, JOB, "Cancelled", "true");
+        g_free(fixture_expect_signal(scene.fixture, JOB3 " PropertiesChanged *'Cancelled': <true>*"));
+        g_autoptr(GVariant) jobs = fixture_call(scene.fixture, BUS_PATH, MANAGER, "ListJobs", NULL, NULL);
+        g_autofree char *row = g_variant_print(jobs, false);
+        g_assert_nonnull(strstr(row, "'stuck'"));
+        g_assert_nonnull(strstr(row, "'Cancelled': <true>"));
+        fixture_refused(scene.fixture, JOB3, JOB, "Cancel", "({'force': <true>},)", INVALID_ARGS,
+                        "Cancel has no option 'force'.");
         check_is_stuck(&scene);
         end_holder(g_steal_pointer(&scene.holder));
         g_free(fixture_expect_signal(scene.fixture, BUS_PATH " InterfacesRemoved ('" JOB3 "', ['" JOB "'])"));

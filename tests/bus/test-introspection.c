@@ -104,12 +104,12 @@ static void check_jobs(Fixture *fixture) {
                 g_autofree char *path = g_strconcat(BUS_PATH "/jobs/", others[i], NULL);
 
                 if (g_variant_is_object_path(path))
-                        fixture_refused(fixture, path, JOB, "Cancel", NULL, UNKNOWN_OBJECT, "*");
+                        fixture_refused(fixture, path, JOB, "Cancel", "(" NO_OPTIONS ",)", UNKNOWN_OBJECT, "*");
         }
         fake_kernel_do(fixture->kernel, "resume");
         pending_expect(pending, "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)");
         g_assert_cmpuint(count_jobs(fixture), ==, 0);
-        fixture_refused(fixture, JOB1, JOB, "Cancel", NULL, UNKNOWN_OBJECT, "*");
+        fixture_refused(fixture, JOB1, JOB, "Cancel", "(" NO_OPTIONS ",)", UNKNOWN_OBJECT, "*");
 }
 
 /* The objects below the root are those of the lists. */
@@ -304,14 +304,28 @@ static void check_property(const char *interface, const GDBusPropertyInfo *prope
                 g_error("%s.%s is an id of 16 bits, and its name does not end in Id", interface, property->name);
 }
 
+/* A method that changes something ends in options, so that it can grow. */
+static void check_options(const GDBusMethodInfo *method) {
+        static const char *const readers[] = {"ListGroups", "ListDevices", "ListJobs", "ListHolders", "ListRules",
+                        "GetGroup", "GetDevice", "CheckRule", NULL};
+        const char *last = NULL;
+
+        for (unsigned i = 0; method->in_args && method->in_args[i]; i++)
+                last = method->in_args[i]->signature;
+        if (!g_strv_contains(readers, method->name) && g_strcmp0(last, "a{sv}") != 0)
+                g_error("%s has no options", method->name);
+}
+
 static void test_conventions(void) {
         g_autoptr(GPtrArray) interfaces = contract_interfaces();
 
         for (unsigned i = 0; i < interfaces->len; i++) {
                 const GDBusInterfaceInfo *interface = interfaces->pdata[i];
 
-                for (unsigned m = 0; interface->methods && interface->methods[m]; m++)
+                for (unsigned m = 0; interface->methods && interface->methods[m]; m++) {
                         check_arguments(interface->methods[m]->name, interface->methods[m]->out_args);
+                        check_options(interface->methods[m]);
+                }
                 for (unsigned s = 0; interface->signals && interface->signals[s]; s++)
                         check_arguments(interface->signals[s]->name, interface->signals[s]->args);
                 for (unsigned p = 0; interface->properties && interface->properties[p]; p++)

@@ -50,7 +50,8 @@ static void test_properties(void) {
 
         /* the row of the list says the same */
         g_autofree char *row = g_strdup_printf("([(1, '" JOB1 "', 'detach', 'running', 12, ['0000:05:00.0'], 3, 5, "
-                                               "'unbind', '0000:05:00.0', '', %s, %" G_GUINT64_FORMAT ", {})],)",
+                                               "'unbind', '0000:05:00.0', '', %s, %" G_GUINT64_FORMAT
+                                               ", {'Cancelled': <false>})],)",
                         caller, started(fixture, JOB1));
         fixture_expect(fixture, BUS_PATH, MANAGER, "ListJobs", NULL, row);
 
@@ -131,7 +132,7 @@ static void test_side_by_side(void) {
         /* and a third group has its own meanwhile */
         manager_expect(fixture, "Detach", "nvme0n1", NO_OPTIONS, "([('0000:04:00.0', 'nvme', 'vfio-pci', {})],)");
 
-        fixture_expect(fixture, JOB2, JOB, "Cancel", NULL, "()");
+        fixture_cancel(fixture, JOB2);
         fake_kernel_do(fixture->kernel, "resume");
         pending_refused(card, "Cancelled", "*as it was before*");
         pending_expect(nic, NIC_AWAY);
@@ -149,10 +150,10 @@ static void test_cancel(void) {
                 g_autofree char *before = fake_kernel_snapshot(fixture->kernel);
                 Pending *pending = fixture_detach_stalled(fixture, k);
 
-                fixture_expect(fixture, JOB1, JOB, "Cancel", NULL, "()");
+                fixture_cancel(fixture, JOB1);
                 fixture_property(fixture, JOB1, JOB, "State", "'cancelling'");
                 g_free(fixture_expect_signal(fixture, CHANGED(JOB1) "'State': <'cancelling'>*"));
-                fixture_expect(fixture, JOB1, JOB, "Cancel", NULL, "()");
+                fixture_cancel(fixture, JOB1);
                 fake_kernel_do(fixture->kernel, "resume");
                 pending_refused(pending, "Cancelled", "*as it was before*");
                 g_free(fixture_expect_signal(fixture, REMOVED(JOB1)));
@@ -175,7 +176,7 @@ static void test_settling(void) {
         Pending *pending = fixture_call_start(fixture, NIC_PATH, DEVICE, "Reattach", "(" NO_OPTIONS ",)");
         g_free(fixture_expect_signal(fixture, BUS_PATH " InterfacesAdded ('" JOB2 "', *"));
         fixture_wait_property(fixture, JOB2, JOB, "State", "'settling'");
-        fixture_refused(fixture, JOB2, JOB, "Cancel", NULL, "Busy", "*cannot be cancelled any more*");
+        fixture_refused(fixture, JOB2, JOB, "Cancel", "(" NO_OPTIONS ",)", "Busy", "*cannot be cancelled any more*");
         pending_expect(pending, NIC_BACK);
         fixture_driver(fixture, NIC, "e1000e");
         expect_no_jobs(fixture);
@@ -206,6 +207,21 @@ static void test_caller_leaves(void) {
         fixture_stop(fixture);
 }
 
+/* The job was cancelled before it got stuck: its caller hears what will happen, and not that the work goes on. */
+static void test_stuck_after_cancel(void) {
+        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 2000});
+        Pending *pending = fixture_detach_stalled(fixture, 2);
+
+        fixture_cancel(fixture, JOB1);
+        pending_refused(pending, "Stuck", "*The job was cancelled: when the kernel returns, it undoes what it did.*");
+        fixture_property(fixture, JOB1, JOB, "State", "'stuck'");
+        fixture_property(fixture, JOB1, JOB, "Cancelled", "true");
+        fake_kernel_do(fixture->kernel, "resume");
+        fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'host'");
+        fixture_driver(fixture, NIC, "e1000e");
+        fixture_stop(fixture);
+}
+
 /* A job is cancelled after its caller went: nobody is told, and all is as it was. */
 static void test_cancel_for_nobody(void) {
         Fixture *fixture = fixture_start(NULL);
@@ -218,7 +234,7 @@ static void test_cancel_for_nobody(void) {
         fake_kernel_do(fixture->kernel, "wait-pending 1");
         (void)g_dbus_connection_close_sync(caller, NULL, NULL);
         g_object_unref(caller);
-        fixture_expect(fixture, JOB1, JOB, "Cancel", NULL, "()");
+        fixture_cancel(fixture, JOB1);
         fake_kernel_do(fixture->kernel, "resume");
         g_free(fixture_expect_signal(fixture, REMOVED(JOB1)));
         fixture_property(fixture, NIC_PATH, DEVICE, "State", "'host'");
@@ -241,7 +257,7 @@ static void test_recovering(void) {
         fixture_wait_property(fixture, JOB1, JOB, "State", "'recovering'");
         fixture_property(fixture, JOB1, JOB, "Kind", "'detach'");
         fixture_property(fixture, JOB1, JOB, "GroupNumber", "10");
-        fixture_refused(fixture, JOB1, JOB, "Cancel", NULL, "Busy", "*");
+        fixture_refused(fixture, JOB1, JOB, "Cancel", "(" NO_OPTIONS ",)", "Busy", "*");
         fake_kernel_do(fixture->kernel, "resume");
         pending_refused(pending, "RolledBack", "*died*as it was before*");
         fixture_driver(fixture, PORT1, "e1000");
@@ -258,6 +274,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/progress/cancel", test_cancel);
         g_test_add_func("/bus/progress/settling", test_settling);
         g_test_add_func("/bus/progress/caller-leaves", test_caller_leaves);
+        g_test_add_func("/bus/progress/stuck-after-cancel", test_stuck_after_cancel);
         g_test_add_func("/bus/progress/cancel-for-nobody", test_cancel_for_nobody);
         g_test_add_func("/bus/progress/recovering", test_recovering);
         return g_test_run();

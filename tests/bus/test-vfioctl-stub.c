@@ -191,7 +191,7 @@ static void test_others(void) {
         Process *client = start_reattach(stub, terminal);
         int pid = (int)process_get_pid(client);
 
-        stub_answer(stub, "Cancel", "()");
+        stub_answer(stub, "Cancel", "('cancelling', 'Job 4 undoes it.')");
         emit_job(stub, 3, 7, pid + 1);
         terminal_type(terminal, "\x03");
         g_free(terminal_expect(terminal, "vfioctl: asking vfiod to undo it"));
