@@ -193,13 +193,17 @@ ExitCode verb_detach(Invocation *invocation) {
 
         if (invocation->dry_run)
                 return verb_plan(invocation);
+        if (invocation->persistent && (code = rule_check_persist(invocation)) != EXIT_DONE)
+                return code;
         code = detach(invocation, &changes);
-        if (code == EXIT_DONE && invocation->persistent)
+        if (code != EXIT_DONE)
+                return code;
+        if (invocation->persistent)
                 code = rule_persist(invocation, &rule);
-        if (code != EXIT_DONE || invocation->output.quiet)
+        if (invocation->output.quiet)
                 return code;
 
-        /* It is done, whatever comes now: what cannot be read any more is a remark, not a failure. */
+        /* The devices are detached. If the group cannot be read now, that is only a remark. */
         r = proxy_get_group(invocation->bus, changes.count > 0 ? changes.items[0].address : invocation->selector,
                         &group, &error);
         if (r >= 0)
@@ -208,7 +212,7 @@ ExitCode verb_detach(Invocation *invocation) {
                 (void)report_error(r, &error);
 
         r = print_detached(&invocation->output, &changes, &group, &members, rule);
-        return r < 0 ? report_error(r, NULL) : EXIT_DONE;
+        return r < 0 ? report_error(r, NULL) : code;
 }
 
 /* Reads the devices that were moved, anew. One that cannot be read, because it has just gone, is left out. */

@@ -14,6 +14,7 @@ static const char *const meanings[] = {
                 [EXIT_REFUSED] = ("refused (in use, consent needed, stale plan, busy, not viable, foreign, bridge, no "
                                   "IOMMU)"),
                 [EXIT_TIMED_OUT] = "timed out or stuck",
+                [EXIT_NO_RULE] = "detach --persistent: detached, but the rule was not written",
 };
 
 /* Whatever is not listed is EXIT_FAILED. A name that ends in '*' stands for all that begin so. */

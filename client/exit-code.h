@@ -13,6 +13,7 @@ typedef enum ExitCode {
         EXIT_NOT_AUTHORIZED = 4,
         EXIT_REFUSED = 5,
         EXIT_TIMED_OUT = 6,
+        EXIT_NO_RULE = 7,       /* detach --persistent: the devices are detached, but the rule is not written */
         EXIT_INTERRUPTED = 130, /* not exited with: the process ends by SIGINT, for which shells have this number */
 } ExitCode;
 

@@ -62,7 +62,7 @@ static const Verb verbs[] = {
                 {"plan", " SELECTOR [--reattach]", "Show what detach would do, and what stands in the way",
                                 OPERAND_SELECTOR, DETACH_OPTIONS REATTACH_OPTIONS "r", verb_plan},
                 {"detach", " SELECTOR [--group]", "Give a whole group to vfio-pci", OPERAND_SELECTOR,
-                                DETACH_OPTIONS "pdP", verb_detach},
+                                DETACH_OPTIONS "pdPN", verb_detach},
                 {"reattach", " SELECTOR", "Give a whole group back to the host", OPERAND_SELECTOR,
                                 REATTACH_OPTIONS "pd", verb_reattach},
                 {"vfs", " SELECTOR [COUNT]", "List the virtual functions of a device, or make so many",
@@ -125,7 +125,8 @@ static void print_help(FILE *stream) {
               "      --plan FINGERPRINT    detach, reattach: only if all is as it was when planned\n"
               "      --dry-run             detach, reattach: print the plan, and do nothing\n"
               "      --persistent          detach: also whenever it appears anew, by a rule\n"
-              "      --name NAME           rule add: of the rule, else it is the address\n"
+              "      --name NAME           detach --persistent, rule add: name of the rule; without this option,\n"
+              "                            it is the address of the device\n"
               "      --virtual-functions N rule add: make so many, and detach them instead of it\n"
               "      --detach              vfs: give the new ones to vfio-pci before the host sees them\n"
               "      --driverless          vfs: keep all drivers from the new ones\n"
@@ -362,6 +363,8 @@ static const Verb *parse_verb(int argc, char **argv, const char *used_options, I
         foreign = strspn(used_options, verb->options);
         if (used_options[foreign])
                 return usage_error("'%s' does not take --%s", verb->name, option_name(used_options[foreign]));
+        if (verb->run == verb_detach && invocation->rule && !invocation->persistent)
+                return usage_error("'detach' takes --name only with --persistent: it is the name of the rule");
         if (invocation->dry_run && invocation->persistent)
                 return usage_error("--dry-run writes nothing, and --persistent does: take one of them");
         if (verb->operand == OPERAND_FUNCTIONS && !invocation->sets_functions && used_options[0])

@@ -28,6 +28,7 @@ static int append_wish(sd_bus_message *call, const RuleWish *wish, sd_bus_error 
                         (wish->virtual_functions > 0 &&
                                         (r = sd_bus_message_append(call, "{sv}", "virtual-functions", "u",
                                                          wish->virtual_functions)) < 0) ||
+                        (wish->dry_run && (r = sd_bus_message_append(call, "{sv}", "dry-run", "b", 1)) < 0) ||
                         (r = sd_bus_message_close_container(call)) < 0) {
                 if (r == -EINVAL)
                         return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, "An option is not valid UTF-8.");

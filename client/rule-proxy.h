@@ -10,12 +10,14 @@ typedef struct RuleWish {
         const char *name;           /* NULL for what the daemon chooses */
         const Consent *consent;     /* companions and overrides */
         uint32_t virtual_functions; /* 0 for none */
+        bool dry_run;               /* check whether the rule can be written, and write nothing */
 } RuleWish;
 
 /* All files of rules, in the order in which they count. */
 int proxy_list_rules(sd_bus *bus, RuleList *ret_rules, sd_bus_error *error);
 
-/* Has a rule written for exactly the selected device. The name and the file of it are the caller's to free. */
+/* Has a rule written for exactly the selected device, or only has it checked. The rule's name and file are the caller's
+ * to free. */
 int proxy_add_rule(sd_bus *bus, const char *selector, const RuleWish *wish, char **ret_name, char **ret_file,
                 sd_bus_error *error);
 

@@ -272,7 +272,8 @@ ExitCode verb_rescan(Invocation *invocation) {
 
 /* For detach and reattach. */
 
-/* A group that was named as such is meant whole: its first endpoint stands for it. Returns its address, to be freed. */
+/* The first endpoint of the selected group: a rule is for one device, and takes the others of the group along. The
+ * address is the caller's to free. Returns 0, -ENODEV for a group without endpoints, or another negative errno. */
 static int first_endpoint(sd_bus *bus, const char *selector, char **ret_address, sd_bus_error *error) {
         _cleanup_(device_list_clear) DeviceList members = {0};
         _cleanup_(group_clear) Group group = {0};
@@ -287,24 +288,48 @@ static int first_endpoint(sd_bus *bus, const char *selector, char **ret_address,
         return *ret_address ? 0 : -ENODEV;
 }
 
-ExitCode rule_persist(Invocation *invocation, char **ret_file) {
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+/* Has the rule of a persistent detach written, or only checked. Returns 0, or a negative errno with the error. */
+static int persist(Invocation *invocation, bool dry_run, char **ret_file, sd_bus_error *error) {
         bool names_group = startswith(invocation->selector, "group:");
         _cleanup_free_ char *address = NULL, *name = NULL;
         Consent consent = invocation->consent;
-        RuleWish wish = {.consent = &consent};
-        int r = 0;
+        RuleWish wish = {.name = invocation->rule, .consent = &consent, .dry_run = dry_run};
+        int r;
 
         consent.whole_group |= names_group;
-        if (names_group)
-                r = first_endpoint(invocation->bus, invocation->selector, &address, &error);
-        if (r >= 0)
-                r = proxy_add_rule(invocation->bus, address ? address : invocation->selector, &wish, &name, ret_file,
-                                &error);
+        if (names_group && (r = first_endpoint(invocation->bus, invocation->selector, &address, error)) < 0)
+                return r;
+        return proxy_add_rule(invocation->bus, address ? address : invocation->selector, &wish, &name, ret_file, error);
+}
+
+ExitCode rule_check_persist(Invocation *invocation) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_free_ char *file = NULL;
+        ExitCode code;
+        int r;
+
+        r = persist(invocation, true, &file, &error);
+        if (r >= 0 || r == -ENODEV) /* detach itself refuses a group without endpoints, with a better message */
+                return EXIT_DONE;
+        code = report_error(r, &error);
+        fputs("vfioctl: nothing was detached, and no rule was written.\n", stderr);
+        return code;
+}
+
+ExitCode rule_persist(Invocation *invocation, char **ret_file) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        int r;
+
+        r = persist(invocation, false, ret_file, &error);
         if (r >= 0)
                 return EXIT_DONE;
-        fprintf(stderr, "vfioctl: %s is detached, but until the next boot only:\n", invocation->selector);
-        return report_error(r, &error);
+        (void)report_error(r, &error);
+        fprintf(stderr,
+                        "vfioctl: %s is detached, but only until the next boot: the rule is not written. To write it, "
+                        "use "
+                        "'vfioctl rule add'.\n",
+                        invocation->selector);
+        return EXIT_NO_RULE;
 }
 
 void rule_remark_return(const Invocation *invocation, const EntryList *changes) {

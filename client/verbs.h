@@ -13,7 +13,7 @@ typedef struct Invocation {
         Output output;
         const char *selector;       /* NULL for verbs that take none */
         uint32_t job;               /* number; 0 for verbs that take none */
-        const char *rule;           /* name; of rule add, --name; NULL for none */
+        const char *rule;           /* name of a rule, or --name; NULL for none */
         char **files;               /* ended by NULL; NULL for verbs that take none */
         bool qemu;                  /* --qemu */
         bool dry_run;               /* --dry-run */

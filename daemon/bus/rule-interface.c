@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "bus/authorize.h"
 #include "bus/errors.h"
+#include "bus/operation.h"
 #include "bus/options.h"
 #include "policy/selector.h"
 
@@ -117,6 +118,7 @@ typedef struct AddOptions {
         char **companions; /* selectors, ended by NULL; NULL for none */
         RuleWish wish;
         PciAddress *listed; /* owned: what the wish has */
+        bool dry_run;       /* check everything, and write nothing */
 } AddOptions;
 
 static void add_options_done(AddOptions *options) {
@@ -173,6 +175,8 @@ static int read_add_options(sd_bus_message *message, AddOptions *options, sd_bus
                         r = option_read_overrides(message, &options->wish.overrides, error);
                 else if (streq(key, "virtual-functions"))
                         r = read_virtual_functions(message, options, error);
+                else if (streq(key, "dry-run"))
+                        r = operation_read_flag(message, key, &options->dry_run, error);
                 else
                         return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "AddRule has no option '%s'.", key);
                 if (r >= 0)
@@ -254,7 +258,7 @@ static int check_virtual_functions(const Device *device, unsigned count, Problem
                         PCI_ADDRESS_TEXT(device->address), (unsigned)device->virtual_functions_max, count);
 }
 
-/* Writes the rule. Returns 0, an outcome, or a negative errno. */
+/* Writes the rule; a dry run only checks whether that is possible. Returns 0, an outcome, or a negative errno. */
 static int add_rule(const Service *service, const Device *device, const AddOptions *options, Problem *problem) {
         const RuleBook *book = rule_keeper_book(service->rules);
         _cleanup_free_ char *text = NULL;
@@ -265,11 +269,11 @@ static int add_rule(const Service *service, const Device *device, const AddOptio
                                 book->n_files);
         if ((r = rule_make_text(device, &options->wish, &text)) < 0)
                 return r;
-        r = rule_book_add(book, options->name, text);
+        r = options->dry_run ? rule_book_check_add(book, options->name) : rule_book_add(book, options->name, text);
         if (r == -EEXIST)
                 return problem_set(problem, OUTCOME_RULE_EXISTS,
-                                "%s/%s.conf is there already: give the rule another name, or remove that one first "
-                                "(vfioctl rule remove %s).",
+                                "%s/%s.conf is there already: give the rule another name (--name), or remove that one "
+                                "first (vfioctl rule remove %s).",
                                 book->folders[0], options->name, options->name);
         if (r < 0)
                 return problem_set(problem, OUTCOME_FAILED, "Cannot write %s/%s.conf: %s.", book->folders[0],
@@ -312,6 +316,8 @@ int rule_method_add(sd_bus_message *message, void *userdata, sd_bus_error *error
                 file = NULL;
                 return -ENOMEM;
         }
+        if (options.dry_run)
+                return sd_bus_reply_method_return(message, "ss", options.name, file);
         log_notice("%s was written, for %s (for %s)", file, PCI_ADDRESS_TEXT(device->address),
                         authorize_caller_name(message, caller));
         if ((r = reload_after_change(service, file, &problem)) != 0)

@@ -114,6 +114,7 @@ static void test_refusals(void) {
                         {"../../etc", NO_OPTIONS, "NoSuchDevice", "*"},
                         {"ens3", "{'nonsense': <1>}", INVALID_ARGS, "AddRule has no option 'nonsense'."},
                         {"ens3", "{'plan': <'1234567812345678'>}", INVALID_ARGS, "AddRule has no option 'plan'."},
+                        {"ens3", "{'dry-run': <1>}", INVALID_ARGS, "Option 'dry-run' is true or false (b)."},
                         {"ens3", "{'name': <1>}", INVALID_ARGS, "Option 'name' is a string*"},
                         {"ens3", "{'name': <''>}", INVALID_ARGS, "A rule's name has*"},
                         {"ens3", "{'name': <'../x'>}", INVALID_ARGS, "A rule's name has*"},

@@ -245,7 +245,7 @@ static void test_persistent(void) {
         EXPECT(0, "", "reattach ens3 --quiet");
         fixture_restart_daemon(fixture);
         wait_state(fixture, NIC_PATH, "detached");
-        EXPECT(5, "vfioctl: ens3 is detached, but until the next boot only:\nvfioctl: *is there already*",
+        EXPECT(5, "vfioctl: *is there already*\nvfioctl: nothing was detached, and no rule was written.\n",
                         "detach ens3 --persistent");
         EXPECT(0, "", "rule remove 0000-05-00.0 --quiet");
         EXPECT(0, "", "reattach ens3");
@@ -274,6 +274,33 @@ static void test_persistent(void) {
         EXPECT(5, "vfioctl: *", "detach " BRIDGE " --persistent");
         g_autofree char *none = rule_file_read(fixture, RULES_OWN, "0000-02-00.0");
         g_assert_null(none);
+        fixture_stop(fixture);
+}
+
+/* Whether the rule can be written is known before anything is detached. */
+static void test_persistent_checks_first(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        rule_file_put(fixture, RULES_OWN, "0000-05-00.0", "[Match]\nVendor=ffff\n");
+        EXPECT(5, "vfioctl: *is there already*--name*\nvfioctl: nothing was detached, and no rule was written.\n",
+                        "detach ens3 --persistent");
+        fixture_property(fixture, NIC_PATH, DEVICE, "State", "'host'");
+        EXPECT(2, "vfioctl: *name*\nvfioctl: nothing was detached*", "detach ens3 --persistent --name=a/b");
+        fixture_property(fixture, NIC_PATH, DEVICE, "State", "'host'");
+        expect_output("detach ens3 --persistent --name=nic", "0000:05:00.0: *Rule: *.rules/nic.conf\n");
+        wait_state(fixture, NIC_PATH, "detached");
+        g_autofree char *nic = rule_file_read(fixture, RULES_OWN, "nic");
+        g_assert_nonnull(strstr(nic, "Address=0000:05:00.0\n"));
+        fixture_stop(fixture);
+
+        /* in place of the folder is a file */
+        fixture = fixture_start(NULL);
+        g_autofree char *folder = g_strdup_printf("%s." RULES_OWN, fixture->state_folder);
+        g_assert_true(g_file_set_contents(folder, "", 0, NULL));
+        EXPECT(1, "vfioctl: Cannot write *: Not a directory.\nvfioctl: nothing was detached*",
+                        "detach ens3 --persistent");
+        fixture_property(fixture, NIC_PATH, DEVICE, "State", "'host'");
+        EXPECT(5, "vfioctl: *bridges*", "detach group:2 --persistent");
         fixture_stop(fixture);
 }
 
@@ -333,6 +360,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/vfioctl-rules/not-authorized", test_not_authorized);
         g_test_add_func("/bus/vfioctl-rules/check", test_check);
         g_test_add_func("/bus/vfioctl-rules/persistent", test_persistent);
+        g_test_add_func("/bus/vfioctl-rules/persistent-checks-first", test_persistent_checks_first);
         g_test_add_func("/bus/vfioctl-rules/rescan", test_rescan);
         g_test_add_func("/bus/vfioctl-rules/usage", test_usage);
         return g_test_run();

@@ -314,6 +314,30 @@ static void test_exit_codes(void) {
         stub_stop(stub);
 }
 
+/* The rule could be written, and cannot be when the device is detached: that has a status of its own. */
+static void test_rule_fails_late(void) {
+        Stub *stub = start_with_device();
+        g_auto(GStrv) argv = vfioctl_argv("detach enp2s1 --persistent --name=x");
+        const char *const shell[] = {
+                        "sh", "-c", "\"$0\" \"$@\" 2>&1", argv[0], argv[1], argv[2], argv[3], argv[4], NULL};
+
+        stub_answer(stub, "Detach", "([('0000:02:01.0', 'e1000', 'vfio-pci', @a{sv} {})],)");
+        Process *client = process_start(shell, NULL);
+        g_free(stub_expect_call(stub, "AddRule"));
+        g_assert_cmpuint(stub_count_calls(stub, "Detach"), ==, 0);
+        stub_finish(stub, "AddRule", "('x', '/etc/vfiod/rules.d/x.conf')");
+        g_free(stub_expect_call(stub, "Detach"));
+        g_free(stub_expect_call(stub, "AddRule"));
+        stub_finish(stub, "AddRule", FAILED "The disk is full.");
+        process_expect_line(client, "vfioctl: The disk is full.");
+        process_expect_line(client,
+                        "vfioctl: enp2s1 is detached, but only until the next boot: the rule is not written. To "
+                        "write it, use 'vfioctl rule add'.");
+        process_expect_line(client, "0000:02:01.0: e1000 -> vfio-pci");
+        g_assert_cmpint(process_finish(client), ==, 7);
+        stub_stop(stub);
+}
+
 /* The daemon is lost on the way. */
 static void test_lost(void) {
         Stub *stub = start_with_device();
@@ -341,6 +365,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/vfioctl-stub/waits-for", test_waits_for);
         g_test_add_func("/bus/vfioctl-stub/leave", test_leave);
         g_test_add_func("/bus/vfioctl-stub/exit-codes", test_exit_codes);
+        g_test_add_func("/bus/vfioctl-stub/rule-fails-late", test_rule_fails_late);
         g_test_add_func("/bus/vfioctl-stub/lost", test_lost);
         return g_test_run();
 }
