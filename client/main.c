@@ -13,7 +13,7 @@
 typedef enum Operand {
         OPERAND_NONE,
         OPERAND_SELECTOR,
-        OPERAND_FUNCTIONS, /* a selector, and perhaps a number */
+        OPERAND_VFS, /* a selector, and perhaps a number */
         OPERAND_JOB,
         OPERAND_RULE,
         OPERAND_FILES,
@@ -65,8 +65,8 @@ static const Verb verbs[] = {
                                 DETACH_OPTIONS "pdPN", verb_detach},
                 {"reattach", " SELECTOR", "Give a whole group back to the host", OPERAND_SELECTOR,
                                 REATTACH_OPTIONS "pd", verb_reattach},
-                {"vfs", " SELECTOR [COUNT]", "List the virtual functions of a device, or make so many",
-                                OPERAND_FUNCTIONS, "oDW", verb_functions},
+                {"vfs", " SELECTOR [COUNT]", "List the virtual functions of a device, or make so many", OPERAND_VFS,
+                                "oDW", verb_vfs},
                 {"jobs", "", "List what is under way", OPERAND_NONE, "", verb_jobs},
                 {"cancel", " JOB", "Have a job undo what it did", OPERAND_JOB, "", verb_cancel},
                 {"monitor", "", "Print each change as it comes", OPERAND_NONE, "", verb_monitor},
@@ -314,17 +314,17 @@ static const Verb *parse_operands(const Verb *verb, char **operands, Invocation 
                                         verb->name);
                 invocation->selector = *operands;
                 break;
-        case OPERAND_FUNCTIONS:
+        case OPERAND_VFS:
                 if (!*operands)
                         return usage_error("'%s' needs a selector: an address, or a name of the host", verb->name);
                 invocation->selector = *operands;
                 if (!operands[1])
                         break;
                 n_taken = 2;
-                invocation->consent.functions = parse_number(operands[1]);
-                if (invocation->consent.functions == 0 && !streq(operands[1], "0"))
+                invocation->consent.n_vfs = parse_number(operands[1]);
+                if (invocation->consent.n_vfs == 0 && !streq(operands[1], "0"))
                         return usage_error("'%s' is no number of virtual functions", operands[1]);
-                invocation->sets_functions = true;
+                invocation->sets_vfs = true;
                 break;
         case OPERAND_JOB:
                 if (!*operands)
@@ -367,7 +367,7 @@ static const Verb *parse_verb(int argc, char **argv, const char *used_options, I
                 return usage_error("'detach' takes --name only with --persistent: it is the name of the rule");
         if (invocation->dry_run && invocation->persistent)
                 return usage_error("--dry-run writes nothing, and --persistent does: take one of them");
-        if (verb->operand == OPERAND_FUNCTIONS && !invocation->sets_functions && used_options[0])
+        if (verb->operand == OPERAND_VFS && !invocation->sets_vfs && used_options[0])
                 return usage_error("'%s' takes --%s only with a number", verb->name, option_name(used_options[0]));
         foreign = strcspn(used_options, DETACH_OPTIONS);
         if (invocation->reattach && used_options[foreign])

@@ -210,12 +210,12 @@ int proxy_plan(sd_bus *bus, const char *selector, const char *verb, const Consen
 int proxy_start_change(sd_bus *bus, const char *verb, const char *selector, const Consent *consent,
                 sd_bus_message_handler_t handler, void *userdata, sd_bus_slot **ret_slot, sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
-        bool functions = streq(verb, "vfs");
-        const char *method = functions ? "SetVirtualFunctions" : streq(verb, "detach") ? "Detach" : "Reattach";
+        bool sets_vfs = streq(verb, "vfs");
+        const char *method = sets_vfs ? "SetVirtualFunctions" : streq(verb, "detach") ? "Detach" : "Reattach";
         int r;
 
         if ((r = new_selector_call(bus, method, selector, &call, error)) < 0 ||
-                        (functions && (r = sd_bus_message_append_basic(call, 'u', &consent->functions)) < 0) ||
+                        (sets_vfs && (r = sd_bus_message_append_basic(call, 'u', &consent->n_vfs)) < 0) ||
                         (r = append_options(call, consent, error)) < 0)
                 return r;
         return sd_bus_call_async(bus, ret_slot, call, handler, userdata, WORK_TIMEOUT_USEC);

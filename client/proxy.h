@@ -10,15 +10,15 @@
 
 /* What the user agrees to. The lists may be NULL. */
 typedef struct Consent {
-        bool whole_group;   /* to take all that share the group */
-        char **companions;  /* selectors of those to take too */
-        char **overrides;   /* names of guards that are not to refuse */
-        const char *plan;   /* fingerprint of the plan that was shown; NULL for none */
-        bool force;         /* to take devices from who has them open, as soon as he lets go */
-        bool adopt;         /* to take over what somebody else put on a vfio driver */
-        uint32_t functions; /* of the verb "vfs": how many virtual functions */
-        bool detach;        /* the new ones go to vfio-pci */
-        bool driverless;    /* or get no driver */
+        bool whole_group;  /* to take all that share the group */
+        char **companions; /* selectors of those to take too */
+        char **overrides;  /* names of guards that are not to refuse */
+        const char *plan;  /* fingerprint of the plan that was shown; NULL for none */
+        bool force;        /* to take devices from who has them open, as soon as he lets go */
+        bool adopt;        /* to take over what somebody else put on a vfio driver */
+        uint32_t n_vfs;    /* for the verb "vfs": how many virtual functions to make */
+        bool detach;       /* the new ones go to vfio-pci */
+        bool driverless;   /* or get no driver */
 } Consent;
 
 /* Connects to the system bus, or to the one that DBUS_SYSTEM_BUS_ADDRESS names. */

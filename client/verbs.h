@@ -20,7 +20,7 @@ typedef struct Invocation {
         bool reattach;              /* --reattach */
         bool persistent;            /* --persistent */
         uint32_t virtual_functions; /* --virtual-functions; 0 for none */
-        bool sets_functions;        /* vfs: a number was given */
+        bool sets_vfs;              /* vfs: a number was given */
         Consent consent; /* --group, --companion, --override, --plan, --force, --adopt, --detach, --driverless */
 } Invocation;
 
@@ -35,8 +35,8 @@ ExitCode verb_plan(Invocation *invocation);
 ExitCode verb_detach(Invocation *invocation);
 ExitCode verb_reattach(Invocation *invocation);
 
-/* Lists the virtual functions of a device, after having made so many where that is asked for. */
-ExitCode verb_functions(Invocation *invocation);
+/* Lists the virtual functions of a device. If the user gave a number, it first makes that many. */
+ExitCode verb_vfs(Invocation *invocation);
 ExitCode verb_jobs(Invocation *invocation);
 ExitCode verb_cancel(Invocation *invocation);
 
