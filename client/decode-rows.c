@@ -4,10 +4,10 @@
 #include "decode.h"
 #include "strv.h"
 
-/* The array with room for one more item, cleared, behind the count that are there; NULL where memory is short, with
- * the array as it was. */
+/* Grows the array by one item, which is set to zero. Returns the array, perhaps at a new address; or NULL if there
+ * is not enough memory: then the array is unchanged. */
 static void *grow(void *items, size_t count, size_t item_size) {
-        /* Doubled whenever it is full, that is, at each power of two. */
+        /* The capacity is always a power of two. It is doubled when the array is full. */
         if ((count & (count - 1)) == 0)
                 items = reallocarray(items, count > 0 ? count * 2 : 1, item_size);
         if (items)

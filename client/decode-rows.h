@@ -5,11 +5,12 @@
 
 #include <systemd/sd-bus.h>
 
-/* Reads values of a message into members of structs, by tables. All return 0 or a negative errno. */
+/* Reads values from a D-Bus message into the members of structs. Tables say which value goes into which member.
+ * All functions return 0 or a negative errno. */
 
-/* Where a value goes; its D-Bus signature says what the member is. */
+/* Says into which member of a struct a value goes. The D-Bus signature says what type the member has. */
 typedef struct Field {
-        const char *name; /* of the property; NULL for a column of a row */
+        const char *name; /* name of the property; NULL for a column of a row */
         const char *signature;
         size_t offset;
 } Field;
@@ -31,13 +32,15 @@ typedef struct RowType {
 int decode_string(sd_bus_message *m, char type, char **target);
 int decode_bool(sd_bus_message *m, bool *target);
 
-/* Reads an a{sv} into the members of object that the fields name; skips what it does not know. */
+/* Reads an a{sv} into the members of the object that the fields name. Skips keys that are not among the fields. */
 int decode_dictionary(sd_bus_message *m, const Field *fields, size_t n_fields, void *object);
 
-/* Reads an array of structs. Where it fails, the items hold what had been read; they are the caller's to free. */
+/* Reads an array of structs. The items are the caller's to free, also after a failure: then they hold what was
+ * read so far. */
 int decode_rows(sd_bus_message *m, const RowType *type, void **items, size_t *count);
 
-/* A decoder of a whole list: puts it in the place of the one that is there. */
+/* Defines a function that reads a whole list and replaces the old list with it. After a failure the old list is
+ * unchanged. */
 #define DEFINE_LIST_DECODER(function, List, clear, rows) \
         int function(sd_bus_message *m, List *ret_list) { \
                 _cleanup_(clear) List list = {0}; \

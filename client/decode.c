@@ -254,7 +254,7 @@ int decode_device(sd_bus_message *m, Device *device) {
         if (r < 0)
                 return r;
 
-        /* As in the rows: the names that it has, or else those that it had. */
+        /* As in the rows of ListDevices: the names that the device has now; if it has none, the names that it had. */
         r = append_names(&device->names, device->network_interfaces);
         if (r >= 0)
                 r = append_names(&device->names, device->block_devices);

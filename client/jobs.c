@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* jobs and cancel: what is under way. */
+/* jobs and cancel: the jobs that are running. */
 #include "present.h"
 #include "proxy.h"
 #include "strv.h"
@@ -33,7 +33,7 @@ static const Column columns[] = {
                 [COLUMN_SINCE] = {"SINCE", 0},
 };
 
-/* The time of the day, with the day where that is another one than today. */
+/* Writes the local time; and the date too, if it is not today. */
 static void time_in_words(uint64_t time_us, char *buffer, size_t size) {
         time_t then = (time_t)(time_us / 1000000), now = time(NULL);
         struct tm then_parts, now_parts;
@@ -125,7 +125,7 @@ ExitCode verb_jobs(Invocation *invocation) {
         if (jobs.count > 0)
                 qsort(jobs.items, jobs.count, sizeof(Job), compare_jobs);
         else if (!invocation->output.quiet && !invocation->output.json)
-                fputs("vfioctl: no job is under way\n", stderr);
+                fputs("vfioctl: no job is running\n", stderr);
 
         r = print_jobs(&invocation->output, &jobs);
         return r < 0 ? report_error(r, NULL) : EXIT_DONE;

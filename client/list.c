@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* groups and devices: everything at a glance. */
+/* groups and devices: the lists of everything. */
 #include "present.h"
 #include "proxy.h"
 #include "strv.h"
 #include "verbs.h"
 
-/* The devices by address, for the members of groups. */
+/* The devices sorted by address, to find the members of groups. */
 typedef struct Index {
         const Device **devices;
         size_t count;
@@ -28,12 +28,13 @@ static int index_fill(Index *index, const DeviceList *list) {
         for (size_t i = 0; i < list->count; i++)
                 index->devices[i] = &list->items[i];
         index->count = list->count;
-        /* The daemon's order is that of numbers: with long domains it is another one than that of strings. */
+        /* vfiod sorts addresses as numbers. With long domains this differs from the order of strings, which
+         * bsearch() needs here. */
         qsort(index->devices, index->count, sizeof(Device *), compare_devices);
         return 0;
 }
 
-/* The device at the address; NULL if it came or went between the two calls of the daemon. */
+/* Returns the device at the address; NULL if it was added or removed between the two calls to vfiod. */
 static const Device *index_find(const Index *index, char *address) {
         const Device key = {.address = address}, *key_pointer = &key;
         const Device **found;
@@ -145,7 +146,7 @@ static int print_groups(Output *output, const GroupList *groups, const DeviceLis
         return r < 0 ? r : output_table(output, table);
 }
 
-/* An empty list surprises: the reason is what the user needs then. */
+/* Users expect groups. If there are none, they need to know why. */
 static void explain_no_groups(Invocation *invocation) {
         _cleanup_(status_clear) Status status = {0};
 

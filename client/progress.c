@@ -14,7 +14,8 @@ bool progress_is_possible(void) {
         return isatty(STDERR_FILENO) && !isempty(terminal) && !streq(terminal, "dumb");
 }
 
-/* How many characters fit without reaching the last column, where some terminals go to the next line. */
+/* Returns how many characters fit into the line. The last column stays free, because some terminals then start a
+ * new line. */
 static size_t line_length(void) {
         struct winsize size;
 
@@ -27,8 +28,9 @@ void progress_show(Progress *progress, const char *text) {
         char line[256];
         size_t n = 0, length = line_length();
 
-        /* Names of processes are in it, which may be anything: one character a column, and none that moves the cursor.
-         * What goes on from the byte before is no character of its own. */
+        /* The text has names of processes, which can contain any bytes. Each character must take one column and
+         * must not move the cursor: what is not printable ASCII becomes '?'. The second and later bytes of a UTF-8
+         * character are skipped. */
         for (; *text && n < length && n < sizeof(line) - 1; text++)
                 if (((unsigned char)*text & 0xc0) != 0x80)
                         line[n++] = *text >= ' ' && *text <= '~' ? *text : '?';

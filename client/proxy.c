@@ -19,7 +19,7 @@ int proxy_open(sd_bus **ret_bus) {
 int decoded(int r, sd_bus_error *error) {
         if (r < 0 && r != -ENOMEM)
                 (void)sd_bus_error_set(error, SD_BUS_ERROR_INCONSISTENT_MESSAGE,
-                                "vfiod answered in a form that this vfioctl does not know; compare their versions.");
+                                "Cannot understand the answer of vfiod; compare their versions.");
         return r;
 }
 
@@ -37,7 +37,7 @@ int new_selector_call(
         if (r < 0)
                 return r;
         r = sd_bus_message_append(call, "s", selector);
-        if (r == -EINVAL) /* the one thing that the bus does not carry */
+        if (r == -EINVAL) /* D-Bus does not carry other strings */
                 return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, "The selector is not valid UTF-8.");
         if (r < 0)
                 return r;
@@ -45,7 +45,7 @@ int new_selector_call(
         return 0;
 }
 
-/* The object path that the method gives for the selector, as a part of the reply. */
+/* Calls GetGroup or GetDevice to get the object path for a selector. The path is valid as long as the reply. */
 static int resolve(sd_bus *bus, const char *method, const char *selector, sd_bus_message **ret_reply,
                 const char **ret_path, sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
@@ -226,7 +226,7 @@ int proxy_read_changes(sd_bus_message *reply, EntryList *ret_changes, sd_bus_err
 
         if (!refusal)
                 return decoded(decode_entries(reply, ret_changes), error);
-        /* The connection's end is told as an error of the call too. */
+        /* sd-bus also ends the call with an error when the connection is lost. */
         if (sd_bus_is_open(sd_bus_message_get_bus(reply)) <= 0)
                 return -ECONNRESET;
         return sd_bus_error_copy(error, refusal);
@@ -242,7 +242,7 @@ int proxy_list_jobs(sd_bus *bus, JobList *ret_jobs, sd_bus_error *error) {
         return decoded(decode_jobs(reply, ret_jobs), error);
 }
 
-/* The object path of a job. */
+/* Room for the object path of a job. */
 typedef char JobPath[sizeof(JOBS "4294967295")];
 
 static const char *job_path(uint32_t number, JobPath buffer) {

@@ -25,7 +25,7 @@ static void test_none(void) {
         Fixture *fixture = fixture_start(NULL);
         g_auto(ProgramResult) result = vfioctl("jobs");
 
-        expect_result(&result, 0, "vfioctl: no job is under way\n", "jobs");
+        expect_result(&result, 0, "vfioctl: no job is running\n", "jobs");
         g_assert_cmpstr(result.output, ==, "");
         EXPECT(0, "", "jobs --quiet");
         json_t *jobs = vfioctl_json("jobs");
@@ -74,7 +74,7 @@ static void test_jobs(void) {
 
         fake_kernel_do(fixture->kernel, "resume");
         pending_expect(pending, "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)");
-        EXPECT(0, "vfioctl: no job is under way\n", "jobs");
+        EXPECT(0, "vfioctl: no job is running\n", "jobs");
         fixture_stop(fixture);
 }
 

@@ -8,7 +8,7 @@
 
 #define ERASE "\x1b[K"
 #define LINE_UNBIND "\rdetach group 12: step 3 of 5, unbind 0000:05:00.0 ..." ERASE
-#define ASKING "vfioctl: asking vfiod to undo it; interrupt again to leave it alone\r\n"
+#define ASKING "vfioctl: asking vfiod to undo the change; interrupt again to stop waiting\r\n"
 #define CTRL_C "\x03"
 
 static Process *start_on(Terminal *terminal, const char *arguments) {
@@ -191,7 +191,7 @@ static void test_leave(void) {
         terminal_type(terminal, CTRL_C);
         g_free(terminal_expect(terminal, ASKING));
         terminal_type(terminal, CTRL_C);
-        g_free(terminal_expect(terminal, "vfioctl: job 1 goes on by itself: see 'vfioctl jobs'\r\n"));
+        g_free(terminal_expect(terminal, "vfioctl: job 1 continues without vfioctl: see 'vfioctl jobs'\r\n"));
         (void)kill(process_get_pid(fixture->daemon), SIGCONT);
         g_autofree char *rest = terminal_read_rest(terminal);
         g_assert_null(strstr(rest, "vfioctl"));

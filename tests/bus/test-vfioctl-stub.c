@@ -66,7 +66,8 @@ static void test_holders_unknown(void) {
         stub_answer(stub, "ListJobs", FAILED "Nor this.");
         g_auto(ProgramResult) show = vfioctl("show enp2s1");
         expect_result(&show, 0,
-                        "vfioctl: who holds it is not known: Nobody tells.\nvfioctl: the job is not known: Nor "
+                        "vfioctl: cannot find out which processes hold the device: Nobody tells.\nvfioctl: cannot read "
+                        "the job: Nor "
                         "this.\n",
                         "show enp2s1");
         g_assert_nonnull(strstr(show.output, "Group: 7\n"));
@@ -77,7 +78,8 @@ static void test_holders_unknown(void) {
 
         /* an answer of another kind, as from another version */
         stub_answer(stub, "ListHolders", "([(uint32 324, 'qemu')],)");
-        EXPECT(0, "vfioctl: who holds it is not known: *compare their versions.\n*", "show enp2s1");
+        EXPECT(0, "vfioctl: cannot find out which processes hold the device: *compare their versions.\n*",
+                        "show enp2s1");
         stub_stop(stub);
 }
 
@@ -194,7 +196,7 @@ static void test_others(void) {
         stub_answer(stub, "Cancel", "('cancelling', 'Job 4 undoes it.')");
         emit_job(stub, 3, 7, pid + 1);
         terminal_type(terminal, "\x03");
-        g_free(terminal_expect(terminal, "vfioctl: asking vfiod to undo it"));
+        g_free(terminal_expect(terminal, "vfioctl: asking vfiod to undo the change"));
         emit_change(stub, 3, "{'Step': <uint32 5>}");
         emit_job(stub, 4, 7, pid);
         g_autofree char *shown = terminal_expect(terminal, ERASE);
@@ -245,13 +247,13 @@ static void test_leave(void) {
                 if (i > 0)
                         emit_job(stub, 4, 7, (int)process_get_pid(client));
                 terminal_type(terminal, "\x03");
-                g_free(terminal_expect(terminal, "to leave it alone\r\n"));
+                g_free(terminal_expect(terminal, "to stop waiting\r\n"));
                 if (i > 0)
                         g_free(stub_expect_call(stub, "Cancel"));
                 terminal_type(terminal, "\x03");
                 g_free(terminal_expect(terminal,
-                                i > 0 ? "vfioctl: job 4 goes on by itself: see 'vfioctl jobs'\r\n"
-                                      : "vfioctl: the work goes on by itself, if it has begun: see 'vfioctl "
+                                i > 0 ? "vfioctl: job 4 continues without vfioctl: see 'vfioctl jobs'\r\n"
+                                      : "vfioctl: if the job has begun, it continues without vfioctl: see 'vfioctl "
                                         "jobs'\r\n"));
                 if (i == 1)
                         terminal_type(terminal, "\x03");

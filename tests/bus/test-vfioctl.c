@@ -133,8 +133,8 @@ static void test_no_iommu(void) {
 static void test_no_daemon(void) {
         PrivateBus *bus = private_bus_start(true);
 
-        EXPECT(1, "vfioctl: vfiod does not run and could not be started: *\nSee 'systemctl status vfiod'*", "groups");
-        EXPECT(1, "vfioctl: vfiod does not run*", "detach ens1");
+        EXPECT(1, "vfioctl: vfiod is not running and could not be started: *\nSee 'systemctl status vfiod'*", "groups");
+        EXPECT(1, "vfioctl: vfiod is not running*", "detach ens1");
         private_bus_stop(bus);
 
         (void)g_setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere", true);
