@@ -5,7 +5,7 @@
 
 #include <stdarg.h>
 
-/* Clauses with commas between them. */
+/* A line of text, made of parts with commas between them. */
 typedef struct Sentence {
         FILE *stream;
         bool begun;
@@ -39,7 +39,7 @@ static const char *or_none(const char *text) {
         return isempty(text) ? "none" : text;
 }
 
-/* A list of strings, with blanks between; to be freed. */
+/* Joins a list of strings with blanks; the text is the caller's to free. */
 static char *join(json_t *list) {
         char *text = NULL;
         json_t *item;
@@ -53,7 +53,7 @@ static char *join(json_t *list) {
         return fclose(stream) == 0 ? text : NULL;
 }
 
-/* A value of any kind; to be freed. */
+/* Makes a text of a value of any type; it is the caller's to free. */
 static char *show(json_t *value) {
         json_t *item;
         size_t i;
@@ -111,12 +111,12 @@ static void tell_new_device(Sentence *sentence, json_t *device) {
         say_names(sentence, json_object_get(device, "BlockDevices"));
 }
 
-/* These are told of in other words, or in those of the group. */
+/* Properties that are not printed as "NAME before -> after": the line mentions them in another way, or not at all. */
 static const char *const device_details[] = {"State", "Driver", "Node", "Group", "VendorId", "DeviceId",
                 "SubsystemVendorId", "SubsystemDeviceId", "Class", "Revision", "VendorName", "DeviceName",
                 "SubsystemName", "ClassName", "OriginalDriver", "OriginalOverride", "OriginalNames"};
 
-/* Which property is shown by which words. */
+/* The words for the names of some properties. */
 static const struct {
         const char *property, *words;
 } device_words[] = {
@@ -149,7 +149,7 @@ static void tell_device(Sentence *sentence, const MirrorChange *change) {
                 say_card(sentence, "another card: ", change->object);
         if (has(after, "Driver"))
                 say_difference(sentence, "", json_object_get(before, "Driver"), json_object_get(after, "Driver"));
-        /* A driver of the host tells that by its name. */
+        /* If the driver changes too, the driver's name already says that the device is with the host. */
         if (has(after, "State") && !(has(after, "Driver") && is_plain(get_text(after, "State"))))
                 say(sentence, "%s", get_text(after, "State"));
         json_object_foreach(after, name, value)
@@ -169,7 +169,7 @@ static void say_blockers(Sentence *sentence, const char *verdict, json_t *group)
                                 or_none(json_string_value(json_array_get(blocker, 1))));
 }
 
-/* A member's address in the one list and not in the other. */
+/* Adds the members that are in the list but not in the other list. */
 static void say_members(Sentence *sentence, const char *verb, json_t *list, json_t *other) {
         json_t *member, *candidate;
         size_t i, k;
@@ -241,10 +241,10 @@ static void tell_job(Sentence *sentence, const MirrorChange *change) {
                 say(sentence, "waits for %s", get_text(after, "WaitsFor"));
 }
 
-/* How many devices there are is told by those that come and go. */
+/* The counts of devices are not printed: there is a line for each device that is added or removed. */
 static void tell_manager(Sentence *sentence, const MirrorChange *change) {
         if (has(change->properties, "EventsLost"))
-                say(sentence, "events of the kernel were lost (%lld times so far): everything was read anew",
+                say(sentence, "events of the kernel were lost (%lld times so far): all devices were read again",
                                 get_number(change->properties, "EventsLost"));
 }
 
@@ -260,7 +260,7 @@ static const struct {
                 {"manager", NULL, tell_manager, NULL},
 };
 
-/* What may be in a name, and would move the cursor. */
+/* Replaces control characters, which would move the cursor. Names may contain them. */
 static void make_printable(char *text) {
         for (; *text; text++)
                 if ((unsigned char)*text < ' ' || *text == '\x7f')

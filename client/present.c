@@ -31,7 +31,7 @@ char *job_progress(const Job *job) {
         char *text;
 
         if (streq(strempty(job->state), "settling"))
-                return strdup("done, waiting for the names of the host");
+                return strdup("done, waiting until the host's names are back");
         if (asprintf(&text, "%s%s%sstep %u of %u, %s %s", usual ? "" : strempty(job->state), usual ? "" : ", ",
                             job_is_stuck_cancelled(job) ? "cancelled, " : "", job->step, job->steps,
                             strempty(job->action), strempty(job->address)) < 0)
@@ -50,9 +50,9 @@ char *holder_description(const Holder *holder) {
         return text;
 }
 
-/* The value for -device. NULL where memory is short. */
+/* Makes the value of QEMU's -device, which is the caller's to free. Returns NULL if there is not enough memory. */
 static char *qemu_device(const char *address) {
-        /* QEMU's host= takes domains of four digits only. */
+        /* QEMU's host= accepts only domains of four digits. */
         bool short_domain = strcspn(address, ":") <= 4;
         char *value;
 
@@ -68,7 +68,7 @@ int qemu_arguments(const DeviceList *devices, char ***ret_arguments) {
                 const Device *device = &devices->items[i];
                 _cleanup_free_ char *argument = NULL;
 
-                /* A device has a node while it is on a vfio driver. */
+                /* A device has a node only while it is on a vfio driver. */
                 if (!device->endpoint || isempty(device->node) || isempty(device->address))
                         continue;
                 argument = qemu_device(device->address);
@@ -101,12 +101,12 @@ json_t *json_strings(char *const *list) {
         return array;
 }
 
-/* "0x8086", as the kernel writes ids. */
+/* Makes an id as the kernel writes it: "0x8086". */
 static json_t *json_id(unsigned id, int digits) {
         return json_sprintf("0x%0*x", digits, id);
 }
 
-/* A number that is -1 for none. */
+/* A number that is null in JSON if it is -1. */
 static json_t *json_number_or_null(int32_t number) {
         return number < 0 ? json_null() : json_integer(number);
 }
@@ -145,9 +145,9 @@ static json_t *device_details_to_json(const Device *device) {
         /* clang-format on */
 }
 
-/* Adds the members of the other object, which it frees. NULL where either is NULL. */
+/* Adds the members of the other object, which is freed. Returns NULL if one of them is NULL. */
 static json_t *json_merge(json_t *object, json_t *other) {
-        /* json_object_update_new() frees the other and refuses NULL. */
+        /* json_object_update_new() frees the other object, and fails for NULL. */
         if (json_object_update_new(object, other) < 0) {
                 json_decref(object);
                 return NULL;

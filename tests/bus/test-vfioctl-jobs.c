@@ -178,7 +178,7 @@ static void test_too_late(void) {
         expect_json(show, "job.state", "\"settling\"");
         json_decref(show);
         g_auto(ProgramResult) text = vfioctl("show " NIC);
-        g_assert_nonnull(strstr(text.output, "Job: 2, reattach, done, waiting for the names of the host\n"));
+        g_assert_nonnull(strstr(text.output, "Job: 2, reattach, done, waiting until the host's names are back\n"));
         fake_kernel_do(fixture->kernel, "unplug " NIC);
         pending_expect(pending, NIC_BACK);
         fixture_stop(fixture);

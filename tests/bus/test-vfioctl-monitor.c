@@ -208,7 +208,7 @@ static void test_rules(void) {
         Process *monitor = start_text();
 
         EXPECT(0, "", "rule add ens3 --quiet");
-        wait_line(monitor, "rules         changed, or what became of them: see 'vfioctl rule list'");
+        wait_line(monitor, "rules         the rules, or the status of their devices, changed: see 'vfioctl rule list'");
         wait_line(monitor, "group 12      *detached*");
         finish(monitor, SIGTERM);
         fixture_stop(fixture);
@@ -330,7 +330,8 @@ static void test_order(void) {
         expect_line(monitor, "0000:03:01.0  new -> none, odd?[31m, Unheard none -> [1,\"of\"]");
         stub_emit(stub, BUS_PATH, PROPERTIES, "PropertiesChanged",
                         "('" MANAGER "', {'EventsLost': <uint32 3>}, @as [])");
-        expect_line(monitor, "vfiod         events of the kernel were lost (3 times so far): everything was read anew");
+        expect_line(monitor,
+                        "vfiod         events of the kernel were lost (3 times so far): all devices were read again");
         stub_emit(stub, BUS_PATH, OBJECT_MANAGER, "InterfacesAdded",
                         "(objectpath '" GROUP10 "', {'" GROUP "': {'Members': <['a', 'b']>, 'State': <'partial'>, "
                         "'Viable': <false>, 'Blockers': <[('a', 'x', 'why', @a{sv} {}), ('b', 'y', 'why', @a{sv} "

@@ -259,7 +259,8 @@ static void test_too_late(void) {
         fixture_wait_property(
                         fixture, BUS_PATH "/devices/_30000_3a00_3a08_2e0", DEVICE, "NetworkInterfaces", "['ens3']");
         Process *client = start_on(terminal, "reattach " NIC);
-        g_free(terminal_expect(terminal, "\rreattach group 12: done, waiting for the names of the host ..." ERASE));
+        g_free(terminal_expect(
+                        terminal, "\rreattach group 12: done, waiting until the host's names are back ..." ERASE));
         terminal_type(terminal, CTRL_C);
         g_free(terminal_expect(terminal, ASKING));
         g_free(terminal_expect(terminal, "vfioctl: Job 2 has done all its writes"));
