@@ -5,10 +5,10 @@
 
 #include "daemon/base/text.h"
 
-/* The array with room for one more item, cleared, behind the count that are there; NULL where memory is short, with
- * the array as it was. */
+/* Grows the array by one item, which is set to zero. Returns the array, perhaps at a new address; or NULL if there
+ * is not enough memory: then the array is unchanged. */
 static void *grow(void *items, size_t count, size_t item_size) {
-        /* Doubled whenever it is full, that is, at each power of two. */
+        /* The capacity is always a power of two. It is doubled when the array is full. */
         if ((count & (count - 1)) == 0)
                 items = reallocarray(items, count > 0 ? count * 2 : 1, item_size);
         if (items)
@@ -63,7 +63,7 @@ static int read_field(sd_bus_message *m, const Field *field, void *object) {
                 return decode_string(m, field->signature[0], target);
         if (streq(field->signature, "as") || streq(field->signature, "ao"))
                 return read_strings(m, target);
-        if (streq(field->signature, "a(sss)"))
+        if (streq(field->signature, "a(sssa{sv})"))
                 return decode_entries(m, target);
         if (streq(field->signature, "b"))
                 return decode_bool(m, target);
@@ -126,11 +126,9 @@ int decode_rows(sd_bus_message *m, const RowType *type, void **items, size_t *co
                         if (r < 0)
                                 return r;
                 }
-                if (type->details) {
-                        r = decode_dictionary(m, type->details, type->n_details, item);
-                        if (r < 0)
-                                return r;
-                }
+                r = decode_dictionary(m, type->details, type->n_details, item);
+                if (r < 0)
+                        return r;
                 r = sd_bus_message_exit_container(m);
                 if (r < 0)
                         return r;
@@ -145,7 +143,7 @@ static const Field entry_columns[] = {
 };
 
 static const RowType entry_rows = {
-                "sss",
+                "sssa{sv}",
                 sizeof(Entry),
                 entry_columns,
                 ELEMENTSOF(entry_columns),

@@ -28,7 +28,7 @@ static const struct {
 };
 
 static bool terminal_has_colors(void) {
-        /* https://no-color.org: set and not empty. */
+        /* https://no-color.org: colours are off if NO_COLOR is set and not empty. */
         return isempty(getenv("NO_COLOR")) && !streq_ptr(getenv("TERM"), "dumb");
 }
 
@@ -39,7 +39,7 @@ int output_open(Output *ret_output) {
         };
 
         *ret_output = output;
-        /* The stream keeps the addresses of the two members. */
+        /* The stream stores the addresses of these two members, so the struct must not move. */
         ret_output->stream = open_memstream(&ret_output->text, &ret_output->size);
         return ret_output->stream ? 0 : -errno;
 }
@@ -70,7 +70,7 @@ static int make_ascii(Output *output) {
 int output_finish(Output *output) {
         bool failed = ferror(output->stream);
 
-        /* Nothing but memory can run out here. */
+        /* The stream is in memory: the only possible error is a lack of memory. */
         failed |= fclose(TAKE_PTR(output->stream)) != 0;
         if (failed)
                 return -ENOMEM;
@@ -150,8 +150,8 @@ int output_table_new(const Output *output, const Column *columns, size_t n_colum
         return 0;
 }
 
-/* Prints the lines without the blanks with which libsmartcols fills up columns at their end; the last one gets its
- * newline. */
+/* Prints the lines without trailing blanks: libsmartcols pads the last column with them. Adds a newline after the
+ * last line. */
 static void print_without_trailing_blanks(FILE *stream, const char *text) {
         while (*text) {
                 size_t length = strcspn(text, "\n"), end = length;
@@ -168,7 +168,7 @@ int output_table(Output *output, struct libscols_table *table) {
         _cleanup_free_ char *text = NULL;
         int r;
 
-        /* Nothing at all for a table without lines, which is what we want. */
+        /* For a table without lines this prints nothing, also no headings, which is wanted. */
         r = scols_print_table_to_string(table, &text);
         if (r < 0)
                 return r;

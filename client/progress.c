@@ -14,7 +14,8 @@ bool progress_is_possible(void) {
         return isatty(STDERR_FILENO) && !isempty(terminal) && !streq(terminal, "dumb");
 }
 
-/* How many characters fit without reaching the last column, where some terminals go to the next line. */
+/* Returns how many characters fit into the line. The last column stays free, because some terminals then start a
+ * new line. */
 static size_t line_length(void) {
         struct winsize size;
 
@@ -27,7 +28,7 @@ void progress_show(Progress *progress, const char *text) {
         size_t length = line_length();
         char line[256];
 
-        /* Names of processes are in it, which may be anything. In ASCII each byte takes one column, so the line's length is known. */
+        /* The text has names of processes, which can contain any bytes. In ASCII each byte takes one column. */
         (void)text_escape(text, TEXT_ASCII_ESCAPE, line, length < sizeof(line) ? length + 1 : sizeof(line));
         fprintf(stderr, LINE_START "%s" ERASE_TO_END, line);
         progress->shown = true;

@@ -42,12 +42,12 @@ BUS_GETTER(property_get_flag) {
                         reply, "b", (int)(streq(property, "Endpoint") ? device->endpoint : device->boot_vga));
 }
 
-BUS_GETTER(property_get_group) {
+BUS_GETTER(property_get_group_number) {
         const Device *device = userdata;
         return sd_bus_message_append(reply, "i", device->group ? device->group->number : IOMMU_GROUP_NONE);
 }
 
-BUS_GETTER(property_get_group_path) {
+BUS_GETTER(property_get_group) {
         const Device *device = userdata;
         _cleanup_free_ char *group_path = NULL;
 
@@ -64,10 +64,10 @@ BUS_GETTER(property_get_node) {
 BUS_GETTER(property_get_id) {
         const PciIds *ids = &((const Device *)userdata)->ids;
         return sd_bus_message_append(reply, "q",
-                        streq(property, "Vendor")                            ? ids->vendor
-                                        : streq(property, "Device")          ? ids->device
-                                        : streq(property, "SubsystemVendor") ? ids->subsystem_vendor
-                                                                             : ids->subsystem_device);
+                        streq(property, "VendorId")                            ? ids->vendor
+                                        : streq(property, "DeviceId")          ? ids->device
+                                        : streq(property, "SubsystemVendorId") ? ids->subsystem_vendor
+                                                                               : ids->subsystem_device);
 }
 
 BUS_GETTER(property_get_class) {
@@ -177,24 +177,24 @@ BUS_GETTER(property_get_original) {
 
 static const sd_bus_vtable device_vtable[] = {
                 SD_BUS_VTABLE_START(0),
-                SD_BUS_METHOD_WITH_ARGS("Detach", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("a(sss)", changes),
+                SD_BUS_METHOD_WITH_ARGS("Detach", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("a(sssa{sv})", changes),
                                 method_detach, SD_BUS_VTABLE_UNPRIVILEGED),
-                SD_BUS_METHOD_WITH_ARGS("Reattach", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("a(sss)", changes),
-                                method_reattach, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_METHOD_WITH_ARGS("Reattach", SD_BUS_ARGS("a{sv}", options),
+                                SD_BUS_RESULT("a(sssa{sv})", changes), method_reattach, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("SetVirtualFunctions", SD_BUS_ARGS("u", count, "a{sv}", options),
-                                SD_BUS_RESULT("a(sss)", changes), method_set_virtual_functions,
+                                SD_BUS_RESULT("a(sssa{sv})", changes), method_set_virtual_functions,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_PROPERTY("Address", "s", property_get_address, 0, SD_BUS_VTABLE_PROPERTY_CONST),
                 CHANGING_PROPERTY("State", "s", property_get_state),
                 CHANGING_PROPERTY("Driver", "s", property_get_driver),
                 CHANGING_PROPERTY("Endpoint", "b", property_get_flag),
-                CHANGING_PROPERTY("Group", "i", property_get_group),
-                CHANGING_PROPERTY("GroupPath", "o", property_get_group_path),
+                CHANGING_PROPERTY("GroupNumber", "i", property_get_group_number),
+                CHANGING_PROPERTY("Group", "o", property_get_group),
                 CHANGING_PROPERTY("Node", "s", property_get_node),
-                CHANGING_PROPERTY("Vendor", "q", property_get_id),
-                CHANGING_PROPERTY("Device", "q", property_get_id),
-                CHANGING_PROPERTY("SubsystemVendor", "q", property_get_id),
-                CHANGING_PROPERTY("SubsystemDevice", "q", property_get_id),
+                CHANGING_PROPERTY("VendorId", "q", property_get_id),
+                CHANGING_PROPERTY("DeviceId", "q", property_get_id),
+                CHANGING_PROPERTY("SubsystemVendorId", "q", property_get_id),
+                CHANGING_PROPERTY("SubsystemDeviceId", "q", property_get_id),
                 CHANGING_PROPERTY("Class", "u", property_get_class),
                 CHANGING_PROPERTY("Revision", "y", property_get_revision),
                 CHANGING_PROPERTY("VendorName", "s", property_get_name),

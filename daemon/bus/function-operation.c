@@ -58,15 +58,15 @@ static int reply_functions(sd_bus_message *call, const Inventory *inventory, con
         int r;
 
         if ((r = sd_bus_message_new_method_return(call, &reply)) < 0 ||
-                        (r = sd_bus_message_open_container(reply, 'a', "(sss)")) < 0)
+                        (r = sd_bus_message_open_container(reply, 'a', "(sssa{sv})")) < 0)
                 return r;
         Device *const *devices = inventory_devices(inventory, &n);
         for (size_t i = 0; i < n; i++) {
                 const char *driver = TEXT_NAME(devices[i]->driver);
 
                 if (device_is_function_of(devices[i], physical) &&
-                                (r = sd_bus_message_append(reply, "(sss)", PCI_ADDRESS_TEXT(devices[i]->address),
-                                                 driver, driver)) < 0)
+                                (r = sd_bus_message_append(reply, "(sssa{sv})", PCI_ADDRESS_TEXT(devices[i]->address),
+                                                 driver, driver, 0)) < 0)
                         return r;
         }
         if ((r = sd_bus_message_close_container(reply)) < 0)

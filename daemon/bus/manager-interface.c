@@ -4,6 +4,7 @@
 #include "bus/errors.h"
 #include "bus/getter.h"
 #include "bus/operation.h"
+#include "bus/options.h"
 #include "bus/publish.h"
 #include "bus/rule-interface.h"
 #include "config.h"
@@ -28,8 +29,8 @@ static int append_group(sd_bus_message *reply, const Group *group) {
         int r;
 
         if ((r = service_group_path(group->number, &path)) < 0 ||
-                        (r = sd_bus_message_open_container(reply, 'r', "uosbassa{sv}")) < 0 ||
-                        (r = sd_bus_message_append(reply, "uosb", (uint32_t)group->number, path,
+                        (r = sd_bus_message_open_container(reply, 'r', "iosbassa{sv}")) < 0 ||
+                        (r = sd_bus_message_append(reply, "iosb", group->number, path,
                                          group_state_to_string(group_state(group)), (int)group_is_viable(group))) < 0 ||
                         (r = sd_bus_message_open_container(reply, 'a', "s")) < 0)
                 return r;
@@ -51,7 +52,7 @@ static int method_list_groups(sd_bus_message *message, void *userdata, sd_bus_er
 
         (void)error;
         if ((r = sd_bus_message_new_method_return(message, &reply)) < 0 ||
-                        (r = sd_bus_message_open_container(reply, 'a', "(uosbassa{sv})")) < 0)
+                        (r = sd_bus_message_open_container(reply, 'a', "(iosbassa{sv})")) < 0)
                 return r;
         Group *const *groups = inventory_groups(service->inventory, &n);
         for (size_t i = 0; i < n; i++)
@@ -134,18 +135,18 @@ static int reply_holders(sd_bus_message *call, const CensusEntry *entries, size_
         int r;
 
         if ((r = sd_bus_message_new_method_return(call, &reply)) < 0 ||
-                        (r = sd_bus_message_open_container(reply, 'a', "(ussss)")) < 0)
+                        (r = sd_bus_message_open_container(reply, 'a', "(ussssa{sv})")) < 0)
                 return r;
         for (size_t i = 0; i < n_entries; i++) {
                 const CensusEntry *entry = &entries[i];
 
-                if ((r = sd_bus_message_open_container(reply, 'r', "ussss")) < 0 ||
+                if ((r = sd_bus_message_open_container(reply, 'r', "ussssa{sv}")) < 0 ||
                                 (r = sd_bus_message_append(reply, "uss", (uint32_t)entry->holder.pid,
                                                  TEXT_NAME(entry->holder.command), TEXT_NAME(entry->holder.unit))) <
                                                 0 ||
                                 (r = bus_append_name(reply, entry->node)) < 0 ||
-                                (r = sd_bus_message_append(reply, "s",
-                                                 entry->of_group ? "" : PCI_ADDRESS_TEXT(entry->address))) < 0 ||
+                                (r = sd_bus_message_append(reply, "sa{sv}",
+                                                 entry->of_group ? "" : PCI_ADDRESS_TEXT(entry->address), 0)) < 0 ||
                                 (r = sd_bus_message_close_container(reply)) < 0)
                         return r;
         }
@@ -331,33 +332,36 @@ static int rescan(Service *service, sd_bus_message *call, const Caller *caller, 
 }
 
 static int method_rescan(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        return authorize_change(userdata, message, &(NextStep){.run = rescan}, error);
+        int r = options_read(message, "Rescan", NULL, 0, NULL, error);
+        return r < 0 ? r : authorize_change(userdata, message, &(NextStep){.run = rescan}, error);
 }
 
 static const sd_bus_vtable manager_vtable[] = {
                 SD_BUS_VTABLE_START(0),
-                SD_BUS_METHOD_WITH_ARGS("ListGroups", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(uosbassa{sv})", groups),
+                SD_BUS_METHOD_WITH_ARGS("ListGroups", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(iosbassa{sv})", groups),
                                 method_list_groups, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("ListDevices", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(soissuqqasa{sv})", devices),
                                 method_list_devices, SD_BUS_VTABLE_UNPRIVILEGED),
-                SD_BUS_METHOD_WITH_ARGS("ListJobs", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(uossuasuussssta{sv})", jobs),
+                SD_BUS_METHOD_WITH_ARGS("ListJobs", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(uossiasuussssta{sv})", jobs),
                                 method_list_jobs, SD_BUS_VTABLE_UNPRIVILEGED),
-                SD_BUS_METHOD_WITH_ARGS("ListHolders", SD_BUS_ARGS("s", selector), SD_BUS_RESULT("a(ussss)", holders),
-                                method_list_holders, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_METHOD_WITH_ARGS("ListHolders", SD_BUS_ARGS("s", selector),
+                                SD_BUS_RESULT("a(ussssa{sv})", holders), method_list_holders,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("GetGroup", SD_BUS_ARGS("s", selector), SD_BUS_RESULT("o", group),
                                 method_get_group, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("GetDevice", SD_BUS_ARGS("s", selector), SD_BUS_RESULT("o", device),
                                 method_get_device, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("Plan", SD_BUS_ARGS("s", selector, "s", verb, "a{sv}", options),
-                                SD_BUS_RESULT("b", would_go, "a(sss)", steps, "a(sssb)", findings, "s", fingerprint,
-                                                "a{sv}", details),
+                                SD_BUS_RESULT("b", would_go, "a(sssa{sv})", steps, "a(sssba{sv})", findings, "s",
+                                                fingerprint, "a{sv}", details),
                                 method_plan, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("Detach", SD_BUS_ARGS("s", selector, "a{sv}", options),
-                                SD_BUS_RESULT("a(sss)", changes), method_detach, SD_BUS_VTABLE_UNPRIVILEGED),
+                                SD_BUS_RESULT("a(sssa{sv})", changes), method_detach, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("Reattach", SD_BUS_ARGS("s", selector, "a{sv}", options),
-                                SD_BUS_RESULT("a(sss)", changes), method_reattach, SD_BUS_VTABLE_UNPRIVILEGED),
-                SD_BUS_METHOD("Rescan", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_rescan, SD_BUS_VTABLE_UNPRIVILEGED),
-                SD_BUS_METHOD_WITH_ARGS("ListRules", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(sssa(sss)a{sv})", rules),
+                                SD_BUS_RESULT("a(sssa{sv})", changes), method_reattach, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_METHOD_WITH_ARGS("Rescan", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT, method_rescan,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_METHOD_WITH_ARGS("ListRules", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(sssa(sssa{sv})a{sv})", rules),
                                 rule_method_list, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("CheckRule", SD_BUS_ARGS("s", text), SD_BUS_RESULT("u", line, "s", fault),
                                 rule_method_check, SD_BUS_VTABLE_UNPRIVILEGED),
@@ -367,7 +371,7 @@ static const sd_bus_vtable manager_vtable[] = {
                                 rule_method_remove, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_SIGNAL("RulesChanged", "", 0),
                 SD_BUS_METHOD_WITH_ARGS("SetVirtualFunctions", SD_BUS_ARGS("s", selector, "u", count, "a{sv}", options),
-                                SD_BUS_RESULT("a(sss)", changes), method_set_virtual_functions,
+                                SD_BUS_RESULT("a(sssa{sv})", changes), method_set_virtual_functions,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_PROPERTY("Version", "s", property_get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
                 SD_BUS_PROPERTY("Iommu", "s", property_get_iommu, 0, 0),

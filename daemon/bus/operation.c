@@ -95,13 +95,13 @@ static int reply_changes(sd_bus_message *call, const WorkerResult *result) {
         int r;
 
         if ((r = sd_bus_message_new_method_return(call, &reply)) < 0 ||
-                        (r = sd_bus_message_open_container(reply, 'a', "(sss)")) < 0)
+                        (r = sd_bus_message_open_container(reply, 'a', "(sssa{sv})")) < 0)
                 return r;
         for (size_t i = 0; i < result->report.n_changes; i++) {
                 const TransactionChange *change = &result->report.changes[i];
 
-                r = sd_bus_message_append(reply, "(sss)", PCI_ADDRESS_TEXT(change->address),
-                                TEXT_NAME(change->driver_before), TEXT_NAME(change->driver_after));
+                r = sd_bus_message_append(reply, "(sssa{sv})", PCI_ADDRESS_TEXT(change->address),
+                                TEXT_NAME(change->driver_before), TEXT_NAME(change->driver_after), 0);
                 if (r < 0)
                         return r;
         }
@@ -200,15 +200,15 @@ static void planning_free(Planning *planning) {
 }
 
 static int append_steps(sd_bus_message *reply, const Plan *plan) {
-        int r = sd_bus_message_open_container(reply, 'a', "(sss)");
+        int r = sd_bus_message_open_container(reply, 'a', "(sssa{sv})");
 
         for (size_t i = 0; i < plan->n_steps && r >= 0; i++) {
                 const PlanStep *step = &plan->steps[i];
                 char reason[PLAN_REASON_MAX];
 
-                r = sd_bus_message_append(reply, "(sss)", step_kind_to_string(step->kind),
+                r = sd_bus_message_append(reply, "(sssa{sv})", step_kind_to_string(step->kind),
                                 PCI_ADDRESS_TEXT(plan->members[step->member].address),
-                                plan_step_reason(plan, step, reason));
+                                plan_step_reason(plan, step, reason), 0);
         }
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
@@ -219,16 +219,17 @@ static bool is_overridden(const Plan *plan, const Finding *finding) {
 }
 
 static int append_findings(sd_bus_message *reply, const FindingList *findings, const Plan *plan) {
-        int r = sd_bus_message_open_container(reply, 'a', "(sssb)");
+        int r = sd_bus_message_open_container(reply, 'a', "(sssba{sv})");
 
         for (size_t i = 0; i < findings->n_findings && r >= 0; i++) {
                 const Finding *finding = &findings->findings[i];
 
-                if ((r = sd_bus_message_open_container(reply, 'r', "sssb")) >= 0 &&
+                if ((r = sd_bus_message_open_container(reply, 'r', "sssba{sv}")) >= 0 &&
                                 (r = sd_bus_message_append(reply, "ss", guard_to_string(finding->guard),
                                                  PCI_ADDRESS_TEXT(finding->address))) >= 0 &&
                                 (r = bus_append_text(reply, finding->evidence)) >= 0 &&
-                                (r = sd_bus_message_append(reply, "b", (int)is_overridden(plan, finding))) >= 0)
+                                (r = sd_bus_message_append(
+                                                 reply, "ba{sv}", (int)is_overridden(plan, finding), 0)) >= 0)
                         r = sd_bus_message_close_container(reply);
         }
         return r < 0 ? r : sd_bus_message_close_container(reply);

@@ -4,6 +4,7 @@
 #include "bus/append.h"
 #include "bus/authorize.h"
 #include "bus/errors.h"
+#include "bus/operation.h"
 #include "bus/options.h"
 #include "policy/selector.h"
 
@@ -38,10 +39,11 @@ static int append_report(const RuleMatchReport *report, void *userdata) {
                 return 0;
         int r;
 
-        if ((r = sd_bus_message_open_container(listing->reply, 'r', "sss")) < 0 ||
+        if ((r = sd_bus_message_open_container(listing->reply, 'r', "sssa{sv}")) < 0 ||
                         (r = sd_bus_message_append(listing->reply, "ss", PCI_ADDRESS_TEXT(report->address),
                                          rule_status_to_string(report->status))) < 0 ||
                         (r = bus_append_text(listing->reply, report->message)) < 0 ||
+                        (r = sd_bus_message_append(listing->reply, "a{sv}", 0)) < 0 ||
                         (r = sd_bus_message_close_container(listing->reply)) < 0)
                 return r;
         return 0;
@@ -63,10 +65,10 @@ static int append_file(sd_bus_message *reply, const RuleKeeper *keeper, const Ru
         Listing listing = {.reply = reply, .rule = file->name};
         int r;
 
-        if ((r = sd_bus_message_open_container(reply, 'r', "sssa(sss)a{sv}")) < 0 ||
+        if ((r = sd_bus_message_open_container(reply, 'r', "sssa(sssa{sv})a{sv}")) < 0 ||
                         (r = bus_append_name(reply, file->name)) < 0 || (r = bus_append_name(reply, file->path)) < 0 ||
                         (r = sd_bus_message_append(reply, "s", states[file->state])) < 0 ||
-                        (r = sd_bus_message_open_container(reply, 'a', "(sss)")) < 0 ||
+                        (r = sd_bus_message_open_container(reply, 'a', "(sssa{sv})")) < 0 ||
                         (r = rule_keeper_for_each(keeper, append_report, &listing)) < 0 ||
                         (r = sd_bus_message_close_container(reply)) < 0 || (r = append_details(reply, file)) < 0)
                 return r;
@@ -81,7 +83,7 @@ int rule_method_list(sd_bus_message *message, void *userdata, sd_bus_error *erro
         (void)error;
         const RuleBook *book = rule_keeper_book(service->rules);
         if ((r = sd_bus_message_new_method_return(message, &reply)) < 0 ||
-                        (r = sd_bus_message_open_container(reply, 'a', "(sssa(sss)a{sv})")) < 0)
+                        (r = sd_bus_message_open_container(reply, 'a', "(sssa(sssa{sv})a{sv})")) < 0)
                 return r;
         for (size_t i = 0; i < book->n_files; i++)
                 if ((r = append_file(reply, service->rules, &book->files[i])) < 0)
@@ -117,6 +119,7 @@ typedef struct AddRequest {
         OptionList companions; /* selectors */
         RuleWish wish;
         PciAddress *listed; /* owned: what the wish has */
+        bool dry_run;       /* check everything, and write nothing */
 } AddRequest;
 
 static void add_request_free(void *userdata) {
@@ -165,11 +168,16 @@ static int read_overrides(sd_bus_message *message, const char *key, void *userda
         return option_read_overrides(message, &((AddRequest *)userdata)->wish.overrides, error);
 }
 
+static int read_dry_run(sd_bus_message *message, const char *key, void *userdata, sd_bus_error *error) {
+        return option_read_flag(message, key, &((AddRequest *)userdata)->dry_run, error);
+}
+
 static const Option add_options[] = {
                 {"name", read_name},
                 {"companions", read_companions},
                 {"override", read_overrides},
                 {"virtual-functions", read_virtual_functions},
+                {"dry-run", read_dry_run},
 };
 
 /* The device that a rule can be for. */
@@ -244,7 +252,7 @@ static int check_virtual_functions(const Device *device, unsigned count, Problem
                         PCI_ADDRESS_TEXT(device->address), (unsigned)device->virtual_functions_max, count);
 }
 
-/* Writes the rule. Returns 0, an outcome, or a negative errno. */
+/* Writes the rule; a dry run only checks whether that is possible. Returns 0, an outcome, or a negative errno. */
 static int add_rule(const Service *service, const Device *device, const AddRequest *request, Problem *problem) {
         const RuleBook *book = rule_keeper_book(service->rules);
         _cleanup_free_ char *text = NULL;
@@ -255,11 +263,11 @@ static int add_rule(const Service *service, const Device *device, const AddReque
                                 book->n_files);
         if ((r = rule_make_text(device, &request->wish, &text)) < 0)
                 return r;
-        r = rule_book_add(book, request->name, text);
+        r = request->dry_run ? rule_book_check_add(book, request->name) : rule_book_add(book, request->name, text);
         if (r == -EEXIST)
                 return problem_set(problem, OUTCOME_RULE_EXISTS,
-                                "%s/%s.conf is there already: give the rule another name, or remove that one first "
-                                "(vfioctl rule remove %s).",
+                                "%s/%s.conf is there already: give the rule another name (--name), or remove that one "
+                                "first (vfioctl rule remove %s).",
                                 book->folders[0], request->name, request->name);
         if (r < 0)
                 return problem_set(problem, OUTCOME_FAILED, "Cannot write %s/%s.conf: %s.", book->folders[0],
@@ -296,6 +304,8 @@ static int add_for(Service *service, sd_bus_message *call, const Caller *caller,
                 file = NULL;
                 return -ENOMEM;
         }
+        if (request->dry_run)
+                return sd_bus_reply_method_return(call, "ss", request->name, file);
         log_notice("%s was written, for %s (for %s)", file, PCI_ADDRESS_TEXT(device->address),
                         authorize_caller_text(service, caller, text));
         if ((r = reload_after_change(service, file, &problem)) != 0)

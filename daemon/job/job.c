@@ -200,8 +200,10 @@ static int describe_stuck(const Job *job, const char *address, Problem *problem)
                                 job->plan->group, deadline_ms);
         return problem_set(problem, OUTCOME_STUCK,
                         "The kernel did not come back from the step '%s' of %s within %" PRIu64
-                        " ms%s%s. The job goes on by itself when it does; nobody else is held up.",
-                        step, address, deadline_ms, job->holder ? ": it waits for " : "", strempty(job->holder));
+                        " ms%s%s. %s Other devices are not affected.",
+                        step, address, deadline_ms, job->holder ? ": it waits for " : "", strempty(job->holder),
+                        job->cancelled ? "The job was cancelled: when the kernel returns, it undoes what it did."
+                                       : "The job goes on by itself when the kernel returns.");
 }
 
 static void on_stuck(Job *job) {
@@ -212,7 +214,6 @@ static void on_stuck(Job *job) {
 
         job->stuck = true;
         job_set_activity(job, DEVICE_WAITED_FOR);
-        job_announce(job, JOB_CHANGED);
         (void)snprintf(group, sizeof(group), "%d", job->plan->group);
         (void)snprintf(number, sizeof(number), "%lu", job->number);
         log_event(&(LogEvent){.priority = LOG_ERR,
@@ -226,6 +227,7 @@ static void on_stuck(Job *job) {
         /* What it has seen is old when the kernel comes back; a recovery goes by its record. */
         if (!job->begun && !job->recovering && job->done && worker_cancel(job->worker) >= 0)
                 job->cancelled = true;
+        job_announce(job, JOB_CHANGED);
         int r = describe_stuck(job, address, &result.problem);
         if (r < 0)
                 result.error = r;

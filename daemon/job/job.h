@@ -65,6 +65,7 @@ typedef struct JobDescription {
         const Plan *asked; /* what the caller wanted: stays the same */
         const Plan *plan;  /* that is carried out: after a worker's death, what gives back */
         size_t step;       /* index: where it is */
+        bool cancelled;    /* somebody cancelled it: it undoes what it did, at once or when the kernel returns */
         const char *caller;
         const char *holder;  /* process that it waits for, "" for none */
         uint64_t started_us; /* CLOCK_REALTIME */
@@ -77,9 +78,13 @@ void job_describe(const Job *job, JobDescription *ret);
 Job *job_find(const JobTable *table, unsigned long number);
 Job *job_next(const JobTable *table, const Job *previous);
 
-/* Asks the job to undo what it did, at its next step; its caller then hears CANCELLED. Returns 0; BUSY when that is too late; or a
+/* Asks the job to undo what it did when its current step is over; the job's caller then gets CANCELLED. A job that is stuck in the kernel
+ * does so when the kernel returns. Returns 0, also for a job that was cancelled before; BUSY with a problem when it is too late; or a
  * negative errno. */
 int job_cancel(Job *job, Problem *problem);
+
+/* Says in one sentence or two what a job that was cancelled will do, and when. The text is the caller's to free. Returns 0 or -ENOMEM. */
+int job_describe_cancel(const Job *job, char **ret);
 
 typedef enum JobEvent {
         JOB_ADDED,

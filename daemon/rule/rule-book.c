@@ -366,6 +366,40 @@ int rule_book_add(const RuleBook *book, const char *name, const char *text) {
         return r < 0 ? r : fsync(folder_fd) < 0 ? -errno : 0;
 }
 
+/* Whether the folder can be made: the lowest folder above it that exists must be writable. Returns 0 or a negative errno. */
+static int check_parent(const char *path) {
+        _cleanup_free_ char *parent = strdup(path);
+        char *end;
+
+        if (!parent)
+                return -ENOMEM;
+        while ((end = strrchr(parent, '/')) && end != parent) {
+                *end = '\0';
+                if (access(parent, W_OK | X_OK) >= 0)
+                        return 0;
+                if (errno != ENOENT)
+                        return -errno;
+        }
+        return access(end ? "/" : ".", W_OK | X_OK) < 0 ? -errno : 0;
+}
+
+int rule_book_check_add(const RuleBook *book, const char *name) {
+        char entry[RULE_NAME_MAX + 16];
+        struct stat status;
+
+        _cleanup_close_ int folder_fd = open_heaviest(book, false);
+        if (folder_fd == -ENOENT)
+                return check_parent(book->folders[0]);
+        if (folder_fd < 0)
+                return folder_fd;
+        (void)snprintf(entry, sizeof(entry), "%s" SUFFIX, name);
+        if (fstatat(folder_fd, entry, &status, AT_SYMLINK_NOFOLLOW) >= 0)
+                return -EEXIST;
+        if (errno != ENOENT)
+                return -errno;
+        return faccessat(folder_fd, ".", W_OK | X_OK, 0) < 0 ? -errno : 0;
+}
+
 int rule_book_remove(const RuleBook *book, const char *name) {
         char entry[RULE_NAME_MAX + 16];
 

@@ -56,6 +56,10 @@ bool rule_book_has_paths(const RuleBook *book);
  * again. */
 int rule_book_add(const RuleBook *book, const char *name, const char *text);
 
+/* Checks, as far as that can be known, whether rule_book_add() would work for this name, which is a valid one; writes nothing.
+ * Returns 0; -EEXIST as rule_book_add() does; -EROFS, -EACCES or another negative errno where the folder cannot be written. */
+int rule_book_check_add(const RuleBook *book, const char *name);
+
 /* Removes a rule, or a mask, from the heaviest folder; the name is a valid one. Returns 0; -ENOENT where it is not there;
  * -EROFS for one of a lighter folder, which can be masked only; another negative errno. The book is to be loaded again. */
 int rule_book_remove(const RuleBook *book, const char *name);

@@ -285,6 +285,17 @@ static char *find_property(Fixture *fixture, const char *path, const char *inter
         return g_variant_print(value, false);
 }
 
+void fixture_cancel(Fixture *fixture, const char *job) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GVariant) reply = fixture_call(fixture, job, JOB, "Cancel", "(" NO_OPTIONS ",)", &error);
+        const char *state, *message;
+
+        g_assert_no_error(error);
+        g_variant_get(reply, "(&s&s)", &state, &message);
+        g_assert_cmpstr(state, ==, "cancelling");
+        g_assert_true(g_pattern_match_simple("Job * is cancelled: it undoes what it did as soon as *", message));
+}
+
 char *fixture_get(Fixture *fixture, const char *path, const char *interface, const char *property) {
         char *value = find_property(fixture, path, interface, property);
 

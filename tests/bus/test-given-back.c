@@ -15,7 +15,7 @@ static void put_rule(Fixture *fixture, const char *address, const char *vendor, 
 
 /* What rules are to do is done, or nothing was to do. */
 static void reload(Fixture *fixture) {
-        fixture_expect(fixture, BUS_PATH, MANAGER, "Rescan", NULL, "()");
+        fixture_expect(fixture, BUS_PATH, MANAGER, "Rescan", "(" NO_OPTIONS ",)", "()");
 }
 
 static void wait_state(Fixture *fixture, const char *path, const char *state) {
@@ -84,8 +84,8 @@ static void test_call(void) {
         reload(fixture);
         wait_state(fixture, DISK_PATH, "host");
         fake_kernel_do(fixture->kernel, "unuse nvme0n1");
-        manager_expect(fixture, "Detach", DISK, NO_OPTIONS, "([('" DISK "', 'nvme', 'vfio-pci')],)");
-        manager_expect(fixture, "Reattach", DISK, NO_OPTIONS, "([('" DISK "', 'vfio-pci', 'nvme')],)");
+        manager_expect(fixture, "Detach", DISK, NO_OPTIONS, "([('" DISK "', 'nvme', 'vfio-pci', {})],)");
+        manager_expect(fixture, "Reattach", DISK, NO_OPTIONS, "([('" DISK "', 'vfio-pci', 'nvme', {})],)");
         assert_left_alone(fixture, DISK_PATH);
         rule_file_remove(fixture, RULES_OWN, "ours");
         fixture_stop(fixture);

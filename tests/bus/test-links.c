@@ -9,11 +9,11 @@
 #define VMD_PATH BUS_PATH "/devices/_310000_3a01_3a00_2e0"
 
 static void expect_working(Fixture *fixture) {
-        fixture_expect(fixture, BUS_PATH, MANAGER, "Rescan", NULL, "()");
+        fixture_expect(fixture, BUS_PATH, MANAGER, "Rescan", "(" NO_OPTIONS ",)", "()");
         fake_kernel_do(fixture->kernel, "netrename " NIC " lan0");
         fixture_wait_property(fixture, NIC_PATH, DEVICE, "NetworkInterfaces", "['lan0']");
-        manager_expect(fixture, "Detach", "lan0", NO_OPTIONS, "([('" NIC "', 'e1000e', 'vfio-pci')],)");
-        manager_expect(fixture, "Reattach", NIC, NO_OPTIONS, "([('" NIC "', 'vfio-pci', 'e1000e')],)");
+        manager_expect(fixture, "Detach", "lan0", NO_OPTIONS, "([('" NIC "', 'e1000e', 'vfio-pci', {})],)");
+        manager_expect(fixture, "Reattach", NIC, NO_OPTIONS, "([('" NIC "', 'vfio-pci', 'e1000e', {})],)");
         fake_kernel_do(fixture->kernel, "netrename " NIC " ens3");
         fixture_wait_property(fixture, NIC_PATH, DEVICE, "NetworkInterfaces", "['ens3']");
         fixture_property(fixture, DEAD_PATH, DEVICE, "Driver", "'nvme'");
@@ -68,7 +68,7 @@ static void test_dies(void) {
 
                 fixture_property(fixture, DEAD_PATH, DEVICE, "LinkSpeed", "8000");
                 fake_kernel_do(fixture->kernel, "stall-read " DEAD " %s", attributes[i]);
-                fixture_expect(fixture, BUS_PATH, MANAGER, "Rescan", NULL, "()");
+                fixture_expect(fixture, BUS_PATH, MANAGER, "Rescan", "(" NO_OPTIONS ",)", "()");
                 fake_kernel_do(fixture->kernel, "wait-pending 1");
                 expect_working(fixture);
                 fixture_stop(fixture);

@@ -281,7 +281,7 @@ static void test_process_names(void) {
         g_autofree char *expected = NULL;
         g_autofree char *middle = g_strnfill(200 - 10 - strlen("two"), 'x');
         expected = g_strdup_printf(
-                        "([('0000:06:00.0', 'd\\\\xff\\\\x1b[31m\\\\xe2\\\\x80\\\\xae%stwo', 'vfio-pci')],)", middle);
+                        "([('0000:06:00.0', 'd\\\\xff\\\\x1b[31m\\\\xe2\\\\x80\\\\xae%stwo', 'vfio-pci', {})],)", middle);
         pending_expect(pending, expected);
 
         int fd = fake_kernel_open(fixture->kernel, O_RDWR, "dev/vfio/13");
@@ -333,26 +333,26 @@ static void answer_evil(Stub *stub) {
                         "({'Address': <'" EVIL "'>, 'State': <'" EVIL "'>, 'Driver': <'" EVIL "'>, 'Node': <'" EVIL
                         "'>, 'Endpoint': <true>,"
                         " 'DeviceName': <'" EVIL "'>, 'VendorName': <'" EVIL "'>, 'NetworkInterfaces': <['" EVIL "']>,"
-                        " 'Group': <7>, 'GroupPath': <objectpath '/org/vfiod1/groups/7'>},)");
+                        " 'GroupNumber': <7>, 'Group': <objectpath '/org/vfiod1/groups/7'>},)");
         stub_answer(stub, "GetAll " GROUP,
-                        "({'Number': <uint32 7>, 'State': <'stuck'>, 'Viable': <false>, 'Node': <'" EVIL "'>,"
-                        " 'Blockers': <[(" EVIL_ROW ")]>, 'Devices': <[objectpath '/org/vfiod1/devices/a']>},)");
+                        "({'Number': <7>, 'State': <'stuck'>, 'Viable': <false>, 'Node': <'" EVIL "'>,"
+                        " 'Blockers': <[(" EVIL_ROW ", @a{sv} {})]>, 'Devices': <[objectpath '/org/vfiod1/devices/a']>},)");
         stub_answer(stub, "GetAll " MANAGER,
                         "({'Version': <'" EVIL "'>, 'Iommu': <'" EVIL "'>, 'IommuReason': <'" EVIL "'>},)");
-        stub_answer(stub, "ListHolders", "([(uint32 324, " EVIL_ROW ", '')],)");
+        stub_answer(stub, "ListHolders", "([(uint32 324, " EVIL_ROW ", '', @a{sv} {})],)");
         stub_answer(stub, "ListRules",
-                        "([('" EVIL "', '" EVIL "', 'off', [(" EVIL_ROW ")], {'Fault': <'" EVIL "'>})],)");
+                        "([('" EVIL "', '" EVIL "', 'off', [(" EVIL_ROW ", @a{sv} {})], {'Fault': <'" EVIL "'>})],)");
         stub_answer(stub, "ListJobs",
-                        "([(uint32 4, objectpath '/org/vfiod1/jobs/4', '" EVIL "', '" EVIL "', uint32 7, ['" EVIL "'],"
+                        "([(uint32 4, objectpath '/org/vfiod1/jobs/4', '" EVIL "', '" EVIL "', 7, ['" EVIL "'],"
                         " uint32 1, uint32 2, '" EVIL "', '" EVIL "', '" EVIL "', '" EVIL "', uint64 0, @a{sv} {})],)");
         stub_answer(stub, "ListGroups",
-                        "([(uint32 7, objectpath '/org/vfiod1/groups/7', '" EVIL "', true, ['" EVIL "'],"
+                        "([(7, objectpath '/org/vfiod1/groups/7', '" EVIL "', true, ['" EVIL "'],"
                         " '" EVIL "', @a{sv} {})],)");
         stub_answer(stub, "ListDevices",
                         "([('" EVIL "', objectpath '/org/vfiod1/devices/a', 7, '" EVIL "', '" EVIL "', uint32 0,"
                         " uint16 1, uint16 2, ['" EVIL "'], {'DeviceName': <'" EVIL "'>})],)");
-        stub_answer(stub, "Plan", "(false, [(" EVIL_ROW ")], [(" EVIL_ROW ", false)], '" EVIL "', @a{sv} {})");
-        stub_answer(stub, "Reattach", "([(" EVIL_ROW ")],)");
+        stub_answer(stub, "Plan", "(false, [(" EVIL_ROW ", @a{sv} {})], [(" EVIL_ROW ", false, @a{sv} {})], '" EVIL "', @a{sv} {})");
+        stub_answer(stub, "Reattach", "([(" EVIL_ROW ", @a{sv} {})],)");
         stub_answer(stub, "Detach", "!org.vfiod1.Error.GroupNeedsConsent a\033[31m\xe2\x80\xae");
         stub_answer(stub, "GetManagedObjects",
                         "({objectpath '/org/vfiod1/devices/a': {'" DEVICE "': {'" EVIL "': <'" EVIL "'>}}},)");

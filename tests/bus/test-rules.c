@@ -53,7 +53,8 @@ static void test_add(void) {
         expect_text(fixture, "0000-05-00.0", NIC_RULE);
         wait_state(fixture, NIC_PATH, "detached");
         expect_rules(fixture,
-                        "([('0000-05-00.0', 'FOLDER/0000-05-00.0.conf', 'active', [('0000:05:00.0', 'applied', '')], "
+                        "([('0000-05-00.0', 'FOLDER/0000-05-00.0.conf', 'active', [('0000:05:00.0', 'applied', '', "
+                        "{})], "
                         "{})],)");
 
         remove_rule(fixture, "0000-05-00.0");
@@ -63,13 +64,14 @@ static void test_add(void) {
         fixture_property(fixture, NIC_PATH, DEVICE, "State", "'detached'");
 
         /* and it is there for the next daemon */
-        manager_expect(fixture, "Reattach", NIC, NO_OPTIONS, "([('0000:05:00.0', 'vfio-pci', 'e1000e')],)");
+        manager_expect(fixture, "Reattach", NIC, NO_OPTIONS, "([('0000:05:00.0', 'vfio-pci', 'e1000e', {})],)");
         add_rule(fixture, "group:12", "{'name': <'one-endpoint'>}", "one-endpoint");
         expect_text(fixture, "one-endpoint", NIC_RULE);
         wait_state(fixture, NIC_PATH, "detached");
         fixture_restart_daemon(fixture);
         expect_rules(fixture,
-                        "([('one-endpoint', 'FOLDER/one-endpoint.conf', 'active', [('0000:05:00.0', 'applied', '')], "
+                        "([('one-endpoint', 'FOLDER/one-endpoint.conf', 'active', [('0000:05:00.0', 'applied', '', "
+                        "{})], "
                         "{})],)");
         fixture_stop(fixture);
 }
@@ -112,6 +114,7 @@ static void test_refusals(void) {
                         {"../../etc", NO_OPTIONS, "NoSuchDevice", "*"},
                         {"ens3", "{'nonsense': <1>}", INVALID_ARGS, "AddRule has no option 'nonsense'."},
                         {"ens3", "{'plan': <'1234567812345678'>}", INVALID_ARGS, "AddRule has no option 'plan'."},
+                        {"ens3", "{'dry-run': <1>}", INVALID_ARGS, "Option 'dry-run' is true or false (b)."},
                         {"ens3", "{'name': <1>}", INVALID_ARGS, "Option 'name' is a string*"},
                         {"ens3", "{'name': <''>}", INVALID_ARGS, "A rule's name has*"},
                         {"ens3", "{'name': <'../x'>}", INVALID_ARGS, "A rule's name has*"},

@@ -244,7 +244,7 @@ static void load_vfio(World *world) {
 void keeper_await_rescan(World *world) {
         g_auto(Answer) answer = {};
 
-        vfiod_call(world->vfiod, &answer, PATH, MANAGER, "Rescan", "");
+        vfiod_call(world->vfiod, &answer, PATH, MANAGER, "Rescan", "a{sv}", 0);
         vfiod_await(world->vfiod, &answer);
         g_assert_cmpstr(answer.error, ==, NULL);
 }

@@ -239,13 +239,23 @@ static void assert_mode(const char *path, mode_t expected) {
         g_assert_cmpuint(status.st_mode & 07777, ==, expected);
 }
 
+/* The check that comes before says what the writing says, and writes nothing itself. */
+static int add_checked(const RuleBook *book, const char *name, const char *text) {
+        int checked = rule_book_check_add(book, name), checked_again = rule_book_check_add(book, name);
+        int r = rule_book_add(book, name, text);
+
+        g_assert_cmpint(checked, ==, r);
+        g_assert_cmpint(checked_again, ==, r);
+        return r;
+}
+
 static void test_add(void) {
         _cleanup_books_ Books books = books_new();
         g_autofree char *folder = temp_tree_path(books.tree, "etc/vfiod/rules.d");
         g_autofree char *path = g_build_filename(folder, "new.conf", NULL), *text = NULL;
 
         mode_t mask = umask(0077); /* as in the unit */
-        g_assert_cmpint(rule_book_add(books.book, "new", RULE), ==, 0);
+        g_assert_cmpint(add_checked(books.book, "new", RULE), ==, 0);
         umask(mask);
         assert_mode(folder, 0755);
         assert_mode(path, 0644);
@@ -254,27 +264,27 @@ static void test_add(void) {
         assert_loads(&books, "new valid\n");
 
         /* nothing that is there is replaced, be it a mask or a link to where nothing is */
-        g_assert_cmpint(rule_book_add(books.book, "new", OTHER_RULE), ==, -EEXIST);
+        g_assert_cmpint(add_checked(books.book, "new", OTHER_RULE), ==, -EEXIST);
         temp_tree_link(books.tree, "/dev/null", "etc/vfiod/rules.d/mask.conf");
         temp_tree_link(books.tree, "nowhere", "etc/vfiod/rules.d/link.conf");
         temp_tree_folder(books.tree, "etc/vfiod/rules.d/folder.conf");
-        g_assert_cmpint(rule_book_add(books.book, "mask", RULE), ==, -EEXIST);
-        g_assert_cmpint(rule_book_add(books.book, "link", RULE), ==, -EEXIST);
-        g_assert_cmpint(rule_book_add(books.book, "folder", RULE), ==, -EEXIST);
+        g_assert_cmpint(add_checked(books.book, "mask", RULE), ==, -EEXIST);
+        g_assert_cmpint(add_checked(books.book, "link", RULE), ==, -EEXIST);
+        g_assert_cmpint(add_checked(books.book, "folder", RULE), ==, -EEXIST);
 
         /* what a daemon left that was killed is no hindrance, nor is a link in its place followed */
         temp_tree_file(books.tree, "half", "etc/vfiod/rules.d/.again.new");
-        g_assert_cmpint(rule_book_add(books.book, "again", RULE), ==, 0);
+        g_assert_cmpint(add_checked(books.book, "again", RULE), ==, 0);
         temp_tree_file(books.tree, "victim", "victim");
         temp_tree_link(books.tree, "../../../victim", "etc/vfiod/rules.d/.third.new");
-        g_assert_cmpint(rule_book_add(books.book, "third", RULE), ==, 0);
+        g_assert_cmpint(add_checked(books.book, "third", RULE), ==, 0);
         g_autofree char *victim = temp_tree_path(books.tree, "victim"), *untouched = NULL;
         g_assert_true(g_file_get_contents(victim, &untouched, NULL, NULL));
         g_assert_cmpstr(untouched, ==, "victim");
 
         /* above one of a lighter folder */
         temp_tree_file(books.tree, OTHER_RULE, "lib/rules.d/shipped.conf");
-        g_assert_cmpint(rule_book_add(books.book, "shipped", RULE), ==, 0);
+        g_assert_cmpint(add_checked(books.book, "shipped", RULE), ==, 0);
         assert_loads(&books,
                         "again valid\nfolder off 0 it is not a file\nlink off 0 it is a link to where nothing is\n"
                         "mask masked\nnew valid\nshipped valid\nthird valid\n");
@@ -289,7 +299,7 @@ static void test_add(void) {
 
         _cleanup_books_ Books blocked = books_new();
         temp_tree_file(blocked.tree, "", "etc/vfiod");
-        g_assert_cmpint(rule_book_add(blocked.book, "x", RULE), ==, -ENOTDIR);
+        g_assert_cmpint(add_checked(blocked.book, "x", RULE), ==, -ENOTDIR);
 }
 
 static void test_remove(void) {
