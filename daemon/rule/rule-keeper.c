@@ -148,7 +148,7 @@ static void on_job_done(const WorkerResult *result, void *userdata) {
         } else if (result->problem.outcome == OUTCOME_STUCK)
                 rule_case_set(one, RULE_STATUS_WAITING, message);
         else if (result->problem.outcome == OUTCOME_CANCELLED)
-                leave(keeper, one, RULE_STATUS_GIVEN_BACK, message);
+                leave(keeper, one, RULE_STATUS_RELEASED, message);
         else
                 fail(keeper, one, result->error < 0 ? OUTCOME_FAILED : result->problem.outcome, message);
 }
@@ -211,7 +211,7 @@ static void attempt(RuleKeeper *keeper, RuleCase *one, Device *device) {
         }
         /* Another hand takes it from vfio-pci, or the kernel does, and waits until a guest lets go of it: no business of ours. */
         if (!one->fresh && device_is_ours(device) && device_state(device) == DEVICE_DRIVERLESS) {
-                rule_case_set(one, RULE_STATUS_GIVEN_BACK, "somebody took it from vfio-pci");
+                rule_case_set(one, RULE_STATUS_RELEASED, "somebody took it from vfio-pci");
                 return;
         }
         /* The job that was at work on it when it came may have left nothing to be kept. */
@@ -290,7 +290,7 @@ static void consider(RuleKeeper *keeper, Device *device, bool fresh) {
 
         if (!rule)
                 rule = rule_plan_find_of_group(keeper, device);
-        if (!fresh && one && one->status == RULE_STATUS_GIVEN_BACK && is_under(keeper, one, rule))
+        if (!fresh && one && one->status == RULE_STATUS_RELEASED && is_under(keeper, one, rule))
                 return;
         if (!rule && !returned) {
                 if (other)
@@ -319,11 +319,11 @@ static void review(const RuleKeeper *keeper, RuleCase *one, const Device *device
         /* A physical function stays with the host. */
         if (rule && rule->virtual_functions > 0)
                 return;
-        if (state == DEVICE_DETACHED && (one->status == RULE_STATUS_REFUSED || one->status == RULE_STATUS_GIVEN_BACK))
+        if (state == DEVICE_DETACHED && (one->status == RULE_STATUS_REFUSED || one->status == RULE_STATUS_RELEASED))
                 rule_case_set(one, RULE_STATUS_APPLIED, NULL);
         if (one->status == RULE_STATUS_APPLIED && one->ticket == 0 &&
                         (state == DEVICE_HOST || (state == DEVICE_DRIVERLESS && !device->origin)))
-                rule_case_set(one, RULE_STATUS_GIVEN_BACK, "somebody gave it back");
+                rule_case_set(one, RULE_STATUS_RELEASED, "somebody gave it back");
 }
 
 /* All that is to be done with the device for now is done: what a job that is on the way comes to may be tried again. */
@@ -394,7 +394,7 @@ static void try_again(RuleKeeper *keeper) {
         }
 }
 
-void rule_keeper_look(RuleKeeper *keeper) {
+void rule_keeper_process(RuleKeeper *keeper) {
         look_at_changes(keeper);
         try_again(keeper);
 }
@@ -439,7 +439,7 @@ static const char *const status_table[_RULE_STATUS_MAX] = {
                 [RULE_STATUS_WAITING] = "waiting",
                 [RULE_STATUS_APPLIED] = "applied",
                 [RULE_STATUS_REFUSED] = "refused",
-                [RULE_STATUS_GIVEN_BACK] = "given-back",
+                [RULE_STATUS_RELEASED] = "released",
                 [RULE_STATUS_OTHER_CARD] = "other-card",
 };
 

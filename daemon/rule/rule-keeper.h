@@ -35,7 +35,7 @@ int rule_keeper_reload(RuleKeeper *keeper);
 const RuleBook *rule_keeper_book(const RuleKeeper *keeper);
 
 /* To be called at the end of each turn, before what changed in it is taken from the inventory: looks at what appeared, and tries again what had to wait. */
-void rule_keeper_look(RuleKeeper *keeper);
+void rule_keeper_process(RuleKeeper *keeper);
 
 /* Whether what rule_keeper_for_each() reports became different since this was last asked. */
 bool rule_keeper_take_changed(RuleKeeper *keeper);
@@ -45,12 +45,12 @@ typedef enum RuleStatus {
         RULE_STATUS_WAITING, /* it is tried again when the device is free */
         RULE_STATUS_APPLIED, /* it is detached, or on the way */
         RULE_STATUS_REFUSED, /* a guard or the plan refuses; tried again when it appears anew, or rules change */
-        RULE_STATUS_GIVEN_BACK, /* it was taken by the rule, and somebody gave it back: it is left alone until it appears anew */
+        RULE_STATUS_RELEASED, /* it was taken by the rule, and somebody gave it back: it is left alone until it appears anew */
         RULE_STATUS_OTHER_CARD, /* another card sits where the rule means one */
         _RULE_STATUS_MAX,
 } RuleStatus;
 
-/* "waiting", "applied", "refused", "given-back", "other-card" */
+/* "waiting", "applied", "refused", "released", "other-card" */
 const char *rule_status_to_string(RuleStatus status);
 
 typedef struct RuleMatchReport {

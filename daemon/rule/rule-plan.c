@@ -61,7 +61,7 @@ void rule_plan_note_companions(RuleKeeper *keeper, PciAddress address) {
 static bool may_go_along(const RuleKeeper *keeper, const Rule *rule, const Device *member) {
         const RuleCase *one = rule_case_find(&keeper->cases, member->address);
 
-        if (one && one->status == RULE_STATUS_GIVEN_BACK)
+        if (one && one->status == RULE_STATUS_RELEASED)
                 return false;
         return (rule && rule_takes_along(rule, member->address)) || rule_plan_is_kept(keeper, member) ||
                         rule_plan_find(keeper, member, NULL);

@@ -60,7 +60,7 @@ def check_driver_not_loaded(machine):
             tap.check(f"{what}: given back, it is on the host's driver",
                       (status, machine.driver(place)) == (0, "vmxnet3"), output)
             tap.equal(f"{what}: and has no override", override(machine, place), "(null)")
-            tap.equal(f"{what}: it is left so", rules.status(machine, "new")[place][0], "given-back")
+            tap.equal(f"{what}: it is left so", rules.status(machine, "new")[place][0], "released")
             pull(machine)
             tap.check(f"{what}: pulled, it is not known any more",
                       signals.wait(lambda line: (line["object"], line["event"]) == (device_path(place), "removed")))

@@ -107,7 +107,7 @@ def check_held(machine):
         tap.equal("nobody hears of that: it is still called detached", view.state(place), "detached")
         tap.contains("and who holds it is shown", view.vfioctl(f"show {place}")[1], "Held by: process")
         tap.equal("looked at, it has no driver", (view.vfioctl("rescan")[0], view.state(place)), (0, "driverless"))
-        tap.equal("the rule leaves it alone", status(machine, "known")[place][0], "given-back")
+        tap.equal("the rule leaves it alone", status(machine, "known")[place][0], "released")
         tap.equal("no job is made", view.vfioctl("--json jobs")[1].count("number"), 0)
         tap.equal("another device comes and goes", [view.vfioctl(f"{verb} {machine.nic}")[0]
                                                     for verb in ("detach", "reattach")], [0, 0])

@@ -100,8 +100,8 @@ static void test_other_text(void) {
 
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
-        g_test_add_func("/bus/given-back/companion", test_companion);
-        g_test_add_func("/bus/given-back/call", test_call);
-        g_test_add_func("/bus/given-back/other-text", test_other_text);
+        g_test_add_func("/bus/released/companion", test_companion);
+        g_test_add_func("/bus/released/call", test_call);
+        g_test_add_func("/bus/released/other-text", test_other_text);
         return g_test_run();
 }
