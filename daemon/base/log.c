@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-/* The one process-wide state: where the lines go. */
+/* The socket of the journal, or negative for stderr. This is the only global variable. */
 static int journal_fd = -EBADF;
 
 void log_open(void) {
@@ -24,14 +24,14 @@ void log_open(void) {
                 journal_fd = TAKE_FD(fd);
 }
 
-/* What a line quotes may hold line breaks, and begin a line that is none of ours: they become spaces. */
+/* Writes the text and a line break. Line breaks inside the text become spaces, so that quoted text cannot forge a log line or a field. */
 static void put_one_line(FILE *stream, const char *text) {
         for (const char *c = text; *c; c++)
                 fputc(*c == '\n' ? ' ' : *c, stream);
         fputc('\n', stream);
 }
 
-/* Adds "NAME=value\n" in the journal's native protocol. */
+/* Adds "NAME=value\n", the native protocol of the journal. Adds nothing if the value is NULL. */
 static void append_field(FILE *record, const char *name, const char *value) {
         if (!value)
                 return;
