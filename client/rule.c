@@ -142,7 +142,7 @@ static void remark_successor(const Invocation *invocation) {
                 return;
         for (size_t i = 0; i < rules.count; i++)
                 if (streq_ptr(rules.items[i].name, invocation->rule))
-                        fprintf(stderr, "vfioctl: the rule of that name in %s counts again\n", rules.items[i].file);
+                        fprintf(stderr, "vfioctl: the rule of that name in %s applies again\n", rules.items[i].file);
 }
 
 ExitCode verb_rule_remove(Invocation *invocation) {
@@ -157,7 +157,7 @@ ExitCode verb_rule_remove(Invocation *invocation) {
         if (output->json)
                 r = output_json(output, json_pack("{s:s}", "removed", invocation->rule));
         else if (!output->quiet)
-                fprintf(output->stream, "Rule %s is removed. What it detached stays so until it is given back.\n",
+                fprintf(output->stream, "Rule %s is removed. Its devices stay detached until they are reattached.\n",
                                 invocation->rule);
         return r < 0 ? report_error(r, NULL) : EXIT_DONE;
 }
@@ -228,7 +228,7 @@ static int check_file(Invocation *invocation, const char *path, Faults *faults, 
 
         r = read_text(path, &text);
         if (r == -EBADMSG)
-                return add_fault(faults, path, 0, "there is a NUL in it: it is no text");
+                return add_fault(faults, path, 0, "it is not a text file: it contains a NUL byte");
         if (r == -ENOMEM)
                 return r;
         if (r < 0)

@@ -10,7 +10,8 @@ static int set_fate(FunctionOptions *options, FunctionFate fate, bool wanted, sd
                 return 0;
         if (options->fate != FUNCTIONS_OF_HOST && options->fate != fate)
                 return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
-                                "Virtual functions are either detached or driverless: give one of both options.");
+                                "Virtual functions are either detached or driverless: use only one of the options "
+                                "'detach' and 'driverless'.");
         options->fate = fate;
         return 0;
 }
@@ -40,7 +41,7 @@ static int read_options(sd_bus_message *message, FunctionOptions *options, sd_bu
         return r < 0 ? r : sd_bus_message_exit_container(message);
 }
 
-/* Nothing is to be done: the answer says what there is. */
+/* Replies with the existing VFs, if nothing is to be changed. */
 static int reply_functions(sd_bus_message *call, const Inventory *inventory, const Device *physical) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         size_t n;
@@ -89,6 +90,6 @@ int operation_set_functions(Service *service, sd_bus_message *message, const cha
         if (r != 0)
                 return errors_set(error, r, &problem);
         sd_bus_message_ref(
-                        message); /* operation_on_done() has it, and is never called before the next turn of the loop */
+                        message); /* operation_on_done() unrefs it; the event loop calls it later, never from this handler */
         return 1;
 }

@@ -4,7 +4,7 @@
 #include "bus/getter.h"
 #include "bus/service.h"
 
-/* Getters and methods get the Job. */
+/* userdata of getters and methods is the Job. */
 
 static int method_cancel(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         _cleanup_problem_ Problem problem = {};
@@ -172,7 +172,7 @@ int job_interface_append_all(const Service *service, sd_bus_message *reply) {
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-/* A job's life as signals. A failure to send is the bus's end, which the daemon hears of otherwise. */
+/* Signals for jobs. Errors of sending are ignored: they mean that the bus is gone, and the daemon learns that from the bus object. */
 static void on_job(const Job *job, JobEvent event, void *userdata) {
         _cleanup_free_ char *path = NULL;
         const Service *service = userdata;

@@ -8,7 +8,7 @@
 #include "config.h"
 #include "kernel/vfio-node.h"
 
-/* Adds {name: text} to a{sv}, if there is a text. */
+/* Appends {name: text} to a{sv}, unless the text is empty. */
 static int append_detail(sd_bus_message *reply, const char *name, const char *text) {
         return isempty(text) ? 0 : sd_bus_message_append(reply, "{sv}", name, "s", text);
 }
@@ -79,7 +79,7 @@ static int append_device(Service *service, sd_bus_message *reply, const Device *
                                          device->ids.class, device->ids.vendor, device->ids.device)) < 0 ||
                         (r = sd_bus_message_open_container(reply, 'a', "s")) < 0)
                 return r;
-        /* What is away is known by the names that it had. */
+        /* For a detached device, list the names that it had. */
         const HostName *name = device->names || !device->origin ? device->names : device->origin->names;
         for (; name; name = name->next)
                 if ((r = sd_bus_message_append(reply, "s", name->name)) < 0)
@@ -147,7 +147,7 @@ static void on_census_done(int error, const CensusEntry *entries, size_t n_entri
                 (void)reply_holders(call, entries, n_entries);
         else
                 (void)sd_bus_reply_method_errorf(call, BUS_ERROR_PREFIX "Failed",
-                                "Who holds the device nodes cannot be told: %s", strerror(-error));
+                                "Cannot determine which processes hold the device nodes: %s", strerror(-error));
 }
 
 static int method_list_holders(sd_bus_message *message, void *userdata, sd_bus_error *error) {
@@ -179,12 +179,13 @@ static int method_list_holders(sd_bus_message *message, void *userdata, sd_bus_e
         if (r == -EMFILE)
                 return errors_set(error,
                                 problem_set(&problem, OUTCOME_LIMITS_EXCEEDED,
-                                                "%d such questions are being answered already: try again.",
+                                                "%d calls of ListHolders are running already: try again later.",
                                                 CENSUSES_MAX),
                                 &problem);
         if (r < 0)
                 return r;
-        sd_bus_message_ref(message); /* on_census_done() has it, and is never called before the next turn of the loop */
+        sd_bus_message_ref(
+                        message); /* on_census_done() unrefs it; the event loop calls it later, never from this handler */
         return 1;
 }
 
@@ -201,7 +202,7 @@ static int find_group(Service *service, const char *selector, const Group **ret,
         }
         if (!selection.device->present)
                 return problem_set(problem, OUTCOME_NO_SUCH_DEVICE,
-                                "%s is detached, and gone from its slot: it is in no group until it returns.",
+                                "%s is detached and gone from its slot. It has no group until it is plugged in again.",
                                 PCI_ADDRESS_TEXT(selection.device->address));
         iommu_examine(service->kernel, &iommu);
         if (iommu.state != IOMMU_ON)

@@ -25,10 +25,10 @@ int rule_interface_reload(const Service *service) {
 
 /* Listing. */
 
-/* A row of "devices" is written when the rule's turn comes: the reports are in the order of the addresses. */
+/* Appends the devices of one rule. The reports of all rules are sorted by address, so those of other rules are skipped. */
 typedef struct Listing {
         sd_bus_message *reply;
-        const char *rule; /* name of the one that is written */
+        const char *rule; /* name of the rule whose devices are appended */
 } Listing;
 
 static int append_report(const RuleMatchReport *report, void *userdata) {
@@ -41,7 +41,7 @@ static int append_report(const RuleMatchReport *report, void *userdata) {
         return r < 0 ? r : 0;
 }
 
-/* A file may be called whatever an administrator likes, and the bus takes UTF-8 only. */
+/* File names may have any bytes, but D-Bus strings must be UTF-8. */
 static int append_printable(sd_bus_message *reply, const char *text) {
         _cleanup_free_ char *copy = strdup(text);
 
@@ -103,7 +103,7 @@ int rule_method_check(sd_bus_message *message, void *userdata, sd_bus_error *err
         if (r < 0)
                 return r;
         if (strlen(text) > RULE_FILE_SIZE_MAX)
-                return sd_bus_reply_method_return(message, "us", 0, "it is too large for a rule");
+                return sd_bus_reply_method_return(message, "us", 0, "it is too large: a rule has at most 64 KiB");
         r = rule_parse("", "", text, &rule, &fault);
         if (r < 0 && r != -EINVAL)
                 return r;
@@ -114,9 +114,9 @@ int rule_method_check(sd_bus_message *message, void *userdata, sd_bus_error *err
 
 typedef struct AddOptions {
         char *name;
-        char **companions; /* selectors, ended by NULL; NULL for none */
+        char **companions; /* selectors; ends with NULL; NULL for none */
         RuleWish wish;
-        PciAddress *listed; /* owned: what the wish has */
+        PciAddress *listed; /* owned; the companions of the wish point here */
 } AddOptions;
 
 static void add_options_done(AddOptions *options) {
@@ -156,7 +156,7 @@ static int read_companions(sd_bus_message *message, AddOptions *options, sd_bus_
         return option_read_list(message, "companions", &options->companions, error);
 }
 
-/* Reads a{sv}; an option that there is not is refused. */
+/* Reads the options a{sv}. Refuses unknown options. */
 static int read_add_options(sd_bus_message *message, AddOptions *options, sd_bus_error *error) {
         int r = sd_bus_message_enter_container(message, 'a', "{sv}");
 
@@ -181,7 +181,7 @@ static int read_add_options(sd_bus_message *message, AddOptions *options, sd_bus
         return r < 0 ? r : sd_bus_message_exit_container(message);
 }
 
-/* The device that a rule can be for. */
+/* Resolves the selector to a device that is present and not a bridge. */
 static int find_device(const Service *service, const char *selector, const Device **ret, Problem *problem) {
         Device *device = NULL;
 
@@ -191,7 +191,7 @@ static int find_device(const Service *service, const char *selector, const Devic
         assert(device);
         if (!device->present)
                 return problem_set(problem, OUTCOME_NO_SUCH_DEVICE,
-                                "%s is gone from its slot: plug it in first, so that the rule can name what it is.",
+                                "%s is gone from its slot: plug it in first, because the rule needs its ids.",
                                 PCI_ADDRESS_TEXT(device->address));
         if (!device->endpoint)
                 return problem_set(problem, OUTCOME_NOT_ENDPOINT,
@@ -201,7 +201,7 @@ static int find_device(const Service *service, const char *selector, const Devic
         return 0;
 }
 
-/* Makes addresses of the selectors: what a client calls a device is another one tomorrow. */
+/* Resolves the selectors of companions to addresses. A rule must not contain host names, because these can belong to another device later. */
 static int resolve_companions(const Service *service, const Device *device, AddOptions *options, Problem *problem) {
         size_t n = 0;
 
@@ -224,7 +224,7 @@ static int resolve_companions(const Service *service, const Device *device, AddO
                 if (companion == device || !companion->endpoint || !companion->group ||
                                 companion->group != device->group)
                         return problem_set(problem, OUTCOME_INVALID_SELECTOR,
-                                        "'%s' is no companion: it is no other endpoint of the IOMMU group of %s.",
+                                        "'%s' is no companion: it is not another endpoint in the IOMMU group of %s.",
                                         options->companions[i], PCI_ADDRESS_TEXT(device->address));
                 options->listed[i] = companion->address;
         }
@@ -234,7 +234,7 @@ static int resolve_companions(const Service *service, const Device *device, AddO
         return 0;
 }
 
-/* "0000-3b-00.0". */
+/* Writes the default name of a rule, for example "0000-3b-00.0". */
 static int make_name(const Device *device, char **ret) {
         if (*ret)
                 return 0;
@@ -254,7 +254,7 @@ static int check_virtual_functions(const Device *device, unsigned count, Problem
                         PCI_ADDRESS_TEXT(device->address), (unsigned)device->virtual_functions_max, count);
 }
 
-/* Writes the rule. Returns 0, an outcome, or a negative errno. */
+/* Writes the rule file. Returns 0, an outcome, or a negative errno. */
 static int add_rule(const Service *service, const Device *device, const AddOptions *options, Problem *problem) {
         const RuleBook *book = rule_keeper_book(service->rules);
         _cleanup_free_ char *text = NULL;
@@ -268,7 +268,7 @@ static int add_rule(const Service *service, const Device *device, const AddOptio
         r = rule_book_add(book, options->name, text);
         if (r == -EEXIST)
                 return problem_set(problem, OUTCOME_RULE_EXISTS,
-                                "%s/%s.conf is there already: give the rule another name, or remove that one first "
+                                "%s/%s.conf exists: give the rule another name, or remove that rule first "
                                 "(vfioctl rule remove %s).",
                                 book->folders[0], options->name, options->name);
         if (r < 0)
@@ -277,7 +277,7 @@ static int add_rule(const Service *service, const Device *device, const AddOptio
         return 0;
 }
 
-/* The files are as they shall be; what the daemon makes of them now is another matter. */
+/* Reads the rules again after a file was changed. An error here does not undo the change of the file. */
 static int reload_after_change(const Service *service, const char *file, Problem *problem) {
         int r = rule_interface_reload(service);
 
@@ -341,7 +341,7 @@ static int remove_rule(const RuleBook *book, const char *name, Problem *problem)
         int r = rule_name_is_valid(name) ? rule_book_remove(book, name) : -ENOENT;
         if (r == -EROFS && file)
                 return problem_set(problem, OUTCOME_RULE_READ_ONLY,
-                                "%s is not vfiod's to remove. Mask it: ln -s /dev/null %s/%s.conf; vfioctl rescan",
+                                "vfiod cannot remove %s. Mask it: ln -s /dev/null %s/%s.conf; vfioctl rescan",
                                 file->path, book->folders[0], name);
         if (r == -ENOENT || r == -EROFS)
                 return problem_set(problem, OUTCOME_NO_SUCH_RULE,

@@ -152,7 +152,7 @@ def check_another_card(machine):
     tap.equal("the rule says so", found, "other-card")
     tap.contains("and which card is there", message, "8086:4321")
     tap.contains("and the journal", guest.check_run(f"journalctl --unit={UNIT} --lines=20"),
-                 f"Rule slot: {place} is left alone: the rule means a card 8086:10d3 (8086:1234)")
+                 f"Rule slot: {place} is not detached: the rule names the card 8086:10d3 (8086:1234)")
     pull(machine)
     eventually(lambda: view.state(place), None)
     tap.equal("the right card is taken",
