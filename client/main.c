@@ -57,26 +57,26 @@ enum {
 static const Verb verbs[] = {
                 {"groups", "", "List all IOMMU groups with their members", OPERAND_NONE, "", verb_groups},
                 {"devices", "", "List all PCI functions", OPERAND_NONE, "", verb_devices},
-                {"show", " SELECTOR [--qemu]", "Show all that is known of a device and its group", OPERAND_SELECTOR,
+                {"show", " SELECTOR [--qemu]", "Show all information about a device and its group", OPERAND_SELECTOR,
                                 "Q", verb_show},
-                {"plan", " SELECTOR [--reattach]", "Show what detach would do, and what stands in the way",
+                {"plan", " SELECTOR [--reattach]", "Show what detach would do, and which guards refuse",
                                 OPERAND_SELECTOR, DETACH_OPTIONS REATTACH_OPTIONS "r", verb_plan},
-                {"detach", " SELECTOR [--group]", "Give a whole group to vfio-pci", OPERAND_SELECTOR,
+                {"detach", " SELECTOR [--group]", "Detach a whole group and bind it to vfio-pci", OPERAND_SELECTOR,
                                 DETACH_OPTIONS "pdP", verb_detach},
-                {"reattach", " SELECTOR", "Give a whole group back to the host", OPERAND_SELECTOR,
+                {"reattach", " SELECTOR", "Reattach a whole group to the host drivers", OPERAND_SELECTOR,
                                 REATTACH_OPTIONS "pd", verb_reattach},
-                {"vfs", " SELECTOR [COUNT]", "List the virtual functions of a device, or make so many",
+                {"vfs", " SELECTOR [COUNT]", "List the virtual functions (VFs) of a device, or set their number",
                                 OPERAND_FUNCTIONS, "oDW", verb_functions},
-                {"jobs", "", "List what is under way", OPERAND_NONE, "", verb_jobs},
-                {"cancel", " JOB", "Have a job undo what it did", OPERAND_JOB, "", verb_cancel},
-                {"monitor", "", "Print each change as it comes", OPERAND_NONE, "", verb_monitor},
-                {"rule list", "", "List the rules by which devices are detached, and what became of these",
-                                OPERAND_NONE, "", verb_rule_list},
-                {"rule add", " SELECTOR [--group]", "Have this device detached whenever it appears", OPERAND_SELECTOR,
-                                DETACH_OPTIONS "Nv", verb_rule_add},
+                {"jobs", "", "List the running jobs", OPERAND_NONE, "", verb_jobs},
+                {"cancel", " JOB", "Cancel a job and undo its changes", OPERAND_JOB, "", verb_cancel},
+                {"monitor", "", "Print each change when it happens", OPERAND_NONE, "", verb_monitor},
+                {"rule list", "", "List the rules, and the status of the devices that they match", OPERAND_NONE, "",
+                                verb_rule_list},
+                {"rule add", " SELECTOR [--group]", "Write a rule that detaches this device at each start and hot-plug",
+                                OPERAND_SELECTOR, DETACH_OPTIONS "Nv", verb_rule_add},
                 {"rule remove", " NAME", "Remove a rule", OPERAND_RULE, "", verb_rule_remove},
-                {"rule check", " [FILE...]", "Say what is wrong with rules", OPERAND_FILES, "", verb_rule_check},
-                {"rescan", "", "Read all devices and rules anew", OPERAND_NONE, "", verb_rescan},
+                {"rule check", " [FILE...]", "Check rule files for errors", OPERAND_FILES, "", verb_rule_check},
+                {"rescan", "", "Read all devices and rules again", OPERAND_NONE, "", verb_rescan},
                 {"status", "", "Show the daemon's version, the IOMMU and counts", OPERAND_NONE, "", verb_status},
 };
 
@@ -104,11 +104,11 @@ static const struct option options[] = {
 };
 
 static void print_help(FILE *stream) {
-        fputs("vfioctl [OPTION...] VERB [SELECTOR|JOB|NAME|FILE...]\n"
+        fputs("vfioctl [OPTION...] COMMAND [SELECTOR|JOB|NAME|FILE...]\n"
               "\n"
-              "Hand PCI devices to virtual machines, and take them back.\n"
+              "Detach PCI devices for virtual machines, and reattach them.\n"
               "\n"
-              "Verbs:\n",
+              "Commands:\n",
                         stream);
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
                 fprintf(stream, "  %s%-*s %s\n", verbs[i].name, (int)(26 - strlen(verbs[i].name)), verbs[i].arguments,
@@ -118,25 +118,25 @@ static void print_help(FILE *stream) {
               "enp59s0f0, nvme0n1, /dev/nvme0n1, group:25.\n"
               "\n"
               "Options:\n"
-              "      --group               plan, detach, rule add: agree to take all that share the group\n"
-              "      --companion SELECTOR  likewise: agree to take this one too; may be repeated\n"
-              "      --override GUARD,...  likewise, and vfs: go on although these guards refuse: storage,\n"
+              "      --group               plan, detach, rule add: agree to detach all devices of the group\n"
+              "      --companion SELECTOR  same commands: agree to detach this device; can be repeated\n"
+              "      --override GUARD,...  same commands and vfs: override these guards: storage,\n"
               "                            network, display, process, virtual-functions, firmware\n"
-              "      --plan FINGERPRINT    detach, reattach: only if all is as it was when planned\n"
-              "      --dry-run             detach, reattach: print the plan, and do nothing\n"
-              "      --persistent          detach: also whenever it appears anew, by a rule\n"
-              "      --name NAME           rule add: of the rule, else it is the address\n"
-              "      --virtual-functions N rule add: make so many, and detach them instead of it\n"
-              "      --detach              vfs: give the new ones to vfio-pci before the host sees them\n"
-              "      --driverless          vfs: keep all drivers from the new ones\n"
-              "      --force               reattach: also while a process has a device open; the work\n"
+              "      --plan FINGERPRINT    detach, reattach: only if nothing has changed since plan\n"
+              "      --dry-run             detach, reattach: print the plan, and change nothing\n"
+              "      --persistent          detach: also write a rule, for each start and hot-plug\n"
+              "      --name NAME           rule add: name of the rule (default: the address)\n"
+              "      --virtual-functions N rule add: create N VFs and detach them, not the PF\n"
+              "      --detach              vfs: bind the new VFs to vfio-pci, never to a host driver\n"
+              "      --driverless          vfs: give the new VFs no driver\n"
+              "      --force               reattach: also while a process has a device open; the job\n"
               "                            then waits for that process\n"
-              "      --adopt               reattach: also what vfiod did not detach\n"
-              "      --reattach            plan: what reattach would do\n"
+              "      --adopt               reattach: also devices that vfiod did not detach\n"
+              "      --reattach            plan: show what reattach would do\n"
               "      --qemu                show: print only the QEMU arguments for the group\n"
               "      --json                Print JSON\n"
               "      --no-legend           Print no table headings\n"
-              "  -q, --quiet               Print no results of changes, no plans, and ask nothing\n"
+              "  -q, --quiet               Do not print results and plans, and do not ask questions\n"
               "  -h, --help                Print this\n"
               "      --version             Print the version\n"
               "\n"

@@ -244,8 +244,8 @@ static int print_decision(Output *output, const Plan *plan, bool stale, char *co
         if (!refusing)
                 return -ENOMEM;
 
-        fprintf(output->stream, "\nWould go: %s%s%s%s\n", plan->would_go ? "yes" : "no",
-                        stale ? ", the host is not as it was when that plan was made" : "",
+        fprintf(output->stream, "\nAllowed: %s%s%s%s\n", plan->would_go ? "yes" : "no",
+                        stale ? ", the host has changed since that plan was made" : "",
                         isempty(refusing) ? "" : ", refused by ", refusing);
         fprintf(output->stream, "Fingerprint: %s\n", strempty(plan->fingerprint));
         fputs(plan->would_go ? "Carry it out:" : "If you are sure:", output->stream);

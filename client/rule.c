@@ -318,9 +318,8 @@ void rule_remark_return(const Invocation *invocation, const EntryList *changes) 
                                 if (streq_ptr(rules.items[i].devices.items[d].address, changes->items[c].address) &&
                                                 !streq_ptr(rules.items[i].devices.items[d].status, "other-card"))
                                         fprintf(stderr,
-                                                        "vfioctl: %s is detached again when it appears anew, or vfiod "
-                                                        "starts, by rule "
-                                                        "%s. To end that: vfioctl rule remove %s\n",
-                                                        changes->items[c].address, rules.items[i].name,
+                                                        "vfioctl: rule %s detaches %s again when it is plugged in or "
+                                                        "vfiod starts. To prevent this: vfioctl rule remove %s\n",
+                                                        rules.items[i].name, changes->items[c].address,
                                                         rules.items[i].name);
 }

@@ -234,10 +234,9 @@ static void test_persistent(void) {
         g_assert_nonnull(strstr(nic, "Address=0000:05:00.0\n"));
         /* it stays so */
         EXPECT(0,
-                        "vfioctl: 0000:05:00.0 is detached again when it appears anew, or vfiod starts, by rule "
-                        "0000-05-00.0. To end "
-                        "that: "
-                        "vfioctl rule remove 0000-05-00.0\n",
+                        "vfioctl: rule 0000-05-00.0 detaches 0000:05:00.0 again when it is plugged in or vfiod starts. "
+                        "To "
+                        "prevent this: vfioctl rule remove 0000-05-00.0\n",
                         "reattach ens3");
         EXPECT(0, "", "detach ens3");
         EXPECT(0, "", "reattach ens3 --quiet");
