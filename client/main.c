@@ -105,11 +105,11 @@ static const struct option options[] = {
 };
 
 static void print_help(FILE *stream) {
-        fputs("vfioctl [OPTION...] VERB [SELECTOR|JOB|NAME|FILE...]\n"
+        fputs("vfioctl [OPTION...] COMMAND [SELECTOR|JOB|NAME|FILE...]\n"
               "\n"
-              "Hand PCI devices to virtual machines, and take them back.\n"
+              "Detach PCI devices for virtual machines, and reattach them.\n"
               "\n"
-              "Verbs:\n",
+              "Commands:\n",
                         stream);
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
                 fprintf(stream, "  %s%-*s %s\n", verbs[i].name, (int)(26 - strlen(verbs[i].name)), verbs[i].arguments,

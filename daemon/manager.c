@@ -142,7 +142,7 @@ static int on_turn_end(sd_event_source *source, void *userdata) {
                 log_error_errno(reloaded, "Cannot read the rules anew");
         /* Before the changes are taken, since a job that ends here changes its devices once more. */
         job_look_at_names(manager->jobs);
-        rule_keeper_look(manager->rules);
+        rule_keeper_process(manager->rules);
         viability_look(manager->inventory);
         int r = journal_forget_rebound(manager->journal, manager->inventory);
         if (r < 0)

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-/* The one process-wide state: where the lines go. */
+/* The socket of the journal, or negative for stderr. This is the only global variable. */
 static int journal_fd = -EBADF;
 
 void log_open(void) {
@@ -25,7 +25,8 @@ void log_open(void) {
                 journal_fd = TAKE_FD(fd);
 }
 
-/* A line may quote what others named: escaped, that can neither begin a new line or field nor change the terminal. A line is lost where memory is short. */
+/* Writes the text and a line break. The text may quote names that others chose. It is escaped, so that it cannot forge a log line or a field, and
+ * cannot change a terminal. If there is not enough memory, the line is lost. */
 static void put_one_line(FILE *stream, const char *text) {
         _cleanup_free_ char *escaped = text_escape_new(text, TEXT_MESSAGE_ESCAPE);
 
@@ -34,7 +35,7 @@ static void put_one_line(FILE *stream, const char *text) {
         fputc('\n', stream);
 }
 
-/* Adds "NAME=value\n" in the journal's native protocol. */
+/* Adds "NAME=value\n", the native protocol of the journal. Adds nothing if the value is NULL. */
 static void append_field(FILE *record, const char *name, const char *value) {
         if (!value)
                 return;

@@ -5,7 +5,7 @@
 #include "bus/publish.h"
 #include "kernel/vfio-node.h"
 
-/* Getters and methods get the Device; the service comes from the slot. */
+/* userdata of getters and methods is the Device. service_of() returns the service. */
 
 static int method_detach(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         PciAddress address = ((const Device *)userdata)->address;

@@ -2,7 +2,7 @@
 #include "bus/errors.h"
 #include "base/text.h"
 
-/* One entry an outcome that a client can see; the order is theirs. */
+/* One entry for each outcome that clients can see, in the order of the enumeration. */
 static const sd_bus_error_map error_map[] = {
                 SD_BUS_ERROR_MAP(BUS_ERROR_PREFIX "NoSuchDevice", ENODEV),
                 SD_BUS_ERROR_MAP(BUS_ERROR_PREFIX "NoSuchGroup", ENXIO),
@@ -39,7 +39,7 @@ static const sd_bus_error_map error_map[] = {
                 SD_BUS_ERROR_MAP_END,
 };
 
-/* All outcomes but Done, and InvalidSelector, which the bus has a name for; plus the end mark. */
+/* All outcomes except Done, and InvalidSelector, which is a standard error of D-Bus; plus the end mark. */
 static_assert(ELEMENTSOF(error_map) == _OUTCOME_MAX - 2 + 1, "each outcome has its errno");
 
 int errors_register(void) {

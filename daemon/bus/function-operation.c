@@ -11,7 +11,8 @@ static int set_fate(FunctionOptions *options, FunctionFate fate, bool wanted, sd
                 return 0;
         if (options->fate != FUNCTIONS_OF_HOST && options->fate != fate)
                 return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
-                                "Virtual functions are either detached or driverless: give one of both options.");
+                                "Virtual functions are either detached or driverless: use only one of the options "
+                                "'detach' and 'driverless'.");
         options->fate = fate;
         return 0;
 }
@@ -51,7 +52,7 @@ static const Option function_options[] = {
                 {"driverless", read_fate},
 };
 
-/* Nothing is to be done: the answer says what there is. */
+/* Replies with the existing VFs, if nothing is to be changed. */
 static int reply_functions(sd_bus_message *call, const Inventory *inventory, const Device *physical) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         size_t n;
@@ -97,7 +98,7 @@ static int set_functions(
                                 operation_on_done, call, &problem);
         if (r != 0)
                 return errors_set(error, r, &problem);
-        /* operation_on_done() gets it, and is never called before the next turn of the loop. */
+        /* operation_on_done() unrefs it; the event loop calls it later, never from this handler. */
         sd_bus_message_ref(call);
         return 1;
 }

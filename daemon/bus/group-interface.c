@@ -5,7 +5,7 @@
 #include "bus/publish.h"
 #include "kernel/vfio-node.h"
 
-/* Getters and methods get the Group; the service comes from the slot. */
+/* userdata of getters and methods is the Group. service_of() returns the service. */
 
 static int method_detach(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         const Group *group = userdata;
@@ -108,7 +108,7 @@ static const sd_bus_vtable group_vtable[] = {
                 SD_BUS_VTABLE_END,
 };
 
-/* "/org/vfiod1/groups/25": only the one way to write a number is that group's path. */
+/* Parses "/org/vfiod1/groups/25". Accepts a number only in its canonical form, so that each group has one path. */
 static int find_object(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret_found,
                 sd_bus_error *error) {
         const Service *service = userdata;

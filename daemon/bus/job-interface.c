@@ -6,7 +6,7 @@
 #include "bus/options.h"
 #include "bus/publish.h"
 
-/* Getters and methods get the Job. */
+/* userdata of getters and methods is the Job. */
 
 /* Replies with the job's state, and with a sentence that says what the job does now. */
 static int cancel(Service *service, sd_bus_message *call, const Caller *caller, void *request, sd_bus_error *error) {
@@ -216,7 +216,7 @@ int job_interface_append_all(const Service *service, sd_bus_message *reply) {
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-/* A job's life as signals. A failure to send is the bus's end, which the daemon hears of otherwise. */
+/* Signals for jobs. Errors of sending are ignored: they mean that the bus is gone, and the daemon learns that from the bus object. */
 static void on_job(const Job *job, JobEvent event, void *userdata) {
         _cleanup_free_ char *path = NULL;
         const Service *service = userdata;

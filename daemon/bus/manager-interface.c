@@ -10,7 +10,7 @@
 #include "config.h"
 #include "kernel/vfio-node.h"
 
-/* Adds {name: text} to a{sv}, if there is a text. */
+/* Appends {name: text} to a{sv}, unless the text is empty. */
 static int append_detail(sd_bus_message *reply, const char *name, const char *text) {
         int r;
 
@@ -90,7 +90,7 @@ static int append_device(Service *service, sd_bus_message *reply, const Device *
                                          device->ids.class, device->ids.vendor, device->ids.device)) < 0 ||
                         (r = sd_bus_message_open_container(reply, 'a', "s")) < 0)
                 return r;
-        /* What is away is known by the names that it had. */
+        /* For a detached device, list the names that it had. */
         const HostName *name = device->names || !device->origin ? device->names : device->origin->names;
         for (; name; name = name->next)
                 if ((r = bus_append_name(reply, name->name)) < 0)
@@ -162,7 +162,7 @@ static void on_census_done(int error, const CensusEntry *entries, size_t n_entri
                 (void)reply_holders(call, entries, n_entries);
         else
                 (void)sd_bus_reply_method_errorf(call, BUS_ERROR_PREFIX "Failed",
-                                "Who holds the device nodes cannot be told: %s", strerror(-error));
+                                "Cannot determine which processes hold the device nodes: %s", strerror(-error));
 }
 
 /* The devices whose nodes count: the one that was selected, or the endpoints of the group. Returns 0 or -ENOMEM. */
@@ -200,7 +200,7 @@ static int list_holders(
                                 addresses, n, on_census_done, call, &problem);
         if (r != 0)
                 return errors_set(error, r, &problem);
-        /* on_census_done() gets it, and is never called before the next turn of the loop. */
+        /* on_census_done() unrefs it; the event loop calls it later, never from this handler. */
         sd_bus_message_ref(call);
         return 1;
 }
@@ -228,7 +228,7 @@ static int find_group(Service *service, const char *selector, const Group **ret,
         }
         if (!selection.device->present)
                 return problem_set(problem, OUTCOME_NO_SUCH_DEVICE,
-                                "%s is detached, and gone from its slot: it is in no group until it returns.",
+                                "%s is detached and gone from its slot. It has no group until it is plugged in again.",
                                 PCI_ADDRESS_TEXT(selection.device->address));
         iommu_examine(service->kernel, &iommu);
         if (iommu.state != IOMMU_ON)

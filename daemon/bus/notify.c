@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bus/notify.h"
 
-/* Which facts a property shows. Constant ones are not here. */
+/* The facts on which the value of each property depends. Constant properties are not listed. */
 typedef struct PropertyFacts {
         const char *property;
         unsigned facts;

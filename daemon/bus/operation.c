@@ -157,7 +157,7 @@ static int start_change(
                                 operation_on_done, call, &problem);
         if (r != 0)
                 return errors_set(error, r, &problem);
-        /* operation_on_done() gets it, and is never called before the next turn of the loop. */
+        /* operation_on_done() unrefs it; the event loop calls it later, never from this handler. */
         sd_bus_message_ref(call);
         return 1;
 }

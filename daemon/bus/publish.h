@@ -7,17 +7,17 @@
  * negative errno; the caller owns the bus. */
 int service_connect(sd_bus **ret);
 
-/* Puts the objects on the bus, without asking for the name yet. Returns 0 or a negative errno. */
+/* Registers all objects with sd-bus. Does not request the bus name. Returns 0 or a negative errno of sd-bus. */
 int service_publish(Service *service);
 
 /* Answers what waits, when the service ends. The bus stays open. */
 void service_done(Service *service);
 
-/* Each interface's own file. */
+/* Register the objects of one interface; each is in its own file. Return 0 or a negative errno of sd-bus. */
 int manager_interface_publish(Service *service);
 int group_interface_publish(Service *service);
 int device_interface_publish(Service *service);
 int job_interface_publish(Service *service);
 
-/* Appends an array with a row for each job. Returns 0 or a negative errno. */
+/* Appends the result of ListJobs: an array with a row for each job. Returns 0 or a negative errno of sd-bus. */
 int job_interface_append_all(const Service *service, sd_bus_message *reply);

@@ -26,10 +26,10 @@ int rule_interface_reload(const Service *service) {
 
 /* Listing. */
 
-/* A row of "devices" is written when the rule's turn comes: the reports are in the order of the addresses. */
+/* Appends the devices of one rule. The reports of all rules are sorted by address, so those of other rules are skipped. */
 typedef struct Listing {
         sd_bus_message *reply;
-        const char *rule; /* name of the one that is written */
+        const char *rule; /* name of the rule whose devices are appended */
 } Listing;
 
 static int append_report(const RuleMatchReport *report, void *userdata) {
@@ -103,7 +103,7 @@ int rule_method_check(sd_bus_message *message, void *userdata, sd_bus_error *err
         if (r < 0)
                 return r;
         if (strlen(text) > RULE_FILE_SIZE_MAX)
-                return sd_bus_reply_method_return(message, "us", 0, "it is too large for a rule");
+                return sd_bus_reply_method_return(message, "us", 0, "it is too large: a rule has at most 64 KiB");
         r = rule_parse("", "", text, &rule, &fault);
         if (r < 0 && r != -EINVAL)
                 return r;
@@ -118,7 +118,7 @@ typedef struct AddRequest {
         char *name;
         OptionList companions; /* selectors */
         RuleWish wish;
-        PciAddress *listed; /* owned: what the wish has */
+        PciAddress *listed; /* owned; the companions of the wish point here */
         bool dry_run;       /* check everything, and write nothing */
 } AddRequest;
 
@@ -180,7 +180,7 @@ static const Option add_options[] = {
                 {"dry-run", read_dry_run},
 };
 
-/* The device that a rule can be for. */
+/* Resolves the selector to a device that is present and not a bridge. */
 static int find_device(const Service *service, const char *selector, const Device **ret, Problem *problem) {
         Device *device = NULL;
 
@@ -190,7 +190,7 @@ static int find_device(const Service *service, const char *selector, const Devic
         assert(device);
         if (!device->present)
                 return problem_set(problem, OUTCOME_NO_SUCH_DEVICE,
-                                "%s is gone from its slot: plug it in first, so that the rule can name what it is.",
+                                "%s is gone from its slot: plug it in first, because the rule needs its ids.",
                                 PCI_ADDRESS_TEXT(device->address));
         if (!device->endpoint)
                 return problem_set(problem, OUTCOME_NOT_ENDPOINT,
@@ -200,7 +200,8 @@ static int find_device(const Service *service, const char *selector, const Devic
         return 0;
 }
 
-/* Turns the selectors of companions into addresses: a name may belong to another device tomorrow. */
+/* Resolves the selectors of companions to addresses. A rule must not contain host names, because these can belong to another
+ * device later. */
 static int resolve_companions(const Service *service, const Device *device, AddRequest *request, Problem *problem) {
         size_t n = request->companions.n_entries;
 
@@ -222,7 +223,7 @@ static int resolve_companions(const Service *service, const Device *device, AddR
                 if (companion == device || !companion->endpoint || !companion->group ||
                                 companion->group != device->group)
                         return problem_set(problem, OUTCOME_INVALID_SELECTOR,
-                                        "'%s' is no companion: it is no other endpoint of the IOMMU group of %s.",
+                                        "'%s' is no companion: it is not another endpoint in the IOMMU group of %s.",
                                         selector, PCI_ADDRESS_TEXT(device->address));
                 request->listed[i] = companion->address;
         }
@@ -232,7 +233,7 @@ static int resolve_companions(const Service *service, const Device *device, AddR
         return 0;
 }
 
-/* "0000-3b-00.0". */
+/* Writes the default name of a rule, for example "0000-3b-00.0". */
 static int make_name(const Device *device, char **ret) {
         if (*ret)
                 return 0;
@@ -266,8 +267,8 @@ static int add_rule(const Service *service, const Device *device, const AddReque
         r = request->dry_run ? rule_book_check_add(book, request->name) : rule_book_add(book, request->name, text);
         if (r == -EEXIST)
                 return problem_set(problem, OUTCOME_RULE_EXISTS,
-                                "%s/%s.conf is there already: give the rule another name (--name), or remove that one "
-                                "first (vfioctl rule remove %s).",
+                                "%s/%s.conf exists: give the rule another name (--name), or remove that rule first "
+                                "(vfioctl rule remove %s).",
                                 book->folders[0], request->name, request->name);
         if (r < 0)
                 return problem_set(problem, OUTCOME_FAILED, "Cannot write %s/%s.conf: %s.", book->folders[0],
@@ -275,7 +276,7 @@ static int add_rule(const Service *service, const Device *device, const AddReque
         return 0;
 }
 
-/* The files are as they shall be; what the daemon makes of them now is another matter. */
+/* Reads the rules again after a file was changed. An error here does not undo the change of the file. */
 static int reload_after_change(const Service *service, const char *file, Problem *problem) {
         int r = rule_interface_reload(service);
 
@@ -342,7 +343,7 @@ static int remove_rule(const RuleBook *book, const char *name, Problem *problem)
         int r = rule_name_is_valid(name) ? rule_book_remove(book, name) : -ENOENT;
         if (r == -EROFS && file)
                 return problem_set(problem, OUTCOME_RULE_READ_ONLY,
-                                "%s is not vfiod's to remove. Mask it: ln -s /dev/null %s/%s.conf; vfioctl rescan",
+                                "vfiod cannot remove %s. Mask it: ln -s /dev/null %s/%s.conf; vfioctl rescan",
                                 file->path, book->folders[0], name);
         if (r == -ENOENT || r == -EROFS)
                 return problem_set(problem, OUTCOME_NO_SUCH_RULE,

@@ -6,7 +6,8 @@
 #include <libkmod.h>
 #include <sys/stat.h>
 
-/* "bus/pci/drivers/NAME". A driver's name comes from the kernel, but also from a record on disk: it must stay one folder. */
+/* Writes "bus/pci/drivers/NAME" and the entry into buffer. The name comes from the kernel or from a record on disk. It must not contain more than one
+ * path component. Returns 0, -EINVAL or -ENAMETOOLONG. */
 static int driver_path(const char *driver, const char *entry, char *buffer, size_t size) {
         if (isempty(driver) || streq(driver, ".") || streq(driver, "..") || strchr(driver, '/'))
                 return -EINVAL;
@@ -61,7 +62,7 @@ static void kmod_module_unref_listp(struct kmod_list **list) {
                 kmod_module_unref_list(*list);
 }
 
-/* An administrator's own command for loading a module: nothing is run here. */
+/* libkmod calls this for an "install" command of modprobe.d. vfiod does not run such commands. */
 static int refuse_command(struct kmod_module *module, const char *command, void *userdata) {
         (void)module, (void)command, (void)userdata;
         return -ENOEXEC;

@@ -4,13 +4,13 @@
 #include "model/string-pool.h"
 
 struct Inventory {
-        Device **devices; /* in the order of the addresses */
+        Device **devices; /* sorted by address */
         size_t n_devices, n_devices_allocated;
-        Group **groups; /* in the order of the numbers */
+        Group **groups; /* sorted by number */
         size_t n_groups, n_groups_allocated;
         StringPool strings;
         ChangeList pending;
-        unsigned generation; /* number of rescans */
+        unsigned generation; /* number of the current or last rescan */
         uint64_t next_check_us;
 };
 
@@ -48,7 +48,7 @@ Inventory *inventory_free(Inventory *inventory) {
         return NULL;
 }
 
-/* Sorted arrays of pointers: where an object is, or belongs. */
+/* Sorted arrays of pointers: the position of an object, or the position where it would be inserted. */
 
 static size_t device_position(Device *const *devices, size_t n, PciAddress address) {
         uint64_t key = pci_address_key(address);
@@ -99,7 +99,7 @@ Group *const *inventory_groups(const Inventory *inventory, size_t *ret_n) {
         return inventory->groups;
 }
 
-/* Pending changes: index + 1 of the object's entry stands in the object. */
+/* Pending changes. The field "change" of an object is the index of its entry, plus one. */
 
 static int note(Inventory *inventory, const Change *change, unsigned *index) {
         ChangeList *pending = &inventory->pending;
@@ -138,7 +138,7 @@ static int note_group(Inventory *inventory, Group *group, unsigned facts) {
         return note(inventory, &change, &group->change);
 }
 
-/* An object goes: one that came since the last look was never there. */
+/* Records that an object was removed. If its addition is still pending, both cancel out. */
 static int note_removed(Inventory *inventory, unsigned index, const Change *removed, ChangeKind added) {
         if (index > 0) {
                 Change *pending = &inventory->pending.changes[index - 1];
@@ -186,7 +186,7 @@ void inventory_take_changes(Inventory *inventory, ChangeList *ret) {
         inventory->pending = (ChangeList){};
 }
 
-/* Something of a member changed: so may its group's state, viability or node have. */
+/* Records a change of a device. The state, viability and node of its group may have changed, too. */
 static int note_member(Inventory *inventory, Device *device, unsigned facts) {
         int r = note_device(inventory, device, facts);
         if (r >= 0 && device->group && (facts & (CHANGED_STATE | CHANGED_DRIVER)) != 0)
@@ -283,7 +283,7 @@ static int device_obtain(Inventory *inventory, PciAddress address, Device **ret)
         return 0;
 }
 
-/* A virtual function that comes or goes is one more or less of its physical function. */
+/* A VF was added or removed: records that the VFs of its PF changed. */
 static int note_physical_function(Inventory *inventory, const Device *device) {
         Device *physical =
                         device->virtual_function ? inventory_find_device(inventory, device->physical_function) : NULL;
@@ -295,7 +295,7 @@ static int device_remove(Inventory *inventory, Device *device) {
         int r = note_physical_function(inventory, device);
         if (r >= 0)
                 r = note_removed(inventory, device->change, &removed, CHANGE_DEVICE_ADDED);
-        /* A group goes after its last device. */
+        /* The removal of a group is recorded after the removal of its last device. */
         if (r >= 0)
                 r = group_leave(inventory, device);
 
@@ -378,7 +378,7 @@ void inventory_clear_appeared(Inventory *inventory, PciAddress address) {
                 device->appeared = false;
 }
 
-/* Whether it stays known while it is not in its slot: what vfiod detached, and what a job is at work on until that ends. */
+/* Tells whether the device remains in the inventory while it is not in its slot: vfiod detached it, or a job works on it. */
 static bool is_kept(const Device *device) {
         return device->origin || device->activity != DEVICE_QUIET;
 }
@@ -404,7 +404,7 @@ int inventory_drop_device(Inventory *inventory, PciAddress address) {
                 device->link = (PciLink){};
                 facts |= CHANGED_LINK;
         }
-        /* The one that is absent is the one that vfiod detached, not another that was in its slot since. */
+        /* The absent device is the detached one, not another card that was in the slot afterwards. */
         if (device->origin && !device_is_ours(device)) {
                 device->ids = device->origin->ids;
                 facts |= CHANGED_IDS;
@@ -470,7 +470,7 @@ int inventory_set_origin(Inventory *inventory, PciAddress address, const DeviceO
         if (device_origin_equal(device ? device->origin : NULL, origin))
                 return 0;
         if (!origin) {
-                assert(device); /* it had one, since they are not equal */
+                assert(device); /* it has an origin, because the two are not equal */
                 device->origin = device_origin_free(device->origin);
                 if (!device->present && !is_kept(device))
                         return device_remove(inventory, device);

@@ -2,9 +2,10 @@
 #include "rule/rule-release.h"
 #include "kernel/udev-database.h"
 
+/* udev has evaluated its rules by then, or does not run. */
 #define PATIENCE_US UINT64_C(10000000)
 
-/* udev may have been so much quicker than we were. */
+/* udev may have processed the event this much earlier than vfiod. */
 #define AHEAD_US UINT64_C(3000000)
 
 bool rule_release_is_due(const char *udev_database, PciAddress address, uint64_t plugged_us, uint64_t now_us) {
@@ -12,8 +13,8 @@ bool rule_release_is_due(const char *udev_database, PciAddress address, uint64_t
                         udev_database_has(udev_database, address, plugged_us > AHEAD_US ? plugged_us - AHEAD_US : 0);
 }
 
-int rule_release_start(JobTable *jobs, const Device *device, bool newcomer, Problem *problem) {
-        PlanMember member = {.address = device->address, .ids = device->ids, .newcomer = newcomer};
+int rule_release_start(JobTable *jobs, const Device *device, bool hotplugged, Problem *problem) {
+        PlanMember member = {.address = device->address, .ids = device->ids, .newcomer = hotplugged};
         Plan *plan;
 
         member.origin = calloc(1, sizeof(DeviceOrigin));
@@ -26,5 +27,5 @@ int rule_release_start(JobTable *jobs, const Device *device, bool newcomer, Prob
         if (r < 0)
                 return r;
         plan->by_rule = true;
-        return job_start(jobs, plan, "the host", NULL, NULL, problem);
+        return job_start(jobs, plan, "rule clean-up", NULL, NULL, problem);
 }

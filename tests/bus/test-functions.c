@@ -54,7 +54,8 @@ static void test_refusals(void) {
         refused(fixture, "ens3", 1, NO_OPTIONS, "NoVirtualFunctions", NIC " has no virtual functions*");
         refused(fixture, "wlan9", 1, NO_OPTIONS, "NoSuchDevice", "*wlan9*");
         refused(fixture, "group:10", 1, NO_OPTIONS, INVALID_ARGS, "*2 endpoints*");
-        refused(fixture, "ens4", 1, "{'detach': <true>, 'driverless': <true>}", INVALID_ARGS, "*one of both*");
+        refused(fixture, "ens4", 1, "{'detach': <true>, 'driverless': <true>}", INVALID_ARGS,
+                        "*only one of the options*");
         refused(fixture, "ens4", 1, "{'detach': <'yes'>}", INVALID_ARGS, "*(b)*");
         refused(fixture, "ens4", 1, "{'override': <['everything']>}", INVALID_ARGS, "*'everything'*");
         refused(fixture, "ens4", 1, "{'companions': <['*']>}", INVALID_ARGS,

@@ -173,11 +173,11 @@ static void test_files(void) {
         rule_file_put(fixture, RULES_TEMPORARY, "temporary", "[Match]\nVendor=ffff\n");
         fixture_restart_daemon(fixture);
         manager_refused(fixture, "AddRule", "ens3", "{'name': <'taken'>}", "RuleExists",
-                        "*.rules/taken.conf is there already*");
+                        "*.rules/taken.conf exists: *");
         manager_refused(fixture, "AddRule", "ens3", "{'name': <'masked'>}", "RuleExists", "*");
         expect_text(fixture, "taken", "[Match]\nVendor=1\n");
         manager_refused(fixture, "RemoveRule", "shipped", NO_OPTIONS, "RuleReadOnly",
-                        "*.rules.lib/shipped.conf is not vfiod's to remove. Mask it: ln -s /dev/null "
+                        "vfiod cannot remove *.rules.lib/shipped.conf. Mask it: ln -s /dev/null "
                         "*.rules/shipped.conf*");
         manager_refused(fixture, "RemoveRule", "temporary", NO_OPTIONS, "RuleReadOnly", "*");
 
@@ -218,10 +218,9 @@ static void test_list(void) {
                         "([('10-bad', 'FOLDER/10-bad.conf', 'off', [], {'Fault': <\"Vendor= has four hexadecimal "
                         "digits, not "
                         "'x'\">, 'Line': <uint32 2>}), ('20-masked', 'FOLDER/20-masked.conf', 'masked', [], {}), "
-                        "('30-\\\\xff\\\\x0a', 'FOLDER/30-\\\\xff\\\\x0a.conf', 'off', [], {'Fault': <\"its name may "
-                        "only have letters, "
-                        "digits, "
-                        "'-', '_' and '.', and not too many\">, 'Line': <uint32 0>}), "
+                        "('30-\\\\xff\\\\x0a', 'FOLDER/30-\\\\xff\\\\x0a.conf', 'off', [], {'Fault': <\"its name is too "
+                        "long, or has other "
+                        "characters than letters, digits, '-', '_' and '.'\">, 'Line': <uint32 0>}), "
                         "('40-none', 'FOLDER/40-none.conf', 'active', [], {})],)");
         fixture_stop(fixture);
 }
@@ -244,7 +243,7 @@ static void test_check(void) {
         check(fixture, "[Match]\nVendor=8086\n", "(0, '')");
         check(fixture, "[Match]\nVendor=8086\nx", "(3, \"this is neither a section like [Match] nor KEY=VALUE: 'x'\")");
         check(fixture, "", "(0, 'it has no [Match], and so it means no device')");
-        check(fixture, large, "(0, 'it is too large for a rule')");
+        check(fixture, large, "(0, 'it is too large: a rule has at most 64 KiB')");
         check(fixture, largest, "(0, 'it has no [Match], and so it means no device')");
         expect_rules(fixture, "([],)");
         fixture_stop(fixture);

@@ -115,8 +115,7 @@ static void test_add_and_remove(void) {
 
         expect_output("rule add ens3", "Rule 0000-05-00.0: *.rules/0000-05-00.0.conf\n");
         wait_state(fixture, NIC_PATH, "detached");
-        EXPECT(5, "vfioctl: *.rules/0000-05-00.0.conf is there already*vfioctl rule remove 0000-05-00.0*",
-                        "rule add ens3");
+        EXPECT(5, "vfioctl: *.rules/0000-05-00.0.conf exists: *vfioctl rule remove 0000-05-00.0*", "rule add ens3");
         EXPECT(0, "", "rule add ens4 --name=vf --virtual-functions=4 --quiet");
         g_autofree char *text = rule_file_read(fixture, RULES_OWN, "vf");
         g_assert_nonnull(strstr(text, "VirtualFunctions=4\n"));
@@ -150,12 +149,13 @@ static void test_add_and_remove(void) {
         EXPECT(3, "vfioctl: There is no rule*", "rule remove gpu");
         wait_state(fixture, NIC_PATH, "detached");
 
-        /* what lies below a rule counts again, and cannot be removed */
+        /* what lies below a rule applies again, and cannot be removed */
         rule_file_put(fixture, RULES_SHIPPED, "0000-05-00.0", "[Match]\nVendor=ffff\n");
         EXPECT(0, "vfioctl: the rule of the same name in *.rules.lib/0000-05-00.0.conf is active now\n",
                         "rule remove 0000-05-00.0");
-        EXPECT(5, "vfioctl: *.rules.lib/0000-05-00.0.conf is not vfiod's to remove. Mask it: *",
+        EXPECT(5, "vfioctl: vfiod cannot remove *.rules.lib/0000-05-00.0.conf. Mask it: *",
                         "rule remove 0000-05-00.0");
+        EXPECT(5, "vfioctl: vfiod cannot remove *.rules.lib/0000-05-00.0.conf. Mask it: *", "rule remove 0000-05-00.0");
         fixture_stop(fixture);
 }
 
@@ -204,7 +204,7 @@ static void test_check(void) {
         EXPECT(1, "*/bad:3: Class= has two, four or six hexadecimal digits, not '0x'\n", "rule check %s %s", bad, good);
         EXPECT(1, "*/latin: it is not UTF-8\n", "rule check %s", latin);
         EXPECT(1, "*/bin: it contains a NUL byte, so it is not text\n", "rule check %s", binary);
-        EXPECT(1, "*/large: it is too large for a rule\n", "rule check %s", large);
+        EXPECT(1, "*/large: it is too large: a rule has at most 64 KiB\n", "rule check %s", large);
         EXPECT(1, "*/none: No such file or directory\n", "rule check %s/none", folder);
         EXPECT(1, "*: Is a directory\n", "rule check %s", folder);
         EXPECT(1, "*/bad:3: *\n*/none: *\n*/bin: *\n", "rule check %s %s %s/none %s", bad, good, folder, binary);
@@ -245,7 +245,7 @@ static void test_persistent(void) {
         EXPECT(0, "", "reattach ens3 --quiet");
         fixture_restart_daemon(fixture);
         wait_state(fixture, NIC_PATH, "detached");
-        EXPECT(5, "vfioctl: *is there already*\nvfioctl: nothing was detached, and no rule was written.\n",
+        EXPECT(5, "vfioctl: *.conf exists: *\nvfioctl: nothing was detached, and no rule was written.\n",
                         "detach ens3 --persistent");
         EXPECT(0, "", "rule remove 0000-05-00.0 --quiet");
         EXPECT(0, "", "reattach ens3");
@@ -282,7 +282,7 @@ static void test_persistent_checks_first(void) {
         Fixture *fixture = fixture_start(NULL);
 
         rule_file_put(fixture, RULES_OWN, "0000-05-00.0", "[Match]\nVendor=ffff\n");
-        EXPECT(5, "vfioctl: *is there already*--name*\nvfioctl: nothing was detached, and no rule was written.\n",
+        EXPECT(5, "vfioctl: *.conf exists: *--name*\nvfioctl: nothing was detached, and no rule was written.\n",
                         "detach ens3 --persistent");
         fixture_property(fixture, NIC_PATH, DEVICE, "State", "'host'");
         EXPECT(2, "vfioctl: *name*\nvfioctl: nothing was detached*", "detach ens3 --persistent --name=a/b");

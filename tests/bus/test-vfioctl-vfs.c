@@ -51,7 +51,7 @@ static void test_vfs(void) {
         EXPECT(5, "vfioctl: 0000:05:00.0 has no virtual functions*", "vfs ens3 1");
         EXPECT(5, "vfioctl: 0000:05:00.0 cannot have virtual functions\n", "vfs ens3");
         EXPECT(3, "vfioctl: *wlan9*", "vfs wlan9 1");
-        EXPECT(2, "vfioctl: *one of both*", "vfs ens4 1 --detach --driverless");
+        EXPECT(2, "vfioctl: *only one of the options*", "vfs ens4 1 --detach --driverless");
         expect_text("vfs ens4 1 --override=virtual-functions --no-legend", "0000:07:10.0 *host *igbvf*\n");
         expect_text("vfs ens4 1 --driverless --no-legend", "0000:07:10.0 *driverless*\n");
         expect_text("vfs ens4 1 --driverless --quiet", "");

@@ -159,15 +159,18 @@ static void test_not_rules(void) {
         temp_tree_file(tree, RULE, "lib/rules.d/99-good.conf");
 
         expected = g_strdup_printf(
-                        "10-folder off 0 it is not a file\n11-fifo off 0 it is not a file\n"
-                        "12-large off 0 it is too large for a rule\n13-fits valid\n"
+                        "10-folder off 0 it is not a regular file\n11-fifo off 0 it is not a regular file\n"
+                        "12-large off 0 it is too large: a rule has at most 64 KiB\n13-fits valid\n"
                         "14-loop off 0 Too many levels of symbolic links\n"
-                        "15-nowhere off 0 it is a link to where nothing is\n16-device off 0 it is not a file\n"
-                        "17-link valid\n18-nul off 0 there is a NUL in it: it is no text\n"
-                        "19 blank off 0 its name may only have letters, digits, '-', '_' and '.', and not too many\n"
-                        "20-\xff off 0 its name may only have letters, digits, '-', '_' and '.', and not too many\n"
+                        "15-nowhere off 0 it is a dangling symbolic link\n16-device off 0 it is not a regular file\n"
+                        "17-link valid\n18-nul off 0 it is not a text file: it contains a NUL byte\n"
+                        "19 blank off 0 its name is too long, or has other characters than letters, digits, '-', '_' "
+                        "and '.'\n"
+                        "20-\xff off 0 its name is too long, or has other characters than letters, digits, '-', '_' "
+                        "and '.'\n"
                         "30-comments off 0 it has no [Match], and so it means no device\n99-good valid\n"
-                        "%s off 0 its name may only have letters, digits, '-', '_' and '.', and not too many\n",
+                        "%s off 0 its name is too long, or has other characters than letters, digits, '-', '_' and "
+                        "'.'\n",
                         long_name);
         assert_loads(&books, expected);
 }
@@ -286,7 +289,8 @@ static void test_add(void) {
         temp_tree_file(books.tree, OTHER_RULE, "lib/rules.d/shipped.conf");
         g_assert_cmpint(add_checked(books.book, "shipped", RULE), ==, 0);
         assert_loads(&books,
-                        "again valid\nfolder off 0 it is not a file\nlink off 0 it is a link to where nothing is\n"
+                        "again valid\nfolder off 0 it is not a regular file\nlink off 0 it is a dangling symbolic "
+                        "link\n"
                         "mask masked\nnew valid\nshipped valid\nthird valid\n");
         g_assert_cmphex((unsigned)rule_book_find(books.book, "shipped")->rule->device, ==, 0x10d3);
 
