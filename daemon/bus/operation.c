@@ -228,8 +228,7 @@ static int append_findings(sd_bus_message *reply, const FindingList *findings, c
                                 (r = sd_bus_message_append(reply, "ss", guard_to_string(finding->guard),
                                                  PCI_ADDRESS_TEXT(finding->address))) >= 0 &&
                                 (r = bus_append_text(reply, finding->evidence)) >= 0 &&
-                                (r = sd_bus_message_append(
-                                                 reply, "ba{sv}", (int)is_overridden(plan, finding), 0)) >= 0)
+                                (r = sd_bus_message_append(reply, "ba{sv}", (int)is_overridden(plan, finding), 0)) >= 0)
                         r = sd_bus_message_close_container(reply);
         }
         return r < 0 ? r : sd_bus_message_close_container(reply);

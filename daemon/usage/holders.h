@@ -12,8 +12,8 @@
 typedef struct Holder {
         pid_t pid;
         char command[PROCESS_COMMAND_MAX]; /* as in /proc/PID/comm: a process may call itself anything */
-        char unit[HOLDER_UNIT_MAX];       /* systemd's; "" where it has none */
-        dev_t node;                       /* which of the nodes that were asked for by number it has open; else 0 */
+        char unit[HOLDER_UNIT_MAX];        /* systemd's; "" where it has none */
+        dev_t node;                        /* which of the nodes that were asked for by number it has open; else 0 */
 } Holder;
 
 /* "process 324 (qemu-system-x86) of machine-qemu-1.scope", escaped (base/text.h), into buffer, which is returned. */

@@ -281,7 +281,8 @@ static void test_process_names(void) {
         g_autofree char *expected = NULL;
         g_autofree char *middle = g_strnfill(200 - 10 - strlen("two"), 'x');
         expected = g_strdup_printf(
-                        "([('0000:06:00.0', 'd\\\\xff\\\\x1b[31m\\\\xe2\\\\x80\\\\xae%stwo', 'vfio-pci', {})],)", middle);
+                        "([('0000:06:00.0', 'd\\\\xff\\\\x1b[31m\\\\xe2\\\\x80\\\\xae%stwo', 'vfio-pci', {})],)",
+                        middle);
         pending_expect(pending, expected);
 
         int fd = fake_kernel_open(fixture->kernel, O_RDWR, "dev/vfio/13");
@@ -336,7 +337,8 @@ static void answer_evil(Stub *stub) {
                         " 'GroupNumber': <7>, 'Group': <objectpath '/org/vfiod1/groups/7'>},)");
         stub_answer(stub, "GetAll " GROUP,
                         "({'Number': <7>, 'State': <'stuck'>, 'Viable': <false>, 'Node': <'" EVIL "'>,"
-                        " 'Blockers': <[(" EVIL_ROW ", @a{sv} {})]>, 'Devices': <[objectpath '/org/vfiod1/devices/a']>},)");
+                        " 'Blockers': <[(" EVIL_ROW
+                        ", @a{sv} {})]>, 'Devices': <[objectpath '/org/vfiod1/devices/a']>},)");
         stub_answer(stub, "GetAll " MANAGER,
                         "({'Version': <'" EVIL "'>, 'Iommu': <'" EVIL "'>, 'IommuReason': <'" EVIL "'>},)");
         stub_answer(stub, "ListHolders", "([(uint32 324, " EVIL_ROW ", '', @a{sv} {})],)");
@@ -351,7 +353,9 @@ static void answer_evil(Stub *stub) {
         stub_answer(stub, "ListDevices",
                         "([('" EVIL "', objectpath '/org/vfiod1/devices/a', 7, '" EVIL "', '" EVIL "', uint32 0,"
                         " uint16 1, uint16 2, ['" EVIL "'], {'DeviceName': <'" EVIL "'>})],)");
-        stub_answer(stub, "Plan", "(false, [(" EVIL_ROW ", @a{sv} {})], [(" EVIL_ROW ", false, @a{sv} {})], '" EVIL "', @a{sv} {})");
+        stub_answer(stub, "Plan",
+                        "(false, [(" EVIL_ROW ", @a{sv} {})], [(" EVIL_ROW ", false, @a{sv} {})], '" EVIL
+                        "', @a{sv} {})");
         stub_answer(stub, "Reattach", "([(" EVIL_ROW ", @a{sv} {})],)");
         stub_answer(stub, "Detach", "!org.vfiod1.Error.GroupNeedsConsent a\033[31m\xe2\x80\xae");
         stub_answer(stub, "GetManagedObjects",

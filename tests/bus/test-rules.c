@@ -218,7 +218,8 @@ static void test_list(void) {
                         "([('10-bad', 'FOLDER/10-bad.conf', 'off', [], {'Fault': <\"Vendor= has four hexadecimal "
                         "digits, not "
                         "'x'\">, 'Line': <uint32 2>}), ('20-masked', 'FOLDER/20-masked.conf', 'masked', [], {}), "
-                        "('30-\\\\xff\\\\x0a', 'FOLDER/30-\\\\xff\\\\x0a.conf', 'off', [], {'Fault': <\"its name is too "
+                        "('30-\\\\xff\\\\x0a', 'FOLDER/30-\\\\xff\\\\x0a.conf', 'off', [], {'Fault': <\"its name is "
+                        "too "
                         "long, or has other "
                         "characters than letters, digits, '-', '_' and '.'\">, 'Line': <uint32 0>}), "
                         "('40-none', 'FOLDER/40-none.conf', 'active', [], {})],)");

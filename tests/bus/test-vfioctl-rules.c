@@ -153,8 +153,7 @@ static void test_add_and_remove(void) {
         rule_file_put(fixture, RULES_SHIPPED, "0000-05-00.0", "[Match]\nVendor=ffff\n");
         EXPECT(0, "vfioctl: the rule of the same name in *.rules.lib/0000-05-00.0.conf is active now\n",
                         "rule remove 0000-05-00.0");
-        EXPECT(5, "vfioctl: vfiod cannot remove *.rules.lib/0000-05-00.0.conf. Mask it: *",
-                        "rule remove 0000-05-00.0");
+        EXPECT(5, "vfioctl: vfiod cannot remove *.rules.lib/0000-05-00.0.conf. Mask it: *", "rule remove 0000-05-00.0");
         EXPECT(5, "vfioctl: vfiod cannot remove *.rules.lib/0000-05-00.0.conf. Mask it: *", "rule remove 0000-05-00.0");
         fixture_stop(fixture);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "usage/usage.h"
 #include "temp-tree.h"
+#include "usage/usage.h"
 
 /* What a look for uses reports, as lines "storage: sda is mounted on /". */
 
