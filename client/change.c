@@ -4,13 +4,15 @@
 #include "proxy.h"
 #include "rule.h"
 #include "strv.h"
+#include "terminal.h"
 #include "verbs.h"
 #include "work.h"
 
 #define ERROR_ALREADY_DETACHED "org.vfiod1.Error.AlreadyDetached"
 #define ERROR_GROUP_NEEDS_CONSENT "org.vfiod1.Error.GroupNeedsConsent"
 
-/* Prints the other endpoints of the group, and collects their addresses. */
+/* Prints the other endpoints of the group of the selected device to stderr. Gets their addresses, which are the
+ * caller's to free. Returns 0, or a negative errno with the error. */
 static int list_companions(sd_bus *bus, const char *selector, char ***ret_companions, sd_bus_error *error) {
         _cleanup_(device_list_clear) DeviceList members = {0};
         _cleanup_(strv_freep) char **companions = NULL;
@@ -37,9 +39,8 @@ static int list_companions(sd_bus *bus, const char *selector, char ***ret_compan
                         return r;
                 names = strv_join(device->names, ", ");
                 description = device_description(device);
-                fprintf(stderr, "  %s%s%s%s, driver %s: %s\n", device->address, isempty(names) ? "" : " (",
-                                strempty(names), isempty(names) ? "" : ")", driver_in_words(device->driver),
-                                strempty(description));
+                terminal_say("  %s%s%s%s, driver %s: %s", device->address, isempty(names) ? "" : " (", strempty(names),
+                                isempty(names) ? "" : ")", driver_in_words(device->driver), strempty(description));
         }
         *ret_companions = TAKE_PTR(companions);
         return 0;
@@ -58,8 +59,9 @@ static bool ask(const char *question) {
         return strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0;
 }
 
-/* Has the daemon do it, and says what went wrong; with GroupNeedsConsent where that is asked for, it is left to the
- * caller. */
+/* Asks vfiod to detach or reattach, waits until that is done, and reports an error. Only where the caller passes
+ * ret_consent_error, the error GroupNeedsConsent is not reported: the caller gets it, and the code is
+ * EXIT_REFUSED. */
 static ExitCode change(Invocation *invocation, const char *verb, const Consent *consent, EntryList *ret_changes,
                 sd_bus_error *ret_consent_error) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -70,7 +72,7 @@ static ExitCode change(Invocation *invocation, const char *verb, const Consent *
                 return EXIT_INTERRUPTED;
         if (r == 0)
                 return EXIT_DONE;
-        /* What is detached already can be made to stay so. */
+        /* With --persistent it is no error that the device is already detached: the rule is still to be written. */
         if (invocation->persistent && sd_bus_error_has_name(&error, ERROR_ALREADY_DETACHED))
                 return EXIT_DONE;
         if (ret_consent_error && sd_bus_error_has_name(&error, ERROR_GROUP_NEEDS_CONSENT)) {
@@ -80,14 +82,14 @@ static ExitCode change(Invocation *invocation, const char *verb, const Consent *
         return report_error(r, &error);
 }
 
-/* The daemon wants consent: gets it from the user and tries again. The user agrees to those devices that were on the
- * screen, by address: if another one joined the group meanwhile, the daemon refuses again. */
+/* Shows the devices that would be detached too, asks the user, and tries again. The consent names these devices by
+ * address: if another device joins the group in the meantime, vfiod refuses again. */
 static ExitCode detach_with_consent(Invocation *invocation, const char *message, EntryList *ret_changes) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(strv_freep) char **companions = NULL;
         int r;
 
-        fprintf(stderr, "%s\n", strempty(message));
+        terminal_say("%s", strempty(message));
         r = list_companions(invocation->bus, invocation->selector, &companions, &error);
         if (r < 0)
                 return report_error(r, &error);
@@ -148,7 +150,8 @@ static json_t *detached_to_json(const EntryList *changes, const Group *group, co
         /* clang-format on */
 }
 
-/* The group has no path where it could not be read after the change; the rule's file is NULL for none. */
+/* Prints the result of detach. If the group could not be read after the change, it has no path. The rule is the
+ * path of the rule's file; NULL for none. */
 static int print_detached(Output *output, const EntryList *changes, const Group *group, const DeviceList *members,
                 const char *rule) {
         _cleanup_(strv_freep) char **arguments = NULL;
@@ -193,13 +196,17 @@ ExitCode verb_detach(Invocation *invocation) {
 
         if (invocation->dry_run)
                 return verb_plan(invocation);
+        if (invocation->persistent && (code = rule_check_persist(invocation)) != EXIT_DONE)
+                return code;
         code = detach(invocation, &changes);
-        if (code == EXIT_DONE && invocation->persistent)
+        if (code != EXIT_DONE)
+                return code;
+        if (invocation->persistent)
                 code = rule_persist(invocation, &rule);
-        if (code != EXIT_DONE || invocation->output.quiet)
+        if (invocation->output.quiet)
                 return code;
 
-        /* It is done, whatever comes now: what cannot be read any more is a remark, not a failure. */
+        /* The devices are detached. If the group cannot be read now, that is only a remark. */
         r = proxy_get_group(invocation->bus, changes.count > 0 ? changes.items[0].address : invocation->selector,
                         &group, &error);
         if (r >= 0)
@@ -208,10 +215,10 @@ ExitCode verb_detach(Invocation *invocation) {
                 (void)report_error(r, &error);
 
         r = print_detached(&invocation->output, &changes, &group, &members, rule);
-        return r < 0 ? report_error(r, NULL) : EXIT_DONE;
+        return r < 0 ? report_error(r, NULL) : code;
 }
 
-/* Reads the devices that were moved, anew. One that cannot be read, because it has just gone, is left out. */
+/* Reads the devices that were moved. A device that cannot be read, because it has just been removed, is left out. */
 static int get_changed_devices(sd_bus *bus, const EntryList *changes, DeviceList *ret_devices) {
         _cleanup_(device_list_clear) DeviceList devices = {.items = calloc(changes->count + 1, sizeof(Device))};
 
@@ -254,7 +261,7 @@ ExitCode verb_reattach(Invocation *invocation) {
         if (code != EXIT_DONE || invocation->output.quiet)
                 return code;
 
-        /* The daemon has waited for the names. */
+        /* vfiod has waited until the host's names of the devices are back, so they can be read now. */
         r = get_changed_devices(invocation->bus, &changes, &devices);
         if (r >= 0)
                 r = print_reattached(&invocation->output, &changes, &devices);

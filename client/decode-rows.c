@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "decode-rows.h"
 
-#include "decode.h"
 #include "strv.h"
 
-/* The array with room for one more item, cleared, behind the count that are there; NULL where memory is short, with
- * the array as it was. */
+#include "daemon/base/text.h"
+
+/* Grows the array by one item, which is set to zero. Returns the array, perhaps at a new address; or NULL if there
+ * is not enough memory: then the array is unchanged. */
 static void *grow(void *items, size_t count, size_t item_size) {
-        /* Doubled whenever it is full, that is, at each power of two. */
+        /* The capacity is always a power of two. It is doubled when the array is full. */
         if ((count & (count - 1)) == 0)
                 items = reallocarray(items, count > 0 ? count * 2 : 1, item_size);
         if (items)
@@ -23,7 +24,7 @@ int decode_string(sd_bus_message *m, char type, char **target) {
         if (r < 0)
                 return r;
 
-        char *copy = strdup(value);
+        char *copy = text_escape_new(value, TEXT_MESSAGE_ESCAPE);
         if (!copy)
                 return -ENOMEM;
         free(*target);
@@ -36,6 +37,8 @@ static int read_strings(sd_bus_message *m, char ***target) {
         int r;
 
         r = sd_bus_message_read_strv(m, &list);
+        for (char **text = list; r >= 0 && text && *text; text++)
+                r = text_escape_message(text);
         if (r < 0)
                 return r;
         strv_free(*target);
@@ -60,7 +63,7 @@ static int read_field(sd_bus_message *m, const Field *field, void *object) {
                 return decode_string(m, field->signature[0], target);
         if (streq(field->signature, "as") || streq(field->signature, "ao"))
                 return read_strings(m, target);
-        if (streq(field->signature, "a(sss)"))
+        if (streq(field->signature, "a(sssa{sv})"))
                 return decode_entries(m, target);
         if (streq(field->signature, "b"))
                 return decode_bool(m, target);
@@ -123,14 +126,29 @@ int decode_rows(sd_bus_message *m, const RowType *type, void **items, size_t *co
                         if (r < 0)
                                 return r;
                 }
-                if (type->details) {
-                        r = decode_dictionary(m, type->details, type->n_details, item);
-                        if (r < 0)
-                                return r;
-                }
+                r = decode_dictionary(m, type->details, type->n_details, item);
+                if (r < 0)
+                        return r;
                 r = sd_bus_message_exit_container(m);
                 if (r < 0)
                         return r;
         }
         return r < 0 ? r : sd_bus_message_exit_container(m);
 }
+
+static const Field entry_columns[] = {
+                COLUMN(Entry, "s", address),
+                COLUMN(Entry, "s", driver),
+                COLUMN(Entry, "s", reason),
+};
+
+static const RowType entry_rows = {
+                "sssa{sv}",
+                sizeof(Entry),
+                entry_columns,
+                ELEMENTSOF(entry_columns),
+                NULL,
+                0,
+};
+
+DEFINE_LIST_DECODER(decode_entries, EntryList, entry_list_clear, entry_rows)

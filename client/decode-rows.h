@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "daemon/base/util.h"
+#include "facts.h"
 
 #include <systemd/sd-bus.h>
 
-/* Reads values of a message into members of structs, by tables. All return 0 or a negative errno. */
+/* Reads values from a D-Bus message into the members of structs. Tables say which value goes into which member.
+ * Every string is escaped as a message (daemon/base/text.h). The daemon has done so already, but what is printed later
+ * must not depend on that. All functions return 0 or a negative errno. */
 
-/* Where a value goes; its D-Bus signature says what the member is. */
+/* Says into which member of a struct a value goes. The D-Bus signature says what type the member has. */
 typedef struct Field {
-        const char *name; /* of the property; NULL for a column of a row */
+        const char *name; /* name of the property; NULL for a column of a row */
         const char *signature;
         size_t offset;
 } Field;
@@ -18,26 +20,31 @@ typedef struct Field {
         { name, signature, offsetof(type, member) }
 #define COLUMN(type, signature, member) FIELD(type, NULL, signature, member)
 
-/* The rows of an array of structs. Where they end in a{sv}, its keys are names of properties. */
+/* One row of an array of structs. Every row ends in a{sv}, so that a later vfiod can add to it. */
 typedef struct RowType {
-        const char *contents;
+        const char *contents; /* the D-Bus signature of the row, with its a{sv} */
         size_t item_size;
-        const Field *columns;
+        const Field *columns; /* all before the a{sv} */
         size_t n_columns;
-        const Field *details;
+        const Field *details; /* known keys of the a{sv}; others are skipped. NULL for none */
         size_t n_details;
 } RowType;
 
 int decode_string(sd_bus_message *m, char type, char **target);
 int decode_bool(sd_bus_message *m, bool *target);
 
-/* Reads an a{sv} into the members of object that the fields name; skips what it does not know. */
+/* Reads an a{sv} into the members of the object that the fields name. Skips keys that are not among the fields. */
 int decode_dictionary(sd_bus_message *m, const Field *fields, size_t n_fields, void *object);
 
-/* Reads an array of structs. Where it fails, the items hold what had been read; they are the caller's to free. */
+/* Reads an array of structs. The items are the caller's to free, also after a failure: then they hold what was
+ * read so far. */
 int decode_rows(sd_bus_message *m, const RowType *type, void **items, size_t *count);
 
-/* A decoder of a whole list: puts it in the place of the one that is there. */
+/* Reads the a(sssa{sv}) of changes, of blockers and of the devices of a rule. The old list is cleared and replaced. */
+int decode_entries(sd_bus_message *m, EntryList *ret_entries);
+
+/* Defines a function that reads a whole list and replaces the old list with it. After a failure the old list is
+ * unchanged. */
 #define DEFINE_LIST_DECODER(function, List, clear, rows) \
         int function(sd_bus_message *m, List *ret_list) { \
                 _cleanup_(clear) List list = {0}; \

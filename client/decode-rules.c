@@ -7,7 +7,7 @@ static const Field rule_columns[] = {
                 COLUMN(Rule, "s", name),
                 COLUMN(Rule, "s", file),
                 COLUMN(Rule, "s", state),
-                COLUMN(Rule, "a(sss)", devices),
+                COLUMN(Rule, "a(sssa{sv})", devices),
 };
 
 static const Field rule_fields[] = {
@@ -16,7 +16,7 @@ static const Field rule_fields[] = {
 };
 
 static const RowType rule_rows = {
-                "sssa(sss)a{sv}",
+                "sssa(sssa{sv})a{sv}",
                 sizeof(Rule),
                 rule_columns,
                 ELEMENTSOF(rule_columns),

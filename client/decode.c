@@ -9,13 +9,13 @@ static const Field device_fields[] = {
                 FIELD(Device, "State", "s", state),
                 FIELD(Device, "Driver", "s", driver),
                 FIELD(Device, "Endpoint", "b", endpoint),
-                FIELD(Device, "Group", "i", group),
-                FIELD(Device, "GroupPath", "o", group_path),
+                FIELD(Device, "GroupNumber", "i", group),
+                FIELD(Device, "Group", "o", group_path),
                 FIELD(Device, "Node", "s", node),
-                FIELD(Device, "Vendor", "q", vendor),
-                FIELD(Device, "Device", "q", device),
-                FIELD(Device, "SubsystemVendor", "q", subsystem_vendor),
-                FIELD(Device, "SubsystemDevice", "q", subsystem_device),
+                FIELD(Device, "VendorId", "q", vendor),
+                FIELD(Device, "DeviceId", "q", device),
+                FIELD(Device, "SubsystemVendorId", "q", subsystem_vendor),
+                FIELD(Device, "SubsystemDeviceId", "q", subsystem_device),
                 FIELD(Device, "Class", "u", class),
                 FIELD(Device, "Revision", "y", revision),
                 FIELD(Device, "VendorName", "s", vendor_name),
@@ -40,10 +40,10 @@ static const Field device_fields[] = {
 };
 
 static const Field group_fields[] = {
-                FIELD(Group, "Number", "u", number),
+                FIELD(Group, "Number", "i", number),
                 FIELD(Group, "State", "s", state),
                 FIELD(Group, "Viable", "b", viable),
-                FIELD(Group, "Blockers", "a(sss)", blockers),
+                FIELD(Group, "Blockers", "a(sssa{sv})", blockers),
                 FIELD(Group, "Members", "as", members),
                 FIELD(Group, "Devices", "ao", devices),
                 FIELD(Group, "Node", "s", node),
@@ -53,8 +53,9 @@ static const Field job_fields[] = {
                 FIELD(Job, "Number", "u", number),
                 FIELD(Job, "Kind", "s", kind),
                 FIELD(Job, "State", "s", state),
-                FIELD(Job, "Group", "u", group),
-                FIELD(Job, "Devices", "as", devices),
+                FIELD(Job, "Cancelled", "b", cancelled),
+                FIELD(Job, "GroupNumber", "i", group),
+                FIELD(Job, "DeviceAddresses", "as", devices),
                 FIELD(Job, "Step", "u", step),
                 FIELD(Job, "Steps", "u", steps),
                 FIELD(Job, "Action", "s", action),
@@ -86,18 +87,12 @@ static const Field device_columns[] = {
 };
 
 static const Field group_columns[] = {
-                COLUMN(Group, "u", number),
+                COLUMN(Group, "i", number),
                 COLUMN(Group, "o", path),
                 COLUMN(Group, "s", state),
                 COLUMN(Group, "b", viable),
                 COLUMN(Group, "as", members),
                 COLUMN(Group, "s", node),
-};
-
-static const Field entry_columns[] = {
-                COLUMN(Entry, "s", address),
-                COLUMN(Entry, "s", driver),
-                COLUMN(Entry, "s", reason),
 };
 
 static const Field step_columns[] = {
@@ -118,7 +113,7 @@ static const Field job_columns[] = {
                 COLUMN(Job, "o", path),
                 COLUMN(Job, "s", kind),
                 COLUMN(Job, "s", state),
-                COLUMN(Job, "u", group),
+                COLUMN(Job, "i", group),
                 COLUMN(Job, "as", devices),
                 COLUMN(Job, "u", step),
                 COLUMN(Job, "u", steps),
@@ -147,7 +142,7 @@ static const RowType device_rows = {
 };
 
 static const RowType group_rows = {
-                "uosbassa{sv}",
+                "iosbassa{sv}",
                 sizeof(Group),
                 group_columns,
                 ELEMENTSOF(group_columns),
@@ -155,17 +150,8 @@ static const RowType group_rows = {
                 ELEMENTSOF(group_fields),
 };
 
-static const RowType entry_rows = {
-                "sss",
-                sizeof(Entry),
-                entry_columns,
-                ELEMENTSOF(entry_columns),
-                NULL,
-                0,
-};
-
 static const RowType step_rows = {
-                "sss",
+                "sssa{sv}",
                 sizeof(Step),
                 step_columns,
                 ELEMENTSOF(step_columns),
@@ -174,7 +160,7 @@ static const RowType step_rows = {
 };
 
 static const RowType finding_rows = {
-                "sssb",
+                "sssba{sv}",
                 sizeof(Finding),
                 finding_columns,
                 ELEMENTSOF(finding_columns),
@@ -183,7 +169,7 @@ static const RowType finding_rows = {
 };
 
 static const RowType job_rows = {
-                "uossuasuussssta{sv}",
+                "uossiasuussssta{sv}",
                 sizeof(Job),
                 job_columns,
                 ELEMENTSOF(job_columns),
@@ -192,7 +178,7 @@ static const RowType job_rows = {
 };
 
 static const RowType holder_rows = {
-                "ussss",
+                "ussssa{sv}",
                 sizeof(Holder),
                 holder_columns,
                 ELEMENTSOF(holder_columns),
@@ -200,7 +186,6 @@ static const RowType holder_rows = {
                 0,
 };
 
-DEFINE_LIST_DECODER(decode_entries, EntryList, entry_list_clear, entry_rows)
 DEFINE_LIST_DECODER(decode_devices, DeviceList, device_list_clear, device_rows)
 DEFINE_LIST_DECODER(decode_groups, GroupList, group_list_clear, group_rows)
 DEFINE_LIST_DECODER(decode_jobs, JobList, job_list_clear, job_rows)
@@ -253,7 +238,7 @@ int decode_device(sd_bus_message *m, Device *device) {
         if (r < 0)
                 return r;
 
-        /* As in the rows: the names that it has, or else those that it had. */
+        /* As in the rows of ListDevices: the names that the device has now; if it has none, the names that it had. */
         r = append_names(&device->names, device->network_interfaces);
         if (r >= 0)
                 r = append_names(&device->names, device->block_devices);

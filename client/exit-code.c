@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "exit-code.h"
 
-#include "daemon/base/util.h"
+#include "terminal.h"
 
 #define ERROR_STUCK "org.vfiod1.Error.Stuck"
 
 static const char *const meanings[] = {
                 [EXIT_DONE] = "done",
-                [EXIT_FAILED] = "failed, or cancelled",
+                [EXIT_FAILED] = "failed or cancelled",
                 [EXIT_USAGE] = "wrong usage",
                 [EXIT_NO_SUCH] = "no such device, group, job or rule",
                 [EXIT_NOT_AUTHORIZED] = "not authorized",
-                [EXIT_REFUSED] = ("refused (in use, consent needed, stale plan, busy, not viable, foreign, bridge, no "
+                [EXIT_REFUSED] = ("refused, nothing was changed (in use, consent needed, stale plan, busy, not viable, "
+                                  "foreign, bridge, no "
                                   "IOMMU)"),
                 [EXIT_TIMED_OUT] = "timed out or stuck",
+                [EXIT_NO_RULE] = "detach --persistent: detached, but the rule was not written",
 };
 
-/* Whatever is not listed is EXIT_FAILED. A name that ends in '*' stands for all that begin so. */
+/* Errors that are not listed here mean EXIT_FAILED. A name that ends in '*' stands for all names with this
+ * beginning. */
 static const struct {
         const char *name;
         ExitCode code;
@@ -26,7 +29,7 @@ static const struct {
                 {"org.vfiod1.Error.NoSuchDevice", EXIT_NO_SUCH},
                 {"org.vfiod1.Error.NoSuchGroup", EXIT_NO_SUCH},
                 {"org.vfiod1.Error.NoSuchRule", EXIT_NO_SUCH},
-                /* The object went away between two calls. */
+                /* The object was removed between two calls. */
                 {SD_BUS_ERROR_UNKNOWN_OBJECT, EXIT_NO_SUCH},
 
                 {SD_BUS_ERROR_ACCESS_DENIED, EXIT_NOT_AUTHORIZED},
@@ -57,7 +60,7 @@ static const struct {
                 {SD_BUS_ERROR_NO_REPLY, EXIT_TIMED_OUT},
 };
 
-/* What the bus and systemd answer when the service is not there and cannot be started. */
+/* The errors of the bus and of systemd when vfiod does not run and cannot be started. */
 static const char *const no_daemon[] = {
                 SD_BUS_ERROR_SERVICE_UNKNOWN,
                 SD_BUS_ERROR_NAME_HAS_NO_OWNER,
@@ -91,17 +94,15 @@ ExitCode report_error(int r, const sd_bus_error *error) {
                         without_daemon |= name_matches(error->name, no_daemon[i]);
 
         if (r == -ENOTCONN || r == -ECONNRESET || r == -ECONNREFUSED)
-                fprintf(stderr, "vfioctl: lost the connection to the system bus: %s\n", message);
-        else if (without_daemon)
-                fprintf(stderr,
-                                "vfioctl: vfiod does not run and could not be started: %s\n"
-                                "See 'systemctl status vfiod' and 'journalctl -u vfiod'.\n",
-                                message);
-        else if (startswith(message, "Rejected send message"))
-                /* The bus's own words on its policy say nothing to the user. */
-                fprintf(stderr, "vfioctl: only root may do this: try it with sudo\n");
+                terminal_say("vfioctl: lost the connection to the system bus: %s", message);
+        else if (without_daemon) {
+                terminal_say("vfioctl: vfiod is not running and could not be started: %s", message);
+                fputs("See 'systemctl status vfiod' and 'journalctl -u vfiod'.\n", stderr);
+        } else if (startswith(message, "Rejected send message"))
+                /* The bus's message about its policy does not help the user. */
+                fprintf(stderr, "vfioctl: only root may do this; try it with sudo\n");
         else
-                fprintf(stderr, "vfioctl: %s\n", message);
+                terminal_say("vfioctl: %s", message);
         if (sd_bus_error_has_name(error, ERROR_STUCK))
                 fputs("See 'vfioctl jobs'.\n", stderr);
         return exit_code_from_error(r, error);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <systemd/sd-bus.h>
 
-/* What vfioctl ends with; part of its interface (vfioctl(1)). */
+/* The exit codes of vfioctl. They are part of its interface: see vfioctl(1). */
 typedef enum ExitCode {
         EXIT_DONE = 0,
         EXIT_FAILED = 1,
@@ -13,14 +13,16 @@ typedef enum ExitCode {
         EXIT_NOT_AUTHORIZED = 4,
         EXIT_REFUSED = 5,
         EXIT_TIMED_OUT = 6,
-        EXIT_INTERRUPTED = 130, /* not exited with: the process ends by SIGINT, for which shells have this number */
+        EXIT_NO_RULE = 7,       /* detach --persistent: the devices are detached, but the rule is not written */
+        EXIT_INTERRUPTED = 130, /* vfioctl does not exit with it but ends by SIGINT, which shells show as 130 */
 } ExitCode;
 
-/* The code for a failed call: r is its negative errno, error what the bus said, perhaps nothing. */
+/* Returns the exit code for a failed call. r is its negative errno; the error is what the bus answered, and may be
+ * NULL or not set. */
 ExitCode exit_code_from_error(int r, const sd_bus_error *error);
 
-/* Says on stderr what went wrong, and returns the code for it. */
+/* Prints the error to stderr and returns the exit code for it. */
 ExitCode report_error(int r, const sd_bus_error *error);
 
-/* Lists all codes and what they mean, one a line. */
+/* Prints all exit codes and their meanings, one per line. */
 void exit_code_print_all(FILE *stream);

@@ -5,20 +5,20 @@
 
 #include <stdint.h>
 
-/* What the daemon tells, as plain structs. String lists end in NULL and may be NULL themselves; a string that the
- * daemon did not send is NULL. */
+/* The data that vfiod sends, as plain structs. A string that vfiod did not send is NULL. A list of strings ends in
+ * NULL; NULL itself is an empty list. */
 
-/* Hands a struct on and leaves the variable empty. */
+/* Returns the value of the variable and clears the variable, so that its contents have a new owner. */
 #define TAKE_STRUCT(variable) TAKE_GENERIC(variable, typeof(variable), (typeof(variable)){0})
 
-/* A PCI function. A row of a list has the members of the first block only. */
+/* A PCI function. A row of ListDevices has only the members of the first block. */
 typedef struct Device {
         char *path;
         char *address;
         char *state;
         char *driver;
-        int32_t group;
-        char **names; /* host names: those that it has now, or had when it was detached */
+        int32_t group; /* number of the IOMMU group; -1 for none */
+        char **names; /* names of its network interfaces and disks: those that it has now; if none, those that it had */
         uint32_t class;
         uint16_t vendor;
         uint16_t device;
@@ -53,8 +53,8 @@ typedef struct DeviceList {
         size_t count;
 } DeviceList;
 
-/* What is said of one device: why it keeps its group from being viable, how it was moved, or what a rule did with it. A
- * driver is empty for none. */
+/* One device with two more texts: a blocker has driver and reason, a change has the driver before and after, a
+ * device of a rule has status and message. An empty driver means none. */
 typedef struct Entry {
         char *address;
         union {
@@ -74,14 +74,14 @@ typedef struct EntryList {
         size_t count;
 } EntryList;
 
-/* What Plan tells: what would be done, in this order, and why. */
+/* A step of a plan: what would be done, to which device, and why. */
 typedef struct Step {
         char *action;
         char *address;
         char *reason;
 } Step;
 
-/* Something that speaks against it: it refuses, unless its guard is overridden. */
+/* Something that a guard found. It makes vfiod refuse, unless the guard is overridden. */
 typedef struct Finding {
         char *guard;
         char *address;
@@ -100,13 +100,13 @@ typedef struct Plan {
 
 typedef struct Group {
         char *path;
-        uint32_t number;
+        int32_t number;
         char *state;
         bool viable;
         char **members;
         char *node;
 
-        /* These are not in the rows of a list. */
+        /* The rows of ListGroups do not have these. */
         EntryList blockers;
         char **devices; /* object paths, in the order of the members */
 } Group;
@@ -116,19 +116,20 @@ typedef struct GroupList {
         size_t count;
 } GroupList;
 
-/* A job that is under way. */
+/* A job that is running. */
 typedef struct Job {
         uint32_t number; /* 0 for none */
         char *path;
-        char *kind; /* the verb */
+        char *kind; /* "detach", "reattach" or "set-virtual-functions" */
         char *state;
-        uint32_t group;
+        bool cancelled; /* also while the state is "stuck" */
+        int32_t group;  /* number of the IOMMU group; -1 for none */
         char **devices; /* addresses */
-        uint32_t step;  /* where it is, counted from 1 */
+        uint32_t step;  /* the current step, counted from 1 */
         uint32_t steps;
-        char *action; /* of that step, and the device that it is done to */
+        char *action; /* of the current step, and the address of its device */
         char *address;
-        char *waits_for; /* process that the step waits for */
+        char *waits_for; /* the process that the step waits for, in words; empty for none */
         char *caller;
         uint64_t started_us; /* CLOCK_REALTIME */
 } Job;
@@ -138,13 +139,13 @@ typedef struct JobList {
         size_t count;
 } JobList;
 
-/* A process that has a node of a device open, or the node of its group. */
+/* A process that has a device node of a device open, or the node of its group. */
 typedef struct Holder {
         uint32_t pid;
         char *command;
-        char *unit; /* of systemd */
+        char *unit; /* systemd unit of the process */
         char *node;
-        char *address; /* of the device that the node belongs to; empty for the group's */
+        char *address; /* of the device that the node belongs to; empty for the node of the group */
 } Holder;
 
 typedef struct HolderList {
@@ -152,14 +153,14 @@ typedef struct HolderList {
         size_t count;
 } HolderList;
 
-/* A file of rules, and what became of the devices that it is for. */
+/* A rule, and the status of the devices that it matches. */
 typedef struct Rule {
         char *name;
         char *file;
         char *state;
         EntryList devices; /* address, status, message */
-        char *fault;       /* of one that is off */
-        uint32_t line;     /* 0 for the file as a whole */
+        char *fault;       /* what is wrong with the rule, if its state is "off" */
+        uint32_t line;     /* where the fault is; 0 for the file as a whole */
 } Rule;
 
 typedef struct RuleList {
@@ -176,7 +177,7 @@ typedef struct Status {
         uint32_t detached_count;
 } Status;
 
-/* These free what a struct holds, and leave it empty; for _cleanup_. */
+/* These free the contents of a struct and clear it. For _cleanup_. */
 void device_clear(Device *device);
 void device_list_clear(DeviceList *list);
 void group_clear(Group *group);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* jobs and cancel: what is under way. */
+/* jobs and cancel: the jobs that are running. */
 #include "present.h"
 #include "proxy.h"
 #include "strv.h"
@@ -33,7 +33,7 @@ static const Column columns[] = {
                 [COLUMN_SINCE] = {"SINCE", 0},
 };
 
-/* The time of the day, with the day where that is another one than today. */
+/* Writes the local time; and the date too, if it is not today. */
 static void time_in_words(uint64_t time_us, char *buffer, size_t size) {
         time_t then = (time_t)(time_us / 1000000), now = time(NULL);
         struct tm then_parts, now_parts;
@@ -50,6 +50,13 @@ static int cell_set_number(struct libscols_line *line, size_t column, uint32_t n
 
         (void)snprintf(text, sizeof(text), "%u", number);
         return cell_set(line, column, text);
+}
+
+/* The job's state in its colour. A job that is cancelled and stuck is both: "stuck, cancelled". */
+static int cell_set_job_state(const Output *output, struct libscols_line *line, const Job *job) {
+        int r = cell_set_state(output, line, COLUMN_STATE, job->state);
+
+        return r < 0 || !job_is_stuck_cancelled(job) ? r : cell_set(line, COLUMN_STATE, "stuck, cancelled");
 }
 
 static int add_line(const Output *output, struct libscols_table *table, const Job *job) {
@@ -69,9 +76,9 @@ static int add_line(const Output *output, struct libscols_table *table, const Jo
 
         if ((r = cell_set_number(line, COLUMN_JOB, job->number)) < 0 ||
                         (r = cell_set(line, COLUMN_KIND, job->kind)) < 0 ||
-                        (r = cell_set_number(line, COLUMN_GROUP, job->group)) < 0 ||
+                        (r = cell_set_group(line, COLUMN_GROUP, job->group)) < 0 ||
                         (r = cell_set(line, COLUMN_DEVICES, devices)) < 0 ||
-                        (r = cell_set_state(output, line, COLUMN_STATE, job->state)) < 0 ||
+                        (r = cell_set_job_state(output, line, job)) < 0 ||
                         (r = cell_set(line, COLUMN_STEP, step)) < 0 ||
                         (r = cell_set(line, COLUMN_ACTION, action)) < 0 ||
                         (r = cell_set(line, COLUMN_WAITS_FOR, job->waits_for)) < 0 ||
@@ -118,7 +125,7 @@ ExitCode verb_jobs(Invocation *invocation) {
         if (jobs.count > 0)
                 qsort(jobs.items, jobs.count, sizeof(Job), compare_jobs);
         else if (!invocation->output.quiet && !invocation->output.json)
-                fputs("vfioctl: no job is under way\n", stderr);
+                fputs("vfioctl: no job is running\n", stderr);
 
         r = print_jobs(&invocation->output, &jobs);
         return r < 0 ? report_error(r, NULL) : EXIT_DONE;
@@ -126,15 +133,18 @@ ExitCode verb_jobs(Invocation *invocation) {
 
 ExitCode verb_cancel(Invocation *invocation) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_free_ char *state = NULL, *message = NULL;
         Output *output = &invocation->output;
         int r;
 
-        r = proxy_cancel_job(invocation->bus, invocation->job, &error);
+        r = proxy_cancel_job(invocation->bus, invocation->job, &state, &message, &error);
         if (r < 0)
                 return report_error(r, &error);
         if (output->json)
-                r = output_json(output, json_pack("{s:I}", "cancelling", (json_int_t)invocation->job));
+                r = output_json(output,
+                                json_pack("{s:I, s:o, s:o}", "cancelling", (json_int_t)invocation->job, "state",
+                                                json_text(state), "message", json_text(message)));
         else if (!output->quiet)
-                fprintf(output->stream, "Job %u undoes what it did. See 'vfioctl jobs'.\n", invocation->job);
+                fprintf(output->stream, "%s\nSee 'vfioctl jobs'.\n", message);
         return r < 0 ? report_error(r, NULL) : EXIT_DONE;
 }

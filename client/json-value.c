@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "json-value.h"
 
-#include "daemon/base/util.h"
+#include "daemon/base/text.h"
 
 #include <stdint.h>
 
@@ -10,6 +10,13 @@ static int give(json_t *value, json_t **ret) {
                 return -ENOMEM;
         *ret = value;
         return 0;
+}
+
+/* Escaped, as the decoders do it. */
+static int read_text(const char *text, json_t **ret) {
+        _cleanup_free_ char *escaped = text_escape_new(text, TEXT_MESSAGE_ESCAPE);
+
+        return escaped ? give(json_string(escaped), ret) : -ENOMEM;
 }
 
 static int read_basic(sd_bus_message *m, char type, json_t **ret) {
@@ -51,11 +58,11 @@ static int read_basic(sd_bus_message *m, char type, json_t **ret) {
         case 'd':
                 return give(json_real(value.d), ret);
         default:
-                return give(json_string(value.text), ret);
+                return read_text(value.text, ret);
         }
 }
 
-/* The values that are left in a container, in an array. */
+/* Reads the remaining values of a container into an array. */
 static int read_values(sd_bus_message *m, json_t **ret) {
         json_auto_t *array = json_array();
         int r;
@@ -76,7 +83,7 @@ static int read_values(sd_bus_message *m, json_t **ret) {
         return 0;
 }
 
-/* The entries of a dictionary; what is no string is a key by its JSON. */
+/* Reads the entries of a dictionary. A key that is not a string becomes its JSON text. */
 static int read_entries(sd_bus_message *m, const char *contents, json_t **ret) {
         json_auto_t *object = json_object();
         _cleanup_free_ char *pair = strndup(contents + 1, strlen(contents) - 2);
@@ -117,7 +124,8 @@ int json_value_read(sd_bus_message *m, json_t **ret) {
                 return r < 0 ? r : -EBADMSG;
         if (!contents)
                 return read_basic(m, type, ret);
-        _cleanup_free_ char *inside = strdup(contents); /* the message's own is gone once it is entered */
+        _cleanup_free_ char *inside = strdup(
+                        contents); /* a pointer into the message; it is invalid as soon as the container is entered */
         if (!inside)
                 return -ENOMEM;
         if ((r = sd_bus_message_enter_container(m, type, inside)) < 0)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* groups and devices: everything at a glance. */
+/* groups and devices: the lists of everything. */
 #include "present.h"
 #include "proxy.h"
 #include "strv.h"
+#include "terminal.h"
 #include "verbs.h"
 
-/* The devices by address, for the members of groups. */
+/* The devices sorted by address, to find the members of groups. */
 typedef struct Index {
         const Device **devices;
         size_t count;
@@ -28,12 +29,13 @@ static int index_fill(Index *index, const DeviceList *list) {
         for (size_t i = 0; i < list->count; i++)
                 index->devices[i] = &list->items[i];
         index->count = list->count;
-        /* The daemon's order is that of numbers: with long domains it is another one than that of strings. */
+        /* vfiod sorts addresses as numbers. With long domains this differs from the order of strings, which
+         * bsearch() needs here. */
         qsort(index->devices, index->count, sizeof(Device *), compare_devices);
         return 0;
 }
 
-/* The device at the address; NULL if it came or went between the two calls of the daemon. */
+/* Returns the device at the address; NULL if it was added or removed between the two calls to vfiod. */
 static const Device *index_find(const Index *index, char *address) {
         const Device key = {.address = address}, *key_pointer = &key;
         const Device **found;
@@ -108,12 +110,12 @@ static int add_member_line(const Output *output, struct libscols_table *table, s
 
 static int add_group_lines(const Output *output, struct libscols_table *table, const Group *group, const Index *index) {
         struct libscols_line *line = scols_table_new_line(table, NULL);
-        char number[sizeof("4294967295")];
+        char number[sizeof("-2147483648")];
         int r;
 
         if (!line)
                 return -ENOMEM;
-        (void)snprintf(number, sizeof(number), "%u", group->number);
+        (void)snprintf(number, sizeof(number), "%i", group->number);
         if ((r = cell_set(line, GROUP_COLUMN_GROUP, number)) < 0 ||
                         (r = cell_set_state(output, line, GROUP_COLUMN_STATE, group->state)) < 0 ||
                         (r = cell_set(line, GROUP_COLUMN_VIABLE, group->viable ? "yes" : "no")) < 0 ||
@@ -145,12 +147,12 @@ static int print_groups(Output *output, const GroupList *groups, const DeviceLis
         return r < 0 ? r : output_table(output, table);
 }
 
-/* An empty list surprises: the reason is what the user needs then. */
+/* Users expect groups. If there are none, they need to know why. */
 static void explain_no_groups(Invocation *invocation) {
         _cleanup_(status_clear) Status status = {0};
 
         if (!invocation->output.quiet && proxy_get_status(invocation->bus, &status, NULL) >= 0)
-                fprintf(stderr, "vfioctl: there are no IOMMU groups: %s\n", strempty(status.iommu_reason));
+                terminal_say("vfioctl: there are no IOMMU groups: %s", strempty(status.iommu_reason));
 }
 
 ExitCode verb_groups(Invocation *invocation) {
@@ -202,7 +204,7 @@ static const Column device_columns[] = {
 
 static int add_device_line(const Output *output, struct libscols_table *table, const Device *device) {
         struct libscols_line *line = scols_table_new_line(table, NULL);
-        char group[sizeof("-2147483648")] = "", id[sizeof("8086:100e")];
+        char id[sizeof("8086:100e")];
         _cleanup_free_ char *names = NULL, *description = NULL;
         int r;
 
@@ -210,12 +212,10 @@ static int add_device_line(const Output *output, struct libscols_table *table, c
         description = device_description(device);
         if (!line || !names || !description)
                 return -ENOMEM;
-        if (device->group >= 0)
-                (void)snprintf(group, sizeof(group), "%i", device->group);
         (void)snprintf(id, sizeof(id), "%04x:%04x", device->vendor, device->device);
 
         if ((r = cell_set(line, DEVICE_COLUMN_ADDRESS, device->address)) < 0 ||
-                        (r = cell_set(line, DEVICE_COLUMN_GROUP, group)) < 0 ||
+                        (r = cell_set_group(line, DEVICE_COLUMN_GROUP, device->group)) < 0 ||
                         (r = cell_set_state(output, line, DEVICE_COLUMN_STATE, device->state)) < 0 ||
                         (r = cell_set(line, DEVICE_COLUMN_DRIVER, device->driver)) < 0 ||
                         (r = cell_set(line, DEVICE_COLUMN_NAMES, names)) < 0 ||

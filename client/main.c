@@ -2,6 +2,7 @@
 #include "config.h"
 #include "proxy.h"
 #include "strv.h"
+#include "terminal.h"
 #include "verbs.h"
 
 #include <getopt.h>
@@ -9,22 +10,22 @@
 #include <signal.h>
 #include <stdarg.h>
 
-/* What a verb works on. */
+/* The arguments that a verb takes. */
 typedef enum Operand {
         OPERAND_NONE,
         OPERAND_SELECTOR,
-        OPERAND_FUNCTIONS, /* a selector, and perhaps a number */
+        OPERAND_VFS, /* a selector, and optionally a number */
         OPERAND_JOB,
         OPERAND_RULE,
         OPERAND_FILES,
 } Operand;
 
 typedef struct Verb {
-        const char *name;      /* of one word or two */
-        const char *arguments; /* for the help */
+        const char *name;      /* one word or two */
+        const char *arguments; /* as --help shows them */
         const char *summary;
         Operand operand;
-        const char *options; /* those of its own, as letters */
+        const char *options; /* letters of the options that only some verbs take, and this one does */
         ExitCode (*run)(Invocation *invocation);
 } Verb;
 
@@ -50,34 +51,34 @@ enum {
         OPTION_DRIVERLESS = 'W',
 };
 
-/* Options of detach alone, and of reattach alone: plan takes those of the verb that it shows. */
+/* Options that belong to detach only, and to reattach only. plan takes the options of the verb that it plans. */
 #define DETACH_OPTIONS "gco"
 #define REATTACH_OPTIONS "fa"
 
 static const Verb verbs[] = {
                 {"groups", "", "List all IOMMU groups with their members", OPERAND_NONE, "", verb_groups},
                 {"devices", "", "List all PCI functions", OPERAND_NONE, "", verb_devices},
-                {"show", " SELECTOR [--qemu]", "Show all that is known of a device and its group", OPERAND_SELECTOR,
-                                "Q", verb_show},
-                {"plan", " SELECTOR [--reattach]", "Show what detach would do, and what stands in the way",
+                {"show", " SELECTOR [--qemu]", "Show a device and its group in detail", OPERAND_SELECTOR, "Q",
+                                verb_show},
+                {"plan", " SELECTOR [--reattach]", "Show what detach would do, and which guards refuse",
                                 OPERAND_SELECTOR, DETACH_OPTIONS REATTACH_OPTIONS "r", verb_plan},
-                {"detach", " SELECTOR [--group]", "Give a whole group to vfio-pci", OPERAND_SELECTOR,
-                                DETACH_OPTIONS "pdP", verb_detach},
-                {"reattach", " SELECTOR", "Give a whole group back to the host", OPERAND_SELECTOR,
+                {"detach", " SELECTOR [--group]", "Move a whole group to vfio-pci, for a virtual machine",
+                                OPERAND_SELECTOR, DETACH_OPTIONS "pdPN", verb_detach},
+                {"reattach", " SELECTOR", "Return a whole group to the drivers of the host", OPERAND_SELECTOR,
                                 REATTACH_OPTIONS "pd", verb_reattach},
-                {"vfs", " SELECTOR [COUNT]", "List the virtual functions of a device, or make so many",
-                                OPERAND_FUNCTIONS, "oDW", verb_functions},
-                {"jobs", "", "List what is under way", OPERAND_NONE, "", verb_jobs},
-                {"cancel", " JOB", "Have a job undo what it did", OPERAND_JOB, "", verb_cancel},
-                {"monitor", "", "Print each change as it comes", OPERAND_NONE, "", verb_monitor},
-                {"rule list", "", "List the rules by which devices are detached, and what became of these",
-                                OPERAND_NONE, "", verb_rule_list},
-                {"rule add", " SELECTOR [--group]", "Have this device detached whenever it appears", OPERAND_SELECTOR,
+                {"vfs", " SELECTOR [COUNT]", "List the virtual functions of a device, or set their number", OPERAND_VFS,
+                                "oDW", verb_vfs},
+                {"jobs", "", "List the running jobs", OPERAND_NONE, "", verb_jobs},
+                {"cancel", " JOB", "Cancel a job: it undoes what it did", OPERAND_JOB, "", verb_cancel},
+                {"monitor", "", "Print changes as they happen", OPERAND_NONE, "", verb_monitor},
+                {"rule list", "", "List the rules, and the devices that they detach", OPERAND_NONE, "", verb_rule_list},
+                {"rule add", " SELECTOR [--group]", "Detach this device whenever it appears", OPERAND_SELECTOR,
                                 DETACH_OPTIONS "Nv", verb_rule_add},
                 {"rule remove", " NAME", "Remove a rule", OPERAND_RULE, "", verb_rule_remove},
-                {"rule check", " [FILE...]", "Say what is wrong with rules", OPERAND_FILES, "", verb_rule_check},
-                {"rescan", "", "Read all devices and rules anew", OPERAND_NONE, "", verb_rescan},
-                {"status", "", "Show the daemon's version, the IOMMU and counts", OPERAND_NONE, "", verb_status},
+                {"rule check", " [FILE...]", "Check rules for errors", OPERAND_FILES, "", verb_rule_check},
+                {"rescan", "", "Read all devices and rules again", OPERAND_NONE, "", verb_rescan},
+                {"status", "", "Show the version, the IOMMU, and the numbers of devices and groups", OPERAND_NONE, "",
+                                verb_status},
 };
 
 static const struct option options[] = {
@@ -104,11 +105,11 @@ static const struct option options[] = {
 };
 
 static void print_help(FILE *stream) {
-        fputs("vfioctl [OPTION...] VERB [SELECTOR|JOB|NAME|FILE...]\n"
+        fputs("vfioctl [OPTION...] COMMAND [SELECTOR|JOB|NAME|FILE...]\n"
               "\n"
-              "Hand PCI devices to virtual machines, and take them back.\n"
+              "Detach PCI devices for virtual machines, and reattach them.\n"
               "\n"
-              "Verbs:\n",
+              "Commands:\n",
                         stream);
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
                 fprintf(stream, "  %s%-*s %s\n", verbs[i].name, (int)(26 - strlen(verbs[i].name)), verbs[i].arguments,
@@ -118,26 +119,30 @@ static void print_help(FILE *stream) {
               "enp59s0f0, nvme0n1, /dev/nvme0n1, group:25.\n"
               "\n"
               "Options:\n"
-              "      --group               plan, detach, rule add: agree to take all that share the group\n"
-              "      --companion SELECTOR  likewise: agree to take this one too; may be repeated\n"
-              "      --override GUARD,...  likewise, and vfs: go on although these guards refuse: storage,\n"
-              "                            network, display, process, virtual-functions, firmware\n"
-              "      --plan FINGERPRINT    detach, reattach: only if all is as it was when planned\n"
-              "      --dry-run             detach, reattach: print the plan, and do nothing\n"
-              "      --persistent          detach: also whenever it appears anew, by a rule\n"
-              "      --name NAME           rule add: of the rule, else it is the address\n"
-              "      --virtual-functions N rule add: make so many, and detach them instead of it\n"
-              "      --detach              vfs: give the new ones to vfio-pci before the host sees them\n"
-              "      --driverless          vfs: keep all drivers from the new ones\n"
-              "      --force               reattach: also while a process has a device open; the work\n"
-              "                            then waits for that process\n"
-              "      --adopt               reattach: also what vfiod did not detach\n"
-              "      --reattach            plan: what reattach would do\n"
+              "      --group               plan, detach, rule add: take all other devices of the group too\n"
+              "      --companion SELECTOR  plan, detach, rule add: take this device of the group too; may be\n"
+              "                            repeated\n"
+              "      --override GUARD,...  plan, detach, vfs, rule add: go on although these guards refuse:\n"
+              "                            storage, network, display, process, virtual-functions, firmware\n"
+              "      --plan FINGERPRINT    detach, reattach: only if nothing has changed since that plan\n"
+              "      --dry-run             detach, reattach: print the plan, and change nothing\n"
+              "      --persistent          detach: also write a rule, which detaches the device whenever it\n"
+              "                            appears\n"
+              "      --name NAME           detach --persistent, rule add: the name of the rule; by default,\n"
+              "                            it is the address\n"
+              "      --virtual-functions N rule add: make N virtual functions, and detach them instead of the\n"
+              "                            device\n"
+              "      --detach              vfs: bind the new virtual functions to vfio-pci\n"
+              "      --driverless          vfs: keep the new virtual functions without a driver\n"
+              "      --force               reattach: also while a process has a device open; the kernel then\n"
+              "                            waits for that process\n"
+              "      --adopt               reattach: also the devices that vfiod did not detach\n"
+              "      --reattach            plan: show what reattach would do\n"
               "      --qemu                show: print only the QEMU arguments for the group\n"
               "      --json                Print JSON\n"
-              "      --no-legend           Print no table headings\n"
-              "  -q, --quiet               Print no results of changes, no plans, and ask nothing\n"
-              "  -h, --help                Print this\n"
+              "      --no-legend           Print tables without headings\n"
+              "  -q, --quiet               Print no results of changes and no plans, and ask no questions\n"
+              "  -h, --help                Print this help\n"
               "      --version             Print the version\n"
               "\n"
               "Exit codes:\n",
@@ -150,21 +155,23 @@ static ExitCode usage_hint(void) {
         return EXIT_USAGE;
 }
 
-/* Returns NULL, for the function that looks for a verb. */
+/* Prints the message and a hint. Returns NULL, so that parse_verb() and its helpers can return it. */
 static const Verb *usage_error(const char *format, ...) _printf_(1, 2);
 static const Verb *usage_error(const char *format, ...) {
+        _cleanup_free_ char *text = NULL;
         va_list arguments;
 
-        fputs("vfioctl: ", stderr);
         va_start(arguments, format);
-        vfprintf(stderr, format, arguments);
+        if (vasprintf(&text, format, arguments) < 0)
+                text = NULL;
         va_end(arguments);
-        fputc('\n', stderr);
+        terminal_say("vfioctl: %s", strempty(text));
         (void)usage_hint();
         return NULL;
 }
 
-/* The verb that the words begin with, and how many words it has; NULL for none. */
+/* Finds the verb at the beginning of the words, which end in NULL. Gets the number of words of the verb. Returns
+ * NULL if there is no such verb. */
 static const Verb *find_verb(char *const *words, int *ret_n_words) {
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
                 const char *second = startswith(verbs[i].name, words[0]);
@@ -184,7 +191,7 @@ static const char *option_name(int letter) {
         return "?";
 }
 
-/* Whether the option is one that only some verbs take. */
+/* Whether only some verbs take this option. */
 static bool is_verb_option(int letter) {
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
                 if (strchr(verbs[i].options, letter))
@@ -192,13 +199,14 @@ static bool is_verb_option(int letter) {
         return false;
 }
 
-/* Adds the items of a list with commas. Returns 0, -EINVAL for an empty item, after having said so, or -ENOMEM. */
+/* Adds the guards of a comma-separated list. Returns 0; -EINVAL for an empty item, after it has printed a message;
+ * or -ENOMEM. */
 static int add_overrides(Invocation *invocation, char *list) {
         int r;
 
         for (char *item; (item = strsep(&list, ","));) {
                 if (isempty(item)) {
-                        fputs("vfioctl: --override takes names of guards, with a comma between two\n", stderr);
+                        fputs("vfioctl: --override takes names of guards, separated by commas\n", stderr);
                         return -EINVAL;
                 }
                 r = strv_push(&invocation->consent.overrides, item);
@@ -208,21 +216,21 @@ static int add_overrides(Invocation *invocation, char *list) {
         return 0;
 }
 
-/* A number above 0 in decimal digits, or 0 where the text is none. */
+/* Parses a decimal number above 0. Returns 0 if the text is no such number. */
 static uint32_t parse_number(const char *text) {
         unsigned long long number;
         char *end;
 
-        if (text[0] < '0' || text[0] > '9') /* neither blanks nor signs */
+        if (text[0] < '0' || text[0] > '9') /* strtoull() would accept blanks and signs */
                 return 0;
         errno = 0;
         number = strtoull(text, &end, 10);
         return errno > 0 || *end != '\0' || number > UINT32_MAX ? 0 : (uint32_t)number;
 }
 
-/* Reads the options. Appends the letters of those that belong to a verb to used, which has room for each once. Returns
- * the option that ends everything (OPTION_HELP, OPTION_VERSION), 0, -EINVAL for a wrong one, after getopt has said so,
- * or -ENOMEM. */
+/* Reads the options. Appends the letters of those that only some verbs take to used, which has room for each
+ * letter once. Returns 0; OPTION_HELP or OPTION_VERSION if one of these was given; -EINVAL for a wrong option,
+ * after a message was printed; or -ENOMEM. */
 static int parse_options(int argc, char **argv, Invocation *invocation, char *used) {
         int option, ending = 0, r;
 
@@ -299,7 +307,8 @@ static int parse_options(int argc, char **argv, Invocation *invocation, char *us
         return ending;
 }
 
-/* Takes what the verb works on: a NULL ends the operands. Returns the verb, or NULL after having said what is wrong. */
+/* Reads the arguments of the verb, which end in NULL. Returns the verb; or NULL after it has printed what is
+ * wrong. */
 static const Verb *parse_operands(const Verb *verb, char **operands, Invocation *invocation) {
         size_t n_taken = 1;
 
@@ -309,28 +318,28 @@ static const Verb *parse_operands(const Verb *verb, char **operands, Invocation 
                 break;
         case OPERAND_SELECTOR:
                 if (!*operands)
-                        return usage_error("'%s' needs a selector: an address, a name of the host, or group:N",
+                        return usage_error("'%s' needs a selector: an address, a name like ens1 or nvme0n1, or group:N",
                                         verb->name);
                 invocation->selector = *operands;
                 break;
-        case OPERAND_FUNCTIONS:
+        case OPERAND_VFS:
                 if (!*operands)
-                        return usage_error("'%s' needs a selector: an address, or a name of the host", verb->name);
+                        return usage_error("'%s' needs a selector: an address, or a name like ens1", verb->name);
                 invocation->selector = *operands;
                 if (!operands[1])
                         break;
                 n_taken = 2;
-                invocation->consent.functions = parse_number(operands[1]);
-                if (invocation->consent.functions == 0 && !streq(operands[1], "0"))
-                        return usage_error("'%s' is no number of virtual functions", operands[1]);
-                invocation->sets_functions = true;
+                invocation->consent.n_vfs = parse_number(operands[1]);
+                if (invocation->consent.n_vfs == 0 && !streq(operands[1], "0"))
+                        return usage_error("'%s' is not a number of virtual functions", operands[1]);
+                invocation->sets_vfs = true;
                 break;
         case OPERAND_JOB:
                 if (!*operands)
-                        return usage_error("'%s' needs the number of a job: see 'vfioctl jobs'", verb->name);
+                        return usage_error("'%s' needs a job number: see 'vfioctl jobs'", verb->name);
                 invocation->job = parse_number(*operands);
                 if (invocation->job == 0)
-                        return usage_error("'%s' is no number of a job: see 'vfioctl jobs'", *operands);
+                        return usage_error("'%s' is not a job number: see 'vfioctl jobs'", *operands);
                 break;
         case OPERAND_RULE:
                 if (!*operands)
@@ -344,7 +353,7 @@ static const Verb *parse_operands(const Verb *verb, char **operands, Invocation 
         return operands[n_taken] ? usage_error("too many arguments: '%s'", operands[n_taken]) : verb;
 }
 
-/* Finds what is to be done, and refuses what does not fit. Returns NULL after having said why. */
+/* Finds the verb and checks that its arguments and options fit. Returns NULL after it has printed what is wrong. */
 static const Verb *parse_verb(int argc, char **argv, const char *used_options, Invocation *invocation) {
         const Verb *verb;
         size_t foreign;
@@ -354,7 +363,7 @@ static const Verb *parse_verb(int argc, char **argv, const char *used_options, I
                 return usage_error("a verb is missing");
         verb = find_verb(argv + optind, &n_words); /* argv ends in NULL */
         if (!verb && streq(argv[optind], "rule"))
-                return usage_error("'rule' is followed by list, add, remove or check");
+                return usage_error("'rule' needs one of: list, add, remove, check");
         if (!verb)
                 return usage_error("unknown verb '%s'", argv[optind]);
         if (!parse_operands(verb, argv + optind + n_words, invocation))
@@ -362,9 +371,11 @@ static const Verb *parse_verb(int argc, char **argv, const char *used_options, I
         foreign = strspn(used_options, verb->options);
         if (used_options[foreign])
                 return usage_error("'%s' does not take --%s", verb->name, option_name(used_options[foreign]));
+        if (verb->run == verb_detach && invocation->rule && !invocation->persistent)
+                return usage_error("'detach' takes --name only with --persistent: it is the name of the rule");
         if (invocation->dry_run && invocation->persistent)
-                return usage_error("--dry-run writes nothing, and --persistent does: take one of them");
-        if (verb->operand == OPERAND_FUNCTIONS && !invocation->sets_functions && used_options[0])
+                return usage_error("--dry-run and --persistent cannot be used together: a dry run writes no rule");
+        if (verb->operand == OPERAND_VFS && !invocation->sets_vfs && used_options[0])
                 return usage_error("'%s' takes --%s only with a number", verb->name, option_name(used_options[0]));
         foreign = strcspn(used_options, DETACH_OPTIONS);
         if (invocation->reattach && used_options[foreign])
@@ -380,7 +391,7 @@ static ExitCode run_verb(const Verb *verb, Invocation *invocation) {
 
         r = proxy_open(&invocation->bus);
         if (r < 0) {
-                fprintf(stderr, "vfioctl: cannot connect to the system bus: %s\n", strerror(-r));
+                terminal_say("vfioctl: cannot connect to the system bus: %s", strerror(-r));
                 return exit_code_from_error(r, NULL);
         }
         return verb->run(invocation);
@@ -421,9 +432,9 @@ int main(int argc, char **argv) {
         int r;
 
         (void)setlocale(LC_ALL, "");
-        /* A reader that leaves early is no reason to die in the middle of it. */
+        /* If the reader of the output closes it early, vfioctl must not be killed in the middle of its work. */
         (void)signal(SIGPIPE, SIG_IGN);
-        /* getopt puts this before its messages. */
+        /* getopt begins its messages with this. */
         if (argc > 0)
                 argv[0] = (char *)"vfioctl";
 
@@ -434,11 +445,11 @@ int main(int argc, char **argv) {
 
         r = output_finish(&invocation.output);
         if (r < 0) {
-                fprintf(stderr, "vfioctl: cannot write the result: %s\n", strerror(-r));
+                terminal_say("vfioctl: cannot write the result: %s", strerror(-r));
                 if (code == EXIT_DONE)
                         code = EXIT_FAILED;
         }
-        /* Whoever started us is to see that it was an interrupt: a shell ends its script then. */
+        /* The parent process must see that an interrupt ended vfioctl: a shell then ends its script too. */
         if (code == EXIT_INTERRUPTED) {
                 (void)signal(SIGINT, SIG_DFL);
                 (void)raise(SIGINT);

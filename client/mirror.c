@@ -13,7 +13,7 @@ struct Mirror {
         json_t *objects; /* {path: {"kind": ..., "properties": ...}} */
 };
 
-/* A handler, and what it gets. */
+/* A handler and its userdata. */
 typedef struct Listener {
         mirror_handler_t handler;
         void *userdata;
@@ -62,7 +62,8 @@ static int tell(const Listener *listener, const MirrorChange *change) {
         return listener->handler ? listener->handler(change, listener->userdata) : 0;
 }
 
-/* "org.vfiod1.Device" to "device"; NULL for an interface of others. To be freed. */
+/* Makes "device" from "org.vfiod1.Device"; the text is the caller's to free. Gets NULL for an interface that is
+ * not vfiod's. */
 static int kind_of(const char *interface, char **ret) {
         const char *name = startswith(interface, INTERFACE_PREFIX);
 
@@ -79,7 +80,7 @@ static int kind_of(const char *interface, char **ret) {
         return 0;
 }
 
-/* Puts the new values into an object, and tells of those that are different. */
+/* Stores new values of an object's properties, and tells the listener about those that have changed. */
 static int update(const char *path, json_t *entry, json_t *values, const Listener *listener) {
         json_auto_t *before = json_object(), *after = json_object();
         json_t *properties = json_object_get(entry, "properties"), *value;
@@ -111,7 +112,8 @@ static int update(const char *path, json_t *entry, json_t *values, const Listene
                         });
 }
 
-/* The object is there, with all of these. */
+/* Stores an object with all its properties. Tells the listener that it was added; or, if it was known, what has
+ * changed. */
 static int put(Mirror *mirror, const char *path, const char *kind, json_t *values, const Listener *listener) {
         json_t *entry = json_object_get(mirror->objects, path);
         json_auto_t *none = NULL, *copy = NULL;
@@ -149,7 +151,7 @@ void mirror_forget(Mirror *mirror, const char *path) {
         (void)json_object_del(mirror->objects, path);
 }
 
-/* {interface: {property: value}} of one object. */
+/* Stores one object, from {interface: {property: value}}. */
 static int put_interfaces(Mirror *mirror, const char *path, json_t *interfaces, const Listener *listener) {
         const char *interface;
         json_t *values;
@@ -166,7 +168,7 @@ static int put_interfaces(Mirror *mirror, const char *path, json_t *interfaces, 
         return 0;
 }
 
-/* What the daemon does not have any more. The root is not among those that it lists. */
+/* Drops the objects that vfiod no longer has. The manager stays: the list of objects does not include it. */
 static int drop_others(Mirror *mirror, json_t *objects, const Listener *listener) {
         const char *path;
         json_t *entry;
@@ -179,7 +181,7 @@ static int drop_others(Mirror *mirror, json_t *objects, const Listener *listener
                 if (json_object_get(objects, path) ||
                                 streq_ptr(json_string_value(json_object_get(entry, "kind")), "manager"))
                         continue;
-                copy = strdup(path); /* the key goes with the entry */
+                copy = strdup(path); /* the entry owns the key, and is about to be freed */
                 if (!copy)
                         return -ENOMEM;
                 if ((r = drop(mirror, copy, listener)) < 0)

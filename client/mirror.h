@@ -4,9 +4,9 @@
 #include <jansson.h>
 #include <systemd/sd-bus.h>
 
-/* The daemon's objects as it tells of them: what it said once, and each change since. Properties are JSON objects, of their
- * names and values. An object has one interface of the daemon, and its kind is the last part of that, in small letters:
- * "device", "group", "job", "manager". */
+/* A copy of vfiod's objects: it is loaded once, and then updated by signals. The properties of an object are a
+ * JSON object of names and values. Each object has one interface of vfiod. The kind of the object is the last part
+ * of the interface's name in lower case: "device", "group", "job", "manager". */
 
 typedef struct Mirror Mirror;
 
@@ -19,40 +19,40 @@ typedef enum MirrorEvent {
         MIRROR_REMOVED,
 } MirrorEvent;
 
-/* What became different of an object. All of it holds for the time of the call. */
+/* A change of an object. The pointers are valid only during the call of the handler. */
 typedef struct MirrorChange {
         MirrorEvent event;
         const char *path;
         const char *kind;
-        json_t *object;     /* all properties, as they are now; of one that was removed, as they were */
-        json_t *properties; /* those that are different now; of a new object all, of one that was removed none */
-        json_t *before;     /* what these were; none of a new object */
+        json_t *object; /* all properties as they are now; if the object was removed, as they were before */
+        json_t *properties; /* the properties that have changed, with their new values; all for a new object, none for a removed one */
+        json_t *before; /* the old values of these; none for a new object */
 } MirrorChange;
 
-/* Returns 0, or a negative errno that is passed on. */
+/* Returns 0; or a negative errno, which the function that called the handler returns. */
 typedef int (*mirror_handler_t)(const MirrorChange *change, void *userdata);
 
-/* All objects anew, from the reply of GetManagedObjects: the handler hears of the net difference. An object that is not
- * below the paths of a list, like the manager, stays. All of these return 0, or a negative errno, also of the handler, which
- * may be NULL. */
+/* Loads all objects from the reply of GetManagedObjects, and calls the handler for each difference from what was
+ * known. The manager, which is not in that reply, stays as it is. This function and the next ones return 0 or a
+ * negative errno, which may come from the handler. The handler may be NULL. */
 int mirror_load(Mirror *mirror, sd_bus_message *reply, mirror_handler_t handler, void *userdata);
 
-/* One object, from the reply of GetAll. */
+/* Loads one object from the reply of GetAll. */
 int mirror_load_object(Mirror *mirror, const char *path, const char *interface, sd_bus_message *reply,
                 mirror_handler_t handler, void *userdata);
 
-/* Forgets an object without a word. */
+/* Drops an object without calling a handler. */
 void mirror_forget(Mirror *mirror, const char *path);
 
-/* What a signal says: InterfacesAdded, InterfacesRemoved, PropertiesChanged. Of an object that is not known, and of one that
- * is as it is said to be, nobody hears. */
+/* Applies a signal: InterfacesAdded, InterfacesRemoved or PropertiesChanged. The handler is not called where
+ * nothing changes, nor for a change of an object that is not known. */
 int mirror_take_signal(Mirror *mirror, sd_bus_message *signal, mirror_handler_t handler, void *userdata);
 
-/* The properties of an object, borrowed; NULL for one that is not known. */
+/* Returns the properties of an object as a borrowed reference; NULL if the object is not known. */
 json_t *mirror_find(const Mirror *mirror, const char *path);
 
-/* How many objects of a kind there are. */
+/* Returns the number of objects of a kind. */
 size_t mirror_count(const Mirror *mirror, const char *kind);
 
-/* All of it, {path: {"kind": ..., "properties": ...}}, borrowed. */
+/* Returns all objects as a borrowed reference: {path: {"kind": ..., "properties": ...}}. */
 json_t *mirror_get_all(const Mirror *mirror);

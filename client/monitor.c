@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* monitor: each change, as it comes. */
+/* monitor: prints changes as they happen. */
 #include "mirror.h"
 #include "narrate.h"
 #include "proxy-internal.h"
+#include "terminal.h"
 #include "verbs.h"
 
 #include <signal.h>
@@ -13,7 +14,8 @@
 #define PROPERTIES "org.freedesktop.DBus.Properties"
 #define MANAGER SERVICE ".Manager"
 
-/* What is listened to. The bus has all of it before the state is asked for, so nothing falls between. */
+/* Signals and replies that the monitor waits for. The matches for signals are set up before the state is
+ * requested, so that no change is missed. */
 enum {
         SLOT_OBJECTS,
         SLOT_PROPERTIES,
@@ -30,9 +32,9 @@ typedef struct Monitor {
         Mirror *mirror;
         sd_bus_slot *slots[_SLOT_MAX];
         bool json;
-        bool known;   /* there was a state once */
-        bool current; /* the mirror is what the daemon says: signals continue it */
-        bool ended;   /* with that code */
+        bool known;   /* the state was loaded at least once */
+        bool current; /* the mirror is loaded from the vfiod that is running; signals update it */
+        bool ended;   /* the monitor ends, with this code */
         ExitCode code;
 } Monitor;
 
@@ -51,13 +53,13 @@ static void end(Monitor *monitor, ExitCode code) {
         (void)sd_event_exit(monitor->event, 0);
 }
 
-/* Says what went wrong, and ends. Returns 0, as a handler does. */
+/* Reports the error and ends the monitor. Returns 0, so that handlers can return it. */
 static int fail(Monitor *monitor, int r, const sd_bus_error *error) {
         end(monitor, report_error(r, error));
         return 0;
 }
 
-/* The same for what cannot be read, or kept. */
+/* The same for a message that cannot be decoded, or not stored. */
 static int fail_to_read(Monitor *monitor, int r) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
 
@@ -67,11 +69,11 @@ static int fail_to_read(Monitor *monitor, int r) {
 
 /* Printing. */
 
-/* The line has to be out before the next one: who reads it waits for it. */
+/* Each line is flushed at once: its reader waits for it. */
 static int flush(Monitor *monitor) {
         if (fflush(stdout) == 0 && !ferror(stdout))
                 return 0;
-        if (errno == EPIPE) { /* the reader has seen enough */
+        if (errno == EPIPE) { /* the reader has closed the pipe */
                 end(monitor, EXIT_DONE);
                 return 0;
         }
@@ -80,7 +82,7 @@ static int flush(Monitor *monitor) {
         return 0;
 }
 
-/* "12:03:41.512" where one is, or "2026-11-23T12:03:41.512Z" for programs. */
+/* Writes the time: local time, "12:03:41.512"; for JSON, UTC with the date, "2026-11-23T12:03:41.512Z". */
 static void format_time(bool json, char *buffer, size_t size) {
         char form[64];
         struct timespec now;
@@ -94,18 +96,24 @@ static void format_time(bool json, char *buffer, size_t size) {
 }
 
 static int print_text(Monitor *monitor, const char *subject, const char *text) {
+        _cleanup_free_ char *shown_subject = NULL, *shown_text = NULL;
         char when[80];
 
         if (!subject || !text)
                 return -ENOMEM;
         if (isempty(text))
                 return 0;
+        shown_subject = terminal_text(subject);
+        shown_text = terminal_text(text);
+        if (!shown_subject || !shown_text)
+                return -ENOMEM;
         format_time(false, when, sizeof(when));
-        printf("%s  %-13s %s\n", when, subject, text);
+        printf("%s  %-13s %s\n", when, shown_subject, shown_text);
         return flush(monitor);
 }
 
-/* Takes the values over; those before are left out where there are none. */
+/* Prints one line of JSON. Takes over the references to properties and before. If before is NULL, the line does
+ * not have it. */
 static int print_json(Monitor *monitor, const char *path, const char *kind, const char *event, json_t *properties,
                 json_t *before) {
         char when[80];
@@ -142,7 +150,7 @@ static int on_change(const MirrorChange *change, void *userdata) {
         return print_text(monitor, subject, text);
 }
 
-/* What is of the daemon as a whole. */
+/* Prints a line about vfiod itself. */
 static int tell_service(Monitor *monitor, const char *event, const char *text) {
         json_t *manager = mirror_find(monitor->mirror, ROOT);
 
@@ -167,7 +175,8 @@ static int tell_state(Monitor *monitor) {
         return tell_service(monitor, "connected", text);
 }
 
-/* Where the daemon went while it was asked, its owner's change tells of that. */
+/* Checks the reply to a request for the state. Returns 1 for a good reply and 0 for an error. If vfiod ended
+ * before it answered, nothing is reported here: on_owner_changed() does that. */
 static int check_reply(Monitor *monitor, sd_bus_message *reply) {
         const sd_bus_error *error = sd_bus_message_get_error(reply);
 
@@ -189,7 +198,8 @@ static int on_manager_reply(sd_bus_message *reply, void *userdata, sd_bus_error 
         return r < 0 ? fail_to_read(monitor, r) : 0;
 }
 
-/* At the first time, what there is is no change; later, what became different meanwhile is. */
+/* When the state is loaded for the first time, no changes are printed. When it is loaded again, the differences
+ * are printed. */
 static int on_objects_reply(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
         Monitor *monitor = userdata;
 
@@ -212,7 +222,7 @@ static void forget_replies(Monitor *monitor) {
         monitor->slots[SLOT_OBJECTS_REPLY] = sd_bus_slot_unref(monitor->slots[SLOT_OBJECTS_REPLY]);
 }
 
-/* Starts the daemon, if need be. */
+/* Requests the state. The bus starts vfiod for that if needed. */
 static int ask(Monitor *monitor) {
         forget_replies(monitor);
         int r = sd_bus_call_method_async(monitor->bus, &monitor->slots[SLOT_MANAGER_REPLY], SERVICE, ROOT, PROPERTIES,
@@ -222,7 +232,7 @@ static int ask(Monitor *monitor) {
                                        OBJECT_MANAGER, "GetManagedObjects", on_objects_reply, monitor, NULL);
 }
 
-/* Signals. What comes before the state was told is in it. */
+/* Signals. Those that come before the state are ignored: the state includes their changes. */
 
 static int on_signal(sd_bus_message *signal, void *userdata, sd_bus_error *ret_error) {
         Monitor *monitor = userdata;
@@ -244,7 +254,8 @@ static int on_rules_changed(sd_bus_message *signal, void *userdata, sd_bus_error
         if (monitor->json)
                 r = print_json(monitor, ROOT, "rules", "changed", json_object(), NULL);
         else
-                r = print_text(monitor, "rules", "changed, or what became of them: see 'vfioctl rule list'");
+                r = print_text(monitor, "rules",
+                                "the rules, or the status of their devices, changed: see 'vfioctl rule list'");
         return r < 0 ? fail_to_read(monitor, r) : 0;
 }
 
@@ -256,7 +267,7 @@ static int on_owner_changed(sd_bus_message *signal, void *userdata, sd_bus_error
         int r = sd_bus_message_read(signal, "sss", &name, &old_owner, &new_owner);
         if (r < 0)
                 return fail_to_read(monitor, r);
-        /* One that our call has started answers it. */
+        /* A vfiod that was started by the request answers that request. */
         if (!monitor->known)
                 return 0;
         if (!isempty(old_owner)) {
@@ -315,7 +326,7 @@ static int on_reader_gone(sd_event_source *source, int fd, uint32_t events, void
         return 0;
 }
 
-/* What a shell without job control starts in the background ignores interrupts: that is to stay so. */
+/* A shell without job control starts background processes with interrupts ignored. They must stay ignored. */
 static bool is_ignored(int number) {
         struct sigaction action;
 
@@ -337,7 +348,7 @@ static int prepare(Monitor *monitor) {
                                                  end_signals[i] | SD_EVENT_SIGNAL_PROCMASK, on_end_signal, monitor)) <
                                                 0)
                         return r;
-        /* Only what can be waited for can have a reader that leaves: a file has none. */
+        /* Ends the monitor when the reader closes the pipe. It fails for a regular file, which has no reader. */
         (void)sd_event_add_io(monitor->event, NULL, STDOUT_FILENO, 0, on_reader_gone, monitor);
         return 0;
 }
@@ -352,6 +363,6 @@ ExitCode verb_monitor(Invocation *invocation) {
         if ((r = prepare(&monitor)) < 0 || (r = listen(&monitor)) < 0 || (r = ask(&monitor)) < 0 ||
                         (r = sd_event_loop(monitor.event)) < 0)
                 return report_error(r, NULL);
-        /* Without us, it ends with the bus. */
+        /* If the monitor did not end by itself, the connection to the bus was lost. */
         return monitor.ended ? monitor.code : report_error(-ECONNRESET, NULL);
 }

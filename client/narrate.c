@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "narrate.h"
 
-#include "daemon/base/util.h"
+#include "daemon/base/text.h"
 
 #include <stdarg.h>
 
-/* Clauses with commas between them. */
+/* A line of text, made of parts with commas between them. */
 typedef struct Sentence {
         FILE *stream;
         bool begun;
@@ -39,7 +39,7 @@ static const char *or_none(const char *text) {
         return isempty(text) ? "none" : text;
 }
 
-/* A list of strings, with blanks between; to be freed. */
+/* Joins a list of strings with blanks; the text is the caller's to free. */
 static char *join(json_t *list) {
         char *text = NULL;
         json_t *item;
@@ -53,7 +53,7 @@ static char *join(json_t *list) {
         return fclose(stream) == 0 ? text : NULL;
 }
 
-/* A value of any kind; to be freed. */
+/* Makes a text of a value of any type; it is the caller's to free. */
 static char *show(json_t *value) {
         json_t *item;
         size_t i;
@@ -80,8 +80,8 @@ static void say_card(Sentence *sentence, const char *verb, json_t *device) {
 
         if (isempty(name))
                 name = get_text(device, "ClassName");
-        say(sentence, "%s%s%s[%04llx:%04llx]", verb, name, isempty(name) ? "" : " ", get_number(device, "Vendor"),
-                        get_number(device, "Device"));
+        say(sentence, "%s%s%s[%04llx:%04llx]", verb, name, isempty(name) ? "" : " ", get_number(device, "VendorId"),
+                        get_number(device, "DeviceId"));
 }
 
 static void say_names(Sentence *sentence, json_t *names) {
@@ -99,8 +99,8 @@ static void tell_new_device(Sentence *sentence, json_t *device) {
         const char *driver = get_text(device, "Driver"), *state = get_text(device, "State");
 
         say_card(sentence, "added: ", device);
-        if (get_number(device, "Group") >= 0)
-                say(sentence, "group %lld", get_number(device, "Group"));
+        if (get_number(device, "GroupNumber") >= 0)
+                say(sentence, "group %lld", get_number(device, "GroupNumber"));
         if (isempty(driver))
                 say(sentence, "on no driver");
         else
@@ -111,16 +111,16 @@ static void tell_new_device(Sentence *sentence, json_t *device) {
         say_names(sentence, json_object_get(device, "BlockDevices"));
 }
 
-/* These are told of in other words, or in those of the group. */
-static const char *const device_details[] = {"State", "Driver", "Node", "GroupPath", "Vendor", "Device",
-                "SubsystemVendor", "SubsystemDevice", "Class", "Revision", "VendorName", "DeviceName", "SubsystemName",
-                "ClassName", "OriginalDriver", "OriginalOverride", "OriginalNames"};
+/* Properties that are not printed as "NAME before -> after": the line mentions them in another way, or not at all. */
+static const char *const device_details[] = {"State", "Driver", "Node", "Group", "VendorId", "DeviceId",
+                "SubsystemVendorId", "SubsystemDeviceId", "Class", "Revision", "VendorName", "DeviceName",
+                "SubsystemName", "ClassName", "OriginalDriver", "OriginalOverride", "OriginalNames"};
 
-/* Which property is shown by which words. */
+/* The words for the names of some properties. */
 static const struct {
         const char *property, *words;
 } device_words[] = {
-                {"Group", "group"},
+                {"GroupNumber", "group"},
                 {"NetworkInterfaces", "network interface"},
                 {"BlockDevices", "disk"},
                 {"VirtualFunctions", "virtual functions"},
@@ -144,12 +144,12 @@ static void tell_device(Sentence *sentence, const MirrorChange *change) {
         json_t *after = change->properties, *before = change->before, *value;
         const char *name;
 
-        if (has(after, "Vendor") || has(after, "Device") || has(after, "SubsystemVendor") ||
-                        has(after, "SubsystemDevice"))
+        if (has(after, "VendorId") || has(after, "DeviceId") || has(after, "SubsystemVendorId") ||
+                        has(after, "SubsystemDeviceId"))
                 say_card(sentence, "another card: ", change->object);
         if (has(after, "Driver"))
                 say_difference(sentence, "", json_object_get(before, "Driver"), json_object_get(after, "Driver"));
-        /* A driver of the host tells that by its name. */
+        /* If the driver changes too, the driver's name already says that the device is with the host. */
         if (has(after, "State") && !(has(after, "Driver") && is_plain(get_text(after, "State"))))
                 say(sentence, "%s", get_text(after, "State"));
         json_object_foreach(after, name, value)
@@ -169,7 +169,7 @@ static void say_blockers(Sentence *sentence, const char *verdict, json_t *group)
                                 or_none(json_string_value(json_array_get(blocker, 1))));
 }
 
-/* A member's address in the one list and not in the other. */
+/* Adds the members that are in the list but not in the other list. */
 static void say_members(Sentence *sentence, const char *verb, json_t *list, json_t *other) {
         json_t *member, *candidate;
         size_t i, k;
@@ -218,9 +218,13 @@ static void say_step(Sentence *sentence, json_t *job) {
 }
 
 static void tell_new_job(Sentence *sentence, json_t *job) {
-        _cleanup_free_ char *devices = join(json_object_get(job, "Devices"));
+        _cleanup_free_ char *devices = join(json_object_get(job, "DeviceAddresses"));
 
-        say(sentence, "%s of group %lld: %s", get_text(job, "Kind"), get_number(job, "Group"), strempty(devices));
+        if (get_number(job, "GroupNumber") >= 0)
+                say(sentence, "%s of group %lld: %s", get_text(job, "Kind"), get_number(job, "GroupNumber"),
+                                strempty(devices));
+        else
+                say(sentence, "%s: %s", get_text(job, "Kind"), strempty(devices));
         say(sentence, "for %s", get_text(job, "Caller"));
 }
 
@@ -229,16 +233,18 @@ static void tell_job(Sentence *sentence, const MirrorChange *change) {
 
         if (has(after, "State"))
                 say(sentence, "%s", get_text(after, "State"));
+        if (json_is_true(json_object_get(after, "Cancelled")) && streq(get_text(job, "State"), "stuck"))
+                say(sentence, "cancelled: it undoes its work when the kernel returns");
         if (has(after, "Step") || has(after, "Steps") || has(after, "Action") || has(after, "Address"))
                 say_step(sentence, job);
         if (!isempty(get_text(after, "WaitsFor")))
                 say(sentence, "waits for %s", get_text(after, "WaitsFor"));
 }
 
-/* How many devices there are is told by those that come and go. */
+/* The counts of devices are not printed: there is a line for each device that is added or removed. */
 static void tell_manager(Sentence *sentence, const MirrorChange *change) {
         if (has(change->properties, "EventsLost"))
-                say(sentence, "events of the kernel were lost (%lld times so far): everything was read anew",
+                say(sentence, "events of the kernel were lost (%lld times so far): all devices were read again",
                                 get_number(change->properties, "EventsLost"));
 }
 
@@ -253,13 +259,6 @@ static const struct {
                 {"job", tell_new_job, tell_job, "ended"},
                 {"manager", NULL, tell_manager, NULL},
 };
-
-/* What may be in a name, and would move the cursor. */
-static void make_printable(char *text) {
-        for (; *text; text++)
-                if ((unsigned char)*text < ' ' || *text == '\x7f')
-                        *text = '?';
-}
 
 char *narrate_change(const MirrorChange *change) {
         Sentence sentence = {0};
@@ -279,11 +278,10 @@ char *narrate_change(const MirrorChange *change) {
                 else if (change->event == MIRROR_REMOVED && kinds[i].end)
                         say(&sentence, "%s", kinds[i].end);
         }
-        if (fclose(sentence.stream) != 0) {
+        if (fclose(sentence.stream) != 0 || text_escape_message(&text) < 0) {
                 free(text);
                 return NULL;
         }
-        make_printable(text);
         return text;
 }
 

@@ -3,10 +3,12 @@
 
 #include "mirror.h"
 
-/* What a change of an object means, in words. */
+/* Makes the text lines of "vfioctl monitor" from changes of objects. */
 
-/* Of whom it is: "0000:06:00.0", "group 12", "job 3", "vfiod". To be freed; NULL where memory is short. */
+/* Returns what the line is about: "0000:06:00.0", "group 12", "job 3" or "vfiod". The caller frees it. NULL if
+ * there is not enough memory. */
 char *narrate_subject(const MirrorChange *change);
 
-/* "e1000e -> vfio-pci, detached". To be freed; empty for what is of no interest to a reader, NULL where memory is short. */
+/* Returns what has changed: "e1000e -> vfio-pci, detached". The caller frees it. Empty if a user does not need to
+ * know of the change; NULL if there is not enough memory. */
 char *narrate_change(const MirrorChange *change);

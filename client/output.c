@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "output.h"
 
+#include "terminal.h"
+
 #include <stdarg.h>
 
 #define KEY_WIDTH 18
@@ -26,7 +28,7 @@ static const struct {
 };
 
 static bool terminal_has_colors(void) {
-        /* https://no-color.org: set and not empty. */
+        /* https://no-color.org: colours are off if NO_COLOR is set and not empty. */
         return isempty(getenv("NO_COLOR")) && !streq_ptr(getenv("TERM"), "dumb");
 }
 
@@ -37,21 +39,46 @@ int output_open(Output *ret_output) {
         };
 
         *ret_output = output;
-        /* The stream keeps the addresses of the two members. */
+        /* The stream stores the addresses of these two members, so the struct must not move. */
         ret_output->stream = open_memstream(&ret_output->text, &ret_output->size);
         return ret_output->stream ? 0 : -errno;
+}
+
+/* For a terminal that does not know UTF-8, whose bytes could be controls there. Returns 0 or -ENOMEM. */
+static int make_ascii(Output *output) {
+        char *text = NULL;
+        size_t size = 0;
+
+        FILE *stream = open_memstream(&text, &size);
+        if (!stream)
+                return -ENOMEM;
+        for (const char *c = output->text; *c; c++)
+                if ((unsigned char)*c < 0x80)
+                        fputc(*c, stream);
+                else
+                        fprintf(stream, "\\x%02x", (unsigned)(unsigned char)*c);
+        if (fclose(stream) != 0) {
+                free(text);
+                return -ENOMEM;
+        }
+        free(output->text);
+        output->text = text;
+        output->size = size;
+        return 0;
 }
 
 int output_finish(Output *output) {
         bool failed = ferror(output->stream);
 
-        /* Nothing but memory can run out here. */
+        /* The stream is in memory: the only possible error is a lack of memory. */
         failed |= fclose(TAKE_PTR(output->stream)) != 0;
         if (failed)
                 return -ENOMEM;
 
         if (output->size == 0)
                 return 0;
+        if (!output->json && !terminal_takes_utf8() && make_ascii(output) < 0)
+                return -ENOMEM;
         if (fwrite(output->text, 1, output->size, stdout) != output->size || fflush(stdout) != 0)
                 return errno == EPIPE ? 0 : -errno;
         return 0;
@@ -103,7 +130,9 @@ int output_table_new(const Output *output, const Column *columns, size_t n_colum
 
         if (!table)
                 return -ENOMEM;
-        if (scols_table_enable_noheadings(table, !output->legend) < 0 ||
+        /* cell_set() escapes. Left to itself, the library would escape our escapes. */
+        if (scols_table_enable_noencoding(table, true) < 0 ||
+                        scols_table_enable_noheadings(table, !output->legend) < 0 ||
                         scols_table_enable_colors(table, output->color) < 0 ||
                         scols_table_set_stream(table, output->stream) < 0)
                 return -ENOMEM;
@@ -121,8 +150,8 @@ int output_table_new(const Output *output, const Column *columns, size_t n_colum
         return 0;
 }
 
-/* Prints the lines without the blanks with which libsmartcols fills up columns at their end; the last one gets its
- * newline. */
+/* Prints the lines without trailing blanks: libsmartcols pads the last column with them. Adds a newline after the
+ * last line. */
 static void print_without_trailing_blanks(FILE *stream, const char *text) {
         while (*text) {
                 size_t length = strcspn(text, "\n"), end = length;
@@ -139,7 +168,7 @@ int output_table(Output *output, struct libscols_table *table) {
         _cleanup_free_ char *text = NULL;
         int r;
 
-        /* Nothing at all for a table without lines, which is what we want. */
+        /* For a table without lines this prints nothing, also no headings, which is wanted. */
         r = scols_print_table_to_string(table, &text);
         if (r < 0)
                 return r;

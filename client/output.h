@@ -6,8 +6,8 @@
 #include <jansson.h>
 #include <libsmartcols.h>
 
-/* Where the verbs print. All of it is collected and written at the end in one go, so that a write error is seen once,
- * in one place. */
+/* The output of a verb. It is collected in memory and written at the end, so that a write error is handled in one
+ * place. */
 typedef struct Output {
         FILE *stream;
         char *text;
@@ -15,38 +15,39 @@ typedef struct Output {
 
         bool json;
         bool legend;
-        bool quiet; /* no results of changes, no remarks */
+        bool quiet; /* --quiet: print no results of changes, and no remarks */
         bool color;
 } Output;
 
 /* Prepares the output. Returns 0 or -errno. */
 int output_open(Output *ret_output);
 
-/* Writes what was collected to stdout. Returns 0 or -errno; a reader that has left is no error. */
+/* Writes the collected output to stdout. Returns 0 or -errno; a reader that has closed the pipe is no error. */
 int output_finish(Output *output);
 
-/* Frees all, and drops what was not written. */
+/* Frees everything. Output that was not written is lost. */
 void output_clear(Output *output);
 
-/* Prints a document, which may be NULL where memory was short, and frees it. Returns 0 or -errno. */
+/* Prints a JSON document and frees it. A NULL document means that there was not enough memory. Returns 0 or
+ * -ENOMEM. */
 int output_json(Output *output, json_t *document);
 
-/* Prints "key: value"; the values stand in one column. With an empty key it continues the value above. */
+/* Prints "key: value"; all values begin in the same column. An empty key continues the list of values above. */
 void output_field(Output *output, const char *key, const char *format, ...) _printf_(3, 4);
 
-/* The terminal's sequence for the colour of a state, "" for none. */
+/* Returns the terminal's escape sequence for the colour of a state; "" for none. */
 const char *output_state_color(const Output *output, const char *state);
 
-/* What ends a coloured text, "" where there are no colours. */
+/* Returns the escape sequence that ends a coloured text; "" if there are no colours. */
 const char *output_color_reset(const Output *output);
 
-/* A column of a table. The last one is cut where the terminal ends, unless it is to be wrapped. */
+/* A column of a table. The last column is cut to the width of the terminal, unless it has SCOLS_FL_WRAP. */
 typedef struct Column {
         const char *name;
         int flags; /* SCOLS_FL_* */
 } Column;
 
-/* A table with these columns, without lines. Returns 0 or -errno. */
+/* Makes a table with these columns and without lines. Returns 0 or -errno. */
 int output_table_new(const Output *output, const Column *columns, size_t n_columns, struct libscols_table **ret_table);
 
 /* Prints the table. Returns 0 or -errno. */

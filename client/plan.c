@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* plan: what detach or reattach would do, what speaks against it, and how to go on. */
+/* plan: what detach or reattach would do, which guards refuse, and the command for it. */
 #include "present.h"
 #include "proxy.h"
 #include "strv.h"
 #include "verbs.h"
+
+#include "daemon/base/text.h"
 
 static bool contains(char *const *list, const char *string) {
         for (; list && *list; list++)
@@ -12,7 +14,7 @@ static bool contains(char *const *list, const char *string) {
         return false;
 }
 
-/* The guards that found something, each once; only those that refuse, if refusing is set. */
+/* Lists the guards that found something, each once. If refusing is set, lists only those that refuse. */
 static int list_guards(const Plan *plan, bool refusing, char ***ret_guards) {
         _cleanup_(strv_freep) char **guards = NULL;
         int r;
@@ -43,8 +45,8 @@ static int push_option(char ***words, const char *option, const char *value) {
         return strv_push(words, word);
 }
 
-/* Appends "--override=" with the guards that found something: those that did not are not needed, as another finding
- * would be another plan. */
+/* Appends "--override=" with the guards that found something. The other guards are not needed: if one of them
+ * finds something later, the fingerprint is no longer valid. */
 static int push_overrides(char ***words, const Plan *plan) {
         _cleanup_(strv_freep) char **guards = NULL;
         _cleanup_free_ char *overrides = NULL;
@@ -68,7 +70,7 @@ static int push_detach_options(char ***words, const Consent *consent, const Plan
         return push_overrides(words, plan);
 }
 
-/* What a plan of a reattach finds is who holds the group, and that is what --force is for. */
+/* A finding of a planned reattach is a process that holds the group. --force overrides it. */
 static int push_reattach_options(char ***words, const Consent *consent, const Plan *plan) {
         int r;
 
@@ -77,7 +79,8 @@ static int push_reattach_options(char ***words, const Consent *consent, const Pl
         return consent->adopt ? strv_push(words, "--adopt") : 0;
 }
 
-/* The command that carries out this plan and no other. */
+/* Makes the command that does exactly this plan. A selector that was typed with control characters is written in its
+ * escaped form, which means the same device. */
 static int make_command(const Invocation *invocation, const Plan *plan, char ***ret_words) {
         _cleanup_(strv_freep) char **words = NULL;
         const Consent *consent = &invocation->consent;
@@ -90,11 +93,16 @@ static int make_command(const Invocation *invocation, const Plan *plan, char ***
                                       : push_detach_options(&words, consent, plan)) < 0 ||
                         (r = push_option(&words, "plan", plan->fingerprint)) < 0)
                 return r;
+        for (char **word = words; *word; word++) {
+                r = text_escape_message(word);
+                if (r < 0)
+                        return r;
+        }
         *ret_words = TAKE_PTR(words);
         return 0;
 }
 
-/* Prints the word so that a shell reads it as it is. */
+/* Prints the word, quoted for a shell where needed. */
 static void print_word(FILE *stream, const char *word) {
         static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-";
 
@@ -198,7 +206,7 @@ static const Column finding_columns[] = {
                 [FINDING_COLUMN_EVIDENCE] = {"EVIDENCE", SCOLS_FL_WRAP},
 };
 
-/* Nothing, where nothing was found. */
+/* Prints the table of findings; nothing if there are none. */
 static int print_findings(Output *output, const Plan *plan) {
         _cleanup_(scols_table_unrefp) struct libscols_table *table = NULL;
         int r;
@@ -225,7 +233,7 @@ static int print_findings(Output *output, const Plan *plan) {
         return output_table(output, table);
 }
 
-/* Whether the user wants another plan than this one to be carried out. */
+/* Whether the user gave the fingerprint of another plan. */
 static bool is_stale(const Invocation *invocation, const Plan *plan) {
         const char *wanted = invocation->consent.plan;
 
@@ -244,11 +252,13 @@ static int print_decision(Output *output, const Plan *plan, bool stale, char *co
         if (!refusing)
                 return -ENOMEM;
 
-        fprintf(output->stream, "\nWould go: %s%s%s%s\n", plan->would_go ? "yes" : "no",
-                        stale ? ", the host is not as it was when that plan was made" : "",
-                        isempty(refusing) ? "" : ", refused by ", refusing);
+        if (plan->would_go)
+                fputs("\nResult: can be done\n", output->stream);
+        else
+                fprintf(output->stream, "\nResult: refused%s%s%s\n", isempty(refusing) ? "" : " by ", refusing,
+                                stale ? ": the host has changed since that plan was made" : "");
         fprintf(output->stream, "Fingerprint: %s\n", strempty(plan->fingerprint));
-        fputs(plan->would_go ? "Carry it out:" : "If you are sure:", output->stream);
+        fputs(plan->would_go ? "To do exactly this:" : "If you are sure:", output->stream);
         for (; *command; command++) {
                 fputc(' ', output->stream);
                 print_word(output->stream, *command);
@@ -279,7 +289,7 @@ ExitCode verb_plan(Invocation *invocation) {
 
         r = proxy_plan(invocation->bus, invocation->selector, invocation->reattach ? "reattach" : "detach",
                         &invocation->consent, &plan, &error);
-        /* Plan itself takes a fingerprint, but does not compare it. */
+        /* The method Plan accepts a fingerprint but does not compare it. */
         plan.would_go = plan.would_go && !is_stale(invocation, &plan);
         if (r >= 0 && !invocation->output.quiet)
                 r = print_plan(invocation, &plan);

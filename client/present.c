@@ -2,6 +2,9 @@
 #include "present.h"
 
 #include "strv.h"
+#include "terminal.h"
+
+#include <inttypes.h>
 
 const char *driver_in_words(const char *driver) {
         return isempty(driver) ? "none" : driver;
@@ -20,14 +23,19 @@ char *device_description(const Device *device) {
         return r < 0 ? NULL : description;
 }
 
+bool job_is_stuck_cancelled(const Job *job) {
+        return job->cancelled && streq(strempty(job->state), "stuck");
+}
+
 char *job_progress(const Job *job) {
         bool usual = streq(strempty(job->state), "running");
         char *text;
 
         if (streq(strempty(job->state), "settling"))
-                return strdup("done, waiting for the names of the host");
-        if (asprintf(&text, "%s%sstep %u of %u, %s %s", usual ? "" : strempty(job->state), usual ? "" : ", ", job->step,
-                            job->steps, strempty(job->action), strempty(job->address)) < 0)
+                return strdup("done, waiting until the host's names are back");
+        if (asprintf(&text, "%s%s%sstep %u of %u, %s %s", usual ? "" : strempty(job->state), usual ? "" : ", ",
+                            job_is_stuck_cancelled(job) ? "cancelled, " : "", job->step, job->steps,
+                            strempty(job->action), strempty(job->address)) < 0)
                 return NULL;
         return text;
 }
@@ -43,9 +51,9 @@ char *holder_description(const Holder *holder) {
         return text;
 }
 
-/* The value for -device. NULL where memory is short. */
+/* Makes the value of QEMU's -device, which is the caller's to free. Returns NULL if there is not enough memory. */
 static char *qemu_device(const char *address) {
-        /* QEMU's host= takes domains of four digits only. */
+        /* QEMU's host= accepts only domains of four digits. */
         bool short_domain = strcspn(address, ":") <= 4;
         char *value;
 
@@ -61,7 +69,7 @@ int qemu_arguments(const DeviceList *devices, char ***ret_arguments) {
                 const Device *device = &devices->items[i];
                 _cleanup_free_ char *argument = NULL;
 
-                /* A device has a node while it is on a vfio driver. */
+                /* A device has a node only while it is on a vfio driver. */
                 if (!device->endpoint || isempty(device->node) || isempty(device->address))
                         continue;
                 argument = qemu_device(device->address);
@@ -94,14 +102,19 @@ json_t *json_strings(char *const *list) {
         return array;
 }
 
-/* "0x8086", as the kernel writes ids. */
+/* Makes an id as the kernel writes it: "0x8086". */
 static json_t *json_id(unsigned id, int digits) {
         return json_sprintf("0x%0*x", digits, id);
 }
 
-/* A number that is -1 for none. */
+/* A number that is null in JSON if it is -1. */
 static json_t *json_number_or_null(int32_t number) {
         return number < 0 ? json_null() : json_integer(number);
+}
+
+/* A number that is 0 for what is not known. */
+static json_t *json_known_or_null(uint32_t number) {
+        return number == 0 ? json_null() : json_integer(number);
 }
 
 json_t *device_row_to_json(const Device *device) {
@@ -118,16 +131,17 @@ json_t *device_row_to_json(const Device *device) {
 
 static json_t *device_details_to_json(const Device *device) {
         /* clang-format off: a pair a line */
-        return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:b, s:o, s:o, s:I, s:o, s:o, "
+        return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:I, s:o, s:o, "
                          "s:o,"
                          " s:o, s:o}",
                         "endpoint", (int)device->endpoint, "node", json_text(device->node), "subsystem_vendor_id",
                         json_id(device->subsystem_vendor, 4), "subsystem_device_id",
                         json_id(device->subsystem_device, 4), "subsystem_name", json_text(device->subsystem_name),
                         "revision", json_id(device->revision, 2), "numa_node", json_number_or_null(device->numa_node),
-                        "link_speed_mts", (json_int_t)device->link_speed, "link_speed_max_mts",
-                        (json_int_t)device->link_speed_max, "link_width", (json_int_t)device->link_width,
-                        "link_width_max", (json_int_t)device->link_width_max, "reset_methods",
+                        "link_speed_mts", json_known_or_null(device->link_speed), "link_speed_max_mts",
+                        json_known_or_null(device->link_speed_max), "link_width",
+                        json_known_or_null(device->link_width), "link_width_max",
+                        json_known_or_null(device->link_width_max), "reset_methods",
                         json_strings(device->reset_methods), "boot_vga", (int)device->boot_vga, "physical_function",
                         json_text(device->physical_function), "virtual_functions",
                         json_strings(device->virtual_functions), "virtual_functions_max",
@@ -138,9 +152,9 @@ static json_t *device_details_to_json(const Device *device) {
         /* clang-format on */
 }
 
-/* Adds the members of the other object, which it frees. NULL where either is NULL. */
+/* Adds the members of the other object, which is freed. Returns NULL if one of them is NULL. */
 static json_t *json_merge(json_t *object, json_t *other) {
-        /* json_object_update_new() frees the other and refuses NULL. */
+        /* json_object_update_new() frees the other object, and fails for NULL. */
         if (json_object_update_new(object, other) < 0) {
                 json_decref(object);
                 return NULL;
@@ -184,13 +198,13 @@ json_t *group_to_json(const Group *group, const DeviceList *members) {
 
 json_t *job_to_json(const Job *job) {
         /* clang-format off: a pair a line */
-        return json_pack("{s:I, s:o, s:o, s:o, s:I, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:I}", "number",
+        return json_pack("{s:I, s:o, s:o, s:o, s:b, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:I}", "number",
                         (json_int_t)job->number, "path", json_text(job->path), "kind", json_text(job->kind), "state",
-                        json_text(job->state), "group", (json_int_t)job->group, "devices", json_strings(job->devices),
-                        "step", (json_int_t)job->step, "steps", (json_int_t)job->steps, "action",
-                        json_text(job->action), "address", json_text(job->address), "waits_for",
-                        json_text(job->waits_for), "caller", json_text(job->caller), "started_usec",
-                        (json_int_t)job->started_us);
+                        json_text(job->state), "cancelled", (int)job->cancelled, "group",
+                        json_number_or_null(job->group), "devices", json_strings(job->devices), "step",
+                        (json_int_t)job->step, "steps", (json_int_t)job->steps, "action", json_text(job->action),
+                        "address", json_text(job->address), "waits_for", json_text(job->waits_for), "caller",
+                        json_text(job->caller), "started_usec", (json_int_t)job->started_us);
         /* clang-format on */
 }
 
@@ -211,7 +225,17 @@ json_t *holders_to_json(const HolderList *holders) {
 }
 
 int cell_set(struct libscols_line *line, size_t column, const char *text) {
-        return isempty(text) ? 0 : scols_line_set_data(line, column, text);
+        if (isempty(text))
+                return 0;
+        char *shown = terminal_text(text);
+        return shown ? scols_line_refer_data(line, column, shown) : -ENOMEM; /* takes it over */
+}
+
+int cell_set_group(struct libscols_line *line, size_t column, int32_t group) {
+        char text[sizeof("-2147483648")];
+
+        (void)snprintf(text, sizeof(text), "%" PRIi32, group);
+        return cell_set(line, column, group < 0 ? "-" : text);
 }
 
 int cell_set_state(const Output *output, struct libscols_line *line, size_t column, const char *state) {

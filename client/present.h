@@ -4,45 +4,53 @@
 #include "facts.h"
 #include "output.h"
 
-/* Devices and groups in words, as table cells and as JSON. Strings are the caller's to free; NULL where memory is
- * short. */
+/* Makes texts, table cells and JSON from devices, groups and jobs. Returned strings are the caller's to free,
+ * unless they are const; NULL means that there is not enough memory. */
 
-/* The driver in words: "none" where there is none. */
+/* Returns the driver's name, or "none". */
 const char *driver_in_words(const char *driver);
 
-/* "Intel Corporation 82540EM Gigabit Ethernet Controller", or the ids where the names are not known. */
+/* Returns "Intel Corporation 82540EM Gigabit Ethernet Controller"; or the ids, if the names are not known. */
 char *device_description(const Device *device);
 
-/* The arguments that give these devices to QEMU: "-device", "vfio-pci,host=0000:03:01.0" for each endpoint that is on a
- * vfio driver. Returns 0 or -ENOMEM; the list is NULL where there is none. */
+/* Gets the arguments for QEMU: "-device", "vfio-pci,host=0000:03:01.0" for each endpoint that is on a vfio driver.
+ * If there is no such endpoint, the list is NULL. The caller frees the list. Returns 0 or -ENOMEM. */
 int qemu_arguments(const DeviceList *devices, char ***ret_arguments);
 
-/* Where a job is: "step 4 of 9, unbind 0000:02:01.0", with its state before it where it is another than usual. */
+/* Whether a job was cancelled but waits for the kernel: it undoes its work when the kernel returns. */
+bool job_is_stuck_cancelled(const Job *job);
+
+/* Returns the progress of a job: "step 4 of 9, unbind 0000:02:01.0". If its state is not "running", the text
+ * begins with the state. */
 char *job_progress(const Job *job);
 
-/* "process 324 (qemu-system-x86) of machine-x.service: /dev/vfio/7". */
+/* Returns "process 324 (qemu-system-x86) of machine-x.service: /dev/vfio/7". */
 char *holder_description(const Holder *holder);
 
-/* The keys are in vfioctl(1). "none" is null there. These return NULL where memory is short. */
+/* JSON as in vfioctl(1): an empty text is null. These functions return NULL if there is not enough memory. */
 json_t *json_text(const char *text);
 json_t *json_strings(char *const *list);
 
-/* Appends the value, which it takes over, and returns the array; NULL, with both freed, where it cannot. */
+/* Appends the value, takes over its reference, and returns the array. If that fails, frees both and returns NULL. */
 json_t *json_append(json_t *array, json_t *value);
 
-/* What a list tells of a device, or all that is known of it. */
+/* The keys of a device in a list; and all keys of a device. */
 json_t *device_row_to_json(const Device *device);
 json_t *device_to_json(const Device *device);
 
-/* What a list tells of a group, with the members, an array that it takes over; or all that is known of it. */
+/* The keys of a group in a list, with the array of its members, whose reference it takes over; and all keys of a
+ * group. */
 json_t *group_row_to_json(const Group *group, json_t *members);
 json_t *group_to_json(const Group *group, const DeviceList *members);
 
 json_t *job_to_json(const Job *job);
 json_t *holders_to_json(const HolderList *holders);
 
-/* Fills one cell. Returns 0 or -errno. Empty text leaves it blank. */
+/* Fills one cell; an empty text leaves it blank. Returns 0 or -errno. */
 int cell_set(struct libscols_line *line, size_t column, const char *text);
 
-/* Fills one cell with a state, in its colour. */
+/* Fills one cell with the number of an IOMMU group, or with "-" for -1. Returns 0 or -errno. */
+int cell_set_group(struct libscols_line *line, size_t column, int32_t group);
+
+/* Fills one cell with a state, in the colour of that state. Returns 0 or -errno. */
 int cell_set_state(const Output *output, struct libscols_line *line, size_t column, const char *state);

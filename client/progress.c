@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "progress.h"
 
-#include "daemon/base/util.h"
+#include "daemon/base/text.h"
 
 #include <sys/ioctl.h>
 
@@ -14,7 +14,8 @@ bool progress_is_possible(void) {
         return isatty(STDERR_FILENO) && !isempty(terminal) && !streq(terminal, "dumb");
 }
 
-/* How many characters fit without reaching the last column, where some terminals go to the next line. */
+/* Returns how many characters fit into the line. The last column stays free, because some terminals then start a
+ * new line. */
 static size_t line_length(void) {
         struct winsize size;
 
@@ -24,15 +25,11 @@ static size_t line_length(void) {
 }
 
 void progress_show(Progress *progress, const char *text) {
+        size_t length = line_length();
         char line[256];
-        size_t n = 0, length = line_length();
 
-        /* Names of processes are in it, which may be anything: one character a column, and none that moves the cursor.
-         * What goes on from the byte before is no character of its own. */
-        for (; *text && n < length && n < sizeof(line) - 1; text++)
-                if (((unsigned char)*text & 0xc0) != 0x80)
-                        line[n++] = *text >= ' ' && *text <= '~' ? *text : '?';
-        line[n] = '\0';
+        /* The text has names of processes, which can contain any bytes. In ASCII each byte takes one column. */
+        (void)text_escape(text, TEXT_ASCII_ESCAPE, line, length < sizeof(line) ? length + 1 : sizeof(line));
         fprintf(stderr, LINE_START "%s" ERASE_TO_END, line);
         progress->shown = true;
 }

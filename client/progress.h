@@ -3,16 +3,16 @@
 
 #include <stdbool.h>
 
-/* One line on the terminal of stderr that is rewritten in place. */
+/* A line of progress on stderr that is overwritten again and again. */
 typedef struct Progress {
         bool shown;
 } Progress;
 
-/* Whether stderr is a terminal that can do it. */
+/* Whether stderr is a terminal that can show such a line. */
 bool progress_is_possible(void);
 
-/* Puts the text there, cut where the terminal ends. */
+/* Shows the text, cut to the width of the terminal. */
 void progress_show(Progress *progress, const char *text);
 
-/* Takes the line away. To be called before anything else is printed there. */
+/* Removes the line. Call it before anything else is printed to stderr. */
 void progress_clear(Progress *progress);

@@ -3,20 +3,23 @@
 
 #include "proxy.h"
 
-/* What the files that make calls have in common. */
+/* Shared by the files that make calls on the bus; for no other file. */
 
 #define SERVICE "org.vfiod1"
 #define ROOT "/org/vfiod1"
 
-/* The daemon has deadlines of its own and answers when they are over; this one is for a daemon that lost its mind. */
+/* Timeout for calls that change something. vfiod has deadlines of its own and answers before this; it is the last
+ * resort if vfiod does not answer at all. */
 #define WORK_TIMEOUT_USEC (10 * 60 * UINT64_C(1000000))
 
-/* Passes the result of decoding on, with words for what can only be another version's answer. */
+/* Returns r, the result of a decoder. If the reply could not be decoded, sets an error that says so: vfiod is
+ * probably another version. */
 int decoded(int r, sd_bus_error *error);
 
-/* A new call of one of the manager's methods that begin with a selector. */
+/* Makes a call of a method of the manager whose first argument is a selector. Returns 0, or a negative errno; the
+ * error is set for a selector that is not valid UTF-8. */
 int new_selector_call(
                 sd_bus *bus, const char *method, const char *selector, sd_bus_message **ret_call, sd_bus_error *error);
 
-/* Adds {name: list} to the options, if there is anything in the list. */
+/* Adds the option {name: list} to the call, unless the list is empty. */
 int append_list(sd_bus_message *call, const char *name, char *const *list);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "proxy.h"
 
+#include "decode-rows.h"
 #include "decode.h"
 #include "proxy-internal.h"
 #include "strv.h"
@@ -18,7 +19,7 @@ int proxy_open(sd_bus **ret_bus) {
 int decoded(int r, sd_bus_error *error) {
         if (r < 0 && r != -ENOMEM)
                 (void)sd_bus_error_set(error, SD_BUS_ERROR_INCONSISTENT_MESSAGE,
-                                "vfiod answered in a form that this vfioctl does not know; compare their versions.");
+                                "Cannot understand the answer of vfiod; compare their versions.");
         return r;
 }
 
@@ -36,15 +37,17 @@ int new_selector_call(
         if (r < 0)
                 return r;
         r = sd_bus_message_append(call, "s", selector);
-        if (r == -EINVAL) /* the one thing that the bus does not carry */
-                return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, "The selector is not valid UTF-8.");
+        if (r == -EINVAL) /* D-Bus does not carry other strings */
+                return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
+                                "The selector is not valid UTF-8: write each such byte as vfioctl shows it, like "
+                                "'\\xff'.");
         if (r < 0)
                 return r;
         *ret_call = TAKE_PTR(call);
         return 0;
 }
 
-/* The object path that the method gives for the selector, as a part of the reply. */
+/* Calls GetGroup or GetDevice to get the object path for a selector. The path is valid as long as the reply. */
 static int resolve(sd_bus *bus, const char *method, const char *selector, sd_bus_message **ret_reply,
                 const char **ret_path, sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
@@ -209,12 +212,12 @@ int proxy_plan(sd_bus *bus, const char *selector, const char *verb, const Consen
 int proxy_start_change(sd_bus *bus, const char *verb, const char *selector, const Consent *consent,
                 sd_bus_message_handler_t handler, void *userdata, sd_bus_slot **ret_slot, sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
-        bool functions = streq(verb, "vfs");
-        const char *method = functions ? "SetVirtualFunctions" : streq(verb, "detach") ? "Detach" : "Reattach";
+        bool sets_vfs = streq(verb, "vfs");
+        const char *method = sets_vfs ? "SetVirtualFunctions" : streq(verb, "detach") ? "Detach" : "Reattach";
         int r;
 
         if ((r = new_selector_call(bus, method, selector, &call, error)) < 0 ||
-                        (functions && (r = sd_bus_message_append_basic(call, 'u', &consent->functions)) < 0) ||
+                        (sets_vfs && (r = sd_bus_message_append_basic(call, 'u', &consent->n_vfs)) < 0) ||
                         (r = append_options(call, consent, error)) < 0)
                 return r;
         return sd_bus_call_async(bus, ret_slot, call, handler, userdata, WORK_TIMEOUT_USEC);
@@ -225,7 +228,7 @@ int proxy_read_changes(sd_bus_message *reply, EntryList *ret_changes, sd_bus_err
 
         if (!refusal)
                 return decoded(decode_entries(reply, ret_changes), error);
-        /* The connection's end is told as an error of the call too. */
+        /* sd-bus also ends the call with an error when the connection is lost. */
         if (sd_bus_is_open(sd_bus_message_get_bus(reply)) <= 0)
                 return -ECONNRESET;
         return sd_bus_error_copy(error, refusal);
@@ -241,7 +244,7 @@ int proxy_list_jobs(sd_bus *bus, JobList *ret_jobs, sd_bus_error *error) {
         return decoded(decode_jobs(reply, ret_jobs), error);
 }
 
-/* The object path of a job. */
+/* Room for the object path of a job. */
 typedef char JobPath[sizeof(JOBS "4294967295")];
 
 static const char *job_path(uint32_t number, JobPath buffer) {
@@ -249,17 +252,31 @@ static const char *job_path(uint32_t number, JobPath buffer) {
         return buffer;
 }
 
-int proxy_cancel_job(sd_bus *bus, uint32_t number, sd_bus_error *error) {
+int proxy_read_cancelled(sd_bus_message *reply, char **ret_state, char **ret_message, sd_bus_error *error) {
+        _cleanup_free_ char *state = NULL, *message = NULL;
+        int r;
+
+        if ((r = decoded(decode_string(reply, 's', &state), error)) < 0 ||
+                        (r = decoded(decode_string(reply, 's', &message), error)) < 0)
+                return r;
+        *ret_state = TAKE_PTR(state);
+        *ret_message = TAKE_PTR(message);
+        return 0;
+}
+
+int proxy_cancel_job(sd_bus *bus, uint32_t number, char **ret_state, char **ret_message, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         JobPath path;
         int r;
 
-        r = sd_bus_call_method(bus, SERVICE, job_path(number, path), SERVICE ".Job", "Cancel", error, NULL, NULL);
+        r = sd_bus_call_method(
+                        bus, SERVICE, job_path(number, path), SERVICE ".Job", "Cancel", error, &reply, "a{sv}", 0);
         if (sd_bus_error_has_name(error, SD_BUS_ERROR_UNKNOWN_OBJECT)) {
                 sd_bus_error_free(error);
                 return sd_bus_error_setf(error, SD_BUS_ERROR_UNKNOWN_OBJECT,
                                 "There is no job %" PRIu32 ", or it has ended: see 'vfioctl jobs'.", number);
         }
-        return r;
+        return r < 0 ? r : proxy_read_cancelled(reply, ret_state, ret_message, error);
 }
 
 int proxy_start_cancel(sd_bus *bus, uint32_t number, sd_bus_message_handler_t handler, void *userdata,
@@ -267,7 +284,7 @@ int proxy_start_cancel(sd_bus *bus, uint32_t number, sd_bus_message_handler_t ha
         JobPath path;
 
         return sd_bus_call_method_async(bus, ret_slot, SERVICE, job_path(number, path), SERVICE ".Job", "Cancel",
-                        handler, userdata, NULL);
+                        handler, userdata, "a{sv}", 0);
 }
 
 int proxy_watch_jobs(sd_bus *bus, sd_bus_message_handler_t on_added, sd_bus_message_handler_t on_changed,

@@ -15,19 +15,21 @@ int proxy_list_rules(sd_bus *bus, RuleList *ret_rules, sd_bus_error *error) {
         return decoded(decode_rules(reply, ret_rules), error);
 }
 
-static int append_wish(sd_bus_message *call, const RuleWish *wish, sd_bus_error *error) {
+static int append_rule_options(sd_bus_message *call, const NewRule *new_rule, sd_bus_error *error) {
         char *everything[] = {(char *)"*", NULL};
-        const Consent *consent = wish->consent;
+        const Consent *consent = new_rule->consent;
         int r;
 
         if ((r = sd_bus_message_open_container(call, 'a', "{sv}")) < 0 ||
-                        (wish->name && (r = sd_bus_message_append(call, "{sv}", "name", "s", wish->name)) < 0) ||
+                        (new_rule->name &&
+                                        (r = sd_bus_message_append(call, "{sv}", "name", "s", new_rule->name)) < 0) ||
                         (r = append_list(call, "companions", consent->whole_group ? everything : consent->companions)) <
                                         0 ||
                         (r = append_list(call, "override", consent->overrides)) < 0 ||
-                        (wish->virtual_functions > 0 &&
+                        (new_rule->virtual_functions > 0 &&
                                         (r = sd_bus_message_append(call, "{sv}", "virtual-functions", "u",
-                                                         wish->virtual_functions)) < 0) ||
+                                                         new_rule->virtual_functions)) < 0) ||
+                        (new_rule->dry_run && (r = sd_bus_message_append(call, "{sv}", "dry-run", "b", 1)) < 0) ||
                         (r = sd_bus_message_close_container(call)) < 0) {
                 if (r == -EINVAL)
                         return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, "An option is not valid UTF-8.");
@@ -36,14 +38,15 @@ static int append_wish(sd_bus_message *call, const RuleWish *wish, sd_bus_error 
         return 0;
 }
 
-int proxy_add_rule(sd_bus *bus, const char *selector, const RuleWish *wish, char **ret_name, char **ret_file,
+int proxy_add_rule(sd_bus *bus, const char *selector, const NewRule *new_rule, char **ret_name, char **ret_file,
                 sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
         _cleanup_free_ char *name = NULL, *file = NULL;
         int r;
 
         if ((r = new_selector_call(bus, "AddRule", selector, &call, error)) < 0 ||
-                        (r = append_wish(call, wish, error)) < 0 || (r = sd_bus_call(bus, call, 0, error, &reply)) < 0)
+                        (r = append_rule_options(call, new_rule, error)) < 0 ||
+                        (r = sd_bus_call(bus, call, 0, error, &reply)) < 0)
                 return r;
         if ((r = decoded(decode_string(reply, 's', &name), error)) < 0 ||
                         (r = decoded(decode_string(reply, 's', &file), error)) < 0)
@@ -88,5 +91,5 @@ int proxy_check_rule(sd_bus *bus, const char *text, uint32_t *ret_line, char **r
 }
 
 int proxy_rescan(sd_bus *bus, sd_bus_error *error) {
-        return sd_bus_call_method(bus, SERVICE, ROOT, SERVICE ".Manager", "Rescan", error, NULL, NULL);
+        return sd_bus_call_method(bus, SERVICE, ROOT, SERVICE ".Manager", "Rescan", error, NULL, "a{sv}", 0);
 }

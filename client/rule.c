@@ -5,6 +5,7 @@
 #include "present.h"
 #include "rule-proxy.h"
 #include "strv.h"
+#include "terminal.h"
 
 #include <fcntl.h>
 
@@ -22,7 +23,7 @@ static const Column columns[] = {
                 [COLUMN_NOTE] = {"NOTE", SCOLS_FL_WRAP},
 };
 
-/* "FILE:LINE: what is wrong"; to be freed, NULL where memory is short. */
+/* Makes "FILE:LINE: what is wrong", which is the caller's to free. Returns NULL if there is not enough memory. */
 static char *fault_text(const char *file, uint32_t line, const char *fault) {
         char *text = NULL;
 
@@ -44,7 +45,8 @@ static int add_line(const Output *output, struct libscols_table *table, const Ru
         else if (streq_ptr(rule->state, "off"))
                 note = fault_text(rule->file, rule->line, strempty(rule->fault));
         else
-                note = strdup(streq_ptr(rule->state, "active") ? "no device of its own" : strempty(rule->file));
+                note = strdup(streq_ptr(rule->state, "active") ? "no device: none matches, or an earlier rule applies"
+                                                               : strempty(rule->file));
         if (!note)
                 return -ENOMEM;
         if (!device || device == rule->devices.items)
@@ -117,14 +119,14 @@ ExitCode verb_rule_add(Invocation *invocation) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_free_ char *name = NULL, *file = NULL;
         Output *output = &invocation->output;
-        RuleWish wish = {
+        NewRule new_rule = {
                         .name = invocation->rule,
                         .consent = &invocation->consent,
                         .virtual_functions = invocation->virtual_functions,
         };
         int r;
 
-        r = proxy_add_rule(invocation->bus, invocation->selector, &wish, &name, &file, &error);
+        r = proxy_add_rule(invocation->bus, invocation->selector, &new_rule, &name, &file, &error);
         if (r < 0)
                 return report_error(r, &error);
         if (output->json)
@@ -134,7 +136,7 @@ ExitCode verb_rule_add(Invocation *invocation) {
         return r < 0 ? report_error(r, NULL) : EXIT_DONE;
 }
 
-/* One of the same name elsewhere takes its place. */
+/* Tells the user if a rule of the same name in another folder is active now. */
 static void remark_successor(const Invocation *invocation) {
         _cleanup_(rule_list_clear) RuleList rules = {0};
 
@@ -142,7 +144,7 @@ static void remark_successor(const Invocation *invocation) {
                 return;
         for (size_t i = 0; i < rules.count; i++)
                 if (streq_ptr(rules.items[i].name, invocation->rule))
-                        fprintf(stderr, "vfioctl: the rule of that name in %s counts again\n", rules.items[i].file);
+                        terminal_say("vfioctl: the rule of the same name in %s is active now", rules.items[i].file);
 }
 
 ExitCode verb_rule_remove(Invocation *invocation) {
@@ -157,7 +159,9 @@ ExitCode verb_rule_remove(Invocation *invocation) {
         if (output->json)
                 r = output_json(output, json_pack("{s:s}", "removed", invocation->rule));
         else if (!output->quiet)
-                fprintf(output->stream, "Rule %s is removed. What it detached stays so until it is given back.\n",
+                fprintf(output->stream,
+                                "Rule %s was removed. Devices that it detached stay detached until they are "
+                                "reattached.\n",
                                 invocation->rule);
         return r < 0 ? report_error(r, NULL) : EXIT_DONE;
 }
@@ -184,7 +188,7 @@ static int add_fault(Faults *faults, const char *file, uint32_t line, const char
         text = fault_text(file, line, fault);
         if (!text)
                 return -ENOMEM;
-        fprintf(stderr, "%s\n", text);
+        terminal_say("%s", text);
         return 0;
 }
 
@@ -199,10 +203,11 @@ static int check_known(Invocation *invocation, Faults *faults, sd_bus_error *err
         return r;
 }
 
-/* The daemon tells of what is larger that it is too large. */
+/* More than vfiod accepts: if a file is larger, vfiod says that it is too large. */
 #define TEXT_MAX (256 * 1024)
 
-/* Reads a file with an end. Returns 0 or -errno; -EBADMSG for one with a NUL in it. */
+/* Reads at most TEXT_MAX bytes of a file, so that /dev/zero does no harm. The text is the caller's to free.
+ * Returns 0; -EBADMSG if there is a NUL byte in it; or another negative errno. */
 static int read_text(const char *path, char **ret) {
         _cleanup_fclose_ FILE *file = fopen(path, "re");
         _cleanup_free_ char *text = malloc(TEXT_MAX + 1);
@@ -228,12 +233,12 @@ static int check_file(Invocation *invocation, const char *path, Faults *faults, 
 
         r = read_text(path, &text);
         if (r == -EBADMSG)
-                return add_fault(faults, path, 0, "there is a NUL in it: it is no text");
+                return add_fault(faults, path, 0, "it contains a NUL byte, so it is not text");
         if (r == -ENOMEM)
                 return r;
         if (r < 0)
                 return add_fault(faults, path, 0, strerror(-r));
-        if (isempty(text)) /* that is a mask */
+        if (isempty(text)) /* an empty file masks a rule */
                 return 0;
         r = proxy_check_rule(invocation->bus, text, &line, &fault, error);
         if (r == -EILSEQ)
@@ -272,7 +277,8 @@ ExitCode verb_rescan(Invocation *invocation) {
 
 /* For detach and reattach. */
 
-/* A group that was named as such is meant whole: its first endpoint stands for it. Returns its address, to be freed. */
+/* The first endpoint of the selected group: a rule is for one device, and takes the others of the group along. The
+ * address is the caller's to free. Returns 0, -ENODEV for a group without endpoints, or another negative errno. */
 static int first_endpoint(sd_bus *bus, const char *selector, char **ret_address, sd_bus_error *error) {
         _cleanup_(device_list_clear) DeviceList members = {0};
         _cleanup_(group_clear) Group group = {0};
@@ -287,24 +293,47 @@ static int first_endpoint(sd_bus *bus, const char *selector, char **ret_address,
         return *ret_address ? 0 : -ENODEV;
 }
 
-ExitCode rule_persist(Invocation *invocation, char **ret_file) {
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+/* Has the rule of a persistent detach written, or only checked. Returns 0, or a negative errno with the error. */
+static int persist(Invocation *invocation, bool dry_run, char **ret_file, sd_bus_error *error) {
         bool names_group = startswith(invocation->selector, "group:");
         _cleanup_free_ char *address = NULL, *name = NULL;
         Consent consent = invocation->consent;
-        RuleWish wish = {.consent = &consent};
-        int r = 0;
+        NewRule new_rule = {.name = invocation->rule, .consent = &consent, .dry_run = dry_run};
+        int r;
 
         consent.whole_group |= names_group;
-        if (names_group)
-                r = first_endpoint(invocation->bus, invocation->selector, &address, &error);
-        if (r >= 0)
-                r = proxy_add_rule(invocation->bus, address ? address : invocation->selector, &wish, &name, ret_file,
-                                &error);
+        if (names_group && (r = first_endpoint(invocation->bus, invocation->selector, &address, error)) < 0)
+                return r;
+        return proxy_add_rule(
+                        invocation->bus, address ? address : invocation->selector, &new_rule, &name, ret_file, error);
+}
+
+ExitCode rule_check_persist(Invocation *invocation) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_free_ char *file = NULL;
+        ExitCode code;
+        int r;
+
+        r = persist(invocation, true, &file, &error);
+        if (r >= 0 || r == -ENODEV) /* detach itself refuses a group without endpoints, with a better message */
+                return EXIT_DONE;
+        code = report_error(r, &error);
+        fputs("vfioctl: nothing was detached, and no rule was written.\n", stderr);
+        return code;
+}
+
+ExitCode rule_persist(Invocation *invocation, char **ret_file) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        int r;
+
+        r = persist(invocation, false, ret_file, &error);
         if (r >= 0)
                 return EXIT_DONE;
-        fprintf(stderr, "vfioctl: %s is detached, but until the next boot only:\n", invocation->selector);
-        return report_error(r, &error);
+        (void)report_error(r, &error);
+        terminal_say("vfioctl: %s is detached, but only until the next boot: the rule is not written. To write it, use "
+                     "'vfioctl rule add'.",
+                        invocation->selector);
+        return EXIT_NO_RULE;
 }
 
 void rule_remark_return(const Invocation *invocation, const EntryList *changes) {
@@ -317,10 +346,9 @@ void rule_remark_return(const Invocation *invocation, const EntryList *changes) 
                         for (size_t c = 0; c < changes->count; c++)
                                 if (streq_ptr(rules.items[i].devices.items[d].address, changes->items[c].address) &&
                                                 !streq_ptr(rules.items[i].devices.items[d].status, "other-card"))
-                                        fprintf(stderr,
-                                                        "vfioctl: %s is detached again when it appears anew, or vfiod "
-                                                        "starts, by rule "
-                                                        "%s. To end that: vfioctl rule remove %s\n",
-                                                        changes->items[c].address, rules.items[i].name,
+                                        terminal_say("vfioctl: rule %s will detach %s again when the device appears "
+                                                     "the next time, or when vfiod starts. To prevent that: vfioctl "
+                                                     "rule remove %s",
+                                                        rules.items[i].name, changes->items[c].address,
                                                         rules.items[i].name);
 }

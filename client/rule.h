@@ -3,10 +3,15 @@
 
 #include "verbs.h"
 
-/* What other verbs do with rules. */
+/* What the verbs detach and reattach do with rules. */
 
-/* Has a rule written that keeps what was detached detached. The file's name is the caller's to free. Says what went wrong. */
+/* For detach --persistent, before anything is detached: asks vfiod whether it could write the rule. Returns EXIT_DONE, or
+ * says what is wrong and returns its code. */
+ExitCode rule_check_persist(Invocation *invocation);
+
+/* For detach --persistent, when the devices are detached: has the rule written. The name of its file is the caller's to
+ * free. Returns EXIT_DONE; or EXIT_NO_RULE after it has said what went wrong. */
 ExitCode rule_persist(Invocation *invocation, char **ret_file);
 
-/* Says which of the devices that were given back a rule will take again when they appear anew. */
+/* Tells the user which of the reattached devices a rule will detach again when they appear the next time. */
 void rule_remark_return(const Invocation *invocation, const EntryList *changes);

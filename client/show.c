@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* show: all that is known of a device and its group, and who has them. */
+/* show: all properties of a device and its group, and the processes that hold them. */
 #include "present.h"
 #include "proxy.h"
 #include "strv.h"
+#include "terminal.h"
 #include "verbs.h"
 
-/* A group with its members, and the device that was asked for, if it was one. */
+/* The group with its members; and the device, if the user asked for a device. */
 typedef struct Subject {
-        Device device; /* without an address if a group was asked for */
-        Group group;   /* without a path if the device is in none */
+        Device device; /* has no address if the user asked for a group */
+        Group group;   /* has no path if the device is in no group */
         DeviceList members;
         HolderList holders;
         bool holders_known;
-        Job job; /* at work on the group; without a number if there is none */
+        Job job; /* that works on the group; its number is 0 if there is none */
 } Subject;
 
 static void subject_clear(Subject *subject) {
@@ -27,8 +28,8 @@ static bool is_worked_on(const char *state) {
         return streq(strempty(state), "changing") || streq(strempty(state), "stuck");
 }
 
-/* The job at work on the group, if there is one. */
-static int get_job(sd_bus *bus, uint32_t group, Job *ret_job, sd_bus_error *error) {
+/* Gets the job that works on the group. If there is none, the job stays as it is. */
+static int get_job(sd_bus *bus, int32_t group, Job *ret_job, sd_bus_error *error) {
         _cleanup_(job_list_clear) JobList jobs = {0};
         int r;
 
@@ -41,7 +42,7 @@ static int get_job(sd_bus *bus, uint32_t group, Job *ret_job, sd_bus_error *erro
         return r;
 }
 
-/* What is worth knowing, and no reason not to show the rest: where it is not told, that is a remark. */
+/* Gets the holders and the job. If that fails, prints a remark: the rest can be shown all the same. */
 static void subject_get_use(Invocation *invocation, Subject *subject) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL, job_error = SD_BUS_ERROR_NULL;
         int r;
@@ -49,14 +50,14 @@ static void subject_get_use(Invocation *invocation, Subject *subject) {
         r = proxy_list_holders(invocation->bus, invocation->selector, &subject->holders, &error);
         subject->holders_known = r >= 0;
         if (r < 0 && !invocation->output.quiet)
-                fprintf(stderr, "vfioctl: who holds it is not known: %s\n",
+                terminal_say("vfioctl: cannot find out which processes hold the device: %s",
                                 isempty(error.message) ? strerror(-r) : error.message);
 
         if (!subject->group.path || !is_worked_on(subject->group.state))
                 return;
         r = get_job(invocation->bus, subject->group.number, &subject->job, &job_error);
         if (r < 0 && !invocation->output.quiet)
-                fprintf(stderr, "vfioctl: the job is not known: %s\n",
+                terminal_say("vfioctl: cannot read the job: %s",
                                 isempty(job_error.message) ? strerror(-r) : job_error.message);
 }
 
@@ -76,7 +77,7 @@ static int subject_get(Invocation *invocation, Subject *subject, sd_bus_error *e
         return proxy_get_members(invocation->bus, &subject->group, &subject->members, error);
 }
 
-/* Prints a list in one line, nothing for an empty one. */
+/* Prints a list in one line; nothing if it is empty. */
 static void print_strings(Output *output, const char *key, char *const *list) {
         _cleanup_free_ char *joined = strv_join(list, ", ");
 
@@ -108,7 +109,7 @@ static void print_original(Output *output, const Device *device) {
         print_strings(output, "Original names", device->original_names);
 }
 
-/* Who has the nodes of this device open, or with "", that of the group. */
+/* Prints the processes that have the nodes of this device open. The address "" stands for the node of the group. */
 static void print_holders(Output *output, const HolderList *holders, const char *address) {
         size_t n = 0;
 
@@ -148,7 +149,7 @@ static void print_device(Output *output, const Device *device, const HolderList 
         print_strings(output, "Network", device->network_interfaces);
         print_strings(output, "Block devices", device->block_devices);
         if (!device->endpoint)
-                output_field(output, "Endpoint", "no: it stays with the host");
+                output_field(output, "Endpoint", "no, it stays with the host");
         if (device->group < 0)
                 output_field(output, "IOMMU group", "none");
         else
@@ -157,7 +158,7 @@ static void print_device(Output *output, const Device *device, const HolderList 
         if (device->numa_node >= 0)
                 output_field(output, "NUMA node", "%i", device->numa_node);
         print_link(output, "Link", device->link_speed, device->link_width);
-        print_link(output, "Link at most", device->link_speed_max, device->link_width_max);
+        print_link(output, "Maximum link", device->link_speed_max, device->link_width_max);
         if (device->reset_methods)
                 print_strings(output, "Reset", device->reset_methods);
         else
@@ -187,7 +188,7 @@ static void print_group(Output *output, const Subject *subject) {
         const DeviceList *members = &subject->members;
         const Group *group = &subject->group;
 
-        output_field(output, "Group", "%u", group->number);
+        output_field(output, "Group", "%i", group->number);
         print_state(output, group->state);
         output_field(output, "Viable", "%s", group->viable ? "yes" : "no");
         for (size_t i = 0; i < group->blockers.count; i++) {
@@ -236,14 +237,14 @@ static int print_subject(Output *output, const Subject *subject) {
 
 static ExitCode refuse_qemu(const Group *group, bool on_vfio) {
         if (!on_vfio)
-                fprintf(stderr, "vfioctl: no device of group %u is on a vfio driver; detach it first\n", group->number);
+                terminal_say("vfioctl: no device of group %i is on a vfio driver; detach it first", group->number);
         else
-                fprintf(stderr, "vfioctl: group %u is not viable; QEMU could not take it\n", group->number);
+                terminal_say("vfioctl: group %i is not viable; QEMU cannot use it", group->number);
 
         for (size_t i = 0; on_vfio && i < group->blockers.count; i++) {
                 const Entry *blocker = &group->blockers.items[i];
 
-                fprintf(stderr, "  %s, driver %s: %s\n", blocker->address, driver_in_words(blocker->driver),
+                terminal_say("  %s, driver %s: %s", blocker->address, driver_in_words(blocker->driver),
                                 blocker->reason);
         }
         return EXIT_REFUSED;

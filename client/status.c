@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* status: the daemon, the IOMMU, and how much there is of everything. */
+/* status: the version of vfiod, the IOMMU, and the numbers of devices and groups. */
 #include "config.h"
 #include "present.h"
 #include "proxy.h"

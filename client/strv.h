@@ -13,8 +13,9 @@ static inline void strv_freep(char ***list) {
 
 size_t strv_length(char *const *list);
 
-/* Appends a copy of the string. Returns 0 or -ENOMEM; the list stays as it was then. */
+/* Appends a copy of the string. Returns 0; or -ENOMEM, and the list is unchanged. */
 int strv_push(char ***list, const char *string);
 
-/* All strings with the separator between them; "" for an empty list, NULL where memory is short. */
+/* Joins the strings, with the separator between them; the text is the caller's to free. Returns "" for an empty
+ * list, and NULL if there is not enough memory. */
 char *strv_join(char *const *list, const char *separator);

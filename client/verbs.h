@@ -7,47 +7,48 @@
 
 #include <systemd/sd-bus.h>
 
-/* What the user asked for. */
+/* The command line of vfioctl, and what the verbs need to carry it out. */
 typedef struct Invocation {
         sd_bus *bus;
         Output output;
         const char *selector;       /* NULL for verbs that take none */
         uint32_t job;               /* number; 0 for verbs that take none */
-        const char *rule;           /* name; of rule add, --name; NULL for none */
-        char **files;               /* ended by NULL; NULL for verbs that take none */
+        const char *rule;           /* name of a rule, or --name; NULL for none */
+        char **files;               /* list that ends in NULL; NULL for verbs that take none */
         bool qemu;                  /* --qemu */
         bool dry_run;               /* --dry-run */
         bool reattach;              /* --reattach */
         bool persistent;            /* --persistent */
         uint32_t virtual_functions; /* --virtual-functions; 0 for none */
-        bool sets_functions;        /* vfs: a number was given */
+        bool sets_vfs;              /* vfs: a number was given */
         Consent consent; /* --group, --companion, --override, --plan, --force, --adopt, --detach, --driverless */
 } Invocation;
 
-/* The verbs. Each prints its result into the output and errors to stderr, and returns what to exit with. */
+/* The verbs. Each prints its result into the output and its errors to stderr, and returns the exit code. */
 ExitCode verb_groups(Invocation *invocation);
 ExitCode verb_devices(Invocation *invocation);
 ExitCode verb_show(Invocation *invocation);
 
-/* Shows what detach would do, or reattach where that is asked for. EXIT_REFUSED where it would be refused. */
+/* Shows what detach would do; or, with --reattach, what reattach would do. Returns EXIT_REFUSED if it would be
+ * refused. */
 ExitCode verb_plan(Invocation *invocation);
 
 ExitCode verb_detach(Invocation *invocation);
 ExitCode verb_reattach(Invocation *invocation);
 
-/* Lists the virtual functions of a device, after having made so many where that is asked for. */
-ExitCode verb_functions(Invocation *invocation);
+/* Lists the virtual functions of a device. If the user gave a number, it first makes that many. */
+ExitCode verb_vfs(Invocation *invocation);
 ExitCode verb_jobs(Invocation *invocation);
 ExitCode verb_cancel(Invocation *invocation);
 
-/* Prints while it runs, and not into the output. */
+/* Prints directly to stdout while it runs, and not into the output. */
 ExitCode verb_monitor(Invocation *invocation);
 
 ExitCode verb_rule_list(Invocation *invocation);
 ExitCode verb_rule_add(Invocation *invocation);
 ExitCode verb_rule_remove(Invocation *invocation);
 
-/* EXIT_FAILED where a rule is wrong. */
+/* Returns EXIT_FAILED if a rule is wrong. */
 ExitCode verb_rule_check(Invocation *invocation);
 ExitCode verb_rescan(Invocation *invocation);
 ExitCode verb_status(Invocation *invocation);

@@ -3,17 +3,18 @@
 
 #include "present.h"
 #include "progress.h"
+#include "terminal.h"
 
 #include <signal.h>
 #include <systemd/sd-event.h>
 
-/* What is done before that needs no progress line. */
-#define PATIENCE_USEC (UINT64_C(500) * 1000)
-#define PATIENCE_ACCURACY_USEC (UINT64_C(50) * 1000)
+/* A change that is done within this time shows no progress line. */
+#define PROGRESS_DELAY_USEC (UINT64_C(500) * 1000)
+#define PROGRESS_ACCURACY_USEC (UINT64_C(50) * 1000)
 
-/* How long to stay for the daemon to take up what we asked for: it asks the bus who we are, and who has left is
- * nobody. */
-#define LEAVING_USEC (UINT64_C(2000) * 1000)
+/* After a second interrupt, vfioctl waits at most this long for the answer to its Cancel. If it left the bus at
+ * once, vfiod could not check who sent the call, and would refuse it. */
+#define CANCEL_ANSWER_USEC (UINT64_C(2000) * 1000)
 
 typedef struct Work {
         Invocation *invocation;
@@ -22,20 +23,20 @@ typedef struct Work {
         sd_bus_error *error;
 
         sd_event *event;
-        sd_event_source *timer, *leaving_timer, *interrupt;
+        sd_event_source *timer, *answer_timer, *interrupt;
         sd_bus_slot *change_slot, *cancel_slot, *added_slot, *changed_slot;
 
-        pid_t pid; /* ours, as the daemon sees it */
-        Job job;   /* the one that does our work, as soon as it is known */
+        pid_t pid; /* id of this process, as vfiod sees it */
+        Job job;   /* the job of this change; its number is 0 until it is known */
         Progress progress;
-        bool has_terminal; /* to show progress on */
+        bool has_terminal; /* stderr can show a progress line */
         bool takes_long;
-        bool cancelling; /* the user wants it undone */
-        bool cancelled;  /* the daemon has answered that */
-        bool leaving;    /* the user does not want to wait */
-        bool ended;      /* then result is what work_do() returns */
+        bool cancelling;    /* the user has interrupted once: the change is to be undone */
+        bool cancelled;     /* vfiod has answered the Cancel */
+        bool stops_waiting; /* the user has interrupted twice: vfioctl does not wait any more */
+        bool ended;         /* result is valid: work_do() returns it */
         int result;
-        char *told; /* whom it waits for, as the user was told */
+        char *told; /* the process that the user was told about last */
 } Work;
 
 static void work_clear(Work *work) {
@@ -45,7 +46,7 @@ static void work_clear(Work *work) {
         sd_bus_slot_unref(work->added_slot);
         sd_bus_slot_unref(work->changed_slot);
         sd_event_source_disable_unref(work->timer);
-        sd_event_source_disable_unref(work->leaving_timer);
+        sd_event_source_disable_unref(work->answer_timer);
         sd_event_source_disable_unref(work->interrupt);
         (void)sd_bus_detach_event(work->invocation->bus);
         sd_event_unref(work->event);
@@ -64,17 +65,20 @@ static bool is_known(const Work *work) {
         return work->job.number > 0;
 }
 
-/* Shows where the job is. What fails here is memory: then there is no line. */
+/* Shows the progress line. If there is not enough memory, it shows none. */
 static void show(Work *work) {
         bool waits = !isempty(work->job.waits_for);
         _cleanup_free_ char *step = NULL, *line = NULL;
+        char group[sizeof(" group -2147483648")] = "";
 
-        if (!work->has_terminal || !work->takes_long || work->leaving || !is_known(work))
+        if (!work->has_terminal || !work->takes_long || work->stops_waiting || !is_known(work))
                 return;
         step = job_progress(&work->job);
         if (!step)
                 return;
-        if (asprintf(&line, "%s group %u: %s ...%s%s%s", work->verb, work->job.group, step, waits ? " (waits for " : "",
+        if (work->job.group >= 0)
+                (void)snprintf(group, sizeof(group), " group %i", work->job.group);
+        if (asprintf(&line, "%s%s: %s ...%s%s%s", work->verb, group, step, waits ? " (waits for " : "",
                             strempty(work->job.waits_for), waits ? ")" : "") < 0) {
                 line = NULL;
                 return;
@@ -82,15 +86,26 @@ static void show(Work *work) {
         progress_show(&work->progress, line);
 }
 
-/* Without a terminal that shows it, whom it waits for is told once. */
+/* If there is no progress line, prints once which process the job waits for. */
 static void tell_holder(Work *work) {
         const Job *job = &work->job;
 
-        if (work->has_terminal || work->invocation->output.quiet || work->leaving || isempty(job->waits_for) ||
+        if (work->has_terminal || work->invocation->output.quiet || work->stops_waiting || isempty(job->waits_for) ||
                         free_and_strdup(&work->told, job->waits_for) <= 0)
                 return;
-        fprintf(stderr, "vfioctl: %s of %s waits for %s\n", strempty(job->action), strempty(job->address),
-                        job->waits_for);
+        terminal_say("vfioctl: %s of %s waits for %s", strempty(job->action), strempty(job->address), job->waits_for);
+}
+
+/* Says what a stuck job will do. Where the job is not stuck, it undoes its work now, and its result says so. */
+static void tell_cancelled(Work *work, sd_bus_message *reply) {
+        _cleanup_free_ char *state = NULL, *message = NULL;
+
+        if (proxy_read_cancelled(reply, &state, &message, NULL) < 0 || !streq(state, "stuck") ||
+                        work->invocation->output.quiet)
+                return;
+        progress_clear(&work->progress);
+        fprintf(stderr, "vfioctl: %s\n", message);
+        show(work);
 }
 
 static int on_cancelled(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
@@ -99,16 +114,17 @@ static int on_cancelled(sd_bus_message *reply, void *userdata, sd_bus_error *ret
 
         (void)ret_error;
         work->cancelled = true;
-        if (work->leaving) {
+        if (work->stops_waiting) {
                 end(work, 1);
                 return 0;
         }
-        /* A job that has just ended is no news: its result comes. */
+        /* If the job has just ended, its result comes next: nothing to say about the cancel. */
         if (refusal && !sd_bus_error_has_name(refusal, SD_BUS_ERROR_UNKNOWN_OBJECT)) {
                 progress_clear(&work->progress);
                 (void)report_error(-sd_bus_error_get_errno(refusal), refusal);
                 show(work);
-        }
+        } else if (!refusal)
+                tell_cancelled(work, reply);
         return 0;
 }
 
@@ -124,7 +140,7 @@ static void cancel(Work *work) {
         }
 }
 
-/* Whether the daemon says that this process asked for the job: "uid 0, process 1234 (vfioctl)". */
+/* Whether this process asked for the job. vfiod names the caller as "uid 0, process 1234 (vfioctl)". */
 static bool is_ours(const Work *work, const Job *job) {
         int uid, pid;
 
@@ -159,7 +175,7 @@ static int on_job_changed(sd_bus_message *m, void *userdata, sd_bus_error *ret_e
         return 0;
 }
 
-static int on_patience_lost(sd_event_source *source, uint64_t time, void *userdata) {
+static int on_takes_long(sd_event_source *source, uint64_t time, void *userdata) {
         Work *work = userdata;
 
         (void)source, (void)time;
@@ -168,22 +184,22 @@ static int on_patience_lost(sd_event_source *source, uint64_t time, void *userda
         return 0;
 }
 
-static int on_left(sd_event_source *source, uint64_t time, void *userdata) {
+static int on_answer_timeout(sd_event_source *source, uint64_t time, void *userdata) {
         (void)source, (void)time;
         end(userdata, 1);
         return 0;
 }
 
-static void leave(Work *work) {
+static void stop_waiting(Work *work) {
         if (is_known(work))
-                fprintf(stderr, "vfioctl: job %u goes on by itself: see 'vfioctl jobs'\n", work->job.number);
+                terminal_say("vfioctl: job %u continues without vfioctl: see 'vfioctl jobs'", work->job.number);
         else
-                fputs("vfioctl: the work goes on by itself, if it has begun: see 'vfioctl jobs'\n", stderr);
+                fputs("vfioctl: if the job has begun, it continues without vfioctl: see 'vfioctl jobs'\n", stderr);
 
-        work->leaving = true;
+        work->stops_waiting = true;
         if (!work->cancel_slot || work->cancelled ||
-                        sd_event_add_time_relative(work->event, &work->leaving_timer, CLOCK_MONOTONIC, LEAVING_USEC, 0,
-                                        on_left, work) < 0)
+                        sd_event_add_time_relative(work->event, &work->answer_timer, CLOCK_MONOTONIC,
+                                        CANCEL_ANSWER_USEC, 0, on_answer_timeout, work) < 0)
                 end(work, 1);
 }
 
@@ -192,17 +208,17 @@ static int on_interrupt(sd_event_source *source, const struct signalfd_siginfo *
 
         (void)source, (void)info;
         progress_clear(&work->progress);
-        if (work->leaving) {
+        if (work->stops_waiting) {
                 end(work, 1);
                 return 0;
         }
         if (work->cancelling) {
-                leave(work);
+                stop_waiting(work);
                 return 0;
         }
         work->cancelling = true;
         if (!work->invocation->output.quiet)
-                fputs("vfioctl: asking vfiod to undo it; interrupt again to leave it alone\n", stderr);
+                fputs("vfioctl: asking vfiod to undo the change; interrupt again to stop waiting\n", stderr);
         cancel(work);
         show(work);
         return 0;
@@ -217,22 +233,22 @@ static int on_change(sd_bus_message *reply, void *userdata, sd_bus_error *ret_er
         return 0;
 }
 
-/* A shell without job control has what it starts in the background ignore interrupts: that is to stay so. */
+/* A shell without job control starts background processes with interrupts ignored. They must stay ignored. */
 static bool interrupts_are_ignored(void) {
         struct sigaction action;
 
         return sigaction(SIGINT, NULL, &action) >= 0 && action.sa_handler == SIG_IGN;
 }
 
-/* What only makes the waiting more pleasant: it goes on without. */
+/* Sets up progress and interrupts. If something fails here, the change is made all the same, without them. */
 static void prepare(Work *work) {
         sd_bus *bus = work->invocation->bus;
 
         if (proxy_get_own_pid(bus, &work->pid) < 0)
                 work->pid = getpid();
         (void)proxy_watch_jobs(bus, on_job_added, on_job_changed, work, &work->added_slot, &work->changed_slot);
-        (void)sd_event_add_time_relative(work->event, &work->timer, CLOCK_MONOTONIC, PATIENCE_USEC,
-                        PATIENCE_ACCURACY_USEC, on_patience_lost, work);
+        (void)sd_event_add_time_relative(work->event, &work->timer, CLOCK_MONOTONIC, PROGRESS_DELAY_USEC,
+                        PROGRESS_ACCURACY_USEC, on_takes_long, work);
         if (!interrupts_are_ignored())
                 (void)sd_event_add_signal(
                                 work->event, &work->interrupt, SIGINT | SD_EVENT_SIGNAL_PROCMASK, on_interrupt, work);
@@ -256,7 +272,7 @@ int work_do(Invocation *invocation, const char *verb, const Consent *consent, En
         prepare(&work);
         r = proxy_start_change(invocation->bus, verb, invocation->selector, consent, on_change, &work,
                         &work.change_slot, error);
-        /* Not sd_event_loop(): its end closes the bus. */
+        /* Not sd_event_loop(), because it closes the bus when it ends. */
         while (r >= 0 && !work.ended)
                 r = sd_event_run(work.event, UINT64_MAX);
         return r < 0 ? r : work.result;

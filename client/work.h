@@ -3,12 +3,12 @@
 
 #include "verbs.h"
 
-/* A change that the daemon makes for us, while it is under way.
- *
- * Meanwhile it is shown where it is, on a terminal and when it takes long. An interrupt (SIGINT) has the daemon undo
- * it, and the answer is still waited for; after another one nothing is waited for any more. */
+/* Waits for a change that vfiod makes. If it takes long, a line on the terminal shows its progress. A first
+ * interrupt (SIGINT) asks vfiod to undo the change; vfioctl still waits for the answer. After a second interrupt,
+ * vfioctl does not wait any more. */
 
-/* Has the daemon carry out the verb, "detach", "reattach" or "vfs", with that consent. Returns 0 when it is done, 1 when the
- * user did not want to wait, after having said what that means, or a negative errno with the error. */
+/* Asks vfiod for the change, "detach", "reattach" or "vfs", and waits for it. Gets the changes, which are the
+ * caller's to clear. Returns 0 when it is done; 1 when the user did not want to wait, after a message was printed;
+ * or a negative errno with the error. */
 int work_do(Invocation *invocation, const char *verb, const Consent *consent, EntryList *ret_changes,
                 sd_bus_error *error);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/log.h"
+#include "bus/publish.h"
 #include "config.h"
 #include "manager.h"
 
@@ -75,7 +76,7 @@ static int make_manager(sd_event *event, Manager **ret) {
                 return log_error_errno(r, "Cannot listen to the kernel's events");
         if (mkdir(STATE_FOLDER, 0755) < 0 && errno != EEXIST)
                 return log_error_errno(-errno, "Cannot make %s", STATE_FOLDER);
-        if ((r = sd_bus_open_system(&bus)) < 0)
+        if ((r = service_connect(&bus)) < 0)
                 return log_error_errno(r, "Cannot connect to the system bus");
         if ((r = sd_bus_set_exit_on_disconnect(bus, true)) < 0)
                 return log_error_errno(r, "Cannot watch the connection to the bus");

@@ -2,6 +2,7 @@
 #include "manager.h"
 #include "base/log.h"
 #include "bus/notify.h"
+#include "bus/publish.h"
 #include "bus/rule-interface.h"
 #include "job/viability.h"
 
@@ -15,6 +16,9 @@
 #define FIRST_TURN_PRIORITY (SD_EVENT_PRIORITY_NORMAL - 1)
 #define NEXT_TURN_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 1)
 #define TURNS_OF_OTHERS_MAX 8
+
+/* So long the start waits for the links of the devices. */
+#define LINKS_START_US 1000000
 
 /* Somebody who wants everything to be read anew. */
 struct RescanRequest {
@@ -115,6 +119,14 @@ static int on_uevents(sd_event_source *source, int fd, uint32_t events, void *us
         return take_turn(userdata);
 }
 
+/* Asks for the links of what came or changed, and for all after a rescan. */
+static int follow_links(Manager *manager, const ChangeList *changes) {
+        if (follower_rescans_done(manager->follower) == manager->links_rescan)
+                return link_reader_follow(manager->links, changes);
+        manager->links_rescan = follower_rescans_done(manager->follower);
+        return link_reader_read_all(manager->links);
+}
+
 /* Runs after every other source of a turn: what they changed goes out as one signal an object. */
 static int on_turn_end(sd_event_source *source, void *userdata) {
         Manager *manager = userdata;
@@ -130,7 +142,7 @@ static int on_turn_end(sd_event_source *source, void *userdata) {
                 log_error_errno(reloaded, "Cannot read the rules anew");
         /* Before the changes are taken, since a job that ends here changes its devices once more. */
         job_table_check_names(manager->jobs);
-        rule_keeper_look(manager->rules);
+        rule_keeper_process(manager->rules);
         viability_look(manager->inventory);
         int r = state_forget_settled(manager->state, manager->inventory);
         if (r < 0)
@@ -141,6 +153,10 @@ static int on_turn_end(sd_event_source *source, void *userdata) {
                 if (r < 0)
                         log_error_errno(r, "Cannot signal what changed");
         }
+        if ((r = follow_links(manager, &changes)) < 0)
+                log_error_errno(r, "Cannot read the links of the devices");
+        if ((r = driver_check_arm(manager->driver_check)) < 0)
+                log_error_errno(r, "Cannot set the timer that confirms drivers");
         bool changed = changes.n_changes > 0;
         change_list_done(&changes);
         r = rule_interface_tell(&manager->service);
@@ -176,6 +192,17 @@ static int take_stock(Manager *manager, const ManagerParts *parts) {
         inventory_take_changes(manager->inventory, &changes);
         change_list_done(&changes);
         return 0;
+}
+
+/* Whoever called first and started the daemon by that shall see the links, too. A device that does not answer delays the start by
+ * this second. Nobody listens yet, so nothing is signalled. */
+static int read_first_links(Manager *manager) {
+        ChangeList changes;
+
+        int r = link_reader_read_now(manager->links, LINKS_START_US);
+        inventory_take_changes(manager->inventory, &changes);
+        change_list_done(&changes);
+        return r;
 }
 
 static int watch(Manager *manager) {
@@ -237,6 +264,12 @@ int manager_new(sd_event *event, const ManagerParts *parts, Manager **ret) {
                 return log_error_errno(r, "Cannot start");
         if ((r = take_stock(manager, parts)) < 0 || (r = watch(manager)) < 0)
                 return r;
+        if ((r = driver_check_new(event, manager->kernel, manager->inventory, NEXT_TURN_PRIORITY,
+                             &manager->driver_check)) < 0)
+                return log_error_errno(r, "Cannot start");
+        if ((r = link_reader_new(event, manager->kernel, manager->inventory, &manager->links)) < 0 ||
+                        (r = read_first_links(manager)) < 0)
+                return log_error_errno(r, "Cannot read the links of the devices");
         if ((r = job_table_new(event, manager->kernel, manager->inventory, manager->state, parts->job_limits,
                              &manager->jobs)) < 0 ||
                         (r = orphan_watch_new(event, manager->kernel, manager->inventory, manager->state, manager->jobs,
@@ -276,8 +309,11 @@ Manager *manager_free(Manager *manager) {
         job_table_free(manager->jobs);
         rule_keeper_free(manager->rules);
         census_table_done(&manager->censuses);
+        service_done(&manager->service);
         sd_bus_flush_close_unref(manager->service.bus);
         state_free(manager->state);
+        driver_check_free(manager->driver_check);
+        link_reader_free(manager->links);
         follower_free(manager->follower);
         inventory_free(manager->inventory);
         pci_names_free(manager->names);

@@ -2,7 +2,9 @@
 #pragma once
 
 #include "bus/service.h"
+#include "job/link-reader.h"
 #include "job/orphan.h"
+#include "model/driver-check.h"
 #include "model/follower.h"
 #include "rule/rule-keeper.h"
 
@@ -19,6 +21,9 @@ typedef struct Manager {
         sd_event_source *post_source; /* at the end of each turn: what changed goes out */
         Inventory *inventory;
         Follower *follower;
+        DriverCheck *driver_check;
+        LinkReader *links;
+        unsigned links_rescan;  /* the last rescan after which all links were asked for */
         RescanRequest *rescans; /* that are not answered yet */
         State *state;
         JobTable *jobs;

@@ -3,11 +3,12 @@
 
 #include "base/util.h"
 
-/* Ordinary files, whole: those of sysfs are in kernel/sysfs.h. */
+/* Reading and writing complete regular files. For attributes of sysfs, use kernel/sysfs.h. */
 
-/* Reads the file from where it is to its end, and puts an end to the text, which may have NULs in it; to be freed. Returns 0; -E2BIG for one with more bytes
- * than max; another negative errno. */
+/* Reads from the current offset to the end of the file. Allocates *ret, which the caller frees, and appends a NUL byte. The content may
+ * contain NUL bytes, so *ret_length is its length in bytes without the appended NUL. Returns 0; -E2BIG if the content is longer than max
+ * bytes; -ENOMEM; or the negative errno of read(). */
 int file_read_all(int fd, size_t max, char **ret, size_t *ret_length);
 
-/* Writes all of it, however often that takes. Returns 0 or a negative errno. */
+/* Writes length bytes, with several calls of write() if necessary. Returns 0 or the negative errno of write(). */
 int file_write_all(int fd, const char *text, size_t length);

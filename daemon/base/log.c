@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/log.h"
+#include "base/text.h"
 
 #include <stdarg.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
-/* The one process-wide state: where the lines go. */
+/* The socket of the journal, or negative for stderr. This is the only global variable. */
 static int journal_fd = -EBADF;
 
 void log_open(void) {
@@ -24,14 +25,17 @@ void log_open(void) {
                 journal_fd = TAKE_FD(fd);
 }
 
-/* What a line quotes may hold line breaks, and begin a line that is none of ours: they become spaces. */
+/* Writes the text and a line break. The text may quote names that others chose. It is escaped, so that it cannot forge a log line or a field, and
+ * cannot change a terminal. If there is not enough memory, the line is lost. */
 static void put_one_line(FILE *stream, const char *text) {
-        for (const char *c = text; *c; c++)
-                fputc(*c == '\n' ? ' ' : *c, stream);
+        _cleanup_free_ char *escaped = text_escape_new(text, TEXT_MESSAGE_ESCAPE);
+
+        if (escaped)
+                fputs(escaped, stream);
         fputc('\n', stream);
 }
 
-/* Adds "NAME=value\n" in the journal's native protocol. */
+/* Adds "NAME=value\n", the native protocol of the journal. Adds nothing if the value is NULL. */
 static void append_field(FILE *record, const char *name, const char *value) {
         if (!value)
                 return;

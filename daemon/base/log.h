@@ -4,14 +4,14 @@
 #include "base/util.h"
 #include <syslog.h>
 
-/* Logging that never waits. While a device is stuck in the kernel, systemd-journald may be stuck with it (it reads the
- * uevent attribute of devices that kernel messages name), so a line that finds no room is dropped. */
+/* Logging that never blocks. While a device is stuck in the kernel, systemd-journald can block, too: it reads the attribute "uevent" of
+ * devices that kernel messages name (measured on kernel 6.1). So a line is dropped if journald does not accept it at once. */
 
-/* Where lines go: to the journal's socket where stderr is one of systemd's streams, to stderr otherwise. Call once,
- * at the start. */
+/* Chooses the target: the journal's socket if stderr is a socket, which systemd sets up for services; otherwise stderr. Call this once at
+ * the start. Without this call, lines go to stderr. */
 void log_open(void);
 
-/* One line, priority LOG_ERR ... LOG_DEBUG. */
+/* Logs one line with a priority from LOG_ERR to LOG_DEBUG. Line breaks in the text become spaces. Errors are ignored. */
 void log_write(int priority, const char *format, ...) _printf_(2, 3);
 
 #define log_error(...) log_write(LOG_ERR, __VA_ARGS__)
@@ -19,7 +19,7 @@ void log_write(int priority, const char *format, ...) _printf_(2, 3);
 #define log_notice(...) log_write(LOG_NOTICE, __VA_ARGS__)
 #define log_info(...) log_write(LOG_INFO, __VA_ARGS__)
 
-/* Logs an error with the text of a negative errno at its end, and returns that errno. */
+/* Logs an error, followed by the description of the negative errno, and returns that errno. */
 #define log_error_errno(error, format, ...) \
         ({ \
                 int _error = (error); \
@@ -27,8 +27,8 @@ void log_write(int priority, const char *format, ...) _printf_(2, 3);
                 _error; \
         })
 
-/* A line that a program may look for: with its catalog id and the fields of what it is about. Fields that do not
- * apply are NULL. */
+/* A log line with a message id of the catalog and with journal fields, which programs can search for. A field that does not apply is NULL.
+ * The strings are borrowed for the duration of the call. */
 typedef struct LogEvent {
         int priority;
         const char *message_id; /* 32 hex digits, see systemd/vfiod.catalog */
@@ -38,6 +38,7 @@ typedef struct LogEvent {
         const char *caller;     /* VFIOD_CALLER= */
 } LogEvent;
 
+/* Like log_write(), with the priority and fields of the event. */
 void log_event(const LogEvent *event, const char *format, ...) _printf_(2, 3);
 
 #define MESSAGE_DETACHED "6fd1a2c9a1c84a4fa1a0a9a2e7bd3c01"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/outcome.h"
+#include "base/text.h"
 
 #include <stdarg.h>
 
@@ -60,6 +61,10 @@ int problem_set(Problem *problem, Outcome outcome, const char *format, ...) {
         va_end(arguments);
         if (length < 0)
                 return -ENOMEM;
+        if (text_escape_message(&message) < 0) {
+                free(message);
+                return -ENOMEM;
+        }
 
         free(problem->message);
         *problem = (Problem){.outcome = outcome, .message = message};

@@ -3,11 +3,11 @@
 
 #include "base/util.h"
 
-/* How things end.
+/* Results of operations.
  *
- * A function that can end in more than one legitimate way returns an int: negative is an errno, fatal for the request
- * and forwarded unchanged; zero is success; positive is an Outcome, something the domain knows and a client can act on.
- * Only bus/ turns an Outcome into a D-Bus error, of the same name. */
+ * A function with several legitimate results returns an int. A negative value is an errno: it is fatal for the request, and callers forward
+ * it unchanged. Zero is success. A positive value is an Outcome: a result that the client can act on. Only bus/ converts an Outcome to the
+ * D-Bus error of the same name. */
 
 typedef enum Outcome {
         OUTCOME_DONE,
@@ -48,17 +48,19 @@ typedef enum Outcome {
         _OUTCOME_INVALID = -EINVAL,
 } Outcome;
 
-/* "NoSuchDevice": the last part of the D-Bus error's name. Static; NULL for a value that is none. */
+/* Returns the last part of the D-Bus error name, for example "NoSuchDevice", as a static string; or NULL for an invalid value. */
 const char *outcome_to_string(Outcome outcome);
 
-/* An Outcome with what a person needs to know of it. */
+/* An Outcome with a message for people. */
 typedef struct Problem {
         Outcome outcome;
         char *message; /* owned */
 } Problem;
 
+/* Frees the message and resets the problem to OUTCOME_DONE. */
 void problem_done(Problem *problem);
 #define _cleanup_problem_ _cleanup_(problem_done)
 
-/* Records the outcome and its message, in place of what was there. Returns the outcome, or -ENOMEM, to be returned on. */
+/* Stores the outcome and the formatted message, and replaces the former ones. The message is escaped (base/text.h), so it may quote names that
+ * others chose. Returns the outcome, so that callers can return the result of this call; or -ENOMEM. */
 int problem_set(Problem *problem, Outcome outcome, const char *format, ...) _printf_(3, 4);

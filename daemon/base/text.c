@@ -3,7 +3,7 @@
 
 #include <stdint.h>
 
-/* Reads one character of UTF-8. Returns its length, or 0 for what is none; never looks behind the final NUL. */
+/* Reads one character of UTF-8. Returns its length, or 0 for bytes that are not valid; never reads beyond the final NUL. */
 static size_t read_character(const char *text, uint32_t *ret) {
         static const uint32_t minimum[] = {0, 0, 0x80, 0x800, 0x10000};
         const uint8_t *bytes = (const uint8_t *)text;
@@ -24,23 +24,142 @@ static size_t read_character(const char *text, uint32_t *ret) {
         return length > 0 && value >= minimum[length] ? length : 0;
 }
 
-/* D-Bus takes no surrogates and none of what Unicode says is no character. */
-static bool is_printable(uint32_t value) {
-        return value >= 0x20 && (value < 0x7f || value >= 0xa0) && (value < 0xd800 || value > 0xdfff) &&
-                        (value < 0xfdd0 || value > 0xfdef) && (value & 0xfffe) != 0xfffe && value <= 0x10ffff;
+/* Control characters, what D-Bus refuses (surrogates, what Unicode calls no character), and what would disturb or hide a text. */
+static const struct {
+        uint32_t first, last;
+} escaped_ranges[] = {
+                {0x0000, 0x001f},
+                {0x007f, 0x009f},
+                {0x061c, 0x061c},
+                {0x200b, 0x200b},
+                {0x200e, 0x200f},
+                {0x2028, 0x202e},
+                {0x2060, 0x206f},
+                {0xd800, 0xdfff},
+                {0xfdd0, 0xfdef},
+                {0xfeff, 0xfeff},
+                {0xfff9, 0xfffb},
+                {0xe0000, 0xe007f},
+                {0x110000, UINT32_MAX},
+};
+
+static bool is_shown(uint32_t value, TextEscape kind) {
+        if (value < 0x7f)
+                return value >= 0x20 && (value != '\\' || kind != TEXT_NAME_ESCAPE);
+        if (kind == TEXT_ASCII_ESCAPE || (value & 0xfffe) == 0xfffe)
+                return false;
+        for (size_t i = 0; i < ELEMENTSOF(escaped_ranges); i++)
+                if (value >= escaped_ranges[i].first && value <= escaped_ranges[i].last)
+                        return false;
+        return true;
 }
 
-char *text_make_printable(char *text) {
+/* The length of the character that the text begins with, if it is shown as it is; else 0, and the bytes that are to be escaped. */
+static size_t shown_length(const char *text, TextEscape kind, size_t *ret_escaped) {
         uint32_t value = 0;
 
-        for (char *c = text; *c;) {
-                size_t length = read_character(c, &value);
+        size_t length = read_character(text, &value);
+        *ret_escaped = length > 0 ? length : 1;
+        return length > 0 && is_shown(value, kind) ? length : 0;
+}
 
-                if (length == 0 || !is_printable(value)) {
-                        memset(c, '?', length > 0 ? length : 1);
-                        c += length > 0 ? length : 1;
-                } else
-                        c += length;
+/* Escapes what fits into the buffer. Returns the rest of the text. */
+static const char *escape(const char *text, TextEscape kind, char *buffer, size_t size) {
+        static const char digits[] = "0123456789abcdef";
+        size_t n = 0, bytes;
+
+        for (; *text; text += bytes) {
+                size_t shown = shown_length(text, kind, &bytes);
+
+                if (n + (shown > 0 ? shown : 4 * bytes) >= size)
+                        break;
+                memcpy(buffer + n, text, shown);
+                n += shown;
+                for (size_t i = 0; shown == 0 && i < bytes; i++) {
+                        uint8_t byte = (uint8_t)text[i];
+
+                        buffer[n++] = '\\';
+                        buffer[n++] = 'x';
+                        buffer[n++] = digits[byte >> 4];
+                        buffer[n++] = digits[byte & 0xf];
+                }
         }
+        buffer[n] = '\0';
         return text;
+}
+
+const char *text_escape(const char *text, TextEscape kind, char *buffer, size_t size) {
+        (void)escape(text, kind, buffer, size);
+        return buffer;
+}
+
+char *text_escape_new(const char *text, TextEscape kind) {
+        size_t size = 1, bytes;
+
+        for (const char *c = text; *c; c += bytes) {
+                size_t shown = shown_length(c, kind, &bytes);
+                size += shown > 0 ? shown : 4 * bytes;
+        }
+        char *escaped = malloc(size);
+        if (escaped)
+                (void)text_escape(text, kind, escaped, size);
+        return escaped;
+}
+
+const char *text_find_escaped(const char *text) {
+        size_t bytes;
+
+        for (; *text; text += bytes)
+                if (shown_length(text, TEXT_MESSAGE_ESCAPE, &bytes) == 0)
+                        return text;
+        return NULL;
+}
+
+int text_escape_message(char **text) {
+        if (!text_find_escaped(*text))
+                return 0;
+        char *escaped = text_escape_new(*text, TEXT_MESSAGE_ESCAPE);
+        if (!escaped)
+                return -ENOMEM;
+        free(*text);
+        *text = escaped;
+        return 0;
+}
+
+static int digit_value(char digit) {
+        return digit >= '0' && digit <= '9'            ? digit - '0'
+                        : digit >= 'a' && digit <= 'f' ? digit - 'a' + 10
+                        : digit >= 'A' && digit <= 'F' ? digit - 'A' + 10
+                                                       : -1;
+}
+
+int text_unescape(const char *escaped, char **ret) {
+        _cleanup_free_ char *name = malloc(strlen(escaped) + 1);
+        size_t n = 0;
+
+        if (!name)
+                return -ENOMEM;
+        for (const char *c = escaped; *c; c++) {
+                if (*c != '\\') {
+                        name[n++] = *c;
+                        continue;
+                }
+                int high = c[1] == 'x' ? digit_value(c[2]) : -1, low = high >= 0 ? digit_value(c[3]) : -1;
+                if (low < 0 || (high == 0 && low == 0))
+                        return -EINVAL;
+                name[n++] = (char)(high << 4 | low);
+                c += 3;
+        }
+        name[n] = '\0';
+        *ret = TAKE_PTR(name);
+        return 0;
+}
+
+const char *text_excerpt(const char *text, char *buffer, size_t size) {
+        assert(size >= sizeof("..."));
+        if (*escape(text, TEXT_MESSAGE_ESCAPE, buffer, size)) {
+                (void)escape(text, TEXT_MESSAGE_ESCAPE, buffer, size - strlen("..."));
+                (void)strcat(buffer, "...");
+        }
+        return buffer;
 }

@@ -10,14 +10,14 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The few idioms that every file uses. A destructor takes NULL and returns NULL. */
+/* Common idioms. A destructor x_free() accepts NULL and returns NULL, so that callers can write x = x_free(x). */
 
 #define _cleanup_(function) __attribute__((cleanup(function)))
 #define _printf_(text, arguments) __attribute__((__format__(__printf__, text, arguments)))
 
 #define ELEMENTSOF(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Hands the value of a variable on and leaves the variable empty. */
+/* Returns the value of a variable and sets the variable to empty, which transfers the ownership. */
 #define TAKE_GENERIC(variable, type, empty) \
         ({ \
                 type *_variable = &(variable); \
@@ -28,7 +28,7 @@
 #define TAKE_PTR(pointer) TAKE_GENERIC(pointer, typeof(pointer), NULL)
 #define TAKE_FD(fd) TAKE_GENERIC(fd, int, -EBADF)
 
-/* Defines function##p(), which destroys what a variable of that type holds. */
+/* Defines function##p() for _cleanup_(): it calls the destructor if the variable is not NULL. */
 #define DEFINE_TRIVIAL_CLEANUP_FUNC(type, function) \
         static inline void function##p(type *pointer) { \
                 if (*pointer) \
@@ -40,7 +40,7 @@ static inline void freep(void *pointer) {
 }
 #define _cleanup_free_ _cleanup_(freep)
 
-/* Closes a descriptor, if it is one; keeps errno. Returns -EBADF, to be assigned. */
+/* Closes the file descriptor if it is not negative. Preserves errno. Returns -EBADF, so that callers can write fd = safe_close(fd). */
 static inline int safe_close(int fd) {
         if (fd >= 0) {
                 int saved_errno = errno;
@@ -77,14 +77,14 @@ static inline bool isempty(const char *string) {
         return !string || string[0] == '\0';
 }
 
-/* The rest of the string behind the prefix, or NULL where it does not begin so. */
+/* Returns the part of the string after the prefix, or NULL if the string does not begin with the prefix. */
 static inline const char *startswith(const char *string, const char *prefix) {
         size_t length = strlen(prefix);
         return strncmp(string, prefix, length) == 0 ? string + length : NULL;
 }
 
-/* Replaces the string that *target owns by a copy of value; NULL and "" become NULL. Returns 1 if it is another one
- * now, 0 if it was equal, -ENOMEM. */
+/* Replaces the string that *target owns with a copy of value. NULL and "" become NULL. Returns 1 if the string changed, 0 if it was equal,
+ * or -ENOMEM, which leaves *target unchanged. */
 static inline int free_and_strdup(char **target, const char *value) {
         if (isempty(value))
                 value = NULL;

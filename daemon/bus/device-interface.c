@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "bus/append.h"
 #include "bus/getter.h"
 #include "bus/operation.h"
-#include "bus/service.h"
+#include "bus/publish.h"
 #include "kernel/vfio-node.h"
 
-/* Getters and methods get the Device; the service comes from the slot. */
+/* userdata of getters and methods is the Device. service_of() returns the service. */
 
 static int method_detach(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         PciAddress address = ((const Device *)userdata)->address;
@@ -31,18 +32,22 @@ BUS_GETTER(property_get_state) {
         return sd_bus_message_append(reply, "s", device_state_to_string(device_state(userdata)));
 }
 
+BUS_GETTER(property_get_driver) {
+        return bus_append_name(reply, ((const Device *)userdata)->driver);
+}
+
 BUS_GETTER(property_get_flag) {
         const Device *device = userdata;
         return sd_bus_message_append(
                         reply, "b", (int)(streq(property, "Endpoint") ? device->endpoint : device->boot_vga));
 }
 
-BUS_GETTER(property_get_group) {
+BUS_GETTER(property_get_group_number) {
         const Device *device = userdata;
         return sd_bus_message_append(reply, "i", device->group ? device->group->number : IOMMU_GROUP_NONE);
 }
 
-BUS_GETTER(property_get_group_path) {
+BUS_GETTER(property_get_group) {
         const Device *device = userdata;
         _cleanup_free_ char *group_path = NULL;
 
@@ -59,10 +64,10 @@ BUS_GETTER(property_get_node) {
 BUS_GETTER(property_get_id) {
         const PciIds *ids = &((const Device *)userdata)->ids;
         return sd_bus_message_append(reply, "q",
-                        streq(property, "Vendor")                            ? ids->vendor
-                                        : streq(property, "Device")          ? ids->device
-                                        : streq(property, "SubsystemVendor") ? ids->subsystem_vendor
-                                                                             : ids->subsystem_device);
+                        streq(property, "VendorId")                            ? ids->vendor
+                                        : streq(property, "DeviceId")          ? ids->device
+                                        : streq(property, "SubsystemVendorId") ? ids->subsystem_vendor
+                                                                               : ids->subsystem_device);
 }
 
 BUS_GETTER(property_get_class) {
@@ -81,7 +86,7 @@ BUS_GETTER(property_get_name) {
                         : streq(property, "SubsystemName") ? PCI_NAME_SUBSYSTEM
                                                            : PCI_NAME_CLASS;
 
-        return sd_bus_message_append(reply, "s", pci_names_lookup(service_of(bus)->names, kind, &device->ids, text));
+        return bus_append_text(reply, pci_names_lookup(service_of(bus)->names, kind, &device->ids, text));
 }
 
 BUS_GETTER(property_get_numa_node) {
@@ -91,10 +96,10 @@ BUS_GETTER(property_get_numa_node) {
 BUS_GETTER(property_get_link) {
         const Device *device = userdata;
         return sd_bus_message_append(reply, "u",
-                        streq(property, "LinkSpeed")                      ? device->link_speed
-                                        : streq(property, "LinkSpeedMax") ? device->link_speed_max
-                                        : streq(property, "LinkWidth")    ? (uint32_t)device->link_width
-                                                                          : (uint32_t)device->link_width_max);
+                        streq(property, "LinkSpeed")                      ? device->link.speed
+                                        : streq(property, "LinkSpeedMax") ? device->link.speed_max
+                                        : streq(property, "LinkWidth")    ? (uint32_t)device->link.width
+                                                                          : (uint32_t)device->link.width_max);
 }
 
 BUS_GETTER(property_get_reset_methods) {
@@ -108,7 +113,7 @@ BUS_GETTER(property_get_reset_methods) {
         if ((r = sd_bus_message_open_container(reply, 'a', "s")) < 0)
                 return r;
         for (char *word = strtok_r(methods, " ", &state); word; word = strtok_r(NULL, " ", &state))
-                if ((r = sd_bus_message_append(reply, "s", word)) < 0)
+                if ((r = bus_append_name(reply, word)) < 0)
                         return r;
         return sd_bus_message_close_container(reply);
 }
@@ -145,7 +150,7 @@ static int append_names(sd_bus_message *reply, const HostName *names, HostNameKi
                 return r;
         for (; names; names = names->next)
                 if ((kind == _HOST_NAME_KIND_MAX || names->kind == kind) &&
-                                (r = sd_bus_message_append(reply, "s", names->name)) < 0)
+                                (r = bus_append_name(reply, names->name)) < 0)
                         return r;
         return sd_bus_message_close_container(reply);
 }
@@ -166,7 +171,7 @@ BUS_GETTER(property_get_original) {
                         : streq(property, "OriginalDriver") ? origin->binding.driver
                                                             : origin->binding.override;
 
-        return sd_bus_message_append(reply, "s", strempty(text));
+        return bus_append_name(reply, text);
 }
 
 #define CHANGING_PROPERTY(name, signature, getter) \
@@ -174,24 +179,24 @@ BUS_GETTER(property_get_original) {
 
 static const sd_bus_vtable device_vtable[] = {
                 SD_BUS_VTABLE_START(0),
-                SD_BUS_METHOD_WITH_ARGS("Detach", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("a(sss)", changes),
+                SD_BUS_METHOD_WITH_ARGS("Detach", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("a(sssa{sv})", changes),
                                 method_detach, SD_BUS_VTABLE_UNPRIVILEGED),
-                SD_BUS_METHOD_WITH_ARGS("Reattach", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("a(sss)", changes),
-                                method_reattach, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_METHOD_WITH_ARGS("Reattach", SD_BUS_ARGS("a{sv}", options),
+                                SD_BUS_RESULT("a(sssa{sv})", changes), method_reattach, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("SetVirtualFunctions", SD_BUS_ARGS("u", count, "a{sv}", options),
-                                SD_BUS_RESULT("a(sss)", changes), method_set_virtual_functions,
+                                SD_BUS_RESULT("a(sssa{sv})", changes), method_set_virtual_functions,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_PROPERTY("Address", "s", property_get_address, 0, SD_BUS_VTABLE_PROPERTY_CONST),
                 CHANGING_PROPERTY("State", "s", property_get_state),
-                SD_BUS_PROPERTY("Driver", "s", NULL, offsetof(Device, driver), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+                CHANGING_PROPERTY("Driver", "s", property_get_driver),
                 CHANGING_PROPERTY("Endpoint", "b", property_get_flag),
-                CHANGING_PROPERTY("Group", "i", property_get_group),
-                CHANGING_PROPERTY("GroupPath", "o", property_get_group_path),
+                CHANGING_PROPERTY("GroupNumber", "i", property_get_group_number),
+                CHANGING_PROPERTY("Group", "o", property_get_group),
                 CHANGING_PROPERTY("Node", "s", property_get_node),
-                CHANGING_PROPERTY("Vendor", "q", property_get_id),
-                CHANGING_PROPERTY("Device", "q", property_get_id),
-                CHANGING_PROPERTY("SubsystemVendor", "q", property_get_id),
-                CHANGING_PROPERTY("SubsystemDevice", "q", property_get_id),
+                CHANGING_PROPERTY("VendorId", "q", property_get_id),
+                CHANGING_PROPERTY("DeviceId", "q", property_get_id),
+                CHANGING_PROPERTY("SubsystemVendorId", "q", property_get_id),
+                CHANGING_PROPERTY("SubsystemDeviceId", "q", property_get_id),
                 CHANGING_PROPERTY("Class", "u", property_get_class),
                 CHANGING_PROPERTY("Revision", "y", property_get_revision),
                 CHANGING_PROPERTY("VendorName", "s", property_get_name),

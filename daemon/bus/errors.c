@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bus/errors.h"
+#include "base/text.h"
 
-/* One entry an outcome that a client can see; the order is theirs. */
+/* One entry for each outcome that clients can see, in the order of the enumeration. */
 static const sd_bus_error_map error_map[] = {
                 SD_BUS_ERROR_MAP(BUS_ERROR_PREFIX "NoSuchDevice", ENODEV),
                 SD_BUS_ERROR_MAP(BUS_ERROR_PREFIX "NoSuchGroup", ENXIO),
@@ -38,7 +39,7 @@ static const sd_bus_error_map error_map[] = {
                 SD_BUS_ERROR_MAP_END,
 };
 
-/* All outcomes but Done, and InvalidSelector, which the bus has a name for; plus the end mark. */
+/* All outcomes except Done, and InvalidSelector, which is a standard error of D-Bus; plus the end mark. */
 static_assert(ELEMENTSOF(error_map) == _OUTCOME_MAX - 2 + 1, "each outcome has its errno");
 
 int errors_register(void) {
@@ -51,8 +52,12 @@ int errors_set(sd_bus_error *error, int result, const Problem *problem) {
 
         if (result < 0)
                 return sd_bus_error_set_errno(error, result);
+        /* A worker's message may have been cut in the middle of a character. */
+        _cleanup_free_ char *message = text_escape_new(strempty(problem->message), TEXT_MESSAGE_ESCAPE);
+        if (!message)
+                return sd_bus_error_set_errno(error, -ENOMEM);
         if (problem->outcome == OUTCOME_INVALID_SELECTOR)
-                return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, problem->message);
+                return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, message);
         (void)snprintf(name, sizeof(name), BUS_ERROR_PREFIX "%s", outcome_to_string(problem->outcome));
-        return sd_bus_error_set(error, name, problem->message);
+        return sd_bus_error_set(error, name, message);
 }

@@ -3,10 +3,11 @@
 
 #include "bus/service.h"
 
-/* Outcomes as D-Bus errors: org.vfiod1.Error.NAME, and the errno that sd-bus clients see for it. */
+/* Converts outcomes to D-Bus errors org.vfiod1.Error.NAME, and defines the errno that sd-bus clients get for each. */
 
-/* Tells sd-bus the errno of each name. Returns 0 or a negative errno. */
+/* Registers the errno of each error name with sd-bus. Returns 0 or a negative errno of sd-bus. */
 int errors_register(void);
 
-/* Fills error from a problem or, where there is none, from a negative errno. Returns a negative errno, to be returned from a handler. */
+/* Sets the D-Bus error of a method. result is an Outcome, and problem has its message; or result is a negative errno. Returns a negative errno, which the method
+ * handler returns. */
 int errors_set(sd_bus_error *error, int result, const Problem *problem);

@@ -3,7 +3,8 @@
 
 #include <systemd/sd-bus.h>
 
-/* The head of a function that appends a property's value to reply; userdata is the object that the vtable's find function gave. */
+/* Declares a property getter for an sd-bus vtable. It appends the value of the property to reply. userdata is the object that the find callback of the
+ * vtable returned. */
 #define BUS_GETTER(name) \
         static int name(sd_bus *bus __attribute__((unused)), const char *path __attribute__((unused)), \
                         const char *interface __attribute__((unused)), const char *property __attribute__((unused)), \

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/text.h"
 #include "bus/getter.h"
 #include "bus/operation.h"
-#include "bus/service.h"
+#include "bus/publish.h"
 #include "kernel/vfio-node.h"
 
-/* Getters and methods get the Group; the service comes from the slot. */
+/* userdata of getters and methods is the Group. service_of() returns the service. */
 
 static int method_detach(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         const Group *group = userdata;
@@ -23,7 +24,7 @@ static int method_reattach(sd_bus_message *message, void *userdata, sd_bus_error
 }
 
 BUS_GETTER(property_get_number) {
-        return sd_bus_message_append(reply, "u", (uint32_t)((const Group *)userdata)->number);
+        return sd_bus_message_append(reply, "i", ((const Group *)userdata)->number);
 }
 
 BUS_GETTER(property_get_state) {
@@ -36,18 +37,20 @@ BUS_GETTER(property_get_viable) {
 
 BUS_GETTER(property_get_blockers) {
         const Group *group = userdata;
-        char why[DRIVER_NAME_MAX + 64];
+        char why[TEXT_ESCAPED_MAX(NAME_MAX) + 64];
         int r;
 
-        if ((r = sd_bus_message_open_container(reply, 'a', "(sss)")) < 0)
+        if ((r = sd_bus_message_open_container(reply, 'a', "(sssa{sv})")) < 0)
                 return r;
         for (size_t i = 0; i < group->n_members; i++) {
                 const Device *device = group->members[i];
 
                 if (!device_blocks_group(device))
                         continue;
-                (void)snprintf(why, sizeof(why), "%s does DMA for the host", device->driver);
-                r = sd_bus_message_append(reply, "(sss)", PCI_ADDRESS_TEXT(device->address), device->driver, why);
+                const char *driver = TEXT_NAME(device->driver);
+
+                (void)snprintf(why, sizeof(why), "%s does DMA for the host", driver);
+                r = sd_bus_message_append(reply, "(sssa{sv})", PCI_ADDRESS_TEXT(device->address), driver, why, 0);
                 if (r < 0)
                         return r;
         }
@@ -90,21 +93,22 @@ BUS_GETTER(property_get_node) {
 
 static const sd_bus_vtable group_vtable[] = {
                 SD_BUS_VTABLE_START(0),
-                SD_BUS_METHOD_WITH_ARGS("Detach", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("a(sss)", changes),
+                SD_BUS_METHOD_WITH_ARGS("Detach", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("a(sssa{sv})", changes),
                                 method_detach, SD_BUS_VTABLE_UNPRIVILEGED),
-                SD_BUS_METHOD_WITH_ARGS("Reattach", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("a(sss)", changes),
-                                method_reattach, SD_BUS_VTABLE_UNPRIVILEGED),
-                SD_BUS_PROPERTY("Number", "u", property_get_number, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+                SD_BUS_METHOD_WITH_ARGS("Reattach", SD_BUS_ARGS("a{sv}", options),
+                                SD_BUS_RESULT("a(sssa{sv})", changes), method_reattach, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_PROPERTY("Number", "i", property_get_number, 0, SD_BUS_VTABLE_PROPERTY_CONST),
                 SD_BUS_PROPERTY("State", "s", property_get_state, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
                 SD_BUS_PROPERTY("Viable", "b", property_get_viable, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-                SD_BUS_PROPERTY("Blockers", "a(sss)", property_get_blockers, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+                SD_BUS_PROPERTY("Blockers", "a(sssa{sv})", property_get_blockers, 0,
+                                SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
                 SD_BUS_PROPERTY("Members", "as", property_get_members, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
                 SD_BUS_PROPERTY("Devices", "ao", property_get_devices, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
                 SD_BUS_PROPERTY("Node", "s", property_get_node, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
                 SD_BUS_VTABLE_END,
 };
 
-/* "/org/vfiod1/groups/25": only the one way to write a number is that group's path. */
+/* Parses "/org/vfiod1/groups/25". Accepts a number only in its canonical form, so that each group has one path. */
 static int find_object(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret_found,
                 sd_bus_error *error) {
         const Service *service = userdata;

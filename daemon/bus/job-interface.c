@@ -1,20 +1,48 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "bus/append.h"
 #include "bus/authorize.h"
 #include "bus/errors.h"
 #include "bus/getter.h"
-#include "bus/service.h"
+#include "bus/options.h"
+#include "bus/publish.h"
 
-/* Getters and methods get the Job. */
+/* userdata of getters and methods is the Job. */
+
+/* Replies with the job's state, and with a sentence that says what the job does now. */
+static int cancel(Service *service, sd_bus_message *call, const Caller *caller, void *request, sd_bus_error *error) {
+        const unsigned long *number = request;
+        _cleanup_problem_ Problem problem = {};
+        _cleanup_free_ char *text = NULL;
+        JobDescription description;
+        int r;
+
+        (void)caller;
+        Job *job = job_find(service->jobs, *number);
+        r = job ? job_cancel(job, &problem)
+                : problem_set(&problem, OUTCOME_BUSY, "Job %lu has just ended: it cannot be cancelled any more.",
+                                  *number);
+        if (r != 0)
+                return errors_set(error, r, &problem);
+        assert(job);
+        if ((r = job_describe_cancel(job, &text)) < 0 || (r = text_escape_message(&text)) < 0)
+                return r;
+        job_describe(job, &description);
+        return sd_bus_reply_method_return(call, "ss", job_state_to_string(description.state), text);
+}
 
 static int method_cancel(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        _cleanup_problem_ Problem problem = {};
+        JobDescription description;
 
-        int r = authorize_change(message, error);
+        int r = options_read(message, "Cancel", NULL, 0, NULL, error);
         if (r < 0)
                 return r;
-        if ((r = job_cancel(userdata, &problem)) != 0)
-                return errors_set(error, r, &problem);
-        return sd_bus_reply_method_return(message, NULL);
+        unsigned long *number = malloc(sizeof(unsigned long));
+        if (!number)
+                return -ENOMEM;
+        job_describe(userdata, &description);
+        *number = description.number;
+        NextStep next = {.run = cancel, .request = number, .free_request = free};
+        return authorize_change(service_of(sd_bus_message_get_bus(message)), message, &next, error);
 }
 
 static PciAddress address_of_step(const JobDescription *job) {
@@ -25,7 +53,7 @@ BUS_GETTER(property_get_text) {
         JobDescription job;
 
         job_describe(userdata, &job);
-        return sd_bus_message_append(reply, "s",
+        return bus_append_text(reply,
                         streq(property, "Kind")                    ? plan_verb_to_string(job.plan->verb)
                                         : streq(property, "State") ? job_state_to_string(job.state)
                                         : streq(property, "Action")
@@ -40,10 +68,23 @@ BUS_GETTER(property_get_number) {
 
         job_describe(userdata, &job);
         return sd_bus_message_append(reply, "u",
-                        (uint32_t)(streq(property, "Number")                       ? job.number
-                                                        : streq(property, "Group") ? (unsigned long)job.plan->group
-                                                        : streq(property, "Step")  ? job.step + 1
-                                                                                   : job.plan->n_steps));
+                        (uint32_t)(streq(property, "Number")                      ? job.number
+                                                        : streq(property, "Step") ? job.step + 1
+                                                                                  : job.plan->n_steps));
+}
+
+BUS_GETTER(property_get_group_number) {
+        JobDescription job;
+
+        job_describe(userdata, &job);
+        return sd_bus_message_append(reply, "i", job.plan->group);
+}
+
+BUS_GETTER(property_get_cancelled) {
+        JobDescription job;
+
+        job_describe(userdata, &job);
+        return sd_bus_message_append(reply, "b", (int)job.cancelled);
 }
 
 BUS_GETTER(property_get_started) {
@@ -71,13 +112,14 @@ BUS_GETTER(property_get_devices) {
 
 static const sd_bus_vtable job_vtable[] = {
                 SD_BUS_VTABLE_START(0),
-                SD_BUS_METHOD_WITH_ARGS(
-                                "Cancel", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_cancel, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_METHOD_WITH_ARGS("Cancel", SD_BUS_ARGS("a{sv}", options),
+                                SD_BUS_RESULT("s", state, "s", message), method_cancel, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_PROPERTY("Number", "u", property_get_number, 0, SD_BUS_VTABLE_PROPERTY_CONST),
                 SD_BUS_PROPERTY("Kind", "s", property_get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
                 SD_BUS_PROPERTY("State", "s", property_get_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-                SD_BUS_PROPERTY("Group", "u", property_get_number, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-                SD_BUS_PROPERTY("Devices", "as", property_get_devices, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+                SD_BUS_PROPERTY("Cancelled", "b", property_get_cancelled, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+                SD_BUS_PROPERTY("GroupNumber", "i", property_get_group_number, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+                SD_BUS_PROPERTY("DeviceAddresses", "as", property_get_devices, 0, SD_BUS_VTABLE_PROPERTY_CONST),
                 SD_BUS_PROPERTY("Step", "u", property_get_number, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
                 SD_BUS_PROPERTY("Steps", "u", property_get_number, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
                 SD_BUS_PROPERTY("Action", "s", property_get_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
@@ -151,29 +193,31 @@ static int append_job(sd_bus_message *reply, const Job *job) {
         const Plan *plan = description.plan;
         const PlanStep *step = &plan->steps[description.step];
         if ((r = job_path(description.number, &path)) < 0 ||
-                        (r = sd_bus_message_open_container(reply, 'r', "uossuasuussssta{sv}")) < 0 ||
-                        (r = sd_bus_message_append(reply, "uossu", (uint32_t)description.number, path,
+                        (r = sd_bus_message_open_container(reply, 'r', "uossiasuussssta{sv}")) < 0 ||
+                        (r = sd_bus_message_append(reply, "uossi", (uint32_t)description.number, path,
                                          plan_verb_to_string(description.plan->verb),
-                                         job_state_to_string(description.state), (uint32_t)description.plan->group)) <
-                                        0 ||
+                                         job_state_to_string(description.state), description.plan->group)) < 0 ||
                         (r = append_devices(reply, description.plan)) < 0 ||
-                        (r = sd_bus_message_append(reply, "uussssta{sv}", (uint32_t)description.step + 1,
+                        (r = sd_bus_message_append(reply, "uuss", (uint32_t)description.step + 1,
                                          (uint32_t)plan->n_steps, step_kind_to_string(step->kind),
-                                         PCI_ADDRESS_TEXT(plan_step_address(plan, step)), description.holder,
-                                         description.caller, description.started_us, 0)) < 0)
+                                         PCI_ADDRESS_TEXT(plan_step_address(plan, step)))) < 0 ||
+                        (r = bus_append_text(reply, description.holder)) < 0 ||
+                        (r = bus_append_text(reply, description.caller)) < 0 ||
+                        (r = sd_bus_message_append(reply, "ta{sv}", description.started_us, 1, "Cancelled", "b",
+                                         (int)description.cancelled)) < 0)
                 return r;
         return sd_bus_message_close_container(reply);
 }
 
 int job_interface_append_all(const Service *service, sd_bus_message *reply) {
-        int r = sd_bus_message_open_container(reply, 'a', "(uossuasuussssta{sv})");
+        int r = sd_bus_message_open_container(reply, 'a', "(uossiasuussssta{sv})");
 
         for (const Job *job = job_next(service->jobs, NULL); job && r >= 0; job = job_next(service->jobs, job))
                 r = append_job(reply, job);
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-/* A job's life as signals. A failure to send is the bus's end, which the daemon hears of otherwise. */
+/* Signals for jobs. Errors of sending are ignored: they mean that the bus is gone, and the daemon learns that from the bus object. */
 static void on_job(const Job *job, JobEvent event, void *userdata) {
         _cleanup_free_ char *path = NULL;
         const Service *service = userdata;
@@ -187,8 +231,8 @@ static void on_job(const Job *job, JobEvent event, void *userdata) {
                 (void)sd_bus_emit_interfaces_added(service->bus, path, BUS_INTERFACE_JOB, NULL);
                 break;
         case JOB_CHANGED:
-                (void)sd_bus_emit_properties_changed(service->bus, path, BUS_INTERFACE_JOB, "State", "Step", "Steps",
-                                "Action", "Address", "WaitsFor", NULL);
+                (void)sd_bus_emit_properties_changed(service->bus, path, BUS_INTERFACE_JOB, "State", "Cancelled",
+                                "Step", "Steps", "Action", "Address", "WaitsFor", NULL);
                 break;
         case JOB_REMOVED:
                 (void)sd_bus_emit_interfaces_removed(service->bus, path, BUS_INTERFACE_JOB, NULL);

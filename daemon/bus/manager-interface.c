@@ -1,16 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "bus/append.h"
 #include "bus/authorize.h"
 #include "bus/errors.h"
 #include "bus/getter.h"
 #include "bus/operation.h"
+#include "bus/options.h"
+#include "bus/publish.h"
 #include "bus/rule-interface.h"
-#include "bus/service.h"
 #include "config.h"
 #include "kernel/vfio-node.h"
 
-/* Adds {name: text} to a{sv}, if there is a text. */
+/* Appends {name: text} to a{sv}, unless the text is empty. */
 static int append_detail(sd_bus_message *reply, const char *name, const char *text) {
-        return isempty(text) ? 0 : sd_bus_message_append(reply, "{sv}", name, "s", text);
+        int r;
+
+        if (isempty(text))
+                return 0;
+        if ((r = sd_bus_message_open_container(reply, 'e', "sv")) < 0 ||
+                        (r = sd_bus_message_append_basic(reply, 's', name)) < 0 ||
+                        (r = sd_bus_message_open_container(reply, 'v', "s")) < 0 ||
+                        (r = bus_append_text(reply, text)) < 0 || (r = sd_bus_message_close_container(reply)) < 0)
+                return r;
+        return sd_bus_message_close_container(reply);
 }
 
 static int append_group(sd_bus_message *reply, const Group *group) {
@@ -18,8 +29,8 @@ static int append_group(sd_bus_message *reply, const Group *group) {
         int r;
 
         if ((r = service_group_path(group->number, &path)) < 0 ||
-                        (r = sd_bus_message_open_container(reply, 'r', "uosbassa{sv}")) < 0 ||
-                        (r = sd_bus_message_append(reply, "uosb", (uint32_t)group->number, path,
+                        (r = sd_bus_message_open_container(reply, 'r', "iosbassa{sv}")) < 0 ||
+                        (r = sd_bus_message_append(reply, "iosb", group->number, path,
                                          group_state_to_string(group_state(group)), (int)group_is_viable(group))) < 0 ||
                         (r = sd_bus_message_open_container(reply, 'a', "s")) < 0)
                 return r;
@@ -41,7 +52,7 @@ static int method_list_groups(sd_bus_message *message, void *userdata, sd_bus_er
 
         (void)error;
         if ((r = sd_bus_message_new_method_return(message, &reply)) < 0 ||
-                        (r = sd_bus_message_open_container(reply, 'a', "(uosbassa{sv})")) < 0)
+                        (r = sd_bus_message_open_container(reply, 'a', "(iosbassa{sv})")) < 0)
                 return r;
         Group *const *groups = inventory_groups(service->inventory, &n);
         for (size_t i = 0; i < n; i++)
@@ -75,14 +86,14 @@ static int append_device(Service *service, sd_bus_message *reply, const Device *
                         (r = sd_bus_message_open_container(reply, 'r', "soissuqqasa{sv}")) < 0 ||
                         (r = sd_bus_message_append(reply, "soissuqq", PCI_ADDRESS_TEXT(device->address), path,
                                          device->group ? device->group->number : IOMMU_GROUP_NONE,
-                                         device_state_to_string(device_state(device)), strempty(device->driver),
+                                         device_state_to_string(device_state(device)), TEXT_NAME(device->driver),
                                          device->ids.class, device->ids.vendor, device->ids.device)) < 0 ||
                         (r = sd_bus_message_open_container(reply, 'a', "s")) < 0)
                 return r;
-        /* What is away is known by the names that it had. */
+        /* For a detached device, list the names that it had. */
         const HostName *name = device->names || !device->origin ? device->names : device->origin->names;
         for (; name; name = name->next)
-                if ((r = sd_bus_message_append(reply, "s", name->name)) < 0)
+                if ((r = bus_append_name(reply, name->name)) < 0)
                         return r;
         if ((r = sd_bus_message_close_container(reply)) < 0 || (r = append_names(service, reply, device)) < 0)
                 return r;
@@ -124,15 +135,19 @@ static int reply_holders(sd_bus_message *call, const CensusEntry *entries, size_
         int r;
 
         if ((r = sd_bus_message_new_method_return(call, &reply)) < 0 ||
-                        (r = sd_bus_message_open_container(reply, 'a', "(ussss)")) < 0)
+                        (r = sd_bus_message_open_container(reply, 'a', "(ussssa{sv})")) < 0)
                 return r;
         for (size_t i = 0; i < n_entries; i++) {
                 const CensusEntry *entry = &entries[i];
 
-                r = sd_bus_message_append(reply, "(ussss)", (uint32_t)entry->holder.pid, entry->holder.command,
-                                entry->holder.unit, entry->node,
-                                entry->of_group ? "" : PCI_ADDRESS_TEXT(entry->address));
-                if (r < 0)
+                if ((r = sd_bus_message_open_container(reply, 'r', "ussssa{sv}")) < 0 ||
+                                (r = sd_bus_message_append(reply, "uss", (uint32_t)entry->holder.pid,
+                                                 TEXT_NAME(entry->holder.command), TEXT_NAME(entry->holder.unit))) <
+                                                0 ||
+                                (r = bus_append_name(reply, entry->node)) < 0 ||
+                                (r = sd_bus_message_append(reply, "sa{sv}",
+                                                 entry->of_group ? "" : PCI_ADDRESS_TEXT(entry->address), 0)) < 0 ||
+                                (r = sd_bus_message_close_container(reply)) < 0)
                         return r;
         }
         if ((r = sd_bus_message_close_container(reply)) < 0)
@@ -147,45 +162,57 @@ static void on_census_done(int error, const CensusEntry *entries, size_t n_entri
                 (void)reply_holders(call, entries, n_entries);
         else
                 (void)sd_bus_reply_method_errorf(call, BUS_ERROR_PREFIX "Failed",
-                                "Who holds the device nodes cannot be told: %s", strerror(-error));
+                                "Cannot determine which processes hold the device nodes: %s", strerror(-error));
 }
 
-static int method_list_holders(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        _cleanup_problem_ Problem problem = {};
-        _cleanup_free_ PciAddress *addresses = NULL;
-        Service *service = userdata;
-        const char *selector;
-        Selection selection;
+/* The devices whose nodes count: the one that was selected, or the endpoints of the group. Returns 0 or -ENOMEM. */
+static int list_addresses(const Selection *selection, PciAddress **ret, size_t *ret_n) {
+        const Group *group = selection->group;
         size_t n = 0;
-        int r;
 
-        if ((r = sd_bus_message_read(message, "s", &selector)) < 0)
-                return r;
-        if ((r = selector_resolve(service->inventory, selector, &selection, &problem)) != 0)
-                return errors_set(error, r, &problem);
-        const Group *group = selection.group;
-        assert(selection.device || group);
-        addresses = calloc(group ? group->n_members + 1 : 1, sizeof(PciAddress));
+        assert(selection->device || group);
+        PciAddress *addresses = calloc(selection->device ? 1 : group->n_members + 1, sizeof(PciAddress));
         if (!addresses)
                 return -ENOMEM;
-        if (selection.device)
-                addresses[n++] = selection.device->address;
+        if (selection->device)
+                addresses[n++] = selection->device->address;
         else
                 for (size_t i = 0; i < group->n_members; i++)
                         if (group->members[i]->endpoint)
                                 addresses[n++] = group->members[i]->address;
+        *ret = addresses;
+        *ret_n = n;
+        return 0;
+}
 
-        r = census_start(service->censuses, group ? group->number : -1, addresses, n, on_census_done, message);
-        if (r == -EMFILE)
-                return errors_set(error,
-                                problem_set(&problem, OUTCOME_LIMITS_EXCEEDED,
-                                                "%d such questions are being answered already: try again.",
-                                                CENSUSES_MAX),
-                                &problem);
+static int list_holders(
+                Service *service, sd_bus_message *call, const Caller *caller, void *request, sd_bus_error *error) {
+        _cleanup_problem_ Problem problem = {};
+        _cleanup_free_ PciAddress *addresses = NULL;
+        Selection selection = {};
+        size_t n = 0;
+
+        int r = selector_resolve(service->inventory, request, &selection, &problem);
+        if (r == 0)
+                r = list_addresses(&selection, &addresses, &n);
+        if (r == 0)
+                r = census_start(service->censuses, caller->uid, selection.group ? selection.group->number : -1,
+                                addresses, n, on_census_done, call, &problem);
+        if (r != 0)
+                return errors_set(error, r, &problem);
+        /* on_census_done() unrefs it; the event loop calls it later, never from this handler. */
+        sd_bus_message_ref(call);
+        return 1;
+}
+
+static int method_list_holders(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        const char *selector;
+
+        int r = sd_bus_message_read(message, "s", &selector);
         if (r < 0)
                 return r;
-        sd_bus_message_ref(message); /* on_census_done() has it, and is never called before the next turn of the loop */
-        return 1;
+        NextStep next = {.run = list_holders, .request = selector_copy(selector), .free_request = free};
+        return next.request ? authorize_anybody(userdata, message, &next, error) : -ENOMEM;
 }
 
 static int find_group(Service *service, const char *selector, const Group **ret, Problem *problem) {
@@ -201,7 +228,7 @@ static int find_group(Service *service, const char *selector, const Group **ret,
         }
         if (!selection.device->present)
                 return problem_set(problem, OUTCOME_NO_SUCH_DEVICE,
-                                "%s is detached, and gone from its slot: it is in no group until it returns.",
+                                "%s is detached and gone from its slot. It has no group until it is plugged in again.",
                                 PCI_ADDRESS_TEXT(selection.device->address));
         iommu_examine(service->kernel, &iommu);
         if (iommu.state != IOMMU_ON)
@@ -284,8 +311,7 @@ BUS_GETTER(property_get_iommu) {
         IommuReport iommu;
 
         iommu_examine(service->kernel, &iommu);
-        return sd_bus_message_append(
-                        reply, "s", streq(property, "Iommu") ? iommu_state_to_string(iommu.state) : iommu.reason);
+        return bus_append_text(reply, streq(property, "Iommu") ? iommu_state_to_string(iommu.state) : iommu.reason);
 }
 
 BUS_GETTER(property_get_count) {
@@ -299,39 +325,43 @@ BUS_GETTER(property_get_count) {
                                                                            : facts.events_lost);
 }
 
-static int method_rescan(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        Service *service = userdata;
-
-        int r = authorize_change(message, error);
-        if (r >= 0)
-                r = service->rescan(service->rescan_userdata, message);
+static int rescan(Service *service, sd_bus_message *call, const Caller *caller, void *request, sd_bus_error *error) {
+        (void)caller, (void)request, (void)error;
+        int r = service->rescan(service->rescan_userdata, call);
         return r < 0 ? r : 1;
+}
+
+static int method_rescan(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        int r = options_read(message, "Rescan", NULL, 0, NULL, error);
+        return r < 0 ? r : authorize_change(userdata, message, &(NextStep){.run = rescan}, error);
 }
 
 static const sd_bus_vtable manager_vtable[] = {
                 SD_BUS_VTABLE_START(0),
-                SD_BUS_METHOD_WITH_ARGS("ListGroups", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(uosbassa{sv})", groups),
+                SD_BUS_METHOD_WITH_ARGS("ListGroups", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(iosbassa{sv})", groups),
                                 method_list_groups, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("ListDevices", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(soissuqqasa{sv})", devices),
                                 method_list_devices, SD_BUS_VTABLE_UNPRIVILEGED),
-                SD_BUS_METHOD_WITH_ARGS("ListJobs", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(uossuasuussssta{sv})", jobs),
+                SD_BUS_METHOD_WITH_ARGS("ListJobs", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(uossiasuussssta{sv})", jobs),
                                 method_list_jobs, SD_BUS_VTABLE_UNPRIVILEGED),
-                SD_BUS_METHOD_WITH_ARGS("ListHolders", SD_BUS_ARGS("s", selector), SD_BUS_RESULT("a(ussss)", holders),
-                                method_list_holders, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_METHOD_WITH_ARGS("ListHolders", SD_BUS_ARGS("s", selector),
+                                SD_BUS_RESULT("a(ussssa{sv})", holders), method_list_holders,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("GetGroup", SD_BUS_ARGS("s", selector), SD_BUS_RESULT("o", group),
                                 method_get_group, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("GetDevice", SD_BUS_ARGS("s", selector), SD_BUS_RESULT("o", device),
                                 method_get_device, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("Plan", SD_BUS_ARGS("s", selector, "s", verb, "a{sv}", options),
-                                SD_BUS_RESULT("b", would_go, "a(sss)", steps, "a(sssb)", findings, "s", fingerprint,
-                                                "a{sv}", details),
+                                SD_BUS_RESULT("b", would_go, "a(sssa{sv})", steps, "a(sssba{sv})", findings, "s",
+                                                fingerprint, "a{sv}", details),
                                 method_plan, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("Detach", SD_BUS_ARGS("s", selector, "a{sv}", options),
-                                SD_BUS_RESULT("a(sss)", changes), method_detach, SD_BUS_VTABLE_UNPRIVILEGED),
+                                SD_BUS_RESULT("a(sssa{sv})", changes), method_detach, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("Reattach", SD_BUS_ARGS("s", selector, "a{sv}", options),
-                                SD_BUS_RESULT("a(sss)", changes), method_reattach, SD_BUS_VTABLE_UNPRIVILEGED),
-                SD_BUS_METHOD("Rescan", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_rescan, SD_BUS_VTABLE_UNPRIVILEGED),
-                SD_BUS_METHOD_WITH_ARGS("ListRules", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(sssa(sss)a{sv})", rules),
+                                SD_BUS_RESULT("a(sssa{sv})", changes), method_reattach, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_METHOD_WITH_ARGS("Rescan", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT, method_rescan,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_METHOD_WITH_ARGS("ListRules", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(sssa(sssa{sv})a{sv})", rules),
                                 rule_method_list, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("CheckRule", SD_BUS_ARGS("s", text), SD_BUS_RESULT("u", line, "s", fault),
                                 rule_method_check, SD_BUS_VTABLE_UNPRIVILEGED),
@@ -341,7 +371,7 @@ static const sd_bus_vtable manager_vtable[] = {
                                 rule_method_remove, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_SIGNAL("RulesChanged", "", 0),
                 SD_BUS_METHOD_WITH_ARGS("SetVirtualFunctions", SD_BUS_ARGS("s", selector, "u", count, "a{sv}", options),
-                                SD_BUS_RESULT("a(sss)", changes), method_set_virtual_functions,
+                                SD_BUS_RESULT("a(sssa{sv})", changes), method_set_virtual_functions,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_PROPERTY("Version", "s", property_get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
                 SD_BUS_PROPERTY("Iommu", "s", property_get_iommu, 0, 0),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bus/notify.h"
 
-/* Which facts a property shows. Constant ones are not here. */
+/* The facts on which the value of each property depends. Constant properties are not listed. */
 typedef struct PropertyFacts {
         const char *property;
         unsigned facts;
@@ -11,12 +11,12 @@ static const PropertyFacts device_properties[] = {
                 {"State", CHANGED_STATE | CHANGED_DRIVER | CHANGED_ORIGIN},
                 {"Driver", CHANGED_DRIVER},
                 {"Node", CHANGED_DRIVER | CHANGED_GROUP},
+                {"GroupNumber", CHANGED_GROUP},
                 {"Group", CHANGED_GROUP},
-                {"GroupPath", CHANGED_GROUP},
-                {"Vendor", CHANGED_IDS},
-                {"Device", CHANGED_IDS},
-                {"SubsystemVendor", CHANGED_IDS},
-                {"SubsystemDevice", CHANGED_IDS},
+                {"VendorId", CHANGED_IDS},
+                {"DeviceId", CHANGED_IDS},
+                {"SubsystemVendorId", CHANGED_IDS},
+                {"SubsystemDeviceId", CHANGED_IDS},
                 {"Class", CHANGED_IDS},
                 {"Revision", CHANGED_IDS},
                 {"VendorName", CHANGED_IDS},

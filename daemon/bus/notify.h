@@ -3,9 +3,10 @@
 
 #include "bus/service.h"
 
-/* Makes signals of what changed in the model: InterfacesAdded and -Removed for what came and went, one PropertiesChanged for each object that looks
- * different. Returns 0 or a negative errno of the bus. */
+/* Sends the signals for changes of the model: InterfacesAdded and InterfacesRemoved for objects that were added or removed, and one PropertiesChanged for each object
+ * with changed properties. Returns 0, -ENOMEM, or a negative errno of sd-bus. */
 int notify_changes(Service *service, const ChangeList *changes);
 
-/* The same for the Manager object: its counts, which are made anew if the model changed. */
+/* Sends PropertiesChanged for the counts of the Manager object that have changed. Counts devices and groups again only if model_changed is true. Returns as
+ * notify_changes() does. */
 int notify_manager(Service *service, bool model_changed);

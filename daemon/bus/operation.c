@@ -1,78 +1,93 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bus/operation.h"
+#include "bus/append.h"
 #include "bus/authorize.h"
 #include "bus/errors.h"
 #include "bus/options.h"
 
-typedef struct Options {
-        char **companions; /* ended by NULL; NULL where the option was not given */
+/* The arguments of a Detach, Reattach or Plan. */
+typedef struct Request {
+        PlanVerb verb;
+        char *selector;
+        OptionList companions;
         unsigned overrides;
         uint64_t fingerprint; /* 0 where none was given */
         bool force, adopt;
-} Options;
+} Request;
 
-static void options_done(Options *options) {
-        option_list_free(options->companions);
-        options->companions = NULL;
+static void request_free(void *userdata) {
+        Request *request = userdata;
+
+        free(request->selector);
+        option_list_done(&request->companions);
+        free(request);
 }
 
-static int read_fingerprint(sd_bus_message *message, Options *options, sd_bus_error *error) {
+static int read_fingerprint(sd_bus_message *message, const char *key, void *userdata, sd_bus_error *error) {
+        Request *request = userdata;
         const char *text;
         char *end;
 
         int r = sd_bus_message_read(message, "v", "s", &text);
         if (r < 0)
-                return sd_bus_error_set(
-                                error, SD_BUS_ERROR_INVALID_ARGS, "Option 'plan' is the fingerprint of a plan (s).");
+                return sd_bus_error_setf(
+                                error, SD_BUS_ERROR_INVALID_ARGS, "Option '%s' is the fingerprint of a plan (s).", key);
         errno = 0;
-        options->fingerprint = strtoull(text, &end, 16);
-        if (errno > 0 || strlen(text) != 16 || *end != '\0' || options->fingerprint == 0)
+        request->fingerprint = strtoull(text, &end, 16);
+        if (errno > 0 || strlen(text) != 16 || *end != '\0' || request->fingerprint == 0)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
-                                "'%s' is no fingerprint of a plan: make one with Plan.", text);
+                                "'%s' is no fingerprint of a plan: make one with Plan.", TEXT_EXCERPT(text));
         return 0;
 }
 
-int operation_read_flag(sd_bus_message *message, const char *key, bool *ret, sd_bus_error *error) {
-        int value;
-
-        int r = sd_bus_message_read(message, "v", "b", &value);
-        if (r < 0)
-                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "Option '%s' is true or false (b).", key);
-        *ret = value;
-        return 0;
+static int read_companions(sd_bus_message *message, const char *key, void *userdata, sd_bus_error *error) {
+        return option_read_list(message, key, &((Request *)userdata)->companions, error);
 }
 
-static int read_companions(sd_bus_message *message, Options *options, sd_bus_error *error) {
-        if (options->companions)
-                return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, "Option 'companions' is given twice.");
-        return option_read_list(message, "companions", &options->companions, error);
+static int read_overrides(sd_bus_message *message, const char *key, void *userdata, sd_bus_error *error) {
+        (void)key;
+        return option_read_overrides(message, &((Request *)userdata)->overrides, error);
 }
 
-/* Reads a{sv}. An option that the verb does not have is refused: it was meant to have an effect. */
-static int read_options(sd_bus_message *message, PlanVerb verb, Options *options, sd_bus_error *error) {
-        int r = sd_bus_message_enter_container(message, 'a', "{sv}");
+static int read_flag(sd_bus_message *message, const char *key, void *userdata, sd_bus_error *error) {
+        Request *request = userdata;
 
-        while (r >= 0 && (r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
-                const char *key;
+        return option_read_flag(message, key, streq(key, "force") ? &request->force : &request->adopt, error);
+}
 
-                if ((r = sd_bus_message_read_basic(message, 's', &key)) < 0)
-                        break;
-                if (streq(key, "plan"))
-                        r = read_fingerprint(message, options, error);
-                else if (verb == PLAN_DETACH && streq(key, "companions"))
-                        r = read_companions(message, options, error);
-                else if (verb == PLAN_DETACH && streq(key, "override"))
-                        r = option_read_overrides(message, &options->overrides, error);
-                else if (verb == PLAN_REATTACH && (streq(key, "force") || streq(key, "adopt")))
-                        r = operation_read_flag(
-                                        message, key, streq(key, "force") ? &options->force : &options->adopt, error);
-                else
-                        return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "%s has no option '%s'.",
-                                        verb == PLAN_DETACH ? "Detach" : "Reattach", key);
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(message);
+static const Option detach_options[] = {
+                {"companions", read_companions},
+                {"override", read_overrides},
+                {"plan", read_fingerprint},
+};
+
+static const Option reattach_options[] = {
+                {"force", read_flag},
+                {"adopt", read_flag},
+                {"plan", read_fingerprint},
+};
+
+/* Reads the options, behind which nothing follows. An option that the verb does not have is refused: the caller expects
+ * an effect from it. */
+static int request_read(
+                sd_bus_message *message, PlanVerb verb, const char *selector, Request **ret, sd_bus_error *error) {
+        Request *request = calloc(1, sizeof(Request));
+
+        if (!request)
+                return -ENOMEM;
+        request->verb = verb;
+        request->selector = selector_copy(selector);
+        int r = !request->selector ? -ENOMEM
+                        : verb == PLAN_DETACH
+                        ? options_read(message, "Detach", detach_options, ELEMENTSOF(detach_options), request, error)
+                        : options_read(message, "Reattach", reattach_options, ELEMENTSOF(reattach_options), request,
+                                          error);
+        if (r < 0) {
+                request_free(request);
+                return r;
         }
-        return r < 0 ? r : sd_bus_message_exit_container(message);
+        *ret = request;
+        return 0;
 }
 
 static int reply_changes(sd_bus_message *call, const WorkerResult *result) {
@@ -80,13 +95,13 @@ static int reply_changes(sd_bus_message *call, const WorkerResult *result) {
         int r;
 
         if ((r = sd_bus_message_new_method_return(call, &reply)) < 0 ||
-                        (r = sd_bus_message_open_container(reply, 'a', "(sss)")) < 0)
+                        (r = sd_bus_message_open_container(reply, 'a', "(sssa{sv})")) < 0)
                 return r;
         for (size_t i = 0; i < result->report.n_changes; i++) {
                 const DriverChange *change = &result->report.changes[i];
 
-                r = sd_bus_message_append(
-                                reply, "(sss)", PCI_ADDRESS_TEXT(change->address), change->before, change->after);
+                r = sd_bus_message_append(reply, "(sssa{sv})", PCI_ADDRESS_TEXT(change->address),
+                                TEXT_NAME(change->before), TEXT_NAME(change->after), 0);
                 if (r < 0)
                         return r;
         }
@@ -107,49 +122,60 @@ void operation_on_done(const WorkerResult *result, void *userdata) {
         (void)sd_bus_reply_method_error(call, &error);
 }
 
-static int make_plan(Service *service, PlanVerb verb, const char *selector, const Options *options, Plan **ret,
-                Problem *problem) {
+static int make_plan(Service *service, const Request *request, Plan **ret, Problem *problem) {
         Selection selection;
         IommuReport iommu;
 
-        int r = selector_resolve(service->inventory, selector, &selection, problem);
+        int r = selector_resolve(service->inventory, request->selector, &selection, problem);
         if (r != 0)
                 return r;
-        if (verb == PLAN_DETACH) {
-                DetachOptions detach_options = {
-                                .companions = (const char *const *)options->companions,
+        if (request->verb == PLAN_DETACH) {
+                DetachOptions detach = {
+                                .companions = (const char *const *)request->companions.entries,
                                 .whole_group = !selection.device,
-                                .overrides = options->overrides,
+                                .overrides = request->overrides,
                 };
                 iommu_examine(service->kernel, &iommu);
-                r = plan_detach(service->inventory, &selection, &iommu, &detach_options, ret, problem);
+                r = plan_detach(service->inventory, &selection, &iommu, &detach, ret, problem);
         } else
                 r = plan_reattach(service->inventory, &selection,
-                                &(ReattachOptions){.force = options->force, .adopt = options->adopt}, ret, problem);
+                                &(ReattachOptions){.force = request->force, .adopt = request->adopt}, ret, problem);
         if (r == 0)
-                (*ret)->fingerprint = options->fingerprint;
+                (*ret)->fingerprint = request->fingerprint;
         return r;
+}
+
+static int start_change(
+                Service *service, sd_bus_message *call, const Caller *caller, void *userdata, sd_bus_error *error) {
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        _cleanup_problem_ Problem problem = {};
+        char text[CALLER_TEXT_MAX];
+
+        int r = make_plan(service, userdata, &plan, &problem);
+        if (r == 0)
+                r = job_start(service->jobs, TAKE_PTR(plan), authorize_caller_text(service, caller, text),
+                                operation_on_done, call, &problem);
+        if (r != 0)
+                return errors_set(error, r, &problem);
+        /* operation_on_done() unrefs it; the event loop calls it later, never from this handler. */
+        sd_bus_message_ref(call);
+        return 1;
 }
 
 static int operation_start(
                 Service *service, sd_bus_message *message, PlanVerb verb, const char *selector, sd_bus_error *error) {
-        _cleanup_(options_done) Options options = {};
-        _cleanup_(plan_freep) Plan *plan = NULL;
-        _cleanup_problem_ Problem problem = {};
-        char caller[CALLER_TEXT_MAX];
-        int r;
+        Request *request = NULL;
 
-        if ((r = read_options(message, verb, &options, error)) < 0 || (r = authorize_change(message, error)) < 0)
+        int r = request_read(message, verb, selector, &request, error);
+        if (r < 0)
                 return r;
-        if ((r = make_plan(service, verb, selector, &options, &plan, &problem)) != 0)
-                return errors_set(error, r, &problem);
-        r = job_start(service->jobs, TAKE_PTR(plan), authorize_caller_name(message, caller), operation_on_done, message,
-                        &problem);
-        if (r != 0)
-                return errors_set(error, r, &problem);
-        sd_bus_message_ref(
-                        message); /* operation_on_done() has it, and is never called before the next turn of the loop */
-        return 1;
+        NextStep next = {
+                        .run = start_change,
+                        .request = request,
+                        .free_request = request_free,
+                        .size = request->companions.size,
+        };
+        return authorize_change(service, message, &next, error);
 }
 
 int operation_detach(Service *service, sd_bus_message *message, const char *selector, sd_bus_error *error) {
@@ -174,14 +200,15 @@ static void planning_free(Planning *planning) {
 }
 
 static int append_steps(sd_bus_message *reply, const Plan *plan) {
-        int r = sd_bus_message_open_container(reply, 'a', "(sss)");
+        int r = sd_bus_message_open_container(reply, 'a', "(sssa{sv})");
 
         for (size_t i = 0; i < plan->n_steps && r >= 0; i++) {
                 const PlanStep *step = &plan->steps[i];
                 char reason[PLAN_REASON_MAX];
 
-                r = sd_bus_message_append(reply, "(sss)", step_kind_to_string(step->kind),
-                                PCI_ADDRESS_TEXT(plan_step_address(plan, step)), plan_step_reason(plan, step, reason));
+                r = sd_bus_message_append(reply, "(sssa{sv})", step_kind_to_string(step->kind),
+                                PCI_ADDRESS_TEXT(plan_step_address(plan, step)), plan_step_reason(plan, step, reason),
+                                0);
         }
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
@@ -192,14 +219,17 @@ static bool is_overridden(const Plan *plan, const Finding *finding) {
 }
 
 static int append_findings(sd_bus_message *reply, const FindingList *findings, const Plan *plan) {
-        int r = sd_bus_message_open_container(reply, 'a', "(sssb)");
+        int r = sd_bus_message_open_container(reply, 'a', "(sssba{sv})");
 
         for (size_t i = 0; i < findings->n_findings && r >= 0; i++) {
                 const Finding *finding = &findings->findings[i];
 
-                r = sd_bus_message_append(reply, "(sssb)", guard_to_string(finding->guard),
-                                PCI_ADDRESS_TEXT(finding->address), finding->evidence,
-                                (int)is_overridden(plan, finding));
+                if ((r = sd_bus_message_open_container(reply, 'r', "sssba{sv}")) >= 0 &&
+                                (r = sd_bus_message_append(reply, "ss", guard_to_string(finding->guard),
+                                                 PCI_ADDRESS_TEXT(finding->address))) >= 0 &&
+                                (r = bus_append_text(reply, finding->evidence)) >= 0 &&
+                                (r = sd_bus_message_append(reply, "ba{sv}", (int)is_overridden(plan, finding), 0)) >= 0)
+                        r = sd_bus_message_close_container(reply);
         }
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
@@ -236,30 +266,48 @@ static void on_plan_done(const WorkerResult *result, void *userdata) {
         planning_free(planning);
 }
 
-int operation_plan(Service *service, sd_bus_message *message, const char *selector, const char *verb_text,
-                sd_bus_error *error) {
-        _cleanup_(options_done) Options options = {};
+static int start_plan(
+                Service *service, sd_bus_message *call, const Caller *caller, void *userdata, sd_bus_error *error) {
         _cleanup_(plan_freep) Plan *plan = NULL;
         _cleanup_problem_ Problem problem = {};
-        int r;
 
-        PlanVerb verb = plan_verb_from_string(verb_text);
-        if (verb != PLAN_DETACH && verb != PLAN_REATTACH)
-                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
-                                "There is no verb '%s' to plan: they are detach and reattach.", verb_text);
-        if ((r = read_options(message, verb, &options, error)) < 0)
-                return r;
+        /* Before any work is done for the caller. */
+        int r = job_check_plan_quota(service->jobs, caller->uid, &problem);
+        if (r != 0)
+                return errors_set(error, r, &problem);
         Planning *planning = calloc(1, sizeof(Planning));
         if (!planning)
                 return -ENOMEM;
-        planning->call = sd_bus_message_ref(message);
-        if ((r = make_plan(service, verb, selector, &options, &planning->plan, &problem)) == 0 &&
-                        (r = make_plan(service, verb, selector, &options, &plan, &problem)) == 0) {
+        planning->call = sd_bus_message_ref(call);
+        if ((r = make_plan(service, userdata, &planning->plan, &problem)) == 0 &&
+                        (r = make_plan(service, userdata, &plan, &problem)) == 0) {
                 plan->only_plan = true;
+                plan->asker = caller->uid;
                 r = job_start(service->jobs, TAKE_PTR(plan), "a plan", on_plan_done, planning, &problem);
         }
         if (r == 0)
                 return 1;
         planning_free(planning);
         return errors_set(error, r, &problem);
+}
+
+int operation_plan(Service *service, sd_bus_message *message, const char *selector, const char *verb_text,
+                sd_bus_error *error) {
+        Request *request = NULL;
+
+        PlanVerb verb = plan_verb_from_string(verb_text);
+        if (verb != PLAN_DETACH && verb != PLAN_REATTACH)
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
+                                "There is no verb '%s' to plan: they are detach and reattach.",
+                                TEXT_EXCERPT(verb_text));
+        int r = request_read(message, verb, selector, &request, error);
+        if (r < 0)
+                return r;
+        NextStep next = {
+                        .run = start_plan,
+                        .request = request,
+                        .free_request = request_free,
+                        .size = request->companions.size,
+        };
+        return authorize_anybody(service, message, &next, error);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bus/rule-interface.h"
 #include "base/log.h"
-#include "base/text.h"
+#include "bus/append.h"
 #include "bus/authorize.h"
 #include "bus/errors.h"
+#include "bus/operation.h"
 #include "bus/options.h"
 #include "policy/selector.h"
 
@@ -25,10 +26,10 @@ int rule_interface_reload(const Service *service) {
 
 /* Listing. */
 
-/* A row of "devices" is written when the rule's turn comes: the reports are in the order of the addresses. */
+/* Appends the devices of one rule. The reports of all rules are sorted by address, so those of other rules are skipped. */
 typedef struct Listing {
         sd_bus_message *reply;
-        const char *rule; /* name of the one that is written */
+        const char *rule; /* name of the rule whose devices are appended */
 } Listing;
 
 static int append_report(const RuleMatchReport *report, void *userdata) {
@@ -36,16 +37,16 @@ static int append_report(const RuleMatchReport *report, void *userdata) {
 
         if (!streq(report->rule, listing->rule))
                 return 0;
-        int r = sd_bus_message_append(listing->reply, "(sss)", PCI_ADDRESS_TEXT(report->address),
-                        rule_status_to_string(report->status), report->message);
-        return r < 0 ? r : 0;
-}
+        int r;
 
-/* A file may be called whatever an administrator likes, and the bus takes UTF-8 only. */
-static int append_printable(sd_bus_message *reply, const char *text) {
-        _cleanup_free_ char *copy = strdup(text);
-
-        return copy ? sd_bus_message_append(reply, "s", text_make_printable(copy)) : -ENOMEM;
+        if ((r = sd_bus_message_open_container(listing->reply, 'r', "sssa{sv}")) < 0 ||
+                        (r = sd_bus_message_append(listing->reply, "ss", PCI_ADDRESS_TEXT(report->address),
+                                         rule_status_to_string(report->status))) < 0 ||
+                        (r = bus_append_text(listing->reply, report->message)) < 0 ||
+                        (r = sd_bus_message_append(listing->reply, "a{sv}", 0)) < 0 ||
+                        (r = sd_bus_message_close_container(listing->reply)) < 0)
+                return r;
+        return 0;
 }
 
 static int append_details(sd_bus_message *reply, const RuleFile *file) {
@@ -64,11 +65,10 @@ static int append_file(sd_bus_message *reply, const RuleKeeper *keeper, const Ru
         Listing listing = {.reply = reply, .rule = file->name};
         int r;
 
-        if ((r = sd_bus_message_open_container(reply, 'r', "sssa(sss)a{sv}")) < 0 ||
-                        (r = append_printable(reply, file->name)) < 0 ||
-                        (r = append_printable(reply, file->path)) < 0 ||
+        if ((r = sd_bus_message_open_container(reply, 'r', "sssa(sssa{sv})a{sv}")) < 0 ||
+                        (r = bus_append_name(reply, file->name)) < 0 || (r = bus_append_name(reply, file->path)) < 0 ||
                         (r = sd_bus_message_append(reply, "s", states[file->state])) < 0 ||
-                        (r = sd_bus_message_open_container(reply, 'a', "(sss)")) < 0 ||
+                        (r = sd_bus_message_open_container(reply, 'a', "(sssa{sv})")) < 0 ||
                         (r = rule_keeper_for_each(keeper, append_report, &listing)) < 0 ||
                         (r = sd_bus_message_close_container(reply)) < 0 || (r = append_details(reply, file)) < 0)
                 return r;
@@ -83,7 +83,7 @@ int rule_method_list(sd_bus_message *message, void *userdata, sd_bus_error *erro
         (void)error;
         const RuleBook *book = rule_keeper_book(service->rules);
         if ((r = sd_bus_message_new_method_return(message, &reply)) < 0 ||
-                        (r = sd_bus_message_open_container(reply, 'a', "(sssa(sss)a{sv})")) < 0)
+                        (r = sd_bus_message_open_container(reply, 'a', "(sssa(sssa{sv})a{sv})")) < 0)
                 return r;
         for (size_t i = 0; i < book->n_files; i++)
                 if ((r = append_file(reply, service->rules, &book->files[i])) < 0)
@@ -103,7 +103,7 @@ int rule_method_check(sd_bus_message *message, void *userdata, sd_bus_error *err
         if (r < 0)
                 return r;
         if (strlen(text) > RULE_FILE_SIZE_MAX)
-                return sd_bus_reply_method_return(message, "us", 0, "it is too large for a rule");
+                return sd_bus_reply_method_return(message, "us", 0, "it is too large: a rule has at most 64 KiB");
         r = rule_parse("", "", text, &rule, &fault);
         if (r < 0 && r != -EINVAL)
                 return r;
@@ -112,76 +112,75 @@ int rule_method_check(sd_bus_message *message, void *userdata, sd_bus_error *err
 
 /* Adding. */
 
-typedef struct AddOptions {
+/* The arguments of AddRule. */
+typedef struct AddRequest {
+        char *selector;
         char *name;
-        char **companions; /* selectors, ended by NULL; NULL for none */
+        OptionList companions; /* selectors */
         RuleWish wish;
-        PciAddress *listed; /* owned: what the wish has */
-} AddOptions;
+        PciAddress *listed; /* owned; the companions of the wish point here */
+        bool dry_run;       /* check everything, and write nothing */
+} AddRequest;
 
-static void add_options_done(AddOptions *options) {
-        free(options->name);
-        option_list_free(options->companions);
-        free(options->listed);
+static void add_request_free(void *userdata) {
+        AddRequest *request = userdata;
+
+        free(request->selector);
+        free(request->name);
+        option_list_done(&request->companions);
+        free(request->listed);
+        free(request);
 }
 
-static int read_name(sd_bus_message *message, AddOptions *options, sd_bus_error *error) {
+static int read_name(sd_bus_message *message, const char *key, void *userdata, sd_bus_error *error) {
+        AddRequest *request = userdata;
         const char *name;
 
         int r = sd_bus_message_read(message, "v", "s", &name);
         if (r < 0)
-                return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, "Option 'name' is a string (s).");
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "Option '%s' is a string (s).", key);
         if (!rule_name_is_valid(name))
                 return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
                                 "A rule's name has letters, digits, '-', '_' and '.', does not begin with '.', and is "
                                 "shorter than %d.",
                                 RULE_NAME_MAX);
-        r = free_and_strdup(&options->name, name);
+        r = free_and_strdup(&request->name, name);
         return r < 0 ? r : 0;
 }
 
-static int read_virtual_functions(sd_bus_message *message, AddOptions *options, sd_bus_error *error) {
+static int read_virtual_functions(sd_bus_message *message, const char *key, void *userdata, sd_bus_error *error) {
+        AddRequest *request = userdata;
         uint32_t count;
 
         if (sd_bus_message_read(message, "v", "u", &count) < 0 || count == 0 || count > RULE_VIRTUAL_FUNCTIONS_MAX)
-                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
-                                "Option 'virtual-functions' is a number from 1 to %d (u).", RULE_VIRTUAL_FUNCTIONS_MAX);
-        options->wish.virtual_functions = count;
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "Option '%s' is a number from 1 to %d (u).",
+                                key, RULE_VIRTUAL_FUNCTIONS_MAX);
+        request->wish.virtual_functions = count;
         return 0;
 }
 
-static int read_companions(sd_bus_message *message, AddOptions *options, sd_bus_error *error) {
-        if (options->companions)
-                return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, "Option 'companions' is given twice.");
-        return option_read_list(message, "companions", &options->companions, error);
+static int read_companions(sd_bus_message *message, const char *key, void *userdata, sd_bus_error *error) {
+        return option_read_list(message, key, &((AddRequest *)userdata)->companions, error);
 }
 
-/* Reads a{sv}; an option that there is not is refused. */
-static int read_add_options(sd_bus_message *message, AddOptions *options, sd_bus_error *error) {
-        int r = sd_bus_message_enter_container(message, 'a', "{sv}");
-
-        while (r >= 0 && (r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
-                const char *key;
-
-                if ((r = sd_bus_message_read_basic(message, 's', &key)) < 0)
-                        break;
-                if (streq(key, "name"))
-                        r = read_name(message, options, error);
-                else if (streq(key, "companions"))
-                        r = read_companions(message, options, error);
-                else if (streq(key, "override"))
-                        r = option_read_overrides(message, &options->wish.overrides, error);
-                else if (streq(key, "virtual-functions"))
-                        r = read_virtual_functions(message, options, error);
-                else
-                        return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "AddRule has no option '%s'.", key);
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(message);
-        }
-        return r < 0 ? r : sd_bus_message_exit_container(message);
+static int read_overrides(sd_bus_message *message, const char *key, void *userdata, sd_bus_error *error) {
+        (void)key;
+        return option_read_overrides(message, &((AddRequest *)userdata)->wish.overrides, error);
 }
 
-/* The device that a rule can be for. */
+static int read_dry_run(sd_bus_message *message, const char *key, void *userdata, sd_bus_error *error) {
+        return option_read_flag(message, key, &((AddRequest *)userdata)->dry_run, error);
+}
+
+static const Option add_options[] = {
+                {"name", read_name},
+                {"companions", read_companions},
+                {"override", read_overrides},
+                {"virtual-functions", read_virtual_functions},
+                {"dry-run", read_dry_run},
+};
+
+/* Resolves the selector to a device that is present and not a bridge. */
 static int find_device(const Service *service, const char *selector, const Device **ret, Problem *problem) {
         Device *device = NULL;
 
@@ -191,7 +190,7 @@ static int find_device(const Service *service, const char *selector, const Devic
         assert(device);
         if (!device->present)
                 return problem_set(problem, OUTCOME_NO_SUCH_DEVICE,
-                                "%s is gone from its slot: plug it in first, so that the rule can name what it is.",
+                                "%s is gone from its slot: plug it in first, because the rule needs its ids.",
                                 PCI_ADDRESS_TEXT(device->address));
         if (!device->endpoint)
                 return problem_set(problem, OUTCOME_NOT_ENDPOINT,
@@ -201,40 +200,40 @@ static int find_device(const Service *service, const char *selector, const Devic
         return 0;
 }
 
-/* Makes addresses of the selectors: what a client calls a device is another one tomorrow. */
-static int resolve_companions(const Service *service, const Device *device, AddOptions *options, Problem *problem) {
-        size_t n = 0;
+/* Resolves the selectors of companions to addresses. A rule must not contain host names, because these can belong to another
+ * device later. */
+static int resolve_companions(const Service *service, const Device *device, AddRequest *request, Problem *problem) {
+        size_t n = request->companions.n_entries;
 
-        while (options->companions && options->companions[n])
-                n++;
-        options->listed = calloc(n + 1, sizeof(PciAddress));
-        if (!options->listed)
+        request->listed = calloc(n + 1, sizeof(PciAddress));
+        if (!request->listed)
                 return -ENOMEM;
         for (size_t i = 0; i < n; i++) {
+                const char *selector = request->companions.entries[i];
                 Device *companion = NULL;
 
-                if (streq(options->companions[i], "*")) {
-                        options->wish.companions = RULE_COMPANIONS_ALL;
+                if (streq(selector, "*")) {
+                        request->wish.companions = RULE_COMPANIONS_ALL;
                         return 0;
                 }
-                int r = selector_resolve_device(service->inventory, options->companions[i], &companion, problem);
+                int r = selector_resolve_device(service->inventory, selector, &companion, problem);
                 if (r != 0)
                         return r;
                 assert(companion);
                 if (companion == device || !companion->endpoint || !companion->group ||
                                 companion->group != device->group)
                         return problem_set(problem, OUTCOME_INVALID_SELECTOR,
-                                        "'%s' is no companion: it is no other endpoint of the IOMMU group of %s.",
-                                        options->companions[i], PCI_ADDRESS_TEXT(device->address));
-                options->listed[i] = companion->address;
+                                        "'%s' is no companion: it is not another endpoint in the IOMMU group of %s.",
+                                        selector, PCI_ADDRESS_TEXT(device->address));
+                request->listed[i] = companion->address;
         }
-        options->wish.companions = n > 0 ? RULE_COMPANIONS_LISTED : RULE_COMPANIONS_NONE;
-        options->wish.listed_companions = options->listed;
-        options->wish.n_listed_companions = n;
+        request->wish.companions = n > 0 ? RULE_COMPANIONS_LISTED : RULE_COMPANIONS_NONE;
+        request->wish.listed_companions = request->listed;
+        request->wish.n_listed_companions = n;
         return 0;
 }
 
-/* "0000-3b-00.0". */
+/* Writes the default name of a rule, for example "0000-3b-00.0". */
 static int make_name(const Device *device, char **ret) {
         if (*ret)
                 return 0;
@@ -254,8 +253,8 @@ static int check_virtual_functions(const Device *device, unsigned count, Problem
                         PCI_ADDRESS_TEXT(device->address), (unsigned)device->virtual_functions_max, count);
 }
 
-/* Writes the rule. Returns 0, an outcome, or a negative errno. */
-static int add_rule(const Service *service, const Device *device, const AddOptions *options, Problem *problem) {
+/* Writes the rule; a dry run only checks whether that is possible. Returns 0, an outcome, or a negative errno. */
+static int add_rule(const Service *service, const Device *device, const AddRequest *request, Problem *problem) {
         const RuleBook *book = rule_keeper_book(service->rules);
         _cleanup_free_ char *text = NULL;
         int r;
@@ -263,21 +262,21 @@ static int add_rule(const Service *service, const Device *device, const AddOptio
         if (book->n_files >= RULES_MAX)
                 return problem_set(problem, OUTCOME_LIMITS_EXCEEDED, "There are %zu rules already: remove some first.",
                                 book->n_files);
-        if ((r = rule_make_text(device, &options->wish, &text)) < 0)
+        if ((r = rule_make_text(device, &request->wish, &text)) < 0)
                 return r;
-        r = rule_book_add(book, options->name, text);
+        r = request->dry_run ? rule_book_check_add(book, request->name) : rule_book_add(book, request->name, text);
         if (r == -EEXIST)
                 return problem_set(problem, OUTCOME_RULE_EXISTS,
-                                "%s/%s.conf is there already: give the rule another name, or remove that one first "
+                                "%s/%s.conf exists: give the rule another name (--name), or remove that rule first "
                                 "(vfioctl rule remove %s).",
-                                book->folders[0], options->name, options->name);
+                                book->folders[0], request->name, request->name);
         if (r < 0)
                 return problem_set(problem, OUTCOME_FAILED, "Cannot write %s/%s.conf: %s.", book->folders[0],
-                                options->name, strerror(-r));
+                                request->name, strerror(-r));
         return 0;
 }
 
-/* The files are as they shall be; what the daemon makes of them now is another matter. */
+/* Reads the rules again after a file was changed. An error here does not undo the change of the file. */
 static int reload_after_change(const Service *service, const char *file, Problem *problem) {
         int r = rule_interface_reload(service);
 
@@ -286,54 +285,57 @@ static int reload_after_change(const Service *service, const char *file, Problem
                                         strerror(-r));
 }
 
-int rule_method_add(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        _cleanup_(add_options_done) AddOptions options = {};
+static int add_for(Service *service, sd_bus_message *call, const Caller *caller, void *userdata, sd_bus_error *error) {
         _cleanup_problem_ Problem problem = {};
         _cleanup_free_ char *file = NULL;
         const Device *device = NULL;
-        Service *service = userdata;
-        char caller[CALLER_TEXT_MAX];
-        const char *selector;
+        AddRequest *request = userdata;
+        char text[CALLER_TEXT_MAX];
         int r;
 
-        if ((r = sd_bus_message_read(message, "s", &selector)) < 0 ||
-                        (r = read_add_options(message, &options, error)) < 0 ||
-                        (r = authorize_change(message, error)) < 0)
-                return r;
-        if ((r = find_device(service, selector, &device, &problem)) != 0)
+        if ((r = find_device(service, request->selector, &device, &problem)) != 0)
                 return errors_set(error, r, &problem);
         assert(device);
-        if ((r = check_virtual_functions(device, options.wish.virtual_functions, &problem)) != 0 ||
-                        (r = resolve_companions(service, device, &options, &problem)) != 0 ||
-                        (r = make_name(device, &options.name)) != 0 ||
-                        (r = add_rule(service, device, &options, &problem)) != 0)
+        if ((r = check_virtual_functions(device, request->wish.virtual_functions, &problem)) != 0 ||
+                        (r = resolve_companions(service, device, request, &problem)) != 0 ||
+                        (r = make_name(device, &request->name)) != 0 ||
+                        (r = add_rule(service, device, request, &problem)) != 0)
                 return errors_set(error, r, &problem);
-        if (asprintf(&file, "%s/%s.conf", rule_keeper_book(service->rules)->folders[0], options.name) < 0) {
+        if (asprintf(&file, "%s/%s.conf", rule_keeper_book(service->rules)->folders[0], request->name) < 0) {
                 file = NULL;
                 return -ENOMEM;
         }
+        if (request->dry_run)
+                return sd_bus_reply_method_return(call, "ss", request->name, file);
         log_notice("%s was written, for %s (for %s)", file, PCI_ADDRESS_TEXT(device->address),
-                        authorize_caller_name(message, caller));
+                        authorize_caller_text(service, caller, text));
         if ((r = reload_after_change(service, file, &problem)) != 0)
                 return errors_set(error, r, &problem);
-        return sd_bus_reply_method_return(message, "ss", options.name, file);
+        return sd_bus_reply_method_return(call, "ss", request->name, file);
+}
+
+int rule_method_add(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        AddRequest *request = calloc(1, sizeof(AddRequest));
+        const char *selector;
+        int r;
+
+        if (!request)
+                return -ENOMEM;
+        NextStep next = {.run = add_for, .request = request, .free_request = add_request_free};
+        if ((r = sd_bus_message_read(message, "s", &selector)) >= 0 &&
+                        (r = options_read(message, "AddRule", add_options, ELEMENTSOF(add_options), request, error)) >=
+                                        0) {
+                request->selector = selector_copy(selector);
+                next.size = request->companions.size;
+                if (request->selector)
+                        return authorize_change(userdata, message, &next, error);
+                r = -ENOMEM;
+        }
+        add_request_free(request);
+        return r;
 }
 
 /* Removing. */
-
-static int refuse_options(sd_bus_message *message, sd_bus_error *error) {
-        const char *key;
-        int r;
-
-        if ((r = sd_bus_message_enter_container(message, 'a', "{sv}")) < 0 ||
-                        (r = sd_bus_message_enter_container(message, 'e', "sv")) < 0)
-                return r;
-        if (r == 0)
-                return sd_bus_message_exit_container(message);
-        if ((r = sd_bus_message_read_basic(message, 's', &key)) < 0)
-                return r;
-        return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "RemoveRule has no option '%s'.", key);
-}
 
 static int remove_rule(const RuleBook *book, const char *name, Problem *problem) {
         const RuleFile *file = rule_book_find(book, name);
@@ -341,7 +343,7 @@ static int remove_rule(const RuleBook *book, const char *name, Problem *problem)
         int r = rule_name_is_valid(name) ? rule_book_remove(book, name) : -ENOENT;
         if (r == -EROFS && file)
                 return problem_set(problem, OUTCOME_RULE_READ_ONLY,
-                                "%s is not vfiod's to remove. Mask it: ln -s /dev/null %s/%s.conf; vfioctl rescan",
+                                "vfiod cannot remove %s. Mask it: ln -s /dev/null %s/%s.conf; vfioctl rescan",
                                 file->path, book->folders[0], name);
         if (r == -ENOENT || r == -EROFS)
                 return problem_set(problem, OUTCOME_NO_SUCH_RULE,
@@ -353,26 +355,33 @@ static int remove_rule(const RuleBook *book, const char *name, Problem *problem)
         return 0;
 }
 
-int rule_method_remove(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+static int remove_for(Service *service, sd_bus_message *call, const Caller *caller, void *name, sd_bus_error *error) {
+        const RuleBook *book = rule_keeper_book(service->rules);
         _cleanup_problem_ Problem problem = {};
         _cleanup_free_ char *file = NULL;
-        const Service *service = userdata;
-        char caller[CALLER_TEXT_MAX];
-        const char *name;
-        int r;
+        char text[CALLER_TEXT_MAX];
 
-        if ((r = sd_bus_message_read(message, "s", &name)) < 0 || (r = refuse_options(message, error)) < 0 ||
-                        (r = authorize_change(message, error)) < 0)
-                return r;
-        const RuleBook *book = rule_keeper_book(service->rules);
-        if ((r = remove_rule(book, name, &problem)) != 0)
+        int r = remove_rule(book, name, &problem);
+        if (r != 0)
                 return errors_set(error, r, &problem);
-        if (asprintf(&file, "%s/%s.conf", book->folders[0], name) < 0) {
+        if (asprintf(&file, "%s/%s.conf", book->folders[0], (const char *)name) < 0) {
                 file = NULL;
                 return -ENOMEM;
         }
-        log_notice("%s was removed (for %s)", file, authorize_caller_name(message, caller));
+        log_notice("%s was removed (for %s)", file, authorize_caller_text(service, caller, text));
         if ((r = reload_after_change(service, file, &problem)) != 0)
                 return errors_set(error, r, &problem);
-        return sd_bus_reply_method_return(message, NULL);
+        return sd_bus_reply_method_return(call, NULL);
+}
+
+int rule_method_remove(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        const char *name;
+        int r;
+
+        if ((r = sd_bus_message_read(message, "s", &name)) < 0 ||
+                        (r = options_read(message, "RemoveRule", NULL, 0, NULL, error)) < 0)
+                return r;
+        /* A longer name is no name of a rule, and stays so when it is cut. */
+        NextStep next = {.run = remove_for, .request = strndup(name, RULE_NAME_MAX), .free_request = free};
+        return next.request ? authorize_change(userdata, message, &next, error) : -ENOMEM;
 }

@@ -3,14 +3,14 @@
 
 #include "bus/service.h"
 
-/* The Manager's methods that have to do with rules. */
+/* The methods ListRules, CheckRule, AddRule and RemoveRule of the Manager, as handlers for sd-bus. */
 int rule_method_list(sd_bus_message *message, void *userdata, sd_bus_error *error);
 int rule_method_check(sd_bus_message *message, void *userdata, sd_bus_error *error);
 int rule_method_add(sd_bus_message *message, void *userdata, sd_bus_error *error);
 int rule_method_remove(sd_bus_message *message, void *userdata, sd_bus_error *error);
 
-/* Says on the bus that another thing became of the devices that rules match, if that is so. Returns 0 or a negative errno. */
+/* Sends RulesChanged if the status of a device that a rule matches has changed since the last call. Returns 0 or a negative errno of sd-bus. */
 int rule_interface_tell(const Service *service);
 
-/* Has the rules read anew and applied, and says so on the bus. Returns 0 or a negative errno; then the old ones stay in force. */
+/* Reads the rules again, applies them, and sends RulesChanged. Returns 0 or a negative errno as rule_keeper_reload() does; then the old rules remain active. */
 int rule_interface_reload(const Service *service);

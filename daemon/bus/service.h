@@ -8,7 +8,7 @@
 #include "rule/rule-keeper.h"
 #include <systemd/sd-bus.h>
 
-/* What vfiod offers on the bus. The service borrows all that it serves from: these outlive it. */
+/* The objects of vfiod on the bus. The service borrows all its parts, which must outlive it. */
 
 #define BUS_NAME "org.vfiod1"
 #define BUS_PATH "/org/vfiod1"
@@ -21,10 +21,12 @@
 #define BUS_INTERFACE_JOB "org.vfiod1.Job"
 #define BUS_ERROR_PREFIX "org.vfiod1.Error."
 
-/* What the Manager object tells of the whole. */
+/* The counts of the Manager object. */
 typedef struct ManagerFacts {
         uint32_t n_devices, n_groups, n_detached, events_lost;
 } ManagerFacts;
+
+typedef struct CallerQuery CallerQuery;
 
 typedef struct Service {
         sd_bus *bus;
@@ -35,30 +37,22 @@ typedef struct Service {
         CensusTable *censuses;
         RuleKeeper *rules;
         const Follower *follower;
-        ManagerFacts told; /* the last time; of notify.c */
+        ManagerFacts told;    /* for notify.c: the counts that were signalled last */
+        CallerQuery *queries; /* for authorize.c: calls that wait until the bus says who the caller is */
+        size_t n_queries;
 
-        /* Has everything read anew, and answers the call then; NULL for nobody. Returns 0 or a negative errno. */
+        /* Requests a rescan of all devices and rules, and replies to the call when it is done. call may be NULL; otherwise it is referenced. Returns 0 or a
+         * negative errno. */
         int (*rescan)(void *userdata, sd_bus_message *call);
         void *rescan_userdata;
 } Service;
 
-/* Puts the objects on the bus, without asking for the name yet. Returns 0 or a negative errno. */
-int service_publish(Service *service);
-
-/* The service, from within a handler or getter of one of its objects. */
+/* Returns the service in a method handler or property getter of one of its objects. */
 Service *service_of(sd_bus *bus);
 
+/* Counts devices, groups, detached devices and lost events. */
 void service_count(const Service *service, ManagerFacts *ret);
 
-/* Paths of objects; to be freed. Return 0 or -ENOMEM. */
+/* Return the object path of a group or device in *ret, which the caller frees. Return 0 or -ENOMEM. */
 int service_group_path(int number, char **ret);
 int service_device_path(PciAddress address, char **ret);
-
-/* Each interface's own file. */
-int manager_interface_publish(Service *service);
-int group_interface_publish(Service *service);
-int device_interface_publish(Service *service);
-int job_interface_publish(Service *service);
-
-/* Appends an array with a row for each job. Returns 0 or a negative errno. */
-int job_interface_append_all(const Service *service, sd_bus_message *reply);

@@ -10,10 +10,10 @@ static int on_prepare_for_sleep(sd_bus_message *message, void *userdata, sd_bus_
         int r = sd_bus_message_read(message, "b", &begins);
         if (r < 0 || begins)
                 return 0;
-        log_info("The host resumed from sleep: all devices are read anew.");
+        log_info("The host resumed from sleep: vfiod reads all devices again.");
         r = service->rescan(service->rescan_userdata, NULL);
         if (r < 0)
-                log_error_errno(r, "Cannot read the devices anew after the host's sleep");
+                log_error_errno(r, "Cannot read the devices again after the host resumed from sleep");
         return 0;
 }
 
@@ -22,7 +22,7 @@ static int on_installed(sd_bus_message *message, void *userdata, sd_bus_error *e
 
         (void)userdata, (void)error;
         if (refused)
-                log_warning("Cannot hear when the host resumes from sleep: %s", refused->message);
+                log_warning("Cannot subscribe to the signal of logind for resume from sleep: %s", refused->message);
         return 0;
 }
 

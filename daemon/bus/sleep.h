@@ -3,6 +3,6 @@
 
 #include "bus/service.h"
 
-/* While the host sleeps, hardware and firmware change and nobody says so. Has everything read anew whenever logind tells that the host
- * resumed. Does not wait for the bus. Returns 0 or a negative errno. */
+/* Hardware and firmware can change while the host sleeps, without an event. So this subscribes to the signal PrepareForSleep of logind and requests a rescan when the
+ * host has resumed. Does not wait for the reply of the bus. Returns 0 or a negative errno of sd-bus. */
 int sleep_watch(Service *service);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/text.h"
 #include "bus/authorize.h"
 #include "bus/errors.h"
 #include "bus/operation.h"
@@ -10,52 +11,62 @@ static int set_fate(VfOptions *options, VfFate fate, bool wanted, sd_bus_error *
                 return 0;
         if (options->fate != VFS_OF_HOST && options->fate != fate)
                 return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
-                                "Virtual functions are either detached or driverless: give one of both options.");
+                                "Virtual functions are either detached or driverless: use only one of the options "
+                                "'detach' and 'driverless'.");
         options->fate = fate;
         return 0;
 }
 
-static int read_option(sd_bus_message *message, const char *key, VfOptions *options, sd_bus_error *error) {
-        bool detach = streq(key, "detach"), wanted;
+typedef struct Request {
+        char *selector;
+        uint32_t count;
+        VfOptions options;
+} Request;
 
-        if (streq(key, "override"))
-                return option_read_overrides(message, &options->overrides, error);
-        if (!detach && !streq(key, "driverless"))
-                return sd_bus_error_setf(
-                                error, SD_BUS_ERROR_INVALID_ARGS, "SetVirtualFunctions has no option '%s'.", key);
-        int r = operation_read_flag(message, key, &wanted, error);
-        return r < 0 ? r : set_fate(options, detach ? VFS_DETACHED : VFS_DRIVERLESS, wanted, error);
+static void request_free(void *userdata) {
+        Request *request = userdata;
+
+        free(request->selector);
+        free(request);
 }
 
-static int read_options(sd_bus_message *message, VfOptions *options, sd_bus_error *error) {
-        int r = sd_bus_message_enter_container(message, 'a', "{sv}");
-
-        while (r >= 0 && (r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
-                const char *key;
-
-                if ((r = sd_bus_message_read_basic(message, 's', &key)) >= 0 &&
-                                (r = read_option(message, key, options, error)) >= 0)
-                        r = sd_bus_message_exit_container(message);
-        }
-        return r < 0 ? r : sd_bus_message_exit_container(message);
+static int read_overrides(sd_bus_message *message, const char *key, void *userdata, sd_bus_error *error) {
+        (void)key;
+        return option_read_overrides(message, &((Request *)userdata)->options.overrides, error);
 }
 
-/* Nothing is to be done: the reply lists the VFs that exist. */
+static int read_fate(sd_bus_message *message, const char *key, void *userdata, sd_bus_error *error) {
+        Request *request = userdata;
+        bool wanted;
+
+        int r = option_read_flag(message, key, &wanted, error);
+        if (r < 0)
+                return r;
+        return set_fate(&request->options, streq(key, "detach") ? VFS_DETACHED : VFS_DRIVERLESS, wanted, error);
+}
+
+static const Option vf_options[] = {
+                {"override", read_overrides},
+                {"detach", read_fate},
+                {"driverless", read_fate},
+};
+
+/* Replies with the existing VFs, if nothing is to be changed. */
 static int reply_vfs(sd_bus_message *call, const Inventory *inventory, const Device *pf) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         size_t n;
         int r;
 
         if ((r = sd_bus_message_new_method_return(call, &reply)) < 0 ||
-                        (r = sd_bus_message_open_container(reply, 'a', "(sss)")) < 0)
+                        (r = sd_bus_message_open_container(reply, 'a', "(sssa{sv})")) < 0)
                 return r;
         Device *const *devices = inventory_devices(inventory, &n);
         for (size_t i = 0; i < n; i++) {
-                const char *driver = strempty(devices[i]->driver);
+                const char *driver = TEXT_NAME(devices[i]->driver);
 
                 if (device_is_vf_of(devices[i], pf) &&
-                                (r = sd_bus_message_append(reply, "(sss)", PCI_ADDRESS_TEXT(devices[i]->address),
-                                                 driver, driver)) < 0)
+                                (r = sd_bus_message_append(reply, "(sssa{sv})", PCI_ADDRESS_TEXT(devices[i]->address),
+                                                 driver, driver, 0)) < 0)
                         return r;
         }
         if ((r = sd_bus_message_close_container(reply)) < 0)
@@ -63,32 +74,47 @@ static int reply_vfs(sd_bus_message *call, const Inventory *inventory, const Dev
         return sd_bus_send(NULL, reply, NULL);
 }
 
-int operation_set_vfs(Service *service, sd_bus_message *message, const char *selector, sd_bus_error *error) {
+static int set_vfs(Service *service, sd_bus_message *call, const Caller *caller, void *userdata, sd_bus_error *error) {
         _cleanup_(plan_freep) Plan *plan = NULL;
         _cleanup_problem_ Problem problem = {};
-        char caller[CALLER_TEXT_MAX];
+        Request *request = userdata;
+        char text[CALLER_TEXT_MAX];
         Device *pf = NULL;
         IommuReport iommu;
-        uint32_t count;
-        int r;
 
-        VfOptions options = {.iommu = &iommu};
-        if ((r = sd_bus_message_read(message, "u", &count)) < 0 || (r = read_options(message, &options, error)) < 0 ||
-                        (r = authorize_change(message, error)) < 0)
-                return r;
-        if ((r = selector_resolve_device(service->inventory, selector, &pf, &problem)) != 0)
+        int r = selector_resolve_device(service->inventory, request->selector, &pf, &problem);
+        if (r != 0)
                 return errors_set(error, r, &problem);
         assert(pf);
         iommu_examine(service->kernel, &iommu);
-        r = vf_plan_new(service->inventory, pf, count, &options, &plan, &problem);
+        request->options.iommu = &iommu;
+        r = vf_plan_new(service->inventory, pf, request->count, &request->options, &plan, &problem);
         if (r == OUTCOME_ALREADY_DETACHED)
-                return reply_vfs(message, service->inventory, pf);
+                return reply_vfs(call, service->inventory, pf);
         if (r == 0)
-                r = job_start(service->jobs, TAKE_PTR(plan), authorize_caller_name(message, caller), operation_on_done,
-                                message, &problem);
+                r = job_start(service->jobs, TAKE_PTR(plan), authorize_caller_text(service, caller, text),
+                                operation_on_done, call, &problem);
         if (r != 0)
                 return errors_set(error, r, &problem);
-        sd_bus_message_ref(
-                        message); /* operation_on_done() has it, and is never called before the next turn of the loop */
+        /* operation_on_done() unrefs it; the event loop calls it later, never from this handler. */
+        sd_bus_message_ref(call);
         return 1;
+}
+
+int operation_set_vfs(Service *service, sd_bus_message *message, const char *selector, sd_bus_error *error) {
+        Request *request = calloc(1, sizeof(Request));
+        int r;
+
+        if (!request)
+                return -ENOMEM;
+        NextStep next = {.run = set_vfs, .request = request, .free_request = request_free};
+        request->selector = selector_copy(selector);
+        if (!request->selector)
+                r = -ENOMEM;
+        else if ((r = sd_bus_message_read(message, "u", &request->count)) >= 0 &&
+                        (r = options_read(message, "SetVirtualFunctions", vf_options, ELEMENTSOF(vf_options), request,
+                                         error)) >= 0)
+                return authorize_change(service, message, &next, error);
+        request_free(request);
+        return r;
 }

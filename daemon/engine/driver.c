@@ -4,7 +4,7 @@
 #include "kernel/modules.h"
 
 int driver_ensure(const Kernel *kernel, const char *driver, const char *module, Problem *problem) {
-        const char *name = module ? module : driver;
+        const char *name = TEXT_NAME(module ? module : driver);
         char lockdown[LOCKDOWN_MAX];
 
         int r = modules_ensure_driver(kernel, driver, module);
@@ -15,7 +15,7 @@ int driver_ensure(const Kernel *kernel, const char *driver, const char *module, 
                 return problem_set(problem, OUTCOME_DRIVER_UNAVAILABLE,
                                 "There is no driver %s, and no module '%s' for the running kernel: install the "
                                 "kernel's extra modules.",
-                                driver, name);
+                                TEXT_NAME(driver), name);
         case ENOEXEC:
                 return problem_set(problem, OUTCOME_DRIVER_UNAVAILABLE,
                                 "A line 'install' in /etc/modprobe.d says how the module '%s' is to be loaded, and "
@@ -41,9 +41,9 @@ int driver_ensure(const Kernel *kernel, const char *driver, const char *module, 
                                 name);
         case ENODEV:
                 return problem_set(problem, OUTCOME_DRIVER_UNAVAILABLE,
-                                "The module '%s' is loaded and brought no PCI driver %s.", name, driver);
+                                "The module '%s' is loaded and brought no PCI driver %s.", name, TEXT_NAME(driver));
         default:
                 return problem_set(problem, OUTCOME_DRIVER_UNAVAILABLE, "The module '%s' for %s cannot be loaded: %s",
-                                name, driver, strerror(-r));
+                                name, TEXT_NAME(driver), strerror(-r));
         }
 }

@@ -9,6 +9,7 @@
 struct Census {
         Census *next;
         CensusTable *table;
+        uid_t asker;
         int socket_fd;
         sd_event_source *socket_source, *timer;
         CensusEntry *entries;
@@ -82,7 +83,6 @@ static void census_free(Census *census) {
         for (Census **link = &census->table->censuses; *link; link = &(*link)->next)
                 if (*link == census) {
                         *link = census->next;
-                        census->table->n_censuses--;
                         break;
                 }
         sd_event_source_disable_unref(census->socket_source);
@@ -135,12 +135,21 @@ static int on_deadline(sd_event_source *source, uint64_t time, void *userdata) {
         return 0;
 }
 
-int census_start(CensusTable *table, int group, const PciAddress *addresses, size_t n_addresses, census_done_t done,
-                void *userdata) {
+static int check_quota(const CensusTable *table, uid_t asker, Problem *problem) {
+        static const QuotaLimits limits = {CENSUSES_MAX, CENSUSES_PER_USER, CENSUSES_FOR_ROOT};
+        QuotaUse use = {};
+
+        for (const Census *census = table->censuses; census; census = census->next)
+                quota_add(&use, census->asker, asker);
+        return quota_check(&limits, &use, asker, "searches for holders", problem);
+}
+
+int census_start(CensusTable *table, uid_t asker, int group, const PciAddress *addresses, size_t n_addresses,
+                census_done_t done, void *userdata, Problem *problem) {
         int sockets[2], r;
 
-        if (table->n_censuses >= CENSUSES_MAX)
-                return -EMFILE;
+        if ((r = check_quota(table, asker, problem)) != 0)
+                return r;
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
                 return -errno;
         _cleanup_close_ int child_fd = sockets[1];
@@ -149,7 +158,13 @@ int census_start(CensusTable *table, int group, const PciAddress *addresses, siz
                 (void)safe_close(sockets[0]);
                 return -ENOMEM;
         }
-        *census = (Census){.table = table, .socket_fd = sockets[0], .done = done, .userdata = userdata};
+        *census = (Census){
+                        .table = table,
+                        .asker = asker,
+                        .socket_fd = sockets[0],
+                        .done = done,
+                        .userdata = userdata,
+        };
         if ((r = sd_event_add_io(table->event, &census->socket_source, census->socket_fd, EPOLLIN, on_socket, census)) <
                                         0 ||
                         (r = sd_event_add_time_relative(table->event, &census->timer, CLOCK_MONOTONIC,
@@ -163,7 +178,6 @@ int census_start(CensusTable *table, int group, const PciAddress *addresses, siz
 
         census->next = table->censuses;
         table->censuses = census;
-        table->n_censuses++;
         TAKE_PTR(census);
         return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "job/quota.h"
 #include "usage/holders.h"
 #include <systemd/sd-event.h>
 
@@ -24,17 +25,18 @@ typedef struct CensusTable {
         sd_event *event; /* borrowed, as is the kernel */
         const Kernel *kernel;
         Census *censuses;
-        size_t n_censuses;
 } CensusTable;
 
 /* So many processes walk /proc at a time, and so long. */
 #define CENSUSES_MAX 16
+#define CENSUSES_PER_USER 4
+#define CENSUSES_FOR_ROOT 4
 #define CENSUS_DEADLINE_US (10 * UINT64_C(1000000))
 
-/* Asks for the holders of the group's node, for a group that is not negative, and of these devices' nodes. Returns 0; -EMFILE where too many are under
- * way; another negative errno. */
-int census_start(CensusTable *table, int group, const PciAddress *addresses, size_t n_addresses, census_done_t done,
-                void *userdata);
+/* Asks for the holders of the group's node, for a group that is not negative, and of these devices' nodes. asker: the user
+ * for whom it is. Returns 0; LIMITS_EXCEEDED; or a negative errno. done() is not called before the next turn of the loop. */
+int census_start(CensusTable *table, uid_t asker, int group, const PciAddress *addresses, size_t n_addresses,
+                census_done_t done, void *userdata, Problem *problem);
 
 /* Leaves what is under way; whoever waits is told -ECANCELED. */
 void census_table_done(CensusTable *table);

@@ -36,7 +36,7 @@ struct JobTable {
         State *state;
         JobLimits limits;
         Job *jobs;
-        size_t n_jobs, n_plans; /* The latter only survey, and are in the same list. */
+        size_t n_jobs; /* without surveys, which are in the same list */
         unsigned long next_job;
         job_watch_t watch; /* NULL for nobody */
         void *watch_userdata;

@@ -23,6 +23,7 @@ void job_describe(const Job *job, JobDescription *ret) {
                                                                : JOB_RUNNING,
                         .plan = job->plan,
                         .step = job->step,
+                        .cancelled = job->cancelled,
                         .caller = job->caller,
                         .holder = strempty(job->holder),
                         .started_us = job->started_us,
@@ -62,5 +63,28 @@ int job_cancel(Job *job, Problem *problem) {
                 return r;
         job->cancelled = true;
         job_announce(job, JOB_CHANGED);
+        return 0;
+}
+
+int job_describe_cancel(const Job *job, char **ret) {
+        const PlanStep *step = &job->plan->steps[job->step];
+        const char *name = step_kind_to_string(step->kind);
+        const char *address = PCI_ADDRESS_TEXT(job->plan->members[step->member].address);
+        char *text;
+        int r;
+
+        if (job->stuck)
+                r = asprintf(&text,
+                                "Job %lu is cancelled, but it is stuck in the kernel: the step '%s' of %s has not "
+                                "returned%s%s. When it returns, the job undoes what it did.",
+                                job->number, name, address, job->holder ? "; it waits for " : "",
+                                strempty(job->holder));
+        else
+                r = asprintf(&text,
+                                "Job %lu is cancelled: it undoes what it did as soon as the step '%s' of %s is over.",
+                                job->number, name, address);
+        if (r < 0)
+                return -ENOMEM;
+        *ret = text;
         return 0;
 }

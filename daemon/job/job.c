@@ -14,7 +14,7 @@ const JobLimits job_limits_default = {
                 .held_deadline_us = USEC_PER_SEC,
                 .names_deadline_us = 5 * USEC_PER_SEC,
                 .jobs_max = 64,
-                .plans_max = 16,
+                .plans = {.total = 16, .per_user = 4, .for_root = 4},
 };
 
 /* Surveys are no jobs to others. */
@@ -29,17 +29,13 @@ static void answer(Job *job, const WorkerResult *result) {
                 done(result, job->userdata);
 }
 
-static size_t *counter(JobTable *table, const Plan *plan) {
-        return plan->only_plan ? &table->n_plans : &table->n_jobs;
-}
-
 static void job_free(Job *job) {
         if (!job)
                 return;
         for (Job **link = &job->table->jobs; *link; link = &(*link)->next)
                 if (*link == job) {
                         *link = job->next;
-                        *counter(job->table, job->plan) -= 1;
+                        job->table->n_jobs -= !job->plan->only_plan;
                         job_announce(job, JOB_REMOVED);
                         break;
                 }
@@ -178,9 +174,11 @@ static int describe_stuck(const Job *job, const char *address, Problem *problem)
                                 " ms: another program is changing it. Nothing was changed, and nothing will be.",
                                 job->plan->group, deadline_ms);
         return problem_set(problem, OUTCOME_STUCK,
-                        "The kernel did not finish the step '%s' of %s within %" PRIu64
-                        " ms%s%s. The job goes on by itself when it does; nobody else has to wait.",
-                        step, address, deadline_ms, job->holder ? ": it waits for " : "", strempty(job->holder));
+                        "The kernel did not come back from the step '%s' of %s within %" PRIu64
+                        " ms%s%s. %s Other devices are not affected.",
+                        step, address, deadline_ms, job->holder ? ": it waits for " : "", strempty(job->holder),
+                        job->cancelled ? "The job was cancelled: when the kernel returns, it undoes what it did."
+                                       : "The job goes on by itself when the kernel returns.");
 }
 
 static void on_stuck(Job *job) {
@@ -191,7 +189,6 @@ static void on_stuck(Job *job) {
 
         job->stuck = true;
         job_set_activity(job, DEVICE_WAITED_FOR);
-        job_announce(job, JOB_CHANGED);
         (void)snprintf(group, sizeof(group), "%d", job->plan->group);
         (void)snprintf(number, sizeof(number), "%lu", job->number);
         log_event(&(LogEvent){.priority = LOG_ERR,
@@ -205,6 +202,7 @@ static void on_stuck(Job *job) {
         /* What it has surveyed is old when the kernel comes back. */
         if (!job->begun && !job->recovering && job->done && worker_cancel(job->worker) >= 0)
                 job->cancelled = true;
+        job_announce(job, JOB_CHANGED);
         int r = describe_stuck(job, address, &result.problem);
         if (r < 0)
                 result.error = r;
@@ -406,20 +404,30 @@ static int refuse_stuck_survey(const JobTable *table, const Plan *plan, Problem 
         return 0;
 }
 
+int job_check_plan_quota(const JobTable *table, uid_t asker, Problem *problem) {
+        QuotaUse use = {};
+
+        for (const Job *job = table->jobs; job; job = job->next)
+                if (job->plan->only_plan)
+                        quota_add(&use, job->plan->asker, asker);
+        return quota_check(&table->limits.plans, &use, asker, "plans", problem);
+}
+
 int job_start(JobTable *table, Plan *plan, const char *caller, job_done_t done, void *userdata, Problem *problem) {
         _cleanup_(plan_freep) Plan *owned_plan = plan;
-        size_t n = *counter(table, plan);
         int r;
 
-        if ((r = plan->only_plan ? refuse_stuck_survey(table, plan, problem) : refuse_conflict(table, plan, problem)) !=
-                        0)
+        if (plan->only_plan) {
+                if ((r = refuse_stuck_survey(table, plan, problem)) != 0 ||
+                                (r = job_check_plan_quota(table, plan->asker, problem)) != 0)
+                        return r;
+        } else if ((r = refuse_conflict(table, plan, problem)) != 0)
                 return r;
-        if (!plan->only_plan && !plan->recovery && (r = state_drop_transactions(table->state, plan)) < 0)
-                return r;
-        if (n >= (plan->only_plan ? table->limits.plans_max : table->limits.jobs_max))
+        else if (table->n_jobs >= table->limits.jobs_max)
                 return problem_set(problem, OUTCOME_LIMITS_EXCEEDED,
-                                "%zu %s are under way already: try again when one is done.", n,
-                                plan->only_plan ? "plans" : "jobs");
+                                "%zu jobs are under way already: try again when one is done.", table->n_jobs);
+        else if (!plan->recovery && (r = state_drop_transactions(table->state, plan)) < 0)
+                return r;
 
         _cleanup_(job_freep) Job *job = calloc(1, sizeof(Job));
         if (!job)
@@ -440,7 +448,7 @@ int job_start(JobTable *table, Plan *plan, const char *caller, job_done_t done, 
         job->userdata = userdata;
         job->next = table->jobs;
         table->jobs = job;
-        *counter(table, job->plan) += 1;
+        table->n_jobs += !job->plan->only_plan;
         job_announce(job, JOB_ADDED);
         TAKE_PTR(job);
         return 0;

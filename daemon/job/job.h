@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "job/quota.h"
 #include "job/worker.h"
 #include "state/state.h"
 
@@ -19,7 +20,7 @@ typedef struct JobLimits {
         uint64_t held_deadline_us;  /* for a step that waits for a process */
         uint64_t names_deadline_us; /* for the host's names to come back after a reattach */
         size_t jobs_max;
-        size_t plans_max; /* Surveys: anybody may ask for one, so they must not keep jobs from starting. */
+        QuotaLimits plans; /* Surveys: anybody may ask for one, so they must not keep jobs from starting. */
 } JobLimits;
 
 extern const JobLimits job_limits_default;
@@ -35,6 +36,9 @@ DEFINE_TRIVIAL_CLEANUP_FUNC(JobTable *, job_table_free)
 /* Starts a job and takes the plan over, also on failure. A plan that only surveys changes nothing: its devices keep their state,
  * and other jobs go on beside it. The caller's name is for the log. Returns 0; BUSY or LIMITS_EXCEEDED; or a negative errno. */
 int job_start(JobTable *table, Plan *plan, const char *caller, job_done_t done, void *userdata, Problem *problem);
+
+/* Whether the user may have one more survey. job_start() checks the same; this is for callers that would do much work before. Returns 0 or LIMITS_EXCEEDED; or -ENOMEM. */
+int job_check_plan_quota(const JobTable *table, uid_t asker, Problem *problem);
 
 /* Ends each transaction whose worker died: a detach is reverted, a reattach is finished. Returns 0 or a negative errno. */
 int job_recover(JobTable *table);
@@ -58,7 +62,8 @@ typedef struct JobDescription {
         unsigned long number;
         JobState state;
         const Plan *plan;
-        size_t step; /* index of the step that it is at */
+        size_t step;    /* index of the step that it is at */
+        bool cancelled; /* Somebody cancelled it: it undoes what it did, at once or when the kernel returns. */
         const char *caller;
         const char *holder;  /* process that the step waits for, "" for none */
         uint64_t started_us; /* CLOCK_REALTIME */
@@ -71,9 +76,13 @@ void job_describe(const Job *job, JobDescription *ret);
 Job *job_find(const JobTable *table, unsigned long number);
 Job *job_next(const JobTable *table, const Job *previous);
 
-/* Asks the job to undo what it did, at its next step; its caller then gets CANCELLED. Returns 0; BUSY if it is too late for that;
- * or a negative errno. */
+/* Asks the job to undo what it did when its current step is over; the job's caller then gets CANCELLED. A job that is stuck in the kernel
+ * does so when the kernel returns. Returns 0, also for a job that was cancelled before; BUSY with a problem when it is too late; or a
+ * negative errno. */
 int job_cancel(Job *job, Problem *problem);
+
+/* Says in one sentence or two what a job that was cancelled will do, and when. The text is the caller's to free. Returns 0 or -ENOMEM. */
+int job_describe_cancel(const Job *job, char **ret);
 
 typedef enum JobEvent {
         JOB_ADDED,

@@ -35,7 +35,7 @@ static void look_at_group(Group *group) {
                                           .group = number},
                                 "Group %s is not viable any more: %s is on %s. Take it as well with 'vfioctl detach "
                                 "%s'.",
-                                number, PCI_ADDRESS_TEXT(blocker->address), blocker->driver,
+                                number, PCI_ADDRESS_TEXT(blocker->address), TEXT_NAME(blocker->driver),
                                 PCI_ADDRESS_TEXT(blocker->address));
         }
         group->blocked = blocker != NULL;

@@ -25,11 +25,11 @@ struct visit {
         const Kernel *kernel;
         HostNameKind kind;
         const char *name;
-        host_name_visit_t function;
+        host_name_visit_t callback;
         void *userdata;
 };
 
-/* Reads "class/net/NAME" and the like: where the name lives below /sys/devices. */
+/* Reads a link such as "class/net/NAME". Its target is the directory of the name below /sys/devices. */
 static int read_class_link(int directory_fd, const char *path, char target[static PATH_MAX]) {
         ssize_t n = readlinkat(directory_fd, path, target, PATH_MAX);
         if (n < 0)
@@ -40,7 +40,7 @@ static int read_class_link(int directory_fd, const char *path, char target[stati
         return 0;
 }
 
-/* An entry "nvme3" of an NVMe subsystem: a controller that carries the subsystem's disks. */
+/* Handles an entry "nvme3" of an NVMe subsystem: a controller, which provides the disks of the subsystem. Ignores other entries. */
 static int visit_controller(int directory_fd, const char *name, void *userdata) {
         const struct visit *visit = userdata;
         char target[PATH_MAX];
@@ -50,11 +50,11 @@ static int visit_controller(int directory_fd, const char *name, void *userdata) 
                 return 0;
         if (read_class_link(directory_fd, name, target) < 0 || pci_address_from_devpath(target, &address) < 0)
                 return 0;
-        return visit->function(visit->kind, visit->name, address, visit->userdata);
+        return visit->callback(visit->kind, visit->name, address, visit->userdata);
 }
 
-/* With NVMe multipath a disk hangs off the subsystem, "../../devices/virtual/nvme-subsystem/nvme-subsys0/nvme0n1",
- * and the subsystem links to its controllers. */
+/* With NVMe multipath, the directory of a disk is below the subsystem, "../../devices/virtual/nvme-subsystem/nvme-subsys0/nvme0n1". The
+ * subsystem has links to its controllers. Calls the callback for each controller. */
 static int visit_subsystem_disk(const struct visit *visit, const char *target) {
         const char *devices = strstr(target, "devices/virtual/nvme-subsystem/");
         if (!devices)
@@ -69,7 +69,7 @@ static int visit_subsystem_disk(const struct visit *visit, const char *target) {
         return r == -ENOENT ? 0 : r;
 }
 
-/* A path of a multipath disk, "nvme0c0n1", which nobody uses by itself: the disk is the subsystem's. */
+/* Tells whether this is a path of an NVMe multipath disk, for example "nvme0c0n1". Only the disk of the subsystem has a device node. */
 static bool is_hidden(const Kernel *kernel, const char *name) {
         char path[sizeof("class/block//hidden") + HOST_NAME_TEXT_MAX];
         long hidden;
@@ -99,13 +99,13 @@ static int visit_name(const struct visit *visit) {
                         (is_partition(visit->kernel, visit->name) || is_hidden(visit->kernel, visit->name)))
                 return 0;
         if (pci_address_from_devpath(target, &address) >= 0)
-                return visit->function(visit->kind, visit->name, address, visit->userdata);
+                return visit->callback(visit->kind, visit->name, address, visit->userdata);
         return visit->kind == HOST_NAME_BLOCK ? visit_subsystem_disk(visit, target) : 0;
 }
 
 struct listing {
         HostNameKind kind;
-        host_name_entry_t function;
+        host_name_entry_t callback;
         void *userdata;
 };
 
@@ -113,12 +113,12 @@ static int visit_class_entry(int directory_fd, const char *name, void *userdata)
         const struct listing *listing = userdata;
 
         (void)directory_fd;
-        return listing->function(listing->kind, name, listing->userdata);
+        return listing->callback(listing->kind, name, listing->userdata);
 }
 
-int host_names_list(const Kernel *kernel, host_name_entry_t function, void *userdata) {
+int host_names_list(const Kernel *kernel, host_name_entry_t callback, void *userdata) {
         for (HostNameKind kind = 0; kind < _HOST_NAME_KIND_MAX; kind++) {
-                struct listing listing = {.kind = kind, .function = function, .userdata = userdata};
+                struct listing listing = {.kind = kind, .callback = callback, .userdata = userdata};
                 char folder[32];
 
                 (void)snprintf(folder, sizeof(folder), "class/%s", host_name_kind_to_string(kind));
@@ -137,12 +137,12 @@ static int visit_listed(HostNameKind kind, const char *name, void *userdata) {
         return visit_name(&visit);
 }
 
-int host_names_for_each(const Kernel *kernel, host_name_visit_t function, void *userdata) {
-        struct visit visit = {.kernel = kernel, .function = function, .userdata = userdata};
+int host_names_for_each(const Kernel *kernel, host_name_visit_t callback, void *userdata) {
+        struct visit visit = {.kernel = kernel, .callback = callback, .userdata = userdata};
         return host_names_list(kernel, visit_listed, &visit);
 }
 
 int host_names_visit_one(
-                const Kernel *kernel, HostNameKind kind, const char *name, host_name_visit_t function, void *userdata) {
-        return visit_name(&(struct visit){kernel, kind, name, function, userdata});
+                const Kernel *kernel, HostNameKind kind, const char *name, host_name_visit_t callback, void *userdata) {
+        return visit_name(&(struct visit){kernel, kind, name, callback, userdata});
 }

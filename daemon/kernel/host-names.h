@@ -4,7 +4,7 @@
 #include "kernel/kernel.h"
 #include "kernel/pci-address.h"
 
-/* What the host calls a device: the network interfaces and disks that its driver made. */
+/* Host names of devices: the network interfaces and block devices that the driver of a PCI function created. */
 
 typedef enum HostNameKind {
         HOST_NAME_NETWORK,
@@ -13,25 +13,28 @@ typedef enum HostNameKind {
         _HOST_NAME_KIND_INVALID = -EINVAL,
 } HostNameKind;
 
-/* "net" and "block": the kernel's subsystem. */
+/* Convert to and from the name of the kernel subsystem: "net" or "block". The first returns NULL for an invalid kind, the second
+ * _HOST_NAME_KIND_INVALID for another subsystem. */
 const char *host_name_kind_to_string(HostNameKind kind);
 HostNameKind host_name_kind_from_string(const char *subsystem);
 
-/* Longest name with its end: 15 characters for an interface, 31 for a disk. */
+/* Buffer size for a name with its NUL byte. The kernel allows 15 characters for an interface (IFNAMSIZ) and 31 for a disk (DISK_NAME_LEN). */
 #define HOST_NAME_TEXT_MAX 64
 
-/* Called with a name and a PCI function that carries it: several times for a disk that several controllers share. A
- * return other than 0 ends the visit. */
+/* Callback with a host name and the address of its PCI function. It is called several times for an NVMe disk that several controllers share.
+ * A return value other than 0 stops the iteration. */
 typedef int (*host_name_visit_t)(HostNameKind kind, const char *name, PciAddress address, void *userdata);
 
-/* Lists every name of the host, also those that no PCI function carries. A return other than 0 ends the visit. Returns 0, the
- * visitor's value, or a negative errno. */
+/* Calls the callback for every name of the host, including names that do not belong to a PCI function. A return value other than 0 stops the
+ * iteration. Returns that value, 0 at the end, or a negative errno. Does not block. */
 typedef int (*host_name_entry_t)(HostNameKind kind, const char *name, void *userdata);
-int host_names_list(const Kernel *kernel, host_name_entry_t function, void *userdata);
+int host_names_list(const Kernel *kernel, host_name_entry_t callback, void *userdata);
 
-/* Visits every name of the host. Partitions have none of their own. Returns 0, the visitor's value, or a negative errno. */
-int host_names_for_each(const Kernel *kernel, host_name_visit_t function, void *userdata);
+/* Calls the callback for every name that belongs to a PCI function. Skips partitions and the hidden path devices of NVMe multipath. Returns as
+ * host_names_list() does. */
+int host_names_for_each(const Kernel *kernel, host_name_visit_t callback, void *userdata);
 
-/* Visits the functions that carry this one name, if it is there now. */
+/* Calls the callback for each PCI function that has this name now; not at all if there is no such name. Returns as host_names_list()
+ * does. */
 int host_names_visit_one(
-                const Kernel *kernel, HostNameKind kind, const char *name, host_name_visit_t function, void *userdata);
+                const Kernel *kernel, HostNameKind kind, const char *name, host_name_visit_t callback, void *userdata);

@@ -30,7 +30,7 @@ static bool has_table(const Kernel *kernel, const char *path) {
         return faccessat(kernel->sys_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) >= 0;
 }
 
-/* Whether the kernel was started with this very parameter. */
+/* Tells whether the kernel command line contains exactly this parameter. */
 static bool has_parameter(const Kernel *kernel, const char *parameter) {
         char line[SYSFS_TEXT_MAX], *state;
 

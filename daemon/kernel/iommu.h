@@ -3,25 +3,28 @@
 
 #include "kernel/kernel.h"
 
-/* Whether the host has an IOMMU in use: without one no device can be given to a guest. */
+/* The state of the IOMMU. Without an IOMMU, a guest cannot use a device of the host. */
 
 typedef enum IommuState {
         IOMMU_ON,     /* the kernel has IOMMU groups */
-        IOMMU_OFF,    /* the firmware reports an IOMMU, the kernel does not use it */
-        IOMMU_ABSENT, /* the firmware reports none */
+        IOMMU_OFF,    /* the firmware reports an IOMMU, but the kernel does not use it */
+        IOMMU_ABSENT, /* the firmware reports no IOMMU */
         _IOMMU_STATE_MAX,
 } IommuState;
 
+/* Returns "on", "off" or "absent", a static string. */
 const char *iommu_state_to_string(IommuState state);
 
 typedef struct IommuReport {
         IommuState state;
-        char reason[256]; /* what makes it look so, and what to do about it */
+        char reason[256]; /* a sentence: why this is the state, and what to do about it */
 } IommuReport;
 
-/* Whether the firmware reserved memory for a device of the group (an RMRR, "direct" in reserved_regions): then the kernel does not
- * give it to a guest. "direct-relaxable" does no harm. Returns 1, 0, or a negative errno. */
+/* Tells whether the firmware reserved memory for a device of the group: a region of type "direct" in reserved_regions, such as an RMRR of VT-d. Then
+ * the kernel does not let a guest use the group. Regions of type "direct-relaxable" are harmless (kernel documentation, ABI
+ * sysfs-kernel-iommu_groups). Returns 1 or 0; or a negative errno, for example -ENOENT if there is no such group. */
 int iommu_group_has_firmware_mapping(const Kernel *kernel, int group);
 
-/* Looks at IOMMU groups, the firmware's tables and the kernel's command line. Never fails: what cannot be read counts as absent. */
+/* Determines the state from the IOMMU groups, the ACPI tables DMAR and IVRS, and the kernel command line. Never fails: a file that cannot be read
+ * counts as missing. Does not block. */
 void iommu_examine(const Kernel *kernel, IommuReport *ret);

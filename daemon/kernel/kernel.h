@@ -3,13 +3,14 @@
 
 #include "base/util.h"
 
-/* The kernel as vfiod sees it: the roots of its file systems, held open, and the one service that is no file. Tests and
- * the simulator open other roots; nothing else differs. */
+/* Access to the kernel: open directories of its file systems, and a function that loads modules. Tests and the simulator use other
+ * directories and another function; the rest of the code is the same. */
 
 typedef struct Kernel Kernel;
 
-/* Loads the module of that name with what it depends on. Returns 0 when it is there, -ENOENT for an unknown one, -EPERM for
- * one that the administrator has blacklisted, another negative errno from the kernel. May take long: for workers only. */
+/* Loads a module and its dependencies. Returns 0 if the module is loaded, also if it was loaded before; -ENOENT for an unknown module; -EPERM
+ * if the administrator has blacklisted it; -ENOEXEC if modprobe.d replaces loading with a command; or another negative errno of the kernel. This may
+ * block for a long time, so only workers call it. */
 typedef int (*load_module_t)(const Kernel *kernel, const char *module, void *userdata);
 
 struct Kernel {
@@ -19,12 +20,13 @@ struct Kernel {
         int proc_fd;    /* /proc */
         load_module_t load_module;
         void *load_module_userdata;
-        bool has_own_network; /* the interfaces are not those of the process: a simulated machine, which has no routes */
-        bool has_own_nodes;   /* nor are the device nodes: no process has one that may not be looked at */
+        bool has_own_network; /* simulated machine: its network interfaces are not those of this process and have no routes */
+        bool has_own_nodes; /* simulated machine: no process outside of it can hold one of its device nodes */
 };
 
-/* Opens the roots; NULL for load_module means libkmod and the running kernel's modules. Returns 0 or a negative errno:
- * -ENOENT where there is no such folder. The caller frees it with kernel_free(). */
+/* Opens the directories sys, dev and proc, and sys/bus/pci/devices. If load_module is NULL, modules are loaded with libkmod. userdata is
+ * borrowed. The caller frees the result with kernel_free(), which closes the directories. Returns 0 or a negative errno: -ENOENT if a
+ * directory does not exist, -ENOMEM. */
 int kernel_new(const char *sys, const char *dev, const char *proc, load_module_t load_module, void *userdata,
                 Kernel **ret);
 Kernel *kernel_free(Kernel *kernel);

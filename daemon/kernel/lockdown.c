@@ -5,7 +5,7 @@
 bool lockdown_read(const Kernel *kernel, char ret_mode[static LOCKDOWN_MAX]) {
         char text[128], *end;
 
-        /* "none [integrity] confidentiality" */
+        /* The file contains "none [integrity] confidentiality"; the active mode is in brackets. */
         if (sysfs_read_text(kernel->sys_fd, "kernel/security/lockdown", text, sizeof(text)) < 0)
                 return false;
         char *mode = strchr(text, '[');

@@ -3,9 +3,10 @@
 
 #include "kernel/kernel.h"
 
-/* The kernel's lockdown ("integrity", "confidentiality"): it keeps modules out that nobody has signed. */
+/* Kernel lockdown ("integrity" or "confidentiality"). In these modes, the kernel loads only signed modules. */
 
 #define LOCKDOWN_MAX 32
 
-/* Returns whether it is on, and its mode. Where securityfs is not mounted it counts as off: this only words a message. */
+/* Tells whether lockdown is on. Then copies the mode into ret_mode. If securityfs is not mounted or cannot be read, lockdown counts as off: the
+ * result is used only in messages. */
 bool lockdown_read(const Kernel *kernel, char ret_mode[static LOCKDOWN_MAX]);

@@ -6,16 +6,17 @@
 #include <libkmod.h>
 #include <sys/stat.h>
 
-/* "bus/pci/drivers/NAME". A driver's name comes from the kernel, but also from a record on disk: it must stay one folder. */
+/* Writes "bus/pci/drivers/NAME" and the entry into buffer. The name comes from the kernel or from a record on disk. It must not contain more than one
+ * path component. Returns 0, -EINVAL or -ENAMETOOLONG. */
 static int driver_path(const char *driver, const char *entry, char *buffer, size_t size) {
-        if (isempty(driver) || driver[0] == '.' || strchr(driver, '/'))
+        if (isempty(driver) || streq(driver, ".") || streq(driver, "..") || strchr(driver, '/'))
                 return -EINVAL;
         int length = snprintf(buffer, size, "bus/pci/drivers/%s%s", driver, entry);
         return length < 0 || (size_t)length >= size ? -ENAMETOOLONG : 0;
 }
 
 const char *modules_format_unbind(const char *driver, char buffer[static DRIVER_UNBIND_TEXT_MAX]) {
-        (void)snprintf(buffer, DRIVER_UNBIND_TEXT_MAX, "/sys/bus/pci/drivers/%s/unbind", driver);
+        (void)snprintf(buffer, DRIVER_UNBIND_TEXT_MAX, "/sys/bus/pci/drivers/%s/unbind", TEXT_NAME(driver));
         return buffer;
 }
 
@@ -61,7 +62,7 @@ static void kmod_module_unref_listp(struct kmod_list **list) {
                 kmod_module_unref_list(*list);
 }
 
-/* An administrator's own command for loading a module: nothing is run here. */
+/* libkmod calls this for an "install" command of modprobe.d. vfiod does not run such commands. */
 static int refuse_command(struct kmod_module *module, const char *command, void *userdata) {
         (void)module, (void)command, (void)userdata;
         return -ENOEXEC;

@@ -1,28 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "base/text.h"
 #include "kernel/kernel.h"
 
-/* Drivers of the PCI bus and the modules that bring them. */
+/* Drivers of the PCI bus, and the kernel modules that contain them. */
 
-/* Longest name of a driver or module, with its end (the kernel's MODULE_NAME_LEN is 56). */
-#define DRIVER_NAME_MAX 64
+/* Buffer size for the name of a driver or module with its NUL byte. The kernel limits the name of a module to 55 bytes, but the name of a
+ * driver only by what a sysfs path can hold. It may have any byte but '/'. */
+#define DRIVER_NAME_MAX (NAME_MAX + 1)
 
-/* "/sys/bus/pci/drivers/NAME/unbind" into buffer, which is returned: where an administrator takes a device from a driver. */
-#define DRIVER_UNBIND_TEXT_MAX (DRIVER_NAME_MAX + 32)
+/* Writes "/sys/bus/pci/drivers/NAME/unbind" into buffer, escaped for messages to the administrator, and returns buffer. The macro
+ * uses a buffer of the enclosing block. */
+#define DRIVER_UNBIND_TEXT_MAX (TEXT_ESCAPED_MAX(NAME_MAX) + 32)
 const char *modules_format_unbind(const char *driver, char buffer[static DRIVER_UNBIND_TEXT_MAX]);
 #define DRIVER_UNBIND_TEXT(driver) modules_format_unbind(driver, (char[DRIVER_UNBIND_TEXT_MAX]){})
 
-/* Whether the kernel has a PCI driver of that name now. */
+/* Tells whether the kernel has a PCI driver of this name now. False for an invalid name. */
 bool modules_driver_exists(const Kernel *kernel, const char *driver);
 
-/* The module that a loaded driver came from. Returns 0; -ENOENT for a driver that is built in or not there. */
+/* Writes the name of the module that contains a loaded driver into buffer, which has size bytes. Returns 0; -ENOENT if the driver is built into the
+ * kernel or is not loaded; -EINVAL for an invalid name; -ENAMETOOLONG; or another negative errno. */
 int modules_of_driver(const Kernel *kernel, const char *driver, char *buffer, size_t size);
 
-/* Makes sure that the driver is there, loading the module (NULL: the one named like the driver, as modprobe folds '-' and '_') if
- * needed. Never called with what a client wrote. Returns 0; -ENOENT without such a module; -EPERM for a blacklisted one; -ENOEXEC for one that a command in modprobe.d is
- * to load; -ENODEV when the module loaded and brought no such driver; another negative errno. May take long: for workers only. */
+/* Loads the module of a driver, unless the driver exists. If module is NULL, the module has the name of the driver; libkmod treats '-' and '_'
+ * as equal. The names must never come from a client. Returns 0 if the driver exists; -ENOENT if there is no such module; -EPERM if it is
+ * blacklisted; -ENOEXEC if modprobe.d replaces loading with a command, which vfiod does not run; -ENODEV if the module was loaded but does not
+ * contain the driver; or another negative errno. This can block for a long time, so only workers call it. */
 int modules_ensure_driver(const Kernel *kernel, const char *driver, const char *module);
 
-/* What a kernel_new() with no loader of its own uses. */
+/* A load_module_t that uses libkmod and the modules of the running kernel. The default of kernel_new(). */
 int modules_load_with_kmod(const Kernel *kernel, const char *module, void *userdata);

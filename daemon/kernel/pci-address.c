@@ -11,7 +11,7 @@ static int hex_digit(char c) {
         return -EINVAL;
 }
 
-/* Reads between minimum and maximum digits from *text on and moves it behind them. */
+/* Reads between minimum and maximum hexadecimal digits at *text and moves *text after them. Returns the number of digits or -EINVAL. */
 static int read_hex(const char **text, size_t minimum, size_t maximum, uint32_t *ret) {
         uint32_t value = 0;
         size_t n = 0;

@@ -4,7 +4,8 @@
 #include "base/util.h"
 #include <stdint.h>
 
-/* Where a PCI function sits. Domains are 16 bits on most machines, and 32 where a VMD or the like makes its own. */
+/* The address of a PCI function (BDF with domain). Most domains have 16 bits. Intel VMD and some host bridges create domains with up to
+ * 32 bits. */
 typedef struct PciAddress {
         uint32_t domain;
         uint8_t bus;
@@ -12,23 +13,23 @@ typedef struct PciAddress {
         uint8_t function; /* 0 ... 7 */
 } PciAddress;
 
-/* Room for "ffffffff:ff:1f.7" and its end. */
+/* Buffer size for "ffffffff:ff:1f.7" and its NUL byte. */
 #define PCI_ADDRESS_TEXT_MAX 17
 
-/* Reads exactly "DDDD:BB:SS.F" as the kernel prints it: lower-case hexadecimal, a domain of four to eight digits
- * without needless zeros. Returns 0, or -EINVAL for anything else. */
+/* Parses "DDDD:BB:SS.F" exactly as the kernel prints it: lower-case hexadecimal digits, and a domain of four to eight digits without
+ * leading zeros beyond four digits. Returns 0, or -EINVAL for any other text. */
 int pci_address_parse(const char *text, PciAddress *ret);
 
-/* As people write it: also without the domain ("3b:00.0"), and in capitals. Returns 0 or -EINVAL. */
+/* Parses an address as people write it: upper-case digits are valid, and the domain can be missing ("3b:00.0"). Returns 0 or -EINVAL. */
 int pci_address_parse_loose(const char *text, PciAddress *ret);
 
-/* Prints it as the kernel does, into buffer, and returns buffer. */
+/* Writes the address into buffer as the kernel prints it, and returns buffer. */
 const char *pci_address_format(PciAddress address, char buffer[static PCI_ADDRESS_TEXT_MAX]);
 
-/* The same, into a buffer of the enclosing block. */
+/* Like pci_address_format(), with a buffer of the enclosing block. */
 #define PCI_ADDRESS_TEXT(address) pci_address_format(address, (char[PCI_ADDRESS_TEXT_MAX]){})
 
-/* One number for it: orders as the kernel does, and equal exactly for equal addresses. */
+/* Returns a number for comparisons. Addresses are equal if their numbers are equal. The order is that of the kernel. */
 static inline uint64_t pci_address_key(PciAddress address) {
         return (uint64_t)address.domain << 16 | (uint64_t)address.bus << 8 | (uint64_t)address.slot << 3 |
                         address.function;
@@ -38,6 +39,6 @@ static inline bool pci_address_equal(PciAddress a, PciAddress b) {
         return pci_address_key(a) == pci_address_key(b);
 }
 
-/* The innermost PCI function on a devpath: "/devices/pci0000:00/0000:00:1c.0/0000:03:00.0/net/ens1" is below 0000:03:00.0.
- * Returns 0, or -ENOENT where there is none on it. */
+/* Finds the last PCI address in a devpath: 0000:03:00.0 for "/devices/pci0000:00/0000:00:1c.0/0000:03:00.0/net/ens1". Returns 0, or
+ * -ENOENT if the path has no PCI address. */
 int pci_address_from_devpath(const char *devpath, PciAddress *ret);

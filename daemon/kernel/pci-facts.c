@@ -54,27 +54,22 @@ int pci_device_read_driver(int device_fd, char buffer[static DRIVER_NAME_MAX]) {
         return r;
 }
 
-/* "8.0 GT/s PCIe" is 8000; "Unknown" and what is no PCIe link are 0. */
-static uint32_t read_link_speed(int device_fd, const char *name) {
-        char text[32], *end;
+int pci_device_read_driver_of(const Kernel *kernel, PciAddress address, char buffer[static DRIVER_NAME_MAX]) {
+        char path[PCI_ADDRESS_TEXT_MAX + sizeof("/driver")];
 
-        if (sysfs_read_text(device_fd, name, text, sizeof(text)) < 0)
+        (void)snprintf(path, sizeof(path), "%s/driver", PCI_ADDRESS_TEXT(address));
+        int r = sysfs_read_link(kernel->devices_fd, path, buffer, DRIVER_NAME_MAX);
+        if (r == -ENOENT) {
+                buffer[0] = '\0';
                 return 0;
-        unsigned long whole = strtoul(text, &end, 10);
-        unsigned long tenth = end[0] == '.' && end[1] >= '0' && end[1] <= '9' ? (unsigned long)(end[1] - '0') : 0;
-        return end == text || whole > 1000000 ? 0 : (uint32_t)(whole * 1000 + tenth * 100);
+        }
+        return r;
 }
 
 /* For attributes that not every device or kernel has. */
 static long read_optional(int device_fd, const char *name, long minimum, long maximum, long otherwise) {
         long value;
         return sysfs_read_number(device_fd, name, minimum, maximum, &value) < 0 ? otherwise : value;
-}
-
-/* 255 is what the kernel prints for a width that it does not know. */
-static uint8_t read_link_width(int device_fd, const char *name) {
-        long width = read_optional(device_fd, name, 0, UINT8_MAX, 0);
-        return width == UINT8_MAX ? 0 : (uint8_t)width;
 }
 
 static int read_group(int device_fd, int *ret) {
@@ -184,24 +179,11 @@ int pci_device_read_facts(const Kernel *kernel, PciAddress address, PciFacts *re
         if (fstat(device_fd, &folder) < 0)
                 return -errno;
         facts.incarnation = folder.st_ino;
-        if ((r = pci_device_read_ids(device_fd, &facts.ids)) < 0 ||
-                        (r = pci_device_read_driver(device_fd, facts.driver)) < 0 ||
-                        (r = read_group(device_fd, &facts.group)) < 0)
+        if ((r = pci_device_read_driver(device_fd, facts.driver)) < 0 || (r = read_group(device_fd, &facts.group)) < 0)
                 return r;
-
         facts.numa_node = (int)read_optional(device_fd, "numa_node", -1, INT16_MAX, -1);
-        facts.link_speed_max = read_link_speed(device_fd, "max_link_speed");
-        if (facts.link_speed_max > 0) {
-                facts.link_speed = read_link_speed(device_fd, "current_link_speed");
-                facts.link_width = read_link_width(device_fd, "current_link_width");
-                facts.link_width_max = read_link_width(device_fd, "max_link_width");
-        }
         if (sysfs_read_text(device_fd, "reset_method", facts.reset_methods, sizeof(facts.reset_methods)) < 0)
                 facts.reset_methods[0] = '\0';
-        facts.bridge = is_bridge(device_fd, facts.ids.class);
-        facts.endpoint = !facts.bridge && facts.ids.class >> 8 != CLASS_HOST_BRIDGE;
-        if (facts.ids.class >> 16 == 0x03)
-                facts.boot_vga = read_optional(device_fd, "boot_vga", 0, 1, 0) > 0;
         facts.virtual_functions_max = (uint16_t)read_optional(device_fd, "sriov_totalvfs", 0, UINT16_MAX, 0);
 
         char physical_function[PCI_ADDRESS_TEXT_MAX];
@@ -212,6 +194,13 @@ int pci_device_read_facts(const Kernel *kernel, PciAddress address, PciFacts *re
         char path[PCI_FOLDER_MAX];
         read_folder(kernel, address, path);
         facts.behind_controller = pci_path_find_controller(path, &facts.controller) >= 0;
+        /* After what a device may lack. A device that goes lacks all of it, too, but then this fails. */
+        if ((r = pci_device_read_ids(device_fd, &facts.ids)) < 0)
+                return r;
+        facts.bridge = is_bridge(device_fd, facts.ids.class);
+        facts.endpoint = !facts.bridge && facts.ids.class >> 8 != CLASS_HOST_BRIDGE;
+        if (facts.ids.class >> 16 == 0x03)
+                facts.boot_vga = read_optional(device_fd, "boot_vga", 0, 1, 0) > 0;
 
         *ret = facts;
         return 0;

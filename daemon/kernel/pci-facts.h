@@ -6,7 +6,8 @@
 #include "kernel/pci-address.h"
 #include <stdint.h>
 
-/* What sysfs says of one PCI function at one moment, read only from attributes that cannot block. */
+/* What sysfs says of one PCI function at one moment. It is read only from attributes that the kernel has in memory: none of them takes the device's lock or
+ * reads its config space, so none can block. The link is not among them, see pci-link.h. */
 
 typedef struct PciIds {
         uint16_t vendor, device;
@@ -37,8 +38,6 @@ typedef struct PciFacts {
         char reset_methods[RESET_METHODS_MAX]; /* as the kernel lists them, "" for none */
         int group;                             /* IOMMU_GROUP_NONE for none */
         int numa_node;                         /* -1 for none */
-        uint32_t link_speed, link_speed_max;   /* MT/s, 0 for none */
-        uint8_t link_width, link_width_max;    /* lanes, 0 for none */
         uint16_t virtual_functions_max;        /* 0 for none */
         bool bridge;                           /* has a bus behind it */
         bool endpoint;                         /* can be given to a guest */
@@ -57,6 +56,9 @@ int pci_device_read_ids(int device_fd, PciIds *ret);
 
 /* The name of the bound driver, "" for none. Returns 0 or a negative errno. */
 int pci_device_read_driver(int device_fd, char buffer[static DRIVER_NAME_MAX]);
+
+/* The same of an address, in one system call. Also "" where no device is. */
+int pci_device_read_driver_of(const Kernel *kernel, PciAddress address, char buffer[static DRIVER_NAME_MAX]);
 
 /* Reads everything. Returns 0; -ENOENT or -ENODEV when the device is gone; another negative errno. */
 int pci_device_read_facts(const Kernel *kernel, PciAddress address, PciFacts *ret);

@@ -9,7 +9,8 @@ struct PciNames {
         bool broken;
 };
 
-/* libpci's error handler must not return, and its own ends the process: ours leaves the look-up. One thread, so one place. */
+/* The error handler of libpci must not return, and the default handler calls exit(). This handler jumps back into the look-up. The
+ * daemon has only one thread, so one buffer is enough. */
 static jmp_buf failed_lookup;
 
 static void __attribute__((noreturn)) on_error(char *message, ...) {
@@ -52,7 +53,7 @@ const char *pci_names_lookup(PciNames *names, PciNameKind kind, const PciIds *id
         if (names->broken)
                 return buffer;
         if (setjmp(failed_lookup) != 0) {
-                /* The handle may be half changed: it is used no more, and left to the end of the process. */
+                /* The handle may be inconsistent now. It is never used or freed again. */
                 names->broken = true;
                 return buffer;
         }

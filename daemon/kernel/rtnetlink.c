@@ -4,7 +4,7 @@
 
 #include <sys/socket.h>
 
-/* An interface with 256 virtual functions tells of all of them in one message. */
+/* One message describes an interface with all its VFs, of which there can be 256. */
 #define ANSWER_MAX (256 * 1024)
 
 struct nlmsghdr *rtnetlink_begin(void *buffer, uint16_t type, uint16_t flags, size_t header_size, void **ret_header) {
@@ -22,7 +22,7 @@ static void closep_socket(struct mnl_socket **socket) {
                 (void)mnl_socket_close(*socket);
 }
 
-int rtnetlink_ask(struct nlmsghdr *request, mnl_cb_t function, void *userdata) {
+int rtnetlink_ask(struct nlmsghdr *request, mnl_cb_t callback, void *userdata) {
         _cleanup_free_ char *buffer = malloc(ANSWER_MAX);
         _cleanup_(closep_socket) struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
         int state = MNL_CB_OK;
@@ -38,7 +38,7 @@ int rtnetlink_ask(struct nlmsghdr *request, mnl_cb_t function, void *userdata) {
                 if (n < 0 && errno == EINTR)
                         continue;
                 state = n < 0 ? MNL_CB_ERROR
-                              : mnl_cb_run(buffer, (size_t)n, request->nlmsg_seq, port, function, userdata);
+                              : mnl_cb_run(buffer, (size_t)n, request->nlmsg_seq, port, callback, userdata);
         }
         return state == MNL_CB_ERROR ? -errno : 0;
 }

@@ -22,7 +22,7 @@ int sysfs_read_text(int directory_fd, const char *name, char *buffer, size_t siz
                 length += (size_t)n;
                 if (length == size)
                         return -ENAMETOOLONG;
-                /* One read gives an attribute whole; only what lacks its line break may have more. */
+                /* One read() returns a whole attribute. Without a final line break, there may be more text. */
                 if (buffer[length - 1] == '\n')
                         break;
         }
@@ -86,14 +86,14 @@ int sysfs_write(int directory_fd, const char *name, const char *value) {
         }
 }
 
-int sysfs_for_each(int directory_fd, const char *folder, sysfs_entry_t function, void *userdata) {
+int sysfs_for_each(int directory_fd, const char *folder, sysfs_entry_t callback, void *userdata) {
         _cleanup_close_ int fd = openat(directory_fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)
                 return -errno;
         DIR *directory = fdopendir(fd);
         if (!directory)
                 return -errno;
-        (void)TAKE_FD(fd); /* belongs to directory now */
+        (void)TAKE_FD(fd); /* directory owns it now */
 
         int r = 0;
         while (r == 0) {
@@ -103,8 +103,9 @@ int sysfs_for_each(int directory_fd, const char *folder, sysfs_entry_t function,
                         r = -errno;
                         break;
                 }
-                if (entry->d_name[0] != '.')
-                        r = function(dirfd(directory), entry->d_name, userdata);
+                /* The name of a network interface may begin with a dot. */
+                if (!streq(entry->d_name, ".") && !streq(entry->d_name, ".."))
+                        r = callback(dirfd(directory), entry->d_name, userdata);
         }
         (void)closedir(directory);
         return r;

@@ -4,32 +4,37 @@
 #include "base/util.h"
 #include <stdint.h>
 
-/* Attributes of sysfs, below a folder that the caller holds open. Names are relative ("power/control"); the last part is never a
- * link that is followed. A held folder stays with its device: once that is gone, all of these fail with -ENODEV or -ENOENT,
- * whatever sits in the slot by then.
+/* Reading and writing attributes of sysfs. directory_fd is an open directory. Names are relative to it, for example "power/control". A
+ * symbolic link as the last component is not followed. An open directory stays bound to its device: after the device is gone, these functions
+ * fail with -ENODEV or -ENOENT, even if another device is in the slot.
  *
- * Some attributes take the device's lock inside the kernel, and wait for ever while a stuck unbind holds it: "uevent" and
- * "driver_override" (measured). Only workers may touch those. */
+ * Some attributes take the device lock in the kernel: "uevent" and "driver_override". While an unbind of the device is stuck, reading them
+ * blocks for ever (measured on kernel 6.1; in the source: driver_override_show() in drivers/pci/pci-sysfs.c). Others wake up the device, see
+ * pci-link.h. Only child processes may use them; tests/style has the list. */
 
-/* Longest value that is read: sysfs gives at most a page. */
+/* Buffer size for any attribute: sysfs returns at most one page. */
 #define SYSFS_TEXT_MAX 4096
 
-/* Reads the value without its final line break. Returns its length; -ENAMETOOLONG if it does not fit; another negative errno. */
+/* Reads an attribute into buffer, which has size bytes, and removes a final line break. Returns the length of the text; -ENAMETOOLONG if it
+ * does not fit; or another negative errno, for example -ENOENT if there is no such attribute. */
 int sysfs_read_text(int directory_fd, const char *name, char *buffer, size_t size);
 
-/* Reads a number, decimal or with 0x. Returns 0; -EINVAL if it is none, -ERANGE if it is too large, another negative errno. */
+/* Reads a decimal number, or a hexadecimal number with "0x". Returns 0; -EINVAL if the text is not a number; -ERANGE if the number is not between
+ * minimum and maximum; or another negative errno as sysfs_read_text() returns it. */
 int sysfs_read_number(int directory_fd, const char *name, long minimum, long maximum, long *ret);
 
-/* The last part of where a link leads: sysfs_read_link(device, "driver") is the driver's name. Returns 0; -ENOENT without link;
- * -ENAMETOOLONG; another negative errno. */
+/* Reads the last component of a link's target into buffer, which has size bytes. For example, the link "driver" of a device gives the name
+ * of the driver. Returns 0; -ENOENT if there is no link; -ENAMETOOLONG if the text does not fit; or another negative errno. */
 int sysfs_read_link(int directory_fd, const char *name, char *buffer, size_t size);
 
-/* Writes a value in one write. May not come back: for workers only. Returns 0 or the kernel's negative errno. */
+/* Writes a value with one call of write(). This can block for ever in the kernel, so only workers call it. Returns 0; -EIO after a
+ * partial write; or the negative errno of the kernel. */
 int sysfs_write(int directory_fd, const char *name, const char *value);
 
-/* Calls the function with the name of each entry until it returns other than 0; returns that, 0 at the end, or a negative errno. */
+/* Calls the callback for each entry of a directory, except "." and "..". The callback gets the open directory and the name. A return value
+ * other than 0 stops the iteration. Returns that value, 0 at the end, or a negative errno, for example -ENOENT if there is no directory. */
 typedef int (*sysfs_entry_t)(int directory_fd, const char *name, void *userdata);
-int sysfs_for_each(int directory_fd, const char *folder, sysfs_entry_t function, void *userdata);
+int sysfs_for_each(int directory_fd, const char *folder, sysfs_entry_t callback, void *userdata);
 
-/* Opens a list of many lines, as /proc has them, for getline(). Returns NULL and sets errno. */
+/* Opens a file of many lines, as in /proc, for getline(). The caller closes the stream. Returns NULL and sets errno on errors. */
 FILE *sysfs_open_lines(int directory_fd, const char *name);

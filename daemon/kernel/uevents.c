@@ -18,29 +18,50 @@ static int udev_source_get_fd(UeventSource *source) {
         return udev_monitor_get_fd(((UdevSource *)source)->monitor);
 }
 
+/* What libudev's errno means after it gave no event. libudev does not say whether the socket failed or whether it could not parse
+ * the message that it took from the socket, so errors that only a socket gives are listed here. Everything else is one bad message: nobody may
+ * end the daemon with that. */
+static int receive_error(int error) {
+        switch (error) {
+        case 0:
+        case EAGAIN:
+        case EINTR: /* the caller comes back as long as the socket is readable */
+                return 0;
+        case ENOBUFS:
+        case ENOMEM: /* the message is lost, and it may have been one of ours */
+                return -ENOBUFS;
+        case EBADF:
+        case ENOTSOCK:
+        case ENOTCONN:
+        case ECONNRESET:
+        case ESHUTDOWN:
+        case ENETDOWN:
+        case EACCES:
+        case EPERM:
+        case EFAULT:
+                return -error;
+        default:
+                return -EBADMSG;
+        }
+}
+
 static int udev_source_receive(UeventSource *source, Uevent *ret) {
         UdevSource *udev = (UdevSource *)source;
 
-        for (;;) {
-                udev->current = udev_device_unref(udev->current);
-                errno = 0;
-                udev->current = udev_monitor_receive_device(udev->monitor);
-                if (!udev->current) {
-                        if (errno == EINTR)
-                                continue;
-                        return errno == 0 || errno == EAGAIN ? 0 : -errno;
-                }
+        udev->current = udev_device_unref(udev->current);
+        errno = 0;
+        udev->current = udev_monitor_receive_device(udev->monitor);
+        if (!udev->current)
+                return receive_error(errno);
 
-                /* Only properties that came with the message: libudev reads others from "uevent", which can hang. */
-                *ret = (Uevent){
-                                .action = udev_device_get_property_value(udev->current, "ACTION"),
-                                .devpath = udev_device_get_property_value(udev->current, "DEVPATH"),
-                                .subsystem = udev_device_get_property_value(udev->current, "SUBSYSTEM"),
-                                .devpath_old = udev_device_get_property_value(udev->current, "DEVPATH_OLD"),
-                };
-                if (ret->action && ret->devpath && ret->subsystem)
-                        return 1;
-        }
+        /* Only properties that came with the message: libudev reads others from "uevent", which can hang. */
+        *ret = (Uevent){
+                        .action = udev_device_get_property_value(udev->current, "ACTION"),
+                        .devpath = udev_device_get_property_value(udev->current, "DEVPATH"),
+                        .subsystem = udev_device_get_property_value(udev->current, "SUBSYSTEM"),
+                        .devpath_old = udev_device_get_property_value(udev->current, "DEVPATH_OLD"),
+        };
+        return ret->action && ret->devpath && ret->subsystem ? 1 : -EBADMSG;
 }
 
 static UeventSource *udev_source_destroy(UeventSource *source) {
@@ -54,8 +75,6 @@ static UeventSource *udev_source_destroy(UeventSource *source) {
 }
 
 int uevent_source_new_udev(UeventSource **ret) {
-        static const char *const subsystems[] = {"pci", "net", "block"};
-
         UdevSource *udev = calloc(1, sizeof(UdevSource));
         if (!udev)
                 return -ENOMEM;
@@ -72,11 +91,8 @@ int uevent_source_new_udev(UeventSource **ret) {
         udev->monitor = udev_monitor_new_from_netlink(udev->udev, "kernel");
         if (!udev->monitor)
                 return -errno;
-        for (size_t i = 0; i < ELEMENTSOF(subsystems); i++) {
-                int r = udev_monitor_filter_add_match_subsystem_devtype(udev->monitor, subsystems[i], NULL);
-                if (r < 0)
-                        return r;
-        }
+        /* No filter of libudev: it applies to messages of udevd only, and behind it libudev takes any number of other subsystems'
+         * messages in one call. This way each call takes one message. */
         (void)udev_monitor_set_receive_buffer_size(udev->monitor, RECEIVE_BUFFER_SIZE);
         int r = udev_monitor_enable_receiving(udev->monitor);
         if (r < 0)

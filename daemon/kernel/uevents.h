@@ -8,7 +8,7 @@
 typedef struct Uevent {
         const char *action;      /* "add", "remove", "bind", "unbind", "change", "move", ... */
         const char *devpath;     /* below /sys: "/devices/pci0000:00/..." */
-        const char *subsystem;   /* "pci", "net", "block" */
+        const char *subsystem;   /* "pci", "net", "block"; also others, which the caller ignores */
         const char *devpath_old; /* of a "move", else NULL */
 } Uevent;
 
@@ -18,8 +18,9 @@ struct UeventSource {
         /* The descriptor that becomes readable. */
         int (*get_fd)(UeventSource *source);
 
-        /* Takes the next event. Returns 1 and the event, which stays valid until the next call; 0 when there is none now;
-         * -ENOBUFS when events were lost and everything must be read anew; another negative errno when the source has failed. */
+        /* Takes at most one message. Returns 1 and its event, which stays valid until the next call; 0 when there is none now;
+         * -ENOBUFS when events were lost and everything must be read again; -EBADMSG when a message could not be parsed and was
+         * skipped; another negative errno when the source itself has failed. */
         int (*receive)(UeventSource *source, Uevent *ret);
 
         UeventSource *(*destroy)(UeventSource *source);
@@ -30,6 +31,6 @@ static inline UeventSource *uevent_source_free(UeventSource *source) {
 }
 DEFINE_TRIVIAL_CLEANUP_FUNC(UeventSource *, uevent_source_free)
 
-/* The kernel's own announcements through libudev, of the subsystems pci, net and block. The kernel's, not udevd's: they come while
- * udevd hangs on a stuck device, and without udevd. Returns 0 or a negative errno. */
+/* The kernel's events through libudev, of all subsystems. The events of the kernel and not those of udevd: they also come while udevd
+ * hangs on a stuck device, and on a host without udevd. Returns 0 or a negative errno. */
 int uevent_source_new_udev(UeventSource **ret);

@@ -3,10 +3,10 @@
 
 #include "kernel/pci-address.h"
 
-/* What became different in the model. The model only says so; bus/ makes signals of it. */
+/* Changes of the model. The model only records them; bus/ sends the signals. */
 
 typedef enum ChangeKind {
-        CHANGE_NONE, /* taken back: an object that came and went between two looks */
+        CHANGE_NONE, /* cancelled: an object was added and removed before the changes were taken */
         CHANGE_DEVICE_ADDED,
         CHANGE_DEVICE_CHANGED,
         CHANGE_DEVICE_REMOVED,
@@ -15,7 +15,7 @@ typedef enum ChangeKind {
         CHANGE_GROUP_REMOVED,
 } ChangeKind;
 
-/* Which facts, as a mask. */
+/* The kind of facts that changed, as a bit mask. */
 typedef enum ChangedFacts {
         CHANGED_STATE = 1 << 0,
         CHANGED_DRIVER = 1 << 1,
@@ -25,24 +25,25 @@ typedef enum ChangedFacts {
         CHANGED_ORIGIN = 1 << 5,
         CHANGED_LINK = 1 << 6,
         CHANGED_OTHER = 1 << 7,
-        CHANGED_FUNCTIONS = 1 << 8, /* which virtual functions there are */
-        CHANGED_MEMBERS = 1 << 9,   /* of a group */
-        CHANGED_VIABLE = 1 << 10,   /* of a group: viability, blockers, node */
+        CHANGED_FUNCTIONS = 1 << 8, /* the virtual functions (VFs) of a PF */
+        CHANGED_MEMBERS = 1 << 9,   /* the members of a group */
+        CHANGED_VIABLE = 1 << 10,   /* the viability, blockers or node of a group */
 } ChangedFacts;
 
 typedef struct Change {
         ChangeKind kind;
-        unsigned facts;     /* ChangedFacts, of a ..._CHANGED */
-        PciAddress address; /* of a device */
-        int group;          /* of a group */
+        unsigned facts;     /* ChangedFacts; only for the ..._CHANGED kinds */
+        PciAddress address; /* only for the CHANGE_DEVICE_... kinds */
+        int group;          /* number; only for the CHANGE_GROUP_... kinds */
 } Change;
 
-/* At most one entry an object and turn, but for one that goes and comes back. */
+/* There is at most one entry per object between two calls of inventory_take_changes(), except for an object that was removed and added again. */
 typedef struct ChangeList {
         Change *changes;
         size_t n_changes, n_allocated;
 } ChangeList;
 
+/* Frees the entries and empties the list. */
 static inline void change_list_done(ChangeList *list) {
         free(list->changes);
         *list = (ChangeList){};

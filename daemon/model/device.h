@@ -3,48 +3,55 @@
 
 #include "kernel/binding.h"
 #include "kernel/host-names.h"
+#include "kernel/pci-link.h"
 
-/* A PCI function in memory. Plain state: inventory.h changes it. */
+/* The model of a PCI function. Only inventory.c changes it. */
 
 typedef struct Group Group;
 
 typedef enum DeviceState {
-        DEVICE_HOST,       /* on a driver of the host */
-        DEVICE_DRIVERLESS, /* on none */
-        DEVICE_DETACHED,   /* on a vfio driver, by us */
-        DEVICE_FOREIGN,    /* on a vfio driver, not by us */
-        DEVICE_CHANGING,   /* a job is at work on it */
-        DEVICE_STUCK,      /* a job waits in the kernel */
-        DEVICE_ABSENT,     /* detached by us, and gone from its slot */
+        DEVICE_HOST,       /* on a host driver */
+        DEVICE_DRIVERLESS, /* on no driver */
+        DEVICE_DETACHED,   /* on a vfio driver, detached by vfiod */
+        DEVICE_FOREIGN,    /* on a vfio driver, not detached by vfiod */
+        DEVICE_CHANGING,   /* a job works on it */
+        DEVICE_STUCK,      /* a step of a job does not return from the kernel */
+        DEVICE_ABSENT,     /* not in its slot, but detached by vfiod or part of a job */
         _DEVICE_STATE_MAX,
 } DeviceState;
 
+/* Returns the name of the state on the bus, for example "detached", a static string. */
 const char *device_state_to_string(DeviceState state);
 
-/* What a job does with a device now. */
+/* Whether a job works on a device now. */
 typedef enum DeviceActivity {
-        DEVICE_QUIET,
-        DEVICE_WORKED_ON,
-        DEVICE_WAITED_FOR, /* the kernel does not come back */
+        DEVICE_QUIET,      /* no job */
+        DEVICE_WORKED_ON,  /* a job works on it */
+        DEVICE_WAITED_FOR, /* a step of the job does not return from the kernel */
 } DeviceActivity;
 
+/* A list of host names, sorted by kind and name. */
 typedef struct HostName HostName;
 struct HostName {
         HostName *next;
         HostNameKind kind;
-        unsigned generation; /* of inventory.c: the rescan that saw it last */
-        char name[];         /* with its end */
+        unsigned generation; /* for inventory.c: number of the last rescan that found the name */
+        char name[];         /* with a NUL byte */
 };
 
-/* Adds a name in its place, or marks the one that is there with the generation. Returns 1 if it is new, 0 if it was there, -ENOMEM. */
+/* Adds a copy of the name, or sets the generation of the existing entry. Returns 1 if the name is new, 0 if it was in the list, or -ENOMEM. */
 int host_name_list_add(HostName **list, HostNameKind kind, const char *name, unsigned generation);
 
-/* Returns whether it was there. */
+/* Removes a name. Returns whether it was in the list. */
 bool host_name_list_remove(HostName **list, HostNameKind kind, const char *name);
 
-/* Removes the names that are not of this generation. Returns whether there were any. */
+/* Removes all names of other generations. Returns whether it removed any. */
 bool host_name_list_drop_older(HostName **list, unsigned generation);
+
+/* Tells whether the list contains the name. */
 bool host_name_list_has(const HostName *list, HostNameKind kind, const char *name);
+
+/* Frees the whole list. Returns NULL. */
 HostName *host_name_list_free(HostName *list);
 DEFINE_TRIVIAL_CLEANUP_FUNC(HostName *, host_name_list_free)
 
@@ -62,43 +69,56 @@ typedef struct DeviceOrigin {
         bool autoprobe_known, autoprobe; /* of a PF: sriov_drivers_autoprobe as the host had it */
 } DeviceOrigin;
 
+/* Frees the origin and its strings. Returns NULL. */
 DeviceOrigin *device_origin_free(DeviceOrigin *origin);
 DEFINE_TRIVIAL_CLEANUP_FUNC(DeviceOrigin *, device_origin_free)
+
+/* Copies the origin with all its strings. The caller frees *ret. Returns 0 or -ENOMEM. */
 int device_origin_copy(const DeviceOrigin *origin, DeviceOrigin **ret);
+
+/* Compares two origins. NULL equals only NULL. */
 bool device_origin_equal(const DeviceOrigin *a, const DeviceOrigin *b);
 
 typedef struct Device {
         PciAddress address;
         PciIds ids;
-        const char *driver;        /* interned; NULL for none */
-        const char *reset_methods; /* interned; NULL for none */
-        Group *group;              /* NULL for none */
+        const char *driver;        /* from the string pool; NULL for none */
+        const char *reset_methods; /* from the string pool; NULL for none */
+        Group *group;              /* not owned; NULL for none */
         HostName *names;
         DeviceOrigin *origin;         /* NULL unless vfiod detached it */
         PciAddress physical_function; /* of a VF */
         PciAddress controller;        /* of a device behind a controller */
-        uint64_t incarnation;         /* of PciFacts */
-        uint32_t link_speed, link_speed_max;
+        uint64_t incarnation; /* as in PciFacts: distinguishes two devices that are in the same slot one after the other */
+        uint64_t driver_due_us; /* for driver-check.h: when the driver link is read again; 0 for a driver that is confirmed */
+        PciLink link;
         uint16_t virtual_functions_max;
         int16_t numa_node;
-        uint8_t link_width, link_width_max;
+        uint8_t driver_readings; /* for driver-check.h: how often the driver link was read again */
         DeviceActivity activity;
         bool present : 1;
-        bool appeared : 1; /* it was not there, and came; whoever cares clears it */
+        bool appeared : 1; /* it was plugged in; inventory_clear_appeared() clears this */
         bool bridge : 1;
         bool endpoint : 1;
         bool boot_vga : 1;
+        bool link_wanted : 1; /* of job/link-reader.c: the link is to be read */
         bool virtual_function : 1;
         bool behind_controller : 1; /* A controller such as a VMD exposes it, so it vanishes when the controller is unbound. */
         unsigned change;            /* of inventory.c: index of its pending change, plus one */
         unsigned generation;        /* of inventory.c: the rescan that saw it last */
 } Device;
 
-/* Whether vfiod detached it: this card, not another that came into its slot since. */
+/* Tells whether vfiod detached this device. False if another card is in the slot of the detached device now. */
 static inline bool device_is_ours(const Device *device) {
         return device->origin && pci_ids_equal(&device->origin->ids, &device->ids);
 }
 
+/* Tells whether the driver is confirmed. Otherwise the driver link may belong to a probe that will fail; see driver-check.h. */
+static inline bool device_driver_is_confirmed(const Device *device) {
+        return device->driver_due_us == 0;
+}
+
+/* Derives the state from the other fields. */
 DeviceState device_state(const Device *device);
 
 /* Whether the device stays in the list while it is not in its slot: vfiod detached it, or a job changes it. */
@@ -119,6 +139,6 @@ static inline bool device_is_on_vfio(const Device *device) {
         return device->present && device->driver && pci_driver_is_vfio(device->driver);
 }
 
-/* Whether it keeps its group from a guest: on a driver that does DMA for the host. A bridge does not on pcieport or without a
- * driver, but does on shpchp (measured). */
+/* Tells whether the device makes its group not viable, because its driver does DMA for the host. A bridge on pcieport or without a driver does not, a
+ * bridge on shpchp does (measured on kernel 6.1). */
 bool device_blocks_group(const Device *device);

@@ -14,6 +14,7 @@ struct Follower {
         UeventSource *source;
         Rescan *rescan;
         uint32_t events_lost;
+        uint32_t events_skipped;
         uint64_t logged_us; /* when a loss was logged; 0 for never */
         bool is_deaf;       /* from a loss until the queue is empty the kernel drops more, and says nothing */
 };
@@ -74,6 +75,13 @@ static void follow_one(Follower *follower, const Uevent *event) {
                 log_error_errno(r, "Cannot look where the event '%s' of %s points", event->action, event->devpath);
 }
 
+/* The kernel adds whatever a driver gives it to an event, and libudev refuses a message with a variable that it cannot parse. The events of PCI
+ * functions, interfaces and disks have none of those, so nothing has to be read again. */
+static void skip_message(Follower *follower) {
+        if (follower->events_skipped++ == 0)
+                log_notice("An event of the kernel cannot be parsed and is skipped. This is logged once.");
+}
+
 int follower_follow(Follower *follower, uint64_t budget_us) {
         uint64_t end = now_us() + budget_us;
 
@@ -86,7 +94,9 @@ int follower_follow(Follower *follower, uint64_t budget_us) {
                 if (r == -ENOBUFS) {
                         follower->events_lost++;
                         follower->is_deaf = true;
-                } else if (r < 0)
+                } else if (r == -EBADMSG)
+                        skip_message(follower);
+                else if (r < 0)
                         return r;
                 else
                         follow_one(follower, &event);
@@ -119,4 +129,8 @@ int follower_rescan(Follower *follower, uint64_t budget_us) {
 
 uint32_t follower_events_lost(const Follower *follower) {
         return follower->events_lost;
+}
+
+uint32_t follower_events_skipped(const Follower *follower) {
+        return follower->events_skipped;
 }

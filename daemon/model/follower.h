@@ -31,3 +31,6 @@ int follower_rescan(Follower *follower, uint64_t budget_us);
 
 /* How often events were lost. */
 uint32_t follower_events_lost(const Follower *follower);
+
+/* How many messages could not be parsed and were skipped. */
+uint32_t follower_events_skipped(const Follower *follower);

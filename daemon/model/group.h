@@ -3,35 +3,38 @@
 
 #include "model/device.h"
 
-/* An IOMMU group in memory: the functions that can only be given to a guest together. Its number is volatile. */
+/* The model of an IOMMU group: PCI functions that a guest can use only together. The number can change at the next boot. */
 
 typedef enum GroupState {
-        GROUP_HOST,     /* none of it is away */
-        GROUP_PARTIAL,  /* some of it is, and a guest could not take it */
-        GROUP_DETACHED, /* a guest can take it, and vfiod made it so */
-        GROUP_FOREIGN,  /* a guest can take it, and somebody else made it so */
-        GROUP_CHANGING,
-        GROUP_STUCK,
+        GROUP_HOST,     /* no member is on a vfio driver */
+        GROUP_PARTIAL,  /* some members are on a vfio driver, but a guest cannot use the group */
+        GROUP_DETACHED, /* a guest can use the group; vfiod detached at least one member */
+        GROUP_FOREIGN,  /* a guest can use the group; vfiod did not detach any member */
+        GROUP_CHANGING, /* a job works on a member */
+        GROUP_STUCK,    /* a step of a job does not return from the kernel */
         _GROUP_STATE_MAX,
 } GroupState;
 
+/* Returns the name of the state on the bus, for example "partial", a static string. */
 const char *group_state_to_string(GroupState state);
 
 struct Group {
         int number;
-        Device **members; /* not owned; in the order of the addresses */
+        Device **members; /* the array is owned, the devices are not; sorted by address */
         size_t n_members;
-        unsigned change; /* of inventory.c */
-        bool blocked;    /* of viability.c: it was said that it is not viable any more */
+        unsigned change; /* for inventory.c: index of its pending change, plus one; 0 for none */
+        bool blocked;    /* for viability.c: it has logged that the group is no longer viable */
 };
 
+/* Derives the state from the states of the members. */
 GroupState group_state(const Group *group);
 
-/* The kernel's rule: each member is driverless or on a driver that leaves DMA to a guest. */
+/* The rule of the kernel since 5.19: a group is viable if each member has no driver, or a driver that does not do DMA for the host (drivers with
+ * driver_managed_dma in struct pci_driver: vfio drivers, pcieport, pci-stub). */
 bool group_is_viable(const Group *group);
 
-/* Whether the kernel offers /dev/vfio/N for it: a member is on a vfio driver. */
+/* Tells whether /dev/vfio/N exists for the group. The kernel creates it while a member is on a vfio driver. */
 bool group_has_node(const Group *group);
 
-/* Members that can be given to a guest. */
+/* Counts the members that a guest can use. */
 size_t group_count_endpoints(const Group *group);

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "model/inventory.h"
+#include "model/pointer-array.h"
 #include "model/string-pool.h"
 
 struct Inventory {
-        Device **devices; /* in the order of the addresses */
+        Device **devices; /* sorted by address */
         size_t n_devices, n_devices_allocated;
-        Group **groups; /* in the order of the numbers */
+        Group **groups; /* sorted by number */
         size_t n_groups, n_groups_allocated;
         StringPool strings;
         ChangeList pending;
-        unsigned generation; /* number of rescans */
+        unsigned generation; /* number of the current or last rescan */
+        uint64_t next_check_us;
 };
 
 int inventory_new(Inventory **ret) {
@@ -46,7 +48,7 @@ Inventory *inventory_free(Inventory *inventory) {
         return NULL;
 }
 
-/* Sorted arrays of pointers: where an object is, or belongs. */
+/* Sorted arrays of pointers: the position of an object, or the position where it would be inserted. */
 
 static size_t device_position(Device *const *devices, size_t n, PciAddress address) {
         uint64_t key = pci_address_key(address);
@@ -75,27 +77,6 @@ static size_t group_position(const Inventory *inventory, int number) {
         return low;
 }
 
-/* Makes room for one pointer at a position of an array that holds n of n_allocated. */
-static int array_insert(void ***array, size_t *n, size_t *n_allocated, size_t position, void *pointer) {
-        if (*n == *n_allocated) {
-                size_t wanted = *n_allocated ? *n_allocated * 2 : 16;
-                void **grown = reallocarray(*array, wanted, sizeof(void *));
-                if (!grown)
-                        return -ENOMEM;
-                *array = grown;
-                *n_allocated = wanted;
-        }
-        memmove(*array + position + 1, *array + position, (*n - position) * sizeof(void *));
-        (*array)[position] = pointer;
-        (*n)++;
-        return 0;
-}
-
-static void array_remove(void **array, size_t *n, size_t position) {
-        (*n)--;
-        memmove(array + position, array + position + 1, (*n - position) * sizeof(void *));
-}
-
 Device *inventory_find_device(const Inventory *inventory, PciAddress address) {
         size_t i = device_position(inventory->devices, inventory->n_devices, address);
         return i < inventory->n_devices && pci_address_equal(inventory->devices[i]->address, address)
@@ -118,7 +99,7 @@ Group *const *inventory_groups(const Inventory *inventory, size_t *ret_n) {
         return inventory->groups;
 }
 
-/* Pending changes: index + 1 of the object's entry stands in the object. */
+/* Pending changes. The field "change" of an object is the index of its entry, plus one. */
 
 static int note(Inventory *inventory, const Change *change, unsigned *index) {
         ChangeList *pending = &inventory->pending;
@@ -157,7 +138,7 @@ static int note_group(Inventory *inventory, Group *group, unsigned facts) {
         return note(inventory, &change, &group->change);
 }
 
-/* An object goes: one that came since the last look was never there. */
+/* Records that an object was removed. If its addition is still pending, both cancel out. */
 static int note_removed(Inventory *inventory, unsigned index, const Change *removed, ChangeKind added) {
         if (index > 0) {
                 Change *pending = &inventory->pending.changes[index - 1];
@@ -205,7 +186,7 @@ void inventory_take_changes(Inventory *inventory, ChangeList *ret) {
         inventory->pending = (ChangeList){};
 }
 
-/* Something of a member changed: so may its group's state, viability or node have. */
+/* Records a change of a device. The state, viability and node of its group may have changed, too. */
 static int note_member(Inventory *inventory, Device *device, unsigned facts) {
         int r = note_device(inventory, device, facts);
         if (r >= 0 && device->group && (facts & (CHANGED_STATE | CHANGED_DRIVER)) != 0)
@@ -302,7 +283,7 @@ static int device_obtain(Inventory *inventory, PciAddress address, Device **ret)
         return 0;
 }
 
-/* A virtual function that comes or goes is one more or less of its physical function. */
+/* A VF was added or removed: records that the VFs of its PF changed. */
 static int note_physical_function(Inventory *inventory, const Device *device) {
         Device *physical =
                         device->virtual_function ? inventory_find_device(inventory, device->physical_function) : NULL;
@@ -314,7 +295,7 @@ static int device_remove(Inventory *inventory, Device *device) {
         int r = note_physical_function(inventory, device);
         if (r >= 0)
                 r = note_removed(inventory, device->change, &removed, CHANGE_DEVICE_ADDED);
-        /* A group goes after its last device. */
+        /* The removal of a group is recorded after the removal of its last device. */
         if (r >= 0)
                 r = group_leave(inventory, device);
 
@@ -352,10 +333,6 @@ int inventory_put_device(Inventory *inventory, const PciFacts *read) {
         UPDATE(driver, driver, CHANGED_DRIVER);
         UPDATE(reset_methods, reset_methods, CHANGED_OTHER);
         UPDATE(numa_node, (int16_t)read->numa_node, CHANGED_OTHER);
-        UPDATE(link_speed, read->link_speed, CHANGED_LINK);
-        UPDATE(link_speed_max, read->link_speed_max, CHANGED_LINK);
-        UPDATE(link_width, read->link_width, CHANGED_LINK);
-        UPDATE(link_width_max, read->link_width_max, CHANGED_LINK);
         UPDATE(virtual_functions_max, read->virtual_functions_max, CHANGED_OTHER);
         UPDATE(virtual_function, read->virtual_function, CHANGED_OTHER | CHANGED_FUNCTIONS);
         UPDATE(bridge, read->bridge, CHANGED_OTHER);
@@ -383,6 +360,20 @@ int inventory_put_device(Inventory *inventory, const PciFacts *read) {
         return note_member(inventory, device, facts);
 }
 
+int inventory_put_link(Inventory *inventory, const PciLinkReading *read) {
+        Device *device = inventory_find_device(inventory, read->address);
+        PciLink link = read->link;
+
+        if (!device || !device->present || device->incarnation != read->incarnation)
+                return 0;
+        if (!read->awake)
+                link = (PciLink){.speed_max = device->link.speed_max, .width_max = device->link.width_max};
+        if (pci_link_equal(&link, &device->link))
+                return 0;
+        device->link = link;
+        return note_device(inventory, device, CHANGED_LINK);
+}
+
 void inventory_clear_appeared(Inventory *inventory, PciAddress address) {
         Device *device = inventory_find_device(inventory, address);
         if (device)
@@ -403,9 +394,14 @@ int inventory_drop_device(Inventory *inventory, PciAddress address) {
         device->present = false;
         device->appeared = false;
         device->driver = NULL;
+        device->driver_due_us = 0;
         device->names = host_name_list_free(device->names);
         unsigned facts = CHANGED_STATE | CHANGED_DRIVER | CHANGED_GROUP | CHANGED_NAMES | CHANGED_OTHER;
-        /* The one that is absent is the one that vfiod detached, not another that was in its slot since. */
+        if (!pci_link_equal(&device->link, &(PciLink){})) {
+                device->link = (PciLink){};
+                facts |= CHANGED_LINK;
+        }
+        /* The absent device is the detached one, not another card that was in the slot afterwards. */
         if (device->origin && !device_is_ours(device)) {
                 device->ids = device->origin->ids;
                 facts |= CHANGED_IDS;
@@ -426,6 +422,10 @@ int inventory_drop_name(Inventory *inventory, HostNameKind kind, const char *nam
         if (!device || !host_name_list_remove(&device->names, kind, name))
                 return 0;
         return note_device(inventory, device, CHANGED_NAMES);
+}
+
+uint64_t *inventory_next_check(Inventory *inventory) {
+        return &inventory->next_check_us;
 }
 
 void inventory_begin_rescan(Inventory *inventory) {
@@ -467,7 +467,7 @@ int inventory_set_origin(Inventory *inventory, PciAddress address, const DeviceO
         if (device_origin_equal(device ? device->origin : NULL, origin))
                 return 0;
         if (!origin) {
-                assert(device); /* it had one, since they are not equal */
+                assert(device); /* it has an origin, because the two are not equal */
                 device->origin = device_origin_free(device->origin);
                 if (!device->present && !device_is_kept(device))
                         return device_remove(inventory, device);

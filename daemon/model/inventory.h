@@ -4,52 +4,71 @@
 #include "model/change.h"
 #include "model/group.h"
 
-/* Every PCI function and IOMMU group of the host, in memory: a cache of what sysfs says, plus what vfiod itself did. Each
- * function below notes what became different; inventory_take_changes() hands that out once a turn of the loop. */
+/* The inventory: the model of all PCI functions and IOMMU groups of the host. It is a cache of sysfs, plus the origin of devices that
+ * vfiod detached, and the activity of jobs. The functions that modify it record what changed. The event loop calls inventory_take_changes() once
+ * per iteration. The inventory reads no files. */
 
 typedef struct Inventory Inventory;
 
+/* Creates an empty inventory, which the caller frees with inventory_free(). Returns 0 or -ENOMEM. */
 int inventory_new(Inventory **ret);
+
+/* Frees the inventory with all devices and groups. Returns NULL. */
 Inventory *inventory_free(Inventory *inventory);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Inventory *, inventory_free)
 
-/* Look-ups; NULL for what is not there. The pointers hold until the next call that changes the inventory. */
+/* Find a device or group. Return NULL if it does not exist. The inventory owns the result; the pointer is valid until the next call that changes
+ * the inventory. */
 Device *inventory_find_device(const Inventory *inventory, PciAddress address);
 Group *inventory_find_group(const Inventory *inventory, int number);
 
-/* All of them, in order; valid likewise. */
+/* Return all devices sorted by address, or all groups sorted by number, and the count. The inventory owns the array, which is valid until
+ * the next call that changes the inventory. */
 Device *const *inventory_devices(const Inventory *inventory, size_t *ret_n);
 Group *const *inventory_groups(const Inventory *inventory, size_t *ret_n);
 
-/* The device is there and looks so. One that was not there before is marked as appeared, until that is cleared or it goes again.
- * Returns 0 or -ENOMEM. */
+/* Adds the device, or updates it with these facts. A device that was not present gets the mark "appeared". Copies what it needs of the facts. Returns 0
+ * or -ENOMEM. */
 int inventory_put_device(Inventory *inventory, const PciFacts *facts);
+
+/* Stores the link of a device that was read. If the device is suspended, only its maximum link stays known. Ignores a reading of another
+ * card than the known one. Returns 0 or -ENOMEM. */
+int inventory_put_link(Inventory *inventory, const PciLinkReading *read);
+
+/* Clears the mark "appeared". An unknown address is ignored. */
 void inventory_clear_appeared(Inventory *inventory, PciAddress address);
 
-/* The device is gone from its slot. One that vfiod detached stays, as absent, and one that a job is at work on until that ends.
- * Returns 0 or -ENOMEM. */
+/* Records that the device is no longer in its slot. A device that vfiod detached remains in the inventory as absent. A device that a job works on
+ * remains until the job ends. All others are freed. An unknown address is ignored. Returns 0 or -ENOMEM. */
 int inventory_drop_device(Inventory *inventory, PciAddress address);
 
-/* The host calls a device so, or not any more. Of a device that is not known nothing is noted. Returns 0 or -ENOMEM. */
+/* Add or remove a host name of a device. An unknown address is ignored. Return 0 or -ENOMEM. */
 int inventory_put_name(Inventory *inventory, HostNameKind kind, const char *name, PciAddress address);
 int inventory_drop_name(Inventory *inventory, HostNameKind kind, const char *name, PciAddress address);
 
-/* A rescan: between begin and end every device and name that is there is put, by whomever, and the end drops the others. */
+/* For driver-check.h: returns when the next driver link must be read again, on CLOCK_MONOTONIC in microseconds; 0 for never. */
+uint64_t *inventory_next_check(Inventory *inventory);
+
+/* Begins a rescan. The caller then puts every existing device and name. Events may put some of them, too. */
 void inventory_begin_rescan(Inventory *inventory);
 
-/* The first device behind that address, or of all, that is held to be there and was not put since the begin; NULL for none. */
+/* Finds the first device that is present in the inventory and has not been put since the rescan began. Searches after the given address, or from the
+ * start if it is NULL. Returns NULL if there is none. */
 const Device *inventory_find_unseen(const Inventory *inventory, const PciAddress *after);
+
+/* Ends a rescan: drops all devices and names that have not been put since it began. Returns 0 or -ENOMEM. */
 int inventory_end_rescan(Inventory *inventory);
 
-/* What vfiod recorded of the device when it took it, copied; NULL for one that is not detached (any more). Makes an absent device
- * where none is. Returns 0 or -ENOMEM. */
+/* Sets the state to which the device will be restored: vfiod has detached the device. NULL means that the device is not detached. Copies the
+ * origin. If there is no device at the address, adds an absent one. Returns 0 or -ENOMEM. */
 int inventory_set_origin(Inventory *inventory, PciAddress address, const DeviceOrigin *origin);
 
-/* What a job does with the device. Returns 0 or -ENOMEM. */
+/* Sets whether a job works on the device. An unknown address is ignored. An absent device without an origin is freed when the activity
+ * ends. Returns 0 or -ENOMEM. */
 int inventory_set_activity(Inventory *inventory, PciAddress address, DeviceActivity activity);
 
-/* What changed since the last time, without taking it: the i-th entry, from 0. Returns false where there are no more; more may come while one looks. */
+/* Returns the pending change with index i, from 0, and keeps it. Returns false if there is none. The list can grow between two calls. */
 bool inventory_peek_change(const Inventory *inventory, size_t i, Change *ret);
 
-/* Hands out what changed since the last time; the caller frees it with change_list_done(). */
+/* Moves all pending changes to *ret. The caller frees them with change_list_done(). */
 void inventory_take_changes(Inventory *inventory, ChangeList *ret);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "model/rescan.h"
 
-/* The kernel can leave an entry out of a listing while the one before it goes. So each folder is listed so often. */
+/* If an entry is removed while a directory is listed, the kernel can skip the next entry. So each directory is listed this many times. */
 #define LISTINGS 2
 
 typedef enum Stage {
         STAGE_IDLE,
-        STAGE_DEVICES, /* that were listed */
-        STAGE_NAMES,   /* likewise */
-        STAGE_UNSEEN,  /* that are known and were not listed */
+        STAGE_DEVICES, /* reads the listed devices */
+        STAGE_NAMES,   /* reads the listed names */
+        STAGE_UNSEEN,  /* reads the known devices that were not listed */
 } Stage;
 
 typedef struct ListedName {
@@ -16,7 +16,7 @@ typedef struct ListedName {
         char text[HOST_NAME_TEXT_MAX];
 } ListedName;
 
-/* An array that grows. */
+/* A growing array. */
 typedef struct List {
         void *entries;
         size_t n_entries, n_allocated;
@@ -27,12 +27,12 @@ struct Rescan {
         Inventory *inventory;
         Stage stage;
         bool asked;
-        unsigned begun, done; /* how many */
-        List addresses;       /* PciAddress */
-        List names;           /* ListedName */
-        size_t next;          /* of the list that is gone through */
-        PciAddress looked_at; /* of the unseen ones, the last */
-        bool has_looked;
+        unsigned begun, done;   /* number of the last rescan that began, and that ended */
+        List addresses;         /* PciAddress */
+        List names;             /* ListedName */
+        size_t next;            /* index of the next entry of the current list */
+        PciAddress last_unseen; /* in STAGE_UNSEEN: the last device that was read */
+        bool has_last_unseen;
 };
 
 int rescan_new(const Kernel *kernel, Inventory *inventory, Rescan **ret) {
@@ -85,7 +85,7 @@ static int list_add(List *list, const void *entry, size_t size) {
         return 0;
 }
 
-/* Sorts, and leaves one of equal ones. */
+/* Sorts the list and removes duplicates. */
 static void list_sort(List *list, size_t size, int (*compare)(const void *, const void *)) {
         char *entries = list->entries;
         size_t n = 0;
@@ -132,7 +132,7 @@ static int begin(Rescan *rescan) {
         rescan->begun++;
         rescan->stage = STAGE_DEVICES;
         rescan->next = 0;
-        rescan->has_looked = false;
+        rescan->has_last_unseen = false;
         inventory_begin_rescan(rescan->inventory);
         for (unsigned i = 0; i < LISTINGS; i++)
                 if ((r = pci_device_for_each(rescan->kernel, on_address, rescan)) < 0)
@@ -141,8 +141,8 @@ static int begin(Rescan *rescan) {
         return 0;
 }
 
-/* One that cannot be read is left out: the others are worth knowing. */
-static int look_at(Rescan *rescan, PciAddress address) {
+/* Reads one device. A device that cannot be read is skipped, so that the others are read. Returns 0 or -ENOMEM. */
+static int read_device(Rescan *rescan, PciAddress address) {
         int r = scan_device(rescan->kernel, rescan->inventory, address);
         return r == -ENOMEM ? r : 0;
 }
@@ -152,7 +152,7 @@ static int step_devices(Rescan *rescan) {
         int r;
 
         if (rescan->next < rescan->addresses.n_entries)
-                return look_at(rescan, addresses[rescan->next++]);
+                return read_device(rescan, addresses[rescan->next++]);
 
         list_done(&rescan->addresses);
         rescan->stage = STAGE_NAMES;
@@ -176,13 +176,14 @@ static int step_names(Rescan *rescan) {
         return 0;
 }
 
-/* The list is old by now: a device that is not on it may be there. */
+/* The list of devices is old by now. A known device that is not on the list may exist, so it is read before the end of the rescan drops it. */
 static int step_unseen(Rescan *rescan) {
-        const Device *unseen = inventory_find_unseen(rescan->inventory, rescan->has_looked ? &rescan->looked_at : NULL);
+        const Device *unseen =
+                        inventory_find_unseen(rescan->inventory, rescan->has_last_unseen ? &rescan->last_unseen : NULL);
         if (unseen) {
-                rescan->looked_at = unseen->address;
-                rescan->has_looked = true;
-                return look_at(rescan, rescan->looked_at);
+                rescan->last_unseen = unseen->address;
+                rescan->has_last_unseen = true;
+                return read_device(rescan, rescan->last_unseen);
         }
         int r = inventory_end_rescan(rescan->inventory);
         if (r < 0)

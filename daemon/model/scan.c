@@ -1,11 +1,45 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "model/scan.h"
 
+#include <time.h>
+
+/* How long after a reading of a driver link the next one is due, if no event confirms it. */
+static const uint64_t delays_us[] = {100000, 400000, 2000000, 10000000};
+
 struct scan {
         Inventory *inventory;
         const PciAddress *asked; /* whether this one carries the name; NULL for nobody */
         bool found;
 };
+
+static void expect_check(Inventory *inventory, Device *device) {
+        uint64_t *next = inventory_next_check(inventory);
+        struct timespec now;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        device->driver_due_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000 +
+                        delays_us[device->driver_readings];
+        if (*next == 0 || device->driver_due_us < *next)
+                *next = device->driver_due_us;
+}
+
+/* The driver link was read just now. A device without a driver gets one only with an event. */
+static void doubt_driver(Inventory *inventory, PciAddress address) {
+        Device *device = inventory_find_device(inventory, address);
+
+        if (!device)
+                return;
+        device->driver_readings = 0;
+        device->driver_due_us = 0;
+        if (device->driver)
+                expect_check(inventory, device);
+}
+
+static void confirm_driver(Inventory *inventory, PciAddress address) {
+        Device *device = inventory_find_device(inventory, address);
+        if (device)
+                device->driver_due_us = 0;
+}
 
 int scan_device(const Kernel *kernel, Inventory *inventory, PciAddress address) {
         PciFacts facts;
@@ -20,7 +54,22 @@ int scan_device(const Kernel *kernel, Inventory *inventory, PciAddress address) 
         if (known && known->present && known->incarnation != facts.incarnation &&
                         (r = inventory_drop_device(inventory, address)) < 0)
                 return r;
-        return inventory_put_device(inventory, &facts);
+        if ((r = inventory_put_device(inventory, &facts)) < 0)
+                return r;
+        doubt_driver(inventory, address);
+        return 0;
+}
+
+int scan_driver_again(const Kernel *kernel, Inventory *inventory, Device *device) {
+        char driver[DRIVER_NAME_MAX];
+
+        device->driver_due_us = 0;
+        int r = pci_device_read_driver_of(kernel, device->address, driver);
+        if (r < 0 || !streq(driver, strempty(device->driver)))
+                return scan_device(kernel, inventory, device->address);
+        if (++device->driver_readings < ELEMENTSOF(delays_us))
+                expect_check(inventory, device);
+        return 0;
 }
 
 static int on_name(HostNameKind kind, const char *name, PciAddress address, void *userdata) {
@@ -76,5 +125,9 @@ int scan_event(const Kernel *kernel, Inventory *inventory, const Uevent *event) 
         }
         if (!streq(event->subsystem, "pci") || pci_address_from_devpath(event->devpath, &address) < 0)
                 return 0;
-        return scan_device(kernel, inventory, address);
+        r = scan_device(kernel, inventory, address);
+        /* The kernel sends it after the probe. If the driver has changed since, another event follows. */
+        if (r >= 0 && streq(event->action, "bind"))
+                confirm_driver(inventory, address);
+        return r;
 }

@@ -1,46 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/text.h"
+#include "policy/consent.h"
 #include "policy/plan.h"
-
-/* A companion outside of the group is a mistake of the caller. */
-static int check_companions(const Inventory *inventory, const Selection *selection, const DetachOptions *options,
-                Problem *problem) {
-        for (const char *const *companion = options->companions; companion && *companion; companion++) {
-                Selection named;
-
-                if (streq(*companion, "*"))
-                        continue;
-                int r = selector_resolve(inventory, *companion, &named, problem);
-                if (r != 0)
-                        return r;
-                if (named.group != selection->group)
-                        return problem_set(problem, OUTCOME_INVALID_SELECTOR,
-                                        "'%s' is not in IOMMU group %d, so it cannot be a companion.", *companion,
-                                        selection->group->number);
-        }
-        return 0;
-}
-
-/* Whether the caller agreed that this device goes along. */
-static bool has_consent(const Inventory *inventory, const DetachOptions *options, const Device *device) {
-        for (const char *const *companion = options->companions; companion && *companion; companion++) {
-                _cleanup_problem_ Problem ignored = {};
-                Selection named;
-
-                if (streq(*companion, "*"))
-                        return true;
-                if (selector_resolve(inventory, *companion, &named, &ignored) == 0 &&
-                                (!named.device || named.device == device))
-                        return true;
-        }
-        return options->whole_group;
-}
 
 static void append_device(FILE *text, const Device *device, const char *separator) {
         fprintf(text, "%s%s", separator, PCI_ADDRESS_TEXT(device->address));
         if (device->driver)
-                fprintf(text, " (%s", device->driver);
+                fprintf(text, " (%s", TEXT_NAME(device->driver));
         for (const HostName *name = device->names; name; name = name->next)
-                fprintf(text, "%s%s", device->driver || name != device->names ? ", " : " (", name->name);
+                fprintf(text, "%s%s", device->driver || name != device->names ? ", " : " (", TEXT_NAME(name->name));
         if (device->driver || device->names)
                 fputc(')', text);
 }
@@ -54,10 +22,11 @@ static bool is_taken(const DetachOptions *options, const Device *device) {
 /* The caller must have agreed to each device that goes along. */
 static int check_consent(const Inventory *inventory, const Selection *selection, const DetachOptions *options,
                 Problem *problem) {
+        _cleanup_(consent_done) Consent consent = {};
         _cleanup_free_ char *list = NULL;
         size_t size, n = 0;
 
-        int r = check_companions(inventory, selection, options, problem);
+        int r = consent_read(inventory, selection, options->companions, &consent, problem);
         if (r != 0)
                 return r;
         FILE *text = open_memstream(&list, &size);
@@ -67,7 +36,7 @@ static int check_consent(const Inventory *inventory, const Selection *selection,
                 const Device *device = selection->group->members[i];
 
                 if (device != selection->device && device->endpoint && !is_taken(options, device) &&
-                                !has_consent(inventory, options, device))
+                                !options->whole_group && !consent_covers(&consent, device))
                         append_device(text, device, n++ > 0 ? ", " : "");
         }
         if (fclose(text) != 0)
@@ -107,7 +76,7 @@ static int check_named(
                 return problem_set(problem, OUTCOME_FOREIGN,
                                 "%s is on %s already, but not by vfiod, so vfiod leaves it alone. Use "
                                 "the tool that bound it (virsh, driverctl).",
-                                PCI_ADDRESS_TEXT(device->address), device->driver);
+                                PCI_ADDRESS_TEXT(device->address), TEXT_NAME(device->driver));
         if (group_count_endpoints(selection->group) == 0)
                 return problem_set(problem, OUTCOME_NOT_ENDPOINT, "Group %d has only bridges: they stay with the host.",
                                 selection->group->number);
@@ -124,7 +93,7 @@ static int check_bridges(const Group *group, Problem *problem) {
                                         "No virtual machine could use group %d: its bridge %s is on the driver %s, "
                                         "which does DMA for the host. Unbind the bridge first (write its address to "
                                         "%s), or keep the driver from it at boot.",
-                                        group->number, PCI_ADDRESS_TEXT(device->address), device->driver,
+                                        group->number, PCI_ADDRESS_TEXT(device->address), TEXT_NAME(device->driver),
                                         DRIVER_UNBIND_TEXT(device->driver));
         }
         return 0;

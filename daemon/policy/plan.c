@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "policy/plan.h"
+#include "policy/consent.h"
 
 static const char *const verb_table[_PLAN_VERB_MAX] = {
                 [PLAN_DETACH] = "detach",
@@ -27,7 +28,7 @@ static const char *describe_driver(const Binding *binding) {
 const char *plan_step_reason(const Plan *plan, const PlanStep *step, char buffer[static PLAN_REASON_MAX]) {
         const PlanMember *member = &plan->members[step->member];
         const Binding *target = &member->target;
-        const char *driver = describe_driver(target);
+        const char *driver = TEXT_NAME(describe_driver(target));
 
         switch (step->kind) {
         case STEP_LOCK_NODE:
@@ -56,11 +57,11 @@ const char *plan_step_reason(const Plan *plan, const PlanStep *step, char buffer
                 (void)snprintf(buffer, PLAN_REASON_MAX, "%s%s",
                                 target->any_driver || target->driver[0] == '\0' ? "each driver may bind as before"
                                                                                 : "only this driver may bind: ",
-                                target->any_driver ? "" : target->driver);
+                                target->any_driver ? "" : TEXT_NAME(target->driver));
                 break;
         case STEP_UNBIND:
                 (void)snprintf(buffer, PLAN_REASON_MAX, "it leaves its driver%s%s",
-                                member->before.driver[0] != '\0' ? " " : "", member->before.driver);
+                                member->before.driver[0] != '\0' ? " " : "", TEXT_NAME(member->before.driver));
                 break;
         case STEP_SET_VFS:
                 (void)snprintf(buffer, PLAN_REASON_MAX, "it gets %u virtual functions", step->value);

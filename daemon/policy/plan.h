@@ -70,11 +70,13 @@ typedef struct Plan {
         bool by_rule;              /* A rule starts it: our early udev rule may have set driver_override already. */
         bool recovery;             /* ends what an earlier transaction left */
         unsigned long transaction; /* of a recovery: the number of that transaction */
-        uint64_t fingerprint;      /* of the plan that the caller saw; 0 for none */
+        uid_t asker; /* of a survey: the user who asked, whose quota it counts for. For others than root no disk is opened
+                      * exclusively. */
+        uint64_t fingerprint; /* of the plan that the caller saw; 0 for none */
 } Plan;
 
 /* Why a step is in the plan, in words, into buffer, which is returned. */
-#define PLAN_REASON_MAX 192
+#define PLAN_REASON_MAX (TEXT_ESCAPED_MAX(NAME_MAX) + 64)
 const char *plan_step_reason(const Plan *plan, const PlanStep *step, char buffer[static PLAN_REASON_MAX]);
 
 /* Makes a plan with room for so many members. Returns 0 or -ENOMEM. */

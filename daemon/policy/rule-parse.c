@@ -51,6 +51,7 @@ typedef struct Parser {
 /* Notes the first fault. Returns 0, as a handler of inih does. */
 static int complain_at(Parser *parser, unsigned line, const char *format, ...) _printf_(3, 4);
 static int complain_at(Parser *parser, unsigned line, const char *format, ...) {
+        _cleanup_free_ char *message = NULL;
         va_list arguments;
 
         if (parser->failed)
@@ -58,9 +59,14 @@ static int complain_at(Parser *parser, unsigned line, const char *format, ...) {
         parser->failed = true;
         parser->fault->line = line;
         va_start(arguments, format);
-        (void)vsnprintf(parser->fault->message, sizeof(parser->fault->message), format, arguments);
+        int length = vasprintf(&message, format, arguments);
         va_end(arguments);
-        (void)text_make_printable(parser->fault->message); /* it may be cut in the middle of a character */
+        if (length < 0) {
+                message = NULL;
+                parser->out_of_memory = true;
+                return 0;
+        }
+        (void)text_escape(message, TEXT_MESSAGE_ESCAPE, parser->fault->message, sizeof(parser->fault->message));
         return 0;
 }
 
@@ -296,21 +302,14 @@ static bool check_line(Parser *parser, const char *line) {
 
 /* Whether all of it can be shown, and so can be in a message. */
 static bool is_printable(Parser *parser, const char *line) {
-        _cleanup_free_ char *copy = strdup(line);
+        const char *found = text_find_escaped(line);
 
-        if (!copy) {
-                parser->out_of_memory = true;
-                return false;
-        }
-        for (char *c = copy; *c; c++)
-                if (*c == '\t')
-                        *c = ' ';
-        (void)text_make_printable(copy);
-        for (size_t i = 0; copy[i]; i++)
-                if (copy[i] == '?' && line[i] != '?')
-                        return complain(parser, "there is a control character, or what is no UTF-8, in column %zu",
-                                        i + 1);
-        return true;
+        while (found && *found == '\t')
+                found = text_find_escaped(found + 1);
+        if (!found)
+                return true;
+        return complain(parser, "there is a control character, or what is no UTF-8, in column %zu",
+                        (size_t)(found - line) + 1);
 }
 
 /* Gives inih the next line, as fgets() does; NULL at the end, and after a fault. */

@@ -3,17 +3,18 @@
 
 #include "rule/rule-book.h"
 
-/* Rules for udev, made of ours: they put the override on a device that is plugged in, before the module of its host driver is loaded, so that this driver never
- * binds (measured: the kernel announces the device, and udev loads the module only after its own rules have run). Where the driver is there already, the
- * kernel binds it before anybody can act; then the rules keep NetworkManager from the interface until vfiod has taken the device.
+/* Rules for udev ("early rules"), generated from the rules of vfiod. When a device is plugged in, an early rule sets its driver_override to vfio-pci before udev loads
+ * the module of the host driver. So this driver never binds. (Measured: the kernel sends the event, and udev loads modules after it has evaluated its
+ * rules.) A host driver that is already loaded binds before the event is sent. Then the early rules make NetworkManager ignore the interface until vfiod
+ * has detached the device.
  *
- * They act on real announcements of the kernel only, never on those that "udevadm trigger" makes: what the host runs on is not touched. */
+ * Early rules act only on events of the kernel, never on those of "udevadm trigger", so they do not affect devices that the host already uses. */
 
-/* Whether such a rule is made of it: one that is certain without knowing where the device sits, and that takes the device itself. */
+/* Tells whether an early rule can be generated from this rule: it must not depend on the port path, and must detach the device itself, not its VFs. */
 bool early_rule_fits(const Rule *rule);
 
-/* Whether the early rule of any of our rules acts on the device. */
+/* Tells whether an early rule acts on the device. */
 bool early_rule_text_covers(const RuleBook *book, const Device *device);
 
-/* The text for udev, to be freed; NULL where no rule has one. Returns 0 or -ENOMEM. */
+/* Generates the rules file for udev. The caller frees *ret, which is NULL if there are no early rules. Returns 0 or -ENOMEM. */
 int early_rule_text_make(const RuleBook *book, char **ret);

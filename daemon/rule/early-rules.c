@@ -15,15 +15,15 @@ struct EarlyRules {
         sd_event *event;
         const Kernel *kernel;
         char *file;
-        char *wanted, *written;  /* NULL for none */
-        sd_event_source *loader; /* at its end, the process that loads the driver has ended */
+        char *wanted, *written;  /* content that the file shall have, and has; NULL for no file */
+        sd_event_source *loader; /* a pipe; at its end of file, the process that loads vfio-pci has exited */
         int loader_fd;
 };
 
 static int replace(int folder_fd, const char *name, const char *text) {
         char temporary[NAME_MAX + 1];
 
-        /* udev reads what ends in ".rules". */
+        /* udev reads only files that end in ".rules", so it ignores this one. */
         if (snprintf(temporary, sizeof(temporary), ".%s.new", name) >= (int)sizeof(temporary))
                 return -ENAMETOOLONG;
         (void)unlinkat(folder_fd, temporary, 0);
@@ -48,7 +48,7 @@ static int write_file(const char *file, const char *text) {
         (void)snprintf(folder, sizeof(folder), "%.*s", (int)(slash - file), file);
         if (!text)
                 return unlink(file) < 0 && errno != ENOENT ? -errno : 0;
-        /* For all to read, whatever the umask is. */
+        /* Everybody may read the directory, independent of the umask. */
         if (mkdir(folder, 0755) >= 0 ? chmod(folder, 0755) < 0 : errno != EEXIST)
                 return -errno;
         _cleanup_close_ int folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -78,14 +78,14 @@ static int on_loaded(sd_event_source *source, int fd, uint32_t events, void *use
         if (modules_driver_exists(early->kernel, PLAN_VFIO_DRIVER))
                 r = write_wanted(early);
         if (r < 0)
-                log_warning("udev is not told of the rules, so that a driver of the host may have a device for a "
-                            "moment "
-                            "before its rule is applied: %s",
+                log_warning("Cannot write the rules for udev, so a host driver may bind to a device for a moment "
+                            "before its "
+                            "rule is applied: %s",
                                 r == -ENODEV ? "there is no driver " PLAN_VFIO_DRIVER : strerror(-r));
         return 0;
 }
 
-/* In the process: to load a module may take long. */
+/* Runs in the child process, because loading a module can block for a long time. */
 static void __attribute__((noreturn)) load(const Kernel *kernel) {
         _cleanup_problem_ Problem problem = {};
 

@@ -4,18 +4,20 @@
 #include "kernel/kernel.h"
 #include <systemd/sd-event.h>
 
-/* The file that tells udev of our rules (see early-rule-text.h), and the driver that they name: it is loaded before the file is there. A driver that is loaded
- * later would take by itself what waits for it, and that would look like another's doing. */
+/* Manages the rules file for udev (see early-rule-text.h). vfio-pci is loaded before the file is written. Otherwise vfio-pci, when it is loaded later, would bind by
+ * itself to all devices with its driver_override, and vfiod would take them for devices that another program detached. */
 
 typedef struct EarlyRules EarlyRules;
 
-/* The file's name is copied; event and kernel outlive it. Returns 0 or -ENOMEM. */
+/* Copies the path of the file. event and kernel are borrowed and must outlive the result. The caller frees it with early_rules_free(). Writes nothing. Returns 0
+ * or -ENOMEM. */
 int early_rules_new(sd_event *event, const Kernel *kernel, const char *file, EarlyRules **ret);
 
-/* Removes the file, if it wrote one: what is plugged in while nobody is here goes to the host. */
+/* Removes the file if it was written, so that devices go to the host driver while vfiod does not run. Frees everything. Returns NULL. */
 EarlyRules *early_rules_free(EarlyRules *early);
 DEFINE_TRIVIAL_CLEANUP_FUNC(EarlyRules *, early_rules_free)
 
-/* Puts the text in the place of the file as soon as the driver is there, whole, and makes its folder if needed; NULL removes the file. udevd sees that by itself.
- * The text is taken over. Returns 0 or a negative errno; what fails later is logged. */
+/* Replaces the file with the text, atomically, as soon as vfio-pci is loaded. Creates the directory if necessary. NULL removes the file. udevd notices the
+ * change by itself. Takes ownership of the text, also on errors. If vfio-pci is not loaded, a child process loads it, and the file is written later; errors after
+ * the return are logged. Returns 0 or a negative errno. */
 int early_rules_set(EarlyRules *early, char *text);

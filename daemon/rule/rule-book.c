@@ -48,15 +48,15 @@ RuleBook *rule_book_free(RuleBook *book) {
 
 /* Reading. */
 
-/* A file by name, before it is known whether it counts. */
+/* A listed file. Files of directories with higher precedence may replace it. */
 typedef struct Entry {
         char *name;    /* with ".conf" */
-        size_t folder; /* index */
+        size_t folder; /* index of the directory */
 } Entry;
 
 typedef struct Reading {
         const RuleBook *book;
-        int folder_fds[RULE_FOLDERS_MAX]; /* negative for one that is not there */
+        int folder_fds[RULE_FOLDERS_MAX]; /* negative if the directory does not exist */
         Entry *entries;
         size_t n_entries;
         RuleFile *files;
@@ -87,7 +87,7 @@ static bool has_suffix(const char *name) {
         return length > strlen(SUFFIX) && streq(name + length - strlen(SUFFIX), SUFFIX);
 }
 
-/* Lists the folder, and keeps it open. */
+/* Lists a directory and keeps it open. A missing directory is empty. Returns 0 or a negative errno. */
 static int list_folder(Reading *reading, size_t folder) {
         int r = 0;
 
@@ -111,7 +111,7 @@ static int list_folder(Reading *reading, size_t folder) {
         return r;
 }
 
-/* In the order of the files' names; of one name, the heaviest first. */
+/* Sorts by name. Entries with equal names are sorted by precedence, the highest first. */
 static int compare_entries(const void *a, const void *b) {
         const Entry *entry_a = a, *entry_b = b;
         int order = strcmp(entry_a->name, entry_b->name);
@@ -119,7 +119,7 @@ static int compare_entries(const void *a, const void *b) {
         return order != 0 ? order : (entry_a->folder > entry_b->folder) - (entry_a->folder < entry_b->folder);
 }
 
-/* Reads the file whole. Returns 0, -E2BIG, -EBADMSG for one with a NUL in it, or another negative errno. */
+/* Reads the whole file. Returns 0; -E2BIG if it is too large; -EBADMSG if it contains a NUL byte; or another negative errno. */
 static int read_text(int fd, char **ret) {
         _cleanup_free_ char *text = NULL;
         size_t length = 0;
@@ -138,12 +138,12 @@ static void fail_file(RuleFile *file, const char *message) {
         (void)snprintf(file->fault.message, sizeof(file->fault.message), "%s", message);
 }
 
-/* Opens what is a regular file. Returns its descriptor, or a negative errno: -ECANCELED for a mask, -EINVAL for another
- * thing than a file, -ENOENT for one that is not there (any more), -ENOLINK for a link to where nothing is. */
+/* Opens a regular file. Returns its file descriptor, or a negative errno: -ECANCELED for a mask, -EINVAL if it is not a regular file, -ENOENT if it does not
+ * exist (any more), -ENOLINK for a dangling symbolic link. */
 static int open_file(int folder_fd, const char *name) {
         struct stat status;
 
-        /* Nothing but a file is opened: opening some devices does something. */
+        /* Check the type before opening: opening a device node can have side effects. */
         if (fstatat(folder_fd, name, &status, 0) < 0) {
                 if (errno != ENOENT)
                         return -errno;
@@ -161,8 +161,8 @@ static int open_file(int folder_fd, const char *name) {
         return status.st_size == 0 ? -ECANCELED : TAKE_FD(fd);
 }
 
-/* An administrator may link files to wherever; only a regular file is a rule, and /dev/null or an empty one is a mask. Returns
- * 1; 0 for one that has just gone; a negative errno. */
+/* Reads a file and parses its rule. Follows symbolic links, because administrators may use them. Only a regular file is a rule; an empty file or /dev/null is a
+ * mask. Returns 1; 0 if the file has been removed since it was listed; or -ENOMEM. */
 static int read_file(int folder_fd, const char *entry, RuleFile *file) {
         _cleanup_free_ char *text = NULL;
 
@@ -178,15 +178,15 @@ static int read_file(int folder_fd, const char *entry, RuleFile *file) {
                 return r;
         if (r < 0) {
                 fail_file(file,
-                                r == -EINVAL                    ? "it is not a file"
-                                                : r == -ENOLINK ? "it is a link to where nothing is"
-                                                : r == -E2BIG   ? "it is too large for a rule"
-                                                : r == -EBADMSG ? "there is a NUL in it: it is no text"
+                                r == -EINVAL                    ? "it is not a regular file"
+                                                : r == -ENOLINK ? "it is a dangling symbolic link"
+                                                : r == -E2BIG   ? "it is too large: a rule has at most 64 KiB"
+                                                : r == -EBADMSG ? "it is not a text file: it contains a NUL byte"
                                                                 : strerror(-r));
                 return 1;
         }
         if (!rule_name_is_valid(file->name)) {
-                fail_file(file, "its name may only have letters, digits, '-', '_' and '.', and not too many");
+                fail_file(file, "its name is too long, or has other characters than letters, digits, '-', '_' and '.'");
                 return 1;
         }
         r = rule_parse(file->name, file->path, text, &file->rule, &file->fault);
@@ -214,7 +214,7 @@ static bool is_named(const RuleFile *file, const char *entry) {
         return streq_ptr(startswith(entry, file->name), SUFFIX);
 }
 
-/* Of each name the heaviest that is there. */
+/* For each name, reads the file with the highest precedence. Returns 0 or -ENOMEM. */
 static int read_files(Reading *reading) {
         if (reading->n_entries == 0)
                 return 0;
@@ -228,7 +228,7 @@ static int read_files(Reading *reading) {
                 if (reading->n_files > 0 && is_named(&reading->files[reading->n_files - 1], entry->name))
                         continue;
                 if (reading->n_files >= RULES_MAX) {
-                        log_warning("There are more than %d files of rules: %s and what comes behind it is off.",
+                        log_warning("There are more than %d rule files: vfiod ignores %s and all files after it.",
                                         RULES_MAX, entry->name);
                         break;
                 }
@@ -307,7 +307,7 @@ bool rule_book_has_paths(const RuleBook *book) {
 
 /* Writing. */
 
-/* Makes the folder, and what it lies in, for everybody to read. Returns 0 or a negative errno. */
+/* Creates the directory and its parents, readable for everybody. Returns 0 or a negative errno. */
 static int make_folder(const char *path) {
         _cleanup_free_ char *copy = strdup(path);
 
@@ -328,7 +328,7 @@ static int make_folder(const char *path) {
         return 0;
 }
 
-static int open_heaviest(const RuleBook *book, bool make) {
+static int open_first_folder(const RuleBook *book, bool make) {
         int fd = open(book->folders[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
         if (fd < 0 && errno == ENOENT && make) {
@@ -352,24 +352,58 @@ static int write_file(int folder_fd, const char *entry, const char *text) {
 int rule_book_add(const RuleBook *book, const char *name, const char *text) {
         char entry[RULE_NAME_MAX + 16], temporary[RULE_NAME_MAX + 16];
 
-        _cleanup_close_ int folder_fd = open_heaviest(book, true);
+        _cleanup_close_ int folder_fd = open_first_folder(book, true);
         if (folder_fd < 0)
                 return folder_fd;
         (void)snprintf(entry, sizeof(entry), "%s" SUFFIX, name);
         (void)snprintf(temporary, sizeof(temporary), ".%s.new", name);
-        (void)unlinkat(folder_fd, temporary, 0); /* of a daemon that was killed */
+        (void)unlinkat(folder_fd, temporary, 0); /* a daemon that was killed may have left it */
         int r = write_file(folder_fd, temporary, text);
-        /* A link, and not a rename: it never takes the place of a file that is there. */
+        /* link() fails if the name exists; rename() would replace that file. */
         if (r >= 0 && linkat(folder_fd, temporary, folder_fd, entry, 0) < 0)
                 r = -errno;
         (void)unlinkat(folder_fd, temporary, 0);
         return r < 0 ? r : fsync(folder_fd) < 0 ? -errno : 0;
 }
 
+/* Whether the folder can be made: the lowest folder above it that exists must be writable. Returns 0 or a negative errno. */
+static int check_parent(const char *path) {
+        _cleanup_free_ char *parent = strdup(path);
+        char *end;
+
+        if (!parent)
+                return -ENOMEM;
+        while ((end = strrchr(parent, '/')) && end != parent) {
+                *end = '\0';
+                if (access(parent, W_OK | X_OK) >= 0)
+                        return 0;
+                if (errno != ENOENT)
+                        return -errno;
+        }
+        return access(end ? "/" : ".", W_OK | X_OK) < 0 ? -errno : 0;
+}
+
+int rule_book_check_add(const RuleBook *book, const char *name) {
+        char entry[RULE_NAME_MAX + 16];
+        struct stat status;
+
+        _cleanup_close_ int folder_fd = open_first_folder(book, false);
+        if (folder_fd == -ENOENT)
+                return check_parent(book->folders[0]);
+        if (folder_fd < 0)
+                return folder_fd;
+        (void)snprintf(entry, sizeof(entry), "%s" SUFFIX, name);
+        if (fstatat(folder_fd, entry, &status, AT_SYMLINK_NOFOLLOW) >= 0)
+                return -EEXIST;
+        if (errno != ENOENT)
+                return -errno;
+        return faccessat(folder_fd, ".", W_OK | X_OK, 0) < 0 ? -errno : 0;
+}
+
 int rule_book_remove(const RuleBook *book, const char *name) {
         char entry[RULE_NAME_MAX + 16];
 
-        _cleanup_close_ int folder_fd = open_heaviest(book, false);
+        _cleanup_close_ int folder_fd = open_first_folder(book, false);
         if (folder_fd < 0 && folder_fd != -ENOENT)
                 return folder_fd;
         (void)snprintf(entry, sizeof(entry), "%s" SUFFIX, name);
@@ -379,7 +413,7 @@ int rule_book_remove(const RuleBook *book, const char *name) {
                 const RuleFile *file = rule_book_find(book, name);
                 if (!file)
                         return -ENOENT;
-                /* Somebody removed it by hand since it was read. */
+                /* Success if somebody has removed the file by hand since it was read. */
                 const char *rest = startswith(file->path, book->folders[0]);
                 return rest && streq(rest + strspn(rest, "/"), entry) ? 0 : -EROFS;
         }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "rule/rule-case.h"
 
-static void case_done(RuleCase *one) {
-        free(one->rule);
-        free(one->message);
-        *one = (RuleCase){};
+static void case_done(RuleCase *rule_case) {
+        free(rule_case->rule);
+        free(rule_case->message);
+        *rule_case = (RuleCase){};
 }
 
 void rule_case_list_done(RuleCaseList *list) {
@@ -52,31 +52,31 @@ static int insert(RuleCaseList *list, PciAddress address, RuleCase **ret) {
 }
 
 int rule_case_obtain(RuleCaseList *list, PciAddress address, const char *rule, RuleCase **ret) {
-        RuleCase *one = rule_case_find(list, address);
+        RuleCase *rule_case = rule_case_find(list, address);
         int r;
 
-        if (!one && (r = insert(list, address, &one)) < 0)
+        if (!rule_case && (r = insert(list, address, &rule_case)) < 0)
                 return r;
-        if ((r = free_and_strdup(&one->rule, rule)) < 0)
+        if ((r = free_and_strdup(&rule_case->rule, rule)) < 0)
                 return r;
-        if (one->ticket == 0) {
-                rule_case_set(one, RULE_STATUS_WAITING, NULL);
-                one->attempts = 0;
-                one->retry_us = 0;
-                one->fresh = one->release = false;
+        if (rule_case->ticket == 0) {
+                rule_case_set(rule_case, RULE_STATUS_WAITING, NULL);
+                rule_case->n_attempts = 0;
+                rule_case->retry_us = 0;
+                rule_case->hotplugged = rule_case->needs_release = false;
         }
-        *ret = one;
+        *ret = rule_case;
         return 0;
 }
 
 void rule_case_remove(RuleCaseList *list, PciAddress address) {
-        RuleCase *one = rule_case_find(list, address);
-        if (!one)
+        RuleCase *rule_case = rule_case_find(list, address);
+        if (!rule_case)
                 return;
-        case_done(one);
+        case_done(rule_case);
         list->changed = true;
         list->n_cases--;
-        memmove(one, one + 1, (size_t)(list->cases + list->n_cases - one) * sizeof(RuleCase));
+        memmove(rule_case, rule_case + 1, (size_t)(list->cases + list->n_cases - rule_case) * sizeof(RuleCase));
 }
 
 bool rule_case_list_take_changed(RuleCaseList *list) {
@@ -90,8 +90,9 @@ bool rule_case_list_take_changed(RuleCaseList *list) {
         return changed;
 }
 
-void rule_case_set(RuleCase *one, RuleStatus status, const char *message) {
-        one->changed = one->changed || one->status != status || !streq_ptr(one->message, message);
-        one->status = status;
-        (void)free_and_strdup(&one->message, message);
+void rule_case_set(RuleCase *rule_case, RuleStatus status, const char *message) {
+        rule_case->changed =
+                        rule_case->changed || rule_case->status != status || !streq_ptr(rule_case->message, message);
+        rule_case->status = status;
+        (void)free_and_strdup(&rule_case->message, message);
 }

@@ -6,11 +6,11 @@
 
 #include <time.h>
 
-/* What is plugged in may be busy for a moment: udev looks into disks. It is tried so often, each time after twice as long. */
+/* A device may be in use for a moment after it was plugged in, because udev opens disks. So the keeper tries several times, and doubles the delay each time. */
 #define ATTEMPTS_MAX 6
 #define FIRST_DELAY_US UINT64_C(100000)
 
-/* A driver has made its interface by then, or makes none. */
+/* A network driver has created its interface by then, or creates none. */
 #define INTERFACE_PATIENCE_US UINT64_C(2000000)
 #define CLASS_NETWORK 0x02
 
@@ -53,7 +53,7 @@ static uint64_t now_us(void) {
         return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-/* The turn's end, which comes after, does the work. */
+/* Only wakes the event loop, which then calls rule_keeper_process(). */
 static int on_timer(sd_event_source *source, uint64_t time, void *userdata) {
         (void)source, (void)time, (void)userdata;
         return 0;
@@ -77,271 +77,277 @@ static int wake_at(RuleKeeper *keeper, uint64_t time) {
         return sd_event_source_set_enabled(keeper->timer, SD_EVENT_ONESHOT);
 }
 
-/* Ends that leave the device where it was. */
+/* Results that do not move the device. */
 
-static void report(const RuleCase *one, const char *message) {
-        const char *address = PCI_ADDRESS_TEXT(one->address);
+static void log_refusal(const RuleCase *rule_case, const char *message) {
+        const char *address = PCI_ADDRESS_TEXT(rule_case->address);
 
         log_event(&(LogEvent){.priority = LOG_WARNING, .message_id = MESSAGE_RULE_REFUSED, .address = address},
-                        "%s%s: %s is left alone: %s", one->rule ? "Rule " : "Returned", strempty(one->rule), address,
-                        message);
+                        "%s%s: %s is not detached: %s", rule_case->rule ? "Rule " : "Hot-plug",
+                        strempty(rule_case->rule), address, message);
 }
 
-/* It is not taken: what may keep it from the host, now or in a moment, is to be removed. Of one that is ours, what is owed to it would be forgotten: it is given
- * back by a call. */
-static void leave(RuleKeeper *keeper, RuleCase *one, RuleStatus status, const char *message) {
-        const Device *device = inventory_find_device(keeper->parts.inventory, one->address);
+/* Records that the device is not detached. If an early rule has set its driver_override, or will do so in a moment, the keeper must clear it. A device that vfiod has
+ * detached is excluded: clearing it here would lose its recorded original state. A call of Reattach restores it. */
+static void decline(RuleKeeper *keeper, RuleCase *rule_case, RuleStatus status, const char *message) {
+        const Device *device = inventory_find_device(keeper->parts.inventory, rule_case->address);
 
-        rule_case_set(one, status, message);
-        one->release = device && device->present && !device_is_ours(device) &&
-                        (one->fresh ? early_rule_text_covers(keeper->book, device) : !device->driver);
+        rule_case_set(rule_case, status, message);
+        rule_case->needs_release = device && device->present && !device_is_ours(device) &&
+                        (rule_case->hotplugged ? early_rule_text_covers(keeper->book, device) : !device->driver);
 }
 
-static void refuse(RuleKeeper *keeper, RuleCase *one, const char *message) {
-        report(one, message);
-        leave(keeper, one, RULE_STATUS_REFUSED, message);
+static void refuse(RuleKeeper *keeper, RuleCase *rule_case, const char *message) {
+        log_refusal(rule_case, message);
+        decline(keeper, rule_case, RULE_STATUS_REFUSED, message);
 }
 
-/* Whether it may be otherwise in a moment. */
-static bool is_passing(Outcome outcome) {
+/* Tells whether the outcome may be different after a short time. */
+static bool is_transient(Outcome outcome) {
         return outcome == OUTCOME_IN_USE_STORAGE || outcome == OUTCOME_IN_USE_NETWORK ||
                         outcome == OUTCOME_IN_USE_PROCESS || outcome == OUTCOME_FAILED ||
                         outcome == OUTCOME_ROLLED_BACK;
 }
 
-static void fail(RuleKeeper *keeper, RuleCase *one, Outcome outcome, const char *message) {
+static void retry_or_refuse(RuleKeeper *keeper, RuleCase *rule_case, Outcome outcome, const char *message) {
         char agreement[512];
 
-        if (outcome == OUTCOME_GROUP_NEEDS_CONSENT && one->rule) {
-                (void)snprintf(agreement, sizeof(agreement), "%s In the rule that is 'Companions='.", message);
+        if (outcome == OUTCOME_GROUP_NEEDS_CONSENT && rule_case->rule) {
+                (void)snprintf(agreement, sizeof(agreement), "%s In a rule, use 'Companions='.", message);
                 message = agreement;
         }
-        if (one->fresh && is_passing(outcome) && one->attempts + 1 < ATTEMPTS_MAX) {
-                one->retry_us = now_us() + (FIRST_DELAY_US << one->attempts++);
-                rule_case_set(one, RULE_STATUS_WAITING, message);
-                if (wake_at(keeper, one->retry_us) >= 0)
+        if (rule_case->hotplugged && is_transient(outcome) && rule_case->n_attempts + 1 < ATTEMPTS_MAX) {
+                rule_case->retry_us = now_us() + (FIRST_DELAY_US << rule_case->n_attempts++);
+                rule_case_set(rule_case, RULE_STATUS_WAITING, message);
+                if (wake_at(keeper, rule_case->retry_us) >= 0)
                         return;
         }
-        refuse(keeper, one, message);
+        refuse(keeper, rule_case, message);
 }
 
-/* What a job came to. */
+/* The result of a job. */
 
-typedef struct Errand {
+typedef struct JobRequest {
         RuleKeeper *keeper;
         PciAddress address;
         unsigned ticket;
-} Errand;
+} JobRequest;
 
 static void on_job_done(const WorkerResult *result, void *userdata) {
-        _cleanup_free_ Errand *errand = userdata;
-        RuleKeeper *keeper = errand->keeper;
-        RuleCase *one = rule_case_find(&keeper->cases, errand->address);
+        _cleanup_free_ JobRequest *request = userdata;
+        RuleKeeper *keeper = request->keeper;
+        RuleCase *rule_case = rule_case_find(&keeper->cases, request->address);
         const char *message = result->error < 0 ? strerror(-result->error) : strempty(result->problem.message);
 
-        if (!one || one->ticket != errand->ticket)
+        if (!rule_case || rule_case->ticket != request->ticket)
                 return;
-        one->ticket = 0;
+        rule_case->ticket = 0;
         if (result->error == 0 && result->problem.outcome == OUTCOME_DONE) {
-                rule_case_set(one, RULE_STATUS_APPLIED, NULL);
-                rule_plan_note_companions(keeper, errand->address);
+                rule_case_set(rule_case, RULE_STATUS_APPLIED, NULL);
+                rule_plan_note_companions(keeper, request->address);
         } else if (result->problem.outcome == OUTCOME_STUCK)
-                rule_case_set(one, RULE_STATUS_WAITING, message);
+                rule_case_set(rule_case, RULE_STATUS_WAITING, message);
         else if (result->problem.outcome == OUTCOME_CANCELLED)
-                leave(keeper, one, RULE_STATUS_GIVEN_BACK, message);
+                decline(keeper, rule_case, RULE_STATUS_RELEASED, message);
         else
-                fail(keeper, one, result->error < 0 ? OUTCOME_FAILED : result->problem.outcome, message);
+                retry_or_refuse(keeper, rule_case, result->error < 0 ? OUTCOME_FAILED : result->problem.outcome,
+                                message);
 }
 
-/* Takes the plan over, and marks it. Returns as job_start() does. */
-static int start_job(RuleKeeper *keeper, RuleCase *one, Plan *plan, Problem *problem) {
+/* Starts the job of the case. Takes ownership of the plan. Returns as job_start() does, or -ENOMEM. */
+static int start_job(RuleKeeper *keeper, RuleCase *rule_case, Plan *plan, Problem *problem) {
         char caller[RULE_NAME_MAX + 8];
 
-        Errand *errand = malloc(sizeof(Errand));
-        if (!errand) {
+        JobRequest *request = malloc(sizeof(JobRequest));
+        if (!request) {
                 plan_free(plan);
                 return -ENOMEM;
         }
-        *errand = (Errand){keeper, one->address, keeper->next_ticket};
+        *request = (JobRequest){keeper, rule_case->address, keeper->next_ticket};
         plan->by_rule = true;
-        (void)snprintf(caller, sizeof(caller), "%s%s", one->rule ? "rule " : "its return", strempty(one->rule));
-        int r = job_start(keeper->parts.jobs, plan, caller, on_job_done, errand, problem);
+        (void)snprintf(caller, sizeof(caller), "%s%s", rule_case->rule ? "rule " : "hot-plug",
+                        strempty(rule_case->rule));
+        int r = job_start(keeper->parts.jobs, plan, caller, on_job_done, request, problem);
         if (r != 0) {
-                free(errand);
+                free(request);
                 return r;
         }
-        one->ticket = keeper->next_ticket++;
+        rule_case->ticket = keeper->next_ticket++;
         if (keeper->next_ticket == 0)
                 keeper->next_ticket = 1;
-        rule_case_set(one, RULE_STATUS_APPLIED, NULL);
+        rule_case_set(rule_case, RULE_STATUS_APPLIED, NULL);
         return 0;
 }
 
-/* Deciding. */
+/* Decisions. */
 
-/* Whether a job is at work on it, or on the physical function that it may vanish with. */
-static bool is_worked_on(const RuleKeeper *keeper, const Device *device) {
+/* Tells whether a job works on the device, or on the PF of this VF, which may remove the VF. */
+static bool is_changing(const RuleKeeper *keeper, const Device *device) {
         const Device *physical = device->virtual_function
                         ? inventory_find_device(keeper->parts.inventory, device->physical_function)
                         : NULL;
         return device->activity != DEVICE_QUIET || (physical && physical->activity != DEVICE_QUIET);
 }
 
-/* Whether its driver is still at work on it: a network card without an interface looks as if that were in a container. */
-static bool is_unfinished(const RuleCase *one, const Device *device) {
+/* Tells whether the network driver is still creating the interface. A card without an interface looks as if the interface were in another network namespace. */
+static bool awaits_interface(const RuleCase *rule_case, const Device *device) {
         bool network = device->ids.class >> 16 == CLASS_NETWORK && device->driver && !device_is_on_vfio(device);
 
         for (const HostName *name = device->names; network && name; name = name->next)
                 network = name->kind != HOST_NAME_NETWORK;
-        return network && one->fresh && now_us() < one->plugged_us + INTERFACE_PATIENCE_US;
+        return network && rule_case->hotplugged && now_us() < rule_case->plugged_us + INTERFACE_PATIENCE_US;
 }
 
-static void attempt(RuleKeeper *keeper, RuleCase *one, Device *device) {
+static void apply(RuleKeeper *keeper, RuleCase *rule_case, Device *device) {
         _cleanup_problem_ Problem problem = {};
-        const Rule *rule = rule_plan_rule_of(keeper, one);
+        const Rule *rule = rule_plan_rule_of(keeper, rule_case);
         Plan *plan;
 
-        if (is_worked_on(keeper, device))
+        if (is_changing(keeper, device))
                 return;
         bool functions = rule && rule->virtual_functions > 0;
         if (device_state(device) == DEVICE_DETACHED && !functions) {
-                rule_case_set(one, RULE_STATUS_APPLIED, NULL);
+                rule_case_set(rule_case, RULE_STATUS_APPLIED, NULL);
                 rule_plan_note_companions(keeper, device->address);
                 return;
         }
-        /* Another hand takes it from vfio-pci, or the kernel does, and waits until a guest lets go of it: no business of ours. */
-        if (!one->fresh && device_is_ours(device) && device_state(device) == DEVICE_DRIVERLESS) {
-                rule_case_set(one, RULE_STATUS_GIVEN_BACK, "somebody took it from vfio-pci");
+        /* Somebody unbinds it from vfio-pci, or the kernel removes it and waits until a guest closes it. Do not interfere. */
+        if (!rule_case->hotplugged && device_is_ours(device) && device_state(device) == DEVICE_DRIVERLESS) {
+                rule_case_set(rule_case, RULE_STATUS_RELEASED, "it was unbound from vfio-pci");
                 return;
         }
-        /* The job that was at work on it when it came may have left nothing to be kept. */
-        if (!one->rule && !rule_plan_is_kept(keeper, device)) {
-                rule_case_set(one, RULE_STATUS_REFUSED, NULL);
+        /* A job that worked on the device when it was plugged in may have reattached it. */
+        if (!rule_case->rule && !rule_plan_is_detached(keeper, device)) {
+                rule_case_set(rule_case, RULE_STATUS_REFUSED, NULL);
                 return;
         }
-        if (is_unfinished(one, device)) {
-                one->retry_us = one->plugged_us + INTERFACE_PATIENCE_US;
-                if (wake_at(keeper, one->retry_us) >= 0)
+        if (awaits_interface(rule_case, device)) {
+                rule_case->retry_us = rule_case->plugged_us + INTERFACE_PATIENCE_US;
+                if (wake_at(keeper, rule_case->retry_us) >= 0)
                         return;
         }
-        one->retry_us = 0;
-        int r = rule_plan_make(keeper, one, device, &plan, &problem);
+        rule_case->retry_us = 0;
+        int r = rule_plan_make(keeper, rule_case, device, &plan, &problem);
         if (r == 0)
-                r = start_job(keeper, one, plan, &problem);
+                r = start_job(keeper, rule_case, plan, &problem);
         if (r == 0)
                 return;
         if (r < 0)
-                fail(keeper, one, OUTCOME_FAILED, strerror(-r));
+                retry_or_refuse(keeper, rule_case, OUTCOME_FAILED, strerror(-r));
         else if (r == OUTCOME_BUSY || r == OUTCOME_STUCK || r == OUTCOME_LIMITS_EXCEEDED)
-                rule_case_set(one, RULE_STATUS_WAITING, problem.message);
+                rule_case_set(rule_case, RULE_STATUS_WAITING, problem.message);
         else if (r == OUTCOME_ALREADY_DETACHED)
-                rule_case_set(one, RULE_STATUS_APPLIED, NULL);
+                rule_case_set(rule_case, RULE_STATUS_APPLIED, NULL);
         else
-                fail(keeper, one, (Outcome)r, problem.message);
+                retry_or_refuse(keeper, rule_case, (Outcome)r, problem.message);
 }
 
-/* Gives what is not taken after all to the host. */
-static void release(RuleKeeper *keeper, RuleCase *one, const Device *device) {
+/* Returns a refused device to the host. */
+static void release(RuleKeeper *keeper, RuleCase *rule_case, const Device *device) {
         _cleanup_problem_ Problem problem = {};
         uint64_t now = now_us();
 
-        if (!rule_release_is_due(keeper->udev_database, one->address, one->plugged_us, now) &&
-                        wake_at(keeper, now + RULE_RELEASE_LOOK_US) >= 0)
+        if (!rule_release_is_due(keeper->udev_database, rule_case->address, rule_case->plugged_us, now) &&
+                        wake_at(keeper, now + RULE_RELEASE_POLL_US) >= 0)
                 return;
-        one->release = false;
-        int r = rule_release_start(keeper->parts.jobs, device, one->fresh, &problem);
+        rule_case->needs_release = false;
+        int r = rule_release_start(keeper->parts.jobs, device, rule_case->hotplugged, &problem);
         if (r == OUTCOME_BUSY || r == OUTCOME_LIMITS_EXCEEDED)
-                one->release = true;
+                rule_case->needs_release = true;
         else if (r != 0)
-                log_warning("%s may be kept from its driver: %s", PCI_ADDRESS_TEXT(device->address),
-                                r < 0 ? strerror(-r) : problem.message);
+                log_warning("Cannot clear driver_override of %s, so its host driver may not bind: %s",
+                                PCI_ADDRESS_TEXT(device->address), r < 0 ? strerror(-r) : problem.message);
 }
 
-static void say_other_card(RuleKeeper *keeper, const Rule *rule, const Device *device) {
+static void set_other_card(RuleKeeper *keeper, const Rule *rule, const Device *device) {
         char message[160], meant[32] = "";
         const PciIds *ids = &device->ids;
-        RuleCase *one;
+        RuleCase *rule_case;
 
         if (rule->subsystem_vendor >= 0)
                 (void)snprintf(meant, sizeof(meant), " (%04x:%04x)", rule->subsystem_vendor, rule->subsystem_device);
         (void)snprintf(message, sizeof(message),
-                        "the rule means a card %04x:%04x%s, and %04x:%04x (%04x:%04x, class %06x) is there.",
+                        "the rule names the card %04x:%04x%s, but %04x:%04x (%04x:%04x, class %06x) is there.",
                         rule->vendor, rule->device, meant, ids->vendor, ids->device, ids->subsystem_vendor,
                         ids->subsystem_device, ids->class);
-        if (rule_case_obtain(&keeper->cases, device->address, rule->name, &one) < 0)
+        if (rule_case_obtain(&keeper->cases, device->address, rule->name, &rule_case) < 0)
                 return;
-        one->incarnation = device->incarnation;
-        report(one, message);
-        rule_case_set(one, RULE_STATUS_OTHER_CARD, message);
+        rule_case->incarnation = device->incarnation;
+        log_refusal(rule_case, message);
+        rule_case_set(rule_case, RULE_STATUS_OTHER_CARD, message);
 }
 
-/* Whether the case is one of this rule; or, if none applies, of one that would take the device along. */
-static bool is_under(const RuleKeeper *keeper, const RuleCase *one, const Rule *rule) {
-        const Rule *known = rule_plan_rule_of(keeper, one);
+/* Tells whether the case belongs to this rule. If rule is NULL, tells whether the rule of the case agrees to detach the device as a companion. */
+static bool belongs_to_rule(const RuleKeeper *keeper, const RuleCase *rule_case, const Rule *rule) {
+        const Rule *known = rule_plan_rule_of(keeper, rule_case);
 
-        return rule ? known == rule : known && rule_takes_along(known, one->address);
+        return rule ? known == rule : known && rule_takes_along(known, rule_case->address);
 }
 
-/* Looks at a device from the beginning: fresh if it was plugged in. */
-static void consider(RuleKeeper *keeper, Device *device, bool fresh) {
+/* Decides about a device without regard to its former status. hotplugged: it was plugged in. */
+static void evaluate(RuleKeeper *keeper, Device *device, bool hotplugged) {
         const Rule *other = NULL, *rule = rule_plan_find(keeper, device, &other);
-        RuleCase *one = rule_case_find(&keeper->cases, device->address);
-        bool returned = fresh && rule_plan_is_kept(keeper, device) && !device_is_on_vfio(device);
+        RuleCase *rule_case = rule_case_find(&keeper->cases, device->address);
+        bool returned = hotplugged && rule_plan_is_detached(keeper, device) && !device_is_on_vfio(device);
 
         if (!rule)
-                rule = rule_plan_find_of_group(keeper, device);
-        if (!fresh && one && one->status == RULE_STATUS_GIVEN_BACK && is_under(keeper, one, rule))
+                rule = rule_plan_find_in_group(keeper, device);
+        if (!hotplugged && rule_case && rule_case->status == RULE_STATUS_RELEASED &&
+                        belongs_to_rule(keeper, rule_case, rule))
                 return;
         if (!rule && !returned) {
                 if (other)
-                        say_other_card(keeper, other, device);
+                        set_other_card(keeper, other, device);
                 else
                         rule_case_remove(&keeper->cases, device->address);
-                if (fresh && device->origin && !device_is_ours(device))
-                        log_notice("%s: another card came into the slot of the one that was detached, and is left "
-                                   "alone. That one is still known, for its return.",
+                if (hotplugged && device->origin && !device_is_ours(device))
+                        log_notice("%s: the slot of a detached card holds another card now. vfiod does not touch it, "
+                                   "and still knows "
+                                   "the original state of the detached card.",
                                         PCI_ADDRESS_TEXT(device->address));
                 return;
         }
-        if (rule_case_obtain(&keeper->cases, device->address, rule ? rule->name : NULL, &one) < 0 || one->ticket != 0)
+        if (rule_case_obtain(&keeper->cases, device->address, rule ? rule->name : NULL, &rule_case) < 0 ||
+                        rule_case->ticket != 0)
                 return;
-        one->fresh = fresh;
-        one->plugged_us = fresh ? now_us() : 0;
-        one->incarnation = device->incarnation;
-        attempt(keeper, one, device);
+        rule_case->hotplugged = hotplugged;
+        rule_case->plugged_us = hotplugged ? now_us() : 0;
+        rule_case->incarnation = device->incarnation;
+        apply(keeper, rule_case, device);
 }
 
-/* Another hand, or a call, gave back what a rule had taken: it is not fought over. */
-static void review(const RuleKeeper *keeper, RuleCase *one, const Device *device) {
-        const Rule *rule = rule_plan_rule_of(keeper, one);
+/* Updates the status after a change of the device. If somebody reattached a device that a rule had detached, the keeper does not detach it again. */
+static void update_status(const RuleKeeper *keeper, RuleCase *rule_case, const Device *device) {
+        const Rule *rule = rule_plan_rule_of(keeper, rule_case);
         DeviceState state = device_state(device);
 
-        /* A physical function stays with the host. */
+        /* The PF stays with the host. */
         if (rule && rule->virtual_functions > 0)
                 return;
-        if (state == DEVICE_DETACHED && (one->status == RULE_STATUS_REFUSED || one->status == RULE_STATUS_GIVEN_BACK))
-                rule_case_set(one, RULE_STATUS_APPLIED, NULL);
-        if (one->status == RULE_STATUS_APPLIED && one->ticket == 0 &&
+        if (state == DEVICE_DETACHED &&
+                        (rule_case->status == RULE_STATUS_REFUSED || rule_case->status == RULE_STATUS_RELEASED))
+                rule_case_set(rule_case, RULE_STATUS_APPLIED, NULL);
+        if (rule_case->status == RULE_STATUS_APPLIED && rule_case->ticket == 0 &&
                         (state == DEVICE_HOST || (state == DEVICE_DRIVERLESS && !device->origin)))
-                rule_case_set(one, RULE_STATUS_GIVEN_BACK, "somebody gave it back");
+                rule_case_set(rule_case, RULE_STATUS_RELEASED, "somebody reattached it");
 }
 
-/* All that is to be done with the device for now is done: what a job that is on the way comes to may be tried again. */
-static bool is_settled(const RuleCase *one) {
-        return !one || (one->status != RULE_STATUS_WAITING && one->ticket == 0);
+/* Tells whether nothing more is to be done with the device for now. A failed job may be tried again, so a case with a job is not finished. */
+static bool is_finished(const RuleCase *rule_case) {
+        return !rule_case || (rule_case->status != RULE_STATUS_WAITING && rule_case->ticket == 0);
 }
 
-static void settle(RuleKeeper *keeper, PciAddress address) {
-        const RuleCase *one = rule_case_find(&keeper->cases, address);
+static void finish_evaluation(RuleKeeper *keeper, PciAddress address) {
+        const RuleCase *rule_case = rule_case_find(&keeper->cases, address);
 
-        if (!is_settled(one))
+        if (!is_finished(rule_case))
                 return;
         inventory_clear_appeared(keeper->parts.inventory, address);
-        if (one && !one->rule && one->ticket == 0 && !one->release)
+        if (rule_case && !rule_case->rule && rule_case->ticket == 0 && !rule_case->needs_release)
                 rule_case_remove(&keeper->cases, address);
 }
 
-static void look_at_changes(RuleKeeper *keeper) {
+static void process_changes(RuleKeeper *keeper) {
         Inventory *inventory = keeper->parts.inventory;
         Change change;
 
@@ -350,57 +356,57 @@ static void look_at_changes(RuleKeeper *keeper) {
                                 change.kind != CHANGE_DEVICE_REMOVED)
                         continue;
                 Device *device = inventory_find_device(inventory, change.address);
-                RuleCase *one = rule_case_find(&keeper->cases, change.address);
+                RuleCase *rule_case = rule_case_find(&keeper->cases, change.address);
 
-                /* Another card is another case: what a job still does about the one before is not its. */
-                if (one && (!device || !device->present || device->incarnation != one->incarnation)) {
+                /* Another card is in the slot: the old case, and the result of its job, do not apply to it. */
+                if (rule_case && (!device || !device->present || device->incarnation != rule_case->incarnation)) {
                         rule_case_remove(&keeper->cases, change.address);
-                        one = NULL;
+                        rule_case = NULL;
                 }
                 if (!device || !device->present)
                         continue;
-                if (one && one->attempts == 0)
-                        one->retry_us = 0;
-                if (one)
-                        review(keeper, one, device);
+                if (rule_case && rule_case->n_attempts == 0)
+                        rule_case->retry_us = 0;
+                if (rule_case)
+                        update_status(keeper, rule_case, device);
                 else if (device->appeared)
-                        consider(keeper, device, true);
-                settle(keeper, change.address);
+                        evaluate(keeper, device, true);
+                finish_evaluation(keeper, change.address);
         }
 }
 
-static void try_again(RuleKeeper *keeper) {
+static void process_cases(RuleKeeper *keeper) {
         uint64_t now = 0;
 
         for (size_t i = keeper->cases.n_cases; i > 0; i--) {
-                RuleCase *one = &keeper->cases.cases[i - 1];
-                Device *device = inventory_find_device(keeper->parts.inventory, one->address);
+                RuleCase *rule_case = &keeper->cases.cases[i - 1];
+                Device *device = inventory_find_device(keeper->parts.inventory, rule_case->address);
 
-                if (!device || !device->present || one->ticket != 0)
+                if (!device || !device->present || rule_case->ticket != 0)
                         continue;
-                /* Another's job may have taken it meanwhile. */
-                one->release = one->release && !device_is_ours(device);
-                if (one->release && device->activity == DEVICE_QUIET)
-                        release(keeper, one, device);
-                if (one->status != RULE_STATUS_WAITING)
+                /* Another job may have detached it in the meantime. */
+                rule_case->needs_release = rule_case->needs_release && !device_is_ours(device);
+                if (rule_case->needs_release && device->activity == DEVICE_QUIET)
+                        release(keeper, rule_case, device);
+                if (rule_case->status != RULE_STATUS_WAITING)
                         continue;
-                if (one->retry_us > 0 && now == 0)
+                if (rule_case->retry_us > 0 && now == 0)
                         now = now_us();
-                if (one->retry_us > now)
-                        (void)wake_at(keeper, one->retry_us);
+                if (rule_case->retry_us > now)
+                        (void)wake_at(keeper, rule_case->retry_us);
                 else
-                        attempt(keeper, one, device);
-                settle(keeper, device->address);
+                        apply(keeper, rule_case, device);
+                finish_evaluation(keeper, device->address);
         }
 }
 
-void rule_keeper_look(RuleKeeper *keeper) {
-        look_at_changes(keeper);
-        try_again(keeper);
+void rule_keeper_process(RuleKeeper *keeper) {
+        process_changes(keeper);
+        process_cases(keeper);
 }
 
-/* The file for udev follows the rules. */
-static void tell_udev(RuleKeeper *keeper) {
+/* Generates the rules file for udev again. */
+static void update_early_rules(RuleKeeper *keeper) {
         char *text;
 
         if (!keeper->early)
@@ -410,8 +416,9 @@ static void tell_udev(RuleKeeper *keeper) {
                 r = early_rules_set(keeper->early, text);
         if (r < 0)
                 log_error_errno(r,
-                                "Cannot tell udev of the rules: a driver of the host may have a device for a moment "
-                                "before its rule is applied");
+                                "Cannot write the rules for udev, so a host driver may bind to a device for a moment "
+                                "before its "
+                                "rule is applied");
 }
 
 int rule_keeper_reload(RuleKeeper *keeper) {
@@ -420,13 +427,13 @@ int rule_keeper_reload(RuleKeeper *keeper) {
         int r = rule_book_load(keeper->book);
         if (r < 0)
                 return r;
-        tell_udev(keeper);
+        update_early_rules(keeper);
         (void)inventory_devices(keeper->parts.inventory, &n);
         for (size_t i = 0; i < n; i++) {
                 Device *device = inventory_devices(keeper->parts.inventory, &n)[i];
 
                 if (device->present)
-                        consider(keeper, device, device->appeared);
+                        evaluate(keeper, device, device->appeared);
         }
         return 0;
 }
@@ -439,7 +446,7 @@ static const char *const status_table[_RULE_STATUS_MAX] = {
                 [RULE_STATUS_WAITING] = "waiting",
                 [RULE_STATUS_APPLIED] = "applied",
                 [RULE_STATUS_REFUSED] = "refused",
-                [RULE_STATUS_GIVEN_BACK] = "given-back",
+                [RULE_STATUS_RELEASED] = "released",
                 [RULE_STATUS_OTHER_CARD] = "other-card",
 };
 
@@ -447,14 +454,15 @@ const char *rule_status_to_string(RuleStatus status) {
         return status_table[status];
 }
 
-int rule_keeper_for_each(const RuleKeeper *keeper, rule_report_visit_t visit, void *userdata) {
+int rule_keeper_for_each(const RuleKeeper *keeper, rule_report_visit_t callback, void *userdata) {
         int r = 0;
 
         for (size_t i = 0; i < keeper->cases.n_cases && r == 0; i++) {
-                const RuleCase *one = &keeper->cases.cases[i];
+                const RuleCase *rule_case = &keeper->cases.cases[i];
 
-                if (one->rule)
-                        r = visit(&(RuleMatchReport){one->address, one->rule, one->status, strempty(one->message)},
+                if (rule_case->rule)
+                        r = callback(&(RuleMatchReport){rule_case->address, rule_case->rule, rule_case->status,
+                                                     strempty(rule_case->message)},
                                         userdata);
         }
         return r;

@@ -4,9 +4,9 @@
 #include "job/job.h"
 #include "rule/rule-book.h"
 
-/* Sees to it that what shall be detached is: by rule at the start, when rules change, and whenever a matching device appears; and what vfiod had detached
- * by hand, when it returns to its slot. All of it goes through the same plan, guards and jobs as a call does. What somebody gives back is left alone until it
- * appears anew. */
+/* Applies the rules. It detaches matching devices at the start of the daemon, when the rules are read again, and when a device is plugged in. It also detaches a
+ * device again that a call had detached, when that device is removed and plugged in again. This uses the same plans, guards and jobs as calls on the bus. If somebody
+ * reattaches a device, its status is "released", and the keeper does not detach it until it is plugged in again. */
 
 typedef struct RuleKeeper RuleKeeper;
 
@@ -16,51 +16,53 @@ typedef struct RuleKeeperParts {
         Inventory *inventory;
         const State *state;
         JobTable *jobs;
-        const char *const *folders; /* of rules, the heaviest first, ended by NULL */
-        const char *early_rules;    /* file for udev, see early-rules.h; NULL for none */
-        const char *udev_database;  /* udev's folder of devices; NULL for none */
+        const char *const *folders; /* directories of rules by precedence, the highest first; ends with NULL */
+        const char *early_rules;    /* path of the rules file for udev, see early-rules.h; NULL for none */
+        const char *udev_database;  /* directory of the udev database, see udev-database.h; NULL for none */
 } RuleKeeperParts;
 
-/* The names are copied; what else it borrows outlives it, but for the jobs, which tell it of their end: it is freed after them. Reads nothing yet. Returns 0 or a negative errno. */
+/* Creates a keeper. Copies the paths. All other parts are borrowed and must outlive the keeper, except the jobs: they call the keeper when they end, so the job table must
+ * be freed before the keeper. Reads no rules. The caller frees the result with rule_keeper_free(). Returns 0 or -ENOMEM. */
 int rule_keeper_new(const RuleKeeperParts *parts, RuleKeeper **ret);
 
-/* Also removes the file for udev: what is plugged in while nobody is here goes to the host. */
+/* Frees the keeper and removes the rules file for udev, so that new devices go to the host drivers while vfiod does not run. Returns NULL. */
 RuleKeeper *rule_keeper_free(RuleKeeper *keeper);
 DEFINE_TRIVIAL_CLEANUP_FUNC(RuleKeeper *, rule_keeper_free)
 
-/* Reads all rules anew and applies them to all that is there. Returns 0 or a negative errno; then the old ones stay in force. */
+/* Reads all rules again and applies them to all present devices. Returns 0 or a negative errno as rule_book_load() does; then the old rules remain active. */
 int rule_keeper_reload(RuleKeeper *keeper);
 
-/* The rules in force. The pointer holds; what is in it, until the next reload. */
+/* Returns the active rules. The keeper owns the book. Pointers into it are valid until the next reload. */
 const RuleBook *rule_keeper_book(const RuleKeeper *keeper);
 
-/* To be called at the end of each turn, before what changed in it is taken from the inventory: looks at what appeared, and tries again what had to wait. */
-void rule_keeper_look(RuleKeeper *keeper);
+/* Processes the pending changes of the inventory, and tries waiting cases again. The event loop calls this once per iteration, before it takes the changes from the
+ * inventory. Starts jobs; does not block. */
+void rule_keeper_process(RuleKeeper *keeper);
 
-/* Whether what rule_keeper_for_each() reports became different since this was last asked. */
+/* Tells whether the result of rule_keeper_for_each() has changed since the last call. */
 bool rule_keeper_take_changed(RuleKeeper *keeper);
 
-/* What became of a device that a rule matches. */
+/* The status of a device that a rule matches. */
 typedef enum RuleStatus {
-        RULE_STATUS_WAITING, /* it is tried again when the device is free */
-        RULE_STATUS_APPLIED, /* it is detached, or on the way */
-        RULE_STATUS_REFUSED, /* a guard or the plan refuses; tried again when it appears anew, or rules change */
-        RULE_STATUS_GIVEN_BACK, /* it was taken by the rule, and somebody gave it back: it is left alone until it appears anew */
-        RULE_STATUS_OTHER_CARD, /* another card sits where the rule means one */
+        RULE_STATUS_WAITING, /* the keeper tries again when the device is free */
+        RULE_STATUS_APPLIED, /* detached, or a job is detaching it */
+        RULE_STATUS_REFUSED, /* a guard or the plan refuses; tried again when it is plugged in again, or the rules are read again */
+        RULE_STATUS_RELEASED, /* somebody reattached it after the rule had detached it; not detached until it is plugged in again */
+        RULE_STATUS_OTHER_CARD, /* the card at this place is not the card that the rule names */
         _RULE_STATUS_MAX,
 } RuleStatus;
 
-/* "waiting", "applied", "refused", "given-back", "other-card" */
+/* Returns "waiting", "applied", "refused", "released" or "other-card", a static string. */
 const char *rule_status_to_string(RuleStatus status);
 
 typedef struct RuleMatchReport {
         PciAddress address;
-        const char *rule; /* its name */
+        const char *rule; /* name of the rule */
         RuleStatus status;
         const char *message; /* "" for none */
 } RuleMatchReport;
 
-/* Visits the devices that a rule matches, or is kept from, in the order of the addresses, until the visitor returns other than 0; returns that, or 0. What is
- * reported holds for the time of the call. */
+/* Calls the callback for each device that a rule matches, and for each other card at the place that a rule names, sorted by address. A return value other than 0
+ * stops the iteration. The report is valid during the callback. Returns the value of the last callback, or 0. */
 typedef int (*rule_report_visit_t)(const RuleMatchReport *report, void *userdata);
-int rule_keeper_for_each(const RuleKeeper *keeper, rule_report_visit_t visit, void *userdata);
+int rule_keeper_for_each(const RuleKeeper *keeper, rule_report_visit_t callback, void *userdata);

@@ -10,28 +10,28 @@ const Rule *rule_plan_find(const RuleKeeper *keeper, const Device *device, const
         return rule_book_match(keeper->book, device, path, ret_other);
 }
 
-const Rule *rule_plan_rule_of(const RuleKeeper *keeper, const RuleCase *one) {
-        const RuleFile *file = one->rule ? rule_book_find(keeper->book, one->rule) : NULL;
+const Rule *rule_plan_rule_of(const RuleKeeper *keeper, const RuleCase *rule_case) {
+        const RuleFile *file = rule_case->rule ? rule_book_find(keeper->book, rule_case->rule) : NULL;
         return file ? file->rule : NULL;
 }
 
-const Rule *rule_plan_find_of_group(const RuleKeeper *keeper, const Device *device) {
+const Rule *rule_plan_find_in_group(const RuleKeeper *keeper, const Device *device) {
         for (size_t i = 0; device->endpoint && device->group && i < device->group->n_members; i++) {
                 const Device *member = device->group->members[i];
-                const RuleCase *one = rule_case_find(&keeper->cases, member->address);
+                const RuleCase *rule_case = rule_case_find(&keeper->cases, member->address);
                 const Rule *rule = NULL;
 
-                /* The one that it means: a case may be of a rule that says something else by now. */
-                if (member != device && one && one->status == RULE_STATUS_APPLIED)
+                /* Find the rule again, because its text may have changed since the case was created. */
+                if (member != device && rule_case && rule_case->status == RULE_STATUS_APPLIED)
                         rule = rule_plan_find(keeper, member, NULL);
-                if (rule && streq_ptr(one->rule, rule->name) && rule->virtual_functions == 0 &&
+                if (rule && streq_ptr(rule_case->rule, rule->name) && rule->virtual_functions == 0 &&
                                 rule_takes_along(rule, device->address))
                         return rule;
         }
         return NULL;
 }
 
-bool rule_plan_is_kept(const RuleKeeper *keeper, const Device *device) {
+bool rule_plan_is_detached(const RuleKeeper *keeper, const Device *device) {
         return device_is_ours(device) && !state_find_transaction_of(keeper->parts.state, device->address);
 }
 
@@ -39,7 +39,7 @@ void rule_plan_note_companions(RuleKeeper *keeper, PciAddress address) {
         const Device *device = inventory_find_device(keeper->parts.inventory, address);
         const RuleCase *taken = rule_case_find(&keeper->cases, address);
         const Rule *rule = taken ? rule_plan_rule_of(keeper, taken) : NULL;
-        RuleCase *one;
+        RuleCase *rule_case;
 
         for (size_t i = 0;
                         rule && rule->virtual_functions == 0 && device && device->group && i < device->group->n_members;
@@ -48,20 +48,21 @@ void rule_plan_note_companions(RuleKeeper *keeper, PciAddress address) {
 
                 if (device_state(member) != DEVICE_DETACHED || !rule_takes_along(rule, member->address) ||
                                 rule_case_find(&keeper->cases, member->address) ||
-                                rule_case_obtain(&keeper->cases, member->address, rule->name, &one) < 0)
+                                rule_case_obtain(&keeper->cases, member->address, rule->name, &rule_case) < 0)
                         continue;
-                one->incarnation = member->incarnation;
-                rule_case_set(one, RULE_STATUS_APPLIED, NULL);
+                rule_case->incarnation = member->incarnation;
+                rule_case_set(rule_case, RULE_STATUS_APPLIED, NULL);
         }
 }
 
-/* Whether the member may go along: by the rule, by a rule of its own, or since vfiod had detached it; never when somebody gave it back. */
-static bool may_go_along(const RuleKeeper *keeper, const Rule *rule, const Device *member) {
-        const RuleCase *one = rule_case_find(&keeper->cases, member->address);
+/* Tells whether the member may be detached as a companion: the rule agrees to it, it matches a rule of its own, or vfiod had detached it before. Never if somebody has
+ * reattached it since. */
+static bool may_be_companion(const RuleKeeper *keeper, const Rule *rule, const Device *member) {
+        const RuleCase *rule_case = rule_case_find(&keeper->cases, member->address);
 
-        if (one && one->status == RULE_STATUS_GIVEN_BACK)
+        if (rule_case && rule_case->status == RULE_STATUS_RELEASED)
                 return false;
-        return (rule && rule_takes_along(rule, member->address)) || rule_plan_is_kept(keeper, member) ||
+        return (rule && rule_takes_along(rule, member->address)) || rule_plan_is_detached(keeper, member) ||
                         rule_plan_find(keeper, member, NULL);
 }
 
@@ -73,12 +74,13 @@ static int make_vf_plan(RuleKeeper *keeper, const Rule *rule, const Device *devi
         return vf_plan_new(keeper->parts.inventory, device, rule->virtual_functions, &options, ret, problem);
 }
 
-/* Whether it was plugged in, and nobody has had it since. */
-static bool has_appeared(const RuleKeeper *keeper, PciAddress address) {
+/* Tells whether the device was plugged in, and the keeper has not decided about it yet. */
+static bool is_hotplugged(const RuleKeeper *keeper, PciAddress address) {
         const Device *device = inventory_find_device(keeper->parts.inventory, address);
-        const RuleCase *one = rule_case_find(&keeper->cases, address);
+        const RuleCase *rule_case = rule_case_find(&keeper->cases, address);
 
-        return (device && device->appeared) || (one && one->fresh && one->status == RULE_STATUS_WAITING);
+        return (device && device->appeared) ||
+                        (rule_case && rule_case->hotplugged && rule_case->status == RULE_STATUS_WAITING);
 }
 
 static int make_plan(RuleKeeper *keeper, const Rule *rule, Device *device, Plan **ret, Problem *problem) {
@@ -91,7 +93,7 @@ static int make_plan(RuleKeeper *keeper, const Rule *rule, Device *device, Plan 
         if (!companions || !texts)
                 return -ENOMEM;
         for (size_t i = 0; i < n; i++)
-                if (group->members[i] != device && may_go_along(keeper, rule, group->members[i])) {
+                if (group->members[i] != device && may_be_companion(keeper, rule, group->members[i])) {
                         companions[n_companions] = pci_address_format(group->members[i]->address, texts[n_companions]);
                         n_companions++;
                 }
@@ -102,12 +104,12 @@ static int make_plan(RuleKeeper *keeper, const Rule *rule, Device *device, Plan 
                                         .by_rule = true},
                         ret, problem);
         for (size_t i = 0; r == 0 && i < (*ret)->n_members; i++)
-                (*ret)->members[i].appeared = has_appeared(keeper, (*ret)->members[i].address);
+                (*ret)->members[i].appeared = is_hotplugged(keeper, (*ret)->members[i].address);
         return r;
 }
 
-int rule_plan_make(RuleKeeper *keeper, const RuleCase *one, Device *device, Plan **ret, Problem *problem) {
-        const Rule *rule = rule_plan_rule_of(keeper, one);
+int rule_plan_make(RuleKeeper *keeper, const RuleCase *rule_case, Device *device, Plan **ret, Problem *problem) {
+        const Rule *rule = rule_plan_rule_of(keeper, rule_case);
 
         return rule && rule->virtual_functions > 0 ? make_vf_plan(keeper, rule, device, ret, problem)
                                                    : make_plan(keeper, rule, device, ret, problem);

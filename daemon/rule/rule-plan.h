@@ -4,32 +4,35 @@
 #include "rule/early-rules.h"
 #include "rule/rule-case.h"
 
-/* What the rule keeper decides over rules, devices and its own cases; it writes nothing and starts nothing. */
+/* Decisions of the rule keeper: which rule applies to a device, and the plan for it. These functions write nothing to the host and start no jobs. */
 
 struct RuleKeeper {
         RuleKeeperParts parts;
         RuleBook *book;
         RuleCaseList cases;
-        sd_event_source *timer; /* makes a turn when something is to be tried again */
+        sd_event_source *timer; /* wakes the event loop when a case must be tried again */
         unsigned next_ticket;
-        EarlyRules *early; /* NULL where udev is not told */
+        EarlyRules *early; /* NULL if there is no rules file for udev */
         char *udev_database;
 };
 
-/* The rule that matches the device, or NULL; ret_other, if not NULL, gets one that means another card there, or NULL. */
+/* Returns the rule that matches the device, or NULL. If ret_other is not NULL, *ret_other becomes a rule that names the device's place, but another card; or NULL. The
+ * pointers are valid until the next reload. */
 const Rule *rule_plan_find(const RuleKeeper *keeper, const Device *device, const Rule **ret_other);
 
-/* The rule of a case; NULL where there is none, or not any more. */
-const Rule *rule_plan_rule_of(const RuleKeeper *keeper, const RuleCase *one);
+/* Returns the rule of a case; NULL if the case has none, or if the rule no longer exists or is off. */
+const Rule *rule_plan_rule_of(const RuleKeeper *keeper, const RuleCase *rule_case);
 
-/* The rule that took another member of the group and agreed to this one as well, which may have come later; NULL for none. */
-const Rule *rule_plan_find_of_group(const RuleKeeper *keeper, const Device *device);
+/* Returns the rule that was applied to another member of the device's group and also agrees to detach this device, which may have been plugged in later. Returns NULL
+ * if there is none. */
+const Rule *rule_plan_find_in_group(const RuleKeeper *keeper, const Device *device);
 
-/* Whether it is with vfiod, and not on its way back to the host. */
-bool rule_plan_is_kept(const RuleKeeper *keeper, const Device *device);
+/* Tells whether the record says that vfiod has detached this device, and no job is reattaching it. The device need not be on vfio-pci now. */
+bool rule_plan_is_detached(const RuleKeeper *keeper, const Device *device);
 
-/* The others of the group that went along with the device are its rule's from now on: when somebody gives one back, that is heeded. */
+/* Adds a case for each companion: a member of the group that was detached together with the device. So the keeper notices when somebody reattaches a companion. */
 void rule_plan_note_companions(RuleKeeper *keeper, PciAddress address);
 
-/* The plan that applies the rule of the case, or takes the device again. Returns as plan_detach() and vf_plan_new() do. */
-int rule_plan_make(RuleKeeper *keeper, const RuleCase *one, Device *device, Plan **ret, Problem *problem);
+/* Makes the plan that applies the rule of the case; or, for a case without a rule, detaches the device again. The caller frees *ret. Returns as plan_detach() and
+ * vf_plan_new() do. */
+int rule_plan_make(RuleKeeper *keeper, const RuleCase *rule_case, Device *device, Plan **ret, Problem *problem);

@@ -3,14 +3,15 @@
 
 #include "job/job.h"
 
-/* Gives a device that is not taken to the host: the override that our early rule put on it is removed, and the kernel finds it a driver. */
+/* Returns a device that the keeper refused to the host: clears the driver_override of the early rule and makes the kernel probe drivers. */
 
-/* udev may come to the device when it is refused already: until its rules have run, or would have, nothing is to be removed. Whether that is over for
- * a device that was plugged in then (CLOCK_MONOTONIC; 0 for one that was there before). */
+/* Tells whether the device can be returned now. udev may evaluate its rules after the keeper has refused the device, and would then set driver_override again. So this is true
+ * only after udev has evaluated its rules for the device, or after a timeout. plugged_us is the time when the device was plugged in, or 0 if it existed before; now_us is the
+ * current time (both CLOCK_MONOTONIC, microseconds). udev_database may be NULL, see udev_database_has(). */
 bool rule_release_is_due(const char *udev_database, PciAddress address, uint64_t plugged_us, uint64_t now_us);
 
-/* So often is that looked at. */
-#define RULE_RELEASE_LOOK_US UINT64_C(100000)
+/* Interval for calls of rule_release_is_due(), in microseconds. */
+#define RULE_RELEASE_POLL_US UINT64_C(100000)
 
-/* Returns as job_start() does. */
-int rule_release_start(JobTable *jobs, const Device *device, bool appeared, Problem *problem);
+/* Starts the job. hotplugged: the device was plugged in just now. Returns as job_start() does, or -ENOMEM. */
+int rule_release_start(JobTable *jobs, const Device *device, bool hotplugged, Problem *problem);

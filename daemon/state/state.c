@@ -309,8 +309,8 @@ static bool is_settled(const State *state, const DeviceFile *file, const Invento
         if (!device || !device->present)
                 return origin->virtual_function && !is_expected_back(state, origin);
         /* A device that was plugged in again has its driver from the kernel, and may be detached anew. */
-        return !origin->degraded && !device->appeared && device->driver && device_is_ours(device) &&
-                        !pci_driver_is_vfio(device->driver);
+        return !origin->degraded && !device->appeared && device->driver && device_driver_is_confirmed(device) &&
+                        device_is_ours(device) && !pci_driver_is_vfio(device->driver);
 }
 
 /* Forgets each device to which nothing is owed. Returns how many there were, or a negative errno. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/text.h"
 #include "kernel/sysfs.h"
 #include "usage/disk-claim.h"
 #include "usage/mounts.h"
@@ -11,7 +12,7 @@
 #define DEPTH_MAX 16
 
 /* "nvme0n1 > nvme0n1p2 > dm-0 (vg-root)" */
-#define CHAIN_MAX 512
+#define CHAIN_MAX 4096
 
 /* "/dev/mapper/" and the longest name of a mapping, with its end. */
 #define NODE_MAX 160
@@ -83,15 +84,15 @@ static int is_swap(const Kernel *kernel, const Names *names) {
 
 static int examine(Search *search, const char *name);
 
-/* "dm-0 (vg-root)" */
-#define LABEL_MAX (NODE_MAX + 80)
+/* "dm-0 (vg-root)", escaped */
+#define LABEL_MAX (TEXT_ESCAPED_MAX(NODE_MAX) + TEXT_ESCAPED_MAX(64) + 8)
 
 static const char *label(const Kernel *kernel, const char *name, char buffer[static LABEL_MAX]) {
         Names names;
 
         read_names(kernel, name, &names);
         const char *mapping = startswith(names.mapping, "/dev/mapper/");
-        (void)snprintf(buffer, LABEL_MAX, "%.64s%s%s%s", name, mapping ? " (" : "", strempty(mapping),
+        (void)snprintf(buffer, LABEL_MAX, "%s%s%s%s", TEXT_NAME(name), mapping ? " (" : "", TEXT_NAME(mapping),
                         mapping ? ")" : "");
         return buffer;
 }
@@ -233,8 +234,10 @@ static int examine(Search *search, const char *name) {
         const Mount *mount = mount_table_find(&search->mounts, major, minor, names.node);
         if (!mount && names.mapping[0] != '\0')
                 mount = mount_table_find(&search->mounts, major, minor, names.mapping);
-        if (mount)
-                r = found(search, "is mounted on ", mount->target);
+        if (mount) {
+                _cleanup_free_ char *target = text_escape_new(mount->target, TEXT_NAME_ESCAPE);
+                r = target ? found(search, "is mounted on ", target) : -ENOMEM;
+        }
         int swap = is_swap(search->kernel, &names);
         if (r == 0 && swap != 0)
                 r = swap > 0 ? found(search, "is swap space", "")
@@ -262,15 +265,15 @@ static int examine_claim(Search *search, const char *disk) {
                                                      "");
 }
 
-int usage_of_disk(const Kernel *kernel, const char *disk, usage_visit_t visit, void *userdata) {
-        Search search = {.kernel = kernel, .visit = visit, .userdata = userdata, .chain = disk};
+int usage_of_disk(const Kernel *kernel, const char *disk, bool only_visible, usage_visit_t visit, void *userdata) {
+        Search search = {.kernel = kernel, .visit = visit, .userdata = userdata, .chain = TEXT_NAME(disk)};
 
         int r = mount_table_read(kernel, &search.mounts);
         if (r < 0)
                 return usage_report(visit, userdata, USAGE_STORAGE, "%s cannot be examined: the mounts cannot be read",
-                                disk);
+                                search.chain);
         r = examine(&search, disk);
-        if (r == 0)
+        if (r == 0 && !only_visible)
                 r = examine_claim(&search, disk);
         if (r < 0 && r != -ENOMEM)
                 r = found(&search, "cannot be examined: ", strerror(-r));

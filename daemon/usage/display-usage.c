@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/text.h"
 #include "kernel/sysfs.h"
 #include "usage/usage.h"
 
@@ -15,7 +16,7 @@ static int on_framebuffer(int directory_fd, const char *name, void *userdata) {
 
         (void)directory_fd;
         return usage_report(search->visit, search->userdata, USAGE_DISPLAY,
-                        "%s is a framebuffer: it may show the console", name);
+                        "%s is a framebuffer: it may show the console", TEXT_NAME(name));
 }
 
 /* An entry "card0-HDMI-A-1" of a DRM card's folder. */
@@ -31,7 +32,7 @@ static int on_connector(int directory_fd, const char *name, void *userdata) {
                 return r == -ENOENT ? 0 : r;
         if (!streq(text, "enabled"))
                 return 0;
-        return usage_report(search->visit, search->userdata, USAGE_DISPLAY, "%s shows a picture", name);
+        return usage_report(search->visit, search->userdata, USAGE_DISPLAY, "%s shows a picture", TEXT_NAME(name));
 }
 
 /* An entry of "drm": a card, or its render node. */

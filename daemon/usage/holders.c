@@ -123,11 +123,7 @@ static int match_process(int directory_fd, const char *name, void *userdata) {
 
         holder.pid = (pid_t)pid;
         holder.node = hidden ? 0 : search->number;
-        (void)snprintf(path, sizeof(path), "%ld/comm", pid);
-        if (sysfs_read_text(directory_fd, path, holder.command, sizeof(holder.command)) < 0)
-                holder.command[0] = '\0';
-        (void)text_make_printable(holder.command); /* a process may call itself anything */
-        (void)text_make_printable(search->found);
+        (void)process_read_command(search->kernel, holder.pid, holder.command);
         find_unit(holder.pid, holder.unit);
         return search->visit(&holder, hidden ? NULL : search->found, search->userdata);
 }
@@ -203,7 +199,7 @@ int holder_of_device(const Kernel *kernel, PciAddress address, Holder *ret) {
 }
 
 const char *holder_format(const Holder *holder, char buffer[static HOLDER_TEXT_MAX]) {
-        (void)snprintf(buffer, HOLDER_TEXT_MAX, "process %d (%s)%s%s", (int)holder->pid, holder->command,
-                        holder->unit[0] != '\0' ? " of " : "", holder->unit);
+        (void)snprintf(buffer, HOLDER_TEXT_MAX, "process %d (%s)%s%s", (int)holder->pid, TEXT_NAME(holder->command),
+                        holder->unit[0] != '\0' ? " of " : "", TEXT_NAME(holder->unit));
         return buffer;
 }

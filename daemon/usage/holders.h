@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "base/text.h"
+#include "kernel/process.h"
 #include "usage/device-nodes.h"
 
 /* Who has a device node open. A walk over /proc: many processes take time, so it is for workers. */
@@ -9,13 +11,13 @@
 
 typedef struct Holder {
         pid_t pid;
-        char command[64];           /* as in /proc/PID/comm */
-        char unit[HOLDER_UNIT_MAX]; /* systemd's; "" where it has none */
-        dev_t node;                 /* which of the nodes that were asked for by number it has open; else 0 */
+        char command[PROCESS_COMMAND_MAX]; /* as in /proc/PID/comm: a process may call itself anything */
+        char unit[HOLDER_UNIT_MAX];        /* systemd's; "" where it has none */
+        dev_t node;                        /* which of the nodes that were asked for by number it has open; else 0 */
 } Holder;
 
-/* "process 324 (qemu-system-x86) of machine-qemu-1.scope" into buffer, which is returned. */
-#define HOLDER_TEXT_MAX 256
+/* "process 324 (qemu-system-x86) of machine-qemu-1.scope", escaped (base/text.h), into buffer, which is returned. */
+#define HOLDER_TEXT_MAX (TEXT_ESCAPED_MAX(PROCESS_COMMAND_MAX + HOLDER_UNIT_MAX) + 64)
 const char *holder_format(const Holder *holder, char buffer[static HOLDER_TEXT_MAX]);
 #define HOLDER_TEXT(holder) holder_format(holder, (char[HOLDER_TEXT_MAX]){})
 

@@ -14,6 +14,7 @@ typedef struct HostIndexName {
 typedef struct HostIndex {
         HostIndexName *names;
         size_t n_names, n_allocated;
+        bool only_visible; /* no disk is opened exclusively, since that disturbs others: what shows itself must do */
 } HostIndex;
 
 /* Returns 0, or a negative errno where the host cannot be read. For workers. The index is emptied with host_index_done(), also when this failed. */

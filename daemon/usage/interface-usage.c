@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/text.h"
 #include "kernel/host-names.h"
 #include "kernel/rtnetlink.h"
 #include "kernel/sysfs.h"
@@ -26,8 +27,8 @@ typedef struct Search {
 } Search;
 
 static int report(Search *search, const char *what, const char *which) {
-        search->result = usage_report(
-                        search->visit, search->userdata, USAGE_NETWORK, "%s %s%s", search->interface, what, which);
+        search->result = usage_report(search->visit, search->userdata, USAGE_NETWORK, "%s %s%s",
+                        TEXT_NAME(search->interface), what, which);
         return search->result;
 }
 
@@ -185,14 +186,14 @@ static int on_interface_entry(int directory_fd, const char *name, void *userdata
         char master[64];
 
         if (streq(name, "master") && sysfs_read_link(directory_fd, name, master, sizeof(master)) >= 0)
-                return report(search, "is a port of ", master);
+                return report(search, "is a port of ", TEXT_NAME(master));
         const char *upper = startswith(name, "upper_");
         if (!upper)
                 return 0;
         /* A master shows itself as both. */
         if (sysfs_read_link(directory_fd, "master", master, sizeof(master)) >= 0 && streq(master, upper))
                 return 0;
-        return report(search, "carries ", upper);
+        return report(search, "carries ", TEXT_NAME(upper));
 }
 
 int usage_of_interface(const Kernel *kernel, const char *interface, usage_visit_t visit, void *userdata) {

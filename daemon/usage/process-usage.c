@@ -14,8 +14,11 @@ static int on_holder(const Holder *holder, const char *node, void *userdata) {
         if (!node)
                 return usage_report(report->visit, report->userdata, USAGE_PROCESS,
                                 "%s may not be looked at: it could have a device node open", HOLDER_TEXT(holder));
+        _cleanup_free_ char *path = text_escape_new(node, TEXT_NAME_ESCAPE);
+        if (!path)
+                return -ENOMEM;
         return usage_report(
-                        report->visit, report->userdata, USAGE_PROCESS, "%s has %s open", HOLDER_TEXT(holder), node);
+                        report->visit, report->userdata, USAGE_PROCESS, "%s has %s open", HOLDER_TEXT(holder), path);
 }
 
 int usage_by_processes(const Kernel *kernel, PciAddress address, usage_visit_t visit, void *userdata) {

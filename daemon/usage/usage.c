@@ -4,7 +4,6 @@
 #include "kernel/sysfs.h"
 
 #include <limits.h>
-#include <stdarg.h>
 
 #define CLASS_NETWORK 0x02
 
@@ -21,20 +20,6 @@ typedef struct Search {
         unsigned n_uses[_USAGE_KIND_MAX];
         bool has_interface;
 } Search;
-
-int usage_report(usage_visit_t visit, void *userdata, UsageKind kind, const char *format, ...) {
-        _cleanup_free_ char *evidence = NULL;
-        va_list arguments;
-
-        va_start(arguments, format);
-        int length = vasprintf(&evidence, format, arguments);
-        va_end(arguments);
-        if (length < 0) {
-                evidence = NULL;
-                return -ENOMEM;
-        }
-        return visit(kind, text_make_printable(evidence), userdata);
-}
 
 static int on_use(UsageKind kind, const char *evidence, void *userdata) {
         Search *search = userdata;
@@ -62,7 +47,8 @@ static int examine_names(Search *search) {
                 if (!pci_address_equal(entry->address, search->function))
                         continue;
                 search->has_interface = search->has_interface || entry->kind == HOST_NAME_NETWORK;
-                r = entry->kind == HOST_NAME_BLOCK ? usage_of_disk(search->kernel, entry->name, on_use, search)
+                r = entry->kind == HOST_NAME_BLOCK ? usage_of_disk(search->kernel, entry->name,
+                                                                     search->index->only_visible, on_use, search)
                                                    : usage_of_interface(search->kernel, entry->name, on_use, search);
         }
         return r;
@@ -104,7 +90,7 @@ static int examine_nested(Search *search, PciAddress function) {
         if (pci_driver_is_vfio(facts.driver) &&
                         (r = usage_report(on_use, search, USAGE_PROCESS,
                                          "%s hangs off it, and is on %s: a virtual machine may have it",
-                                         PCI_ADDRESS_TEXT(function), facts.driver)) != 0)
+                                         PCI_ADDRESS_TEXT(function), TEXT_NAME(facts.driver))) != 0)
                 return r;
         return examine_function(search, function);
 }

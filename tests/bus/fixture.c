@@ -238,18 +238,31 @@ Pending *fixture_detach_stalled(Fixture *fixture, unsigned k) {
         return pending;
 }
 
-/* The children of the daemon are its workers. */
+static bool is_worker(pid_t pid) {
+        g_autofree char *path = g_strdup_printf("/proc/%d/comm", (int)pid), *text = NULL;
+
+        return g_file_get_contents(path, &text, NULL, NULL) && g_str_equal(text, "vfiod-worker\n");
+}
+
+/* The daemon has one worker now. It may have other children, too. */
 static pid_t find_worker(Fixture *fixture) {
         pid_t parent = process_get_pid(fixture->daemon);
         g_autofree char *path = g_strdup_printf("/proc/%d/task/%d/children", (int)parent, (int)parent), *text = NULL;
         g_autoptr(GError) error = NULL;
-        char *end;
+        pid_t worker = 0;
 
         (void)g_file_get_contents(path, &text, NULL, &error);
         g_assert_no_error(error);
-        pid_t worker = (pid_t)g_ascii_strtoll(text, &end, 10);
+        g_auto(GStrv) children = g_strsplit(g_strchomp(text), " ", -1);
+        for (char **child = children; *child; child++) {
+                pid_t pid = (pid_t)g_ascii_strtoll(*child, NULL, 10);
+
+                if (!is_worker(pid))
+                        continue;
+                g_assert_cmpint(worker, ==, 0);
+                worker = pid;
+        }
         g_assert_cmpint(worker, >, 0);
-        g_assert_cmpstr(end, ==, " ");
         return worker;
 }
 
@@ -270,6 +283,17 @@ static char *find_property(Fixture *fixture, const char *path, const char *inter
         g_assert_no_error(error);
         g_variant_get(reply, "(v)", &value);
         return g_variant_print(value, false);
+}
+
+void fixture_cancel(Fixture *fixture, const char *job) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GVariant) reply = fixture_call(fixture, job, JOB, "Cancel", "(" NO_OPTIONS ",)", &error);
+        const char *state, *message;
+
+        g_assert_no_error(error);
+        g_variant_get(reply, "(&s&s)", &state, &message);
+        g_assert_cmpstr(state, ==, "cancelling");
+        g_assert_true(g_pattern_match_simple("Job * is cancelled: it undoes what it did as soon as *", message));
 }
 
 char *fixture_get(Fixture *fixture, const char *path, const char *interface, const char *property) {

@@ -101,6 +101,9 @@ Pending *fixture_detach_stalled(Fixture *fixture, unsigned k);
 /* Kills the daemon's only worker, which waits in the kernel, and lets its write go. */
 void fixture_kill_worker(Fixture *fixture);
 
+/* Cancels a job that is not stuck. */
+void fixture_cancel(Fixture *fixture, const char *job);
+
 /* A property in its text form. */
 char *fixture_get(Fixture *fixture, const char *path, const char *interface, const char *property);
 void fixture_property(

@@ -18,7 +18,7 @@ Planned plan_make(Fixture *fixture, const char *arguments) {
 
         reply = fixture_call(fixture, BUS_PATH, MANAGER, "Plan", arguments, &error);
         g_assert_no_error(error);
-        g_variant_get(reply, "(b@a(sss)@a(sssb)s@a{sv})", &would_go, &planned.step_list, &findings,
+        g_variant_get(reply, "(b@a(sssa{sv})@a(sssba{sv})s@a{sv})", &would_go, &planned.step_list, &findings,
                         &planned.fingerprint, &details);
         planned.would_go = would_go;
         planned.steps = g_variant_print(planned.step_list, false);

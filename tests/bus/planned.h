@@ -14,7 +14,7 @@
 typedef struct Planned {
         bool would_go;
         char *steps, *findings; /* in text form */
-        GVariant *step_list;    /* a(sss) */
+        GVariant *step_list;    /* a(sssa{sv}) */
         char *fingerprint;
 } Planned;
 

@@ -6,10 +6,10 @@
 
 /* Detach and Reattach: what they do, what they answer, and each reason for which they refuse. */
 
-#define NIC_AWAY "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)"
-#define NIC_BACK "([('0000:05:00.0', 'vfio-pci', 'e1000e')],)"
-#define CARD_AWAY "([('0000:03:01.0', 'e1000', 'vfio-pci'), ('0000:03:02.0', 'e1000', 'vfio-pci')],)"
-#define CARD_BACK "([('0000:03:01.0', 'vfio-pci', 'e1000'), ('0000:03:02.0', 'vfio-pci', 'e1000')],)"
+#define NIC_AWAY "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)"
+#define NIC_BACK "([('0000:05:00.0', 'vfio-pci', 'e1000e', {})],)"
+#define CARD_AWAY "([('0000:03:01.0', 'e1000', 'vfio-pci', {}), ('0000:03:02.0', 'e1000', 'vfio-pci', {})],)"
+#define CARD_BACK "([('0000:03:01.0', 'vfio-pci', 'e1000', {}), ('0000:03:02.0', 'vfio-pci', 'e1000', {})],)"
 
 static void test_manager(void) {
         Fixture *fixture = fixture_start(NULL);
@@ -149,8 +149,8 @@ static void test_refusals(void) {
         g_free(fixture_expect_signal(fixture, BUS_PATH " InterfacesAdded *_30000_3a00_3a08_2e0*"));
         manager_refused(fixture, "Detach", "00:08.0", NO_OPTIONS, "NoGroup", "0000:00:08.0 is in no IOMMU group*");
         manager_refused(fixture, "GetGroup", "00:08.0", NULL, "NoGroup", "0000:00:08.0 is in no IOMMU group*");
-        fixture_property(fixture, BUS_PATH "/devices/_30000_3a00_3a08_2e0", DEVICE, "Group", "-1");
-        fixture_property(fixture, BUS_PATH "/devices/_30000_3a00_3a08_2e0", DEVICE, "GroupPath", "'/'");
+        fixture_property(fixture, BUS_PATH "/devices/_30000_3a00_3a08_2e0", DEVICE, "GroupNumber", "-1");
+        fixture_property(fixture, BUS_PATH "/devices/_30000_3a00_3a08_2e0", DEVICE, "Group", "'/'");
 
         manager_refused(fixture, "Reattach", "ens3", NO_OPTIONS, "NotDetached", "*");
         manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_AWAY);
@@ -188,7 +188,7 @@ static void test_adopt(void) {
         for (unsigned i = 0; i < G_N_ELEMENTS(calls); i++) {
                 fixture_take_nic_by_hand(fixture);
                 fixture_expect(fixture, calls[i].path, calls[i].interface, "Reattach", calls[i].arguments,
-                                "([('0000:05:00.0', 'vfio-pci', 'e1000e')],)");
+                                "([('0000:05:00.0', 'vfio-pci', 'e1000e', {})],)");
                 fixture_wait_property(fixture, NIC_PATH, DEVICE, "NetworkInterfaces", "['ens3']");
                 fixture_property(fixture, NIC_PATH, DEVICE, "State", "'host'");
                 fixture_property(fixture, NIC_PATH, DEVICE, "OriginalDriver", "''");
@@ -210,7 +210,7 @@ static void test_held(void) {
         fake_kernel_do(fixture->kernel, "plug 0000:00:09.0 vendor=8086 device=10d3 class=020000 group=9009");
         g_free(fixture_expect_signal(fixture, BUS_PATH " InterfacesAdded *_30000_3a00_3a09_2e0*"));
         fixture_wait_property(fixture, path, DEVICE, "Driver", "'e1000e'");
-        manager_expect(fixture, "Detach", "00:09.0", NO_OPTIONS, "([('0000:00:09.0', 'e1000e', 'vfio-pci')],)");
+        manager_expect(fixture, "Detach", "00:09.0", NO_OPTIONS, "([('0000:00:09.0', 'e1000e', 'vfio-pci', {})],)");
         g_autofree char *script = g_strdup_printf("exec 9<>%s/dev/vfio/9009 && echo open && exec sleep 1000",
                         fake_kernel_get_root(fixture->kernel));
         const char *const argv[] = {"sh", "-c", script, NULL};
@@ -228,7 +228,7 @@ static void test_held(void) {
 
         (void)kill(process_get_pid(holder), SIGKILL);
         g_assert_cmpint(process_finish(holder), ==, 128 + SIGKILL);
-        manager_expect(fixture, "Reattach", "00:09.0", NO_OPTIONS, "([('0000:00:09.0', 'vfio-pci', 'e1000e')],)");
+        manager_expect(fixture, "Reattach", "00:09.0", NO_OPTIONS, "([('0000:00:09.0', 'vfio-pci', 'e1000e', {})],)");
         fixture_stop(fixture);
 }
 
@@ -293,7 +293,7 @@ static void test_identity_changed(void) {
 
         manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_AWAY);
         fake_kernel_do(fixture->kernel, "swap " NIC " vendor=8086 device=100e class=020000 group=12");
-        fixture_wait_property(fixture, NIC_PATH, DEVICE, "Device", "4110");
+        fixture_wait_property(fixture, NIC_PATH, DEVICE, "DeviceId", "4110");
         manager_refused(fixture, "Reattach", NIC, NO_OPTIONS, "IdentityChanged", "*0000:05:00.0*8086:100e*8086:10d3*");
         fixture_stop(fixture);
 }
@@ -323,8 +323,8 @@ static void test_restores(void) {
         override = fake_kernel_read(fixture->kernel, OVERRIDE, NIC);
         g_assert_cmpstr(override, ==, "e1000e");
 
-        manager_expect(fixture, "Detach", "00:07.0", NO_OPTIONS, "([('0000:00:07.0', '', 'vfio-pci')],)");
-        manager_expect(fixture, "Reattach", "00:07.0", NO_OPTIONS, "([('0000:00:07.0', 'vfio-pci', '')],)");
+        manager_expect(fixture, "Detach", "00:07.0", NO_OPTIONS, "([('0000:00:07.0', '', 'vfio-pci', {})],)");
+        manager_expect(fixture, "Reattach", "00:07.0", NO_OPTIONS, "([('0000:00:07.0', 'vfio-pci', '', {})],)");
         fixture_driver(fixture, "0000:00:07.0", NULL);
         fixture_stop(fixture);
 }

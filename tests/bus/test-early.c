@@ -51,7 +51,7 @@ static void test_early(void) {
         (void)fake_kernel_write(fixture->kernel, "vfio-pci", OVERRIDE, NEW);
         fake_kernel_do(fixture->kernel, "modprobe e1000e");
         ruled_wait(fixture, NEW_PATH, "detached");
-        manager_expect(fixture, "Reattach", NEW, NO_OPTIONS, "([('" NEW "', 'vfio-pci', 'e1000e')],)");
+        manager_expect(fixture, "Reattach", NEW, NO_OPTIONS, "([('" NEW "', 'vfio-pci', 'e1000e', {})],)");
         ruled_assert_quiet(fixture, NEW_PATH, "host");
         fixture_property(fixture, NEW_PATH, DEVICE, "OriginalOverride", "''");
         g_autofree char *override = fake_kernel_read(fixture->kernel, OVERRIDE, NEW);
@@ -130,7 +130,7 @@ static void test_newcomer(void) {
         fake_kernel_do(fixture->kernel, PLUG_NEW);
         ruled_wait(fixture, NEW_PATH, "detached");
         fake_kernel_do(fixture->kernel, "modprobe e1000e");
-        manager_expect(fixture, "Reattach", NEW, NO_OPTIONS, "([('" NEW "', 'vfio-pci', 'e1000e')],)");
+        manager_expect(fixture, "Reattach", NEW, NO_OPTIONS, "([('" NEW "', 'vfio-pci', 'e1000e', {})],)");
 
         fake_kernel_do(fixture->kernel, "unplug " NEW);
         g_free(fixture_expect_signal(fixture, BUS_PATH " InterfacesRemoved ('" NEW_PATH "'*"));
@@ -143,7 +143,7 @@ static void test_newcomer(void) {
         fake_kernel_do(fixture->kernel, "resume");
         ruled_wait(fixture, NEW_PATH, "detached");
         manager_refused(fixture, "Reattach", "eth0", NO_OPTIONS, "NoSuchDevice", "*");
-        manager_expect(fixture, "Reattach", NEW, NO_OPTIONS, "([('" NEW "', 'vfio-pci', 'e1000e')],)");
+        manager_expect(fixture, "Reattach", NEW, NO_OPTIONS, "([('" NEW "', 'vfio-pci', 'e1000e', {})],)");
         ruled_stop(fixture);
 }
 
@@ -155,7 +155,7 @@ static void test_bound_early(void) {
         fake_kernel_do(fixture->kernel, PLUG_NEW " override=vfio-pci");
         ruled_wait(fixture, NEW_PATH, "detached");
         fixture_property(fixture, NEW_PATH, DEVICE, "OriginalOverride", "''");
-        manager_expect(fixture, "Reattach", NEW, NO_OPTIONS, "([('" NEW "', 'vfio-pci', 'e1000e')],)");
+        manager_expect(fixture, "Reattach", NEW, NO_OPTIONS, "([('" NEW "', 'vfio-pci', 'e1000e', {})],)");
         g_autofree char *override = fake_kernel_read(fixture->kernel, OVERRIDE, NEW);
         g_assert_cmpstr(override, ==, "(null)");
 

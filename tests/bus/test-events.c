@@ -70,7 +70,7 @@ static void test_rescan_pieces(void) {
         Fixture *fixture = fixture_start(NULL);
         Caller caller = {.fixture = fixture};
 
-        Pending *rescan = fixture_call_start(fixture, BUS_PATH, MANAGER, "Rescan", NULL);
+        Pending *rescan = fixture_call_start(fixture, BUS_PATH, MANAGER, "Rescan", "(" NO_OPTIONS ",)");
         call_again(&caller);
         pending_expect(rescan, "()");
         g_test_message("%u calls were answered during the rescan", caller.n_replies);
@@ -126,10 +126,10 @@ static void test_counts(void) {
         fake_kernel_do(fixture->kernel, "unplug 0000:00:08.0");
         g_autofree char *fewer = fixture_expect_signal(fixture, MANAGER_CHANGED "*");
         g_assert_nonnull(strstr(fewer, "{'DeviceCount': <uint32 21>, 'GroupCount': <uint32 16>}"));
-        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)");
+        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)");
         g_autofree char *detached = fixture_expect_signal(fixture, MANAGER_CHANGED "*");
         g_assert_nonnull(strstr(detached, "{'DetachedCount': <uint32 1>}"));
-        manager_expect(fixture, "Reattach", "ens3", NO_OPTIONS, "([('0000:05:00.0', 'vfio-pci', 'e1000e')],)");
+        manager_expect(fixture, "Reattach", "ens3", NO_OPTIONS, "([('0000:05:00.0', 'vfio-pci', 'e1000e', {})],)");
         g_autofree char *back = fixture_expect_signal(fixture, MANAGER_CHANGED "*");
         g_assert_nonnull(strstr(back, "{'DetachedCount': <uint32 0>}"));
         fixture_stop(fixture);
@@ -170,7 +170,9 @@ static void test_rescan(void) {
 
         change_silently(fixture, "lan0");
         fixture_property(fixture, NIC_PATH, DEVICE, "NetworkInterfaces", "['ens3']");
-        fixture_expect(fixture, BUS_PATH, MANAGER, "Rescan", NULL, "()");
+        fixture_refused(fixture, BUS_PATH, MANAGER, "Rescan", "({'x': <1>},)", INVALID_ARGS,
+                        "Rescan has no option 'x'.");
+        fixture_expect(fixture, BUS_PATH, MANAGER, "Rescan", "(" NO_OPTIONS ",)", "()");
         fixture_property(fixture, NIC_PATH, DEVICE, "NetworkInterfaces", "['lan0']");
 
         change_silently(fixture, "lan1");
@@ -197,10 +199,10 @@ static void test_many_rescans(void) {
         Pending *pending[20];
 
         for (unsigned i = 0; i < G_N_ELEMENTS(pending); i++)
-                pending[i] = fixture_call_start(fixture, BUS_PATH, MANAGER, "Rescan", NULL);
+                pending[i] = fixture_call_start(fixture, BUS_PATH, MANAGER, "Rescan", "(" NO_OPTIONS ",)");
         pending_expect(pending[0], "()");
         change_silently(fixture, "lan0");
-        Pending *last = fixture_call_start(fixture, BUS_PATH, MANAGER, "Rescan", NULL);
+        Pending *last = fixture_call_start(fixture, BUS_PATH, MANAGER, "Rescan", "(" NO_OPTIONS ",)");
         for (unsigned i = 1; i < G_N_ELEMENTS(pending); i++)
                 pending_expect(pending[i], "()");
         pending_expect(last, "()");
@@ -218,7 +220,7 @@ static void test_mirror(void) {
         fake_kernel_do(fixture->kernel,
                         "plug 0000:03:03.0 vendor=8086 device=100e class=020000 group=10 parent=" BRIDGE);
         signal_mirror_check(mirror);
-        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)");
+        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)");
         fixture_write(fixture, PORT1, "sys/bus/pci/drivers/e1000/bind");
         signal_mirror_check(mirror);
         fake_kernel_do(fixture->kernel, "swap 0000:00:08.0 device=10d4");

@@ -43,12 +43,12 @@ static void unuse_disk(Fixture *fixture) {
 /* The same model from another maker: driver and place are the same. */
 static void swap_card(Fixture *fixture) {
         fake_kernel_do(fixture->kernel, "swap " PORT2 " subsystem=8086:1376");
-        fixture_wait_property(fixture, PORT2_PATH, DEVICE, "SubsystemDevice", "4982");
+        fixture_wait_property(fixture, PORT2_PATH, DEVICE, "SubsystemDeviceId", "4982");
 }
 
 static void swap_back(Fixture *fixture) {
         fake_kernel_do(fixture->kernel, "swap " PORT2 " subsystem=1af4:1100");
-        fixture_wait_property(fixture, PORT2_PATH, DEVICE, "SubsystemDevice", "4352");
+        fixture_wait_property(fixture, PORT2_PATH, DEVICE, "SubsystemDeviceId", "4352");
 }
 
 static void plug_member(Fixture *fixture) {
@@ -120,8 +120,9 @@ static void test_fingerprint(const void *data) {
                 g_autofree char *back = fingerprint_of(fixture, DETACH_CARD);
                 g_assert_cmpstr(back, ==, before);
                 manager_expect(fixture, "Detach", PORT1, options,
-                                "([('0000:03:01.0', 'e1000', 'vfio-pci'), ('0000:03:02.0', 'e1000', 'vfio-pci'), "
-                                "('0000:03:03.0', 'nvme', 'vfio-pci')],)");
+                                "([('0000:03:01.0', 'e1000', 'vfio-pci', {}), ('0000:03:02.0', 'e1000', 'vfio-pci', "
+                                "{}), "
+                                "('0000:03:03.0', 'nvme', 'vfio-pci', {})],)");
         }
         fixture_stop(fixture);
 }
@@ -149,7 +150,7 @@ static void test_reattach(void) {
         const char *arguments = PLAN_OF("ens1", "reattach", NO_OPTIONS);
 
         manager_expect(fixture, "Detach", "ens1", ALL,
-                        "([('0000:03:01.0', 'e1000', 'vfio-pci'), ('0000:03:02.0', 'e1000', 'vfio-pci')],)");
+                        "([('0000:03:01.0', 'e1000', 'vfio-pci', {}), ('0000:03:02.0', 'e1000', 'vfio-pci', {})],)");
         g_autofree char *before = fingerprint_of(fixture, arguments);
         g_autofree char *options = g_strdup_printf("{'plan': <'%s'>}", before);
         fixture_write(fixture, "\n", "sys/bus/pci/devices/" PORT1 "/driver_override");
@@ -161,7 +162,7 @@ static void test_reattach(void) {
         fixture_write(fixture, PORT2, "sys/bus/pci/drivers_probe");
         fixture_wait_property(fixture, PORT2_PATH, DEVICE, "Driver", "'vfio-pci'");
         fixture_expect(fixture, PORT2_PATH, DEVICE, "Reattach", "(@a{sv} {},)",
-                        "([('0000:03:01.0', 'vfio-pci', 'e1000'), ('0000:03:02.0', 'vfio-pci', 'e1000')],)");
+                        "([('0000:03:01.0', 'vfio-pci', 'e1000', {}), ('0000:03:02.0', 'vfio-pci', 'e1000', {})],)");
         fixture_stop(fixture);
 }
 

@@ -7,7 +7,7 @@
 #define PF_PATH BUS_PATH "/devices/_30000_3a07_3a00_2e0"
 #define VF0_PATH BUS_PATH "/devices/_30000_3a07_3a10_2e0"
 #define VF1_PATH BUS_PATH "/devices/_30000_3a07_3a10_2e1"
-#define BOTH_DETACHED "([('0000:07:10.0', '', 'vfio-pci'), ('0000:07:10.1', '', 'vfio-pci')],)"
+#define BOTH_DETACHED "([('0000:07:10.0', '', 'vfio-pci', {}), ('0000:07:10.1', '', 'vfio-pci', {})],)"
 #define TO_DETACH "{'detach': <true>}"
 
 static void expect(Fixture *fixture, unsigned count, const char *options, const char *expected) {
@@ -35,14 +35,15 @@ static void test_set(void) {
         fixture_property(fixture, PF_PATH, DEVICE, "State", "'host'");
         /* By the device's own method, and nothing is left to do: both drivers are the one that it has. */
         fixture_expect(fixture, PF_PATH, DEVICE, "SetVirtualFunctions", "(uint32 2, " TO_DETACH ")",
-                        "([('0000:07:10.0', 'vfio-pci', 'vfio-pci'), ('0000:07:10.1', 'vfio-pci', 'vfio-pci')],)");
+                        "([('0000:07:10.0', 'vfio-pci', 'vfio-pci', {}), ('0000:07:10.1', 'vfio-pci', 'vfio-pci', "
+                        "{})],)");
         refused(fixture, "ens4", 1, NO_OPTIONS, "VirtualFunctionsInUse", "*0000:07:10.0*--override=virtual-functions");
-        expect(fixture, 1, "{'override': <['virtual-functions']>}", "([('0000:07:10.0', '', 'igbvf')],)");
-        expect(fixture, 1, "{'driverless': <true>}", "([('0000:07:10.0', '', '')],)");
+        expect(fixture, 1, "{'override': <['virtual-functions']>}", "([('0000:07:10.0', '', 'igbvf', {})],)");
+        expect(fixture, 1, "{'driverless': <true>}", "([('0000:07:10.0', '', '', {})],)");
         expect(fixture, 0, NO_OPTIONS, "([],)");
         expect(fixture, 0, "{'detach': <false>, 'driverless': <false>}", "([],)");
         fixture_expect(fixture, BUS_PATH, MANAGER, "SetVirtualFunctions", "('group:14', uint32 1, " NO_OPTIONS ")",
-                        "([('0000:07:10.0', '', 'igbvf')],)");
+                        "([('0000:07:10.0', '', 'igbvf', {})],)");
         fixture_stop(fixture);
 }
 
@@ -53,7 +54,8 @@ static void test_refusals(void) {
         refused(fixture, "ens3", 1, NO_OPTIONS, "NoVirtualFunctions", NIC " has no virtual functions*");
         refused(fixture, "wlan9", 1, NO_OPTIONS, "NoSuchDevice", "*wlan9*");
         refused(fixture, "group:10", 1, NO_OPTIONS, INVALID_ARGS, "*2 endpoints*");
-        refused(fixture, "ens4", 1, "{'detach': <true>, 'driverless': <true>}", INVALID_ARGS, "*one of both*");
+        refused(fixture, "ens4", 1, "{'detach': <true>, 'driverless': <true>}", INVALID_ARGS,
+                        "*only one of the options*");
         refused(fixture, "ens4", 1, "{'detach': <'yes'>}", INVALID_ARGS, "*(b)*");
         refused(fixture, "ens4", 1, "{'override': <['everything']>}", INVALID_ARGS, "*'everything'*");
         refused(fixture, "ens4", 1, "{'companions': <['*']>}", INVALID_ARGS,
@@ -94,13 +96,13 @@ static void test_job(void) {
         fake_kernel_do(fixture->kernel, "wait-pending 1");
         fixture_wait_property(fixture, JOB1, JOB, "Action", "'detach-function'");
         fixture_property(fixture, JOB1, JOB, "Kind", "'set-virtual-functions'");
-        fixture_property(fixture, JOB1, JOB, "Devices", "['" PF "']");
-        fixture_property(fixture, JOB1, JOB, "Group", "14");
+        fixture_property(fixture, JOB1, JOB, "DeviceAddresses", "['" PF "']");
+        fixture_property(fixture, JOB1, JOB, "GroupNumber", "14");
         fixture_property(fixture, JOB1, JOB, "Steps", "7");
         fixture_property(fixture, JOB1, JOB, "Step", "4");
         refused(fixture, "ens4", 0, NO_OPTIONS, "Busy", "*" PF "*");
         manager_refused(fixture, "Detach", "0000:07:10.2", "{'override': <['virtual-functions']>}", "Busy", "*" PF "*");
-        fixture_expect(fixture, JOB1, JOB, "Cancel", NULL, "()");
+        fixture_cancel(fixture, JOB1);
         fake_kernel_do(fixture->kernel, "resume");
         pending_refused(pending, "Cancelled", "*as it was before*");
         fixture_property(fixture, PF_PATH, DEVICE, "VirtualFunctions", "[]");

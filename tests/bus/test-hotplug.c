@@ -15,7 +15,7 @@ static void test_start(void) {
         while (g_main_context_iteration(NULL, false))
                 ;
         g_ptr_array_set_size(fixture->signals, 0);
-        manager_expect(fixture, "Reattach", NIC, NO_OPTIONS, "([('" NIC "', 'vfio-pci', 'e1000e')],)");
+        manager_expect(fixture, "Reattach", NIC, NO_OPTIONS, "([('" NIC "', 'vfio-pci', 'e1000e', {})],)");
         g_free(fixture_expect_signal(fixture, BUS_PATH " RulesChanged ()"));
         ruled_assert_quiet(fixture, NIC_PATH, "host");
         fixture_restart_daemon(fixture);
@@ -83,10 +83,10 @@ static void test_other_card(void) {
 static void test_return(void) {
         Fixture *fixture = fixture_start(NULL);
 
-        manager_expect(fixture, "Detach", NIC, NO_OPTIONS, "([('" NIC "', 'e1000e', 'vfio-pci')],)");
+        manager_expect(fixture, "Detach", NIC, NO_OPTIONS, "([('" NIC "', 'e1000e', 'vfio-pci', {})],)");
         pull_and_return(fixture);
         ruled_wait(fixture, NIC_PATH, "detached");
-        manager_expect(fixture, "Reattach", NIC, NO_OPTIONS, "([('" NIC "', 'vfio-pci', 'e1000e')],)");
+        manager_expect(fixture, "Reattach", NIC, NO_OPTIONS, "([('" NIC "', 'vfio-pci', 'e1000e', {})],)");
 
         /* Given back before it is pulled, it stays the host's. */
         fake_kernel_do(fixture->kernel, "unplug " NIC);
@@ -101,7 +101,7 @@ static void test_return(void) {
 static void test_return_given_back(void) {
         Fixture *fixture = fixture_start(NULL);
 
-        manager_expect(fixture, "Detach", NIC, NO_OPTIONS, "([('" NIC "', 'e1000e', 'vfio-pci')],)");
+        manager_expect(fixture, "Detach", NIC, NO_OPTIONS, "([('" NIC "', 'e1000e', 'vfio-pci', {})],)");
         fake_kernel_do(fixture->kernel, "vanish 2 " NIC);
         manager_refused(fixture, "Reattach", NIC, NO_OPTIONS, "Degraded", "*" NIC " is gone from its slot*");
         ruled_wait(fixture, NIC_PATH, "absent");
@@ -115,7 +115,7 @@ static void test_return_given_back(void) {
 static void test_return_again(void) {
         Fixture *fixture = fixture_start(NULL);
 
-        manager_expect(fixture, "Detach", NIC, NO_OPTIONS, "([('" NIC "', 'e1000e', 'vfio-pci')],)");
+        manager_expect(fixture, "Detach", NIC, NO_OPTIONS, "([('" NIC "', 'e1000e', 'vfio-pci', {})],)");
         fake_kernel_do(fixture->kernel, "unplug " NIC);
         ruled_wait(fixture, NIC_PATH, "absent");
         fake_kernel_do(fixture->kernel, "fail 2 EIO");
@@ -129,7 +129,7 @@ static void test_return_again(void) {
 static void test_return_refused(void) {
         Fixture *fixture = fixture_start(NULL);
 
-        manager_expect(fixture, "Detach", NIC, NO_OPTIONS, "([('" NIC "', 'e1000e', 'vfio-pci')],)");
+        manager_expect(fixture, "Detach", NIC, NO_OPTIONS, "([('" NIC "', 'e1000e', 'vfio-pci', {})],)");
         fake_kernel_do(fixture->kernel, "unplug " NIC);
         ruled_wait(fixture, NIC_PATH, "absent");
         fake_kernel_do(fixture->kernel,
@@ -138,7 +138,7 @@ static void test_return_refused(void) {
         ruled_wait(fixture, NIC_PATH, "driverless");
         ruled_assert_quiet(fixture, NIC_PATH, "driverless");
         fixture_property(fixture, NIC_PATH, DEVICE, "OriginalDriver", "'e1000e'");
-        manager_expect(fixture, "Reattach", NIC, NO_OPTIONS, "([('" NIC "', '', 'e1000e')],)");
+        manager_expect(fixture, "Reattach", NIC, NO_OPTIONS, "([('" NIC "', '', 'e1000e', {})],)");
         fixture_stop(fixture);
 }
 
@@ -146,15 +146,17 @@ static void test_return_refused(void) {
 static void test_joins(void) {
         Fixture *fixture = fixture_start(NULL);
 
-        manager_expect(fixture, "Detach", NIC, NO_OPTIONS, "([('" NIC "', 'e1000e', 'vfio-pci')],)");
+        manager_expect(fixture, "Detach", NIC, NO_OPTIONS, "([('" NIC "', 'e1000e', 'vfio-pci', {})],)");
         fake_kernel_do(fixture->kernel,
                         "plug 0000:05:00.1 vendor=8086 device=10d3 class=020000 group=12 parent=0000:00:04.0");
         g_autofree char *told = fixture_expect_signal(
                         fixture, GROUP12 " PropertiesChanged ('" GROUP "', {*'Blockers': <[('0000:05:00.1'*");
-        g_assert_nonnull(strstr(told, "'Blockers': <[('0000:05:00.1', 'e1000e', 'e1000e does DMA for the host')]>"));
+        g_assert_nonnull(strstr(
+                        told, "'Blockers': <[('0000:05:00.1', 'e1000e', 'e1000e does DMA for the host', @a{sv} {})]>"));
         g_assert_nonnull(strstr(told, "'Viable': <false>"));
         fixture_property(fixture, GROUP12, GROUP, "State", "'partial'");
-        manager_expect(fixture, "Detach", "0000:05:00.1", NO_OPTIONS, "([('0000:05:00.1', 'e1000e', 'vfio-pci')],)");
+        manager_expect(fixture, "Detach", "0000:05:00.1", NO_OPTIONS,
+                        "([('0000:05:00.1', 'e1000e', 'vfio-pci', {})],)");
         fixture_property(fixture, GROUP12, GROUP, "Viable", "true");
         fixture_stop(fixture);
 }
@@ -185,7 +187,7 @@ static void test_busy(void) {
                         fixture, BUS_PATH " InterfacesAdded ('" BUS_PATH "/devices/_30000_3a05_3a00_2e1'*"));
         fixture_property(fixture, BUS_PATH "/devices/_30000_3a05_3a00_2e1", DEVICE, "State", "'driverless'");
         fake_kernel_do(fixture->kernel, "resume");
-        pending_expect(pending, "([('" NIC "', 'e1000e', 'vfio-pci')],)");
+        pending_expect(pending, "([('" NIC "', 'e1000e', 'vfio-pci', {})],)");
         ruled_wait(fixture, BUS_PATH "/devices/_30000_3a05_3a00_2e1", "detached");
         ruled_stop(fixture);
 }
@@ -283,7 +285,7 @@ static void test_on_its_way(void) {
         ruled_wait(fixture, NIC_PATH, "detached");
         fixture_write(fixture, NIC, "sys/bus/pci/drivers/vfio-pci/unbind");
         ruled_wait(fixture, NIC_PATH, "driverless");
-        fixture_expect(fixture, BUS_PATH, MANAGER, "Rescan", NULL, "()");
+        fixture_expect(fixture, BUS_PATH, MANAGER, "Rescan", "(" NO_OPTIONS ",)", "()");
         ruled_assert_quiet(fixture, NIC_PATH, "driverless");
         fixture_write(fixture, "\n", "sys/bus/pci/devices/" NIC "/driver_override");
         fixture_write(fixture, NIC, "sys/bus/pci/drivers_probe");

@@ -4,6 +4,8 @@
 
 #include "base/outcome.h"
 
+#include <string.h>
+
 /* dbus/org.vfiod1.xml is the contract: what the daemon offers equals it, and all of it is documented. */
 
 static GDBusNodeInfo *introspect(Fixture *fixture, const char *path) {
@@ -51,7 +53,7 @@ static void test_interfaces(void) {
         check_interface(fixture, PORT1_PATH, DEVICE);
         check_interface(fixture, JOB1, JOB);
         fake_kernel_do(fixture->kernel, "resume");
-        pending_expect(pending, "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)");
+        pending_expect(pending, "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)");
         fixture_stop(fixture);
 }
 
@@ -60,7 +62,7 @@ static void test_comparison(void) {
         static const char *const changes[][2] = {
                         {"name=\"ListGroups\"", "name=\"ListGroup\""},
                         {"name=\"groups\"", "name=\"list\""},
-                        {"type=\"a(uosbassa{sv})\"", "type=\"a(uosbassa{ss})\""},
+                        {"type=\"a(iosbassa{sv})\"", "type=\"a(iosbassa{ss})\""},
                         {"direction=\"in\"", "direction=\"out\""},
                         {"value=\"const\"", "value=\"false\""},
                         {"access=\"read\"", "access=\"readwrite\""},
@@ -102,12 +104,12 @@ static void check_jobs(Fixture *fixture) {
                 g_autofree char *path = g_strconcat(BUS_PATH "/jobs/", others[i], NULL);
 
                 if (g_variant_is_object_path(path))
-                        fixture_refused(fixture, path, JOB, "Cancel", NULL, UNKNOWN_OBJECT, "*");
+                        fixture_refused(fixture, path, JOB, "Cancel", "(" NO_OPTIONS ",)", UNKNOWN_OBJECT, "*");
         }
         fake_kernel_do(fixture->kernel, "resume");
-        pending_expect(pending, "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)");
+        pending_expect(pending, "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)");
         g_assert_cmpuint(count_jobs(fixture), ==, 0);
-        fixture_refused(fixture, JOB1, JOB, "Cancel", NULL, UNKNOWN_OBJECT, "*");
+        fixture_refused(fixture, JOB1, JOB, "Cancel", "(" NO_OPTIONS ",)", UNKNOWN_OBJECT, "*");
 }
 
 /* The objects below the root are those of the lists. */
@@ -175,7 +177,7 @@ static void test_object_manager(void) {
                 }
         g_assert_cmpuint(n_found, ==, 16 + 21 + 1);
         fake_kernel_do(fixture->kernel, "resume");
-        pending_expect(pending, "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)");
+        pending_expect(pending, "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)");
         fixture_stop(fixture);
 }
 
@@ -269,6 +271,68 @@ static void test_errors(void) {
         }
 }
 
+/* Each struct in the signature ends in a{sv}, so that rows can grow. A single "{sv}" is an entry of a dictionary. */
+static void check_rows(const char *where, const char *signature) {
+        for (const char *end = strchr(signature, ')'); end; end = strchr(end + 1, ')'))
+                if (end - signature < (long)strlen("(a{sv}") ||
+                                strncmp(end - strlen("a{sv}"), "a{sv}", strlen("a{sv}")) != 0)
+                        g_error("%s: a row of %s cannot grow", where, signature);
+}
+
+static void check_arguments(const char *method, GDBusArgInfo *const *arguments) {
+        for (; arguments && *arguments; arguments++)
+                check_rows(method, (*arguments)->signature);
+}
+
+/* A property that has the name of a kind of object is an object path, and not a number or an id. What has a number
+ * says so. A number of an IOMMU group is signed: -1 is "none". */
+static void check_property(const char *interface, const GDBusPropertyInfo *property) {
+        static const char *const kinds[] = {"Device", "Group", "Job", NULL};
+        static const char *const plurals[] = {"Devices", "Groups", "Jobs", NULL};
+        const char *type = property->signature;
+        bool group_number = g_str_equal(property->name, "GroupNumber") ||
+                        (g_str_equal(interface, GROUP) && g_str_equal(property->name, "Number"));
+
+        check_rows(property->name, type);
+        if (g_strv_contains(kinds, property->name) && !g_str_equal(type, "o"))
+                g_error("%s.%s is named like an object, and is '%s'", interface, property->name, type);
+        if (g_strv_contains(plurals, property->name) && !g_str_equal(type, "ao"))
+                g_error("%s.%s is named like objects, and is '%s'", interface, property->name, type);
+        if (group_number && !g_str_equal(type, "i"))
+                g_error("%s.%s is the number of a group, and is '%s'", interface, property->name, type);
+        if (g_str_equal(type, "q") && !g_str_has_suffix(property->name, "Id"))
+                g_error("%s.%s is an id of 16 bits, and its name does not end in Id", interface, property->name);
+}
+
+/* A method that changes something ends in options, so that it can grow. */
+static void check_options(const GDBusMethodInfo *method) {
+        static const char *const readers[] = {"ListGroups", "ListDevices", "ListJobs", "ListHolders", "ListRules",
+                        "GetGroup", "GetDevice", "CheckRule", NULL};
+        const char *last = NULL;
+
+        for (unsigned i = 0; method->in_args && method->in_args[i]; i++)
+                last = method->in_args[i]->signature;
+        if (!g_strv_contains(readers, method->name) && g_strcmp0(last, "a{sv}") != 0)
+                g_error("%s has no options", method->name);
+}
+
+static void test_conventions(void) {
+        g_autoptr(GPtrArray) interfaces = contract_interfaces();
+
+        for (unsigned i = 0; i < interfaces->len; i++) {
+                const GDBusInterfaceInfo *interface = interfaces->pdata[i];
+
+                for (unsigned m = 0; interface->methods && interface->methods[m]; m++) {
+                        check_arguments(interface->methods[m]->name, interface->methods[m]->out_args);
+                        check_options(interface->methods[m]);
+                }
+                for (unsigned s = 0; interface->signals && interface->signals[s]; s++)
+                        check_arguments(interface->signals[s]->name, interface->signals[s]->args);
+                for (unsigned p = 0; interface->properties && interface->properties[p]; p++)
+                        check_property(interface->name, interface->properties[p]);
+        }
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/bus/introspection/interfaces", test_interfaces);
@@ -277,5 +341,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/introspection/object-manager", test_object_manager);
         g_test_add_func("/bus/introspection/documented", test_documented);
         g_test_add_func("/bus/introspection/errors", test_errors);
+        g_test_add_func("/bus/introspection/conventions", test_conventions);
         return g_test_run();
 }

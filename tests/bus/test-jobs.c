@@ -3,7 +3,7 @@
 
 /* What happens while a job is under way: others wait or are refused, the caller may leave, the kernel may not come back. */
 
-#define NIC_AWAY "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)"
+#define NIC_AWAY "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)"
 
 static void test_busy(void) {
         Fixture *fixture = fixture_start(NULL);
@@ -17,7 +17,7 @@ static void test_busy(void) {
 
         /* nobody else is held up */
         manager_expect(fixture, "Detach", "ens1", ALL,
-                        "([('0000:03:01.0', 'e1000', 'vfio-pci'), ('0000:03:02.0', 'e1000', 'vfio-pci')],)");
+                        "([('0000:03:01.0', 'e1000', 'vfio-pci', {}), ('0000:03:02.0', 'e1000', 'vfio-pci', {})],)");
         fake_kernel_do(fixture->kernel, "resume");
         pending_expect(pending, NIC_AWAY);
         fixture_property(fixture, GROUP12, GROUP, "State", "'detached'");
@@ -36,14 +36,14 @@ static void test_stuck(void) {
 
         /* all else goes on */
         manager_expect(fixture, "Detach", "ens1", ALL,
-                        "([('0000:03:01.0', 'e1000', 'vfio-pci'), ('0000:03:02.0', 'e1000', 'vfio-pci')],)");
+                        "([('0000:03:01.0', 'e1000', 'vfio-pci', {}), ('0000:03:02.0', 'e1000', 'vfio-pci', {})],)");
         fixture_expect(fixture, BUS_PATH, MANAGER, "GetDevice", "('ens3',)", "('" NIC_PATH "',)");
 
         /* and the job ends by itself when the kernel comes back */
         fake_kernel_do(fixture->kernel, "resume");
         fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'detached'");
         fixture_driver(fixture, NIC, "vfio-pci");
-        manager_expect(fixture, "Reattach", NIC, NO_OPTIONS, "([('0000:05:00.0', 'vfio-pci', 'e1000e')],)");
+        manager_expect(fixture, "Reattach", NIC, NO_OPTIONS, "([('0000:05:00.0', 'vfio-pci', 'e1000e', {})],)");
         fixture_stop(fixture);
 }
 
@@ -91,7 +91,7 @@ static void test_caller_leaves(void) {
 
         fake_kernel_do(fixture->kernel, "resume");
         fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'detached'");
-        manager_expect(fixture, "Reattach", "ens3", NO_OPTIONS, "([('0000:05:00.0', 'vfio-pci', 'e1000e')],)");
+        manager_expect(fixture, "Reattach", "ens3", NO_OPTIONS, "([('0000:05:00.0', 'vfio-pci', 'e1000e', {})],)");
         fixture_stop(fixture);
 }
 
@@ -103,8 +103,9 @@ static void test_side_by_side(void) {
         Pending *card = fixture_call_start(fixture, GROUP10, GROUP, "Detach", "(" NO_OPTIONS ",)");
 
         pending_expect(nic, NIC_AWAY);
-        pending_expect(disk, "([('0000:04:00.0', 'nvme', 'vfio-pci')],)");
-        pending_expect(card, "([('0000:03:01.0', 'e1000', 'vfio-pci'), ('0000:03:02.0', 'e1000', 'vfio-pci')],)");
+        pending_expect(disk, "([('0000:04:00.0', 'nvme', 'vfio-pci', {})],)");
+        pending_expect(card,
+                        "([('0000:03:01.0', 'e1000', 'vfio-pci', {}), ('0000:03:02.0', 'e1000', 'vfio-pci', {})],)");
         fixture_property(fixture, BUS_PATH, MANAGER, "DetachedCount", "4");
         fixture_stop(fixture);
 }
@@ -132,11 +133,11 @@ static void test_limits(void) {
         manager_refused(fixture, "Detach", "group:164", NO_OPTIONS, "LimitsExceeded", "64 jobs*");
         fake_kernel_do(fixture->kernel, "resume");
         for (unsigned i = 0; i < JOBS_MAX; i++) {
-                g_autofree char *expected = g_strdup_printf("([('0000:%02x:00.0', '', 'vfio-pci')],)", 0x20 + i);
+                g_autofree char *expected = g_strdup_printf("([('0000:%02x:00.0', '', 'vfio-pci', {})],)", 0x20 + i);
 
                 pending_expect(pending[i], expected);
         }
-        manager_expect(fixture, "Detach", "group:164", NO_OPTIONS, "([('0000:60:00.0', '', 'vfio-pci')],)");
+        manager_expect(fixture, "Detach", "group:164", NO_OPTIONS, "([('0000:60:00.0', '', 'vfio-pci', {})],)");
         fixture_stop(fixture);
 }
 

@@ -11,32 +11,32 @@ static void test_steps(void) {
         g_assert_true(away.would_go);
         g_assert_cmpstr(away.findings, ==, "[]");
         g_assert_cmpstr(away.steps, ==,
-                        "[('load-driver', '0000:03:02.0', 'vfio-pci must be there'), "
-                        "('override', '0000:03:02.0', 'only vfio-pci may bind'), "
-                        "('override', '0000:03:01.0', 'only vfio-pci may bind'), "
-                        "('unbind', '0000:03:02.0', 'it leaves e1000'), "
-                        "('unbind', '0000:03:01.0', 'it leaves e1000'), "
-                        "('probe', '0000:03:02.0', 'it binds to vfio-pci'), "
-                        "('probe', '0000:03:01.0', 'it binds to vfio-pci'), "
-                        "('wait-node', '0000:03:02.0', 'a guest takes group 10 through /dev/vfio/10')]");
+                        "[('load-driver', '0000:03:02.0', 'vfio-pci must be there', {}), "
+                        "('override', '0000:03:02.0', 'only vfio-pci may bind', {}), "
+                        "('override', '0000:03:01.0', 'only vfio-pci may bind', {}), "
+                        "('unbind', '0000:03:02.0', 'it leaves e1000', {}), "
+                        "('unbind', '0000:03:01.0', 'it leaves e1000', {}), "
+                        "('probe', '0000:03:02.0', 'it binds to vfio-pci', {}), "
+                        "('probe', '0000:03:01.0', 'it binds to vfio-pci', {}), "
+                        "('wait-node', '0000:03:02.0', 'a guest takes group 10 through /dev/vfio/10', {})]");
 
         manager_expect(fixture, "Detach", "ens1", ALL,
-                        "([('0000:03:01.0', 'e1000', 'vfio-pci'), ('0000:03:02.0', 'e1000', 'vfio-pci')],)");
+                        "([('0000:03:01.0', 'e1000', 'vfio-pci', {}), ('0000:03:02.0', 'e1000', 'vfio-pci', {})],)");
         g_auto(Planned) home = plan_make(fixture, PLAN_OF("ens1", "reattach", NO_OPTIONS));
         g_assert_true(home.would_go);
         g_assert_cmpstr(home.findings, ==, "[]");
         g_assert_cmpstr(home.steps, ==,
-                        "[('lock-node', '0000:03:01.0', 'no virtual machine may have group 10'), "
-                        "('load-driver', '0000:03:01.0', 'e1000 must be there'), "
-                        "('load-driver', '0000:03:02.0', 'e1000 must be there'), "
-                        "('override', '0000:03:01.0', 'only e1000 may bind'), "
-                        "('override', '0000:03:02.0', 'only e1000 may bind'), "
-                        "('unbind', '0000:03:01.0', 'it leaves vfio-pci'), "
-                        "('unbind', '0000:03:02.0', 'it leaves vfio-pci'), "
-                        "('probe', '0000:03:01.0', 'it binds to e1000'), "
-                        "('probe', '0000:03:02.0', 'it binds to e1000'), "
-                        "('restore-power', '0000:03:01.0', 'power/control and d3cold_allowed as they were'), "
-                        "('restore-power', '0000:03:02.0', 'power/control and d3cold_allowed as they were')]");
+                        "[('lock-node', '0000:03:01.0', 'no virtual machine may have group 10', {}), "
+                        "('load-driver', '0000:03:01.0', 'e1000 must be there', {}), "
+                        "('load-driver', '0000:03:02.0', 'e1000 must be there', {}), "
+                        "('override', '0000:03:01.0', 'only e1000 may bind', {}), "
+                        "('override', '0000:03:02.0', 'only e1000 may bind', {}), "
+                        "('unbind', '0000:03:01.0', 'it leaves vfio-pci', {}), "
+                        "('unbind', '0000:03:02.0', 'it leaves vfio-pci', {}), "
+                        "('probe', '0000:03:01.0', 'it binds to e1000', {}), "
+                        "('probe', '0000:03:02.0', 'it binds to e1000', {}), "
+                        "('restore-power', '0000:03:01.0', 'power/control and d3cold_allowed as they were', {}), "
+                        "('restore-power', '0000:03:02.0', 'power/control and d3cold_allowed as they were', {})]");
         /* a force does not ask whether anybody has the node */
         g_auto(Planned) forced = plan_make(fixture, PLAN_OF("ens1", "reattach", "{'force': <true>}"));
         g_assert_null(strstr(forced.steps, "lock-node"));
@@ -48,7 +48,7 @@ static void test_writes_nothing(void) {
         static const char *const selectors[] = {"ens1", "nvme0n1", "group:13", "0000:07:00.0", "group:9"};
         Fixture *fixture = fixture_start(NULL);
 
-        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)");
+        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)");
         g_autofree char *before = fake_kernel_snapshot(fixture->kernel);
         unsigned n_files = count_state_files(fixture);
         fake_kernel_do(fixture->kernel, "reset-writes");
@@ -87,10 +87,10 @@ static void test_findings(void) {
         g_auto(Planned) refused = plan_make(fixture, PLAN_OF("nvme0n1", "detach", NO_OPTIONS));
         g_assert_false(refused.would_go);
         g_assert_true(g_pattern_match_simple(
-                        "[('storage', '0000:04:00.0', 'nvme0n1 is claimed*', false)]", refused.findings));
+                        "[('storage', '0000:04:00.0', 'nvme0n1 is claimed*', false, {})]", refused.findings));
         g_auto(Planned) overridden = plan_make(fixture, PLAN_OF("nvme0n1", "detach", "{'override': <['storage']>}"));
         g_assert_true(overridden.would_go);
-        g_assert_true(g_str_has_suffix(overridden.findings, ", true)]"));
+        g_assert_true(g_str_has_suffix(overridden.findings, ", true, {})]"));
         g_assert_cmpstr(overridden.steps, ==, refused.steps);
         g_assert_cmpstr(overridden.fingerprint, ==, refused.fingerprint);
 
@@ -100,11 +100,11 @@ static void test_findings(void) {
                         "*nvme0n1 is claimed*--override=storage,network");
         g_autofree char *options =
                         g_strdup_printf("{'override': <['storage']>, 'plan': <'%s'>}", overridden.fingerprint);
-        manager_expect(fixture, "Detach", "nvme0n1", options, "([('0000:04:00.0', 'nvme', 'vfio-pci')],)");
+        manager_expect(fixture, "Detach", "nvme0n1", options, "([('0000:04:00.0', 'nvme', 'vfio-pci', {})],)");
 
         g_auto(Planned) display = plan_make(fixture, PLAN_OF("0000:00:01.0", "detach", "{'override': <['storage']>}"));
         g_assert_false(display.would_go);
-        g_assert_true(g_pattern_match_simple("[('display', '0000:00:01.0', *, false)]", display.findings));
+        g_assert_true(g_pattern_match_simple("[('display', '0000:00:01.0', *, false, {})]", display.findings));
         manager_refused(fixture, "Detach", "0000:00:01.0", NO_OPTIONS, "InUseDisplay", "*0000:00:01.0*");
         fixture_stop(fixture);
 }
@@ -134,7 +134,7 @@ static void test_refusals(void) {
         };
         Fixture *fixture = fixture_start(NULL);
 
-        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)");
+        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)");
         fixture_write(fixture, "vfio-pci", "sys/bus/pci/devices/0000:07:00.0/driver_override");
         fixture_write(fixture, "0000:07:00.0", "sys/bus/pci/drivers/igb/unbind");
         fixture_write(fixture, "0000:07:00.0", "sys/bus/pci/drivers_probe");
@@ -206,7 +206,7 @@ static void test_waits(void) {
         await_plan(fixture, DETACH_CARD);
         fixture_expect(fixture, BUS_PATH, MANAGER, "ListJobs", NULL, "([],)");
         manager_expect(fixture, "Detach", "ens1", ALL,
-                        "([('0000:03:01.0', 'e1000', 'vfio-pci'), ('0000:03:02.0', 'e1000', 'vfio-pci')],)");
+                        "([('0000:03:01.0', 'e1000', 'vfio-pci', {}), ('0000:03:02.0', 'e1000', 'vfio-pci', {})],)");
         fixture_property(fixture, NIC_PATH, DEVICE, "State", "'driverless'");
 
         fake_kernel_do(fixture->kernel, "release 12");
@@ -234,7 +234,7 @@ static char *planned_writes(const Planned *planned, bool away) {
         GVariantIter iterator;
 
         g_variant_iter_init(&iterator, planned->step_list);
-        while (g_variant_iter_next(&iterator, "(&s&s&s)", &action, &address, NULL)) {
+        while (g_variant_iter_next(&iterator, "(&s&s&s@a{sv})", &action, &address, NULL, NULL)) {
                 g_autofree char *write = write_of_step(action, address, away);
 
                 if (write)
@@ -284,7 +284,7 @@ static char *planned_steps(const Planned *planned) {
         unsigned n = 0;
 
         g_variant_iter_init(&iterator, planned->step_list);
-        while (g_variant_iter_next(&iterator, "(&s&s&s)", &action, &address, NULL))
+        while (g_variant_iter_next(&iterator, "(&s&s&s@a{sv})", &action, &address, NULL, NULL))
                 g_string_append_printf(text, "%u %s %s\n", ++n, action, address);
         return g_strdup(text->str);
 }

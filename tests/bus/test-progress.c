@@ -8,9 +8,9 @@
 
 #define DETACH_NIC "('ens3', " NO_OPTIONS ")"
 #define DETACH_CARD "('ens1', " ALL ")"
-#define NIC_AWAY "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)"
-#define NIC_BACK "([('0000:05:00.0', 'vfio-pci', 'e1000e')],)"
-#define CARD_AWAY "([('0000:03:01.0', 'e1000', 'vfio-pci'), ('0000:03:02.0', 'e1000', 'vfio-pci')],)"
+#define NIC_AWAY "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)"
+#define NIC_BACK "([('0000:05:00.0', 'vfio-pci', 'e1000e', {})],)"
+#define CARD_AWAY "([('0000:03:01.0', 'e1000', 'vfio-pci', {}), ('0000:03:02.0', 'e1000', 'vfio-pci', {})],)"
 #define JOB2 BUS_PATH "/jobs/2"
 #define NO_JOBS "([],)"
 #define CHANGED(path) path " PropertiesChanged ('" JOB "', {*"
@@ -37,8 +37,8 @@ static void test_properties(void) {
         fixture_property(fixture, JOB1, JOB, "Number", "1");
         fixture_property(fixture, JOB1, JOB, "Kind", "'detach'");
         fixture_property(fixture, JOB1, JOB, "State", "'running'");
-        fixture_property(fixture, JOB1, JOB, "Group", "12");
-        fixture_property(fixture, JOB1, JOB, "Devices", "['0000:05:00.0']");
+        fixture_property(fixture, JOB1, JOB, "GroupNumber", "12");
+        fixture_property(fixture, JOB1, JOB, "DeviceAddresses", "['0000:05:00.0']");
         fixture_property(fixture, JOB1, JOB, "Step", "3");
         fixture_property(fixture, JOB1, JOB, "Steps", "5");
         fixture_property(fixture, JOB1, JOB, "Action", "'unbind'");
@@ -50,7 +50,8 @@ static void test_properties(void) {
 
         /* the row of the list says the same */
         g_autofree char *row = g_strdup_printf("([(1, '" JOB1 "', 'detach', 'running', 12, ['0000:05:00.0'], 3, 5, "
-                                               "'unbind', '0000:05:00.0', '', %s, %" G_GUINT64_FORMAT ", {})],)",
+                                               "'unbind', '0000:05:00.0', '', %s, %" G_GUINT64_FORMAT
+                                               ", {'Cancelled': <false>})],)",
                         caller, started(fixture, JOB1));
         fixture_expect(fixture, BUS_PATH, MANAGER, "ListJobs", NULL, row);
 
@@ -68,7 +69,7 @@ static void test_life(void) {
         manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_AWAY);
         g_autofree char *added = fixture_expect_signal(fixture, BUS_PATH " InterfacesAdded ('" JOB1 "', *");
         static const char *const properties[] = {"'Number': <", "'Kind': <'detach'>", "'State': <'running'>",
-                        "'Group': <", "'Devices': <['0000:05:00.0']>", "'Step': <", "'Steps': <",
+                        "'GroupNumber': <", "'DeviceAddresses': <['0000:05:00.0']>", "'Step': <", "'Steps': <",
                         "'Action': <'load-driver'>", "'Address': <'0000:05:00.0'>", "'WaitsFor': <''>",
                         "'Caller': <'uid 0, ", "'Started': <"};
         for (unsigned i = 0; i < G_N_ELEMENTS(properties); i++)
@@ -120,7 +121,7 @@ static void test_side_by_side(void) {
         fake_kernel_do(fixture->kernel, "wait-pending 2");
         fixture_wait_property(fixture, JOB2, JOB, "Action", "'override'");
         fixture_property(fixture, JOB1, JOB, "Action", "'unbind'");
-        fixture_property(fixture, JOB2, JOB, "Devices", "['0000:03:02.0', '0000:03:01.0']");
+        fixture_property(fixture, JOB2, JOB, "DeviceAddresses", "['0000:03:02.0', '0000:03:01.0']");
         g_autoptr(GVariant) list = fixture_call(fixture, BUS_PATH, MANAGER, "ListJobs", NULL, NULL);
         g_autofree char *text = g_variant_print(list, false);
         g_assert_true(g_pattern_match_simple("([(2, '" JOB2 "', *), (1, '" JOB1 "', *)],)", text));
@@ -129,9 +130,9 @@ static void test_side_by_side(void) {
         manager_refused(fixture, "Detach", "ens3", NO_OPTIONS, "Busy", "*group 12*");
         manager_refused(fixture, "Detach", "ens2", ALL, "Busy", "*group 10*");
         /* and a third group has its own meanwhile */
-        manager_expect(fixture, "Detach", "nvme0n1", NO_OPTIONS, "([('0000:04:00.0', 'nvme', 'vfio-pci')],)");
+        manager_expect(fixture, "Detach", "nvme0n1", NO_OPTIONS, "([('0000:04:00.0', 'nvme', 'vfio-pci', {})],)");
 
-        fixture_expect(fixture, JOB2, JOB, "Cancel", NULL, "()");
+        fixture_cancel(fixture, JOB2);
         fake_kernel_do(fixture->kernel, "resume");
         pending_refused(card, "Cancelled", "*as it was before*");
         pending_expect(nic, NIC_AWAY);
@@ -149,10 +150,10 @@ static void test_cancel(void) {
                 g_autofree char *before = fake_kernel_snapshot(fixture->kernel);
                 Pending *pending = fixture_detach_stalled(fixture, k);
 
-                fixture_expect(fixture, JOB1, JOB, "Cancel", NULL, "()");
+                fixture_cancel(fixture, JOB1);
                 fixture_property(fixture, JOB1, JOB, "State", "'cancelling'");
                 g_free(fixture_expect_signal(fixture, CHANGED(JOB1) "'State': <'cancelling'>*"));
-                fixture_expect(fixture, JOB1, JOB, "Cancel", NULL, "()");
+                fixture_cancel(fixture, JOB1);
                 fake_kernel_do(fixture->kernel, "resume");
                 pending_refused(pending, "Cancelled", "*as it was before*");
                 g_free(fixture_expect_signal(fixture, REMOVED(JOB1)));
@@ -175,7 +176,7 @@ static void test_settling(void) {
         Pending *pending = fixture_call_start(fixture, NIC_PATH, DEVICE, "Reattach", "(" NO_OPTIONS ",)");
         g_free(fixture_expect_signal(fixture, BUS_PATH " InterfacesAdded ('" JOB2 "', *"));
         fixture_wait_property(fixture, JOB2, JOB, "State", "'settling'");
-        fixture_refused(fixture, JOB2, JOB, "Cancel", NULL, "Busy", "*cannot be cancelled any more*");
+        fixture_refused(fixture, JOB2, JOB, "Cancel", "(" NO_OPTIONS ",)", "Busy", "*cannot be cancelled any more*");
         pending_expect(pending, NIC_BACK);
         fixture_driver(fixture, NIC, "e1000e");
         expect_no_jobs(fixture);
@@ -206,6 +207,21 @@ static void test_caller_leaves(void) {
         fixture_stop(fixture);
 }
 
+/* The job was cancelled before it got stuck: its caller hears what will happen, and not that the work goes on. */
+static void test_stuck_after_cancel(void) {
+        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 2000});
+        Pending *pending = fixture_detach_stalled(fixture, 2);
+
+        fixture_cancel(fixture, JOB1);
+        pending_refused(pending, "Stuck", "*The job was cancelled: when the kernel returns, it undoes what it did.*");
+        fixture_property(fixture, JOB1, JOB, "State", "'stuck'");
+        fixture_property(fixture, JOB1, JOB, "Cancelled", "true");
+        fake_kernel_do(fixture->kernel, "resume");
+        fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'host'");
+        fixture_driver(fixture, NIC, "e1000e");
+        fixture_stop(fixture);
+}
+
 /* A job is cancelled after its caller went: nobody is told, and all is as it was. */
 static void test_cancel_for_nobody(void) {
         Fixture *fixture = fixture_start(NULL);
@@ -218,7 +234,7 @@ static void test_cancel_for_nobody(void) {
         fake_kernel_do(fixture->kernel, "wait-pending 1");
         (void)g_dbus_connection_close_sync(caller, NULL, NULL);
         g_object_unref(caller);
-        fixture_expect(fixture, JOB1, JOB, "Cancel", NULL, "()");
+        fixture_cancel(fixture, JOB1);
         fake_kernel_do(fixture->kernel, "resume");
         g_free(fixture_expect_signal(fixture, REMOVED(JOB1)));
         fixture_property(fixture, NIC_PATH, DEVICE, "State", "'host'");
@@ -240,8 +256,8 @@ static void test_recovering(void) {
         fake_kernel_do(fixture->kernel, "wait-pending 1");
         fixture_wait_property(fixture, JOB1, JOB, "State", "'recovering'");
         fixture_property(fixture, JOB1, JOB, "Kind", "'detach'");
-        fixture_property(fixture, JOB1, JOB, "Group", "10");
-        fixture_refused(fixture, JOB1, JOB, "Cancel", NULL, "Busy", "*");
+        fixture_property(fixture, JOB1, JOB, "GroupNumber", "10");
+        fixture_refused(fixture, JOB1, JOB, "Cancel", "(" NO_OPTIONS ",)", "Busy", "*");
         fake_kernel_do(fixture->kernel, "resume");
         pending_refused(pending, "RolledBack", "*died*as it was before*");
         fixture_driver(fixture, PORT1, "e1000");
@@ -258,6 +274,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/progress/cancel", test_cancel);
         g_test_add_func("/bus/progress/settling", test_settling);
         g_test_add_func("/bus/progress/caller-leaves", test_caller_leaves);
+        g_test_add_func("/bus/progress/stuck-after-cancel", test_stuck_after_cancel);
         g_test_add_func("/bus/progress/cancel-for-nobody", test_cancel_for_nobody);
         g_test_add_func("/bus/progress/recovering", test_recovering);
         return g_test_run();

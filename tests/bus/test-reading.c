@@ -34,7 +34,7 @@ static void test_list_groups(void) {
         expect_row(groups, 15, "(16, '/org/vfiod1/groups/16', 'host', false, ['10000:01:00.0'], '', {})");
 
         manager_expect(fixture, "Detach", "ens1", ALL,
-                        "([('0000:03:01.0', 'e1000', 'vfio-pci'), ('0000:03:02.0', 'e1000', 'vfio-pci')],)");
+                        "([('0000:03:01.0', 'e1000', 'vfio-pci', {}), ('0000:03:02.0', 'e1000', 'vfio-pci', {})],)");
         g_autoptr(GVariant) detached = list(fixture, "ListGroups");
         expect_row(detached, 9,
                         "(10, '/org/vfiod1/groups/10', 'detached', true, ['0000:02:00.0', '0000:03:01.0', "
@@ -127,8 +127,8 @@ static void test_selectors(void) {
 }
 
 static void test_wrong_selectors(void) {
-        static const char *const invalid[] = {"", " ", "group:", "group:x", "group:-1", "group:1 ", "group:1234567890",
-                        "ens 1", "ens1\\n", "é"};
+        static const char *const invalid[] = {
+                        "", " ", "group:", "group:x", "group:-1", "group:1 ", "group:1234567890", "ens 1", "ens1\\n"};
         Fixture *fixture = fixture_start(NULL);
         g_autofree char *long_name = g_strnfill(5000, 'x');
 
@@ -159,7 +159,7 @@ static void test_wrong_selectors(void) {
 static void test_old_names(void) {
         Fixture *fixture = fixture_start(NULL);
 
-        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)");
+        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)");
         manager_expect(fixture, "GetDevice", "ens3", NULL, "('" NIC_PATH "',)");
         fake_kernel_do(fixture->kernel, "netrename " PORT1 " ens3");
         fixture_wait_property(fixture, PORT1_PATH, DEVICE, "NetworkInterfaces", "['ens3']");
@@ -174,11 +174,11 @@ static void test_properties(void) {
                         {"State", "'host'"},
                         {"Driver", "'nvme'"},
                         {"Endpoint", "true"},
-                        {"Group", "16"},
-                        {"GroupPath", "'/org/vfiod1/groups/16'"},
+                        {"GroupNumber", "16"},
+                        {"Group", "'/org/vfiod1/groups/16'"},
                         {"Node", "''"},
-                        {"Vendor", "5197"},
-                        {"Device", "43018"},
+                        {"VendorId", "5197"},
+                        {"DeviceId", "43018"},
                         {"Class", "67586"},
                         {"NumaNode", "0"},
                         {"LinkSpeed", "8000"},
@@ -201,8 +201,8 @@ static void test_properties(void) {
 
         for (unsigned i = 0; i < G_N_ELEMENTS(expected); i++)
                 fixture_property(fixture, path, DEVICE, expected[i][0], expected[i][1]);
-        fixture_property(fixture, PORT1_PATH, DEVICE, "SubsystemVendor", "6900");
-        fixture_property(fixture, PORT1_PATH, DEVICE, "SubsystemDevice", "4352");
+        fixture_property(fixture, PORT1_PATH, DEVICE, "SubsystemVendorId", "6900");
+        fixture_property(fixture, PORT1_PATH, DEVICE, "SubsystemDeviceId", "4352");
         fixture_property(fixture, PORT1_PATH, DEVICE, "Revision", "0x03");
         fixture_property(fixture, PORT1_PATH, DEVICE, "LinkSpeedMax", "0");
         fixture_property(fixture, PORT1_PATH, DEVICE, "NumaNode", "-1");
@@ -215,8 +215,9 @@ static void test_properties(void) {
         fixture_property(fixture, GROUP10, GROUP, "State", "'host'");
         fixture_property(fixture, GROUP10, GROUP, "Viable", "false");
         fixture_property(fixture, GROUP10, GROUP, "Blockers",
-                        "[('0000:03:01.0', 'e1000', 'e1000 does DMA for the host'), ('0000:03:02.0', 'e1000', 'e1000 "
-                        "does DMA for the host')]");
+                        "[('0000:03:01.0', 'e1000', 'e1000 does DMA for the host', {}), ('0000:03:02.0', 'e1000', "
+                        "'e1000 "
+                        "does DMA for the host', {})]");
         fixture_property(fixture, GROUP10, GROUP, "Members", "['0000:02:00.0', '0000:03:01.0', '0000:03:02.0']");
         fixture_property(fixture, GROUP10, GROUP, "Devices",
                         "['/org/vfiod1/devices/_30000_3a02_3a00_2e0', '" PORT1_PATH "', '" PORT2_PATH "']");

@@ -53,7 +53,8 @@ static void test_add(void) {
         expect_text(fixture, "0000-05-00.0", NIC_RULE);
         wait_state(fixture, NIC_PATH, "detached");
         expect_rules(fixture,
-                        "([('0000-05-00.0', 'FOLDER/0000-05-00.0.conf', 'active', [('0000:05:00.0', 'applied', '')], "
+                        "([('0000-05-00.0', 'FOLDER/0000-05-00.0.conf', 'active', [('0000:05:00.0', 'applied', '', "
+                        "{})], "
                         "{})],)");
 
         remove_rule(fixture, "0000-05-00.0");
@@ -63,13 +64,14 @@ static void test_add(void) {
         fixture_property(fixture, NIC_PATH, DEVICE, "State", "'detached'");
 
         /* and it is there for the next daemon */
-        manager_expect(fixture, "Reattach", NIC, NO_OPTIONS, "([('0000:05:00.0', 'vfio-pci', 'e1000e')],)");
+        manager_expect(fixture, "Reattach", NIC, NO_OPTIONS, "([('0000:05:00.0', 'vfio-pci', 'e1000e', {})],)");
         add_rule(fixture, "group:12", "{'name': <'one-endpoint'>}", "one-endpoint");
         expect_text(fixture, "one-endpoint", NIC_RULE);
         wait_state(fixture, NIC_PATH, "detached");
         fixture_restart_daemon(fixture);
         expect_rules(fixture,
-                        "([('one-endpoint', 'FOLDER/one-endpoint.conf', 'active', [('0000:05:00.0', 'applied', '')], "
+                        "([('one-endpoint', 'FOLDER/one-endpoint.conf', 'active', [('0000:05:00.0', 'applied', '', "
+                        "{})], "
                         "{})],)");
         fixture_stop(fixture);
 }
@@ -112,6 +114,7 @@ static void test_refusals(void) {
                         {"../../etc", NO_OPTIONS, "NoSuchDevice", "*"},
                         {"ens3", "{'nonsense': <1>}", INVALID_ARGS, "AddRule has no option 'nonsense'."},
                         {"ens3", "{'plan': <'1234567812345678'>}", INVALID_ARGS, "AddRule has no option 'plan'."},
+                        {"ens3", "{'dry-run': <1>}", INVALID_ARGS, "Option 'dry-run' is true or false (b)."},
                         {"ens3", "{'name': <1>}", INVALID_ARGS, "Option 'name' is a string*"},
                         {"ens3", "{'name': <''>}", INVALID_ARGS, "A rule's name has*"},
                         {"ens3", "{'name': <'../x'>}", INVALID_ARGS, "A rule's name has*"},
@@ -170,11 +173,11 @@ static void test_files(void) {
         rule_file_put(fixture, RULES_TEMPORARY, "temporary", "[Match]\nVendor=ffff\n");
         fixture_restart_daemon(fixture);
         manager_refused(fixture, "AddRule", "ens3", "{'name': <'taken'>}", "RuleExists",
-                        "*.rules/taken.conf is there already*");
+                        "*.rules/taken.conf exists: *");
         manager_refused(fixture, "AddRule", "ens3", "{'name': <'masked'>}", "RuleExists", "*");
         expect_text(fixture, "taken", "[Match]\nVendor=1\n");
         manager_refused(fixture, "RemoveRule", "shipped", NO_OPTIONS, "RuleReadOnly",
-                        "*.rules.lib/shipped.conf is not vfiod's to remove. Mask it: ln -s /dev/null "
+                        "vfiod cannot remove *.rules.lib/shipped.conf. Mask it: ln -s /dev/null "
                         "*.rules/shipped.conf*");
         manager_refused(fixture, "RemoveRule", "temporary", NO_OPTIONS, "RuleReadOnly", "*");
 
@@ -215,9 +218,10 @@ static void test_list(void) {
                         "([('10-bad', 'FOLDER/10-bad.conf', 'off', [], {'Fault': <\"Vendor= has four hexadecimal "
                         "digits, not "
                         "'x'\">, 'Line': <uint32 2>}), ('20-masked', 'FOLDER/20-masked.conf', 'masked', [], {}), "
-                        "('30-?\?', 'FOLDER/30-?\?.conf', 'off', [], {'Fault': <\"its name may only have letters, "
-                        "digits, "
-                        "'-', '_' and '.', and not too many\">, 'Line': <uint32 0>}), "
+                        "('30-\\\\xff\\\\x0a', 'FOLDER/30-\\\\xff\\\\x0a.conf', 'off', [], {'Fault': <\"its name is "
+                        "too "
+                        "long, or has other "
+                        "characters than letters, digits, '-', '_' and '.'\">, 'Line': <uint32 0>}), "
                         "('40-none', 'FOLDER/40-none.conf', 'active', [], {})],)");
         fixture_stop(fixture);
 }
@@ -240,7 +244,7 @@ static void test_check(void) {
         check(fixture, "[Match]\nVendor=8086\n", "(0, '')");
         check(fixture, "[Match]\nVendor=8086\nx", "(3, \"this is neither a section like [Match] nor KEY=VALUE: 'x'\")");
         check(fixture, "", "(0, 'it has no [Match], and so it means no device')");
-        check(fixture, large, "(0, 'it is too large for a rule')");
+        check(fixture, large, "(0, 'it is too large: a rule has at most 64 KiB')");
         check(fixture, largest, "(0, 'it has no [Match], and so it means no device')");
         expect_rules(fixture, "([],)");
         fixture_stop(fixture);

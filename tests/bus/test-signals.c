@@ -95,11 +95,11 @@ static void test_netrename(void) {
 static void test_job(void) {
         Fixture *fixture = fixture_start(NULL);
 
-        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)");
+        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)");
         g_free(fixture_expect_signal(fixture, CHANGED(NIC_PATH, DEVICE) "*'State': <'changing'>*"));
         g_autofree char *away = fixture_expect_signal(fixture, CHANGED(NIC_PATH, DEVICE) "*'State': <'detached'>*");
         g_assert_nonnull(strstr(away, "'OriginalDriver': <'e1000e'>"));
-        manager_expect(fixture, "Reattach", "ens3", NO_OPTIONS, "([('0000:05:00.0', 'vfio-pci', 'e1000e')],)");
+        manager_expect(fixture, "Reattach", "ens3", NO_OPTIONS, "([('0000:05:00.0', 'vfio-pci', 'e1000e', {})],)");
         g_free(fixture_expect_signal(fixture, CHANGED(GROUP12, GROUP) "*'State': <'changing'>*"));
         g_free(fixture_expect_signal(fixture, CHANGED(GROUP12, GROUP) "*'State': <'host'>*"));
         fixture_stop(fixture);
@@ -109,7 +109,7 @@ static void test_job(void) {
 static void test_absent(void) {
         Fixture *fixture = fixture_start(NULL);
 
-        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)");
+        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)");
         fake_kernel_do(fixture->kernel, "unplug " NIC);
         fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'absent'");
         manager_expect(fixture, "GetDevice", "ens3", NULL, "('" NIC_PATH "',)");

@@ -5,7 +5,7 @@
 
 /* vfioctl's jobs and cancel, and what show tells of a job and of who holds a device. */
 
-#define NIC_BACK "([('0000:05:00.0', 'vfio-pci', 'e1000e')],)"
+#define NIC_BACK "([('0000:05:00.0', 'vfio-pci', 'e1000e', {})],)"
 
 /* A Detach of the network card that stands at its second write, the unbind. */
 static Pending *start_stalled(Fixture *fixture) {
@@ -25,7 +25,7 @@ static void test_none(void) {
         Fixture *fixture = fixture_start(NULL);
         g_auto(ProgramResult) result = vfioctl("jobs");
 
-        expect_result(&result, 0, "vfioctl: no job is under way\n", "jobs");
+        expect_result(&result, 0, "vfioctl: no job is running\n", "jobs");
         g_assert_cmpstr(result.output, ==, "");
         EXPECT(0, "", "jobs --quiet");
         json_t *jobs = vfioctl_json("jobs");
@@ -57,6 +57,7 @@ static void test_jobs(void) {
         expect_json(jobs, "jobs.0.path", "\"/org/vfiod1/jobs/1\"");
         expect_json(jobs, "jobs.0.kind", "\"detach\"");
         expect_json(jobs, "jobs.0.state", "\"running\"");
+        expect_json(jobs, "jobs.0.cancelled", "false");
         expect_json(jobs, "jobs.0.group", "12");
         expect_json(jobs, "jobs.0.devices", "[\"0000:05:00.0\"]");
         expect_json(jobs, "jobs.0.step", "3");
@@ -68,12 +69,12 @@ static void test_jobs(void) {
         g_autofree char *started = json_at(jobs, "jobs.0.started_usec");
         g_assert_cmpint(g_ascii_strtoll(started, NULL, 10), <=, now);
         g_assert_cmpint(g_ascii_strtoll(started, NULL, 10), >, now - 10 * DEADLINE_MS * 1000LL);
-        g_assert_cmpuint(json_object_size(json_array_get(json_object_get(jobs, "jobs"), 0)), ==, 13);
+        g_assert_cmpuint(json_object_size(json_array_get(json_object_get(jobs, "jobs"), 0)), ==, 14);
         json_decref(jobs);
 
         fake_kernel_do(fixture->kernel, "resume");
-        pending_expect(pending, "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)");
-        EXPECT(0, "vfioctl: no job is under way\n", "jobs");
+        pending_expect(pending, "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)");
+        EXPECT(0, "vfioctl: no job is running\n", "jobs");
         fixture_stop(fixture);
 }
 
@@ -93,8 +94,9 @@ static void test_two(void) {
         expect_json(jobs, "jobs.2", NULL);
         json_decref(jobs);
         fake_kernel_do(fixture->kernel, "resume");
-        pending_expect(first, "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)");
-        pending_expect(second, "([('0000:03:01.0', 'e1000', 'vfio-pci'), ('0000:03:02.0', 'e1000', 'vfio-pci')],)");
+        pending_expect(first, "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)");
+        pending_expect(second,
+                        "([('0000:03:01.0', 'e1000', 'vfio-pci', {}), ('0000:03:02.0', 'e1000', 'vfio-pci', {})],)");
         fixture_stop(fixture);
 }
 
@@ -105,12 +107,15 @@ static void test_cancel(void) {
         EXPECT(3, "vfioctl: There is no job 7, or it has ended: see 'vfioctl jobs'.\n", "cancel 7");
         g_auto(ProgramResult) result = vfioctl("cancel 1");
         expect_result(&result, 0, "", "cancel 1");
-        g_assert_cmpstr(result.output, ==, "Job 1 undoes what it did. See 'vfioctl jobs'.\n");
+        g_assert_cmpstr(result.output, ==,
+                        "Job 1 is cancelled: it undoes what it did as soon as the step 'unbind' of 0000:05:00.0 is "
+                        "over.\nSee 'vfioctl jobs'.\n");
         json_t *jobs = vfioctl_json("jobs");
         expect_json(jobs, "jobs.0.state", "\"cancelling\"");
         json_decref(jobs);
         json_t *again = vfioctl_json("cancel 1");
         expect_json(again, "cancelling", "1");
+        expect_json(again, "state", "\"cancelling\"");
         json_decref(again);
         g_auto(ProgramResult) quiet = vfioctl("cancel 1 --quiet");
         expect_result(&quiet, 0, "", "cancel 1 --quiet");
@@ -154,7 +159,7 @@ static void test_cancel_as_nobody(void) {
         expect_result(&listed, 0, "", "jobs as nobody");
         g_assert_nonnull(strstr(listed.output, "detach"));
         fake_kernel_do(fixture->kernel, "resume");
-        pending_expect(pending, "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)");
+        pending_expect(pending, "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)");
         fixture_stop(fixture);
 }
 
@@ -173,7 +178,7 @@ static void test_too_late(void) {
         expect_json(show, "job.state", "\"settling\"");
         json_decref(show);
         g_auto(ProgramResult) text = vfioctl("show " NIC);
-        g_assert_nonnull(strstr(text.output, "Job: 2, reattach, done, waiting for the names of the host\n"));
+        g_assert_nonnull(strstr(text.output, "Job: 2, reattach, done, waiting until the host's names are back\n"));
         fake_kernel_do(fixture->kernel, "unplug " NIC);
         pending_expect(pending, NIC_BACK);
         fixture_stop(fixture);
@@ -266,6 +271,39 @@ static void test_stuck(void) {
         fixture_stop(fixture);
 }
 
+/* A stuck job is cancelled: cancel says what will happen, and everybody can see that it is cancelled. */
+static void test_cancel_stuck(void) {
+        Fixture *fixture = fixture_start(NULL);
+        Process *holder = start_holder(fixture);
+        g_autofree char *answer = g_strdup_printf(
+                        "Job 2 is cancelled, but it is stuck in the kernel: the step 'unbind' of 0000:05:00.0 has not "
+                        "returned; it waits for process %d (sh)*. When it returns, the job undoes what it did.\n"
+                        "See 'vfioctl jobs'.\n",
+                        (int)process_get_pid(holder));
+
+        fake_kernel_do(fixture->kernel, "claim 12");
+        EXPECT(6, "*", "reattach ens3 --force");
+        g_auto(ProgramResult) cancelled = vfioctl("cancel 2");
+        expect_result(&cancelled, 0, "", "cancel 2");
+        expect_line(cancelled.output, answer);
+        json_t *again = vfioctl_json("cancel 2");
+        expect_json(again, "state", "\"stuck\"");
+        json_decref(again);
+
+        json_t *json = vfioctl_json("jobs");
+        expect_json(json, "jobs.0.state", "\"stuck\"");
+        expect_json(json, "jobs.0.cancelled", "true");
+        json_decref(json);
+        g_auto(ProgramResult) jobs = vfioctl("jobs --no-legend"), show = vfioctl("show ens3");
+        expect_line(jobs.output, "*2 reattach * stuck, cancelled *");
+        expect_line(show.output, "* Job: 2, reattach, stuck, cancelled, step ? of ?, unbind 0000:05:00.0\n*");
+
+        (void)kill(process_get_pid(holder), SIGKILL);
+        g_assert_cmpint(process_finish(holder), ==, 128 + SIGKILL);
+        fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'detached'");
+        fixture_stop(fixture);
+}
+
 /* The holder lets go in time: then it is a reattach like others. */
 static void test_force(void) {
         Fixture *fixture = fixture_start(
@@ -347,6 +385,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/vfioctl-jobs/too-late", test_too_late);
         g_test_add_func("/bus/vfioctl-jobs/holders", test_holders);
         g_test_add_func("/bus/vfioctl-jobs/stuck", test_stuck);
+        g_test_add_func("/bus/vfioctl-jobs/cancel-stuck", test_cancel_stuck);
         g_test_add_func("/bus/vfioctl-jobs/force", test_force);
         g_test_add_func("/bus/vfioctl-jobs/cdev", test_cdev);
         return g_test_run();

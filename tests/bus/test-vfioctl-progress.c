@@ -8,7 +8,7 @@
 
 #define ERASE "\x1b[K"
 #define LINE_UNBIND "\rdetach group 12: step 3 of 5, unbind 0000:05:00.0 ..." ERASE
-#define ASKING "vfioctl: asking vfiod to undo it; interrupt again to leave it alone\r\n"
+#define ASKING "vfioctl: asking vfiod to undo the change; interrupt again to stop waiting\r\n"
 #define CTRL_C "\x03"
 
 static Process *start_on(Terminal *terminal, const char *arguments) {
@@ -191,7 +191,7 @@ static void test_leave(void) {
         terminal_type(terminal, CTRL_C);
         g_free(terminal_expect(terminal, ASKING));
         terminal_type(terminal, CTRL_C);
-        g_free(terminal_expect(terminal, "vfioctl: job 1 goes on by itself: see 'vfioctl jobs'\r\n"));
+        g_free(terminal_expect(terminal, "vfioctl: job 1 continues without vfioctl: see 'vfioctl jobs'\r\n"));
         (void)kill(process_get_pid(fixture->daemon), SIGCONT);
         g_autofree char *rest = terminal_read_rest(terminal);
         g_assert_null(strstr(rest, "vfioctl"));
@@ -259,7 +259,8 @@ static void test_too_late(void) {
         fixture_wait_property(
                         fixture, BUS_PATH "/devices/_30000_3a00_3a08_2e0", DEVICE, "NetworkInterfaces", "['ens3']");
         Process *client = start_on(terminal, "reattach " NIC);
-        g_free(terminal_expect(terminal, "\rreattach group 12: done, waiting for the names of the host ..." ERASE));
+        g_free(terminal_expect(
+                        terminal, "\rreattach group 12: done, waiting until the host's names are back ..." ERASE));
         terminal_type(terminal, CTRL_C);
         g_free(terminal_expect(terminal, ASKING));
         g_free(terminal_expect(terminal, "vfioctl: Job 2 has done all its writes"));

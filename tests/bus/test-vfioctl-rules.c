@@ -115,8 +115,7 @@ static void test_add_and_remove(void) {
 
         expect_output("rule add ens3", "Rule 0000-05-00.0: *.rules/0000-05-00.0.conf\n");
         wait_state(fixture, NIC_PATH, "detached");
-        EXPECT(5, "vfioctl: *.rules/0000-05-00.0.conf is there already*vfioctl rule remove 0000-05-00.0*",
-                        "rule add ens3");
+        EXPECT(5, "vfioctl: *.rules/0000-05-00.0.conf exists: *vfioctl rule remove 0000-05-00.0*", "rule add ens3");
         EXPECT(0, "", "rule add ens4 --name=vf --virtual-functions=4 --quiet");
         g_autofree char *text = rule_file_read(fixture, RULES_OWN, "vf");
         g_assert_nonnull(strstr(text, "VirtualFunctions=4\n"));
@@ -141,7 +140,8 @@ static void test_add_and_remove(void) {
         EXPECT(3, "vfioctl: There is no rule of that name*", "rule remove nothing");
         EXPECT(2, "vfioctl: *UTF-8*", "rule remove '\xff'");
 
-        expect_output("rule remove vf", "Rule vf is removed. What it detached stays so until it is given back.\n");
+        expect_output("rule remove vf",
+                        "Rule vf was removed. Devices that it detached stay detached until they are reattached.\n");
         json_t *removed = vfioctl_json("rule remove two");
         expect_json(removed, "removed", "\"two\"");
         json_decref(removed);
@@ -149,12 +149,12 @@ static void test_add_and_remove(void) {
         EXPECT(3, "vfioctl: There is no rule*", "rule remove gpu");
         wait_state(fixture, NIC_PATH, "detached");
 
-        /* what lies below a rule counts again, and cannot be removed */
+        /* what lies below a rule applies again, and cannot be removed */
         rule_file_put(fixture, RULES_SHIPPED, "0000-05-00.0", "[Match]\nVendor=ffff\n");
-        EXPECT(0, "vfioctl: the rule of that name in *.rules.lib/0000-05-00.0.conf counts again\n",
+        EXPECT(0, "vfioctl: the rule of the same name in *.rules.lib/0000-05-00.0.conf is active now\n",
                         "rule remove 0000-05-00.0");
-        EXPECT(5, "vfioctl: *.rules.lib/0000-05-00.0.conf is not vfiod's to remove. Mask it: *",
-                        "rule remove 0000-05-00.0");
+        EXPECT(5, "vfioctl: vfiod cannot remove *.rules.lib/0000-05-00.0.conf. Mask it: *", "rule remove 0000-05-00.0");
+        EXPECT(5, "vfioctl: vfiod cannot remove *.rules.lib/0000-05-00.0.conf. Mask it: *", "rule remove 0000-05-00.0");
         fixture_stop(fixture);
 }
 
@@ -202,8 +202,8 @@ static void test_check(void) {
         EXPECT(0, "", "rule check %s %s", good, empty);
         EXPECT(1, "*/bad:3: Class= has two, four or six hexadecimal digits, not '0x'\n", "rule check %s %s", bad, good);
         EXPECT(1, "*/latin: it is not UTF-8\n", "rule check %s", latin);
-        EXPECT(1, "*/bin: there is a NUL in it: it is no text\n", "rule check %s", binary);
-        EXPECT(1, "*/large: it is too large for a rule\n", "rule check %s", large);
+        EXPECT(1, "*/bin: it contains a NUL byte, so it is not text\n", "rule check %s", binary);
+        EXPECT(1, "*/large: it is too large: a rule has at most 64 KiB\n", "rule check %s", large);
         EXPECT(1, "*/none: No such file or directory\n", "rule check %s/none", folder);
         EXPECT(1, "*: Is a directory\n", "rule check %s", folder);
         EXPECT(1, "*/bad:3: *\n*/none: *\n*/bin: *\n", "rule check %s %s %s/none %s", bad, good, folder, binary);
@@ -236,16 +236,15 @@ static void test_persistent(void) {
         g_assert_nonnull(strstr(nic, "Address=0000:05:00.0\n"));
         /* it stays so */
         EXPECT(0,
-                        "vfioctl: 0000:05:00.0 is detached again when it appears anew, or vfiod starts, by rule "
-                        "0000-05-00.0. To end "
-                        "that: "
-                        "vfioctl rule remove 0000-05-00.0\n",
+                        "vfioctl: rule 0000-05-00.0 will detach 0000:05:00.0 again when the device appears the next "
+                        "time, or when "
+                        "vfiod starts. To prevent that: vfioctl rule remove 0000-05-00.0\n",
                         "reattach ens3");
         EXPECT(0, "", "detach ens3");
         EXPECT(0, "", "reattach ens3 --quiet");
         fixture_restart_daemon(fixture);
         wait_state(fixture, NIC_PATH, "detached");
-        EXPECT(5, "vfioctl: ens3 is detached, but until the next boot only:\nvfioctl: *is there already*",
+        EXPECT(5, "vfioctl: *.conf exists: *\nvfioctl: nothing was detached, and no rule was written.\n",
                         "detach ens3 --persistent");
         EXPECT(0, "", "rule remove 0000-05-00.0 --quiet");
         EXPECT(0, "", "reattach ens3");
@@ -274,6 +273,33 @@ static void test_persistent(void) {
         EXPECT(5, "vfioctl: *", "detach " BRIDGE " --persistent");
         g_autofree char *none = rule_file_read(fixture, RULES_OWN, "0000-02-00.0");
         g_assert_null(none);
+        fixture_stop(fixture);
+}
+
+/* Whether the rule can be written is known before anything is detached. */
+static void test_persistent_checks_first(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        rule_file_put(fixture, RULES_OWN, "0000-05-00.0", "[Match]\nVendor=ffff\n");
+        EXPECT(5, "vfioctl: *.conf exists: *--name*\nvfioctl: nothing was detached, and no rule was written.\n",
+                        "detach ens3 --persistent");
+        fixture_property(fixture, NIC_PATH, DEVICE, "State", "'host'");
+        EXPECT(2, "vfioctl: *name*\nvfioctl: nothing was detached*", "detach ens3 --persistent --name=a/b");
+        fixture_property(fixture, NIC_PATH, DEVICE, "State", "'host'");
+        expect_output("detach ens3 --persistent --name=nic", "0000:05:00.0: *Rule: *.rules/nic.conf\n");
+        wait_state(fixture, NIC_PATH, "detached");
+        g_autofree char *nic = rule_file_read(fixture, RULES_OWN, "nic");
+        g_assert_nonnull(strstr(nic, "Address=0000:05:00.0\n"));
+        fixture_stop(fixture);
+
+        /* in place of the folder is a file */
+        fixture = fixture_start(NULL);
+        g_autofree char *folder = g_strdup_printf("%s." RULES_OWN, fixture->state_folder);
+        g_assert_true(g_file_set_contents(folder, "", 0, NULL));
+        EXPECT(1, "vfioctl: Cannot write *: Not a directory.\nvfioctl: nothing was detached*",
+                        "detach ens3 --persistent");
+        fixture_property(fixture, NIC_PATH, DEVICE, "State", "'host'");
+        EXPECT(5, "vfioctl: *bridges*", "detach group:2 --persistent");
         fixture_stop(fixture);
 }
 
@@ -333,6 +359,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/vfioctl-rules/not-authorized", test_not_authorized);
         g_test_add_func("/bus/vfioctl-rules/check", test_check);
         g_test_add_func("/bus/vfioctl-rules/persistent", test_persistent);
+        g_test_add_func("/bus/vfioctl-rules/persistent-checks-first", test_persistent_checks_first);
         g_test_add_func("/bus/vfioctl-rules/rescan", test_rescan);
         g_test_add_func("/bus/vfioctl-rules/usage", test_usage);
         return g_test_run();

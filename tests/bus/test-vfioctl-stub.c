@@ -19,19 +19,19 @@ static Stub *start_with_device(void) {
         stub_answer(stub, "GetGroup", "(objectpath '/org/vfiod1/groups/7',)");
         stub_answer(stub, "GetAll " DEVICE,
                         "({'Address': <'0000:02:01.0'>, 'State': <'stuck'>, 'Driver': <'vfio-pci'>, 'Endpoint': <true>,"
-                        " 'Group': <7>, 'GroupPath': <objectpath '/org/vfiod1/groups/7'>},)");
+                        " 'GroupNumber': <7>, 'Group': <objectpath '/org/vfiod1/groups/7'>},)");
         stub_answer(stub, "GetAll " GROUP,
-                        "({'Number': <uint32 7>, 'State': <'stuck'>, 'Viable': <true>, 'Node': <'/dev/vfio/7'>,"
+                        "({'Number': <7>, 'State': <'stuck'>, 'Viable': <true>, 'Node': <'/dev/vfio/7'>,"
                         " 'Devices': <[objectpath '/org/vfiod1/devices/a']>},)");
-        stub_answer(stub, "ListHolders", "(@a(ussss) [],)");
-        stub_answer(stub, "ListRules", "(@a(sssa(sss)a{sv}) [],)");
-        stub_answer(stub, "ListJobs", "(@a(uossuasuussssta{sv}) [],)");
+        stub_answer(stub, "ListHolders", "(@a(ussssa{sv}) [],)");
+        stub_answer(stub, "ListRules", "(@a(sssa(sssa{sv})a{sv}) [],)");
+        stub_answer(stub, "ListJobs", "(@a(uossiasuussssta{sv}) [],)");
         return stub;
 }
 
 #define HOLDERS \
-        "([(uint32 324, 'qemu-system-x86', 'machine-x.service', '/dev/vfio/7', '')," \
-        " (uint32 55, '', '', '/dev/dri/card0', '0000:02:01.0')],)"
+        "([(uint32 324, 'qemu-system-x86', 'machine-x.service', '/dev/vfio/7', '', {'New': <1>})," \
+        " (uint32 55, '', '', '/dev/dri/card0', '0000:02:01.0', {})],)"
 
 /* Each of them stands with what it holds. */
 static void test_holders(void) {
@@ -66,7 +66,8 @@ static void test_holders_unknown(void) {
         stub_answer(stub, "ListJobs", FAILED "Nor this.");
         g_auto(ProgramResult) show = vfioctl("show enp2s1");
         expect_result(&show, 0,
-                        "vfioctl: who holds it is not known: Nobody tells.\nvfioctl: the job is not known: Nor "
+                        "vfioctl: cannot find out which processes hold the device: Nobody tells.\nvfioctl: cannot read "
+                        "the job: Nor "
                         "this.\n",
                         "show enp2s1");
         g_assert_nonnull(strstr(show.output, "Group: 7\n"));
@@ -77,7 +78,8 @@ static void test_holders_unknown(void) {
 
         /* an answer of another kind, as from another version */
         stub_answer(stub, "ListHolders", "([(uint32 324, 'qemu')],)");
-        EXPECT(0, "vfioctl: who holds it is not known: *compare their versions.\n*", "show enp2s1");
+        EXPECT(0, "vfioctl: cannot find out which processes hold the device: *compare their versions.\n*",
+                        "show enp2s1");
         stub_stop(stub);
 }
 
@@ -86,7 +88,7 @@ static void test_job(void) {
         Stub *stub = start_with_device();
 
         stub_answer(stub, "ListJobs",
-                        "([(uint32 4, objectpath '/org/vfiod1/jobs/4', 'detach', 'running', uint32 8, ['0000:09:00.0'],"
+                        "([(uint32 4, objectpath '/org/vfiod1/jobs/4', 'detach', 'running', 8, ['0000:09:00.0'],"
                         " uint32 1, uint32 5, 'override', '0000:09:00.0', '', 'uid 0, process 9 (x)', uint64 1, "
                         "@a{sv} {}),"
                         " (3, '/org/vfiod1/jobs/3', 'reattach', 'stuck', 7, ['0000:02:01.0'], 4, 9, 'unbind',"
@@ -103,10 +105,65 @@ static void test_job(void) {
         stub_stop(stub);
 }
 
+/* A job of virtual functions whose physical function is in no group. */
+static void test_job_without_group(void) {
+        Stub *stub = start_with_device();
+
+        stub_answer(stub, "ListJobs",
+                        "([(uint32 4, objectpath '/org/vfiod1/jobs/4', 'set-virtual-functions', 'running', -1,"
+                        " ['0000:09:00.0'], uint32 1, uint32 5, 'set-autoprobe', '0000:09:00.0', '',"
+                        " 'uid 0, process 9 (x)', uint64 1, @a{sv} {})],)");
+        g_auto(ProgramResult) text = vfioctl("jobs --no-legend");
+        expect_result(&text, 0, "", "jobs --no-legend");
+        g_assert_true(g_pattern_match_simple("*4 set-virtual-functions *- 0000:09:00.0 running *", text.output));
+        json_t *json = vfioctl_json("jobs");
+        expect_json(json, "jobs.0.group", "null");
+        json_decref(json);
+
+        stub_answer(stub, "ListDevices",
+                        "([('0000:09:00.0', objectpath '/org/vfiod1/devices/b', -1, 'host', 'ixgbe', uint32 131072,"
+                        " uint16 32902, uint16 4349, @as [], @a{sv} {})],)");
+        g_auto(ProgramResult) devices = vfioctl("devices --no-legend");
+        expect_result(&devices, 0, "", "devices --no-legend");
+        g_assert_true(g_pattern_match_simple("0000:09:00.0 *- host *", devices.output));
+        json_t *list = vfioctl_json("devices");
+        expect_json(list, "devices.0.group", "null");
+        json_decref(list);
+        stub_stop(stub);
+}
+
+/* Each list of a later vfiod may have more in its rows. It is read all the same. */
+static void test_rows_grow(void) {
+        static const char change[] = "([('0000:02:01.0', 'e1000', 'vfio-pci', {'New': <1>}),"
+                                     " ('0000:02:02.0', 'e1000', 'vfio-pci', {})],)";
+        Stub *stub = start_with_device();
+
+        stub_answer(stub, "Plan",
+                        "(false, [('unbind', '0000:02:01.0', 'why', {'New': <1>}), ('probe', '0000:02:01.0', 'so', "
+                        "{})],"
+                        " [('storage', '0000:02:01.0', 'a disk', false, {'New': <@ai []>})], '0123456789abcdef',"
+                        " {'New': <1>})");
+        json_t *plan = vfioctl_json_with(5, "plan enp2s1");
+        expect_json(plan, "steps.1.action", "\"probe\"");
+        expect_json(plan, "findings.0.evidence", "\"a disk\"");
+        json_decref(plan);
+        stub_answer(stub, "Detach", change);
+        json_t *detached = vfioctl_json("detach enp2s1");
+        expect_json(detached, "changes.1.address", "\"0000:02:02.0\"");
+        json_decref(detached);
+        stub_answer(stub, "ListRules",
+                        "([('a', '/etc/a.conf', 'active', [('0000:02:01.0', 'applied', '', {'New': <1>})],"
+                        " {'New': <1>})],)");
+        json_t *rules = vfioctl_json("rule list");
+        expect_json(rules, "rules.0.devices.0.status", "\"applied\"");
+        json_decref(rules);
+        stub_stop(stub);
+}
+
 static void emit_job(Stub *stub, unsigned number, unsigned group, int pid) {
         g_autofree char *arguments = g_strdup_printf(
                         "(objectpath '/org/vfiod1/jobs/%u', {'" JOB
-                        "': {'Number': <uint32 %u>, 'Kind': <'reattach'>, 'State': <'running'>, 'Group': <uint32 %u>,"
+                        "': {'Number': <uint32 %u>, 'Kind': <'reattach'>, 'State': <'running'>, 'GroupNumber': <%u>,"
                         " 'Step': <uint32 4>, 'Steps': <uint32 9>, 'Action': <'unbind'>, 'Address': <'0000:02:01.0'>,"
                         " 'WaitsFor': <''>, 'Caller': <'uid 0, process %d (vfioctl)'>}})",
                         number, number, group, pid);
@@ -136,10 +193,10 @@ static void test_others(void) {
         Process *client = start_reattach(stub, terminal);
         int pid = (int)process_get_pid(client);
 
-        stub_answer(stub, "Cancel", "()");
+        stub_answer(stub, "Cancel", "('cancelling', 'Job 4 undoes it.')");
         emit_job(stub, 3, 7, pid + 1);
         terminal_type(terminal, "\x03");
-        g_free(terminal_expect(terminal, "vfioctl: asking vfiod to undo it"));
+        g_free(terminal_expect(terminal, "vfioctl: asking vfiod to undo the change"));
         emit_change(stub, 3, "{'Step': <uint32 5>}");
         emit_job(stub, 4, 7, pid);
         g_autofree char *shown = terminal_expect(terminal, ERASE);
@@ -165,12 +222,12 @@ static void test_waits_for(void) {
         emit_change(stub, 4, "{'WaitsFor': <'process 324 (q\x1b[31m\xc3\xa4mu)'>}");
         g_free(terminal_expect(terminal,
                         "\rreattach group 7: step 4 of 9, unbind 0000:02:01.0 ... (waits for process 324 "
-                        "(q?[31m?mu))" ERASE));
+                        "(q\\x1b[31m\\xc3\\xa4mu))" ERASE));
         emit_change(stub, 5, "{'Step': <uint32 9>}");
         emit_change(stub, 4, "{'Step': <uint32 5>, 'WaitsFor': <''>, 'State': <'unheard-of'>, 'Unheard': <1>}");
         g_autofree char *shown = terminal_expect(terminal, ERASE);
         g_assert_cmpstr(shown, ==, "\rreattach group 7: unheard-of, step 5 of 9, unbind 0000:02:01.0 ..." ERASE);
-        stub_finish(stub, "Reattach", "(@a(sss) [],)");
+        stub_finish(stub, "Reattach", "(@a(sssa{sv}) [],)");
         g_autofree char *rest = terminal_read_rest(terminal);
         g_assert_cmpstr(rest, ==, "\r" ERASE);
         g_assert_cmpint(process_finish(client), ==, 0);
@@ -190,13 +247,13 @@ static void test_leave(void) {
                 if (i > 0)
                         emit_job(stub, 4, 7, (int)process_get_pid(client));
                 terminal_type(terminal, "\x03");
-                g_free(terminal_expect(terminal, "to leave it alone\r\n"));
+                g_free(terminal_expect(terminal, "to stop waiting\r\n"));
                 if (i > 0)
                         g_free(stub_expect_call(stub, "Cancel"));
                 terminal_type(terminal, "\x03");
                 g_free(terminal_expect(terminal,
-                                i > 0 ? "vfioctl: job 4 goes on by itself: see 'vfioctl jobs'\r\n"
-                                      : "vfioctl: the work goes on by itself, if it has begun: see 'vfioctl "
+                                i > 0 ? "vfioctl: job 4 continues without vfioctl: see 'vfioctl jobs'\r\n"
+                                      : "vfioctl: if the job has begun, it continues without vfioctl: see 'vfioctl "
                                         "jobs'\r\n"));
                 if (i == 1)
                         terminal_type(terminal, "\x03");
@@ -259,6 +316,30 @@ static void test_exit_codes(void) {
         stub_stop(stub);
 }
 
+/* The rule could be written, and cannot be when the device is detached: that has a status of its own. */
+static void test_rule_fails_late(void) {
+        Stub *stub = start_with_device();
+        g_auto(GStrv) argv = vfioctl_argv("detach enp2s1 --persistent --name=x");
+        const char *const shell[] = {
+                        "sh", "-c", "\"$0\" \"$@\" 2>&1", argv[0], argv[1], argv[2], argv[3], argv[4], NULL};
+
+        stub_answer(stub, "Detach", "([('0000:02:01.0', 'e1000', 'vfio-pci', @a{sv} {})],)");
+        Process *client = process_start(shell, NULL);
+        g_free(stub_expect_call(stub, "AddRule"));
+        g_assert_cmpuint(stub_count_calls(stub, "Detach"), ==, 0);
+        stub_finish(stub, "AddRule", "('x', '/etc/vfiod/rules.d/x.conf')");
+        g_free(stub_expect_call(stub, "Detach"));
+        g_free(stub_expect_call(stub, "AddRule"));
+        stub_finish(stub, "AddRule", FAILED "The disk is full.");
+        process_expect_line(client, "vfioctl: The disk is full.");
+        process_expect_line(client,
+                        "vfioctl: enp2s1 is detached, but only until the next boot: the rule is not written. To "
+                        "write it, use 'vfioctl rule add'.");
+        process_expect_line(client, "0000:02:01.0: e1000 -> vfio-pci");
+        g_assert_cmpint(process_finish(client), ==, 7);
+        stub_stop(stub);
+}
+
 /* The daemon is lost on the way. */
 static void test_lost(void) {
         Stub *stub = start_with_device();
@@ -280,10 +361,13 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/vfioctl-stub/holders", test_holders);
         g_test_add_func("/bus/vfioctl-stub/holders-unknown", test_holders_unknown);
         g_test_add_func("/bus/vfioctl-stub/job", test_job);
+        g_test_add_func("/bus/vfioctl-stub/job-without-group", test_job_without_group);
+        g_test_add_func("/bus/vfioctl-stub/rows-grow", test_rows_grow);
         g_test_add_func("/bus/vfioctl-stub/others", test_others);
         g_test_add_func("/bus/vfioctl-stub/waits-for", test_waits_for);
         g_test_add_func("/bus/vfioctl-stub/leave", test_leave);
         g_test_add_func("/bus/vfioctl-stub/exit-codes", test_exit_codes);
+        g_test_add_func("/bus/vfioctl-stub/rule-fails-late", test_rule_fails_late);
         g_test_add_func("/bus/vfioctl-stub/lost", test_lost);
         return g_test_run();
 }

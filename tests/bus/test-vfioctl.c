@@ -97,7 +97,8 @@ static void test_busy_and_foreign(void) {
         fake_kernel_do(fixture->kernel, "wait-pending 1");
         EXPECT(5, "vfioctl: *", "reattach ens1");
         fake_kernel_do(fixture->kernel, "resume");
-        pending_expect(pending, "([('0000:03:01.0', 'e1000', 'vfio-pci'), ('0000:03:02.0', 'e1000', 'vfio-pci')],)");
+        pending_expect(pending,
+                        "([('0000:03:01.0', 'e1000', 'vfio-pci', {}), ('0000:03:02.0', 'e1000', 'vfio-pci', {})],)");
         fixture_stop(fixture);
 }
 
@@ -132,8 +133,8 @@ static void test_no_iommu(void) {
 static void test_no_daemon(void) {
         PrivateBus *bus = private_bus_start(true);
 
-        EXPECT(1, "vfioctl: vfiod does not run and could not be started: *\nSee 'systemctl status vfiod'*", "groups");
-        EXPECT(1, "vfioctl: vfiod does not run*", "detach ens1");
+        EXPECT(1, "vfioctl: vfiod is not running and could not be started: *\nSee 'systemctl status vfiod'*", "groups");
+        EXPECT(1, "vfioctl: vfiod is not running*", "detach ens1");
         private_bus_stop(bus);
 
         (void)g_setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere", true);

@@ -172,7 +172,7 @@ static void test_detach(void) {
         fake_kernel_do(house->kernel, "modprobe vfio-pci"); /* or it would load the module of the real kernel */
         expect_notification(house, "READY=1");
         expect_call(house, "/org/vfiod1", BUS_NAME ".Manager", "Detach", "('ens3', @a{sv} {})",
-                        "([('0000:05:00.0', 'e1000e', 'vfio-pci')],)");
+                        "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)");
         expect_call(house, NIC_PATH, "org.freedesktop.DBus.Properties", "Get", "('org.vfiod1.Device', 'State')",
                         "(<'detached'>,)");
 

@@ -39,7 +39,7 @@ static bool is_kept(const World *world, const TruthDevice *device) {
 static bool is_given_back(const World *world, const TruthDevice *device) {
         const Case *one = case_find(world->cases, device->address);
 
-        return one && one->status == CASE_GIVEN_BACK;
+        return one && one->status == CASE_RELEASED;
 }
 
 /* The rule that took another of the group and this one along. */
@@ -118,7 +118,7 @@ static void attempt(Look *look, const TruthDevice *device) {
         }
         /* Somebody took it from vfio-pci. */
         if (!look->fresh && !*device->driver && world_claim(world, device)) {
-                one->status = CASE_GIVEN_BACK;
+                one->status = CASE_RELEASED;
                 return;
         }
         if (!model_is_decided_late(predict(world, device, find_rule(world, one->rule)))) {
@@ -136,7 +136,7 @@ static void consider(Look *look, const TruthDevice *device) {
 
         if (!rule)
                 rule = rule_of_group(world, device);
-        if (!look->fresh && one && one->status == CASE_GIVEN_BACK &&
+        if (!look->fresh && one && one->status == CASE_RELEASED &&
                         (rule ? g_strcmp0(one->rule, rule) == 0
                               : takes_along(find_rule(world, one->rule), device->address)))
                 return;
@@ -244,7 +244,7 @@ static void load_vfio(World *world) {
 void keeper_await_rescan(World *world) {
         g_auto(Answer) answer = {};
 
-        vfiod_call(world->vfiod, &answer, PATH, MANAGER, "Rescan", "");
+        vfiod_call(world->vfiod, &answer, PATH, MANAGER, "Rescan", "a{sv}", 0);
         vfiod_await(world->vfiod, &answer);
         g_assert_cmpstr(answer.error, ==, NULL);
 }
@@ -328,7 +328,7 @@ static void review(World *world, const Slot *slot) {
                 one->status = CASE_APPLIED;
         else if (one->status == CASE_APPLIED &&
                         (g_str_equal(state, "host") || (g_str_equal(state, "driverless") && !claim)))
-                one->status = CASE_GIVEN_BACK;
+                one->status = CASE_RELEASED;
 }
 
 static void adopt(World *world, CaseTable *reported) {

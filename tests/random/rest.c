@@ -176,8 +176,8 @@ static void check_ids(World *world, const char *path, const char *ids) {
         unsigned vendor, device;
 
         g_assert_cmpint(sscanf(ids, "%x:%x", &vendor, &device), ==, 2);
-        check_number(world, path, "Vendor", (int)vendor);
-        check_number(world, path, "Device", (int)device);
+        check_number(world, path, "VendorId", (int)vendor);
+        check_number(world, path, "DeviceId", (int)device);
 }
 
 static void check_device(World *world, const char *path, const TruthDevice *device, const Claim *claim) {
@@ -187,8 +187,8 @@ static void check_device(World *world, const char *path, const TruthDevice *devi
         g_autofree char *group_path = group < 0 ? g_strdup("/") : g_strdup_printf("/org/vfiod1/groups/%d", group);
 
         check_ids(world, path, device ? device->ids : claim->ids);
-        check_number(world, path, "Group", group);
-        check_property(world, path, "GroupPath", group_path);
+        check_number(world, path, "GroupNumber", group);
+        check_property(world, path, "Group", group_path);
         check_property(world, path, "OriginalDriver", claim ? claim->driver : "");
         check_property(world, path, "OriginalOverride", claim ? claim->override : "");
         check_property(world, path, "OriginalNames", claim ? claim->names : "");

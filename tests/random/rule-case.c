@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-static const char *const statuses[] = {"waiting", "applied", "refused", "given-back", "other-card"};
+static const char *const statuses[] = {"waiting", "applied", "refused", "released", "other-card"};
 
 CaseTable *case_table_new(void) {
         return g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
@@ -57,7 +57,7 @@ static CaseStatus find_status(const char *text) {
 CaseTable *case_table_parse(const char *reply) {
         g_autoptr(GRegex) regex =
                         g_regex_new("([a-z0-9-]+) /[^ ]+\\.conf (?:active|off|masked) |"
-                                    "([0-9a-f]{4}:[0-9a-f:.]+) (waiting|applied|refused|given-back|other-card)\\b",
+                                    "([0-9a-f]{4}:[0-9a-f:.]+) (waiting|applied|refused|released|other-card)\\b",
                                         0, 0, NULL);
         g_autoptr(GMatchInfo) match = NULL;
         CaseTable *cases = case_table_new();

@@ -9,7 +9,7 @@ typedef enum CaseStatus {
         CASE_WAITING,
         CASE_APPLIED,
         CASE_REFUSED,
-        CASE_GIVEN_BACK,
+        CASE_RELEASED,
         CASE_OTHER_CARD,
 } CaseStatus;
 

@@ -182,7 +182,7 @@ static void cancel(World *world) {
         g_auto(Answer) answer = {};
 
         vfiod_listen_until(world->vfiod, has_one_job, &job, -1);
-        vfiod_call(world->vfiod, &answer, job, "org.vfiod1.Job", "Cancel", "");
+        vfiod_call(world->vfiod, &answer, job, "org.vfiod1.Job", "Cancel", "a{sv}", 0);
         vfiod_await(world->vfiod, &answer);
         history_note("cancel: '%s'", answer.error ?: "");
         g_assert_true(!answer.error || g_str_equal(answer.error, "Busy"));

@@ -96,7 +96,7 @@ static void take(World *world, const Call *call, const char *address, ClaimPhase
         ledger_put(world->ledger, &original);
 }
 
-/* "ADDRESS BEFORE AFTER" of each card that has another driver than before, in the order of the addresses. */
+/* "ADDRESS BEFORE AFTER DETAILS" of each card that has another driver than before, in the order of the addresses. There are no details. */
 static char *expect_changes(const World *world, const Call *call) {
         g_autoptr(GString) text = g_string_new(NULL);
 
@@ -109,7 +109,7 @@ static char *expect_changes(const World *world, const Call *call) {
 
                 if (!g_str_equal(before->driver, driver))
                         g_string_append_printf(
-                                        text, "%s%s %s %s", text->len > 0 ? "," : "", address, before->driver, driver);
+                                        text, "%s%s %s %s ", text->len > 0 ? "," : "", address, before->driver, driver);
         }
         for (unsigned i = 0; i < call->following->len; i++) {
                 const char *address = call->following->pdata[i];

@@ -306,13 +306,13 @@ static bool is_settled(Vfiod *vfiod, const void *userdata) {
         g_autoptr(GList) devices = view_list(vfiod->view, DEVICES), jobs = view_list(vfiod->view, JOBS);
 
         for (GList *i = jobs; i; i = i->next)
-                if (atoi(view_get(vfiod->view, i->data, "Group")) != but_group)
+                if (atoi(view_get(vfiod->view, i->data, "GroupNumber")) != but_group)
                         return false;
         for (GList *i = devices; i; i = i->next) {
                 const char *state = view_get(vfiod->view, i->data, "State");
 
                 if ((g_str_equal(state, "changing") || g_str_equal(state, "stuck")) &&
-                                atoi(view_get(vfiod->view, i->data, "Group")) != but_group)
+                                atoi(view_get(vfiod->view, i->data, "GroupNumber")) != but_group)
                         return false;
         }
         return true;

@@ -4,6 +4,7 @@
  * $DBUS_SYSTEM_BUS_ADDRESS. */
 
 #include "base/log.h"
+#include "bus/publish.h"
 #include "fake-uevents.h"
 #include "manager.h"
 
@@ -68,8 +69,8 @@ static int run(const char *root, const char *control_socket, const char *state_f
         (void)sigprocmask(SIG_BLOCK, &signals, NULL);
         if ((r = sd_event_default(&event)) < 0 || (r = sd_event_add_signal(event, NULL, SIGTERM, NULL, NULL)) < 0 ||
                         (r = sd_event_add_signal(event, NULL, SIGINT, NULL, NULL)) < 0 ||
-                        (r = uevent_source_new_fake(control_socket, &uevents)) < 0 ||
-                        (r = sd_bus_open_system(&bus)) < 0 || (r = sd_bus_set_exit_on_disconnect(bus, true)) < 0 ||
+                        (r = uevent_source_new_fake(control_socket, &uevents)) < 0 || (r = service_connect(&bus)) < 0 ||
+                        (r = sd_bus_set_exit_on_disconnect(bus, true)) < 0 ||
                         (r = open_fake_kernel(root, control_socket, proc, &kernel)) < 0)
                 return log_error_errno(r, "Cannot start the simulation");
         _cleanup_free_ char *own = NULL, *temporary = NULL, *shipped = NULL, *early = NULL, *database = NULL;

@@ -198,6 +198,17 @@ static void test_injections(void) {
         fake_kernel_do(k, "resume");
         g_assert_cmpint(write_finish(w), ==, 0);
 
+        /* the fake kernel does not know "link" of a device without one */
+        g_assert_cmpint(fake_kernel_send(k, NULL, "stall-read " PORT1 " max_link_speed"), ==, -EREMOTEIO);
+        fake_kernel_do(k, "stall-read 0000:04:00.0 current_link_speed");
+        w = write_start(k, NULL, DEVICES "/0000:04:00.0/current_link_speed");
+        fake_kernel_do(k, "wait-pending 1");
+        assert_text(k, DEVICES "/0000:04:00.0/max_link_speed", "8.0 GT/s PCIe");
+        fake_kernel_do(k, "resume");
+        fake_kernel_do(k, "wait-pending 1");
+        fake_kernel_do(k, "resume-read 0000:04:00.0 current_link_speed");
+        g_assert_cmpint(write_finish(w), ==, 0);
+
         fake_kernel_do(k, "noprobe " PORT1);
         g_assert_cmpint(unbind(k, PORT1, "e1000"), ==, 0);
         g_assert_cmpint(probe(k, PORT1), ==, 0);

@@ -43,6 +43,12 @@ SAMPLES = [
     ("kernel_paths", "daemon/kernel/a.c", SPDX + 'open("/proc/self/fd", 0);\n', None),
     ("kernel_paths", "daemon/usage/a.c", SPDX + 'open("/proc/self/fd", 0);\n', None),
     ("kernel_paths", "daemon/policy/a.c", SPDX + '/* "/sys/x" */ say("write to "\n"/sys/bus", "/system");\n', None),
+    ("sleeping", "daemon/kernel/a.c", SPDX + 'sysfs_read_text(fd, "driver_override", b, n);\n', 'a.c:2: "driver_override"'),
+    ("sleeping", "daemon/model/a.c", SPDX + 'snprintf(path, n, "%s/current_link_speed", a);\n', '"current_link_speed"'),
+    ("sleeping", "daemon/job/a.c", SPDX + "r = pci_device_read_link(kernel, a, &link);\n", "a.c:2: pci_device_read_link()"),
+    ("sleeping", "daemon/job/subject.c", SPDX + 'sysfs_read_text(fd, "driver_override", b, n);\n', None),
+    ("sleeping", "daemon/job/link-reader.c", SPDX + "r = pci_device_read_link(kernel, a, &link);\n", None),
+    ("sleeping", "daemon/bus/a.c", SPDX + '/* "uevent" */ say("driver_override of %s", "kernel/config/x");\n', None),
     ("calls", "daemon/job/a.c", SPDX + 'int r = system("ls");\n', "a.c:2: system()"),
     ("calls", "client/a.c", SPDX + 'FILE *f = popen ("ls", "r");\n', "popen()"),
     ("calls", "daemon/job/a.c", SPDX + 'execl("/bin/sh", "sh", NULL);\n', "execl()"),
@@ -60,16 +66,44 @@ SAMPLES = [
     ("headers", "daemon/base/a.h", HEADER, None),
 ]
 
+# The files of a tree, and what the one finding says of their circle; None: there is none.
+CIRCLES = [
+    ({"client/a.c": "int a(void) {\n        return b();\n}\n", "client/b.c": "int b(void) {\n        return a();\n}\n"}, "a.c, b.c"),
+    (
+        {
+            "daemon/job/a.c": "int a(int x,\n                int y) {\n        return b();\n}\n",
+            "daemon/job/b.c": "const char *b(void) {\n        return c;\n}\n",
+            "daemon/job/c.c": "DEFINE_THING(c, int)\nvoid d(void) {\n        a(1, 2);\n}\n",
+        },
+        "a.c, b.c, c.c",
+    ),
+    ({"daemon/bus/a.h": '#include "bus/b.h"\n', "daemon/bus/b.h": '#include "bus/a.h"\n'}, "a.h includes b.h, b.h includes a.h"),
+    # A header of types and one's own header are no circle, nor is a word in a comment, a string or a static function of the same name.
+    (
+        {
+            "client/a.h": "int a(void);\n",
+            "client/a.c": '#include "a.h"\n#include "b.h"\nint a(void) {\n        return b();\n}\n',
+            "client/b.h": "int b(void);\n",
+            "client/b.c": '#include "a.h"\n#include "b.h"\n/* a() */\nint b(void) {\n        return say("a()");\n}\n',
+            "client/c.c": "static int d(void) {\n        return 0;\n}\nint c(void) {\n        return d();\n}\n",
+            "client/d.c": "int d(void) {\n        return c();\n}\n",
+            "daemon/job/b.c": "int e(void) {\n        return a();\n}\n",
+        },
+        None,
+    ),
+]
+
 
 def find(rule, root):
     return list(getattr(rules, rule)(rules.Tree(root)))
 
 
-def find_in_sample(rule, name, text):
+def find_in_sample(rule, files):
     with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder, name)
-        path.parent.mkdir(parents=True)
-        path.write_text(text, encoding="utf-8")
+        for name, text in files.items():
+            path = pathlib.Path(folder, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
         return find(rule, folder)
 
 
@@ -82,9 +116,11 @@ def main(root):
         for finding in findings:
             print(f"# {finding}")
 
-    print(f"1..{len(rules.RULES) + len(SAMPLES)}")
-    for number, (rule, name, text, expected) in enumerate(SAMPLES):
-        found = find_in_sample(rule, name, text)
+    samples = [(rule, {name: text}, expected) for rule, name, text, expected in SAMPLES]
+    samples += [("no_circles", files, expected) for files, expected in CIRCLES]
+    print(f"1..{len(rules.RULES) + len(samples)}")
+    for number, (rule, files, expected) in enumerate(samples):
+        found = find_in_sample(rule, files)
         good = len(found) == 1 and expected in found[0] if expected else not found
         check(f"{rule}: sample {number}, {expected or 'good'}", [] if good else [f"found: {found}"])
     for rule in rules.RULES:

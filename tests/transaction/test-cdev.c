@@ -11,7 +11,7 @@ static const JobLimits limits = {
                 .held_deadline_us = 100 * 1000,
                 .names_deadline_us = 60 * G_USEC_PER_SEC,
                 .jobs_max = 4,
-                .plans_max = 4,
+                .plans = {.total = 4},
 };
 
 static const Request reattach = {.verb = PLAN_REATTACH, .selector = "ens1"};

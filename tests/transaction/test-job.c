@@ -85,7 +85,7 @@ static void test_limits(void) {
                         .step_deadline_us = 60 * G_USEC_PER_SEC,
                         .names_deadline_us = 60 * G_USEC_PER_SEC,
                         .jobs_max = 1,
-                        .plans_max = 1,
+                        .plans = {.total = 1},
         };
         g_autoptr(Host) host = host_new();
         g_autoptr(Daemon) daemon = daemon_start(host, &one);
@@ -111,7 +111,7 @@ static void test_plan_limit(void) {
                         .step_deadline_us = 60 * G_USEC_PER_SEC,
                         .names_deadline_us = 60 * G_USEC_PER_SEC,
                         .jobs_max = 1,
-                        .plans_max = 1,
+                        .plans = {.total = 1},
         };
         g_autoptr(Host) host = host_new();
         g_autoptr(Daemon) daemon = daemon_start(host, &one);
@@ -178,7 +178,7 @@ static void test_name_is_gone(void) {
                         .step_deadline_us = 60 * G_USEC_PER_SEC,
                         .names_deadline_us = 100 * 1000,
                         .jobs_max = 4,
-                        .plans_max = 4,
+                        .plans = {.total = 4},
         };
         g_autoptr(Host) host = host_new();
         g_autoptr(Daemon) daemon = daemon_start(host, &limits);

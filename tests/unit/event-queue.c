@@ -37,8 +37,8 @@ EventQueue *event_queue_free(EventQueue *queue) {
         return NULL;
 }
 
-void event_queue_emit(
-                EventQueue *queue, const char *action, const char *path, const char *subsystem, const char *old_path) {
+static void emit_with(EventQueue *queue, const char *action, const char *path, const char *subsystem,
+                const char *old_path, const char *variable) {
         if (queue->congested || queue->messages.length == queue->capacity) {
                 queue->has_error |= !queue->congested;
                 queue->congested = true;
@@ -52,8 +52,19 @@ void event_queue_emit(
         g_string_append_printf(message, "SUBSYSTEM=%s%c", subsystem, '\0');
         if (old_path)
                 g_string_append_printf(message, "DEVPATH_OLD=/devices/%s%c", old_path, '\0');
+        if (variable)
+                g_string_append_printf(message, "%s%c", variable, '\0');
         g_string_append_printf(message, "SEQNUM=%u%c", ++queue->sequence, '\0');
         g_queue_push_tail(&queue->messages, message);
+}
+
+void event_queue_emit(
+                EventQueue *queue, const char *action, const char *path, const char *subsystem, const char *old_path) {
+        emit_with(queue, action, path, subsystem, old_path, NULL);
+}
+
+void event_queue_emit_malformed(EventQueue *queue, const char *subsystem) {
+        emit_with(queue, "change", "platform/malformed", subsystem, NULL, "MALFORMED");
 }
 
 unsigned event_queue_dropped(const EventQueue *queue) {

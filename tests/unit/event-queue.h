@@ -17,6 +17,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(EventQueue, event_queue_free)
 /* The path is below /sys/devices; old_path is of a "move", else NULL. */
 void event_queue_emit(
                 EventQueue *queue, const char *action, const char *path, const char *subsystem, const char *old_path);
+/* An event with a variable that has no "=", as some drivers give them. */
+void event_queue_emit_malformed(EventQueue *queue, const char *subsystem);
 unsigned event_queue_dropped(const EventQueue *queue);
 unsigned event_queue_reports(const EventQueue *queue); /* of losses, that the listener was given */
 

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/outcome.h"
-#include "base/text.h"
 #include "model/string-pool.h"
 
 #include <glib.h>
 
-/* outcome, text, the idioms of util.h, and the string pool */
+/* outcome, the idioms of util.h, and the string pool */
 
 static void test_outcome_names(void) {
         g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
@@ -33,39 +32,13 @@ static void test_problem(void) {
         g_assert_cmpint(problem_set(&problem, OUTCOME_ROLLED_BACK, "%s, undone", problem.message), ==,
                         OUTCOME_ROLLED_BACK);
         g_assert_cmpstr(problem.message, ==, "x is held by 5, undone");
+        /* What it quotes can be sent on the bus and shown on a terminal. */
+        g_assert_cmpint(problem_set(&problem, OUTCOME_FAILED, "%s is on %s", "b\xff\xfe", "a\033[31mred"), ==,
+                        OUTCOME_FAILED);
+        g_assert_cmpstr(problem.message, ==, "b\\xff\\xfe is on a\\x1b[31mred");
         problem_done(&problem);
         g_assert_null(problem.message);
         g_assert_cmpint(problem.outcome, ==, OUTCOME_DONE);
-}
-
-static void test_printable(void) {
-        static const char *const cases[][2] = {
-                        {"", ""},
-                        {"qemu-system-x86 (1)", "qemu-system-x86 (1)"},
-                        {"a\nb\tc\033[2J\177", "a?b?c?[2J?"},
-                        {"Gr\xc3\xbc\xc3\x9f"
-                         "e \xe2\x82\xac \xf0\x9f\x90\xa7",
-                                        "Gr\xc3\xbc\xc3\x9f"
-                                        "e \xe2\x82\xac \xf0\x9f\x90\xa7"},
-                        {"\xc2\x85x", "??x"}, /* a control character of two bytes */
-                        {"caf\xe9", "caf?"},  /* Latin-1 */
-                        {"\xe2\x82", "??"},   /* cut off */
-                        {"\xe2\x82x", "??x"},
-                        {"\xc0\xaf", "??"}, /* "/" in two bytes */
-                        {"\xe0\x80\xaf", "???"},
-                        {"\xed\xa0\x80", "???"},                /* a surrogate */
-                        {"\xef\xbf\xbf\xef\xb7\x90", "??????"}, /* no characters */
-                        {"\xf4\x90\x80\x80", "????"},
-                        {"\xff\xfe\x80", "???"},
-        };
-
-        for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-                g_autofree char *text = g_strdup(cases[i][0]);
-
-                g_assert_true(text_make_printable(text) == text);
-                g_assert_cmpstr(text, ==, cases[i][1]);
-                g_assert_true(g_utf8_validate(text, -1, NULL));
-        }
 }
 
 static void test_strings(void) {
@@ -122,7 +95,6 @@ int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/outcome/names", test_outcome_names);
         g_test_add_func("/outcome/problem", test_problem);
-        g_test_add_func("/text/printable", test_printable);
         g_test_add_func("/util/strings", test_strings);
         g_test_add_func("/util/take", test_take);
         g_test_add_func("/string-pool/get", test_pool);

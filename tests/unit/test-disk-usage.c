@@ -19,7 +19,7 @@ static Bed *make_bed(void) {
 }
 
 static int look(Bed *bed, const char *disk) {
-        return usage_of_disk(bed->tree->kernel, disk, on_use, bed->uses);
+        return usage_of_disk(bed->tree->kernel, disk, false, on_use, bed->uses);
 }
 
 #define assert_disk(bed, disk, ...) \
@@ -70,7 +70,7 @@ static void test_mounted(void) {
         assert_disk(bed, "sda", "storage: sda > sda2 is mounted on /", "storage: sda > sda1 is mounted on /boot", NULL);
         /* A name that somebody chose to do harm. */
         put_mount(bed, "27 1 8:1 / /a\\012b\\033[2J\\351 rw - ext4 /dev/sda1 rw\n");
-        assert_disk(bed, "sda", "storage: sda > sda1 is mounted on /a?b?[2J?", NULL);
+        assert_disk(bed, "sda", "storage: sda > sda1 is mounted on /a\\x0ab\\x1b[2J\\xe9", NULL);
 }
 
 /* Only a container has it mounted. */
@@ -260,7 +260,7 @@ static void test_unreadable(void) {
 
         Kernel broken = *bed->tree->kernel;
         broken.proc_fd = -EBADF;
-        g_assert_cmpint(usage_of_disk(&broken, "sdb", on_use, bed->uses), ==, 0);
+        g_assert_cmpint(usage_of_disk(&broken, "sdb", false, on_use, bed->uses), ==, 0);
         assert_use_says(bed->uses, "storage", "sdb cannot be examined: the mounts cannot be read");
 }
 

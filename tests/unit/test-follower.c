@@ -152,6 +152,35 @@ static void test_forged(void) {
         house_stop(&house);
 }
 
+/* A message that libudev cannot parse is skipped and counted. What follows it is followed, and nothing is read again. */
+static void test_malformed(void) {
+        House house = house_start(100, true);
+
+        event_queue_emit_malformed(house.queue, "platform");
+        event_queue_emit_malformed(house.queue, "pci");
+        temp_tree_driver(house.tree, NIC, "igb");
+        emit(&house, "bind", NIC_PATH, "pci");
+        event_queue_emit_malformed(house.queue, "platform");
+        follow_all(&house);
+        expect_changes(&house, "device changed " NIC " driver\n");
+        g_assert_cmpuint(follower_events_skipped(house.follower), ==, 3);
+        g_assert_cmpuint(follower_events_lost(house.follower), ==, 0);
+        g_assert_false(follower_is_rescanning(house.follower));
+        house_stop(&house);
+}
+
+/* The events of other subsystems take turns, too: each counts against the time. */
+static void test_others_in_turns(void) {
+        House house = house_start(100, true);
+
+        for (unsigned i = 0; i < 50; i++)
+                emit(&house, "change", "platform/x", "platform");
+        for (unsigned i = 0; i < 50; i++)
+                g_assert_cmpint(follower_follow(house.follower, 0), ==, 1);
+        g_assert_cmpint(follower_follow(house.follower, 0), ==, 0);
+        house_stop(&house);
+}
+
 /* What is lost while a rescan runs leads to one more, not to two. */
 static void test_overtaken(void) {
         House house = house_start(1, false);
@@ -273,6 +302,8 @@ int main(int argc, char **argv) {
         g_test_add_data_func("/follower/loss-of-others", NULL, test_loss_of_others);
         g_test_add_data_func("/follower/loss-of-others-udev", "", test_loss_of_others);
         g_test_add_func("/follower/forged", test_forged);
+        g_test_add_func("/follower/malformed", test_malformed);
+        g_test_add_func("/follower/others-in-turns", test_others_in_turns);
         g_test_add_func("/follower/overtaken", test_overtaken);
         g_test_add_func("/follower/numbers", test_numbers);
         g_test_add_func("/follower/comes-after-listing", test_comes_after_listing);

@@ -39,7 +39,6 @@ static PciFacts random_facts(World *world, unsigned slot) {
                         .ids.device = (uint16_t)(g_rand_int_range(world->random, 0, 4) == 0),
                         .group = g_rand_int_range(world->random, -1, N_GROUPS),
                         .numa_node = -1,
-                        .link_speed = (uint32_t)g_rand_int_range(world->random, 0, 2) * 2500,
                         .endpoint = true,
         };
 

@@ -52,18 +52,54 @@ static void test_update(void) {
         put_name(inventory, NIC, HOST_NAME_NETWORK, "x");
         assert_changes(inventory, "device changed " NIC " state driver names\ngroup changed 25 state viable\n");
 
-        facts.link_speed = 2500;
         facts.numa_node = 1;
         (void)snprintf(facts.driver, sizeof(facts.driver), "vfio-pci");
         g_assert_cmpint(inventory_put_device(inventory, &facts), ==, 0);
-        assert_changes(inventory, "device changed " NIC " link other\n");
+        assert_changes(inventory, "device changed " NIC " other\n");
         facts.ids.device = 1;
         g_assert_cmpint(inventory_put_device(inventory, &facts), ==, 0);
         assert_changes(inventory, "device changed " NIC " ids\n");
 
         put_device(inventory, NIC, "vfio-pci", 26);
-        assert_changes(inventory, "group removed 25\ngroup added 26\ndevice changed " NIC " ids group link other\n");
+        assert_changes(inventory, "group removed 25\ngroup added 26\ndevice changed " NIC " ids group other\n");
         g_assert_null(inventory_find_group(inventory, 25));
+}
+
+static void put_link(Inventory *inventory, uint64_t incarnation, bool awake, uint32_t speed) {
+        PciLinkReading reading = {.address = address_of(NIC), .incarnation = incarnation, .awake = awake};
+
+        if (awake)
+                reading.link = (PciLink){.speed = speed, .speed_max = 16000, .width = 4, .width_max = 8};
+        g_assert_cmpint(inventory_put_link(inventory, &reading), ==, 0);
+}
+
+/* A reading counts for the card that was read. Of one that sleeps only what cannot change stays known. */
+static void test_link(void) {
+        _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
+        PciFacts facts = make_facts(NIC, "e1000", 25);
+
+        put_link(inventory, 7, true, 8000);
+        facts.incarnation = 7;
+        g_assert_cmpint(inventory_put_device(inventory, &facts), ==, 0);
+        assert_changes(inventory, "device added " NIC "\ngroup added 25\n");
+        put_link(inventory, 6, true, 8000);
+        put_link(inventory, 7, false, 0);
+        assert_changes(inventory, "");
+        put_link(inventory, 7, true, 8000);
+        put_link(inventory, 7, true, 8000);
+        assert_changes(inventory, "device changed " NIC " link\n");
+        g_assert_cmpint(inventory_put_device(inventory, &facts), ==, 0);
+        assert_changes(inventory, "");
+        put_link(inventory, 7, false, 0);
+        assert_changes(inventory, "device changed " NIC " link\n");
+        const PciLink *link = &get_device(inventory, NIC)->link;
+        g_assert_true(pci_link_equal(link, &(PciLink){.speed_max = 16000, .width_max = 8}));
+
+        put_origin(inventory, NIC, "e1000", NULL);
+        g_assert_cmpint(inventory_drop_device(inventory, address_of(NIC)), ==, 0);
+        g_assert_true(pci_link_equal(&get_device(inventory, NIC)->link, &(PciLink){}));
+        put_link(inventory, 7, true, 8000);
+        g_assert_true(pci_link_equal(&get_device(inventory, NIC)->link, &(PciLink){}));
 }
 
 static void test_remove(void) {
@@ -311,6 +347,7 @@ int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/inventory/add", test_add);
         g_test_add_func("/inventory/update", test_update);
+        g_test_add_func("/inventory/link", test_link);
         g_test_add_func("/inventory/remove", test_remove);
         g_test_add_func("/inventory/turn", test_turn);
         g_test_add_func("/inventory/names", test_names);

@@ -52,7 +52,7 @@ static void test_line_break(void) {
 
         log_warning("held by %s", "qemu\nvfiod: all is well\n");
         g_autofree char *text = capture_end(&capture);
-        g_assert_cmpstr(text, ==, "held by qemu vfiod: all is well \n");
+        g_assert_cmpstr(text, ==, "held by qemu\\x0avfiod: all is well\\x0a\n");
 }
 
 int main(int argc, char **argv) {

@@ -60,10 +60,6 @@ static void test_bare(void) {
         g_assert_cmpstr(facts.reset_methods, ==, "");
         g_assert_cmpint(facts.group, ==, IOMMU_GROUP_NONE);
         g_assert_cmpint(facts.numa_node, ==, -1);
-        g_assert_cmpuint(facts.link_speed, ==, 0);
-        g_assert_cmpuint(facts.link_speed_max, ==, 0);
-        g_assert_cmpuint(facts.link_width, ==, 0);
-        g_assert_cmpuint(facts.link_width_max, ==, 0);
 }
 
 static void test_classes(void) {
@@ -94,46 +90,6 @@ static void test_classes(void) {
         temp_tree_attribute(tree, NIC, "secondary_bus_number", "4");
         g_assert_true(read_facts(tree, NIC).bridge);
         g_assert_false(read_facts(tree, NIC).endpoint);
-}
-
-static void test_links(void) {
-        static const struct {
-                const char *text;
-                unsigned speed;
-        } cases[] = {
-                        {"2.5 GT/s PCIe", 2500},
-                        {"5.0 GT/s PCIe", 5000},
-                        {"8.0 GT/s PCIe", 8000},
-                        {"16.0 GT/s PCIe", 16000},
-                        {"32.0 GT/s PCIe", 32000},
-                        {"64.0 GT/s PCIe", 64000},
-                        {"128.0 GT/s PCIe", 128000},
-                        {"8 GT/s", 8000},
-                        {"Unknown", 0},
-                        {"", 0},
-                        {"99999999999999999999", 0},
-        };
-        g_autoptr(TempTree) tree = tree_with_nic();
-
-        temp_tree_attribute(tree, NIC, "current_link_width", "4");
-        temp_tree_attribute(tree, NIC, "max_link_width", "16");
-        for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-                temp_tree_attribute(tree, NIC, "max_link_speed", "64.0 GT/s PCIe");
-                temp_tree_attribute(tree, NIC, "current_link_speed", cases[i].text);
-                PciFacts facts = read_facts(tree, NIC);
-
-                g_assert_cmpuint(facts.link_speed, ==, cases[i].speed);
-                g_assert_cmpuint(facts.link_speed_max, ==, 64000);
-                g_assert_cmpuint(facts.link_width, ==, 4);
-                g_assert_cmpuint(facts.link_width_max, ==, 16);
-        }
-        temp_tree_attribute(tree, NIC, "max_link_width", "255");
-        temp_tree_attribute(tree, NIC, "current_link_width", "0");
-        g_assert_cmpuint(read_facts(tree, NIC).link_width_max, ==, 0);
-        g_assert_cmpuint(read_facts(tree, NIC).link_width, ==, 0);
-        /* No PCIe link: what stands beside it says nothing. */
-        temp_tree_attribute(tree, NIC, "max_link_speed", "Unknown");
-        g_assert_cmpuint(read_facts(tree, NIC).link_width_max, ==, 0);
 }
 
 static void test_virtual_function(void) {
@@ -176,8 +132,7 @@ static void test_domain(void) {
 static void test_junk(void) {
         static const char *const needed[] = {
                         "vendor", "device", "subsystem_vendor", "subsystem_device", "class", "revision"};
-        static const char *const optional[] = {
-                        "numa_node", "max_link_speed", "boot_vga", "sriov_totalvfs", "reset_method"};
+        static const char *const optional[] = {"numa_node", "boot_vga", "sriov_totalvfs", "reset_method"};
         static const char *const junk[] = {"", "junk", "0x123456789", "-5", "99999999999999999999"};
         g_autofree char *long_text = g_strnfill(5000, 'x');
         PciFacts facts;
@@ -320,7 +275,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/pci-facts/endpoint", test_endpoint);
         g_test_add_func("/pci-facts/bare", test_bare);
         g_test_add_func("/pci-facts/classes", test_classes);
-        g_test_add_func("/pci-facts/links", test_links);
         g_test_add_func("/pci-facts/virtual-function", test_virtual_function);
         g_test_add_func("/pci-facts/boot-vga", test_boot_vga);
         g_test_add_func("/pci-facts/domain", test_domain);

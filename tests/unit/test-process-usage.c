@@ -73,7 +73,7 @@ static void test_character(void) {
         put_open(bed, 5000102, "a\nb\351", 3, "/dev/null");
         assert_processes(bed, CARD, "process: process 5000100 (pipewire) has /dev/null open",
                         "process: process 5000101 (bash) has /dev/zero open",
-                        "process: process 5000102 (a?b?) has /dev/null open", NULL);
+                        "process: process 5000102 (a\\x0ab\\xe9) has /dev/null open", NULL);
 }
 
 /* Under whatever name: what counts is where it leads. What has no name is not looked at. */

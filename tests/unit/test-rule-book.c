@@ -159,15 +159,18 @@ static void test_not_rules(void) {
         temp_tree_file(tree, RULE, "lib/rules.d/99-good.conf");
 
         expected = g_strdup_printf(
-                        "10-folder off 0 it is not a file\n11-fifo off 0 it is not a file\n"
-                        "12-large off 0 it is too large for a rule\n13-fits valid\n"
+                        "10-folder off 0 it is not a regular file\n11-fifo off 0 it is not a regular file\n"
+                        "12-large off 0 it is too large: a rule has at most 64 KiB\n13-fits valid\n"
                         "14-loop off 0 Too many levels of symbolic links\n"
-                        "15-nowhere off 0 it is a link to where nothing is\n16-device off 0 it is not a file\n"
-                        "17-link valid\n18-nul off 0 there is a NUL in it: it is no text\n"
-                        "19 blank off 0 its name may only have letters, digits, '-', '_' and '.', and not too many\n"
-                        "20-\xff off 0 its name may only have letters, digits, '-', '_' and '.', and not too many\n"
+                        "15-nowhere off 0 it is a dangling symbolic link\n16-device off 0 it is not a regular file\n"
+                        "17-link valid\n18-nul off 0 it is not a text file: it contains a NUL byte\n"
+                        "19 blank off 0 its name is too long, or has other characters than letters, digits, '-', '_' "
+                        "and '.'\n"
+                        "20-\xff off 0 its name is too long, or has other characters than letters, digits, '-', '_' "
+                        "and '.'\n"
                         "30-comments off 0 it has no [Match], and so it means no device\n99-good valid\n"
-                        "%s off 0 its name may only have letters, digits, '-', '_' and '.', and not too many\n",
+                        "%s off 0 its name is too long, or has other characters than letters, digits, '-', '_' and "
+                        "'.'\n",
                         long_name);
         assert_loads(&books, expected);
 }
@@ -239,13 +242,23 @@ static void assert_mode(const char *path, mode_t expected) {
         g_assert_cmpuint(status.st_mode & 07777, ==, expected);
 }
 
+/* The check that comes before says what the writing says, and writes nothing itself. */
+static int add_checked(const RuleBook *book, const char *name, const char *text) {
+        int checked = rule_book_check_add(book, name), checked_again = rule_book_check_add(book, name);
+        int r = rule_book_add(book, name, text);
+
+        g_assert_cmpint(checked, ==, r);
+        g_assert_cmpint(checked_again, ==, r);
+        return r;
+}
+
 static void test_add(void) {
         _cleanup_books_ Books books = books_new();
         g_autofree char *folder = temp_tree_path(books.tree, "etc/vfiod/rules.d");
         g_autofree char *path = g_build_filename(folder, "new.conf", NULL), *text = NULL;
 
         mode_t mask = umask(0077); /* as in the unit */
-        g_assert_cmpint(rule_book_add(books.book, "new", RULE), ==, 0);
+        g_assert_cmpint(add_checked(books.book, "new", RULE), ==, 0);
         umask(mask);
         assert_mode(folder, 0755);
         assert_mode(path, 0644);
@@ -254,29 +267,30 @@ static void test_add(void) {
         assert_loads(&books, "new valid\n");
 
         /* nothing that is there is replaced, be it a mask or a link to where nothing is */
-        g_assert_cmpint(rule_book_add(books.book, "new", OTHER_RULE), ==, -EEXIST);
+        g_assert_cmpint(add_checked(books.book, "new", OTHER_RULE), ==, -EEXIST);
         temp_tree_link(books.tree, "/dev/null", "etc/vfiod/rules.d/mask.conf");
         temp_tree_link(books.tree, "nowhere", "etc/vfiod/rules.d/link.conf");
         temp_tree_folder(books.tree, "etc/vfiod/rules.d/folder.conf");
-        g_assert_cmpint(rule_book_add(books.book, "mask", RULE), ==, -EEXIST);
-        g_assert_cmpint(rule_book_add(books.book, "link", RULE), ==, -EEXIST);
-        g_assert_cmpint(rule_book_add(books.book, "folder", RULE), ==, -EEXIST);
+        g_assert_cmpint(add_checked(books.book, "mask", RULE), ==, -EEXIST);
+        g_assert_cmpint(add_checked(books.book, "link", RULE), ==, -EEXIST);
+        g_assert_cmpint(add_checked(books.book, "folder", RULE), ==, -EEXIST);
 
         /* what a daemon left that was killed is no hindrance, nor is a link in its place followed */
         temp_tree_file(books.tree, "half", "etc/vfiod/rules.d/.again.new");
-        g_assert_cmpint(rule_book_add(books.book, "again", RULE), ==, 0);
+        g_assert_cmpint(add_checked(books.book, "again", RULE), ==, 0);
         temp_tree_file(books.tree, "victim", "victim");
         temp_tree_link(books.tree, "../../../victim", "etc/vfiod/rules.d/.third.new");
-        g_assert_cmpint(rule_book_add(books.book, "third", RULE), ==, 0);
+        g_assert_cmpint(add_checked(books.book, "third", RULE), ==, 0);
         g_autofree char *victim = temp_tree_path(books.tree, "victim"), *untouched = NULL;
         g_assert_true(g_file_get_contents(victim, &untouched, NULL, NULL));
         g_assert_cmpstr(untouched, ==, "victim");
 
         /* above one of a lighter folder */
         temp_tree_file(books.tree, OTHER_RULE, "lib/rules.d/shipped.conf");
-        g_assert_cmpint(rule_book_add(books.book, "shipped", RULE), ==, 0);
+        g_assert_cmpint(add_checked(books.book, "shipped", RULE), ==, 0);
         assert_loads(&books,
-                        "again valid\nfolder off 0 it is not a file\nlink off 0 it is a link to where nothing is\n"
+                        "again valid\nfolder off 0 it is not a regular file\nlink off 0 it is a dangling symbolic "
+                        "link\n"
                         "mask masked\nnew valid\nshipped valid\nthird valid\n");
         g_assert_cmphex((unsigned)rule_book_find(books.book, "shipped")->rule->device, ==, 0x10d3);
 
@@ -289,7 +303,7 @@ static void test_add(void) {
 
         _cleanup_books_ Books blocked = books_new();
         temp_tree_file(blocked.tree, "", "etc/vfiod");
-        g_assert_cmpint(rule_book_add(blocked.book, "x", RULE), ==, -ENOTDIR);
+        g_assert_cmpint(add_checked(blocked.book, "x", RULE), ==, -ENOTDIR);
 }
 
 static void test_remove(void) {

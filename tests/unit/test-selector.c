@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/text.h"
 #include "model.h"
 #include "policy/selector.h"
 
@@ -123,15 +124,39 @@ static void test_ambiguous(void) {
         assert_refused(inventory, "nvme0n1", OUTCOME_INVALID_SELECTOR);
 }
 
+/* A name of any bytes is found by itself and by the form in which it is shown. */
+static void test_escaped(void) {
+        _cleanup_(inventory_freep) Inventory *inventory = story();
+        static const char *const raw[] = {"b\377\376c", "a\033[31mred", "l\xe2\x80\xaer", "back\\slash", "\xc3\xa4"};
+        static const char *const shown[] = {
+                        "b\\xff\\xfec", "a\\x1b[31mred", "l\\xe2\\x80\\xaer", "back\\x5cslash", "\xc3\xa4"};
+        static const char disk[] = "\377\377\377\377\377\377\377\377\377\377\377\377\377\377\377\377"
+                                   "\377\377\377\377\377\377\377\377\377\377\377\377\377\377\377";
+        char escaped[TEXT_ESCAPED_MAX(sizeof(disk)) + 8] = "/dev/";
+
+        for (size_t i = 0; i < G_N_ELEMENTS(raw); i++) {
+                put_name(inventory, NVME, HOST_NAME_NETWORK, raw[i]);
+                assert_selects(inventory, raw[i], NVME);
+                assert_selects(inventory, shown[i], NVME);
+        }
+        /* The longest name of a disk, with a partition's number behind it. */
+        put_name(inventory, NVME, HOST_NAME_BLOCK, disk);
+        (void)text_escape(disk, TEXT_NAME_ESCAPE, escaped + strlen(escaped), sizeof(escaped) - strlen(escaped));
+        assert_selects(inventory, escaped, NVME);
+        /* One name looks like the escaped form of another: that is for the user to decide. */
+        put_name(inventory, NVME2, HOST_NAME_NETWORK, "b\\xff\\xfec");
+        assert_refused(inventory, "b\\xff\\xfec", OUTCOME_INVALID_SELECTOR);
+        assert_selects(inventory, "b\\x5cxff\\x5cxfec", NVME2);
+}
+
 static void test_junk(void) {
         _cleanup_(inventory_freep) Inventory *inventory = story();
         g_autofree char *too_long = g_strnfill(SELECTOR_MAX, 'x'), *longest = g_strnfill(SELECTOR_MAX - 1, 'x'),
                         *digits = g_strnfill(SELECTOR_MAX - 1, '1');
-        static const char *const invalid[] = {
-                        "", " ", "ens1 ", "a b", "a\nb", "\t", "\033[2J", "\xc3\xa4", "3b:00.0\n"};
+        static const char *const invalid[] = {"", " ", "ens1 ", "a b", "a\nb", "\t", "3b:00.0\n"};
         static const char *const unknown[] = {"0000:3b:00.2", "3c:00.0", "10001:01:00.0", "pci_0000_3b_00_2", "ens1",
                         "pci_0000_3b_00", "pci_", "pci_0000:3b:00.0", "/dev/", "/dev/vfio/25", "../../etc", "*", "%s%n",
-                        "pci_123456789_3b_00_0", "x_3b_00_0"};
+                        "pci_123456789_3b_00_0", "x_3b_00_0", "\033[2J", "\xc3\xa4", "\\", "\\x", "\\xf", "\\x00"};
 
         for (size_t i = 0; i < G_N_ELEMENTS(invalid); i++)
                 assert_refused(inventory, invalid[i], OUTCOME_INVALID_SELECTOR);
@@ -142,9 +167,33 @@ static void test_junk(void) {
         assert_refused(inventory, digits, OUTCOME_NO_SUCH_DEVICE);
 }
 
+/* Many at once are what each is by itself; the first that selects nothing is told. */
+static void test_all(void) {
+        _cleanup_(inventory_freep) Inventory *inventory = story();
+        static const char *const selectors[] = {"sda", "enp59s0f1", "nvme0n1p3", NIC, "sda1", "group:25", "sda",
+                        "nvme0n1p1", "/dev/nvme0n1", "3b:00.1", "enp59s0f0"};
+        static const char *const wrong[] = {"sda", "", "wlan9", "group:99"};
+        Selection selected[G_N_ELEMENTS(selectors)] = {};
+        _cleanup_problem_ Problem problem = {};
+
+        g_assert_cmpint(selector_resolve_all(inventory, selectors, G_N_ELEMENTS(selectors), selected, &problem), ==, 0);
+        for (size_t i = 0; i < G_N_ELEMENTS(selectors); i++) {
+                Selection single = {};
+
+                g_assert_cmpint(selector_resolve(inventory, selectors[i], &single, &problem), ==, 0);
+                g_assert_true(single.device == selected[i].device);
+                g_assert_true(single.group == selected[i].group);
+        }
+        g_assert_cmpint(selector_resolve_all(inventory, wrong, G_N_ELEMENTS(wrong), selected, &problem), ==,
+                        OUTCOME_INVALID_SELECTOR);
+        g_assert_cmpint(selector_resolve_all(inventory, wrong + 2, 2, selected, &problem), ==, OUTCOME_NO_SUCH_DEVICE);
+        g_assert_nonnull(strstr(problem.message, "wlan9"));
+        g_assert_cmpint(selector_resolve_all(inventory, wrong, 0, selected, &problem), ==, 0);
+}
+
 /* Whatever the bytes are, it is resolved or refused. */
 static void test_random(void) {
-        static const char alphabet[] = "0123456789abcdef:._pnvmesgrou/-\n\xff";
+        static const char alphabet[] = "0123456789abcdef:._pnvmesgrou/-\\x\n\xff";
         _cleanup_(inventory_freep) Inventory *inventory = story();
 
         for (unsigned i = 0; i < 100000; i++) {
@@ -167,7 +216,9 @@ int main(int argc, char **argv) {
         g_test_add_func("/selector/partitions", test_partitions);
         g_test_add_func("/selector/former-names", test_former_names);
         g_test_add_func("/selector/ambiguous", test_ambiguous);
+        g_test_add_func("/selector/escaped", test_escaped);
         g_test_add_func("/selector/junk", test_junk);
+        g_test_add_func("/selector/all", test_all);
         g_test_add_func("/selector/random", test_random);
         return g_test_run();
 }

@@ -185,7 +185,7 @@ static int on_entry(int directory_fd, const char *name, void *userdata) {
         struct stat status;
 
         g_assert_cmpint(fstatat(directory_fd, name, &status, AT_SYMLINK_NOFOLLOW), ==, 0);
-        g_assert_cmpint(name[0], !=, '.');
+        g_assert_false(g_str_equal(name, ".") || g_str_equal(name, ".."));
         return ++visit->n == visit->end_at ? visit->result : 0;
 }
 
@@ -196,9 +196,9 @@ static void test_for_each(void) {
 
         for (unsigned i = 0; i < 5; i++)
                 temp_tree_file(tree, "", "sys/folder/%u", i);
-        temp_tree_file(tree, "", "sys/folder/.hidden");
+        temp_tree_file(tree, "", "sys/folder/.x"); /* a name that a network interface may have */
         g_assert_cmpint(sysfs_for_each(fd, "folder", on_entry, &all), ==, 0);
-        g_assert_cmpuint(all.n, ==, 5);
+        g_assert_cmpuint(all.n, ==, 6);
         g_assert_cmpint(sysfs_for_each(fd, "folder", on_entry, &some), ==, 7);
         g_assert_cmpuint(some.n, ==, 2);
         g_assert_cmpint(sysfs_for_each(fd, "folder", on_entry, &failed), ==, -EIO);

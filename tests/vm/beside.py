@@ -89,7 +89,7 @@ def check_rule_given_back(machine):
                       "detached")
             guest.check_run(give_back)
             tap.equal(f"{tool}: given back, it is the host's", eventually(lambda: view.state(machine.nic), "host"), "host")
-            tap.equal(f"{tool}: the rule says so", status(machine, "nic")[machine.nic][0], "given-back")
+            tap.equal(f"{tool}: the rule says so", status(machine, "nic")[machine.nic][0], "released")
             guest.check_run("vfioctl rescan")
             tap.equal(f"{tool}: it is not fought over", (eventually(lambda: machine.snapshot(machine.nic), before),
                                                          view.state(machine.nic)), (before, "host"))

@@ -109,7 +109,7 @@ def play(stage):
     say(f"The host may need a device all the same. Say {other} has an address: vfiod sees it, though another port was "
         "named, and writes nothing.")
     stage.run(f"ip address add 192.0.2.10/24 dev {other} && ip link set {other} up")
-    stage.run(f"vfioctl plan {name} --group", REFUSED, f"{other} has the address 192.0.2.10", "Would go: no")
+    stage.run(f"vfioctl plan {name} --group", REFUSED, f"{other} has the address 192.0.2.10", "Result: refused")
     stage.run(f"vfioctl detach {name} --group", REFUSED, f"{other} has the address 192.0.2.10", "--override=network")
     stage.run(f"ip address flush dev {other} && ip link set {other} down")
     say("With consent, and nothing in the way, it moves the whole group, and prints what QEMU needs.")

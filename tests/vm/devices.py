@@ -190,6 +190,26 @@ def check_virtual_functions(machine):
     tap.equal("nothing of them is left", eventually(lambda: view.state(functions[1]), None), None)
 
 
+def check_odd_name(machine):
+    """An interface may be called anything: it is listed escaped, breaks nothing, and is selected as it is shown."""
+    tap, view, guest, nic = machine.tap, machine.view, machine.guest, machine.nic
+    before = machine.snapshot(nic)
+    raw, shown = "b\\377\\033[31mc", "b\\xff\\x1b[31mc"
+    guest.check_run(f"ip link set dev {machine.name} name \"$(printf '{raw}')\"")
+    tap.equal("the new name is shown escaped", eventually(lambda: view.device(nic)["names"], [shown]), [shown])
+    for words in ("devices", "groups", f"show '{shown}'", f"plan '{shown}'"):
+        status, output = view.vfioctl(words)
+        tap.check(f"'vfioctl {words}' shows nothing raw", status == 0 and shown in output and "\x1b" not in output, output)
+    status, output = view.vfioctl(f"detach '{shown}'")
+    tap.check("it is detached by that name", status == 0 and machine.driver(nic) == "vfio-pci", output)
+    tap.equal("which is recorded", view.properties("Device", nic)["OriginalNames"], [shown])
+    status, output = view.vfioctl(f"reattach '{shown}'")
+    tap.check("it is reattached by that name", status == 0, output)
+    tap.equal("udev gives the usual name again", eventually(lambda: view.device(nic)["names"], [machine.name]),
+              [machine.name])
+    tap.equal("and all is as it was", machine.snapshot(nic), before)
+
+
 def check_module(machine):
     """The driver's module is loaded when it is needed; without one, nothing is touched."""
     tap, view, guest, nic = machine.tap, machine.view, machine.guest, machine.nic
@@ -219,7 +239,7 @@ def check_module(machine):
 
 
 PARTS = [check_selectors, check_refusals, check_by_hand, check_override, check_card, check_mixed_group,
-         check_virtual_functions, check_module, neighbours.check_driverctl, neighbours.check_libvirt,
+         check_virtual_functions, check_odd_name, check_module, neighbours.check_driverctl, neighbours.check_libvirt,
          beside.check_at_once, beside.check_rule_given_back, beside.check_member_lost,
          lifetime.check_restart, lifetime.check_kill, lifetime.check_stop, lifetime.check_interrupt,
          lifetime.check_hotplug]

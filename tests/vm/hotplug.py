@@ -60,7 +60,7 @@ def check_driver_not_loaded(machine):
             tap.check(f"{what}: given back, it is on the host's driver",
                       (status, machine.driver(place)) == (0, "vmxnet3"), output)
             tap.equal(f"{what}: and has no override", override(machine, place), "(null)")
-            tap.equal(f"{what}: it is left so", rules.status(machine, "new")[place][0], "given-back")
+            tap.equal(f"{what}: it is left so", rules.status(machine, "new")[place][0], "released")
             pull(machine)
             tap.check(f"{what}: pulled, it is not known any more",
                       signals.wait(lambda line: (line["object"], line["event"]) == (device_path(place), "removed")))
@@ -152,7 +152,7 @@ def check_another_card(machine):
     tap.equal("the rule says so", found, "other-card")
     tap.contains("and which card is there", message, "8086:4321")
     tap.contains("and the journal", guest.check_run(f"journalctl --unit={UNIT} --lines=20"),
-                 f"Rule slot: {place} is left alone: the rule means a card 8086:10d3 (8086:1234)")
+                 f"Rule slot: {place} is not detached: the rule names the card 8086:10d3 (8086:1234)")
     pull(machine)
     eventually(lambda: view.state(place), None)
     tap.equal("the right card is taken",

@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Machines on which no device can be given to a guest: without an IOMMU, and with one that is not in use.
 
-vfiod lists the devices, says how it is and why, and refuses to detach.
+vfiod lists the devices, says how it is and why, and refuses to detach. Each probe of vfio-pci fails there: the kernel shows the driver
+link for a moment and sends no event when it takes it away. vfiod must not keep what it saw in that moment.
 """
 
 import json
+import shlex
 import sys
 
 import host
@@ -13,6 +15,73 @@ import options
 from guest import Guest
 from tap import Tap
 from view import REFUSED, View
+
+
+ROUNDS = 60
+
+# Runs in the guest: ADDRESS, PATH of its object, number of ROUNDS. Prints for each round how often it asked until the bus told what the
+# link says, and what both said in the end.
+PROBE_SCRIPT = r"""
+import json, os, subprocess, sys, time
+
+address, path, rounds = sys.argv[1], sys.argv[2], int(sys.argv[3])
+device = f"/sys/bus/pci/devices/{address}"
+
+def write(name, value):
+    with open(name, "w") as file:
+        file.write(value)
+
+def link():
+    try:
+        return os.path.basename(os.readlink(f"{device}/driver"))
+    except FileNotFoundError:
+        return ""
+
+def on_bus():
+    reply = subprocess.run(["busctl", "--json=short", "call", "org.vfiod1", path, "org.freedesktop.DBus.Properties", "GetAll",
+                            "s", "org.vfiod1.Device"], stdout=subprocess.PIPE, check=True).stdout
+    found = json.loads(reply)["data"][0]
+    return found["Driver"]["data"], found["State"]["data"]
+
+def expected():
+    driver = link()
+    return driver, "foreign" if driver == "vfio-pci" else "host" if driver else "driverless"
+
+def play():
+    write(f"{device}/driver_override", "\n")
+    write("/sys/bus/pci/drivers_probe", address)
+    if link() in ("", "vfio-pci"):
+        sys.exit("the host driver did not come back")
+    write(f"{device}/driver_override", "vfio-pci")
+    write(f"{device}/driver/unbind", address)
+    for _ in range(8):
+        write("/sys/bus/pci/drivers_probe", address)
+
+results = []
+for _ in range(rounds):
+    play()
+    deadline, asked = time.monotonic() + 30, 1
+    while on_bus() != expected() and time.monotonic() < deadline:
+        asked += 1
+    results.append((asked, on_bus(), expected()))
+write(f"{device}/driver_override", "\n")
+write("/sys/bus/pci/drivers_probe", address)
+print(json.dumps(results))
+"""
+
+
+def check_failed_probes(tap, guest):
+    """vfio-pci refuses a device without an IOMMU, with the link there until it has."""
+    view, nic = View(guest), guest.address("nic")
+    (path,) = view.call("GetDevice", nic)
+    guest.check_run("modprobe vfio-pci")
+    output = guest.check_run(f"python3 -IS -c {shlex.quote(PROBE_SCRIPT)} {nic} {path} {ROUNDS}", timeout=900)
+    results = json.loads(output.splitlines()[-1])
+    wrong = [(number, found, link) for number, (_, found, link) in enumerate(results, 1) if found != link]
+    tap.equal(f"{ROUNDS} rounds of probes that fail: the bus tells what the link says", (len(results), wrong), (ROUNDS, []))
+    tap.equal("no probe bound vfio-pci", {link[0] for _, _, link in results}, {""})
+    late = sum(asked > 1 for asked, _, _ in results)
+    tap.note(f"in {late} rounds the bus was asked more than once")
 
 
 def check_machine(tap, guest, state, hint):
@@ -42,18 +111,20 @@ def check_machine(tap, guest, state, hint):
     tap.check(f"IOMMU {state}: vfio-pci was not loaded", guest.run("test -e /sys/bus/pci/drivers/vfio-pci")[0] != 0)
 
 
-def check_boot(tap, destdir, state, hint, **properties):
+def check_boot(tap, destdir, state, hint, probes=False, **properties):
     with Guest("e1000e", destdir=destdir, **properties) as guest:
         tap.watch(guest)
         guest.boot()
         check_machine(tap, guest, state, hint)
+        if probes:
+            check_failed_probes(tap, guest)
 
 
 def main():
     choice = options.parser(__doc__).parse_args()
     tap = Tap()
     with options.installed(choice) as destdir:
-        tap.run("a machine without IOMMU", check_boot, tap, destdir, "absent", "firmware", iommu=False)
+        tap.run("a machine without IOMMU", check_boot, tap, destdir, "absent", "firmware", probes=True, iommu=False)
         tap.run("a machine with an IOMMU not in use", check_boot, tap, destdir, "off", "intel_iommu=off",
                 kernel_arguments="intel_iommu=off")
     return tap.finish()

@@ -76,7 +76,7 @@ def check_rules(machine):
                 tap.equal(f"{what}: the rule for the {name} is refused", found, "refused")
                 tap.contains(f"{what}: it says why", status(machine, name)[address][1], evidence)
                 tap.check(f"{what}: so does the journal", guest.wait_for(
-                    f"journalctl --unit={UNIT} --boot | grep -F 'Rule {name}: {address} is left alone' | grep -qF '{evidence}'", 10))
+                    f"journalctl --unit={UNIT} --boot | grep -F 'Rule {name}: {address} is not detached' | grep -qF '{evidence}'", 10))
             tap.equal(f"{what}: nothing was touched", machine.bindings(machine.root, machine.nic, display), before)
             tap.equal(f"{what}: no record is left", machine.view.records(), [])
     with Rules(machine, network={"Match": {"Class": "02"}, "Detach": {"Override": "network"}}):

@@ -224,6 +224,27 @@ static bool command_stall_after(Call *c) {
         return call_inject(c, VERDICT_STALL_AFTER);
 }
 
+/* Reads of an attribute of a device wait, as those of a device do that is asleep or dead. */
+static bool call_stall_reads(Call *c, bool stalls) {
+        Device *d = call_get_device(c, c->words[0]);
+        Node *n = d ? node_find(d->folder, c->words[1]) : NULL;
+
+        if (!n)
+                return d ? call_fail(c, "no such attribute: %s", c->words[1]) : false;
+        n->read_stalls = stalls;
+        if (!stalls)
+                filesystem_resume(c->filesystem);
+        return true;
+}
+
+static bool command_stall_read(Call *c) {
+        return call_stall_reads(c, true);
+}
+
+static bool command_resume_read(Call *c) {
+        return call_stall_reads(c, false);
+}
+
 static bool command_vanish(Call *c) {
         return call_inject(c, VERDICT_VANISH);
 }
@@ -372,6 +393,8 @@ static const struct {
                 {"fail-after", 2, 2, true, command_fail_after},
                 {"stall", 1, 1, true, command_stall},
                 {"stall-after", 1, 1, true, command_stall_after},
+                {"stall-read", 2, 2, true, command_stall_read},
+                {"resume-read", 2, 2, true, command_resume_read},
                 {"vanish", 2, 2, true, command_vanish},
                 {"swapat", 2, 99, true, command_swapat},
                 {"noprobe", 1, 1, true, command_noprobe},
@@ -399,14 +422,14 @@ static bool call_dispatch(Call *c, const char *name) {
         return call_fail(c, "unknown command: %s", name);
 }
 
-/* Splits at runs of spaces. */
+/* Splits at runs of spaces. In a word, "\377" stands for a byte and "\\" for a backslash: names may hold any byte but the space. */
 static char **line_split(const char *line) {
         GPtrArray *words = g_ptr_array_new();
         g_auto(GStrv) parts = g_strsplit_set(line, " \t", -1);
 
         for (char **p = parts; *p; p++)
                 if (**p)
-                        g_ptr_array_add(words, g_strdup(*p));
+                        g_ptr_array_add(words, g_strcompress(*p));
         g_ptr_array_add(words, NULL);
         return (char **)g_ptr_array_free(words, FALSE);
 }

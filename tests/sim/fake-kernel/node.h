@@ -36,6 +36,7 @@ struct Node {
         mode_t mode;
         guint64 number;
         bool alive;
+        bool read_stalls; /* its reads wait until `resume-read` */
         char *name;
         Node *parent;
         GHashTable *children; /* name -> Node, folders only */

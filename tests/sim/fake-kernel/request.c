@@ -101,6 +101,10 @@ static void request_run(Request *r) {
                         break;
                 }
         }
+        if (!r->value && r->node->read_stalls) {
+                request_defer(r, &r->queue->stalled);
+                return;
+        }
         result = request_try(r);
         if (result == NODE_WAIT) {
                 r->retry = true;

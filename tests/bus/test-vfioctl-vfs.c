@@ -22,10 +22,12 @@ static void expect_text(const char *arguments, const char *pattern) {
                 g_error("%s: '%s' is not like '%s'", arguments, result.output, pattern);
 }
 
-static void test_functions(void) {
+static void test_vfs(void) {
         Fixture *fixture = fixture_start(NULL);
 
-        expect_text("vfs ens4", "");
+        expect_text("vfs ens4", "0000:07:00.0: 0 of 7 virtual functions\n");
+        expect_text("vfs ens4 --no-legend", "");
+        expect_text("vfs ens4 0", "0000:07:00.0: 0 of 7 virtual functions\n");
         expect_text("vfs ens4 2 --detach",
                         "ADDRESS *GROUP *STATE *DRIVER *NODE *NAMES*\n"
                         "0000:07:10.0 *detached *vfio-pci */dev/vfio/*\n"
@@ -47,13 +49,16 @@ static void test_functions(void) {
                         "vfs ens4 1");
         EXPECT(5, "vfioctl: *can have 7 virtual functions at most, not 9.\n", "vfs ens4 9");
         EXPECT(5, "vfioctl: 0000:05:00.0 has no virtual functions*", "vfs ens3 1");
-        EXPECT(5, "vfioctl: 0000:05:00.0 has no virtual functions\n", "vfs ens3");
+        EXPECT(5, "vfioctl: 0000:05:00.0 cannot have virtual functions\n", "vfs ens3");
         EXPECT(3, "vfioctl: *wlan9*", "vfs wlan9 1");
-        EXPECT(2, "vfioctl: *one of both*", "vfs ens4 1 --detach --driverless");
+        EXPECT(2, "vfioctl: *only one of the options*", "vfs ens4 1 --detach --driverless");
         expect_text("vfs ens4 1 --override=virtual-functions --no-legend", "0000:07:10.0 *host *igbvf*\n");
         expect_text("vfs ens4 1 --driverless --no-legend", "0000:07:10.0 *driverless*\n");
         expect_text("vfs ens4 1 --driverless --quiet", "");
-        expect_text("vfs ens4 0", "");
+        expect_text("vfs ens4 0", "0000:07:00.0: 1 virtual function removed, now 0 of 7 virtual functions\n");
+        expect_text("vfs ens4 2 --no-legend", "0000:07:10.0 *\n0000:07:10.1 *\n");
+        expect_text("vfs ens4 0", "0000:07:00.0: 2 virtual functions removed, now 0 of 7 virtual functions\n");
+        expect_text("vfs ens4 0 --quiet", "");
         fixture_stop(fixture);
 }
 
@@ -67,8 +72,8 @@ static void test_cancelled(void) {
 
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
-        g_test_add_func("/vfioctl/functions/usage", test_usage);
-        g_test_add_func("/vfioctl/functions/set", test_functions);
-        g_test_add_func("/vfioctl/functions/cancelled", test_cancelled);
+        g_test_add_func("/vfioctl/vfs/usage", test_usage);
+        g_test_add_func("/vfioctl/vfs/set", test_vfs);
+        g_test_add_func("/vfioctl/vfs/cancelled", test_cancelled);
         return g_test_run();
 }

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "raw-bus.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+struct RawBus {
+        int fd;
+        guint32 serial;
+};
+
+static void write_all(RawBus *bus, const void *data, gsize size) {
+        for (const guint8 *next = data; size > 0;) {
+                ssize_t n = send(bus->fd, next, size, MSG_NOSIGNAL);
+
+                if (n < 0)
+                        g_error("cannot send to the bus: %s", g_strerror(errno));
+                next += n;
+                size -= (gsize)n;
+        }
+}
+
+static void read_all(RawBus *bus, void *buffer, gsize size) {
+        for (guint8 *next = buffer; size > 0;) {
+                struct pollfd poll_fd = {.fd = bus->fd, .events = POLLIN};
+
+                g_assert_cmpint(poll(&poll_fd, 1, DEADLINE_MS), ==, 1);
+                ssize_t n = recv(bus->fd, next, size, 0);
+                if (n <= 0)
+                        g_error("the bus ends the connection: %s", n < 0 ? g_strerror(errno) : "end of stream");
+                next += n;
+                size -= (gsize)n;
+        }
+}
+
+static void read_line(RawBus *bus, const char *begin) {
+        g_autoptr(GString) line = g_string_new(NULL);
+
+        while (!g_str_has_suffix(line->str, "\r\n")) {
+                char c;
+
+                read_all(bus, &c, 1);
+                g_string_append_c(line, c);
+        }
+        if (!g_str_has_prefix(line->str, begin))
+                g_error("the bus says: %s", line->str);
+}
+
+/* The bus takes the effective uid that the thread has when it connects. */
+static void set_effective_uid(uid_t uid) {
+        g_assert_cmpint(syscall(SYS_setresuid, -1, uid, -1), ==, 0);
+}
+
+static void authenticate(RawBus *bus, uid_t uid) {
+        g_autofree char *number = g_strdup_printf("%u", (unsigned)uid);
+        g_autoptr(GString) text = g_string_new("AUTH EXTERNAL ");
+
+        for (const char *c = number; *c; c++)
+                g_string_append_printf(text, "%02x", (unsigned)*c);
+        g_string_append(text, "\r\n");
+        write_all(bus, "", 1);
+        write_all(bus, text->str, text->len);
+        read_line(bus, "OK ");
+        write_all(bus, "BEGIN\r\n", strlen("BEGIN\r\n"));
+}
+
+static void align(GByteArray *body, guint alignment) {
+        static const guint8 zero[8];
+
+        g_byte_array_append(body, zero, (alignment - body->len % alignment) % alignment);
+}
+
+static void put_number(GByteArray *body, guint32 number) {
+        align(body, sizeof(number));
+        g_byte_array_append(body, (const guint8 *)&number, sizeof(number));
+}
+
+GByteArray *raw_body(void) {
+        return g_byte_array_new();
+}
+
+void raw_put_string(GByteArray *body, const char *text, gsize length) {
+        put_number(body, (guint32)length);
+        g_byte_array_append(body, (const guint8 *)text, (guint)length);
+        g_byte_array_append(body, (const guint8 *)"", 1);
+}
+
+void raw_put_text(GByteArray *body, const char *text) {
+        raw_put_string(body, text, strlen(text));
+}
+
+void raw_put_signature(GByteArray *body, const char *signature) {
+        guint8 length = (guint8)strlen(signature);
+
+        g_byte_array_append(body, &length, 1);
+        g_byte_array_append(body, (const guint8 *)signature, length + 1U);
+}
+
+guint raw_begin_array(GByteArray *body, guint alignment) {
+        put_number(body, 0);
+        guint begin = body->len;
+        align(body, alignment);
+        return begin;
+}
+
+void raw_end_array(GByteArray *body, guint begin, guint alignment) {
+        guint first = begin + (alignment - begin % alignment) % alignment;
+        guint32 size = body->len - first;
+
+        memcpy(body->data + begin - sizeof(size), &size, sizeof(size));
+}
+
+void raw_put_key(GByteArray *body, const char *key, const char *signature) {
+        align(body, 8);
+        raw_put_text(body, key);
+        raw_put_signature(body, signature);
+}
+
+static void put_field(GByteArray *header, guint8 code, const char *signature, const char *value) {
+        align(header, 8);
+        g_byte_array_append(header, &code, 1);
+        raw_put_signature(header, signature);
+        if (*signature == 'g')
+                raw_put_signature(header, value);
+        else
+                raw_put_text(header, value);
+}
+
+static guint32 send_call(RawBus *bus, const char *destination, const char *path, const char *interface,
+                const char *member, const char *signature, GByteArray *body) {
+        static const guint8 begin[] = {G_BYTE_ORDER == G_LITTLE_ENDIAN ? 'l' : 'B', 1, 0, 1};
+        GByteArray *header = g_byte_array_new();
+
+        g_byte_array_append(header, begin, sizeof(begin));
+        put_number(header, body ? body->len : 0);
+        put_number(header, ++bus->serial);
+        guint fields = raw_begin_array(header, 8);
+        put_field(header, 1, "o", path);
+        put_field(header, 2, "s", interface);
+        put_field(header, 3, "s", member);
+        put_field(header, 6, "s", destination);
+        if (signature)
+                put_field(header, 8, "g", signature);
+        raw_end_array(header, fields, 8);
+        align(header, 8);
+        write_all(bus, header->data, header->len);
+        if (body)
+                write_all(bus, body->data, body->len);
+        g_byte_array_unref(header);
+        if (body)
+                g_byte_array_unref(body);
+        return bus->serial;
+}
+
+RawBus *raw_bus_connect(uid_t uid) {
+        const char *path = g_getenv("DBUS_SYSTEM_BUS_ADDRESS");
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        RawBus *bus = g_new0(RawBus, 1);
+
+        g_assert_true(g_str_has_prefix(path, "unix:path="));
+        g_strlcpy(address.sun_path, path + strlen("unix:path="), sizeof(address.sun_path));
+        bus->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        g_assert_cmpint(bus->fd, >=, 0);
+        set_effective_uid(uid);
+        int r = connect(bus->fd, (const struct sockaddr *)&address, sizeof(address));
+        set_effective_uid(0);
+        g_assert_cmpint(r, ==, 0);
+        authenticate(bus, uid);
+        (void)send_call(bus, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "Hello", NULL,
+                        NULL);
+        raw_bus_expect(bus, NULL, "*");
+        return bus;
+}
+
+RawBus *raw_bus_close(RawBus *bus) {
+        (void)close(bus->fd);
+        g_free(bus);
+        return NULL;
+}
+
+guint32 raw_bus_send_to(RawBus *bus, const char *path, const char *member, const char *signature, GByteArray *body) {
+        return send_call(bus, BUS_NAME, path, MANAGER, member, signature, body);
+}
+
+guint32 raw_bus_send(RawBus *bus, const char *member, const char *signature, GByteArray *body) {
+        return raw_bus_send_to(bus, BUS_PATH, member, signature, body);
+}
+
+static GDBusMessage *receive_message(RawBus *bus) {
+        g_autofree guint8 *data = g_malloc(16);
+        g_autoptr(GError) error = NULL;
+
+        read_all(bus, data, 16);
+        gssize size = g_dbus_message_bytes_needed(data, 16, &error);
+        g_assert_no_error(error);
+        data = g_realloc(data, (gsize)size);
+        read_all(bus, data + 16, (gsize)size - 16);
+        GDBusMessage *message = g_dbus_message_new_from_blob(data, (gsize)size, G_DBUS_CAPABILITY_FLAGS_NONE, &error);
+        g_assert_no_error(error);
+        return message;
+}
+
+RawAnswer raw_bus_receive(RawBus *bus) {
+        for (;;) {
+                g_autoptr(GDBusMessage) message = receive_message(bus);
+                GDBusMessageType type = g_dbus_message_get_message_type(message);
+                const char *text = NULL;
+
+                if (type == G_DBUS_MESSAGE_TYPE_SIGNAL)
+                        continue;
+                GVariant *body = g_dbus_message_get_body(message);
+                if (type == G_DBUS_MESSAGE_TYPE_ERROR && body && g_variant_is_of_type(body, G_VARIANT_TYPE("(s)")))
+                        g_variant_get(body, "(&s)", &text);
+                return (RawAnswer){
+                                .error = g_strdup(g_dbus_message_get_error_name(message)),
+                                .text = text           ? g_strdup(text)
+                                                : body ? g_variant_print(body, false)
+                                                       : g_strdup(""),
+                };
+        }
+}
+
+void raw_answer_clear(RawAnswer *answer) {
+        g_clear_pointer(&answer->error, g_free);
+        g_clear_pointer(&answer->text, g_free);
+}
+
+void raw_bus_expect(RawBus *bus, const char *error, const char *pattern) {
+        g_auto(RawAnswer) answer = raw_bus_receive(bus);
+
+        if (g_strcmp0(answer.error, error) != 0 || !g_pattern_match_simple(pattern, answer.text))
+                g_error("the answer is %s: %.300s; and not %s: %s", answer.error ?: "a success", answer.text,
+                                error ?: "a success", pattern);
+}

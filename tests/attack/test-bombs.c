@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "witness.h"
+
+#include <gio/gunixfdlist.h>
+#include <string.h>
+#include <unistd.h>
+
+/* One call of any user, large or oddly shaped: it is refused quickly, by a short sentence, and nobody waits for it. */
+
+#define NOBODY 65534
+#define CPU_MAX_US (150 * 1000)
+
+typedef struct Bomb {
+        const char *path; /* NULL: the manager's */
+        GByteArray *body;
+        const char *error, *pattern;
+} Bomb;
+
+static void send_bomb(void *userdata) {
+        g_autoptr(RawBus) nobody = raw_bus_connect(NOBODY);
+        const Bomb *bomb = userdata;
+
+        (void)raw_bus_send_to(nobody, bomb->path ?: BUS_PATH, "Plan", "ssa{sv}", bomb->body);
+        g_auto(RawAnswer) answer = raw_bus_receive(nobody);
+        if (g_strcmp0(answer.error, bomb->error) != 0 || !g_pattern_match_simple(bomb->pattern, answer.text))
+                g_error("the answer is %s: %.300s", answer.error ?: "a success", answer.text);
+        g_assert_cmpuint(strlen(answer.text), <, 400);
+}
+
+static void explode(GByteArray *body, const char *pattern) {
+        Fixture *fixture = fixture_start(NULL);
+        Bomb bomb = {.body = body, .error = INVALID_ARGS, .pattern = pattern};
+        Witness witness;
+
+        witness_begin(&witness, fixture);
+        witness_during(&witness, send_bomb, &bomb);
+        witness_end(&witness, CPU_MAX_US);
+        fixture_stop(fixture);
+}
+
+/* The beginning of the arguments of Plan, up to its options. */
+static GByteArray *plan_of(const char *selector, const char *verb) {
+        GByteArray *body = raw_body();
+
+        raw_put_text(body, selector);
+        raw_put_text(body, verb);
+        return body;
+}
+
+/* An option that is a list of so many strings. */
+static void put_list(GByteArray *body, const char *key, guint n, const char *entry) {
+        raw_put_key(body, key, "as");
+        guint list = raw_begin_array(body, 4);
+        for (guint i = 0; i < n; i++)
+                raw_put_text(body, entry);
+        raw_end_array(body, list, 4);
+}
+
+static void explode_list(const char *key, guint n, const char *entry, const char *pattern) {
+        GByteArray *body = plan_of("group:11", "detach");
+
+        guint options = raw_begin_array(body, 8);
+        put_list(body, key, n, entry);
+        raw_end_array(body, options, 8);
+        explode(body, pattern);
+}
+
+static void test_companions(void) {
+        explode_list("companions", 1025, "", "Option 'companions' may have at most 1024 entries.");
+        explode_list("companions", 200000, "", "Option 'companions' may have at most 1024 entries.");
+        explode_list("companions", 3000000, "", "Option 'companions' may have at most 1024 entries.");
+}
+
+static void test_overrides(void) {
+        explode_list("override", 200000, "storage", "Option 'override' may have at most 1024 entries.");
+}
+
+static void test_long_entry(void) {
+        g_autofree char *entry = g_strnfill(1 << 20, 'a');
+
+        explode_list("companions", 1, entry, "*at most 511 characters*");
+        explode_list("override", 1, entry, "*at most 511 characters*");
+}
+
+static void test_long_names(void) {
+        g_autofree char *name = g_strnfill(1 << 20, 'a');
+
+        explode_list(name, 1, "", "Detach has no option 'aaa*...'.");
+        GByteArray *body = plan_of("group:11", name);
+        raw_end_array(body, raw_begin_array(body, 8), 8);
+        explode(body, "There is no verb 'aaa*...' to plan*");
+
+        body = plan_of("group:11", "detach");
+        guint options = raw_begin_array(body, 8);
+        raw_put_key(body, "plan", "s");
+        raw_put_text(body, name);
+        raw_end_array(body, options, 8);
+        explode(body, "'aaa*...' is no fingerprint of a plan*");
+
+        body = plan_of(name, "detach");
+        raw_end_array(body, raw_begin_array(body, 8), 8);
+        explode(body, "A selector is *at most 511 characters.");
+}
+
+static void test_repeated_option(void) {
+        GByteArray *body = plan_of("group:11", "detach");
+
+        guint options = raw_begin_array(body, 8);
+        for (guint i = 0; i < 200000; i++)
+                put_list(body, "override", 1, "storage");
+        raw_end_array(body, options, 8);
+        explode(body, "Option 'override' is given twice.");
+}
+
+/* sd-bus looks at each prefix of a path, by all its characters. */
+static void test_long_path(void) {
+        g_autoptr(GString) path = g_string_new(NULL);
+        Fixture *fixture = fixture_start(NULL);
+        GByteArray *body = plan_of("group:11", "detach");
+        Witness witness;
+
+        for (guint i = 0; i < 32000; i++)
+                g_string_append(path, "/a");
+        raw_end_array(body, raw_begin_array(body, 8), 8);
+        Bomb bomb = {
+                        .path = path->str,
+                        .body = body,
+                        .error = UNKNOWN_OBJECT,
+                        .pattern = "There is no such object: *more than 255 characters.",
+        };
+        witness_begin(&witness, fixture);
+        witness_during(&witness, send_bomb, &bomb);
+        witness_end(&witness, CPU_MAX_US);
+        fixture_stop(fixture);
+}
+
+/* A descriptor that comes with a call would stay open as long as the call is held. */
+static void test_descriptors(void) {
+        Fixture *fixture = fixture_start(NULL);
+        g_autoptr(GUnixFDList) list = g_unix_fd_list_new();
+        g_autoptr(GError) error = NULL;
+
+        g_assert_cmpint(g_unix_fd_list_append(list, STDOUT_FILENO, &error), ==, 0);
+        g_assert_no_error(error);
+        g_autoptr(GVariant) reply = g_dbus_connection_call_with_unix_fd_list_sync(fixture->connection, BUS_NAME,
+                        BUS_PATH, MANAGER, "ListGroups", NULL, NULL, G_DBUS_CALL_FLAGS_NONE, DEADLINE_MS, list, NULL,
+                        NULL, &error);
+        g_assert_null(reply);
+        error_expect(error, "org.freedesktop.DBus.Error.NotSupported", "*");
+        fixture_expect(fixture, BUS_PATH, MANAGER, "GetGroup", "('group:12',)", "('" GROUP12 "',)");
+        fixture_stop(fixture);
+}
+
+int main(int argc, char **argv) {
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/attack/bombs/companions", test_companions);
+        g_test_add_func("/attack/bombs/overrides", test_overrides);
+        g_test_add_func("/attack/bombs/long-entry", test_long_entry);
+        g_test_add_func("/attack/bombs/long-names", test_long_names);
+        g_test_add_func("/attack/bombs/repeated-option", test_repeated_option);
+        g_test_add_func("/attack/bombs/long-path", test_long_path);
+        g_test_add_func("/attack/bombs/descriptors", test_descriptors);
+        return g_test_run();
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "witness.h"
+
+/* Plans with as many companions as there may be, for a group of 64, ten calls at a time: nobody waits for them. */
+
+#define NOBODY 65534
+#define N_MEMBERS 64
+#define N_COMPANIONS 1024
+#define N_CALLS 10
+
+/* What ten such plans may take in the daemon; their workers are other processes. */
+#define CPU_MAX_US (250 * 1000)
+
+/* A group of 64 beside the machine of the story. Each member has a disk, so "nvme164n1p7" and the like are 1,024
+ * different names for its members. */
+static void plug_crowd(Fixture *fixture) {
+        for (guint i = 0; i < N_MEMBERS; i++)
+                fake_kernel_do(fixture->kernel,
+                                "plug 0000:%02x:00.0 vendor=1b36 device=0010 class=010802 group=50 block=nvme%un1 "
+                                "driver=nvme",
+                                0x80 + i, 100 + i);
+        fixture_wait_property(
+                        fixture, BUS_PATH "/devices/_30000_3abf_3a00_2e0", DEVICE, "BlockDevices", "['nvme163n1']");
+}
+
+typedef struct Crowd {
+        const char *name; /* what the companions are: "members", "partitions" or "duplicates" */
+        guint n_plans, n_refused, n_limited;
+} Crowd;
+
+static char *make_name(const Crowd *crowd, guint i) {
+        if (g_str_equal(crowd->name, "members"))
+                return g_strdup_printf("nvme%un1p%u", 100 + i % N_MEMBERS, i / N_MEMBERS);
+        if (g_str_equal(crowd->name, "partitions"))
+                return g_strdup_printf("nvme%un1p%u", 100 + N_MEMBERS - 1, i);
+        return g_strdup_printf("nvme%un1", 100 + N_MEMBERS - 1);
+}
+
+static GByteArray *make_call(const Crowd *crowd) {
+        GByteArray *body = raw_body();
+
+        raw_put_text(body, "0000:80:00.0");
+        raw_put_text(body, "detach");
+        guint options = raw_begin_array(body, 8);
+        raw_put_key(body, "companions", "as");
+        guint list = raw_begin_array(body, 4);
+        for (guint i = 0; i < N_COMPANIONS; i++) {
+                g_autofree char *name = make_name(crowd, i);
+
+                raw_put_text(body, name);
+        }
+        raw_end_array(body, list, 4);
+        raw_end_array(body, options, 8);
+        return body;
+}
+
+static void send_crowd(void *userdata) {
+        g_autoptr(RawBus) nobody = raw_bus_connect(NOBODY);
+        Crowd *crowd = userdata;
+
+        for (guint i = 0; i < N_CALLS; i++)
+                (void)raw_bus_send(nobody, "Plan", "ssa{sv}", make_call(crowd));
+        for (guint i = 0; i < N_CALLS; i++) {
+                g_auto(RawAnswer) answer = raw_bus_receive(nobody);
+
+                if (!answer.error)
+                        crowd->n_plans++;
+                else if (g_str_equal(answer.error, BUS_NAME ".Error.GroupNeedsConsent"))
+                        crowd->n_refused++;
+                else if (g_str_equal(answer.error, BUS_NAME ".Error.LimitsExceeded"))
+                        crowd->n_limited++;
+                else
+                        g_error("%s: %s", answer.error, answer.text);
+        }
+}
+
+static void check(Crowd *crowd) {
+        Fixture *fixture = fixture_start(NULL);
+        Witness witness;
+
+        plug_crowd(fixture);
+        witness_begin(&witness, fixture);
+        witness_during(&witness, send_crowd, crowd);
+        witness_end(&witness, CPU_MAX_US);
+        fixture_stop(fixture);
+}
+
+/* All are agreed to: some of the plans are made, and the others are more than one user may have at a time. */
+static void test_members(void) {
+        Crowd crowd = {.name = "members"};
+
+        check(&crowd);
+        g_assert_cmpuint(crowd.n_plans, >, 0);
+        g_assert_cmpuint(crowd.n_plans + crowd.n_limited, ==, N_CALLS);
+}
+
+/* So many names for one member: all others are not agreed to. */
+static void test_partitions(void) {
+        Crowd crowd = {.name = "partitions"};
+
+        check(&crowd);
+        g_assert_cmpuint(crowd.n_refused, ==, N_CALLS);
+}
+
+static void test_duplicates(void) {
+        Crowd crowd = {.name = "duplicates"};
+
+        check(&crowd);
+        g_assert_cmpuint(crowd.n_refused, ==, N_CALLS);
+}
+
+int main(int argc, char **argv) {
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/attack/crowd/members", test_members);
+        g_test_add_func("/attack/crowd/partitions", test_partitions);
+        g_test_add_func("/attack/crowd/duplicates", test_duplicates);
+        return g_test_run();
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "raw-bus.h"
+
+/* One user cannot take the plans of others, and all users together cannot keep root out. */
+
+/* The bus takes only users that there are: 1 to 4 are "daemon", "bin", "sys" and "sync" everywhere. */
+#define FIRST_USER 1
+#define PER_USER 4
+#define N_USERS 3 /* who take all that is not kept for root */
+#define LIMITS_EXCEEDED BUS_NAME ".Error.LimitsExceeded"
+
+/* An unbind by somebody else waits in the kernel until "release 12", and plans for that device wait with it. */
+static Process *hold_up_plans(Fixture *fixture) {
+        g_autofree char *script = g_strdup_printf(
+                        "echo " NIC " >%s/sys/bus/pci/drivers/vfio-pci/unbind", fake_kernel_get_root(fixture->kernel));
+        const char *const argv[] = {"sh", "-c", script, NULL};
+
+        fixture_take_nic_by_hand(fixture);
+        fake_kernel_do(fixture->kernel, "claim 12");
+        Process *unbind = process_start(argv, NULL);
+        fake_kernel_do(fixture->kernel, "wait-pending 1");
+        /* The link is gone. The daemon sees it at the next event. */
+        fixture_write(fixture, "change", "sys/bus/pci/devices/" NIC "/uevent");
+        fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'driverless'");
+        return unbind;
+}
+
+static void ask_plan(RawBus *bus, const char *selector) {
+        GByteArray *body = raw_body();
+
+        raw_put_text(body, selector);
+        raw_put_text(body, "detach");
+        raw_end_array(body, raw_begin_array(body, 8), 8);
+        (void)raw_bus_send(bus, "Plan", "ssa{sv}", body);
+}
+
+/* Asks for as many plans as a user may have, which wait, and for one more, which is refused. */
+static void use_up(RawBus *bus, uid_t uid) {
+        g_autofree char *pattern = g_strdup_printf("4 plans of user %u are under way already*", (unsigned)uid);
+
+        for (guint i = 0; i <= PER_USER; i++)
+                ask_plan(bus, NIC);
+        raw_bus_expect(bus, LIMITS_EXCEEDED, pattern);
+}
+
+static void test_plans(void) {
+        Fixture *fixture = fixture_start(NULL);
+        Process *unbind = hold_up_plans(fixture);
+        g_autoptr(RawBus) last = raw_bus_connect(FIRST_USER + N_USERS);
+        g_autoptr(RawBus) root = raw_bus_connect(0);
+        RawBus *users[N_USERS];
+
+        for (guint i = 0; i < N_USERS; i++) {
+                users[i] = raw_bus_connect(FIRST_USER + i);
+                /* There is room for another user as long as the share of all is not used up. */
+                ask_plan(last, "ens1");
+                raw_bus_expect(last, BUS_NAME ".Error.GroupNeedsConsent", "*");
+                use_up(users[i], FIRST_USER + i);
+        }
+        /* It is not by the connection. */
+        g_autoptr(RawBus) again = raw_bus_connect(FIRST_USER);
+        ask_plan(again, "ens4");
+        raw_bus_expect(again, LIMITS_EXCEEDED, "4 plans of user *");
+        ask_plan(last, "ens4");
+        raw_bus_expect(last, LIMITS_EXCEEDED, "12 plans are under way already, and the rest is kept for root*");
+        ask_plan(root, "ens4");
+        raw_bus_expect(root, NULL, "*");
+
+        /* At the end each gets the answers that it waits for, and may ask again. */
+        fake_kernel_do(fixture->kernel, "release 12");
+        g_assert_cmpint(process_finish(unbind), ==, 0);
+        for (guint i = 0; i < N_USERS; i++) {
+                for (guint n = 0; n < PER_USER; n++)
+                        raw_bus_expect(users[i], NULL, "*");
+                ask_plan(users[i], "ens4");
+                raw_bus_expect(users[i], NULL, "*");
+                raw_bus_close(users[i]);
+        }
+        fixture_stop(fixture);
+}
+
+/* All calls of the burst are there before the first search has ended, which takes a process of its own. */
+static void test_holders(void) {
+        Fixture *fixture = fixture_start(NULL);
+        g_autoptr(RawBus) nobody = raw_bus_connect(FIRST_USER);
+        guint n_done = 0, n_refused = 0;
+
+        for (guint i = 0; i < 50; i++) {
+                GByteArray *body = raw_body();
+
+                raw_put_text(body, NIC);
+                (void)raw_bus_send(nobody, "ListHolders", "s", body);
+        }
+        for (guint i = 0; i < 50; i++) {
+                g_auto(RawAnswer) answer = raw_bus_receive(nobody);
+
+                if (answer.error) {
+                        g_assert_cmpstr(answer.error, ==, LIMITS_EXCEEDED);
+                        g_assert_true(g_pattern_match_simple("4 searches for holders of user 1 *", answer.text));
+                }
+                *(answer.error ? &n_refused : &n_done) += 1;
+        }
+        g_assert_cmpuint(n_done, >=, PER_USER);
+        g_assert_cmpuint(n_refused, >, 0);
+        fixture_stop(fixture);
+}
+
+/* A plan of root asks the kernel whether a disk is in use; that of another user must not, since it would keep others from
+ * the disk meanwhile. */
+static void test_disks(void) {
+        Fixture *fixture = fixture_start(NULL);
+        g_autoptr(RawBus) nobody = raw_bus_connect(FIRST_USER);
+        g_autoptr(RawBus) root = raw_bus_connect(0);
+
+        fake_kernel_do(fixture->kernel, "use nvme0n1");
+        ask_plan(root, "nvme0n1");
+        raw_bus_expect(root, NULL, "(false, *'nvme0n1 is claimed by something*");
+        ask_plan(nobody, "nvme0n1");
+        raw_bus_expect(nobody, NULL, "(true, [*], [], *");
+        manager_refused(fixture, "Detach", "nvme0n1", NO_OPTIONS, "InUseStorage", "*nvme0n1 is claimed*");
+        fixture_stop(fixture);
+}
+
+int main(int argc, char **argv) {
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/attack/quota/plans", test_plans);
+        g_test_add_func("/attack/quota/holders", test_holders);
+        g_test_add_func("/attack/quota/disks", test_disks);
+        return g_test_run();
+}
