@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "state/state.h"
+#include "state/state-folder.h"
 
 /* The first edition of vfiod kept numbered files "N.record" in the state folder, each for the devices of one group. After an
  * upgrade they are read once, written as today's files, and removed. A record that a worker of the first edition still works on

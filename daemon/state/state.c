@@ -3,14 +3,12 @@
 #include "base/log.h"
 #include "kernel/sysfs.h"
 #include "state/first-edition.h"
-#include "state/state-file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 
 /* As many devices as a host can have, and some; who puts more files there than this gets no answer for them. */
 #define ENTRIES_MAX 100000
-#define REPORTED_MAX 256
 
 static void drop_files(State *state) {
         for (size_t i = 0; i < state->n_devices; i++)
@@ -32,27 +30,6 @@ State *state_free(State *state) {
         (void)safe_close(state->transactions_fd);
         free(state);
         return NULL;
-}
-
-static bool was_reported(const State *state, uint64_t inode) {
-        for (size_t i = 0; i < state->n_reported; i++)
-                if (state->reported[i] == inode)
-                        return true;
-        return false;
-}
-
-void state_report(State *state, int folder_fd, const char *name, int error) {
-        struct stat status;
-
-        if (fstatat(folder_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0 || state->n_reported >= REPORTED_MAX ||
-                        was_reported(state, status.st_ino))
-                return;
-        uint64_t *grown = reallocarray(state->reported, state->n_reported + 1, sizeof(uint64_t));
-        if (!grown)
-                return;
-        state->reported = grown;
-        grown[state->n_reported++] = status.st_ino;
-        log_warning("The state file '%s' is ignored: %s.", name, state_file_describe_error(error));
 }
 
 /* Makes room for one more entry. */

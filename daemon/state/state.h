@@ -1,29 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "state/device-file.h"
-#include "state/transaction-file.h"
+#include "state/state-folder.h"
 
 /* The state folder, /run/vfiod: the daemon's memory of what it detached. Workers write the files; the daemon reads them at its
  * start and after each job. A file that is not ours, too large or incomplete is reported once and left alone: it keeps nothing
  * from working. */
-
-/* A transaction that is not at its end. */
-typedef struct StateTransaction {
-        unsigned long number;
-        pid_t owner; /* the worker that carries it out; 0 if that died */
-        Plan *plan;
-} StateTransaction;
-
-typedef struct State {
-        int folder_fd, devices_fd, transactions_fd; /* -EBADF for a folder that cannot be used: then no job can start */
-        DeviceFile *devices;                        /* in the order of the addresses */
-        size_t n_devices;
-        StateTransaction *transactions; /* in the order of the numbers */
-        size_t n_transactions;
-        uint64_t *reported; /* inode numbers of the files that were reported */
-        size_t n_reported;
-} State;
 
 /* Opens the folder, makes what is missing in it, takes over what the first edition of vfiod left there, and reads all files.
  * Returns 0, or -ENOMEM. */
@@ -51,6 +33,3 @@ int state_apply(const State *state, Inventory *inventory);
 /* Forgets devices to which vfiod owes nothing any more: those that another tool bound to a driver of the host, which clears our
  * driver_override; and VFs that are gone for good. Devices that a job changes stay. Returns 0 or a negative errno. */
 int state_forget_settled(State *state, Inventory *inventory);
-
-/* Reports a file that is not used, once, in the log. */
-void state_report(State *state, int folder_fd, const char *name, int error);
