@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "engine/transaction.h"
+#include "engine/context.h"
+#include "engine/report.h"
 
 /* Reverts a transaction whose first n steps were begun, and ends it. The cause is in problem already. Returns ROLLED_BACK,
  * CANCELLED, or the cause itself where a caller can do something about it, when all is as before; DEGRADED when it is not; or

@@ -1,23 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "engine/engine.h"
+#include "engine/context.h"
 #include "engine/report.h"
 
 /* A plan carried out: all of it, or nothing. Runs in a worker process, since each write, and each read of driver_override, may
  * wait in the kernel for ever. */
-
-/* Called once, when the transaction's file is on disk and nothing else is done yet: from then on the next daemon finds it. */
-typedef void (*transaction_recorded_t)(void *userdata);
-
-typedef struct Transaction {
-        const Kernel *kernel;
-        int devices_fd, transactions_fd; /* of the state folder */
-        unsigned long number;            /* of the file in transactions/ */
-        Plan *plan;                      /* the values that the worker finds out are filled in */
-        EngineCallbacks callbacks;
-        transaction_recorded_t recorded; /* NULL where nobody wants to know */
-} Transaction;
 
 /* Carries the plan out, or only surveys where that is all that it asks for; ends an earlier transaction where the plan is a
  * recovery. Fills the report, also after a failure as far as it got. Returns 0; or, before anything was written,

@@ -45,18 +45,9 @@ struct JobTable {
 /* Tells whoever watches the table. */
 void job_announce(const Job *job, JobEvent event);
 
-/* Starts the worker for the job's plan. Returns 0 or a negative errno. */
-int job_start_worker(Job *job);
-
-/* Reads state files and devices again, at the end of a job. Returns 0 or a negative errno, which was logged. */
-int job_read_again(const Job *job);
-
-/* Sets the activity of the job's devices in the inventory. A failure is one of memory; the next scan mends it. */
-void job_set_activity(const Job *job, DeviceActivity activity);
-
-/* Starts another worker for a job whose worker died, to end the transaction that it left. Returns 0; -ENOENT where it left none;
- * another negative errno. */
-int job_recover_own(Job *job);
+/* Reads the plan of the transaction that the job's dead worker left, as a plan for a recovery, which the caller frees. The state
+ * files must have been read again. Returns 0; -ENOENT if the worker left no transaction; another negative errno. */
+int job_read_left_plan(const Job *job, Plan **ret);
 
 /* Fills in the result of a job whose worker died: after its recovery, or where there was nothing to recover. Returns 0, the
  * outcome, or a negative errno. */

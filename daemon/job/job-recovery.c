@@ -1,28 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "base/log.h"
 #include "job/job-internal.h"
 
-int job_recover_own(Job *job) {
-        State *state = job->table->state;
-        _cleanup_(plan_freep) Plan *plan = NULL;
+int job_read_left_plan(const Job *job, Plan **ret) {
+        const State *state = job->table->state;
         pid_t owner;
 
-        int r = job_read_again(job);
-        if (r < 0)
-                return r;
         if (!state_find_transaction(state, job->transaction))
                 return -ENOENT;
-        if ((r = transaction_file_read(state->transactions_fd, job->transaction, &plan, &owner)) < 0)
-                return r;
-
-        /* Devices that are gone are not worked on any more. */
-        job_set_activity(job, DEVICE_QUIET);
-        plan_free(job->plan);
-        job->plan = TAKE_PTR(plan);
-        job->worker = worker_free(job->worker);
-        job->recovering = job->worker_died = true;
-        job->step = 0;
-        return job_start_worker(job);
+        return transaction_file_read(state->transactions_fd, job->transaction, ret, &owner);
 }
 
 /* The changes that the plan stands for; for when no worker is left to report them. */
@@ -121,39 +106,4 @@ int job_conclude(const Job *job, WorkerResult *result) {
                         "The worker process for %s died before it changed anything, or after it had undone all: try "
                         "again.",
                         PCI_ADDRESS_TEXT(job->plan->selected));
-}
-
-static bool has_job(const JobTable *table, unsigned long transaction) {
-        for (const Job *job = table->jobs; job; job = job->next)
-                if (job->transaction == transaction)
-                        return true;
-        return false;
-}
-
-/* Returns 1 if a job was started, 0, or a negative errno. */
-static int recover_transaction(JobTable *table, unsigned long number) {
-        _cleanup_(plan_freep) Plan *plan = NULL;
-        _cleanup_problem_ Problem problem = {};
-        pid_t owner;
-
-        int r = transaction_file_read(table->state->transactions_fd, number, &plan, &owner);
-        if (r == -ENOENT)
-                return 0;
-        if (r < 0 || owner > 0)
-                return r < 0 ? r : 0;
-        const char *selected = PCI_ADDRESS_TEXT(plan->selected);
-        r = job_start(table, TAKE_PTR(plan), "recovery", NULL, NULL, &problem);
-        if (r > 0)
-                log_warning("An interrupted job on %s is not ended yet: %s", selected, problem.message);
-        return r < 0 ? r : 0;
-}
-
-int job_recover(JobTable *table) {
-        State *state = table->state;
-        int r = state_apply(state, table->inventory);
-
-        for (size_t i = 0; i < state->n_transactions && r >= 0; i++)
-                if (state->transactions[i].owner == 0 && !has_job(table, state->transactions[i].number))
-                        r = recover_transaction(table, state->transactions[i].number);
-        return r;
 }

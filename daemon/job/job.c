@@ -88,7 +88,8 @@ JobTable *job_table_free(JobTable *table) {
         return NULL;
 }
 
-void job_set_activity(const Job *job, DeviceActivity activity) {
+/* A failure is one of memory; the next scan corrects it. */
+static void set_activity(const Job *job, DeviceActivity activity) {
         if (job->plan->only_plan)
                 return;
         for (size_t i = 0; i < job->plan->n_members; i++)
@@ -110,7 +111,8 @@ static int scan_vfs(const Job *job) {
         return r;
 }
 
-int job_read_again(const Job *job) {
+/* Reads state files and devices again, at the end of a job. Returns 0 or a negative errno, which was logged. */
+static int read_again(const Job *job) {
         JobTable *table = job->table;
         int r = state_load(table->state);
 
@@ -132,7 +134,7 @@ static void finish(Job *job, WorkerResult *result) {
         /* Drivers may have bound since the worker's end. */
         if (success && job->plan->verb == PLAN_SET_VFS && !job->recovering)
                 result->error = job_list_vfs(job, &result->report);
-        job_set_activity(job, DEVICE_QUIET);
+        set_activity(job, DEVICE_QUIET);
         job_log_end(job, result);
         answer(job, result);
         job_free(job);
@@ -188,7 +190,7 @@ static void on_stuck(Job *job) {
         char group[16], number[24];
 
         job->stuck = true;
-        job_set_activity(job, DEVICE_WAITED_FOR);
+        set_activity(job, DEVICE_WAITED_FOR);
         (void)snprintf(group, sizeof(group), "%d", job->plan->group);
         (void)snprintf(number, sizeof(number), "%lu", job->number);
         log_event(&(LogEvent){.priority = LOG_ERR,
@@ -248,7 +250,7 @@ static void on_progress(Worker *worker, size_t step, const char *holder, void *u
         job->step = step < job->plan->n_steps ? step : 0;
         if (job->stuck) {
                 job->stuck = false;
-                job_set_activity(job, DEVICE_WORKED_ON);
+                set_activity(job, DEVICE_WORKED_ON);
         }
         (void)free_and_strdup(&job->holder, holder);
         (void)set_timer(job, step_deadline(job));
@@ -282,6 +284,26 @@ static bool begin_waiting_for_names(Job *job, WorkerResult *result) {
         return false;
 }
 
+static int start_worker(Job *job);
+
+/* Starts another worker for a job whose worker died, to end the transaction that it left. Returns 0; -ENOENT if it left none;
+ * another negative errno. */
+static int recover(Job *job) {
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        int r;
+
+        if ((r = read_again(job)) < 0 || (r = job_read_left_plan(job, &plan)) < 0)
+                return r;
+        /* The plan of the recovery may have fewer devices than the job's. */
+        set_activity(job, DEVICE_QUIET);
+        plan_free(job->plan);
+        job->plan = TAKE_PTR(plan);
+        job->worker = worker_free(job->worker);
+        job->recovering = job->worker_died = true;
+        job->step = 0;
+        return start_worker(job);
+}
+
 static void on_done(Worker *worker, WorkerResult *result, void *userdata) {
         Job *job = userdata;
         int r = 0;
@@ -295,7 +317,7 @@ static void on_done(Worker *worker, WorkerResult *result, void *userdata) {
         if (result->error == -EPIPE) {
                 log_error("Job %lu: its worker died.", job->number);
                 result->error = 0;
-                r = job->recovering ? -EPIPE : job_recover_own(job);
+                r = job->recovering ? -EPIPE : recover(job);
                 if (r >= 0)
                         return;
                 r = r == -ENOENT ? job_conclude(job, result)
@@ -305,7 +327,7 @@ static void on_done(Worker *worker, WorkerResult *result, void *userdata) {
                 r = job_conclude_recovery(job, result);
         if (r < 0)
                 result->error = r;
-        (void)job_read_again(job);
+        (void)read_again(job);
         if (!begin_waiting_for_names(job, result))
                 finish(job, result);
 }
@@ -332,7 +354,7 @@ static int find_transaction_number(const JobTable *table, unsigned long *ret) {
         return 0;
 }
 
-int job_start_worker(Job *job) {
+static int start_worker(Job *job) {
         JobTable *table = job->table;
         int r;
 
@@ -350,7 +372,7 @@ int job_start_worker(Job *job) {
         if ((r = set_timer(job, table->limits.step_deadline_us)) < 0 ||
                         (r = worker_new(table->event, &transaction, on_progress, on_done, job, &job->worker)) < 0)
                 return r;
-        job_set_activity(job, DEVICE_WORKED_ON);
+        set_activity(job, DEVICE_WORKED_ON);
         return 0;
 }
 
@@ -441,7 +463,7 @@ int job_start(JobTable *table, Plan *plan, const char *caller, job_done_t done, 
         job->transaction = job->plan->transaction;
         if (!job->caller)
                 return -ENOMEM;
-        if ((r = job_start_worker(job)) < 0)
+        if ((r = start_worker(job)) < 0)
                 return r;
 
         job->done = done;
