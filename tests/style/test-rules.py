@@ -46,7 +46,7 @@ SAMPLES = [
     ("sleeping", "daemon/kernel/a.c", SPDX + 'sysfs_read_text(fd, "driver_override", b, n);\n', 'a.c:2: "driver_override"'),
     ("sleeping", "daemon/model/a.c", SPDX + 'snprintf(path, n, "%s/current_link_speed", a);\n', '"current_link_speed"'),
     ("sleeping", "daemon/job/a.c", SPDX + "r = pci_device_read_link(kernel, a, &link);\n", "a.c:2: pci_device_read_link()"),
-    ("sleeping", "daemon/job/subject.c", SPDX + 'sysfs_read_text(fd, "driver_override", b, n);\n', None),
+    ("sleeping", "daemon/kernel/binding.c", SPDX + 'sysfs_read_text(fd, "driver_override", b, n);\n', None),
     ("sleeping", "daemon/job/link-reader.c", SPDX + "r = pci_device_read_link(kernel, a, &link);\n", None),
     ("sleeping", "daemon/bus/a.c", SPDX + '/* "uevent" */ say("driver_override of %s", "kernel/config/x");\n', None),
     ("calls", "daemon/job/a.c", SPDX + 'int r = system("ls");\n', "a.c:2: system()"),
