@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "engine/transaction.h"
 #include "fake-kernel-client.h"
 #include "state/state.h"
-#include "engine/transaction.h"
 
 /* A host on the fake kernel, with the daemon's parts over it and a state folder: what a manager has, but for the bus. */
 

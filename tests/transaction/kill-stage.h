@@ -14,9 +14,9 @@ typedef enum Place {
 
 typedef struct Stage {
         Host *host;
-        char *at_home, *away;               /* snapshots */
+        char *at_home, *away;         /* snapshots */
         GArray *writes[PLAN_SET_VFS]; /* of a worker, to the kernel: which of its syscalls they are */
-        GHashTable *settled;                /* whole states that a start leaves as they are -> Place */
+        GHashTable *settled;          /* whole states that a start leaves as they are -> Place */
 } Stage;
 
 /* Who is who among the processes of a life. */
