@@ -19,7 +19,7 @@ static Bed *make_bed(void) {
 }
 
 static int look(Bed *bed, const char *disk) {
-        return usage_of_disk(bed->tree->kernel, disk, on_use, bed->uses);
+        return disk_uses(bed->tree->kernel, disk, bed->uses);
 }
 
 #define assert_disk(bed, disk, ...) \
@@ -260,7 +260,7 @@ static void test_unreadable(void) {
 
         Kernel broken = *bed->tree->kernel;
         broken.proc_fd = -EBADF;
-        g_assert_cmpint(usage_of_disk(&broken, "sdb", on_use, bed->uses), ==, 0);
+        g_assert_cmpint(disk_uses(&broken, "sdb", bed->uses), ==, 0);
         assert_use_says(bed->uses, "storage", "sdb cannot be examined: the mounts cannot be read");
 }
 

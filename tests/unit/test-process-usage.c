@@ -21,10 +21,11 @@ static Bed *make_bed(void) {
 }
 
 static int look(Bed *bed, const char *text) {
+        _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot = snapshot_take(bed->tree->kernel, text, NULL);
         PciAddress address;
 
         g_assert_cmpint(pci_address_parse(text, &address), ==, 0);
-        return usage_by_processes(bed->tree->kernel, address, on_use, bed->uses);
+        return usage_by_processes(snapshot, address, on_use, bed->uses);
 }
 
 #define assert_processes(bed, address, ...) \
@@ -213,7 +214,8 @@ static void test_unreadable(void) {
         assert_processes(bed, CARD, NULL);
         Kernel broken = *bed->tree->kernel;
         broken.proc_fd = -EBADF;
-        g_assert_cmpint(usage_by_processes(&broken, (PciAddress){.bus = 3}, on_use, bed->uses), ==, 0);
+        _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot = snapshot_take(&broken, CARD, NULL);
+        g_assert_cmpint(usage_by_processes(snapshot, (PciAddress){.bus = 3}, on_use, bed->uses), ==, 0);
         assert_use_says(bed->uses, "process", CARD " cannot be examined");
 }
 
@@ -228,7 +230,7 @@ static void test_refused(void) {
         assert_processes(bed, CARD, NULL);
         g_assert_cmpint(seteuid(65534), ==, 0);
         assert_processes(bed, CARD,
-                        "process: process 5000100 (guarded) may not be looked at: it could have a device node open",
+                        "process: process 5000100 (guarded) may not be examined: it could have a device node open",
                         NULL);
         /* What has no node nobody can have open. */
         assert_processes(bed, OTHER, NULL);
