@@ -83,8 +83,8 @@ static bool is_list_truncated(const struct nlmsghdr *answer, const struct nlattr
                 info = mnl_attr_next(info);
         if ((const char *)info != end)
                 return true;
-        return mnl_attr_ok(info, (int)((const char *)mnl_nlmsg_get_payload_tail(answer) - end)) &&
-                        looks_like_info(info);
+        int rest = (int)((const char *)mnl_nlmsg_get_payload_tail(answer) - (const char *)info);
+        return mnl_attr_ok(info, rest) && looks_like_info(info);
 }
 
 int virtual_function_parse_link(const struct nlmsghdr *answer, unsigned number, VirtualFunctionLink *ret) {
