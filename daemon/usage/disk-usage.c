@@ -34,6 +34,7 @@ typedef struct Search {
         const char *chain; /* from the disk to the device that is examined */
         unsigned depth;
         unsigned n_found; /* of this disk */
+        size_t n_examined;
 } Search;
 
 static int found(Search *search, const char *what, const char *where) {
@@ -209,6 +210,7 @@ static int examine(Search *search, const char *name) {
         Names names;
         int r = 0;
 
+        search->n_examined++;
         _cleanup_close_ int fd = open_block(search->kernel, name);
         if (fd < 0)
                 return found(search, "cannot be examined: ", strerror(-fd));
@@ -288,6 +290,7 @@ int usage_of_disks(UsageSnapshot *snapshot, PciAddress address, usage_visit_t vi
                         continue;
                 r = examine_disk(&search, names[i].name);
         }
+        snapshot->n_blocks_examined += search.n_examined;
         tdestroy(search.seen, free);
         return r;
 }

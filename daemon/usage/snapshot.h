@@ -29,7 +29,8 @@ typedef struct UsageSnapshot {
         NetworkTable network;
         HolderTable holders;
         bool has_processes, has_mounts, has_block_users, has_network, has_holders;
-        int processes_error; /* 0, or why /proc could not be read */
+        size_t n_blocks_examined; /* disks, partitions and what is built on them: how often one was examined */
+        int processes_error;      /* 0, or why /proc could not be read */
 } UsageSnapshot;
 
 /* Makes a snapshot for these devices. NULL for the limits means usage_limits. Returns 0; a negative errno where the host's devices cannot be listed. The caller frees

@@ -19,6 +19,12 @@ static Bed *make_host(unsigned n_processes, unsigned n_mounts) {
                 g_string_append_printf(mounts, "%u 1 7:%u / /snap/%u ro - squashfs /dev/loop%u ro\n", i + 2, i, i, i);
         for (unsigned i = 0; i < n_processes; i++) {
                 put_process(bed->tree, 5000001 + (int)i, "x", i % 10 + 1, i < 10 ? mounts->str : "");
+                if (i >= 10) {
+                        g_autofree char *target = g_strdup_printf("../%u/mountinfo", 5000001 + i % 10);
+
+                        temp_tree_remove(bed->tree, "proc/%u/mountinfo", 5000001 + i);
+                        temp_tree_link(bed->tree, target, "proc/%u/mountinfo", 5000001 + i);
+                }
                 for (unsigned fd = 0; fd < 2; fd++)
                         temp_tree_link(bed->tree, fd == 0 ? "/dev/null" : "socket:[1]", "proc/%u/fd/%u", 5000001 + i,
                                         fd);
@@ -76,6 +82,22 @@ static void test_once(void) {
         g_assert_cmpuint(crowded.descriptors, ==, 2 * one.descriptors);
 }
 
+/* What happens after a part was read is not seen: all devices are judged by the same moment. */
+static void test_moment(void) {
+        _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot = NULL;
+        g_autoptr(Bed) bed = make_host(20, 5);
+        g_autofree PciAddress *addresses = put_disks(bed, 2);
+
+        temp_tree_file(bed->tree, "1:5\n", "sys/bus/pci/devices/0000:11:00.0/nvme/nvme1/ng1n1/dev");
+        g_assert_cmpint(usage_snapshot_new(bed->tree->kernel, addresses, 2, NULL, &snapshot), ==, 0);
+        g_assert_cmpint(usage_of_device(snapshot, addresses[0], on_use, bed->uses), ==, 0);
+        put_process(bed->tree, 7, "late", 99, "27 1 259:1 / / rw - ext4 /dev/nvme1n1 rw\n");
+        temp_tree_link(bed->tree, "/dev/zero", "proc/7/fd/0");
+        temp_tree_file(bed->tree, "Filename\n/dev/nvme1n1 partition 1 0 -2\n", "proc/swaps");
+        g_assert_cmpint(usage_of_device(snapshot, addresses[1], on_use, bed->uses), ==, 0);
+        assert_uses(bed->uses, NULL);
+}
+
 /* A device without disks reads no mounts, and one without nodes no descriptors. */
 static void test_needed(void) {
         _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot = NULL;
@@ -90,7 +112,7 @@ static void test_needed(void) {
         g_assert_false(snapshot->has_network);
 }
 
-static unsigned on_hba(unsigned n_disks, unsigned n_volumes, Bed *bed) {
+static unsigned on_hba(unsigned n_disks, unsigned n_volumes, Bed *bed, size_t *ret_examined) {
         _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot = NULL;
 
         temp_tree_device(bed->tree, "pci0000:00/" HBA);
@@ -111,6 +133,7 @@ static unsigned on_hba(unsigned n_disks, unsigned n_volumes, Bed *bed) {
         }
         snapshot = snapshot_take(bed->tree->kernel, HBA, NULL);
         g_assert_cmpint(usage_of_device(snapshot, (PciAddress){.bus = 4}, on_use, bed->uses), ==, 0);
+        *ret_examined = snapshot->n_blocks_examined;
         return bed->uses->lines->len;
 }
 
@@ -118,8 +141,12 @@ static unsigned on_hba(unsigned n_disks, unsigned n_volumes, Bed *bed) {
 static void test_hba(void) {
         g_autoptr(Bed) alone = bed_new(), together = bed_new();
 
-        g_assert_cmpuint(on_hba(1000, 0, alone), ==, 0);
-        g_assert_cmpuint(on_hba(100, 10, together), ==, 100 * 10);
+        size_t n_examined;
+
+        g_assert_cmpuint(on_hba(1000, 0, alone, &n_examined), ==, 0);
+        g_assert_cmpuint(n_examined, ==, 1000);
+        g_assert_cmpuint(on_hba(100, 10, together, &n_examined), ==, 100 * 10);
+        g_assert_cmpuint(n_examined, ==, 100 + 10);
         for (unsigned i = 0; i < together->uses->lines->len; i++)
                 g_assert_nonnull(strstr(together->uses->lines->pdata[i], " carries dm-"));
 }
@@ -140,6 +167,7 @@ int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/snapshot/large", test_large);
         g_test_add_func("/snapshot/once", test_once);
+        g_test_add_func("/snapshot/moment", test_moment);
         g_test_add_func("/snapshot/needed", test_needed);
         g_test_add_func("/snapshot/hba", test_hba);
         g_test_add_func("/snapshot/not-asked", test_not_asked);
