@@ -20,7 +20,7 @@ struct Kernel {
         load_module_t load_module;
         void *load_module_userdata;
         bool has_own_network; /* the interfaces are not those of the process: a simulated machine, which has no routes */
-        bool has_own_nodes;   /* nor are the device nodes: no process has one that may not be looked at */
+        bool has_own_nodes; /* the device nodes are simulated, too: a process that may not be examined cannot have one open */
 };
 
 /* Opens the roots; NULL for load_module means libkmod and the running kernel's modules. Returns 0 or a negative errno:
