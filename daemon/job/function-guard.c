@@ -96,8 +96,14 @@ static int on_use(UsageKind kind, const char *evidence, void *userdata) {
 int function_guard(FunctionWork *work, TransactionReport *report, Problem *problem) {
         const Kernel *kernel = work->transaction->kernel;
         const Plan *plan = work->transaction->plan;
-        _cleanup_host_index_ HostIndex index = {};
+        _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot = NULL;
+        _cleanup_free_ PciAddress *addresses = calloc(work->record->n_before + 1, sizeof(PciAddress));
         int r = 0;
+
+        if (!addresses)
+                return -ENOMEM;
+        for (size_t i = 0; i < work->record->n_before; i++)
+                addresses[i] = work->record->before[i].address;
 
         for (size_t i = 0; i < work->record->n_before && r == 0; i++) {
                 Subject subject;
@@ -112,15 +118,16 @@ int function_guard(FunctionWork *work, TransactionReport *report, Problem *probl
         if (r != 0 || (r = check_cdevs_before(work, problem)) != 0 ||
                         (r = finding_list_copy(&plan->findings, &report->findings)) < 0)
                 return r;
-        if (work->record->n_before > 0 && (r = host_index_read(kernel, &index)) < 0)
+        if (work->record->n_before > 0 &&
+                        (r = usage_snapshot_new(kernel, addresses, work->record->n_before, NULL, &snapshot)) < 0)
                 return problem_set(problem, OUTCOME_FAILED, "Cannot read what the host uses: %s", strerror(-r));
         for (size_t i = 0; i < work->record->n_before && r >= 0; i++) {
                 const FunctionBefore *before = &work->record->before[i];
                 Target target = {&report->findings, before->address};
 
                 if (!pci_driver_is_vfio(before->binding.driver))
-                        r = usage_of_device(kernel, &index, before->address, on_use, &target);
-                if (r < 0 || (r = disk_claims_take(&work->claims, kernel, &index, before->address)) != -EBUSY)
+                        r = usage_of_device(snapshot, before->address, on_use, &target);
+                if (r < 0 || (r = disk_claims_take(&work->claims, kernel, &snapshot->host, before->address)) != -EBUSY)
                         continue;
                 r = function_plan_add_finding(
                                 target.findings, GUARD_STORAGE, before->address, "somebody has a disk of it");

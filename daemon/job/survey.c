@@ -13,16 +13,22 @@ static int on_use(UsageKind kind, const char *evidence, void *userdata) {
 }
 
 static int find_uses(const Kernel *kernel, const Plan *plan, TransactionReport *report) {
-        _cleanup_host_index_ HostIndex index = {};
+        _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot = NULL;
+        _cleanup_free_ PciAddress *addresses = calloc(plan->n_members + 1, sizeof(PciAddress));
+        if (!addresses)
+                return -ENOMEM;
 
+        for (size_t i = 0; i < plan->n_members; i++)
+                addresses[i] = plan->members[i].address;
         int r = finding_list_copy(&plan->findings, &report->findings);
         if (r >= 0)
-                r = host_index_read(kernel, &index);
+                r = usage_snapshot_new(kernel, addresses, plan->n_members, NULL, &snapshot);
         /* Whoever mounts or formats the disk meanwhile would fail: only root may cause that. */
-        index.only_visible = plan->only_plan && plan->asker != 0;
+        if (r >= 0)
+                snapshot->only_visible = plan->only_plan && plan->asker != 0;
         for (size_t i = 0; i < plan->n_members && r >= 0; i++) {
-                Target target = {report, plan->members[i].address};
-                r = usage_of_device(kernel, &index, target.address, on_use, &target);
+                Target target = {report, addresses[i]};
+                r = usage_of_device(snapshot, target.address, on_use, &target);
         }
         if (r < 0)
                 return r;
@@ -30,19 +36,18 @@ static int find_uses(const Kernel *kernel, const Plan *plan, TransactionReport *
                 return 0;
         return finding_list_add(&report->findings, GUARD_FIRMWARE, plan->members[0].address,
                         "the firmware reserved memory for a device of the group, or this cannot be read: the kernel "
-                        "refuses to give it "
-                        "to a guest");
+                        "does not give such a device to a guest");
 }
 
-/* FNV-1a, 64 bits: tells states apart; nobody gains by forging one. */
+/* FNV-1a, 64 bits. It tells states apart; it is no protection against somebody who makes two states with one number, and nobody gains by that. */
 static void mix(uint64_t *hash, const char *text) {
         for (; *text; text++)
                 *hash = (*hash ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
         *hash = (*hash ^ 0xff) * UINT64_C(0x100000001b3);
 }
 
-/* Whether the same guard has said so of the same device already: how often it did is no other state. */
-static bool stands_earlier(const FindingList *list, size_t i) {
+/* Whether the list has an earlier finding of the same guard about the same device. How many there are makes no difference to the state. */
+static bool has_earlier(const FindingList *list, size_t i) {
         for (size_t earlier = 0; earlier < i; earlier++)
                 if (list->findings[earlier].guard == list->findings[i].guard &&
                                 pci_address_equal(list->findings[earlier].address, list->findings[i].address))
@@ -57,8 +62,8 @@ static void mix_number(uint64_t *hash, unsigned long number) {
         mix(hash, text);
 }
 
-/* What the plan moves, where each device is now, and which guards stand in the way. Not the words of the evidence: a process id that is
- * another one is no other state. */
+/* What the plan moves, on which driver each device is now, and which guards refuse. The evidence is not part of it: the same program with a new process id
+ * is the same state. */
 static uint64_t take_fingerprint(const Plan *plan, const Subject *subjects, const FindingList *findings) {
         uint64_t hash = UINT64_C(0xcbf29ce484222325);
 
@@ -78,7 +83,7 @@ static uint64_t take_fingerprint(const Plan *plan, const Subject *subjects, cons
                 mix(&hash, plan->members[i].origin && plan->members[i].origin->any_driver ? "any" : "");
         }
         for (size_t i = 0; i < findings->n_findings; i++) {
-                if (stands_earlier(findings, i))
+                if (has_earlier(findings, i))
                         continue;
                 mix(&hash, guard_to_string(findings->findings[i].guard));
                 mix(&hash, PCI_ADDRESS_TEXT(findings->findings[i].address));
@@ -104,14 +109,14 @@ int survey(const Kernel *kernel, const Plan *plan, const Subject *subjects, Tran
                 Problem *problem) {
         if (plan->verb == PLAN_DETACH) {
                 int r = find_uses(kernel, plan, report);
-                if (r == -E2BIG)
-                        return problem_set(problem, OUTCOME_FAILED,
-                                        "%s is used in more than %d ways: it is left alone.",
-                                        PCI_ADDRESS_TEXT(plan->selected), FINDINGS_MAX);
-                if (r < 0)
+                if (r == -ENOMEM)
                         return r;
+                if (r < 0)
+                        return problem_set(problem, OUTCOME_FAILED,
+                                        "Cannot determine what uses %s: %s. The device was not changed.",
+                                        PCI_ADDRESS_TEXT(plan->selected), strerror(-r));
         }
-        /* Otherwise nobody hears of it: the lock of the node decides. */
+        /* Only a caller who asks for a plan, or gives the number of one, is told of the holder. Else the lock of the node decides. */
         bool is_asked = plan->only_plan || plan->fingerprint != 0;
         if (plan->verb == PLAN_REATTACH && is_asked && plan->n_members > 0) {
                 int r = find_holder(kernel, plan, report);
