@@ -23,16 +23,25 @@ static bool leaves_host(const Work *work, size_t i) {
 
 static int find_uses(const Work *work, Report *report) {
         const Plan *plan = work->plan;
-        _cleanup_host_index_ HostIndex index = {};
+        _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot = NULL;
+        size_t n = 0;
 
-        int r = finding_list_copy(&plan->findings, &report->findings);
-        if (r >= 0)
-                r = host_index_read(work->kernel, &index);
-        for (size_t i = 0; i < plan->n_members && r >= 0; i++) {
-                Target target = {report, plan->members[i].address};
-
+        _cleanup_free_ PciAddress *addresses = calloc(plan->n_members + 1, sizeof(PciAddress));
+        if (!addresses)
+                return -ENOMEM;
+        for (size_t i = 0; i < plan->n_members; i++)
                 if (leaves_host(work, i))
-                        r = usage_of_device(work->kernel, &index, target.address, on_use, &target);
+                        addresses[n++] = plan->members[i].address;
+        int r = finding_list_copy(&plan->findings, &report->findings);
+        if (r >= 0 && n > 0)
+                r = usage_snapshot_new(work->kernel, addresses, n, NULL, &snapshot);
+        /* An exclusive open makes a mount or mkfs of somebody else fail: only root may cause that. */
+        if (r >= 0 && snapshot)
+                snapshot->only_visible = plan->only_plan && plan->asker != 0;
+        for (size_t i = 0; i < n && r >= 0; i++) {
+                Target target = {report, addresses[i]};
+
+                r = usage_of_device(snapshot, addresses[i], on_use, &target);
         }
         if (r < 0 || plan->verb != PLAN_DETACH || iommu_group_has_firmware_mapping(work->kernel, plan->group) == 0)
                 return r;
@@ -122,13 +131,11 @@ int survey(const Work *work, Report *report, Problem *problem) {
                 r = find_uses(work, report);
         else if (is_asked)
                 r = find_holder(work, report);
-        if (r == -E2BIG)
-                return problem_set(problem, OUTCOME_FAILED, "%s is used in more than %d ways: vfiod leaves it alone.",
-                                PCI_ADDRESS_TEXT(plan->selected), FINDINGS_MAX);
         if (r == -ENOMEM)
                 return r;
         if (r < 0)
-                return problem_set(problem, OUTCOME_FAILED, "Cannot read what the host uses: %s", strerror(-r));
+                return problem_set(problem, OUTCOME_FAILED, "Cannot determine what uses %s: %s",
+                                PCI_ADDRESS_TEXT(plan->selected), strerror(-r));
         report->fingerprint = make_fingerprint(plan, &report->findings);
         return 0;
 }

@@ -43,9 +43,6 @@ static int on_holder(const Holder *holder, const char *node, void *userdata) {
         const Walk *walk = userdata;
         Packet packet = {.entry = walk->entry};
 
-        if (!node)
-                return 0; /* one that may not be looked at is no holder yet */
-
         packet.entry.holder = *holder;
         (void)snprintf(packet.entry.node, sizeof(packet.entry.node), "%s", node);
         return send_packet(walk->socket_fd, &packet);

@@ -31,6 +31,7 @@ typedef struct Packet {
         DriverChange change;
         Guard guard;
         PciAddress address;
+        unsigned n_folded;
         int error;
         Outcome outcome;
         uint64_t fingerprint;
@@ -91,7 +92,11 @@ static void send_result(int fd, const WorkerResult *result) {
         for (size_t i = 0; i < report->findings.n_findings; i++) {
                 const Finding *finding = &report->findings.findings[i];
 
-                send_packet(fd, &(Packet){.kind = PACKET_FINDING, .guard = finding->guard, .address = finding->address},
+                send_packet(fd,
+                                &(Packet){.kind = PACKET_FINDING,
+                                                .guard = finding->guard,
+                                                .address = finding->address,
+                                                .n_folded = finding->n_folded},
                                 finding->evidence);
         }
         Packet packet = {
@@ -156,7 +161,8 @@ static int take_packet(Worker *worker, const Packet *packet, const char *text) {
         case PACKET_CHANGE:
                 return add_change(&worker->result, &packet->change);
         case PACKET_FINDING:
-                return finding_list_add(&worker->result.report.findings, packet->guard, packet->address, text);
+                return finding_list_append(&worker->result.report.findings,
+                                &(Finding){packet->guard, packet->address, (char *)text, packet->n_folded});
         case PACKET_RESULT:
                 worker->result.error = packet->error;
                 worker->result.problem.outcome = packet->outcome;

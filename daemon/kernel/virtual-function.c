@@ -20,6 +20,7 @@ bool virtual_function_link_equal(const VirtualFunctionLink *a, const VirtualFunc
 typedef struct Search {
         unsigned number;
         VirtualFunctionLink link;
+        int error; /* of the answer */
 } Search;
 
 static void take_info(const struct nlattr *info, Search *search) {
@@ -61,7 +62,32 @@ static void take_info(const struct nlattr *info, Search *search) {
                 search->link = link;
 }
 
-void virtual_function_parse_link(const struct nlmsghdr *answer, unsigned number, VirtualFunctionLink *ret) {
+/* Whether the bytes at the attribute look like the entry of a virtual function, which begins with its MAC address. A link has an attribute of the
+ * same type, its own address, but that one is shorter. */
+static bool looks_like_info(const struct nlattr *attribute) {
+        const struct nlattr *first = mnl_attr_get_payload(attribute);
+
+        return mnl_attr_get_type(attribute) == IFLA_VF_INFO &&
+                        mnl_attr_get_payload_len(attribute) >= MNL_ATTR_HDRLEN + sizeof(struct ifla_vf_mac) &&
+                        mnl_attr_get_type(first) == IFLA_VF_MAC &&
+                        mnl_attr_get_payload_len(first) == sizeof(struct ifla_vf_mac);
+}
+
+/* The length of an attribute has 16 bits. Of a list that is longer, the kernel writes the length without its upper bits, and the rest of the list stands behind
+ * it. The end then lies inside an entry, or more entries follow. */
+static bool is_list_truncated(const struct nlmsghdr *answer, const struct nlattr *list) {
+        const char *end = (const char *)list + MNL_ALIGN(list->nla_len);
+        const struct nlattr *info = mnl_attr_get_payload(list);
+
+        while (mnl_attr_ok(info, (int)(end - (const char *)info)))
+                info = mnl_attr_next(info);
+        if ((const char *)info != end)
+                return true;
+        int rest = (int)((const char *)mnl_nlmsg_get_payload_tail(answer) - (const char *)info);
+        return mnl_attr_ok(info, rest) && looks_like_info(info);
+}
+
+int virtual_function_parse_link(const struct nlmsghdr *answer, unsigned number, VirtualFunctionLink *ret) {
         const struct nlattr *attribute, *info;
         Search search = {.number = number};
 
@@ -72,14 +98,18 @@ void virtual_function_parse_link(const struct nlmsghdr *answer, unsigned number,
                         if (mnl_attr_get_type(info) == IFLA_VF_INFO)
                                 take_info(info, &search);
                 }
+                if (!search.link.known && is_list_truncated(answer, attribute))
+                        return -EOVERFLOW;
+                break; /* what follows a truncated list are no attributes */
         }
         *ret = search.link;
+        return 0;
 }
 
 static int on_link(const struct nlmsghdr *message, void *userdata) {
         Search *search = userdata;
 
-        virtual_function_parse_link(message, search->number, &search->link);
+        search->error = virtual_function_parse_link(message, search->number, &search->link);
         return MNL_CB_STOP;
 }
 
@@ -90,11 +120,13 @@ static int read_link_of(int interface_index, unsigned number, VirtualFunctionLin
 
         struct nlmsghdr *request = rtnetlink_begin(buffer, RTM_GETLINK, 0, sizeof(struct ifinfomsg), &header);
         ((struct ifinfomsg *)header)->ifi_index = interface_index;
-        mnl_attr_put_u32(request, IFLA_EXT_MASK, RTEXT_FILTER_VF);
+        /* The kernel answers with all virtual functions, there is no way to ask for one. With their statistics the list has room for about 220. */
+        mnl_attr_put_u32(request, IFLA_EXT_MASK, RTEXT_FILTER_VF | RTEXT_FILTER_SKIP_STATS);
         int r = rtnetlink_ask(request, on_link, &search);
-        if (r >= 0)
-                *ret = search.link;
-        return r;
+        if (r < 0 || (r = search.error) < 0)
+                return r;
+        *ret = search.link;
+        return 0;
 }
 
 /* Writing. */

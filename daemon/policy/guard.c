@@ -34,26 +34,71 @@ Guard guard_of_usage(UsageKind kind) {
         return table[kind];
 }
 
-int finding_list_add(FindingList *list, Guard guard, PciAddress address, const char *evidence) {
-        if (list->n_findings >= FINDINGS_MAX)
-                return -E2BIG;
+static int append(FindingList *list, const Finding *finding) {
         Finding *grown = reallocarray(list->findings, list->n_findings + 1, sizeof(Finding));
         if (!grown)
                 return -ENOMEM;
         list->findings = grown;
-        char *copy = strdup(evidence);
+        char *copy = strdup(finding->evidence);
         if (!copy)
                 return -ENOMEM;
-        grown[list->n_findings++] = (Finding){guard, address, copy};
+        grown[list->n_findings] = *finding;
+        grown[list->n_findings++].evidence = copy;
         return 0;
+}
+
+int finding_list_append(FindingList *list, const Finding *finding) {
+        return list->n_findings >= FINDINGS_MAX + _GUARD_MAX ? -E2BIG : append(list, finding);
+}
+
+/* Counts one more finding in folded, or in a new one. */
+static int fold(FindingList *list, Finding *folded, Guard guard, PciAddress address, const char *where) {
+        unsigned n = folded ? folded->n_folded + 1 : 1;
+        char text[80];
+
+        (void)snprintf(text, sizeof(text), "and %u more%s", n, where);
+        if (!folded)
+                return append(list, &(Finding){guard, address, text, n});
+        char *copy = strdup(text);
+        if (!copy)
+                return -ENOMEM;
+        free(folded->evidence);
+        folded->evidence = copy;
+        folded->n_folded = n;
+        return 0;
+}
+
+int finding_list_add(FindingList *list, Guard guard, PciAddress address, const char *evidence) {
+        Finding *of_device = NULL, *of_guard = NULL;
+        size_t n_of_device = 0;
+
+        /* From the end: the findings of a device come one after the other. */
+        for (size_t i = list->n_findings; i > 0 && !of_device; i--) {
+                Finding *finding = &list->findings[i - 1];
+
+                if (finding->guard != guard)
+                        continue;
+                if (i > FINDINGS_MAX)
+                        of_guard = finding;
+                else if (pci_address_equal(finding->address, address)) {
+                        n_of_device++;
+                        of_device = finding->n_folded > 0 ? finding : NULL;
+                }
+        }
+        if (of_device)
+                return fold(list, of_device, guard, address, "");
+        if (list->n_findings >= FINDINGS_MAX)
+                return fold(list, of_guard, guard, address, ", some of them on other devices");
+        if (n_of_device >= FINDINGS_PER_DEVICE_MAX)
+                return fold(list, NULL, guard, address, "");
+        return append(list, &(Finding){guard, address, (char *)evidence, 0});
 }
 
 int finding_list_copy(const FindingList *list, FindingList *ret) {
         FindingList copy = {};
 
         for (size_t i = 0; i < list->n_findings; i++) {
-                const Finding *finding = &list->findings[i];
-                int r = finding_list_add(&copy, finding->guard, finding->address, finding->evidence);
+                int r = append(&copy, &list->findings[i]);
                 if (r < 0) {
                         finding_list_done(&copy);
                         return r;
@@ -73,7 +118,7 @@ void finding_list_done(FindingList *list) {
 int guard_decide(const FindingList *list, unsigned overrides, PciAddress selected, Problem *problem) {
         _cleanup_free_ char *text = NULL;
         const Finding *first = NULL;
-        unsigned refusing = 0;
+        unsigned refusing = 0, n_told = 0, n_untold = 0;
         size_t size;
 
         FILE *stream = open_memstream(&text, &size);
@@ -84,10 +129,17 @@ int guard_decide(const FindingList *list, unsigned overrides, PciAddress selecte
 
                 if (overrides & 1U << finding->guard)
                         continue;
-                fprintf(stream, "%s%s: %s", first ? "; " : "", PCI_ADDRESS_TEXT(finding->address), finding->evidence);
+                if (n_told < FINDINGS_TOLD_MAX)
+                        fprintf(stream, "%s%s: %s", first ? "; " : "", PCI_ADDRESS_TEXT(finding->address),
+                                        finding->evidence);
+                else
+                        n_untold += finding->n_folded > 0 ? finding->n_folded : 1;
+                n_told++;
                 refusing |= 1U << finding->guard;
                 first = first ? first : finding;
         }
+        if (n_untold > 0)
+                fprintf(stream, "; and %u more, which 'vfioctl plan %s' lists", n_untold, PCI_ADDRESS_TEXT(selected));
         fputs(". If you are sure: vfioctl detach ", stream);
         fprintf(stream, "%s --group --override=", PCI_ADDRESS_TEXT(selected));
         const char *separator = "";

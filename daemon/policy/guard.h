@@ -4,7 +4,7 @@
 #include "base/outcome.h"
 #include "usage/usage.h"
 
-/* Reasons not to take a device from the host, and what shows each. A finding refuses the detach, unless its guard is overridden by name. */
+/* Reasons not to take a device from the host, with the evidence for each. A finding refuses the detach, unless its guard is overridden by name. */
 
 typedef enum Guard {
         GUARD_STORAGE,           /* the host uses a disk of it */
@@ -12,7 +12,7 @@ typedef enum Guard {
         GUARD_DISPLAY,           /* it shows the host's screen */
         GUARD_PROCESS,           /* a process has a device node of it open */
         GUARD_VIRTUAL_FUNCTIONS, /* its virtual functions would vanish, and are in use */
-        GUARD_FIRMWARE,          /* the firmware reserved memory for it: the kernel will not give it to a guest */
+        GUARD_FIRMWARE,          /* the firmware reserved memory for it: the kernel does not give it to a guest */
         _GUARD_MAX,
         _GUARD_INVALID = -EINVAL,
 } Guard;
@@ -21,13 +21,14 @@ typedef enum Guard {
 const char *guard_to_string(Guard guard);
 Guard guard_from_string(const char *text);
 
-/* Which guard watches a kind of use. */
+/* The guard for a kind of use. */
 Guard guard_of_usage(UsageKind kind);
 
 typedef struct Finding {
         Guard guard;
         PciAddress address;
-        char *evidence; /* owned */
+        char *evidence;    /* owned */
+        unsigned n_folded; /* 0; or this finding stands for so many, and the evidence says "and 241 more" */
 } Finding;
 
 typedef struct FindingList {
@@ -35,12 +36,23 @@ typedef struct FindingList {
         size_t n_findings;
 } FindingList;
 
-/* Adds a copy. Returns 0; -E2BIG for more than a person would read; -ENOMEM. */
-#define FINDINGS_MAX 256
+/* Findings of one guard about one device that are kept with their evidence. Further ones are counted in one more finding, which says "and 241 more". */
+#define FINDINGS_PER_DEVICE_MAX 8
+
+/* Findings in a list. Beyond it, those of a guard about further devices are counted in one more finding, which says "and 241 more on other devices". */
+#define FINDINGS_MAX 1024
+
+/* Adds a copy, folded as above. Returns 0 or -ENOMEM. */
 int finding_list_add(FindingList *list, Guard guard, PciAddress address, const char *evidence);
+
+/* Adds a copy of a finding of another list as it is. Returns 0; -E2BIG where the list has more than finding_list_add() makes; -ENOMEM. */
+int finding_list_append(FindingList *list, const Finding *finding);
 int finding_list_copy(const FindingList *list, FindingList *ret);
 void finding_list_done(FindingList *list);
 
-/* Decides over what was found; overrides is a mask of 1 << Guard. Returns 0, or the outcome of the first guard that refuses, with all
- * that was found, and what would override it, in the message; or -ENOMEM. */
+/* Findings whose evidence is in the message of guard_decide(). */
+#define FINDINGS_TOLD_MAX 16
+
+/* Decides over the findings. overrides is a mask of 1 << Guard. Returns 0; the outcome of the first guard that refuses, with a message that has the
+ * evidence and the command that would override it; or -ENOMEM. */
 int guard_decide(const FindingList *list, unsigned overrides, PciAddress selected, Problem *problem);

@@ -7,8 +7,11 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-/* A device's folder and what hangs off it, be it a disk behind five hubs; deeper ones do not exist. */
+/* A disk behind five hubs has about twenty folders above it. */
 #define DEPTH_MAX 32
+
+/* An adapter with a thousand disks of fifteen partitions has about 18,000. */
+#define NODES_MAX 262144
 
 #define NVIDIA_MAJOR 195
 
@@ -22,6 +25,8 @@ typedef struct Search {
 } Search;
 
 static int add_node(Search *search, dev_t number, bool block) {
+        if (search->n_nodes >= NODES_MAX)
+                return -E2BIG;
         if (search->n_nodes == search->n_allocated) {
                 size_t wanted = search->n_allocated ? search->n_allocated * 2 : 64;
                 DeviceNode *grown = reallocarray(search->nodes, wanted, sizeof(DeviceNode));
@@ -48,18 +53,19 @@ static int read_node(Search *search, int folder_fd, const char *name) {
         (void)snprintf(path, sizeof(path), "%.255s/subsystem", name);
         bool block = sysfs_read_link(folder_fd, path, text, sizeof(text)) >= 0 && streq(text, "block");
         if (!numbered)
-                return block ? 0 : -EINVAL; /* what cannot be told of a disk, disk-usage.c says */
+                return block ? 0 : -EINVAL; /* disk-usage.c reports a disk without a number */
         return add_node(search, makedev(major, minor), block);
 }
 
-/* Goes down real folders only: links lead elsewhere, and another PCI function is another device. */
+/* Goes into real folders only: a link leads to another device, and the folder of another PCI function is another device, too. */
 static int on_entry(int folder_fd, const char *name, void *userdata) {
         Search *search = userdata;
         struct stat status;
         PciAddress other;
 
-        if (fstatat(folder_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(status.st_mode) ||
-                        pci_address_parse(name, &other) >= 0)
+        if (fstatat(folder_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+                return errno == ENOENT || errno == ENODEV ? 0 : -errno;
+        if (!S_ISDIR(status.st_mode) || pci_address_parse(name, &other) >= 0)
                 return 0;
         int r = read_node(search, folder_fd, name);
         if (r < 0)
@@ -80,12 +86,12 @@ static int on_controller(int folder_fd, const char *name, void *userdata) {
 
         ssize_t n = readlinkat(folder_fd, name, target, sizeof(target) - 1);
         if (n < 0)
-                return 0;
+                return errno == EINVAL || errno == ENOENT ? 0 : -errno; /* EINVAL: an attribute, not a link */
         target[n] = '\0';
         return pci_address_from_devpath(target, &address) >= 0 && pci_address_equal(address, search->address);
 }
 
-/* With NVMe multipath the nodes of the disks are not the controller's but its subsystem's. */
+/* With NVMe multipath the nodes of the disks lie below the subsystem, not below the controller. */
 static int on_subsystem(int folder_fd, const char *name, void *userdata) {
         int r = sysfs_for_each(folder_fd, name, on_controller, userdata);
         if (r > 0)
@@ -93,7 +99,7 @@ static int on_subsystem(int folder_fd, const char *name, void *userdata) {
         return r == -ENOENT ? 0 : r;
 }
 
-/* NVIDIA's own driver has nodes that sysfs does not know: it says in /proc which one belongs to which function. */
+/* The nodes of NVIDIA's own driver are not in sysfs. A file in /proc tells which node belongs to which function. */
 static int add_nvidia_node(Search *search) {
         char path[64], text[SYSFS_TEXT_MAX], *state;
         unsigned minor;

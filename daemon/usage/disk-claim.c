@@ -2,6 +2,7 @@
 #include "usage/disk-claim.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 
 int disk_open_exclusively(const Kernel *kernel, const char *name) {
         char node[HOST_NAME_TEXT_MAX];
@@ -14,9 +15,21 @@ int disk_open_exclusively(const Kernel *kernel, const char *name) {
         return fd < 0 ? -errno : fd;
 }
 
+/* An adapter can have a thousand disks, and a service starts with a limit of 1024 descriptors that it may raise. Returns whether it was raised. */
+static bool raise_descriptor_limit(void) {
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= limit.rlim_max)
+                return false;
+        limit.rlim_cur = limit.rlim_max;
+        return setrlimit(RLIMIT_NOFILE, &limit) >= 0;
+}
+
 /* Returns 0, -EBUSY, or another negative errno. */
 static int take_one(DiskClaims *claims, const Kernel *kernel, const char *name) {
         _cleanup_close_ int fd = disk_open_exclusively(kernel, name);
+        if (fd == -EMFILE && raise_descriptor_limit())
+                fd = disk_open_exclusively(kernel, name);
         if (fd == -ENOMEDIUM || fd == -ENXIO || fd == -ENOENT || fd == -ENODEV)
                 return 0;
         if (fd < 0)
@@ -31,13 +44,13 @@ static int take_one(DiskClaims *claims, const Kernel *kernel, const char *name) 
 
 int disk_claims_take(DiskClaims *claims, const Kernel *kernel, const HostIndex *index, PciAddress address) {
         bool busy = false;
+        size_t n;
 
-        for (size_t i = 0; i < index->n_names; i++) {
-                const HostIndexName *entry = &index->names[i];
-
-                if (entry->kind != HOST_NAME_BLOCK || !pci_address_equal(entry->address, address))
+        const HostIndexName *names = host_index_find(index, address, &n);
+        for (size_t i = 0; i < n; i++) {
+                if (names[i].kind != HOST_NAME_BLOCK)
                         continue;
-                int r = take_one(claims, kernel, entry->name);
+                int r = take_one(claims, kernel, names[i].name);
                 if (r < 0 && r != -EBUSY)
                         return r;
                 busy = busy || r == -EBUSY;

@@ -2,10 +2,10 @@
 #include "base/text.h"
 #include "kernel/sysfs.h"
 #include "usage/disk-claim.h"
-#include "usage/mounts.h"
 #include "usage/usage.h"
 
 #include <fcntl.h>
+#include <search.h>
 #include <sys/sysmacros.h>
 
 /* Disks on partitions on mappings on ...: deeper stacks than this do not exist. */
@@ -17,16 +17,26 @@
 /* "/dev/mapper/" and the longest name of a mapping, with its end. */
 #define NODE_MAX 160
 
+/* A block device that was examined already: an array over two partitions, or over a thousand disks, is examined once. */
+typedef struct Seen {
+        unsigned disk; /* the last one that led to it */
+        char name[HOST_NAME_TEXT_MAX];
+} Seen;
+
+/* Over all disks of a function. */
 typedef struct Search {
         const Kernel *kernel;
-        MountTable mounts;
+        const MountTable *mounts;
+        const BlockUsers *users;
+        bool only_visible;
         usage_visit_t visit;
         void *userdata;
-        const char *chain; /* of the device that is looked at */
+        void *seen; /* a tree of tsearch(), by name */
+        unsigned disk;
+        const char *chain; /* from the disk to the device that is examined */
         unsigned depth;
-        unsigned n_found;
-        dev_t *seen; /* an array over two partitions is looked at once */
-        size_t n_seen;
+        unsigned n_found; /* of this disk */
+        size_t n_examined;
 } Search;
 
 static int found(Search *search, const char *what, const char *where) {
@@ -34,13 +44,13 @@ static int found(Search *search, const char *what, const char *where) {
         return usage_report(search->visit, search->userdata, USAGE_STORAGE, "%s %s%s", search->chain, what, where);
 }
 
-/* What others call a block device. */
+/* The nodes of a block device. */
 typedef struct Names {
         char node[NODE_MAX];    /* "/dev/dm-0" */
         char mapping[NODE_MAX]; /* "/dev/mapper/vg-root"; "" for all but mappings */
 } Names;
 
-/* The node of a block device below /dev: the kernel writes "!" for a "/" in a name. */
+/* The kernel writes "!" for a "/" in a name. */
 static const char *node_path(const char *name, const char *folder, char buffer[static NODE_MAX]) {
         int length = snprintf(buffer, NODE_MAX, "%s%.64s", folder, name);
 
@@ -59,31 +69,6 @@ static void read_names(const Kernel *kernel, const char *name, Names *ret) {
                 (void)snprintf(ret->mapping, sizeof(ret->mapping), "/dev/mapper/%s", mapping);
 }
 
-static bool is_named(const Names *names, const char *path) {
-        return streq(path, names->node) || (names->mapping[0] != '\0' && streq(path, names->mapping));
-}
-
-/* Whether /proc/swaps names the node. Returns 1, 0, or a negative errno. */
-static int is_swap(const Kernel *kernel, const Names *names) {
-        _cleanup_fclose_ FILE *file = sysfs_open_lines(kernel->proc_fd, "swaps");
-        _cleanup_free_ char *line = NULL;
-        size_t size = 0;
-
-        if (!file)
-                return errno == ENOENT ? 0 : -errno; /* a kernel without swap */
-        while (getline(&line, &size, file) > 0) {
-                line[strcspn(line, " \t\n")] = '\0';
-                char *gone = strstr(mount_unescape(line), " (deleted)");
-                if (gone)
-                        *gone = '\0';
-                if (is_named(names, line))
-                        return 1;
-        }
-        return 0;
-}
-
-static int examine(Search *search, const char *name);
-
 /* "dm-0 (vg-root)", escaped */
 #define LABEL_MAX (TEXT_ESCAPED_MAX(NODE_MAX) + TEXT_ESCAPED_MAX(64) + 8)
 
@@ -96,6 +81,8 @@ static const char *label(const Kernel *kernel, const char *name, char buffer[sta
                         mapping ? ")" : "");
         return buffer;
 }
+
+static int examine(Search *search, const char *name);
 
 static int examine_below(Search *search, const char *name) {
         const char *chain_before = search->chain;
@@ -113,75 +100,91 @@ static int examine_below(Search *search, const char *name) {
         return r;
 }
 
+static int compare_seen(const void *a, const void *b) {
+        return strcmp(((const Seen *)a)->name, ((const Seen *)b)->name);
+}
+
+typedef enum SeenState {
+        SEEN_NEVER,
+        SEEN_FROM_THIS_DISK,
+        SEEN_FROM_OTHER_DISK,
+} SeenState;
+
+/* Notes that the device is examined, for this disk. Returns whether it was before, or -ENOMEM. */
+static int mark_seen(Search *search, const char *name) {
+        Seen key = {};
+
+        (void)snprintf(key.name, sizeof(key.name), "%s", name);
+        Seen **known = tfind(&key, &search->seen, compare_seen);
+        if (known) {
+                SeenState state = (*known)->disk == search->disk ? SEEN_FROM_THIS_DISK : SEEN_FROM_OTHER_DISK;
+                (*known)->disk = search->disk;
+                return state;
+        }
+        Seen *seen = malloc(sizeof(Seen));
+        if (!seen)
+                return -ENOMEM;
+        *seen = (Seen){.disk = search->disk};
+        memcpy(seen->name, key.name, sizeof(key.name));
+        if (!tsearch(seen, &search->seen, compare_seen)) {
+                free(seen);
+                return -ENOMEM;
+        }
+        return SEEN_NEVER;
+}
+
 /* A mapping, array or cache that is built on the device. */
 static int on_holder(int directory_fd, const char *name, void *userdata) {
         Search *search = userdata;
         unsigned found_before = search->n_found;
-        size_t seen_before = search->n_seen;
         char buffer[LABEL_MAX];
 
         (void)directory_fd;
-        int r = examine_below(search, name);
-        /* Not mounted, but there: it would lose its ground. */
-        return r == 0 && search->n_found == found_before && search->n_seen > seen_before
+        int state = mark_seen(search, name);
+        if (state < 0 || state == SEEN_FROM_THIS_DISK)
+                return state < 0 ? state : 0;
+        int r = state == SEEN_NEVER ? examine_below(search, name) : 0;
+        /* It is not mounted, or was reported for another disk. All the same it would lose a part of what it is built on. */
+        return r == 0 && search->n_found == found_before
                         ? found(search, "carries ", label(search->kernel, name, buffer))
                         : r;
 }
 
-/* Some parts of the kernel use a block device without a claim that anybody could see: they say by name which. */
-typedef struct Unclaimed {
-        Search *search;
-        const Names *names;
-} Unclaimed;
+/* Users of the node that are in a list: name is that of the device that they make of it. */
+static int examine_users(Search *search, const BlockUserList *list, const char *node, const char *what) {
+        size_t n;
+        int r = 0;
 
-/* An entry of /sys/class/block. */
-static int on_loop(int directory_fd, const char *name, void *userdata) {
-        const Unclaimed *unclaimed = userdata;
-        char path[300], file[SYSFS_TEXT_MAX];
-
-        if (!startswith(name, "loop"))
-                return 0;
-        (void)snprintf(path, sizeof(path), "%.255s/loop/backing_file", name);
-        if (sysfs_read_text(directory_fd, path, file, sizeof(file)) < 0 || !is_named(unclaimed->names, file))
-                return 0;
-        return on_holder(directory_fd, name, unclaimed->search);
+        const BlockUser *users = block_user_list_find(list, node, &n);
+        for (size_t i = 0; i < n && r == 0; i++)
+                r = what ? found(search, what, "") : on_holder(-EBADF, users[i].name, search);
+        return r;
 }
 
-/* An entry of "namespaces" of an NVMe target. */
-static int on_exported(int directory_fd, const char *name, void *userdata) {
-        const Unclaimed *unclaimed = userdata;
-        char path[300], device[SYSFS_TEXT_MAX], *resolved;
-        long enabled;
+/* Swap space, loop devices, and exports: of both names that the device may have. */
+static int examine_unlinked(Search *search, const Names *names) {
+        const struct {
+                const BlockUserList *list;
+                const char *what, *source;
+        } kinds[] = {
+                        {&search->users->swaps, "is swap space", "/proc/swaps"},
+                        {&search->users->loops, NULL, "the loop devices"},
+                        {&search->users->exports, "is exported as an NVMe target", "the NVMe targets"},
+        };
+        int r = 0;
 
-        (void)snprintf(path, sizeof(path), "%.255s/enable", name);
-        if (sysfs_read_number(directory_fd, path, 0, 1, &enabled) < 0 || enabled == 0)
-                return 0;
-        (void)snprintf(path, sizeof(path), "%.255s/device_path", name);
-        if (sysfs_read_text(directory_fd, path, device, sizeof(device)) < 0)
-                return 0;
-        resolved = realpath(device, NULL); /* "/dev/disk/by-id/..." */
-        bool is_this = is_named(unclaimed->names, device) || (resolved && is_named(unclaimed->names, resolved));
-        free(resolved);
-        return is_this ? found(unclaimed->search, "is exported as an NVMe target", "") : 0;
-}
+        for (size_t i = 0; i < ELEMENTSOF(kinds) && r == 0; i++) {
+                char text[128];
 
-/* An entry of "subsystems" of the NVMe target. */
-static int on_target(int directory_fd, const char *name, void *userdata) {
-        char path[300];
-
-        (void)snprintf(path, sizeof(path), "%.255s/namespaces", name);
-        int r = sysfs_for_each(directory_fd, path, on_exported, userdata);
-        return r == -ENOENT || r == -ENOTDIR ? 0 : r;
-}
-
-static int examine_unclaimed(Search *search, const Names *names) {
-        Unclaimed unclaimed = {search, names};
-
-        int r = sysfs_for_each(search->kernel->sys_fd, "class/block", on_loop, &unclaimed);
-        if (r != 0)
-                return r;
-        r = sysfs_for_each(search->kernel->sys_fd, "kernel/config/nvmet/subsystems", on_target, &unclaimed);
-        return r == -ENOENT ? 0 : r;
+                r = examine_users(search, kinds[i].list, names->node, kinds[i].what);
+                if (r == 0 && names->mapping[0] != '\0')
+                        r = examine_users(search, kinds[i].list, names->mapping, kinds[i].what);
+                if (r != 0 || kinds[i].list->error == 0)
+                        continue;
+                (void)snprintf(text, sizeof(text), "%s: %s", kinds[i].source, strerror(-kinds[i].list->error));
+                r = found(search, "cannot be examined: ", text);
+        }
+        return r;
 }
 
 /* An entry of the disk's folder: perhaps a partition. */
@@ -190,7 +193,7 @@ static int on_disk_entry(int directory_fd, const char *name, void *userdata) {
 
         (void)snprintf(path, sizeof(path), "%.255s/partition", name);
         if (faccessat(directory_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-                return 0;
+                return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
         return examine_below(userdata, name);
 }
 
@@ -203,81 +206,105 @@ static int open_block(const Kernel *kernel, const char *name) {
         return fd < 0 ? -errno : fd;
 }
 
-/* Returns 1 where the device was looked at already, 0, or -ENOMEM. */
-static int mark_seen(Search *search, dev_t number) {
-        for (size_t i = 0; i < search->n_seen; i++)
-                if (search->seen[i] == number)
-                        return 1;
-        dev_t *grown = reallocarray(search->seen, search->n_seen + 1, sizeof(dev_t));
-        if (!grown)
-                return -ENOMEM;
-        search->seen = grown;
-        search->seen[search->n_seen++] = number;
-        return 0;
-}
-
 static int examine(Search *search, const char *name) {
         unsigned major = 0, minor = 0;
         char number[32];
         Names names;
         int r = 0;
 
+        search->n_examined++;
         _cleanup_close_ int fd = open_block(search->kernel, name);
         if (fd < 0)
                 return found(search, "cannot be examined: ", strerror(-fd));
         if (sysfs_read_text(fd, "dev", number, sizeof(number)) < 0 || sscanf(number, "%u:%u", &major, &minor) != 2)
                 return found(search, "cannot be examined: it shows no device number", "");
-        if ((r = mark_seen(search, makedev(major, minor))) != 0)
-                return r < 0 ? r : 0;
 
         read_names(search->kernel, name, &names);
-        const Mount *mount = mount_table_find(&search->mounts, major, minor, names.node);
+        const Mount *mount = mount_table_find(search->mounts, makedev(major, minor), names.node);
         if (!mount && names.mapping[0] != '\0')
-                mount = mount_table_find(&search->mounts, major, minor, names.mapping);
+                mount = mount_table_find(search->mounts, makedev(major, minor), names.mapping);
         if (mount) {
                 _cleanup_free_ char *target = text_escape_new(mount->target, TEXT_NAME_ESCAPE);
                 r = target ? found(search, "is mounted on ", target) : -ENOMEM;
         }
-        int swap = is_swap(search->kernel, &names);
-        if (r == 0 && swap != 0)
-                r = swap > 0 ? found(search, "is swap space", "")
-                             : found(search, "cannot be examined: /proc/swaps: ", strerror(-swap));
+        if (r == 0)
+                r = examine_unlinked(search, &names);
         if (r == 0 && (r = sysfs_for_each(fd, "holders", on_holder, search)) == -ENOENT)
                 r = 0;
-        if (r == 0)
-                r = examine_unclaimed(search, &names);
         if (r == 0)
                 r = sysfs_for_each(fd, ".", on_disk_entry, search);
         return r;
 }
 
-/* The kernel's own answer: whoever uses a block device or a part of it has it open exclusively, whatever it is. */
+/* The kernel's own answer: whoever mounts a block device or a part of it, or builds on it, has it open exclusively. */
 static int examine_claim(Search *search, const char *disk) {
         _cleanup_close_ int fd = disk_open_exclusively(search->kernel, disk);
         if (fd >= 0 || fd == -ENOMEDIUM || fd == -ENXIO)
                 return 0;
         if (fd != -EBUSY)
                 return found(search, "cannot be examined: ", strerror(-fd));
-        return search->n_found > 0 ? 0
-                                   : found(search,
-                                                     "is claimed by something that does not show itself (ZFS, iSCSI, a "
-                                                     "virtual machine)",
-                                                     "");
+        if (search->n_found > 0)
+                return 0;
+        return found(search, "is claimed by something that does not show itself (ZFS, iSCSI, a virtual machine",
+                        search->mounts->is_partial ? ", or a mount: not all mounts could be read)" : ")");
 }
 
-int usage_of_disk(const Kernel *kernel, const char *disk, bool only_visible, usage_visit_t visit, void *userdata) {
-        Search search = {.kernel = kernel, .visit = visit, .userdata = userdata, .chain = TEXT_NAME(disk)};
+static int examine_disk(Search *search, const char *disk) {
+        search->chain = TEXT_NAME(disk);
+        search->disk++;
+        search->n_found = 0;
+        int r = examine(search, disk);
+        if (r == 0 && !search->only_visible)
+                r = examine_claim(search, disk);
+        return r < 0 && r != -ENOMEM ? found(search, "cannot be examined: ", strerror(-r)) : r;
+}
 
-        int r = mount_table_read(kernel, &search.mounts);
-        if (r < 0)
-                return usage_report(visit, userdata, USAGE_STORAGE, "%s cannot be examined: the mounts cannot be read",
-                                search.chain);
-        r = examine(&search, disk);
-        if (r == 0 && !only_visible)
-                r = examine_claim(&search, disk);
-        if (r < 0 && r != -ENOMEM)
-                r = found(&search, "cannot be examined: ", strerror(-r));
-        mount_table_done(&search.mounts);
-        free(search.seen);
+/* Reads the parts of the snapshot that all disks need. Returns 0; -ENOMEM; what the visitor returned. Where it reported that a part cannot be
+ * read, search->mounts is NULL. */
+static int begin(UsageSnapshot *snapshot, const char *disk, Search *search) {
+        int r = usage_snapshot_mounts(snapshot, &search->mounts);
+        if (r < 0 && r != -ENOMEM) {
+                search->mounts = NULL;
+                return usage_report(search->visit, search->userdata, USAGE_STORAGE,
+                                "%s cannot be examined: the mounts cannot be read: %s", TEXT_NAME(disk), strerror(-r));
+        }
+        return r < 0 ? r : usage_snapshot_block_users(snapshot, &search->users);
+}
+
+int usage_of_disk(UsageSnapshot *snapshot, const char *disk, usage_visit_t visit, void *userdata) {
+        Search search = {
+                        .kernel = snapshot->kernel,
+                        .only_visible = snapshot->only_visible,
+                        .visit = visit,
+                        .userdata = userdata,
+        };
+
+        int r = begin(snapshot, disk, &search);
+        if (r == 0 && search.mounts)
+                r = examine_disk(&search, disk);
+        tdestroy(search.seen, free);
+        return r;
+}
+
+int usage_of_disks(UsageSnapshot *snapshot, PciAddress address, usage_visit_t visit, void *userdata) {
+        Search search = {
+                        .kernel = snapshot->kernel,
+                        .only_visible = snapshot->only_visible,
+                        .visit = visit,
+                        .userdata = userdata,
+        };
+        size_t n;
+        int r = 0;
+
+        const HostIndexName *names = host_index_find(&snapshot->host, address, &n);
+        for (size_t i = 0; i < n && r == 0; i++) {
+                if (names[i].kind != HOST_NAME_BLOCK)
+                        continue;
+                if (!search.mounts && ((r = begin(snapshot, names[i].name, &search)) != 0 || !search.mounts))
+                        continue;
+                r = examine_disk(&search, names[i].name);
+        }
+        snapshot->n_blocks_examined += search.n_examined;
+        tdestroy(search.seen, free);
         return r;
 }

@@ -46,9 +46,9 @@ static int on_card(int directory_fd, const char *name, void *userdata) {
         return r == -ENOENT ? 0 : r;
 }
 
-/* The folder is not there where the driver is no display's. */
-static int for_each_if_there(int fd, const char *folder, sysfs_entry_t function, Search *search) {
-        int r = sysfs_for_each(fd, folder, function, search);
+/* Only the driver of a display makes this folder. */
+static int for_each_if_there(int fd, const char *folder, sysfs_entry_t callback, Search *search) {
+        int r = sysfs_for_each(fd, folder, callback, search);
         return r == -ENOENT ? 0 : r;
 }
 
@@ -72,9 +72,9 @@ int usage_of_display(const Kernel *kernel, PciAddress address, usage_visit_t vis
         Search search = {.visit = visit, .userdata = userdata};
 
         _cleanup_close_ int fd = pci_device_open(kernel, address);
-        if (fd < 0)
-                return 0; /* the identity check says so better */
-        int r = examine(fd, &search, address);
+        if (fd == -ENOENT)
+                return 0; /* the device is gone: the check of its identity tells that better */
+        int r = fd < 0 ? fd : examine(fd, &search, address);
         return r < 0 && r != -ENOMEM ? usage_report(visit, userdata, USAGE_DISPLAY, "%s cannot be examined: %s",
                                                        PCI_ADDRESS_TEXT(address), strerror(-r))
                                      : r;

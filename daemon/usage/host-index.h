@@ -3,7 +3,7 @@
 
 #include "kernel/host-names.h"
 
-/* Which names the host has where, at one moment: read once for all devices that are looked at. */
+/* The disks and network interfaces of the host by PCI function, at one moment: read once for all devices of a survey. */
 
 typedef struct HostIndexName {
         HostNameKind kind;
@@ -12,12 +12,14 @@ typedef struct HostIndexName {
 } HostIndexName;
 
 typedef struct HostIndex {
-        HostIndexName *names;
+        HostIndexName *names; /* sorted by address, kind and name */
         size_t n_names, n_allocated;
-        bool only_visible; /* no disk is opened exclusively, since that disturbs others: what shows itself must do */
 } HostIndex;
 
-/* Returns 0, or a negative errno where the host cannot be read. For workers. The index is emptied with host_index_done(), also when this failed. */
+/* Returns 0, or a negative errno where the host cannot be read. For workers. The caller empties the index with host_index_done(), also after an error. */
 int host_index_read(const Kernel *kernel, HostIndex *ret);
 void host_index_done(HostIndex *index);
 #define _cleanup_host_index_ _cleanup_(host_index_done)
+
+/* The names of one function: returns the first, and how many there are. */
+const HostIndexName *host_index_find(const HostIndex *index, PciAddress address, size_t *ret_n);

@@ -15,6 +15,8 @@
  * nobody has the cdev open, and a wrong guess makes the unbind hang. Normally vfiod may examine all (CAP_SYS_PTRACE). Where the
  * device has no cdev, such a process does not matter.
  *
+ * The same holds for a process that has more files open than vfiod reads (usage/limits.h) and may open the cdev.
+ *
  * A process that opens a cdev after this check is not seen; neither is a descriptor on its way through a socket. */
 
 /* Takes the group's node, and checks that no process has it, or the cdev of a member, open.

@@ -5,7 +5,7 @@
 /* What the host uses is not taken, and nothing is written; by name it is taken all the same. */
 
 static int look_at_disk(Host *host, Uses *uses) {
-        return usage_of_disk(host->kernel, "nvme0n1", false, on_use, uses);
+        return disk_uses(host->kernel, "nvme0n1", uses);
 }
 
 /* Only the exclusive open tells: a file system of several disks names the first, ZFS none. */

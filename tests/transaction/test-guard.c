@@ -116,29 +116,34 @@ static void go_dark(Host *host) {
         g_assert_cmpint(fake_kernel_write(host->fake, "change", "sys/bus/pci/devices/" COMPANION "/uevent"), ==, 0);
 }
 
-/* This process has the disk's node open, in a /dev of its own. */
-static int node_fd = -EBADF;
-
+/* A process has the disk's node open, in a /dev of its own. No driver has the number, so no real process can open the node: this one is made of files. */
 static void open_node(Host *host) {
         plug_disk(host);
         g_autofree char *number = disk_number(host), *folder = g_build_filename(host->folder, "dev", NULL),
-                        *node = g_build_filename(folder, "disk", NULL);
+                        *node = g_build_filename(folder, "disk", NULL), *descriptors = proc_path(host, "78/fd"),
+                        *descriptor = proc_path(host, "78/fd/3");
         unsigned major, minor;
 
         g_assert_cmpint(sscanf(number, "%u:%u", &major, &minor), ==, 2);
-        g_assert_cmpint(g_mkdir(folder, 0700), ==, 0);
+        g_assert_cmpint(g_mkdir_with_parents(folder, 0700), ==, 0);
         g_assert_cmpint(mknod(node, S_IFBLK | 0600, makedev(major, minor)), ==, 0);
-        node_fd = safe_close(node_fd);
-        node_fd = open(node, O_PATH | O_CLOEXEC);
-        g_assert_cmpint(node_fd, >=, 0);
-        g_assert_cmpint(g_unlink(node), ==, 0);
-        g_assert_cmpint(g_rmdir(folder), ==, 0);
-        host_show_process(host, getpid());
+        g_assert_cmpint(g_mkdir_with_parents(descriptors, 0700), ==, 0);
+        g_assert_cmpint(symlink(node, descriptor), ==, 0);
+        write_proc(host, "78/comm", "test-guard\n");
 }
 
 static void close_node(Host *host) {
-        (void)host;
-        node_fd = safe_close(node_fd);
+        static const char *const names[] = {"78/fd/3", "78/fd", "78/comm", "78"};
+        g_autofree char *node = g_build_filename(host->folder, "dev", "disk", NULL),
+                        *folder = g_build_filename(host->folder, "dev", NULL);
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+                g_autofree char *path = proc_path(host, names[i]);
+
+                g_assert_cmpint(g_remove(path), ==, 0);
+        }
+        g_assert_cmpint(g_unlink(node), ==, 0);
+        g_assert_cmpint(g_rmdir(folder), ==, 0);
 }
 
 static void make_virtual_functions(Host *host) {

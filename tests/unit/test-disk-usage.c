@@ -19,7 +19,7 @@ static Bed *make_bed(void) {
 }
 
 static int look(Bed *bed, const char *disk) {
-        return usage_of_disk(bed->tree->kernel, disk, false, on_use, bed->uses);
+        return disk_uses(bed->tree->kernel, disk, bed->uses);
 }
 
 #define assert_disk(bed, disk, ...) \
@@ -94,6 +94,17 @@ static void test_btrfs(void) {
         put_holder(bed->tree, "sda2", "dm-0");
         put_mount(bed, "27 1 0:30 /@ / rw - btrfs /dev/mapper/luks-root rw\n");
         assert_disk(bed, "sda", "storage: sda > sda2 > dm-0 (luks-root) is mounted on /", NULL);
+}
+
+/* Anybody can write this in a user namespace. */
+static void test_fake_mount(void) {
+        g_autoptr(Bed) bed = make_bed();
+
+        put_owner(bed->tree, 1, 0, 1);
+        put_process(bed->tree, 700, "sh", 2,
+                        "27 1 0:50 / /tmp/m rw - tmpfs /dev/sda rw\n28 1 0:51 / /n rw - btrfs /dev/sda1 rw\n");
+        put_owner(bed->tree, 700, 1000, 2);
+        assert_disk(bed, "sda", NULL);
 }
 
 static void put_swap(Bed *bed, const char *path) {
@@ -253,6 +264,22 @@ static void test_unreadable(void) {
         g_assert_cmpuint(bed->uses->lines->len, ==, 3); /* the disk and its partitions */
         g_ptr_array_set_size(bed->uses->lines, 0);
         temp_tree_remove(bed->tree, "proc/swaps");
+        temp_tree_folder(bed->tree, "proc/swaps"); /* which opens, and cannot be read */
+        g_assert_cmpint(look(bed, "sda1"), ==, 0);
+        assert_use_says(bed->uses, "storage", "sda1 cannot be examined: /proc/swaps");
+        temp_tree_remove(bed->tree, "proc/swaps");
+
+        put_block(bed->tree, VIRTUAL "loop7", "7:7");
+        temp_tree_folder(bed->tree, "sys/class/block/loop7/loop/backing_file");
+        g_assert_cmpint(look(bed, "sda1"), ==, 0);
+        assert_use_says(bed->uses, "storage", "sda1 cannot be examined: the loop devices");
+        temp_tree_remove(bed->tree, "sys/class/block/loop7/loop");
+        temp_tree_file(bed->tree, "rubbish\n", "sys/kernel/config/nvmet/subsystems/nqn.a/namespaces/1/enable");
+        g_assert_cmpint(look(bed, "sda1"), ==, 0);
+        assert_use_says(bed->uses, "storage", "sda1 cannot be examined: the NVMe targets");
+        temp_tree_remove(bed->tree, "sys/kernel/config");
+        assert_disk(bed, "sda", NULL);
+
         temp_tree_file(bed->tree, "", "sys/class/block/sda1/holders/x");
         temp_tree_remove(bed->tree, "sys/class/block/sda1/holders");
         temp_tree_link(bed->tree, "holders", "sys/class/block/sda1/holders");
@@ -260,7 +287,7 @@ static void test_unreadable(void) {
 
         Kernel broken = *bed->tree->kernel;
         broken.proc_fd = -EBADF;
-        g_assert_cmpint(usage_of_disk(&broken, "sdb", false, on_use, bed->uses), ==, 0);
+        g_assert_cmpint(disk_uses(&broken, "sdb", bed->uses), ==, 0);
         assert_use_says(bed->uses, "storage", "sdb cannot be examined: the mounts cannot be read");
 }
 
@@ -311,6 +338,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/disk-usage/mounted", test_mounted);
         g_test_add_func("/disk-usage/namespace", test_namespace);
         g_test_add_func("/disk-usage/btrfs", test_btrfs);
+        g_test_add_func("/disk-usage/fake-mount", test_fake_mount);
         g_test_add_func("/disk-usage/swap", test_swap);
         g_test_add_func("/disk-usage/holders", test_holders);
         g_test_add_func("/disk-usage/diamond", test_diamond);

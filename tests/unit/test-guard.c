@@ -58,15 +58,67 @@ static void test_list(void) {
         finding_list_done(&copy);
 }
 
-static void test_full(void) {
-        FindingList list = {};
+static void assert_finding(const FindingList *list, size_t i, Guard guard, const char *address, const char *evidence) {
+        g_assert_cmpuint(i, <, list->n_findings);
+        g_assert_cmpint(list->findings[i].guard, ==, guard);
+        g_assert_cmpstr(PCI_ADDRESS_TEXT(list->findings[i].address), ==, address);
+        g_assert_cmpstr(list->findings[i].evidence, ==, evidence);
+}
 
-        for (unsigned i = 0; i < FINDINGS_MAX; i++)
-                add(&list, GUARD_PROCESS, PORT1, "x");
-        for (unsigned i = 0; i < 2; i++)
-                g_assert_cmpint(finding_list_add(&list, GUARD_PROCESS, address_of(PORT1), "x"), ==, -E2BIG);
-        g_assert_cmpuint(list.n_findings, ==, FINDINGS_MAX);
-        finding_list_done(&list);
+/* Of a guard and a device only some are kept, and the others are counted. */
+static void test_folded(void) {
+        _cleanup_(finding_list_done) FindingList list = {}, copy = {};
+
+        for (unsigned i = 0; i < 8; i++)
+                add(&list, GUARD_VIRTUAL_FUNCTIONS, PORT1, "x");
+        g_assert_cmpuint(list.n_findings, ==, 8);
+        for (unsigned i = 0; i < 241; i++) {
+                add(&list, GUARD_VIRTUAL_FUNCTIONS, PORT1, "x");
+                /* Others between them are not counted with them. */
+                if (i < 2)
+                        add(&list, GUARD_VIRTUAL_FUNCTIONS, PORT2, "y");
+                if (i == 7)
+                        add(&list, GUARD_PROCESS, PORT1, "z");
+        }
+        g_assert_cmpuint(list.n_findings, ==, 8 + 1 + 2 + 1);
+        assert_finding(&list, 7, GUARD_VIRTUAL_FUNCTIONS, PORT1, "x");
+        assert_finding(&list, 8, GUARD_VIRTUAL_FUNCTIONS, PORT1, "and 241 more");
+        assert_finding(&list, 9, GUARD_VIRTUAL_FUNCTIONS, PORT2, "y");
+        assert_finding(&list, 11, GUARD_PROCESS, PORT1, "z");
+
+        /* A copy goes on counting. */
+        g_assert_cmpint(finding_list_copy(&list, &copy), ==, 0);
+        add(&copy, GUARD_VIRTUAL_FUNCTIONS, PORT1, "x");
+        assert_finding(&copy, 8, GUARD_VIRTUAL_FUNCTIONS, PORT1, "and 242 more");
+        assert_finding(&list, 8, GUARD_VIRTUAL_FUNCTIONS, PORT1, "and 241 more");
+}
+
+static PciAddress nth_address(unsigned i) {
+        return (PciAddress){.domain = 1,
+                        .bus = (uint8_t)(i / 256),
+                        .slot = (uint8_t)(i / 8 % 32),
+                        .function = (uint8_t)(i % 8)};
+}
+
+/* However many devices there are, the list has an end; and each guard that found something is still in it. */
+static void test_full(void) {
+        _cleanup_(finding_list_done) FindingList list = {}, sent = {};
+
+        for (unsigned i = 0; i < 5000; i++)
+                g_assert_cmpint(finding_list_add(&list, GUARD_PROCESS, nth_address(i), "x"), ==, 0);
+        g_assert_cmpuint(list.n_findings, ==, FINDINGS_MAX + 1);
+        g_assert_cmpstr(list.findings[FINDINGS_MAX].evidence, ==, "and 3976 more, some of them on other devices");
+        for (unsigned i = 0; i < 9; i++)
+                for (Guard guard = 0; guard < _GUARD_MAX; guard++)
+                        add(&list, guard, PORT1, "y");
+        g_assert_cmpuint(list.n_findings, ==, FINDINGS_MAX + _GUARD_MAX);
+        g_assert_cmpstr(list.findings[FINDINGS_MAX].evidence, ==, "and 3985 more, some of them on other devices");
+
+        /* From one process to another it goes as it is, and a sender of more is wrong. */
+        for (size_t i = 0; i < list.n_findings; i++)
+                g_assert_cmpint(finding_list_append(&sent, &list.findings[i]), ==, 0);
+        g_assert_cmpint(finding_list_append(&sent, &list.findings[0]), ==, -E2BIG);
+        g_assert_cmpuint(sent.findings[FINDINGS_MAX].n_folded, ==, 3985);
 }
 
 static int decide(const FindingList *list, unsigned overrides, Problem *problem) {
@@ -145,12 +197,33 @@ static void test_several(void) {
                         0);
 }
 
+/* A message that a person can read, with the command at its end all the same. */
+static void test_long(void) {
+        _cleanup_(finding_list_done) FindingList list = {};
+        _cleanup_problem_ Problem problem = {};
+
+        for (unsigned i = 0; i < 50; i++)
+                for (unsigned use = 0; use < 20; use++)
+                        g_assert_cmpint(finding_list_add(&list, GUARD_STORAGE, nth_address(i), "sda is mounted on /"),
+                                        ==, 0);
+        add(&list, GUARD_NETWORK, PORT2, "ens2 is a port of br0");
+        g_assert_cmpint(decide(&list, 0, &problem), ==, OUTCOME_IN_USE_STORAGE);
+        g_assert_cmpuint(strlen(problem.message), <, 2000);
+        g_assert_nonnull(strstr(problem.message, "0001:00:00.0: and 12 more; 0001:00:00.1: sda is mounted on /"));
+        /* Of 1001: not the 8 and 12 of the first device, and not 7 of the second. */
+        g_assert_nonnull(strstr(
+                        problem.message, "; and 974 more, which 'vfioctl plan " PORT1 "' lists. If you are sure"));
+        g_assert_true(g_str_has_suffix(problem.message, " --override=storage,network"));
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/guard/names", test_names);
         g_test_add_func("/guard/usages", test_usages);
         g_test_add_func("/guard/list", test_list);
+        g_test_add_func("/guard/folded", test_folded);
         g_test_add_func("/guard/full", test_full);
+        g_test_add_func("/guard/long", test_long);
         g_test_add_func("/guard/each", test_each);
         g_test_add_func("/guard/nothing", test_nothing);
         g_test_add_func("/guard/several", test_several);

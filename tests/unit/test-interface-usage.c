@@ -51,7 +51,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(NetBed, net_free)
 
 #define assert_interface(bed, interface, ...) \
         G_STMT_START { \
-                g_assert_cmpint(usage_of_interface((bed)->tree->kernel, interface, on_use, (bed)->uses), ==, 0); \
+                g_assert_cmpint(interface_uses((bed)->tree->kernel, interface, (bed)->uses), ==, 0); \
                 assert_uses((bed)->uses, __VA_ARGS__); \
         } \
         G_STMT_END
@@ -68,7 +68,7 @@ static void test_free(void) {
         run("ip route add default via 192.0.2.9");
         assert_interface(bed, NIC, NULL);
         assert_interface(bed, "peer0", "network: peer0 has the address 192.0.2.1",
-                        "network: peer0 carries the route to everywhere (the default route)", NULL);
+                        "network: peer0 carries the default route", NULL);
 }
 
 static void test_address(void) {
@@ -86,7 +86,7 @@ static void test_address(void) {
                         "network: " NIC " carries the route to 192.0.2.7/32", NULL);
         run("ip address flush dev " NIC);
         run("ip address add 2001:db8::1/128 dev " NIC " nodad");
-        g_assert_cmpint(usage_of_interface(bed->tree->kernel, NIC, on_use, bed->uses), ==, 0);
+        g_assert_cmpint(interface_uses(bed->tree->kernel, NIC, bed->uses), ==, 0);
         g_assert_cmpstr(bed->uses->lines->pdata[0], ==, "network: " NIC " has the address 2001:db8::1");
         g_ptr_array_set_size(bed->uses->lines, 0);
 
@@ -108,7 +108,7 @@ static void test_link_local(void) {
         assert_interface(bed, NIC, "network: " NIC " has the address 169.253.7.7", NULL);
         run("ip address del 169.253.7.7/32 dev " NIC);
         run("ip address add fec0::1/128 dev " NIC " nodad");
-        g_assert_cmpint(usage_of_interface(bed->tree->kernel, NIC, on_use, bed->uses), ==, 0);
+        g_assert_cmpint(interface_uses(bed->tree->kernel, NIC, bed->uses), ==, 0);
         g_assert_cmpstr(bed->uses->lines->pdata[0], ==, "network: " NIC " has the address fec0::1");
 }
 
@@ -119,7 +119,7 @@ static void test_route(void) {
         assert_interface(bed, NIC, "network: " NIC " carries the route to 198.51.100.0/24", NULL);
         assert_interface(bed, "peer0", NULL);
         run("ip route add default dev " NIC);
-        assert_interface(bed, NIC, "network: " NIC " carries the route to everywhere (the default route)", NULL);
+        assert_interface(bed, NIC, "network: " NIC " carries the default route", NULL);
         run("ip route flush dev " NIC);
         assert_interface(bed, NIC, NULL);
 
@@ -128,12 +128,12 @@ static void test_route(void) {
         assert_interface(bed, NIC, "network: " NIC " carries the route to 198.51.100.0/24", NULL);
         run("ip route flush table 77");
         run("ip route add default dev " NIC " table 70000");
-        assert_interface(bed, NIC, "network: " NIC " carries the route to everywhere (the default route)", NULL);
+        assert_interface(bed, NIC, "network: " NIC " carries the default route", NULL);
         run("ip route flush table 70000");
         run("ip -6 route add 2001:db8:7::/48 dev " NIC);
         assert_interface(bed, NIC, "network: " NIC " carries the route to 2001:db8:7::/48", NULL);
         run("ip -6 route add default dev " NIC " table 9");
-        assert_interface(bed, NIC, "network: " NIC " carries the route to everywhere (the default route)", NULL);
+        assert_interface(bed, NIC, "network: " NIC " carries the default route", NULL);
         run("ip -6 route flush table 9");
         run("ip -6 route del 2001:db8:7::/48 dev " NIC);
 
@@ -270,20 +270,30 @@ static void test_upper(void) {
         assert_interface(bed, NIC, "network: " NIC " carries nic0.7", NULL);
 }
 
+/* Any user can connect such a socket, but only root can make an interface of it. */
 static void test_pppoe(void) {
         g_autoptr(Bed) bed = plain_bed_new();
         static const char header[] = "Id       Address              Device\n";
 
+        temp_tree_file(bed->tree, "1\n", "sys/class/net/" NIC "/type");
+        temp_tree_file(bed->tree, "", "sys/class/net/bonding_masters");
         temp_tree_file(bed->tree, header, "proc/net/pppoe");
         assert_interface(bed, NIC, NULL);
         g_autofree char *others = g_strconcat(header, "0000000E 00:11:22:33:44:55     nic01\n", NULL),
                         *ours = g_strconcat(others, "0000000F 00:11:22:33:44:55      " NIC "\n", NULL);
+        temp_tree_file(bed->tree, ours, "proc/net/pppoe");
+        assert_interface(bed, NIC, NULL);
+        temp_tree_file(bed->tree, "512\n", "sys/class/net/ppp0/type");
+        assert_interface(bed, NIC, "network: " NIC " carries a PPPoE connection", NULL);
         temp_tree_file(bed->tree, others, "proc/net/pppoe");
         assert_interface(bed, NIC, NULL);
-        temp_tree_file(bed->tree, ours, "proc/net/pppoe");
-        assert_interface(bed, NIC, "network: " NIC " carries a PPPoE connection", NULL);
         temp_tree_link(bed->tree, "pppoe", "proc/net/pppoe");
-        g_assert_cmpint(usage_of_interface(bed->tree->kernel, NIC, on_use, bed->uses), ==, 0);
+        g_assert_cmpint(interface_uses(bed->tree->kernel, NIC, bed->uses), ==, 0);
+        assert_use_says(bed->uses, "network", "cannot be examined");
+        /* It opens, and cannot be read. */
+        temp_tree_remove(bed->tree, "proc/net/pppoe");
+        temp_tree_folder(bed->tree, "proc/net/pppoe");
+        g_assert_cmpint(interface_uses(bed->tree->kernel, NIC, bed->uses), ==, 0);
         assert_use_says(bed->uses, "network", "cannot be examined");
 }
 
@@ -294,13 +304,13 @@ static void test_unreadable(void) {
 
         for (size_t i = 0; i < G_N_ELEMENTS(numbers); i++) {
                 temp_tree_file(bed->tree, numbers[i], "sys/class/net/" NIC "/ifindex");
-                g_assert_cmpint(usage_of_interface(bed->tree->kernel, NIC, on_use, bed->uses), ==, 0);
+                g_assert_cmpint(interface_uses(bed->tree->kernel, NIC, bed->uses), ==, 0);
                 assert_use_says(bed->uses, "network", NIC " cannot be examined");
         }
         temp_tree_remove(bed->tree, "sys/class/net/" NIC "/ifindex");
-        g_assert_cmpint(usage_of_interface(bed->tree->kernel, NIC, on_use, bed->uses), ==, 0);
+        g_assert_cmpint(interface_uses(bed->tree->kernel, NIC, bed->uses), ==, 0);
         assert_use_says(bed->uses, "network", NIC " cannot be examined");
-        g_assert_cmpint(usage_of_interface(bed->tree->kernel, "gone0", on_use, bed->uses), ==, 0);
+        g_assert_cmpint(interface_uses(bed->tree->kernel, "gone0", bed->uses), ==, 0);
         assert_use_says(bed->uses, "network", "gone0 cannot be examined");
 }
 
@@ -325,7 +335,7 @@ static void test_end(void) {
         for (unsigned i = 1; i <= 3; i++) {
                 g_ptr_array_set_size(bed->uses->lines, 0);
                 bed->uses->end_after = i;
-                g_assert_cmpint(usage_of_interface(bed->tree->kernel, NIC, on_use, bed->uses), ==, 42);
+                g_assert_cmpint(interface_uses(bed->tree->kernel, NIC, bed->uses), ==, 42);
                 g_assert_cmpuint(bed->uses->lines->len, ==, i);
         }
         g_ptr_array_set_size(bed->uses->lines, 0);

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "uses.h"
 
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 
 /* The nodes that a function's folder names are those of devices that every machine has, and the processes of the tree have them
  * open: /dev/null, /dev/zero, and a block device. No real process has their numbers: its unit would be named. */
@@ -21,10 +25,11 @@ static Bed *make_bed(void) {
 }
 
 static int look(Bed *bed, const char *text) {
+        _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot = snapshot_take(bed->tree->kernel, text, NULL);
         PciAddress address;
 
         g_assert_cmpint(pci_address_parse(text, &address), ==, 0);
-        return usage_by_processes(bed->tree->kernel, address, on_use, bed->uses);
+        return usage_by_processes(snapshot, address, on_use, bed->uses);
 }
 
 #define assert_processes(bed, address, ...) \
@@ -213,7 +218,8 @@ static void test_unreadable(void) {
         assert_processes(bed, CARD, NULL);
         Kernel broken = *bed->tree->kernel;
         broken.proc_fd = -EBADF;
-        g_assert_cmpint(usage_by_processes(&broken, (PciAddress){.bus = 3}, on_use, bed->uses), ==, 0);
+        _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot = snapshot_take(&broken, CARD, NULL);
+        g_assert_cmpint(usage_by_processes(snapshot, (PciAddress){.bus = 3}, on_use, bed->uses), ==, 0);
         assert_use_says(bed->uses, "process", CARD " cannot be examined");
 }
 
@@ -228,7 +234,7 @@ static void test_refused(void) {
         assert_processes(bed, CARD, NULL);
         g_assert_cmpint(seteuid(65534), ==, 0);
         assert_processes(bed, CARD,
-                        "process: process 5000100 (guarded) may not be looked at: it could have a device node open",
+                        "process: process 5000100 (guarded) may not be examined: it could have a device node open",
                         NULL);
         /* What has no node nobody can have open. */
         assert_processes(bed, OTHER, NULL);
@@ -247,6 +253,172 @@ static void test_many(void) {
         assert_processes(bed, CARD, NULL);
         temp_tree_file(bed->tree, "1:3\n", CARD_FOLDER "/tty/ttyX77/dev");
         assert_processes(bed, CARD, "process: process 5000100 (getty) has /dev/null open", NULL);
+}
+
+/* Opens the file with these flags in a real process, whose descriptors the tree's process shows. */
+static pid_t put_real(Bed *bed, const char *path, int flags) {
+        int ends[2];
+        char ready;
+
+        g_assert_cmpint(pipe(ends), ==, 0);
+        pid_t pid = fork();
+        g_assert_cmpint(pid, >=, 0);
+        if (pid == 0) {
+                (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+                if (open(path, flags) >= 0 && write(ends[1], "r", 1) == 1)
+                        for (;;)
+                                (void)pause();
+                _exit(1);
+        }
+        close(ends[1]);
+        g_assert_cmpint(read(ends[0], &ready, 1), ==, 1);
+        close(ends[0]);
+        g_autofree char *target = g_strdup_printf("/proc/%d", (int)pid);
+        temp_tree_link(bed->tree, target, "proc/%d", (int)pid);
+        return pid;
+}
+
+static void end_real(Bed *bed, pid_t pid) {
+        g_assert_cmpint(kill(pid, SIGKILL), ==, 0);
+        g_assert_cmpint(waitpid(pid, NULL, 0), ==, pid);
+        temp_tree_remove(bed->tree, "proc/%d", (int)pid);
+}
+
+/* Anybody can name any node by O_PATH. The driver does not hear of it. */
+static void test_path_only(void) {
+        static const int real[] = {O_RDONLY, O_WRONLY, O_RDWR, O_ACCMODE};
+        g_autoptr(Bed) bed = make_bed();
+
+        put_node(bed, CARD_FOLDER "/uio/uio0", "uio", "1:5");
+        pid_t pid = put_real(bed, "/dev/zero", O_PATH);
+        assert_processes(bed, CARD, NULL);
+        end_real(bed, pid);
+        for (size_t i = 0; i < G_N_ELEMENTS(real); i++) {
+                pid = put_real(bed, "/dev/zero", real[i]);
+                g_assert_cmpint(look(bed, CARD), ==, 0);
+                assert_use_says(bed->uses, "process", "/dev/zero open");
+                end_real(bed, pid);
+        }
+}
+
+static int look_within(Bed *bed, size_t of_root, size_t of_others) {
+        const UsageLimits limits = {
+                        .processes = 100, .descriptors_of_root = of_root, .descriptors_of_others = of_others};
+        _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot = snapshot_take(bed->tree->kernel, CARD, &limits);
+
+        return usage_by_processes(snapshot, (PciAddress){.bus = 3}, on_use, bed->uses);
+}
+
+static void put_flood(Bed *bed, int pid, unsigned uid, unsigned user_namespace, unsigned n) {
+        put_process(bed->tree, pid, "flood", 1, "");
+        put_owner(bed->tree, pid, uid, user_namespace);
+        for (unsigned i = 0; i < n; i++)
+                temp_tree_link(bed->tree, "/dev/null", "proc/%d/fd/%u", pid, i);
+}
+
+static void put_device_node(Bed *bed, unsigned uid, unsigned gid, unsigned mode) {
+        g_autofree char *path = temp_tree_path(bed->tree, "dev/snd/pcm");
+
+        temp_tree_folder(bed->tree, "dev/snd");
+        (void)unlink(path);
+        g_assert_cmpint(mknod(path, S_IFCHR | mode, makedev(1, 5)), ==, 0);
+        g_assert_cmpint(chmod(path, mode), ==, 0);
+        g_assert_cmpint(chown(path, uid, gid), ==, 0);
+}
+
+/* A user with more files open than are read keeps nobody from a device that he may not open. */
+static void test_flood(void) {
+        static const struct {
+                unsigned uid, gid, mode;
+                bool may_open;
+        } cases[] = {
+                        {0, 6, 0660, false},
+                        {0, 6, 0666, true},
+                        {0, 6, 0662, true},
+                        {1000, 6, 0600, true},
+                        {1000, 6, 0060, false},
+                        {0, 1000, 0660, true},
+                        {0, 44, 0640, true},
+                        {0, 44, 0600, false},
+        };
+        static const char says[] =
+                        "process: process 5000200 (flood) could have a device node open: it and others have more "
+                        "files open than a survey reads";
+        g_autoptr(Bed) bed = make_bed();
+
+        put_node(bed, CARD_FOLDER "/sound/card0/pcm", "sound", "1:5");
+        put_owner(bed->tree, 1, 0, 1);
+        put_flood(bed, 5000200, 1000, 1, 30);
+        for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+                put_device_node(bed, cases[i].uid, cases[i].gid, cases[i].mode);
+                g_assert_cmpint(look_within(bed, 10, 29), ==, 0);
+                assert_uses(bed->uses, cases[i].may_open ? says : NULL, NULL);
+                g_assert_cmpint(look_within(bed, 10, 30), ==, 0);
+                assert_uses(bed->uses, NULL);
+        }
+        /* A node that is not in /dev: it cannot be told who may open it. */
+        put_node(bed, CARD_FOLDER "/sound/card0/pcm", "sound", "1:7");
+        g_assert_cmpint(look_within(bed, 10, 29), ==, 0);
+        assert_uses(bed->uses, says, NULL);
+}
+
+/* Others are seen all the same: root's processes, and those of users with fewer files. */
+static void test_flood_order(void) {
+        g_autoptr(Bed) bed = make_bed();
+
+        put_node(bed, CARD_FOLDER "/sound/card0/pcm", "sound", "1:5");
+        put_device_node(bed, 0, 6, 0660);
+        put_owner(bed->tree, 1, 0, 1);
+        for (int pid = 5000200; pid < 5000205; pid++)
+                put_flood(bed, pid, 1000, 1, 20);
+        /* In a user namespace he has as many users as he likes. */
+        for (unsigned i = 0; i < 20; i++)
+                put_flood(bed, 5000300 + (int)i, 100000 + i, 77, 3);
+        put_flood(bed, 5000400, 64055, 1, 40);
+        temp_tree_link(bed->tree, "/dev/zero", "proc/5000400/fd/40");
+        put_flood(bed, 5000401, 0, 1, 5);
+        temp_tree_link(bed->tree, "/dev/zero", "proc/5000401/fd/5");
+        g_assert_cmpint(look_within(bed, 6, 41), ==, 0);
+        assert_uses(bed->uses, "process: process 5000400 (flood) has /dev/zero open",
+                        "process: process 5000401 (flood) has /dev/zero open", NULL);
+
+        /* Root's own are never passed over. */
+        temp_tree_remove(bed->tree, "proc/5000401/fd/5");
+        g_assert_cmpint(look_within(bed, 4, 41), ==, 0);
+        g_assert_cmpuint(bed->uses->lines->len, ==, 2);
+        g_assert_nonnull(strstr(bed->uses->lines->pdata[1], "5000401 (flood) could have a device node open"));
+        g_ptr_array_set_size(bed->uses->lines, 0);
+}
+
+/* A setuid program that he starts is his. */
+static void test_flood_setuid(void) {
+        g_autoptr(Bed) bed = make_bed();
+
+        put_node(bed, CARD_FOLDER "/sound/card0/pcm", "sound", "1:5");
+        put_device_node(bed, 0, 6, 0660);
+        put_flood(bed, 5000200, 1000, 1, 30); /* its effective user is root, with all capabilities */
+        g_assert_cmpint(look_within(bed, 1, 29), ==, 0);
+        assert_uses(bed->uses, NULL);
+}
+
+static void test_too_many_processes(void) {
+        g_autoptr(Bed) bed = make_bed();
+
+        put_node(bed, CARD_FOLDER "/sound/card0/pcm", "sound", "1:5");
+        for (int pid = 5000200; pid < 5000301; pid++)
+                put_process(bed->tree, pid, "x", 1, "");
+        g_assert_cmpint(look_within(bed, 100, 100), ==, 0);
+        assert_use_says(bed->uses, "process", "the host has more than 100 processes");
+}
+
+/* A process that runs and whose descriptors cannot be read, for whatever reason. */
+static void test_unreadable_process(void) {
+        g_autoptr(Bed) bed = make_bed();
+
+        put_node(bed, CARD_FOLDER "/sound/card0/pcm", "sound", "1:5");
+        temp_tree_link(bed->tree, "fd", "proc/5000200/fd");
+        g_assert_cmpint(look(bed, CARD), ==, 0);
+        assert_use_says(bed->uses, "process", CARD " cannot be examined");
 }
 
 static void test_end(void) {
@@ -273,6 +445,12 @@ int main(int argc, char **argv) {
         g_test_add_func("/process-usage/unreadable", test_unreadable);
         g_test_add_func("/process-usage/refused", test_refused);
         g_test_add_func("/process-usage/many", test_many);
+        g_test_add_func("/process-usage/path-only", test_path_only);
+        g_test_add_func("/process-usage/flood", test_flood);
+        g_test_add_func("/process-usage/flood-order", test_flood_order);
+        g_test_add_func("/process-usage/flood-setuid", test_flood_setuid);
+        g_test_add_func("/process-usage/too-many-processes", test_too_many_processes);
+        g_test_add_func("/process-usage/unreadable-process", test_unreadable_process);
         g_test_add_func("/process-usage/end", test_end);
         return g_test_run();
 }

@@ -255,6 +255,24 @@ static void test_findings(void) {
         assert_found(bed, GUARD_VIRTUAL_FUNCTIONS, 1);
 }
 
+/* Only the plan of root, and what is carried out, opens a disk exclusively. Here such an open shows because it fails. */
+static void test_only_visible(void) {
+        static const struct {
+                bool only_plan;
+                uid_t asker;
+                unsigned expected;
+        } cases[] = {{false, 0, 1}, {false, 1000, 1}, {true, 0, 1}, {true, 1000, 0}};
+        g_autoptr(SurveyBed) bed = survey_bed_new();
+
+        put_block(bed->tree, "pci0000:00/" PORT1 "/nvme/nvme0/nvme0n1", "259:0");
+        temp_tree_remove(bed->tree, "dev/nvme0n1");
+        for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+                bed->plan->only_plan = cases[i].only_plan;
+                bed->plan->asker = cases[i].asker;
+                assert_found(bed, GUARD_STORAGE, cases[i].expected);
+        }
+}
+
 static void test_firmware(void) {
         g_autoptr(SurveyBed) bed = survey_bed_new();
 
@@ -296,17 +314,38 @@ static void test_members_that_stay(void) {
         assert_found(bed, GUARD_DISPLAY, 0);
 }
 
-static void test_too_many(void) {
+/* A card with 257 virtual functions on drivers. */
+static void test_many(void) {
+        g_autoptr(SurveyBed) bed = survey_bed_new();
+
+        for (unsigned i = 0; i < 257; i++)
+                g_assert_cmpint(finding_list_add(&bed->plan->findings, GUARD_VIRTUAL_FUNCTIONS, bed->members[0].address,
+                                                "its virtual function would vanish"),
+                                ==, 0);
+        assert_found(bed, GUARD_VIRTUAL_FUNCTIONS, FINDINGS_PER_DEVICE_MAX + 1);
+}
+
+/* Processes of a host that has very many, all with the node open. */
+static void test_many_processes(void) {
+        g_autoptr(SurveyBed) bed = survey_bed_new();
+
+        temp_tree_file(bed->tree, "1:3\n", "sys/bus/pci/devices/" PORT1 "/uio/uio0/dev");
+        for (int pid = 5000001; pid <= 5000300; pid++) {
+                put_process(bed->tree, pid, "dpdk", 1, "");
+                temp_tree_link(bed->tree, "/dev/null", "proc/%d/fd/3", pid);
+        }
+        assert_found(bed, GUARD_PROCESS, FINDINGS_PER_DEVICE_MAX + 1);
+}
+
+/* Where the host's devices cannot be listed, nothing can be said of their uses. */
+static void test_unreadable(void) {
         g_autoptr(SurveyBed) bed = survey_bed_new();
         _cleanup_problem_ Problem problem = {};
         Report report = {};
 
-        while (finding_list_add(&bed->plan->findings, GUARD_VIRTUAL_FUNCTIONS, bed->members[0].address, "x") == 0)
-                ;
-        (void)take(bed);
-        change(bed, 18);
+        temp_tree_link(bed->tree, "block", "sys/class/block");
         g_assert_cmpint(survey(&bed->work, &report, &problem), ==, OUTCOME_FAILED);
-        g_assert_nonnull(strstr(problem.message, PORT1));
+        g_assert_nonnull(strstr(problem.message, "Cannot determine what uses"));
         report_done(&report);
 }
 
@@ -315,9 +354,12 @@ int main(int argc, char **argv) {
         g_test_add_func("/survey/matters", test_matters);
         g_test_add_func("/survey/nothing-else", test_nothing_else);
         g_test_add_func("/survey/findings", test_findings);
+        g_test_add_func("/survey/only-visible", test_only_visible);
         g_test_add_func("/survey/firmware", test_firmware);
         g_test_add_func("/survey/reattach", test_reattach);
         g_test_add_func("/survey/members-that-stay", test_members_that_stay);
-        g_test_add_func("/survey/too-many", test_too_many);
+        g_test_add_func("/survey/many", test_many);
+        g_test_add_func("/survey/many-processes", test_many_processes);
+        g_test_add_func("/survey/unreadable", test_unreadable);
         return g_test_run();
 }

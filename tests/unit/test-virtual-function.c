@@ -20,7 +20,10 @@ static const VirtualFunctionLink set = {
                 .vlan_protocol = ETH_P_8021AD,
 };
 
-static void put_function(struct nlmsghdr *message, unsigned number, const VirtualFunctionLink *link) {
+/* padding: room for what else a message has of it, 0 for none. */
+static void put_padded_function(
+                struct nlmsghdr *message, unsigned number, const VirtualFunctionLink *link, size_t padding) {
+        static const uint8_t zeros[512];
         struct ifla_vf_mac mac = {.vf = number};
         struct ifla_vf_broadcast broadcast = {};
         struct ifla_vf_vlan vlan = {.vf = number, .vlan = link->vlan, .qos = link->qos};
@@ -35,7 +38,13 @@ static void put_function(struct nlmsghdr *message, unsigned number, const Virtua
         struct nlattr *vlans = mnl_attr_nest_start(message, IFLA_VF_VLAN_LIST);
         mnl_attr_put(message, IFLA_VF_VLAN_INFO, sizeof(entry), &entry);
         mnl_attr_nest_end(message, vlans);
+        if (padding > 0)
+                mnl_attr_put(message, IFLA_VF_STATS, padding, zeros);
         mnl_attr_nest_end(message, info);
+}
+
+static void put_function(struct nlmsghdr *message, unsigned number, const VirtualFunctionLink *link) {
+        put_padded_function(message, number, link, 0);
 }
 
 static struct nlmsghdr *begin_answer(char *buffer) {
@@ -58,12 +67,12 @@ static void test_parse(void) {
         mnl_attr_nest_end(message, list);
         mnl_attr_put_u32(message, IFLA_GROUP, 0);
 
-        virtual_function_parse_link(message, 1, &found);
+        g_assert_cmpint(virtual_function_parse_link(message, 1, &found), ==, 0);
         g_assert_true(virtual_function_link_equal(&found, &set));
-        virtual_function_parse_link(message, 0, &found);
+        g_assert_cmpint(virtual_function_parse_link(message, 0, &found), ==, 0);
         g_assert_true(virtual_function_link_equal(&found, &none));
         g_assert_false(virtual_function_link_equal(&found, &set));
-        virtual_function_parse_link(message, 2, &found);
+        g_assert_cmpint(virtual_function_parse_link(message, 2, &found), ==, 0);
         g_assert_false(found.known);
 }
 
@@ -72,8 +81,73 @@ static void test_parse_nothing(void) {
         char buffer[RTNETLINK_REQUEST_MAX];
         VirtualFunctionLink found = set;
 
-        virtual_function_parse_link(begin_answer(buffer), 0, &found);
+        g_assert_cmpint(virtual_function_parse_link(begin_answer(buffer), 0, &found), ==, 0);
         g_assert_false(found.known);
+}
+
+/* The address of a virtual function tells its number. */
+static VirtualFunctionLink nth_link(unsigned number) {
+        VirtualFunctionLink link = set;
+
+        link.mac[4] = (uint8_t)(number >> 8);
+        link.mac[5] = (uint8_t)number;
+        return link;
+}
+
+/* An answer as the kernel gives it: the length of the list loses its upper bits. */
+static struct nlmsghdr *make_long_answer(char *buffer, unsigned n, size_t padding) {
+        struct nlmsghdr *message = begin_answer(buffer);
+        struct nlattr *list = mnl_attr_nest_start(message, IFLA_VFINFO_LIST);
+
+        for (unsigned i = 0; i < n; i++) {
+                VirtualFunctionLink link = nth_link(i);
+
+                put_padded_function(message, i, &link, padding);
+        }
+        mnl_attr_nest_end(message, list);
+        mnl_attr_put(message, IFLA_ADDRESS, MAC_SIZE, set.mac);
+        return message;
+}
+
+static unsigned count_known(const struct nlmsghdr *message, unsigned n) {
+        VirtualFunctionLink found;
+        unsigned n_known = 0;
+
+        for (unsigned i = 0; i < n; i++) {
+                VirtualFunctionLink expected = nth_link(i);
+
+                int r = virtual_function_parse_link(message, i, &found);
+                if (r == 0) {
+                        g_assert_true(virtual_function_link_equal(&found, &expected));
+                        n_known++;
+                } else
+                        g_assert_cmpint(r, ==, -EOVERFLOW);
+        }
+        return n_known;
+}
+
+/* What else the kernel tells of a virtual function: rates, trust and the like; and its statistics. */
+#define OTHERS_SIZE 112
+#define STATISTICS_SIZE 104
+
+static void test_parse_many(void) {
+        g_autofree char *buffer = g_malloc(1024 * 1024);
+        VirtualFunctionLink found;
+
+        /* 256, as the largest cards have. */
+        struct nlmsghdr *message = make_long_answer(buffer, 256, OTHERS_SIZE);
+        g_assert_cmpuint(count_known(message, 256), ==, 256);
+        g_assert_cmpint(virtual_function_parse_link(message, 256, &found), ==, 0);
+        g_assert_false(found.known);
+
+        /* With statistics they do not fit. What is missing is an error, and does not count as "none set". */
+        message = make_long_answer(buffer, 256, OTHERS_SIZE + STATISTICS_SIZE);
+        g_assert_cmpuint(message->nlmsg_len, >, 65536);
+        g_assert_cmpuint(count_known(message, 256), <, 256);
+
+        /* An entry of 256 bytes, so that the truncated list ends between two entries. */
+        message = make_long_answer(buffer, 300, 132);
+        g_assert_cmpuint(count_known(message, 300), ==, 44);
 }
 
 /* The attribute of that type inside another, or inside the message; NULL for none. */
@@ -154,6 +228,7 @@ int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/virtual-function/parse", test_parse);
         g_test_add_func("/virtual-function/parse-nothing", test_parse_nothing);
+        g_test_add_func("/virtual-function/parse-many", test_parse_many);
         g_test_add_func("/virtual-function/request", test_request);
         g_test_add_func("/virtual-function/request-of-difference", test_request_of_difference);
         g_test_add_func("/virtual-function/no-virtual-function", test_no_virtual_function);

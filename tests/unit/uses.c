@@ -39,6 +39,26 @@ int on_use(UsageKind kind, const char *evidence, void *userdata) {
         return uses->lines->len == uses->end_after ? 42 : 0;
 }
 
+UsageSnapshot *snapshot_take(const Kernel *kernel, const char *address, const UsageLimits *limits) {
+        UsageSnapshot *snapshot = NULL;
+        PciAddress parsed = {};
+
+        if (address)
+                g_assert_cmpint(pci_address_parse(address, &parsed), ==, 0);
+        g_assert_cmpint(usage_snapshot_new(kernel, &parsed, address ? 1 : 0, limits, &snapshot), ==, 0);
+        return snapshot;
+}
+
+int disk_uses(const Kernel *kernel, const char *disk, Uses *uses) {
+        _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot = snapshot_take(kernel, NULL, NULL);
+        return usage_of_disk(snapshot, disk, on_use, uses);
+}
+
+int interface_uses(const Kernel *kernel, const char *interface, Uses *uses) {
+        _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot = snapshot_take(kernel, NULL, NULL);
+        return usage_of_interface(snapshot, interface, on_use, uses);
+}
+
 static char *lines_join(Uses *uses) {
         g_autoptr(GString) text = g_string_new(NULL);
 
@@ -81,6 +101,16 @@ void put_process(TempTree *tree, int pid, const char *command, unsigned namespac
         temp_tree_file(tree, mounts, "proc/%d/mountinfo", pid);
         temp_tree_link(tree, link, "proc/%d/ns/mnt", pid);
         temp_tree_folder(tree, "proc/%d/fd", pid);
+}
+
+void put_owner(TempTree *tree, int pid, unsigned uid, unsigned user_namespace) {
+        g_autofree char *link = g_strdup_printf("user:[%u]", user_namespace),
+                        *status = g_strdup_printf("Name:\tx\nUid:\t%u\t0\t0\t0\nGid:\t%u\t%u\t%u\t%u\nFDSize:\t64\n"
+                                                  "Groups:\t27 44 \nCapPrm:\tffffffffff\n",
+                                        uid, uid, uid, uid, uid);
+
+        temp_tree_link(tree, link, "proc/%d/ns/user", pid);
+        temp_tree_file(tree, status, "proc/%d/status", pid);
 }
 
 void put_block(TempTree *tree, const char *path, const char *number) {

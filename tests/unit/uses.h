@@ -25,6 +25,12 @@ Bed *bed_new(void);
 Bed *bed_free(Bed *bed);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Bed, bed_free)
 
+/* A snapshot of the tree for one device, or for none where the address is NULL, with the limits (NULL for the usual ones). */
+UsageSnapshot *snapshot_take(const Kernel *kernel, const char *address, const UsageLimits *limits);
+/* The uses of a disk, and of an interface, in a snapshot of this moment. */
+int disk_uses(const Kernel *kernel, const char *disk, Uses *uses);
+int interface_uses(const Kernel *kernel, const char *interface, Uses *uses);
+
 /* The visitor; userdata is a Uses. */
 int on_use(UsageKind kind, const char *evidence, void *userdata);
 
@@ -35,6 +41,8 @@ void assert_use_says(Uses *uses, const char *kind, const char *says);
 
 /* A process of the tree's proc/, with the mounts of its namespace. */
 void put_process(TempTree *tree, int pid, const char *command, unsigned namespace, const char *mounts);
+/* Who it belongs to: the real user id, and the number of the user namespace. */
+void put_owner(TempTree *tree, int pid, unsigned uid, unsigned user_namespace);
 /* A block device with its folder below "devices/", and what is in /sys/class/block and /dev for it. */
 void put_block(TempTree *tree, const char *path, const char *number);
 /* The same for a partition, which lies in its disk's folder. */

@@ -61,6 +61,16 @@ def check_use(machine, use):
         check_free(machine, what, used.address)
 
 
+def check_fake(machine, fake):
+    """What an ordinary user can make keeps root from nothing."""
+    tap, view, what = machine.tap, machine.view, fake.what
+    with uses.in_use(machine.guest, fake) as used:
+        status, output = view.vfioctl(f"detach {used.address}")
+        tap.check(f"{what}: the device goes", status == 0, output)
+        tap.check(f"{what}: it is still there", used.works())
+        tap.equal(f"{what}: the device comes back", view.vfioctl(f"reattach {used.address}")[0], 0)
+
+
 def check_overridden(machine, what, address, command):
     """The command that the refusal gave does what it says."""
     tap, view = machine.tap, machine.view
@@ -120,6 +130,9 @@ def run_uses(tap, destdir, wanted):
         for use in uses.EVERY:
             if wanted in use.what:
                 tap.run(use.what, check_use, machine, use)
+        for fake in uses.FAKES:
+            if wanted in fake.what:
+                tap.run(fake.what, check_fake, machine, fake)
         if not wanted:
             tap.run("a member of a group", check_member, machine)
             tap.run("virtual functions", check_functions, machine)

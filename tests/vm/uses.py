@@ -125,6 +125,27 @@ OTHER = [
 
 EVERY = [*STORAGE, *NETWORK, *OTHER]
 
+NOBODY = "setsid setpriv --reuid 65534 --regid 65534 --clear-groups"
+ONCE_SAID = " > /run/said 2>&1 & echo $! > $user; until [ -s /run/said ]; do sleep 0.1; done"
+NAME_NODE = "import os, signal, sys; os.open(sys.argv[1], os.O_PATH); print(1, flush=True); signal.pause()"
+# Ten processes with 50,000 files each: more than are read of all users together.
+OPEN_FILES = ("import os, resource, signal; n = resource.getrlimit(resource.RLIMIT_NOFILE)[1];"
+              " resource.setrlimit(resource.RLIMIT_NOFILE, (n, n)); f = os.open(\"/dev/null\", os.O_RDONLY);"
+              " [os.dup(f) for i in range(min(n - 50, 50000))]; [os.fork() for i in range(9) if os.getpid() == os.getsid(0)];"
+              " os.getpid() == os.getsid(0) and print(1, flush=True); signal.pause()")
+
+# What an ordinary user can do, and what is no use of the device.
+FAKES = [
+    Use("a file system of a user's own that names the disk", "disk", "storage",
+        f"{NOBODY} unshare --user --map-root-user --mount sh -c \"mount -t tmpfs $disk /mnt && echo 1 && exec sleep infinity\""
+        f"{ONCE_SAID}", f"{CLOSE}; rm /run/said", (), "grep -q \" - tmpfs $disk \" /proc/$(cat $user)/mountinfo"),
+    Use("a descriptor that only names the disk", "disk", "process", f"{NOBODY} python3 -IS -c '{NAME_NODE}' $disk{ONCE_SAID}",
+        f"{CLOSE}; rm /run/said", (), "ls -l /proc/$(cat $user)/fd | grep -q $disk"),
+    Use("a user with half a million open files", "disk", "process", f"{NOBODY} python3 -IS -c '{OPEN_FILES}'{ONCE_SAID}",
+        "kill -- -$(cat $user); tail --pid=$(cat $user) --follow /dev/null; rm /run/said", (),
+        "[ $(ls /proc/$(cat $user)/fd | wc -l) -gt 1000 ]"),
+]
+
 
 class Used:
     """A device in use: its `address`, and the words that tell of its use."""

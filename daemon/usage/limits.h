@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <stddef.h>
+
+/* How much of the host a survey reads. An ordinary user can start many processes, open many descriptors and, in a user namespace, make many mounts. So
+ * what belongs to root is read first and has a limit that no real host reaches. What belongs to others is read after it, and has a limit of its own
+ * that a survey reads in about a second. What lies beyond a limit counts as "cannot be determined" where it could matter: see holders.h and mounts.h. */
+
+typedef struct UsageLimits {
+        size_t processes;             /* that are listed: 40 bytes of memory each */
+        size_t descriptors_of_root;   /* open files of root's processes, all together */
+        size_t descriptors_of_others; /* open files of all other processes together */
+        size_t mounts_of_host;        /* lines of mountinfo, in the namespaces of the host's user namespace */
+        size_t mounts_of_others;      /* lines of mountinfo in other user namespaces */
+} UsageLimits;
+
+static const UsageLimits usage_limits = {
+                .processes = 1000000,
+                .descriptors_of_root = 2000000,
+                .descriptors_of_others = 200000,
+                .mounts_of_host = 2000000,
+                .mounts_of_others = 100000,
+};

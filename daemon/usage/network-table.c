@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "usage/network-table.h"
+#include "kernel/rtnetlink.h"
+#include "kernel/sysfs.h"
+
+#include <arpa/inet.h>
+#include <linux/if_addr.h>
+#include <linux/nexthop.h>
+#include <net/if_arp.h>
+#include <search.h>
+
+/* How often a list is asked for that changes while the kernel gives it. */
+#define DUMPS_MAX 16
+
+/* An ordinary user can make a PPPoE connection: see read_pppoe(). */
+#define PPPOE_MAX 65536
+
+typedef struct Dump {
+        NetworkTable *table;
+        int error; /* -ENOMEM, or 0 */
+} Dump;
+
+static int compare_uses(const void *a, const void *b) {
+        const NetworkUse *left = a, *right = b;
+        return left->index < right->index ? -1 : left->index > right->index;
+}
+
+/* The entry of the interface, made where there is none; NULL without memory. */
+static NetworkUse *use_of(Dump *dump, unsigned index) {
+        NetworkUse key = {.index = index};
+
+        NetworkUse *const *found = tfind(&key, &dump->table->uses, compare_uses);
+        if (found)
+                return *found;
+        NetworkUse *use = calloc(1, sizeof(NetworkUse));
+        if (use)
+                use->index = index;
+        if (!use || !tsearch(use, &dump->table->uses, compare_uses)) {
+                free(use);
+                dump->error = -ENOMEM;
+                return NULL;
+        }
+        return use;
+}
+
+static bool is_link_local(int family, const struct nlattr *address) {
+        const uint8_t *bytes = mnl_attr_get_payload(address);
+
+        if (mnl_attr_get_payload_len(address) < 2)
+                return false;
+        return (family == AF_INET6 && bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80) ||
+                        (family == AF_INET && bytes[0] == 169 && bytes[1] == 254);
+}
+
+static const char *address_text(int family, const struct nlattr *address, char buffer[static INET6_ADDRSTRLEN]) {
+        bool fits = mnl_attr_get_payload_len(address) >= (family == AF_INET6 ? 16 : 4);
+        const char *text = fits ? inet_ntop(family, mnl_attr_get_payload(address), buffer, INET6_ADDRSTRLEN) : NULL;
+
+        return text ? text : "?";
+}
+
+static const struct nlattr *find_attribute(const struct nlmsghdr *message, size_t header_size, unsigned type) {
+        const struct nlattr *attribute;
+
+        mnl_attr_for_each(attribute, message, (unsigned)header_size) {
+                if (mnl_attr_get_type(attribute) == type)
+                        return attribute;
+        }
+        return NULL;
+}
+
+static int on_address(const struct nlmsghdr *message, void *userdata) {
+        const struct ifaddrmsg *header = mnl_nlmsg_get_payload(message);
+        char text[INET6_ADDRSTRLEN];
+        Dump *dump = userdata;
+
+        const struct nlattr *address = find_attribute(message, sizeof(*header), IFA_LOCAL);
+        if (!address)
+                address = find_attribute(message, sizeof(*header), IFA_ADDRESS);
+        if (!address || is_link_local(header->ifa_family, address))
+                return MNL_CB_OK;
+        NetworkUse *use = use_of(dump, header->ifa_index);
+        if (!use)
+                return MNL_CB_STOP;
+        if (use->address[0] == '\0')
+                (void)snprintf(use->address, sizeof(use->address), "%s",
+                                address_text(header->ifa_family, address, text));
+        return MNL_CB_OK;
+}
+
+static bool is_route_of_interest(const struct rtmsg *header) {
+        /* Other families have messages of other forms. */
+        bool known = header->rtm_family == AF_INET || header->rtm_family == AF_INET6 || header->rtm_family == AF_MPLS;
+
+        /* The kernel itself makes the others for every interface that is up. */
+        return known && header->rtm_type == RTN_UNICAST && header->rtm_table != RT_TABLE_LOCAL;
+}
+
+static int add_route(Dump *dump, unsigned index, const char *route) {
+        NetworkUse *use = use_of(dump, index);
+
+        if (!use)
+                return MNL_CB_STOP;
+        if (!route)
+                use->has_default_route = true;
+        else if (use->route[0] == '\0')
+                (void)snprintf(use->route, sizeof(use->route), "%s", route);
+        return MNL_CB_OK;
+}
+
+static int on_route(const struct nlmsghdr *message, void *userdata) {
+        const struct rtmsg *header = mnl_nlmsg_get_payload(message);
+        char text[INET6_ADDRSTRLEN], route[NETWORK_ROUTE_MAX];
+        Dump *dump = userdata;
+        int r = MNL_CB_OK;
+
+        const struct nlattr *target = find_attribute(message, sizeof(*header), RTA_DST);
+        if (!is_route_of_interest(header) || (target && is_link_local(header->rtm_family, target)))
+                return MNL_CB_OK;
+        if (target)
+                (void)snprintf(route, sizeof(route), "%s/%u", address_text(header->rtm_family, target, text),
+                                header->rtm_dst_len);
+        const struct nlattr *output = find_attribute(message, sizeof(*header), RTA_OIF);
+        if (output)
+                r = add_route(dump, mnl_attr_get_u32(output), target ? route : NULL);
+        const struct nlattr *multipath = find_attribute(message, sizeof(*header), RTA_MULTIPATH);
+        if (!multipath)
+                return r;
+        const struct rtnexthop *hop = mnl_attr_get_payload(multipath);
+        int left = mnl_attr_get_payload_len(multipath);
+        for (; RTNH_OK(hop, left) && r > MNL_CB_STOP; left -= RTNH_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop))
+                r = add_route(dump, (unsigned)hop->rtnh_ifindex, target ? route : NULL);
+        return r;
+}
+
+/* A route over a next hop that is an object of its own may name the object only. */
+static int on_next_hop(const struct nlmsghdr *message, void *userdata) {
+        const struct nlattr *output = find_attribute(message, sizeof(struct nhmsg), NHA_OIF);
+        Dump *dump = userdata;
+
+        if (!output)
+                return MNL_CB_OK;
+        NetworkUse *use = use_of(dump, mnl_attr_get_u32(output));
+        if (!use)
+                return MNL_CB_STOP;
+        use->has_next_hop = true;
+        return MNL_CB_OK;
+}
+
+/* Asks for all entries of a kind, until there is an answer in one piece. What was found in an answer that was not counts as well: it was there a moment
+ * ago. Returns 0 or a negative errno. */
+static int read_list(Dump *dump, uint16_t type, size_t header_size, mnl_cb_t callback) {
+        char buffer[RTNETLINK_REQUEST_MAX];
+        int r = -EINTR;
+        void *header;
+
+        for (unsigned i = 0; i < DUMPS_MAX && r == -EINTR; i++)
+                r = rtnetlink_ask(rtnetlink_begin(buffer, type, NLM_F_DUMP, header_size, &header), callback, dump);
+        return dump->error < 0 ? dump->error : r;
+}
+
+/* An entry of /sys/class/net. Returns 1 for the interface of a PPP connection. */
+static int on_interface(int directory_fd, const char *name, void *userdata) {
+        char path[300];
+        long type;
+
+        (void)userdata;
+        (void)snprintf(path, sizeof(path), "%.255s/type", name);
+        int r = sysfs_read_number(directory_fd, path, 0, INT32_MAX, &type);
+        if (r < 0)
+                return r == -ENOENT || r == -ENOTDIR || r == -ENODEV ? 0 : r;
+        return type == ARPHRD_PPP;
+}
+
+/* PPP over Ethernet needs neither an address nor a route on its interface, and this list alone links the two. Any user can connect a PPPoE socket to any
+ * interface that is up, and then stands in the list. But only root can make an interface of it (ppp0). Without such an interface
+ * the list shows no use. */
+static int read_pppoe(const Kernel *kernel, NetworkTable *table) {
+        _cleanup_fclose_ FILE *file = sysfs_open_lines(kernel->proc_fd, "net/pppoe");
+        _cleanup_free_ char *line = NULL;
+        size_t size = 0;
+
+        if (!file)
+                return errno == ENOENT ? 0 : -errno;
+        int r = sysfs_for_each(kernel->sys_fd, "class/net", on_interface, NULL);
+        if (r <= 0)
+                return r == -ENOENT ? 0 : r;
+        while (getline(&line, &size, file) > 0) {
+                line[strcspn(line, "\n")] = '\0';
+                const char *device = strrchr(line, ' ');
+                if (!device)
+                        continue;
+                if (table->n_pppoe >= PPPOE_MAX)
+                        return -E2BIG;
+                if (table->n_pppoe == table->n_pppoe_allocated) {
+                        size_t wanted = table->n_pppoe_allocated ? table->n_pppoe_allocated * 2 : 16;
+                        char **grown = reallocarray(table->pppoe, wanted, sizeof(char *));
+                        if (!grown)
+                                return -ENOMEM;
+                        table->pppoe = grown;
+                        table->n_pppoe_allocated = wanted;
+                }
+                if (!(table->pppoe[table->n_pppoe] = strdup(device + 1)))
+                        return -ENOMEM;
+                table->n_pppoe++;
+        }
+        return ferror(file) ? -EIO : 0;
+}
+
+static int read_all(const Kernel *kernel, NetworkTable *table) {
+        Dump dump = {.table = table};
+        int r;
+
+        if (kernel->has_own_network)
+                return 0;
+        if ((r = read_list(&dump, RTM_GETADDR, sizeof(struct ifaddrmsg), on_address)) < 0 ||
+                        (r = read_list(&dump, RTM_GETROUTE, sizeof(struct rtmsg), on_route)) < 0)
+                return r;
+        r = read_list(&dump, RTM_GETNEXTHOP, sizeof(struct nhmsg), on_next_hop);
+        if (r < 0 && r != -EOPNOTSUPP) /* a kernel without next hops: before 5.3 */
+                return r;
+        return read_pppoe(kernel, table);
+}
+
+int network_table_read(const Kernel *kernel, NetworkTable *ret) {
+        *ret = (NetworkTable){};
+        ret->error = read_all(kernel, ret);
+        return ret->error == -ENOMEM ? -ENOMEM : 0;
+}
+
+void network_table_done(NetworkTable *table) {
+        tdestroy(table->uses, free);
+        for (size_t i = 0; i < table->n_pppoe; i++)
+                free(table->pppoe[i]);
+        free(table->pppoe);
+        *table = (NetworkTable){};
+}
+
+const NetworkUse *network_table_find(const NetworkTable *table, unsigned index) {
+        NetworkUse key = {.index = index};
+
+        NetworkUse *const *found = tfind(&key, &table->uses, compare_uses);
+        return found ? *found : NULL;
+}
+
+bool network_table_has_pppoe(const NetworkTable *table, const char *interface) {
+        for (size_t i = 0; i < table->n_pppoe; i++)
+                if (streq(table->pppoe[i], interface))
+                        return true;
+        return false;
+}
