@@ -18,7 +18,10 @@ static int describe_read_error(const Work *work, const PlanStep *step, int error
 }
 
 static int read_driver(const Work *work, const PlanStep *step, char buffer[static DRIVER_NAME_MAX], Problem *problem) {
-        int fd = work->fds[step->member], r = fd < 0 ? -ENOENT : pci_device_read_driver(fd, buffer);
+        int fd = work->fds[step->member];
+
+        buffer[0] = '\0';
+        int r = fd < 0 ? -ENOENT : pci_device_read_driver(fd, buffer);
         return r < 0 ? describe_read_error(work, step, r, problem) : 0;
 }
 
@@ -86,9 +89,11 @@ int step_unbind(Work *work, const PlanStep *step, Problem *problem) {
 int step_unbind_verify(Work *work, const PlanStep *step, Problem *problem) {
         char driver[DRIVER_NAME_MAX];
 
-        int r = work_needs_move(work, step->member) ? read_driver(work, step, driver, problem) : -1;
+        if (!work_needs_move(work, step->member))
+                return 0;
+        int r = read_driver(work, step, driver, problem);
         if (r != 0)
-                return r < 0 ? 0 : r;
+                return r;
         if (driver[0] == '\0' || streq(driver, member_of(work, step)->target.driver))
                 return 0;
         return problem_set(problem, OUTCOME_FAILED, "%s is still on %s after its unbind.", ADDRESS(work, step), driver);
@@ -98,9 +103,11 @@ int step_unbind_revert(Work *work, const PlanStep *step, Problem *problem) {
         const Binding *before = &member_of(work, step)->before;
         char driver[DRIVER_NAME_MAX];
 
-        int r = work_needs_move(work, step->member) ? read_driver(work, step, driver, problem) : -1;
+        if (!work_needs_move(work, step->member))
+                return 0;
+        int r = read_driver(work, step, driver, problem);
         if (r != 0)
-                return r < 0 ? 0 : r;
+                return r;
         if (is_moved(driver, before) && (r = refuse_held(work, step, driver, problem)) != 0)
                 return r;
         return bind_as(work, step->member, before, problem);
@@ -144,9 +151,11 @@ int step_probe_revert(Work *work, const PlanStep *step, Problem *problem) {
         const Binding *before = &member_of(work, step)->before;
         char driver[DRIVER_NAME_MAX];
 
-        int r = work_needs_move(work, step->member) ? read_driver(work, step, driver, problem) : -1;
+        if (!work_needs_move(work, step->member))
+                return 0;
+        int r = read_driver(work, step, driver, problem);
         if (r != 0)
-                return r < 0 ? 0 : r;
+                return r;
         if (!is_moved(driver, before) || (r = refuse_held(work, step, driver, problem)) != 0)
                 return r;
         /* Only the driver from before may come when others are probed. */

@@ -42,7 +42,7 @@ const char *plan_step_reason(const Plan *plan, const PlanStep *step, char buffer
                 (void)snprintf(buffer, PLAN_REASON_MAX, "the kernel needs the driver %s", driver);
                 break;
         case STEP_RECORD:
-                (void)snprintf(buffer, PLAN_REASON_MAX, "vfiod remembers how to give it back");
+                (void)snprintf(buffer, PLAN_REASON_MAX, "vfiod saves how the device was bound");
                 break;
         case STEP_SET_AUTOPROBE:
                 (void)snprintf(buffer, PLAN_REASON_MAX, "%s",
@@ -83,7 +83,7 @@ const char *plan_step_reason(const Plan *plan, const PlanStep *step, char buffer
                                 member->group, member->group);
                 break;
         default:
-                (void)snprintf(buffer, PLAN_REASON_MAX, "vfiod has nothing to remember of it any longer");
+                (void)snprintf(buffer, PLAN_REASON_MAX, "vfiod deletes what it saved about the device");
                 break;
         }
         return buffer;

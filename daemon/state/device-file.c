@@ -32,8 +32,7 @@ int device_file_read(int devices_fd, PciAddress address, DeviceFile *ret) {
         if ((r = state_file_read(fd, KIND, &json)) < 0 || (r = state_json_to_origin(json, &file.origin)) < 0 ||
                         (r = state_json_read_flag(json, "away", &file.away)) < 0)
                 return r;
-        *ret = file;
-        file = (DeviceFile){};
+        *ret = (DeviceFile){.address = address, .away = file.away, .origin = TAKE_PTR(file.origin)};
         return 0;
 }
 

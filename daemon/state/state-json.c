@@ -114,7 +114,7 @@ int state_json_to_link(json_t *object, VirtualFunctionLink *ret) {
         static const unsigned maxima[] = {UINT8_MAX, UINT8_MAX, UINT8_MAX, UINT8_MAX, UINT8_MAX, UINT8_MAX, UINT16_MAX,
                         UINT8_MAX, UINT16_MAX};
         json_t *value = json_object_get(object, "virtual_function_link");
-        unsigned numbers[ELEMENTSOF(maxima)];
+        unsigned numbers[ELEMENTSOF(maxima)] = {};
 
         *ret = (VirtualFunctionLink){.known = value};
         if (!value)

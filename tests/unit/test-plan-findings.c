@@ -188,27 +188,27 @@ static void test_reasons(void) {
 
         assert_reasons(away,
                         "claim-disks: nobody may begin to use a disk that leaves the host; load-driver: the kernel "
-                        "needs the driver vfio-pci; record: vfiod remembers how to give it back; override: only this "
+                        "needs the driver vfio-pci; record: vfiod saves how the device was bound; override: only this "
                         "driver may bind: vfio-pci; unbind: it leaves its driver e1000e; probe: it gets vfio-pci; "
                         "wait-node: a virtual machine uses group 12 through /dev/vfio/12");
         put_device(inventory, NIC, "vfio-pci", 12);
         put_origin(inventory, NIC, "e1000e", NULL);
         g_assert_cmpint(reattach(inventory, NIC, &(ReattachOptions){}, &back), ==, 0);
         assert_reasons(back,
-                        "lock-node: no virtual machine may use group 12; load-driver: the kernel needs the driver "
-                        "e1000e; override: only this driver may bind: e1000e; unbind: it leaves its driver vfio-pci; "
-                        "probe: it gets e1000e; forget: vfiod has nothing to remember of it any longer");
+                        "lock-node: no virtual machine may hold a device that leaves vfio-pci; load-driver: the kernel "
+                        "needs the driver e1000e; override: only this driver may bind: e1000e; unbind: it leaves its "
+                        "driver vfio-pci; probe: it gets e1000e; forget: vfiod deletes what it saved about the device");
         put_origin(inventory, NIC, NULL, NULL);
         g_assert_cmpint(reattach(inventory, NIC, &(ReattachOptions){}, &bare), ==, 0);
         assert_reasons(bare,
-                        "lock-node: no virtual machine may use group 12; override: each driver may bind as before; "
-                        "unbind: it leaves its driver vfio-pci; probe: it gets no driver; forget: vfiod has nothing "
-                        "to remember of it any longer");
+                        "lock-node: no virtual machine may hold a device that leaves vfio-pci; override: each driver "
+                        "may bind as before; unbind: it leaves its driver vfio-pci; probe: it gets no driver; forget: "
+                        "vfiod deletes what it saved about the device");
         pf = make_detach_plan(inventory, PF, 0);
         assert_reasons(pf,
                         "claim-disks: nobody may begin to use a disk that leaves the host; load-driver: the kernel "
-                        "needs the driver vfio-pci; record: vfiod remembers how to give it back; record: vfiod "
-                        "remembers how to give it back; record: vfiod remembers how to give it back; set-autoprobe: no "
+                        "needs the driver vfio-pci; record: vfiod saves how the device was bound; record: vfiod saves "
+                        "how the device was bound; record: vfiod saves how the device was bound; set-autoprobe: no "
                         "driver of the host may bind to new virtual functions; override: only this driver may bind: "
                         "vfio-pci; vanish: it disappears together with " PF "; vanish: it disappears together with " PF
                         "; set-vfs: it gets 0 virtual functions; set-autoprobe: new virtual functions get drivers as "

@@ -157,6 +157,12 @@ static void test_random(void) {
         g_assert_cmpuint(n_read, >, 0);
 }
 
+/* The shortest text that is too long for the name of a driver. */
+#define CHARACTERS_32 "a-name-of-a-driver-that-is-long-"
+#define CHARACTERS_128 CHARACTERS_32 CHARACTERS_32 CHARACTERS_32 CHARACTERS_32
+#define NAME_TOO_LONG CHARACTERS_128 CHARACTERS_128
+static_assert(sizeof(NAME_TOO_LONG) == DRIVER_NAME_MAX + 1, "one character too many");
+
 /* One part of a right file replaced by another text. */
 static void test_wrong(void) {
         static const char *const wrong[][2] = {
@@ -184,9 +190,7 @@ static void test_wrong(void) {
                         {"     4095,", "     65536,"},
                         {"\"auto\"", "\"automatic\""},
                         {"\"d3cold_allowed\": false", "\"d3cold_allowed\": 0"},
-                        {"\"e1000\"",
-                                        "\"a-name-of-a-driver-that-is-longer-than-any-that-the-kernel-can-have-and-"
-                                        "more\""},
+                        {"\"e1000\"", "\"" NAME_TOO_LONG "\""},
                         {"\"e1000\"", "1"},
                         {"\"recorded\": false", "\"recorded\": 0"},
                         {"\"virtual_functions\": 65535", "\"virtual_functions\": 65536"},
