@@ -28,6 +28,8 @@ static int find_uses(const Work *work, Report *report) {
         int r = finding_list_copy(&plan->findings, &report->findings);
         if (r >= 0)
                 r = host_index_read(work->kernel, &index);
+        /* While a disk is open exclusively, nobody can mount or format it: only a plan of root may cause that. */
+        index.only_visible = plan->only_plan && plan->asker != 0;
         for (size_t i = 0; i < plan->n_members && r >= 0; i++) {
                 Target target = {report, plan->members[i].address};
 
