@@ -120,7 +120,7 @@ static void test_job(void) {
         fixture_property(fixture, JOB1, JOB, "GroupNumber", "14");
         fixture_property(fixture, JOB1, JOB, "Steps", "17");
         fixture_property(fixture, JOB1, JOB, "Step", "8");
-        fixture_property(fixture, JOB1, JOB, "Address", "'0000:07:10.1'");
+        fixture_property(fixture, JOB1, JOB, "Address", "'" PF "'");
         refused(fixture, "ens4", 0, NO_OPTIONS, "Busy", "*" PF "*");
         manager_refused(fixture, "Detach", "0000:07:10.2", "{'override': <['virtual-functions']>}", "Busy", "*" PF "*");
         fixture_cancel(fixture, JOB1);
