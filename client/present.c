@@ -31,7 +31,7 @@ char *job_progress(const Job *job) {
         bool usual = streq(strempty(job->state), "running");
         char *text;
 
-        if (streq(strempty(job->state), "settling"))
+        if (streq(strempty(job->state), "finishing"))
                 return strdup("done, waiting until the host's names are back");
         if (asprintf(&text, "%s%s%sstep %u of %u, %s %s", usual ? "" : strempty(job->state), usual ? "" : ", ",
                             job_is_stuck_cancelled(job) ? "cancelled, " : "", job->step, job->steps,

@@ -106,13 +106,20 @@ static bool is_refusal(const Plan *plan, Outcome outcome) {
                                         outcome == OUTCOME_NO_GROUP);
 }
 
-/* After a reattach that went neither forwards nor back, the state files follow the devices: what is with the host is not away. */
+/* After a reattach that went neither forwards nor back, the state files follow the devices: what is with the host is not away. A card
+ * that was pulled meanwhile is forgotten, as a reattach of an absent device does: it must not be detached again when it returns. */
 static void update_state_files(const Work *work) {
         for (size_t i = 0; i < work->plan->n_members && work->plan->verb == PLAN_REATTACH; i++) {
                 PlanMember *member = &work->plan->members[i];
                 Binding now;
 
-                if (!member->recorded || work_read_binding(work, i, &now) < 0 || binding_matches(&now, &member->before))
+                if (!member->recorded)
+                        continue;
+                if (work->fds[i] >= 0 && work_is_gone(work, i)) {
+                        (void)device_file_remove(work->devices_fd, member->address);
+                        continue;
+                }
+                if (work_read_binding(work, i, &now) < 0 || binding_matches(&now, &member->before))
                         continue;
                 if (binding_matches(&now, &member->origin->binding)) {
                         (void)device_file_remove(work->devices_fd, member->address);

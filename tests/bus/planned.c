@@ -34,11 +34,16 @@ char *fingerprint_of(Fixture *fixture, const char *arguments) {
 }
 
 unsigned count_state_files(Fixture *fixture) {
-        g_autoptr(GDir) folder = g_dir_open(fixture->state_folder, 0, NULL);
+        static const char *const folders[] = {"devices", "transactions"};
         unsigned n = 0;
 
-        g_assert_nonnull(folder);
-        while (g_dir_read_name(folder))
-                n++;
+        for (unsigned i = 0; i < G_N_ELEMENTS(folders); i++) {
+                g_autofree char *path = g_build_filename(fixture->state_folder, folders[i], NULL);
+                g_autoptr(GDir) folder = g_dir_open(path, 0, NULL);
+
+                g_assert_nonnull(folder);
+                while (g_dir_read_name(folder))
+                        n++;
+        }
         return n;
 }

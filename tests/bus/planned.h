@@ -25,5 +25,5 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Planned, planned_clear)
 
 char *fingerprint_of(Fixture *fixture, const char *arguments);
 
-/* How many files the state folder has. */
+/* How many files the folders for devices and transactions in the state folder have. */
 unsigned count_state_files(Fixture *fixture);

@@ -88,9 +88,12 @@ static void check_untouched(Fixture *fixture) {
 }
 
 static void check_refusals(Fixture *fixture) {
-        manager_refused(fixture, "Reattach", "ens3", NO_OPTIONS, "Stuck", NIC " is stuck*");
-        manager_refused(fixture, "Reattach", "ens3", FORCE, "Stuck", NIC " is stuck*");
-        manager_refused(fixture, "Detach", NIC, NO_OPTIONS, "Stuck", NIC " is stuck*");
+        manager_refused(fixture, "Reattach", "ens3", NO_OPTIONS, "Stuck",
+                        "An earlier job on " NIC " is stuck in the kernel*");
+        manager_refused(fixture, "Reattach", "ens3", FORCE, "Stuck",
+                        "An earlier job on " NIC " is stuck in the kernel*");
+        manager_refused(fixture, "Detach", NIC, NO_OPTIONS, "Stuck",
+                        "An earlier job on " NIC " is stuck in the kernel*");
         fixture_refused(fixture, BUS_PATH, MANAGER, "Plan", "('ens3', 'reattach', " FORCE ")", "Stuck", "*");
 }
 

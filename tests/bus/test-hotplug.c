@@ -97,16 +97,32 @@ static void test_return(void) {
         fixture_stop(fixture);
 }
 
-/* Pulled while it was given back: it is on its way to the host, and is not taken again. */
-static void test_return_given_back(void) {
+/* Pulled during its reattach: vfiod forgets it, and does not detach it again when it returns. */
+static void test_return_reattached(void) {
         Fixture *fixture = fixture_start(NULL);
 
         manager_expect(fixture, "Detach", NIC, NO_OPTIONS, "([('" NIC "', 'e1000e', 'vfio-pci', {})],)");
         fake_kernel_do(fixture->kernel, "vanish 2 " NIC);
         manager_refused(fixture, "Reattach", NIC, NO_OPTIONS, "Degraded", "*" NIC " is gone from its slot*");
-        ruled_wait(fixture, NIC_PATH, "absent");
+        g_free(fixture_expect_signal(fixture, BUS_PATH " InterfacesRemoved ('" NIC_PATH "'*"));
         fake_kernel_do(fixture->kernel, "plug " NIC " " NIC_CARD);
-        ruled_wait(fixture, NIC_PATH, "host");
+        g_free(fixture_expect_signal(fixture, BUS_PATH " InterfacesAdded ('" NIC_PATH "'*"));
+        ruled_assert_quiet(fixture, NIC_PATH, "host");
+        fixture_stop(fixture);
+}
+
+/* Pulled while it is detached: a reattach of the absent device forgets it, and it stays with the host when it returns. */
+static void test_return_forgotten(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        manager_expect(fixture, "Detach", NIC, NO_OPTIONS, "([('" NIC "', 'e1000e', 'vfio-pci', {})],)");
+        fake_kernel_do(fixture->kernel, "unplug " NIC);
+        ruled_wait(fixture, NIC_PATH, "absent");
+        manager_expect(fixture, "Reattach", NIC, NO_OPTIONS, "([],)");
+        g_free(fixture_expect_signal(fixture, BUS_PATH " InterfacesRemoved ('" NIC_PATH "'*"));
+        manager_refused(fixture, "Reattach", NIC, NO_OPTIONS, "NoSuchDevice", "*" NIC "*");
+        fake_kernel_do(fixture->kernel, "plug " NIC " " NIC_CARD);
+        g_free(fixture_expect_signal(fixture, BUS_PATH " InterfacesAdded ('" NIC_PATH "'*"));
         ruled_assert_quiet(fixture, NIC_PATH, "host");
         fixture_stop(fixture);
 }
@@ -319,7 +335,8 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/hotplug/plug", test_plug);
         g_test_add_func("/bus/hotplug/other-card", test_other_card);
         g_test_add_func("/bus/hotplug/return", test_return);
-        g_test_add_func("/bus/hotplug/return-given-back", test_return_given_back);
+        g_test_add_func("/bus/hotplug/return-reattached", test_return_reattached);
+        g_test_add_func("/bus/hotplug/return-forgotten", test_return_forgotten);
         g_test_add_func("/bus/hotplug/return-again", test_return_again);
         g_test_add_func("/bus/hotplug/return-refused", test_return_refused);
         g_test_add_func("/bus/hotplug/joins", test_joins);

@@ -10,8 +10,8 @@ static void test_busy(void) {
         Pending *pending = fixture_detach_stalled(fixture, 2);
 
         fixture_property(fixture, NIC_PATH, DEVICE, "State", "'changing'");
-        manager_refused(fixture, "Detach", NIC, NO_OPTIONS, "Busy", "*group 12*");
-        manager_refused(fixture, "Detach", "group:12", NO_OPTIONS, "Busy", "*group 12*");
+        manager_refused(fixture, "Detach", NIC, NO_OPTIONS, "Busy", "Another job is changing 0000:05:00.0*");
+        manager_refused(fixture, "Detach", "group:12", NO_OPTIONS, "Busy", "Another job is changing 0000:05:00.0*");
         manager_refused(fixture, "Reattach", NIC, NO_OPTIONS, "Busy", "*");
         fixture_refused(fixture, GROUP12, GROUP, "Reattach", "(" NO_OPTIONS ",)", "Busy", "*");
 
@@ -31,8 +31,10 @@ static void test_stuck(void) {
         pending_refused(pending, "Stuck", "*'unbind' of 0000:05:00.0*");
         fixture_property(fixture, NIC_PATH, DEVICE, "State", "'stuck'");
         fixture_property(fixture, GROUP12, GROUP, "State", "'stuck'");
-        manager_refused(fixture, "Detach", NIC, NO_OPTIONS, "Stuck", "0000:05:00.0 is stuck*");
-        manager_refused(fixture, "Reattach", NIC, NO_OPTIONS, "Stuck", "0000:05:00.0 is stuck*");
+        manager_refused(fixture, "Detach", NIC, NO_OPTIONS, "Stuck",
+                        "An earlier job on 0000:05:00.0 is stuck in the kernel*");
+        manager_refused(fixture, "Reattach", NIC, NO_OPTIONS, "Stuck",
+                        "An earlier job on 0000:05:00.0 is stuck in the kernel*");
 
         /* all else goes on */
         manager_expect(fixture, "Detach", "ens1", ALL,

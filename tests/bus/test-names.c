@@ -86,7 +86,7 @@ static void test_calls(void) {
         g_free(call_harmless(fixture, MANAGER, "ListRules", NULL));
         g_autofree char *plan =
                         call_harmless(fixture, MANAGER, "Plan", "('" NIC "', 'detach', {'companions': <['*']>})");
-        assert_contains(plan, "it leaves d\\\\xff\\\\x1b[31m");
+        assert_contains(plan, "it leaves its driver d\\\\xff\\\\x1b[31m");
         assert_contains(plan, "xxone");
         fixture_stop(fixture);
 }

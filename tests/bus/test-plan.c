@@ -11,14 +11,17 @@ static void test_steps(void) {
         g_assert_true(away.would_go);
         g_assert_cmpstr(away.findings, ==, "[]");
         g_assert_cmpstr(away.steps, ==,
-                        "[('load-driver', '0000:03:02.0', 'vfio-pci must be there', {}), "
-                        "('override', '0000:03:02.0', 'only vfio-pci may bind', {}), "
-                        "('override', '0000:03:01.0', 'only vfio-pci may bind', {}), "
-                        "('unbind', '0000:03:02.0', 'it leaves e1000', {}), "
-                        "('unbind', '0000:03:01.0', 'it leaves e1000', {}), "
-                        "('probe', '0000:03:02.0', 'it binds to vfio-pci', {}), "
-                        "('probe', '0000:03:01.0', 'it binds to vfio-pci', {}), "
-                        "('wait-node', '0000:03:02.0', 'a guest takes group 10 through /dev/vfio/10', {})]");
+                        "[('claim-disks', '0000:03:02.0', 'nobody may begin to use a disk that leaves the host', {}), "
+                        "('load-driver', '0000:03:02.0', 'the kernel needs the driver vfio-pci', {}), "
+                        "('record', '0000:03:02.0', 'vfiod saves how the device was bound', {}), "
+                        "('record', '0000:03:01.0', 'vfiod saves how the device was bound', {}), "
+                        "('override', '0000:03:02.0', 'only this driver may bind: vfio-pci', {}), "
+                        "('override', '0000:03:01.0', 'only this driver may bind: vfio-pci', {}), "
+                        "('unbind', '0000:03:02.0', 'it leaves its driver e1000', {}), "
+                        "('unbind', '0000:03:01.0', 'it leaves its driver e1000', {}), "
+                        "('probe', '0000:03:02.0', 'it gets vfio-pci', {}), "
+                        "('probe', '0000:03:01.0', 'it gets vfio-pci', {}), "
+                        "('wait-node', '0000:03:02.0', 'a virtual machine uses group 10 through /dev/vfio/10', {})]");
 
         manager_expect(fixture, "Detach", "ens1", ALL,
                         "([('0000:03:01.0', 'e1000', 'vfio-pci', {}), ('0000:03:02.0', 'e1000', 'vfio-pci', {})],)");
@@ -26,17 +29,20 @@ static void test_steps(void) {
         g_assert_true(home.would_go);
         g_assert_cmpstr(home.findings, ==, "[]");
         g_assert_cmpstr(home.steps, ==,
-                        "[('lock-node', '0000:03:01.0', 'no virtual machine may have group 10', {}), "
-                        "('load-driver', '0000:03:01.0', 'e1000 must be there', {}), "
-                        "('load-driver', '0000:03:02.0', 'e1000 must be there', {}), "
-                        "('override', '0000:03:01.0', 'only e1000 may bind', {}), "
-                        "('override', '0000:03:02.0', 'only e1000 may bind', {}), "
-                        "('unbind', '0000:03:01.0', 'it leaves vfio-pci', {}), "
-                        "('unbind', '0000:03:02.0', 'it leaves vfio-pci', {}), "
-                        "('probe', '0000:03:01.0', 'it binds to e1000', {}), "
-                        "('probe', '0000:03:02.0', 'it binds to e1000', {}), "
-                        "('restore-power', '0000:03:01.0', 'power/control and d3cold_allowed as they were', {}), "
-                        "('restore-power', '0000:03:02.0', 'power/control and d3cold_allowed as they were', {})]");
+                        "[('lock-node', '0000:03:01.0', 'no virtual machine may hold a device that leaves vfio-pci', "
+                        "{}), "
+                        "('load-driver', '0000:03:01.0', 'the kernel needs the driver e1000', {}), "
+                        "('load-driver', '0000:03:02.0', 'the kernel needs the driver e1000', {}), "
+                        "('override', '0000:03:01.0', 'only this driver may bind: e1000', {}), "
+                        "('override', '0000:03:02.0', 'only this driver may bind: e1000', {}), "
+                        "('unbind', '0000:03:01.0', 'it leaves its driver vfio-pci', {}), "
+                        "('unbind', '0000:03:02.0', 'it leaves its driver vfio-pci', {}), "
+                        "('probe', '0000:03:01.0', 'it gets e1000', {}), "
+                        "('probe', '0000:03:02.0', 'it gets e1000', {}), "
+                        "('set-power', '0000:03:01.0', 'power/control and d3cold_allowed are set as they were', {}), "
+                        "('set-power', '0000:03:02.0', 'power/control and d3cold_allowed are set as they were', {}), "
+                        "('forget', '0000:03:01.0', 'vfiod deletes what it saved about the device', {}), "
+                        "('forget', '0000:03:02.0', 'vfiod deletes what it saved about the device', {})]");
         /* a force does not ask whether anybody has the node */
         g_auto(Planned) forced = plan_make(fixture, PLAN_OF("ens1", "reattach", "{'force': <true>}"));
         g_assert_null(strstr(forced.steps, "lock-node"));
@@ -153,7 +159,8 @@ static void test_at_work(void) {
         Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 2000});
         Pending *pending = fixture_detach_stalled(fixture, 2);
 
-        fixture_refused(fixture, BUS_PATH, MANAGER, "Plan", DETACH_NIC, "Busy", "*group 12*");
+        fixture_refused(fixture, BUS_PATH, MANAGER, "Plan", DETACH_NIC, "Busy",
+                        "*Another job is changing 0000:05:00.0*");
         fixture_refused(fixture, BUS_PATH, MANAGER, "Plan", PLAN_OF("group:12", "reattach", NO_OPTIONS), "Busy", "*");
         g_auto(Planned) G_GNUC_UNUSED other = plan_make(fixture, DETACH_CARD);
         pending_refused(pending, "Stuck", "*");

@@ -39,8 +39,8 @@ static void test_properties(void) {
         fixture_property(fixture, JOB1, JOB, "State", "'running'");
         fixture_property(fixture, JOB1, JOB, "GroupNumber", "12");
         fixture_property(fixture, JOB1, JOB, "DeviceAddresses", "['0000:05:00.0']");
-        fixture_property(fixture, JOB1, JOB, "Step", "3");
-        fixture_property(fixture, JOB1, JOB, "Steps", "5");
+        fixture_property(fixture, JOB1, JOB, "Step", "5");
+        fixture_property(fixture, JOB1, JOB, "Steps", "7");
         fixture_property(fixture, JOB1, JOB, "Action", "'unbind'");
         fixture_property(fixture, JOB1, JOB, "Address", "'0000:05:00.0'");
         fixture_property(fixture, JOB1, JOB, "WaitsFor", "''");
@@ -49,7 +49,7 @@ static void test_properties(void) {
         g_assert_cmpint((gint64)started(fixture, JOB1), <=, g_get_real_time());
 
         /* the row of the list says the same */
-        g_autofree char *row = g_strdup_printf("([(1, '" JOB1 "', 'detach', 'running', 12, ['0000:05:00.0'], 3, 5, "
+        g_autofree char *row = g_strdup_printf("([(1, '" JOB1 "', 'detach', 'running', 12, ['0000:05:00.0'], 5, 7, "
                                                "'unbind', '0000:05:00.0', '', %s, %" G_GUINT64_FORMAT
                                                ", {'Cancelled': <false>})],)",
                         caller, started(fixture, JOB1));
@@ -63,14 +63,15 @@ static void test_properties(void) {
 
 /* It is announced whole, each step is told, and its end comes before the caller's answer. */
 static void test_life(void) {
-        static const char *const steps[] = {"load-driver", "override", "unbind", "probe", "wait-node"};
+        static const char *const steps[] = {
+                        "claim-disks", "load-driver", "record", "override", "unbind", "probe", "wait-node"};
         Fixture *fixture = fixture_start(NULL);
 
         manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_AWAY);
         g_autofree char *added = fixture_expect_signal(fixture, BUS_PATH " InterfacesAdded ('" JOB1 "', *");
         static const char *const properties[] = {"'Number': <", "'Kind': <'detach'>", "'State': <'running'>",
                         "'GroupNumber': <", "'DeviceAddresses': <['0000:05:00.0']>", "'Step': <", "'Steps': <",
-                        "'Action': <'load-driver'>", "'Address': <'0000:05:00.0'>", "'WaitsFor': <''>",
+                        "'Action': <'claim-disks'>", "'Address': <'0000:05:00.0'>", "'WaitsFor': <''>",
                         "'Caller': <'uid 0, ", "'Started': <"};
         for (unsigned i = 0; i < G_N_ELEMENTS(properties); i++)
                 if (!strstr(added, properties[i]))
@@ -127,8 +128,8 @@ static void test_side_by_side(void) {
         g_assert_true(g_pattern_match_simple("([(2, '" JOB2 "', *), (1, '" JOB1 "', *)],)", text));
 
         /* a second one for either is refused, and names the first */
-        manager_refused(fixture, "Detach", "ens3", NO_OPTIONS, "Busy", "*group 12*");
-        manager_refused(fixture, "Detach", "ens2", ALL, "Busy", "*group 10*");
+        manager_refused(fixture, "Detach", "ens3", NO_OPTIONS, "Busy", "Another job is changing 0000:05:00.0*");
+        manager_refused(fixture, "Detach", "ens2", ALL, "Busy", "Another job is changing 0000:03:0*");
         /* and a third group has its own meanwhile */
         manager_expect(fixture, "Detach", "nvme0n1", NO_OPTIONS, "([('0000:04:00.0', 'nvme', 'vfio-pci', {})],)");
 
@@ -167,7 +168,7 @@ static void test_cancel(void) {
 }
 
 /* Another card took the name that is awaited: all is written by then. */
-static void test_settling(void) {
+static void test_finishing(void) {
         Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 2000});
 
         manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_AWAY);
@@ -175,8 +176,9 @@ static void test_settling(void) {
         fixture_wait_property(fixture, PORT1_PATH, DEVICE, "NetworkInterfaces", "['ens3']");
         Pending *pending = fixture_call_start(fixture, NIC_PATH, DEVICE, "Reattach", "(" NO_OPTIONS ",)");
         g_free(fixture_expect_signal(fixture, BUS_PATH " InterfacesAdded ('" JOB2 "', *"));
-        fixture_wait_property(fixture, JOB2, JOB, "State", "'settling'");
-        fixture_refused(fixture, JOB2, JOB, "Cancel", "(" NO_OPTIONS ",)", "Busy", "*cannot be cancelled any more*");
+        fixture_wait_property(fixture, JOB2, JOB, "State", "'finishing'");
+        fixture_refused(fixture, JOB2, JOB, "Cancel", "(" NO_OPTIONS ",)", "Busy",
+                        "*has done all its work*cannot be cancelled*");
         pending_expect(pending, NIC_BACK);
         fixture_driver(fixture, NIC, "e1000e");
         expect_no_jobs(fixture);
@@ -272,7 +274,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/progress/refused", test_refused);
         g_test_add_func("/bus/progress/side-by-side", test_side_by_side);
         g_test_add_func("/bus/progress/cancel", test_cancel);
-        g_test_add_func("/bus/progress/settling", test_settling);
+        g_test_add_func("/bus/progress/finishing", test_finishing);
         g_test_add_func("/bus/progress/caller-leaves", test_caller_leaves);
         g_test_add_func("/bus/progress/stuck-after-cancel", test_stuck_after_cancel);
         g_test_add_func("/bus/progress/cancel-for-nobody", test_cancel_for_nobody);

@@ -38,7 +38,7 @@ static void test_jobs(void) {
         Fixture *fixture = fixture_start(NULL);
         Pending *pending = start_stalled(fixture);
         g_autofree char *caller = g_strdup_printf("uid 0, process %d (%s)", (int)getpid(), "test-bus-vfioct");
-        g_autofree char *line = g_strdup_printf("  1 detach    12 0000:05:00.0 running  3/5 unbind 0000:05:00.0*%s "
+        g_autofree char *line = g_strdup_printf("  1 detach    12 0000:05:00.0 running  5/7 unbind 0000:05:00.0*%s "
                                                 "*:??",
                         caller);
 
@@ -60,8 +60,8 @@ static void test_jobs(void) {
         expect_json(jobs, "jobs.0.cancelled", "false");
         expect_json(jobs, "jobs.0.group", "12");
         expect_json(jobs, "jobs.0.devices", "[\"0000:05:00.0\"]");
-        expect_json(jobs, "jobs.0.step", "3");
-        expect_json(jobs, "jobs.0.steps", "5");
+        expect_json(jobs, "jobs.0.step", "5");
+        expect_json(jobs, "jobs.0.steps", "7");
         expect_json(jobs, "jobs.0.action", "\"unbind\"");
         expect_json(jobs, "jobs.0.address", "\"0000:05:00.0\"");
         expect_json(jobs, "jobs.0.waits_for", "null");
@@ -172,10 +172,10 @@ static void test_too_late(void) {
         fixture_wait_property(
                         fixture, BUS_PATH "/devices/_30000_3a00_3a08_2e0", DEVICE, "NetworkInterfaces", "['ens3']");
         Pending *pending = fixture_call_start(fixture, GROUP12, GROUP, "Reattach", "(" NO_OPTIONS ",)");
-        g_free(fixture_expect_signal(fixture, BUS_PATH "/jobs/* PropertiesChanged *'State': <'settling'>*"));
-        EXPECT(5, "vfioctl: Job 2 has done all its writes*cannot be cancelled any more.\n", "cancel 2");
+        g_free(fixture_expect_signal(fixture, BUS_PATH "/jobs/* PropertiesChanged *'State': <'finishing'>*"));
+        EXPECT(5, "vfioctl: Job 2 has done all its work*cannot be cancelled.\n", "cancel 2");
         json_t *show = vfioctl_json("show " NIC);
-        expect_json(show, "job.state", "\"settling\"");
+        expect_json(show, "job.state", "\"finishing\"");
         json_decref(show);
         g_auto(ProgramResult) text = vfioctl("show " NIC);
         g_assert_nonnull(strstr(text.output, "Job: 2, reattach, done, waiting until the host's names are back\n"));

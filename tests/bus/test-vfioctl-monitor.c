@@ -121,7 +121,7 @@ static void test_detach(void) {
 
         wait_line(monitor, "job 1         detach of group 12: 0000:05:00.0, for uid 0, process *");
         wait_line(monitor, "0000:05:00.0  changing");
-        wait_line(monitor, "job 1         step 3 of 5, unbind 0000:05:00.0");
+        wait_line(monitor, "job 1         step 5 of 7, unbind 0000:05:00.0");
         fixture_cancel(fixture, JOB1);
         wait_line(monitor, "job 1         cancelling");
         fake_kernel_do(fixture->kernel, "resume");

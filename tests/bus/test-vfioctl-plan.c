@@ -57,9 +57,9 @@ static void test_json(void) {
         expect_json(plan, "verb", "\"detach\"");
         expect_json(plan, "would_go", "true");
         expect_json(plan, "findings", "[]");
-        expect_json(plan, "steps.1.action", "\"override\"");
-        expect_json(plan, "steps.1.address", "\"0000:03:02.0\"");
-        g_assert_cmpuint(json_array_size(json_object_get(plan, "steps")), ==, 8);
+        expect_json(plan, "steps.4.action", "\"override\"");
+        expect_json(plan, "steps.4.address", "\"0000:03:02.0\"");
+        g_assert_cmpuint(json_array_size(json_object_get(plan, "steps")), ==, 11);
         g_assert_cmpuint(json_object_size(json_array_get(json_object_get(plan, "steps"), 0)), ==, 3);
         expect_json(plan, "command.2", "\"ens1\"");
         expect_json(plan, "command.3", "\"--companion=ens2\"");
@@ -139,13 +139,13 @@ static void test_stale(void) {
 
         fake_kernel_do(fixture->kernel, "use nvme0n1");
         g_autofree char *before = fake_kernel_snapshot(fixture->kernel);
-        EXPECT(5, "vfioctl: The host is not as it was when the plan was made: *vfioctl plan 0000:04:00.0*",
+        EXPECT(5, "vfioctl: The host has changed since the plan was made: *vfioctl plan 0000:04:00.0*",
                         "detach nvme0n1 --override=storage --plan=%s", fingerprint);
         g_autofree char *after = fake_kernel_snapshot(fixture->kernel);
         g_assert_cmpstr(after, ==, before);
         fake_kernel_do(fixture->kernel, "unuse nvme0n1");
         EXPECT(0, "", "detach nvme0n1 --plan=%s", fingerprint);
-        EXPECT(5, "vfioctl: The host is not as it was when the plan was made: *", "reattach nvme0n1 --plan=%s",
+        EXPECT(5, "vfioctl: The host has changed since the plan was made: *", "reattach nvme0n1 --plan=%s",
                         fingerprint);
         EXPECT(2, "vfioctl: 'abc' is no fingerprint of a plan*", "reattach nvme0n1 --plan=abc");
         EXPECT(2, "vfioctl: An option is not valid UTF-8.\n", "reattach nvme0n1 '--plan=\xff'");

@@ -7,7 +7,7 @@
 /* vfioctl on a terminal while a change takes long: the line that tells where it is, and what Ctrl-C does. */
 
 #define ERASE "\x1b[K"
-#define LINE_UNBIND "\rdetach group 12: step 3 of 5, unbind 0000:05:00.0 ..." ERASE
+#define LINE_UNBIND "\rdetach group 12: step 5 of 7, unbind 0000:05:00.0 ..." ERASE
 #define ASKING "vfioctl: asking vfiod to undo the change; interrupt again to stop waiting\r\n"
 #define CTRL_C "\x03"
 
@@ -64,7 +64,7 @@ static void test_moves(void) {
         g_free(terminal_expect(terminal, LINE_UNBIND));
         fake_kernel_do(fixture->kernel, "stall 1");
         fake_kernel_do(fixture->kernel, "resume");
-        g_free(terminal_expect(terminal, "\rdetach group 12: step 4 of 5, probe 0000:05:00.0 ..." ERASE));
+        g_free(terminal_expect(terminal, "\rdetach group 12: step 6 of 7, probe 0000:05:00.0 ..." ERASE));
         fake_kernel_do(fixture->kernel, "wait-pending 1");
         fake_kernel_do(fixture->kernel, "resume");
         g_free(terminal_read_rest(terminal));
@@ -80,7 +80,7 @@ static void test_narrow(void) {
         Process *client = start_stalled(fixture, terminal, "detach ens3");
 
         g_autofree char *shown = terminal_expect(terminal, ERASE);
-        g_assert_cmpstr(shown, ==, "\rdetach group 12: step 3 of 5," ERASE);
+        g_assert_cmpstr(shown, ==, "\rdetach group 12: step 5 of 7," ERASE);
         fake_kernel_do(fixture->kernel, "resume");
         g_free(terminal_read_rest(terminal));
         g_assert_cmpint(process_finish(client), ==, 0);
@@ -94,7 +94,7 @@ static void expect_silence(Fixture *fixture, Terminal *terminal, Process *client
 
         fake_kernel_do(fixture->kernel, "stall 2");
         Process *shower = start_on(other, "detach nvme0n1");
-        g_free(terminal_expect(other, "\rdetach group 11: step 3 of 5, unbind 0000:04:00.0 ..." ERASE));
+        g_free(terminal_expect(other, "\rdetach group 11: step 5 of 7, unbind 0000:04:00.0 ..." ERASE));
         fake_kernel_do(fixture->kernel, "resume");
         g_autofree char *shown = terminal_read_rest(terminal);
         g_assert_cmpstr(shown, ==, "");
@@ -141,7 +141,7 @@ static void test_interrupt(void) {
         terminal_type(terminal, CTRL_C);
         g_autofree char *asked = terminal_expect(terminal, ASKING);
         expect_substring(asked, "\r" ERASE ASKING);
-        g_free(terminal_expect(terminal, "\rdetach group 12: cancelling, step 3 of 5, unbind 0000:05:00.0 ..." ERASE));
+        g_free(terminal_expect(terminal, "\rdetach group 12: cancelling, step 5 of 7, unbind 0000:05:00.0 ..." ERASE));
         fake_kernel_do(fixture->kernel, "resume");
         g_autofree char *rest = terminal_read_rest(terminal);
         expect_suffix(rest, "\r" ERASE "vfioctl: The job was cancelled. Everything is as it was before.\r\n");
@@ -263,8 +263,8 @@ static void test_too_late(void) {
                         terminal, "\rreattach group 12: done, waiting until the host's names are back ..." ERASE));
         terminal_type(terminal, CTRL_C);
         g_free(terminal_expect(terminal, ASKING));
-        g_free(terminal_expect(terminal, "vfioctl: Job 2 has done all its writes"));
-        g_free(terminal_expect(terminal, "cannot be cancelled any more.\r\n"));
+        g_free(terminal_expect(terminal, "vfioctl: Job 2 has done all its work"));
+        g_free(terminal_expect(terminal, "cannot be cancelled.\r\n"));
         fake_kernel_do(fixture->kernel, "unplug " NIC);
         g_free(terminal_read_rest(terminal));
         process_expect_line(client, "0000:05:00.0: vfio-pci -> e1000e");

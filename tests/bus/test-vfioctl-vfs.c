@@ -45,20 +45,34 @@ static void test_vfs(void) {
         expect_json(json, "virtual_functions.2", NULL);
         json_decref(json);
 
-        EXPECT(5, "vfioctl: *in use*0000:07:10.0*vfioctl vfs 0000:07:00.0 1 --override=virtual-functions\n",
-                        "vfs ens4 1");
         EXPECT(5, "vfioctl: *can have 7 virtual functions at most, not 9.\n", "vfs ens4 9");
         EXPECT(5, "vfioctl: 0000:05:00.0 has no virtual functions*", "vfs ens3 1");
         EXPECT(5, "vfioctl: 0000:05:00.0 cannot have virtual functions\n", "vfs ens3");
         EXPECT(3, "vfioctl: *wlan9*", "vfs wlan9 1");
         EXPECT(2, "vfioctl: *only one of the options*", "vfs ens4 1 --detach --driverless");
-        expect_text("vfs ens4 1 --override=virtual-functions --no-legend", "0000:07:10.0 *host *igbvf*\n");
+        expect_text("vfs ens4 1 --no-legend", "0000:07:10.0 *host *igbvf*\n");
         expect_text("vfs ens4 1 --driverless --no-legend", "0000:07:10.0 *driverless*\n");
         expect_text("vfs ens4 1 --driverless --quiet", "");
         expect_text("vfs ens4 0", "0000:07:00.0: 1 virtual function removed, now 0 of 7 virtual functions\n");
         expect_text("vfs ens4 2 --no-legend", "0000:07:10.0 *\n0000:07:10.1 *\n");
         expect_text("vfs ens4 0", "0000:07:00.0: 2 virtual functions removed, now 0 of 7 virtual functions\n");
         expect_text("vfs ens4 0 --quiet", "");
+        fixture_stop(fixture);
+}
+
+/* A virtual function that another tool put on vfio-pci counts as in use. */
+static void test_foreign(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        expect_text("vfs ens4 1 --driverless --quiet", "");
+        fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
+        fixture_write(fixture, "vfio-pci", "sys/bus/pci/devices/0000:07:10.0/driver_override");
+        fixture_write(fixture, "0000:07:10.0", "sys/bus/pci/drivers_probe");
+        fixture_wait_property(fixture, BUS_PATH "/devices/_30000_3a07_3a10_2e0", DEVICE, "State", "'foreign'");
+        EXPECT(5, "vfioctl: *in use*0000:07:10.0*vfioctl vfs 0000:07:00.0 2 --override=virtual-functions\n",
+                        "vfs ens4 2");
+        expect_text("vfs ens4 0 --override=virtual-functions",
+                        "0000:07:00.0: 1 virtual function removed, now 0 of 7 virtual functions\n");
         fixture_stop(fixture);
 }
 
@@ -74,6 +88,7 @@ int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/vfioctl/vfs/usage", test_usage);
         g_test_add_func("/vfioctl/vfs/set", test_vfs);
+        g_test_add_func("/vfioctl/vfs/foreign", test_foreign);
         g_test_add_func("/vfioctl/vfs/cancelled", test_cancelled);
         return g_test_run();
 }

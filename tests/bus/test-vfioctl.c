@@ -75,7 +75,7 @@ static void test_exit_codes(void) {
         fake_kernel_do(kernel, "driver shpchp ids=1b36:000e");
         g_assert_cmpint(fake_kernel_write(kernel, BRIDGE, "sys/bus/pci/drivers_probe"), ==, 0);
         fixture_wait_property(fixture, BUS_PATH "/devices/_30000_3a02_3a00_2e0", DEVICE, "Driver", "'shpchp'");
-        EXPECT(5, "vfioctl: *No guest could take group 10*", "detach ens1 --group");
+        EXPECT(5, "vfioctl: *No virtual machine could use group 10*", "detach ens1 --group");
 
         fake_kernel_do(kernel, "stall 1");
         EXPECT(6, "vfioctl: *did not come back*", "detach ens3");
