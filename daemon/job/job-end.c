@@ -6,15 +6,15 @@
 
 #define CLASS_NETWORK 0x02
 
-/* A VF of a network card that the host keeps has its interface a moment after its driver. */
-static bool vf_is_complete(const Device *vf) {
-        const HostName *name = vf->names;
+/* A network card that the host has on a driver gets its interface a moment later. */
+static bool lacks_interface(const Device *device) {
+        const HostName *name = device->names;
 
-        if (!vf->driver)
+        if (!device->driver || device_is_on_vfio(device) || device->ids.class >> 16 != CLASS_NETWORK)
                 return false;
         while (name && name->kind != HOST_NAME_NETWORK)
                 name = name->next;
-        return name || vf->ids.class >> 16 != CLASS_NETWORK;
+        return !name;
 }
 
 static bool vfs_are_complete(const Job *job) {
@@ -25,7 +25,7 @@ static bool vfs_are_complete(const Job *job) {
 
         Device *const *devices = inventory_devices(inventory, &n);
         for (size_t i = 0; pf && job->expects_drivers && i < n; i++)
-                if (device_is_vf_of(devices[i], pf) && !vf_is_complete(devices[i]))
+                if (device_is_vf_of(devices[i], pf) && (!devices[i]->driver || lacks_interface(devices[i])))
                         return false;
         return true;
 }
@@ -39,7 +39,12 @@ bool job_names_are_back(const Job *job) {
                 const PlanMember *member = &plan->members[i];
                 const Device *device = inventory_find_device(job->table->inventory, member->address);
 
-                for (const HostName *name = member->origin->names; device && device->present && name; name = name->next)
+                if (!device || !device->present)
+                        continue;
+                /* Nobody knows the names of a device that another tool, or our early udev rule, had taken. */
+                if (member->origin->binding.any_driver && lacks_interface(device))
+                        return false;
+                for (const HostName *name = member->origin->names; name; name = name->next)
                         if (!host_name_list_has(device->names, name->kind, name->name))
                                 return false;
         }

@@ -109,7 +109,8 @@ ssize_t event_queue_receive(EventQueue *queue, char *buffer, size_t size, bool p
         if (r < 0)
                 return r;
         size_t length = message->len;
-        memcpy(buffer, message->str, MIN(size, length));
+        if (size > 0)
+                memcpy(buffer, message->str, MIN(size, length));
         if (!peek) {
                 queue_take(queue);
                 message_free(message);
