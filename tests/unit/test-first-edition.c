@@ -175,8 +175,8 @@ static void test_junk(void) {
                         "{\"functions\": {\"count\": -1}}",
                         "{\"functions\": {\"count\": 100000}}",
                         "{\"functions\": {\"count\": 1, \"phase\": \"making\"}}",
-                        "{\"functions\": {\"count\": 1, \"phase\": \"making\", \"address\": \"0000:07:00.0\", "
-                        "\"before\": [1]}}",
+                        ("{\"functions\": {\"count\": 1, \"phase\": \"making\", \"address\": \"0000:07:00.0\", "
+                         "\"before\": [1]}}"),
                         "{\"functions\": {\"count\": 1, \"phase\": \"kept\"}}",
                         "[]",
         };

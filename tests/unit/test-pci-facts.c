@@ -232,8 +232,8 @@ static void test_find_controller(void) {
                         /* A root bus with nothing above it, or with something that is no PCI function. */
                         "../../../devices/pci10000:e0/10000:e0:06.0",
                         "../../../devices/platform/pci10000:e0/10000:e0:06.0",
-                        "../../../devices/pci0000:00/0000:00:1c.0/a-name-longer-than-an-address/pci10000:e0/"
-                        "10000:e0:06.0",
+                        ("../../../devices/pci0000:00/0000:00:1c.0/a-name-longer-than-an-address/pci10000:e0/"
+                         "10000:e0:06.0"),
         };
         static const struct {
                 const char *folder, *controller;
