@@ -286,17 +286,19 @@ void rest_check(World *world, const Truth *before) {
 
 void rest_audit(World *world) {
         gint64 end = g_get_monotonic_time() + BURIAL_SECONDS * G_USEC_PER_SEC;
+        unsigned n_fds;
 
         vfiod_check_view(world->vfiod);
-        /* A worker may be dying still. */
-        while (vfiod_count_zombies(world->vfiod) > 0) {
-                g_assert_cmpint(g_get_monotonic_time(), <, end);
+        /* A worker may be dying still, and a child may read links: the daemon has two descriptors for it. A descriptor that leaked stays. */
+        for (;;) {
+                n_fds = vfiod_count_fds(world->vfiod);
+                if (vfiod_count_passing(world->vfiod) == 0 &&
+                                (world->n_fds == 0 || n_fds <= world->n_fds + FDS_OF_TIMERS))
+                        break;
+                if (g_get_monotonic_time() > end)
+                        g_error("the daemon has %u descriptors open, and had %u", n_fds, world->n_fds);
                 vfiod_catch_up(world->vfiod);
         }
-
-        unsigned n_fds = vfiod_count_fds(world->vfiod);
         if (world->n_fds == 0)
                 world->n_fds = n_fds;
-        if (n_fds > world->n_fds + FDS_OF_TIMERS)
-                g_error("the daemon has %u descriptors open, and had %u", n_fds, world->n_fds);
 }

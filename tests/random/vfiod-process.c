@@ -352,11 +352,12 @@ static bool read_stat(const char *pid, Stat *ret) {
 typedef bool (*process_filter_t)(const Stat *stat);
 
 static bool is_worker(const Stat *stat) {
-        return stat->state != 'Z';
+        return stat->state != 'Z' && !g_str_equal(stat->command, "vfiod-links");
 }
 
-static bool is_zombie(const Stat *stat) {
-        return stat->state == 'Z';
+/* It has ended, or it only reads and will end by itself. */
+static bool is_passing(const Stat *stat) {
+        return stat->state == 'Z' || g_str_equal(stat->command, "vfiod-links");
 }
 
 /* The daemon itself is called vfiod-sim. */
@@ -388,10 +389,10 @@ GArray *vfiod_find_orphans(void) {
         return find_children(getpid(), is_orphan);
 }
 
-unsigned vfiod_count_zombies(Vfiod *vfiod) {
-        g_autoptr(GArray) zombies = find_children(vfiod->pid, is_zombie);
+unsigned vfiod_count_passing(Vfiod *vfiod) {
+        g_autoptr(GArray) children = find_children(vfiod->pid, is_passing);
 
-        return zombies->len;
+        return children->len;
 }
 
 unsigned vfiod_count_fds(Vfiod *vfiod) {

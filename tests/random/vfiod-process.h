@@ -71,4 +71,5 @@ void vfiod_check_view(Vfiod *vfiod);
 GArray *vfiod_find_workers(Vfiod *vfiod);
 GArray *vfiod_find_orphans(void);
 unsigned vfiod_count_fds(Vfiod *vfiod);
-unsigned vfiod_count_zombies(Vfiod *vfiod);
+/* The children that have ended and were not awaited yet, and those that read links. Each goes away without a further call. */
+unsigned vfiod_count_passing(Vfiod *vfiod);
