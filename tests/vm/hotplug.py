@@ -208,7 +208,7 @@ def check_refused(machine):
             check_managed(machine, what, place)
             found, message = rules.status(machine, "third")[place]
             tap.equal(f"{what}: the rule says that it was refused", found, "refused")
-            tap.contains(f"{what}: and why", message, "a guest can only have all of them")
+            tap.contains(f"{what}: and why", message, "a virtual machine can only get all of them")
             remove(machine, place)
 
 
@@ -223,7 +223,7 @@ def check_joins(machine):
     place = rescan(machine)
     line = signals.wait(lambda line: line["object"] == group and line["properties"].get("Viable") is False)
     tap.equal("the group is signalled as not viable, because of the newcomer",
-              line and line["properties"]["Blockers"], [[place, "8139cp", "8139cp does DMA for the host"]])
+              line and line["properties"]["Blockers"], [[place, "8139cp", "8139cp does DMA for the host", {}]])
     tap.equal("the newcomer is the host's", eventually(lambda: view.state(place), "host"), "host")
     tap.contains("the journal says so", guest.check_run(f"journalctl --unit={UNIT} --lines=20"),
                  f"is not viable any more: {place} is on 8139cp")
