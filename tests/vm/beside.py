@@ -112,7 +112,7 @@ def check_member_lost(machine):
     line = signals.wait(lambda line: line["object"] == group and line["properties"].get("Viable") is False)
     signals.end()
     tap.equal("its group is signalled as not viable, with the name", line and line["properties"]["Blockers"],
-              [[second, "e1000e", "e1000e does DMA for the host"]])
+              [[second, "e1000e", "e1000e does DMA for the host", {}]])
     tap.contains("the journal says so", guest.check_run(f"journalctl --unit={UNIT} --lines=10"),
                  f"is not viable any more: {second} is on e1000e")
     tap.equal("one is detached, one is the host's", [view.state(port) for port in machine.card], ["detached", "host"])
