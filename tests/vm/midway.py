@@ -127,7 +127,7 @@ def check_swapped(machine):
     plug(machine, CARD)
     status, output = view.vfioctl(f"reattach {place}")
     tap.equal(f"{what}: reattach is refused", status, REFUSED)
-    tap.contains(f"{what}: it says why", output, "Another card is at")
+    tap.contains(f"{what}: it says why", output, "another card is there now")
     guest.check_run(f"systemctl restart {UNIT}")
     tap.equal(f"{what}: the card that came is the host's, also to the next daemon", view.state(place), "host")
     check_untouched(machine, what, place, CARD["mac"])
