@@ -29,17 +29,24 @@ int bind_set_override(const Work *work, size_t i, const char *override, Problem 
                      : 0;
 }
 
-int bind_unbind(const Work *work, size_t i, const char *keep, Problem *problem) {
-        char driver[DRIVER_NAME_MAX];
+bool bind_is_bound(const char *driver, const Binding *wanted) {
+        return wanted->any_driver ? driver[0] != '\0' && !pci_driver_is_vfio(driver) : streq(driver, wanted->driver);
+}
+
+int bind_unbind(const Work *work, size_t i, const Binding *wanted, Problem *problem) {
+        char driver[DRIVER_NAME_MAX], path[DRIVER_NAME_MAX + 32];
 
         int r = check_presence(work, i, problem);
         if (r != 0)
                 return r;
         r = pci_device_read_driver(work->fds[i], driver);
-        if (r >= 0 && (driver[0] == '\0' || streq(driver, keep)))
+        if (r >= 0 && (driver[0] == '\0' || bind_is_bound(driver, wanted)))
                 return 0;
-        if (r >= 0)
-                r = sysfs_write(work->fds[i], "driver/unbind", ADDRESS(work, i));
+        if (r >= 0) {
+                /* By its name, so that no other driver loses the device if it binds right now. */
+                (void)snprintf(path, sizeof(path), "bus/pci/drivers/%s/unbind", driver);
+                r = sysfs_write(work->kernel->sys_fd, path, ADDRESS(work, i));
+        }
         /* Another program was quicker. What counts is that the device has no driver. */
         if (r == -ENODEV || r == -ENOENT)
                 r = 0;
@@ -66,16 +73,12 @@ int bind_probe(const Work *work, size_t i, const char *driver, char ret_driver[s
                         write_result < 0 ? strerror(-write_result) : "the kernel reported no error");
 }
 
-static bool has_driver(const char *driver, const Binding *wanted) {
-        return wanted->any_driver ? driver[0] != '\0' && !pci_driver_is_vfio(driver) : streq(driver, wanted->driver);
-}
-
 static int bind_driver(Work *work, size_t i, const Binding *wanted, Problem *problem) {
         char driver[DRIVER_NAME_MAX];
         int r;
 
         if ((r = bind_set_override(work, i, binding_override_for_probe(wanted), problem)) != 0 ||
-                        (r = bind_unbind(work, i, wanted->driver, problem)) != 0)
+                        (r = bind_unbind(work, i, wanted, problem)) != 0)
                 return r;
         r = virtual_function_write_link(work->kernel, work->fds[i], work->plan->members[i].address, &wanted->link);
         if (r < 0)
@@ -93,7 +96,7 @@ int bind_as(Work *work, size_t i, const Binding *wanted, Problem *problem) {
         if (r < 0)
                 return problem_set(problem, OUTCOME_FAILED, "Cannot read how %s is bound: %s", ADDRESS(work, i),
                                 strerror(-r));
-        if (!has_driver(now.driver, wanted) && (r = bind_driver(work, i, wanted, problem)) != 0)
+        if (!bind_is_bound(now.driver, wanted) && (r = bind_driver(work, i, wanted, problem)) != 0)
                 return r;
         if ((r = bind_set_override(work, i, wanted->override, problem)) != 0)
                 return r;

@@ -10,9 +10,12 @@
 /* Sets driver_override, "" to clear it, unless it is so already. */
 int bind_set_override(const Work *work, size_t i, const char *override, Problem *problem);
 
-/* Takes the member from its driver. A member on the driver to keep ("" for none) stays: another program was quicker, and a
- * virtual machine may have the device by now, so that the kernel would wait for its end. */
-int bind_unbind(const Work *work, size_t i, const char *keep, Problem *problem);
+/* Whether a device with this driver ("" for none) is bound as wanted. If the driver is not known, each driver of the host is right. */
+bool bind_is_bound(const char *driver, const Binding *wanted);
+
+/* Unbinds the member from its driver. A member that is bound as wanted already stays: another program was quicker. It may be in use by now, so
+ * that the kernel would wait for the end of that use. */
+int bind_unbind(const Work *work, size_t i, const Binding *wanted, Problem *problem);
 
 /* Has the kernel look for a driver. The kernel reports success also when no driver bound, so the driver link is read: this
  * fails unless the member is on that driver. With NULL each driver, and none, is right; ret_driver gets its name. */

@@ -82,7 +82,7 @@ int step_override_revert(Work *work, const PlanStep *step, Problem *problem) {
 
 int step_unbind(Work *work, const PlanStep *step, Problem *problem) {
         return work_needs_move(work, step->member)
-                        ? bind_unbind(work, step->member, member_of(work, step)->target.driver, problem)
+                        ? bind_unbind(work, step->member, &member_of(work, step)->target, problem)
                         : 0;
 }
 
@@ -94,7 +94,7 @@ int step_unbind_verify(Work *work, const PlanStep *step, Problem *problem) {
         int r = read_driver(work, step, driver, problem);
         if (r != 0)
                 return r;
-        if (driver[0] == '\0' || streq(driver, member_of(work, step)->target.driver))
+        if (driver[0] == '\0' || bind_is_bound(driver, &member_of(work, step)->target))
                 return 0;
         return problem_set(problem, OUTCOME_FAILED, "%s is still on %s after its unbind.", ADDRESS(work, step), driver);
 }
@@ -161,7 +161,7 @@ int step_probe_revert(Work *work, const PlanStep *step, Problem *problem) {
         /* Only the driver from before may come when others are probed. */
         if ((r = bind_set_override(work, step->member, binding_override_for_probe(before), problem)) != 0)
                 return r;
-        return bind_unbind(work, step->member, before->driver, problem);
+        return bind_unbind(work, step->member, before, problem);
 }
 
 static int write_link(Work *work, const PlanStep *step, const VirtualFunctionLink *link, Problem *problem) {

@@ -130,6 +130,38 @@ static void test_at_work(void) {
         scene_end(&scene);
 }
 
+static void give_to_host(Host *host, const char *address) {
+        g_assert_cmpint(fake_kernel_write(host->fake, "\n", FOLDER "driver_override", address), ==, 0);
+        g_assert_cmpint(fake_kernel_write(host->fake, address, "sys/bus/pci/drivers/vfio-pci/unbind"), ==, 0);
+        g_assert_cmpint(fake_kernel_write(host->fake, address, "sys/bus/pci/drivers_probe"), ==, 0);
+        assert_driver(host, address, "e1000");
+}
+
+/* In the middle of the reattach a script gives the devices to the host. The drivers of the host keep them. */
+static void test_script_is_quicker(void) {
+        _cleanup_reply_ Reply reply = {};
+        Scene scene;
+
+        scene_begin(&scene);
+        FakeKernel *fake = scene.host->fake;
+        g_autoptr(Daemon) daemon = daemon_start(scene.host, &patient);
+        fake_kernel_do(fake, "stall-after 1");
+        request_must_begin(daemon, &adopt, &reply);
+        fake_kernel_do(fake, "wait-pending 1");
+        give_to_host(scene.host, PORT1);
+        give_to_host(scene.host, PORT2);
+        fake_kernel_do(fake, "reset-writes");
+        fake_kernel_do(fake, "resume");
+        daemon_await(daemon, &reply.answer);
+        g_auto(GStrv) writes = fake_kernel_writes(fake);
+        for (unsigned i = 0; writes[i]; i++)
+                g_assert_null(strstr(writes[i], "unbind"));
+        g_assert_cmpint(reply.answer.outcome, ==, OUTCOME_DONE);
+        check_home(&scene, daemon);
+        daemon_stopp(&daemon);
+        scene_end(&scene);
+}
+
 /* The whole group goes home, whichever member was named. */
 static void test_adopted(void) {
         static const char *const selectors[] = {PORT1, PORT2, "group:10"};
@@ -373,6 +405,7 @@ int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/adopt/foreign", test_foreign);
         g_test_add_func("/adopt/at-work", test_at_work);
+        g_test_add_func("/adopt/script-is-quicker", test_script_is_quicker);
         g_test_add_func("/adopt/adopted", test_adopted);
         g_test_add_func("/adopt/no-driver", test_no_driver);
         g_test_add_func("/adopt/mixed", test_mixed);
