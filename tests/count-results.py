@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Adds up the test results of a build folder: count-results.py FOLDER PASSED FAILED SKIPPED prints the new sums.
+"""Adds up test results: count-results.py LOG PASSED FAILED SKIPPED prints the new sums. LOG is a testlog.json of meson.
 
 Each line of a TAP program counts as one; a program without such lines counts as one by its exit status."""
 
@@ -31,10 +31,9 @@ def count(result):
 
 
 def main():
-    folder, *before = sys.argv[1:]
+    log, *before = sys.argv[1:]
     totals = [int(number) for number in before]
-    log = pathlib.Path(folder, "meson-logs", "testlog.json")
-    for line in log.read_text(encoding="utf-8").splitlines():
+    for line in pathlib.Path(log).read_text(encoding="utf-8").splitlines():
         for index, number in enumerate(count(json.loads(line)).values()):
             totals[index] += number
     print(*totals)
