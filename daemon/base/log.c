@@ -69,20 +69,6 @@ static void write_line(const LogEvent *event, const char *message) {
                 (void)send(journal_fd, buffer, size, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-void log_write(int priority, const char *format, ...) {
-        _cleanup_free_ char *message = NULL;
-        va_list arguments;
-
-        va_start(arguments, format);
-        int length = vasprintf(&message, format, arguments);
-        va_end(arguments);
-        if (length < 0) {
-                message = NULL;
-                return;
-        }
-        write_line(&(LogEvent){.priority = priority}, message);
-}
-
 void log_event(const LogEvent *event, const char *format, ...) {
         _cleanup_free_ char *message = NULL;
         va_list arguments;

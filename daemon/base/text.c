@@ -65,7 +65,6 @@ static size_t shown_length(const char *text, TextEscape kind, size_t *ret_escape
 
 /* Escapes what fits into the buffer. Returns the rest of the text. */
 static const char *escape(const char *text, TextEscape kind, char *buffer, size_t size) {
-        static const char digits[] = "0123456789abcdef";
         size_t n = 0, bytes;
 
         for (; *text; text += bytes) {
@@ -75,14 +74,8 @@ static const char *escape(const char *text, TextEscape kind, char *buffer, size_
                         break;
                 memcpy(buffer + n, text, shown);
                 n += shown;
-                for (size_t i = 0; shown == 0 && i < bytes; i++) {
-                        uint8_t byte = (uint8_t)text[i];
-
-                        buffer[n++] = '\\';
-                        buffer[n++] = 'x';
-                        buffer[n++] = digits[byte >> 4];
-                        buffer[n++] = digits[byte & 0xf];
-                }
+                for (size_t i = 0; shown == 0 && i < bytes; i++)
+                        n += (size_t)snprintf(buffer + n, size - n, "\\x%02x", (uint8_t)text[i]);
         }
         buffer[n] = '\0';
         return text;
@@ -94,12 +87,8 @@ const char *text_escape(const char *text, TextEscape kind, char *buffer, size_t 
 }
 
 char *text_escape_new(const char *text, TextEscape kind) {
-        size_t size = 1, bytes;
+        size_t size = TEXT_ESCAPED_MAX(strlen(text));
 
-        for (const char *c = text; *c; c += bytes) {
-                size_t shown = shown_length(c, kind, &bytes);
-                size += shown > 0 ? shown : 4 * bytes;
-        }
         char *escaped = malloc(size);
         if (escaped)
                 (void)text_escape(text, kind, escaped, size);
