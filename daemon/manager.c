@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "manager.h"
 #include "base/log.h"
+#include "bus/authorize.h"
 #include "bus/notify.h"
 #include "bus/publish.h"
 #include "bus/rule-interface.h"
@@ -309,7 +310,7 @@ Manager *manager_free(Manager *manager) {
         job_table_free(manager->jobs);
         rule_keeper_free(manager->rules);
         census_table_done(&manager->censuses);
-        service_done(&manager->service);
+        authorize_done(&manager->service);
         sd_bus_flush_close_unref(manager->service.bus);
         state_free(manager->state);
         driver_check_free(manager->driver_check);

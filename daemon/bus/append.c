@@ -14,3 +14,15 @@ int bus_append_name(sd_bus_message *message, const char *name) {
 int bus_append_text(sd_bus_message *message, const char *text) {
         return append_escaped(message, text, TEXT_MESSAGE_ESCAPE);
 }
+
+int bus_open_list(sd_bus_message *call, const char *contents, sd_bus_message **ret) {
+        int r = sd_bus_message_new_method_return(call, ret);
+
+        return r < 0 ? r : sd_bus_message_open_container(*ret, 'a', contents);
+}
+
+int bus_send_list(sd_bus_message *reply) {
+        int r = sd_bus_message_close_container(reply);
+
+        return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+}

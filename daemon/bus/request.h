@@ -2,41 +2,42 @@
 #pragma once
 
 #include "bus/service.h"
-#include "policy/selector.h"
+#include "policy/plan.h"
 
-/* Reads the a{sv} options of a method. Anybody may send a message of megabytes, so every bound is checked while the
- * message is read: nothing is collected first and counted afterwards. All functions return 0, or a negative errno with
- * the error filled in. */
+/* The arguments of a call that vfiod runs only after it knows the caller. Everybody may send a message of megabytes. So all limits
+ * are checked while the message is read. All functions return 0, or a negative errno, in which case they may have set the error. */
 
-/* Most entries of a list; each is shorter than SELECTOR_MAX. */
-#define OPTION_LIST_MAX 1024
+/* Limit for the entries of a list; each entry is shorter than SELECTOR_MAX. */
+#define REQUEST_LIST_MAX 1024
 
-/* One option that a method has. read() is called with the message in front of the value (a variant). */
-typedef struct Option {
-        const char *key;
-        int (*read)(sd_bus_message *message, const char *key, void *userdata, sd_bus_error *error);
-} Option;
-
-/* Reads the whole dictionary. An option that the method does not have, and one that is given twice, is refused with
- * InvalidArgs; so there are never more options than the method has. method is for messages. */
-int options_read(sd_bus_message *message, const char *method, const Option *options, size_t n_options, void *userdata,
-                sd_bus_error *error);
-
-/* A list of strings that a caller sent. */
-typedef struct OptionList {
-        char **entries; /* ended by NULL; NULL for an empty list */
+/* A list of strings from a caller. */
+typedef struct RequestList {
+        char **entries; /* ends with NULL; NULL for an empty list */
         size_t n_entries;
-        size_t size; /* bytes of all entries, for accounting */
-} OptionList;
+        size_t size; /* of all entries, in bytes */
+} RequestList;
 
-void option_list_done(OptionList *list);
+/* Each method uses some of the fields. The others are 0. */
+typedef struct Request {
+        PlanVerb verb;
+        char *selector;             /* of RemoveRule: the name of the rule */
+        unsigned long job;          /* number of a job */
+        uint32_t count;             /* number of virtual functions that are to exist */
+        RequestList companions;     /* option "companions": selectors */
+        unsigned overrides;         /* option "override": mask of 1 << Guard */
+        uint64_t fingerprint;       /* option "plan": 0 for none */
+        char *name;                 /* option "name": of a new rule; NULL for the default */
+        unsigned virtual_functions; /* option "virtual-functions": of a new rule; 0 for none */
+        bool force, adopt, detach, driverless, dry_run;
+} Request;
 
-/* Reads a value "as" into an empty list. InvalidArgs for more than OPTION_LIST_MAX entries, and for an entry that is
- * too long. The caller calls option_list_done(), also on failure. */
-int option_read_list(sd_bus_message *message, const char *key, OptionList *list, sd_bus_error *error);
+/* Creates the request for a call. Sets the selector: that of the Group or Device object, or the first argument of a method of the
+ * Manager if that is a string. The caller frees *ret. */
+int request_new(sd_bus_message *call, Request **ret);
+Request *request_free(Request *request);
+DEFINE_TRIVIAL_CLEANUP_FUNC(Request *, request_free)
 
-/* Reads a value "b". */
-int option_read_flag(sd_bus_message *message, const char *key, bool *ret, sd_bus_error *error);
-
-/* Reads the value of "override", names of guards, and adds them to a mask of 1 << Guard. */
-int option_read_overrides(sd_bus_message *message, unsigned *overrides, sd_bus_error *error);
+/* Reads the options, a dictionary a{sv}. options are the names that the method has, a list that ends with NULL. Refuses other
+ * options, and an option that is given twice, with InvalidArgs. method is the name for messages. */
+int request_read_options(Request *request, sd_bus_message *call, const char *method, const char *const *options,
+                sd_bus_error *error);

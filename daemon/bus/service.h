@@ -37,12 +37,12 @@ typedef struct Service {
         CensusTable *censuses;
         RuleKeeper *rules;
         const Follower *follower;
-        ManagerFacts told;    /* for notify.c: the counts that were signalled last */
+        ManagerFacts told;    /* the values of the properties, as they were signalled last */
         CallerQuery *queries; /* for authorize.c: calls that wait until the bus says who the caller is */
         size_t n_queries;
 
-        /* Requests a rescan of all devices and rules, and replies to the call when it is done. call may be NULL; otherwise it is referenced. Returns 0 or a
-         * negative errno. */
+        /* Requests a rescan of all devices and rules, and replies to the call when it is done. call may be NULL; otherwise it is
+         * referenced. Returns 0 or a negative errno. */
         int (*rescan)(void *userdata, sd_bus_message *call);
         void *rescan_userdata;
 } Service;
@@ -50,9 +50,10 @@ typedef struct Service {
 /* Returns the service in a method handler or property getter of one of its objects. */
 Service *service_of(sd_bus *bus);
 
-/* Counts devices, groups, detached devices and lost events. */
-void service_count(const Service *service, ManagerFacts *ret);
+/* Counts devices, groups, detached devices and lost events, for the field "told". */
+ManagerFacts service_count(const Service *service);
 
-/* Return the object path of a group or device in *ret, which the caller frees. Return 0 or -ENOMEM. */
+/* Return the object path of a group, device or job in *ret, which the caller frees. Return 0 or -ENOMEM. */
 int service_group_path(int number, char **ret);
 int service_device_path(PciAddress address, char **ret);
+int service_job_path(unsigned long number, char **ret);
