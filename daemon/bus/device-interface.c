@@ -6,16 +6,24 @@
 
 /* userdata of getters is the Device. service_of() returns the service. */
 
-BUS_GETTER(property_get_address) {
-        return sd_bus_message_append(reply, "s", PCI_ADDRESS_TEXT(((const Device *)userdata)->address));
-}
+BUS_GETTER(property_get_text) {
+        const Device *device = userdata;
 
-BUS_GETTER(property_get_state) {
-        return sd_bus_message_append(reply, "s", device_state_to_string(device_state(userdata)));
-}
-
-BUS_GETTER(property_get_driver) {
-        return bus_append_name(reply, ((const Device *)userdata)->driver);
+        if (streq(property, "Address"))
+                return bus_append_name(reply, PCI_ADDRESS_TEXT(device->address));
+        if (streq(property, "State"))
+                return bus_append_name(reply, device_state_to_string(device_state(device)));
+        if (streq(property, "Driver"))
+                return bus_append_name(reply, device->driver);
+        if (streq(property, "Node") && device->group && device_is_on_vfio(device))
+                return bus_append_name(reply, VFIO_NODE_TEXT(device->group->number));
+        if (streq(property, "PhysicalFunction") && device->virtual_function)
+                return bus_append_name(reply, PCI_ADDRESS_TEXT(device->physical_function));
+        if (streq(property, "OriginalDriver") && device->origin)
+                return bus_append_name(reply, device->origin->binding.driver);
+        if (streq(property, "OriginalOverride") && device->origin)
+                return bus_append_name(reply, device->origin->binding.override);
+        return bus_append_name(reply, NULL);
 }
 
 BUS_GETTER(property_get_flag) {
@@ -24,23 +32,12 @@ BUS_GETTER(property_get_flag) {
                         reply, "b", (int)(streq(property, "Endpoint") ? device->endpoint : device->boot_vga));
 }
 
-BUS_GETTER(property_get_group_number) {
-        const Device *device = userdata;
-        return sd_bus_message_append(reply, "i", device->group ? device->group->number : IOMMU_GROUP_NONE);
-}
-
 BUS_GETTER(property_get_group) {
         const Device *device = userdata;
         _cleanup_free_ char *group_path = NULL;
 
         int r = device->group ? service_group_path(device->group->number, &group_path) : 0;
         return r < 0 ? r : sd_bus_message_append(reply, "o", group_path ? group_path : "/");
-}
-
-BUS_GETTER(property_get_node) {
-        const Device *device = userdata;
-        return sd_bus_message_append(reply, "s",
-                        device->group && device_is_on_vfio(device) ? VFIO_NODE_TEXT(device->group->number) : "");
 }
 
 /* The properties that the database of PCI names gives. */
@@ -61,14 +58,20 @@ BUS_GETTER(property_get_name) {
         return bus_append_text(reply, pci_names_lookup(service_of(bus)->names, kind, &device->ids, text));
 }
 
-BUS_GETTER(property_get_numa_node) {
-        return sd_bus_message_append(reply, "i", (int)((const Device *)userdata)->numa_node);
+BUS_GETTER(property_get_int) {
+        const Device *device = userdata;
+        return sd_bus_message_append(reply, "i",
+                        streq(property, "NumaNode")     ? device->numa_node
+                                        : device->group ? device->group->number
+                                                        : IOMMU_GROUP_NONE);
 }
 
-BUS_GETTER(property_get_link_width) {
-        const PciLink *link = &((const Device *)userdata)->link;
-        return sd_bus_message_append(
-                        reply, "u", (uint32_t)(streq(property, "LinkWidth") ? link->width : link->width_max));
+BUS_GETTER(property_get_unsigned) {
+        const Device *device = userdata;
+        return sd_bus_message_append(reply, "u",
+                        streq(property, "LinkWidth")                      ? (unsigned)device->link.width
+                                        : streq(property, "LinkWidthMax") ? (unsigned)device->link.width_max
+                                                                          : (unsigned)device->virtual_functions_max);
 }
 
 BUS_GETTER(property_get_reset_methods) {
@@ -83,12 +86,6 @@ BUS_GETTER(property_get_reset_methods) {
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-BUS_GETTER(property_get_physical_function) {
-        const Device *device = userdata;
-        return sd_bus_message_append(
-                        reply, "s", device->virtual_function ? PCI_ADDRESS_TEXT(device->physical_function) : "");
-}
-
 BUS_GETTER(property_get_virtual_functions) {
         const Device *device = userdata;
         size_t n;
@@ -99,10 +96,6 @@ BUS_GETTER(property_get_virtual_functions) {
                 if (device_is_vf_of(devices[i], device))
                         r = sd_bus_message_append(reply, "s", PCI_ADDRESS_TEXT(devices[i]->address));
         return r < 0 ? r : sd_bus_message_close_container(reply);
-}
-
-BUS_GETTER(property_get_virtual_functions_max) {
-        return sd_bus_message_append(reply, "u", (uint32_t)((const Device *)userdata)->virtual_functions_max);
 }
 
 static int append_names(sd_bus_message *reply, const HostName *names, HostNameKind kind) {
@@ -124,15 +117,6 @@ BUS_GETTER(property_get_original_names) {
         return append_names(reply, origin ? origin->names : NULL, _HOST_NAME_KIND_MAX);
 }
 
-BUS_GETTER(property_get_original) {
-        const DeviceOrigin *origin = ((const Device *)userdata)->origin;
-        const char *text = !origin                          ? NULL
-                        : streq(property, "OriginalDriver") ? origin->binding.driver
-                                                            : origin->binding.override;
-
-        return bus_append_name(reply, text);
-}
-
 #define CHANGING_PROPERTY(name, signature, getter) \
         SD_BUS_PROPERTY(name, signature, getter, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE)
 
@@ -148,13 +132,13 @@ const sd_bus_vtable device_vtable[] = {
                                 SD_BUS_RESULT("a(sssa{sv})", changes), operation_reattach, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("SetVirtualFunctions", SD_BUS_ARGS("u", count, "a{sv}", options),
                                 SD_BUS_RESULT("a(sssa{sv})", changes), operation_set_vfs, SD_BUS_VTABLE_UNPRIVILEGED),
-                SD_BUS_PROPERTY("Address", "s", property_get_address, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-                CHANGING_PROPERTY("State", "s", property_get_state),
-                CHANGING_PROPERTY("Driver", "s", property_get_driver),
+                SD_BUS_PROPERTY("Address", "s", property_get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+                CHANGING_PROPERTY("State", "s", property_get_text),
+                CHANGING_PROPERTY("Driver", "s", property_get_text),
                 CHANGING_PROPERTY("Endpoint", "b", property_get_flag),
-                CHANGING_PROPERTY("GroupNumber", "i", property_get_group_number),
+                CHANGING_PROPERTY("GroupNumber", "i", property_get_int),
                 CHANGING_PROPERTY("Group", "o", property_get_group),
-                CHANGING_PROPERTY("Node", "s", property_get_node),
+                CHANGING_PROPERTY("Node", "s", property_get_text),
                 FIELD_PROPERTY("VendorId", "q", ids.vendor),
                 FIELD_PROPERTY("DeviceId", "q", ids.device),
                 FIELD_PROPERTY("SubsystemVendorId", "q", ids.subsystem_vendor),
@@ -165,20 +149,20 @@ const sd_bus_vtable device_vtable[] = {
                 CHANGING_PROPERTY("DeviceName", "s", property_get_name),
                 CHANGING_PROPERTY("SubsystemName", "s", property_get_name),
                 CHANGING_PROPERTY("ClassName", "s", property_get_name),
-                CHANGING_PROPERTY("NumaNode", "i", property_get_numa_node),
+                CHANGING_PROPERTY("NumaNode", "i", property_get_int),
                 FIELD_PROPERTY("LinkSpeed", "u", link.speed),
                 FIELD_PROPERTY("LinkSpeedMax", "u", link.speed_max),
-                CHANGING_PROPERTY("LinkWidth", "u", property_get_link_width),
-                CHANGING_PROPERTY("LinkWidthMax", "u", property_get_link_width),
+                CHANGING_PROPERTY("LinkWidth", "u", property_get_unsigned),
+                CHANGING_PROPERTY("LinkWidthMax", "u", property_get_unsigned),
                 CHANGING_PROPERTY("ResetMethods", "as", property_get_reset_methods),
                 CHANGING_PROPERTY("BootVga", "b", property_get_flag),
-                CHANGING_PROPERTY("PhysicalFunction", "s", property_get_physical_function),
+                CHANGING_PROPERTY("PhysicalFunction", "s", property_get_text),
                 CHANGING_PROPERTY("VirtualFunctions", "as", property_get_virtual_functions),
-                CHANGING_PROPERTY("VirtualFunctionsMax", "u", property_get_virtual_functions_max),
+                CHANGING_PROPERTY("VirtualFunctionsMax", "u", property_get_unsigned),
                 CHANGING_PROPERTY("NetworkInterfaces", "as", property_get_names),
                 CHANGING_PROPERTY("BlockDevices", "as", property_get_names),
-                CHANGING_PROPERTY("OriginalDriver", "s", property_get_original),
-                CHANGING_PROPERTY("OriginalOverride", "s", property_get_original),
+                CHANGING_PROPERTY("OriginalDriver", "s", property_get_text),
+                CHANGING_PROPERTY("OriginalOverride", "s", property_get_text),
                 CHANGING_PROPERTY("OriginalNames", "as", property_get_original_names),
                 SD_BUS_VTABLE_END,
 };

@@ -6,10 +6,6 @@
 
 /* userdata of getters is the Group. */
 
-BUS_GETTER(property_get_number) {
-        return sd_bus_message_append(reply, "i", ((const Group *)userdata)->number);
-}
-
 BUS_GETTER(property_get_state) {
         return sd_bus_message_append(reply, "s", group_state_to_string(group_state(userdata)));
 }
@@ -21,23 +17,18 @@ BUS_GETTER(property_get_viable) {
 BUS_GETTER(property_get_blockers) {
         const Group *group = userdata;
         char why[TEXT_ESCAPED_MAX(NAME_MAX) + 64];
-        int r;
 
-        if ((r = sd_bus_message_open_container(reply, 'a', "(sssa{sv})")) < 0)
-                return r;
-        for (size_t i = 0; i < group->n_members; i++) {
+        int r = sd_bus_message_open_container(reply, 'a', "(sssa{sv})");
+        for (size_t i = 0; i < group->n_members && r >= 0; i++) {
                 const Device *device = group->members[i];
 
                 if (!device_blocks_group(device))
                         continue;
                 const char *driver = TEXT_NAME(device->driver);
-
                 (void)snprintf(why, sizeof(why), "%s does DMA for the host", driver);
                 r = sd_bus_message_append(reply, "(sssa{sv})", PCI_ADDRESS_TEXT(device->address), driver, why, 0);
-                if (r < 0)
-                        return r;
         }
-        return sd_bus_message_close_container(reply);
+        return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
 static int append_members(sd_bus_message *reply, const Group *group) {
@@ -54,18 +45,15 @@ BUS_GETTER(property_get_members) {
 
 BUS_GETTER(property_get_devices) {
         const Group *group = userdata;
-        int r;
 
-        if ((r = sd_bus_message_open_container(reply, 'a', "o")) < 0)
-                return r;
-        for (size_t i = 0; i < group->n_members; i++) {
+        int r = sd_bus_message_open_container(reply, 'a', "o");
+        for (size_t i = 0; i < group->n_members && r >= 0; i++) {
                 _cleanup_free_ char *device_path = NULL;
 
-                if ((r = service_device_path(group->members[i]->address, &device_path)) < 0 ||
-                                (r = sd_bus_message_append(reply, "o", device_path)) < 0)
-                        return r;
+                if ((r = service_device_path(group->members[i]->address, &device_path)) >= 0)
+                        r = sd_bus_message_append(reply, "o", device_path);
         }
-        return sd_bus_message_close_container(reply);
+        return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
 BUS_GETTER(property_get_node) {
@@ -80,7 +68,7 @@ const sd_bus_vtable group_vtable[] = {
                                 operation_detach, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("Reattach", SD_BUS_ARGS("a{sv}", options),
                                 SD_BUS_RESULT("a(sssa{sv})", changes), operation_reattach, SD_BUS_VTABLE_UNPRIVILEGED),
-                SD_BUS_PROPERTY("Number", "i", property_get_number, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+                SD_BUS_PROPERTY("Number", "i", NULL, offsetof(Group, number), SD_BUS_VTABLE_PROPERTY_CONST),
                 SD_BUS_PROPERTY("State", "s", property_get_state, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
                 SD_BUS_PROPERTY("Viable", "b", property_get_viable, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
                 SD_BUS_PROPERTY("Blockers", "a(sssa{sv})", property_get_blockers, 0,

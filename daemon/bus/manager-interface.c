@@ -83,17 +83,17 @@ static int method_list_holders(sd_bus_message *message, void *userdata, sd_bus_e
         return r < 0 ? r : authorize_anybody(message, list_holders, request, error);
 }
 
-static int find_group(Service *service, const char *selector, const Group **ret, Problem *problem) {
+/* Makes the path of the selected group, or of the group of the selected device. The caller frees *ret. Returns 0, an outcome, or
+ * -ENOMEM. */
+static int find_group(Service *service, const char *selector, char **ret, Problem *problem) {
         Selection selection;
         IommuReport iommu;
 
         int r = selector_resolve(service->inventory, selector, &selection, problem);
         if (r != 0)
                 return r;
-        if (selection.group) {
-                *ret = selection.group;
-                return 0;
-        }
+        if (selection.group)
+                return service_group_path(selection.group->number, ret) < 0 ? -ENOMEM : 0;
         if (!selection.device->present)
                 return problem_set(problem, OUTCOME_NO_SUCH_DEVICE,
                                 "%s is detached and gone from its slot. It has no group until it is plugged in again.",
@@ -106,40 +106,38 @@ static int find_group(Service *service, const char *selector, const Group **ret,
                         PCI_ADDRESS_TEXT(selection.device->address));
 }
 
-static int method_get_group(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+/* The same for the selected device. */
+static int find_device(Service *service, const char *selector, char **ret, Problem *problem) {
+        Device *device = NULL;
+
+        int r = selector_resolve_device(service->inventory, selector, &device, problem);
+        if (r != 0)
+                return r;
+        assert(device);
+        return service_device_path(device->address, ret) < 0 ? -ENOMEM : 0;
+}
+
+static int reply_path(sd_bus_message *message, Service *service,
+                int (*find)(Service *service, const char *selector, char **ret, Problem *problem),
+                sd_bus_error *error) {
         _cleanup_problem_ Problem problem = {};
         _cleanup_free_ char *path = NULL;
-        Service *service = userdata;
         const char *selector;
-        const Group *group = NULL;
-        int r;
 
-        if ((r = sd_bus_message_read(message, "s", &selector)) < 0)
+        int r = sd_bus_message_read(message, "s", &selector);
+        if (r < 0)
                 return r;
-        if ((r = find_group(service, selector, &group, &problem)) != 0)
+        if ((r = find(service, selector, &path, &problem)) != 0)
                 return errors_set(error, r, &problem);
-        assert(group);
-        if ((r = service_group_path(group->number, &path)) < 0)
-                return r;
         return sd_bus_reply_method_return(message, "o", path);
 }
 
-static int method_get_device(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        _cleanup_problem_ Problem problem = {};
-        _cleanup_free_ char *path = NULL;
-        Service *service = userdata;
-        const char *selector;
-        Device *device = NULL;
-        int r;
+static int method_get_group(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return reply_path(message, userdata, find_group, error);
+}
 
-        if ((r = sd_bus_message_read(message, "s", &selector)) < 0)
-                return r;
-        if ((r = selector_resolve_device(service->inventory, selector, &device, &problem)) != 0)
-                return errors_set(error, r, &problem);
-        assert(device);
-        if ((r = service_device_path(device->address, &path)) < 0)
-                return r;
-        return sd_bus_reply_method_return(message, "o", path);
+static int method_get_device(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return reply_path(message, userdata, find_device, error);
 }
 
 BUS_GETTER(property_get_version) {

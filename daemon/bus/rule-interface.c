@@ -153,17 +153,14 @@ static int resolve_companions(const Service *service, const Device *device, cons
         return 0;
 }
 
-/* Writes the default name of a rule, for example "0000-3b-00.0". */
-static int make_name(const Device *device, char **ret) {
-        if (*ret)
+/* Makes the default name of a rule, for example "0000-3b-00.0", unless there is a name. Returns 0 or -ENOMEM. */
+static int make_name(PciAddress address, char **name) {
+        if (*name)
                 return 0;
-        *ret = strdup(PCI_ADDRESS_TEXT(device->address));
-        if (!*ret)
-                return -ENOMEM;
-        for (char *c = *ret; *c; c++)
-                if (*c == ':')
-                        *c = '-';
-        return 0;
+        *name = strdup(PCI_ADDRESS_TEXT(address));
+        for (char *colon = *name; colon && (colon = strchr(colon, ':'));)
+                *colon = '-';
+        return *name ? 0 : -ENOMEM;
 }
 
 /* Writes the rule; a dry run only checks whether that is possible. Returns 0, an outcome, or a negative errno. */
@@ -217,7 +214,7 @@ static int add_rule(
         if ((r = find_device(service, request, &device, &problem)) != 0 ||
                         (r = resolve_companions(service, device, &request->companions, &wish, &listed, &problem)) !=
                                         0 ||
-                        (r = make_name(device, &request->name)) != 0 ||
+                        (r = make_name(device->address, &request->name)) != 0 ||
                         (r = write_rule(service, device, &wish, request, &problem)) != 0)
                 return errors_set(error, r, &problem);
         if ((r = make_path(service, request->name, &file)) < 0)
