@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "bus/append.h"
 #include "bus/operation.h"
 #include "bus/publish.h"
 #include "kernel/vfio-node.h"

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "bus/append.h"
 #include "bus/authorize.h"
-#include "bus/errors.h"
 #include "bus/publish.h"
 
 /* userdata of getters and methods is the Job. */
@@ -18,7 +16,7 @@ static int cancel(Service *service, sd_bus_message *call, const Caller *caller, 
                 : problem_set(&problem, OUTCOME_BUSY, "Job %lu has just ended, so it cannot be cancelled any more.",
                                   request->job);
         if (r != 0)
-                return errors_set(error, r, &problem);
+                return bus_set_error(error, r, &problem);
         assert(job);
         if ((r = job_describe_cancel(job, &text)) < 0 || (r = text_escape_message(&text)) < 0)
                 return r;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "bus/append.h"
 #include "bus/authorize.h"
-#include "bus/errors.h"
 #include "bus/operation.h"
 #include "bus/publish.h"
 #include "bus/rule-interface.h"
@@ -69,7 +67,7 @@ static int list_holders(
                 r = census_start(service->censuses, caller->uid, selection.group ? selection.group->number : -1,
                                 addresses, n, on_census_done, call, &problem);
         if (r != 0)
-                return errors_set(error, r, &problem);
+                return bus_set_error(error, r, &problem);
         /* on_census_done() unrefs the call. The event loop calls it later, never from here. */
         sd_bus_message_ref(call);
         return 1;
@@ -128,7 +126,7 @@ static int reply_path(sd_bus_message *message, Service *service,
         if (r < 0)
                 return r;
         if ((r = find(service, selector, &path, &problem)) != 0)
-                return errors_set(error, r, &problem);
+                return bus_set_error(error, r, &problem);
         return sd_bus_reply_method_return(message, "o", path);
 }
 

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bus/operation.h"
-#include "bus/append.h"
 #include "bus/authorize.h"
-#include "bus/errors.h"
 #include "policy/vf-plan.h"
 
 static const char *const detach_options[] = {"companions", "override", "plan", NULL};
@@ -50,7 +48,7 @@ static bool reply_failure(sd_bus_message *call, const WorkerResult *result) {
 
         if (result->error == 0 && result->problem.outcome == OUTCOME_DONE)
                 return false;
-        (void)errors_set(&error, result->error, &result->problem);
+        (void)bus_set_error(&error, result->error, &result->problem);
         (void)sd_bus_reply_method_error(call, &error);
         return true;
 }
@@ -105,7 +103,7 @@ static int start_change(
         int r = make_plan(service, request, &plan, &problem);
         if (r == 0)
                 r = start_job(service, call, caller, plan, &problem);
-        return r == 0 ? 1 : errors_set(error, r, &problem);
+        return r == 0 ? 1 : bus_set_error(error, r, &problem);
 }
 
 static int read_change(sd_bus_message *message, PlanVerb verb, sd_bus_error *error) {
@@ -138,7 +136,7 @@ static int set_vfs(
 
         int r = selector_resolve_device(service->inventory, request->selector, &pf, &problem);
         if (r != 0)
-                return errors_set(error, r, &problem);
+                return bus_set_error(error, r, &problem);
         assert(pf);
         iommu_examine(service->kernel, &iommu);
         VfOptions options = {
@@ -153,7 +151,7 @@ static int set_vfs(
                 return reply_vfs(call, service->inventory, pf);
         if (r == 0)
                 r = start_job(service, call, caller, plan, &problem);
-        return r == 0 ? 1 : errors_set(error, r, &problem);
+        return r == 0 ? 1 : bus_set_error(error, r, &problem);
 }
 
 int operation_set_vfs(sd_bus_message *message, void *userdata, sd_bus_error *error) {
@@ -251,13 +249,13 @@ static int start_plan(
         /* The quota comes first, before vfiod does any work for the caller. */
         if ((r = job_check_plan_quota(service->jobs, caller->uid, &problem)) != 0 ||
                         (r = make_plan(service, request, &plan, &problem)) != 0)
-                return errors_set(error, r, &problem);
+                return bus_set_error(error, r, &problem);
         assert(plan);
         plan->only_plan = true;
         plan->asker = caller->uid;
         *planning = (Planning){.plan = plan, .call = call};
         if ((r = job_start(service->jobs, plan, "a plan", on_plan_done, planning, &problem)) != 0)
-                return errors_set(error, r, &problem);
+                return bus_set_error(error, r, &problem);
         /* on_plan_done() frees these. The event loop calls it later, never from here. */
         sd_bus_message_ref(call);
         TAKE_PTR(planning);

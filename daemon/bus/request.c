@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bus/request.h"
-#include "base/text.h"
 
 static int read_selector(sd_bus_message *call, char **ret) {
         const char *path = sd_bus_message_get_path(call), *text;

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bus/rule-interface.h"
 #include "base/log.h"
-#include "bus/append.h"
 #include "bus/authorize.h"
-#include "bus/errors.h"
 
 static int emit_changed(const Service *service) {
         return sd_bus_emit_signal(service->bus, BUS_PATH, BUS_INTERFACE_MANAGER, "RulesChanged", "");
@@ -216,14 +214,14 @@ static int add_rule(
                                         0 ||
                         (r = make_name(device->address, &request->name)) != 0 ||
                         (r = write_rule(service, device, &wish, request, &problem)) != 0)
-                return errors_set(error, r, &problem);
+                return bus_set_error(error, r, &problem);
         if ((r = make_path(service, request->name, &file)) < 0)
                 return r;
         if (!request->dry_run) {
                 log_notice("%s was written, for %s (for %s)", file, PCI_ADDRESS_TEXT(device->address),
                                 authorize_caller_text(service, caller, text));
                 if ((r = reload_after_change(service, file, &problem)) != 0)
-                        return errors_set(error, r, &problem);
+                        return bus_set_error(error, r, &problem);
         }
         return sd_bus_reply_method_return(call, "ss", request->name, file);
 }
@@ -268,12 +266,12 @@ static int remove_rule(
 
         int r = remove_file(rule_keeper_book(service->rules), request->selector, &problem);
         if (r != 0)
-                return errors_set(error, r, &problem);
+                return bus_set_error(error, r, &problem);
         if ((r = make_path(service, request->selector, &file)) < 0)
                 return r;
         log_notice("%s was removed (for %s)", file, authorize_caller_text(service, caller, text));
         if ((r = reload_after_change(service, file, &problem)) != 0)
-                return errors_set(error, r, &problem);
+                return bus_set_error(error, r, &problem);
         return sd_bus_reply_method_return(call, NULL);
 }
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "bus/reply.h"
 #include "job/census.h"
 #include "job/job.h"
 #include "kernel/pci-names.h"
 #include "model/follower.h"
 #include "rule/rule-keeper.h"
-#include <systemd/sd-bus.h>
 
 /* The objects of vfiod on the bus. The service borrows all its parts, which must outlive it. */
 
@@ -19,7 +19,6 @@
 #define BUS_INTERFACE_GROUP "org.vfiod1.Group"
 #define BUS_INTERFACE_DEVICE "org.vfiod1.Device"
 #define BUS_INTERFACE_JOB "org.vfiod1.Job"
-#define BUS_ERROR_PREFIX "org.vfiod1.Error."
 
 /* The counts of the Manager object. */
 typedef struct ManagerFacts {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "fixture.h"
 
-#include "bus/errors.h"
+#include "bus/reply.h"
 
 /* The name of the error that a client gets for each failure. */
 
@@ -87,7 +87,7 @@ static void test_complete(void) {
                 g_autofree char *name = g_strconcat(BUS_ERROR_PREFIX, outcome_to_string(outcome), NULL);
                 Problem problem = {.outcome = outcome, .message = (char *)"Why."};
 
-                g_assert_cmpint(errors_set(&error, (int)outcome, &problem), <, 0);
+                g_assert_cmpint(bus_set_error(&error, (int)outcome, &problem), <, 0);
                 g_assert_cmpstr(error.message, ==, "Why.");
                 g_assert_cmpstr(error.name, ==, outcome == OUTCOME_INVALID_SELECTOR ? SD_BUS_ERROR_INVALID_ARGS : name);
         }
@@ -98,7 +98,7 @@ static void test_errno(void) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         Problem problem = {};
 
-        g_assert_cmpint(errors_set(&error, -ENOSPC, &problem), ==, -ENOSPC);
+        g_assert_cmpint(bus_set_error(&error, -ENOSPC, &problem), ==, -ENOSPC);
         g_assert_cmpstr(error.name, ==, "System.Error.ENOSPC");
 }
 

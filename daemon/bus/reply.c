@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "bus/append.h"
+#include "bus/reply.h"
 
 static int append_escaped(sd_bus_message *message, const char *text, TextEscape kind) {
         _cleanup_free_ char *escaped = text_escape_new(strempty(text), kind);
@@ -25,4 +25,19 @@ int bus_send_list(sd_bus_message *reply) {
         int r = sd_bus_message_close_container(reply);
 
         return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+}
+
+int bus_set_error(sd_bus_error *error, int result, const Problem *problem) {
+        char name[64];
+
+        if (result < 0)
+                return sd_bus_error_set_errno(error, result);
+        /* A worker's message may have been cut in the middle of a character. */
+        _cleanup_free_ char *message = text_escape_new(strempty(problem->message), TEXT_MESSAGE_ESCAPE);
+        if (!message)
+                return sd_bus_error_set_errno(error, -ENOMEM);
+        if (problem->outcome == OUTCOME_INVALID_SELECTOR)
+                return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, message);
+        (void)snprintf(name, sizeof(name), BUS_ERROR_PREFIX "%s", outcome_to_string(problem->outcome));
+        return sd_bus_error_set(error, name, message);
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "base/outcome.h"
 #include "base/text.h"
 #include <systemd/sd-bus.h>
 
-/* Building of replies. All functions return 0 or more, or a negative errno of sd-bus. */
+/* Building of replies. Unless noted, functions return 0 or more, or a negative errno of sd-bus. */
+
+#define BUS_ERROR_PREFIX "org.vfiod1.Error."
 
 /* Declares a property getter for an sd-bus vtable. It appends the value of the property to reply. userdata is the object that the
  * find callback of the vtable returned. */
@@ -29,3 +32,7 @@ int bus_open_list(sd_bus_message *call, const char *contents, sd_bus_message **r
 
 /* Closes the array and sends the reply. */
 int bus_send_list(sd_bus_message *reply);
+
+/* Sets the error of a method: org.vfiod1.Error.NAME for an outcome, whose message is in problem; or System.Error.ENAME for a result
+ * that is a negative errno. Returns a negative errno, which the method handler returns. */
+int bus_set_error(sd_bus_error *error, int result, const Problem *problem);
