@@ -54,7 +54,8 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *inf
         return 0;
 }
 
-/* Blocks the signals: SIGTERM and SIGINT end the event loop, on_hangup() gets SIGHUP later, and sd-event needs SIGCHLD for workers. */
+/* Blocks the signals: SIGTERM and SIGINT end the event loop, on_hangup() gets SIGHUP later, and sd-event needs
+ * SIGCHLD for workers. */
 static int block_signals(sd_event *event) {
         sigset_t signals;
 

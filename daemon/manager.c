@@ -12,10 +12,10 @@
 /* Time limit for the events of one turn, and for the part of a rescan in one turn. */
 #define TURN_US 2000
 
-/* vfiod processes the events that came before a call, and then the call. So events have a higher priority than the bus. But if one turn
- * does not process all events, the next turn has a lower priority than the bus, so that calls are not delayed. (The same priority is not
- * enough: sd-bus arms its timer again before each turn, and would then come last each time.) After TURNS_OF_OTHERS_MAX calls in a row, the
- * events have a turn again. */
+/* vfiod processes the events that came before a call, and then the call. So events have a higher priority than the
+ * bus. But if one turn does not process all events, the next turn has a lower priority than the bus, so that calls
+ * are not delayed. (The same priority is not enough: sd-bus arms its timer again before each turn, and would then
+ * come last each time.) After TURNS_OF_OTHERS_MAX calls in a row, the events have a turn again. */
 #define FIRST_TURN_PRIORITY (SD_EVENT_PRIORITY_NORMAL - 1)
 #define NEXT_TURN_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 1)
 #define TURNS_OF_OTHERS_MAX 8
@@ -49,8 +49,8 @@ static int rescan_request_add(Manager *manager, sd_bus_message *call) {
         return set_more(manager, true);
 }
 
-/* Removes the requests whose rescan is done from the list, and returns them. The newest request is the first of the list, so all
- * requests behind a done one are done, too. */
+/* Removes the requests whose rescan is done from the list, and returns them. The newest request is the first of the
+ * list, so all requests behind a done one are done, too. */
 static RescanRequest *take_done_requests(Manager *manager) {
         RescanRequest **link = &manager->rescans;
 
@@ -197,7 +197,8 @@ static int watch(Manager *manager) {
                         (r = sd_event_source_set_priority(manager->more_source, NEXT_TURN_PRIORITY)) < 0 ||
                         (r = set_more(manager, false)) < 0 ||
                         (r = sd_event_add_post(manager->event, &manager->post_source, on_turn_end, manager)) < 0 ||
-                        /* Its priority is higher than that of the bus. So the signals for a change precede each reply that shows it. */
+                        /* Its priority is higher than that of the bus. So the signals for a change precede each
+                         * reply that shows it. */
                         (r = sd_event_source_set_priority(manager->post_source, SD_EVENT_PRIORITY_IMPORTANT)) < 0)
                 return log_error_errno(r, "Cannot watch the events of the kernel");
         return 0;
@@ -220,7 +221,8 @@ static int serve(Manager *manager, sd_bus *bus) {
         };
         if ((r = service_publish(&manager->service)) < 0)
                 return log_error_errno(r, "Cannot register the objects on the bus");
-        /* By default, sd-bus closes the connection when the loop ends. But manager_free() still answers the calls that wait for jobs. */
+        /* By default, sd-bus closes the connection when the loop ends. But manager_free() still answers the calls
+         * that wait for jobs. */
         if ((r = sd_bus_set_close_on_exit(bus, false)) < 0)
                 return log_error_errno(r, "Cannot keep the connection to the bus open until the end");
         if ((r = sd_bus_attach_event(bus, manager->event, SD_EVENT_PRIORITY_NORMAL)) < 0)
@@ -250,8 +252,8 @@ int manager_new(sd_event *event, const ManagerParts *parts, Manager **ret) {
         if ((r = driver_check_new(event, manager->kernel, manager->inventory, NEXT_TURN_PRIORITY,
                              &manager->driver_check)) < 0)
                 return log_error_errno(r, "Cannot start");
-        /* The first call may have started the daemon, and its reply is to have the links, too. A device that does not answer delays the
-         * start by LINKS_START_US. */
+        /* The first call may have started the daemon, and its reply is to have the links, too. A device that does
+         * not answer delays the start by LINKS_START_US. */
         if ((r = link_reader_new(event, manager->kernel, manager->inventory, &manager->links)) < 0 ||
                         (r = link_reader_read_now(manager->links, LINKS_START_US)) < 0)
                 return log_error_errno(r, "Cannot read the links of the devices");

@@ -45,8 +45,9 @@ typedef struct ManagerParts {
         const char *udev_database;       /* directory of the udev database; NULL for none */
 } ManagerParts;
 
-/* Reads the devices of the host and the state files, registers the objects on the bus, ends the jobs that an earlier daemon did not
- * finish, and requests the bus name. Takes over what is marked so, also on failure. Returns 0 or a negative errno, which is logged. */
+/* Reads the devices of the host and the state files, registers the objects on the bus, ends the jobs that an earlier
+ * daemon did not finish, and requests the bus name. Takes over what is marked so, also on failure. Returns 0 or a
+ * negative errno, which is logged. */
 int manager_new(sd_event *event, const ManagerParts *parts, Manager **ret);
 Manager *manager_free(Manager *manager);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Manager *, manager_free)

@@ -25,8 +25,8 @@ void log_open(void) {
                 journal_fd = TAKE_FD(fd);
 }
 
-/* Writes the text and a line break. The text may quote names that others chose. It is escaped, so that it cannot forge a log line or a field, and
- * cannot change a terminal. If there is not enough memory, the line is lost. */
+/* Writes the text and a line break. The text may quote names that others chose. It is escaped, so that it cannot
+ * forge a log line or a field, and cannot change a terminal. If there is not enough memory, the line is lost. */
 static void put_one_line(FILE *stream, const char *text) {
         _cleanup_free_ char *escaped = text_escape_new(text, TEXT_MESSAGE_ESCAPE);
 

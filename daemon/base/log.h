@@ -4,15 +4,16 @@
 #include "base/util.h"
 #include <syslog.h>
 
-/* Logging that never blocks. While a device is stuck in the kernel, systemd-journald can block, too: it reads the attribute "uevent" of
- * devices that kernel messages name (measured on kernel 6.1). So a line is dropped if journald does not accept it at once. */
+/* Logging that never blocks. While a device is stuck in the kernel, systemd-journald can block, too: it reads the
+ * attribute "uevent" of devices that kernel messages name (measured on kernel 6.1). So a line is dropped if journald
+ * does not accept it at once. */
 
-/* Chooses the target: the journal's socket if stderr is a socket, which systemd sets up for services; otherwise stderr. Call this once at
- * the start. Without this call, lines go to stderr. */
+/* Chooses the target: the journal's socket if stderr is a socket, which systemd sets up for services; otherwise
+ * stderr. Call this once at the start. Without this call, lines go to stderr. */
 void log_open(void);
 
-/* The priority of a log line, its message id in the catalog, and journal fields, which programs can search for. A field that does not
- * apply is NULL. The strings are borrowed for the duration of the call. */
+/* The priority of a log line, its message id in the catalog, and journal fields, which programs can search for. A
+ * field that does not apply is NULL. The strings are borrowed for the duration of the call. */
 typedef struct LogEvent {
         int priority;           /* LOG_ERR ... LOG_DEBUG */
         const char *message_id; /* 32 hex digits, see systemd/vfiod.catalog */

@@ -5,8 +5,8 @@
 #define HELD_CALL_SIZE 4096
 #define HELD_SIZE_MAX (64 * HELD_CALL_SIZE)
 
-/* Limit for the connections that have held calls. The bus daemon allows far fewer connections per user (256), so the connections of
- * one user cannot keep others out. */
+/* Limit for the connections that have held calls. The bus daemon allows far fewer connections per user (256), so the
+ * connections of one user cannot keep others out. */
 #define QUERIES_MAX 1024
 
 #define QUERY_DEADLINE_US (5 * UINT64_C(1000000))

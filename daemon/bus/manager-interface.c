@@ -33,7 +33,8 @@ static void on_census_done(int error, const CensusEntry *entries, size_t n_entri
                                 "Cannot determine which processes hold the device nodes: %s", strerror(-error));
 }
 
-/* Lists the devices whose nodes count: the selected device, or the endpoints of the selected group. Returns 0 or -ENOMEM. */
+/* Lists the devices whose nodes count: the selected device, or the endpoints of the selected group. Returns 0 or
+ * -ENOMEM. */
 static int list_addresses(const Selection *selection, PciAddress **ret, size_t *ret_n) {
         const Group *group = selection->group;
         size_t n = 0;
@@ -81,8 +82,8 @@ static int method_list_holders(sd_bus_message *message, void *userdata, sd_bus_e
         return r < 0 ? r : authorize_anybody(message, list_holders, request, error);
 }
 
-/* Makes the path of the selected group, or of the group of the selected device. The caller frees *ret. Returns 0, an outcome, or
- * -ENOMEM. */
+/* Makes the path of the selected group, or of the group of the selected device. The caller frees *ret. Returns 0, an
+ * outcome, or -ENOMEM. */
 static int find_group(Service *service, const char *selector, char **ret, Problem *problem) {
         Selection selection;
         IommuReport iommu;

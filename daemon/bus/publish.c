@@ -3,10 +3,11 @@
 #include "base/log.h"
 #include "bus/notify.h"
 
-/* No method of vfiod takes a file descriptor. But each call can carry 16 of them, and they stay open while the call is held. A user
- * could use up all descriptors of the daemon, which would end the connection. So the connection does not negotiate the passing of
- * descriptors; then the bus daemon refuses such calls. This must be set before the connection starts. But only sd_bus_open_system()
- * knows the address of the bus, so a first connection is used to get the address. */
+/* No method of vfiod takes a file descriptor. But each call can carry 16 of them, and they stay open while the call
+ * is held. A user could use up all descriptors of the daemon, which would end the connection. So the connection does
+ * not negotiate the passing of descriptors; then the bus daemon refuses such calls. This must be set before the
+ * connection starts. But only sd_bus_open_system() knows the address of the bus, so a first connection is used to
+ * get the address. */
 int service_connect(sd_bus **ret) {
         _cleanup_(sd_bus_close_unrefp) sd_bus *system = NULL;
         _cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
@@ -25,8 +26,8 @@ int service_connect(sd_bus **ret) {
 /* Far longer than any path of vfiod. */
 #define OBJECT_PATH_LENGTH_MAX 255
 
-/* sd-bus calls this for each message before it searches the object. That search takes time that is quadratic in the length of the
- * path: about a second for a path of 60 kB, which the bus accepts. */
+/* sd-bus calls this for each message before it searches the object. That search takes time that is quadratic in the
+ * length of the path: about a second for a path of 60 kB, which the bus accepts. */
 static int refuse_long_path(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         const char *path = sd_bus_message_get_path(message);
 
@@ -38,7 +39,8 @@ static int refuse_long_path(sd_bus_message *message, void *userdata, sd_bus_erro
                         OBJECT_PATH_LENGTH_MAX);
 }
 
-/* Finds the Group, Device or Job of a path. Each object has exactly one path, so other spellings of a number or an address find nothing. */
+/* Finds the Group, Device or Job of a path. Each object has exactly one path, so other spellings of a number or an
+ * address find nothing. */
 static int find_object(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret_found,
                 sd_bus_error *error) {
         _cleanup_free_ char *text = NULL, *canonical = NULL;
@@ -154,8 +156,8 @@ static int on_subscribed(sd_bus_message *message, void *userdata, sd_bus_error *
         return 0;
 }
 
-/* Hardware and firmware can change while the host sleeps, without an event. So this requests a rescan after each resume. Does not wait
- * for the reply of the bus. */
+/* Hardware and firmware can change while the host sleeps, without an event. So this requests a rescan after each
+ * resume. Does not wait for the reply of the bus. */
 static int watch_sleep(Service *service) {
         return sd_bus_match_signal_async(service->bus, NULL, "org.freedesktop.login1", "/org/freedesktop/login1",
                         "org.freedesktop.login1.Manager", "PrepareForSleep", on_prepare_for_sleep, on_subscribed,

@@ -3,12 +3,12 @@
 
 #include "bus/service.h"
 
-/* Connects to the system bus. The connection accepts no file descriptors from callers. Waits for nothing. Returns 0 or a negative
- * errno. The caller owns the bus. */
+/* Connects to the system bus. The connection accepts no file descriptors from callers. Waits for nothing. Returns 0
+ * or a negative errno. The caller owns the bus. */
 int service_connect(sd_bus **ret);
 
-/* Registers all objects with sd-bus, and subscribes to the signals that the service needs. Does not request the bus name. Returns 0 or
- * a negative errno of sd-bus. */
+/* Registers all objects with sd-bus, and subscribes to the signals that the service needs. Does not request the bus
+ * name. Returns 0 or a negative errno of sd-bus. */
 int service_publish(Service *service);
 
 /* The interfaces; each is in its own file. */

@@ -4,8 +4,9 @@
 #include "bus/service.h"
 #include "policy/plan.h"
 
-/* The arguments of a call that vfiod runs only after it knows the caller. Everybody may send a message of megabytes. So all limits
- * are checked while the message is read. All functions return 0, or a negative errno, in which case they may have set the error. */
+/* The arguments of a call that vfiod runs only after it knows the caller. Everybody may send a message of megabytes.
+ * So all limits are checked while the message is read. All functions return 0, or a negative errno, in which case
+ * they may have set the error. */
 
 /* Limit for the entries of a list; each entry is shorter than SELECTOR_MAX. */
 #define REQUEST_LIST_MAX 1024
@@ -31,13 +32,13 @@ typedef struct Request {
         bool force, adopt, detach, driverless, dry_run;
 } Request;
 
-/* Creates the request for a call. Sets the selector: that of the Group or Device object, or the first argument of a method of the
- * Manager if that is a string. The caller frees *ret. */
+/* Creates the request for a call. Sets the selector: that of the Group or Device object, or the first argument of a
+ * method of the Manager if that is a string. The caller frees *ret. */
 int request_new(sd_bus_message *call, Request **ret);
 Request *request_free(Request *request);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Request *, request_free)
 
-/* Reads the options, a dictionary a{sv}. options are the names that the method has, a list that ends with NULL. Refuses other
- * options, and an option that is given twice, with InvalidArgs. method is the name for messages. */
+/* Reads the options, a dictionary a{sv}. options are the names that the method has, a list that ends with NULL.
+ * Refuses other options, and an option that is given twice, with InvalidArgs. method is the name for messages. */
 int request_read_options(Request *request, sd_bus_message *call, const char *method, const char *const *options,
                 sd_bus_error *error);

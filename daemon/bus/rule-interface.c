@@ -119,8 +119,9 @@ static int find_device(const Service *service, const Request *request, const Dev
         return 0;
 }
 
-/* Resolves the selectors of companions to addresses. A rule must not contain host names, because these can belong to another device
- * later. Returns the addresses also in *ret_listed, which the caller frees. Returns 0, an outcome, or -ENOMEM. */
+/* Resolves the selectors of companions to addresses. A rule must not contain host names, because these can belong to
+ * another device later. Returns the addresses also in *ret_listed, which the caller frees. Returns 0, an outcome, or
+ * -ENOMEM. */
 static int resolve_companions(const Service *service, const Device *device, const RequestList *selectors,
                 RuleWish *wish, PciAddress **ret_listed, Problem *problem) {
         _cleanup_free_ PciAddress *listed = calloc(selectors->n_entries + 1, sizeof(PciAddress));

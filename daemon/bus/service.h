@@ -40,8 +40,8 @@ typedef struct Service {
         CallerQuery *queries; /* for authorize.c: calls that wait until the bus says who the caller is */
         size_t n_queries;
 
-        /* Requests a rescan of all devices and rules, and replies to the call when it is done. call may be NULL; otherwise it is
-         * referenced. Returns 0 or a negative errno. */
+        /* Requests a rescan of all devices and rules, and replies to the call when it is done. call may be NULL;
+         * otherwise it is referenced. Returns 0 or a negative errno. */
         int (*rescan)(void *userdata, sd_bus_message *call);
         void *rescan_userdata;
 } Service;
