@@ -12,10 +12,10 @@
 /* Time limit for the events of one turn, and for the part of a rescan in one turn. */
 #define TURN_US 2000
 
-/* vfiod processes the events that came before a call, and then the call. So events have a higher priority than the
- * bus. But if one turn does not process all events, the next turn has a lower priority than the bus, so that calls
- * are not delayed. (The same priority is not enough: sd-bus arms its timer again before each turn, and would then
- * come last each time.) After TURNS_OF_OTHERS_MAX calls in a row, the events have a turn again. */
+/* vfiod processes the events that came before a call, and then the call. So events have a higher priority than the bus.
+ * But if one turn does not process all events, the next turn has a lower priority than the bus, so that calls are not
+ * delayed. (The same priority is not enough: sd-bus arms its timer again before each turn, so the bus would come last
+ * each time.) After TURNS_OF_OTHERS_MAX calls in a row, the events have a turn again. */
 #define FIRST_TURN_PRIORITY (SD_EVENT_PRIORITY_NORMAL - 1)
 #define NEXT_TURN_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 1)
 #define TURNS_OF_OTHERS_MAX 8
@@ -86,7 +86,7 @@ static int on_rescan_called(void *userdata, sd_bus_message *call) {
 
 /* Without events or rescans, the daemon would report outdated facts. So it ends, and systemd starts it again. */
 static int end_in_failure(Manager *manager, int error, const char *what) {
-        log_error_errno(error, "%s. vfiod ends, and systemd starts it again", what);
+        log_error("%s: %s. vfiod ends, and systemd starts it again.", what, strerror(-error));
         return sd_event_exit(manager->event, error);
 }
 

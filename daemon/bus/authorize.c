@@ -72,30 +72,21 @@ static void query_free(CallerQuery *query) {
 
 /* Reads the a{sv} of GetConnectionCredentials. Returns 0; -ENODATA if there is no uid; or another negative errno. */
 static int read_credentials(sd_bus_message *reply, Caller *ret) {
-        uint32_t number;
-        bool has_uid = false;
+        uint32_t uid = UINT32_MAX, pid = 0;
 
-        *ret = (Caller){.uid = (uid_t)-1};
         int r = sd_bus_message_enter_container(reply, 'a', "{sv}");
         while (r >= 0 && (r = sd_bus_message_enter_container(reply, 'e', "sv")) > 0) {
                 const char *key;
 
                 if ((r = sd_bus_message_read_basic(reply, 's', &key)) < 0)
                         break;
-                if (streq(key, "UnixUserID")) {
-                        if ((r = sd_bus_message_read(reply, "v", "u", &number)) >= 0) {
-                                ret->uid = number;
-                                has_uid = true;
-                        }
-                } else if (streq(key, "ProcessID")) {
-                        if ((r = sd_bus_message_read(reply, "v", "u", &number)) >= 0)
-                                ret->pid = (pid_t)number;
-                } else
-                        r = sd_bus_message_skip(reply, "v");
+                uint32_t *number = streq(key, "UnixUserID") ? &uid : streq(key, "ProcessID") ? &pid : NULL;
+                r = number ? sd_bus_message_read(reply, "v", "u", number) : sd_bus_message_skip(reply, "v");
                 if (r >= 0)
                         r = sd_bus_message_exit_container(reply);
         }
-        return r < 0 ? r : has_uid ? 0 : -ENODATA;
+        *ret = (Caller){.uid = uid, .pid = (pid_t)pid};
+        return r < 0 ? r : uid == UINT32_MAX ? -ENODATA : 0;
 }
 
 static int deny(sd_bus_message *call, const char *reason, sd_bus_error *error) {

@@ -111,14 +111,14 @@ static int list_devices(sd_bus *bus, const char *prefix, void *userdata, char **
 static int list_jobs(sd_bus *bus, const char *prefix, void *userdata, char ***ret_paths, sd_bus_error *error) {
         _cleanup_(free_paths) char **paths = NULL;
         const Service *service = userdata;
-        size_t n = 0;
+        size_t n = 0, i = 0;
 
         (void)bus, (void)prefix, (void)error;
         for (const Job *job = job_next(service->jobs, NULL); job; job = job_next(service->jobs, job))
                 n++;
         int r = (paths = calloc(n + 1, sizeof(char *))) ? 0 : -ENOMEM;
         for (const Job *job = job_next(service->jobs, NULL); job && r >= 0; job = job_next(service->jobs, job))
-                r = service_job_path(job_describe(job).number, &paths[--n]);
+                r = service_job_path(job_describe(job).number, &paths[i++]);
         if (r < 0)
                 return r;
         *ret_paths = TAKE_PTR(paths);

@@ -176,6 +176,8 @@ static const struct {
                 {"dry-run", read_flag, offsetof(Request, dry_run)},
 };
 
+static_assert(ELEMENTSOF(option_table) <= 32, "each option has a bit in a mask");
+
 /* Reads one option. seen is the mask of the options that were read before. */
 static int read_option(Request *request, sd_bus_message *call, const char *method, const char *const *options,
                 unsigned *seen, sd_bus_error *error) {
@@ -190,8 +192,10 @@ static int read_option(Request *request, sd_bus_message *call, const char *metho
         if (!*options)
                 return sd_bus_error_setf(
                                 error, SD_BUS_ERROR_INVALID_ARGS, "%s has no option '%s'.", method, TEXT_EXCERPT(key));
-        while (!streq(option_table[i].key, key))
+        while (!streq(option_table[i].key, key)) {
                 i++;
+                assert(i < ELEMENTSOF(option_table));
+        }
         if (*seen & 1U << i)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "Option '%s' is given twice.", key);
         *seen |= 1U << i;
