@@ -5,9 +5,9 @@
 
 /* Reading and writing complete regular files. For attributes of sysfs, use kernel/sysfs.h. */
 
-/* Reads from the current offset to the end of the file. Allocates *ret, which the caller frees, and appends a NUL byte. The content may
- * contain NUL bytes, so *ret_length is its length in bytes without the appended NUL. Returns 0; -E2BIG if the content is longer than max
- * bytes; -ENOMEM; or the negative errno of read(). */
+/* Reads from the current offset to the end of the file. Allocates *ret, which the caller frees, and appends a NUL
+ * byte. The content may contain NUL bytes, so *ret_length is its length in bytes without the appended NUL. Returns
+ * 0; -E2BIG if the content is longer than max bytes; -ENOMEM; or the negative errno of read(). */
 int file_read_all(int fd, size_t max, char **ret, size_t *ret_length);
 
 /* Writes length bytes, with several calls of write() if necessary. Returns 0 or the negative errno of write(). */

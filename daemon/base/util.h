@@ -40,7 +40,8 @@ static inline void freep(void *pointer) {
 }
 #define _cleanup_free_ _cleanup_(freep)
 
-/* Closes the file descriptor if it is not negative. Preserves errno. Returns -EBADF, so that callers can write fd = safe_close(fd). */
+/* Closes the file descriptor if it is not negative. Preserves errno. Returns -EBADF, so that callers can write fd =
+ * safe_close(fd). */
 static inline int safe_close(int fd) {
         if (fd >= 0) {
                 int saved_errno = errno;
@@ -83,8 +84,8 @@ static inline const char *startswith(const char *string, const char *prefix) {
         return strncmp(string, prefix, length) == 0 ? string + length : NULL;
 }
 
-/* Replaces the string that *target owns with a copy of value. NULL and "" become NULL. Returns 1 if the string changed, 0 if it was equal,
- * or -ENOMEM, which leaves *target unchanged. */
+/* Replaces the string that *target owns with a copy of value. NULL and "" become NULL. Returns 1 if the string
+ * changed, 0 if it was equal, or -ENOMEM, which leaves *target unchanged. */
 static inline int free_and_strdup(char **target, const char *value) {
         if (isempty(value))
                 value = NULL;

@@ -13,8 +13,8 @@ const char *job_state_to_string(JobState state) {
         return state_table[state];
 }
 
-void job_describe(const Job *job, JobDescription *ret) {
-        *ret = (JobDescription){
+JobDescription job_describe(const Job *job) {
+        return (JobDescription){
                         .number = job->number,
                         .state = job->stuck                    ? JOB_STUCK
                                         : job->waits_for_names ? JOB_FINISHING

@@ -10,8 +10,8 @@
 
 typedef struct JobTable JobTable;
 
-/* Called once: when the job is done, or at its deadline, with OUTCOME_STUCK; then the job goes on by itself. The result is valid
- * for the time of the call. */
+/* Called once: when the job is done, or at its deadline, with OUTCOME_STUCK; then the job goes on by itself. The result and the plan of
+ * the job are valid during the call. */
 typedef void (*job_done_t)(const WorkerResult *result, void *userdata);
 
 /* The limits of jobs; tests shorten them. */
@@ -70,7 +70,7 @@ typedef struct JobDescription {
 } JobDescription;
 
 /* The description is valid until the next turn of the loop. */
-void job_describe(const Job *job, JobDescription *ret);
+JobDescription job_describe(const Job *job);
 
 /* NULL for none. */
 Job *job_find(const JobTable *table, unsigned long number);

@@ -328,7 +328,7 @@ static void test_rescan(void) {
         /* a folder that is none: the rules that were read stay in force */
         g_autofree char *folder = g_strdup_printf("%s.rules.run", fixture->state_folder);
         g_assert_true(g_file_set_contents(folder, "", 0, NULL));
-        EXPECT(1, "vfioctl: Not everything could be read: Not a directory\n", "rescan");
+        EXPECT(1, "vfioctl: Cannot read all devices and rules again: Not a directory\n", "rescan");
         expect_output("rule list --no-legend", "bad *off *\n");
         fixture_stop(fixture);
 }
