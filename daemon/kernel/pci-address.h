@@ -35,9 +35,17 @@ static inline uint64_t pci_address_key(PciAddress address) {
                         address.function;
 }
 
+/* For sorting: negative, 0 or positive. */
+static inline int pci_address_compare(PciAddress a, PciAddress b) {
+        return COMPARE(pci_address_key(a), pci_address_key(b));
+}
+
 static inline bool pci_address_equal(PciAddress a, PciAddress b) {
         return pci_address_key(a) == pci_address_key(b);
 }
+
+/* Parses the first component of a path, which ends with a slash or with the path. Returns false if it is no address. */
+bool pci_address_parse_component(const char *path, PciAddress *ret);
 
 /* Finds the last PCI address in a devpath: 0000:03:00.0 for "/devices/pci0000:00/0000:00:1c.0/0000:03:00.0/net/ens1". Returns 0, or
  * -ENOENT if the path has no PCI address. */

@@ -78,7 +78,7 @@ int pci_path_find_controller(const char *folder, PciAddress *ret);
 /* Calls the function with the address of every PCI function, in no order, until it returns other than 0; returns
  * that, 0 at the end, or a negative errno. */
 typedef int (*pci_device_visit_t)(PciAddress address, void *userdata);
-int pci_device_for_each(const Kernel *kernel, pci_device_visit_t function, void *userdata);
+int pci_device_for_each(const Kernel *kernel, pci_device_visit_t callback, void *userdata);
 
 /* A driver that leaves DMA to whoever holds the group: its members do not stand in the way of a guest. Since kernel
  * 5.19 a driver says so itself (driver_managed_dma), and these are the ones that do. */

@@ -2,6 +2,7 @@
 #include "kernel/uevents.h"
 
 #include <libudev.h>
+#include <limits.h>
 
 /* Room for 100,000 PCI events of 1,280 bytes (measured). Without CAP_NET_ADMIN the kernel gives what net.core.rmem_max
  * allows; then events are lost sooner, and noticed. */
@@ -100,4 +101,24 @@ int uevent_source_new_udev(UeventSource **ret) {
 
         *ret = TAKE_PTR(source);
         return 0;
+}
+
+bool udev_database_has(const char *folder, PciAddress address, uint64_t since_us) {
+        char path[PATH_MAX];
+        _cleanup_fclose_ FILE *file = NULL;
+        _cleanup_free_ char *line = NULL;
+        size_t size = 0;
+
+        if (!folder || access(folder, F_OK) < 0)
+                return true;
+        if (snprintf(path, sizeof(path), "%s/+pci:%s", folder, PCI_ADDRESS_TEXT(address)) >= (int)sizeof(path))
+                return true;
+        file = fopen(path, "re");
+        while (file && getline(&line, &size, file) >= 0) {
+                const char *initialized = startswith(line, "I:");
+
+                if (initialized)
+                        return strtoull(initialized, NULL, 10) >= since_us;
+        }
+        return false;
 }

@@ -34,23 +34,18 @@ static int take_one(DiskClaims *claims, const Kernel *kernel, const char *name) 
                 return 0;
         if (fd < 0)
                 return fd;
-        int *grown = reallocarray(claims->fds, claims->n_fds + 1, sizeof(int));
-        if (!grown)
+        if (!ARRAY_GROW(claims->fds, claims->n_fds))
                 return -ENOMEM;
-        claims->fds = grown;
-        grown[claims->n_fds++] = TAKE_FD(fd);
+        claims->fds[claims->n_fds++] = TAKE_FD(fd);
         return 0;
 }
 
 int disk_claims_take(DiskClaims *claims, const Kernel *kernel, const HostIndex *index, PciAddress address) {
+        const HostIndexName *disk = NULL;
         bool busy = false;
-        size_t n;
 
-        const HostIndexName *names = host_index_find(index, address, &n);
-        for (size_t i = 0; i < n; i++) {
-                if (names[i].kind != HOST_NAME_BLOCK)
-                        continue;
-                int r = take_one(claims, kernel, names[i].name);
+        while ((disk = host_index_next(index, HOST_NAME_BLOCK, address, disk))) {
+                int r = take_one(claims, kernel, disk->name);
                 if (r < 0 && r != -EBUSY)
                         return r;
                 busy = busy || r == -EBUSY;

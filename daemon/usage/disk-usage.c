@@ -293,16 +293,13 @@ int usage_of_disks(UsageSnapshot *snapshot, PciAddress address, usage_visit_t vi
                         .visit = visit,
                         .userdata = userdata,
         };
-        size_t n;
+        const HostIndexName *disk = NULL;
         int r = 0;
 
-        const HostIndexName *names = host_index_find(&snapshot->host, address, &n);
-        for (size_t i = 0; i < n && r == 0; i++) {
-                if (names[i].kind != HOST_NAME_BLOCK)
+        while (r == 0 && (disk = host_index_next(&snapshot->host, HOST_NAME_BLOCK, address, disk))) {
+                if (!search.mounts && ((r = begin(snapshot, disk->name, &search)) != 0 || !search.mounts))
                         continue;
-                if (!search.mounts && ((r = begin(snapshot, names[i].name, &search)) != 0 || !search.mounts))
-                        continue;
-                r = examine_disk(&search, names[i].name);
+                r = examine_disk(&search, disk->name);
         }
         snapshot->n_blocks_examined += search.n_examined;
         tdestroy(search.seen, free);

@@ -3,7 +3,7 @@
 
 #include "kernel/host-names.h"
 
-/* The disks and network interfaces of the host by PCI function, at one moment: read once for all devices of a survey. */
+/* The disks and network interfaces of the host, read once for all devices of a survey. */
 
 typedef struct HostIndexName {
         HostNameKind kind;
@@ -12,14 +12,16 @@ typedef struct HostIndexName {
 } HostIndexName;
 
 typedef struct HostIndex {
-        HostIndexName *names; /* sorted by address, kind and name */
-        size_t n_names, n_allocated;
+        HostIndexName *names; /* sorted by name */
+        size_t n_names;
 } HostIndex;
 
-/* Returns 0, or a negative errno where the host cannot be read. For workers. The caller empties the index with host_index_done(), also after an error. */
+/* Reads all names that belong to a PCI function. For workers. The caller empties the index with host_index_done(), also after an error.
+ * Returns 0 or a negative errno. */
 int host_index_read(const Kernel *kernel, HostIndex *ret);
 void host_index_done(HostIndex *index);
 #define _cleanup_host_index_ _cleanup_(host_index_done)
 
-/* The names of one function: returns the first, and how many there are. */
-const HostIndexName *host_index_find(const HostIndex *index, PciAddress address, size_t *ret_n);
+/* Returns the next name of this kind that belongs to the PCI function, after previous (NULL: the first name); NULL at the end. */
+const HostIndexName *host_index_next(
+                const HostIndex *index, HostNameKind kind, PciAddress address, const HostIndexName *previous);

@@ -13,16 +13,15 @@ typedef struct Search {
 
 /* The interfaces of the function. Returns whether it has any in *ret. */
 static int examine_interfaces(const Search *search, PciAddress function, bool *ret) {
-        size_t n;
+        const HostIndexName *interface = NULL;
         int r = 0;
 
-        const HostIndexName *names = host_index_find(&search->snapshot->host, function, &n);
         *ret = false;
-        for (size_t i = 0; i < n && r == 0; i++) {
-                if (names[i].kind != HOST_NAME_NETWORK)
-                        continue;
+        while (r == 0 &&
+                        (interface = host_index_next(
+                                         &search->snapshot->host, HOST_NAME_NETWORK, function, interface))) {
                 *ret = true;
-                r = usage_of_interface(search->snapshot, names[i].name, search->visit, search->userdata);
+                r = usage_of_interface(search->snapshot, interface->name, search->visit, search->userdata);
         }
         return r;
 }
