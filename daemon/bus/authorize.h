@@ -3,7 +3,7 @@
 
 #include "base/text.h"
 #include "bus/service.h"
-#include "kernel/process.h"
+#include "usage/processes.h"
 
 /* Who calls, and who may do what. Methods that only read need nothing from here. A method that changes something, or that
  * costs a process of ours, first reads its arguments, then asks here who the caller is. The bus daemon is asked by an

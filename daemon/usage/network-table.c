@@ -9,7 +9,7 @@
 #include <net/if_arp.h>
 #include <search.h>
 
-/* How often a list is asked for that changes while the kernel gives it. */
+/* A list that changes while the kernel sends it is requested so often at most. */
 #define DUMPS_MAX 16
 
 /* An ordinary user can make a PPPoE connection: see read_pppoe(). */
@@ -22,25 +22,22 @@ typedef struct Dump {
 
 static int compare_uses(const void *a, const void *b) {
         const NetworkUse *left = a, *right = b;
-        return left->index < right->index ? -1 : left->index > right->index;
+        return COMPARE(left->index, right->index);
 }
 
-/* The entry of the interface, made where there is none; NULL without memory. */
+/* Returns the entry of the interface, which is made if there is none; NULL without memory. */
 static NetworkUse *use_of(Dump *dump, unsigned index) {
-        NetworkUse key = {.index = index};
+        NetworkUse *use = malloc(sizeof(NetworkUse)), **found = NULL;
 
-        NetworkUse *const *found = tfind(&key, &dump->table->uses, compare_uses);
-        if (found)
-                return *found;
-        NetworkUse *use = calloc(1, sizeof(NetworkUse));
-        if (use)
-                use->index = index;
-        if (!use || !tsearch(use, &dump->table->uses, compare_uses)) {
-                free(use);
-                dump->error = -ENOMEM;
-                return NULL;
+        if (use) {
+                *use = (NetworkUse){.index = index};
+                found = tsearch(use, &dump->table->uses, compare_uses);
         }
-        return use;
+        if (!found || *found != use)
+                free(use);
+        if (!found)
+                dump->error = -ENOMEM;
+        return found ? *found : NULL;
 }
 
 static bool is_link_local(int family, const struct nlattr *address) {
@@ -89,10 +86,10 @@ static int on_address(const struct nlmsghdr *message, void *userdata) {
 }
 
 static bool is_route_of_interest(const struct rtmsg *header) {
-        /* Other families have messages of other forms. */
+        /* Messages of other families have other forms. */
         bool known = header->rtm_family == AF_INET || header->rtm_family == AF_INET6 || header->rtm_family == AF_MPLS;
 
-        /* The kernel itself makes the others for every interface that is up. */
+        /* The kernel makes routes of other types and tables for every interface that is up. */
         return known && header->rtm_type == RTN_UNICAST && header->rtm_table != RT_TABLE_LOCAL;
 }
 
@@ -133,7 +130,7 @@ static int on_route(const struct nlmsghdr *message, void *userdata) {
         return r;
 }
 
-/* A route over a next hop that is an object of its own may name the object only. */
+/* A route can name a next hop object instead of an interface. */
 static int on_next_hop(const struct nlmsghdr *message, void *userdata) {
         const struct nlattr *output = find_attribute(message, sizeof(struct nhmsg), NHA_OIF);
         Dump *dump = userdata;
@@ -147,8 +144,8 @@ static int on_next_hop(const struct nlmsghdr *message, void *userdata) {
         return MNL_CB_OK;
 }
 
-/* Asks for all entries of a kind, until there is an answer in one piece. What was found in an answer that was not counts as well: it was there a moment
- * ago. Returns 0 or a negative errno. */
+/* Requests all entries of a kind, again if the list changed meanwhile (-EINTR). Entries of an interrupted answer count, too: they existed a
+ * moment ago. Returns 0 or a negative errno. */
 static int read_list(Dump *dump, uint16_t type, size_t header_size, mnl_cb_t callback) {
         char buffer[RTNETLINK_REQUEST_MAX];
         int r = -EINTR;
@@ -159,21 +156,25 @@ static int read_list(Dump *dump, uint16_t type, size_t header_size, mnl_cb_t cal
         return dump->error < 0 ? dump->error : r;
 }
 
-/* An entry of /sys/class/net. Returns 1 for the interface of a PPP connection. */
-static int on_interface(int directory_fd, const char *name, void *userdata) {
-        char path[300];
+/* Returns 1 if the host has the interface of a PPP connection, 0 if not, or a negative errno. */
+static int has_ppp_interface(const Kernel *kernel) {
+        _cleanup_closedir_ DIR *folder = NULL;
+        const char *name;
         long type;
 
-        (void)userdata;
-        (void)snprintf(path, sizeof(path), "%.255s/type", name);
-        int r = sysfs_read_number(directory_fd, path, 0, INT32_MAX, &type);
-        if (r < 0)
-                return r == -ENOENT || r == -ENOTDIR || r == -ENODEV ? 0 : r;
-        return type == ARPHRD_PPP;
+        int r = sysfs_open_folder(kernel->sys_fd, "class/net", &folder);
+        while (r >= 0 && (r = sysfs_next(folder, &name)) > 0) {
+                r = sysfs_read_number(dirfd(folder), SYSFS_PATH("%s/type", name), 0, INT32_MAX, &type);
+                if (r >= 0 && type == ARPHRD_PPP)
+                        return 1;
+                if (r == -ENOENT || r == -ENOTDIR || r == -ENODEV)
+                        r = 0;
+        }
+        return r == -ENOENT ? 0 : r;
 }
 
-/* PPP over Ethernet needs neither an address nor a route on its interface, and this list alone links the two. Any user can connect a PPPoE socket to any
- * interface that is up, and then stands in the list. But only root can make an interface of it (ppp0). Without such an interface
+/* PPP over Ethernet needs neither an address nor a route on its interface: only this list shows the use. Any user can connect a PPPoE socket to
+ * any interface that is up, and is then in the list. But only root can make an interface of the connection (ppp0). So without such an interface,
  * the list shows no use. */
 static int read_pppoe(const Kernel *kernel, NetworkTable *table) {
         _cleanup_fclose_ FILE *file = sysfs_open_lines(kernel->proc_fd, "net/pppoe");
@@ -182,9 +183,9 @@ static int read_pppoe(const Kernel *kernel, NetworkTable *table) {
 
         if (!file)
                 return errno == ENOENT ? 0 : -errno;
-        int r = sysfs_for_each(kernel->sys_fd, "class/net", on_interface, NULL);
+        int r = has_ppp_interface(kernel);
         if (r <= 0)
-                return r == -ENOENT ? 0 : r;
+                return r;
         while (getline(&line, &size, file) > 0) {
                 line[strcspn(line, "\n")] = '\0';
                 const char *device = strrchr(line, ' ');
@@ -192,15 +193,7 @@ static int read_pppoe(const Kernel *kernel, NetworkTable *table) {
                         continue;
                 if (table->n_pppoe >= PPPOE_MAX)
                         return -E2BIG;
-                if (table->n_pppoe == table->n_pppoe_allocated) {
-                        size_t wanted = table->n_pppoe_allocated ? table->n_pppoe_allocated * 2 : 16;
-                        char **grown = reallocarray(table->pppoe, wanted, sizeof(char *));
-                        if (!grown)
-                                return -ENOMEM;
-                        table->pppoe = grown;
-                        table->n_pppoe_allocated = wanted;
-                }
-                if (!(table->pppoe[table->n_pppoe] = strdup(device + 1)))
+                if (!ARRAY_GROW(table->pppoe, table->n_pppoe) || !(table->pppoe[table->n_pppoe] = strdup(device + 1)))
                         return -ENOMEM;
                 table->n_pppoe++;
         }

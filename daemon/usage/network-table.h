@@ -3,9 +3,9 @@
 
 #include "kernel/kernel.h"
 
-/* What the host's network configuration says of each interface. Addresses, routes and next hops are each read in one dump for all interfaces. */
+/* The network configuration of the host, by interface. Addresses, routes and next hops are each read in one dump for all interfaces. */
 
-/* Longest address as text (INET6_ADDRSTRLEN); and with the length of a prefix. */
+/* Buffer sizes for an address (INET6_ADDRSTRLEN) and for an address with the length of its prefix. */
 #define NETWORK_ADDRESS_MAX 46
 #define NETWORK_ROUTE_MAX (NETWORK_ADDRESS_MAX + 8)
 
@@ -20,14 +20,14 @@ typedef struct NetworkUse {
 typedef struct NetworkTable {
         void *uses;   /* a tree of tsearch(), by index */
         char **pppoe; /* names of interfaces that carry PPP over Ethernet */
-        size_t n_pppoe, n_pppoe_allocated;
+        size_t n_pppoe;
         int error; /* 0, or why it could not all be read */
 } NetworkTable;
 
-/* Returns 0 or -ENOMEM; another error is in the table. The caller empties the table with network_table_done(), also after an error. */
+/* The caller empties the table with network_table_done(), also after an error. Returns 0 or -ENOMEM; another error is in the table. */
 int network_table_read(const Kernel *kernel, NetworkTable *ret);
 void network_table_done(NetworkTable *table);
 
-/* NULL for an interface of which nothing is said. */
+/* Returns NULL for an interface without addresses, routes and next hops. */
 const NetworkUse *network_table_find(const NetworkTable *table, unsigned index);
 bool network_table_has_pppoe(const NetworkTable *table, const char *interface);
