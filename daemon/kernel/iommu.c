@@ -24,24 +24,17 @@ static bool has_table(const Kernel *kernel, const char *path) {
         return faccessat(kernel->sys_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) >= 0;
 }
 
-/* Tells whether the kernel command line contains exactly this parameter. */
-static bool has_parameter(const Kernel *kernel, const char *parameter) {
+/* Returns the parameter of the kernel command line that turns the IOMMU off; NULL if there is none. */
+static const char *find_off_switch(const Kernel *kernel) {
+        static const char *const parameters[] = {"intel_iommu=off", "amd_iommu=off", "iommu=off"};
         char line[SYSFS_TEXT_MAX], *state;
 
         if (sysfs_read_text(kernel->proc_fd, "cmdline", line, sizeof(line)) < 0)
-                return false;
+                return NULL;
         for (char *word = strtok_r(line, " \n", &state); word; word = strtok_r(NULL, " \n", &state))
-                if (streq(word, parameter))
-                        return true;
-        return false;
-}
-
-static const char *find_off_switch(const Kernel *kernel) {
-        static const char *const parameters[] = {"intel_iommu=off", "amd_iommu=off", "iommu=off"};
-
-        for (size_t i = 0; i < ELEMENTSOF(parameters); i++)
-                if (has_parameter(kernel, parameters[i]))
-                        return parameters[i];
+                for (size_t i = 0; i < ELEMENTSOF(parameters); i++)
+                        if (streq(word, parameters[i]))
+                                return parameters[i];
         return NULL;
 }
 

@@ -21,9 +21,7 @@ int sysfs_read_text(int directory_fd, const char *name, char *buffer, size_t siz
 
         size_t length = 0;
         for (;;) {
-                ssize_t n = read(fd, buffer + length, size - length);
-                if (n < 0 && errno == EINTR)
-                        continue;
+                ssize_t n = TEMP_FAILURE_RETRY(read(fd, buffer + length, size - length));
                 if (n < 0)
                         return -errno;
                 if (n == 0)
@@ -87,14 +85,10 @@ int sysfs_write(int directory_fd, const char *name, const char *value) {
         _cleanup_close_ int fd = openat(directory_fd, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
         if (fd < 0)
                 return -errno;
-        for (;;) {
-                ssize_t n = write(fd, value, length);
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                return (size_t)n == length ? 0 : -EIO;
-        }
+        ssize_t n = TEMP_FAILURE_RETRY(write(fd, value, length));
+        if (n < 0)
+                return -errno;
+        return (size_t)n == length ? 0 : -EIO;
 }
 
 int sysfs_open_folder(int directory_fd, const char *name, DIR **ret) {

@@ -18,5 +18,5 @@ const char *vfio_node_format(int group, char buffer[static VFIO_NODE_TEXT_MAX]);
  * node; another negative errno. */
 int vfio_node_lock(const Kernel *kernel, int group);
 
-/* Waits until the node is there. Returns 0; -ETIMEDOUT; another negative errno. For workers. */
+/* Waits until the node exists. For workers. Returns 0; -ETIMEDOUT; -ENOENT if there is no directory /dev/vfio; or another negative errno. */
 int vfio_node_wait(const Kernel *kernel, int group, unsigned timeout_ms);

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "usage/holders.h"
 #include "kernel/sysfs.h"
-#include "usage/node-access.h"
 
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <systemd/sd-login.h>
+
+/* A process with more groups counts as a member of every group. */
+#define GROUPS_MAX 1024
 
 const char *holder_format(const Holder *holder, char buffer[static HOLDER_TEXT_MAX]) {
         (void)snprintf(buffer, HOLDER_TEXT_MAX, "process %d (%s)%s%s", (int)holder->pid, TEXT_NAME(holder->command),
@@ -76,19 +79,18 @@ static int compare_owners(const void *a, const void *b) {
         return r != 0 ? r : COMPARE(left->owner, right->owner);
 }
 
-/* Returns the first entry of the node, or the end of the list. */
-static const NodeOwner *find_node(const HolderTable *table, const DeviceNode *node) {
-        size_t low = 0, high = table->n_nodes;
+static int compare_nodes(const void *a, const void *b) {
+        return device_node_compare(&((const NodeOwner *)a)->node, &((const NodeOwner *)b)->node);
+}
 
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
+/* Returns the first entry of the node; NULL if there is none. */
+static const NodeOwner *find_node(const HolderTable *table, DeviceNode node) {
+        const NodeOwner key = {.node = node};
 
-                if (device_node_compare(&table->nodes[middle].node, node) < 0)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        return table->nodes + low;
+        const NodeOwner *entry = bsearch(&key, table->nodes, table->n_nodes, sizeof(NodeOwner), compare_nodes);
+        while (entry && entry > table->nodes && compare_nodes(entry - 1, &key) == 0)
+                entry--;
+        return entry;
 }
 
 /* The lists. */
@@ -218,9 +220,8 @@ static int match_number(Walk *walk, int directory_fd, const char *name) {
         } else if (!S_ISCHR(status.stx_mode) && !S_ISBLK(status.stx_mode))
                 return 0;
 
-        const NodeOwner *entry = find_node(table, &node), *end = table->nodes + table->n_nodes;
-        if (entry == end || device_node_compare(&entry->node, &node) != 0 ||
-                        (!is_simulated && !read_path(walk, directory_fd, name)) || is_path_only(directory_fd, name))
+        const NodeOwner *entry = find_node(table, node), *end = table->nodes + table->n_nodes;
+        if (!entry || (!is_simulated && !read_path(walk, directory_fd, name)) || is_path_only(directory_fd, name))
                 return 0;
         int r = 0;
         for (; r >= 0 && entry < end && device_node_compare(&entry->node, &node) == 0; entry++)
@@ -265,24 +266,53 @@ static int walk_process(Walk *walk, size_t *budget) {
         return add_holder(table, &table->hidden, walk->process->pid, NULL);
 }
 
-/* The permissions of the nodes of an owner. */
+/* A process that has more descriptors than a walk reads: nobody knows whether it has a node open. It counts as a user of a node only if it may open
+ * it. It could open the node at any time, so this gives it no additional power. A process without this permission is ignored, because it can only
+ * have received the descriptor from another process. Otherwise any user could keep root from every device, just by opening many files. */
+
+/* Who may open nodes of an owner. */
 typedef struct Rule {
         size_t owner;
-        NodeAccess access;
+        bool is_open_to_all; /* by the mode; or the node has an access control list; or its permissions are not known */
+        mode_t mode;
+        uid_t uid;
+        gid_t gid;
 } Rule;
 
-/* Makes the rules, without repetitions. */
+/* udev makes a link for each node, for example "/dev/char/1:5". A node without such a link counts as open to all. */
+static Rule read_rule(const Kernel *kernel, const NodeOwner *entry) {
+        const Rule open_to_all = {.owner = entry->owner, .is_open_to_all = true};
+        const DeviceNode *node = &entry->node;
+        struct stat status;
+
+        _cleanup_close_ int fd = openat(kernel->dev_fd,
+                        SYSFS_PATH("%s/%u:%u", node->block ? "block" : "char", major(node->number),
+                                        minor(node->number)),
+                        O_PATH | O_CLOEXEC);
+        if (fd < 0 || fstat(fd, &status) < 0 || status.st_rdev != node->number ||
+                        !(node->block ? S_ISBLK(status.st_mode) : S_ISCHR(status.st_mode)))
+                return open_to_all;
+        if ((status.st_mode & (S_IROTH | S_IWOTH)) ||
+                        getxattr(SYSFS_PATH("/proc/self/fd/%d", fd), "system.posix_acl_access", NULL, 0) > 0)
+                return open_to_all;
+        return (Rule){.owner = entry->owner, .mode = status.st_mode, .uid = status.st_uid, .gid = status.st_gid};
+}
+
+static bool rule_equal(const Rule *a, const Rule *b) {
+        return a->owner == b->owner && a->is_open_to_all == b->is_open_to_all && a->mode == b->mode &&
+                        a->uid == b->uid && a->gid == b->gid;
+}
+
+/* Makes the rules of all nodes, without repetitions. */
 static int make_rules(const HolderTable *table, Rule **ret, size_t *ret_n) {
         _cleanup_free_ Rule *rules = NULL;
         size_t n = 0;
 
         for (size_t i = 0; i < table->n_nodes; i++) {
-                Rule rule = {table->nodes[i].owner, node_access_read(table->kernel, &table->nodes[i].node)};
+                Rule rule = read_rule(table->kernel, &table->nodes[i]);
                 size_t known = 0;
 
-                while (known < n &&
-                                (rules[known].owner != rule.owner ||
-                                                !node_access_equal(&rules[known].access, &rule.access)))
+                while (known < n && !rule_equal(&rules[known], &rule))
                         known++;
                 if (known < n)
                         continue;
@@ -295,21 +325,35 @@ static int make_rules(const HolderTable *table, Rule **ret, size_t *ret_n) {
         return 0;
 }
 
+/* groups are those of the process; n_groups can be a negative errno of process_read_groups(). */
+static bool may_open(const Process *process, const gid_t *groups, int n_groups, const Rule *rule) {
+        if (process->rank == PROCESS_OF_ROOT || rule->is_open_to_all)
+                return true;
+        if (rule->uid == process->uid && (rule->mode & (S_IRUSR | S_IWUSR)))
+                return true;
+        if (!(rule->mode & (S_IRGRP | S_IWGRP)))
+                return false;
+        for (int i = 0; i < n_groups; i++)
+                if (groups[i] == rule->gid)
+                        return true;
+        return n_groups == -EOVERFLOW;
+}
+
 /* Adds the processes whose descriptors were not all read. */
 static int add_cut_processes(HolderTable *table, const ProcessTable *processes) {
         _cleanup_free_ Rule *rules = NULL;
+        gid_t groups[GROUPS_MAX];
         size_t n_rules;
 
         int r = make_rules(table, &rules, &n_rules);
         for (size_t i = 0; i < processes->n_processes && r >= 0; i++) {
                 const Process *process = &processes->processes[i];
-                NodeUser user;
 
                 if (!process->is_cut)
                         continue;
-                node_user_read(table->kernel, process, &user);
+                int n_groups = process_read_groups(table->kernel, process->pid, groups, ELEMENTSOF(groups));
                 for (size_t rule = 0; rule < n_rules && r >= 0; rule++)
-                        if (node_access_allows(&rules[rule].access, &user))
+                        if (may_open(process, groups, n_groups, &rules[rule]))
                                 r = add_holder(table, &table->owners[rules[rule].owner].cut, process->pid, NULL);
         }
         return r;

@@ -30,22 +30,29 @@ static int examine_links(UsageSnapshot *snapshot, const char *interface, int fol
 
 /* Examines the network configuration of the interface. */
 static int examine_network(UsageSnapshot *snapshot, const char *interface, unsigned index) {
+        static const char *const phrases[_NETWORK_USE_KIND_MAX] = {
+                        [NETWORK_ADDRESS] = "has the address ",
+                        [NETWORK_DEFAULT_ROUTE] = "carries the default route",
+                        [NETWORK_ROUTE] = "carries the route to ",
+                        [NETWORK_NEXT_HOP] = "is the way to a next hop of routes",
+                        [NETWORK_PPPOE] = "carries a PPPoE connection",
+        };
         const NetworkTable *table;
+        bool has_route = false;
         int r;
 
         if ((r = usage_snapshot_network(snapshot, &table)) < 0 || (r = table->error) < 0)
                 return r;
         const NetworkUse *use = network_table_find(table, index);
-        if (use && use->address[0] != '\0' && (r = report(snapshot, interface, "has the address ", use->address)) != 0)
-                return r;
-        if (use && use->has_default_route)
-                r = report(snapshot, interface, "carries the default route", "");
-        else if (use && use->route[0] != '\0')
-                r = report(snapshot, interface, "carries the route to ", use->route);
-        else if (use && use->has_next_hop)
-                r = report(snapshot, interface, "is the way to a next hop of routes", "");
-        if (r == 0 && network_table_has_pppoe(table, interface))
-                r = report(snapshot, interface, "carries a PPPoE connection", "");
+        for (NetworkUseKind kind = 0; use && kind < _NETWORK_USE_KIND_MAX && r == 0; kind++) {
+                bool is_route = kind == NETWORK_DEFAULT_ROUTE || kind == NETWORK_ROUTE || kind == NETWORK_NEXT_HOP;
+
+                /* One route is evidence enough. */
+                if (!use->has[kind] || (is_route && has_route))
+                        continue;
+                has_route = has_route || is_route;
+                r = report(snapshot, interface, phrases[kind], use->texts[kind]);
+        }
         return r;
 }
 

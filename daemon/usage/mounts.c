@@ -30,26 +30,17 @@ static int compare_namespaces(const void *a, const void *b) {
         return COMPARE(*left, *right);
 }
 
-/* The byte for "040", or -1. */
-static int octal_value(const char *digits) {
-        int value = 0;
-
-        for (size_t i = 0; i < 3; i++) {
-                if (digits[i] < '0' || digits[i] > '7')
-                        return -1;
-                value = value * 8 + (digits[i] - '0');
-        }
-        return value > 0 && value <= UCHAR_MAX ? value : -1;
-}
-
 char *mount_unescape(char *text) {
         char *end = text;
 
         for (const char *c = text; *c; c++) {
-                int value = *c == '\\' ? octal_value(c + 1) : -1;
+                long value = *c == '\\' && strspn(c + 1, "01234567") >= 3
+                                ? strtol((char[]){c[1], c[2], c[3], '\0'}, NULL, 8)
+                                : 0;
+                bool is_escape = value > 0 && value <= UCHAR_MAX;
 
-                *end++ = value < 0 ? *c : (char)value;
-                c += value < 0 ? 0 : 3;
+                *end++ = is_escape ? (char)value : *c;
+                c += is_escape ? 3 : 0;
         }
         *end = '\0';
         return text;
