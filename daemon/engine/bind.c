@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "engine/bind.h"
+#include "kernel/host-names.h"
 #include "kernel/sysfs.h"
-#include "usage/host-index.h"
 
 #define ADDRESS(work, i) PCI_ADDRESS_TEXT((work)->plan->members[i].address)
 

@@ -47,7 +47,7 @@ void binding_set_override(Binding *binding, const char *override) {
 int binding_read_override(int device_fd, char buffer[static OVERRIDE_MAX]) {
         int r = sysfs_read_text(device_fd, "driver_override", buffer, OVERRIDE_MAX);
 
-        /* This is how the kernel shows that there is none. */
+        /* The kernel prints this if there is none. */
         if (r >= 0 && streq(buffer, "(null)"))
                 buffer[0] = '\0';
         return r < 0 ? r : 0;

@@ -39,7 +39,8 @@ static int visit_controllers(const Kernel *kernel, const char *subsystem, const 
         return r < 0 && r != -ENOENT ? r : result;
 }
 
-/* Tells whether this is a path of an NVMe multipath disk, for example "nvme0c0n1". Only the disk of the subsystem has a device node. */
+/* Tells whether this is a path of an NVMe multipath disk, for example "nvme0c0n1". Only the disk of the subsystem
+ * has a device node. */
 static bool is_hidden(const Kernel *kernel, const char *name) {
         long hidden;
         return sysfs_read_number(kernel->sys_fd, SYSFS_PATH("class/block/%s/hidden", name), 0, 1, &hidden) >= 0 &&
@@ -58,7 +59,7 @@ int host_names_visit_one(
         if (isempty(name) || strlen(name) >= HOST_NAME_TEXT_MAX || strchr(name, '/'))
                 return 0;
         /* The link leads to the directory of the name below /sys/devices. */
-        if (sysfs_read_target(kernel->sys_fd, SYSFS_PATH("class/%s/%s", host_name_kind_to_string(kind), name), target,
+        if (sysfs_read_target(kernel->sys_fd, SYSFS_PATH("class/%s/%s", kind_table[kind], name), target,
                             sizeof(target)) < 0)
                 return 0;
         if (kind == HOST_NAME_BLOCK && (is_partition(kernel, name) || is_hidden(kernel, name)))
@@ -66,8 +67,8 @@ int host_names_visit_one(
         if (pci_address_from_devpath(target, &address) >= 0)
                 return callback(kind, name, address, userdata);
 
-        /* With NVMe multipath, the directory of a disk is below the subsystem, "../../devices/virtual/nvme-subsystem/nvme-subsys0/nvme0n1".
-         * The subsystem has links to its controllers. */
+        /* With NVMe multipath, the directory of a disk is below the subsystem,
+         * "../../devices/virtual/nvme-subsystem/nvme-subsys0/nvme0n1". The subsystem has links to its controllers. */
         char *subsystem = strstr(target, "devices/virtual/nvme-subsystem/");
         if (kind != HOST_NAME_BLOCK || !subsystem)
                 return 0;
@@ -80,8 +81,7 @@ int host_names_list(const Kernel *kernel, host_name_entry_t callback, void *user
                 _cleanup_closedir_ DIR *folder = NULL;
                 const char *name;
 
-                int r = sysfs_open_folder(
-                                kernel->sys_fd, SYSFS_PATH("class/%s", host_name_kind_to_string(kind)), &folder);
+                int r = sysfs_open_folder(kernel->sys_fd, SYSFS_PATH("class/%s", kind_table[kind]), &folder);
                 while (r >= 0 && (r = sysfs_next(folder, &name)) > 0)
                         if ((r = callback(kind, name, userdata)) != 0)
                                 return r;
@@ -89,4 +89,51 @@ int host_names_list(const Kernel *kernel, host_name_entry_t callback, void *user
                         return r;
         }
         return 0;
+}
+
+static int on_name(HostNameKind kind, const char *name, PciAddress address, void *userdata) {
+        HostIndex *index = userdata;
+
+        if (!ARRAY_GROW(index->names, index->n_names))
+                return -ENOMEM;
+        HostIndexName *entry = &index->names[index->n_names++];
+        *entry = (HostIndexName){.kind = kind, .address = address};
+        (void)snprintf(entry->name, sizeof(entry->name), "%s", name);
+        return 0;
+}
+
+static int compare_names(const void *a, const void *b) {
+        const HostIndexName *left = a, *right = b;
+        return strverscmp(left->name, right->name);
+}
+
+int host_index_read(const Kernel *kernel, HostIndex *ret) {
+        *ret = (HostIndex){};
+        for (HostNameKind kind = 0; kind < _HOST_NAME_KIND_MAX; kind++) {
+                _cleanup_closedir_ DIR *folder = NULL;
+                const char *name;
+
+                int r = sysfs_open_folder(kernel->sys_fd, SYSFS_PATH("class/%s", kind_table[kind]), &folder);
+                while (r >= 0 && (r = sysfs_next(folder, &name)) > 0)
+                        r = host_names_visit_one(kernel, kind, name, on_name, ret);
+                if (r < 0 && r != -ENOENT)
+                        return r;
+        }
+        if (ret->n_names > 0)
+                qsort(ret->names, ret->n_names, sizeof(HostIndexName), compare_names);
+        return 0;
+}
+
+void host_index_done(HostIndex *index) {
+        free(index->names);
+        *index = (HostIndex){};
+}
+
+const HostIndexName *host_index_next(
+                const HostIndex *index, HostNameKind kind, PciAddress address, const HostIndexName *previous) {
+        for (const HostIndexName *name = previous ? previous + 1 : index->names; name < index->names + index->n_names;
+                        name++)
+                if (name->kind == kind && pci_address_equal(name->address, address))
+                        return name;
+        return NULL;
 }

@@ -13,7 +13,7 @@
 #define PCI_FOLDER_MAX 1024
 
 int pci_device_open(const Kernel *kernel, PciAddress address) {
-        /* The entry is a link into /sys/devices, so it is followed. */
+        /* The entry is a link to a directory in /sys/devices. */
         int fd = openat(kernel->devices_fd, PCI_ADDRESS_TEXT(address), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         return fd < 0 ? -errno : fd;
 }
@@ -42,7 +42,7 @@ int pci_device_read_ids(int device_fd, PciIds *ret) {
         return 0;
 }
 
-/* The last component of a link that not every device has, "" where there is none. */
+/* Reads the last component of a link, "" if there is no link. */
 static int read_optional_link(int directory_fd, const char *name, char *buffer, size_t size) {
         int r = sysfs_read_link(directory_fd, name, buffer, size);
         if (r == -ENOENT)
@@ -59,7 +59,7 @@ int pci_device_read_driver_of(const Kernel *kernel, PciAddress address, char buf
                         DRIVER_NAME_MAX);
 }
 
-/* For attributes that not every device or kernel has. */
+/* Reads an attribute that not every device or kernel has. */
 static long read_optional(int device_fd, const char *name, long minimum, long maximum, long otherwise) {
         long value;
         return sysfs_read_number(device_fd, name, minimum, maximum, &value) < 0 ? otherwise : value;
@@ -87,7 +87,7 @@ static bool is_bridge(int device_fd, uint32_t class) {
         case CLASS_SEMI_TRANSPARENT_BRIDGE:
                 return true;
         default:
-                /* The kernel shows this one for every function with a bridge's header, whatever its class says. */
+                /* The kernel has this attribute for every function with the header of a bridge, of any class. */
                 return faccessat(device_fd, "secondary_bus_number", F_OK, AT_SYMLINK_NOFOLLOW) >= 0;
         }
 }
@@ -115,7 +115,7 @@ const char *pci_path_format(const char *folder, char buffer[static PCI_PATH_MAX]
         return buffer;
 }
 
-/* Where the link of the bus leads, "" for a device that is not there. */
+/* Reads the target of the link in /sys/bus/pci/devices, "" if there is no device. */
 static void read_folder(const Kernel *kernel, PciAddress address, char buffer[static PCI_FOLDER_MAX]) {
         ssize_t n = readlinkat(kernel->devices_fd, PCI_ADDRESS_TEXT(address), buffer, PCI_FOLDER_MAX - 1);
 
@@ -172,7 +172,7 @@ int pci_device_read_facts(const Kernel *kernel, PciAddress address, PciFacts *re
         char path[PCI_FOLDER_MAX];
         read_folder(kernel, address, path);
         facts.behind_controller = pci_path_find_controller(path, &facts.controller) >= 0;
-        /* After what a device may lack. A device that goes lacks all of it, too, but then this fails. */
+        /* This is read last: if the device has gone, the optional attributes above are missing, but this fails. */
         if ((r = pci_device_read_ids(device_fd, &facts.ids)) < 0)
                 return r;
         facts.bridge = is_bridge(device_fd, facts.ids.class);

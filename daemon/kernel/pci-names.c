@@ -9,8 +9,8 @@ struct PciNames {
         bool broken;
 };
 
-/* The error handler of libpci must not return, and the default handler calls exit(). This handler jumps back into the look-up. The
- * daemon has only one thread, so one buffer is enough. */
+/* The error handler of libpci must not return, and the default handler calls exit(). This handler jumps back into
+ * the look-up. The daemon has only one thread, so one buffer is enough. */
 static jmp_buf failed_lookup;
 
 static void __attribute__((noreturn)) on_error(char *message, ...) {

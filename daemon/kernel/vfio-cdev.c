@@ -4,7 +4,7 @@
 
 #include <sys/sysmacros.h>
 
-/* "vfio" and a number, as the kernel names it. */
+/* Tells whether the name is "vfio" and a number. */
 static bool is_cdev_name(const char *name) {
         const char *digits = startswith(name, "vfio");
         size_t length = digits ? strlen(digits) : 0;
@@ -35,7 +35,7 @@ int vfio_cdev_read(int device_fd, VfioCdev *ret) {
 
         r = sysfs_read_text(dirfd(folder), SYSFS_PATH("%s/dev", cdev.name), text, sizeof(text));
         if (r == -ENOENT || r == -ENODEV)
-                return 0; /* a kernel without cdevs; or the device left its vfio driver just now */
+                return 0; /* the kernel has no cdevs; or the device has just left its vfio driver */
         if (r < 0)
                 return r;
         if (sscanf(text, "%u:%u%n", &major, &minor, &end) != 2 || end != r)

@@ -13,8 +13,8 @@ const char *vfio_node_format(int group, char buffer[static VFIO_NODE_TEXT_MAX]) 
 }
 
 int vfio_node_lock(const Kernel *kernel, int group) {
-        /* Any open takes the group. The node may belong to another user, for example of libvirt: then vfiod cannot open it for writing
-         * without CAP_DAC_OVERRIDE. */
+        /* Any open takes the group. The node may belong to another user, for example of libvirt: then vfiod cannot
+         * open it for writing without CAP_DAC_OVERRIDE. */
         int fd = openat(kernel->dev_fd, SYSFS_PATH("vfio/%d", group), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
         return fd < 0 ? -errno : fd;
 }

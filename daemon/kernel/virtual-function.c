@@ -57,8 +57,8 @@ static bool read_info(const struct nlattr *info, unsigned number, VirtualFunctio
         return true;
 }
 
-/* Whether the bytes at the attribute look like the entry of a virtual function, which begins with its MAC address. A link has an attribute of the
- * same type, its own address, but that one is shorter. */
+/* Tells whether the attribute is the entry of a VF, which begins with a MAC address of a VF. Replies for a link have another
+ * attribute of the same type, the address of the interface, but it is shorter. */
 static bool looks_like_info(const struct nlattr *attribute) {
         const struct nlattr *first = mnl_attr_get_payload(attribute);
 
@@ -68,8 +68,8 @@ static bool looks_like_info(const struct nlattr *attribute) {
                         mnl_attr_get_payload_len(first) == sizeof(struct ifla_vf_mac);
 }
 
-/* The length of an attribute has 16 bits. Of a list that is longer, the kernel writes the length without its upper bits, and the rest of the list stands behind
- * it. The end then lies inside an entry, or more entries follow. */
+/* The length of an attribute has 16 bits. For a longer list, the kernel writes only the lower bits of the length, and the rest of
+ * the list follows. Then the end is inside an entry, or more entries follow the end. */
 static bool is_list_truncated(const struct nlmsghdr *answer, const struct nlattr *list) {
         const char *end = (const char *)list + MNL_ALIGN(list->nla_len);
         const struct nlattr *info = mnl_attr_get_payload(list);
@@ -102,7 +102,7 @@ int virtual_function_parse_link(const struct nlmsghdr *answer, unsigned number, 
 typedef struct Reading {
         unsigned number;
         VirtualFunctionLink link;
-        int error; /* of the answer */
+        int error; /* of virtual_function_parse_link() */
 } Reading;
 
 static int on_link(const struct nlmsghdr *message, void *userdata) {
@@ -119,7 +119,8 @@ static int read_link_of(const Place *place, VirtualFunctionLink *ret) {
 
         struct nlmsghdr *request = rtnetlink_begin(buffer, RTM_GETLINK, 0, sizeof(struct ifinfomsg), &header);
         ((struct ifinfomsg *)header)->ifi_index = place->interface_index;
-        /* The kernel answers with all VFs: there is no way to ask for a single VF. With their statistics, the list has room for about 220. */
+        /* The kernel answers with all VFs: there is no way to ask for a single VF. With their statistics, the list
+         * has room for about 220. */
         mnl_attr_put_u32(request, IFLA_EXT_MASK, RTEXT_FILTER_VF | RTEXT_FILTER_SKIP_STATS);
         int r = rtnetlink_ask(request, on_link, &reading);
         if (r < 0 || (r = reading.error) < 0)
@@ -143,7 +144,7 @@ struct nlmsghdr *virtual_function_make_request(void *buffer, int interface_index
         ((struct ifinfomsg *)header)->ifi_index = interface_index;
         struct nlattr *list = mnl_attr_nest_start(request, IFLA_VFINFO_LIST);
         struct nlattr *info = mnl_attr_nest_start(request, IFLA_VF_INFO);
-        /* What is as it shall be is not set: a card may refuse a MAC of zeros, or any VLAN. */
+        /* Only differences are set: a card may refuse a MAC of zeros, or any VLAN. */
         if (memcmp(now->mac, wanted->mac, MAC_SIZE) != 0) {
                 memcpy(mac.mac, wanted->mac, MAC_SIZE);
                 mnl_attr_put(request, IFLA_VF_MAC, sizeof(mac), &mac);
@@ -158,7 +159,8 @@ struct nlmsghdr *virtual_function_make_request(void *buffer, int interface_index
         return request;
 }
 
-/* Reads the index of the first interface of the PF. Returns 1 and the index; 0 if there is no interface; or a negative errno. */
+/* Reads the index of the first interface of the PF. Returns 1 and the index; 0 if there is no interface; or a
+ * negative errno. */
 static int read_interface_index(int physical_fd, int *ret) {
         _cleanup_closedir_ DIR *folder = NULL;
         const char *name;

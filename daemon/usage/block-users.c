@@ -3,9 +3,10 @@
 #include "kernel/sysfs.h"
 #include "usage/mounts.h"
 
-/* Known limit: udisks lets the user at the screen make a loop device of a file of his own, and in a mount namespace of his own he can name that
- * file "/dev/sda2". Root then reads that sda2 carries a loop device. The number of the backing device would be a proof, but the kernel asks the
- * file system of the file for it, and this user can make a file system that never answers. A refusal that root can override does less harm. */
+/* Known limit: udisks lets the user at the screen make a loop device of a file of his own, and in a mount namespace
+ * of his own he can name that file "/dev/sda2". Root then reads that sda2 carries a loop device. The number of the
+ * backing device would be a proof, but the kernel asks the file system of the file for it, and this user can make a
+ * file system that never answers. A refusal that root can override does less harm. */
 
 static int add_user(BlockUsers *users, BlockUserKind kind, const char *node, const char *name) {
         if (!ARRAY_GROW(users->users, users->n_users))

@@ -3,8 +3,8 @@
 
 #include "kernel/kernel.h"
 
-/* Users of block devices that have no link to the block device in sysfs: swap space, loop devices and exports of the NVMe target. They name the
- * node of the block device. They are read once for all disks of a survey. */
+/* Users of block devices that have no link to the block device in sysfs: swap space, loop devices and exports of the
+ * NVMe target. They name the node of the block device. They are read once for all disks of a survey. */
 
 typedef enum BlockUserKind {
         BLOCK_USER_SWAP,

@@ -49,7 +49,8 @@ static int read_node(Search *search, int folder_fd, const char *name) {
         return add_node(search, makedev(major, minor), block);
 }
 
-/* Enters only real directories: a link leads to another device. The directory of another PCI function is another device, too. */
+/* Enters only real directories: a link leads to another device. The directory of another PCI function is another
+ * device, too. */
 static int on_entry(int folder_fd, const char *name, void *userdata) {
         Search *search = userdata;
         struct stat status;

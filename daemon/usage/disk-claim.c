@@ -17,8 +17,8 @@ int disk_open_exclusively(const Kernel *kernel, const char *name) {
         return fd < 0 ? -errno : fd;
 }
 
-/* An adapter can have a thousand disks, and a service starts with a limit of 1024 descriptors, which it may raise. Returns whether the limit was
- * raised. */
+/* An adapter can have a thousand disks, and a service starts with a limit of 1024 descriptors, which it may raise.
+ * Returns whether the limit was raised. */
 static bool raise_descriptor_limit(void) {
         struct rlimit limit;
 

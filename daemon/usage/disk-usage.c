@@ -15,7 +15,8 @@
 /* "vg-root": the kernel allows 127 characters (DM_NAME_LEN). */
 #define MAPPING_MAX 128
 
-/* A block device that was examined. So an array over two partitions, or over a thousand disks, is examined only once. */
+/* A block device that was examined. So an array over two partitions, or over a thousand disks, is examined only
+ * once. */
 typedef struct Seen {
         unsigned disk; /* the last disk that led to it */
         char name[HOST_NAME_TEXT_MAX];

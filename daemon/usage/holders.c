@@ -148,9 +148,9 @@ typedef struct Walk {
         char path[PATH_MAX]; /* by which the process opened the current descriptor */
 } Walk;
 
-/* The kernel gives the link of a descriptor the permissions of the open file: none for O_PATH, and none for the access mode 3, which is only for
- * ioctl(). The flags in fdinfo distinguish these two. They are read only in this case: a driver adds lines of its own to fdinfo, and may take a
- * lock for that. */
+/* The kernel gives the link of a descriptor the permissions of the open file: none for O_PATH, and none for the
+ * access mode 3, which is only for ioctl(). The flags in fdinfo distinguish these two. They are read only in this
+ * case: a driver adds lines of its own to fdinfo, and may take a lock for that. */
 static bool is_path_only(int directory_fd, const char *name) {
         struct stat status;
         char text[1024];
@@ -168,7 +168,10 @@ static bool is_path_only(int directory_fd, const char *name) {
 static bool read_path(Walk *walk, int directory_fd, const char *name) {
         int r = sysfs_read_target(directory_fd, name, walk->path, sizeof(walk->path));
         walk->is_hidden = walk->is_hidden || process_error_is_refusal(-r);
-        return r >= 0;
+        /* The kernel does not tell a path of 4096 bytes or more. The node is open all the same. */
+        if (r == -ENAMETOOLONG)
+                (void)snprintf(walk->path, sizeof(walk->path), "(a path that is too long)");
+        return r >= 0 || r == -ENAMETOOLONG;
 }
 
 /* A sandboxed virtual machine sees the node in another directory than /dev, so only the end of the path is compared. */
@@ -185,8 +188,8 @@ static int match_suffix(Walk *walk, int directory_fd, const char *name) {
         return add_holder(table, &table->owners[table->suffix_owner].open, walk->process->pid, walk->path);
 }
 
-/* The nodes of a simulated machine are regular files without numbers. For a path that ends with "/vfio/devices/NAME", the simulated sysfs tells
- * the number of the cdev. */
+/* The nodes of a simulated machine are regular files without numbers. For a path that ends with
+ * "/vfio/devices/NAME", the simulated sysfs tells the number of the cdev. */
 static bool read_simulated_number(const Walk *walk, dev_t *ret) {
         static const char folder[] = "/vfio/devices/";
         unsigned major, minor;
@@ -266,9 +269,10 @@ static int walk_process(Walk *walk, size_t *budget) {
         return add_holder(table, &table->hidden, walk->process->pid, NULL);
 }
 
-/* A process that has more descriptors than a walk reads: nobody knows whether it has a node open. It counts as a user of a node only if it may open
- * it. It could open the node at any time, so this gives it no additional power. A process without this permission is ignored, because it can only
- * have received the descriptor from another process. Otherwise any user could keep root from every device, just by opening many files. */
+/* A process that has more descriptors than a walk reads: nobody knows whether it has a node open. It counts as a
+ * user of a node only if it may open it. It could open the node at any time, so this gives it no additional power. A
+ * process without this permission is ignored, because it can only have received the descriptor from another process.
+ * Otherwise any user could keep root from every device, just by opening many files. */
 
 /* Who may open nodes of an owner. */
 typedef struct Rule {

@@ -5,14 +5,16 @@
 #include "usage/device-nodes.h"
 #include "usage/processes.h"
 
-/* Which processes have device nodes open, found in one walk over all descriptors in /proc. This takes time, so only workers do it.
+/* Which processes have device nodes open, found in one walk over all descriptors in /proc. This takes time, so only
+ * workers do it.
  *
- * A descriptor counts if the node is open. A descriptor that was made with O_PATH does not count: any user can make it for any node, without
- * permission to open the node, and the driver does not notice. The number of such a node can also come from a FUSE file system of the user.
+ * A descriptor counts if the node is open. A descriptor that was made with O_PATH does not count: any user can make
+ * it for any node, without permission to open the node, and the driver does not notice. The number of such a node
+ * can also come from a FUSE file system of the user.
  *
- * Not found are: a node that is only mapped, and whose descriptor is closed (each memory map would have to be read, which waits for a lock of
- * the process); a descriptor that is in transit through a socket; a descriptor of a thread that does not share the descriptors of its
- * process. */
+ * Not found are: a node that is only mapped, and whose descriptor is closed (each memory map would have to be read,
+ * which waits for a lock of the process); a descriptor that is in transit through a socket; a descriptor of a thread
+ * that does not share the descriptors of its process. */
 
 #define HOLDER_UNIT_MAX 128
 
@@ -22,7 +24,8 @@ typedef struct Holder {
         char unit[HOLDER_UNIT_MAX];        /* of systemd; "" for none */
 } Holder;
 
-/* Formats "process 324 (qemu-system-x86) of machine-qemu-1.scope", escaped (base/text.h), into buffer, and returns buffer. */
+/* Formats "process 324 (qemu-system-x86) of machine-qemu-1.scope", escaped (base/text.h), into buffer, and returns
+ * buffer. */
 #define HOLDER_TEXT_MAX (TEXT_ESCAPED_MAX(PROCESS_COMMAND_MAX + HOLDER_UNIT_MAX) + 64)
 const char *holder_format(const Holder *holder, char buffer[static HOLDER_TEXT_MAX]);
 #define HOLDER_TEXT(holder) holder_format(holder, (char[HOLDER_TEXT_MAX]){})
@@ -70,14 +73,15 @@ typedef struct HolderTable {
         int error; /* 0, or why the walk failed */
 } HolderTable;
 
-/* Add an owner: a function with all its nodes, a function with this node, or a group with its node. Each returns 0 or -ENOMEM. If the nodes of
- * a function cannot be collected, its field "error" says so; a function that is gone has no nodes. */
+/* Add an owner: a function with all its nodes, a function with this node, or a group with its node. Each returns 0
+ * or -ENOMEM. If the nodes of a function cannot be collected, its field "error" says so; a function that is gone has
+ * no nodes. */
 int holder_table_add_device(HolderTable *table, PciAddress address);
 int holder_table_add_node(HolderTable *table, PciAddress address, DeviceNode node);
 int holder_table_add_group(HolderTable *table, int group);
 
-/* Fills the lists. If a limit is reached, the processes whose descriptors were not all read have is_cut set. Returns 0 or -ENOMEM; another
- * error is in the table. */
+/* Fills the lists. If a limit is reached, the processes whose descriptors were not all read have is_cut set. Returns
+ * 0 or -ENOMEM; another error is in the table. */
 int holder_table_walk(HolderTable *table, ProcessTable *processes, const UsageLimits *limits);
 
 /* Reads the processes and walks over them with usage_limits. Returns 0 or a negative errno. */
@@ -87,7 +91,7 @@ int holder_table_search(HolderTable *table);
 const NodeHolders *holder_table_find(const HolderTable *table, PciAddress address);
 void holder_table_done(HolderTable *table);
 
-/* Find a process that has the node of the group, or a node of the device, open. Each returns 0; -ENOENT if none was found, which does not
- * prove that there is none (see vfio-node.h); or another negative errno. */
+/* Find a process that has the node of the group, or a node of the device, open. Each returns 0; -ENOENT if none was
+ * found, which does not prove that there is none (see vfio-node.h); or another negative errno. */
 int holder_of_vfio_node(const Kernel *kernel, int group, Holder *ret);
 int holder_of_device(const Kernel *kernel, PciAddress address, Holder *ret);

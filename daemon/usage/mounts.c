@@ -46,7 +46,8 @@ char *mount_unescape(char *text) {
         return text;
 }
 
-/* Keeps only the first mount of each device: so the table grows with the devices of the host, and not with the mounts that a user makes. */
+/* Keeps only the first mount of each device: so the table grows with the devices of the host, and not with the
+ * mounts that a user makes. */
 static int add_mount(MountTable *table, const char *device, const char *target) {
         Mount key = {.device = (char *)device};
 
@@ -64,8 +65,8 @@ static int add_mount(MountTable *table, const char *device, const char *target) 
         return 0;
 }
 
-/* Parses "36 35 98:0 /root /mnt rw,noatime master:1 - ext3 /dev/root rw". The type and the source follow the single dash. Returns 0; -EINVAL for
- * a line of another form; or -ENOMEM. */
+/* Parses "36 35 98:0 /root /mnt rw,noatime master:1 - ext3 /dev/root rw". The type and the source follow the single
+ * dash. Returns 0; -EINVAL for a line of another form; or -ENOMEM. */
 static int parse_line(MountTable *table, char *line, bool is_host) {
         unsigned major, minor;
         char *state, *words[5];
@@ -95,7 +96,8 @@ static int parse_line(MountTable *table, char *line, bool is_host) {
         return r;
 }
 
-/* Reads the mounts of the namespace of a process. Returns 1; 0 if the process has ended or its mounts cannot be read; or -ENOMEM. */
+/* Reads the mounts of the namespace of a process. Returns 1; 0 if the process has ended or its mounts cannot be
+ * read; or -ENOMEM. */
 static int read_mounts(const Kernel *kernel, const Process *process, size_t *budget, MountTable *table) {
         _cleanup_free_ char *line = NULL;
         size_t size = 0;

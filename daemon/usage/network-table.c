@@ -17,7 +17,8 @@ static int compare_uses(const void *a, const void *b) {
         return COMPARE(left->index, right->index);
 }
 
-/* Notes a use of an interface. Keeps only the first text of a kind. Returns MNL_CB_OK; or MNL_CB_ERROR with errno ENOMEM. */
+/* Notes a use of an interface. Keeps only the first text of a kind. Returns MNL_CB_OK; or MNL_CB_ERROR with errno
+ * ENOMEM. */
 static int add_use(NetworkTable *table, unsigned index, NetworkUseKind kind, const char *text) {
         NetworkUse *use = malloc(sizeof(NetworkUse)), **found = NULL;
 
@@ -114,8 +115,8 @@ static int on_next_hop(const struct nlmsghdr *message, void *userdata) {
         return output ? add_use(userdata, mnl_attr_get_u32(output), NETWORK_NEXT_HOP, "") : MNL_CB_OK;
 }
 
-/* Requests all entries of a kind, again if the list changed meanwhile (-EINTR). Entries of an interrupted answer count, too: they existed a
- * moment ago. Returns 0 or a negative errno. */
+/* Requests all entries of a kind, again if the list changed meanwhile (-EINTR). Entries of an interrupted answer
+ * count, too: they existed a moment ago. Returns 0 or a negative errno. */
 static int read_list(NetworkTable *table, uint16_t type, size_t header_size, mnl_cb_t callback) {
         char buffer[RTNETLINK_REQUEST_MAX];
         int r = -EINTR;
@@ -143,9 +144,9 @@ static int has_ppp_interface(const Kernel *kernel) {
         return r == -ENOENT ? 0 : r;
 }
 
-/* PPP over Ethernet needs neither an address nor a route on its interface: only this list shows the use. Any user can connect a PPPoE socket to
- * any interface that is up, and is then in the list. But only root can make an interface of the connection (ppp0). So without such an interface,
- * the list shows no use. */
+/* PPP over Ethernet needs neither an address nor a route on its interface: only this list shows the use. Any user
+ * can connect a PPPoE socket to any interface that is up, and is then in the list. But only root can make an
+ * interface of the connection (ppp0). So without such an interface, the list shows no use. */
 static int read_pppoe(const Kernel *kernel, NetworkTable *table) {
         _cleanup_fclose_ FILE *file = sysfs_open_lines(kernel->proc_fd, "net/pppoe");
         _cleanup_free_ char *line = NULL;

@@ -3,7 +3,8 @@
 
 #include "kernel/kernel.h"
 
-/* The network configuration of the host, by interface. Addresses, routes and next hops are each read in one dump for all interfaces. */
+/* The network configuration of the host, by interface. Addresses, routes and next hops are each read in one dump for
+ * all interfaces. */
 
 typedef enum NetworkUseKind {
         NETWORK_ADDRESS, /* with the address as text */
@@ -28,7 +29,8 @@ typedef struct NetworkTable {
         int error;  /* 0, or why not all of it could be read */
 } NetworkTable;
 
-/* The caller empties the table with network_table_done(), also after an error. Returns 0 or -ENOMEM; another error is in the table. */
+/* The caller empties the table with network_table_done(), also after an error. Returns 0 or -ENOMEM; another error
+ * is in the table. */
 int network_table_read(const Kernel *kernel, NetworkTable *ret);
 void network_table_done(NetworkTable *table);
 

@@ -7,12 +7,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* The processes of the host, in the order in which a survey examines them: first those of root, then those of other users, and last those of other
- * user namespaces (rootless containers). Users with the fewest open descriptors come first: a user with a million open files delays only
- * the survey of his own processes.
+/* The processes of the host, in the order in which a survey examines them: first those of root, then those of other
+ * users, and last those of other user namespaces (rootless containers). Users with the fewest open descriptors come
+ * first: a user with a million open files delays only the survey of his own processes.
  *
- * The real user id decides. The effective user id and the capabilities do not: any user can start a setuid program, such as su, which inherits
- * all descriptors of the user. */
+ * The real user id decides. The effective user id and the capabilities do not: any user can start a setuid program,
+ * such as su, which inherits all descriptors of the user. */
 
 typedef enum ProcessRank {
         PROCESS_OF_ROOT, /* or of an unknown user */
@@ -37,8 +37,8 @@ typedef struct ProcessTable {
         bool has_hidden_namespace; /* vfiod may not read the mount namespace of a running process */
 } ProcessTable;
 
-/* Reads /proc. A process that ends at the same time may be in the table or not. The caller empties the table with process_table_done(), also
- * after an error. Returns 0 or a negative errno. */
+/* Reads /proc. A process that ends at the same time may be in the table or not. The caller empties the table with
+ * process_table_done(), also after an error. Returns 0 or a negative errno. */
 int process_table_read(const Kernel *kernel, const UsageLimits *limits, ProcessTable *ret);
 void process_table_done(ProcessTable *table);
 
@@ -48,14 +48,14 @@ bool process_error_is_refusal(int error);
 /* Tells whether the process has ended: then, too, the kernel refuses to read its descriptors. */
 bool process_has_ended(const Kernel *kernel, pid_t pid);
 
-/* Reads the group and the supplementary groups of a process. Returns their number; -EOVERFLOW if they are more than max or more than can be read;
- * or another negative errno. */
+/* Reads the group and the supplementary groups of a process. Returns their number; -EOVERFLOW if they are more than
+ * max or more than can be read; or another negative errno. */
 int process_read_groups(const Kernel *kernel, pid_t pid, gid_t *groups, size_t max);
 
 /* Buffer size for a command name. The kernel has at most 15 characters for a program. */
 #define PROCESS_COMMAND_MAX 64
 
-/* Reads the command name of a process (/proc/PID/comm) into buffer, or "" if it cannot be read, and returns buffer. A process can choose any
- * bytes as its name: escape it (base/text.h) before you show it. Does not block. For messages only: the process may have ended, and another
- * process may have its id. */
+/* Reads the command name of a process (/proc/PID/comm) into buffer, or "" if it cannot be read, and returns buffer.
+ * A process can choose any bytes as its name: escape it (base/text.h) before you show it. Does not block. For
+ * messages only: the process may have ended, and another process may have its id. */
 const char *process_read_command(const Kernel *kernel, pid_t pid, char buffer[static PROCESS_COMMAND_MAX]);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "kernel/host-names.h"
 #include "usage/block-users.h"
 #include "usage/holders.h"
-#include "usage/host-index.h"
 #include "usage/mounts.h"
 #include "usage/network-table.h"
 
-/* What the host uses at one moment, read once for all devices of a survey. Each part is read when it is first needed: a card without disks
- * costs no reading of mounts. Reading takes time, so only workers use this. */
+/* What the host uses at one moment, read once for all devices of a survey. Each part is read when it is first
+ * needed: a card without disks costs no reading of mounts. Reading takes time, so only workers use this. */
 
 typedef enum UsageKind {
         USAGE_STORAGE, /* a disk of the device is mounted, is swap space, or is a part of something */
@@ -18,8 +18,8 @@ typedef enum UsageKind {
         _USAGE_KIND_MAX,
 } UsageKind;
 
-/* Callback for each use of the device, with the evidence. A return value other than 0 stops the search. A negative value is -ENOMEM. A device can
- * have thousands of uses: the callback decides how many it keeps. */
+/* Callback for each use of the device, with the evidence. A return value other than 0 stops the search. A negative
+ * value is -ENOMEM. A device can have thousands of uses: the callback decides how many it keeps. */
 typedef int (*usage_visit_t)(PciAddress device, UsageKind kind, const char *evidence, void *userdata);
 
 typedef struct SnapshotFunction {
@@ -51,8 +51,8 @@ typedef struct UsageSnapshot {
         size_t n_blocks_examined; /* disks, partitions and what is built on them */
 } UsageSnapshot;
 
-/* Makes a snapshot for these devices. userdata is borrowed. The caller frees *ret with usage_snapshot_free(). Returns 0; or a negative errno if
- * the devices of the host cannot be listed. */
+/* Makes a snapshot for these devices. userdata is borrowed. The caller frees *ret with usage_snapshot_free().
+ * Returns 0; or a negative errno if the devices of the host cannot be listed. */
 int usage_snapshot_new(const Kernel *kernel, const PciAddress *addresses, size_t n_addresses, usage_visit_t visit,
                 void *userdata, UsageSnapshot **ret);
 UsageSnapshot *usage_snapshot_free(UsageSnapshot *snapshot);
@@ -70,5 +70,6 @@ bool usage_snapshot_is_below(const SnapshotFunction *function, PciAddress device
 /* Formats the evidence, escapes it as a message (base/text.h) and calls the callback. Returns its value or -ENOMEM. */
 int usage_report(UsageSnapshot *snapshot, UsageKind kind, const char *format, ...) _printf_(3, 4);
 
-/* Reports a negative errno: what cannot be determined counts as in use. name is escaped. Returns other values and -ENOMEM unchanged. */
+/* Reports a negative errno: what cannot be determined counts as in use. name is escaped. Returns other values and
+ * -ENOMEM unchanged. */
 int usage_report_error(UsageSnapshot *snapshot, UsageKind kind, const char *name, int error);

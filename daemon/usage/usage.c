@@ -25,7 +25,8 @@ static int examine_function(UsageSnapshot *snapshot, PciAddress address) {
         int r = pci_device_read_facts(snapshot->kernel, address, &facts);
         if (r < 0)
                 return r == -ENOENT || r == -ENODEV ? 0 : r;
-        /* A function below the device disappears with it: the drives of a controller that makes a PCI domain of its own (Intel VMD). */
+        /* A function below the device disappears with it: the drives of a controller that makes a PCI domain of its
+         * own (Intel VMD). */
         if (!pci_address_equal(address, snapshot->device) && pci_driver_is_vfio(facts.driver) &&
                         (r = usage_report(snapshot, USAGE_PROCESS,
                                          "%s lies below it and is on %s: a virtual machine may have it",

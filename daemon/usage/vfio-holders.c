@@ -53,7 +53,8 @@ static bool describe(VfioHolder *ret, HolderKind kind, const HolderList *list, c
         return true;
 }
 
-/* Looks for a process that has the cdev of a member open, or could have it open. Returns 1 and the holder; 0; or -ENOMEM. */
+/* Looks for a process that has the cdev of a member open, or could have it open. Returns 1 and the holder; 0; or
+ * -ENOMEM. */
 static int find_cdev_holder(const Kernel *kernel, const PciAddress *members, size_t n_members, VfioHolder *ret) {
         _cleanup_(cdev_search_done) CdevSearch search = {.table = {.kernel = kernel, .names_max = 1}};
         HolderTable *table = &search.table;
@@ -126,7 +127,8 @@ static int find_group_holder(const Kernel *kernel, int group, VfioHolder *ret) {
         return 1;
 }
 
-/* The kernel says that the group is held: by a process that has its node open, or that has bound a cdev to an iommufd. */
+/* The kernel says that the group is held: by a process that has its node open, or that has bound a cdev to an
+ * iommufd. */
 static int report_taken(
                 const Kernel *kernel, int group, const PciAddress *members, size_t n_members, Problem *problem) {
         VfioHolder holder;

@@ -151,6 +151,50 @@ static void test_nodes(void) {
         assert_holders(tree, nodes, 2, "");
 }
 
+/* Opens /dev/zero's node in a process of its own, in a directory whose path the kernel does not tell; and removes the node and the path again. */
+static pid_t fork_deep_holder(TempTree *tree) {
+        g_autofree char *name = g_strnfill(250, 'd'), *top = temp_tree_path(tree, "proc");
+        int ends[2];
+        char ready;
+
+        g_assert_cmpint(pipe(ends), ==, 0);
+        pid_t pid = fork();
+        g_assert_cmpint(pid, >=, 0);
+        if (pid == 0) {
+                bool is_ok = prctl(PR_SET_PDEATHSIG, SIGKILL) >= 0 && prctl(PR_SET_NAME, "deep") >= 0 &&
+                                chdir(top) >= 0;
+
+                for (unsigned i = 0; i < 20 && is_ok; i++)
+                        is_ok = mkdir(name, 0700) >= 0 && chdir(name) >= 0;
+                is_ok = is_ok && mknod("n", S_IFCHR | 0600, makedev(1, 5)) >= 0 && open("n", O_RDONLY) >= 0;
+                is_ok = unlink("n") >= 0 && is_ok;
+                for (unsigned i = 0; i < 20; i++)
+                        is_ok = chdir("..") >= 0 && rmdir(name) >= 0 && is_ok;
+                if (is_ok && write(ends[1], "r", 1) == 1)
+                        for (;;)
+                                (void)pause();
+                _exit(1);
+        }
+        close(ends[1]);
+        g_assert_cmpint(read(ends[0], &ready, 1), ==, 1);
+        close(ends[0]);
+
+        g_autofree char *target = g_strdup_printf("/proc/%d", (int)pid);
+        temp_tree_link(tree, target, "proc/%d", (int)pid);
+        return pid;
+}
+
+static void test_long_path(void) {
+        g_autoptr(TempTree) tree = temp_tree_new();
+        const DeviceNode zero_node = {.number = makedev(1, 5)};
+
+        temp_tree_folder(tree, "proc");
+        pid_t pid = fork_deep_holder(tree);
+        g_autofree char *expected = g_strdup_printf("%d deep (a path that is too long);", (int)pid);
+        assert_holders(tree, &zero_node, 1, expected);
+        end_holder(pid);
+}
+
 /* Processes beyond the limit are counted. */
 static void test_many(void) {
         g_autoptr(TempTree) tree = temp_tree_new();
@@ -210,6 +254,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/holders/elsewhere", test_elsewhere);
         g_test_add_func("/holders/wild-name", test_wild_name);
         g_test_add_func("/holders/nodes", test_nodes);
+        g_test_add_func("/holders/long-path", test_long_path);
         g_test_add_func("/holders/many", test_many);
         g_test_add_func("/holders/device", test_device);
         g_test_add_func("/holders/refused", test_refused);

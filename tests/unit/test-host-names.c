@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kernel/host-names.h"
 #include "temp-tree.h"
-#include "usage/host-index.h"
 
 #define NIC "0000:03:00.0"
 #define AHCI "0000:00:1f.2"
