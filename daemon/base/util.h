@@ -2,6 +2,7 @@
 #pragma once
 
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -61,6 +62,30 @@ static inline void fclosep(FILE **file) {
                 (void)fclose(*file);
 }
 #define _cleanup_fclose_ _cleanup_(fclosep)
+
+static inline void closedirp(DIR **directory) {
+        if (*directory)
+                (void)closedir(*directory);
+}
+#define _cleanup_closedir_ _cleanup_(closedirp)
+
+/* Makes room for one more element in an array of n elements, which starts as NULL and doubles whenever n is a power of two. Returns the
+ * array, which may have moved; NULL without memory, and then the old array stays valid. */
+static inline void *array_grow(void *array, size_t n, size_t size) {
+        return (n & (n - 1)) != 0 ? array : reallocarray(array, n > 0 ? 2 * n : 1, size);
+}
+
+/* The same for a typed pointer, which is updated. Returns false without memory. */
+#define ARRAY_GROW(array, n) \
+        ({ \
+                void *_grown = array_grow((array), (n), sizeof(*(array))); \
+                if (_grown) \
+                        (array) = _grown; \
+                _grown != NULL; \
+        })
+
+/* The result of a comparison function for qsort(). The arguments are evaluated twice. */
+#define COMPARE(a, b) ((a) < (b) ? -1 : (a) > (b))
 
 static inline bool streq(const char *a, const char *b) {
         return strcmp(a, b) == 0;

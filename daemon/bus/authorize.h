@@ -2,7 +2,7 @@
 #pragma once
 
 #include "bus/request.h"
-#include "kernel/process.h"
+#include "usage/processes.h"
 
 /* Finds out who calls, and decides who may call what. Methods that only read do not need this. A method that changes
  * something, or that starts a process of vfiod, first reads its arguments and then asks here. This asks the bus

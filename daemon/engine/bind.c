@@ -106,23 +106,11 @@ int bind_as(Work *work, size_t i, const Binding *wanted, Problem *problem) {
                      : 0;
 }
 
-typedef struct Announcement {
-        const Kernel *kernel;
-        PciAddress address;
-} Announcement;
-
-static int announce(HostNameKind kind, const char *name, PciAddress address, void *userdata) {
-        const Announcement *announcement = userdata;
-        char path[HOST_NAME_TEXT_MAX + 32];
-
-        if (kind != HOST_NAME_NETWORK || !pci_address_equal(address, announcement->address))
-                return 0;
-        if (snprintf(path, sizeof(path), "class/net/%s/uevent", name) < (int)sizeof(path))
-                (void)sysfs_write(announcement->kernel->sys_fd, path, "change");
-        return 0;
-}
-
 void bind_announce_interfaces(const Work *work, size_t i) {
-        (void)host_names_for_each(
-                        work->kernel, announce, &(Announcement){work->kernel, work->plan->members[i].address});
+        _cleanup_host_index_ HostIndex index = {};
+        const HostIndexName *name = NULL;
+
+        (void)host_index_read(work->kernel, &index);
+        while ((name = host_index_next(&index, HOST_NAME_NETWORK, work->plan->members[i].address, name)))
+                (void)sysfs_write(work->kernel->sys_fd, SYSFS_PATH("class/net/%s/uevent", name->name), "change");
 }

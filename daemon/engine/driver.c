@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "engine/driver.h"
-#include "kernel/lockdown.h"
 #include "kernel/modules.h"
 
 int driver_ensure(const Kernel *kernel, const char *driver, const char *module, Problem *problem) {

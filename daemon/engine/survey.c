@@ -2,14 +2,9 @@
 #include "engine/survey.h"
 #include "usage/vfio-holders.h"
 
-typedef struct Target {
-        Report *report;
-        PciAddress address;
-} Target;
-
-static int on_use(UsageKind kind, const char *evidence, void *userdata) {
-        const Target *target = userdata;
-        return finding_list_add(&target->report->findings, guard_of_usage(kind), target->address, evidence);
+static int on_use(PciAddress device, UsageKind kind, const char *evidence, void *userdata) {
+        Report *report = userdata;
+        return finding_list_add(&report->findings, guard_of_usage(kind), device, evidence);
 }
 
 /* Whether the plan takes the member from the host. A VF on a vfio driver that vanishes is decided by the lock of its group. */
@@ -34,15 +29,12 @@ static int find_uses(const Work *work, Report *report) {
                         addresses[n++] = plan->members[i].address;
         int r = finding_list_copy(&plan->findings, &report->findings);
         if (r >= 0 && n > 0)
-                r = usage_snapshot_new(work->kernel, addresses, n, NULL, &snapshot);
+                r = usage_snapshot_new(work->kernel, addresses, n, on_use, report, &snapshot);
         /* An exclusive open makes a mount or mkfs of somebody else fail: only root may cause that. */
         if (r >= 0 && snapshot)
                 snapshot->only_visible = plan->only_plan && plan->asker != 0;
-        for (size_t i = 0; i < n && r >= 0; i++) {
-                Target target = {report, addresses[i]};
-
-                r = usage_of_device(snapshot, addresses[i], on_use, &target);
-        }
+        for (size_t i = 0; i < n && r >= 0; i++)
+                r = usage_of_device(snapshot, addresses[i]);
         if (r < 0 || plan->verb != PLAN_DETACH || iommu_group_has_firmware_mapping(work->kernel, plan->group) == 0)
                 return r;
         return finding_list_add(&report->findings, GUARD_FIRMWARE, plan->members[0].address,
@@ -109,16 +101,15 @@ static uint64_t make_fingerprint(const Plan *plan, const FindingList *findings) 
  * machine out. */
 static int find_holder(const Work *work, Report *report) {
         const Plan *plan = work->plan;
-        char evidence[VFIO_EVIDENCE_MAX];
-        PciAddress address;
+        VfioHolder holder;
 
         _cleanup_free_ PciAddress *members = calloc(plan->n_members, sizeof(PciAddress));
         if (!members)
                 return -ENOMEM;
         for (size_t i = 0; i < plan->n_members; i++)
                 members[i] = plan->members[i].address;
-        int r = vfio_find_holder(work->kernel, plan->group, members, plan->n_members, &address, evidence);
-        return r <= 0 ? r : finding_list_add(&report->findings, GUARD_PROCESS, address, evidence);
+        int r = vfio_find_holder(work->kernel, plan->group, members, plan->n_members, &holder);
+        return r <= 0 ? r : finding_list_add(&report->findings, GUARD_PROCESS, holder.address, holder.evidence);
 }
 
 int survey(const Work *work, Report *report, Problem *problem) {

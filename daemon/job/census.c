@@ -27,11 +27,6 @@ typedef struct Packet {
 
 /* In the process. */
 
-typedef struct Walk {
-        int socket_fd;
-        CensusEntry entry; /* with what all entries of this walk have in common */
-} Walk;
-
 static int send_packet(int fd, const Packet *packet) {
         while (send(fd, packet, sizeof(*packet), MSG_NOSIGNAL) < 0)
                 if (errno != EINTR)
@@ -39,37 +34,35 @@ static int send_packet(int fd, const Packet *packet) {
         return 0;
 }
 
-static int on_holder(const Holder *holder, const char *node, void *userdata) {
-        const Walk *walk = userdata;
-        Packet packet = {.entry = walk->entry};
+/* Sends the holders of the group's node or of a device's nodes. */
+static int send_holders(int fd, const NodeHolders *owner, bool of_group) {
+        if (owner->error < 0 && owner->error != -ENODEV)
+                return owner->error;
+        for (size_t i = 0; i < owner->open.n_holders; i++) {
+                const NamedHolder *named = &owner->open.holders[i];
+                Packet packet = {.entry = {.holder = named->holder, .of_group = of_group, .address = owner->address}};
 
-        packet.entry.holder = *holder;
-        (void)snprintf(packet.entry.node, sizeof(packet.entry.node), "%s", node);
-        return send_packet(walk->socket_fd, &packet);
-}
-
-static int walk_device(const Kernel *kernel, int socket_fd, PciAddress address) {
-        _cleanup_free_ DeviceNode *nodes = NULL;
-        size_t n = 0;
-        int r;
-
-        r = device_nodes_collect(kernel, address, &nodes, &n);
-        if (r == -ENOENT || r == -ENODEV || (r >= 0 && n == 0))
-                return 0;
-        return r < 0 ? r
-                     : holders_of_nodes(kernel, nodes, n, on_holder,
-                                       &(Walk){.socket_fd = socket_fd, .entry = {.address = address}});
+                (void)snprintf(packet.entry.node, sizeof(packet.entry.node), "%s", named->node);
+                int r = send_packet(fd, &packet);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
 }
 
 static void __attribute__((noreturn))
 run(const Kernel *kernel, int socket_fd, int group, const PciAddress *addresses, size_t n_addresses) {
+        HolderTable table = {.kernel = kernel, .names_max = ENTRIES_MAX};
         int r = 0;
 
         if (group >= 0)
-                r = holders_of_vfio_node(
-                                kernel, group, on_holder, &(Walk){.socket_fd = socket_fd, .entry = {.of_group = true}});
+                r = holder_table_add_group(&table, group);
         for (size_t i = 0; i < n_addresses && r >= 0; i++)
-                r = walk_device(kernel, socket_fd, addresses[i]);
+                r = holder_table_add_device(&table, addresses[i]);
+        if (r >= 0)
+                r = holder_table_search(&table);
+        for (size_t i = 0; i < table.n_owners && r >= 0; i++)
+                r = send_holders(socket_fd, &table.owners[i], group >= 0 && i == 0);
         (void)send_packet(socket_fd, &(Packet){.is_end = true, .error = r < 0 ? r : 0});
         _exit(EXIT_SUCCESS);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "rule/rule-release.h"
-#include "kernel/udev-database.h"
+#include "kernel/uevents.h"
 
 /* udev has evaluated its rules by then, or does not run. */
 #define PATIENCE_US UINT64_C(10000000)
