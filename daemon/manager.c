@@ -5,6 +5,7 @@
 #include "bus/publish.h"
 #include "bus/rule-interface.h"
 #include "job/viability.h"
+#include "state/first-edition.h"
 
 #include <malloc.h>
 
@@ -178,7 +179,8 @@ static int take_stock(Manager *manager, const ManagerParts *parts) {
         size_t n;
         int r;
 
-        if ((r = state_new(parts->state_folder, &manager->state)) < 0)
+        if ((r = state_new(parts->state_folder, &manager->state)) < 0 ||
+                        (r = first_edition_take_over(manager->state)) < 0)
                 return log_error_errno(r, "Cannot read the state files in %s", parts->state_folder);
         if ((r = rescan_all(manager->kernel, manager->inventory)) < 0)
                 return log_error_errno(r, "Cannot read the PCI devices of the host");

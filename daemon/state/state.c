@@ -2,13 +2,16 @@
 #include "state/state.h"
 #include "base/log.h"
 #include "kernel/sysfs.h"
-#include "state/first-edition.h"
+#include "state/state-file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 
-/* As many devices as a host can have, and some; who puts more files there than this gets no answer for them. */
-#define ENTRIES_MAX 100000
+/* So many files of each kind are read at most. No host has so many devices. */
+#define FILES_MAX 100000
+
+/* So many different files are reported at most. */
+#define REPORTED_MAX 256
 
 static void drop_files(State *state) {
         for (size_t i = 0; i < state->n_devices; i++)
@@ -18,6 +21,12 @@ static void drop_files(State *state) {
         state->n_devices = state->n_transactions = 0;
 }
 
+static void close_folders(State *state) {
+        state->folder_fd = safe_close(state->folder_fd);
+        state->devices_fd = safe_close(state->devices_fd);
+        state->transactions_fd = safe_close(state->transactions_fd);
+}
+
 State *state_free(State *state) {
         if (!state)
                 return NULL;
@@ -25,72 +34,90 @@ State *state_free(State *state) {
         free(state->devices);
         free(state->transactions);
         free(state->reported);
-        (void)safe_close(state->folder_fd);
-        (void)safe_close(state->devices_fd);
-        (void)safe_close(state->transactions_fd);
+        close_folders(state);
         free(state);
         return NULL;
 }
 
-/* Makes room for one more entry. */
-static int grow(void **array, size_t n, size_t size) {
-        if (n > 0 && (n & (n - 1)) != 0)
-                return 0;
-        void *grown = reallocarray(*array, n > 0 ? n * 2 : 1, size);
+static bool was_reported(const State *state, uint64_t inode) {
+        for (size_t i = 0; i < state->n_reported; i++)
+                if (state->reported[i] == inode)
+                        return true;
+        return false;
+}
+
+void state_report(State *state, int folder_fd, const char *name, int error) {
+        struct stat status;
+
+        if (fstatat(folder_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0 || state->n_reported >= REPORTED_MAX ||
+                        was_reported(state, status.st_ino))
+                return;
+        uint64_t *grown = reallocarray(state->reported, state->n_reported + 1, sizeof(uint64_t));
         if (!grown)
-                return -ENOMEM;
-        *array = grown;
-        return 0;
+                return;
+        state->reported = grown;
+        grown[state->n_reported++] = status.st_ino;
+        log_warning("vfiod ignores the state file '%s': %s.", name, state_file_describe_error(error));
 }
 
 /* Reading. */
 
+/* Makes room for one more entry. Returns 1; 0 if there are too many; or -ENOMEM. */
+static int grow(State *state, void **array, size_t n, size_t size) {
+        if (n >= state->files_max) {
+                if (!state->has_too_many)
+                        log_warning("The state folder has more than %zu files of a kind. vfiod ignores the others.",
+                                        state->files_max);
+                state->has_too_many = true;
+                return 0;
+        }
+        if ((n & (n - 1)) != 0)
+                return 1;
+        void *grown = reallocarray(*array, n > 0 ? n * 2 : 1, size);
+        if (!grown)
+                return -ENOMEM;
+        *array = grown;
+        return 1;
+}
+
+/* The result of a file that could not be read: it prevents nothing else. Returns 0 or -ENOMEM. */
+static int skip_file(State *state, int folder_fd, const char *name, int error) {
+        if (error != -ENOENT && error != -ENOMEM)
+                state_report(state, folder_fd, name, error);
+        return error == -ENOMEM ? error : 0;
+}
+
 static int load_device(int folder_fd, const char *name, void *userdata) {
         State *state = userdata;
         PciAddress address;
-        DeviceFile file;
-        int r;
 
-        if (pci_address_parse(name, &address) < 0 || state->n_devices >= ENTRIES_MAX)
+        if (pci_address_parse(name, &address) < 0)
                 return 0;
-        r = device_file_read(folder_fd, address, &file);
-        if (r == -ENOENT)
-                return 0;
-        if (r == -ENOMEM)
+        int r = grow(state, (void **)&state->devices, state->n_devices, sizeof(DeviceFile));
+        if (r <= 0)
                 return r;
-        if (r < 0) {
-                state_report(state, folder_fd, name, r);
-                return 0;
-        }
-        if ((r = grow((void **)&state->devices, state->n_devices, sizeof(DeviceFile))) < 0) {
-                device_file_done(&file);
-                return r;
-        }
-        state->devices[state->n_devices++] = file;
+        r = device_file_read(folder_fd, address, &state->devices[state->n_devices]);
+        if (r < 0)
+                return skip_file(state, folder_fd, name, r);
+        state->n_devices++;
         return 0;
 }
 
 static int load_transaction(int folder_fd, const char *name, void *userdata) {
-        StateTransaction transaction = {};
         State *state = userdata;
-        int r;
+        unsigned long number;
 
-        if (transaction_file_parse_name(name, &transaction.number) < 0 || state->n_transactions >= ENTRIES_MAX)
+        if (transaction_file_parse_name(name, &number) < 0)
                 return 0;
-        r = transaction_file_read(folder_fd, transaction.number, &transaction.plan, &transaction.owner);
-        if (r == -ENOENT)
-                return 0;
-        if (r == -ENOMEM)
+        int r = grow(state, (void **)&state->transactions, state->n_transactions, sizeof(StateTransaction));
+        if (r <= 0)
                 return r;
-        if (r < 0) {
-                state_report(state, folder_fd, name, r);
-                return 0;
-        }
-        if ((r = grow((void **)&state->transactions, state->n_transactions, sizeof(StateTransaction))) < 0) {
-                plan_free(transaction.plan);
-                return r;
-        }
-        state->transactions[state->n_transactions++] = transaction;
+        StateTransaction *transaction = &state->transactions[state->n_transactions];
+        transaction->number = number;
+        r = transaction_file_read(folder_fd, number, &transaction->plan, &transaction->owner);
+        if (r < 0)
+                return skip_file(state, folder_fd, name, r);
+        state->n_transactions++;
         return 0;
 }
 
@@ -106,15 +133,14 @@ static int compare_transactions(const void *a, const void *b) {
 }
 
 int state_load(State *state) {
-        int r = 0;
+        int r;
 
         drop_files(state);
-        /* A transaction that ends in between leaves the files of its devices as they shall be. */
-        if (state->transactions_fd >= 0)
-                r = sysfs_for_each(state->transactions_fd, ".", load_transaction, state);
-        if (r >= 0 && state->devices_fd >= 0)
-                r = sysfs_for_each(state->devices_fd, ".", load_device, state);
-        if (r < 0)
+        if (state->devices_fd < 0)
+                return 0;
+        /* Transactions first: one that ends meanwhile has changed the files of its devices before. */
+        if ((r = sysfs_for_each(state->transactions_fd, ".", load_transaction, state)) < 0 ||
+                        (r = sysfs_for_each(state->devices_fd, ".", load_device, state)) < 0)
                 return r;
         if (state->n_devices > 0)
                 qsort(state->devices, state->n_devices, sizeof(DeviceFile), compare_devices);
@@ -134,37 +160,27 @@ static int remove_unfinished(int folder_fd, const char *name, void *userdata) {
         if (length <= 4 || !streq(name + length - 4, ".new") ||
                         fstatat(folder_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(status.st_mode))
                 return 0;
-        log_notice("The state file '%s' was not written to its end, and is removed.", name);
+        log_notice("vfiod removes the state file '%s', which was not written completely.", name);
         (void)unlinkat(folder_fd, name, 0);
         return 0;
 }
 
 static int open_folder(int parent_fd, const char *name) {
-        if (parent_fd < 0)
-                return -EBADF;
         if (mkdirat(parent_fd, name, 0700) < 0 && errno != EEXIST)
                 return -errno;
         int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         return fd < 0 ? -errno : fd;
 }
 
-static void open_folders(State *state, const char *folder) {
+static int open_folders(State *state, const char *folder) {
         state->folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        int error = state->folder_fd < 0 ? -errno : 0;
-
+        if (state->folder_fd < 0)
+                return -errno;
         state->devices_fd = open_folder(state->folder_fd, "devices");
+        if (state->devices_fd < 0)
+                return state->devices_fd;
         state->transactions_fd = open_folder(state->folder_fd, "transactions");
-        if (error == 0)
-                error = state->devices_fd < 0                ? state->devices_fd
-                                : state->transactions_fd < 0 ? state->transactions_fd
-                                                             : 0;
-        if (error == 0)
-                return;
-        log_error_errno(error, "The state folder %s cannot be used, so no device can be detached or reattached",
-                        folder);
-        state->folder_fd = safe_close(state->folder_fd);
-        state->devices_fd = safe_close(state->devices_fd);
-        state->transactions_fd = safe_close(state->transactions_fd);
+        return state->transactions_fd;
 }
 
 static bool worker_is_alive(const State *state) {
@@ -175,13 +191,22 @@ static bool worker_is_alive(const State *state) {
 }
 
 int state_new(const char *folder, State **ret) {
-        _cleanup_(state_freep) State *state = calloc(1, sizeof(State));
-        int r;
-
+        _cleanup_(state_freep) State *state = malloc(sizeof(State));
         if (!state)
                 return -ENOMEM;
-        open_folders(state, folder);
-        if ((r = first_edition_take_over(state)) < 0 || (r = state_load(state)) < 0)
+        *state = (State){
+                        .folder_fd = -EBADF,
+                        .devices_fd = -EBADF,
+                        .transactions_fd = -EBADF,
+                        .files_max = FILES_MAX,
+        };
+        int r = open_folders(state, folder);
+        if (r < 0) {
+                log_error_errno(r, "The state folder %s cannot be used, so no device can be detached or reattached",
+                                folder);
+                close_folders(state);
+        }
+        if ((r = state_load(state)) < 0)
                 return r;
         if (state->devices_fd >= 0 && !worker_is_alive(state)) {
                 (void)sysfs_for_each(state->devices_fd, ".", remove_unfinished, NULL);

@@ -2,6 +2,7 @@
 #include "planning.h"
 #include "state-folder.h"
 #include "state-text.h"
+#include "state/first-edition.h"
 #include "state/state-file.h"
 
 #include <fcntl.h>
@@ -265,6 +266,7 @@ static void test_junk(void) {
         put_junk(bed->folder, "transactions");
         alarm(PATIENCE_S);
         g_assert_cmpint(state_new(bed->folder->path, &state), ==, 0);
+        g_assert_cmpint(first_edition_take_over(state), ==, 0);
         g_assert_cmpint(state_load(state), ==, 0);
         alarm(0);
         g_assert_cmpuint(state->n_devices, ==, 1);
@@ -282,6 +284,26 @@ static void test_junk(void) {
         g_assert_cmpint(device_file_write(state->devices_fd, address_of(VF0), true, state->devices[0].origin), ==, 0);
         g_assert_cmpint(state_load(state), ==, 0);
         g_assert_nonnull(state_find(state, address_of(VF0)));
+}
+
+/* There is a limit, and whoever is above it is told so. */
+static void test_too_many(void) {
+        g_autoptr(Bed) bed = bed_new();
+
+        write_device(bed, NIC, true, (DeviceOrigin){.binding = {.driver = "e1000"}});
+        write_device(bed, NIC2, true, (DeviceOrigin){.binding = {.driver = "e1000"}});
+        write_transaction(bed, 1, NIC);
+        write_transaction(bed, 2, NIC2);
+        bed->state->files_max = 2;
+        g_assert_cmpint(state_load(bed->state), ==, 0);
+        g_assert_cmpuint(bed->state->n_devices, ==, 2);
+        g_assert_cmpuint(bed->state->n_transactions, ==, 2);
+        g_assert_false(bed->state->has_too_many);
+        bed->state->files_max = 1;
+        g_assert_cmpint(state_load(bed->state), ==, 0);
+        g_assert_cmpuint(bed->state->n_devices, ==, 1);
+        g_assert_cmpuint(bed->state->n_transactions, ==, 1);
+        g_assert_true(bed->state->has_too_many);
 }
 
 /* Files that were not written to their end are removed. */
@@ -488,6 +510,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/state/bytes", test_bytes);
         g_test_add_func("/state/many-names", test_many_names);
         g_test_add_func("/state/junk", test_junk);
+        g_test_add_func("/state/too-many", test_too_many);
         g_test_add_func("/state/unfinished", test_unfinished);
         g_test_add_func("/state/worker", test_worker);
         g_test_add_func("/state/unusable", test_unusable);
