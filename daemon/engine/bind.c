@@ -5,8 +5,8 @@
 
 #define ADDRESS(work, i) PCI_ADDRESS_TEXT((work)->plan->members[i].address)
 
-/* The kernel takes an address for these writes, so another card in the slot would get them: the one that is held open must
- * still be there. An attribute below the folder of a card that is gone cannot be read, whatever is in the slot. */
+/* These writes name an address, so they would change another card that is in the slot now. So the card whose folder is open must
+ * still be there: if it is gone, its attributes cannot be read, whatever is in the slot. */
 static int check_presence(const Work *work, size_t i, Problem *problem) {
         char vendor[16];
 
@@ -40,7 +40,7 @@ int bind_unbind(const Work *work, size_t i, const char *keep, Problem *problem) 
                 return 0;
         if (r >= 0)
                 r = sysfs_write(work->fds[i], "driver/unbind", ADDRESS(work, i));
-        /* Another program was quicker. What counts is that the device has no driver. */
+        /* Another program has unbound it just before. */
         if (r == -ENODEV || r == -ENOENT)
                 r = 0;
         return r < 0 ? problem_set(problem, OUTCOME_FAILED, "Cannot unbind %s from its driver: %s", ADDRESS(work, i),
@@ -66,41 +66,47 @@ int bind_probe(const Work *work, size_t i, const char *driver, char ret_driver[s
                         write_result < 0 ? strerror(-write_result) : "the kernel reported no error");
 }
 
+int bind_set_link(const Work *work, size_t i, const VirtualFunctionLink *link, Problem *problem) {
+        int r = virtual_function_write_link(work->kernel, work->fds[i], work->plan->members[i].address, link);
+        return r < 0 ? problem_set(problem, OUTCOME_FAILED, "Cannot restore MAC address and VLAN of %s: %s",
+                                       ADDRESS(work, i), strerror(-r))
+                     : 0;
+}
+
+int bind_set_power(const Work *work, size_t i, const PowerSettings *power, Problem *problem) {
+        int r = power_write(work->fds[i], power);
+        return r < 0 ? problem_set(problem, OUTCOME_FAILED, "Cannot restore the power settings of %s: %s",
+                                       ADDRESS(work, i), strerror(-r))
+                     : 0;
+}
+
 static bool has_driver(const char *driver, const Binding *wanted) {
         return wanted->any_driver ? driver[0] != '\0' && !pci_driver_is_vfio(driver) : streq(driver, wanted->driver);
 }
 
-static int bind_driver(Work *work, size_t i, const Binding *wanted, Problem *problem) {
+static int bind_driver(const Work *work, size_t i, const Binding *wanted, Problem *problem) {
         char driver[DRIVER_NAME_MAX];
         int r;
 
         if ((r = bind_set_override(work, i, binding_override_for_probe(wanted), problem)) != 0 ||
-                        (r = bind_unbind(work, i, wanted->driver, problem)) != 0)
+                        (r = bind_unbind(work, i, wanted->driver, problem)) != 0 ||
+                        (r = bind_set_link(work, i, &wanted->link, problem)) != 0)
                 return r;
-        r = virtual_function_write_link(work->kernel, work->fds[i], work->plan->members[i].address, &wanted->link);
-        if (r < 0)
-                return problem_set(problem, OUTCOME_FAILED, "Cannot restore MAC address and VLAN of %s: %s",
-                                ADDRESS(work, i), strerror(-r));
         if (wanted->driver[0] == '\0' && !wanted->any_driver)
                 return 0;
         return bind_probe(work, i, wanted->any_driver ? NULL : wanted->driver, driver, problem);
 }
 
-int bind_as(Work *work, size_t i, const Binding *wanted, Problem *problem) {
+int bind_as(const Work *work, size_t i, const Binding *wanted, Problem *problem) {
         Binding now;
 
         int r = work_read_binding(work, i, &now);
         if (r < 0)
-                return problem_set(problem, OUTCOME_FAILED, "Cannot read how %s is bound: %s", ADDRESS(work, i),
-                                strerror(-r));
-        if (!has_driver(now.driver, wanted) && (r = bind_driver(work, i, wanted, problem)) != 0)
+                return work_describe_read_error(work, i, r, problem);
+        if ((!has_driver(now.driver, wanted) && (r = bind_driver(work, i, wanted, problem)) != 0) ||
+                        (r = bind_set_override(work, i, wanted->override, problem)) != 0)
                 return r;
-        if ((r = bind_set_override(work, i, wanted->override, problem)) != 0)
-                return r;
-        r = power_write(work->fds[i], &wanted->power);
-        return r < 0 ? problem_set(problem, OUTCOME_FAILED, "Cannot restore the power settings of %s: %s",
-                                       ADDRESS(work, i), strerror(-r))
-                     : 0;
+        return bind_set_power(work, i, &wanted->power, problem);
 }
 
 typedef struct Announcement {

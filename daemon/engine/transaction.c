@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "engine/transaction.h"
+#include "engine/engine.h"
 #include "engine/rollback.h"
 #include "engine/survey.h"
 #include "kernel/sriov.h"
@@ -19,12 +20,12 @@ static size_t count_vf_members(const Plan *plan, size_t parent) {
 }
 
 /* What the host had for sriov_drivers_autoprobe: the state file knows it where vfiod keeps the switch off. */
-static int read_autoprobe_of_host(const Transaction *transaction, const Work *work, size_t i, DeviceOrigin *origin) {
+static int read_autoprobe_of_host(const Work *work, size_t i, DeviceOrigin *origin) {
         _cleanup_device_file_ DeviceFile file = {};
         PlanMember *member = &work->plan->members[i];
         bool needed = count_vf_members(work->plan, i) > 0 || work->plan->verb == PLAN_SET_VFS;
 
-        int r = device_file_read(transaction->devices_fd, member->address, &file);
+        int r = device_file_read(work->transaction->devices_fd, member->address, &file);
         if (r >= 0 && file.origin->autoprobe_known && pci_ids_equal(&file.origin->ids, &member->ids)) {
                 origin->autoprobe_known = true;
                 origin->autoprobe = file.origin->autoprobe;
@@ -37,7 +38,7 @@ static int read_autoprobe_of_host(const Transaction *transaction, const Work *wo
 }
 
 /* How the device is now is what a reattach restores. */
-static int make_origin(const Transaction *transaction, const Work *work, size_t i) {
+static int make_origin(const Work *work, size_t i) {
         const Plan *plan = work->plan;
         PlanMember *member = &work->plan->members[i];
         char module[DRIVER_NAME_MAX];
@@ -54,7 +55,7 @@ static int make_origin(const Transaction *transaction, const Work *work, size_t 
                 origin->parent = plan->members[member->parent].address;
         }
         origin->virtual_functions = plan->verb == PLAN_DETACH ? (unsigned)count_vf_members(plan, i) : 0;
-        r = read_autoprobe_of_host(transaction, work, i, origin);
+        r = read_autoprobe_of_host(work, i, origin);
         if (r >= 0 && modules_of_driver(work->kernel, member->before.driver, module, sizeof(module)) >= 0)
                 r = free_and_strdup(&origin->module, module);
         for (const HostName *name = member->names; name && r >= 0; name = name->next)
@@ -64,7 +65,7 @@ static int make_origin(const Transaction *transaction, const Work *work, size_t 
         return r < 0 ? r : 0;
 }
 
-static int make_origins(const Transaction *transaction, const Work *work, Problem *problem) {
+static int make_origins(const Work *work, Problem *problem) {
         Plan *plan = work->plan;
 
         for (size_t i = 0; i < plan->n_members; i++) {
@@ -75,7 +76,7 @@ static int make_origins(const Transaction *transaction, const Work *work, Proble
                         continue;
                 if (member->origin || !wanted)
                         continue;
-                int r = make_origin(transaction, work, i);
+                int r = make_origin(work, i);
                 if (r < 0)
                         return r == -ENOMEM ? r
                                             : problem_set(problem, OUTCOME_FAILED, "Cannot read %s: %s",
@@ -198,9 +199,14 @@ static int collect_changes(const Work *work, Report *report) {
         return 0;
 }
 
-static int write_transaction(Transaction *transaction, int *ret_lock_fd, Problem *problem) {
-        int r = transaction_file_write(
-                        transaction->transactions_fd, transaction->number, transaction->plan, ret_lock_fd);
+static int write_transaction(const Work *work, int *ret_lock_fd, Problem *problem) {
+        const Transaction *transaction = work->transaction;
+
+        int r = transaction_file_write(transaction->transactions_fd, transaction->number, work->plan, ret_lock_fd);
+        if (r == -E2BIG)
+                return problem_set(problem, OUTCOME_LIMITS_EXCEEDED,
+                                "The devices have so many interfaces and disks that vfiod cannot save all of their "
+                                "names, so nothing was changed.");
         if (r < 0)
                 return problem_set(problem, OUTCOME_FAILED,
                                 "The state folder cannot be written, so nothing was changed: %s", strerror(-r));
@@ -222,44 +228,38 @@ static int commit(const Transaction *transaction, Problem *problem) {
                      : 0;
 }
 
-static int carry_out(Transaction *transaction, Work *work, Report *report, Problem *problem) {
+static int run_steps(Work *work, Report *report, Problem *problem) {
         _cleanup_close_ int lock_fd = -EBADF;
         size_t n = 0;
         int r;
 
-        if ((r = engine_apply(work, false, &transaction->callbacks, &n, problem)) != 0 ||
-                        (r = work_verify_unmoved(work, problem)) != 0 ||
-                        (r = write_transaction(transaction, &lock_fd, problem)) != 0)
+        if ((r = engine_apply(work, false, &n, problem)) != 0 || (r = work_verify_unmoved(work, problem)) != 0 ||
+                        (r = write_transaction(work, &lock_fd, problem)) != 0)
                 return r;
-        r = engine_apply(work, true, &transaction->callbacks, &n, problem);
-        if (r == 0)
-                r = verify_all(work, problem);
-        if (r == 0)
-                r = check_cancelled_last(&transaction->callbacks, problem);
-        if (r == 0)
-                r = commit(transaction, problem);
-        if (r == 0)
+        if ((r = engine_apply(work, true, &n, problem)) == 0 && (r = verify_all(work, problem)) == 0 &&
+                        (r = check_cancelled_last(&work->transaction->callbacks, problem)) == 0 &&
+                        (r = commit(work->transaction, problem)) == 0)
                 return collect_changes(work, report);
         if (r < 0 && !problem->message)
                 (void)problem_set(problem, OUTCOME_FAILED, "%s", strerror(-r));
-        return rollback_run(transaction, work, n, problem);
+        return rollback_run(work, n, problem);
 }
 
-int transaction_run(Transaction *transaction, Report *report, Problem *problem) {
+int transaction_run(const Transaction *transaction, Report *report, Problem *problem) {
         __attribute__((cleanup(work_done))) Work work = {};
         const Plan *plan = transaction->plan;
         int r;
 
-        if ((r = work_init(&work, transaction->kernel, transaction->devices_fd, transaction->plan)) < 0)
+        if ((r = work_init(&work, transaction)) < 0)
                 return r;
         if (plan->recovery)
-                return recovery_run(transaction, &work, report, problem);
+                return recovery_run(&work, problem);
         if ((r = work_open(&work, problem)) != 0 || (r = survey(&work, report, problem)) != 0)
                 return r;
         if (plan->only_plan)
                 return collect_changes(&work, report);
-        if ((r = check_plan(&work, report, problem)) != 0 || (r = make_origins(transaction, &work, problem)) != 0 ||
+        if ((r = check_plan(&work, report, problem)) != 0 || (r = make_origins(&work, problem)) != 0 ||
                         (r = fill_in_values(&work, problem)) != 0)
                 return r;
-        return carry_out(transaction, &work, report, problem);
+        return run_steps(&work, report, problem);
 }

@@ -6,8 +6,10 @@
 
 #define ADDRESS(work, i) PCI_ADDRESS_TEXT((work)->plan->members[i].address)
 
-int work_init(Work *work, const Kernel *kernel, int devices_fd, Plan *plan) {
-        *work = (Work){.kernel = kernel, .devices_fd = devices_fd, .plan = plan};
+int work_init(Work *work, const Transaction *transaction) {
+        Plan *plan = transaction->plan;
+
+        *work = (Work){.transaction = transaction, .kernel = transaction->kernel, .plan = plan};
         work->fds = calloc(plan->n_members + 1, sizeof(int));
         if (!work->fds)
                 return -ENOMEM;
@@ -50,6 +52,13 @@ int work_open_member(Work *work, size_t i) {
 int work_read_binding(const Work *work, size_t i, Binding *ret) {
         *ret = (Binding){};
         return work->fds[i] < 0 ? -ENOENT : binding_read(work->fds[i], ret);
+}
+
+int work_describe_read_error(const Work *work, size_t i, int error, Problem *problem) {
+        if (work->fds[i] < 0 || error == -ENOENT || error == -ENODEV)
+                return problem_set(problem, OUTCOME_FAILED, "%s is gone from its slot.", ADDRESS(work, i));
+        return problem_set(
+                        problem, OUTCOME_FAILED, "Cannot read how %s is bound: %s", ADDRESS(work, i), strerror(-error));
 }
 
 bool work_is_gone(const Work *work, size_t i) {
@@ -131,8 +140,7 @@ static int read_before(Work *work, size_t i, Problem *problem) {
                         (member->virtual_function &&
                                         (r = virtual_function_read_link(work->kernel, work->fds[i], member->address,
                                                          &before->link)) < 0))
-                return problem_set(problem, OUTCOME_FAILED, "Cannot read how %s is bound: %s", ADDRESS(work, i),
-                                strerror(-r));
+                return work_describe_read_error(work, i, r, problem);
         expect_early_override(work->plan, member);
         return 0;
 }

@@ -5,8 +5,30 @@
 #include "policy/plan.h"
 #include "usage/disk-claim.h"
 
-/* A plan in the hands of the worker that carries it out: the devices' folders, which it holds open, so that a write reaches this
- * card or none; and what it keeps from others meanwhile. */
+/* Called before each step with its index; holder names the process that an unbind waits for, NULL for none. */
+typedef void (*engine_progress_t)(size_t step, const char *holder, void *userdata);
+
+/* Asked before each step whether to undo the work instead; last says that it is not asked again. */
+typedef bool (*engine_cancelled_t)(bool last, void *userdata);
+
+typedef struct EngineCallbacks {
+        engine_progress_t progress;      /* NULL where nobody wants to know */
+        engine_cancelled_t is_cancelled; /* NULL for work that cannot be cancelled */
+        void *userdata;
+} EngineCallbacks;
+
+/* Called once, when the transaction's file is on disk and nothing else is done yet: from then on the next daemon finds it. */
+typedef void (*transaction_recorded_t)(void *userdata);
+
+/* What a worker gets to apply a plan, or to end one that another worker left. */
+typedef struct Transaction {
+        const Kernel *kernel;
+        int devices_fd, transactions_fd; /* of the state folder */
+        unsigned long number;            /* of the file in transactions/ */
+        Plan *plan;                      /* the worker adds the values that it reads */
+        EngineCallbacks callbacks;
+        transaction_recorded_t recorded; /* NULL where nobody wants to know */
+} Transaction;
 
 /* A group whose node the worker holds, so that no virtual machine can take it. */
 typedef struct HeldGroup {
@@ -14,37 +36,41 @@ typedef struct HeldGroup {
         int fd; /* -EBADF for a group without a node */
 } HeldGroup;
 
+/* What a worker holds while it works on a transaction. The folders of the devices are open, so that a write reaches this card or
+ * none. */
 typedef struct Work {
-        const Kernel *kernel;
-        int devices_fd; /* devices/ of the state folder */
-        Plan *plan;
-        int *fds; /* of each member its folder; -EBADF for a member that is not there */
+        const Transaction *transaction;
+        const Kernel *kernel; /* of the transaction */
+        Plan *plan;           /* of the transaction */
+        int *fds;             /* the folder of each member; -EBADF for a member that is not there */
         HeldGroup *groups;
         size_t n_groups;
         DiskClaims claims;
 } Work;
 
-/* Prepares the work for a plan; nothing is opened yet. Returns 0 or -ENOMEM. work_done() releases what the work holds, also
- * after a failure. */
-int work_init(Work *work, const Kernel *kernel, int devices_fd, Plan *plan);
+/* Prepares the work, and opens nothing. Returns 0 or -ENOMEM. work_done() releases what the work holds, also after a failure. */
+int work_init(Work *work, const Transaction *transaction);
 void work_done(Work *work);
 
-/* Opens all members that are there before the first step, checks that each is the card that is meant, in its group, and reads
- * how it is bound. Returns 0; NO_SUCH_DEVICE; IDENTITY_CHANGED; FOREIGN; FAILED. */
+/* Opens all members that exist before the first step, checks that each is the right card in the right group, and reads how it
+ * is bound. Returns 0, NO_SUCH_DEVICE, IDENTITY_CHANGED, FOREIGN or FAILED. */
 int work_open(Work *work, Problem *problem);
 
-/* Opens the members that are there for a recovery: another card, or none, in the slot of a member is no failure. */
+/* Opens the members for a recovery. It is no failure if a slot is empty or has another card. */
 void work_open_for_recovery(Work *work);
 
-/* Opens a member, or opens it again after it came back. Returns 0; -ENOENT or -ENODEV if it is not there; -EXDEV if another
- * card is; another negative errno. */
+/* Opens a member, also again after it came back. Returns 0; -ENOENT or -ENODEV if it is not there; -EXDEV if another card is in
+ * its slot; or another negative errno. */
 int work_open_member(Work *work, size_t i);
 void work_close_member(Work *work, size_t i);
 
-/* How the member is bound now. Returns 0; -ENOENT or -ENODEV for a card that is gone; another negative errno. */
+/* Reads how the member is bound now. Returns 0; -ENOENT or -ENODEV for a card that is gone; or another negative errno. */
 int work_read_binding(const Work *work, size_t i, Binding *ret);
 
-/* Whether the card has left its slot since it was opened, also where another card is in the slot now. */
+/* Sets the message for an errno of a read below the member's folder. Returns FAILED or -ENOMEM. */
+int work_describe_read_error(const Work *work, size_t i, int error, Problem *problem);
+
+/* Whether the card has left its slot since it was opened. Another card may be in the slot now. */
 bool work_is_gone(const Work *work, size_t i);
 
 /* Whether the member is bound as it was before the plan. */
@@ -63,7 +89,8 @@ typedef struct GroupDevice {
 } GroupDevice;
 
 /* Keeps virtual machines from the groups of these devices until work_release_groups(). Returns 0, also for a group without a
- * node; HELD with the process that has a group or a device of one; FAILED; or -ENOMEM. After a failure some groups may be held. */
+ * node; HELD with the process that has a group or one of its devices; FAILED; or -ENOMEM. After a failure the work may hold some
+ * of the groups. */
 int work_hold_groups(Work *work, const GroupDevice *devices, size_t n_devices, Problem *problem);
 bool work_holds_group(const Work *work, int group);
 void work_release_groups(Work *work);

@@ -38,11 +38,12 @@ static void test_early_override(void) {
                                 .parent = PLAN_NO_PARENT,
                                 .appeared = cases[i].appeared};
                 Plan plan = {.verb = cases[i].verb, .by_rule = true, .members = &member, .n_members = 1};
+                Transaction transaction = {.kernel = tree->kernel, .devices_fd = -EBADF, .plan = &plan};
 
                 temp_tree_device(tree, "pci0000:00/" NIC);
                 temp_tree_driver(tree, NIC, cases[i].driver);
                 temp_tree_attribute(tree, NIC, "driver_override", cases[i].override);
-                g_assert_cmpint(work_init(&work, tree->kernel, -EBADF, &plan), ==, 0);
+                g_assert_cmpint(work_init(&work, &transaction), ==, 0);
                 int r = work_open(&work, &problem);
                 if (r != 0)
                         g_error("case %zu: %s", i, problem.message);
