@@ -43,9 +43,7 @@ int bind_unbind(const Work *work, size_t i, const char *keep, Problem *problem) 
         /* Another program has unbound it just before. */
         if (r == -ENODEV || r == -ENOENT)
                 r = 0;
-        return r < 0 ? problem_set(problem, OUTCOME_FAILED, "Cannot unbind %s from its driver: %s", ADDRESS(work, i),
-                                       strerror(-r))
-                     : 0;
+        return work_check(work, i, r, "Cannot unbind", problem);
 }
 
 int bind_probe(const Work *work, size_t i, const char *driver, char ret_driver[static DRIVER_NAME_MAX],
@@ -54,10 +52,8 @@ int bind_probe(const Work *work, size_t i, const char *driver, char ret_driver[s
         if (r != 0)
                 return r;
         int write_result = sysfs_write(work->kernel->sys_fd, "bus/pci/drivers_probe", ADDRESS(work, i));
-        r = pci_device_read_driver(work->fds[i], ret_driver);
-        if (r < 0)
-                return problem_set(problem, OUTCOME_FAILED, "Cannot read the driver of %s after its probe: %s",
-                                ADDRESS(work, i), strerror(-r));
+        if ((r = work_check_read(work, i, pci_device_read_driver(work->fds[i], ret_driver), problem)) != 0)
+                return r;
         if (!driver || streq(ret_driver, driver))
                 return 0;
         return problem_set(problem, OUTCOME_DRIVER_DID_NOT_BIND,
@@ -68,16 +64,11 @@ int bind_probe(const Work *work, size_t i, const char *driver, char ret_driver[s
 
 int bind_set_link(const Work *work, size_t i, const VirtualFunctionLink *link, Problem *problem) {
         int r = virtual_function_write_link(work->kernel, work->fds[i], work->plan->members[i].address, link);
-        return r < 0 ? problem_set(problem, OUTCOME_FAILED, "Cannot restore MAC address and VLAN of %s: %s",
-                                       ADDRESS(work, i), strerror(-r))
-                     : 0;
+        return work_check(work, i, r, "Cannot restore MAC address and VLAN of", problem);
 }
 
 int bind_set_power(const Work *work, size_t i, const PowerSettings *power, Problem *problem) {
-        int r = power_write(work->fds[i], power);
-        return r < 0 ? problem_set(problem, OUTCOME_FAILED, "Cannot restore the power settings of %s: %s",
-                                       ADDRESS(work, i), strerror(-r))
-                     : 0;
+        return work_check(work, i, power_write(work->fds[i], power), "Cannot restore the power settings of", problem);
 }
 
 static bool has_driver(const char *driver, const Binding *wanted) {
@@ -100,9 +91,9 @@ static int bind_driver(const Work *work, size_t i, const Binding *wanted, Proble
 int bind_as(const Work *work, size_t i, const Binding *wanted, Problem *problem) {
         Binding now;
 
-        int r = work_read_binding(work, i, &now);
-        if (r < 0)
-                return work_describe_read_error(work, i, r, problem);
+        int r = work_check_read(work, i, work_read_binding(work, i, &now), problem);
+        if (r != 0)
+                return r;
         if ((!has_driver(now.driver, wanted) && (r = bind_driver(work, i, wanted, problem)) != 0) ||
                         (r = bind_set_override(work, i, wanted->override, problem)) != 0)
                 return r;

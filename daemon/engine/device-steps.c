@@ -12,7 +12,7 @@ static PlanMember *member_of(const Work *work, const PlanStep *step) {
 
 static int read_driver(const Work *work, const PlanStep *step, char buffer[static DRIVER_NAME_MAX], Problem *problem) {
         int r = pci_device_read_driver(work->fds[step->member], buffer);
-        return r < 0 ? work_describe_read_error(work, step->member, r, problem) : 0;
+        return work_check_read(work, step->member, r, problem);
 }
 
 /* Whether the device is on a driver that is not its driver from before the plan. */
@@ -43,11 +43,9 @@ static int read_moved(const Work *work, const PlanStep *step, bool *ret_moved, P
 static int verify_override(const Work *work, const PlanStep *step, const char *expected, Problem *problem) {
         char now[OVERRIDE_MAX];
 
-        int r = binding_read_override(work->fds[step->member], now);
-        if (r < 0)
-                return work_describe_read_error(work, step->member, r, problem);
-        if (streq(now, expected))
-                return 0;
+        int r = work_check_read(work, step->member, binding_read_override(work->fds[step->member], now), problem);
+        if (r != 0 || streq(now, expected))
+                return r;
         return problem_set(problem, OUTCOME_FAILED, "driver_override of %s is '%s' after '%s' was written.",
                         ADDRESS(work, step), now, expected);
 }
@@ -174,11 +172,10 @@ static int apply_power(Work *work, const PlanStep *step, Problem *problem) {
         PowerSettings now;
 
         int r = bind_set_power(work, step->member, wanted, problem);
-        if (r != 0)
+        if (r != 0 ||
+                        (r = work_check_read(work, step->member, power_read(work->fds[step->member], &now), problem)) !=
+                                        0)
                 return r;
-        r = power_read(work->fds[step->member], &now);
-        if (r < 0)
-                return work_describe_read_error(work, step->member, r, problem);
         bool same_control = wanted->control[0] == '\0' || now.control[0] == '\0' || streq(now.control, wanted->control);
         bool same_d3cold = !wanted->d3cold_known || !now.d3cold_known || now.d3cold_allowed == wanted->d3cold_allowed;
         if (same_control && same_d3cold)

@@ -65,6 +65,11 @@ int engine_apply(Work *work, bool writing, size_t *ret_n, Problem *problem) {
         return r;
 }
 
+static bool is_on_vfio(const Work *work, size_t i) {
+        Binding now;
+        return work_read_binding(work, i, &now) >= 0 && pci_driver_is_vfio(now.driver);
+}
+
 /* Holds the groups that are on a vfio driver now. If a virtual machine has one of them, vfiod changes none of them. */
 static void hold_groups(Work *work, Problem *held) {
         size_t n = 0;
@@ -74,15 +79,7 @@ static void hold_groups(Work *work, Problem *held) {
                 if (work->groups[i].fd >= 0)
                         work->groups[n++] = work->groups[i];
         work->n_groups = n;
-        n = 0;
-        _cleanup_free_ GroupDevice *devices = calloc(work->plan->n_members, sizeof(GroupDevice));
-        for (size_t i = 0; devices && i < work->plan->n_members; i++) {
-                Binding now;
-
-                if (work_read_binding(work, i, &now) >= 0 && pci_driver_is_vfio(now.driver))
-                        devices[n++] = (GroupDevice){work->plan->members[i].address, work->plan->members[i].group};
-        }
-        if (!devices || work_hold_groups(work, devices, n, held) != 0)
+        if (work_hold_members(work, is_on_vfio, held) != 0)
                 work_release_groups(work);
 }
 

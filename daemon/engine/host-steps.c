@@ -19,16 +19,8 @@ static bool leaves_vfio(const Work *work, size_t i) {
 }
 
 static int apply_lock_node(Work *work, const PlanStep *step, Problem *problem) {
-        size_t n = 0;
-
         (void)step;
-        _cleanup_free_ GroupDevice *devices = calloc(work->plan->n_members, sizeof(GroupDevice));
-        if (!devices)
-                return -ENOMEM;
-        for (size_t i = 0; i < work->plan->n_members; i++)
-                if (leaves_vfio(work, i))
-                        devices[n++] = (GroupDevice){work->plan->members[i].address, work->plan->members[i].group};
-        return work_hold_groups(work, devices, n, problem);
+        return work_hold_members(work, leaves_vfio, problem);
 }
 
 const StepRow lock_node_row = {apply_lock_node, NULL};

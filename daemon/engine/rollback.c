@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "engine/rollback.h"
 #include "engine/engine.h"
-#include "kernel/sriov.h"
 #include "state/device-file.h"
 #include "state/transaction-file.h"
 
@@ -36,32 +35,22 @@ static void append_binding(FILE *text, const Work *work, size_t i) {
         fputs("; ", text);
 }
 
-/* The values of a PF that the first step of a kind has changed. */
+/* The first step of a kind has the value from before the plan. */
 static void append_values(FILE *text, const Work *work) {
-        const Plan *plan = work->plan;
-        bool seen_autoprobe = false, seen_vfs = false;
+        for (size_t i = 0; i < work->plan->n_steps; i++) {
+                const PlanStep *step = &work->plan->steps[i];
+                const char *address = PCI_ADDRESS_TEXT(work->plan->members[step->member].address);
+                unsigned now;
 
-        for (size_t i = 0; i < plan->n_steps; i++) {
-                const PlanStep *step = &plan->steps[i];
-                const char *address = PCI_ADDRESS_TEXT(plan->members[step->member].address);
-                _cleanup_free_ PciAddress *vfs = NULL;
-                bool autoprobe;
-                size_t n = 0;
-
-                if (work->fds[step->member] < 0)
+                if (work->fds[step->member] < 0 || (step->kind != STEP_SET_AUTOPROBE && step->kind != STEP_SET_VFS) ||
+                                work_find_earlier_step(work, i))
                         continue;
-                if (step->kind == STEP_SET_AUTOPROBE && !seen_autoprobe) {
-                        seen_autoprobe = true;
-                        if (sriov_read_autoprobe(work->fds[step->member], &autoprobe) >= 0 &&
-                                        autoprobe != (step->before != 0))
-                                fprintf(text, "sriov_drivers_autoprobe of %s is %d instead of %u; ", address, autoprobe,
-                                                step->before);
-                }
-                if (step->kind == STEP_SET_VFS && !seen_vfs) {
-                        seen_vfs = true;
-                        if (sriov_list_functions(work->fds[step->member], &vfs, &n) < 0 || n != step->before)
-                                fprintf(text, "%s has %zu virtual functions instead of %u; ", address, n, step->before);
-                }
+                int r = work_read_value(work, step, &now);
+                if (step->kind == STEP_SET_AUTOPROBE && r >= 0 && now != step->before)
+                        fprintf(text, "sriov_drivers_autoprobe of %s is %u instead of %u; ", address, now,
+                                        step->before);
+                if (step->kind == STEP_SET_VFS && (r < 0 || now != step->before))
+                        fprintf(text, "%s has %u virtual functions instead of %u; ", address, now, step->before);
         }
 }
 

@@ -9,24 +9,17 @@ static bool is_away(const Work *work, size_t i) {
         return work->plan->verb != PLAN_SET_VFS || i > 0;
 }
 
-static int describe_error(const Work *work, size_t i, int error, Problem *problem) {
-        return error >= 0 || error == -ENOMEM
-                        ? error
-                        : problem_set(problem, OUTCOME_FAILED, "The state file of %s cannot be written: %s",
-                                          PCI_ADDRESS_TEXT(work->plan->members[i].address), strerror(-error));
-}
-
 static int write_file(const Work *work, size_t i, const DeviceOrigin *origin, Problem *problem) {
         const PlanMember *member = &work->plan->members[i];
 
         int r = !origin ? -EINVAL
                         : device_file_write(work->transaction->devices_fd, member->address, is_away(work, i), origin);
-        return describe_error(work, i, r, problem);
+        return r == -ENOMEM ? r : work_check(work, i, r, "Cannot write the state file of", problem);
 }
 
 static int remove_file(const Work *work, size_t i, Problem *problem) {
         int r = device_file_remove(work->transaction->devices_fd, work->plan->members[i].address);
-        return describe_error(work, i, r, problem);
+        return work_check(work, i, r, "Cannot remove the state file of", problem);
 }
 
 /* When vfiod reattaches a new VF, the VF gets a driver as the host's setting says. */

@@ -50,14 +50,7 @@ static int find_uses(const Work *work, Report *report) {
                         "read: the kernel does not give such a group to a virtual machine");
 }
 
-/* FNV-1a, 64 bits: tells states apart; nobody gains by forging one. */
-static void mix(uint64_t *hash, const char *text) {
-        for (; *text; text++)
-                *hash = (*hash ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
-        *hash = (*hash ^ 0xff) * UINT64_C(0x100000001b3);
-}
-
-/* Whether the same guard has objected to the same device already: how often it does makes no difference. */
+/* Whether an earlier finding is of the same guard and device: the number of findings makes no difference. */
 static bool stands_earlier(const FindingList *list, size_t i) {
         for (size_t earlier = 0; earlier < i; earlier++)
                 if (list->findings[earlier].guard == list->findings[i].guard &&
@@ -66,43 +59,42 @@ static bool stands_earlier(const FindingList *list, size_t i) {
         return false;
 }
 
-static void mix_number(uint64_t *hash, unsigned long number) {
-        char text[24];
-
-        (void)snprintf(text, sizeof(text), "%lu", number);
-        mix(hash, text);
-}
-
-/* What the plan changes, how each device is bound now, and which guards object. The words of the evidence do not count: another
- * process id is not another state. */
-static uint64_t make_fingerprint(const Plan *plan, const FindingList *findings) {
-        uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
-        mix(&hash, plan_verb_to_string(plan->verb));
-        mix_number(&hash, (unsigned long)plan->group);
-        mix_number(&hash, plan->vf_count);
-        mix_number(&hash, (unsigned long)plan->vf_fate);
+/* Writes what the plan changes, how each device is bound now, and which guards object. The evidence does not count: another process
+ * id is not another state. */
+static void write_state(FILE *text, const Plan *plan, const FindingList *findings) {
+        fprintf(text, "%s %d %u %d", plan_verb_to_string(plan->verb), plan->group, plan->vf_count, (int)plan->vf_fate);
         for (size_t i = 0; i < plan->n_members; i++) {
                 const PlanMember *member = &plan->members[i];
                 const PciIds *ids = &member->ids;
 
-                mix(&hash, PCI_ADDRESS_TEXT(member->address));
-                mix_number(&hash, (unsigned long)ids->vendor << 16 | ids->device);
-                mix_number(&hash, (unsigned long)ids->subsystem_vendor << 16 | ids->subsystem_device);
-                mix_number(&hash, (unsigned long)ids->class << 8 | ids->revision);
-                mix(&hash, member->before.driver);
-                mix(&hash, member->before.override);
-                mix(&hash, member->target.driver);
-                mix(&hash, member->target.override);
-                mix(&hash, member->target.any_driver ? "any" : "");
+                fprintf(text, "\n%s %x %x %x %x %x %x\n%s\n%s\n%s\n%s\n%d", PCI_ADDRESS_TEXT(member->address),
+                                ids->vendor, ids->device, ids->subsystem_vendor, ids->subsystem_device, ids->class,
+                                ids->revision, member->before.driver, member->before.override, member->target.driver,
+                                member->target.override, member->target.any_driver);
         }
-        for (size_t i = 0; i < findings->n_findings; i++) {
-                if (stands_earlier(findings, i))
-                        continue;
-                mix(&hash, guard_to_string(findings->findings[i].guard));
-                mix(&hash, PCI_ADDRESS_TEXT(findings->findings[i].address));
-        }
-        return hash == 0 ? 1 : hash;
+        for (size_t i = 0; i < findings->n_findings; i++)
+                if (!stands_earlier(findings, i))
+                        fprintf(text, "\n%s %s", guard_to_string(findings->findings[i].guard),
+                                        PCI_ADDRESS_TEXT(findings->findings[i].address));
+}
+
+/* Sets the fingerprint, which is FNV-1a with 64 bits: it distinguishes states, and nobody gains by forging it. Returns 0 or
+ * -ENOMEM. */
+static int set_fingerprint(const Plan *plan, Report *report) {
+        uint64_t hash = UINT64_C(0xcbf29ce484222325);
+        _cleanup_free_ char *state = NULL;
+        size_t size;
+
+        FILE *text = open_memstream(&state, &size);
+        if (!text)
+                return -ENOMEM;
+        write_state(text, plan, &report->findings);
+        if (fclose(text) != 0)
+                return -ENOMEM;
+        for (size_t i = 0; i < size; i++)
+                hash = (hash ^ (uint8_t)state[i]) * UINT64_C(0x100000001b3);
+        report->fingerprint = hash == 0 ? 1 : hash;
+        return 0;
 }
 
 /* A virtual machine that has the group or a device of it. For a plan no node is opened: that would keep a starting virtual
@@ -136,6 +128,5 @@ int survey(const Work *work, Report *report, Problem *problem) {
         if (r < 0)
                 return problem_set(problem, OUTCOME_FAILED, "Cannot determine what uses %s: %s",
                                 PCI_ADDRESS_TEXT(plan->selected), strerror(-r));
-        report->fingerprint = make_fingerprint(plan, &report->findings);
-        return 0;
+        return set_fingerprint(plan, report);
 }

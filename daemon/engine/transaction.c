@@ -8,7 +8,7 @@
 #include "state/device-file.h"
 #include "state/transaction-file.h"
 
-/* Before the first write: what the worker finds out for the plan. */
+/* Before the first write: the values that the worker adds to the plan. */
 
 static size_t count_vf_members(const Plan *plan, size_t parent) {
         size_t n = 0;
@@ -19,7 +19,7 @@ static size_t count_vf_members(const Plan *plan, size_t parent) {
         return n;
 }
 
-/* What the host had for sriov_drivers_autoprobe: the state file knows it where vfiod keeps the switch off. */
+/* Finds what the host had set for sriov_drivers_autoprobe. If vfiod keeps it off, the state file says what the host had. */
 static int read_autoprobe_of_host(const Work *work, size_t i, DeviceOrigin *origin) {
         _cleanup_device_file_ DeviceFile file = {};
         PlanMember *member = &work->plan->members[i];
@@ -37,7 +37,7 @@ static int read_autoprobe_of_host(const Work *work, size_t i, DeviceOrigin *orig
         return r == -ENOENT ? 0 : r;
 }
 
-/* How the device is now is what a reattach restores. */
+/* A reattach restores the device as it is now. */
 static int make_origin(const Work *work, size_t i) {
         const Plan *plan = work->plan;
         PlanMember *member = &work->plan->members[i];
@@ -66,21 +66,17 @@ static int make_origin(const Work *work, size_t i) {
 }
 
 static int make_origins(const Work *work, Problem *problem) {
-        Plan *plan = work->plan;
+        const Plan *plan = work->plan;
 
         for (size_t i = 0; i < plan->n_members; i++) {
-                PlanMember *member = &plan->members[i];
+                const PlanMember *member = &plan->members[i];
                 bool wanted = plan->verb == PLAN_DETACH || (plan->verb == PLAN_SET_VFS && i == 0);
 
-                if (member->created)
-                        continue;
-                if (member->origin || !wanted)
+                if (member->created || member->origin || !wanted)
                         continue;
                 int r = make_origin(work, i);
-                if (r < 0)
-                        return r == -ENOMEM ? r
-                                            : problem_set(problem, OUTCOME_FAILED, "Cannot read %s: %s",
-                                                              PCI_ADDRESS_TEXT(member->address), strerror(-r));
+                if (r == -ENOMEM || (r = work_check(work, i, r, "Cannot read", problem)) != 0)
+                        return r;
         }
         return 0;
 }
@@ -92,37 +88,25 @@ static int fill_in_values(const Work *work, Problem *problem) {
         for (size_t i = 0; i < plan->n_steps; i++) {
                 PlanStep *step = &plan->steps[i];
                 const DeviceOrigin *origin = plan->members[step->member].origin;
-                const PlanStep *earlier = NULL;
-                bool autoprobe = true;
-                int r = 0;
 
                 if (step->kind != STEP_SET_AUTOPROBE && step->kind != STEP_SET_VFS)
                         continue;
-                for (size_t k = 0; k < i; k++)
-                        if (plan->steps[k].kind == step->kind && plan->steps[k].member == step->member)
-                                earlier = &plan->steps[k];
-                if (step->value == AUTOPROBE_OF_HOST && step->kind == STEP_SET_AUTOPROBE)
+                if (step->kind == STEP_SET_AUTOPROBE && step->value == AUTOPROBE_OF_HOST)
                         step->value = origin && origin->autoprobe_known ? origin->autoprobe : 1;
-                if (earlier)
+                const PlanStep *earlier = work_find_earlier_step(work, i);
+                if (earlier) {
                         step->before = earlier->value;
-                else if (step->kind == STEP_SET_AUTOPROBE) {
-                        r = sriov_read_autoprobe(work->fds[step->member], &autoprobe);
-                        step->before = autoprobe;
-                } else {
-                        _cleanup_free_ PciAddress *vfs = NULL;
-                        size_t n = 0;
-
-                        r = sriov_list_functions(work->fds[step->member], &vfs, &n);
-                        step->before = (unsigned)n;
-                        if (r >= 0 && plan->verb != PLAN_REATTACH && n != count_vf_members(plan, step->member))
-                                return problem_set(problem, OUTCOME_FAILED,
-                                                "Another program has just changed the virtual functions of %s. Nothing "
-                                                "was changed: try again.",
-                                                PCI_ADDRESS_TEXT(plan->members[step->member].address));
+                        continue;
                 }
+                int r = work_read_value(work, step, &step->before);
                 if (r < 0 && r != -ENOENT)
-                        return problem_set(problem, OUTCOME_FAILED, "Cannot read the SR-IOV settings of %s: %s",
-                                        PCI_ADDRESS_TEXT(plan->members[step->member].address), strerror(-r));
+                        return work_check(work, step->member, r, "Cannot read the SR-IOV settings of", problem);
+                if (r >= 0 && step->kind == STEP_SET_VFS && plan->verb != PLAN_REATTACH &&
+                                step->before != count_vf_members(plan, step->member))
+                        return problem_set(problem, OUTCOME_FAILED,
+                                        "Another program has just changed the virtual functions of %s. Nothing was "
+                                        "changed: try again.",
+                                        PCI_ADDRESS_TEXT(plan->members[step->member].address));
         }
         return 0;
 }
@@ -146,8 +130,7 @@ static int check_plan(const Work *work, const Report *report, Problem *problem) 
         }
 }
 
-/* At the end each device is examined once more: another program, or a hand at the slot, may have changed it after its own last
- * step. */
+/* Reads each device once more at the end: after its last step, another program may have changed it, or it was pulled. */
 static int verify_all(const Work *work, Problem *problem) {
         const Plan *plan = work->plan;
 
@@ -155,15 +138,14 @@ static int verify_all(const Work *work, Problem *problem) {
                 const PlanMember *member = &plan->members[i];
                 Binding now;
 
-                /* Members that vanished are gone, those that appear were bound by their step, and a PF keeps its driver. */
+                /* Members that vanished are gone, members that appeared were bound by their step, a PF keeps its driver. */
                 bool moves = plan->verb == PLAN_SET_VFS ? member->created && plan->vf_fate == VFS_DETACHED
                                                         : !plan_member_depends(member) && plan->n_steps > 1;
                 if (!moves)
                         continue;
-                int r = work_read_binding(work, i, &now);
-                if (r < 0)
-                        return problem_set(problem, OUTCOME_FAILED, "%s has vanished meanwhile: %s",
-                                        PCI_ADDRESS_TEXT(member->address), strerror(-r));
+                int r = work_check_read(work, i, work_read_binding(work, i, &now), problem);
+                if (r != 0)
+                        return r;
                 if (!streq(now.driver, member->target.driver) || !streq(now.override, member->target.override))
                         return problem_set(problem, OUTCOME_FAILED,
                                         "Another program changed %s meanwhile: it has driver '%s' and override '%s'.",
@@ -173,30 +155,19 @@ static int verify_all(const Work *work, Problem *problem) {
 }
 
 static int collect_changes(const Work *work, Report *report) {
-        const Plan *plan = work->plan;
+        int r = 0;
 
-        int r = report_reserve_changes(report, plan->n_members);
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < plan->n_members; i++) {
-                const PlanMember *member = &plan->members[i];
-                const char *before = member->before.driver, *after = member->target.driver;
-                Binding now = {};
+        if (work->plan->verb != PLAN_SET_VFS)
+                return report_add_planned_changes(report, work->plan);
+        for (size_t i = 0; i < work->plan->n_members && r >= 0; i++) {
+                Binding now;
 
-                if (plan->verb == PLAN_SET_VFS) {
-                        if (!member->created)
-                                continue;
-                        (void)work_read_binding(work, i, &now);
-                        report_add_change(report, member->address, "", now.driver);
+                if (!work->plan->members[i].created)
                         continue;
-                }
-                if (plan->verb == PLAN_DETACH && plan_member_depends(member))
-                        after = "";
-                if (!streq(before, after))
-                        report_add_change(report, member->address, before, after);
+                (void)work_read_binding(work, i, &now);
+                r = report_add_change(report, work->plan->members[i].address, "", now.driver);
         }
-        report_sort_changes(report);
-        return 0;
+        return r;
 }
 
 static int write_transaction(const Work *work, int *ret_lock_fd, Problem *problem) {

@@ -45,9 +45,7 @@ const StepRow set_autoprobe_row = {apply_autoprobe, revert_autoprobe};
 
 static int list_vfs(const Work *work, const PlanStep *step, PciAddress **ret, size_t *ret_n, Problem *problem) {
         int r = sriov_list_functions(work->fds[step->member], ret, ret_n);
-        return r < 0 ? problem_set(problem, OUTCOME_FAILED, "Cannot list the virtual functions of %s: %s",
-                                       ADDRESS(work, step->member), strerror(-r))
-                     : 0;
+        return work_check(work, step->member, r, "Cannot list the virtual functions of", problem);
 }
 
 static int describe_count_error(const Work *work, const PlanStep *step, unsigned count, int error, Problem *problem) {
@@ -88,9 +86,8 @@ static int open_vfs(Work *work, const PlanStep *step, const PciAddress *vfs, siz
                 if (r >= 0)
                         r = virtual_function_read_link(
                                         work->kernel, work->fds[i], member->address, &member->before.link);
-                if (r < 0)
-                        return problem_set(problem, OUTCOME_FAILED, "Cannot read the virtual function %s: %s",
-                                        ADDRESS(work, i), strerror(-r));
+                if ((r = work_check(work, i, r, "Cannot read the virtual function", problem)) != 0)
+                        return r;
                 r = sysfs_read_link(work->fds[i], "iommu_group", group, sizeof(group));
                 member->group = r < 0 ? IOMMU_GROUP_NONE : atoi(group);
         }
@@ -166,7 +163,7 @@ static int apply_vfs(Work *work, const PlanStep *step, Problem *problem) {
         if (n != step->value)
                 return problem_set(problem, OUTCOME_FAILED, "%s has %zu virtual functions after %u were requested.",
                                 ADDRESS(work, step->member), n, step->value);
-        if ((r = open_vfs(work, step, vfs, n, problem)) != 0)
+        if (n == 0 || (r = open_vfs(work, step, vfs, n, problem)) != 0)
                 return r;
         return work->plan->verb == PLAN_SET_VFS && work->plan->vf_fate == VFS_DETACHED ? check_created(work, problem)
                                                                                        : 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "engine/work.h"
+#include "kernel/sriov.h"
 #include "kernel/sysfs.h"
 #include "kernel/vfio-node.h"
 #include "usage/vfio-holders.h"
@@ -54,11 +55,16 @@ int work_read_binding(const Work *work, size_t i, Binding *ret) {
         return work->fds[i] < 0 ? -ENOENT : binding_read(work->fds[i], ret);
 }
 
-int work_describe_read_error(const Work *work, size_t i, int error, Problem *problem) {
-        if (work->fds[i] < 0 || error == -ENOENT || error == -ENODEV)
+int work_check(const Work *work, size_t i, int r, const char *what, Problem *problem) {
+        if (r >= 0)
+                return 0;
+        return problem_set(problem, OUTCOME_FAILED, "%s %s: %s", what, ADDRESS(work, i), strerror(-r));
+}
+
+int work_check_read(const Work *work, size_t i, int r, Problem *problem) {
+        if (r < 0 && (work->fds[i] < 0 || r == -ENOENT || r == -ENODEV))
                 return problem_set(problem, OUTCOME_FAILED, "%s is gone from its slot.", ADDRESS(work, i));
-        return problem_set(
-                        problem, OUTCOME_FAILED, "Cannot read how %s is bound: %s", ADDRESS(work, i), strerror(-error));
+        return work_check(work, i, r, "Cannot read the driver and the settings of", problem);
 }
 
 bool work_is_gone(const Work *work, size_t i) {
@@ -79,6 +85,31 @@ bool work_needs_move(const Work *work, size_t i) {
         if (target->any_driver)
                 return before->driver[0] == '\0' || pci_driver_is_vfio(before->driver);
         return before->any_driver || !streq(before->driver, target->driver);
+}
+
+int work_read_value(const Work *work, const PlanStep *step, unsigned *ret) {
+        _cleanup_free_ PciAddress *vfs = NULL;
+        bool autoprobe = true;
+        size_t n = 0;
+        int r;
+
+        if (step->kind == STEP_SET_AUTOPROBE) {
+                r = sriov_read_autoprobe(work->fds[step->member], &autoprobe);
+                *ret = autoprobe;
+        } else {
+                r = sriov_list_functions(work->fds[step->member], &vfs, &n);
+                *ret = (unsigned)n;
+        }
+        return r;
+}
+
+const PlanStep *work_find_earlier_step(const Work *work, size_t step) {
+        const PlanStep *steps = work->plan->steps;
+
+        for (size_t i = step; i > 0; i--)
+                if (steps[i - 1].kind == steps[step].kind && steps[i - 1].member == steps[step].member)
+                        return &steps[i - 1];
+        return NULL;
 }
 
 /* Opening. */
@@ -106,11 +137,11 @@ static int describe_open_error(const Work *work, size_t i, int error, Problem *p
                 return problem_set(problem, OUTCOME_NO_SUCH_DEVICE,
                                 "%s is gone from its slot: list the devices again with 'vfioctl devices'.",
                                 ADDRESS(work, i));
-        return problem_set(problem, OUTCOME_FAILED, "Cannot read %s: %s", ADDRESS(work, i), strerror(-error));
+        return work_check(work, i, error, "Cannot read", problem);
 }
 
-/* Our early udev rule may have set driver_override already, and a driver that waits may have followed it. Then nobody knows which
- * driver the device would have without that. A driver of the host that was quicker stays. */
+/* Our early udev rule may have set driver_override already, and vfio-pci may have bound. Then nobody knows which driver the device
+ * would have without the rule. A driver of the host that bound first stays. */
 static void expect_early_override(const Plan *plan, PlanMember *member) {
         Binding *before = &member->before;
         bool override = streq(before->override, PLAN_VFIO_DRIVER);
@@ -131,29 +162,22 @@ static void expect_early_override(const Plan *plan, PlanMember *member) {
                 member->target = *before;
 }
 
+/* The state may have changed since the plan was made from the model. */
 static int read_before(Work *work, size_t i, Problem *problem) {
         PlanMember *member = &work->plan->members[i];
         Binding *before = &member->before;
-        int r;
 
-        if ((r = binding_read(work->fds[i], before)) < 0 ||
-                        (member->virtual_function &&
-                                        (r = virtual_function_read_link(work->kernel, work->fds[i], member->address,
-                                                         &before->link)) < 0))
-                return work_describe_read_error(work, i, r, problem);
+        int r = binding_read(work->fds[i], before);
+        if (r >= 0 && member->virtual_function)
+                r = virtual_function_read_link(work->kernel, work->fds[i], member->address, &before->link);
+        if ((r = work_check_read(work, i, r, problem)) != 0)
+                return r;
         expect_early_override(work->plan, member);
-        return 0;
-}
-
-/* The state may have changed since the plan was made from the model. */
-static int check_before(const Work *work, size_t i, Problem *problem) {
-        const PlanMember *member = &work->plan->members[i];
-
         if (work->plan->verb == PLAN_DETACH && !plan_member_depends(member) && !member->unknown_origin &&
-                        pci_driver_is_vfio(member->before.driver))
+                        pci_driver_is_vfio(before->driver))
                 return problem_set(problem, OUTCOME_FOREIGN,
                                 "Another program has just bound %s to %s: list the groups again with 'vfioctl groups'.",
-                                ADDRESS(work, i), member->before.driver);
+                                ADDRESS(work, i), before->driver);
         return 0;
 }
 
@@ -176,8 +200,7 @@ int work_open(Work *work, Problem *problem) {
                 int r = work_open_member(work, i);
                 if (r < 0)
                         return describe_open_error(work, i, r, problem);
-                if ((r = check_group(work, i, problem)) != 0 || (r = read_before(work, i, problem)) != 0 ||
-                                (r = check_before(work, i, problem)) != 0)
+                if ((r = check_group(work, i, problem)) != 0 || (r = read_before(work, i, problem)) != 0)
                         return r;
         }
         return 0;
@@ -278,11 +301,25 @@ int work_hold_groups(Work *work, const GroupDevice *devices, size_t n_devices, P
                 return -ENOMEM;
         for (size_t i = 0; i < n_devices; i++) {
                 int r = hold_group(work, devices[i].group, devices, n_devices, problem);
+                if (r == OUTCOME_HELD && work->plan->verb != PLAN_REATTACH)
+                        return name_device(devices[i], problem);
                 if (r != 0)
-                        return r == OUTCOME_HELD && work->plan->verb != PLAN_REATTACH ? name_device(devices[i], problem)
-                                                                                      : r;
+                        return r;
                 addresses[i] = devices[i].address;
         }
         /* One walk over all processes for all cdevs. */
         return n_devices > 0 ? vfio_check_cdevs_unheld(work->kernel, addresses, n_devices, problem) : 0;
+}
+
+int work_hold_members(Work *work, bool (*leaves)(const Work *work, size_t i), Problem *problem) {
+        const Plan *plan = work->plan;
+        size_t n = 0;
+
+        _cleanup_free_ GroupDevice *devices = calloc(plan->n_members, sizeof(GroupDevice));
+        if (!devices)
+                return -ENOMEM;
+        for (size_t i = 0; i < plan->n_members; i++)
+                if (leaves(work, i))
+                        devices[n++] = (GroupDevice){plan->members[i].address, plan->members[i].group};
+        return work_hold_groups(work, devices, n, problem);
 }

@@ -67,8 +67,11 @@ void work_close_member(Work *work, size_t i);
 /* Reads how the member is bound now. Returns 0; -ENOENT or -ENODEV for a card that is gone; or another negative errno. */
 int work_read_binding(const Work *work, size_t i, Binding *ret);
 
-/* Sets the message for an errno of a read below the member's folder. Returns FAILED or -ENOMEM. */
-int work_describe_read_error(const Work *work, size_t i, int error, Problem *problem);
+/* Sets the message "WHAT ADDRESS: ERROR" if r is a negative errno. Returns 0 if it is not, else FAILED or -ENOMEM. */
+int work_check(const Work *work, size_t i, int r, const char *what, Problem *problem);
+
+/* The same for a read below the member's folder, which also fails if the card is gone. */
+int work_check_read(const Work *work, size_t i, int r, Problem *problem);
 
 /* Whether the card has left its slot since it was opened. Another card may be in the slot now. */
 bool work_is_gone(const Work *work, size_t i);
@@ -78,6 +81,13 @@ bool work_is_restored(const Work *work, size_t i);
 
 /* Whether the plan changes the member's driver. */
 bool work_needs_move(const Work *work, size_t i);
+
+/* Reads what a step of kind SET_AUTOPROBE or SET_VFS changes. Returns 0; -ENOENT if the kernel has no such setting, *ret is its
+ * default then; or another negative errno. */
+int work_read_value(const Work *work, const PlanStep *step, unsigned *ret);
+
+/* Returns the last step before this one that has the same kind and member, or NULL. */
+const PlanStep *work_find_earlier_step(const Work *work, size_t step);
 
 /* Makes sure that each member is bound as it was when it was opened. Returns 0 or FAILED. */
 int work_verify_unmoved(const Work *work, Problem *problem);
@@ -92,5 +102,9 @@ typedef struct GroupDevice {
  * node; HELD with the process that has a group or one of its devices; FAILED; or -ENOMEM. After a failure the work may hold some
  * of the groups. */
 int work_hold_groups(Work *work, const GroupDevice *devices, size_t n_devices, Problem *problem);
+
+/* The same for the members that leave a vfio driver. */
+int work_hold_members(Work *work, bool (*leaves)(const Work *work, size_t i), Problem *problem);
+
 bool work_holds_group(const Work *work, int group);
 void work_release_groups(Work *work);

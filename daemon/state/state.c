@@ -10,9 +10,6 @@
 /* So many files of each kind are read at most. No host has so many devices. */
 #define FILES_MAX 100000
 
-/* So many different files are reported at most. */
-#define REPORTED_MAX 256
-
 static void drop_files(State *state) {
         for (size_t i = 0; i < state->n_devices; i++)
                 device_file_done(&state->devices[i]);
@@ -33,30 +30,21 @@ State *state_free(State *state) {
         drop_files(state);
         free(state->devices);
         free(state->transactions);
-        free(state->reported);
         close_folders(state);
         free(state);
         return NULL;
 }
 
-static bool was_reported(const State *state, uint64_t inode) {
-        for (size_t i = 0; i < state->n_reported; i++)
-                if (state->reported[i] == inode)
-                        return true;
-        return false;
-}
-
 void state_report(State *state, int folder_fd, const char *name, int error) {
         struct stat status;
 
-        if (fstatat(folder_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0 || state->n_reported >= REPORTED_MAX ||
-                        was_reported(state, status.st_ino))
+        if (fstatat(folder_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0 ||
+                        state->n_reported >= ELEMENTSOF(state->reported))
                 return;
-        uint64_t *grown = reallocarray(state->reported, state->n_reported + 1, sizeof(uint64_t));
-        if (!grown)
-                return;
-        state->reported = grown;
-        grown[state->n_reported++] = status.st_ino;
+        for (size_t i = 0; i < state->n_reported; i++)
+                if (state->reported[i] == status.st_ino)
+                        return;
+        state->reported[state->n_reported++] = status.st_ino;
         log_warning("vfiod ignores the state file '%s': %s.", name, state_file_describe_error(error));
 }
 
@@ -315,7 +303,7 @@ static bool is_settled(const State *state, const DeviceFile *file, const Invento
                         device_is_ours(device) && !pci_driver_is_vfio(device->driver);
 }
 
-/* Forgets each device to which nothing is owed. Returns how many there were, or a negative errno. */
+/* Removes the files of devices for which nothing is left to do. Returns their number, or a negative errno. */
 static int forget_pass(State *state, const Inventory *inventory) {
         int n = 0;
 

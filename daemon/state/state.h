@@ -22,9 +22,9 @@ typedef struct State {
         size_t n_devices;
         StateTransaction *transactions; /* in the order of the numbers */
         size_t n_transactions;
-        size_t files_max;   /* so many files of each kind are read */
-        bool has_too_many;  /* there were more, and this was reported */
-        uint64_t *reported; /* inode numbers of the files that were reported */
+        size_t files_max;       /* so many files of each kind are read */
+        bool has_too_many;      /* there were more, and this was reported */
+        uint64_t reported[256]; /* inode numbers of the files that were reported, not more than these */
         size_t n_reported;
 } State;
 
