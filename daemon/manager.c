@@ -145,7 +145,7 @@ static int on_turn_end(sd_event_source *source, void *userdata) {
         job_table_check_names(manager->jobs);
         rule_keeper_process(manager->rules);
         viability_look(manager->inventory);
-        int r = state_forget_settled(manager->state, manager->inventory);
+        int r = state_forget_unneeded(manager->state, manager->inventory);
         if (r < 0)
                 log_error_errno(r, "Cannot forget devices that another program has bound to a driver of the host");
         inventory_take_changes(manager->inventory, &changes);
@@ -189,7 +189,7 @@ static int take_stock(Manager *manager, const ManagerParts *parts) {
         for (size_t i = 0; i < n; i++)
                 inventory_clear_appeared(manager->inventory, devices[i]->address);
         if ((r = state_apply(manager->state, manager->inventory)) < 0 ||
-                        (r = state_forget_settled(manager->state, manager->inventory)) < 0)
+                        (r = state_forget_unneeded(manager->state, manager->inventory)) < 0)
                 return log_error_errno(r, "Cannot apply the state files in %s", parts->state_folder);
         inventory_take_changes(manager->inventory, &changes);
         change_list_done(&changes);

@@ -5,8 +5,8 @@
 
 #define ADDRESS(work, i) PCI_ADDRESS_TEXT((work)->plan->members[i].address)
 
-/* These writes name an address, so they would change another card that is in the slot now. So the card whose folder is open must
- * still be there: if it is gone, its attributes cannot be read, whatever is in the slot. */
+/* These writes name an address, so they would change another card that is in the slot now. So the card whose folder is
+ * open must still be there: if it is gone, its attributes cannot be read, whatever is in the slot. */
 static int check_presence(const Work *work, size_t i, Problem *problem) {
         char vendor[16];
 

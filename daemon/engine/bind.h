@@ -3,19 +3,21 @@
 
 #include "engine/work.h"
 
-/* The single writes that change how a member is bound. Each write may block in the kernel for ever, so only workers call these
- * functions. Each returns 0, or FAILED or DRIVER_DID_NOT_BIND with a message that names the device. They do not check what they
- * did: the steps do. */
+/* The single writes that change how a member is bound. Each write may block in the kernel for ever, so only workers
+ * call these functions. Each returns 0, or FAILED or DRIVER_DID_NOT_BIND with a message that names the device. They do
+ * not check what they did: the steps do. */
 
 /* Sets driver_override, "" to clear it, unless it has this value already. */
 int bind_set_override(const Work *work, size_t i, const char *override, Problem *problem);
 
-/* Unbinds the member from its driver. Does nothing if the member is on the driver to keep ("" for none): then another program was
- * quicker, and a virtual machine may have the device now, so that the kernel would wait until that machine ends. */
+/* Unbinds the member from its driver. Does nothing if the member is on the driver to keep ("" for none): then another
+ * program was quicker, and a virtual machine may have the device now, so that the kernel would wait until that machine
+ * ends. */
 int bind_unbind(const Work *work, size_t i, const char *keep, Problem *problem);
 
-/* Makes the kernel look for a driver, and reads the driver link, because the kernel reports success also if no driver bound.
- * Fails unless the member is on the driver. If the driver is NULL, every driver, and none, is right. ret_driver gets its name. */
+/* Makes the kernel look for a driver, and reads the driver link, because the kernel reports success also if no driver
+ * bound. Fails unless the member is on the driver. If the driver is NULL, every driver, and none, is right. ret_driver
+ * gets its name. */
 int bind_probe(const Work *work, size_t i, const char *driver, char ret_driver[static DRIVER_NAME_MAX],
                 Problem *problem);
 

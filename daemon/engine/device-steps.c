@@ -22,8 +22,8 @@ static bool is_moved(const char *driver, const Binding *before) {
         return before->any_driver ? pci_driver_is_vfio(driver) : !streq(driver, before->driver);
 }
 
-/* Reads the driver for a revert, and whether the device is still on the driver that it got. A virtual machine may have taken the
- * group by now. Then the unbind would wait until that machine ends, so the device stays as it is. */
+/* Reads the driver for a revert, and whether the device is still on the driver that it got. A virtual machine may have
+ * taken the group by now. Then the unbind would wait until that machine ends, so the device stays as it is. */
 static int read_moved(const Work *work, const PlanStep *step, bool *ret_moved, Problem *problem) {
         const PlanMember *member = member_of(work, step);
         char driver[DRIVER_NAME_MAX];
@@ -63,7 +63,8 @@ static int apply_override(Work *work, const PlanStep *step, Problem *problem) {
 static int revert_override(Work *work, const PlanStep *step, Problem *problem) {
         bool moved;
 
-        /* A device that a virtual machine has keeps its driver_override, so that no other driver binds when the machine ends. */
+        /* A device that a virtual machine has keeps its driver_override, so that no other driver binds when the machine
+         * ends. */
         int r = work_needs_move(work, step->member) ? read_moved(work, step, &moved, problem) : 0;
         return r != 0 ? r : bind_set_override(work, step->member, member_of(work, step)->before.override, problem);
 }

@@ -21,8 +21,8 @@ static const StepRow *const rows[_STEP_KIND_MAX] = {
                 [STEP_FORGET] = &forget_row,
 };
 
-/* Returns the process that an unbind waits for if the caller wants the unbind in spite of that process, as text in buffer; NULL
- * for none. */
+/* Returns the process that an unbind waits for if the caller wants the unbind in spite of that process, as text in
+ * buffer; NULL for none. */
 static const char *find_holder(const Work *work, const PlanStep *step, char buffer[static HOLDER_TEXT_MAX]) {
         const Plan *plan = work->plan;
         const PlanMember *member = &plan->members[step->member];
@@ -44,8 +44,15 @@ static void report_progress(const Work *work, size_t i, const char *holder) {
                 callbacks->progress(i, holder, callbacks->userdata);
 }
 
-int engine_apply(Work *work, bool writing, size_t *ret_n, Problem *problem) {
+int engine_check_cancelled(const Work *work, bool last, Problem *problem) {
         const EngineCallbacks *callbacks = &work->transaction->callbacks;
+
+        if (!callbacks->is_cancelled || !callbacks->is_cancelled(last, callbacks->userdata))
+                return 0;
+        return problem_set(problem, OUTCOME_CANCELLED, "The job was cancelled.");
+}
+
+int engine_apply(Work *work, bool writing, size_t *ret_n, Problem *problem) {
         Plan *plan = work->plan;
         int r = 0;
 
@@ -56,8 +63,8 @@ int engine_apply(Work *work, bool writing, size_t *ret_n, Problem *problem) {
                 if (step_kind_writes(step->kind) != writing)
                         continue;
                 report_progress(work, i, find_holder(work, step, holder));
-                if (callbacks->is_cancelled && callbacks->is_cancelled(false, callbacks->userdata))
-                        return problem_set(problem, OUTCOME_CANCELLED, "The job was cancelled.");
+                if ((r = engine_check_cancelled(work, false, problem)) != 0)
+                        return r;
                 *ret_n = i + 1;
                 if (rows[step->kind]->apply)
                         r = rows[step->kind]->apply(work, step, problem);

@@ -4,7 +4,7 @@
 #include "state/device-file.h"
 #include "state/transaction-file.h"
 
-/* Whether the member shall be as before once all is reverted. A recovery has nothing to do with cards that are gone. */
+/* Whether the member must be as before after the revert. A recovery ignores cards that are gone. */
 static bool is_watched(const Work *work, size_t i) {
         const PlanMember *member = &work->plan->members[i];
 
@@ -54,7 +54,7 @@ static void append_values(FILE *text, const Work *work) {
         }
 }
 
-/* What differs from before, to be freed; "" for nothing; NULL without memory. */
+/* Returns what differs from before, to be freed; "" for nothing; NULL if there is no memory. */
 static char *describe_remains(const Work *work) {
         char *remains;
         size_t size;
@@ -76,7 +76,8 @@ static char *describe_remains(const Work *work) {
         return remains;
 }
 
-/* The problem as a sentence with a space behind it, and with the name of its outcome unless that is FAILED; to be freed. */
+/* The problem as a sentence with a space behind it, and with the name of its outcome unless that is FAILED; to be
+ * freed. */
 static char *describe_cause(const Problem *problem) {
         const char *message = strempty(problem->message);
         bool named = problem->outcome != OUTCOME_FAILED;
@@ -88,16 +89,16 @@ static char *describe_cause(const Problem *problem) {
         return r < 0 ? NULL : text;
 }
 
-/* Outcomes that a caller can do something about keep their name if nothing has changed. */
+/* Whether the caller can do something about the outcome. Then it keeps its name if everything is as before. */
 static bool is_refusal(const Plan *plan, Outcome outcome) {
         return plan->verb == PLAN_SET_VFS &&
                         (outcome == OUTCOME_DRIVER_UNAVAILABLE || outcome == OUTCOME_NOT_VIABLE ||
                                         outcome == OUTCOME_NO_GROUP);
 }
 
-/* After a reattach that was neither finished nor undone, the state files follow the devices: a device on its driver of the host is
- * not away. A card that was pulled meanwhile is forgotten, as a reattach of an absent device does: when it returns, vfiod must
- * not detach it again. */
+/* After a reattach that was neither finished nor undone, the state files follow the devices: a device on its driver of
+ * the host is not away. A card that was pulled meanwhile is forgotten, as a reattach of an absent device does: when it
+ * returns, vfiod must not detach it again. */
 static void update_state_files(const Work *work) {
         int devices_fd = work->transaction->devices_fd;
 
@@ -119,8 +120,9 @@ static void update_state_files(const Work *work) {
         }
 }
 
-/* Ends the transaction. If a change of VFs could not be undone, because VFs are missing, the next start of vfiod tries again. For
- * that the file stays, unless the PF is gone, and its VFs with it. If the removal fails, that start finds nothing to do. */
+/* Ends the transaction. If a change of VFs could not be undone, because VFs are missing, the next start of vfiod tries
+ * again. For that the file stays, unless the PF is gone, and its VFs with it. If the removal fails, that start finds
+ * nothing to do. */
 static void end(const Work *work, bool restored) {
         if (restored || work->plan->verb != PLAN_SET_VFS || work_is_gone(work, 0))
                 (void)transaction_file_remove(work->transaction->transactions_fd, work->transaction->number);
@@ -178,7 +180,7 @@ static int finish(Work *work, Problem *problem) {
                         strempty(cause.message));
 }
 
-/* Members that are gone have nothing to be done for: another card may be in their slot. */
+/* Removes the steps of members that are gone: another card may be in the slot. */
 static void drop_gone_members(Work *work) {
         for (size_t i = 0; i < work->plan->n_steps;) {
                 const PlanStep *step = &work->plan->steps[i];

@@ -2,8 +2,8 @@
 #include "engine/steps.h"
 #include "state/device-file.h"
 
-/* Steps that write and remove the state files of devices. The first step of a plan that writes is a record, so its revert comes
- * last: then each device is as the other reverts left it. */
+/* Steps that write and remove the state files of devices. The first step of a plan that writes is a record, so its
+ * revert comes last: then each device is as the other reverts left it. */
 
 static bool is_away(const Work *work, size_t i) {
         return work->plan->verb != PLAN_SET_VFS || i > 0;
@@ -39,8 +39,8 @@ static int make_vf_origin(Work *work, size_t i) {
         return 0;
 }
 
-/* The device has a state file, which says how it was before vfiod first changed it. That stays right. But a device that vanishes
- * with another device comes back with it, and a device that a failed detach left in between is detached now. */
+/* The device has a state file, which says how it was before vfiod first changed it. That stays right. But a device that
+ * vanishes with another device comes back with it, and a device that a failed detach left degraded is detached now. */
 static int update_file(const Work *work, size_t i, Problem *problem) {
         _cleanup_(device_origin_freep) DeviceOrigin *origin = NULL;
         const PlanMember *member = &work->plan->members[i];

@@ -3,14 +3,17 @@
 
 #include "engine/work.h"
 
-/* What each kind of step does. Each function is idempotent: it changes nothing if the step is already applied, or was never
- * applied. That is why a recovery needs to know only the plan, and not how far its worker came. */
+/* What each kind of step does. Each function is idempotent: it changes nothing if the step is already applied, or was
+ * never applied. That is why a recovery needs to know only the plan, and not how far its worker came. */
 
 typedef int (*step_callback_t)(Work *work, const PlanStep *step, Problem *problem);
 
 typedef struct StepRow {
-        step_callback_t apply; /* Writes, then reads back what it wrote. Returns 0, an outcome with a message, or -ENOMEM. */
-        /* Undoes this. Its result does not matter: after all steps the rollback compares each device with its former state. */
+        /* Writes, then reads back what it wrote. Returns 0, an outcome with a message, or -ENOMEM. NULL for nothing to
+         * do. */
+        step_callback_t apply;
+        /* Undoes what apply did. NULL for nothing to do. Its result does not matter: after all steps the rollback
+         * compares each device with its former state. */
         step_callback_t revert;
 } StepRow;
 

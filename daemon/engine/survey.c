@@ -12,7 +12,8 @@ static int on_use(UsageKind kind, const char *evidence, void *userdata) {
         return finding_list_add(&target->report->findings, guard_of_usage(kind), target->address, evidence);
 }
 
-/* Whether the plan takes the member from the host. A VF on a vfio driver that vanishes is decided by the lock of its group. */
+/* Whether the plan takes the member from the host. For a VF on a vfio driver that vanishes, the lock of its group
+ * decides. */
 static bool leaves_host(const Work *work, size_t i) {
         const PlanMember *member = &work->plan->members[i];
 
@@ -35,7 +36,7 @@ static int find_uses(const Work *work, Report *report) {
         int r = finding_list_copy(&plan->findings, &report->findings);
         if (r >= 0 && n > 0)
                 r = usage_snapshot_new(work->kernel, addresses, n, NULL, &snapshot);
-        /* An exclusive open makes a mount or mkfs of somebody else fail: only root may cause that. */
+        /* While a disk is open exclusively, a mount or mkfs of another program fails: only root may cause that. */
         if (r >= 0 && snapshot)
                 snapshot->only_visible = plan->only_plan && plan->asker != 0;
         for (size_t i = 0; i < n && r >= 0; i++) {
@@ -59,8 +60,8 @@ static bool stands_earlier(const FindingList *list, size_t i) {
         return false;
 }
 
-/* Writes what the plan changes, how each device is bound now, and which guards object. The evidence does not count: another process
- * id is not another state. */
+/* Writes what the plan changes, how each device is bound now, and which guards object. The evidence does not count:
+ * another process id is not another state. */
 static void write_state(FILE *text, const Plan *plan, const FindingList *findings) {
         fprintf(text, "%s %d %u %d", plan_verb_to_string(plan->verb), plan->group, plan->vf_count, (int)plan->vf_fate);
         for (size_t i = 0; i < plan->n_members; i++) {
@@ -78,8 +79,8 @@ static void write_state(FILE *text, const Plan *plan, const FindingList *finding
                                         PCI_ADDRESS_TEXT(findings->findings[i].address));
 }
 
-/* Sets the fingerprint, which is FNV-1a with 64 bits: it distinguishes states, and nobody gains by forging it. Returns 0 or
- * -ENOMEM. */
+/* Sets the fingerprint, which is FNV-1a with 64 bits: it distinguishes states, and nobody gains by forging it. Returns
+ * 0 or -ENOMEM. */
 static int set_fingerprint(const Plan *plan, Report *report) {
         uint64_t hash = UINT64_C(0xcbf29ce484222325);
         _cleanup_free_ char *state = NULL;
@@ -97,8 +98,8 @@ static int set_fingerprint(const Plan *plan, Report *report) {
         return 0;
 }
 
-/* A virtual machine that has the group or a device of it. For a plan no node is opened: that would keep a starting virtual
- * machine out. */
+/* Finds a virtual machine that has the group or one of its devices. Opens no node: a virtual machine that starts now
+ * would fail. */
 static int find_holder(const Work *work, Report *report) {
         const Plan *plan = work->plan;
         char evidence[VFIO_EVIDENCE_MAX];
@@ -115,7 +116,7 @@ static int find_holder(const Work *work, Report *report) {
 
 int survey(const Work *work, Report *report, Problem *problem) {
         const Plan *plan = work->plan;
-        /* Otherwise nobody sees the finding: the lock of the node decides. */
+        /* Otherwise nobody sees the finding, and the lock of the node decides. */
         bool is_asked = plan->only_plan || plan->fingerprint != 0;
         int r = 0;
 

@@ -19,7 +19,8 @@ static size_t count_vf_members(const Plan *plan, size_t parent) {
         return n;
 }
 
-/* Finds what the host had set for sriov_drivers_autoprobe. If vfiod keeps it off, the state file says what the host had. */
+/* Finds what the host had set for sriov_drivers_autoprobe. If vfiod keeps it off, the state file says what the host
+ * had. */
 static int read_autoprobe_of_host(const Work *work, size_t i, DeviceOrigin *origin) {
         _cleanup_device_file_ DeviceFile file = {};
         PlanMember *member = &work->plan->members[i];
@@ -81,7 +82,8 @@ static int make_origins(const Work *work, Problem *problem) {
         return 0;
 }
 
-/* The values that steps write, and those that a revert writes: each step finds what the one before has written. */
+/* Fills in the values that steps write, and those that a revert writes: the value of the earlier step, or the current
+ * value. */
 static int fill_in_values(const Work *work, Problem *problem) {
         Plan *plan = work->plan;
 
@@ -125,12 +127,14 @@ static int check_plan(const Work *work, const Report *report, Problem *problem) 
         case PLAN_SET_VFS:
                 return vf_plan_decide(plan, &report->findings, problem);
         default:
-                /* A reattach can find a virtual machine only, and the lock of the node decides about that without a race. */
+                /* A reattach has no guards. It can find only a virtual machine, and the lock of the node decides
+                 * without a race. */
                 return 0;
         }
 }
 
-/* Reads each device once more at the end: after its last step, another program may have changed it, or it was pulled. */
+/* Reads each device once more at the end: after its last step, another program may have changed it, or it was
+ * pulled. */
 static int verify_all(const Work *work, Problem *problem) {
         const Plan *plan = work->plan;
 
@@ -138,7 +142,8 @@ static int verify_all(const Work *work, Problem *problem) {
                 const PlanMember *member = &plan->members[i];
                 Binding now;
 
-                /* Members that vanished are gone, members that appeared were bound by their step, a PF keeps its driver. */
+                /* Members that vanished are gone, members that appeared were bound by their step, a PF keeps its
+                 * driver. */
                 bool moves = plan->verb == PLAN_SET_VFS ? member->created && plan->vf_fate == VFS_DETACHED
                                                         : !plan_member_depends(member) && plan->n_steps > 1;
                 if (!moves)
@@ -186,13 +191,7 @@ static int write_transaction(const Work *work, int *ret_lock_fd, Problem *proble
         return 0;
 }
 
-static int check_cancelled_last(const EngineCallbacks *callbacks, Problem *problem) {
-        if (!callbacks->is_cancelled || !callbacks->is_cancelled(true, callbacks->userdata))
-                return 0;
-        return problem_set(problem, OUTCOME_CANCELLED, "The job was cancelled.");
-}
-
-/* The removal of the file is the end: from then on nothing is reverted. */
+/* After the removal of the file, nothing is reverted any more. */
 static int commit(const Transaction *transaction, Problem *problem) {
         int r = transaction_file_remove(transaction->transactions_fd, transaction->number);
         return r < 0 ? problem_set(problem, OUTCOME_FAILED, "The state folder cannot be written: %s.", strerror(-r))
@@ -208,7 +207,7 @@ static int run_steps(Work *work, Report *report, Problem *problem) {
                         (r = write_transaction(work, &lock_fd, problem)) != 0)
                 return r;
         if ((r = engine_apply(work, true, &n, problem)) == 0 && (r = verify_all(work, problem)) == 0 &&
-                        (r = check_cancelled_last(&work->transaction->callbacks, problem)) == 0 &&
+                        (r = engine_check_cancelled(work, true, problem)) == 0 &&
                         (r = commit(work->transaction, problem)) == 0)
                 return collect_changes(work, report);
         if (r < 0 && !problem->message)

@@ -7,12 +7,12 @@
 
 #include <poll.h>
 
-/* Steps by which members vanish and appear: VFs with the number that their PF has, devices behind a controller with its
- * driver. */
+/* Steps by which members vanish and appear: VFs with the number of VFs of their PF, devices behind a controller with
+ * its driver. */
 
 #define ADDRESS(work, i) PCI_ADDRESS_TEXT((work)->plan->members[i].address)
 
-/* The kernel adds such devices within the write, but some of their drivers bind a moment later. */
+/* The kernel adds such devices before the write returns, but some of their drivers bind a moment later. */
 #define APPEAR_TRIES 250
 #define BIND_TRIES 100
 #define TRY_INTERVAL_MS 20
@@ -67,7 +67,7 @@ static bool is_vf_member(const PlanMember *member, const PlanStep *step) {
         return member->virtual_function && member->parent == (int)step->member;
 }
 
-/* Fills in the members that the step has created, in the kernel's order, and opens those that were expected. */
+/* Opens the VFs that the step created, and fills in their members in the order of the kernel. */
 static int open_vfs(Work *work, const PlanStep *step, const PciAddress *vfs, size_t n, Problem *problem) {
         size_t next = 0;
 
@@ -78,7 +78,7 @@ static int open_vfs(Work *work, const PlanStep *step, const PciAddress *vfs, siz
                 if (!member->created || !is_vf_member(member, step) || next >= n)
                         continue;
                 member->address = vfs[next++];
-                work_close_member(work, i);
+                work->fds[i] = safe_close(work->fds[i]);
                 work->fds[i] = pci_device_open(work->kernel, member->address);
                 int r = work->fds[i] < 0 ? work->fds[i] : pci_device_read_ids(work->fds[i], &member->ids);
                 if (r >= 0)
@@ -94,7 +94,8 @@ static int open_vfs(Work *work, const PlanStep *step, const PciAddress *vfs, siz
         return 0;
 }
 
-/* Without ACS on the bridges above, VFs share their group with devices that the host keeps. */
+/* Whether the entry of a group is a device that the host keeps. Without ACS on the bridges above, VFs share a group
+ * with others. */
 static int on_group_member(int folder_fd, const char *name, void *userdata) {
         const Work *work = userdata;
         char driver[DRIVER_NAME_MAX], path[64];
@@ -142,7 +143,7 @@ static int write_count(Work *work, const PlanStep *step, unsigned count, Problem
                 work_release_groups(work);
                 for (size_t i = 0; i < work->plan->n_members; i++)
                         if (is_vf_member(&work->plan->members[i], step))
-                                work_close_member(work, i);
+                                work->fds[i] = safe_close(work->fds[i]);
         }
         return r < 0 ? describe_count_error(work, step, count, r, problem) : 0;
 }
@@ -181,7 +182,7 @@ static bool has_vfs_before(const Work *work, const PlanStep *step, const PciAddr
         return n == n_before;
 }
 
-/* Removing a VF that a virtual machine has would wait for its end: then all VFs stay. */
+/* If a virtual machine has a VF, its removal would wait until that machine ends: then all VFs stay. */
 static int hold_vfs(Work *work, const PciAddress *vfs, size_t n, Problem *problem) {
         size_t n_held = 0;
 
@@ -240,13 +241,10 @@ const StepRow vanish_row = {NULL, revert_vanish};
 
 /* A driver of the host may bind by itself, a moment after the device is there. */
 static void wait_for_driver(Work *work, size_t i) {
-        const Binding *target = &work->plan->members[i].target;
         Binding now;
 
         for (unsigned try = 0; try < BIND_TRIES; try++) {
                 if (work_read_binding(work, i, &now) < 0 || now.driver[0] != '\0')
-                        return;
-                if (target->driver[0] == '\0' && !target->any_driver)
                         return;
                 (void)poll(NULL, 0, TRY_INTERVAL_MS);
         }
@@ -257,10 +255,10 @@ static int apply_appear(Work *work, const PlanStep *step, Problem *problem) {
         Binding now;
 
         wait_for_member(work, step->member);
-        /* A disk that died must not keep its controller from the host. It stays in the list as absent. */
+        /* A disk that died must not prevent the reattach of its controller. It stays in the list as absent. */
         if (work->fds[step->member] < 0)
                 return 0;
-        if (!member->virtual_function)
+        if (!member->virtual_function && (member->target.driver[0] != '\0' || member->target.any_driver))
                 wait_for_driver(work, step->member);
         int r = bind_as(work, step->member, &member->target, problem);
         if (r == 0 && work_read_binding(work, step->member, &now) >= 0)

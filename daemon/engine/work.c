@@ -29,15 +29,11 @@ void work_done(Work *work) {
         *work = (Work){};
 }
 
-void work_close_member(Work *work, size_t i) {
-        work->fds[i] = safe_close(work->fds[i]);
-}
-
 int work_open_member(Work *work, size_t i) {
         const PlanMember *member = &work->plan->members[i];
         PciIds found;
 
-        work_close_member(work, i);
+        work->fds[i] = safe_close(work->fds[i]);
         _cleanup_close_ int fd = pci_device_open(work->kernel, member->address);
         if (fd < 0)
                 return fd;
@@ -140,8 +136,8 @@ static int describe_open_error(const Work *work, size_t i, int error, Problem *p
         return work_check(work, i, error, "Cannot read", problem);
 }
 
-/* Our early udev rule may have set driver_override already, and vfio-pci may have bound. Then nobody knows which driver the device
- * would have without the rule. A driver of the host that bound first stays. */
+/* Our early udev rule may have set driver_override already, and vfio-pci may have bound. Then nobody knows which driver
+ * the device would have without the rule. A driver of the host that bound first stays. */
 static void expect_early_override(const Plan *plan, PlanMember *member) {
         Binding *before = &member->before;
         bool override = streq(before->override, PLAN_VFIO_DRIVER);
@@ -158,7 +154,7 @@ static void expect_early_override(const Plan *plan, PlanMember *member) {
                 before->driver[0] = '\0';
                 before->any_driver = true;
         } else if (plan->verb == PLAN_REATTACH)
-                /* Nothing of ours keeps a driver from the device, or it has one. */
+                /* The device has a driver, or vfiod does not prevent one from binding. */
                 member->target = *before;
 }
 
@@ -181,12 +177,12 @@ static int read_before(Work *work, size_t i, Problem *problem) {
         return 0;
 }
 
-/* Members that a step creates, or brings back, are not there yet. */
+/* Whether the member exists before the first step: no step creates it or brings it back. */
 static bool is_expected(const Plan *plan, const PlanMember *member) {
         return !member->created && !(plan->verb == PLAN_REATTACH && plan_member_depends(member));
 }
 
-/* A device that is gone from its slot is only forgotten. */
+/* Whether the plan only removes the state file of a device that is gone from its slot. */
 static bool is_only_forgotten(const Plan *plan) {
         return plan->n_steps == 1 && plan->steps[0].kind == STEP_FORGET;
 }
@@ -224,7 +220,7 @@ int work_verify_unmoved(const Work *work, Problem *problem) {
                 bool may_be_bound = before->driver[0] == '\0' && member->unknown_origin;
                 bool same_override = streq(now.override, before->override) ||
                                 (work->plan->by_rule && streq(now.override, PLAN_VFIO_DRIVER));
-                /* A driver that is loaded takes the devices that wait for it. */
+                /* When a driver is loaded, it binds to the devices that it matches. */
                 bool same_driver = streq(now.driver, before->driver) ||
                                 (before->driver[0] == '\0' && streq(now.driver, member->target.driver)) ||
                                 (may_be_bound && streq(now.driver, PLAN_VFIO_DRIVER));
@@ -252,26 +248,9 @@ void work_release_groups(Work *work) {
         work->n_groups = 0;
 }
 
-/* Names the process that has a group, or a cdev of it. */
-static int describe_held(Work *work, int group, const GroupDevice *devices, size_t n_devices, Problem *problem) {
-        size_t n = 0;
-        int fd = -EBADF;
-
-        _cleanup_free_ PciAddress *members = calloc(n_devices + 1, sizeof(PciAddress));
-        if (!members)
-                return -ENOMEM;
-        for (size_t i = 0; i < n_devices; i++)
-                if (devices[i].group == group)
-                        members[n++] = devices[i].address;
-        int r = vfio_check_unheld(work->kernel, group, members, n, &fd, problem);
-        (void)safe_close(fd);
-        /* Free by now; but a caller that tries again finds out for sure. */
-        return r == 0 ? problem_set(problem, OUTCOME_HELD, "%s was held a moment ago: try again.",
-                                        VFIO_NODE_TEXT(group))
-                      : r;
-}
-
 static int hold_group(Work *work, int group, const GroupDevice *devices, size_t n_devices, Problem *problem) {
+        _cleanup_problem_ Problem without_cdev = {};
+        size_t n = 0;
         int fd = -EBADF;
 
         if (group == IOMMU_GROUP_NONE || work_holds_group(work, group))
@@ -280,9 +259,17 @@ static int hold_group(Work *work, int group, const GroupDevice *devices, size_t 
         if (!grown)
                 return -ENOMEM;
         work->groups = grown;
-        int r = vfio_check_unheld(work->kernel, group, NULL, 0, &fd, problem);
-        if (r == OUTCOME_HELD)
-                return describe_held(work, group, devices, n_devices, problem);
+        int r = vfio_check_unheld(work->kernel, group, NULL, 0, &fd, &without_cdev);
+        if (r > 0) {
+                /* Tries again with the devices of the group, to name the process that has the cdev of one of them. */
+                _cleanup_free_ PciAddress *members = calloc(n_devices, sizeof(PciAddress));
+                if (!members)
+                        return -ENOMEM;
+                for (size_t i = 0; i < n_devices; i++)
+                        if (devices[i].group == group)
+                                members[n++] = devices[i].address;
+                r = vfio_check_unheld(work->kernel, group, members, n, &fd, problem);
+        }
         if (r == 0)
                 grown[work->n_groups++] = (HeldGroup){group, fd};
         return r;

@@ -5,29 +5,24 @@
 #include "policy/plan.h"
 #include "usage/disk-claim.h"
 
-/* Called before each step with its index; holder names the process that an unbind waits for, NULL for none. */
-typedef void (*engine_progress_t)(size_t step, const char *holder, void *userdata);
-
-/* Asked before each step whether to undo the work instead; last says that it is not asked again. */
-typedef bool (*engine_cancelled_t)(bool last, void *userdata);
-
 typedef struct EngineCallbacks {
-        engine_progress_t progress;      /* NULL where nobody wants to know */
-        engine_cancelled_t is_cancelled; /* NULL for work that cannot be cancelled */
+        /* Called before each step with its index. holder names the process that an unbind waits for, NULL for none.
+         * NULL if nobody needs the progress. */
+        void (*progress)(size_t step, const char *holder, void *userdata);
+        /* Asked before each step whether to undo the work. last: it will not be asked again. NULL for work that cannot
+         * be cancelled. */
+        bool (*is_cancelled)(bool last, void *userdata);
         void *userdata;
 } EngineCallbacks;
 
-/* Called once, when the transaction's file is on disk and nothing else is done yet: from then on the next daemon finds it. */
-typedef void (*transaction_recorded_t)(void *userdata);
-
-/* What a worker gets to apply a plan, or to end one that another worker left. */
+/* What a worker needs to apply a plan, or to end a transaction that another worker left. */
 typedef struct Transaction {
         const Kernel *kernel;
         int devices_fd, transactions_fd; /* of the state folder */
         unsigned long number;            /* of the file in transactions/ */
         Plan *plan;                      /* the worker adds the values that it reads */
         EngineCallbacks callbacks;
-        transaction_recorded_t recorded; /* NULL where nobody wants to know */
+        void (*recorded)(void *userdata); /* Called once when the file is on disk, where the next daemon finds it. */
 } Transaction;
 
 /* A group whose node the worker holds, so that no virtual machine can take it. */
@@ -36,8 +31,8 @@ typedef struct HeldGroup {
         int fd; /* -EBADF for a group without a node */
 } HeldGroup;
 
-/* What a worker holds while it works on a transaction. The folders of the devices are open, so that a write reaches this card or
- * none. */
+/* What a worker holds while it works on a transaction. The folders of the devices are open, so that a write reaches
+ * this card or none. */
 typedef struct Work {
         const Transaction *transaction;
         const Kernel *kernel; /* of the transaction */
@@ -48,23 +43,24 @@ typedef struct Work {
         DiskClaims claims;
 } Work;
 
-/* Prepares the work, and opens nothing. Returns 0 or -ENOMEM. work_done() releases what the work holds, also after a failure. */
+/* Prepares the work, and opens nothing. Returns 0 or -ENOMEM. work_done() releases what the work holds, also after a
+ * failure. */
 int work_init(Work *work, const Transaction *transaction);
 void work_done(Work *work);
 
-/* Opens all members that exist before the first step, checks that each is the right card in the right group, and reads how it
- * is bound. Returns 0, NO_SUCH_DEVICE, IDENTITY_CHANGED, FOREIGN or FAILED. */
+/* Opens all members that exist before the first step, checks that each is the right card in the right group, and reads
+ * how it is bound. Returns 0, NO_SUCH_DEVICE, IDENTITY_CHANGED, FOREIGN or FAILED. */
 int work_open(Work *work, Problem *problem);
 
 /* Opens the members for a recovery. It is no failure if a slot is empty or has another card. */
 void work_open_for_recovery(Work *work);
 
-/* Opens a member, also again after it came back. Returns 0; -ENOENT or -ENODEV if it is not there; -EXDEV if another card is in
- * its slot; or another negative errno. */
+/* Opens a member, also again after it came back. Returns 0; -ENOENT or -ENODEV if it is not there; -EXDEV if another
+ * card is in its slot; or another negative errno. */
 int work_open_member(Work *work, size_t i);
-void work_close_member(Work *work, size_t i);
 
-/* Reads how the member is bound now. Returns 0; -ENOENT or -ENODEV for a card that is gone; or another negative errno. */
+/* Reads how the member is bound now. Returns 0; -ENOENT or -ENODEV for a card that is gone; or another negative
+ * errno. */
 int work_read_binding(const Work *work, size_t i, Binding *ret);
 
 /* Sets the message "WHAT ADDRESS: ERROR" if r is a negative errno. Returns 0 if it is not, else FAILED or -ENOMEM. */
@@ -82,8 +78,8 @@ bool work_is_restored(const Work *work, size_t i);
 /* Whether the plan changes the member's driver. */
 bool work_needs_move(const Work *work, size_t i);
 
-/* Reads what a step of kind SET_AUTOPROBE or SET_VFS changes. Returns 0; -ENOENT if the kernel has no such setting, *ret is its
- * default then; or another negative errno. */
+/* Reads what a step of kind SET_AUTOPROBE or SET_VFS changes. Returns 0; -ENOENT if the kernel has no such setting,
+ * *ret is its default then; or another negative errno. */
 int work_read_value(const Work *work, const PlanStep *step, unsigned *ret);
 
 /* Returns the last step before this one that has the same kind and member, or NULL. */
@@ -98,9 +94,9 @@ typedef struct GroupDevice {
         int group;
 } GroupDevice;
 
-/* Keeps virtual machines from the groups of these devices until work_release_groups(). Returns 0, also for a group without a
- * node; HELD with the process that has a group or one of its devices; FAILED; or -ENOMEM. After a failure the work may hold some
- * of the groups. */
+/* Keeps virtual machines from the groups of these devices until work_release_groups(). Returns 0, also for a group
+ * without a node; HELD with the process that has a group or one of its devices; FAILED; or -ENOMEM. After a failure the
+ * work may hold some of the groups. */
 int work_hold_groups(Work *work, const GroupDevice *devices, size_t n_devices, Problem *problem);
 
 /* The same for the members that leave a vfio driver. */

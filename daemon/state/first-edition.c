@@ -21,7 +21,8 @@ static int read_record(int folder_fd, const char *name, json_t **ret) {
         return state_file_read(fd, KIND, ret);
 }
 
-/* Reads a device of a record. The first edition wrote the binding among the other values, and null for an unknown value. */
+/* Reads a device of a record. The first edition wrote the binding among the other values, and null for an unknown
+ * value. */
 static int read_device(json_t *json, PciAddress *ret_address, DeviceOrigin **ret) {
         _cleanup_(device_origin_freep) DeviceOrigin *origin = calloc(1, sizeof(DeviceOrigin));
         _cleanup_(json_decrefp) json_t *object = json_copy(json);
@@ -55,7 +56,7 @@ static int write_transaction(State *state, const Plan *plan) {
         int r = transaction_file_find_number(state->transactions_fd, 1, &number);
         if (r >= 0)
                 r = transaction_file_write(state->transactions_fd, number, plan, &fd);
-        /* Nobody works on it: the recovery at the start does. */
+        /* No worker has it, so the recovery at the start of vfiod ends it. */
         (void)safe_close(fd);
         return r;
 }
@@ -133,8 +134,8 @@ static int add_vf(const State *state, Plan *plan, json_t *json) {
         return plan_add_step(plan, STEP_VANISH, plan->n_members - 1);
 }
 
-/* Plans a change of VFs that is reverted: this brings back the VFs that existed before, or only the host's setting if there are
- * none to bring back. */
+/* Plans a change of VFs that is reverted: this brings back the VFs that existed before, or only the host's setting if
+ * there are none to bring back. */
 static int make_vf_plan(const State *state, PciAddress pf, const DeviceOrigin *origin, json_t *before, Plan **ret) {
         _cleanup_(plan_freep) Plan *plan = NULL;
         json_t *json;

@@ -84,8 +84,8 @@ PciAddress state_json_address(StateJson *json, const char *key, PciAddress value
 
 /* Names. */
 
-/* The name of an interface or a driver may hold any byte; JSON holds UTF-8 only. A name that is not UTF-8 is written as an
- * array of its bytes. */
+/* The name of an interface or a driver may hold any byte; JSON holds UTF-8 only. A name that is not UTF-8 is written as
+ * an array of its bytes. */
 static json_t *name_to_json(const char *name) {
         json_t *json = json_string(name);
         if (json)

@@ -137,9 +137,9 @@ int state_load(State *state) {
         return 0;
 }
 
-/* Opening. */
+/* Opening the folder. */
 
-/* A worker that was killed while it wrote leaves "NAME.new". */
+/* If a worker is killed while it writes, "NAME.new" remains. */
 static int remove_unfinished(int folder_fd, const char *name, void *userdata) {
         struct stat status;
         size_t length = strlen(name);
@@ -204,7 +204,7 @@ int state_new(const char *folder, State **ret) {
         return 0;
 }
 
-/* Asking. */
+/* Queries. */
 
 const DeviceFile *state_find(const State *state, PciAddress address) {
         const DeviceFile key = {.address = address};
@@ -235,7 +235,7 @@ static bool is_about(const StateTransaction *transaction, const Plan *plan) {
         return false;
 }
 
-/* What the host had for sriov_drivers_autoprobe is still owed to the PF. */
+/* vfiod must still restore sriov_drivers_autoprobe of the PF, so its state file says what the host had. */
 static int drop_transaction(State *state, const StateTransaction *transaction) {
         const PlanMember *pf = &transaction->plan->members[0];
         int r = 0;
@@ -287,18 +287,18 @@ static bool is_expected_back(const State *state, const DeviceOrigin *origin) {
         return parent && parent->away;
 }
 
-static bool is_settled(const State *state, const DeviceFile *file, const Inventory *inventory) {
+static bool is_unneeded(const State *state, const DeviceFile *file, const Inventory *inventory) {
         const Device *device = inventory_find_device(inventory, file->address);
         const DeviceOrigin *origin = file->origin;
 
         if ((device && device->activity != DEVICE_QUIET) || state_find_transaction_of(state, file->address))
                 return false;
-        /* The setting of a PF that is gone went with it. */
+        /* A PF that is gone, or another card in its slot, does not have the setting any more. */
         if (!file->away)
                 return !device || !device->present || !pci_ids_equal(&device->ids, &origin->ids);
         if (!device || !device->present)
                 return origin->virtual_function && !is_expected_back(state, origin);
-        /* A device that was plugged in again has its driver from the kernel, and may be detached anew. */
+        /* If a device was plugged in again, the kernel chose its driver. A rule may detach it again. */
         return !origin->degraded && !device->appeared && device->driver && device_driver_is_confirmed(device) &&
                         device_is_ours(device) && !pci_driver_is_vfio(device->driver);
 }
@@ -310,7 +310,7 @@ static int forget_pass(State *state, const Inventory *inventory) {
         for (size_t i = state->n_devices; i > 0; i--) {
                 DeviceFile *file = &state->devices[i - 1];
 
-                if (!is_settled(state, file, inventory))
+                if (!is_unneeded(state, file, inventory))
                         continue;
                 int r = device_file_remove(state->devices_fd, file->address);
                 if (r < 0)
@@ -323,11 +323,11 @@ static int forget_pass(State *state, const Inventory *inventory) {
         return n;
 }
 
-int state_forget_settled(State *state, Inventory *inventory) {
+int state_forget_unneeded(State *state, Inventory *inventory) {
         bool forgot = false;
         int n;
 
-        /* Once a PF is forgotten, its VFs are not expected back any more. */
+        /* When the file of a PF is removed, its VFs are not expected back any more. */
         while ((n = forget_pass(state, inventory)) > 0)
                 forgot = true;
         if (n < 0)

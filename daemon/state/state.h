@@ -4,9 +4,9 @@
 #include "state/device-file.h"
 #include "state/transaction-file.h"
 
-/* The state folder, /run/vfiod: what the daemon remembers of the devices that it detached. Workers write the files; the daemon
- * reads them at its start and after each job. The daemon reports a file that is not ours, too large or incomplete once, and
- * ignores it. Such a file prevents nothing else. */
+/* The state folder, /run/vfiod: what the daemon remembers of the devices that it detached. Workers write the files; the
+ * daemon reads them at its start and after each job. The daemon reports a file that is not ours, too large or
+ * incomplete once, and ignores it. Such a file prevents nothing else. */
 
 /* A transaction that has not ended. */
 typedef struct StateTransaction {
@@ -28,8 +28,8 @@ typedef struct State {
         size_t n_reported;
 } State;
 
-/* Opens the folder, makes what is missing in it, removes files that were not written completely, and reads all others. Logs it
- * if the folder cannot be used. Returns 0 or -ENOMEM. */
+/* Opens the folder, makes what is missing in it, removes files that were not written completely, and reads all others.
+ * Logs it if the folder cannot be used. Returns 0 or -ENOMEM. */
 int state_new(const char *folder, State **ret);
 State *state_free(State *state);
 DEFINE_TRIVIAL_CLEANUP_FUNC(State *, state_free)
@@ -47,14 +47,14 @@ const StateTransaction *state_find_transaction_of(const State *state, PciAddress
 /* Returns the transaction of that number, or NULL. */
 const StateTransaction *state_find_transaction(const State *state, unsigned long number);
 
-/* Removes the transactions that change a member of the plan and that no worker carries out: the new plan decides what happens to
- * the devices. Returns 0 or a negative errno. */
+/* Removes the transactions that change a member of the plan and that no worker carries out: the new plan decides what
+ * happens to the devices. Returns 0 or a negative errno. */
 int state_drop_transactions(State *state, const Plan *plan);
 
 /* Gives each device of the inventory that is away its origin. Returns 0 or -ENOMEM. */
 int state_apply(const State *state, Inventory *inventory);
 
-/* Removes the files of devices for which vfiod has nothing left to do: another tool bound the device to a driver of the host,
- * which clears our driver_override; or the device is a VF that will not come back. Keeps the files of devices that a job
- * changes. Returns 0 or a negative errno. */
-int state_forget_settled(State *state, Inventory *inventory);
+/* Removes the files of devices for which vfiod has nothing left to do: another tool bound the device to a driver of the
+ * host, which clears our driver_override; or the device is a VF that will not come back. Keeps the files of devices
+ * that a job changes. Returns 0 or a negative errno. */
+int state_forget_unneeded(State *state, Inventory *inventory);

@@ -10,7 +10,7 @@
 #define KIND "transaction"
 #define NAME_MAX_SIZE 24
 
-/* A plan for all VFs of a PF: the PF, and as many old and new ones as there can be. */
+/* A plan for all VFs of a PF: the PF, and as many old and new VFs as there can be. */
 #define MEMBERS_MAX (1 + 2 * UINT16_MAX)
 #define STEPS_MAX (16 * MEMBERS_MAX)
 
@@ -172,7 +172,7 @@ int transaction_file_lock(int transactions_fd, unsigned long number) {
         int r = state_file_lock(fd);
         if (r < 0)
                 return r;
-        /* Another worker may have ended the transaction just before. */
+        /* Another worker may just have ended the transaction. */
         if (fstat(fd, &status) < 0 || status.st_nlink == 0)
                 return -ENOENT;
         return TAKE_FD(fd);

@@ -69,7 +69,7 @@ static void assert_kept(Bed *bed, const char *expected) {
 
         g_assert_cmpint(state_load(bed->state), ==, 0);
         g_assert_cmpint(state_apply(bed->state, bed->inventory), ==, 0);
-        g_assert_cmpint(state_forget_settled(bed->state, bed->inventory), ==, 0);
+        g_assert_cmpint(state_forget_unneeded(bed->state, bed->inventory), ==, 0);
         for (size_t i = 0; i < bed->state->n_devices; i++)
                 g_string_append_printf(
                                 text, "%s%s", i > 0 ? " " : "", PCI_ADDRESS_TEXT(bed->state->devices[i].address));
@@ -193,34 +193,6 @@ static void test_bytes(void) {
         host_name_list_free(origin.names);
 }
 
-static HostName *make_names(unsigned n) {
-        HostName *names = NULL;
-
-        /* Backwards: each goes to the front of the list. */
-        for (unsigned i = n; i > 0; i--) {
-                char name[HOST_NAME_TEXT_MAX];
-
-                (void)snprintf(name, sizeof(name), "ens%05u", i);
-                g_assert_cmpint(host_name_list_add(&names, HOST_NAME_NETWORK, name, 0), ==, 1);
-        }
-        return names;
-}
-
-/* What could not be read back is not written, and what is written can be read back. */
-static void test_many_names(void) {
-        g_autoptr(Bed) bed = bed_new();
-        DeviceOrigin origin = {.names = make_names(18000)}, fewer = {.names = make_names(4096)};
-
-        g_assert_cmpint(device_file_write(bed->state->devices_fd, address_of(NIC), true, &origin), ==, -E2BIG);
-        g_assert_false(state_folder_has(bed->folder, "devices/" NIC));
-        write_device(bed, NIC, true, fewer);
-        g_assert_cmpint(state_load(bed->state), ==, 0);
-        g_assert_true(host_name_list_has(
-                        state_find(bed->state, address_of(NIC))->origin->names, HOST_NAME_NETWORK, "ens04096"));
-        host_name_list_free(origin.names);
-        host_name_list_free(fewer.names);
-}
-
 /* Far more than a start takes: a start that waits does not end at all. */
 #define PATIENCE_S 20
 
@@ -286,26 +258,6 @@ static void test_junk(void) {
         g_assert_nonnull(state_find(state, address_of(VF0)));
 }
 
-/* There is a limit, and whoever is above it is told so. */
-static void test_too_many(void) {
-        g_autoptr(Bed) bed = bed_new();
-
-        write_device(bed, NIC, true, (DeviceOrigin){.binding = {.driver = "e1000"}});
-        write_device(bed, NIC2, true, (DeviceOrigin){.binding = {.driver = "e1000"}});
-        write_transaction(bed, 1, NIC);
-        write_transaction(bed, 2, NIC2);
-        bed->state->files_max = 2;
-        g_assert_cmpint(state_load(bed->state), ==, 0);
-        g_assert_cmpuint(bed->state->n_devices, ==, 2);
-        g_assert_cmpuint(bed->state->n_transactions, ==, 2);
-        g_assert_false(bed->state->has_too_many);
-        bed->state->files_max = 1;
-        g_assert_cmpint(state_load(bed->state), ==, 0);
-        g_assert_cmpuint(bed->state->n_devices, ==, 1);
-        g_assert_cmpuint(bed->state->n_transactions, ==, 1);
-        g_assert_true(bed->state->has_too_many);
-}
-
 /* Files that were not written to their end are removed. */
 static void test_unfinished(void) {
         g_autoptr(Bed) bed = bed_new();
@@ -361,7 +313,7 @@ static void assert_unusable(const char *folder) {
         g_assert_cmpint(state->transactions_fd, <, 0);
         g_assert_cmpint(state_load(state), ==, 0);
         g_assert_cmpint(state_apply(state, inventory), ==, 0);
-        g_assert_cmpint(state_forget_settled(state, inventory), ==, 0);
+        g_assert_cmpint(state_forget_unneeded(state, inventory), ==, 0);
         g_assert_null(state_find(state, address_of(NIC)));
 }
 
@@ -508,9 +460,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/state/load", test_load);
         g_test_add_func("/state/device-json", test_device_json);
         g_test_add_func("/state/bytes", test_bytes);
-        g_test_add_func("/state/many-names", test_many_names);
         g_test_add_func("/state/junk", test_junk);
-        g_test_add_func("/state/too-many", test_too_many);
         g_test_add_func("/state/unfinished", test_unfinished);
         g_test_add_func("/state/worker", test_worker);
         g_test_add_func("/state/unusable", test_unusable);
