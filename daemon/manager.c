@@ -6,6 +6,7 @@
 #include "bus/publish.h"
 #include "bus/rule-interface.h"
 #include "job/viability.h"
+#include "state/first-edition.h"
 
 #include <malloc.h>
 
@@ -139,7 +140,7 @@ static int on_turn_end(sd_event_source *source, void *userdata) {
         job_table_check_names(manager->jobs);
         rule_keeper_process(manager->rules);
         viability_look(manager->inventory);
-        int r = state_forget_settled(manager->state, manager->inventory);
+        int r = state_forget_unneeded(manager->state, manager->inventory);
         if (r < 0)
                 log_error_errno(r, "Cannot forget devices that another program has bound to a driver of the host");
         inventory_take_changes(manager->inventory, &changes);
@@ -173,7 +174,8 @@ static int read_host(Manager *manager, const char *state_folder) {
         size_t n;
         int r;
 
-        if ((r = state_new(state_folder, &manager->state)) < 0)
+        if ((r = state_new(state_folder, &manager->state)) < 0 ||
+                        (r = first_edition_take_over(manager->state)) < 0)
                 return log_error_errno(r, "Cannot read the state files in %s", state_folder);
         if ((r = rescan_all(manager->kernel, manager->inventory)) < 0)
                 return log_error_errno(r, "Cannot read the PCI devices of the host");
@@ -182,7 +184,7 @@ static int read_host(Manager *manager, const char *state_folder) {
         for (size_t i = 0; i < n; i++)
                 inventory_clear_appeared(manager->inventory, devices[i]->address);
         if ((r = state_apply(manager->state, manager->inventory)) < 0 ||
-                        (r = state_forget_settled(manager->state, manager->inventory)) < 0)
+                        (r = state_forget_unneeded(manager->state, manager->inventory)) < 0)
                 return log_error_errno(r, "Cannot apply the state files in %s", state_folder);
         drop_changes(manager);
         return 0;

@@ -57,10 +57,11 @@ int job_list_vfs(const Job *job, Report *report) {
         size_t n;
 
         Device *const *devices = inventory_devices(inventory, &n);
-        int r = report_reserve_changes(report, n);
+        int r = 0;
+        report_drop_changes(report);
         for (size_t i = 0; pf && i < n && r >= 0; i++)
                 if (device_is_vf_of(devices[i], pf))
-                        report_add_change(report, devices[i]->address, "", devices[i]->driver);
+                        r = report_add_change(report, devices[i]->address, "", devices[i]->driver);
         return r;
 }
 

@@ -16,18 +16,7 @@ static int list_planned_changes(const Job *job, Report *report) {
 
         if (plan->verb == PLAN_SET_VFS)
                 return job_list_vfs(job, report);
-        int r = report_reserve_changes(report, plan->n_members);
-        for (size_t i = 0; i < plan->n_members && r >= 0; i++) {
-                const PlanMember *member = &plan->members[i];
-                const char *before = member->before.driver, *after = member->target.driver;
-
-                if (plan->verb == PLAN_DETACH && plan_member_depends(member))
-                        after = "";
-                if (!streq(before, after))
-                        report_add_change(report, member->address, before, after);
-        }
-        report_sort_changes(report);
-        return r;
+        return report_add_planned_changes(report, plan);
 }
 
 static bool all_are_gone(const Job *job) {

@@ -142,16 +142,6 @@ static void report(Worker *worker, int error) {
         worker_result_done(&result);
 }
 
-static int add_change(WorkerResult *result, const DriverChange *change) {
-        Report *changes = &result->report;
-        DriverChange *grown = reallocarray(changes->changes, changes->n_changes + 1, sizeof(DriverChange));
-        if (!grown)
-                return -ENOMEM;
-        changes->changes = grown;
-        grown[changes->n_changes++] = *change;
-        return 0;
-}
-
 static int take_packet(Worker *worker, const Packet *packet, const char *text) {
         switch (packet->kind) {
         case PACKET_STEP:
@@ -159,7 +149,8 @@ static int take_packet(Worker *worker, const Packet *packet, const char *text) {
                         worker->progress(worker, packet->step, text, worker->userdata);
                 return 0;
         case PACKET_CHANGE:
-                return add_change(&worker->result, &packet->change);
+                return report_add_change(&worker->result.report, packet->change.address, packet->change.before,
+                                packet->change.after);
         case PACKET_FINDING:
                 return finding_list_append(&worker->result.report.findings,
                                 &(Finding){packet->guard, packet->address, (char *)text, packet->n_folded});

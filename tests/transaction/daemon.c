@@ -43,7 +43,7 @@ static int on_turn_end(sd_event_source *source, void *userdata) {
 
         (void)source;
         job_table_check_names(daemon->jobs);
-        g_assert_cmpint(state_forget_settled(daemon->host->state, daemon->host->inventory), >=, 0);
+        g_assert_cmpint(state_forget_unneeded(daemon->host->state, daemon->host->inventory), >=, 0);
         inventory_take_changes(daemon->host->inventory, &changes);
         change_list_done(&changes);
         return 0;
