@@ -180,7 +180,7 @@ static int take_stock(Manager *manager, const ManagerParts *parts) {
 
         if ((r = state_new(parts->state_folder, &manager->state)) < 0)
                 return log_error_errno(r, "Cannot read the state files in %s", parts->state_folder);
-        if ((r = rescan_all(manager->kernel, manager->inventory)) < 0)
+        if ((r = follower_read_all(manager->kernel, manager->inventory)) < 0)
                 return log_error_errno(r, "Cannot read the PCI devices of the host");
         /* What is there at the start was not plugged in just now. */
         Device *const *devices = inventory_devices(manager->inventory, &n);

@@ -82,9 +82,9 @@ bool device_origin_equal(const DeviceOrigin *a, const DeviceOrigin *b);
 typedef struct Device {
         PciAddress address;
         PciIds ids;
-        const char *driver;        /* from the string pool; NULL for none */
-        const char *reset_methods; /* from the string pool; NULL for none */
-        Group *group;              /* not owned; NULL for none */
+        char *driver;        /* owned; NULL for none */
+        char *reset_methods; /* owned; NULL for none */
+        Group *group;        /* not owned; NULL for none */
         HostName *names;
         DeviceOrigin *origin;         /* NULL unless vfiod detached it */
         PciAddress physical_function; /* of a VF */

@@ -46,15 +46,8 @@ int inventory_drop_device(Inventory *inventory, PciAddress address);
 int inventory_put_name(Inventory *inventory, HostNameKind kind, const char *name, PciAddress address);
 int inventory_drop_name(Inventory *inventory, HostNameKind kind, const char *name, PciAddress address);
 
-/* For driver-check.h: returns when the next driver link must be read again, on CLOCK_MONOTONIC in microseconds; 0 for never. */
-uint64_t *inventory_next_check(Inventory *inventory);
-
 /* Begins a rescan. The caller then puts every existing device and name. Events may put some of them, too. */
 void inventory_begin_rescan(Inventory *inventory);
-
-/* Finds the first device that is present in the inventory and has not been put since the rescan began. Searches after the given address, or from the
- * start if it is NULL. Returns NULL if there is none. */
-const Device *inventory_find_unseen(const Inventory *inventory, const PciAddress *after);
 
 /* Ends a rescan: drops all devices and names that have not been put since it began. Returns 0 or -ENOMEM. */
 int inventory_end_rescan(Inventory *inventory);
