@@ -242,10 +242,9 @@ static int set_timer(Job *job, uint64_t delay) {
         return sd_event_source_set_enabled(job->timer, SD_EVENT_ONESHOT);
 }
 
-static void on_progress(Worker *worker, size_t step, const char *holder, void *userdata) {
+static void on_progress(size_t step, const char *holder, void *userdata) {
         Job *job = userdata;
 
-        (void)worker;
         job->begun = true;
         job->step = step < job->plan->n_steps ? step : 0;
         if (job->stuck) {
@@ -304,11 +303,10 @@ static int recover(Job *job) {
         return start_worker(job);
 }
 
-static void on_done(Worker *worker, WorkerResult *result, void *userdata) {
+static void on_done(WorkerResult *result, void *userdata) {
         Job *job = userdata;
         int r = 0;
 
-        (void)worker;
         if (job->plan->only_plan) {
                 answer(job, result);
                 job_free(job);
