@@ -143,7 +143,7 @@ static int on_turn_end(sd_event_source *source, void *userdata) {
         /* Before the changes are taken, since a job that ends here changes its devices once more. */
         job_table_check_names(manager->jobs);
         rule_keeper_process(manager->rules);
-        viability_look(manager->inventory);
+        viability_check(manager->inventory);
         int r = state_forget_settled(manager->state, manager->inventory);
         if (r < 0)
                 log_error_errno(r, "Cannot forget devices that another program has bound to a driver of the host");
@@ -272,8 +272,6 @@ int manager_new(sd_event *event, const ManagerParts *parts, Manager **ret) {
                 return log_error_errno(r, "Cannot read the links of the devices");
         if ((r = job_table_new(event, manager->kernel, manager->inventory, manager->state, parts->job_limits,
                              &manager->jobs)) < 0 ||
-                        (r = orphan_watch_new(event, manager->kernel, manager->inventory, manager->state, manager->jobs,
-                                         parts->job_limits, &manager->orphans)) < 0 ||
                         (r = job_recover(manager->jobs)) < 0)
                 return log_error_errno(r, "Cannot end the jobs that an earlier daemon left");
         RuleKeeperParts rule_parts = {
@@ -305,7 +303,6 @@ Manager *manager_free(Manager *manager) {
         sd_event_source_disable_unref(manager->more_source);
         sd_event_source_disable_unref(manager->post_source);
         answer_requests(manager->rescans, -ESHUTDOWN);
-        orphan_watch_free(manager->orphans);
         job_table_free(manager->jobs);
         rule_keeper_free(manager->rules);
         census_table_done(&manager->censuses);

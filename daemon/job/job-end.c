@@ -78,15 +78,11 @@ static void log_vfs(const Job *job, const WorkerResult *result, LogEvent *event)
 void job_log_end(const Job *job, const WorkerResult *result) {
         const Plan *plan = job->plan;
         const char *verb = plan_verb_to_string(plan->verb);
-        char group[16], number[24];
-
-        (void)snprintf(group, sizeof(group), "%d", plan->group);
-        (void)snprintf(number, sizeof(number), "%lu", job->number);
         LogEvent event = {
                         .priority = LOG_NOTICE,
                         .message_id = plan->verb == PLAN_DETACH ? MESSAGE_DETACHED : MESSAGE_REATTACHED,
-                        .group = group,
-                        .job = number,
+                        .group = job->group_text,
+                        .job = job->number_text,
                         .caller = job->caller,
         };
         if (result->error < 0 || result->problem.outcome != OUTCOME_DONE) {
@@ -113,6 +109,6 @@ void job_log_end(const Job *job, const WorkerResult *result) {
                 event.address = PCI_ADDRESS_TEXT(change->address);
                 log_event(&event, "%s: %s is on %s now, was on %s (group %s, for %s)", verb, event.address,
                                 isempty(change->after) ? "no driver" : change->after,
-                                isempty(change->before) ? "none" : change->before, group, job->caller);
+                                isempty(change->before) ? "none" : change->before, job->group_text, job->caller);
         }
 }

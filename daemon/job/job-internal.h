@@ -9,10 +9,12 @@ struct Job {
         Job *next;
         JobTable *table;
         unsigned long number;
-        unsigned long transaction; /* number of its file in the state folder; 0 for a survey */
+        char number_text[24], group_text[16]; /* for the log */
+        unsigned long transaction;            /* number of its file in the state folder; 0 for a survey */
         Plan *plan;
         char *caller;
         Worker *worker;
+        sd_event_source *orphan; /* the end of a worker that an earlier daemon started; NULL for a job of this daemon */
         sd_event_source *timer;
         size_t step;  /* that the worker is at */
         char *holder; /* process that the step waits for; NULL for none */
@@ -36,13 +38,32 @@ struct JobTable {
         State *state;
         JobLimits limits;
         Job *jobs;
-        size_t n_jobs; /* without surveys, which are in the same list */
+        size_t n_jobs; /* that are visible */
         unsigned long next_job;
         job_watch_t watch; /* NULL for nobody */
         void *watch_userdata;
 };
 
-/* Tells whoever watches the table. */
+/* Frees the job and removes it from its table. Returns NULL. */
+Job *job_free(Job *job);
+DEFINE_TRIVIAL_CLEANUP_FUNC(Job *, job_free)
+
+/* Tells whether the job is on the bus: neither a survey nor an orphan. */
+bool job_is_visible(const Job *job);
+
+/* Sets the activity of the job's devices in the inventory, except for a survey. A failure is one of memory, and the next scan corrects it. */
+void job_set_activity(const Job *job, DeviceActivity activity);
+
+/* Reads the members of the plan into the inventory. Returns 0 or a negative errno. */
+int job_scan_members(const JobTable *table, const Plan *plan);
+
+/* Reads the state files and the job's devices again, at its end. Returns 0 or a negative errno, which was logged. */
+int job_read_again(const Job *job);
+
+/* Tells whether a job, also a survey or an orphan, has this transaction. */
+bool job_table_has_transaction(const JobTable *table, unsigned long transaction);
+
+/* Calls the watcher of the table. */
 void job_announce(const Job *job, JobEvent event);
 
 /* Reads the plan of the transaction that the job's dead worker left, as a plan for a recovery, which the caller frees. The state

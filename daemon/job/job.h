@@ -40,7 +40,9 @@ int job_start(JobTable *table, Plan *plan, const char *caller, job_done_t done, 
 /* Whether the user may have one more survey. job_start() checks the same; this is for callers that would do much work before. Returns 0 or LIMITS_EXCEEDED; or -ENOMEM. */
 int job_check_plan_quota(const JobTable *table, uid_t asker, Problem *problem);
 
-/* Ends each transaction whose worker died: a detach is reverted, a reattach is finished. Returns 0 or a negative errno. */
+/* Takes over the transactions that an earlier daemon or a dead worker left. If the worker of a transaction still runs, its devices are "changing",
+ * or after the deadline "stuck", until it ends. Otherwise a job ends the transaction: a detach is reverted, a reattach is finished. Returns 0 or a
+ * negative errno. */
 int job_recover(JobTable *table);
 
 /* How others see jobs. */
