@@ -5,7 +5,8 @@
 #include "usage/holders.h"
 #include <systemd/sd-event.h>
 
-/* Finds out in a child process which processes have the nodes of a group and of its devices open, also their vfio cdevs. The child reads all of /proc. */
+/* Finds out in a child process which processes have the nodes of a group and of its devices open, also their vfio
+ * cdevs. The child reads all of /proc. */
 
 typedef struct CensusEntry {
         Holder holder;
@@ -14,8 +15,8 @@ typedef struct CensusEntry {
         PciAddress address; /* of that device */
 } CensusEntry;
 
-/* Called once, with 0 and the entries, which are valid during the call; or with a negative errno: -ETIMEDOUT; -EPIPE if the child process died;
- * -ECANCELED if the table is freed. */
+/* Called once, with 0 and the entries, which are valid during the call; or with a negative errno: -ETIMEDOUT; -EPIPE
+ * if the child process died; -ECANCELED if the table is freed. */
 typedef void (*census_done_t)(int error, const CensusEntry *entries, size_t n_entries, void *userdata);
 
 typedef struct Census Census;
@@ -33,8 +34,9 @@ typedef struct CensusTable {
 #define CENSUSES_FOR_ROOT 4
 #define CENSUS_DEADLINE_US (10 * UINT64_C(1000000))
 
-/* Asks for the holders of the group's node, unless the group is negative, and of the nodes of these devices. The search counts for the quota of the
- * asker. done() is not called before the next turn of the loop. Returns 0; LIMITS_EXCEEDED; or a negative errno. */
+/* Asks for the holders of the group's node, unless the group is negative, and of the nodes of these devices. The
+ * search counts for the quota of the asker. done() is not called before the next turn of the loop. Returns 0;
+ * LIMITS_EXCEEDED; or a negative errno. */
 int census_start(CensusTable *table, uid_t asker, int group, const PciAddress *addresses, size_t n_addresses,
                 census_done_t done, void *userdata, Problem *problem);
 

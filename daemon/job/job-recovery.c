@@ -10,7 +10,7 @@ int job_read_left_plan(const Job *job, Plan **ret) {
         return transaction_file_read(state->transactions_fd, job->transaction, ret, &owner);
 }
 
-/* The changes that the plan stands for; for when no worker is left to report them. */
+/* Lists the changes that the plan makes. The worker that would have reported them is dead. */
 static int list_planned_changes(const Job *job, Report *report) {
         const Plan *plan = job->plan;
 
@@ -84,7 +84,8 @@ static bool vfs_are_set(const Job *job) {
         return pf && n_vfs == plan->vf_count && n_detached == (plan->vf_fate == VFS_DETACHED ? n_vfs : 0);
 }
 
-/* Tells whether the job has done all of its work. The state files and the devices were read after the end of its worker. */
+/* Tells whether the job has done all of its work. The state files and the devices were read after the end of its
+ * worker. */
 static bool is_done(const Job *job) {
         const Plan *plan = job->plan;
 

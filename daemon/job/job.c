@@ -159,7 +159,8 @@ void job_table_check_names(JobTable *table) {
         }
 }
 
-/* An unbind that waits for a process probably does not return soon. One write creates or removes all VFs, and the kernel binds each of them. */
+/* An unbind that waits for a process probably does not return soon. One write creates or removes all VFs, and the
+ * kernel binds each of them. */
 static uint64_t step_deadline(const Job *job) {
         uint64_t deadline = job->table->limits.step_deadline_us;
 
@@ -265,8 +266,8 @@ static bool begin_waiting_for_names(Job *job) {
 
 static int start_worker(Job *job);
 
-/* Starts another worker for a job whose worker died, to end the transaction that it left. Returns 0; -ENOENT if it left none;
- * another negative errno. */
+/* Starts another worker for a job whose worker died, to end the transaction that this worker left. Returns 0;
+ * -ENOENT if it left none; another negative errno. */
 static int recover(Job *job) {
         _cleanup_(plan_freep) Plan *plan = NULL;
         int r;
@@ -296,13 +297,13 @@ static void on_done(WorkerResult *reported, void *userdata) {
                 return;
         }
         if (result->error == -EPIPE) {
-                log_error("Job %lu: its worker died.", job->number);
+                log_error("The worker process of job %lu died.", job->number);
                 result->error = 0;
                 r = job->recovering ? -EPIPE : recover(job);
                 if (r >= 0)
                         return;
                 r = r == -ENOENT ? job_conclude(job, result)
-                                 : problem_set(&result->problem, OUTCOME_FAILED, "A second worker died.");
+                                 : problem_set(&result->problem, OUTCOME_FAILED, "A second worker process died, too.");
         }
         if (job->worker_died && job->recovering)
                 r = job_conclude_recovery(job, result);
@@ -323,13 +324,13 @@ bool job_table_has_transaction(const JobTable *table, unsigned long transaction)
 /* Finds the lowest number that neither a file nor a job has. */
 static int find_transaction_number(const JobTable *table, unsigned long *ret) {
         unsigned long number = 0;
-        int r = 0;
+        int r;
 
+        *ret = 1;
+        if (table->state->transactions_fd < 0)
+                return 0; /* The worker refuses, with the reason. */
         do
-                if (table->state->transactions_fd < 0)
-                        number++; /* The worker will refuse, with the reason. */
-                else
-                        r = transaction_file_find_number(table->state->transactions_fd, number + 1, &number);
+                r = transaction_file_find_number(table->state->transactions_fd, number + 1, &number);
         while (r >= 0 && job_table_has_transaction(table, number));
         *ret = number;
         return r;
@@ -381,8 +382,8 @@ static const Device *find_busy_pf(const JobTable *table, const Plan *plan) {
 }
 
 static int refuse_conflict(const JobTable *table, const Plan *plan, Problem *problem) {
-        for (const Job *other = job_next(table, NULL); other; other = job_next(table, other))
-                if (plans_overlap(plan, other->plan))
+        for (const Job *other = table->jobs; other; other = other->next)
+                if (job_is_visible(other) && plans_overlap(plan, other->plan))
                         return problem_set(problem, OUTCOME_BUSY,
                                         "Job %lu is changing the same devices: try again when it is done.",
                                         other->number);

@@ -10,7 +10,8 @@
 /* Several changes often come together: the devices that change within this time are read by one child. */
 #define DELAY_US (100 * UINT64_C(1000))
 
-/* At most so many children wait for devices that do not answer. When there are more such devices, no link is read until one of the children ends. */
+/* At most so many children wait for devices that do not answer. When there are more such devices, no link is read
+ * until one of the children ends. */
 #define LATE_MAX 16
 
 /* A child process. It reads the links of these devices, one after the other, and sends each as a PciLinkReading. */
@@ -27,10 +28,9 @@ struct LinkReader {
         const Kernel *kernel;
         Inventory *inventory;
         Reading *readings;
-        Reading *current; /* one of them, or NULL; the others are late: each waits for its device at n_read */
-        sd_event_source *
-                        timer; /* the deadline of the current reading; without a current reading, the begin of the next one */
-        bool wanted;           /* Some device has link_wanted. */
+        Reading *current;       /* one of them, or NULL; the others are late: each waits for its device at n_read */
+        sd_event_source *timer; /* deadline of the current reading, or delay before the next one */
+        bool wanted;            /* Some device has link_wanted. */
 };
 
 /* In the child. */

@@ -32,7 +32,8 @@ static int watch_worker(JobTable *table, const StateTransaction *transaction) {
         _cleanup_(plan_freep) Plan *plan = NULL;
         pid_t owner = 0;
 
-        /* The kernel may use the id of an ended process again. So the lock is checked afterwards: while the process has it, the id is its own. */
+        /* The kernel may use the id of an ended process again. So the lock is checked afterwards: while the process
+         * has it, the id is its own. */
         _cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, transaction->owner, 0);
         if (pidfd < 0)
                 return -errno;

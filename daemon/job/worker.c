@@ -51,8 +51,9 @@ static void send_step(size_t step, const char *holder, void *userdata) {
         send_packet(((const Channel *)userdata)->fd, &(Packet){.kind = PACKET_STEP, .step = step}, holder);
 }
 
-/* At the end the daemon must not send more, and then the worker reads what it sent. So each cancel that the daemon could send has its effect. (If a
- * socket is closed with something unread, the kernel also drops what was sent in the other direction.) */
+/* At the end the daemon must not send more, and then the worker reads what it sent. So each cancel that the daemon
+ * could send has its effect. (If a socket is closed with something unread, the kernel also drops what was sent in
+ * the other direction.) */
 static bool is_cancelled(bool last, void *userdata) {
         Channel *channel = userdata;
         char byte;

@@ -37,7 +37,8 @@ typedef struct Change {
         int group;          /* number; only for the CHANGE_GROUP_... kinds */
 } Change;
 
-/* There is at most one entry per object between two calls of inventory_take_changes(), except for an object that was removed and added again. */
+/* There is at most one entry per object between two calls of inventory_take_changes(), except for an object that was
+ * removed and added again. */
 typedef struct ChangeList {
         Change *changes;
         size_t n_changes;

@@ -7,7 +7,8 @@
 /* A storm can lose events a hundred times a second; the log hears of it so often. */
 #define LOG_INTERVAL_US (60 * UINT64_C(1000000))
 
-/* If an entry is removed while a directory is listed, the kernel can skip the next entry. So each directory is listed this many times. */
+/* If an entry is removed while a directory is listed, the kernel can skip the next entry. So each directory is
+ * listed this many times. */
 #define LISTINGS 2
 
 /* A device or a name that a rescan reads. */
@@ -79,8 +80,9 @@ static void follow_one(Follower *follower, const Uevent *event) {
                 log_error_errno(r, "Cannot read what the event '%s' of %s is about", event->action, event->devpath);
 }
 
-/* The kernel adds whatever a driver gives it to an event, and libudev refuses a message with a variable that it cannot parse. The events of PCI
- * functions, interfaces and disks have none of those, so nothing has to be read again. */
+/* The kernel adds whatever a driver gives it to an event, and libudev refuses a message with a variable that it
+ * cannot parse. The events of PCI functions, interfaces and disks have none of those, so nothing has to be read
+ * again. */
 static void skip_message(Follower *follower) {
         if (follower->events_skipped++ == 0)
                 log_notice("An event of the kernel cannot be parsed and is skipped. This is logged once.");
@@ -165,7 +167,8 @@ static int begin_rescan(Follower *follower) {
         return 0;
 }
 
-/* All devices must be known before the names are listed: a name whose event came when its device was not known yet is lost. */
+/* All devices must be known before the names are listed: a name whose event came when its device was not known yet
+ * is lost. */
 static int list_names(Follower *follower) {
         int r;
 

@@ -62,7 +62,7 @@ int scan_name(const Kernel *kernel, Inventory *inventory, HostNameKind kind, con
         return host_names_visit_one(kernel, kind, name, on_name, &(NameScan){.inventory = inventory});
 }
 
-/* The same, and the device loses the name if it does not carry it, also where another one carries it by now. */
+/* The same, and removes the name from this device if the device does not have it. Another device may have it now. */
 static int scan_name_of(
                 const Kernel *kernel, Inventory *inventory, HostNameKind kind, const char *name, PciAddress address) {
         NameScan scan = {.inventory = inventory, .asked = &address};
@@ -71,7 +71,7 @@ static int scan_name_of(
         return r < 0 || scan.found ? r : inventory_drop_name(inventory, kind, name, address);
 }
 
-/* A name came, went or was changed: what counts is whether it is there now. */
+/* A name was added, removed or changed. Reads whether it exists now. */
 static int scan_named(const Kernel *kernel, Inventory *inventory, HostNameKind kind, const char *devpath) {
         const char *slash = strrchr(devpath, '/');
         PciAddress address;
@@ -81,7 +81,7 @@ static int scan_named(const Kernel *kernel, Inventory *inventory, HostNameKind k
         if (pci_address_from_devpath(devpath, &address) >= 0)
                 return scan_name_of(kernel, inventory, kind, slash + 1, address);
 
-        /* A disk that hangs off an NVMe subsystem: any controller may have carried it. */
+        /* A disk of an NVMe subsystem: any controller may have had it. */
         int r = scan_name(kernel, inventory, kind, slash + 1);
         size_t n;
         Device *const *devices = inventory_devices(inventory, &n);
