@@ -139,7 +139,7 @@ static int on_turn_end(sd_event_source *source, void *userdata) {
         /* This comes before the changes are taken, because a job that ends here changes its devices again. */
         job_table_check_names(manager->jobs);
         rule_keeper_process(manager->rules);
-        viability_look(manager->inventory);
+        viability_check(manager->inventory);
         int r = state_forget_unneeded(manager->state, manager->inventory);
         if (r < 0)
                 log_error_errno(r, "Cannot forget devices that another program has bound to a driver of the host");
@@ -177,7 +177,7 @@ static int read_host(Manager *manager, const char *state_folder) {
         if ((r = state_new(state_folder, &manager->state)) < 0 ||
                         (r = first_edition_take_over(manager->state)) < 0)
                 return log_error_errno(r, "Cannot read the state files in %s", state_folder);
-        if ((r = rescan_all(manager->kernel, manager->inventory)) < 0)
+        if ((r = follower_read_all(manager->kernel, manager->inventory)) < 0)
                 return log_error_errno(r, "Cannot read the PCI devices of the host");
         /* A device that is present at the start was not plugged in just now. */
         Device *const *devices = inventory_devices(manager->inventory, &n);
@@ -262,8 +262,6 @@ int manager_new(sd_event *event, const ManagerParts *parts, Manager **ret) {
         drop_changes(manager);
         if ((r = job_table_new(event, manager->kernel, manager->inventory, manager->state, parts->job_limits,
                              &manager->jobs)) < 0 ||
-                        (r = orphan_watch_new(event, manager->kernel, manager->inventory, manager->state, manager->jobs,
-                                         parts->job_limits, &manager->orphans)) < 0 ||
                         (r = job_recover(manager->jobs)) < 0)
                 return log_error_errno(r, "Cannot end the jobs that an earlier daemon did not finish");
         RuleKeeperParts rule_parts = {
@@ -295,7 +293,6 @@ Manager *manager_free(Manager *manager) {
         sd_event_source_disable_unref(manager->more_source);
         sd_event_source_disable_unref(manager->post_source);
         answer_requests(manager->rescans, -ESHUTDOWN);
-        orphan_watch_free(manager->orphans);
         job_table_free(manager->jobs);
         rule_keeper_free(manager->rules);
         census_table_done(&manager->censuses);

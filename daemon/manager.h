@@ -3,7 +3,6 @@
 
 #include "bus/service.h"
 #include "job/link-reader.h"
-#include "job/orphan.h"
 #include "model/driver-check.h"
 #include "model/follower.h"
 #include "rule/rule-keeper.h"
@@ -27,7 +26,6 @@ typedef struct Manager {
         RescanRequest *rescans; /* not answered yet; the newest first */
         State *state;
         JobTable *jobs;
-        OrphanWatch *orphans;
         RuleKeeper *rules;
         PciNames *names;
         CensusTable censuses;

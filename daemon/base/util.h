@@ -6,9 +6,11 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Common idioms. A destructor x_free() accepts NULL and returns NULL, so that callers can write x = x_free(x). */
@@ -126,4 +128,11 @@ static inline int free_and_strdup(char **target, const char *value) {
         free(*target);
         *target = copy;
         return 1;
+}
+
+/* Reads a clock, for example CLOCK_MONOTONIC, in microseconds. */
+static inline uint64_t clock_us(clockid_t clock) {
+        struct timespec now;
+        (void)clock_gettime(clock, &now);
+        return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }

@@ -39,7 +39,8 @@ struct HostName {
         char name[];         /* with a NUL byte */
 };
 
-/* Adds a copy of the name, or sets the generation of the existing entry. Returns 1 if the name is new, 0 if it was in the list, or -ENOMEM. */
+/* Adds a copy of the name, or sets the generation of the existing entry. Returns 1 if the name is new, 0 if it was
+ * in the list, or -ENOMEM. */
 int host_name_list_add(HostName **list, HostNameKind kind, const char *name, unsigned generation);
 
 /* Removes a name. Returns whether it was in the list. */
@@ -82,15 +83,15 @@ bool device_origin_equal(const DeviceOrigin *a, const DeviceOrigin *b);
 typedef struct Device {
         PciAddress address;
         PciIds ids;
-        const char *driver;        /* from the string pool; NULL for none */
-        const char *reset_methods; /* from the string pool; NULL for none */
-        Group *group;              /* not owned; NULL for none */
+        char *driver;        /* owned; NULL for none */
+        char *reset_methods; /* owned; NULL for none */
+        Group *group;        /* not owned; NULL for none */
         HostName *names;
         DeviceOrigin *origin;         /* NULL unless vfiod detached it */
         PciAddress physical_function; /* of a VF */
         PciAddress controller;        /* of a device behind a controller */
         uint64_t incarnation; /* as in PciFacts: distinguishes two devices that are in the same slot one after the other */
-        uint64_t driver_due_us; /* for driver-check.h: when the driver link is read again; 0 for a driver that is confirmed */
+        uint64_t driver_due_us; /* for driver-check.h: when the driver link is read again; 0 if confirmed */
         PciLink link;
         uint16_t virtual_functions_max;
         int16_t numa_node;
@@ -103,7 +104,7 @@ typedef struct Device {
         bool boot_vga : 1;
         bool link_wanted : 1; /* of job/link-reader.c: the link is to be read */
         bool virtual_function : 1;
-        bool behind_controller : 1; /* A controller such as a VMD exposes it, so it vanishes when the controller is unbound. */
+        bool behind_controller : 1; /* It vanishes when its controller, such as a VMD, is unbound. */
         unsigned change;            /* of inventory.c: index of its pending change, plus one */
         unsigned generation;        /* of inventory.c: the rescan that saw it last */
 } Device;
@@ -113,7 +114,8 @@ static inline bool device_is_ours(const Device *device) {
         return device->origin && pci_ids_equal(&device->origin->ids, &device->ids);
 }
 
-/* Tells whether the driver is confirmed. Otherwise the driver link may belong to a probe that will fail; see driver-check.h. */
+/* Tells whether the driver is confirmed. Otherwise the driver link may belong to a probe that will fail; see
+ * driver-check.h. */
 static inline bool device_driver_is_confirmed(const Device *device) {
         return device->driver_due_us == 0;
 }
@@ -139,6 +141,6 @@ static inline bool device_is_on_vfio(const Device *device) {
         return device->present && device->driver && pci_driver_is_vfio(device->driver);
 }
 
-/* Tells whether the device makes its group not viable, because its driver does DMA for the host. A bridge on pcieport or without a driver does not, a
- * bridge on shpchp does (measured on kernel 6.1). */
+/* Tells whether the device makes its group not viable, because its driver does DMA for the host. A bridge on
+ * pcieport or without a driver does not, a bridge on shpchp does (measured on kernel 6.1). */
 bool device_blocks_group(const Device *device);
