@@ -12,3 +12,10 @@ int file_read_all(int fd, size_t max, char **ret, size_t *ret_length);
 
 /* Writes length bytes, with several calls of write() if necessary. Returns 0 or the negative errno of write(). */
 int file_write_all(int fd, const char *text, size_t length);
+
+/* Creates the directory and its missing parents, readable for everybody. Returns 0, also if it exists; or a negative errno. */
+int file_make_folder(const char *path);
+
+/* Writes a new file, readable for everybody, and syncs it to disk. Replaces a file of this name, but never follows a link. After
+ * an error, there is no file. Returns 0 or a negative errno. */
+int file_create(int folder_fd, const char *name, const char *text);

@@ -117,9 +117,8 @@ typedef struct AddRequest {
         char *selector;
         char *name;
         OptionList companions; /* selectors */
-        RuleWish wish;
-        PciAddress *listed; /* owned; the companions of the wish point here */
-        bool dry_run;       /* check everything, and write nothing */
+        Rule wish;             /* only the [Detach] section */
+        bool dry_run;          /* check everything, and write nothing */
 } AddRequest;
 
 static void add_request_free(void *userdata) {
@@ -128,7 +127,7 @@ static void add_request_free(void *userdata) {
         free(request->selector);
         free(request->name);
         option_list_done(&request->companions);
-        free(request->listed);
+        free(request->wish.companions);
         free(request);
 }
 
@@ -205,15 +204,15 @@ static int find_device(const Service *service, const char *selector, const Devic
 static int resolve_companions(const Service *service, const Device *device, AddRequest *request, Problem *problem) {
         size_t n = request->companions.n_entries;
 
-        request->listed = calloc(n + 1, sizeof(PciAddress));
-        if (!request->listed)
+        request->wish.companions = calloc(n + 1, sizeof(PciAddress));
+        if (!request->wish.companions)
                 return -ENOMEM;
         for (size_t i = 0; i < n; i++) {
                 const char *selector = request->companions.entries[i];
                 Device *companion = NULL;
 
                 if (streq(selector, "*")) {
-                        request->wish.companions = RULE_COMPANIONS_ALL;
+                        request->wish.all_companions = true;
                         return 0;
                 }
                 int r = selector_resolve_device(service->inventory, selector, &companion, problem);
@@ -225,11 +224,9 @@ static int resolve_companions(const Service *service, const Device *device, AddR
                         return problem_set(problem, OUTCOME_INVALID_SELECTOR,
                                         "'%s' is no companion: it is not another endpoint in the IOMMU group of %s.",
                                         selector, PCI_ADDRESS_TEXT(device->address));
-                request->listed[i] = companion->address;
+                request->wish.companions[i] = companion->address;
         }
-        request->wish.companions = n > 0 ? RULE_COMPANIONS_LISTED : RULE_COMPANIONS_NONE;
-        request->wish.listed_companions = request->listed;
-        request->wish.n_listed_companions = n;
+        request->wish.n_companions = n;
         return 0;
 }
 

@@ -5,7 +5,7 @@
 const Rule *rule_plan_find(const RuleKeeper *keeper, const Device *device, const Rule **ret_other) {
         char path[PCI_PATH_MAX] = "";
 
-        if (rule_book_has_paths(keeper->book))
+        if (keeper->book->has_paths)
                 (void)pci_device_read_path(keeper->parts.kernel, device->address, path);
         return rule_book_match(keeper->book, device, path, ret_other);
 }

@@ -61,8 +61,8 @@ static void test_everything(void) {
         g_assert_cmphex(rule->class, ==, 0x020000);
         g_assert_cmphex(rule->class_mask, ==, 0xffff00);
         g_assert_cmpstr(rule->path, ==, "0000:00:1c.4/00.0/1f.7");
-        g_assert_cmpint(rule->companions, ==, RULE_COMPANIONS_LISTED);
-        g_assert_cmpuint(rule->n_listed_companions, ==, 3);
+        g_assert_false(rule->all_companions);
+        g_assert_cmpuint(rule->n_companions, ==, 3);
         g_assert_true(rule_takes_along(rule, address_of("0000:3b:00.2")));
         g_assert_true(rule_takes_along(rule, address_of("10000:00:00.3")));
         g_assert_false(rule_takes_along(rule, address_of("0000:3b:00.3")));
@@ -81,7 +81,8 @@ static void test_least(void) {
         for (size_t i = 0; i < G_N_ELEMENTS(enough); i++) {
                 _cleanup_(rule_freep) Rule *rule = parse(enough[i]);
 
-                g_assert_cmpint(rule->companions, ==, RULE_COMPANIONS_NONE);
+                g_assert_false(rule->all_companions);
+                g_assert_cmpuint(rule->n_companions, ==, 0);
                 g_assert_cmphex(rule->overrides, ==, 0);
                 g_assert_cmpuint(rule->virtual_functions, ==, 0);
                 g_assert_false(rule_takes_along(rule, address_of(NIC)));
@@ -242,7 +243,7 @@ static void test_whole(void) {
         assert_refused("\xef\xbb\xbf[Match]\nVendor=8086\n", 1, "there is a byte order mark*");
 }
 
-/* libinih would cut a long line without a word. */
+/* A line has at most 198 characters, but a comment any number. */
 static void test_long_lines(void) {
         for (size_t n = 150; n < 260; n++) {
                 g_autofree char *value = g_strnfill(n, ' ');
@@ -379,7 +380,7 @@ static void test_make_text(void) {
         g_assert_cmpint(inventory_put_device(inventory, &facts), ==, 0);
         const Device *device = get_device(inventory, NIC);
 
-        g_assert_cmpint(rule_make_text(device, &(RuleWish){}, &text), ==, 0);
+        g_assert_cmpint(rule_make_text(device, &(Rule){}, &text), ==, 0);
         g_assert_cmpstr(text, ==,
                         "# Written by vfiod; see vfiod.rules(5).\n[Match]\nAddress=0000:3b:00.0\nVendor=8086\n"
                         "Device=100e\nSubsystem=1af4:0001\n\n[Detach]\nCompanions=none\n");
@@ -390,10 +391,9 @@ static void test_make_text(void) {
         for (unsigned i = 0; i < RULE_COMPANIONS_MAX; i++)
                 companions[i] = (PciAddress){.domain = 0xfffffff0 + i % 8, .bus = (uint8_t)(i / 8)};
         for (size_t n = 1; n <= RULE_COMPANIONS_MAX; n += n < 40 ? 1 : 123) {
-                RuleWish wish = {
-                                .companions = RULE_COMPANIONS_LISTED,
-                                .listed_companions = companions,
-                                .n_listed_companions = n,
+                Rule wish = {
+                                .companions = companions,
+                                .n_companions = n,
                                 .overrides = (1U << _GUARD_MAX) - 1,
                                 .virtual_functions = RULE_VIRTUAL_FUNCTIONS_MAX,
                 };
@@ -401,16 +401,16 @@ static void test_make_text(void) {
                 _cleanup_(rule_freep) Rule *rule = parse(text);
                 g_assert_null(strstr(text, "Subsystem"));
                 free(text);
-                g_assert_cmpuint(rule->n_listed_companions, ==, n);
+                g_assert_cmpuint(rule->n_companions, ==, n);
                 for (size_t i = 0; i < n; i++)
-                        g_assert_true(pci_address_equal(rule->listed_companions[i], companions[i]));
+                        g_assert_true(pci_address_equal(rule->companions[i], companions[i]));
                 g_assert_cmphex(rule->overrides, ==, wish.overrides);
                 g_assert_cmpuint(rule->virtual_functions, ==, RULE_VIRTUAL_FUNCTIONS_MAX);
                 g_assert_cmpint(rule_match(rule, device, ""), ==, RULE_NO_MATCH);
                 g_assert_cmpint(rule_match(rule, get_device(inventory, "0000:3b:00.1"), ""), ==, RULE_MATCH);
         }
 
-        RuleWish all = {.companions = RULE_COMPANIONS_ALL, .overrides = 1U << GUARD_NETWORK};
+        Rule all = {.all_companions = true, .overrides = 1U << GUARD_NETWORK};
         g_assert_cmpint(rule_make_text(device, &all, &text), ==, 0);
         g_assert_nonnull(strstr(text, "\nCompanions=all\nOverride=network\n"));
         _cleanup_(rule_freep) Rule *rule = parse(text);
