@@ -26,27 +26,26 @@ int rule_interface_reload(const Service *service) {
 
 /* Listing. */
 
-/* Appends the devices of one rule. The reports of all rules are sorted by address, so those of other rules are skipped. */
-typedef struct Listing {
-        sd_bus_message *reply;
-        const char *rule; /* name of the rule whose devices are appended */
-} Listing;
-
-static int append_report(const RuleMatchReport *report, void *userdata) {
-        const Listing *listing = userdata;
-
-        if (!streq(report->rule, listing->rule))
-                return 0;
+static int append_case(sd_bus_message *reply, const RuleCase *rule_case) {
         int r;
 
-        if ((r = sd_bus_message_open_container(listing->reply, 'r', "sssa{sv}")) < 0 ||
-                        (r = sd_bus_message_append(listing->reply, "ss", PCI_ADDRESS_TEXT(report->address),
-                                         rule_status_to_string(report->status))) < 0 ||
-                        (r = bus_append_text(listing->reply, report->message)) < 0 ||
-                        (r = sd_bus_message_append(listing->reply, "a{sv}", 0)) < 0 ||
-                        (r = sd_bus_message_close_container(listing->reply)) < 0)
+        if ((r = sd_bus_message_open_container(reply, 'r', "sssa{sv}")) < 0 ||
+                        (r = sd_bus_message_append(reply, "ss", PCI_ADDRESS_TEXT(rule_case->address),
+                                         rule_status_to_string(rule_case->status))) < 0 ||
+                        (r = bus_append_text(reply, strempty(rule_case->message))) < 0 ||
+                        (r = sd_bus_message_append(reply, "a{sv}", 0)) < 0)
                 return r;
-        return 0;
+        return sd_bus_message_close_container(reply);
+}
+
+/* Appends the devices of one rule. The list has the devices of all rules. */
+static int append_cases(sd_bus_message *reply, const RuleCaseList *list, const char *rule) {
+        int r = 0;
+
+        for (size_t i = 0; i < list->n_cases && r >= 0; i++)
+                if (streq_ptr(list->cases[i].rule, rule))
+                        r = append_case(reply, &list->cases[i]);
+        return r;
 }
 
 static int append_details(sd_bus_message *reply, const RuleFile *file) {
@@ -62,14 +61,13 @@ static int append_file(sd_bus_message *reply, const RuleKeeper *keeper, const Ru
                         [RULE_FILE_INVALID] = "off",
                         [RULE_FILE_MASKED] = "masked",
         };
-        Listing listing = {.reply = reply, .rule = file->name};
         int r;
 
         if ((r = sd_bus_message_open_container(reply, 'r', "sssa(sssa{sv})a{sv}")) < 0 ||
                         (r = bus_append_name(reply, file->name)) < 0 || (r = bus_append_name(reply, file->path)) < 0 ||
                         (r = sd_bus_message_append(reply, "s", states[file->state])) < 0 ||
                         (r = sd_bus_message_open_container(reply, 'a', "(sssa{sv})")) < 0 ||
-                        (r = rule_keeper_for_each(keeper, append_report, &listing)) < 0 ||
+                        (r = append_cases(reply, rule_keeper_cases(keeper), file->name)) < 0 ||
                         (r = sd_bus_message_close_container(reply)) < 0 || (r = append_details(reply, file)) < 0)
                 return r;
         return sd_bus_message_close_container(reply);
