@@ -6,8 +6,8 @@
 #include "policy/selector.h"
 #include "policy/step.h"
 
-/* What a job will do: the devices, and the steps in their order. A plan is made from the model alone; nothing is read from or
- * written to the host. A plan owns all that it contains, so it can outlive the model. */
+/* What a job will do: the devices, and the steps in their order. A plan is made from the model alone; nothing is read
+ * from or written to the host. A plan owns all that it contains, so it can outlive the model. */
 
 typedef enum PlanVerb {
         PLAN_DETACH,
@@ -34,9 +34,9 @@ typedef struct PlanMember {
         int parent;     /* index of the member by whose step this member vanishes or appears; PLAN_NO_PARENT for none */
         Binding before; /* only the driver, as the model knows it; the worker reads the rest */
         Binding target;
-        DeviceOrigin *origin; /* what a reattach restores. NULL for a device that was not detached before: the worker sets it. */
-        HostName *names; /* the host names that it has now */
-        bool recorded;   /* vfiod detached it earlier, and its state file is valid */
+        DeviceOrigin *origin; /* what a reattach restores; NULL for a first detach until the worker sets it */
+        HostName *names;      /* the host names that it has now */
+        bool recorded;        /* vfiod detached it earlier, and its state file is valid */
         bool virtual_function;
         bool appeared;       /* It was plugged in just now: udev may still rename its interface. */
         bool unknown_origin; /* Our early udev rule kept the host driver away, so nobody knows the host driver. */
@@ -84,11 +84,12 @@ int plan_new(PlanVerb verb, int group, size_t n_members, Plan **ret);
 Plan *plan_free(Plan *plan);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Plan *, plan_free)
 
-/* Appends a member with what the model knows of the device; without a device, an empty member that has no group. *ret is valid
- * until the next call. Returns 0 or -ENOMEM. */
+/* Appends a member with what the model knows of the device; without a device, an empty member that has no group. *ret
+ * is valid until the next call. Returns 0 or -ENOMEM. */
 int plan_add_member(Plan *plan, const Device *device, PlanMember **ret);
 
-/* Sorts the members for a reattach: PFs before VFs, and low addresses before high ones; for a detach (leaving) in reverse. */
+/* Sorts the members for a reattach: PFs before VFs, and low addresses before high ones; for a detach (leaving) in
+ * reverse. */
 void plan_sort_members(Plan *plan, bool leaving);
 
 /* Returns the index of the member, or -1. A VF that does not exist yet is not found. */
@@ -97,13 +98,13 @@ int plan_find_member(const Plan *plan, PciAddress address);
 /* Returns the device of a step for messages: of a VF that does not exist yet, its PF. */
 PciAddress plan_step_address(const Plan *plan, const PlanStep *step);
 
-/* Append a step. Return 0; or -ENOMEM, also if an earlier step is missing. So a caller that appends several steps checks only
- * the last result. */
+/* Append a step. Return 0; or -ENOMEM, also if an earlier step is missing. So a caller that appends several steps
+ * checks only the last result. */
 int plan_add_step(Plan *plan, StepKind kind, size_t member);
 int plan_add_value_step(Plan *plan, StepKind kind, size_t member, unsigned value);
 
-/* Appends the step for each member that depends, or for each member that does not, see plan_member_depends(). Returns as
- * plan_add_step() does. */
+/* Appends the step for each member that depends, or for each member that does not, see plan_member_depends(). Returns
+ * as plan_add_step() does. */
 int plan_add_steps(Plan *plan, StepKind kind, bool dependent);
 
 /* Tells whether the member vanishes or appears by a step of another member. */
@@ -118,9 +119,9 @@ typedef struct DetachOptions {
         bool by_rule;                  /* Our own early udev rule put a device that has just appeared on vfio-pci. */
 } DetachOptions;
 
-/* Plans to detach the whole group of the selection. The caller must have agreed to each companion. Returns 0 and the plan; or
- * NO_IOMMU, NO_GROUP, NOT_ENDPOINT, GROUP_NEEDS_CONSENT, NOT_VIABLE, FOREIGN, ALREADY_DETACHED, BUSY, STUCK; INVALID_SELECTOR
- * for a companion that is not in the group, or as selector_resolve() for a companion; or -ENOMEM. */
+/* Plans to detach the whole group of the selection. The caller must have agreed to each companion. Returns 0 and the
+ * plan; or NO_IOMMU, NO_GROUP, NOT_ENDPOINT, GROUP_NEEDS_CONSENT, NOT_VIABLE, FOREIGN, ALREADY_DETACHED, BUSY, STUCK;
+ * INVALID_SELECTOR for a companion that is not in the group, or as selector_resolve() for a companion; or -ENOMEM. */
 int plan_detach(const Inventory *inventory, const Selection *selection, const IommuReport *iommu,
                 const DetachOptions *options, Plan **ret, Problem *problem);
 
@@ -129,17 +130,17 @@ typedef struct ReattachOptions {
         bool adopt; /* Reattach also devices that another tool detached: the kernel chooses a driver. */
 } ReattachOptions;
 
-/* Plans to reattach all devices of the group that vfiod detached, and the devices that vanished with them. Returns 0 and the
- * plan; or NOT_DETACHED, FOREIGN, BUSY, STUCK, IDENTITY_CHANGED; or -ENOMEM. For an absent device, the plan removes its state
- * file. */
+/* Plans to reattach all devices of the group that vfiod detached, and the devices that vanished with them. Returns 0
+ * and the plan; or NOT_DETACHED, FOREIGN, BUSY, STUCK, IDENTITY_CHANGED; or -ENOMEM. For an absent device, the plan
+ * removes its state file. */
 int plan_reattach(const Inventory *inventory, const Selection *selection, const ReattachOptions *options, Plan **ret,
                 Problem *problem);
 
 /* Appends the steps of a reattach. The members must have their targets. Returns 0 or -ENOMEM. */
 int plan_add_reattach_steps(Plan *plan);
 
-/* Plans to clear the driver_override of our early udev rule on a device that no job will detach, so that the kernel binds a
- * driver. Returns 0 or -ENOMEM. */
+/* Plans to clear the driver_override of our early udev rule on a device that no job will detach, so that the kernel
+ * binds a driver. Returns 0 or -ENOMEM. */
 int plan_release(const Device *device, bool appeared, Plan **ret);
 
 /* Refuses if a job works on the device, or on a member of the group. Returns 0, BUSY or STUCK; or -ENOMEM. */

@@ -97,8 +97,8 @@ static int add_group_members(Plan *plan, const Group *group, const ReattachOptio
         return 0;
 }
 
-/* Tells whether the device will appear again with this member. A VF does not if another card, or the PF without VFs, was
- * detached in the slot of its PF later. */
+/* Tells whether the device will appear again with this member. A VF does not if another card, or the PF without VFs,
+ * was detached in the slot of its PF later. */
 static bool appears_with(const Device *device, const PlanMember *parent) {
         return pci_address_equal(device->origin->parent, parent->address) &&
                         (!device->origin->virtual_function || parent->origin->virtual_functions > 0);

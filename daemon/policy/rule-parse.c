@@ -62,14 +62,6 @@ static int complain_at(const Parser *parser, unsigned line, const char *format, 
 
 #define complain(parser, ...) complain_at(parser, (parser)->line, __VA_ARGS__)
 
-/* The functions for keys store a value in the rule. They return 0; -EINVAL if the value does not have the form that keys[]
- * describes; -E2BIG if there are too many values; or -ENOMEM. */
-
-static int parse_address(Rule *rule, const char *value) {
-        rule->has_address = true;
-        return pci_address_parse(value, &rule->address);
-}
-
 /* Reads exactly so many hexadecimal digits, with or without "0x" in front. */
 static int parse_hex(const char *text, size_t digits, int *ret) {
         const char *number = startswith(text, "0x");
@@ -79,14 +71,6 @@ static int parse_hex(const char *text, size_t digits, int *ret) {
                 return -EINVAL;
         *ret = (int)strtoul(number, NULL, 16);
         return 0;
-}
-
-static int parse_vendor(Rule *rule, const char *value) {
-        return parse_hex(value, 4, &rule->vendor);
-}
-
-static int parse_device(Rule *rule, const char *value) {
-        return parse_hex(value, 4, &rule->device);
 }
 
 static int parse_subsystem(Rule *rule, const char *value) {
@@ -119,30 +103,21 @@ static int parse_class(Rule *rule, const char *value) {
 
 /* The path must be exactly as pci_path_format() writes it, because paths are compared as text. */
 static int parse_path(Rule *rule, const char *value) {
-        char root[PCI_ADDRESS_TEXT_MAX], canonical[8];
         const char *step = value + strcspn(value, "/");
+        char text[PCI_ADDRESS_TEXT_MAX];
         PciAddress address;
 
         if (strlen(value) >= PCI_PATH_MAX ||
-                        snprintf(root, sizeof(root), "%.*s", (int)(step - value), value) >= (int)sizeof(root) ||
-                        pci_address_parse(root, &address) < 0)
+                        snprintf(text, sizeof(text), "%.*s", (int)(step - value), value) >= (int)sizeof(text) ||
+                        pci_address_parse(text, &address) < 0)
                 return -EINVAL;
         for (; *step; step += strlen("/00.0")) {
-                unsigned slot, function;
-
-                if (sscanf(step, "/%2x.%1x", &slot, &function) != 2 || slot > 31 || function > 7)
-                        return -EINVAL;
-                (void)snprintf(canonical, sizeof(canonical), "/%02x.%x", slot & 31, function & 7);
-                if (!startswith(step, canonical))
+                (void)snprintf(text, sizeof(text), "0000:00:%.4s", step + 1);
+                if (*step != '/' || pci_address_parse(text, &address) < 0)
                         return -EINVAL;
         }
         rule->path = strdup(value);
         return rule->path ? 0 : -ENOMEM;
-}
-
-static int parse_driver(Rule *rule, const char *value) {
-        (void)rule;
-        return streq(value, "vfio-pci") ? 0 : -EINVAL;
 }
 
 static int parse_companion(Rule *rule, const char *word) {
@@ -160,15 +135,6 @@ static int parse_companion(Rule *rule, const char *word) {
         return 0;
 }
 
-static int parse_override(Rule *rule, const char *word) {
-        Guard guard = guard_from_string(word);
-
-        if (guard < 0)
-                return -EINVAL;
-        rule->overrides |= 1U << guard;
-        return 0;
-}
-
 static int parse_virtual_functions(Rule *rule, const char *value) {
         size_t digits = strspn(value, "0123456789");
         unsigned long n = digits > 0 && digits <= 5 ? strtoul(value, NULL, 10) : 0;
@@ -179,30 +145,60 @@ static int parse_virtual_functions(Rule *rule, const char *value) {
         return 0;
 }
 
+/* Stores a value in the rule. Returns 0; -EINVAL if the value does not have the form that keys[] describes; -E2BIG if
+ * there are too many values; or -ENOMEM. */
+static int store_value(Rule *rule, size_t key, const char *value) {
+        Guard guard;
+
+        switch (key) {
+        case KEY_ADDRESS:
+                rule->has_address = true;
+                return pci_address_parse(value, &rule->address);
+        case KEY_VENDOR:
+                return parse_hex(value, 4, &rule->vendor);
+        case KEY_DEVICE:
+                return parse_hex(value, 4, &rule->device);
+        case KEY_SUBSYSTEM:
+                return parse_subsystem(rule, value);
+        case KEY_CLASS:
+                return parse_class(rule, value);
+        case KEY_PATH:
+                return parse_path(rule, value);
+        case KEY_COMPANIONS:
+                return parse_companion(rule, value);
+        case KEY_OVERRIDE:
+                guard = guard_from_string(value);
+                rule->overrides |= guard < 0 ? 0 : 1U << guard;
+                return guard < 0 ? -EINVAL : 0;
+        case KEY_VIRTUAL_FUNCTIONS:
+                return parse_virtual_functions(rule, value);
+        default: /* Driver= */
+                return streq(value, "vfio-pci") ? 0 : -EINVAL;
+        }
+}
+
 static const struct {
         Section section;
         const char *name;
-        int (*parse)(Rule *rule, const char *value);
         const char *form; /* completes "NAME= ..., not 'VALUE'" */
         bool list;        /* a list of words, which more lines can continue */
 } keys[_KEY_MAX] = {
-                [KEY_ADDRESS] = {SECTION_MATCH, "Address", parse_address, "is one like 0000:3b:00.0"},
-                [KEY_VENDOR] = {SECTION_MATCH, "Vendor", parse_vendor, "has four hexadecimal digits"},
-                [KEY_DEVICE] = {SECTION_MATCH, "Device", parse_device, "has four hexadecimal digits"},
-                [KEY_SUBSYSTEM] = {SECTION_MATCH, "Subsystem", parse_subsystem, "is one like 8086:a01f"},
-                [KEY_CLASS] = {SECTION_MATCH, "Class", parse_class, "has two, four or six hexadecimal digits"},
-                [KEY_PATH] = {SECTION_MATCH, "Path", parse_path, "is one like 0000:00:1c.4/00.0"},
-                [KEY_DRIVER] = {SECTION_DETACH, "Driver", parse_driver, "can only be vfio-pci"},
-                [KEY_COMPANIONS] = {SECTION_DETACH, "Companions", parse_companion,
-                                "is 'all', 'none' or addresses like 0000:3b:00.1", true},
-                [KEY_OVERRIDE] = {SECTION_DETACH, "Override", parse_override,
+                [KEY_ADDRESS] = {SECTION_MATCH, "Address", "is one like 0000:3b:00.0"},
+                [KEY_VENDOR] = {SECTION_MATCH, "Vendor", "has four hexadecimal digits"},
+                [KEY_DEVICE] = {SECTION_MATCH, "Device", "has four hexadecimal digits"},
+                [KEY_SUBSYSTEM] = {SECTION_MATCH, "Subsystem", "is one like 8086:a01f"},
+                [KEY_CLASS] = {SECTION_MATCH, "Class", "has two, four or six hexadecimal digits"},
+                [KEY_PATH] = {SECTION_MATCH, "Path", "is one like 0000:00:1c.4/00.0"},
+                [KEY_DRIVER] = {SECTION_DETACH, "Driver", "can only be vfio-pci"},
+                [KEY_COMPANIONS] = {SECTION_DETACH, "Companions", "is 'all', 'none' or addresses like 0000:3b:00.1",
+                                true},
+                [KEY_OVERRIDE] = {SECTION_DETACH, "Override",
                                 "takes storage, network, display, process, virtual-functions and firmware", true},
-                [KEY_VIRTUAL_FUNCTIONS] = {SECTION_DETACH, "VirtualFunctions", parse_virtual_functions,
-                                "is a number from 1 to 65535"},
+                [KEY_VIRTUAL_FUNCTIONS] = {SECTION_DETACH, "VirtualFunctions", "is a number from 1 to 65535"},
 };
 
 static int parse_word(const Parser *parser, size_t key, const char *word) {
-        int r = keys[key].parse(parser->rule, word);
+        int r = store_value(parser->rule, key, word);
 
         if (r == -E2BIG)
                 return complain(parser, "%s= has more than %d addresses: write 'all'", keys[key].name,

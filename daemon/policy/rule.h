@@ -14,8 +14,8 @@
  *   Device=10d3
  *   Subsystem=8086:a01f
  *   Class=0200                              two, four or six hexadecimal digits: the class with all its subclasses
- *   Path=0000:00:1c.4/00.0                  address of the root port, then slot.function of each bridge and the device: does
- *                                           not change when buses are renumbered; requires Vendor= and Device=
+ *   Path=0000:00:1c.4/00.0                  address of the root port, then slot.function of each bridge and the device.
+ *                                           Stable when buses are renumbered; requires Vendor= and Device=
  *
  *   [Detach]                                optional
  *   Driver=vfio-pci                         the only driver
@@ -54,8 +54,8 @@ typedef struct RuleFault {
         char message[256];
 } RuleFault;
 
-/* Parses the text of a rule. The caller frees *ret with rule_free(). Returns 0; -EINVAL and the first error in *ret_fault;
- * or -ENOMEM. */
+/* Parses the text of a rule. The caller frees *ret with rule_free(). Returns 0; -EINVAL and the first error in
+ * *ret_fault; or -ENOMEM. */
 int rule_parse(const char *name, const char *file, const char *text, Rule **ret, RuleFault *ret_fault);
 Rule *rule_free(Rule *rule);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Rule *, rule_free)
@@ -75,6 +75,6 @@ RuleMatch rule_match(const Rule *rule, const Device *device, const char *path);
 /* Tells whether the rule agrees that the device at this address is detached as a companion. */
 bool rule_takes_along(const Rule *rule, PciAddress companion);
 
-/* Writes the text of a rule that matches only this device, with its address and ids. The [Detach] section is that of wish. The
- * caller frees *ret. Returns 0 or -ENOMEM. */
+/* Writes the text of a rule that matches only this device, with its address and ids. The [Detach] section is that of
+ * wish. The caller frees *ret. Returns 0 or -ENOMEM. */
 int rule_make_text(const Device *device, const Rule *wish, char **ret);

@@ -12,7 +12,7 @@ static bool parse_libvirt_name(const char *text, PciAddress *ret) {
 
         if (!rest || strlen(rest) >= sizeof(address) || strpbrk(rest, ":."))
                 return false;
-        strcpy(address, rest);
+        memcpy(address, rest, strlen(rest) + 1);
         for (char *c = address; (c = strchr(c, '_')); last = c)
                 *c = ':';
         if (last)
@@ -20,8 +20,8 @@ static bool parse_libvirt_name(const char *text, PciAddress *ret) {
         return pci_address_parse(address, ret) >= 0;
 }
 
-/* Converts the name of a partition to the name of its disk: "nvme0n1p2" to "nvme0n1", "sda1" to "sda". Returns false if the name
- * does not end like the name of a partition. */
+/* Converts the name of a partition to the name of its disk: "nvme0n1p2" to "nvme0n1", "sda1" to "sda". Returns false if
+ * the name does not end like the name of a partition. */
 static bool strip_partition(const char *name, char disk[static SELECTOR_MAX]) {
         size_t length = strlen(name), end = length;
 
@@ -202,8 +202,8 @@ static int want_name(WantedNames *wanted, const char *typed, Carrier *carriers, 
         return 0;
 }
 
-/* Adds the names that a selector can mean, if it is a host name: the name itself and the disk of a partition. Returns 0 or
- * -ENOMEM. */
+/* Adds the names that a selector can mean, if it is a host name: the name itself and the disk of a partition. Returns 0
+ * or -ENOMEM. */
 static int want_names(WantedNames *wanted, const char *selector, Carrier carriers[static _PLACE_MAX]) {
         _cleanup_problem_ Problem ignored = {};
         char disk[SELECTOR_MAX];

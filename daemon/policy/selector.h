@@ -7,8 +7,8 @@
 /* A selector is the text by which a client names a device or a group:
  *   0000:3b:00.0, 3b:00.0     address; without a domain, domain 0000
  *   pci_0000_3b_00_0          the name that libvirt uses
- *   enp59s0f0, nvme0n1        host name, or a host name that the device had when it was detached. A partition selects its disk,
- *                             and "/dev/" in front is allowed. The name can be in its escaped form (base/text.h).
+ *   enp59s0f0, nvme0n1        host name, or a host name that the device had when it was detached. A partition selects
+ *                             its disk, and "/dev/" in front is allowed. The name can be escaped (base/text.h).
  *   group:25                  IOMMU group */
 
 /* Buffer size for the longest name of a disk in its escaped form. */
@@ -19,19 +19,19 @@ typedef struct Selection {
         Group *group;   /* NULL for a device in no group */
 } Selection;
 
-/* Copies a selector that any user may have sent. Cuts one that is too long, so that it is still too long, and is refused later.
- * The caller frees the result. Returns NULL if there is no memory. */
+/* Copies a selector that any user may have sent. Cuts one that is too long, so that it is still too long, and is
+ * refused later. The caller frees the result. Returns NULL if there is no memory. */
 char *selector_copy(const char *selector);
 
-/* Resolves a selector. *ret is valid until the inventory changes. Returns 0; INVALID_SELECTOR, NO_SUCH_DEVICE, NO_SUCH_GROUP; or
- * -ENOMEM. */
+/* Resolves a selector. *ret is valid until the inventory changes. Returns 0; INVALID_SELECTOR, NO_SUCH_DEVICE,
+ * NO_SUCH_GROUP; or -ENOMEM. */
 int selector_resolve(const Inventory *inventory, const char *selector, Selection *ret, Problem *problem);
 
-/* Resolves many selectors in one walk over the devices. ret has an element for each. Returns as selector_resolve() does for the
- * first selector that does not resolve. */
+/* Resolves many selectors in one walk over the devices. ret has an element for each. Returns as selector_resolve() does
+ * for the first selector that does not resolve. */
 int selector_resolve_all(const Inventory *inventory, const char *const *selectors, size_t n_selectors, Selection *ret,
                 Problem *problem);
 
-/* Resolves a selector to one device. A group with only one endpoint selects this endpoint. Returns as selector_resolve() does; or
- * NOT_ENDPOINT for a group that has only bridges. */
+/* Resolves a selector to one device. A group with only one endpoint selects this endpoint. Returns as
+ * selector_resolve() does; or NOT_ENDPOINT for a group that has only bridges. */
 int selector_resolve_device(const Inventory *inventory, const char *selector, Device **ret, Problem *problem);

@@ -39,5 +39,6 @@ typedef struct PlanStep {
 const char *step_kind_to_string(StepKind kind);
 StepKind step_kind_from_string(const char *text);
 
-/* Tells whether the step changes the host or state files. Steps that do not come first in a plan, so a refusal leaves no trace. */
+/* Tells whether the step changes the host or state files. Steps that do not come first in a plan, so a refusal leaves
+ * no trace. */
 bool step_kind_writes(StepKind kind);

@@ -73,8 +73,8 @@ static int check_vfs(const Inventory *inventory, const Device *pf, unsigned coun
         return 0;
 }
 
-/* Adds the existing VFs, which will vanish. A VF that another tool put on a vfio driver counts as in use. A VF that vfiod
- * detached does not, because the worker refuses it if a process holds it. */
+/* Adds the existing VFs, which will vanish. A VF that another tool put on a vfio driver counts as in use. A VF that
+ * vfiod detached does not, because the worker refuses it if a process holds it. */
 static int add_vanishing(Plan *plan, const Inventory *inventory, const Device *pf) {
         PlanMember *member;
         size_t n;
@@ -126,8 +126,8 @@ static void add_lock(Plan *plan, size_t end) {
                 }
 }
 
-/* Removes the existing VFs and creates the new ones. Meanwhile the host drivers do not bind by themselves, so that a revert can
- * bind each VF as it was. */
+/* Removes the existing VFs and creates the new ones. Meanwhile the host drivers do not bind by themselves, so that a
+ * revert can bind each VF as it was. */
 static int add_steps(Plan *plan, size_t first_created) {
         bool detach = plan->vf_fate == VFS_DETACHED && plan->vf_count > 0;
         bool driverless = plan->vf_fate == VFS_DRIVERLESS && plan->vf_count > 0, remove = first_created > 1;

@@ -11,13 +11,13 @@ typedef struct VfOptions {
         const IommuReport *iommu; /* for VFS_DETACHED */
 } VfOptions;
 
-/* Plans to create count VFs of the PF, in place of the existing VFs: the kernel changes the number only through zero. The worker
- * finds out whether the host uses the existing VFs. Returns 0 and the plan; ALREADY_DETACHED if there are as many VFs, and all
- * are as wanted; NO_VIRTUAL_FUNCTIONS, LIMITS_EXCEEDED, NO_SUCH_DEVICE, DRIVER_UNAVAILABLE, FOREIGN, NO_IOMMU, BUSY, STUCK; or
- * -ENOMEM. */
+/* Plans to create count VFs of the PF, in place of the existing VFs: the kernel changes the number only through zero.
+ * The worker finds out whether the host uses the existing VFs. Returns 0 and the plan; ALREADY_DETACHED if there are as
+ * many VFs, and all are as wanted; NO_VIRTUAL_FUNCTIONS, LIMITS_EXCEEDED, NO_SUCH_DEVICE, DRIVER_UNAVAILABLE, FOREIGN,
+ * NO_IOMMU, BUSY, STUCK; or -ENOMEM. */
 int vf_plan_new(const Inventory *inventory, const Device *pf, unsigned count, const VfOptions *options, Plan **ret,
                 Problem *problem);
 
-/* Decides whether the existing VFs may be removed. Returns 0; VIRTUAL_FUNCTIONS_IN_USE with all findings, and the command that
- * overrides them; or -ENOMEM. */
+/* Decides whether the existing VFs may be removed. Returns 0; VIRTUAL_FUNCTIONS_IN_USE with all findings, and the
+ * command that overrides them; or -ENOMEM. */
 int vf_plan_decide(const Plan *plan, const FindingList *list, Problem *problem);

@@ -19,7 +19,8 @@ struct EarlyRules {
         int loader_fd;
 };
 
-/* Tells whether udev can apply the rule: it cannot compare a port path, and a rule for VFs leaves the PF with the host. */
+/* Tells whether udev can apply the rule: it cannot compare a port path, and a rule for VFs leaves the PF with the
+ * host. */
 static bool can_be_early(const Rule *rule) {
         return !rule->path && rule->virtual_functions == 0;
 }

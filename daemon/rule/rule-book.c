@@ -64,7 +64,8 @@ static int list_file(RuleBook *book, size_t folder, const char *entry) {
         return file->name && file->path ? 0 : -ENOMEM;
 }
 
-/* Appends the files of a directory, which are not read yet. A missing directory is empty. Returns 0 or a negative errno. */
+/* Appends the files of a directory, which are not read yet. A missing directory is empty. Returns 0 or a negative
+ * errno. */
 static int list_folder(RuleBook *book, size_t folder) {
         struct dirent **entries;
         int r = 0;
@@ -89,8 +90,8 @@ static int compare_files(const void *a, const void *b) {
         return order != 0 ? order : (file_a->folder > file_b->folder) - (file_a->folder < file_b->folder);
 }
 
-/* Opens a regular file. Returns its file descriptor, or a negative errno: -ECANCELED for a mask, -EINVAL if it is not a regular
- * file, -ENOENT if it does not exist (any more), -ENOLINK for a dangling symbolic link. */
+/* Opens a regular file. Returns its file descriptor, or a negative errno: -ECANCELED for a mask, -EINVAL if it is not a
+ * regular file, -ENOENT if it does not exist (any more), -ENOLINK for a dangling symbolic link. */
 static int open_file(const char *path) {
         struct stat status;
 
@@ -127,8 +128,9 @@ static const char *describe_error(int error) {
         }
 }
 
-/* Reads a file and parses its rule. Follows symbolic links, because administrators may use them. Only a regular file is a rule;
- * an empty file or /dev/null is a mask. Returns 1; 0 if the file has been removed since it was listed; or -ENOMEM. */
+/* Reads a file and parses its rule. Follows symbolic links, because administrators may use them. Only a regular file is
+ * a rule; an empty file or /dev/null is a mask. Returns 1; 0 if the file has been removed since it was listed; or
+ * -ENOMEM. */
 static int read_file(RuleFile *file) {
         _cleanup_free_ char *text = NULL;
         const char *fault = NULL;
@@ -273,7 +275,8 @@ int rule_book_add(const RuleBook *book, const char *name, const char *text) {
         return r < 0 ? r : fsync(folder_fd) < 0 ? -errno : 0;
 }
 
-/* Checks whether the directory could be created: the closest existing parent must be writable. Returns 0 or a negative errno. */
+/* Checks whether the directory could be created: the closest existing parent must be writable. Returns 0 or a negative
+ * errno. */
 static int check_parent(const char *path) {
         _cleanup_free_ char *copy = strdup(path);
         char *parent = copy;

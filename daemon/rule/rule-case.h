@@ -6,9 +6,9 @@
 /* The rule cases: the devices that rules apply to, and the status of each. */
 
 typedef enum RuleStatus {
-        RULE_STATUS_WAITING, /* the keeper tries again when the device is free */
-        RULE_STATUS_APPLIED, /* detached, or a job is detaching it */
-        RULE_STATUS_REFUSED, /* a guard or the plan refuses; tried again after a hot-plug, or when the rules are read again */
+        RULE_STATUS_WAITING,  /* the keeper tries again when the device is free */
+        RULE_STATUS_APPLIED,  /* detached, or a job is detaching it */
+        RULE_STATUS_REFUSED,  /* a guard or the plan refuses; tried again after a hot-plug or a reload */
         RULE_STATUS_RELEASED, /* somebody reattached it after the rule had detached it; not detached until a hot-plug */
         RULE_STATUS_OTHER_CARD, /* the card at this place is not the card that the rule names */
         _RULE_STATUS_MAX,
@@ -44,8 +44,8 @@ void rule_case_list_done(RuleCaseList *list);
 /* Finds the case of a device. Returns NULL if there is none. The pointer is valid until the next obtain or remove. */
 RuleCase *rule_case_find(const RuleCaseList *list, PciAddress address);
 
-/* Returns the case of the device with this rule (copied; NULL for none), which the list owns. Creates the case if necessary.
- * Resets an existing case to waiting, unless its job is running. Returns NULL if there is no memory. */
+/* Returns the case of the device with this rule (copied; NULL for none), which the list owns. Creates the case if
+ * necessary. Resets an existing case to waiting, unless its job is running. Returns NULL if there is no memory. */
 RuleCase *rule_case_obtain(RuleCaseList *list, PciAddress address, const char *rule);
 
 /* Removes and frees the case of a device, if there is one. */

@@ -5,8 +5,8 @@
 
 #include <time.h>
 
-/* A device may be in use for a moment after it was plugged in, because udev opens disks. So the keeper tries several times, and
- * doubles the delay each time. */
+/* A device may be in use for a moment after it was plugged in, because udev opens disks. So the keeper tries several
+ * times, and doubles the delay each time. */
 #define ATTEMPTS_MAX 6
 #define FIRST_DELAY_US UINT64_C(100000)
 
@@ -101,9 +101,9 @@ static void log_refusal(const RuleCase *rule_case, const char *message) {
                         strempty(rule_case->rule), address, message);
 }
 
-/* Records that the device is not detached. If an early rule has set its driver_override, or will do so in a moment, the keeper
- * must clear it. A device that vfiod has detached is excluded: clearing it here would lose its recorded original state. A call of
- * Reattach restores it. */
+/* Records that the device is not detached. If an early rule has set its driver_override, or will do so in a moment, the
+ * keeper must clear it. A device that vfiod has detached is excluded: clearing it here would lose its recorded original
+ * state. A call of Reattach restores it. */
 static void decline(RuleKeeper *keeper, RuleCase *rule_case, RuleStatus status, const char *message) {
         const Device *device = inventory_find_device(keeper->parts.inventory, rule_case->address);
 
@@ -166,9 +166,9 @@ static void on_job_done(const WorkerResult *result, void *userdata) {
 
 /* Starts the job of the case. Takes ownership of the plan. Returns as job_start() does, or -ENOMEM. */
 static int start_job(RuleKeeper *keeper, RuleCase *rule_case, Plan *plan, Problem *problem) {
+        _cleanup_free_ JobRequest *request = malloc(sizeof(JobRequest));
         char caller[RULE_NAME_MAX + 8];
 
-        JobRequest *request = malloc(sizeof(JobRequest));
         if (!request) {
                 plan_free(plan);
                 return -ENOMEM;
@@ -178,10 +178,9 @@ static int start_job(RuleKeeper *keeper, RuleCase *rule_case, Plan *plan, Proble
         (void)snprintf(caller, sizeof(caller), "%s%s", rule_case->rule ? "rule " : "hot-plug",
                         strempty(rule_case->rule));
         int r = job_start(keeper->parts.jobs, plan, caller, on_job_done, request, problem);
-        if (r != 0) {
-                free(request);
+        if (r != 0)
                 return r;
-        }
+        (void)TAKE_PTR(request);
         rule_case->running = true;
         rule_case_set(rule_case, RULE_STATUS_APPLIED, NULL);
         return 0;
@@ -197,7 +196,8 @@ static bool is_changing(const RuleKeeper *keeper, const Device *device) {
         return device->activity != DEVICE_QUIET || (physical && physical->activity != DEVICE_QUIET);
 }
 
-/* Tells whether the network driver is still creating the interface. A card without an interface looks as if the interface were in another network namespace. */
+/* Tells whether the network driver is still creating the interface. A card without an interface looks as if the
+ * interface were in another network namespace. */
 static bool awaits_interface(const RuleCase *rule_case, const Device *device) {
         bool network = device->ids.class >> 16 == CLASS_NETWORK && device->driver && !device_is_on_vfio(device);
 
@@ -213,13 +213,13 @@ static void apply(RuleKeeper *keeper, RuleCase *rule_case, Device *device) {
 
         if (is_changing(keeper, device))
                 return;
-        bool functions = rule && rule->virtual_functions > 0;
-        if (device_state(device) == DEVICE_DETACHED && !functions) {
+        if (device_state(device) == DEVICE_DETACHED && !(rule && rule->virtual_functions > 0)) {
                 rule_case_set(rule_case, RULE_STATUS_APPLIED, NULL);
                 rule_plan_note_companions(keeper, device->address);
                 return;
         }
-        /* Somebody unbinds it from vfio-pci, or the kernel removes it and waits until a guest closes it. Do not interfere. */
+        /* Somebody unbinds it from vfio-pci, or the kernel removes it and waits until a guest closes it. Do not
+         * interfere. */
         if (!rule_case->hotplugged && device_is_ours(device) && device_state(device) == DEVICE_DRIVERLESS) {
                 rule_case_set(rule_case, RULE_STATUS_RELEASED, "it was unbound from vfio-pci");
                 return;
@@ -250,14 +250,16 @@ static void apply(RuleKeeper *keeper, RuleCase *rule_case, Device *device) {
                 retry_or_refuse(keeper, rule_case, (Outcome)r, problem.message);
 }
 
-/* Tells whether udev has evaluated its rules for the device. Before that, an early rule could set driver_override again. */
+/* Tells whether udev has evaluated its rules for the device. Before that, an early rule could set driver_override
+ * again. */
 static bool udev_is_done(const RuleKeeper *keeper, const RuleCase *rule_case, uint64_t now) {
         uint64_t plugged = rule_case->plugged_us, since = plugged > UDEV_AHEAD_US ? plugged - UDEV_AHEAD_US : 0;
 
         return now > plugged + UDEV_PATIENCE_US || udev_database_has(keeper->udev_database, rule_case->address, since);
 }
 
-/* Returns a refused device to the host: clears the driver_override of the early rule and makes the kernel probe drivers. */
+/* Returns a refused device to the host: clears the driver_override of the early rule and makes the kernel probe
+ * drivers. */
 static void release(RuleKeeper *keeper, RuleCase *rule_case, const Device *device) {
         _cleanup_problem_ Problem problem = {};
         uint64_t now = now_us();
@@ -294,7 +296,8 @@ static void set_other_card(RuleKeeper *keeper, const Rule *rule, const Device *d
         rule_case_set(rule_case, RULE_STATUS_OTHER_CARD, message);
 }
 
-/* Tells whether the case belongs to this rule. If rule is NULL, tells whether the rule of the case agrees to detach the device as a companion. */
+/* Tells whether the case belongs to this rule. If rule is NULL, tells whether the rule of the case agrees to detach the
+ * device as a companion. */
 static bool belongs_to_rule(const RuleKeeper *keeper, const RuleCase *rule_case, const Rule *rule) {
         const Rule *known = rule_plan_rule_of(keeper, rule_case);
 
@@ -332,7 +335,8 @@ static void evaluate(RuleKeeper *keeper, Device *device, bool hotplugged) {
         apply(keeper, rule_case, device);
 }
 
-/* Updates the status after a change of the device. If somebody reattached a device that a rule had detached, the keeper does not detach it again. */
+/* Updates the status after a change of the device. If somebody reattached a device that a rule had detached, the keeper
+ * does not detach it again. */
 static void update_status(const RuleKeeper *keeper, RuleCase *rule_case, const Device *device) {
         const Rule *rule = rule_plan_rule_of(keeper, rule_case);
         DeviceState state = device_state(device);
@@ -348,18 +352,14 @@ static void update_status(const RuleKeeper *keeper, RuleCase *rule_case, const D
                 rule_case_set(rule_case, RULE_STATUS_RELEASED, "somebody reattached it");
 }
 
-/* Tells whether nothing more is to be done with the device for now. A failed job may be tried again, so a case with a job is not finished. */
-static bool is_finished(const RuleCase *rule_case) {
-        return !rule_case || (rule_case->status != RULE_STATUS_WAITING && !rule_case->running);
-}
-
+/* Clears the mark of a device that was plugged in, unless there is more to do. A failed job may be tried again. */
 static void finish_evaluation(RuleKeeper *keeper, PciAddress address) {
         const RuleCase *rule_case = rule_case_find(&keeper->cases, address);
 
-        if (!is_finished(rule_case))
+        if (rule_case && (rule_case->status == RULE_STATUS_WAITING || rule_case->running))
                 return;
         inventory_clear_appeared(keeper->parts.inventory, address);
-        if (rule_case && !rule_case->rule && !rule_case->running && !rule_case->needs_release)
+        if (rule_case && !rule_case->rule && !rule_case->needs_release)
                 rule_case_remove(&keeper->cases, address);
 }
 

@@ -56,8 +56,8 @@ void rule_plan_note_companions(RuleKeeper *keeper, PciAddress address) {
         }
 }
 
-/* Tells whether the member may be detached as a companion: the rule agrees to it, it matches a rule of its own, or vfiod had
- * detached it before. Never if somebody has reattached it since. */
+/* Tells whether the member may be detached as a companion: the rule agrees to it, it matches a rule of its own, or
+ * vfiod had detached it before. Never if somebody has reattached it since. */
 static bool may_be_companion(const RuleKeeper *keeper, const Rule *rule, const Device *member) {
         const RuleCase *rule_case = rule_case_find(&keeper->cases, member->address);
 
