@@ -183,18 +183,18 @@ static const struct {
         const char *form; /* completes "NAME= ..., not 'VALUE'" */
         bool list;        /* a list of words, which more lines can continue */
 } keys[_KEY_MAX] = {
-                [KEY_ADDRESS] = {SECTION_MATCH, "Address", "is one like 0000:3b:00.0"},
-                [KEY_VENDOR] = {SECTION_MATCH, "Vendor", "has four hexadecimal digits"},
-                [KEY_DEVICE] = {SECTION_MATCH, "Device", "has four hexadecimal digits"},
-                [KEY_SUBSYSTEM] = {SECTION_MATCH, "Subsystem", "is one like 8086:a01f"},
-                [KEY_CLASS] = {SECTION_MATCH, "Class", "has two, four or six hexadecimal digits"},
-                [KEY_PATH] = {SECTION_MATCH, "Path", "is one like 0000:00:1c.4/00.0"},
+                [KEY_ADDRESS] = {SECTION_MATCH, "Address", "must be like 0000:3b:00.0"},
+                [KEY_VENDOR] = {SECTION_MATCH, "Vendor", "must have four hexadecimal digits"},
+                [KEY_DEVICE] = {SECTION_MATCH, "Device", "must have four hexadecimal digits"},
+                [KEY_SUBSYSTEM] = {SECTION_MATCH, "Subsystem", "must be like 8086:a01f"},
+                [KEY_CLASS] = {SECTION_MATCH, "Class", "must have two, four or six hexadecimal digits"},
+                [KEY_PATH] = {SECTION_MATCH, "Path", "must be like 0000:00:1c.4/00.0"},
                 [KEY_DRIVER] = {SECTION_DETACH, "Driver", "can only be vfio-pci"},
-                [KEY_COMPANIONS] = {SECTION_DETACH, "Companions", "is 'all', 'none' or addresses like 0000:3b:00.1",
-                                true},
+                [KEY_COMPANIONS] = {SECTION_DETACH, "Companions",
+                                "must be 'all', 'none' or addresses like 0000:3b:00.1", true},
                 [KEY_OVERRIDE] = {SECTION_DETACH, "Override",
-                                "takes storage, network, display, process, virtual-functions and firmware", true},
-                [KEY_VIRTUAL_FUNCTIONS] = {SECTION_DETACH, "VirtualFunctions", "is a number from 1 to 65535"},
+                                "can contain storage, network, display, process, virtual-functions and firmware", true},
+                [KEY_VIRTUAL_FUNCTIONS] = {SECTION_DETACH, "VirtualFunctions", "must be a number from 1 to 65535"},
 };
 
 static int parse_word(const Parser *parser, size_t key, const char *word) {
@@ -225,8 +225,8 @@ static int parse_value(Parser *parser, size_t key, char *value) {
         /* Only lists of words can be continued, but not "all" and "none". */
         if (parser->key_lines[key] > 0 &&
                         (!keys[key].list || all || none || (key == KEY_COMPANIONS && parser->rule->n_companions == 0)))
-                return complain(parser, "%s= is there already, in line %u%s", keys[key].name, parser->key_lines[key],
-                                key == KEY_COMPANIONS ? ": only addresses add up" : "");
+                return complain(parser, "%s= was given already in line %u%s", keys[key].name, parser->key_lines[key],
+                                key == KEY_COMPANIONS ? ": only lists of addresses can be continued" : "");
         if (parser->key_lines[key] == 0)
                 parser->key_lines[key] = parser->line;
         parser->rule->all_companions = parser->rule->all_companions || all;
@@ -242,18 +242,18 @@ static int parse_entry(Parser *parser, char *line) {
         if (line[length] != '=' || length == 0)
                 return complain(parser, "this is neither a section like [Match] nor KEY=VALUE: '%s'", line);
         if (line[strcspn(line, ";#")] != '\0')
-                return complain(parser, "a comment has a line of its own");
+                return complain(parser, "a comment needs its own line");
         char *value = line + length + 1 + strspn(line + length + 1, " \t");
         while (length > 0 && strchr(" \t", line[length - 1]))
                 length--;
         line[length] = '\0';
         if (parser->section == SECTION_NONE)
-                return complain(parser, "'%s' stands before any section: begin with [Match]", line);
+                return complain(parser, "'%s' is not in a section: begin with [Match]", line);
         for (size_t key = 0; key < _KEY_MAX; key++) {
                 if (!streq(line, keys[key].name))
                         continue;
                 if (keys[key].section != parser->section)
-                        return complain(parser, "%s= belongs into %s", line, section_table[keys[key].section]);
+                        return complain(parser, "%s= belongs to %s", line, section_table[keys[key].section]);
                 return parse_value(parser, key, value);
         }
         return complain(parser, "%s has no key '%s'", section_table[parser->section], line);
@@ -264,13 +264,13 @@ static int enter_section(Parser *parser, const char *line) {
         Section section = SECTION_MATCH;
 
         if (!end || end[1] != '\0')
-                return complain(parser, "a section stands alone in its line, like [Match]");
+                return complain(parser, "a section needs its own line, like [Match]");
         while (section < _SECTION_MAX && !streq(line, section_table[section]))
                 section++;
         if (section == _SECTION_MAX)
                 return complain(parser, "there is no section %s: they are [Match] and [Detach]", line);
         if (parser->section_lines[section] > 0)
-                return complain(parser, "%s is there already, in line %u", line, parser->section_lines[section]);
+                return complain(parser, "%s was given already in line %u", line, parser->section_lines[section]);
         parser->section_lines[section] = parser->line;
         parser->section = section;
         return 0;
@@ -296,14 +296,15 @@ static int parse_line(Parser *parser, char *line) {
                 length--;
         line[length] = '\0';
         if (parser->line == 1 && startswith(line, "\xef\xbb\xbf"))
-                return complain(parser, "there is a byte order mark: save the file without");
+                return complain(parser, "the file begins with a byte order mark: save it without one");
         if ((unprintable = find_unprintable(line)))
-                return complain(parser, "there is a control character, or what is no UTF-8, in column %zu",
+                return complain(parser, "there is a control character or invalid UTF-8 in column %zu",
                                 (size_t)(unprintable - line) + 1);
         if (length == 0 || line[0] == '#' || line[0] == ';')
                 return 0;
         if (strchr(" \t", line[0]))
-                return complain(parser, "a line does not begin with blanks, nor does a value go on in another line");
+                return complain(parser,
+                                "a line must not begin with a blank, and a value cannot continue in the next line");
         if (line[0] == '[')
                 return enter_section(parser, line);
         if (length > LINE_LENGTH_MAX)
@@ -317,16 +318,16 @@ static int check_whole(const Parser *parser) {
         const Rule *rule = parser->rule;
 
         if (rule->device >= 0 && rule->vendor < 0)
-                return complain_at(parser, parser->key_lines[KEY_DEVICE], "Device= says nothing without Vendor=");
+                return complain_at(parser, parser->key_lines[KEY_DEVICE], "Device= requires Vendor=");
         if (place > 0 && rule->device < 0)
                 return complain_at(parser, place,
-                                "%s needs Vendor= and Device= beside it: another card may come to sit there",
+                                "%s requires Vendor= and Device=: another card may be plugged in there",
                                 rule->has_address ? "Address=" : "Path=");
         if (parser->section_lines[SECTION_MATCH] == 0)
-                return complain_at(parser, 0, "it has no [Match], and so it means no device");
+                return complain_at(parser, 0, "it has no [Match] section, so it matches no device");
         if (rule->vendor < 0 && rule->class_mask == 0)
                 return complain_at(parser, parser->section_lines[SECTION_MATCH],
-                                "[Match] needs Vendor= or Class= at least, not to mean every device");
+                                "[Match] requires Vendor= or Class=: otherwise the rule would match every device");
         return 0;
 }
 
