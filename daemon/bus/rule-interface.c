@@ -21,23 +21,26 @@ int rule_interface_reload(const Service *service) {
 
 /* ListRules. */
 
-/* Appends the devices of one rule. The keeper reports the devices of all rules, so those of other rules are skipped. */
-typedef struct Listing {
-        sd_bus_message *reply;
-        const char *rule; /* name of the rule whose devices are appended */
-} Listing;
+static int append_case(sd_bus_message *reply, const RuleCase *rule_case) {
+        int r;
 
-static int append_report(const RuleMatchReport *report, void *userdata) {
-        const Listing *listing = userdata;
+        if ((r = sd_bus_message_open_container(reply, 'r', "sssa{sv}")) < 0 ||
+                        (r = sd_bus_message_append(reply, "ss", PCI_ADDRESS_TEXT(rule_case->address),
+                                         rule_status_to_string(rule_case->status))) < 0 ||
+                        (r = bus_append_text(reply, strempty(rule_case->message))) < 0 ||
+                        (r = sd_bus_message_append(reply, "a{sv}", 0)) < 0)
+                return r;
+        return sd_bus_message_close_container(reply);
+}
 
-        if (!streq(report->rule, listing->rule))
-                return 0;
-        _cleanup_free_ char *message = text_escape_new(report->message, TEXT_MESSAGE_ESCAPE);
-        if (!message)
-                return -ENOMEM;
-        int r = sd_bus_message_append(listing->reply, "(sssa{sv})", PCI_ADDRESS_TEXT(report->address),
-                        rule_status_to_string(report->status), message, 0);
-        return r < 0 ? r : 0;
+/* Appends the devices of one rule. The list has the devices of all rules. */
+static int append_cases(sd_bus_message *reply, const RuleCaseList *list, const char *rule) {
+        int r = 0;
+
+        for (size_t i = 0; i < list->n_cases && r >= 0; i++)
+                if (streq_ptr(list->cases[i].rule, rule))
+                        r = append_case(reply, &list->cases[i]);
+        return r;
 }
 
 static int append_details(sd_bus_message *reply, const RuleFile *file) {
@@ -53,14 +56,13 @@ static int append_file(sd_bus_message *reply, const RuleKeeper *keeper, const Ru
                         [RULE_FILE_INVALID] = "off",
                         [RULE_FILE_MASKED] = "masked",
         };
-        Listing listing = {.reply = reply, .rule = file->name};
         int r;
 
         if ((r = sd_bus_message_open_container(reply, 'r', "sssa(sssa{sv})a{sv}")) < 0 ||
                         (r = bus_append_name(reply, file->name)) < 0 || (r = bus_append_name(reply, file->path)) < 0 ||
                         (r = sd_bus_message_append(reply, "s", states[file->state])) < 0 ||
                         (r = sd_bus_message_open_container(reply, 'a', "(sssa{sv})")) < 0 ||
-                        (r = rule_keeper_for_each(keeper, append_report, &listing)) < 0 ||
+                        (r = append_cases(reply, rule_keeper_cases(keeper), file->name)) < 0 ||
                         (r = sd_bus_message_close_container(reply)) < 0 || (r = append_details(reply, file)) < 0)
                 return r;
         return sd_bus_message_close_container(reply);
@@ -120,19 +122,18 @@ static int find_device(const Service *service, const Request *request, const Dev
 }
 
 /* Resolves the selectors of companions to addresses. A rule must not contain host names, because these can belong to
- * another device later. Returns the addresses also in *ret_listed, which the caller frees. Returns 0, an outcome, or
- * -ENOMEM. */
-static int resolve_companions(const Service *service, const Device *device, const RequestList *selectors,
-                RuleWish *wish, PciAddress **ret_listed, Problem *problem) {
-        _cleanup_free_ PciAddress *listed = calloc(selectors->n_entries + 1, sizeof(PciAddress));
-        if (!listed)
+ * another device later. Returns 0, an outcome, or -ENOMEM. The caller frees wish->companions. */
+static int resolve_companions(const Service *service, const Device *device, const RequestList *selectors, Rule *wish,
+                Problem *problem) {
+        wish->companions = calloc(selectors->n_entries + 1, sizeof(PciAddress));
+        if (!wish->companions)
                 return -ENOMEM;
         for (size_t i = 0; i < selectors->n_entries; i++) {
                 const char *selector = selectors->entries[i];
                 Device *companion = NULL;
 
                 if (streq(selector, "*")) {
-                        wish->companions = RULE_COMPANIONS_ALL;
+                        wish->all_companions = true;
                         return 0;
                 }
                 int r = selector_resolve_device(service->inventory, selector, &companion, problem);
@@ -144,11 +145,9 @@ static int resolve_companions(const Service *service, const Device *device, cons
                         return problem_set(problem, OUTCOME_INVALID_SELECTOR,
                                         "'%s' is no companion: it is not another endpoint in the IOMMU group of %s.",
                                         selector, PCI_ADDRESS_TEXT(device->address));
-                listed[i] = companion->address;
+                wish->companions[i] = companion->address;
         }
-        wish->companions = selectors->n_entries > 0 ? RULE_COMPANIONS_LISTED : RULE_COMPANIONS_NONE;
-        wish->n_listed_companions = selectors->n_entries;
-        wish->listed_companions = *ret_listed = TAKE_PTR(listed);
+        wish->n_companions = selectors->n_entries;
         return 0;
 }
 
@@ -163,7 +162,7 @@ static int make_name(PciAddress address, char **name) {
 }
 
 /* Writes the rule; a dry run only checks whether that is possible. Returns 0, an outcome, or a negative errno. */
-static int write_rule(const Service *service, const Device *device, const RuleWish *wish, const Request *request,
+static int write_rule(const Service *service, const Device *device, const Rule *wish, const Request *request,
                 Problem *problem) {
         const RuleBook *book = rule_keeper_book(service->rules);
         _cleanup_free_ char *text = NULL;
@@ -202,19 +201,21 @@ static int reload_after_change(const Service *service, const char *file, Problem
 
 static int add_rule(
                 Service *service, sd_bus_message *call, const Caller *caller, Request *request, sd_bus_error *error) {
-        RuleWish wish = {.overrides = request->overrides, .virtual_functions = request->virtual_functions};
-        _cleanup_free_ PciAddress *listed = NULL;
+        _cleanup_(rule_freep) Rule *wish = calloc(1, sizeof(Rule));
         _cleanup_problem_ Problem problem = {};
         _cleanup_free_ char *file = NULL;
         const Device *device = NULL;
         char text[CALLER_TEXT_MAX];
         int r;
 
+        if (!wish)
+                return -ENOMEM;
+        wish->overrides = request->overrides;
+        wish->virtual_functions = request->virtual_functions;
         if ((r = find_device(service, request, &device, &problem)) != 0 ||
-                        (r = resolve_companions(service, device, &request->companions, &wish, &listed, &problem)) !=
-                                        0 ||
+                        (r = resolve_companions(service, device, &request->companions, wish, &problem)) != 0 ||
                         (r = make_name(device->address, &request->name)) != 0 ||
-                        (r = write_rule(service, device, &wish, request, &problem)) != 0)
+                        (r = write_rule(service, device, wish, request, &problem)) != 0)
                 return bus_set_error(error, r, &problem);
         if ((r = make_path(service, request->name, &file)) < 0)
                 return r;

@@ -151,9 +151,3 @@ bool device_origin_equal(const DeviceOrigin *a, const DeviceOrigin *b) {
                         return false;
         return !x && !y;
 }
-
-bool device_vanishes_with(const Device *device, const Device *parent) {
-        return device_is_vf_of(device, parent) ||
-                        (device->present && device->behind_controller &&
-                                        pci_address_equal(device->controller, parent->address));
-}

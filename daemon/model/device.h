@@ -133,9 +133,6 @@ static inline bool device_is_vf_of(const Device *device, const Device *pf) {
         return device->present && device->virtual_function && pci_address_equal(device->physical_function, pf->address);
 }
 
-/* Whether the device vanishes when the other one is unbound from its driver: a VF of it, or behind it as a controller. */
-bool device_vanishes_with(const Device *device, const Device *parent);
-
 /* Whether it is on a driver that gives it to guests. */
 static inline bool device_is_on_vfio(const Device *device) {
         return device->present && device->driver && pci_driver_is_vfio(device->driver);
