@@ -106,7 +106,7 @@ static void test_multipath(void) {
                         "sys/class/block/nvme0n1p1");
         assert_names(tree, "block nvme0n1 " NVME ", block nvme0n1 " NVME2);
 
-        /* One path less; then the whole subsystem goes while it is looked at. */
+        /* One path is removed; then the whole subsystem is removed while it is examined. */
         temp_tree_remove(tree, "sys/%s/nvme1", subsystem);
         assert_one(tree, HOST_NAME_BLOCK, "nvme0n1", "block nvme0n1 " NVME);
         temp_tree_remove(tree, "sys/%s", subsystem);
@@ -133,7 +133,7 @@ static int end_visit(HostNameKind kind, const char *name, PciAddress address, vo
         return ++*(int *)userdata == 1 ? 42 : 0;
 }
 
-static void test_end(void) {
+static void test_visitor_stops(void) {
         g_autoptr(TempTree) tree = tree_new();
         int n = 0;
 
@@ -158,7 +158,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/host-names/block", test_block);
         g_test_add_func("/host-names/multipath", test_multipath);
         g_test_add_func("/host-names/junk", test_junk);
-        g_test_add_func("/host-names/end", test_end);
+        g_test_add_func("/host-names/visitor-stops", test_visitor_stops);
         g_test_add_func("/host-names/kinds", test_kinds);
         return g_test_run();
 }
