@@ -15,7 +15,7 @@ static Process *stall_plans(Fixture *fixture) {
                         "echo " NIC " >%s/sys/bus/pci/drivers/vfio-pci/unbind", fake_kernel_get_root(fixture->kernel));
         const char *const argv[] = {"sh", "-c", script, NULL};
 
-        fixture_take_nic_by_hand(fixture);
+        fixture_detach_nic_by_hand(fixture);
         fake_kernel_do(fixture->kernel, "claim 12");
         Process *unbind = process_start(argv, NULL);
         fake_kernel_do(fixture->kernel, "wait-pending 1");

@@ -3,7 +3,7 @@
 
 #include "bus/errors.h"
 
-/* The errno that an sd-bus client gets for each error, with the map that the daemon has. */
+/* The errno that an sd-bus client gets for each error, with the daemon's map. */
 
 typedef struct Case {
         const char *selector;
@@ -81,7 +81,7 @@ static void test_errno(void) {
         fixture_stop(fixture);
 }
 
-/* Every error of the table has one. */
+/* Every error of the table has an errno. */
 static void test_complete(void) {
         g_assert_cmpint(errors_register(), ==, 0);
         for (Outcome outcome = OUTCOME_DONE + 1; outcome < _OUTCOME_MAX; outcome++) {
@@ -91,7 +91,7 @@ static void test_complete(void) {
 
                 g_assert_cmpint(r, <, 0);
                 g_assert_cmpint(sd_bus_error_get_errno(&error), ==, -r);
-                g_assert_cmpint(-r, !=, ENOENT); /* what sd-bus gives where it knows no better is EIO or ENOENT */
+                g_assert_cmpint(-r, !=, ENOENT); /* sd-bus returns EIO or ENOENT for an unknown error */
                 g_assert_cmpstr(error.message, ==, "Why.");
                 if (outcome != OUTCOME_FAILED && outcome != OUTCOME_DRIVER_DID_NOT_BIND)
                         g_assert_cmpint(-r, !=, EIO);
