@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Adds up test results: count-results.py LOG PASSED FAILED SKIPPED prints the new sums. LOG is a testlog.json of meson.
 
-Each line of a TAP program counts as one; a program without such lines counts as one by its exit status."""
+Each result line of a TAP program counts as one test. A program without such lines counts as one test, by its exit
+status.
+"""
 
 import json
 import pathlib
@@ -13,7 +15,7 @@ TAP_LINE = re.compile(r"^(not )?ok\b[^#\n]*(?:#[ \t]*(\w+))?", re.MULTILINE)
 
 
 def count(result):
-    """Passed, failed and skipped of one program."""
+    """The numbers of passed, failed and skipped tests of one program."""
     sums = {"passed": 0, "failed": 0, "skipped": 0}
     for failed, directive in TAP_LINE.findall(result.get("stdout") or ""):
         if directive.upper() == "SKIP":

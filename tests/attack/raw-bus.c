@@ -48,10 +48,10 @@ static void read_line(RawBus *bus, const char *begin) {
                 g_string_append_c(line, c);
         }
         if (!g_str_has_prefix(line->str, begin))
-                g_error("the bus says: %s", line->str);
+                g_error("the bus sends: %s", line->str);
 }
 
-/* The bus takes the effective uid that the thread has when it connects. */
+/* The bus uses the effective uid of the connecting thread. */
 static void set_effective_uid(uid_t uid) {
         g_assert_cmpint(syscall(SYS_setresuid, -1, uid, -1), ==, 0);
 }
@@ -234,6 +234,6 @@ void raw_bus_expect(RawBus *bus, const char *error, const char *pattern) {
         g_auto(RawAnswer) answer = raw_bus_receive(bus);
 
         if (g_strcmp0(answer.error, error) != 0 || !g_pattern_match_simple(pattern, answer.text))
-                g_error("the answer is %s: %.300s; and not %s: %s", answer.error ?: "a success", answer.text,
+                g_error("the answer is %s: %.300s; expected %s: %s", answer.error ?: "a success", answer.text,
                                 error ?: "a success", pattern);
 }

@@ -5,13 +5,13 @@
 #include <string.h>
 #include <unistd.h>
 
-/* One call of any user, large or oddly shaped: it is refused quickly, by a short sentence, and nobody waits for it. */
+/* A large or malformed call by any user: the daemon refuses it quickly with a short message, and nobody else waits. */
 
 #define NOBODY 65534
 #define CPU_MAX_US (150 * 1000)
 
 typedef struct Bomb {
-        const char *path; /* NULL: the manager's */
+        const char *path; /* NULL: the path of the manager */
         GByteArray *body;
         const char *error, *pattern;
 } Bomb;
@@ -27,7 +27,7 @@ static void send_bomb(void *userdata) {
         g_assert_cmpuint(strlen(answer.text), <, 400);
 }
 
-static void explode(GByteArray *body, const char *pattern) {
+static void check_refusal(GByteArray *body, const char *pattern) {
         Fixture *fixture = fixture_start(NULL);
         Bomb bomb = {.body = body, .error = INVALID_ARGS, .pattern = pattern};
         Witness witness;
@@ -38,7 +38,7 @@ static void explode(GByteArray *body, const char *pattern) {
         fixture_stop(fixture);
 }
 
-/* The beginning of the arguments of Plan, up to its options. */
+/* The first arguments of Plan, without its options. */
 static GByteArray *plan_of(const char *selector, const char *verb) {
         GByteArray *body = raw_body();
 
@@ -47,7 +47,7 @@ static GByteArray *plan_of(const char *selector, const char *verb) {
         return body;
 }
 
-/* An option that is a list of so many strings. */
+/* An option whose value is a list of n strings. */
 static void put_list(GByteArray *body, const char *key, guint n, const char *entry) {
         raw_put_key(body, key, "as");
         guint list = raw_begin_array(body, 4);
@@ -56,50 +56,50 @@ static void put_list(GByteArray *body, const char *key, guint n, const char *ent
         raw_end_array(body, list, 4);
 }
 
-static void explode_list(const char *key, guint n, const char *entry, const char *pattern) {
+static void check_list_refusal(const char *key, guint n, const char *entry, const char *pattern) {
         GByteArray *body = plan_of("group:11", "detach");
 
         guint options = raw_begin_array(body, 8);
         put_list(body, key, n, entry);
         raw_end_array(body, options, 8);
-        explode(body, pattern);
+        check_refusal(body, pattern);
 }
 
 static void test_companions(void) {
-        explode_list("companions", 1025, "", "Option 'companions' may have at most 1024 entries.");
-        explode_list("companions", 200000, "", "Option 'companions' may have at most 1024 entries.");
-        explode_list("companions", 3000000, "", "Option 'companions' may have at most 1024 entries.");
+        check_list_refusal("companions", 1025, "", "Option 'companions' may have at most 1024 entries.");
+        check_list_refusal("companions", 200000, "", "Option 'companions' may have at most 1024 entries.");
+        check_list_refusal("companions", 3000000, "", "Option 'companions' may have at most 1024 entries.");
 }
 
 static void test_overrides(void) {
-        explode_list("override", 200000, "storage", "Option 'override' may have at most 1024 entries.");
+        check_list_refusal("override", 200000, "storage", "Option 'override' may have at most 1024 entries.");
 }
 
 static void test_long_entry(void) {
         g_autofree char *entry = g_strnfill(1 << 20, 'a');
 
-        explode_list("companions", 1, entry, "*at most 511 characters*");
-        explode_list("override", 1, entry, "*at most 511 characters*");
+        check_list_refusal("companions", 1, entry, "*at most 511 characters*");
+        check_list_refusal("override", 1, entry, "*at most 511 characters*");
 }
 
 static void test_long_names(void) {
         g_autofree char *name = g_strnfill(1 << 20, 'a');
 
-        explode_list(name, 1, "", "Detach has no option 'aaa*...'.");
+        check_list_refusal(name, 1, "", "Detach has no option 'aaa*...'.");
         GByteArray *body = plan_of("group:11", name);
         raw_end_array(body, raw_begin_array(body, 8), 8);
-        explode(body, "There is no verb 'aaa*...' to plan*");
+        check_refusal(body, "There is no verb 'aaa*...' to plan*");
 
         body = plan_of("group:11", "detach");
         guint options = raw_begin_array(body, 8);
         raw_put_key(body, "plan", "s");
         raw_put_text(body, name);
         raw_end_array(body, options, 8);
-        explode(body, "'aaa*...' is no fingerprint of a plan*");
+        check_refusal(body, "'aaa*...' is no fingerprint of a plan*");
 
         body = plan_of(name, "detach");
         raw_end_array(body, raw_begin_array(body, 8), 8);
-        explode(body, "A selector is *at most 511 characters.");
+        check_refusal(body, "A selector is *at most 511 characters.");
 }
 
 static void test_repeated_option(void) {
@@ -109,10 +109,10 @@ static void test_repeated_option(void) {
         for (guint i = 0; i < 200000; i++)
                 put_list(body, "override", 1, "storage");
         raw_end_array(body, options, 8);
-        explode(body, "Option 'override' is given twice.");
+        check_refusal(body, "Option 'override' is given twice.");
 }
 
-/* sd-bus looks at each prefix of a path, by all its characters. */
+/* sd-bus examines each prefix of a path with all its characters. */
 static void test_long_path(void) {
         g_autoptr(GString) path = g_string_new(NULL);
         Fixture *fixture = fixture_start(NULL);
@@ -134,7 +134,7 @@ static void test_long_path(void) {
         fixture_stop(fixture);
 }
 
-/* A descriptor that comes with a call would stay open as long as the call is held. */
+/* A file descriptor in a call would stay open as long as the daemon keeps the call. */
 static void test_descriptors(void) {
         Fixture *fixture = fixture_start(NULL);
         g_autoptr(GUnixFDList) list = g_unix_fd_list_new();

@@ -5,21 +5,21 @@
 
 #include <sys/socket.h>
 
-/* authorize.c against a bus daemon that answers late, wrong or not at all: the test plays the bus daemon, at the other end
- * of a socket. */
+/* Tests authorize.c with a bus daemon that answers late, wrongly or not at all. The test plays the bus daemon at the
+ * other end of a socket. */
 
-#define HELD_MAX 64 /* small calls of one connection */
+#define HELD_MAX 64 /* calls of one connection that may wait */
 #define SENDER ":1.7"
 
 typedef struct Scene {
         sd_event *event;
         Service service;
         Kernel kernel;
-        sd_bus *bus_daemon; /* the other end */
+        sd_bus *bus_daemon; /* the end that the test uses */
         sd_bus_message *question;
         unsigned n_questions, n_run;
         unsigned n_answers, n_denied, n_limited, n_failed;
-        Caller caller; /* of the last that was let through */
+        Caller caller; /* the caller of the last call that was accepted */
 } Scene;
 
 static Scene *scene_of(Service *service) {
@@ -59,7 +59,7 @@ static const sd_bus_vtable vtable[] = {
                 SD_BUS_VTABLE_END,
 };
 
-/* The question of the daemon. */
+/* The daemon asks for credentials. */
 static int method_credentials(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         Scene *scene = userdata;
         const char *sender;
@@ -135,7 +135,7 @@ static int on_answer(sd_bus_message *message, void *userdata, sd_bus_error *erro
         return 0;
 }
 
-/* A call as the bus daemon passes it on. */
+/* Sends a call as the bus daemon would forward it. */
 static void call(Scene *scene, const char *member, const char *sender) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
 
@@ -147,7 +147,7 @@ static void call(Scene *scene, const char *member, const char *sender) {
         g_assert_cmpint(sd_bus_call_async(scene->bus_daemon, NULL, message, on_answer, scene, 0), >=, 0);
 }
 
-/* Turns the loop until the counter has this value. */
+/* Runs the event loop until the counter has this value. */
 static void await(Scene *scene, const unsigned *counter, unsigned value) {
         gint64 end = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;
 
@@ -182,10 +182,10 @@ static void test_answers(void) {
                         {"Change", BUS_DAEMON, "UnixUserID", 0, 1},
                         {"Change", BUS_DAEMON, "UnixUserID", 1000, 0},
                         {"Ask", BUS_DAEMON, "UnixUserID", 1000, 1},
-                        /* It says nothing of the user. */
+                        /* The answer has no user id. */
                         {"Change", BUS_DAEMON, "WindowsSID", 0, 0},
                         {"Ask", BUS_DAEMON, "WindowsSID", 0, 0},
-                        /* Somebody else answers in its place. */
+                        /* Another connection answers instead of the bus daemon. */
                         {"Change", ":1.66", "UnixUserID", 0, 0},
                         {"Ask", ":1.66", "UnixUserID", 0, 0},
         };
@@ -209,7 +209,7 @@ static void test_answers(void) {
         }
 }
 
-static void test_gone(void) {
+static void test_caller_left(void) {
         Scene scene;
 
         scene_begin(&scene);
@@ -221,7 +221,7 @@ static void test_gone(void) {
         scene_end(&scene);
 }
 
-static void test_nameless(void) {
+static void test_no_sender(void) {
         Scene scene;
 
         scene_begin(&scene);
@@ -231,8 +231,9 @@ static void test_nameless(void) {
         scene_end(&scene);
 }
 
-/* The bus daemon does not answer: that is a denial in the end, and until then calls are held up to a bound. */
-static void test_silence(void) {
+/* The bus daemon does not answer: finally the calls are denied. Until then the daemon keeps them, but only up to a
+ * limit. */
+static void test_no_answer(void) {
         Scene scene;
 
         scene_begin(&scene);
@@ -244,7 +245,7 @@ static void test_silence(void) {
         g_assert_cmpuint(scene.n_questions, ==, 1);
         g_assert_cmpuint(scene.n_run, ==, 0);
 
-        /* Then the connection may call again. */
+        /* Afterwards the connection may call again. */
         scene.question = sd_bus_message_unref(scene.question);
         call(&scene, "Ask", SENDER);
         await(&scene, &scene.n_questions, 2);
@@ -253,7 +254,7 @@ static void test_silence(void) {
         scene_end(&scene);
 }
 
-/* Who waits is told when the service ends. */
+/* Waiting callers get an error when the service ends. */
 static void test_end(void) {
         Scene scene;
 
@@ -261,7 +262,7 @@ static void test_end(void) {
         call(&scene, "Change", SENDER);
         call(&scene, "Ask", SENDER);
         await(&scene, &scene.n_questions, 1);
-        /* When this one is answered, the two before it are held. */
+        /* When this call is answered, the two calls before it are waiting. */
         call(&scene, "Change", NULL);
         await(&scene, &scene.n_denied, 1);
         authorize_done(&scene.service);
@@ -273,9 +274,9 @@ static void test_end(void) {
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/attack/credentials/answers", test_answers);
-        g_test_add_func("/attack/credentials/gone", test_gone);
-        g_test_add_func("/attack/credentials/nameless", test_nameless);
-        g_test_add_func("/attack/credentials/silence", test_silence);
-        g_test_add_func("/attack/credentials/end", test_end);
+        g_test_add_func("/attack/credentials/caller-left", test_caller_left);
+        g_test_add_func("/attack/credentials/no-sender", test_no_sender);
+        g_test_add_func("/attack/credentials/no-answer", test_no_answer);
+        g_test_add_func("/attack/credentials/service-ends", test_end);
         return g_test_run();
 }

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "witness.h"
 
-/* Plans with as many companions as there may be, for a group of 64, ten calls at a time: nobody waits for them. */
+/* Plans with the largest number of companions, for a group of 64, ten calls at a time: nobody else waits for them. */
 
 #define NOBODY 65534
 #define N_MEMBERS 64
 #define N_COMPANIONS 1024
 #define N_CALLS 10
 
-/* What ten such plans may take in the daemon; their workers are other processes. */
+/* The processor time that ten such plans may take in the daemon; their workers are other processes. */
 #define CPU_MAX_US (250 * 1000)
 
-/* A group of 64 beside the machine of the story. Each member has a disk, so "nvme164n1p7" and the like are 1,024
- * different names for its members. */
+/* A group of 64 in addition to the topology "story". Each member has a disk, so "nvme164n1p7" and similar names are
+ * 1,024 different names of its members. */
 static void plug_crowd(Fixture *fixture) {
         for (guint i = 0; i < N_MEMBERS; i++)
                 fake_kernel_do(fixture->kernel,
@@ -24,7 +24,7 @@ static void plug_crowd(Fixture *fixture) {
 }
 
 typedef struct Crowd {
-        const char *name; /* what the companions are: "members", "partitions" or "duplicates" */
+        const char *name; /* the kind of companions: "members", "partitions" or "duplicates" */
         guint n_plans, n_refused, n_limited;
 } Crowd;
 
@@ -85,7 +85,7 @@ static void check(Crowd *crowd) {
         fixture_stop(fixture);
 }
 
-/* All are agreed to: some of the plans are made, and the others are more than one user may have at a time. */
+/* The call consents to all members: some plans are made, and the rest is more than a user may have at a time. */
 static void test_members(void) {
         Crowd crowd = {.name = "members"};
 
@@ -94,7 +94,7 @@ static void test_members(void) {
         g_assert_cmpuint(crowd.n_plans + crowd.n_limited, ==, N_CALLS);
 }
 
-/* So many names for one member: all others are not agreed to. */
+/* All these names belong to one member: the call does not consent to the other members. */
 static void test_partitions(void) {
         Crowd crowd = {.name = "partitions"};
 

@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "raw-bus.h"
 
-/* One user cannot take the plans of others, and all users together cannot keep root out. */
+/* A user cannot use up the plans of other users, and all users together cannot use up the plans of root. */
 
-/* The bus takes only users that there are: 1 to 4 are "daemon", "bin", "sys" and "sync" everywhere. */
+/* The bus accepts only existing users: 1 to 4 are "daemon", "bin", "sys" and "sync" on every system. */
 #define FIRST_USER 1
 #define PER_USER 4
-#define N_USERS 3 /* who take all that is not kept for root */
+#define N_USERS 3 /* they use up everything that is not reserved for root */
 #define LIMITS_EXCEEDED BUS_NAME ".Error.LimitsExceeded"
 
-/* An unbind by somebody else waits in the kernel until "release 12", and plans for that device wait with it. */
-static Process *hold_up_plans(Fixture *fixture) {
+/* An unbind by another program waits in the kernel until "release 12", and plans for this device wait too. */
+static Process *stall_plans(Fixture *fixture) {
         g_autofree char *script = g_strdup_printf(
                         "echo " NIC " >%s/sys/bus/pci/drivers/vfio-pci/unbind", fake_kernel_get_root(fixture->kernel));
         const char *const argv[] = {"sh", "-c", script, NULL};
 
-        fixture_take_nic_by_hand(fixture);
+        fixture_detach_nic_by_hand(fixture);
         fake_kernel_do(fixture->kernel, "claim 12");
         Process *unbind = process_start(argv, NULL);
         fake_kernel_do(fixture->kernel, "wait-pending 1");
-        /* The link is gone. The daemon sees it at the next event. */
+        /* The driver link is removed. The daemon notices it at the next event. */
         fixture_write(fixture, "change", "sys/bus/pci/devices/" NIC "/uevent");
         fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'driverless'");
         return unbind;
@@ -34,7 +34,7 @@ static void ask_plan(RawBus *bus, const char *selector) {
         (void)raw_bus_send(bus, "Plan", "ssa{sv}", body);
 }
 
-/* Asks for as many plans as a user may have, which wait, and for one more, which is refused. */
+/* Asks for as many plans as a user may have, which wait, and for another plan, which is refused. */
 static void use_up(RawBus *bus, uid_t uid) {
         g_autofree char *pattern = g_strdup_printf("4 plans of user %u are under way already*", (unsigned)uid);
 
@@ -45,19 +45,19 @@ static void use_up(RawBus *bus, uid_t uid) {
 
 static void test_plans(void) {
         Fixture *fixture = fixture_start(NULL);
-        Process *unbind = hold_up_plans(fixture);
+        Process *unbind = stall_plans(fixture);
         g_autoptr(RawBus) last = raw_bus_connect(FIRST_USER + N_USERS);
         g_autoptr(RawBus) root = raw_bus_connect(0);
         RawBus *users[N_USERS];
 
         for (guint i = 0; i < N_USERS; i++) {
                 users[i] = raw_bus_connect(FIRST_USER + i);
-                /* There is room for another user as long as the share of all is not used up. */
+                /* Another user may have plans until the share of all users is used up. */
                 ask_plan(last, "ens1");
                 raw_bus_expect(last, BUS_NAME ".Error.GroupNeedsConsent", "*");
                 use_up(users[i], FIRST_USER + i);
         }
-        /* It is not by the connection. */
+        /* The limit is for the user, not for the connection. */
         g_autoptr(RawBus) again = raw_bus_connect(FIRST_USER);
         ask_plan(again, "ens4");
         raw_bus_expect(again, LIMITS_EXCEEDED, "4 plans of user *");
@@ -66,7 +66,7 @@ static void test_plans(void) {
         ask_plan(root, "ens4");
         raw_bus_expect(root, NULL, "*");
 
-        /* At the end each gets the answers that it waits for, and may ask again. */
+        /* At the end every user gets the answers and may ask again. */
         fake_kernel_do(fixture->kernel, "release 12");
         g_assert_cmpint(process_finish(unbind), ==, 0);
         for (guint i = 0; i < N_USERS; i++) {
@@ -79,7 +79,7 @@ static void test_plans(void) {
         fixture_stop(fixture);
 }
 
-/* All calls of the burst are there before the first search has ended, which takes a process of its own. */
+/* All calls arrive before the first search has ended, because a search starts a process. */
 static void test_holders(void) {
         Fixture *fixture = fixture_start(NULL);
         g_autoptr(RawBus) nobody = raw_bus_connect(FIRST_USER);
@@ -105,8 +105,8 @@ static void test_holders(void) {
         fixture_stop(fixture);
 }
 
-/* A plan of root asks the kernel whether a disk is in use; that of another user must not, since it would keep others from
- * the disk meanwhile. */
+/* A plan of root asks the kernel whether a disk is in use. A plan of another user must not ask, because this would
+ * block others from opening the disk meanwhile. */
 static void test_disks(void) {
         Fixture *fixture = fixture_start(NULL);
         g_autoptr(RawBus) nobody = raw_bus_connect(FIRST_USER);

@@ -1,9 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How long a card that a rule wants is on its way: from device_add to detached, and how often the host's driver had it first.
+"""How long it takes to detach a card by rule.
 
-Half of the runs with a card whose driver is loaded, half with one whose driver is not. Times from device_add are of this machine's clock,
-until vfiod's signal has come out of the guest; times from the kernel's announcement are of the guest's clock, by its events.
+The time is from device_add to the state detached. The program also counts how often the host's driver bound the card
+first.
+
+Half of the runs use a card whose driver is loaded, the other half a card whose driver is not. Times from device_add
+use this machine's clock, until vfiod's signal has left the guest. Times from the kernel's add event use the guest's
+clock.
 """
 
 import pathlib
@@ -22,11 +26,12 @@ from tap import Tap  # noqa: E402
 from view import eventually  # noqa: E402
 from watch import Events, Signals  # noqa: E402
 
-RUNS = 25  # of each kind
+RUNS = 25  # runs of each kind
 
 
 def measure(machine, driver, properties, prepare):
-    """One run: (seconds from device_add, seconds from the announcement until vfio-pci bound, on the host's driver before or None)."""
+    """One run: (seconds from device_add, seconds from the add event until vfio-pci bound, seconds on the host's
+    driver or None)."""
     guest = machine.guest
     guest.run(prepare)
     signals, events = Signals(guest), Events(guest)
@@ -51,11 +56,11 @@ def measure(machine, driver, properties, prepare):
 def report(tap, what, runs):
     on_host = [run[2] for run in runs if run[2] is not None]
     for name, values in (("from device_add to detached", [run[0] for run in runs]),
-                         ("from the kernel's announcement to vfio-pci", [run[1] for run in runs]),
+                         ("from the kernel's add event to vfio-pci", [run[1] for run in runs]),
                          ("on the host's driver", on_host)):
         if values:
             tap.note(f"{what}: {name}: median {statistics.median(values):.3f} s, most {max(values):.3f} s")
-    tap.note(f"{what}: the host's driver had it first in {len(on_host)} of {len(runs)} runs")
+    tap.note(f"{what}: the host's driver bound it first in {len(on_host)} of {len(runs)} runs")
     return on_host
 
 
@@ -68,13 +73,13 @@ def run(tap, destdir, count):
             loaded = [measure(machine, "e1000e", {"subsys": 0x1234}, "true") for _ in range(count)]
             missing = [measure(machine, "vmxnet3", {}, "modprobe --remove vmxnet3") for _ in range(count)]
         report(tap, "driver loaded", loaded)
-        tap.equal("the host's driver never had it where it was not loaded", report(tap, "driver not loaded", missing), [])
+        tap.equal("the host's driver never binds it if it is not loaded", report(tap, "driver not loaded", missing), [])
         report(tap, "all", loaded + missing)
 
 
 def main():
     parser = options.parser(__doc__)
-    parser.add_argument("--runs", type=int, default=RUNS, help="of each kind")
+    parser.add_argument("--runs", type=int, default=RUNS, help="runs of each kind")
     choice = parser.parse_args()
     tap = Tap()
     with options.installed(choice) as destdir:

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a stuck device costs the other callers: 1,000 calls of ListGroups with and without one, in turn.
+"""What a stuck device costs other callers: 1,000 calls of ListGroups with and without a stuck device, in turn.
 
-Of each kind the best of several rounds counts, so that what else the machine does is left out. The goal: the
-99th percentile is less than 5 ms above that of the same run without a stuck device.
+The best of several rounds counts, to exclude other load on the machine. The goal: with a stuck device, the 99th
+percentile is less than 5 ms higher than without.
 """
 
 import pathlib
@@ -21,7 +21,7 @@ GOAL_US = 5000
 
 
 def measure(machine, rounds):
-    """(quiet, stuck): the 99th percentile of each round, in microseconds."""
+    """(without, with a stuck device): the 99th percentile of each round, in microseconds."""
     quiet, held = [], []
     for _ in range(rounds):
         quiet.append(stuck.percentile(stuck.latencies(machine.guest), 99))

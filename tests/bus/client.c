@@ -28,7 +28,7 @@ void expect_result(const ProgramResult *result, int status, const char *pattern,
                 g_error("vfioctl %s: exit code %d instead of %d: %s", what, result->status, status, result->errors);
         if (!g_pattern_match_simple(pattern, result->errors))
                 g_error("vfioctl %s: \"%s\" is not like \"%s\"", what, result->errors, pattern);
-        /* what failed has no result */
+        /* a failed command prints no result */
         if (status != 0)
                 g_assert_cmpstr(result->output, ==, "");
 }
@@ -63,11 +63,11 @@ void expect_json(const json_t *document, const char *path, const char *expected)
         g_autofree char *text = json_at(document, path);
 
         if (g_strcmp0(text, expected) != 0)
-                g_error("%s is %s and not %s", path, text, expected);
+                g_error("%s is %s instead of %s", path, text, expected);
 }
 
-/* The lines without what is another text on another host, from the pci.ids database, or in another version; fingerprints
- * of plans have none of their own. */
+/* Removes the parts that differ between hosts, versions of the pci.ids database and versions of vfiod. The
+ * fingerprint of a plan contains none of them. */
 static char *without_names(const char *text) {
         static const char *const keys[] = {"Name:", "Subsystem:", "Class:", "vfiod:"};
         g_auto(GStrv) lines = g_strsplit(text, "\n", -1);

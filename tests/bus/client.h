@@ -7,17 +7,17 @@
 
 /* The real vfioctl. */
 
-/* Arguments in one string, with blanks between them, as for a shell. */
+/* The arguments are one string, separated by blanks, as for a shell. */
 ProgramResult vfioctl(const char *arguments, ...) G_GNUC_PRINTF(1, 2);
-/* The program and its arguments; to be freed with g_strfreev(). */
+/* The program and its arguments; free with g_strfreev(). */
 char **vfioctl_argv(const char *arguments);
-/* "NAME=value" for it, ended by NULL: a language, a time zone, and a terminal that can do what most can. */
+/* "NAME=value" strings for it, ended by NULL: a language, a time zone, and an ordinary terminal type. */
 extern const char *const vfioctl_environment[];
 
-/* It ended with this status; on stderr is what the pattern says (see g_pattern_match_simple()), "" for nothing. */
+/* Checks the exit status, and that stderr matches the pattern (see g_pattern_match_simple()); "" means no output. */
 void expect_result(const ProgramResult *result, int status, const char *pattern, const char *what, ...);
 
-/* Runs it with these arguments, and expects that. */
+/* Runs it with these arguments and checks the result. */
 #define EXPECT(status_, pattern, ...) \
         G_STMT_START { \
                 g_auto(ProgramResult) result_ = vfioctl(__VA_ARGS__); \
@@ -25,16 +25,16 @@ void expect_result(const ProgramResult *result, int status, const char *pattern,
         } \
         G_STMT_END
 
-/* What it prints with --json, when it ends with this status. */
+/* Its output with --json; it must end with this status. */
 json_t *vfioctl_json_with(int status, const char *arguments);
 json_t *vfioctl_json(const char *arguments);
 
-/* The value at a path of keys and indexes, "groups.9.members.1.driver", in one line; NULL for none. */
+/* The value at a path of keys and indexes, "groups.9.members.1.driver", in one line; NULL if there is none. */
 char *json_at(const json_t *document, const char *path);
 void expect_json(const json_t *document, const char *path, const char *expected);
 
-/* It ends with this status, and its text is that of golden/NAME.txt, but for what differs from host to host. With
- * UPDATE_GOLDEN in the environment, the file is written anew. */
+/* It must end with this status, and its output must equal golden/NAME.txt, except for the parts that differ between
+ * hosts. If UPDATE_GOLDEN is in the environment, the file is written again. */
 void expect_golden(int status, const char *arguments, const char *name);
-/* The same for a text as it is. */
+/* The same for a given text. */
 void expect_golden_text(const char *actual, const char *name);

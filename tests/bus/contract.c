@@ -48,7 +48,7 @@ char **contract_errors(void) {
         for (i++; lines[i] && g_str_has_prefix(lines[i], "    "); i++) {
                 const char *name = lines[i] + strlen("    ");
 
-                if (*name == ' ') /* goes on from the line before */
+                if (*name == ' ') /* the line continues the previous line */
                         continue;
                 g_autofree char *error = g_strndup(name, strcspn(name, " "));
                 g_strv_builder_add(errors, error);

@@ -4,16 +4,16 @@
 #include <gio/gio.h>
 #include <stdbool.h>
 
-/* dbus/org.vfiod1.xml as the tests see it. */
+/* dbus/org.vfiod1.xml, as the tests use it. */
 
-/* The whole text; to be freed. */
+/* The whole text; the caller frees it. */
 char *contract_read(void);
 
 /* The interfaces of all its nodes, GDBusInterfaceInfo, in the order of the file. */
 GPtrArray *contract_interfaces(void);
 
-/* The errors that its head lists, in that order; to be freed with g_strfreev(). */
+/* The errors that are listed at its beginning, in that order; free with g_strfreev(). */
 char **contract_errors(void);
 
-/* An interface in one text, a member a line, sorted: what must be equal. Doc comments are not in it. */
+/* The members of an interface as text, one line each, sorted, to compare two interfaces. Without doc comments. */
 char *interface_to_text(const GDBusInterfaceInfo *interface);

@@ -50,7 +50,7 @@ void fixture_write(Fixture *fixture, const char *value, const char *path) {
                 g_error("%s to %s: %s", value, path, g_strerror(-r));
 }
 
-void fixture_take_nic_by_hand(Fixture *fixture) {
+void fixture_detach_nic_by_hand(Fixture *fixture) {
         fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
         fixture_write(fixture, "vfio-pci", "sys/bus/pci/devices/" NIC "/driver_override");
         fixture_write(fixture, NIC, "sys/bus/pci/drivers/e1000e/unbind");
@@ -74,7 +74,7 @@ Fixture *fixture_start(const FixtureOptions *options) {
         fixture->connection = private_bus_connect();
         (void)g_dbus_connection_signal_subscribe(fixture->connection, BUS_NAME, NULL, NULL, NULL, NULL,
                         G_DBUS_SIGNAL_FLAGS_NONE, on_signal, fixture, NULL);
-        /* The bus has the match when it has answered what was sent after it. */
+        /* Messages are handled in order: after this reply, the bus has the match rule. */
         fixture_property(fixture, BUS_PATH, MANAGER, "Version", "'" VFIOD_VERSION "'");
         return fixture;
 }
@@ -90,8 +90,8 @@ static void remove_folder(const char *path) {
         (void)g_rmdir(path);
 }
 
-/* What vfiod-sim keeps beside its state, or an administrator: a folder or a file. */
-static void remove_beside(Fixture *fixture, const char *suffix) {
+/* A folder or a file that vfiod-sim, or an administrator, puts next to the state folder. */
+static void remove_sibling(Fixture *fixture, const char *suffix) {
         g_autofree char *path = g_strdup_printf("%s.%s", fixture->state_folder, suffix);
 
         remove_folder(path);
@@ -105,10 +105,10 @@ Fixture *fixture_stop(Fixture *fixture) {
         private_bus_stop(fixture->bus);
         fake_kernel_stop(fixture->kernel);
         remove_folder(fixture->state_folder);
-        remove_beside(fixture, "rules");
-        remove_beside(fixture, "rules.run");
-        remove_beside(fixture, "rules.lib");
-        remove_beside(fixture, "udev-rules");
+        remove_sibling(fixture, "rules");
+        remove_sibling(fixture, "rules.run");
+        remove_sibling(fixture, "rules.lib");
+        remove_sibling(fixture, "udev-rules");
         g_free(fixture->state_folder);
         g_ptr_array_unref(fixture->signals);
         g_free(fixture);
@@ -244,7 +244,7 @@ static bool is_worker(pid_t pid) {
         return g_file_get_contents(path, &text, NULL, NULL) && g_str_equal(text, "vfiod-worker\n");
 }
 
-/* The daemon has one worker now. It may have other children, too. */
+/* The daemon has exactly one worker now. It may have other children too. */
 static pid_t find_worker(Fixture *fixture) {
         pid_t parent = process_get_pid(fixture->daemon);
         g_autofree char *path = g_strdup_printf("/proc/%d/task/%d/children", (int)parent, (int)parent), *text = NULL;
@@ -271,7 +271,7 @@ void fixture_kill_worker(Fixture *fixture) {
         fake_kernel_do(fixture->kernel, "resume");
 }
 
-/* NULL for an object that is not there. */
+/* NULL if the object does not exist. */
 static char *find_property(Fixture *fixture, const char *path, const char *interface, const char *property) {
         g_autofree char *arguments = g_strdup_printf("('%s', '%s')", interface, property);
         g_autoptr(GVariant) reply = NULL, value = NULL;
@@ -309,7 +309,7 @@ void fixture_property(
         g_autofree char *value = fixture_get(fixture, path, interface, property);
 
         if (g_strcmp0(value, expected) != 0)
-                g_error("%s of %s is %s and not %s", property, path, value, expected);
+                g_error("%s of %s is %s instead of %s", property, path, value, expected);
 }
 
 static gboolean on_deadline(void *userdata) {
@@ -333,7 +333,7 @@ char *fixture_expect_signal(Fixture *fixture, const char *pattern) {
         }
 }
 
-/* One that is not there yet is told of by a signal when it is. */
+/* If the object does not exist yet, waits for the signal that adds it. */
 static void fixture_wait_object(Fixture *fixture, const char *path, const char *interface) {
         g_autofree char *pattern = g_strdup_printf("%s InterfacesAdded ('%s', *", BUS_PATH, path);
         g_autofree char *arguments = g_strdup_printf("('%s',)", interface);

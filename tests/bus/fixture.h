@@ -4,7 +4,7 @@
 #include "fake-kernel-client.h"
 #include "private-bus.h"
 
-/* The whole house on a bus of its own: fake kernel, vfiod-sim, and a connection to it that hears its signals. */
+/* A complete environment on its own bus: fake kernel, vfiod-sim, and a connection that receives its signals. */
 
 #define BUS_NAME "org.vfiod1"
 #define BUS_PATH "/org/vfiod1"
@@ -18,7 +18,7 @@
 #define INVALID_ARGS "org.freedesktop.DBus.Error.InvalidArgs"
 #define UNKNOWN_OBJECT "org.freedesktop.DBus.Error.UnknownObject"
 
-/* Of topologies/story.conf. */
+/* Addresses of topologies/story.conf. */
 #define PORT1 "0000:03:01.0"
 #define PORT2 "0000:03:02.0"
 #define PORT1_PATH BUS_PATH "/devices/_30000_3a03_3a01_2e0"
@@ -37,8 +37,8 @@
 typedef struct FixtureOptions {
         const char *topology; /* NULL: story */
         bool permissive_bus;
-        unsigned step_deadline_ms; /* 0: what is shipped */
-        unsigned held_deadline_ms; /* likewise; needs the other one too */
+        unsigned step_deadline_ms; /* 0: the default */
+        unsigned held_deadline_ms; /* 0: the default; otherwise step_deadline_ms must be set too */
 } FixtureOptions;
 
 typedef struct Fixture {
@@ -48,32 +48,32 @@ typedef struct Fixture {
         FixtureOptions options;
         Process *daemon;
         GDBusConnection *connection;
-        GPtrArray *signals; /* of the daemon, as text: see fixture_expect_signal() */
+        GPtrArray *signals; /* signals of the daemon, as text: see fixture_expect_signal() */
 } Fixture;
 
 Fixture *fixture_start(const FixtureOptions *options);
-/* Ends the daemon, which must end well, and the rest. Returns NULL. */
+/* Stops the daemon, which must exit with status 0, and everything else. Returns NULL. */
 Fixture *fixture_stop(Fixture *fixture);
-/* A new daemon over the same kernel and state. */
+/* Starts a new daemon with the same kernel and state folder. */
 void fixture_restart_daemon(Fixture *fixture);
-/* The two halves of that. */
+/* The two halves of fixture_restart_daemon(). */
 void fixture_stop_daemon(Fixture *fixture);
 void fixture_start_daemon(Fixture *fixture);
-/* The same after a crash: SIGKILL for the daemon alone, not for its workers. */
+/* A restart after a crash: SIGKILL for the daemon only, not for its workers. */
 void fixture_crash_daemon(Fixture *fixture);
 
-/* Writes to a file of the fake kernel as another hand does, which must work. */
+/* Writes to a file of the fake kernel, as an administrator does. The write must succeed. */
 void fixture_write(Fixture *fixture, const char *value, const char *path);
-/* Puts NIC on vfio-pci so, and waits until the daemon calls it foreign. */
-void fixture_take_nic_by_hand(Fixture *fixture);
+/* Binds NIC to vfio-pci in this way, and waits until the daemon reports it as foreign. */
+void fixture_detach_nic_by_hand(Fixture *fixture);
 
-/* Arguments in GVariant's text form, "('ens1', @a{sv} {})"; NULL for none. */
+/* The arguments are in GVariant's text form, "('ens1', @a{sv} {})"; NULL for none. */
 GVariant *fixture_call(Fixture *fixture, const char *path, const char *interface, const char *method,
                 const char *arguments, GError **error);
-/* The reply's text form is this. */
+/* Checks that the reply has this text form. */
 void fixture_expect(Fixture *fixture, const char *path, const char *interface, const char *method,
                 const char *arguments, const char *expected);
-/* It is refused with this error, "Held" or "org.freedesktop...", and a message that matches the pattern (see
+/* The call must fail with this error, "Held" or "org.freedesktop...", and a message that matches the pattern (see
  * g_pattern_match_simple()). */
 void fixture_refused(Fixture *fixture, const char *path, const char *interface, const char *method,
                 const char *arguments, const char *error_name, const char *pattern);
@@ -84,7 +84,7 @@ void manager_expect(
 void manager_refused(Fixture *fixture, const char *method, const char *selector, const char *options,
                 const char *error_name, const char *pattern);
 
-/* A call that is under way. */
+/* A call that has no reply yet. */
 typedef struct Pending Pending;
 Pending *fixture_call_start(
                 Fixture *fixture, const char *path, const char *interface, const char *method, const char *arguments);
@@ -92,13 +92,13 @@ GVariant *pending_finish(Pending *pending, GError **error);
 void pending_expect(Pending *pending, const char *expected);
 void pending_refused(Pending *pending, const char *error_name, const char *pattern);
 
-/* An error's name and message, as above. */
+/* Checks the name and the message of an error, as above. */
 void error_expect(const GError *error, const char *error_name, const char *pattern);
 
-/* A Detach of the network card whose k-th write does not come back until "resume". */
+/* Starts a Detach of the network card whose k-th write waits until "resume". */
 Pending *fixture_detach_stalled(Fixture *fixture, unsigned k);
 
-/* Kills the daemon's only worker, which waits in the kernel, and lets its write go. */
+/* Kills the daemon's only worker, which waits in the kernel, and lets its write return. */
 void fixture_kill_worker(Fixture *fixture);
 
 /* Cancels a job that is not stuck. */
@@ -109,12 +109,12 @@ char *fixture_get(Fixture *fixture, const char *path, const char *interface, con
 void fixture_property(
                 Fixture *fixture, const char *path, const char *interface, const char *property, const char *expected);
 
-/* Waits until there was a signal that matches the pattern, and drops all up to it. A signal's text is
- * "PATH MEMBER ARGUMENTS". Returns it. */
+/* Waits for a signal that matches the pattern, and removes it and all earlier signals. The text of a signal is "PATH
+ * MEMBER ARGUMENTS". Returns it. */
 char *fixture_expect_signal(Fixture *fixture, const char *pattern);
-/* Waits until a property has this value, also of an object that is still to come: it is told by signals. */
+/* Waits until signals report this value of a property. The object may not exist yet. */
 void fixture_wait_property(
                 Fixture *fixture, const char *path, const char *interface, const char *property, const char *expected);
 
-/* The driver that is bound in the kernel; NULL for none. */
+/* Checks the driver that is bound in the kernel; NULL for none. */
 void fixture_driver(Fixture *fixture, const char *address, const char *expected);

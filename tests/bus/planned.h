@@ -3,14 +3,14 @@
 
 #include "fixture.h"
 
-/* Plans over the bus. */
+/* Plans on the bus. */
 
-/* Arguments of Plan in text form. */
+/* The arguments of Plan in text form. */
 #define PLAN_OF(selector, verb, options) "('" selector "', '" verb "', " options ")"
 #define DETACH_CARD PLAN_OF("ens1", "detach", ALL)
 #define DETACH_NIC PLAN_OF("ens3", "detach", NO_OPTIONS)
 
-/* What Plan replied. */
+/* The reply of Plan. */
 typedef struct Planned {
         bool would_go;
         char *steps, *findings; /* in text form */
@@ -25,5 +25,5 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Planned, planned_clear)
 
 char *fingerprint_of(Fixture *fixture, const char *arguments);
 
-/* How many files the folders for devices and transactions in the state folder have. */
+/* The number of files in the folders for devices and transactions of the state folder. */
 unsigned count_state_files(Fixture *fixture);

@@ -8,7 +8,7 @@ struct PrivateBus {
         Process *process;
 };
 
-/* As a system bus is configured, but for calls: they are let through here, so that it is the service's own policy that denies them. */
+/* Configured like a system bus, but it permits all calls, so that the service's own policy denies them. */
 static const char config_text[] = "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN\"\n"
                                   " \"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\n"
                                   "<busconfig>\n"

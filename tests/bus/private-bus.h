@@ -3,13 +3,13 @@
 
 #include "process.h"
 
-/* A dbus-daemon of our own with a system bus's rules. While it runs, DBUS_SYSTEM_BUS_ADDRESS leads to it. */
+/* A private dbus-daemon with the rules of a system bus. While it runs, DBUS_SYSTEM_BUS_ADDRESS names it. */
 
 typedef struct PrivateBus PrivateBus;
 
-/* shipped_policy: with dbus/org.vfiod1.conf, or with everything allowed to everybody. */
+/* shipped_policy: use dbus/org.vfiod1.conf, otherwise allow everything to everybody. */
 PrivateBus *private_bus_start(bool shipped_policy);
-/* Returns NULL; takes NULL. */
+/* Accepts NULL and returns NULL. */
 PrivateBus *private_bus_stop(PrivateBus *bus);
 
 /* A new connection. */

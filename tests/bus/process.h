@@ -5,16 +5,16 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* A program under test. It dies with the test. Every wait has a deadline, at which the test fails. */
+/* A program under test. It is killed when the test ends. Every wait has a deadline; the test fails when it is over. */
 
 #define DEADLINE_MS 20000
 
 typedef struct Process Process;
 
 typedef struct ProcessOptions {
-        const char *const *environment; /* "NAME=value", added to ours; NULL for none */
-        bool private_mounts;            /* in a mount namespace of its own */
-        /* Called in the child before it becomes the program; ends the child if it cannot do its work. */
+        const char *const *environment; /* "NAME=value", in addition to the test's environment; NULL for none */
+        bool private_mounts;            /* run in its own mount namespace */
+        /* Called in the child before it starts the program; ends the child on failure. */
         void (*setup)(void *userdata);
         void *userdata;
 } ProcessOptions;
@@ -23,23 +23,23 @@ typedef struct ProcessOptions {
 Process *process_start(const char *const *argv, const ProcessOptions *options);
 pid_t process_get_pid(Process *process);
 
-/* The next line of stdout without its end; NULL at the end of the stream. */
+/* The next line of stdout without its line end; NULL at the end of the stream. */
 char *process_read_line(Process *process);
 /* The test fails unless this is the next line. */
 void process_expect_line(Process *process, const char *expected);
 
-/* Waits for the end. Returns the exit status, or 128 and the signal. Frees. */
+/* Waits until it ends. Returns the exit status, or 128 plus the signal. Frees the process. */
 int process_finish(Process *process);
-/* SIGTERM, and exit status 0. Returns NULL; takes NULL. */
+/* Sends SIGTERM; the exit status must be 0. Accepts NULL and returns NULL. */
 Process *process_stop(Process *process);
 
-/* What a program that ends by itself said. */
+/* The output of a program that ends by itself. */
 typedef struct ProgramResult {
         int status;
         char *output, *errors;
 } ProgramResult;
 
-/* standard_output: where stdout goes instead of into `output`, or NULL. */
+/* standard_output: a path for stdout instead of `output`, or NULL. */
 ProgramResult program_run(const char *const *argv, const ProcessOptions *options, const char *standard_output);
 void program_result_clear(ProgramResult *result);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ProgramResult, program_result_clear)

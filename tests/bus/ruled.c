@@ -18,7 +18,7 @@ void ruled_stop(Fixture *fixture) {
         fixture_stop(fixture);
 }
 
-/* A call may be answered before the daemon has heard of a card. */
+/* The daemon may answer a call before it has received the event of a card. */
 static void wait_known(Fixture *fixture, const char *path) {
         g_autofree char *pattern = g_strdup_printf("%s InterfacesAdded ('%s'*", BUS_PATH, path);
         g_autoptr(GError) error = NULL;

@@ -3,7 +3,7 @@
 
 #include "rule-files.h"
 
-/* A house with a rule, and a card that can be plugged in. */
+/* An environment with a rule, and a card that can be plugged in. */
 
 #define NEW "0000:00:08.0"
 #define NEW_PATH BUS_PATH "/devices/_30000_3a00_3a08_2e0"
@@ -11,15 +11,16 @@
 #define PLUG_NEW "plug " NEW " vendor=8086 device=10d3 class=020000 subsystem=8086:0001 group=20 net=ens8"
 #define RULE_NEW "[Match]\nVendor=8086\nDevice=10d3\nSubsystem=8086:0001\n\n[Detach]\n"
 
-/* A house whose daemon has read this rule. */
+/* An environment whose daemon has read this rule. */
 Fixture *ruled_start(const char *text);
 void ruled_stop(Fixture *fixture);
 
-/* Puts the rule there, or in the place of the one before, without telling the daemon. */
+/* Writes the rule, or replaces the previous rule, without telling the daemon. */
 void ruled_put(Fixture *fixture, const char *text);
 
 /* Waits until the device has the state. */
 void ruled_wait(Fixture *fixture, const char *path, const char *state);
 
-/* The daemon has done all that what came before this call made it do (a job would be there), and this is the device's state. */
+/* Checks that the daemon has done all work for earlier events (there is no job), and that this is the state of the
+ * device. */
 void ruled_assert_quiet(Fixture *fixture, const char *path, const char *state);

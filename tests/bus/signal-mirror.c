@@ -3,7 +3,7 @@
 
 struct SignalMirror {
         Fixture *fixture;
-        GHashTable *properties; /* "PATH INTERFACE NAME" to its text; with an empty name for the interface itself */
+        GHashTable *properties; /* "PATH INTERFACE NAME" -> text; with an empty name for the interface itself */
         unsigned subscription;
 };
 
@@ -19,7 +19,7 @@ static void put_properties(GHashTable *table, const char *path, const char *inte
 
         g_variant_iter_init(&iter, properties);
         while (g_variant_iter_loop(&iter, "{&sv}", &name, &value))
-                if (!g_str_has_prefix(name, "Iommu")) /* says of itself that it is not announced */
+                if (!g_str_has_prefix(name, "Iommu")) /* this property is documented to send no signals */
                         put(table, path, interface, name, value);
 }
 
@@ -30,13 +30,13 @@ static void put_interfaces(GHashTable *table, const char *path, GVariant *interf
 
         g_variant_iter_init(&iter, interfaces);
         while (g_variant_iter_loop(&iter, "{&s@a{sv}}", &interface, &properties))
-                if (g_str_has_prefix(interface, BUS_NAME)) { /* not those that every object has */
+                if (g_str_has_prefix(interface, BUS_NAME)) { /* not the interfaces that every object has */
                         put(table, path, interface, "", NULL);
                         put_properties(table, path, interface, properties);
                 }
 }
 
-/* Nothing comes that is there. */
+/* An added object must not exist already. */
 static void on_added(SignalMirror *mirror, GVariant *arguments) {
         g_autoptr(GVariant) interfaces = NULL;
         GVariantIter iter;
@@ -48,7 +48,7 @@ static void on_added(SignalMirror *mirror, GVariant *arguments) {
                 g_autofree char *key = g_strdup_printf("%s %s ", path, interface);
 
                 if (g_hash_table_contains(mirror->properties, key))
-                        g_error("%s of %s comes, and is there", interface, path);
+                        g_error("%s of %s is added, but it existed already", interface, path);
         }
         put_interfaces(mirror->properties, path, interfaces);
 }
@@ -67,7 +67,7 @@ static void on_removed(SignalMirror *mirror, GVariant *arguments) {
                 g_autofree char *prefix = g_strdup_printf("%s %s ", path, interfaces[i]);
 
                 if (g_hash_table_foreach_remove(mirror->properties, has_prefix, prefix) == 0)
-                        g_error("%s of %s goes, and is not there", interfaces[i], path);
+                        g_error("%s of %s is removed, but it did not exist", interfaces[i], path);
         }
 }
 
@@ -80,7 +80,7 @@ static void on_changed(SignalMirror *mirror, const char *path, GVariant *argumen
         g_assert_null(invalidated[0]);
         g_autofree char *key = g_strdup_printf("%s %s ", path, interface);
         if (!g_hash_table_contains(mirror->properties, key))
-                g_error("%s of %s changes, and is not there", interface, path);
+                g_error("%s of %s changes, but it does not exist", interface, path);
         put_properties(mirror->properties, path, interface, properties);
 }
 
@@ -101,7 +101,7 @@ static GHashTable *table_new(void) {
         return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 }
 
-/* All that a client can ask for: the objects, and the Manager's properties. */
+/* Everything that a client can ask for: the objects, and the properties of the Manager. */
 static void ask(Fixture *fixture, GHashTable *table) {
         g_autoptr(GError) error = NULL;
         g_autoptr(GVariant) objects_reply =
@@ -123,7 +123,7 @@ static void ask(Fixture *fixture, GHashTable *table) {
         put_properties(table, BUS_PATH, MANAGER, manager);
 }
 
-/* Whoever listens before he asks misses nothing: what he is told again he knows. */
+/* A client that subscribes before it asks misses nothing; it may only be told something twice. */
 SignalMirror *signal_mirror_new(Fixture *fixture) {
         SignalMirror *mirror = g_new0(SignalMirror, 1);
 
@@ -150,7 +150,7 @@ static char *table_to_text(GHashTable *table) {
         return g_string_free(text, FALSE);
 }
 
-/* What differs, NULL for nothing. */
+/* The differences, NULL for none. */
 static char *compare(SignalMirror *mirror) {
         g_autoptr(GHashTable) table = table_new();
 

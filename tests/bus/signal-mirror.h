@@ -3,12 +3,13 @@
 
 #include "fixture.h"
 
-/* What a client knows who asks once for all objects, and then only listens. */
+/* The state of a client that asks once for all objects and afterwards only listens to signals. */
 
 typedef struct SignalMirror SignalMirror;
 
 SignalMirror *signal_mirror_new(Fixture *fixture);
 void signal_mirror_free(SignalMirror *mirror);
 
-/* Waits until he knows what the daemon says when it is asked again, which is when it is quiet. To be freed before the fixture is stopped. */
+/* Waits until this state equals the daemon's current answers, which happens when the daemon is idle. Free the mirror
+ * before the fixture is stopped. */
 void signal_mirror_check(SignalMirror *mirror);

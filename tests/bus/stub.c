@@ -7,10 +7,10 @@ struct Stub {
         PrivateBus *bus;
         GDBusConnection *connection;
         unsigned filter;
-        GMutex lock;         /* of what follows: calls come in a thread of GDBus */
+        GMutex lock;         /* for the following fields: calls arrive in a thread of GDBus */
         GHashTable *answers; /* method -> text */
-        GPtrArray *calls;    /* GDBusMessage, all of them */
-        GPtrArray *expected; /* those that a test has waited for */
+        GPtrArray *calls;    /* GDBusMessage, all calls */
+        GPtrArray *expected; /* calls that a test has waited for */
         GCond came;
 };
 

@@ -13,8 +13,8 @@
 
 struct Terminal {
         int fd;
-        char *path;      /* of the programs' side */
-        GString *output; /* that was not waited for yet */
+        char *path;      /* path of the programs' side */
+        GString *output; /* output that no wait has consumed yet */
 };
 
 Terminal *terminal_open(unsigned columns) {
@@ -39,7 +39,7 @@ Terminal *terminal_close(Terminal *terminal) {
         return NULL;
 }
 
-/* Runs in the child: a leader of a session gets the first terminal that it opens. */
+/* Runs in the child: the first terminal that a session leader opens becomes its controlling terminal. */
 static void become_foreground(void *userdata) {
         const Terminal *terminal = userdata;
 
@@ -62,7 +62,7 @@ Process *terminal_start(Terminal *terminal, const char *const *argv, const char 
                         });
 }
 
-/* Reads what is there, or waits for it. False at the end: no program has the terminal open any more. */
+/* Reads the available output, or waits for it. Returns false at the end: no program has the terminal open any more. */
 static bool read_more(Terminal *terminal, gint64 deadline, const char *awaited) {
         struct pollfd poll_fd = {.fd = terminal->fd, .events = POLLIN};
         gint64 left = MAX(deadline - g_get_monotonic_time(), 0) / 1000;
@@ -72,7 +72,7 @@ static bool read_more(Terminal *terminal, gint64 deadline, const char *awaited) 
         if (n < 0 && errno == EINTR)
                 return true;
         if (n == 0)
-                g_error("the terminal does not show \"%s\" but \"%s\"", awaited, terminal->output->str);
+                g_error("the terminal does not show \"%s\"; its output is \"%s\"", awaited, terminal->output->str);
         g_assert_cmpint(n, ==, 1);
         ssize_t length = read(terminal->fd, buffer, sizeof(buffer));
         if (length <= 0)
@@ -87,7 +87,8 @@ char *terminal_expect(Terminal *terminal, const char *text) {
 
         while (!(found = strstr(terminal->output->str, text)))
                 if (!read_more(terminal, deadline, text))
-                        g_error("the program ended without \"%s\" but with \"%s\"", text, terminal->output->str);
+                        g_error("the program ended before \"%s\" appeared; the output is \"%s\"", text,
+                                        terminal->output->str);
         size_t length = (size_t)(found - terminal->output->str) + strlen(text);
         char *shown = g_strndup(terminal->output->str, length);
         g_string_erase(terminal->output, 0, (gssize)length);

@@ -3,8 +3,7 @@
 
 #include "process.h"
 
-/* A terminal, as the user's: what programs print there can be read, and keys can be typed. Every wait has a
- * deadline. */
+/* A terminal, from the user's side: the test reads what programs print and types keys. Every wait has a deadline. */
 
 typedef struct Terminal Terminal;
 
@@ -16,10 +15,10 @@ Terminal *terminal_close(Terminal *terminal);
  * process_start(). */
 Process *terminal_start(Terminal *terminal, const char *const *argv, const char *const *environment);
 
-/* Waits until the terminal shows the text behind all that was waited for before. Returns what came, the text
- * included. */
+/* Waits until the terminal shows the text after everything that was waited for before. Returns the new output,
+ * including the text. */
 char *terminal_expect(Terminal *terminal, const char *text);
-/* All that comes until the program has ended. To be called before process_finish(). */
+/* All output until the program has ended. Call this before process_finish(). */
 char *terminal_read_rest(Terminal *terminal);
 
 /* "\x03" is Ctrl-C. */

@@ -6,12 +6,13 @@
 #include <grp.h>
 #include <unistd.h>
 
-/* Reading is open to all; what changes something is root's: by the bus policy that is shipped and, where that lets a call
- * through, by the daemon. */
+/* Everybody may read, and only root may change something. The shipped bus policy enforces this, and the daemon
+ * enforces it for calls that the policy permits. */
 
 #define NOBODY 65534
 
-/* The methods that anybody may call. Every other one of the contract must be refused: a new one is, until it is listed here. */
+/* The methods that everybody may call. All other methods of the contract must be refused, including a new method
+ * until it is listed here. */
 static const char *const read_methods[] = {
                 MANAGER ".ListGroups",
                 MANAGER ".ListDevices",
@@ -32,7 +33,7 @@ static const char *path_of(const char *interface) {
                                                         : PORT1_PATH;
 }
 
-/* Arguments that make sense: so that it is not for them that a call is refused. */
+/* Valid arguments, so that the call is not refused because of them. */
 static GVariant *make_arguments(const GDBusMethodInfo *method) {
         GVariantBuilder builder;
 
@@ -54,7 +55,7 @@ static GVariant *make_arguments(const GDBusMethodInfo *method) {
         return g_variant_builder_end(&builder);
 }
 
-/* The error's name, and its message if it is wanted; NULL if the call is let through. */
+/* The name of the error, and its message if wanted; NULL if the call is permitted. */
 static char *call_as_nobody(GDBusConnection *connection, const char *path, const char *interface, const char *method,
                 GVariant *arguments, char **ret_message) {
         g_autoptr(GError) error = NULL;
@@ -71,7 +72,7 @@ static char *call_as_nobody(GDBusConnection *connection, const char *path, const
         return name;
 }
 
-/* Each method that is not listed is denied, with a message of the one who is to deny it. */
+/* Each method that is not listed is denied, with the message of the bus daemon or of vfiod, as expected. */
 static unsigned check_methods(GDBusConnection *connection, const GDBusInterfaceInfo *interface, const char *denial) {
         unsigned n_denied = 0;
 
@@ -85,7 +86,7 @@ static unsigned check_methods(GDBusConnection *connection, const GDBusInterfaceI
                 if (g_strcmp0(error, reads ? NULL : ACCESS_DENIED) != 0)
                         g_error("%s by nobody: %s", member, error ?: "is let through");
                 if (!reads && !g_str_has_prefix(message, denial))
-                        g_error("%s by nobody is denied by another: %s", member, message);
+                        g_error("%s by nobody is denied by the wrong side: %s", member, message);
                 n_denied += !reads;
         }
         return n_denied;
@@ -116,7 +117,7 @@ static void on_signal(GDBusConnection *connection, const char *sender, const cha
         *(bool *)userdata = true;
 }
 
-/* In a process of its own, which becomes nobody. */
+/* Runs in a separate process, which becomes nobody. */
 static void run_as_nobody(const char *denial) {
         g_autoptr(GPtrArray) interfaces = contract_interfaces();
         unsigned n_denied = 0;
@@ -135,7 +136,7 @@ static void run_as_nobody(const char *denial) {
                         g_variant_new("(ssv)", MANAGER, "Version", g_variant_new_string("9")), NULL);
         g_assert_nonnull(set);
 
-        /* It hears what happens. That something does, it is told by another's hand: see below. */
+        /* Nobody receives signals. The test causes a change below. */
         bool heard = false;
         (void)g_dbus_connection_signal_subscribe(connection, BUS_NAME, PROPERTIES, "PropertiesChanged", PORT1_PATH,
                         NULL, G_DBUS_SIGNAL_FLAGS_NONE, on_signal, &heard, NULL);
@@ -146,14 +147,15 @@ static void run_as_nobody(const char *denial) {
         g_object_unref(connection);
 }
 
-/* Runs this program again with the option that makes it nobody, and the beginning of the message that it is denied with. */
+/* Runs this program again with the option that makes it nobody, and with the expected beginning of the denial
+ * message. */
 static void check_as_nobody(bool permissive_bus) {
         Fixture *fixture = fixture_start(&(FixtureOptions){.permissive_bus = permissive_bus});
         g_autofree char *program = g_file_read_link("/proc/self/exe", NULL);
         const char *const argv[] = {
                         program, "--as-nobody", permissive_bus ? "Only root may call" : "Rejected send message", NULL};
 
-        /* root's job is under way meanwhile */
+        /* a job of root is running meanwhile */
         Pending *pending = fixture_detach_stalled(fixture, 1);
         fake_kernel_do(fixture->kernel, "reset-writes");
         Process *nobody = process_start(argv, NULL);
@@ -163,7 +165,7 @@ static void check_as_nobody(bool permissive_bus) {
 
         g_auto(GStrv) writes = fake_kernel_writes(fixture->kernel);
         g_assert_cmpuint(g_strv_length(writes), ==, 0);
-        /* root is let through by the same */
+        /* the same rules permit root's calls */
         fixture_cancel(fixture, JOB1);
         fake_kernel_do(fixture->kernel, "resume");
         pending_refused(pending, "Cancelled", "*");
@@ -179,7 +181,7 @@ static void test_daemon_itself(void) {
         check_as_nobody(true);
 }
 
-/* The name is root's. */
+/* Only root may own the name. */
 static void test_name(void) {
         PrivateBus *bus = private_bus_start(true);
         const char *const argv[] = {"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "busctl", "call",

@@ -4,18 +4,18 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* Detach and Reattach: what they do, what they answer, and each reason for which they refuse. */
+/* Detach and Reattach: what they do, what they reply, and each reason to refuse. */
 
-#define NIC_AWAY "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)"
-#define NIC_BACK "([('0000:05:00.0', 'vfio-pci', 'e1000e', {})],)"
-#define CARD_AWAY "([('0000:03:01.0', 'e1000', 'vfio-pci', {}), ('0000:03:02.0', 'e1000', 'vfio-pci', {})],)"
-#define CARD_BACK "([('0000:03:01.0', 'vfio-pci', 'e1000', {}), ('0000:03:02.0', 'vfio-pci', 'e1000', {})],)"
+#define NIC_DETACHED "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)"
+#define NIC_REATTACHED "([('0000:05:00.0', 'vfio-pci', 'e1000e', {})],)"
+#define CARD_DETACHED "([('0000:03:01.0', 'e1000', 'vfio-pci', {}), ('0000:03:02.0', 'e1000', 'vfio-pci', {})],)"
+#define CARD_REATTACHED "([('0000:03:01.0', 'vfio-pci', 'e1000', {}), ('0000:03:02.0', 'vfio-pci', 'e1000', {})],)"
 
 static void test_manager(void) {
         Fixture *fixture = fixture_start(NULL);
         g_autofree char *before = fake_kernel_snapshot(fixture->kernel);
 
-        manager_expect(fixture, "Detach", "ens1", "{'companions': <['ens2']>}", CARD_AWAY);
+        manager_expect(fixture, "Detach", "ens1", "{'companions': <['ens2']>}", CARD_DETACHED);
         fixture_driver(fixture, PORT1, "vfio-pci");
         fixture_driver(fixture, PORT2, "vfio-pci");
         fixture_property(fixture, GROUP10, GROUP, "State", "'detached'");
@@ -25,7 +25,7 @@ static void test_manager(void) {
         fixture_property(fixture, PORT1_PATH, DEVICE, "OriginalNames", "['ens1']");
         fixture_property(fixture, BUS_PATH, MANAGER, "DetachedCount", "2");
 
-        manager_expect(fixture, "Reattach", "ens2", NO_OPTIONS, CARD_BACK);
+        manager_expect(fixture, "Reattach", "ens2", NO_OPTIONS, CARD_REATTACHED);
         fixture_property(fixture, PORT1_PATH, DEVICE, "NetworkInterfaces", "['ens1']");
         fixture_property(fixture, PORT1_PATH, DEVICE, "OriginalDriver", "''");
         fixture_property(fixture, BUS_PATH, MANAGER, "DetachedCount", "0");
@@ -34,17 +34,17 @@ static void test_manager(void) {
         fixture_stop(fixture);
 }
 
-/* The same through the objects: a group's consent is implied, a device's companions must be named. */
+/* The same with the objects: a call to a group implies consent; for a device, the companions must be named. */
 static void test_objects(void) {
         Fixture *fixture = fixture_start(NULL);
 
-        fixture_expect(fixture, GROUP10, GROUP, "Detach", "(" NO_OPTIONS ",)", CARD_AWAY);
-        fixture_expect(fixture, GROUP10, GROUP, "Reattach", "(" NO_OPTIONS ",)", CARD_BACK);
+        fixture_expect(fixture, GROUP10, GROUP, "Detach", "(" NO_OPTIONS ",)", CARD_DETACHED);
+        fixture_expect(fixture, GROUP10, GROUP, "Reattach", "(" NO_OPTIONS ",)", CARD_REATTACHED);
         fixture_refused(fixture, PORT1_PATH, DEVICE, "Detach", "(" NO_OPTIONS ",)", "GroupNeedsConsent", "*");
-        fixture_expect(fixture, PORT1_PATH, DEVICE, "Detach", "(" ALL ",)", CARD_AWAY);
-        fixture_expect(fixture, PORT2_PATH, DEVICE, "Reattach", "(" NO_OPTIONS ",)", CARD_BACK);
-        fixture_expect(fixture, NIC_PATH, DEVICE, "Detach", "(" NO_OPTIONS ",)", NIC_AWAY);
-        fixture_expect(fixture, GROUP12, GROUP, "Reattach", "(" NO_OPTIONS ",)", NIC_BACK);
+        fixture_expect(fixture, PORT1_PATH, DEVICE, "Detach", "(" ALL ",)", CARD_DETACHED);
+        fixture_expect(fixture, PORT2_PATH, DEVICE, "Reattach", "(" NO_OPTIONS ",)", CARD_REATTACHED);
+        fixture_expect(fixture, NIC_PATH, DEVICE, "Detach", "(" NO_OPTIONS ",)", NIC_DETACHED);
+        fixture_expect(fixture, GROUP12, GROUP, "Reattach", "(" NO_OPTIONS ",)", NIC_REATTACHED);
         fixture_refused(fixture, GROUP12, GROUP, "Reattach", "(" NO_OPTIONS ",)", "NotDetached", "*12*");
         fixture_refused(fixture, NIC_PATH, DEVICE, "Detach", "({'force': <true>},)", INVALID_ARGS, "*force*");
         fixture_stop(fixture);
@@ -72,14 +72,14 @@ static void test_companions(void) {
                 manager_refused(fixture, "Detach", "ens1", too_few[i], "GroupNeedsConsent",
                                 "0000:03:01.0 is in IOMMU group 10 together with 0000:03:02.0 (e1000, ens2)*");
         for (unsigned i = 0; i < G_N_ELEMENTS(enough); i++) {
-                manager_expect(fixture, "Detach", "ens1", enough[i], CARD_AWAY);
-                manager_expect(fixture, "Reattach", "ens1", NO_OPTIONS, CARD_BACK);
+                manager_expect(fixture, "Detach", "ens1", enough[i], CARD_DETACHED);
+                manager_expect(fixture, "Reattach", "ens1", NO_OPTIONS, CARD_REATTACHED);
         }
-        manager_expect(fixture, "Detach", "group:10", NO_OPTIONS, CARD_AWAY);
-        manager_expect(fixture, "Reattach", "group:10", NO_OPTIONS, CARD_BACK);
+        manager_expect(fixture, "Detach", "group:10", NO_OPTIONS, CARD_DETACHED);
+        manager_expect(fixture, "Reattach", "group:10", NO_OPTIONS, CARD_REATTACHED);
         manager_refused(fixture, "Detach", "00:1f.2", NO_OPTIONS, "GroupNeedsConsent",
                         "*0000:00:1f.0 (lpc_ich), 0000:00:1f.3 (i801_smbus)*");
-        /* one of another group was meant to be another one */
+        /* a companion from another group is probably a mistake */
         manager_refused(fixture, "Detach", "ens1", "{'companions': <['*', 'ens3']>}", INVALID_ARGS, "'ens3'*10*");
         manager_refused(fixture, "Detach", "ens1", "{'companions': <['group:12']>}", INVALID_ARGS, "'group:12'*10*");
         manager_refused(fixture, "Detach", "ens1", "{'companions': <['wlan9']>}", "NoSuchDevice", "*'wlan9'*");
@@ -106,7 +106,7 @@ static void test_options(void) {
                 manager_refused(fixture, "Detach", "ens1", wrong[i], INVALID_ARGS, "*ption*");
         manager_refused(fixture, "Reattach", "ens1", ALL, INVALID_ARGS, "Reattach has no option 'companions'.");
 
-        /* a{sv} on the wire can hold a key twice: no dictionary type of ours would */
+        /* a{sv} on the wire can contain a key twice, but no dictionary type can */
         GVariantBuilder builder;
         g_variant_builder_init(&builder, G_VARIANT_TYPE_VARDICT);
         for (unsigned i = 0; i < 2; i++)
@@ -153,17 +153,17 @@ static void test_refusals(void) {
         fixture_property(fixture, BUS_PATH "/devices/_30000_3a00_3a08_2e0", DEVICE, "Group", "'/'");
 
         manager_refused(fixture, "Reattach", "ens3", NO_OPTIONS, "NotDetached", "*");
-        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_AWAY);
+        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_DETACHED);
         manager_refused(fixture, "Detach", "ens3", NO_OPTIONS, "AlreadyDetached", "*group 12*");
         manager_refused(fixture, "Detach", "group:12", NO_OPTIONS, "AlreadyDetached", "*group 12*");
-        manager_expect(fixture, "Reattach", "ens3", NO_OPTIONS, NIC_BACK);
+        manager_expect(fixture, "Reattach", "ens3", NO_OPTIONS, NIC_REATTACHED);
         fixture_stop(fixture);
 }
 
 static void test_foreign(void) {
         Fixture *fixture = fixture_start(NULL);
 
-        fixture_take_nic_by_hand(fixture);
+        fixture_detach_nic_by_hand(fixture);
         fixture_property(fixture, GROUP12, GROUP, "State", "'foreign'");
         manager_refused(fixture, "Detach", NIC, NO_OPTIONS, "Foreign", "0000:05:00.0*");
         manager_refused(fixture, "Detach", "group:12", NO_OPTIONS, "Foreign", "*12*");
@@ -174,7 +174,7 @@ static void test_foreign(void) {
         fixture_stop(fixture);
 }
 
-/* The same taken over knowingly, by each of the methods: the kernel finds the driver, and nothing is remembered. */
+/* The same, but adopted on purpose with each of the methods: the kernel chooses the driver, and nothing is stored. */
 static void test_adopt(void) {
         static const struct {
                 const char *path, *interface, *arguments;
@@ -186,7 +186,7 @@ static void test_adopt(void) {
         Fixture *fixture = fixture_start(NULL);
 
         for (unsigned i = 0; i < G_N_ELEMENTS(calls); i++) {
-                fixture_take_nic_by_hand(fixture);
+                fixture_detach_nic_by_hand(fixture);
                 fixture_expect(fixture, calls[i].path, calls[i].interface, "Reattach", calls[i].arguments,
                                 "([('0000:05:00.0', 'vfio-pci', 'e1000e', {})],)");
                 fixture_wait_property(fixture, NIC_PATH, DEVICE, "NetworkInterfaces", "['ens3']");
@@ -201,8 +201,8 @@ static void test_adopt(void) {
         fixture_stop(fixture);
 }
 
-/* The holder is a real process, and it is named. It is looked for in the real /proc, where other tests run beside this one:
- * the group's number is nobody else's. */
+/* The holder is a real process and is reported. The daemon searches the real /proc, where other tests run too, so
+ * the group number is unique. */
 static void test_held(void) {
         const char *path = BUS_PATH "/devices/_30000_3a00_3a09_2e0";
         Fixture *fixture = fixture_start(NULL);
@@ -217,7 +217,7 @@ static void test_held(void) {
         Process *holder = process_start(argv, NULL);
         process_expect_line(holder, "open");
 
-        /* named by pid; the command is "sh" or already "sleep" */
+        /* named by pid; the command is "sh", or already "sleep" */
         g_autofree char *pattern =
                         g_strdup_printf("/dev/vfio/9009 is held by process %d (s*)*", (int)process_get_pid(holder));
         gint64 start = g_get_monotonic_time();
@@ -235,7 +235,7 @@ static void test_held(void) {
 static void test_not_viable(void) {
         Fixture *fixture = fixture_start(NULL);
 
-        /* a bridge on a driver that does DMA for the host */
+        /* a bridge on a driver that uses DMA */
         fake_kernel_do(fixture->kernel, "driver shpchp ids=1b36:000e");
         fixture_write(fixture, BRIDGE, "sys/bus/pci/drivers_probe");
         fixture_wait_property(fixture, BUS_PATH "/devices/_30000_3a02_3a00_2e0", DEVICE, "Driver", "'shpchp'");
@@ -272,11 +272,11 @@ static void test_rolled_back(void) {
         fake_kernel_do(fixture->kernel, "noprobe " PORT2);
         manager_refused(fixture, "Detach", "ens1", ALL, "RolledBack", "DriverDidNotBind: *0000:03:02.0*");
         fake_kernel_do(fixture->kernel, "clear");
-        manager_expect(fixture, "Detach", "ens1", ALL, CARD_AWAY);
+        manager_expect(fixture, "Detach", "ens1", ALL, CARD_DETACHED);
         fixture_stop(fixture);
 }
 
-/* When the undoing fails too, the message says what remains. */
+/* If the rollback fails too, the message says what remains. */
 static void test_degraded(void) {
         Fixture *fixture = fixture_start(NULL);
 
@@ -292,7 +292,7 @@ static void test_degraded(void) {
 static void test_identity_changed(void) {
         Fixture *fixture = fixture_start(NULL);
 
-        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_AWAY);
+        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_DETACHED);
         fake_kernel_do(fixture->kernel, "swap " NIC " vendor=8086 device=100e class=020000 group=12");
         fixture_wait_property(fixture, NIC_PATH, DEVICE, "DeviceId", "4110");
         manager_refused(fixture, "Reattach", NIC, NO_OPTIONS, "IdentityChanged",
@@ -300,7 +300,7 @@ static void test_identity_changed(void) {
         fixture_stop(fixture);
 }
 
-/* Without a record nothing is touched. */
+/* Without a state file, nothing is changed. */
 static void test_failed(void) {
         Fixture *fixture = fixture_start(NULL);
 
@@ -314,15 +314,15 @@ static void test_failed(void) {
         fixture_stop(fixture);
 }
 
-/* An administrator's override comes back, and a device without a driver stays without. */
+/* An administrator's driver_override is restored, and a device without a driver has none afterwards. */
 static void test_restores(void) {
         Fixture *fixture = fixture_start(NULL);
         g_autofree char *override = NULL;
 
         fixture_write(fixture, "e1000e", "sys/bus/pci/devices/" NIC "/driver_override");
-        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_AWAY);
+        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_DETACHED);
         fixture_property(fixture, NIC_PATH, DEVICE, "OriginalOverride", "'e1000e'");
-        manager_expect(fixture, "Reattach", "ens3", NO_OPTIONS, NIC_BACK);
+        manager_expect(fixture, "Reattach", "ens3", NO_OPTIONS, NIC_REATTACHED);
         override = fake_kernel_read(fixture->kernel, OVERRIDE, NIC);
         g_assert_cmpstr(override, ==, "e1000e");
 
@@ -332,16 +332,16 @@ static void test_restores(void) {
         fixture_stop(fixture);
 }
 
-/* A daemon that was restarted knows what is detached. */
+/* A restarted daemon knows which devices are detached. */
 static void test_restart(void) {
         Fixture *fixture = fixture_start(NULL);
 
-        manager_expect(fixture, "Detach", "ens1", ALL, CARD_AWAY);
+        manager_expect(fixture, "Detach", "ens1", ALL, CARD_DETACHED);
         fixture_restart_daemon(fixture);
         fixture_property(fixture, GROUP10, GROUP, "State", "'detached'");
         fixture_property(fixture, PORT2_PATH, DEVICE, "OriginalNames", "['ens2']");
         manager_expect(fixture, "GetDevice", "ens2", NULL, "('" PORT2_PATH "',)");
-        manager_expect(fixture, "Reattach", "ens2", NO_OPTIONS, CARD_BACK);
+        manager_expect(fixture, "Reattach", "ens2", NO_OPTIONS, CARD_REATTACHED);
         fixture_stop(fixture);
 }
 

@@ -3,7 +3,8 @@
 
 #include <glib/gstdio.h>
 
-/* udev, which has rules made of ours: it comes to a card before us, or after, and also where nothing is taken. */
+/* udev applies the early rules that vfiod writes: it may be faster or slower than vfiod, and it also applies them if
+ * vfiod refuses the rule. */
 
 #define THIRD "0000:03:03.0"
 #define THIRD_PATH BUS_PATH "/devices/_30000_3a03_3a03_2e0"
@@ -14,7 +15,7 @@ static void on_file(GFileMonitor *monitor, GFile *file, GFile *other, GFileMonit
         *(bool *)userdata = true;
 }
 
-/* Waits until the file is there, and reads it. */
+/* Waits until the file exists, and reads it. */
 static char *await_file(const char *path) {
         g_autoptr(GFile) file = g_file_new_for_path(path);
         g_autoptr(GFileMonitor) monitor = g_file_monitor_file(file, G_FILE_MONITOR_WATCH_MOVES, NULL, NULL);
@@ -31,13 +32,14 @@ static char *await_file(const char *path) {
         return text;
 }
 
-/* Its driver is not loaded yet, and udev has put the override on it: no driver of the host ever has it. Given back, it is the host's. */
+/* Its driver is not loaded yet, and udev has set driver_override: no host driver ever binds it. After a reattach it
+ * is on the host driver. */
 static void test_early(void) {
         Fixture *fixture = ruled_start(RULE_NEW);
         g_autofree char *early_path = g_strdup_printf("%s.udev-rules", fixture->state_folder);
         g_autofree char *early = await_file(early_path);
 
-        /* Loaded later, it would have taken what waits for it. */
+        /* If the driver were loaded later, it would bind a waiting device. */
         g_assert_true(fake_kernel_exists(fixture->kernel, "sys/bus/pci/drivers/vfio-pci"));
         g_assert_nonnull(strstr(early,
                         "\nSUBSYSTEM==\"pci\", ATTR{class}!=\"0x06*\", ATTR{vendor}==\"0x8086\", "
@@ -46,7 +48,7 @@ static void test_early(void) {
 
         fixture_write(fixture, NIC, "sys/bus/pci/drivers/e1000e/unbind");
         fake_kernel_do(fixture->kernel, "rmmod e1000e");
-        /* The daemon is quicker than udev, or udev is: both must end alike. */
+        /* vfiod is faster than udev, or udev is faster: the result must be the same. */
         fake_kernel_do(fixture->kernel, PLUG_NEW);
         (void)fake_kernel_write(fixture->kernel, "vfio-pci", OVERRIDE, NEW);
         fake_kernel_do(fixture->kernel, "modprobe e1000e");
@@ -63,7 +65,8 @@ static void test_early(void) {
         fixture_stop(fixture);
 }
 
-/* Its group has another that the rule does not agree to: it is refused, and goes to the host in spite of the early override. */
+/* Its group has another device without consent: the rule is refused, and the device gets its host driver in spite of
+ * the early override. */
 static void test_refused(void) {
         Fixture *fixture = ruled_start("[Match]\nVendor=8086\nDevice=10d3\nSubsystem=8086:0001\n");
 
@@ -78,7 +81,7 @@ static void test_refused(void) {
         ruled_stop(fixture);
 }
 
-/* udev's rules have run for the device: such a file tells so. */
+/* This file tells that udev's rules have run for the device. */
 static char *note_udev(Fixture *fixture, const char *address) {
         g_autofree char *text = g_strdup_printf("I:%" G_GINT64_FORMAT "\nE:ID_BUS=pci\n", g_get_monotonic_time());
         char *path = g_strdup_printf("%s.udev-data/+pci:%s", fixture->state_folder, address);
@@ -89,7 +92,8 @@ static char *note_udev(Fixture *fixture, const char *address) {
         return path;
 }
 
-/* It is refused before udev gets to it: what udev then does of our rules is taken back, whether the host's driver has it or waits for it. */
+/* The rule is refused before udev handles the device. vfiod then reverts what udev's early rule did, whether the
+ * host driver is bound or not. */
 static void test_refused_first(void) {
         for (unsigned loaded = 0; loaded < 2; loaded++) {
                 Fixture *fixture = ruled_start("[Match]\nVendor=8086\nDevice=10d3\nSubsystem=8086:0001\n");
@@ -118,9 +122,9 @@ static void test_refused_first(void) {
         }
 }
 
-/* The daemon is quicker than udev, which is what loads the host's driver: given back, the card gets that one, and the name is not the one that it had
- * for a moment. */
-static void test_newcomer(void) {
+/* vfiod is faster than udev, which loads the host driver: after a reattach the card gets this driver, and its
+ * interface does not keep its temporary name. */
+static void test_before_udev(void) {
         Fixture *fixture = ruled_start(RULE_NEW);
         g_autofree char *early_path = g_strdup_printf("%s.udev-rules", fixture->state_folder);
 
@@ -147,7 +151,7 @@ static void test_newcomer(void) {
         ruled_stop(fixture);
 }
 
-/* udev is quicker than the kernel, whose own search for a driver then puts the card on vfio-pci: that is the rule's doing, and nobody else's. */
+/* udev is faster than the kernel's first probe, which then binds vfio-pci: this was the rule, and no other program. */
 static void test_bound_early(void) {
         Fixture *fixture = ruled_start(RULE_NEW);
 
@@ -159,12 +163,12 @@ static void test_bound_early(void) {
         g_autofree char *override = fake_kernel_read(fixture->kernel, OVERRIDE, NEW);
         g_assert_cmpstr(override, ==, "(null)");
 
-        /* Refused, it is given to the host all the same. */
+        /* The rule is refused, and the device is reattached. */
         fake_kernel_do(fixture->kernel, PLUG_THIRD " override=vfio-pci");
         ruled_wait(fixture, THIRD_PATH, "host");
         fixture_driver(fixture, THIRD, "e1000e");
 
-        /* No rule says anything of this one: it is another's. */
+        /* No rule matches this device: it is foreign. */
         fake_kernel_do(fixture->kernel,
                         "plug 0000:00:09.0 vendor=1234 device=11e8 class=00ff00 group=21 override=vfio-pci");
         ruled_wait(fixture, BUS_PATH "/devices/_30000_3a00_3a09_2e0", "foreign");
@@ -172,7 +176,7 @@ static void test_bound_early(void) {
         ruled_stop(fixture);
 }
 
-/* Without an IOMMU nothing can be taken; and nothing may be kept from the host. */
+/* Without an IOMMU vfiod cannot detach a device, and it must not keep a device from its host driver. */
 static void test_no_iommu(void) {
         Fixture *fixture = fixture_start(&(FixtureOptions){.topology = "no-iommu"});
 
@@ -191,7 +195,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/early/early", test_early);
         g_test_add_func("/bus/early/refused", test_refused);
         g_test_add_func("/bus/early/refused-first", test_refused_first);
-        g_test_add_func("/bus/early/newcomer", test_newcomer);
+        g_test_add_func("/bus/early/before-udev", test_before_udev);
         g_test_add_func("/bus/early/bound-early", test_bound_early);
         g_test_add_func("/bus/early/no-iommu", test_no_iommu);
         return g_test_run();

@@ -4,11 +4,11 @@
 
 #include <signal.h>
 
-/* The daemon and too many events, or too few. */
+/* The daemon with too many events, or with lost events. */
 
 #define CHANGED(path, interface) path " PropertiesChanged ('" interface "', {"
 #define MANAGER_CHANGED CHANGED(BUS_PATH, MANAGER)
-#define NOBODY "/devices/pci0000:00/0000:00:1e.0" /* where no device is: the look is short */
+#define NOBODY "/devices/pci0000:00/0000:00:1e.0" /* there is no device here, so reading it is fast */
 #define STORM 10000
 #define LOGIN1 "org.freedesktop.login1"
 
@@ -45,13 +45,13 @@ static void stop_calling(Caller *caller) {
                 (void)g_main_context_iteration(NULL, true);
 }
 
-/* One caller, who asks again when he has his answer. Between the beginning of the storm and the signal of its last event he is answered
- * often, and not once for all of it. */
+/* A client that calls again whenever it has its reply. It gets many replies between the beginning of the storm and
+ * the signal of its last event, not just one after the storm. */
 static void test_storm(void) {
         Fixture *fixture = fixture_start(NULL);
         Caller caller = {.fixture = fixture};
 
-        /* all of it is there when the daemon comes to look */
+        /* all events are queued when the daemon continues */
         g_assert_cmpint(kill(process_get_pid(fixture->daemon), SIGSTOP), ==, 0);
         fake_kernel_do(fixture->kernel, "storm %d " NOBODY, STORM);
         fake_kernel_do(fixture->kernel, "netrename " NIC " lan0");
@@ -65,7 +65,7 @@ static void test_storm(void) {
         fixture_stop(fixture);
 }
 
-/* A rescan is not one piece for callers either. */
+/* A rescan also runs in pieces, so calls are answered meanwhile. */
 static void test_rescan_pieces(void) {
         Fixture *fixture = fixture_start(NULL);
         Caller caller = {.fixture = fixture};
@@ -79,7 +79,7 @@ static void test_rescan_pieces(void) {
         fixture_stop(fixture);
 }
 
-/* Losses in the middle of a storm are one rescan at its end. */
+/* Losses during a storm lead to one rescan at its end. */
 static void test_lossy_storm(void) {
         Fixture *fixture = fixture_start(NULL);
         Caller caller = {.fixture = fixture};
@@ -117,7 +117,8 @@ static void test_lost(void) {
         Fixture *fixture = fixture_start(NULL);
 
         fixture_property(fixture, BUS_PATH, MANAGER, "EventsLost", "0");
-        fake_kernel_do(fixture->kernel, "lose 4"); /* the interface, the driver and the card go; the other comes */
+        fake_kernel_do(fixture->kernel, "lose 4"); /* lost: the interface, the driver and the card are removed; the
+                                                    * other card is added */
         fake_kernel_do(fixture->kernel, "unplug " NIC);
         fake_kernel_do(fixture->kernel, "plug 0000:00:08.0 vendor=8086 device=10d3 class=020000 group=20");
         expect_both(fixture, BUS_PATH " InterfacesAdded ('/org/vfiod1/groups/20'*",
@@ -126,7 +127,7 @@ static void test_lost(void) {
         fixture_stop(fixture);
 }
 
-/* What the Manager tells of the whole, in one signal a turn. */
+/* The counts that the Manager reports, in one signal for each turn. */
 static void test_counts(void) {
         Fixture *fixture = fixture_start(NULL);
 
@@ -147,7 +148,8 @@ static void test_counts(void) {
         fixture_stop(fixture);
 }
 
-/* Another card in the slot before the daemon could look: it goes and comes for those who listen. */
+/* Another card is in the slot before the daemon handles the events: for listeners, the old card is removed and the
+ * new card is added. */
 static void test_swap(void) {
         Fixture *fixture = fixture_start(NULL);
 
@@ -160,7 +162,7 @@ static void test_swap(void) {
         fixture_stop(fixture);
 }
 
-/* Nobody says a word of the change that this makes. */
+/* No event reports this change. */
 static void change_silently(Fixture *fixture, const char *name) {
         fake_kernel_do(fixture->kernel, "lose 1000");
         fake_kernel_do(fixture->kernel, "netrename " NIC " %s", name);
@@ -175,7 +177,7 @@ static void emit_sleep(Fixture *fixture, bool begins) {
         g_assert_no_error(error);
 }
 
-/* Asked for: by a call, by a signal of the system, and when the host resumes. */
+/* A rescan is requested by a call, by SIGHUP, and when the host resumes from sleep. */
 static void test_rescan(void) {
         Fixture *fixture = fixture_start(&(FixtureOptions){.permissive_bus = true});
         g_autoptr(GError) error = NULL;
@@ -197,7 +199,7 @@ static void test_rescan(void) {
         g_assert_no_error(error);
         change_silently(fixture, "lan2");
         emit_sleep(fixture, true);
-        for (unsigned i = 0; i < 200; i++) /* long enough for a rescan, if there was one */
+        for (unsigned i = 0; i < 200; i++) /* long enough for a rescan, if there were one */
                 fixture_property(fixture, NIC_PATH, DEVICE, "NetworkInterfaces", "['lan1']");
         emit_sleep(fixture, false);
         g_free(fixture_expect_signal(fixture, CHANGED(NIC_PATH, DEVICE) "'NetworkInterfaces': <['lan2']>*"));
@@ -205,7 +207,7 @@ static void test_rescan(void) {
         fixture_stop(fixture);
 }
 
-/* Each is answered, and by a rescan that began after he asked. */
+/* Each call is answered by a rescan that began after the call. */
 static void test_many_rescans(void) {
         Fixture *fixture = fixture_start(NULL);
         Pending *pending[20];
@@ -222,7 +224,8 @@ static void test_many_rescans(void) {
         fixture_stop(fixture);
 }
 
-/* Whoever has asked once and then only listens knows all: of what hands, hotplug, losses and jobs change. */
+/* A client that asks once and then only listens knows everything that administrators, hotplug, losses and jobs
+ * change. */
 static void test_mirror(void) {
         Fixture *fixture = fixture_start(NULL);
         SignalMirror *mirror = signal_mirror_new(fixture);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "planned.h"
 
-/* The fingerprint of a plan: it follows what matters, and what was planned for another state is not done. */
+/* The fingerprint of a plan: it depends on the relevant facts, and a plan for another state is not executed. */
 
-/* A change that matters, and what takes it back. */
+/* A relevant change, and how to revert it. */
 typedef struct Move {
         const char *name;
         void (*there)(Fixture *fixture);
-        void (*back)(Fixture *fixture); /* NULL for one for good */
+        void (*back)(Fixture *fixture); /* NULL for a permanent change */
 } Move;
 
 static void unbind_by_hand(Fixture *fixture) {
@@ -40,7 +40,7 @@ static void unuse_disk(Fixture *fixture) {
         fake_kernel_do(fixture->kernel, "unuse nvme7n1");
 }
 
-/* The same model from another maker: driver and place are the same. */
+/* The same device id from another vendor: driver and address are the same. */
 static void swap_card(Fixture *fixture) {
         fake_kernel_do(fixture->kernel, "swap " PORT2 " subsystem=8086:1376");
         fixture_wait_property(fixture, PORT2_PATH, DEVICE, "SubsystemDeviceId", "4982");
@@ -84,7 +84,7 @@ static void start_with_disk(Fixture **ret) {
         *ret = fixture;
 }
 
-/* Refused as stale, with nothing written. */
+/* The call is refused as stale, and nothing is written. */
 static void expect_stale(Fixture *fixture, const char *method, const char *options) {
         g_autofree char *before = fake_kernel_snapshot(fixture->kernel);
         unsigned n_files = count_state_files(fixture);
@@ -98,7 +98,8 @@ static void expect_stale(Fixture *fixture, const char *method, const char *optio
         g_assert_cmpstr(after, ==, before);
 }
 
-/* The fingerprint follows what matters, there and back; a detach by the old one is refused as long as it is away. */
+/* The fingerprint changes with relevant facts and changes back with them; a detach with the old fingerprint is
+ * refused while they differ. */
 static void test_fingerprint(const void *data) {
         const Move *move = data;
         Fixture *fixture;
@@ -127,7 +128,7 @@ static void test_fingerprint(const void *data) {
         fixture_stop(fixture);
 }
 
-/* It is of the state, not of the daemon, nor of the way to name the device. */
+/* It depends on the state, not on the daemon process or on the selector. */
 static void test_same_state(void) {
         Fixture *fixture = fixture_start(NULL);
         g_autofree char *first = fingerprint_of(fixture, DETACH_CARD);
@@ -139,7 +140,7 @@ static void test_same_state(void) {
         g_assert_cmpstr(second, ==, first);
         g_assert_cmpstr(group, ==, first);
         g_assert_cmpstr(other, !=, first);
-        /* that of another group is stale for this one */
+        /* the fingerprint for another group is stale for this group */
         g_autofree char *options = g_strdup_printf("{'companions': <['*']>, 'plan': <'%s'>}", other);
         expect_stale(fixture, "Detach", options);
         fixture_stop(fixture);

@@ -4,15 +4,16 @@
 #include <glib/gstdio.h>
 #include <signal.h>
 
-/* A virtual machine has the group, and is to lose it all the same: the unbind waits in the kernel for its end, and nothing else does. */
+/* A VM has the group, and the group is reattached with force: the unbind waits in the kernel until the VM ends, and
+ * nothing else waits. */
 
-#define NIC_AWAY "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)"
-#define NIC_BACK "([('0000:05:00.0', 'vfio-pci', 'e1000e', {})],)"
-#define CARD_AWAY "([('0000:03:01.0', 'e1000', 'vfio-pci', {}), ('0000:03:02.0', 'e1000', 'vfio-pci', {})],)"
+#define NIC_DETACHED "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)"
+#define NIC_REATTACHED "([('0000:05:00.0', 'vfio-pci', 'e1000e', {})],)"
+#define CARD_DETACHED "([('0000:03:01.0', 'e1000', 'vfio-pci', {}), ('0000:03:02.0', 'e1000', 'vfio-pci', {})],)"
 #define FORCE "{'force': <true>}"
 #define JOB2 BUS_PATH "/jobs/2"
 
-/* A process that has the node of group 12 open, with the device in use. */
+/* A process that has the node of group 12 open and uses the device. */
 static Process *start_holder(Fixture *fixture) {
         g_autofree char *script = g_strdup_printf("exec 9<>%s/dev/vfio/12 && echo open && exec sleep 1000",
                         fake_kernel_get_root(fixture->kernel));
@@ -29,7 +30,7 @@ static void end_holder(Process *holder) {
         g_assert_cmpint(process_finish(holder), ==, 128 + SIGKILL);
 }
 
-/* Both are in use now; the forced reattach is under way and its caller was told so. */
+/* Both are in use now; the forced reattach is running and its caller got its reply. */
 typedef struct Scene {
         Fixture *fixture;
         Process *holder;
@@ -41,7 +42,7 @@ static void scene_begin(Scene *scene, unsigned step_deadline_ms) {
         Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = step_deadline_ms});
 
         *scene = (Scene){.fixture = fixture, .before = fake_kernel_snapshot(fixture->kernel)};
-        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_AWAY);
+        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_DETACHED);
         scene->holder = start_holder(fixture);
         scene->process = g_strdup_printf("process %d (s", (int)process_get_pid(scene->holder));
 
@@ -63,7 +64,7 @@ static void scene_end(Scene *scene) {
 
 #define JOB3 BUS_PATH "/jobs/3"
 
-/* Everybody can see what waits, and for whom. */
+/* Everybody can see what waits and for which process. */
 static void check_is_stuck(Scene *scene) {
         Fixture *fixture = scene->fixture;
         g_autofree char *waits_for = fixture_get(fixture, JOB3, JOB, "WaitsFor");
@@ -77,7 +78,7 @@ static void check_is_stuck(Scene *scene) {
         fixture_property(fixture, GROUP12, GROUP, "State", "'stuck'");
 }
 
-/* Nothing but that unbind waits in the kernel, and it is all that was written but for the override. */
+/* Only this unbind waits in the kernel, and only the override and the unbind were written. */
 static void check_untouched(Fixture *fixture) {
         g_autofree char *pending = fake_kernel_ask(fixture->kernel, "pending");
         g_auto(GStrv) writes = fake_kernel_writes(fixture->kernel);
@@ -105,13 +106,13 @@ static void check_others(Fixture *fixture) {
         g_assert_nonnull(groups);
         g_assert_nonnull(devices);
         g_assert_nonnull(objects);
-        manager_expect(fixture, "Detach", "ens1", ALL, CARD_AWAY);
+        manager_expect(fixture, "Detach", "ens1", ALL, CARD_DETACHED);
         manager_expect(fixture, "Reattach", "ens1", NO_OPTIONS,
                         "([('0000:03:01.0', 'vfio-pci', 'e1000', {}), ('0000:03:02.0', 'vfio-pci', 'e1000', {})],)");
 }
 
-/* At home with its name, and nothing remembered. */
-static void check_home(Scene *scene) {
+/* The device is on its host driver with its name, and there is no state file. */
+static void check_restored(Scene *scene) {
         Fixture *fixture = scene->fixture;
 
         fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'host'");
@@ -120,8 +121,8 @@ static void check_home(Scene *scene) {
         g_autofree char *override = fake_kernel_read(fixture->kernel, OVERRIDE, NIC);
         g_assert_cmpstr(override, ==, "(null)");
         fixture_property(fixture, BUS_PATH, MANAGER, "DetachedCount", "0");
-        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_AWAY);
-        manager_expect(fixture, "Reattach", "ens3", NO_OPTIONS, NIC_BACK);
+        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_DETACHED);
+        manager_expect(fixture, "Reattach", "ens3", NO_OPTIONS, NIC_REATTACHED);
 }
 
 static void test_released(void) {
@@ -138,11 +139,11 @@ static void test_released(void) {
 
         end_holder(g_steal_pointer(&scene.holder));
         g_free(fixture_expect_signal(scene.fixture, BUS_PATH " InterfacesRemoved ('" JOB3 "', ['" JOB "'])"));
-        check_home(&scene);
+        check_restored(&scene);
         scene_end(&scene);
 }
 
-/* It is cancelled while it waits: when the process lets go, the device is where it was. */
+/* It is cancelled while it waits: when the process releases the device, it is detached as before. */
 static void test_cancelled(void) {
         Scene scene;
 
@@ -177,12 +178,13 @@ static void test_cancelled(void) {
         fixture_driver(scene.fixture, NIC, "vfio-pci");
         g_autofree char *override = fake_kernel_read(scene.fixture->kernel, OVERRIDE, NIC);
         g_assert_cmpstr(override, ==, "vfio-pci");
-        manager_expect(scene.fixture, "Reattach", "ens3", NO_OPTIONS, NIC_BACK);
-        check_home(&scene);
+        manager_expect(scene.fixture, "Reattach", "ens3", NO_OPTIONS, NIC_REATTACHED);
+        check_restored(&scene);
         scene_end(&scene);
 }
 
-/* The daemon is killed, or ended: the next one knows of the stuck device, leaves it alone, works for others, and sees it come home. */
+/* The daemon is killed or stopped: the next daemon knows the stuck device and does not touch it, works for other
+ * devices, and notices the end of the reattach. */
 static void test_next_daemon(const void *restart) {
         Scene scene;
 
@@ -200,11 +202,11 @@ static void test_next_daemon(const void *restart) {
         g_assert_cmpstr(pending, ==, "1");
 
         end_holder(g_steal_pointer(&scene.holder));
-        check_home(&scene);
+        check_restored(&scene);
         scene_end(&scene);
 }
 
-/* Several of them, one after the other, while it waits. */
+/* Several daemons one after another while it waits. */
 static void test_daemons(void) {
         Scene scene;
 
@@ -215,25 +217,25 @@ static void test_daemons(void) {
                 check_untouched(scene.fixture);
         }
         end_holder(g_steal_pointer(&scene.holder));
-        check_home(&scene);
+        check_restored(&scene);
         scene_end(&scene);
 }
 
-/* One that nobody holds is given back at once. */
+/* A device that nobody holds is reattached at once. */
 static void test_free(void) {
         Fixture *fixture = fixture_start(NULL);
 
-        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_AWAY);
-        manager_expect(fixture, "Reattach", "ens3", FORCE, NIC_BACK);
+        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_DETACHED);
+        manager_expect(fixture, "Reattach", "ens3", FORCE, NIC_REATTACHED);
         manager_refused(fixture, "Detach", "ens3", FORCE, INVALID_ARGS, "*force*");
         fixture_stop(fixture);
 }
 
-/* What a plan says of it: by itself it would not go, with force it would. */
+/* The plan says that the reattach would be refused, but not with force. */
 static void test_planned(void) {
         Fixture *fixture = fixture_start(NULL);
 
-        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_AWAY);
+        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_DETACHED);
         Process *holder = start_holder(fixture);
         g_autofree char *row = g_strdup_printf("*('process', '0000:05:00.0', '/dev/vfio/12 is held by process %d (s*",
                         (int)process_get_pid(holder));
@@ -251,7 +253,7 @@ static void test_planned(void) {
         fixture_stop(fixture);
 }
 
-/* ListHolders: who has the group's node, and who a node of the device, by pid, command and path. */
+/* ListHolders: the processes that have the group's node or a node of the device open, with pid, command and path. */
 static void test_holders(void) {
         Fixture *fixture = fixture_start(NULL);
         const char *root = fake_kernel_get_root(fixture->kernel);
@@ -261,7 +263,7 @@ static void test_holders(void) {
         fixture_refused(fixture, BUS_PATH, MANAGER, "ListHolders", "('ens9',)", "NoSuchDevice", "*");
         fixture_refused(fixture, BUS_PATH, MANAGER, "ListHolders", "('group:99',)", "NoSuchGroup", "*");
 
-        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_AWAY);
+        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_DETACHED);
         Process *holder = start_holder(fixture);
         g_autofree char *path = g_strdup_printf("'%s/dev/vfio/12'", root);
         static const char *const selectors[] = {"('ens3',)", "('group:12',)", "('0000:05:00.0',)"};

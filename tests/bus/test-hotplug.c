@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ruled.h"
 
-/* What is plugged in, pulled and swapped, with rules and without. */
+/* Devices that are plugged in, pulled and replaced, with and without rules. */
 
 #define NIC_CARD "vendor=8086 device=10d3 class=020000 subsystem=8086:0000 group=12 parent=0000:00:04.0 net=ens3"
 #define RULE_NIC "[Match]\nAddress=" NIC "\nVendor=8086\nDevice=10d3\nSubsystem=8086:0000\n\n[Detach]\n"
 
-/* At the start; given back by a call it is left alone; and the next start takes it again. */
+/* The rule applies at the start. After a reattach by a call, it does not detach the device again. The next start
+ * detaches it again. */
 static void test_start(void) {
         Fixture *fixture = ruled_start(RULE_NIC);
 
@@ -21,7 +22,7 @@ static void test_start(void) {
         fixture_restart_daemon(fixture);
         ruled_wait(fixture, NIC_PATH, "detached");
 
-        /* Another hand gives it back: no fight. */
+        /* An administrator reattaches it: vfiod does not detach it again. */
         fixture_write(fixture, NIC, "sys/bus/pci/drivers/vfio-pci/unbind");
         fixture_write(fixture, "\n", "sys/bus/pci/devices/" NIC "/driver_override");
         fixture_write(fixture, NIC, "sys/bus/pci/drivers_probe");
@@ -30,7 +31,7 @@ static void test_start(void) {
         ruled_stop(fixture);
 }
 
-/* Its driver is there, and has it for a moment. */
+/* The host driver is loaded and binds it for a moment. */
 static void test_plug(void) {
         Fixture *fixture = ruled_start(RULE_NEW);
 
@@ -44,7 +45,7 @@ static void test_plug(void) {
                 fixture_property(fixture, NEW_PATH, DEVICE, "OriginalOverride", "''");
                 fixture_property(fixture, GROUP20, GROUP, "Viable", "true");
                 fixture_property(fixture, NIC_PATH, DEVICE, "State", "'host'");
-                /* What was told of it up to now is old. */
+                /* Ignore the signals up to now. */
                 while (g_main_context_iteration(NULL, false))
                         ;
                 g_ptr_array_set_size(fixture->signals, 0);
@@ -54,14 +55,14 @@ static void test_plug(void) {
         ruled_stop(fixture);
 }
 
-/* Pulled while it is detached, and put back at once. */
+/* Pulled while it is detached, and plugged in again at once. */
 static void pull_and_return(Fixture *fixture) {
         fake_kernel_do(fixture->kernel, "unplug " NIC);
         ruled_wait(fixture, NIC_PATH, "absent");
         fake_kernel_do(fixture->kernel, "plug " NIC " " NIC_CARD);
 }
 
-/* Another card sits where the rule means one. */
+/* Another card is in the slot that the rule names. */
 static void test_other_card(void) {
         Fixture *fixture = ruled_start(RULE_NIC);
 
@@ -73,13 +74,13 @@ static void test_other_card(void) {
                         "parent=0000:00:04.0 net=ens9");
         ruled_wait(fixture, NIC_PATH, "host");
         ruled_assert_quiet(fixture, NIC_PATH, "host");
-        /* And the right one again. */
+        /* The right card again. */
         pull_and_return(fixture);
         ruled_wait(fixture, NIC_PATH, "detached");
         ruled_stop(fixture);
 }
 
-/* Detached by a call, pulled, and back: it is detached again, and still knows what it was. */
+/* Detached by a call, pulled, and plugged in again: it is detached again, and its original binding is still known. */
 static void test_return(void) {
         Fixture *fixture = fixture_start(NULL);
 
@@ -88,7 +89,7 @@ static void test_return(void) {
         ruled_wait(fixture, NIC_PATH, "detached");
         manager_expect(fixture, "Reattach", NIC, NO_OPTIONS, "([('" NIC "', 'vfio-pci', 'e1000e', {})],)");
 
-        /* Given back before it is pulled, it stays the host's. */
+        /* If it is reattached before it is pulled, it stays with the host. */
         fake_kernel_do(fixture->kernel, "unplug " NIC);
         g_free(fixture_expect_signal(fixture, BUS_PATH " InterfacesRemoved ('" NIC_PATH "'*"));
         fake_kernel_do(fixture->kernel, "plug " NIC " " NIC_CARD);
@@ -111,7 +112,8 @@ static void test_return_reattached(void) {
         fixture_stop(fixture);
 }
 
-/* Pulled while it is detached: a reattach of the absent device forgets it, and it stays with the host when it returns. */
+/* Pulled while it is detached: a reattach of the absent device forgets it, and it stays with the host when it
+ * returns. */
 static void test_return_forgotten(void) {
         Fixture *fixture = fixture_start(NULL);
 
@@ -127,7 +129,7 @@ static void test_return_forgotten(void) {
         fixture_stop(fixture);
 }
 
-/* What fails at first is tried again, and meanwhile it is not forgotten what it was. */
+/* The detach fails at first and is tried again. Meanwhile its original binding is not forgotten. */
 static void test_return_again(void) {
         Fixture *fixture = fixture_start(NULL);
 
@@ -141,7 +143,8 @@ static void test_return_again(void) {
         fixture_stop(fixture);
 }
 
-/* Its place in the group was taken meanwhile by one that is not to go along: it is refused, and what it was is not forgotten. */
+/* Meanwhile a new member has joined the group, and there is no consent to it: the detach is refused, and the
+ * original binding is not forgotten. */
 static void test_return_refused(void) {
         Fixture *fixture = fixture_start(NULL);
 
@@ -158,7 +161,8 @@ static void test_return_refused(void) {
         fixture_stop(fixture);
 }
 
-/* A new member joins a detached group: it is not taken without consent, and what it breaks is told. */
+/* A new member joins a detached group: it is not detached without consent, and vfiod reports that the group is not
+ * viable. */
 static void test_joins(void) {
         Fixture *fixture = fixture_start(NULL);
 
@@ -177,7 +181,7 @@ static void test_joins(void) {
         fixture_stop(fixture);
 }
 
-/* The rule agreed to all companions: also to one that comes later. */
+/* The rule consents to all companions, also to a companion that is plugged in later. */
 static void test_joins_agreed(void) {
         Fixture *fixture = ruled_start(RULE_NIC "Companions=all\n");
 
@@ -189,7 +193,7 @@ static void test_joins_agreed(void) {
         ruled_stop(fixture);
 }
 
-/* Its group is worked on when it comes: it waits, and then it is taken. */
+/* A job is changing its group when it is plugged in: it waits, and then it is detached. */
 static void test_busy(void) {
         Fixture *fixture = fixture_start(NULL);
 
@@ -208,8 +212,9 @@ static void test_busy(void) {
         ruled_stop(fixture);
 }
 
-/* What fails right after the card came may work a moment later: udev looks at the card as well. */
-static void test_passing(void) {
+/* A detach that fails right after the card was plugged in may succeed a moment later, because udev examines the card
+ * too. */
+static void test_temporary_failure(void) {
         Fixture *fixture = ruled_start(RULE_NEW);
 
         fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
@@ -219,11 +224,11 @@ static void test_passing(void) {
         ruled_stop(fixture);
 }
 
-/* It fails each time: in the end it is the host's, and nothing is tried any more. */
-static void test_hopeless(void) {
+/* The detach fails each time: finally it stays with the host and is not tried again. */
+static void test_permanent_failure(void) {
         Fixture *fixture = fixture_start(NULL);
 
-        /* Before the daemon has a rule, for which it loads the driver. */
+        /* Before the daemon has a rule, because it loads the driver for a rule. */
         fake_kernel_do(fixture->kernel, "blacklist vfio_pci");
         ruled_put(fixture, RULE_NEW);
         fixture_restart_daemon(fixture);
@@ -234,7 +239,7 @@ static void test_hopeless(void) {
         ruled_stop(fixture);
 }
 
-/* Pulled in the middle of its own rule's job, and back. */
+/* Pulled during the job of its rule, and plugged in again. */
 static void test_pulled(void) {
         Fixture *fixture = ruled_start(RULE_NEW);
 
@@ -250,20 +255,21 @@ static void test_pulled(void) {
         ruled_stop(fixture);
 }
 
-/* A rule asks for virtual functions: they are made, and detached, and never see a driver of the host; a second start changes nothing. */
-#define PHYSICAL "0000:07:00.0"
+/* A rule asks for VFs: they are created and detached, and no host driver ever binds them; a second start changes
+ * nothing. */
+#define PF "0000:07:00.0"
 #define PHYSICAL_PATH BUS_PATH "/devices/_30000_3a07_3a00_2e0"
 
-static void test_functions(void) {
+static void test_vfs(void) {
         Fixture *fixture = ruled_start("[Match]\nVendor=8086\nDevice=10c9\n[Detach]\nVirtualFunctions=4\n");
 
         fixture_wait_property(fixture, PHYSICAL_PATH, DEVICE, "VirtualFunctions",
                         "['0000:07:10.0', '0000:07:10.1', '0000:07:10.2', '0000:07:10.3']");
         ruled_wait(fixture, BUS_PATH "/devices/_30000_3a07_3a10_2e3", "detached");
         ruled_wait(fixture, PHYSICAL_PATH, "host");
-        fixture_driver(fixture, PHYSICAL, "igb");
+        fixture_driver(fixture, PF, "igb");
         g_autofree char *autoprobe =
-                        fake_kernel_read(fixture->kernel, "sys/bus/pci/devices/" PHYSICAL "/sriov_drivers_autoprobe");
+                        fake_kernel_read(fixture->kernel, "sys/bus/pci/devices/" PF "/sriov_drivers_autoprobe");
         g_assert_cmpstr(autoprobe, ==, "1");
 
         fake_kernel_do(fixture->kernel, "reset-writes");
@@ -275,12 +281,12 @@ static void test_functions(void) {
         ruled_stop(fixture);
 }
 
-/* Its driver makes the interface a moment after it bound: until then it looks as if that were in a container. */
+/* The driver creates the interface a moment after it was bound: until then the interface could be in a container. */
 static void test_interface_later(void) {
         Fixture *fixture = ruled_start(RULE_NEW);
 
         fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
-        /* Its name is taken, so that it has no interface at all. */
+        /* Its name is used already, so it has no interface at all. */
         fake_kernel_do(fixture->kernel,
                         "plug " NEW " vendor=8086 device=10d3 class=020000 subsystem=8086:0001 group=20 net=ens3");
         g_free(fixture_expect_signal(fixture, BUS_PATH " InterfacesAdded ('" NEW_PATH "'*"));
@@ -288,14 +294,14 @@ static void test_interface_later(void) {
         fake_kernel_do(fixture->kernel, "netrename " NIC " ens99");
         fixture_write(fixture, NEW, "sys/bus/pci/drivers/e1000e/unbind");
         fixture_write(fixture, NEW, "sys/bus/pci/drivers/e1000e/bind");
-        /* There was no other job before. */
+        /* There was no earlier job. */
         g_free(fixture_expect_signal(fixture, BUS_PATH " InterfacesAdded ('" BUS_PATH "/jobs/1'*"));
         ruled_wait(fixture, NEW_PATH, "detached");
         ruled_stop(fixture);
 }
 
-/* Somebody is about to take it from vfio-pci: the rules are read anew in the middle of that. */
-static void test_on_its_way(void) {
+/* Another program is unbinding it from vfio-pci when the rules are read again. */
+static void test_unbinding(void) {
         Fixture *fixture = ruled_start(RULE_NIC);
 
         ruled_wait(fixture, NIC_PATH, "detached");
@@ -310,7 +316,7 @@ static void test_on_its_way(void) {
         ruled_stop(fixture);
 }
 
-/* More than there can be jobs. */
+/* More devices than there can be jobs. */
 #define MANY 100
 
 static void test_many(void) {
@@ -342,11 +348,11 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/hotplug/joins", test_joins);
         g_test_add_func("/bus/hotplug/joins-agreed", test_joins_agreed);
         g_test_add_func("/bus/hotplug/busy", test_busy);
-        g_test_add_func("/bus/hotplug/passing", test_passing);
-        g_test_add_func("/bus/hotplug/hopeless", test_hopeless);
+        g_test_add_func("/bus/hotplug/temporary-failure", test_temporary_failure);
+        g_test_add_func("/bus/hotplug/permanent-failure", test_permanent_failure);
         g_test_add_func("/bus/hotplug/pulled", test_pulled);
-        g_test_add_func("/bus/hotplug/functions", test_functions);
-        g_test_add_func("/bus/hotplug/on-its-way", test_on_its_way);
+        g_test_add_func("/bus/hotplug/vfs", test_vfs);
+        g_test_add_func("/bus/hotplug/unbinding", test_unbinding);
         g_test_add_func("/bus/hotplug/interface-later", test_interface_later);
         g_test_add_func("/bus/hotplug/many", test_many);
         return g_test_run();

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* dbus/org.vfiod1.xml is the contract: what the daemon offers equals it, and all of it is documented. */
+/* dbus/org.vfiod1.xml is the contract: the daemon's interfaces equal it, and every member is documented. */
 
 static GDBusNodeInfo *introspect(Fixture *fixture, const char *path) {
         g_autoptr(GVariant) reply = NULL;
@@ -22,7 +22,7 @@ static GDBusNodeInfo *introspect(Fixture *fixture, const char *path) {
         return node;
 }
 
-/* Every member of the one is in the other, and the other way round. */
+/* Every member of each side exists on the other side. */
 static void check_interface(Fixture *fixture, const char *path, const char *name) {
         g_autoptr(GPtrArray) interfaces = contract_interfaces();
         g_autoptr(GDBusNodeInfo) node = introspect(fixture, path);
@@ -36,7 +36,7 @@ static void check_interface(Fixture *fixture, const char *path, const char *name
         actual = interface_to_text(live);
         g_assert_cmpstr(actual, ==, expected);
 
-        /* and nothing of ours beside it */
+        /* and no other interface of vfiod */
         for (unsigned i = 0; node->interfaces[i]; i++)
                 if (!g_str_has_prefix(node->interfaces[i]->name, "org.freedesktop.DBus."))
                         g_assert_cmpstr(node->interfaces[i]->name, ==, name);
@@ -57,7 +57,7 @@ static void test_interfaces(void) {
         fixture_stop(fixture);
 }
 
-/* The comparison itself sees every kind of difference. */
+/* The comparison detects every kind of difference. */
 static void test_comparison(void) {
         static const char *const changes[][2] = {
                         {"name=\"ListGroups\"", "name=\"ListGroup\""},
@@ -82,7 +82,7 @@ static void test_comparison(void) {
         }
 }
 
-/* The jobs that are in the tree. */
+/* The number of jobs in the tree. */
 static unsigned count_jobs(Fixture *fixture) {
         g_autoptr(GDBusNodeInfo) jobs = introspect(fixture, BUS_PATH "/jobs");
         unsigned n = 0;
@@ -92,7 +92,7 @@ static unsigned count_jobs(Fixture *fixture) {
         return n;
 }
 
-/* A job has its object as long as it is under way, under one path only. */
+/* A job has its object while it is running, at one path only. */
 static void check_jobs(Fixture *fixture) {
         static const char *const others[] = {"01", "0", "2", "1x", "1/x", "18446744073709551617", "-1"};
 
@@ -135,14 +135,14 @@ static void test_tree(void) {
         fixture_refused(fixture, BUS_PATH "/groups/010", GROUP, "Detach", "(" NO_OPTIONS ",)", UNKNOWN_OBJECT, "*");
         fixture_refused(fixture, BUS_PATH "/groups/10/x", GROUP, "Detach", "(" NO_OPTIONS ",)", UNKNOWN_OBJECT, "*");
         fixture_refused(fixture, BUS_PATH "/devices/ens1", DEVICE, "Detach", "(" NO_OPTIONS ",)", UNKNOWN_OBJECT, "*");
-        /* another way to write the same address */
+        /* another form of the same address */
         fixture_refused(fixture, BUS_PATH "/devices/_30000_3a03_3a01_2e_30", DEVICE, "Detach", "(" NO_OPTIONS ",)",
                         UNKNOWN_OBJECT, "*");
         check_jobs(fixture);
         fixture_stop(fixture);
 }
 
-/* GetManagedObjects has each object with each property of the contract, of its type. */
+/* GetManagedObjects has each object with each property of the contract, with the right type. */
 static void test_object_manager(void) {
         g_autoptr(GPtrArray) interfaces = contract_interfaces();
         Fixture *fixture = fixture_start(NULL);
@@ -181,7 +181,7 @@ static void test_object_manager(void) {
         fixture_stop(fixture);
 }
 
-/* The names that a doc comment is about: what stands before its colon. */
+/* The names that a doc comment describes: the words before its colon. */
 typedef struct Documentation {
         char **names;
         unsigned n_members;
@@ -203,7 +203,7 @@ static void on_element(GMarkupParseContext *context, const char *element, const 
                         g_error("%s %s has no doc comment", element, values[i]);
                 documentation->n_members++;
         }
-        /* What a comment is about ends with the element that holds it. */
+        /* A doc comment belongs to the element that contains it. */
         if (g_str_equal(element, "interface") || g_str_equal(element, "node"))
                 g_clear_pointer(&documentation->names, g_strfreev);
 }
@@ -250,7 +250,7 @@ static void test_documented(void) {
         g_assert_cmpuint(documentation.n_members, ==, n_members);
 }
 
-/* Each outcome that a client can see is listed, and each that is listed can be seen. */
+/* Each outcome that a client can get is listed, and each listed outcome can occur. */
 static void test_errors(void) {
         g_auto(GStrv) errors = contract_errors();
 
@@ -263,7 +263,7 @@ static void test_errors(void) {
                         g_error("the contract lists %s, which is no outcome", errors[i]);
         }
         for (Outcome outcome = 0; outcome < _OUTCOME_MAX; outcome++) {
-                /* success; and what the bus has a name of its own for */
+                /* success, and an outcome for which D-Bus has its own name */
                 if (outcome == OUTCOME_DONE || outcome == OUTCOME_INVALID_SELECTOR)
                         continue;
                 if (!g_strv_contains((const char *const *)errors, outcome_to_string(outcome)))
@@ -271,7 +271,7 @@ static void test_errors(void) {
         }
 }
 
-/* Each struct in the signature ends in a{sv}, so that rows can grow. A single "{sv}" is an entry of a dictionary. */
+/* Each struct in a signature ends in a{sv}, so that rows can get more fields. A single "{sv}" is a dictionary entry. */
 static void check_rows(const char *where, const char *signature) {
         for (const char *end = strchr(signature, ')'); end; end = strchr(end + 1, ')'))
                 if (end - signature < (long)strlen("(a{sv}") ||
@@ -284,8 +284,8 @@ static void check_arguments(const char *method, GDBusArgInfo *const *arguments) 
                 check_rows(method, (*arguments)->signature);
 }
 
-/* A property that has the name of a kind of object is an object path, and not a number or an id. What has a number
- * says so. A number of an IOMMU group is signed: -1 is "none". */
+/* A property that is named after a kind of object is an object path, not a number or an id. A name ends in Number if
+ * the value is a number. The number of an IOMMU group is signed: -1 is "none". */
 static void check_property(const char *interface, const GDBusPropertyInfo *property) {
         static const char *const kinds[] = {"Device", "Group", "Job", NULL};
         static const char *const plurals[] = {"Devices", "Groups", "Jobs", NULL};
@@ -295,16 +295,16 @@ static void check_property(const char *interface, const GDBusPropertyInfo *prope
 
         check_rows(property->name, type);
         if (g_strv_contains(kinds, property->name) && !g_str_equal(type, "o"))
-                g_error("%s.%s is named like an object, and is '%s'", interface, property->name, type);
+                g_error("%s.%s is named like an object, but its type is '%s'", interface, property->name, type);
         if (g_strv_contains(plurals, property->name) && !g_str_equal(type, "ao"))
-                g_error("%s.%s is named like objects, and is '%s'", interface, property->name, type);
+                g_error("%s.%s is named like objects, but its type is '%s'", interface, property->name, type);
         if (group_number && !g_str_equal(type, "i"))
-                g_error("%s.%s is the number of a group, and is '%s'", interface, property->name, type);
+                g_error("%s.%s is the number of a group, but its type is '%s'", interface, property->name, type);
         if (g_str_equal(type, "q") && !g_str_has_suffix(property->name, "Id"))
-                g_error("%s.%s is an id of 16 bits, and its name does not end in Id", interface, property->name);
+                g_error("%s.%s is an id of 16 bits, but its name does not end in Id", interface, property->name);
 }
 
-/* A method that changes something ends in options, so that it can grow. */
+/* A method that changes something ends in options, so that it can get more options. */
 static void check_options(const GDBusMethodInfo *method) {
         static const char *const readers[] = {"ListGroups", "ListDevices", "ListJobs", "ListHolders", "ListRules",
                         "GetGroup", "GetDevice", "CheckRule", NULL};

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "fixture.h"
 
-/* What happens while a job is under way: others wait or are refused, the caller may leave, the kernel may not come back. */
+/* What happens while a job is running: other calls wait or are refused, the caller may disconnect, and the kernel
+ * may not return. */
 
-#define NIC_AWAY "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)"
+#define NIC_DETACHED "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)"
 
 static void test_busy(void) {
         Fixture *fixture = fixture_start(NULL);
@@ -15,11 +16,11 @@ static void test_busy(void) {
         manager_refused(fixture, "Reattach", NIC, NO_OPTIONS, "Busy", "*");
         fixture_refused(fixture, GROUP12, GROUP, "Reattach", "(" NO_OPTIONS ",)", "Busy", "*");
 
-        /* nobody else is held up */
+        /* other devices do not wait */
         manager_expect(fixture, "Detach", "ens1", ALL,
                         "([('0000:03:01.0', 'e1000', 'vfio-pci', {}), ('0000:03:02.0', 'e1000', 'vfio-pci', {})],)");
         fake_kernel_do(fixture->kernel, "resume");
-        pending_expect(pending, NIC_AWAY);
+        pending_expect(pending, NIC_DETACHED);
         fixture_property(fixture, GROUP12, GROUP, "State", "'detached'");
         fixture_stop(fixture);
 }
@@ -36,12 +37,12 @@ static void test_stuck(void) {
         manager_refused(fixture, "Reattach", NIC, NO_OPTIONS, "Stuck",
                         "An earlier job on 0000:05:00.0 is stuck in the kernel*");
 
-        /* all else goes on */
+        /* everything else continues */
         manager_expect(fixture, "Detach", "ens1", ALL,
                         "([('0000:03:01.0', 'e1000', 'vfio-pci', {}), ('0000:03:02.0', 'e1000', 'vfio-pci', {})],)");
         fixture_expect(fixture, BUS_PATH, MANAGER, "GetDevice", "('ens3',)", "('" NIC_PATH "',)");
 
-        /* and the job ends by itself when the kernel comes back */
+        /* the job ends by itself when the kernel returns */
         fake_kernel_do(fixture->kernel, "resume");
         fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'detached'");
         fixture_driver(fixture, NIC, "vfio-pci");
@@ -49,7 +50,7 @@ static void test_stuck(void) {
         fixture_stop(fixture);
 }
 
-/* A stuck job holds up neither the daemon's end nor the next daemon. */
+/* A stuck job delays neither the end of the daemon nor the next daemon. */
 static void test_restart_while_stuck(void) {
         Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 2000});
         Pending *pending = fixture_detach_stalled(fixture, 2);
@@ -62,7 +63,7 @@ static void test_restart_while_stuck(void) {
         fixture_stop(fixture);
 }
 
-/* The daemon's end answers who waits. */
+/* When the daemon ends, waiting callers get a reply. */
 static void test_stop_while_busy(void) {
         Fixture *fixture = fixture_start(NULL);
         Pending *pending = fixture_detach_stalled(fixture, 2);
@@ -77,7 +78,7 @@ static void test_stop_while_busy(void) {
         fixture_stop(fixture);
 }
 
-/* A caller that leaves does not stop the work. */
+/* A caller that disconnects does not stop the job. */
 static void test_caller_leaves(void) {
         Fixture *fixture = fixture_start(NULL);
 
@@ -104,7 +105,7 @@ static void test_side_by_side(void) {
         Pending *disk = fixture_call_start(fixture, BUS_PATH, MANAGER, "Detach", "('nvme0n1', " NO_OPTIONS ")");
         Pending *card = fixture_call_start(fixture, GROUP10, GROUP, "Detach", "(" NO_OPTIONS ",)");
 
-        pending_expect(nic, NIC_AWAY);
+        pending_expect(nic, NIC_DETACHED);
         pending_expect(disk, "([('0000:04:00.0', 'nvme', 'vfio-pci', {})],)");
         pending_expect(card,
                         "([('0000:03:01.0', 'e1000', 'vfio-pci', {}), ('0000:03:02.0', 'e1000', 'vfio-pci', {})],)");

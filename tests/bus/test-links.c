@@ -2,7 +2,7 @@
 #include "client.h"
 #include "fixture.h"
 
-/* A device whose link attributes do not answer, as those of a dead card, and the daemon: nothing else waits for it. */
+/* A device whose link attributes do not respond, as on a dead card: the daemon does not wait for it. */
 
 #define DEAD "0000:04:00.0"
 #define DEAD_PATH BUS_PATH "/devices/_30000_3a04_3a00_2e0"
@@ -19,7 +19,7 @@ static void expect_working(Fixture *fixture) {
         fixture_property(fixture, DEAD_PATH, DEVICE, "Driver", "'nvme'");
 }
 
-/* It does not answer from the start of the daemon on. Then it does. */
+/* It does not respond from the start of the daemon. Later it responds. */
 static void test_dead_at_start(void) {
         Fixture *fixture = fixture_start(NULL);
 
@@ -46,7 +46,7 @@ static void expect_link(const char *selector, const char *speed, const char *spe
         json_decref(show);
 }
 
-/* What is not known is null: of a device without a PCIe link, and of one that does not answer. */
+/* Unknown values are null: for a device without a PCIe link, and for a device that does not respond. */
 static void test_json(void) {
         Fixture *fixture = fixture_start(NULL);
 
@@ -59,7 +59,7 @@ static void test_json(void) {
         fixture_stop(fixture);
 }
 
-/* It stops to answer later, and the daemon ends all the same: fixture_stop() sends SIGTERM and waits for that. */
+/* It stops responding later, and the daemon ends anyway: fixture_stop() sends SIGTERM and waits for its end. */
 static void test_dies(void) {
         static const char *const attributes[] = {"max_link_speed", "current_link_width"};
 
@@ -75,7 +75,7 @@ static void test_dies(void) {
         }
 }
 
-/* The link of a card that is plugged in is read, too. */
+/* The link of a card that is plugged in is read too. */
 static void test_plugged(void) {
         Fixture *fixture = fixture_start(NULL);
 

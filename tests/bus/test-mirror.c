@@ -5,7 +5,7 @@
 
 #include <systemd/sd-bus.h>
 
-/* Whoever listens never has to ask: after 200 random steps, what the signals told is what the daemon says when it is asked. */
+/* A listener never has to ask again: after 200 random steps, the state from its signals equals the daemon's answers. */
 
 #define STEPS 200
 #define SLOTS 6
@@ -15,7 +15,7 @@ typedef struct Watch {
         sd_bus *bus;
         Mirror *mirror;
         unsigned n_changes, step;
-        bool asked; /* and not answered yet */
+        bool asked; /* asked, but not answered yet */
 } Watch;
 
 static int count_change(const MirrorChange *change, void *userdata) {
@@ -34,7 +34,7 @@ static int on_signal(sd_bus_message *signal, void *userdata, sd_bus_error *error
         return 0;
 }
 
-/* In their order with the signals: what came before the reply was sent before it, and what comes behind it was not. */
+/* A reply is in order with the signals: signals before it were sent before it, and later signals after it. */
 static void ask(Watch *watch, sd_bus_message_handler_t on_reply) {
         watch->asked = true;
         g_assert_cmpint(sd_bus_call_method_async(watch->bus, NULL, BUS_NAME, BUS_PATH, OBJECT_MANAGER,
@@ -72,7 +72,7 @@ static void show_differences(json_t *asked, json_t *told) {
         }
 }
 
-/* What is said now, against what was told up to now. */
+/* Compares the current answer with the state from the signals. */
 static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         Watch *watch = userdata;
         Mirror *asked;
@@ -82,8 +82,8 @@ static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *error) 
         g_assert_cmpint(mirror_load(asked, reply, NULL, NULL), ==, 0);
         if (!json_equal(mirror_get_all(asked), mirror_get_all(watch->mirror))) {
                 show_differences(mirror_get_all(asked), mirror_get_all(watch->mirror));
-                g_error("step %u: what was told is not what is: %zu and %zu objects", watch->step,
-                                json_object_size(mirror_get_all(watch->mirror)),
+                g_error("step %u: the state from the signals is not the daemon's state: %zu and %zu objects",
+                                watch->step, json_object_size(mirror_get_all(watch->mirror)),
                                 json_object_size(mirror_get_all(asked)));
         }
         mirror_free(asked);
@@ -105,7 +105,7 @@ static void watch_end(Watch *watch) {
         mirror_free(watch->mirror);
 }
 
-/* A device that comes and goes, in one of a few slots, and in one of a few groups. */
+/* A device that is plugged in and pulled, in one of a few slots and groups. */
 static void plug(Watch *watch) {
         int slot = g_test_rand_int_range(8, 8 + SLOTS);
         g_autofree char *address = g_strdup_printf("0000:00:%02x.0", slot);
@@ -120,12 +120,12 @@ static void plug(Watch *watch) {
                                 slot);
 }
 
-/* Of a card that nobody moves. */
+/* Renames the interface of a card that is not moved. */
 static void rename_interface(Watch *watch) {
         fake_kernel_do(watch->fixture->kernel, "netrename 0000:07:00.0 lan%d", g_test_rand_int_range(0, 1000));
 }
 
-/* As another hand does; what does not work at the moment does not. */
+/* Bind and unbind as an administrator does; some of these writes fail. */
 static void bind_by_hand(Watch *watch) {
         static const char *const places[] = {"drivers/e1000/unbind", "drivers/vfio-pci/unbind", "drivers/e1000/bind",
                         "drivers/vfio-pci/bind", "drivers_probe"};
@@ -145,7 +145,7 @@ static void move(Watch *watch) {
         g_autofree char *arguments = g_strdup_printf(
                         "('%s', " NO_OPTIONS ")", selectors[g_test_rand_int_range(0, G_N_ELEMENTS(selectors))]);
         g_autoptr(GVariant) G_GNUC_UNUSED reply = NULL;
-        g_autoptr(GError) error = NULL; /* many cannot go as things are */
+        g_autoptr(GError) error = NULL; /* many of these calls are refused */
 
         if (g_test_rand_int_range(0, 2))
                 reply = fixture_call(watch->fixture, BUS_PATH, MANAGER, "Reattach", arguments, &error);
@@ -158,7 +158,7 @@ static void move(Watch *watch) {
         }
 }
 
-/* One that is not waited for: what it does is seen in the steps behind. */
+/* A call that the test does not wait for: its effects appear in the following steps. */
 static void move_meanwhile(Watch *watch) {
         const char *method = g_test_rand_int_range(0, 2) ? "Detach" : "Reattach";
 

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <sys/prctl.h>
 
-/* A host whose names hold any bytes: whoever asks gets valid UTF-8 without control and direction characters, and all works. The names are those of
- * topologies/names.conf. */
+/* A host with names of any bytes: every client gets valid UTF-8 without control and direction characters, and
+ * everything works. The names are in topologies/names.conf. */
 
 #define SECOND "0000:05:00.1"
 #define LONG_HEAD "d\\xff\\x1b[31m\\xe2\\x80\\xaexxxxxxxx" /* of the drivers' names, as they are shown */
@@ -17,9 +17,9 @@
 #define E1000_CARD "0000:07:00.0"
 #define E1000_PATH BUS_PATH "/devices/_30000_3a07_3a00_2e0"
 
-#define QUIET_ERASE "\x1b[K" /* of the line that shows progress */
+#define QUIET_ERASE "\x1b[K" /* erases the progress line */
 
-/* Valid UTF-8 without what could change a terminal, but for line ends. */
+/* Valid UTF-8 without characters that could change a terminal, except for line ends. */
 static void assert_harmless(const char *text, const char *what) {
         if (!g_utf8_validate(text, -1, NULL))
                 g_error("%s: not UTF-8: %s", what, text);
@@ -48,7 +48,7 @@ static void assert_contains(const char *text, const char *part) {
                 g_error("there is no \"%s\" in: %s", part, text);
 }
 
-/* What a method replies is harmless. Returns its text form, where each backslash is doubled. */
+/* Checks that the reply of a method is harmless. Returns its text form, in which each backslash is doubled. */
 static char *call_harmless(Fixture *fixture, const char *interface, const char *method, const char *arguments) {
         g_autoptr(GError) error = NULL;
         g_autoptr(GVariant) reply = fixture_call(fixture, BUS_PATH, interface, method, arguments, &error);
@@ -91,7 +91,7 @@ static void test_calls(void) {
         fixture_stop(fixture);
 }
 
-/* As they are shown, and as they are where they are UTF-8. */
+/* Names as they are shown, and raw names if they are UTF-8. */
 static void test_selectors(void) {
         Fixture *fixture = fixture_start(&(FixtureOptions){.topology = "names"});
 
@@ -102,10 +102,10 @@ static void test_selectors(void) {
         manager_expect(fixture, "GetGroup", "a\\u001b[31mred", NULL, "('" GROUP12 "',)");
         manager_expect(fixture, "GetDevice", "/dev/d\\\\xffn1", NULL, "('" BUS_PATH "/devices/_30000_3a08_3a00_2e0',)");
         manager_expect(fixture, "GetDevice", "d\\\\xffn1p3", NULL, "('" BUS_PATH "/devices/_30000_3a08_3a00_2e0',)");
-        /* What the error quotes is harmless, too. */
+        /* The error quotes the selector in a harmless form. */
         manager_refused(fixture, "GetDevice", "no\\u001b[31m\\u202e", NULL, "NoSuchDevice",
                         "*'no\\x1b[31m\\xe2\\x80\\xae'*");
-        /* The drivers' names are quoted as a reason, and end differently. */
+        /* The message quotes drivers' names that differ only at the end. */
         manager_refused(fixture, "Detach", NIC, NO_OPTIONS, "GroupNeedsConsent",
                         "*" SECOND " (" LONG_HEAD "*xxone, a\\x1b[31mred)*");
         fixture_stop(fixture);
@@ -125,7 +125,7 @@ static void test_signals(void) {
         fixture_stop(fixture);
 }
 
-/* Everything that vfioctl lists, as text and as JSON, with and without a terminal that knows UTF-8. */
+/* Everything that vfioctl lists, as text and as JSON, on terminals with and without UTF-8. */
 static void test_client(void) {
         static const char *const verbs[] = {"groups", "devices", "jobs", "status", "rule list", "show " NIC,
                         "show " SECOND, "show 'b\\xff\\xfec'", "show group:12", "show group:13", "show '.dot\\slash'",
@@ -178,7 +178,7 @@ static void monitor_lines(Fixture *fixture, const char *option) {
                         process_start((const char *const *)argv, &(ProcessOptions){.environment = vfioctl_environment});
         bool renamed = false, gone = false;
 
-        g_free(process_read_line(monitor)); /* the state */
+        g_free(process_read_line(monitor)); /* the initial state */
         fake_kernel_do(fixture->kernel, "netrename " E1000_CARD " m\\377\\342\\200\\256");
         fixture_write(fixture, NIC, "sys/bus/pci/devices/" NIC "/driver/unbind");
         while (!renamed || !gone) {
@@ -206,7 +206,7 @@ static void test_monitor(void) {
         }
 }
 
-/* Without the keys' echo, the line ends and the progress line of the terminal. */
+/* Removes the echo of the keys, the line ends and the progress line. */
 static void assert_harmless_terminal(const char *shown, const char *what) {
         g_auto(GStrv) parts = g_strsplit(shown, QUIET_ERASE, -1);
         g_autofree char *text = g_strjoinv("", parts);
@@ -219,7 +219,7 @@ static void assert_harmless_terminal(const char *shown, const char *what) {
         assert_harmless(text, what);
 }
 
-/* Away and back, with a prompt, over a restart of the daemon: the driver and the names come back as they were. */
+/* Detach with a question, and reattach after a restart of the daemon: the driver and the names are restored. */
 static void test_detach_and_reattach(void) {
         Fixture *fixture = fixture_start(&(FixtureOptions){.topology = "names"});
         g_auto(GStrv) argv = vfioctl_argv("detach 'b\\xff\\xfec'");
@@ -253,7 +253,7 @@ static void test_detach_and_reattach(void) {
         expect_driver(fixture, NIC, "one");
         expect_driver(fixture, SECOND, "one");
 
-        /* The other driver, and an undo. */
+        /* The other driver, and a rollback. */
         EXPECT(0, "", "detach 0000:06:00.0");
         fake_kernel_do(fixture->kernel, "fail 1 EIO");
         EXPECT(1, "*", "reattach 0000:06:00.0");
@@ -262,7 +262,7 @@ static void test_detach_and_reattach(void) {
         fixture_stop(fixture);
 }
 
-/* A process may call itself anything: one that asks for a job, and one that holds a device. */
+/* A process may have any name: the caller of a job, and a process that holds a device. */
 static void test_process_names(void) {
         Fixture *fixture = fixture_start(&(FixtureOptions){.topology = "names"});
 
@@ -301,7 +301,7 @@ static void test_process_names(void) {
         fixture_stop(fixture);
 }
 
-/* What the daemon writes to its log. */
+/* The log of the daemon. */
 static void test_log(void) {
         g_autofree char *path = NULL, *text = NULL;
         g_autoptr(GError) error = NULL;
@@ -323,7 +323,7 @@ static void test_log(void) {
         assert_contains(text, "0000:06:00.0 is on vfio-pci now, was on " LONG_HEAD);
 }
 
-/* A daemon that escapes nothing: the terminal does not depend on it. */
+/* A daemon that escapes nothing: the terminal is protected anyway. */
 #define EVIL "e\\u001b[31m\\u202e\\u009b\\u0007\\n"
 #define EVIL_ROW "'" EVIL "', '" EVIL "', '" EVIL "'"
 
@@ -376,7 +376,7 @@ static void test_hostile_daemon(void) {
                 assert_harmless(text.errors, verbs[i]);
                 assert_harmless(json.output, verbs[i]);
                 assert_harmless(json.errors, verbs[i]);
-                /* It is there, escaped. */
+                /* The text is shown, but escaped. */
                 if (!strstr(text.output, "\\x1b[31m") && !strstr(text.errors, "\\x1b[31m"))
                         g_error("%s: \"%s\" \"%s\"", verbs[i], text.output, text.errors);
         }

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "planned.h"
 
-/* Plans: what they say, that they do nothing, and that what they say is what is done. */
+/* Plans: their contents, that planning changes nothing, and that the execution follows the plan. */
 
 /* Each step with its device and its reason, in order. */
 static void test_steps(void) {
         Fixture *fixture = fixture_start(NULL);
-        g_auto(Planned) away = plan_make(fixture, DETACH_CARD);
+        g_auto(Planned) detach = plan_make(fixture, DETACH_CARD);
 
-        g_assert_true(away.would_go);
-        g_assert_cmpstr(away.findings, ==, "[]");
-        g_assert_cmpstr(away.steps, ==,
+        g_assert_true(detach.would_go);
+        g_assert_cmpstr(detach.findings, ==, "[]");
+        g_assert_cmpstr(detach.steps, ==,
                         "[('claim-disks', '0000:03:02.0', 'nobody may begin to use a disk that leaves the host', {}), "
                         "('load-driver', '0000:03:02.0', 'the kernel needs the driver vfio-pci', {}), "
                         "('record', '0000:03:02.0', 'vfiod saves how the device was bound', {}), "
@@ -25,10 +25,10 @@ static void test_steps(void) {
 
         manager_expect(fixture, "Detach", "ens1", ALL,
                         "([('0000:03:01.0', 'e1000', 'vfio-pci', {}), ('0000:03:02.0', 'e1000', 'vfio-pci', {})],)");
-        g_auto(Planned) home = plan_make(fixture, PLAN_OF("ens1", "reattach", NO_OPTIONS));
-        g_assert_true(home.would_go);
-        g_assert_cmpstr(home.findings, ==, "[]");
-        g_assert_cmpstr(home.steps, ==,
+        g_auto(Planned) reattach = plan_make(fixture, PLAN_OF("ens1", "reattach", NO_OPTIONS));
+        g_assert_true(reattach.would_go);
+        g_assert_cmpstr(reattach.findings, ==, "[]");
+        g_assert_cmpstr(reattach.steps, ==,
                         "[('lock-node', '0000:03:01.0', 'no virtual machine may hold a device that leaves vfio-pci', "
                         "{}), "
                         "('load-driver', '0000:03:01.0', 'the kernel needs the driver e1000', {}), "
@@ -43,13 +43,13 @@ static void test_steps(void) {
                         "('set-power', '0000:03:02.0', 'power/control and d3cold_allowed are set as they were', {}), "
                         "('forget', '0000:03:01.0', 'vfiod deletes what it saved about the device', {}), "
                         "('forget', '0000:03:02.0', 'vfiod deletes what it saved about the device', {})]");
-        /* a force does not ask whether anybody has the node */
+        /* with force, the job does not check whether a process holds the node */
         g_auto(Planned) forced = plan_make(fixture, PLAN_OF("ens1", "reattach", "{'force': <true>}"));
         g_assert_null(strstr(forced.steps, "lock-node"));
         fixture_stop(fixture);
 }
 
-/* Nothing is written, to the kernel or to the state folder; there is no job; all is as before. */
+/* Nothing is written, neither to the kernel nor to the state folder; there is no job; everything is as before. */
 static void test_writes_nothing(void) {
         static const char *const selectors[] = {"ens1", "nvme0n1", "group:13", "0000:07:00.0", "group:9"};
         Fixture *fixture = fixture_start(NULL);
@@ -66,7 +66,7 @@ static void test_writes_nothing(void) {
 
                 g_assert_cmpstr(planned.steps, !=, "[]");
         }
-        g_auto(Planned) G_GNUC_UNUSED home = plan_make(fixture, PLAN_OF("ens3", "reattach", "{'force': <true>}"));
+        g_auto(Planned) G_GNUC_UNUSED reattach = plan_make(fixture, PLAN_OF("ens3", "reattach", "{'force': <true>}"));
 
         g_auto(GStrv) writes = fake_kernel_writes(fixture->kernel);
         g_autofree char *after = fake_kernel_snapshot(fixture->kernel);
@@ -100,7 +100,7 @@ static void test_findings(void) {
         g_assert_cmpstr(overridden.steps, ==, refused.steps);
         g_assert_cmpstr(overridden.fingerprint, ==, refused.fingerprint);
 
-        /* What the plan says is what comes of it. */
+        /* The execution has the same result as the plan. */
         manager_refused(fixture, "Detach", "nvme0n1", NO_OPTIONS, "InUseStorage", "*nvme0n1 is claimed*");
         manager_refused(fixture, "Detach", "nvme0n1", "{'override': <['network']>}", "InUseStorage",
                         "*nvme0n1 is claimed*--override=storage,network");
@@ -115,7 +115,7 @@ static void test_findings(void) {
         fixture_stop(fixture);
 }
 
-/* What a plan refuses is what the method refuses, before anything is looked at. */
+/* A plan is refused for the same reasons as the method, before the host is examined. */
 static void test_refusals(void) {
         static const struct {
                 const char *selector, *verb, *options, *error;
@@ -154,8 +154,8 @@ static void test_refusals(void) {
         fixture_stop(fixture);
 }
 
-/* A group that a job is at work on has no plan; others have. */
-static void test_at_work(void) {
+/* There is no plan for a group that a job is changing; there are plans for other groups. */
+static void test_busy_group(void) {
         Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 2000});
         Pending *pending = fixture_detach_stalled(fixture, 2);
 
@@ -168,11 +168,11 @@ static void test_at_work(void) {
         g_auto(Planned) G_GNUC_UNUSED again = plan_make(fixture, DETACH_CARD);
         fake_kernel_do(fixture->kernel, "resume");
         fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'detached'");
-        g_auto(Planned) G_GNUC_UNUSED home = plan_make(fixture, PLAN_OF("ens3", "reattach", NO_OPTIONS));
+        g_auto(Planned) G_GNUC_UNUSED reattach = plan_make(fixture, PLAN_OF("ens3", "reattach", NO_OPTIONS));
         fixture_stop(fixture);
 }
 
-/* Asks until there is room for one more plan. */
+/* Calls until another plan is permitted. */
 static void await_plan(Fixture *fixture, const char *arguments) {
         gint64 end = g_get_monotonic_time() + DEADLINE_MS * 1000LL;
 
@@ -189,24 +189,24 @@ static void await_plan(Fixture *fixture, const char *arguments) {
 
 #define PLANS_MAX 16
 
-/* Another's unbind of a device in use waits in the kernel, which the daemon cannot know: plans of that device wait with it. They are answered,
- * and they keep nobody from anything else. */
+/* An unbind by another program waits in the kernel for a device in use. The daemon cannot know this: plans for this
+ * device wait too. They get replies, and they block nothing else. */
 static void test_waits(void) {
         Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 2000});
         const char *root = fake_kernel_get_root(fixture->kernel);
         g_autofree char *script = g_strdup_printf("echo " NIC " >%s/sys/bus/pci/drivers/vfio-pci/unbind", root);
         const char *const argv[] = {"sh", "-c", script, NULL};
 
-        fixture_take_nic_by_hand(fixture);
+        fixture_detach_nic_by_hand(fixture);
         fake_kernel_do(fixture->kernel, "claim 12");
-        Process *hand = process_start(argv, NULL);
+        Process *tool = process_start(argv, NULL);
         fake_kernel_do(fixture->kernel, "wait-pending 1");
-        /* the link is gone; it is seen at the next event */
+        /* the driver link is removed; the daemon notices it at the next event */
         fixture_write(fixture, "change", "sys/bus/pci/devices/" NIC "/uevent");
         fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'driverless'");
 
         fixture_refused(fixture, BUS_PATH, MANAGER, "Plan", PLAN_OF(NIC, "detach", NO_OPTIONS), "Stuck", "*");
-        /* One that is known to hang is not asked for again: so the plans of others have room. */
+        /* A device that is known to hang is not read again, so there is room for other plans. */
         for (unsigned i = 0; i < PLANS_MAX; i++)
                 fixture_refused(fixture, BUS_PATH, MANAGER, "Plan", PLAN_OF(NIC, "detach", NO_OPTIONS), "Stuck",
                                 "*since an earlier plan asked*");
@@ -217,36 +217,37 @@ static void test_waits(void) {
         fixture_property(fixture, NIC_PATH, DEVICE, "State", "'driverless'");
 
         fake_kernel_do(fixture->kernel, "release 12");
-        g_assert_cmpint(process_finish(hand), ==, 0);
+        g_assert_cmpint(process_finish(tool), ==, 0);
         await_plan(fixture, PLAN_OF(NIC, "detach", NO_OPTIONS));
         fixture_stop(fixture);
 }
 
-/* What a step writes, as the fake kernel logs it; NULL for nothing. */
-static char *write_of_step(const char *action, const char *address, bool away) {
+/* The write of a step, as the fake kernel logs it; NULL if it writes nothing. */
+static char *write_of_step(const char *action, const char *address, bool is_detach) {
         if (g_str_equal(action, "override"))
                 return g_strdup_printf(
-                                "sys/bus/pci/devices/%s/driver_override=%s", address, away ? "vfio-pci" : "e1000");
+                                "sys/bus/pci/devices/%s/driver_override=%s", address, is_detach ? "vfio-pci" : "e1000");
         if (g_str_equal(action, "unbind"))
-                return g_strdup_printf("sys/bus/pci/drivers/%s/unbind=%s", away ? "e1000" : "vfio-pci", address);
+                return g_strdup_printf("sys/bus/pci/drivers/%s/unbind=%s", is_detach ? "e1000" : "vfio-pci", address);
         if (g_str_equal(action, "probe"))
                 return g_strdup_printf("sys/bus/pci/drivers_probe=%s", address);
         return NULL;
 }
 
-/* The writes of a plan's steps, a line each. After its probe a device that comes home has its own override again: none. */
-static char *planned_writes(const Planned *planned, bool away) {
+/* The writes of a plan's steps, one line each. After its probe, a device that is reattached has its own
+ * driver_override again: none. */
+static char *planned_writes(const Planned *planned, bool is_detach) {
         g_autoptr(GString) text = g_string_new(NULL);
         const char *action, *address;
         GVariantIter iterator;
 
         g_variant_iter_init(&iterator, planned->step_list);
         while (g_variant_iter_next(&iterator, "(&s&s&s@a{sv})", &action, &address, NULL, NULL)) {
-                g_autofree char *write = write_of_step(action, address, away);
+                g_autofree char *write = write_of_step(action, address, is_detach);
 
                 if (write)
                         g_string_append_printf(text, "%s\n", write);
-                if (!away && g_str_equal(action, "probe"))
+                if (!is_detach && g_str_equal(action, "probe"))
                         g_string_append_printf(text, "sys/bus/pci/devices/%s/driver_override=\n", address);
         }
         return g_strdup(text->str);
@@ -259,7 +260,7 @@ static char *actual_writes(Fixture *fixture) {
         return g_strconcat(joined, "\n", NULL);
 }
 
-/* The steps that the job's signals told, in the form of the plan's: the first comes with InterfacesAdded. */
+/* The steps that the job's signals report, in the form of the plan: the first step comes with InterfacesAdded. */
 static char *signalled_steps(Fixture *fixture) {
         g_autoptr(GString) text = g_string_new(NULL);
         g_autofree char *last = g_strdup("");
@@ -297,8 +298,8 @@ static char *planned_steps(const Planned *planned) {
 }
 
 static void check_executed(Fixture *fixture, const char *method, const char *options, const Planned *planned) {
-        bool away = g_str_equal(method, "Detach");
-        g_autofree char *expected_writes = planned_writes(planned, away), *expected_steps = planned_steps(planned);
+        bool is_detach = g_str_equal(method, "Detach");
+        g_autofree char *expected_writes = planned_writes(planned, is_detach), *expected_steps = planned_steps(planned);
         g_autofree char *arguments = g_strdup_printf("('ens1', %s)", options);
         g_autoptr(GError) error = NULL;
 
@@ -317,16 +318,16 @@ static void check_executed(Fixture *fixture, const char *method, const char *opt
         g_assert_cmpstr(steps, ==, expected_steps);
 }
 
-/* The steps of the plan are those that the job goes through, and what the kernel gets, in that order. */
+/* The job executes exactly the steps of the plan, and the kernel gets exactly their writes, in this order. */
 static void test_executed(void) {
         Fixture *fixture = fixture_start(NULL);
-        g_auto(Planned) away = plan_make(fixture, DETACH_CARD);
-        g_autofree char *options = g_strdup_printf("{'companions': <['*']>, 'plan': <'%s'>}", away.fingerprint);
+        g_auto(Planned) detach = plan_make(fixture, DETACH_CARD);
+        g_autofree char *options = g_strdup_printf("{'companions': <['*']>, 'plan': <'%s'>}", detach.fingerprint);
 
-        check_executed(fixture, "Detach", options, &away);
-        g_auto(Planned) home = plan_make(fixture, PLAN_OF("ens1", "reattach", NO_OPTIONS));
-        g_autofree char *home_options = g_strdup_printf("{'plan': <'%s'>}", home.fingerprint);
-        check_executed(fixture, "Reattach", home_options, &home);
+        check_executed(fixture, "Detach", options, &detach);
+        g_auto(Planned) reattach = plan_make(fixture, PLAN_OF("ens1", "reattach", NO_OPTIONS));
+        g_autofree char *reattach_options = g_strdup_printf("{'plan': <'%s'>}", reattach.fingerprint);
+        check_executed(fixture, "Reattach", reattach_options, &reattach);
         fixture_stop(fixture);
 }
 
@@ -336,7 +337,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/plan/writes-nothing", test_writes_nothing);
         g_test_add_func("/bus/plan/findings", test_findings);
         g_test_add_func("/bus/plan/refusals", test_refusals);
-        g_test_add_func("/bus/plan/at-work", test_at_work);
+        g_test_add_func("/bus/plan/busy-group", test_busy_group);
         g_test_add_func("/bus/plan/waits", test_waits);
         g_test_add_func("/bus/plan/executed", test_executed);
         return g_test_run();

@@ -4,13 +4,13 @@
 #include <signal.h>
 #include <unistd.h>
 
-/* The objects of jobs: what they say, when they come and go, and how they are cancelled. */
+/* The objects of jobs: their properties, when they are added and removed, and how to cancel them. */
 
 #define DETACH_NIC "('ens3', " NO_OPTIONS ")"
 #define DETACH_CARD "('ens1', " ALL ")"
-#define NIC_AWAY "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)"
-#define NIC_BACK "([('0000:05:00.0', 'vfio-pci', 'e1000e', {})],)"
-#define CARD_AWAY "([('0000:03:01.0', 'e1000', 'vfio-pci', {}), ('0000:03:02.0', 'e1000', 'vfio-pci', {})],)"
+#define NIC_DETACHED "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)"
+#define NIC_REATTACHED "([('0000:05:00.0', 'vfio-pci', 'e1000e', {})],)"
+#define CARD_DETACHED "([('0000:03:01.0', 'e1000', 'vfio-pci', {}), ('0000:03:02.0', 'e1000', 'vfio-pci', {})],)"
 #define JOB2 BUS_PATH "/jobs/2"
 #define NO_JOBS "([],)"
 #define CHANGED(path) path " PropertiesChanged ('" JOB "', {*"
@@ -27,7 +27,7 @@ static guint64 started(Fixture *fixture, const char *path) {
         return g_ascii_strtoull(number, NULL, 10);
 }
 
-/* The worker waits in the second write, the unbind. */
+/* The worker waits in its second write, the unbind. */
 static void test_properties(void) {
         gint64 before = g_get_real_time();
         Fixture *fixture = fixture_start(NULL);
@@ -48,7 +48,7 @@ static void test_properties(void) {
         g_assert_cmpint((gint64)started(fixture, JOB1), >=, before);
         g_assert_cmpint((gint64)started(fixture, JOB1), <=, g_get_real_time());
 
-        /* the row of the list says the same */
+        /* the row of the list agrees */
         g_autofree char *row = g_strdup_printf("([(1, '" JOB1 "', 'detach', 'running', 12, ['0000:05:00.0'], 5, 7, "
                                                "'unbind', '0000:05:00.0', '', %s, %" G_GUINT64_FORMAT
                                                ", {'Cancelled': <false>})],)",
@@ -56,18 +56,19 @@ static void test_properties(void) {
         fixture_expect(fixture, BUS_PATH, MANAGER, "ListJobs", NULL, row);
 
         fake_kernel_do(fixture->kernel, "resume");
-        pending_expect(pending, NIC_AWAY);
+        pending_expect(pending, NIC_DETACHED);
         expect_no_jobs(fixture);
         fixture_stop(fixture);
 }
 
-/* It is announced whole, each step is told, and its end comes before the caller's answer. */
+/* The object is announced with all properties, each step is signalled, and its removal comes before the caller's
+ * reply. */
 static void test_life(void) {
         static const char *const steps[] = {
                         "claim-disks", "load-driver", "record", "override", "unbind", "probe", "wait-node"};
         Fixture *fixture = fixture_start(NULL);
 
-        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_AWAY);
+        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_DETACHED);
         g_autofree char *added = fixture_expect_signal(fixture, BUS_PATH " InterfacesAdded ('" JOB1 "', *");
         static const char *const properties[] = {"'Number': <", "'Kind': <'detach'>", "'State': <'running'>",
                         "'GroupNumber': <", "'DeviceAddresses': <['0000:05:00.0']>", "'Step': <", "'Steps': <",
@@ -84,8 +85,8 @@ static void test_life(void) {
         g_free(fixture_expect_signal(fixture, REMOVED(JOB1)));
         fixture_refused(fixture, JOB1, PROPERTIES, "GetAll", "('" JOB "',)", UNKNOWN_OBJECT, "*");
 
-        /* the next has the next number */
-        manager_expect(fixture, "Reattach", "ens3", NO_OPTIONS, NIC_BACK);
+        /* the next job has the next number */
+        manager_expect(fixture, "Reattach", "ens3", NO_OPTIONS, NIC_REATTACHED);
         g_autofree char *second = fixture_expect_signal(fixture, BUS_PATH " InterfacesAdded ('" JOB2 "', *");
         g_assert_nonnull(strstr(second, "'Kind': <'reattach'>"));
         g_assert_nonnull(strstr(second, "'Action': <'lock-node'>"));
@@ -93,7 +94,7 @@ static void test_life(void) {
         fixture_stop(fixture);
 }
 
-/* One that is refused was there too, and goes. */
+/* A job that is refused has an object too, until it ends. */
 static void test_refused(void) {
         Fixture *fixture = fixture_start(NULL);
 
@@ -102,7 +103,7 @@ static void test_refused(void) {
         g_free(fixture_expect_signal(fixture, BUS_PATH " InterfacesAdded ('" JOB1 "', *"));
         g_free(fixture_expect_signal(fixture, REMOVED(JOB1)));
         expect_no_jobs(fixture);
-        /* one that does not begin is none */
+        /* a call that is refused before its start has no job */
         manager_refused(fixture, "Reattach", "nvme0n1", NO_OPTIONS, "NotDetached", "*");
         fixture_property(fixture, BUS_PATH, MANAGER, "DetachedCount", "0");
         while (g_main_context_iteration(NULL, false))
@@ -112,7 +113,7 @@ static void test_refused(void) {
         fixture_stop(fixture);
 }
 
-/* Two groups: each has its job, the newest is listed first, and one does not wait for the other. */
+/* Two groups: each has its job, the newest job is listed first, and the jobs do not wait for each other. */
 static void test_side_by_side(void) {
         Fixture *fixture = fixture_start(NULL);
         Pending *nic = fixture_detach_stalled(fixture, 2);
@@ -127,22 +128,22 @@ static void test_side_by_side(void) {
         g_autofree char *text = g_variant_print(list, false);
         g_assert_true(g_pattern_match_simple("([(2, '" JOB2 "', *), (1, '" JOB1 "', *)],)", text));
 
-        /* a second one for either is refused, and names the first */
+        /* a second job for one of these groups is refused, and the message names the first job */
         manager_refused(fixture, "Detach", "ens3", NO_OPTIONS, "Busy", "Another job is changing 0000:05:00.0*");
         manager_refused(fixture, "Detach", "ens2", ALL, "Busy", "Another job is changing 0000:03:0*");
-        /* and a third group has its own meanwhile */
+        /* a job for a third group runs meanwhile */
         manager_expect(fixture, "Detach", "nvme0n1", NO_OPTIONS, "([('0000:04:00.0', 'nvme', 'vfio-pci', {})],)");
 
         fixture_cancel(fixture, JOB2);
         fake_kernel_do(fixture->kernel, "resume");
         pending_refused(card, "Cancelled", "*as it was before*");
-        pending_expect(nic, NIC_AWAY);
+        pending_expect(nic, NIC_DETACHED);
         fixture_driver(fixture, PORT1, "e1000");
         expect_no_jobs(fixture);
         fixture_stop(fixture);
 }
 
-/* At each write: the caller hears it, and everything is as it was. */
+/* Cancelled at each write: the caller gets the error, and everything is as before. */
 static void test_cancel(void) {
         for (unsigned k = 1; k <= 3; k++) {
                 Fixture *fixture = fixture_start(NULL);
@@ -162,16 +163,16 @@ static void test_cancel(void) {
                 g_autofree char *after = fake_kernel_snapshot(fixture->kernel);
                 g_assert_cmpstr(after, ==, before);
                 fixture_property(fixture, NIC_PATH, DEVICE, "State", "'host'");
-                manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_AWAY);
+                manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_DETACHED);
                 fixture_stop(fixture);
         }
 }
 
-/* Another card took the name that is awaited: all is written by then. */
+/* Another card has the name that the job waits for: all writes are done by then. */
 static void test_finishing(void) {
         Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 2000});
 
-        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_AWAY);
+        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_DETACHED);
         fake_kernel_do(fixture->kernel, "netrename " PORT1 " ens3");
         fixture_wait_property(fixture, PORT1_PATH, DEVICE, "NetworkInterfaces", "['ens3']");
         Pending *pending = fixture_call_start(fixture, NIC_PATH, DEVICE, "Reattach", "(" NO_OPTIONS ",)");
@@ -179,13 +180,13 @@ static void test_finishing(void) {
         fixture_wait_property(fixture, JOB2, JOB, "State", "'finishing'");
         fixture_refused(fixture, JOB2, JOB, "Cancel", "(" NO_OPTIONS ",)", "Busy",
                         "*has done all its work*cannot be cancelled*");
-        pending_expect(pending, NIC_BACK);
+        pending_expect(pending, NIC_REATTACHED);
         fixture_driver(fixture, NIC, "e1000e");
         expect_no_jobs(fixture);
         fixture_stop(fixture);
 }
 
-/* The caller goes; its job does not, and is known by who asked. */
+/* The caller disconnects; its job continues and still shows who asked for it. */
 static void test_caller_leaves(void) {
         Fixture *fixture = fixture_start(NULL);
 
@@ -209,7 +210,7 @@ static void test_caller_leaves(void) {
         fixture_stop(fixture);
 }
 
-/* The job was cancelled before it got stuck: its caller hears what will happen, and not that the work goes on. */
+/* The job was cancelled before it got stuck: the caller is told what will happen, and not that the job continues. */
 static void test_stuck_after_cancel(void) {
         Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 2000});
         Pending *pending = fixture_detach_stalled(fixture, 2);
@@ -224,7 +225,7 @@ static void test_stuck_after_cancel(void) {
         fixture_stop(fixture);
 }
 
-/* A job is cancelled after its caller went: nobody is told, and all is as it was. */
+/* A job is cancelled after its caller has disconnected: nobody is told, and everything is as before. */
 static void test_cancel_for_nobody(void) {
         Fixture *fixture = fixture_start(NULL);
 
@@ -244,7 +245,7 @@ static void test_cancel_for_nobody(void) {
         fixture_stop(fixture);
 }
 
-/* The worker dies; what is seen of the job stays its own: it was a detach and is one to its end. */
+/* The worker dies; the object of the job stays the same: it is a detach until its end. */
 static void test_recovering(void) {
         Fixture *fixture = fixture_start(NULL);
 
@@ -252,7 +253,7 @@ static void test_recovering(void) {
         fake_kernel_do(fixture->kernel, "stall 4");
         Pending *pending = fixture_call_start(fixture, BUS_PATH, MANAGER, "Detach", DETACH_CARD);
         fake_kernel_do(fixture->kernel, "wait-pending 1");
-        /* the first write of the one that comes after it */
+        /* the first write of the next worker */
         fake_kernel_do(fixture->kernel, "stall 1");
         fixture_kill_worker(fixture);
         fake_kernel_do(fixture->kernel, "wait-pending 1");

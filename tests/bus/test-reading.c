@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "fixture.h"
 
-/* The methods that only read, over topologies/story.conf. */
+/* The methods that only read, with topologies/story.conf. */
 
 static GVariant *list(Fixture *fixture, const char *method) {
         g_autoptr(GError) error = NULL;
@@ -42,7 +42,7 @@ static void test_list_groups(void) {
         fixture_stop(fixture);
 }
 
-/* A row without its last column, whose texts are the pci.ids database's. */
+/* A row without its last column, whose texts come from the pci.ids database. */
 static void expect_device(GVariant *rows, size_t i, const char *expected) {
         g_autoptr(GVariant) row = g_variant_get_child_value(rows, i);
         g_autofree char *text = g_variant_print(row, false);
@@ -88,7 +88,7 @@ static void test_list_devices(void) {
                         "('10000:01:00.0', '/org/vfiod1/devices/_310000_3a01_3a00_2e0', 16, 'host', 'nvme', 67586, "
                         "5197, 43018, ['nvme1n1']");
 
-        /* what is away is called as it was */
+        /* a detached device is listed with its former names */
         g_autoptr(GError) error = NULL;
         g_autoptr(GVariant) reply = fixture_call(fixture, BUS_PATH, MANAGER, "Detach", "('ens1', " ALL ")", &error);
         g_assert_no_error(error);
@@ -155,7 +155,8 @@ static void test_wrong_selectors(void) {
         fixture_stop(fixture);
 }
 
-/* A name that a device had when it was detached selects it while it is away; one that has it now comes first. */
+/* A name that a device had when it was detached selects it while it is detached; a device that has the name now has
+ * priority. */
 static void test_old_names(void) {
         Fixture *fixture = fixture_start(NULL);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "rule-files.h"
 
-/* Rules do not detach a device again that somebody reattached, until it is plugged in again. It does not matter who reattached it and what detached it. */
+/* Rules do not detach a device again that somebody reattached, until it is plugged in again. It does not matter who
+ * reattached it and who detached it. */
 
 #define DISK "0000:04:00.0"
 #define DISK_PATH BUS_PATH "/devices/_30000_3a04_3a00_2e0"
@@ -24,7 +25,7 @@ static void wait_state(Fixture *fixture, const char *path, const char *state) {
         fixture_wait_property(fixture, path, DEVICE, "State", expected);
 }
 
-/* What has just been plugged in is released to the host by a short job, which may still be under way. */
+/* A short job releases a device to the host that was just plugged in, and may still be running. */
 static void wait_no_job(Fixture *fixture) {
         for (;;) {
                 g_autoptr(GError) error = NULL;
@@ -44,7 +45,7 @@ static void assert_left_alone(Fixture *fixture, const char *path) {
         fixture_property(fixture, path, DEVICE, "State", "'host'");
 }
 
-static void give_back_by_hand(Fixture *fixture, const char *address, const char *path) {
+static void reattach_by_hand(Fixture *fixture, const char *address, const char *path) {
         g_autofree char *override = g_strdup_printf(OVERRIDE, address);
 
         fixture_write(fixture, address, "sys/bus/pci/drivers/vfio-pci/unbind");
@@ -61,7 +62,7 @@ static void test_companion(void) {
         reload(fixture);
         wait_state(fixture, PORT1_PATH, "detached");
         wait_state(fixture, PORT2_PATH, "detached");
-        give_back_by_hand(fixture, PORT1, PORT1_PATH);
+        reattach_by_hand(fixture, PORT1, PORT1_PATH);
         assert_left_alone(fixture, PORT1_PATH);
 
         fake_kernel_do(fixture->kernel, "unplug " PORT2);
@@ -75,7 +76,7 @@ static void test_companion(void) {
         fixture_stop(fixture);
 }
 
-/* The rule was refused, and a call took it. */
+/* The rule was refused, and a call detached the device. */
 static void test_call(void) {
         Fixture *fixture = fixture_start(NULL);
 
@@ -91,7 +92,7 @@ static void test_call(void) {
         fixture_stop(fixture);
 }
 
-/* The rule of that name means another device now: nothing of the group goes along with anything any more. */
+/* The rule with this name matches another device now: no device of the group is a companion any more. */
 static void test_other_text(void) {
         Fixture *fixture = fixture_start(NULL);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "rule-files.h"
 
-/* The methods that have to do with rules: what they write, what they tell, and what they refuse. */
+/* The methods for rules: what they write, what they reply, and what they refuse. */
 
 #define RULE_HEAD "# Written by vfiod; see vfiod.rules(5).\n[Match]\n"
 #define NIC_RULE \
@@ -13,7 +13,7 @@ static void wait_state(Fixture *fixture, const char *path, const char *state) {
         fixture_wait_property(fixture, path, DEVICE, "State", expected);
 }
 
-/* The files' names are those of this house. */
+/* FOLDER stands for the rule folder of this environment. */
 static void expect_rules(Fixture *fixture, const char *expected) {
         g_autofree char *folder = g_strdup_printf("%s.rules", fixture->state_folder);
         g_autoptr(GVariant) reply = NULL;
@@ -43,7 +43,7 @@ static void remove_rule(Fixture *fixture, const char *name) {
         manager_expect(fixture, "RemoveRule", name, NO_OPTIONS, "()");
 }
 
-/* It is applied at once; what is detached outlives it. */
+/* The rule is applied at once; a detached device stays detached after its removal. */
 static void test_add(void) {
         Fixture *fixture = fixture_start(NULL);
 
@@ -63,7 +63,7 @@ static void test_add(void) {
         expect_rules(fixture, "([],)");
         fixture_property(fixture, NIC_PATH, DEVICE, "State", "'detached'");
 
-        /* and it is there for the next daemon */
+        /* the next daemon reads it too */
         manager_expect(fixture, "Reattach", NIC, NO_OPTIONS, "([('0000:05:00.0', 'vfio-pci', 'e1000e', {})],)");
         add_rule(fixture, "group:12", "{'name': <'one-endpoint'>}", "one-endpoint");
         expect_text(fixture, "one-endpoint", NIC_RULE);
@@ -76,7 +76,7 @@ static void test_add(void) {
         fixture_stop(fixture);
 }
 
-/* What a client calls a device becomes its address. */
+/* Any selector of a device is written as its address. */
 static void test_options(void) {
         Fixture *fixture = fixture_start(NULL);
 
@@ -96,7 +96,7 @@ static void test_options(void) {
         expect_text(fixture, "functions",
                         RULE_HEAD "Address=0000:07:00.0\nVendor=8086\nDevice=10c9\nSubsystem=8086:a03c\n\n"
                                   "[Detach]\nCompanions=none\nVirtualFunctions=7\n");
-        /* a domain of five digits */
+        /* a PCI domain with five digits */
         add_rule(fixture, "nvme1n1", NO_OPTIONS, "10000-01-00.0");
         fixture_stop(fixture);
 }
@@ -154,7 +154,7 @@ static void test_refusals(void) {
         manager_refused(fixture, "RemoveRule", "", NO_OPTIONS, "NoSuchRule", "*");
         manager_refused(fixture, "RemoveRule", "none", "{'x': <1>}", INVALID_ARGS, "RemoveRule has no option 'x'.");
 
-        /* none of it has left anything */
+        /* the refused calls have left no file */
         expect_rules(fixture, "([],)");
         g_autofree char *folder = g_strdup_printf("%s.rules", fixture->state_folder);
         g_assert_false(g_file_test(folder, G_FILE_TEST_EXISTS));
@@ -163,7 +163,8 @@ static void test_refusals(void) {
         fixture_stop(fixture);
 }
 
-/* Files that are there are not touched; those of others cannot be removed, and one of ours above them can. */
+/* Existing files are not changed. Files in other folders cannot be removed, but vfiod's own file with the same name
+ * can. */
 static void test_files(void) {
         Fixture *fixture = fixture_start(NULL);
 
@@ -189,13 +190,13 @@ static void test_files(void) {
         remove_rule(fixture, "taken");
         expect_text(fixture, "taken", NULL);
 
-        /* removed by hand meanwhile: that it is gone is what was asked for */
+        /* an administrator has removed it meanwhile: this counts as success */
         add_rule(fixture, "ens3", "{'name': <'by-hand'>}", "by-hand");
         rule_file_remove(fixture, RULES_OWN, "by-hand");
         remove_rule(fixture, "by-hand");
         manager_refused(fixture, "RemoveRule", "by-hand", NO_OPTIONS, "NoSuchRule", "*");
 
-        /* a folder that cannot be made */
+        /* a folder that cannot be created */
         g_autofree char *folder = g_strdup_printf("%s.rules", fixture->state_folder);
         g_assert_cmpint(rmdir(folder), ==, 0);
         g_assert_true(g_file_set_contents(folder, "", 0, NULL));
@@ -205,7 +206,7 @@ static void test_files(void) {
         fixture_stop(fixture);
 }
 
-/* Masks and faults in the list; whatever a file is called, the list can be sent. */
+/* Masks and faults in the list; the list can be sent whatever a file is called. */
 static void test_list(void) {
         Fixture *fixture = fixture_start(NULL);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "fixture.h"
 
-/* What the daemon says by itself when the kernel, or another's hand, changes something. */
+/* The daemon's signals when the kernel or an administrator changes something. */
 
 #define CHANGED(path, interface) path " PropertiesChanged ('" interface "', {"
 
-/* No signal that came up to now matches. What was sent before a reply came before it. */
+/* No signal until now matches. Signals that were sent before a reply have arrived before it. */
 static void expect_no_signal(Fixture *fixture, const char *pattern) {
         fixture_property(fixture, BUS_PATH, MANAGER, "Version", "'" VFIOD_VERSION "'");
         while (g_main_context_iteration(NULL, false))
@@ -16,7 +16,7 @@ static void expect_no_signal(Fixture *fixture, const char *pattern) {
 }
 
 /* An unbind and a bind by hand. */
-static void test_hand(void) {
+static void test_by_hand(void) {
         Fixture *fixture = fixture_start(NULL);
 
         fixture_write(fixture, PORT1, "sys/bus/pci/drivers/e1000/unbind");
@@ -32,7 +32,7 @@ static void test_hand(void) {
         fixture_stop(fixture);
 }
 
-/* Both of the card's ports to vfio-pci by hand: the group becomes viable and gets its node. */
+/* Both ports of the card are bound to vfio-pci by hand: the group becomes viable and gets its node. */
 static void test_group(void) {
         static const char *const ports[] = {PORT1, PORT2};
         Fixture *fixture = fixture_start(NULL);
@@ -72,7 +72,7 @@ static void test_hotplug(void) {
         fixture_property(fixture, BUS_PATH, MANAGER, "DeviceCount", "21");
         manager_refused(fixture, "GetDevice", "00:08.0", NULL, "NoSuchDevice", "*");
 
-        /* into a group that there is */
+        /* into an existing group */
         fake_kernel_do(fixture->kernel,
                         "plug 0000:03:03.0 vendor=8086 device=100e class=020000 group=10 parent=" BRIDGE);
         g_autofree char *group = fixture_expect_signal(fixture, CHANGED(GROUP10, GROUP) "*'Members':*");
@@ -91,7 +91,7 @@ static void test_netrename(void) {
         fixture_stop(fixture);
 }
 
-/* Our own jobs are told like another's hand: changing, then detached, then back. */
+/* vfiod's own jobs are signalled like other changes: changing, then detached, then host. */
 static void test_job(void) {
         Fixture *fixture = fixture_start(NULL);
 
@@ -105,7 +105,7 @@ static void test_job(void) {
         fixture_stop(fixture);
 }
 
-/* A detached device that goes from its slot stays known, as absent; back in its slot it is detached or the host's again. */
+/* A detached device that is pulled stays known as absent; in its slot again, it is detached, or its state is host. */
 static void test_absent(void) {
         Fixture *fixture = fixture_start(NULL);
 
@@ -119,8 +119,8 @@ static void test_absent(void) {
         fixture_stop(fixture);
 }
 
-/* A change of nothing is no news. */
-static void test_silence(void) {
+/* A change of nothing sends no signal. */
+static void test_no_change(void) {
         Fixture *fixture = fixture_start(NULL);
 
         fixture_write(fixture, "change", "sys/bus/pci/devices/" NIC "/uevent");
@@ -133,12 +133,12 @@ static void test_silence(void) {
 
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
-        g_test_add_func("/bus/signals/hand", test_hand);
+        g_test_add_func("/bus/signals/by-hand", test_by_hand);
         g_test_add_func("/bus/signals/group", test_group);
         g_test_add_func("/bus/signals/hotplug", test_hotplug);
         g_test_add_func("/bus/signals/netrename", test_netrename);
         g_test_add_func("/bus/signals/job", test_job);
         g_test_add_func("/bus/signals/absent", test_absent);
-        g_test_add_func("/bus/signals/silence", test_silence);
+        g_test_add_func("/bus/signals/no-change", test_no_change);
         return g_test_run();
 }

@@ -3,11 +3,11 @@
 
 #include <signal.h>
 
-/* vfioctl's jobs and cancel, and what show tells of a job and of who holds a device. */
+/* vfioctl's jobs and cancel, and what show prints about a job and about holders of a device. */
 
-#define NIC_BACK "([('0000:05:00.0', 'vfio-pci', 'e1000e', {})],)"
+#define NIC_REATTACHED "([('0000:05:00.0', 'vfio-pci', 'e1000e', {})],)"
 
-/* A Detach of the network card that stands at its second write, the unbind. */
+/* A Detach of the network card that waits at its second write, the unbind. */
 static Pending *start_stalled(Fixture *fixture) {
         fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
         fake_kernel_do(fixture->kernel, "stall 2");
@@ -78,7 +78,7 @@ static void test_jobs(void) {
         fixture_stop(fixture);
 }
 
-/* Two at a time, in the order of their numbers. */
+/* Two at the same time, ordered by number. */
 static void test_two(void) {
         Fixture *fixture = fixture_start(NULL);
         Pending *first = start_stalled(fixture);
@@ -90,7 +90,7 @@ static void test_two(void) {
         expect_json(jobs, "jobs.0.number", "1");
         expect_json(jobs, "jobs.1.number", "2");
         expect_json(jobs, "jobs.1.group", "10");
-        expect_json(jobs, "jobs.1.devices", "[\"0000:03:02.0\",\"0000:03:01.0\"]"); /* as they are worked on */
+        expect_json(jobs, "jobs.1.devices", "[\"0000:03:02.0\",\"0000:03:01.0\"]"); /* in the order of work */
         expect_json(jobs, "jobs.2", NULL);
         json_decref(jobs);
         fake_kernel_do(fixture->kernel, "resume");
@@ -128,7 +128,7 @@ static void test_cancel(void) {
         fixture_stop(fixture);
 }
 
-/* vfioctl itself waits for a job that somebody else cancels. */
+/* vfioctl waits for a job that another client cancels. */
 static void test_cancelled(void) {
         Fixture *fixture = fixture_start(NULL);
         g_auto(GStrv) argv = vfioctl_argv("detach ens3");
@@ -163,7 +163,8 @@ static void test_cancel_as_nobody(void) {
         fixture_stop(fixture);
 }
 
-/* All writes are done, and the names are awaited: that is too late. The card that is unplugged ends it. */
+/* All writes are done and the job waits for the names: it is too late to cancel. Unplugging the other card ends the
+ * wait. */
 static void test_too_late(void) {
         Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = DEADLINE_MS});
 
@@ -180,7 +181,7 @@ static void test_too_late(void) {
         g_auto(ProgramResult) text = vfioctl("show " NIC);
         g_assert_nonnull(strstr(text.output, "Job: 2, reattach, done, waiting until the host's names are back\n"));
         fake_kernel_do(fixture->kernel, "unplug " NIC);
-        pending_expect(pending, NIC_BACK);
+        pending_expect(pending, NIC_REATTACHED);
         fixture_stop(fixture);
 }
 
@@ -231,8 +232,8 @@ static void test_holders(void) {
         fixture_stop(fixture);
 }
 
-/* A guest has the device and does not give it: that is told by the answer, by show, and by jobs; and when it ends,
- * all goes on. */
+/* A guest has the device and does not release it: the reply, show and jobs say so. When the guest ends, everything
+ * continues. */
 static void test_stuck(void) {
         Fixture *fixture = fixture_start(NULL);
         Process *holder = start_holder(fixture);
@@ -271,7 +272,7 @@ static void test_stuck(void) {
         fixture_stop(fixture);
 }
 
-/* A stuck job is cancelled: cancel says what will happen, and everybody can see that it is cancelled. */
+/* A stuck job is cancelled: cancel says what will happen, and everybody can see that the job is cancelled. */
 static void test_cancel_stuck(void) {
         Fixture *fixture = fixture_start(NULL);
         Process *holder = start_holder(fixture);
@@ -304,7 +305,7 @@ static void test_cancel_stuck(void) {
         fixture_stop(fixture);
 }
 
-/* The holder lets go in time: then it is a reattach like others. */
+/* The holder releases the device in time: then it is an ordinary reattach. */
 static void test_force(void) {
         Fixture *fixture = fixture_start(
                         &(FixtureOptions){.step_deadline_ms = 10 * DEADLINE_MS, .held_deadline_ms = 10 * DEADLINE_MS});
@@ -336,7 +337,7 @@ static void test_force(void) {
         fixture_stop(fixture);
 }
 
-/* The node of the group is free, but a process has the cdev of the card open, without any use of it. */
+/* The group's node is free, but a process has the cdev of the card open without using it. */
 static void test_cdev(void) {
         Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 2000});
 

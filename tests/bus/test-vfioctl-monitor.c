@@ -5,7 +5,7 @@
 
 #include <signal.h>
 
-/* vfioctl's monitor: what it says of each change, and when it ends. */
+/* vfioctl's monitor: what it prints for each change, and when it ends. */
 
 #define NEW "0000:00:08.0"
 #define PLUG_NEW "plug " NEW " vendor=8086 device=10d3 class=020000 group=20 net=ens8"
@@ -17,7 +17,7 @@ static Process *start(const char *arguments) {
         return process_start((const char *const *)argv, &(ProcessOptions){.environment = vfioctl_environment});
 }
 
-/* The next line, behind its time. */
+/* The next line, without its time. */
 static char *next_line(Process *monitor) {
         g_autofree char *line = process_read_line(monitor);
 
@@ -33,7 +33,7 @@ static void expect_line(Process *monitor, const char *pattern) {
                 g_error("\"%s\" is not like \"%s\"", line, pattern);
 }
 
-/* Reads on until there is such a line. */
+/* Reads until there is such a line. */
 static void wait_line(Process *monitor, const char *pattern) {
         for (;;) {
                 g_autofree char *line = next_line(monitor);
@@ -44,7 +44,8 @@ static void wait_line(Process *monitor, const char *pattern) {
         }
 }
 
-/* Reads on until each of these expressions was in a line: what the daemon hears of in one turn is in one, and else in several. */
+/* Reads until each of these patterns was found in a line: changes that the daemon handles in one turn are in one
+ * line, other changes in several lines. */
 static void wait_lines(Process *monitor, const char *const *patterns, unsigned n) {
         for (unsigned seen = 0; seen != (1U << n) - 1;) {
                 g_autofree char *line = next_line(monitor);
@@ -74,13 +75,13 @@ static void finish(Process *monitor, int number) {
         g_assert_cmpint(process_finish(monitor), ==, 0);
 }
 
-/* What comes, what goes, and what a hand does to it. */
+/* Devices that are plugged in and pulled, and changes by hand. */
 static void test_hotplug(void) {
         Fixture *fixture = fixture_start(NULL);
         Process *monitor = start_text();
 
         fake_kernel_do(fixture->kernel, PLUG_NEW);
-        /* The one as the other: which is first, and what comes as a change behind, depends on the kernel's turns. */
+        /* The order, and which facts come as a later change, depends on the kernel. */
         wait_line(monitor, "0000:00:08.0  added: *[8086:10d3], group 20, on *");
         fake_kernel_do(fixture->kernel, "netrename " NEW " lan0");
         wait_line(monitor, "0000:00:08.0  *network interface * -> lan0");
@@ -113,7 +114,7 @@ static void test_groups_come_and_go(void) {
         fixture_stop(fixture);
 }
 
-/* A job, with its steps, and all that it changes. */
+/* A job with its steps and all its changes. */
 static void test_detach(void) {
         Fixture *fixture = fixture_start(NULL);
         Process *monitor = start_text();
@@ -143,7 +144,7 @@ static void test_detach(void) {
         fixture_stop(fixture);
 }
 
-/* Somebody takes one member back: the group is told of at once, with who it is. */
+/* Another tool reattaches one member: this is reported for the group at once, with the name of the member. */
 static void test_coexistence(void) {
         Fixture *fixture = fixture_start(NULL);
         Process *monitor = start_text();
@@ -156,13 +157,13 @@ static void test_coexistence(void) {
         fixture_write(fixture, PORT2, "sys/bus/pci/drivers_probe");
         wait_line(monitor, "group 10      *not viable: 0000:03:02.0 is on e1000");
 
-        fixture_take_nic_by_hand(fixture);
+        fixture_detach_nic_by_hand(fixture);
         wait_line(monitor, "0000:05:00.0  *vfio-pci, foreign*");
         finish(monitor, SIGTERM);
         fixture_stop(fixture);
 }
 
-/* While it is away things change, and only these are told of. */
+/* Changes while the daemon does not run: only these changes are reported. */
 static void test_restart(void) {
         Fixture *fixture = fixture_start(NULL);
         Process *monitor = start_text();
@@ -196,7 +197,7 @@ static void test_restart(void) {
                 if (!known)
                         g_error("unexpected: %s", line);
         }
-        /* and it goes on from there */
+        /* it continues from there */
         fake_kernel_do(fixture->kernel, "netrename " NIC " ens3");
         wait_line(monitor, "0000:05:00.0  network interface * -> ens3");
         finish(monitor, SIGTERM);
@@ -214,7 +215,7 @@ static void test_rules(void) {
         fixture_stop(fixture);
 }
 
-/* One object a line. */
+/* One object for each line. */
 static json_t *next_json(Process *monitor) {
         static const char *const keys[] = {"time", "object", "kind", "event", "properties"};
         g_autofree char *line = process_read_line(monitor);
@@ -235,7 +236,7 @@ static json_t *next_json(Process *monitor) {
         return document;
 }
 
-/* Reads on until an object has that event with this property. */
+/* Reads until an object has this event with this property. */
 static json_t *wait_json(Process *monitor, const char *path, const char *event, const char *property) {
         for (;;) {
                 json_t *document = next_json(monitor);
@@ -300,7 +301,7 @@ static void test_json(void) {
 #define NO_OBJECTS "(@a{oa{sa{sv}}} {},)"
 #define MANAGER_REPLY "({'Version': <'7'>, 'EventsLost': <uint32 2>, 'DeviceCount': <uint32 1>},)"
 
-/* What is told before the state is in it, or it is of before: only what comes behind it counts. */
+/* A signal before the reply is older than the reply or included in it: only later signals count. */
 static void test_order(void) {
         Stub *stub = stub_start();
         Process *monitor = start("");
@@ -317,7 +318,7 @@ static void test_order(void) {
                         "'State': <'host'>}, 'org.example.Other': {'Driver': <'x'>}}},)");
         expect_line(monitor, "vfiod         7, 1 devices in 0 groups");
 
-        /* what is as it was is no change, nor is what is not known */
+        /* an unchanged value is no change, and an unknown object is ignored */
         stub_emit(stub, PORT1_PATH, PROPERTIES, "PropertiesChanged", "('" DEVICE "', {'Driver': <'new'>}, @as [])");
         stub_emit(stub, PORT2_PATH, PROPERTIES, "PropertiesChanged", "('" DEVICE "', {'Driver': <'x'>}, @as [])");
         stub_emit(stub, PORT1_PATH, PROPERTIES, "PropertiesChanged",
@@ -372,7 +373,7 @@ static void test_errors(void) {
         stub_answer(stub, "GetManagedObjects", "('nonsense',)");
         EXPECT(1, "vfioctl: Cannot understand the answer of vfiod*", "monitor");
 
-        /* a bus that ends */
+        /* the bus ends */
         stub_answer(stub, "GetManagedObjects", NO_OBJECTS);
         Process *monitor = start("");
         expect_line(monitor, "vfiod         7, 0 devices in 0 groups");
@@ -385,7 +386,7 @@ static void test_errors(void) {
         private_bus_stop(bus);
 }
 
-/* A reader that leaves ends it at once, and a disk that is full with a word. */
+/* If the reader ends, it ends at once; if the disk is full, it prints an error. */
 static void test_output(void) {
         Fixture *fixture = fixture_start(NULL);
         const char *const early[] = {"sh", "-c", "(\"$0\" monitor; echo $? >&2) | head -n 1", VFIOCTL, NULL};

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "client.h"
 
-/* vfioctl's plan, and what detach and reattach do with one: --dry-run, --plan, --override, --adopt. */
+/* vfioctl's plan, and what detach and reattach do with a plan: --dry-run, --plan, --override, --adopt. */
 
 #define UNKNOWN_GUARD \
         "vfioctl: There is no guard 'sorcery' to override: they are storage, network, display, process, " \
         "virtual-functions and firmware.\n"
 
-/* Nothing is written, whatever is planned. */
+/* Nothing is written for any plan. */
 static void test_text(void) {
         Fixture *fixture = fixture_start(NULL);
 
@@ -38,7 +38,7 @@ static void test_text(void) {
         fixture_stop(fixture);
 }
 
-/* Planning is everybody's. */
+/* Everybody may ask for a plan. */
 static void test_as_nobody(void) {
         Fixture *fixture = fixture_start(NULL);
         const char *const argv[] = {
@@ -91,7 +91,7 @@ static void test_json(void) {
         fixture_stop(fixture);
 }
 
-/* Runs the command that a plan ends with, as it stands there. */
+/* Runs the command at the end of a plan exactly as printed. */
 static void carry_out(const char *arguments, int plan_status) {
         json_t *plan = vfioctl_json_with(plan_status, arguments), *command = json_object_get(plan, "command");
         g_autoptr(GPtrArray) argv = g_ptr_array_new();
@@ -116,7 +116,7 @@ static void test_command(void) {
         carry_out("plan ens2 --group", 0);
         fixture_driver(fixture, PORT1, "vfio-pci");
 
-        /* with it, the guard that refuses is overridden: whoever runs it has read so */
+        /* the printed command overrides the guard that refuses: its user has read the reason */
         fake_kernel_do(fixture->kernel, "use nvme0n1");
         carry_out("plan nvme0n1", 5);
         fixture_driver(fixture, "0000:04:00.0", "vfio-pci");
@@ -169,11 +169,11 @@ static void test_override(void) {
         fixture_stop(fixture);
 }
 
-/* What somebody else put on vfio-pci is taken over only when that is wanted. */
+/* A device that another program bound to vfio-pci is only adopted if that is requested. */
 static void test_adopt(void) {
         Fixture *fixture = fixture_start(NULL);
 
-        fixture_take_nic_by_hand(fixture);
+        fixture_detach_nic_by_hand(fixture);
         EXPECT(5, "vfioctl: *", "reattach " NIC);
         EXPECT(5, "vfioctl: *", "plan --reattach " NIC);
         EXPECT(0, "", "plan --reattach --adopt " NIC);

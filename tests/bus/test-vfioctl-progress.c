@@ -4,7 +4,7 @@
 
 #include <signal.h>
 
-/* vfioctl on a terminal while a change takes long: the line that tells where it is, and what Ctrl-C does. */
+/* vfioctl on a terminal while a change takes long: the progress line, and the effect of Ctrl-C. */
 
 #define ERASE "\x1b[K"
 #define LINE_UNBIND "\rdetach group 12: step 5 of 7, unbind 0000:05:00.0 ..." ERASE
@@ -17,7 +17,7 @@ static Process *start_on(Terminal *terminal, const char *arguments) {
         return terminal_start(terminal, (const char *const *)argv, vfioctl_environment);
 }
 
-/* vfioctl on the terminal, with a detach of the network card that stands at its unbind. */
+/* vfioctl on the terminal, with a detach of the network card that waits at its unbind. */
 static Process *start_stalled(Fixture *fixture, Terminal *terminal, const char *arguments) {
         fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
         fake_kernel_do(fixture->kernel, "stall 2");
@@ -44,7 +44,7 @@ static void test_line(void) {
         g_autofree char *shown = terminal_expect(terminal, ERASE);
         g_assert_cmpstr(shown, ==, LINE_UNBIND);
         fake_kernel_do(fixture->kernel, "resume");
-        /* the line is gone when the result comes */
+        /* the line is erased when the result comes */
         g_autofree char *rest = terminal_read_rest(terminal);
         expect_suffix(rest, "\r" ERASE);
         g_assert_null(strchr(rest, '\n'));
@@ -55,7 +55,7 @@ static void test_line(void) {
         fixture_stop(fixture);
 }
 
-/* It moves on with the job. */
+/* It follows the job. */
 static void test_moves(void) {
         Fixture *fixture = fixture_start(NULL);
         Terminal *terminal = terminal_open(100);
@@ -73,7 +73,7 @@ static void test_moves(void) {
         fixture_stop(fixture);
 }
 
-/* A line that the terminal would break could not be rewritten. */
+/* A line that the terminal would wrap could not be rewritten. */
 static void test_narrow(void) {
         Fixture *fixture = fixture_start(NULL);
         Terminal *terminal = terminal_open(30);
@@ -88,7 +88,8 @@ static void test_narrow(void) {
         fixture_stop(fixture);
 }
 
-/* The client, which waits in the kernel, shows nothing, while another one that waits beside it does. Lets both go. */
+/* This client, whose job waits in the kernel, shows nothing, while another client shows its progress. Then both jobs
+ * continue. */
 static void expect_silence(Fixture *fixture, Terminal *terminal, Process *client) {
         Terminal *other = terminal_open(100);
 
@@ -105,7 +106,8 @@ static void expect_silence(Fixture *fixture, Terminal *terminal, Process *client
         terminal_close(other);
 }
 
-/* Those who do not want it do not get it, however long it takes: one that does, and began later, has it by then. */
+/* Without progress output, nothing is shown however long it takes: another client that began later shows its line by
+ * then. */
 static void test_unwanted(void) {
         static const char *const quiet[] = {"detach ens3 --quiet", "detach ens3 --json"};
 
@@ -152,7 +154,7 @@ static void test_interrupt(void) {
         fixture_stop(fixture);
 }
 
-/* Also before there is a line. */
+/* This also works before there is a line. */
 static void test_early_interrupt(void) {
         Fixture *fixture = fixture_start(NULL);
         Terminal *terminal = terminal_open(100);
@@ -169,7 +171,7 @@ static void test_early_interrupt(void) {
         fixture_stop(fixture);
 }
 
-/* vfioctl in a script of a shell that heeds interrupts as the one that the user types into. */
+/* vfioctl in a script, in a shell that handles interrupts like an interactive shell. */
 static Process *start_script(Fixture *fixture, Terminal *terminal) {
         const char *const argv[] = {"bash", "-c", "\"$0\" detach ens3; echo went on", VFIOCTL, NULL};
 
@@ -180,9 +182,9 @@ static Process *start_script(Fixture *fixture, Terminal *terminal) {
         return script;
 }
 
-/* The second one leaves, as one that is not caught does: the script ends too. The job ends without us, and is undone,
- * although the daemon had no time for us before. */
-static void test_leave(void) {
+/* The second Ctrl-C ends vfioctl as an uncaught signal does: the script ends too. The job is cancelled without
+ * vfioctl, although the daemon did not answer before. */
+static void test_stop_waiting(void) {
         Fixture *fixture = fixture_start(NULL);
         Terminal *terminal = terminal_open(100);
         Process *script = start_script(fixture, terminal);
@@ -208,8 +210,8 @@ static void test_leave(void) {
         fixture_stop(fixture);
 }
 
-/* One that is answered is no end: the script has the exit code, and goes on. */
-static void test_go_on(void) {
+/* An interrupt that vfioctl handles does not end the script: it gets the exit code and continues. */
+static void test_script_continues(void) {
         Fixture *fixture = fixture_start(NULL);
         Terminal *terminal = terminal_open(100);
         Process *script = start_script(fixture, terminal);
@@ -229,7 +231,7 @@ static void ignore_interrupts(void *userdata) {
         (void)signal(SIGINT, SIG_IGN);
 }
 
-/* What a shell starts in the background is not meant by what the user types. */
+/* Ctrl-C does not reach a program that a shell started in the background. */
 static void test_ignored(void) {
         Fixture *fixture = fixture_start(NULL);
         g_auto(GStrv) argv = vfioctl_argv("detach ens3");
@@ -249,7 +251,7 @@ static void test_ignored(void) {
         fixture_stop(fixture);
 }
 
-/* All is done but the names: then there is nothing to undo, and it ends well. */
+/* Only the names are missing: nothing can be undone, and the command succeeds. */
 static void test_too_late(void) {
         Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = DEADLINE_MS});
         Terminal *terminal = terminal_open(100);
@@ -288,7 +290,7 @@ static void test_stuck(void) {
         fixture_stop(fixture);
 }
 
-/* The question whether to take the whole group, too, is for a terminal. */
+/* The question whether to detach the whole group needs a terminal too. */
 static void test_consent(void) {
         static const struct {
                 const char *keys, *driver;
@@ -324,8 +326,8 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/vfioctl-progress/dumb", test_dumb);
         g_test_add_func("/bus/vfioctl-progress/interrupt", test_interrupt);
         g_test_add_func("/bus/vfioctl-progress/early-interrupt", test_early_interrupt);
-        g_test_add_func("/bus/vfioctl-progress/leave", test_leave);
-        g_test_add_func("/bus/vfioctl-progress/go-on", test_go_on);
+        g_test_add_func("/bus/vfioctl-progress/stop-waiting", test_stop_waiting);
+        g_test_add_func("/bus/vfioctl-progress/script-continues", test_script_continues);
         g_test_add_func("/bus/vfioctl-progress/ignored", test_ignored);
         g_test_add_func("/bus/vfioctl-progress/too-late", test_too_late);
         g_test_add_func("/bus/vfioctl-progress/stuck", test_stuck);

@@ -4,9 +4,9 @@
 
 #include <unistd.h>
 
-/* vfioctl's rule verbs, and what detach and reattach have to do with rules. */
+/* vfioctl's rule verbs, and how detach and reattach work with rules. */
 
-/* The text with the folders' names as they are on a real host. */
+/* The text with the names of the rule folders on a real host. */
 static char *with_usual_folders(Fixture *fixture, const char *text) {
         static const char *const folders[][2] = {{RULES_TEMPORARY, "/run/vfiod/rules.d"},
                         {RULES_SHIPPED, "/usr/lib/vfiod/rules.d"}, {RULES_OWN, "/etc/vfiod/rules.d"}};
@@ -28,14 +28,14 @@ static void expect_output(const char *arguments, const char *pattern) {
                 g_error("vfioctl %s: \"%s\" is not like \"%s\"", arguments, result.output, pattern);
 }
 
-/* A rule has the file's text, and its device this state. */
+/* Waits until a device has this state. */
 static void wait_state(Fixture *fixture, const char *path, const char *state) {
         g_autofree char *expected = g_strdup_printf("'%s'", state);
 
         fixture_wait_property(fixture, path, DEVICE, "State", expected);
 }
 
-/* The folder of 24 files: good ones, bad ones, masks, those in each other's way; and what each did. */
+/* A folder of 24 files: valid rules, faulty rules, masks, and conflicting rules; and the effect of each. */
 static void test_folder(void) {
         Fixture *fixture = fixture_start(NULL);
 
@@ -47,7 +47,7 @@ static void test_folder(void) {
         wait_state(fixture, PORT1_PATH, "detached");
         wait_state(fixture, BUS_PATH "/devices/_30000_3a04_3a00_2e0", "detached");
         wait_state(fixture, BUS_PATH "/devices/_310000_3a01_3a00_2e0", "detached");
-        /* and every other job has ended */
+        /* every other job has ended */
         fixture_wait_property(fixture, BUS_PATH "/groups/1", GROUP, "State", "'host'");
         fixture_wait_property(fixture, BUS_PATH "/groups/13", GROUP, "State", "'host'");
 
@@ -59,7 +59,7 @@ static void test_folder(void) {
         g_autofree char *faults = with_usual_folders(fixture, check.errors);
         expect_golden_text(faults, "rule-check");
 
-        /* the same of each file, by its own name */
+        /* the same for each file by its own path */
         for (unsigned i = 0; i < 2; i++) {
                 g_autofree char *folder = g_strdup(i == 0 ? "etc" : "lib");
                 g_autofree char *command =
@@ -149,7 +149,7 @@ static void test_add_and_remove(void) {
         EXPECT(3, "vfioctl: There is no rule*", "rule remove gpu");
         wait_state(fixture, NIC_PATH, "detached");
 
-        /* what lies below a rule applies again, and cannot be removed */
+        /* a rule with lower priority applies again, and cannot be removed */
         rule_file_put(fixture, RULES_SHIPPED, "0000-05-00.0", "[Match]\nVendor=ffff\n");
         EXPECT(0, "vfioctl: the rule of the same name in *.rules.lib/0000-05-00.0.conf is active now\n",
                         "rule remove 0000-05-00.0");
@@ -235,7 +235,7 @@ static void test_persistent(void) {
                         "Rule: *.rules/0000-05-00.0.conf\n");
         g_autofree char *nic = rule_file_read(fixture, RULES_OWN, "0000-05-00.0");
         g_assert_nonnull(strstr(nic, "Address=0000:05:00.0\n"));
-        /* it stays so */
+        /* the rule stays */
         EXPECT(0,
                         "vfioctl: rule 0000-05-00.0 will detach 0000:05:00.0 again when the device appears the next "
                         "time, or when "
@@ -250,7 +250,7 @@ static void test_persistent(void) {
         EXPECT(0, "", "rule remove 0000-05-00.0 --quiet");
         EXPECT(0, "", "reattach ens3");
 
-        /* what is detached already is made to stay so; the whole group by its name, or by consent */
+        /* a device that is detached already gets a rule; the whole group by its name, or by consent */
         EXPECT(0, "", "detach group:10");
         json_t *again = vfioctl_json("detach group:10 --persistent");
         expect_json(again, "changes", "[]");
@@ -265,19 +265,19 @@ static void test_persistent(void) {
         g_autofree char *gpu = rule_file_read(fixture, RULES_OWN, "0000-06-00.0");
         g_assert_nonnull(strstr(gpu, "Companions=0000:06:00.1\n"));
 
-        /* without: as ever */
+        /* without --persistent: as before */
         json_t *plain = vfioctl_json("detach ens4");
         expect_json(plain, "rule", "null");
         json_decref(plain);
         EXPECT(5, "vfioctl: *", "detach ens4");
-        /* what is refused has no rule */
+        /* a refused detach writes no rule */
         EXPECT(5, "vfioctl: *", "detach " BRIDGE " --persistent");
         g_autofree char *none = rule_file_read(fixture, RULES_OWN, "0000-02-00.0");
         g_assert_null(none);
         fixture_stop(fixture);
 }
 
-/* Whether the rule can be written is known before anything is detached. */
+/* vfioctl checks that it can write the rule before it detaches anything. */
 static void test_persistent_checks_first(void) {
         Fixture *fixture = fixture_start(NULL);
 
@@ -293,7 +293,7 @@ static void test_persistent_checks_first(void) {
         g_assert_nonnull(strstr(nic, "Address=0000:05:00.0\n"));
         fixture_stop(fixture);
 
-        /* in place of the folder is a file */
+        /* there is a file instead of the folder */
         fixture = fixture_start(NULL);
         g_autofree char *folder = g_strdup_printf("%s." RULES_OWN, fixture->state_folder);
         g_assert_true(g_file_set_contents(folder, "", 0, NULL));
@@ -304,7 +304,7 @@ static void test_persistent_checks_first(void) {
         fixture_stop(fixture);
 }
 
-/* What was changed by hand counts when it is said so. */
+/* A change by hand is applied by a rescan. */
 static void test_rescan(void) {
         const char *const as_nobody[] = {
                         "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", VFIOCTL, "rescan", NULL};
@@ -326,7 +326,7 @@ static void test_rescan(void) {
         expect_output("rule list --no-legend", "bad *off *bad.conf:1: this is neither*\n");
         fixture_property(fixture, NIC_PATH, DEVICE, "State", "'detached'");
 
-        /* a folder that is none: the rules that were read stay in force */
+        /* the folder cannot be read: the old rules stay valid */
         g_autofree char *folder = g_strdup_printf("%s.rules.run", fixture->state_folder);
         g_assert_true(g_file_set_contents(folder, "", 0, NULL));
         EXPECT(1, "vfioctl: Cannot read all devices and rules again: Not a directory\n", "rescan");

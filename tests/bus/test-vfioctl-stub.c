@@ -5,7 +5,7 @@
 
 #include <signal.h>
 
-/* vfioctl with a daemon that says what ours says seldom, late, or never. */
+/* vfioctl with a stub daemon, whose answers are rare, late, or missing with the real daemon. */
 
 #define ERASE "\x1b[K"
 #define JOB BUS_NAME ".Job"
@@ -33,7 +33,7 @@ static Stub *start_with_device(void) {
         "([(uint32 324, 'qemu-system-x86', 'machine-x.service', '/dev/vfio/7', '', {'New': <1>})," \
         " (uint32 55, '', '', '/dev/dri/card0', '0000:02:01.0', {})],)"
 
-/* Each of them stands with what it holds. */
+/* Each holder is shown with its node. */
 static void test_holders(void) {
         Stub *stub = start_with_device();
 
@@ -58,7 +58,7 @@ static void test_holders(void) {
         stub_stop(stub);
 }
 
-/* What is not known is said, and all else is shown. */
+/* Missing information is reported, and everything else is shown. */
 static void test_holders_unknown(void) {
         Stub *stub = start_with_device();
 
@@ -76,14 +76,14 @@ static void test_holders_unknown(void) {
         g_assert_nonnull(strstr(json.output, "\"holders\": null"));
         g_assert_nonnull(strstr(json.output, "\"job\": null"));
 
-        /* an answer of another kind, as from another version */
+        /* an answer with another type, as from another version */
         stub_answer(stub, "ListHolders", "([(uint32 324, 'qemu')],)");
         EXPECT(0, "vfioctl: cannot find out which processes hold the device: *compare their versions.\n*",
                         "show enp2s1");
         stub_stop(stub);
 }
 
-/* The job of this group, and no other. */
+/* Only the job of this group is shown. */
 static void test_job(void) {
         Stub *stub = start_with_device();
 
@@ -98,14 +98,14 @@ static void test_job(void) {
         g_assert_nonnull(strstr(show.output,
                         "               Job: 3, reattach, stuck, step 4 of 9, unbind 0000:02:01.0\n"
                         "         Waits for: process 324 (qemu)\n"));
-        /* in the order of their numbers; one of long ago has its day */
+        /* ordered by number; an old job is shown with its date */
         g_auto(ProgramResult) jobs = vfioctl("jobs --no-legend");
         expect_result(&jobs, 0, "", "jobs --no-legend");
         g_assert_true(g_pattern_match_simple("*3 reattach * 1970-01-01 00:00\n*4 detach *", jobs.output));
         stub_stop(stub);
 }
 
-/* A job of virtual functions whose physical function is in no group. */
+/* A job for VFs of a PF without a group. */
 static void test_job_without_group(void) {
         Stub *stub = start_with_device();
 
@@ -132,7 +132,7 @@ static void test_job_without_group(void) {
         stub_stop(stub);
 }
 
-/* Each list of a later vfiod may have more in its rows. It is read all the same. */
+/* The rows of each list may have more fields in a later version of vfiod. vfioctl still reads them. */
 static void test_rows_grow(void) {
         static const char change[] = "([('0000:02:01.0', 'e1000', 'vfio-pci', {'New': <1>}),"
                                      " ('0000:02:02.0', 'e1000', 'vfio-pci', {})],)";
@@ -186,8 +186,8 @@ static Process *start_reattach(Stub *stub, Terminal *terminal) {
         return client;
 }
 
-/* Jobs of others, whatever they do, are not shown as ours, and are not cancelled for us. */
-static void test_others(void) {
+/* Jobs of other callers are not shown as this client's job, and Ctrl-C does not cancel them. */
+static void test_other_jobs(void) {
         Stub *stub = start_with_device();
         Terminal *terminal = terminal_open(200);
         Process *client = start_reattach(stub, terminal);
@@ -201,7 +201,7 @@ static void test_others(void) {
         emit_job(stub, 4, 7, pid);
         g_autofree char *shown = terminal_expect(terminal, ERASE);
         g_assert_true(g_str_has_suffix(shown, "\rreattach group 7: step 4 of 9, unbind 0000:02:01.0 ..." ERASE));
-        /* one call is for ours, and it is the only one */
+        /* there is exactly one Cancel call, for this client's job */
         stub_finish(stub, "Reattach", "!org.vfiod1.Error.Cancelled Undone.");
         g_free(terminal_read_rest(terminal));
         g_assert_cmpint(process_finish(client), ==, 1);
@@ -212,7 +212,7 @@ static void test_others(void) {
         stub_stop(stub);
 }
 
-/* Who is waited for is shown, whatever he calls himself, and what changes for others is not. */
+/* The process that the job waits for is shown, whatever its name is; other unknown changes are not shown. */
 static void test_waits_for(void) {
         Stub *stub = start_with_device();
         Terminal *terminal = terminal_open(200);
@@ -235,9 +235,9 @@ static void test_waits_for(void) {
         stub_stop(stub);
 }
 
-/* No job came, and the user does not want to wait for one; the daemon does not answer, and he does not want to wait for
- * that; nor does he say so, and it is not waited for for ever. */
-static void test_leave(void) {
+/* The user presses Ctrl-C again: there is no job yet, or the daemon does not answer. In the last case the user does
+ * not press it again, and vfioctl does not wait forever. */
+static void test_stop_waiting(void) {
         Stub *stub = start_with_device();
 
         for (unsigned i = 0; i < 3; i++) {
@@ -316,7 +316,7 @@ static void test_exit_codes(void) {
         stub_stop(stub);
 }
 
-/* The rule could be written, and cannot be when the device is detached: that has a status of its own. */
+/* The check for the rule succeeds, but the rule cannot be written after the detach: this has its own exit status. */
 static void test_rule_fails_late(void) {
         Stub *stub = start_with_device();
         g_auto(GStrv) argv = vfioctl_argv("detach enp2s1 --persistent --name=x");
@@ -340,7 +340,7 @@ static void test_rule_fails_late(void) {
         stub_stop(stub);
 }
 
-/* The daemon is lost on the way. */
+/* The connection to the daemon is lost. */
 static void test_lost(void) {
         Stub *stub = start_with_device();
         g_auto(GStrv) argv = vfioctl_argv("detach enp2s1");
@@ -363,9 +363,9 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/vfioctl-stub/job", test_job);
         g_test_add_func("/bus/vfioctl-stub/job-without-group", test_job_without_group);
         g_test_add_func("/bus/vfioctl-stub/rows-grow", test_rows_grow);
-        g_test_add_func("/bus/vfioctl-stub/others", test_others);
+        g_test_add_func("/bus/vfioctl-stub/other-jobs", test_other_jobs);
         g_test_add_func("/bus/vfioctl-stub/waits-for", test_waits_for);
-        g_test_add_func("/bus/vfioctl-stub/leave", test_leave);
+        g_test_add_func("/bus/vfioctl-stub/stop-waiting", test_stop_waiting);
         g_test_add_func("/bus/vfioctl-stub/exit-codes", test_exit_codes);
         g_test_add_func("/bus/vfioctl-stub/rule-fails-late", test_rule_fails_late);
         g_test_add_func("/bus/vfioctl-stub/lost", test_lost);

@@ -60,7 +60,7 @@ static void test_vfs(void) {
         fixture_stop(fixture);
 }
 
-/* A virtual function that another tool put on vfio-pci counts as in use. */
+/* A VF that another tool bound to vfio-pci counts as in use. */
 static void test_foreign(void) {
         Fixture *fixture = fixture_start(NULL);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "client.h"
 
-/* The real client against the real daemon: exit codes, JSON, and text that programs may read. */
+/* The real client with the real daemon: exit codes, JSON, and text that programs may read. */
 
 static void test_usage(void) {
         static const char *const wrong[] = {"", "frobnicate", "show", "detach", "reattach", "show a b", "groups x",
@@ -15,7 +15,7 @@ static void test_usage(void) {
                         "reattach ens1 --override=storage", "detach ens1 --reattach", "detach ens1 --override",
                         "detach ens1 --override=", "detach ens1 --override=storage,", "show ens1 --dry-run"};
 
-        /* none of it needs a bus */
+        /* these commands do not need a bus */
         (void)g_setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere", true);
         for (unsigned i = 0; i < G_N_ELEMENTS(wrong); i++)
                 EXPECT(2, "vfioctl: *Try 'vfioctl --help'.\n", "%s", wrong[i]);
@@ -34,7 +34,7 @@ static void test_usage(void) {
         g_unsetenv("DBUS_SYSTEM_BUS_ADDRESS");
 }
 
-/* Each of the seven, for each of the reasons that a user can meet. */
+/* Each of the seven exit codes, for each reason that a user can meet. */
 static void test_exit_codes(void) {
         Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 2000});
         FakeKernel *kernel = fixture->kernel;
@@ -88,7 +88,7 @@ static void test_exit_codes(void) {
 static void test_busy_and_foreign(void) {
         Fixture *fixture = fixture_start(NULL);
 
-        fixture_take_nic_by_hand(fixture);
+        fixture_detach_nic_by_hand(fixture);
         EXPECT(5, "vfioctl: *", "detach " NIC);
         EXPECT(5, "vfioctl: *", "reattach " NIC);
 
@@ -155,7 +155,7 @@ static void test_full_disk(void) {
                                 "vfioctl: cannot write the result: No space left on device\n", result.errors));
         }
 
-        /* a reader that leaves early is no error */
+        /* it is no error if the reader ends early */
         const char *const early[] = {"sh", "-c", "(\"$0\" groups; echo $? >&2) | true", VFIOCTL, NULL};
         g_auto(ProgramResult) result = program_run(early, NULL, NULL);
         g_assert_cmpstr(result.errors, ==, "0\n");
@@ -236,7 +236,7 @@ static void test_text(void) {
         expect_golden(0, "reattach ens1", "reattach");
         expect_golden(0, "status", "status");
 
-        /* the same without headings, and without results */
+        /* without headings, and without results */
         g_auto(ProgramResult) with = vfioctl("groups"), without = vfioctl("groups --no-legend");
         expect_result(&without, 0, "", "groups --no-legend");
         g_assert_true(g_str_has_prefix(with.output, "GROUP/ADDRESS "));
@@ -247,7 +247,7 @@ static void test_text(void) {
         g_auto(ProgramResult) quiet = vfioctl("detach ens3 --quiet");
         expect_result(&quiet, 0, "", "detach ens3 --quiet");
         g_assert_cmpstr(quiet.output, ==, "");
-        /* neither colours nor a terminal's width in a pipe */
+        /* no colours and no terminal width in a pipe */
         g_assert_null(strchr(with.output, '\x1b'));
         g_setenv("COLUMNS", "40", true);
         g_auto(ProgramResult) narrow = vfioctl("groups");

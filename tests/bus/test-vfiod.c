@@ -12,20 +12,20 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* The program that is installed: in a mount namespace where the fake kernel's folders stand in the place of the real ones, and in an
- * empty network namespace, since interfaces of the fake kernel may have the numbers of real ones. */
+/* The installed program: in a mount namespace in which the fake kernel's folders replace the real folders, and in an
+ * empty network namespace, because interfaces of the fake kernel may have the numbers of real interfaces. */
 
 #define BUS_NAME "org.vfiod1"
 #define NIC_PATH "/org/vfiod1/devices/_30000_3a05_3a00_2e0"
 
-typedef struct House {
+typedef struct Bed {
         FakeKernel *kernel;
         PrivateBus *bus;
         GDBusConnection *connection;
         char *folder, *socket_path;
         char *sys, *dev; /* of the fake kernel */
         int notify_fd;
-} House;
+} Bed;
 
 static int notify_open(const char *path) {
         struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -38,49 +38,49 @@ static int notify_open(const char *path) {
         return fd;
 }
 
-static House *house_new(const char *topology) {
-        House *house = g_new0(House, 1);
+static Bed *bed_new(const char *topology) {
+        Bed *bed = g_new0(Bed, 1);
         g_autoptr(GError) error = NULL;
 
-        house->kernel = fake_kernel_start(topology);
-        house->sys = g_build_filename(fake_kernel_get_root(house->kernel), "sys", NULL);
-        house->dev = g_build_filename(fake_kernel_get_root(house->kernel), "dev", "vfio", NULL);
-        house->bus = private_bus_start(true);
-        house->connection = private_bus_connect();
-        house->folder = g_dir_make_tmp("vfiod-notify-XXXXXX", &error);
+        bed->kernel = fake_kernel_start(topology);
+        bed->sys = g_build_filename(fake_kernel_get_root(bed->kernel), "sys", NULL);
+        bed->dev = g_build_filename(fake_kernel_get_root(bed->kernel), "dev", "vfio", NULL);
+        bed->bus = private_bus_start(true);
+        bed->connection = private_bus_connect();
+        bed->folder = g_dir_make_tmp("vfiod-notify-XXXXXX", &error);
         g_assert_no_error(error);
-        house->socket_path = g_build_filename(house->folder, "notify", NULL);
-        house->notify_fd = notify_open(house->socket_path);
-        return house;
+        bed->socket_path = g_build_filename(bed->folder, "notify", NULL);
+        bed->notify_fd = notify_open(bed->socket_path);
+        return bed;
 }
 
-static void house_free(House *house) {
-        (void)close(house->notify_fd);
-        (void)g_unlink(house->socket_path);
-        (void)g_rmdir(house->folder);
-        g_object_unref(house->connection);
-        private_bus_stop(house->bus);
-        fake_kernel_stop(house->kernel);
-        g_free(house->folder);
-        g_free(house->socket_path);
-        g_free(house->sys);
-        g_free(house->dev);
-        g_free(house);
+static void bed_free(Bed *bed) {
+        (void)close(bed->notify_fd);
+        (void)g_unlink(bed->socket_path);
+        (void)g_rmdir(bed->folder);
+        g_object_unref(bed->connection);
+        private_bus_stop(bed->bus);
+        fake_kernel_stop(bed->kernel);
+        g_free(bed->folder);
+        g_free(bed->socket_path);
+        g_free(bed->sys);
+        g_free(bed->dev);
+        g_free(bed);
 }
 
-/* In the child: what it sees of the kernel is the fake one. */
-static void move_in(void *userdata) {
-        const House *house = userdata;
+/* Runs in the child: replaces the kernel's folders by those of the fake kernel. */
+static void replace_kernel(void *userdata) {
+        const Bed *bed = userdata;
 
         if (unshare(CLONE_NEWNET) < 0 || mount("tmpfs", "/run", "tmpfs", 0, NULL) < 0 ||
                         mount("tmpfs", "/dev", "tmpfs", 0, NULL) < 0 || mkdir("/dev/vfio", 0755) < 0 ||
-                        mount(house->dev, "/dev/vfio", NULL, MS_BIND, NULL) < 0 ||
-                        mount(house->sys, "/sys", NULL, MS_BIND, NULL) < 0)
+                        mount(bed->dev, "/dev/vfio", NULL, MS_BIND, NULL) < 0 ||
+                        mount(bed->sys, "/sys", NULL, MS_BIND, NULL) < 0)
                 _exit(126);
 }
 
-static Process *start_vfiod(House *house, const char *more_environment) {
-        g_autofree char *notify = g_strdup_printf("NOTIFY_SOCKET=%s", house->socket_path);
+static Process *start_vfiod(Bed *bed, const char *more_environment) {
+        g_autofree char *notify = g_strdup_printf("NOTIFY_SOCKET=%s", bed->socket_path);
         const char *const argv[] = {VFIOD, NULL};
         const char *const environment[] = {notify, more_environment, NULL};
 
@@ -88,72 +88,72 @@ static Process *start_vfiod(House *house, const char *more_environment) {
                         &(ProcessOptions){
                                         .environment = environment,
                                         .private_mounts = true,
-                                        .setup = move_in,
-                                        .userdata = house,
+                                        .setup = replace_kernel,
+                                        .userdata = bed,
                         });
 }
 
 /* The next message to the service manager. */
-static char *next_notification(House *house) {
-        struct pollfd poll_fd = {.fd = house->notify_fd, .events = POLLIN};
+static char *next_notification(Bed *bed) {
+        struct pollfd poll_fd = {.fd = bed->notify_fd, .events = POLLIN};
         char text[256];
 
         g_assert_cmpint(poll(&poll_fd, 1, DEADLINE_MS), ==, 1);
-        ssize_t n = recv(house->notify_fd, text, sizeof(text) - 1, 0);
+        ssize_t n = recv(bed->notify_fd, text, sizeof(text) - 1, 0);
         g_assert_cmpint(n, >, 0);
         text[n] = '\0';
         return g_strdup(text);
 }
 
-static void expect_notification(House *house, const char *expected) {
-        g_autofree char *text = next_notification(house);
+static void expect_notification(Bed *bed, const char *expected) {
+        g_autofree char *text = next_notification(bed);
         g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 
         if (!g_strv_contains((const char *const *)lines, expected))
-                g_error("the service manager was told \"%s\" and not %s", text, expected);
+                g_error("the message to the service manager is \"%s\" instead of %s", text, expected);
 }
 
-static char *call(House *house, const char *destination, const char *path, const char *interface, const char *method,
+static char *call(Bed *bed, const char *destination, const char *path, const char *interface, const char *method,
                 const char *arguments, GError **error) {
         g_autoptr(GVariant) parsed = arguments ? g_variant_ref_sink(g_variant_new_parsed(arguments)) : NULL;
-        g_autoptr(GVariant) reply = g_dbus_connection_call_sync(house->connection, destination, path, interface, method,
+        g_autoptr(GVariant) reply = g_dbus_connection_call_sync(bed->connection, destination, path, interface, method,
                         parsed, NULL, G_DBUS_CALL_FLAGS_NO_AUTO_START, DEADLINE_MS, NULL, error);
 
         return reply ? g_variant_print(reply, false) : NULL;
 }
 
-static void expect_call(House *house, const char *path, const char *interface, const char *method,
-                const char *arguments, const char *pattern) {
+static void expect_call(Bed *bed, const char *path, const char *interface, const char *method, const char *arguments,
+                const char *pattern) {
         g_autoptr(GError) error = NULL;
-        g_autofree char *text = call(house, BUS_NAME, path, interface, method, arguments, &error);
+        g_autofree char *text = call(bed, BUS_NAME, path, interface, method, arguments, &error);
 
         g_assert_no_error(error);
         if (!g_pattern_match_simple(pattern, text))
                 g_error("%s: %s is not like %s", method, text, pattern);
 }
 
-static bool name_is_owned(House *house) {
-        g_autofree char *text = call(house, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+static bool name_is_owned(Bed *bed) {
+        g_autofree char *text = call(bed, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
                         "NameHasOwner", "('" BUS_NAME "',)", NULL);
 
         return g_strcmp0(text, "(true,)") == 0;
 }
 
-/* READY is true: the name is there and everything is known. */
+/* READY is only sent when the daemon owns its name and knows all devices. */
 static void check_life(int signal) {
-        House *house = house_new("story");
-        Process *vfiod = start_vfiod(house, NULL);
+        Bed *bed = bed_new("story");
+        Process *vfiod = start_vfiod(bed, NULL);
 
-        expect_notification(house, "READY=1");
-        g_assert_true(name_is_owned(house));
-        expect_call(house, "/org/vfiod1", BUS_NAME ".Manager", "ListGroups", NULL, "([(0, *'10000:01:00.0'*],)");
-        expect_call(house, "/org/vfiod1", BUS_NAME ".Manager", "GetDevice", "('ens3',)", "('" NIC_PATH "',)");
+        expect_notification(bed, "READY=1");
+        g_assert_true(name_is_owned(bed));
+        expect_call(bed, "/org/vfiod1", BUS_NAME ".Manager", "ListGroups", NULL, "([(0, *'10000:01:00.0'*],)");
+        expect_call(bed, "/org/vfiod1", BUS_NAME ".Manager", "GetDevice", "('ens3',)", "('" NIC_PATH "',)");
 
         (void)kill(process_get_pid(vfiod), signal);
-        expect_notification(house, "STOPPING=1");
+        expect_notification(bed, "STOPPING=1");
         g_assert_cmpint(process_finish(vfiod), ==, 0);
-        g_assert_false(name_is_owned(house));
-        house_free(house);
+        g_assert_false(name_is_owned(bed));
+        bed_free(bed);
 }
 
 static void test_sigterm(void) {
@@ -164,16 +164,16 @@ static void test_sigint(void) {
         check_life(SIGINT);
 }
 
-/* It does its work where it is installed: the real roots, and the record in /run/vfiod. */
+/* The installed program uses the real paths, and has its state file in /run/vfiod. */
 static void test_detach(void) {
-        House *house = house_new("story");
-        Process *vfiod = start_vfiod(house, NULL);
+        Bed *bed = bed_new("story");
+        Process *vfiod = start_vfiod(bed, NULL);
 
-        fake_kernel_do(house->kernel, "modprobe vfio-pci"); /* or it would load the module of the real kernel */
-        expect_notification(house, "READY=1");
-        expect_call(house, "/org/vfiod1", BUS_NAME ".Manager", "Detach", "('ens3', @a{sv} {})",
+        fake_kernel_do(bed->kernel, "modprobe vfio-pci"); /* otherwise it would load the module of the real kernel */
+        expect_notification(bed, "READY=1");
+        expect_call(bed, "/org/vfiod1", BUS_NAME ".Manager", "Detach", "('ens3', @a{sv} {})",
                         "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)");
-        expect_call(house, NIC_PATH, "org.freedesktop.DBus.Properties", "Get", "('org.vfiod1.Device', 'State')",
+        expect_call(bed, NIC_PATH, "org.freedesktop.DBus.Properties", "Get", "('org.vfiod1.Device', 'State')",
                         "(<'detached'>,)");
 
         g_autofree char *run = g_strdup_printf("/proc/%d/root/run/vfiod", (int)process_get_pid(vfiod));
@@ -181,54 +181,54 @@ static void test_detach(void) {
         g_assert_nonnull(folder);
         g_assert_nonnull(g_dir_read_name(folder));
         process_stop(vfiod);
-        house_free(house);
+        bed_free(bed);
 }
 
 static void test_watchdog(void) {
-        House *house = house_new("single");
-        Process *vfiod = start_vfiod(house, "WATCHDOG_USEC=200000");
+        Bed *bed = bed_new("single");
+        Process *vfiod = start_vfiod(bed, "WATCHDOG_USEC=200000");
 
-        expect_notification(house, "WATCHDOG=1"); /* before the first scan, which may take its time */
-        expect_notification(house, "READY=1");
+        expect_notification(bed, "WATCHDOG=1"); /* before the first scan, which may take long */
+        expect_notification(bed, "READY=1");
         for (unsigned i = 0; i < 3; i++)
-                expect_notification(house, "WATCHDOG=1");
+                expect_notification(bed, "WATCHDOG=1");
         (void)kill(process_get_pid(vfiod), SIGTERM);
         g_assert_cmpint(process_finish(vfiod), ==, 0);
-        house_free(house);
+        bed_free(bed);
 }
 
-/* Who cannot have the name ends, and says so to nobody but the log. */
+/* If the name is taken, the daemon ends and says so only in its log. */
 static void test_name_taken(void) {
-        House *house = house_new("single");
-        g_autofree char *reply = call(house, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+        Bed *bed = bed_new("single");
+        g_autofree char *reply = call(bed, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
                         "RequestName", "('" BUS_NAME "', uint32 0)", NULL);
 
         g_assert_cmpstr(reply, ==, "(1,)");
-        g_assert_cmpint(process_finish(start_vfiod(house, NULL)), ==, 1);
-        struct pollfd poll_fd = {.fd = house->notify_fd, .events = POLLIN};
+        g_assert_cmpint(process_finish(start_vfiod(bed, NULL)), ==, 1);
+        struct pollfd poll_fd = {.fd = bed->notify_fd, .events = POLLIN};
         g_assert_cmpint(poll(&poll_fd, 1, 0), ==, 0);
-        house_free(house);
+        bed_free(bed);
 }
 
 static void test_no_bus(void) {
-        House *house = house_new("single");
+        Bed *bed = bed_new("single");
 
         g_autofree char *address = g_strdup(g_getenv("DBUS_SYSTEM_BUS_ADDRESS"));
         (void)g_setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere", true);
-        g_assert_cmpint(process_finish(start_vfiod(house, NULL)), ==, 1);
+        g_assert_cmpint(process_finish(start_vfiod(bed, NULL)), ==, 1);
         (void)g_setenv("DBUS_SYSTEM_BUS_ADDRESS", address, true);
-        house_free(house);
+        bed_free(bed);
 }
 
-/* The bus that goes away takes the daemon along. */
+/* If the bus ends, the daemon ends too. */
 static void test_bus_ends(void) {
-        House *house = house_new("single");
-        Process *vfiod = start_vfiod(house, NULL);
+        Bed *bed = bed_new("single");
+        Process *vfiod = start_vfiod(bed, NULL);
 
-        expect_notification(house, "READY=1");
-        house->bus = private_bus_stop(house->bus);
+        expect_notification(bed, "READY=1");
+        bed->bus = private_bus_stop(bed->bus);
         g_assert_cmpint(process_finish(vfiod), !=, 0);
-        house_free(house);
+        bed_free(bed);
 }
 
 static void expect_program(const char *argument, int status, const char *output, const char *errors) {
@@ -240,7 +240,7 @@ static void expect_program(const char *argument, int status, const char *output,
                 g_error("vfiod %s: \"%s\", \"%s\"", argument, result.output, result.errors);
 }
 
-/* None of these looks at the bus or the kernel. */
+/* None of these options connects to the bus or reads the kernel. */
 static void test_arguments(void) {
         expect_program("--help", 0, "Usage: vfiod *", "");
         expect_program("-h", 0, "Usage: vfiod *", "");

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "arrival.h"
+#include "expectation.h"
 #include "history.h"
 #include "keeper.h"
-#include "taking.h"
 
-/* As udev does when it looks into a disk. */
+/* Uses the disk for a moment, as udev does when it reads a disk. */
 static void busy_disk(World *world, const TruthDevice *device) {
         g_autofree char *disk = g_strdup(device->disks);
 
         history_note("%s is busy for a moment", disk);
         fake_kernel_do(world->kernel, "use %s", disk);
-        vfiod_go_on(world->vfiod);
-        vfiod_settle(world->vfiod, NO_GROUP);
-        /* A rule with an override takes the disk all the same. */
+        vfiod_resume(world->vfiod);
+        vfiod_await_idle(world->vfiod, NO_GROUP);
+        /* A rule with an override detaches the disk even while it is in use. */
         if (fake_kernel_exists(world->kernel, "dev/%s", disk))
                 fake_kernel_do(world->kernel, "unuse %s", disk);
-        taking_await_all(world);
+        expectation_await_all(world);
 }
 
 static void fail_once(World *world) {
@@ -24,14 +24,14 @@ static void fail_once(World *world) {
 
         history_note("%s %u", fault, k);
         fake_kernel_do(world->kernel, "%s %u EIO", fault, k);
-        vfiod_go_on(world->vfiod);
-        taking_await_all(world);
+        vfiod_resume(world->vfiod);
+        expectation_await_all(world);
         fake_kernel_do(world->kernel, "clear");
 }
 
-/* It would be tried for seconds while a disk of the group is in use. */
+/* While a disk of the group is in use, vfiod would try again for seconds. */
 static void release_disks(World *world, int group) {
-        world_look(world);
+        world_read(world);
         for (unsigned i = 0; i < n_slots; i++) {
                 const TruthDevice *device = slots[i].group == group ? world_device(world, slots[i].address) : NULL;
 
@@ -42,16 +42,18 @@ static void release_disks(World *world, int group) {
         }
 }
 
-/* It has come, and the daemon is paused. */
-static void go_on(World *world, const char *address) {
+/* The card is plugged in and the daemon is paused. Lets the daemon run again, sometimes with a fault. */
+static void resume_daemon(World *world, const char *address) {
         const TruthDevice *device = world_device(world, address);
-        bool is_to_be_taken = world->takings->len > 0 && taking_is_of(world->takings->pdata[0], TAKING_TAKES);
+        bool should_be_detached =
+                        world->expectations->len > 0 && expectation_is_of(world->expectations->pdata[0], EXPECT_DETACH);
 
-        if (!is_to_be_taken || world->busy_group != NO_GROUP || world->loses_events || !world_chance(world, 3))
-                vfiod_go_on(world->vfiod);
-        else if (taking_count(world->takings->pdata[0]) > 1)
-                /* A job that fails takes an early override from those that go along, and does not know of it when it is tried again. */
-                vfiod_go_on(world->vfiod);
+        if (!should_be_detached || world->busy_group != NO_GROUP || world->loses_events || !world_chance(world, 3))
+                vfiod_resume(world->vfiod);
+        else if (expectation_count(world->expectations->pdata[0]) > 1)
+                /* A job that fails removes the early driver_override of the companions and does not know of it at
+                 * the next try. */
+                vfiod_resume(world->vfiod);
         else if (device->disks)
                 busy_disk(world, device);
         else
@@ -67,16 +69,16 @@ void arrival_plug(World *world, const Slot *slot, const char *card) {
         vfiod_pause(world->vfiod);
         slot_plug(world->kernel, slot, card);
         keeper_expect_arrival(world, slot->address);
-        go_on(world, slot->address);
+        resume_daemon(world, slot->address);
 }
 
-void arrival_make_functions(World *world) {
+void arrival_create_vfs(World *world) {
         vfiod_pause(world->vfiod);
-        g_assert_cmpint(fake_kernel_write(world->kernel, G_STRINGIFY(N_VIRTUAL),
-                                        "sys/bus/pci/devices/" SLOT_PHYSICAL "/sriov_numvfs"),
+        g_assert_cmpint(fake_kernel_write(world->kernel, G_STRINGIFY(N_VFS),
+                                        "sys/bus/pci/devices/" SLOT_PF "/sriov_numvfs"),
                         ==, 0);
         for (unsigned i = 0; i < n_slots; i++)
                 if (!slots[i].card)
                         keeper_expect_arrival(world, slots[i].address);
-        vfiod_go_on(world->vfiod);
+        vfiod_resume(world->vfiod);
 }

@@ -3,6 +3,7 @@
 
 #include "world.h"
 
-/* A card comes to a slot: plugged in, or made by sriov_numvfs. Where vfiod takes it by itself, that may have to be tried more than once. */
+/* A card is plugged into a slot, or created by sriov_numvfs. Where vfiod detaches it by itself, vfiod may need more
+ * than one try. */
 void arrival_plug(World *world, const Slot *slot, const char *card);
-void arrival_make_functions(World *world);
+void arrival_create_vfs(World *world);

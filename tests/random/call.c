@@ -26,7 +26,7 @@ static char *libvirt_name(const char *address) {
         return g_strdelimit(g_steal_pointer(&text), ":.", '_');
 }
 
-/* One of the names that it has, or had when it was taken. */
+/* A name that the card has, or had when it was detached. */
 static char *host_name(World *world, const char *address) {
         const TruthDevice *device = world_device(world, address);
         const Claim *claim = ledger_find(world->ledger, address);
@@ -48,7 +48,8 @@ static char *choose_selector(World *world, const Target *target) {
         return world_chance(world, 8) ? libvirt_name(target->address) : g_strdup(target->address);
 }
 
-/* All that a plan rests on: the cards, where each is, where it would go, and what was found in the way. */
+/* Everything that a plan depends on: the cards, the driver and override of each, those that a reattach would
+ * restore, and the expected refusal. */
 static char *describe_ground(World *world, const Call *call) {
         g_autoptr(GString) text = g_string_new(call->predicted);
 
@@ -62,14 +63,14 @@ static char *describe_ground(World *world, const Call *call) {
         return g_string_free(g_steal_pointer(&text), FALSE);
 }
 
-/* A refusal is soon told: most calls shall have something to do. */
+/* A refusal tests little, so most calls should be able to succeed. */
 #define TRIES 4
 
 static void choose(World *world, Call *call) {
         for (unsigned i = 0; i == 0 || (i < TRIES && *call->predicted); i++) {
                 call->target = choose_target(world);
                 call->consent = !world_chance(world, 8);
-                /* Whoever takes a physical function from its driver waits for the VMs that have its virtual ones. */
+                /* An unbind of a PF waits for the VMs that use its VFs. */
                 call->override = world_chance(world, 8) && g_hash_table_size(world->vms) == 0;
                 call->predicted = call->detach
                                 ? model_predict_detach(world, &call->target, call->consent, call->override)
@@ -77,19 +78,19 @@ static void choose(World *world, Call *call) {
         }
 }
 
-/* The PF gets back as many VFs as it had, also in place of one that was forgotten since. */
-static void move_forgotten_vfs(World *world, const Call *call) {
-        const Claim *owed = ledger_find(world->ledger, SLOT_PHYSICAL);
+/* A reattach of the PF creates as many VFs as it had, even if vfiod has forgotten a VF meanwhile. */
+static void mark_forgotten_vfs(World *world, const Call *call) {
+        const Claim *pf_claim = ledger_find(world->ledger, SLOT_PF);
 
-        if (call->detach || !owed || !owed->has_vfs || !call_plans(call, SLOT_PHYSICAL))
+        if (call->detach || !pf_claim || !pf_claim->has_vfs || !call_plans(call, SLOT_PF))
                 return;
         for (unsigned i = 0; i < n_slots; i++)
                 if (!slots[i].card &&
                                 !g_ptr_array_find_with_equal_func(call->following, slots[i].address, g_str_equal, NULL))
-                        world_move(world, slots[i].address);
+                        world_mark_changed(world, slots[i].address);
 }
 
-void call_look_again(World *world, Call *call) {
+void call_predict_again(World *world, Call *call) {
         const TruthDevice *device = call->target.address ? world_device(world, call->target.address) : NULL;
 
         if (call->target.address)
@@ -97,7 +98,7 @@ void call_look_again(World *world, Call *call) {
         g_clear_pointer(&call->planned, g_ptr_array_unref);
         g_clear_pointer(&call->following, g_ptr_array_unref);
         truth_free(call->before);
-        ledger_free(call->owed);
+        ledger_free(call->ledger);
         if (call->detach) {
                 call->predicted = model_predict_detach(world, &call->target, call->consent, call->override);
                 call->planned = model_plan_detach(world, &call->target);
@@ -105,22 +106,22 @@ void call_look_again(World *world, Call *call) {
                 call->predicted = model_predict_reattach(world, &call->target, call->force);
                 call->planned = model_plan_reattach(world, &call->target);
         }
-        call->before = truth_look(world->kernel);
-        call->owed = ledger_copy(world->ledger);
+        call->before = truth_read(world->kernel);
+        call->ledger = ledger_copy(world->ledger);
         for (unsigned i = 0; i < call->planned->len; i++)
                 world_permit(world, call->planned->pdata[i], truth_find(call->before, call->planned->pdata[i])->ids);
         call->following = model_following(world, call->planned, call->detach);
         for (unsigned i = 0; i < call->following->len; i++)
-                world_permit(world, call->following->pdata[i], VIRTUAL_IDS);
-        move_forgotten_vfs(world, call);
-        if (call->rested_on) {
-                /* The name may be gone. */
+                world_permit(world, call->following->pdata[i], VF_IDS);
+        mark_forgotten_vfs(world, call);
+        if (call->depended_on) {
+                /* The name may not exist any more. */
                 g_free(call->selector);
                 call->selector = call->target.address ? g_strdup(call->target.address)
                                                       : g_strdup_printf("group:%d", call->target.group);
-                g_autofree char *rests_on = describe_ground(world, call);
+                g_autofree char *depends_on = describe_ground(world, call);
 
-                if (!g_str_equal(rests_on, call->rested_on) && model_is_decided_late(call->predicted))
+                if (!g_str_equal(depends_on, call->depended_on) && model_is_decided_late(call->predicted))
                         call->predicted = "PlanStale";
         }
 }
@@ -131,7 +132,7 @@ Call *call_new(World *world, bool detach) {
         call->detach = detach;
         choose(world, call);
         call->selector = choose_selector(world, &call->target);
-        call_look_again(world, call);
+        call_predict_again(world, call);
         return call;
 }
 
@@ -141,7 +142,7 @@ Call *call_new_forced(World *world, int group) {
         call->target = (Target){.group = group};
         call->selector = g_strdup_printf("group:%d", group);
         call->force = true;
-        call_look_again(world, call);
+        call_predict_again(world, call);
         return call;
 }
 
@@ -150,11 +151,11 @@ Call *call_free(Call *call) {
                 return NULL;
         g_free(call->selector);
         g_free(call->fingerprint);
-        g_free(call->rested_on);
+        g_free(call->depended_on);
         g_ptr_array_unref(call->planned);
         g_ptr_array_unref(call->following);
         truth_free(call->before);
-        ledger_free(call->owed);
+        ledger_free(call->ledger);
         answer_clear(&call->answer);
         g_free(call);
         return NULL;
@@ -177,7 +178,7 @@ static void append_options(sd_bus_message *message, const Call *call) {
 }
 
 static void note(const Call *call, const char *method) {
-        history_note("%s %s%s%s%s%s, to end with '%s'", method, call->selector,
+        history_note("%s %s%s%s%s%s, expected to end with '%s'", method, call->selector,
                         call->detach && call->consent ? " with companions" : "",
                         call->detach && call->override ? " with override" : "", call->force ? " by force" : "",
                         call->fingerprint ? " as planned" : "", call->predicted);
@@ -197,7 +198,7 @@ bool call_plans(const Call *call, const char *address) {
         return g_ptr_array_find_with_equal_func(call->planned, address, g_str_equal, NULL);
 }
 
-/* The plan's steps are those of the cards that the model would move, and of no others. */
+/* The plan has steps for exactly the cards that the model expects it to change. */
 static void check_steps(const Call *call, const char *steps) {
         static const char *const actions[] = {"override", "unbind", "probe"};
 
@@ -226,20 +227,20 @@ void call_plan(World *world, Call *call) {
         if (!late)
                 return;
         if (g_str_equal(answer.values[0], "yes") != (*call->predicted == '\0'))
-                g_error("the plan would go: %s; it has found: %s", answer.values[0], answer.values[2]);
+                g_error("the plan would succeed: %s; its findings are: %s", answer.values[0], answer.values[2]);
         check_steps(call, answer.values[1]);
         call->fingerprint = g_strdup(answer.values[3]);
-        call->rested_on = describe_ground(world, call);
+        call->depended_on = describe_ground(world, call);
 }
 
 Claim call_original(const Call *call, const char *address) {
         const TruthDevice *device = truth_find(call->before, address);
-        const Claim *claim = ledger_find(call->owed, address);
-        Claim original = {.phase = CLAIM_AWAY};
+        const Claim *claim = ledger_find(call->ledger, address);
+        Claim original = {.phase = CLAIM_DETACHED};
 
         if (claim && g_str_equal(claim->ids, device->ids)) {
                 original = *claim;
-                original.phase = CLAIM_AWAY;
+                original.phase = CLAIM_DETACHED;
                 return original;
         }
         (void)g_strlcpy(original.address, address, sizeof(original.address));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "held.h"
 #include "history.h"
+#include "invariants.h"
 #include "keeper.h"
-#include "rest.h"
 #include "trouble.h"
 #include "verdict.h"
 
@@ -35,22 +35,22 @@ bool held_reattach(World *world) {
                 if (what == 0)
                         workers = trouble_replace_daemon(world, call, world_chance(world, 2));
                 else if (what < 4)
-                        trouble_do_beside(world, group);
+                        trouble_run_meanwhile(world, group);
         }
         end_vm(world, group);
         if (workers)
-                trouble_bury(workers);
+                trouble_reap(workers);
         call->recovery_failed = false;
         trouble_finish(world, call);
         verdict_on_call(world, call);
-        rest_check(world, call->before);
+        invariants_check(world, call->before);
         return true;
 }
 
 static void check(World *world, const Truth *before) {
-        vfiod_settle(world->vfiod, NO_GROUP);
-        world_look(world);
-        rest_check(world, before);
+        vfiod_await_idle(world->vfiod, NO_GROUP);
+        world_read(world);
+        invariants_check(world, before);
 }
 
 static const TruthDevice *choose_member(World *world, int group) {
@@ -68,12 +68,12 @@ static const TruthDevice *choose_member(World *world, int group) {
 bool held_unplug(World *world) {
         int group = choose_vm(world);
         const TruthDevice *device = group == NO_GROUP ? NULL : choose_member(world, group);
-        g_autoptr(Truth) before = truth_look(world->kernel);
+        g_autoptr(Truth) before = truth_read(world->kernel);
 
         if (!device)
                 return false;
-        history_note("unplug %s, which a VM has", device->address);
-        world_move(world, device->address);
+        history_note("unplug %s, which a VM uses", device->address);
+        world_mark_changed(world, device->address);
         fake_kernel_do(world->kernel, "unplug %s", device->address);
         check(world, before);
         if (world_chance(world, 4) && !keeper_concerns(world, group) && !keeper_has_degraded(world, group)) {
@@ -82,7 +82,7 @@ bool held_unplug(World *world) {
                 keeper_start_daemon(world, NO_GROUP);
                 check(world, before);
         } else
-                trouble_do_beside(world, group);
+                trouble_run_meanwhile(world, group);
         end_vm(world, group);
         check(world, before);
         return true;

@@ -3,10 +3,10 @@
 
 #include "world.h"
 
-/* What waits for a VM: the kernel does not come back before the VM lets go, and everything else goes on. Each returns whether there was a VM to wait
- * for; the VM is gone then. */
+/* Operations that wait for a VM: the kernel returns only when the VM releases the group, and everything else must
+ * continue. Each returns false if no VM runs; otherwise the VM has ended afterwards. */
 
-/* A Reattach by force. */
+/* A forced Reattach. */
 bool held_reattach(World *world);
 /* A card is pulled. */
 bool held_unplug(World *world);

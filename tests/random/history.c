@@ -11,7 +11,7 @@
 #define LINE_MAX_LENGTH 1000
 #define LOG_TAIL 6000
 
-/* Fixed, so that it can be printed while the program dies. */
+/* Static buffers, so that they can be printed while the program aborts. */
 static char lines[N_KEPT][LINE_MAX_LENGTH];
 static char title[200], log_path[400];
 static unsigned n_lines;
@@ -57,7 +57,7 @@ void history_begin(guint32 seed, unsigned n_operations, const char *log, bool ve
                         seed, n_operations);
         (void)g_strlcpy(log_path, log, sizeof(log_path));
         (void)signal(SIGABRT, on_abort);
-        (void)signal(SIGTRAP, on_abort); /* g_error() ends with it */
+        (void)signal(SIGTRAP, on_abort); /* g_error() raises it */
 }
 
 static void append(const char *format, va_list arguments) G_GNUC_PRINTF(1, 0);

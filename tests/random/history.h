@@ -4,15 +4,15 @@
 #include <glib.h>
 #include <stdbool.h>
 
-/* What was done, for the one who has to find out why it ended badly: whenever the program aborts, the seed, the last operations and the end
- * of the daemon's log are printed. */
+/* A history of the operations, to analyse a failure. When the program aborts, it prints the seed, the last
+ * operations and the end of the daemon's log. */
 
-/* Forgets all. The log's file may grow meanwhile. verbose: each operation is printed when it is done. */
+/* Clears the history. The log may grow meanwhile. verbose: prints each operation when it is done. */
 void history_begin(guint32 seed, unsigned n_operations, const char *log, bool verbose);
 
-/* A new operation, and what more happened in it. */
+/* Adds a new operation, or a note to the current operation. */
 void history_add(const char *format, ...) G_GNUC_PRINTF(1, 2);
 void history_note(const char *format, ...) G_GNUC_PRINTF(1, 2);
 
-/* Operations since the beginning. */
+/* The number of operations since history_begin(). */
 unsigned history_count(void);

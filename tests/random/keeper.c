@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "keeper.h"
+#include "expectation.h"
 #include "history.h"
 #include "model.h"
-#include "taking.h"
 #include "text-compare.h"
 
 #define VFIO "vfio-pci"
 #define MANAGER "org.vfiod1.Manager"
 #define PATH "/org/vfiod1"
 
-/* What one look at a group's cards comes to: one job at a time. */
-typedef struct Look {
+/* The expected result when vfiod applies the rules to the cards of one group. vfiod runs one job at a time. */
+typedef struct Pass {
         World *world;
-        bool fresh;             /* they were plugged in just now */
-        const TruthDevice *job; /* the card that a job is under way for; NULL for none */
+        bool fresh;             /* they have just been plugged in */
+        const TruthDevice *job; /* the card of the running job; NULL for none */
         bool taken;
-        GPtrArray *waiting, *refused; /* TruthDevice, in the order of the addresses */
-} Look;
+        GPtrArray *waiting, *refused; /* TruthDevice, ordered by address */
+} Pass;
 
 static const Rule *find_rule(const World *world, const char *name) {
         return name ? rulebook_find(world->rulebook, name) : NULL;
@@ -30,29 +30,29 @@ static bool takes_along(const Rule *rule, const char *address) {
         return rule && (rule->takes_all || g_strcmp0(rule->companion, address) == 0);
 }
 
-static bool is_kept(const World *world, const TruthDevice *device) {
+static bool has_claim(const World *world, const TruthDevice *device) {
         const Claim *claim = world_claim(world, device);
 
-        return claim && claim->phase == CLAIM_AWAY;
+        return claim && claim->phase == CLAIM_DETACHED;
 }
 
-static bool is_given_back(const World *world, const TruthDevice *device) {
-        const Case *one = case_find(world->cases, device->address);
+static bool is_released(const World *world, const TruthDevice *device) {
+        const Case *entry = case_find(world->cases, device->address);
 
-        return one && one->status == CASE_RELEASED;
+        return entry && entry->status == CASE_RELEASED;
 }
 
-/* The rule that took another of the group and this one along. */
+/* The rule that detached another card of the group together with this card. */
 static const char *rule_of_group(const World *world, const TruthDevice *device) {
         for (unsigned i = 0; device->group >= 0 && i < n_slots; i++) {
                 const TruthDevice *other = world_device(world, slots[i].address);
-                const Case *one = other && other != device && other->group == device->group
+                const Case *entry = other && other != device && other->group == device->group
                                 ? case_find(world->cases, other->address)
                                 : NULL;
 
-                if (one && one->status == CASE_APPLIED && one->rule && one->rule == match(world, other, NULL) &&
-                                takes_along(find_rule(world, one->rule), device->address))
-                        return one->rule;
+                if (entry && entry->status == CASE_APPLIED && entry->rule && entry->rule == match(world, other, NULL) &&
+                                takes_along(find_rule(world, entry->rule), device->address))
+                        return entry->rule;
         }
         return NULL;
 }
@@ -61,7 +61,7 @@ static bool is_detached(const World *world, const TruthDevice *device) {
         return g_str_equal(model_device_state(device, ledger_find(world->ledger, device->address)), "detached");
 }
 
-/* As of a call that names the card, with the rule's consent. */
+/* The expected result of a call for this card, with the rule's consent. */
 static const char *predict(const World *world, const TruthDevice *device, const Rule *rule) {
         const Target target = {.address = device->address, .group = device->group};
         g_autoptr(GPtrArray) plan = model_plan_detach(world, &target);
@@ -71,25 +71,25 @@ static const char *predict(const World *world, const TruthDevice *device, const 
                 const TruthDevice *member = world_device(world, plan->pdata[i]);
 
                 if (member != device &&
-                                (is_given_back(world, member) ||
-                                                (!takes_along(rule, member->address) && !is_kept(world, member) &&
+                                (is_released(world, member) ||
+                                                (!takes_along(rule, member->address) && !has_claim(world, member) &&
                                                                 !match(world, member, NULL))))
                         consent = false;
         }
         return model_predict_detach(world, &target, consent, rule && rule->override);
 }
 
-static void refuse(Look *look, const TruthDevice *device) {
-        Case *one = case_find(look->world->cases, device->address);
+static void refuse(Pass *pass, const TruthDevice *device) {
+        Case *entry = case_find(pass->world->cases, device->address);
 
-        g_ptr_array_add(look->refused, (void *)device);
-        if (one->rule)
-                one->status = CASE_REFUSED;
+        g_ptr_array_add(pass->refused, (void *)device);
+        if (entry->rule)
+                entry->status = CASE_REFUSED;
         else
-                case_drop(look->world->cases, device->address);
+                case_drop(pass->world->cases, device->address);
 }
 
-/* Who gives one of them back is heeded, too. */
+/* If somebody reattaches a companion, vfiod must notice that too. */
 static void note_companions(World *world, const TruthDevice *device, const char *rule, bool taken) {
         for (unsigned i = 0; rule && i < n_slots; i++) {
                 const TruthDevice *member = world_device(world, slots[i].address);
@@ -102,109 +102,110 @@ static void note_companions(World *world, const TruthDevice *device, const char 
         }
 }
 
-static void attempt(Look *look, const TruthDevice *device) {
-        World *world = look->world;
-        Case *one = case_find(world->cases, device->address);
+static void attempt(Pass *pass, const TruthDevice *device) {
+        World *world = pass->world;
+        Case *entry = case_find(world->cases, device->address);
 
         if (is_detached(world, device)) {
-                one->status = CASE_APPLIED;
-                note_companions(world, device, one->rule, false);
+                entry->status = CASE_APPLIED;
+                note_companions(world, device, entry->rule, false);
                 return;
         }
-        /* One that is another's is refused at once. */
-        if (look->job && !truth_is_on_vfio(device)) {
-                g_ptr_array_add(look->waiting, (void *)device);
+        /* A foreign card is refused at once. */
+        if (pass->job && !truth_is_on_vfio(device)) {
+                g_ptr_array_add(pass->waiting, (void *)device);
                 return;
         }
-        /* Somebody took it from vfio-pci. */
-        if (!look->fresh && !*device->driver && world_claim(world, device)) {
-                one->status = CASE_RELEASED;
+        /* Another program unbound it from vfio-pci. */
+        if (!pass->fresh && !*device->driver && world_claim(world, device)) {
+                entry->status = CASE_RELEASED;
                 return;
         }
-        if (!model_is_decided_late(predict(world, device, find_rule(world, one->rule)))) {
-                refuse(look, device);
+        if (!model_is_decided_late(predict(world, device, find_rule(world, entry->rule)))) {
+                refuse(pass, device);
                 return;
         }
-        one->status = CASE_APPLIED;
-        look->job = device;
+        entry->status = CASE_APPLIED;
+        pass->job = device;
 }
 
-static void consider(Look *look, const TruthDevice *device) {
-        World *world = look->world;
+static void consider(Pass *pass, const TruthDevice *device) {
+        World *world = pass->world;
         const char *other = NULL, *rule = match(world, device, &other);
-        const Case *one = case_find(world->cases, device->address);
+        const Case *entry = case_find(world->cases, device->address);
 
         if (!rule)
                 rule = rule_of_group(world, device);
-        if (!look->fresh && one && one->status == CASE_RELEASED &&
-                        (rule ? g_strcmp0(one->rule, rule) == 0
-                              : takes_along(find_rule(world, one->rule), device->address)))
+        if (!pass->fresh && entry && entry->status == CASE_RELEASED &&
+                        (rule ? g_strcmp0(entry->rule, rule) == 0
+                              : takes_along(find_rule(world, entry->rule), device->address)))
                 return;
-        if (rule || (look->fresh && is_kept(world, device) && !truth_is_on_vfio(device))) {
+        if (rule || (pass->fresh && has_claim(world, device) && !truth_is_on_vfio(device))) {
                 case_put(world->cases, device->address, rule, CASE_WAITING);
-                attempt(look, device);
+                attempt(pass, device);
         } else if (other)
                 case_put(world->cases, device->address, other, CASE_OTHER_CARD);
         else
                 case_drop(world->cases, device->address);
 }
 
-/* Those that wait are tried again from the last one. */
-static void end_job(Look *look) {
-        World *world = look->world;
-        const TruthDevice *device = g_steal_pointer(&look->job);
-        Case *one = case_find(world->cases, device->address);
+/* Waiting cards are tried again, the last card first. */
+static void end_job(Pass *pass) {
+        World *world = pass->world;
+        const TruthDevice *device = g_steal_pointer(&pass->job);
+        Case *entry = case_find(world->cases, device->address);
 
-        if (!*predict(world, device, find_rule(world, one->rule))) {
-                look->taken = true;
-                for (unsigned i = 0; i < look->waiting->len; i++)
-                        case_find(world->cases, ((const TruthDevice *)look->waiting->pdata[i])->address)->status =
+        if (!*predict(world, device, find_rule(world, entry->rule))) {
+                pass->taken = true;
+                for (unsigned i = 0; i < pass->waiting->len; i++)
+                        case_find(world->cases, ((const TruthDevice *)pass->waiting->pdata[i])->address)->status =
                                         CASE_APPLIED;
-                taking_expect(world, TAKING_TAKES, device, look->fresh);
-                note_companions(world, device, one->rule, true);
-                if (!one->rule)
+                expectation_add(world, EXPECT_DETACH, device, pass->fresh);
+                note_companions(world, device, entry->rule, true);
+                if (!entry->rule)
                         case_drop(world->cases, device->address);
                 return;
         }
-        refuse(look, device);
-        while (!look->job && look->waiting->len > 0)
-                attempt(look, g_ptr_array_steal_index(look->waiting, look->waiting->len - 1));
+        refuse(pass, device);
+        while (!pass->job && pass->waiting->len > 0)
+                attempt(pass, g_ptr_array_steal_index(pass->waiting, pass->waiting->len - 1));
 }
 
-/* The card was refused; what udev may have put on it by our rules is taken from it. */
-static void leave(Look *look, const TruthDevice *device) {
-        bool early = look->fresh ? match(look->world, device, NULL) != NULL : !*device->driver,
-             release = early && !world_claim(look->world, device);
+/* The rule was refused. vfiod removes an early driver_override that udev may have set for the rule. */
+static void note_refused(Pass *pass, const TruthDevice *device) {
+        bool early = pass->fresh ? match(pass->world, device, NULL) != NULL : !*device->driver,
+             release = early && !world_claim(pass->world, device);
 
-        taking_expect(look->world, release ? TAKING_RELEASES : TAKING_LEAVES, device, look->fresh);
+        expectation_add(pass->world, release ? EXPECT_RELEASE : EXPECT_UNCHANGED, device, pass->fresh);
 }
 
-/* Of these cards, all of one group. */
-static void look_at(World *world, const GPtrArray *devices, bool fresh) {
+/* Applies the rules to these cards, which are all of one group. */
+static void apply_rules(World *world, const GPtrArray *devices, bool fresh) {
         g_autoptr(GPtrArray) waiting = g_ptr_array_new(), refused = g_ptr_array_new();
-        Look look = {.world = world, .fresh = fresh, .waiting = waiting, .refused = refused};
+        Pass pass = {.world = world, .fresh = fresh, .waiting = waiting, .refused = refused};
 
         for (unsigned i = 0; i < devices->len; i++)
-                consider(&look, devices->pdata[i]);
-        while (look.job)
-                end_job(&look);
-        for (unsigned i = 0; !look.taken && i < refused->len; i++)
-                leave(&look, refused->pdata[i]);
+                consider(&pass, devices->pdata[i]);
+        while (pass.job)
+                end_job(&pass);
+        for (unsigned i = 0; !pass.taken && i < refused->len; i++)
+                note_refused(&pass, refused->pdata[i]);
 }
 
 void keeper_expect_arrival(World *world, const char *address) {
         g_autoptr(GPtrArray) devices = g_ptr_array_new();
 
-        world_look(world);
+        world_read(world);
         const TruthDevice *device = world_device(world, address);
         case_drop(world->cases, address);
         if (!device || slot_find(address)->is_bridge)
                 return;
         g_ptr_array_add(devices, (void *)device);
-        look_at(world, devices, true);
+        apply_rules(world, devices, true);
 }
 
-/* The group's endpoints, or the one card that has no group, from this slot on; none where they were looked at with another slot. */
+/* The endpoints of the group of this slot, or the only card if it has no group. Empty if an earlier slot has
+ * returned this group. */
 static GPtrArray *find_group(const World *world, unsigned slot) {
         const TruthDevice *first = world_device(world, slots[slot].address);
         GPtrArray *devices = g_ptr_array_new();
@@ -222,22 +223,22 @@ static GPtrArray *find_group(const World *world, unsigned slot) {
         return devices;
 }
 
-static void look_at_all(World *world, int but_group) {
+static void apply_all_rules(World *world, int but_group) {
         for (unsigned i = 0; i < n_slots; i++) {
                 g_autoptr(GPtrArray) devices = find_group(world, i);
 
                 if (devices->len > 0 && (slots[i].group < 0 || slots[i].group != but_group) &&
                                 !world_is_uncertain(world, slots[i].group))
-                        look_at(world, devices, false);
+                        apply_rules(world, devices, false);
         }
 }
 
-/* With rules in force the daemon loads it by itself. */
+/* The daemon loads the module by itself if there is a valid rule. */
 static void load_vfio(World *world) {
         if (!rulebook_has_rules(world->rulebook) || !g_hash_table_remove(world->missing, VFIO))
                 return;
         history_note("modprobe " VFIO);
-        world_move_all(world);
+        world_mark_all_changed(world);
         fake_kernel_do(world->kernel, "modprobe " VFIO);
 }
 
@@ -251,9 +252,9 @@ void keeper_await_rescan(World *world) {
 
 void keeper_reload(World *world) {
         load_vfio(world);
-        vfiod_settle(world->vfiod, NO_GROUP);
-        world_look(world);
-        look_at_all(world, NO_GROUP);
+        vfiod_await_idle(world->vfiod, NO_GROUP);
+        world_read(world);
+        apply_all_rules(world, NO_GROUP);
         keeper_await_rescan(world);
 }
 
@@ -261,26 +262,26 @@ bool keeper_has_degraded(const World *world, int group) {
         for (unsigned i = 0; i < n_slots; i++) {
                 const Claim *claim = slots[i].group == group ? ledger_find(world->ledger, slots[i].address) : NULL;
 
-                if (claim && claim->phase != CLAIM_AWAY)
+                if (claim && claim->phase != CLAIM_DETACHED)
                         return true;
         }
         return false;
 }
 
-/* What came to the host while no daemon was there. */
+/* Cards that another program bound to a host driver while no daemon was running. */
 static void forget_rebound(World *world) {
         for (unsigned i = 0; i < n_slots; i++) {
                 const TruthDevice *device = world_device(world, slots[i].address);
                 const Claim *claim = device ? world_claim(world, device) : NULL;
 
-                if (claim && claim->phase == CLAIM_AWAY && *device->driver && !truth_is_on_vfio(device))
+                if (claim && claim->phase == CLAIM_DETACHED && *device->driver && !truth_is_on_vfio(device))
                         ledger_drop(world->ledger, device->address);
         }
 }
 
 void keeper_start_daemon(World *world, int but_group) {
         load_vfio(world);
-        world_look(world);
+        world_read(world);
         g_hash_table_remove_all(world->cases);
         for (unsigned i = 0; i < n_slots; i++)
                 if (keeper_concerns(world, slots[i].group) &&
@@ -288,7 +289,7 @@ void keeper_start_daemon(World *world, int but_group) {
                         world_make_uncertain(world, slots[i].group);
         if (but_group == NO_GROUP)
                 forget_rebound(world);
-        look_at_all(world, but_group);
+        apply_all_rules(world, but_group);
         vfiod_start(world->vfiod);
 }
 
@@ -298,9 +299,9 @@ static bool means_slot(const Rule *rule, const Slot *slot) {
         if (rule->address)
                 return g_str_equal(rule->address, slot->address);
         if (!slot->card)
-                return g_str_equal(rule->ids, VIRTUAL_IDS);
+                return g_str_equal(rule->ids, VF_IDS);
         return g_str_equal(rule->ids, card_ids(slot->card, ids)) ||
-                        (slot->stranger && g_str_equal(rule->ids, card_ids(slot->stranger, ids)));
+                        (slot->other_card && g_str_equal(rule->ids, card_ids(slot->other_card, ids)));
 }
 
 bool keeper_concerns(const World *world, int group) {
@@ -315,30 +316,30 @@ bool keeper_concerns(const World *world, int group) {
 }
 
 static void review(World *world, const Slot *slot) {
-        Case *one = case_find(world->cases, slot->address);
+        Case *entry = case_find(world->cases, slot->address);
         const TruthDevice *device = world_device(world, slot->address);
         const Claim *claim = ledger_find(world->ledger, slot->address);
         const char *state = model_device_state(device, claim);
 
-        if (!one)
+        if (!entry)
                 return;
         if (!device)
                 case_drop(world->cases, slot->address);
-        else if (g_str_equal(state, "detached") && one->status != CASE_OTHER_CARD)
-                one->status = CASE_APPLIED;
-        else if (one->status == CASE_APPLIED &&
+        else if (g_str_equal(state, "detached") && entry->status != CASE_OTHER_CARD)
+                entry->status = CASE_APPLIED;
+        else if (entry->status == CASE_APPLIED &&
                         (g_str_equal(state, "host") || (g_str_equal(state, "driverless") && !claim)))
-                one->status = CASE_RELEASED;
+                entry->status = CASE_RELEASED;
 }
 
 static void adopt(World *world, CaseTable *reported) {
         for (unsigned i = 0; i < n_slots; i++) {
-                const Case *one = case_find(reported, slots[i].address);
+                const Case *entry = case_find(reported, slots[i].address);
 
                 if (!world_is_uncertain(world, slots[i].group))
                         continue;
-                if (one)
-                        case_put(world->cases, slots[i].address, one->rule, one->status);
+                if (entry)
+                        case_put(world->cases, slots[i].address, entry->rule, entry->status);
                 else
                         case_drop(world->cases, slots[i].address);
         }
@@ -358,5 +359,5 @@ void keeper_review(World *world) {
         g_autoptr(GHashTable) reported = case_table_parse(answer.values[0]);
         adopt(world, reported);
         g_autofree char *expected = case_table_to_text(world->cases), *found = case_table_to_text(reported);
-        text_compare(expected, found, "what the daemon says of its rules is not so");
+        text_compare(expected, found, "the daemon reports wrong rule states");
 }

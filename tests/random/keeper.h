@@ -3,26 +3,28 @@
 
 #include "world.h"
 
-/* What vfiod is to do by itself, in the model's words: it detaches by rule at its start, when rules are read anew and when a card comes, and what it had detached when that
- * comes back. What follows is expected as of taking.h. */
+/* A model of what vfiod does by itself. It detaches by rule at its start, when it reads the rules again, and when a
+ * card is plugged in. It detaches a card again that was detached before it was pulled. The results are added as
+ * expectations, see expectation.h. */
 
-/* A card came to this slot while the daemon was paused, and has heard of nothing yet. */
+/* A card was plugged into this slot while the daemon was paused. The daemon knows nothing of it yet. */
 void keeper_expect_arrival(World *world, const char *address);
 
-/* The daemon reads all anew. */
+/* The daemon reads the rules again. */
 void keeper_reload(World *world);
 
-/* The same where no rule is in force. */
+/* Calls Rescan when no rule is valid. */
 void keeper_await_rescan(World *world);
 
-/* Starts a daemon; what was at work on this group (or NO_GROUP) may still be. */
+/* Starts a daemon. A job for this group (or NO_GROUP) may still be running. */
 void keeper_start_daemon(World *world, int but_group);
 
-/* Whether a rule in force can have anything to do with the group. */
+/* Whether a valid rule can match a card of the group. */
 bool keeper_concerns(const World *world, int group);
 
-/* Whether a failed job left something of the group in between. */
+/* Whether a failed job left a device of the group in a mixed state. */
 bool keeper_has_degraded(const World *world, int group);
 
-/* All is at rest: what was given back is known now, and what the daemon says of its rules is so. */
+/* Call this when vfiod is idle. Updates what vfiod must have noticed by now, and checks the rule states that it
+ * reports. */
 void keeper_review(World *world);

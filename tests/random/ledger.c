@@ -55,7 +55,7 @@ Ledger *ledger_copy(const Ledger *ledger) {
         return copy;
 }
 
-/* The state files, read without the daemon's own code: a line, and then JSON. */
+/* The state files, read without the daemon's own code: a header line, then JSON. */
 
 static void read_binding(json_t *json, Claim *claim) {
         claim->any_driver = json_is_true(json_object_get(json, "any_driver"));
@@ -77,12 +77,12 @@ static void read_device(const char *address, json_t *json, Ledger *records) {
         g_assert_cmpint(json_unpack(json, "{s:[iiiiii], s:o, s:o}", "ids", &vendor, &device, &others[0], &others[1],
                                         &others[2], &others[3], "binding", &binding, "names", &names),
                         ==, 0);
-        /* Nothing here keeps VFs without a driver. */
+        /* This test never creates VFs without a driver. */
         g_assert_true(json_is_true(json_object_get(json, "away")));
         (void)g_strlcpy(claim.address, address, sizeof(claim.address));
         (void)g_snprintf(claim.ids, sizeof(claim.ids), "%04x:%04x", (unsigned)vendor, (unsigned)device);
         read_binding(binding, &claim);
-        claim.phase = json_is_true(json_object_get(json, "degraded")) ? CLAIM_DEGRADED : CLAIM_AWAY;
+        claim.phase = json_is_true(json_object_get(json, "degraded")) ? CLAIM_DEGRADED : CLAIM_DETACHED;
         claim.has_vfs = json_object_get(json, "virtual_functions") != NULL;
         claim.has_parent = json_object_get(json, "parent") != NULL;
         json_array_foreach(names, i, entry) {
@@ -93,7 +93,7 @@ static void read_device(const char *address, json_t *json, Ledger *records) {
         ledger_put(records, &claim);
 }
 
-/* What of a file stands behind the header of its kind. */
+/* The JSON after the header line of this kind. */
 static json_t *read_json(const char *path, const char *kind) {
         g_autofree char *text = NULL;
         g_autoptr(GError) error = NULL;
@@ -106,7 +106,7 @@ static json_t *read_json(const char *path, const char *kind) {
         return json;
 }
 
-/* A worker that was killed while it wrote leaves such a file. It does not count. */
+/* A worker that was killed while it wrote leaves such a file. vfiod ignores it. */
 static bool is_unfinished(const char *name) {
         return g_str_has_suffix(name, ".new");
 }
@@ -129,7 +129,7 @@ static Ledger *read_devices(const char *state_folder) {
         return records;
 }
 
-/* Each transaction has come to its end. */
+/* Every transaction has ended. */
 static void check_transactions(const char *state_folder) {
         g_autofree char *path = g_build_filename(state_folder, "transactions", NULL);
         g_autoptr(GDir) folder = g_dir_open(path, 0, NULL);
@@ -139,7 +139,7 @@ static void check_transactions(const char *state_folder) {
 }
 
 char *claim_to_text(const Claim *claim) {
-        static const char *const phases[] = {"away", "degraded", "either", "doubtful", "unknown"};
+        static const char *const phases[] = {"detached", "degraded", "either", "doubtful", "unknown"};
 
         if (!claim)
                 return g_strdup("nothing");
@@ -148,7 +148,7 @@ char *claim_to_text(const Claim *claim) {
                         phases[claim->phase], claim->has_parent ? " with parent" : "");
 }
 
-/* All that the first ledger has is in the second one, and is the same. */
+/* Everything in the first ledger is the same in the second ledger. */
 static void compare_claims(const Ledger *ledger, const Ledger *other, const char *complaint) {
         g_autoptr(GList) claims = ledger_list(ledger);
 
@@ -162,9 +162,10 @@ static void compare_claims(const Ledger *ledger, const Ledger *other, const char
         }
 }
 
-/* A card that was plugged in just now and had no driver may get its driver from a first try of vfiod that fails and is undone. */
+/* For a card that was just plugged in and had no driver, a first try of vfiod may fail; its rollback can give the
+ * card a driver. */
 static void allow_driver(Claim *claim, const Claim *record) {
-        if (!claim->newcomer || !claim->any_driver || record->any_driver)
+        if (!claim->just_plugged || !claim->any_driver || record->any_driver)
                 return;
         claim->any_driver = false;
         (void)g_strlcpy(claim->driver, record->driver, sizeof(claim->driver));
@@ -182,16 +183,16 @@ void ledger_check(Ledger *ledger, const char *state_folder) {
                         claim->has_vfs = record->has_vfs;
                         allow_driver(claim, record);
                 }
-                if (record && claim->newcomer && !*record->names)
+                if (record && claim->just_plugged && !*record->names)
                         *claim->names = '\0';
                 if (claim->phase < CLAIM_EITHER)
                         continue;
-                /* Of a slot where another card was before, the doubt may be about which of them it is. */
+                /* In this slot there was another card before, so the claim may be about either card. */
                 if (record &&
                                 (claim->phase == CLAIM_UNKNOWN ||
                                                 (claim->phase == CLAIM_DOUBTFUL &&
                                                                 !g_str_equal(claim->ids, record->ids)))) {
-                        record->newcomer = true;
+                        record->just_plugged = true;
                         ledger_put(ledger, record);
                 } else if (record) {
                         claim->phase = record->phase;
@@ -199,6 +200,6 @@ void ledger_check(Ledger *ledger, const char *state_folder) {
                 } else if (claim->phase >= CLAIM_DOUBTFUL)
                         ledger_drop(ledger, claim->address);
         }
-        compare_claims(ledger, records, "%s: owed is %s, and the state files say %s");
-        compare_claims(records, ledger, "%s: the state files say %s, and owed is %s");
+        compare_claims(ledger, records, "%s: the model expects %s, and the state files say %s");
+        compare_claims(records, ledger, "%s: the state files say %s, and the model expects %s");
 }

@@ -17,7 +17,7 @@ const char *model_device_state(const TruthDevice *device, const Claim *claim) {
         return claim && g_str_equal(claim->ids, device->ids) ? "detached" : "foreign";
 }
 
-/* The i-th card of the group, or NULL behind the last. */
+/* The i-th card of the group, or NULL after the last card. */
 static const TruthDevice *member(const World *world, int group, unsigned i) {
         for (unsigned k = 0; k < world->truth->devices->len; k++) {
                 const TruthDevice *device = world->truth->devices->pdata[k];
@@ -75,16 +75,16 @@ GPtrArray *model_plan_reattach(const World *world, const Target *target) {
 }
 
 GPtrArray *model_following(const World *world, const GPtrArray *plan, bool detach) {
-        const Slot *slot = slot_find(SLOT_PHYSICAL);
-        const TruthDevice *pf = world_device(world, SLOT_PHYSICAL);
-        const Claim *owed = ledger_find(world->ledger, SLOT_PHYSICAL);
+        const Slot *slot = slot_find(SLOT_PF);
+        const TruthDevice *pf = world_device(world, SLOT_PF);
+        const Claim *pf_claim = ledger_find(world->ledger, SLOT_PF);
         GPtrArray *following = g_ptr_array_new();
         char ids[IDS_MAX];
 
         if (!pf || !g_str_equal(pf->ids, card_ids(slot->card, ids)) ||
-                        !g_ptr_array_find_with_equal_func((GPtrArray *)plan, SLOT_PHYSICAL, g_str_equal, NULL))
+                        !g_ptr_array_find_with_equal_func((GPtrArray *)plan, SLOT_PF, g_str_equal, NULL))
                 return following;
-        if (!detach && !(owed && owed->has_vfs))
+        if (!detach && !(pf_claim && pf_claim->has_vfs))
                 return following;
         for (unsigned i = 0; i < n_slots; i++) {
                 const Claim *claim = ledger_find(world->ledger, slots[i].address);
@@ -110,25 +110,25 @@ static bool is_network_card(const TruthDevice *device, const Slot *slot) {
 
         if (!slot->card)
                 return true;
-        return strstr(g_str_equal(device->ids, card_ids(slot->card, ids)) ? slot->card : slot->stranger, "class=02");
+        return strstr(g_str_equal(device->ids, card_ids(slot->card, ids)) ? slot->card : slot->other_card, "class=02");
 }
 
-/* What the host needs a card for: the error of the guard, or "". */
+/* Why the host needs a card: the name of the guard's error, or "". */
 static const char *find_use(const World *world, const TruthDevice *device) {
         const Slot *slot = slot_find(device->address);
 
-        /* It may have one in a network namespace where it is not seen. */
+        /* It may have an interface in a network namespace that vfiod cannot see. */
         if (!device->interfaces && *device->driver && is_network_card(device, slot))
                 return "InUseNetwork";
         if (device->disks && g_hash_table_contains(world->used, device->disks))
                 return "InUseStorage";
-        for (unsigned i = 0; g_str_equal(slot->address, SLOT_PHYSICAL) && i < n_slots; i++) {
+        for (unsigned i = 0; g_str_equal(slot->address, SLOT_PF) && i < n_slots; i++) {
                 const TruthDevice *virtual = slots[i].card ? NULL : world_device(world, slots[i].address);
 
                 if (virtual && *virtual->driver)
                         return "VirtualFunctionsInUse";
         }
-        if (!slot->card && truth_is_on_vfio(world_device(world, SLOT_PHYSICAL)))
+        if (!slot->card && truth_is_on_vfio(world_device(world, SLOT_PF)))
                 return "VirtualFunctionsInUse";
         return "";
 }
@@ -178,7 +178,7 @@ const char *model_predict_reattach(const World *world, const Target *target, boo
         const TruthGroup *group = truth_find_group(world->truth, target->group);
         g_autoptr(GPtrArray) plan = model_plan_reattach(world, target);
 
-        /* vfiod forgets a card that is gone. */
+        /* vfiod forgets a card that was pulled. */
         if (target->address && !named)
                 return claim ? "" : "NoSuchDevice";
         if (!target->address && !group)
@@ -200,7 +200,7 @@ const char *model_predict_return(const World *world, const TruthDevice *device) 
         for (unsigned i = 0; i < plan->len; i++) {
                 const Claim *claim = world_claim(world, world_device(world, plan->pdata[i]));
 
-                if (!claim || claim->phase != CLAIM_AWAY)
+                if (!claim || claim->phase != CLAIM_DETACHED)
                         return "GroupNeedsConsent";
         }
         return find_uses(world, plan);

@@ -3,5 +3,5 @@
 
 #include "world.h"
 
-/* One operation chosen at random: done, awaited and judged. */
+/* Runs a random operation, waits for its end, and checks the result. */
 void operation_run(World *world);

@@ -16,10 +16,10 @@ Case *case_find(CaseTable *cases, const char *address) {
 }
 
 void case_put(CaseTable *cases, const char *address, const char *rule, CaseStatus status) {
-        Case *one = g_new(Case, 1);
+        Case *entry = g_new(Case, 1);
 
-        *one = (Case){rule, status};
-        g_hash_table_replace(cases, (void *)slot_find(address)->address, one);
+        *entry = (Case){rule, status};
+        g_hash_table_replace(cases, (void *)slot_find(address)->address, entry);
 }
 
 void case_drop(CaseTable *cases, const char *address) {
@@ -30,10 +30,11 @@ char *case_table_to_text(CaseTable *cases) {
         g_autoptr(GString) text = g_string_new(NULL);
 
         for (unsigned i = 0; i < n_slots; i++) {
-                const Case *one = case_find(cases, slots[i].address);
+                const Case *entry = case_find(cases, slots[i].address);
 
-                if (one)
-                        g_string_append_printf(text, "%s %s %s\n", slots[i].address, one->rule, statuses[one->status]);
+                if (entry)
+                        g_string_append_printf(
+                                        text, "%s %s %s\n", slots[i].address, entry->rule, statuses[entry->status]);
         }
         return g_string_free(g_steal_pointer(&text), FALSE);
 }
@@ -42,7 +43,7 @@ static const char *own_name(const char *name) {
         for (unsigned i = 0; i < n_rule_names; i++)
                 if (g_str_equal(rule_names[i], name))
                         return rule_names[i];
-        g_error("there is a rule '%s'", name);
+        g_error("there is an unknown rule '%s'", name);
 }
 
 static CaseStatus find_status(const char *text) {
@@ -53,7 +54,8 @@ static CaseStatus find_status(const char *text) {
         return (CaseStatus)i;
 }
 
-/* "NAME FILE STATE ADDRESS STATUS MESSAGE,ADDRESS STATUS MESSAGE DETAILS,..."; messages name addresses too, but no status behind them. */
+/* "NAME FILE STATE ADDRESS STATUS MESSAGE,ADDRESS STATUS MESSAGE DETAILS,..."; a message may contain addresses too,
+ * but no status after them. */
 CaseTable *case_table_parse(const char *reply) {
         g_autoptr(GRegex) regex =
                         g_regex_new("([a-z0-9-]+) /[^ ]+\\.conf (?:active|off|masked) |"

@@ -3,7 +3,7 @@
 
 #include <glib.h>
 
-/* What became of a card that a rule means, or that has returned. */
+/* The state of a card for which there is a rule, or that has returned to its slot. */
 
 typedef enum CaseStatus {
         CASE_WAITING,
@@ -14,7 +14,7 @@ typedef enum CaseStatus {
 } CaseStatus;
 
 typedef struct Case {
-        const char *rule; /* its name; NULL for one that has returned */
+        const char *rule; /* its name; NULL for a card that returned */
         CaseStatus status;
 } Case;
 
@@ -26,8 +26,8 @@ Case *case_find(CaseTable *cases, const char *address);
 void case_put(CaseTable *cases, const char *address, const char *rule, CaseStatus status);
 void case_drop(CaseTable *cases, const char *address);
 
-/* In the order of the addresses, a line each. */
+/* One line for each case, ordered by address. */
 char *case_table_to_text(CaseTable *cases);
 
-/* Reads what ListRules has returned, as text. */
+/* Parses the reply of ListRules, as text. */
 CaseTable *case_table_parse(const char *reply);

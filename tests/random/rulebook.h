@@ -4,13 +4,13 @@
 #include <glib.h>
 #include <stdbool.h>
 
-/* The files of rules in the daemon's folders, and what they say in the model's words. */
+/* The rule files in the daemon's folders, and their meaning for the model. */
 
-#define N_RULE_FOLDERS 3 /* the heaviest first */
+#define N_RULE_FOLDERS 3 /* the first folder has the highest priority */
 
 typedef enum RuleKind {
         RULE_VALID,
-        RULE_OFF, /* says something that nobody knows */
+        RULE_OFF, /* contains an unknown setting */
         RULE_MASK_EMPTY,
         RULE_MASK_NULL, /* a link to /dev/null */
         _RULE_KIND_MAX,
@@ -21,8 +21,8 @@ typedef struct Rule {
         const char *address; /* of a slot; NULL for any */
         char ids[16];        /* "8086:100e" */
         bool takes_all;
-        const char *companion; /* the only one that it takes, of a slot; or NULL */
-        bool override;         /* of what the host uses */
+        const char *companion; /* the only companion of the rule: address of a slot; or NULL */
+        bool override;         /* of the guards for what the host uses */
 } Rule;
 
 typedef struct Rulebook Rulebook;
@@ -31,20 +31,21 @@ Rulebook *rulebook_new(const char *state_folder);
 /* Removes the files and their folders. */
 Rulebook *rulebook_free(Rulebook *book);
 
-/* Names of rules, in order. */
+/* The names of the rules, in order. */
 extern const char *const rule_names[];
 extern const unsigned n_rule_names;
 
-/* NULL for a file that is not there. */
+/* NULL if the file does not exist. */
 const Rule *rulebook_file(const Rulebook *book, unsigned folder, const char *name);
 void rulebook_put(Rulebook *book, unsigned folder, const char *name, const Rule *rule);
 void rulebook_remove(Rulebook *book, unsigned folder, const char *name);
 
-/* The rule of that name that is in force; NULL for none. */
+/* The valid rule with this name; NULL for none. */
 const Rule *rulebook_find(const Rulebook *book, const char *name);
-/* The name of the first rule that means this card, or NULL; ret_other, unless that is NULL, gets that of the first that means another one in its place. */
+/* The name of the first rule that matches this card, or NULL. ret_other, unless it is NULL, gets the name of the
+ * first rule that matches another card at this address, or NULL. */
 const char *rulebook_match(const Rulebook *book, const char *address, const char *ids, const char **ret_other);
-/* Whether any rule is in force. */
+/* Whether there is a valid rule. */
 bool rulebook_has_rules(const Rulebook *book);
 
 char *rule_describe(const Rule *rule);

@@ -20,55 +20,55 @@ static const char *const drivers[] = {
 const char *const modules[] = {"e1000", "e1000e", "nvme", "nouveau", "vfio-pci"};
 const unsigned n_modules = G_N_ELEMENTS(modules);
 
-/* Each has a name of its own for the case that it gets a driver for networks. */
-#define NIC_STRANGER "vendor=8086 device=1533 class=020000 subsystem=1af4:0001 totalvfs=0 net="
-#define SILENT_STRANGER "vendor=1af4 device=1005 class=00ff00 subsystem=1af4:0001 totalvfs=0 net="
+/* Each has its own interface name, in case a network driver binds it. */
+#define OTHER_NIC "vendor=8086 device=1533 class=020000 subsystem=1af4:0001 totalvfs=0 net="
+#define OTHER_SILENT_CARD "vendor=1af4 device=1005 class=00ff00 subsystem=1af4:0001 totalvfs=0 net="
 
 const Slot slots[] = {
                 {"0000:00:02.0", 2, NULL, "vendor=1b36 device=000c class=060400 subsystem=1af4:1100 secondary=02", NULL,
                                 NULL, NULL, true},
-                /* a device that no driver wants */
+                /* a device for which there is no driver */
                 {"0000:00:07.0", 7, NULL, "vendor=1234 device=11e8 class=00ff00 subsystem=1af4:1100 net=ens7", NULL,
-                                NIC_STRANGER "ens7s", NULL, false},
-                /* two ports behind a bridge, and the bridge is in their group */
+                                OTHER_NIC "ens7s", NULL, false},
+                /* two ports behind a bridge; the bridge is in their group */
                 {"0000:02:00.0", 10, "0000:00:02.0",
                                 "vendor=1b36 device=000e class=060400 subsystem=1af4:1100 secondary=03", NULL, NULL,
                                 NULL, true},
                 {"0000:03:01.0", 10, "0000:02:00.0",
                                 "vendor=8086 device=100e class=020000 subsystem=1af4:1100 net=ens1", NULL,
-                                NIC_STRANGER "ens1s", "e1000", false},
+                                OTHER_NIC "ens1s", "e1000", false},
                 {"0000:03:02.0", 10, "0000:02:00.0",
                                 "vendor=8086 device=100e class=020000 subsystem=1af4:1100 net=ens2", NULL,
-                                SILENT_STRANGER "ens21s", "e1000", false},
+                                OTHER_SILENT_CARD "ens21s", "e1000", false},
                 {"0000:05:00.0", 12, NULL, "vendor=8086 device=10d3 class=020000 subsystem=1af4:1100 net=ens3", NULL,
-                                SILENT_STRANGER "ens22s", "e1000e", false},
+                                OTHER_SILENT_CARD "ens22s", "e1000e", false},
                 {"0000:06:00.0", 13, NULL, "vendor=1b36 device=0010 class=010802 subsystem=1af4:1100 block=nvme0n1",
-                                NULL, NIC_STRANGER "ens6s", "nvme", false},
-                /* two functions of one card */
+                                NULL, OTHER_NIC "ens6s", "nvme", false},
+                /* two PCI functions of one card */
                 {"0000:07:00.0", 14, NULL,
                                 "vendor=10de device=2484 class=030000 subsystem=1af4:1100 reset=bus net=ens8a", NULL,
-                                SILENT_STRANGER "ens23s", "nouveau", false},
+                                OTHER_SILENT_CARD "ens23s", "nouveau", false},
                 {"0000:07:00.1", 14, NULL, "vendor=10de device=228b class=040300 subsystem=1af4:1100 net=ens8b", NULL,
-                                NIC_STRANGER "ens8s", "snd_hda_intel", false},
-                /* an administrator has set its override */
+                                OTHER_NIC "ens8s", "snd_hda_intel", false},
+                /* an administrator has set its driver_override */
                 {"0000:08:00.0", 15, NULL, "vendor=8086 device=10d3 class=020000 subsystem=1af4:1100 net=ens9",
-                                "override=e1000e", SILENT_STRANGER "ens24s", "e1000e", false},
-                /* somebody else has it on vfio-pci */
+                                "override=e1000e", OTHER_SILENT_CARD "ens24s", "e1000e", false},
+                /* another program has bound it to vfio-pci */
                 {"0000:09:00.0", 16, NULL, "vendor=8086 device=10d3 class=020000 subsystem=1af4:1100 net=ens10",
-                                "driver=vfio-pci", NIC_STRANGER "ens10s", "e1000e", false},
-                /* the same of one function of two */
+                                "driver=vfio-pci", OTHER_NIC "ens10s", "e1000e", false},
+                /* one of two PCI functions is on vfio-pci */
                 {"0000:0a:00.0", 17, NULL, "vendor=1b36 device=0010 class=010802 subsystem=1af4:1100 block=nvme1n1",
-                                NULL, SILENT_STRANGER "ens25s", "nvme", false},
+                                NULL, OTHER_SILENT_CARD "ens25s", "nvme", false},
                 {"0000:0a:00.1", 17, NULL, "vendor=8086 device=10d3 class=020000 subsystem=1af4:1100 net=ens11",
-                                "driver=vfio-pci", SILENT_STRANGER "ens26s", "e1000e", false},
-                /* one that the IOMMU does not cover */
+                                "driver=vfio-pci", OTHER_SILENT_CARD "ens26s", "e1000e", false},
+                /* a card without an IOMMU group */
                 {"0000:0b:00.0", -1, NULL, "vendor=8086 device=10d3 class=020000 subsystem=1af4:1100 net=ens12", NULL,
                                 NULL, "e1000e", false},
-                /* a physical function and its virtual ones, whose groups are the first free numbers */
-                {SLOT_PHYSICAL, 18, NULL,
+                /* a PF and its VFs; the VFs get the lowest free group numbers */
+                {SLOT_PF, 18, NULL,
                                 "vendor=8086 device=10c9 class=020000 subsystem=1af4:1100 totalvfs=2 vfdevice=10ca "
                                 "net=ens13",
-                                NULL, SILENT_STRANGER "ens27s", "igb", false},
+                                NULL, OTHER_SILENT_CARD "ens27s", "igb", false},
                 {"0000:0c:10.0", 0, NULL, NULL, NULL, NULL, "igbvf", false},
                 {"0000:0c:10.1", 1, NULL, NULL, NULL, NULL, "igbvf", false},
 };

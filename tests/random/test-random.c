@@ -2,9 +2,10 @@
 #include "history.h"
 #include "operation.h"
 
-/* Random operations on a machine with the daemon on it, each judged by a model that is nothing but what must hold. */
+/* Random operations on a machine with a running daemon. A model that says what must be true checks each result. */
 
-/* Each seed begins with a fresh machine and a fresh daemon, and ends with their clean end. Ten thousand operations, --operations=10000, take minutes. */
+/* Each seed begins with a new machine and a new daemon, and ends them cleanly. Ten thousand operations
+ * (--operations=10000) take minutes. */
 #define N_SEEDS 2
 
 static int wanted_seed = -1, n_wanted = 1000;
@@ -25,15 +26,15 @@ static void test_seed(const void *data) {
 
 int main(int argc, char **argv) {
         const GOptionEntry entries[] = {
-                        {"seed", 0, 0, G_OPTION_ARG_INT, &wanted_seed, "Only this one", "N"},
-                        {"operations", 0, 0, G_OPTION_ARG_INT, &n_wanted, "In all", "N"},
-                        {"verbose", 0, 0, G_OPTION_ARG_NONE, &verbose, "Tells each operation", NULL},
+                        {"seed", 0, 0, G_OPTION_ARG_INT, &wanted_seed, "Run only this seed", "N"},
+                        {"operations", 0, 0, G_OPTION_ARG_INT, &n_wanted, "Number of operations in total", "N"},
+                        {"verbose", 0, 0, G_OPTION_ARG_NONE, &verbose, "Print each operation", NULL},
                         {},
         };
         g_autoptr(GOptionContext) context = g_option_context_new(NULL);
         g_autoptr(GError) error = NULL;
 
-        /* Before GLib's own --seed is looked for. */
+        /* GLib has an option --seed too, so parse these options first. */
         g_option_context_set_ignore_unknown_options(context, true);
         g_option_context_set_help_enabled(context, false);
         g_option_context_add_main_entries(context, entries, NULL);

@@ -9,11 +9,11 @@ static void append_missing(GString *text, const char *sign, char *const *lines, 
                         g_string_append_printf(text, "%s %s\n", sign, *lines);
 }
 
-void text_compare(const char *one, const char *other, const char *complaint) {
-        g_auto(GStrv) lines = g_strsplit(one, "\n", -1), others = g_strsplit(other, "\n", -1);
+void text_compare(const char *first, const char *other, const char *complaint) {
+        g_auto(GStrv) lines = g_strsplit(first, "\n", -1), others = g_strsplit(other, "\n", -1);
         g_autoptr(GString) text = g_string_new(NULL);
 
-        if (g_str_equal(one, other))
+        if (g_str_equal(first, other))
                 return;
         append_missing(text, "-", lines, (const char *const *)others);
         append_missing(text, "+", others, (const char *const *)lines);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* The test fails where two texts differ, and tells the lines that only one of them has. */
-void text_compare(const char *one, const char *other, const char *complaint);
+/* Fails if two texts differ, and prints the lines that only one of them has. */
+void text_compare(const char *first, const char *other, const char *complaint);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "trouble.h"
-#include "hand.h"
 #include "history.h"
+#include "host-change.h"
 #include "keeper.h"
 
 #include <poll.h>
@@ -14,16 +14,16 @@
 /* No call for the groups here makes more writes. */
 #define N_WRITES_MAX 9
 
-/* A call takes about as long; then something is killed. */
+/* A call takes about this long. A kill comes at a random time within it. */
 #define KILL_WITHIN_US 15000
 
-static trouble_beside_t do_beside;
+static trouble_meanwhile_t run_meanwhile;
 
-void trouble_set_beside(trouble_beside_t beside) {
-        do_beside = beside;
+void trouble_set_meanwhile(trouble_meanwhile_t meanwhile) {
+        run_meanwhile = meanwhile;
 }
 
-/* What the fake kernel does by itself at a write. */
+/* Faults that the fake kernel injects at a write. */
 
 static const char *const errors[] = {"EIO", "EBUSY", "ENODEV", "EINVAL", "ENOENT"};
 
@@ -53,11 +53,11 @@ static void refuse_probe(World *world, const Call *call) {
 static void vanish_at_write(World *world, const Call *call, unsigned k) {
         const char *address = choose_planned(world, call);
 
-        /* A virtual function does not go alone. */
+        /* A VF does not disappear alone. */
         if (!slot_find(address)->card)
                 return;
         history_note("vanish %u %s", k, address);
-        world_move(world, address);
+        world_mark_changed(world, address);
         fake_kernel_do(world->kernel, "vanish %u %s", k, address);
 }
 
@@ -66,15 +66,15 @@ static void swap_at_write(World *world, const Call *call, unsigned k) {
         const Slot *slot = slot_find(address);
         char ids[IDS_MAX];
 
-        if (!slot->stranger || keeper_concerns(world, slot->group))
+        if (!slot->other_card || keeper_concerns(world, slot->group))
                 return;
         bool own = g_str_equal(truth_find(call->before, address)->ids, card_ids(slot->card, ids));
         history_note("swap %u %s", k, address);
-        world_move(world, address);
-        fake_kernel_do(world->kernel, "swapat %u %s %s", k, address, own ? slot->stranger : slot->card);
+        world_mark_changed(world, address);
+        fake_kernel_do(world->kernel, "swapat %u %s %s", k, address, own ? slot->other_card : slot->card);
 }
 
-/* What is done while a write is held up. */
+/* Disturbances while a write is stalled. */
 
 static bool is_readable(Vfiod *vfiod, const void *userdata) {
         const Call *call = ((const void *const *)userdata)[0];
@@ -97,7 +97,7 @@ static void resume(World *world) {
         fake_kernel_do(world->kernel, "resume");
 }
 
-/* The one that a write is held up of. */
+/* The process whose write is stalled. */
 static pid_t find_writer(World *world) {
         g_auto(GStrv) writes = fake_kernel_writers(world->kernel);
         unsigned n = g_strv_length(writes);
@@ -109,7 +109,7 @@ static pid_t find_writer(World *world) {
         return pid;
 }
 
-/* As on a real kernel, one that waits there dies when its write comes back. Giving back what it left may fail as well. */
+/* As on a real kernel, a killed process ends when its stalled write returns. The recovery after it may fail as well. */
 static void kill_worker(World *world, Call *call) {
         history_note("kill the worker");
         g_assert_cmpint(kill(find_writer(world), SIGKILL), ==, 0);
@@ -119,7 +119,7 @@ static void kill_worker(World *world, Call *call) {
         call->worker_killed = true;
 }
 
-void trouble_bury(GArray *workers) {
+void trouble_reap(GArray *workers) {
         for (unsigned i = 0; i < workers->len; i++) {
                 siginfo_t info;
 
@@ -145,12 +145,12 @@ static void kill_daemon(World *world, Call *call, bool with_workers) {
         for (unsigned i = 0; with_workers && i < workers->len; i++)
                 (void)kill(g_array_index(workers, pid_t, i), SIGKILL);
         resume(world);
-        trouble_bury(workers);
+        trouble_reap(workers);
         keeper_start_daemon(world, call->target.group);
 }
 
-/* For the group itself it is too early, whichever daemon is asked. */
-static void must_be_busy(World *world, int group) {
+/* The group itself is still busy, whichever daemon is asked. */
+static void must_refuse_as_busy(World *world, int group) {
         g_autofree char *selector = g_strdup_printf("group:%d", group);
         g_auto(Answer) answer = {};
 
@@ -161,11 +161,11 @@ static void must_be_busy(World *world, int group) {
 }
 
 GArray *trouble_replace_daemon(World *world, Call *call, bool kill) {
-        history_note("%s the daemon, and start the next at once", kill ? "kill" : "end");
+        history_note("%s the daemon, and start the next daemon at once", kill ? "kill" : "end");
         GArray *workers = end_daemon(world, call, kill);
 
         keeper_start_daemon(world, call->target.group);
-        must_be_busy(world, call->target.group);
+        must_refuse_as_busy(world, call->target.group);
         return workers;
 }
 
@@ -189,28 +189,28 @@ static void cancel(World *world) {
         resume(world);
 }
 
-void trouble_do_beside(World *world, int group) {
+void trouble_run_meanwhile(World *world, int group) {
         world->busy_group = group;
-        world_look(world);
-        history_note("beside it: ");
-        do_beside(world);
+        world_read(world);
+        history_note("meanwhile: ");
+        run_meanwhile(world);
         world->busy_group = NO_GROUP;
 }
 
-/* Others get what is theirs meanwhile. */
-static void work_beside(World *world, Call *call) {
-        must_be_busy(world, call->target.group);
+/* Calls for other groups work meanwhile. */
+static void work_meanwhile(World *world, Call *call) {
+        must_refuse_as_busy(world, call->target.group);
         vfiod_check_view(world->vfiod);
-        trouble_do_beside(world, call->target.group);
+        trouble_run_meanwhile(world, call->target.group);
         resume(world);
 }
 
 static const TruthDevice *find_planned(World *world, const Call *call) {
-        world_look(world);
+        world_read(world);
         return world_device(world, choose_planned(world, call));
 }
 
-/* 0 to 8. */
+/* Cases 0 to 8. */
 #define N_STALLED 9
 
 static void disturb_stalled(World *world, Call *call, unsigned what) {
@@ -228,31 +228,32 @@ static void disturb_stalled(World *world, Call *call, unsigned what) {
                 kill_daemon(world, call, false);
                 break;
         case 3:
-                /* The next daemon looks at the locks of the last one's workers twice a second: this takes long. */
+                /* The next daemon checks the locks of its predecessor's workers twice a second, so this case takes
+                 * long. */
                 workers = world_chance(world, 4) ? trouble_replace_daemon(world, call, world_chance(world, 2)) : NULL;
                 resume(world);
                 if (workers)
-                        trouble_bury(workers);
+                        trouble_reap(workers);
                 break;
         case 4:
                 cancel(world);
                 break;
         case 5:
                 if ((device = find_planned(world, call)))
-                        (void)hand_write_to(world, device);
+                        (void)host_write_to(world, device);
                 resume(world);
                 break;
         case 6:
                 if ((device = find_planned(world, call)) && slot_find(device->address)->card)
-                        hand_unplug_this(world, device);
+                        host_unplug_this(world, device);
                 resume(world);
                 break;
         case 7:
-                (void)hand_open_this_node(world, call->target.group);
+                (void)host_open_this_node(world, call->target.group);
                 resume(world);
                 break;
         default:
-                work_beside(world, call);
+                work_meanwhile(world, call);
                 break;
         }
 }
@@ -270,7 +271,7 @@ static void call_with_stall(World *world, Call *call, unsigned k) {
                 call->is_disturbed = false;
 }
 
-/* Nobody knows where it is then. */
+/* The kill comes at an unknown point of the call. */
 static void call_with_kill(World *world, Call *call) {
         unsigned delay = world_random(world, KILL_WITHIN_US);
         bool all = world_chance(world, 2);
@@ -292,11 +293,11 @@ void trouble_finish(World *world, Call *call) {
         if (!call->daemon_killed)
                 vfiod_await(world->vfiod, &call->answer);
         fake_kernel_do(world->kernel, "clear");
-        vfiod_settle(world->vfiod, world->busy_group);
-        world_look(world);
+        vfiod_await_idle(world->vfiod, world->busy_group);
+        world_read(world);
 }
 
-void trouble_free_call(World *world, Call *call) {
+void trouble_call_undisturbed(World *world, Call *call) {
         call_start(world, call);
         trouble_finish(world, call);
 }

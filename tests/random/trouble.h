@@ -3,23 +3,24 @@
 
 #include "call.h"
 
-/* Makes the call, with whatever trouble comes along: the kernel refuses or stalls a write, a card vanishes or is replaced under it, somebody else writes, a
- * VM opens the node, the worker or the daemon is killed. Returns when the daemon has come to rest, and looks. */
+/* Makes the call and disturbs it: the kernel refuses or stalls a write, a card disappears or is replaced, another
+ * program writes, a VM opens the node, the worker or the daemon is killed. Waits until the daemon is idle, and reads
+ * the state of the machine. */
 void trouble_call(World *world, Call *call);
 
-/* The same without any. */
-void trouble_free_call(World *world, Call *call);
+/* Makes the call without a disturbance. */
+void trouble_call_undisturbed(World *world, Call *call);
 
-/* The parts of it. Waits until the call is held up at a write; false if it is done before. */
+/* The single steps of trouble_call(). Waits until the call is stalled at a write; returns false if it ends before. */
 bool trouble_await_stall(World *world, Call *call);
-/* Waits for the answer, unless there can be none, and for the daemon's rest, and looks. */
+/* Waits for the answer, unless there can be none, and until the daemon is idle. Reads the state of the machine. */
 void trouble_finish(World *world, Call *call);
-/* Ends the daemon with a call under way, well or by a kill, and has the next one begin. Returns the workers that were left. */
+/* Stops or kills the daemon while a call is running, and starts the next daemon. Returns the workers that still run. */
 GArray *trouble_replace_daemon(World *world, Call *call, bool kill);
-/* Waits for the end of such workers. */
-void trouble_bury(GArray *workers);
+/* Waits until these workers have ended. */
+void trouble_reap(GArray *workers);
 
-/* What goes on beside a call that is held up: an operation of its own. */
-typedef void (*trouble_beside_t)(World *world);
-void trouble_set_beside(trouble_beside_t beside);
-void trouble_do_beside(World *world, int group);
+/* Runs another operation while a call is stalled. */
+typedef void (*trouble_meanwhile_t)(World *world);
+void trouble_set_meanwhile(trouble_meanwhile_t meanwhile);
+void trouble_run_meanwhile(World *world, int group);

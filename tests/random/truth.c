@@ -69,7 +69,7 @@ static TruthDevice *device_parse(const char *line) {
                 else if ((value = value_of(*word, "block")))
                         append_name(&device->disks, value);
         }
-        /* How many virtual functions there are is seen by them. */
+        /* The VFs themselves show how many there are. */
         g_autoptr(GString) all = g_string_new(NULL);
         for (char **word = words; *word; word++)
                 if (!value_of(*word, "sriov_numvfs"))
@@ -93,7 +93,7 @@ static TruthGroup *group_parse(const char *line) {
         return group;
 }
 
-Truth *truth_look(FakeKernel *kernel) {
+Truth *truth_read(FakeKernel *kernel) {
         g_autofree char *snapshot = fake_kernel_snapshot(kernel);
         g_auto(GStrv) lines = g_strsplit(snapshot, "\n", -1);
         Truth *truth = g_new0(Truth, 1);

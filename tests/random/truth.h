@@ -3,20 +3,20 @@
 
 #include "fake-kernel-client.h"
 
-/* What there is, asked of the fake kernel itself and not by way of the files that the daemon reads. */
+/* The state of the machine, read directly from the fake kernel and not from the files that the daemon reads. */
 
 typedef struct TruthDevice {
         char address[16], ids[16];      /* ids: "8086:100e" */
         char driver[32], override[64];  /* "" for none */
         char power[16];                 /* "on 1": power/control and d3cold_allowed */
         int group;                      /* -1 for none */
-        bool is_leaving;                /* an unbind waits for a VM: the driver's link is gone already */
-        char *interfaces, *disks, *all; /* with commas; all: everything that can be said of it in a line */
+        bool is_leaving;                /* an unbind waits for a VM: the driver link is already removed */
+        char *interfaces, *disks, *all; /* separated by commas; all: everything about the device in one line */
 } TruthDevice;
 
 typedef struct TruthGroup {
         int number;
-        char *members; /* with commas */
+        char *members; /* separated by commas */
         bool has_node, is_held, is_claimed;
 } TruthGroup;
 
@@ -24,7 +24,7 @@ typedef struct Truth {
         GPtrArray *devices, *groups;
 } Truth;
 
-Truth *truth_look(FakeKernel *kernel);
+Truth *truth_read(FakeKernel *kernel);
 Truth *truth_free(Truth *truth);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Truth, truth_free)
 

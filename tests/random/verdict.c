@@ -6,23 +6,23 @@
 
 #define VFIO "vfio-pci"
 
-static bool is_moved(const World *world, const char *address) {
-        return g_hash_table_contains(world->moved, address);
+static bool is_changed(const World *world, const char *address) {
+        return g_hash_table_contains(world->changed, address);
 }
 
 static bool has_binding(const TruthDevice *device, const char *driver, const char *override) {
         return g_str_equal(device->driver, driver) && g_str_equal(device->override, override);
 }
 
-/* The card as it was and as it is, for messages. */
+/* The card before and after, for messages. */
 static char *describe(const World *world, const Call *call, const char *address) {
         const TruthDevice *before = truth_find(call->before, address), *after = world_device(world, address);
 
-        g_autofree char *owed = claim_to_text(ledger_find(call->owed, address));
+        g_autofree char *claim = claim_to_text(ledger_find(call->ledger, address));
 
-        return g_strdup_printf("owed:   %s\nbefore: %s\nafter:  %s\nanswer: %s %s", owed, before ? before->all : "none",
-                        after ? after->all : "none", call->answer.is_given ? call->answer.error ?: "success" : "none",
-                        call->answer.message ?: "");
+        return g_strdup_printf("ledger: %s\nbefore: %s\nafter:  %s\nanswer: %s %s", claim,
+                        before ? before->all : "none", after ? after->all : "none",
+                        call->answer.is_given ? call->answer.error ?: "success" : "none", call->answer.message ?: "");
 }
 
 #define MUST_BE(condition, world, call, address, what) \
@@ -33,7 +33,7 @@ static char *describe(const World *world, const Call *call, const char *address)
                 } \
         } while (false)
 
-static bool is_taken(const TruthDevice *device) {
+static bool is_detached(const TruthDevice *device) {
         return device && has_binding(device, VFIO, VFIO);
 }
 
@@ -43,8 +43,8 @@ static bool is_unchanged(const World *world, const Call *call, const char *addre
         return after && g_str_equal(before->all, after->all);
 }
 
-static bool is_home(const World *world, const Call *call, const char *address) {
-        const Claim *claim = ledger_find(call->owed, address);
+static bool is_restored(const World *world, const Call *call, const char *address) {
+        const Claim *claim = ledger_find(call->ledger, address);
         const TruthDevice *after = world_device(world, address);
         char names[64];
 
@@ -54,10 +54,10 @@ static bool is_home(const World *world, const Call *call, const char *address) {
         world_names(after, names, sizeof(names));
         if (claim->any_driver && truth_is_on_vfio(after))
                 return false;
-        return claim->any_driver || claim->newcomer || g_str_equal(names, claim->names);
+        return claim->any_driver || claim->just_plugged || g_str_equal(names, claim->names);
 }
 
-/* VFs that were removed and created again have the binding that they had. */
+/* VFs that were removed and created again have the same binding as before. */
 static bool vf_is_unchanged(const World *world, const Call *call, const char *address) {
         const TruthDevice *before = truth_find(call->before, address), *after = world_device(world, address);
 
@@ -66,8 +66,8 @@ static bool vf_is_unchanged(const World *world, const Call *call, const char *ad
         return has_binding(after, before->driver, before->override) && g_str_equal(after->power, before->power);
 }
 
-static bool vf_is_home(const World *world, const Call *call, const char *address) {
-        const Claim *claim = ledger_find(call->owed, address);
+static bool vf_is_restored(const World *world, const Call *call, const char *address) {
+        const Claim *claim = ledger_find(call->ledger, address);
         const TruthDevice *after = world_device(world, address);
 
         return after && (claim->any_driver ? !truth_is_on_vfio(after) : g_str_equal(after->driver, claim->driver)) &&
@@ -78,32 +78,32 @@ static void must_be_unchanged(const World *world, const Call *call) {
         for (unsigned i = 0; i < call->following->len; i++) {
                 const char *address = call->following->pdata[i];
 
-                if (!is_moved(world, address) && !is_moved(world, SLOT_PHYSICAL))
+                if (!is_changed(world, address) && !is_changed(world, SLOT_PF))
                         MUST_BE(vf_is_unchanged(world, call, address), world, call, address, "was changed");
         }
         for (unsigned i = 0; i < call->planned->len; i++) {
                 const char *address = call->planned->pdata[i];
 
-                if (!is_moved(world, address))
+                if (!is_changed(world, address))
                         MUST_BE(is_unchanged(world, call, address), world, call, address, "was changed");
         }
 }
 
-static void take(World *world, const Call *call, const char *address, ClaimPhase phase) {
+static void put_claim(World *world, const Call *call, const char *address, ClaimPhase phase) {
         Claim original = call_original(call, address);
 
         original.phase = phase;
         ledger_put(world->ledger, &original);
 }
 
-/* "ADDRESS BEFORE AFTER DETAILS" of each card that has another driver than before, in the order of the addresses. There are no details. */
+/* "ADDRESS BEFORE AFTER DETAILS" for each card whose driver has changed, ordered by address. There are no details. */
 static char *expect_changes(const World *world, const Call *call) {
         g_autoptr(GString) text = g_string_new(NULL);
 
         for (unsigned i = 0; i < call->planned->len; i++) {
                 const char *address = call->planned->pdata[i];
                 const TruthDevice *before = truth_find(call->before, address);
-                const Claim *claim = ledger_find(call->owed, address);
+                const Claim *claim = ledger_find(call->ledger, address);
                 const TruthDevice *after = world_device(world, address);
                 const char *driver = call->detach ? VFIO : claim->any_driver && after ? after->driver : claim->driver;
 
@@ -126,20 +126,21 @@ static char *expect_changes(const World *world, const Call *call) {
 static void on_vfs_done(World *world, const Call *call) {
         for (unsigned i = 0; i < call->following->len; i++) {
                 const char *address = call->following->pdata[i];
-                bool moved = is_moved(world, address) || is_moved(world, SLOT_PHYSICAL);
+                bool changed = is_changed(world, address) || is_changed(world, SLOT_PF);
 
                 if (call->detach) {
-                        MUST_BE(moved || !world_device(world, address), world, call, address, "has not vanished");
-                        take(world, call, address, CLAIM_AWAY);
+                        MUST_BE(changed || !world_device(world, address), world, call, address, "has not disappeared");
+                        put_claim(world, call, address, CLAIM_DETACHED);
                         ledger_find(world->ledger, address)->has_parent = true;
                 } else {
-                        MUST_BE(moved || vf_is_home(world, call, address), world, call, address, "is not what it was");
+                        MUST_BE(changed || vf_is_restored(world, call, address), world, call, address,
+                                        "is not restored");
                         ledger_drop(world->ledger, address);
                 }
         }
 }
 
-/* What became of the VFs is taken from the daemon. */
+/* The model does not know the state of the VFs and takes it from the daemon. */
 static void doubt_vfs(World *world, const Call *call) {
         for (unsigned i = 0; i < call->following->len; i++) {
                 Claim claim = {.phase = CLAIM_UNKNOWN};
@@ -155,26 +156,26 @@ static void on_done(World *world, const Call *call) {
         for (unsigned i = 0; i < call->planned->len; i++) {
                 const char *address = call->planned->pdata[i];
 
-                if (!is_moved(world, address) && call->detach)
-                        MUST_BE(is_taken(world_device(world, address)), world, call, address, "is not detached");
-                if (!is_moved(world, address) && !call->detach)
-                        MUST_BE(is_home(world, call, address), world, call, address, "is not what it was");
+                if (!is_changed(world, address) && call->detach)
+                        MUST_BE(is_detached(world_device(world, address)), world, call, address, "is not detached");
+                if (!is_changed(world, address) && !call->detach)
+                        MUST_BE(is_restored(world, call, address), world, call, address, "is not restored");
                 if (call->detach)
-                        take(world, call, address, CLAIM_AWAY);
+                        put_claim(world, call, address, CLAIM_DETACHED);
                 else
                         ledger_drop(world->ledger, address);
         }
         on_vfs_done(world, call);
         if (!call->detach && call->target.address && !truth_find(call->before, call->target.address))
                 ledger_drop(world->ledger, call->target.address);
-        /* Of two workers only the second one tells. */
+        /* If there were two workers, only the second reports changes. */
         if (!call->worker_killed)
                 g_assert_cmpstr(call->answer.values[0], ==, changes);
 }
 
-/* A card for which nothing more is owed than before. But there is one record for a slot: when another card in it is to be detached, what was
- * owed to the one before may be forgotten, also when that fails. */
-static void leave(World *world, const Call *call, const char *address) {
+/* A card without a new claim. But there is only one state file for a slot: when another card in the slot should be
+ * detached, vfiod may forget the claim of the previous card, even if the detach fails. */
+static void keep_claim(World *world, const Call *call, const char *address) {
         const TruthDevice *before = truth_find(call->before, address);
         Claim *claim = ledger_find(world->ledger, address);
 
@@ -185,10 +186,10 @@ static void leave(World *world, const Call *call, const char *address) {
 static void on_rolled_back(World *world, const Call *call) {
         must_be_unchanged(world, call);
         for (unsigned i = 0; i < call->planned->len; i++)
-                leave(world, call, call->planned->pdata[i]);
+                keep_claim(world, call, call->planned->pdata[i]);
 }
 
-/* How the message names a card that differs; NULL for one that does not. */
+/* How the message describes a card that differs from before; NULL if it does not differ. */
 static char *describe_remains(const World *world, const Call *call, const char *address) {
         const TruthDevice *before = truth_find(call->before, address), *after = world_device(world, address);
 
@@ -200,34 +201,35 @@ static char *describe_remains(const World *world, const Call *call, const char *
                         after->override, before->driver, before->override);
 }
 
-/* After a detach: a card that is gone has nothing to be restored. One that had a state file before keeps it as it was. */
-static void leave_degraded(World *world, const Call *call, const char *address, bool remains, bool moved) {
+/* After a detach: a card that was pulled needs no restoration. A card that had a state file before keeps it
+ * unchanged. */
+static void note_degraded_detach(World *world, const Call *call, const char *address, bool remains, bool changed) {
         const TruthDevice *before = truth_find(call->before, address), *after = world_device(world, address);
-        const Claim *claim = ledger_find(call->owed, address);
+        const Claim *claim = ledger_find(call->ledger, address);
         bool recorded = claim && g_str_equal(claim->ids, before->ids);
 
-        if (moved)
-                take(world, call, address, CLAIM_DOUBTFUL);
+        if (changed)
+                put_claim(world, call, address, CLAIM_DOUBTFUL);
         else if (recorded)
                 return;
         else if (remains && after && g_str_equal(after->ids, before->ids))
-                take(world, call, address, CLAIM_DEGRADED);
+                put_claim(world, call, address, CLAIM_DEGRADED);
         else
-                leave(world, call, address);
+                keep_claim(world, call, address);
 }
 
-/* After a reattach the state files follow the cards. */
-static void follow_degraded(World *world, const Call *call, const char *address, bool moved) {
+/* After a reattach, the state files describe what the cards still lack. */
+static void note_degraded_reattach(World *world, const Call *call, const char *address, bool changed) {
         const TruthDevice *before = truth_find(call->before, address), *after = world_device(world, address);
         Claim *claim = ledger_find(world->ledger, address);
 
-        if (moved)
+        if (changed)
                 claim->phase = CLAIM_DOUBTFUL;
         else if (!after || !g_str_equal(after->ids, before->ids) ||
                         (has_binding(after, before->driver, before->override) &&
                                         g_str_equal(after->power, before->power)))
                 return;
-        else if (is_home(world, call, address))
+        else if (is_restored(world, call, address))
                 ledger_drop(world->ledger, address);
         else
                 claim->phase = CLAIM_DEGRADED;
@@ -241,22 +243,23 @@ static void on_degraded(World *world, const Call *call) {
         for (unsigned i = 0; i < call->planned->len; i++) {
                 const char *address = call->planned->pdata[i];
                 g_autofree char *remains = describe_remains(world, call, address);
-                bool moved = is_moved(world, address);
+                bool changed = is_changed(world, address);
 
-                n_differ += remains || moved;
-                if (!moved)
+                n_differ += remains || changed;
+                if (!changed)
                         MUST_BE(remains ? strstr(said, remains) != NULL : strstr(said, address) == NULL, world, call,
-                                        address, "is not what the answer says");
+                                        address, "is not as the answer says");
                 if (call->detach)
-                        leave_degraded(world, call, address, remains, moved);
+                        note_degraded_detach(world, call, address, remains, changed);
                 else
-                        follow_degraded(world, call, address, moved);
+                        note_degraded_reattach(world, call, address, changed);
         }
         doubt_vfs(world, call);
         g_assert_true(n_differ > 0 || call->following->len > 0);
 }
 
-/* Nobody could answer, or answered for the end. What there is must be the one or the other, and the records must know which. */
+/* There was no answer, or no answer about the end. All cards must be detached or all must be attached, and the state
+ * files must agree. */
 static void on_unknown_end(World *world, const Call *call) {
         bool recovery_failed = call->recovery_failed ||
                         (call->answer.message && strstr(call->answer.message, "could not be undone"));
@@ -265,11 +268,11 @@ static void on_unknown_end(World *world, const Call *call) {
         for (unsigned i = 0; i < call->planned->len; i++) {
                 const char *address = call->planned->pdata[i];
 
-                if (is_moved(world, address) || !world_device(world, address))
+                if (is_changed(world, address) || !world_device(world, address))
                         continue;
                 n++;
                 n_old += is_unchanged(world, call, address);
-                n_new += call->detach ? is_taken(world_device(world, address)) : is_home(world, call, address);
+                n_new += call->detach ? is_detached(world_device(world, address)) : is_restored(world, call, address);
         }
         doubt_vfs(world, call);
         if (!call->detach && call->target.address && !truth_find(call->before, call->target.address)) {
@@ -281,17 +284,17 @@ static void on_unknown_end(World *world, const Call *call) {
         for (unsigned i = 0; i < call->planned->len; i++) {
                 const char *address = call->planned->pdata[i];
 
-                MUST_BE(n_new == n || n_old == n || recovery_failed, world, call, address, "was left in between");
-                if (is_moved(world, address) || recovery_failed || (n_old == n && n_new == n)) {
-                        take(world, call, address, CLAIM_DOUBTFUL);
+                MUST_BE(n_new == n || n_old == n || recovery_failed, world, call, address, "was left in a mixed state");
+                if (is_changed(world, address) || recovery_failed || (n_old == n && n_new == n)) {
+                        put_claim(world, call, address, CLAIM_DOUBTFUL);
                 } else if (n_old == n) {
                         Claim *claim = ledger_find(world->ledger, address);
 
                         if (claim)
                                 claim->phase = CLAIM_DOUBTFUL;
-                        leave(world, call, address);
+                        keep_claim(world, call, address);
                 } else if (call->detach) {
-                        take(world, call, address, CLAIM_AWAY);
+                        put_claim(world, call, address, CLAIM_DETACHED);
                 } else
                         ledger_drop(world->ledger, address);
         }
@@ -321,7 +324,7 @@ void verdict_on_call(World *world, const Call *call) {
                 on_unknown_end(world, call);
                 return;
         }
-        /* The one who asked has heard that it takes long; by now it has ended. */
+        /* The caller got the answer that the call takes longer. It has ended by now. */
         if (call->force && g_str_equal(error, "Stuck")) {
                 on_unknown_end(world, call);
                 return;
@@ -337,7 +340,7 @@ void verdict_on_call(World *world, const Call *call) {
                         !strstr(call->answer.message, "before it changed anything"))
                 on_unknown_end(world, call);
         else {
-                /* Refused. */
+                /* The call was refused. */
                 must_be_unchanged(world, call);
                 if (!call->is_disturbed && world->busy_group == NO_GROUP)
                         g_hash_table_remove_all(world->permitted);

@@ -3,5 +3,5 @@
 
 #include "call.h"
 
-/* Whether what the daemon answered is true. To be asked when all has come to rest; writes what follows from it into the ledger. */
+/* Checks the answer of the daemon. Call this when vfiod is idle. Updates the ledger with the result. */
 void verdict_on_call(World *world, const Call *call);

@@ -25,7 +25,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(sd_bus_message, sd_bus_message_unref)
 
 #define LISTEN_SECONDS 60
 
-/* For a step, for the host's names to come back, for a VM to end; nothing here takes as long. */
+/* The deadlines for a step, for the names of the host's devices, and for a VM. Nothing here takes as long. */
 #define DEADLINE_TEXT "40000"
 
 static int on_signal(sd_bus_message *message, void *userdata, sd_bus_error *error) {
@@ -36,7 +36,8 @@ static int on_signal(sd_bus_message *message, void *userdata, sd_bus_error *erro
         return 0;
 }
 
-/* The only process that holds nodes, and so the only one that the daemon sees: others are not everywhere to be seen, and not this test's. */
+/* Only this process holds device nodes, so the daemon sees only this process in its proc folder. Other processes may
+ * be unreadable, and do not belong to the test. */
 static void show_this_process(Vfiod *vfiod) {
         g_autofree char *link = g_strdup_printf("%s/%d", vfiod->proc, (int)getpid()),
                         *target = g_strdup_printf("/proc/%d", (int)getpid());
@@ -96,7 +97,7 @@ Vfiod *vfiod_free(Vfiod *vfiod) {
         return NULL;
 }
 
-/* In the child. */
+/* Runs in the child. */
 static void write_log(void *userdata) {
         int fd = open(userdata, O_WRONLY | O_CREAT | O_APPEND, 0600);
 
@@ -119,7 +120,7 @@ static bool is_true(Vfiod *vfiod, const void *userdata) {
         return *(const bool *)userdata;
 }
 
-/* In its turn, between the signals that were sent before and after. */
+/* The call is asynchronous, so its reply is handled in order with the signals before and after it. */
 static void read_objects(Vfiod *vfiod, View *view) {
         g_autoptr(sd_bus_message) call =
                         vfiod_make_call(vfiod, PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects");
@@ -143,7 +144,7 @@ void vfiod_start(Vfiod *vfiod) {
 
 void vfiod_stop(Vfiod *vfiod) {
         vfiod->process = process_stop(vfiod->process);
-        /* Its last signals say nothing any more. */
+        /* Its last signals do not matter any more. */
         vfiod_catch_up(vfiod);
         view_clear(vfiod->view);
 }
@@ -163,7 +164,7 @@ void vfiod_pause(Vfiod *vfiod) {
         g_assert_cmpint(waitid(P_PID, (id_t)vfiod->pid, &info, WSTOPPED), ==, 0);
 }
 
-void vfiod_go_on(Vfiod *vfiod) {
+void vfiod_resume(Vfiod *vfiod) {
         g_assert_cmpint(kill(vfiod->pid, SIGCONT), ==, 0);
 }
 
@@ -227,7 +228,7 @@ void vfiod_call(Vfiod *vfiod, Answer *answer, const char *path, const char *inte
         vfiod_send_call(vfiod, answer, call);
 }
 
-/* Sleeps until the bus or the descriptor has something. */
+/* Sleeps until the bus or the descriptor has input. */
 static void sleep_until_deadline(Vfiod *vfiod, int fd, gint64 end) {
         gint64 left = MAX(end - g_get_monotonic_time(), 0) / 1000;
         int events = sd_bus_get_events(vfiod->connection);
@@ -253,7 +254,7 @@ void vfiod_listen_until(Vfiod *vfiod, vfiod_condition_t condition, const void *u
                         continue;
                 if (g_get_monotonic_time() > end) {
                         g_autofree char *text = view_to_text(vfiod->view);
-                        g_error("It does not happen. The daemon says:\n%s", text);
+                        g_error("Timeout. The objects of the daemon are:\n%s", text);
                 }
                 sleep_until_deadline(vfiod, fd, end);
         }
@@ -268,7 +269,7 @@ void vfiod_await(Vfiod *vfiod, const Answer *answer) {
         vfiod_listen_until(vfiod, is_answered, answer, -1);
 }
 
-/* The answer comes after all that the daemon, or a bus without one, has said before. */
+/* The reply comes after everything that the daemon (or the bus, without a daemon) has sent before. */
 static void ping(Vfiod *vfiod) {
         g_auto(Answer) answer = {};
 
@@ -281,7 +282,7 @@ static bool is_synced(Vfiod *vfiod, const void *userdata) {
         return g_strcmp0(view_get(vfiod->view, SYNC_PATH, "NetworkInterfaces"), userdata) == 0;
 }
 
-/* Calls come before events, so that an answer says nothing of those. */
+/* The daemon handles calls before events, so the reply to a call does not mean that it has handled the events. */
 static void await_events(Vfiod *vfiod) {
         g_autofree char *name = g_strdup_printf("sync%u", ++vfiod->n_syncs % 2);
 
@@ -301,7 +302,7 @@ char *vfiod_describe(Vfiod *vfiod) {
         return view_to_text(vfiod->view);
 }
 
-static bool is_settled(Vfiod *vfiod, const void *userdata) {
+static bool is_idle(Vfiod *vfiod, const void *userdata) {
         int but_group = *(const int *)userdata;
         g_autoptr(GList) devices = view_list(vfiod->view, DEVICES), jobs = view_list(vfiod->view, JOBS);
 
@@ -318,11 +319,11 @@ static bool is_settled(Vfiod *vfiod, const void *userdata) {
         return true;
 }
 
-void vfiod_settle(Vfiod *vfiod, int but_group) {
+void vfiod_await_idle(Vfiod *vfiod, int but_group) {
         for (bool settled = false; !settled;) {
-                vfiod_listen_until(vfiod, is_settled, &but_group, -1);
+                vfiod_listen_until(vfiod, is_idle, &but_group, -1);
                 vfiod_catch_up(vfiod);
-                settled = is_settled(vfiod, &but_group);
+                settled = is_idle(vfiod, &but_group);
         }
 }
 
@@ -333,7 +334,7 @@ void vfiod_check_view(Vfiod *vfiod) {
         g_autofree char *followed = view_to_text(vfiod->view);
         read_objects(vfiod, fresh);
         g_autofree char *read = view_to_text(fresh);
-        text_compare(followed, read, "what was followed by signals is not what is there");
+        text_compare(followed, read, "the objects differ from what the signals said");
 }
 
 /* "PID (COMMAND) STATE PARENT ..." */
@@ -360,7 +361,7 @@ static bool is_passing(const Stat *stat) {
         return stat->state == 'Z' || g_str_equal(stat->command, "vfiod-links");
 }
 
-/* The daemon itself is called vfiod-sim. */
+/* The daemon itself has the name vfiod-sim. */
 static bool is_orphan(const Stat *stat) {
         return g_str_equal(stat->command, "vfiod-worker");
 }

@@ -4,14 +4,14 @@
 
 #include <string.h>
 
-/* The Manager's properties change without a signal. */
-#define OUR_INTERFACES "org.vfiod1."
+/* The properties of the Manager change without a signal. */
+#define VFIOD_INTERFACES "org.vfiod1."
 #define SILENT_INTERFACE "org.vfiod1.Manager"
 
 struct View {
         GHashTable *objects; /* path -> (property -> text) */
         unsigned n_signals;
-        bool is_loaded; /* before that, signals tell of what is not known yet */
+        bool is_loaded; /* before this, signals may be about unknown objects */
 };
 
 static GHashTable *object_new(void) {
@@ -39,7 +39,7 @@ void view_clear(View *view) {
 }
 
 static bool is_followed(const char *interface) {
-        return g_str_has_prefix(interface, OUR_INTERFACES) && !g_str_equal(interface, SILENT_INTERFACE);
+        return g_str_has_prefix(interface, VFIOD_INTERFACES) && !g_str_equal(interface, SILENT_INTERFACE);
 }
 
 #define MUST(call) g_assert_cmpint(call, >=, 0)
@@ -64,7 +64,7 @@ static void read_properties(sd_bus_message *message, GHashTable *object) {
         MUST(sd_bus_message_exit_container(message));
 }
 
-/* a{sa{sv}}: returns the object, or NULL where no interface of it is followed. */
+/* a{sa{sv}}: returns the object, or NULL if the view has no interface of it. */
 static GHashTable *read_object(sd_bus_message *message) {
         g_autoptr(GHashTable) object = object_new();
         const char *interface;
@@ -109,7 +109,7 @@ static void follow_changed(View *view, sd_bus_message *signal) {
         if (!is_followed(interface))
                 return;
         if (!object)
-                g_error("%s is said to have changed, and is not there", path);
+                g_error("a signal says that %s has changed, but it does not exist", path);
         read_properties(signal, object);
         bus_text_append(signal, invalidated);
         g_assert_cmpstr(invalidated->str, ==, "");
@@ -126,12 +126,12 @@ void view_follow(View *view, sd_bus_message *signal) {
         } else if (sd_bus_message_is_signal(signal, "org.freedesktop.DBus.ObjectManager", "InterfacesAdded")) {
                 MUST(sd_bus_message_read_basic(signal, 'o', &path));
                 if (view_has(view, path))
-                        g_error("%s is said to have come, and is there", path);
+                        g_error("a signal says that %s was added, but it existed already", path);
                 put_object(view, path, read_object(signal));
         } else if (sd_bus_message_is_signal(signal, "org.freedesktop.DBus.ObjectManager", "InterfacesRemoved")) {
                 MUST(sd_bus_message_read_basic(signal, 'o', &path));
                 if (!g_hash_table_remove(view->objects, path))
-                        g_error("%s is said to have gone, and was not there", path);
+                        g_error("a signal says that %s was removed, but it did not exist", path);
         }
 }
 

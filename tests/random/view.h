@@ -5,31 +5,32 @@
 #include <stdbool.h>
 #include <systemd/sd-bus.h>
 
-/* What a client of the daemon believes: all objects with their properties, read once and followed by signals from then on. */
+/* The daemon's objects as a client knows them: read once, and updated by signals. */
 
 typedef struct View View;
 
 View *view_new(void);
 View *view_free(View *view);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(View, view_free)
-/* Forgets all; signals are not followed until it is loaded again. */
+/* Forgets all objects. Signals are ignored until the view is loaded again. */
 void view_clear(View *view);
 
-/* Takes over what the reply to GetManagedObjects says. */
+/* Loads the objects from the reply to GetManagedObjects. */
 void view_load(View *view, sd_bus_message *reply);
 
-/* Follows a signal. Nothing may come that is there, or change or go that is not. */
+/* Updates the view by a signal. It fails if an added object exists already, or if a changed or removed object does
+ * not exist. */
 void view_follow(View *view, sd_bus_message *signal);
 
-/* Signals that were followed so far. */
+/* The number of signals so far. */
 unsigned view_count_signals(const View *view);
 
-/* NULL where there is no such object or property. */
+/* NULL if there is no such object or property. */
 const char *view_get(View *view, const char *path, const char *property);
 bool view_has(View *view, const char *path);
 
-/* The paths that begin so, in order; to be freed with g_list_free(). */
+/* The paths with this prefix, in order; free the list with g_list_free(). */
 GList *view_list(View *view, const char *prefix);
 
-/* All of it, a line a property, in order. */
+/* All objects, one line for each property, in order. */
 char *view_to_text(View *view);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "world.h"
-#include "taking.h"
+#include "expectation.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +9,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-/* The fake kernel, the daemon, its workers, the bus and the test take turns: on one processor that is several times as fast. */
+/* The fake kernel, the daemon, its workers, the bus and the test take turns. On one processor this is several times
+ * as fast. */
 static void stay_on_one_processor(void) {
         cpu_set_t processors;
 
@@ -26,7 +27,7 @@ World *world_new(guint32 seed) {
         World *world = g_new0(World, 1);
 
         stay_on_one_processor();
-        /* Whoever outlives the daemon can be waited for. */
+        /* A process that outlives the daemon becomes a child of this process, so the test can wait for it. */
         g_assert_cmpint(prctl(PR_SET_CHILD_SUBREAPER, 1), ==, 0);
 
         world->random = g_rand_new_with_seed(seed);
@@ -37,16 +38,16 @@ World *world_new(guint32 seed) {
         world->vms = g_hash_table_new_full(NULL, NULL, NULL, close_node);
         world->missing = g_hash_table_new(g_str_hash, g_str_equal);
         world->used = g_hash_table_new(g_str_hash, g_str_equal);
-        world->moved = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+        world->changed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
         world->permitted = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-        world->takings = g_ptr_array_new_with_free_func(taking_free);
+        world->expectations = g_ptr_array_new_with_free_func(expectation_free);
         world->uncertain = g_hash_table_new(NULL, NULL);
         world->cases = case_table_new();
         world->busy_group = NO_GROUP;
         world->vfiod = vfiod_new(world->kernel);
         world->rulebook = rulebook_new(world->vfiod->state_folder);
-        vfiod_settle(world->vfiod, NO_GROUP);
-        world_look(world);
+        vfiod_await_idle(world->vfiod, NO_GROUP);
+        world_read(world);
         return world;
 }
 
@@ -57,9 +58,9 @@ World *world_free(World *world) {
         fake_kernel_stop(world->kernel);
         g_hash_table_unref(world->missing);
         g_hash_table_unref(world->used);
-        g_hash_table_unref(world->moved);
+        g_hash_table_unref(world->changed);
         g_hash_table_unref(world->permitted);
-        g_ptr_array_unref(world->takings);
+        g_ptr_array_unref(world->expectations);
         g_hash_table_unref(world->uncertain);
         g_hash_table_unref(world->cases);
         truth_free(world->truth);
@@ -77,7 +78,7 @@ bool world_chance(World *world, unsigned n) {
         return world_random(world, n) == 0;
 }
 
-/* A disk that was gone, if only for a moment, came back unused. */
+/* A disk that was removed, even for a moment, is unused when it returns. */
 static gboolean is_unused(void *disk, void *value, void *userdata) {
         const World *world = userdata;
 
@@ -88,9 +89,9 @@ static gboolean is_unused(void *disk, void *value, void *userdata) {
         return fd != -EBUSY;
 }
 
-void world_look(World *world) {
+void world_read(World *world) {
         truth_free(world->truth);
-        world->truth = truth_look(world->kernel);
+        world->truth = truth_read(world->kernel);
         (void)g_hash_table_foreach_remove(world->used, is_unused, world);
 }
 
@@ -99,18 +100,18 @@ void world_forget_permissions(World *world) {
 }
 
 void world_forget_changes(World *world) {
-        g_hash_table_remove_all(world->moved);
+        g_hash_table_remove_all(world->changed);
         g_hash_table_remove_all(world->uncertain);
         world_forget_permissions(world);
 }
 
-void world_move(World *world, const char *address) {
-        g_hash_table_add(world->moved, g_strdup(address));
+void world_mark_changed(World *world, const char *address) {
+        g_hash_table_add(world->changed, g_strdup(address));
 }
 
-void world_move_all(World *world) {
+void world_mark_all_changed(World *world) {
         for (unsigned i = 0; i < n_slots; i++)
-                world_move(world, slots[i].address);
+                world_mark_changed(world, slots[i].address);
 }
 
 void world_permit(World *world, const char *address, const char *ids) {
@@ -133,10 +134,10 @@ void world_make_uncertain(World *world, int group) {
 
                 if (slot->group != group)
                         continue;
-                world_move(world, slot->address);
-                world_permit(world, slot->address, slot->card ? card_ids(slot->card, ids) : VIRTUAL_IDS);
-                if (slot->stranger)
-                        world_permit(world, slot->address, card_ids(slot->stranger, ids));
+                world_mark_changed(world, slot->address);
+                world_permit(world, slot->address, slot->card ? card_ids(slot->card, ids) : VF_IDS);
+                if (slot->other_card)
+                        world_permit(world, slot->address, card_ids(slot->other_card, ids));
         }
 }
 
@@ -146,7 +147,7 @@ bool world_is_uncertain(const World *world, int group) {
 
 void world_end_vm(World *world, int group) {
         g_hash_table_remove(world->vms, GINT_TO_POINTER(group));
-        /* The fake kernel takes what was closed before it takes a command. */
+        /* The fake kernel handles the close before it handles a command. */
         fake_kernel_do(world->kernel, "pending");
 }
 

@@ -5,7 +5,7 @@
 #include <sys/un.h>
 
 typedef struct FakeSource {
-        UeventSource source; /* first: the one is the other */
+        UeventSource source; /* must be the first member: a pointer to one is a pointer to the other */
         int fd;
         size_t length, consumed;
         char buffer[8192];
@@ -15,7 +15,7 @@ static int fake_source_get_fd(UeventSource *source) {
         return ((FakeSource *)source)->fd;
 }
 
-/* The next whole line that is in the buffer; it becomes a string. */
+/* The next complete line in the buffer, as a string; NULL if there is none. */
 static char *next_line(FakeSource *fake) {
         char *line = fake->buffer + fake->consumed;
         char *end = memchr(line, '\n', fake->length - fake->consumed);
@@ -84,7 +84,7 @@ int fake_control_connect(const char *control_socket) {
         return TAKE_FD(fd);
 }
 
-/* Reads the answer to the subscription, byte by byte: what follows it are events. */
+/* Reads the answer to the subscription byte by byte, because events follow it. */
 static int subscribe(int fd) {
         static const char command[] = "uevents\n";
         char answer[64];

@@ -3,9 +3,9 @@
 
 #include "kernel/uevents.h"
 
-/* The fake kernel's events, in the form in which the daemon takes the real one's. */
+/* A source of the fake kernel's events for the daemon, with the same interface as the source for the real kernel. */
 
-/* Subscribes at the fake kernel's control socket. Returns 0 or a negative errno. */
+/* Subscribes to events on the fake kernel's control socket. Returns 0 or a negative errno. */
 int uevent_source_new_fake(const char *control_socket, UeventSource **ret);
 
 /* Connects to the control socket. Returns the descriptor or a negative errno. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The daemon over the fake kernel: the same library, another main. It prints "ready" when it serves the bus of
- * $DBUS_SYSTEM_BUS_ADDRESS. */
+/* The daemon on the fake kernel: the same library with another main program. It prints "ready" when it answers calls
+ * on the bus of $DBUS_SYSTEM_BUS_ADDRESS. */
 
 #include "base/log.h"
 #include "bus/publish.h"
@@ -11,7 +11,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 
-/* Asks the fake kernel for the module, as the worker that it is called in. */
+/* Asks the fake kernel to load the module. Runs in a worker. */
 static int load_fake_module(const Kernel *kernel, const char *module, void *userdata) {
         char text[256], *end;
 
@@ -102,7 +102,7 @@ static int run(const char *root, const char *control_socket, const char *state_f
 int main(int argc, char **argv) {
         JobLimits limits = job_limits_default;
 
-        /* Who holds a node is seen in the real /proc: the holders are real processes. */
+        /* The processes that hold nodes are real processes, so they are in the real /proc. */
         const char *proc = argc == 8 ? argv[7] : "/proc";
 
         if (argc >= 6 && argc <= 8) {

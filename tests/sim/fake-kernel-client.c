@@ -18,13 +18,13 @@
 
 struct FakeKernel {
         pid_t pid;
-        char *folder; /* holds the mount point and the socket */
+        char *folder; /* contains the mount point and the socket */
         char *root, *socket;
         int control;
 };
 
-/* Takes up to the end of the line, as far as it is there; true when it is whole. Nothing that belongs to the next line is
- * taken: a pipe is read byte by byte, of a socket it is seen before what to take. */
+/* Reads the available part of a line. Returns true when the line is complete. Nothing of the next line is read: a
+ * pipe is read byte by byte; on a socket, MSG_PEEK shows where the line ends. */
 static bool line_take(int fd, GString *line, bool *ret_end) {
         char buffer[4096];
         ssize_t n = recv(fd, buffer, sizeof(buffer), MSG_PEEK), length = 1;
@@ -41,7 +41,7 @@ static bool line_take(int fd, GString *line, bool *ret_end) {
         return whole;
 }
 
-/* A line without its end, or NULL at the deadline or the end of the stream. */
+/* A line without its line end, or NULL at the deadline or the end of the stream. */
 static char *line_read(int fd, int timeout_ms) {
         gint64 deadline = g_get_monotonic_time() + timeout_ms * 1000LL;
         g_autoptr(GString) line = g_string_new(NULL);
@@ -116,18 +116,19 @@ FakeKernel *fake_kernel_start_with(const char *topology, const char *option) {
         line = line_read(out, DEADLINE_MS);
         close(out);
         if (g_strcmp0(line, "ready") != 0)
-                g_error("%s did not get ready", FAKE_KERNEL_BINARY);
+                g_error("%s did not become ready", FAKE_KERNEL_BINARY);
         k->control = control_connect(k);
         return k;
 }
 
-/* Waits for the end without a signal handler of our own; false at the deadline. */
+/* Waits for the end of the child without a signal handler. Returns false at the deadline. */
 static bool child_wait(pid_t pid, int timeout_ms) {
         for (int waited = 0; waited <= timeout_ms; waited += 10) {
                 int status, r = waitpid(pid, &status, WNOHANG);
 
                 if (r == pid && WIFEXITED(status) && WEXITSTATUS(status) != 0)
-                        g_error("fake-kernel ended with %d", WEXITSTATUS(status)); /* a sanitizer's finding */
+                        g_error("fake-kernel ended with %d", WEXITSTATUS(status)); /* for example, a sanitizer found
+                                                                                    * an error */
                 if (r == pid || (r < 0 && errno == ECHILD))
                         return true;
                 g_usleep(10000);
@@ -144,7 +145,7 @@ FakeKernel *fake_kernel_stop(FakeKernel *k) {
                 (void)kill(k->pid, SIGKILL);
                 (void)child_wait(k->pid, DEADLINE_MS);
         }
-        /* gone already, unless the program was killed */
+        /* unmounted already, unless the program was killed */
         (void)umount2(k->root, MNT_DETACH);
         close(k->control);
         (void)unlink(k->socket);

@@ -7,7 +7,7 @@
 
 #include "test-fake-kernel.h"
 
-/* Group nodes, who holds them, and what sleeps because of it. */
+/* Group nodes, their holders, and the requests that wait for a holder. */
 
 static void test_node(void) {
         FakeKernel *k = fake_kernel_start("story");
@@ -28,20 +28,20 @@ static void test_node(void) {
                 g_assert_cmpint(fd, >=, 0);
         }
 
-        /* the holder is found by the name of its descriptor */
+        /* the link of the descriptor shows the path of the node */
         path = g_strdup_printf("%s/dev/vfio/10", fake_kernel_get_root(k));
         link = g_strdup_printf("/proc/self/fd/%d", fd);
         g_assert_true(fake_kernel_exists(k, "dev/vfio/10"));
         target = g_file_read_link(link, NULL);
         g_assert_cmpstr(target, ==, path);
 
-        /* an open node alone does not stop an unbind, and the last one takes the node away */
+        /* an open node alone does not block an unbind; the node is removed when the last member is unbound */
         g_assert_cmpint(unbind(k, PORT1, "vfio-pci"), ==, 0);
         g_assert_true(fake_kernel_exists(k, "dev/vfio/10"));
         g_assert_cmpint(unbind(k, PORT2, "vfio-pci"), ==, 0);
         g_assert_false(fake_kernel_exists(k, "dev/vfio/10"));
 
-        /* a later node is another one */
+        /* a new node is a different node */
         g_assert_cmpint(probe(k, PORT1), ==, 0);
         second = fake_kernel_open(k, O_RDWR, "dev/vfio/10");
         g_assert_cmpint(second, >=, 0);
@@ -64,7 +64,7 @@ static void test_claim(void) {
         g_assert_cmpint(unbind(k, PORT2, "e1000"), ==, 0);
         fake_kernel_do(k, "claim 10");
 
-        /* no host driver may join a group that a VM has */
+        /* no host driver can bind a member of a group that a VM uses */
         g_assert_cmpint(probe(k, PORT2), ==, 0);
         assert_driver(k, PORT2, NULL);
         g_assert_cmpint(bind_to(k, PORT2, "e1000"), ==, -EBUSY);
@@ -73,7 +73,7 @@ static void test_claim(void) {
         fake_kernel_stop(k);
 }
 
-/* The whole of KERNEL.md 1: what sleeps, what does not, and that all ends with the holder. */
+/* KERNEL.md section 1: which requests wait, which do not, and all of them end when the holder releases the group. */
 static void test_held_unbind(void) {
         FakeKernel *k = fake_kernel_start("story");
         Write *unbinder, *uevent, *override, *power, *second;
@@ -95,7 +95,7 @@ static void test_held_unbind(void) {
         power = write_start(k, "on", DEVICES "/" PORT1 "/power/control");
         fake_kernel_do(k, "wait-pending 4");
 
-        /* the rest goes on: other attributes, other devices through the very same files */
+        /* everything else continues: other attributes, and other devices through the same files */
         assert_text(k, DEVICES "/" PORT1 "/vendor", "0x8086");
         assert_text(k, DEVICES "/" PORT1 "/power/control", "auto");
         assert_text(k, DEVICES "/" PORT2 "/driver_override", "vfio-pci");
@@ -121,7 +121,7 @@ static void test_held_unbind(void) {
         fake_kernel_stop(k);
 }
 
-/* A claim without a process is let go by "release"; what still sleeps at the end is let go too. */
+/* "release" releases a group that no process claimed; what still waits at the end of the fake kernel ends too. */
 static void test_stop_while_held(void) {
         FakeKernel *k = fake_kernel_start("story");
         Write *unbinder;
@@ -146,8 +146,8 @@ static void test_stop_while_held(void) {
 #define NIC "0000:05:00.0"
 #define CDEV_OF_NIC DEVICES "/" NIC "/vfio-dev/vfio0"
 
-/* Measured on Linux 6.12 with iommufd: an open cdev, bound to nothing, stops an unbind, and the group's node is free all the
- * same. */
+/* Measured on Linux 6.12 with iommufd: an open cdev that is not bound to an iommufd blocks an unbind, and the
+ * group's node can still be opened. */
 static void test_cdev(void) {
         FakeKernel *k = fake_kernel_start("story");
         g_autofree char *path = NULL, *link = NULL, *target = NULL;
@@ -165,7 +165,7 @@ static void test_cdev(void) {
         assert_text(k, CDEV_OF_NIC "/dev", "511:0");
         assert_text(k, "sys/class/vfio-dev/vfio0/dev", "511:0");
 
-        /* many may open it, before and beside the one who has the group */
+        /* many processes may open it, before and while another process has the group open */
         first = fake_kernel_open(k, O_RDWR, "dev/vfio/devices/vfio0");
         g_assert_cmpint(first, >=, 0);
         second = fake_kernel_open(k, O_RDONLY, "dev/vfio/devices/vfio0");
@@ -177,7 +177,8 @@ static void test_cdev(void) {
         target = g_file_read_link(link, NULL);
         g_assert_cmpstr(target, ==, path);
 
-        /* folder and node go first, the link too; the rest waits for the last one who has it open */
+        /* first the folder, the node and the driver link are removed; the rest waits until the last open file is
+         * closed */
         events = fake_kernel_open_events(k);
         unbinder = write_start(k, NIC, PCI "/drivers/vfio-pci/unbind");
         fake_kernel_do(k, "wait-pending 1");
@@ -195,7 +196,7 @@ static void test_cdev(void) {
         assert_event(events, "unbind /devices/pci0000:00/0000:00:04.0/" NIC " pci");
         close(events);
 
-        /* one that nobody has open stops nothing, and the next device gets its number */
+        /* a cdev that no process has open blocks nothing, and the next device gets its number */
         detach(k, NIC, NULL);
         first = fake_kernel_open(k, O_RDWR, "dev/vfio/devices/vfio0");
         close(first);
@@ -203,14 +204,14 @@ static void test_cdev(void) {
         detach(k, PORT1, NULL);
         assert_text(k, DEVICES "/" PORT1 "/vfio-dev/vfio0/dev", "511:0");
 
-        /* and one that is still open at the end is no obstacle to it */
+        /* an open cdev does not block the end of the fake kernel */
         first = fake_kernel_open(k, O_RDWR, "dev/vfio/devices/vfio0");
         g_assert_cmpint(first, >=, 0);
         fake_kernel_stop(k);
         close(first);
 }
 
-/* A removal waits for the holder, too. */
+/* A removal waits for the holder too. */
 static void test_cdev_unplug(void) {
         FakeKernel *k = fake_kernel_start("story");
         g_autofree char *pending = NULL;
@@ -225,7 +226,7 @@ static void test_cdev_unplug(void) {
         g_assert_cmpstr(pending, ==, "pending");
         g_assert_true(fake_kernel_exists(k, DEVICES "/" NIC));
         close(fd);
-        fake_kernel_do(k, "pending"); /* after the close */
+        fake_kernel_do(k, "pending"); /* the fake kernel handles the close before this command */
         g_assert_false(fake_kernel_exists(k, DEVICES "/" NIC));
         fake_kernel_stop(k);
 }
@@ -254,7 +255,7 @@ static void test_no_group_nodes(void) {
         fake_kernel_stop(k);
 }
 
-/* A child that sleeps in an unbind and is then killed; with `interruptible` it dies of that. */
+/* A child that waits in an unbind is killed; it ends at once only with `interruptible`. */
 static void check_kill(const char *option, bool interruptible) {
         FakeKernel *k = fake_kernel_start_with("story", option);
         pid_t pid;

@@ -36,7 +36,7 @@ static void test_tree(void) {
         g_assert_false(fake_kernel_exists(k, DEVICES "/" PORT1 "/max_link_speed"));
         g_assert_false(fake_kernel_exists(k, PCI "/drivers/vfio-pci"));
 
-        /* the modes hold for root too, as in sysfs */
+        /* as in sysfs, the mode applies to root too */
         g_assert_cmpint(fake_kernel_write(k, "x", DEVICES "/" PORT1 "/vendor"), ==, -EACCES);
         g_assert_null(fake_kernel_read(k, PCI "/drivers/e1000/unbind"));
         g_assert_cmpint(errno, ==, EACCES);
@@ -70,20 +70,20 @@ static void test_override(void) {
         assert_text(k, DEVICES "/" PORT1 "/driver_override", "vfio-pci");
         assert_driver(k, PORT1, "e1000");
 
-        /* only the named driver may have it, and that one is not loaded */
+        /* only the named driver may bind it, and this driver is not loaded */
         g_assert_cmpint(unbind(k, PORT1, "e1000"), ==, 0);
         g_assert_cmpint(probe(k, PORT1), ==, 0);
         g_assert_cmpint(bind_to(k, PORT1, "e1000"), ==, -ENODEV);
         assert_driver(k, PORT1, NULL);
 
-        /* loading it binds what waits for it, and nothing else */
+        /* when the driver is loaded, it binds the device with the override and no other device */
         fake_kernel_do(k, "modprobe vfio_pci");
         assert_driver(k, PORT1, "vfio-pci");
         assert_driver(k, PORT2, "e1000");
         assert_driver(k, "0000:00:07.0", NULL);
         g_assert_true(fake_kernel_exists(k, "dev/vfio/10"));
 
-        /* an empty line clears */
+        /* an empty line clears it */
         g_assert_cmpint(unbind(k, PORT1, "vfio-pci"), ==, 0);
         g_assert_false(fake_kernel_exists(k, "dev/vfio/10"));
         g_assert_cmpint(set_override(k, PORT1, "\n"), ==, 0);
@@ -91,7 +91,7 @@ static void test_override(void) {
         g_assert_cmpint(probe(k, PORT1), ==, 0);
         assert_driver(k, PORT1, "e1000");
 
-        /* bridges and devices without a group are not for vfio-pci */
+        /* vfio-pci binds neither a bridge nor a device without a group */
         g_assert_cmpint(set_override(k, BRIDGE, "vfio-pci"), ==, 0);
         g_assert_cmpint(probe(k, BRIDGE), ==, 0);
         assert_driver(k, BRIDGE, NULL);
@@ -116,7 +116,8 @@ static void test_power(void) {
         changed = fake_kernel_snapshot(k);
         g_assert_cmpstr(before, !=, changed);
 
-        /* vfio-pci has its own will, and on leaving restores nothing; the other one is nobody's but the administrator's */
+        /* vfio-pci changes power/control and does not restore it at the unbind; nobody but the administrator changes
+         * d3cold_allowed */
         g_assert_cmpint(fake_kernel_write(k, "0", DEVICES "/" PORT1 "/d3cold_allowed"), ==, 0);
         fake_kernel_do(k, "modprobe vfio-pci");
         detach(k, PORT1, "e1000");
@@ -135,7 +136,7 @@ static void test_power(void) {
         after = fake_kernel_snapshot(k);
         g_assert_cmpstr(before, ==, after);
 
-        /* counted and made to fail as every write */
+        /* these writes are counted and can fail like every write */
         fake_kernel_do(k, "reset-writes");
         fake_kernel_do(k, "fail 2 EIO");
         g_assert_cmpint(fake_kernel_write(k, "auto", DEVICES "/" PORT1 "/power/control"), ==, 0);
@@ -198,7 +199,7 @@ static void test_injections(void) {
         fake_kernel_do(k, "resume");
         g_assert_cmpint(write_finish(w), ==, 0);
 
-        /* the fake kernel does not know "link" of a device without one */
+        /* a device without a link has no link attributes */
         g_assert_cmpint(fake_kernel_send(k, NULL, "stall-read " PORT1 " max_link_speed"), ==, -EREMOTEIO);
         fake_kernel_do(k, "stall-read 0000:04:00.0 current_link_speed");
         w = write_start(k, NULL, DEVICES "/0000:04:00.0/current_link_speed");
@@ -225,7 +226,7 @@ static void test_injections(void) {
         g_assert_cmpstr(writes[5], ==, DEVICES "/" PORT1 "/driver_override=");
         g_assert_cmpstr(writes[6], ==, PCI "/drivers/e1000/unbind=" PORT1);
 
-        /* the card goes, or changes, before the write */
+        /* the card is removed or replaced before the write */
         fake_kernel_do(k, "swapat 1 " PORT1 " vendor=8086 device=10c9");
         g_assert_cmpint(probe(k, PORT1), ==, 0);
         assert_text(k, DEVICES "/" PORT1 "/device", "0x10c9");
@@ -266,7 +267,7 @@ static void test_sriov(void) {
         after = fake_kernel_snapshot(k);
         g_assert_cmpstr(before, ==, after);
 
-        /* without autoprobe they come driverless, and only an override gets them a driver */
+        /* without autoprobe the VFs are driverless, and only a driver_override lets a driver bind */
         g_assert_cmpint(fake_kernel_write(k, "0", DEVICES "/" PF "/sriov_drivers_autoprobe"), ==, 0);
         g_assert_cmpint(fake_kernel_write(k, "1", DEVICES "/" PF "/sriov_numvfs"), ==, 0);
         assert_driver(k, "0000:07:10.0", NULL);
@@ -275,7 +276,7 @@ static void test_sriov(void) {
         fake_kernel_do(k, "modprobe vfio-pci");
         detach(k, "0000:07:10.0", NULL);
 
-        /* a held function keeps the physical one from letting it go */
+        /* the PF cannot remove a VF that is held */
         fake_kernel_do(k, "claim 8");
         w = write_start(k, "0", DEVICES "/" PF "/sriov_numvfs");
         fake_kernel_do(k, "wait-pending 1");
@@ -314,7 +315,7 @@ static void test_hotplug(void) {
         assert_event(fd, "add " P1 "/vfio-dev/vfio0 vfio-dev");
         assert_event(fd, "bind " P1 " pci");
 
-        /* a removal waits for the holder too: the folder stays, the driver link is gone */
+        /* a removal waits for the holder too: the folder stays, and the driver link is removed */
         g_assert_cmpint(unbind(k, PORT2, "e1000"), ==, 0);
         fake_kernel_do(k, "claim 10");
         w = write_start(k, "1", DEVICES "/" PORT1 "/remove");
@@ -325,7 +326,7 @@ static void test_hotplug(void) {
         g_assert_cmpint(write_finish(w), ==, 0);
         g_assert_false(fake_kernel_exists(k, DEVICES "/" PORT1));
 
-        /* a bridge takes all behind it along */
+        /* the removal of a bridge removes all devices below it */
         fake_kernel_do(k, "unplug 0000:00:02.0");
         g_assert_false(fake_kernel_exists(k, DEVICES "/" PORT2));
         g_assert_false(fake_kernel_exists(k, "sys/kernel/iommu_groups/10"));

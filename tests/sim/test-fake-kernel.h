@@ -5,7 +5,7 @@
 
 #include "fake-kernel-client.h"
 
-/* Addresses of topologies/story.conf, and the few writes that all tests of the fake make. */
+/* Addresses of topologies/story.conf, and the writes that all tests of the fake kernel use. */
 
 #define PCI "sys/bus/pci"
 #define DEVICES PCI "/devices"
@@ -18,7 +18,7 @@ static inline void assert_text(FakeKernel *k, const char *path, const char *expe
         g_autofree char *text = fake_kernel_read(k, "%s", path);
 
         if (g_strcmp0(text, expected) != 0)
-                g_error("%s reads \"%s\" and not \"%s\"", path, text, expected);
+                g_error("%s reads \"%s\" instead of \"%s\"", path, text, expected);
 }
 
 static inline void assert_driver(FakeKernel *k, const char *address, const char *expected) {
@@ -57,7 +57,7 @@ static inline void detach(FakeKernel *k, const char *address, const char *driver
         assert_driver(k, address, "vfio-pci");
 }
 
-/* A write in a thread of its own: it may sleep for long. */
+/* A write in its own thread, because it may wait for a long time. */
 typedef struct Write {
         FakeKernel *kernel;
         char *path;

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Which files of a room need each other in a circle: by an #include, or by the name of a function that the other one defines."""
+"""Finds files of a room that depend on each other in a circle, by an #include or by a function."""
 
 import collections
 import re
 
 import ctext
 
-# Read off the text, in the form that clang-format gives it: what begins in the first column and is followed by "{" is a definition.
+# This uses the format of clang-format: a definition begins in the first column and is followed by "{".
 DEFINITION = re.compile(r"^(?!static\b|typedef\b|struct\b[^()]*\{|enum\b|union\b|extern\b|[#}])(?:[A-Za-z_][^;{}()=]*?[\s*])?(\w+)\((?:[^;{}])*\)\s*\{", re.MULTILINE)
-# "DEFINE_LIST_DECODER(decode_groups, ...)": a macro that defines the function that it names first.
+# "DEFINE_LIST_DECODER(decode_groups, ...)": a macro that defines the function in its first argument.
 MADE = re.compile(r"^DEFINE_\w+\(\s*(\w+),", re.MULTILINE)
 DIRECTIVE = re.compile(r"^[ \t]*#(?:[^\n\\]|\\.)*(?:\\\n(?:[^\n\\]|\\.)*)*", re.MULTILINE | re.DOTALL)
 WORD = re.compile(r"[A-Za-z_]\w*")
@@ -19,13 +19,13 @@ def blank(match):
 
 
 def definitions(code):
-    """The functions that a .c file offers to others."""
+    """The functions that a .c file offers to other files."""
     plain = DIRECTIVE.sub(blank, code)
     return {m[1] for m in DEFINITION.finditer(plain) if not m[1].isupper()} | {m[1] for m in MADE.finditer(plain)}
 
 
 def graph_of(files):
-    """{file: {other file: why}}, for {file: text} of one room. A file is named by its last part."""
+    """{file: {other file: why}}, for {file: text} of one room. A file is named by the last part of its path."""
     code = {name: ctext.code_only(text) for name, text in files.items()}
     owners = {}
     for name in files:
@@ -41,14 +41,14 @@ def graph_of(files):
         local = {m for m in re.findall(r"^static\b[^;{=]*?(\w+)\(", code[name], re.MULTILINE)}
         for word in set(WORD.findall(code[name])) - local:
             other = owners.get(word)
-            # A header that declares a function does not need it; one that calls it does, in an inline function or a macro.
+            # A header that only declares a function does not depend on it.
             if other and other != name and not name.endswith(".h"):
                 graph[name].setdefault(other, f"uses {word}()")
     return graph
 
 
 def strong_components(graph, names):
-    """Tarjan's: the sets of files that reach each other, of two and more."""
+    """Tarjan's algorithm: the sets of at least two files that reach each other."""
     index, low, stack, found = {}, {}, [], []
 
     def visit(name):
@@ -74,7 +74,7 @@ def strong_components(graph, names):
 
 
 def circles(files):
-    """The circles of a room, each a list of files, with the reasons: [(["a.c", "b.c"], "a.c uses b(), b.c uses a()")]."""
+    """The circles of a room with their reasons: [(["a.c", "b.c"], "a.c uses b(), b.c uses a()")]."""
     graph = graph_of(files)
     for component in strong_components(graph, files):
         reasons = [f"{name} {why}" for name in component for other, why in sorted(graph[name].items()) if other in component]

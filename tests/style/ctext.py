@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""As much of C's text as the checks need: code without comments, includes, string literals."""
+"""The part of C's syntax that the checks need: code without comments, includes, string literals."""
 
 import re
 
@@ -17,7 +17,7 @@ def line_of(text, position):
 
 
 def without_comments(text):
-    """The same lines, with blanks in the place of comments."""
+    """The same lines, with blanks instead of comments."""
 
     def blank(match):
         if match["comment"] is None:
@@ -28,7 +28,7 @@ def without_comments(text):
 
 
 def code_only(text):
-    """Without comments, and with every literal emptied."""
+    """The text without comments, and with empty literals."""
 
     def empty(match):
         if match["string"] is not None:
@@ -41,13 +41,13 @@ def code_only(text):
 
 
 def includes(text):
-    """(line, name, whether it is in quotation marks) of each #include."""
+    """(line, name, whether the name is in quotation marks) of each #include."""
     code = without_comments(text)
     return [(line_of(code, m.start()), m[2], m[1] == '"') for m in INCLUDE.finditer(code)]
 
 
 def string_literals(text):
-    """(line, content) of each literal; adjacent ones are one, as for the compiler."""
+    """(line, content) of each string literal. Adjacent literals are joined, as the compiler does."""
     code = without_comments(text)
     literals, end = [], None
     for match in TOKEN.finditer(code):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The rules of the house that can be read off the text. Each takes a Tree and gives its findings, "FILE:LINE: WHAT"."""
+"""Rules for the source text. Each rule takes a Tree and yields its findings, "FILE:LINE: WHAT"."""
 
 import pathlib
 import re
@@ -7,14 +7,14 @@ import re
 import circles
 import ctext
 
-# From left to right: a file includes from its own folder and from those to the left.
+# The layers, from left to right: a file may include files of its own folder and of folders to the left.
 LAYERS = ["base", "kernel", "usage", "model", "policy", "state", "engine", "job", "rule", "bus"]
 
-# The rooms that know sysfs and procfs.
+# The rooms that may use sysfs and procfs.
 KERNEL_ROOMS = ("kernel", "usage")
 TOP_FILES = {"manager": len(LAYERS), "main": len(LAYERS) + 1}
 
-# What only kernel/ knows, and what only the top knows.
+# Headers that only kernel/ may use, and headers that only the top layers may use.
 KERNEL_HEADERS = ("libudev.h", "pci/", "libkmod.h")
 BUS_HEADERS = ("systemd/sd-bus",)
 
@@ -40,7 +40,7 @@ class Tree:
 
 
 def layer_of(path):
-    """The place of daemon/X/file.c, or of daemon/manager.c, in the order."""
+    """The position of daemon/X/file.c, or of daemon/manager.c, in the order of layers."""
     if len(path.parts) == 3:
         return LAYERS.index(path.parts[1]) if path.parts[1] in LAYERS else None
     return TOP_FILES.get(path.stem)
@@ -64,7 +64,7 @@ def check_includes(path, text):
             if other is None:
                 yield f"{path}:{line}: includes \"{name}\", which is in no layer; write the folder"
             elif other > own:
-                yield f"{path}:{line}: includes \"{name}\", which is to its right"
+                yield f"{path}:{line}: includes \"{name}\", a layer to its right"
         elif name.startswith(KERNEL_HEADERS) and own != LAYERS.index("kernel"):
             yield f"{path}:{line}: <{name}> is for kernel/ only"
         elif name.startswith(BUS_HEADERS) and own < LAYERS.index("bus"):
@@ -77,7 +77,7 @@ def layering(tree):
 
 
 def kernel_paths(tree):
-    """Only kernel/ and usage/ open what is in sysfs and procfs; main.c says where they are."""
+    """Only kernel/ and usage/ open files in sysfs and procfs; main.c names their mount points."""
     for path in tree.files(["daemon"], (".c", ".h")):
         if path.parts[1] in KERNEL_ROOMS:
             continue
@@ -89,23 +89,24 @@ def kernel_paths(tree):
             yield f'{path}:{line}: "{literal}" is for kernel/ and usage/ only'
 
 
-# Attributes whose reading or writing can sleep in the kernel: they take the device's lock, or wake up the device to read its config space.
+# Reading or writing these attributes can sleep in the kernel: they take the device's lock, or wake the device up to
+# read its config space.
 SLEEPING_ATTRIBUTES = {
     "uevent", "driver_override", "waiting_for_supplier", "remove", "reset", "rescan", "sriov_numvfs", "config", "vpd", "rom",
     "current_link_speed", "current_link_width", "max_link_speed", "max_link_width", "subordinate_bus_number",
 }
 
-# The code that uses them. It runs in child processes only.
+# The code that uses these attributes. It runs only in child processes.
 CHILD_FILES = ("daemon/usage/", "daemon/engine/", "daemon/kernel/binding.c", "daemon/kernel/pci-link.c", "daemon/kernel/sriov.c")
 
-# Functions of kernel/ that sleep, and who calls them: from a child process.
+# Helpers of kernel/ that can sleep, and the files that may call them, from a child process.
 SLEEPING_FUNCTIONS = {
     "pci_device_read_link": ("daemon/kernel/pci-link.c", "daemon/kernel/pci-link.h", "daemon/job/link-reader.c"),
 }
 
 
 def sleeping(tree):
-    """The main loop touches nothing that can sleep."""
+    """The main loop does nothing that can sleep."""
     for path in tree.files(["daemon"], (".c", ".h")):
         text = tree.read(path)
         if not str(path).startswith(CHILD_FILES):
@@ -140,7 +141,7 @@ def length(tree):
     for path in tree.files(["daemon", "client", "tests"], SOURCES):
         lines = tree.read(path).count("\n")
         if lines > LINES_MAX:
-            yield f"{path}:{LINES_MAX + 1}: has {lines} lines: that is two files"
+            yield f"{path}:{LINES_MAX + 1}: has {lines} lines: split it into two files"
 
 
 def license_headers(tree):
@@ -151,13 +152,13 @@ def license_headers(tree):
 
 
 def headers(tree):
-    """A header is read once, by the same words everywhere."""
+    """Every header has an include guard, in the same form."""
     for path in tree.files(["daemon", "client", "tests"], (".h",)):
         if not re.search(r"^#pragma once$", tree.read(path), re.MULTILINE):
             yield f"{path}:1: has no #pragma once"
 
 
-# Circles that are known, and being removed: a file of them is not reported. Nothing is to be added.
+# Known circles that are being removed: they are not reported. Do not add any.
 KNOWN_CIRCLES = {}
 
 

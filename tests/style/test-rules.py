@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The rules over the whole tree, and over samples that break them. test-rules.py ROOT"""
+"""Checks the rules on the whole tree, and on samples that break them. test-rules.py ROOT"""
 
 import pathlib
 import sys
@@ -11,7 +11,7 @@ import rules
 SPDX = "/* SPDX-License-Identifier: GPL-2.0-or-later */\n"
 HEADER = SPDX + "#pragma once\n"
 
-# Rule, file, text, and what its finding says; None: it is good.
+# Rule, file, text, and a part of the expected finding; None: there must be no finding.
 SAMPLES = [
     ("layering", "daemon/kernel/a.c", SPDX + '#include "model/device.h"\n', 'a.c:2: includes "model/device.h"'),
     ("layering", "daemon/base/a.c", SPDX + '#include "bus/service.h"\n', "to its right"),
@@ -66,7 +66,7 @@ SAMPLES = [
     ("headers", "daemon/base/a.h", HEADER, None),
 ]
 
-# The files of a tree, and what the one finding says of their circle; None: there is none.
+# The files of a tree, and a part of the expected finding; None: there must be no finding.
 CIRCLES = [
     ({"client/a.c": "int a(void) {\n        return b();\n}\n", "client/b.c": "int b(void) {\n        return a();\n}\n"}, "a.c, b.c"),
     (
@@ -78,7 +78,8 @@ CIRCLES = [
         "a.c, b.c, c.c",
     ),
     ({"daemon/bus/a.h": '#include "bus/b.h"\n', "daemon/bus/b.h": '#include "bus/a.h"\n'}, "a.h includes b.h, b.h includes a.h"),
-    # A header of types and one's own header are no circle, nor is a word in a comment, a string or a static function of the same name.
+    # A header with types and a file's own header make no circle. A word in a comment, in a string or in a static
+    # function of the same name makes none either.
     (
         {
             "client/a.h": "int a(void);\n",

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""clang-format and clang-tidy over the tree, and over a sample that they must refuse.
+"""Runs clang-format and clang-tidy on the tree, and on a sample that they must refuse.
 
 test-tools.py format|tidy ROOT BUILD
 """
@@ -16,7 +16,7 @@ import tempfile
 import rules
 
 BAD_FORMAT = "int  main( void ){return 0 ;}\n"
-# A null pointer, which is the analyzer's, and comparisons that cannot be meant.
+# A null pointer dereference that the analyzer finds, and comparisons that make no sense.
 BAD_CODE = """#include <string.h>
 int main(int argc, char **argv) {
         char *p = argc > 1 ? argv[1] : 0;
@@ -28,7 +28,7 @@ int main(int argc, char **argv) {
 
 
 def run(command, **options):
-    """What a program said, or nothing if it was content."""
+    """The output of a program, or nothing if it succeeded."""
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, **options)
     return done.stdout.strip().splitlines() or [f"exit code {done.returncode}"] if done.returncode else []
 
@@ -44,7 +44,7 @@ def tidy_findings(root, build, path):
 
 
 def compiled(root, build):
-    """The files of daemon/ and client/ that are built, as the compilation database names them."""
+    """The files of daemon/ and client/ that are compiled, as the compilation database names them."""
     names = set()
     for entry in json.loads(pathlib.Path(build, "compile_commands.json").read_text(encoding="utf-8")):
         path = pathlib.Path(entry["directory"], entry["file"]).resolve()
@@ -60,12 +60,13 @@ def check_format(root, _build):
     with tempfile.TemporaryDirectory() as folder:
         sample = pathlib.Path(folder, "sample.c")
         sample.write_text(BAD_FORMAT, encoding="utf-8")
-        yield "a sample that is not is refused", [] if format_findings(root, [str(sample)]) else ["it is not"]
+        found = format_findings(root, [str(sample)])
+        yield "clang-format refuses a badly formatted sample", [] if found else ["it does not"]
 
 
 def check_tidy(root, build):
     paths = compiled(root, build)
-    yield "there is something to check", [] if len(paths) > 40 else [f"only {len(paths)} files"]
+    yield "there are files to check", [] if len(paths) > 40 else [f"only {len(paths)} files"]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for path, found in zip(paths, pool.map(lambda path: tidy_findings(root, build, path), paths)):
             yield os.path.relpath(path, root), found
@@ -76,7 +77,7 @@ def check_tidy(root, build):
         pathlib.Path(folder, "compile_commands.json").write_text(json.dumps([command]), encoding="utf-8")
         found = tidy_findings(root, folder, str(sample))
         for name in ("core.NullDereference", "suspicious-string-compare", "redundant-expression"):
-            yield f"a sample is refused for {name}", [] if any(name in line for line in found) else found
+            yield f"clang-tidy refuses a sample for {name}", [] if any(name in line for line in found) else found
 
 
 def main(tool, root, build):

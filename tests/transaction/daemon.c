@@ -53,7 +53,7 @@ Daemon *daemon_start(Host *host, const JobLimits *limits) {
         Daemon *daemon = g_new0(Daemon, 1);
         sigset_t signals;
 
-        /* sd-event wants it so. */
+        /* sd-event requires this. */
         g_assert_cmpint(sigemptyset(&signals), ==, 0);
         g_assert_cmpint(sigaddset(&signals, SIGCHLD), ==, 0);
         g_assert_cmpint(sigprocmask(SIG_BLOCK, &signals, NULL), ==, 0);
@@ -107,7 +107,7 @@ void answer_take(const WorkerResult *result, void *userdata) {
         answer->changes = g_strdup(changes->str);
 }
 
-/* As the bus does it: planned over the model, which the events keep. */
+/* As on the bus: the plan uses the model, which the events keep up to date. */
 int daemon_begin(Daemon *daemon, PlanVerb verb, const char *selector, Answer *answer, Problem *problem) {
         static const DetachOptions options = {.whole_group = true};
         Selection selection;
@@ -140,7 +140,7 @@ void daemon_run_until(Daemon *daemon, condition_t condition, const void *what) {
                 if (g_get_monotonic_time() > end) {
                         g_autofree char *model = inventory_to_text(daemon->host->inventory),
                                         *kernel = fake_kernel_snapshot(daemon->host->fake);
-                        g_error("It does not happen. The model:\n%sThe kernel:\n%s", model, kernel);
+                        g_error("Timeout. The model:\n%sThe kernel:\n%s", model, kernel);
                 }
                 g_assert_cmpint(sd_event_run(daemon->event, G_USEC_PER_SEC / 10), >=, 0);
         }
@@ -210,11 +210,11 @@ static bool has_no_more_events(Daemon *daemon, const void *what) {
         return sd_event_run(daemon->event, 0) == 0;
 }
 
-void assert_model_is_true(Daemon *daemon) {
+void assert_model_is_current(Daemon *daemon) {
         daemon_run_until(daemon, has_no_more_events, NULL);
 
         g_autofree char *model = inventory_to_text(daemon->host->inventory);
-        host_look(daemon->host);
+        host_read(daemon->host);
         g_autofree char *looked = inventory_to_text(daemon->host->inventory);
         g_assert_cmpstr(model, ==, looked);
 }
@@ -246,7 +246,7 @@ void kill_worker(Host *host, bool reap) {
         pid_t pid = find_worker();
 
         g_assert_cmpint(pid, >, 0);
-        /* As on a real kernel, it dies when its write comes back. */
+        /* As on a real kernel, it dies when its write returns. */
         g_assert_cmpint(kill(pid, SIGKILL), ==, 0);
         fake_kernel_do(host->fake, "resume");
         g_assert_cmpint(waitid(P_PID, (id_t)pid, &info, WEXITED | (reap ? 0 : WNOWAIT)), ==, 0);

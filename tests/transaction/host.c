@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-/* Asks the fake kernel over a connection of its own: workers have none of the test's. */
+/* Asks the fake kernel over a new connection: workers do not have the test's connection. */
 static int load_module(const Kernel *kernel, const char *module, void *userdata) {
         Host *host = userdata;
         struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -34,7 +34,7 @@ static int load_module(const Kernel *kernel, const char *module, void *userdata)
         return strstr(text, "blacklisted") ? -EPERM : strstr(text, "no such module") ? -ENOENT : -EIO;
 }
 
-/* The fake kernel, the test and its workers take turns: on one processor that is several times as fast. */
+/* The fake kernel, the test and its workers take turns. On one processor this is several times as fast. */
 static void stay_on_one_processor(void) {
         cpu_set_t processors;
 
@@ -150,7 +150,7 @@ char *host_cdev_of(Host *host, const char *address) {
         g_error("%s has no cdev", address);
 }
 
-void host_look(Host *host) {
+void host_read(Host *host) {
         g_assert_cmpint(state_load(host->state), ==, 0);
         g_assert_cmpint(follower_read_all(host->kernel, host->inventory), ==, 0);
         g_assert_cmpint(state_apply(host->state, host->inventory), ==, 0);
@@ -161,7 +161,7 @@ void host_forget(Host *host) {
         host->inventory = inventory_free(host->inventory);
         g_assert_cmpint(state_new(host->state_folder, &host->state), ==, 0);
         g_assert_cmpint(inventory_new(&host->inventory), ==, 0);
-        host_look(host);
+        host_read(host);
 }
 
 Plan *host_plan(Host *host, PlanVerb verb, const char *selector) {
@@ -171,7 +171,7 @@ Plan *host_plan(Host *host, PlanVerb verb, const char *selector) {
         IommuReport iommu;
         Plan *plan = NULL;
 
-        host_look(host);
+        host_read(host);
         iommu_examine(host->kernel, &iommu);
         int r = selector_resolve(host->inventory, selector, &selection, &problem);
         if (r == 0)
@@ -290,7 +290,7 @@ static unsigned count_files(Host *host, const char *name) {
         return n;
 }
 
-unsigned count_devices_away(Host *host) {
+unsigned count_detached_devices(Host *host) {
         return count_files(host, "devices");
 }
 
@@ -299,7 +299,7 @@ unsigned count_transactions(Host *host) {
 }
 
 void assert_nothing_recorded(Host *host) {
-        g_assert_cmpuint(count_devices_away(host), ==, 0);
+        g_assert_cmpuint(count_detached_devices(host), ==, 0);
         g_assert_cmpuint(count_transactions(host), ==, 0);
 }
 

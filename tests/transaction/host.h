@@ -5,9 +5,9 @@
 #include "fake-kernel-client.h"
 #include "state/state.h"
 
-/* A host on the fake kernel, with the daemon's parts over it and a state folder: what a manager has, but for the bus. */
+/* A host on the fake kernel, with the parts of the daemon and a state folder: a manager without the bus. */
 
-/* Of card.conf. */
+/* Addresses of card.conf. */
 #define PORT1 "0000:03:01.0"
 #define PORT2 "0000:03:02.0"
 #define PORTS_GROUP 10
@@ -24,32 +24,33 @@ typedef struct Host {
         State *state;
 } Host;
 
-/* Here processes are seen only when they are shown: other tests have nodes of the same number open. */
+/* Only processes that the test shows are visible here: other tests have nodes with the same number open. */
 Host *host_new(void);
-/* The same with the devices of another file than card.conf beside it. */
+/* The same with the devices of another file next to card.conf. */
 Host *host_new_with(const char *topology);
 Host *host_free(Host *host);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Host, host_free)
 void host_show_process(Host *host, pid_t pid);
-/* A process that has the node of PORTS_GROUP open, as a VM does, until it is killed. */
+/* A process that has the node of PORTS_GROUP open, as a VM has, until it is killed. */
 pid_t host_fork_holder(Host *host);
 /* The same with another node: its path below the fake kernel's root. */
 pid_t host_fork_holder_of(Host *host, const char *node);
 void host_end_holder(pid_t pid);
-/* The path of a device's vfio cdev below the fake kernel's root, to be freed. The fake kernel must have cdevs. */
+/* The path of a device's vfio cdev below the fake kernel's root; the caller frees it. The fake kernel must have
+ * cdevs. */
 char *host_cdev_of(Host *host, const char *address);
 
-/* Reads state files and devices anew. */
-void host_look(Host *host);
-/* Forgets all and begins as a fresh daemon does. */
+/* Reads the state files and the devices again. */
+void host_read(Host *host);
+/* Forgets everything and starts as a new daemon does. */
 void host_forget(Host *host);
 
-/* Looks, and plans for a whole group; the plan must succeed. */
+/* Reads the host and plans for a whole group; the plan must succeed. */
 Plan *host_plan(Host *host, PlanVerb verb, const char *selector);
-/* Carries it out in this process and frees it. */
+/* Executes the plan in this process and frees it. */
 int host_run(Host *host, Plan *plan, Problem *problem);
 int host_move(Host *host, PlanVerb verb, const char *selector, Problem *problem);
-/* The same, must succeed. */
+/* The same; it must succeed. */
 void host_must_move(Host *host, PlanVerb verb, const char *selector);
 
 /* The same in a thread: it may wait in the kernel. */
@@ -61,10 +62,10 @@ PciAddress address_of(const char *text);
 void assert_driver(Host *host, const char *address, const char *expected);
 void assert_override(Host *host, const char *address, const char *expected);
 void assert_snapshot(Host *host, const char *expected);
-/* As the model has it since the last look. */
+/* The state in the model as of the last read. */
 void assert_state(Host *host, const char *address, DeviceState expected);
-/* No device is away, and no transaction is under way, as far as the state folder says. */
+/* Checks that the state folder has no detached device and no running transaction. */
 void assert_nothing_recorded(Host *host);
-unsigned count_devices_away(Host *host);
+unsigned count_detached_devices(Host *host);
 unsigned count_transactions(Host *host);
 unsigned count_writes(Host *host);

@@ -8,7 +8,7 @@ typedef struct Life {
         PlanVerb verb;
 } Life;
 
-static void live(void *userdata) {
+static void run_daemon(void *userdata) {
         const Life *life = userdata;
         Answer answer = {};
         Daemon *daemon;
@@ -27,8 +27,8 @@ static void live(void *userdata) {
         _exit((int)answer.outcome);
 }
 
-void stage_live(Stage *stage, PlanVerb verb, const SyscallKiller *killer, KillerEnd *ret_end) {
-        syscall_killer_run(killer, live, &(Life){stage->host, verb}, ret_end);
+void stage_run_daemon(Stage *stage, PlanVerb verb, const SyscallKiller *killer, KillerEnd *ret_end) {
+        syscall_killer_run(killer, run_daemon, &(Life){stage->host, verb}, ret_end);
 }
 
 typedef struct WriteSearch {
@@ -51,7 +51,7 @@ static GArray *find_writes(Stage *stage, PlanVerb verb) {
         WriteSearch search = {fake_kernel_get_root(stage->host->fake), g_array_new(FALSE, FALSE, sizeof(unsigned))};
         KillerEnd end;
 
-        stage_live(stage, verb, &(SyscallKiller){.on_syscall = note_write, .userdata = &search}, &end);
+        stage_run_daemon(stage, verb, &(SyscallKiller){.on_syscall = note_write, .userdata = &search}, &end);
         g_assert_cmpint(end.exit_status, ==, OUTCOME_DONE);
         g_assert_cmpuint(search.writes->len, >, 0);
         return search.writes;
@@ -59,27 +59,28 @@ static GArray *find_writes(Stage *stage, PlanVerb verb) {
 
 void stage_begin(Stage *stage) {
         *stage = (Stage){.host = host_new_with("ports")};
-        stage->settled = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+        stage->stable = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
         fake_kernel_do(stage->host->fake, "modprobe vfio-pci");
         fake_kernel_do(stage->host->fake, "set " PORT2 " driver_override e1000");
         fake_kernel_do(stage->host->fake, "set " PORT1 " power/control auto");
         fake_kernel_do(stage->host->fake, "set " PORT2 " d3cold_allowed 0");
-        stage->at_home = fake_kernel_snapshot(stage->host->fake);
-        /* What the C library and others read once and keep, they read here: all lives begin alike. */
+        stage->attached = fake_kernel_snapshot(stage->host->fake);
+        /* Some data is read only once, for example by the C library. It is read here, so that all daemons start in
+         * the same way. */
         host_must_move(stage->host, PLAN_DETACH, "ens1");
         host_must_move(stage->host, PLAN_REATTACH, "ens1");
         stage->writes[PLAN_DETACH] = find_writes(stage, PLAN_DETACH);
-        stage->away = fake_kernel_snapshot(stage->host->fake);
+        stage->detached = fake_kernel_snapshot(stage->host->fake);
         stage->writes[PLAN_REATTACH] = find_writes(stage, PLAN_REATTACH);
-        assert_snapshot(stage->host, stage->at_home);
+        assert_snapshot(stage->host, stage->attached);
         assert_nothing_recorded(stage->host);
 }
 
 void stage_end(Stage *stage) {
         host_free(stage->host);
-        g_free(stage->at_home);
-        g_free(stage->away);
-        g_hash_table_unref(stage->settled);
+        g_free(stage->attached);
+        g_free(stage->detached);
+        g_hash_table_unref(stage->stable);
         for (PlanVerb verb = 0; verb < PLAN_SET_VFS; verb++)
                 g_array_unref(stage->writes[verb]);
 }
@@ -94,12 +95,12 @@ unsigned stage_syscall_after(const Stage *stage, PlanVerb verb, unsigned n_write
 void stage_prepare(Stage *stage, Place place, PlanVerb verb, unsigned n_writes) {
         KillerEnd end;
 
-        if (place == AWAY || (place == IN_BETWEEN && verb == PLAN_REATTACH))
+        if (place == DETACHED || (place == INTERRUPTED && verb == PLAN_REATTACH))
                 host_must_move(stage->host, PLAN_DETACH, "ens1");
-        if (place != IN_BETWEEN)
+        if (place != INTERRUPTED)
                 return;
         const KillPoint point = {WORKER, stage_syscall_after(stage, verb, n_writes), KILL_ALL};
-        stage_live(stage, verb, &(SyscallKiller){.points = &point, .n_points = 1}, &end);
+        stage_run_daemon(stage, verb, &(SyscallKiller){.points = &point, .n_points = 1}, &end);
         g_assert_cmpuint(end.n_killed, ==, 1);
 }
 
@@ -117,7 +118,7 @@ static int compare_names(const void *a, const void *b) {
         return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Without what a killed worker left half written, which is nothing to anybody and goes at the next start. */
+/* Without the temporary files of a killed worker, which nobody uses and the next start removes. */
 static void append_files(GString *text, const char *path) {
         g_autoptr(GDir) folder = g_dir_open(path, 0, NULL);
         g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
@@ -152,44 +153,45 @@ static void check_entry(const Check *check, Daemon *daemon, const char *address,
 
         if (!file || file->origin->degraded || !streq(file->origin->binding.driver, "e1000") ||
                         !streq(file->origin->binding.override, override))
-                fail(check, "the state file does not say how %s was", address);
+                fail(check, "the state file does not have the old binding of %s", address);
         g_assert_cmpint(daemon_state(daemon, address), ==, DEVICE_DETACHED);
 }
 
 static Place check_whole(Stage *stage, const Check *check, Daemon *daemon) {
         g_autofree char *snapshot = fake_kernel_snapshot(stage->host->fake);
-        unsigned n_away = count_devices_away(stage->host), n_transactions = count_transactions(stage->host);
+        unsigned n_detached = count_detached_devices(stage->host), n_transactions = count_transactions(stage->host);
 
-        assert_model_is_true(daemon);
-        if (streq(snapshot, stage->at_home)) {
-                if (n_away + n_transactions > 0)
-                        fail(check, "all is at home, and there are %u state files", n_away + n_transactions);
+        assert_model_is_current(daemon);
+        if (streq(snapshot, stage->attached)) {
+                if (n_detached + n_transactions > 0)
+                        fail(check, "all devices are attached, but there are %u state files",
+                                        n_detached + n_transactions);
                 g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_HOST);
                 g_assert_cmpint(daemon_state(daemon, PORT2), ==, DEVICE_HOST);
-                return AT_HOME;
+                return ATTACHED;
         }
-        if (!streq(snapshot, stage->away))
-                fail(check, "neither old nor new:\n%s", snapshot);
-        if (n_away != 2 || n_transactions > 0)
-                fail(check, "all is away, and there are %u files of devices and %u of transactions", n_away,
-                                n_transactions);
+        if (!streq(snapshot, stage->detached))
+                fail(check, "neither attached nor detached:\n%s", snapshot);
+        if (n_detached != 2 || n_transactions > 0)
+                fail(check, "all devices are detached, but there are %u files of devices and %u of transactions",
+                                n_detached, n_transactions);
         check_entry(check, daemon, PORT1, "");
         check_entry(check, daemon, PORT2, "e1000");
-        return AWAY;
+        return DETACHED;
 }
 
 static void check_answer(Stage *stage, const Check *check) {
         g_autofree char *snapshot = fake_kernel_snapshot(stage->host->fake);
-        bool home = (check->verb == PLAN_DETACH) != (check->outcome == OUTCOME_DONE);
+        bool reattached = (check->verb == PLAN_DETACH) != (check->outcome == OUTCOME_DONE);
 
         if (check->outcome != OUTCOME_DONE && check->outcome != OUTCOME_FAILED &&
                         (check->outcome != OUTCOME_ROLLED_BACK || check->verb != PLAN_DETACH))
                 fail(check, "the answer is %s", outcome_to_string(check->outcome));
-        if (!streq(snapshot, home ? stage->at_home : stage->away))
-                fail(check, "the answer is %s, and it is so:\n%s", outcome_to_string(check->outcome), snapshot);
+        if (!streq(snapshot, reattached ? stage->attached : stage->detached))
+                fail(check, "the answer is %s, but the state is:\n%s", outcome_to_string(check->outcome), snapshot);
 }
 
-/* The next life. */
+/* Starts the next daemon. */
 static Place follow(Stage *stage, const Check *check) {
         g_autoptr(Daemon) daemon = daemon_start(stage->host, &patient);
 
@@ -197,7 +199,7 @@ static Place follow(Stage *stage, const Check *check) {
         return check_whole(stage, check, daemon);
 }
 
-/* And the one after it. */
+/* Starts another daemon after it. */
 static void follow_quietly(Stage *stage, const Check *check, const char *before) {
         fake_kernel_do(stage->host->fake, "reset-writes");
         g_autoptr(Daemon) daemon = daemon_start(stage->host, &patient);
@@ -208,38 +210,38 @@ static void follow_quietly(Stage *stage, const Check *check, const char *before)
                 fail(check, "a second start changed something:\n%sbecame\n%s", before, after);
 }
 
-static bool is_settled(Stage *stage, const Check *check, const char *state, Place *ret_place) {
+static bool is_stable(Stage *stage, const Check *check, const char *state, Place *ret_place) {
         void *place;
 
-        if (check->anew || !g_hash_table_lookup_extended(stage->settled, state, NULL, &place))
+        if (check->again || !g_hash_table_lookup_extended(stage->stable, state, NULL, &place))
                 return false;
         *ret_place = (Place)GPOINTER_TO_INT(place);
         return true;
 }
 
-Place stage_settle(Stage *stage, const Check *check) {
+Place stage_recover(Stage *stage, const Check *check) {
         g_autofree char *state = stage_state(stage);
         Place place;
 
         if (check->answered)
                 check_answer(stage, check);
-        if (!is_settled(stage, check, state, &place)) {
+        if (!is_stable(stage, check, state, &place)) {
                 place = follow(stage, check);
 
                 g_autofree char *left = g_steal_pointer(&state);
                 state = stage_state(stage);
                 if (check->answered && !streq(left, state))
-                        fail(check, "the daemon lived, and left this to the next one:\n%s", left);
+                        fail(check, "the daemon was not killed, but left work to the next daemon:\n%s", left);
         }
-        if (!is_settled(stage, check, state, &place)) {
+        if (!is_stable(stage, check, state, &place)) {
                 follow_quietly(stage, check, state);
-                g_hash_table_insert(stage->settled, g_strdup(state), GINT_TO_POINTER((int)place));
+                g_hash_table_insert(stage->stable, g_strdup(state), GINT_TO_POINTER((int)place));
         }
-        if (place == AWAY) {
+        if (place == DETACHED) {
                 host_must_move(stage->host, PLAN_REATTACH, "ens1");
-                g_autofree char *home = fake_kernel_snapshot(stage->host->fake);
-                if (!streq(home, stage->at_home) || count_devices_away(stage->host) > 0)
-                        fail(check, "a reattach does not give back what was:\n%s", home);
+                g_autofree char *reattached = fake_kernel_snapshot(stage->host->fake);
+                if (!streq(reattached, stage->attached) || count_detached_devices(stage->host) > 0)
+                        fail(check, "a reattach does not restore the original state:\n%s", reattached);
         }
         return place;
 }

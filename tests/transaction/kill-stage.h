@@ -4,57 +4,62 @@
 #include "daemon.h"
 #include "syscall-killer.h"
 
-/* A host on which lives of the daemon are cut off: a card with two ports that the administrator has set up, and the states that they may end in. */
+/* A host on which the daemon is killed: a two-port card with settings of the administrator, and the states that are
+ * allowed afterwards. */
 
 typedef enum Place {
-        AT_HOME,
-        AWAY,
-        IN_BETWEEN, /* as a daemon and its worker left it that were killed */
+        ATTACHED,
+        DETACHED,
+        INTERRUPTED, /* the state after a daemon and its worker were killed */
 } Place;
 
 typedef struct Stage {
         Host *host;
-        char *at_home, *away;         /* snapshots */
-        GArray *writes[PLAN_SET_VFS]; /* of a worker, to the kernel: which of its syscalls they are */
-        GHashTable *settled;          /* whole states that a start leaves as they are -> Place */
+        char *attached, *detached;    /* snapshots */
+        GArray *writes[PLAN_SET_VFS]; /* for each worker: the positions of its writes to the kernel among its
+                                       * syscalls */
+        GHashTable *stable;           /* complete states that a start does not change -> Place */
 } Stage;
 
-/* Who is who among the processes of a life. */
+/* The numbers of the processes. */
 enum {
         DAEMON,
         WORKER,
-        SECOND_WORKER, /* gives back what the first one left when it died */
+        SECOND_WORKER, /* recovers what the first worker left when it died */
 };
 
-/* For a life in which the daemon is asked for nothing, only started. */
+/* The daemon gets no request and is only started. */
 #define NOTHING _PLAN_VERB_INVALID
 
-/* All is at home. */
+/* Sets up the host. All devices are attached. */
 void stage_begin(Stage *stage);
 void stage_end(Stage *stage);
 
-/* A life of the daemon in a process of its own, which ends when all is quiet: detaches, reattaches, or only starts. Syscalls count from the
- * request on, or from the start. The exit status is the outcome. */
-void stage_live(Stage *stage, PlanVerb verb, const SyscallKiller *killer, KillerEnd *ret_end);
+/* Runs a daemon in a separate process, which ends when no job is left: it detaches, reattaches, or only starts.
+ * Syscalls are counted from the request, or from the start. The exit status is the outcome. */
+void stage_run_daemon(Stage *stage, PlanVerb verb, const SyscallKiller *killer, KillerEnd *ret_end);
 
-/* The worker's syscall after so many of its writes to the kernel; more than there are: after the last. */
+/* The number of the worker's syscall after this number of its writes to the kernel; if there are fewer writes, after
+ * the last. */
 unsigned stage_syscall_after(const Stage *stage, PlanVerb verb, unsigned n_writes);
 
-/* Ends with the devices there. IN_BETWEEN: as all that were at this work were killed after so many of its writes. */
+/* Brings the devices to this place. INTERRUPTED: as if all processes were killed after this number of the worker's
+ * writes. */
 void stage_prepare(Stage *stage, Place place, PlanVerb verb, unsigned n_writes);
 
-/* Kernel and records, to be compared; to be freed. */
+/* The state of the kernel and of the state folder, to compare; the caller frees it. */
 char *stage_state(Stage *stage);
 
-/* What an end is checked for. */
+/* The expectations for an end. */
 typedef struct Check {
         const char *what; /* for messages */
-        bool answered;    /* the daemon lived and answered */
-        PlanVerb verb;    /* what it was asked for */
-        Outcome outcome;  /* what it answered */
-        bool anew;        /* look at all again, also at a state that was settled before */
+        bool answered;    /* the daemon was not killed and has answered */
+        PlanVerb verb;    /* the request */
+        Outcome outcome;  /* the answer */
+        bool again;       /* check everything again, even if the state is known to be stable */
 } Check;
 
-/* Lets further lives follow. The next one must end at home or away, whole, with a record that is right; the one after it must change nothing; what
- * the daemon answered must be so already. Then all is at home again. Returns where it ended. */
-Place stage_settle(Stage *stage, const Check *check);
+/* Starts more daemons. After the next daemon, all devices must be attached or all detached, with the right state
+ * files; the daemon after that must change nothing; the answer of the first daemon must be true already. Then all
+ * devices are reattached. Returns where the devices were. */
+Place stage_recover(Stage *stage, const Check *check);

@@ -3,7 +3,7 @@
 
 #include "daemon.h"
 
-/* What a caller of the bus asks for, with its options, and what comes of it. */
+/* A request on the bus with its options, and its result. */
 
 typedef struct Request {
         PlanVerb verb;
@@ -16,24 +16,24 @@ typedef struct Request {
 
 typedef struct Reply {
         Answer answer;
-        char *findings; /* a line each: "GUARD ADDRESS EVIDENCE" */
+        char *findings; /* one line each: "GUARD ADDRESS EVIDENCE" */
         uint64_t fingerprint;
 } Reply;
 
 void reply_done(Reply *reply);
 #define _cleanup_reply_ _cleanup_(reply_done)
 
-/* Planned over the model and started, as bus/operation.c does it; companions are agreed to. Returns what the plan or job_start()
- * comes to. */
+/* Plans with the model and starts the job, as bus/operation.c does, with consent to companions. Returns the result
+ * of the plan or of job_start(). */
 int request_begin(Daemon *daemon, const Request *request, Reply *reply, Problem *problem);
-/* The same, must start. */
+/* The same; it must start. */
 void request_must_begin(Daemon *daemon, const Request *request, Reply *reply);
 
-/* Begins, waits for the answer, expects that outcome. */
+/* Starts the job, waits for the answer, and expects this outcome. */
 void request_run(Daemon *daemon, const Request *request, Outcome expected, Reply *reply);
-/* The same where the answer is of no interest. */
+/* The same if the answer does not matter. */
 void request_move(Daemon *daemon, const Request *request, Outcome expected);
 
-/* The only job that is under way. */
+/* The only running job. */
 Job *daemon_job(Daemon *daemon);
 JobState daemon_job_state(Daemon *daemon);

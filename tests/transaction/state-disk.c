@@ -9,15 +9,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* A file, whatever its names: the number of an inode is given anew when the file is gone. */
+/* A file, whatever its names are: the inode number of a removed file can be reused. */
 typedef struct File {
-        GBytes *synced; /* NULL for nothing */
+        GBytes *synced; /* NULL if nothing was synced */
 } File;
 
 struct StateDisk {
         char *folder;
-        GHashTable *inodes; /* number -> File, of all that were seen */
-        GHashTable *names;  /* name -> File, as of the last sync of the folder */
+        GHashTable *inodes; /* number -> File, of all files so far */
+        GHashTable *names;  /* name -> File, as of the last fsync of the folder */
 };
 
 static void file_clear(void *p) {
@@ -60,11 +60,11 @@ static void sync_file(StateDisk *disk, const char *path) {
 
 typedef void (*entry_t)(StateDisk *disk, const char *name, const char *path, File *file, GHashTable *names);
 
-/* The folders with files. Each is synced by itself. */
+/* The folders with files. Each has its own fsync. */
 static const char *const subfolders[] = {"devices", "transactions"};
 
 /* The name is "SUBFOLDER/FILE". */
-static void for_each_entry_of(StateDisk *disk, const char *subfolder, entry_t function, GHashTable *names) {
+static void for_each_entry_of(StateDisk *disk, const char *subfolder, entry_t callback, GHashTable *names) {
         g_autofree char *folder_path = g_build_filename(disk->folder, subfolder, NULL);
         g_autoptr(GDir) folder = g_dir_open(folder_path, 0, NULL);
         const char *file;
@@ -75,13 +75,13 @@ static void for_each_entry_of(StateDisk *disk, const char *subfolder, entry_t fu
                 GStatBuf status;
 
                 g_assert_cmpint(g_stat(path, &status), ==, 0);
-                function(disk, name, path, find_file(disk, status.st_ino), names);
+                callback(disk, name, path, find_file(disk, status.st_ino), names);
         }
 }
 
-static void for_each_entry(StateDisk *disk, entry_t function, GHashTable *names) {
+static void for_each_entry(StateDisk *disk, entry_t callback, GHashTable *names) {
         for (size_t i = 0; i < G_N_ELEMENTS(subfolders); i++)
-                for_each_entry_of(disk, subfolders[i], function, names);
+                for_each_entry_of(disk, subfolders[i], callback, names);
 }
 
 static void note_name(StateDisk *disk, const char *name, const char *path, File *file, GHashTable *names) {
@@ -197,7 +197,7 @@ static void lose_names(StateDisk *disk) {
         }
 }
 
-/* Half of what was written since is there. */
+/* Half of the data since the last fsync is written. */
 static void tear(StateDisk *disk, const char *name, const char *path, File *file, GHashTable *names) {
         g_autoptr(GBytes) content = read_content(path);
         gsize length = g_bytes_get_size(content), kept = file->synced ? MIN(g_bytes_get_size(file->synced), length) : 0;

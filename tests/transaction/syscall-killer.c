@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "syscall-killer.h"
 
-/* First: the C library's header takes the place of parts of the kernel's. */
+/* This must be first: the C library's header replaces parts of the kernel's header. */
 #include <sys/ptrace.h>
 
 #include <errno.h>
@@ -24,7 +24,7 @@ typedef struct Process {
         bool ended, killed;
         const KillPoint *point; /* NULL for none */
         unsigned n_syscalls;
-        guint64 number, arguments[6]; /* of the syscall that it is in */
+        guint64 number, arguments[6]; /* of the current syscall */
 } Process;
 
 typedef struct Run {
@@ -64,15 +64,15 @@ static void kill_process(Process *process) {
         g_assert_cmpint(kill(process->pid, SIGKILL), ==, 0);
 }
 
-/* All that are not waited for yet are ours to trace, and one that was killed may be gone. */
-static void go_on(const Run *run, const Process *process, int signal) {
+/* The test traces all processes that it has not waited for yet. A killed process may have ended already. */
+static void continue_process(const Run *run, const Process *process, int signal) {
         bool stops = (process->point && !process->killed) || run->killer->on_syscall;
 
         if (ptrace(stops ? PTRACE_SYSCALL : PTRACE_CONT, process->pid, NULL, (void *)(intptr_t)signal) < 0)
                 g_assert_cmpint(errno, ==, ESRCH);
 }
 
-/* Those for memory depend on what was freed before, and nobody else sees anything of them. */
+/* Syscalls for memory depend on what was freed before, and nobody else can see their effects. */
 static bool counts(guint64 number) {
         return number != SYS_brk && number != SYS_mmap && number != SYS_munmap && number != SYS_mremap &&
                         number != SYS_madvise && number != SYS_mprotect;
@@ -80,7 +80,7 @@ static bool counts(guint64 number) {
 
 static void on_end(Run *run, Process *process, int status);
 
-/* Until they are gone. */
+/* Until they have ended. */
 static void kill_others(Run *run, const Process *survivor) {
         for (unsigned i = 0; i < run->n_processes; i++) {
                 Process *process = &run->processes[i];
@@ -144,7 +144,7 @@ static void on_syscall_stop(Run *run, Process *process) {
                 memcpy(seen.arguments, process->arguments, sizeof(seen.arguments));
                 run->killer->on_syscall(&seen, run->killer->userdata);
         }
-        go_on(run, process, 0);
+        continue_process(run, process, 0);
 }
 
 static void on_stop(Run *run, Process *process, int status) {
@@ -155,21 +155,22 @@ static void on_stop(Run *run, Process *process, int status) {
                 on_syscall_stop(run, process);
                 return;
         }
-        /* What was forked may have shown itself already. */
+        /* The child may have stopped already before the parent reports the fork. */
         if (status >> 16 != 0 && ptrace(PTRACE_GETEVENTMSG, process->pid, NULL, &forked) == 0 &&
                         !find_process(run, (pid_t)forked))
                 (void)add_process(run, (pid_t)forked);
         if (status >> 16 != 0 || signal == SIGSTOP)
-                go_on(run, process, 0);
+                continue_process(run, process, 0);
         else
-                go_on(run, process, signal);
+                continue_process(run, process, signal);
 }
 
 static void on_end(Run *run, Process *process, int status) {
         unsigned i = (unsigned)(process - run->processes);
 
         process->ended = true;
-        if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL) /* a worker may have asked to die with its daemon */
+        if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL) /* a worker may have asked to be killed together with
+                                                                 * its daemon */
                 g_error("Process %u ended with signal %d", i, WTERMSIG(status));
         if (process->point && process->point == &run->killer->points[run->killer->n_points - 1])
                 run->end->n_syscalls = process->n_syscalls;
@@ -184,7 +185,7 @@ static bool all_have_ended(const Run *run) {
         return true;
 }
 
-/* All are in a process group of their own, so that nobody else's children are reaped here. */
+/* All processes are in their own process group, so that no other children are reaped here. */
 static pid_t wait_for_any(pid_t group, int *ret_status, int options) {
         for (;;) {
                 pid_t pid = waitpid(-group, ret_status, options | __WALL);
@@ -193,7 +194,7 @@ static pid_t wait_for_any(pid_t group, int *ret_status, int options) {
         }
 }
 
-void syscall_killer_run(const SyscallKiller *killer, void (*function)(void *userdata), void *function_userdata,
+void syscall_killer_run(const SyscallKiller *killer, void (*callback)(void *userdata), void *callback_userdata,
                 KillerEnd *ret_end) {
         Run run = {.killer = killer, .end = ret_end};
         int status;
@@ -204,15 +205,15 @@ void syscall_killer_run(const SyscallKiller *killer, void (*function)(void *user
         g_assert_cmpint(first, >=, 0);
         if (first == 0) {
                 if (setpgid(0, 0) < 0 || ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
-                        _exit(EXIT_FAILURE); /* somebody else traces us? */
-                function(function_userdata);
+                        _exit(EXIT_FAILURE); /* does another program trace this process? */
+                callback(callback_userdata);
                 abort();
         }
         g_assert_cmpint(waitpid(first, &status, 0), ==, first);
         if (!WIFSTOPPED(status) || WSTOPSIG(status) != SIGSTOP)
-                g_error("What is to be killed ended before it was to begin: status %x", (unsigned)status);
+                g_error("the process ended before its start mark: status %x", (unsigned)status);
         g_assert_cmpint(ptrace(PTRACE_SETOPTIONS, first, NULL, (void *)(intptr_t)OPTIONS), ==, 0);
-        go_on(&run, add_process(&run, first), 0);
+        continue_process(&run, add_process(&run, first), 0);
 
         while (!all_have_ended(&run)) {
                 pid_t pid = wait_for_any(first, &status, 0);
@@ -224,7 +225,7 @@ void syscall_killer_run(const SyscallKiller *killer, void (*function)(void *user
                 else if (process)
                         on_end(&run, process, status);
         }
-        /* One that outlived its parent has come to us, to be reaped a second time. */
+        /* A process that outlived its parent has become a child of the test, and is reaped a second time. */
         while (wait_for_any(first, &status, WNOHANG) > 0)
                 continue;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "request.h"
 
-/* Devices that another hand put on vfio-pci: left alone, unless they are taken over knowingly; then the kernel finds their driver. */
+/* Devices that another tool bound to vfio-pci: vfiod does not change them, unless it adopts them on request; then
+ * the kernel chooses their driver. */
 
 #define FOLDER "sys/bus/pci/devices/%s/"
 
@@ -9,7 +10,7 @@ static const Request plain = {.verb = PLAN_REATTACH, .selector = PORT1};
 static const Request adopt = {.verb = PLAN_REATTACH, .selector = PORT1, .adopt = true};
 
 /* As a script does it. */
-static void take_by_hand(Host *host, const char *address) {
+static void detach_by_hand(Host *host, const char *address) {
         g_autofree char *driver = fake_kernel_link(host->fake, FOLDER "driver", address);
 
         fake_kernel_do(host->fake, "modprobe vfio-pci");
@@ -20,53 +21,53 @@ static void take_by_hand(Host *host, const char *address) {
         assert_driver(host, address, "vfio-pci");
 }
 
-/* A host where somebody has both ports. */
+/* A host on which another tool has detached both ports. */
 typedef struct Scene {
         Host *host;
-        char *at_home, *away; /* snapshots */
+        char *attached, *detached; /* snapshots */
 } Scene;
 
-static void give_by_hand(Scene *scene) {
-        take_by_hand(scene->host, PORT1);
-        take_by_hand(scene->host, PORT2);
+static void reattach_by_hand(Scene *scene) {
+        detach_by_hand(scene->host, PORT1);
+        detach_by_hand(scene->host, PORT2);
 }
 
-/* Whoever adopts a device does not know what it was set to before vfio-pci changed it, and leaves what vfio-pci leaves. */
-static void leave_power_alone(Host *host) {
+/* The settings before vfio-pci are unknown for an adopted device, so vfiod leaves the values of vfio-pci. */
+static void set_power_defaults(Host *host) {
         fake_kernel_do(host->fake, "set " PORT1 " power/control on");
 }
 
 static void scene_begin(Scene *scene) {
         *scene = (Scene){.host = host_new()};
         fake_kernel_do(scene->host->fake, "modprobe vfio-pci");
-        leave_power_alone(scene->host);
-        scene->at_home = fake_kernel_snapshot(scene->host->fake);
-        give_by_hand(scene);
-        scene->away = fake_kernel_snapshot(scene->host->fake);
+        set_power_defaults(scene->host);
+        scene->attached = fake_kernel_snapshot(scene->host->fake);
+        reattach_by_hand(scene);
+        scene->detached = fake_kernel_snapshot(scene->host->fake);
 }
 
 static void scene_end(Scene *scene) {
         host_free(scene->host);
-        g_free(scene->at_home);
-        g_free(scene->away);
+        g_free(scene->attached);
+        g_free(scene->detached);
 }
 
-static void check_home(Scene *scene, Daemon *daemon) {
-        assert_snapshot(scene->host, scene->at_home);
+static void check_attached(Scene *scene, Daemon *daemon) {
+        assert_snapshot(scene->host, scene->attached);
         assert_nothing_recorded(scene->host);
-        assert_model_is_true(daemon);
+        assert_model_is_current(daemon);
         g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_HOST);
         g_assert_cmpint(daemon_state(daemon, PORT2), ==, DEVICE_HOST);
 }
 
-/* Whose it was it is: nothing of ours is on it, and nothing remembers it. */
+/* The devices are foreign again: vfiod changed nothing on them and has no state file for them. */
 static void check_foreign(Scene *scene, Daemon *daemon) {
         _cleanup_reply_ Reply reply = {};
         _cleanup_problem_ Problem problem = {};
 
-        assert_snapshot(scene->host, scene->away);
+        assert_snapshot(scene->host, scene->detached);
         assert_nothing_recorded(scene->host);
-        assert_model_is_true(daemon);
+        assert_model_is_current(daemon);
         g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_FOREIGN);
         g_assert_cmpint(daemon_state(daemon, PORT2), ==, DEVICE_FOREIGN);
         g_assert_cmpint(request_begin(daemon, &plain, &reply, &problem), ==, OUTCOME_FOREIGN);
@@ -100,8 +101,8 @@ static void *unbind_by_hand(void *userdata) {
         return GINT_TO_POINTER(fake_kernel_write(scene->host->fake, PORT1, "sys/bus/pci/drivers/vfio-pci/unbind"));
 }
 
-/* The other hand is at it just now, and waits in the kernel; when it goes on, nobody is in its way. */
-static void test_at_work(void) {
+/* The other tool's unbind waits in the kernel at this moment; when it continues, vfiod does not disturb it. */
+static void test_tool_at_work(void) {
         _cleanup_reply_ Reply reply = {};
         Scene scene;
 
@@ -125,20 +126,20 @@ static void test_at_work(void) {
         assert_driver(scene.host, PORT1, "e1000");
         assert_driver(scene.host, PORT2, "vfio-pci");
         assert_nothing_recorded(scene.host);
-        assert_model_is_true(daemon);
+        assert_model_is_current(daemon);
         daemon_stopp(&daemon);
         scene_end(&scene);
 }
 
-static void give_to_host(Host *host, const char *address) {
+static void reattach_by_script(Host *host, const char *address) {
         g_assert_cmpint(fake_kernel_write(host->fake, "\n", FOLDER "driver_override", address), ==, 0);
         g_assert_cmpint(fake_kernel_write(host->fake, address, "sys/bus/pci/drivers/vfio-pci/unbind"), ==, 0);
         g_assert_cmpint(fake_kernel_write(host->fake, address, "sys/bus/pci/drivers_probe"), ==, 0);
         assert_driver(host, address, "e1000");
 }
 
-/* In the middle of the reattach a script gives the devices to the host. The drivers of the host keep them. */
-static void test_script_is_quicker(void) {
+/* In the middle of the reattach, a script reattaches the devices. They keep their host drivers. */
+static void test_script_is_faster(void) {
         _cleanup_reply_ Reply reply = {};
         Scene scene;
 
@@ -148,8 +149,8 @@ static void test_script_is_quicker(void) {
         fake_kernel_do(fake, "stall-after 1");
         request_must_begin(daemon, &adopt, &reply);
         fake_kernel_do(fake, "wait-pending 1");
-        give_to_host(scene.host, PORT1);
-        give_to_host(scene.host, PORT2);
+        reattach_by_script(scene.host, PORT1);
+        reattach_by_script(scene.host, PORT2);
         fake_kernel_do(fake, "reset-writes");
         fake_kernel_do(fake, "resume");
         daemon_await(daemon, &reply.answer);
@@ -157,12 +158,12 @@ static void test_script_is_quicker(void) {
         for (unsigned i = 0; writes[i]; i++)
                 g_assert_null(strstr(writes[i], "unbind"));
         g_assert_cmpint(reply.answer.outcome, ==, OUTCOME_DONE);
-        check_home(&scene, daemon);
+        check_attached(&scene, daemon);
         daemon_stopp(&daemon);
         scene_end(&scene);
 }
 
-/* The whole group goes home, whichever member was named. */
+/* The whole group is reattached, whichever member was named. */
 static void test_adopted(void) {
         static const char *const selectors[] = {PORT1, PORT2, "group:10"};
         Scene scene;
@@ -174,23 +175,23 @@ static void test_adopted(void) {
                 _cleanup_reply_ Reply reply = {};
 
                 if (i > 0)
-                        give_by_hand(&scene);
-                assert_model_is_true(daemon);
+                        reattach_by_hand(&scene);
+                assert_model_is_current(daemon);
                 request_run(daemon, &request, OUTCOME_DONE, &reply);
                 g_assert_cmpstr(reply.answer.changes, ==, PORT1 " vfio-pci e1000, " PORT2 " vfio-pci e1000");
-                check_home(&scene, daemon);
+                check_attached(&scene, daemon);
         }
         daemon_stopp(&daemon);
         scene_end(&scene);
 }
 
-/* The kernel knows no driver for it, or the one that it knows is not loaded: it is left without one. */
+/* The kernel knows no driver for it, or the driver is not loaded: it stays without a driver. */
 static void test_no_driver(void) {
         g_autoptr(Host) host = host_new();
         g_autofree char *before = fake_kernel_snapshot(host->fake);
 
-        take_by_hand(host, DRIVERLESS);
-        take_by_hand(host, OTHER_NIC);
+        detach_by_hand(host, DRIVERLESS);
+        detach_by_hand(host, OTHER_NIC);
         fake_kernel_do(host->fake, "rmmod e1000e");
         g_autoptr(Daemon) daemon = daemon_start(host, &patient);
         _cleanup_reply_ Reply reply = {}, second = {};
@@ -204,7 +205,7 @@ static void test_no_driver(void) {
         g_assert_cmpint(daemon_state(daemon, OTHER_NIC), ==, DEVICE_DRIVERLESS);
         assert_override(host, OTHER_NIC, "(null)");
         assert_nothing_recorded(host);
-        assert_model_is_true(daemon);
+        assert_model_is_current(daemon);
 
         fake_kernel_do(host->fake, "modprobe e1000e");
         assert_driver(host, OTHER_NIC, "e1000e");
@@ -213,21 +214,22 @@ static void test_no_driver(void) {
         g_assert_cmpstr(after, ==, before);
 }
 
-/* One port is ours, the other another's: each gets what is known of it. */
+/* One port was detached by vfiod, the other by another tool: each gets what is known about it. */
 static void test_mixed(void) {
         g_autoptr(Host) host = host_new();
 
         fake_kernel_do(host->fake, "modprobe vfio-pci");
-        leave_power_alone(host);
-        /* an override of the administrator, which ours gets back, and which nobody knows of the other */
+        set_power_defaults(host);
+        /* an administrator's driver_override: vfiod restores it on its own port, and does not know it for the other
+         * port */
         g_assert_cmpint(fake_kernel_write(host->fake, "e1000", FOLDER "driver_override", PORT2), ==, 0);
         g_autofree char *before = fake_kernel_snapshot(host->fake);
-        take_by_hand(host, PORT1);
+        detach_by_hand(host, PORT1);
         g_autoptr(Daemon) daemon = daemon_start(host, &patient);
         _cleanup_reply_ Reply reply = {}, refused = {};
         _cleanup_problem_ Problem problem = {};
 
-        /* the rest of the group is ours to take, and to give back */
+        /* vfiod can detach and reattach the rest of the group */
         daemon_move(daemon, PLAN_DETACH, PORT2, OUTCOME_DONE);
         g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_FOREIGN);
         g_assert_cmpint(daemon_state(daemon, PORT2), ==, DEVICE_DETACHED);
@@ -241,14 +243,14 @@ static void test_mixed(void) {
         g_assert_cmpstr(reply.answer.changes, ==, PORT1 " vfio-pci e1000, " PORT2 " vfio-pci e1000");
         assert_snapshot(host, before);
         assert_nothing_recorded(host);
-        assert_model_is_true(daemon);
+        assert_model_is_current(daemon);
 }
 
-/* Named by ours, the foreign one goes along only with the option. */
-static void test_named_by_ours(void) {
+/* If the call names vfiod's own device, the foreign device is reattached too only with the option. */
+static void test_named_by_own_device(void) {
         g_autoptr(Host) host = host_new();
 
-        take_by_hand(host, PORT1);
+        detach_by_hand(host, PORT1);
         g_autoptr(Daemon) daemon = daemon_start(host, &patient);
         daemon_move(daemon, PLAN_DETACH, PORT2, OUTCOME_DONE);
         request_move(daemon, &(Request){.verb = PLAN_REATTACH, .selector = PORT2, .adopt = true}, OUTCOME_DONE);
@@ -257,7 +259,7 @@ static void test_named_by_ours(void) {
         assert_nothing_recorded(host);
 }
 
-/* What is not on a vfio driver is not to be adopted. */
+/* A device that is not on a vfio driver cannot be adopted. */
 static void test_nothing_to_adopt(void) {
         static const char *const selectors[] = {PORT1, "group:10", DRIVERLESS};
         g_autoptr(Host) host = host_new();
@@ -270,13 +272,13 @@ static void test_nothing_to_adopt(void) {
 
                 g_assert_cmpint(request_begin(daemon, &request, &reply, &problem), ==, OUTCOME_NOT_DETACHED);
         }
-        /* ours is given back as ever */
+        /* vfiod's own device is reattached as before */
         daemon_move(daemon, PLAN_DETACH, PORT1, OUTCOME_DONE);
         request_move(daemon, &adopt, OUTCOME_DONE);
         assert_nothing_recorded(host);
 }
 
-/* A VM has it: refused, or waited for. */
+/* A VM has it: the reattach is refused, or it waits. */
 static void test_held(void) {
         Scene scene;
 
@@ -291,16 +293,16 @@ static void test_held(void) {
         g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_STUCK);
         fake_kernel_do(scene.host->fake, "release %d", PORTS_GROUP);
         daemon_await_quiet(daemon);
-        check_home(&scene, daemon);
+        check_attached(&scene, daemon);
         daemon_stopp(&daemon);
         scene_end(&scene);
 }
 
-/* Every write of an adoption: it fails, is cancelled, or is the last that anybody lives to see. */
+/* At every write of an adoption: the write fails, the job is cancelled, or all processes are killed. */
 
 typedef void (*case_t)(Scene *scene, unsigned k);
 
-static void sweep(case_t function) {
+static void sweep(case_t callback) {
         unsigned n_writes;
         Scene scene;
 
@@ -317,7 +319,7 @@ static void sweep(case_t function) {
         for (unsigned k = 1; k <= n_writes; k++) {
                 scene_begin(&scene);
                 g_test_message("write %u", k);
-                function(&scene, k);
+                callback(&scene, k);
                 scene_end(&scene);
         }
 }
@@ -329,14 +331,14 @@ static void fail_at(Scene *scene, unsigned k) {
         fake_kernel_do(scene->host->fake, "fail %u EIO", k);
         request_must_begin(daemon, &adopt, &reply);
         daemon_await(daemon, &reply.answer);
-        /* A probe that fails finds no driver, as far as anybody can tell: that is an end too. */
+        /* A failed probe looks like a device without a matching driver: this counts as success. */
         if (reply.answer.outcome == OUTCOME_DONE)
                 assert_nothing_recorded(scene->host);
         else {
                 g_assert_cmpint(reply.answer.outcome, ==, OUTCOME_ROLLED_BACK);
                 check_foreign(scene, daemon);
                 request_move(daemon, &adopt, OUTCOME_DONE);
-                check_home(scene, daemon);
+                check_attached(scene, daemon);
         }
 }
 
@@ -366,7 +368,7 @@ static void test_cancelled(void) {
         sweep(cancel_at);
 }
 
-/* Once it is begun, it is finished: by the next worker, or by the next daemon. */
+/* A job that has begun is finished: by the next worker, or by the next daemon. */
 static void kill_at(Scene *scene, unsigned k, bool daemon_too) {
         g_autoptr(Daemon) daemon = daemon_start(scene->host, &patient);
         _cleanup_reply_ Reply reply = {};
@@ -382,7 +384,7 @@ static void kill_at(Scene *scene, unsigned k, bool daemon_too) {
         else
                 daemon_await(daemon, &reply.answer);
         daemon_await_quiet(daemon);
-        check_home(scene, daemon);
+        check_attached(scene, daemon);
 }
 
 static void kill_worker_at(Scene *scene, unsigned k) {
@@ -404,12 +406,12 @@ static void test_all_die(void) {
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/adopt/foreign", test_foreign);
-        g_test_add_func("/adopt/at-work", test_at_work);
-        g_test_add_func("/adopt/script-is-quicker", test_script_is_quicker);
+        g_test_add_func("/adopt/tool-at-work", test_tool_at_work);
+        g_test_add_func("/adopt/script-is-faster", test_script_is_faster);
         g_test_add_func("/adopt/adopted", test_adopted);
         g_test_add_func("/adopt/no-driver", test_no_driver);
         g_test_add_func("/adopt/mixed", test_mixed);
-        g_test_add_func("/adopt/named-by-ours", test_named_by_ours);
+        g_test_add_func("/adopt/named-by-own-device", test_named_by_own_device);
         g_test_add_func("/adopt/nothing-to-adopt", test_nothing_to_adopt);
         g_test_add_func("/adopt/held", test_held);
         g_test_add_func("/adopt/fails", test_fails);

@@ -2,24 +2,25 @@
 #include "remains.h"
 #include "request.h"
 
-/* A job that is cancelled, at every write and in between: where that is accepted all is as it was, where it is not the job is done. */
+/* A job is cancelled, at every write and in between: if the cancel is accepted, everything is as before, otherwise
+ * the job is done. */
 
 static const char *const stalls[] = {"stall", "stall-after"};
 
-/* A host that is at home between the cases. */
+/* A host whose devices are attached between the cases. */
 typedef struct Scene {
         Host *host;
-        char *at_home, *away;        /* snapshots */
-        char **writes[PLAN_SET_VFS]; /* of a move that goes through */
+        char *attached, *detached;   /* snapshots */
+        char **writes[PLAN_SET_VFS]; /* of a job that succeeds */
 } Scene;
 
 static void scene_begin(Scene *scene) {
         *scene = (Scene){.host = host_new()};
         fake_kernel_do(scene->host->fake, "modprobe vfio-pci");
-        /* vfio-pci leaves it at "on": so the last step of a reattach has something to write. */
+        /* vfio-pci leaves "on", so the last step of a reattach has something to write. */
         fake_kernel_do(scene->host->fake, "set " PORT1 " power/control auto");
         fake_kernel_do(scene->host->fake, "set " PORT2 " power/control auto");
-        scene->at_home = fake_kernel_snapshot(scene->host->fake);
+        scene->attached = fake_kernel_snapshot(scene->host->fake);
         for (PlanVerb verb = 0; verb < PLAN_SET_VFS; verb++) {
                 fake_kernel_do(scene->host->fake, "reset-writes");
                 host_must_move(scene->host, verb, "ens1");
@@ -27,30 +28,30 @@ static void scene_begin(Scene *scene) {
                 if (verb == PLAN_REATTACH)
                         g_assert_true(g_str_has_suffix(writes[g_strv_length(writes) - 1], "power/control=auto"));
                 if (verb == PLAN_DETACH)
-                        scene->away = fake_kernel_snapshot(scene->host->fake);
+                        scene->detached = fake_kernel_snapshot(scene->host->fake);
         }
-        assert_snapshot(scene->host, scene->at_home);
+        assert_snapshot(scene->host, scene->attached);
 }
 
 static void scene_end(Scene *scene) {
         host_free(scene->host);
-        g_free(scene->at_home);
-        g_free(scene->away);
+        g_free(scene->attached);
+        g_free(scene->detached);
         for (PlanVerb verb = 0; verb < PLAN_SET_VFS; verb++)
                 g_strfreev(scene->writes[verb]);
 }
 
-/* All is where it was before, or where it was to go; the model and the records say so. */
-static void check_place(Scene *scene, Daemon *daemon, bool away) {
-        assert_snapshot(scene->host, away ? scene->away : scene->at_home);
-        assert_model_is_true(daemon);
-        g_assert_cmpint(daemon_state(daemon, PORT1), ==, away ? DEVICE_DETACHED : DEVICE_HOST);
-        g_assert_cmpint(daemon_state(daemon, PORT2), ==, away ? DEVICE_DETACHED : DEVICE_HOST);
-        g_assert_cmpuint(count_devices_away(scene->host), ==, away ? 2 : 0);
+/* Everything is as before, or as requested; the model and the state files agree. */
+static void check_place(Scene *scene, Daemon *daemon, bool detached) {
+        assert_snapshot(scene->host, detached ? scene->detached : scene->attached);
+        assert_model_is_current(daemon);
+        g_assert_cmpint(daemon_state(daemon, PORT1), ==, detached ? DEVICE_DETACHED : DEVICE_HOST);
+        g_assert_cmpint(daemon_state(daemon, PORT2), ==, detached ? DEVICE_DETACHED : DEVICE_HOST);
+        g_assert_cmpuint(count_detached_devices(scene->host), ==, detached ? 2 : 0);
         g_assert_null(job_next(daemon->jobs, NULL));
 }
 
-static void go_home(Scene *scene, Daemon *daemon) {
+static void reattach_all(Scene *scene, Daemon *daemon) {
         if (daemon_state(daemon, PORT1) == DEVICE_DETACHED)
                 daemon_move(daemon, PLAN_REATTACH, "ens1", OUTCOME_DONE);
         check_place(scene, daemon, false);
@@ -73,7 +74,7 @@ static void stop_at(Scene *scene, Daemon *daemon, PlanVerb verb, const char *sta
 typedef void (*case_t)(Scene *scene, PlanVerb verb, const char *stall, unsigned k);
 
 /* Every write of both verbs, before and after it took effect. */
-static void sweep(case_t function) {
+static void sweep(case_t callback) {
         Scene scene;
 
         scene_begin(&scene);
@@ -83,14 +84,14 @@ static void sweep(case_t function) {
                                 if (verb == PLAN_REATTACH)
                                         host_must_move(scene.host, PLAN_DETACH, "ens1");
                                 g_test_message("%s, %s %u", plan_verb_to_string(verb), stalls[i], k);
-                                function(&scene, verb, stalls[i], k);
+                                callback(&scene, verb, stalls[i], k);
                         }
         scene_end(&scene);
 }
 
-/* The write after this one is the first that undoes, and not the next of the move; only a probe and what it leaves to be written are
- * one step. */
-static void assert_turned_back(Scene *scene, PlanVerb verb, unsigned k) {
+/* The write after this write is the first of the rollback, not the next of the job; only a probe and the writes that
+ * it requires are one step. */
+static void assert_rolling_back(Scene *scene, PlanVerb verb, unsigned k) {
         g_auto(GStrv) writes = fake_kernel_writes(scene->host->fake);
 
         g_assert_cmpstr(writes[k - 1], ==, scene->writes[verb][k - 1]);
@@ -106,7 +107,7 @@ static void cancel_in_write(Scene *scene, PlanVerb verb, const char *stall, unsi
         stop_at(scene, daemon, verb, stall, k, &answer);
         must_cancel(daemon);
         g_assert_cmpint(daemon_job_state(daemon), ==, JOB_CANCELLING);
-        /* once more is no other wish */
+        /* a second cancel changes nothing */
         must_cancel(daemon);
         g_assert_cmpuint(answer.n, ==, 0);
         fake_kernel_do(scene->host->fake, "resume");
@@ -115,16 +116,16 @@ static void cancel_in_write(Scene *scene, PlanVerb verb, const char *stall, unsi
         g_assert_cmpint(answer.outcome, ==, OUTCOME_CANCELLED);
         g_assert_nonnull(strstr(answer.message, "as it was before"));
         g_assert_cmpstr(answer.changes, ==, "");
-        assert_turned_back(scene, verb, k);
+        assert_rolling_back(scene, verb, k);
         check_place(scene, daemon, verb == PLAN_REATTACH);
-        go_home(scene, daemon);
+        reattach_all(scene, daemon);
 }
 
 static void test_every_write(void) {
         sweep(cancel_in_write);
 }
 
-/* The caller heard STUCK long ago; the job is cancelled, and the kernel comes back. */
+/* The caller got Stuck long ago; the job is cancelled, and the kernel returns. */
 static void cancel_stuck(Scene *scene, PlanVerb verb, const char *stall, unsigned k) {
         static const JobLimits hasty = {
                         .step_deadline_us = 1,
@@ -147,14 +148,14 @@ static void cancel_stuck(Scene *scene, PlanVerb verb, const char *stall, unsigne
         check_place(scene, daemon, verb == PLAN_REATTACH);
         daemon_stopp(&daemon);
         daemon = daemon_start(scene->host, &patient);
-        go_home(scene, daemon);
+        reattach_all(scene, daemon);
 }
 
 static void test_stuck(void) {
         sweep(cancel_stuck);
 }
 
-/* The worker is killed before it hears of it: what it did is given back, or what it was to give back is. */
+/* The worker is killed before it gets the cancel: its changes are reverted, or its reattach is finished. */
 static void cancel_and_kill(Scene *scene, PlanVerb verb, const char *stall, unsigned k) {
         g_autoptr(Daemon) daemon = daemon_start(scene->host, &patient);
         _cleanup_answer_ Answer answer = {};
@@ -173,10 +174,10 @@ static void test_killed(void) {
         sweep(cancel_and_kill);
 }
 
-/* So long a turn of the loop waits at most, while the worker goes on. */
+/* The maximum time that a turn of the event loop waits while the worker continues. */
 #define TURN_US 50
 
-/* Turns the loop so often, or until the answer is there. Returns how often it did. */
+/* Runs this number of turns of the event loop, or until there is an answer. Returns the number of turns. */
 static unsigned turn(Daemon *daemon, unsigned n_turns, const Answer *answer) {
         unsigned i = 0;
 
@@ -185,7 +186,7 @@ static unsigned turn(Daemon *daemon, unsigned n_turns, const Answer *answer) {
         return i;
 }
 
-/* What cancel answers is what comes to pass. Returns whether it was accepted. */
+/* The answer of cancel is true. Returns whether the cancel was accepted. */
 static bool cancel_after(Scene *scene, PlanVerb verb, unsigned n_turns) {
         g_autoptr(Daemon) daemon = daemon_start(scene->host, &patient);
         _cleanup_answer_ Answer answer = {};
@@ -201,7 +202,7 @@ static bool cancel_after(Scene *scene, PlanVerb verb, unsigned n_turns) {
         g_assert_true(r == 0 || r == OUTCOME_BUSY);
         g_assert_cmpint(answer.outcome, ==, r == 0 ? OUTCOME_CANCELLED : OUTCOME_DONE);
         check_place(scene, daemon, (verb == PLAN_DETACH) == (r != 0));
-        go_home(scene, daemon);
+        reattach_all(scene, daemon);
         return r == 0;
 }
 
@@ -239,8 +240,8 @@ static bool is_in_job_state(Daemon *daemon, const void *what) {
         return daemon_job_state(daemon) == *(const JobState *)what;
 }
 
-/* All is written, and only the names are awaited: too late. */
-static void test_settling(void) {
+/* All writes are done, and the job only waits for the names: too late to cancel. */
+static void test_waiting_for_names(void) {
         g_autoptr(Host) host = host_new();
         g_autofree char *before = fake_kernel_snapshot(host->fake);
         g_autoptr(Daemon) daemon = daemon_start(host, &patient);
@@ -248,7 +249,7 @@ static void test_settling(void) {
         _cleanup_problem_ Problem problem = {};
 
         daemon_move(daemon, PLAN_DETACH, "ens1", OUTCOME_DONE);
-        /* Nothing is told of the names until later. */
+        /* The test delays the events of the names. */
         g_assert_cmpint(sd_event_source_set_enabled(daemon->events_source, SD_EVENT_OFF), >=, 0);
         daemon_must_begin(daemon, PLAN_REATTACH, "ens1", &answer);
         daemon_run_until(daemon, is_in_job_state, &(JobState){JOB_FINISHING});
@@ -258,12 +259,12 @@ static void test_settling(void) {
         g_assert_cmpint(sd_event_source_set_enabled(daemon->events_source, SD_EVENT_ON), >=, 0);
         daemon_await(daemon, &answer);
         g_assert_cmpint(answer.outcome, ==, OUTCOME_DONE);
-        assert_model_is_true(daemon);
+        assert_model_is_current(daemon);
         assert_snapshot(host, before);
         assert_nothing_recorded(host);
 }
 
-/* A worker died, and another undoes what it did: that is not to be cancelled too. */
+/* A worker died, and another worker rolls back: this cannot be cancelled. */
 static void test_recovering(void) {
         Scene scene;
 
@@ -273,7 +274,7 @@ static void test_recovering(void) {
         _cleanup_problem_ Problem problem = {};
 
         stop_at(&scene, daemon, PLAN_DETACH, "stall", 3, &answer);
-        /* the first write of the one that comes after it */
+        /* the first write of the next worker */
         fake_kernel_do(scene.host->fake, "stall 1");
         kill_worker(scene.host, false);
         daemon_run_until(daemon, is_in_job_state, &(JobState){JOB_RECOVERING});
@@ -287,7 +288,7 @@ static void test_recovering(void) {
         scene_end(&scene);
 }
 
-/* What a cancelled job cannot undo is said like any other remains. */
+/* If a cancelled job cannot revert everything, its message says what remains. */
 static void test_degraded(void) {
         Scene scene;
 
@@ -297,16 +298,16 @@ static void test_degraded(void) {
 
         stop_at(&scene, daemon, PLAN_DETACH, "stall", 4, &answer);
         must_cancel(daemon);
-        /* the first write of the undo, and those that would try again */
+        /* the first write of the rollback, and those of later attempts */
         for (unsigned k = 1; k <= 4; k++)
                 fake_kernel_do(scene.host->fake, "fail %u EIO", k);
         fake_kernel_do(scene.host->fake, "resume");
         daemon_await(daemon, &answer);
         g_assert_cmpint(answer.outcome, ==, OUTCOME_DEGRADED);
         g_assert_nonnull(strstr(answer.message, "Cancelled: "));
-        assert_remains(scene.host, scene.at_home, answer.message);
+        assert_remains(scene.host, scene.attached, answer.message);
 
-        /* The devices are not lost, also after a new start: a reattach restores them. */
+        /* The devices are still known, also after a restart: a reattach restores them. */
         daemon_stopp(&daemon);
         fake_kernel_do(scene.host->fake, "clear");
         daemon = daemon_start(scene.host, &patient);
@@ -317,7 +318,7 @@ static void test_degraded(void) {
         scene_end(&scene);
 }
 
-/* One of two jobs is cancelled; the other goes on. */
+/* One of two jobs is cancelled; the other continues. */
 static void test_other_job(void) {
         g_autoptr(Host) host = host_new();
         g_autoptr(Daemon) daemon = daemon_start(host, &patient);
@@ -341,8 +342,8 @@ static void test_other_job(void) {
         assert_driver(host, PORT1, "e1000");
         assert_driver(host, PORT2, "e1000");
         assert_driver(host, OTHER_NIC, "vfio-pci");
-        assert_model_is_true(daemon);
-        g_assert_cmpuint(count_devices_away(host), ==, 1);
+        assert_model_is_current(daemon);
+        g_assert_cmpuint(count_detached_devices(host), ==, 1);
 }
 
 int main(int argc, char **argv) {
@@ -351,7 +352,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/cancel/stuck", test_stuck);
         g_test_add_func("/cancel/killed", test_killed);
         g_test_add_func("/cancel/race", test_race);
-        g_test_add_func("/cancel/settling", test_settling);
+        g_test_add_func("/cancel/waiting-for-names", test_waiting_for_names);
         g_test_add_func("/cancel/recovering", test_recovering);
         g_test_add_func("/cancel/degraded", test_degraded);
         g_test_add_func("/cancel/other-job", test_other_job);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "functions.h"
 #include "request.h"
+#include "vfs.h"
 
-/* A process has the vfio cdev of a device open and does nothing with it. The node of the group is free then, but an unbind waits for
- * the process: it must not be begun. */
+/* A process has the vfio cdev of a device open and does nothing with it. The group's node is free then, but an
+ * unbind would wait for the process, so vfiod must not start it. */
 
-/* Without the check these tests end with Stuck. */
+/* Without the check, these tests would end with Stuck. */
 static const JobLimits limits = {
                 .step_deadline_us = 10 * G_USEC_PER_SEC,
                 .held_deadline_us = 100 * 1000,
@@ -19,8 +19,8 @@ static const Request reattach = {.verb = PLAN_REATTACH, .selector = "ens1"};
 typedef struct Scene {
         Host *host;
         Daemon *daemon;
-        char *before, *away;    /* snapshots */
-        char *cdev, *held_text; /* of PORT2: the path, and what is said of its holder */
+        char *before, *detached; /* snapshots */
+        char *cdev, *held_text;  /* of PORT2: the path, and the text about its holder */
         pid_t holder;
 } Scene;
 
@@ -37,7 +37,7 @@ static void scene_release(Scene *scene) {
         scene->holder = 0;
 }
 
-/* Both ports are detached, and a process has the cdev of the second one. */
+/* Both ports are detached, and a process has the cdev of the second port open. */
 static void scene_begin(Scene *scene) {
         *scene = (Scene){.host = host_new()};
         fake_kernel_do(scene->host->fake, "modprobe vfio-pci");
@@ -45,19 +45,19 @@ static void scene_begin(Scene *scene) {
         scene->before = fake_kernel_snapshot(scene->host->fake);
         scene->daemon = daemon_start(scene->host, &limits);
         daemon_move(scene->daemon, PLAN_DETACH, "ens1", OUTCOME_DONE);
-        scene->away = fake_kernel_snapshot(scene->host->fake);
+        scene->detached = fake_kernel_snapshot(scene->host->fake);
         scene_hold(scene, PORT2);
 }
 
 static void scene_end(Scene *scene) {
         daemon_await_quiet(scene->daemon);
-        assert_model_is_true(scene->daemon);
+        assert_model_is_current(scene->daemon);
         daemon_stop(scene->daemon);
         if (scene->holder > 0)
                 scene_release(scene);
         host_free(scene->host);
         g_free(scene->before);
-        g_free(scene->away);
+        g_free(scene->detached);
         g_free(scene->cdev);
         g_free(scene->held_text);
 }
@@ -75,16 +75,16 @@ static void expect_refusal(Scene *scene) {
         assert_says(reply.answer.message, scene->held_text);
         assert_says(reply.answer.message, "first");
         g_assert_cmpuint(count_writes(scene->host), ==, 0);
-        assert_snapshot(scene->host, scene->away);
-        g_assert_cmpuint(count_devices_away(scene->host), ==, 2);
+        assert_snapshot(scene->host, scene->detached);
+        g_assert_cmpuint(count_detached_devices(scene->host), ==, 2);
 }
 
-static void check_home(Scene *scene) {
+static void check_attached(Scene *scene) {
         assert_snapshot(scene->host, scene->before);
         assert_nothing_recorded(scene->host);
 }
 
-/* It is refused at once, before anything is written; and it goes when the process has closed the cdev. */
+/* It is refused at once, before anything is written, and succeeds after the process has closed the cdev. */
 static void test_refused(void) {
         Scene scene;
 
@@ -93,11 +93,12 @@ static void test_refused(void) {
         expect_refusal(&scene);
         scene_release(&scene);
         request_move(scene.daemon, &reattach, OUTCOME_DONE);
-        check_home(&scene);
+        check_attached(&scene);
         scene_end(&scene);
 }
 
-/* The cdev is bound to an iommufd: the kernel gives the group to nobody else, and no process has the node of the group. */
+/* The cdev is bound to an iommufd: the kernel gives the group to nobody else, and no process has the group's node
+ * open. */
 static void test_bound(void) {
         Scene scene;
         g_autofree char *claim = g_strdup_printf("claim %d", PORTS_GROUP),
@@ -105,17 +106,17 @@ static void test_bound(void) {
 
         scene_begin(&scene);
         fake_kernel_do(scene.host->fake, "%s", claim);
-        g_free(scene.away);
-        scene.away = fake_kernel_snapshot(scene.host->fake);
+        g_free(scene.detached);
+        scene.detached = fake_kernel_snapshot(scene.host->fake);
         expect_refusal(&scene);
         fake_kernel_do(scene.host->fake, "%s", release);
         scene_release(&scene);
         request_move(scene.daemon, &reattach, OUTCOME_DONE);
-        check_home(&scene);
+        check_attached(&scene);
         scene_end(&scene);
 }
 
-/* The process that is seen is not named for a cdev that it does not have. */
+/* The visible process is not named for a cdev that it does not have open. */
 static void test_other_device(void) {
         Scene scene;
 
@@ -125,7 +126,7 @@ static void test_other_device(void) {
         scene_end(&scene);
 }
 
-/* What a plan says of it, with and without force. */
+/* The plan, with and without force. */
 static void test_planned(void) {
         g_autofree char *expected = NULL;
         _cleanup_reply_ Reply held = {}, free = {};
@@ -144,7 +145,7 @@ static void test_planned(void) {
         scene_end(&scene);
 }
 
-/* With force it waits, and the holder is named; when that ends, so does the reattach. */
+/* With force it waits, and the holder is named; when the holder ends, the reattach finishes. */
 static void test_forced(void) {
         _cleanup_reply_ Reply reply = {};
         Request forced = reattach;
@@ -159,11 +160,11 @@ static void test_forced(void) {
         g_assert_cmpint(daemon_state(scene.daemon, PORT2), ==, DEVICE_STUCK);
         scene_release(&scene);
         daemon_await_quiet(scene.daemon);
-        check_home(&scene);
+        check_attached(&scene);
         scene_end(&scene);
 }
 
-/* A kernel without group nodes: only the cdev says whether the device is held. */
+/* A kernel without group nodes: only the cdev shows whether the device is held. */
 static void test_no_group_nodes(void) {
         static const Request adopt = {.verb = PLAN_REATTACH, .selector = OTHER_NIC, .adopt = true};
         Scene scene = {.host = host_new()};
@@ -187,9 +188,9 @@ static void test_no_group_nodes(void) {
         scene_end(&scene);
 }
 
-/* A detach fails at its second device, and by then a process has opened the cdev of the first one. What that has is left to it, and
- * nothing waits for its end. */
-static void test_undo(void) {
+/* A detach fails at its second device, after a process has opened the cdev of the first device. That device stays
+ * with the process, and nothing waits for its end. */
+static void test_rollback(void) {
         Scene scene = {.host = host_new()};
         FakeKernel *fake = scene.host->fake;
         _cleanup_answer_ Answer answer = {};
@@ -209,46 +210,46 @@ static void test_undo(void) {
         assert_says(answer.message, scene.held_text);
         assert_says(answer.message, PORT2 " has driver 'vfio-pci'");
 
-        /* The process ends: a reattach restores all. */
+        /* The process ends: a reattach restores everything. */
         daemon_await_quiet(scene.daemon);
         scene_release(&scene);
         daemon_move(scene.daemon, PLAN_REATTACH, PORT2, OUTCOME_DONE);
-        check_home(&scene);
+        check_attached(&scene);
         scene_end(&scene);
 }
 
-/* A virtual function that is on vfio-pci, with its cdev open. No override lets it go. */
-static void test_virtual_function(void) {
+/* A VF on vfio-pci with its cdev open. No override permits its removal. */
+static void test_vf(void) {
         static const unsigned overrides[] = {0, (1U << _GUARD_MAX) - 1};
-        const FunctionRequest two = {PF, 2, .fate = VFS_DETACHED};
-        Scene scene = {.host = functions_host()};
+        const VfRequest two = {PF, 2, .fate = VFS_DETACHED};
+        Scene scene = {.host = vfs_host()};
 
         fake_kernel_do(scene.host->fake, "modprobe vfio-pci");
         fake_kernel_do(scene.host->fake, "cdevs on");
         scene.before = fake_kernel_snapshot(scene.host->fake);
         scene.daemon = daemon_start(scene.host, &limits);
-        functions_must_set(scene.daemon, &two, OUTCOME_DONE);
+        vfs_must_set(scene.daemon, &two, OUTCOME_DONE);
         scene_hold(&scene, VF(1));
         fake_kernel_do(scene.host->fake, "reset-writes");
         for (unsigned i = 0; i < G_N_ELEMENTS(overrides); i++) {
-                g_autofree char *text = functions_set(
-                                scene.daemon, &(FunctionRequest){PF, 0, .overrides = overrides[i]}, OUTCOME_HELD);
+                g_autofree char *text =
+                                vfs_set(scene.daemon, &(VfRequest){PF, 0, .overrides = overrides[i]}, OUTCOME_HELD);
 
                 assert_says(text, VF(1));
                 assert_says(text, scene.held_text);
         }
         g_assert_cmpuint(count_writes(scene.host), ==, 0);
         scene_release(&scene);
-        functions_must_set(scene.daemon, &(FunctionRequest){PF, 0, .overrides = overrides[1]}, OUTCOME_DONE);
-        check_home(&scene);
+        vfs_must_set(scene.daemon, &(VfRequest){PF, 0, .overrides = overrides[1]}, OUTCOME_DONE);
+        check_attached(&scene);
         scene_end(&scene);
 }
 
-/* New VFs are created, the last write fails, and by then a process has the cdev of the first VF: they stay. The next start of
- * vfiod removes them. */
-static void test_virtual_function_undo(void) {
-        const FunctionRequest two = {PF, 2, .fate = VFS_DETACHED};
-        Scene scene = {.host = functions_host()};
+/* New VFs are created, the last write fails, and a process has opened the cdev of the first VF meanwhile: the VFs
+ * stay. The next start of vfiod removes them. */
+static void test_vf_rollback(void) {
+        const VfRequest two = {PF, 2, .fate = VFS_DETACHED};
+        Scene scene = {.host = vfs_host()};
         _cleanup_answer_ Answer answer = {};
         unsigned n_writes;
 
@@ -258,14 +259,14 @@ static void test_virtual_function_undo(void) {
         scene.daemon = daemon_start(scene.host, &limits);
         /* The last writes: the probe of the last VF, and the setting of the PF. */
         fake_kernel_do(scene.host->fake, "reset-writes");
-        functions_must_set(scene.daemon, &two, OUTCOME_DONE);
+        vfs_must_set(scene.daemon, &two, OUTCOME_DONE);
         n_writes = count_writes(scene.host);
-        functions_must_set(scene.daemon, &(FunctionRequest){PF, 0, .overrides = (1U << _GUARD_MAX) - 1}, OUTCOME_DONE);
+        vfs_must_set(scene.daemon, &(VfRequest){PF, 0, .overrides = (1U << _GUARD_MAX) - 1}, OUTCOME_DONE);
 
         fake_kernel_do(scene.host->fake, "reset-writes");
         fake_kernel_do(scene.host->fake, "stall %u", n_writes - 1);
         fake_kernel_do(scene.host->fake, "fail %u EIO", n_writes);
-        functions_must_begin(scene.daemon, &two, &answer);
+        vfs_must_begin(scene.daemon, &two, &answer);
         fake_kernel_do(scene.host->fake, "wait-pending 1");
         scene_hold(&scene, VF(0));
         fake_kernel_do(scene.host->fake, "resume");
@@ -273,14 +274,14 @@ static void test_virtual_function_undo(void) {
         g_test_message("%s", answer.message);
         g_assert_cmpint(answer.outcome, ==, OUTCOME_DEGRADED);
         assert_says(answer.message, scene.held_text);
-        g_assert_cmpuint(functions_count(scene.host, PF), ==, 2);
+        g_assert_cmpuint(vfs_count(scene.host, PF), ==, 2);
 
         daemon_await_quiet(scene.daemon);
         scene_release(&scene);
         daemon_stop(scene.daemon);
         scene.daemon = daemon_start(scene.host, &limits);
         daemon_await_quiet(scene.daemon);
-        check_home(&scene);
+        check_attached(&scene);
         scene_end(&scene);
 }
 
@@ -292,8 +293,8 @@ int main(int argc, char **argv) {
         g_test_add_func("/cdev/planned", test_planned);
         g_test_add_func("/cdev/forced", test_forced);
         g_test_add_func("/cdev/no-group-nodes", test_no_group_nodes);
-        g_test_add_func("/cdev/undo", test_undo);
-        g_test_add_func("/cdev/virtual-function", test_virtual_function);
-        g_test_add_func("/cdev/virtual-function-undo", test_virtual_function_undo);
+        g_test_add_func("/cdev/rollback", test_rollback);
+        g_test_add_func("/cdev/vf", test_vf);
+        g_test_add_func("/cdev/vf-rollback", test_vf_rollback);
         return g_test_run();
 }

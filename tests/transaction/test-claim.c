@@ -2,30 +2,30 @@
 #include "host.h"
 #include "uses.h"
 
-/* What the host uses is not taken, and nothing is written; by name it is taken all the same. */
+/* A device that the host uses is not detached, and nothing is written; with an override it is detached. */
 
-static int look_at_disk(Host *host, Uses *uses) {
+static int survey_disk(Host *host, Uses *uses) {
         return disk_uses(host->kernel, "nvme0n1", uses);
 }
 
-/* Only the exclusive open tells: a file system of several disks names the first, ZFS none. */
+/* Only an exclusive open shows the claim: a file system on several disks names only the first, and ZFS names none. */
 static void test_claim(void) {
         g_autoptr(Host) host = host_new();
         g_autoptr(Uses) uses = uses_new();
 
-        g_assert_cmpint(look_at_disk(host, uses), ==, 0);
+        g_assert_cmpint(survey_disk(host, uses), ==, 0);
         assert_uses(uses, NULL);
         fake_kernel_do(host->fake, "use nvme0n1");
-        g_assert_cmpint(look_at_disk(host, uses), ==, 0);
+        g_assert_cmpint(survey_disk(host, uses), ==, 0);
         assert_use_says(uses, "storage", "nvme0n1 is claimed by something that does not show itself");
 
-        /* Where it is known by what, that is said and no more. */
+        /* If the kind of use is known, only this is reported. */
         g_autofree char *swaps = g_build_filename(host->proc_folder, "swaps", NULL);
         g_assert_true(g_file_set_contents(swaps, "Filename\n/dev/nvme0n1 partition 1 0 -2\n", -1, NULL));
-        g_assert_cmpint(look_at_disk(host, uses), ==, 0);
+        g_assert_cmpint(survey_disk(host, uses), ==, 0);
         assert_use_says(uses, "storage", "nvme0n1 is swap space");
         fake_kernel_do(host->fake, "unuse nvme0n1");
-        g_assert_cmpint(look_at_disk(host, uses), ==, 0);
+        g_assert_cmpint(survey_disk(host, uses), ==, 0);
         assert_use_says(uses, "storage", "nvme0n1 is swap space");
 }
 
@@ -64,7 +64,7 @@ static void test_storage(void) {
         check_guard(host, DISK, DISK, GUARD_STORAGE, OUTCOME_IN_USE_STORAGE, "nvme0n1 is claimed");
 }
 
-/* Also of another member than the one that was named. */
+/* This also applies to another member than the named device. */
 static void test_firmware(void) {
         g_autoptr(Host) host = host_new();
 
@@ -78,7 +78,7 @@ static void test_firmware(void) {
 static void test_network(void) {
         g_autoptr(Host) host = host_new();
 
-        /* Its interface is in another network namespace, so here there is none. */
+        /* Its interface is in another network namespace, so here it has none. */
         fake_kernel_do(host->fake, "unplug " OTHER_NIC);
         fake_kernel_do(host->fake, "driver hider ids=8086:10d4");
         fake_kernel_do(host->fake, "plug " OTHER_NIC " vendor=8086 device=10d4 class=020000 group=12 driver=hider");

@@ -5,54 +5,55 @@
 #include <signal.h>
 #include <sys/inotify.h>
 
-/* Workers, daemons or both are killed at every write of a two-device detach and reattach: it ends fully old or fully new. */
+/* Workers, daemons or both are killed at every write of a detach and reattach of two devices: all devices are
+ * attached or all are detached in the end. */
 
 static const char *const stalls[] = {"stall", "stall-after"};
 
 typedef struct Crash {
         Host *host;
-        char *at_home; /* snapshots */
-        char *away;
+        char *attached; /* snapshots */
+        char *detached;
         unsigned n_writes[PLAN_SET_VFS];
 } Crash;
 
 static void crash_begin(Crash *crash) {
         *crash = (Crash){.host = host_new()};
         fake_kernel_do(crash->host->fake, "modprobe vfio-pci");
-        crash->at_home = fake_kernel_snapshot(crash->host->fake);
+        crash->attached = fake_kernel_snapshot(crash->host->fake);
         for (PlanVerb verb = 0; verb < PLAN_SET_VFS; verb++) {
                 fake_kernel_do(crash->host->fake, "reset-writes");
                 host_must_move(crash->host, verb, "ens1");
                 crash->n_writes[verb] = count_writes(crash->host);
                 if (verb == PLAN_DETACH)
-                        crash->away = fake_kernel_snapshot(crash->host->fake);
+                        crash->detached = fake_kernel_snapshot(crash->host->fake);
         }
-        assert_snapshot(crash->host, crash->at_home);
+        assert_snapshot(crash->host, crash->attached);
 }
 
 static void crash_end(Crash *crash) {
         host_free(crash->host);
-        g_free(crash->at_home);
-        g_free(crash->away);
+        g_free(crash->attached);
+        g_free(crash->detached);
 }
 
-static void check_home(Crash *crash, Daemon *daemon) {
-        assert_snapshot(crash->host, crash->at_home);
+static void check_attached(Crash *crash, Daemon *daemon) {
+        assert_snapshot(crash->host, crash->attached);
         assert_nothing_recorded(crash->host);
-        assert_model_is_true(daemon);
+        assert_model_is_current(daemon);
         g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_HOST);
         g_assert_cmpint(daemon_state(daemon, PORT2), ==, DEVICE_HOST);
 }
 
-static void check_away(Crash *crash, Daemon *daemon) {
-        assert_snapshot(crash->host, crash->away);
-        g_assert_cmpuint(count_devices_away(crash->host), ==, 2);
-        assert_model_is_true(daemon);
+static void check_detached(Crash *crash, Daemon *daemon) {
+        assert_snapshot(crash->host, crash->detached);
+        g_assert_cmpuint(count_detached_devices(crash->host), ==, 2);
+        assert_model_is_current(daemon);
         g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_DETACHED);
         g_assert_cmpint(daemon_state(daemon, PORT2), ==, DEVICE_DETACHED);
 }
 
-/* Begins and stops in the kernel at a write. The answer must live as long as the daemon. */
+/* Starts the job and waits until it stalls at a write. The answer must live as long as the daemon. */
 static void stop_at(Crash *crash, Daemon *daemon, PlanVerb verb, const char *stall, unsigned k, Answer *answer) {
         fake_kernel_do(crash->host->fake, "%s %u", stall, k);
         daemon_must_begin(daemon, verb, "ens1", answer);
@@ -61,8 +62,8 @@ static void stop_at(Crash *crash, Daemon *daemon, PlanVerb verb, const char *sta
 
 typedef void (*case_t)(Crash *crash, PlanVerb verb, const char *stall, unsigned k);
 
-/* Every write of both verbs, before and after it took effect. Each case begins and ends at home. */
-static void sweep(case_t function) {
+/* Every write of both verbs, before and after it took effect. Each case begins and ends with attached devices. */
+static void sweep(case_t callback) {
         Crash crash;
 
         crash_begin(&crash);
@@ -72,14 +73,14 @@ static void sweep(case_t function) {
                                 if (verb == PLAN_REATTACH)
                                         host_must_move(crash.host, PLAN_DETACH, "ens1");
                                 g_test_message("%s, %s %u", plan_verb_to_string(verb), stalls[stall], k);
-                                function(&crash, verb, stalls[stall], k);
-                                assert_snapshot(crash.host, crash.at_home);
+                                callback(&crash, verb, stalls[stall], k);
+                                assert_snapshot(crash.host, crash.attached);
                                 assert_nothing_recorded(crash.host);
                         }
         crash_end(&crash);
 }
 
-/* The worker alone: the daemon sees it and gives back what was left. */
+/* Only the worker: the daemon notices it and recovers. */
 static void worker_dies(Crash *crash, PlanVerb verb, const char *stall, unsigned k) {
         g_autoptr(Daemon) daemon = daemon_start(crash->host, &patient);
         _cleanup_answer_ Answer answer = {};
@@ -94,16 +95,16 @@ static void worker_dies(Crash *crash, PlanVerb verb, const char *stall, unsigned
                 g_assert_cmpint(answer.outcome, ==, OUTCOME_ROLLED_BACK);
                 g_assert_nonnull(strstr(answer.message, "as it was before"));
         } else
-                /* What was asked for is done, if not by the first worker. */
+                /* The request is executed, if not by the first worker. */
                 g_assert_cmpint(answer.outcome, ==, OUTCOME_DONE);
-        check_home(crash, daemon);
+        check_attached(crash, daemon);
 }
 
 static void test_worker_dies(void) {
         sweep(worker_dies);
 }
 
-/* Both: the next daemon gives back what was left. */
+/* Both: the next daemon recovers. */
 static void all_die(Crash *crash, PlanVerb verb, const char *stall, unsigned k) {
         g_autoptr(Daemon) daemon = daemon_start(crash->host, &patient);
         _cleanup_answer_ Answer answer = {};
@@ -116,14 +117,14 @@ static void all_die(Crash *crash, PlanVerb verb, const char *stall, unsigned k) 
 
         daemon = daemon_start(crash->host, &patient);
         daemon_await_quiet(daemon);
-        check_home(crash, daemon);
+        check_attached(crash, daemon);
 }
 
 static void test_all_die(void) {
         sweep(all_die);
 }
 
-/* The daemon alone: its worker finishes, and the next daemon sees it so. */
+/* Only the daemon: its worker finishes, and the next daemon notices it. */
 static void daemon_dies(Crash *crash, PlanVerb verb, const char *stall, unsigned k) {
         g_autoptr(Daemon) daemon = daemon_start(crash->host, &patient);
         _cleanup_answer_ Answer answer = {}, refused = {};
@@ -139,17 +140,17 @@ static void daemon_dies(Crash *crash, PlanVerb verb, const char *stall, unsigned
         fake_kernel_do(crash->host->fake, "resume");
         daemon_await_quiet(daemon);
         if (verb == PLAN_DETACH) {
-                check_away(crash, daemon);
+                check_detached(crash, daemon);
                 daemon_move(daemon, PLAN_REATTACH, "ens1", OUTCOME_DONE);
         }
-        check_home(crash, daemon);
+        check_attached(crash, daemon);
 }
 
 static void test_daemon_dies(void) {
         sweep(daemon_dies);
 }
 
-/* The daemon, and then, under the eyes of the next one, the worker. */
+/* First the daemon, and then the worker, while the next daemon is running. */
 static void daemon_dies_first(Crash *crash, PlanVerb verb, const char *stall, unsigned k) {
         g_autoptr(Daemon) daemon = daemon_start(crash->host, &patient);
         _cleanup_answer_ Answer answer = {};
@@ -160,35 +161,35 @@ static void daemon_dies_first(Crash *crash, PlanVerb verb, const char *stall, un
         kill_worker(crash->host, true);
         daemon_await_state(daemon, PORT1, DEVICE_HOST);
         daemon_await_quiet(daemon);
-        check_home(crash, daemon);
+        check_attached(crash, daemon);
 }
 
 static void test_daemon_dies_first(void) {
         sweep(daemon_dies_first);
 }
 
-/* Whatever the answer says is so. */
+/* The answer is true. */
 static void check_answer(Crash *crash, Daemon *daemon, PlanVerb verb, const Answer *answer) {
         g_assert_cmpint(answer->error, ==, 0);
         g_test_message("%s: %s", plan_verb_to_string(verb), outcome_to_string(answer->outcome));
         if (answer->outcome == OUTCOME_DONE) {
                 if (verb == PLAN_DETACH)
-                        check_away(crash, daemon);
+                        check_detached(crash, daemon);
                 else
-                        check_home(crash, daemon);
+                        check_attached(crash, daemon);
                 return;
         }
         g_assert_true(answer->outcome == OUTCOME_FAILED ||
                         (verb == PLAN_DETACH && answer->outcome == OUTCOME_ROLLED_BACK));
         if (verb == PLAN_DETACH)
-                check_home(crash, daemon);
+                check_attached(crash, daemon);
         else
-                check_away(crash, daemon);
+                check_detached(crash, daemon);
 }
 
 typedef void (*wait_t)(Host *host, PlanVerb verb, int watch);
 
-/* Kills the worker of each verb after a while of waiting. */
+/* Kills the worker of each verb after a wait. */
 static void kill_after(unsigned n_rounds, wait_t wait) {
         Crash crash;
 
@@ -217,7 +218,7 @@ static void kill_after(unsigned n_rounds, wait_t wait) {
         crash_end(&crash);
 }
 
-/* Nobody knows where the worker is when it dies. */
+/* The worker dies at an unknown point. */
 static void wait_at_random(Host *host, PlanVerb verb, int watch) {
         (void)host;
         (void)verb;
@@ -230,14 +231,15 @@ static void test_any_time(void) {
 }
 
 static bool is_at_end(Host *host, PlanVerb verb) {
-        /* Not anew, as a daemon does at its start: that removes what it takes for torn, and the worker may have made it just now. */
+        /* Without the cleanup of a daemon's start: it removes files that seem to be half written, and the worker may
+         * be writing them. */
         g_assert_cmpint(state_load(host->state), ==, 0);
-        bool away = state_find(host->state, address_of(PORT1));
-        return host->state->n_transactions == 0 && away == (verb == PLAN_DETACH);
+        bool detached = state_find(host->state, address_of(PORT1));
+        return host->state->n_transactions == 0 && detached == (verb == PLAN_DETACH);
 }
 
-/* The worker is killed when it has written the end of its work, before it can say so (or a moment too late, and then it is
- * done too). */
+/* The worker is killed after it has written the end of its transaction and before it reports it (or a moment too
+ * late, then it has finished too). */
 static void wait_for_end(Host *host, PlanVerb verb, int watch) {
         while (!is_at_end(host, verb)) {
                 char buffer[sizeof(struct inotify_event) + NAME_MAX + 1];

@@ -2,8 +2,8 @@
 #include "host.h"
 #include "remains.h"
 
-/* Each write of a two-device detach and reattach made to fail, alone and in pairs: all is as before, or the error says
- * exactly what is not. */
+/* Each write of a detach and reattach of two devices fails, alone and in pairs: everything is as before, or the
+ * error says exactly what is not. */
 
 typedef struct Sweep {
         Host *host;
@@ -13,7 +13,7 @@ typedef struct Sweep {
         unsigned n_rolled_back, n_degraded, n_done;
 } Sweep;
 
-/* The vfio driver is loaded beforehand: nothing but the two devices may differ. */
+/* The vfio driver is loaded before, so that only the two devices may differ. */
 static void sweep_begin(Sweep *sweep, PlanVerb verb) {
         *sweep = (Sweep){.host = host_new(), .verb = verb};
         fake_kernel_do(sweep->host->fake, "modprobe vfio-pci");
@@ -23,7 +23,7 @@ static void sweep_begin(Sweep *sweep, PlanVerb verb) {
                 host_must_move(sweep->host, PLAN_DETACH, "ens1");
         sweep->before = fake_kernel_snapshot(sweep->host->fake);
 
-        /* A clean run tells how many writes there are; then back to where the sweep begins. */
+        /* A run without faults counts the writes; then everything is restored. */
         fake_kernel_do(sweep->host->fake, "reset-writes");
         host_must_move(sweep->host, verb, "ens1");
         sweep->n_writes = count_writes(sweep->host);
@@ -35,32 +35,32 @@ static void sweep_begin(Sweep *sweep, PlanVerb verb) {
 }
 
 static void sweep_end(Sweep *sweep) {
-        g_test_message("%u writes: %u rolled back, %u degraded, %u done all the same", sweep->n_writes,
-                        sweep->n_rolled_back, sweep->n_degraded, sweep->n_done);
+        g_test_message("%u writes: %u rolled back, %u degraded, %u done anyway", sweep->n_writes, sweep->n_rolled_back,
+                        sweep->n_degraded, sweep->n_done);
         host_free(sweep->host);
         g_free(sweep->before);
 }
 
 static void check_states(Sweep *sweep, bool detached) {
-        host_look(sweep->host);
+        host_read(sweep->host);
         assert_state(sweep->host, PORT1, detached ? DEVICE_DETACHED : DEVICE_HOST);
         assert_state(sweep->host, PORT2, detached ? DEVICE_DETACHED : DEVICE_HOST);
-        g_assert_cmpuint(count_devices_away(sweep->host), ==, detached ? 2 : 0);
+        g_assert_cmpuint(count_detached_devices(sweep->host), ==, detached ? 2 : 0);
 }
 
-/* What a failed revert left is restored by a reattach. */
+/* A reattach restores what a failed rollback left. */
 static void recover(Sweep *sweep) {
         Host *host = sweep->host;
 
         host_forget(host);
         g_assert_cmpuint(count_transactions(host), ==, 0);
-        g_assert_cmpuint(count_devices_away(host), >, 0);
+        g_assert_cmpuint(count_detached_devices(host), >, 0);
         host_must_move(host, PLAN_REATTACH,
                         inventory_find_device(host->inventory, address_of(PORT1))->origin ? PORT1 : PORT2);
         check_states(sweep, false);
 }
 
-/* One run with what was injected. */
+/* One run with the injected faults. */
 static void run_and_check(Sweep *sweep) {
         _cleanup_problem_ Problem problem = {};
         Host *host = sweep->host;
@@ -99,7 +99,7 @@ static void run_and_check(Sweep *sweep) {
         assert_snapshot(host, sweep->before);
 }
 
-/* Each one write fails: that is always undone. */
+/* One write fails: this is always rolled back. */
 static void test_one(const void *verb) {
         static const char *const kinds[] = {"fail", "fail-after"};
         static const char *const errors[] = {"EIO", "ENODEV"};
@@ -117,7 +117,7 @@ static void test_one(const void *verb) {
         sweep_end(&sweep);
 }
 
-/* One write fails, and one of the undoing too. */
+/* A write fails, and a write of the rollback fails too. */
 static void test_two(const void *verb) {
         Sweep sweep;
 
@@ -133,7 +133,7 @@ static void test_two(const void *verb) {
         sweep_end(&sweep);
 }
 
-/* From one write on none works any more. */
+/* All writes fail from a certain write on. */
 static void test_all(const void *verb) {
         Sweep sweep;
 
@@ -148,7 +148,7 @@ static void test_all(const void *verb) {
         sweep_end(&sweep);
 }
 
-/* The kernel says that all is well and binds nothing. */
+/* The kernel reports success but binds nothing. */
 static void check_no_probe(PlanVerb verb, const char *address) {
         Sweep sweep;
 
@@ -169,7 +169,7 @@ int main(int argc, char **argv) {
         for (PlanVerb verb = 0; verb < PLAN_SET_VFS; verb++) {
                 static const struct {
                         const char *name;
-                        GTestDataFunc function;
+                        GTestDataFunc callback;
                 } tests[] = {
                                 {"one", test_one},
                                 {"two", test_two},
@@ -181,7 +181,7 @@ int main(int argc, char **argv) {
                         g_autofree char *path =
                                         g_strdup_printf("/fault-sweep/%s/%s", plan_verb_to_string(verb), tests[i].name);
 
-                        g_test_add_data_func(path, GINT_TO_POINTER((int)verb), tests[i].function);
+                        g_test_add_data_func(path, GINT_TO_POINTER((int)verb), tests[i].callback);
                 }
         }
         return g_test_run();

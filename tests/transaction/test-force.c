@@ -5,7 +5,8 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-/* A reattach that does not ask whether a process has the group: it waits in the kernel, and then it is done, undone or given back. */
+/* A reattach that does not check whether a process has the group: it waits in the kernel, and then it is finished or
+ * rolled back. */
 
 static const JobLimits held_at_once = {
                 .step_deadline_us = 60 * G_USEC_PER_SEC,
@@ -16,19 +17,19 @@ static const JobLimits held_at_once = {
 
 static const Request force = {.verb = PLAN_REATTACH, .selector = "ens1", .force = true};
 
-/* A host whose two ports a process has. */
+/* A host with a process that has both ports. */
 typedef struct Scene {
         Host *host;
-        char *at_home, *away; /* snapshots; away: held by nobody */
+        char *attached, *detached; /* snapshots; detached: held by nobody */
         pid_t holder;
 } Scene;
 
 static void scene_begin(Scene *scene) {
         *scene = (Scene){.host = host_new()};
         fake_kernel_do(scene->host->fake, "modprobe vfio-pci");
-        scene->at_home = fake_kernel_snapshot(scene->host->fake);
+        scene->attached = fake_kernel_snapshot(scene->host->fake);
         host_must_move(scene->host, PLAN_DETACH, "ens1");
-        scene->away = fake_kernel_snapshot(scene->host->fake);
+        scene->detached = fake_kernel_snapshot(scene->host->fake);
         scene->holder = host_fork_holder(scene->host);
         host_show_process(scene->host, scene->holder);
         fake_kernel_do(scene->host->fake, "claim %d", PORTS_GROUP);
@@ -44,8 +45,8 @@ static void scene_end(Scene *scene) {
         if (scene->holder > 0)
                 release(scene);
         host_free(scene->host);
-        g_free(scene->at_home);
-        g_free(scene->away);
+        g_free(scene->attached);
+        g_free(scene->detached);
 }
 
 static void begin(Scene *scene, Daemon *daemon, Reply *reply) {
@@ -64,26 +65,26 @@ static void begin(Scene *scene, Daemon *daemon, Reply *reply) {
         g_assert_cmpint(daemon_job_state(daemon), ==, JOB_STUCK);
 }
 
-static void check_home(Scene *scene, Daemon *daemon) {
+static void check_attached(Scene *scene, Daemon *daemon) {
         daemon_await_quiet(daemon);
-        assert_snapshot(scene->host, scene->at_home);
+        assert_snapshot(scene->host, scene->attached);
         assert_nothing_recorded(scene->host);
-        assert_model_is_true(daemon);
+        assert_model_is_current(daemon);
         g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_HOST);
         const Device *device = inventory_find_device(scene->host->inventory, address_of(PORT2));
         g_assert_true(host_name_list_has(device->names, HOST_NAME_NETWORK, "ens2"));
 }
 
-static void check_away(Scene *scene, Daemon *daemon) {
+static void check_detached(Scene *scene, Daemon *daemon) {
         daemon_await_quiet(daemon);
-        assert_snapshot(scene->host, scene->away);
-        g_assert_cmpuint(count_devices_away(scene->host), ==, 2);
-        assert_model_is_true(daemon);
+        assert_snapshot(scene->host, scene->detached);
+        g_assert_cmpuint(count_detached_devices(scene->host), ==, 2);
+        assert_model_is_current(daemon);
         g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_DETACHED);
         g_assert_cmpint(daemon_state(daemon, PORT2), ==, DEVICE_DETACHED);
 }
 
-/* Plainly it is refused; with force it waits, and ends as was wanted. */
+/* Without force it is refused; with force it waits and succeeds. */
 static void test_released(void) {
         Scene scene;
 
@@ -101,14 +102,14 @@ static void test_released(void) {
         daemon_move(daemon, PLAN_REATTACH, "ens3", OUTCOME_DONE);
         g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_STUCK);
         release(&scene);
-        check_home(&scene, daemon);
+        check_attached(&scene, daemon);
         g_assert_cmpuint(reply.answer.n, ==, 1);
         daemon_stopp(&daemon);
         scene_end(&scene);
 }
 
-/* Whoever holds it cannot be seen: it is said after the deadline that every step has. */
-static void test_nobody_in_sight(void) {
+/* The holder is not visible: this is reported after the deadline of every step. */
+static void test_invisible_holder(void) {
         Scene scene;
 
         scene_begin(&scene);
@@ -120,12 +121,12 @@ static void test_nobody_in_sight(void) {
         begin(&scene, daemon, &reply);
         g_assert_null(strstr(reply.answer.message, "it waits for"));
         fake_kernel_do(scene.host->fake, "release %d", PORTS_GROUP);
-        check_home(&scene, daemon);
+        check_attached(&scene, daemon);
         daemon_stopp(&daemon);
         scene_end(&scene);
 }
 
-/* Cancelled while it waits: back with vfiod when the kernel comes back. */
+/* Cancelled while it waits: detached again when the kernel returns. */
 static void test_cancelled(void) {
         Scene scene;
 
@@ -138,14 +139,14 @@ static void test_cancelled(void) {
         g_assert_cmpint(job_cancel(daemon_job(daemon), &problem), ==, 0);
         g_assert_cmpint(daemon_job_state(daemon), ==, JOB_STUCK);
         release(&scene);
-        check_away(&scene, daemon);
+        check_detached(&scene, daemon);
         daemon_move(daemon, PLAN_REATTACH, "ens1", OUTCOME_DONE);
-        check_home(&scene, daemon);
+        check_attached(&scene, daemon);
         daemon_stopp(&daemon);
         scene_end(&scene);
 }
 
-/* The worker cannot be killed while it waits: the signal is heeded when the kernel lets go, and another does the rest. */
+/* The worker cannot be killed while it waits: it dies when the kernel returns, and another worker does the rest. */
 static void test_killed(void) {
         Scene scene;
 
@@ -159,13 +160,13 @@ static void test_killed(void) {
         g_assert_cmpint(kill(worker, SIGKILL), ==, 0);
         g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_STUCK);
         release(&scene);
-        check_home(&scene, daemon);
+        check_attached(&scene, daemon);
         daemon_stopp(&daemon);
         scene_end(&scene);
 }
 
-/* The next daemon finds the worker of the last one: it neither writes nor asks the device anything, and says that it is stuck as soon as the
- * last one did. */
+/* The next daemon finds the worker of its predecessor: it neither writes nor reads anything of the device, and
+ * reports it as stuck after the same time. */
 static void test_next_daemon(void) {
         Scene scene;
 
@@ -188,12 +189,12 @@ static void test_next_daemon(void) {
         daemon_move(daemon, PLAN_DETACH, "ens3", OUTCOME_DONE);
         daemon_move(daemon, PLAN_REATTACH, "ens3", OUTCOME_DONE);
         release(&scene);
-        check_home(&scene, daemon);
+        check_attached(&scene, daemon);
         daemon_stopp(&daemon);
         scene_end(&scene);
 }
 
-/* The worker and its daemon die; the kernel lets go of nobody's write. */
+/* The worker and its daemon die; then the kernel releases the write, which nobody waits for any more. */
 static void test_all_die(void) {
         Scene scene;
 
@@ -208,12 +209,13 @@ static void test_all_die(void) {
         release(&scene);
         g_assert_cmpint(waitpid(worker, NULL, 0), ==, worker);
         daemon = daemon_start(scene.host, &held_at_once);
-        check_home(&scene, daemon);
+        check_attached(&scene, daemon);
         daemon_stopp(&daemon);
         scene_end(&scene);
 }
 
-/* The first port is let go, and then a step fails: what can be undone is, and what remains is said. */
+/* The first port is released, and then a step fails: what can be reverted is reverted, and the message says what
+ * remains. */
 static void test_fails_later(void) {
         for (unsigned k = 1; k <= 4; k++) {
                 Scene scene;
@@ -225,15 +227,15 @@ static void test_fails_later(void) {
                 begin(&scene, daemon, &reply);
                 fake_kernel_do(scene.host->fake, "fail %u EIO", k);
                 release(&scene);
-                check_away(&scene, daemon);
+                check_detached(&scene, daemon);
                 daemon_move(daemon, PLAN_REATTACH, "ens1", OUTCOME_DONE);
-                check_home(&scene, daemon);
+                check_attached(&scene, daemon);
                 daemon_stopp(&daemon);
                 scene_end(&scene);
         }
 }
 
-/* Nobody has it: it is a reattach like any other. */
+/* Nobody has it: it is an ordinary reattach. */
 static void test_free(void) {
         Scene scene;
 
@@ -241,7 +243,7 @@ static void test_free(void) {
         release(&scene);
         g_autoptr(Daemon) daemon = daemon_start(scene.host, &held_at_once);
         request_move(daemon, &force, OUTCOME_DONE);
-        check_home(&scene, daemon);
+        check_attached(&scene, daemon);
         daemon_stopp(&daemon);
         scene_end(&scene);
 }
@@ -249,7 +251,7 @@ static void test_free(void) {
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/force/released", test_released);
-        g_test_add_func("/force/nobody-in-sight", test_nobody_in_sight);
+        g_test_add_func("/force/invisible-holder", test_invisible_holder);
         g_test_add_func("/force/cancelled", test_cancelled);
         g_test_add_func("/force/killed", test_killed);
         g_test_add_func("/force/next-daemon", test_next_daemon);

@@ -6,9 +6,10 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-/* What the host uses is not taken, whichever member of the group it is, unless the guard that found it is overridden by name. */
+/* A device that the host uses is not detached, whichever member of the group it is, unless the guard that found the
+ * use is overridden by name. */
 
-/* The last of its group to be moved, so that those before it are not all that is looked at. */
+/* The last member in the order of detaching, so that the earlier members are not the only ones that are examined. */
 #define COMPANION "0000:03:00.0"
 #define DISK_OF_COMPANION "nvme1n1"
 #define IN_GROUP "group=10 parent=0000:02:00.0"
@@ -17,7 +18,7 @@
 typedef struct Use {
         const char *name;
         void (*begin)(Host *host);
-        void (*end)(Host *host); /* NULL for one that lasts */
+        void (*end)(Host *host); /* NULL for a permanent use */
         Guard guard;
         Outcome outcome;
         const char *address, *evidence; /* a pattern, see g_pattern_match_simple() */
@@ -55,7 +56,7 @@ static char *disk_number(Host *host) {
         return number;
 }
 
-/* Process 77 is in a mount namespace of its own, where the disk is mounted under another name. */
+/* Process 77 is in its own mount namespace, where the disk is mounted under another name. */
 static void mount_disk(Host *host) {
         plug_disk(host);
         g_autofree char *folder = proc_path(host, "77/ns"), *namespace = proc_path(host, "77/ns/mnt");
@@ -87,7 +88,7 @@ static void swap_off(Host *host) {
         write_proc(host, "swaps", "Filename\tType\tSize\tUsed\tPriority\n");
 }
 
-/* What cannot be examined counts as used. */
+/* If it cannot be examined, it counts as in use. */
 static void hide_number(Host *host) {
         plug_disk(host);
         fake_kernel_do(host->fake, "set " COMPANION " nvme/nvme1/" DISK_OF_COMPANION "/dev unreadable");
@@ -97,7 +98,7 @@ static void show_number(Host *host) {
         fake_kernel_do(host->fake, "set " COMPANION " nvme/nvme1/" DISK_OF_COMPANION "/dev 4000:9999");
 }
 
-/* Its interface is nowhere to be seen: the name is taken in this namespace, as it is not in another. */
+/* It has no visible interface: the name is used in this namespace, as if the interface were in another namespace. */
 static void hide_interface(Host *host) {
         fake_kernel_do(host->fake, "plug " COMPANION " vendor=8086 device=100e class=020000 net=ens3 " IN_GROUP);
         assert_driver(host, COMPANION, "e1000");
@@ -116,7 +117,8 @@ static void go_dark(Host *host) {
         g_assert_cmpint(fake_kernel_write(host->fake, "change", "sys/bus/pci/devices/" COMPANION "/uevent"), ==, 0);
 }
 
-/* A process has the disk's node open, in a /dev of its own. No driver has the number, so no real process can open the node: this one is made of files. */
+/* A process has the disk's node open, in its own /dev. No driver has this number, so no real process can open the
+ * node: this process consists of files. */
 static void open_node(Host *host) {
         plug_disk(host);
         g_autofree char *number = disk_number(host), *folder = g_build_filename(host->folder, "dev", NULL),
@@ -146,7 +148,7 @@ static void close_node(Host *host) {
         g_assert_cmpint(g_rmdir(folder), ==, 0);
 }
 
-static void make_virtual_functions(Host *host) {
+static void create_vfs(Host *host) {
         fake_kernel_do(host->fake, "driver igb module=igb ids=8086:10c9 kind=net");
         fake_kernel_do(host->fake, "driver igbvf module=igbvf ids=8086:10ca kind=net");
         fake_kernel_do(host->fake,
@@ -155,7 +157,7 @@ static void make_virtual_functions(Host *host) {
         g_assert_cmpint(fake_kernel_write(host->fake, "1", "sys/bus/pci/devices/" COMPANION "/sriov_numvfs"), ==, 0);
 }
 
-static void drop_virtual_functions(Host *host) {
+static void remove_vfs(Host *host) {
         g_assert_cmpint(fake_kernel_write(host->fake, "0", "sys/bus/pci/devices/" COMPANION "/sriov_numvfs"), ==, 0);
 }
 
@@ -177,13 +179,13 @@ static const Use uses[] = {
                                 COMPANION " is the display*"},
                 {"process", open_node, close_node, GUARD_PROCESS, OUTCOME_IN_USE_PROCESS, COMPANION,
                                 "process * (test-guard)* has *dev/disk* open"},
-                {"virtual-functions", make_virtual_functions, drop_virtual_functions, GUARD_VIRTUAL_FUNCTIONS,
-                                OUTCOME_VIRTUAL_FUNCTIONS_IN_USE, COMPANION, "its virtual function *igbvf"},
-                /* the group's, so it is said of whatever leaves first */
+                {"virtual-functions", create_vfs, remove_vfs, GUARD_VIRTUAL_FUNCTIONS, OUTCOME_VIRTUAL_FUNCTIONS_IN_USE,
+                                COMPANION, "its virtual function *igbvf"},
+                /* this finding is about the group, so it is reported for the first device to be unbound */
                 {"firmware", reserve_memory, NULL, GUARD_FIRMWARE, OUTCOME_FIRMWARE_MAPPING, PORT2, "the firmware*"},
 };
 
-/* The answer names guard, device, evidence, and the way to go on; nothing was written. */
+/* The answer names the guard, the device, the evidence, and how to override it; nothing was written. */
 static void check_refused(Daemon *daemon, const Use *use, unsigned overrides) {
         g_autofree char *before = fake_kernel_snapshot(daemon->host->fake);
         g_autofree char *said = g_strdup_printf(
@@ -202,10 +204,10 @@ static void check_refused(Daemon *daemon, const Use *use, unsigned overrides) {
         g_assert_cmpuint(count_writes(daemon->host), ==, 0);
         assert_nothing_recorded(daemon->host);
         assert_snapshot(daemon->host, before);
-        assert_model_is_true(daemon);
+        assert_model_is_current(daemon);
 }
 
-/* One finding, or none, in what a plan says. */
+/* The plan has one finding, or none. */
 static void check_findings(Daemon *daemon, const Use *use) {
         _cleanup_reply_ Reply reply = {};
         g_autofree char *expected = use
@@ -218,7 +220,7 @@ static void check_findings(Daemon *daemon, const Use *use) {
                 g_error("\"%s\" is not like \"%s\"", reply.findings, expected);
 }
 
-static void move_away_and_back(Daemon *daemon, unsigned overrides) {
+static void detach_and_reattach(Daemon *daemon, unsigned overrides) {
         request_move(daemon, &(Request){.verb = PLAN_DETACH, .selector = "ens1", .overrides = overrides}, OUTCOME_DONE);
         assert_driver(daemon->host, PORT1, "vfio-pci");
         assert_driver(daemon->host, PORT2, "vfio-pci");
@@ -237,7 +239,7 @@ static void test_override(const void *data) {
         check_findings(daemon, use);
         check_refused(daemon, use, 0);
         check_refused(daemon, use, all & ~(1U << use->guard));
-        move_away_and_back(daemon, 1U << use->guard);
+        detach_and_reattach(daemon, 1U << use->guard);
 }
 
 static void test_end(const void *data) {
@@ -248,12 +250,12 @@ static void test_end(const void *data) {
         g_autoptr(Daemon) daemon = daemon_start(host, &patient);
         check_refused(daemon, use, 0);
         use->end(host);
-        assert_model_is_true(daemon);
+        assert_model_is_current(daemon);
         check_findings(daemon, NULL);
-        move_away_and_back(daemon, 0);
+        detach_and_reattach(daemon, 0);
 }
 
-/* The named device itself is looked at like the others. */
+/* The named device is examined like the others. */
 static void test_named(void) {
         g_autoptr(Host) host = host_new();
         g_autoptr(Daemon) daemon = daemon_start(host, &patient);
@@ -267,7 +269,7 @@ static void test_named(void) {
         request_move(daemon, &(Request){.verb = PLAN_DETACH, .selector = "nvme0n1"}, OUTCOME_DONE);
 }
 
-/* Two guards refuse: each wants its own override, and the message has all. */
+/* Two guards refuse: each needs its own override, and the message has all findings. */
 static void test_two(void) {
         const unsigned storage = 1U << GUARD_STORAGE, firmware = 1U << GUARD_FIRMWARE;
         g_autoptr(Host) host = host_new();
@@ -283,7 +285,7 @@ static void test_two(void) {
         g_assert_nonnull(strstr(neither.answer.message, "the firmware"));
         g_assert_true(g_str_has_suffix(neither.answer.message, "--override=storage,firmware"));
 
-        /* The one that is given stays in the command that goes on. */
+        /* The override that was given stays in the suggested command. */
         request_run(daemon, &(Request){.verb = PLAN_DETACH, .selector = "ens1", .overrides = storage},
                         OUTCOME_FIRMWARE_MAPPING, &first);
         g_assert_null(strstr(first.answer.message, "nvme1n1"));
@@ -293,30 +295,30 @@ static void test_two(void) {
         g_assert_null(strstr(second.answer.message, "the firmware"));
         g_assert_cmpuint(count_writes(host), ==, 0);
         assert_nothing_recorded(host);
-        move_away_and_back(daemon, storage | firmware);
+        detach_and_reattach(daemon, storage | firmware);
 }
 
-/* A virtual function whose physical function is on its way out. */
+/* A VF whose PF is being detached. */
 static void test_leaving_parent(void) {
         g_autoptr(Host) host = host_new();
 
-        make_virtual_functions(host);
+        create_vfs(host);
         g_autoptr(Daemon) daemon = daemon_start(host, &patient);
-        g_autofree char *function = fake_kernel_link(host->fake, "sys/bus/pci/devices/" COMPANION "/virtfn0");
+        g_autofree char *vf = fake_kernel_link(host->fake, "sys/bus/pci/devices/" COMPANION "/virtfn0");
         _cleanup_reply_ Reply parent = {}, child = {};
         _cleanup_problem_ Problem problem = {};
 
-        g_assert_nonnull(function);
+        g_assert_nonnull(vf);
         fake_kernel_do(host->fake, "modprobe vfio-pci");
         fake_kernel_do(host->fake, "stall 1");
         request_must_begin(daemon,
                         &(Request){.verb = PLAN_DETACH, .selector = "ens1", .overrides = 1U << GUARD_VIRTUAL_FUNCTIONS},
                         &parent);
         fake_kernel_do(host->fake, "wait-pending 1");
-        /* It is going to vanish, so it belongs to that job. */
-        g_assert_cmpint(request_begin(daemon, &(Request){.verb = PLAN_DETACH, .selector = function}, &child, &problem),
-                        ==, OUTCOME_BUSY);
-        g_assert_nonnull(strstr(problem.message, function));
+        /* The VF will disappear, so it belongs to that job. */
+        g_assert_cmpint(request_begin(daemon, &(Request){.verb = PLAN_DETACH, .selector = vf}, &child, &problem), ==,
+                        OUTCOME_BUSY);
+        g_assert_nonnull(strstr(problem.message, vf));
         fake_kernel_do(host->fake, "resume");
         daemon_await(daemon, &parent.answer);
         g_assert_cmpint(parent.answer.outcome, ==, OUTCOME_DONE);

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon.h"
 
-/* What others do in the middle of a transaction: cards that go or are exchanged, a VM that is quick. */
+/* Changes by others in the middle of a transaction: cards are pulled or replaced, and a VM takes the group early. */
 
-/* A card is pulled, or another put in its place, before each write: the other port is as it was, the message says which is not, and a
- * new card is not touched. */
-static void check_gone(PlanVerb verb, const char *address, const char *other, bool swap, unsigned k) {
+/* A card is pulled or replaced before each write: the other port is as before, the message names the port that is
+ * not, and the new card is not changed. */
+static void check_pulled(PlanVerb verb, const char *address, const char *other, bool swap, unsigned k) {
         g_autoptr(Host) host = host_new();
         _cleanup_problem_ Problem problem = {};
         g_autofree char *gone = g_strdup_printf("%s is gone from its slot", address);
-        bool away = verb == PLAN_REATTACH;
+        bool detached = verb == PLAN_REATTACH;
 
         fake_kernel_do(host->fake, "modprobe vfio-pci");
-        if (away)
+        if (detached)
                 host_must_move(host, PLAN_DETACH, "ens1");
         if (swap)
                 fake_kernel_do(host->fake, "swapat %u %s device=10d3", k, address);
@@ -22,21 +22,22 @@ static void check_gone(PlanVerb verb, const char *address, const char *other, bo
         int r = host_move(host, verb, "ens1", &problem);
         g_test_message("%s, %s at %u: %s", plan_verb_to_string(verb), address, k, strempty(problem.message));
         if (r == 0) {
-                /* It was done with this card by then. */
-                assert_driver(host, other, away ? "e1000" : "vfio-pci");
+                /* The job was already done with this card. */
+                assert_driver(host, other, detached ? "e1000" : "vfio-pci");
         } else {
                 g_assert_cmpint(r, ==, OUTCOME_DEGRADED);
                 g_assert_nonnull(strstr(problem.message, gone));
                 g_assert_null(strstr(strstr(problem.message, "could be undone"), other));
-                assert_driver(host, other, away ? "vfio-pci" : "e1000");
-                assert_override(host, other, away ? "vfio-pci" : "(null)");
+                assert_driver(host, other, detached ? "vfio-pci" : "e1000");
+                assert_override(host, other, detached ? "vfio-pci" : "(null)");
         }
         if (swap) {
                 assert_driver(host, address, "e1000e");
                 assert_override(host, address, "(null)");
         }
 
-        /* The next daemon makes the best of it: what is there is at home, or is with vfiod and can be given back. */
+        /* The next daemon recovers what it can: an existing device is on its host driver, or it is detached and can
+         * be reattached. */
         g_autoptr(Daemon) daemon = daemon_start(host, &patient);
         daemon_await_quiet(daemon);
         if (daemon_state(daemon, other) == DEVICE_DETACHED)
@@ -46,15 +47,16 @@ static void check_gone(PlanVerb verb, const char *address, const char *other, bo
         assert_override(host, other, "(null)");
 }
 
-static void test_gone(const void *verb) {
+static void test_pulled(const void *verb) {
         for (unsigned k = 1; k <= (GPOINTER_TO_INT(verb) == PLAN_DETACH ? 6 : 8); k++)
                 for (unsigned i = 0; i < 4; i++)
-                        check_gone((PlanVerb)GPOINTER_TO_INT(verb), i & 1 ? PORT1 : PORT2, i & 1 ? PORT2 : PORT1, i & 2,
-                                        k);
+                        check_pulled((PlanVerb)GPOINTER_TO_INT(verb), i & 1 ? PORT1 : PORT2, i & 1 ? PORT2 : PORT1,
+                                        i & 2, k);
 }
 
-/* A VM takes the group when its first port is there; the second fails. What the VM has is left to it, and nothing waits for its end. */
-static void test_quick_guest(void) {
+/* A VM takes the group when its first port is on vfio-pci; the second port fails. The first port stays with the VM,
+ * and nothing waits for its end. */
+static void test_early_guest(void) {
         g_autoptr(Host) host = host_new();
         g_autofree char *before = fake_kernel_snapshot(host->fake);
         _cleanup_problem_ Problem problem = {};
@@ -69,7 +71,7 @@ static void test_quick_guest(void) {
         g_assert_nonnull(strstr(problem.message, "/dev/vfio/10"));
         g_assert_nonnull(strstr(problem.message, PORT2 " has driver 'vfio-pci'"));
 
-        /* The machine ends: a reattach restores all. */
+        /* The VM ends: a reattach restores everything. */
         fake_kernel_do(host->fake, "release %d", PORTS_GROUP);
         g_autoptr(Daemon) daemon = daemon_start(host, &patient);
         daemon_await_quiet(daemon);
@@ -79,9 +81,9 @@ static void test_quick_guest(void) {
         assert_nothing_recorded(host);
 }
 
-/* Another hand is quicker, once the override lets only vfio-pci come, and a VM has the group already: what is where it shall be is not unbound, which
- * would wait for the VM's end. */
-static void test_quick_hand(void) {
+/* Another tool is faster after the override permits only vfio-pci, and a VM has the group already: a device that is
+ * where it should be is not unbound, because this would wait for the VM's end. */
+static void test_fast_tool(void) {
         g_autoptr(Host) host = host_new();
         _cleanup_problem_ Problem problem = {};
 
@@ -103,8 +105,9 @@ static void test_quick_hand(void) {
         assert_nothing_recorded(host);
 }
 
-/* All die, and one of the two cards is gone when the next daemon starts: the other is given back nevertheless. */
-static void check_crash_and_gone(const char *change, const char *other) {
+/* All processes die, and one of the two cards is pulled before the next daemon starts: the other card is reattached
+ * anyway. */
+static void check_crash_and_pulled(const char *change, const char *other) {
         g_autoptr(Host) host = host_new();
         g_autoptr(Daemon) daemon = daemon_start(host, &patient);
         _cleanup_answer_ Answer answer = {};
@@ -117,7 +120,7 @@ static void check_crash_and_gone(const char *change, const char *other) {
         fake_kernel_do(host->fake, "%s", change);
         assert_driver(host, other, "vfio-pci");
 
-        /* A start gives back what is in one group; where there are two now, the one after it does the rest. */
+        /* A start recovers devices that are in one group; if there are two groups now, the next start does the rest. */
         daemon = daemon_start(host, &patient);
         daemon_await_quiet(daemon);
         daemon_stopp(&daemon);
@@ -125,20 +128,20 @@ static void check_crash_and_gone(const char *change, const char *other) {
         daemon_await_quiet(daemon);
         assert_driver(host, other, "e1000");
         assert_override(host, other, "(null)");
-        assert_model_is_true(daemon);
-        /* Only the one that is away is still remembered. */
+        assert_model_is_current(daemon);
+        /* Only the absent card still has a state file. */
         g_assert_null(state_find(host->state, address_of(other)));
 }
 
-static void test_crash_and_gone(void) {
-        check_crash_and_gone("unplug " PORT1, PORT2);
-        check_crash_and_gone("unplug " PORT2, PORT1);
-        check_crash_and_gone("swap " PORT1 " device=10d3", PORT2);
-        check_crash_and_gone("swap " PORT2 " group=11", PORT1);
+static void test_crash_and_pulled(void) {
+        check_crash_and_pulled("unplug " PORT1, PORT2);
+        check_crash_and_pulled("unplug " PORT2, PORT1);
+        check_crash_and_pulled("swap " PORT1 " device=10d3", PORT2);
+        check_crash_and_pulled("swap " PORT2 " group=11", PORT1);
 }
 
-/* The worker alone dies, and a card with it. */
-static void check_worker_and_card_gone(PlanVerb verb, const char *address, const char *other, unsigned k) {
+/* Only the worker dies, and a card is pulled. */
+static void check_worker_and_card(PlanVerb verb, const char *address, const char *other, unsigned k) {
         g_autoptr(Host) host = host_new();
         g_autoptr(Daemon) daemon = daemon_start(host, &patient);
         _cleanup_answer_ Answer answer = {};
@@ -152,7 +155,7 @@ static void check_worker_and_card_gone(PlanVerb verb, const char *address, const
         kill_worker(host, false);
         daemon_await(daemon, &answer);
         daemon_await_quiet(daemon);
-        /* A card that is pulled takes along what was written to it; one that was detached before is still known. */
+        /* A card that is pulled needs no recovery; a card that was detached before is still known. */
         if (verb == PLAN_DETACH)
                 g_assert_null(inventory_find_device(host->inventory, address_of(address)));
         else
@@ -160,13 +163,13 @@ static void check_worker_and_card_gone(PlanVerb verb, const char *address, const
         g_assert_cmpint(daemon_state(daemon, other), ==, DEVICE_HOST);
         assert_driver(host, other, "e1000");
         assert_override(host, other, "(null)");
-        assert_model_is_true(daemon);
+        assert_model_is_current(daemon);
         daemon_move(daemon, PLAN_DETACH, other, OUTCOME_DONE);
         daemon_move(daemon, PLAN_REATTACH, other, OUTCOME_DONE);
 }
 
-/* The bridge goes, and all behind it: nothing is left that could be said to be done. */
-static void check_worker_and_all_gone(PlanVerb verb, unsigned k) {
+/* The bridge and everything below it is removed: no device is left that could be recovered. */
+static void check_worker_and_bridge(PlanVerb verb, unsigned k) {
         g_autoptr(Host) host = host_new();
         g_autoptr(Daemon) daemon = daemon_start(host, &patient);
         _cleanup_answer_ Answer answer = {};
@@ -188,10 +191,10 @@ static void check_worker_and_all_gone(PlanVerb verb, unsigned k) {
                 daemon_await_state(daemon, PORT2, DEVICE_ABSENT);
         } else
                 assert_nothing_recorded(host);
-        assert_model_is_true(daemon);
+        assert_model_is_current(daemon);
 }
 
-/* A card that is pulled while it is detached, and does not come back: a reattach forgets it. */
+/* A card is pulled while it is detached, and does not return: a reattach forgets it. */
 static void test_forget(void) {
         g_autoptr(Host) host = host_new();
         g_autoptr(Daemon) daemon = daemon_start(host, &patient);
@@ -204,21 +207,21 @@ static void test_forget(void) {
         g_assert_null(inventory_find_device(host->inventory, address_of(OTHER_NIC)));
         assert_nothing_recorded(host);
         g_assert_cmpuint(count_writes(host), ==, 0);
-        assert_model_is_true(daemon);
+        assert_model_is_current(daemon);
 }
 
-static void test_worker_and_card_gone(void) {
-        check_worker_and_all_gone(PLAN_DETACH, 6);
-        check_worker_and_all_gone(PLAN_REATTACH, 1);
+static void test_worker_and_card(void) {
+        check_worker_and_bridge(PLAN_DETACH, 6);
+        check_worker_and_bridge(PLAN_REATTACH, 1);
         for (PlanVerb verb = 0; verb < PLAN_SET_VFS; verb++)
                 for (unsigned k = 1; k <= 6; k++) {
-                        check_worker_and_card_gone(verb, PORT1, PORT2, k);
-                        check_worker_and_card_gone(verb, PORT2, PORT1, k);
+                        check_worker_and_card(verb, PORT1, PORT2, k);
+                        check_worker_and_card(verb, PORT2, PORT1, k);
                 }
 }
 
-/* A card that is pulled while it is detached, and comes back, is still ours; another is not. */
-static void test_away_and_back(void) {
+/* A card that is pulled while it is detached and returns is still managed by vfiod; another card is not. */
+static void test_returns(void) {
         g_autoptr(Host) host = host_new();
         g_autofree char *before = fake_kernel_snapshot(host->fake);
         g_autoptr(Daemon) daemon = daemon_start(host, &patient);
@@ -228,9 +231,9 @@ static void test_away_and_back(void) {
         daemon_move(daemon, PLAN_DETACH, "ens3", OUTCOME_DONE);
         fake_kernel_do(host->fake, "unplug " OTHER_NIC);
         daemon_await_state(daemon, OTHER_NIC, DEVICE_ABSENT);
-        assert_model_is_true(daemon);
+        assert_model_is_current(daemon);
 
-        /* A fresh daemon knows it too. */
+        /* A new daemon knows it too. */
         daemon_stopp(&daemon);
         daemon = daemon_start(host, &patient);
         g_assert_cmpint(daemon_state(daemon, OTHER_NIC), ==, DEVICE_ABSENT);
@@ -250,18 +253,18 @@ static void test_away_and_back(void) {
         daemon_move(daemon, PLAN_REATTACH, OTHER_NIC, OUTCOME_DONE);
         assert_snapshot(host, before);
         assert_nothing_recorded(host);
-        assert_model_is_true(daemon);
+        assert_model_is_current(daemon);
 }
 
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
-        g_test_add_data_func("/interference/gone/detach", GINT_TO_POINTER(PLAN_DETACH), test_gone);
-        g_test_add_data_func("/interference/gone/reattach", GINT_TO_POINTER(PLAN_REATTACH), test_gone);
-        g_test_add_func("/interference/quick-guest", test_quick_guest);
-        g_test_add_func("/interference/quick-hand", test_quick_hand);
-        g_test_add_func("/interference/crash-and-gone", test_crash_and_gone);
-        g_test_add_func("/interference/worker-and-card-gone", test_worker_and_card_gone);
-        g_test_add_func("/interference/away-and-back", test_away_and_back);
+        g_test_add_data_func("/interference/pulled/detach", GINT_TO_POINTER(PLAN_DETACH), test_pulled);
+        g_test_add_data_func("/interference/pulled/reattach", GINT_TO_POINTER(PLAN_REATTACH), test_pulled);
+        g_test_add_func("/interference/early-guest", test_early_guest);
+        g_test_add_func("/interference/fast-tool", test_fast_tool);
+        g_test_add_func("/interference/crash-and-pulled", test_crash_and_pulled);
+        g_test_add_func("/interference/worker-and-card", test_worker_and_card);
+        g_test_add_func("/interference/returns", test_returns);
         g_test_add_func("/interference/forget", test_forget);
         return g_test_run();
 }

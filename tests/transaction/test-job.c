@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "request.h"
 
-/* Jobs as the bus has them done: answers, states, limits, and what does not come back. */
+/* Jobs as the bus uses them: answers, states, limits, and jobs that do not return from the kernel. */
 
 static void test_done(void) {
         g_autoptr(Host) host = host_new();
@@ -18,21 +18,21 @@ static void test_done(void) {
         g_assert_cmpstr(detached.changes, ==, PORT1 " e1000 vfio-pci, " PORT2 " e1000 vfio-pci");
         g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_DETACHED);
         g_assert_cmpint(group_state(inventory_find_group(host->inventory, PORTS_GROUP)), ==, GROUP_DETACHED);
-        assert_model_is_true(daemon);
+        assert_model_is_current(daemon);
 
-        /* By the name that it had; the answer comes when the names are back. */
+        /* Selected by its former name; the answer comes when the names exist again. */
         daemon_must_begin(daemon, PLAN_REATTACH, "ens1", &reattached);
         daemon_await(daemon, &reattached);
         g_assert_cmpint(reattached.outcome, ==, OUTCOME_DONE);
         g_assert_cmpstr(reattached.changes, ==, PORT1 " vfio-pci e1000, " PORT2 " vfio-pci e1000");
         const Device *device = inventory_find_device(host->inventory, address_of(PORT1));
         g_assert_true(host_name_list_has(device->names, HOST_NAME_NETWORK, "ens1"));
-        assert_model_is_true(daemon);
+        assert_model_is_current(daemon);
         assert_snapshot(host, before);
         assert_nothing_recorded(host);
 }
 
-/* What the worker ends with comes through. */
+/* The outcome of the worker is passed on. */
 static void test_refused(void) {
         g_autoptr(Host) host = host_new();
         g_autoptr(Daemon) daemon = daemon_start(host, &patient);
@@ -51,7 +51,7 @@ static void test_refused(void) {
         daemon_move(daemon, PLAN_REATTACH, "ens1", OUTCOME_DONE);
 }
 
-/* What changes beside the daemon is seen, and reckoned with. */
+/* Changes by others are noticed and taken into account. */
 static void test_by_hand(void) {
         g_autoptr(Host) host = host_new();
         g_autofree char *before = fake_kernel_snapshot(host->fake);
@@ -65,7 +65,7 @@ static void test_by_hand(void) {
         daemon_await_state(daemon, PORT2, DEVICE_FOREIGN);
         g_assert_cmpint(group_state(inventory_find_group(host->inventory, PORTS_GROUP)), ==, GROUP_PARTIAL);
 
-        /* The other port goes and comes; the foreign one stays what it is. */
+        /* The other port is detached and reattached; the foreign port stays foreign. */
         daemon_move(daemon, PLAN_DETACH, PORT1, OUTCOME_DONE);
         g_assert_cmpint(daemon_state(daemon, PORT2), ==, DEVICE_FOREIGN);
         daemon_move(daemon, PLAN_REATTACH, PORT1, OUTCOME_DONE);
@@ -76,7 +76,7 @@ static void test_by_hand(void) {
         g_assert_cmpint(fake_kernel_write(host->fake, PORT2, "sys/bus/pci/drivers/vfio-pci/unbind"), ==, 0);
         g_assert_cmpint(fake_kernel_write(host->fake, PORT2, "sys/bus/pci/drivers_probe"), ==, 0);
         daemon_await_state(daemon, PORT2, DEVICE_HOST);
-        assert_model_is_true(daemon);
+        assert_model_is_current(daemon);
         assert_snapshot(host, before);
 }
 
@@ -96,7 +96,7 @@ static void test_limits(void) {
         daemon_must_begin(daemon, PLAN_DETACH, "ens1", &first);
         fake_kernel_do(host->fake, "wait-pending 1");
 
-        /* The plan says it, and also the table to one who planned before. */
+        /* The plan is refused, and so is the start of a job that was planned before. */
         g_assert_cmpint(daemon_begin(daemon, PLAN_DETACH, "ens1", &second, &problem), ==, OUTCOME_BUSY);
         g_assert_cmpint(daemon_begin(daemon, PLAN_DETACH, "ens3", &second, &problem), ==, OUTCOME_LIMITS_EXCEEDED);
         g_assert_cmpuint(second.n, ==, 0);
@@ -105,7 +105,7 @@ static void test_limits(void) {
         daemon_move(daemon, PLAN_DETACH, "ens3", OUTCOME_DONE);
 }
 
-/* Anybody may plan: that keeps no job from starting. Nothing is turned, so the plan in between is still under way. */
+/* Everybody may plan: this blocks no job. The loop does not run here, so the plan is still running. */
 static void test_plan_limit(void) {
         static const JobLimits one = {
                         .step_deadline_us = 60 * G_USEC_PER_SEC,
@@ -146,7 +146,7 @@ static void test_busy(void) {
         g_assert_cmpint(first.outcome, ==, OUTCOME_DONE);
 }
 
-/* Who waits is told when the daemon ends. */
+/* Waiting callers get an answer when the daemon ends. */
 static void test_shutdown(void) {
         g_autoptr(Host) host = host_new();
         g_autoptr(Daemon) daemon = daemon_start(host, &patient);
@@ -169,11 +169,11 @@ static void test_shutdown(void) {
         daemon_await_quiet(daemon);
         g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_DETACHED);
         g_assert_cmpint(daemon_state(daemon, OTHER_NIC), ==, DEVICE_DETACHED);
-        g_assert_cmpuint(count_devices_away(host), ==, 3);
+        g_assert_cmpuint(count_detached_devices(host), ==, 3);
 }
 
-/* An interface that gets another name: the devices are back all the same. */
-static void test_name_is_gone(void) {
+/* An interface gets another name: the devices are reattached anyway. */
+static void test_name_is_missing(void) {
         static const JobLimits limits = {
                         .step_deadline_us = 60 * G_USEC_PER_SEC,
                         .names_deadline_us = 100 * 1000,
@@ -184,7 +184,7 @@ static void test_name_is_gone(void) {
         g_autoptr(Daemon) daemon = daemon_start(host, &limits);
 
         daemon_move(daemon, PLAN_DETACH, "ens1", OUTCOME_DONE);
-        /* Nothing is told of the names any more. */
+        /* The events of the names do not arrive any more. */
         daemon->events_source = sd_event_source_disable_unref(daemon->events_source);
         daemon_move(daemon, PLAN_REATTACH, "ens1", OUTCOME_DONE);
         g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_HOST);
@@ -192,7 +192,7 @@ static void test_name_is_gone(void) {
         g_assert_null(device->names);
 }
 
-/* Many times over: the state of the host and of the daemon at the end is that of the beginning. */
+/* Many cycles: the state of the host and of the daemon is the same at the end as at the beginning. */
 static void test_cycles(void) {
         g_autoptr(Host) host = host_new();
         g_autofree char *before = fake_kernel_snapshot(host->fake);
@@ -205,7 +205,7 @@ static void test_cycles(void) {
                 if (i == 0 || i == 39) {
                         g_autoptr(GDir) fds = g_dir_open("/proc/self/fd", 0, NULL);
 
-                        assert_model_is_true(daemon);
+                        assert_model_is_current(daemon);
                         n_fds[i > 0] = 0;
                         while (g_dir_read_name(fds))
                                 n_fds[i > 0]++;
@@ -225,7 +225,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/job/plan-limit", test_plan_limit);
         g_test_add_func("/job/busy", test_busy);
         g_test_add_func("/job/shutdown", test_shutdown);
-        g_test_add_func("/job/name-is-gone", test_name_is_gone);
+        g_test_add_func("/job/name-is-missing", test_name_is_missing);
         g_test_add_func("/job/cycles", test_cycles);
         return g_test_run();
 }

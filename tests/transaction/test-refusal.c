@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-/* What is refused before the first write: the fake kernel sees none, and no record is left. */
+/* Refusals before the first write: the fake kernel gets no write, and there is no state file. */
 
 typedef struct Refusal {
         Host *host;
@@ -16,14 +16,14 @@ typedef struct Refusal {
 static void expect_nothing(Refusal *refusal, Host *host) {
         refusal->host = host;
         refusal->before = fake_kernel_snapshot(host->fake);
-        refusal->n_records = count_devices_away(host);
+        refusal->n_records = count_detached_devices(host);
         fake_kernel_do(host->fake, "reset-writes");
 }
 
 static void check_nothing(Refusal *refusal) {
         g_assert_cmpuint(count_writes(refusal->host), ==, 0);
         assert_snapshot(refusal->host, refusal->before);
-        g_assert_cmpuint(count_devices_away(refusal->host), ==, refusal->n_records);
+        g_assert_cmpuint(count_detached_devices(refusal->host), ==, refusal->n_records);
         g_free(refusal->before);
 }
 
@@ -46,7 +46,7 @@ static void test_held(void) {
         g_assert_nonnull(strstr(problem.message, "/dev/vfio/10"));
         check_nothing(&refusal);
 
-        /* One who is held by nobody in sight, and the holder ends. */
+        /* The holder is not visible, and then it ends. */
         g_assert_cmpint(kill(pid, SIGKILL), ==, 0);
         g_assert_cmpint(waitpid(pid, NULL, 0), ==, pid);
         fake_kernel_do(host->fake, "hold %d", PORTS_GROUP);
@@ -58,7 +58,7 @@ static void test_held(void) {
         host_must_move(host, PLAN_REATTACH, "ens1");
 }
 
-/* Another card or another group than the one that was planned for. */
+/* Another card or another group than at the time of the plan. */
 static void check_identity(PlanVerb verb, const char *change, Outcome expected, const char *says) {
         g_autoptr(Host) host = host_new();
         _cleanup_problem_ Problem problem = {};
@@ -96,7 +96,7 @@ static void test_identity(const void *verb) {
                 check_identity((PlanVerb)GPOINTER_TO_INT(verb), cases[i].change, cases[i].outcome, cases[i].says);
 }
 
-/* Somebody else was quicker. */
+/* Another tool was faster. */
 static void test_foreign(void) {
         g_autoptr(Host) host = host_new();
         _cleanup_problem_ Problem problem = {};
@@ -194,7 +194,7 @@ static void test_host_driver_unavailable(void) {
         assert_state(host, PORT1, DEVICE_DETACHED);
 }
 
-/* Without a transaction on disk nothing is begun. */
+/* Without a transaction file on disk nothing is started. */
 static void test_state_unwritable(const void *verb) {
         g_autoptr(Host) host = host_new();
         _cleanup_problem_ Problem problem = {};

@@ -3,9 +3,9 @@
 
 #include <glib/gstdio.h>
 
-/* What a device gets back is exactly what it had, whatever that was. */
+/* A device gets back exactly its old settings, whatever they were. */
 
-/* There and back again. */
+/* Detach and reattach. */
 static void check_round_trip(Host *host, const char *selector, const char *address) {
         g_autofree char *before = fake_kernel_snapshot(host->fake);
 
@@ -41,14 +41,14 @@ static void test_driverless(void) {
                 check_round_trip(host, DRIVERLESS, DRIVERLESS);
                 assert_driver(host, DRIVERLESS, NULL);
         }
-        /* One that a driver would like to have was kept from it, and stays so. */
+        /* A device without a driver, although there is a driver for it, stays without a driver. */
         g_assert_cmpint(fake_kernel_write(host->fake, PORT2, "sys/bus/pci/drivers/e1000/unbind"), ==, 0);
         check_round_trip(host, "ens1", PORT2);
         assert_driver(host, PORT2, NULL);
         assert_driver(host, PORT1, "e1000");
 }
 
-/* The host's driver was taken out of the kernel meanwhile: it is loaded again. */
+/* The host driver was unloaded meanwhile: it is loaded again. */
 static void test_module(void) {
         g_autoptr(Host) host = host_new();
         g_autofree char *before = fake_kernel_snapshot(host->fake);
@@ -56,7 +56,7 @@ static void test_module(void) {
         host_must_move(host, PLAN_DETACH, DISK);
         const DeviceFile *file = state_find(host->state, address_of(DISK));
         g_assert_null(file);
-        host_look(host);
+        host_read(host);
         file = state_find(host->state, address_of(DISK));
         g_assert_cmpstr(file->origin->binding.driver, ==, "nvme");
         g_assert_cmpstr(file->origin->module, ==, "nvme");
@@ -75,7 +75,7 @@ static void test_writes(void) {
                         "sys/bus/pci/drivers/e1000/unbind=" PORT1,
                         "sys/bus/pci/drivers_probe=" PORT2,
                         "sys/bus/pci/drivers_probe=" PORT1,
-                        /* and back */
+                        /* the reattach */
                         "sys/bus/pci/devices/" PORT1 "/driver_override=e1000",
                         "sys/bus/pci/devices/" PORT2 "/driver_override=e1000",
                         "sys/bus/pci/drivers/vfio-pci/unbind=" PORT1,
@@ -96,7 +96,8 @@ static void test_writes(void) {
         g_assert_null(writes[G_N_ELEMENTS(expected)]);
 }
 
-/* Before the first write to the kernel the state folder says all that is needed to end the transaction. */
+/* Before the first write to the kernel, the state folder contains everything that is needed to recover the
+ * transaction. */
 static void check_state_first(Host *host, PlanVerb verb) {
         _cleanup_problem_ Problem problem = {};
         _cleanup_(state_freep) State *state = NULL;
@@ -142,7 +143,7 @@ static void test_state_first(void) {
         assert_nothing_recorded(host);
 }
 
-/* The end of the transaction cannot be written: then all is undone. */
+/* The end of the transaction cannot be written: then everything is rolled back. */
 static void test_end_unwritable(void) {
         g_autoptr(Host) host = host_new();
         g_autofree char *before = fake_kernel_snapshot(host->fake), *transaction = NULL;
@@ -151,7 +152,7 @@ static void test_end_unwritable(void) {
         fake_kernel_do(host->fake, "stall 1");
         Run *run = run_start(host, host_plan(host, PLAN_DETACH, "ens1"));
         fake_kernel_do(host->fake, "wait-pending 1");
-        /* A folder in place of the file: it cannot be unlinked. */
+        /* A folder replaces the file, so it cannot be unlinked. */
         transaction = g_build_filename(host->state_folder, "transactions", "1", NULL);
         g_assert_cmpint(g_unlink(transaction), ==, 0);
         g_assert_cmpint(g_mkdir(transaction, 0700), ==, 0);
@@ -163,16 +164,16 @@ static void test_end_unwritable(void) {
         assert_nothing_recorded(host);
 }
 
-/* Two groups are away, and one comes back without the other. */
+/* Two groups are detached, and one is reattached without the other. */
 static void test_two_groups(void) {
         g_autoptr(Host) host = host_new();
         g_autofree char *before = fake_kernel_snapshot(host->fake);
 
         host_must_move(host, PLAN_DETACH, "ens1");
         host_must_move(host, PLAN_DETACH, "ens3");
-        g_assert_cmpuint(count_devices_away(host), ==, 3);
+        g_assert_cmpuint(count_detached_devices(host), ==, 3);
         host_must_move(host, PLAN_REATTACH, "ens1");
-        g_assert_cmpuint(count_devices_away(host), ==, 1);
+        g_assert_cmpuint(count_detached_devices(host), ==, 1);
         host_forget(host);
         assert_state(host, OTHER_NIC, DEVICE_DETACHED);
         host_must_move(host, PLAN_REATTACH, "ens3");
@@ -180,7 +181,7 @@ static void test_two_groups(void) {
         assert_nothing_recorded(host);
 }
 
-/* A port that somebody took back by hand is detached again, and what it had in the beginning is not forgotten. */
+/* A port that another program reattached by hand is detached again, and its original settings are not forgotten. */
 static void test_again(void) {
         g_autoptr(Host) host = host_new();
         g_autofree char *before = NULL;
@@ -189,16 +190,16 @@ static void test_again(void) {
         before = fake_kernel_snapshot(host->fake);
         host_must_move(host, PLAN_DETACH, "ens1");
 
-        /* The override is ours still; the driver is the host's. */
+        /* The override is still vfiod's; the driver is the host driver. */
         g_assert_cmpint(fake_kernel_write(host->fake, PORT1, "sys/bus/pci/drivers/vfio-pci/unbind"), ==, 0);
         fake_kernel_do(host->fake, "set " PORT1 " driver_override e1000");
         g_assert_cmpint(fake_kernel_write(host->fake, PORT1, "sys/bus/pci/drivers_probe"), ==, 0);
         fake_kernel_do(host->fake, "set " PORT1 " driver_override vfio-pci");
-        host_look(host);
+        host_read(host);
         assert_state(host, PORT1, DEVICE_HOST);
 
         host_must_move(host, PLAN_DETACH, "ens1");
-        g_assert_cmpuint(count_devices_away(host), ==, 2);
+        g_assert_cmpuint(count_detached_devices(host), ==, 2);
         host_must_move(host, PLAN_REATTACH, "ens1");
         assert_snapshot(host, before);
         assert_nothing_recorded(host);

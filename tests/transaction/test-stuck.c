@@ -3,7 +3,8 @@
 
 #include <sys/wait.h>
 
-/* A write that does not come back: its job and devices are stuck, all else goes on, and when the kernel lets go it ends by itself. */
+/* A write does not return: its job and devices are stuck, everything else continues, and the job ends by itself when
+ * the kernel returns. */
 
 static void check_is_stuck(Daemon *daemon, const Answer *answer, const char *step, const char *address) {
         g_autofree char *place = g_strdup_printf("the step '%s' of %s", step, address);
@@ -21,7 +22,7 @@ static void check_is_stuck(Daemon *daemon, const Answer *answer, const char *ste
                 g_assert_cmpint(daemon_begin(daemon, verb, PORT1, &refused, &problem), ==, OUTCOME_STUCK);
 }
 
-/* The unbind of a network driver sleeps for a while. */
+/* The unbind of a network driver sleeps for some time. */
 static void test_detach(void) {
         g_autoptr(Host) host = host_new();
         g_autofree char *before = fake_kernel_snapshot(host->fake);
@@ -33,7 +34,7 @@ static void test_detach(void) {
         daemon_await(daemon, &answer);
         check_is_stuck(daemon, &answer, "unbind", PORT2);
 
-        /* Another group's jobs are done meanwhile. */
+        /* Jobs of another group work meanwhile. */
         daemon_move(daemon, PLAN_DETACH, "ens3", OUTCOME_DONE);
         daemon_move(daemon, PLAN_REATTACH, "ens3", OUTCOME_DONE);
         check_is_stuck(daemon, &answer, "unbind", PORT2);
@@ -43,14 +44,14 @@ static void test_detach(void) {
         daemon_await_quiet(daemon);
         g_assert_cmpint(daemon_state(daemon, PORT2), ==, DEVICE_DETACHED);
         g_assert_cmpuint(answer.n, ==, 1);
-        assert_model_is_true(daemon);
+        assert_model_is_current(daemon);
         daemon_move(daemon, PLAN_REATTACH, "ens1", OUTCOME_DONE);
         assert_snapshot(host, before);
         assert_nothing_recorded(host);
 }
 
-/* A VM takes the group between the look at the node and the unbind: that waits for the VM's end, and so do all who read the
- * device's uevent. */
+/* A VM takes the group between the check of the node and the unbind: the unbind waits for the VM's end, and so do
+ * all reads of the device's uevent. */
 static Answer *begin_held_reattach(Daemon *daemon, Answer *answer) {
         FakeKernel *fake = daemon->host->fake;
 
@@ -77,12 +78,12 @@ static void test_reattach(void) {
         fake_kernel_do(host->fake, "release %d", PORTS_GROUP);
         daemon_await_state(daemon, PORT1, DEVICE_HOST);
         daemon_await_quiet(daemon);
-        assert_model_is_true(daemon);
+        assert_model_is_current(daemon);
         assert_snapshot(host, before);
         assert_nothing_recorded(host);
 }
 
-/* The daemon can end and a fresh one start beside the stuck worker. */
+/* The daemon can end, and a new daemon can start, while the worker is stuck. */
 static void test_restart(void) {
         g_autoptr(Host) host = host_new();
         g_autofree char *before = fake_kernel_snapshot(host->fake);
@@ -105,12 +106,12 @@ static void test_restart(void) {
         fake_kernel_do(host->fake, "release %d", PORTS_GROUP);
         daemon_await_quiet(daemon);
         g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_HOST);
-        assert_model_is_true(daemon);
+        assert_model_is_current(daemon);
         assert_snapshot(host, before);
         assert_nothing_recorded(host);
 }
 
-/* A stuck worker that is killed when the kernel lets go. */
+/* A stuck worker is killed when the kernel returns. */
 static void test_killed(void) {
         g_autoptr(Host) host = host_new();
         g_autofree char *before = fake_kernel_snapshot(host->fake);
@@ -125,12 +126,12 @@ static void test_killed(void) {
         daemon_await_state(daemon, PORT1, DEVICE_HOST);
         daemon_await_quiet(daemon);
         g_assert_cmpuint(answer.n, ==, 1);
-        assert_model_is_true(daemon);
+        assert_model_is_current(daemon);
         assert_snapshot(host, before);
         assert_nothing_recorded(host);
 }
 
-/* A step that comes late, and then another: each has the deadline for itself. */
+/* A step returns late, and then another step: each has its own deadline. */
 static void test_twice(void) {
         g_autoptr(Host) host = host_new();
         g_autoptr(Daemon) daemon = daemon_start(host, &impatient);
@@ -146,7 +147,7 @@ static void test_twice(void) {
         fake_kernel_do(host->fake, "resume");
         daemon_await_state(daemon, PORT1, DEVICE_DETACHED);
         g_assert_cmpuint(answer.n, ==, 1);
-        assert_model_is_true(daemon);
+        assert_model_is_current(daemon);
 }
 
 int main(int argc, char **argv) {
@@ -155,6 +156,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/stuck/reattach", test_reattach);
         g_test_add_func("/stuck/restart", test_restart);
         g_test_add_func("/stuck/killed", test_killed);
-        g_test_add_func("/stuck/twice", test_twice);
+        g_test_add_func("/stuck/two-steps", test_twice);
         return g_test_run();
 }

@@ -5,24 +5,26 @@
 #include <fcntl.h>
 #include <sys/syscall.h>
 
-/* Daemon, worker or both are killed at every syscall of a detach, of a reattach, and of the recovery from either, also with a loss of what was
- * not synced: it ends fully old or fully new, and what the devices were is known.
+/* Daemon, worker or both are killed at every syscall of a detach, of a reattach, and of the recovery from either,
+ * with or without a loss of what was not synced: all devices are attached or all are detached in the end, and their
+ * old bindings are known.
  *
- * With --full at each syscall, and each end is looked at from the ground. Without, to be quick: where the one before may have left something behind, and
- * at some of the others; and a state that was looked at once is known. */
+ * With --full the test kills at each syscall, and checks each end completely. Without, to be fast: at syscalls after
+ * one that may have left something, and at some of the others; a state is checked only once. */
 
-/* Of the others, one in so many; of a daemon, whose way is never quite the same, so many before and after the birth of its worker. */
+/* Among the other syscalls, every STRIDEth; for a daemon, whose syscalls are never exactly the same, this number
+ * before and after the start of its worker. */
 #define STRIDE 24
 #define MARGIN 10
 
 typedef struct Sweep {
         const char *name;
         Place start;
-        PlanVerb cut_verb; /* IN_BETWEEN: what was cut off */
-        unsigned cut_at;   /* and after how many writes to the kernel */
-        PlanVerb verb;     /* what the daemon is asked for, if anything */
-        bool worker_dies;  /* after its last write to the kernel, and the daemon gives back what that left */
-        unsigned process;  /* each of its syscalls in turn */
+        PlanVerb cut_verb; /* INTERRUPTED: the verb that was interrupted */
+        unsigned cut_at;   /* after this number of writes to the kernel */
+        PlanVerb verb;     /* the request to the daemon, if any */
+        bool worker_dies;  /* the worker dies after its last write to the kernel, and the daemon recovers */
+        unsigned process;  /* kill at each of its syscalls in turn */
         Victims victims;
         DiskLoss loss;
 } Sweep;
@@ -34,14 +36,14 @@ static bool full;
 typedef struct Run {
         const Sweep *sweep;
         Stage *stage;
-        char *done;       /* what the next daemon had done while the worker of the last one still was there; or NULL */
+        char *done;       /* what the next daemon did while the worker of its predecessor still existed; or NULL */
         unsigned syscall; /* 0: none */
-        GArray *points;   /* that are not left out */
+        GArray *points;   /* points that are not skipped */
         KillerEnd end;
         StateDisk *disk;
 } Run;
 
-/* Nothing is left of these when the process is dead. */
+/* These syscalls leave nothing when the process is dead. */
 static bool leaves_nothing(const SyscallSeen *seen) {
         switch (seen->number) {
         case SYS_openat:
@@ -92,7 +94,8 @@ static bool has_no_jobs(Daemon *daemon, const void *what) {
         return !job_next(daemon->jobs, NULL);
 }
 
-/* The next daemon, while the worker of the last one is still there, at its syscall. It knows of it; or that worker will do nothing more. */
+/* Starts the next daemon while the worker of its predecessor still exists, at its syscall. The daemon knows the
+ * worker, or the worker will do nothing more. */
 static void start_next(void *userdata) {
         Run *run = userdata;
         PlanVerb verb = run->sweep->verb;
@@ -109,7 +112,7 @@ static void start_next(void *userdata) {
                 run->done = stage_state(run->stage);
         } else if (r != (verb == PLAN_DETACH ? OUTCOME_ALREADY_DETACHED : OUTCOME_NOT_DETACHED))
                 g_assert_cmpint(r, ==, OUTCOME_BUSY);
-        /* It may have found the worker dead, and give back what that left. */
+        /* It may have found the worker dead and be recovering. */
         daemon_run_until(daemon, has_no_jobs, NULL);
         daemon_stopp(&daemon);
         host_forget(run->stage->host);
@@ -119,7 +122,7 @@ static void check_done(Run *run) {
         g_autofree char *state = stage_state(run->stage), *done = g_steal_pointer(&run->done);
 
         if (done && !streq(done, state))
-                g_error("%s, killed at %u: the next daemon made\n%sand the worker of the last one made of it\n%s",
+                g_error("%s, killed at %u: the next daemon made\n%sand the worker of its predecessor changed it to\n%s",
                                 run->sweep->name, run->syscall, done, state);
 }
 
@@ -138,7 +141,7 @@ static bool run_to_point(Run *run) {
         if (disk || run->syscall == 0)
                 killer.on_syscall = on_syscall;
         run->disk = disk;
-        stage_live(run->stage, sweep->verb, &killer, &run->end);
+        stage_run_daemon(run->stage, sweep->verb, &killer, &run->end);
         run->disk = NULL;
         if (disk)
                 state_disk_lose(disk, sweep->loss);
@@ -146,20 +149,20 @@ static bool run_to_point(Run *run) {
         return run->end.n_killed == n;
 }
 
-static Place settle(Run *run) {
+static Place recover_stage(Run *run) {
         const Sweep *sweep = run->sweep;
         g_autofree char *what = run->end.n_killed > 0 ? g_strdup_printf("%s, killed at %u (syscall number %d)",
                                                                         sweep->name, run->syscall, (int)run->end.number)
                                                       : g_strdup_printf("%s, not killed", sweep->name);
 
-        return stage_settle(run->stage,
+        return stage_recover(run->stage,
                         &(Check){
                                         .what = what,
                                         .answered = run->end.exit_status >= 0 && sweep->verb != NOTHING &&
                                                         !sweep->worker_dies,
                                         .verb = sweep->verb,
                                         .outcome = (Outcome)run->end.exit_status,
-                                        .anew = full,
+                                        .again = full,
                         });
 }
 
@@ -175,7 +178,7 @@ static unsigned next_point(const Run *run) {
 }
 
 static void test_sweep(const void *data) {
-        unsigned n[IN_BETWEEN] = {};
+        unsigned n[INTERRUPTED] = {};
         Stage stage;
 
         stage_begin(&stage);
@@ -183,29 +186,30 @@ static void test_sweep(const void *data) {
         Run run = {.sweep = data, .stage = &stage, .points = points};
         g_assert_false(run_to_point(&run));
         g_assert_cmpuint(points->len, >, 0);
-        (void)settle(&run);
+        (void)recover_stage(&run);
         unsigned n_syscalls = run.end.n_syscalls;
         for (unsigned n_missed = 0; n_missed < (run.sweep->process == DAEMON ? MARGIN : 1);) {
                 run.syscall = next_point(&run);
                 bool killed = run_to_point(&run);
-                Place place = settle(&run);
+                Place place = recover_stage(&run);
 
                 n_missed = killed ? 0 : n_missed + 1;
                 if (killed)
                         n[place]++;
         }
-        /* A worker's way is always the same, or points would be missed. What a daemon does depends on what comes first. */
+        /* The syscalls of a worker are always the same, otherwise points would be missed. The syscalls of a daemon
+         * depend on the order of events. */
         if (run.sweep->process != DAEMON)
                 g_assert_cmpuint(run.end.n_syscalls, ==, n_syscalls);
         stage_end(&stage);
-        g_test_message("%u of %u syscalls: %u ended at home, %u away", n[AT_HOME] + n[AWAY], n_syscalls, n[AT_HOME],
-                        n[AWAY]);
+        g_test_message("%u of %u syscalls: %u ended attached, %u detached", n[ATTACHED] + n[DETACHED], n_syscalls,
+                        n[ATTACHED], n[DETACHED]);
 }
 
-#define DETACH .start = AT_HOME, .verb = PLAN_DETACH
-#define REATTACH .start = AWAY, .verb = PLAN_REATTACH
-#define RECOVERY(what, when) .start = IN_BETWEEN, .cut_verb = (what), .cut_at = (when), .verb = NOTHING
-/* The driver is on both devices, and the end is not written down; the first of the two has no driver. */
+#define DETACH .start = ATTACHED, .verb = PLAN_DETACH
+#define REATTACH .start = DETACHED, .verb = PLAN_REATTACH
+#define RECOVERY(what, when) .start = INTERRUPTED, .cut_verb = (what), .cut_at = (when), .verb = NOTHING
+/* The driver is bound on both devices, and the end is not written; the first of the two has no driver. */
 #define OF_DETACH RECOVERY(PLAN_DETACH, AT_LAST_WRITE)
 #define OF_HALF_DETACH RECOVERY(PLAN_DETACH, 3)
 #define OF_HALF_REATTACH RECOVERY(PLAN_REATTACH, 3)

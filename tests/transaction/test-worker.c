@@ -4,11 +4,11 @@
 #include <fcntl.h>
 #include <signal.h>
 
-/* The process itself: what it says to the daemon, what it keeps open, and how its end is seen. */
+/* The worker process: its messages to the daemon, its open files, and how its end is noticed. */
 
 #define N_MANY 300
 
-/* A group of many functions beside the card. */
+/* A group of many devices next to the card. */
 static Host *host_with_many(void) {
         Host *host = host_new();
 
@@ -36,7 +36,7 @@ static void test_many_changes(void) {
         assert_snapshot(host, before);
 }
 
-/* All fail from the middle on: the message names each one that remains. */
+/* All writes fail from the middle on: the message names each device that remains. */
 static void test_long_message(void) {
         g_autoptr(Host) host = host_with_many();
         g_autoptr(Daemon) daemon = daemon_start(host, &patient);
@@ -81,7 +81,7 @@ static bool has_result(Daemon *daemon, const void *what) {
         return ((const Told *)what)->n_results > 0;
 }
 
-/* A worker over a plan, without a job. */
+/* A worker for a plan, without a job. */
 static Worker *begin(Daemon *daemon, Plan *plan, Told *told) {
         Transaction transaction = {
                         .kernel = daemon->host->kernel,
@@ -110,7 +110,7 @@ static void test_steps(void) {
         g_assert_null(worker_free(worker));
         g_assert_cmpuint(told.n_steps, ==, plan->n_steps);
         g_assert_true(told.is_rising);
-        /* The parent's copy of the plan is as it was. */
+        /* The parent's copy of the plan is unchanged. */
         g_assert_null(plan->members[0].origin);
 }
 
@@ -130,7 +130,7 @@ static void test_killed(void) {
         g_assert_cmpuint(told.n_results, ==, 1);
 }
 
-/* It holds nothing of the daemon but the kernel's folders and the state folder. */
+/* It has nothing of the daemon open except the kernel's folders and the state folder. */
 static void test_descriptors(void) {
         g_autoptr(Host) host = host_new();
         g_autoptr(Daemon) daemon = daemon_start(host, &patient);

@@ -7,8 +7,8 @@
 #include <poll.h>
 #include <umockdev.h>
 
-/* Cards that are plugged, bound, unbound and unplugged at random, as the real libudev tells of it: the model is what a fresh look gives,
- * and so is what the signals told. */
+/* Cards are plugged in, bound, unbound and pulled at random, with events through the real libudev. The model must
+ * equal a new scan, and so must the state that the signals describe. */
 
 #define N_STEPS 500
 #define N_SLOTS 8
@@ -32,7 +32,7 @@ static char *device_path(unsigned slot) {
         return g_strdup_printf("/sys/devices/0000:00:%02x.0", slot);
 }
 
-/* The testbed's folder is no file system that obeys: the test makes the links. */
+/* The testbed does not maintain the links in its folder: the test makes them. */
 static void set_link(Bed *bed, unsigned slot, const char *name, const char *target) {
         g_autofree char *root = umockdev_testbed_get_root_dir(bed->testbed), *path = device_path(slot);
         g_autofree char *link = g_build_filename(root, path, name, NULL);
@@ -51,7 +51,7 @@ static void plug(Bed *bed, unsigned slot) {
 
         g_assert_nonnull(path);
         set_link(bed, slot, "iommu_group", group);
-        /* the testbed announced it before it had its group, which the kernel does not */
+        /* the testbed sent "add" before the device had its group; the kernel does not do this */
         umockdev_testbed_uevent(bed->testbed, path, "change");
         bed->plugged[slot] = true;
 }
@@ -59,7 +59,7 @@ static void plug(Bed *bed, unsigned slot) {
 static void unplug(Bed *bed, unsigned slot) {
         g_autofree char *path = device_path(slot);
 
-        /* The event needs the device; the kernel takes it from the bus first. */
+        /* libudev needs the device for the event; the kernel removes it first. */
         umockdev_testbed_uevent(bed->testbed, path, "remove");
         umockdev_testbed_remove_device(bed->testbed, path);
         bed->plugged[slot] = bed->bound[slot] = false;
@@ -113,7 +113,7 @@ static void test_random(void) {
         g_autofree char *root = umockdev_testbed_get_root_dir(bed.testbed);
         g_autofree char *sys = g_build_filename(root, "sys", NULL);
 
-        plug(&bed, 0); /* so that there is a bus */
+        plug(&bed, 0); /* so that there is a PCI bus */
         g_assert_cmpint(uevent_source_new_udev(&bed.source), ==, 0);
         g_assert_cmpint(kernel_new(sys, "/dev", "/proc", NULL, NULL, &bed.kernel), ==, 0);
         g_assert_cmpint(inventory_new(&bed.inventory), ==, 0);
@@ -122,7 +122,7 @@ static void test_random(void) {
         g_assert_cmpint(follower_new(bed.kernel, bed.inventory, bed.source, &bed.follower), ==, 0);
 
         for (unsigned i = 0; i < N_STEPS;) {
-                for (unsigned n = 1 + choose(&bed, 4); n > 0; n--, i++) /* as the socket takes */
+                for (unsigned n = 1 + choose(&bed, 4); n > 0; n--, i++) /* not more than the socket can hold */
                         step(&bed);
                 follow(&bed);
                 check(&bed);
@@ -141,9 +141,9 @@ static void test_random(void) {
 
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
-        /* umockdev_in_mock_environment() of Debian 12 says no even there */
+        /* umockdev_in_mock_environment() of Debian 12 returns false even there */
         if (!strstr(g_getenv("LD_PRELOAD") ?: "", "umockdev"))
-                g_error("this test runs under umockdev-wrapper");
+                g_error("run this test with umockdev-wrapper");
         g_test_add_func("/udev/random", test_random);
         return g_test_run();
 }

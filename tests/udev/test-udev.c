@@ -7,8 +7,8 @@
 #include <poll.h>
 #include <umockdev.h>
 
-/* The kernel's events as they come through the real libudev, and the model that follows them. Under umockdev-wrapper, whose
- * testbed is the kernel here: it sends to the group "kernel" what it sends to "udev". */
+/* The kernel's events through the real libudev, and the model that they update. Runs with umockdev-wrapper, whose
+ * testbed replaces the kernel: it sends events to the group "kernel" and to the group "udev". */
 
 #define NIC "0000:00:03.0"
 #define NIC_SYS "/sys/devices/" NIC
@@ -29,7 +29,7 @@ static void add_nic(Bed *bed) {
         g_assert_cmpstr(path, ==, NIC_SYS);
 }
 
-/* A host bridge is there from the start. The source listens before anything is looked at. */
+/* A host bridge exists from the start. The source listens before the first scan. */
 static Bed bed_new(void) {
         Bed bed = {.testbed = umockdev_testbed_new()};
         g_autofree char *root = umockdev_testbed_get_root_dir(bed.testbed);
@@ -53,7 +53,7 @@ static void bed_clear(Bed *bed) {
         g_object_unref(bed->testbed);
 }
 
-/* The next event is this one: "ACTION SUBSYSTEM DEVPATH [DEVPATH_OLD]". The model follows. */
+/* Checks that the next event is "ACTION SUBSYSTEM DEVPATH [DEVPATH_OLD]". Updates the model. */
 static void expect_event(Bed *bed, const char *expected) {
         struct pollfd poll_fd = {.fd = bed->source->get_fd(bed->source), .events = POLLIN};
         Uevent event;
@@ -79,7 +79,7 @@ static const Device *find_nic(Bed *bed) {
         return inventory_find_device(bed->inventory, address);
 }
 
-/* The folder of the device in the testbed, which is no file system that obeys: the test moves the links. */
+/* The testbed does not maintain the links in the device's folder: the test moves them. */
 static void set_driver(Bed *bed, const char *driver) {
         g_autofree char *root = umockdev_testbed_get_root_dir(bed->testbed);
         g_autofree char *link = g_build_filename(root, NIC_SYS, "driver", NULL);
@@ -137,7 +137,7 @@ static void test_change(void) {
         bed_clear(&bed);
 }
 
-/* An interface comes and is renamed: the old path comes along, and the old name goes. */
+/* An interface appears and is renamed: the event has the old path, and the model removes the old name. */
 static void test_net(void) {
         g_autofree char *first = NULL, *second = NULL;
         Bed bed = bed_new();
@@ -148,7 +148,7 @@ static void test_net(void) {
         expect_event(&bed, "add net /devices/" NIC "/eth0");
         g_assert_true(host_name_list_has(find_nic(&bed)->names, HOST_NAME_NETWORK, "eth0"));
 
-        /* the testbed has no rename, and is silent about what it removes */
+        /* the testbed has no rename, and sends no event when it removes a device */
         umockdev_testbed_remove_device(bed.testbed, first);
         second = umockdev_testbed_add_device(bed.testbed, "net", "ens3", NIC_SYS, NULL, "INTERFACE", "ens3", NULL);
         expect_event(&bed, "add net /devices/" NIC "/ens3");
@@ -177,8 +177,8 @@ static void test_block(void) {
         bed_clear(&bed);
 }
 
-/* Events of other subsystems come one by one, and change nothing. */
-static void test_others(void) {
+/* Events of other subsystems arrive too and change nothing. */
+static void test_other_subsystems(void) {
         static const char *const others[] = {"usb", "input", "vfio", "iommu", "nvme", "drm"};
         Bed bed = bed_new();
         ChangeList changes;
@@ -202,11 +202,11 @@ static void test_others(void) {
         bed_clear(&bed);
 }
 
-/* Many at once keep their order, and each event's strings are whole until the next. */
+/* Many events at once keep their order, and the strings of an event are valid until the next event. */
 static void test_many(void) {
         Bed bed = bed_new();
 
-        /* so many as the testbed's socket takes */
+        /* not more than the testbed's socket can hold */
         for (unsigned first = 1; first <= 200; first += 8) {
                 for (unsigned i = first; i < first + 8; i++) {
                         g_autofree char *address = g_strdup_printf("0000:%02x:00.0", i);
@@ -230,15 +230,15 @@ static void test_many(void) {
 
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
-        /* umockdev_in_mock_environment() of Debian 12 says no even there */
+        /* umockdev_in_mock_environment() of Debian 12 returns false even there */
         if (!strstr(g_getenv("LD_PRELOAD") ?: "", "umockdev"))
-                g_error("this test runs under umockdev-wrapper");
+                g_error("run this test with umockdev-wrapper");
         g_test_add_func("/udev/add-and-remove", test_add_and_remove);
         g_test_add_func("/udev/bind-and-unbind", test_bind_and_unbind);
         g_test_add_func("/udev/change", test_change);
         g_test_add_func("/udev/net", test_net);
         g_test_add_func("/udev/block", test_block);
-        g_test_add_func("/udev/others", test_others);
-        g_test_add_func("/udev/many", test_many);
+        g_test_add_func("/udev/other-subsystems", test_other_subsystems);
+        g_test_add_func("/udev/many-events", test_many);
         return g_test_run();
 }

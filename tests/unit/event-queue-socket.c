@@ -6,7 +6,8 @@
 #include <linux/poll.h>
 #include <sys/socket.h>
 
-/* These stand before the C library's, also for libudev: what it receives from its socket comes from the queue instead. */
+/* These definitions override the C library's, also for libudev: what libudev receives from its socket comes from the
+ * queue instead. */
 
 #define REAL(function, ...) \
         G_STMT_START { \
@@ -33,7 +34,8 @@ ssize_t recv(int fd, void *buffer, size_t size, int flags) {
         return as_call(event_queue_receive(queue, buffer, size, flags & MSG_PEEK));
 }
 
-/* The kernel sends to the group 1, and is root without a process; others can send there too, and are not believed. */
+/* The kernel sends to group 1, as root and without a process id. Others can send there too, and their messages must
+ * be ignored. */
 ssize_t recvmsg(int fd, struct msghdr *message, int flags) {
         static const struct ucred kernel = {};
         EventQueue *queue = event_queue_of_socket(fd);
@@ -61,7 +63,7 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags) {
         return r;
 }
 
-/* The C library's header says of these what the kernel's does not: that they never read what they are given. */
+/* The C library's header declares that these never read the pointed-to memory; the kernel's interface does not. */
 int poll(struct pollfd *fds, unsigned long n_fds, int timeout);
 int ppoll(struct pollfd *fds, unsigned long n_fds, const struct timespec *timeout, const sigset_t *signals);
 

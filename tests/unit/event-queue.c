@@ -2,11 +2,11 @@
 #include "event-queue.h"
 
 struct EventQueue {
-        GQueue messages; /* GString, each as the kernel sends it */
+        GQueue messages; /* GString, each in the kernel's format */
         unsigned capacity;
         bool congested, has_error;
         unsigned n_dropped, n_reports, sequence;
-        GString *current; /* of the test's own source: holds the strings that were given out */
+        GString *current; /* for the test's own source: holds the strings that were returned */
 };
 
 static EventQueue *queue_of_socket;
@@ -83,8 +83,8 @@ EventQueue *event_queue_of_socket(int fd) {
         return fd >= 0 && fd == socket_fd ? queue_of_socket : NULL;
 }
 
-/* Takes the error, or looks at the first message. */
-static int queue_look(EventQueue *queue, GString **ret) {
+/* Takes the error, or peeks at the first message. */
+static int queue_peek(EventQueue *queue, GString **ret) {
         if (queue->has_error) {
                 queue->has_error = false;
                 queue->n_reports++;
@@ -105,7 +105,7 @@ static void queue_take(EventQueue *queue) {
 ssize_t event_queue_receive(EventQueue *queue, char *buffer, size_t size, bool peek) {
         GString *message;
 
-        int r = queue_look(queue, &message);
+        int r = queue_peek(queue, &message);
         if (r < 0)
                 return r;
         size_t length = message->len;
@@ -119,13 +119,13 @@ ssize_t event_queue_receive(EventQueue *queue, char *buffer, size_t size, bool p
 }
 
 typedef struct QueueSource {
-        UeventSource source; /* first: the one is the other */
+        UeventSource source; /* must be the first member: a pointer to one is a pointer to the other */
         EventQueue *queue;
 } QueueSource;
 
 static int queue_source_get_fd(UeventSource *source) {
         (void)source;
-        return -1; /* what says that it is empty, is */
+        return -1; /* so the queue counts as empty */
 }
 
 static const char *find_property(const GString *message, const char *name) {
@@ -142,7 +142,7 @@ static int queue_source_receive(UeventSource *source, Uevent *ret) {
         for (;;) {
                 message_free(g_steal_pointer(&queue->current));
                 GString *message;
-                int r = queue_look(queue, &message);
+                int r = queue_peek(queue, &message);
                 if (r < 0)
                         return r == -EAGAIN ? 0 : r;
                 queue_take(queue);

@@ -5,8 +5,8 @@
 
 #include <glib.h>
 
-/* All that an inventory says, a line an object: two that say the same give the same text. The caller frees it. */
+/* The contents of an inventory, one line for each object: equal inventories give equal texts. The caller frees it. */
 char *inventory_to_text(const Inventory *inventory);
 
-/* What changed since the last time, a line a change, "" for nothing; CHANGE_NONE is left out. */
+/* The changes since the last call, one line each, "" for none; CHANGE_NONE is omitted. */
 char *inventory_take_changes_text(Inventory *inventory);

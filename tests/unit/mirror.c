@@ -4,7 +4,7 @@
 #define N_FACTS 11
 
 struct Mirror {
-        GHashTable *objects; /* name to array of a text for each fact */
+        GHashTable *objects; /* name -> array with a text for each fact */
 };
 
 typedef char *(*describe_t)(const Inventory *inventory, const void *object, unsigned fact);
@@ -29,7 +29,7 @@ Mirror *mirror_free(Mirror *mirror) {
         return NULL;
 }
 
-static char *describe_functions(const Inventory *inventory, const Device *device) {
+static char *describe_vfs(const Inventory *inventory, const Device *device) {
         GString *text = g_string_new(NULL);
         size_t n;
 
@@ -48,7 +48,7 @@ static char *describe_names(const Device *device) {
         return g_string_free(text, FALSE);
 }
 
-/* Of each fact that can differ in these tests, by its bit. */
+/* The text of a fact that can differ in these tests, by its bit. */
 static char *describe_device(const Inventory *inventory, const void *object, unsigned fact) {
         const Device *device = object;
 
@@ -67,7 +67,7 @@ static char *describe_device(const Inventory *inventory, const void *object, uns
                 return g_strdup_printf("%d %d %s", device->numa_node, device->virtual_functions_max,
                                 device->virtual_function ? PCI_ADDRESS_TEXT(device->physical_function) : "");
         case CHANGED_FUNCTIONS:
-                return describe_functions(inventory, device);
+                return describe_vfs(inventory, device);
         default:
                 return NULL;
         }
@@ -127,7 +127,7 @@ static void follow_object(Mirror *mirror, const Inventory *inventory, const Chan
         case CHANGE_GROUP_CHANGED:
                 g_assert_nonnull(facts);
                 g_assert_nonnull(object);
-                /* as notify.c has it: the state is a property of the driver too */
+                /* as in notify.c: the state also depends on the driver */
                 learn(facts, inventory, object, describe,
                                 change->facts | (change->facts & CHANGED_DRIVER ? CHANGED_STATE : 0));
                 break;
@@ -174,7 +174,8 @@ static void check_object(const Mirror *mirror, const Inventory *inventory, const
                 g_autofree char *expected = describe(inventory, object, i);
 
                 if (g_strcmp0(facts[i], expected) != 0)
-                        g_error("%s: a fact (%u) is \"%s\", and was last told as \"%s\"", name, i, expected, facts[i]);
+                        g_error("%s: fact %u is \"%s\", but the last change record said \"%s\"", name, i, expected,
+                                        facts[i]);
         }
 }
 

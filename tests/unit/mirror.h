@@ -5,8 +5,8 @@
 
 #include <glib.h>
 
-/* What somebody knows who hears only of changes: of an object that comes he learns everything, of one that changes what is said to have
- * changed, of one that goes that it is gone. */
+/* The knowledge of a client that only gets change records. For a new object it learns everything, for a changed
+ * object the facts that are marked as changed, and for a removed object that it was removed. */
 
 typedef struct Mirror Mirror;
 
@@ -14,9 +14,9 @@ Mirror *mirror_new(void);
 Mirror *mirror_free(Mirror *mirror);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Mirror, mirror_free)
 
-/* Takes the changes. Nothing comes that is there, and nothing goes or changes that is not; a device that comes is marked as appeared, which is
- * cleared. */
+/* Takes the changes. Fails if an added object exists already, or if a removed or changed object does not exist.
+ * Checks that a new device is marked as appeared, and clears the mark. */
 void mirror_follow(Mirror *mirror, Inventory *inventory);
 
-/* It knows what the inventory says. */
+/* Checks that it equals the inventory. */
 void mirror_check(Mirror *mirror, const Inventory *inventory);

@@ -22,7 +22,7 @@ static char *path_format(TempTree *tree, const char *format, va_list arguments) 
         } \
         G_STMT_END
 
-/* Only where it is missing: that is seldom, and looking at each folder on the way takes longer than the rest. */
+/* Only if it is missing. This is rare, and to check each parent folder takes longer than all the rest. */
 static bool make_parent(const char *path) {
         g_autofree char *parent = g_path_get_dirname(path);
 
@@ -95,7 +95,7 @@ void temp_tree_file(TempTree *tree, const char *text, const char *format, ...) {
         g_autofree char *path = NULL;
 
         FORMAT_PATH(tree, format, path);
-        /* In its place at once, as g_file_set_contents() does, but without waiting for the disk. */
+        /* Replaces the file atomically, as g_file_set_contents() does, but without waiting for the disk. */
         g_autofree char *new_path = g_strconcat(path, ".new", NULL);
         _cleanup_fclose_ FILE *file = fopen(new_path, "wxe");
         if (!file && make_parent(path))

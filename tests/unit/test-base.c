@@ -3,7 +3,7 @@
 
 #include <glib.h>
 
-/* outcome, the idioms of util.h, and the string pool */
+/* Outcomes, the helpers of util.h, and the string pool. */
 
 static void test_outcome_names(void) {
         g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
@@ -27,11 +27,11 @@ static void test_problem(void) {
         g_assert_cmpint(problem_set(&problem, OUTCOME_HELD, "%s is held by %d", "x", 5), ==, OUTCOME_HELD);
         g_assert_cmpint(problem.outcome, ==, OUTCOME_HELD);
         g_assert_cmpstr(problem.message, ==, "x is held by 5");
-        /* A later one takes the place of an earlier, and may quote it. */
+        /* A new message replaces the old message and may quote it. */
         g_assert_cmpint(problem_set(&problem, OUTCOME_ROLLED_BACK, "%s, undone", problem.message), ==,
                         OUTCOME_ROLLED_BACK);
         g_assert_cmpstr(problem.message, ==, "x is held by 5, undone");
-        /* What it quotes can be sent on the bus and shown on a terminal. */
+        /* The quoted text can be sent on the bus and shown on a terminal. */
         g_assert_cmpint(problem_set(&problem, OUTCOME_FAILED, "%s is on %s", "b\xff\xfe", "a\033[31mred"), ==,
                         OUTCOME_FAILED);
         g_assert_cmpstr(problem.message, ==, "b\\xff\\xfe is on a\\x1b[31mred");

@@ -25,7 +25,7 @@ static void test_read(void) {
         g_assert_cmpstr(binding.power.control, ==, "");
         g_assert_false(binding.power.d3cold_known);
         g_assert_false(binding.any_driver);
-        /* The link is not an attribute of the device. */
+        /* The link settings are no attribute of the device. */
         g_assert_true(binding.link.known);
         g_assert_cmpuint(binding.link.vlan, ==, 7);
 
@@ -66,7 +66,7 @@ static void test_matches(void) {
                         {{.driver = "mlx5_vfio_pci"}, {.any_driver = true}, false},
                         {{.driver = "igb"}, {.any_driver = true, .driver = "e1000"}, true},
                         {{.driver = "igb", .override = "igb"}, {.any_driver = true}, false},
-                        /* The link does not count. */
+                        /* the link settings do not count */
                         {{.link = {.known = true, .vlan = 1}}, {}, true},
         };
 

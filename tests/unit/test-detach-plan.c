@@ -13,7 +13,7 @@
 #define DISK1 "10000:e1:00.0"
 #define DISK2 "10000:e2:00.0"
 
-/* One kind of step for all members before the next kind begins. */
+/* Each kind of step is done for all members before the next kind begins. */
 static void test_two_ports(void) {
         _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
 
@@ -39,7 +39,7 @@ static void test_two_ports(void) {
         }
 }
 
-/* VFs leave before their PF, and .1 before .0. */
+/* VFs are unbound before their PF, and .1 before .0. */
 static void test_order(void) {
         _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
 
@@ -59,7 +59,7 @@ static void put_pf(Inventory *inventory, const char *address, int group) {
         g_assert_cmpint(inventory_put_device(inventory, &facts), ==, 0);
 }
 
-/* They are not probed: they vanish with the PF. */
+/* The VFs are not probed: they disappear with the PF. */
 static void test_vfs_in_group(void) {
         _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
 
@@ -72,7 +72,7 @@ static void test_vfs_in_group(void) {
                         "claim-disks " PF ", load-driver " PF ", record " VF1 ", record " VF0 ", record " PF
                         ", set-autoprobe " PF "=0, override " PF ", vanish " VF1 ", vanish " VF0 ", set-vfs " PF
                         "=0, set-autoprobe " PF "=host, unbind " PF ", probe " PF ", wait-node " PF);
-        /* The caller agreed to the group, so there is nothing to find: the survey examines each of them. */
+        /* The caller consented to the group, so there is no finding: the survey examines each VF. */
         assert_findings(plan, "");
 }
 
@@ -95,12 +95,12 @@ static void test_vfs_in_other_groups(void) {
                         "virtual-functions " PF ": its virtual function " VF0
                         " vanishes with it, and is on igbvf; virtual-functions " PF ": its virtual function " VF1
                         " vanishes with it, and is on vfio-pci");
-        /* What vfiod keeps of a VF that it detached before. */
+        /* vfiod already has a state file for a VF that it detached before. */
         g_assert_true(plan->members[2].recorded);
         g_assert_cmpstr(plan->members[2].origin->binding.driver, ==, "igbvf");
         g_assert_cmpint(plan->members[2].group, ==, 21);
 
-        /* A PF without VFs keeps its settings. */
+        /* The settings of a PF without VFs are not changed. */
         g_assert_cmpint(inventory_drop_device(inventory, address_of("0000:07:10.2")), ==, 0);
         _cleanup_(plan_freep) Plan *alone = make_detach_plan(inventory, PF2, 0);
         assert_steps(alone,
@@ -108,7 +108,7 @@ static void test_vfs_in_other_groups(void) {
                         ", probe " PF2 ", wait-node " PF2);
 }
 
-/* A VF is detached, and its PF stays. */
+/* A VF is detached and its PF is not changed. */
 static void test_single_vf(void) {
         _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
 
@@ -151,7 +151,7 @@ static Inventory *vmd(int disk1_group, int disk2_group) {
         return inventory;
 }
 
-/* The driver vmd exposes the disks: they vanish when the VMD is unbound. No number of VFs is set. */
+/* The driver vmd exposes the disks: they disappear when the VMD is unbound. No number of VFs is set. */
 static void test_vmd(void) {
         _cleanup_(inventory_freep) Inventory *inventory = vmd(5, 5), *divided = vmd(6, 7);
         static const char steps[] = "claim-disks " VMD ", load-driver " VMD ", record " DISK2 ", record " DISK1
@@ -168,17 +168,17 @@ static void test_vmd(void) {
         assert_findings(other,
                         "virtual-functions " VMD ": the device " DISK1 " behind it vanishes with it, and is on nvme");
 
-        /* Whoever names a disk must agree to the VMD in its group. */
+        /* A caller that names a disk must consent to the VMD in its group. */
         _cleanup_problem_ Problem problem = {};
         Plan *none = NULL;
         g_assert_cmpint(try_detach(inventory, DISK1, NULL, NULL, &none, &problem), ==, OUTCOME_GROUP_NEEDS_CONSENT);
         g_assert_nonnull(strstr(problem.message, VMD " (vmd)"));
-        /* In a group of its own it is detached alone, and the VMD stays. */
+        /* In its own group the disk is detached alone, and the VMD is not changed. */
         _cleanup_(plan_freep) Plan *disk = make_detach_plan(divided, DISK1, 0);
         assert_members(disk, DISK1);
 }
 
-/* Root ports behind a VMD stay with its driver. */
+/* Root ports behind a VMD stay bound to their driver. */
 static void test_bridge_behind_vmd(void) {
         _cleanup_(inventory_freep) Inventory *inventory = vmd(5, 5);
         PciFacts facts = make_facts("10000:e0:06.0", "pcieport", 5);

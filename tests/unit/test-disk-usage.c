@@ -4,7 +4,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-/* What is claimed without showing itself is in tests/transaction: opens of a plain file's node never fail. */
+/* A claim that shows itself nowhere is tested in tests/transaction: opening a plain file never fails. */
 
 #define SDA "pci0000:00/0000:00:1f.2/ata1/host0/target0:0:0/0:0:0:0/block/sda"
 #define VIRTUAL "virtual/block/"
@@ -18,13 +18,13 @@ static Bed *make_bed(void) {
         return bed;
 }
 
-static int look(Bed *bed, const char *disk) {
+static int survey(Bed *bed, const char *disk) {
         return disk_uses(bed->tree->kernel, disk, bed->uses);
 }
 
 #define assert_disk(bed, disk, ...) \
         G_STMT_START { \
-                g_assert_cmpint(look(bed, disk), ==, 0); \
+                g_assert_cmpint(survey(bed, disk), ==, 0); \
                 assert_uses((bed)->uses, __VA_ARGS__); \
         } \
         G_STMT_END
@@ -68,12 +68,12 @@ static void test_mounted(void) {
                         "28 1 8:1 / /boot rw - ext4 /dev/sda1 rw\n"
                         "29 1 8:2 /home /home rw - ext4 /dev/sda2 rw\n");
         assert_disk(bed, "sda", "storage: sda > sda2 is mounted on /", "storage: sda > sda1 is mounted on /boot", NULL);
-        /* A name that somebody chose to do harm. */
+        /* A path that somebody chose to attack the log or the terminal. */
         put_mount(bed, "27 1 8:1 / /a\\012b\\033[2J\\351 rw - ext4 /dev/sda1 rw\n");
         assert_disk(bed, "sda", "storage: sda > sda1 is mounted on /a\\x0ab\\x1b[2J\\xe9", NULL);
 }
 
-/* Only a container has it mounted. */
+/* It is mounted only in a container. */
 static void test_namespace(void) {
         g_autoptr(Bed) bed = make_bed();
 
@@ -84,7 +84,7 @@ static void test_namespace(void) {
         assert_disk(bed, "sda", "storage: sda > sda1 is mounted on /var/lib/data", NULL);
 }
 
-/* The number of such a file system says nothing, and its source is the first of its disks only. */
+/* The device number of such a file system is no evidence, and its source is only the first of its disks. */
 static void test_btrfs(void) {
         g_autoptr(Bed) bed = make_bed();
 
@@ -96,7 +96,7 @@ static void test_btrfs(void) {
         assert_disk(bed, "sda", "storage: sda > sda2 > dm-0 (luks-root) is mounted on /", NULL);
 }
 
-/* Anybody can write this in a user namespace. */
+/* Any user can write this in a user namespace. */
 static void test_fake_mount(void) {
         g_autoptr(Bed) bed = make_bed();
 
@@ -135,7 +135,7 @@ static void test_swap(void) {
         assert_disk(bed, "sda", "storage: sda > sda2 > dm-0 (vg-my swap) is swap space", NULL);
 }
 
-/* Mappings, arrays and caches, whether anybody uses them or not. */
+/* Mappings, arrays and caches, in use or not. */
 static void test_holders(void) {
         g_autoptr(Bed) bed = make_bed();
 
@@ -162,17 +162,17 @@ static void test_holders(void) {
                         "storage: sda > sda2 > dm-0 (luks-a) carries dm-2 (vg-spare)", NULL);
 }
 
-/* Over two partitions of one disk, and over what is over both: each is looked at once. */
+/* A mapping over two partitions of one disk, and mappings over it: each is examined once. */
 static void test_diamond(void) {
         g_autoptr(Bed) bed = make_bed();
 
         put_block(bed->tree, VIRTUAL "md0", "9:0");
         put_holder(bed->tree, "sda1", "md0");
         put_holder(bed->tree, "sda2", "md0");
-        g_assert_cmpint(look(bed, "sda"), ==, 0);
+        g_assert_cmpint(survey(bed, "sda"), ==, 0);
         assert_use_says(bed->uses, "storage", "carries md0");
 
-        /* Doubled with each of the levels, it would be a thousand. */
+        /* If the number doubled at each level, it would be a thousand. */
         for (unsigned i = 0; i < 11; i++) {
                 g_autofree char *left = g_strdup_printf("dm-%u", 2 * i), *right = g_strdup_printf("dm-%u", 2 * i + 1),
                                 *left_number = g_strdup_printf("253:%u", 2 * i),
@@ -189,7 +189,7 @@ static void test_diamond(void) {
                 }
         }
         put_mount(bed, "27 1 253:21 / /top rw - ext4 /dev/mapper/dm-21 rw\n");
-        g_assert_cmpint(look(bed, "sda"), ==, 0);
+        g_assert_cmpint(survey(bed, "sda"), ==, 0);
         g_assert_cmpuint(bed->uses->lines->len, <=, 22);
         g_assert_cmpuint(bed->uses->lines->len, >=, 1);
 }
@@ -204,11 +204,11 @@ static void test_too_deep(void) {
                 put_mapping(bed, name, number, "a-name-that-makes-the-chain-longer-than-there-is-room-for-it");
                 put_holder(bed->tree, below, name);
         }
-        g_assert_cmpint(look(bed, "sda"), ==, 0);
+        g_assert_cmpint(survey(bed, "sda"), ==, 0);
         assert_use_says(bed->uses, "storage", "too deep");
 }
 
-/* Used without a claim. */
+/* Used without an exclusive claim. */
 static void test_loop(void) {
         g_autoptr(Bed) bed = make_bed();
 
@@ -236,7 +236,7 @@ static void test_exported(void) {
         assert_disk(bed, "sda", "storage: sda > sda1 is exported as an NVMe target", NULL);
 }
 
-/* What cannot be determined counts as used. */
+/* If it cannot be determined, it counts as in use. */
 static void test_unreadable(void) {
         g_autoptr(Bed) bed = make_bed();
 
@@ -260,22 +260,22 @@ static void test_unreadable(void) {
         assert_disk(bed, "sda", NULL);
 
         temp_tree_link(bed->tree, "swaps", "proc/swaps");
-        g_assert_cmpint(look(bed, "sda"), ==, 0);
+        g_assert_cmpint(survey(bed, "sda"), ==, 0);
         g_assert_cmpuint(bed->uses->lines->len, ==, 3); /* the disk and its partitions */
         g_ptr_array_set_size(bed->uses->lines, 0);
         temp_tree_remove(bed->tree, "proc/swaps");
-        temp_tree_folder(bed->tree, "proc/swaps"); /* which opens, and cannot be read */
-        g_assert_cmpint(look(bed, "sda1"), ==, 0);
+        temp_tree_folder(bed->tree, "proc/swaps"); /* it can be opened, but not read */
+        g_assert_cmpint(survey(bed, "sda1"), ==, 0);
         assert_use_says(bed->uses, "storage", "sda1 cannot be examined: /proc/swaps");
         temp_tree_remove(bed->tree, "proc/swaps");
 
         put_block(bed->tree, VIRTUAL "loop7", "7:7");
         temp_tree_folder(bed->tree, "sys/class/block/loop7/loop/backing_file");
-        g_assert_cmpint(look(bed, "sda1"), ==, 0);
+        g_assert_cmpint(survey(bed, "sda1"), ==, 0);
         assert_use_says(bed->uses, "storage", "sda1 cannot be examined: the loop devices");
         temp_tree_remove(bed->tree, "sys/class/block/loop7/loop");
         temp_tree_file(bed->tree, "rubbish\n", "sys/kernel/config/nvmet/subsystems/nqn.a/namespaces/1/enable");
-        g_assert_cmpint(look(bed, "sda1"), ==, 0);
+        g_assert_cmpint(survey(bed, "sda1"), ==, 0);
         assert_use_says(bed->uses, "storage", "sda1 cannot be examined: the NVMe targets");
         temp_tree_remove(bed->tree, "sys/kernel/config");
         assert_disk(bed, "sda", NULL);
@@ -298,7 +298,7 @@ static void test_no_medium(void) {
         g_autofree char *path = temp_tree_path(bed->tree, "dev/sda");
         int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-        /* The open of a socket's file gives the same errno. */
+        /* Opening the file of a socket fails with the same errno. */
         temp_tree_remove(bed->tree, "dev/sda");
         g_assert_cmpint(snprintf(address.sun_path, sizeof(address.sun_path), "%s", path), <,
                         (int)sizeof(address.sun_path));
@@ -307,7 +307,7 @@ static void test_no_medium(void) {
         close(fd);
 }
 
-/* The kernel writes "!" for the "/" in the name of a node. */
+/* The kernel writes "!" for "/" in the name of a node. */
 static void test_slash(void) {
         g_autoptr(Bed) bed = make_bed();
 
@@ -317,7 +317,7 @@ static void test_slash(void) {
         assert_disk(bed, "cciss!c0d0", "storage: cciss!c0d0 is mounted on /", NULL);
 }
 
-static void test_end(void) {
+static void test_visitor_stops(void) {
         g_autoptr(Bed) bed = make_bed();
 
         put_mount(bed,
@@ -327,7 +327,7 @@ static void test_end(void) {
         for (unsigned i = 1; i <= 3; i++) {
                 g_ptr_array_set_size(bed->uses->lines, 0);
                 bed->uses->end_after = i;
-                g_assert_cmpint(look(bed, "sda"), ==, 42);
+                g_assert_cmpint(survey(bed, "sda"), ==, 42);
                 g_assert_cmpuint(bed->uses->lines->len, ==, i);
         }
 }
@@ -348,6 +348,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/disk-usage/unreadable", test_unreadable);
         g_test_add_func("/disk-usage/no-medium", test_no_medium);
         g_test_add_func("/disk-usage/slash", test_slash);
-        g_test_add_func("/disk-usage/end", test_end);
+        g_test_add_func("/disk-usage/visitor-stops", test_visitor_stops);
         return g_test_run();
 }

@@ -20,7 +20,7 @@ static int look(Bed *bed) {
 
 #define assert_display(bed, ...) \
         G_STMT_START { \
-                g_assert_cmpint(look(bed), ==, 0); \
+                g_assert_cmpint(survey(bed), ==, 0); \
                 assert_uses((bed)->uses, __VA_ARGS__); \
         } \
         G_STMT_END
@@ -36,7 +36,7 @@ static void test_free(void) {
         assert_display(bed, NULL);
         temp_tree_attribute(bed->tree, GPU, "boot_vga", "0");
         assert_display(bed, NULL);
-        /* A card that computes, and one whose screen is off. */
+        /* A card that only computes, and a card whose screen is off. */
         temp_tree_folder(bed->tree, GPU_FOLDER "/drm/renderD128");
         temp_tree_folder(bed->tree, GPU_FOLDER "/drm/card0/power");
         put_connector(bed, "card0", "DP-1", "disabled\n");
@@ -83,28 +83,28 @@ static void test_connector(void) {
                         "display: card1-HDMI-A-1 shows a picture", "display: card1-DP-1 shows a picture", NULL);
 }
 
-/* What cannot be determined counts as used. */
+/* If it cannot be determined, it counts as in use. */
 static void test_unreadable(void) {
         g_autoptr(Bed) bed = make_bed();
 
         temp_tree_attribute(bed->tree, GPU, "boot_vga", "maybe");
-        g_assert_cmpint(look(bed), ==, 0);
+        g_assert_cmpint(survey(bed), ==, 0);
         assert_use_says(bed->uses, "display", GPU " cannot be examined");
         temp_tree_attribute(bed->tree, GPU, "boot_vga", "0");
         temp_tree_link(bed->tree, "graphics", GPU_FOLDER "/graphics");
-        g_assert_cmpint(look(bed), ==, 0);
+        g_assert_cmpint(survey(bed), ==, 0);
         assert_use_says(bed->uses, "display", GPU " cannot be examined");
         temp_tree_remove(bed->tree, GPU_FOLDER "/graphics");
         temp_tree_link(bed->tree, "drm", GPU_FOLDER "/drm");
-        g_assert_cmpint(look(bed), ==, 0);
+        g_assert_cmpint(survey(bed), ==, 0);
         assert_use_says(bed->uses, "display", GPU " cannot be examined");
         temp_tree_remove(bed->tree, GPU_FOLDER "/drm");
         temp_tree_link(bed->tree, "enabled", GPU_FOLDER "/drm/card0/card0-DP-1/enabled");
-        g_assert_cmpint(look(bed), ==, 0);
+        g_assert_cmpint(survey(bed), ==, 0);
         assert_use_says(bed->uses, "display", GPU " cannot be examined");
 }
 
-static void test_end(void) {
+static void test_visitor_stops(void) {
         g_autoptr(Bed) bed = make_bed();
 
         temp_tree_attribute(bed->tree, GPU, "boot_vga", "1");
@@ -113,7 +113,7 @@ static void test_end(void) {
         for (unsigned i = 1; i <= 3; i++) {
                 g_ptr_array_set_size(bed->uses->lines, 0);
                 bed->uses->end_after = i;
-                g_assert_cmpint(look(bed), ==, 42);
+                g_assert_cmpint(survey(bed), ==, 42);
                 g_assert_cmpuint(bed->uses->lines->len, ==, i);
         }
 }
@@ -125,6 +125,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/display-usage/framebuffer", test_framebuffer);
         g_test_add_func("/display-usage/connector", test_connector);
         g_test_add_func("/display-usage/unreadable", test_unreadable);
-        g_test_add_func("/display-usage/end", test_end);
+        g_test_add_func("/display-usage/visitor-stops", test_visitor_stops);
         return g_test_run();
 }

@@ -4,7 +4,7 @@
 #include "model/follower.h"
 #include "temp-tree.h"
 
-/* A driver link that goes again without an event, as after a probe that fails: the model follows all the same. */
+/* A driver link disappears without an event, as after a failed probe: the model must notice it. */
 
 #define NIC "0000:00:03.0"
 #define NIC_PATH "pci0000:00/" NIC
@@ -18,7 +18,7 @@ typedef struct Bed {
         DriverCheck *check;
 } Bed;
 
-/* With a NIC that has no driver. */
+/* With a NIC without a driver. */
 static Bed bed_new(void) {
         Bed bed = {.tree = temp_tree_new(), .inventory = make_inventory()};
 
@@ -56,8 +56,8 @@ static void run_turn(Bed *bed) {
         g_assert_cmpint(sd_event_run(bed->event, DEADLINE_US), >, 0);
 }
 
-/* The next reading is due now. */
-static void hurry(Bed *bed) {
+/* Makes the next check due now. */
+static void make_check_due(Bed *bed) {
         g_assert_false(is_confirmed(bed));
         get_device(bed->inventory, NIC)->driver_due_us = 1;
 }
@@ -70,11 +70,11 @@ static void expect_silence(Bed *bed) {
 
 typedef void (*look_t)(Bed *bed);
 
-static void look_event(Bed *bed) {
+static void read_by_event(Bed *bed) {
         emit(bed, "unbind");
 }
 
-static void look_scan(Bed *bed) {
+static void read_by_scan(Bed *bed) {
         g_assert_cmpint(scan_device(bed->tree->kernel, bed->inventory, address_of(NIC)), ==, 0);
 }
 
@@ -82,7 +82,7 @@ static void look_rescan(Bed *bed) {
         g_assert_cmpint(follower_read_all(bed->tree->kernel, bed->inventory), ==, 0);
 }
 
-/* Whatever made the model read the link in the wrong moment: an event, a job, or a rescan. */
+/* The model read the link at the wrong moment, because of an event, a job, or a rescan. */
 static void test_failed_probe(const void *userdata) {
         look_t look = *(const look_t *)userdata;
         Bed bed = bed_new();
@@ -99,7 +99,7 @@ static void test_failed_probe(const void *userdata) {
         bed_clear(&bed);
 }
 
-/* The driver is known and confirmed, it goes, and comes for a moment once more: the same name proves nothing. */
+/* The driver is confirmed, disappears, and appears again for a moment: the same name proves nothing. */
 static void test_same_driver(void) {
         Bed bed = bed_new();
 
@@ -121,31 +121,31 @@ static void test_slow_probe(void) {
         temp_tree_driver(bed.tree, NIC, "vfio-pci");
         emit(&bed, "change");
         for (unsigned i = 1; i < N_READINGS; i++) {
-                hurry(&bed);
+                make_check_due(&bed);
                 run_turn(&bed);
                 g_assert_cmpstr(driver(&bed), ==, "vfio-pci");
         }
         temp_tree_driver(bed.tree, NIC, NULL);
-        hurry(&bed);
+        make_check_due(&bed);
         run_turn(&bed);
         g_assert_null(driver(&bed));
         bed_clear(&bed);
 }
 
-/* The readings end when all are equal; another driver in between begins anew. */
+/* The checks end when all results are equal; another driver in between starts them again. */
 static void test_end(void) {
         Bed bed = bed_new();
 
         temp_tree_driver(bed.tree, NIC, "e1000");
         emit(&bed, "add");
-        hurry(&bed);
+        make_check_due(&bed);
         run_turn(&bed);
         temp_tree_driver(bed.tree, NIC, "igb");
-        hurry(&bed);
+        make_check_due(&bed);
         run_turn(&bed);
         g_assert_cmpstr(driver(&bed), ==, "igb");
         for (unsigned i = 0; i < N_READINGS; i++) {
-                hurry(&bed);
+                make_check_due(&bed);
                 run_turn(&bed);
         }
         g_assert_cmpstr(driver(&bed), ==, "igb");
@@ -154,7 +154,7 @@ static void test_end(void) {
         bed_clear(&bed);
 }
 
-/* Many are read in several turns, also when some of them are gone by then. */
+/* Many links are checked in several turns, even if some devices are removed meanwhile. */
 static void test_many(void) {
         enum {
                 N = 2000
@@ -176,15 +176,15 @@ static void test_many(void) {
 }
 
 int main(int argc, char **argv) {
-        static const look_t looks[] = {look_event, look_scan, look_rescan};
+        static const look_t readers[] = {read_by_event, read_by_scan, read_by_rescan};
 
         g_test_init(&argc, &argv, NULL);
-        g_test_add_data_func("/driver-check/failed-probe/event", &looks[0], test_failed_probe);
-        g_test_add_data_func("/driver-check/failed-probe/job", &looks[1], test_failed_probe);
-        g_test_add_data_func("/driver-check/failed-probe/rescan", &looks[2], test_failed_probe);
+        g_test_add_data_func("/driver-check/failed-probe/event", &readers[0], test_failed_probe);
+        g_test_add_data_func("/driver-check/failed-probe/job", &readers[1], test_failed_probe);
+        g_test_add_data_func("/driver-check/failed-probe/rescan", &readers[2], test_failed_probe);
         g_test_add_func("/driver-check/same-driver", test_same_driver);
         g_test_add_func("/driver-check/slow-probe", test_slow_probe);
-        g_test_add_func("/driver-check/end", test_end);
+        g_test_add_func("/driver-check/ends", test_end);
         g_test_add_func("/driver-check/many", test_many);
         return g_test_run();
 }

@@ -7,7 +7,7 @@
 #include <sys/file.h>
 #include <systemd/sd-id128.h>
 
-/* What becomes of state files that the first edition wrote: see first-edition/README.md. */
+/* What happens to state files of the first edition: see first-edition/README.md. */
 
 #define PORT1 "0000:03:01.0"
 #define PORT2 "0000:03:02.0"
@@ -84,7 +84,7 @@ static void assert_case(const char *name, const char *expected) {
         g_assert_cmpuint(count_records(folder), >, 0);
         g_autofree char *first = take_over(folder), *second = take_over(folder);
         g_assert_cmpstr(first, ==, expected);
-        /* They are read once, and removed. */
+        /* They are read once, and then removed. */
         g_assert_cmpuint(count_records(folder), ==, 0);
         g_assert_cmpstr(second, ==, expected);
 }
@@ -94,7 +94,7 @@ static void test_detached(void) {
         assert_case("disk", "0000:05:00.0 144d:a808/144d:a801/010802/00 driver=nvme module=nvme block=nvme0n1\n");
 }
 
-/* A detach that was cut off is reverted, and a reattach finished: each device goes to the host. */
+/* An interrupted detach is reverted and an interrupted reattach is finished: every device returns to the host. */
 static void test_cut_off(void) {
         assert_case("detaching", PORT1_FILE PORT2_FILE PORTS_TRANSACTION);
         assert_case("reattaching", PORT1_FILE PORT2_FILE PORTS_TRANSACTION);
@@ -110,7 +110,7 @@ static void test_superseded(void) {
         assert_case("superseded", PORT1_FILE PORT2_FILE);
 }
 
-/* The VFs that exist are reverted to those from before, and what is said of new ones does not count. */
+/* The VFs that exist are reverted to the old VFs, and the settings of the new VFs are ignored. */
 static void test_vfs_making(void) {
         assert_case("vfs-making",
                         "0000:05:00.0 144d:a808/144d:a801/010802/00 driver=nvme module=nvme block=nvme0n1\n" VF0 VF_IDS
@@ -123,7 +123,7 @@ static void test_vfs_making(void) {
                         "  " VF1 " group=-1 parent=0" VF_IDS " vf before: power=on target:\n"
                         "  set-autoprobe " PF "=0, vanish " VF0 ", vanish " VF1 ", set-vfs " PF "=0\n"
                         "  values before: 1 0 0 2\n");
-        /* A kernel without the switch. */
+        /* A kernel without sriov_drivers_autoprobe. */
         assert_case("vfs-no-autoprobe",
                         "1: set-virtual-functions group=-1 selected=" PF " vfs=0 fate=0\n"
                         "  " PF " group=-1 parent=-1" PF_IDS " before: target:\n"
@@ -133,7 +133,7 @@ static void test_vfs_making(void) {
                         "  values before: 1 0 1\n");
 }
 
-/* The new VFs stay, and those from before are forgotten. */
+/* The new VFs stay, and the old VFs are forgotten. */
 static void test_vfs_made(void) {
         assert_case("vfs-made",
                         NEW_VF_FILE(VF0) "1: set-virtual-functions group=-1 selected=" PF " vfs=0 fate=0\n"
@@ -144,7 +144,7 @@ static void test_vfs_made(void) {
         assert_case("vfs-kept", PF " not-away" PF_IDS " autoprobe=1\n" NEW_VF_FILE(VF0));
 }
 
-/* A worker of the first edition still works on the file: it stays until the next start. */
+/* A worker of the first edition still uses the file: it stays until the next start. */
 static void test_locked(void) {
         g_autoptr(StateFolder) folder = state_folder_new();
 
@@ -163,7 +163,7 @@ static void test_locked(void) {
         g_assert_false(state_folder_has(folder, "3.record"));
 }
 
-/* What is no record is reported and stays; it keeps nothing from being read. */
+/* A file that is no record is reported and stays; the other files are read. */
 static void test_junk(void) {
         static const char *const names[] = {"1.record", "2.record", "x.record", "3.records", ".record",
                         "9999999999999999999999.record", "4.record"};

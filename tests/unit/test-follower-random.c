@@ -6,8 +6,9 @@
 #include "model/follower.h"
 #include "temp-tree.h"
 
-/* A host on which cards come and go, faster than anybody listens: events are lost, rescans are overtaken by changes and by further losses.
- * When it is quiet, the model is what a fresh look gives, and so is what the signals told. One seed alone: test-follower-random SEED. */
+/* A host on which cards are plugged in and pulled faster than the daemon handles events: events are lost, and
+ * rescans are overtaken by changes and by more losses. When the host is quiet, the model must equal a new scan, and
+ * so must the state that the signals describe. For a single seed: test-follower-random SEED. */
 
 #define N_SEEDS 1000
 #define N_CHANGES 30
@@ -24,11 +25,11 @@ typedef struct World {
         Mirror *mirror;
         bool plugged[N_SLOTS];
         const char *drivers[N_SLOTS];
-        int carriers[N_NAMES]; /* slots; -1 for nobody */
-        unsigned patience;     /* so many of a hundred steps of the host let the daemon have a turn */
+        int carriers[N_NAMES]; /* slots; -1 for none */
+        unsigned patience;     /* in this percentage of the host's steps the daemon gets a turn */
 } World;
 
-/* What happened over all seeds: that the test is of what it says. */
+/* Counts over all seeds, to check that the test covers these cases. */
 static struct { unsigned n_dropped, n_losses, n_rescans, n_overtaken; } seen;
 
 static const char *const drivers[] = {"e1000", "vfio-pci", "nvme"};
@@ -42,12 +43,12 @@ static const char *class_of(unsigned name) {
         return name == 2 ? "block" : "net";
 }
 
-/* Slot 5 is a virtual function of slot 4. */
+/* Slot 5 is a VF of slot 4. */
 static char *address_text(unsigned slot) {
         return g_strdup_printf("0000:00:%02x.%u", slot == 5 ? 4 : slot, slot == 5 ? 1 : 0);
 }
 
-/* One event, or one piece of a rescan; and now and then what changed goes out. */
+/* Handles one event, or one piece of a rescan; sometimes sends the changes. */
 static void daemon_turn(World *world) {
         unsigned reports = event_queue_reports(world->queue);
         bool rescans = follower_is_rescanning(world->follower);
@@ -61,7 +62,7 @@ static void daemon_turn(World *world) {
                 mirror_follow(world->mirror, world->inventory);
 }
 
-/* The host did something; the daemon may get a turn before it does more. */
+/* The host has changed something; the daemon may get a turn before the next change. */
 static void pass(World *world) {
         while (choose(world, 100) < world->patience)
                 daemon_turn(world);
@@ -83,7 +84,7 @@ static void emit_name(World *world, const char *action, unsigned slot, unsigned 
         pass(world);
 }
 
-static void take_name(World *world, unsigned name) {
+static void remove_name(World *world, unsigned name) {
         g_autofree char *address = address_text((unsigned)world->carriers[name]);
 
         temp_tree_remove(world->tree, "sys/class/%s/%s", class_of(name), names[name]);
@@ -91,7 +92,7 @@ static void take_name(World *world, unsigned name) {
         world->carriers[name] = -1;
 }
 
-static void give_name(World *world, unsigned slot, unsigned name) {
+static void add_name(World *world, unsigned slot, unsigned name) {
         g_autofree char *address = address_text(slot);
 
         temp_tree_name(world->tree, address, class_of(name), names[name]);
@@ -103,7 +104,7 @@ static void unbind(World *world, unsigned slot) {
 
         for (unsigned name = 0; name < N_NAMES; name++)
                 if (world->carriers[name] == (int)slot) {
-                        take_name(world, name);
+                        remove_name(world, name);
                         pass(world);
                         emit_name(world, "remove", slot, name, NULL);
                 }
@@ -125,7 +126,7 @@ static void bind_driver(World *world, unsigned slot) {
         temp_tree_driver(world->tree, address, world->drivers[slot]);
         pass(world);
         if (world->carriers[name] < 0) {
-                give_name(world, slot, name);
+                add_name(world, slot, name);
                 pass(world);
                 emit_name(world, "add", slot, name, NULL);
         }
@@ -135,7 +136,7 @@ static void bind_driver(World *world, unsigned slot) {
 static void plug(World *world, unsigned slot) {
         g_autofree char *address = address_text(slot), *path = g_strdup_printf("pci0000:00/%s", address);
 
-        /* All of the folder is made before it is on the bus, as in the kernel; but a link to the physical function comes late there. */
+        /* The whole folder exists before it is on the bus, as in the kernel; only the link to the PF appears later. */
         temp_tree_device(world->tree, path);
         if (choose(world, 2) == 0)
                 temp_tree_attribute(world->tree, address, "device", "0x10d3");
@@ -169,14 +170,14 @@ static void change(World *world, unsigned slot) {
         emit(world, "change", slot);
 }
 
-/* eth0 becomes eth1 or the other way. */
+/* Renames eth0 to eth1 or back. */
 static void rename_interface(World *world, unsigned slot) {
         unsigned name = choose(world, 2), other = 1 - name;
 
         if (world->carriers[name] != (int)slot || world->carriers[other] >= 0)
                 return;
-        take_name(world, name);
-        give_name(world, slot, other);
+        remove_name(world, name);
+        add_name(world, slot, other);
         pass(world);
         emit_name(world, "move", slot, other, names[name]);
 }
@@ -205,7 +206,7 @@ static void change_host(World *world) {
         case 5:
                 rename_interface(world, slot);
                 break;
-        case 6: /* of no interest, but they fill the queue */
+        case 6: /* these do not matter, but they fill the queue */
                 for (unsigned i = choose(world, 6); i > 0; i--)
                         event_queue_emit(world->queue, "change", choose(world, 4) > 0 ? "platform/x" : "forged/x",
                                         "platform", NULL);
@@ -216,7 +217,7 @@ static void change_host(World *world) {
         }
 }
 
-static void settle(World *world) {
+static void await_quiet(World *world) {
         while (event_queue_is_readable(world->queue) || follower_follow(world->follower, 0) > 0 ||
                         follower_is_rescanning(world->follower))
                 daemon_turn(world);
@@ -254,7 +255,7 @@ static void test_seed(TempTree *tree, unsigned seed) {
 
         world.queue = event_queue_new(1 + choose(&world, 8));
         world.patience = 20 + choose(&world, 60);
-        /* every second one through the real libudev */
+        /* every second seed uses the real libudev */
         world.source = seed % 2 ? event_queue_listen_udev(world.queue) : event_queue_listen(world.queue);
         g_assert_cmpint(follower_new(tree->kernel, world.inventory, world.source, &world.follower), ==, 0);
         for (unsigned i = 0; i < N_CHANGES; i++) {

@@ -7,24 +7,24 @@
 
 #include <glib/gstdio.h>
 
-/* What a rescan in pieces owes to those who change the host meanwhile, each at the moment at which it would go wrong. */
+/* What a rescan in pieces must do if the host changes meanwhile. Each change happens at the worst moment. */
 
 #define NIC "0000:00:03.0"
 #define NIC_PATH "pci0000:00/" NIC
 #define NVME "0000:00:04.0"
 #define NVME_PATH "pci0000:00/" NVME
 
-typedef struct House {
+typedef struct Bed {
         TempTree *tree;
         EventQueue *queue;
         UeventSource *source;
         Inventory *inventory;
         Follower *follower;
-} House;
+} Bed;
 
-/* With a NIC, which is known. */
-static House house_start(unsigned capacity, bool udev) {
-        House house = {.tree = temp_tree_new(), .queue = event_queue_new(capacity), .inventory = make_inventory()};
+/* With a NIC that the model knows. */
+static Bed bed_start(unsigned capacity, bool udev) {
+        Bed bed = {.tree = temp_tree_new(), .queue = event_queue_new(capacity), .inventory = make_inventory()};
 
         temp_tree_device(house.tree, NIC_PATH);
         temp_tree_driver(house.tree, NIC, "e1000");
@@ -36,262 +36,265 @@ static House house_start(unsigned capacity, bool udev) {
         return house;
 }
 
-static void house_stop(House *house) {
-        follower_free(house->follower);
-        uevent_source_free(house->source);
-        event_queue_free(house->queue);
-        inventory_free(house->inventory);
-        temp_tree_free(house->tree);
+static void bed_stop(Bed *bed) {
+        follower_free(bed->follower);
+        uevent_source_free(bed->source);
+        event_queue_free(bed->queue);
+        inventory_free(bed->inventory);
+        temp_tree_free(bed->tree);
 }
 
-static void expect_changes(House *house, const char *expected) {
-        g_autofree char *changes = inventory_take_changes_text(house->inventory);
+static void expect_changes(Bed *bed, const char *expected) {
+        g_autofree char *changes = inventory_take_changes_text(bed->inventory);
 
         g_assert_cmpstr(changes, ==, expected);
 }
 
-static void follow_all(House *house) {
+static void follow_all(Bed *bed) {
         int r;
 
-        while ((r = follower_follow(house->follower, 0)) > 0)
+        while ((r = follower_follow(bed->follower, 0)) > 0)
                 ;
         g_assert_cmpint(r, ==, 0);
 }
 
-static void rescan_piece(House *house) {
-        g_assert_cmpint(follower_rescan(house->follower, 0), ==, 0);
+static void rescan_piece(Bed *bed) {
+        g_assert_cmpint(follower_rescan(bed->follower, 0), ==, 0);
 }
 
-static void rescan_rest(House *house) {
-        while (follower_is_rescanning(house->follower))
-                rescan_piece(house);
+static void rescan_rest(Bed *bed) {
+        while (follower_is_rescanning(bed->follower))
+                rescan_piece(bed);
 }
 
-/* The folder keeps its number, and nobody else gets it: as in sysfs. */
-static void pull_nic(House *house) {
-        g_autofree char *folder = temp_tree_path(house->tree, "sys/devices/" NIC_PATH),
-                        *aside = temp_tree_path(house->tree, "pulled");
+/* The folder keeps its inode number, and no other folder gets it, as in sysfs. */
+static void pull_nic(Bed *bed) {
+        g_autofree char *folder = temp_tree_path(bed->tree, "sys/devices/" NIC_PATH),
+                        *aside = temp_tree_path(bed->tree, "pulled");
 
-        temp_tree_remove(house->tree, "sys/class/net/eth0");
-        temp_tree_remove(house->tree, "sys/bus/pci/devices/" NIC);
+        temp_tree_remove(bed->tree, "sys/class/net/eth0");
+        temp_tree_remove(bed->tree, "sys/bus/pci/devices/" NIC);
         g_assert_cmpint(g_rename(folder, aside), ==, 0);
 }
 
-static void emit(House *house, const char *action, const char *path, const char *subsystem) {
-        event_queue_emit(house->queue, action, path, subsystem, NULL);
+static void emit(Bed *bed, const char *action, const char *path, const char *subsystem) {
+        event_queue_emit(bed->queue, action, path, subsystem, NULL);
 }
 
-/* One turn does no more than its time allows, whatever is left; the rescan waits until the queue is empty. */
+/* A turn stops when its time is over, whatever is left; the rescan waits until the queue is empty. */
 static void test_turns(const void *udev) {
-        House house = house_start(3, udev);
+        Bed bed = bed_start(3, udev);
 
         for (unsigned i = 0; i < 5; i++)
-                emit(&house, "change", NIC_PATH, "pci");
-        g_assert_cmpuint(event_queue_dropped(house.queue), ==, 2);
+                emit(&bed, "change", NIC_PATH, "pci");
+        g_assert_cmpuint(event_queue_dropped(bed.queue), ==, 2);
         for (unsigned i = 0; i < 4; i++) {
-                g_assert_cmpint(follower_follow(house.follower, 0), ==, 1);
-                g_assert_cmpuint(follower_events_lost(house.follower), ==, 1);
-                g_assert_false(follower_is_rescanning(house.follower));
+                g_assert_cmpint(follower_follow(bed.follower, 0), ==, 1);
+                g_assert_cmpuint(follower_events_lost(bed.follower), ==, 1);
+                g_assert_false(follower_is_rescanning(bed.follower));
         }
-        g_assert_cmpint(follower_follow(house.follower, 0), ==, 0);
-        g_assert_true(follower_is_rescanning(house.follower));
+        g_assert_cmpint(follower_follow(bed.follower, 0), ==, 0);
+        g_assert_true(follower_is_rescanning(bed.follower));
 
         /* the listing, the device, the names' listing, the name, and the end */
         for (unsigned i = 0; i < 5; i++) {
-                g_assert_true(follower_is_rescanning(house.follower));
-                rescan_piece(&house);
+                g_assert_true(follower_is_rescanning(bed.follower));
+                rescan_piece(&bed);
         }
-        rescan_rest(&house);
-        g_assert_cmpuint(follower_rescans_done(house.follower), ==, 1);
-        expect_changes(&house, "");
-        g_assert_cmpint(follower_follow(house.follower, 0), ==, 0);
-        g_assert_false(follower_is_rescanning(house.follower));
-        house_stop(&house);
+        rescan_rest(&bed);
+        g_assert_cmpuint(follower_rescans_done(bed.follower), ==, 1);
+        expect_changes(&bed, "");
+        g_assert_cmpint(follower_follow(bed.follower, 0), ==, 0);
+        g_assert_false(follower_is_rescanning(bed.follower));
+        bed_stop(&bed);
 }
 
-/* With time enough, a turn takes all. */
+/* With enough time, a turn does everything. */
 static void test_budget(void) {
-        House house = house_start(100, false);
+        Bed bed = bed_start(100, false);
 
         for (unsigned i = 0; i < 50; i++)
-                emit(&house, "change", NIC_PATH, "pci");
-        g_assert_cmpint(follower_follow(house.follower, UINT64_C(3600000000)), ==, 0);
-        g_assert_cmpuint(follower_ask_rescan(house.follower), ==, 1);
-        g_assert_cmpint(follower_rescan(house.follower, UINT64_C(3600000000)), ==, 0);
-        g_assert_cmpuint(follower_rescans_done(house.follower), ==, 1);
-        house_stop(&house);
+                emit(&bed, "change", NIC_PATH, "pci");
+        g_assert_cmpint(follower_follow(bed.follower, UINT64_C(3600000000)), ==, 0);
+        g_assert_cmpuint(follower_ask_rescan(bed.follower), ==, 1);
+        g_assert_cmpint(follower_rescan(bed.follower, UINT64_C(3600000000)), ==, 0);
+        g_assert_cmpuint(follower_rescans_done(bed.follower), ==, 1);
+        bed_stop(&bed);
 }
 
-/* Events that nobody here cares for fill the queue too, and a loss of them is a loss: nobody knows what was lost. */
-static void test_loss_of_others(const void *udev) {
-        House house = house_start(2, udev);
+/* Events of other subsystems fill the queue too. A loss of them counts as a loss, because nobody knows what was
+ * lost. */
+static void test_lost_foreign_events(const void *udev) {
+        Bed bed = bed_start(2, udev);
 
         for (unsigned i = 0; i < 3; i++)
-                emit(&house, "change", "platform/x", "platform");
-        follow_all(&house);
-        g_assert_cmpuint(follower_events_lost(house.follower), ==, 1);
-        rescan_rest(&house);
-        g_assert_cmpuint(follower_rescans_done(house.follower), ==, 1);
-        house_stop(&house);
+                emit(&bed, "change", "platform/x", "platform");
+        follow_all(&bed);
+        g_assert_cmpuint(follower_events_lost(bed.follower), ==, 1);
+        rescan_rest(&bed);
+        g_assert_cmpuint(follower_rescans_done(bed.follower), ==, 1);
+        bed_stop(&bed);
 }
 
-/* Behind one that is not the kernel's, and that libudev skips as if there was nothing, there is more: the queue is not empty yet. */
+/* libudev skips a message that is not from the kernel, as if there was none. More messages may follow: the queue is
+ * not empty yet. */
 static void test_forged(void) {
-        House house = house_start(2, true);
+        Bed bed = bed_start(2, true);
 
-        emit(&house, "change", "forged/x", "pci");
-        emit(&house, "change", NIC_PATH, "pci");
-        emit(&house, "change", NIC_PATH, "pci");
-        g_assert_cmpint(follower_follow(house.follower, 0), ==, 1);
-        g_assert_cmpuint(follower_events_lost(house.follower), ==, 1);
-        g_assert_cmpint(follower_follow(house.follower, 0), ==, 1);
-        g_assert_cmpint(follower_follow(house.follower, 0), ==, 1);
-        g_assert_false(follower_is_rescanning(house.follower));
-        g_assert_cmpint(follower_follow(house.follower, 0), ==, 0);
-        g_assert_true(follower_is_rescanning(house.follower));
-        house_stop(&house);
+        emit(&bed, "change", "forged/x", "pci");
+        emit(&bed, "change", NIC_PATH, "pci");
+        emit(&bed, "change", NIC_PATH, "pci");
+        g_assert_cmpint(follower_follow(bed.follower, 0), ==, 1);
+        g_assert_cmpuint(follower_events_lost(bed.follower), ==, 1);
+        g_assert_cmpint(follower_follow(bed.follower, 0), ==, 1);
+        g_assert_cmpint(follower_follow(bed.follower, 0), ==, 1);
+        g_assert_false(follower_is_rescanning(bed.follower));
+        g_assert_cmpint(follower_follow(bed.follower, 0), ==, 0);
+        g_assert_true(follower_is_rescanning(bed.follower));
+        bed_stop(&bed);
 }
 
-/* A message that libudev cannot parse is skipped and counted. What follows it is followed, and nothing is read again. */
+/* A message that libudev cannot parse is skipped and counted. The following messages are handled, and nothing is
+ * read again. */
 static void test_malformed(void) {
-        House house = house_start(100, true);
+        Bed bed = bed_start(100, true);
 
-        event_queue_emit_malformed(house.queue, "platform");
-        event_queue_emit_malformed(house.queue, "pci");
-        temp_tree_driver(house.tree, NIC, "igb");
-        emit(&house, "bind", NIC_PATH, "pci");
-        event_queue_emit_malformed(house.queue, "platform");
-        follow_all(&house);
-        expect_changes(&house, "device changed " NIC " driver\n");
-        g_assert_cmpuint(follower_events_skipped(house.follower), ==, 3);
-        g_assert_cmpuint(follower_events_lost(house.follower), ==, 0);
-        g_assert_false(follower_is_rescanning(house.follower));
-        house_stop(&house);
+        event_queue_emit_malformed(bed.queue, "platform");
+        event_queue_emit_malformed(bed.queue, "pci");
+        temp_tree_driver(bed.tree, NIC, "igb");
+        emit(&bed, "bind", NIC_PATH, "pci");
+        event_queue_emit_malformed(bed.queue, "platform");
+        follow_all(&bed);
+        expect_changes(&bed, "device changed " NIC " driver\n");
+        g_assert_cmpuint(follower_events_skipped(bed.follower), ==, 3);
+        g_assert_cmpuint(follower_events_lost(bed.follower), ==, 0);
+        g_assert_false(follower_is_rescanning(bed.follower));
+        bed_stop(&bed);
 }
 
-/* The events of other subsystems take turns, too: each counts against the time. */
-static void test_others_in_turns(void) {
-        House house = house_start(100, true);
+/* Events of other subsystems need turns too: each counts against the time. */
+static void test_foreign_events_in_turns(void) {
+        Bed bed = bed_start(100, true);
 
         for (unsigned i = 0; i < 50; i++)
-                emit(&house, "change", "platform/x", "platform");
+                emit(&bed, "change", "platform/x", "platform");
         for (unsigned i = 0; i < 50; i++)
-                g_assert_cmpint(follower_follow(house.follower, 0), ==, 1);
-        g_assert_cmpint(follower_follow(house.follower, 0), ==, 0);
-        house_stop(&house);
+                g_assert_cmpint(follower_follow(bed.follower, 0), ==, 1);
+        g_assert_cmpint(follower_follow(bed.follower, 0), ==, 0);
+        bed_stop(&bed);
 }
 
-/* What is lost while a rescan runs leads to one more, not to two. */
+/* Losses during a rescan lead to one more rescan, not two. */
 static void test_overtaken(void) {
-        House house = house_start(1, false);
+        Bed bed = bed_start(1, false);
 
         for (unsigned i = 0; i < 3; i++) {
-                emit(&house, "change", NIC_PATH, "pci");
-                emit(&house, "change", NIC_PATH, "pci");
-                follow_all(&house);
-                rescan_piece(&house);
+                emit(&bed, "change", NIC_PATH, "pci");
+                emit(&bed, "change", NIC_PATH, "pci");
+                follow_all(&bed);
+                rescan_piece(&bed);
         }
-        /* The first looks at what there was; the second must see this. */
-        rescan_piece(&house);
-        temp_tree_driver(house.tree, NIC, "igb");
-        emit(&house, "unbind", "platform/x", "platform");
-        emit(&house, "bind", NIC_PATH, "pci");
-        follow_all(&house);
-        g_assert_cmpuint(follower_events_lost(house.follower), ==, 4);
-        while (follower_rescans_done(house.follower) == 0)
-                rescan_piece(&house);
-        expect_changes(&house, "");
-        g_assert_true(follower_is_rescanning(house.follower));
-        rescan_rest(&house);
-        g_assert_cmpuint(follower_rescans_done(house.follower), ==, 2);
-        expect_changes(&house, "device changed " NIC " driver\n");
-        house_stop(&house);
+        /* The first rescan sees the old state; the second must see this change. */
+        rescan_piece(&bed);
+        temp_tree_driver(bed.tree, NIC, "igb");
+        emit(&bed, "unbind", "platform/x", "platform");
+        emit(&bed, "bind", NIC_PATH, "pci");
+        follow_all(&bed);
+        g_assert_cmpuint(follower_events_lost(bed.follower), ==, 4);
+        while (follower_rescans_done(bed.follower) == 0)
+                rescan_piece(&bed);
+        expect_changes(&bed, "");
+        g_assert_true(follower_is_rescanning(bed.follower));
+        rescan_rest(&bed);
+        g_assert_cmpuint(follower_rescans_done(bed.follower), ==, 2);
+        expect_changes(&bed, "device changed " NIC " driver\n");
+        bed_stop(&bed);
 }
 
-/* Each asks for one that begins after his asking. */
-static void test_numbers(void) {
-        House house = house_start(1, false);
+/* Each request needs a rescan that begins after the request. */
+static void test_rescan_numbers(void) {
+        Bed bed = bed_start(1, false);
 
-        g_assert_cmpuint(follower_rescans_done(house.follower), ==, 0);
-        g_assert_cmpuint(follower_ask_rescan(house.follower), ==, 1);
-        g_assert_cmpuint(follower_ask_rescan(house.follower), ==, 1);
-        rescan_piece(&house);
-        g_assert_cmpuint(follower_ask_rescan(house.follower), ==, 2);
-        g_assert_cmpuint(follower_ask_rescan(house.follower), ==, 2);
-        rescan_rest(&house);
-        g_assert_cmpuint(follower_rescans_done(house.follower), ==, 2);
-        house_stop(&house);
+        g_assert_cmpuint(follower_rescans_done(bed.follower), ==, 0);
+        g_assert_cmpuint(follower_ask_rescan(bed.follower), ==, 1);
+        g_assert_cmpuint(follower_ask_rescan(bed.follower), ==, 1);
+        rescan_piece(&bed);
+        g_assert_cmpuint(follower_ask_rescan(bed.follower), ==, 2);
+        g_assert_cmpuint(follower_ask_rescan(bed.follower), ==, 2);
+        rescan_rest(&bed);
+        g_assert_cmpuint(follower_rescans_done(bed.follower), ==, 2);
+        bed_stop(&bed);
 }
 
-/* A device and its name come after the listing: an event puts them, and the end leaves them. */
-static void test_comes_after_listing(void) {
-        House house = house_start(10, false);
+/* A device and its name appear after the list was read: their events add them, and the end of the rescan keeps them. */
+static void test_added_after_list(void) {
+        Bed bed = bed_start(10, false);
 
-        (void)follower_ask_rescan(house.follower);
-        rescan_piece(&house);
-        temp_tree_device(house.tree, NVME_PATH);
-        emit(&house, "add", NVME_PATH, "pci");
-        follow_all(&house);
-        rescan_piece(&house); /* the NIC */
-        rescan_piece(&house); /* the listing of the names */
-        temp_tree_name(house.tree, NVME, "block", "nvme0n1");
-        emit(&house, "add", NVME_PATH "/block/nvme0n1", "block");
-        follow_all(&house);
-        rescan_rest(&house);
-        expect_changes(&house, "device added " NVME "\n");
-        g_assert_true(host_name_list_has(get_device(house.inventory, NVME)->names, HOST_NAME_BLOCK, "nvme0n1"));
-        house_stop(&house);
+        (void)follower_ask_rescan(bed.follower);
+        rescan_piece(&bed);
+        temp_tree_device(bed.tree, NVME_PATH);
+        emit(&bed, "add", NVME_PATH, "pci");
+        follow_all(&bed);
+        rescan_piece(&bed); /* the NIC */
+        rescan_piece(&bed); /* the list of names */
+        temp_tree_name(bed.tree, NVME, "block", "nvme0n1");
+        emit(&bed, "add", NVME_PATH "/block/nvme0n1", "block");
+        follow_all(&bed);
+        rescan_rest(&bed);
+        expect_changes(&bed, "device added " NVME "\n");
+        g_assert_true(host_name_list_has(get_device(bed.inventory, NVME)->names, HOST_NAME_BLOCK, "nvme0n1"));
+        bed_stop(&bed);
 }
 
-/* A device goes after the listing: an event drops it, and the list does not bring it back. */
-static void test_goes_after_listing(void) {
-        House house = house_start(10, false);
+/* A device disappears after the list was read: its event removes it, and the rescan does not add it again. */
+static void test_removed_after_list(void) {
+        Bed bed = bed_start(10, false);
 
-        (void)follower_ask_rescan(house.follower);
-        rescan_piece(&house);
-        pull_nic(&house);
-        emit(&house, "remove", NIC_PATH "/net/eth0", "net");
-        emit(&house, "remove", NIC_PATH, "pci");
-        follow_all(&house);
-        rescan_rest(&house);
-        expect_changes(&house, "device removed " NIC "\n");
-        house_stop(&house);
+        (void)follower_ask_rescan(bed.follower);
+        rescan_piece(&bed);
+        pull_nic(&bed);
+        emit(&bed, "remove", NIC_PATH "/net/eth0", "net");
+        emit(&bed, "remove", NIC_PATH, "pci");
+        follow_all(&bed);
+        rescan_rest(&bed);
+        expect_changes(&bed, "device removed " NIC "\n");
+        bed_stop(&bed);
 }
 
-/* The device is away when the devices are listed, and back before the end: it is looked at before it is dropped. */
-static void test_missed_by_listing(void) {
-        House house = house_start(10, false);
-        g_autofree char *link = temp_tree_path(house.tree, "sys/bus/pci/devices/" NIC),
+/* The device is absent when the list is read, and returns before the end: it is read again before it is removed. */
+static void test_missing_in_list(void) {
+        Bed bed = bed_start(10, false);
+        g_autofree char *link = temp_tree_path(bed.tree, "sys/bus/pci/devices/" NIC),
                         *target = g_file_read_link(link, NULL);
 
         g_assert_nonnull(target);
-        (void)follower_ask_rescan(house.follower);
-        temp_tree_remove(house.tree, "sys/bus/pci/devices/" NIC);
-        rescan_piece(&house);
-        temp_tree_link(house.tree, target, "sys/bus/pci/devices/" NIC);
-        rescan_rest(&house);
-        expect_changes(&house, "");
-        house_stop(&house);
+        (void)follower_ask_rescan(bed.follower);
+        temp_tree_remove(bed.tree, "sys/bus/pci/devices/" NIC);
+        rescan_piece(&bed);
+        temp_tree_link(bed.tree, target, "sys/bus/pci/devices/" NIC);
+        rescan_rest(&bed);
+        expect_changes(&bed, "");
+        bed_stop(&bed);
 }
 
-/* Nobody heard of anything: what went, what came, and what is another card than before. */
-static void test_net_changes(void) {
-        House house = house_start(10, false);
+/* All events were lost: a removed device, a new device, and a replaced card. */
+static void test_changes_without_events(void) {
+        Bed bed = bed_start(10, false);
 
-        pull_nic(&house);
-        temp_tree_device(house.tree, NIC_PATH);
-        temp_tree_device(house.tree, NVME_PATH);
-        (void)follower_ask_rescan(house.follower);
-        rescan_rest(&house);
-        expect_changes(&house, "device removed " NIC "\ndevice added " NIC "\ndevice added " NVME "\n");
-        g_assert_true(get_device(house.inventory, NIC)->appeared);
-        g_assert_null(get_device(house.inventory, NIC)->names);
-        temp_tree_unplug(house.tree, NVME);
-        temp_tree_attribute(house.tree, NIC, "numa_node", "1");
-        (void)follower_ask_rescan(house.follower);
-        rescan_rest(&house);
-        expect_changes(&house, "device changed " NIC " other\ndevice removed " NVME "\n");
-        house_stop(&house);
+        pull_nic(&bed);
+        temp_tree_device(bed.tree, NIC_PATH);
+        temp_tree_device(bed.tree, NVME_PATH);
+        (void)follower_ask_rescan(bed.follower);
+        rescan_rest(&bed);
+        expect_changes(&bed, "device removed " NIC "\ndevice added " NIC "\ndevice added " NVME "\n");
+        g_assert_true(get_device(bed.inventory, NIC)->appeared);
+        g_assert_null(get_device(bed.inventory, NIC)->names);
+        temp_tree_unplug(bed.tree, NVME);
+        temp_tree_attribute(bed.tree, NIC, "numa_node", "1");
+        (void)follower_ask_rescan(bed.follower);
+        rescan_rest(&bed);
+        expect_changes(&bed, "device changed " NIC " other\ndevice removed " NVME "\n");
+        bed_stop(&bed);
 }
 
 int main(int argc, char **argv) {
@@ -299,16 +302,16 @@ int main(int argc, char **argv) {
         g_test_add_data_func("/follower/turns", NULL, test_turns);
         g_test_add_data_func("/follower/turns-udev", "", test_turns);
         g_test_add_func("/follower/budget", test_budget);
-        g_test_add_data_func("/follower/loss-of-others", NULL, test_loss_of_others);
-        g_test_add_data_func("/follower/loss-of-others-udev", "", test_loss_of_others);
+        g_test_add_data_func("/follower/lost-foreign-events", NULL, test_lost_foreign_events);
+        g_test_add_data_func("/follower/lost-foreign-events-udev", "", test_lost_foreign_events);
         g_test_add_func("/follower/forged", test_forged);
         g_test_add_func("/follower/malformed", test_malformed);
-        g_test_add_func("/follower/others-in-turns", test_others_in_turns);
+        g_test_add_func("/follower/foreign-events-in-turns", test_foreign_events_in_turns);
         g_test_add_func("/follower/overtaken", test_overtaken);
-        g_test_add_func("/follower/numbers", test_numbers);
-        g_test_add_func("/follower/comes-after-listing", test_comes_after_listing);
-        g_test_add_func("/follower/goes-after-listing", test_goes_after_listing);
-        g_test_add_func("/follower/missed-by-listing", test_missed_by_listing);
-        g_test_add_func("/follower/net-changes", test_net_changes);
+        g_test_add_func("/follower/rescan-numbers", test_rescan_numbers);
+        g_test_add_func("/follower/added-after-list", test_added_after_list);
+        g_test_add_func("/follower/removed-after-list", test_removed_after_list);
+        g_test_add_func("/follower/missing-in-list", test_missing_in_list);
+        g_test_add_func("/follower/changes-without-events", test_changes_without_events);
         return g_test_run();
 }

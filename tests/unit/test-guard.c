@@ -19,7 +19,7 @@ static void test_names(void) {
                 g_assert_nonnull(name);
                 g_assert_true(g_hash_table_add(seen, (char *)name));
                 g_assert_cmpint(guard_from_string(name), ==, guard);
-                /* Several stand in one word of the command line. */
+                /* One word of the command line contains several names. */
                 g_assert_null(strpbrk(name, ", ="));
         }
         g_assert_cmpint(guard_from_string(""), <, 0);
@@ -42,7 +42,7 @@ static void test_list(void) {
         g_assert_cmpint(finding_list_copy(&list, &copy), ==, 0);
         g_assert_cmpuint(copy.n_findings, ==, 0);
         add(&list, GUARD_STORAGE, PORT1, evidence);
-        evidence[0] = 'x'; /* it has its own */
+        evidence[0] = 'x'; /* the list has its own copy */
         add(&list, GUARD_NETWORK, PORT2, "");
         g_assert_cmpint(finding_list_copy(&list, &copy), ==, 0);
         finding_list_done(&list);
@@ -65,7 +65,7 @@ static void assert_finding(const FindingList *list, size_t i, Guard guard, const
         g_assert_cmpstr(list->findings[i].evidence, ==, evidence);
 }
 
-/* Of a guard and a device only some are kept, and the others are counted. */
+/* Only some findings of a guard and a device are kept, and the others are counted. */
 static void test_folded(void) {
         _cleanup_(finding_list_done) FindingList list = {}, copy = {};
 
@@ -74,7 +74,7 @@ static void test_folded(void) {
         g_assert_cmpuint(list.n_findings, ==, 8);
         for (unsigned i = 0; i < 241; i++) {
                 add(&list, GUARD_VIRTUAL_FUNCTIONS, PORT1, "x");
-                /* Others between them are not counted with them. */
+                /* Findings between them are not counted with them. */
                 if (i < 2)
                         add(&list, GUARD_VIRTUAL_FUNCTIONS, PORT2, "y");
                 if (i == 7)
@@ -86,7 +86,7 @@ static void test_folded(void) {
         assert_finding(&list, 9, GUARD_VIRTUAL_FUNCTIONS, PORT2, "y");
         assert_finding(&list, 11, GUARD_PROCESS, PORT1, "z");
 
-        /* A copy goes on counting. */
+        /* A copy continues to count. */
         g_assert_cmpint(finding_list_copy(&list, &copy), ==, 0);
         add(&copy, GUARD_VIRTUAL_FUNCTIONS, PORT1, "x");
         assert_finding(&copy, 8, GUARD_VIRTUAL_FUNCTIONS, PORT1, "and 242 more");
@@ -100,7 +100,7 @@ static PciAddress nth_address(unsigned i) {
                         .function = (uint8_t)(i % 8)};
 }
 
-/* However many devices there are, the list has an end; and each guard that found something is still in it. */
+/* However many devices there are, the list has a limit; each guard that found something is still in it. */
 static void test_full(void) {
         _cleanup_(finding_list_done) FindingList list = {}, sent = {};
 
@@ -114,7 +114,7 @@ static void test_full(void) {
         g_assert_cmpuint(list.n_findings, ==, FINDINGS_MAX + _GUARD_MAX);
         g_assert_cmpstr(list.findings[FINDINGS_MAX].evidence, ==, "and 3985 more, some of them on other devices");
 
-        /* From one process to another it goes as it is, and a sender of more is wrong. */
+        /* Another process gets it unchanged, and a sender of more findings is refused. */
         for (size_t i = 0; i < list.n_findings; i++)
                 g_assert_cmpint(finding_list_append(&sent, &list.findings[i]), ==, 0);
         g_assert_cmpint(finding_list_append(&sent, &list.findings[0]), ==, -E2BIG);
@@ -129,7 +129,7 @@ static int decide(const FindingList *list, unsigned overrides, Problem *problem)
         return r;
 }
 
-/* Every guard by itself: its own error, and exactly its own override. */
+/* Each guard alone: its own error, and only its own override. */
 static void test_each(void) {
         static const Outcome outcomes[_GUARD_MAX] = {
                         [GUARD_STORAGE] = OUTCOME_IN_USE_STORAGE,
@@ -152,7 +152,7 @@ static void test_each(void) {
                         g_assert_true(overridden || strstr(problem.message, PORT2 ": it is so"));
                 }
 
-                /* The command does what it promises: its overrides are enough. */
+                /* The command in the message works: its overrides are sufficient. */
                 _cleanup_problem_ Problem problem = {};
                 g_autofree char *command = g_strdup_printf(
                                 "vfioctl detach " PORT1 " --group --override=%s", guard_to_string(guard));
@@ -169,7 +169,7 @@ static void test_nothing(void) {
         g_assert_cmpint(decide(&none, ALL, &problem), ==, 0);
 }
 
-/* The first that refuses gives the error; all are told, but those that were overridden. */
+/* The first guard that refuses determines the error; the message has all findings except overridden ones. */
 static void test_several(void) {
         _cleanup_(finding_list_done) FindingList list = {};
         _cleanup_problem_ Problem problem = {};
@@ -185,7 +185,7 @@ static void test_several(void) {
                         ": ens2 is a port of br0. If you are sure: vfioctl detach " PORT1
                         " --group --override=storage,network,process");
 
-        /* What was overridden already has to be again. */
+        /* The command repeats the overrides that were already given. */
         problem_done(&problem);
         g_assert_cmpint(decide(&list, 1U << GUARD_PROCESS, &problem), ==, OUTCOME_IN_USE_STORAGE);
         g_assert_null(strstr(problem.message, "process 7"));
@@ -197,7 +197,7 @@ static void test_several(void) {
                         0);
 }
 
-/* A message that a person can read, with the command at its end all the same. */
+/* The message stays readable, and still has the command at its end. */
 static void test_long(void) {
         _cleanup_(finding_list_done) FindingList list = {};
         _cleanup_problem_ Problem problem = {};
@@ -210,7 +210,7 @@ static void test_long(void) {
         g_assert_cmpint(decide(&list, 0, &problem), ==, OUTCOME_IN_USE_STORAGE);
         g_assert_cmpuint(strlen(problem.message), <, 2000);
         g_assert_nonnull(strstr(problem.message, "0001:00:00.0: and 12 more; 0001:00:00.1: sda is mounted on /"));
-        /* Of 1001: not the 8 and 12 of the first device, and not 7 of the second. */
+        /* 1001 findings, minus the 8 and 12 of the first device and the 7 of the second device. */
         g_assert_nonnull(strstr(
                         problem.message, "; and 974 more, which 'vfioctl plan " PORT1 "' lists. If you are sure"));
         g_assert_true(g_str_has_suffix(problem.message, " --override=storage,network"));

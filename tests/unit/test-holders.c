@@ -9,7 +9,7 @@
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 
-/* A real process that calls itself so and has a file open; the tree's proc/ shows it. */
+/* A real process with this name that has a file open; the tree's proc/ shows it. */
 static pid_t fork_holder(TempTree *tree, const char *command, const char *file) {
         g_autofree char *path = temp_tree_path(tree, "%s", file);
         int ends[2];
@@ -46,7 +46,7 @@ static void test_found(void) {
 
         temp_tree_file(tree, "", "dev/vfio/25");
         temp_tree_file(tree, "", "dev/vfio/125");
-        /* What else is in /proc. */
+        /* Other files in /proc. */
         temp_tree_file(tree, "x\n", "proc/cmdline");
         temp_tree_folder(tree, "proc/12x/fd");
         temp_tree_folder(tree, "proc/0/fd");
@@ -70,7 +70,7 @@ static void test_found(void) {
         end_holder(other);
 }
 
-/* A sandboxed VM has it under another path. */
+/* A sandboxed VM has it open under another path. */
 static void test_elsewhere(void) {
         g_autoptr(TempTree) tree = temp_tree_new();
         Holder holder;
@@ -82,8 +82,8 @@ static void test_elsewhere(void) {
         end_holder(pid);
 }
 
-/* The name is kept as it is, and escaped for logs and terminals. */
-static void test_wild_name(void) {
+/* The name is kept unchanged, and escaped for logs and terminals. */
+static void test_odd_name(void) {
         g_autoptr(TempTree) tree = temp_tree_new();
         Holder holder;
 
@@ -134,7 +134,7 @@ static void assert_holders(TempTree *tree, const DeviceNode *nodes, size_t n_nod
         g_assert_cmpstr(text, ==, expected);
 }
 
-/* Real processes, each named once, by the first of the nodes that is found. */
+/* Real processes, each reported once, with the first of its nodes that is found. */
 static void test_nodes(void) {
         g_autoptr(TempTree) tree = temp_tree_new();
         const DeviceNode nodes[] = {{.number = makedev(1, 5)}, {.number = makedev(1, 3)}};
@@ -225,7 +225,7 @@ static void test_device(void) {
         g_assert_cmpint(holder_of_device(tree->kernel, (PciAddress){.bus = 3}, &holder), ==, -EINVAL);
 }
 
-/* A process whose descriptors may not be read is passed over: the walk of a survey tells of it, see test-process-usage. */
+/* A process whose descriptors cannot be read is skipped: the survey reports it, see test-process-usage. */
 static void test_refused(void) {
         g_autoptr(TempTree) tree = temp_tree_new();
         g_autofree char *folder = temp_tree_path(tree, "proc/100/fd");
@@ -252,7 +252,7 @@ int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/holders/found", test_found);
         g_test_add_func("/holders/elsewhere", test_elsewhere);
-        g_test_add_func("/holders/wild-name", test_wild_name);
+        g_test_add_func("/holders/odd-name", test_odd_name);
         g_test_add_func("/holders/nodes", test_nodes);
         g_test_add_func("/holders/long-path", test_long_path);
         g_test_add_func("/holders/many", test_many);

@@ -111,7 +111,7 @@ static void test_multipath(void) {
                         "sys/class/block/nvme0n1p1");
         assert_names(tree, "block nvme0n1 " NVME ", block nvme0n1 " NVME2);
 
-        /* One path less; then the whole subsystem goes while it is looked at. */
+        /* One path is removed; then the whole subsystem is removed while it is examined. */
         temp_tree_remove(tree, "sys/%s/nvme1", subsystem);
         assert_one(tree, HOST_NAME_BLOCK, "nvme0n1", "block nvme0n1 " NVME);
         temp_tree_remove(tree, "sys/%s", subsystem);

@@ -6,7 +6,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 
-/* Interfaces of the real kernel, in a network namespace of the test's own. Those that not every kernel can make stand in a plain
+/* Interfaces of the real kernel in a network namespace. Interfaces that not every kernel supports are in a plain
  * tree. */
 
 #define NIC "nic0"
@@ -24,7 +24,7 @@ static void run(const char *command) {
 
 typedef Bed NetBed;
 
-/* An interface without anything on it, that is up; and the real kernel's view of it where sys/class/net is. */
+/* An interface that is up and unused, and the real kernel's sys/class/net. */
 static NetBed *net_new(void) {
         Bed *bed = bed_new();
 
@@ -63,7 +63,7 @@ static void test_free(void) {
         assert_interface(bed, NIC, NULL);
         run("ip link set " NIC " down");
         assert_interface(bed, NIC, NULL);
-        /* What is on another interface. */
+        /* Settings of another interface do not count. */
         run("ip link set " NIC " up");
         run("ip address add 192.0.2.1/24 dev peer0");
         run("ip route add default via 192.0.2.9");
@@ -91,7 +91,7 @@ static void test_address(void) {
         g_assert_cmpstr(bed->uses->lines->pdata[0], ==, "network: " NIC " has the address 2001:db8::1");
         g_ptr_array_set_size(bed->uses->lines, 0);
 
-        /* Also of an interface that is down. */
+        /* An address counts even if the interface is down. */
         run("ip address flush dev " NIC);
         run("ip link set " NIC " down");
         run("ip address add 10.0.0.1/8 dev " NIC);
@@ -104,7 +104,7 @@ static void test_link_local(void) {
         run("ip address add fe80::1/64 dev " NIC " nodad");
         run("ip address add 169.254.7.7/16 dev " NIC " scope link");
         assert_interface(bed, NIC, NULL);
-        /* Only what begins so. */
+        /* Only addresses with this prefix. */
         run("ip address add 169.253.7.7/32 dev " NIC);
         assert_interface(bed, NIC, "network: " NIC " has the address 169.253.7.7", NULL);
         run("ip address del 169.253.7.7/32 dev " NIC);
@@ -124,7 +124,7 @@ static void test_route(void) {
         run("ip route flush dev " NIC);
         assert_interface(bed, NIC, NULL);
 
-        /* Of another table, of one beyond the old limit, and of the other family. */
+        /* A route in another table, in a table with a number above the old limit, and of the other family. */
         run("ip route add 198.51.100.0/24 dev " NIC " table 77");
         assert_interface(bed, NIC, "network: " NIC " carries the route to 198.51.100.0/24", NULL);
         run("ip route flush table 77");
@@ -138,7 +138,7 @@ static void test_route(void) {
         run("ip -6 route flush table 9");
         run("ip -6 route del 2001:db8:7::/48 dev " NIC);
 
-        /* None that leads anywhere. */
+        /* Routes that lead nowhere. */
         run("ip route add blackhole 203.0.113.0/24");
         run("ip route add unreachable default");
         run("ip route add 169.254.0.0/16 dev " NIC);
@@ -163,7 +163,7 @@ static void test_multipath(void) {
         assert_interface(bed, "peer0", NULL);
 }
 
-/* A next hop that is an object: with the setting, routes name only that. */
+/* A next-hop object: with this setting, routes name only the object. */
 static void test_next_hop(void) {
         g_autoptr(NetBed) bed = net_new();
         _cleanup_fclose_ FILE *setting = fopen("/proc/sys/net/ipv4/nexthop_compat_mode", "we");
@@ -179,7 +179,7 @@ static void test_next_hop(void) {
         assert_interface(bed, "peer0", "network: peer0 is the way to a next hop of routes", NULL);
 }
 
-/* More than fits into one answer. */
+/* More than fits into one reply. */
 static void put_many(Bed *bed) {
         g_autoptr(GString) batch = g_string_new(NULL);
 
@@ -212,7 +212,7 @@ static void *change_addresses(void *userdata) {
         return NULL;
 }
 
-/* Somebody adds and removes others while the list is read: it is read again. */
+/* Other addresses are added and removed while the list is read: the list is read again. */
 static void test_changing(void) {
         g_autoptr(NetBed) bed = net_new();
         int ended = 0;
@@ -244,7 +244,7 @@ static void test_macvlan(void) {
         assert_interface(bed, NIC, "network: " NIC " carries guest0", NULL);
 }
 
-/* A tree without the real kernel's interfaces; the numbers are of nobody here. */
+/* A tree without the real kernel's interfaces; no real interface has these numbers. */
 static Bed *plain_bed_new(void) {
         Bed *bed = g_new0(Bed, 1);
 
@@ -271,7 +271,7 @@ static void test_upper(void) {
         assert_interface(bed, NIC, "network: " NIC " carries nic0.7", NULL);
 }
 
-/* Any user can connect such a socket, but only root can make an interface of it. */
+/* Any user can connect such a socket, but only root can create an interface from it. */
 static void test_pppoe(void) {
         g_autoptr(Bed) bed = plain_bed_new();
         static const char header[] = "Id       Address              Device\n";
@@ -291,14 +291,14 @@ static void test_pppoe(void) {
         temp_tree_link(bed->tree, "pppoe", "proc/net/pppoe");
         g_assert_cmpint(interface_uses(bed->tree->kernel, NIC, bed->uses), ==, 0);
         assert_use_says(bed->uses, "network", "cannot be examined");
-        /* It opens, and cannot be read. */
+        /* It can be opened, but not read. */
         temp_tree_remove(bed->tree, "proc/net/pppoe");
         temp_tree_folder(bed->tree, "proc/net/pppoe");
         g_assert_cmpint(interface_uses(bed->tree->kernel, NIC, bed->uses), ==, 0);
         assert_use_says(bed->uses, "network", "cannot be examined");
 }
 
-/* What cannot be determined counts as used. */
+/* If it cannot be determined, it counts as in use. */
 static void test_unreadable(void) {
         static const char *const numbers[] = {"", "x", "0", "-1", "99999999999"};
         g_autoptr(Bed) bed = plain_bed_new();
@@ -315,7 +315,7 @@ static void test_unreadable(void) {
         assert_use_says(bed->uses, "network", "gone0 cannot be examined");
 }
 
-/* The interfaces of a simulated machine are not those of the process. */
+/* The interfaces of a simulated machine are not the interfaces of the process. */
 static void test_own_network(void) {
         g_autoptr(NetBed) bed = net_new();
 
@@ -327,8 +327,8 @@ static void test_own_network(void) {
         assert_interface(bed, "peer0", "network: peer0 is a port of br0", NULL);
 }
 
-/* Whatever it is that the visitor had enough of. */
-static void test_end(void) {
+/* The visitor may stop at any use. */
+static void test_visitor_stops(void) {
         g_autoptr(NetBed) bed = net_new();
 
         run("ip address add 192.0.2.1/24 dev " NIC);
@@ -362,6 +362,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/interface-usage/pppoe", test_pppoe);
         g_test_add_func("/interface-usage/unreadable", test_unreadable);
         g_test_add_func("/interface-usage/own-network", test_own_network);
-        g_test_add_func("/interface-usage/end", test_end);
+        g_test_add_func("/interface-usage/visitor-stops", test_visitor_stops);
         return g_test_run();
 }

@@ -2,15 +2,15 @@
 #include "inventory-text.h"
 #include "model.h"
 
-/* Random histories: an inventory that followed them says what one says that is made of the outcome at once; and whoever
- * followed only its change records knows of the same objects. */
+/* Random histories: an inventory that was updated step by step must equal an inventory that is built at once from
+ * the final state; a follower of only its change records must know the same objects. */
 
 #define N_SLOTS 12
 #define N_GROUPS 4
 #define N_SEEDS 1000
 #define N_STEPS 60
 
-/* What there is, as simply as can be. */
+/* The state of the host in the simplest form. */
 typedef struct Slot {
         PciFacts facts;
         bool present, names[3], origin;
@@ -22,7 +22,7 @@ typedef struct World {
         GRand *random;
         Slot slots[N_SLOTS];
         Inventory *inventory;
-        GHashTable *devices, *groups; /* sets of keys, as a follower of the change records has them */
+        GHashTable *devices, *groups; /* sets of keys, as a follower of the change records knows them */
 } World;
 
 static const char *const names[] = {"eth0", "eth1", "sda"};
@@ -117,7 +117,7 @@ static void step(World *world) {
         }
 }
 
-/* Takes the changes and follows them: nothing is added twice or removed twice, and only what is there changes. */
+/* Takes the changes and follows them: nothing is added twice or removed twice, and only existing objects change. */
 static void follow(World *world) {
         g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
         g_autofree char *text = inventory_take_changes_text(world->inventory);
@@ -144,8 +144,8 @@ static void follow(World *world) {
         g_assert_cmpuint(g_hash_table_size(world->groups), ==, n_groups);
 }
 
-/* A device that is pulled keeps what was last known of it; a fresh inventory has only its record, or the job's mark. Of such, only state and
- * record are compared. */
+/* A device that is pulled keeps its last known facts; a new inventory has only its record, or the mark of its job.
+ * So for such a device, only state and record are compared. */
 static char *comparable(const Inventory *inventory) {
         g_autofree char *text = inventory_to_text(inventory);
         g_auto(GStrv) lines = g_strsplit(text, "\n", -1);

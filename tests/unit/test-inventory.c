@@ -38,7 +38,7 @@ static void test_add(void) {
         g_assert_null(inventory_find_device(inventory, address_of("0000:00:00.0")));
 }
 
-/* One change record an object and turn, whatever happens to it; an equal look gives none. */
+/* One change record for each object and turn, however often it changes; equal facts give no record. */
 static void test_update(void) {
         _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
         PciFacts facts = make_facts(NIC, "e1000", 25);
@@ -73,7 +73,7 @@ static void put_link(Inventory *inventory, uint64_t incarnation, bool awake, uin
         g_assert_cmpint(inventory_put_link(inventory, &reading), ==, 0);
 }
 
-/* A reading counts for the card that was read. Of one that sleeps only what cannot change stays known. */
+/* A reading is valid only for the card that was read. For a card that sleeps, only the constant facts stay known. */
 static void test_link(void) {
         _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
         PciFacts facts = make_facts(NIC, "e1000", 25);
@@ -116,7 +116,8 @@ static void test_remove(void) {
         assert_changes(inventory, "device removed " NIC2 "\ngroup removed 25\n");
 }
 
-/* In one turn: what came and went was never there; what went and came is both; a change before a removal is none. */
+/* Within one turn: an object that was added and removed gives no record; an object that was removed and added gives
+ * both; a change before a removal gives no record. */
 static void test_turn(void) {
         _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
 
@@ -131,7 +132,7 @@ static void test_turn(void) {
         g_assert_cmpint(inventory_drop_device(inventory, address_of(NIC)), ==, 0);
         put_device(inventory, NIC, "igb", 25);
         assert_changes(inventory, "device removed " NIC "\ngroup removed 25\ndevice added " NIC "\ngroup added 25\n");
-        /* The entries of the turn that is over are forgotten: later changes stand by themselves. */
+        /* The change records of the previous turn are forgotten: later changes get new records. */
         put_device(inventory, NIC, NULL, 25);
         assert_changes(inventory, "device changed " NIC " state driver\ngroup changed 25 state viable\n");
 }
@@ -153,7 +154,7 @@ static void test_names(void) {
         assert_changes(inventory, "device changed " NIC " names\n");
 }
 
-/* One that vfiod detached stays when it is pulled, without group and names, until it is given up or comes back. */
+/* A device that vfiod detached stays when it is pulled, without group and names, until it is forgotten or returns. */
 static void test_absent(void) {
         _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
 
@@ -185,7 +186,7 @@ static void test_absent(void) {
         assert_changes(inventory, "");
 }
 
-/* A record of a device that is not there makes it known. */
+/* A record of an absent device makes it known. */
 static void test_origin(void) {
         _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
         DeviceOrigin origin = {.ids = {.vendor = 0x8086, .device = 0x100e}, .binding = {.driver = "e1000"}};
@@ -196,7 +197,7 @@ static void test_origin(void) {
         g_assert_cmpuint(get_device(inventory, NIC)->ids.vendor, ==, 0x8086);
         g_assert_cmpint(inventory_set_origin(inventory, address_of(NIC), &origin), ==, 0);
         assert_changes(inventory, "");
-        /* A rescan leaves it. */
+        /* A rescan keeps it. */
         inventory_begin_rescan(inventory);
         g_assert_cmpint(inventory_end_rescan(inventory), ==, 0);
         g_assert_cmpint(device_state(get_device(inventory, NIC)), ==, DEVICE_ABSENT);
@@ -219,12 +220,12 @@ static void test_activity(void) {
         g_assert_cmpint(inventory_set_activity(inventory, address_of(NIC), DEVICE_WORKED_ON), ==, 0);
         g_assert_cmpint(inventory_set_activity(inventory, address_of(NIC2), DEVICE_WORKED_ON), ==, 0);
         assert_changes(inventory, "");
-        /* It outlasts what the kernel does meanwhile. */
+        /* It stays while the kernel changes the device. */
         put_device(inventory, NIC, NULL, 25);
         g_assert_cmpint(device_state(get_device(inventory, NIC)), ==, DEVICE_CHANGING);
 }
 
-/* Whoever came is marked until somebody has looked; what was there and looks otherwise did not come. */
+/* A new device is marked until the mark is cleared; a known device that changes is not marked. */
 static void test_appeared(void) {
         _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
 
@@ -239,12 +240,12 @@ static void test_appeared(void) {
         g_assert_cmpint(inventory_set_activity(inventory, address_of(NIC), DEVICE_QUIET), ==, 0);
         g_assert_false(get_device(inventory, NIC)->appeared);
 
-        /* It was detached, went, and returns. */
+        /* The device was detached, is pulled, and returns. */
         g_assert_cmpint(inventory_drop_device(inventory, address_of(NIC)), ==, 0);
         g_assert_false(get_device(inventory, NIC)->appeared);
         put_device(inventory, NIC, "e1000", 25);
         g_assert_true(get_device(inventory, NIC)->appeared);
-        /* Nobody looked, and it is gone. */
+        /* The device is removed before the mark is cleared. */
         g_assert_cmpint(inventory_drop_device(inventory, address_of(NIC)), ==, 0);
         g_assert_false(get_device(inventory, NIC)->appeared);
 
@@ -255,13 +256,14 @@ static void test_appeared(void) {
         put_device(inventory, NIC2, "e1000", 25);
         g_assert_true(get_device(inventory, NIC2)->appeared);
 
-        /* A record alone is not the device. */
+        /* A record without the device does not count. */
         DeviceOrigin origin = {.ids = {.vendor = 0x8086, .device = 0x100e}};
         g_assert_cmpint(inventory_set_origin(inventory, address_of("0000:04:00.0"), &origin), ==, 0);
         g_assert_false(get_device(inventory, "0000:04:00.0")->appeared);
 }
 
-/* What a job is at work on stays known while it is out of its slot, so that the mark outlasts another card there. */
+/* A device with a running job stays known while it is not in its slot, so that the mark is kept if another card is
+ * plugged in. */
 static void test_activity_unplugged(void) {
         _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
 
@@ -283,7 +285,7 @@ static void test_activity_unplugged(void) {
         assert_changes(inventory, "device removed " NIC "\n");
         g_assert_null(inventory_find_device(inventory, address_of(NIC)));
 
-        /* Given up while it is away and worked on: the job's end removes it. */
+        /* It is forgotten while it is absent and a job is running: the end of the job removes it. */
         put_device(inventory, NIC, "vfio-pci", 25);
         put_origin(inventory, NIC, "e1000", NULL);
         g_assert_cmpint(inventory_set_activity(inventory, address_of(NIC), DEVICE_WORKED_ON), ==, 0);
@@ -294,7 +296,7 @@ static void test_activity_unplugged(void) {
         g_assert_null(inventory_find_device(inventory, address_of(NIC)));
 }
 
-/* A virtual function that comes or goes is a change of its physical function. */
+/* A new or removed VF is a change of its PF. */
 static void test_virtual_functions(void) {
         _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
 
@@ -309,7 +311,7 @@ static void test_virtual_functions(void) {
         assert_changes(inventory, "device changed 0000:03:10.0 state driver\ngroup changed 2 state viable\n");
         g_assert_cmpint(inventory_drop_device(inventory, address_of("0000:03:10.0")), ==, 0);
         assert_changes(inventory, "device changed " NIC " functions\ndevice removed 0000:03:10.0\ngroup removed 2\n");
-        /* Also of one that is detached and goes: it is not among the functions any more. */
+        /* This also applies to a detached VF that is removed: the PF does not list it any more. */
         put_virtual_function(inventory, "0000:03:10.2", NIC, "vfio-pci", 3);
         put_origin(inventory, "0000:03:10.2", "igbvf", NULL);
         forget_changes(inventory);

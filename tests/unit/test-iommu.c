@@ -22,7 +22,7 @@ static void test_on(void) {
         temp_tree_folder(tree, "sys/kernel/iommu_groups/1");
         temp_tree_folder(tree, "sys/class/iommu/dmar1");
         assert_report(tree, IOMMU_ON, "2 IOMMU units and made 2 groups.");
-        /* Groups count, whatever else is there. */
+        /* Groups count, whatever else exists. */
         temp_tree_file(tree, "quiet iommu=off\n", "proc/cmdline");
         assert_report(tree, IOMMU_ON, "made 2 groups");
 }
@@ -39,7 +39,7 @@ static void test_off(void) {
         assert_report(tree, IOMMU_OFF, "started with intel_iommu=off");
         temp_tree_file(tree, "quiet iommu=off\n", "proc/cmdline");
         assert_report(tree, IOMMU_OFF, "started with iommu=off");
-        /* Only the parameter itself, not what looks like it. */
+        /* Only the parameter itself, not similar words. */
         temp_tree_file(tree, "xintel_iommu=off intel_iommu=offx\n", "proc/cmdline");
         assert_report(tree, IOMMU_OFF, "add intel_iommu=on");
 
@@ -59,7 +59,7 @@ static void test_absent(void) {
         assert_report(tree, IOMMU_ABSENT, "enable VT-d or AMD-Vi");
 }
 
-/* The whole file, each time. */
+/* The whole file is replaced each time. */
 static void assert_mapping(TempTree *tree, const char *regions, int expected) {
         temp_tree_file(tree, regions, "sys/kernel/iommu_groups/7/reserved_regions");
         int r = iommu_group_has_firmware_mapping(tree->kernel, 7);
@@ -85,14 +85,14 @@ static void test_firmware_mapping(void) {
         assert_mapping(tree, "0x0 0x1 direct", 1);
         assert_mapping(tree, "0x0 0x1 indirect\n0x0 0x1 direct-\ndirect\n", 0);
 
-        /* As much as the kernel gives in one read. */
+        /* As much as the kernel returns for one read. */
         while (many->len + strlen(RELAXABLE DIRECT) < 4096)
                 g_string_append(many, RELAXABLE);
         assert_mapping(tree, many->str, 0);
         g_string_append(many, DIRECT);
         assert_mapping(tree, many->str, 1);
 
-        /* Of another group, of none, of what is no file. */
+        /* Another group, no group, and something that is no file. */
         g_assert_cmpint(iommu_group_has_firmware_mapping(tree->kernel, 77), ==, -ENOENT);
         temp_tree_link(tree, "../7/reserved_regions", "sys/kernel/iommu_groups/8/reserved_regions");
         g_assert_cmpint(iommu_group_has_firmware_mapping(tree->kernel, 8), ==, -ELOOP);

@@ -8,7 +8,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 
-/* Links of which some do not answer: a FIFO without a writer keeps its reader waiting. */
+/* Links, some of which do not answer: a FIFO without a writer blocks its reader. */
 
 #define FIRST "0000:00:03.0"
 #define SECOND "0000:00:04.0"
@@ -64,7 +64,7 @@ static void stall(Bed *bed, const char *address) {
         g_assert_cmpint(mkfifo(path, 0600), ==, 0);
 }
 
-/* The device answers at last. */
+/* The device answers finally. */
 static void answer(Bed *bed, const char *address, const char *text) {
         g_autofree char *path = fifo_path(bed, address);
         int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -87,7 +87,7 @@ static void set_speed(Bed *bed, const char *address, const char *text) {
         temp_tree_attribute(bed->tree, address, "current_link_speed", text);
 }
 
-/* At the start the links are there at once, unless a device does not answer. */
+/* At the start all links are known at once, unless a device does not answer. */
 static void test_start(void) {
         Bed bed = bed_new();
 
@@ -109,7 +109,7 @@ static void test_start(void) {
         bed_clear(&bed);
 }
 
-/* Only what changed is read again. */
+/* Only changed links are read again. */
 static void test_follow(void) {
         Bed bed = bed_new();
         Change changes[] = {
@@ -133,7 +133,8 @@ static void test_follow(void) {
         bed_clear(&bed);
 }
 
-/* One child waits for the device, whoever asks meanwhile; the others are read on; when the device answers, its link is known. */
+/* One child waits for the device, even if more reads are requested; the others are read; when the device answers,
+ * its link is known. */
 static void test_stall(void) {
         Bed bed = bed_new();
 

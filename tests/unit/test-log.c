@@ -5,7 +5,7 @@
 #include <glib.h>
 #include <glib/gstdio.h>
 
-/* What was written to stderr meanwhile. */
+/* The text that is written to stderr meanwhile. */
 typedef struct Capture {
         char *path;
         int saved_fd;
@@ -37,7 +37,7 @@ static char *capture_end(Capture *capture) {
 static void test_lines(void) {
         Capture capture = capture_begin();
 
-        log_open(); /* a file is no stream of systemd's */
+        log_open(); /* a file is no journal stream of systemd */
         log_notice("plain %d", 1);
         log_event(&(LogEvent){.priority = LOG_ERR, .message_id = MESSAGE_STUCK, .address = "0000:03:00.0"}, "event %s",
                         "two");
@@ -46,7 +46,7 @@ static void test_lines(void) {
         g_assert_cmpstr(text, ==, "plain 1\nevent two\ncannot read: Input/output error\n");
 }
 
-/* What somebody else named cannot pass for a line of ours. */
+/* A foreign name cannot look like a line of vfiod's log. */
 static void test_line_break(void) {
         Capture capture = capture_begin();
 

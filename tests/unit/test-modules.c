@@ -30,7 +30,7 @@ static void test_module_of(void) {
         g_assert_cmpint(modules_of_driver(tree->kernel, "drv", module, 4), ==, -ENAMETOOLONG);
 }
 
-/* Loads only what is missing, by the module's name where it is known. */
+/* Loads only a missing driver, by the name of the module if that is known. */
 static void test_ensure(void) {
         g_autoptr(TempTree) tree = temp_tree_new();
 
@@ -59,12 +59,12 @@ static void test_errors(void) {
                 tree->load_result = errors[i];
                 g_assert_cmpint(modules_ensure_driver(tree->kernel, "vfio-pci", NULL), ==, errors[i]);
         }
-        /* It loaded, and there is no such driver. */
+        /* The module was loaded, but there is no such driver. */
         tree->load_result = 0;
         g_assert_cmpint(modules_ensure_driver(tree->kernel, "vfio-pci", NULL), ==, -ENODEV);
 }
 
-/* The real loader knows what is no module. */
+/* The real loader reports a name that is no module. */
 static void test_kmod(void) {
         g_autoptr(TempTree) tree = temp_tree_new();
 

@@ -38,7 +38,7 @@ static void test_fields(void) {
                         "40 27 0:40 / /run/user none - tmpfs  rw\n");
         read_table(tree, &table);
         g_assert_cmpuint(table.n_lines, ==, 5);
-        g_assert_cmpuint(table.n_mounts, ==, 2); /* of devices, and each once */
+        g_assert_cmpuint(table.n_mounts, ==, 2); /* only of devices, and each once */
         g_assert_false(table.is_partial);
         mount_table_done(&table);
 
@@ -46,11 +46,12 @@ static void test_fields(void) {
         assert_mount(tree, 98, 0, "-", "/mnt");
         assert_mount(tree, 259, 3, "/dev/nvme0n1p3", NULL);
         assert_mount(tree, 2, 259, "/dev/nvme0n1p", NULL);
-        /* The number counts, not the source. */
+        /* The device number counts, not the source. */
         assert_mount(tree, 8, 17, "/dev/sdb1", NULL);
 }
 
-/* What mount() was told is no evidence: anybody can write it. What the kernel writes is, and root alone can mount these. */
+/* The source that was passed to mount() is no evidence, because anybody can choose it. A source that the kernel
+ * writes is evidence, and only root can mount such file systems. */
 static void test_source(void) {
         g_autoptr(TempTree) tree = temp_tree_new();
 
@@ -68,7 +69,7 @@ static void test_source(void) {
         assert_mount(tree, 8, 64, "/dev/sde", NULL);
         assert_mount(tree, 8, 80, "/dev/sdf", NULL);
 
-        /* The same words in a user namespace; a number is evidence there, too. */
+        /* The same sources in a user namespace; a device number is evidence there too. */
         put_process(tree, 700, "sh", 2,
                         "27 1 0:30 / /tmp/m rw - tmpfs /dev/nvme0n1 rw\n"
                         "28 1 0:31 / /tmp/n rw - btrfs /dev/nvme1n1 rw\n"
@@ -77,7 +78,7 @@ static void test_source(void) {
         assert_mount(tree, 259, 1, "/dev/nvme0n1", NULL);
         assert_mount(tree, 259, 2, "/dev/nvme1n1", NULL);
         assert_mount(tree, 259, 7, "/dev/nvme2n1", "/data");
-        /* Where the owner cannot be told, the namespace counts as one of the host. */
+        /* If the owner cannot be determined, the namespace counts as a namespace of the host. */
         temp_tree_remove(tree, "proc/700/ns/user");
         assert_mount(tree, 259, 2, "/dev/nvme1n1", "/tmp/n");
         assert_mount(tree, 259, 1, "/dev/nvme0n1", NULL);
@@ -94,7 +95,7 @@ static size_t lines_within(TempTree *tree, size_t of_host, size_t of_others, boo
         return n;
 }
 
-/* The mounts of other user namespaces are read last, and their limit is not that of the host's. */
+/* The mounts of other user namespaces are read last, and they have their own limit. */
 static void test_limits(void) {
         g_autoptr(TempTree) tree = temp_tree_new();
         g_autoptr(GString) mounts = g_string_new(NULL);
@@ -113,7 +114,7 @@ static void test_limits(void) {
         g_assert_cmpuint(lines_within(tree, 150, 100, true), ==, 250);
 }
 
-/* A namespace whose first process ends while it is read is read through the next one. */
+/* The first process of a namespace ends while its mounts are read: the next process is used. */
 static void test_ended(void) {
         g_autoptr(TempTree) tree = temp_tree_new();
 
@@ -123,7 +124,7 @@ static void test_ended(void) {
         assert_mount(tree, 8, 1, "-", "/data");
 }
 
-/* A list that cannot be read whole is noted: the claim of a disk may be by one of these. */
+/* A list that cannot be read completely is noted: one of its mounts may have claimed a disk. */
 static void test_partial(void) {
         g_autoptr(TempTree) tree = temp_tree_new();
         MountTable table;
@@ -135,13 +136,13 @@ static void test_partial(void) {
         g_assert_true(table.is_partial);
         mount_table_done(&table);
         temp_tree_remove(tree, "proc/10/mountinfo");
-        temp_tree_folder(tree, "proc/10/mountinfo"); /* which opens, and cannot be read */
+        temp_tree_folder(tree, "proc/10/mountinfo"); /* it can be opened, but not read */
         read_table(tree, &table);
         g_assert_true(table.is_partial);
         mount_table_done(&table);
 }
 
-/* A container's own. Each namespace is read once. */
+/* The mounts of a container. Each namespace is read once. */
 static void test_namespaces(void) {
         g_autoptr(TempTree) tree = temp_tree_new();
         MountTable table;
@@ -157,8 +158,8 @@ static void test_namespaces(void) {
         assert_mount(tree, 259, 2, "-", "/");
 }
 
-/* Those that are on their way out, and what else is in /proc. */
-static void test_passed_over(void) {
+/* Processes that are about to end, and other files in /proc. */
+static void test_skipped(void) {
         g_autoptr(TempTree) tree = temp_tree_new();
 
         temp_tree_folder(tree, "proc/10");
@@ -249,7 +250,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/mounts/ended", test_ended);
         g_test_add_func("/mounts/partial", test_partial);
         g_test_add_func("/mounts/namespaces", test_namespaces);
-        g_test_add_func("/mounts/passed-over", test_passed_over);
+        g_test_add_func("/mounts/skipped", test_skipped);
         g_test_add_func("/mounts/unreadable", test_unreadable);
         g_test_add_func("/mounts/escapes", test_escapes);
         g_test_add_func("/mounts/many", test_many);

@@ -68,7 +68,7 @@ static void test_junk(void) {
 
                 g_assert_cmpint(pci_address_parse(junk[i], &address), ==, -EINVAL);
                 g_assert_cmpint(pci_address_parse_loose(junk[i], &address), ==, -EINVAL);
-                /* Untouched on failure. */
+                /* The result is unchanged on failure. */
                 g_assert_true(pci_address_equal(address, (PciAddress){1, 2, 3, 4}));
         }
 }
@@ -92,7 +92,7 @@ static void test_loose(void) {
         g_assert_cmpint(pci_address_parse_loose("0000:3b:00.1.0000:3b:00.1", &address), ==, -EINVAL);
 }
 
-/* Every bus, slot and function of domains of each length; the keys rise with them. */
+/* Every bus, slot and function of domains of each length; the keys are in the same order. */
 static void test_round_trip(void) {
         static const uint32_t domains[] = {0, 1, 0xffff, 0x10000, 0xfffff, 0x100000, 0xfffffff, 0x10000000, 0xffffffff};
         uint64_t last = 0;

@@ -70,7 +70,7 @@ static void test_classes(void) {
                         {"0x020000", false, true},
                         {"0x030000", false, true},
                         {"0x060000", false, false}, /* host bridge */
-                        {"0x060100", false, true},  /* ISA bridge: a plain function to VFIO */
+                        {"0x060100", false, true},  /* ISA bridge: an ordinary device for VFIO */
                         {"0x060400", true, false},
                         {"0x060401", true, false},
                         {"0x060700", true, false},
@@ -86,7 +86,7 @@ static void test_classes(void) {
                 g_assert_cmpint(facts.bridge, ==, cases[i].bridge);
                 g_assert_cmpint(facts.endpoint, ==, cases[i].endpoint);
         }
-        /* A bridge's header under another class. */
+        /* A bridge header with another class. */
         temp_tree_attribute(tree, NIC, "secondary_bus_number", "4");
         g_assert_true(read_facts(tree, NIC).bridge);
         g_assert_false(read_facts(tree, NIC).endpoint);
@@ -128,7 +128,7 @@ static void test_domain(void) {
         g_assert_cmpint(read_facts(tree, "10000:01:00.0").group, ==, 16);
 }
 
-/* What decides must be right; what describes is left out where it is junk. */
+/* Facts that decide must be valid; facts that only describe are omitted if they are invalid. */
 static void test_junk(void) {
         static const char *const needed[] = {
                         "vendor", "device", "subsystem_vendor", "subsystem_device", "class", "revision"};
@@ -164,7 +164,7 @@ static void test_junk(void) {
         g_assert_cmpint(pci_device_read_facts(tree->kernel, address_of(NIC), &facts), ==, -EINVAL);
 }
 
-static void test_gone(void) {
+static void test_removed(void) {
         g_autoptr(TempTree) tree = tree_with_nic();
         PciFacts facts;
         PciIds ids;
@@ -229,7 +229,7 @@ static void test_find_controller(void) {
                         "0000:03:01.0",
                         "../../../devices/pci0000:00/0000:00:03.0",
                         "../../../devices/pci0000:00/0000:00:1c.0/0000:03:01.0",
-                        /* A root bus with nothing above it, or with something that is no PCI function. */
+                        /* A root bus without a parent, or with a parent that is no PCI function. */
                         "../../../devices/pci10000:e0/10000:e0:06.0",
                         "../../../devices/platform/pci10000:e0/10000:e0:06.0",
                         ("../../../devices/pci0000:00/0000:00:1c.0/a-name-longer-than-an-address/pci10000:e0/"
@@ -243,7 +243,7 @@ static void test_find_controller(void) {
                                         "0000:00:0e.0"},
                         {"../../../devices/pci0000:00/0000:00:1c.0/0000:03:00.0/pci10001:00/10001:00:00.0",
                                         "0000:03:00.0"},
-                        /* the innermost */
+                        /* the innermost controller */
                         {"../../../devices/pci0000:00/0000:00:0e.0/pci10000:e0/10000:e0:06.0/pci10001:00/10001:00:00.0",
                                         "10000:e0:06.0"},
         };
@@ -278,8 +278,8 @@ int main(int argc, char **argv) {
         g_test_add_func("/pci-facts/virtual-function", test_virtual_function);
         g_test_add_func("/pci-facts/boot-vga", test_boot_vga);
         g_test_add_func("/pci-facts/domain", test_domain);
-        g_test_add_func("/pci-facts/junk", test_junk);
-        g_test_add_func("/pci-facts/gone", test_gone);
+        g_test_add_func("/pci-facts/invalid-values", test_junk);
+        g_test_add_func("/pci-facts/removed", test_removed);
         g_test_add_func("/pci-facts/for-each", test_for_each);
         g_test_add_func("/pci-facts/drivers", test_drivers);
         g_test_add_func("/pci-facts/find-controller", test_find_controller);

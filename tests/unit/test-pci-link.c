@@ -57,7 +57,7 @@ static void test_texts(void) {
         temp_tree_attribute(tree, NIC, "current_link_width", "junk");
         g_assert_cmpuint(read_link(tree).link.width_max, ==, 0);
         g_assert_cmpuint(read_link(tree).link.width, ==, 0);
-        /* No PCIe link: what stands beside it says nothing. */
+        /* No PCIe link: the other attributes do not count. */
         temp_tree_attribute(tree, NIC, "max_link_speed", "Unknown");
         PciLinkReading none = read_link(tree);
         g_assert_true(pci_link_equal(&none.link, &(PciLink){}));
@@ -66,7 +66,7 @@ static void test_texts(void) {
         g_assert_cmpuint(read_link(tree).incarnation, ==, facts.incarnation);
 }
 
-/* What is suspended is not woken up. */
+/* A suspended device is not woken up. */
 static void test_suspended(void) {
         static const struct {
                 const char *status;
@@ -93,7 +93,7 @@ static void test_suspended(void) {
         }
 }
 
-static void test_gone(void) {
+static void test_removed(void) {
         g_autoptr(TempTree) tree = tree_with_nic();
         PciLinkReading reading;
 
@@ -104,6 +104,6 @@ int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/pci-link/texts", test_texts);
         g_test_add_func("/pci-link/suspended", test_suspended);
-        g_test_add_func("/pci-link/gone", test_gone);
+        g_test_add_func("/pci-link/removed", test_removed);
         return g_test_run();
 }

@@ -29,7 +29,7 @@ static void test_known(void) {
         }
 }
 
-/* No numbers, no "Unknown device". */
+/* No numbers and no "Unknown device". */
 static void test_unknown(void) {
         static const PciIds ids = {.vendor = 0xfff0,
                         .device = 0xfff1,
@@ -47,7 +47,7 @@ static void test_unknown(void) {
         assert_name(names, PCI_NAME_SUBSYSTEM, &unknown_device, NULL);
 }
 
-static void test_unused(void) {
+static void test_not_used(void) {
         PciNames *names = NULL;
 
         g_assert_cmpint(pci_names_new(&names), ==, 0);
@@ -59,6 +59,6 @@ int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/pci-names/known", test_known);
         g_test_add_func("/pci-names/unknown", test_unknown);
-        g_test_add_func("/pci-names/unused", test_unused);
+        g_test_add_func("/pci-names/not-used", test_not_used);
         return g_test_run();
 }

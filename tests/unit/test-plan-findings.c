@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "planning.h"
 
-/* What the model alone finds, what options do to a plan, and the words for its steps. */
+/* Findings from the model alone, the effect of options on a plan, and the words for its steps. */
 
 #define PF "0000:07:00.0"
 #define VF0 "0000:07:10.0"
 #define VF1 "0000:07:10.1"
 #define NIC "0000:05:00.0"
 
-/* A card with virtual functions, each in a group of its own, and another one. */
+/* A card with VFs, each in its own group, and another card. */
 static Inventory *card(void) {
         Inventory *inventory = make_inventory();
         PciFacts facts = make_facts(PF, "igb", 14);
@@ -33,7 +33,7 @@ static int reattach(Inventory *inventory, const char *selector, const ReattachOp
         return try_reattach(inventory, selector, options, ret, &problem);
 }
 
-/* A plan is made all the same: whether it may be carried out is decided when all is found. */
+/* The plan is made anyway. Whether it may be executed is decided later, with all findings. */
 static void test_virtual_functions(void) {
         _cleanup_(inventory_freep) Inventory *inventory = card();
 
@@ -46,7 +46,7 @@ static void test_virtual_functions(void) {
                         "virtual-functions " PF ": its virtual function " VF0
                         " vanishes with it, and is on igbvf; virtual-functions " PF ": its virtual function " VF1
                         " vanishes with it, and is on vfio-pci");
-        /* Those of another card. */
+        /* The VFs of another card. */
         assert_found(inventory, NIC, "");
         put_virtual_function(inventory, VF0, "0000:08:00.0", "igbvf", 20);
         put_virtual_function(inventory, VF1, "0000:08:00.0", "igbvf", 21);
@@ -74,12 +74,12 @@ static void test_leaving_parent(void) {
         assert_found(inventory, VF0,
                         "virtual-functions " VF0 ": its physical function " PF
                         " is foreign, and this device vanishes with it");
-        /* One whose physical function is not seen here. */
+        /* A VF whose PF is unknown. */
         put_virtual_function(inventory, VF0, "0000:08:00.0", "igbvf", 20);
         assert_found(inventory, VF0, "");
 }
 
-/* Every member is looked at. */
+/* Every member is examined. */
 static void test_members(void) {
         _cleanup_(inventory_freep) Inventory *inventory = card();
 
@@ -102,7 +102,7 @@ static void test_detach_options(void) {
         g_assert_cmpuint(named->fingerprint, ==, 0);
         group = make_detach_plan(inventory, "group:12", 1U << GUARD_STORAGE | 1U << GUARD_NETWORK);
         g_assert_cmpuint(group->overrides, ==, 1U << GUARD_STORAGE | 1U << GUARD_NETWORK);
-        /* One of the group, for the command that a message gives. */
+        /* A device of the group, for the command in a message. */
         g_assert_cmpuint(pci_address_key(group->selected) >> 3, ==, pci_address_key(address_of(NIC)) >> 3);
 }
 
@@ -113,7 +113,7 @@ static bool has_step(const Plan *plan, StepKind kind) {
         return false;
 }
 
-/* Whoever holds the group is waited for. */
+/* The job waits for the process that holds the group. */
 static void test_force(void) {
         _cleanup_(inventory_freep) Inventory *inventory = card();
         _cleanup_(plan_freep) Plan *usual = NULL, *forced = NULL;
@@ -128,7 +128,7 @@ static void test_force(void) {
         g_assert_true(forced->force);
         g_assert_cmpuint(forced->n_steps + 1, ==, usual->n_steps);
         g_assert_cmpstr(PCI_ADDRESS_TEXT(forced->selected), ==, NIC);
-        /* No stuck one, and none that is not ours. */
+        /* Not for a stuck device, and not for a foreign device. */
         Plan *none = NULL;
         g_assert_cmpint(inventory_set_activity(inventory, address_of(NIC), DEVICE_WAITED_FOR), ==, 0);
         g_assert_cmpint(reattach(inventory, NIC, &(ReattachOptions){.force = true}, &none), ==, OUTCOME_STUCK);
@@ -152,7 +152,7 @@ static void test_adopt(void) {
 
         g_assert_cmpint(reattach(inventory, NIC, &adopt, &both), ==, 0);
         g_assert_cmpuint(both->n_members, ==, 2);
-        /* What it had nobody knows; of the other one it is known. */
+        /* For the adopted device, nobody knows its former driver; for the other device it is known. */
         g_assert_cmpstr(PCI_ADDRESS_TEXT(both->members[0].address), ==, NIC);
         g_assert_true(both->members[0].origin->binding.any_driver);
         g_assert_cmpstr(both->members[0].origin->binding.driver, ==, "");
@@ -162,7 +162,7 @@ static void test_adopt(void) {
         g_assert_false(both->members[1].origin->binding.any_driver);
         g_assert_cmpstr(both->members[1].origin->binding.override, ==, "kept");
 
-        /* What is not on a vfio driver cannot be adopted. */
+        /* A device that is not on a vfio driver cannot be adopted. */
         g_assert_cmpint(reattach(inventory, PF, &adopt, &none), ==, OUTCOME_NOT_DETACHED);
         g_assert_cmpint(reattach(inventory, "group:20", &adopt, &none), ==, OUTCOME_NOT_DETACHED);
         put_device(inventory, "0000:05:00.2", "e1000e", 12);
@@ -184,9 +184,10 @@ static void assert_reasons(const Plan *plan, const char *expected) {
 
 static void test_reasons(void) {
         _cleanup_(inventory_freep) Inventory *inventory = card();
-        _cleanup_(plan_freep) Plan *away = make_detach_plan(inventory, NIC, 0), *back = NULL, *bare = NULL, *pf = NULL;
+        _cleanup_(plan_freep) Plan *detach = make_detach_plan(inventory, NIC, 0), *back = NULL, *bare = NULL,
+                                   *pf = NULL;
 
-        assert_reasons(away,
+        assert_reasons(detach,
                         "claim-disks: nobody may begin to use a disk that leaves the host; load-driver: the kernel "
                         "needs the driver vfio-pci; record: vfiod saves how the device was bound; override: only this "
                         "driver may bind: vfio-pci; unbind: it leaves its driver e1000e; probe: it gets vfio-pci; "

@@ -5,7 +5,7 @@
 #define PORT2 "0000:03:02.0"
 #define BRIDGE "0000:02:00.0"
 
-/* The two-port card behind its bridge, and another one. */
+/* The two-port card behind its bridge, and another card. */
 static Inventory *story(void) {
         Inventory *inventory = make_inventory();
 
@@ -72,11 +72,11 @@ static void test_consent(void) {
                         g_assert_cmpuint(plan->n_members, ==, 2);
                         continue;
                 }
-                /* All who would go along are named, with what one knows them by; the bridge would not. */
+                /* The message names all companions with their interfaces; the bridge is no companion. */
                 g_assert_nonnull(strstr(problem.message, PORT2 " (e1000, ens2)"));
                 g_assert_null(strstr(problem.message, BRIDGE));
         }
-        /* Alone in its group. */
+        /* A device alone in its group. */
         _cleanup_problem_ Problem problem = {};
         _cleanup_(plan_freep) Plan *plan = NULL;
         g_assert_cmpint(try_detach(inventory, "ens3", NULL, NULL, &plan, &problem), ==, 0);
@@ -127,7 +127,7 @@ static void test_foreign(void) {
         put_device(inventory, PORT1, "vfio-pci", 10);
         assert_detach(inventory, PORT1, OUTCOME_FOREIGN, PORT1);
         assert_reattach(inventory, PORT1, OUTCOME_FOREIGN, "leaves it alone");
-        /* The other port may join it, and the foreign one is no member of the plan. */
+        /* The other port can be detached too, and the foreign port is no member of the plan. */
         assert_detach(inventory, PORT2, OUTCOME_DONE, NULL);
         put_device(inventory, PORT2, "vfio-pci", 10);
         assert_detach(inventory, "group:10", OUTCOME_FOREIGN, NULL);
@@ -177,7 +177,7 @@ static void test_busy(void) {
         }
 }
 
-/* The plan owns what it names. */
+/* The plan owns the strings that it uses. */
 static void test_lifetime(void) {
         _cleanup_(inventory_freep) Inventory *inventory = story();
         _cleanup_(plan_freep) Plan *plan = make_detach_plan(inventory, "ens1", 0);

@@ -8,8 +8,9 @@
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 
-/* The nodes that a function's folder names are those of devices that every machine has, and the processes of the tree have them
- * open: /dev/null, /dev/zero, and a block device. No real process has their numbers: its unit would be named. */
+/* The nodes in the device's folder have the numbers of devices that exist on every machine: /dev/null, /dev/zero,
+ * and a block device. The processes of the tree have them open. No real process has these pids, because its unit
+ * would be reported. */
 
 #define CARD "0000:03:00.0"
 #define OTHER "0000:04:00.0"
@@ -35,7 +36,7 @@ static int look(Bed *bed, const char *text) {
 
 #define assert_processes(bed, address, ...) \
         G_STMT_START { \
-                g_assert_cmpint(look(bed, address), ==, 0); \
+                g_assert_cmpint(survey(bed, address), ==, 0); \
                 assert_uses((bed)->uses, __VA_ARGS__); \
         } \
         G_STMT_END
@@ -60,7 +61,7 @@ static void test_free(void) {
         assert_processes(bed, CARD, NULL);
         put_node(bed, CARD_FOLDER "/drm/card0", "drm", "1:5");
         assert_processes(bed, CARD, NULL);
-        /* One that is not there, or no more. */
+        /* A device that does not exist, or not any more. */
         assert_processes(bed, "0000:0f:00.0", NULL);
 }
 
@@ -82,7 +83,7 @@ static void test_character(void) {
                         "process: process 5000102 (a\\x0ab\\xe9) has /dev/null open", NULL);
 }
 
-/* Under whatever name: what counts is where it leads. What has no name is not looked at. */
+/* The name does not matter, only the device that it leads to. A node without a name is not examined. */
 static void test_elsewhere(void) {
         g_autoptr(Bed) bed = make_bed();
 
@@ -137,7 +138,7 @@ static void test_block(void) {
         assert_processes(bed, CARD, NULL);
 }
 
-/* With multipath the disk, its partitions and its other node belong to the subsystem. */
+/* With multipath, the disk, its partitions and its other node belong to the subsystem. */
 static void test_nvme_multipath(void) {
         g_autoptr(Bed) bed = make_bed();
 
@@ -161,7 +162,7 @@ static void test_nvme_multipath(void) {
                         "process: process 5000101 (nvme) has /dev/zero open", NULL);
 }
 
-/* /dev/nvidia7 is in no folder of sysfs. Nobody has one here: another process has another node open. */
+/* /dev/nvidia7 is in no folder of sysfs. No process has it open here; another process has another node open. */
 static void test_nvidia(void) {
         g_autoptr(Bed) bed = make_bed();
         static const char information[] = "proc/driver/nvidia/gpus/" CARD "/information";
@@ -175,11 +176,11 @@ static void test_nvidia(void) {
                         information);
         assert_processes(bed, CARD, NULL);
         temp_tree_link(bed->tree, "information", information);
-        g_assert_cmpint(look(bed, CARD), ==, 0);
+        g_assert_cmpint(survey(bed, CARD), ==, 0);
         assert_use_says(bed->uses, "process", CARD " cannot be examined");
 }
 
-/* Another function's folder in this one's, what links lead to, and depth. */
+/* The folder of another PCI function in this folder, targets of links, and deep folders. */
 static void test_folders(void) {
         g_autoptr(Bed) bed = make_bed();
         g_autoptr(GString) deep = g_string_new(CARD_FOLDER);
@@ -202,7 +203,7 @@ static void test_folders(void) {
         for (unsigned i = 0; i < 30; i++)
                 g_string_append_printf(deep, "/x%u", i);
         temp_tree_folder(bed->tree, "%s", deep->str);
-        g_assert_cmpint(look(bed, CARD), ==, 0);
+        g_assert_cmpint(survey(bed, CARD), ==, 0);
         assert_use_says(bed->uses, "process", CARD " cannot be examined");
 }
 
@@ -212,7 +213,7 @@ static void test_unreadable(void) {
 
         for (size_t i = 0; i < G_N_ELEMENTS(numbers); i++) {
                 temp_tree_file(bed->tree, numbers[i], CARD_FOLDER "/uio/uio0/dev");
-                g_assert_cmpint(look(bed, CARD), ==, 0);
+                g_assert_cmpint(survey(bed, CARD), ==, 0);
                 assert_use_says(bed->uses, "process", CARD " cannot be examined");
         }
         temp_tree_file(bed->tree, "1:3\n", CARD_FOLDER "/uio/uio0/dev");
@@ -237,7 +238,7 @@ static void test_refused(void) {
         assert_processes(bed, CARD,
                         "process: process 5000100 (guarded) may not be examined: it could have a device node open",
                         NULL);
-        /* What has no node nobody can have open. */
+        /* A device without a node cannot be open. */
         assert_processes(bed, OTHER, NULL);
         g_assert_cmpint(seteuid(0), ==, 0);
 }
@@ -285,7 +286,7 @@ static void end_real(Bed *bed, pid_t pid) {
         temp_tree_remove(bed->tree, "proc/%d", (int)pid);
 }
 
-/* Anybody can name any node by O_PATH. The driver does not hear of it. */
+/* Any user can open any node with O_PATH. The driver does not notice it. */
 static void test_path_only(void) {
         static const int real[] = {O_RDONLY, O_WRONLY, O_RDWR, O_ACCMODE};
         g_autoptr(Bed) bed = make_bed();
@@ -296,13 +297,13 @@ static void test_path_only(void) {
         end_real(bed, pid);
         for (size_t i = 0; i < G_N_ELEMENTS(real); i++) {
                 pid = put_real(bed, "/dev/zero", real[i]);
-                g_assert_cmpint(look(bed, CARD), ==, 0);
+                g_assert_cmpint(survey(bed, CARD), ==, 0);
                 assert_use_says(bed->uses, "process", "/dev/zero open");
                 end_real(bed, pid);
         }
 }
 
-static int look_within(Bed *bed, size_t of_root, size_t of_others) {
+static int survey_within(Bed *bed, size_t of_root, size_t of_others) {
         const UsageLimits limits = {
                         .processes = 100, .descriptors_of_root = of_root, .descriptors_of_others = of_others};
         _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot =
@@ -329,7 +330,7 @@ static void put_device_node(Bed *bed, unsigned uid, unsigned gid, unsigned mode)
         g_assert_cmpint(chown(path, uid, gid), ==, 0);
 }
 
-/* A user with more files open than are read keeps nobody from a device that he may not open. */
+/* A user with more open files than vfiod reads must not block the detach of a device that he may not open. */
 static void test_flood(void) {
         static const struct {
                 unsigned uid, gid, mode;
@@ -354,14 +355,14 @@ static void test_flood(void) {
         put_flood(bed, 5000200, 1000, 1, 30);
         for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
                 put_device_node(bed, cases[i].uid, cases[i].gid, cases[i].mode);
-                g_assert_cmpint(look_within(bed, 10, 29), ==, 0);
+                g_assert_cmpint(survey_within(bed, 10, 29), ==, 0);
                 assert_uses(bed->uses, cases[i].may_open ? says : NULL, NULL);
-                g_assert_cmpint(look_within(bed, 10, 30), ==, 0);
+                g_assert_cmpint(survey_within(bed, 10, 30), ==, 0);
                 assert_uses(bed->uses, NULL);
         }
-        /* A node that is not in /dev: it cannot be told who may open it. */
+        /* A node that is not in /dev: vfiod cannot determine who may open it. */
         put_node(bed, CARD_FOLDER "/sound/card0/pcm", "sound", "1:7");
-        g_assert_cmpint(look_within(bed, 10, 29), ==, 0);
+        g_assert_cmpint(survey_within(bed, 10, 29), ==, 0);
         assert_uses(bed->uses, says, NULL);
 }
 
@@ -410,33 +411,33 @@ static void test_flood_order(void) {
         put_owner(bed->tree, 1, 0, 1);
         for (int pid = 5000200; pid < 5000205; pid++)
                 put_flood(bed, pid, 1000, 1, 20);
-        /* In a user namespace he has as many users as he likes. */
+        /* In a user namespace he has as many user ids as he likes. */
         for (unsigned i = 0; i < 20; i++)
                 put_flood(bed, 5000300 + (int)i, 100000 + i, 77, 3);
         put_flood(bed, 5000400, 64055, 1, 40);
         temp_tree_link(bed->tree, "/dev/zero", "proc/5000400/fd/40");
         put_flood(bed, 5000401, 0, 1, 5);
         temp_tree_link(bed->tree, "/dev/zero", "proc/5000401/fd/5");
-        g_assert_cmpint(look_within(bed, 6, 41), ==, 0);
+        g_assert_cmpint(survey_within(bed, 6, 41), ==, 0);
         assert_uses(bed->uses, "process: process 5000400 (flood) has /dev/zero open",
                         "process: process 5000401 (flood) has /dev/zero open", NULL);
 
-        /* Root's own are never passed over. */
+        /* Processes of root are never skipped. */
         temp_tree_remove(bed->tree, "proc/5000401/fd/5");
-        g_assert_cmpint(look_within(bed, 4, 41), ==, 0);
+        g_assert_cmpint(survey_within(bed, 4, 41), ==, 0);
         g_assert_cmpuint(bed->uses->lines->len, ==, 2);
         g_assert_nonnull(strstr(bed->uses->lines->pdata[1], "5000401 (flood) could have a device node open"));
         g_ptr_array_set_size(bed->uses->lines, 0);
 }
 
-/* A setuid program that he starts is his. */
+/* A setuid program that he starts counts as his. */
 static void test_flood_setuid(void) {
         g_autoptr(Bed) bed = make_bed();
 
         put_node(bed, CARD_FOLDER "/sound/card0/pcm", "sound", "1:5");
         put_device_node(bed, 0, 6, 0660);
         put_flood(bed, 5000200, 1000, 1, 30); /* its effective user is root, with all capabilities */
-        g_assert_cmpint(look_within(bed, 1, 29), ==, 0);
+        g_assert_cmpint(survey_within(bed, 1, 29), ==, 0);
         assert_uses(bed->uses, NULL);
 }
 
@@ -446,28 +447,28 @@ static void test_too_many_processes(void) {
         put_node(bed, CARD_FOLDER "/sound/card0/pcm", "sound", "1:5");
         for (int pid = 5000200; pid < 5000301; pid++)
                 put_process(bed->tree, pid, "x", 1, "");
-        g_assert_cmpint(look_within(bed, 100, 100), ==, 0);
+        g_assert_cmpint(survey_within(bed, 100, 100), ==, 0);
         assert_use_says(bed->uses, "process", "the host has more than 100 processes");
 }
 
-/* A process that runs and whose descriptors cannot be read, for whatever reason. */
+/* A running process whose descriptors cannot be read, for any reason. */
 static void test_unreadable_process(void) {
         g_autoptr(Bed) bed = make_bed();
 
         put_node(bed, CARD_FOLDER "/sound/card0/pcm", "sound", "1:5");
         temp_tree_link(bed->tree, "fd", "proc/5000200/fd");
-        g_assert_cmpint(look(bed, CARD), ==, 0);
+        g_assert_cmpint(survey(bed, CARD), ==, 0);
         assert_use_says(bed->uses, "process", CARD " cannot be examined");
 }
 
-static void test_end(void) {
+static void test_visitor_stops(void) {
         g_autoptr(Bed) bed = make_bed();
 
         put_node(bed, CARD_FOLDER "/uio/uio0", "uio", "1:3");
         for (int pid = 5000100; pid < 5000105; pid++)
                 put_open(bed, pid, "x", 0, "/dev/null");
         bed->uses->end_after = 3;
-        g_assert_cmpint(look(bed, CARD), ==, 42);
+        g_assert_cmpint(survey(bed, CARD), ==, 42);
         g_assert_cmpuint(bed->uses->lines->len, ==, 3);
 }
 
@@ -475,7 +476,7 @@ int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/process-usage/free", test_free);
         g_test_add_func("/process-usage/character", test_character);
-        g_test_add_func("/process-usage/elsewhere", test_elsewhere);
+        g_test_add_func("/process-usage/other-path", test_elsewhere);
         g_test_add_func("/process-usage/kinds", test_kinds);
         g_test_add_func("/process-usage/block", test_block);
         g_test_add_func("/process-usage/nvme-multipath", test_nvme_multipath);
@@ -492,6 +493,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/process-usage/flood-setuid", test_flood_setuid);
         g_test_add_func("/process-usage/too-many-processes", test_too_many_processes);
         g_test_add_func("/process-usage/unreadable-process", test_unreadable_process);
-        g_test_add_func("/process-usage/end", test_end);
+        g_test_add_func("/process-usage/visitor-stops", test_visitor_stops);
         return g_test_run();
 }

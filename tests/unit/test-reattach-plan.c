@@ -21,7 +21,7 @@ static void test_two_ports(void) {
         _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
 
         put_detached(inventory, PORT1, "e1000", 10);
-        put_detached(inventory, PORT2, NULL, 10); /* It had no driver, so there is none to load. */
+        put_detached(inventory, PORT2, NULL, 10); /* it had no driver, so no driver is loaded */
         _cleanup_(plan_freep) Plan *plan = make_reattach_plan(inventory, PORT2, NULL);
         assert_members(plan, PORT1 " " PORT2);
         assert_steps(plan,
@@ -57,8 +57,8 @@ static void test_order(void) {
         assert_members(plan, "0000:06:00.0 0000:06:00.1 " PF " 0000:05:10.0 " VF0 " " VF1);
 }
 
-/* What a detach changes besides the driver is restored, where it is known: the link before the VF's driver reads it, power after
- * vfio-pci has let go. */
+/* A reattach also restores the other settings that a detach changes, if they are known: the link settings before the
+ * VF's driver reads them, and the power settings after vfio-pci is unbound. */
 static void test_link_and_power(void) {
         _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
         DeviceOrigin origin = {
@@ -76,7 +76,7 @@ static void test_link_and_power(void) {
         g_assert_cmpuint(plan->members[0].target.link.vlan, ==, 5);
 }
 
-/* A PF comes back with the VFs that vanished with it. */
+/* A PF is reattached with the VFs that disappeared with it. */
 static void test_vanished_vfs(void) {
         _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
         DeviceOrigin origin = {.binding = {.driver = "igb"},
@@ -104,7 +104,7 @@ static void test_vanished_vfs(void) {
         g_assert_true(plan->members[1].virtual_function);
         g_assert_cmpstr(plan->members[1].target.driver, ==, "igbvf");
 
-        /* Another card was detached in the slot of the PF since: it brings none of them back. */
+        /* Another card was detached in the slot of the PF meanwhile: its reattach creates none of the VFs. */
         PciFacts facts = make_facts(PF, "vfio-pci", 14);
         facts.ids.device = 0x1234;
         g_assert_cmpint(inventory_put_device(inventory, &facts), ==, 0);
@@ -112,7 +112,7 @@ static void test_vanished_vfs(void) {
         _cleanup_(plan_freep) Plan *other = make_reattach_plan(inventory, PF, NULL);
         assert_members(other, PF);
 
-        /* A VF that is away cannot come back without its PF: vfiod forgets it. */
+        /* A VF that disappeared cannot return without its PF: vfiod forgets it. */
         _cleanup_(plan_freep) Plan *forget = make_reattach_plan(inventory, VF0, NULL);
         assert_members(forget, VF0);
         assert_steps(forget, "forget " VF0);
@@ -138,7 +138,7 @@ static void test_vmd(void) {
         g_assert_false(plan->members[1].virtual_function);
 }
 
-/* A device that is gone from its slot is forgotten, also with force; but not while a job changes it. */
+/* A device that was pulled is forgotten, also with force, but not while a job changes it. */
 static void test_absent(void) {
         static const struct {
                 DeviceActivity activity;
@@ -162,7 +162,7 @@ static void test_absent(void) {
         g_assert_cmpint(device_state(get_device(inventory, PORT1)), ==, DEVICE_ABSENT);
 }
 
-/* A failed detach left it: a reattach brings it back, whatever driver it has now. */
+/* A failed detach left it degraded: a reattach restores it, whatever its driver is. */
 static void test_degraded(void) {
         _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
 

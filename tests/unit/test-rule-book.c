@@ -6,7 +6,7 @@
 #include <glib/gstdio.h>
 #include <sys/stat.h>
 
-/* The folders of rules: which file counts, and what becomes of one that cannot be read. */
+/* The folders of rules: which file is used, and what happens to a file that cannot be read. */
 
 #define RULE "[Match]\nVendor=8086\nDevice=10d3\n"
 #define OTHER_RULE "[Match]\nVendor=8086\nDevice=100e\n"
@@ -33,7 +33,7 @@ static void books_free(Books *books) {
 }
 #define _cleanup_books_ _cleanup_(books_free)
 
-/* All files in one text: "name state[ line message]", a line each. */
+/* All files in one text: "name state[ line message]", one line for each file. */
 static char *describe(const RuleBook *book) {
         static const char *const states[_RULE_FILE_STATE_MAX] = {"valid", "off", "masked"};
         GString *text = g_string_new(NULL);
@@ -65,7 +65,7 @@ static void test_nothing(void) {
         assert_loads(&books, "");
 }
 
-/* By the files' names over all folders; only what ends in .conf, and is not hidden. */
+/* Ordered by file name over all folders; only names that end in .conf and are not hidden. */
 static void test_order(void) {
         _cleanup_books_ Books books = books_new();
 
@@ -86,8 +86,8 @@ static void test_order(void) {
         g_assert_cmpstr(file->rule->file, ==, file->path);
 }
 
-/* The heavier takes the place of the lighter whatever it says. */
-static void test_weight(void) {
+/* A file with higher priority replaces a file with lower priority, whatever it contains. */
+static void test_priority(void) {
         static const char *const folders[] = {"etc/vfiod/rules.d", "run/rules.d", "lib/rules.d"};
         _cleanup_books_ Books books = books_new();
 
@@ -124,7 +124,7 @@ static void test_masks(void) {
         temp_tree_link(books.tree, "../../../store/nothing", "etc/vfiod/rules.d/linked.conf");
         assert_loads(&books, "alone masked\nempty masked\nlinked masked\nnull masked\n");
 
-        /* a file above a mask */
+        /* a file that replaces a mask */
         temp_tree_file(books.tree, RULE, "etc/vfiod/rules.d/null.conf");
         assert_loads(&books, "alone masked\nempty masked\nlinked masked\nnull valid\n");
         /* and without the masks */
@@ -133,7 +133,7 @@ static void test_masks(void) {
         assert_loads(&books, "empty valid\nlinked valid\nnull valid\n");
 }
 
-/* Whatever stands there, the others are read. Opening nothing of it waits, or does anything. */
+/* Other files do not block the rules. No open waits or has a side effect. */
 static void test_not_rules(void) {
         g_autofree char *large = g_strnfill(RULE_FILE_SIZE_MAX + 1, '\n'), *fits = g_strnfill(RULE_FILE_SIZE_MAX, '\n');
         g_autofree char *long_name = g_strnfill(RULE_NAME_MAX, 'x'), *expected = NULL;
@@ -175,7 +175,7 @@ static void test_not_rules(void) {
         assert_loads(&books, expected);
 }
 
-/* A folder that cannot be read may have masks in it: nothing is known then, and the book stays as it was. */
+/* A folder that cannot be read may contain masks. So nothing is known, and the rule book stays unchanged. */
 static void test_bad_folder(void) {
         _cleanup_books_ Books books = books_new();
 
@@ -192,7 +192,7 @@ static void test_bad_folder(void) {
         assert_loads(&books, "a valid\nb valid\n");
 }
 
-/* Too many: those in front count. */
+/* Too many rules: the first ones are used. */
 static void test_many(void) {
         _cleanup_books_ Books books = books_new();
 
@@ -202,7 +202,7 @@ static void test_many(void) {
         g_assert_cmpuint(books.book->n_files, ==, RULES_MAX);
         g_assert_cmpstr(books.book->files[RULES_MAX - 1].name, ==, "04095");
         g_assert_null(rule_book_find(books.book, "04096"));
-        /* those in /etc that take the place of others are no more */
+        /* files in /etc that replace others do not add to the number */
         for (unsigned i = 0; i < 100; i++)
                 temp_tree_file(books.tree, RULE, "run/rules.d/%05u.conf", i);
         g_assert_cmpint(rule_book_load(books.book), ==, 0);
@@ -221,7 +221,7 @@ static void test_match(void) {
         temp_tree_file(books.tree, RULE, "etc/vfiod/rules.d/40.conf");
         temp_tree_file(books.tree, "bad", "etc/vfiod/rules.d/00.conf");
         g_assert_cmpint(rule_book_load(books.book), ==, 0);
-        /* the first counts, not the closest nor the heaviest */
+        /* the first match counts, not the most specific rule and not the rule with the highest priority */
         g_assert_cmpstr(rule_book_match(books.book, &device, "", &other)->name, ==, "30");
         g_assert_cmpstr(other->name, ==, "20");
 
@@ -242,7 +242,7 @@ static void assert_mode(const char *path, mode_t expected) {
         g_assert_cmpuint(status.st_mode & 07777, ==, expected);
 }
 
-/* The check that comes before says what the writing says, and writes nothing itself. */
+/* The check before the write gives the same result as the write, and writes nothing itself. */
 static int add_checked(const RuleBook *book, const char *name, const char *text) {
         int checked = rule_book_check_add(book, name), checked_again = rule_book_check_add(book, name);
         int r = rule_book_add(book, name, text);
@@ -257,7 +257,7 @@ static void test_add(void) {
         g_autofree char *folder = temp_tree_path(books.tree, "etc/vfiod/rules.d");
         g_autofree char *path = g_build_filename(folder, "new.conf", NULL), *text = NULL;
 
-        mode_t mask = umask(0077); /* as in the unit */
+        mode_t mask = umask(0077); /* as in the systemd unit */
         g_assert_cmpint(add_checked(books.book, "new", RULE), ==, 0);
         umask(mask);
         assert_mode(folder, 0755);
@@ -266,7 +266,7 @@ static void test_add(void) {
         g_assert_cmpstr(text, ==, RULE);
         assert_loads(&books, "new valid\n");
 
-        /* nothing that is there is replaced, be it a mask or a link to where nothing is */
+        /* no existing file is replaced, also no mask and no dangling link */
         g_assert_cmpint(add_checked(books.book, "new", OTHER_RULE), ==, -EEXIST);
         temp_tree_link(books.tree, "/dev/null", "etc/vfiod/rules.d/mask.conf");
         temp_tree_link(books.tree, "nowhere", "etc/vfiod/rules.d/link.conf");
@@ -275,7 +275,7 @@ static void test_add(void) {
         g_assert_cmpint(add_checked(books.book, "link", RULE), ==, -EEXIST);
         g_assert_cmpint(add_checked(books.book, "folder", RULE), ==, -EEXIST);
 
-        /* what a daemon left that was killed is no hindrance, nor is a link in its place followed */
+        /* a temporary file of a killed daemon does not disturb, and a link in its place is not followed */
         temp_tree_file(books.tree, "half", "etc/vfiod/rules.d/.again.new");
         g_assert_cmpint(add_checked(books.book, "again", RULE), ==, 0);
         temp_tree_file(books.tree, "victim", "victim");
@@ -285,7 +285,7 @@ static void test_add(void) {
         g_assert_true(g_file_get_contents(victim, &untouched, NULL, NULL));
         g_assert_cmpstr(untouched, ==, "victim");
 
-        /* above one of a lighter folder */
+        /* replaces a file in a folder with lower priority */
         temp_tree_file(books.tree, OTHER_RULE, "lib/rules.d/shipped.conf");
         g_assert_cmpint(add_checked(books.book, "shipped", RULE), ==, 0);
         assert_loads(&books,
@@ -294,7 +294,7 @@ static void test_add(void) {
                         "mask masked\nnew valid\nshipped valid\nthird valid\n");
         g_assert_cmphex((unsigned)rule_book_find(books.book, "shipped")->rule->device, ==, 0x10d3);
 
-        /* and nothing else is in the folder */
+        /* the folder contains nothing else */
         g_autoptr(GDir) directory = g_dir_open(folder, 0, NULL);
         unsigned n = 0;
         while (g_dir_read_name(directory))
@@ -329,7 +329,7 @@ int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/rule-book/nothing", test_nothing);
         g_test_add_func("/rule-book/order", test_order);
-        g_test_add_func("/rule-book/weight", test_weight);
+        g_test_add_func("/rule-book/priority", test_priority);
         g_test_add_func("/rule-book/masks", test_masks);
         g_test_add_func("/rule-book/not-rules", test_not_rules);
         g_test_add_func("/rule-book/bad-folder", test_bad_folder);

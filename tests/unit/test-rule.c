@@ -2,7 +2,7 @@
 #include "model.h"
 #include "policy/rule.h"
 
-/* What a rule may say, what it may not, and which devices it means. */
+/* The allowed and forbidden contents of a rule, and which devices it matches. */
 
 #define NIC "0000:3b:00.0"
 #define IDS "Vendor=8086\nDevice=100e\n"
@@ -27,13 +27,13 @@ static void assert_refused(const char *text, unsigned line, const char *pattern)
         if (r != -EINVAL || rule)
                 g_error("\"%s\" is not refused", text);
         if (fault.line != line || !g_pattern_match_simple(pattern, fault.message))
-                g_error("\"%s\" is refused in line %u with \"%s\", and not in line %u with \"%s\"", text, fault.line,
+                g_error("\"%s\" is refused in line %u with \"%s\" instead of line %u with \"%s\"", text, fault.line,
                                 fault.message, line, pattern);
         g_assert_true(g_utf8_validate(fault.message, -1, NULL));
         g_assert_false(g_str_has_suffix(fault.message, "."));
 }
 
-static void test_everything(void) {
+static void test_all_keys(void) {
         _cleanup_(rule_freep) Rule *rule = parse("# a comment; with all that = and [\n"
                                                  "\n"
                                                  "; another\n"
@@ -71,7 +71,7 @@ static void test_everything(void) {
         g_assert_cmpuint(rule->virtual_functions, ==, 8);
 }
 
-static void test_least(void) {
+static void test_minimal(void) {
         static const char *const enough[] = {"[Match]\nVendor=8086\n", "[Match]\nClass=02",
                         "[Match]\n" IDS "[Detach]\n", "[Match]\r\nVendor=8086\r\nDevice=100e\r\n",
                         "[Detach]\n[Match] \t\n" IDS, "[Match]\nAddress=" NIC "\nVendor=0x8086\nDevice=0x100E\n",
@@ -89,7 +89,7 @@ static void test_least(void) {
         }
 }
 
-/* Each is refused where it is wrong; what is behind that changes nothing. */
+/* Each value is refused in its line; the following lines change nothing. */
 static void test_values(void) {
         static const struct {
                 const char *line, *pattern;
@@ -226,8 +226,8 @@ static void test_twice(void) {
         }
 }
 
-/* What the lines say one by one is right, and together it is not. */
-static void test_whole(void) {
+/* Each line is correct alone, but not together. */
+static void test_incomplete(void) {
         assert_refused("", 0, "it has no [Match]*");
         assert_refused("\n\n  \n", 0, "it has no [Match]*");
         assert_refused("# nothing\n# at all\n", 0, "it has no [Match]*");
@@ -269,7 +269,7 @@ static void test_long_lines(void) {
         assert_refused(with_section, 1, "there is no section [SSS*");
         rule_free(parse(with_comment));
 
-        /* a message that is cut has no half character at its end */
+        /* a message that is cut does not end with half a character */
         for (size_t n = 0; n < 4; n++) {
                 g_autofree char *pad = g_strnfill(n, 'x');
                 g_autoptr(GString) text = g_string_new("[Match]\n");
@@ -289,7 +289,7 @@ static void test_long_lines(void) {
         assert_refused(many->str, 4 + RULE_COMPANIONS_MAX, "Companions= has more than 1024 addresses*");
 }
 
-/* No text makes it do worse than refuse: every prefix of one, and every byte of it changed. */
+/* Any text is at most refused: every prefix of a rule, and every changed byte. */
 static void test_mutations(void) {
         static const char text[] =
                         "# c\n[Match]\nAddress=" NIC "\n" IDS "Subsystem=8086:a01f\nClass=02\n"
@@ -304,7 +304,7 @@ static void test_mutations(void) {
                         Rule *rule = NULL;
                         RuleFault fault;
 
-                        changed[i] = bytes[k]; /* the last is the NUL, which makes it a prefix */
+                        changed[i] = bytes[k]; /* the last byte is NUL, which makes a prefix */
                         int r = rule_parse("test", "test.conf", changed, &rule, &fault);
                         if (r == 0)
                                 n_valid++;
@@ -326,7 +326,7 @@ static void assert_match(const char *text, const Device *device, const char *pat
         _cleanup_(rule_freep) Rule *rule = parse(whole);
 
         if (rule_match(rule, device, path) != expected)
-                g_error("\"%s\" gives %d and not %d", text, rule_match(rule, device, path), expected);
+                g_error("\"%s\" gives %d instead of %d", text, rule_match(rule, device, path), expected);
 }
 
 static void test_match(void) {
@@ -358,10 +358,10 @@ static void test_match(void) {
         for (size_t i = 0; i < G_N_ELEMENTS(replaced); i++)
                 assert_match(replaced[i], device, "0000:00:1c.4/00.0", RULE_OTHER_CARD);
 
-        /* a place that is not known is none */
+        /* an unknown path matches nothing */
         assert_match("Path=0000:00:1c.4/00.0\n" IDS, device, "", RULE_NO_MATCH);
 
-        /* neither bridges nor what is gone */
+        /* neither bridges nor absent devices */
         put_bridge(inventory, "0000:00:01.0", "pcieport", 1);
         assert_match("Vendor=8086\n", get_device(inventory, "0000:00:01.0"), "", RULE_NO_MATCH);
         put_origin(inventory, NIC, "e1000", NULL);
@@ -369,7 +369,7 @@ static void test_match(void) {
         assert_match("Address=" NIC "\n" IDS, get_device(inventory, NIC), "", RULE_NO_MATCH);
 }
 
-/* What vfiod writes means exactly what it was to mean. */
+/* The text that vfiod writes has exactly the intended meaning. */
 static void test_make_text(void) {
         _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
         PciFacts facts = make_facts(NIC, "e1000", 25);
@@ -436,12 +436,12 @@ static void test_names(void) {
 
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
-        g_test_add_func("/rule/everything", test_everything);
-        g_test_add_func("/rule/least", test_least);
+        g_test_add_func("/rule/all-keys", test_all_keys);
+        g_test_add_func("/rule/minimal", test_minimal);
         g_test_add_func("/rule/values", test_values);
         g_test_add_func("/rule/detach-values", test_detach_values);
-        g_test_add_func("/rule/twice", test_twice);
-        g_test_add_func("/rule/whole", test_whole);
+        g_test_add_func("/rule/duplicates", test_duplicates);
+        g_test_add_func("/rule/incomplete", test_incomplete);
         g_test_add_func("/rule/long-lines", test_long_lines);
         g_test_add_func("/rule/mutations", test_mutations);
         g_test_add_func("/rule/match", test_match);

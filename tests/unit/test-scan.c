@@ -6,7 +6,7 @@
 
 #include <glib/gstdio.h>
 
-/* The same code reads at the start, at a rescan and at every event: after each event the model says what a fresh one says. */
+/* The same code reads at the start, at a rescan and for every event: after each event the model equals a new scan. */
 
 #define NIC "0000:03:00.0"
 #define NIC_PATH "pci0000:00/0000:00:1c.0/" NIC
@@ -33,7 +33,7 @@ static Inventory *scan_fresh(TempTree *tree) {
         return inventory;
 }
 
-/* Handles the event; the model must be true then. */
+/* Handles the event. Then the model must equal a new scan. */
 static void send_event(TempTree *tree, Inventory *inventory, const char *action, const char *path,
                 const char *subsystem, const char *old_path) {
         g_autofree char *devpath = g_strconcat("/devices/", path, NULL),
@@ -95,13 +95,13 @@ static void test_hotplug(void) {
         send_event(tree, inventory, "remove", "pci0000:00/0000:00:1c.1/0000:05:00.0", "pci", NULL);
         g_assert_null(inventory_find_group(inventory, 30));
 
-        /* The event is late: the device is there again, or gone again, when it is looked at. */
+        /* The event is late: the device has returned, or disappeared again, when it is handled. */
         send_event(tree, inventory, "add", "pci0000:00/0000:00:1c.1/0000:05:00.0", "pci", NULL);
         send_event(tree, inventory, "remove", NIC_PATH, "pci", NULL);
         g_assert_nonnull(inventory_find_device(inventory, address_of(NIC)));
 }
 
-/* As an unplug, but the folder's number is not given out again, as in sysfs. */
+/* Like an unplug, but the inode number of the folder is not reused, as in sysfs. */
 static void pull(TempTree *tree, unsigned n) {
         g_autofree char *folder = temp_tree_path(tree, "sys/devices/" NIC_PATH),
                         *aside = temp_tree_path(tree, "pulled-%u", n);
@@ -112,7 +112,8 @@ static void pull(TempTree *tree, unsigned n) {
         g_assert_cmpint(g_rename(folder, aside), ==, 0);
 }
 
-/* Another card of the same make was put in before anybody looked: the old one is forgotten, and the new one came. */
+/* Another card of the same model was plugged in before the event was handled: the old card is forgotten, and the new
+ * card is added. */
 static void test_replug(void) {
         static const char *const looks[] = {"remove", "add", NULL};
         g_autoptr(TempTree) tree = tree_new();
@@ -133,7 +134,7 @@ static void test_replug(void) {
                                 "device removed " NIC "\ngroup removed 25\ndevice added " NIC "\ngroup added 25\n");
                 g_assert_true(get_device(inventory, NIC)->appeared);
 
-                /* The events that are still to come are of what was seen. */
+                /* The remaining events are about known changes. */
                 inventory_clear_appeared(inventory, address_of(NIC));
                 send_event(tree, inventory, "remove", NIC_PATH, "pci", NULL);
                 send_event(tree, inventory, "add", NIC_PATH, "pci", NULL);
@@ -153,7 +154,7 @@ static void test_names(void) {
         send_event(tree, inventory, "move", NIC_PATH "/net/lan0", "net", NIC_PATH "/net/ens1");
         g_assert_true(host_name_list_has(get_device(inventory, NIC)->names, HOST_NAME_NETWORK, "lan0"));
 
-        /* Another card has the name by the time that the event is looked at. */
+        /* Another card has the name when the event is handled. */
         temp_tree_remove(tree, "sys/class/net/lan0");
         temp_tree_name(tree, NVME, "net", "lan0");
         send_event(tree, inventory, "remove", NIC_PATH "/net/lan0", "net", NULL);
@@ -169,7 +170,7 @@ static void test_names(void) {
         g_assert_null(get_device(inventory, NVME)->names);
 }
 
-/* A multipath disk's event names no PCI function at all. */
+/* The event of a multipath disk names no PCI function. */
 static void test_multipath(void) {
         g_autoptr(TempTree) tree = tree_new();
         _cleanup_(inventory_freep) Inventory *inventory = scan_fresh(tree);
@@ -200,7 +201,7 @@ static void test_junk(void) {
                         ==, 0);
 }
 
-/* One device that cannot be read does not hide the others. */
+/* A device that cannot be read does not hide the others. */
 static void test_broken_device(void) {
         g_autoptr(TempTree) tree = tree_new();
         _cleanup_(inventory_freep) Inventory *inventory = make_inventory();

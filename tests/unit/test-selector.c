@@ -73,7 +73,7 @@ static void test_group(void) {
         assert_refused(inventory, "group:999999999", OUTCOME_NO_SUCH_GROUP);
         for (size_t i = 0; i < G_N_ELEMENTS(junk); i++)
                 assert_refused(inventory, junk[i], OUTCOME_INVALID_SELECTOR);
-        /* That is not a group's form but might be a name. */
+        /* This is not the form of a group, but it could be a name. */
         assert_refused(inventory, "Group:25", OUTCOME_NO_SUCH_DEVICE);
 }
 
@@ -90,7 +90,7 @@ static void test_partitions(void) {
                 assert_refused(inventory, not [i], OUTCOME_NO_SUCH_DEVICE);
 }
 
-/* A name that a device had when it was detached selects it, unless somebody else has it now. */
+/* A name that a device had when it was detached selects it, unless another device has the name now. */
 static void test_former_names(void) {
         _cleanup_(inventory_freep) Inventory *inventory = story();
 
@@ -104,7 +104,7 @@ static void test_former_names(void) {
         assert_selects(inventory, "nvme0n1", NVME2);
         assert_selects(inventory, "nvme0n1p1", NVME2);
 
-        /* Also while it is away from its slot. */
+        /* This also works while it is absent. */
         g_assert_cmpint(inventory_drop_device(inventory, address_of(NIC)), ==, 0);
         assert_selects(inventory, "enp59s0f0", NIC);
         assert_selects(inventory, NIC, NIC);
@@ -116,7 +116,7 @@ static void test_ambiguous(void) {
         put_name(inventory, NVME2, HOST_NAME_BLOCK, "nvme0n1");
         assert_refused(inventory, "nvme0n1", OUTCOME_INVALID_SELECTOR);
         assert_refused(inventory, "nvme0n1p1", OUTCOME_INVALID_SELECTOR);
-        /* Two that had the name. */
+        /* Two devices had the name. */
         put_origin(inventory, NVME, "nvme", NULL);
         put_origin(inventory, NVME2, "nvme", NULL);
         g_assert_cmpint(inventory_drop_name(inventory, HOST_NAME_BLOCK, "nvme0n1", address_of(NVME)), ==, 0);
@@ -124,7 +124,7 @@ static void test_ambiguous(void) {
         assert_refused(inventory, "nvme0n1", OUTCOME_INVALID_SELECTOR);
 }
 
-/* A name of any bytes is found by itself and by the form in which it is shown. */
+/* A name with any bytes is found by its raw form and by its escaped form. */
 static void test_escaped(void) {
         _cleanup_(inventory_freep) Inventory *inventory = story();
         static const char *const raw[] = {"b\377\376c", "a\033[31mred", "l\xe2\x80\xaer", "back\\slash", "\xc3\xa4"};
@@ -139,11 +139,11 @@ static void test_escaped(void) {
                 assert_selects(inventory, raw[i], NVME);
                 assert_selects(inventory, shown[i], NVME);
         }
-        /* The longest name of a disk, with a partition's number behind it. */
+        /* The longest name of a disk, followed by the number of a partition. */
         put_name(inventory, NVME, HOST_NAME_BLOCK, disk);
         (void)text_escape(disk, TEXT_NAME_ESCAPE, escaped + strlen(escaped), sizeof(escaped) - strlen(escaped));
         assert_selects(inventory, escaped, NVME);
-        /* One name looks like the escaped form of another: that is for the user to decide. */
+        /* One name equals the escaped form of another: the user must decide. */
         put_name(inventory, NVME2, HOST_NAME_NETWORK, "b\\xff\\xfec");
         assert_refused(inventory, "b\\xff\\xfec", OUTCOME_INVALID_SELECTOR);
         assert_selects(inventory, "b\\x5cxff\\x5cxfec", NVME2);
@@ -167,7 +167,7 @@ static void test_junk(void) {
         assert_refused(inventory, digits, OUTCOME_NO_SUCH_DEVICE);
 }
 
-/* Many at once are what each is by itself; the first that selects nothing is told. */
+/* A list of selectors gives the same as each selector alone; the first unknown selector is reported. */
 static void test_all(void) {
         _cleanup_(inventory_freep) Inventory *inventory = story();
         static const char *const selectors[] = {"sda", "enp59s0f1", "nvme0n1p3", NIC, "sda1", "group:25", "sda",
@@ -191,7 +191,7 @@ static void test_all(void) {
         g_assert_cmpint(selector_resolve_all(inventory, wrong, 0, selected, &problem), ==, 0);
 }
 
-/* Whatever the bytes are, it is resolved or refused. */
+/* Any bytes are resolved or refused. */
 static void test_random(void) {
         static const char alphabet[] = "0123456789abcdef:._pnvmesgrou/-\\x\n\xff";
         _cleanup_(inventory_freep) Inventory *inventory = story();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "uses.h"
 
-/* A large host is read once, however many devices are asked about; what is counted here is what is read, not the time. */
+/* A large host is read only once, however many devices are examined. The test counts reads and measures no time. */
 
 #define HBA "0000:04:00.0"
 
@@ -9,7 +9,8 @@ typedef struct Counts {
         size_t processes, mounts, descriptors;
 } Counts;
 
-/* A host with so many processes, each with two descriptors, in ten mount namespaces with so many mounts each. */
+/* A host with this number of processes, each with two descriptors, in ten mount namespaces with this number of
+ * mounts each. */
 static Bed *make_host(unsigned n_processes, unsigned n_mounts) {
         g_autoptr(GString) mounts = g_string_new(NULL);
         Bed *bed = bed_new();
@@ -32,7 +33,7 @@ static Bed *make_host(unsigned n_processes, unsigned n_mounts) {
         return bed;
 }
 
-/* Disks on controllers of their own, "0000:10:00.0" and up. */
+/* Disks on their own controllers, "0000:10:00.0" and up. */
 static PciAddress *put_disks(Bed *bed, unsigned n) {
         PciAddress *addresses = g_new0(PciAddress, n);
 
@@ -71,7 +72,7 @@ static void test_large(void) {
         g_assert_cmpuint(counts.descriptors, ==, 20000);
 }
 
-/* Neither more disks nor more processes in a namespace make it read more. */
+/* More disks, or more processes in a namespace, cause no more reads. */
 static void test_once(void) {
         Counts one = survey_disks(1, 100, 50), many = survey_disks(16, 100, 50), crowded = survey_disks(16, 200, 50);
 
@@ -82,7 +83,7 @@ static void test_once(void) {
         g_assert_cmpuint(crowded.descriptors, ==, 2 * one.descriptors);
 }
 
-/* What happens after a part was read is not seen: all devices are judged by the same moment. */
+/* Changes after a part was read are not seen: all devices are judged by the same moment. */
 static void test_moment(void) {
         _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot = NULL;
         g_autoptr(Bed) bed = make_host(20, 5);
@@ -98,7 +99,7 @@ static void test_moment(void) {
         assert_uses(bed->uses, NULL);
 }
 
-/* A device without disks reads no mounts, and one without nodes no descriptors. */
+/* For a device without disks no mounts are read, and for a device without nodes no descriptors. */
 static void test_needed(void) {
         _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot = NULL;
         g_autoptr(Bed) bed = make_host(20, 5);
@@ -137,7 +138,7 @@ static unsigned on_hba(unsigned n_disks, unsigned n_volumes, Bed *bed, size_t *r
         return bed->uses->lines->len;
 }
 
-/* A thousand disks; and a group of volumes over all of them, of which each is examined once and named for each disk. */
+/* A thousand disks, and a volume group over all of them: each volume is examined once and reported for each disk. */
 static void test_hba(void) {
         g_autoptr(Bed) alone = bed_new(), together = bed_new();
 
@@ -151,7 +152,7 @@ static void test_hba(void) {
                 g_assert_nonnull(strstr(together->uses->lines->pdata[i], " carries dm-"));
 }
 
-/* A device that the snapshot was not made for. */
+/* A device that is not part of the snapshot. */
 static void test_not_asked(void) {
         _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot = NULL;
         g_autoptr(Bed) bed = bed_new();

@@ -10,7 +10,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-/* Far more than a read takes: a call that waits does not end at all. */
+/* Much longer than a read takes: a read that waits would never end. */
 #define PATIENCE_S 20
 
 static int write_file(StateFolder *folder, const char *name, const char *value, int *ret_fd) {
@@ -21,7 +21,7 @@ static int write_file(StateFolder *folder, const char *name, const char *value, 
         return r;
 }
 
-/* Reads the value back, to be freed, into ret, which may be NULL. */
+/* Reads the value into ret, which may be NULL; the caller frees it. */
 static int read_file(StateFolder *folder, const char *name, const char *kind, char **ret) {
         json_t *json = NULL;
         int r;
@@ -65,7 +65,7 @@ static int read_as(StateFolder *folder, const char *text, gsize length) {
         return read_file(folder, "b", "device", NULL);
 }
 
-/* Cut at every byte, and every byte changed. */
+/* Truncated at every byte, and with every byte changed. */
 static void test_torn(void) {
         g_autoptr(StateFolder) folder = state_folder_new();
         gsize length;
@@ -80,7 +80,7 @@ static void test_torn(void) {
 
                 text[i] = (char)(kept ^ 0x01);
                 int r = read_as(folder, text, length);
-                /* A changed boot id is another boot's. */
+                /* With a changed boot id it belongs to another boot. */
                 g_assert_true(r == -EBADMSG || r == -ESTALE);
                 text[i] = '\0';
                 r = read_as(folder, text, length);
@@ -130,7 +130,7 @@ static void test_header(void) {
         g_assert_cmpint(read_file(folder, "a", "transaction", NULL), ==, -EBADMSG);
 }
 
-/* A right checksum does not make JSON of a text. */
+/* A right checksum does not make a text JSON. */
 static void test_json(void) {
         g_autoptr(StateFolder) folder = state_folder_new();
         static const char *const wrong[] = {
@@ -148,14 +148,14 @@ static void test_json(void) {
         g_assert_cmpint(read_file(folder, "a", "device", NULL), ==, 0);
 }
 
-static void assert_not_ours(StateFolder *folder, const char *name) {
+static void assert_foreign(StateFolder *folder, const char *name) {
         for (unsigned writable = 0; writable < 2; writable++)
                 if (state_file_open(folder->fd, name, writable) != -EPERM)
                         g_error("%s", name);
 }
 
-/* Only a regular file that nobody but its owner can write is read. No call waits: the alarm would end the test. */
-static void test_not_ours(void) {
+/* Only a regular file that nobody but its owner can write is read. No read waits: the alarm would end the test. */
+static void test_foreign_files(void) {
         g_autoptr(StateFolder) folder = state_folder_new();
         struct sockaddr_un address = {.sun_family = AF_UNIX};
 
@@ -166,30 +166,30 @@ static void test_not_ours(void) {
         g_assert_cmpint(symlinkat("file", folder->fd, "link"), ==, 0);
         g_assert_cmpint(symlinkat("/dev/null", folder->fd, "device-link"), ==, 0);
         g_assert_cmpint(symlinkat("nothing", folder->fd, "dangling"), ==, 0);
-        /* A character device without a driver, which each kernel lets one make. */
+        /* A character device without a driver, which every kernel allows to create. */
         g_assert_cmpint(mknodat(folder->fd, "device", S_IFCHR | 0600, 0), ==, 0);
         _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/socket", folder->path);
         g_assert_cmpint(bind(fd, (struct sockaddr *)&address, sizeof(address)), ==, 0);
         static const char *const others[] = {"fifo", "folder", "link", "device-link", "dangling", "device", "socket"};
         for (size_t i = 0; i < G_N_ELEMENTS(others); i++)
-                assert_not_ours(folder, others[i]);
+                assert_foreign(folder, others[i]);
 
         /* Modes, owners and names. */
         g_assert_cmpint(fchmodat(folder->fd, "file", 0620, 0), ==, 0);
-        assert_not_ours(folder, "file");
+        assert_foreign(folder, "file");
         g_assert_cmpint(fchmodat(folder->fd, "file", 0602, 0), ==, 0);
-        assert_not_ours(folder, "file");
+        assert_foreign(folder, "file");
         g_assert_cmpint(fchmodat(folder->fd, "file", 0644, 0), ==, 0);
         assert_value(folder, "file", "value");
         g_assert_cmpint(linkat(folder->fd, "file", folder->fd, "second", 0), ==, 0);
-        assert_not_ours(folder, "file");
-        assert_not_ours(folder, "second");
+        assert_foreign(folder, "file");
+        assert_foreign(folder, "second");
         g_assert_cmpint(unlinkat(folder->fd, "second", 0), ==, 0);
         assert_value(folder, "file", "value");
         if (geteuid() == 0) {
                 g_assert_cmpint(fchownat(folder->fd, "file", 65534, 65534, 0), ==, 0);
-                assert_not_ours(folder, "file");
+                assert_foreign(folder, "file");
         }
         alarm(0);
         for (size_t i = 0; i < G_N_ELEMENTS(others); i++)
@@ -208,7 +208,7 @@ static void test_size(void) {
         g_assert_cmpint(write_file(folder, "a", large, NULL), ==, 0);
         assert_value(folder, "a", large);
 
-        /* It takes no memory: the file is sparse. */
+        /* It needs no memory: the file is sparse. */
         _cleanup_close_ int fd = openat(folder->fd, "b", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
         g_assert_cmpint(ftruncate(fd, (off_t)1 << 40), ==, 0);
         g_assert_cmpint(read_file(folder, "b", "device", NULL), ==, -E2BIG);
@@ -216,7 +216,7 @@ static void test_size(void) {
         g_assert_cmpint(read_file(folder, "b", "device", NULL), ==, -EBADMSG);
 }
 
-/* What cannot be written leaves what was there. */
+/* If a file cannot be written, the old file stays. */
 static void test_unwritable(void) {
         g_autoptr(StateFolder) folder = state_folder_new();
         g_autofree char *long_name = g_strnfill(100, 'x');
@@ -226,7 +226,7 @@ static void test_unwritable(void) {
         g_assert_cmpint(write_file(folder, "a", "other", NULL), <, 0);
         assert_value(folder, "a", "value");
         g_assert_cmpint(unlinkat(folder->fd, "a.new", AT_REMOVEDIR), ==, 0);
-        /* A file that a writer who died left is replaced. */
+        /* A temporary file of a writer that died is replaced. */
         state_folder_write(folder, "a.new", "torn", 4);
         g_assert_cmpint(write_file(folder, "a", "other", NULL), ==, 0);
         assert_value(folder, "a", "other");
@@ -239,7 +239,7 @@ static void test_unwritable(void) {
         g_autofree char *text = state_folder_read(folder, "target", NULL);
         g_assert_cmpstr(text, ==, "keep");
         g_assert_cmpint(write_file(folder, long_name, "value", NULL), ==, -ENAMETOOLONG);
-        /* A folder in the place of the file. */
+        /* A folder instead of the file. */
         g_assert_cmpint(mkdirat(folder->fd, "c", 0700), ==, 0);
         g_assert_cmpint(write_file(folder, "c", "value", NULL), <, 0);
         g_assert_false(state_folder_has(folder, "c.new"));
@@ -253,7 +253,7 @@ static pid_t find_owner(StateFolder *folder, const char *name) {
         return state_file_find_owner(fd);
 }
 
-/* Another process writes the file with its lock, and ends when its input does. */
+/* Another process writes the file with its lock, and ends when its input ends. */
 static void test_lock(void) {
         g_autoptr(StateFolder) folder = state_folder_new();
         int ready[2], end[2], status;
@@ -305,7 +305,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/state-file/torn", test_torn);
         g_test_add_func("/state-file/header", test_header);
         g_test_add_func("/state-file/json", test_json);
-        g_test_add_func("/state-file/not-ours", test_not_ours);
+        g_test_add_func("/state-file/foreign-files", test_foreign_files);
         g_test_add_func("/state-file/size", test_size);
         g_test_add_func("/state-file/unwritable", test_unwritable);
         g_test_add_func("/state-file/lock", test_lock);

@@ -18,7 +18,7 @@
 #define VF1 "0000:07:10.1"
 #define NIC_IDS " 8086:100e/0000:0000/020000/03"
 
-/* A state folder as a daemon has it open, and the host's devices. */
+/* A state folder as the daemon opens it, and the host's devices. */
 typedef struct Bed {
         StateFolder *folder;
         State *state;
@@ -42,7 +42,7 @@ static void bed_free(Bed *bed) {
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Bed, bed_free)
 
-/* Writes a device's file, with the ids that make_facts() gives. */
+/* Writes the file of a device, with the ids of make_facts(). */
 static void write_device(Bed *bed, const char *address, bool away, DeviceOrigin origin) {
         origin.ids = make_facts(address, NULL, -1).ids;
         g_assert_cmpint(device_file_write(bed->state->devices_fd, address_of(address), away, &origin), ==, 0);
@@ -63,7 +63,7 @@ static void write_transaction(Bed *bed, unsigned long number, const char *addres
         close(begin_transaction(bed, number, address));
 }
 
-/* Reads the files, applies them and forgets; "ADDRESS..." of the files that are left. */
+/* Reads the files, applies them and removes outdated ones. Expects the remaining files, "ADDRESS...". */
 static void assert_kept(Bed *bed, const char *expected) {
         g_autoptr(GString) text = g_string_new(NULL);
 
@@ -74,7 +74,7 @@ static void assert_kept(Bed *bed, const char *expected) {
                 g_string_append_printf(
                                 text, "%s%s", i > 0 ? " " : "", PCI_ADDRESS_TEXT(bed->state->devices[i].address));
         g_assert_cmpstr(text->str, ==, expected);
-        /* The folder says the same. */
+        /* The files on disk agree. */
         g_assert_cmpint(state_load(bed->state), ==, 0);
         g_assert_cmpuint(bed->state->n_devices, ==, text->len == 0 ? 0 : (text->len + 1) / (strlen(NIC) + 1));
 }
@@ -130,7 +130,7 @@ static void test_load(void) {
         g_assert_nonnull(state_find(bed->state, address_of(NIC2)));
 }
 
-/* Each text of a device's file has its length, and each number its range. */
+/* Each text in a device's file has a maximum length, and each number has a range. */
 static void test_device_json(void) {
         static const char right[] =
                         "{\"ids\": [1, 2, 3, 4, 5, 6], \"binding\": {\"driver\": \"e1000\"}, \"names\": [[\"net\", "
@@ -177,7 +177,7 @@ static void test_device_json(void) {
         }
 }
 
-/* Names of the host may hold any byte. */
+/* Names of the host may contain any byte. */
 static void test_bytes(void) {
         g_autoptr(Bed) bed = bed_new();
         DeviceOrigin origin = {.binding = {.driver = "\xff\x01\"\\", .override = "\xc3\xa4"}};
@@ -225,7 +225,7 @@ static void put_junk(StateFolder *folder, const char *parent) {
         }
 }
 
-/* What lies in the folder keeps vfiod neither from its start, nor from what is right there, nor from a new transaction. */
+/* Foreign files in the folder block neither the start, nor valid files, nor a new transaction. */
 static void test_junk(void) {
         g_autoptr(Bed) bed = bed_new();
         _cleanup_(state_freep) State *state = NULL;
@@ -252,13 +252,13 @@ static void test_junk(void) {
         g_assert_cmpuint(n_reported, >, 5);
         g_assert_cmpint(state_load(state), ==, 0);
         g_assert_cmpuint(state->n_reported, ==, n_reported);
-        /* A file that is not ours, in the place of a device's file, is replaced. */
+        /* A foreign file at the path of a device's file is replaced. */
         g_assert_cmpint(device_file_write(state->devices_fd, address_of(VF0), true, state->devices[0].origin), ==, 0);
         g_assert_cmpint(state_load(state), ==, 0);
         g_assert_nonnull(state_find(state, address_of(VF0)));
 }
 
-/* Files that were not written to their end are removed. */
+/* Files that were not completely written are removed. */
 static void test_unfinished(void) {
         g_autoptr(Bed) bed = bed_new();
         _cleanup_(state_freep) State *state = NULL;
@@ -317,7 +317,7 @@ static void assert_unusable(const char *folder) {
         g_assert_null(state_find(state, address_of(NIC)));
 }
 
-/* The daemon starts all the same, and only jobs are refused. */
+/* The daemon starts anyway, and only refuses jobs. */
 static void test_unusable(void) {
         static const char *const names[] = {"devices", "transactions"};
 
@@ -350,12 +350,12 @@ static void test_apply(void) {
         g_assert_cmpint(state_apply(bed->state, bed->inventory), ==, 0);
         g_assert_cmpint(device_state(get_device(bed->inventory, NIC)), ==, DEVICE_DETACHED);
         g_assert_cmpint(device_state(get_device(bed->inventory, NIC2)), ==, DEVICE_ABSENT);
-        /* Only vfiod knows of its setting. */
+        /* Only the setting of the PF is stored. */
         g_assert_cmpint(device_state(get_device(bed->inventory, PF)), ==, DEVICE_HOST);
         g_assert_null(get_device(bed->inventory, PF)->origin);
         g_assert_cmpint(device_state(get_device(bed->inventory, "0000:08:00.0")), ==, DEVICE_FOREIGN);
 
-        /* Without its file an absent device leaves the list. */
+        /* Without its file, an absent device is removed from the list. */
         g_assert_cmpint(device_file_remove(bed->state->devices_fd, address_of(NIC2)), ==, 0);
         g_assert_cmpint(device_file_remove(bed->state->devices_fd, address_of(NIC)), ==, 0);
         g_assert_cmpint(state_load(bed->state), ==, 0);
@@ -364,7 +364,7 @@ static void test_apply(void) {
         g_assert_null(inventory_find_device(bed->inventory, address_of(NIC2)));
 }
 
-/* Another tool bound it to a driver of the host. */
+/* Another tool bound it to a host driver. */
 static void test_rebound(void) {
         g_autoptr(Bed) bed = bed_new();
 
@@ -384,16 +384,16 @@ static void test_rebound(void) {
         write_transaction(bed, 1, NIC);
         assert_kept(bed, NIC);
         g_assert_cmpint(transaction_file_remove(bed->state->transactions_fd, 1), ==, 0);
-        /* A device that was plugged in just now has its driver from the kernel, and a rule may detach it. */
+        /* The kernel bound a device that was just plugged in, and a rule may detach it. */
         assert_kept(bed, NIC);
         inventory_clear_appeared(bed->inventory, address_of(NIC));
         assert_kept(bed, "");
         g_assert_null(get_device(bed->inventory, NIC)->origin);
 
-        /* A failed detach left it: a reattach restores it, and whoever bound it did not. */
+        /* A failed detach left it degraded: a reattach restores it, even if another program bound it. */
         write_device(bed, NIC, true, (DeviceOrigin){.binding = {.driver = "e1000"}, .degraded = true});
         assert_kept(bed, NIC);
-        /* Another card in the slot says nothing about the one that is gone. */
+        /* Another card in the slot says nothing about the card that was pulled. */
         write_device(bed, NIC, true, (DeviceOrigin){.binding = {.driver = "e1000"}});
         PciFacts facts = make_facts(NIC, "igb", 10);
         facts.ids.device = 0x1234;
@@ -404,13 +404,13 @@ static void test_rebound(void) {
 static void test_absent(void) {
         g_autoptr(Bed) bed = bed_new();
 
-        /* A device that was pulled is expected back. A VF is not: a new one at its address is another one. */
+        /* A device that was pulled is expected to return. A VF is not: a new VF at its address is another VF. */
         write_device(bed, NIC, true, (DeviceOrigin){.binding = {.driver = "e1000"}});
         write_device(bed, VF0, true, (DeviceOrigin){.binding = {.driver = "igbvf"}, .virtual_function = true});
         assert_kept(bed, NIC);
         g_assert_null(inventory_find_device(bed->inventory, address_of(VF0)));
 
-        /* Unless it vanished with a PF that is detached. */
+        /* An exception: the VF disappeared with a PF that is detached. */
         DeviceOrigin vf = {.virtual_function = true, .has_parent = true, .parent = address_of(PF)};
         write_device(bed, VF0, true, vf);
         write_device(bed, VF1, true, vf);
@@ -418,23 +418,23 @@ static void test_absent(void) {
         put_device(bed->inventory, PF, "vfio-pci", 14);
         inventory_clear_appeared(bed->inventory, address_of(PF));
         assert_kept(bed, NIC " " PF " " VF0 " " VF1);
-        /* Another tool gives the PF to the host: nobody brings its VFs back. */
+        /* Another tool reattaches the PF: nobody creates its VFs again. */
         put_device(bed->inventory, PF, "igb", 14);
         assert_kept(bed, NIC);
         g_assert_null(inventory_find_device(bed->inventory, address_of(VF1)));
 
-        /* A PF's file that is about its setting brings no VF back. */
+        /* A PF's file that is only about its setting brings no VF back. */
         write_device(bed, PF, false, (DeviceOrigin){.autoprobe_known = true});
         write_device(bed, VF0, true, vf);
         assert_kept(bed, NIC " " PF);
 
-        /* A device behind a controller is expected back in any case. */
+        /* A device behind a controller is always expected to return. */
         write_device(bed, "0000:08:00.0", true,
                         (DeviceOrigin){.has_parent = true, .parent = address_of("0000:00:0e.0")});
         assert_kept(bed, NIC " " PF " 0000:08:00.0");
 }
 
-/* vfiod keeps the PF's setting off until the PF is gone. */
+/* vfiod keeps the PF's setting off until the PF is removed. */
 static void test_autoprobe(void) {
         g_autoptr(Bed) bed = bed_new();
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "model.h"
 
-/* device and group: every combination of what decides a state. */
+/* Devices and groups: every combination that decides a state. */
 
 static void test_device(void) {
         static const struct {
@@ -11,7 +11,7 @@ static void test_device(void) {
                 DeviceState state;
         } cases[] = {
                         {"e1000", true, false, true, DEVICE_QUIET, DEVICE_HOST},
-                        {"e1000", true, true, true, DEVICE_QUIET, DEVICE_HOST}, /* taken back by hand */
+                        {"e1000", true, true, true, DEVICE_QUIET, DEVICE_HOST}, /* reattached by hand */
                         {"pci-stub", true, false, true, DEVICE_QUIET, DEVICE_HOST},
                         {NULL, true, false, true, DEVICE_QUIET, DEVICE_DRIVERLESS},
                         {NULL, true, true, true, DEVICE_QUIET, DEVICE_DRIVERLESS},
@@ -46,7 +46,7 @@ static void test_device(void) {
                 g_assert_nonnull(device_state_to_string(state));
 }
 
-/* The kernel's rule: driverless, or a driver that leaves DMA alone; of a bridge too. */
+/* The kernel's rule: no driver, or a driver that does no DMA through the kernel; also for a bridge. */
 static void test_viable(void) {
         static const struct {
                 const char *driver;
@@ -87,7 +87,7 @@ typedef enum Kind {
         KIND_CHANGING,
         KIND_STUCK,
         KIND_PORT, /* a bridge on pcieport */
-        KIND_SHPC, /* a bridge on a driver that keeps DMA */
+        KIND_SHPC, /* a bridge on a driver that uses DMA */
         _KIND_MAX,
 } Kind;
 

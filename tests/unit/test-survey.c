@@ -2,7 +2,7 @@
 #include "engine/survey.h"
 #include "uses.h"
 
-/* The fingerprint is another one with each thing that matters, and with nothing else. */
+/* The fingerprint changes with each relevant fact, and with nothing else. */
 
 #define PORT1 "0000:03:01.0"
 #define PORT2 "0000:03:02.0"
@@ -94,7 +94,7 @@ static void assert_found(SurveyBed *bed, Guard guard, unsigned expected) {
                 g_assert_cmpuint(bed->n_kinds[other], ==, other == guard ? expected : 0);
 }
 
-/* Each of these makes a state that no other one makes. */
+/* Each of these changes makes a different state. */
 static void change(SurveyBed *bed, unsigned what) {
         switch (what) {
         case 0:
@@ -142,7 +142,7 @@ static void change(SurveyBed *bed, unsigned what) {
         case 14:
                 binding_set_override(&bed->members[0].target, "");
                 break;
-        case 15: /* the same letters otherwise divided */
+        case 15: /* the same letters, divided in another way */
                 binding_set_driver(&bed->members[0].before, "nvm");
                 binding_set_override(&bed->members[0].before, "e");
                 break;
@@ -190,7 +190,7 @@ static void change(SurveyBed *bed, unsigned what) {
 }
 #define N_CHANGES 26
 
-static void test_matters(void) {
+static void test_relevant_changes(void) {
         uint64_t seen[N_CHANGES + 1];
 
         for (unsigned i = 0; i <= N_CHANGES; i++) {
@@ -202,12 +202,13 @@ static void test_matters(void) {
                 g_assert_cmpuint(take(bed), ==, seen[i]);
                 for (unsigned other = 0; other < i; other++)
                         if (seen[other] == seen[i])
-                                g_error("change %d gives the fingerprint of %d", (int)i - 1, (int)other - 1);
+                                g_error("change %d gives the same fingerprint as change %d", (int)i - 1,
+                                                (int)other - 1);
         }
 }
 
-/* The words of the evidence, what is asked for, and what the plan says of itself. */
-static void test_nothing_else(void) {
+/* The words of the evidence, the requested options, and the plan's own findings. */
+static void test_irrelevant_changes(void) {
         g_autoptr(SurveyBed) bed = survey_bed_new();
 
         change(bed, 16);
@@ -215,7 +216,7 @@ static void test_nothing_else(void) {
         change(bed, 22);
         uint64_t before = take(bed);
 
-        /* Mounted elsewhere, and another process. */
+        /* Mounted at another path, and another process. */
         put_process(bed->tree, 1, "init", 1, "27 1 259:0 / /mnt rw - ext4 /dev/nvme0n1 rw\n");
         temp_tree_remove(bed->tree, "proc/7");
         put_process(bed->tree, 70, "spdk", 1, "");
@@ -233,7 +234,7 @@ static void test_nothing_else(void) {
         bed->members[0].virtual_function = true;
         g_assert_cmpuint(take(bed), ==, before);
 
-        /* Others on the host. */
+        /* Other devices of the host. */
         temp_tree_device(bed->tree, "pci0000:00/0000:09:00.0");
         temp_tree_attribute(bed->tree, "0000:09:00.0", "boot_vga", "1");
         put_block(bed->tree, "pci0000:00/0000:09:00.0/nvme/nvme1/nvme1n1", "259:8");
@@ -242,7 +243,7 @@ static void test_nothing_else(void) {
         g_assert_cmpuint(take(bed), ==, before);
 }
 
-/* Every member is looked at, and what the plan found is taken over. */
+/* Every member is examined, and the findings of the plan are kept. */
 static void test_findings(void) {
         g_autoptr(SurveyBed) bed = survey_bed_new();
 
@@ -257,7 +258,7 @@ static void test_findings(void) {
         assert_found(bed, GUARD_VIRTUAL_FUNCTIONS, 1);
 }
 
-/* Only the plan of root, and what is carried out, opens a disk exclusively. Here such an open shows because it fails. */
+/* Only a plan of root and a real execution open a disk exclusively. The test notices such an open because it fails. */
 static void test_only_visible(void) {
         static const struct {
                 bool only_plan;
@@ -282,12 +283,12 @@ static void test_firmware(void) {
         assert_found(bed, GUARD_FIRMWARE, 1);
         temp_tree_file(bed->tree, "0x0 0xfff direct-relaxable\n", "sys/kernel/iommu_groups/10/reserved_regions");
         assert_found(bed, GUARD_FIRMWARE, 0);
-        /* What cannot be determined counts. */
+        /* If it cannot be determined, it counts. */
         temp_tree_remove(bed->tree, "sys/kernel/iommu_groups/10/reserved_regions");
         assert_found(bed, GUARD_FIRMWARE, 1);
 }
 
-/* Of a reattach nothing is asked: the host does not use what it does not have. */
+/* For a reattach nothing is examined: the host does not use a detached device. */
 static void test_reattach(void) {
         g_autoptr(SurveyBed) bed = survey_bed_new();
 
@@ -297,7 +298,8 @@ static void test_reattach(void) {
         assert_found(bed, GUARD_STORAGE, 0);
 }
 
-/* A VF on a vfio driver that vanishes with its PF: the lock of its group decides. A PF whose VFs change stays with the host. */
+/* A VF on a vfio driver that disappears with its PF: the lock of its group decides. A PF whose VFs change stays with
+ * the host. */
 static void test_members_that_stay(void) {
         g_autoptr(SurveyBed) bed = survey_bed_new();
 
@@ -311,12 +313,12 @@ static void test_members_that_stay(void) {
         assert_found(bed, GUARD_DISPLAY, 1);
         temp_tree_attribute(bed->tree, PORT1, "boot_vga", "1");
         assert_found(bed, GUARD_DISPLAY, 1);
-        /* one that is not there */
+        /* a device that does not exist */
         bed->work.fds[1] = safe_close(bed->work.fds[1]);
         assert_found(bed, GUARD_DISPLAY, 0);
 }
 
-/* A card with 257 virtual functions on drivers. */
+/* A card with 257 VFs that have drivers. */
 static void test_many(void) {
         g_autoptr(SurveyBed) bed = survey_bed_new();
 
@@ -327,7 +329,7 @@ static void test_many(void) {
         assert_found(bed, GUARD_VIRTUAL_FUNCTIONS, FINDINGS_PER_DEVICE_MAX + 1);
 }
 
-/* Processes of a host that has very many, all with the node open. */
+/* A host with very many processes, all with the node open. */
 static void test_many_processes(void) {
         g_autoptr(SurveyBed) bed = survey_bed_new();
 
@@ -339,7 +341,7 @@ static void test_many_processes(void) {
         assert_found(bed, GUARD_PROCESS, FINDINGS_PER_DEVICE_MAX + 1);
 }
 
-/* Where the host's devices cannot be listed, nothing can be said of their uses. */
+/* If the host's devices cannot be listed, their uses are unknown. */
 static void test_unreadable(void) {
         g_autoptr(SurveyBed) bed = survey_bed_new();
         _cleanup_problem_ Problem problem = {};
@@ -353,8 +355,8 @@ static void test_unreadable(void) {
 
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
-        g_test_add_func("/survey/matters", test_matters);
-        g_test_add_func("/survey/nothing-else", test_nothing_else);
+        g_test_add_func("/survey/relevant-changes", test_relevant_changes);
+        g_test_add_func("/survey/irrelevant-changes", test_irrelevant_changes);
         g_test_add_func("/survey/findings", test_findings);
         g_test_add_func("/survey/only-visible", test_only_visible);
         g_test_add_func("/survey/firmware", test_firmware);

@@ -34,7 +34,7 @@ static void test_read_text(void) {
         g_assert_cmpstr(buffer, ==, "two\nlines");
 }
 
-/* A value that fills the buffer to the last byte, and one that does not fit. */
+/* A value that fills the buffer to the last byte, and a value that does not fit. */
 static void test_read_long(void) {
         g_autoptr(TempTree) tree = temp_tree_new();
         _cleanup_close_ int fd = open_folder(tree);
@@ -53,7 +53,7 @@ static void test_read_long(void) {
                                 g_assert_cmpstr(buffer, ==, text);
                         } else {
                                 g_assert_cmpint(r, ==, -ENAMETOOLONG);
-                                /* The line break may need its place too, but no more than that. */
+                                /* The line break may need space too, but no more than that. */
                                 g_assert_cmpuint(length + 2, >, size);
                         }
                 }
@@ -65,7 +65,7 @@ static void test_read_long(void) {
         g_assert_cmpstr(buffer, ==, page);
 }
 
-static void test_read_not(void) {
+static void test_read_errors(void) {
         g_autoptr(TempTree) tree = temp_tree_new();
         _cleanup_close_ int fd = open_folder(tree);
         char buffer[16];
@@ -77,14 +77,14 @@ static void test_read_not(void) {
         temp_tree_file(tree, "x\n", "sys/value");
         temp_tree_link(tree, "value", "sys/link");
         g_assert_cmpint(sysfs_read_text(fd, "link", buffer, sizeof(buffer)), ==, -ELOOP);
-        /* A link on the way is followed. */
+        /* A link in the path is followed. */
         temp_tree_file(tree, "x\n", "sys/folder/value");
         temp_tree_link(tree, "folder", "sys/way");
         g_assert_cmpint(sysfs_read_text(fd, "way/value", buffer, sizeof(buffer)), ==, 1);
         g_assert_cmpint(sysfs_read_text(-EBADF, "value", buffer, sizeof(buffer)), ==, -EBADF);
 }
 
-/* A held folder stays with what it was, whatever takes its place. */
+/* A held folder stays the same folder, whatever replaces it. */
 static void test_held(void) {
         g_autoptr(TempTree) tree = temp_tree_new();
         g_autofree char *path = temp_tree_path(tree, "sys/card");
@@ -167,7 +167,7 @@ static void test_write(void) {
         g_assert_cmpint(sysfs_write(fd, "value", "vfio-pci"), ==, 0);
         g_assert_cmpint(sysfs_read_text(fd, "value", buffer, sizeof(buffer)), ==, 8);
         g_assert_cmpstr(buffer, ==, "vfio-pci");
-        /* Never made, never through a link at the end. */
+        /* A file is never created, and a link at the end is never followed. */
         g_assert_cmpint(sysfs_write(fd, "missing", "x"), ==, -ENOENT);
         g_assert_cmpint(sysfs_read_text(fd, "missing", buffer, sizeof(buffer)), ==, -ENOENT);
         temp_tree_link(tree, "value", "sys/link");
@@ -196,7 +196,7 @@ static void test_for_each(void) {
 
         for (unsigned i = 0; i < 5; i++)
                 temp_tree_file(tree, "", "sys/folder/%u", i);
-        temp_tree_file(tree, "", "sys/folder/.x"); /* a name that a network interface may have */
+        temp_tree_file(tree, "", "sys/folder/.x"); /* a possible name of a network interface */
         g_assert_cmpint(sysfs_for_each(fd, "folder", on_entry, &all), ==, 0);
         g_assert_cmpuint(all.n, ==, 6);
         g_assert_cmpint(sysfs_for_each(fd, "folder", on_entry, &some), ==, 7);
@@ -210,7 +210,7 @@ int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/sysfs/read-text", test_read_text);
         g_test_add_func("/sysfs/read-long", test_read_long);
-        g_test_add_func("/sysfs/read-not", test_read_not);
+        g_test_add_func("/sysfs/read-errors", test_read_errors);
         g_test_add_func("/sysfs/held", test_held);
         g_test_add_func("/sysfs/read-number", test_read_number);
         g_test_add_func("/sysfs/read-link", test_read_link);

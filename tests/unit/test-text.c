@@ -3,7 +3,7 @@
 
 #include <glib.h>
 
-/* {raw, as a name}; as a message it is the same, but for backslashes. */
+/* {raw, escaped as a name}; escaped as a message it is the same, except for backslashes. */
 static const char *const cases[][2] = {
                 {"", ""},
                 {"qemu-system-x86 (1)?", "qemu-system-x86 (1)?"},
@@ -17,15 +17,15 @@ static const char *const cases[][2] = {
                                 "b\\xff\\xfec"},
                 {"\xc2\x85x", "\\xc2\\x85x"}, /* a control character of two bytes */
                 {"caf\xe9", "caf\\xe9"},      /* Latin-1 */
-                {"\xe2\x82", "\\xe2\\x82"},   /* cut off */
+                {"\xe2\x82", "\\xe2\\x82"},   /* truncated */
                 {"\xe2\x82x", "\\xe2\\x82x"},
                 {"\xc0\xaf", "\\xc0\\xaf"}, /* "/" in two bytes */
                 {"\xe0\x80\xaf", "\\xe0\\x80\\xaf"},
                 {"\xed\xa0\x80", "\\xed\\xa0\\x80"},                            /* a surrogate */
                 {"\xef\xbf\xbf\xef\xb7\x90", "\\xef\\xbf\\xbf\\xef\\xb7\\x90"}, /* no characters */
-                {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"},                   /* beyond the last one */
+                {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"},                   /* above the last code point */
                 {"\xff\xfe\x80", "\\xff\\xfe\\x80"},
-                /* U+202E and its like turn what follows around; U+2028 begins a new line. */
+                /* U+202E and similar characters reverse the following text; U+2028 begins a new line. */
                 {"\xe2\x80\xae", "\\xe2\\x80\\xae"},
                 {"\xe2\x80\xaa", "\\xe2\\x80\\xaa"},
                 {"\xe2\x81\xa6", "\\xe2\\x81\\xa6"},
@@ -66,7 +66,7 @@ static void test_cases(void) {
                 g_assert_cmpstr(name, ==, cases[i][1]);
                 g_assert_cmpint(text_unescape(name, &raw), ==, 0);
                 g_assert_cmpstr(raw, ==, cases[i][0]);
-                /* A message that quotes it changes no more. */
+                /* A message that quotes it changes nothing more. */
                 g_assert_cmpstr(again, ==, name);
                 if (!strchr(cases[i][0], '\\'))
                         g_assert_cmpstr(message, ==, name);
@@ -81,7 +81,7 @@ static void test_cases(void) {
         g_assert_cmpstr(text_find_escaped("ab\ncd"), ==, "\ncd");
 }
 
-/* A text that does not fit is cut before a character or an escape, never within. */
+/* A text that does not fit is cut before a character or an escape sequence, never within. */
 static void test_cut(void) {
         static const char text[] = "a\xff\xe2\x82\254b";
         static const char *const expected[] = {"", "a", "a", "a", "a", "a\\xff", "a\\xff", "a\\xff",
@@ -109,7 +109,7 @@ static void test_wrong_escapes(void) {
         free(raw);
 }
 
-/* Whatever the bytes are: valid, harmless, and back. */
+/* For any bytes: the result is valid and harmless, and can be converted back. */
 static void test_random(void) {
         static const char *const pieces[] = {
                         "\xe2\x80\xae", "\xe2\x80", "\\x", "\\", "\033[", "\xf0\x9f\x90\xa7", "\xc2"};

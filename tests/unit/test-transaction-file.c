@@ -26,7 +26,7 @@ static const Binding full_binding = {
                                 .vlan_protocol = 0x88a8},
 };
 
-/* A plan in which nothing is as it is by default. */
+/* A plan in which no value is the default. */
 static Plan *make_plan(void) {
         _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
         VfOptions options = {.fate = VFS_DETACHED, .iommu = &(IommuReport){.state = IOMMU_ON}};
@@ -78,7 +78,7 @@ static void test_round_trip(void) {
         g_assert_nonnull(strstr(expected, "unknown-origin"));
         g_assert_nonnull(strstr(expected, "88a8"));
 
-        /* What was read is written in the same way. */
+        /* The plan that was read is written in the same way. */
         g_assert_cmpint(transaction_file_write(folder->fd, 8, found, &fd), ==, 0);
         close(fd);
         gsize length, other_length;
@@ -114,7 +114,7 @@ static void assert_in_range(const Plan *plan) {
         }
 }
 
-/* JSON with a right checksum: a plan in range, or none. */
+/* JSON with a right checksum gives a plan with values in range, or no plan. */
 static int read_json(StateFolder *folder, const char *json) {
         _cleanup_(plan_freep) Plan *plan = NULL;
         pid_t owner;
@@ -138,7 +138,7 @@ static char *make_json(StateFolder *folder) {
         return g_strdup(strchr(text, '\n') + 1);
 }
 
-/* Some bytes changed, as if whoever writes the file knew how to make its checksum. */
+/* Some bytes are changed, as if the writer of the file could compute its checksum. */
 static void test_random(void) {
         static const char alphabet[] = "0123456789-:\"[]{},truefalsn \xff";
         g_autoptr(StateFolder) folder = state_folder_new();
@@ -163,7 +163,7 @@ static void test_random(void) {
 #define NAME_TOO_LONG CHARACTERS_128 CHARACTERS_128
 static_assert(sizeof(NAME_TOO_LONG) == DRIVER_NAME_MAX + 1, "one character too many");
 
-/* One part of a right file replaced by another text. */
+/* One part of a valid file is replaced by another text. */
 static void test_wrong(void) {
         static const char *const wrong[][2] = {
                         {"\"set-virtual-functions\"", "\"detonate\""},
@@ -173,7 +173,7 @@ static void test_wrong(void) {
                         {"\"vf_count\": 3", "\"vf_count\": -1"},
                         {"\"parent\": 0", "\"parent\": 6"},
                         {"\"parent\": 0", "\"parent\": -2"},
-                        {"\"parent\": 0", "\"parent\": 1"}, /* of itself */
+                        {"\"parent\": 0", "\"parent\": 1"}, /* its own parent */
                         {"\"parent\": 0", "\"parent\": 4294967296"},
                         {"\"parent\": -1", "\"parent\": 0"},
                         {"\"selected\": \"" PF "\"", "\"selected\": \"x\""},
@@ -194,7 +194,8 @@ static void test_wrong(void) {
                         {"\"e1000\"", "1"},
                         {"\"recorded\": false", "\"recorded\": 0"},
                         {"\"virtual_functions\": 65535", "\"virtual_functions\": 65536"},
-                        /* a VF that vanishes with nothing, a new VF of nothing, and a state file of which nothing is known */
+                        /* a VF that disappears without a parent, a new VF without a parent, and a state file without
+                         * data */
                         {"\"parent\": 0,\n   \"before\": {\n    \"driver\": \"igbvf\"",
                                         "\"parent\": -1,\n   \"before\": {\n    \"driver\": \"igbvf\""},
                         {"\"parent\": 0,\n   \"before\": {}", "\"parent\": -1,\n   \"before\": {}"},
@@ -209,7 +210,7 @@ static void test_wrong(void) {
                 g_autofree char *changed = g_strjoinv(wrong[i][1], parts);
 
                 if (!parts[1])
-                        g_error("There is no %s in %s", wrong[i][0], json);
+                        g_error("there is no %s in %s", wrong[i][0], json);
                 if (read_json(folder, changed) != (streq(wrong[i][0], wrong[i][1]) ? 0 : -EBADMSG))
                         g_error("%s for %s is accepted", wrong[i][1], wrong[i][0]);
         }
@@ -230,7 +231,7 @@ static void test_names(void) {
         for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++)
                 g_assert_cmpint(transaction_file_parse_name(wrong[i], &number), ==, -EINVAL);
 
-        /* The lowest number without a file of whatever kind. */
+        /* The lowest number without a file of any kind. */
         g_assert_cmpint(transaction_file_find_number(folder->fd, 1, &number), ==, 0);
         g_assert_cmpuint(number, ==, 1);
         state_folder_write(folder, "1", "", 0);
@@ -243,7 +244,7 @@ static void test_names(void) {
         g_assert_cmpuint(number, ==, TRANSACTION_NUMBER_MAX - 1);
 }
 
-/* Another process has the transaction; then it dies. */
+/* Another process owns the transaction; then it dies. */
 static void test_owner(void) {
         g_autoptr(StateFolder) folder = state_folder_new();
         _cleanup_(plan_freep) Plan *plan = make_plan(), *found = NULL, *later = NULL;

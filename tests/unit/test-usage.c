@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "uses.h"
 
-/* All kinds at once, and whose uses count as whose. What each kind looks at has a test of its own. */
+/* All kinds of uses together, and to which device each use belongs. Each kind has its own test. */
 
 #define NIC "0000:03:00.0"
 #define AHCI "0000:00:1f.2"
@@ -21,7 +21,7 @@ static Bed *make_bed(void) {
         return bed;
 }
 
-static int look(Bed *bed, const char *text) {
+static int survey(Bed *bed, const char *text) {
         _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot = NULL;
         PciAddress address;
 
@@ -37,7 +37,7 @@ static int look(Bed *bed, const char *text) {
 
 #define assert_device(bed, address, ...) \
         G_STMT_START { \
-                g_assert_cmpint(look(bed, address), ==, 0); \
+                g_assert_cmpint(survey(bed, address), ==, 0); \
                 assert_uses((bed)->uses, __VA_ARGS__); \
         } \
         G_STMT_END
@@ -63,7 +63,7 @@ static void test_free(void) {
         assert_device(bed, "0000:0f:00.0", NULL);
 }
 
-/* By whatever bus the disk hangs off the function. */
+/* The disk may be connected to the device by any bus. */
 static void test_disks(void) {
         static const struct {
                 const char *address, *path, *name;
@@ -88,7 +88,7 @@ static void test_disks(void) {
         }
 }
 
-/* With multipath the disk is not below its controller. */
+/* With multipath, the disk is not below its controller. */
 static void test_nvme_multipath(void) {
         g_autoptr(Bed) bed = make_bed();
         static const char subsystem[] = "virtual/nvme-subsystem/nvme-subsys0";
@@ -108,14 +108,15 @@ static void test_nvme_multipath(void) {
         assert_device(bed, NVME, "storage: nvme0n1 > nvme0n1p2 is mounted on /", NULL);
         assert_device(bed, AHCI, NULL);
 
-        /* A virtual machine that has the disk open and claims nothing. */
+        /* A VM that has the disk open and claims nothing. */
         put_mount(bed, "");
         temp_tree_file(bed->tree, "1:3\n", "sys/devices/%s/ng0n1/dev", subsystem);
         temp_tree_link(bed->tree, "/dev/null", "proc/5000001/fd/9");
         assert_device(bed, NVME, "process: process 5000001 (systemd) has /dev/null open", NULL);
 }
 
-/* A network card without an interface has it somewhere, unless it has no driver that would make one. */
+/* A network card without an interface has the interface in another namespace, unless no driver is bound that would
+ * create it. */
 static void test_hidden_interface(void) {
         g_autoptr(Bed) bed = make_bed();
         static const char says[] =
@@ -129,7 +130,7 @@ static void test_hidden_interface(void) {
         assert_device(bed, NIC, NULL);
         temp_tree_remove(bed->tree, "sys/class/net/ens1");
         assert_device(bed, NIC, says, NULL);
-        temp_tree_attribute(bed->tree, NIC, "class", "0x028000"); /* a wireless one */
+        temp_tree_attribute(bed->tree, NIC, "class", "0x028000"); /* a wireless card */
         assert_device(bed, NIC, says, NULL);
         temp_tree_attribute(bed->tree, NIC, "class", "0x010601");
         assert_device(bed, NIC, NULL);
@@ -140,7 +141,7 @@ static void test_hidden_interface(void) {
         assert_device(bed, NIC, NULL);
 }
 
-/* One card with everything. */
+/* One card with every kind of use. */
 static void test_kinds(void) {
         g_autoptr(Bed) bed = make_bed();
 
@@ -157,12 +158,12 @@ static void test_kinds(void) {
         for (unsigned i = 1; i <= 4; i++) {
                 g_ptr_array_set_size(bed->uses->lines, 0);
                 bed->uses->end_after = i;
-                g_assert_cmpint(look(bed, NIC), ==, 42);
+                g_assert_cmpint(survey(bed, NIC), ==, 42);
                 g_assert_cmpuint(bed->uses->lines->len, ==, i);
         }
 }
 
-/* The domain behind a VMD goes with it. */
+/* The PCI domain behind a VMD disappears with it. */
 static void test_nested(void) {
         g_autoptr(Bed) bed = make_bed();
         static const char below[] = "pci0000:00/" VMD "/pci10000:00/10000:00:02.0/10000:01:00.0/nvme/nvme0/nvme0n1";
@@ -185,7 +186,7 @@ static void test_nested(void) {
                         "process: 10000:01:00.0 lies below it and is on vfio-pci: a virtual machine may have it", NULL);
 }
 
-/* Each use is reported, those that nobody will read as well: the visitor counts them. */
+/* Each use is reported, even if nobody reads them all: the visitor counts them. */
 static void test_many(void) {
         g_autoptr(Bed) bed = make_bed();
 
@@ -195,7 +196,7 @@ static void test_many(void) {
                 put_process(bed->tree, pid, "chrome", 1, "");
                 temp_tree_link(bed->tree, "/dev/null", "proc/%d/fd/0", pid);
         }
-        g_assert_cmpint(look(bed, NIC), ==, 0);
+        g_assert_cmpint(survey(bed, NIC), ==, 0);
         g_assert_cmpuint(bed->uses->lines->len, ==, 1 + 40);
         g_assert_cmpstr(bed->uses->lines->pdata[1], ==, "process: process 5000001 (chrome) has /dev/null open");
         g_assert_cmpstr(bed->uses->lines->pdata[40], ==, "process: another process has a device node open");
@@ -205,7 +206,7 @@ static void test_unreadable(void) {
         g_autoptr(Bed) bed = make_bed();
 
         temp_tree_link(bed->tree, "block", "sys/class/block");
-        g_assert_cmpint(look(bed, NIC), ==, -ELOOP);
+        g_assert_cmpint(survey(bed, NIC), ==, -ELOOP);
 }
 
 int main(int argc, char **argv) {

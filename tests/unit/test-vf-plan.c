@@ -2,7 +2,7 @@
 #include "planning.h"
 #include "policy/vf-plan.h"
 
-/* How many virtual functions a device shall have: what is refused over the model alone, and the steps. */
+/* The number of VFs that a device should have: refusals from the model alone, and the steps. */
 
 #define PF "0000:07:00.0"
 #define VF0 "0000:07:10.0"
@@ -12,7 +12,7 @@
 static const IommuReport iommu_on = {.state = IOMMU_ON, .reason = "It is on."},
                          iommu_off = {.state = IOMMU_OFF, .reason = "It is off."};
 
-/* A card with so many virtual functions on a driver (NULL for none), and another one. */
+/* A card with this number of VFs on a driver (NULL for none), and another card. */
 static Inventory *card(unsigned n_vfs, const char *driver) {
         static const char *const vfs[] = {VF0, VF1};
         Inventory *inventory = make_inventory();
@@ -26,7 +26,7 @@ static Inventory *card(unsigned n_vfs, const char *driver) {
         return inventory;
 }
 
-/* "OUTCOME MESSAGE", or the plan: "MEMBER... | STEP... | FINDING..."; the inventory is freed. */
+/* "OUTCOME MESSAGE", or the plan: "MEMBER... | STEP... | FINDING..."; frees the inventory. */
 static char *decide(Inventory *inventory, const char *pf, unsigned count, const VfOptions *options) {
         _cleanup_(plan_freep) Plan *plan = NULL;
         _cleanup_problem_ Problem problem = {};
@@ -73,7 +73,7 @@ static void test_steps(void) {
                         PF " new<0 new<0 | load-driver #1, set-autoprobe " PF "=0, set-vfs " PF
                            "=2, record #1, record #2, override #1, override #2, probe #1, probe #2, wait-node #1, "
                            "wait-node #2, set-autoprobe " PF "=host, forget " PF);
-        /* The state file of the PF says what its setting was, as long as the VFs stay without a driver. */
+        /* The state file of the PF contains its old setting as long as the VFs stay without a driver. */
         expect(card(0, NULL), PF, 1, &driverless,
                         PF " new<0 | record " PF ", set-autoprobe " PF "=0, set-vfs " PF "=1");
         expect(card(2, "igbvf"), PF, 1, &to_detach,
@@ -83,7 +83,7 @@ static void test_steps(void) {
         expect(card(2, "igbvf"), PF, 0, NULL,
                         PF " " VF0 "<0 " VF1 "<0 | claim-disks " VF0 ", set-autoprobe " PF "=0, vanish " VF0
                            ", vanish " VF1 ", set-vfs " PF "=0, set-autoprobe " PF "=host, forget " PF);
-        /* To detach none takes no driver. */
+        /* To create no VF needs no driver. */
         expect(card(1, NULL), PF, 0, &to_detach,
                         PF " " VF0 "<0 | claim-disks " VF0 ", set-autoprobe " PF "=0, vanish " VF0 ", set-vfs " PF
                            "=0, set-autoprobe " PF "=host, forget " PF);
@@ -91,11 +91,12 @@ static void test_steps(void) {
                         PF " " VF0 "<0 new<0 new<0 | claim-disks " VF0 ", set-autoprobe " PF "=0, vanish " VF0
                            ", set-vfs " PF "=0, set-autoprobe " PF "=host, set-vfs " PF "=2, set-autoprobe " PF
                            "=host, forget " PF);
-        /* vfiod forgets what it owes to VFs that it detached, and asks for no override: the lock tells whether one is held. */
+        /* vfiod removes the state files of VFs that it detached, and needs no override: the lock shows whether a VF
+         * is held. */
         expect(detached(1), PF, 0, NULL,
                         PF " " VF0 "<0 | lock-node " VF0 ", claim-disks " VF0 ", set-autoprobe " PF "=0, vanish " VF0
                            ", set-vfs " PF "=0, forget " VF0 ", set-autoprobe " PF "=host, forget " PF);
-        /* The step for the first VF locks the nodes of all. */
+        /* The step for the first VF locks the nodes of all VFs. */
         expect(card(2, "vfio-pci"), PF, 1, NULL,
                         "* | lock-node " VF0 ", claim-disks " VF0 ", * | " VF0
                         ": it would vanish, and another tool has put it on vfio-pci | " VF1 ": *");
@@ -107,7 +108,7 @@ static void test_nothing_to_do(void) {
         expect(detached(2), PF, 2, NULL, "AlreadyDetached *");
         expect(detached(2), PF, 2, &to_detach, "AlreadyDetached *");
         expect(card(2, NULL), PF, 2, &driverless, "AlreadyDetached *");
-        /* These are not as they shall be. */
+        /* These VFs are not in the requested state. */
         expect(card(2, "vfio-pci"), PF, 2, &to_detach, PF " *");
         expect(card(2, "igbvf"), PF, 2, &to_detach, PF " *");
         expect(card(2, NULL), PF, 2, &to_detach, PF " *");

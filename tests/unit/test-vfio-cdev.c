@@ -56,7 +56,7 @@ static void test_found(void) {
 }
 
 /* Anything else is an error, never "none". */
-static void test_unclear(void) {
+static void test_invalid(void) {
         static const char *const names[] = {"vfio", "vfio3x", "mdev3", "vfio214748364700", "vfio-3"};
         static const char *const numbers[] = {"", "511\n", "511:\n", "x\n", "511:3 \n", "511:3\n4\n"};
 
@@ -72,7 +72,7 @@ static void test_unclear(void) {
 
                 temp_tree_file(tree, numbers[i], FOLDER "/vfio3/dev");
                 if (read_cdev(tree, &cdev) >= 0)
-                        g_error("\"%s\" was understood", numbers[i]);
+                        g_error("\"%s\" was accepted", numbers[i]);
         }
 
         g_autoptr(TempTree) two = tree_new(), folder = tree_new(), file = tree_new();
@@ -89,6 +89,6 @@ int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/vfio-cdev/none", test_none);
         g_test_add_func("/vfio-cdev/found", test_found);
-        g_test_add_func("/vfio-cdev/unclear", test_unclear);
+        g_test_add_func("/vfio-cdev/invalid", test_invalid);
         return g_test_run();
 }

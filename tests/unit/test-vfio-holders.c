@@ -5,8 +5,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-/* What the check makes of cdevs whose numbers are those of /dev/null and /dev/zero, with processes that are plain folders. That the
- * group's node gives EBUSY is the kernel's doing: see the tests over the fake one. */
+/* The check of cdevs with the numbers of /dev/null and /dev/zero, and with processes that are plain folders. Only a
+ * kernel returns EBUSY for the group's node: see the tests with the fake kernel. */
 
 #define PORT1 "0000:03:01.0"
 #define PORT2 "0000:03:02.0"
@@ -53,7 +53,7 @@ static void add_process(Bed *bed, int pid, const char *command, const char *node
         temp_tree_link(bed->tree, node, "proc/%d/fd/1", pid);
 }
 
-/* Checks with the group's node and without it; what the node's descriptor is afterwards belongs to the answer. */
+/* Checks with and without the group's node; the result includes the descriptor of the node. */
 static void expect(Bed *bed, Outcome expected, const char *message) {
         const Kernel *kernel = bed->tree->kernel;
 
@@ -85,14 +85,14 @@ static void test_free(void) {
         expect(bed, OUTCOME_DONE, NULL);
         expect_evidence(bed, NULL, NULL);
 
-        /* A node that the caller has is kept, and is not opened again. */
+        /* A node that the caller has open is kept, and is not opened again. */
         int before = bed->node_fd;
         temp_tree_remove(bed->tree, "dev/vfio");
         g_assert_cmpint(vfio_check_unheld(bed->tree->kernel, GROUP, bed->members, 2, &bed->node_fd, &bed->problem), ==,
                         0);
         g_assert_cmpint(bed->node_fd, ==, before);
 
-        /* Without a group or a node only the cdevs count. */
+        /* Without a group or a node, only the cdevs count. */
         bed->node_fd = safe_close(bed->node_fd);
         for (int group = -1; group <= GROUP; group += GROUP + 1) {
                 g_assert_cmpint(vfio_check_unheld(bed->tree->kernel, group, bed->members, 2, &bed->node_fd,
@@ -113,17 +113,17 @@ static void test_held(void) {
                         "device out of it, first.");
         expect_evidence(bed, PORT2, "/dev/vfio/devices/vfio1 of " PORT2 " is held by process 200 (qemu)");
 
-        /* Whoever has the node of the group is named first. */
+        /* The holder of the group's node is named first. */
         g_autofree char *node = temp_tree_path(bed->tree, "dev/vfio/%d", GROUP);
         add_process(bed, 300, "sleep", node);
         expect_evidence(bed, PORT1, "/dev/vfio/25 is held by process 300 (sleep)");
 
-        /* Gone with its card, and gone by itself. */
+        /* Removed with its card, and removed alone. */
         temp_tree_unplug(bed->tree, PORT2);
         expect(bed, OUTCOME_DONE, NULL);
 }
 
-/* One that cannot be examined could have it open: it counts, but whoever does have it open is named before it. */
+/* A process that cannot be examined could have it open: it counts, but a process that has it open is named first. */
 static void test_hidden(void) {
         g_autoptr(Bed) bed = bed_new();
 
@@ -145,7 +145,7 @@ static void test_hidden(void) {
                         "device out of it, first.");
         g_assert_cmpint(seteuid(0), ==, 0);
 
-        /* Where no member has a cdev, there is nothing that it could have open. */
+        /* If no member has a cdev, the process cannot have one open. */
         temp_tree_remove(bed->tree, "sys/bus/pci/devices/" PORT1 "/vfio-dev");
         temp_tree_remove(bed->tree, "sys/bus/pci/devices/" PORT2 "/vfio-dev");
         g_assert_cmpint(seteuid(65534), ==, 0);
@@ -153,7 +153,7 @@ static void test_hidden(void) {
         g_assert_cmpint(seteuid(0), ==, 0);
 }
 
-/* What cannot be found out is not taken for free. */
+/* If it cannot be determined, it counts as held. */
 static void test_unreadable(void) {
         g_autoptr(Bed) bed = bed_new();
 

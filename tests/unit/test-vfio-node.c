@@ -7,7 +7,7 @@ static void test_format(void) {
         g_assert_cmpstr(VFIO_NODE_TEXT(G_MAXINT), ==, "/dev/vfio/2147483647");
 }
 
-/* That the second opener gets EBUSY is the kernel's doing: see the tests over the fake one. */
+/* Only a kernel returns EBUSY to the second opener: see the tests with the fake kernel. */
 static void test_lock(void) {
         g_autoptr(TempTree) tree = temp_tree_new();
 
@@ -19,7 +19,7 @@ static void test_lock(void) {
         g_assert_cmpint(vfio_node_lock(tree->kernel, 26), ==, -ELOOP);
 }
 
-static void test_there(void) {
+static void test_exists(void) {
         g_autoptr(TempTree) tree = temp_tree_new();
 
         temp_tree_file(tree, "", "dev/vfio/25");
@@ -43,8 +43,8 @@ static GThread *start_waiting(TempTree *tree) {
         return thread;
 }
 
-/* Others come first, many of them; then it is made, or moved there. */
-static void test_comes(void) {
+/* Many other nodes appear first; then the node is created, or moved there. */
+static void test_appears(void) {
         g_autoptr(TempTree) tree = temp_tree_new();
         GThread *thread = start_waiting(tree);
 
@@ -65,7 +65,7 @@ int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/vfio-node/format", test_format);
         g_test_add_func("/vfio-node/lock", test_lock);
-        g_test_add_func("/vfio-node/there", test_there);
-        g_test_add_func("/vfio-node/comes", test_comes);
+        g_test_add_func("/vfio-node/exists", test_exists);
+        g_test_add_func("/vfio-node/appears", test_appears);
         return g_test_run();
 }

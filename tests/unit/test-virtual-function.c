@@ -9,8 +9,8 @@
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
 
-/* The messages about a virtual function's MAC address and VLAN. No driver of a virtual machine has these, so the kernel's side is made here: laid out as
- * rtnl_fill_vf() of net/core/rtnetlink.c does. */
+/* The messages about a VF's MAC address and VLAN. No driver in a VM has them, so this test makes the kernel's part,
+ * with the layout of rtnl_fill_vf() in net/core/rtnetlink.c. */
 
 static const VirtualFunctionLink set = {
                 .known = true,
@@ -20,9 +20,8 @@ static const VirtualFunctionLink set = {
                 .vlan_protocol = ETH_P_8021AD,
 };
 
-/* padding: room for what else a message has of it, 0 for none. */
-static void put_padded_function(
-                struct nlmsghdr *message, unsigned number, const VirtualFunctionLink *link, size_t padding) {
+/* padding: space for the other attributes of a VF, 0 for none. */
+static void put_padded_vf(struct nlmsghdr *message, unsigned number, const VirtualFunctionLink *link, size_t padding) {
         static const uint8_t zeros[512];
         struct ifla_vf_mac mac = {.vf = number};
         struct ifla_vf_broadcast broadcast = {};
@@ -43,8 +42,8 @@ static void put_padded_function(
         mnl_attr_nest_end(message, info);
 }
 
-static void put_function(struct nlmsghdr *message, unsigned number, const VirtualFunctionLink *link) {
-        put_padded_function(message, number, link, 0);
+static void put_vf(struct nlmsghdr *message, unsigned number, const VirtualFunctionLink *link) {
+        put_padded_vf(message, number, link, 0);
 }
 
 static struct nlmsghdr *begin_answer(char *buffer) {
@@ -62,8 +61,8 @@ static void test_parse(void) {
 
         struct nlmsghdr *message = begin_answer(buffer);
         struct nlattr *list = mnl_attr_nest_start(message, IFLA_VFINFO_LIST);
-        put_function(message, 0, &none);
-        put_function(message, 1, &set);
+        put_vf(message, 0, &none);
+        put_vf(message, 1, &set);
         mnl_attr_nest_end(message, list);
         mnl_attr_put_u32(message, IFLA_GROUP, 0);
 
@@ -76,7 +75,7 @@ static void test_parse(void) {
         g_assert_false(found.known);
 }
 
-/* A physical function whose driver has no such settings sends none. */
+/* A PF whose driver has no such settings sends none. */
 static void test_parse_nothing(void) {
         char buffer[RTNETLINK_REQUEST_MAX];
         VirtualFunctionLink found = set;
@@ -85,7 +84,7 @@ static void test_parse_nothing(void) {
         g_assert_false(found.known);
 }
 
-/* The address of a virtual function tells its number. */
+/* The MAC address of a VF contains its number. */
 static VirtualFunctionLink nth_link(unsigned number) {
         VirtualFunctionLink link = set;
 
@@ -94,7 +93,7 @@ static VirtualFunctionLink nth_link(unsigned number) {
         return link;
 }
 
-/* An answer as the kernel gives it: the length of the list loses its upper bits. */
+/* A reply as the kernel sends it: the length of the list loses its upper bits. */
 static struct nlmsghdr *make_long_answer(char *buffer, unsigned n, size_t padding) {
         struct nlmsghdr *message = begin_answer(buffer);
         struct nlattr *list = mnl_attr_nest_start(message, IFLA_VFINFO_LIST);
@@ -102,7 +101,7 @@ static struct nlmsghdr *make_long_answer(char *buffer, unsigned n, size_t paddin
         for (unsigned i = 0; i < n; i++) {
                 VirtualFunctionLink link = nth_link(i);
 
-                put_padded_function(message, i, &link, padding);
+                put_padded_vf(message, i, &link, padding);
         }
         mnl_attr_nest_end(message, list);
         mnl_attr_put(message, IFLA_ADDRESS, MAC_SIZE, set.mac);
@@ -126,7 +125,7 @@ static unsigned count_known(const struct nlmsghdr *message, unsigned n) {
         return n_known;
 }
 
-/* What else the kernel tells of a virtual function: rates, trust and the like; and its statistics. */
+/* The kernel's other attributes of a VF: rates, trust and so on; and its statistics. */
 #define OTHERS_SIZE 112
 #define STATISTICS_SIZE 104
 
@@ -134,13 +133,13 @@ static void test_parse_many(void) {
         g_autofree char *buffer = g_malloc(1024 * 1024);
         VirtualFunctionLink found;
 
-        /* 256, as the largest cards have. */
+        /* 256 VFs, as the largest cards have. */
         struct nlmsghdr *message = make_long_answer(buffer, 256, OTHERS_SIZE);
         g_assert_cmpuint(count_known(message, 256), ==, 256);
         g_assert_cmpint(virtual_function_parse_link(message, 256, &found), ==, 0);
         g_assert_false(found.known);
 
-        /* With statistics they do not fit. What is missing is an error, and does not count as "none set". */
+        /* With statistics they do not fit. A missing VF is an error, and does not count as "not set". */
         message = make_long_answer(buffer, 256, OTHERS_SIZE + STATISTICS_SIZE);
         g_assert_cmpuint(message->nlmsg_len, >, 65536);
         g_assert_cmpuint(count_known(message, 256), <, 256);
@@ -150,7 +149,7 @@ static void test_parse_many(void) {
         g_assert_cmpuint(count_known(message, 300), ==, 44);
 }
 
-/* The attribute of that type inside another, or inside the message; NULL for none. */
+/* The attribute of this type in another attribute, or in the message; NULL for none. */
 static const struct nlattr *child(const struct nlmsghdr *message, const struct nlattr *parent, unsigned type) {
         const struct nlattr *attribute;
 
@@ -189,7 +188,7 @@ static void test_request(void) {
         g_assert_cmpuint(ntohs(vlan->vlan_proto), ==, ETH_P_8021AD);
 }
 
-/* What is right already is not in the request: cards refuse a MAC of zeros. */
+/* The request omits values that are right already: cards refuse a MAC address of zeros. */
 static void test_request_of_difference(void) {
         char buffer[RTNETLINK_REQUEST_MAX];
         VirtualFunctionLink other_vlan = set, other_mac = set;
@@ -207,7 +206,7 @@ static void test_request_of_difference(void) {
         g_assert_null(child(request, info, IFLA_VF_VLAN_LIST));
 }
 
-/* A device that is no virtual function has no such settings, and gets none. */
+/* A device that is no VF has no such settings, and gets none. */
 static void test_no_virtual_function(void) {
         TempTree *tree = temp_tree_new();
         VirtualFunctionLink found = set;

@@ -5,7 +5,7 @@
 
 #define NIC "0000:03:01.0"
 
-/* How a device is bound for a plan of a rule: our early udev rule may have set driver_override before. */
+/* How a device is bound for a plan of a rule: the early udev rule may have set driver_override before. */
 static void test_early_override(void) {
         static const struct {
                 PlanVerb verb;

@@ -87,12 +87,12 @@ void assert_uses(Uses *uses, ...) {
                 unsigned index;
 
                 if (!g_ptr_array_find_with_equal_func(uses->lines, expected, g_str_equal, &index))
-                        g_error("nothing says \"%s\" of:%s", expected, text);
+                        g_error("no use says \"%s\" among:%s", expected, text);
                 g_ptr_array_remove_index(uses->lines, index);
         }
         va_end(list);
         if (uses->lines->len > 0)
-                g_error("\"%s\" was not expected of:%s", (const char *)uses->lines->pdata[0], text);
+                g_error("unexpected use \"%s\" among:%s", (const char *)uses->lines->pdata[0], text);
 }
 
 void assert_use_says(Uses *uses, const char *kind, const char *says) {
@@ -100,7 +100,7 @@ void assert_use_says(Uses *uses, const char *kind, const char *says) {
 
         if (uses->lines->len != 1 || !g_str_has_prefix(uses->lines->pdata[0], prefix) ||
                         !strstr(uses->lines->pdata[0], says))
-                g_error("not one use of kind %s that says \"%s\":%s", kind, says, text);
+                g_error("there is not exactly one use of kind %s that says \"%s\":%s", kind, says, text);
         g_ptr_array_set_size(uses->lines, 0);
 }
 

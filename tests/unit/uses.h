@@ -4,7 +4,7 @@
 #include "temp-tree.h"
 #include "usage/usage.h"
 
-/* What a look for uses reports, as lines "storage: sda is mounted on /". */
+/* The uses that a survey reports, as lines "storage: sda is mounted on /". */
 
 typedef struct Uses {
         GPtrArray *lines;
@@ -16,7 +16,7 @@ Uses *uses_new(void);
 Uses *uses_free(Uses *uses);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Uses, uses_free)
 
-/* A tree, and what a look at it reports. */
+/* A tree, and the uses that a survey of it reports. */
 typedef struct Bed {
         TempTree *tree;
         Uses *uses;
@@ -36,18 +36,18 @@ int interface_uses(const Kernel *kernel, const char *interface, Uses *uses);
 /* The visitor; userdata is a Uses. */
 int on_use(PciAddress device, UsageKind kind, const char *evidence, void *userdata);
 
-/* Exactly these, in whatever order, and none of them twice; ends with NULL. Forgets them. */
+/* Checks that these are all uses, in any order and none of them twice; ends with NULL. Clears the list. */
 void assert_uses(Uses *uses, ...) G_GNUC_NULL_TERMINATED;
-/* Exactly one, which says this. Forgets it. */
+/* Checks that there is exactly one use and that it says this. Clears the list. */
 void assert_use_says(Uses *uses, const char *kind, const char *says);
 
-/* A process of the tree's proc/, with the mounts of its namespace. */
+/* A process in the tree's proc/, with the mounts of its namespace. */
 void put_process(TempTree *tree, int pid, const char *command, unsigned namespace, const char *mounts);
-/* Who it belongs to: the real user id, and the number of the user namespace. */
+/* The owner of a process: the real user id, and the number of the user namespace. */
 void put_owner(TempTree *tree, int pid, unsigned uid, unsigned user_namespace);
-/* A block device with its folder below "devices/", and what is in /sys/class/block and /dev for it. */
+/* A block device with its folder below "devices/", and its entries in /sys/class/block and /dev. */
 void put_block(TempTree *tree, const char *path, const char *number);
-/* The same for a partition, which lies in its disk's folder. */
+/* The same for a partition, which is in the folder of its disk. */
 void put_partition(TempTree *tree, const char *path, const char *number);
-/* That the one is built on the other; both are there. */
+/* Makes one block device the holder of the other; both must exist. */
 void put_holder(TempTree *tree, const char *below, const char *above);

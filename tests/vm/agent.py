@@ -1,17 +1,16 @@
 #!/usr/bin/python3 -IS
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Runs inside the guest as root: starts programs for the test outside.
+"""Runs inside the guest as root and starts programs for the test, which runs outside.
 
-Speaks JSON lines on a virtio port. The test sends
+The agent reads and writes JSON lines on a virtio port. The test sends
 
     {"do": "spawn", "id": N, "argv": [...], "terminal": bool, "size": [rows, columns]}
     {"do": "input", "id": N, "data": text}    {"do": "close", "id": N}
     {"do": "signal", "id": N, "signal": n}    to the program's process group
 
-and gets {"is": "ready"} once, then {"is": "output", "id", "data"} and
-{"is": "exit", "id", "status"} (a shell's status: 128 + n for a signal).
-Bytes travel as latin-1 text. Never waits for a program, so that one that hangs
-in the kernel holds nobody else up.
+and gets {"is": "ready"} once, then {"is": "output", "id", "data"} and {"is": "exit", "id", "status"} (a shell's
+status: 128 + n for a signal). Bytes travel as latin-1 text. The agent never waits for a program, so a program that
+hangs in the kernel does not delay the others.
 """
 
 import fcntl
@@ -28,7 +27,7 @@ ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:
 
 
 class Program:
-    """A started program: its pid, a pidfd, and our ends of its input and output."""
+    """A started program: its pid, a pidfd, and the agent's ends of its input and output."""
 
     def __init__(self, pid, writer, reader):
         self.pid = pid
@@ -59,7 +58,7 @@ class Agent:
     def receive(self):
         data = os.read(self.port, 65536)
         if not data:
-            sys.exit(0)  # the test has gone
+            sys.exit(0)  # the test has ended
         *lines, self.partial = (self.partial + data).split(b"\n")
         for line in lines:
             message = json.loads(line)
@@ -79,7 +78,7 @@ class Agent:
             while program and data:
                 data = data[os.write(program.writer, data):]
         except OSError:
-            pass  # it reads no more
+            pass  # the program no longer reads its input
 
     def do_close(self, message):
         program = self.programs.get(message["id"])
@@ -96,17 +95,17 @@ class Agent:
             pass
 
     def forward(self, number):
-        """Pass on one piece of output; at its end forget the program. Returns True when there is
-        no more now."""
+        """Send one piece of output to the test. At the end of the output, forget the program. Returns True when there
+        is nothing more to read now."""
         program = self.programs.get(number)
         if program is None or program.reader is None:
-            return True  # finish() has taken the rest, in the same round of events
+            return True  # finish() has read the rest already, in the same round of events
         try:
             data = os.read(program.reader, 32768)
         except BlockingIOError:
             return True
         except OSError:
-            data = b""  # a terminal whose last user has gone
+            data = b""  # a terminal that no process has open any more
         if data:
             self.send({"is": "output", "id": number, "data": data.decode("latin-1")})
             return False
@@ -120,7 +119,7 @@ class Agent:
         return True
 
     def finish(self, number):
-        """The program ended: what it wrote first, then its status."""
+        """The program ended: send the rest of its output first, then its status."""
         program = self.programs[number]
         _, status = os.waitpid(program.pid, 0)
         self.selector.unregister(program.watch)
@@ -135,7 +134,7 @@ class Agent:
 
 
 def spawn(argv, terminal, size):
-    """Start argv in a session of its own, on pipes or on a new terminal."""
+    """Start argv in its own session, on pipes or on a new terminal."""
     if terminal:
         reader, theirs_out = os.openpty()
         fcntl.ioctl(reader, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))

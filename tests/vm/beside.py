@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Other tools that move devices about while vfiod does, and what rules make of that: parts of devices.py.
+"""Other tools and vfiod detach and reattach devices at the same time, with and without rules: parts of devices.py.
 
-The view stays true, nobody fights, and a detached group that loses a member to the host is told of.
+vfiod's data stay correct, vfiod does not fight with the other tools, and it reports a detached group that has a
+member on a host driver again.
 """
 
 import json
@@ -25,39 +26,40 @@ def node(address):
 
 
 def tools(address):
-    """{name: (command that takes the device, command that gives it back)}"""
+    """{name: (command that detaches the device, command that reattaches it)}"""
     script = BY_HAND.format(address=address)
     return {"a script": (script + "move vfio-pci", script + "move ''"),
             "driverctl": (f"driverctl set-override {address} vfio-pci", f"driverctl unset-override {address}"),
             "virsh": (f"virsh nodedev-detach {node(address)}", f"virsh nodedev-reattach {node(address)}")}
 
 
-def check_true(machine, what):
-    """The view is what sysfs has, and what a new daemon sees."""
+def check_view(machine, what):
+    """vfiod reports what sysfs says, and a restarted daemon reports the same."""
     tap, view, guest = machine.tap, machine.view, machine.guest
     devices = json.loads(view.vfioctl("--json devices")[1])["devices"]
     found = {device["address"]: device["driver"] or "" for device in devices}
-    tap.equal(f"{what}: each driver is the one that sysfs has", found,
+    tap.equal(f"{what}: vfiod reports the driver of each device as sysfs does", found,
               {address: driver.rpartition("/")[2] for address, (driver, _) in
                zip(machine.everything, machine.bindings(*machine.everything))})
     for number, group in view.groups().items():
         blockers = [address for address in group["members"] if found[address] not in MANAGE_OWN_DMA]
         if group["viable"] != (not blockers):
-            tap.check(f"{what}: group {number} is called what it is", False, (group, blockers))
+            tap.check(f"{what}: group {number} has the right value for viable", False, (group, blockers))
     before = [view.vfioctl(f"--json {verb}")[1] for verb in ("devices", "groups")]
     guest.check_run(f"systemctl restart {UNIT}")
-    tap.equal(f"{what}: a new daemon says the same", [view.vfioctl(f"--json {verb}")[1] for verb in ("devices", "groups")],
+    tap.equal(f"{what}: a restarted daemon reports the same",
+              [view.vfioctl(f"--json {verb}")[1] for verb in ("devices", "groups")],
               before)
 
 
 def loop(guest, *commands):
-    """Run these one after the other, several times; each may fail."""
+    """Run these commands one after another, several times. Each of them may fail."""
     body = "\n".join(f"( {command}\n) || :" for command in commands)
     return guest.start(f"for round in $(seq {ROUNDS}); do\n{body}\ndone")
 
 
 def check_at_once(machine):
-    """virsh, driverctl, a script and vfiod at the same time, each on its own devices, and two on one group"""
+    """virsh, driverctl, a script and vfiod run at the same time; a script and vfiod also use the same group"""
     tap, view, guest = machine.tap, machine.view, machine.guest
     guest.check_run("systemctl start libvirtd", timeout=120)
     port, other_port = guest.address("story-left"), guest.address("story-right")
@@ -66,54 +68,60 @@ def check_at_once(machine):
                 loop(guest, *tools(other_port)["a script"]),
                 loop(guest, f"vfioctl detach {port}", f"vfioctl reattach {port}"),
                 loop(guest, f"vfioctl detach {machine.card[0]} --group", f"vfioctl reattach {machine.card[0]}")]
-    tap.equal("all of them end", [program.wait(180) for program in programs], [0] * len(programs))
-    tap.check("what vfiod did for others was not disturbed",
+    tap.equal("all programs end", [program.wait(180) for program in programs], [0] * len(programs))
+    tap.check("the other programs did not disturb vfiod's changes to its own group",
               programs[-1].output.count("vfio-pci -> e1000e") == 2 * ROUNDS, programs[-1].output)
-    tap.note("on the group that a script moved about: " + programs[3].output)
+    tap.note("output of vfioctl for the group that a script changed at the same time: " + programs[3].output)
     view.vfioctl(f"reattach {port}")
     guest.check_run("udevadm settle")
-    tap.equal("all is as it was", eventually(lambda: machine.bindings(*machine.everything), before), before)
+    tap.equal("all bindings are as before", eventually(lambda: machine.bindings(*machine.everything), before), before)
     eventually(lambda: view.state(other_port), "host")
-    check_true(machine, "side by side")
-    tap.equal("no record is left", view.records(), [])
+    check_view(machine, "after all programs ran at once")
+    tap.equal("no state file is left", view.records(), [])
 
 
-def check_rule_given_back(machine):
-    """A tool gives back what a rule had taken: it stays with the host"""
+def check_rule_released(machine):
+    """A rule detached a device and another tool reattaches it: vfiod leaves it with the host driver"""
     tap, view, guest = machine.tap, machine.view, machine.guest
     before = machine.snapshot(machine.nic)
     nic = {"Match": {"Address": machine.nic, "Vendor": "8086", "Device": "10d3"}, "Detach": {}}
     with Rules(machine, nic=nic):
-        for tool, (_, give_back) in tools(machine.nic).items():
-            tap.equal(f"{tool}: the rule has the device", eventually(lambda: view.state(machine.nic), "detached", 30),
+        for tool, (_, reattach) in tools(machine.nic).items():
+            tap.equal(f"{tool}: the rule detaches the device",
+                      eventually(lambda: view.state(machine.nic), "detached", 30),
                       "detached")
-            guest.check_run(give_back)
-            tap.equal(f"{tool}: given back, it is the host's", eventually(lambda: view.state(machine.nic), "host"), "host")
-            tap.equal(f"{tool}: the rule says so", status(machine, "nic")[machine.nic][0], "released")
+            guest.check_run(reattach)
+            tap.equal(f"{tool}: the tool reattaches it; vfiod reports the state host",
+                      eventually(lambda: view.state(machine.nic), "host"), "host")
+            tap.equal(f"{tool}: the rule reports it as released", status(machine, "nic")[machine.nic][0], "released")
             guest.check_run("vfioctl rescan")
-            tap.equal(f"{tool}: it is not fought over", (eventually(lambda: machine.snapshot(machine.nic), before),
+            tap.equal(f"{tool}: vfiod does not detach it again",
+                      (eventually(lambda: machine.snapshot(machine.nic), before),
                                                          view.state(machine.nic)), (before, "host"))
             guest.check_run(f"systemctl restart {UNIT}")
         eventually(lambda: view.state(machine.nic), "detached", 30)
-    tap.equal("it can be given back", view.vfioctl(f"reattach {machine.nic}")[0], 0)
-    tap.equal("and is as it was", machine.snapshot(machine.nic), before)
+    tap.equal("vfiod can reattach it", view.vfioctl(f"reattach {machine.nic}")[0], 0)
+    tap.equal("it is bound as before", machine.snapshot(machine.nic), before)
     guest.check_run(f"systemctl stop {LIBVIRT_UNITS}")
 
 
 def check_member_lost(machine):
-    """A script gives one member of a detached group back to its driver: that is told at once"""
+    """A script reattaches one member of a detached group: vfiod reports it at once"""
     tap, view, guest = machine.tap, machine.view, machine.guest
     first, second = machine.card
     before = machine.snapshot(first, second)
     tap.equal("the card is detached", view.vfioctl(f"detach {first} --group")[0], 0)
     group = f"/org/vfiod1/groups/{guest.group(first)}"
     signals = Signals(guest)
-    byhand.give_back(guest, second)
+    byhand.reattach(guest, second)
     line = signals.wait(lambda line: line["object"] == group and line["properties"].get("Viable") is False)
     signals.end()
-    tap.equal("its group is signalled as not viable, with the name", line and line["properties"]["Blockers"],
+    tap.equal("vfiod signals that the group is not viable and names the blocking device",
+              line and line["properties"]["Blockers"],
               [[second, "e1000e", "e1000e does DMA for the host", {}]])
     tap.contains("the journal says so", guest.check_run(f"journalctl --unit={UNIT} --lines=10"),
                  f"is not viable any more: {second} is on e1000e")
-    tap.equal("one is detached, one is the host's", [view.state(port) for port in machine.card], ["detached", "host"])
-    tap.equal("the one is given back", (view.vfioctl(f"reattach {first}")[0], machine.snapshot(first, second)), (0, before))
+    tap.equal("one port is detached, the other is on the host driver",
+              [view.state(port) for port in machine.card], ["detached", "host"])
+    tap.equal("vfiod reattaches the remaining port",
+              (view.vfioctl(f"reattach {first}")[0], machine.snapshot(first, second)), (0, before))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What an administrator does without vfiod, and the virtual machine that wants the device.
+"""What an administrator does without vfiod, and the VM that uses the device.
 
-Every function takes a Guest. They raise GuestError when the guest's kernel refuses.
+Every helper takes a Guest. The helpers raise GuestError when the guest's kernel refuses.
 """
 
 import json
@@ -10,7 +10,7 @@ OVERRIDE = "/sys/bus/pci/devices/{address}/driver_override"
 
 
 def take(guest, address, driver="vfio-pci"):
-    """Move one PCI function to `driver` by writing to sysfs, as many a script does."""
+    """Bind one PCI function to `driver` by writing to sysfs, as many scripts do."""
     path = OVERRIDE.format(address=address)
     guest.check_run(f"modprobe {driver}")
     guest.check_run(f"echo {driver} > {path}")
@@ -18,8 +18,8 @@ def take(guest, address, driver="vfio-pci"):
     guest.check_run(f"echo {address} > /sys/bus/pci/drivers_probe")
 
 
-def give_back(guest, address):
-    """Clear the override and let the kernel choose the driver."""
+def reattach(guest, address):
+    """Clear driver_override and let the kernel choose the driver."""
     path = OVERRIDE.format(address=address)
     guest.check_run(f"echo > {path}")
     guest.check_run(f"cd /sys/bus/pci/devices/{address}; if [ -e driver ]; then echo {address} > driver/unbind; fi")
@@ -28,28 +28,28 @@ def give_back(guest, address):
 
 
 def device_arguments(*addresses):
-    """The QEMU arguments that give these devices to a virtual machine."""
+    """The QEMU arguments that assign these devices to a VM."""
     return " ".join(f"-device vfio-pci,host={address}" for address in addresses)
 
 
 def machine_command(arguments, memory=128):
-    """The shell command of a small virtual machine with these further arguments."""
+    """The shell command that starts a small VM with these additional arguments."""
     return f"qemu-system-x86_64 -accel tcg -m {memory} -display none -nodefaults {arguments}"
 
 
 def start_machine(guest, arguments, timeout=120):
-    """Start that machine: (True, Program) when it has all its devices, (False, Program) when
-    it ended instead; Program.output then says why. stop_machine() ends it."""
+    """Start that VM. Returns (True, Program) when the VM has all its devices, or (False, Program) when QEMU ended;
+    Program.output then says why. Call stop_machine() to end it."""
     program = guest.start("exec " + machine_command(arguments) + " -qmp stdio")
-    # Answered by the main loop, which runs after all devices were made.
+    # QEMU's main loop answers this, and it runs only after all devices exist.
     program.write('{"execute": "qmp_capabilities"} {"execute": "query-status"}\n')
     program.connection.wait(lambda: '"status"' in program.output or program.status is not None, timeout,
-                            lambda: f"the machine neither starts nor ends:\n{program.output}")
+                            lambda: f"the VM neither starts nor ends:\n{program.output}")
     return program.status is None, program
 
 
 def machine_devices(program, timeout=60):
-    """The PCI ids ("8086:100e") of what a started machine sees in its slots, sorted."""
+    """The PCI ids ("8086:100e") of the devices that a running VM has, sorted."""
     program.write('{"execute": "query-pci"}\n')
     while True:
         line = program.read_line(timeout)
@@ -60,11 +60,11 @@ def machine_devices(program, timeout=60):
 
 
 def machine_pid(guest):
-    """The process id of the one virtual machine that runs in the guest."""
+    """The process id of the only VM that runs in the guest."""
     return int(guest.check_run("pgrep --exact qemu-system-x86"))
 
 
 def stop_machine(program, timeout=60):
-    """End a started machine and return its status."""
+    """End a running VM and return its exit status."""
     program.write('{"execute": "quit"}\n')
     return program.wait(timeout)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Runs inside the guest: calls ListGroups over the system bus, one call after another.
 
-    caller.py COUNT      prints the microseconds that each answered call took, a line a call
+    caller.py COUNT      prints for each answered call how many microseconds it took, one line per call
 """
 
 import ctypes
@@ -13,7 +13,7 @@ bus_library = ctypes.CDLL("libsystemd.so.0")
 
 
 def call(bus):
-    """One call; True if it was answered with a result."""
+    """Make one call. Returns True if the service replied with a result."""
     reply = ctypes.c_void_p()
     result = bus_library.sd_bus_call_method(bus, b"org.vfiod1", b"/org/vfiod1", b"org.vfiod1.Manager", b"ListGroups",
                                             None, ctypes.byref(reply), None)
@@ -25,7 +25,7 @@ def call(bus):
 def main(count):
     bus = ctypes.c_void_p()
     if bus_library.sd_bus_open_system(ctypes.byref(bus)) < 0 or not call(bus):
-        sys.exit("no system bus, or no vfiod on it")
+        sys.exit("no system bus, or vfiod is not on it")
     durations = []
     for _ in range(count):
         before = time.monotonic_ns()

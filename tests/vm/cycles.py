@@ -1,9 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The two-port group goes away and comes back, again and again: cycles.py [--cycles N].
+"""Detaches and reattaches the two-port group many times: cycles.py [--cycles N].
 
-At the end the card is as it was, and vfiod has not grown: neither its memory, nor its open
-files, nor its children.
+At the end the card is bound as before, and vfiod does not use more memory, open files or child processes.
 """
 
 import statistics
@@ -17,28 +16,28 @@ from tap import Tap
 from view import View, eventually
 
 CYCLES = 200
-WARM_UP = 20  # cycles until all code and data that jobs touch have been touched
-GROWTH = 64  # KiB of resident memory that all cycles after these may take
+WARM_UP = 20  # after so many cycles, the jobs have used all their code and data once
+GROWTH = 64  # KiB of resident memory that all later cycles together may add
 CYCLE_TIMEOUT = 120
 REPORT_EVERY = 20
 
-# Runs in the guest, with bash's own commands so that the loop costs little beside the work:
-# a line for each cycle with the drivers found away and at home, resident KiB and open files.
+# Runs in the guest. It uses bash builtins so that the loop itself costs little. It prints a line for each cycle:
+# whether the drivers were right after detach and after reattach, resident KiB, and open files.
 LOOP = """
 is_on() { [ "/sys/bus/pci/devices/$1/driver" -ef "/sys/bus/pci/drivers/$2" ]; }
 for ((i = 0; i < %(cycles)d; i++)); do
-    away=failed home=failed
-    vfioctl --quiet detach %(name)s --group && is_on %(left)s vfio-pci && is_on %(right)s vfio-pci && away=away
-    vfioctl --quiet reattach %(name)s && is_on %(left)s e1000 && is_on %(right)s e1000 && home=home
+    detached=failed attached=failed
+    vfioctl --quiet detach %(name)s --group && is_on %(left)s vfio-pci && is_on %(right)s vfio-pci && detached=yes
+    vfioctl --quiet reattach %(name)s && is_on %(left)s e1000 && is_on %(right)s e1000 && attached=yes
     read -r _ resident _ < /proc/%(pid)s/statm
     files=(/proc/%(pid)s/fd/*)
-    echo "$away $home $((resident * 4)) ${#files[@]}"
+    echo "$detached $attached $((resident * 4)) ${#files[@]}"
 done
 """
 
 
 def children(guest, pid):
-    """States and names of the daemon's child processes."""
+    """State and name of each child process of the daemon."""
     return guest.run(f"ps --ppid {pid} -o stat=,comm=")[1].split()
 
 
@@ -47,13 +46,13 @@ def open_files(guest, pid):
 
 
 def run_cycles(tap, guest, cycles, loop):
-    """Run the loop in the guest; returns resident memory and open files after each cycle."""
+    """Run the loop in the guest. Returns resident memory and open files after each cycle."""
     program = guest.start(loop)
     memory, files, bad = [], [], []
     for number in range(1, cycles + 1):
         line = program.read_line(CYCLE_TIMEOUT)
         words = line.split()
-        if words[:2] != ["away", "home"]:
+        if words[:2] != ["yes", "yes"]:
             bad.append(f"cycle {number}: {line}")
             program.stop()
             break
@@ -61,7 +60,7 @@ def run_cycles(tap, guest, cycles, loop):
         files.append(int(words[3]))
         if number % REPORT_EVERY == 0:
             tap.note(f"{number} cycles: {memory[-1]} KiB resident, {files[-1]} open files")
-    tap.equal(f"in each of {cycles} cycles both ports went to vfio-pci and came back", bad, [])
+    tap.equal(f"in each of {cycles} cycles both ports were on vfio-pci and then on the host driver", bad, [])
     return memory, files
 
 
@@ -82,27 +81,29 @@ def check_cycles(tap, destdir, cycles):
         seconds = time.monotonic() - started
         tap.note(f"{seconds:.0f} s, {seconds / cycles:.2f} s a cycle")
 
-        tap.equal("drivers, overrides, names and MAC addresses are as at the start",
+        tap.equal("drivers, overrides, names and MAC addresses are as before",
                   host.snapshot(guest, *ports), before)
-        tap.equal("no record is left", view.records(), [])
-        tap.equal("the same daemon still runs", view.unit("MainPID"), pid)
-        if tap.check("every cycle was measured", len(memory) == cycles, len(memory)):
+        tap.equal("no state file is left", view.records(), [])
+        tap.equal("the same daemon is still running", view.unit("MainPID"), pid)
+        if tap.check("the loop measured every cycle", len(memory) == cycles, len(memory)):
             warm = memory[WARM_UP - 1]
-            tap.note(f"resident: {memory[0]} KiB at first, {warm} after {WARM_UP} cycles, {memory[-1]} at last;"
+            tap.note(f"resident: {memory[0]} KiB at first, {warm} after {WARM_UP} cycles, {memory[-1]} at the end;"
                      f" open files in the cycles: {min(files)} to {max(files)}, usually {statistics.mode(files)}")
-            tap.check("its memory has not grown since it was warm", memory[-1] - warm <= GROWTH,
+            tap.check("the daemon's memory does not grow after the first cycles", memory[-1] - warm <= GROWTH,
                       f"by {memory[-1] - warm} KiB")
-        tap.equal("its open files are as many as before", eventually(lambda: open_files(guest, pid), quiet_files),
+        tap.equal("the daemon has as many open files as before",
+                  eventually(lambda: open_files(guest, pid), quiet_files),
                   quiet_files)
-        tap.equal("no child is left, dead or alive", eventually(lambda: children(guest, pid), []), [])
+        tap.equal("the daemon has no child process left, not even a zombie",
+                  eventually(lambda: children(guest, pid), []), [])
 
 
 def main():
     parser = options.parser(__doc__)
-    parser.add_argument("--cycles", type=int, default=CYCLES, metavar="N", help=f"how many ({CYCLES} unless given)")
+    parser.add_argument("--cycles", type=int, default=CYCLES, metavar="N", help=f"number of cycles (default: {CYCLES})")
     choice = parser.parse_args()
     if choice.cycles <= WARM_UP:
-        parser.error(f"more than {WARM_UP} cycles are needed")
+        parser.error(f"at least {WARM_UP + 1} cycles are needed")
     tap = Tap()
     with options.installed(choice) as destdir:
         tap.run("cycles", check_cycles, tap, destdir, choice.cycles)

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Plays the main job in a guest, each command with its real output: what ./dev demo shows.
+"""Detaches and reattaches a card in a guest and shows each command with its real output: this is what ./dev demo runs.
 
-Ends with status 0 only if every step did what is said of it.
+The exit status is 0 only if every step did what the demo says.
 """
 
 import os
@@ -31,7 +31,7 @@ class StepFailed(Exception):
 
 
 def say(text):
-    """A line or two of explanation."""
+    """Print a line or two of explanation."""
     print(flush=True)
     for line in textwrap.wrap(text, min(SCREEN.columns, 100) - 2):
         print(coloured(EXPLANATION, f"# {line}"), flush=True)
@@ -42,20 +42,20 @@ def coloured(colour, text):
 
 
 class Stage:
-    """A guest on whose terminal the commands run."""
+    """A guest with a terminal on which the commands run."""
 
     def __init__(self, guest):
         self.guest = guest
         self.settings = "" if COLOURS else "export NO_COLOR=1; "
 
     def type(self, command, shown=True):
-        """Show a command behind the prompt and start it on a terminal; its output follows as it comes."""
+        """Show a command after the prompt, start it on a terminal, and show its output as it arrives."""
         print(PROMPT + coloured(COMMAND, command), flush=True)
         self.guest.connection.listener = show if shown else None
         return self.guest.start(self.settings + command, terminal=True, size=(SCREEN.lines, SCREEN.columns))
 
     def run(self, command, status=0, *needed, answer=None):
-        """Run a command to its end. It must have that status, and `needed` must occur in its output."""
+        """Run a command to its end. Its exit status must be `status`, and its output must contain each of `needed`."""
         program = self.type(command)
         if answer is not None:
             program.read_until("[y/N] ", TIMEOUT)
@@ -79,60 +79,60 @@ def show(program, text):
 
 
 def play(stage):
-    """The story, step by step."""
+    """The demo, step by step."""
     guest = stage.guest
     left, right = guest.address("story-left"), guest.address("story-right")
     group = guest.group(left)
     name, other = (guest.check_run(f"ls /sys/bus/pci/devices/{port}/net") for port in (left, right))
 
-    say(f"This machine has a network card with two ports, {name} and {other}, and a virtual machine shall have it. "
-        "vfiod shows which devices only go together: the IOMMU groups. The call starts it.")
+    say(f"This machine has a network card with two ports, {name} and {other}. We want to assign it to a virtual machine. "
+        "vfiod shows which devices must be assigned together: the IOMMU groups. The call starts vfiod.")
     stage.run("vfioctl groups", 0, name, other)
 
-    say("First as it is done by hand, from a page on the web: take the port away from its driver, give it to vfio-pci.")
+    say("First the usual recipe from the web: unbind the port from its driver and bind it to vfio-pci.")
     stage.run("modprobe vfio-pci")
     stage.run(f"echo vfio-pci > /sys/bus/pci/devices/{left}/driver_override")
     stage.run(f"echo {left} > /sys/bus/pci/devices/{left}/driver/unbind")
     stage.run(f"echo {left} > /sys/bus/pci/drivers_probe")
-    say("And QEMU says what so many have asked about: the other port was forgotten.")
+    say("QEMU prints a well-known error: somebody forgot the other port.")
     stage.run(byhand.machine_command(byhand.device_arguments(left)), 1, f"group {group} is not viable")
-    say("vfiod knows which one it is.")
+    say("vfiod shows which port was forgotten.")
     stage.run(f"vfioctl show group:{group} | head -n 7", 0, "partial", f"{right}, driver e1000")
-    say("Back to the start, by hand as well.")
+    say("Undo this by hand.")
     stage.run(f"echo > /sys/bus/pci/devices/{left}/driver_override")
     stage.run(f"echo {left} > /sys/bus/pci/devices/{left}/driver/unbind")
     stage.run(f"echo {left} > /sys/bus/pci/drivers_probe")
     guest.check_run("udevadm settle")
 
-    say("Now with vfiod. It says what goes along, and asks; on anything but a terminal it would refuse.")
+    say("Now with vfiod. It says which other devices are detached too, and asks. Without a terminal it would refuse.")
     stage.run(f"vfioctl detach {name}", REFUSED, other, "nothing was detached", answer="n")
-    say(f"The host may need a device all the same. Say {other} has an address: vfiod sees it, though another port was "
-        "named, and writes nothing.")
+    say(f"The host may still use a device. Suppose {other} has an address. vfiod finds it, although we named the other "
+        "port, and writes nothing.")
     stage.run(f"ip address add 192.0.2.10/24 dev {other} && ip link set {other} up")
     stage.run(f"vfioctl plan {name} --group", REFUSED, f"{other} has the address 192.0.2.10", "Result: refused")
     stage.run(f"vfioctl detach {name} --group", REFUSED, f"{other} has the address 192.0.2.10", "--override=network")
     stage.run(f"ip address flush dev {other} && ip link set {other} down")
-    say("With consent, and nothing in the way, it moves the whole group, and prints what QEMU needs.")
+    say("With consent, and if the host uses no device of the group, vfiod detaches the group and prints what QEMU needs.")
     output = stage.run(f"vfioctl detach {name} --group", 0, f"{left}: e1000 -> vfio-pci", f"{right}: e1000 -> vfio-pci")
     arguments = re.search(r"^QEMU: (.*)$", output, re.MULTILINE).group(1)
     stage.run(f"ls -l /dev/vfio/{group}")
 
-    say("QEMU starts with exactly these arguments, and has both ports. (Of its monitor's list, the "
-        "network cards.)")
+    say("QEMU starts with exactly these arguments and has both ports. (From the list that its monitor prints, we show "
+        "the network cards.)")
     machine = start_machine(stage, arguments)
-    say("While it runs the card cannot be taken from it: vfiod refuses at once, and says who has it.")
+    say("While the VM runs, nobody can take the card from it: vfiod refuses at once and names the process.")
     started = time.monotonic()
     stage.run(f"vfioctl reattach {name}", REFUSED, "qemu-system-x86")
     if time.monotonic() - started > 10:
         raise StepFailed("the refusal took more than ten seconds")
-    say("The virtual machine ends.")
+    say("The VM ends.")
     print("(qemu) quit", flush=True)
     stage.guest.connection.listener = None
     machine.write("quit\n")
     if machine.wait(TIMEOUT) != 0:
         raise StepFailed(f"QEMU ended with status {machine.status}")
 
-    say("One command gives everything back: drivers and names. A name works while its port is away.")
+    say("One command restores the drivers and the names. The interface name selects a port even while it is detached.")
     stage.run(f"vfioctl reattach {name}", 0, f"{left}: vfio-pci -> e1000 ({name})",
               f"{right}: vfio-pci -> e1000 ({other})")
     stage.run("vfioctl groups", 0, name, other)
@@ -140,7 +140,7 @@ def play(stage):
 
 
 def start_machine(stage, arguments):
-    """Start QEMU with its human monitor, and have that list the network cards."""
+    """Start QEMU with its human monitor and let it list the network cards."""
     machine = stage.type(byhand.machine_command(arguments) + " -monitor stdio", shown=False)
     machine.read_until("(qemu) ", TIMEOUT)
     print("(qemu) info pci", flush=True)
@@ -169,7 +169,7 @@ def main():
         finally:
             guest.connection.listener = None
     print(flush=True)
-    print("Every step did what it said.", flush=True)
+    print("Every step did what the demo said.", flush=True)
     return 0
 
 

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""All kinds of devices, all kinds of refusals, and the other tools that move devices about.
+"""All kinds of devices, all kinds of refusals, and other tools that detach and reattach devices.
 
-One guest with everything. Each part leaves the devices as it found them; the last check is that
-the whole machine is as it was.
+One guest has all the devices. Each part restores the bindings that it found. The last check compares the bindings of
+all devices.
 """
 
 import sys
@@ -27,14 +27,14 @@ def check_round(machine, what, address, selector):
     status, output = view.vfioctl(f"detach {selector}")
     tap.check(f"{what} as {selector} is detached",
               status == 0 and machine.driver(address) == "vfio-pci", output)
-    tap.equal("and is shown so under the same name", view.group(selector)["state"], "detached")
+    tap.equal("it has the state detached under the same name", view.group(selector)["state"], "detached")
     status, output = view.vfioctl(f"reattach {selector}")
     tap.check("it is reattached under the same name", status == 0, output)
-    tap.equal("driver, override and names are back", machine.snapshot(address), before)
+    tap.equal("driver, override and names are as before", machine.snapshot(address), before)
 
 
 def check_selectors(machine):
-    """Each kind of name selects, while the device is there and while it is away."""
+    """Each kind of name selects a device, both while it is attached and while it is detached."""
     guest = machine.guest
     machine.tap.equal("the disk has a partition", machine.snapshot(machine.disk)[machine.disk]["disks"],
                       ["nvme0n1", "nvme0n1p1"])
@@ -43,7 +43,7 @@ def check_selectors(machine):
         check_round(machine, "the e1000e", nic, selector)
     for selector in ("nvme0n1", "/dev/nvme0n1", "nvme0n1p1", node_name(disk)):
         check_round(machine, "the NVMe disk", disk, selector)
-    check_round(machine, "the NVMe disk with several paths", machine.controller, "nvme1n1")
+    check_round(machine, "the NVMe disk with multipath", machine.controller, "nvme1n1")
 
 
 def node_name(address):
@@ -52,7 +52,7 @@ def node_name(address):
 
 
 def check_refusals(machine):
-    """What cannot be done is refused, each with its own error, and nothing is touched."""
+    """vfiod refuses what it cannot do, each with its own error, and changes nothing."""
     tap, view, nic, name = machine.tap, machine.view, machine.nic, machine.name
     port = machine.guest.address("nic-port")
     group = machine.guest.group(nic)
@@ -65,133 +65,141 @@ def check_refusals(machine):
         refused(machine, "an unknown name", verb, "nosuch0", NO_SUCH, ERROR + "NoSuchDevice")
         refused(machine, "an empty slot", verb, "0000:7f:00.0", NO_SUCH, ERROR + "NoSuchDevice")
         refused(machine, "an unknown group", verb, "group:999", NO_SUCH, ERROR + "NoSuchGroup")
-        refused(machine, "no group number", verb, "group:x", USAGE, INVALID_ARGUMENTS)
-    refused(machine, "what is not detached", "reattach", name, REFUSED, ERROR + "NotDetached")
-    refused(machine, "a group not detached", "reattach", f"group:{group}", REFUSED, ERROR + "NotDetached")
+        refused(machine, "an invalid group number", verb, "group:x", USAGE, INVALID_ARGUMENTS)
+    refused(machine, "a device that is not detached", "reattach", name, REFUSED, ERROR + "NotDetached")
+    refused(machine, "a group that is not detached", "reattach", f"group:{group}", REFUSED, ERROR + "NotDetached")
     tap.equal("an unknown option: InvalidArgs", view.error("Detach", name, "1 nosuch b true"), INVALID_ARGUMENTS)
     for words in ("", "nosuch", "detach", f"detach {name} {name}", f"reattach {name} --nosuch"):
         tap.equal(f"'vfioctl {words}': exit status {USAGE}", view.vfioctl(words)[0], USAGE)
     tap.equal("show of an unknown name", view.vfioctl("show nosuch0")[0], NO_SUCH)
-    tap.equal("nothing was changed by all that", machine.snapshot(*machine.everything), before)
+    tap.equal("these calls changed nothing", machine.snapshot(*machine.everything), before)
 
     view.vfioctl(f"detach {name}")
-    refused(machine, "what is detached", "detach", name, REFUSED, ERROR + "AlreadyDetached")
+    refused(machine, "a device that is already detached", "detach", name, REFUSED, ERROR + "AlreadyDetached")
     refused(machine, "a detached group", "detach", f"group:{group}", REFUSED, ERROR + "AlreadyDetached")
-    tap.equal("it can be reattached after that", view.vfioctl(f"reattach {name}")[0], 0)
+    tap.equal("the device can be reattached after these refusals", view.vfioctl(f"reattach {name}")[0], 0)
 
 
 def check_by_hand(machine):
-    """vfiod sees what others do, at once, and leaves alone what it did not detach."""
+    """vfiod sees at once what others do, and does not change a device that it did not detach."""
     tap, view, nic = machine.tap, machine.view, machine.nic
     before = machine.snapshot(nic)
     machine.write(nic, "drivers/e1000e/unbind")
-    tap.equal("a device unbound by hand is driverless", eventually(lambda: view.state(nic), "driverless"), "driverless")
+    tap.equal("a device that was unbound by hand is driverless",
+              eventually(lambda: view.state(nic), "driverless"), "driverless")
     machine.write(nic, "drivers/e1000e/bind")
-    tap.equal("bound by hand, it is the host's", eventually(lambda: view.state(nic), "host"), "host")
-    tap.equal("its name came back too", eventually(lambda: view.device(nic)["names"], [machine.name]), [machine.name])
+    tap.equal("after a bind by hand its state is host", eventually(lambda: view.state(nic), "host"), "host")
+    tap.equal("its interface name is shown again",
+              eventually(lambda: view.device(nic)["names"], [machine.name]), [machine.name])
     byhand.take(machine.guest, nic)
-    tap.equal("on vfio-pci by hand, it is foreign", eventually(lambda: view.state(nic), "foreign"), "foreign")
+    tap.equal("a device that was bound to vfio-pci by hand is foreign",
+              eventually(lambda: view.state(nic), "foreign"), "foreign")
     group = f"group:{machine.guest.group(nic)}"
-    tap.equal("and so is its group", view.group(group)["state"], "foreign")
+    tap.equal("its group is foreign too", view.group(group)["state"], "foreign")
     for verb in ("detach", "reattach"):
         refused(machine, "a foreign device", verb, nic, REFUSED, ERROR + "Foreign")
         refused(machine, "a foreign group", verb, group, REFUSED, ERROR + "Foreign")
-    tap.equal("it was left alone", (machine.driver(nic), machine.snapshot(nic)[nic]["override"]),
+    tap.equal("vfiod did not change it", (machine.driver(nic), machine.snapshot(nic)[nic]["override"]),
               ("vfio-pci", "vfio-pci"))
-    byhand.give_back(machine.guest, nic)
-    tap.equal("given back by hand, it is the host's", eventually(lambda: view.state(nic), "host"), "host")
-    tap.equal("as it was", machine.snapshot(nic), before)
+    byhand.reattach(machine.guest, nic)
+    tap.equal("after it was reattached by hand its state is host", eventually(lambda: view.state(nic), "host"), "host")
+    tap.equal("it is bound as before", machine.snapshot(nic), before)
 
 
 def check_override(machine):
-    """An administrator's own driver_override survives, and so does having no driver."""
+    """vfiod restores an administrator's driver_override; a device without a driver has none afterwards."""
     tap, view, nic = machine.tap, machine.view, machine.nic
     override = f"devices/{nic}/driver_override"
     machine.write("e1000e", override)
     before = machine.snapshot(nic)
     view.vfioctl(f"detach {nic}")
-    tap.equal("a detached device's own override is known", view.properties("Device", nic)["OriginalOverride"], "e1000e")
-    tap.equal("meanwhile it is vfio-pci", machine.snapshot(nic)[nic]["override"], "vfio-pci")
+    tap.equal("the bus shows the driver_override that the detached device had before",
+              view.properties("Device", nic)["OriginalOverride"], "e1000e")
+    tap.equal("while it is detached, its driver_override is vfio-pci",
+              machine.snapshot(nic)[nic]["override"], "vfio-pci")
     view.vfioctl(f"reattach {nic}")
-    tap.equal("driver and own override are back", machine.snapshot(nic), before)
+    tap.equal("driver and the administrator's driver_override are as before", machine.snapshot(nic), before)
 
-    for what, text in (("no driver", ""), ("no driver and an override that wants none", "none")):
+    for what, text in (("no driver", ""), ("no driver and a driver_override that matches no driver", "none")):
         machine.write(text, override)
         machine.write(nic, "drivers/e1000e/unbind")
         before = machine.snapshot(nic)
         tap.equal(f"a device with {what} is detached", view.vfioctl(f"detach {nic}")[0], 0)
         tap.equal("it is on vfio-pci", machine.driver(nic), "vfio-pci")
         tap.equal("it is reattached", view.vfioctl(f"reattach {nic}")[0], 0)
-        tap.equal(f"and has {what} again", machine.snapshot(nic), before)
+        tap.equal(f"it has {what} again", machine.snapshot(nic), before)
         machine.write("", override)
         machine.write(nic, "drivers_probe")
         machine.guest.check_run("udevadm settle")
 
 
 def check_card(machine):
-    """A card with two functions: one is not to be had alone; either name works for both."""
+    """A card with two PCI functions: vfiod refuses to detach only one; the name of either one selects both."""
     tap, view, (first, second) = machine.tap, machine.view, machine.card
     before = machine.snapshot(first, second)
     first_name, second_name = (host.interface(machine.guest, port) for port in machine.card)
-    output = refused(machine, "one function of two", "detach", first_name, REFUSED, ERROR + "GroupNeedsConsent")
-    tap.contains("the other one is named", output, second_name)
-    tap.equal("a companion that is another device is no consent",
+    output = refused(machine, "one PCI function of two", "detach", first_name, REFUSED, ERROR + "GroupNeedsConsent")
+    tap.contains("the refusal names the other PCI function", output, second_name)
+    tap.equal("to name an unrelated device as companion is not consent",
               view.vfioctl(f"detach {first_name} --companion {machine.disk}")[0] != 0, True)
     tap.equal("nothing was changed", machine.snapshot(first, second), before)
     status, output = view.vfioctl(f"detach {first_name} --companion {second_name}")
-    tap.check("with the other as companion it is done", status == 0, output)
-    tap.equal("both functions are on vfio-pci", host.drivers(machine.guest, first, second), ["vfio-pci", "vfio-pci"])
-    tap.equal("the second one's name gives both back", view.vfioctl(f"reattach {second_name}")[0], 0)
-    tap.equal("both are as they were", machine.snapshot(first, second), before)
+    tap.check("with the other PCI function as companion the detach succeeds", status == 0, output)
+    tap.equal("both PCI functions are on vfio-pci",
+              host.drivers(machine.guest, first, second), ["vfio-pci", "vfio-pci"])
+    tap.equal("the name of the second PCI function reattaches both", view.vfioctl(f"reattach {second_name}")[0], 0)
+    tap.equal("both are bound as before", machine.snapshot(first, second), before)
     tap.equal("group:N needs no consent", view.vfioctl(f"detach group:{machine.guest.group(first)}")[0], 0)
     view.vfioctl(f"reattach {first_name}")
-    tap.equal("both are as they were again", machine.snapshot(first, second), before)
+    tap.equal("both are bound as before again", machine.snapshot(first, second), before)
 
 
 def check_mixed_group(machine):
-    """One port is on vfio-pci by hand: vfiod takes the other one, and gives only that one back."""
+    """One port was bound to vfio-pci by hand: vfiod detaches and reattaches only the other port."""
     tap, view = machine.tap, machine.view
-    ports = by_hand, ours = [machine.guest.address(name) for name in ("story-left", "story-right")]
+    ports = by_hand, other = [machine.guest.address(name) for name in ("story-left", "story-right")]
     before = machine.snapshot(*ports)
     byhand.take(machine.guest, by_hand)
     eventually(lambda: view.state(by_hand), "foreign")
-    status, output = view.vfioctl(f"detach {ours}")
-    tap.check("the other port needs no consent for what is on vfio-pci already", status == 0, output)
-    tap.equal("one is detached, one is foreign", [view.state(port) for port in ports], ["foreign", "detached"])
-    tap.equal("and the group is viable", view.group(ours)["viable"], True)
-    refused(machine, "the port taken by hand", "reattach", by_hand, REFUSED, ERROR + "Foreign")
-    status, output = view.vfioctl(f"reattach {ours}")
-    tap.check("the detached one is reattached", status == 0, output)
-    tap.equal("the foreign one was left alone", host.drivers(machine.guest, *ports), ["vfio-pci", "e1000"])
-    byhand.give_back(machine.guest, by_hand)
-    tap.equal("both are as they were", machine.snapshot(*ports), before)
+    status, output = view.vfioctl(f"detach {other}")
+    tap.check("the other port needs no consent for a port that is already on vfio-pci", status == 0, output)
+    tap.equal("one port is detached, the other is foreign",
+              [view.state(port) for port in ports], ["foreign", "detached"])
+    tap.equal("the group is viable", view.group(other)["viable"], True)
+    refused(machine, "the port that was detached by hand", "reattach", by_hand, REFUSED, ERROR + "Foreign")
+    status, output = view.vfioctl(f"reattach {other}")
+    tap.check("vfiod reattaches the detached port", status == 0, output)
+    tap.equal("vfiod did not change the foreign port", host.drivers(machine.guest, *ports), ["vfio-pci", "e1000"])
+    byhand.reattach(machine.guest, by_hand)
+    tap.equal("both are bound as before", machine.snapshot(*ports), before)
 
 
 def check_virtual_functions(machine):
-    """The functions of an SR-IOV controller come, can be detached one by one, and go."""
+    """The VFs of an SR-IOV controller appear, can be detached one by one, and disappear."""
     tap, view, place = machine.tap, machine.view, machine.controller
-    tap.equal("the controller can have four virtual functions",
+    tap.equal("the controller supports four VFs",
               view.device(place)["virtual_functions_max"], 4)
     machine.write("0", f"devices/{place}/sriov_drivers_autoprobe")
     machine.write("4", f"devices/{place}/sriov_numvfs")
-    functions = machine.guest.check_run(f"for link in /sys/bus/pci/devices/{place}/virtfn*; do"
+    vfs = machine.guest.check_run(f"for link in /sys/bus/pci/devices/{place}/virtfn*; do"
                                         " basename $(readlink $link); done").split()
-    tap.equal("they are seen when they come",
-              eventually(lambda: view.device(place)["virtual_functions"], functions), functions)
-    tap.equal("each knows its physical function",
-              {view.device(function)["physical_function"] for function in functions}, {place})
-    tap.equal("one is detached alone", view.vfioctl(f"detach {functions[1]}")[0], 0)
-    tap.equal("only it", host.drivers(machine.guest, *functions), ["", "vfio-pci", "", ""])
-    tap.equal("it is reattached", view.vfioctl(f"reattach {functions[1]}")[0], 0)
-    tap.equal("and is driverless as before", host.drivers(machine.guest, *functions), ["", "", "", ""])
+    tap.equal("vfiod lists new VFs",
+              eventually(lambda: view.device(place)["virtual_functions"], vfs), vfs)
+    tap.equal("each VF knows its PF",
+              {view.device(vf)["physical_function"] for vf in vfs}, {place})
+    tap.equal("one VF is detached", view.vfioctl(f"detach {vfs[1]}")[0], 0)
+    tap.equal("only this VF is on vfio-pci", host.drivers(machine.guest, *vfs), ["", "vfio-pci", "", ""])
+    tap.equal("the VF is reattached", view.vfioctl(f"reattach {vfs[1]}")[0], 0)
+    tap.equal("it is driverless as before", host.drivers(machine.guest, *vfs), ["", "", "", ""])
     machine.write("0", f"devices/{place}/sriov_numvfs")
     machine.write("1", f"devices/{place}/sriov_drivers_autoprobe")
-    tap.equal("they are seen to go", eventually(lambda: view.device(place)["virtual_functions"], []), [])
-    tap.equal("nothing of them is left", eventually(lambda: view.state(functions[1]), None), None)
+    tap.equal("vfiod lists no VF after they are removed",
+              eventually(lambda: view.device(place)["virtual_functions"], []), [])
+    tap.equal("vfiod knows nothing of them any more", eventually(lambda: view.state(vfs[1]), None), None)
 
 
 def check_odd_name(machine):
-    """An interface may be called anything: it is listed escaped, breaks nothing, and is selected as it is shown."""
+    """An interface may have any name: vfiod shows it escaped and accepts the escaped name as a selector."""
     tap, view, guest, nic = machine.tap, machine.view, machine.guest, machine.nic
     before = machine.snapshot(nic)
     raw, shown = "b\\377\\033[31mc", "b\\xff\\x1b[31mc"
@@ -199,19 +207,20 @@ def check_odd_name(machine):
     tap.equal("the new name is shown escaped", eventually(lambda: view.device(nic)["names"], [shown]), [shown])
     for words in ("devices", "groups", f"show '{shown}'", f"plan '{shown}'"):
         status, output = view.vfioctl(words)
-        tap.check(f"'vfioctl {words}' shows nothing raw", status == 0 and shown in output and "\x1b" not in output, output)
+        tap.check(f"'vfioctl {words}' prints no raw control character",
+                  status == 0 and shown in output and "\x1b" not in output, output)
     status, output = view.vfioctl(f"detach '{shown}'")
-    tap.check("it is detached by that name", status == 0 and machine.driver(nic) == "vfio-pci", output)
-    tap.equal("which is recorded", view.properties("Device", nic)["OriginalNames"], [shown])
+    tap.check("the escaped name selects it for detach", status == 0 and machine.driver(nic) == "vfio-pci", output)
+    tap.equal("vfiod stores the name", view.properties("Device", nic)["OriginalNames"], [shown])
     status, output = view.vfioctl(f"reattach '{shown}'")
-    tap.check("it is reattached by that name", status == 0, output)
-    tap.equal("udev gives the usual name again", eventually(lambda: view.device(nic)["names"], [machine.name]),
+    tap.check("the escaped name selects it for reattach", status == 0, output)
+    tap.equal("udev assigns the usual name again", eventually(lambda: view.device(nic)["names"], [machine.name]),
               [machine.name])
-    tap.equal("and all is as it was", machine.snapshot(nic), before)
+    tap.equal("the device is bound as before", machine.snapshot(nic), before)
 
 
 def check_module(machine):
-    """The driver's module is loaded when it is needed; without one, nothing is touched."""
+    """vfiod loads the driver's module when it needs it; if it cannot, it changes nothing."""
     tap, view, guest, nic = machine.tap, machine.view, machine.guest, machine.nic
     before = machine.snapshot(nic)
     unload, loaded = "modprobe --remove vfio-pci", "test -d /sys/bus/pci/drivers/vfio-pci"
@@ -225,7 +234,7 @@ def check_module(machine):
     for what, prepare, undo in (
             ("a blacklisted module", "echo blacklist vfio-pci > /etc/modprobe.d/test.conf",
              "rm /etc/modprobe.d/test.conf"),
-            ("a module that may not be loaded", "echo install vfio-pci /bin/false > /etc/modprobe.d/test.conf",
+            ("a module that modprobe.d forbids to load", "echo install vfio-pci /bin/false > /etc/modprobe.d/test.conf",
              "rm /etc/modprobe.d/test.conf"),
             ("a missing module", f"mv {module} /root", f"mv /root/{module.rpartition('/')[2]} {module}")):
         guest.check_run(f"{unload}; {prepare}")
@@ -233,14 +242,14 @@ def check_module(machine):
         tap.contains("vfioctl names the module", output, "vfio-pci")
         tap.equal("nothing was changed", (machine.snapshot(nic), view.records()), (before, []))
         guest.check_run(undo)
-    tap.equal("with the module it works", view.vfioctl(f"detach {nic}")[0], 0)
+    tap.equal("with the module the detach succeeds", view.vfioctl(f"detach {nic}")[0], 0)
     view.vfioctl(f"reattach {nic}")
-    tap.equal("and all is as it was", machine.snapshot(nic), before)
+    tap.equal("the device is bound as before", machine.snapshot(nic), before)
 
 
 PARTS = [check_selectors, check_refusals, check_by_hand, check_override, check_card, check_mixed_group,
          check_virtual_functions, check_odd_name, check_module, neighbours.check_driverctl, neighbours.check_libvirt,
-         beside.check_at_once, beside.check_rule_given_back, beside.check_member_lost,
+         beside.check_at_once, beside.check_rule_released, beside.check_member_lost,
          lifetime.check_restart, lifetime.check_kill, lifetime.check_stop, lifetime.check_interrupt,
          lifetime.check_hotplug]
 
@@ -256,8 +265,8 @@ def run_parts(tap, destdir):
         for part in PARTS:
             tap.note(part.__doc__)
             tap.run(part.__name__, part, machine)
-        tap.equal("the whole machine is as it was", machine.snapshot(*machine.everything), before)
-        tap.equal("no record is left", machine.view.records(), [])
+        tap.equal("all devices are bound as before", machine.snapshot(*machine.everything), before)
+        tap.equal("no state file is left", machine.view.records(), [])
 
 
 def main():

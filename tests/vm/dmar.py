@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The ACPI table that tells the kernel of IOMMUs, changed so that the firmware keeps memory for a device."""
+"""Changes the ACPI table that describes the IOMMUs, so that the firmware reserves memory for a device."""
 
 import struct
 
@@ -8,7 +8,7 @@ HEADER = struct.Struct("<4sIBB6s8sI")  # signature, length, revision, checksum, 
 RESERVED_MEMORY = struct.Struct("<HHHHQQ")  # type, length, reserved, segment, first byte, last byte
 SCOPE = struct.Struct("<BBHBB")  # type, length, reserved, enumeration id, bus at which the path begins
 TYPE_RESERVED_MEMORY, TYPE_ENDPOINT = 1, 1
-FIRST, LAST = 0xF0000, 0xFFFFF  # the BIOS: reserved in every machine's memory map
+FIRST, LAST = 0xF0000, 0xFFFFF  # the BIOS: every PC reserves this in its memory map
 
 
 def read(guest):
@@ -17,8 +17,8 @@ def read(guest):
 
 
 def with_reserved_memory(table, *path):
-    """The table with a mapping for the device at a path [(slot, function), ...] from the root bus; newer than the
-    one that it was made from."""
+    """The table with a memory mapping for the device at a path [(slot, function), ...] from the root bus. Its revision
+    is higher than that of the table that it was made from."""
     steps = b"".join(bytes(step) for step in path)
     scope = SCOPE.pack(TYPE_ENDPOINT, SCOPE.size + len(steps), 0, 0, 0) + steps
     entry = RESERVED_MEMORY.pack(TYPE_RESERVED_MEMORY, RESERVED_MEMORY.size + len(scope), 0, 0, FIRST, LAST) + scope

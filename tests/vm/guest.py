@@ -7,10 +7,9 @@
         address = guest.address("story-left")
         holder = guest.hold(address)
 
-Real systemd, udev, D-Bus and polkit run in it; the disk is thrown away at the
-end, and so is the process, however the block is left. There is no network to
-the outside. Users besides root: alice, bob. Emulation is TCG unless
-$VFIOD_ACCELERATOR names another QEMU accelerator.
+The guest runs the real systemd, udev, D-Bus and polkit. At the end of the block, the process is killed and the
+changes to the disk are discarded, also after an exception. There is no network to the outside. Users besides root:
+alice, bob. QEMU emulates with TCG unless $VFIOD_ACCELERATOR names another accelerator.
 """
 
 import contextlib
@@ -39,20 +38,21 @@ KERNEL_ARGUMENTS = ("console=ttyS0 mitigations=off quiet loglevel=5 audit=0 tsc=
                     "systemd.mask=proc-sys-fs-binfmt_misc.automount systemd.mask=systemd-update-utmp.service")
 KEPT_LOGS = 30
 TAIL_LINES = 40
-LOG_SUFFIXES = [".log", ".qemu", ".journal"]  # the console, QEMU's own words, the guest's journal
+LOG_SUFFIXES = [".log", ".qemu", ".journal"]  # the console, QEMU's own output, the guest's journal
 JOURNAL_LINES = 2000
 JOURNAL_TIMEOUT = 10
 PR_SET_PDEATHSIG = 1
 
 
 class Guest:
-    """See the module. `topology_name` is a key of topology.TOPOLOGIES; `destdir` an installed
-    tree or None; `files` a dictionary {path: text} of further files to be there at boot.
+    """See the module. `topology_name` is a key of topology.TOPOLOGIES. `destdir` is an installed tree or None. `files`
+    is a dictionary {path: text} of more files that exist at boot.
 
-    With `shpc` the kernel's shpchp driver takes the story's bridge. It does not manage its DMA,
-    so the story's group is then not viable whatever its other members do. With `root_on_nvme`
-    the root file system is on an NVMe disk behind a root port, "root", instead of a virtio disk;
-    the topology must then have no other NVMe disk. `tables` are ACPI tables, see initramfs.py."""
+    With `shpc` the kernel's shpchp driver binds the bridge of the topology "story". The driver uses DMA through the
+    kernel, so the group is never viable while the bridge is on shpchp. With `root_on_nvme` the root file system is
+    on an NVMe disk behind a root port, "root", instead of a virtio disk; the topology must then have no other NVMe
+    disk. `tables` are ACPI tables, see initramfs.py.
+    """
 
     def __init__(self, topology_name="full", iommu=True, destdir=None, files=None,
                  kernel_arguments="", qemu_arguments=(), memory=2048, processors=2, shpc=False,
@@ -74,7 +74,7 @@ class Guest:
         self.folder = None
         self.log = None
         self.boot_seconds = None
-        self.watched = False  # a Tap will show the evidence
+        self.watched = False  # a Tap will print the logs
 
     def __enter__(self):
         return self
@@ -86,11 +86,11 @@ class Guest:
         finally:
             self.close()
 
-    # Life
+    # Start and end
 
     def boot(self, timeout=300):
-        """Start QEMU and return when systemd reports that start-up has finished and udev has
-        settled. Raises GuestError with the console's last lines otherwise."""
+        """Start QEMU. Return when systemd reports that start-up is finished and udev has handled all events. Otherwise
+        raise GuestError with the last lines of the console."""
         started = time.monotonic()
         self.start_process()
         try:
@@ -124,7 +124,7 @@ class Guest:
         try:
             self.qmp.negotiate()
             self.qmp.execute("query-status")
-            shutil.rmtree(self.folder)  # QEMU has them open; so nothing stays if we are killed
+            shutil.rmtree(self.folder)  # QEMU has the files open, so nothing remains if the test is killed
         except QmpError as error:
             self.close()
             raise GuestError("QEMU does not start: " + self.log.with_suffix(".qemu").read_text()) from error
@@ -136,7 +136,7 @@ class Guest:
                      "-cpu", "max", "-smp", str(self.processors), "-m", str(self.memory)]
         accelerator = os.environ.get("VFIOD_ACCELERATOR", "tcg,thread=multi")
         arguments += ["-accel", accelerator]
-        # Hotplug as servers do it (pciehp), not through ACPI.
+        # Use native PCIe hotplug (pciehp) as on servers, not ACPI.
         arguments += ["-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"]
         if not self.shpc:
             kernel_arguments.append("initcall_blacklist=shpcd_init")
@@ -163,7 +163,7 @@ class Guest:
                 *topology.device("nvme", "root", bus="root-port", serial="vfiod-root", drive="root-drive")]
 
     def disk_names(self):
-        """What initramfs.py is told of the disks, in the order of their slots."""
+        """The kernel parameters that tell initramfs.py the names of the disks, in the order of their slots."""
         root, overlay_disk = ("/dev/nvme0n1", "/dev/vda") if self.root_on_nvme else ("/dev/vda", "/dev/vdb")
         return [f"root_disk={root}", f"overlay_disk={overlay_disk}"]
 
@@ -173,7 +173,7 @@ class Guest:
                 "-device", f"virtio-blk-pci,id={name},drive={name}-drive,bus=pcie.0,addr=0x{slot:x}"]
 
     def shutdown(self, timeout=120):
-        """Power the system off as an administrator would, and wait for it."""
+        """Power the guest off as an administrator does, and wait until it is off."""
         self.keep_journal()
         self.connection.start(["systemctl", "poweroff"])
         try:
@@ -183,14 +183,14 @@ class Guest:
         self.close()
 
     def keep_journal(self):
-        """Save the end of the guest's journal beside the console log, if the guest answers."""
+        """Save the end of the guest's journal next to the console log, if the guest answers."""
         self.connection.listener = None
         with contextlib.suppress(GuestError):
             text = self.run(f"journalctl --no-pager --boot --lines={JOURNAL_LINES}", JOURNAL_TIMEOUT)[1]
             self.log.with_suffix(".journal").write_text(text, errors="replace")
 
     def close(self):
-        """End the process, if it still runs, and remove its files but for the logs."""
+        """End the process if it still runs, and remove all its files except the logs."""
         if self.process is not None:
             if self.process.poll() is None:
                 if self.connection is not None and self.connection.ready:
@@ -207,7 +207,7 @@ class Guest:
             self.folder = None
 
     def evidence(self):
-        """What one wants to see after a failure: the logs' paths and their last lines."""
+        """Information for the analysis of a failure: the paths of the logs and their last lines."""
         if self.process is not None and self.process.poll() is None and self.connection.ready:
             self.keep_journal()
         lines = []
@@ -228,8 +228,8 @@ class Guest:
         return self.connection.start(argv, terminal, size)
 
     def run(self, command, timeout=60, user=None, terminal=False):
-        """Run a shell command; return (status, output), both streams together. Raises
-        GuestTimeout after `timeout` seconds, having killed it if that was possible."""
+        """Run a shell command. Returns (status, output), stdout and stderr together. After `timeout` seconds, kills the
+        command if possible and raises GuestTimeout."""
         program = self.start(command, user, terminal)
         if not terminal:
             program.close_input()
@@ -241,14 +241,14 @@ class Guest:
         return status, program.output
 
     def check_run(self, command, timeout=60, user=None):
-        """Run a shell command that must succeed; return its output without the last newline."""
+        """Run a shell command that must succeed. Returns its output without the last newline."""
         status, output = self.run(command, timeout, user)
         if status != 0:
             raise GuestError(f"status {status} from: {command}\n{output}")
         return output.removesuffix("\n")
 
     def wait_for(self, condition, timeout=60):
-        """Wait in the guest until the shell command `condition` succeeds; True if it did."""
+        """Wait in the guest until the shell command `condition` succeeds. Returns True if it did."""
         status, _ = self.run(f"deadline=$((SECONDS + {timeout})); until {{ {condition}\n}} >/dev/null 2>&1; do "
                              f"[ $SECONDS -lt $deadline ] || exit 1; sleep 0.1; done", timeout + 30)
         return status == 0
@@ -260,7 +260,7 @@ class Guest:
     # Devices
 
     def address(self, identifier):
-        """The PCI address (0000:03:01.0) of the device with a QEMU id, as the guest numbers it now."""
+        """The current PCI address (0000:03:01.0) in the guest of the device with this QEMU id."""
         def search(devices):
             for device in devices:
                 if device["qdev_id"] == identifier:
@@ -276,7 +276,7 @@ class Guest:
         raise GuestError(f"no device {identifier} in the guest")
 
     def driver(self, address):
-        """The name of the driver a device is bound to, or an empty string."""
+        """The name of the driver that a device is bound to, or an empty string."""
         return self.run(f"basename $(readlink /sys/bus/pci/devices/{address}/driver) 2>/dev/null")[1].strip()
 
     def group(self, address):
@@ -285,29 +285,29 @@ class Guest:
         return int(os.path.basename(link)) if link else None
 
     def members(self, group):
-        """The addresses in an IOMMU group, sorted."""
+        """The addresses of the devices in an IOMMU group, sorted."""
         return self.check_run(f"ls /sys/kernel/iommu_groups/{group}/devices").split()
 
     def hold(self, *addresses, timeout=60):
-        """Hold devices of one group (all on vfio-pci) as a virtual machine would; returns the
-        holder's Program. stop() or close_input() lets go."""
+        """Hold devices of one group (all on vfio-pci) as a VM does. Returns the Program of the holder; its stop() or
+        close_input() releases the devices."""
         program = self.connection.start(["python3", "-IS", f"/{overlay.HOLDER}", *addresses])
         program.read_until("held\n", timeout)
         return program
 
     def plug(self, driver, identifier, port="hot-0", **properties):
-        """Hot-plug a device into a root port; returns when QEMU has it (not the guest)."""
+        """Hot-plug a device into a root port. Returns when QEMU has it; the guest may not have it yet."""
         self.qmp.execute("device_add", **{"driver": driver, "id": identifier, "bus": port, **properties})
 
     def unplug(self, identifier, timeout=30):
-        """Ask the guest to give a device up; qmp.await_event("DEVICE_DELETED", device=...) follows."""
+        """Ask the guest to release a device. Then call qmp.await_event("DEVICE_DELETED", device=...)."""
         deadline = time.monotonic() + timeout
         while True:
             try:
                 self.qmp.execute("device_del", id=identifier)
                 return
             except QmpError as error:
-                # The kernel is still at work on the slot, though the driver has the device; no event tells its end.
+                # The kernel is still busy with the slot although the driver is bound. No event tells when it is done.
                 if "guest is busy" not in str(error) or time.monotonic() > deadline:
                     raise
                 time.sleep(0.1)
@@ -322,7 +322,7 @@ def die_with_parent():
 
 
 def new_log(name):
-    """A path for a console log in the log folder ($VFIOD_LOGS or one in the cache); old ones go."""
+    """A path for a console log in the log folder ($VFIOD_LOGS, or a folder in the cache). Removes old logs."""
     folder = pathlib.Path(os.environ.get("VFIOD_LOGS") or prepare.cache_folder() / "logs")
     folder.mkdir(parents=True, exist_ok=True)
     logs = sorted(folder.glob("*.log"), key=lambda path: path.stat().st_mtime)

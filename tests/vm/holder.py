@@ -1,11 +1,11 @@
 #!/usr/bin/python3 -IS
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Runs inside the guest: holds PCI devices through VFIO, as a virtual machine would.
+"""Runs inside the guest: holds PCI devices through VFIO, as a VM does.
 
-    holder.py ADDRESS...      prints "held" when it has them, ends at end of input or a signal
+    holder.py ADDRESS...      prints "held" when it has the devices; ends when its input ends, or by a signal
 
-The devices are of one group. Opens the container, the group and each device;
-with --group-only it opens just the group's node.
+The devices are in one group. Opens the container, the group and each device; with --group-only it opens only the
+group's node.
 """
 
 import fcntl
@@ -21,7 +21,7 @@ TYPE1_IOMMU = 1
 
 
 def hold(addresses, group_only):
-    """Open what is asked for and return the file descriptors."""
+    """Open what the arguments name and return the file descriptors."""
     link = os.readlink(f"/sys/bus/pci/devices/{addresses[0]}/iommu_group")
     group = os.open(f"/dev/vfio/{os.path.basename(link)}", os.O_RDWR)
     if group_only:

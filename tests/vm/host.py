@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""PCI devices as the guest's kernel has them: what must be the same before and after.
+"""The state of PCI devices in the guest's kernel, to compare it before and after a test.
 
-Reads attributes that block while a device is stuck: only for tests that leave none so.
+It reads attributes whose read blocks while a device is stuck. Use it only when no device is stuck.
 """
 
 import json
 import shlex
 
-# Runs in the guest. For each address: driver, driver_override as read, and the host names of what it carries.
+# Runs in the guest. For each address: the driver, driver_override as read, and the names of its interfaces and disks.
 SCRIPT = r"""
 import glob, json, os, re, sys
 
@@ -22,7 +22,7 @@ def below(address, kind):
         if FUNCTION.findall(os.path.realpath(path))[-1:] == [address]:
             yield path
 
-def look(address):
+def facts(address):
     device = f"/sys/bus/pci/devices/{address}"
     link = f"{device}/driver"
     return {"driver": os.path.basename(os.readlink(link)) if os.path.islink(link) else "",
@@ -30,7 +30,7 @@ def look(address):
             "network": {os.path.basename(path): read(f"{path}/address") for path in below(address, "net")},
             "disks": sorted(os.path.basename(path) for path in below(address, "block"))}
 
-print(json.dumps({address: look(address) for address in sys.argv[1:]}))
+print(json.dumps({address: facts(address) for address in sys.argv[1:]}))
 """
 
 
@@ -40,18 +40,18 @@ def snapshot(guest, *addresses):
 
 
 def drivers(guest, *addresses):
-    """The drivers of these devices, in their order; an empty string for none."""
+    """The drivers of these devices, in the same order; an empty string if a device has none."""
     found = snapshot(guest, *addresses)
     return [found[address]["driver"] for address in addresses]
 
 
 def interface(guest, address):
-    """The name of a device's one network interface."""
+    """The name of the only network interface of a device."""
     (name,) = snapshot(guest, address)[address]["network"]
     return name
 
 
 def members(guest):
-    """{(group number, address)} as sysfs has them."""
+    """{(group number, address)} from sysfs."""
     links = guest.check_run("find /sys/kernel/iommu_groups -type l").split()
     return {(int(link.split("/")[4]), link.split("/")[6]) for link in links}

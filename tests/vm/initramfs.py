@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The guest's initramfs: load a few modules, mount the root, lay the build over it.
+"""The guest's initramfs: it loads a few modules, mounts the root file system, and unpacks the build into it.
 
-A newc cpio archive of busybox, the modules and the script below. Two disks are
-named on the kernel's command line, which the kernel hands on as environment:
-root_disk, and overlay_disk, a tar of files to lay over it before systemd starts. The steps a distribution package would run after installing
-(system users, message catalog) run here when the tar has something for them.
+It is a newc cpio archive with busybox, the modules and the script below. The kernel's command line names two disks,
+and the kernel passes these names as environment variables: root_disk, and overlay_disk, a tar of files to unpack
+into the root file system before systemd starts. The script also runs the steps that a distribution package runs
+after its installation (system users, message catalog), if the tar contains something for them.
 """
 
 INIT = """#!/busybox sh
@@ -32,8 +32,8 @@ exec /busybox switch_root /root /sbin/init
 
 
 def build_initramfs(image, target, tables=()):
-    """Write the initramfs for `image` (an Image of prepare.py) to the path `target`. The kernel takes the ACPI
-    `tables` in it, as bytes, in place of those of the machine that they are newer than."""
+    """Write the initramfs for `image` (an Image of prepare.py) to the path `target`. `tables` are ACPI tables as bytes;
+    the kernel uses a table of them instead of the machine's own table if its revision is higher."""
     with open(target, "wb") as file:
         number = 0
         for name in ["dev", "proc", "sys", "root", "modules", "kernel", "kernel/firmware", "kernel/firmware/acpi"]:

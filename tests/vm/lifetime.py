@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""vfiod goes and comes, devices come and go: parts of devices.py."""
+"""vfiod stops and starts, devices are plugged in and pulled: parts of devices.py."""
 
 from machine import ERROR, refused
 from view import REFUSED, UNIT, eventually
@@ -8,11 +8,11 @@ PLUGGED = {"mac": "52:54:00:00:09:01", "romfile": ""}
 
 
 def check_known(machine, what, addresses):
-    """A new vfiod knows what the one before it had detached, and gives it back."""
+    """A new daemon knows what its predecessor detached, and reattaches it."""
     tap, view = machine.tap, machine.view
     for address in addresses:
         properties = view.properties("Device", address)
-        tap.equal(f"{what}: {address} is still known as detached, and from where",
+        tap.equal(f"{what}: {address} is still known as detached, with its original driver",
                   (properties["State"], properties["OriginalDriver"]), ("detached", "e1000e"))
     status, output = view.vfioctl(f"reattach {addresses[0]}")
     tap.check(f"{what}: it is reattached", status == 0, output)
@@ -23,9 +23,9 @@ def check_restart(machine):
     before, pid = machine.snapshot(machine.nic), machine.view.unit("MainPID")
     machine.view.vfioctl(f"detach {machine.nic}")
     machine.guest.check_run(f"systemctl restart {UNIT}")
-    machine.tap.check("restarted, it is another process", machine.view.unit("MainPID") not in ("0", pid))
+    machine.tap.check("the restarted daemon is another process", machine.view.unit("MainPID") not in ("0", pid))
     check_known(machine, "restarted", [machine.nic])
-    machine.tap.equal("restarted: the device is as it was", machine.snapshot(machine.nic), before)
+    machine.tap.equal("restarted: the device is bound as before", machine.snapshot(machine.nic), before)
 
 
 def check_kill(machine):
@@ -34,8 +34,8 @@ def check_kill(machine):
     machine.view.vfioctl(f"detach {machine.card[0]} --group")
     machine.guest.check_run(f"systemctl kill --signal=KILL {UNIT}")
     check_known(machine, "killed", machine.card)
-    machine.tap.check("killed, it is another process", machine.view.unit("MainPID") not in ("0", pid))
-    machine.tap.equal("killed: the card is as it was", machine.snapshot(*machine.card), before)
+    machine.tap.check("the daemon after the kill is another process", machine.view.unit("MainPID") not in ("0", pid))
+    machine.tap.equal("killed: the card is bound as before", machine.snapshot(*machine.card), before)
 
 
 def check_stop(machine):
@@ -44,24 +44,24 @@ def check_stop(machine):
     machine.view.vfioctl(f"detach {machine.nic}")
     machine.guest.check_run(f"systemctl stop {UNIT}")
     check_ended(machine, "stopped")
-    machine.tap.equal("stopped: the device stays where it was", machine.driver(machine.nic), "vfio-pci")
-    check_known(machine, "stopped and called again", [machine.nic])
-    machine.tap.equal("stopped: the device is as it was", machine.snapshot(machine.nic), before)
+    machine.tap.equal("stopped: the device stays on vfio-pci", machine.driver(machine.nic), "vfio-pci")
+    check_known(machine, "stopped and started again", [machine.nic])
+    machine.tap.equal("stopped: the device is bound as before", machine.snapshot(machine.nic), before)
 
 
 def check_interrupt(machine):
     """SIGINT and SIGTERM"""
     for name in ("INT", "TERM"):
         machine.guest.check_run(f"systemctl start {UNIT}")
-        machine.tap.equal("systemctl start starts it", machine.view.unit("ActiveState"), "active")
+        machine.tap.equal("systemctl start starts the daemon", machine.view.unit("ActiveState"), "active")
         machine.guest.check_run(f"kill -{name} {machine.view.unit('MainPID')}")
         machine.view.await_unit("inactive", 10)
         check_ended(machine, f"SIG{name}")
 
 
 def check_ended(machine, what):
-    """A unit that ended badly would be kept as failed, with the reason as its result."""
-    machine.tap.equal(f"{what}: it has ended well",
+    """systemd would keep a unit that failed as failed, with the reason as its result."""
+    machine.tap.equal(f"{what}: the daemon ended without error",
                       (machine.view.unit("ActiveState"), machine.view.unit("Result")), ("inactive", "success"))
     machine.tap.contains(f"{what}: systemd says so", machine.guest.check_run(f"journalctl --unit={UNIT} --lines=3"),
                          "Deactivated successfully")
@@ -72,28 +72,30 @@ def check_hotplug(machine):
     tap, view, guest = machine.tap, machine.view, machine.guest
     guest.plug("e1000e", "plugged", "hot-0", **PLUGGED)
     place = guest.address("plugged")
-    tap.equal("a plugged card is seen", eventually(lambda: view.state(place), "host", 30), "host")
+    tap.equal("vfiod lists a card that is plugged in", eventually(lambda: view.state(place), "host", 30), "host")
     group = guest.group(place)
-    tap.equal("and its group", view.groups()[group]["members"], [place])
+    tap.equal("vfiod lists its group", view.groups()[group]["members"], [place])
     name = eventually_named(view, place)
-    tap.equal("it is detached", view.vfioctl(f"detach {name}")[0], 0)
+    tap.equal("the card is detached", view.vfioctl(f"detach {name}")[0], 0)
 
     guest.unplug("plugged")
     guest.qmp.await_event("DEVICE_DELETED", device="plugged")
-    tap.equal("pulled while detached, it is absent", eventually(lambda: view.state(name), "absent"), "absent")
-    tap.check("its group has gone", group not in view.groups(), view.groups())
+    tap.equal("pulled while it is detached, the card is absent",
+              eventually(lambda: view.state(name), "absent"), "absent")
+    tap.check("vfiod no longer lists its group", group not in view.groups(), view.groups())
     refused(machine, "an absent card", "detach", name, REFUSED, ERROR + "AlreadyDetached")
 
     guest.plug("e1000e", "plugged", "hot-0", **PLUGGED)
-    tap.equal("plugged in again, it is detached again", eventually(lambda: view.state(place), "detached", 30), "detached")
-    tap.equal("and reattached", view.vfioctl(f"reattach {name}")[0], 0)
+    tap.equal("plugged in again, the card is detached again",
+              eventually(lambda: view.state(place), "detached", 30), "detached")
+    tap.equal("the card is reattached", view.vfioctl(f"reattach {name}")[0], 0)
     guest.unplug("plugged")
     guest.qmp.await_event("DEVICE_DELETED", device="plugged")
-    tap.equal("pulled, it is not known any more", eventually(lambda: view.state(place), None), None)
+    tap.equal("after it is pulled, vfiod does not know it any more", eventually(lambda: view.state(place), None), None)
 
 
 def eventually_named(view, address):
-    """The name of a card's interface, once vfiod knows it."""
+    """The name of a card's interface, as soon as vfiod knows it."""
     names = []
 
     def named():

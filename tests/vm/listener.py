@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Somebody in the guest who asks vfiod once for all objects, and then only listens to its signals.
+"""A client in the guest that asks vfiod once for all objects and afterwards only listens to its signals.
 
     listener = Listener(guest)
     ...
-    listener.differences()      # between what he was told and what vfiod says when it is asked again
+    listener.differences()      # between what the signals said and what vfiod now answers
 """
 
 import collections
@@ -35,7 +35,7 @@ class Listener:
         manager = f"{SERVICE}.Manager"
         properties = self.call(f"{ROOT} org.freedesktop.DBus.Properties GetAll s {manager}")
         found[ROOT, manager] = {name: value for name, value in values(properties).items()
-                                if not name.startswith("Iommu")}  # which says of itself that it is not announced
+                                if not name.startswith("Iommu")}  # this property is documented to send no signals
         return found
 
     def call(self, words):
@@ -45,17 +45,17 @@ class Listener:
         text = self.guest.check_run(f"cat {SIGNALS}")
         lines = text.splitlines()
         if text and not text.endswith("}"):
-            lines.pop()  # it is being written
+            lines.pop()  # busctl is still writing this line
         return [json.loads(line) for line in lines]
 
-    def told(self):
-        """What the signals made of the first answer."""
+    def signalled(self):
+        """The first answer, updated by all signals."""
         objects = {key: dict(properties) for key, properties in self.first.items()}
         for signal in self.signals():
             data = signal["payload"]["data"]
             if signal["member"] == "InterfacesAdded":
                 for interface, properties in data[1].items():
-                    assert (data[0], interface) not in objects, f"comes, and is there: {signal}"
+                    assert (data[0], interface) not in objects, f"added, although it exists: {signal}"
                     objects[data[0], interface] = values(properties)
             elif signal["member"] == "InterfacesRemoved":
                 for interface in data[1]:
@@ -65,16 +65,16 @@ class Listener:
         return objects
 
     def differences(self):
-        now, told = self.ask(), self.told()
-        return [(key, told.get(key), now.get(key)) for key in sorted(now.keys() | told.keys())
-                if told.get(key) != now.get(key)]
+        now, signalled = self.ask(), self.signalled()
+        return [(key, signalled.get(key), now.get(key)) for key in sorted(now.keys() | signalled.keys())
+                if signalled.get(key) != now.get(key)]
 
     def counts(self):
-        """How many signals of each kind."""
+        """The number of signals of each kind."""
         return dict(collections.Counter(signal["member"] for signal in self.signals()))
 
     def silent(self, *addresses):
-        """Whether nothing was said of these devices."""
+        """Whether there was no signal about these devices."""
         parts = [address.replace(":", "_3a").replace(".", "_2e") for address in addresses]
         return not any(part[1:] in signal["path"] for signal in self.signals() for part in parts)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What tests with many parts work with: a guest that plays the host, its devices, and the view of vfiod in it."""
+"""What the tests with many parts share: a guest that plays the host, its devices, and a view of vfiod in it."""
 
 import host
 import options
@@ -17,7 +17,7 @@ done"""
 
 
 class Host:
-    """The guest, and where to report."""
+    """The guest, and the Tap that reports."""
 
     def __init__(self, tap, guest):
         self.tap = tap
@@ -29,12 +29,12 @@ class Host:
         return host.snapshot(self.guest, *addresses)
 
     def bindings(self, *addresses):
-        """[[driver, override]] of these devices: less than snapshot() says, and far quicker."""
+        """[[driver, override]] of these devices. It reads less than snapshot() and is much faster."""
         return [line.split("|") for line in self.guest.check_run(BINDINGS.format(" ".join(addresses))).splitlines()]
 
 
 class Machine(Host):
-    """A guest with everything, and where its devices are."""
+    """A guest with the topology "full", and the addresses of its devices."""
 
     def __init__(self, tap, guest):
         super().__init__(tap, guest)
@@ -53,7 +53,7 @@ class Machine(Host):
 
 
 def play(name, description, topology, parts, make=Machine):
-    """A whole program: each part in turn, with a machine of that topology. Returns the exit status."""
+    """Run a whole program: each part in turn, in a guest with this topology. Returns the exit status."""
     choice = options.parser(description).parse_args()
     tap = Tap()
     with options.installed(choice) as destdir:
@@ -73,7 +73,7 @@ def run_parts(tap, guest, parts, make):
 
 
 def refused(machine, what, verb, selector, code, error):
-    """Check vfioctl's exit status and the bus's error for what must not be done; return the output."""
+    """Check that vfiod refuses a call: vfioctl's exit status and the error on the bus. Returns the output."""
     status, output = machine.view.vfioctl(f"{verb} {selector}")
     machine.tap.equal(f"{verb} of {what}: exit status {code}", status, code)
     machine.tap.equal(f"{verb} of {what}: {error.rpartition('.')[2]}",

@@ -1,10 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""In the middle of a job: daemon and worker are killed, or another card is put into the slot.
+"""Daemon and worker are killed in the middle of a job, or another card is put into the slot.
 
-The worker is stopped before a chosen write by strace, which delays it. After a kill the devices are where
-they were or where they should go, all of them, and the next start knows them. A card that came in place of
-the one that was meant is not touched.
+strace delays the worker before a chosen write. After a kill, all devices are either bound as before or detached, and
+the next daemon knows them. vfiod does not change a card that replaced the card of the job.
 """
 
 import json
@@ -13,15 +12,16 @@ import sys
 from machine import ERROR, play
 from view import REFUSED, UNIT, eventually
 
-DELAY = 120 * 1000 * 1000  # microseconds: longer than all that is done meanwhile
+DELAY = 120 * 1000 * 1000  # microseconds: longer than everything that the test does meanwhile
 POINTS = [("detach", "override"), ("detach", "unbind"), ("detach", "probe"), ("reattach", "unbind"), ("reattach", "probe")]
 CARD = {"mac": "52:54:00:00:09:01", "romfile": ""}
 OTHER_CARD = {"mac": "52:54:00:00:09:02", "romfile": "", "subsys": 0x1234}
-THIRD_CARD = {"mac": "52:54:00:00:09:03", "romfile": "", "subsys": 0x5678}  # never detached: it would be so again
+# This card was never detached. vfiod would detach the other cards again when they return.
+THIRD_CARD = {"mac": "52:54:00:00:09:03", "romfile": "", "subsys": 0x5678}
 
 
 class Pause:
-    """Stops the daemon's worker before its write to a file of sysfs, or a later one, for the length of a with block."""
+    """Stops the daemon's worker before its first write to a sysfs file (or a later write), during a with block."""
 
     def __init__(self, machine, path, occurrence=1):
         self.guest = machine.guest
@@ -39,45 +39,46 @@ class Pause:
 
 
 def file_of(step, machine, address, driver):
-    """What a step of a job writes to."""
+    """The file that a step of a job writes to."""
     folder = machine.guest.check_run(f"realpath /sys/bus/pci/devices/{address}")
     return {"override": f"{folder}/driver_override", "unbind": f"/sys/bus/pci/drivers/{driver}/unbind",
             "probe": "/sys/bus/pci/drivers_probe"}[step]
 
 
 def await_step(machine, action):
-    """Wait until the one job is at this step."""
+    """Wait until the only job is at this step."""
     return eventually(lambda: [job["action"] for job in json.loads(machine.view.vfioctl("--json jobs")[1])["jobs"]],
                       [action], 60)
 
 
 def check_killed(machine, verb, step):
-    """Daemon and worker get SIGKILL before the first write of a step."""
+    """SIGKILL daemon and worker before the first write of a step."""
     tap, view, guest, card = machine.tap, machine.view, machine.guest, machine.card
     what = f"{verb} killed at {step}"
-    home = machine.snapshot(*card)
+    before = machine.snapshot(*card)
     if verb == "reattach":
         guest.check_run(f"vfioctl --quiet detach {card[0]} --group")
     driver = "e1000e" if verb == "detach" else "vfio-pci"
     with Pause(machine, file_of(step, machine, card[1], driver)):
         job = guest.start(f"vfioctl {verb} {card[0]}" + (" --group" if verb == "detach" else ""))
-        tap.equal(f"{what}: it is there", await_step(machine, step), [step])
+        tap.equal(f"{what}: the job is at this step", await_step(machine, step), [step])
         guest.check_run(f"systemctl kill --kill-whom=all --signal=KILL {UNIT}")
-        tap.check(f"{what}: its caller hears of it", job.wait() != 0, job.output)
+        tap.check(f"{what}: the caller gets an error", job.wait() != 0, job.output)
     eventually(lambda: "changing" in [view.state(port) for port in card], False, 30)
     states = [view.state(port) for port in card]
     found = machine.snapshot(*card)
-    tap.note(f"{what}: then {states}")
-    tap.check(f"{what}: all are old or all are new", len(set(states)) == 1 and states[0] in ("host", "detached"), states)
+    tap.note(f"{what}: the states are then {states}")
+    tap.check(f"{what}: all devices are attached, or all are detached",
+              len(set(states)) == 1 and states[0] in ("host", "detached"), states)
     if states[0] == "host":
-        tap.equal(f"{what}: as it was before", eventually(lambda: machine.snapshot(*card), home), home)
-        tap.equal(f"{what}: no record is left", view.records(), [])
+        tap.equal(f"{what}: they are bound as before", eventually(lambda: machine.snapshot(*card), before), before)
+        tap.equal(f"{what}: no state file is left", view.records(), [])
     else:
-        tap.equal(f"{what}: on vfio-pci", [found[port]["driver"] for port in card], ["vfio-pci", "vfio-pci"])
+        tap.equal(f"{what}: all are on vfio-pci", [found[port]["driver"] for port in card], ["vfio-pci", "vfio-pci"])
         guest.check_run(f"systemctl restart {UNIT}")
-        tap.equal(f"{what}: another start changes nothing", machine.snapshot(*card), found)
-        tap.equal(f"{what}: it can be reattached", view.vfioctl(f"reattach {card[0]}")[0], 0)
-        tap.equal(f"{what}: and is as it was", machine.snapshot(*card), home)
+        tap.equal(f"{what}: another restart changes nothing", machine.snapshot(*card), found)
+        tap.equal(f"{what}: they can be reattached", view.vfioctl(f"reattach {card[0]}")[0], 0)
+        tap.equal(f"{what}: they are bound as before", machine.snapshot(*card), before)
 
 
 def check_kills(machine):
@@ -87,7 +88,8 @@ def check_kills(machine):
 
 
 def plug(machine, card):
-    """Put a card into the empty slot; returns its address when vfiod knows it as the host's, with its interface."""
+    """Put a card into the empty slot. Returns its address as soon as vfiod reports the state host and its interface
+    exists."""
     guest = machine.guest
     guest.plug("e1000e", "plugged", "hot-0", **card)
     place = guest.address("plugged")
@@ -102,20 +104,20 @@ def pull(machine):
 
 
 def check_untouched(machine, what, place, mac):
-    """The card that came is on the host's driver, and nobody wrote to it."""
+    """The new card is on the host's driver, and nobody wrote to it."""
     found = machine.snapshot(place)[place]
-    machine.tap.equal(f"{what}: the card that came is untouched",
+    machine.tap.equal(f"{what}: the new card is unchanged",
                       (found["driver"], found["override"], list(found["network"].values())), ("e1000e", "(null)", [mac]))
 
 
 def check_swapped(machine):
-    """Another card in the slot"""
+    """Another card is put into the slot"""
     tap, view, guest = machine.tap, machine.view, machine.guest
     what = "swapped between plan and detach"
     place = plug(machine, CARD)
     fingerprint = json.loads(view.vfioctl(f"--json plan {place}")[1])["fingerprint"]
     pull(machine)
-    tap.equal(f"{what}: it is the same place", plug(machine, OTHER_CARD), place)
+    tap.equal(f"{what}: the new card has the same address", plug(machine, OTHER_CARD), place)
     tap.equal(f"{what}: the old plan is refused", view.vfioctl(f"detach {place} --plan={fingerprint}")[0], REFUSED)
     tap.equal(f"{what}: the error is PlanStale", view.error("Detach", place, f"1 plan s {fingerprint}"),
               ERROR + "PlanStale")
@@ -126,13 +128,13 @@ def check_swapped(machine):
     pull(machine)
     plug(machine, CARD)
     status, output = view.vfioctl(f"reattach {place}")
-    tap.equal(f"{what}: reattach is refused", status, REFUSED)
+    tap.equal(f"{what}: the refusal says why", status, REFUSED)
     tap.contains(f"{what}: it says why", output, "another card is there now")
     guest.check_run(f"systemctl restart {UNIT}")
-    tap.equal(f"{what}: the card that came is the host's, also to the next daemon", view.state(place), "host")
+    tap.equal(f"{what}: after a restart the state of the new card is host", view.state(place), "host")
     check_untouched(machine, what, place, CARD["mac"])
 
-    what = "swapped under the worker's hands"
+    what = "swapped while the worker runs"
     with Pause(machine, file_of("override", machine, place, "e1000e")):
         job = guest.start(f"vfioctl detach {place}")
         tap.equal(f"{what}: the worker is about to write", await_step(machine, "override"), ["override"])
@@ -141,11 +143,11 @@ def check_swapped(machine):
     tap.check(f"{what}: the detach fails", job.wait() != 0, job.output)
     tap.note(job.output)
     check_untouched(machine, what, place, THIRD_CARD["mac"])
-    tap.equal(f"{what}: the card that came is the host's", eventually(lambda: view.state(place), "host"), "host")
-    tap.equal(f"{what}: no record is left", view.records(), [])
+    tap.equal(f"{what}: the state of the new card is host", eventually(lambda: view.state(place), "host"), "host")
+    tap.equal(f"{what}: no state file is left", view.records(), [])
     pull(machine)
     plug(machine, CARD)
-    tap.equal(f"{what}: the card that was meant is back, and nothing is kept of it",
+    tap.equal(f"{what}: the old card is in the slot again, and vfiod keeps nothing about it",
               (view.state(place), view.properties("Device", place)["OriginalDriver"]), ("host", ""))
     pull(machine)
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Other tools that move devices about, beside the running vfiod: parts of devices.py.
+"""Other tools detach and reattach devices while vfiod runs: parts of devices.py.
 
-vfiod's view follows what they do, and it leaves alone what it did not detach.
+vfiod reports what they do, and it does not change what it did not detach.
 """
 
 from machine import ERROR, refused
@@ -10,42 +10,43 @@ from view import REFUSED, eventually
 LIBVIRT_UNITS = "libvirtd.service libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket"
 
 
-def check_taken_by(machine, tool, take, give_back):
-    """A tool takes the e1000e by one command and gives it back by another."""
+def check_detached_by(machine, tool, take, reattach):
+    """A tool detaches the e1000e with one command and reattaches it with another."""
     tap, view, nic = machine.tap, machine.view, machine.nic
     before = machine.snapshot(nic)
     machine.guest.check_run(take)
-    tap.equal(f"a device taken by {tool} is foreign", eventually(lambda: view.state(nic), "foreign"), "foreign")
+    tap.equal(f"a device that {tool} detached is foreign", eventually(lambda: view.state(nic), "foreign"), "foreign")
     for verb in ("detach", "reattach"):
-        refused(machine, f"what {tool} took", verb, nic, REFUSED, ERROR + "Foreign")
-    tap.equal("it was left alone", machine.driver(nic), "vfio-pci")
-    machine.guest.check_run(give_back)
-    tap.equal(f"given back by {tool}, it is the host's", eventually(lambda: view.state(nic), "host"), "host")
-    tap.equal("and as it was", eventually(lambda: machine.snapshot(nic), before), before)
+        refused(machine, f"a device that {tool} detached", verb, nic, REFUSED, ERROR + "Foreign")
+    tap.equal("vfiod did not change it", machine.driver(nic), "vfio-pci")
+    machine.guest.check_run(reattach)
+    tap.equal(f"after {tool} reattached it, its state is host", eventually(lambda: view.state(nic), "host"), "host")
+    tap.equal("it is bound as before", eventually(lambda: machine.snapshot(nic), before), before)
 
 
-def check_given_back_by(machine, tool, take, give_back):
-    """A tool gives back what vfiod detached: from then on it is not vfiod's, also when the tool takes it again."""
+def check_reattached_by(machine, tool, take, reattach):
+    """A tool reattaches what vfiod detached. From then on vfiod does not manage it, even if the tool detaches it again."""
     tap, view, nic = machine.tap, machine.view, machine.nic
     before = machine.snapshot(nic)
     view.vfioctl(f"detach {nic}")
-    machine.guest.check_run(give_back)
-    tap.equal(f"a detached device given back by {tool} is the host's",
+    machine.guest.check_run(reattach)
+    tap.equal(f"a detached device that {tool} reattached has the state host",
               eventually(lambda: view.state(nic), "host"), "host")
-    tap.equal("vfiod keeps nothing of it",
+    tap.equal("vfiod keeps nothing about it",
               (view.properties("Device", nic)["OriginalDriver"], eventually(view.records, [])), ("", []))
     machine.guest.check_run(take)
-    tap.equal(f"taken by {tool} then, it is foreign", eventually(lambda: view.state(nic), "foreign"), "foreign")
-    machine.guest.check_run(give_back)
+    tap.equal(f"after {tool} detaches it again, it is foreign",
+              eventually(lambda: view.state(nic), "foreign"), "foreign")
+    machine.guest.check_run(reattach)
     eventually(lambda: view.state(nic), "host")
-    tap.equal("it can be detached again", view.vfioctl(f"detach {nic}")[0], 0)
-    tap.equal("and reattached", view.vfioctl(f"reattach {nic}")[0], 0)
-    tap.equal("and is as it was", machine.snapshot(nic), before)
+    tap.equal("vfiod can detach it again", view.vfioctl(f"detach {nic}")[0], 0)
+    tap.equal("vfiod reattaches it", view.vfioctl(f"reattach {nic}")[0], 0)
+    tap.equal("it is bound as before", machine.snapshot(nic), before)
 
 
-def check_tool(machine, tool, take, give_back):
-    check_taken_by(machine, tool, take, give_back)
-    check_given_back_by(machine, tool, take, give_back)
+def check_tool(machine, tool, take, reattach):
+    check_detached_by(machine, tool, take, reattach)
+    check_reattached_by(machine, tool, take, reattach)
 
 
 def check_driverctl(machine):

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The command line that all programs here share, and the build that it names.
 
---build-dir is a meson build folder, configured with --prefix=/usr: the program installs it
-into a folder of its own, so that it always has what was built last. --destdir is a folder
-that `DESTDIR=... meson install` filled before. $VFIOD_DESTDIR is the default of the latter.
+--build-dir is a meson build folder, configured with --prefix=/usr. The program installs it into its own folder, so
+it always tests what was built last. --destdir is a folder that `DESTDIR=... meson install` filled before.
+$VFIOD_DESTDIR is its default.
 """
 
 import argparse
@@ -24,22 +24,22 @@ def parser(description):
     result = argparse.ArgumentParser(description=description.partition("\n")[0])
     build = result.add_mutually_exclusive_group()
     build.add_argument("--build-dir", metavar="FOLDER", help="build folder to install from")
-    build.add_argument("--destdir", metavar="FOLDER", help="installed tree to lay over the guest's root")
+    build.add_argument("--destdir", metavar="FOLDER", help="installed tree to copy into the guest's root file system")
     return result
 
 
 def add_guest(result):
     """Add the options that choose a guest."""
     result.add_argument("--topology", default="full", choices=sorted(topology.TOPOLOGIES))
-    result.add_argument("--no-iommu", dest="iommu", action="store_false", help="a machine without IOMMU")
+    result.add_argument("--no-iommu", dest="iommu", action="store_false", help="a machine without an IOMMU")
     result.add_argument("--append", default="", help="more kernel arguments")
     return result
 
 
 @contextlib.contextmanager
 def installed(choice, needed=True):
-    """The installed tree that the command line names, for the length of a with block; None if it
-    names none and none is `needed`."""
+    """The installed tree that the command line names, during a with block. None if the command line names no tree and
+    none is `needed`."""
     tree = choice.destdir or (None if choice.build_dir else os.environ.get("VFIOD_DESTDIR"))
     with tempfile.TemporaryDirectory(prefix="vfiod-destdir-") as folder:
         if choice.build_dir:

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The tar that is laid over the guest's root before systemd starts.
+"""The tar that the initramfs unpacks into the guest's root file system before systemd starts.
 
-It holds the tests' own files (agent, holder, caller, their units) and, from a folder
-that `DESTDIR=... meson install --prefix=/usr` filled, the installed build.
-All files belong to root. Paths of the split layout (lib/, bin/, sbin/) go below
+It holds the tests' own files (agent, holder, caller, their units) and the installed build from a folder that
+`DESTDIR=... meson install --prefix=/usr` filled. All files belong to root. lib/, bin/ and sbin/ are moved below
 usr/, as on a merged-usr system.
 """
 
@@ -44,8 +43,8 @@ LimitCORE=infinity
 
 
 def build_overlay(destdir, target, files=None):
-    """Write the tar to the path `target`: our files, the tree `destdir` (or None), and
-    `files`, a dictionary from path to text."""
+    """Write the tar to the path `target`: the tests' own files, the tree `destdir` (or None), and `files`, a dictionary
+    from path to text."""
     with tarfile.open(target, "w", format=tarfile.GNU_FORMAT) as tar:
         markers = set()
         if destdir is not None:
@@ -67,7 +66,7 @@ def merged(name):
 
 
 def add_tree(tar, tree):
-    """Add an installed tree; returns which post-install steps it needs."""
+    """Add an installed tree. Returns the post-install steps that it needs."""
     if not tree.is_dir():
         raise FileNotFoundError(f"no installed build in {tree}")
     markers = set()

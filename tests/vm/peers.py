@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What other tools do: peers.py [--tool NAME] [--use TEXT | --rounds].
 
-For every use of uses.py, and for a guest whose root file system is on the device, says whether the
-tool took the device and what became of the use; with --rounds, what they do with free devices: what comes
-back, and what happens when a virtual machine holds one. No test of vfiod and nothing that fails: it is
-where the column on other tools in docs/PAINS.md comes from.
+For every use of uses.py, and for a guest whose root file system is on the device, it prints whether the tool
+detached the device and whether the use still works. With --rounds it shows what the tools do with unused devices:
+what they restore, and what happens when a VM holds a device. This is no test of vfiod and nothing here fails. The
+column on other tools in docs/PAINS.md comes from it.
 """
 
 import argparse
@@ -23,7 +23,7 @@ TOOLS = {
     "driverctl": "driverctl set-override {address} vfio-pci",
     "dpdk-devbind": "dpdk-devbind.py --bind=vfio-pci {address}",
 }
-GIVE_BACK = {
+REATTACH = {
     "virsh": "virsh nodedev-reattach pci_{node}",
     "driverctl": "driverctl unset-override {address}",
     "dpdk-devbind": "dpdk-devbind.py --bind=e1000e {address}",
@@ -42,18 +42,18 @@ def ready(guest, tool):
 
 
 def take(guest, tool, address, commands=TOOLS):
-    """Let the tool take the device; returns what it said and did."""
+    """Let the tool detach the device. Returns its exit status and the last line of its output."""
     program = guest.start(f"exec timeout --kill-after=1 {TIMEOUT} {command(commands, tool, address)} < /dev/null")
     try:
         status = program.wait(TIMEOUT + 10)
         status = f"did not return in {TIMEOUT} s" if status in (124, 137) else f"status {status}"
     except GuestError:
-        status = f"did not return in {TIMEOUT} s, nor when it was killed"
+        status = f"did not return in {TIMEOUT} s, not even after it was killed"
     return status, program.output.strip().rpartition("\n")[2]
 
 
-def look(guest, used, tool):
-    """One row of the table: the use is there; the tool comes."""
+def show_row(guest, used, tool):
+    """Print one row of the table: the tool detaches a device that is in use."""
     status, words = take(guest, tool, used.address)
     driver = guest.driver(used.address) or "no driver"
     broken = "" if used.works() else ", the use is broken"
@@ -61,13 +61,13 @@ def look(guest, used, tool):
 
 
 def clean(guest, used):
-    """As it was before; False if that guest is of no more use."""
+    """Restore the state before the use. Returns False if the guest cannot be used any more."""
     if used.use.guard == "storage":
-        return False  # nobody knows what the kernel still has of it
+        return False  # the state of the kernel's block layer is unknown
     used.end()
     guest.run(f"driverctl unset-override {used.address}")
     try:
-        byhand.give_back(guest, used.address)
+        byhand.reattach(guest, used.address)
         return bool(guest.driver(used.address))
     except GuestError:
         return False
@@ -83,7 +83,7 @@ def run_uses(tool, wanted):
         try:
             used = uses.Used(guest, use)
             used.begin()
-            look(guest, used, tool)
+            show_row(guest, used, tool)
             usable = clean(guest, used)
         except (GuestError, RuntimeError) as error:
             print(f"{use.what:48} {tool:13} {error}", flush=True)
@@ -96,7 +96,7 @@ def run_uses(tool, wanted):
 
 
 def run_root(tool):
-    """The root file system is on the device: what is left of the guest afterwards?"""
+    """The root file system is on the device: what still works in the guest afterwards?"""
     with Guest("none", root_on_nvme=True) as guest:
         guest.boot()
         ready(guest, tool)
@@ -118,8 +118,8 @@ def run_root(tool):
         print("\n".join(f"{'':62} console: {line}" for line in console), flush=True)
 
 
-def give_back(guest, tool, address):
-    return take(guest, tool, address, GIVE_BACK)
+def reattach(guest, tool, address):
+    return take(guest, tool, address, REATTACH)
 
 
 def binding(guest, address):
@@ -128,7 +128,7 @@ def binding(guest, address):
 
 
 def run_rounds(tool):
-    """Devices that nobody uses."""
+    """Devices that the host does not use."""
     with Guest("full") as guest:
         def say(what, *words):
             print(f"{what:48} {tool:13} {' | '.join(map(str, words))}", flush=True)
@@ -137,34 +137,36 @@ def run_rounds(tool):
         ready(guest, tool)
         nic, left, other = guest.address("nic"), guest.address("story-left"), guest.address("dual-0")
         guest.check_run(f"echo e1000e > {FOLDER}/{nic}/driver_override")
-        say("an override of the administrator", binding(guest, nic), take(guest, tool, nic), give_back(guest, tool, nic),
+        say("a driver_override of the administrator",
+            binding(guest, nic), take(guest, tool, nic), reattach(guest, tool, nic),
             binding(guest, nic))
         guest.check_run(f"echo > {FOLDER}/{nic}/driver_override; echo {nic} > {FOLDER}/{nic}/driver/unbind || true")
-        say("a device without driver", binding(guest, nic), take(guest, tool, nic), give_back(guest, tool, nic),
+        say("a device without a driver", binding(guest, nic), take(guest, tool, nic), reattach(guest, tool, nic),
             binding(guest, nic))
-        byhand.give_back(guest, nic)
+        byhand.reattach(guest, nic)
         guest.check_run("modprobe --remove vfio-pci; echo install vfio-pci /bin/false > /etc/modprobe.d/peers.conf")
         say("vfio-pci cannot be loaded", take(guest, tool, nic), binding(guest, nic))
         guest.check_run("rm /etc/modprobe.d/peers.conf; modprobe vfio-pci")
-        byhand.give_back(guest, nic)
+        byhand.reattach(guest, nic)
         say("one port of two in a group", take(guest, tool, left))
         started, machine = byhand.start_machine(guest, byhand.device_arguments(left))
         say("... then QEMU", "starts" if started else machine.output.strip().partition("vfio ")[2])
-        byhand.give_back(guest, left)
+        byhand.reattach(guest, left)
         byhand.take(guest, nic)
-        say("what somebody else put on vfio-pci, given back", give_back(guest, tool, nic), binding(guest, nic))
-        byhand.give_back(guest, nic)
-        say("held by a virtual machine", take(guest, tool, nic))
+        say("a device that another program bound to vfio-pci, reattached",
+            reattach(guest, tool, nic), binding(guest, nic))
+        byhand.reattach(guest, nic)
+        say("held by a VM", take(guest, tool, nic))
         holder = guest.hold(nic)
-        say("... given back", give_back(guest, tool, nic))
-        say("... meanwhile another device is taken", take(guest, tool, other))
+        say("... reattached", reattach(guest, tool, nic))
+        say("... meanwhile another device is detached", take(guest, tool, other))
         holder.close_input()
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--tool", choices=sorted(TOOLS), action="append")
-    parser.add_argument("--use", default="", metavar="TEXT", help="only uses whose description has this")
+    parser.add_argument("--use", default="", metavar="TEXT", help="test only uses whose description contains TEXT")
     parser.add_argument("--rounds", action="store_true", help="devices that the host does not use")
     choice = parser.parse_args()
     for tool in choice.tool or TOOLS:

@@ -6,15 +6,14 @@
 
     root.img   an ext4 file system: Debian bookworm with the PACKAGES below
     vmlinux    its kernel, unpacked (saves four seconds of emulated xz)
-    modules/   the modules the initramfs loads, in loading order
-    busybox    the initramfs's only program
+    modules/   the modules that the initramfs loads, in loading order
+    busybox    the only program of the initramfs
 
-The folder is built under a temporary name and renamed when complete, under a
-lock, so that parallel tests build it once. Its name carries a hash of the
-recipe: another package list is another image. Package sources, proxies and
-keys are those of this machine's apt. Needs root, mmdebstrap and mke2fs.
+The folder is built under a temporary name and renamed when it is complete, under a lock, so parallel tests build it
+only once. Its name contains a hash of the recipe: another package list makes another image. Package sources, proxies
+and keys are those of this machine's apt. Needs root, mmdebstrap and mke2fs.
 
-Run as a program it makes the image and prints the folder.
+Run as a program, it makes the image and prints the folder.
 """
 
 import contextlib
@@ -44,14 +43,13 @@ PACKAGES = """
     lvm2 cryptsetup-bin mdadm dpdk
 """.split()
 
-# Not needed by any test, and a third of the image.
+# No test needs these, and they are a third of the image.
 EXCLUDED = ["/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/man/*"]
 
-# What the initramfs must load before it can mount the root and start the agent.
+# The initramfs must load these before it can mount the root file system and start the agent.
 EARLY_MODULES = ["virtio_pci", "virtio_blk", "virtio_console", "nvme", "ext4"]
 
-# Services that would make a guest's behaviour depend on the time of day, or
-# that a test starts itself when it wants them.
+# Services that would make the guest depend on the time of day, or that a test starts itself when it needs them.
 DISABLED = """
     libvirtd.service libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket
     libvirtd-tls.socket libvirtd-tcp.socket libvirt-guests.service
@@ -77,12 +75,12 @@ journalctl --update-catalog
 rm -rf /var/cache/apt /var/lib/apt/lists /boot/initrd.img-*
 """
 
-FREE_SPACE = 1 << 30  # what tests may write, in bytes; the file is sparse
+FREE_SPACE = 1 << 30  # bytes that tests may write; the file is sparse
 
 
 @dataclasses.dataclass(frozen=True)
 class Image:
-    """A complete image folder; its files are never written to."""
+    """A complete image folder. Nobody writes to its files."""
 
     folder: pathlib.Path
 
@@ -100,25 +98,25 @@ class Image:
 
     @property
     def modules(self):
-        """Module files in the order in which they are to be loaded."""
+        """Module files in their loading order."""
         return sorted((self.folder / "modules").iterdir())
 
 
 def cache_folder():
-    """The cache folder, made if missing: $VFIOD_CACHE or ~/.cache/vfiod."""
+    """The cache folder: $VFIOD_CACHE or ~/.cache/vfiod. It is made if it does not exist."""
     folder = pathlib.Path(os.environ.get("VFIOD_CACHE") or pathlib.Path.home() / ".cache" / "vfiod")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 def recipe_hash():
-    """Changes whenever an image made now would differ in kind."""
+    """A hash that changes when a new image would have different contents."""
     recipe = [RELEASE, PACKAGES, EXCLUDED, EARLY_MODULES, CUSTOMIZE, FREE_SPACE]
     return hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:12]
 
 
 def prepared_image(report=lambda text: print(text, file=sys.stderr, flush=True)):
-    """Return the Image, building it first if there is none. Raises on failure."""
+    """Return the Image. Builds it first if it does not exist. Raises on failure."""
     cache = cache_folder()
     folder = cache / f"guest-{recipe_hash()}"
     with open(cache / "guest.lock", "w") as lock:
@@ -130,7 +128,7 @@ def prepared_image(report=lambda text: print(text, file=sys.stderr, flush=True))
 
 
 def build(folder):
-    """Build the image folder; afterwards it is complete, or it does not exist."""
+    """Build the image folder. Afterwards it is either complete or does not exist."""
     for leftover in folder.parent.glob(".guest-*"):
         shutil.rmtree(leftover)
     work = pathlib.Path(tempfile.mkdtemp(prefix=".guest-", dir=folder.parent))
@@ -197,14 +195,14 @@ def make_root(root, work):
 
 
 def kernel_version(root):
-    """The one kernel version installed in `root`."""
+    """The only kernel version that is installed in `root`."""
     (version,) = (path.name for path in (root / "lib/modules").iterdir())
     return version
 
 
 def unpacked_kernel(image):
-    """The ELF kernel inside a bzImage, which QEMU starts directly (PVH); the bzImage itself if
-    it is packed in an unknown way."""
+    """The ELF kernel inside a bzImage, which QEMU starts directly (PVH). Returns the bzImage itself if its compression
+    is unknown."""
     unpackers = [(b"\xfd7zXZ\x00", lambda data: lzma.LZMADecompressor().decompress(data)),
                  (b"\x1f\x8b\x08", lambda data: zlib.decompressobj(31).decompress(data))]
     for magic, unpack in unpackers:
@@ -219,7 +217,7 @@ def unpacked_kernel(image):
 
 
 def copy_modules(source, target):
-    """Copy EARLY_MODULES and what they depend on, numbered in loading order."""
+    """Copy EARLY_MODULES and their dependencies, numbered in loading order."""
     needs = {}
     for line in (source / "modules.dep").read_text().splitlines():
         path, _, rest = line.partition(":")

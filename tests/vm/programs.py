@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The test's end of the agent's port: programs that run in the guest.
 
-Connection reads the port in a thread of its own; Program objects are what a
-test holds. All waiting is for an event, with a deadline.
+A Connection reads the port in its own thread. A test uses Program objects. Every wait is for an event and has a
+deadline.
 """
 
 import json
@@ -12,7 +12,7 @@ import time
 
 
 class GuestError(Exception):
-    """The guest did not do what it must always do: it hangs, died, or a command failed."""
+    """The guest did not do what it must always do: it hangs, it ended, or a command failed."""
 
 
 class GuestTimeout(GuestError):
@@ -20,8 +20,8 @@ class GuestTimeout(GuestError):
 
 
 class Program:
-    """A program started in the guest. `output` is everything it wrote so far, both
-    streams together; `status` is None until it has ended."""
+    """A program that runs in the guest. `output` is everything that it has written, stdout and stderr together.
+    `status` is None until it has ended."""
 
     def __init__(self, connection, number, command):
         self.connection = connection
@@ -32,11 +32,11 @@ class Program:
         self.position = 0
 
     def write(self, text):
-        """Send text to the program's standard input: less at a time than a pipe holds (64 KB)."""
+        """Send text to the program's standard input, at most as much at a time as a pipe holds (64 KB)."""
         self.connection.send({"do": "input", "id": self.number, "data": encoded(text)})
 
     def close_input(self):
-        """End the program's standard input (not for terminals)."""
+        """Close the program's standard input (not for terminals)."""
         self.connection.send({"do": "close", "id": self.number})
 
     def signal(self, number):
@@ -44,14 +44,15 @@ class Program:
         self.connection.send({"do": "signal", "id": self.number, "signal": int(number)})
 
     def wait(self, timeout=60):
-        """Wait for its end and return its status; raises GuestTimeout and leaves it running."""
+        """Wait until the program ends and return its status. After `timeout` seconds raise GuestTimeout; the program
+        continues to run."""
         self.connection.wait(lambda: self.status is not None, timeout,
                              lambda: f"still running after {timeout} s: {self.command}\n{self.output}")
         return self.status
 
     def read_until(self, text, timeout=60):
-        """Wait until it has written `text` (after what earlier calls returned); return
-        everything up to and with it. Raises GuestError if it ends without."""
+        """Wait until the program has written `text` (after what earlier calls returned). Return everything up to the
+        end of `text`. Raises GuestError if the program ends before that."""
         self.connection.wait(lambda: text in self.output[self.position:] or self.status is not None, timeout,
                              lambda: f"no {text!r} after {timeout} s from: {self.command}\n{self.output}")
         found = self.output.find(text, self.position)
@@ -62,12 +63,12 @@ class Program:
         return piece
 
     def read_line(self, timeout=60):
-        """Wait for the next line and return it without its end."""
+        """Wait for the next line and return it without its line end."""
         return self.read_until("\n", timeout).rstrip("\r\n")
 
     def stop(self, timeout=30):
-        """End it with SIGTERM, then SIGKILL; returns its status. One that is stuck in the
-        kernel raises GuestTimeout."""
+        """End the program with SIGTERM, then SIGKILL. Returns its status. Raises GuestTimeout if it is stuck in the
+        kernel."""
         self.signal(signal.SIGTERM)
         try:
             return self.wait(5)
@@ -77,15 +78,15 @@ class Program:
 
 
 class Connection:
-    """The agent's port. `lock` guards everything that the reading thread changes; `listener`,
-    if set, is called with (program, text) for all output."""
+    """The agent's port. `lock` protects everything that the reading thread changes. `listener`, if set, is called with
+    (program, text) for all output."""
 
     def __init__(self, socket):
         self.socket = socket
         self.lock = threading.Condition()
         self.programs = {}
         self.ready = False
-        self.gone = False
+        self.closed = False
         self.listener = None
         self.ended = {}
         self.thread = threading.Thread(target=self.read, daemon=True)
@@ -105,22 +106,22 @@ class Connection:
         try:
             self.socket.sendall(json.dumps(message).encode() + b"\n")
         except OSError as error:
-            raise GuestError(f"the guest has gone: {error}") from error
+            raise GuestError(f"the guest has ended: {error}") from error
 
     def wait(self, condition, timeout, explain):
-        """Wait until condition() holds; GuestTimeout(explain()) after `timeout` seconds."""
+        """Wait until condition() is true. Raises GuestTimeout(explain()) after `timeout` seconds."""
         deadline = time.monotonic() + timeout
         with self.lock:
             while not condition():
-                if self.gone:
-                    raise GuestError("the guest has gone")
+                if self.closed:
+                    raise GuestError("the guest has ended")
                 remaining = deadline - time.monotonic()
                 if remaining <= 0:
                     raise GuestTimeout(explain())
                 self.lock.wait(remaining)
 
     def when_ended(self, program, call):
-        """Have call() called (in the reading thread) when the program ends, or now if it has."""
+        """Call `call` (in the reading thread) when the program ends, or now if it has ended."""
         with self.lock:
             if program.status is None:
                 self.ended.setdefault(program.number, []).append(call)
@@ -128,11 +129,11 @@ class Connection:
         call()
 
     def wait_ready(self, timeout):
-        """Wait for the agent's first word."""
-        self.wait(lambda: self.ready, timeout, lambda: f"no word from the guest's agent after {timeout} s")
+        """Wait for the agent's first message."""
+        self.wait(lambda: self.ready, timeout, lambda: f"no message from the guest's agent after {timeout} s")
 
     def read(self):
-        """The reading thread: until the port is closed, take messages in."""
+        """The reading thread: read messages until the port is closed."""
         partial = b""
         while True:
             try:
@@ -144,7 +145,7 @@ class Connection:
                 for line in lines:
                     self.take(json.loads(line))
                 if not data:
-                    self.gone = True
+                    self.closed = True
                 self.lock.notify_all()
             if not data:
                 return

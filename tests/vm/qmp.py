@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A QMP client over a connected socket: commands, and events awaited without polling."""
+"""A QMP client on a connected socket: it sends commands and waits for events without polling."""
 
 import json
 import socket
@@ -7,7 +7,7 @@ import time
 
 
 class QmpError(Exception):
-    """QEMU refused a command, or has gone."""
+    """QEMU refused a command or has ended."""
 
 
 class Qmp:
@@ -18,13 +18,13 @@ class Qmp:
         self.events = []
 
     def negotiate(self, timeout=60):
-        """Take the greeting; to be called once, first."""
+        """Read the greeting. Call this once, before anything else."""
         self.receive(time.monotonic() + timeout, lambda message: "QMP" in message)
         self.execute("qmp_capabilities")
 
     def execute(self, command, timeout=60, **arguments):
-        """Run one command and return its result. Underscores stay as they are; pass a
-        dictionary with ** for names with dashes."""
+        """Run one command and return its result. Underscores are not changed; for names with dashes, pass a dictionary
+        with **."""
         request = {"execute": command, "arguments": arguments}
         self.connection.sendall(json.dumps(request).encode() + b"\n")
         reply = self.receive(time.monotonic() + timeout,
@@ -34,7 +34,7 @@ class Qmp:
         return reply["return"]
 
     def await_event(self, name, timeout=60, **data):
-        """Return the data of the next event `name` that carries `data`, waiting for it if need be."""
+        """Return the data of the next event `name` that contains `data`. Waits for the event if necessary."""
         def wanted(message):
             return message.get("event") == name and data.items() <= message.get("data", {}).items()
         for message in self.events:
@@ -44,7 +44,7 @@ class Qmp:
         return self.receive(time.monotonic() + timeout, wanted).get("data", {})
 
     def receive(self, deadline, wanted):
-        """Read until a message is `wanted` and return it; events read meanwhile are kept."""
+        """Read messages until one is `wanted` and return it. Keep the events that are read meanwhile."""
         while True:
             while self.messages:
                 message = self.messages.pop(0)
@@ -58,6 +58,6 @@ class Qmp:
             except (socket.timeout, OSError) as error:
                 raise QmpError(f"no answer from QEMU: {error}") from error
             if not data:
-                raise QmpError("QEMU has gone")
+                raise QmpError("QEMU has ended")
             *lines, self.partial = (self.partial + data).split(b"\n")
             self.messages += [json.loads(line) for line in lines if line.strip()]

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A host whose root file system is on an NVMe disk and whose default route is on the only network card.
+"""A host with its root file system on an NVMe disk and its default route on the only network card.
 
-Neither is to be had, nor is the boot display, by a call or by a rule; planning says so to everybody, writes
-nothing, and a plan that has grown old is not carried out.
+vfiod refuses to detach them and the boot display, by a call or by a rule. Everybody may ask for a plan; a plan says
+why the detach would be refused and writes nothing. vfiod does not execute a plan after the host has changed.
 """
 
 import json
@@ -22,11 +22,11 @@ from tap import Tap
 from view import REFUSED, UNIT, eventually
 
 ROUTE = ("ip link set {name} up; ip address add 192.0.2.2/24 dev {name}; ip route add default via 192.0.2.1")
-# System calls that leave something behind, or could.
+# System calls that change something, or could.
 CALLS = ("openat,open,creat,write,writev,pwrite64,pwritev,unlink,unlinkat,rename,renameat,renameat2,mkdir,mkdirat,"
          "rmdir,link,linkat,symlink,symlinkat,chmod,fchmod,fchmodat,chown,fchown,fchownat,truncate,ftruncate,mknod,"
          "mknodat,setxattr,fsetxattr,finit_module,init_module,delete_module,mount,umount2,ioctl")
-# What the daemon may do all the same: talk over sockets, pipes and its event descriptors, and read.
+# What the daemon may do anyway: use sockets, pipes and its event descriptors, and read.
 HARMLESS = re.compile(r"O_RDONLY|O_PATH|write[v]?\(\d+<(socket|pipe|anon_inode|UNIX|NETLINK)|ioctl\(.*(TCGETS|FIOCLEX)"
                       r"|^\S*\s*(---|\+\+\+|strace:)|resumed|ENOENT|/dev/null")
 
@@ -39,13 +39,14 @@ class Machine(Host):
 
 
 def check_root(machine):
-    """The root disk, by all its names."""
+    """The root disk, selected by each of its names."""
     tap, guest = machine.tap, machine.guest
     before = machine.snapshot(machine.root)
     tap.contains("the root file system is on the NVMe disk", guest.check_run("findmnt --output SOURCE /"), "nvme0n1")
     for selector in (machine.root, "nvme0n1", f"group:{guest.group(machine.root)}"):
         check_refused(machine, f"the root disk as {selector}", selector, "storage", ["nvme0n1 is mounted on /"])
-    tap.equal("the root disk was left alone", (machine.snapshot(machine.root), machine.view.records()), (before, []))
+    tap.equal("vfiod did not change the root disk",
+              (machine.snapshot(machine.root), machine.view.records()), (before, []))
     guest.check_run("echo 3 > /proc/sys/vm/drop_caches; ls -R /usr/lib/python3 > /dev/null")
 
 
@@ -56,12 +57,12 @@ def check_route(machine):
     before, route = machine.snapshot(machine.nic), guest.check_run("ip route get 198.51.100.1")
     check_refused(machine, "the default route's card", machine.name, "network",
                   [f"{machine.name} has the address 192.0.2.2", "default route"])
-    tap.equal("it was left alone", (machine.snapshot(machine.nic), machine.view.records()), (before, []))
-    tap.equal("the route is there", guest.check_run("ip route get 198.51.100.1"), route)
+    tap.equal("vfiod did not change it", (machine.snapshot(machine.nic), machine.view.records()), (before, []))
+    tap.equal("the route still exists", guest.check_run("ip route get 198.51.100.1"), route)
 
 
 def check_rules(machine):
-    """Rules for what the host runs on: at the start, and when they are read anew."""
+    """Rules for devices that the host needs: at the start, and when vfiod reads the rules again."""
     tap, guest = machine.tap, machine.guest
     display = guest.address("display")
     kept = {"disks": (machine.root, "is mounted on /"), "network": (machine.nic, "192.0.2.2"),
@@ -69,26 +70,26 @@ def check_rules(machine):
     before = machine.bindings(machine.root, machine.nic, display)
     with Rules(machine, disks={"Match": {"Vendor": "1b36", "Class": "0108"}}, network={"Match": {"Class": "02"}},
                display={"Match": {"Class": "03"}, "Detach": {"Companions": "all"}}):
-        for what, restart in (("read anew", "vfioctl rescan"), ("at the start", f"systemctl restart {UNIT}")):
+        for what, restart in (("rules read again", "vfioctl rescan"), ("at the start", f"systemctl restart {UNIT}")):
             guest.check_run(restart)
             for name, (address, evidence) in kept.items():
                 found = eventually(lambda name=name, address=address: status(machine, name).get(address, (None,))[0], "refused", 30)
                 tap.equal(f"{what}: the rule for the {name} is refused", found, "refused")
-                tap.contains(f"{what}: it says why", status(machine, name)[address][1], evidence)
-                tap.check(f"{what}: so does the journal", guest.wait_for(
+                tap.contains(f"{what}: the rule says why", status(machine, name)[address][1], evidence)
+                tap.check(f"{what}: the journal says why", guest.wait_for(
                     f"journalctl --unit={UNIT} --boot | grep -F 'Rule {name}: {address} is not detached' | grep -qF '{evidence}'", 10))
-            tap.equal(f"{what}: nothing was touched", machine.bindings(machine.root, machine.nic, display), before)
-            tap.equal(f"{what}: no record is left", machine.view.records(), [])
+            tap.equal(f"{what}: no device was changed", machine.bindings(machine.root, machine.nic, display), before)
+            tap.equal(f"{what}: no state file is left", machine.view.records(), [])
     with Rules(machine, network={"Match": {"Class": "02"}, "Detach": {"Override": "network"}}):
-        tap.equal("a rule that says so itself takes the network card",
+        tap.equal("a rule with the override detaches the network card",
                   eventually(lambda: machine.view.state(machine.nic), "detached", 30), "detached")
-    tap.equal("it comes back", machine.view.vfioctl(f"reattach {machine.nic}")[0], 0)
+    tap.equal("the card is reattached", machine.view.vfioctl(f"reattach {machine.nic}")[0], 0)
     guest.check_run(ROUTE.format(name=machine.name))
 
 
 def traced(machine, words, user):
-    """`vfioctl` while every process of the daemon is traced: its status, its output, and the calls that could
-    have written."""
+    """Run `vfioctl` while strace traces every process of the daemon. Returns the status, the output, and the system
+    calls that could have written."""
     guest = machine.guest
     guest.check_run("systemctl restart vfiod")
     trace = guest.start(f"exec strace --follow-forks --decode-fds=path --trace={CALLS} --output=/run/trace"
@@ -97,16 +98,17 @@ def traced(machine, words, user):
     status, output = machine.view.vfioctl(words, user)
     trace.stop()
     calls = guest.check_run("cat /run/trace").splitlines()
-    machine.tap.check("the daemon and its worker were traced", len({line.split()[0] for line in calls}) > 1, calls[-20:])
+    machine.tap.check("strace traced the daemon and its worker",
+                      len({line.split()[0] for line in calls}) > 1, calls[-20:])
     return status, output, [line for line in calls if not HARMLESS.search(line)]
 
 
 def check_plan(machine):
-    """Planning is open to all and writes nothing."""
+    """Everybody may ask for a plan, and a plan writes nothing."""
     tap = machine.tap
     for selector, evidence in (("nvme0n1", "is mounted on /"), (machine.name, "192.0.2.2")):
         status, output, writes = traced(machine, f"plan {selector}", "alice")
-        tap.equal(f"plan of {selector}: would not go", status, REFUSED)
+        tap.equal(f"plan of {selector}: the detach would be refused", status, REFUSED)
         tap.contains(f"plan of {selector}: it says why", output, evidence)
         for step in ("load-driver", "override", "unbind", "probe", "wait-node"):
             tap.contains(f"plan of {selector}: it has the step {step}", output, step)
@@ -115,25 +117,25 @@ def check_plan(machine):
 
 
 def plan(machine):
-    """(status, fingerprint) of the network card's plan."""
+    """(status, fingerprint) of the plan for the network card."""
     status, output = machine.view.vfioctl(f"--json plan {machine.nic}", user="alice")
     return status, json.loads(output)["fingerprint"]
 
 
 def check_stale(machine):
-    """A plan is carried out only on the host that it was made for."""
+    """vfiod executes a plan only while the host is as it was when the plan was made."""
     tap, view, guest = machine.tap, machine.view, machine.guest
     _, in_use = plan(machine)
     guest.check_run(f"ip address flush dev {machine.name}; ip link set {machine.name} down")
     before = machine.snapshot(machine.nic)
     status, free = plan(machine)
-    tap.equal("with the address gone it would go", status, 0)
+    tap.equal("without the address the plan is not refused", status, 0)
     check_stale_refused(machine, "made while the card was in use", in_use, before)
 
     guest.check_run(f"ip address add 192.0.2.3/24 dev {machine.name}")
     check_stale_refused(machine, "made before the card was in use", free, before)
     guest.check_run(f"ip address flush dev {machine.name}")
-    tap.equal("the same host has the same plan", plan(machine), (0, free))
+    tap.equal("the same host gets the same plan", plan(machine), (0, free))
 
     guest.check_run(f"echo {machine.nic} > /sys/bus/pci/drivers/e1000e/unbind")
     eventually(lambda: view.state(machine.nic), "driverless")
@@ -141,12 +143,12 @@ def check_stale(machine):
     guest.check_run(f"echo {machine.nic} > /sys/bus/pci/drivers/e1000e/bind; udevadm settle")
     eventually(lambda: view.state(machine.nic), "host")
     status, output, writes = traced(machine, f"detach {machine.nic} --plan={free}", None)
-    tap.check("the plan that fits is carried out", status == 0, output)
+    tap.check("vfiod executes the plan that fits", status == 0, output)
     for file in ("/run/vfiod/transactions", "/run/vfiod/devices", "driver_override", "unbind", "drivers_probe"):
-        tap.check(f"and was seen to write {file}", any(f"{file}" in call for call in writes), writes)
-    check_stale_refused(machine, "that was carried out", free, machine.snapshot(machine.nic), "AlreadyDetached")
-    tap.equal("it comes back", view.vfioctl(f"reattach {machine.nic}")[0], 0)
-    tap.equal("as it was", machine.snapshot(machine.nic), before)
+        tap.check(f"the trace shows a write to {file}", any(f"{file}" in call for call in writes), writes)
+    check_stale_refused(machine, "that was executed already", free, machine.snapshot(machine.nic), "AlreadyDetached")
+    tap.equal("the card is reattached", view.vfioctl(f"reattach {machine.nic}")[0], 0)
+    tap.equal("it is bound as before", machine.snapshot(machine.nic), before)
 
 
 def check_stale_refused(machine, what, fingerprint, before, error="PlanStale"):
@@ -158,22 +160,22 @@ def check_stale_refused(machine, what, fingerprint, before, error="PlanStale"):
 
 
 def check_firmware(machine):
-    """The firmware keeps memory for the network card, so that the kernel gives the card to no guest."""
+    """The firmware reserves memory for the network card, so the kernel assigns the card to no guest."""
     tap, guest, nic = machine.tap, machine.guest, machine.nic
     regions = guest.read(f"/sys/bus/pci/devices/{nic}/iommu_group/reserved_regions")
-    tap.contains("the kernel maps memory for the card", regions, " direct\n")
+    tap.contains("the kernel has a direct mapping for the card", regions, " direct\n")
     before = machine.snapshot(nic)
     command = check_refused(machine, "a card with a firmware mapping", nic, "firmware", ["firmware"])
-    tap.equal("it was left alone", (machine.snapshot(nic), machine.view.records()), (before, []))
-    tap.equal("its command is carried out", guest.run(command)[0], 0)
+    tap.equal("vfiod did not change it", (machine.snapshot(nic), machine.view.records()), (before, []))
+    tap.equal("the command with the override succeeds", guest.run(command)[0], 0)
     try:
         guest.hold(nic).stop()
-        tap.check("rightly: no guest gets the card", False)
+        tap.check("the guard was right: no guest gets the card", False)
     except GuestError as error:
-        tap.contains("rightly: no guest gets the card", str(error), "cannot hold")
-    tap.contains("as the kernel says", guest.check_run("dmesg"), "platform RMRR requirement")
-    tap.equal("it comes back", machine.view.vfioctl(f"reattach {nic}")[0], 0)
-    tap.equal("as it was", machine.snapshot(nic), before)
+        tap.contains("the guard was right: no guest gets the card", str(error), "cannot hold")
+    tap.contains("the kernel says why", guest.check_run("dmesg"), "platform RMRR requirement")
+    tap.equal("the card is reattached", machine.view.vfioctl(f"reattach {nic}")[0], 0)
+    tap.equal("it is bound as before", machine.snapshot(nic), before)
 
 
 def run_parts(tap, destdir):

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Rules in the guest's /etc/vfiod/rules.d, and what became of them.
+"""Rules in the guest's /etc/vfiod/rules.d, and their status.
 
     with Rules(machine, net={"Match": {"Vendor": "8086", ...}, "Detach": {"Companions": "all"}}):
-        ...                                     # in force; none is afterwards
+        ...                                     # the rules are active here, and no rule is active afterwards
 
-udev is told of them at once: by itself it looks every three seconds.
+udev is told to reload its rules at once, because by itself it checks them only every three seconds.
 """
 
 import json
@@ -24,7 +24,7 @@ class Rules:
         for name, sections in self.rules.items():
             self.guest.check_run(f"printf %s {shlex.quote(text(sections))} > {FOLDER}/{name}.conf")
         self.guest.check_run("vfioctl --quiet rescan")
-        self.guest.wait_for(f"test -e {EARLY}")  # after vfio-pci is loaded
+        self.guest.wait_for(f"test -e {EARLY}")  # vfiod writes it after vfio-pci is loaded
         self.guest.check_run("udevadm control --reload")
         return self
 
@@ -39,7 +39,7 @@ def text(sections):
 
 
 def status(machine, name):
-    """{address: (status, message)} of the devices of a rule."""
+    """{address: (status, message)} of the devices that match a rule."""
     rules = json.loads(machine.guest.check_run("vfioctl --json rule list"))["rules"]
     (rule,) = [rule for rule in rules if rule["name"] == name]
     return {device["address"]: (device["status"], device["message"]) for device in rule["devices"]}

@@ -2,10 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A shell in a guest: shell.py [--build-dir B] [--topology NAME] [-c COMMAND]...
 
-Without -c an interactive root shell on this terminal; with it, each command is
-shown behind a prompt and followed by its output as it comes. Commands run one
-after another in one guest, each in a bash of its own. Exit status: 0 if all
-commands had status 0, else that of the first that had not.
+Without -c it is an interactive root shell on this terminal. With -c it shows each command after a prompt, and its
+output as it arrives. The commands run one after another in one guest, each in its own bash. Exit status: 0 if all
+commands had status 0, else the first status that is not 0.
 """
 
 import os
@@ -36,13 +35,13 @@ def run_commands(guest, commands):
 
 
 def window_size():
-    """Rows and columns of this terminal, or of a usual one."""
+    """Rows and columns of this terminal, or a default."""
     size = shutil.get_terminal_size((110, 40))
     return size.lines, size.columns
 
 
 def interact(guest):
-    """Connect this terminal with a login shell in the guest until that ends."""
+    """Connect this terminal to a login shell in the guest until the shell ends."""
     program = guest.connection.start(["bash", "--login"], terminal=True, size=window_size())
     with Raw(sys.stdin.fileno()):
         ended_reader, ended_writer = os.pipe()
@@ -61,7 +60,7 @@ def interact(guest):
 
 
 class Raw:
-    """The terminal in raw mode, and restored; nothing for what is no terminal."""
+    """Puts the terminal into raw mode and restores it. Does nothing if the descriptor is not a terminal."""
 
     def __init__(self, descriptor):
         self.descriptor = descriptor
@@ -84,7 +83,8 @@ def show(program, text):
 
 def main():
     parser = options.add_guest(options.parser("A shell in a guest of vfiod's tests"))
-    parser.add_argument("-c", dest="commands", action="append", metavar="COMMAND", help="run this instead")
+    parser.add_argument("-c", dest="commands", action="append", metavar="COMMAND",
+                        help="run this command instead of a shell; may be repeated")
     choice = parser.parse_args()
     with (options.installed(choice, needed=False) as destdir,
           Guest(choice.topology, choice.iommu, destdir, kernel_arguments=choice.append) as guest):

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Checks the guest itself, without vfiod: its devices and groups, the tools, the kernel's own refusal.
+"""Checks the guest itself, without vfiod: its devices and groups, its tools, and its kernel.
 
-If this fails, so will everything else here, and vfiod is not to blame. A guest without IOMMU is
-checked in no-iommu.py, one with a slot controller in story.py.
+If this test fails, all other tests here fail too, and vfiod is not the reason. no-iommu.py checks a guest without an
+IOMMU, and story.py checks a guest with a slot controller.
 """
 
 import sys
@@ -18,15 +18,15 @@ TOOLS = ["busctl", "virsh", "driverctl", "qemu-system-x86_64", "lspci", "strace"
 
 
 def check_groups(tap, guest):
-    """The IOMMU groups are those that the topology promises."""
+    """The IOMMU groups are as the topology describes them."""
     address = {name: guest.address(name)
                for name in ("story-bridge", "story-left", "story-right", "dual-0", "dual-1", "nic", "disk",
                             "sriov")}
     group = {name: guest.group(place) for name, place in address.items()}
     tap.check("there are IOMMU groups", None not in group.values(), group)
-    tap.equal("bridge and both ports are one group", guest.members(group["story-left"]),
+    tap.equal("the bridge and both ports are in one group", guest.members(group["story-left"]),
               sorted([address["story-bridge"], address["story-left"], address["story-right"]]))
-    tap.equal("the two functions of the card are one group", guest.members(group["dual-0"]),
+    tap.equal("the two PCI functions of the card are in one group", guest.members(group["dual-0"]),
               [address["dual-0"], address["dual-1"]])
     for name in ("nic", "disk", "sriov"):
         tap.equal(f"{name} is alone in its group", guest.members(group[name]), [address[name]])
@@ -34,15 +34,15 @@ def check_groups(tap, guest):
     tap.equal("host drivers are bound", drivers,
               {"story-left": "e1000", "story-right": "e1000", "nic": "e1000e", "disk": "nvme"})
     names = guest.check_run(f"cd /sys/bus/pci/devices; ls {address['dual-0']}/net {address['dual-1']}/net").split()
-    tap.check("the card's ports have slot names", {"ens1f0", "ens1f1"} <= set(names), names)
+    tap.check("the interfaces of the card have slot names", {"ens1f0", "ens1f1"} <= set(names), names)
     macs = {name: guest.check_run(f"cat /sys/bus/pci/devices/{address[name]}/net/*/address") for name in MACS}
-    tap.equal("MAC addresses are the fixed ones", macs, MACS)
+    tap.equal("the MAC addresses are the fixed ones", macs, MACS)
     return address, group
 
 
 def check_tools(tap, guest):
-    """What tests rely on is there and answers."""
-    tap.equal("systemd is up", guest.check_run("systemctl is-system-running"), "running")
+    """The tools that tests need are installed and work."""
+    tap.equal("systemd is running", guest.check_run("systemctl is-system-running"), "running")
     for tool in TOOLS:
         tap.check(f"{tool} is installed", guest.run(f"command -v {tool}")[0] == 0)
     tap.contains("busctl talks to the bus", guest.check_run("busctl --no-pager list"), "org.freedesktop.PolicyKit1")
@@ -56,54 +56,54 @@ def check_tools(tap, guest):
 
 
 def check_viability(tap, guest, address, group):
-    """One port by hand: not viable. Both: a machine gets them, and holds the group."""
+    """With one port on vfio-pci the group is not viable. With both ports a VM starts and holds the group."""
     left, right = address["story-left"], address["story-right"]
     node = f"/dev/vfio/{group['story-left']}"
     name = guest.check_run(f"ls /sys/bus/pci/devices/{left}/net")
     byhand.take(guest, left)
     tap.equal("one port is on vfio-pci", (guest.driver(left), guest.driver(right)), ("vfio-pci", "e1000"))
     started, machine = byhand.start_machine(guest, byhand.device_arguments(left))
-    tap.check("a machine does not start with it", not started, machine.output)
-    tap.contains("since the group is not viable", machine.output,
+    tap.check("a VM does not start with it", not started, machine.output)
+    tap.contains("QEMU says that the group is not viable", machine.output,
                  f"group {group['story-left']} is not viable")
     byhand.take(guest, right)
     started, machine = byhand.start_machine(guest, byhand.device_arguments(left, right))
-    if tap.check("with both ports on vfio-pci it starts", started, machine.output):
-        tap.check("the group's node is busy", guest.run(f"exec 3<>{node}")[0] != 0)
-        tap.equal("the machine ends well", byhand.stop_machine(machine), 0)
+    if tap.check("with both ports on vfio-pci the VM starts", started, machine.output):
+        tap.check("the node of the group is busy", guest.run(f"exec 3<>{node}")[0] != 0)
+        tap.equal("the VM ends without error", byhand.stop_machine(machine), 0)
     holder = guest.hold(left, right)
     tap.contains("the holder holds the group", guest.run(f"exec 3<>{node}")[1], "busy")
     holder.close_input()
-    tap.equal("and lets go", holder.wait(), 0)
+    tap.equal("the holder ends and releases the group", holder.wait(), 0)
     for port in (left, right):
-        byhand.give_back(guest, port)
-    tap.equal("both ports are back", (guest.driver(left), guest.driver(right)), ("e1000", "e1000"))
-    tap.equal("with their name", guest.check_run(f"ls /sys/bus/pci/devices/{left}/net"), name)
+        byhand.reattach(guest, port)
+    tap.equal("both ports are on their host driver", (guest.driver(left), guest.driver(right)), ("e1000", "e1000"))
+    tap.equal("the port has its name again", guest.check_run(f"ls /sys/bus/pci/devices/{left}/net"), name)
 
 
 def check_hotplug(tap, guest):
-    """A device comes and goes through the monitor."""
+    """A device is hot-plugged and unplugged through QEMU's monitor."""
     events = guest.start("udevadm monitor --udev --subsystem-match=pci")
     events.read_until("UDEV - ")
     guest.plug("e1000e", "plugged", "hot-0", mac="52:54:00:00:09:01", romfile="")
     events.read_until("UDEV  ")
     place = guest.address("plugged")
-    tap.contains("a plugged device is announced", events.read_until("(pci)"), place)
-    tap.check("and gets its driver", guest.wait_for(f"test -e /sys/bus/pci/drivers/e1000e/{place}"))
+    tap.contains("udev reports the plugged device", events.read_until("(pci)"), place)
+    tap.check("its driver binds it", guest.wait_for(f"test -e /sys/bus/pci/drivers/e1000e/{place}"))
     guest.unplug("plugged")
     guest.qmp.await_event("DEVICE_DELETED", device="plugged")
-    tap.check("an unplugged device goes", guest.wait_for(f"! test -e /sys/bus/pci/devices/{place}"))
+    tap.check("the unplugged device disappears", guest.wait_for(f"! test -e /sys/bus/pci/devices/{place}"))
     events.stop()
 
 
 def check_virtual_functions(tap, guest, address):
-    """The SR-IOV controller has four virtual functions, each in a group of its own."""
+    """The SR-IOV controller supports four VFs, each in its own group."""
     place = address["sriov"]
     guest.check_run(f"cd /sys/bus/pci/devices/{place}; echo 0 > sriov_drivers_autoprobe; echo 4 > sriov_numvfs")
-    functions = guest.check_run(f"for link in /sys/bus/pci/devices/{place}/virtfn*; do"
+    vfs = guest.check_run(f"for link in /sys/bus/pci/devices/{place}/virtfn*; do"
                                 " basename $(readlink $link); done").split()
-    tap.equal("four virtual functions appear", len(functions), 4)
-    tap.equal("each in its own group", len({guest.group(function) for function in functions}), 4)
+    tap.equal("four VFs appear", len(vfs), 4)
+    tap.equal("each VF is in its own group", len({guest.group(vf) for vf in vfs}), 4)
     guest.check_run(f"echo 0 > /sys/bus/pci/devices/{place}/sriov_numvfs")
 
 
@@ -121,7 +121,7 @@ def check_guest(tap):
 
 
 def main():
-    options.parser(__doc__).parse_args()  # takes what the others take, and needs no build
+    options.parser(__doc__).parse_args()  # accepts the same options as the other tests, but needs no build
     tap = Tap()
     tap.run("the guest", check_guest, tap)
     return tap.finish()

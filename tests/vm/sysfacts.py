@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""All PCI devices of the guest as /sys has them, and as vfiod has them, in the same form."""
+"""All PCI devices of the guest in the same form, once from /sys and once from vfiod."""
 
 import json
 import shlex
 
-# Runs in the guest, and knows nothing of vfiod.
+# Runs in the guest and uses nothing of vfiod.
 SCRIPT = r"""
 import glob, json, os, re
 
@@ -34,22 +34,22 @@ for path in glob.glob("/sys/class/net/*") + glob.glob("/sys/class/block/*"):
         for address in carriers(path):
             names.setdefault(address, []).append(os.path.basename(path))
 
-def look(address):
+def facts(address):
     device = f"/sys/bus/pci/devices/{address}"
     return [int(link(device + "/iommu_group") or -1), link(device + "/driver"),
             *(int(read(f"{device}/{name}"), 16) for name in ("class", "vendor", "device")), sorted(names.get(address, []))]
 
-print(json.dumps({address: look(address) for address in os.listdir("/sys/bus/pci/devices")}))
+print(json.dumps({address: facts(address) for address in os.listdir("/sys/bus/pci/devices")}))
 """
 
 
 def fresh(guest):
-    """{address: [group, driver, class, vendor, device, names]} by /sys."""
+    """{address: [group, driver, class, vendor, device, names]} from /sys."""
     return json.loads(guest.check_run(f"python3 -IS -c {shlex.quote(SCRIPT)}"))
 
 
 def known(view):
-    """The same by ListDevices; what ListGroups says of groups must not differ from it."""
+    """The same from ListDevices. ListGroups must have the same groups."""
     (rows,) = view.call("ListDevices")
     devices = {address: [group, driver, kind, vendor, device, sorted(names)]
                for address, _path, group, _state, driver, kind, vendor, device, names, _details in rows}
@@ -57,7 +57,7 @@ def known(view):
     return devices if members == view.members() else {"groups": sorted(view.members())}
 
 
-def functions(guest, address):
-    """The addresses of a device's virtual functions, by /sys."""
+def vf_addresses(guest, address):
+    """The addresses of a device's VFs, from /sys."""
     return sorted(guest.check_run(f"for link in /sys/bus/pci/devices/{address}/virtfn*; do"
                                   " basename $(readlink $link); done").split())

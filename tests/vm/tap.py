@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A Test Anything Protocol reporter: a line a check, the plan at the end.
+"""A reporter for the Test Anything Protocol: one line per check, and the plan at the end.
 
     tap = Tap()
     tap.check("both ports are in one group", left == right, f"{left} and {right}")
     sys.exit(tap.finish())
 
-Nothing is ever skipped: what cannot be checked has failed.
+Nothing is ever skipped: a check that cannot run has failed.
 """
 
 import sys
@@ -27,7 +27,7 @@ class Tap:
         self.guests.append(guest)
 
     def check(self, name, condition, detail=""):
-        """Report one check and return whether it held; `detail` explains a failure."""
+        """Report one check and return its result; `detail` explains a failure."""
         self.count += 1
         if not condition:
             self.failures += 1
@@ -37,21 +37,21 @@ class Tap:
         return bool(condition)
 
     def equal(self, name, found, expected):
-        """Check that two values are equal, showing both when they are not."""
+        """Check that two values are equal; show both if they are not."""
         return self.check(name, found == expected, f"found:    {found!r}\nexpected: {expected!r}")
 
     def contains(self, name, text, part):
-        """Check that `part` occurs in `text`, showing the text when it does not."""
+        """Check that `text` contains `part`; show the text if it does not."""
         return self.check(name, part in text, f"no {part!r} in:\n{text}")
 
     def lacks(self, name, text, part):
-        """Check that `part` does not occur in `text`, showing the text when it does."""
+        """Check that `text` does not contain `part`; show the text if it does."""
         return self.check(name, part not in text, f"{part!r} in:\n{text}")
 
-    def run(self, name, function, *arguments, **properties):
-        """Call function(*arguments, **properties); an exception is one failed check, not the end."""
+    def run(self, name, callback, *arguments, **properties):
+        """Call callback(*arguments, **properties). An exception is one failed check and does not end the program."""
         try:
-            return function(*arguments, **properties)
+            return callback(*arguments, **properties)
         except Exception:
             self.check(name, False, traceback.format_exc())
             return None
@@ -65,7 +65,7 @@ class Tap:
         print(text, file=self.output, flush=True)
 
     def finish(self):
-        """Print the plan; return the exit status: 0 if something ran and all of it passed."""
+        """Print the plan. Returns the exit status: 0 if at least one check ran and all passed."""
         self.line(f"1..{self.count}")
         for guest in self.guests if self.failures else ():
             self.note(guest.evidence())

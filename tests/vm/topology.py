@@ -1,29 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Named sets of devices for the guest, each a list of QEMU arguments.
 
-Devices have QEMU ids, and Guest.address(id) gives their PCI address, so tests
-name devices and not addresses:
+Devices have QEMU ids, and Guest.address(id) returns their PCI address, so tests name devices and not addresses:
 
     story   story-left, story-right   two e1000 behind one PCIe-to-PCI bridge (story-bridge):
-                                      bridge and both are one IOMMU group
-    dual    dual-0, dual-1            a two-port card: two functions of e1000e in one slot, one
+                                      the bridge and both ports are in one IOMMU group
+    dual    dual-0, dual-1            a two-port card: two PCI functions of e1000e in one slot, in one
                                       group; named ens1f0 and ens1f1
-    e1000e  nic                       an e1000e alone behind a root port: a group of its own; ens3
-    nvme    disk                      an NVMe disk of 64 MB behind a root port: its own group
-    sriov   sriov                     an NVMe controller that can have four virtual functions, each
-                                      a group of its own
-    usb     usb, stick                an xHCI controller behind a root port: its own group; a USB disk of
-                                      64 MB at it
-    sound   sound                     a sound card behind a root port: its own group
-    display display                   the VGA card that the firmware uses, on the root bus: its own group
+    e1000e  nic                       an e1000e alone behind a root port, in its own group; ens3
+    nvme    disk                      an NVMe disk of 64 MB behind a root port, in its own group
+    sriov   sriov                     an NVMe controller that supports four VFs, each in its own group
+    usb     usb, stick                an xHCI controller behind a root port, in its own group, with a USB disk
+                                      of 64 MB
+    sound   sound                     a sound card behind a root port, in its own group
+    display display                   the VGA card that the firmware uses, on the root bus, in its own group
     hotplug hot-0, hot-1, hot-2       empty root ports: Guest.plug(driver, id, "hot-0")
-    full                              all of the above but usb, sound and display
-    used                              dual, e1000e, nvme, sriov, usb, sound and display: what a host may be using
-    none                              nothing but what the guest itself needs
+    full                              all of the above except usb, sound and display
+    used                              dual, e1000e, nvme, sriov, usb, sound and display: devices that a host may use
+    none                              only what the guest itself needs
 
-MAC addresses are fixed (MACS). The network cards share a hub without a way out.
-Names and addresses are the same at every boot of one topology; full gives the
-devices of story the addresses that story alone gives them.
+MAC addresses are fixed (MACS). The network cards share a hub without a connection to the outside. Names and
+addresses are the same at every boot of one topology. In full, the devices of story have the same addresses as in
+story.
 """
 
 MACS = {"story-left": "52:54:00:00:01:01", "story-right": "52:54:00:00:01:02", "nic": "52:54:00:00:02:01",
@@ -40,8 +38,8 @@ def device(driver, identifier, **properties):
 
 
 def root_port(identifier, place, slot=None):
-    """A root port at 0x10 + place of the root bus; `slot` is what is printed on the case, and
-    what udev puts into names (ens1). It is `place` unless given."""
+    """A root port at 0x10 + place of the root bus. `slot` is the number that is printed on the case and that udev puts
+    into interface names (ens1). Its default is `place`."""
     return device("pcie-root-port", identifier, bus="pcie.0", addr=f"0x{0x10 + place:x}",
                   chassis=place, slot=place if slot is None else slot)
 
@@ -54,7 +52,7 @@ def network_card(driver, identifier, **properties):
 
 
 def disk_image(folder, name):
-    """A new sparse image file in `folder`; returns its path."""
+    """Make a new sparse image file in `folder`. Returns its path."""
     path = folder / f"{name}.img"
     with open(path, "wb") as file:
         file.truncate(DISK_BYTES)
@@ -62,7 +60,7 @@ def disk_image(folder, name):
 
 
 def story(folder):
-    # The bridge's own slots are numbered from 0 to 31, so with SHPC the port must not be one of them.
+    # The bridge's own slots have the numbers 0 to 31. With SHPC the slot of the port must have another number.
     return [*root_port("story-port", 1, slot=33),
             *device("pcie-pci-bridge", "story-bridge", bus="story-port"),
             *network_card("e1000", "story-left", bus="story-bridge", addr="0x1"),
@@ -127,10 +125,10 @@ def none(folder):
     return []
 
 
-TOPOLOGIES = {function.__name__: function
-              for function in (story, dual, e1000e, nvme, sriov, usb, sound, display, hotplug, full, used, none)}
+TOPOLOGIES = {make.__name__: make
+              for make in (story, dual, e1000e, nvme, sriov, usb, sound, display, hotplug, full, used, none)}
 
 
 def arguments(name, folder):
-    """The QEMU arguments of the topology `name`; its image files are made in `folder`."""
+    """The QEMU arguments of the topology `name`. Its image files are made in `folder`."""
     return TOPOLOGIES[name](folder)

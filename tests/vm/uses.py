@@ -6,9 +6,8 @@
             used.address, used.evidence         # what a refusal has to name
         ...                                     # the device is free again
 
-Each is made and ended by shell commands. In them, and in the evidence, $disk, $partition, $stick,
-$controller and $name are what the devices are called at the time; a process that lasts leaves its
-number in $user.
+Shell commands make and end each use. In the commands and in the evidence, $disk, $partition, $stick, $controller and
+$name are the current names of the devices. A command that leaves a process running writes its pid to the file $user.
 """
 
 import contextlib
@@ -28,7 +27,7 @@ PLAIN = "--type plain --key-file /etc/machine-id --cipher aes-xts-plain64 --key-
 UPPER = "ip link add link $name name upper type"
 READ_FILES = "echo 3 > /proc/sys/vm/drop_caches; ls /mnt/lost+found"
 READ_BLOCK = "dd if={} of=/dev/null count=1 skip=$RANDOM iflag=direct"
-# A line for each kind of name that a device here can have, empty where it has none.
+# One line for each kind of name that a device here can have; the line is empty if the device has none.
 NAMES = """shopt -s nullglob; cd /sys/bus/pci/devices/{}
 for path in "net/*" "nvme/*/nvme*n[0-9]" "nvme/*" "usb*/*/*/host*/target*/*/block/*"; do
     found=($path); echo "${{found[0]##*/}}"
@@ -37,8 +36,8 @@ done"""
 
 @dataclasses.dataclass(frozen=True)
 class Use:
-    """`device` is the id in the topology; `guard` the kind of guard that has to see it; `evidence`
-    words that it must say; `works` a command that fails once the use has been broken."""
+    """`device` is the id in the topology. `guard` is the kind of guard that must find the use. `evidence` are words
+    that the guard must say. `works` is a command that fails if the use has been broken."""
 
     what: str
     device: str
@@ -50,7 +49,7 @@ class Use:
 
 
 def opened(what, device, guard, node):
-    """A process has a node open."""
+    """A process has a device node open."""
     return Use(what, device, guard, OPEN.format(node=node), CLOSE, (node, "$pid", "sleep"))
 
 
@@ -59,7 +58,7 @@ STORAGE = [
         f"umount /mnt; {WIPE} $disk", ("mounted on /mnt",), READ_FILES),
     Use("a mounted partition", "disk", "storage", f"{SPLIT} && {FORMAT} $partition && mount $partition /mnt",
         f"umount /mnt; {JOIN}", ("nvme", "p1 is mounted on /mnt"), READ_FILES),
-    Use("a mount in a namespace of its own", "disk", "storage",
+    Use("a mount in another mount namespace", "disk", "storage",
         f"{FORMAT} $disk; setsid unshare --mount --propagation private sh -c"
         " \"mount $disk /mnt && touch /run/mounted && exec sleep infinity\" > /dev/null 2>&1 & echo $! > $user;"
         " until [ -e /run/mounted ]; do sleep 0.1; done",
@@ -74,14 +73,14 @@ STORAGE = [
         f"vgremove -qq -y -f vg; pvremove -qq -y -ff $partition; {JOIN}", ("dm-0",), READ_BLOCK.format("/dev/vg/lv")),
     Use("an open dm-crypt volume", "disk", "storage", f"cryptsetup open {PLAIN} $disk secret",
         "cryptsetup close secret", ("dm-0",), READ_BLOCK.format("/dev/mapper/secret")),
-    Use("a part of an md array", "disk", "storage",
+    Use("a member of an md array", "disk", "storage",
         f"{SPLIT} && mdadm --create /dev/md0 --quiet --run --level=1 --raid-devices=2 $partition missing",
         f"mdadm --stop --quiet /dev/md0; mdadm --zero-superblock $partition; {JOIN}", ("md0",),
         READ_BLOCK.format("/dev/md0")),
-    Use("an exclusive claim that is to be seen nowhere", "disk", "storage",
+    Use("an exclusive claim that no file of the kernel shows", "disk", "storage",
         f"setsid python3 -IS -c '{CLAIM}' $disk > /run/claimed & echo $! > $user;"
         " until [ -s /run/claimed ]; do sleep 0.1; done", f"{CLOSE}; rm /run/claimed", ("$disk",)),
-    Use("a loop device on it", "disk", "storage", "modprobe loop; losetup /dev/loop0 $disk",
+    Use("a loop device on the disk", "disk", "storage", "modprobe loop; losetup /dev/loop0 $disk",
         "losetup --detach /dev/loop0", ("loop0",), READ_BLOCK.format("/dev/loop0")),
     opened("a process that has the disk open", "disk", "process", "$disk"),
     Use("a mounted USB disk", "usb", "storage", f"{FORMAT} $stick && mount $stick /mnt",
@@ -97,22 +96,23 @@ NETWORK = [
     Use("the default route", "nic", "network",
         "ip link set $name up && ip address add 192.0.2.2/24 dev $name && ip route add default via 192.0.2.1",
         "ip address flush dev $name; ip link set $name down", ("$name", "192.0.2.2"), "ip route get 198.51.100.1"),
-    Use("a route in a table of its own", "nic", "network",
+    Use("a route in another routing table", "nic", "network",
         "ip link set $name up && ip route add 198.51.100.0/24 dev $name table 100",
         "ip route flush table 100; ip link set $name down", ("$name", "198.51.100.0"),
         "ip route show table 100 | grep ."),
     Use("a port of a bridge, without address", "nic", "network",
         "ip link add bridge9 type bridge && ip link set $name master bridge9", "ip link delete bridge9",
         ("$name", "bridge9"), "bridge link | grep bridge9"),
-    Use("a part of a bond", "nic", "network",
+    Use("a member of a bond", "nic", "network",
         "modprobe bonding max_bonds=0; ip link add bond9 type bond && ip link set $name down &&"
         " ip link set $name master bond9", "ip link delete bond9; ip link set $name down",
         ("$name", "bond9"), "grep . /sys/class/net/bond9/bonding/slaves"),
-    Use("a VLAN on it", "nic", "network", f"{UPPER} vlan id 5", "ip link delete upper", ("$name", "upper"),
+    Use("a VLAN on the interface", "nic", "network", f"{UPPER} vlan id 5", "ip link delete upper", ("$name", "upper"),
         "ip link show upper"),
-    Use("a macvlan on it", "nic", "network", f"{UPPER} macvlan", "ip link delete upper", ("$name", "upper"),
+    Use("a macvlan on the interface", "nic", "network", f"{UPPER} macvlan", "ip link delete upper", ("$name", "upper"),
         "ip link show upper"),
-    Use("another network namespace", "nic", "network", "ip netns add elsewhere && ip link set $name netns elsewhere",
+    Use("an interface in another network namespace", "nic", "network",
+        "ip netns add elsewhere && ip link set $name netns elsewhere",
         "ip netns exec elsewhere ip link set $name netns 1; ip netns delete elsewhere; udevadm settle", ("namespace",),
         "ip netns exec elsewhere ip link | grep ether"),
 ]
@@ -128,18 +128,19 @@ EVERY = [*STORAGE, *NETWORK, *OTHER]
 NOBODY = "setsid setpriv --reuid 65534 --regid 65534 --clear-groups"
 ONCE_SAID = " > /run/said 2>&1 & echo $! > $user; until [ -s /run/said ]; do sleep 0.1; done"
 NAME_NODE = "import os, signal, sys; os.open(sys.argv[1], os.O_PATH); print(1, flush=True); signal.pause()"
-# Ten processes with 50,000 files each: more than are read of all users together.
+# Ten processes with 50,000 files each: more than vfiod reads for all users together.
 OPEN_FILES = ("import os, resource, signal; n = resource.getrlimit(resource.RLIMIT_NOFILE)[1];"
               " resource.setrlimit(resource.RLIMIT_NOFILE, (n, n)); f = os.open(\"/dev/null\", os.O_RDONLY);"
               " [os.dup(f) for i in range(min(n - 50, 50000))]; [os.fork() for i in range(9) if os.getpid() == os.getsid(0)];"
               " os.getpid() == os.getsid(0) and print(1, flush=True); signal.pause()")
 
-# What an ordinary user can do, and what is no use of the device.
+# What an ordinary user can do and what is no use of the device.
 FAKES = [
-    Use("a file system of a user's own that names the disk", "disk", "storage",
+    Use("a file system in a user's own namespace that names the disk", "disk", "storage",
         f"{NOBODY} unshare --user --map-root-user --mount sh -c \"mount -t tmpfs $disk /mnt && echo 1 && exec sleep infinity\""
         f"{ONCE_SAID}", f"{CLOSE}; rm /run/said", (), "grep -q \" - tmpfs $disk \" /proc/$(cat $user)/mountinfo"),
-    Use("a descriptor that only names the disk", "disk", "process", f"{NOBODY} python3 -IS -c '{NAME_NODE}' $disk{ONCE_SAID}",
+    Use("an O_PATH descriptor of the disk", "disk", "process",
+        f"{NOBODY} python3 -IS -c '{NAME_NODE}' $disk{ONCE_SAID}",
         f"{CLOSE}; rm /run/said", (), "ls -l /proc/$(cat $user)/fd | grep -q $disk"),
     Use("a user with half a million open files", "disk", "process", f"{NOBODY} python3 -IS -c '{OPEN_FILES}'{ONCE_SAID}",
         "kill -- -$(cat $user); tail --pid=$(cat $user) --follow /dev/null; rm /run/said", (),
@@ -148,7 +149,7 @@ FAKES = [
 
 
 class Used:
-    """A device in use: its `address`, and the words that tell of its use."""
+    """A device in use: its `address`, and the words that describe its use."""
 
     def __init__(self, guest, use):
         self.guest = guest
@@ -182,7 +183,7 @@ class Used:
 
 @contextlib.contextmanager
 def in_use(guest, use):
-    """The Used device, for the length of a with block."""
+    """The Used device, during a with block."""
     used = Used(guest, use)
     used.begin()
     try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""vfiod as its clients in the guest see it: through vfioctl, and bare through busctl.
+"""vfiod as its clients in the guest see it: through vfioctl, and directly through busctl.
 
     view = View(guest)
     view.device("ens3")["state"]
@@ -35,7 +35,7 @@ class View:
         return self.guest.run(f"vfioctl {words}", user=user)
 
     def show(self, selector):
-        """(device, group) of `vfioctl show --json`; either may be None."""
+        """(device, group) from `vfioctl show --json`; either may be None."""
         shown = json.loads(self.guest.check_run(f"vfioctl --json show {shlex.quote(selector)} 2>/dev/null"))
         return shown["device"], shown["group"]
 
@@ -46,25 +46,25 @@ class View:
         return self.show(selector)[1]
 
     def state(self, selector):
-        """The state of a device, or None if there is none by that name."""
+        """The state of a device, or None if no device has this name."""
         status, output = self.vfioctl(f"--json show {shlex.quote(selector)} 2>/dev/null")
         return json.loads(output)["device"]["state"] if status == 0 else None
 
     # The bus
 
     def call(self, member, *arguments, timeout=60):
-        """Call a method of the Manager that takes only strings; return its results' data."""
+        """Call a method of the Manager that takes only strings. Returns the data of its results."""
         signature = ["s" * len(arguments), *map(shlex.quote, arguments)] if arguments else []
         return json.loads(self.guest.check_run(" ".join(
             ["busctl --json=short call", MANAGER, member, *signature]), timeout))["data"]
 
     def groups(self):
-        """{number: details} of ListGroups."""
+        """{number: details} from ListGroups."""
         (rows,) = self.call("ListGroups")
         return {row[0]: dict(zip(GROUP_KEYS, row[1:])) for row in rows}
 
     def members(self):
-        """{(number, address)} of ListGroups."""
+        """{(number, address)} from ListGroups."""
         return {(number, address) for number, group in self.groups().items() for address in group["members"]}
 
     def properties(self, kind, selector):
@@ -75,7 +75,7 @@ class View:
         return {name: variant["data"] for name, variant in reply["data"][0].items()}
 
     def error(self, member, selector, options="0", user=None):
-        """Call Detach or Reattach, and return the name of the error it replies with, or None."""
+        """Call Detach or Reattach. Returns the name of the error that it replies with, or None."""
         output = self.guest.run(f"SYSTEMD_LOG_LEVEL=debug busctl call {MANAGER} {member} 'sa{{sv}}' "
                                 f"{shlex.quote(selector)} {options}", user=user)[1]
         found = ERROR_REPLY.search(output)
@@ -88,7 +88,7 @@ class View:
         return self.guest.check_run(f"systemctl show --property={name} --value {UNIT}")
 
     def await_unit(self, state, timeout=60):
-        """Wait until ActiveState is `state`; returns whether it came to that."""
+        """Wait until ActiveState is `state`. Returns True if it was reached."""
         return self.guest.wait_for(f"[ $(systemctl show --property=ActiveState --value {UNIT}) = {state} ]", timeout)
 
     def records(self):
@@ -97,8 +97,8 @@ class View:
 
 
 def eventually(probe, expected, timeout=10):
-    """Call probe() until it returns `expected` or the time is over; return its last result.
-    Each round asks the guest, so that it takes its time."""
+    """Call probe() until it returns `expected` or the time is over. Returns its last result. Each round runs a command
+    in the guest, so there is no sleep."""
     deadline = time.monotonic() + timeout
     while True:
         found = probe()
@@ -107,7 +107,7 @@ def eventually(probe, expected, timeout=10):
 
 
 def timed(guest, command, timeout=60, user=None):
-    """Run a command: (status, output, seconds by the guest's clock)."""
+    """Run a command. Returns (status, output, seconds by the guest's clock)."""
     output = guest.run(f"begin=$EPOCHREALTIME; {{ {command}\n}}; status=$?; echo; echo $status $begin $EPOCHREALTIME",
                        timeout, user)[1]
     *lines, last = output.splitlines()

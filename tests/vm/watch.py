@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What happens in the guest, from the moment on that the object is made: kernel and udev, and vfiod's signals.
+"""Records what happens in the guest since the object was made: events of the kernel and of udev, and vfiod's signals.
 
     events = Events(guest)
     signals = Signals(guest)
     guest.plug(...)
-    signals.state(address, "detached")          # waits; True if it came to that
+    signals.state(address, "detached")          # waits; True if the state was signalled
     events.end().drivers(address)               # ["e1000e", "vfio-pci"]: in the order in which they bound
 """
 
@@ -17,7 +17,7 @@ HEADER = re.compile(r"^(KERNEL|UDEV) *\[([0-9.]+)\] (\w+) +(\S+) \((\w+)\)$")
 
 
 class Events:
-    """Of the kernel, and of udev when its rules have run, by udevadm."""
+    """Events of the kernel, and of udev after its rules have run, from udevadm."""
 
     def __init__(self, guest):
         self.program = guest.start("exec udevadm monitor --kernel --udev --property")
@@ -25,7 +25,7 @@ class Events:
         self.found = []
 
     def end(self):
-        """Listen no longer; what came is in `found`: dictionaries of the properties, with "source" and "time"."""
+        """Stop listening. The events are in `found`: dictionaries of the properties, with "source" and "time"."""
         self.program.stop()
         for block in self.program.output.split("\n\n"):
             header, *lines = block.strip().split("\n")
@@ -36,16 +36,17 @@ class Events:
         return self
 
     def of(self, source, address, subsystem):
-        """Events of a PCI device ("pci"), or of what hangs below it."""
+        """The events of a PCI device ("pci"), or of another subsystem's devices below it."""
         return [event for event in self.found if event["source"] == source and event["SUBSYSTEM"] == subsystem
                 and address in event["DEVPATH"].split("/")]
 
     def drivers(self, address):
-        """The drivers that the device bound to, in their order."""
+        """The drivers that bound the device, in their order."""
         return [event["DRIVER"] for event in self.of("KERNEL", address, "pci") if event["ACTION"] == "bind"]
 
     def seconds(self, address, action, driver=None):
-        """From the kernel's announcement of the device until it did this (first), by the kernel's events; None if it did not."""
+        """Seconds from the kernel's add event of the device until its first event with this action; None if there is
+        none."""
         kernel = self.of("KERNEL", address, "pci")
         came = [event["time"] for event in kernel if event["ACTION"] == "add"]
         did = [event["time"] for event in kernel if event["ACTION"] == action and driver in (None, event.get("DRIVER"))]
@@ -53,18 +54,18 @@ class Events:
 
 
 class Signals:
-    """Of vfiod, by `vfioctl monitor`."""
+    """Signals of vfiod, from `vfioctl monitor`."""
 
     def __init__(self, guest):
         self.program = guest.start("exec vfioctl --json monitor")
         self.program.read_until('"connected"')
 
     def lines(self):
-        """What was signalled up to now."""
+        """All signals until now."""
         return [json.loads(line) for line in self.program.output.split("\n")[:-1]]
 
     def wait(self, wanted, timeout=30):
-        """The first line for which wanted() holds, waiting for it; None if none comes."""
+        """Wait for the first line for which wanted() is true and return it; None if there is none."""
         def found():
             return next(filter(wanted, self.lines()), None)
         try:
@@ -74,12 +75,12 @@ class Signals:
         return found()
 
     def wait_property(self, path, name, value, timeout=30):
-        """Whether the object's property is signalled to become this, or it appears so."""
+        """Whether a signal says that the object's property has this value."""
         return self.wait(lambda line: line["object"] == path and line["properties"].get(name) == value,
                          timeout) is not None
 
     def state(self, address, state, timeout=30):
-        """Whether the device is signalled to come to this state."""
+        """Whether a signal says that the device has this state."""
         return self.wait_property(device_path(address), "State", state, timeout)
 
     def end(self):
@@ -87,6 +88,6 @@ class Signals:
 
 
 def device_path(address):
-    """The object of a device, as sd_bus_path_encode() makes it."""
+    """The object path of a device, encoded as sd_bus_path_encode() does it."""
     label = "".join(c if c.isalnum() and (i > 0 or not c.isdigit()) else f"_{ord(c):02x}" for i, c in enumerate(address))
     return f"/org/vfiod1/devices/{label}"

@@ -6,7 +6,7 @@
 #include "driver.h"
 #include "group.h"
 
-/* The attributes of a device's folder. Those that take device_lock in the kernel wait here too. */
+/* The attributes in the folder of a device. Those that take device_lock in the kernel wait here too. */
 
 static int override_read(Node *n, GString *text) {
         Device *d = n->owner;
@@ -75,7 +75,7 @@ static int reset_write(Node *n, const char *value _unused_, bool retry _unused_)
         return device_is_locked(n->owner) ? NODE_WAIT : 0;
 }
 
-/* Enabled by a host driver; vfio-pci enables only while a VM has the device. */
+/* A host driver enables the device; vfio-pci enables it only while a VM uses it. */
 static int enable_read(Node *n, GString *text) {
         Device *d = n->owner;
         bool enabled = d->driver && (!driver_is_vfio(d->driver) || d->group->claimed);
@@ -109,7 +109,7 @@ static int config_read(Node *n, GString *text) {
                         [0x2f] = s->subsystem_device >> 8,
         };
 
-        if (d->physfn) /* a virtual function's ids read as ones */
+        if (d->physfn) /* vendor and device id of a VF read as 0xffff */
                 memset(bytes, 0xff, 4);
         g_string_append_len(text, (const char *)bytes, sizeof(bytes));
         return 0;
@@ -177,7 +177,7 @@ static void add_bridge_attributes(Device *d) {
         node_add_text(d->folder, "secondary_bus_number", "%u\n", bus);
 }
 
-/* The first BAR as memory, at an address that no other device has. */
+/* The first BAR is memory, at an address that is unique for each device. */
 static void add_resource(Device *d) {
         const Address *a = &d->address;
         guint64 start = 0xe0000000 + ((guint64)a->domain << 40) +

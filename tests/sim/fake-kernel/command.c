@@ -12,10 +12,10 @@
 typedef struct Call {
         Machine *machine;
         Filesystem *filesystem;
-        char **words;   /* after the command's name */
+        char **words;   /* after the name of the command */
         char *rest;     /* the same as one string */
         GString *reply; /* data lines */
-        char *text;     /* after "ok", or the error's text */
+        char *text;     /* after "ok", or the text of the error */
 } Call;
 
 static bool call_fail(Call *c, const char *format, ...) G_GNUC_PRINTF(2, 3);
@@ -224,7 +224,7 @@ static bool command_stall_after(Call *c) {
         return call_inject(c, VERDICT_STALL_AFTER);
 }
 
-/* Reads of an attribute of a device wait, as those of a device do that is asleep or dead. */
+/* Lets reads of an attribute wait, as for a device that is asleep or does not respond. */
 static bool call_stall_reads(Call *c, bool stalls) {
         Device *d = call_get_device(c, c->words[0]);
         Node *n = d ? node_find(d->folder, c->words[1]) : NULL;
@@ -307,7 +307,7 @@ static bool call_get_switch(Call *c, bool *ret) {
         return *ret || strcmp(c->words[0], "off") == 0 || call_fail(c, "on or off?");
 }
 
-/* What a kernel is, or was started with: it cannot change while a device is on a vfio driver. */
+/* Settings of the kernel or its command line: they cannot change while a device is on a vfio driver. */
 static bool call_set_switch(Call *c, int (*set)(Machine *m, bool on)) {
         bool on;
 
@@ -364,8 +364,8 @@ static bool command_storm(Call *c) {
 
 static const struct {
         const char *name;
-        unsigned n_min, n_max; /* words */
-        bool live;             /* not in a topology file */
+        unsigned n_min, n_max; /* number of words */
+        bool live;             /* not allowed in a topology file */
         bool (*run)(Call *c);
 } commands[] = {
                 {"device", 1, 99, false, command_device},
@@ -422,7 +422,8 @@ static bool call_dispatch(Call *c, const char *name) {
         return call_fail(c, "unknown command: %s", name);
 }
 
-/* Splits at runs of spaces. In a word, "\377" stands for a byte and "\\" for a backslash: names may hold any byte but the space. */
+/* Splits at runs of spaces. In a word, "\377" stands for a byte and "\\" for a backslash: names may contain any byte
+ * except the space. */
 static char **line_split(const char *line) {
         GPtrArray *words = g_ptr_array_new();
         g_auto(GStrv) parts = g_strsplit_set(line, " \t", -1);

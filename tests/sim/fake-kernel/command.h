@@ -3,10 +3,10 @@
 
 #include "filesystem.h"
 
-/* The commands of the control socket and of the topology file. */
+/* The commands of the control socket and of topology files. */
 
-/* Runs one line. On success `ret_reply` gets the whole reply: data lines, then "ok" or "ok TEXT"; on
- * failure "error TEXT". Without a file system (a topology file) what needs one is refused. */
+/* Runs one line. On success, ret_reply gets the whole reply: data lines, then "ok" or "ok TEXT"; on failure "error
+ * TEXT". Commands that need a file system are refused without one (in a topology file). */
 bool command_run(Machine *m, Filesystem *f, const char *line, char **ret_reply);
 
 /* Runs each line of a topology file; comments start with #. */

@@ -15,9 +15,9 @@
 typedef struct Client {
         int fd;
         GString *input, *output;
-        bool events; /* wants every event */
+        bool events; /* this client gets every event */
         bool closed;
-        unsigned n_awaited; /* wait-pending; 0: does not wait */
+        unsigned n_awaited; /* for wait-pending; 0: it does not wait */
 } Client;
 
 struct Control {
@@ -52,12 +52,12 @@ static void client_flush(Client *c) {
         }
 }
 
-static void client_say(Client *c, const char *text) {
+static void client_send(Client *c, const char *text) {
         g_string_append(c->output, text);
         client_flush(c);
 }
 
-/* An event is in the socket before the write that caused it is answered. */
+/* The event is in the socket before the write that caused it gets its answer. */
 static void on_event(const char *line, void *userdata) {
         Control *c = userdata;
 
@@ -67,7 +67,7 @@ static void on_event(const char *line, void *userdata) {
                 if (client->events) {
                         g_autofree char *text = g_strconcat(line, "\n", NULL);
 
-                        client_say(client, text);
+                        client_send(client, text);
                 }
         }
 }
@@ -117,16 +117,16 @@ Control *control_free(Control *c) {
 static void client_run(Control *c, Client *client, const char *line) {
         g_autofree char *reply = NULL;
 
-        /* what was asked of the file system before this command comes first */
+        /* first handle the requests that came before this command */
         (void)filesystem_process(c->filesystem);
 
         if (strcmp(line, "uevents") == 0) {
-                client_say(client, "ok\n");
+                client_send(client, "ok\n");
                 client->events = true;
                 return;
         }
         if (strcmp(line, "quit") == 0) {
-                client_say(client, "ok\n");
+                client_send(client, "ok\n");
                 c->quit = true;
                 return;
         }
@@ -136,12 +136,12 @@ static void client_run(Control *c, Client *client, const char *line) {
                 if (g_ascii_string_to_unsigned(line + strlen("wait-pending "), 10, 1, 10000, &n, NULL))
                         client->n_awaited = (unsigned)n;
                 else
-                        client_say(client, "error not a count\n");
+                        client_send(client, "error not a count\n");
                 return;
         }
         command_run(c->machine, c->filesystem, line, &reply);
         filesystem_retry(c->filesystem);
-        client_say(client, reply);
+        client_send(client, reply);
 }
 
 static void client_read(Client *client) {
@@ -156,13 +156,13 @@ static void client_read(Client *client) {
                 client->closed = true;
 }
 
-/* Runs the complete lines, until one has to wait. */
+/* Runs the complete lines until a command has to wait. */
 static void client_process(Control *c, Client *client) {
         char *end;
 
         if (client->n_awaited > 0 && filesystem_count_pending(c->filesystem) >= client->n_awaited) {
                 client->n_awaited = 0;
-                client_say(client, "ok\n");
+                client_send(client, "ok\n");
         }
         while (client->n_awaited == 0 && !c->quit && (end = memchr(client->input->str, '\n', client->input->len))) {
                 g_autofree char *line = g_strndup(client->input->str, (size_t)(end - client->input->str));
@@ -171,7 +171,7 @@ static void client_process(Control *c, Client *client) {
                 client_run(c, client, g_strstrip(line));
                 if (client->n_awaited > 0 && filesystem_count_pending(c->filesystem) >= client->n_awaited) {
                         client->n_awaited = 0;
-                        client_say(client, "ok\n");
+                        client_send(client, "ok\n");
                 }
         }
 }

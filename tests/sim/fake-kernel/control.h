@@ -5,17 +5,17 @@
 
 #include "filesystem.h"
 
-/* The control socket and its clients. Besides what command.h knows a client can say:
- *   uevents         from now on this connection is told every event, a line each
- *   wait-pending N  answered as soon as N requests wait
- *   quit            ends the program */
+/* The control socket and its clients. In addition to the commands of command.h, a client can send:
+ *    uevents         from now on, this connection gets a line for every event
+ *    wait-pending N  answered as soon as N requests wait
+ *    quit            ends the program */
 
 typedef struct Control Control;
 
 Control *control_new(Machine *m, Filesystem *f, const char *path);
 Control *control_free(Control *c);
 
-/* Appends what to poll for; control_process() gets the same array back. */
+/* Appends the descriptors to poll; control_process() gets the same array after the poll. */
 void control_poll(Control *c, GArray *fds);
-/* false: a client said quit. */
+/* Returns false if a client has sent quit. */
 bool control_process(Control *c, const GArray *fds);

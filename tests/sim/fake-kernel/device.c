@@ -82,7 +82,7 @@ static void device_leave_physfn(Device *d) {
         g_ptr_array_remove(d->physfn->vfs, d);
 }
 
-/* As at boot: an explicit driver binds or the command fails, else the bus decides. */
+/* As at boot: if the command names a driver, it must bind; otherwise the bus chooses. */
 static int device_first_probe(Device *d, char **ret_error) {
         const char *name = d->spec->driver;
         Driver *driver;
@@ -198,7 +198,7 @@ bool device_swap(Machine *m, const char *address, char *const *words, char **ret
                 return false;
         }
         spec = spec_copy(d->spec);
-        g_clear_pointer(&spec->driver, g_free); /* the bus decides, unless the words say otherwise */
+        g_clear_pointer(&spec->driver, g_free); /* the bus chooses the driver, unless the words name one */
         if (!spec_apply(spec, words, ret_error)) {
                 spec_free(spec);
                 return false;
@@ -268,7 +268,7 @@ int device_unbind(Device *d) {
         }
         if (driver_is_vfio(driver) && (d->group->claimed || d->n_cdev_opens > 0))
                 return NODE_WAIT;
-        /* NVMe leaves its virtual functions behind, the others take them along */
+        /* NVMe keeps its VFs at an unbind; other PF drivers remove them */
         if (driver->kind != DRIVER_NVME && device_remove_vfs(d) == NODE_WAIT)
                 return NODE_WAIT;
 
@@ -295,7 +295,7 @@ static void snapshot_text(Device *d, const char *attribute, GString *text) {
                 g_string_append_printf(text, " %s=%.*s", attribute, (int)strcspn(n->text, "\n"), n->text);
 }
 
-/* What the device shows in a class, found by the links' targets. */
+/* The names of the device in a class, found by the targets of the links. */
 static void snapshot_names(Device *d, const char *class, const char *below, GString *text) {
         g_autofree char *path = g_strdup_printf("sys/class/%s", class);
         g_autofree char *part = g_strdup_printf("/%s/%s/", d->spec->address, below);

@@ -16,37 +16,37 @@ struct Device {
         Driver *driver;
         Node *folder;
         char *override;
-        int vfio_number; /* of vfio-dev/vfioN; -1: not on a vfio driver */
-        Node *cdev;      /* dev/vfio/devices/vfioN, on a vfio driver of a machine with cdevs */
+        int vfio_number; /* N of vfio-dev/vfioN; -1: it is not on a vfio driver */
+        Node *cdev;      /* dev/vfio/devices/vfioN, if the device is on a vfio driver and the machine has cdevs */
         unsigned n_cdev_opens;
-        bool unbinding;     /* the link is gone, the driver waits for the holder */
+        bool unbinding;     /* the driver link is removed, and the driver waits for the holder */
         bool removing;      /* a removal waits for the holder */
         bool removing_vfs;  /* a write of sriov_numvfs=0 waits for a holder */
-        bool probe_nothing; /* injected: the next probe binds nothing and nobody says so */
+        bool probe_nothing; /* injected: the next probe binds nothing and returns no error */
 };
 
 Device *device_find(Machine *m, const char *address);
 int device_compare(const void *a, const void *b);
 
-/* Plugs the hardware in, with uevent and probe; consumes the spec. When only the driver that the spec
- * names does not bind, that is an error too and the device stays. */
+/* Plugs the device in, with uevent and probe; takes the ownership of the spec. If the driver that the spec names
+ * does not bind, this is an error too, but the device stays. */
 int device_add(Machine *m, DeviceSpec *spec, char **ret_error);
-/* Unbinds and removes the device and all behind it. 0: gone and freed; NODE_WAIT: a holder is waited
- * for, and machine_settle() will finish. */
+/* Unbinds and removes the device and all devices below it. 0: removed and freed; NODE_WAIT: it waits for a holder,
+ * and machine_finish_waiting() will complete it. */
 int device_remove(Device *d);
 
-/* Another card in the slot: a removal and an addition with the given words changed. */
+/* Replaces the card in the slot: removes it and adds it again with the given words changed. */
 bool device_swap(Machine *m, const char *address, char *const *words, char **ret_error);
 
-/* Whether somebody sleeps holding device_lock, so that everybody else who wants it sleeps too. */
+/* Whether a waiting request holds device_lock, so that all others that need the lock wait too. */
 bool device_is_locked(Device *d);
 bool device_is_bridge(Device *d);
 
-/* Tries this one driver: 0 bound, 1 nothing was bound and nobody says so, -errno. */
+/* Tries this driver only: 0 bound, 1 nothing was bound and there is no error, -errno. */
 int device_probe(Device *d, Driver *driver);
 /* Tries every loaded driver that matches, as the bus does. */
 void device_attach(Device *d);
-/* 0, or NODE_WAIT: the driver link is gone, the rest happens when the holder lets go. */
+/* 0, or NODE_WAIT: the driver link is removed, and the rest happens when the holder releases the device. */
 int device_unbind(Device *d);
 
 void device_set_override(Device *d, const char *name);
@@ -55,14 +55,14 @@ void device_snapshot(Device *d, GString *text);
 /* attribute.c */
 void device_add_attributes(Device *d);
 
-/* host-name.c: what a host driver makes under the device */
+/* host-name.c: interfaces and disks that a host driver creates below the device */
 void device_add_host_names(Device *d);
 void device_remove_host_names(Device *d);
 int device_rename_net(Device *d, const char *name);
-/* Whether opens of the disk's node answer EBUSY. 0 or -ENOENT. */
+/* Sets whether an open of the disk's node fails with EBUSY. 0 or -ENOENT. */
 int disk_claim(Machine *m, const char *name, bool claimed);
 
-/* vfio-device.c: what a vfio driver makes. An unbind first hides the cdev, then waits, then removes. */
+/* vfio-device.c: files that a vfio driver creates. An unbind first hides the cdev, then waits, then removes it. */
 void device_add_vfio(Device *d);
 void device_hide_cdev(Device *d);
 void device_remove_vfio(Device *d);
@@ -70,5 +70,5 @@ void device_remove_vfio(Device *d);
 /* sriov.c */
 void device_add_sriov_attributes(Device *d);
 int device_create_vfs(Device *d, unsigned n);
-/* 0: all gone; NODE_WAIT: one is held. */
+/* 0: all removed; NODE_WAIT: a VF is held. */
 int device_remove_vfs(Device *d);

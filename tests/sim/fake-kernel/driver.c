@@ -27,8 +27,8 @@ bool driver_manages_dma(Driver *d) {
         return driver_is_vfio(d) || strcmp(d->name, "pcieport") == 0 || strcmp(d->name, "pci-stub") == 0;
 }
 
-/* With an override only the named driver matches, and it matches whatever its table says. A vfio
- * driver's table is "override only". */
+/* With driver_override, only the named driver matches, whatever its id table says. The id table of a vfio driver is
+ * "override only". */
 bool driver_matches(Driver *d, Device *device) {
         if (device->override)
                 return strcmp(device->override, d->name) == 0;
@@ -56,7 +56,7 @@ static int probe_write(Node *n, const char *value, bool retry _unused_) {
                 return NODE_WAIT;
         if (!d->driver)
                 device_attach(d);
-        return 0; /* also when nothing bound */
+        return 0; /* also if nothing was bound */
 }
 
 const NodeOps drivers_probe_ops = {.write = probe_write};

@@ -3,7 +3,7 @@
 
 #include "machine.h"
 
-/* A PCI driver, in the kernel or in a module that may not be loaded. */
+/* A PCI driver, built in or in a module that may not be loaded. */
 
 typedef enum DriverKind {
         DRIVER_PLAIN,
@@ -23,7 +23,7 @@ struct Driver {
         char *module; /* NULL: built in */
         DriverKind kind;
         GArray *ids;
-        Node *folder; /* in sys/bus/pci/drivers, while it is loaded */
+        Node *folder; /* in sys/bus/pci/drivers while the driver is loaded */
 };
 
 extern const NodeOps drivers_probe_ops;
@@ -34,11 +34,11 @@ bool driver_add(Machine *m, const char *name, char *const *words, char **ret_err
 Driver *driver_free(Driver *d);
 
 bool driver_is_vfio(Driver *d);
-/* Whether the driver may be on a member of a group that a VM has. */
+/* Whether the driver may be bound to a member of a group that a VM uses. */
 bool driver_manages_dma(Driver *d);
 bool driver_matches(Driver *d, Device *device);
 
-/* Dashes and underscores are the same in module names; a driver's name finds its module. */
+/* Dashes and underscores are equal in module names. The name of a driver is also accepted for its module. */
 bool module_load(Machine *m, const char *name, char **ret_error);
 bool module_unload(Machine *m, const char *name, char **ret_error);
 void module_blacklist(Machine *m, const char *name);

@@ -15,22 +15,22 @@ struct Filesystem {
         struct fuse_session *session;
         struct fuse_buf buffer;
         Requests requests;
-        GHashTable *handles; /* set of Handle: all that the kernel knows */
+        GHashTable *handles; /* set of Handle: all inodes that the kernel knows */
         GHashTable *files;   /* set of OpenFile */
         struct timespec time;
 };
 
-/* What the kernel knows as an inode. Attributes get a new one at every look-up: then no two openers
- * share the VFS's inode lock, and a write without a reply blocks nobody else - as in kernfs. */
+/* An inode that the kernel knows. An attribute gets a new inode at every lookup. So two openers never share the
+ * VFS's inode lock, and a write without a reply blocks nobody else, as in kernfs. */
 typedef struct Handle {
         Node *node;
         uint64_t n_lookup;
 } Handle;
 
 typedef struct OpenFile {
-        Content content; /* first: requests get a pointer to it */
+        Content content; /* must be the first member: requests have a pointer to it */
         Node *node;
-        GPtrArray *listing; /* folders: Node */
+        GPtrArray *listing; /* for folders: Node */
 } OpenFile;
 
 static Filesystem *filesystem_from_req(fuse_req_t req) {
@@ -123,7 +123,7 @@ static void on_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
         fuse_reply_attr(req, &st, 0);
 }
 
-/* Truncation and times are accepted and mean nothing; the mode of a node can be changed. */
+/* Truncation and times are accepted and ignored; the mode of a node can be changed. */
 static void on_setattr(
                 fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *fi _unused_) {
         Filesystem *f = filesystem_from_req(req);
@@ -158,7 +158,7 @@ static void open_file_free(void *p) {
         g_free(o);
 }
 
-/* sysfs refuses what the mode refuses, to root too. */
+/* As in sysfs, the mode applies to root too. */
 static int node_check_open(Node *n, int flags) {
         int access = flags & O_ACCMODE;
 
@@ -188,7 +188,7 @@ static void on_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi) {
         }
         fi->fh = (uintptr_t)o;
         fi->direct_io = true;
-        if (fuse_reply_open(req, fi) < 0) { /* the opener was killed */
+        if (fuse_reply_open(req, fi) < 0) { /* the process that opened it was killed */
                 if (n->ops && n->ops->close)
                         n->ops->close(n, o);
                 g_hash_table_remove(f->files, o);

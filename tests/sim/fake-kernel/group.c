@@ -6,7 +6,7 @@
 #include "device.h"
 #include "driver.h"
 
-/* The holder when it is the fake itself and no open file. */
+/* The holder, if the fake kernel itself holds the group and not an open file. */
 static const char fake_holder = 0;
 
 static int group_node_open(Node *n, const void *holder) {
@@ -143,7 +143,7 @@ void group_add_vfio(Group *g) {
         machine_emit(g->machine, "add", g->virtual, "vfio", NULL);
 }
 
-/* A file that is still open goes on holding a node which is no longer there. */
+/* A file that is still open continues to hold a node that was removed. */
 void group_remove_vfio(Group *g) {
         if (--g->n_vfio > 0 || !g->node)
                 return;
@@ -193,7 +193,7 @@ int group_release(Group *g) {
         if (g->holder == &fake_holder)
                 g->holder = NULL;
         g->claimed = false;
-        machine_settle(g->machine);
+        machine_finish_waiting(g->machine);
         return 0;
 }
 

@@ -5,10 +5,10 @@
 #include "device.h"
 #include "driver.h"
 
-/* No real disk has it: what the daemon looks for in the real /proc is never found by chance. */
+/* No real disk has this major number, so nothing in the real /proc can match it by accident. */
 #define DISK_MAJOR 4000U
 
-/* Network interfaces and disks: what a bound host driver shows below its device. */
+/* Network interfaces and disks: a bound host driver creates them below its device. */
 
 static Node *class_folder(Device *d, const char *class) {
         g_autofree char *path = g_strdup_printf("sys/class/%s", class);
@@ -16,7 +16,7 @@ static Node *class_folder(Device *d, const char *class) {
         return node_find(d->machine->root, path);
 }
 
-/* A folder that belongs to a class: device, subsystem, uevent and the link from sys/class. */
+/* A folder of a device in a class, with its links device and subsystem, and the link from sys/class. */
 static Node *class_add(Device *d, const char *class, Node *parent, const char *name, Node *device) {
         Node *n = node_add_folder(parent, name);
 
@@ -26,7 +26,8 @@ static Node *class_add(Device *d, const char *class, Node *parent, const char *n
         return n;
 }
 
-/* The node in dev/ of a disk: a regular file, since a block device of FUSE would be the real machine's. It opens until something claims it. */
+/* The node of a disk in dev/. It is a regular file, because a block device on FUSE would open a disk of the real
+ * machine. It can be opened unless it is claimed. */
 static int disk_open(Node *n, const void *holder _unused_) {
         return n->text ? -EBUSY : 0;
 }
@@ -81,7 +82,7 @@ static void net_add(Device *d) {
                         g_clear_pointer(&name, g_free);
         }
         if (node_find(class_folder(d, "net"), name))
-                return; /* somebody else took the name */
+                return; /* another device has this name */
         if (!mac)
                 mac = g_strdup_printf("52:54:%02x:%02x:%02x:%02x", a->domain & 0xff, a->bus, a->slot, a->function);
 
@@ -100,7 +101,7 @@ static void block_fill(Device *d, Node *n, unsigned minor) {
         machine_emit(d->machine, "add", n, "block", NULL);
 }
 
-/* nvme0n1 is the first name space of the controller nvme0. */
+/* nvme0n1 is the first namespace of the controller nvme0. */
 static void nvme_add(Device *d) {
         const char *block = d->spec->block;
         const char *n = block ? strrchr(block, 'n') : NULL;

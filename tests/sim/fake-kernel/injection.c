@@ -14,7 +14,7 @@ typedef struct Injection {
 
 typedef struct Write {
         pid_t pid;
-        char *ids;  /* of the device that it is for, as it was then; "-" for none */
+        char *ids;  /* ids of the device at the time of the write; "-" if it was for no device */
         char *text; /* path=value */
 } Write;
 
@@ -80,7 +80,7 @@ static Device *write_owner(Machine *m, Node *n) {
         return NULL;
 }
 
-/* A device's attributes are named by the bus's folder, as everybody writes them. */
+/* Attributes of a device have the path in sys/bus/pci/devices, which writers normally use. */
 static char *write_path(Node *n, Device *owner) {
         g_autofree char *all = node_path(n), *folder = owner ? node_path(owner->folder) : NULL;
 
@@ -94,7 +94,7 @@ static void write_record(Machine *m, Node *n, const char *value, pid_t pid) {
         g_autofree char *path = n->alive ? write_path(n, owner) : g_strdup_printf("gone/%s", n->name);
         g_autofree char *trimmed = value_trim(value);
         g_autofree char *escaped = g_strescape(trimmed, NULL);
-        /* what is written to a driver or to the bus is an address */
+        /* the value that is written to a driver or to the bus is an address */
         Device *d = owner ?: n->alive ? device_find(m, trimmed) : NULL;
         Write *w = g_new0(Write, 1);
 

@@ -9,7 +9,7 @@
 #include "group.h"
 #include "injection.h"
 
-/* No real interface has such a number: what the daemon asks of the real routing tables is never found by chance. */
+/* No real interface has such a number, so nothing in the real routing tables can match it by accident. */
 #define IFINDEX_BASE 1000000U
 
 #define COMMAND_LINE "BOOT_IMAGE=/boot/vmlinuz-fake root=/dev/vda1 ro"
@@ -141,7 +141,7 @@ int machine_set_iommu(Machine *m, bool on) {
         return 0;
 }
 
-void machine_settle(Machine *m) {
+void machine_finish_waiting(Machine *m) {
         m->kick = true;
 
         for (unsigned i = 0; i < m->devices->len;) {

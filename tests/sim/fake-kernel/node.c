@@ -22,7 +22,7 @@ static Node *node_new(Node *parent, const char *name, NodeType type, mode_t mode
         if (parent) {
                 g_assert(parent->type == NODE_FOLDER);
                 if (g_hash_table_contains(parent->children, name))
-                        g_error("%s is in the tree twice", name);
+                        g_error("%s exists already in the tree", name);
                 g_hash_table_insert(parent->children, n->name, n);
         }
         return n;
@@ -109,7 +109,7 @@ Node *node_add_attribute(Node *parent, const char *name, mode_t mode, const Node
         return n;
 }
 
-/* A character device of a FUSE mount would open the kernel's own driver, so this is a regular file. */
+/* A character device on a FUSE mount would open the kernel's own driver, so this is a regular file. */
 Node *node_add_device(Node *parent, const char *name, mode_t mode, const NodeOps *ops, void *owner) {
         Node *n = node_new(parent, name, NODE_DEVICE, S_IFREG | mode);
 
@@ -196,7 +196,7 @@ char *node_path(Node *n) {
 }
 
 void node_set_text(Node *n, const char *value) {
-        char *text = g_strdup_printf("%s\n", value); /* first: the value may be the old text */
+        char *text = g_strdup_printf("%s\n", value); /* before g_free(): the value may be the old text */
 
         g_free(n->text);
         n->text = text;

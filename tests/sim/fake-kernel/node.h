@@ -5,12 +5,12 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* A file of the served tree. It knows nothing of FUSE: filesystem.c maps requests to nodes. */
+/* A file of the tree. It does not depend on FUSE: filesystem.c maps requests to nodes. */
 
 #define _unused_ __attribute__((unused))
 
-/* A read or write that cannot end now. It is tried again, with `retry` set, after any change that may
- * let it end; until then the caller gets no reply. */
+/* A read or write cannot complete now. It is tried again, with `retry` set, after any change that may let it
+ * complete; until then, the caller gets no reply. */
 #define NODE_WAIT 1
 
 typedef struct Node Node;
@@ -22,7 +22,7 @@ typedef enum NodeType {
         NODE_DEVICE,
 } NodeType;
 
-/* Each returns 0, -errno or NODE_WAIT (read and write only). Called for live nodes only. */
+/* Each returns 0, -errno or NODE_WAIT (read and write only). Called only for live nodes. */
 typedef struct NodeOps {
         int (*read)(Node *n, GString *text);
         int (*write)(Node *n, const char *value, bool retry);
@@ -43,7 +43,7 @@ struct Node {
         char *text;           /* static content, or the target of a link */
         const NodeOps *ops;
         void *owner;  /* valid while alive */
-        void *handle; /* filesystem.c: the one inode of a folder, link or device node */
+        void *handle; /* filesystem.c: the only inode of a folder, link or device node */
 };
 
 Node *node_new_root(void);
@@ -54,15 +54,16 @@ Node *node_add_folder(Node *parent, const char *name);
 /* Finds or makes every folder of the path. */
 Node *node_ensure_folder(Node *root, const char *path);
 Node *node_add_text(Node *parent, const char *name, const char *format, ...) G_GNUC_PRINTF(3, 4);
-/* A text that may be replaced by a write; `check` (or NULL) returns 0 or -errno. */
+/* A text that a write may replace; `check` (or NULL) returns 0 or -errno. */
 Node *node_add_setting(Node *parent, const char *name, const char *value, int (*check)(Node *n, const char *value));
 Node *node_add_attribute(Node *parent, const char *name, mode_t mode, const NodeOps *ops, void *owner);
 Node *node_add_device(Node *parent, const char *name, mode_t mode, const NodeOps *ops, void *owner);
 Node *node_add_link(Node *parent, const char *name, Node *target);
-/* Takes the node and all below it out of the tree: open files answer ENODEV from now on. */
+/* Removes the node and everything below it from the tree: open files answer ENODEV from now on. */
 Node *node_remove(Node *n);
 
-/* Takes a node without children out of the tree. Unlike one that is removed it lives on for those who have it open. */
+/* Removes a node without children from the tree. Unlike after node_remove(), open files of the node continue to
+ * work. */
 void node_hide(Node *n);
 
 Node *node_find(Node *root, const char *path);

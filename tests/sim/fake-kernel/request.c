@@ -10,8 +10,8 @@ typedef struct Request {
         Requests *queue;
         fuse_req_t req;
         Node *node;
-        Content *content; /* reads; the open file outlives its requests */
-        char *value;      /* writes */
+        Content *content; /* for reads; the open file lives longer than its requests */
+        char *value;      /* for writes */
         size_t size;
         off_t offset;
         bool counted, retry, stall_after, done, interrupted;
@@ -45,7 +45,7 @@ static void request_reply(Request *r, int result) {
         g_free(r);
 }
 
-/* libfuse holds the request's lock here: only note it, requests_retry() answers. */
+/* libfuse holds the lock of the request here. So only set a flag; requests_retry() sends the answer. */
 static void on_interrupt(fuse_req_t req _unused_, void *userdata) {
         Request *r = userdata;
 
@@ -64,7 +64,7 @@ static int request_try(Request *r) {
         int result;
 
         if (r->value) {
-                /* a removal that had to wait took its own attribute away */
+                /* the removal that waited has removed its own attribute */
                 if (r->retry && !r->node->alive && strcmp(r->node->name, "remove") == 0)
                         return 0;
                 return node_write(r->node, r->value, r->retry);

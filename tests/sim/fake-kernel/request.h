@@ -6,7 +6,7 @@
 
 #include "machine.h"
 
-/* A read or write on its way to its reply. */
+/* A read or write until its reply. */
 
 typedef struct Requests {
         Machine *machine;
@@ -15,7 +15,7 @@ typedef struct Requests {
         GQueue stalled; /* for `resume` */
 } Requests;
 
-/* Text that a reader has fetched; it stays the same until the reader starts again. */
+/* The text that a reader got; it stays the same until the reader starts again. */
 typedef struct Content {
         GString *text;
 } Content;
@@ -24,5 +24,5 @@ void requests_read(Requests *q, fuse_req_t req, Node *n, Content *content, size_
 void requests_write(Requests *q, fuse_req_t req, Node *n, const char *data, size_t size);
 void requests_retry(Requests *q);
 void requests_resume(Requests *q);
-/* Ends everything with an error. */
+/* Ends all requests with an error. */
 void requests_abort(Requests *q);

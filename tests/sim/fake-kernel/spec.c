@@ -173,7 +173,7 @@ static bool key_apply(const Key *key, DeviceSpec *s, const char *value) {
 
 bool spec_apply(DeviceSpec *s, char *const *words, char **ret_error) {
         for (; *words; words++) {
-                /* a flag may stand alone */
+                /* a flag needs no value */
                 g_auto(GStrv) word = g_strsplit(*words, "=", 2);
                 const Key *key = NULL;
 

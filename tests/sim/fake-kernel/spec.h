@@ -4,7 +4,7 @@
 #include <glib.h>
 #include <stdbool.h>
 
-/* What a piece of hardware is, as told by `device ADDR key=value...`. */
+/* The description of a device, from `device ADDR key=value...`. */
 
 #define SPEC_GROUP_NEW (-2)
 #define SPEC_GROUP_NONE (-1)
@@ -19,12 +19,12 @@ typedef struct DeviceSpec {
         int subsystem_vendor, subsystem_device;
         int vf_device, secondary;
         int group;    /* number, SPEC_GROUP_NEW or SPEC_GROUP_NONE */
-        int vf_group; /* the same, of its virtual functions */
+        int vf_group; /* the same for its VFs */
         int numa, total_vfs, irq;
         bool bridge, boot_vga;
         char *parent, *physfn;
-        char *driver;   /* bound at the start; "none": not probed; NULL: as the bus decides */
-        char *override; /* there before any driver looks, as udev's rules put it where no driver is loaded */
+        char *driver;   /* bound at the start; "none": not probed; NULL: the bus chooses */
+        char *override; /* set before the first probe, as by a udev rule while no driver is loaded */
         char *net, *mac, *block;
         char *link, *current_link; /* "8.0x4" */
         char *reset;               /* "flr,bus" */
@@ -36,6 +36,6 @@ int address_compare(const Address *a, const Address *b);
 DeviceSpec *spec_new(const char *address);
 DeviceSpec *spec_copy(const DeviceSpec *s);
 DeviceSpec *spec_free(DeviceSpec *s);
-/* Applies key=value words; on failure returns false and says why. */
+/* Applies key=value words. On failure, returns false and an error message. */
 bool spec_apply(DeviceSpec *s, char *const *words, char **ret_error);
 bool spec_get_link(const char *link, double *ret_speed, unsigned *ret_width);

@@ -5,7 +5,7 @@
 #include "device.h"
 #include "driver.h"
 
-/* The first virtual function's distance from the physical one, as on Intel's 82576. */
+/* The distance of the first VF from the PF, as on Intel's 82576. */
 #define VF_OFFSET 0x80
 
 static int autoprobe_check(Node *n _unused_, const char *value) {
@@ -76,7 +76,7 @@ static DeviceSpec *vf_spec_new(Device *d, unsigned index) {
         return s;
 }
 
-/* All or none. */
+/* Creates all VFs or none. */
 int device_create_vfs(Device *d, unsigned n) {
         for (unsigned i = 0; i < n; i++) {
                 g_autofree char *error = NULL;

@@ -5,12 +5,14 @@
 
 #include "group.h"
 
-/* What a vfio driver makes for its device: the folder vfio-dev/vfioN and, with cdevs, the node dev/vfio/devices/vfioN. */
+/* What a vfio driver creates for its device: the folder vfio-dev/vfioN and, with cdevs, the node
+ * dev/vfio/devices/vfioN. */
 
-/* The kernel takes a free number at its start. */
+/* The kernel chooses a free number at its start. */
 #define CDEV_MAJOR 511
 
-/* Any number of opens is allowed, whoever has the group's node. Each holds up an unbind until it is closed. */
+/* Any number of opens is allowed, even while another process has the group's node open. Each open file makes an
+ * unbind wait until it is closed. */
 static int cdev_open(Node *n, const void *holder _unused_) {
         Device *d = n->owner;
 
@@ -24,7 +26,7 @@ static void cdev_close(Node *n, const void *holder _unused_) {
         Device *d = n->owner;
 
         if (--d->n_cdev_opens == 0)
-                machine_settle(d->machine);
+                machine_finish_waiting(d->machine);
 }
 
 static const NodeOps cdev_ops = {.open = cdev_open, .close = cdev_close};
@@ -56,7 +58,8 @@ void device_add_vfio(Device *d) {
                 d->cdev = node_add_device(node_ensure_folder(root, "dev/vfio/devices"), name, 0600, &cdev_ops, d);
         }
         machine_emit(d->machine, "add", n, "vfio-dev", NULL);
-        /* pm_runtime_allow(), and at the end pm_runtime_forbid(): what the administrator had set is lost. */
+        /* vfio-pci calls pm_runtime_allow(), and at its unbind pm_runtime_forbid(): the setting of the administrator
+         * is lost. */
         node_set_text(node_find(d->folder, "power/control"), "auto");
 }
 
@@ -69,7 +72,8 @@ static void remove_vfio_folder(Device *d) {
         node_remove(folder);
 }
 
-/* Kernels with cdevs take the folder and the node away before they wait for the holders, so that nobody opens it meanwhile. */
+/* Kernels with cdevs remove the folder and the node before they wait for the holders, so that nobody opens the node
+ * meanwhile. */
 void device_hide_cdev(Device *d) {
         if (!d->cdev)
                 return;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "functions.h"
 #include "syscall-killer.h"
+#include "vfs.h"
 
 #include <signal.h>
 
-/* Workers, daemons or both are killed at every write of a change of virtual functions: there is the old number or the new one, each function is where it shall be,
- * and the host has its setting back. */
+/* Workers, daemons or both are killed at every write of a change of VFs: there is the old or the new number of VFs,
+ * each VF has the right driver, and the host's setting is restored. */
 
 typedef struct Case {
-        FunctionRequest before, wanted;
-        const char *driver; /* that the new ones get */
+        VfRequest before, wanted;
+        const char *driver; /* driver of the new VFs */
 } Case;
 
 #define IN_USE_TOO (1U << GUARD_VIRTUAL_FUNCTIONS)
@@ -26,29 +26,29 @@ typedef struct Crash {
         Host *host;
         const Case *one;
         char *old, *new;       /* snapshots */
-        unsigned n_old, n_new; /* records */
+        unsigned n_old, n_new; /* number of state files */
         unsigned n_writes;
 } Crash;
 
-static void set(Host *host, const FunctionRequest *request) {
+static void set(Host *host, const VfRequest *request) {
         g_autoptr(Daemon) daemon = daemon_start(host, &patient);
 
         daemon_await_quiet(daemon);
-        functions_ensure(daemon, request);
+        vfs_ensure(daemon, request);
 }
 
 static void crash_begin(Crash *crash, const Case *one) {
-        *crash = (Crash){.host = functions_host(), .one = one};
+        *crash = (Crash){.host = vfs_host(), .one = one};
         fake_kernel_do(crash->host->fake, "modprobe vfio_pci");
         set(crash->host, &one->before);
         crash->old = fake_kernel_snapshot(crash->host->fake);
-        crash->n_old = count_devices_away(crash->host);
+        crash->n_old = count_detached_devices(crash->host);
         fake_kernel_do(crash->host->fake, "reset-writes");
         set(crash->host, &one->wanted);
         crash->n_writes = count_writes(crash->host);
         crash->new = fake_kernel_snapshot(crash->host->fake);
-        crash->n_new = count_devices_away(crash->host);
-        assert_functions(crash->host, PF, one->wanted.count, one->driver);
+        crash->n_new = count_detached_devices(crash->host);
+        assert_vfs(crash->host, PF, one->wanted.count, one->driver);
 }
 
 static void crash_end(Crash *crash) {
@@ -57,7 +57,7 @@ static void crash_end(Crash *crash) {
         g_free(crash->new);
 }
 
-/* Whole: and which of both. */
+/* Checks that the state is consistent, and returns whether it is the new state. */
 static bool check_is_new(Crash *crash, Daemon *daemon) {
         g_autofree char *now = fake_kernel_snapshot(crash->host->fake);
         bool is_new = streq(now, crash->new);
@@ -65,24 +65,24 @@ static bool check_is_new(Crash *crash, Daemon *daemon) {
         if (!is_new)
                 g_assert_cmpstr(now, ==, crash->old);
         assert_autoprobe(crash->host, PF, true);
-        assert_model_is_true(daemon);
-        g_assert_cmpuint(count_devices_away(crash->host), ==, is_new ? crash->n_new : crash->n_old);
+        assert_model_is_current(daemon);
+        g_assert_cmpuint(count_detached_devices(crash->host), ==, is_new ? crash->n_new : crash->n_old);
         g_assert_cmpuint(count_transactions(crash->host), ==, 0);
         bool detached = (is_new ? crash->one->wanted : crash->one->before).fate == VFS_DETACHED;
-        if (functions_count(crash->host, PF) > 0)
+        if (vfs_count(crash->host, PF) > 0)
                 g_assert_cmpint(daemon_state(daemon, VF(0)), ==, detached ? DEVICE_DETACHED : DEVICE_HOST);
         return is_new;
 }
 
 static void stop_at(Crash *crash, Daemon *daemon, const char *stall, unsigned k, Answer *answer) {
         fake_kernel_do(crash->host->fake, "%s %u", stall, k);
-        functions_must_begin(daemon, &crash->one->wanted, answer);
+        vfs_must_begin(daemon, &crash->one->wanted, answer);
         fake_kernel_do(crash->host->fake, "wait-pending 1");
 }
 
 typedef void (*case_t)(Crash *crash, const char *stall, unsigned k);
 
-static void sweep(case_t function) {
+static void sweep(case_t callback) {
         static const char *const stalls[] = {"stall", "stall-after"};
 
         for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -94,7 +94,7 @@ static void sweep(case_t function) {
                                 set(crash.host, &crash.one->before);
                                 assert_snapshot(crash.host, crash.old);
                                 g_test_message("case %zu, %s %u", i, stalls[stall], k);
-                                function(&crash, stalls[stall], k);
+                                callback(&crash, stalls[stall], k);
                         }
                 crash_end(&crash);
         }
@@ -133,7 +133,7 @@ static void test_all_die(void) {
         sweep(all_die);
 }
 
-/* Its worker finishes, and the next daemon sees it so. */
+/* Its worker finishes, and the next daemon notices it. */
 static void daemon_dies(Crash *crash, const char *stall, unsigned k) {
         g_autoptr(Daemon) daemon = daemon_start(crash->host, &patient);
         _cleanup_answer_ Answer answer = {}, refused = {};
@@ -143,8 +143,8 @@ static void daemon_dies(Crash *crash, const char *stall, unsigned k) {
         daemon_stopp(&daemon);
         daemon = daemon_start(crash->host, &patient);
         g_assert_cmpint(daemon_state(daemon, PF), ==, DEVICE_CHANGING);
-        g_assert_cmpint(functions_begin(daemon, &(FunctionRequest){PF, 5}, &refused, &problem), ==, OUTCOME_BUSY);
-        /* Nor may one be taken that was made just now. */
+        g_assert_cmpint(vfs_begin(daemon, &(VfRequest){PF, 5}, &refused, &problem), ==, OUTCOME_BUSY);
+        /* A VF that was just created must not be detached either. */
         const Device *made = inventory_find_device(crash->host->inventory, address_of(VF(1)));
         if (made && made->present && !device_is_on_vfio(made))
                 g_assert_cmpint(daemon_begin(daemon, PLAN_DETACH, VF(1), &refused, &problem), ==, OUTCOME_BUSY);
@@ -183,7 +183,7 @@ static void test_any_time(void) {
                 g_autoptr(Daemon) daemon = daemon_start(crash.host, &patient);
                 _cleanup_answer_ Answer answer = {};
 
-                functions_must_begin(daemon, &crash.one->wanted, &answer);
+                vfs_must_begin(daemon, &crash.one->wanted, &answer);
                 pid_t pid = find_worker();
                 g_usleep((gulong)g_test_rand_int_range(0, 20000));
                 if (pid > 0)
@@ -198,24 +198,25 @@ static void test_any_time(void) {
 
 typedef struct Life {
         Host *host;
-        const FunctionRequest *request;
+        const VfRequest *request;
 } Life;
 
-/* A life of the daemon in a process of its own. The exit status is the outcome. */
-static void live(void *userdata) {
+/* A daemon in a separate process. Its exit status is the outcome. */
+static void run_daemon(void *userdata) {
         const Life *life = userdata;
         Daemon *daemon = daemon_start(life->host, &patient);
         Answer answer = {};
 
         syscall_killer_mark();
-        functions_must_begin(daemon, life->request, &answer);
+        vfs_must_begin(daemon, life->request, &answer);
         daemon_await(daemon, &answer);
         g_assert_cmpint(answer.error, ==, 0);
         daemon_await_quiet(daemon);
         _exit((int)answer.outcome);
 }
 
-/* The worker, or with it the daemon, at each of the worker's syscalls; steps of a prime leave out some of many. */
+/* Kills the worker, or the worker and the daemon, at each of the worker's syscalls; a prime step width skips some of
+ * them. */
 static void kill_at_syscalls(const Case *one, Victims victims, unsigned step) {
         unsigned n_syscalls, n_new = 0, n_old = 0;
         Crash crash;
@@ -226,7 +227,7 @@ static void kill_at_syscalls(const Case *one, Victims victims, unsigned step) {
         KillPoint point = {.process = 1, .victims = victims};
         const SyscallKiller killer = {.points = &point, .n_points = 1};
         Life life = {crash.host, &one->wanted};
-        syscall_killer_run(&killer, live, &life, &end);
+        syscall_killer_run(&killer, run_daemon, &life, &end);
         g_assert_cmpint(end.exit_status, ==, OUTCOME_DONE);
         n_syscalls = end.n_syscalls;
         g_test_message("%u syscalls", n_syscalls);
@@ -235,13 +236,13 @@ static void kill_at_syscalls(const Case *one, Victims victims, unsigned step) {
                 set(crash.host, &one->before);
                 assert_snapshot(crash.host, crash.old);
                 point.syscall = i;
-                syscall_killer_run(&killer, live, &life, &end);
+                syscall_killer_run(&killer, run_daemon, &life, &end);
 
                 g_autoptr(Daemon) daemon = daemon_start(crash.host, &patient);
                 daemon_await_quiet(daemon);
                 g_test_message("killed at %u (%" G_GUINT64_FORMAT ")", i, end.number);
                 bool is_new = check_is_new(&crash, daemon);
-                /* What was answered is so. */
+                /* The answer is true. */
                 if (end.exit_status >= 0)
                         g_assert_true(is_new == (end.exit_status == OUTCOME_DONE));
                 n_new += is_new;
@@ -263,12 +264,12 @@ static void test_all_at_syscalls(void) {
 
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
-        g_test_add_func("/functions-crash/worker-dies", test_worker_dies);
-        g_test_add_func("/functions-crash/all-die", test_all_die);
-        g_test_add_func("/functions-crash/daemon-dies", test_daemon_dies);
-        g_test_add_func("/functions-crash/daemon-dies-first", test_daemon_dies_first);
-        g_test_add_func("/functions-crash/any-time", test_any_time);
-        g_test_add_func("/functions-crash/worker-at-syscalls", test_worker_at_syscalls);
-        g_test_add_func("/functions-crash/all-at-syscalls", test_all_at_syscalls);
+        g_test_add_func("/vfs-crash/worker-dies", test_worker_dies);
+        g_test_add_func("/vfs-crash/all-die", test_all_die);
+        g_test_add_func("/vfs-crash/daemon-dies", test_daemon_dies);
+        g_test_add_func("/vfs-crash/daemon-dies-first", test_daemon_dies_first);
+        g_test_add_func("/vfs-crash/any-time", test_any_time);
+        g_test_add_func("/vfs-crash/worker-at-syscalls", test_worker_at_syscalls);
+        g_test_add_func("/vfs-crash/all-at-syscalls", test_all_at_syscalls);
         return g_test_run();
 }

@@ -1,36 +1,37 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "functions.h"
+#include "vfs.h"
 
-/* Every write of a change of virtual functions fails: all is as before, or the message says what is not, and the next start ends it. */
+/* Every write of a change of VFs fails: everything is as before, or the message says what is not, and the next start
+ * finishes the recovery. */
 
 #define ON_VFIO(n) \
-        &(FunctionRequest) { \
+        &(VfRequest) { \
                 PF, n, VFS_DETACHED \
         }
 #define OF_HOST(n) \
-        &(FunctionRequest) { \
+        &(VfRequest) { \
                 PF, n \
         }
 
 typedef struct Sweep {
         Host *host;
         Daemon *daemon;
-        const FunctionRequest *before, *wanted;
+        const VfRequest *before, *wanted;
         char *snapshot;
         unsigned n_records, n_writes;
 } Sweep;
 
 static void sweep_begin(Sweep *sweep) {
-        sweep->host = functions_host();
+        sweep->host = vfs_host();
         sweep->daemon = daemon_start(sweep->host, &patient);
         fake_kernel_do(sweep->host->fake, "modprobe vfio_pci");
-        functions_ensure(sweep->daemon, sweep->before);
+        vfs_ensure(sweep->daemon, sweep->before);
         sweep->snapshot = fake_kernel_snapshot(sweep->host->fake);
-        sweep->n_records = count_devices_away(sweep->host);
+        sweep->n_records = count_detached_devices(sweep->host);
         fake_kernel_do(sweep->host->fake, "reset-writes");
-        functions_must_set(sweep->daemon, sweep->wanted, OUTCOME_DONE);
+        vfs_must_set(sweep->daemon, sweep->wanted, OUTCOME_DONE);
         sweep->n_writes = count_writes(sweep->host);
-        functions_ensure(sweep->daemon, sweep->before);
+        vfs_ensure(sweep->daemon, sweep->before);
         assert_snapshot(sweep->host, sweep->snapshot);
 }
 
@@ -44,26 +45,27 @@ static void fail_at(Sweep *sweep, unsigned k, const char *kind) {
         _cleanup_answer_ Answer answer = {};
 
         fake_kernel_do(sweep->host->fake, "%s %u EIO", kind, k);
-        functions_must_begin(sweep->daemon, sweep->wanted, &answer);
+        vfs_must_begin(sweep->daemon, sweep->wanted, &answer);
         daemon_await(sweep->daemon, &answer);
         g_test_message("%s %u: %s %s", kind, k, outcome_to_string(answer.outcome), answer.message);
-        assert_model_is_true(sweep->daemon);
+        assert_model_is_current(sweep->daemon);
         if (answer.outcome == OUTCOME_DONE)
-                /* A probe tells nothing by its error. */
-                assert_functions(sweep->host, PF, sweep->wanted->count, "vfio-pci");
+                /* The error of a probe means nothing. */
+                assert_vfs(sweep->host, PF, sweep->wanted->count, "vfio-pci");
         else {
                 g_assert_cmpint(answer.outcome, ==, OUTCOME_ROLLED_BACK);
                 assert_snapshot(sweep->host, sweep->snapshot);
-                g_assert_cmpuint(count_devices_away(sweep->host), ==, sweep->n_records);
+                g_assert_cmpuint(count_detached_devices(sweep->host), ==, sweep->n_records);
                 return;
         }
-        functions_ensure(sweep->daemon, sweep->before);
+        vfs_ensure(sweep->daemon, sweep->before);
         assert_snapshot(sweep->host, sweep->snapshot);
-        g_assert_cmpuint(count_devices_away(sweep->host), ==, sweep->n_records);
+        g_assert_cmpuint(count_detached_devices(sweep->host), ==, sweep->n_records);
 }
 
-/* Every write of a change fails, before or after it took effect: all is as before, or the message says what is not. */
-static void sweep_faults(const FunctionRequest *before, const FunctionRequest *wanted) {
+/* Every write of a change fails, before or after it took effect: everything is as before, or the message says what
+ * is not. */
+static void sweep_faults(const VfRequest *before, const VfRequest *wanted) {
         Sweep sweep = {.before = before, .wanted = wanted};
 
         sweep_begin(&sweep);
@@ -74,8 +76,8 @@ static void sweep_faults(const FunctionRequest *before, const FunctionRequest *w
         sweep_end(&sweep);
 }
 
-/* And one of the writes that undo it: the message names what remains, and the next start ends it. */
-static void sweep_double_faults(const FunctionRequest *before, const FunctionRequest *wanted) {
+/* A write of the rollback fails too: the message names what remains, and the next start finishes the recovery. */
+static void sweep_double_faults(const VfRequest *before, const VfRequest *wanted) {
         Sweep sweep = {.before = before, .wanted = wanted};
         unsigned n_degraded = 0;
 
@@ -86,11 +88,11 @@ static void sweep_double_faults(const FunctionRequest *before, const FunctionReq
 
                         fake_kernel_do(sweep.host->fake, "fail %u EIO", k);
                         fake_kernel_do(sweep.host->fake, "fail %u EIO", k + later);
-                        functions_must_begin(sweep.daemon, wanted, &answer);
+                        vfs_must_begin(sweep.daemon, wanted, &answer);
                         daemon_await(sweep.daemon, &answer);
                         fake_kernel_do(sweep.host->fake, "clear");
                         g_test_message("%u, %u: %s %s", k, later, outcome_to_string(answer.outcome), answer.message);
-                        assert_model_is_true(sweep.daemon);
+                        assert_model_is_current(sweep.daemon);
                         g_autofree char *now = fake_kernel_snapshot(sweep.host->fake);
                         if (answer.outcome == OUTCOME_ROLLED_BACK)
                                 g_assert_cmpstr(now, ==, sweep.snapshot);
@@ -104,9 +106,9 @@ static void sweep_double_faults(const FunctionRequest *before, const FunctionReq
                         assert_autoprobe(sweep.host, PF, true);
                         if (answer.outcome == OUTCOME_DEGRADED)
                                 assert_snapshot(sweep.host, sweep.snapshot);
-                        functions_ensure(sweep.daemon, before);
+                        vfs_ensure(sweep.daemon, before);
                         assert_snapshot(sweep.host, sweep.snapshot);
-                        g_assert_cmpuint(count_devices_away(sweep.host), ==, sweep.n_records);
+                        g_assert_cmpuint(count_detached_devices(sweep.host), ==, sweep.n_records);
                 }
         g_assert_cmpuint(n_degraded, >, 0);
         sweep_end(&sweep);
@@ -114,10 +116,10 @@ static void sweep_double_faults(const FunctionRequest *before, const FunctionReq
 
 static void test_double_fault(void) {
         sweep_double_faults(OF_HOST(2), ON_VFIO(3));
-        sweep_double_faults(ON_VFIO(2), &(FunctionRequest){PF, 3, VFS_DETACHED, 1U << GUARD_VIRTUAL_FUNCTIONS});
+        sweep_double_faults(ON_VFIO(2), &(VfRequest){PF, 3, VFS_DETACHED, 1U << GUARD_VIRTUAL_FUNCTIONS});
 }
 
-static void test_fault_make(void) {
+static void test_fault_create(void) {
         sweep_faults(OF_HOST(0), ON_VFIO(2));
 }
 
@@ -126,19 +128,19 @@ static void test_fault_change(void) {
 }
 
 static void test_fault_change_detached(void) {
-        sweep_faults(ON_VFIO(2), &(FunctionRequest){PF, 3, VFS_DETACHED, 1U << GUARD_VIRTUAL_FUNCTIONS});
+        sweep_faults(ON_VFIO(2), &(VfRequest){PF, 3, VFS_DETACHED, 1U << GUARD_VIRTUAL_FUNCTIONS});
 }
 
-static void test_fault_of_host(void) {
+static void test_fault_host_driver(void) {
         sweep_faults(OF_HOST(1), OF_HOST(2));
 }
 
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
-        g_test_add_func("/functions-faults/make", test_fault_make);
-        g_test_add_func("/functions-faults/change", test_fault_change);
-        g_test_add_func("/functions-faults/change-detached", test_fault_change_detached);
-        g_test_add_func("/functions-faults/of-host", test_fault_of_host);
-        g_test_add_func("/functions-faults/double", test_double_fault);
+        g_test_add_func("/vfs-faults/create", test_fault_create);
+        g_test_add_func("/vfs-faults/change", test_fault_change);
+        g_test_add_func("/vfs-faults/change-detached", test_fault_change_detached);
+        g_test_add_func("/vfs-faults/host-driver", test_fault_host_driver);
+        g_test_add_func("/vfs-faults/double", test_double_fault);
         return g_test_run();
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "fixture.h"
 
-/* SetVirtualFunctions on the bus: arguments, answers, signals and properties, jobs. */
+/* SetVirtualFunctions on the bus: arguments, replies, signals and properties, jobs. */
 
 #define PF "0000:07:00.0"
 #define PF_PATH BUS_PATH "/devices/_30000_3a07_3a00_2e0"
@@ -33,11 +33,11 @@ static void test_set(void) {
         fixture_property(fixture, VF1_PATH, DEVICE, "PhysicalFunction", "'" PF "'");
         fixture_property(fixture, VF1_PATH, DEVICE, "State", "'detached'");
         fixture_property(fixture, PF_PATH, DEVICE, "State", "'host'");
-        /* By the device's own method, and nothing is left to do: both drivers are the one that it has. */
+        /* With the device's own method. Nothing remains to be done: both drivers stay the same. */
         fixture_expect(fixture, PF_PATH, DEVICE, "SetVirtualFunctions", "(uint32 2, " TO_DETACH ")",
                         "([('0000:07:10.0', 'vfio-pci', 'vfio-pci', {}), ('0000:07:10.1', 'vfio-pci', 'vfio-pci', "
                         "{})],)");
-        /* vfiod detached both and nobody holds them: they may go without an override. */
+        /* vfiod detached both VFs and nobody holds them: they may be removed without an override. */
         expect(fixture, 1, NO_OPTIONS, "([('0000:07:10.0', '', 'igbvf', {})],)");
         fixture_property(fixture, PF_PATH, DEVICE, "VirtualFunctions", "['0000:07:10.0']");
         expect(fixture, 1, "{'driverless': <true>}", "([('0000:07:10.0', '', '', {})],)");
@@ -48,7 +48,7 @@ static void test_set(void) {
         fixture_stop(fixture);
 }
 
-/* A virtual function that another tool put on vfio-pci counts as in use. */
+/* A VF that another tool bound to vfio-pci counts as in use. */
 static void test_foreign(void) {
         Fixture *fixture = fixture_start(NULL);
 
@@ -80,13 +80,13 @@ static void test_refusals(void) {
         refused(fixture, "ens4", 1, "{'override': <['everything']>}", INVALID_ARGS, "*'everything'*");
         refused(fixture, "ens4", 1, "{'companions': <['*']>}", INVALID_ARGS,
                         "SetVirtualFunctions has no option 'companions'*");
-        /* It is no verb to plan. */
+        /* Plan does not support this verb. */
         fixture_refused(fixture, BUS_PATH, MANAGER, "Plan", "('ens4', 'set-virtual-functions', " NO_OPTIONS ")",
                         INVALID_ARGS, "*detach and reattach*");
         fixture_stop(fixture);
 }
 
-/* What changes is told, in whatever way it came. */
+/* Signals report the changes, whatever caused them. */
 static void test_signals(void) {
         Fixture *fixture = fixture_start(NULL);
 
@@ -128,7 +128,7 @@ static void test_job(void) {
         pending_refused(pending, "Cancelled", "*as it was before*");
         fixture_property(fixture, PF_PATH, DEVICE, "VirtualFunctions", "[]");
 
-        /* The worker dies: the daemon undoes it. */
+        /* The worker dies: the daemon rolls back. */
         fake_kernel_do(fixture->kernel, "stall 3");
         pending = fixture_call_start(
                         fixture, BUS_PATH, MANAGER, "SetVirtualFunctions", "('ens4', uint32 3, " TO_DETACH ")");
@@ -139,7 +139,7 @@ static void test_job(void) {
         fixture_stop(fixture);
 }
 
-/* The kernel does not come back: the caller hears so, and the job goes on. */
+/* The write does not return from the kernel: the caller gets an error, and the job continues. */
 static void test_stuck(void) {
         Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 500});
 
@@ -157,11 +157,11 @@ static void test_stuck(void) {
 
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
-        g_test_add_func("/bus/functions/set", test_set);
-        g_test_add_func("/bus/functions/foreign", test_foreign);
-        g_test_add_func("/bus/functions/refusals", test_refusals);
-        g_test_add_func("/bus/functions/signals", test_signals);
-        g_test_add_func("/bus/functions/job", test_job);
-        g_test_add_func("/bus/functions/stuck", test_stuck);
+        g_test_add_func("/bus/vfs/set", test_set);
+        g_test_add_func("/bus/vfs/foreign", test_foreign);
+        g_test_add_func("/bus/vfs/refusals", test_refusals);
+        g_test_add_func("/bus/vfs/signals", test_signals);
+        g_test_add_func("/bus/vfs/job", test_job);
+        g_test_add_func("/bus/vfs/stuck", test_stuck);
         return g_test_run();
 }

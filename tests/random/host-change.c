@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "hand.h"
+#include "host-change.h"
 #include "arrival.h"
 #include "history.h"
 
@@ -10,7 +10,7 @@
 #define DEVICE "sys/bus/pci/devices/%s/"
 #define DRIVER "sys/bus/pci/drivers/%s/"
 
-/* A VM that has the group holds up whoever takes a card from vfio-pci. */
+/* An unbind from vfio-pci waits while a VM has the group. */
 static bool may_unbind(const World *world, const TruthDevice *device) {
         const TruthGroup *group = truth_find_group(world->truth, device->group);
 
@@ -39,7 +39,7 @@ static void bind(World *world, const TruthDevice *device, const char *driver) {
         (void)fake_kernel_write(world->kernel, device->address, DRIVER "bind", driver);
 }
 
-/* Whether anything of the group is the card or hangs off it. */
+/* Whether a device of the group is this card or is below it. */
 static bool carries_group(const World *world, const Slot *slot, int group) {
         for (unsigned i = 0; i < world->truth->devices->len; i++) {
                 const TruthDevice *device = world->truth->devices->pdata[i];
@@ -48,7 +48,7 @@ static bool carries_group(const World *world, const Slot *slot, int group) {
 
                 for (const char *parent = other->parent; parent && !below; parent = slot_find(parent)->parent)
                         below = g_str_equal(parent, slot->address);
-                below |= !other->card && g_str_equal(slot->address, SLOT_PHYSICAL);
+                below |= !other->card && g_str_equal(slot->address, SLOT_PF);
                 if (below && device->group == group)
                         return true;
         }
@@ -71,19 +71,19 @@ static void allow_sleep(World *world, const TruthDevice *device, bool allow) {
         (void)fake_kernel_write(world->kernel, allow ? "auto" : "on", DEVICE "power/control", device->address);
 }
 
-bool hand_write_to(World *world, const TruthDevice *device) {
+bool host_write_to(World *world, const TruthDevice *device) {
         const char *driver = slot_find(device->address)->driver ?: "e1000e";
         const char *const overrides[] = {"", "vfio-pci", "none", driver};
 
-        bool physical = g_str_equal(device->address, SLOT_PHYSICAL);
+        bool physical = g_str_equal(device->address, SLOT_PF);
 
         if (physical && carries_vm(world, slot_find(device->address)))
                 return false;
-        history_note("by hand, %s: ", device->address);
-        world_move(world, device->address);
+        history_note("an administrator changes %s: ", device->address);
+        world_mark_changed(world, device->address);
         for (unsigned i = 0; physical && i < n_slots; i++)
                 if (!slots[i].card)
-                        world_move(world, slots[i].address);
+                        world_mark_changed(world, slots[i].address);
         switch (world_random(world, 8)) {
         case 0:
                 unbind(world, device);
@@ -97,12 +97,12 @@ bool hand_write_to(World *world, const TruthDevice *device) {
         case 3:
                 bind(world, device, world_chance(world, 2) ? driver : "vfio-pci");
                 break;
-        case 4: /* away, as others do it */
+        case 4: /* detach the card as other tools do */
                 write_override(world, device, "vfio-pci");
                 unbind(world, device);
                 probe(world, device);
                 break;
-        case 5: /* and back */
+        case 5: /* reattach it */
                 write_override(world, device, "");
                 unbind(world, device);
                 probe(world, device);
@@ -110,7 +110,7 @@ bool hand_write_to(World *world, const TruthDevice *device) {
         case 6:
                 allow_sleep(world, device, world_chance(world, 2));
                 break;
-        default: /* to this very driver */
+        default: /* bind it to this driver */
                 write_override(world, device, driver);
                 unbind(world, device);
                 probe(world, device);
@@ -119,7 +119,7 @@ bool hand_write_to(World *world, const TruthDevice *device) {
         return true;
 }
 
-/* A slot whose card may be touched now; NULL for none found. */
+/* An occupied or empty slot whose card may be changed now; NULL if none is found. */
 static const Slot *choose_slot(World *world, bool occupied) {
         for (unsigned tries = 0; tries < 20; tries++) {
                 const Slot *slot = &slots[world_random(world, n_slots)];
@@ -130,41 +130,41 @@ static const Slot *choose_slot(World *world, bool occupied) {
         return NULL;
 }
 
-bool hand_write(World *world) {
+bool host_write(World *world) {
         const Slot *slot = choose_slot(world, true);
 
-        return slot && !slot->is_bridge && hand_write_to(world, world_device(world, slot->address));
+        return slot && !slot->is_bridge && host_write_to(world, world_device(world, slot->address));
 }
 
-void hand_unplug_this(World *world, const TruthDevice *device) {
+void host_unplug_this(World *world, const TruthDevice *device) {
         g_autoptr(Truth) after = NULL;
 
         history_note("unplug %s", device->address);
-        world_move(world, device->address);
+        world_mark_changed(world, device->address);
         fake_kernel_do(world->kernel, "unplug %s", device->address);
-        after = truth_look(world->kernel);
+        after = truth_read(world->kernel);
         for (unsigned i = 0; i < world->truth->devices->len; i++) {
                 const TruthDevice *other = world->truth->devices->pdata[i];
 
                 if (!truth_find(after, other->address))
-                        world_move(world, other->address);
+                        world_mark_changed(world, other->address);
         }
 }
 
-bool hand_unplug(World *world) {
+bool host_unplug(World *world) {
         const Slot *slot = choose_slot(world, true);
 
         if (!slot || !slot->card || carries_vm(world, slot) || carries_group(world, slot, world->busy_group))
                 return false;
-        hand_unplug_this(world, world_device(world, slot->address));
+        host_unplug_this(world, world_device(world, slot->address));
         return true;
 }
 
 static const char *choose_card(World *world, const Slot *slot) {
-        return slot->stranger && world_chance(world, 4) ? slot->stranger : slot->card;
+        return slot->other_card && world_chance(world, 4) ? slot->other_card : slot->card;
 }
 
-bool hand_plug(World *world) {
+bool host_plug(World *world) {
         const Slot *slot = choose_slot(world, false);
 
         if (!slot || !slot->card || (slot->parent && !world_device(world, slot->parent)))
@@ -173,26 +173,26 @@ bool hand_plug(World *world) {
         bool driverless = world_chance(world, 5);
         g_autofree char *text = g_strdup_printf("%s%s", card, driverless ? " driver=none" : "");
         history_note("plug %s: %s", slot->address, text);
-        world_move(world, slot->address);
+        world_mark_changed(world, slot->address);
         arrival_plug(world, slot, text);
         return true;
 }
 
-bool hand_swap(World *world) {
+bool host_swap(World *world) {
         const Slot *slot = choose_slot(world, true);
         char ids[IDS_MAX];
 
-        if (!slot || !slot->stranger || carries_vm(world, slot) || carries_group(world, slot, world->busy_group))
+        if (!slot || !slot->other_card || carries_vm(world, slot) || carries_group(world, slot, world->busy_group))
                 return false;
         const TruthDevice *device = world_device(world, slot->address);
         bool own = g_str_equal(device->ids, card_ids(slot->card, ids));
-        hand_unplug_this(world, device);
-        history_note("and in its place %s", own ? "another" : "its own card");
-        arrival_plug(world, slot, own ? slot->stranger : slot->card);
+        host_unplug_this(world, device);
+        history_note("and plug in %s instead", own ? "another" : "the card of this slot");
+        arrival_plug(world, slot, own ? slot->other_card : slot->card);
         return true;
 }
 
-bool hand_open_this_node(World *world, int group) {
+bool host_open_this_node(World *world, int group) {
         g_autofree char *reply = NULL;
 
         int fd = fake_kernel_open(world->kernel, O_RDWR, "dev/vfio/%d", group);
@@ -200,17 +200,17 @@ bool hand_open_this_node(World *world, int group) {
                 return false;
         g_hash_table_replace(world->vms, GINT_TO_POINTER(group), GINT_TO_POINTER(fd + 1));
         int r = fake_kernel_send(world->kernel, &reply, "claim %d", group);
-        history_note("a VM opens node %d%s", group, r == 0 ? " and has the group" : "");
+        history_note("a VM opens node %d%s", group, r == 0 ? " and uses the group" : "");
         return true;
 }
 
-bool hand_open_node(World *world) {
+bool host_open_node(World *world) {
         const Slot *slot = choose_slot(world, true);
 
-        return slot && slot->group >= 0 && !world_has_vm(world, slot->group) && hand_open_this_node(world, slot->group);
+        return slot && slot->group >= 0 && !world_has_vm(world, slot->group) && host_open_this_node(world, slot->group);
 }
 
-bool hand_close_node(World *world) {
+bool host_close_node(World *world) {
         g_autoptr(GList) groups = g_hash_table_get_keys(world->vms);
 
         if (!groups)
@@ -223,14 +223,14 @@ bool hand_close_node(World *world) {
         return true;
 }
 
-bool hand_change_modules(World *world) {
+bool host_change_modules(World *world) {
         const char *module = modules[world_random(world, n_modules)];
         bool missing = g_hash_table_contains(world->missing, module);
 
         if (world->busy_group != NO_GROUP || g_hash_table_size(world->vms) > 0)
                 return false;
         history_note("%s %s", missing ? "modprobe" : "rmmod", module);
-        world_move_all(world);
+        world_mark_all_changed(world);
         fake_kernel_do(world->kernel, "%s %s", missing ? "modprobe" : "rmmod", module);
         if (missing)
                 g_hash_table_remove(world->missing, module);
@@ -239,14 +239,14 @@ bool hand_change_modules(World *world) {
         return true;
 }
 
-bool hand_change_virtual_functions(World *world) {
-        const TruthDevice *device = world_device(world, SLOT_PHYSICAL);
+bool host_change_vfs(World *world) {
+        const TruthDevice *device = world_device(world, SLOT_PF);
         unsigned n = 0;
 
         char ids[IDS_MAX];
 
         if (!device || !g_str_equal(device->driver, "igb") || world->busy_group != NO_GROUP ||
-                        !g_str_equal(device->ids, card_ids(slot_find(SLOT_PHYSICAL)->card, ids)))
+                        !g_str_equal(device->ids, card_ids(slot_find(SLOT_PF)->card, ids)))
                 return false;
         for (unsigned i = 0; i < n_slots; i++) {
                 if (slots[i].card)
@@ -254,29 +254,29 @@ bool hand_change_virtual_functions(World *world) {
                 if (world_has_vm(world, slots[i].group))
                         return false;
                 n += world_device(world, slots[i].address) != NULL;
-                world_move(world, slots[i].address);
+                world_mark_changed(world, slots[i].address);
         }
-        world_move(world, SLOT_PHYSICAL);
-        history_note("sriov_numvfs %u", n > 0 ? 0 : N_VIRTUAL);
+        world_mark_changed(world, SLOT_PF);
+        history_note("sriov_numvfs %u", n > 0 ? 0 : N_VFS);
         if (n == 0)
-                arrival_make_functions(world);
+                arrival_create_vfs(world);
         else
-                g_assert_cmpint(fake_kernel_write(world->kernel, "0", DEVICE "sriov_numvfs", SLOT_PHYSICAL), ==, 0);
+                g_assert_cmpint(fake_kernel_write(world->kernel, "0", DEVICE "sriov_numvfs", SLOT_PF), ==, 0);
         return true;
 }
 
-/* Of the physical function there is no rule: its virtual ones have some. */
+/* There is no rule for the PF, because there are rules for its VFs. */
 static void choose_rule(World *world, Rule *rule) {
         const Slot *slot, *companion;
 
         do
                 slot = &slots[world_random(world, n_slots)];
-        while (slot->is_bridge || g_str_equal(slot->address, SLOT_PHYSICAL));
+        while (slot->is_bridge || g_str_equal(slot->address, SLOT_PF));
         do
                 companion = &slots[world_random(world, n_slots)];
         while (companion->group != slot->group);
         unsigned kind = world_random(world, 16);
-        const char *card = slot->stranger && world_chance(world, 4) ? slot->stranger : slot->card;
+        const char *card = slot->other_card && world_chance(world, 4) ? slot->other_card : slot->card;
 
         *rule = (Rule){
                         .kind = kind < _RULE_KIND_MAX ? (RuleKind)kind : RULE_VALID,
@@ -288,10 +288,10 @@ static void choose_rule(World *world, Rule *rule) {
         if (card)
                 (void)card_ids(card, rule->ids);
         else
-                (void)g_strlcpy(rule->ids, VIRTUAL_IDS, sizeof(rule->ids));
+                (void)g_strlcpy(rule->ids, VF_IDS, sizeof(rule->ids));
 }
 
-void hand_change_rules(World *world) {
+void host_change_rules(World *world) {
         unsigned folder = world_random(world, N_RULE_FOLDERS);
         const char *name = rule_names[world_random(world, n_rule_names)];
         Rule rule;
@@ -307,7 +307,7 @@ void hand_change_rules(World *world) {
         rulebook_put(world->rulebook, folder, name, &rule);
 }
 
-bool hand_change_use(World *world) {
+bool host_change_use(World *world) {
         const Slot *slot = choose_slot(world, true);
         const TruthDevice *device = slot ? world_device(world, slot->address) : NULL;
 

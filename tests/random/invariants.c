@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "rest.h"
+#include "invariants.h"
+#include "expectation.h"
 #include "keeper.h"
 #include "model.h"
-#include "taking.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,8 @@
 
 /* Writes. */
 
-/* The address that a write is about: of the device whose attribute it is, or what is written to a driver or to the bus. */
+/* The address that a write is for: the device of the attribute, or the value that is written to a driver or to the
+ * bus. */
 static char *addressee(const char *write) {
         static const char devices[] = "sys/bus/pci/devices/";
         const char *value = strchr(write, '=');
@@ -24,7 +25,7 @@ static char *addressee(const char *write) {
         return g_strdup(value + 1);
 }
 
-/* The files that vfiod may write at all. */
+/* The files that vfiod may write. */
 static bool is_expected_file(const char *write) {
         static const char *const patterns[] = {
                         "sys/bus/pci/devices/*/driver_override=*",
@@ -51,12 +52,12 @@ static void check_write(World *world, const char *line) {
                 return;
         if (pid == world->vfiod->pid)
                 g_error("the daemon itself wrote %s", words[2]);
-        /* Through a folder that was held open, and whose card is gone: it reached none. */
+        /* The write went through an open folder of a card that was removed, so it changed nothing. */
         if (g_str_has_prefix(words[2], "gone/"))
                 return;
         g_autofree char *address = addressee(words[2]);
         if (!is_expected_file(words[2]) || !world_permits(world, address, words[1]))
-                g_error("vfiod wrote %s to the card %s: it was not to touch that", words[2], words[1]);
+                g_error("vfiod wrote %s to the card %s, which it must not change", words[2], words[1]);
 }
 
 static void check_writes(World *world) {
@@ -67,9 +68,9 @@ static void check_writes(World *world) {
         fake_kernel_do(world->kernel, "reset-writes");
 }
 
-/* What was left alone. */
+/* Devices that must not change. */
 
-/* Whether a module that was missing is back. */
+/* Whether a module that was missing is loaded again. */
 static bool find_loaded_modules(World *world) {
         GHashTableIter i;
         bool found = false;
@@ -84,34 +85,35 @@ static bool find_loaded_modules(World *world) {
         return found;
 }
 
-/* A driver that came may have found every card that had none. */
+/* A driver that was loaded may have bound every card that had no driver. */
 static void exempt_driverless(World *world, const Truth *before) {
         for (unsigned i = 0; i < before->devices->len; i++) {
                 const TruthDevice *device = before->devices->pdata[i];
 
                 if (!*device->driver)
-                        world_move(world, device->address);
+                        world_mark_changed(world, device->address);
         }
 }
 
 static void check_untouched(World *world, const Truth *before) {
         bool loaded = find_loaded_modules(world);
 
-        /* The call that this is beside of may have loaded it, before this began. */
+        /* The stalled call may have loaded it before this operation began. */
         if (loaded && world->busy_group != NO_GROUP)
-                world_move_all(world);
+                world_mark_all_changed(world);
         else if (loaded)
                 exempt_driverless(world, before);
         for (unsigned i = 0; i < n_slots; i++) {
                 const char *address = slots[i].address;
                 const TruthDevice *was = truth_find(before, address), *is = world_device(world, address);
 
-                if (!g_hash_table_contains(world->moved, address) && !g_hash_table_contains(world->permitted, address))
+                if (!g_hash_table_contains(world->changed, address) &&
+                                !g_hash_table_contains(world->permitted, address))
                         g_assert_cmpstr(is ? is->all : "none", ==, was ? was->all : "none");
         }
 }
 
-/* Another hand gave the card a driver of the host: with that, it has taken it back. */
+/* Another program bound the card to a host driver. So vfiod must forget it. */
 static void forget_rebound(World *world) {
         g_autoptr(GList) claims = ledger_list(world->ledger);
 
@@ -120,8 +122,9 @@ static void forget_rebound(World *world) {
                 const TruthDevice *device = world_device(world, claim->address);
 
                 if (device && world_claim(world, device) && *device->driver && !truth_is_on_vfio(device) &&
-                                claim->phase != CLAIM_DEGRADED && g_hash_table_contains(world->moved, claim->address)) {
-                        if (claim->phase == CLAIM_AWAY)
+                                claim->phase != CLAIM_DEGRADED &&
+                                g_hash_table_contains(world->changed, claim->address)) {
+                        if (claim->phase == CLAIM_DETACHED)
                                 ledger_drop(world->ledger, claim->address);
                         else
                                 ledger_find(world->ledger, claim->address)->phase = CLAIM_DOUBTFUL;
@@ -129,9 +132,10 @@ static void forget_rebound(World *world) {
         }
 }
 
-/* A VF that is gone can only be made anew, as another one; unless it vanished with its PF, and that is still detached. */
+/* A VF that disappeared can only be created again as a new VF, so vfiod must forget it. The exception: it
+ * disappeared with its PF, and the PF is still detached. */
 static void forget_gone_vfs(World *world) {
-        const Claim *pf = ledger_find(world->ledger, SLOT_PHYSICAL);
+        const Claim *pf = ledger_find(world->ledger, SLOT_PF);
 
         for (unsigned i = 0; i < n_slots; i++) {
                 Claim *claim = slots[i].card ? NULL : ledger_find(world->ledger, slots[i].address);
@@ -157,13 +161,13 @@ static void doubt_uncertain(World *world) {
         }
 }
 
-/* What the daemon serves. */
+/* What the daemon reports on the bus. */
 
 static void check_property(World *world, const char *path, const char *property, const char *expected) {
         const char *found = view_get(world->vfiod->view, path, property);
 
         if (g_strcmp0(found, expected) != 0)
-                g_error("%s: %s is '%s' and should be '%s'", path, property, found, expected);
+                g_error("%s: %s is '%s' and must be '%s'", path, property, found, expected);
 }
 
 static void check_number(World *world, const char *path, const char *property, int expected) {
@@ -192,7 +196,7 @@ static void check_device(World *world, const char *path, const TruthDevice *devi
         check_property(world, path, "OriginalDriver", claim ? claim->driver : "");
         check_property(world, path, "OriginalOverride", claim ? claim->override : "");
         check_property(world, path, "OriginalNames", claim ? claim->names : "");
-        /* The kernel tells of an unbind when it is done, and not while it waits. */
+        /* The kernel sends the event after the unbind, not while it waits. */
         if (device && device->is_leaving)
                 return;
         check_property(world, path, "State", model_device_state(device, claim));
@@ -202,7 +206,7 @@ static void check_device(World *world, const char *path, const TruthDevice *devi
         check_property(world, path, "BlockDevices", device && device->disks ? device->disks : "");
 }
 
-/* What there is to be served is: nothing else may be. */
+/* No other objects exist. */
 static void check_count(World *world, const char *prefix, unsigned n) {
         g_autoptr(GList) served = view_list(world->vfiod->view, prefix);
         g_autoptr(GString) text = g_string_new(NULL);
@@ -210,7 +214,7 @@ static void check_count(World *world, const char *prefix, unsigned n) {
         for (GList *i = served; i; i = i->next)
                 g_string_append_printf(text, " %s", (char *)i->data + strlen(prefix));
         if (g_list_length(served) != n)
-                g_error("%u of %s are to be served, not%s", n, prefix, text->str);
+                g_error("there must be %u objects below %s, not%s", n, prefix, text->str);
 }
 
 static void check_devices(World *world) {
@@ -226,7 +230,7 @@ static void check_devices(World *world) {
                 n++;
                 g_assert_cmpint(sd_bus_path_encode("/org/vfiod1/devices", slots[i].address, &path), >=, 0);
                 if (!view_has(world->vfiod->view, path))
-                        g_error("%s is not served", slots[i].address);
+                        g_error("there is no object for %s", slots[i].address);
                 if (world->busy_group == NO_GROUP || world->busy_group != slots[i].group)
                         check_device(world, path, device, claim);
                 free(path);
@@ -260,14 +264,14 @@ static void check_groups(World *world) {
         check_count(world, "/org/vfiod1/groups/", world->truth->groups->len);
 }
 
-void rest_check(World *world, const Truth *before) {
-        /* What the daemon does by itself may begin late, when nobody waits for it any more. */
+void invariants_check(World *world, const Truth *before) {
+        /* A job that the daemon starts by itself may begin late, when nothing waits for it any more. */
         if (world->vfiod->process) {
-                vfiod_settle(world->vfiod, world->busy_group);
-                world_look(world);
+                vfiod_await_idle(world->vfiod, world->busy_group);
+                world_read(world);
         }
         check_writes(world);
-        taking_check_all(world);
+        expectation_check_all(world);
         check_untouched(world, before);
         forget_rebound(world);
         forget_gone_vfs(world);
@@ -279,24 +283,25 @@ void rest_check(World *world, const Truth *before) {
         keeper_review(world);
 }
 
-/* A life of the daemon begins without the timer that its first job leaves open. */
+/* The daemon opens a timer for its first job, and keeps it. */
 #define FDS_OF_TIMERS 1
 
-#define BURIAL_SECONDS 20
+#define REAP_SECONDS 20
 
-void rest_audit(World *world) {
-        gint64 end = g_get_monotonic_time() + BURIAL_SECONDS * G_USEC_PER_SEC;
+void invariants_audit(World *world) {
+        gint64 end = g_get_monotonic_time() + REAP_SECONDS * G_USEC_PER_SEC;
         unsigned n_fds;
 
         vfiod_check_view(world->vfiod);
-        /* A worker may be dying still, and a child may read links: the daemon has two descriptors for it. A descriptor that leaked stays. */
+        /* A worker may not have ended yet, and a child may be reading links; the daemon has two descriptors for such
+         * a process. A descriptor that leaked would stay open. */
         for (;;) {
                 n_fds = vfiod_count_fds(world->vfiod);
                 if (vfiod_count_passing(world->vfiod) == 0 &&
                                 (world->n_fds == 0 || n_fds <= world->n_fds + FDS_OF_TIMERS))
                         break;
                 if (g_get_monotonic_time() > end)
-                        g_error("the daemon has %u descriptors open, and had %u", n_fds, world->n_fds);
+                        g_error("the daemon has %u open descriptors instead of %u", n_fds, world->n_fds);
                 vfiod_catch_up(world->vfiod);
         }
         if (world->n_fds == 0)
