@@ -100,7 +100,7 @@ static void test_lossy_storm(void) {
         fixture_stop(fixture);
 }
 
-/* Waits until both signals have come, in any order. */
+/* Waits for both signals, in any order. */
 static void expect_both(Fixture *fixture, const char *one, const char *other) {
         bool has_one = false, has_other = false;
 
@@ -112,7 +112,7 @@ static void expect_both(Fixture *fixture, const char *one, const char *other) {
         }
 }
 
-/* Of a card that went, and one that came, nobody was told: but that. */
+/* A card was removed and another was added, but their events were lost; only the loss was reported. */
 static void test_lost(void) {
         Fixture *fixture = fixture_start(NULL);
 

@@ -11,7 +11,7 @@ static Bed *make_bed(void) {
         return bed;
 }
 
-static int look(Bed *bed) {
+static int survey(Bed *bed) {
         _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot =
                         snapshot_take(bed->tree->kernel, NULL, NULL, bed->uses);
 

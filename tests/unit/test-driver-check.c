@@ -78,7 +78,7 @@ static void read_by_scan(Bed *bed) {
         g_assert_cmpint(scan_device(bed->tree->kernel, bed->inventory, address_of(NIC)), ==, 0);
 }
 
-static void look_rescan(Bed *bed) {
+static void read_by_rescan(Bed *bed) {
         g_assert_cmpint(follower_read_all(bed->tree->kernel, bed->inventory), ==, 0);
 }
 

@@ -26,14 +26,14 @@ typedef struct Bed {
 static Bed bed_start(unsigned capacity, bool udev) {
         Bed bed = {.tree = temp_tree_new(), .queue = event_queue_new(capacity), .inventory = make_inventory()};
 
-        temp_tree_device(house.tree, NIC_PATH);
-        temp_tree_driver(house.tree, NIC, "e1000");
-        temp_tree_name(house.tree, NIC, "net", "eth0");
-        g_assert_cmpint(follower_read_all(house.tree->kernel, house.inventory), ==, 0);
-        g_free(inventory_take_changes_text(house.inventory));
-        house.source = udev ? event_queue_listen_udev(house.queue) : event_queue_listen(house.queue);
-        g_assert_cmpint(follower_new(house.tree->kernel, house.inventory, house.source, &house.follower), ==, 0);
-        return house;
+        temp_tree_device(bed.tree, NIC_PATH);
+        temp_tree_driver(bed.tree, NIC, "e1000");
+        temp_tree_name(bed.tree, NIC, "net", "eth0");
+        g_assert_cmpint(follower_read_all(bed.tree->kernel, bed.inventory), ==, 0);
+        g_free(inventory_take_changes_text(bed.inventory));
+        bed.source = udev ? event_queue_listen_udev(bed.queue) : event_queue_listen(bed.queue);
+        g_assert_cmpint(follower_new(bed.tree->kernel, bed.inventory, bed.source, &bed.follower), ==, 0);
+        return bed;
 }
 
 static void bed_stop(Bed *bed) {
@@ -96,7 +96,7 @@ static void test_turns(const void *udev) {
         g_assert_cmpint(follower_follow(bed.follower, 0), ==, 0);
         g_assert_true(follower_is_rescanning(bed.follower));
 
-        /* the listing, the device, the names' listing, the name, and the end */
+        /* the list of devices, the device, the list of names, the name, and the check for removed devices */
         for (unsigned i = 0; i < 5; i++) {
                 g_assert_true(follower_is_rescanning(bed.follower));
                 rescan_piece(&bed);

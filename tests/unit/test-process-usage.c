@@ -25,7 +25,7 @@ static Bed *make_bed(void) {
         return bed;
 }
 
-static int look(Bed *bed, const char *text) {
+static int survey(Bed *bed, const char *text) {
         _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot =
                         snapshot_take(bed->tree->kernel, text, NULL, bed->uses);
         PciAddress address;
@@ -375,12 +375,12 @@ static void test_flood_links(void) {
         put_owner(bed->tree, 1, 0, 1);
         put_flood(bed, 5000200, 1000, 1, 30);
         put_device_node(bed, 0, 6, 0600);
-        g_assert_cmpint(look_within(bed, 10, 29), ==, 0);
+        g_assert_cmpint(survey_within(bed, 10, 29), ==, 0);
         assert_uses(bed->uses, NULL);
         for (unsigned i = 0; i < 2; i++) {
                 g_assert_cmpint(unlink(path), ==, 0);
                 g_assert_cmpint(mknod(path, (i == 0 ? S_IFCHR : S_IFBLK) | 0600, makedev(1, i == 0 ? 3 : 5)), ==, 0);
-                g_assert_cmpint(look_within(bed, 10, 29), ==, 0);
+                g_assert_cmpint(survey_within(bed, 10, 29), ==, 0);
                 assert_use_says(bed->uses, "process", "5000200 (flood) could have a device node open");
         }
 }
@@ -398,7 +398,7 @@ static void test_flood_groups(void) {
                 g_string_append_printf(status, "%u ", 2000000000 + i);
         g_string_append(status, "6 \n");
         temp_tree_file(bed->tree, status->str, "proc/5000200/status");
-        g_assert_cmpint(look_within(bed, 10, 29), ==, 0);
+        g_assert_cmpint(survey_within(bed, 10, 29), ==, 0);
         assert_use_says(bed->uses, "process", "5000200 (flood) could have a device node open");
 }
 

@@ -208,7 +208,7 @@ static void test_detach_values(void) {
 }
 
 /* What is said twice. Lists add up. */
-static void test_twice(void) {
+static void test_duplicates(void) {
         assert_refused("[Match]\nVendor=8086\nVendor=8086\n", 3, "Vendor= was given already in line 2");
         assert_refused("[Match]\nVendor=8086\n[Detach]\n[Match]\nDevice=100e\n", 4,
                         "[Match] was given already in line 1");
