@@ -40,7 +40,7 @@ static int read_moved(const Work *work, const PlanStep *step, bool *ret_moved, P
 
 /* driver_override. */
 
-static int verify_override(const Work *work, const PlanStep *step, const char *expected, Problem *problem) {
+static int check_override(const Work *work, const PlanStep *step, const char *expected, Problem *problem) {
         char now[OVERRIDE_MAX];
 
         int r = work_check_read(work, step->member, binding_read_override(work->fds[step->member], now), problem);
@@ -50,14 +50,18 @@ static int verify_override(const Work *work, const PlanStep *step, const char *e
                         ADDRESS(work, step), now, expected);
 }
 
-static int apply_override(Work *work, const PlanStep *step, Problem *problem) {
+/* If the driver stays, only driver_override changes. */
+static const char *override_of(const Work *work, const PlanStep *step) {
         const Binding *target = &member_of(work, step)->target;
-        /* If the driver stays, only driver_override changes. */
-        const char *override =
-                        work_needs_move(work, step->member) ? binding_override_for_probe(target) : target->override;
+        return work_needs_move(work, step->member) ? binding_override_for_probe(target) : target->override;
+}
 
-        int r = bind_set_override(work, step->member, override, problem);
-        return r != 0 ? r : verify_override(work, step, override, problem);
+static int apply_override(Work *work, const PlanStep *step, Problem *problem) {
+        return bind_set_override(work, step->member, override_of(work, step), problem);
+}
+
+static int verify_override(Work *work, const PlanStep *step, Problem *problem) {
+        return check_override(work, step, override_of(work, step), problem);
 }
 
 static int revert_override(Work *work, const PlanStep *step, Problem *problem) {
@@ -69,20 +73,22 @@ static int revert_override(Work *work, const PlanStep *step, Problem *problem) {
         return r != 0 ? r : bind_set_override(work, step->member, member_of(work, step)->before.override, problem);
 }
 
-const StepRow override_row = {apply_override, revert_override};
+const StepRow override_row = {apply_override, verify_override, revert_override};
 
 static int apply_unbind(Work *work, const PlanStep *step, Problem *problem) {
-        const Binding *target = &member_of(work, step)->target;
+        return work_needs_move(work, step->member)
+                        ? bind_unbind(work, step->member, &member_of(work, step)->target, problem)
+                        : 0;
+}
+
+static int verify_unbind(Work *work, const PlanStep *step, Problem *problem) {
         char driver[DRIVER_NAME_MAX];
-        int r;
 
         if (!work_needs_move(work, step->member))
                 return 0;
-        if ((r = bind_unbind(work, step->member, target, problem)) != 0 ||
-                        (r = read_driver(work, step, driver, problem)) != 0)
+        int r = read_driver(work, step, driver, problem);
+        if (r != 0 || driver[0] == '\0' || bind_is_bound(driver, &member_of(work, step)->target))
                 return r;
-        if (driver[0] == '\0' || bind_is_bound(driver, target))
-                return 0;
         return problem_set(problem, OUTCOME_FAILED, "%s is still on %s after its unbind.", ADDRESS(work, step), driver);
 }
 
@@ -95,12 +101,18 @@ static int revert_unbind(Work *work, const PlanStep *step, Problem *problem) {
         return r != 0 ? r : bind_as(work, step->member, &member_of(work, step)->before, problem);
 }
 
-const StepRow unbind_row = {apply_unbind, revert_unbind};
+const StepRow unbind_row = {apply_unbind, verify_unbind, revert_unbind};
 
-static int bind_to_target(const Work *work, const PlanStep *step, Problem *problem) {
-        Binding *target = &member_of(work, step)->target;
+static int apply_probe(Work *work, const PlanStep *step, Problem *problem) {
+        PlanMember *member = member_of(work, step);
+        Binding *target = &member->target;
         char found[DRIVER_NAME_MAX];
 
+        disk_claims_release(&work->claims);
+        if (work->plan->verb == PLAN_REATTACH && member->early)
+                bind_announce_interfaces(work, step->member);
+        if (!work_needs_move(work, step->member))
+                return 0;
         if (target->any_driver || target->driver[0] != '\0') {
                 int r = bind_probe(work, step->member, target->any_driver ? NULL : target->driver, found, problem);
                 if (r != 0)
@@ -110,23 +122,18 @@ static int bind_to_target(const Work *work, const PlanStep *step, Problem *probl
         return bind_set_override(work, step->member, target->override, problem);
 }
 
-static int apply_probe(Work *work, const PlanStep *step, Problem *problem) {
-        const PlanMember *member = member_of(work, step);
-        bool needs_move = work_needs_move(work, step->member);
+static int verify_probe(Work *work, const PlanStep *step, Problem *problem) {
+        const Binding *target = &member_of(work, step)->target;
         char driver[DRIVER_NAME_MAX];
-        int r;
 
-        disk_claims_release(&work->claims);
-        if (work->plan->verb == PLAN_REATTACH && member->early)
-                bind_announce_interfaces(work, step->member);
-        if ((needs_move && (r = bind_to_target(work, step, problem)) != 0) ||
-                        (r = read_driver(work, step, driver, problem)) != 0)
+        int r = read_driver(work, step, driver, problem);
+        if (r != 0)
                 return r;
-        if (needs_move && !streq(driver, member->target.driver))
+        if (work_needs_move(work, step->member) && !streq(driver, target->driver))
                 return problem_set(problem, OUTCOME_DRIVER_DID_NOT_BIND,
                                 "%s has driver '%s' after its probe, not '%s'.", ADDRESS(work, step), driver,
-                                member->target.driver);
-        return verify_override(work, step, member->target.override, problem);
+                                target->driver);
+        return check_override(work, step, target->override, problem);
 }
 
 static int revert_probe(Work *work, const PlanStep *step, Problem *problem) {
@@ -144,18 +151,19 @@ static int revert_probe(Work *work, const PlanStep *step, Problem *problem) {
         return bind_unbind(work, step->member, before, problem);
 }
 
-const StepRow probe_row = {apply_probe, revert_probe};
+const StepRow probe_row = {apply_probe, verify_probe, revert_probe};
 
 /* MAC address and VLAN, power settings. */
 
 static int apply_link(Work *work, const PlanStep *step, Problem *problem) {
+        return bind_set_link(work, step->member, &member_of(work, step)->target.link, problem);
+}
+
+static int verify_link(Work *work, const PlanStep *step, Problem *problem) {
         const PlanMember *member = member_of(work, step);
         VirtualFunctionLink now;
 
-        int r = bind_set_link(work, step->member, &member->target.link, problem);
-        if (r != 0)
-                return r;
-        r = virtual_function_read_link(work->kernel, work->fds[step->member], member->address, &now);
+        int r = virtual_function_read_link(work->kernel, work->fds[step->member], member->address, &now);
         if (r >= 0 && (!now.known || virtual_function_link_equal(&now, &member->target.link)))
                 return 0;
         return problem_set(problem, OUTCOME_FAILED, "%s does not have the MAC address and VLAN that were set: %s",
@@ -166,16 +174,18 @@ static int revert_link(Work *work, const PlanStep *step, Problem *problem) {
         return bind_set_link(work, step->member, &member_of(work, step)->before.link, problem);
 }
 
-const StepRow set_link_row = {apply_link, revert_link};
+const StepRow set_link_row = {apply_link, verify_link, revert_link};
 
 static int apply_power(Work *work, const PlanStep *step, Problem *problem) {
+        return bind_set_power(work, step->member, &member_of(work, step)->target.power, problem);
+}
+
+static int verify_power(Work *work, const PlanStep *step, Problem *problem) {
         const PowerSettings *wanted = &member_of(work, step)->target.power;
         PowerSettings now;
 
-        int r = bind_set_power(work, step->member, wanted, problem);
-        if (r != 0 ||
-                        (r = work_check_read(work, step->member, power_read(work->fds[step->member], &now), problem)) !=
-                                        0)
+        int r = work_check_read(work, step->member, power_read(work->fds[step->member], &now), problem);
+        if (r != 0)
                 return r;
         bool same_control = wanted->control[0] == '\0' || now.control[0] == '\0' || streq(now.control, wanted->control);
         bool same_d3cold = !wanted->d3cold_known || !now.d3cold_known || now.d3cold_allowed == wanted->d3cold_allowed;
@@ -189,4 +199,4 @@ static int revert_power(Work *work, const PlanStep *step, Problem *problem) {
         return bind_set_power(work, step->member, &member_of(work, step)->before.power, problem);
 }
 
-const StepRow set_power_row = {apply_power, revert_power};
+const StepRow set_power_row = {apply_power, verify_power, revert_power};

@@ -66,8 +66,11 @@ int engine_apply(Work *work, bool writing, size_t *ret_n, Problem *problem) {
                 if ((r = engine_check_cancelled(work, false, problem)) != 0)
                         return r;
                 *ret_n = i + 1;
-                if (rows[step->kind]->apply)
-                        r = rows[step->kind]->apply(work, step, problem);
+                const StepRow *row = rows[step->kind];
+                if (row->apply)
+                        r = row->apply(work, step, problem);
+                if (r == 0 && row->verify)
+                        r = row->verify(work, step, problem);
         }
         return r;
 }

@@ -23,7 +23,7 @@ static int apply_lock_node(Work *work, const PlanStep *step, Problem *problem) {
         return work_hold_members(work, leaves_vfio, problem);
 }
 
-const StepRow lock_node_row = {apply_lock_node, NULL};
+const StepRow lock_node_row = {apply_lock_node, NULL, NULL};
 
 static int apply_claim_disks(Work *work, const PlanStep *step, Problem *problem) {
         _cleanup_host_index_ HostIndex index = {};
@@ -49,7 +49,7 @@ static int apply_claim_disks(Work *work, const PlanStep *step, Problem *problem)
         return 0;
 }
 
-const StepRow claim_disks_row = {apply_claim_disks, NULL};
+const StepRow claim_disks_row = {apply_claim_disks, NULL, NULL};
 
 static int apply_load_driver(Work *work, const PlanStep *step, Problem *problem) {
         const PlanMember *member = &work->plan->members[step->member];
@@ -61,7 +61,7 @@ static int apply_load_driver(Work *work, const PlanStep *step, Problem *problem)
                         home && member->origin ? member->origin->module : NULL, problem);
 }
 
-const StepRow load_driver_row = {apply_load_driver, NULL};
+const StepRow load_driver_row = {apply_load_driver, NULL, NULL};
 
 static int apply_wait_node(Work *work, const PlanStep *step, Problem *problem) {
         int group = work->plan->members[step->member].group;
@@ -72,4 +72,4 @@ static int apply_wait_node(Work *work, const PlanStep *step, Problem *problem) {
                      : 0;
 }
 
-const StepRow wait_node_row = {apply_wait_node, NULL};
+const StepRow wait_node_row = {apply_wait_node, NULL, NULL};

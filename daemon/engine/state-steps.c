@@ -87,7 +87,7 @@ static int revert_record(Work *work, const PlanStep *step, Problem *problem) {
         return write_file(work, step->member, member->origin, problem);
 }
 
-const StepRow record_row = {apply_record, revert_record};
+const StepRow record_row = {apply_record, NULL, revert_record};
 
 static int apply_forget(Work *work, const PlanStep *step, Problem *problem) {
         const PlanMember *member = &work->plan->members[step->member];
@@ -104,4 +104,4 @@ static int revert_forget(Work *work, const PlanStep *step, Problem *problem) {
         return member->recorded ? write_file(work, step->member, member->origin, problem) : 0;
 }
 
-const StepRow forget_row = {apply_forget, revert_forget};
+const StepRow forget_row = {apply_forget, NULL, revert_forget};

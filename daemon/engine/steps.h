@@ -9,11 +9,11 @@
 typedef int (*step_callback_t)(Work *work, const PlanStep *step, Problem *problem);
 
 typedef struct StepRow {
-        /* Writes, then reads back what it wrote. Returns 0, an outcome with a message, or -ENOMEM. NULL for nothing to
-         * do. */
+        /* Each returns 0, an outcome with a message, or -ENOMEM, and is NULL if there is nothing to do. */
         step_callback_t apply;
-        /* Undoes what apply did. NULL for nothing to do. Its result does not matter: after all steps the rollback
-         * compares each device with its former state. */
+        step_callback_t verify; /* Reads back what apply wrote. */
+        /* Undoes what apply did. Its result does not matter: after all steps the rollback compares each device with its
+         * former state. */
         step_callback_t revert;
 } StepRow;
 

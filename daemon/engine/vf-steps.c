@@ -39,7 +39,7 @@ static int revert_autoprobe(Work *work, const PlanStep *step, Problem *problem) 
         return set_autoprobe(work, step, step->before != 0, problem);
 }
 
-const StepRow set_autoprobe_row = {apply_autoprobe, revert_autoprobe};
+const StepRow set_autoprobe_row = {apply_autoprobe, NULL, revert_autoprobe};
 
 /* The number of VFs. */
 
@@ -153,12 +153,14 @@ static int apply_vfs(Work *work, const PlanStep *step, Problem *problem) {
         size_t n;
 
         int r = list_vfs(work, step, &vfs, &n, problem);
-        if (r == 0 && n != step->value) {
-                if ((r = write_count(work, step, step->value, problem)) != 0)
-                        return r;
-                free(TAKE_PTR(vfs));
-                r = list_vfs(work, step, &vfs, &n, problem);
-        }
+        return r == 0 && n != step->value ? write_count(work, step, step->value, problem) : r;
+}
+
+static int verify_vfs(Work *work, const PlanStep *step, Problem *problem) {
+        _cleanup_free_ PciAddress *vfs = NULL;
+        size_t n;
+
+        int r = list_vfs(work, step, &vfs, &n, problem);
         if (r != 0)
                 return r;
         if (n != step->value)
@@ -217,7 +219,7 @@ static int revert_vfs(Work *work, const PlanStep *step, Problem *problem) {
         return step->before > 0 ? write_count(work, step, step->before, problem) : 0;
 }
 
-const StepRow set_vfs_row = {apply_vfs, revert_vfs};
+const StepRow set_vfs_row = {apply_vfs, verify_vfs, revert_vfs};
 
 /* Members that vanish and come back. */
 
@@ -237,7 +239,7 @@ static int revert_vanish(Work *work, const PlanStep *step, Problem *problem) {
         return bind_as(work, step->member, &work->plan->members[step->member].before, problem);
 }
 
-const StepRow vanish_row = {NULL, revert_vanish};
+const StepRow vanish_row = {NULL, NULL, revert_vanish};
 
 /* A driver of the host may bind by itself, a moment after the device is there. */
 static void wait_for_driver(Work *work, size_t i) {
@@ -266,4 +268,4 @@ static int apply_appear(Work *work, const PlanStep *step, Problem *problem) {
         return r;
 }
 
-const StepRow appear_row = {apply_appear, NULL};
+const StepRow appear_row = {apply_appear, NULL, NULL};

@@ -218,7 +218,8 @@ int link_reader_follow(LinkReader *reader, const ChangeList *changes) {
                                                 (change->facts & (CHANGED_DRIVER | CHANGED_STATE | CHANGED_IDS))))
                         continue;
                 Device *device = inventory_find_device(reader->inventory, change->address);
-                if (device && device->present)
+                /* While a job works on the device, its driver changes several times. The end of the job is a change, too. */
+                if (device && device->present && device_state(device) != DEVICE_CHANGING)
                         want(reader, device);
         }
         return begin_soon(reader);

@@ -51,13 +51,16 @@ static int read_status(const Kernel *kernel, pid_t pid, char buffer[static STATU
         return r > 0 ? 0 : r;
 }
 
-static void read_owner(const Kernel *kernel, Process *process) {
-        char status[STATUS_MAX];
+/* A thread of the kernel is a child of process 2 and has no memory of its own. It has no files open. A helper program that
+ * the kernel starts has the same parent. */
+static bool is_kernel_thread(const char *status) {
+        const char *parent = find_field(status, "\nPPid:");
+        return parent && strtoul(parent, NULL, 10) == 2 && !find_field(status, "\nVmSize:");
+}
+
+static void parse_owner(Process *process, const char *status) {
         unsigned uid;
 
-        int r = read_status(kernel, process->pid, status);
-        if (r < 0 && r != -ENAMETOOLONG)
-                return;
         const char *value = find_field(status, "\nUid:");
         if (value && sscanf(value, "%u", &uid) == 1) {
                 process->uid = uid;
@@ -140,8 +143,8 @@ static void sort_processes(ProcessTable *table) {
 
 int process_table_read(const Kernel *kernel, const UsageLimits *limits, ProcessTable *ret) {
         _cleanup_closedir_ DIR *folder = NULL;
-        char host_namespace[NAMESPACE_MAX];
-        struct stat status;
+        char host_namespace[NAMESPACE_MAX], status[STATUS_MAX];
+        struct stat descriptors;
         const char *name;
 
         *ret = (ProcessTable){};
@@ -152,6 +155,11 @@ int process_table_read(const Kernel *kernel, const UsageLimits *limits, ProcessT
                 pid_t pid = parse_pid(name);
                 if (pid <= 0)
                         continue;
+                int has_status = read_status(kernel, pid, status);
+                if (has_status < 0 && has_status != -ENAMETOOLONG)
+                        status[0] = '\0';
+                if (is_kernel_thread(status))
+                        continue;
                 if (ret->n_processes >= limits->processes) {
                         ret->is_cut = true;
                         break;
@@ -160,9 +168,9 @@ int process_table_read(const Kernel *kernel, const UsageLimits *limits, ProcessT
                         return -ENOMEM;
                 Process *process = &ret->processes[ret->n_processes++];
                 *process = (Process){.pid = pid, .rank = PROCESS_OF_ROOT};
-                if (fstatat(kernel->proc_fd, SYSFS_PATH("%d/fd", (int)pid), &status, 0) >= 0)
-                        process->n_descriptors = (uint64_t)status.st_size;
-                read_owner(kernel, process);
+                if (fstatat(kernel->proc_fd, SYSFS_PATH("%d/fd", (int)pid), &descriptors, 0) >= 0)
+                        process->n_descriptors = (uint64_t)descriptors.st_size;
+                parse_owner(process, status);
                 read_namespaces(ret, kernel, process, host_namespace);
         }
         if (r < 0)
