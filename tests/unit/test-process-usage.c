@@ -83,23 +83,6 @@ static void test_character(void) {
                         "process: process 5000102 (a\\x0ab\\xe9) has /dev/null open", NULL);
 }
 
-/* Threads of the kernel are skipped. A helper program of the kernel has the same parent, but memory of its own. */
-static void test_kernel_thread(void) {
-        g_autoptr(Bed) bed = make_bed();
-
-        put_node(bed, CARD_FOLDER "/sound/card0/controlC0", "sound", "1:3");
-        put_open(bed, 5000100, "kworker", 3, "/dev/null");
-        temp_tree_file(bed->tree, "Name:\tkworker\nState:\tI (idle)\nPPid:\t2\nUid:\t0\t0\t0\t0\n",
-                        "proc/5000100/status");
-        assert_processes(bed, CARD, NULL);
-        temp_tree_file(bed->tree, "Name:\tmodprobe\nState:\tR (running)\nPPid:\t2\nUid:\t0\t0\t0\t0\nVmSize:\t80 kB\n",
-                        "proc/5000100/status");
-        assert_processes(bed, CARD, "process: process 5000100 (kworker) has /dev/null open", NULL);
-        temp_tree_file(bed->tree, "Name:\tx\nState:\tD (disk sleep)\nPPid:\t21\nUid:\t0\t0\t0\t0\n",
-                        "proc/5000100/status");
-        assert_processes(bed, CARD, "process: process 5000100 (kworker) has /dev/null open", NULL);
-}
-
 /* The name does not matter, only the device that it leads to. A node without a name is not examined. */
 static void test_elsewhere(void) {
         g_autoptr(Bed) bed = make_bed();
@@ -506,7 +489,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/process-usage/flood", test_flood);
         g_test_add_func("/process-usage/flood-links", test_flood_links);
         g_test_add_func("/process-usage/flood-groups", test_flood_groups);
-        g_test_add_func("/process-usage/kernel-thread", test_kernel_thread);
         g_test_add_func("/process-usage/flood-order", test_flood_order);
         g_test_add_func("/process-usage/flood-setuid", test_flood_setuid);
         g_test_add_func("/process-usage/too-many-processes", test_too_many_processes);
