@@ -23,6 +23,7 @@ typedef struct DeviceSpec {
         int numa, total_vfs, irq;
         bool bridge, boot_vga;
         char *parent, *physfn;
+        char *behind;   /* a controller whose driver exposes it, see controller.c */
         char *driver;   /* bound at the start; "none": not probed; NULL: as the bus decides */
         char *override; /* there before any driver looks, as udev's rules put it where no driver is loaded */
         char *net, *mac, *block;
