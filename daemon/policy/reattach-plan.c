@@ -108,11 +108,22 @@ static int adopt_member(Plan *plan, const Device *device) {
         return 0;
 }
 
-/* Whether the device comes back with the member. A VF does not where another card, or the PF without VFs, was detached in its PF's
- * slot since. */
-static bool comes_back_with(const Device *device, const PlanMember *parent) {
-        return pci_address_equal(device->origin->parent, parent->address) &&
-                        (!device->origin->virtual_function || parent->origin->virtual_functions > 0);
+/* Whether the device comes back with a parent at that address, which was detached so. A VF does not where another card, or the PF without VFs, was
+ * detached in its PF's slot since. */
+static bool comes_back_with(const Device *device, PciAddress parent, const DeviceOrigin *parent_origin) {
+        return device->origin && device->origin->has_parent && pci_address_equal(device->origin->parent, parent) &&
+                        (!device->origin->virtual_function || parent_origin->virtual_functions > 0);
+}
+
+/* The detached device with which an absent one comes back, or NULL. */
+static const Device *find_parent(const Inventory *inventory, const Device *absent) {
+        const DeviceOrigin *origin = absent->origin;
+        const Device *parent = origin && origin->has_parent ? inventory_find_device(inventory, origin->parent) : NULL;
+
+        return parent && parent->present && device_is_ours(parent) &&
+                                        comes_back_with(absent, parent->address, parent->origin)
+                        ? parent
+                        : NULL;
 }
 
 /* Members that vanished with another member come back with it. */
@@ -124,10 +135,10 @@ static int add_vanished_members(const Inventory *inventory, Plan *plan) {
         for (size_t i = 0; i < n && r >= 0; i++) {
                 const Device *device = devices[i];
 
-                if (device->present || !device->origin || !device->origin->has_parent)
+                if (device->present)
                         continue;
                 for (size_t parent = 0; parent < n_present && r >= 0; parent++)
-                        if (comes_back_with(device, &plan->members[parent]) &&
+                        if (comes_back_with(device, plan->members[parent].address, plan->members[parent].origin) &&
                                         (r = plan_add_member(plan, device)) >= 0) {
                                 plan->members[plan->n_members - 1].parent = (int)parent;
                                 plan->members[plan->n_members - 1].virtual_function = device->origin->virtual_function;
@@ -166,8 +177,14 @@ int plan_reattach(const Inventory *inventory, const Selection *selection, const 
         const Group *group = selection->group;
         int r;
 
-        if (named && !named->present)
-                return plan_forget(named, ret, problem);
+        if (named && !named->present) {
+                const Device *parent = find_parent(inventory, named);
+
+                if (!parent)
+                        return plan_forget(named, ret, problem);
+                named = parent;
+                group = parent->group;
+        }
         if (!group)
                 return refuse_not_ours(named, NULL, problem);
         if ((r = plan_refuse_busy_group(group, problem)) != 0 ||
@@ -188,7 +205,7 @@ int plan_reattach(const Inventory *inventory, const Selection *selection, const 
         if (plan->n_members == 0 || !meant)
                 return refuse_not_ours(named, group, problem);
         plan->force = options->force;
-        plan->selected = named ? named->address : plan->members[0].address;
+        plan->selected = selection->device ? selection->device->address : plan->members[0].address;
 
         qsort(plan->members, plan->n_members, sizeof(PlanMember), compare_coming);
         if ((r = add_vanished_members(inventory, plan)) < 0)

@@ -20,6 +20,9 @@ typedef struct Target {
 GPtrArray *model_plan_detach(const World *world, const Target *target);
 GPtrArray *model_plan_reattach(const World *world, const Target *target);
 
+/* What a reattach of the target means: of a VF that vanished with its PF, and is expected back with it, the PF. */
+Target model_find_returning(const World *world, const Target *target);
+
 /* The VFs that vanish with the PF of such a plan, or come back with it. To be freed as above. */
 GPtrArray *model_following(const World *world, const GPtrArray *plan, bool detach);
 
