@@ -5,11 +5,13 @@
 #include "state/device-file.h"
 #include "state/transaction-file.h"
 
-/* Whether the member shall be as before once all is reverted. A recovery has nothing to do with cards that are gone. */
+/* Whether the member shall be as before once all is reverted. A recovery has nothing to do with cards that are gone. Where a member was expected back with
+ * another one, that one tells whether all is as before. */
 static bool is_watched(const Work *work, size_t i) {
         const PlanMember *member = &work->plan->members[i];
 
-        return !member->created && !(work->plan->recovery && !plan_member_depends(member) && work_is_gone(work, i));
+        return !member->created && !(work->plan->verb == PLAN_REATTACH && plan_member_depends(member)) &&
+                        !(work->plan->recovery && !plan_member_depends(member) && work_is_gone(work, i));
 }
 
 static void append_binding(FILE *text, const Work *work, size_t i) {
@@ -114,6 +116,9 @@ static void update_state_files(const Work *work) {
                 Binding now;
 
                 if (!member->recorded)
+                        continue;
+                /* It vanished with its parent once more, and is expected back with that. */
+                if (plan_member_depends(member) && work_is_gone(work, i))
                         continue;
                 if (work->fds[i] >= 0 && work_is_gone(work, i)) {
                         (void)device_file_remove(work->devices_fd, member->address);
