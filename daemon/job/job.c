@@ -118,11 +118,12 @@ static int read_again(const Job *job) {
 
         if (r >= 0 && job->plan->verb == PLAN_SET_VFS)
                 r = scan_vfs(job);
-        if (r >= 0)
-                r = state_apply(table->state, table->inventory);
+        /* Before the records: a device that is back is known by its old one as the one that had vanished. */
         for (size_t i = 0; i < job->plan->n_members && r >= 0; i++)
                 if (!job->plan->members[i].created)
                         r = scan_device(table->kernel, table->inventory, job->plan->members[i].address);
+        if (r >= 0)
+                r = state_apply(table->state, table->inventory);
         if (r < 0)
                 log_error_errno(r, "Cannot read the devices of job %lu after its end", job->number);
         return r;

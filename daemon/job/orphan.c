@@ -51,12 +51,15 @@ static int release(const Orphan *orphan) {
         const OrphanWatch *watch = orphan->watch;
         int r;
 
-        if ((r = state_load(watch->state)) < 0 || (r = state_apply(watch->state, watch->inventory)) < 0 ||
-                        (r = set_activity(orphan, DEVICE_QUIET)) < 0)
+        /* As at the end of a job: the devices before the records. */
+        if ((r = state_load(watch->state)) < 0)
                 return r;
         for (size_t i = 0; i < orphan->n_devices && r >= 0; i++)
                 r = scan_device(watch->kernel, watch->inventory, orphan->devices[i]);
-        return r < 0 ? r : job_recover(watch->jobs);
+        if (r < 0 || (r = state_apply(watch->state, watch->inventory)) < 0 ||
+                        (r = set_activity(orphan, DEVICE_QUIET)) < 0)
+                return r;
+        return job_recover(watch->jobs);
 }
 
 static int on_exit_of_worker(sd_event_source *source, int fd, uint32_t events, void *userdata) {

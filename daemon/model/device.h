@@ -98,6 +98,7 @@ typedef struct Device {
         DeviceActivity activity;
         bool present : 1;
         bool appeared : 1; /* it was plugged in; inventory_clear_appeared() clears this */
+        bool returned : 1; /* it appeared, but was not plugged in: it had vanished with its parent, and is back with that */
         bool bridge : 1;
         bool endpoint : 1;
         bool boot_vga : 1;

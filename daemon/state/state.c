@@ -274,6 +274,25 @@ static bool is_expected_back(const State *state, const DeviceOrigin *origin) {
         return parent && parent->away;
 }
 
+/* Whether the device, which is gone from its slot, may come back: with its parent, or when it is plugged in again. Behind a controller that is gone, and
+ * that vfiod knows nothing of any more, nothing can be plugged in. */
+static bool may_return(const State *state, const DeviceOrigin *origin, const Inventory *inventory) {
+        const Device *parent = origin->has_parent ? inventory_find_device(inventory, origin->parent) : NULL;
+
+        return is_expected_back(state, origin) ||
+                        (!origin->virtual_function && (!origin->has_parent || (parent && parent->present)));
+}
+
+/* Whether the device is back with the host, and not by us. One that was plugged in again has its driver from the kernel, and may be detached anew. One
+ * that came back with its parent stays while the parent may be detached anew. */
+static bool is_back(const State *state, const Device *device, const DeviceOrigin *origin) {
+        bool waits = origin->has_parent && !origin->virtual_function ? is_expected_back(state, origin)
+                                                                     : device->appeared && !origin->has_parent;
+
+        return !origin->degraded && !waits && device->driver && device_driver_is_confirmed(device) &&
+                        device_is_ours(device) && !pci_driver_is_vfio(device->driver);
+}
+
 static bool is_settled(const State *state, const DeviceFile *file, const Inventory *inventory) {
         const Device *device = inventory_find_device(inventory, file->address);
         const DeviceOrigin *origin = file->origin;
@@ -284,10 +303,8 @@ static bool is_settled(const State *state, const DeviceFile *file, const Invento
         if (!file->away)
                 return !device || !device->present || !pci_ids_equal(&device->ids, &origin->ids);
         if (!device || !device->present)
-                return origin->virtual_function && !is_expected_back(state, origin);
-        /* A device that was plugged in again has its driver from the kernel, and may be detached anew. */
-        return !origin->degraded && !device->appeared && device->driver && device_driver_is_confirmed(device) &&
-                        device_is_ours(device) && !pci_driver_is_vfio(device->driver);
+                return !may_return(state, origin, inventory);
+        return is_back(state, device, origin);
 }
 
 /* Forgets each device to which nothing is owed. Returns how many there were, or a negative errno. */
