@@ -11,8 +11,8 @@
 #define ERROR_ALREADY_DETACHED "org.vfiod1.Error.AlreadyDetached"
 #define ERROR_GROUP_NEEDS_CONSENT "org.vfiod1.Error.GroupNeedsConsent"
 
-/* Prints the other endpoints of the group of the selected device to stderr. Gets their addresses, which are the
- * caller's to free. Returns 0, or a negative errno with the error. */
+/* Prints the other endpoints of the group of the selected device to stderr. Gets their addresses, which the caller
+ * frees. Returns 0, or a negative errno with the error. */
 static int list_companions(sd_bus *bus, const char *selector, char ***ret_companions, sd_bus_error *error) {
         _cleanup_(device_list_clear) DeviceList members = {0};
         _cleanup_(strv_freep) char **companions = NULL;
@@ -59,20 +59,19 @@ static bool ask(const char *question) {
         return strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0;
 }
 
-/* Asks vfiod to detach or reattach, waits until that is done, and reports an error. Only where the caller passes
- * ret_consent_error, the error GroupNeedsConsent is not reported: the caller gets it, and the code is
- * EXIT_REFUSED. */
-static ExitCode change(Invocation *invocation, const char *verb, const Consent *consent, EntryList *ret_changes,
-                sd_bus_error *ret_consent_error) {
+/* Asks vfiod to detach or reattach, waits until that is done, and reports an error. If ret_consent_error is not
+ * NULL, it gets the error GroupNeedsConsent, which is then not reported, and the code is EXIT_REFUSED. */
+static ExitCode change(
+                Invocation *invocation, const char *verb, EntryList *ret_changes, sd_bus_error *ret_consent_error) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         int r;
 
-        r = work_do(invocation, verb, consent, ret_changes, &error);
+        r = work_do(invocation, verb, ret_changes, &error);
         if (r > 0)
                 return EXIT_INTERRUPTED;
         if (r == 0)
                 return EXIT_DONE;
-        /* With --persistent it is no error that the device is already detached: the rule is still to be written. */
+        /* With --persistent, a device that is already detached is no error, because the rule must still be written. */
         if (invocation->persistent && sd_bus_error_has_name(&error, ERROR_ALREADY_DETACHED))
                 return EXIT_DONE;
         if (ret_consent_error && sd_bus_error_has_name(&error, ERROR_GROUP_NEEDS_CONSENT)) {
@@ -82,8 +81,8 @@ static ExitCode change(Invocation *invocation, const char *verb, const Consent *
         return report_error(r, &error);
 }
 
-/* Shows the devices that would be detached too, asks the user, and tries again. The consent names these devices by
- * address: if another device joins the group in the meantime, vfiod refuses again. */
+/* Shows the devices that would be detached too, asks the user, and tries again. The second call names these
+ * devices by address: if another device joins the group in the meantime, vfiod refuses again. */
 static ExitCode detach_with_consent(Invocation *invocation, const char *message, EntryList *ret_changes) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(strv_freep) char **companions = NULL;
@@ -97,9 +96,9 @@ static ExitCode detach_with_consent(Invocation *invocation, const char *message,
                 fprintf(stderr, "vfioctl: nothing was detached\n");
                 return EXIT_REFUSED;
         }
-        strv_free(invocation->consent.companions);
-        invocation->consent.companions = TAKE_PTR(companions);
-        return change(invocation, "detach", &invocation->consent, ret_changes, NULL);
+        strv_free(invocation->options.companions);
+        invocation->options.companions = TAKE_PTR(companions);
+        return change(invocation, "detach", ret_changes, NULL);
 }
 
 static ExitCode detach(Invocation *invocation, EntryList *ret_changes) {
@@ -107,7 +106,7 @@ static ExitCode detach(Invocation *invocation, EntryList *ret_changes) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         ExitCode code;
 
-        code = change(invocation, "detach", &invocation->consent, ret_changes, interactive ? &error : NULL);
+        code = change(invocation, "detach", ret_changes, interactive ? &error : NULL);
         if (sd_bus_error_is_set(&error))
                 return detach_with_consent(invocation, error.message, ret_changes);
         return code;
@@ -127,13 +126,11 @@ static json_t *changes_to_json(const EntryList *changes, const DeviceList *devic
                 const Entry *change = &changes->items[i];
                 const Device *device = find_device(devices, change->address);
 
-                /* clang-format off: a pair a line */
                 array = json_append(array,
                                 json_pack("{s:o, s:o, s:o, s:o}", "address", json_text(change->address),
                                                 "driver_before", json_text(change->before), "driver_after",
                                                 json_text(change->after), "names",
                                                 json_strings(device ? device->names : NULL)));
-                /* clang-format on */
         }
         return array;
 }
@@ -142,12 +139,10 @@ static json_t *detached_to_json(const EntryList *changes, const Group *group, co
                 char *const *arguments, const char *rule) {
         bool known = group->path;
 
-        /* clang-format off: a pair a line */
         return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "changes", changes_to_json(changes, members), "group",
                         known ? json_integer(group->number) : json_null(), "node", json_text(group->node), "viable",
                         known ? json_boolean(group->viable) : json_null(), "qemu_arguments", json_strings(arguments),
                         "rule", json_text(rule));
-        /* clang-format on */
 }
 
 /* Prints the result of detach. If the group could not be read after the change, it has no path. The rule is the
@@ -206,7 +201,7 @@ ExitCode verb_detach(Invocation *invocation) {
         if (invocation->output.quiet)
                 return code;
 
-        /* The devices are detached. If the group cannot be read now, that is only a remark. */
+        /* The devices are detached. If the group cannot be read now, this is reported, but is no failure. */
         r = proxy_get_group(invocation->bus, changes.count > 0 ? changes.items[0].address : invocation->selector,
                         &group, &error);
         if (r >= 0)
@@ -257,7 +252,7 @@ ExitCode verb_reattach(Invocation *invocation) {
                 invocation->reattach = true;
                 return verb_plan(invocation);
         }
-        code = change(invocation, "reattach", &invocation->consent, &changes, NULL);
+        code = change(invocation, "reattach", &changes, NULL);
         if (code != EXIT_DONE || invocation->output.quiet)
                 return code;
 
@@ -265,6 +260,6 @@ ExitCode verb_reattach(Invocation *invocation) {
         r = get_changed_devices(invocation->bus, &changes, &devices);
         if (r >= 0)
                 r = print_reattached(&invocation->output, &changes, &devices);
-        rule_remark_return(invocation, &changes);
+        rule_tell_next_detach(invocation, &changes);
         return r < 0 ? report_error(r, NULL) : EXIT_DONE;
 }

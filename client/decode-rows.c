@@ -70,6 +70,34 @@ static int read_field(sd_bus_message *m, const Field *field, void *object) {
         return sd_bus_message_read_basic(m, field->signature[0], target);
 }
 
+static void clear_field(const Field *field, void *object) {
+        void *target = (char *)object + field->offset;
+
+        if (streq(field->signature, "s") || streq(field->signature, "o")) {
+                free(*(char **)target);
+                *(char **)target = NULL;
+        } else if (streq(field->signature, "as") || streq(field->signature, "ao")) {
+                strv_free(*(char ***)target);
+                *(char ***)target = NULL;
+        } else if (streq(field->signature, "a(sssa{sv})"))
+                entry_list_clear(target);
+}
+
+void fields_clear(const Field *fields, size_t n_fields, void *object) {
+        for (size_t i = 0; i < n_fields; i++)
+                clear_field(&fields[i], object);
+}
+
+void rows_free(const RowType *type, void *items, size_t count) {
+        for (size_t i = 0; i < count; i++) {
+                void *item = (char *)items + i * type->item_size;
+
+                fields_clear(type->columns, type->n_columns, item);
+                fields_clear(type->details, type->n_details, item);
+        }
+        free(items);
+}
+
 int decode_dictionary(sd_bus_message *m, const Field *fields, size_t n_fields, void *object) {
         int r;
 

@@ -36,16 +36,26 @@ int decode_bool(sd_bus_message *m, bool *target);
 /* Reads an a{sv} into the members of the object that the fields name. Skips keys that are not among the fields. */
 int decode_dictionary(sd_bus_message *m, const Field *fields, size_t n_fields, void *object);
 
-/* Reads an array of structs. The items are the caller's to free, also after a failure: then they hold what was
- * read so far. */
+/* Reads an array of structs. The caller frees the items, also after a failure: then they hold what was read so far. */
 int decode_rows(sd_bus_message *m, const RowType *type, void **items, size_t *count);
+
+/* Frees the strings and lists that the fields name, and sets them to NULL. */
+void fields_clear(const Field *fields, size_t n_fields, void *object);
+
+/* Frees the items of an array from decode_rows(), with all columns and details. */
+void rows_free(const RowType *type, void *items, size_t count);
 
 /* Reads the a(sssa{sv}) of changes, of blockers and of the devices of a rule. The old list is cleared and replaced. */
 int decode_entries(sd_bus_message *m, EntryList *ret_entries);
 
-/* Defines a function that reads a whole list and replaces the old list with it. After a failure the old list is
- * unchanged. */
+/* Defines a function that clears a list, and a function that reads a whole list and replaces the old list with it.
+ * After a failure the old list is unchanged. */
 #define DEFINE_LIST_DECODER(function, List, clear, rows) \
+        void clear(List *list) { \
+                rows_free(&(rows), list->items, list->count); \
+                *list = (List){0}; \
+        } \
+\
         int function(sd_bus_message *m, List *ret_list) { \
                 _cleanup_(clear) List list = {0}; \
                 void *items = NULL; \

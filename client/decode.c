@@ -191,20 +191,47 @@ DEFINE_LIST_DECODER(decode_groups, GroupList, group_list_clear, group_rows)
 DEFINE_LIST_DECODER(decode_jobs, JobList, job_list_clear, job_rows)
 DEFINE_LIST_DECODER(decode_holders, HolderList, holder_list_clear, holder_rows)
 
+void device_clear(Device *device) {
+        fields_clear(device_columns, ELEMENTSOF(device_columns), device);
+        fields_clear(device_fields, ELEMENTSOF(device_fields), device);
+        *device = (Device){0};
+}
+
+void group_clear(Group *group) {
+        fields_clear(group_columns, ELEMENTSOF(group_columns), group);
+        fields_clear(group_fields, ELEMENTSOF(group_fields), group);
+        *group = (Group){0};
+}
+
+void job_clear(Job *job) {
+        fields_clear(job_columns, ELEMENTSOF(job_columns), job);
+        *job = (Job){0};
+}
+
+void status_clear(Status *status) {
+        fields_clear(status_fields, ELEMENTSOF(status_fields), status);
+        *status = (Status){0};
+}
+
+void plan_clear(Plan *plan) {
+        rows_free(&step_rows, plan->steps, plan->n_steps);
+        rows_free(&finding_rows, plan->findings, plan->n_findings);
+        free(plan->fingerprint);
+        *plan = (Plan){0};
+}
+
 static int read_steps(sd_bus_message *m, Plan *plan) {
         void *items = NULL;
-        int r;
 
-        r = decode_rows(m, &step_rows, &items, &plan->n_steps);
+        int r = decode_rows(m, &step_rows, &items, &plan->n_steps);
         plan->steps = items;
         return r;
 }
 
 static int read_findings(sd_bus_message *m, Plan *plan) {
         void *items = NULL;
-        int r;
 
-        r = decode_rows(m, &finding_rows, &items, &plan->n_findings);
+        int r = decode_rows(m, &finding_rows, &items, &plan->n_findings);
         plan->findings = items;
         return r;
 }

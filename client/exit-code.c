@@ -12,8 +12,7 @@ static const char *const meanings[] = {
                 [EXIT_NO_SUCH] = "no such device, group, job or rule",
                 [EXIT_NOT_AUTHORIZED] = "not authorized",
                 [EXIT_REFUSED] = ("refused, nothing was changed (in use, consent needed, stale plan, busy, not viable, "
-                                  "foreign, bridge, no "
-                                  "IOMMU)"),
+                                  "foreign, bridge, no IOMMU)"),
                 [EXIT_TIMED_OUT] = "timed out or stuck",
                 [EXIT_NO_RULE] = "detach --persistent: detached, but the rule was not written",
 };

@@ -177,7 +177,8 @@ typedef struct Status {
         uint32_t detached_count;
 } Status;
 
-/* These free the contents of a struct and clear it. For _cleanup_. */
+/* These free the contents of a struct and clear it, for _cleanup_. They are in decode.c, decode-rows.c and
+ * decode-rules.c, whose tables list the members. */
 void device_clear(Device *device);
 void device_list_clear(DeviceList *list);
 void group_clear(Group *group);

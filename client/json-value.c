@@ -12,7 +12,7 @@ static int give(json_t *value, json_t **ret) {
         return 0;
 }
 
-/* Escaped, as the decoders do it. */
+/* Escapes the text as decode-rows.c does. */
 static int read_text(const char *text, json_t **ret) {
         _cleanup_free_ char *escaped = text_escape_new(text, TEXT_MESSAGE_ESCAPE);
 
@@ -124,8 +124,8 @@ int json_value_read(sd_bus_message *m, json_t **ret) {
                 return r < 0 ? r : -EBADMSG;
         if (!contents)
                 return read_basic(m, type, ret);
-        _cleanup_free_ char *inside = strdup(
-                        contents); /* a pointer into the message; it is invalid as soon as the container is entered */
+        /* contents points into the message, and is invalid as soon as the container is entered. */
+        _cleanup_free_ char *inside = strdup(contents);
         if (!inside)
                 return -ENOMEM;
         if ((r = sd_bus_message_enter_container(m, type, inside)) < 0)

@@ -209,7 +209,7 @@ static int add_overrides(Invocation *invocation, char *list) {
                         fputs("vfioctl: --override takes names of guards, separated by commas\n", stderr);
                         return -EINVAL;
                 }
-                r = strv_push(&invocation->consent.overrides, item);
+                r = strv_push(&invocation->options.overrides, item);
                 if (r < 0)
                         return r;
         }
@@ -250,10 +250,10 @@ static int parse_options(int argc, char **argv, Invocation *invocation, char *us
                         ending = ending ? ending : option;
                         break;
                 case OPTION_GROUP:
-                        invocation->consent.whole_group = true;
+                        invocation->options.whole_group = true;
                         break;
                 case OPTION_COMPANION:
-                        if (strv_push(&invocation->consent.companions, optarg) < 0)
+                        if (strv_push(&invocation->options.companions, optarg) < 0)
                                 return -ENOMEM;
                         break;
                 case OPTION_QEMU:
@@ -265,7 +265,7 @@ static int parse_options(int argc, char **argv, Invocation *invocation, char *us
                                 return r;
                         break;
                 case OPTION_PLAN:
-                        invocation->consent.plan = optarg;
+                        invocation->options.plan = optarg;
                         break;
                 case OPTION_DRY_RUN:
                         invocation->dry_run = true;
@@ -274,10 +274,10 @@ static int parse_options(int argc, char **argv, Invocation *invocation, char *us
                         invocation->reattach = true;
                         break;
                 case OPTION_FORCE:
-                        invocation->consent.force = true;
+                        invocation->options.force = true;
                         break;
                 case OPTION_ADOPT:
-                        invocation->consent.adopt = true;
+                        invocation->options.adopt = true;
                         break;
                 case OPTION_NAME:
                         invocation->rule = optarg;
@@ -293,10 +293,10 @@ static int parse_options(int argc, char **argv, Invocation *invocation, char *us
                         }
                         break;
                 case OPTION_DETACH:
-                        invocation->consent.detach = true;
+                        invocation->options.detach = true;
                         break;
                 case OPTION_DRIVERLESS:
-                        invocation->consent.driverless = true;
+                        invocation->options.driverless = true;
                         break;
                 default:
                         return -EINVAL;
@@ -329,8 +329,8 @@ static const Verb *parse_operands(const Verb *verb, char **operands, Invocation 
                 if (!operands[1])
                         break;
                 n_taken = 2;
-                invocation->consent.n_vfs = parse_number(operands[1]);
-                if (invocation->consent.n_vfs == 0 && !streq(operands[1], "0"))
+                invocation->n_vfs = parse_number(operands[1]);
+                if (invocation->n_vfs == 0 && !streq(operands[1], "0"))
                         return usage_error("'%s' is not a number of virtual functions", operands[1]);
                 invocation->sets_vfs = true;
                 break;
@@ -422,8 +422,8 @@ static ExitCode run(int argc, char **argv, Invocation *invocation) {
 static void invocation_clear(Invocation *invocation) {
         sd_bus_flush_close_unref(invocation->bus);
         output_clear(&invocation->output);
-        strv_free(invocation->consent.companions);
-        strv_free(invocation->consent.overrides);
+        strv_free(invocation->options.companions);
+        strv_free(invocation->options.overrides);
 }
 
 int main(int argc, char **argv) {

@@ -24,9 +24,9 @@ typedef struct MirrorChange {
         MirrorEvent event;
         const char *path;
         const char *kind;
-        json_t *object; /* all properties as they are now; if the object was removed, as they were before */
-        json_t *properties; /* the properties that have changed, with their new values; all for a new object, none for a removed one */
-        json_t *before; /* the old values of these; none for a new object */
+        json_t *object;     /* all properties as they are now; if the object was removed, as they were before */
+        json_t *properties; /* the changed properties with their new values; all of a new object, none of a removed one */
+        json_t *before;     /* the old values of these; none for a new object */
 } MirrorChange;
 
 /* Returns 0; or a negative errno, which the function that called the handler returns. */

@@ -69,7 +69,7 @@ static int fail_to_read(Monitor *monitor, int r) {
 
 /* Printing. */
 
-/* Each line is flushed at once: its reader waits for it. */
+/* Flushes each line at once, because a reader may wait for it. */
 static int flush(Monitor *monitor) {
         if (fflush(stdout) == 0 && !ferror(stdout))
                 return 0;
@@ -326,13 +326,6 @@ static int on_reader_gone(sd_event_source *source, int fd, uint32_t events, void
         return 0;
 }
 
-/* A shell without job control starts background processes with interrupts ignored. They must stay ignored. */
-static bool is_ignored(int number) {
-        struct sigaction action;
-
-        return sigaction(number, NULL, &action) >= 0 && action.sa_handler == SIG_IGN;
-}
-
 static int prepare(Monitor *monitor) {
         static const int end_signals[] = {SIGINT, SIGTERM};
         int r;
@@ -343,7 +336,7 @@ static int prepare(Monitor *monitor) {
                         (r = mirror_new(&monitor->mirror)) < 0)
                 return r;
         for (size_t i = 0; i < ELEMENTSOF(end_signals); i++)
-                if (!is_ignored(end_signals[i]) &&
+                if (!terminal_ignores(end_signals[i]) &&
                                 (r = sd_event_add_signal(monitor->event, NULL,
                                                  end_signals[i] | SD_EVENT_SIGNAL_PROCMASK, on_end_signal, monitor)) <
                                                 0)

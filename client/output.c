@@ -44,7 +44,8 @@ int output_open(Output *ret_output) {
         return ret_output->stream ? 0 : -errno;
 }
 
-/* For a terminal that does not know UTF-8, whose bytes could be controls there. Returns 0 or -ENOMEM. */
+/* Escapes all bytes that are not ASCII, because a terminal without UTF-8 could take them for control characters.
+ * Returns 0 or -ENOMEM. */
 static int make_ascii(Output *output) {
         char *text = NULL;
         size_t size = 0;
@@ -130,7 +131,7 @@ int output_table_new(const Output *output, const Column *columns, size_t n_colum
 
         if (!table)
                 return -ENOMEM;
-        /* cell_set() escapes. Left to itself, the library would escape our escapes. */
+        /* cell_set() has already escaped the texts. Without this, the library would escape them again. */
         if (scols_table_enable_noencoding(table, true) < 0 ||
                         scols_table_enable_noheadings(table, !output->legend) < 0 ||
                         scols_table_enable_colors(table, output->color) < 0 ||
@@ -168,7 +169,7 @@ int output_table(Output *output, struct libscols_table *table) {
         _cleanup_free_ char *text = NULL;
         int r;
 
-        /* For a table without lines this prints nothing, also no headings, which is wanted. */
+        /* A table without lines prints nothing, not even headings. That is intended. */
         r = scols_print_table_to_string(table, &text);
         if (r < 0)
                 return r;

@@ -59,38 +59,38 @@ static int push_overrides(char ***words, const Plan *plan) {
         return overrides ? push_option(words, "override", overrides) : -ENOMEM;
 }
 
-static int push_detach_options(char ***words, const Consent *consent, const Plan *plan) {
+static int push_detach_options(char ***words, const CallOptions *options, const Plan *plan) {
         int r;
 
-        if (consent->whole_group && (r = strv_push(words, "--group")) < 0)
+        if (options->whole_group && (r = strv_push(words, "--group")) < 0)
                 return r;
-        for (char **companion = consent->companions; companion && *companion; companion++)
+        for (char **companion = options->companions; companion && *companion; companion++)
                 if ((r = push_option(words, "companion", *companion)) < 0)
                         return r;
         return push_overrides(words, plan);
 }
 
 /* A finding of a planned reattach is a process that holds the group. --force overrides it. */
-static int push_reattach_options(char ***words, const Consent *consent, const Plan *plan) {
+static int push_reattach_options(char ***words, const CallOptions *options, const Plan *plan) {
         int r;
 
-        if ((consent->force || plan->n_findings > 0) && (r = strv_push(words, "--force")) < 0)
+        if ((options->force || plan->n_findings > 0) && (r = strv_push(words, "--force")) < 0)
                 return r;
-        return consent->adopt ? strv_push(words, "--adopt") : 0;
+        return options->adopt ? strv_push(words, "--adopt") : 0;
 }
 
 /* Makes the command that does exactly this plan. A selector that was typed with control characters is written in its
  * escaped form, which means the same device. */
 static int make_command(const Invocation *invocation, const Plan *plan, char ***ret_words) {
         _cleanup_(strv_freep) char **words = NULL;
-        const Consent *consent = &invocation->consent;
+        const CallOptions *options = &invocation->options;
         bool reattach = invocation->reattach;
         int r;
 
         if ((r = strv_push(&words, "vfioctl")) < 0 || (r = strv_push(&words, reattach ? "reattach" : "detach")) < 0 ||
                         (r = strv_push(&words, invocation->selector)) < 0 ||
-                        (r = reattach ? push_reattach_options(&words, consent, plan)
-                                      : push_detach_options(&words, consent, plan)) < 0 ||
+                        (r = reattach ? push_reattach_options(&words, options, plan)
+                                      : push_detach_options(&words, options, plan)) < 0 ||
                         (r = push_option(&words, "plan", plan->fingerprint)) < 0)
                 return r;
         for (char **word = words; *word; word++) {
@@ -147,12 +147,10 @@ static json_t *findings_to_json(const Plan *plan) {
 }
 
 static json_t *plan_to_json(const Invocation *invocation, const Plan *plan, char *const *command) {
-        /* clang-format off: a pair a line */
         return json_pack("{s:s, s:b, s:o, s:o, s:o, s:o}", "verb", invocation->reattach ? "reattach" : "detach",
                         "would_go", (int)plan->would_go, "steps", steps_to_json(plan), "findings",
                         findings_to_json(plan), "fingerprint", json_text(plan->fingerprint), "command",
                         json_strings(command));
-        /* clang-format on */
 }
 
 enum {
@@ -235,7 +233,7 @@ static int print_findings(Output *output, const Plan *plan) {
 
 /* Whether the user gave the fingerprint of another plan. */
 static bool is_stale(const Invocation *invocation, const Plan *plan) {
-        const char *wanted = invocation->consent.plan;
+        const char *wanted = invocation->options.plan;
 
         return wanted && strcasecmp(wanted, strempty(plan->fingerprint)) != 0;
 }
@@ -288,7 +286,7 @@ ExitCode verb_plan(Invocation *invocation) {
         int r;
 
         r = proxy_plan(invocation->bus, invocation->selector, invocation->reattach ? "reattach" : "detach",
-                        &invocation->consent, &plan, &error);
+                        &invocation->options, &plan, &error);
         /* The method Plan accepts a fingerprint but does not compare it. */
         plan.would_go = plan.would_go && !is_stale(invocation, &plan);
         if (r >= 0 && !invocation->output.quiet)

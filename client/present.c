@@ -118,7 +118,6 @@ static json_t *json_known_or_null(uint32_t number) {
 }
 
 json_t *device_row_to_json(const Device *device) {
-        /* clang-format off: a pair a line */
         return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "address",
                         json_text(device->address), "path", json_text(device->path), "group",
                         json_number_or_null(device->group), "state", json_text(device->state), "driver",
@@ -126,11 +125,9 @@ json_t *device_row_to_json(const Device *device) {
                         json_id(device->class, 6), "vendor_id", json_id(device->vendor, 4), "device_id",
                         json_id(device->device, 4), "class_name", json_text(device->class_name), "vendor_name",
                         json_text(device->vendor_name), "device_name", json_text(device->device_name));
-        /* clang-format on */
 }
 
 static json_t *device_details_to_json(const Device *device) {
-        /* clang-format off: a pair a line */
         return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:I, s:o, s:o, "
                          "s:o,"
                          " s:o, s:o}",
@@ -149,7 +146,6 @@ static json_t *device_details_to_json(const Device *device) {
                         json_strings(device->network_interfaces), "block_devices", json_strings(device->block_devices),
                         "original_driver", json_text(device->original_driver), "original_override",
                         json_text(device->original_override), "original_names", json_strings(device->original_names));
-        /* clang-format on */
 }
 
 /* Adds the members of the other object, which is freed. Returns NULL if one of them is NULL. */
@@ -167,11 +163,9 @@ json_t *device_to_json(const Device *device) {
 }
 
 json_t *group_row_to_json(const Group *group, json_t *members) {
-        /* clang-format off: a pair a line */
         return json_pack("{s:I, s:o, s:o, s:b, s:o, s:o}", "number", (json_int_t)group->number, "path",
                         json_text(group->path), "state", json_text(group->state), "viable", (int)group->viable, "node",
                         json_text(group->node), "members", members);
-        /* clang-format on */
 }
 
 static json_t *blockers_to_json(const EntryList *blockers) {
@@ -197,7 +191,6 @@ json_t *group_to_json(const Group *group, const DeviceList *members) {
 }
 
 json_t *job_to_json(const Job *job) {
-        /* clang-format off: a pair a line */
         return json_pack("{s:I, s:o, s:o, s:o, s:b, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:I}", "number",
                         (json_int_t)job->number, "path", json_text(job->path), "kind", json_text(job->kind), "state",
                         json_text(job->state), "cancelled", (int)job->cancelled, "group",
@@ -205,7 +198,6 @@ json_t *job_to_json(const Job *job) {
                         (json_int_t)job->step, "steps", (json_int_t)job->steps, "action", json_text(job->action),
                         "address", json_text(job->address), "waits_for", json_text(job->waits_for), "caller",
                         json_text(job->caller), "started_usec", (json_int_t)job->started_us);
-        /* clang-format on */
 }
 
 json_t *holders_to_json(const HolderList *holders) {
@@ -214,12 +206,10 @@ json_t *holders_to_json(const HolderList *holders) {
         for (size_t i = 0; array && i < holders->count; i++) {
                 const Holder *holder = &holders->items[i];
 
-                /* clang-format off: a pair a line */
                 array = json_append(array,
                                 json_pack("{s:I, s:o, s:o, s:o, s:o}", "pid", (json_int_t)holder->pid, "command",
                                                 json_text(holder->command), "unit", json_text(holder->unit), "node",
                                                 json_text(holder->node), "address", json_text(holder->address)));
-                /* clang-format on */
         }
         return array;
 }

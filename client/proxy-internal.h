@@ -3,7 +3,7 @@
 
 #include "proxy.h"
 
-/* Shared by the files that make calls on the bus; for no other file. */
+/* Only for the files that make calls on the bus. */
 
 #define SERVICE "org.vfiod1"
 #define ROOT "/org/vfiod1"
@@ -16,10 +16,11 @@
  * probably another version. */
 int decoded(int r, sd_bus_error *error);
 
-/* Makes a call of a method of the manager whose first argument is a selector. Returns 0, or a negative errno; the
+/* Creates a call of a method of the manager whose first argument is a selector. Returns 0, or a negative errno; the
  * error is set for a selector that is not valid UTF-8. */
 int new_selector_call(
                 sd_bus *bus, const char *method, const char *selector, sd_bus_message **ret_call, sd_bus_error *error);
 
-/* Adds the option {name: list} to the call, unless the list is empty. */
-int append_list(sd_bus_message *call, const char *name, char *const *list);
+/* Appends the dictionary of options to a call. Returns 0, or a negative errno; the error is set for an option that
+ * is not valid UTF-8. */
+int append_options(sd_bus_message *call, const CallOptions *options, sd_bus_error *error);

@@ -161,7 +161,8 @@ int proxy_get_members(sd_bus *bus, const Group *group, DeviceList *ret_devices, 
         return 0;
 }
 
-int append_list(sd_bus_message *call, const char *name, char *const *list) {
+/* Appends the option {name: list}, unless the list is empty. */
+static int append_list(sd_bus_message *call, const char *name, char *const *list) {
         int r;
 
         if (strv_length(list) == 0)
@@ -175,19 +176,33 @@ int append_list(sd_bus_message *call, const char *name, char *const *list) {
         return sd_bus_message_close_container(call);
 }
 
-static int append_options(sd_bus_message *call, const Consent *consent, sd_bus_error *error) {
+/* Appends the option {name: text}, unless the text is NULL. */
+static int append_text(sd_bus_message *call, const char *name, const char *text) {
+        return text ? sd_bus_message_append(call, "{sv}", name, "s", text) : 0;
+}
+
+/* Appends the option {name: true}, if it is set. */
+static int append_flag(sd_bus_message *call, const char *name, bool set) {
+        return set ? sd_bus_message_append(call, "{sv}", name, "b", 1) : 0;
+}
+
+int append_options(sd_bus_message *call, const CallOptions *options, sd_bus_error *error) {
         char *everything[] = {(char *)"*", NULL};
+        char **companions = options->whole_group ? everything : options->companions;
+        uint32_t n_vfs = options->virtual_functions;
         int r;
 
         if ((r = sd_bus_message_open_container(call, 'a', "{sv}")) < 0 ||
-                        (r = append_list(call, "companions", consent->whole_group ? everything : consent->companions)) <
-                                        0 ||
-                        (r = append_list(call, "override", consent->overrides)) < 0 ||
-                        (consent->plan && (r = sd_bus_message_append(call, "{sv}", "plan", "s", consent->plan)) < 0) ||
-                        (consent->force && (r = sd_bus_message_append(call, "{sv}", "force", "b", 1)) < 0) ||
-                        (consent->adopt && (r = sd_bus_message_append(call, "{sv}", "adopt", "b", 1)) < 0) ||
-                        (consent->detach && (r = sd_bus_message_append(call, "{sv}", "detach", "b", 1)) < 0) ||
-                        (consent->driverless && (r = sd_bus_message_append(call, "{sv}", "driverless", "b", 1)) < 0) ||
+                        (r = append_list(call, "companions", companions)) < 0 ||
+                        (r = append_list(call, "override", options->overrides)) < 0 ||
+                        (r = append_text(call, "plan", options->plan)) < 0 ||
+                        (r = append_flag(call, "force", options->force)) < 0 ||
+                        (r = append_flag(call, "adopt", options->adopt)) < 0 ||
+                        (r = append_flag(call, "detach", options->detach)) < 0 ||
+                        (r = append_flag(call, "driverless", options->driverless)) < 0 ||
+                        (r = append_text(call, "name", options->name)) < 0 ||
+                        (n_vfs > 0 && (r = sd_bus_message_append(call, "{sv}", "virtual-functions", "u", n_vfs)) < 0) ||
+                        (r = append_flag(call, "dry-run", options->dry_run)) < 0 ||
                         (r = sd_bus_message_close_container(call)) < 0) {
                 if (r == -EINVAL)
                         return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, "An option is not valid UTF-8.");
@@ -196,20 +211,20 @@ static int append_options(sd_bus_message *call, const Consent *consent, sd_bus_e
         return 0;
 }
 
-int proxy_plan(sd_bus *bus, const char *selector, const char *verb, const Consent *consent, Plan *ret_plan,
+int proxy_plan(sd_bus *bus, const char *selector, const char *verb, const CallOptions *options, Plan *ret_plan,
                 sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
         int r;
 
         if ((r = new_selector_call(bus, "Plan", selector, &call, error)) < 0 ||
                         (r = sd_bus_message_append_basic(call, 's', verb)) < 0 ||
-                        (r = append_options(call, consent, error)) < 0 ||
+                        (r = append_options(call, options, error)) < 0 ||
                         (r = sd_bus_call(bus, call, WORK_TIMEOUT_USEC, error, &reply)) < 0)
                 return r;
         return decoded(decode_plan(reply, ret_plan), error);
 }
 
-int proxy_start_change(sd_bus *bus, const char *verb, const char *selector, const Consent *consent,
+int proxy_start_change(sd_bus *bus, const char *verb, const char *selector, uint32_t n_vfs, const CallOptions *options,
                 sd_bus_message_handler_t handler, void *userdata, sd_bus_slot **ret_slot, sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
         bool sets_vfs = streq(verb, "vfs");
@@ -217,8 +232,8 @@ int proxy_start_change(sd_bus *bus, const char *verb, const char *selector, cons
         int r;
 
         if ((r = new_selector_call(bus, method, selector, &call, error)) < 0 ||
-                        (sets_vfs && (r = sd_bus_message_append_basic(call, 'u', &consent->n_vfs)) < 0) ||
-                        (r = append_options(call, consent, error)) < 0)
+                        (sets_vfs && (r = sd_bus_message_append_basic(call, 'u', &n_vfs)) < 0) ||
+                        (r = append_options(call, options, error)) < 0)
                 return r;
         return sd_bus_call_async(bus, ret_slot, call, handler, userdata, WORK_TIMEOUT_USEC);
 }

@@ -8,18 +8,20 @@
 /* All calls on the bus. Replies become plain structs. Nothing here prints. Every function returns 0 or a negative
  * errno, and fills the sd_bus_error if the bus or vfiod gave a reason. */
 
-/* What the user agreed to by options. The lists may be NULL. */
-typedef struct Consent {
-        bool whole_group;  /* all devices that share the group go along */
-        char **companions; /* selectors of the other devices that go along */
+/* The options of a call. The lists may be NULL. */
+typedef struct CallOptions {
+        bool whole_group;  /* all devices of the group are taken */
+        char **companions; /* selectors of the other devices that are taken */
         char **overrides;  /* names of the guards that must not refuse */
         const char *plan;  /* fingerprint of a plan; NULL for none */
         bool force;        /* reattach also while a process has a device open; the kernel waits for that process */
-        bool adopt;        /* reattach also devices that were put on a vfio driver by others than vfiod */
-        uint32_t n_vfs;    /* for the verb "vfs": how many virtual functions to make */
-        bool detach;       /* the new virtual functions go to vfio-pci */
-        bool driverless;   /* the new virtual functions get no driver */
-} Consent;
+        bool adopt;        /* reattach also devices that vfiod did not detach */
+        bool detach;       /* bind new virtual functions to vfio-pci */
+        bool driverless;   /* keep new virtual functions without a driver */
+        const char *name;  /* of a new rule; NULL: vfiod makes it from the address of the device */
+        uint32_t virtual_functions; /* of a new rule; 0 for none */
+        bool dry_run;               /* check whether the rule can be written, and write nothing */
+} CallOptions;
 
 /* Connects to the system bus, or to the one that DBUS_SYSTEM_BUS_ADDRESS names. */
 int proxy_open(sd_bus **ret_bus);
@@ -43,12 +45,13 @@ int proxy_get_members(sd_bus *bus, const Group *group, DeviceList *ret_devices, 
 int proxy_get_device(sd_bus *bus, const char *selector, Device *ret_device, sd_bus_error *error);
 
 /* Gets what the verb, "detach" or "reattach", would do to the group of the selected device. */
-int proxy_plan(sd_bus *bus, const char *selector, const char *verb, const Consent *consent, Plan *ret_plan,
+int proxy_plan(sd_bus *bus, const char *selector, const char *verb, const CallOptions *options, Plan *ret_plan,
                 sd_bus_error *error);
 
 /* Starts a change and does not wait for it: "detach" or "reattach" of the group of the selected device, or "vfs"
- * (SetVirtualFunctions) of the device itself. The handler gets the reply, and proxy_read_changes() reads it. */
-int proxy_start_change(sd_bus *bus, const char *verb, const char *selector, const Consent *consent,
+ * (SetVirtualFunctions) of the device itself, with the number of virtual functions. The handler gets the reply, and
+ * proxy_read_changes() reads it. */
+int proxy_start_change(sd_bus *bus, const char *verb, const char *selector, uint32_t n_vfs, const CallOptions *options,
                 sd_bus_message_handler_t handler, void *userdata, sd_bus_slot **ret_slot, sd_bus_error *error);
 int proxy_read_changes(sd_bus_message *reply, EntryList *ret_changes, sd_bus_error *error);
 

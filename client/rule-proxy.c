@@ -15,37 +15,14 @@ int proxy_list_rules(sd_bus *bus, RuleList *ret_rules, sd_bus_error *error) {
         return decoded(decode_rules(reply, ret_rules), error);
 }
 
-static int append_rule_options(sd_bus_message *call, const NewRule *new_rule, sd_bus_error *error) {
-        char *everything[] = {(char *)"*", NULL};
-        const Consent *consent = new_rule->consent;
-        int r;
-
-        if ((r = sd_bus_message_open_container(call, 'a', "{sv}")) < 0 ||
-                        (new_rule->name &&
-                                        (r = sd_bus_message_append(call, "{sv}", "name", "s", new_rule->name)) < 0) ||
-                        (r = append_list(call, "companions", consent->whole_group ? everything : consent->companions)) <
-                                        0 ||
-                        (r = append_list(call, "override", consent->overrides)) < 0 ||
-                        (new_rule->virtual_functions > 0 &&
-                                        (r = sd_bus_message_append(call, "{sv}", "virtual-functions", "u",
-                                                         new_rule->virtual_functions)) < 0) ||
-                        (new_rule->dry_run && (r = sd_bus_message_append(call, "{sv}", "dry-run", "b", 1)) < 0) ||
-                        (r = sd_bus_message_close_container(call)) < 0) {
-                if (r == -EINVAL)
-                        return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, "An option is not valid UTF-8.");
-                return r;
-        }
-        return 0;
-}
-
-int proxy_add_rule(sd_bus *bus, const char *selector, const NewRule *new_rule, char **ret_name, char **ret_file,
+int proxy_add_rule(sd_bus *bus, const char *selector, const CallOptions *options, char **ret_name, char **ret_file,
                 sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
         _cleanup_free_ char *name = NULL, *file = NULL;
         int r;
 
         if ((r = new_selector_call(bus, "AddRule", selector, &call, error)) < 0 ||
-                        (r = append_rule_options(call, new_rule, error)) < 0 ||
+                        (r = append_options(call, options, error)) < 0 ||
                         (r = sd_bus_call(bus, call, 0, error, &reply)) < 0)
                 return r;
         if ((r = decoded(decode_string(reply, 's', &name), error)) < 0 ||

@@ -23,7 +23,7 @@ static const Column columns[] = {
                 [COLUMN_NOTE] = {"NOTE", SCOLS_FL_WRAP},
 };
 
-/* Makes "FILE:LINE: what is wrong", which is the caller's to free. Returns NULL if there is not enough memory. */
+/* Makes "FILE:LINE: fault", which the caller frees. Returns NULL if there is not enough memory. */
 static char *fault_text(const char *file, uint32_t line, const char *fault) {
         char *text = NULL;
 
@@ -119,14 +119,12 @@ ExitCode verb_rule_add(Invocation *invocation) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_free_ char *name = NULL, *file = NULL;
         Output *output = &invocation->output;
-        NewRule new_rule = {
-                        .name = invocation->rule,
-                        .consent = &invocation->consent,
-                        .virtual_functions = invocation->virtual_functions,
-        };
+        CallOptions options = invocation->options;
         int r;
 
-        r = proxy_add_rule(invocation->bus, invocation->selector, &new_rule, &name, &file, &error);
+        options.name = invocation->rule;
+        options.virtual_functions = invocation->virtual_functions;
+        r = proxy_add_rule(invocation->bus, invocation->selector, &options, &name, &file, &error);
         if (r < 0)
                 return report_error(r, &error);
         if (output->json)
@@ -136,8 +134,8 @@ ExitCode verb_rule_add(Invocation *invocation) {
         return r < 0 ? report_error(r, NULL) : EXIT_DONE;
 }
 
-/* Tells the user if a rule of the same name in another folder is active now. */
-static void remark_successor(const Invocation *invocation) {
+/* Tells the user if a rule of the same name in another directory is active now. */
+static void tell_successor(const Invocation *invocation) {
         _cleanup_(rule_list_clear) RuleList rules = {0};
 
         if (invocation->output.quiet || proxy_list_rules(invocation->bus, &rules, NULL) < 0)
@@ -155,7 +153,7 @@ ExitCode verb_rule_remove(Invocation *invocation) {
         r = proxy_remove_rule(invocation->bus, invocation->rule, &error);
         if (r < 0)
                 return report_error(r, &error);
-        remark_successor(invocation);
+        tell_successor(invocation);
         if (output->json)
                 r = output_json(output, json_pack("{s:s}", "removed", invocation->rule));
         else if (!output->quiet)
@@ -166,7 +164,7 @@ ExitCode verb_rule_remove(Invocation *invocation) {
         return r < 0 ? report_error(r, NULL) : EXIT_DONE;
 }
 
-/* Checking. */
+/* rule check. */
 
 typedef struct Faults {
         const Output *output;
@@ -275,10 +273,11 @@ ExitCode verb_rescan(Invocation *invocation) {
         return r < 0 ? report_error(r, &error) : EXIT_DONE;
 }
 
-/* For detach and reattach. */
+/* The rules of detach and reattach. */
 
-/* The first endpoint of the selected group: a rule is for one device, and takes the others of the group along. The
- * address is the caller's to free. Returns 0, -ENODEV for a group without endpoints, or another negative errno. */
+/* Gets the address of the first endpoint of the selected group, which the caller frees: a rule names one device, and
+ * the others of the group are its companions. Returns 0, -ENODEV for a group without endpoints, or another negative
+ * errno. */
 static int first_endpoint(sd_bus *bus, const char *selector, char **ret_address, sd_bus_error *error) {
         _cleanup_(device_list_clear) DeviceList members = {0};
         _cleanup_(group_clear) Group group = {0};
@@ -293,19 +292,21 @@ static int first_endpoint(sd_bus *bus, const char *selector, char **ret_address,
         return *ret_address ? 0 : -ENODEV;
 }
 
-/* Has the rule of a persistent detach written, or only checked. Returns 0, or a negative errno with the error. */
+/* Asks vfiod to write the rule of a persistent detach, or only to check it. Returns 0, or a negative errno with the
+ * error. */
 static int persist(Invocation *invocation, bool dry_run, char **ret_file, sd_bus_error *error) {
         bool names_group = startswith(invocation->selector, "group:");
         _cleanup_free_ char *address = NULL, *name = NULL;
-        Consent consent = invocation->consent;
-        NewRule new_rule = {.name = invocation->rule, .consent = &consent, .dry_run = dry_run};
+        CallOptions options = invocation->options;
         int r;
 
-        consent.whole_group |= names_group;
+        options.name = invocation->rule;
+        options.dry_run = dry_run;
+        options.whole_group |= names_group;
         if (names_group && (r = first_endpoint(invocation->bus, invocation->selector, &address, error)) < 0)
                 return r;
         return proxy_add_rule(
-                        invocation->bus, address ? address : invocation->selector, &new_rule, &name, ret_file, error);
+                        invocation->bus, address ? address : invocation->selector, &options, &name, ret_file, error);
 }
 
 ExitCode rule_check_persist(Invocation *invocation) {
@@ -336,7 +337,7 @@ ExitCode rule_persist(Invocation *invocation, char **ret_file) {
         return EXIT_NO_RULE;
 }
 
-void rule_remark_return(const Invocation *invocation, const EntryList *changes) {
+void rule_tell_next_detach(const Invocation *invocation, const EntryList *changes) {
         _cleanup_(rule_list_clear) RuleList rules = {0};
 
         if (invocation->output.quiet || changes->count == 0 || proxy_list_rules(invocation->bus, &rules, NULL) < 0)

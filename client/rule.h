@@ -5,13 +5,13 @@
 
 /* What the verbs detach and reattach do with rules. */
 
-/* For detach --persistent, before anything is detached: asks vfiod whether it could write the rule. Returns EXIT_DONE, or
- * says what is wrong and returns its code. */
+/* For detach --persistent, before anything is detached: asks vfiod whether it could write the rule. Returns
+ * EXIT_DONE; or another code after it has printed the error. */
 ExitCode rule_check_persist(Invocation *invocation);
 
-/* For detach --persistent, when the devices are detached: has the rule written. The name of its file is the caller's to
- * free. Returns EXIT_DONE; or EXIT_NO_RULE after it has said what went wrong. */
+/* For detach --persistent, after the devices are detached: asks vfiod to write the rule. The caller frees the path
+ * of its file. Returns EXIT_DONE; or EXIT_NO_RULE after it has printed the error. */
 ExitCode rule_persist(Invocation *invocation, char **ret_file);
 
-/* Tells the user which of the reattached devices a rule will detach again when they appear the next time. */
-void rule_remark_return(const Invocation *invocation, const EntryList *changes);
+/* After a reattach: tells the user which of the devices a rule will detach again when they appear the next time. */
+void rule_tell_next_detach(const Invocation *invocation, const EntryList *changes);

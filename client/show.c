@@ -207,7 +207,6 @@ static void print_group(Output *output, const Subject *subject) {
 static int print_subject(Output *output, const Subject *subject) {
         bool has_device = subject->device.address, has_group = subject->group.path, has_job = subject->job.number > 0;
 
-        /* clang-format off: a pair a line */
         if (output->json)
                 return output_json(output,
                                 json_pack("{s:o, s:o, s:o, s:o}", "device",
@@ -218,7 +217,6 @@ static int print_subject(Output *output, const Subject *subject) {
                                                 subject->holders_known ? holders_to_json(&subject->holders)
                                                                        : json_null(),
                                                 "job", has_job ? job_to_json(&subject->job) : json_null()));
-        /* clang-format on */
 
         if (has_device)
                 print_device(output, &subject->device, &subject->holders);

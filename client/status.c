@@ -6,7 +6,6 @@
 #include "verbs.h"
 
 static int print_status(Output *output, const Status *status) {
-        /* clang-format off: a pair a line */
         if (output->json)
                 return output_json(output,
                                 json_pack("{s:o, s:s, s:o, s:o, s:I, s:I, s:I}", "version", json_text(status->version),
@@ -15,7 +14,6 @@ static int print_status(Output *output, const Status *status) {
                                                 (json_int_t)status->device_count, "group_count",
                                                 (json_int_t)status->group_count, "detached_count",
                                                 (json_int_t)status->detached_count));
-        /* clang-format on */
 
         if (streq(strempty(status->version), VFIOD_VERSION))
                 output_field(output, "vfiod", "%s", VFIOD_VERSION);

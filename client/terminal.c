@@ -4,10 +4,17 @@
 #include "daemon/base/text.h"
 
 #include <langinfo.h>
+#include <signal.h>
 #include <stdarg.h>
 
 bool terminal_takes_utf8(void) {
         return streq(nl_langinfo(CODESET), "UTF-8");
+}
+
+bool terminal_ignores(int signal) {
+        struct sigaction action;
+
+        return sigaction(signal, NULL, &action) >= 0 && action.sa_handler == SIG_IGN;
 }
 
 char *terminal_text(const char *text) {

@@ -7,7 +7,7 @@
 
 #include <systemd/sd-bus.h>
 
-/* The command line of vfioctl, and what the verbs need to carry it out. */
+/* The parsed command line of vfioctl, the connection to the bus, and the output. */
 typedef struct Invocation {
         sd_bus *bus;
         Output output;
@@ -21,7 +21,8 @@ typedef struct Invocation {
         bool persistent;            /* --persistent */
         uint32_t virtual_functions; /* --virtual-functions; 0 for none */
         bool sets_vfs;              /* vfs: a number was given */
-        Consent consent; /* --group, --companion, --override, --plan, --force, --adopt, --detach, --driverless */
+        uint32_t n_vfs;             /* vfs: that number */
+        CallOptions options; /* --group, --companion, --override, --plan, --force, --adopt, --detach, --driverless */
 } Invocation;
 
 /* The verbs. Each prints its result into the output and its errors to stderr, and returns the exit code. */

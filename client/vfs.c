@@ -76,8 +76,8 @@ static int print_table(Output *output, const DeviceList *vfs) {
         return r < 0 ? r : output_table(output, table);
 }
 
-/* Without VFs there is no table: a sentence says so, and how many VFs were removed. It counts as a heading: --no-legend
- * prints none. */
+/* If there are no VFs, this sentence replaces the table. It also says how many VFs were removed. --no-legend
+ * suppresses it like a heading. */
 static void print_none(Output *output, const Device *pf, size_t n_removed) {
         if (!output->legend)
                 return;
@@ -96,7 +96,7 @@ static int print_vfs(Output *output, const Device *pf, const DeviceList *vfs, si
         return 0;
 }
 
-/* Makes or removes VFs as the user asked. Gets the number of VFs that were there before. */
+/* Asks vfiod for the wanted number of VFs. Gets the number of VFs that existed before. */
 static ExitCode set_vfs(Invocation *invocation, size_t *ret_n_before) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(entry_list_clear) EntryList changes = {0};
@@ -107,7 +107,7 @@ static ExitCode set_vfs(Invocation *invocation, size_t *ret_n_before) {
         if (r < 0)
                 return report_error(r, &error);
         *ret_n_before = strv_length(pf.virtual_functions);
-        r = work_do(invocation, "vfs", &invocation->consent, &changes, &error);
+        r = work_do(invocation, "vfs", &changes, &error);
         if (r > 0)
                 return EXIT_INTERRUPTED;
         return r < 0 ? report_error(r, &error) : EXIT_DONE;

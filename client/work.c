@@ -96,7 +96,7 @@ static void tell_holder(Work *work) {
         terminal_say("vfioctl: %s of %s waits for %s", strempty(job->action), strempty(job->address), job->waits_for);
 }
 
-/* Says what a stuck job will do. Where the job is not stuck, it undoes its work now, and its result says so. */
+/* Says what a stuck job will do. A job that is not stuck undoes its work now, and its result says so. */
 static void tell_cancelled(Work *work, sd_bus_message *reply) {
         _cleanup_free_ char *state = NULL, *message = NULL;
 
@@ -233,14 +233,7 @@ static int on_change(sd_bus_message *reply, void *userdata, sd_bus_error *ret_er
         return 0;
 }
 
-/* A shell without job control starts background processes with interrupts ignored. They must stay ignored. */
-static bool interrupts_are_ignored(void) {
-        struct sigaction action;
-
-        return sigaction(SIGINT, NULL, &action) >= 0 && action.sa_handler == SIG_IGN;
-}
-
-/* Sets up progress and interrupts. If something fails here, the change is made all the same, without them. */
+/* Sets up progress and interrupts. If that fails, the change is made without them. */
 static void prepare(Work *work) {
         sd_bus *bus = work->invocation->bus;
 
@@ -249,13 +242,12 @@ static void prepare(Work *work) {
         (void)proxy_watch_jobs(bus, on_job_added, on_job_changed, work, &work->added_slot, &work->changed_slot);
         (void)sd_event_add_time_relative(work->event, &work->timer, CLOCK_MONOTONIC, PROGRESS_DELAY_USEC,
                         PROGRESS_ACCURACY_USEC, on_takes_long, work);
-        if (!interrupts_are_ignored())
+        if (!terminal_ignores(SIGINT))
                 (void)sd_event_add_signal(
                                 work->event, &work->interrupt, SIGINT | SD_EVENT_SIGNAL_PROCMASK, on_interrupt, work);
 }
 
-int work_do(Invocation *invocation, const char *verb, const Consent *consent, EntryList *ret_changes,
-                sd_bus_error *error) {
+int work_do(Invocation *invocation, const char *verb, EntryList *ret_changes, sd_bus_error *error) {
         const Output *output = &invocation->output;
         _cleanup_(work_clear) Work work = {
                         .invocation = invocation,
@@ -270,8 +262,8 @@ int work_do(Invocation *invocation, const char *verb, const Consent *consent, En
                         (r = sd_bus_attach_event(invocation->bus, work.event, SD_EVENT_PRIORITY_NORMAL)) < 0)
                 return r;
         prepare(&work);
-        r = proxy_start_change(invocation->bus, verb, invocation->selector, consent, on_change, &work,
-                        &work.change_slot, error);
+        r = proxy_start_change(invocation->bus, verb, invocation->selector, invocation->n_vfs, &invocation->options,
+                        on_change, &work, &work.change_slot, error);
         /* Not sd_event_loop(), because it closes the bus when it ends. */
         while (r >= 0 && !work.ended)
                 r = sd_event_run(work.event, UINT64_MAX);

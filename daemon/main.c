@@ -13,20 +13,20 @@
 #define EARLY_RULES "/run/udev/rules.d/05-vfiod.rules"
 #define UDEV_DATABASE "/run/udev/data"
 
-/* Whose files count most, first. */
+/* By precedence, the highest first. */
 static const char *const rule_folders[] = {"/etc/vfiod/rules.d", "/run/vfiod/rules.d", "/usr/lib/vfiod/rules.d", NULL};
 
 static int usage(int status) {
         fprintf(status == 0 ? stdout : stderr,
                         "Usage: vfiod [--help] [--version]\n"
                         "\n"
-                        "Owns PCI passthrough on this host. Started by systemd (vfiod.service) or by D-Bus; vfioctl(1) "
-                        "talks to it.\n"
+                        "Manages PCI passthrough on this host. systemd (vfiod.service) or D-Bus starts it. vfioctl(1) "
+                        "controls it.\n"
                         "See vfiod(8).\n");
         return status;
 }
 
-/* Returns 0 to go on, or the exit status plus one. */
+/* Returns 0 to continue, or the exit status plus one. */
 static int parse_arguments(int argc, char **argv) {
         static const struct option options[] = {
                         {"help", no_argument, NULL, 'h'},
@@ -48,21 +48,21 @@ static int parse_arguments(int argc, char **argv) {
         return optind < argc ? usage(2) + 1 : 0;
 }
 
-/* SIGTERM and SIGINT end the loop; SIGHUP is for on_hangup(), SIGCHLD for sd-event's workers. */
+static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        (void)source, (void)info;
+        manager_rescan(userdata);
+        return 0;
+}
+
+/* Blocks the signals: SIGTERM and SIGINT end the event loop, on_hangup() gets SIGHUP later, and sd-event needs
+ * SIGCHLD for workers. */
 static int block_signals(sd_event *event) {
         sigset_t signals;
-        int r;
 
         (void)sigemptyset(&signals);
-        (void)sigaddset(&signals, SIGTERM);
-        (void)sigaddset(&signals, SIGINT);
         (void)sigaddset(&signals, SIGHUP);
         (void)sigaddset(&signals, SIGCHLD);
-        if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
-                return -errno;
-        if ((r = sd_event_add_signal(event, NULL, SIGTERM, NULL, NULL)) < 0)
-                return r;
-        return sd_event_add_signal(event, NULL, SIGINT, NULL, NULL);
+        return sigprocmask(SIG_BLOCK, &signals, NULL) < 0 ? -errno : sd_event_set_signal_exit(event, true);
 }
 
 static int make_manager(sd_event *event, Manager **ret) {
@@ -71,11 +71,11 @@ static int make_manager(sd_event *event, Manager **ret) {
         Kernel *kernel;
         int r;
 
-        /* Before the first look at a device: what changes meanwhile is in the queue. */
+        /* This comes before the first scan, so that the events for changes during the scan are queued. */
         if ((r = uevent_source_new_udev(&uevents)) < 0)
-                return log_error_errno(r, "Cannot listen to the kernel's events");
+                return log_error_errno(r, "Cannot listen to the events of the kernel");
         if (mkdir(STATE_FOLDER, 0755) < 0 && errno != EEXIST)
-                return log_error_errno(-errno, "Cannot make %s", STATE_FOLDER);
+                return log_error_errno(-errno, "Cannot create %s", STATE_FOLDER);
         if ((r = service_connect(&bus)) < 0)
                 return log_error_errno(r, "Cannot connect to the system bus");
         if ((r = sd_bus_set_exit_on_disconnect(bus, true)) < 0)
@@ -97,12 +97,6 @@ static int make_manager(sd_event *event, Manager **ret) {
                         ret);
 }
 
-static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
-        (void)source, (void)info;
-        manager_rescan(userdata);
-        return 0;
-}
-
 static int run(void) {
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         _cleanup_(manager_freep) Manager *manager = NULL;
@@ -110,16 +104,16 @@ static int run(void) {
 
         if ((r = sd_event_default(&event)) < 0 || (r = block_signals(event)) < 0 ||
                         (r = sd_event_set_watchdog(event, true)) < 0)
-                return log_error_errno(r, "Cannot make the loop");
+                return log_error_errno(r, "Cannot create the event loop");
         if ((r = make_manager(event, &manager)) < 0)
                 return r;
         if ((r = sd_event_add_signal(event, NULL, SIGHUP, on_hangup, manager)) < 0)
-                return log_error_errno(r, "Cannot make the loop");
+                return log_error_errno(r, "Cannot create the event loop");
 
         (void)sd_notify(false, "READY=1\nSTATUS=Ready");
         r = sd_event_loop(event);
         (void)sd_notify(false, "STOPPING=1");
-        return r < 0 ? log_error_errno(r, "The loop failed") : r;
+        return r < 0 ? log_error_errno(r, "The event loop failed") : r;
 }
 
 int main(int argc, char **argv) {

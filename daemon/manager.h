@@ -3,31 +3,29 @@
 
 #include "bus/service.h"
 #include "job/link-reader.h"
-#include "job/orphan.h"
 #include "model/driver-check.h"
 #include "model/follower.h"
 #include "rule/rule-keeper.h"
 
 typedef struct RescanRequest RescanRequest;
 
-/* Everything that the daemon is, in one struct; made of parts that know nothing of it. */
+/* All parts of the daemon. The parts do not know the manager. */
 typedef struct Manager {
         sd_event *event;
         Kernel *kernel;
         UeventSource *uevents;
         sd_event_source *uevent_source;
-        sd_event_source *more_source; /* enabled when the last turn left something to do */
-        unsigned turns_of_others;     /* since take_turn() */
-        sd_event_source *post_source; /* at the end of each turn: what changed goes out */
+        sd_event_source *more_source; /* enabled if the last turn did not process everything */
+        unsigned turns_of_others;     /* calls since the last take_turn() */
+        sd_event_source *post_source; /* runs at the end of each turn, and sends signals */
         Inventory *inventory;
         Follower *follower;
         DriverCheck *driver_check;
         LinkReader *links;
-        unsigned links_rescan;  /* the last rescan after which all links were asked for */
-        RescanRequest *rescans; /* that are not answered yet */
+        unsigned links_rescan;  /* number of the last rescan after which all links were requested */
+        RescanRequest *rescans; /* not answered yet; the newest first */
         State *state;
         JobTable *jobs;
-        OrphanWatch *orphans;
         RuleKeeper *rules;
         PciNames *names;
         CensusTable censuses;
@@ -37,19 +35,20 @@ typedef struct Manager {
 typedef struct ManagerParts {
         sd_bus *bus;           /* referenced */
         Kernel *kernel;        /* taken over */
-        UeventSource *uevents; /* taken over: listening already, so that no event falls between it and the scan */
+        UeventSource *uevents; /* taken over; it already listens, so that no event before the scan is lost */
         const char *state_folder;
         const JobLimits *job_limits;
-        const char *const *rule_folders; /* the heaviest first, ended by NULL */
-        const char *early_rules;         /* file for udev; NULL for none */
-        const char *udev_database;       /* udev's folder of devices; NULL for none */
+        const char *const *rule_folders; /* by precedence, the highest first; ends with NULL */
+        const char *early_rules;         /* path of the rules file for udev; NULL for none */
+        const char *udev_database;       /* directory of the udev database; NULL for none */
 } ManagerParts;
 
-/* Scans the host, reads the records, puts the objects on the bus, undoes what an earlier life left in between, and asks for the name. What it
- * takes over it does also on failure. Returns 0 or a negative errno, which has been logged. */
+/* Reads the devices of the host and the state files, registers the objects on the bus, ends the jobs that an earlier
+ * daemon did not finish, and requests the bus name. Takes over what is marked so, also on failure. Returns 0 or a
+ * negative errno, which is logged. */
 int manager_new(sd_event *event, const ManagerParts *parts, Manager **ret);
 Manager *manager_free(Manager *manager);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Manager *, manager_free)
 
-/* Reads all devices anew, and then the rules, while everything else goes on. */
+/* Requests that all devices and then all rules are read again. Does not wait for it. */
 void manager_rescan(Manager *manager);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/file.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 int file_read_all(int fd, size_t max, char **ret, size_t *ret_length) {
         _cleanup_free_ char *text = malloc(max + 1);
         size_t length = 0;
@@ -36,4 +39,35 @@ int file_write_all(int fd, const char *text, size_t length) {
                 length -= (size_t)n;
         }
         return 0;
+}
+
+int file_make_folder(const char *path) {
+        _cleanup_free_ char *copy = strdup(path);
+
+        if (!copy)
+                return -ENOMEM;
+        for (char *end = copy; end;) {
+                end = strchr(end + 1, '/');
+                if (end)
+                        *end = '\0';
+                /* The umask may remove permissions. */
+                if (mkdir(copy, 0755) >= 0 ? chmod(copy, 0755) < 0 : errno != EEXIST)
+                        return -errno;
+                if (end)
+                        *end = '/';
+        }
+        return 0;
+}
+
+int file_create(int folder_fd, const char *name, const char *text) {
+        (void)unlinkat(folder_fd, name, 0); /* a daemon that was killed may have left it */
+        _cleanup_close_ int fd = openat(folder_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+        if (fd < 0)
+                return -errno;
+        int r = file_write_all(fd, text, strlen(text));
+        if (r >= 0 && (fchmod(fd, 0644) < 0 || fsync(fd) < 0))
+                r = -errno;
+        if (r < 0)
+                (void)unlinkat(folder_fd, name, 0);
+        return r;
 }

@@ -25,8 +25,8 @@ void log_open(void) {
                 journal_fd = TAKE_FD(fd);
 }
 
-/* Writes the text and a line break. The text may quote names that others chose. It is escaped, so that it cannot forge a log line or a field, and
- * cannot change a terminal. If there is not enough memory, the line is lost. */
+/* Writes the text and a line break. The text may quote names that others chose. It is escaped, so that it cannot
+ * forge a log line or a field, and cannot change a terminal. If there is not enough memory, the line is lost. */
 static void put_one_line(FILE *stream, const char *text) {
         _cleanup_free_ char *escaped = text_escape_new(text, TEXT_MESSAGE_ESCAPE);
 
@@ -67,20 +67,6 @@ static void write_line(const LogEvent *event, const char *message) {
         append_field(record, "VFIOD_CALLER", event->caller);
         if (fclose(record) == 0)
                 (void)send(journal_fd, buffer, size, MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
-void log_write(int priority, const char *format, ...) {
-        _cleanup_free_ char *message = NULL;
-        va_list arguments;
-
-        va_start(arguments, format);
-        int length = vasprintf(&message, format, arguments);
-        va_end(arguments);
-        if (length < 0) {
-                message = NULL;
-                return;
-        }
-        write_line(&(LogEvent){.priority = priority}, message);
 }
 
 void log_event(const LogEvent *event, const char *format, ...) {

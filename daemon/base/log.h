@@ -4,16 +4,29 @@
 #include "base/util.h"
 #include <syslog.h>
 
-/* Logging that never blocks. While a device is stuck in the kernel, systemd-journald can block, too: it reads the attribute "uevent" of
- * devices that kernel messages name (measured on kernel 6.1). So a line is dropped if journald does not accept it at once. */
+/* Logging that never blocks. While a device is stuck in the kernel, systemd-journald can block, too: it reads the
+ * attribute "uevent" of devices that kernel messages name (measured on kernel 6.1). So a line is dropped if journald
+ * does not accept it at once. */
 
-/* Chooses the target: the journal's socket if stderr is a socket, which systemd sets up for services; otherwise stderr. Call this once at
- * the start. Without this call, lines go to stderr. */
+/* Chooses the target: the journal's socket if stderr is a socket, which systemd sets up for services; otherwise
+ * stderr. Call this once at the start. Without this call, lines go to stderr. */
 void log_open(void);
 
-/* Logs one line with a priority from LOG_ERR to LOG_DEBUG. Line breaks in the text become spaces. Errors are ignored. */
-void log_write(int priority, const char *format, ...) _printf_(2, 3);
+/* The priority of a log line, its message id in the catalog, and journal fields, which programs can search for. A
+ * field that does not apply is NULL. The strings are borrowed for the duration of the call. */
+typedef struct LogEvent {
+        int priority;           /* LOG_ERR ... LOG_DEBUG */
+        const char *message_id; /* 32 hex digits, see systemd/vfiod.catalog */
+        const char *address;    /* PCI_ADDRESS= */
+        const char *group;      /* IOMMU_GROUP= */
+        const char *job;        /* VFIOD_JOB= */
+        const char *caller;     /* VFIOD_CALLER= */
+} LogEvent;
 
+/* Logs one line. Line breaks in the text are escaped. Errors are ignored. */
+void log_event(const LogEvent *event, const char *format, ...) _printf_(2, 3);
+
+#define log_write(level, ...) log_event(&(LogEvent){.priority = (level)}, __VA_ARGS__)
 #define log_error(...) log_write(LOG_ERR, __VA_ARGS__)
 #define log_warning(...) log_write(LOG_WARNING, __VA_ARGS__)
 #define log_notice(...) log_write(LOG_NOTICE, __VA_ARGS__)
@@ -23,23 +36,9 @@ void log_write(int priority, const char *format, ...) _printf_(2, 3);
 #define log_error_errno(error, format, ...) \
         ({ \
                 int _error = (error); \
-                log_write(LOG_ERR, format ": %s", ##__VA_ARGS__, strerror(-_error)); \
+                log_error(format ": %s", ##__VA_ARGS__, strerror(-_error)); \
                 _error; \
         })
-
-/* A log line with a message id of the catalog and with journal fields, which programs can search for. A field that does not apply is NULL.
- * The strings are borrowed for the duration of the call. */
-typedef struct LogEvent {
-        int priority;
-        const char *message_id; /* 32 hex digits, see systemd/vfiod.catalog */
-        const char *address;    /* PCI_ADDRESS= */
-        const char *group;      /* IOMMU_GROUP= */
-        const char *job;        /* VFIOD_JOB= */
-        const char *caller;     /* VFIOD_CALLER= */
-} LogEvent;
-
-/* Like log_write(), with the priority and fields of the event. */
-void log_event(const LogEvent *event, const char *format, ...) _printf_(2, 3);
 
 #define MESSAGE_DETACHED "6fd1a2c9a1c84a4fa1a0a9a2e7bd3c01"
 #define MESSAGE_REATTACHED "6fd1a2c9a1c84a4fa1a0a9a2e7bd3c02"

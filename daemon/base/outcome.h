@@ -5,9 +5,9 @@
 
 /* Results of operations.
  *
- * A function with several legitimate results returns an int. A negative value is an errno: it is fatal for the request, and callers forward
- * it unchanged. Zero is success. A positive value is an Outcome: a result that the client can act on. Only bus/ converts an Outcome to the
- * D-Bus error of the same name. */
+ * A function with several legitimate results returns an int. A negative value is an errno: it is fatal for the request, and
+ * callers forward it unchanged. Zero is success. A positive value is an Outcome: a result that the client can act on. Only
+ * bus/ converts an Outcome to the D-Bus error of the same name. */
 
 typedef enum Outcome {
         OUTCOME_DONE,
@@ -48,7 +48,8 @@ typedef enum Outcome {
         _OUTCOME_INVALID = -EINVAL,
 } Outcome;
 
-/* Returns the last part of the D-Bus error name, for example "NoSuchDevice", as a static string; or NULL for an invalid value. */
+/* Returns the last part of the D-Bus error name, for example "NoSuchDevice", as a static string; or NULL for an
+ * invalid value. */
 const char *outcome_to_string(Outcome outcome);
 
 /* An Outcome with a message for people. */
@@ -61,6 +62,7 @@ typedef struct Problem {
 void problem_done(Problem *problem);
 #define _cleanup_problem_ _cleanup_(problem_done)
 
-/* Stores the outcome and the formatted message, and replaces the former ones. The message is escaped (base/text.h), so it may quote names that
- * others chose. Returns the outcome, so that callers can return the result of this call; or -ENOMEM. */
+/* Stores the outcome and the formatted message, and replaces the former ones. The message is escaped (base/text.h),
+ * so it may quote names that others chose. Returns the outcome, so that callers can return the result of this call;
+ * or -ENOMEM. */
 int problem_set(Problem *problem, Outcome outcome, const char *format, ...) _printf_(3, 4);

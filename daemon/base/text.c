@@ -3,7 +3,7 @@
 
 #include <stdint.h>
 
-/* Reads one character of UTF-8. Returns its length, or 0 for bytes that are not valid; never reads beyond the final NUL. */
+/* Reads one character of UTF-8. Returns its length, or 0 for invalid bytes. Does not read beyond the final NUL byte. */
 static size_t read_character(const char *text, uint32_t *ret) {
         static const uint32_t minimum[] = {0, 0, 0x80, 0x800, 0x10000};
         const uint8_t *bytes = (const uint8_t *)text;
@@ -24,7 +24,8 @@ static size_t read_character(const char *text, uint32_t *ret) {
         return length > 0 && value >= minimum[length] ? length : 0;
 }
 
-/* Control characters, what D-Bus refuses (surrogates, what Unicode calls no character), and what would disturb or hide a text. */
+/* Control characters, characters that D-Bus refuses (surrogates, noncharacters), and characters that would disturb or
+ * hide a text. */
 static const struct {
         uint32_t first, last;
 } escaped_ranges[] = {
@@ -54,7 +55,8 @@ static bool is_shown(uint32_t value, TextEscape kind) {
         return true;
 }
 
-/* The length of the character that the text begins with, if it is shown as it is; else 0, and the bytes that are to be escaped. */
+/* Returns the length of the first character if it needs no escape; else 0. *ret_escaped is the number of bytes that an
+ * escape stands for. */
 static size_t shown_length(const char *text, TextEscape kind, size_t *ret_escaped) {
         uint32_t value = 0;
 
@@ -63,9 +65,8 @@ static size_t shown_length(const char *text, TextEscape kind, size_t *ret_escape
         return length > 0 && is_shown(value, kind) ? length : 0;
 }
 
-/* Escapes what fits into the buffer. Returns the rest of the text. */
+/* Escapes as much of the text as fits into the buffer. Returns the rest of the text. */
 static const char *escape(const char *text, TextEscape kind, char *buffer, size_t size) {
-        static const char digits[] = "0123456789abcdef";
         size_t n = 0, bytes;
 
         for (; *text; text += bytes) {
@@ -75,14 +76,8 @@ static const char *escape(const char *text, TextEscape kind, char *buffer, size_
                         break;
                 memcpy(buffer + n, text, shown);
                 n += shown;
-                for (size_t i = 0; shown == 0 && i < bytes; i++) {
-                        uint8_t byte = (uint8_t)text[i];
-
-                        buffer[n++] = '\\';
-                        buffer[n++] = 'x';
-                        buffer[n++] = digits[byte >> 4];
-                        buffer[n++] = digits[byte & 0xf];
-                }
+                for (size_t i = 0; shown == 0 && i < bytes; i++)
+                        n += (size_t)snprintf(buffer + n, size - n, "\\x%02x", (uint8_t)text[i]);
         }
         buffer[n] = '\0';
         return text;
@@ -94,12 +89,8 @@ const char *text_escape(const char *text, TextEscape kind, char *buffer, size_t 
 }
 
 char *text_escape_new(const char *text, TextEscape kind) {
-        size_t size = 1, bytes;
+        size_t size = TEXT_ESCAPED_MAX(strlen(text));
 
-        for (const char *c = text; *c; c += bytes) {
-                size_t shown = shown_length(c, kind, &bytes);
-                size += shown > 0 ? shown : 4 * bytes;
-        }
         char *escaped = malloc(size);
         if (escaped)
                 (void)text_escape(text, kind, escaped, size);

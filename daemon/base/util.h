@@ -2,12 +2,15 @@
 #pragma once
 
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Common idioms. A destructor x_free() accepts NULL and returns NULL, so that callers can write x = x_free(x). */
@@ -40,7 +43,8 @@ static inline void freep(void *pointer) {
 }
 #define _cleanup_free_ _cleanup_(freep)
 
-/* Closes the file descriptor if it is not negative. Preserves errno. Returns -EBADF, so that callers can write fd = safe_close(fd). */
+/* Closes the file descriptor if it is not negative. Preserves errno. Returns -EBADF, so that callers can write fd =
+ * safe_close(fd). */
 static inline int safe_close(int fd) {
         if (fd >= 0) {
                 int saved_errno = errno;
@@ -60,6 +64,30 @@ static inline void fclosep(FILE **file) {
                 (void)fclose(*file);
 }
 #define _cleanup_fclose_ _cleanup_(fclosep)
+
+static inline void closedirp(DIR **directory) {
+        if (*directory)
+                (void)closedir(*directory);
+}
+#define _cleanup_closedir_ _cleanup_(closedirp)
+
+/* Makes room for one more element in an array of n elements, which starts as NULL and doubles whenever n is a power of two. Returns the
+ * array, which may have moved; NULL without memory, and then the old array stays valid. */
+static inline void *array_grow(void *array, size_t n, size_t size) {
+        return (n & (n - 1)) != 0 ? array : reallocarray(array, n > 0 ? 2 * n : 1, size);
+}
+
+/* The same for a typed pointer, which is updated. Returns false without memory. */
+#define ARRAY_GROW(array, n) \
+        ({ \
+                void *_grown = array_grow((array), (n), sizeof(*(array))); \
+                if (_grown) \
+                        (array) = _grown; \
+                _grown != NULL; \
+        })
+
+/* The result of a comparison function for qsort(). The arguments are evaluated twice. */
+#define COMPARE(a, b) ((a) < (b) ? -1 : (a) > (b))
 
 static inline bool streq(const char *a, const char *b) {
         return strcmp(a, b) == 0;
@@ -83,8 +111,8 @@ static inline const char *startswith(const char *string, const char *prefix) {
         return strncmp(string, prefix, length) == 0 ? string + length : NULL;
 }
 
-/* Replaces the string that *target owns with a copy of value. NULL and "" become NULL. Returns 1 if the string changed, 0 if it was equal,
- * or -ENOMEM, which leaves *target unchanged. */
+/* Replaces the string that *target owns with a copy of value. NULL and "" become NULL. Returns 1 if the string
+ * changed, 0 if it was equal, or -ENOMEM, which leaves *target unchanged. */
 static inline int free_and_strdup(char **target, const char *value) {
         if (isempty(value))
                 value = NULL;
@@ -100,4 +128,11 @@ static inline int free_and_strdup(char **target, const char *value) {
         free(*target);
         *target = copy;
         return 1;
+}
+
+/* Reads a clock, for example CLOCK_MONOTONIC, in microseconds. */
+static inline uint64_t clock_us(clockid_t clock) {
+        struct timespec now;
+        (void)clock_gettime(clock, &now);
+        return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bus/authorize.h"
 
-/* Held calls of one connection, in bytes: each counts as HELD_CALL_SIZE and the size of its request. */
+/* Limit for the held calls of one connection, in bytes: each counts as HELD_CALL_SIZE plus the size of its lists. */
 #define HELD_CALL_SIZE 4096
 #define HELD_SIZE_MAX (64 * HELD_CALL_SIZE)
 
-/* Connections that have held calls. Far more than the bus daemon lets one user have (256), so that one user's connections
- * cannot keep others out. */
+/* Limit for the connections that have held calls. The bus daemon allows far fewer connections per user (256), so the
+ * connections of one user cannot keep others out. */
 #define QUERIES_MAX 1024
 
 #define QUERY_DEADLINE_US (5 * UINT64_C(1000000))
@@ -15,11 +15,12 @@
 typedef struct HeldCall {
         struct HeldCall *next;
         sd_bus_message *call;
-        NextStep step;
+        authorize_run_t run;
+        Request *request;
         bool root_only;
 } HeldCall;
 
-/* The question who one connection is, and the calls of that connection, in their order. */
+/* The query who one connection is, and the calls of that connection in their order. */
 struct CallerQuery {
         CallerQuery *next;
         Service *service;
@@ -27,79 +28,65 @@ struct CallerQuery {
         sd_bus_slot *slot;
         HeldCall *first, **end;
         size_t size;
-        sd_event_source *turn; /* runs the calls, once the answer is there; NULL before */
+        sd_event_source *turn; /* runs the calls after the answer; NULL before */
         bool known;            /* the answer says who it is */
         Caller caller;
 };
 
-static void next_step_done(NextStep *step) {
-        if (step->request && step->free_request)
-                step->free_request(step->request);
-        *step = (NextStep){};
+static size_t size_of(const Request *request) {
+        return HELD_CALL_SIZE + (request ? request->companions.size : 0);
 }
 
 static void held_call_free(HeldCall *held) {
-        next_step_done(&held->step);
+        request_free(held->request);
         sd_bus_message_unref(held->call);
         free(held);
 }
 
-/* The calls must have been answered. */
+/* Removes the first call from the query, and returns it. */
+static HeldCall *take_first(CallerQuery *query) {
+        HeldCall *held = query->first;
+
+        query->first = held->next;
+        if (!query->first)
+                query->end = &query->first;
+        query->size -= size_of(held->request);
+        return held;
+}
+
+/* Does not answer the calls. */
 static void query_free(CallerQuery *query) {
-        for (HeldCall *held = query->first, *next; held; held = next) {
-                next = held->next;
-                held_call_free(held);
-        }
+        for (CallerQuery **link = &query->service->queries; *link; link = &(*link)->next)
+                if (*link == query) {
+                        *link = query->next;
+                        query->service->n_queries--;
+                        break;
+                }
+        while (query->first)
+                held_call_free(take_first(query));
         sd_event_source_disable_unref(query->turn);
         sd_bus_slot_unref(query->slot);
         free(query->sender);
         free(query);
 }
 
-static CallerQuery *find_query(const Service *service, const char *sender) {
-        for (CallerQuery *query = service->queries; query; query = query->next)
-                if (streq(query->sender, sender))
-                        return query;
-        return NULL;
-}
-
-static void remove_query(CallerQuery *query) {
-        Service *service = query->service;
-
-        for (CallerQuery **link = &service->queries; *link; link = &(*link)->next)
-                if (*link == query) {
-                        *link = query->next;
-                        service->n_queries--;
-                        return;
-                }
-}
-
-/* Reads the a{sv} of GetConnectionCredentials. Returns 0; -ENODATA where there is no uid; another negative errno. */
+/* Reads the a{sv} of GetConnectionCredentials. Returns 0; -ENODATA if there is no uid; or another negative errno. */
 static int read_credentials(sd_bus_message *reply, Caller *ret) {
-        uint32_t number;
-        bool has_uid = false;
+        uint32_t uid = UINT32_MAX, pid = 0;
 
-        *ret = (Caller){.uid = (uid_t)-1};
         int r = sd_bus_message_enter_container(reply, 'a', "{sv}");
         while (r >= 0 && (r = sd_bus_message_enter_container(reply, 'e', "sv")) > 0) {
                 const char *key;
 
                 if ((r = sd_bus_message_read_basic(reply, 's', &key)) < 0)
                         break;
-                if (streq(key, "UnixUserID")) {
-                        if ((r = sd_bus_message_read(reply, "v", "u", &number)) >= 0) {
-                                ret->uid = number;
-                                has_uid = true;
-                        }
-                } else if (streq(key, "ProcessID")) {
-                        if ((r = sd_bus_message_read(reply, "v", "u", &number)) >= 0)
-                                ret->pid = (pid_t)number;
-                } else
-                        r = sd_bus_message_skip(reply, "v");
+                uint32_t *number = streq(key, "UnixUserID") ? &uid : streq(key, "ProcessID") ? &pid : NULL;
+                r = number ? sd_bus_message_read(reply, "v", "u", number) : sd_bus_message_skip(reply, "v");
                 if (r >= 0)
                         r = sd_bus_message_exit_container(reply);
         }
-        return r < 0 ? r : has_uid ? 0 : -ENODATA;
+        *ret = (Caller){.uid = uid, .pid = (pid_t)pid};
+        return r < 0 ? r : uid == UINT32_MAX ? -ENODATA : 0;
 }
 
 static int deny(sd_bus_message *call, const char *reason, sd_bus_error *error) {
@@ -107,45 +94,34 @@ static int deny(sd_bus_message *call, const char *reason, sd_bus_error *error) {
                         sd_bus_message_get_member(call), BUS_NAME, reason);
 }
 
-static void run_held(CallerQuery *query, HeldCall *held) {
+/* Runs the first of the calls. */
+static void run_first(CallerQuery *query) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        HeldCall *held = take_first(query);
         int r;
 
         if (!query->known)
                 r = sd_bus_error_setf(&error, SD_BUS_ERROR_ACCESS_DENIED,
-                                "The bus does not say who calls %s of %s, so it is refused: try again.",
+                                "%s of %s is refused, because the bus does not say who calls it: try again.",
                                 sd_bus_message_get_member(held->call), BUS_NAME);
         else if (held->root_only && query->caller.uid != 0)
                 r = deny(held->call, "try it with sudo", &error);
         else
-                r = held->step.run(query->service, held->call, &query->caller, held->step.request, &error);
+                r = held->run(query->service, held->call, &query->caller, held->request, &error);
         if (r < 0)
                 (void)sd_bus_reply_method_errno(held->call, r, &error);
-}
-
-/* Runs the first of the calls. */
-static void run_first(CallerQuery *query) {
-        HeldCall *held = query->first;
-
-        query->first = held->next;
-        if (!query->first)
-                query->end = &query->first;
-        query->size -= HELD_CALL_SIZE + held->step.size;
-        run_held(query, held);
         held_call_free(held);
 }
 
-/* One call in a turn of the loop, so that others are served between the calls of one connection. */
+/* Runs one call per iteration of the event loop, so that other connections are served in between. */
 static int on_turn(sd_event_source *source, void *userdata) {
         CallerQuery *query = userdata;
 
         (void)source;
         if (query->first)
                 run_first(query);
-        if (!query->first) {
-                remove_query(query);
+        if (!query->first)
                 query_free(query);
-        }
         return 0;
 }
 
@@ -158,10 +134,9 @@ static int on_credentials(sd_bus_message *reply, void *userdata, sd_bus_error *e
         if (sd_event_add_defer(sd_bus_get_event(query->service->bus), &query->turn, on_turn, query) >= 0 &&
                         sd_event_source_set_enabled(query->turn, SD_EVENT_ON) >= 0)
                 return 0;
-        /* No memory: all at once, then. */
+        /* There is not enough memory for the event source, so this runs all calls at once. */
         while (query->first)
                 run_first(query);
-        remove_query(query);
         query_free(query);
         return 0;
 }
@@ -176,15 +151,14 @@ static int send_query(CallerQuery *query) {
                              "org.freedesktop.DBus", "GetConnectionCredentials")) < 0 ||
                         (r = sd_bus_message_append(question, "s", query->sender)) < 0)
                 return r;
-        r = sd_bus_call_async(bus, &query->slot, question, on_credentials, query, QUERY_DEADLINE_US);
-        return r < 0 ? r : 0;
+        return sd_bus_call_async(bus, &query->slot, question, on_credentials, query, QUERY_DEADLINE_US);
 }
 
-/* The query for a connection, an old one or a new one. Returns 0, -EDQUOT, or another negative errno. */
+/* Finds the query for a connection, or starts it. Returns 0 or more, -EDQUOT, or another negative errno. */
 static int get_query(Service *service, const char *sender, CallerQuery **ret) {
-        *ret = find_query(service, sender);
-        if (*ret)
-                return 0;
+        for (*ret = service->queries; *ret; *ret = (*ret)->next)
+                if (streq((*ret)->sender, sender))
+                        return 0;
         if (service->n_queries >= QUERIES_MAX)
                 return -EDQUOT;
         CallerQuery *query = calloc(1, sizeof(CallerQuery));
@@ -205,44 +179,40 @@ static int get_query(Service *service, const char *sender, CallerQuery **ret) {
         return 0;
 }
 
-/* Takes the step over on success. */
-static int hold(CallerQuery *query, sd_bus_message *call, NextStep *step, bool root_only) {
-        HeldCall *held = calloc(1, sizeof(HeldCall));
-
-        if (!held)
-                return -ENOMEM;
-        *held = (HeldCall){.call = sd_bus_message_ref(call), .step = *step, .root_only = root_only};
-        *step = (NextStep){};
-        *query->end = held;
-        query->end = &held->next;
-        query->size += HELD_CALL_SIZE + held->step.size;
-        return 0;
-}
-
-static int identify(Service *service, sd_bus_message *call, NextStep *next, bool root_only, sd_bus_error *error) {
-        _cleanup_(next_step_done) NextStep step = *next;
+static int hold(sd_bus_message *call, authorize_run_t run, Request *request, bool root_only, sd_bus_error *error) {
+        _cleanup_(request_freep) Request *owned = request;
         const char *sender = sd_bus_message_get_sender(call);
         CallerQuery *query = NULL;
 
-        *next = (NextStep){};
         if (!sender)
                 return deny(call, "the caller has no name on the bus", error);
-        int r = get_query(service, sender, &query);
-        if (r == -EDQUOT || (r >= 0 && query->first && query->size + HELD_CALL_SIZE + step.size > HELD_SIZE_MAX))
+        int r = get_query(service_of(sd_bus_message_get_bus(call)), sender, &query);
+        if (r == -EDQUOT || (r >= 0 && query->first && query->size + size_of(request) > HELD_SIZE_MAX))
                 return sd_bus_error_set(error, BUS_ERROR_PREFIX "LimitsExceeded",
-                                "Too many calls wait for an answer already: wait for some of them, then try again.");
+                                "Too many calls already wait for an answer: wait for some of them, then try again.");
         if (r < 0)
                 return r;
-        r = hold(query, call, &step, root_only);
-        return r < 0 ? r : 1;
+        HeldCall *held = calloc(1, sizeof(HeldCall));
+        if (!held)
+                return -ENOMEM;
+        *held = (HeldCall){
+                        .call = sd_bus_message_ref(call),
+                        .run = run,
+                        .request = TAKE_PTR(owned),
+                        .root_only = root_only,
+        };
+        *query->end = held;
+        query->end = &held->next;
+        query->size += size_of(request);
+        return 1;
 }
 
-int authorize_change(Service *service, sd_bus_message *call, NextStep *next, sd_bus_error *error) {
-        return identify(service, call, next, true, error);
+int authorize_change(sd_bus_message *call, authorize_run_t run, Request *request, sd_bus_error *error) {
+        return hold(call, run, request, true, error);
 }
 
-int authorize_anybody(Service *service, sd_bus_message *call, NextStep *next, sd_bus_error *error) {
-        return identify(service, call, next, false, error);
+int authorize_anybody(sd_bus_message *call, authorize_run_t run, Request *request, sd_bus_error *error) {
+        return hold(call, run, request, false, error);
 }
 
 const char *authorize_caller_text(const Service *service, const Caller *caller, char buffer[static CALLER_TEXT_MAX]) {
@@ -256,12 +226,9 @@ const char *authorize_caller_text(const Service *service, const Caller *caller, 
 
 void authorize_done(Service *service) {
         while (service->queries) {
-                CallerQuery *query = service->queries;
-
-                remove_query(query);
-                for (HeldCall *held = query->first; held; held = held->next)
+                for (HeldCall *held = service->queries->first; held; held = held->next)
                         (void)sd_bus_reply_method_errorf(held->call, BUS_ERROR_PREFIX "Failed",
-                                        "vfiod is ending: nothing was done. Try again.");
-                query_free(query);
+                                        "vfiod is ending and did nothing: try again.");
+                query_free(service->queries);
         }
 }

@@ -1,41 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "base/text.h"
-#include "bus/service.h"
-#include "kernel/process.h"
+#include "bus/request.h"
+#include "usage/processes.h"
 
-/* Who calls, and who may do what. Methods that only read need nothing from here. A method that changes something, or that
- * costs a process of ours, first reads its arguments, then asks here who the caller is. The bus daemon is asked by an
- * asynchronous call, so the loop never waits; the call is held until the answer comes. */
+/* Finds out who calls, and decides who may call what. Methods that only read do not need this. A method that changes
+ * something, or that starts a process of vfiod, first reads its arguments and then asks here. This asks the bus
+ * daemon with an asynchronous call, so the event loop never waits. The call is held until the answer comes. */
 
 typedef struct Caller {
         uid_t uid;
-        pid_t pid; /* 0 where the bus daemon does not say */
+        pid_t pid; /* 0 if the bus daemon does not tell it */
 } Caller;
 
-/* How a call goes on when its caller is known. */
-typedef struct NextStep {
-        /* Returns as a method handler does. May be called later than the handler that asked: everything is looked up
-         * again in the model. request stays owned by authorize.c. */
-        int (*run)(Service *service, sd_bus_message *call, const Caller *caller, void *request, sd_bus_error *error);
-        void *request; /* arguments that were read; taken over, also on failure */
-        void (*free_request)(void *request);
-        size_t size; /* bytes that the request has of the caller's texts */
-} NextStep;
+/* Continues a call when the caller is known. Returns like a method handler. This runs later than the method handler,
+ * so it must find all devices again. The request belongs to authorize.c, but may be changed. */
+typedef int (*authorize_run_t)(
+                Service *service, sd_bus_message *call, const Caller *caller, Request *request, sd_bus_error *error);
 
-/* Goes on if the caller is root; otherwise the call is answered with AccessDenied, also where the bus daemon does not say
- * who the caller is. Returns 1 (the answer comes later); or a negative errno with the error filled in: LimitsExceeded for
- * a connection that has too many held calls. */
-int authorize_change(Service *service, sd_bus_message *call, NextStep *next, sd_bus_error *error);
+/* Continue the call: authorize_change() if the caller is root, authorize_anybody() for each caller whose uid is
+ * known. All others get the error AccessDenied. Take the request over, also on failure; it may be NULL. To be called
+ * in a method handler. Return 1, because the answer comes later; or a negative errno with the error set:
+ * LimitsExceeded if the connection has too many held calls. */
+int authorize_change(sd_bus_message *call, authorize_run_t run, Request *request, sd_bus_error *error);
+int authorize_anybody(sd_bus_message *call, authorize_run_t run, Request *request, sd_bus_error *error);
 
-/* The same for methods that everybody may call, and that need the uid for a quota. */
-int authorize_anybody(Service *service, sd_bus_message *call, NextStep *next, sd_bus_error *error);
-
-/* "uid 0, process 1234 (vfioctl)" for logs and jobs, into buffer, which is returned. The process chose its name itself: the
- * name is escaped. */
+/* Writes "uid 0, process 1234 (vfioctl)" into buffer, for logs and jobs, and returns buffer. The name of the process
+ * is escaped, because the process chose it. */
 #define CALLER_TEXT_MAX (TEXT_ESCAPED_MAX(PROCESS_COMMAND_MAX) + 64)
 const char *authorize_caller_text(const Service *service, const Caller *caller, char buffer[static CALLER_TEXT_MAX]);
 
-/* Answers all held calls with an error. At the end of the service. */
+/* Answers all held calls with an error, when the service ends. */
 void authorize_done(Service *service);

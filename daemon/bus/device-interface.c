@@ -1,50 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "bus/append.h"
-#include "bus/getter.h"
 #include "bus/operation.h"
 #include "bus/publish.h"
 #include "kernel/vfio-node.h"
 
-/* userdata of getters and methods is the Device. service_of() returns the service. */
+/* userdata of getters is the Device. service_of() returns the service. */
 
-static int method_detach(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        PciAddress address = ((const Device *)userdata)->address;
-        return operation_detach(service_of(sd_bus_message_get_bus(message)), message, PCI_ADDRESS_TEXT(address), error);
-}
+BUS_GETTER(property_get_text) {
+        const Device *device = userdata;
 
-static int method_reattach(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        PciAddress address = ((const Device *)userdata)->address;
-        return operation_reattach(
-                        service_of(sd_bus_message_get_bus(message)), message, PCI_ADDRESS_TEXT(address), error);
-}
-
-static int method_set_virtual_functions(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        PciAddress address = ((const Device *)userdata)->address;
-        return operation_set_vfs(
-                        service_of(sd_bus_message_get_bus(message)), message, PCI_ADDRESS_TEXT(address), error);
-}
-
-BUS_GETTER(property_get_address) {
-        return sd_bus_message_append(reply, "s", PCI_ADDRESS_TEXT(((const Device *)userdata)->address));
-}
-
-BUS_GETTER(property_get_state) {
-        return sd_bus_message_append(reply, "s", device_state_to_string(device_state(userdata)));
-}
-
-BUS_GETTER(property_get_driver) {
-        return bus_append_name(reply, ((const Device *)userdata)->driver);
+        if (streq(property, "Address"))
+                return bus_append_name(reply, PCI_ADDRESS_TEXT(device->address));
+        if (streq(property, "State"))
+                return bus_append_name(reply, device_state_to_string(device_state(device)));
+        if (streq(property, "Driver"))
+                return bus_append_name(reply, device->driver);
+        if (streq(property, "Node") && device->group && device_is_on_vfio(device))
+                return bus_append_name(reply, VFIO_NODE_TEXT(device->group->number));
+        if (streq(property, "PhysicalFunction") && device->virtual_function)
+                return bus_append_name(reply, PCI_ADDRESS_TEXT(device->physical_function));
+        if (streq(property, "OriginalDriver") && device->origin)
+                return bus_append_name(reply, device->origin->binding.driver);
+        if (streq(property, "OriginalOverride") && device->origin)
+                return bus_append_name(reply, device->origin->binding.override);
+        return bus_append_name(reply, NULL);
 }
 
 BUS_GETTER(property_get_flag) {
         const Device *device = userdata;
         return sd_bus_message_append(
                         reply, "b", (int)(streq(property, "Endpoint") ? device->endpoint : device->boot_vga));
-}
-
-BUS_GETTER(property_get_group_number) {
-        const Device *device = userdata;
-        return sd_bus_message_append(reply, "i", device->group ? device->group->number : IOMMU_GROUP_NONE);
 }
 
 BUS_GETTER(property_get_group) {
@@ -55,104 +39,71 @@ BUS_GETTER(property_get_group) {
         return r < 0 ? r : sd_bus_message_append(reply, "o", group_path ? group_path : "/");
 }
 
-BUS_GETTER(property_get_node) {
-        const Device *device = userdata;
-        return sd_bus_message_append(reply, "s",
-                        device->group && device_is_on_vfio(device) ? VFIO_NODE_TEXT(device->group->number) : "");
-}
-
-BUS_GETTER(property_get_id) {
-        const PciIds *ids = &((const Device *)userdata)->ids;
-        return sd_bus_message_append(reply, "q",
-                        streq(property, "VendorId")                            ? ids->vendor
-                                        : streq(property, "DeviceId")          ? ids->device
-                                        : streq(property, "SubsystemVendorId") ? ids->subsystem_vendor
-                                                                               : ids->subsystem_device);
-}
-
-BUS_GETTER(property_get_class) {
-        return sd_bus_message_append(reply, "u", ((const Device *)userdata)->ids.class);
-}
-
-BUS_GETTER(property_get_revision) {
-        return sd_bus_message_append(reply, "y", ((const Device *)userdata)->ids.revision);
-}
+/* The properties that the database of PCI names gives. */
+static const char *const name_properties[] = {
+                [PCI_NAME_VENDOR] = "VendorName",
+                [PCI_NAME_DEVICE] = "DeviceName",
+                [PCI_NAME_SUBSYSTEM] = "SubsystemName",
+                [PCI_NAME_CLASS] = "ClassName",
+};
 
 BUS_GETTER(property_get_name) {
         const Device *device = userdata;
+        PciNameKind kind = PCI_NAME_VENDOR;
         char text[PCI_NAME_MAX];
-        PciNameKind kind = streq(property, "VendorName")   ? PCI_NAME_VENDOR
-                        : streq(property, "DeviceName")    ? PCI_NAME_DEVICE
-                        : streq(property, "SubsystemName") ? PCI_NAME_SUBSYSTEM
-                                                           : PCI_NAME_CLASS;
 
+        while (!streq(property, name_properties[kind]))
+                kind++;
         return bus_append_text(reply, pci_names_lookup(service_of(bus)->names, kind, &device->ids, text));
 }
 
-BUS_GETTER(property_get_numa_node) {
-        return sd_bus_message_append(reply, "i", (int)((const Device *)userdata)->numa_node);
+BUS_GETTER(property_get_int) {
+        const Device *device = userdata;
+        return sd_bus_message_append(reply, "i",
+                        streq(property, "NumaNode")     ? device->numa_node
+                                        : device->group ? device->group->number
+                                                        : IOMMU_GROUP_NONE);
 }
 
-BUS_GETTER(property_get_link) {
+BUS_GETTER(property_get_unsigned) {
         const Device *device = userdata;
         return sd_bus_message_append(reply, "u",
-                        streq(property, "LinkSpeed")                      ? device->link.speed
-                                        : streq(property, "LinkSpeedMax") ? device->link.speed_max
-                                        : streq(property, "LinkWidth")    ? (uint32_t)device->link.width
-                                                                          : (uint32_t)device->link.width_max);
+                        streq(property, "LinkWidth")                      ? (unsigned)device->link.width
+                                        : streq(property, "LinkWidthMax") ? (unsigned)device->link.width_max
+                                                                          : (unsigned)device->virtual_functions_max);
 }
 
 BUS_GETTER(property_get_reset_methods) {
-        const Device *device = userdata;
         char *state;
-        int r;
 
-        _cleanup_free_ char *methods = strdup(strempty(device->reset_methods));
+        _cleanup_free_ char *methods = strdup(strempty(((const Device *)userdata)->reset_methods));
         if (!methods)
                 return -ENOMEM;
-        if ((r = sd_bus_message_open_container(reply, 'a', "s")) < 0)
-                return r;
-        for (char *word = strtok_r(methods, " ", &state); word; word = strtok_r(NULL, " ", &state))
-                if ((r = bus_append_name(reply, word)) < 0)
-                        return r;
-        return sd_bus_message_close_container(reply);
-}
-
-BUS_GETTER(property_get_physical_function) {
-        const Device *device = userdata;
-        return sd_bus_message_append(
-                        reply, "s", device->virtual_function ? PCI_ADDRESS_TEXT(device->physical_function) : "");
+        int r = sd_bus_message_open_container(reply, 'a', "s");
+        for (char *word = strtok_r(methods, " ", &state); word && r >= 0; word = strtok_r(NULL, " ", &state))
+                r = bus_append_name(reply, word);
+        return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
 BUS_GETTER(property_get_virtual_functions) {
         const Device *device = userdata;
         size_t n;
-        int r;
 
-        if ((r = sd_bus_message_open_container(reply, 'a', "s")) < 0)
-                return r;
         Device *const *devices = inventory_devices(service_of(bus)->inventory, &n);
-        for (size_t i = 0; device->virtual_functions_max > 0 && i < n; i++)
-                if (device_is_vf_of(devices[i], device) &&
-                                (r = sd_bus_message_append(reply, "s", PCI_ADDRESS_TEXT(devices[i]->address))) < 0)
-                        return r;
-        return sd_bus_message_close_container(reply);
-}
-
-BUS_GETTER(property_get_virtual_functions_max) {
-        return sd_bus_message_append(reply, "u", (uint32_t)((const Device *)userdata)->virtual_functions_max);
+        int r = sd_bus_message_open_container(reply, 'a', "s");
+        for (size_t i = 0; device->virtual_functions_max > 0 && i < n && r >= 0; i++)
+                if (device_is_vf_of(devices[i], device))
+                        r = sd_bus_message_append(reply, "s", PCI_ADDRESS_TEXT(devices[i]->address));
+        return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
 static int append_names(sd_bus_message *reply, const HostName *names, HostNameKind kind) {
-        int r;
+        int r = sd_bus_message_open_container(reply, 'a', "s");
 
-        if ((r = sd_bus_message_open_container(reply, 'a', "s")) < 0)
-                return r;
-        for (; names; names = names->next)
-                if ((kind == _HOST_NAME_KIND_MAX || names->kind == kind) &&
-                                (r = bus_append_name(reply, names->name)) < 0)
-                        return r;
-        return sd_bus_message_close_container(reply);
+        for (; names && r >= 0; names = names->next)
+                if (kind == _HOST_NAME_KIND_MAX || names->kind == kind)
+                        r = bus_append_name(reply, names->name);
+        return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
 BUS_GETTER(property_get_names) {
@@ -165,108 +116,97 @@ BUS_GETTER(property_get_original_names) {
         return append_names(reply, origin ? origin->names : NULL, _HOST_NAME_KIND_MAX);
 }
 
-BUS_GETTER(property_get_original) {
-        const DeviceOrigin *origin = ((const Device *)userdata)->origin;
-        const char *text = !origin                          ? NULL
-                        : streq(property, "OriginalDriver") ? origin->binding.driver
-                                                            : origin->binding.override;
-
-        return bus_append_name(reply, text);
-}
-
 #define CHANGING_PROPERTY(name, signature, getter) \
         SD_BUS_PROPERTY(name, signature, getter, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE)
 
-static const sd_bus_vtable device_vtable[] = {
+/* A property that sd-bus reads from the field of the Device, which has the type that the signature means. */
+#define FIELD_PROPERTY(name, signature, field) \
+        SD_BUS_PROPERTY(name, signature, NULL, offsetof(Device, field), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE)
+
+const sd_bus_vtable device_vtable[] = {
                 SD_BUS_VTABLE_START(0),
                 SD_BUS_METHOD_WITH_ARGS("Detach", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("a(sssa{sv})", changes),
-                                method_detach, SD_BUS_VTABLE_UNPRIVILEGED),
+                                operation_detach, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("Reattach", SD_BUS_ARGS("a{sv}", options),
-                                SD_BUS_RESULT("a(sssa{sv})", changes), method_reattach, SD_BUS_VTABLE_UNPRIVILEGED),
+                                SD_BUS_RESULT("a(sssa{sv})", changes), operation_reattach, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("SetVirtualFunctions", SD_BUS_ARGS("u", count, "a{sv}", options),
-                                SD_BUS_RESULT("a(sssa{sv})", changes), method_set_virtual_functions,
-                                SD_BUS_VTABLE_UNPRIVILEGED),
-                SD_BUS_PROPERTY("Address", "s", property_get_address, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-                CHANGING_PROPERTY("State", "s", property_get_state),
-                CHANGING_PROPERTY("Driver", "s", property_get_driver),
+                                SD_BUS_RESULT("a(sssa{sv})", changes), operation_set_vfs, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_PROPERTY("Address", "s", property_get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+                CHANGING_PROPERTY("State", "s", property_get_text),
+                CHANGING_PROPERTY("Driver", "s", property_get_text),
                 CHANGING_PROPERTY("Endpoint", "b", property_get_flag),
-                CHANGING_PROPERTY("GroupNumber", "i", property_get_group_number),
+                CHANGING_PROPERTY("GroupNumber", "i", property_get_int),
                 CHANGING_PROPERTY("Group", "o", property_get_group),
-                CHANGING_PROPERTY("Node", "s", property_get_node),
-                CHANGING_PROPERTY("VendorId", "q", property_get_id),
-                CHANGING_PROPERTY("DeviceId", "q", property_get_id),
-                CHANGING_PROPERTY("SubsystemVendorId", "q", property_get_id),
-                CHANGING_PROPERTY("SubsystemDeviceId", "q", property_get_id),
-                CHANGING_PROPERTY("Class", "u", property_get_class),
-                CHANGING_PROPERTY("Revision", "y", property_get_revision),
+                CHANGING_PROPERTY("Node", "s", property_get_text),
+                FIELD_PROPERTY("VendorId", "q", ids.vendor),
+                FIELD_PROPERTY("DeviceId", "q", ids.device),
+                FIELD_PROPERTY("SubsystemVendorId", "q", ids.subsystem_vendor),
+                FIELD_PROPERTY("SubsystemDeviceId", "q", ids.subsystem_device),
+                FIELD_PROPERTY("Class", "u", ids.class),
+                FIELD_PROPERTY("Revision", "y", ids.revision),
                 CHANGING_PROPERTY("VendorName", "s", property_get_name),
                 CHANGING_PROPERTY("DeviceName", "s", property_get_name),
                 CHANGING_PROPERTY("SubsystemName", "s", property_get_name),
                 CHANGING_PROPERTY("ClassName", "s", property_get_name),
-                CHANGING_PROPERTY("NumaNode", "i", property_get_numa_node),
-                CHANGING_PROPERTY("LinkSpeed", "u", property_get_link),
-                CHANGING_PROPERTY("LinkSpeedMax", "u", property_get_link),
-                CHANGING_PROPERTY("LinkWidth", "u", property_get_link),
-                CHANGING_PROPERTY("LinkWidthMax", "u", property_get_link),
+                CHANGING_PROPERTY("NumaNode", "i", property_get_int),
+                FIELD_PROPERTY("LinkSpeed", "u", link.speed),
+                FIELD_PROPERTY("LinkSpeedMax", "u", link.speed_max),
+                CHANGING_PROPERTY("LinkWidth", "u", property_get_unsigned),
+                CHANGING_PROPERTY("LinkWidthMax", "u", property_get_unsigned),
                 CHANGING_PROPERTY("ResetMethods", "as", property_get_reset_methods),
                 CHANGING_PROPERTY("BootVga", "b", property_get_flag),
-                CHANGING_PROPERTY("PhysicalFunction", "s", property_get_physical_function),
+                CHANGING_PROPERTY("PhysicalFunction", "s", property_get_text),
                 CHANGING_PROPERTY("VirtualFunctions", "as", property_get_virtual_functions),
-                CHANGING_PROPERTY("VirtualFunctionsMax", "u", property_get_virtual_functions_max),
+                CHANGING_PROPERTY("VirtualFunctionsMax", "u", property_get_unsigned),
                 CHANGING_PROPERTY("NetworkInterfaces", "as", property_get_names),
                 CHANGING_PROPERTY("BlockDevices", "as", property_get_names),
-                CHANGING_PROPERTY("OriginalDriver", "s", property_get_original),
-                CHANGING_PROPERTY("OriginalOverride", "s", property_get_original),
+                CHANGING_PROPERTY("OriginalDriver", "s", property_get_text),
+                CHANGING_PROPERTY("OriginalOverride", "s", property_get_text),
                 CHANGING_PROPERTY("OriginalNames", "as", property_get_original_names),
                 SD_BUS_VTABLE_END,
 };
 
-static int find_object(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret_found,
-                sd_bus_error *error) {
-        _cleanup_free_ char *text = NULL, *canonical = NULL;
-        const Service *service = userdata;
-        PciAddress address;
+/* Appends the names that the database has. */
+static int append_pci_names(Service *service, sd_bus_message *reply, const Device *device) {
+        char text[PCI_NAME_MAX], escaped[TEXT_ESCAPED_MAX(PCI_NAME_MAX)];
+        int r = sd_bus_message_open_container(reply, 'a', "{sv}");
 
-        (void)bus, (void)interface, (void)error;
-        int r = sd_bus_path_decode(path, BUS_PATH_DEVICES, &text);
-        if (r <= 0)
-                return r;
-        if (pci_address_parse(text, &address) < 0)
-                return 0;
-        if ((r = service_device_path(address, &canonical)) < 0)
-                return r;
-        Device *device = inventory_find_device(service->inventory, address);
-        if (!device || !streq(path, canonical))
-                return 0;
-        *ret_found = device;
-        return 1;
+        for (PciNameKind kind = PCI_NAME_VENDOR; kind <= PCI_NAME_CLASS && r >= 0; kind++) {
+                if (kind == PCI_NAME_SUBSYSTEM || isempty(pci_names_lookup(service->names, kind, &device->ids, text)))
+                        continue;
+                r = sd_bus_message_append(reply, "{sv}", name_properties[kind], "s",
+                                text_escape(text, TEXT_MESSAGE_ESCAPE, escaped, sizeof(escaped)));
+        }
+        return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static int list_objects(sd_bus *bus, const char *prefix, void *userdata, char ***ret_nodes, sd_bus_error *error) {
-        const Service *service = userdata;
-        size_t n;
-
-        (void)bus, (void)prefix, (void)error;
-        Device *const *devices = inventory_devices(service->inventory, &n);
-        char **nodes = calloc(n + 1, sizeof(char *));
-        if (!nodes)
-                return -ENOMEM;
-        for (size_t i = 0; i < n; i++)
-                if (service_device_path(devices[i]->address, &nodes[i]) < 0) {
-                        while (i > 0)
-                                free(nodes[--i]);
-                        free(nodes);
-                        return -ENOMEM;
-                }
-        *ret_nodes = nodes;
-        return 1;
-}
-
-int device_interface_publish(Service *service) {
+static int append_device(Service *service, sd_bus_message *reply, const Device *device) {
+        _cleanup_free_ char *path = NULL;
         int r;
 
-        if ((r = sd_bus_add_fallback_vtable(service->bus, NULL, BUS_PATH_DEVICES, BUS_INTERFACE_DEVICE, device_vtable,
-                             find_object, service)) < 0)
+        /* For a detached device, list the names that it had. */
+        const HostName *names = device->names || !device->origin ? device->names : device->origin->names;
+        if ((r = service_device_path(device->address, &path)) < 0 ||
+                        (r = sd_bus_message_open_container(reply, 'r', "soissuqqasa{sv}")) < 0 ||
+                        (r = sd_bus_message_append(reply, "soissuqq", PCI_ADDRESS_TEXT(device->address), path,
+                                         device->group ? device->group->number : IOMMU_GROUP_NONE,
+                                         device_state_to_string(device_state(device)), TEXT_NAME(device->driver),
+                                         device->ids.class, device->ids.vendor, device->ids.device)) < 0 ||
+                        (r = append_names(reply, names, _HOST_NAME_KIND_MAX)) < 0 ||
+                        (r = append_pci_names(service, reply, device)) < 0)
                 return r;
-        return sd_bus_add_node_enumerator(service->bus, NULL, BUS_PATH_DEVICES, list_objects, service);
+        return sd_bus_message_close_container(reply);
+}
+
+int device_interface_list(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        Service *service = userdata;
+        size_t n;
+
+        (void)error;
+        Device *const *devices = inventory_devices(service->inventory, &n);
+        int r = bus_open_list(message, "(soissuqqasa{sv})", &reply);
+        for (size_t i = 0; i < n && r >= 0; i++)
+                r = append_device(service, reply, devices[i]);
+        return r < 0 ? r : bus_send_list(reply);
 }

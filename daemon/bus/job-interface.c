@@ -1,48 +1,38 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "bus/append.h"
 #include "bus/authorize.h"
-#include "bus/errors.h"
-#include "bus/getter.h"
-#include "bus/options.h"
 #include "bus/publish.h"
 
 /* userdata of getters and methods is the Job. */
 
-/* Replies with the job's state, and with a sentence that says what the job does now. */
-static int cancel(Service *service, sd_bus_message *call, const Caller *caller, void *request, sd_bus_error *error) {
-        const unsigned long *number = request;
+/* Replies with the state of the job, and with a sentence that says what the job does now. */
+static int cancel(Service *service, sd_bus_message *call, const Caller *caller, Request *request, sd_bus_error *error) {
         _cleanup_problem_ Problem problem = {};
         _cleanup_free_ char *text = NULL;
-        JobDescription description;
         int r;
 
         (void)caller;
-        Job *job = job_find(service->jobs, *number);
+        Job *job = job_find(service->jobs, request->job);
         r = job ? job_cancel(job, &problem)
-                : problem_set(&problem, OUTCOME_BUSY, "Job %lu has just ended: it cannot be cancelled any more.",
-                                  *number);
+                : problem_set(&problem, OUTCOME_BUSY, "Job %lu has just ended, so it cannot be cancelled any more.",
+                                  request->job);
         if (r != 0)
-                return errors_set(error, r, &problem);
+                return bus_set_error(error, r, &problem);
         assert(job);
         if ((r = job_describe_cancel(job, &text)) < 0 || (r = text_escape_message(&text)) < 0)
                 return r;
-        job_describe(job, &description);
-        return sd_bus_reply_method_return(call, "ss", job_state_to_string(description.state), text);
+        return sd_bus_reply_method_return(call, "ss", job_state_to_string(job_describe(job).state), text);
 }
 
 static int method_cancel(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        JobDescription description;
+        static const char *const options[] = {NULL};
+        _cleanup_(request_freep) Request *request = NULL;
+        int r;
 
-        int r = options_read(message, "Cancel", NULL, 0, NULL, error);
-        if (r < 0)
+        if ((r = request_new(message, &request)) < 0 ||
+                        (r = request_read_options(request, message, "Cancel", options, error)) < 0)
                 return r;
-        unsigned long *number = malloc(sizeof(unsigned long));
-        if (!number)
-                return -ENOMEM;
-        job_describe(userdata, &description);
-        *number = description.number;
-        NextStep next = {.run = cancel, .request = number, .free_request = free};
-        return authorize_change(service_of(sd_bus_message_get_bus(message)), message, &next, error);
+        request->job = job_describe(userdata).number;
+        return authorize_change(message, cancel, TAKE_PTR(request), error);
 }
 
 static PciAddress address_of_step(const JobDescription *job) {
@@ -50,9 +40,8 @@ static PciAddress address_of_step(const JobDescription *job) {
 }
 
 BUS_GETTER(property_get_text) {
-        JobDescription job;
+        JobDescription job = job_describe(userdata);
 
-        job_describe(userdata, &job);
         return bus_append_text(reply,
                         streq(property, "Kind")                    ? plan_verb_to_string(job.plan->verb)
                                         : streq(property, "State") ? job_state_to_string(job.state)
@@ -64,9 +53,8 @@ BUS_GETTER(property_get_text) {
 }
 
 BUS_GETTER(property_get_number) {
-        JobDescription job;
+        JobDescription job = job_describe(userdata);
 
-        job_describe(userdata, &job);
         return sd_bus_message_append(reply, "u",
                         (uint32_t)(streq(property, "Number")                      ? job.number
                                                         : streq(property, "Step") ? job.step + 1
@@ -74,24 +62,15 @@ BUS_GETTER(property_get_number) {
 }
 
 BUS_GETTER(property_get_group_number) {
-        JobDescription job;
-
-        job_describe(userdata, &job);
-        return sd_bus_message_append(reply, "i", job.plan->group);
+        return sd_bus_message_append(reply, "i", job_describe(userdata).plan->group);
 }
 
 BUS_GETTER(property_get_cancelled) {
-        JobDescription job;
-
-        job_describe(userdata, &job);
-        return sd_bus_message_append(reply, "b", (int)job.cancelled);
+        return sd_bus_message_append(reply, "b", (int)job_describe(userdata).cancelled);
 }
 
 BUS_GETTER(property_get_started) {
-        JobDescription job;
-
-        job_describe(userdata, &job);
-        return sd_bus_message_append(reply, "t", job.started_us);
+        return sd_bus_message_append(reply, "t", job_describe(userdata).started_us);
 }
 
 static int append_devices(sd_bus_message *reply, const Plan *plan) {
@@ -104,13 +83,10 @@ static int append_devices(sd_bus_message *reply, const Plan *plan) {
 }
 
 BUS_GETTER(property_get_devices) {
-        JobDescription job;
-
-        job_describe(userdata, &job);
-        return append_devices(reply, job.plan);
+        return append_devices(reply, job_describe(userdata).plan);
 }
 
-static const sd_bus_vtable job_vtable[] = {
+const sd_bus_vtable job_vtable[] = {
                 SD_BUS_VTABLE_START(0),
                 SD_BUS_METHOD_WITH_ARGS("Cancel", SD_BUS_ARGS("a{sv}", options),
                                 SD_BUS_RESULT("s", state, "s", message), method_cancel, SD_BUS_VTABLE_UNPRIVILEGED),
@@ -130,123 +106,37 @@ static const sd_bus_vtable job_vtable[] = {
                 SD_BUS_VTABLE_END,
 };
 
-static int job_path(unsigned long number, char **ret) {
-        return asprintf(ret, BUS_PATH_JOBS "/%lu", number) < 0 ? -ENOMEM : 0;
-}
-
-static int find_object(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret_found,
-                sd_bus_error *error) {
-        const Service *service = userdata;
-        _cleanup_free_ char *canonical = NULL;
-        char *end;
-
-        (void)bus, (void)interface, (void)error;
-        const char *text = startswith(path, BUS_PATH_JOBS "/");
-        if (!text)
-                return 0;
-        errno = 0;
-        unsigned long number = strtoul(text, &end, 10);
-        if (errno > 0 || end == text || *end != '\0')
-                return 0;
-        int r = job_path(number, &canonical);
-        if (r < 0)
-                return r;
-        Job *job = job_find(service->jobs, number);
-        if (!job || !streq(path, canonical))
-                return 0;
-        *ret_found = job;
-        return 1;
-}
-
-static int list_objects(sd_bus *bus, const char *prefix, void *userdata, char ***ret_nodes, sd_bus_error *error) {
-        const Service *service = userdata;
-        size_t n = 0;
-
-        (void)bus, (void)prefix, (void)error;
-        for (const Job *job = job_next(service->jobs, NULL); job; job = job_next(service->jobs, job))
-                n++;
-        char **nodes = calloc(n + 1, sizeof(char *));
-        if (!nodes)
-                return -ENOMEM;
-        size_t i = 0;
-        for (const Job *job = job_next(service->jobs, NULL); job; job = job_next(service->jobs, job)) {
-                JobDescription description;
-
-                job_describe(job, &description);
-                if (job_path(description.number, &nodes[i++]) < 0) {
-                        for (nodes[--i] = NULL; i > 0;)
-                                free(nodes[--i]);
-                        free(nodes);
-                        return -ENOMEM;
-                }
-        }
-        *ret_nodes = nodes;
-        return 1;
-}
-
-static int append_job(sd_bus_message *reply, const Job *job) {
+static int append_job(sd_bus_message *reply, const JobDescription *job) {
+        const Plan *plan = job->plan;
         _cleanup_free_ char *path = NULL;
-        JobDescription description;
         int r;
 
-        job_describe(job, &description);
-        const Plan *plan = description.plan;
-        const PlanStep *step = &plan->steps[description.step];
-        if ((r = job_path(description.number, &path)) < 0 ||
+        if ((r = service_job_path(job->number, &path)) < 0 ||
                         (r = sd_bus_message_open_container(reply, 'r', "uossiasuussssta{sv}")) < 0 ||
-                        (r = sd_bus_message_append(reply, "uossi", (uint32_t)description.number, path,
-                                         plan_verb_to_string(description.plan->verb),
-                                         job_state_to_string(description.state), description.plan->group)) < 0 ||
-                        (r = append_devices(reply, description.plan)) < 0 ||
-                        (r = sd_bus_message_append(reply, "uuss", (uint32_t)description.step + 1,
-                                         (uint32_t)plan->n_steps, step_kind_to_string(step->kind),
-                                         PCI_ADDRESS_TEXT(plan_step_address(plan, step)))) < 0 ||
-                        (r = bus_append_text(reply, description.holder)) < 0 ||
-                        (r = bus_append_text(reply, description.caller)) < 0 ||
-                        (r = sd_bus_message_append(reply, "ta{sv}", description.started_us, 1, "Cancelled", "b",
-                                         (int)description.cancelled)) < 0)
+                        (r = sd_bus_message_append(reply, "uossi", (uint32_t)job->number, path,
+                                         plan_verb_to_string(plan->verb), job_state_to_string(job->state),
+                                         plan->group)) < 0 ||
+                        (r = append_devices(reply, plan)) < 0 ||
+                        (r = sd_bus_message_append(reply, "uuss", (uint32_t)job->step + 1, (uint32_t)plan->n_steps,
+                                         step_kind_to_string(plan->steps[job->step].kind),
+                                         PCI_ADDRESS_TEXT(address_of_step(job)))) < 0 ||
+                        (r = bus_append_text(reply, job->holder)) < 0 ||
+                        (r = bus_append_text(reply, job->caller)) < 0 ||
+                        (r = sd_bus_message_append(reply, "ta{sv}", job->started_us, 1, "Cancelled", "b",
+                                         (int)job->cancelled)) < 0)
                 return r;
         return sd_bus_message_close_container(reply);
 }
 
-int job_interface_append_all(const Service *service, sd_bus_message *reply) {
-        int r = sd_bus_message_open_container(reply, 'a', "(uossiasuussssta{sv})");
-
-        for (const Job *job = job_next(service->jobs, NULL); job && r >= 0; job = job_next(service->jobs, job))
-                r = append_job(reply, job);
-        return r < 0 ? r : sd_bus_message_close_container(reply);
-}
-
-/* Signals for jobs. Errors of sending are ignored: they mean that the bus is gone, and the daemon learns that from the bus object. */
-static void on_job(const Job *job, JobEvent event, void *userdata) {
-        _cleanup_free_ char *path = NULL;
+int job_interface_list(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         const Service *service = userdata;
-        JobDescription description;
 
-        job_describe(job, &description);
-        if (job_path(description.number, &path) < 0)
-                return;
-        switch (event) {
-        case JOB_ADDED:
-                (void)sd_bus_emit_interfaces_added(service->bus, path, BUS_INTERFACE_JOB, NULL);
-                break;
-        case JOB_CHANGED:
-                (void)sd_bus_emit_properties_changed(service->bus, path, BUS_INTERFACE_JOB, "State", "Cancelled",
-                                "Step", "Steps", "Action", "Address", "WaitsFor", NULL);
-                break;
-        case JOB_REMOVED:
-                (void)sd_bus_emit_interfaces_removed(service->bus, path, BUS_INTERFACE_JOB, NULL);
-                break;
+        (void)error;
+        int r = bus_open_list(message, "(uossiasuussssta{sv})", &reply);
+        for (const Job *job = job_next(service->jobs, NULL); job && r >= 0; job = job_next(service->jobs, job)) {
+                JobDescription description = job_describe(job);
+                r = append_job(reply, &description);
         }
-}
-
-int job_interface_publish(Service *service) {
-        int r;
-
-        if ((r = sd_bus_add_fallback_vtable(service->bus, NULL, BUS_PATH_JOBS, BUS_INTERFACE_JOB, job_vtable,
-                             find_object, service)) < 0 ||
-                        (r = sd_bus_add_node_enumerator(service->bus, NULL, BUS_PATH_JOBS, list_objects, service)) < 0)
-                return r;
-        job_table_watch(service->jobs, on_job, service);
-        return 0;
+        return r < 0 ? r : bus_send_list(reply);
 }

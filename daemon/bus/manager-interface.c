@@ -1,158 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "bus/append.h"
 #include "bus/authorize.h"
-#include "bus/errors.h"
-#include "bus/getter.h"
 #include "bus/operation.h"
-#include "bus/options.h"
 #include "bus/publish.h"
 #include "bus/rule-interface.h"
 #include "config.h"
-#include "kernel/vfio-node.h"
 
-/* Appends {name: text} to a{sv}, unless the text is empty. */
-static int append_detail(sd_bus_message *reply, const char *name, const char *text) {
-        int r;
-
-        if (isempty(text))
-                return 0;
-        if ((r = sd_bus_message_open_container(reply, 'e', "sv")) < 0 ||
-                        (r = sd_bus_message_append_basic(reply, 's', name)) < 0 ||
-                        (r = sd_bus_message_open_container(reply, 'v', "s")) < 0 ||
-                        (r = bus_append_text(reply, text)) < 0 || (r = sd_bus_message_close_container(reply)) < 0)
-                return r;
-        return sd_bus_message_close_container(reply);
-}
-
-static int append_group(sd_bus_message *reply, const Group *group) {
-        _cleanup_free_ char *path = NULL;
-        int r;
-
-        if ((r = service_group_path(group->number, &path)) < 0 ||
-                        (r = sd_bus_message_open_container(reply, 'r', "iosbassa{sv}")) < 0 ||
-                        (r = sd_bus_message_append(reply, "iosb", group->number, path,
-                                         group_state_to_string(group_state(group)), (int)group_is_viable(group))) < 0 ||
-                        (r = sd_bus_message_open_container(reply, 'a', "s")) < 0)
-                return r;
-        for (size_t i = 0; i < group->n_members; i++)
-                if ((r = sd_bus_message_append(reply, "s", PCI_ADDRESS_TEXT(group->members[i]->address))) < 0)
-                        return r;
-        if ((r = sd_bus_message_close_container(reply)) < 0 ||
-                        (r = sd_bus_message_append(reply, "sa{sv}",
-                                         group_has_node(group) ? VFIO_NODE_TEXT(group->number) : "", 0)) < 0)
-                return r;
-        return sd_bus_message_close_container(reply);
-}
-
-static int method_list_groups(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        Service *service = userdata;
-        size_t n;
-        int r;
-
-        (void)error;
-        if ((r = sd_bus_message_new_method_return(message, &reply)) < 0 ||
-                        (r = sd_bus_message_open_container(reply, 'a', "(iosbassa{sv})")) < 0)
-                return r;
-        Group *const *groups = inventory_groups(service->inventory, &n);
-        for (size_t i = 0; i < n; i++)
-                if ((r = append_group(reply, groups[i])) < 0)
-                        return r;
-        if ((r = sd_bus_message_close_container(reply)) < 0)
-                return r;
-        return sd_bus_send(NULL, reply, NULL);
-}
-
-static int append_names(Service *service, sd_bus_message *reply, const Device *device) {
-        char text[PCI_NAME_MAX];
-        int r;
-
-        if ((r = sd_bus_message_open_container(reply, 'a', "{sv}")) < 0 ||
-                        (r = append_detail(reply, "VendorName",
-                                         pci_names_lookup(service->names, PCI_NAME_VENDOR, &device->ids, text))) < 0 ||
-                        (r = append_detail(reply, "DeviceName",
-                                         pci_names_lookup(service->names, PCI_NAME_DEVICE, &device->ids, text))) < 0 ||
-                        (r = append_detail(reply, "ClassName",
-                                         pci_names_lookup(service->names, PCI_NAME_CLASS, &device->ids, text))) < 0)
-                return r;
-        return sd_bus_message_close_container(reply);
-}
-
-static int append_device(Service *service, sd_bus_message *reply, const Device *device) {
-        _cleanup_free_ char *path = NULL;
-        int r;
-
-        if ((r = service_device_path(device->address, &path)) < 0 ||
-                        (r = sd_bus_message_open_container(reply, 'r', "soissuqqasa{sv}")) < 0 ||
-                        (r = sd_bus_message_append(reply, "soissuqq", PCI_ADDRESS_TEXT(device->address), path,
-                                         device->group ? device->group->number : IOMMU_GROUP_NONE,
-                                         device_state_to_string(device_state(device)), TEXT_NAME(device->driver),
-                                         device->ids.class, device->ids.vendor, device->ids.device)) < 0 ||
-                        (r = sd_bus_message_open_container(reply, 'a', "s")) < 0)
-                return r;
-        /* For a detached device, list the names that it had. */
-        const HostName *name = device->names || !device->origin ? device->names : device->origin->names;
-        for (; name; name = name->next)
-                if ((r = bus_append_name(reply, name->name)) < 0)
-                        return r;
-        if ((r = sd_bus_message_close_container(reply)) < 0 || (r = append_names(service, reply, device)) < 0)
-                return r;
-        return sd_bus_message_close_container(reply);
-}
-
-static int method_list_devices(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        Service *service = userdata;
-        size_t n;
-        int r;
-
-        (void)error;
-        if ((r = sd_bus_message_new_method_return(message, &reply)) < 0 ||
-                        (r = sd_bus_message_open_container(reply, 'a', "(soissuqqasa{sv})")) < 0)
-                return r;
-        Device *const *devices = inventory_devices(service->inventory, &n);
-        for (size_t i = 0; i < n; i++)
-                if ((r = append_device(service, reply, devices[i])) < 0)
-                        return r;
-        if ((r = sd_bus_message_close_container(reply)) < 0)
-                return r;
-        return sd_bus_send(NULL, reply, NULL);
-}
-
-static int method_list_jobs(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        int r;
-
-        (void)error;
-        if ((r = sd_bus_message_new_method_return(message, &reply)) < 0 ||
-                        (r = job_interface_append_all(userdata, reply)) < 0)
-                return r;
-        return sd_bus_send(NULL, reply, NULL);
-}
+/* userdata of getters and methods is the Service. */
 
 static int reply_holders(sd_bus_message *call, const CensusEntry *entries, size_t n_entries) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        int r;
 
-        if ((r = sd_bus_message_new_method_return(call, &reply)) < 0 ||
-                        (r = sd_bus_message_open_container(reply, 'a', "(ussssa{sv})")) < 0)
-                return r;
-        for (size_t i = 0; i < n_entries; i++) {
+        int r = bus_open_list(call, "(ussssa{sv})", &reply);
+        for (size_t i = 0; i < n_entries && r >= 0; i++) {
                 const CensusEntry *entry = &entries[i];
+                char node[TEXT_ESCAPED_MAX(sizeof(entry->node))];
 
-                if ((r = sd_bus_message_open_container(reply, 'r', "ussssa{sv}")) < 0 ||
-                                (r = sd_bus_message_append(reply, "uss", (uint32_t)entry->holder.pid,
-                                                 TEXT_NAME(entry->holder.command), TEXT_NAME(entry->holder.unit))) <
-                                                0 ||
-                                (r = bus_append_name(reply, entry->node)) < 0 ||
-                                (r = sd_bus_message_append(reply, "sa{sv}",
-                                                 entry->of_group ? "" : PCI_ADDRESS_TEXT(entry->address), 0)) < 0 ||
-                                (r = sd_bus_message_close_container(reply)) < 0)
-                        return r;
+                r = sd_bus_message_append(reply, "(ussssa{sv})", (uint32_t)entry->holder.pid,
+                                TEXT_NAME(entry->holder.command), TEXT_NAME(entry->holder.unit),
+                                text_escape(entry->node, TEXT_NAME_ESCAPE, node, sizeof(node)),
+                                entry->of_group ? "" : PCI_ADDRESS_TEXT(entry->address), 0);
         }
-        if ((r = sd_bus_message_close_container(reply)) < 0)
-                return r;
-        return sd_bus_send(NULL, reply, NULL);
+        return r < 0 ? r : bus_send_list(reply);
 }
 
 static void on_census_done(int error, const CensusEntry *entries, size_t n_entries, void *userdata) {
@@ -165,7 +33,8 @@ static void on_census_done(int error, const CensusEntry *entries, size_t n_entri
                                 "Cannot determine which processes hold the device nodes: %s", strerror(-error));
 }
 
-/* The devices whose nodes count: the one that was selected, or the endpoints of the group. Returns 0 or -ENOMEM. */
+/* Lists the devices whose nodes count: the selected device, or the endpoints of the selected group. Returns 0 or
+ * -ENOMEM. */
 static int list_addresses(const Selection *selection, PciAddress **ret, size_t *ret_n) {
         const Group *group = selection->group;
         size_t n = 0;
@@ -186,46 +55,44 @@ static int list_addresses(const Selection *selection, PciAddress **ret, size_t *
 }
 
 static int list_holders(
-                Service *service, sd_bus_message *call, const Caller *caller, void *request, sd_bus_error *error) {
+                Service *service, sd_bus_message *call, const Caller *caller, Request *request, sd_bus_error *error) {
         _cleanup_problem_ Problem problem = {};
         _cleanup_free_ PciAddress *addresses = NULL;
         Selection selection = {};
         size_t n = 0;
 
-        int r = selector_resolve(service->inventory, request, &selection, &problem);
+        int r = selector_resolve(service->inventory, request->selector, &selection, &problem);
         if (r == 0)
                 r = list_addresses(&selection, &addresses, &n);
         if (r == 0)
                 r = census_start(service->censuses, caller->uid, selection.group ? selection.group->number : -1,
                                 addresses, n, on_census_done, call, &problem);
         if (r != 0)
-                return errors_set(error, r, &problem);
-        /* on_census_done() unrefs it; the event loop calls it later, never from this handler. */
+                return bus_set_error(error, r, &problem);
+        /* on_census_done() unrefs the call. The event loop calls it later, never from here. */
         sd_bus_message_ref(call);
         return 1;
 }
 
 static int method_list_holders(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        const char *selector;
+        Request *request = NULL;
 
-        int r = sd_bus_message_read(message, "s", &selector);
-        if (r < 0)
-                return r;
-        NextStep next = {.run = list_holders, .request = selector_copy(selector), .free_request = free};
-        return next.request ? authorize_anybody(userdata, message, &next, error) : -ENOMEM;
+        (void)userdata;
+        int r = request_new(message, &request);
+        return r < 0 ? r : authorize_anybody(message, list_holders, request, error);
 }
 
-static int find_group(Service *service, const char *selector, const Group **ret, Problem *problem) {
+/* Makes the path of the selected group, or of the group of the selected device. The caller frees *ret. Returns 0, an
+ * outcome, or -ENOMEM. */
+static int find_group(Service *service, const char *selector, char **ret, Problem *problem) {
         Selection selection;
         IommuReport iommu;
 
         int r = selector_resolve(service->inventory, selector, &selection, problem);
         if (r != 0)
                 return r;
-        if (selection.group) {
-                *ret = selection.group;
-                return 0;
-        }
+        if (selection.group)
+                return service_group_path(selection.group->number, ret) < 0 ? -ENOMEM : 0;
         if (!selection.device->present)
                 return problem_set(problem, OUTCOME_NO_SUCH_DEVICE,
                                 "%s is detached and gone from its slot. It has no group until it is plugged in again.",
@@ -238,68 +105,38 @@ static int find_group(Service *service, const char *selector, const Group **ret,
                         PCI_ADDRESS_TEXT(selection.device->address));
 }
 
-static int method_get_group(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+/* The same for the selected device. */
+static int find_device(Service *service, const char *selector, char **ret, Problem *problem) {
+        Device *device = NULL;
+
+        int r = selector_resolve_device(service->inventory, selector, &device, problem);
+        if (r != 0)
+                return r;
+        assert(device);
+        return service_device_path(device->address, ret) < 0 ? -ENOMEM : 0;
+}
+
+static int reply_path(sd_bus_message *message, Service *service,
+                int (*find)(Service *service, const char *selector, char **ret, Problem *problem),
+                sd_bus_error *error) {
         _cleanup_problem_ Problem problem = {};
         _cleanup_free_ char *path = NULL;
-        Service *service = userdata;
         const char *selector;
-        const Group *group = NULL;
-        int r;
 
-        if ((r = sd_bus_message_read(message, "s", &selector)) < 0)
+        int r = sd_bus_message_read(message, "s", &selector);
+        if (r < 0)
                 return r;
-        if ((r = find_group(service, selector, &group, &problem)) != 0)
-                return errors_set(error, r, &problem);
-        assert(group);
-        if ((r = service_group_path(group->number, &path)) < 0)
-                return r;
+        if ((r = find(service, selector, &path, &problem)) != 0)
+                return bus_set_error(error, r, &problem);
         return sd_bus_reply_method_return(message, "o", path);
+}
+
+static int method_get_group(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return reply_path(message, userdata, find_group, error);
 }
 
 static int method_get_device(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        _cleanup_problem_ Problem problem = {};
-        _cleanup_free_ char *path = NULL;
-        Service *service = userdata;
-        const char *selector;
-        Device *device = NULL;
-        int r;
-
-        if ((r = sd_bus_message_read(message, "s", &selector)) < 0)
-                return r;
-        if ((r = selector_resolve_device(service->inventory, selector, &device, &problem)) != 0)
-                return errors_set(error, r, &problem);
-        assert(device);
-        if ((r = service_device_path(device->address, &path)) < 0)
-                return r;
-        return sd_bus_reply_method_return(message, "o", path);
-}
-
-static int method_detach(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        const char *selector;
-
-        int r = sd_bus_message_read(message, "s", &selector);
-        return r < 0 ? r : operation_detach(userdata, message, selector, error);
-}
-
-static int method_reattach(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        const char *selector;
-
-        int r = sd_bus_message_read(message, "s", &selector);
-        return r < 0 ? r : operation_reattach(userdata, message, selector, error);
-}
-
-static int method_plan(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        const char *selector, *verb;
-
-        int r = sd_bus_message_read(message, "ss", &selector, &verb);
-        return r < 0 ? r : operation_plan(userdata, message, selector, verb, error);
-}
-
-static int method_set_virtual_functions(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        const char *selector;
-
-        int r = sd_bus_message_read(message, "s", &selector);
-        return r < 0 ? r : operation_set_vfs(userdata, message, selector, error);
+        return reply_path(message, userdata, find_device, error);
 }
 
 BUS_GETTER(property_get_version) {
@@ -314,36 +151,32 @@ BUS_GETTER(property_get_iommu) {
         return bus_append_text(reply, streq(property, "Iommu") ? iommu_state_to_string(iommu.state) : iommu.reason);
 }
 
-BUS_GETTER(property_get_count) {
-        ManagerFacts facts;
-
-        service_count(userdata, &facts);
-        return sd_bus_message_append(reply, "u",
-                        streq(property, "DeviceCount")                     ? facts.n_devices
-                                        : streq(property, "GroupCount")    ? facts.n_groups
-                                        : streq(property, "DetachedCount") ? facts.n_detached
-                                                                           : facts.events_lost);
-}
-
-static int rescan(Service *service, sd_bus_message *call, const Caller *caller, void *request, sd_bus_error *error) {
+static int rescan(Service *service, sd_bus_message *call, const Caller *caller, Request *request, sd_bus_error *error) {
         (void)caller, (void)request, (void)error;
         int r = service->rescan(service->rescan_userdata, call);
         return r < 0 ? r : 1;
 }
 
 static int method_rescan(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        int r = options_read(message, "Rescan", NULL, 0, NULL, error);
-        return r < 0 ? r : authorize_change(userdata, message, &(NextStep){.run = rescan}, error);
+        static const char *const options[] = {NULL};
+
+        (void)userdata;
+        int r = request_read_options(NULL, message, "Rescan", options, error);
+        return r < 0 ? r : authorize_change(message, rescan, NULL, error);
 }
 
-static const sd_bus_vtable manager_vtable[] = {
+/* notify_manager() keeps the counts up to date. */
+#define COUNT_PROPERTY(name, field) \
+        SD_BUS_PROPERTY(name, "u", NULL, offsetof(Service, told.field), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE)
+
+const sd_bus_vtable manager_vtable[] = {
                 SD_BUS_VTABLE_START(0),
                 SD_BUS_METHOD_WITH_ARGS("ListGroups", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(iosbassa{sv})", groups),
-                                method_list_groups, SD_BUS_VTABLE_UNPRIVILEGED),
+                                group_interface_list, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("ListDevices", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(soissuqqasa{sv})", devices),
-                                method_list_devices, SD_BUS_VTABLE_UNPRIVILEGED),
+                                device_interface_list, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("ListJobs", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(uossiasuussssta{sv})", jobs),
-                                method_list_jobs, SD_BUS_VTABLE_UNPRIVILEGED),
+                                job_interface_list, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("ListHolders", SD_BUS_ARGS("s", selector),
                                 SD_BUS_RESULT("a(ussssa{sv})", holders), method_list_holders,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
@@ -354,11 +187,11 @@ static const sd_bus_vtable manager_vtable[] = {
                 SD_BUS_METHOD_WITH_ARGS("Plan", SD_BUS_ARGS("s", selector, "s", verb, "a{sv}", options),
                                 SD_BUS_RESULT("b", would_go, "a(sssa{sv})", steps, "a(sssba{sv})", findings, "s",
                                                 fingerprint, "a{sv}", details),
-                                method_plan, SD_BUS_VTABLE_UNPRIVILEGED),
+                                operation_plan, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("Detach", SD_BUS_ARGS("s", selector, "a{sv}", options),
-                                SD_BUS_RESULT("a(sssa{sv})", changes), method_detach, SD_BUS_VTABLE_UNPRIVILEGED),
+                                SD_BUS_RESULT("a(sssa{sv})", changes), operation_detach, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("Reattach", SD_BUS_ARGS("s", selector, "a{sv}", options),
-                                SD_BUS_RESULT("a(sssa{sv})", changes), method_reattach, SD_BUS_VTABLE_UNPRIVILEGED),
+                                SD_BUS_RESULT("a(sssa{sv})", changes), operation_reattach, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("Rescan", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT, method_rescan,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("ListRules", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(sssa(sssa{sv})a{sv})", rules),
@@ -371,18 +204,13 @@ static const sd_bus_vtable manager_vtable[] = {
                                 rule_method_remove, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_SIGNAL("RulesChanged", "", 0),
                 SD_BUS_METHOD_WITH_ARGS("SetVirtualFunctions", SD_BUS_ARGS("s", selector, "u", count, "a{sv}", options),
-                                SD_BUS_RESULT("a(sssa{sv})", changes), method_set_virtual_functions,
-                                SD_BUS_VTABLE_UNPRIVILEGED),
+                                SD_BUS_RESULT("a(sssa{sv})", changes), operation_set_vfs, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_PROPERTY("Version", "s", property_get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
                 SD_BUS_PROPERTY("Iommu", "s", property_get_iommu, 0, 0),
                 SD_BUS_PROPERTY("IommuReason", "s", property_get_iommu, 0, 0),
-                SD_BUS_PROPERTY("DeviceCount", "u", property_get_count, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-                SD_BUS_PROPERTY("GroupCount", "u", property_get_count, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-                SD_BUS_PROPERTY("DetachedCount", "u", property_get_count, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-                SD_BUS_PROPERTY("EventsLost", "u", property_get_count, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+                COUNT_PROPERTY("DeviceCount", n_devices),
+                COUNT_PROPERTY("GroupCount", n_groups),
+                COUNT_PROPERTY("DetachedCount", n_detached),
+                COUNT_PROPERTY("EventsLost", events_lost),
                 SD_BUS_VTABLE_END,
 };
-
-int manager_interface_publish(Service *service) {
-        return sd_bus_add_object_vtable(service->bus, NULL, BUS_PATH, BUS_INTERFACE_MANAGER, manager_vtable, service);
-}

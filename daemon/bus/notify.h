@@ -3,10 +3,15 @@
 
 #include "bus/service.h"
 
-/* Sends the signals for changes of the model: InterfacesAdded and InterfacesRemoved for objects that were added or removed, and one PropertiesChanged for each object
- * with changed properties. Returns 0, -ENOMEM, or a negative errno of sd-bus. */
+/* Sends the signals for changes of the model: InterfacesAdded and InterfacesRemoved for objects that were added or
+ * removed, and one PropertiesChanged for each object with changed properties. Returns 0, -ENOMEM, or a negative
+ * errno of sd-bus. */
 int notify_changes(Service *service, const ChangeList *changes);
 
-/* Sends PropertiesChanged for the counts of the Manager object that have changed. Counts devices and groups again only if model_changed is true. Returns as
- * notify_changes() does. */
+/* Sends PropertiesChanged for the counts of the Manager object that have changed. Counts devices and groups again
+ * only if model_changed is true. Returns as notify_changes() does. */
 int notify_manager(Service *service, bool model_changed);
+
+/* A job_watch_t that sends the signals for jobs; userdata is the Service. Ignores errors of sending: they mean that
+ * the bus is gone, and the daemon learns that from the bus object. */
+void notify_job(const Job *job, JobEvent event, void *userdata);

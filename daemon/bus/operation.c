@@ -1,125 +1,75 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bus/operation.h"
-#include "bus/append.h"
 #include "bus/authorize.h"
-#include "bus/errors.h"
-#include "bus/options.h"
+#include "policy/vf-plan.h"
 
-/* The arguments of a Detach, Reattach or Plan. */
-typedef struct Request {
-        PlanVerb verb;
-        char *selector;
-        OptionList companions;
-        unsigned overrides;
-        uint64_t fingerprint; /* 0 where none was given */
-        bool force, adopt;
-} Request;
+static const char *const detach_options[] = {"companions", "override", "plan", NULL};
+static const char *const reattach_options[] = {"force", "adopt", "plan", NULL};
+static const char *const vf_options[] = {"override", "detach", "driverless", NULL};
 
-static void request_free(void *userdata) {
-        Request *request = userdata;
-
-        free(request->selector);
-        option_list_done(&request->companions);
-        free(request);
+/* Reads the options of a Detach or Reattach. */
+static int read_options(Request *request, sd_bus_message *message, sd_bus_error *error) {
+        return request->verb == PLAN_DETACH
+                        ? request_read_options(request, message, "Detach", detach_options, error)
+                        : request_read_options(request, message, "Reattach", reattach_options, error);
 }
 
-static int read_fingerprint(sd_bus_message *message, const char *key, void *userdata, sd_bus_error *error) {
-        Request *request = userdata;
-        const char *text;
-        char *end;
-
-        int r = sd_bus_message_read(message, "v", "s", &text);
-        if (r < 0)
-                return sd_bus_error_setf(
-                                error, SD_BUS_ERROR_INVALID_ARGS, "Option '%s' is the fingerprint of a plan (s).", key);
-        errno = 0;
-        request->fingerprint = strtoull(text, &end, 16);
-        if (errno > 0 || strlen(text) != 16 || *end != '\0' || request->fingerprint == 0)
-                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
-                                "'%s' is no fingerprint of a plan: make one with Plan.", TEXT_EXCERPT(text));
-        return 0;
+static int append_change(sd_bus_message *reply, PciAddress address, const char *before, const char *after) {
+        return sd_bus_message_append(
+                        reply, "(sssa{sv})", PCI_ADDRESS_TEXT(address), TEXT_NAME(before), TEXT_NAME(after), 0);
 }
 
-static int read_companions(sd_bus_message *message, const char *key, void *userdata, sd_bus_error *error) {
-        return option_read_list(message, key, &((Request *)userdata)->companions, error);
-}
-
-static int read_overrides(sd_bus_message *message, const char *key, void *userdata, sd_bus_error *error) {
-        (void)key;
-        return option_read_overrides(message, &((Request *)userdata)->overrides, error);
-}
-
-static int read_flag(sd_bus_message *message, const char *key, void *userdata, sd_bus_error *error) {
-        Request *request = userdata;
-
-        return option_read_flag(message, key, streq(key, "force") ? &request->force : &request->adopt, error);
-}
-
-static const Option detach_options[] = {
-                {"companions", read_companions},
-                {"override", read_overrides},
-                {"plan", read_fingerprint},
-};
-
-static const Option reattach_options[] = {
-                {"force", read_flag},
-                {"adopt", read_flag},
-                {"plan", read_fingerprint},
-};
-
-/* Reads the options, behind which nothing follows. An option that the verb does not have is refused: the caller expects
- * an effect from it. */
-static int request_read(
-                sd_bus_message *message, PlanVerb verb, const char *selector, Request **ret, sd_bus_error *error) {
-        Request *request = calloc(1, sizeof(Request));
-
-        if (!request)
-                return -ENOMEM;
-        request->verb = verb;
-        request->selector = selector_copy(selector);
-        int r = !request->selector ? -ENOMEM
-                        : verb == PLAN_DETACH
-                        ? options_read(message, "Detach", detach_options, ELEMENTSOF(detach_options), request, error)
-                        : options_read(message, "Reattach", reattach_options, ELEMENTSOF(reattach_options), request,
-                                          error);
-        if (r < 0) {
-                request_free(request);
-                return r;
-        }
-        *ret = request;
-        return 0;
-}
-
-static int reply_changes(sd_bus_message *call, const WorkerResult *result) {
+static int reply_changes(sd_bus_message *call, const Report *report) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        int r;
 
-        if ((r = sd_bus_message_new_method_return(call, &reply)) < 0 ||
-                        (r = sd_bus_message_open_container(reply, 'a', "(sssa{sv})")) < 0)
-                return r;
-        for (size_t i = 0; i < result->report.n_changes; i++) {
-                const DriverChange *change = &result->report.changes[i];
-
-                r = sd_bus_message_append(reply, "(sssa{sv})", PCI_ADDRESS_TEXT(change->address),
-                                TEXT_NAME(change->before), TEXT_NAME(change->after), 0);
-                if (r < 0)
-                        return r;
-        }
-        if ((r = sd_bus_message_close_container(reply)) < 0)
-                return r;
-        return sd_bus_send(NULL, reply, NULL);
+        int r = bus_open_list(call, "(sssa{sv})", &reply);
+        for (size_t i = 0; i < report->n_changes && r >= 0; i++)
+                r = append_change(
+                                reply, report->changes[i].address, report->changes[i].before, report->changes[i].after);
+        return r < 0 ? r : bus_send_list(reply);
 }
 
-void operation_on_done(const WorkerResult *result, void *userdata) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = userdata;
+/* Replies with the existing VFs of a PF that needs no change. */
+static int reply_vfs(sd_bus_message *call, const Inventory *inventory, const Device *pf) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        size_t n;
+
+        Device *const *devices = inventory_devices(inventory, &n);
+        int r = bus_open_list(call, "(sssa{sv})", &reply);
+        for (size_t i = 0; i < n && r >= 0; i++)
+                if (device_is_vf_of(devices[i], pf))
+                        r = append_change(reply, devices[i]->address, devices[i]->driver, devices[i]->driver);
+        return r < 0 ? r : bus_send_list(reply);
+}
+
+/* Replies with an error if the job failed. Returns whether it did. */
+static bool reply_failure(sd_bus_message *call, const WorkerResult *result) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
 
-        if (result->error == 0 && result->problem.outcome == OUTCOME_DONE) {
-                (void)reply_changes(call, result);
-                return;
-        }
-        (void)errors_set(&error, result->error, &result->problem);
+        if (result->error == 0 && result->problem.outcome == OUTCOME_DONE)
+                return false;
+        (void)bus_set_error(&error, result->error, &result->problem);
         (void)sd_bus_reply_method_error(call, &error);
+        return true;
+}
+
+/* Answers a call when its job ends. If the caller is gone by then, the bus drops the reply. */
+static void on_done(const WorkerResult *result, void *userdata) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = userdata;
+
+        if (!reply_failure(call, result))
+                (void)reply_changes(call, &result->report);
+}
+
+static int start_job(Service *service, sd_bus_message *call, const Caller *caller, Plan *plan, Problem *problem) {
+        char text[CALLER_TEXT_MAX];
+
+        int r = job_start(service->jobs, plan, authorize_caller_text(service, caller, text), on_done, call, problem);
+        if (r != 0)
+                return r;
+        /* on_done() unrefs the call. The event loop calls it later, never from here. */
+        sd_bus_message_ref(call);
+        return 0;
 }
 
 static int make_plan(Service *service, const Request *request, Plan **ret, Problem *problem) {
@@ -146,58 +96,85 @@ static int make_plan(Service *service, const Request *request, Plan **ret, Probl
 }
 
 static int start_change(
-                Service *service, sd_bus_message *call, const Caller *caller, void *userdata, sd_bus_error *error) {
-        _cleanup_(plan_freep) Plan *plan = NULL;
+                Service *service, sd_bus_message *call, const Caller *caller, Request *request, sd_bus_error *error) {
         _cleanup_problem_ Problem problem = {};
-        char text[CALLER_TEXT_MAX];
+        Plan *plan = NULL;
 
-        int r = make_plan(service, userdata, &plan, &problem);
+        int r = make_plan(service, request, &plan, &problem);
         if (r == 0)
-                r = job_start(service->jobs, TAKE_PTR(plan), authorize_caller_text(service, caller, text),
-                                operation_on_done, call, &problem);
-        if (r != 0)
-                return errors_set(error, r, &problem);
-        /* operation_on_done() unrefs it; the event loop calls it later, never from this handler. */
-        sd_bus_message_ref(call);
-        return 1;
+                r = start_job(service, call, caller, plan, &problem);
+        return r == 0 ? 1 : bus_set_error(error, r, &problem);
 }
 
-static int operation_start(
-                Service *service, sd_bus_message *message, PlanVerb verb, const char *selector, sd_bus_error *error) {
-        Request *request = NULL;
+static int read_change(sd_bus_message *message, PlanVerb verb, sd_bus_error *error) {
+        _cleanup_(request_freep) Request *request = NULL;
 
-        int r = request_read(message, verb, selector, &request, error);
+        int r = request_new(message, &request);
         if (r < 0)
                 return r;
-        NextStep next = {
-                        .run = start_change,
-                        .request = request,
-                        .free_request = request_free,
-                        .size = request->companions.size,
+        request->verb = verb;
+        r = read_options(request, message, error);
+        return r < 0 ? r : authorize_change(message, start_change, TAKE_PTR(request), error);
+}
+
+int operation_detach(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        (void)userdata;
+        return read_change(message, PLAN_DETACH, error);
+}
+
+int operation_reattach(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        (void)userdata;
+        return read_change(message, PLAN_REATTACH, error);
+}
+
+static int set_vfs(
+                Service *service, sd_bus_message *call, const Caller *caller, Request *request, sd_bus_error *error) {
+        _cleanup_problem_ Problem problem = {};
+        Device *pf = NULL;
+        Plan *plan = NULL;
+        IommuReport iommu;
+
+        int r = selector_resolve_device(service->inventory, request->selector, &pf, &problem);
+        if (r != 0)
+                return bus_set_error(error, r, &problem);
+        assert(pf);
+        iommu_examine(service->kernel, &iommu);
+        VfOptions options = {
+                        .fate = request->detach               ? VFS_DETACHED
+                                        : request->driverless ? VFS_DRIVERLESS
+                                                              : VFS_OF_HOST,
+                        .overrides = request->overrides,
+                        .iommu = &iommu,
         };
-        return authorize_change(service, message, &next, error);
+        r = vf_plan_new(service->inventory, pf, request->count, &options, &plan, &problem);
+        if (r == OUTCOME_ALREADY_DETACHED)
+                return reply_vfs(call, service->inventory, pf);
+        if (r == 0)
+                r = start_job(service, call, caller, plan, &problem);
+        return r == 0 ? 1 : bus_set_error(error, r, &problem);
 }
 
-int operation_detach(Service *service, sd_bus_message *message, const char *selector, sd_bus_error *error) {
-        return operation_start(service, message, PLAN_DETACH, selector, error);
+int operation_set_vfs(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        _cleanup_(request_freep) Request *request = NULL;
+        int r;
+
+        (void)userdata;
+        if ((r = request_new(message, &request)) < 0 || (r = sd_bus_message_read(message, "u", &request->count)) < 0 ||
+                        (r = request_read_options(request, message, "SetVirtualFunctions", vf_options, error)) < 0)
+                return r;
+        if (request->detach && request->driverless)
+                return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
+                                "Virtual functions are either detached or driverless: use only one of the options "
+                                "'detach' and 'driverless'.");
+        return authorize_change(message, set_vfs, TAKE_PTR(request), error);
 }
 
-int operation_reattach(Service *service, sd_bus_message *message, const char *selector, sd_bus_error *error) {
-        return operation_start(service, message, PLAN_REATTACH, selector, error);
-}
-
-/* Plan: the same way, up to the point where something would be written. */
+/* Plan. */
 
 typedef struct Planning {
-        Plan *plan; /* a second one, for the reply: the job owns the first */
+        const Plan *plan; /* belongs to the job, which lives until it calls on_plan_done() */
         sd_bus_message *call;
 } Planning;
-
-static void planning_free(Planning *planning) {
-        plan_free(planning->plan);
-        sd_bus_message_unref(planning->call);
-        free(planning);
-}
 
 static int append_steps(sd_bus_message *reply, const Plan *plan) {
         int r = sd_bus_message_open_container(reply, 'a', "(sssa{sv})");
@@ -213,7 +190,7 @@ static int append_steps(sd_bus_message *reply, const Plan *plan) {
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-/* A reattach finds virtual machines only, and goes on with its option 'force'. */
+/* The only findings of a reattach are virtual machines, and its option 'force' overrides them. */
 static bool is_overridden(const Plan *plan, const Finding *finding) {
         return plan->verb == PLAN_REATTACH ? plan->force : plan->overrides & 1U << finding->guard;
 }
@@ -223,20 +200,18 @@ static int append_findings(sd_bus_message *reply, const FindingList *findings, c
 
         for (size_t i = 0; i < findings->n_findings && r >= 0; i++) {
                 const Finding *finding = &findings->findings[i];
+                _cleanup_free_ char *evidence = text_escape_new(finding->evidence, TEXT_MESSAGE_ESCAPE);
 
-                if ((r = sd_bus_message_open_container(reply, 'r', "sssba{sv}")) >= 0 &&
-                                (r = sd_bus_message_append(reply, "ss", guard_to_string(finding->guard),
-                                                 PCI_ADDRESS_TEXT(finding->address))) >= 0 &&
-                                (r = bus_append_text(reply, finding->evidence)) >= 0 &&
-                                (r = sd_bus_message_append(reply, "ba{sv}", (int)is_overridden(plan, finding), 0)) >= 0)
-                        r = sd_bus_message_close_container(reply);
+                if (!evidence)
+                        return -ENOMEM;
+                r = sd_bus_message_append(reply, "(sssba{sv})", guard_to_string(finding->guard),
+                                PCI_ADDRESS_TEXT(finding->address), evidence, (int)is_overridden(plan, finding), 0);
         }
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static int reply_plan(const Planning *planning, const Report *report) {
+static int reply_plan(sd_bus_message *call, const Plan *plan, const Report *report) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        const Plan *plan = planning->plan;
         char fingerprint[17];
         bool would_go = true;
         int r;
@@ -244,7 +219,7 @@ static int reply_plan(const Planning *planning, const Report *report) {
         for (size_t i = 0; i < report->findings.n_findings; i++)
                 would_go = would_go && is_overridden(plan, &report->findings.findings[i]);
         (void)snprintf(fingerprint, sizeof(fingerprint), "%016llx", (unsigned long long)report->fingerprint);
-        if ((r = sd_bus_message_new_method_return(planning->call, &reply)) < 0 ||
+        if ((r = sd_bus_message_new_method_return(call, &reply)) < 0 ||
                         (r = sd_bus_message_append(reply, "b", (int)would_go)) < 0 ||
                         (r = append_steps(reply, plan)) < 0 ||
                         (r = append_findings(reply, &report->findings, plan)) < 0 ||
@@ -254,60 +229,52 @@ static int reply_plan(const Planning *planning, const Report *report) {
 }
 
 static void on_plan_done(const WorkerResult *result, void *userdata) {
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         Planning *planning = userdata;
 
-        if (result->error == 0 && result->problem.outcome == OUTCOME_DONE)
-                (void)reply_plan(planning, &result->report);
-        else {
-                (void)errors_set(&error, result->error, &result->problem);
-                (void)sd_bus_reply_method_error(planning->call, &error);
-        }
-        planning_free(planning);
+        if (!reply_failure(planning->call, result))
+                (void)reply_plan(planning->call, planning->plan, &result->report);
+        sd_bus_message_unref(planning->call);
+        free(planning);
 }
 
 static int start_plan(
-                Service *service, sd_bus_message *call, const Caller *caller, void *userdata, sd_bus_error *error) {
-        _cleanup_(plan_freep) Plan *plan = NULL;
+                Service *service, sd_bus_message *call, const Caller *caller, Request *request, sd_bus_error *error) {
+        _cleanup_free_ Planning *planning = calloc(1, sizeof(Planning));
         _cleanup_problem_ Problem problem = {};
+        Plan *plan = NULL;
+        int r;
 
-        /* Before any work is done for the caller. */
-        int r = job_check_plan_quota(service->jobs, caller->uid, &problem);
-        if (r != 0)
-                return errors_set(error, r, &problem);
-        Planning *planning = calloc(1, sizeof(Planning));
         if (!planning)
                 return -ENOMEM;
-        planning->call = sd_bus_message_ref(call);
-        if ((r = make_plan(service, userdata, &planning->plan, &problem)) == 0 &&
-                        (r = make_plan(service, userdata, &plan, &problem)) == 0) {
-                plan->only_plan = true;
-                plan->asker = caller->uid;
-                r = job_start(service->jobs, TAKE_PTR(plan), "a plan", on_plan_done, planning, &problem);
-        }
-        if (r == 0)
-                return 1;
-        planning_free(planning);
-        return errors_set(error, r, &problem);
+        /* The quota comes first, before vfiod does any work for the caller. */
+        if ((r = job_check_plan_quota(service->jobs, caller->uid, &problem)) != 0 ||
+                        (r = make_plan(service, request, &plan, &problem)) != 0)
+                return bus_set_error(error, r, &problem);
+        assert(plan);
+        plan->only_plan = true;
+        plan->asker = caller->uid;
+        *planning = (Planning){.plan = plan, .call = call};
+        if ((r = job_start(service->jobs, plan, "a plan", on_plan_done, planning, &problem)) != 0)
+                return bus_set_error(error, r, &problem);
+        /* on_plan_done() frees these. The event loop calls it later, never from here. */
+        sd_bus_message_ref(call);
+        TAKE_PTR(planning);
+        return 1;
 }
 
-int operation_plan(Service *service, sd_bus_message *message, const char *selector, const char *verb_text,
-                sd_bus_error *error) {
-        Request *request = NULL;
+int operation_plan(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        _cleanup_(request_freep) Request *request = NULL;
+        const char *verb;
+        int r;
 
-        PlanVerb verb = plan_verb_from_string(verb_text);
-        if (verb != PLAN_DETACH && verb != PLAN_REATTACH)
-                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
-                                "There is no verb '%s' to plan: they are detach and reattach.",
-                                TEXT_EXCERPT(verb_text));
-        int r = request_read(message, verb, selector, &request, error);
-        if (r < 0)
+        (void)userdata;
+        if ((r = request_new(message, &request)) < 0 || (r = sd_bus_message_read(message, "s", &verb)) < 0)
                 return r;
-        NextStep next = {
-                        .run = start_plan,
-                        .request = request,
-                        .free_request = request_free,
-                        .size = request->companions.size,
-        };
-        return authorize_anybody(service, message, &next, error);
+        request->verb = plan_verb_from_string(verb);
+        if (request->verb != PLAN_DETACH && request->verb != PLAN_REATTACH)
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
+                                "There is no verb '%s' to plan: they are detach and reattach.", TEXT_EXCERPT(verb));
+        if ((r = read_options(request, message, error)) < 0)
+                return r;
+        return authorize_anybody(message, start_plan, TAKE_PTR(request), error);
 }

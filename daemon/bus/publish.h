@@ -3,21 +3,18 @@
 
 #include "bus/service.h"
 
-/* Connects to the system bus. The connection takes no file descriptors from callers. Waits for nothing. Returns 0 or a
- * negative errno; the caller owns the bus. */
+/* Connects to the system bus. The connection accepts no file descriptors from callers. Waits for nothing. Returns 0
+ * or a negative errno. The caller owns the bus. */
 int service_connect(sd_bus **ret);
 
-/* Registers all objects with sd-bus. Does not request the bus name. Returns 0 or a negative errno of sd-bus. */
+/* Registers all objects with sd-bus, and subscribes to the signals that the service needs. Does not request the bus
+ * name. Returns 0 or a negative errno of sd-bus. */
 int service_publish(Service *service);
 
-/* Answers what waits, when the service ends. The bus stays open. */
-void service_done(Service *service);
+/* The interfaces; each is in its own file. */
+extern const sd_bus_vtable manager_vtable[], group_vtable[], device_vtable[], job_vtable[];
 
-/* Register the objects of one interface; each is in its own file. Return 0 or a negative errno of sd-bus. */
-int manager_interface_publish(Service *service);
-int group_interface_publish(Service *service);
-int device_interface_publish(Service *service);
-int job_interface_publish(Service *service);
-
-/* Appends the result of ListJobs: an array with a row for each job. Returns 0 or a negative errno of sd-bus. */
-int job_interface_append_all(const Service *service, sd_bus_message *reply);
+/* The methods ListGroups, ListDevices and ListJobs of the Manager, as handlers for sd-bus. */
+int group_interface_list(sd_bus_message *message, void *userdata, sd_bus_error *error);
+int device_interface_list(sd_bus_message *message, void *userdata, sd_bus_error *error);
+int job_interface_list(sd_bus_message *message, void *userdata, sd_bus_error *error);

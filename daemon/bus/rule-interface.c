@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bus/rule-interface.h"
 #include "base/log.h"
-#include "bus/append.h"
 #include "bus/authorize.h"
-#include "bus/errors.h"
-#include "bus/operation.h"
-#include "bus/options.h"
-#include "policy/selector.h"
 
 static int emit_changed(const Service *service) {
         return sd_bus_emit_signal(service->bus, BUS_PATH, BUS_INTERFACE_MANAGER, "RulesChanged", "");
@@ -24,29 +19,28 @@ int rule_interface_reload(const Service *service) {
         return emit_changed(service);
 }
 
-/* Listing. */
+/* ListRules. */
 
-/* Appends the devices of one rule. The reports of all rules are sorted by address, so those of other rules are skipped. */
-typedef struct Listing {
-        sd_bus_message *reply;
-        const char *rule; /* name of the rule whose devices are appended */
-} Listing;
-
-static int append_report(const RuleMatchReport *report, void *userdata) {
-        const Listing *listing = userdata;
-
-        if (!streq(report->rule, listing->rule))
-                return 0;
+static int append_case(sd_bus_message *reply, const RuleCase *rule_case) {
         int r;
 
-        if ((r = sd_bus_message_open_container(listing->reply, 'r', "sssa{sv}")) < 0 ||
-                        (r = sd_bus_message_append(listing->reply, "ss", PCI_ADDRESS_TEXT(report->address),
-                                         rule_status_to_string(report->status))) < 0 ||
-                        (r = bus_append_text(listing->reply, report->message)) < 0 ||
-                        (r = sd_bus_message_append(listing->reply, "a{sv}", 0)) < 0 ||
-                        (r = sd_bus_message_close_container(listing->reply)) < 0)
+        if ((r = sd_bus_message_open_container(reply, 'r', "sssa{sv}")) < 0 ||
+                        (r = sd_bus_message_append(reply, "ss", PCI_ADDRESS_TEXT(rule_case->address),
+                                         rule_status_to_string(rule_case->status))) < 0 ||
+                        (r = bus_append_text(reply, strempty(rule_case->message))) < 0 ||
+                        (r = sd_bus_message_append(reply, "a{sv}", 0)) < 0)
                 return r;
-        return 0;
+        return sd_bus_message_close_container(reply);
+}
+
+/* Appends the devices of one rule. The list has the devices of all rules. */
+static int append_cases(sd_bus_message *reply, const RuleCaseList *list, const char *rule) {
+        int r = 0;
+
+        for (size_t i = 0; i < list->n_cases && r >= 0; i++)
+                if (streq_ptr(list->cases[i].rule, rule))
+                        r = append_case(reply, &list->cases[i]);
+        return r;
 }
 
 static int append_details(sd_bus_message *reply, const RuleFile *file) {
@@ -62,14 +56,13 @@ static int append_file(sd_bus_message *reply, const RuleKeeper *keeper, const Ru
                         [RULE_FILE_INVALID] = "off",
                         [RULE_FILE_MASKED] = "masked",
         };
-        Listing listing = {.reply = reply, .rule = file->name};
         int r;
 
         if ((r = sd_bus_message_open_container(reply, 'r', "sssa(sssa{sv})a{sv}")) < 0 ||
                         (r = bus_append_name(reply, file->name)) < 0 || (r = bus_append_name(reply, file->path)) < 0 ||
                         (r = sd_bus_message_append(reply, "s", states[file->state])) < 0 ||
                         (r = sd_bus_message_open_container(reply, 'a', "(sssa{sv})")) < 0 ||
-                        (r = rule_keeper_for_each(keeper, append_report, &listing)) < 0 ||
+                        (r = append_cases(reply, rule_keeper_cases(keeper), file->name)) < 0 ||
                         (r = sd_bus_message_close_container(reply)) < 0 || (r = append_details(reply, file)) < 0)
                 return r;
         return sd_bus_message_close_container(reply);
@@ -78,19 +71,13 @@ static int append_file(sd_bus_message *reply, const RuleKeeper *keeper, const Ru
 int rule_method_list(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         const Service *service = userdata;
-        int r;
 
         (void)error;
         const RuleBook *book = rule_keeper_book(service->rules);
-        if ((r = sd_bus_message_new_method_return(message, &reply)) < 0 ||
-                        (r = sd_bus_message_open_container(reply, 'a', "(sssa(sssa{sv})a{sv})")) < 0)
-                return r;
-        for (size_t i = 0; i < book->n_files; i++)
-                if ((r = append_file(reply, service->rules, &book->files[i])) < 0)
-                        return r;
-        if ((r = sd_bus_message_close_container(reply)) < 0)
-                return r;
-        return sd_bus_send(NULL, reply, NULL);
+        int r = bus_open_list(message, "(sssa(sssa{sv})a{sv})", &reply);
+        for (size_t i = 0; i < book->n_files && r >= 0; i++)
+                r = append_file(reply, service->rules, &book->files[i]);
+        return r < 0 ? r : bus_send_list(reply);
 }
 
 int rule_method_check(sd_bus_message *message, void *userdata, sd_bus_error *error) {
@@ -110,110 +97,43 @@ int rule_method_check(sd_bus_message *message, void *userdata, sd_bus_error *err
         return sd_bus_reply_method_return(message, "us", (uint32_t)fault.line, fault.message);
 }
 
-/* Adding. */
+/* AddRule. */
 
-/* The arguments of AddRule. */
-typedef struct AddRequest {
-        char *selector;
-        char *name;
-        OptionList companions; /* selectors */
-        RuleWish wish;
-        PciAddress *listed; /* owned; the companions of the wish point here */
-        bool dry_run;       /* check everything, and write nothing */
-} AddRequest;
-
-static void add_request_free(void *userdata) {
-        AddRequest *request = userdata;
-
-        free(request->selector);
-        free(request->name);
-        option_list_done(&request->companions);
-        free(request->listed);
-        free(request);
-}
-
-static int read_name(sd_bus_message *message, const char *key, void *userdata, sd_bus_error *error) {
-        AddRequest *request = userdata;
-        const char *name;
-
-        int r = sd_bus_message_read(message, "v", "s", &name);
-        if (r < 0)
-                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "Option '%s' is a string (s).", key);
-        if (!rule_name_is_valid(name))
-                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
-                                "A rule's name has letters, digits, '-', '_' and '.', does not begin with '.', and is "
-                                "shorter than %d.",
-                                RULE_NAME_MAX);
-        r = free_and_strdup(&request->name, name);
-        return r < 0 ? r : 0;
-}
-
-static int read_virtual_functions(sd_bus_message *message, const char *key, void *userdata, sd_bus_error *error) {
-        AddRequest *request = userdata;
-        uint32_t count;
-
-        if (sd_bus_message_read(message, "v", "u", &count) < 0 || count == 0 || count > RULE_VIRTUAL_FUNCTIONS_MAX)
-                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "Option '%s' is a number from 1 to %d (u).",
-                                key, RULE_VIRTUAL_FUNCTIONS_MAX);
-        request->wish.virtual_functions = count;
-        return 0;
-}
-
-static int read_companions(sd_bus_message *message, const char *key, void *userdata, sd_bus_error *error) {
-        return option_read_list(message, key, &((AddRequest *)userdata)->companions, error);
-}
-
-static int read_overrides(sd_bus_message *message, const char *key, void *userdata, sd_bus_error *error) {
-        (void)key;
-        return option_read_overrides(message, &((AddRequest *)userdata)->wish.overrides, error);
-}
-
-static int read_dry_run(sd_bus_message *message, const char *key, void *userdata, sd_bus_error *error) {
-        return option_read_flag(message, key, &((AddRequest *)userdata)->dry_run, error);
-}
-
-static const Option add_options[] = {
-                {"name", read_name},
-                {"companions", read_companions},
-                {"override", read_overrides},
-                {"virtual-functions", read_virtual_functions},
-                {"dry-run", read_dry_run},
-};
-
-/* Resolves the selector to a device that is present and not a bridge. */
-static int find_device(const Service *service, const char *selector, const Device **ret, Problem *problem) {
+/* Resolves the selector to a device that is present, not a bridge, and can have the virtual functions of the rule. */
+static int find_device(const Service *service, const Request *request, const Device **ret, Problem *problem) {
         Device *device = NULL;
 
-        int r = selector_resolve_device(service->inventory, selector, &device, problem);
+        int r = selector_resolve_device(service->inventory, request->selector, &device, problem);
         if (r != 0)
                 return r;
         assert(device);
+        const char *address = PCI_ADDRESS_TEXT(device->address);
         if (!device->present)
                 return problem_set(problem, OUTCOME_NO_SUCH_DEVICE,
-                                "%s is gone from its slot: plug it in first, because the rule needs its ids.",
-                                PCI_ADDRESS_TEXT(device->address));
+                                "%s is gone from its slot: plug it in first, because the rule needs its ids.", address);
         if (!device->endpoint)
                 return problem_set(problem, OUTCOME_NOT_ENDPOINT,
-                                "%s is a bridge: it stays with the host. Name a device behind it.",
-                                PCI_ADDRESS_TEXT(device->address));
+                                "%s is a bridge: it stays with the host. Name a device behind it.", address);
+        if (request->virtual_functions > device->virtual_functions_max)
+                return problem_set(problem, OUTCOME_INVALID_SELECTOR, "%s can have %u virtual functions, not %u.",
+                                address, (unsigned)device->virtual_functions_max, request->virtual_functions);
         *ret = device;
         return 0;
 }
 
-/* Resolves the selectors of companions to addresses. A rule must not contain host names, because these can belong to another
- * device later. */
-static int resolve_companions(const Service *service, const Device *device, AddRequest *request, Problem *problem) {
-        size_t n = request->companions.n_entries;
-
-        request->listed = calloc(n + 1, sizeof(PciAddress));
-        if (!request->listed)
+/* Resolves the selectors of companions to addresses. A rule must not contain host names, because these can belong to
+ * another device later. Returns 0, an outcome, or -ENOMEM. The caller frees wish->companions. */
+static int resolve_companions(const Service *service, const Device *device, const RequestList *selectors, Rule *wish,
+                Problem *problem) {
+        wish->companions = calloc(selectors->n_entries + 1, sizeof(PciAddress));
+        if (!wish->companions)
                 return -ENOMEM;
-        for (size_t i = 0; i < n; i++) {
-                const char *selector = request->companions.entries[i];
+        for (size_t i = 0; i < selectors->n_entries; i++) {
+                const char *selector = selectors->entries[i];
                 Device *companion = NULL;
 
                 if (streq(selector, "*")) {
-                        request->wish.companions = RULE_COMPANIONS_ALL;
+                        wish->all_companions = true;
                         return 0;
                 }
                 int r = selector_resolve_device(service->inventory, selector, &companion, problem);
@@ -225,36 +145,25 @@ static int resolve_companions(const Service *service, const Device *device, AddR
                         return problem_set(problem, OUTCOME_INVALID_SELECTOR,
                                         "'%s' is no companion: it is not another endpoint in the IOMMU group of %s.",
                                         selector, PCI_ADDRESS_TEXT(device->address));
-                request->listed[i] = companion->address;
+                wish->companions[i] = companion->address;
         }
-        request->wish.companions = n > 0 ? RULE_COMPANIONS_LISTED : RULE_COMPANIONS_NONE;
-        request->wish.listed_companions = request->listed;
-        request->wish.n_listed_companions = n;
+        wish->n_companions = selectors->n_entries;
         return 0;
 }
 
-/* Writes the default name of a rule, for example "0000-3b-00.0". */
-static int make_name(const Device *device, char **ret) {
-        if (*ret)
+/* Makes the default name of a rule, for example "0000-3b-00.0", unless there is a name. Returns 0 or -ENOMEM. */
+static int make_name(PciAddress address, char **name) {
+        if (*name)
                 return 0;
-        *ret = strdup(PCI_ADDRESS_TEXT(device->address));
-        if (!*ret)
-                return -ENOMEM;
-        for (char *c = *ret; *c; c++)
-                if (*c == ':')
-                        *c = '-';
-        return 0;
-}
-
-static int check_virtual_functions(const Device *device, unsigned count, Problem *problem) {
-        if (count <= device->virtual_functions_max)
-                return 0;
-        return problem_set(problem, OUTCOME_INVALID_SELECTOR, "%s can have %u virtual functions, not %u.",
-                        PCI_ADDRESS_TEXT(device->address), (unsigned)device->virtual_functions_max, count);
+        *name = strdup(PCI_ADDRESS_TEXT(address));
+        for (char *colon = *name; colon && (colon = strchr(colon, ':'));)
+                *colon = '-';
+        return *name ? 0 : -ENOMEM;
 }
 
 /* Writes the rule; a dry run only checks whether that is possible. Returns 0, an outcome, or a negative errno. */
-static int add_rule(const Service *service, const Device *device, const AddRequest *request, Problem *problem) {
+static int write_rule(const Service *service, const Device *device, const Rule *wish, const Request *request,
+                Problem *problem) {
         const RuleBook *book = rule_keeper_book(service->rules);
         _cleanup_free_ char *text = NULL;
         int r;
@@ -262,7 +171,7 @@ static int add_rule(const Service *service, const Device *device, const AddReque
         if (book->n_files >= RULES_MAX)
                 return problem_set(problem, OUTCOME_LIMITS_EXCEEDED, "There are %zu rules already: remove some first.",
                                 book->n_files);
-        if ((r = rule_make_text(device, &request->wish, &text)) < 0)
+        if ((r = rule_make_text(device, wish, &text)) < 0)
                 return r;
         r = request->dry_run ? rule_book_check_add(book, request->name) : rule_book_add(book, request->name, text);
         if (r == -EEXIST)
@@ -276,6 +185,11 @@ static int add_rule(const Service *service, const Device *device, const AddReque
         return 0;
 }
 
+/* Makes the path of the file that vfiod writes for a rule. The caller frees *ret. Returns 0 or -ENOMEM. */
+static int make_path(const Service *service, const char *name, char **ret) {
+        return asprintf(ret, "%s/%s.conf", rule_keeper_book(service->rules)->folders[0], name) < 0 ? -ENOMEM : 0;
+}
+
 /* Reads the rules again after a file was changed. An error here does not undo the change of the file. */
 static int reload_after_change(const Service *service, const char *file, Problem *problem) {
         int r = rule_interface_reload(service);
@@ -285,59 +199,50 @@ static int reload_after_change(const Service *service, const char *file, Problem
                                         strerror(-r));
 }
 
-static int add_for(Service *service, sd_bus_message *call, const Caller *caller, void *userdata, sd_bus_error *error) {
+static int add_rule(
+                Service *service, sd_bus_message *call, const Caller *caller, Request *request, sd_bus_error *error) {
+        _cleanup_(rule_freep) Rule *wish = calloc(1, sizeof(Rule));
         _cleanup_problem_ Problem problem = {};
         _cleanup_free_ char *file = NULL;
         const Device *device = NULL;
-        AddRequest *request = userdata;
         char text[CALLER_TEXT_MAX];
         int r;
 
-        if ((r = find_device(service, request->selector, &device, &problem)) != 0)
-                return errors_set(error, r, &problem);
-        assert(device);
-        if ((r = check_virtual_functions(device, request->wish.virtual_functions, &problem)) != 0 ||
-                        (r = resolve_companions(service, device, request, &problem)) != 0 ||
-                        (r = make_name(device, &request->name)) != 0 ||
-                        (r = add_rule(service, device, request, &problem)) != 0)
-                return errors_set(error, r, &problem);
-        if (asprintf(&file, "%s/%s.conf", rule_keeper_book(service->rules)->folders[0], request->name) < 0) {
-                file = NULL;
+        if (!wish)
                 return -ENOMEM;
+        wish->overrides = request->overrides;
+        wish->virtual_functions = request->virtual_functions;
+        if ((r = find_device(service, request, &device, &problem)) != 0 ||
+                        (r = resolve_companions(service, device, &request->companions, wish, &problem)) != 0 ||
+                        (r = make_name(device->address, &request->name)) != 0 ||
+                        (r = write_rule(service, device, wish, request, &problem)) != 0)
+                return bus_set_error(error, r, &problem);
+        if ((r = make_path(service, request->name, &file)) < 0)
+                return r;
+        if (!request->dry_run) {
+                log_notice("%s was written, for %s (for %s)", file, PCI_ADDRESS_TEXT(device->address),
+                                authorize_caller_text(service, caller, text));
+                if ((r = reload_after_change(service, file, &problem)) != 0)
+                        return bus_set_error(error, r, &problem);
         }
-        if (request->dry_run)
-                return sd_bus_reply_method_return(call, "ss", request->name, file);
-        log_notice("%s was written, for %s (for %s)", file, PCI_ADDRESS_TEXT(device->address),
-                        authorize_caller_text(service, caller, text));
-        if ((r = reload_after_change(service, file, &problem)) != 0)
-                return errors_set(error, r, &problem);
         return sd_bus_reply_method_return(call, "ss", request->name, file);
 }
 
 int rule_method_add(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        AddRequest *request = calloc(1, sizeof(AddRequest));
-        const char *selector;
+        static const char *const options[] = {"name", "companions", "override", "virtual-functions", "dry-run", NULL};
+        _cleanup_(request_freep) Request *request = NULL;
         int r;
 
-        if (!request)
-                return -ENOMEM;
-        NextStep next = {.run = add_for, .request = request, .free_request = add_request_free};
-        if ((r = sd_bus_message_read(message, "s", &selector)) >= 0 &&
-                        (r = options_read(message, "AddRule", add_options, ELEMENTSOF(add_options), request, error)) >=
-                                        0) {
-                request->selector = selector_copy(selector);
-                next.size = request->companions.size;
-                if (request->selector)
-                        return authorize_change(userdata, message, &next, error);
-                r = -ENOMEM;
-        }
-        add_request_free(request);
-        return r;
+        (void)userdata;
+        if ((r = request_new(message, &request)) < 0 ||
+                        (r = request_read_options(request, message, "AddRule", options, error)) < 0)
+                return r;
+        return authorize_change(message, add_rule, TAKE_PTR(request), error);
 }
 
-/* Removing. */
+/* RemoveRule. */
 
-static int remove_rule(const RuleBook *book, const char *name, Problem *problem) {
+static int remove_file(const RuleBook *book, const char *name, Problem *problem) {
         const RuleFile *file = rule_book_find(book, name);
 
         int r = rule_name_is_valid(name) ? rule_book_remove(book, name) : -ENOENT;
@@ -355,33 +260,31 @@ static int remove_rule(const RuleBook *book, const char *name, Problem *problem)
         return 0;
 }
 
-static int remove_for(Service *service, sd_bus_message *call, const Caller *caller, void *name, sd_bus_error *error) {
-        const RuleBook *book = rule_keeper_book(service->rules);
+static int remove_rule(
+                Service *service, sd_bus_message *call, const Caller *caller, Request *request, sd_bus_error *error) {
         _cleanup_problem_ Problem problem = {};
         _cleanup_free_ char *file = NULL;
         char text[CALLER_TEXT_MAX];
 
-        int r = remove_rule(book, name, &problem);
+        int r = remove_file(rule_keeper_book(service->rules), request->selector, &problem);
         if (r != 0)
-                return errors_set(error, r, &problem);
-        if (asprintf(&file, "%s/%s.conf", book->folders[0], (const char *)name) < 0) {
-                file = NULL;
-                return -ENOMEM;
-        }
+                return bus_set_error(error, r, &problem);
+        if ((r = make_path(service, request->selector, &file)) < 0)
+                return r;
         log_notice("%s was removed (for %s)", file, authorize_caller_text(service, caller, text));
         if ((r = reload_after_change(service, file, &problem)) != 0)
-                return errors_set(error, r, &problem);
+                return bus_set_error(error, r, &problem);
         return sd_bus_reply_method_return(call, NULL);
 }
 
 int rule_method_remove(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        const char *name;
+        static const char *const options[] = {NULL};
+        _cleanup_(request_freep) Request *request = NULL;
         int r;
 
-        if ((r = sd_bus_message_read(message, "s", &name)) < 0 ||
-                        (r = options_read(message, "RemoveRule", NULL, 0, NULL, error)) < 0)
+        (void)userdata;
+        if ((r = request_new(message, &request)) < 0 ||
+                        (r = request_read_options(request, message, "RemoveRule", options, error)) < 0)
                 return r;
-        /* A longer name is no name of a rule, and stays so when it is cut. */
-        NextStep next = {.run = remove_for, .request = strndup(name, RULE_NAME_MAX), .free_request = free};
-        return next.request ? authorize_change(userdata, message, &next, error) : -ENOMEM;
+        return authorize_change(message, remove_rule, TAKE_PTR(request), error);
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bus/service.h"
 
-void service_count(const Service *service, ManagerFacts *ret) {
+ManagerFacts service_count(const Service *service) {
         size_t n_devices, n_groups, n_detached = 0;
 
         Device *const *devices = inventory_devices(service->inventory, &n_devices);
         (void)inventory_groups(service->inventory, &n_groups);
         for (size_t i = 0; i < n_devices; i++)
                 n_detached += device_is_ours(devices[i]) && (!devices[i]->present || device_is_on_vfio(devices[i]));
-        *ret = (ManagerFacts){
+        return (ManagerFacts){
                         .n_devices = (uint32_t)n_devices,
                         .n_groups = (uint32_t)n_groups,
                         .n_detached = (uint32_t)n_detached,
@@ -26,4 +26,8 @@ int service_group_path(int number, char **ret) {
 
 int service_device_path(PciAddress address, char **ret) {
         return sd_bus_path_encode(BUS_PATH_DEVICES, PCI_ADDRESS_TEXT(address), ret);
+}
+
+int service_job_path(unsigned long number, char **ret) {
+        return asprintf(ret, BUS_PATH_JOBS "/%lu", number) < 0 ? -ENOMEM : 0;
 }

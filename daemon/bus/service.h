@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "bus/reply.h"
 #include "job/census.h"
 #include "job/job.h"
 #include "kernel/pci-names.h"
 #include "model/follower.h"
 #include "rule/rule-keeper.h"
-#include <systemd/sd-bus.h>
 
 /* The objects of vfiod on the bus. The service borrows all its parts, which must outlive it. */
 
@@ -19,7 +19,6 @@
 #define BUS_INTERFACE_GROUP "org.vfiod1.Group"
 #define BUS_INTERFACE_DEVICE "org.vfiod1.Device"
 #define BUS_INTERFACE_JOB "org.vfiod1.Job"
-#define BUS_ERROR_PREFIX "org.vfiod1.Error."
 
 /* The counts of the Manager object. */
 typedef struct ManagerFacts {
@@ -37,12 +36,12 @@ typedef struct Service {
         CensusTable *censuses;
         RuleKeeper *rules;
         const Follower *follower;
-        ManagerFacts told;    /* for notify.c: the counts that were signalled last */
+        ManagerFacts told;    /* the values of the properties, as they were signalled last */
         CallerQuery *queries; /* for authorize.c: calls that wait until the bus says who the caller is */
         size_t n_queries;
 
-        /* Requests a rescan of all devices and rules, and replies to the call when it is done. call may be NULL; otherwise it is referenced. Returns 0 or a
-         * negative errno. */
+        /* Requests a rescan of all devices and rules, and replies to the call when it is done. call may be NULL;
+         * otherwise it is referenced. Returns 0 or a negative errno. */
         int (*rescan)(void *userdata, sd_bus_message *call);
         void *rescan_userdata;
 } Service;
@@ -50,9 +49,10 @@ typedef struct Service {
 /* Returns the service in a method handler or property getter of one of its objects. */
 Service *service_of(sd_bus *bus);
 
-/* Counts devices, groups, detached devices and lost events. */
-void service_count(const Service *service, ManagerFacts *ret);
+/* Counts devices, groups, detached devices and lost events, for the field "told". */
+ManagerFacts service_count(const Service *service);
 
-/* Return the object path of a group or device in *ret, which the caller frees. Return 0 or -ENOMEM. */
+/* Return the object path of a group, device or job in *ret, which the caller frees. Return 0 or -ENOMEM. */
 int service_group_path(int number, char **ret);
 int service_device_path(PciAddress address, char **ret);
+int service_job_path(unsigned long number, char **ret);

@@ -5,8 +5,8 @@
 
 #define ADDRESS(work, i) PCI_ADDRESS_TEXT((work)->plan->members[i].address)
 
-/* The kernel takes an address for these writes, so another card in the slot would get them: the one that is held open must
- * still be there. An attribute below the folder of a card that is gone cannot be read, whatever is in the slot. */
+/* These writes name an address, so they would change another card that is in the slot now. So the card whose folder is
+ * open must still be there: if it is gone, its attributes cannot be read, whatever is in the slot. */
 static int check_presence(const Work *work, size_t i, Problem *problem) {
         char vendor[16];
 
@@ -47,12 +47,10 @@ int bind_unbind(const Work *work, size_t i, const Binding *wanted, Problem *prob
                 (void)snprintf(path, sizeof(path), "bus/pci/drivers/%s/unbind", driver);
                 r = sysfs_write(work->kernel->sys_fd, path, ADDRESS(work, i));
         }
-        /* Another program was quicker. What counts is that the device has no driver. */
+        /* Another program has unbound it just before. */
         if (r == -ENODEV || r == -ENOENT)
                 r = 0;
-        return r < 0 ? problem_set(problem, OUTCOME_FAILED, "Cannot unbind %s from its driver: %s", ADDRESS(work, i),
-                                       strerror(-r))
-                     : 0;
+        return work_check(work, i, r, "Cannot unbind", problem);
 }
 
 int bind_probe(const Work *work, size_t i, const char *driver, char ret_driver[static DRIVER_NAME_MAX],
@@ -61,10 +59,8 @@ int bind_probe(const Work *work, size_t i, const char *driver, char ret_driver[s
         if (r != 0)
                 return r;
         int write_result = sysfs_write(work->kernel->sys_fd, "bus/pci/drivers_probe", ADDRESS(work, i));
-        r = pci_device_read_driver(work->fds[i], ret_driver);
-        if (r < 0)
-                return problem_set(problem, OUTCOME_FAILED, "Cannot read the driver of %s after its probe: %s",
-                                ADDRESS(work, i), strerror(-r));
+        if ((r = work_check_read(work, i, pci_device_read_driver(work->fds[i], ret_driver), problem)) != 0)
+                return r;
         if (!driver || streq(ret_driver, driver))
                 return 0;
         return problem_set(problem, OUTCOME_DRIVER_DID_NOT_BIND,
@@ -73,56 +69,45 @@ int bind_probe(const Work *work, size_t i, const char *driver, char ret_driver[s
                         write_result < 0 ? strerror(-write_result) : "the kernel reported no error");
 }
 
-static int bind_driver(Work *work, size_t i, const Binding *wanted, Problem *problem) {
+int bind_set_link(const Work *work, size_t i, const VirtualFunctionLink *link, Problem *problem) {
+        int r = virtual_function_write_link(work->kernel, work->fds[i], work->plan->members[i].address, link);
+        return work_check(work, i, r, "Cannot restore MAC address and VLAN of", problem);
+}
+
+int bind_set_power(const Work *work, size_t i, const PowerSettings *power, Problem *problem) {
+        return work_check(work, i, power_write(work->fds[i], power), "Cannot restore the power settings of", problem);
+}
+
+static int bind_driver(const Work *work, size_t i, const Binding *wanted, Problem *problem) {
         char driver[DRIVER_NAME_MAX];
         int r;
 
         if ((r = bind_set_override(work, i, binding_override_for_probe(wanted), problem)) != 0 ||
-                        (r = bind_unbind(work, i, wanted, problem)) != 0)
+                        (r = bind_unbind(work, i, wanted, problem)) != 0 ||
+                        (r = bind_set_link(work, i, &wanted->link, problem)) != 0)
                 return r;
-        r = virtual_function_write_link(work->kernel, work->fds[i], work->plan->members[i].address, &wanted->link);
-        if (r < 0)
-                return problem_set(problem, OUTCOME_FAILED, "Cannot restore MAC address and VLAN of %s: %s",
-                                ADDRESS(work, i), strerror(-r));
         if (wanted->driver[0] == '\0' && !wanted->any_driver)
                 return 0;
         return bind_probe(work, i, wanted->any_driver ? NULL : wanted->driver, driver, problem);
 }
 
-int bind_as(Work *work, size_t i, const Binding *wanted, Problem *problem) {
+int bind_as(const Work *work, size_t i, const Binding *wanted, Problem *problem) {
         Binding now;
 
-        int r = work_read_binding(work, i, &now);
-        if (r < 0)
-                return problem_set(problem, OUTCOME_FAILED, "Cannot read how %s is bound: %s", ADDRESS(work, i),
-                                strerror(-r));
-        if (!bind_is_bound(now.driver, wanted) && (r = bind_driver(work, i, wanted, problem)) != 0)
+        int r = work_check_read(work, i, work_read_binding(work, i, &now), problem);
+        if (r != 0)
                 return r;
-        if ((r = bind_set_override(work, i, wanted->override, problem)) != 0)
+        if ((!bind_is_bound(now.driver, wanted) && (r = bind_driver(work, i, wanted, problem)) != 0) ||
+                        (r = bind_set_override(work, i, wanted->override, problem)) != 0)
                 return r;
-        r = power_write(work->fds[i], &wanted->power);
-        return r < 0 ? problem_set(problem, OUTCOME_FAILED, "Cannot restore the power settings of %s: %s",
-                                       ADDRESS(work, i), strerror(-r))
-                     : 0;
-}
-
-typedef struct Announcement {
-        const Kernel *kernel;
-        PciAddress address;
-} Announcement;
-
-static int announce(HostNameKind kind, const char *name, PciAddress address, void *userdata) {
-        const Announcement *announcement = userdata;
-        char path[HOST_NAME_TEXT_MAX + 32];
-
-        if (kind != HOST_NAME_NETWORK || !pci_address_equal(address, announcement->address))
-                return 0;
-        if (snprintf(path, sizeof(path), "class/net/%s/uevent", name) < (int)sizeof(path))
-                (void)sysfs_write(announcement->kernel->sys_fd, path, "change");
-        return 0;
+        return bind_set_power(work, i, &wanted->power, problem);
 }
 
 void bind_announce_interfaces(const Work *work, size_t i) {
-        (void)host_names_for_each(
-                        work->kernel, announce, &(Announcement){work->kernel, work->plan->members[i].address});
+        _cleanup_host_index_ HostIndex index = {};
+        const HostIndexName *name = NULL;
+
+        (void)host_index_read(work->kernel, &index);
+        while ((name = host_index_next(&index, HOST_NAME_NETWORK, work->plan->members[i].address, name)))
+                (void)sysfs_write(work->kernel->sys_fd, SYSFS_PATH("class/net/%s/uevent", name->name), "change");
 }

@@ -1,49 +1,41 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "engine/driver.h"
-#include "kernel/lockdown.h"
 #include "kernel/modules.h"
+
+static const char *describe_error(int error) {
+        switch (-error) {
+        case ENOENT:
+                return "the running kernel has no such module. Install the kernel's extra modules";
+        case ENOEXEC:
+                return "a line 'install' in /etc/modprobe.d says how to load it, and vfiod runs no commands. Load the "
+                       "module with 'modprobe', or remove this line";
+        case EKEYREJECTED:
+        case ENOKEY:
+        case EBADMSG:
+                return "the kernel accepts only modules that are signed with a key that it trusts. Sign the module, or "
+                       "install the module of your distribution";
+        case EPERM:
+                return "it is blacklisted in /etc/modprobe.d, or vfiod may not load it. Load it with 'modprobe'";
+        case ENODEV:
+                return "it is loaded, but it has no PCI driver with this name";
+        default:
+                return strerror(-error);
+        }
+}
 
 int driver_ensure(const Kernel *kernel, const char *driver, const char *module, Problem *problem) {
         const char *name = TEXT_NAME(module ? module : driver);
         char lockdown[LOCKDOWN_MAX];
 
         int r = modules_ensure_driver(kernel, driver, module);
-        switch (-r) {
-        case 0:
+        if (r == 0)
                 return 0;
-        case ENOENT:
+        if (r == -EPERM && lockdown_read(kernel, lockdown))
                 return problem_set(problem, OUTCOME_DRIVER_UNAVAILABLE,
-                                "There is no driver %s, and no module '%s' for the running kernel: install the "
-                                "kernel's extra modules.",
-                                TEXT_NAME(driver), name);
-        case ENOEXEC:
-                return problem_set(problem, OUTCOME_DRIVER_UNAVAILABLE,
-                                "A line 'install' in /etc/modprobe.d says how the module '%s' is to be loaded, and "
-                                "vfiod runs no commands: load it with 'modprobe %s', or remove that line.",
-                                name, name);
-        case EKEYREJECTED:
-        case ENOKEY:
-        case EBADMSG:
-                return problem_set(problem, OUTCOME_DRIVER_UNAVAILABLE,
-                                "The kernel loads no module '%s', since nobody that it trusts has signed it: sign it, "
-                                "or install the one of your distribution.",
-                                name);
-        case EPERM:
-                if (lockdown_read(kernel, lockdown))
-                        return problem_set(problem, OUTCOME_DRIVER_UNAVAILABLE,
-                                        "The module '%s' is blacklisted, or the kernel's lockdown (%s) keeps it out "
-                                        "since it is not signed: look into /etc/modprobe.d and 'journalctl -k -g "
-                                        "lockdown'.",
-                                        name, lockdown);
-                return problem_set(problem, OUTCOME_DRIVER_UNAVAILABLE,
-                                "The module '%s' is blacklisted, or the daemon may not load it: load it with "
-                                "'modprobe', or look into /etc/modprobe.d.",
-                                name);
-        case ENODEV:
-                return problem_set(problem, OUTCOME_DRIVER_UNAVAILABLE,
-                                "The module '%s' is loaded and brought no PCI driver %s.", name, TEXT_NAME(driver));
-        default:
-                return problem_set(problem, OUTCOME_DRIVER_UNAVAILABLE, "The module '%s' for %s cannot be loaded: %s",
-                                name, TEXT_NAME(driver), strerror(-r));
-        }
+                                "Cannot load the module '%s' for the driver %s: it is blacklisted in /etc/modprobe.d, "
+                                "or it is not signed and the kernel's lockdown (%s) rejects it. See 'journalctl -k -g "
+                                "lockdown'.",
+                                name, TEXT_NAME(driver), lockdown);
+        return problem_set(problem, OUTCOME_DRIVER_UNAVAILABLE, "Cannot load the module '%s' for the driver %s: %s.",
+                        name, TEXT_NAME(driver), describe_error(r));
 }

@@ -3,11 +3,11 @@
 #include "engine/steps.h"
 #include "kernel/vfio-node.h"
 
-/* Steps that keep others from the devices, or wait for the host. */
+/* Steps that keep other programs from the devices, or wait for the host. */
 
 #define NODE_TIMEOUT_MS 5000
 
-/* Members that are on a vfio driver, and that the plan takes from it. */
+/* Whether the member is on a vfio driver and the plan takes it from this driver. */
 static bool leaves_vfio(const Work *work, size_t i) {
         const PlanMember *member = &work->plan->members[i];
 
@@ -18,20 +18,14 @@ static bool leaves_vfio(const Work *work, size_t i) {
                         : plan_member_depends(member) && pci_driver_is_vfio(member->before.driver);
 }
 
-int step_lock_node(Work *work, const PlanStep *step, Problem *problem) {
-        size_t n = 0;
-
+static int apply_lock_node(Work *work, const PlanStep *step, Problem *problem) {
         (void)step;
-        _cleanup_free_ GroupDevice *devices = calloc(work->plan->n_members, sizeof(GroupDevice));
-        if (!devices)
-                return -ENOMEM;
-        for (size_t i = 0; i < work->plan->n_members; i++)
-                if (leaves_vfio(work, i))
-                        devices[n++] = (GroupDevice){work->plan->members[i].address, work->plan->members[i].group};
-        return work_hold_groups(work, devices, n, problem);
+        return work_hold_members(work, leaves_vfio, problem);
 }
 
-int step_claim_disks(Work *work, const PlanStep *step, Problem *problem) {
+const StepRow lock_node_row = {apply_lock_node, NULL};
+
+static int apply_claim_disks(Work *work, const PlanStep *step, Problem *problem) {
         _cleanup_host_index_ HostIndex index = {};
 
         (void)step;
@@ -55,7 +49,9 @@ int step_claim_disks(Work *work, const PlanStep *step, Problem *problem) {
         return 0;
 }
 
-int step_load_driver(Work *work, const PlanStep *step, Problem *problem) {
+const StepRow claim_disks_row = {apply_claim_disks, NULL};
+
+static int apply_load_driver(Work *work, const PlanStep *step, Problem *problem) {
         const PlanMember *member = &work->plan->members[step->member];
         bool home = work->plan->verb == PLAN_REATTACH;
 
@@ -65,7 +61,9 @@ int step_load_driver(Work *work, const PlanStep *step, Problem *problem) {
                         home && member->origin ? member->origin->module : NULL, problem);
 }
 
-int step_wait_node(Work *work, const PlanStep *step, Problem *problem) {
+const StepRow load_driver_row = {apply_load_driver, NULL};
+
+static int apply_wait_node(Work *work, const PlanStep *step, Problem *problem) {
         int group = work->plan->members[step->member].group;
 
         int r = vfio_node_wait(work->kernel, group, NODE_TIMEOUT_MS);
@@ -73,3 +71,5 @@ int step_wait_node(Work *work, const PlanStep *step, Problem *problem) {
                                        strerror(-r))
                      : 0;
 }
+
+const StepRow wait_node_row = {apply_wait_node, NULL};

@@ -1,33 +1,42 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "engine/report.h"
 
+void report_drop_changes(Report *report) {
+        free(TAKE_PTR(report->changes));
+        report->n_changes = 0;
+}
+
 void report_done(Report *report) {
         finding_list_done(&report->findings);
-        free(report->changes);
+        report_drop_changes(report);
         *report = (Report){};
 }
 
-int report_reserve_changes(Report *report, size_t n) {
-        free(report->changes);
-        report->n_changes = 0;
-        report->changes = calloc(n + 1, sizeof(DriverChange));
-        return report->changes ? 0 : -ENOMEM;
+int report_add_change(Report *report, PciAddress address, const char *before, const char *after) {
+        size_t i = report->n_changes;
+        DriverChange *grown = reallocarray(report->changes, i + 1, sizeof(DriverChange));
+        if (!grown)
+                return -ENOMEM;
+        report->changes = grown;
+        report->n_changes++;
+        for (; i > 0 && pci_address_key(grown[i - 1].address) > pci_address_key(address); i--)
+                grown[i] = grown[i - 1];
+        grown[i].address = address;
+        (void)snprintf(grown[i].before, DRIVER_NAME_MAX, "%s", strempty(before));
+        (void)snprintf(grown[i].after, DRIVER_NAME_MAX, "%s", strempty(after));
+        return 0;
 }
 
-void report_add_change(Report *report, PciAddress address, const char *before, const char *after) {
-        DriverChange *change = &report->changes[report->n_changes++];
+int report_add_planned_changes(Report *report, const Plan *plan) {
+        int r = 0;
 
-        change->address = address;
-        (void)snprintf(change->before, sizeof(change->before), "%s", strempty(before));
-        (void)snprintf(change->after, sizeof(change->after), "%s", strempty(after));
-}
+        for (size_t i = 0; i < plan->n_members && r >= 0; i++) {
+                const PlanMember *member = &plan->members[i];
+                bool vanishes = plan->verb == PLAN_DETACH && plan_member_depends(member);
+                const char *after = vanishes ? "" : member->target.driver;
 
-static int compare_changes(const void *a, const void *b) {
-        uint64_t x = pci_address_key(((const DriverChange *)a)->address),
-                 y = pci_address_key(((const DriverChange *)b)->address);
-        return x < y ? -1 : x > y;
-}
-
-void report_sort_changes(Report *report) {
-        qsort(report->changes, report->n_changes, sizeof(DriverChange), compare_changes);
+                if (!streq(member->before.driver, after))
+                        r = report_add_change(report, member->address, member->before.driver, after);
+        }
+        return r;
 }

@@ -3,9 +3,9 @@
 
 #include "policy/plan.h"
 
-/* What a plan comes to: what it found, and what it changed. */
+/* The result of a plan: what it found, and what it changed. */
 
-/* A device that ended on another driver than it began on. */
+/* A device whose driver changed. */
 typedef struct DriverChange {
         PciAddress address;
         char before[DRIVER_NAME_MAX]; /* "" for none */
@@ -14,14 +14,16 @@ typedef struct DriverChange {
 
 typedef struct Report {
         FindingList findings;
-        uint64_t fingerprint; /* of all that the decision rests on; never 0 */
+        uint64_t fingerprint; /* of everything that the decision depends on; never 0 */
         DriverChange *changes;
         size_t n_changes; /* in the order of the addresses */
 } Report;
 
 void report_done(Report *report);
 
-/* Makes room for so many changes; those that there were are dropped. Returns 0 or -ENOMEM. */
-int report_reserve_changes(Report *report, size_t n);
-void report_add_change(Report *report, PciAddress address, const char *before, const char *after);
-void report_sort_changes(Report *report);
+/* Adds a change in its place. A driver may be NULL. Returns 0 or -ENOMEM. */
+int report_add_change(Report *report, PciAddress address, const char *before, const char *after);
+
+/* Adds the changes that a detach or reattach makes. Returns 0 or -ENOMEM. */
+int report_add_planned_changes(Report *report, const Plan *plan);
+void report_drop_changes(Report *report);

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "engine/rollback.h"
-#include "engine/steps.h"
-#include "kernel/sriov.h"
+#include "engine/engine.h"
 #include "state/device-file.h"
 #include "state/transaction-file.h"
 
-/* Whether the member shall be as before once all is reverted. A recovery has nothing to do with cards that are gone. Where a member was expected back with
- * another one, that one tells whether all is as before. */
+/* Whether the member must be as before after the revert. A recovery ignores cards that are gone. Where a reattach
+ * expects a member back with its parent, the parent alone tells whether all is as before. */
 static bool is_watched(const Work *work, size_t i) {
         const PlanMember *member = &work->plan->members[i];
 
@@ -38,36 +37,26 @@ static void append_binding(FILE *text, const Work *work, size_t i) {
         fputs("; ", text);
 }
 
-/* The values of a PF that the first step of a kind has changed. */
+/* The first step of a kind has the value from before the plan. */
 static void append_values(FILE *text, const Work *work) {
-        const Plan *plan = work->plan;
-        bool seen_autoprobe = false, seen_vfs = false;
+        for (size_t i = 0; i < work->plan->n_steps; i++) {
+                const PlanStep *step = &work->plan->steps[i];
+                const char *address = PCI_ADDRESS_TEXT(work->plan->members[step->member].address);
+                unsigned now;
 
-        for (size_t i = 0; i < plan->n_steps; i++) {
-                const PlanStep *step = &plan->steps[i];
-                const char *address = PCI_ADDRESS_TEXT(plan->members[step->member].address);
-                _cleanup_free_ PciAddress *vfs = NULL;
-                bool autoprobe;
-                size_t n = 0;
-
-                if (work->fds[step->member] < 0)
+                if (work->fds[step->member] < 0 || (step->kind != STEP_SET_AUTOPROBE && step->kind != STEP_SET_VFS) ||
+                                work_find_earlier_step(work, i))
                         continue;
-                if (step->kind == STEP_SET_AUTOPROBE && !seen_autoprobe) {
-                        seen_autoprobe = true;
-                        if (sriov_read_autoprobe(work->fds[step->member], &autoprobe) >= 0 &&
-                                        autoprobe != (step->before != 0))
-                                fprintf(text, "sriov_drivers_autoprobe of %s is %d instead of %u; ", address, autoprobe,
-                                                step->before);
-                }
-                if (step->kind == STEP_SET_VFS && !seen_vfs) {
-                        seen_vfs = true;
-                        if (sriov_list_functions(work->fds[step->member], &vfs, &n) < 0 || n != step->before)
-                                fprintf(text, "%s has %zu virtual functions instead of %u; ", address, n, step->before);
-                }
+                int r = work_read_value(work, step, &now);
+                if (step->kind == STEP_SET_AUTOPROBE && r >= 0 && now != step->before)
+                        fprintf(text, "sriov_drivers_autoprobe of %s is %u instead of %u; ", address, now,
+                                        step->before);
+                if (step->kind == STEP_SET_VFS && (r < 0 || now != step->before))
+                        fprintf(text, "%s has %u virtual functions instead of %u; ", address, now, step->before);
         }
 }
 
-/* What differs from before, to be freed; "" for nothing; NULL without memory. */
+/* Returns what differs from before, to be freed; "" for nothing; NULL if there is no memory. */
 static char *describe_remains(const Work *work) {
         char *remains;
         size_t size;
@@ -89,115 +78,113 @@ static char *describe_remains(const Work *work) {
         return remains;
 }
 
-/* The problem as a sentence, with its name where it has one of its own; to be freed. */
+/* The problem as a sentence with a space behind it, and with the name of its outcome unless that is FAILED; to be
+ * freed. */
 static char *describe_cause(const Problem *problem) {
         const char *message = strempty(problem->message);
         bool named = problem->outcome != OUTCOME_FAILED;
         size_t length = strlen(message);
         char *text;
 
-        int r = asprintf(&text, "%s%s%s%s", named ? outcome_to_string(problem->outcome) : "", named ? ": " : "",
+        int r = asprintf(&text, "%s%s%s%s ", named ? outcome_to_string(problem->outcome) : "", named ? ": " : "",
                         message, length > 0 && message[length - 1] == '.' ? "" : ".");
         return r < 0 ? NULL : text;
 }
 
-/* Outcomes that a caller can do something about keep their name if nothing has changed. */
+/* Whether the caller can do something about the outcome. Then it keeps its name if everything is as before. */
 static bool is_refusal(const Plan *plan, Outcome outcome) {
         return plan->verb == PLAN_SET_VFS &&
                         (outcome == OUTCOME_DRIVER_UNAVAILABLE || outcome == OUTCOME_NOT_VIABLE ||
                                         outcome == OUTCOME_NO_GROUP);
 }
 
-/* After a reattach that went neither forwards nor back, the state files follow the devices: what is with the host is not away. A card
- * that was pulled meanwhile is forgotten, as a reattach of an absent device does: it must not be detached again when it returns. */
+/* After a reattach that was neither finished nor undone, the state files follow the devices: a device on its driver of
+ * the host is not away. A card that was pulled meanwhile is forgotten, as a reattach of an absent device does: when it
+ * returns, vfiod must not detach it again. */
 static void update_state_files(const Work *work) {
+        int devices_fd = work->transaction->devices_fd;
+
         for (size_t i = 0; i < work->plan->n_members && work->plan->verb == PLAN_REATTACH; i++) {
                 PlanMember *member = &work->plan->members[i];
                 Binding now;
 
-                if (!member->recorded)
+                if (!member->recorded || work->fds[i] < 0)
                         continue;
-                /* It vanished with its parent once more, and is expected back with that. */
-                if (plan_member_depends(member) && work_is_gone(work, i))
-                        continue;
-                if (work->fds[i] >= 0 && work_is_gone(work, i)) {
-                        (void)device_file_remove(work->devices_fd, member->address);
-                        continue;
+                int r = work_read_binding(work, i, &now);
+                bool is_gone = r == -ENODEV || r == -ENOENT;
+                bool is_restored = r >= 0 && binding_matches(&now, &member->before);
+                /* If the member vanished with its parent once more, it is still expected. */
+                if ((is_gone && !plan_member_depends(member)) ||
+                                (r >= 0 && !is_restored && binding_matches(&now, &member->origin->binding)))
+                        (void)device_file_remove(devices_fd, member->address);
+                else if (r >= 0 && !is_restored) {
+                        member->origin->degraded = true;
+                        (void)device_file_write(devices_fd, member->address, true, member->origin);
                 }
-                if (work_read_binding(work, i, &now) < 0 || binding_matches(&now, &member->before))
-                        continue;
-                if (binding_matches(&now, &member->origin->binding)) {
-                        (void)device_file_remove(work->devices_fd, member->address);
-                        continue;
-                }
-                member->origin->degraded = true;
-                (void)device_file_write(work->devices_fd, member->address, true, member->origin);
         }
 }
 
-/* Ends the transaction. What a reattach cannot restore, since VFs are missing, is reverted once more by the next start of vfiod:
- * for that the file stays, unless the PF is gone and its VFs with it. Where the removal fails, that start finds nothing to do. */
-static void end(const Transaction *transaction, const Work *work, bool restored) {
+/* Ends the transaction. If a change of VFs could not be undone, because VFs are missing, the next start of vfiod tries
+ * again. For that the file stays, unless the PF is gone, and its VFs with it. If the removal fails, that start finds
+ * nothing to do. */
+static void end(const Work *work, bool restored) {
         if (restored || work->plan->verb != PLAN_SET_VFS || work_is_gone(work, 0))
-                (void)transaction_file_remove(transaction->transactions_fd, transaction->number);
+                (void)transaction_file_remove(work->transaction->transactions_fd, work->transaction->number);
 }
 
-int rollback_run(Transaction *transaction, Work *work, size_t n, Problem *problem) {
-        const EngineCallbacks *callbacks = &transaction->callbacks;
+/* Reverts the first n steps. Returns 0 if everything is as before; DEGRADED with what differs; or -ENOMEM. */
+static int revert(Work *work, size_t n, const char *cause, Problem *problem) {
         _cleanup_problem_ Problem held = {};
 
-        if (callbacks->is_cancelled)
-                (void)callbacks->is_cancelled(true, callbacks->userdata);
-        engine_revert(work, n, callbacks, &held);
-
-        _cleanup_free_ char *remains = describe_remains(work), *cause = describe_cause(problem);
-        if (!remains || !cause)
-                return -ENOMEM;
-        update_state_files(work);
-        end(transaction, work, remains[0] == '\0');
-        if (remains[0] != '\0')
-                return problem_set(problem, OUTCOME_DEGRADED, "%s Not everything could be undone: %s.%s%s", cause,
-                                remains, held.message ? " " : "", strempty(held.message));
-        if (problem->outcome == OUTCOME_CANCELLED)
-                return problem_set(
-                                problem, OUTCOME_CANCELLED, "The job was cancelled. Everything is as it was before.");
-        if (is_refusal(work->plan, problem->outcome))
-                return (int)problem->outcome;
-        return problem_set(problem, OUTCOME_ROLLED_BACK, "%s Everything is as it was before.", cause);
-}
-
-/* Recovery. */
-
-static int finish(Transaction *transaction, Work *work, Problem *problem) {
-        _cleanup_problem_ Problem cause = {};
-        size_t n;
-        int r;
-
-        if ((r = engine_apply(work, false, &transaction->callbacks, &n, &cause)) == 0)
-                r = engine_apply(work, true, &transaction->callbacks, &n, &cause);
-        update_state_files(work);
-        if (r == 0 || r == -ENOMEM)
-                return r;
-        return problem_set(problem, OUTCOME_DEGRADED,
-                        "An interrupted reattach could not be finished: %s The state files say what is still to be "
-                        "reattached.",
-                        strempty(cause.message));
-}
-
-static int revert(Transaction *transaction, Work *work, Problem *problem) {
-        _cleanup_problem_ Problem held = {};
-
-        engine_revert(work, work->plan->n_steps, &transaction->callbacks, &held);
+        engine_revert(work, n, &held);
         _cleanup_free_ char *remains = describe_remains(work);
         if (!remains)
                 return -ENOMEM;
         if (remains[0] == '\0')
                 return 0;
-        return problem_set(problem, OUTCOME_DEGRADED, "Not everything could be undone: %s.%s%s", remains,
+        return problem_set(problem, OUTCOME_DEGRADED, "%sNot everything could be undone: %s.%s%s", cause, remains,
                         held.message ? " " : "", strempty(held.message));
 }
 
-/* Members that are gone have nothing to be done for: another card may be in their slot. */
+int rollback_run(Work *work, size_t n, Problem *problem) {
+        const EngineCallbacks *callbacks = &work->transaction->callbacks;
+        Outcome outcome = problem->outcome;
+
+        if (callbacks->is_cancelled)
+                (void)callbacks->is_cancelled(true, callbacks->userdata);
+        _cleanup_free_ char *cause = describe_cause(problem);
+        int r = revert(work, n, strempty(cause), problem);
+        if (r < 0)
+                return r;
+        update_state_files(work);
+        end(work, r == 0);
+        if (r > 0 || is_refusal(work->plan, outcome))
+                return (int)problem->outcome;
+        if (outcome == OUTCOME_CANCELLED)
+                return problem_set(
+                                problem, OUTCOME_CANCELLED, "The job was cancelled. Everything is as it was before.");
+        return problem_set(problem, OUTCOME_ROLLED_BACK, "%sEverything is as it was before.", strempty(cause));
+}
+
+/* Recovery. */
+
+static int finish(Work *work, Problem *problem) {
+        _cleanup_problem_ Problem cause = {};
+        size_t n;
+        int r;
+
+        if ((r = engine_apply(work, false, &n, &cause)) == 0)
+                r = engine_apply(work, true, &n, &cause);
+        update_state_files(work);
+        if (r == 0 || r == -ENOMEM)
+                return r;
+        return problem_set(problem, OUTCOME_DEGRADED,
+                        "An interrupted reattach could not be finished: %s The state files list the devices that are "
+                        "still detached.",
+                        strempty(cause.message));
+}
+
+/* Removes the steps of members that are gone: another card may be in the slot. */
 static void drop_gone_members(Work *work) {
         for (size_t i = 0; i < work->plan->n_steps;) {
                 const PlanStep *step = &work->plan->steps[i];
@@ -212,8 +199,9 @@ static void drop_gone_members(Work *work) {
         }
 }
 
-int recovery_run(Transaction *transaction, Work *work, Report *report, Problem *problem) {
-        (void)report;
+int recovery_run(Work *work, Problem *problem) {
+        const Transaction *transaction = work->transaction;
+
         _cleanup_close_ int lock_fd = transaction_file_lock(transaction->transactions_fd, transaction->number);
         if (lock_fd == -ENOENT)
                 return 0;
@@ -226,8 +214,8 @@ int recovery_run(Transaction *transaction, Work *work, Report *report, Problem *
                 transaction->recorded(transaction->callbacks.userdata);
         work_open_for_recovery(work);
         drop_gone_members(work);
-        int r = work->plan->verb == PLAN_REATTACH ? finish(transaction, work, problem)
-                                                  : revert(transaction, work, problem);
-        end(transaction, work, r == 0);
+        int r = work->plan->verb == PLAN_REATTACH ? finish(work, problem)
+                                                  : revert(work, work->plan->n_steps, "", problem);
+        end(work, r == 0);
         return r;
 }

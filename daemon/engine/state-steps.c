@@ -2,43 +2,32 @@
 #include "engine/steps.h"
 #include "state/device-file.h"
 
-/* Steps that keep the state files. The first step of a plan that writes is a record, so its revert comes last: it finds each
- * device as the reverts before have left it. */
+/* Steps that write and remove the state files of devices. The first step of a plan that writes is a record, so its
+ * revert comes last: then each device is as the other reverts left it. */
 
 static bool is_away(const Work *work, size_t i) {
         return work->plan->verb != PLAN_SET_VFS || i > 0;
 }
 
-static int describe_error(const Work *work, size_t i, int error, Problem *problem) {
-        if (error == -ENOMEM)
-                return error;
-        if (error == -E2BIG)
-                return problem_set(problem, OUTCOME_LIMITS_EXCEEDED,
-                                "%s has so many interfaces and disks that vfiod cannot remember all of their names.",
-                                PCI_ADDRESS_TEXT(work->plan->members[i].address));
-        return problem_set(problem, OUTCOME_FAILED, "The state file of %s cannot be written: %s",
-                        PCI_ADDRESS_TEXT(work->plan->members[i].address), strerror(-error));
-}
-
-static int write_file(const Work *work, size_t i, Problem *problem) {
+static int write_file(const Work *work, size_t i, const DeviceOrigin *origin, Problem *problem) {
         const PlanMember *member = &work->plan->members[i];
 
-        int r = member->origin ? device_file_write(work->devices_fd, member->address, is_away(work, i), member->origin)
-                               : -EINVAL;
-        return r < 0 ? describe_error(work, i, r, problem) : 0;
+        int r = !origin ? -EINVAL
+                        : device_file_write(work->transaction->devices_fd, member->address, is_away(work, i), origin);
+        return r == -ENOMEM ? r : work_check(work, i, r, "Cannot write the state file of", problem);
 }
 
 static int remove_file(const Work *work, size_t i, Problem *problem) {
-        int r = device_file_remove(work->devices_fd, work->plan->members[i].address);
-        return r < 0 ? describe_error(work, i, r, problem) : 0;
+        int r = device_file_remove(work->transaction->devices_fd, work->plan->members[i].address);
+        return work_check(work, i, r, "Cannot remove the state file of", problem);
 }
 
-/* A new VF gets what the host's setting says when vfiod gives it back. */
+/* When vfiod reattaches a new VF, the VF gets a driver as the host's setting says. */
 static int make_vf_origin(Work *work, size_t i) {
         PlanMember *member = &work->plan->members[i];
         const DeviceOrigin *pf = work->plan->members[member->parent].origin;
 
-        member->origin = device_origin_free(member->origin);
+        device_origin_free(member->origin);
         member->origin = calloc(1, sizeof(DeviceOrigin));
         if (!member->origin)
                 return -ENOMEM;
@@ -50,8 +39,8 @@ static int make_vf_origin(Work *work, size_t i) {
         return 0;
 }
 
-/* The device has a state file, which says how it was before vfiod first changed it. It stays right, but a device that vanishes with
- * another one is expected back with that, and one that a failed detach left is detached now. */
+/* The device has a state file, which says how it was before vfiod first changed it. That stays right. But a device that
+ * vanishes with another device comes back with it, and a device that a failed detach left degraded is detached now. */
 static int update_file(const Work *work, size_t i, Problem *problem) {
         _cleanup_(device_origin_freep) DeviceOrigin *origin = NULL;
         const PlanMember *member = &work->plan->members[i];
@@ -66,22 +55,21 @@ static int update_file(const Work *work, size_t i, Problem *problem) {
                 origin->has_parent = true;
                 origin->parent = work->plan->members[member->parent].address;
         }
-        r = device_file_write(work->devices_fd, member->address, is_away(work, i), origin);
-        return r < 0 ? describe_error(work, i, r, problem) : 0;
+        return write_file(work, i, origin, problem);
 }
 
-int step_record(Work *work, const PlanStep *step, Problem *problem) {
-        PlanMember *member = &work->plan->members[step->member];
+static int apply_record(Work *work, const PlanStep *step, Problem *problem) {
+        const PlanMember *member = &work->plan->members[step->member];
         int r;
 
         if (member->recorded)
                 return update_file(work, step->member, problem);
         if (member->created && (r = make_vf_origin(work, step->member)) < 0)
                 return r;
-        return write_file(work, step->member, problem);
+        return write_file(work, step->member, member->origin, problem);
 }
 
-/* Whether the member is gone because its parent could not be restored: a reattach of the parent brings it back. */
+/* Tells whether the member is gone because its parent could not be restored. A reattach of the parent brings it back. */
 static bool is_expected_back(const Work *work, size_t i) {
         const PlanMember *member = &work->plan->members[i];
         size_t parent = (size_t)member->parent;
@@ -90,33 +78,39 @@ static bool is_expected_back(const Work *work, size_t i) {
                         !work_is_gone(work, parent) && !work_is_restored(work, parent);
 }
 
-int step_record_revert(Work *work, const PlanStep *step, Problem *problem) {
+static int revert_record(Work *work, const PlanStep *step, Problem *problem) {
         PlanMember *member = &work->plan->members[step->member];
 
         /* A recovery does not know the VFs that were created: the revert of their creation removes the files. */
         if (member->created && work->fds[step->member] < 0)
                 return 0;
         if (member->recorded || (member->origin && is_expected_back(work, step->member)))
-                return write_file(work, step->member, problem);
-        /* A card that was pulled took along what was written to it. */
+                return write_file(work, step->member, member->origin, problem);
+        /* If a card was pulled, nothing of what was written to it is left. */
         if (member->created || !is_away(work, step->member) || work_is_restored(work, step->member) ||
                         work_is_gone(work, step->member))
                 return remove_file(work, step->member, problem);
         if (!member->origin)
                 return 0;
         member->origin->degraded = true;
-        return write_file(work, step->member, problem);
+        return write_file(work, step->member, member->origin, problem);
 }
 
-int step_forget(Work *work, const PlanStep *step, Problem *problem) {
+const StepRow record_row = {apply_record, revert_record};
+
+static int apply_forget(Work *work, const PlanStep *step, Problem *problem) {
         const PlanMember *member = &work->plan->members[step->member];
 
-        /* A device that has not come back is still expected. */
+        /* A device that has not come back yet is still expected. */
         if (work->plan->verb == PLAN_REATTACH && plan_member_depends(member) && work->fds[step->member] < 0)
                 return 0;
         return remove_file(work, step->member, problem);
 }
 
-int step_forget_revert(Work *work, const PlanStep *step, Problem *problem) {
-        return work->plan->members[step->member].recorded ? write_file(work, step->member, problem) : 0;
+static int revert_forget(Work *work, const PlanStep *step, Problem *problem) {
+        const PlanMember *member = &work->plan->members[step->member];
+
+        return member->recorded ? write_file(work, step->member, member->origin, problem) : 0;
 }
+
+const StepRow forget_row = {apply_forget, revert_forget};

@@ -2,17 +2,13 @@
 #include "engine/survey.h"
 #include "usage/vfio-holders.h"
 
-typedef struct Target {
-        Report *report;
-        PciAddress address;
-} Target;
-
-static int on_use(UsageKind kind, const char *evidence, void *userdata) {
-        const Target *target = userdata;
-        return finding_list_add(&target->report->findings, guard_of_usage(kind), target->address, evidence);
+static int on_use(PciAddress device, UsageKind kind, const char *evidence, void *userdata) {
+        Report *report = userdata;
+        return finding_list_add(&report->findings, guard_of_usage(kind), device, evidence);
 }
 
-/* Whether the plan takes the member from the host. A VF on a vfio driver that vanishes is decided by the lock of its group. */
+/* Whether the plan takes the member from the host. For a VF on a vfio driver that vanishes, the lock of its group
+ * decides. */
 static bool leaves_host(const Work *work, size_t i) {
         const PlanMember *member = &work->plan->members[i];
 
@@ -34,15 +30,12 @@ static int find_uses(const Work *work, Report *report) {
                         addresses[n++] = plan->members[i].address;
         int r = finding_list_copy(&plan->findings, &report->findings);
         if (r >= 0 && n > 0)
-                r = usage_snapshot_new(work->kernel, addresses, n, NULL, &snapshot);
-        /* An exclusive open makes a mount or mkfs of somebody else fail: only root may cause that. */
+                r = usage_snapshot_new(work->kernel, addresses, n, on_use, report, &snapshot);
+        /* While a disk is open exclusively, a mount or mkfs of another program fails: only root may cause that. */
         if (r >= 0 && snapshot)
                 snapshot->only_visible = plan->only_plan && plan->asker != 0;
-        for (size_t i = 0; i < n && r >= 0; i++) {
-                Target target = {report, addresses[i]};
-
-                r = usage_of_device(snapshot, addresses[i], on_use, &target);
-        }
+        for (size_t i = 0; i < n && r >= 0; i++)
+                r = usage_of_device(snapshot, addresses[i]);
         if (r < 0 || plan->verb != PLAN_DETACH || iommu_group_has_firmware_mapping(work->kernel, plan->group) == 0)
                 return r;
         return finding_list_add(&report->findings, GUARD_FIRMWARE, plan->members[0].address,
@@ -50,14 +43,7 @@ static int find_uses(const Work *work, Report *report) {
                         "read: the kernel does not give such a group to a virtual machine");
 }
 
-/* FNV-1a, 64 bits: tells states apart; nobody gains by forging one. */
-static void mix(uint64_t *hash, const char *text) {
-        for (; *text; text++)
-                *hash = (*hash ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
-        *hash = (*hash ^ 0xff) * UINT64_C(0x100000001b3);
-}
-
-/* Whether the same guard has objected to the same device already: how often it does makes no difference. */
+/* Whether an earlier finding is of the same guard and device: the number of findings makes no difference. */
 static bool stands_earlier(const FindingList *list, size_t i) {
         for (size_t earlier = 0; earlier < i; earlier++)
                 if (list->findings[earlier].guard == list->findings[i].guard &&
@@ -66,64 +52,62 @@ static bool stands_earlier(const FindingList *list, size_t i) {
         return false;
 }
 
-static void mix_number(uint64_t *hash, unsigned long number) {
-        char text[24];
-
-        (void)snprintf(text, sizeof(text), "%lu", number);
-        mix(hash, text);
-}
-
-/* What the plan changes, how each device is bound now, and which guards object. The words of the evidence do not count: another
- * process id is not another state. */
-static uint64_t make_fingerprint(const Plan *plan, const FindingList *findings) {
-        uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
-        mix(&hash, plan_verb_to_string(plan->verb));
-        mix_number(&hash, (unsigned long)plan->group);
-        mix_number(&hash, plan->vf_count);
-        mix_number(&hash, (unsigned long)plan->vf_fate);
+/* Writes what the plan changes, how each device is bound now, and which guards object. The evidence does not count:
+ * another process id is not another state. */
+static void write_state(FILE *text, const Plan *plan, const FindingList *findings) {
+        fprintf(text, "%s %d %u %d", plan_verb_to_string(plan->verb), plan->group, plan->vf_count, (int)plan->vf_fate);
         for (size_t i = 0; i < plan->n_members; i++) {
                 const PlanMember *member = &plan->members[i];
                 const PciIds *ids = &member->ids;
 
-                mix(&hash, PCI_ADDRESS_TEXT(member->address));
-                mix_number(&hash, (unsigned long)ids->vendor << 16 | ids->device);
-                mix_number(&hash, (unsigned long)ids->subsystem_vendor << 16 | ids->subsystem_device);
-                mix_number(&hash, (unsigned long)ids->class << 8 | ids->revision);
-                mix(&hash, member->before.driver);
-                mix(&hash, member->before.override);
-                mix(&hash, member->target.driver);
-                mix(&hash, member->target.override);
-                mix(&hash, member->target.any_driver ? "any" : "");
+                fprintf(text, "\n%s %x %x %x %x %x %x\n%s\n%s\n%s\n%s\n%d", PCI_ADDRESS_TEXT(member->address),
+                                ids->vendor, ids->device, ids->subsystem_vendor, ids->subsystem_device, ids->class,
+                                ids->revision, member->before.driver, member->before.override, member->target.driver,
+                                member->target.override, member->target.any_driver);
         }
-        for (size_t i = 0; i < findings->n_findings; i++) {
-                if (stands_earlier(findings, i))
-                        continue;
-                mix(&hash, guard_to_string(findings->findings[i].guard));
-                mix(&hash, PCI_ADDRESS_TEXT(findings->findings[i].address));
-        }
-        return hash == 0 ? 1 : hash;
+        for (size_t i = 0; i < findings->n_findings; i++)
+                if (!stands_earlier(findings, i))
+                        fprintf(text, "\n%s %s", guard_to_string(findings->findings[i].guard),
+                                        PCI_ADDRESS_TEXT(findings->findings[i].address));
 }
 
-/* A virtual machine that has the group or a device of it. For a plan no node is opened: that would keep a starting virtual
- * machine out. */
+/* Sets the fingerprint, which is FNV-1a with 64 bits: it distinguishes states, and nobody gains by forging it. Returns
+ * 0 or -ENOMEM. */
+static int set_fingerprint(const Plan *plan, Report *report) {
+        uint64_t hash = UINT64_C(0xcbf29ce484222325);
+        _cleanup_free_ char *state = NULL;
+        size_t size;
+
+        FILE *text = open_memstream(&state, &size);
+        if (!text)
+                return -ENOMEM;
+        write_state(text, plan, &report->findings);
+        if (fclose(text) != 0)
+                return -ENOMEM;
+        for (size_t i = 0; i < size; i++)
+                hash = (hash ^ (uint8_t)state[i]) * UINT64_C(0x100000001b3);
+        report->fingerprint = hash == 0 ? 1 : hash;
+        return 0;
+}
+
+/* Finds a virtual machine that has the group or one of its devices. Opens no node: a virtual machine that starts now
+ * would fail. */
 static int find_holder(const Work *work, Report *report) {
         const Plan *plan = work->plan;
-        char evidence[VFIO_EVIDENCE_MAX];
-        PciAddress address;
+        VfioHolder holder;
 
         _cleanup_free_ PciAddress *members = calloc(plan->n_members, sizeof(PciAddress));
         if (!members)
                 return -ENOMEM;
         for (size_t i = 0; i < plan->n_members; i++)
                 members[i] = plan->members[i].address;
-        int r = vfio_find_holder(work->kernel, plan->group, members, plan->n_members, &address, evidence);
-        return r <= 0 ? r : finding_list_add(&report->findings, GUARD_PROCESS, address, evidence);
+        int r = vfio_find_holder(work->kernel, plan->group, members, plan->n_members, &holder);
+        return r <= 0 ? r : finding_list_add(&report->findings, GUARD_PROCESS, holder.address, holder.evidence);
 }
 
 int survey(const Work *work, Report *report, Problem *problem) {
         const Plan *plan = work->plan;
-        /* Otherwise nobody sees the finding: the lock of the node decides. */
+        /* Otherwise nobody sees the finding, and the lock of the node decides. */
         bool is_asked = plan->only_plan || plan->fingerprint != 0;
         int r = 0;
 
@@ -136,6 +120,5 @@ int survey(const Work *work, Report *report, Problem *problem) {
         if (r < 0)
                 return problem_set(problem, OUTCOME_FAILED, "Cannot determine what uses %s: %s",
                                 PCI_ADDRESS_TEXT(plan->selected), strerror(-r));
-        report->fingerprint = make_fingerprint(plan, &report->findings);
-        return 0;
+        return set_fingerprint(plan, report);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "engine/transaction.h"
+#include "engine/engine.h"
 #include "engine/rollback.h"
 #include "engine/survey.h"
 #include "kernel/sriov.h"
@@ -7,7 +8,7 @@
 #include "state/device-file.h"
 #include "state/transaction-file.h"
 
-/* Before the first write: what the worker finds out for the plan. */
+/* Before the first write: the values that the worker adds to the plan. */
 
 static size_t count_vf_members(const Plan *plan, size_t parent) {
         size_t n = 0;
@@ -18,13 +19,14 @@ static size_t count_vf_members(const Plan *plan, size_t parent) {
         return n;
 }
 
-/* What the host had for sriov_drivers_autoprobe: the state file knows it where vfiod keeps the switch off. */
-static int read_autoprobe_of_host(const Transaction *transaction, const Work *work, size_t i, DeviceOrigin *origin) {
+/* Finds what the host had set for sriov_drivers_autoprobe. If vfiod keeps it off, the state file says what the host
+ * had. */
+static int read_autoprobe_of_host(const Work *work, size_t i, DeviceOrigin *origin) {
         _cleanup_device_file_ DeviceFile file = {};
         PlanMember *member = &work->plan->members[i];
         bool needed = count_vf_members(work->plan, i) > 0 || work->plan->verb == PLAN_SET_VFS;
 
-        int r = device_file_read(transaction->devices_fd, member->address, &file);
+        int r = device_file_read(work->transaction->devices_fd, member->address, &file);
         if (r >= 0 && file.origin->autoprobe_known && pci_ids_equal(&file.origin->ids, &member->ids)) {
                 origin->autoprobe_known = true;
                 origin->autoprobe = file.origin->autoprobe;
@@ -36,8 +38,8 @@ static int read_autoprobe_of_host(const Transaction *transaction, const Work *wo
         return r == -ENOENT ? 0 : r;
 }
 
-/* How the device is now is what a reattach restores. */
-static int make_origin(const Transaction *transaction, const Work *work, size_t i) {
+/* A reattach restores the device as it is now. */
+static int make_origin(const Work *work, size_t i) {
         const Plan *plan = work->plan;
         PlanMember *member = &work->plan->members[i];
         char module[DRIVER_NAME_MAX];
@@ -54,7 +56,7 @@ static int make_origin(const Transaction *transaction, const Work *work, size_t 
                 origin->parent = plan->members[member->parent].address;
         }
         origin->virtual_functions = plan->verb == PLAN_DETACH ? (unsigned)count_vf_members(plan, i) : 0;
-        r = read_autoprobe_of_host(transaction, work, i, origin);
+        r = read_autoprobe_of_host(work, i, origin);
         if (r >= 0 && modules_of_driver(work->kernel, member->before.driver, module, sizeof(module)) >= 0)
                 r = free_and_strdup(&origin->module, module);
         for (const HostName *name = member->names; name && r >= 0; name = name->next)
@@ -64,64 +66,49 @@ static int make_origin(const Transaction *transaction, const Work *work, size_t 
         return r < 0 ? r : 0;
 }
 
-static int make_origins(const Transaction *transaction, const Work *work, Problem *problem) {
-        Plan *plan = work->plan;
+static int make_origins(const Work *work, Problem *problem) {
+        const Plan *plan = work->plan;
 
         for (size_t i = 0; i < plan->n_members; i++) {
-                PlanMember *member = &plan->members[i];
+                const PlanMember *member = &plan->members[i];
                 bool wanted = plan->verb == PLAN_DETACH || (plan->verb == PLAN_SET_VFS && i == 0);
 
-                if (member->created)
+                if (member->created || member->origin || !wanted)
                         continue;
-                if (member->origin || !wanted)
-                        continue;
-                int r = make_origin(transaction, work, i);
-                if (r < 0)
-                        return r == -ENOMEM ? r
-                                            : problem_set(problem, OUTCOME_FAILED, "Cannot read %s: %s",
-                                                              PCI_ADDRESS_TEXT(member->address), strerror(-r));
+                int r = make_origin(work, i);
+                if (r == -ENOMEM || (r = work_check(work, i, r, "Cannot read", problem)) != 0)
+                        return r;
         }
         return 0;
 }
 
-/* The values that steps write, and those that a revert writes: each step finds what the one before has written. */
+/* Fills in the values that steps write, and those that a revert writes: the value of the earlier step, or the current
+ * value. */
 static int fill_in_values(const Work *work, Problem *problem) {
         Plan *plan = work->plan;
 
         for (size_t i = 0; i < plan->n_steps; i++) {
                 PlanStep *step = &plan->steps[i];
                 const DeviceOrigin *origin = plan->members[step->member].origin;
-                const PlanStep *earlier = NULL;
-                bool autoprobe = true;
-                int r = 0;
 
                 if (step->kind != STEP_SET_AUTOPROBE && step->kind != STEP_SET_VFS)
                         continue;
-                for (size_t k = 0; k < i; k++)
-                        if (plan->steps[k].kind == step->kind && plan->steps[k].member == step->member)
-                                earlier = &plan->steps[k];
-                if (step->value == AUTOPROBE_OF_HOST && step->kind == STEP_SET_AUTOPROBE)
+                if (step->kind == STEP_SET_AUTOPROBE && step->value == AUTOPROBE_OF_HOST)
                         step->value = origin && origin->autoprobe_known ? origin->autoprobe : 1;
-                if (earlier)
+                const PlanStep *earlier = work_find_earlier_step(work, i);
+                if (earlier) {
                         step->before = earlier->value;
-                else if (step->kind == STEP_SET_AUTOPROBE) {
-                        r = sriov_read_autoprobe(work->fds[step->member], &autoprobe);
-                        step->before = autoprobe;
-                } else {
-                        _cleanup_free_ PciAddress *vfs = NULL;
-                        size_t n = 0;
-
-                        r = sriov_list_functions(work->fds[step->member], &vfs, &n);
-                        step->before = (unsigned)n;
-                        if (r >= 0 && plan->verb != PLAN_REATTACH && n != count_vf_members(plan, step->member))
-                                return problem_set(problem, OUTCOME_FAILED,
-                                                "Another program has just changed the virtual functions of %s. Nothing "
-                                                "was changed: try again.",
-                                                PCI_ADDRESS_TEXT(plan->members[step->member].address));
+                        continue;
                 }
+                int r = work_read_value(work, step, &step->before);
                 if (r < 0 && r != -ENOENT)
-                        return problem_set(problem, OUTCOME_FAILED, "Cannot read the SR-IOV settings of %s: %s",
-                                        PCI_ADDRESS_TEXT(plan->members[step->member].address), strerror(-r));
+                        return work_check(work, step->member, r, "Cannot read the SR-IOV settings of", problem);
+                if (r >= 0 && step->kind == STEP_SET_VFS && plan->verb != PLAN_REATTACH &&
+                                step->before != count_vf_members(plan, step->member))
+                        return problem_set(problem, OUTCOME_FAILED,
+                                        "Another program has just changed the virtual functions of %s. Nothing was "
+                                        "changed: try again.",
+                                        PCI_ADDRESS_TEXT(plan->members[step->member].address));
         }
         return 0;
 }
@@ -140,13 +127,14 @@ static int check_plan(const Work *work, const Report *report, Problem *problem) 
         case PLAN_SET_VFS:
                 return vf_plan_decide(plan, &report->findings, problem);
         default:
-                /* A reattach can find a virtual machine only, and the lock of the node decides about that without a race. */
+                /* A reattach has no guards. It can find only a virtual machine, and the lock of the node decides
+                 * without a race. */
                 return 0;
         }
 }
 
-/* At the end each device is examined once more: another program, or a hand at the slot, may have changed it after its own last
- * step. */
+/* Reads each device once more at the end: after its last step, another program may have changed it, or it was
+ * pulled. */
 static int verify_all(const Work *work, Problem *problem) {
         const Plan *plan = work->plan;
 
@@ -154,15 +142,15 @@ static int verify_all(const Work *work, Problem *problem) {
                 const PlanMember *member = &plan->members[i];
                 Binding now;
 
-                /* Members that vanished are gone, those that appear were bound by their step, and a PF keeps its driver. */
+                /* Members that vanished are gone, members that appeared were bound by their step, a PF keeps its
+                 * driver. */
                 bool moves = plan->verb == PLAN_SET_VFS ? member->created && plan->vf_fate == VFS_DETACHED
                                                         : !plan_member_depends(member) && plan->n_steps > 1;
                 if (!moves)
                         continue;
-                int r = work_read_binding(work, i, &now);
-                if (r < 0)
-                        return problem_set(problem, OUTCOME_FAILED, "%s has vanished meanwhile: %s",
-                                        PCI_ADDRESS_TEXT(member->address), strerror(-r));
+                int r = work_check_read(work, i, work_read_binding(work, i, &now), problem);
+                if (r != 0)
+                        return r;
                 if (!streq(now.driver, member->target.driver) || !streq(now.override, member->target.override))
                         return problem_set(problem, OUTCOME_FAILED,
                                         "Another program changed %s meanwhile: it has driver '%s' and override '%s'.",
@@ -172,35 +160,29 @@ static int verify_all(const Work *work, Problem *problem) {
 }
 
 static int collect_changes(const Work *work, Report *report) {
-        const Plan *plan = work->plan;
+        int r = 0;
 
-        int r = report_reserve_changes(report, plan->n_members);
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < plan->n_members; i++) {
-                const PlanMember *member = &plan->members[i];
-                const char *before = member->before.driver, *after = member->target.driver;
-                Binding now = {};
+        if (work->plan->verb != PLAN_SET_VFS)
+                return report_add_planned_changes(report, work->plan);
+        for (size_t i = 0; i < work->plan->n_members && r >= 0; i++) {
+                Binding now;
 
-                if (plan->verb == PLAN_SET_VFS) {
-                        if (!member->created)
-                                continue;
-                        (void)work_read_binding(work, i, &now);
-                        report_add_change(report, member->address, "", now.driver);
+                if (!work->plan->members[i].created)
                         continue;
-                }
-                if (plan->verb == PLAN_DETACH && plan_member_depends(member))
-                        after = "";
-                if (!streq(before, after))
-                        report_add_change(report, member->address, before, after);
+                (void)work_read_binding(work, i, &now);
+                r = report_add_change(report, work->plan->members[i].address, "", now.driver);
         }
-        report_sort_changes(report);
-        return 0;
+        return r;
 }
 
-static int write_transaction(Transaction *transaction, int *ret_lock_fd, Problem *problem) {
-        int r = transaction_file_write(
-                        transaction->transactions_fd, transaction->number, transaction->plan, ret_lock_fd);
+static int write_transaction(const Work *work, int *ret_lock_fd, Problem *problem) {
+        const Transaction *transaction = work->transaction;
+
+        int r = transaction_file_write(transaction->transactions_fd, transaction->number, work->plan, ret_lock_fd);
+        if (r == -E2BIG)
+                return problem_set(problem, OUTCOME_LIMITS_EXCEEDED,
+                                "The devices have so many interfaces and disks that vfiod cannot save all of their "
+                                "names, so nothing was changed.");
         if (r < 0)
                 return problem_set(problem, OUTCOME_FAILED,
                                 "The state folder cannot be written, so nothing was changed: %s", strerror(-r));
@@ -209,57 +191,45 @@ static int write_transaction(Transaction *transaction, int *ret_lock_fd, Problem
         return 0;
 }
 
-static int check_cancelled_last(const EngineCallbacks *callbacks, Problem *problem) {
-        if (!callbacks->is_cancelled || !callbacks->is_cancelled(true, callbacks->userdata))
-                return 0;
-        return problem_set(problem, OUTCOME_CANCELLED, "The job was cancelled.");
-}
-
-/* The removal of the file is the end: from then on nothing is reverted. */
+/* After the removal of the file, nothing is reverted any more. */
 static int commit(const Transaction *transaction, Problem *problem) {
         int r = transaction_file_remove(transaction->transactions_fd, transaction->number);
         return r < 0 ? problem_set(problem, OUTCOME_FAILED, "The state folder cannot be written: %s.", strerror(-r))
                      : 0;
 }
 
-static int carry_out(Transaction *transaction, Work *work, Report *report, Problem *problem) {
+static int run_steps(Work *work, Report *report, Problem *problem) {
         _cleanup_close_ int lock_fd = -EBADF;
         size_t n = 0;
         int r;
 
-        if ((r = engine_apply(work, false, &transaction->callbacks, &n, problem)) != 0 ||
-                        (r = work_verify_unmoved(work, problem)) != 0 ||
-                        (r = write_transaction(transaction, &lock_fd, problem)) != 0)
+        if ((r = engine_apply(work, false, &n, problem)) != 0 || (r = work_verify_unmoved(work, problem)) != 0 ||
+                        (r = write_transaction(work, &lock_fd, problem)) != 0)
                 return r;
-        r = engine_apply(work, true, &transaction->callbacks, &n, problem);
-        if (r == 0)
-                r = verify_all(work, problem);
-        if (r == 0)
-                r = check_cancelled_last(&transaction->callbacks, problem);
-        if (r == 0)
-                r = commit(transaction, problem);
-        if (r == 0)
+        if ((r = engine_apply(work, true, &n, problem)) == 0 && (r = verify_all(work, problem)) == 0 &&
+                        (r = engine_check_cancelled(work, true, problem)) == 0 &&
+                        (r = commit(work->transaction, problem)) == 0)
                 return collect_changes(work, report);
         if (r < 0 && !problem->message)
                 (void)problem_set(problem, OUTCOME_FAILED, "%s", strerror(-r));
-        return rollback_run(transaction, work, n, problem);
+        return rollback_run(work, n, problem);
 }
 
-int transaction_run(Transaction *transaction, Report *report, Problem *problem) {
+int transaction_run(const Transaction *transaction, Report *report, Problem *problem) {
         __attribute__((cleanup(work_done))) Work work = {};
         const Plan *plan = transaction->plan;
         int r;
 
-        if ((r = work_init(&work, transaction->kernel, transaction->devices_fd, transaction->plan)) < 0)
+        if ((r = work_init(&work, transaction)) < 0)
                 return r;
         if (plan->recovery)
-                return recovery_run(transaction, &work, report, problem);
+                return recovery_run(&work, problem);
         if ((r = work_open(&work, problem)) != 0 || (r = survey(&work, report, problem)) != 0)
                 return r;
         if (plan->only_plan)
                 return collect_changes(&work, report);
-        if ((r = check_plan(&work, report, problem)) != 0 || (r = make_origins(transaction, &work, problem)) != 0 ||
+        if ((r = check_plan(&work, report, problem)) != 0 || (r = make_origins(&work, problem)) != 0 ||
                         (r = fill_in_values(&work, problem)) != 0)
                 return r;
-        return carry_out(transaction, &work, report, problem);
+        return run_steps(&work, report, problem);
 }

@@ -7,48 +7,46 @@
 
 #include <poll.h>
 
-/* Steps by which members vanish and appear: VFs with the number that their PF has, devices behind a controller with its
- * driver. */
+/* Steps by which members vanish and appear: VFs with the number of VFs of their PF, devices behind a controller with
+ * its driver. */
 
 #define ADDRESS(work, i) PCI_ADDRESS_TEXT((work)->plan->members[i].address)
 
-/* The kernel adds such devices within the write, but some of their drivers bind a moment later. */
+/* The kernel adds such devices before the write returns, but some of their drivers bind a moment later. */
 #define APPEAR_TRIES 250
 #define BIND_TRIES 100
 #define TRY_INTERVAL_MS 20
 
-int step_set_autoprobe_verify(Work *work, const PlanStep *step, Problem *problem) {
+static int set_autoprobe(const Work *work, const PlanStep *step, bool value, Problem *problem) {
+        int fd = work->fds[step->member];
         bool now;
 
-        int r = sriov_read_autoprobe(work->fds[step->member], &now);
+        int r = sriov_read_autoprobe(fd, &now);
+        if (r >= 0 && now != value && (r = sriov_write_autoprobe(fd, value)) >= 0)
+                r = sriov_read_autoprobe(fd, &now);
         /* A kernel before 4.13 has no such switch, and always probes. */
-        if (r == -ENOENT || (r >= 0 && now == (step->value != 0)))
+        if (r == -ENOENT || (r >= 0 && now == value))
                 return 0;
-        return problem_set(problem, OUTCOME_FAILED, "sriov_drivers_autoprobe of %s cannot be set to %u: %s",
-                        ADDRESS(work, step->member), step->value, r < 0 ? strerror(-r) : "it stays as it was");
+        return problem_set(problem, OUTCOME_FAILED, "sriov_drivers_autoprobe of %s cannot be set to %d: %s",
+                        ADDRESS(work, step->member), value, r < 0 ? strerror(-r) : "it keeps its value");
 }
 
-static int write_autoprobe(const Work *work, size_t i, bool value, Problem *problem) {
-        bool now;
-
-        int r = sriov_read_autoprobe(work->fds[i], &now);
-        if (r >= 0 && now != value)
-                r = sriov_write_autoprobe(work->fds[i], value);
-        return r < 0 && r != -ENOENT
-                        ? problem_set(problem, OUTCOME_FAILED, "Cannot set sriov_drivers_autoprobe of %s to %d: %s",
-                                          ADDRESS(work, i), value, strerror(-r))
-                        : 0;
+static int apply_autoprobe(Work *work, const PlanStep *step, Problem *problem) {
+        return set_autoprobe(work, step, step->value != 0, problem);
 }
 
-int step_set_autoprobe(Work *work, const PlanStep *step, Problem *problem) {
-        return write_autoprobe(work, step->member, step->value != 0, problem);
+static int revert_autoprobe(Work *work, const PlanStep *step, Problem *problem) {
+        return set_autoprobe(work, step, step->before != 0, problem);
 }
 
-int step_set_autoprobe_revert(Work *work, const PlanStep *step, Problem *problem) {
-        return write_autoprobe(work, step->member, step->before != 0, problem);
-}
+const StepRow set_autoprobe_row = {apply_autoprobe, revert_autoprobe};
 
 /* The number of VFs. */
+
+static int list_vfs(const Work *work, const PlanStep *step, PciAddress **ret, size_t *ret_n, Problem *problem) {
+        int r = sriov_list_functions(work->fds[step->member], ret, ret_n);
+        return work_check(work, step->member, r, "Cannot list the virtual functions of", problem);
+}
 
 static int describe_count_error(const Work *work, const PlanStep *step, unsigned count, int error, Problem *problem) {
         const char *address = ADDRESS(work, step->member);
@@ -69,7 +67,7 @@ static bool is_vf_member(const PlanMember *member, const PlanStep *step) {
         return member->virtual_function && member->parent == (int)step->member;
 }
 
-/* Fills in the members that the step has created, in the kernel's order, and opens those that were expected. */
+/* Opens the VFs that the step created, and fills in their members in the order of the kernel. */
 static int open_vfs(Work *work, const PlanStep *step, const PciAddress *vfs, size_t n, Problem *problem) {
         size_t next = 0;
 
@@ -80,7 +78,7 @@ static int open_vfs(Work *work, const PlanStep *step, const PciAddress *vfs, siz
                 if (!member->created || !is_vf_member(member, step) || next >= n)
                         continue;
                 member->address = vfs[next++];
-                work_close_member(work, i);
+                work->fds[i] = safe_close(work->fds[i]);
                 work->fds[i] = pci_device_open(work->kernel, member->address);
                 int r = work->fds[i] < 0 ? work->fds[i] : pci_device_read_ids(work->fds[i], &member->ids);
                 if (r >= 0)
@@ -88,16 +86,16 @@ static int open_vfs(Work *work, const PlanStep *step, const PciAddress *vfs, siz
                 if (r >= 0)
                         r = virtual_function_read_link(
                                         work->kernel, work->fds[i], member->address, &member->before.link);
-                if (r < 0)
-                        return problem_set(problem, OUTCOME_FAILED, "Cannot read the virtual function %s: %s",
-                                        ADDRESS(work, i), strerror(-r));
+                if ((r = work_check(work, i, r, "Cannot read the virtual function", problem)) != 0)
+                        return r;
                 r = sysfs_read_link(work->fds[i], "iommu_group", group, sizeof(group));
                 member->group = r < 0 ? IOMMU_GROUP_NONE : atoi(group);
         }
         return 0;
 }
 
-/* Without ACS on the bridges above, VFs share their group with devices that the host keeps. */
+/* Whether the entry of a group is a device that the host keeps. Without ACS on the bridges above, VFs share a group
+ * with others. */
 static int on_group_member(int folder_fd, const char *name, void *userdata) {
         const Work *work = userdata;
         char driver[DRIVER_NAME_MAX], path[64];
@@ -145,42 +143,31 @@ static int write_count(Work *work, const PlanStep *step, unsigned count, Problem
                 work_release_groups(work);
                 for (size_t i = 0; i < work->plan->n_members; i++)
                         if (is_vf_member(&work->plan->members[i], step))
-                                work_close_member(work, i);
+                                work->fds[i] = safe_close(work->fds[i]);
         }
         return r < 0 ? describe_count_error(work, step, count, r, problem) : 0;
 }
 
-int step_set_vfs(Work *work, const PlanStep *step, Problem *problem) {
+static int apply_vfs(Work *work, const PlanStep *step, Problem *problem) {
         _cleanup_free_ PciAddress *vfs = NULL;
-        size_t n = 0;
+        size_t n;
 
-        int r = sriov_list_functions(work->fds[step->member], &vfs, &n);
-        if (r >= 0 && n != step->value) {
+        int r = list_vfs(work, step, &vfs, &n, problem);
+        if (r == 0 && n != step->value) {
                 if ((r = write_count(work, step, step->value, problem)) != 0)
                         return r;
                 free(TAKE_PTR(vfs));
-                r = sriov_list_functions(work->fds[step->member], &vfs, &n);
+                r = list_vfs(work, step, &vfs, &n, problem);
         }
-        if (r < 0)
-                return problem_set(problem, OUTCOME_FAILED, "Cannot list the virtual functions of %s: %s",
-                                ADDRESS(work, step->member), strerror(-r));
-        if (step->value == 0 || n != step->value)
-                return 0; /* verified next */
-        if ((r = open_vfs(work, step, vfs, n, problem)) != 0)
+        if (r != 0)
+                return r;
+        if (n != step->value)
+                return problem_set(problem, OUTCOME_FAILED, "%s has %zu virtual functions after %u were requested.",
+                                ADDRESS(work, step->member), n, step->value);
+        if (n == 0 || (r = open_vfs(work, step, vfs, n, problem)) != 0)
                 return r;
         return work->plan->verb == PLAN_SET_VFS && work->plan->vf_fate == VFS_DETACHED ? check_created(work, problem)
                                                                                        : 0;
-}
-
-int step_set_vfs_verify(Work *work, const PlanStep *step, Problem *problem) {
-        _cleanup_free_ PciAddress *vfs = NULL;
-        size_t n = 0;
-
-        int r = sriov_list_functions(work->fds[step->member], &vfs, &n);
-        if (r >= 0 && n == step->value)
-                return 0;
-        return problem_set(problem, OUTCOME_FAILED, "%s has %zu virtual functions after %u were asked for.",
-                        ADDRESS(work, step->member), n, step->value);
 }
 
 /* Whether the VFs that exist are those from before the plan. */
@@ -195,7 +182,7 @@ static bool has_vfs_before(const Work *work, const PlanStep *step, const PciAddr
         return n == n_before;
 }
 
-/* Removing a VF that a virtual machine has would wait for its end: then all VFs stay. */
+/* If a virtual machine has a VF, its removal would wait until that machine ends: then all VFs stay. */
 static int hold_vfs(Work *work, const PciAddress *vfs, size_t n, Problem *problem) {
         size_t n_held = 0;
 
@@ -213,23 +200,24 @@ static int hold_vfs(Work *work, const PciAddress *vfs, size_t n, Problem *proble
         return work_hold_groups(work, devices, n_held, problem);
 }
 
-int step_set_vfs_revert(Work *work, const PlanStep *step, Problem *problem) {
+static int revert_vfs(Work *work, const PlanStep *step, Problem *problem) {
         _cleanup_free_ PciAddress *vfs = NULL;
         size_t n = 0;
 
-        int r = sriov_list_functions(work->fds[step->member], &vfs, &n);
-        if (r < 0)
-                return problem_set(problem, OUTCOME_FAILED, "Cannot list the virtual functions of %s: %s",
-                                ADDRESS(work, step->member), strerror(-r));
+        int r = list_vfs(work, step, &vfs, &n, problem);
+        if (r != 0)
+                return r;
         if (has_vfs_before(work, step, vfs, n) || n == step->before)
                 return 0;
         if (n > 0 && ((r = hold_vfs(work, vfs, n, problem)) != 0 || (r = write_count(work, step, 0, problem)) != 0))
                 return r;
         for (size_t i = 0; i < n; i++)
                 if (plan_find_member(work->plan, vfs[i]) < 0)
-                        (void)device_file_remove(work->devices_fd, vfs[i]);
+                        (void)device_file_remove(work->transaction->devices_fd, vfs[i]);
         return step->before > 0 ? write_count(work, step, step->before, problem) : 0;
 }
+
+const StepRow set_vfs_row = {apply_vfs, revert_vfs};
 
 /* Members that vanish and come back. */
 
@@ -238,43 +226,44 @@ static void wait_for_member(Work *work, size_t i) {
                 (void)poll(NULL, 0, TRY_INTERVAL_MS);
 }
 
-int step_vanish_revert(Work *work, const PlanStep *step, Problem *problem) {
+static int revert_vanish(Work *work, const PlanStep *step, Problem *problem) {
         if (work_is_gone(work, step->member))
                 wait_for_member(work, step->member);
         if (work->fds[step->member] < 0)
                 return problem_set(problem, OUTCOME_FAILED, "%s has not come back.", ADDRESS(work, step->member));
         /* A new VF at the same address may have been recorded. */
         if (work->plan->verb == PLAN_SET_VFS && !work->plan->members[step->member].recorded)
-                (void)device_file_remove(work->devices_fd, work->plan->members[step->member].address);
+                (void)device_file_remove(work->transaction->devices_fd, work->plan->members[step->member].address);
         return bind_as(work, step->member, &work->plan->members[step->member].before, problem);
 }
 
+const StepRow vanish_row = {NULL, revert_vanish};
+
 /* A driver of the host may bind by itself, a moment after the device is there. */
 static void wait_for_driver(Work *work, size_t i) {
-        const Binding *target = &work->plan->members[i].target;
         Binding now;
 
         for (unsigned try = 0; try < BIND_TRIES; try++) {
                 if (work_read_binding(work, i, &now) < 0 || now.driver[0] != '\0')
                         return;
-                if (target->driver[0] == '\0' && !target->any_driver)
-                        return;
                 (void)poll(NULL, 0, TRY_INTERVAL_MS);
         }
 }
 
-int step_appear(Work *work, const PlanStep *step, Problem *problem) {
+static int apply_appear(Work *work, const PlanStep *step, Problem *problem) {
         PlanMember *member = &work->plan->members[step->member];
         Binding now;
 
         wait_for_member(work, step->member);
-        /* A disk that died must not keep its controller from the host. It stays in the list as absent. */
+        /* A disk that died must not prevent the reattach of its controller. It stays in the list as absent. */
         if (work->fds[step->member] < 0)
                 return 0;
-        if (!member->virtual_function)
+        if (!member->virtual_function && (member->target.driver[0] != '\0' || member->target.any_driver))
                 wait_for_driver(work, step->member);
         int r = bind_as(work, step->member, &member->target, problem);
         if (r == 0 && work_read_binding(work, step->member, &now) >= 0)
                 binding_set_driver(&member->target, now.driver);
         return r;
 }
+
+const StepRow appear_row = {apply_appear, NULL};

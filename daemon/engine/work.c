@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "engine/work.h"
+#include "kernel/sriov.h"
 #include "kernel/sysfs.h"
 #include "kernel/vfio-node.h"
 #include "usage/vfio-holders.h"
 
 #define ADDRESS(work, i) PCI_ADDRESS_TEXT((work)->plan->members[i].address)
 
-int work_init(Work *work, const Kernel *kernel, int devices_fd, Plan *plan) {
-        *work = (Work){.kernel = kernel, .devices_fd = devices_fd, .plan = plan};
+int work_init(Work *work, const Transaction *transaction) {
+        Plan *plan = transaction->plan;
+
+        *work = (Work){.transaction = transaction, .kernel = transaction->kernel, .plan = plan};
         work->fds = calloc(plan->n_members + 1, sizeof(int));
         if (!work->fds)
                 return -ENOMEM;
@@ -26,15 +29,11 @@ void work_done(Work *work) {
         *work = (Work){};
 }
 
-void work_close_member(Work *work, size_t i) {
-        work->fds[i] = safe_close(work->fds[i]);
-}
-
 int work_open_member(Work *work, size_t i) {
         const PlanMember *member = &work->plan->members[i];
         PciIds found;
 
-        work_close_member(work, i);
+        work->fds[i] = safe_close(work->fds[i]);
         _cleanup_close_ int fd = pci_device_open(work->kernel, member->address);
         if (fd < 0)
                 return fd;
@@ -50,6 +49,18 @@ int work_open_member(Work *work, size_t i) {
 int work_read_binding(const Work *work, size_t i, Binding *ret) {
         *ret = (Binding){};
         return work->fds[i] < 0 ? -ENOENT : binding_read(work->fds[i], ret);
+}
+
+int work_check(const Work *work, size_t i, int r, const char *what, Problem *problem) {
+        if (r >= 0)
+                return 0;
+        return problem_set(problem, OUTCOME_FAILED, "%s %s: %s", what, ADDRESS(work, i), strerror(-r));
+}
+
+int work_check_read(const Work *work, size_t i, int r, Problem *problem) {
+        if (r < 0 && (work->fds[i] < 0 || r == -ENOENT || r == -ENODEV))
+                return problem_set(problem, OUTCOME_FAILED, "%s is gone from its slot.", ADDRESS(work, i));
+        return work_check(work, i, r, "Cannot read the driver and the settings of", problem);
 }
 
 bool work_is_gone(const Work *work, size_t i) {
@@ -70,6 +81,31 @@ bool work_needs_move(const Work *work, size_t i) {
         if (target->any_driver)
                 return before->driver[0] == '\0' || pci_driver_is_vfio(before->driver);
         return before->any_driver || !streq(before->driver, target->driver);
+}
+
+int work_read_value(const Work *work, const PlanStep *step, unsigned *ret) {
+        _cleanup_free_ PciAddress *vfs = NULL;
+        bool autoprobe = true;
+        size_t n = 0;
+        int r;
+
+        if (step->kind == STEP_SET_AUTOPROBE) {
+                r = sriov_read_autoprobe(work->fds[step->member], &autoprobe);
+                *ret = autoprobe;
+        } else {
+                r = sriov_list_functions(work->fds[step->member], &vfs, &n);
+                *ret = (unsigned)n;
+        }
+        return r;
+}
+
+const PlanStep *work_find_earlier_step(const Work *work, size_t step) {
+        const PlanStep *steps = work->plan->steps;
+
+        for (size_t i = step; i > 0; i--)
+                if (steps[i - 1].kind == steps[step].kind && steps[i - 1].member == steps[step].member)
+                        return &steps[i - 1];
+        return NULL;
 }
 
 /* Opening. */
@@ -97,11 +133,11 @@ static int describe_open_error(const Work *work, size_t i, int error, Problem *p
                 return problem_set(problem, OUTCOME_NO_SUCH_DEVICE,
                                 "%s is gone from its slot: list the devices again with 'vfioctl devices'.",
                                 ADDRESS(work, i));
-        return problem_set(problem, OUTCOME_FAILED, "Cannot read %s: %s", ADDRESS(work, i), strerror(-error));
+        return work_check(work, i, error, "Cannot read", problem);
 }
 
-/* Our early udev rule may have set driver_override already, and a driver that waits may have followed it. Then nobody knows which
- * driver the device would have without that. A driver of the host that was quicker stays. */
+/* Our early udev rule may have set driver_override already, and vfio-pci may have bound. Then nobody knows which driver
+ * the device would have without the rule. A driver of the host that bound first stays. */
 static void expect_early_override(const Plan *plan, PlanMember *member) {
         Binding *before = &member->before;
         bool override = streq(before->override, PLAN_VFIO_DRIVER);
@@ -118,43 +154,35 @@ static void expect_early_override(const Plan *plan, PlanMember *member) {
                 before->driver[0] = '\0';
                 before->any_driver = true;
         } else if (plan->verb == PLAN_REATTACH)
-                /* Nothing of ours keeps a driver from the device, or it has one. */
+                /* The device has a driver, or vfiod does not prevent one from binding. */
                 member->target = *before;
 }
 
+/* The state may have changed since the plan was made from the model. */
 static int read_before(Work *work, size_t i, Problem *problem) {
         PlanMember *member = &work->plan->members[i];
         Binding *before = &member->before;
-        int r;
 
-        if ((r = binding_read(work->fds[i], before)) < 0 ||
-                        (member->virtual_function &&
-                                        (r = virtual_function_read_link(work->kernel, work->fds[i], member->address,
-                                                         &before->link)) < 0))
-                return problem_set(problem, OUTCOME_FAILED, "Cannot read how %s is bound: %s", ADDRESS(work, i),
-                                strerror(-r));
+        int r = binding_read(work->fds[i], before);
+        if (r >= 0 && member->virtual_function)
+                r = virtual_function_read_link(work->kernel, work->fds[i], member->address, &before->link);
+        if ((r = work_check_read(work, i, r, problem)) != 0)
+                return r;
         expect_early_override(work->plan, member);
-        return 0;
-}
-
-/* The state may have changed since the plan was made from the model. */
-static int check_before(const Work *work, size_t i, Problem *problem) {
-        const PlanMember *member = &work->plan->members[i];
-
         if (work->plan->verb == PLAN_DETACH && !plan_member_depends(member) && !member->unknown_origin &&
-                        pci_driver_is_vfio(member->before.driver))
+                        pci_driver_is_vfio(before->driver))
                 return problem_set(problem, OUTCOME_FOREIGN,
                                 "Another program has just bound %s to %s: list the groups again with 'vfioctl groups'.",
-                                ADDRESS(work, i), member->before.driver);
+                                ADDRESS(work, i), before->driver);
         return 0;
 }
 
-/* Members that a step creates, or brings back, are not there yet. */
+/* Whether the member exists before the first step: no step creates it or brings it back. */
 static bool is_expected(const Plan *plan, const PlanMember *member) {
         return !member->created && !(plan->verb == PLAN_REATTACH && plan_member_depends(member));
 }
 
-/* A device that is gone from its slot is only forgotten. */
+/* Whether the plan only removes the state file of a device that is gone from its slot. */
 static bool is_only_forgotten(const Plan *plan) {
         return plan->n_steps == 1 && plan->steps[0].kind == STEP_FORGET;
 }
@@ -168,8 +196,7 @@ int work_open(Work *work, Problem *problem) {
                 int r = work_open_member(work, i);
                 if (r < 0)
                         return describe_open_error(work, i, r, problem);
-                if ((r = check_group(work, i, problem)) != 0 || (r = read_before(work, i, problem)) != 0 ||
-                                (r = check_before(work, i, problem)) != 0)
+                if ((r = check_group(work, i, problem)) != 0 || (r = read_before(work, i, problem)) != 0)
                         return r;
         }
         return 0;
@@ -193,7 +220,7 @@ int work_verify_unmoved(const Work *work, Problem *problem) {
                 bool may_be_bound = before->driver[0] == '\0' && member->unknown_origin;
                 bool same_override = streq(now.override, before->override) ||
                                 (work->plan->by_rule && streq(now.override, PLAN_VFIO_DRIVER));
-                /* A driver that is loaded takes the devices that wait for it. */
+                /* When a driver is loaded, it binds to the devices that it matches. */
                 bool same_driver = streq(now.driver, before->driver) ||
                                 (before->driver[0] == '\0' && streq(now.driver, member->target.driver)) ||
                                 (may_be_bound && streq(now.driver, PLAN_VFIO_DRIVER));
@@ -221,26 +248,9 @@ void work_release_groups(Work *work) {
         work->n_groups = 0;
 }
 
-/* Names the process that has a group, or a cdev of it. */
-static int describe_held(Work *work, int group, const GroupDevice *devices, size_t n_devices, Problem *problem) {
-        size_t n = 0;
-        int fd = -EBADF;
-
-        _cleanup_free_ PciAddress *members = calloc(n_devices + 1, sizeof(PciAddress));
-        if (!members)
-                return -ENOMEM;
-        for (size_t i = 0; i < n_devices; i++)
-                if (devices[i].group == group)
-                        members[n++] = devices[i].address;
-        int r = vfio_check_unheld(work->kernel, group, members, n, &fd, problem);
-        (void)safe_close(fd);
-        /* Free by now; but a caller that tries again finds out for sure. */
-        return r == 0 ? problem_set(problem, OUTCOME_HELD, "%s was held a moment ago: try again.",
-                                        VFIO_NODE_TEXT(group))
-                      : r;
-}
-
 static int hold_group(Work *work, int group, const GroupDevice *devices, size_t n_devices, Problem *problem) {
+        _cleanup_problem_ Problem without_cdev = {};
+        size_t n = 0;
         int fd = -EBADF;
 
         if (group == IOMMU_GROUP_NONE || work_holds_group(work, group))
@@ -249,9 +259,17 @@ static int hold_group(Work *work, int group, const GroupDevice *devices, size_t 
         if (!grown)
                 return -ENOMEM;
         work->groups = grown;
-        int r = vfio_check_unheld(work->kernel, group, NULL, 0, &fd, problem);
-        if (r == OUTCOME_HELD)
-                return describe_held(work, group, devices, n_devices, problem);
+        int r = vfio_check_unheld(work->kernel, group, NULL, 0, &fd, &without_cdev);
+        if (r > 0) {
+                /* Tries again with the devices of the group, to name the process that has the cdev of one of them. */
+                _cleanup_free_ PciAddress *members = calloc(n_devices, sizeof(PciAddress));
+                if (!members)
+                        return -ENOMEM;
+                for (size_t i = 0; i < n_devices; i++)
+                        if (devices[i].group == group)
+                                members[n++] = devices[i].address;
+                r = vfio_check_unheld(work->kernel, group, members, n, &fd, problem);
+        }
         if (r == 0)
                 grown[work->n_groups++] = (HeldGroup){group, fd};
         return r;
@@ -270,11 +288,25 @@ int work_hold_groups(Work *work, const GroupDevice *devices, size_t n_devices, P
                 return -ENOMEM;
         for (size_t i = 0; i < n_devices; i++) {
                 int r = hold_group(work, devices[i].group, devices, n_devices, problem);
+                if (r == OUTCOME_HELD && work->plan->verb != PLAN_REATTACH)
+                        return name_device(devices[i], problem);
                 if (r != 0)
-                        return r == OUTCOME_HELD && work->plan->verb != PLAN_REATTACH ? name_device(devices[i], problem)
-                                                                                      : r;
+                        return r;
                 addresses[i] = devices[i].address;
         }
         /* One walk over all processes for all cdevs. */
         return n_devices > 0 ? vfio_check_cdevs_unheld(work->kernel, addresses, n_devices, problem) : 0;
+}
+
+int work_hold_members(Work *work, bool (*leaves)(const Work *work, size_t i), Problem *problem) {
+        const Plan *plan = work->plan;
+        size_t n = 0;
+
+        _cleanup_free_ GroupDevice *devices = calloc(plan->n_members, sizeof(GroupDevice));
+        if (!devices)
+                return -ENOMEM;
+        for (size_t i = 0; i < plan->n_members; i++)
+                if (leaves(work, i))
+                        devices[n++] = (GroupDevice){plan->members[i].address, plan->members[i].group};
+        return work_hold_groups(work, devices, n, problem);
 }

@@ -5,8 +5,25 @@
 #include "policy/plan.h"
 #include "usage/disk-claim.h"
 
-/* A plan in the hands of the worker that carries it out: the devices' folders, which it holds open, so that a write reaches this
- * card or none; and what it keeps from others meanwhile. */
+typedef struct EngineCallbacks {
+        /* Called before each step with its index. holder names the process that an unbind waits for, NULL for none.
+         * NULL if nobody needs the progress. */
+        void (*progress)(size_t step, const char *holder, void *userdata);
+        /* Asked before each step whether to undo the work. last: it will not be asked again. NULL for work that cannot
+         * be cancelled. */
+        bool (*is_cancelled)(bool last, void *userdata);
+        void *userdata;
+} EngineCallbacks;
+
+/* What a worker needs to apply a plan, or to end a transaction that another worker left. */
+typedef struct Transaction {
+        const Kernel *kernel;
+        int devices_fd, transactions_fd; /* of the state folder */
+        unsigned long number;            /* of the file in transactions/ */
+        Plan *plan;                      /* the worker adds the values that it reads */
+        EngineCallbacks callbacks;
+        void (*recorded)(void *userdata); /* Called once when the file is on disk, where the next daemon finds it. */
+} Transaction;
 
 /* A group whose node the worker holds, so that no virtual machine can take it. */
 typedef struct HeldGroup {
@@ -14,37 +31,45 @@ typedef struct HeldGroup {
         int fd; /* -EBADF for a group without a node */
 } HeldGroup;
 
+/* What a worker holds while it works on a transaction. The folders of the devices are open, so that a write reaches
+ * this card or none. */
 typedef struct Work {
-        const Kernel *kernel;
-        int devices_fd; /* devices/ of the state folder */
-        Plan *plan;
-        int *fds; /* of each member its folder; -EBADF for a member that is not there */
+        const Transaction *transaction;
+        const Kernel *kernel; /* of the transaction */
+        Plan *plan;           /* of the transaction */
+        int *fds;             /* the folder of each member; -EBADF for a member that is not there */
         HeldGroup *groups;
         size_t n_groups;
         DiskClaims claims;
 } Work;
 
-/* Prepares the work for a plan; nothing is opened yet. Returns 0 or -ENOMEM. work_done() releases what the work holds, also
- * after a failure. */
-int work_init(Work *work, const Kernel *kernel, int devices_fd, Plan *plan);
+/* Prepares the work, and opens nothing. Returns 0 or -ENOMEM. work_done() releases what the work holds, also after a
+ * failure. */
+int work_init(Work *work, const Transaction *transaction);
 void work_done(Work *work);
 
-/* Opens all members that are there before the first step, checks that each is the card that is meant, in its group, and reads
- * how it is bound. Returns 0; NO_SUCH_DEVICE; IDENTITY_CHANGED; FOREIGN; FAILED. */
+/* Opens all members that exist before the first step, checks that each is the right card in the right group, and reads
+ * how it is bound. Returns 0, NO_SUCH_DEVICE, IDENTITY_CHANGED, FOREIGN or FAILED. */
 int work_open(Work *work, Problem *problem);
 
-/* Opens the members that are there for a recovery: another card, or none, in the slot of a member is no failure. */
+/* Opens the members for a recovery. It is no failure if a slot is empty or has another card. */
 void work_open_for_recovery(Work *work);
 
-/* Opens a member, or opens it again after it came back. Returns 0; -ENOENT or -ENODEV if it is not there; -EXDEV if another
- * card is; another negative errno. */
+/* Opens a member, also again after it came back. Returns 0; -ENOENT or -ENODEV if it is not there; -EXDEV if another
+ * card is in its slot; or another negative errno. */
 int work_open_member(Work *work, size_t i);
-void work_close_member(Work *work, size_t i);
 
-/* How the member is bound now. Returns 0; -ENOENT or -ENODEV for a card that is gone; another negative errno. */
+/* Reads how the member is bound now. Returns 0; -ENOENT or -ENODEV for a card that is gone; or another negative
+ * errno. */
 int work_read_binding(const Work *work, size_t i, Binding *ret);
 
-/* Whether the card has left its slot since it was opened, also where another card is in the slot now. */
+/* Sets the message "WHAT ADDRESS: ERROR" if r is a negative errno. Returns 0 if it is not, else FAILED or -ENOMEM. */
+int work_check(const Work *work, size_t i, int r, const char *what, Problem *problem);
+
+/* The same for a read below the member's folder, which also fails if the card is gone. */
+int work_check_read(const Work *work, size_t i, int r, Problem *problem);
+
+/* Whether the card has left its slot since it was opened. Another card may be in the slot now. */
 bool work_is_gone(const Work *work, size_t i);
 
 /* Whether the member is bound as it was before the plan. */
@@ -52,6 +77,13 @@ bool work_is_restored(const Work *work, size_t i);
 
 /* Whether the plan changes the member's driver. */
 bool work_needs_move(const Work *work, size_t i);
+
+/* Reads what a step of kind SET_AUTOPROBE or SET_VFS changes. Returns 0; -ENOENT if the kernel has no such setting,
+ * *ret is its default then; or another negative errno. */
+int work_read_value(const Work *work, const PlanStep *step, unsigned *ret);
+
+/* Returns the last step before this one that has the same kind and member, or NULL. */
+const PlanStep *work_find_earlier_step(const Work *work, size_t step);
 
 /* Makes sure that each member is bound as it was when it was opened. Returns 0 or FAILED. */
 int work_verify_unmoved(const Work *work, Problem *problem);
@@ -62,8 +94,13 @@ typedef struct GroupDevice {
         int group;
 } GroupDevice;
 
-/* Keeps virtual machines from the groups of these devices until work_release_groups(). Returns 0, also for a group without a
- * node; HELD with the process that has a group or a device of one; FAILED; or -ENOMEM. After a failure some groups may be held. */
+/* Keeps virtual machines from the groups of these devices until work_release_groups(). Returns 0, also for a group
+ * without a node; HELD with the process that has a group or one of its devices; FAILED; or -ENOMEM. After a failure the
+ * work may hold some of the groups. */
 int work_hold_groups(Work *work, const GroupDevice *devices, size_t n_devices, Problem *problem);
+
+/* The same for the members that leave a vfio driver. */
+int work_hold_members(Work *work, bool (*leaves)(const Work *work, size_t i), Problem *problem);
+
 bool work_holds_group(const Work *work, int group);
 void work_release_groups(Work *work);

@@ -2,16 +2,17 @@
 #include "job/census.h"
 #include "job/child.h"
 
-#include <sys/socket.h>
-
 #define ENTRIES_MAX 1024
 
 struct Census {
         Census *next;
         CensusTable *table;
         uid_t asker;
-        int socket_fd;
-        sd_event_source *socket_source, *timer;
+        Child *child;
+        sd_event_source *timer;
+        int group;                   /* for the child process, as the addresses */
+        const PciAddress *addresses; /* NULL in the daemon */
+        size_t n_addresses;
         CensusEntry *entries;
         size_t n_entries;
         census_done_t done;
@@ -27,74 +28,59 @@ typedef struct Packet {
 
 /* In the process. */
 
-typedef struct Walk {
-        int socket_fd;
-        CensusEntry entry; /* with what all entries of this walk have in common */
-} Walk;
-
 static int send_packet(int fd, const Packet *packet) {
-        while (send(fd, packet, sizeof(*packet), MSG_NOSIGNAL) < 0)
-                if (errno != EINTR)
-                        return -errno;
+        return child_send_packet(fd, packet, sizeof(*packet), NULL);
+}
+
+/* Sends the holders of the group's node or of a device's nodes. */
+static int send_holders(int fd, const NodeHolders *owner, bool of_group) {
+        if (owner->error < 0 && owner->error != -ENODEV)
+                return owner->error;
+        for (size_t i = 0; i < owner->open.n_holders; i++) {
+                const NamedHolder *named = &owner->open.holders[i];
+                Packet packet = {.entry = {.holder = named->holder, .of_group = of_group, .address = owner->address}};
+
+                (void)snprintf(packet.entry.node, sizeof(packet.entry.node), "%s", named->node);
+                int r = send_packet(fd, &packet);
+                if (r < 0)
+                        return r;
+        }
         return 0;
 }
 
-static int on_holder(const Holder *holder, const char *node, void *userdata) {
-        const Walk *walk = userdata;
-        Packet packet = {.entry = walk->entry};
-
-        packet.entry.holder = *holder;
-        (void)snprintf(packet.entry.node, sizeof(packet.entry.node), "%s", node);
-        return send_packet(walk->socket_fd, &packet);
-}
-
-static int walk_device(const Kernel *kernel, int socket_fd, PciAddress address) {
-        _cleanup_free_ DeviceNode *nodes = NULL;
-        size_t n = 0;
-        int r;
-
-        r = device_nodes_collect(kernel, address, &nodes, &n);
-        if (r == -ENOENT || r == -ENODEV || (r >= 0 && n == 0))
-                return 0;
-        return r < 0 ? r
-                     : holders_of_nodes(kernel, nodes, n, on_holder,
-                                       &(Walk){.socket_fd = socket_fd, .entry = {.address = address}});
-}
-
-static void __attribute__((noreturn))
-run(const Kernel *kernel, int socket_fd, int group, const PciAddress *addresses, size_t n_addresses) {
+static void run(int socket_fd, void *userdata) {
+        const Census *census = userdata;
+        HolderTable table = {.kernel = census->table->kernel, .names_max = ENTRIES_MAX};
         int r = 0;
 
-        if (group >= 0)
-                r = holders_of_vfio_node(
-                                kernel, group, on_holder, &(Walk){.socket_fd = socket_fd, .entry = {.of_group = true}});
-        for (size_t i = 0; i < n_addresses && r >= 0; i++)
-                r = walk_device(kernel, socket_fd, addresses[i]);
+        if (census->group >= 0)
+                r = holder_table_add_group(&table, census->group);
+        for (size_t i = 0; i < census->n_addresses && r >= 0; i++)
+                r = holder_table_add_device(&table, census->addresses[i]);
+        if (r >= 0)
+                r = holder_table_search(&table);
+        for (size_t i = 0; i < table.n_owners && r >= 0; i++)
+                r = send_holders(socket_fd, &table.owners[i], census->group >= 0 && i == 0);
         (void)send_packet(socket_fd, &(Packet){.is_end = true, .error = r < 0 ? r : 0});
-        _exit(EXIT_SUCCESS);
 }
 
 /* In the daemon. */
 
-static void census_free(Census *census) {
+static Census *census_free(Census *census) {
+        if (!census)
+                return NULL;
         for (Census **link = &census->table->censuses; *link; link = &(*link)->next)
                 if (*link == census) {
                         *link = census->next;
                         break;
                 }
-        sd_event_source_disable_unref(census->socket_source);
+        child_free(census->child);
         sd_event_source_disable_unref(census->timer);
-        (void)safe_close(census->socket_fd);
         free(census->entries);
         free(census);
-}
-
-static Census *census_unref(Census *census) {
-        if (census)
-                census_free(census);
         return NULL;
 }
-DEFINE_TRIVIAL_CLEANUP_FUNC(Census *, census_unref)
+DEFINE_TRIVIAL_CLEANUP_FUNC(Census *, census_free)
 
 static void finish(Census *census, int error) {
         census->done(error, census->entries, error < 0 ? 0 : census->n_entries, census->userdata);
@@ -104,26 +90,21 @@ static void finish(Census *census, int error) {
 static int add_entry(Census *census, const CensusEntry *entry) {
         if (census->n_entries >= ENTRIES_MAX)
                 return 0; /* nobody reads more */
-        CensusEntry *grown = reallocarray(census->entries, census->n_entries + 1, sizeof(CensusEntry));
-        if (!grown)
+        if (!ARRAY_GROW(census->entries, census->n_entries))
                 return -ENOMEM;
-        census->entries = grown;
-        grown[census->n_entries++] = *entry;
+        census->entries[census->n_entries++] = *entry;
         return 0;
 }
 
-static int on_socket(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+static bool on_packet(const void *data, size_t size, void *userdata) {
+        const Packet *packet = data;
         Census *census = userdata;
-        Packet packet;
 
-        (void)source, (void)events;
-        ssize_t n = recv(fd, &packet, sizeof(packet), MSG_DONTWAIT);
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
-                return 0;
-        int r = n != (ssize_t)sizeof(packet) ? -EPIPE : packet.is_end ? 0 : add_entry(census, &packet.entry);
-        if (r < 0 || packet.is_end)
-                finish(census, r < 0 ? r : packet.error);
-        return 0;
+        int r = size != sizeof(Packet) ? -EPIPE : packet->is_end ? packet->error : add_entry(census, &packet->entry);
+        if (r >= 0 && !packet->is_end)
+                return true;
+        finish(census, r);
+        return false;
 }
 
 static int on_deadline(sd_event_source *source, uint64_t time, void *userdata) {
@@ -143,39 +124,36 @@ static int check_quota(const CensusTable *table, uid_t asker, Problem *problem) 
 
 int census_start(CensusTable *table, uid_t asker, int group, const PciAddress *addresses, size_t n_addresses,
                 census_done_t done, void *userdata, Problem *problem) {
-        int sockets[2], r;
+        int r;
 
         if ((r = check_quota(table, asker, problem)) != 0)
                 return r;
-        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
-                return -errno;
-        _cleanup_close_ int child_fd = sockets[1];
-        _cleanup_(census_unrefp) Census *census = malloc(sizeof(Census));
-        if (!census) {
-                (void)safe_close(sockets[0]);
+        _cleanup_(census_freep) Census *census = malloc(sizeof(Census));
+        if (!census)
                 return -ENOMEM;
-        }
         *census = (Census){
                         .table = table,
                         .asker = asker,
-                        .socket_fd = sockets[0],
+                        .group = group,
+                        .addresses = addresses,
+                        .n_addresses = n_addresses,
                         .done = done,
                         .userdata = userdata,
         };
-        if ((r = sd_event_add_io(table->event, &census->socket_source, census->socket_fd, EPOLLIN, on_socket, census)) <
-                                        0 ||
-                        (r = sd_event_add_time_relative(table->event, &census->timer, CLOCK_MONOTONIC,
-                                         CENSUS_DEADLINE_US, 0, on_deadline, census)) < 0)
+        ChildTask task = {
+                        .name = "vfiod-census",
+                        .kernel = table->kernel,
+                        .run = run,
+                        .on_packet = on_packet,
+                        .userdata = census,
+        };
+        if ((r = sd_event_add_time_relative(table->event, &census->timer, CLOCK_MONOTONIC, CENSUS_DEADLINE_US, 0,
+                             on_deadline, census)) < 0 ||
+                        (r = child_new(table->event, &task, &census->child)) < 0)
                 return r;
-        r = child_fork(table->event, "vfiod-census", table->kernel, &child_fd, 1);
-        if (r < 0)
-                return r;
-        if (r == 0)
-                run(table->kernel, child_fd, group, addresses, n_addresses);
-
+        census->addresses = NULL;
         census->next = table->censuses;
-        table->censuses = census;
-        TAKE_PTR(census);
+        table->censuses = TAKE_PTR(census);
         return 0;
 }
 

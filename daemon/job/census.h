@@ -5,7 +5,8 @@
 #include "usage/holders.h"
 #include <systemd/sd-event.h>
 
-/* Who holds the nodes of a group and of its devices, their vfio cdevs among them, found out in a process of its own: it walks all of /proc. */
+/* Finds out in a child process which processes have the nodes of a group and of its devices open, also their vfio
+ * cdevs. The child reads all of /proc. */
 
 typedef struct CensusEntry {
         Holder holder;
@@ -14,8 +15,8 @@ typedef struct CensusEntry {
         PciAddress address; /* of that device */
 } CensusEntry;
 
-/* Told once, with 0 and the entries, which are the callee's for the time of the call; or with a negative errno: -ETIMEDOUT, or -EPIPE for a process
- * that died. */
+/* Called once, with 0 and the entries, which are valid during the call; or with a negative errno: -ETIMEDOUT; -EPIPE
+ * if the child process died; -ECANCELED if the table is freed. */
 typedef void (*census_done_t)(int error, const CensusEntry *entries, size_t n_entries, void *userdata);
 
 typedef struct Census Census;
@@ -27,16 +28,17 @@ typedef struct CensusTable {
         Census *censuses;
 } CensusTable;
 
-/* So many processes walk /proc at a time, and so long. */
+/* How many child processes may run at a time, and how long each. */
 #define CENSUSES_MAX 16
 #define CENSUSES_PER_USER 4
 #define CENSUSES_FOR_ROOT 4
 #define CENSUS_DEADLINE_US (10 * UINT64_C(1000000))
 
-/* Asks for the holders of the group's node, for a group that is not negative, and of these devices' nodes. asker: the user
- * for whom it is. Returns 0; LIMITS_EXCEEDED; or a negative errno. done() is not called before the next turn of the loop. */
+/* Asks for the holders of the group's node, unless the group is negative, and of the nodes of these devices. The
+ * search counts for the quota of the asker. done() is not called before the next turn of the loop. Returns 0;
+ * LIMITS_EXCEEDED; or a negative errno. */
 int census_start(CensusTable *table, uid_t asker, int group, const PciAddress *addresses, size_t n_addresses,
                 census_done_t done, void *userdata, Problem *problem);
 
-/* Leaves what is under way; whoever waits is told -ECANCELED. */
+/* Abandons all searches, and calls done() of each with -ECANCELED. */
 void census_table_done(CensusTable *table);

@@ -2,11 +2,11 @@
 #include "base/log.h"
 #include "job/job-internal.h"
 
-/* What follows when a job has done its work: names, changes, the log. */
+/* The end of a job: host names, the list of changes, the log. */
 
 #define CLASS_NETWORK 0x02
 
-/* A network card that the host has on a driver gets its interface a moment later. */
+/* Tells whether the network driver of the host is still creating the interface. */
 static bool lacks_interface(const Device *device) {
         const HostName *name = device->names;
 
@@ -41,7 +41,7 @@ bool job_names_are_back(const Job *job) {
 
                 if (!device || !device->present)
                         continue;
-                /* Nobody knows the names of a device that another tool, or our early udev rule, had taken. */
+                /* The former names are not known if another tool or our early udev rule had taken the device. */
                 if (member->origin->binding.any_driver && lacks_interface(device))
                         return false;
                 for (const HostName *name = member->origin->names; name; name = name->next)
@@ -57,14 +57,15 @@ int job_list_vfs(const Job *job, Report *report) {
         size_t n;
 
         Device *const *devices = inventory_devices(inventory, &n);
-        int r = report_reserve_changes(report, n);
+        int r = 0;
+        report_drop_changes(report);
         for (size_t i = 0; pf && i < n && r >= 0; i++)
                 if (device_is_vf_of(devices[i], pf))
-                        report_add_change(report, devices[i]->address, "", devices[i]->driver);
+                        r = report_add_change(report, devices[i]->address, "", devices[i]->driver);
         return r;
 }
 
-/* One line, since there may be hundreds of VFs. */
+/* Logs one line only, because there may be hundreds of VFs. */
 static void log_vfs(const Job *job, const WorkerResult *result, LogEvent *event) {
         const Plan *plan = job->plan;
 
@@ -78,15 +79,11 @@ static void log_vfs(const Job *job, const WorkerResult *result, LogEvent *event)
 void job_log_end(const Job *job, const WorkerResult *result) {
         const Plan *plan = job->plan;
         const char *verb = plan_verb_to_string(plan->verb);
-        char group[16], number[24];
-
-        (void)snprintf(group, sizeof(group), "%d", plan->group);
-        (void)snprintf(number, sizeof(number), "%lu", job->number);
         LogEvent event = {
                         .priority = LOG_NOTICE,
                         .message_id = plan->verb == PLAN_DETACH ? MESSAGE_DETACHED : MESSAGE_REATTACHED,
-                        .group = group,
-                        .job = number,
+                        .group = job->group_text,
+                        .job = job->number_text,
                         .caller = job->caller,
         };
         if (result->error < 0 || result->problem.outcome != OUTCOME_DONE) {
@@ -113,6 +110,6 @@ void job_log_end(const Job *job, const WorkerResult *result) {
                 event.address = PCI_ADDRESS_TEXT(change->address);
                 log_event(&event, "%s: %s is on %s now, was on %s (group %s, for %s)", verb, event.address,
                                 isempty(change->after) ? "no driver" : change->after,
-                                isempty(change->before) ? "none" : change->before, group, job->caller);
+                                isempty(change->before) ? "none" : change->before, job->group_text, job->caller);
         }
 }

@@ -10,24 +10,13 @@ int job_read_left_plan(const Job *job, Plan **ret) {
         return transaction_file_read(state->transactions_fd, job->transaction, ret, &owner);
 }
 
-/* The changes that the plan stands for; for when no worker is left to report them. */
+/* Lists the changes that the plan makes. The worker that would have reported them is dead. */
 static int list_planned_changes(const Job *job, Report *report) {
         const Plan *plan = job->plan;
 
         if (plan->verb == PLAN_SET_VFS)
                 return job_list_vfs(job, report);
-        int r = report_reserve_changes(report, plan->n_members);
-        for (size_t i = 0; i < plan->n_members && r >= 0; i++) {
-                const PlanMember *member = &plan->members[i];
-                const char *before = member->before.driver, *after = member->target.driver;
-
-                if (plan->verb == PLAN_DETACH && plan_member_depends(member))
-                        after = "";
-                if (!streq(before, after))
-                        report_add_change(report, member->address, before, after);
-        }
-        report_sort_changes(report);
-        return r;
+        return report_add_planned_changes(report, plan);
 }
 
 static bool all_are_gone(const Job *job) {
@@ -64,39 +53,41 @@ int job_conclude_recovery(const Job *job, WorkerResult *result) {
                         "The worker process for %s died. Everything is as it was before.", selected);
 }
 
-/* Whether the member is detached: its state file is there, of this very card, and the card has the driver; or it has vanished. */
-static bool is_detached(const Job *job, const PlanMember *member) {
-        const DeviceFile *file = state_find(job->table->state, member->address);
-        char driver[DRIVER_NAME_MAX];
-
-        if (!file || !pci_ids_equal(&file->origin->ids, &member->ids))
-                return false;
-        _cleanup_close_ int fd = pci_device_open(job->table->kernel, member->address);
-        if (plan_member_depends(member))
-                return fd == -ENOENT;
-        return fd >= 0 && pci_device_read_driver(fd, driver) >= 0 && pci_driver_is_vfio(driver);
+/* Tells whether the member is detached: this very card has a state file, and has the driver or has vanished. */
+static bool is_detached(const Device *device, const PlanMember *member) {
+        return device && device->origin && pci_ids_equal(&device->origin->ids, &member->ids) &&
+                        (plan_member_depends(member) ? !device->present : device_is_on_vfio(device));
 }
 
-/* Whether the state files and the devices say that the job has done all of its work. */
-static bool is_done(const Job *job) {
-        const State *state = job->table->state;
+static bool vfs_are_set(const Job *job) {
         const Plan *plan = job->plan;
-        size_t n, n_vfs = 0, n_away = 0;
-
-        for (size_t i = 0; plan->verb != PLAN_SET_VFS && i < plan->n_members; i++)
-                if (plan->verb == PLAN_DETACH ? !is_detached(job, &plan->members[i])
-                                              : state_find(state, plan->members[i].address) != NULL)
-                        return false;
-        if (plan->verb != PLAN_SET_VFS)
-                return true;
         const Device *pf = inventory_find_device(job->table->inventory, plan->members[0].address);
+        size_t n, n_vfs = 0, n_detached = 0;
+
         Device *const *devices = inventory_devices(job->table->inventory, &n);
         for (size_t i = 0; pf && i < n; i++)
                 if (device_is_vf_of(devices[i], pf)) {
                         n_vfs++;
-                        n_away += state_find(state, devices[i]->address) != NULL;
+                        n_detached += devices[i]->origin != NULL;
                 }
-        return pf && n_vfs == plan->vf_count && n_away == (plan->vf_fate == VFS_DETACHED ? n_vfs : 0);
+        return pf && n_vfs == plan->vf_count && n_detached == (plan->vf_fate == VFS_DETACHED ? n_vfs : 0);
+}
+
+/* Tells whether the job has done all of its work. The state files and the devices were read after the end of its
+ * worker. */
+static bool is_done(const Job *job) {
+        const Plan *plan = job->plan;
+
+        if (plan->verb == PLAN_SET_VFS)
+                return vfs_are_set(job);
+        for (size_t i = 0; i < plan->n_members; i++) {
+                const PlanMember *member = &plan->members[i];
+                const Device *device = inventory_find_device(job->table->inventory, member->address);
+
+                if (plan->verb == PLAN_DETACH ? !is_detached(device, member) : device && device->origin)
+                        return false;
+        }
+        return true;
 }
 
 int job_conclude(const Job *job, WorkerResult *result) {

@@ -13,8 +13,8 @@ const char *job_state_to_string(JobState state) {
         return state_table[state];
 }
 
-void job_describe(const Job *job, JobDescription *ret) {
-        *ret = (JobDescription){
+JobDescription job_describe(const Job *job) {
+        return (JobDescription){
                         .number = job->number,
                         .state = job->stuck                    ? JOB_STUCK
                                         : job->waits_for_names ? JOB_FINISHING
@@ -37,7 +37,7 @@ void job_table_watch(JobTable *table, job_watch_t watch, void *userdata) {
 
 Job *job_find(const JobTable *table, unsigned long number) {
         for (Job *job = table->jobs; job; job = job->next)
-                if (job->number == number && !job->plan->only_plan)
+                if (job->number == number && job_is_visible(job))
                         return job;
         return NULL;
 }
@@ -45,7 +45,7 @@ Job *job_find(const JobTable *table, unsigned long number) {
 Job *job_next(const JobTable *table, const Job *previous) {
         Job *job = previous ? previous->next : table->jobs;
 
-        while (job && job->plan->only_plan)
+        while (job && !job_is_visible(job))
                 job = job->next;
         return job;
 }

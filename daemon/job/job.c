@@ -5,7 +5,6 @@
 #include "model/scan.h"
 
 #include <inttypes.h>
-#include <time.h>
 
 #define USEC_PER_SEC UINT64_C(1000000)
 
@@ -17,9 +16,12 @@ const JobLimits job_limits_default = {
                 .plans = {.total = 16, .per_user = 4, .for_root = 4},
 };
 
-/* Surveys are no jobs to others. */
+bool job_is_visible(const Job *job) {
+        return !job->plan->only_plan && !job->orphan;
+}
+
 void job_announce(const Job *job, JobEvent event) {
-        if (job->table->watch && !job->plan->only_plan)
+        if (job->table->watch && job_is_visible(job))
                 job->table->watch(job, event, job->table->watch_userdata);
 }
 
@@ -29,27 +31,25 @@ static void answer(Job *job, const WorkerResult *result) {
                 done(result, job->userdata);
 }
 
-static void job_free(Job *job) {
+Job *job_free(Job *job) {
         if (!job)
-                return;
+                return NULL;
         for (Job **link = &job->table->jobs; *link; link = &(*link)->next)
                 if (*link == job) {
                         *link = job->next;
-                        job->table->n_jobs -= !job->plan->only_plan;
+                        job->table->n_jobs -= job_is_visible(job);
                         job_announce(job, JOB_REMOVED);
                         break;
                 }
         worker_free(job->worker);
+        sd_event_source_disable_unref(job->orphan);
         sd_event_source_disable_unref(job->timer);
         plan_free(job->plan);
         worker_result_done(&job->result);
         free(job->caller);
         free(job->holder);
         free(job);
-}
-
-static void job_freep(Job **job) {
-        job_free(*job);
+        return NULL;
 }
 
 int job_table_new(sd_event *event, const Kernel *kernel, Inventory *inventory, State *state, const JobLimits *limits,
@@ -88,8 +88,7 @@ JobTable *job_table_free(JobTable *table) {
         return NULL;
 }
 
-/* A failure is one of memory; the next scan corrects it. */
-static void set_activity(const Job *job, DeviceActivity activity) {
+void job_set_activity(const Job *job, DeviceActivity activity) {
         if (job->plan->only_plan)
                 return;
         for (size_t i = 0; i < job->plan->n_members; i++)
@@ -97,7 +96,7 @@ static void set_activity(const Job *job, DeviceActivity activity) {
                         (void)inventory_set_activity(job->table->inventory, job->plan->members[i].address, activity);
 }
 
-/* The event of a new VF may still be on its way. */
+/* The events of new VFs may not have been processed yet. */
 static int scan_vfs(const Job *job) {
         _cleanup_free_ PciAddress *vfs = NULL;
         size_t n = 0;
@@ -111,54 +110,59 @@ static int scan_vfs(const Job *job) {
         return r;
 }
 
-/* Reads state files and devices again, at the end of a job. Returns 0 or a negative errno, which was logged. */
-static int read_again(const Job *job) {
+int job_scan_members(const JobTable *table, const Plan *plan) {
+        int r = 0;
+
+        for (size_t i = 0; i < plan->n_members && r >= 0; i++)
+                if (!plan->members[i].created)
+                        r = scan_device(table->kernel, table->inventory, plan->members[i].address);
+        return r;
+}
+
+int job_read_again(const Job *job) {
         JobTable *table = job->table;
         int r = state_load(table->state);
 
         if (r >= 0 && job->plan->verb == PLAN_SET_VFS)
                 r = scan_vfs(job);
-        /* Before the records: a device that is back is known by its old one as the one that had vanished. */
-        for (size_t i = 0; i < job->plan->n_members && r >= 0; i++)
-                if (!job->plan->members[i].created)
-                        r = scan_device(table->kernel, table->inventory, job->plan->members[i].address);
+        /* The devices before the records: the model knows by the old record that a device which is back had vanished
+         * with its parent. */
+        if (r >= 0)
+                r = job_scan_members(table, job->plan);
         if (r >= 0)
                 r = state_apply(table->state, table->inventory);
         if (r < 0)
-                log_error_errno(r, "Cannot read the devices of job %lu after its end", job->number);
+                log_error_errno(r, "Cannot read %s and its group after the end of a job",
+                                PCI_ADDRESS_TEXT(job->plan->selected));
         return r;
 }
 
-static void finish(Job *job, WorkerResult *result) {
-        bool success = result->error == 0 && result->problem.outcome == OUTCOME_DONE;
+static bool has_succeeded(const Job *job) {
+        return job->result.error == 0 && job->result.problem.outcome == OUTCOME_DONE;
+}
+
+static void finish(Job *job) {
+        WorkerResult *result = &job->result;
 
         /* Drivers may have bound since the worker's end. */
-        if (success && job->plan->verb == PLAN_SET_VFS && !job->recovering)
+        if (has_succeeded(job) && job->plan->verb == PLAN_SET_VFS && !job->recovering)
                 result->error = job_list_vfs(job, &result->report);
-        set_activity(job, DEVICE_QUIET);
+        job_set_activity(job, DEVICE_QUIET);
         job_log_end(job, result);
         answer(job, result);
         job_free(job);
-}
-
-static void finish_with_names(Job *job) {
-        WorkerResult result = job->result;
-
-        job->result = (WorkerResult){};
-        finish(job, &result);
-        worker_result_done(&result);
 }
 
 void job_table_check_names(JobTable *table) {
         for (Job *job = table->jobs, *next; job; job = next) {
                 next = job->next;
                 if (job->waits_for_names && job_names_are_back(job))
-                        finish_with_names(job);
+                        finish(job);
         }
 }
 
-/* An unbind that waits for a process is stuck at once, as far as anybody can tell. One write creates or removes all VFs, and the
- * kernel binds each. */
+/* An unbind that waits for a process probably does not return soon. One write creates or removes all VFs, and the
+ * kernel binds each of them. */
 static uint64_t step_deadline(const Job *job) {
         uint64_t deadline = job->table->limits.step_deadline_us;
 
@@ -188,21 +192,18 @@ static void on_stuck(Job *job) {
         const PlanStep *step = &job->plan->steps[job->step];
         const char *address = PCI_ADDRESS_TEXT(plan_step_address(job->plan, step));
         WorkerResult result = {};
-        char group[16], number[24];
 
         job->stuck = true;
-        set_activity(job, DEVICE_WAITED_FOR);
-        (void)snprintf(group, sizeof(group), "%d", job->plan->group);
-        (void)snprintf(number, sizeof(number), "%lu", job->number);
+        job_set_activity(job, DEVICE_WAITED_FOR);
         log_event(&(LogEvent){.priority = LOG_ERR,
                                   .message_id = MESSAGE_STUCK,
                                   .address = address,
-                                  .group = group,
-                                  .job = number,
+                                  .group = job->group_text,
+                                  .job = job->number_text,
                                   .caller = job->caller},
-                        "Group %s: %s for %s is stuck at the step '%s' of %s", group,
+                        "Group %s: %s for %s is stuck at the step '%s' of %s", job->group_text,
                         plan_verb_to_string(job->plan->verb), job->caller, step_kind_to_string(step->kind), address);
-        /* What it has surveyed is old when the kernel comes back. */
+        /* The survey will be out of date when the kernel returns. */
         if (!job->begun && !job->recovering && job->done && worker_cancel(job->worker) >= 0)
                 job->cancelled = true;
         job_announce(job, JOB_CHANGED);
@@ -217,41 +218,28 @@ static int on_timer(sd_event_source *source, uint64_t time, void *userdata) {
         Job *job = userdata;
 
         (void)source, (void)time;
-        /* The devices are back; a name that is not back may never come. */
+        /* The devices are back. A name that is still missing may never come. */
         if (job->waits_for_names)
-                finish_with_names(job);
+                finish(job);
         else
                 on_stuck(job);
         return 0;
 }
 
-static uint64_t now_us(void) {
-        struct timespec now;
-        (void)clock_gettime(CLOCK_REALTIME, &now);
-        return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
-}
-
 static int set_timer(Job *job, uint64_t delay) {
-        static const uint64_t accuracy = USEC_PER_SEC / 10;
-        int r;
-
-        if (!job->timer)
-                return sd_event_add_time_relative(
-                                job->table->event, &job->timer, CLOCK_MONOTONIC, delay, accuracy, on_timer, job);
-        if ((r = sd_event_source_set_time_relative(job->timer, delay)) < 0)
-                return r;
-        return sd_event_source_set_enabled(job->timer, SD_EVENT_ONESHOT);
+        job->timer = sd_event_source_disable_unref(job->timer);
+        return sd_event_add_time_relative(
+                        job->table->event, &job->timer, CLOCK_MONOTONIC, delay, USEC_PER_SEC / 10, on_timer, job);
 }
 
-static void on_progress(Worker *worker, size_t step, const char *holder, void *userdata) {
+static void on_progress(size_t step, const char *holder, void *userdata) {
         Job *job = userdata;
 
-        (void)worker;
         job->begun = true;
         job->step = step < job->plan->n_steps ? step : 0;
         if (job->stuck) {
                 job->stuck = false;
-                set_activity(job, DEVICE_WORKED_ON);
+                job_set_activity(job, DEVICE_WORKED_ON);
         }
         (void)free_and_strdup(&job->holder, holder);
         (void)set_timer(job, step_deadline(job));
@@ -265,38 +253,31 @@ static bool host_binds_vfs(const Job *job) {
         return fd >= 0 && job->plan->vf_fate == VFS_OF_HOST && sriov_read_autoprobe(fd, &autoprobe) >= 0 && autoprobe;
 }
 
-/* After a success the host gives the devices their names again. */
-static bool begin_waiting_for_names(Job *job, WorkerResult *result) {
-        bool success = result->error == 0 && result->problem.outcome == OUTCOME_DONE;
-
-        worker_result_done(&job->result);
-        job->result = *result;
-        *result = (WorkerResult){};
-        job->expects_drivers = success && job->plan->verb == PLAN_SET_VFS && host_binds_vfs(job);
-        if (success && !job->recovering && !job_names_are_back(job) &&
-                        set_timer(job, job->table->limits.names_deadline_us) >= 0) {
-                job->waits_for_names = true;
-                job_announce(job, JOB_CHANGED);
-                job->worker = worker_free(job->worker);
-                return true;
-        }
-        *result = job->result;
-        job->result = (WorkerResult){};
-        return false;
+/* After a success the host creates the names of the devices again. Returns whether the job waits for that. */
+static bool begin_waiting_for_names(Job *job) {
+        if (!has_succeeded(job) || job->recovering)
+                return false;
+        job->expects_drivers = job->plan->verb == PLAN_SET_VFS && host_binds_vfs(job);
+        if (job_names_are_back(job) || set_timer(job, job->table->limits.names_deadline_us) < 0)
+                return false;
+        job->waits_for_names = true;
+        job_announce(job, JOB_CHANGED);
+        job->worker = worker_free(job->worker);
+        return true;
 }
 
 static int start_worker(Job *job);
 
-/* Starts another worker for a job whose worker died, to end the transaction that it left. Returns 0; -ENOENT if it left none;
- * another negative errno. */
+/* Starts another worker for a job whose worker died, to end the transaction that this worker left. Returns 0;
+ * -ENOENT if it left none; another negative errno. */
 static int recover(Job *job) {
         _cleanup_(plan_freep) Plan *plan = NULL;
         int r;
 
-        if ((r = read_again(job)) < 0 || (r = job_read_left_plan(job, &plan)) < 0)
+        if ((r = job_read_again(job)) < 0 || (r = job_read_left_plan(job, &plan)) < 0)
                 return r;
         /* The plan of the recovery may have fewer devices than the job's. */
-        set_activity(job, DEVICE_QUIET);
+        job_set_activity(job, DEVICE_QUIET);
         plan_free(job->plan);
         job->plan = TAKE_PTR(plan);
         job->worker = worker_free(job->worker);
@@ -305,54 +286,56 @@ static int recover(Job *job) {
         return start_worker(job);
 }
 
-static void on_done(Worker *worker, WorkerResult *result, void *userdata) {
+static void on_done(WorkerResult *reported, void *userdata) {
         Job *job = userdata;
+        WorkerResult *result = &job->result;
         int r = 0;
 
-        (void)worker;
+        worker_result_done(result);
+        *result = TAKE_GENERIC(*reported, WorkerResult, (WorkerResult){});
         if (job->plan->only_plan) {
                 answer(job, result);
                 job_free(job);
                 return;
         }
         if (result->error == -EPIPE) {
-                log_error("Job %lu: its worker died.", job->number);
+                log_error("The worker process of job %lu died.", job->number);
                 result->error = 0;
                 r = job->recovering ? -EPIPE : recover(job);
                 if (r >= 0)
                         return;
                 r = r == -ENOENT ? job_conclude(job, result)
-                                 : problem_set(&result->problem, OUTCOME_FAILED, "A second worker died.");
+                                 : problem_set(&result->problem, OUTCOME_FAILED, "A second worker process died, too.");
         }
         if (job->worker_died && job->recovering)
                 r = job_conclude_recovery(job, result);
         if (r < 0)
                 result->error = r;
-        (void)read_again(job);
-        if (!begin_waiting_for_names(job, result))
-                finish(job, result);
+        (void)job_read_again(job);
+        if (!begin_waiting_for_names(job))
+                finish(job);
 }
 
-/* The lowest number that neither a file nor a job has. */
-static int find_transaction_number(const JobTable *table, unsigned long *ret) {
-        unsigned long number = 1;
-        bool taken = true;
+bool job_table_has_transaction(const JobTable *table, unsigned long transaction) {
+        for (const Job *job = table->jobs; job; job = job->next)
+                if (job->transaction == transaction)
+                        return true;
+        return false;
+}
 
-        if (table->state->transactions_fd < 0) {
-                *ret = 1; /* the worker refuses with the reason */
-                return 0;
-        }
-        while (taken) {
-                int r = transaction_file_find_number(table->state->transactions_fd, number, &number);
-                if (r < 0)
-                        return r;
-                taken = false;
-                for (const Job *job = table->jobs; job; job = job->next)
-                        taken = taken || job->transaction == number;
-                number += taken;
-        }
+/* Finds the lowest number that neither a file nor a job has. */
+static int find_transaction_number(const JobTable *table, unsigned long *ret) {
+        unsigned long number = 0;
+        int r;
+
+        *ret = 1;
+        if (table->state->transactions_fd < 0)
+                return 0; /* The worker refuses, with the reason. */
+        do
+                r = transaction_file_find_number(table->state->transactions_fd, number + 1, &number);
+        while (r >= 0 && job_table_has_transaction(table, number));
         *ret = number;
-        return 0;
+        return r;
 }
 
 static int start_worker(Job *job) {
@@ -373,7 +356,7 @@ static int start_worker(Job *job) {
         if ((r = set_timer(job, table->limits.step_deadline_us)) < 0 ||
                         (r = worker_new(table->event, &transaction, on_progress, on_done, job, &job->worker)) < 0)
                 return r;
-        set_activity(job, DEVICE_WORKED_ON);
+        job_set_activity(job, DEVICE_WORKED_ON);
         return 0;
 }
 
@@ -386,34 +369,31 @@ static bool plans_overlap(const Plan *a, const Plan *b) {
         return false;
 }
 
-/* The PF of a member whose VFs another job changes; NULL for none. */
-static const PciAddress *find_busy_pf(const JobTable *table, const Plan *plan) {
+/* Finds a PF that another job works on while this plan changes a VF of it. */
+static const Device *find_busy_pf(const JobTable *table, const Plan *plan) {
         for (size_t i = 0; i < plan->n_members; i++) {
                 const Device *device = inventory_find_device(table->inventory, plan->members[i].address);
-                const Device *pf = device && device->virtual_function
+                const Device *pf = device && device->virtual_function && !plan->members[i].created
                                 ? inventory_find_device(table->inventory, device->physical_function)
                                 : NULL;
 
-                if (plan->members[i].created || !pf || pf->activity == DEVICE_QUIET)
-                        continue;
-                if (plan_find_member(plan, pf->address) < 0)
-                        return &device->physical_function;
+                if (pf && pf->activity != DEVICE_QUIET && plan_find_member(plan, pf->address) < 0)
+                        return pf;
         }
         return NULL;
 }
 
 static int refuse_conflict(const JobTable *table, const Plan *plan, Problem *problem) {
-        for (const Job *other = table->jobs; other; other = other->next) {
-                if (other->plan->only_plan || !plans_overlap(plan, other->plan))
-                        continue;
-                return problem_set(problem, OUTCOME_BUSY,
-                                "Job %lu is changing the same devices: try again when it is done.", other->number);
-        }
-        const PciAddress *pf = find_busy_pf(table, plan);
+        for (const Job *other = table->jobs; other; other = other->next)
+                if (job_is_visible(other) && plans_overlap(plan, other->plan))
+                        return problem_set(problem, OUTCOME_BUSY,
+                                        "Job %lu is changing the same devices: try again when it is done.",
+                                        other->number);
+        const Device *pf = find_busy_pf(table, plan);
         if (pf)
                 return problem_set(problem, OUTCOME_BUSY,
                                 "Another job is changing %s, the physical function: try again when it is done.",
-                                PCI_ADDRESS_TEXT(*pf));
+                                PCI_ADDRESS_TEXT(pf->address));
         return 0;
 }
 
@@ -457,8 +437,10 @@ int job_start(JobTable *table, Plan *plan, const char *caller, job_done_t done, 
                 return -ENOMEM;
         job->table = table;
         job->number = table->next_job++;
-        job->started_us = now_us();
+        job->started_us = clock_us(CLOCK_REALTIME);
         job->plan = TAKE_PTR(owned_plan);
+        (void)snprintf(job->group_text, sizeof(job->group_text), "%d", job->plan->group);
+        (void)snprintf(job->number_text, sizeof(job->number_text), "%lu", job->number);
         job->caller = strdup(caller);
         job->recovering = job->plan->recovery;
         job->transaction = job->plan->transaction;
@@ -471,7 +453,7 @@ int job_start(JobTable *table, Plan *plan, const char *caller, job_done_t done, 
         job->userdata = userdata;
         job->next = table->jobs;
         table->jobs = job;
-        table->n_jobs += !job->plan->only_plan;
+        table->n_jobs += job_is_visible(job);
         job_announce(job, JOB_ADDED);
         TAKE_PTR(job);
         return 0;

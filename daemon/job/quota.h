@@ -4,13 +4,12 @@
 #include "base/outcome.h"
 #include <sys/types.h>
 
-/* How many processes may run for callers at a time, so that one user cannot take all of them, and all users together
- * cannot keep root out. */
+/* Limits for child processes that run for callers: one user cannot use all of them, and some are reserved for root. */
 
 typedef struct QuotaLimits {
         size_t total;
         size_t per_user; /* for each user but root */
-        size_t for_root; /* of the total: nobody else gets these */
+        size_t for_root; /* of the total: reserved for root */
 } QuotaLimits;
 
 /* What is in use now. */
@@ -20,8 +19,9 @@ typedef struct QuotaUse {
         size_t own;          /* by the user who asks */
 } QuotaUse;
 
-/* Counts one that is in use by owner, for the user who asks. */
+/* Counts a process that runs for the owner, on behalf of a check for the asker. */
 void quota_add(QuotaUse *use, uid_t owner, uid_t asker);
 
-/* Whether the user may have one more. what: "plans", for the message. Returns 0 or LIMITS_EXCEEDED; or -ENOMEM. */
+/* Checks whether the asker may start one more process. what: for the message, for example "plans". Returns 0;
+ * LIMITS_EXCEEDED; or -ENOMEM. */
 int quota_check(const QuotaLimits *limits, const QuotaUse *use, uid_t asker, const char *what, Problem *problem);

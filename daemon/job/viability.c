@@ -2,53 +2,47 @@
 #include "job/viability.h"
 #include "base/log.h"
 
-/* Of a group that vfiod has in hand: one that it leaves to others, or is at work on, is nobody's loss. */
-static bool is_to_be_viable(const Group *group) {
+/* Finds a member that blocks a group with detached devices. Returns NULL also while a job works on a member. */
+static const Device *find_blocker(const Group *group) {
+        const Device *blocker = NULL;
         bool detached = false;
 
         for (size_t i = 0; i < group->n_members; i++) {
                 const Device *member = group->members[i];
 
                 if (member->activity != DEVICE_QUIET)
-                        return false;
+                        return NULL;
                 detached = detached || device_state(member) == DEVICE_DETACHED;
+                if (!blocker && device_blocks_group(member))
+                        blocker = member;
         }
-        return detached;
+        return detached ? blocker : NULL;
 }
 
-static const Device *find_blocker(const Group *group) {
-        for (size_t i = 0; i < group->n_members; i++)
-                if (device_blocks_group(group->members[i]))
-                        return group->members[i];
-        return NULL;
-}
-
-static void look_at_group(Group *group) {
-        const Device *blocker = is_to_be_viable(group) ? find_blocker(group) : NULL;
+static void log_blocker(const Group *group, const Device *blocker) {
+        const char *address = PCI_ADDRESS_TEXT(blocker->address);
         char number[16];
 
-        if (blocker && !group->blocked) {
-                (void)snprintf(number, sizeof(number), "%d", group->number);
-                log_event(&(LogEvent){.priority = LOG_WARNING,
-                                          .message_id = MESSAGE_NOT_VIABLE,
-                                          .address = PCI_ADDRESS_TEXT(blocker->address),
-                                          .group = number},
-                                "Group %s is not viable any more: %s is on %s. Take it as well with 'vfioctl detach "
-                                "%s'.",
-                                number, PCI_ADDRESS_TEXT(blocker->address), TEXT_NAME(blocker->driver),
-                                PCI_ADDRESS_TEXT(blocker->address));
-        }
-        group->blocked = blocker != NULL;
+        (void)snprintf(number, sizeof(number), "%d", group->number);
+        log_event(&(LogEvent){.priority = LOG_WARNING,
+                                  .message_id = MESSAGE_NOT_VIABLE,
+                                  .address = address,
+                                  .group = number},
+                        "Group %s is not viable any more: %s is on %s. Take it as well with 'vfioctl detach %s'.",
+                        number, address, TEXT_NAME(blocker->driver), address);
 }
 
-void viability_look(Inventory *inventory) {
+void viability_check(Inventory *inventory) {
         Change change;
 
         for (size_t i = 0; inventory_peek_change(inventory, i, &change); i++) {
-                Group *group = change.kind == CHANGE_GROUP_ADDED || change.kind == CHANGE_GROUP_CHANGED
-                                ? inventory_find_group(inventory, change.group)
-                                : NULL;
-                if (group)
-                        look_at_group(group);
+                bool exists = change.kind == CHANGE_GROUP_ADDED || change.kind == CHANGE_GROUP_CHANGED;
+                Group *group = exists ? inventory_find_group(inventory, change.group) : NULL;
+                if (!group)
+                        continue;
+                const Device *blocker = find_blocker(group);
+                if (blocker && !group->blocked)
+                        log_blocker(group, blocker);
+                group->blocked = blocker != NULL;
         }
 }

@@ -3,6 +3,6 @@
 
 #include "model/inventory.h"
 
-/* To be called at the end of each turn, before what changed is taken from the inventory: says in the log of a group with detached devices that it cannot be given
- * to a guest any more, and which device is to blame. Each time once. */
-void viability_look(Inventory *inventory);
+/* Logs when a guest can no longer use a group with detached devices, and which device blocks the group: once, until
+ * the group is viable again. Call it in each turn before the changes are taken from the inventory. */
+void viability_check(Inventory *inventory);

@@ -2,22 +2,19 @@
 #include "job/worker.h"
 #include "job/child.h"
 
-#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 struct Worker {
-        sd_event_source *socket_source;
-        int socket_fd;
+        Child *child;                   /* NULL after the end was reported */
+        const Transaction *transaction; /* for the child process; NULL in the daemon */
         worker_progress_t progress;
         worker_done_t done;
         void *userdata;
         WorkerResult result; /* as far as it was reported */
-        bool reported;
 };
 
-/* What the worker sends, a packet each, with a text behind it: each step; at the end each change and finding, then the result. */
+/* What the worker sends, with a text behind it: each step; at the end each change and finding, then the result. */
 typedef enum PacketKind {
         PACKET_STEP, /* text: the process that the step waits for */
         PACKET_CHANGE,
@@ -37,21 +34,11 @@ typedef struct Packet {
         uint64_t fingerprint;
 } Packet;
 
-#define PACKET_TEXT_MAX (64 * 1024)
-#define PACKET_SIZE_MAX (sizeof(Packet) + PACKET_TEXT_MAX)
-
 /* In the worker. */
 
+/* The daemon may be gone: the work goes on nevertheless. */
 static void send_packet(int fd, const Packet *packet, const char *text) {
-        struct iovec parts[] = {
-                        {(void *)packet, sizeof(*packet)},
-                        {(void *)strempty(text), strnlen(strempty(text), PACKET_TEXT_MAX - 1)},
-        };
-        struct msghdr message = {.msg_iov = parts, .msg_iovlen = ELEMENTSOF(parts)};
-
-        /* The daemon may be gone: the work goes on all the same. */
-        while (sendmsg(fd, &message, MSG_NOSIGNAL) < 0 && errno == EINTR)
-                continue;
+        (void)child_send_packet(fd, packet, sizeof(*packet), text);
 }
 
 /* The daemon sends one message only, a byte: cancel. */
@@ -64,8 +51,9 @@ static void send_step(size_t step, const char *holder, void *userdata) {
         send_packet(((const Channel *)userdata)->fd, &(Packet){.kind = PACKET_STEP, .step = step}, holder);
 }
 
-/* At the end the daemon is kept from sending more before what it sent is read: so each cancel that it could send is heeded. If a
- * socket is closed with something unread, the kernel also drops what was sent in the other direction. */
+/* At the end the daemon must not send more, and then the worker reads what it sent. So each cancel that the daemon
+ * could send has its effect. (If a socket is closed with something unread, the kernel also drops what was sent in
+ * the other direction.) */
 static bool is_cancelled(bool last, void *userdata) {
         Channel *channel = userdata;
         char byte;
@@ -77,8 +65,7 @@ static bool is_cancelled(bool last, void *userdata) {
         return channel->cancelled;
 }
 
-/* From now on the next daemon would find the transaction and its lock. Before, the daemon's end would leave a worker that nobody
- * knows. */
+/* From now on the next daemon finds the transaction and its lock, so the worker may run on without this daemon. */
 static void outlive_daemon(void *userdata) {
         (void)userdata;
         (void)prctl(PR_SET_PDEATHSIG, 0);
@@ -108,14 +95,10 @@ static void send_result(int fd, const WorkerResult *result) {
         send_packet(fd, &packet, result->problem.message);
 }
 
-static void __attribute__((noreturn)) run_worker(const Transaction *parent, int socket_fd, pid_t daemon) {
-        Transaction transaction = *parent;
+static void run(int socket_fd, void *userdata) {
+        Transaction transaction = *((const Worker *)userdata)->transaction;
         Channel channel = {.fd = socket_fd};
         WorkerResult result = {};
-
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (getppid() != daemon)
-                _exit(EXIT_FAILURE);
 
         transaction.callbacks = (EngineCallbacks){send_step, is_cancelled, &channel};
         transaction.recorded = outlive_daemon;
@@ -123,77 +106,47 @@ static void __attribute__((noreturn)) run_worker(const Transaction *parent, int 
         result.error = r < 0 ? r : 0;
         (void)is_cancelled(true, &channel);
         send_result(socket_fd, &result);
-        _exit(EXIT_SUCCESS);
 }
 
 /* In the daemon. */
 
-static void report(Worker *worker, int error) {
-        if (worker->reported)
-                return;
-        worker->reported = true;
-        worker->socket_source = sd_event_source_disable_unref(worker->socket_source);
-
-        WorkerResult result = worker->result;
-        worker->result = (WorkerResult){};
-        if (error < 0)
-                result.error = error;
-        worker->done(worker, &result, worker->userdata); /* may free the worker */
-        worker_result_done(&result);
-}
-
-static int add_change(WorkerResult *result, const DriverChange *change) {
-        Report *changes = &result->report;
-        DriverChange *grown = reallocarray(changes->changes, changes->n_changes + 1, sizeof(DriverChange));
-        if (!grown)
-                return -ENOMEM;
-        changes->changes = grown;
-        grown[changes->n_changes++] = *change;
-        return 0;
-}
-
+/* Returns 0; 1 for the last packet; or a negative errno. */
 static int take_packet(Worker *worker, const Packet *packet, const char *text) {
+        WorkerResult *result = &worker->result;
+
         switch (packet->kind) {
         case PACKET_STEP:
-                if (worker->progress)
-                        worker->progress(worker, packet->step, text, worker->userdata);
+                worker->progress(packet->step, text, worker->userdata);
                 return 0;
         case PACKET_CHANGE:
-                return add_change(&worker->result, &packet->change);
+                return report_add_change(&worker->result.report, packet->change.address, packet->change.before,
+                                packet->change.after);
         case PACKET_FINDING:
                 return finding_list_append(&worker->result.report.findings,
                                 &(Finding){packet->guard, packet->address, (char *)text, packet->n_folded});
         case PACKET_RESULT:
-                worker->result.error = packet->error;
-                worker->result.problem.outcome = packet->outcome;
-                worker->result.problem.message = *text ? strdup(text) : NULL;
-                worker->result.report.fingerprint = packet->fingerprint;
-                report(worker, 0);
-                return 0;
+                result->error = packet->error;
+                result->problem.outcome = packet->outcome;
+                result->problem.message = *text ? strdup(text) : NULL;
+                result->report.fingerprint = packet->fingerprint;
+                return 1;
         }
         return -EPROTO;
 }
 
-static int on_socket(sd_event_source *source, int fd, uint32_t events, void *userdata) {
-        static char buffer[PACKET_SIZE_MAX + 1];
+static bool on_packet(const void *packet, size_t size, void *userdata) {
         Worker *worker = userdata;
-        Packet packet;
 
-        (void)source;
-        (void)events;
-        ssize_t n = recv(fd, buffer, PACKET_SIZE_MAX, MSG_DONTWAIT);
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
-                return 0;
-        if (n < (ssize_t)sizeof(packet)) {
-                report(worker, -EPIPE);
-                return 0;
-        }
-        buffer[n] = '\0';
-        memcpy(&packet, buffer, sizeof(packet));
-        int r = take_packet(worker, &packet, buffer + sizeof(packet));
+        int r = size < sizeof(Packet) ? -EPIPE : take_packet(worker, packet, (const char *)packet + sizeof(Packet));
+        if (r == 0)
+                return true;
+        worker->child = child_free(worker->child);
+        WorkerResult result = TAKE_GENERIC(worker->result, WorkerResult, (WorkerResult){});
         if (r < 0)
-                report(worker, r);
-        return 0;
+                result.error = r;
+        worker->done(&result, worker->userdata); /* may free the worker */
+        worker_result_done(&result);
+        return false;
 }
 
 void worker_result_done(WorkerResult *result) {
@@ -205,40 +158,34 @@ void worker_result_done(WorkerResult *result) {
 int worker_new(sd_event *event, const Transaction *transaction, worker_progress_t progress, worker_done_t done,
                 void *userdata, Worker **ret) {
         _cleanup_(worker_freep) Worker *worker = malloc(sizeof(Worker));
-        int sockets[2];
-
         if (!worker)
                 return -ENOMEM;
-        *worker = (Worker){.socket_fd = -EBADF, .progress = progress, .done = done, .userdata = userdata};
-        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
-                return -errno;
-        worker->socket_fd = sockets[0];
-        _cleanup_close_ int worker_fd = sockets[1];
-
-        int r = sd_event_add_io(event, &worker->socket_source, worker->socket_fd, EPOLLIN, on_socket, worker);
+        *worker = (Worker){.transaction = transaction, .progress = progress, .done = done, .userdata = userdata};
+        ChildTask task = {
+                        .name = "vfiod-worker",
+                        .kernel = transaction->kernel,
+                        .keep = {transaction->devices_fd, transaction->transactions_fd},
+                        .n_keep = 2,
+                        .run = run,
+                        .on_packet = on_packet,
+                        .userdata = worker,
+        };
+        int r = child_new(event, &task, &worker->child);
         if (r < 0)
                 return r;
-
-        int keep[] = {worker_fd, transaction->devices_fd, transaction->transactions_fd};
-        pid_t daemon = getpid();
-        r = child_fork(event, "vfiod-worker", transaction->kernel, keep, ELEMENTSOF(keep));
-        if (r < 0)
-                return r;
-        if (r == 0)
-                run_worker(transaction, worker_fd, daemon);
+        worker->transaction = NULL;
         *ret = TAKE_PTR(worker);
         return 0;
 }
 
 int worker_cancel(Worker *worker) {
-        return send(worker->socket_fd, "c", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+        return worker->child ? child_send_byte(worker->child, 'c') : -EPIPE;
 }
 
 Worker *worker_free(Worker *worker) {
         if (!worker)
                 return NULL;
-        sd_event_source_disable_unref(worker->socket_source);
-        (void)safe_close(worker->socket_fd);
+        child_free(worker->child);
         worker_result_done(&worker->result);
         free(worker);
         return NULL;

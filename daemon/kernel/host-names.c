@@ -5,10 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 
-static const char *const kind_table[_HOST_NAME_KIND_MAX] = {
-                [HOST_NAME_NETWORK] = "net",
-                [HOST_NAME_BLOCK] = "block",
-};
+static const char *const kind_table[_HOST_NAME_KIND_MAX] = {"net", "block"};
 
 const char *host_name_kind_to_string(HostNameKind kind) {
         return kind < 0 || kind >= _HOST_NAME_KIND_MAX ? NULL : kind_table[kind];
@@ -21,128 +18,122 @@ HostNameKind host_name_kind_from_string(const char *subsystem) {
         return _HOST_NAME_KIND_INVALID;
 }
 
-struct visit {
-        const Kernel *kernel;
-        HostNameKind kind;
-        const char *name;
-        host_name_visit_t callback;
-        void *userdata;
-};
-
-/* Reads a link such as "class/net/NAME". Its target is the directory of the name below /sys/devices. */
-static int read_class_link(int directory_fd, const char *path, char target[static PATH_MAX]) {
-        ssize_t n = readlinkat(directory_fd, path, target, PATH_MAX);
-        if (n < 0)
-                return -errno;
-        if (n >= PATH_MAX)
-                return -ENAMETOOLONG;
-        target[n] = '\0';
-        return 0;
-}
-
-/* Handles an entry "nvme3" of an NVMe subsystem: a controller, which provides the disks of the subsystem. Ignores other entries. */
-static int visit_controller(int directory_fd, const char *name, void *userdata) {
-        const struct visit *visit = userdata;
+/* Calls the callback for each controller of an NVMe subsystem. */
+static int visit_controllers(const Kernel *kernel, const char *subsystem, const char *disk, host_name_visit_t callback,
+                void *userdata) {
+        _cleanup_closedir_ DIR *folder = NULL;
         char target[PATH_MAX];
+        int result = 0;
         PciAddress address;
+        const char *entry;
 
-        if (!startswith(name, "nvme") || strchr(name + strlen("nvme"), 'n'))
-                return 0;
-        if (read_class_link(directory_fd, name, target) < 0 || pci_address_from_devpath(target, &address) < 0)
-                return 0;
-        return visit->callback(visit->kind, visit->name, address, visit->userdata);
+        int r = sysfs_open_folder(kernel->sys_fd, subsystem, &folder);
+        while (r >= 0 && result == 0 && (r = sysfs_next(folder, &entry)) > 0) {
+                /* "nvme3" is a controller, "nvme3n1" is a disk. */
+                const char *number = startswith(entry, "nvme");
+                if (number && !strchr(number, 'n') &&
+                                sysfs_read_target(dirfd(folder), entry, target, sizeof(target)) >= 0 &&
+                                pci_address_from_devpath(target, &address) >= 0)
+                        result = callback(HOST_NAME_BLOCK, disk, address, userdata);
+        }
+        return r < 0 && r != -ENOENT ? r : result;
 }
 
-/* With NVMe multipath, the directory of a disk is below the subsystem, "../../devices/virtual/nvme-subsystem/nvme-subsys0/nvme0n1". The
- * subsystem has links to its controllers. Calls the callback for each controller. */
-static int visit_subsystem_disk(const struct visit *visit, const char *target) {
-        const char *devices = strstr(target, "devices/virtual/nvme-subsystem/");
-        if (!devices)
-                return 0;
-
-        _cleanup_free_ char *folder = strdup(devices);
-        if (!folder)
-                return -ENOMEM;
-        *strrchr(folder, '/') = '\0';
-
-        int r = sysfs_for_each(visit->kernel->sys_fd, folder, visit_controller, (void *)visit);
-        return r == -ENOENT ? 0 : r;
-}
-
-/* Tells whether this is a path of an NVMe multipath disk, for example "nvme0c0n1". Only the disk of the subsystem has a device node. */
+/* Tells whether this is a path of an NVMe multipath disk, for example "nvme0c0n1". Only the disk of the subsystem
+ * has a device node. */
 static bool is_hidden(const Kernel *kernel, const char *name) {
-        char path[sizeof("class/block//hidden") + HOST_NAME_TEXT_MAX];
         long hidden;
-
-        (void)snprintf(path, sizeof(path), "class/block/%s/hidden", name);
-        return sysfs_read_number(kernel->sys_fd, path, 0, 1, &hidden) >= 0 && hidden == 1;
+        return sysfs_read_number(kernel->sys_fd, SYSFS_PATH("class/block/%s/hidden", name), 0, 1, &hidden) >= 0 &&
+                        hidden == 1;
 }
 
 static bool is_partition(const Kernel *kernel, const char *name) {
-        char path[sizeof("class/block//partition") + HOST_NAME_TEXT_MAX];
-
-        (void)snprintf(path, sizeof(path), "class/block/%s/partition", name);
-        return faccessat(kernel->sys_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) >= 0;
+        return faccessat(kernel->sys_fd, SYSFS_PATH("class/block/%s/partition", name), F_OK, AT_SYMLINK_NOFOLLOW) >= 0;
 }
 
-static int visit_name(const struct visit *visit) {
-        char path[sizeof("class/block/") + HOST_NAME_TEXT_MAX], target[PATH_MAX];
+int host_names_visit_one(
+                const Kernel *kernel, HostNameKind kind, const char *name, host_name_visit_t callback, void *userdata) {
+        char target[PATH_MAX];
         PciAddress address;
 
-        if (isempty(visit->name) || strlen(visit->name) >= HOST_NAME_TEXT_MAX || strchr(visit->name, '/'))
+        if (isempty(name) || strlen(name) >= HOST_NAME_TEXT_MAX || strchr(name, '/'))
                 return 0;
-        (void)snprintf(path, sizeof(path), "class/%s/%s", host_name_kind_to_string(visit->kind), visit->name);
-        if (read_class_link(visit->kernel->sys_fd, path, target) < 0)
+        /* The link leads to the directory of the name below /sys/devices. */
+        if (sysfs_read_target(kernel->sys_fd, SYSFS_PATH("class/%s/%s", kind_table[kind], name), target,
+                            sizeof(target)) < 0)
                 return 0;
-
-        if (visit->kind == HOST_NAME_BLOCK &&
-                        (is_partition(visit->kernel, visit->name) || is_hidden(visit->kernel, visit->name)))
+        if (kind == HOST_NAME_BLOCK && (is_partition(kernel, name) || is_hidden(kernel, name)))
                 return 0;
         if (pci_address_from_devpath(target, &address) >= 0)
-                return visit->callback(visit->kind, visit->name, address, visit->userdata);
-        return visit->kind == HOST_NAME_BLOCK ? visit_subsystem_disk(visit, target) : 0;
-}
+                return callback(kind, name, address, userdata);
 
-struct listing {
-        HostNameKind kind;
-        host_name_entry_t callback;
-        void *userdata;
-};
-
-static int visit_class_entry(int directory_fd, const char *name, void *userdata) {
-        const struct listing *listing = userdata;
-
-        (void)directory_fd;
-        return listing->callback(listing->kind, name, listing->userdata);
+        /* With NVMe multipath, the directory of a disk is below the subsystem,
+         * "../../devices/virtual/nvme-subsystem/nvme-subsys0/nvme0n1". The subsystem has links to its controllers. */
+        char *subsystem = strstr(target, "devices/virtual/nvme-subsystem/");
+        if (kind != HOST_NAME_BLOCK || !subsystem)
+                return 0;
+        *strrchr(subsystem, '/') = '\0';
+        return visit_controllers(kernel, subsystem, name, callback, userdata);
 }
 
 int host_names_list(const Kernel *kernel, host_name_entry_t callback, void *userdata) {
         for (HostNameKind kind = 0; kind < _HOST_NAME_KIND_MAX; kind++) {
-                struct listing listing = {.kind = kind, .callback = callback, .userdata = userdata};
-                char folder[32];
+                _cleanup_closedir_ DIR *folder = NULL;
+                const char *name;
 
-                (void)snprintf(folder, sizeof(folder), "class/%s", host_name_kind_to_string(kind));
-                int r = sysfs_for_each(kernel->sys_fd, folder, visit_class_entry, &listing);
-                if (r != 0 && r != -ENOENT)
+                int r = sysfs_open_folder(kernel->sys_fd, SYSFS_PATH("class/%s", kind_table[kind]), &folder);
+                while (r >= 0 && (r = sysfs_next(folder, &name)) > 0)
+                        if ((r = callback(kind, name, userdata)) != 0)
+                                return r;
+                if (r < 0 && r != -ENOENT)
                         return r;
         }
         return 0;
 }
 
-static int visit_listed(HostNameKind kind, const char *name, void *userdata) {
-        struct visit visit = *(const struct visit *)userdata;
+static int on_name(HostNameKind kind, const char *name, PciAddress address, void *userdata) {
+        HostIndex *index = userdata;
 
-        visit.kind = kind;
-        visit.name = name;
-        return visit_name(&visit);
+        if (!ARRAY_GROW(index->names, index->n_names))
+                return -ENOMEM;
+        HostIndexName *entry = &index->names[index->n_names++];
+        *entry = (HostIndexName){.kind = kind, .address = address};
+        (void)snprintf(entry->name, sizeof(entry->name), "%s", name);
+        return 0;
 }
 
-int host_names_for_each(const Kernel *kernel, host_name_visit_t callback, void *userdata) {
-        struct visit visit = {.kernel = kernel, .callback = callback, .userdata = userdata};
-        return host_names_list(kernel, visit_listed, &visit);
+static int compare_names(const void *a, const void *b) {
+        const HostIndexName *left = a, *right = b;
+        return strverscmp(left->name, right->name);
 }
 
-int host_names_visit_one(
-                const Kernel *kernel, HostNameKind kind, const char *name, host_name_visit_t callback, void *userdata) {
-        return visit_name(&(struct visit){kernel, kind, name, callback, userdata});
+int host_index_read(const Kernel *kernel, HostIndex *ret) {
+        *ret = (HostIndex){};
+        for (HostNameKind kind = 0; kind < _HOST_NAME_KIND_MAX; kind++) {
+                _cleanup_closedir_ DIR *folder = NULL;
+                const char *name;
+
+                int r = sysfs_open_folder(kernel->sys_fd, SYSFS_PATH("class/%s", kind_table[kind]), &folder);
+                while (r >= 0 && (r = sysfs_next(folder, &name)) > 0)
+                        r = host_names_visit_one(kernel, kind, name, on_name, ret);
+                if (r < 0 && r != -ENOENT)
+                        return r;
+        }
+        if (ret->n_names > 0)
+                qsort(ret->names, ret->n_names, sizeof(HostIndexName), compare_names);
+        return 0;
+}
+
+void host_index_done(HostIndex *index) {
+        free(index->names);
+        *index = (HostIndex){};
+}
+
+const HostIndexName *host_index_next(
+                const HostIndex *index, HostNameKind kind, PciAddress address, const HostIndexName *previous) {
+        for (const HostIndexName *name = previous ? previous + 1 : index->names; name < index->names + index->n_names;
+                        name++)
+                if (name->kind == kind && pci_address_equal(name->address, address))
+                        return name;
+        return NULL;
 }

@@ -13,28 +13,47 @@ typedef enum HostNameKind {
         _HOST_NAME_KIND_INVALID = -EINVAL,
 } HostNameKind;
 
-/* Convert to and from the name of the kernel subsystem: "net" or "block". The first returns NULL for an invalid kind, the second
- * _HOST_NAME_KIND_INVALID for another subsystem. */
+/* Convert to and from the name of the kernel subsystem: "net" or "block". The first returns NULL for an invalid
+ * kind, the second _HOST_NAME_KIND_INVALID for another subsystem. */
 const char *host_name_kind_to_string(HostNameKind kind);
 HostNameKind host_name_kind_from_string(const char *subsystem);
 
-/* Buffer size for a name with its NUL byte. The kernel allows 15 characters for an interface (IFNAMSIZ) and 31 for a disk (DISK_NAME_LEN). */
+/* Buffer size for a name with its NUL byte. The kernel allows 15 characters for an interface (IFNAMSIZ) and 31 for a
+ * disk (DISK_NAME_LEN). */
 #define HOST_NAME_TEXT_MAX 64
 
-/* Callback with a host name and the address of its PCI function. It is called several times for an NVMe disk that several controllers share.
- * A return value other than 0 stops the iteration. */
-typedef int (*host_name_visit_t)(HostNameKind kind, const char *name, PciAddress address, void *userdata);
-
-/* Calls the callback for every name of the host, including names that do not belong to a PCI function. A return value other than 0 stops the
- * iteration. Returns that value, 0 at the end, or a negative errno. Does not block. */
+/* Calls the callback for every name of the host, including names that do not belong to a PCI function. A return
+ * value other than 0 stops the iteration. Returns that value, 0 at the end, or a negative errno. Does not block. */
 typedef int (*host_name_entry_t)(HostNameKind kind, const char *name, void *userdata);
 int host_names_list(const Kernel *kernel, host_name_entry_t callback, void *userdata);
 
-/* Calls the callback for every name that belongs to a PCI function. Skips partitions and the hidden path devices of NVMe multipath. Returns as
- * host_names_list() does. */
-int host_names_for_each(const Kernel *kernel, host_name_visit_t callback, void *userdata);
-
-/* Calls the callback for each PCI function that has this name now; not at all if there is no such name. Returns as host_names_list()
- * does. */
+/* Calls the callback for each PCI function that has this name now: for several functions if it is an NVMe disk that
+ * several controllers share; for none if there is no such name, or if it is a partition or a hidden path device of
+ * NVMe multipath. Returns as host_names_list() does. */
+typedef int (*host_name_visit_t)(HostNameKind kind, const char *name, PciAddress address, void *userdata);
 int host_names_visit_one(
                 const Kernel *kernel, HostNameKind kind, const char *name, host_name_visit_t callback, void *userdata);
+
+/* The disks and network interfaces of the host, read once for all devices of a survey. */
+
+typedef struct HostIndexName {
+        HostNameKind kind;
+        PciAddress address;
+        char name[HOST_NAME_TEXT_MAX];
+} HostIndexName;
+
+typedef struct HostIndex {
+        HostIndexName *names; /* sorted by name */
+        size_t n_names;
+} HostIndex;
+
+/* Reads all names that belong to a PCI function. For workers. The caller empties the index with host_index_done(),
+ * also after an error. Returns 0 or a negative errno. */
+int host_index_read(const Kernel *kernel, HostIndex *ret);
+void host_index_done(HostIndex *index);
+#define _cleanup_host_index_ _cleanup_(host_index_done)
+
+/* Returns the next name of this kind that belongs to the PCI function, after previous (NULL: the first name); NULL
+ * at the end. */
+const HostIndexName *host_index_next(
+                const HostIndex *index, HostNameKind kind, PciAddress address, const HostIndexName *previous);

@@ -20,11 +20,12 @@ typedef struct IommuReport {
         char reason[256]; /* a sentence: why this is the state, and what to do about it */
 } IommuReport;
 
-/* Tells whether the firmware reserved memory for a device of the group: a region of type "direct" in reserved_regions, such as an RMRR of VT-d. Then
- * the kernel does not let a guest use the group. Regions of type "direct-relaxable" are harmless (kernel documentation, ABI
- * sysfs-kernel-iommu_groups). Returns 1 or 0; or a negative errno, for example -ENOENT if there is no such group. */
+/* Tells whether the firmware reserved memory for a device of the group: a region of type "direct" in
+ * reserved_regions, such as an RMRR of VT-d. Then the kernel does not let a guest use the group. Regions of type
+ * "direct-relaxable" are harmless (kernel documentation, ABI sysfs-kernel-iommu_groups). Returns 1 or 0; or a
+ * negative errno, for example -ENOENT if there is no such group. */
 int iommu_group_has_firmware_mapping(const Kernel *kernel, int group);
 
-/* Determines the state from the IOMMU groups, the ACPI tables DMAR and IVRS, and the kernel command line. Never fails: a file that cannot be read
- * counts as missing. Does not block. */
+/* Determines the state from the IOMMU groups, the ACPI tables DMAR and IVRS, and the kernel command line. Never
+ * fails: a file that cannot be read counts as missing. Does not block. */
 void iommu_examine(const Kernel *kernel, IommuReport *ret);

@@ -3,14 +3,14 @@
 
 #include "base/util.h"
 
-/* Access to the kernel: open directories of its file systems, and a function that loads modules. Tests and the simulator use other
- * directories and another function; the rest of the code is the same. */
+/* Access to the kernel: open directories of its file systems, and a function that loads modules. Tests and the
+ * simulator use other directories and another function; the rest of the code is the same. */
 
 typedef struct Kernel Kernel;
 
-/* Loads a module and its dependencies. Returns 0 if the module is loaded, also if it was loaded before; -ENOENT for an unknown module; -EPERM
- * if the administrator has blacklisted it; -ENOEXEC if modprobe.d replaces loading with a command; or another negative errno of the kernel. This may
- * block for a long time, so only workers call it. */
+/* Loads a module and its dependencies. Returns 0 if the module is loaded, also if it was loaded before; -ENOENT for
+ * an unknown module; -EPERM if the administrator has blacklisted it; -ENOEXEC if modprobe.d replaces loading with a
+ * command; or another negative errno of the kernel. This may block for a long time, so only workers call it. */
 typedef int (*load_module_t)(const Kernel *kernel, const char *module, void *userdata);
 
 struct Kernel {
@@ -24,9 +24,9 @@ struct Kernel {
         bool has_own_nodes; /* simulated machine: no process outside of it can hold one of its device nodes */
 };
 
-/* Opens the directories sys, dev and proc, and sys/bus/pci/devices. If load_module is NULL, modules are loaded with libkmod. userdata is
- * borrowed. The caller frees the result with kernel_free(), which closes the directories. Returns 0 or a negative errno: -ENOENT if a
- * directory does not exist, -ENOMEM. */
+/* Opens the directories sys, dev and proc, and sys/bus/pci/devices. If load_module is NULL, modules are loaded with
+ * libkmod. userdata is borrowed. The caller frees the result with kernel_free(), which closes the directories.
+ * Returns 0 or a negative errno: -ENOENT if a directory does not exist, -ENOMEM. */
 int kernel_new(const char *sys, const char *dev, const char *proc, load_module_t load_module, void *userdata,
                 Kernel **ret);
 Kernel *kernel_free(Kernel *kernel);

@@ -6,13 +6,10 @@
 #include <libkmod.h>
 #include <sys/stat.h>
 
-/* Writes "bus/pci/drivers/NAME" and the entry into buffer. The name comes from the kernel or from a record on disk. It must not contain more than one
- * path component. Returns 0, -EINVAL or -ENAMETOOLONG. */
-static int driver_path(const char *driver, const char *entry, char *buffer, size_t size) {
-        if (isempty(driver) || streq(driver, ".") || streq(driver, "..") || strchr(driver, '/'))
-                return -EINVAL;
-        int length = snprintf(buffer, size, "bus/pci/drivers/%s%s", driver, entry);
-        return length < 0 || (size_t)length >= size ? -ENAMETOOLONG : 0;
+/* Tells whether the name is one path component. It comes from the kernel or from a file on disk. */
+static bool is_valid_name(const char *driver) {
+        return !isempty(driver) && !streq(driver, ".") && !streq(driver, "..") && !strchr(driver, '/') &&
+                        strlen(driver) < DRIVER_NAME_MAX;
 }
 
 const char *modules_format_unbind(const char *driver, char buffer[static DRIVER_UNBIND_TEXT_MAX]) {
@@ -21,20 +18,17 @@ const char *modules_format_unbind(const char *driver, char buffer[static DRIVER_
 }
 
 bool modules_driver_exists(const Kernel *kernel, const char *driver) {
-        char path[sizeof("bus/pci/drivers/") + DRIVER_NAME_MAX];
         struct stat status;
 
-        return driver_path(driver, "", path, sizeof(path)) >= 0 &&
-                        fstatat(kernel->sys_fd, path, &status, AT_SYMLINK_NOFOLLOW) >= 0;
+        return is_valid_name(driver) &&
+                        fstatat(kernel->sys_fd, SYSFS_PATH("bus/pci/drivers/%s", driver), &status,
+                                        AT_SYMLINK_NOFOLLOW) >= 0;
 }
 
 int modules_of_driver(const Kernel *kernel, const char *driver, char *buffer, size_t size) {
-        char path[sizeof("bus/pci/drivers//module") + DRIVER_NAME_MAX];
-
-        int r = driver_path(driver, "/module", path, sizeof(path));
-        if (r < 0)
-                return r;
-        return sysfs_read_link(kernel->sys_fd, path, buffer, size);
+        if (!is_valid_name(driver))
+                return -EINVAL;
+        return sysfs_read_link(kernel->sys_fd, SYSFS_PATH("bus/pci/drivers/%s/module", driver), buffer, size);
 }
 
 int modules_ensure_driver(const Kernel *kernel, const char *driver, const char *module) {
@@ -47,15 +41,8 @@ int modules_ensure_driver(const Kernel *kernel, const char *driver, const char *
         return modules_driver_exists(kernel, driver) ? 0 : -ENODEV;
 }
 
-static void kmod_unrefp(struct kmod_ctx **context) {
-        if (*context)
-                kmod_unref(*context);
-}
-
-static void kmod_module_unrefp(struct kmod_module **module) {
-        if (*module)
-                kmod_module_unref(*module);
-}
+DEFINE_TRIVIAL_CLEANUP_FUNC(struct kmod_ctx *, kmod_unref)
+DEFINE_TRIVIAL_CLEANUP_FUNC(struct kmod_module *, kmod_module_unref)
 
 static void kmod_module_unref_listp(struct kmod_list **list) {
         if (*list)
@@ -95,4 +82,20 @@ int modules_load_with_kmod(const Kernel *kernel, const char *module, void *userd
                         return r;
         }
         return 0;
+}
+
+bool lockdown_read(const Kernel *kernel, char ret_mode[static LOCKDOWN_MAX]) {
+        char text[128], *end;
+
+        /* The file contains "none [integrity] confidentiality"; the active mode is in brackets. */
+        if (sysfs_read_text(kernel->sys_fd, "kernel/security/lockdown", text, sizeof(text)) < 0)
+                return false;
+        char *mode = strchr(text, '[');
+        if (!mode || !(end = strchr(++mode, ']')))
+                return false;
+        *end = '\0';
+        if (streq(mode, "none") || strlen(mode) >= LOCKDOWN_MAX)
+                return false;
+        memcpy(ret_mode, mode, strlen(mode) + 1);
+        return true;
 }

@@ -3,63 +3,28 @@
 
 #include <ctype.h>
 
-static int hex_digit(char c) {
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        if (c >= 'a' && c <= 'f')
-                return c - 'a' + 10;
-        return -EINVAL;
-}
+/* Parses an address at the beginning of the text. Returns what follows it, or NULL if there is no address. */
+static const char *parse_prefix(const char *text, PciAddress *ret) {
+        unsigned domain, bus, slot, function;
 
-/* Reads between minimum and maximum hexadecimal digits at *text and moves *text after them. Returns the number of digits or -EINVAL. */
-static int read_hex(const char **text, size_t minimum, size_t maximum, uint32_t *ret) {
-        uint32_t value = 0;
-        size_t n = 0;
-
-        for (; n < maximum; n++) {
-                int digit = hex_digit((*text)[n]);
-                if (digit < 0)
-                        break;
-                value = value << 4 | (uint32_t)digit;
-        }
-        if (n < minimum)
-                return -EINVAL;
-
-        *text += n;
-        *ret = value;
-        return (int)n;
-}
-
-static int skip(const char **text, char expected) {
-        if (**text != expected)
-                return -EINVAL;
-        (*text)++;
-        return 0;
-}
-
-/* Reads "BB:SS.F" and the end of the text. */
-static int read_bus_slot_function(const char *text, uint32_t domain, PciAddress *ret) {
-        uint32_t bus, slot, function;
-
-        if (read_hex(&text, 2, 2, &bus) < 0 || skip(&text, ':') < 0 || read_hex(&text, 2, 2, &slot) < 0 ||
-                        skip(&text, '.') < 0 || read_hex(&text, 1, 1, &function) < 0 || *text != '\0')
-                return -EINVAL;
-        if (slot > 31 || function > 7)
-                return -EINVAL;
-
-        *ret = (PciAddress){
-                        .domain = domain, .bus = (uint8_t)bus, .slot = (uint8_t)slot, .function = (uint8_t)function};
-        return 0;
+        if (sscanf(text, "%8x:%2x:%2x.%1x", &domain, &bus, &slot, &function) != 4 || slot > 31 || function > 7)
+                return NULL;
+        PciAddress address = {domain, (uint8_t)bus, (uint8_t)slot, (uint8_t)function};
+        /* sscanf() also takes signs, spaces and upper case: only the text that the kernel prints is an address. */
+        const char *end = startswith(text, PCI_ADDRESS_TEXT(address));
+        if (end)
+                *ret = address;
+        return end;
 }
 
 int pci_address_parse(const char *text, PciAddress *ret) {
-        const char *rest = text;
-        uint32_t domain;
+        PciAddress address;
 
-        int digits = read_hex(&rest, 4, 8, &domain);
-        if (digits < 0 || (digits > 4 && text[0] == '0') || skip(&rest, ':') < 0)
+        const char *end = parse_prefix(text, &address);
+        if (!end || *end != '\0')
                 return -EINVAL;
-        return read_bus_slot_function(rest, domain, ret);
+        *ret = address;
+        return 0;
 }
 
 int pci_address_parse_loose(const char *text, PciAddress *ret) {
@@ -73,7 +38,9 @@ int pci_address_parse_loose(const char *text, PciAddress *ret) {
 
         if (pci_address_parse(lower, ret) >= 0)
                 return 0;
-        return read_bus_slot_function(lower, 0, ret);
+        char with_domain[sizeof("0000:") + PCI_ADDRESS_TEXT_MAX];
+        (void)snprintf(with_domain, sizeof(with_domain), "0000:%s", lower);
+        return pci_address_parse(with_domain, ret);
 }
 
 const char *pci_address_format(PciAddress address, char buffer[static PCI_ADDRESS_TEXT_MAX]) {
@@ -82,24 +49,21 @@ const char *pci_address_format(PciAddress address, char buffer[static PCI_ADDRES
         return buffer;
 }
 
+bool pci_address_parse_component(const char *path, PciAddress *ret) {
+        const char *end = parse_prefix(path, ret);
+        return end && (*end == '\0' || *end == '/');
+}
+
 int pci_address_from_devpath(const char *devpath, PciAddress *ret) {
-        PciAddress innermost;
         bool found = false;
+        PciAddress address;
 
-        for (const char *part = devpath; *part;) {
+        for (const char *part = devpath; part; part = strchr(part, '/')) {
                 part += *part == '/';
-                size_t length = strcspn(part, "/");
-                char text[PCI_ADDRESS_TEXT_MAX];
-
-                if (length < sizeof(text)) {
-                        memcpy(text, part, length);
-                        text[length] = '\0';
-                        if (pci_address_parse(text, &innermost) >= 0) {
-                                *ret = innermost;
-                                found = true;
-                        }
+                if (pci_address_parse_component(part, &address)) {
+                        *ret = address;
+                        found = true;
                 }
-                part += length;
         }
         return found ? 0 : -ENOENT;
 }

@@ -4,8 +4,8 @@
 #include "base/util.h"
 #include <stdint.h>
 
-/* The address of a PCI function (BDF with domain). Most domains have 16 bits. Intel VMD and some host bridges create domains with up to
- * 32 bits. */
+/* The address of a PCI function (BDF with domain). Most domains have 16 bits. Intel VMD and some host bridges create
+ * domains with up to 32 bits. */
 typedef struct PciAddress {
         uint32_t domain;
         uint8_t bus;
@@ -16,11 +16,12 @@ typedef struct PciAddress {
 /* Buffer size for "ffffffff:ff:1f.7" and its NUL byte. */
 #define PCI_ADDRESS_TEXT_MAX 17
 
-/* Parses "DDDD:BB:SS.F" exactly as the kernel prints it: lower-case hexadecimal digits, and a domain of four to eight digits without
- * leading zeros beyond four digits. Returns 0, or -EINVAL for any other text. */
+/* Parses "DDDD:BB:SS.F" exactly as the kernel prints it: lower-case hexadecimal digits, and a domain of four to
+ * eight digits without leading zeros beyond four digits. Returns 0, or -EINVAL for any other text. */
 int pci_address_parse(const char *text, PciAddress *ret);
 
-/* Parses an address as people write it: upper-case digits are valid, and the domain can be missing ("3b:00.0"). Returns 0 or -EINVAL. */
+/* Parses an address as people write it: upper-case digits are valid, and the domain can be missing ("3b:00.0").
+ * Returns 0 or -EINVAL. */
 int pci_address_parse_loose(const char *text, PciAddress *ret);
 
 /* Writes the address into buffer as the kernel prints it, and returns buffer. */
@@ -35,10 +36,18 @@ static inline uint64_t pci_address_key(PciAddress address) {
                         address.function;
 }
 
+/* For sorting: negative, 0 or positive. */
+static inline int pci_address_compare(PciAddress a, PciAddress b) {
+        return COMPARE(pci_address_key(a), pci_address_key(b));
+}
+
 static inline bool pci_address_equal(PciAddress a, PciAddress b) {
         return pci_address_key(a) == pci_address_key(b);
 }
 
-/* Finds the last PCI address in a devpath: 0000:03:00.0 for "/devices/pci0000:00/0000:00:1c.0/0000:03:00.0/net/ens1". Returns 0, or
- * -ENOENT if the path has no PCI address. */
+/* Parses the first component of a path, which ends with a slash or with the path. Returns false if it is no address. */
+bool pci_address_parse_component(const char *path, PciAddress *ret);
+
+/* Finds the last PCI address in a devpath: 0000:03:00.0 for
+ * "/devices/pci0000:00/0000:00:1c.0/0000:03:00.0/net/ens1". Returns 0, or -ENOENT if the path has no PCI address. */
 int pci_address_from_devpath(const char *devpath, PciAddress *ret);

@@ -13,60 +13,53 @@
 #define PCI_FOLDER_MAX 1024
 
 int pci_device_open(const Kernel *kernel, PciAddress address) {
-        /* The entry is a link into /sys/devices, so it is followed. */
+        /* The entry is a link to a directory in /sys/devices. */
         int fd = openat(kernel->devices_fd, PCI_ADDRESS_TEXT(address), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         return fd < 0 ? -errno : fd;
 }
 
-static int read_id(int device_fd, const char *name, long maximum, long *ret) {
-        return sysfs_read_number(device_fd, name, 0, maximum, ret);
-}
-
 int pci_device_read_ids(int device_fd, PciIds *ret) {
-        long vendor, device, subsystem_vendor, subsystem_device, class, revision;
-        int r;
-
-        if ((r = read_id(device_fd, "vendor", UINT16_MAX, &vendor)) < 0 ||
-                        (r = read_id(device_fd, "device", UINT16_MAX, &device)) < 0 ||
-                        (r = read_id(device_fd, "subsystem_vendor", UINT16_MAX, &subsystem_vendor)) < 0 ||
-                        (r = read_id(device_fd, "subsystem_device", UINT16_MAX, &subsystem_device)) < 0 ||
-                        (r = read_id(device_fd, "class", 0xffffff, &class)) < 0 ||
-                        (r = read_id(device_fd, "revision", UINT8_MAX, &revision)) < 0)
-                return r;
-
-        *ret = (PciIds){
-                        .vendor = (uint16_t)vendor,
-                        .device = (uint16_t)device,
-                        .subsystem_vendor = (uint16_t)subsystem_vendor,
-                        .subsystem_device = (uint16_t)subsystem_device,
-                        .class = (uint32_t) class,
-                        .revision = (uint8_t)revision,
+        static const struct {
+                const char *name;
+                long maximum;
+        } attributes[] = {
+                        {"vendor", UINT16_MAX},
+                        {"device", UINT16_MAX},
+                        {"subsystem_vendor", UINT16_MAX},
+                        {"subsystem_device", UINT16_MAX},
+                        {"class", 0xffffff},
+                        {"revision", UINT8_MAX},
         };
+        long values[ELEMENTSOF(attributes)];
+
+        for (size_t i = 0; i < ELEMENTSOF(attributes); i++) {
+                int r = sysfs_read_number(device_fd, attributes[i].name, 0, attributes[i].maximum, &values[i]);
+                if (r < 0)
+                        return r;
+        }
+        *ret = (PciIds){(uint16_t)values[0], (uint16_t)values[1], (uint16_t)values[2], (uint16_t)values[3],
+                        (uint32_t)values[4], (uint8_t)values[5]};
         return 0;
 }
 
-int pci_device_read_driver(int device_fd, char buffer[static DRIVER_NAME_MAX]) {
-        int r = sysfs_read_link(device_fd, "driver", buffer, DRIVER_NAME_MAX);
-        if (r == -ENOENT) {
+/* Reads the last component of a link, "" if there is no link. */
+static int read_optional_link(int directory_fd, const char *name, char *buffer, size_t size) {
+        int r = sysfs_read_link(directory_fd, name, buffer, size);
+        if (r == -ENOENT)
                 buffer[0] = '\0';
-                return 0;
-        }
-        return r;
+        return r == -ENOENT ? 0 : r;
+}
+
+int pci_device_read_driver(int device_fd, char buffer[static DRIVER_NAME_MAX]) {
+        return read_optional_link(device_fd, "driver", buffer, DRIVER_NAME_MAX);
 }
 
 int pci_device_read_driver_of(const Kernel *kernel, PciAddress address, char buffer[static DRIVER_NAME_MAX]) {
-        char path[PCI_ADDRESS_TEXT_MAX + sizeof("/driver")];
-
-        (void)snprintf(path, sizeof(path), "%s/driver", PCI_ADDRESS_TEXT(address));
-        int r = sysfs_read_link(kernel->devices_fd, path, buffer, DRIVER_NAME_MAX);
-        if (r == -ENOENT) {
-                buffer[0] = '\0';
-                return 0;
-        }
-        return r;
+        return read_optional_link(kernel->devices_fd, SYSFS_PATH("%s/driver", PCI_ADDRESS_TEXT(address)), buffer,
+                        DRIVER_NAME_MAX);
 }
 
-/* For attributes that not every device or kernel has. */
+/* Reads an attribute that not every device or kernel has. */
 static long read_optional(int device_fd, const char *name, long minimum, long maximum, long otherwise) {
         long value;
         return sysfs_read_number(device_fd, name, minimum, maximum, &value) < 0 ? otherwise : value;
@@ -75,12 +68,9 @@ static long read_optional(int device_fd, const char *name, long minimum, long ma
 static int read_group(int device_fd, int *ret) {
         char text[16], *end;
 
-        int r = sysfs_read_link(device_fd, "iommu_group", text, sizeof(text));
-        if (r == -ENOENT) {
-                *ret = IOMMU_GROUP_NONE;
-                return 0;
-        }
-        if (r < 0)
+        int r = read_optional_link(device_fd, "iommu_group", text, sizeof(text));
+        *ret = IOMMU_GROUP_NONE;
+        if (r < 0 || text[0] == '\0')
                 return r;
         errno = 0;
         long number = strtol(text, &end, 10);
@@ -97,37 +87,35 @@ static bool is_bridge(int device_fd, uint32_t class) {
         case CLASS_SEMI_TRANSPARENT_BRIDGE:
                 return true;
         default:
-                /* The kernel shows this one for every function with a bridge's header, whatever its class says. */
+                /* The kernel has this attribute for every function with the header of a bridge, of any class. */
                 return faccessat(device_fd, "secondary_bus_number", F_OK, AT_SYMLINK_NOFOLLOW) >= 0;
         }
 }
 
 const char *pci_path_format(const char *folder, char buffer[static PCI_PATH_MAX]) {
         const char *part = strstr(folder, "/pci");
+        bool is_valid = true;
         size_t length = 0;
+        PciAddress address;
 
         buffer[0] = '\0';
-        for (part = part ? strchr(part + 1, '/') : NULL; part; part = strchr(part, '/')) {
-                char text[PCI_ADDRESS_TEXT_MAX];
-                PciAddress address;
-
-                size_t size = strcspn(++part, "/");
-                if (size >= sizeof(text))
-                        return buffer[0] = '\0', buffer;
-                memcpy(text, part, size);
-                text[size] = '\0';
-                if (pci_address_parse(text, &address) < 0)
-                        return buffer[0] = '\0', buffer;
-                int n = length == 0 ? snprintf(buffer, PCI_PATH_MAX, "%s", text)
-                                    : snprintf(buffer + length, PCI_PATH_MAX - length, "/%02x.%x", address.slot,
-                                                      address.function);
-                if (n < 0 || (length += (size_t)n) >= PCI_PATH_MAX)
-                        return buffer[0] = '\0', buffer;
+        for (part = part ? strchr(part + 1, '/') : NULL; part && is_valid; part = strchr(part, '/')) {
+                is_valid = pci_address_parse_component(++part, &address);
+                if (!is_valid)
+                        break;
+                if (length == 0)
+                        length = strlen(pci_address_format(address, buffer));
+                else
+                        length += (size_t)snprintf(buffer + length, PCI_PATH_MAX - length, "/%02x.%x", address.slot,
+                                        address.function);
+                is_valid = length < PCI_PATH_MAX;
         }
+        if (!is_valid)
+                buffer[0] = '\0';
         return buffer;
 }
 
-/* Where the link of the bus leads, "" for a device that is not there. */
+/* Reads the target of the link in /sys/bus/pci/devices, "" if there is no device. */
 static void read_folder(const Kernel *kernel, PciAddress address, char buffer[static PCI_FOLDER_MAX]) {
         ssize_t n = readlinkat(kernel->devices_fd, PCI_ADDRESS_TEXT(address), buffer, PCI_FOLDER_MAX - 1);
 
@@ -142,29 +130,19 @@ const char *pci_device_read_path(const Kernel *kernel, PciAddress address, char 
 }
 
 int pci_path_find_controller(const char *folder, PciAddress *ret) {
-        PciAddress last, found;
-        bool has_last = false, has_found = false;
+        bool is_function = false, found = false;
+        PciAddress function;
 
         for (const char *part = strchr(folder, '/'); part; part = strchr(part, '/')) {
-                char text[PCI_ADDRESS_TEXT_MAX];
-
-                size_t size = strcspn(++part, "/");
+                part++;
                 /* A root bus below a PCI function: "pci10000:e0". */
-                if (has_last && startswith(part, "pci")) {
-                        found = last;
-                        has_found = true;
+                if (is_function && startswith(part, "pci")) {
+                        *ret = function;
+                        found = true;
                 }
-                has_last = false;
-                if (size >= sizeof(text))
-                        continue;
-                memcpy(text, part, size);
-                text[size] = '\0';
-                has_last = pci_address_parse(text, &last) >= 0;
+                is_function = pci_address_parse_component(part, &function);
         }
-        if (!has_found)
-                return -ENOENT;
-        *ret = found;
-        return 0;
+        return found ? 0 : -ENOENT;
 }
 
 int pci_device_read_facts(const Kernel *kernel, PciAddress address, PciFacts *ret) {
@@ -194,7 +172,7 @@ int pci_device_read_facts(const Kernel *kernel, PciAddress address, PciFacts *re
         char path[PCI_FOLDER_MAX];
         read_folder(kernel, address, path);
         facts.behind_controller = pci_path_find_controller(path, &facts.controller) >= 0;
-        /* After what a device may lack. A device that goes lacks all of it, too, but then this fails. */
+        /* This is read last: if the device has gone, the optional attributes above are missing, but this fails. */
         if ((r = pci_device_read_ids(device_fd, &facts.ids)) < 0)
                 return r;
         facts.bridge = is_bridge(device_fd, facts.ids.class);
@@ -206,23 +184,17 @@ int pci_device_read_facts(const Kernel *kernel, PciAddress address, PciFacts *re
         return 0;
 }
 
-struct visit {
-        pci_device_visit_t function;
-        void *userdata;
-};
-
-static int visit_entry(int directory_fd, const char *name, void *userdata) {
-        const struct visit *visit = userdata;
+int pci_device_for_each(const Kernel *kernel, pci_device_visit_t callback, void *userdata) {
+        _cleanup_closedir_ DIR *folder = NULL;
+        int result = 0;
+        const char *name;
         PciAddress address;
 
-        (void)directory_fd;
-        if (pci_address_parse(name, &address) < 0)
-                return 0;
-        return visit->function(address, visit->userdata);
-}
-
-int pci_device_for_each(const Kernel *kernel, pci_device_visit_t function, void *userdata) {
-        return sysfs_for_each(kernel->devices_fd, ".", visit_entry, &(struct visit){function, userdata});
+        int r = sysfs_open_folder(kernel->devices_fd, ".", &folder);
+        while (r >= 0 && result == 0 && (r = sysfs_next(folder, &name)) > 0)
+                if (pci_address_parse(name, &address) >= 0)
+                        result = callback(address, userdata);
+        return r < 0 ? r : result;
 }
 
 bool pci_driver_is_vfio(const char *driver) {

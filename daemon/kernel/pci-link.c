@@ -5,7 +5,7 @@
 
 #include <sys/stat.h>
 
-/* "8.0 GT/s PCIe" is 8000; "Unknown" and what is no PCIe link are 0. */
+/* "8.0 GT/s PCIe" is 8000; "Unknown", or no PCIe link, is 0. */
 static uint32_t read_speed(int device_fd, const char *name) {
         char text[32], *end;
 
@@ -16,7 +16,7 @@ static uint32_t read_speed(int device_fd, const char *name) {
         return end == text || whole > 1000000 ? 0 : (uint32_t)(whole * 1000 + tenth * 100);
 }
 
-/* 255 is what the kernel prints for a width that it does not know. */
+/* The kernel prints 255 for an unknown width. */
 static uint8_t read_width(int device_fd, const char *name) {
         long width;
 
@@ -25,7 +25,7 @@ static uint8_t read_width(int device_fd, const char *name) {
         return (uint8_t)width;
 }
 
-/* Where power management is off ("unsupported") or unknown to the kernel, the device is always on. */
+/* Without power management ("unsupported", or no attribute), the device is always on. */
 static bool is_awake(int device_fd) {
         char status[32];
 

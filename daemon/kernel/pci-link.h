@@ -4,7 +4,7 @@
 #include "kernel/kernel.h"
 #include "kernel/pci-address.h"
 
-/* The PCIe link of a function. */
+/* The PCIe link of a PCI function. */
 
 typedef struct PciLink {
         uint32_t speed, speed_max; /* MT/s; 0 for none or not known */
@@ -18,12 +18,12 @@ static inline bool pci_link_equal(const PciLink *a, const PciLink *b) {
 
 typedef struct PciLinkReading {
         PciAddress address;
-        uint64_t incarnation; /* of PciFacts: which card was read */
-        bool awake;           /* false for a device that is suspended: its link was not read, and is all 0 */
+        uint64_t incarnation; /* as in PciFacts */
+        bool awake;           /* false for a suspended device: its link was not read, and is 0 */
         PciLink link;
 } PciLinkReading;
 
-/* Reads the link. Since late 2025 the kernel wakes up the device for that: it takes about a second, and does not come back for a device that is
- * dead. So this is for child processes only, and it leaves alone what is suspended. Returns 0; -ENOENT or -ENODEV when the device is gone; another negative
- * errno. */
+/* Reads the link, unless the device is suspended. Since late 2025, the kernel wakes up the device for this: that takes about a
+ * second, and blocks for ever if the device is dead, so only child processes call this. Returns 0; -ENOENT or -ENODEV if the
+ * device is gone; or another negative errno. */
 int pci_device_read_link(const Kernel *kernel, PciAddress address, PciLinkReading *ret);

@@ -9,8 +9,8 @@ struct PciNames {
         bool broken;
 };
 
-/* The error handler of libpci must not return, and the default handler calls exit(). This handler jumps back into the look-up. The
- * daemon has only one thread, so one buffer is enough. */
+/* The error handler of libpci must not return, and the default handler calls exit(). This handler jumps back into
+ * the look-up. The daemon has only one thread, so one buffer is enough. */
 static jmp_buf failed_lookup;
 
 static void __attribute__((noreturn)) on_error(char *message, ...) {
@@ -46,8 +46,12 @@ PciNames *pci_names_free(PciNames *names) {
 }
 
 const char *pci_names_lookup(PciNames *names, PciNameKind kind, const PciIds *ids, char buffer[static PCI_NAME_MAX]) {
-        static const int flags = PCI_LOOKUP_NO_NUMBERS | PCI_LOOKUP_NO_HWDB;
-        const char *volatile name = NULL;
+        static const int flags[] = {
+                        [PCI_NAME_VENDOR] = PCI_LOOKUP_VENDOR,
+                        [PCI_NAME_DEVICE] = PCI_LOOKUP_DEVICE,
+                        [PCI_NAME_SUBSYSTEM] = PCI_LOOKUP_SUBSYSTEM | PCI_LOOKUP_DEVICE,
+                        [PCI_NAME_CLASS] = PCI_LOOKUP_CLASS,
+        };
 
         buffer[0] = '\0';
         if (names->broken)
@@ -55,26 +59,14 @@ const char *pci_names_lookup(PciNames *names, PciNameKind kind, const PciIds *id
         if (setjmp(failed_lookup) != 0) {
                 /* The handle may be inconsistent now. It is never used or freed again. */
                 names->broken = true;
+                buffer[0] = '\0';
                 return buffer;
         }
-
-        switch (kind) {
-        case PCI_NAME_VENDOR:
-                name = pci_lookup_name(names->access, buffer, PCI_NAME_MAX, PCI_LOOKUP_VENDOR | flags, ids->vendor);
-                break;
-        case PCI_NAME_DEVICE:
-                name = pci_lookup_name(names->access, buffer, PCI_NAME_MAX, PCI_LOOKUP_DEVICE | flags, ids->vendor,
-                                ids->device);
-                break;
-        case PCI_NAME_SUBSYSTEM:
-                name = pci_lookup_name(names->access, buffer, PCI_NAME_MAX,
-                                PCI_LOOKUP_SUBSYSTEM | PCI_LOOKUP_DEVICE | flags, ids->vendor, ids->device,
-                                ids->subsystem_vendor, ids->subsystem_device);
-                break;
-        case PCI_NAME_CLASS:
-                name = pci_lookup_name(names->access, buffer, PCI_NAME_MAX, PCI_LOOKUP_CLASS | flags, ids->class >> 8);
-                break;
-        }
+        /* Each kind of look-up takes as many of these numbers as it needs. */
+        const char *name = pci_lookup_name(names->access, buffer, PCI_NAME_MAX,
+                        flags[kind] | PCI_LOOKUP_NO_NUMBERS | PCI_LOOKUP_NO_HWDB,
+                        kind == PCI_NAME_CLASS ? (int)(ids->class >> 8) : ids->vendor, ids->device,
+                        ids->subsystem_vendor, ids->subsystem_device);
         if (!name)
                 buffer[0] = '\0';
         else if (name != buffer)

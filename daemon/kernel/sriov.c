@@ -4,30 +4,22 @@
 
 int sriov_list_functions(int physical_fd, PciAddress **ret, size_t *ret_n) {
         _cleanup_free_ PciAddress *functions = NULL;
-        size_t n = 0, n_allocated = 0;
+        char target[PCI_ADDRESS_TEXT_MAX];
 
-        for (;; n++) {
-                char name[32], target[PCI_ADDRESS_TEXT_MAX];
-
-                (void)snprintf(name, sizeof(name), "virtfn%zu", n);
-                int r = sysfs_read_link(physical_fd, name, target, sizeof(target));
-                if (r == -ENOENT)
-                        break;
+        for (size_t n = 0;; n++) {
+                int r = sysfs_read_link(physical_fd, SYSFS_PATH("virtfn%zu", n), target, sizeof(target));
+                if (r == -ENOENT) {
+                        *ret = TAKE_PTR(functions);
+                        *ret_n = n;
+                        return 0;
+                }
                 if (r < 0)
                         return r;
-                if (n == n_allocated) {
-                        n_allocated = n_allocated ? n_allocated * 2 : 16;
-                        PciAddress *grown = reallocarray(functions, n_allocated, sizeof(PciAddress));
-                        if (!grown)
-                                return -ENOMEM;
-                        functions = grown;
-                }
+                if (!ARRAY_GROW(functions, n))
+                        return -ENOMEM;
                 if ((r = pci_address_parse(target, &functions[n])) < 0)
                         return r;
         }
-        *ret = TAKE_PTR(functions);
-        *ret_n = n;
-        return 0;
 }
 
 int sriov_read_autoprobe(int physical_fd, bool *ret) {

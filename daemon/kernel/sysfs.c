@@ -1,9 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kernel/sysfs.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdarg.h>
+
+const char *sysfs_format_path(char buffer[static SYSFS_PATH_MAX], const char *format, ...) {
+        va_list arguments;
+
+        va_start(arguments, format);
+        (void)vsnprintf(buffer, SYSFS_PATH_MAX, format, arguments);
+        va_end(arguments);
+        return buffer;
+}
 
 int sysfs_read_text(int directory_fd, const char *name, char *buffer, size_t size) {
         _cleanup_close_ int fd = openat(directory_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
@@ -12,16 +21,16 @@ int sysfs_read_text(int directory_fd, const char *name, char *buffer, size_t siz
 
         size_t length = 0;
         for (;;) {
-                ssize_t n = read(fd, buffer + length, size - length);
-                if (n < 0 && errno == EINTR)
-                        continue;
+                ssize_t n = TEMP_FAILURE_RETRY(read(fd, buffer + length, size - length));
                 if (n < 0)
                         return -errno;
                 if (n == 0)
                         break;
                 length += (size_t)n;
-                if (length == size)
+                if (length == size) {
+                        buffer[size - 1] = '\0';
                         return -ENAMETOOLONG;
+                }
                 /* One read() returns a whole attribute. Without a final line break, there may be more text. */
                 if (buffer[length - 1] == '\n')
                         break;
@@ -51,23 +60,23 @@ int sysfs_read_number(int directory_fd, const char *name, long minimum, long max
         return 0;
 }
 
+int sysfs_read_target(int directory_fd, const char *name, char *buffer, size_t size) {
+        ssize_t n = readlinkat(directory_fd, name, buffer, size);
+        if (n < 0)
+                return -errno;
+        if ((size_t)n >= size)
+                return -ENAMETOOLONG;
+        buffer[n] = '\0';
+        return 0;
+}
+
 int sysfs_read_link(int directory_fd, const char *name, char *buffer, size_t size) {
         char target[PATH_MAX];
 
-        ssize_t n = readlinkat(directory_fd, name, target, sizeof(target));
-        if (n < 0)
-                return -errno;
-        if ((size_t)n >= sizeof(target))
-                return -ENAMETOOLONG;
-        target[n] = '\0';
-
-        const char *slash = strrchr(target, '/');
-        const char *last = slash ? slash + 1 : target;
-        size_t length = strlen(last);
-        if (length >= size)
-                return -ENAMETOOLONG;
-        memcpy(buffer, last, length + 1);
-        return 0;
+        int r = sysfs_read_target(directory_fd, name, target, sizeof(target));
+        if (r < 0)
+                return r;
+        return snprintf(buffer, size, "%s", basename(target)) < (int)size ? 0 : -ENAMETOOLONG;
 }
 
 int sysfs_write(int directory_fd, const char *name, const char *value) {
@@ -76,39 +85,46 @@ int sysfs_write(int directory_fd, const char *name, const char *value) {
         _cleanup_close_ int fd = openat(directory_fd, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
         if (fd < 0)
                 return -errno;
-        for (;;) {
-                ssize_t n = write(fd, value, length);
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                return (size_t)n == length ? 0 : -EIO;
-        }
+        ssize_t n = TEMP_FAILURE_RETRY(write(fd, value, length));
+        if (n < 0)
+                return -errno;
+        return (size_t)n == length ? 0 : -EIO;
 }
 
-int sysfs_for_each(int directory_fd, const char *folder, sysfs_entry_t callback, void *userdata) {
-        _cleanup_close_ int fd = openat(directory_fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+int sysfs_open_folder(int directory_fd, const char *name, DIR **ret) {
+        _cleanup_close_ int fd = openat(directory_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)
                 return -errno;
-        DIR *directory = fdopendir(fd);
-        if (!directory)
+        *ret = fdopendir(fd);
+        if (!*ret)
                 return -errno;
-        (void)TAKE_FD(fd); /* directory owns it now */
+        (void)TAKE_FD(fd); /* *ret owns it now */
+        return 0;
+}
 
-        int r = 0;
-        while (r == 0) {
+int sysfs_next(DIR *folder, const char **ret_name) {
+        const struct dirent *entry;
+
+        /* The name of a network interface may begin with a dot. */
+        do {
                 errno = 0;
-                const struct dirent *entry = readdir(directory);
-                if (!entry) {
-                        r = -errno;
-                        break;
-                }
-                /* The name of a network interface may begin with a dot. */
-                if (!streq(entry->d_name, ".") && !streq(entry->d_name, ".."))
-                        r = callback(dirfd(directory), entry->d_name, userdata);
-        }
-        (void)closedir(directory);
-        return r;
+                entry = readdir(folder);
+                if (!entry)
+                        return -errno;
+        } while (streq(entry->d_name, ".") || streq(entry->d_name, ".."));
+        *ret_name = entry->d_name;
+        return 1;
+}
+
+int sysfs_for_each(int directory_fd, const char *name, sysfs_entry_t callback, void *userdata) {
+        _cleanup_closedir_ DIR *folder = NULL;
+        const char *entry;
+        int result = 0;
+
+        int r = sysfs_open_folder(directory_fd, name, &folder);
+        while (r >= 0 && result == 0 && (r = sysfs_next(folder, &entry)) > 0)
+                result = callback(dirfd(folder), entry, userdata);
+        return r < 0 ? r : result;
 }
 
 FILE *sysfs_open_lines(int directory_fd, const char *name) {

@@ -2,33 +2,33 @@
 #include "kernel/uevents.h"
 
 #include <libudev.h>
+#include <limits.h>
 
-/* Room for 100,000 PCI events of 1,280 bytes (measured). Without CAP_NET_ADMIN the kernel gives what net.core.rmem_max
- * allows; then events are lost sooner, and noticed. */
+/* Enough for 100,000 PCI events of 1,280 bytes (measured). Without CAP_NET_ADMIN, the kernel limits the buffer to
+ * net.core.rmem_max: then events are lost sooner, which vfiod notices. */
 #define RECEIVE_BUFFER_SIZE (128 * 1024 * 1024)
 
 typedef struct UdevSource {
-        UeventSource source; /* first: the one is the other */
+        UeventSource source; /* must be first: a pointer to it is cast to UdevSource */
         struct udev *udev;
         struct udev_monitor *monitor;
-        struct udev_device *current; /* owns the strings of the event given out last */
+        struct udev_device *current; /* owns the strings of the last event */
 } UdevSource;
 
 static int udev_source_get_fd(UeventSource *source) {
         return udev_monitor_get_fd(((UdevSource *)source)->monitor);
 }
 
-/* What libudev's errno means after it gave no event. libudev does not say whether the socket failed or whether it could not parse
- * the message that it took from the socket, so errors that only a socket gives are listed here. Everything else is one bad message: nobody may
- * end the daemon with that. */
+/* Converts the errno after libudev returned no event. libudev does not say whether the socket failed or whether it could not parse a
+ * message. So the errors that only a socket has are listed here. Any other errno is one bad message, which must not end the daemon. */
 static int receive_error(int error) {
         switch (error) {
         case 0:
         case EAGAIN:
-        case EINTR: /* the caller comes back as long as the socket is readable */
+        case EINTR: /* the caller tries again while the socket is readable */
                 return 0;
         case ENOBUFS:
-        case ENOMEM: /* the message is lost, and it may have been one of ours */
+        case ENOMEM: /* the message is lost: it may have been an event of a PCI device */
                 return -ENOBUFS;
         case EBADF:
         case ENOTSOCK:
@@ -54,7 +54,7 @@ static int udev_source_receive(UeventSource *source, Uevent *ret) {
         if (!udev->current)
                 return receive_error(errno);
 
-        /* Only properties that came with the message: libudev reads others from "uevent", which can hang. */
+        /* Only properties of the message: libudev reads other properties from "uevent", which can block. */
         *ret = (Uevent){
                         .action = udev_device_get_property_value(udev->current, "ACTION"),
                         .devpath = udev_device_get_property_value(udev->current, "DEVPATH"),
@@ -91,8 +91,8 @@ int uevent_source_new_udev(UeventSource **ret) {
         udev->monitor = udev_monitor_new_from_netlink(udev->udev, "kernel");
         if (!udev->monitor)
                 return -errno;
-        /* No filter of libudev: it applies to messages of udevd only, and behind it libudev takes any number of other subsystems'
-         * messages in one call. This way each call takes one message. */
+        /* No filter of libudev: it filters only messages of udevd, and with a filter one call of libudev can take any number of messages
+         * of other subsystems. Without a filter, each call takes one message. */
         (void)udev_monitor_set_receive_buffer_size(udev->monitor, RECEIVE_BUFFER_SIZE);
         int r = udev_monitor_enable_receiving(udev->monitor);
         if (r < 0)
@@ -100,4 +100,24 @@ int uevent_source_new_udev(UeventSource **ret) {
 
         *ret = TAKE_PTR(source);
         return 0;
+}
+
+bool udev_database_has(const char *folder, PciAddress address, uint64_t since_us) {
+        char path[PATH_MAX];
+        _cleanup_fclose_ FILE *file = NULL;
+        _cleanup_free_ char *line = NULL;
+        size_t size = 0;
+
+        if (!folder || access(folder, F_OK) < 0)
+                return true;
+        if (snprintf(path, sizeof(path), "%s/+pci:%s", folder, PCI_ADDRESS_TEXT(address)) >= (int)sizeof(path))
+                return true;
+        file = fopen(path, "re");
+        while (file && getline(&line, &size, file) >= 0) {
+                const char *initialized = startswith(line, "I:");
+
+                if (initialized)
+                        return strtoull(initialized, NULL, 10) >= since_us;
+        }
+        return false;
 }

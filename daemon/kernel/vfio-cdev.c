@@ -4,7 +4,7 @@
 
 #include <sys/sysmacros.h>
 
-/* "vfio" and a number, as the kernel names it. */
+/* Tells whether the name is "vfio" and a number. */
 static bool is_cdev_name(const char *name) {
         const char *digits = startswith(name, "vfio");
         size_t length = digits ? strlen(digits) : 0;
@@ -12,35 +12,30 @@ static bool is_cdev_name(const char *name) {
         return length > 0 && strspn(digits, "0123456789") == length && strlen(name) < VFIO_CDEV_NAME_MAX;
 }
 
-/* An entry of vfio-dev. */
-static int on_entry(int folder_fd, const char *name, void *userdata) {
-        VfioCdev *cdev = userdata;
-
-        (void)folder_fd;
-        if (!is_cdev_name(name))
-                return -EINVAL;
-        if (cdev->name[0] != '\0')
-                return -ENOTUNIQ;
-        (void)snprintf(cdev->name, sizeof(cdev->name), "%s", name);
-        return 0;
-}
-
 int vfio_cdev_read(int device_fd, VfioCdev *ret) {
-        char path[sizeof("vfio-dev//dev") + VFIO_CDEV_NAME_MAX], text[32];
-        VfioCdev cdev = {};
+        _cleanup_closedir_ DIR *folder = NULL;
         unsigned major, minor;
+        VfioCdev cdev = {};
+        const char *name;
+        char text[32];
         int end = 0;
 
-        int r = sysfs_for_each(device_fd, "vfio-dev", on_entry, &cdev);
-        if (r == -ENOENT || (r >= 0 && cdev.name[0] == '\0'))
+        int r = sysfs_open_folder(device_fd, "vfio-dev", &folder);
+        while (r >= 0 && (r = sysfs_next(folder, &name)) > 0) {
+                if (!is_cdev_name(name))
+                        return -EINVAL;
+                if (cdev.name[0] != '\0')
+                        return -ENOTUNIQ;
+                (void)snprintf(cdev.name, sizeof(cdev.name), "%s", name);
+        }
+        if (r == -ENOENT || (r == 0 && cdev.name[0] == '\0'))
                 return 0;
         if (r < 0)
                 return r;
 
-        (void)snprintf(path, sizeof(path), "vfio-dev/%s/dev", cdev.name);
-        r = sysfs_read_text(device_fd, path, text, sizeof(text));
+        r = sysfs_read_text(dirfd(folder), SYSFS_PATH("%s/dev", cdev.name), text, sizeof(text));
         if (r == -ENOENT || r == -ENODEV)
-                return 0; /* a kernel without cdevs; or the device left its vfio driver just now */
+                return 0; /* the kernel has no cdevs; or the device has just left its vfio driver */
         if (r < 0)
                 return r;
         if (sscanf(text, "%u:%u%n", &major, &minor, &end) != 2 || end != r)

@@ -4,21 +4,21 @@
 #include "base/util.h"
 #include <sys/types.h>
 
-/* The VFIO character device of a PCI function, /dev/vfio/devices/vfio3. A program that uses iommufd opens it instead of the
- * group's node.
+/* The VFIO character device (cdev) of a PCI function, /dev/vfio/devices/vfio3. Programs that use iommufd open it instead of
+ * the node of the group.
  *
- * Kernels from 6.6 with CONFIG_VFIO_DEVICE_CDEV make one for each device on a vfio driver. The device's folder in sysfs then
- * has the folder vfio-dev/vfio3, and in it the file "dev" with the numbers. Kernels without that option have the folder
- * since 6.1, but not the file.
+ * Linux 6.6 and later with CONFIG_VFIO_DEVICE_CDEV make a cdev for each device on a vfio driver. The sysfs directory of the
+ * device then has the file vfio-dev/vfio3/dev with the numbers. Linux 6.1 and later without this option have the directory,
+ * but not the file.
  *
- * Measured on 6.12 with iommufd: a process that has only opened the cdev, without a bind to an iommufd, stops an unbind of
- * the device until it closes it. The group's node can still be opened then. After a bind the group's node gives EBUSY.
- * Any number of processes can open one cdev, so an open that succeeds says nothing about others.
+ * Measured on Linux 6.12 with iommufd: a process that has only opened the cdev stops an unbind of the device until it closes
+ * the cdev, but vfiod can still open the node of the group. After the process has bound the cdev to an iommufd, opening the
+ * node of the group fails with EBUSY. Many processes can open the same cdev, so a successful open says nothing about others.
  *
- * From the kernel's source: an unbind removes the node and its folder in sysfs before it waits for the processes that have the node open.
- * So whom an unbind will wait for must be looked up before it is begun. */
+ * An unbind removes the node and its sysfs directory before it waits for processes (kernel source). So the processes must be
+ * looked up before the unbind. */
 
-/* Room for "vfio2147483647" and its end. */
+/* Buffer size for "vfio2147483647". */
 #define VFIO_CDEV_NAME_MAX 16
 
 typedef struct VfioCdev {
@@ -26,14 +26,11 @@ typedef struct VfioCdev {
         dev_t number;
 } VfioCdev;
 
-/* Reads which cdev belongs to the PCI function whose folder in sysfs is device_fd. Returns 1 and fills ret; 0 where there is
- * none; -ENOTUNIQ for more than one; -EINVAL for a name or numbers that cannot be understood; another negative errno. Reads
- * nothing that waits for the device's lock. */
+/* Reads the cdev of the PCI function with this sysfs directory. Does not wait for the device lock. Returns 1 and the cdev; 0
+ * if there is none; -ENOTUNIQ if there are several; -EINVAL for an invalid name or number; or another negative errno. */
 int vfio_cdev_read(int device_fd, VfioCdev *ret);
 
-/* Room for "/dev/vfio/devices/" and a name. */
+/* Formats "/dev/vfio/devices/vfio3" into buffer, and returns buffer. */
 #define VFIO_CDEV_TEXT_MAX (18 + VFIO_CDEV_NAME_MAX)
-
-/* "/dev/vfio/devices/vfio3" into buffer, which is returned. */
 const char *vfio_cdev_format(const VfioCdev *cdev, char buffer[static VFIO_CDEV_TEXT_MAX]);
 #define VFIO_CDEV_TEXT(cdev) vfio_cdev_format(cdev, (char[VFIO_CDEV_TEXT_MAX]){})

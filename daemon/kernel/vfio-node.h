@@ -3,20 +3,20 @@
 
 #include "kernel/kernel.h"
 
-/* /dev/vfio/N, the node through which a program takes an IOMMU group. The kernel lets it be opened once: while a VM
- * has it nobody else gets in, and while we have it no VM does. Nor can a program then bind a cdev of the group to an iommufd; but it can
- * open one, see vfio-cdev.h. */
+/* /dev/vfio/N, the node of an IOMMU group. The kernel lets only one process open it. While a virtual machine has it open, vfiod
+ * cannot open it. While vfiod has it open, no program can open it or bind a cdev of the group to an iommufd, but a program
+ * can still open a cdev, see vfio-cdev.h. */
 
-/* Room for "/dev/vfio/2147483647" and its end. */
+/* Formats "/dev/vfio/25" into buffer, and returns buffer. */
 #define VFIO_NODE_TEXT_MAX 24
 
-/* "/dev/vfio/25" into buffer, which is returned. */
 const char *vfio_node_format(int group, char buffer[static VFIO_NODE_TEXT_MAX]);
 #define VFIO_NODE_TEXT(group) vfio_node_format(group, (char[VFIO_NODE_TEXT_MAX]){})
 
-/* Takes the group: while the descriptor is open, nobody else can. Returns it; -EBUSY when someone holds the group; -ENOENT where there is no
- * node; another negative errno. */
+/* Opens the node. The caller closes the descriptor: until then, nobody else can take the group. Returns the descriptor;
+ * -EBUSY if a process holds the group; -ENOENT if there is no node; or another negative errno. */
 int vfio_node_lock(const Kernel *kernel, int group);
 
-/* Waits until the node is there. Returns 0; -ETIMEDOUT; another negative errno. For workers. */
+/* Waits until the node exists. For workers. Returns 0; -ETIMEDOUT; -ENOENT if there is no directory /dev/vfio; or
+ * another negative errno. */
 int vfio_node_wait(const Kernel *kernel, int group, unsigned timeout_ms);

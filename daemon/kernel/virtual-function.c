@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kernel/virtual-function.h"
 #include "kernel/rtnetlink.h"
+#include "kernel/sriov.h"
 #include "kernel/sysfs.h"
 
 #include <arpa/inet.h>
@@ -17,53 +18,47 @@ bool virtual_function_link_equal(const VirtualFunctionLink *a, const VirtualFunc
 
 /* Reading. */
 
-typedef struct Search {
-        unsigned number;
-        VirtualFunctionLink link;
-        int error; /* of the answer */
-} Search;
+/* How the PF names a VF. */
+typedef struct Place {
+        int interface_index; /* of the PF */
+        unsigned number;     /* of the VF */
+} Place;
 
-static void take_info(const struct nlattr *info, Search *search) {
-        VirtualFunctionLink link = {};
-        const struct nlattr *attribute, *entry;
-        bool is_mine = false;
+/* An attribute inside another attribute; NULL if there is none of this type and at least this size. */
+static const struct nlattr *find_nested(const struct nlattr *nest, unsigned type, size_t size) {
+        const struct nlattr *attribute;
 
-        mnl_attr_for_each_nested(attribute, info) {
-                const void *payload = mnl_attr_get_payload(attribute);
-                size_t length = mnl_attr_get_payload_len(attribute);
-
-                switch (mnl_attr_get_type(attribute)) {
-                case IFLA_VF_MAC:
-                        if (length < sizeof(struct ifla_vf_mac))
-                                break;
-                        is_mine = ((const struct ifla_vf_mac *)payload)->vf == search->number;
-                        memcpy(link.mac, ((const struct ifla_vf_mac *)payload)->mac, MAC_SIZE);
-                        link.known = true;
-                        break;
-                case IFLA_VF_VLAN:
-                        if (length < sizeof(struct ifla_vf_vlan))
-                                break;
-                        link.vlan = (uint16_t)((const struct ifla_vf_vlan *)payload)->vlan;
-                        link.qos = (uint8_t)((const struct ifla_vf_vlan *)payload)->qos;
-                        break;
-                case IFLA_VF_VLAN_LIST:
-                        mnl_attr_for_each_nested(entry, attribute) {
-                                if (mnl_attr_get_payload_len(entry) >= sizeof(struct ifla_vf_vlan_info))
-                                        link.vlan_protocol = ntohs(
-                                                        ((const struct ifla_vf_vlan_info *)mnl_attr_get_payload(entry))
-                                                                        ->vlan_proto);
-                        }
-                        break;
-                default:
-                        break;
-                }
+        mnl_attr_for_each_nested(attribute, nest) {
+                if (mnl_attr_get_type(attribute) == type && mnl_attr_get_payload_len(attribute) >= size)
+                        return attribute;
         }
-        if (is_mine)
-                search->link = link;
+        return NULL;
 }
 
-/* Whether the bytes at the attribute look like the entry of a virtual function, which begins with its MAC address. A link has an attribute of the
- * same type, its own address, but that one is shorter. */
+/* Reads the entry of a VF. Returns false if it is the entry of another VF. */
+static bool read_info(const struct nlattr *info, unsigned number, VirtualFunctionLink *ret) {
+        const struct nlattr *attribute = find_nested(info, IFLA_VF_MAC, sizeof(struct ifla_vf_mac));
+        const struct ifla_vf_mac *mac = attribute ? mnl_attr_get_payload(attribute) : NULL;
+
+        if (!mac || mac->vf != number)
+                return false;
+        *ret = (VirtualFunctionLink){.known = true};
+        memcpy(ret->mac, mac->mac, MAC_SIZE);
+        if ((attribute = find_nested(info, IFLA_VF_VLAN, sizeof(struct ifla_vf_vlan)))) {
+                const struct ifla_vf_vlan *vlan = mnl_attr_get_payload(attribute);
+                ret->vlan = (uint16_t)vlan->vlan;
+                ret->qos = (uint8_t)vlan->qos;
+        }
+        if ((attribute = find_nested(info, IFLA_VF_VLAN_LIST, 0)) &&
+                        (attribute = find_nested(attribute, IFLA_VF_VLAN_INFO, sizeof(struct ifla_vf_vlan_info)))) {
+                const struct ifla_vf_vlan_info *vlan = mnl_attr_get_payload(attribute);
+                ret->vlan_protocol = ntohs(vlan->vlan_proto);
+        }
+        return true;
+}
+
+/* Tells whether the attribute is the entry of a VF, which begins with a MAC address of a VF. Replies for a link have another
+ * attribute of the same type, the address of the interface, but it is shorter. */
 static bool looks_like_info(const struct nlattr *attribute) {
         const struct nlattr *first = mnl_attr_get_payload(attribute);
 
@@ -73,8 +68,8 @@ static bool looks_like_info(const struct nlattr *attribute) {
                         mnl_attr_get_payload_len(first) == sizeof(struct ifla_vf_mac);
 }
 
-/* The length of an attribute has 16 bits. Of a list that is longer, the kernel writes the length without its upper bits, and the rest of the list stands behind
- * it. The end then lies inside an entry, or more entries follow. */
+/* The length of an attribute has 16 bits. For a longer list, the kernel writes only the lower bits of the length, and the rest of
+ * the list follows. Then the end is inside an entry, or more entries follow the end. */
 static bool is_list_truncated(const struct nlmsghdr *answer, const struct nlattr *list) {
         const char *end = (const char *)list + MNL_ALIGN(list->nla_len);
         const struct nlattr *info = mnl_attr_get_payload(list);
@@ -89,43 +84,48 @@ static bool is_list_truncated(const struct nlmsghdr *answer, const struct nlattr
 
 int virtual_function_parse_link(const struct nlmsghdr *answer, unsigned number, VirtualFunctionLink *ret) {
         const struct nlattr *attribute, *info;
-        Search search = {.number = number};
 
+        *ret = (VirtualFunctionLink){};
         mnl_attr_for_each(attribute, answer, sizeof(struct ifinfomsg)) {
                 if (mnl_attr_get_type(attribute) != IFLA_VFINFO_LIST)
                         continue;
                 mnl_attr_for_each_nested(info, attribute) {
-                        if (mnl_attr_get_type(info) == IFLA_VF_INFO)
-                                take_info(info, &search);
+                        if (mnl_attr_get_type(info) == IFLA_VF_INFO && read_info(info, number, ret))
+                                return 0;
                 }
-                if (!search.link.known && is_list_truncated(answer, attribute))
-                        return -EOVERFLOW;
-                break; /* what follows a truncated list are no attributes */
+                /* The bytes after a truncated list are no attributes, so the search ends here. */
+                return is_list_truncated(answer, attribute) ? -EOVERFLOW : 0;
         }
-        *ret = search.link;
         return 0;
 }
 
-static int on_link(const struct nlmsghdr *message, void *userdata) {
-        Search *search = userdata;
+typedef struct Reading {
+        unsigned number;
+        VirtualFunctionLink link;
+        int error; /* of virtual_function_parse_link() */
+} Reading;
 
-        search->error = virtual_function_parse_link(message, search->number, &search->link);
+static int on_link(const struct nlmsghdr *message, void *userdata) {
+        Reading *reading = userdata;
+
+        reading->error = virtual_function_parse_link(message, reading->number, &reading->link);
         return MNL_CB_STOP;
 }
 
-static int read_link_of(int interface_index, unsigned number, VirtualFunctionLink *ret) {
-        Search search = {.number = number};
+static int read_link_of(const Place *place, VirtualFunctionLink *ret) {
+        Reading reading = {.number = place->number};
         char buffer[RTNETLINK_REQUEST_MAX];
         void *header;
 
         struct nlmsghdr *request = rtnetlink_begin(buffer, RTM_GETLINK, 0, sizeof(struct ifinfomsg), &header);
-        ((struct ifinfomsg *)header)->ifi_index = interface_index;
-        /* The kernel answers with all virtual functions, there is no way to ask for one. With their statistics the list has room for about 220. */
+        ((struct ifinfomsg *)header)->ifi_index = place->interface_index;
+        /* The kernel answers with all VFs: there is no way to ask for a single VF. With their statistics, the list
+         * has room for about 220. */
         mnl_attr_put_u32(request, IFLA_EXT_MASK, RTEXT_FILTER_VF | RTEXT_FILTER_SKIP_STATS);
-        int r = rtnetlink_ask(request, on_link, &search);
-        if (r < 0 || (r = search.error) < 0)
+        int r = rtnetlink_ask(request, on_link, &reading);
+        if (r < 0 || (r = reading.error) < 0)
                 return r;
-        *ret = search.link;
+        *ret = reading.link;
         return 0;
 }
 
@@ -144,7 +144,7 @@ struct nlmsghdr *virtual_function_make_request(void *buffer, int interface_index
         ((struct ifinfomsg *)header)->ifi_index = interface_index;
         struct nlattr *list = mnl_attr_nest_start(request, IFLA_VFINFO_LIST);
         struct nlattr *info = mnl_attr_nest_start(request, IFLA_VF_INFO);
-        /* What is as it shall be is not set: a card may refuse a MAC of zeros, or any VLAN. */
+        /* Only differences are set: a card may refuse a MAC of zeros, or any VLAN. */
         if (memcmp(now->mac, wanted->mac, MAC_SIZE) != 0) {
                 memcpy(mac.mac, wanted->mac, MAC_SIZE);
                 mnl_attr_put(request, IFLA_VF_MAC, sizeof(mac), &mac);
@@ -159,74 +159,49 @@ struct nlmsghdr *virtual_function_make_request(void *buffer, int interface_index
         return request;
 }
 
-static int write_link_of(int interface_index, unsigned number, const VirtualFunctionLink *link) {
-        char buffer[RTNETLINK_REQUEST_MAX];
-        VirtualFunctionLink now = {};
-
-        int r = read_link_of(interface_index, number, &now);
-        if (r < 0 || virtual_function_link_equal(&now, link))
-                return r;
-        return rtnetlink_ask(virtual_function_make_request(buffer, interface_index, number, &now, link), NULL, NULL);
-}
-
-/* Which interface, which number. */
-
-typedef struct Place {
-        PciAddress address;
-        int interface_index; /* 0 for none */
-        unsigned number;
-        bool has_number;
-} Place;
-
-/* An entry of the physical function's folder: "virtfn3" leads to its virtual function 3. */
-static int on_entry(int directory_fd, const char *name, void *userdata) {
-        char target[32], *end;
-        Place *place = userdata;
-        PciAddress address;
-
-        const char *number = startswith(name, "virtfn");
-        if (!number || sysfs_read_link(directory_fd, name, target, sizeof(target)) < 0 ||
-                        pci_address_parse(target, &address) < 0 || !pci_address_equal(address, place->address))
-                return 0;
-        place->number = (unsigned)strtoul(number, &end, 10);
-        place->has_number = *end == '\0';
-        return place->has_number;
-}
-
-/* An entry of its folder "net". */
-static int on_interface(int directory_fd, const char *name, void *userdata) {
-        Place *place = userdata;
-        char path[300];
+/* Reads the index of the first interface of the PF. Returns 1 and the index; 0 if there is no interface; or a
+ * negative errno. */
+static int read_interface_index(int physical_fd, int *ret) {
+        _cleanup_closedir_ DIR *folder = NULL;
+        const char *name;
         long index;
 
-        (void)snprintf(path, sizeof(path), "%.255s/ifindex", name);
-        if (sysfs_read_number(directory_fd, path, 1, INT32_MAX, &index) < 0)
-                return 0;
-        place->interface_index = (int)index;
-        return 1;
+        int r = sysfs_open_folder(physical_fd, "net", &folder);
+        while (r >= 0 && (r = sysfs_next(folder, &name)) > 0)
+                if (sysfs_read_number(dirfd(folder), SYSFS_PATH("%s/ifindex", name), 1, INT32_MAX, &index) >= 0) {
+                        *ret = (int)index;
+                        return 1;
+                }
+        return r == -ENOENT ? 0 : r;
 }
 
-/* Returns 1 and the place, 0 where there is none, or a negative errno. */
-static int find_place(const Kernel *kernel, int device_fd, Place *place) {
+/* Returns 1 and the place; 0 if there is none; or a negative errno. */
+static int find_place(const Kernel *kernel, int device_fd, PciAddress address, Place *ret) {
+        _cleanup_free_ PciAddress *functions = NULL;
+        size_t n;
+
         if (kernel->has_own_network)
                 return 0;
         _cleanup_close_ int physical_fd = openat(device_fd, "physfn", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (physical_fd < 0)
                 return errno == ENOENT ? 0 : -errno;
-        int r = sysfs_for_each(physical_fd, ".", on_entry, place);
-        if (r >= 0)
-                r = sysfs_for_each(physical_fd, "net", on_interface, place);
-        if (r < 0 && r != -ENOENT)
+        int r = sriov_list_functions(physical_fd, &functions, &n);
+        if (r < 0)
                 return r;
-        return place->has_number && place->interface_index > 0;
+        for (size_t i = 0; i < n; i++)
+                if (pci_address_equal(functions[i], address)) {
+                        ret->number = (unsigned)i;
+                        return read_interface_index(physical_fd, &ret->interface_index);
+                }
+        return 0;
 }
 
 int virtual_function_read_link(const Kernel *kernel, int device_fd, PciAddress address, VirtualFunctionLink *ret) {
-        Place place = {.address = address};
+        Place place;
 
-        int r = find_place(kernel, device_fd, &place);
+        int r = find_place(kernel, device_fd, address, &place);
         if (r > 0)
-                return read_link_of(place.interface_index, place.number, ret);
+                return read_link_of(&place, ret);
         if (r == 0)
                 *ret = (VirtualFunctionLink){};
         return r;
@@ -234,12 +209,17 @@ int virtual_function_read_link(const Kernel *kernel, int device_fd, PciAddress a
 
 int virtual_function_write_link(
                 const Kernel *kernel, int device_fd, PciAddress address, const VirtualFunctionLink *link) {
-        Place place = {.address = address};
+        char buffer[RTNETLINK_REQUEST_MAX];
+        VirtualFunctionLink now = {};
+        Place place;
 
         if (!link->known)
                 return 0;
-        int r = find_place(kernel, device_fd, &place);
+        int r = find_place(kernel, device_fd, address, &place);
         if (r == 0)
-                return -ENODEV; /* it had one */
-        return r < 0 ? r : write_link_of(place.interface_index, place.number, link);
+                return -ENODEV; /* the VF had such settings before */
+        if (r < 0 || (r = read_link_of(&place, &now)) < 0 || virtual_function_link_equal(&now, link))
+                return r < 0 ? r : 0;
+        return rtnetlink_ask(virtual_function_make_request(buffer, place.interface_index, place.number, &now, link),
+                        NULL, NULL);
 }

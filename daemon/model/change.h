@@ -37,10 +37,11 @@ typedef struct Change {
         int group;          /* number; only for the CHANGE_GROUP_... kinds */
 } Change;
 
-/* There is at most one entry per object between two calls of inventory_take_changes(), except for an object that was removed and added again. */
+/* There is at most one entry per object between two calls of inventory_take_changes(), except for an object that was
+ * removed and added again. */
 typedef struct ChangeList {
         Change *changes;
-        size_t n_changes, n_allocated;
+        size_t n_changes;
 } ChangeList;
 
 /* Frees the entries and empties the list. */

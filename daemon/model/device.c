@@ -37,38 +37,46 @@ static int compare(HostNameKind kind, const char *name, const HostName *other) {
         return kind != other->kind ? (kind < other->kind ? -1 : 1) : strcmp(name, other->name);
 }
 
-int host_name_list_add(HostName **list, HostNameKind kind, const char *name, unsigned generation) {
-        for (; *list; list = &(*list)->next) {
-                int order = compare(kind, name, *list);
-                if (order == 0) {
-                        (*list)->generation = generation;
-                        return 0;
-                }
-                if (order < 0)
-                        break;
-        }
+/* Finds the name, or the place where it would be inserted. Returns whether it is in the list. */
+static bool find_name(HostName **list, HostNameKind kind, const char *name, HostName ***ret) {
+        int order = 1;
 
+        while (*list && (order = compare(kind, name, *list)) > 0)
+                list = &(*list)->next;
+        *ret = list;
+        return order == 0;
+}
+
+int host_name_list_add(HostName **list, HostNameKind kind, const char *name, unsigned generation) {
+        HostName **place;
+
+        if (find_name(list, kind, name, &place)) {
+                (*place)->generation = generation;
+                return 0;
+        }
         size_t size = strlen(name) + 1;
         HostName *added = malloc(sizeof(HostName) + size);
         if (!added)
                 return -ENOMEM;
-        added->next = *list;
-        added->kind = kind;
-        added->generation = generation;
+        *added = (HostName){.next = *place, .kind = kind, .generation = generation};
         memcpy(added->name, name, size);
-        *list = added;
+        *place = added;
         return 1;
 }
 
+static void remove_name(HostName **place) {
+        HostName *removed = *place;
+        *place = removed->next;
+        free(removed);
+}
+
 bool host_name_list_remove(HostName **list, HostNameKind kind, const char *name) {
-        for (; *list; list = &(*list)->next)
-                if (compare(kind, name, *list) == 0) {
-                        HostName *removed = *list;
-                        *list = removed->next;
-                        free(removed);
-                        return true;
-                }
-        return false;
+        HostName **place;
+
+        bool found = find_name(list, kind, name, &place);
+        if (found)
+                remove_name(place);
+        return found;
 }
 
 bool host_name_list_drop_older(HostName **list, unsigned generation) {
@@ -78,27 +86,20 @@ bool host_name_list_drop_older(HostName **list, unsigned generation) {
                 if ((*list)->generation == generation)
                         list = &(*list)->next;
                 else {
-                        HostName *old = *list;
-                        *list = old->next;
-                        free(old);
+                        remove_name(list);
                         dropped = true;
                 }
         return dropped;
 }
 
 bool host_name_list_has(const HostName *list, HostNameKind kind, const char *name) {
-        for (; list; list = list->next)
-                if (compare(kind, name, list) == 0)
-                        return true;
-        return false;
+        HostName **place;
+        return find_name((HostName **)&list, kind, name, &place);
 }
 
 HostName *host_name_list_free(HostName *list) {
-        while (list) {
-                HostName *next = list->next;
-                free(list);
-                list = next;
-        }
+        while (list)
+                remove_name(&list);
         return NULL;
 }
 
@@ -149,10 +150,4 @@ bool device_origin_equal(const DeviceOrigin *a, const DeviceOrigin *b) {
                 if (compare(x->kind, x->name, y) != 0)
                         return false;
         return !x && !y;
-}
-
-bool device_vanishes_with(const Device *device, const Device *parent) {
-        return device_is_vf_of(device, parent) ||
-                        (device->present && device->behind_controller &&
-                                        pci_address_equal(device->controller, parent->address));
 }

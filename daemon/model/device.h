@@ -39,7 +39,8 @@ struct HostName {
         char name[];         /* with a NUL byte */
 };
 
-/* Adds a copy of the name, or sets the generation of the existing entry. Returns 1 if the name is new, 0 if it was in the list, or -ENOMEM. */
+/* Adds a copy of the name, or sets the generation of the existing entry. Returns 1 if the name is new, 0 if it was
+ * in the list, or -ENOMEM. */
 int host_name_list_add(HostName **list, HostNameKind kind, const char *name, unsigned generation);
 
 /* Removes a name. Returns whether it was in the list. */
@@ -82,15 +83,15 @@ bool device_origin_equal(const DeviceOrigin *a, const DeviceOrigin *b);
 typedef struct Device {
         PciAddress address;
         PciIds ids;
-        const char *driver;        /* from the string pool; NULL for none */
-        const char *reset_methods; /* from the string pool; NULL for none */
-        Group *group;              /* not owned; NULL for none */
+        char *driver;        /* owned; NULL for none */
+        char *reset_methods; /* owned; NULL for none */
+        Group *group;        /* not owned; NULL for none */
         HostName *names;
         DeviceOrigin *origin;         /* NULL unless vfiod detached it */
         PciAddress physical_function; /* of a VF */
         PciAddress controller;        /* of a device behind a controller */
         uint64_t incarnation; /* as in PciFacts: distinguishes two devices that are in the same slot one after the other */
-        uint64_t driver_due_us; /* for driver-check.h: when the driver link is read again; 0 for a driver that is confirmed */
+        uint64_t driver_due_us; /* for driver-check.h: when the driver link is read again; 0 if confirmed */
         PciLink link;
         uint16_t virtual_functions_max;
         int16_t numa_node;
@@ -98,13 +99,13 @@ typedef struct Device {
         DeviceActivity activity;
         bool present : 1;
         bool appeared : 1; /* it was plugged in; inventory_clear_appeared() clears this */
-        bool returned : 1; /* it appeared, but was not plugged in: it had vanished with its parent, and is back with that */
+        bool returned : 1; /* it had vanished with its parent, and appeared with that: it was not plugged in */
         bool bridge : 1;
         bool endpoint : 1;
         bool boot_vga : 1;
         bool link_wanted : 1; /* of job/link-reader.c: the link is to be read */
         bool virtual_function : 1;
-        bool behind_controller : 1; /* A controller such as a VMD exposes it, so it vanishes when the controller is unbound. */
+        bool behind_controller : 1; /* It vanishes when its controller, such as a VMD, is unbound. */
         unsigned change;            /* of inventory.c: index of its pending change, plus one */
         unsigned generation;        /* of inventory.c: the rescan that saw it last */
 } Device;
@@ -114,7 +115,8 @@ static inline bool device_is_ours(const Device *device) {
         return device->origin && pci_ids_equal(&device->origin->ids, &device->ids);
 }
 
-/* Tells whether the driver is confirmed. Otherwise the driver link may belong to a probe that will fail; see driver-check.h. */
+/* Tells whether the driver is confirmed. Otherwise the driver link may belong to a probe that will fail; see
+ * driver-check.h. */
 static inline bool device_driver_is_confirmed(const Device *device) {
         return device->driver_due_us == 0;
 }
@@ -132,14 +134,11 @@ static inline bool device_is_vf_of(const Device *device, const Device *pf) {
         return device->present && device->virtual_function && pci_address_equal(device->physical_function, pf->address);
 }
 
-/* Whether the device vanishes when the other one is unbound from its driver: a VF of it, or behind it as a controller. */
-bool device_vanishes_with(const Device *device, const Device *parent);
-
 /* Whether it is on a driver that gives it to guests. */
 static inline bool device_is_on_vfio(const Device *device) {
         return device->present && device->driver && pci_driver_is_vfio(device->driver);
 }
 
-/* Tells whether the device makes its group not viable, because its driver does DMA for the host. A bridge on pcieport or without a driver does not, a
- * bridge on shpchp does (measured on kernel 6.1). */
+/* Tells whether the device makes its group not viable, because its driver does DMA for the host. A bridge on
+ * pcieport or without a driver does not, a bridge on shpchp does (measured on kernel 6.1). */
 bool device_blocks_group(const Device *device);

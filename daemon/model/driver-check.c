@@ -3,8 +3,6 @@
 #include "base/log.h"
 #include "model/scan.h"
 
-#include <time.h>
-
 /* Readings that are due within this time are done together, to wake up less often. */
 #define SLACK_US 20000
 
@@ -15,68 +13,42 @@ struct DriverCheck {
         const Kernel *kernel;
         Inventory *inventory;
         sd_event_source *timer;
-        size_t next; /* index of the device with which the next turn begins */
 };
 
-static uint64_t now_us(void) {
-        struct timespec now;
-        (void)clock_gettime(CLOCK_MONOTONIC, &now);
-        return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
-/* Reads all links that are due, as long as the turn may take. */
-static void take_turn(DriverCheck *check) {
-        uint64_t begin = now_us(), end = begin + TURN_US;
-        size_t n, i;
-
-        for (i = check->next;;) {
-                Device *const *devices = inventory_devices(check->inventory, &n);
-                if (i >= n || now_us() >= end)
-                        break;
-                PciAddress address = devices[i]->address;
-                if (devices[i]->driver_due_us > 0 && devices[i]->driver_due_us <= begin + SLACK_US) {
-                        int r = scan_driver_again(check->kernel, check->inventory, devices[i]);
-                        if (r < 0)
-                                log_error_errno(r, "Cannot read the driver of %s again", PCI_ADDRESS_TEXT(address));
-                        devices = inventory_devices(check->inventory, &n);
-                }
-                /* The device may be gone now, and the next one stands at its index. */
-                if (i < n && pci_address_equal(devices[i]->address, address))
-                        i++;
-        }
-        check->next = i < n ? i : 0;
-}
-
-/* When the next turn is due: now if this one ended before its time, else with the first reading. */
-static void plan_next(DriverCheck *check) {
-        uint64_t next = check->next > 0 ? 1 : 0;
+/* Reads the links that are due. When the turn has taken its time, the timer comes again at once for the rest. */
+static int on_timer(sd_event_source *source, uint64_t time, void *userdata) {
+        uint64_t begin = clock_us(CLOCK_MONOTONIC);
+        DriverCheck *check = userdata;
         size_t n;
 
-        Device *const *devices = inventory_devices(check->inventory, &n);
-        for (size_t i = 0; i < n && next != 1; i++)
-                if (devices[i]->driver_due_us > 0 && (next == 0 || devices[i]->driver_due_us < next))
-                        next = devices[i]->driver_due_us;
-        *inventory_next_check(check->inventory) = next;
-}
-
-static int on_timer(sd_event_source *source, uint64_t time, void *userdata) {
-        DriverCheck *check = userdata;
-
         (void)source, (void)time;
-        take_turn(check);
-        plan_next(check);
+        (void)inventory_devices(check->inventory, &n);
+        /* Backwards: a device that is gone leaves the list. */
+        for (size_t i = n; i > 0 && clock_us(CLOCK_MONOTONIC) < begin + TURN_US; i--) {
+                Device *device = inventory_devices(check->inventory, &n)[i - 1];
+                PciAddress address = device->address;
+
+                if (device_driver_is_confirmed(device) || device->driver_due_us > begin + SLACK_US)
+                        continue;
+                int r = scan_driver_again(check->kernel, check->inventory, device);
+                if (r < 0)
+                        log_error_errno(r, "Cannot read the driver of %s again", PCI_ADDRESS_TEXT(address));
+        }
         return driver_check_arm(check);
 }
 
 int driver_check_arm(DriverCheck *check) {
-        uint64_t due = *inventory_next_check(check->inventory);
-        int r;
+        uint64_t due = UINT64_MAX;
+        size_t n;
 
-        if (due == 0)
+        Device *const *devices = inventory_devices(check->inventory, &n);
+        for (size_t i = 0; i < n; i++)
+                if (!device_driver_is_confirmed(devices[i]) && devices[i]->driver_due_us < due)
+                        due = devices[i]->driver_due_us;
+        if (due == UINT64_MAX)
                 return sd_event_source_set_enabled(check->timer, SD_EVENT_OFF);
-        if ((r = sd_event_source_set_time(check->timer, due)) < 0)
-                return r;
-        return sd_event_source_set_enabled(check->timer, SD_EVENT_ONESHOT);
+        int r = sd_event_source_set_time(check->timer, due);
+        return r < 0 ? r : sd_event_source_set_enabled(check->timer, SD_EVENT_ONESHOT);
 }
 
 int driver_check_new(sd_event *event, const Kernel *kernel, Inventory *inventory, int64_t priority, DriverCheck **ret) {

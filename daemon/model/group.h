@@ -3,7 +3,8 @@
 
 #include "model/device.h"
 
-/* The model of an IOMMU group: PCI functions that a guest can use only together. The number can change at the next boot. */
+/* The model of an IOMMU group: PCI functions that a guest can use only together. The number can change at the next
+ * boot. */
 
 typedef enum GroupState {
         GROUP_HOST,     /* no member is on a vfio driver */
@@ -29,8 +30,8 @@ struct Group {
 /* Derives the state from the states of the members. */
 GroupState group_state(const Group *group);
 
-/* The rule of the kernel since 5.19: a group is viable if each member has no driver, or a driver that does not do DMA for the host (drivers with
- * driver_managed_dma in struct pci_driver: vfio drivers, pcieport, pci-stub). */
+/* The rule of the kernel since 5.19: a group is viable if each member has no driver, or a driver that does not do
+ * DMA for the host (drivers with driver_managed_dma in struct pci_driver: vfio drivers, pcieport, pci-stub). */
 bool group_is_viable(const Group *group);
 
 /* Tells whether /dev/vfio/N exists for the group. The kernel creates it while a member is on a vfio driver. */

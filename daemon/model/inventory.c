@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "model/inventory.h"
-#include "model/pointer-array.h"
-#include "model/string-pool.h"
 
 struct Inventory {
         Device **devices; /* sorted by address */
-        size_t n_devices, n_devices_allocated;
-        Group **groups; /* sorted by number */
-        size_t n_groups, n_groups_allocated;
-        StringPool strings;
+        Group **groups;   /* sorted by number */
+        size_t n_devices, n_groups;
         ChangeList pending;
         unsigned generation; /* number of the current or last rescan */
-        uint64_t next_check_us;
 };
 
 int inventory_new(Inventory **ret) {
@@ -23,6 +18,8 @@ int inventory_new(Inventory **ret) {
 }
 
 static void device_free(Device *device) {
+        free(device->driver);
+        free(device->reset_methods);
         host_name_list_free(device->names);
         device_origin_free(device->origin);
         free(device);
@@ -42,21 +39,31 @@ Inventory *inventory_free(Inventory *inventory) {
         for (size_t i = 0; i < inventory->n_groups; i++)
                 group_free(inventory->groups[i]);
         free(inventory->groups);
-        string_pool_done(&inventory->strings);
         change_list_done(&inventory->pending);
         free(inventory);
         return NULL;
 }
 
-/* Sorted arrays of pointers: the position of an object, or the position where it would be inserted. */
+/* Arrays of pointers to devices or groups, sorted by a key. */
 
-static size_t device_position(Device *const *devices, size_t n, PciAddress address) {
-        uint64_t key = pci_address_key(address);
+typedef uint64_t (*key_of_t)(const void *object);
+
+static uint64_t key_of_device(const void *object) {
+        return pci_address_key(((const Device *)object)->address);
+}
+
+static uint64_t key_of_group(const void *object) {
+        return (uint64_t)((const Group *)object)->number;
+}
+
+/* The index of the object with the key, or the index where it would be inserted. */
+static size_t position(const void *array, size_t n, key_of_t key_of, uint64_t key) {
+        void *const *objects = array;
         size_t low = 0, high = n;
 
         while (low < high) {
                 size_t middle = low + (high - low) / 2;
-                if (pci_address_key(devices[middle]->address) < key)
+                if (key_of(objects[middle]) < key)
                         low = middle + 1;
                 else
                         high = middle;
@@ -64,29 +71,37 @@ static size_t device_position(Device *const *devices, size_t n, PciAddress addre
         return low;
 }
 
-static size_t group_position(const Inventory *inventory, int number) {
-        size_t low = 0, high = inventory->n_groups;
+static void *find(const void *array, size_t n, key_of_t key_of, uint64_t key) {
+        void *const *objects = array;
+        size_t i = position(array, n, key_of, key);
 
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
-                if (inventory->groups[middle]->number < number)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        return low;
+        return i < n && key_of(objects[i]) == key ? objects[i] : NULL;
+}
+
+/* There must be room. */
+static void insert(void *array, size_t *n, key_of_t key_of, void *object) {
+        void **objects = array;
+        size_t i = position(array, *n, key_of, key_of(object));
+
+        memmove(objects + i + 1, objects + i, (*n - i) * sizeof(void *));
+        objects[i] = object;
+        (*n)++;
+}
+
+static void take_out(void *array, size_t *n, key_of_t key_of, const void *object) {
+        void **objects = array;
+        size_t i = position(array, *n, key_of, key_of(object));
+
+        (*n)--;
+        memmove(objects + i, objects + i + 1, (*n - i) * sizeof(void *));
 }
 
 Device *inventory_find_device(const Inventory *inventory, PciAddress address) {
-        size_t i = device_position(inventory->devices, inventory->n_devices, address);
-        return i < inventory->n_devices && pci_address_equal(inventory->devices[i]->address, address)
-                        ? inventory->devices[i]
-                        : NULL;
+        return find(inventory->devices, inventory->n_devices, key_of_device, pci_address_key(address));
 }
 
 Group *inventory_find_group(const Inventory *inventory, int number) {
-        size_t i = group_position(inventory, number);
-        return i < inventory->n_groups && inventory->groups[i]->number == number ? inventory->groups[i] : NULL;
+        return find(inventory->groups, inventory->n_groups, key_of_group, (uint64_t)number);
 }
 
 Device *const *inventory_devices(const Inventory *inventory, size_t *ret_n) {
@@ -101,55 +116,38 @@ Group *const *inventory_groups(const Inventory *inventory, size_t *ret_n) {
 
 /* Pending changes. The field "change" of an object is the index of its entry, plus one. */
 
-static int note(Inventory *inventory, const Change *change, unsigned *index) {
+static int note(Inventory *inventory, unsigned *index, Change change) {
         ChangeList *pending = &inventory->pending;
 
-        if (pending->n_changes == pending->n_allocated) {
-                size_t wanted = pending->n_allocated ? pending->n_allocated * 2 : 16;
-                Change *grown = reallocarray(pending->changes, wanted, sizeof(Change));
-                if (!grown)
-                        return -ENOMEM;
-                pending->changes = grown;
-                pending->n_allocated = wanted;
+        if (*index > 0) {
+                pending->changes[*index - 1].facts |= change.facts;
+                return 0;
         }
-        pending->changes[pending->n_changes++] = *change;
-        if (index)
-                *index = (unsigned)pending->n_changes;
+        if (!ARRAY_GROW(pending->changes, pending->n_changes))
+                return -ENOMEM;
+        pending->changes[pending->n_changes++] = change;
+        *index = (unsigned)pending->n_changes;
         return 0;
 }
 
 static int note_device(Inventory *inventory, Device *device, unsigned facts) {
-        if (facts == 0)
-                return 0;
-        if (device->change > 0) {
-                inventory->pending.changes[device->change - 1].facts |= facts;
-                return 0;
-        }
         Change change = {.kind = CHANGE_DEVICE_CHANGED, .facts = facts, .address = device->address};
-        return note(inventory, &change, &device->change);
+        return facts == 0 ? 0 : note(inventory, &device->change, change);
 }
 
 static int note_group(Inventory *inventory, Group *group, unsigned facts) {
-        if (group->change > 0) {
-                inventory->pending.changes[group->change - 1].facts |= facts;
-                return 0;
-        }
         Change change = {.kind = CHANGE_GROUP_CHANGED, .facts = facts, .group = group->number};
-        return note(inventory, &change, &group->change);
+        return note(inventory, &group->change, change);
 }
 
 /* Records that an object was removed. If its addition is still pending, both cancel out. */
-static int note_removed(Inventory *inventory, unsigned index, const Change *removed, ChangeKind added) {
-        if (index > 0) {
-                Change *pending = &inventory->pending.changes[index - 1];
-                if (pending->kind == added) {
-                        pending->kind = CHANGE_NONE;
-                        return 0;
-                }
-                *pending = *removed;
-                return 0;
-        }
-        return note(inventory, removed, NULL);
+static int note_removed(Inventory *inventory, unsigned *index, Change removed) {
+        if (*index == 0)
+                return note(inventory, index, removed);
+        Change *pending = &inventory->pending.changes[*index - 1];
+        bool added = pending->kind == CHANGE_DEVICE_ADDED || pending->kind == CHANGE_GROUP_ADDED;
+        *pending = added ? (Change){.kind = CHANGE_NONE} : removed;
+        return 0;
 }
 
 bool inventory_peek_change(const Inventory *inventory, size_t i, Change *ret) {
@@ -160,30 +158,13 @@ bool inventory_peek_change(const Inventory *inventory, size_t i, Change *ret) {
 }
 
 void inventory_take_changes(Inventory *inventory, ChangeList *ret) {
-        for (size_t i = 0; i < inventory->pending.n_changes; i++) {
-                const Change *change = &inventory->pending.changes[i];
-                Device *device;
-                Group *group;
+        bool changed = inventory->pending.n_changes > 0;
 
-                switch (change->kind) {
-                case CHANGE_DEVICE_ADDED:
-                case CHANGE_DEVICE_CHANGED:
-                        device = inventory_find_device(inventory, change->address);
-                        if (device)
-                                device->change = 0;
-                        break;
-                case CHANGE_GROUP_ADDED:
-                case CHANGE_GROUP_CHANGED:
-                        group = inventory_find_group(inventory, change->group);
-                        if (group)
-                                group->change = 0;
-                        break;
-                default:
-                        break;
-                }
-        }
-        *ret = inventory->pending;
-        inventory->pending = (ChangeList){};
+        for (size_t i = 0; changed && i < inventory->n_devices; i++)
+                inventory->devices[i]->change = 0;
+        for (size_t i = 0; changed && i < inventory->n_groups; i++)
+                inventory->groups[i]->change = 0;
+        *ret = TAKE_GENERIC(inventory->pending, ChangeList, (ChangeList){});
 }
 
 /* Records a change of a device. The state, viability and node of its group may have changed, too. */
@@ -195,29 +176,17 @@ static int note_member(Inventory *inventory, Device *device, unsigned facts) {
 }
 
 static int group_obtain(Inventory *inventory, int number, Group **ret) {
-        size_t position = group_position(inventory, number);
-
-        if (position < inventory->n_groups && inventory->groups[position]->number == number) {
-                *ret = inventory->groups[position];
+        *ret = inventory_find_group(inventory, number);
+        if (*ret)
                 return 0;
-        }
 
-        Group *group = calloc(1, sizeof(Group));
+        Group *group = ARRAY_GROW(inventory->groups, inventory->n_groups) ? calloc(1, sizeof(Group)) : NULL;
         if (!group)
                 return -ENOMEM;
         group->number = number;
-        int r = array_insert((void ***)&inventory->groups, &inventory->n_groups, &inventory->n_groups_allocated,
-                        position, group);
-        if (r < 0) {
-                free(group);
-                return r;
-        }
-        Change change = {.kind = CHANGE_GROUP_ADDED, .group = number};
-        r = note(inventory, &change, &group->change);
-        if (r < 0)
-                return r;
+        insert(inventory->groups, &inventory->n_groups, key_of_group, group);
         *ret = group;
-        return 0;
+        return note(inventory, &group->change, (Change){.kind = CHANGE_GROUP_ADDED, .group = number});
 }
 
 static int group_join(Inventory *inventory, Device *device, int number) {
@@ -226,15 +195,9 @@ static int group_join(Inventory *inventory, Device *device, int number) {
         int r = group_obtain(inventory, number, &group);
         if (r < 0)
                 return r;
-        Device **grown = reallocarray(group->members, group->n_members + 1, sizeof(Device *));
-        if (!grown)
+        if (!ARRAY_GROW(group->members, group->n_members))
                 return -ENOMEM;
-        group->members = grown;
-
-        size_t position = device_position(group->members, group->n_members, device->address);
-        memmove(grown + position + 1, grown + position, (group->n_members - position) * sizeof(Device *));
-        grown[position] = device;
-        group->n_members++;
+        insert(group->members, &group->n_members, key_of_device, device);
         device->group = group;
         return note_group(inventory, group, CHANGED_MEMBERS | CHANGED_STATE | CHANGED_VIABLE);
 }
@@ -244,43 +207,29 @@ static int group_leave(Inventory *inventory, Device *device) {
         if (!group)
                 return 0;
 
-        array_remove((void **)group->members, &group->n_members,
-                        device_position(group->members, group->n_members, device->address));
+        take_out(group->members, &group->n_members, key_of_device, device);
         if (group->n_members > 0)
                 return note_group(inventory, group, CHANGED_MEMBERS | CHANGED_STATE | CHANGED_VIABLE);
 
-        Change removed = {.kind = CHANGE_GROUP_REMOVED, .group = group->number};
-        int r = note_removed(inventory, group->change, &removed, CHANGE_GROUP_ADDED);
-        array_remove((void **)inventory->groups, &inventory->n_groups, group_position(inventory, group->number));
+        int r = note_removed(inventory, &group->change, (Change){.kind = CHANGE_GROUP_REMOVED, .group = group->number});
+        take_out(inventory->groups, &inventory->n_groups, key_of_group, group);
         group_free(group);
         return r;
 }
 
 static int device_obtain(Inventory *inventory, PciAddress address, Device **ret) {
-        size_t position = device_position(inventory->devices, inventory->n_devices, address);
-
-        if (position < inventory->n_devices && pci_address_equal(inventory->devices[position]->address, address)) {
-                *ret = inventory->devices[position];
+        *ret = inventory_find_device(inventory, address);
+        if (*ret)
                 return 0;
-        }
 
-        Device *device = calloc(1, sizeof(Device));
+        Device *device = ARRAY_GROW(inventory->devices, inventory->n_devices) ? calloc(1, sizeof(Device)) : NULL;
         if (!device)
                 return -ENOMEM;
         device->address = address;
         device->numa_node = -1;
-        int r = array_insert((void ***)&inventory->devices, &inventory->n_devices, &inventory->n_devices_allocated,
-                        position, device);
-        if (r < 0) {
-                free(device);
-                return r;
-        }
-        Change change = {.kind = CHANGE_DEVICE_ADDED, .address = address};
-        r = note(inventory, &change, &device->change);
-        if (r < 0)
-                return r;
+        insert(inventory->devices, &inventory->n_devices, key_of_device, device);
         *ret = device;
-        return 0;
+        return note(inventory, &device->change, (Change){.kind = CHANGE_DEVICE_ADDED, .address = address});
 }
 
 /* A VF was added or removed: records that the VFs of its PF changed. */
@@ -294,13 +243,12 @@ static int device_remove(Inventory *inventory, Device *device) {
         Change removed = {.kind = CHANGE_DEVICE_REMOVED, .address = device->address};
         int r = note_physical_function(inventory, device);
         if (r >= 0)
-                r = note_removed(inventory, device->change, &removed, CHANGE_DEVICE_ADDED);
+                r = note_removed(inventory, &device->change, removed);
         /* The removal of a group is recorded after the removal of its last device. */
         if (r >= 0)
                 r = group_leave(inventory, device);
 
-        array_remove((void **)inventory->devices, &inventory->n_devices,
-                        device_position(inventory->devices, inventory->n_devices, device->address));
+        take_out(inventory->devices, &inventory->n_devices, key_of_device, device);
         device_free(device);
         return r;
 }
@@ -314,24 +262,24 @@ static int device_remove(Inventory *inventory, Device *device) {
         } while (false)
 
 int inventory_put_device(Inventory *inventory, const PciFacts *read) {
-        const char *driver, *reset_methods;
         Device *device;
         unsigned facts = 0;
         int r;
 
-        if ((r = string_pool_get(&inventory->strings, read->driver, &driver)) < 0 ||
-                        (r = string_pool_get(&inventory->strings, read->reset_methods, &reset_methods)) < 0 ||
-                        (r = device_obtain(inventory, read->address, &device)) < 0)
+        if ((r = device_obtain(inventory, read->address, &device)) < 0)
                 return r;
-
         DeviceState state_before = device_state(device);
+        if ((r = free_and_strdup(&device->driver, read->driver)) < 0)
+                return r;
+        facts |= r > 0 ? CHANGED_DRIVER : 0;
+        if ((r = free_and_strdup(&device->reset_methods, read->reset_methods)) < 0)
+                return r;
+        facts |= r > 0 ? CHANGED_OTHER : 0;
         device->generation = inventory->generation;
         if (!pci_ids_equal(&device->ids, &read->ids)) {
                 device->ids = read->ids;
                 facts |= CHANGED_IDS;
         }
-        UPDATE(driver, driver, CHANGED_DRIVER);
-        UPDATE(reset_methods, reset_methods, CHANGED_OTHER);
         UPDATE(numa_node, (int16_t)read->numa_node, CHANGED_OTHER);
         UPDATE(virtual_functions_max, read->virtual_functions_max, CHANGED_OTHER);
         UPDATE(virtual_function, read->virtual_function, CHANGED_OTHER | CHANGED_FUNCTIONS);
@@ -395,7 +343,7 @@ int inventory_drop_device(Inventory *inventory, PciAddress address) {
 
         device->present = false;
         device->appeared = false;
-        device->driver = NULL;
+        (void)free_and_strdup(&device->driver, NULL);
         device->driver_due_us = 0;
         device->names = host_name_list_free(device->names);
         unsigned facts = CHANGED_STATE | CHANGED_DRIVER | CHANGED_GROUP | CHANGED_NAMES | CHANGED_OTHER;
@@ -426,24 +374,8 @@ int inventory_drop_name(Inventory *inventory, HostNameKind kind, const char *nam
         return note_device(inventory, device, CHANGED_NAMES);
 }
 
-uint64_t *inventory_next_check(Inventory *inventory) {
-        return &inventory->next_check_us;
-}
-
 void inventory_begin_rescan(Inventory *inventory) {
         inventory->generation++;
-}
-
-const Device *inventory_find_unseen(const Inventory *inventory, const PciAddress *after) {
-        size_t i = after ? device_position(inventory->devices, inventory->n_devices, *after) : 0;
-
-        for (; i < inventory->n_devices; i++) {
-                const Device *device = inventory->devices[i];
-                if (device->present && device->generation != inventory->generation &&
-                                !(after && pci_address_equal(device->address, *after)))
-                        return device;
-        }
-        return NULL;
 }
 
 int inventory_end_rescan(Inventory *inventory) {

@@ -4,9 +4,9 @@
 #include "model/change.h"
 #include "model/group.h"
 
-/* The inventory: the model of all PCI functions and IOMMU groups of the host. It is a cache of sysfs, plus the origin of devices that
- * vfiod detached, and the activity of jobs. The functions that modify it record what changed. The event loop calls inventory_take_changes() once
- * per iteration. The inventory reads no files. */
+/* The inventory: the model of all PCI functions and IOMMU groups of the host. It is a cache of sysfs, plus the
+ * origin of devices that vfiod detached, and the activity of jobs. The functions that modify it record what changed.
+ * The event loop calls inventory_take_changes() once per iteration. The inventory reads no files. */
 
 typedef struct Inventory Inventory;
 
@@ -17,57 +17,52 @@ int inventory_new(Inventory **ret);
 Inventory *inventory_free(Inventory *inventory);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Inventory *, inventory_free)
 
-/* Find a device or group. Return NULL if it does not exist. The inventory owns the result; the pointer is valid until the next call that changes
- * the inventory. */
+/* Find a device or group. Return NULL if it does not exist. The inventory owns the result; the pointer is valid
+ * until the next call that changes the inventory. */
 Device *inventory_find_device(const Inventory *inventory, PciAddress address);
 Group *inventory_find_group(const Inventory *inventory, int number);
 
-/* Return all devices sorted by address, or all groups sorted by number, and the count. The inventory owns the array, which is valid until
- * the next call that changes the inventory. */
+/* Return all devices sorted by address, or all groups sorted by number, and the count. The inventory owns the array,
+ * which is valid until the next call that changes the inventory. */
 Device *const *inventory_devices(const Inventory *inventory, size_t *ret_n);
 Group *const *inventory_groups(const Inventory *inventory, size_t *ret_n);
 
-/* Adds the device, or updates it with these facts. A device that was not present gets the mark "appeared". Copies what it needs of the facts. Returns 0
- * or -ENOMEM. */
+/* Adds the device, or updates it with these facts. A device that was not present gets the mark "appeared". Copies
+ * what it needs of the facts. Returns 0 or -ENOMEM. */
 int inventory_put_device(Inventory *inventory, const PciFacts *facts);
 
-/* Stores the link of a device that was read. If the device is suspended, only its maximum link stays known. Ignores a reading of another
- * card than the known one. Returns 0 or -ENOMEM. */
+/* Stores the link of a device that was read. If the device is suspended, only its maximum link stays known. Ignores
+ * a reading of another card than the known one. Returns 0 or -ENOMEM. */
 int inventory_put_link(Inventory *inventory, const PciLinkReading *read);
 
 /* Clears the mark "appeared". An unknown address is ignored. */
 void inventory_clear_appeared(Inventory *inventory, PciAddress address);
 
-/* Records that the device is no longer in its slot. A device that vfiod detached remains in the inventory as absent. A device that a job works on
- * remains until the job ends. All others are freed. An unknown address is ignored. Returns 0 or -ENOMEM. */
+/* Records that the device is no longer in its slot. A device that vfiod detached remains in the inventory as absent.
+ * A device that a job works on remains until the job ends. All others are freed. An unknown address is ignored.
+ * Returns 0 or -ENOMEM. */
 int inventory_drop_device(Inventory *inventory, PciAddress address);
 
 /* Add or remove a host name of a device. An unknown address is ignored. Return 0 or -ENOMEM. */
 int inventory_put_name(Inventory *inventory, HostNameKind kind, const char *name, PciAddress address);
 int inventory_drop_name(Inventory *inventory, HostNameKind kind, const char *name, PciAddress address);
 
-/* For driver-check.h: returns when the next driver link must be read again, on CLOCK_MONOTONIC in microseconds; 0 for never. */
-uint64_t *inventory_next_check(Inventory *inventory);
-
 /* Begins a rescan. The caller then puts every existing device and name. Events may put some of them, too. */
 void inventory_begin_rescan(Inventory *inventory);
-
-/* Finds the first device that is present in the inventory and has not been put since the rescan began. Searches after the given address, or from the
- * start if it is NULL. Returns NULL if there is none. */
-const Device *inventory_find_unseen(const Inventory *inventory, const PciAddress *after);
 
 /* Ends a rescan: drops all devices and names that have not been put since it began. Returns 0 or -ENOMEM. */
 int inventory_end_rescan(Inventory *inventory);
 
-/* Sets the state to which the device will be restored: vfiod has detached the device. NULL means that the device is not detached. Copies the
- * origin. If there is no device at the address, adds an absent one. Returns 0 or -ENOMEM. */
+/* Sets the state to which the device will be restored: vfiod has detached the device. NULL means that the device is
+ * not detached. Copies the origin. If there is no device at the address, adds an absent one. Returns 0 or -ENOMEM. */
 int inventory_set_origin(Inventory *inventory, PciAddress address, const DeviceOrigin *origin);
 
-/* Sets whether a job works on the device. An unknown address is ignored. An absent device without an origin is freed when the activity
- * ends. Returns 0 or -ENOMEM. */
+/* Sets whether a job works on the device. An unknown address is ignored. An absent device without an origin is freed
+ * when the activity ends. Returns 0 or -ENOMEM. */
 int inventory_set_activity(Inventory *inventory, PciAddress address, DeviceActivity activity);
 
-/* Returns the pending change with index i, from 0, and keeps it. Returns false if there is none. The list can grow between two calls. */
+/* Returns the pending change with index i, from 0, and keeps it. Returns false if there is none. The list can grow
+ * between two calls. */
 bool inventory_peek_change(const Inventory *inventory, size_t i, Change *ret);
 
 /* Moves all pending changes to *ret. The caller frees them with change_list_done(). */

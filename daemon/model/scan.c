@@ -1,44 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "model/scan.h"
 
-#include <time.h>
-
 /* How long after a reading of a driver link the next one is due, if no event confirms it. */
 static const uint64_t delays_us[] = {100000, 400000, 2000000, 10000000};
 
-struct scan {
-        Inventory *inventory;
-        const PciAddress *asked; /* whether this one carries the name; NULL for nobody */
-        bool found;
-};
-
-static void expect_check(Inventory *inventory, Device *device) {
-        uint64_t *next = inventory_next_check(inventory);
-        struct timespec now;
-
-        (void)clock_gettime(CLOCK_MONOTONIC, &now);
-        device->driver_due_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000 +
-                        delays_us[device->driver_readings];
-        if (*next == 0 || device->driver_due_us < *next)
-                *next = device->driver_due_us;
-}
-
-/* The driver link was read just now. A device without a driver gets one only with an event. */
-static void doubt_driver(Inventory *inventory, PciAddress address) {
-        Device *device = inventory_find_device(inventory, address);
-
-        if (!device)
-                return;
-        device->driver_readings = 0;
-        device->driver_due_us = 0;
-        if (device->driver)
-                expect_check(inventory, device);
-}
-
-static void confirm_driver(Inventory *inventory, PciAddress address) {
-        Device *device = inventory_find_device(inventory, address);
-        if (device)
-                device->driver_due_us = 0;
+static void expect_check(Device *device) {
+        device->driver_due_us = clock_us(CLOCK_MONOTONIC) + delays_us[device->driver_readings];
 }
 
 int scan_device(const Kernel *kernel, Inventory *inventory, PciAddress address) {
@@ -49,14 +16,19 @@ int scan_device(const Kernel *kernel, Inventory *inventory, PciAddress address) 
                 return inventory_drop_device(inventory, address);
         if (r < 0)
                 return r;
-        /* Unplugged and plugged in again between two looks: what is known is of the one that is gone. */
-        const Device *known = inventory_find_device(inventory, address);
+        /* Another card is in the slot now: what is known is about the card that is gone. */
+        Device *known = inventory_find_device(inventory, address);
         if (known && known->present && known->incarnation != facts.incarnation &&
                         (r = inventory_drop_device(inventory, address)) < 0)
                 return r;
         if ((r = inventory_put_device(inventory, &facts)) < 0)
                 return r;
-        doubt_driver(inventory, address);
+        /* A device without a driver gets one only with an event. */
+        known = inventory_find_device(inventory, address);
+        known->driver_readings = 0;
+        known->driver_due_us = 0;
+        if (known->driver)
+                expect_check(known);
         return 0;
 }
 
@@ -68,12 +40,18 @@ int scan_driver_again(const Kernel *kernel, Inventory *inventory, Device *device
         if (r < 0 || !streq(driver, strempty(device->driver)))
                 return scan_device(kernel, inventory, device->address);
         if (++device->driver_readings < ELEMENTSOF(delays_us))
-                expect_check(inventory, device);
+                expect_check(device);
         return 0;
 }
 
+typedef struct NameScan {
+        Inventory *inventory;
+        const PciAddress *asked; /* NULL for none */
+        bool found;              /* The device that was asked for has the name. */
+} NameScan;
+
 static int on_name(HostNameKind kind, const char *name, PciAddress address, void *userdata) {
-        struct scan *scan = userdata;
+        NameScan *scan = userdata;
 
         if (scan->asked && pci_address_equal(*scan->asked, address))
                 scan->found = true;
@@ -81,19 +59,19 @@ static int on_name(HostNameKind kind, const char *name, PciAddress address, void
 }
 
 int scan_name(const Kernel *kernel, Inventory *inventory, HostNameKind kind, const char *name) {
-        return host_names_visit_one(kernel, kind, name, on_name, &(struct scan){.inventory = inventory});
+        return host_names_visit_one(kernel, kind, name, on_name, &(NameScan){.inventory = inventory});
 }
 
-/* The same, and the device loses the name if it does not carry it, also where another one carries it by now. */
+/* The same, and removes the name from this device if the device does not have it. Another device may have it now. */
 static int scan_name_of(
                 const Kernel *kernel, Inventory *inventory, HostNameKind kind, const char *name, PciAddress address) {
-        struct scan scan = {.inventory = inventory, .asked = &address};
+        NameScan scan = {.inventory = inventory, .asked = &address};
 
         int r = host_names_visit_one(kernel, kind, name, on_name, &scan);
         return r < 0 || scan.found ? r : inventory_drop_name(inventory, kind, name, address);
 }
 
-/* A name came, went or was changed: what counts is whether it is there now. */
+/* A name was added, removed or changed. Reads whether it exists now. */
 static int scan_named(const Kernel *kernel, Inventory *inventory, HostNameKind kind, const char *devpath) {
         const char *slash = strrchr(devpath, '/');
         PciAddress address;
@@ -103,7 +81,7 @@ static int scan_named(const Kernel *kernel, Inventory *inventory, HostNameKind k
         if (pci_address_from_devpath(devpath, &address) >= 0)
                 return scan_name_of(kernel, inventory, kind, slash + 1, address);
 
-        /* A disk that hangs off an NVMe subsystem: any controller may have carried it. */
+        /* A disk of an NVMe subsystem: any controller may have had it. */
         int r = scan_name(kernel, inventory, kind, slash + 1);
         size_t n;
         Device *const *devices = inventory_devices(inventory, &n);
@@ -127,7 +105,8 @@ int scan_event(const Kernel *kernel, Inventory *inventory, const Uevent *event) 
                 return 0;
         r = scan_device(kernel, inventory, address);
         /* The kernel sends it after the probe. If the driver has changed since, another event follows. */
-        if (r >= 0 && streq(event->action, "bind"))
-                confirm_driver(inventory, address);
+        Device *device = streq(event->action, "bind") ? inventory_find_device(inventory, address) : NULL;
+        if (r >= 0 && device)
+                device->driver_due_us = 0;
         return r;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/text.h"
-#include "policy/consent.h"
 #include "policy/plan.h"
 
 static void append_device(FILE *text, const Device *device, const char *separator) {
@@ -13,20 +12,66 @@ static void append_device(FILE *text, const Device *device, const char *separato
                 fputc(')', text);
 }
 
-/* Whether the device needs no change. */
+/* Tells whether the device is on a vfio driver already, and not only because of our early udev rule. */
 static bool is_taken(const DetachOptions *options, const Device *device) {
         bool early = options->by_rule && device->appeared && device_state(device) == DEVICE_FOREIGN;
         return device_is_on_vfio(device) && !early;
 }
 
-/* The caller must have agreed to each device that goes along. */
+/* The devices to which the caller agreed. */
+typedef struct Consent {
+        bool all;
+        Selection *named;
+        size_t n_named;
+} Consent;
+
+static void consent_done(Consent *consent) {
+        free(consent->named);
+}
+
+/* Resolves the companions all at once. */
+static int read_consent(const Inventory *inventory, const Selection *selection, const DetachOptions *options,
+                Consent *ret, Problem *problem) {
+        size_t n = 0;
+
+        ret->all = options->whole_group;
+        while (options->companions && options->companions[n])
+                n++;
+        _cleanup_free_ const char **selectors = calloc(n + 1, sizeof(char *));
+        ret->named = calloc(n + 1, sizeof(Selection));
+        if (!selectors || !ret->named)
+                return -ENOMEM;
+        for (size_t i = 0; i < n; i++)
+                if (streq(options->companions[i], "*"))
+                        ret->all = true;
+                else
+                        selectors[ret->n_named++] = options->companions[i];
+        int r = selector_resolve_all(inventory, selectors, ret->n_named, ret->named, problem);
+        for (size_t i = 0; i < ret->n_named && r == 0; i++) {
+                /* The caller probably meant another device. */
+                if (ret->named[i].group != selection->group)
+                        r = problem_set(problem, OUTCOME_INVALID_SELECTOR,
+                                        "'%s' is no companion: it is not in IOMMU group %d.", selectors[i],
+                                        selection->group->number);
+                ret->all = ret->all || !ret->named[i].device;
+        }
+        return r;
+}
+
+static bool is_agreed(const Consent *consent, const Device *device) {
+        for (size_t i = 0; i < consent->n_named; i++)
+                if (consent->named[i].device == device)
+                        return true;
+        return consent->all;
+}
+
 static int check_consent(const Inventory *inventory, const Selection *selection, const DetachOptions *options,
                 Problem *problem) {
         _cleanup_(consent_done) Consent consent = {};
         _cleanup_free_ char *list = NULL;
         size_t size, n = 0;
 
-        int r = consent_read(inventory, selection, options->companions, &consent, problem);
+        int r = read_consent(inventory, selection, options, &consent, problem);
         if (r != 0)
                 return r;
         FILE *text = open_memstream(&list, &size);
@@ -36,21 +81,21 @@ static int check_consent(const Inventory *inventory, const Selection *selection,
                 const Device *device = selection->group->members[i];
 
                 if (device != selection->device && device->endpoint && !is_taken(options, device) &&
-                                !options->whole_group && !consent_covers(&consent, device))
+                                !is_agreed(&consent, device))
                         append_device(text, device, n++ > 0 ? ", " : "");
         }
         if (fclose(text) != 0)
                 return -ENOMEM;
         if (n == 0)
                 return 0;
-        assert(selection->device); /* Whoever names a group agrees to all of it. */
+        assert(selection->device); /* A caller that names a group agrees to all of it. */
         return problem_set(problem, OUTCOME_GROUP_NEEDS_CONSENT,
                         "%s is in IOMMU group %d together with %s: a virtual machine can only "
                         "get all of them. Agree with the option 'companions' (vfioctl: --group).",
                         PCI_ADDRESS_TEXT(selection->device->address), selection->group->number, list);
 }
 
-/* Refuses what cannot be detached for a reason of its own. */
+/* Checks the selected device and its group, without the host and the other members. */
 static int check_named(
                 const Selection *selection, const IommuReport *iommu, const DetachOptions *options, Problem *problem) {
         const Device *device = selection->device;
@@ -58,10 +103,9 @@ static int check_named(
         if (device && !device->present)
                 return problem_set(problem, OUTCOME_ALREADY_DETACHED, "%s is detached, and gone from its slot.",
                                 PCI_ADDRESS_TEXT(device->address));
-        if (iommu->state != IOMMU_ON)
-                return problem_set(problem, OUTCOME_NO_IOMMU,
-                                "No device can be given to a virtual machine: the IOMMU is %s. %s",
-                                iommu_state_to_string(iommu->state), iommu->reason);
+        int r = plan_refuse_without_iommu(iommu, problem);
+        if (r != 0)
+                return r;
         if (device && !device->endpoint)
                 return problem_set(problem, OUTCOME_NOT_ENDPOINT,
                                 "%s is a bridge: it stays with the host. Name a device behind it.",
@@ -99,7 +143,7 @@ static int check_bridges(const Group *group, Problem *problem) {
         return 0;
 }
 
-/* A PF that is detached already, or that a job changes, takes this VF along. */
+/* Adds a finding if the PF of this VF is detached, or a job changes it: the VF will vanish with it. */
 static int find_leaving_parent(const Inventory *inventory, const Device *vf, Plan *plan) {
         const Device *pf = vf->virtual_function ? inventory_find_device(inventory, vf->physical_function) : NULL;
         char evidence[160];
@@ -111,67 +155,47 @@ static int find_leaving_parent(const Inventory *inventory, const Device *vf, Pla
         return finding_list_add(&plan->findings, GUARD_VIRTUAL_FUNCTIONS, vf->address, evidence);
 }
 
-/* A device of another group vanishes with a member. If it has a driver, it is in use. */
-static int add_vanishing(const Device *device, size_t parent, Plan *plan, Problem *problem) {
-        const PciAddress parent_address = plan->members[parent].address;
+/* Adds a device of another group that vanishes with a member. If it has a driver, it is in use. */
+static int add_vanishing(const Device *device, int parent, Plan *plan, Problem *problem) {
+        PlanMember *member;
         char evidence[160];
 
         int r = plan_refuse_busy_device(device, problem);
-        if (r != 0 || (r = plan_add_member(plan, device)) < 0)
+        if (r != 0 || (r = plan_add_member(plan, device, &member)) < 0)
                 return r;
-        plan->members[plan->n_members - 1].parent = (int)parent;
+        member->parent = parent;
         if (!device->driver)
                 return 0;
         (void)snprintf(evidence, sizeof(evidence), "%s %s%s vanishes with it, and is on %s",
                         device->virtual_function ? "its virtual function" : "the device",
                         PCI_ADDRESS_TEXT(device->address), device->virtual_function ? "" : " behind it",
                         device->driver);
-        return finding_list_add(&plan->findings, GUARD_VIRTUAL_FUNCTIONS, parent_address, evidence);
+        return finding_list_add(&plan->findings, GUARD_VIRTUAL_FUNCTIONS, plan->members[parent].address, evidence);
 }
 
-static bool may_vanish(const Device *device) {
-        return device->endpoint && (device->virtual_function || device->behind_controller);
-}
-
-static size_t count_dependent(const Inventory *inventory) {
-        size_t n, n_dependent = 0;
-
-        Device *const *devices = inventory_devices(inventory, &n);
-        for (size_t i = 0; i < n; i++)
-                n_dependent += may_vanish(devices[i]);
-        return n_dependent;
-}
-
-/* Finds the members that vanish with another member, and adds devices of other groups that do. */
+/* Finds the members that vanish with another member, and adds the devices of other groups that vanish with a member. */
 static int add_dependent_members(const Inventory *inventory, Plan *plan, Problem *problem) {
-        size_t n, n_moved = plan->n_members;
-        int r = 0;
+        int n_moved = (int)plan->n_members, r = 0;
+        size_t n;
 
         Device *const *devices = inventory_devices(inventory, &n);
         for (size_t i = 0; i < n && r == 0; i++) {
-                for (size_t parent = 0; may_vanish(devices[i]) && parent < n_moved && r == 0; parent++) {
-                        const Device *moved = inventory_find_device(inventory, plan->members[parent].address);
+                const Device *device = devices[i];
 
-                        if (!moved || !device_vanishes_with(devices[i], moved))
-                                continue;
-                        int index = plan_find_member(plan, devices[i]->address);
-                        if (index >= 0)
-                                plan->members[index].parent = (int)parent;
-                        else
-                                r = add_vanishing(devices[i], parent, plan, problem);
-                }
+                if (!device->present || !device->endpoint)
+                        continue;
+                int parent = device->virtual_function ? plan_find_member(plan, device->physical_function) : -1;
+                if ((parent < 0 || parent >= n_moved) && device->behind_controller)
+                        parent = plan_find_member(plan, device->controller);
+                if (parent < 0 || parent >= n_moved)
+                        continue;
+                int index = plan_find_member(plan, device->address);
+                if (index >= 0)
+                        plan->members[index].parent = parent;
+                else
+                        r = add_vanishing(device, parent, plan, problem);
         }
         return r;
-}
-
-/* VFs leave before their PF, and functions with high numbers before .0. */
-static int compare_leaving(const void *a, const void *b) {
-        const PlanMember *x = a, *y = b;
-        uint64_t key_x = pci_address_key(x->address), key_y = pci_address_key(y->address);
-
-        if (x->virtual_function != y->virtual_function)
-                return x->virtual_function ? -1 : 1;
-        return key_x > key_y ? -1 : key_x < key_y;
 }
 
 static bool has_vfs(const Plan *plan, size_t parent) {
@@ -181,62 +205,54 @@ static bool has_vfs(const Plan *plan, size_t parent) {
         return false;
 }
 
-/* Adds the step for each member that is unbound by itself, or for each one that vanishes with another. */
-static int add_pass(Plan *plan, StepKind kind, bool dependent) {
-        int r = 0;
-
-        for (size_t i = 0; i < plan->n_members && r >= 0; i++)
-                if (plan_member_depends(&plan->members[i]) == dependent)
-                        r = plan_add_step(plan, kind, i);
-        return r;
-}
-
 /* Adds the step for each PF whose VFs are members. */
-static int add_pf_pass(Plan *plan, StepKind kind, unsigned value) {
-        int r = 0;
-
-        for (size_t i = 0; i < plan->n_members && r >= 0; i++)
-                if (has_vfs(plan, i))
-                        r = plan_add_value_step(plan, kind, i, value);
-        return r;
-}
-
-static int add_lock(Plan *plan) {
+static void add_pf_steps(Plan *plan, StepKind kind, unsigned value) {
         for (size_t i = 0; i < plan->n_members; i++)
-                if (plan_member_depends(&plan->members[i]) && pci_driver_is_vfio(plan->members[i].before.driver))
-                        return plan_add_step(plan, STEP_LOCK_NODE, i);
-        return 0;
+                if (has_vfs(plan, i))
+                        (void)plan_add_value_step(plan, kind, i, value);
 }
 
-/* One kind of step for each member before the next kind begins: driver_override is set on all before any is unbound, and all
- * are unbound before any is probed. */
+/* Adds one lock for all members that vanish while they are on a vfio driver. */
+static void add_lock(Plan *plan) {
+        for (size_t i = 0; i < plan->n_members; i++)
+                if (plan_member_depends(&plan->members[i]) && pci_driver_is_vfio(plan->members[i].before.driver)) {
+                        (void)plan_add_step(plan, STEP_LOCK_NODE, i);
+                        return;
+                }
+}
+
+/* Adds one kind of step for all members before the next kind: driver_override is set on all members before the first is
+ * unbound, and all are unbound before the first is probed. */
 static int add_detach_steps(Plan *plan) {
         size_t moved = 0;
-        int r;
 
         while (plan_member_depends(&plan->members[moved]))
                 moved++;
-        if ((r = add_lock(plan)) < 0 || (r = plan_add_step(plan, STEP_CLAIM_DISKS, moved)) < 0 ||
-                        (r = plan_add_step(plan, STEP_LOAD_DRIVER, moved)) < 0 ||
-                        (r = add_pass(plan, STEP_RECORD, true)) < 0 || (r = add_pass(plan, STEP_RECORD, false)) < 0 ||
-                        (r = add_pf_pass(plan, STEP_SET_AUTOPROBE, 0)) < 0 ||
-                        (r = add_pass(plan, STEP_OVERRIDE, false)) < 0 || (r = add_pass(plan, STEP_VANISH, true)) < 0 ||
-                        (r = add_pf_pass(plan, STEP_SET_VFS, 0)) < 0 ||
-                        (r = add_pf_pass(plan, STEP_SET_AUTOPROBE, AUTOPROBE_OF_HOST)) < 0 ||
-                        (r = add_pass(plan, STEP_UNBIND, false)) < 0 || (r = add_pass(plan, STEP_PROBE, false)) < 0)
-                return r;
+        add_lock(plan);
+        (void)plan_add_step(plan, STEP_CLAIM_DISKS, moved);
+        (void)plan_add_step(plan, STEP_LOAD_DRIVER, moved);
+        (void)plan_add_steps(plan, STEP_RECORD, true);
+        (void)plan_add_steps(plan, STEP_RECORD, false);
+        add_pf_steps(plan, STEP_SET_AUTOPROBE, 0);
+        (void)plan_add_steps(plan, STEP_OVERRIDE, false);
+        (void)plan_add_steps(plan, STEP_VANISH, true);
+        add_pf_steps(plan, STEP_SET_VFS, 0);
+        add_pf_steps(plan, STEP_SET_AUTOPROBE, AUTOPROBE_OF_HOST);
+        (void)plan_add_steps(plan, STEP_UNBIND, false);
+        (void)plan_add_steps(plan, STEP_PROBE, false);
         return plan_add_step(plan, STEP_WAIT_NODE, moved);
 }
 
-/* The endpoints of the group that are still with the host. */
+/* Adds the endpoints of the group that are still with the host. */
 static int add_group_members(Plan *plan, const Group *group, const DetachOptions *options, Problem *problem) {
         bool foreign = false;
+        PlanMember *member;
 
         for (size_t i = 0; i < group->n_members; i++) {
                 foreign = foreign || device_state(group->members[i]) == DEVICE_FOREIGN;
                 if (!group->members[i]->endpoint || is_taken(options, group->members[i]))
                         continue;
-                int r = plan_add_member(plan, group->members[i]);
+                int r = plan_add_member(plan, group->members[i], &member);
                 if (r < 0)
                         return r;
         }
@@ -254,26 +270,23 @@ int plan_detach(const Inventory *inventory, const Selection *selection, const Io
         int r;
 
         if ((r = check_named(selection, iommu, options, problem)) != 0 ||
-                        (r = plan_refuse_busy_group(group, problem)) != 0)
-                return r;
-        if ((r = plan_new(PLAN_DETACH, group->number, group->n_members + count_dependent(inventory), &plan)) < 0 ||
+                        (r = plan_refuse_busy_group(group, problem)) != 0 ||
+                        (r = plan_new(PLAN_DETACH, group->number, 0, &plan)) < 0 ||
                         (r = add_group_members(plan, group, options, problem)) != 0 ||
                         (r = check_consent(inventory, selection, options, problem)) != 0 ||
                         (r = check_bridges(group, problem)) != 0)
                 return r;
-
         plan->overrides = options->overrides;
         plan->by_rule = options->by_rule;
         plan->selected = selection->device ? selection->device->address : plan->members[0].address;
-        qsort(plan->members, plan->n_members, sizeof(PlanMember), compare_leaving);
+        plan_sort_members(plan, true);
         if ((r = add_dependent_members(inventory, plan, problem)) != 0)
                 return r;
         for (size_t i = 0; i < plan->n_members; i++) {
-                const Device *device = inventory_find_device(inventory, plan->members[i].address);
+                PlanMember *member = &plan->members[i];
 
-                binding_set_driver(&plan->members[i].target, PLAN_VFIO_DRIVER);
-                binding_set_override(&plan->members[i].target, PLAN_VFIO_DRIVER);
-                if (device && (r = find_leaving_parent(inventory, device, plan)) < 0)
+                member->target = (Binding){.driver = PLAN_VFIO_DRIVER, .override = PLAN_VFIO_DRIVER};
+                if ((r = find_leaving_parent(inventory, inventory_find_device(inventory, member->address), plan)) < 0)
                         return r;
         }
         if ((r = add_detach_steps(plan)) < 0)

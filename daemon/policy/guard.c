@@ -115,13 +115,13 @@ void finding_list_done(FindingList *list) {
         *list = (FindingList){};
 }
 
-int guard_decide(const FindingList *list, unsigned overrides, PciAddress selected, Problem *problem) {
-        _cleanup_free_ char *text = NULL;
+int finding_list_describe(const FindingList *list, unsigned overrides, size_t max, const char *rest,
+                const char *command, Guard *ret_first, char **ret) {
+        unsigned refusing = 0, n_untold = 0;
         const Finding *first = NULL;
-        unsigned refusing = 0, n_told = 0, n_untold = 0;
-        size_t size;
+        size_t size, n_told = 0;
 
-        FILE *stream = open_memstream(&text, &size);
+        FILE *stream = open_memstream(ret, &size);
         if (!stream)
                 return -ENOMEM;
         for (size_t i = 0; i < list->n_findings; i++) {
@@ -129,19 +129,17 @@ int guard_decide(const FindingList *list, unsigned overrides, PciAddress selecte
 
                 if (overrides & 1U << finding->guard)
                         continue;
-                if (n_told < FINDINGS_TOLD_MAX)
+                if (n_told++ < max)
                         fprintf(stream, "%s%s: %s", first ? "; " : "", PCI_ADDRESS_TEXT(finding->address),
                                         finding->evidence);
                 else
                         n_untold += finding->n_folded > 0 ? finding->n_folded : 1;
-                n_told++;
                 refusing |= 1U << finding->guard;
                 first = first ? first : finding;
         }
         if (n_untold > 0)
-                fprintf(stream, "; and %u more, which 'vfioctl plan %s' lists", n_untold, PCI_ADDRESS_TEXT(selected));
-        fputs(". If you are sure: vfioctl detach ", stream);
-        fprintf(stream, "%s --group --override=", PCI_ADDRESS_TEXT(selected));
+                fprintf(stream, "; and %u more%s", n_untold, rest);
+        fprintf(stream, ". If you are sure: %s --override=", command);
         const char *separator = "";
         for (Guard guard = 0; guard < _GUARD_MAX; guard++)
                 if ((refusing | overrides) & 1U << guard) {
@@ -150,7 +148,18 @@ int guard_decide(const FindingList *list, unsigned overrides, PciAddress selecte
                 }
         if (fclose(stream) != 0)
                 return -ENOMEM;
-        if (!first)
-                return 0;
-        return problem_set(problem, guards[first->guard].outcome, "The host uses what would be taken: %s", text);
+        *ret_first = first ? first->guard : _GUARD_INVALID;
+        return first != NULL;
+}
+
+int guard_decide(const FindingList *list, unsigned overrides, PciAddress selected, Problem *problem) {
+        const char *address = PCI_ADDRESS_TEXT(selected);
+        _cleanup_free_ char *text = NULL;
+        char rest[64], command[64];
+        Guard first;
+
+        (void)snprintf(rest, sizeof(rest), ", which 'vfioctl plan %s' lists", address);
+        (void)snprintf(command, sizeof(command), "vfioctl detach %s --group", address);
+        int r = finding_list_describe(list, overrides, FINDINGS_TOLD_MAX, rest, command, &first, &text);
+        return r <= 0 ? r : problem_set(problem, guards[first].outcome, "The host uses what would be taken: %s", text);
 }

@@ -4,7 +4,8 @@
 #include "base/outcome.h"
 #include "usage/usage.h"
 
-/* Reasons not to take a device from the host, with the evidence for each. A finding refuses the detach, unless its guard is overridden by name. */
+/* Guards keep a device with the host. Each finding of a guard has its evidence. A finding refuses the detach, unless
+ * the caller overrides the guard by name. */
 
 typedef enum Guard {
         GUARD_STORAGE,           /* the host uses a disk of it */
@@ -28,7 +29,7 @@ typedef struct Finding {
         Guard guard;
         PciAddress address;
         char *evidence;    /* owned */
-        unsigned n_folded; /* 0; or this finding stands for so many, and the evidence says "and 241 more" */
+        unsigned n_folded; /* 0; or this finding stands for so many others, and the evidence says "and 241 more" */
 } Finding;
 
 typedef struct FindingList {
@@ -36,23 +37,30 @@ typedef struct FindingList {
         size_t n_findings;
 } FindingList;
 
-/* Findings of one guard about one device that are kept with their evidence. Further ones are counted in one more finding, which says "and 241 more". */
+/* Limits of a list: findings of one guard about one device, and all findings. Further findings are only counted: in one
+ * more finding that says "and 241 more", or "and 241 more, some of them on other devices". */
 #define FINDINGS_PER_DEVICE_MAX 8
-
-/* Findings in a list. Beyond it, those of a guard about further devices are counted in one more finding, which says "and 241 more on other devices". */
 #define FINDINGS_MAX 1024
 
-/* Adds a copy, folded as above. Returns 0 or -ENOMEM. */
+/* Adds a copy, within these limits. Returns 0 or -ENOMEM. */
 int finding_list_add(FindingList *list, Guard guard, PciAddress address, const char *evidence);
 
-/* Adds a copy of a finding of another list as it is. Returns 0; -E2BIG where the list has more than finding_list_add() makes; -ENOMEM. */
+/* Adds a copy of a finding that finding_list_add() made for another list. Returns 0; -E2BIG if the list has more
+ * findings than finding_list_add() makes; -ENOMEM. */
 int finding_list_append(FindingList *list, const Finding *finding);
 int finding_list_copy(const FindingList *list, FindingList *ret);
 void finding_list_done(FindingList *list);
 
-/* Findings whose evidence is in the message of guard_decide(). */
+/* Writes the findings whose guards are not overridden into *ret, followed by the command with the option that overrides
+ * them. overrides is a mask of 1 << Guard. After max findings, only the number of the others follows, and the text
+ * rest. *ret_first becomes the guard of the first finding. Returns 1; 0 if all guards are overridden; or -ENOMEM. The
+ * caller frees *ret. */
+int finding_list_describe(const FindingList *list, unsigned overrides, size_t max, const char *rest,
+                const char *command, Guard *ret_first, char **ret);
+
+/* The max for guard_decide(). */
 #define FINDINGS_TOLD_MAX 16
 
-/* Decides over the findings. overrides is a mask of 1 << Guard. Returns 0; the outcome of the first guard that refuses, with a message that has the
- * evidence and the command that would override it; or -ENOMEM. */
+/* Decides whether a detach of the selected device may go on. Returns 0; the outcome of the first guard that refuses,
+ * with the evidence and the command that overrides it; or -ENOMEM. */
 int guard_decide(const FindingList *list, unsigned overrides, PciAddress selected, Problem *problem);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "policy/plan.h"
-#include "policy/consent.h"
+
+#include <stdarg.h>
 
 static const char *const verb_table[_PLAN_VERB_MAX] = {
                 [PLAN_DETACH] = "detach",
@@ -25,68 +26,58 @@ static const char *describe_driver(const Binding *binding) {
                                                      : "no driver";
 }
 
+static const char *say(char buffer[static PLAN_REASON_MAX], const char *format, ...) _printf_(2, 3);
+static const char *say(char buffer[static PLAN_REASON_MAX], const char *format, ...) {
+        va_list arguments;
+
+        va_start(arguments, format);
+        (void)vsnprintf(buffer, PLAN_REASON_MAX, format, arguments);
+        va_end(arguments);
+        return buffer;
+}
+
 const char *plan_step_reason(const Plan *plan, const PlanStep *step, char buffer[static PLAN_REASON_MAX]) {
         const PlanMember *member = &plan->members[step->member];
-        const Binding *target = &member->target;
-        const char *driver = TEXT_NAME(describe_driver(target));
+        const char *driver = TEXT_NAME(describe_driver(&member->target)), *before = TEXT_NAME(member->before.driver);
 
         switch (step->kind) {
         case STEP_LOCK_NODE:
-                (void)snprintf(buffer, PLAN_REASON_MAX,
-                                "no virtual machine may hold a device that leaves " PLAN_VFIO_DRIVER);
-                break;
+                return say(buffer, "no virtual machine may hold a device that leaves " PLAN_VFIO_DRIVER);
         case STEP_CLAIM_DISKS:
-                (void)snprintf(buffer, PLAN_REASON_MAX, "nobody may begin to use a disk that leaves the host");
-                break;
+                return say(buffer, "nobody may begin to use a disk that leaves the host");
         case STEP_LOAD_DRIVER:
-                (void)snprintf(buffer, PLAN_REASON_MAX, "the kernel needs the driver %s", driver);
-                break;
+                return say(buffer, "the kernel needs the driver %s", driver);
         case STEP_RECORD:
-                (void)snprintf(buffer, PLAN_REASON_MAX, "vfiod saves how the device was bound");
-                break;
+                return say(buffer, "vfiod saves how the device was bound");
         case STEP_SET_AUTOPROBE:
-                (void)snprintf(buffer, PLAN_REASON_MAX, "%s",
+                return say(buffer, "%s",
                                 step->value == 0 ? "no driver of the host may bind to new virtual functions"
                                                  : "new virtual functions get drivers as the host is configured");
-                break;
         case STEP_VANISH:
-                (void)snprintf(buffer, PLAN_REASON_MAX, "it disappears together with %s",
+                return say(buffer, "it disappears together with %s",
                                 PCI_ADDRESS_TEXT(plan->members[member->parent].address));
-                break;
         case STEP_OVERRIDE:
-                (void)snprintf(buffer, PLAN_REASON_MAX, "%s%s",
-                                target->any_driver || target->driver[0] == '\0' ? "each driver may bind as before"
-                                                                                : "only this driver may bind: ",
-                                target->any_driver ? "" : TEXT_NAME(target->driver));
-                break;
+                return member->target.any_driver || member->target.driver[0] == '\0'
+                                ? say(buffer, "each driver may bind as before")
+                                : say(buffer, "only this driver may bind: %s", driver);
         case STEP_UNBIND:
-                (void)snprintf(buffer, PLAN_REASON_MAX, "it leaves its driver%s%s",
-                                member->before.driver[0] != '\0' ? " " : "", TEXT_NAME(member->before.driver));
-                break;
+                return say(buffer, "it leaves its driver%s%s", before[0] != '\0' ? " " : "", before);
         case STEP_SET_VFS:
-                (void)snprintf(buffer, PLAN_REASON_MAX, "it gets %u virtual functions", step->value);
-                break;
+                return say(buffer, "it gets %u virtual functions", step->value);
         case STEP_SET_LINK:
-                (void)snprintf(buffer, PLAN_REASON_MAX, "it gets the MAC address and VLAN that were set for it");
-                break;
+                return say(buffer, "it gets the MAC address and VLAN that were set for it");
         case STEP_PROBE:
-                (void)snprintf(buffer, PLAN_REASON_MAX, "it gets %s", driver);
-                break;
+                return say(buffer, "it gets %s", driver);
         case STEP_APPEAR:
-                (void)snprintf(buffer, PLAN_REASON_MAX, "it is expected back, and gets %s", driver);
-                break;
+                return say(buffer, "it is expected back, and gets %s", driver);
         case STEP_SET_POWER:
-                (void)snprintf(buffer, PLAN_REASON_MAX, "power/control and d3cold_allowed are set as they were");
-                break;
+                return say(buffer, "power/control and d3cold_allowed are set as they were");
         case STEP_WAIT_NODE:
-                (void)snprintf(buffer, PLAN_REASON_MAX, "a virtual machine uses group %d through /dev/vfio/%d",
-                                member->group, member->group);
-                break;
+                return say(buffer, "a virtual machine uses group %d through /dev/vfio/%d", member->group,
+                                member->group);
         default:
-                (void)snprintf(buffer, PLAN_REASON_MAX, "vfiod deletes what it saved about the device");
-                break;
+                return say(buffer, "vfiod deletes what it saved about the device");
         }
-        return buffer;
 }
 
 static void member_done(PlanMember *member) {
@@ -112,33 +103,52 @@ int plan_new(PlanVerb verb, int group, size_t n_members, Plan **ret) {
                 return -ENOMEM;
         plan->verb = verb;
         plan->group = group;
-        plan->members = calloc(n_members > 0 ? n_members : 1, sizeof(PlanMember));
+        plan->members = calloc(n_members + 1, sizeof(PlanMember));
         if (!plan->members)
                 return -ENOMEM;
         *ret = TAKE_PTR(plan);
         return 0;
 }
 
-int plan_add_member(Plan *plan, const Device *device) {
-        PlanMember *member = &plan->members[plan->n_members];
+int plan_add_member(Plan *plan, const Device *device, PlanMember **ret) {
+        PlanMember *grown = reallocarray(plan->members, plan->n_members + 1, sizeof(PlanMember));
         int r = 0;
 
-        *member = (PlanMember){
-                        .address = device->address,
-                        .ids = device->ids,
-                        .group = device->group ? device->group->number : IOMMU_GROUP_NONE,
-                        .parent = PLAN_NO_PARENT,
-                        .virtual_function = device->virtual_function,
-        };
+        if (!grown)
+                return -ENOMEM;
+        plan->members = grown;
+        PlanMember *member = *ret = &grown[plan->n_members++];
+        *member = (PlanMember){.group = IOMMU_GROUP_NONE, .parent = PLAN_NO_PARENT};
+        if (!device)
+                return 0;
+        member->address = device->address;
+        member->ids = device->ids;
+        member->group = device->group ? device->group->number : IOMMU_GROUP_NONE;
+        member->virtual_function = device->virtual_function;
+        member->recorded = device_is_ours(device);
         binding_set_driver(&member->before, device->driver);
-        plan->n_members++;
-        if (device_is_ours(device)) {
+        if (member->recorded)
                 r = device_origin_copy(device->origin, &member->origin);
-                member->recorded = true;
-        }
         for (const HostName *name = device->names; name && r >= 0; name = name->next)
                 r = host_name_list_add(&member->names, name->kind, name->name, 0);
         return r < 0 ? r : 0;
+}
+
+static int compare_coming(const void *a, const void *b) {
+        const PlanMember *x = a, *y = b;
+        uint64_t key_x = pci_address_key(x->address), key_y = pci_address_key(y->address);
+
+        if (x->virtual_function != y->virtual_function)
+                return x->virtual_function ? 1 : -1;
+        return key_x < key_y ? -1 : key_x > key_y;
+}
+
+static int compare_leaving(const void *a, const void *b) {
+        return compare_coming(b, a);
+}
+
+void plan_sort_members(Plan *plan, bool leaving) {
+        qsort(plan->members, plan->n_members, sizeof(PlanMember), leaving ? compare_leaving : compare_coming);
 }
 
 int plan_find_member(const Plan *plan, PciAddress address) {
@@ -155,20 +165,25 @@ PciAddress plan_step_address(const Plan *plan, const PlanStep *step) {
 }
 
 int plan_add_value_step(Plan *plan, StepKind kind, size_t member, unsigned value) {
-        if (plan->n_steps == plan->n_steps_allocated) {
-                size_t wanted = plan->n_steps_allocated ? plan->n_steps_allocated * 2 : 16;
-                PlanStep *grown = reallocarray(plan->steps, wanted, sizeof(PlanStep));
-                if (!grown)
-                        return -ENOMEM;
-                plan->steps = grown;
-                plan->n_steps_allocated = wanted;
+        PlanStep *grown = reallocarray(plan->steps, plan->n_steps + 1, sizeof(PlanStep));
+        if (!grown) {
+                plan->incomplete = true;
+                return -ENOMEM;
         }
-        plan->steps[plan->n_steps++] = (PlanStep){.kind = kind, .member = (unsigned)member, .value = value};
-        return 0;
+        plan->steps = grown;
+        grown[plan->n_steps++] = (PlanStep){.kind = kind, .member = (unsigned)member, .value = value};
+        return plan->incomplete ? -ENOMEM : 0;
 }
 
 int plan_add_step(Plan *plan, StepKind kind, size_t member) {
         return plan_add_value_step(plan, kind, member, 0);
+}
+
+int plan_add_steps(Plan *plan, StepKind kind, bool dependent) {
+        for (size_t i = 0; i < plan->n_members; i++)
+                if (plan_member_depends(&plan->members[i]) == dependent)
+                        (void)plan_add_step(plan, kind, i);
+        return plan->incomplete ? -ENOMEM : 0;
 }
 
 int plan_refuse_busy_device(const Device *device, Problem *problem) {
@@ -189,4 +204,12 @@ int plan_refuse_busy_group(const Group *group, Problem *problem) {
         for (size_t i = 0; i < group->n_members && r == 0; i++)
                 r = plan_refuse_busy_device(group->members[i], problem);
         return r;
+}
+
+int plan_refuse_without_iommu(const IommuReport *iommu, Problem *problem) {
+        if (iommu->state == IOMMU_ON)
+                return 0;
+        return problem_set(problem, OUTCOME_NO_IOMMU,
+                        "No device can be given to a virtual machine: the IOMMU is %s. %s",
+                        iommu_state_to_string(iommu->state), iommu->reason);
 }

@@ -6,8 +6,8 @@
 #include "policy/selector.h"
 #include "policy/step.h"
 
-/* What a change is going to do, decided over the model alone: nothing is read from or written to the host. A plan owns all
- * that it names, so it outlives the model that it was made from. */
+/* What a job will do: the devices, and the steps in their order. A plan is made from the model alone; nothing is read
+ * from or written to the host. A plan owns all that it contains, so it can outlive the model. */
 
 typedef enum PlanVerb {
         PLAN_DETACH,
@@ -28,28 +28,27 @@ PlanVerb plan_verb_from_string(const char *text);
 
 /* A device that the plan changes. */
 typedef struct PlanMember {
-        PciAddress address; /* of a member that a step creates: known once that step is done */
-        PciIds ids;         /* checked again before the first write */
+        PciAddress address; /* of a member that a step creates: valid after that step */
+        PciIds ids;         /* the worker compares them again before the first write */
         int group;          /* IOMMU_GROUP_NONE for none */
-        int parent;     /* index of the member by whose step this one vanishes or appears; PLAN_NO_PARENT for none */
-        Binding before; /* its driver as the model knows it; the worker reads the rest */
+        int parent;     /* index of the member by whose step this member vanishes or appears; PLAN_NO_PARENT for none */
+        Binding before; /* only the driver, as the model knows it; the worker reads the rest */
         Binding target;
-        DeviceOrigin *origin; /* what a reattach restores. NULL for a device that a detach takes for the first time: the worker
-                               * fills it. */
-        HostName *names; /* that it has now */
-        bool recorded;   /* vfiod detached it earlier, and its state file is right */
+        DeviceOrigin *origin; /* what a reattach restores; NULL for a first detach until the worker sets it */
+        HostName *names;      /* the host names that it has now */
+        bool recorded;        /* vfiod detached it earlier, and its state file is valid */
         bool virtual_function;
-        bool appeared; /* It was plugged in just now: udev may still rename its interface. */
-        bool unknown_origin; /* Our early udev rule kept the host's driver from it: nobody knows which driver that would be. */
+        bool appeared;       /* It was plugged in just now: udev may still rename its interface. */
+        bool unknown_origin; /* Our early udev rule kept the host driver away, so nobody knows the host driver. */
         bool early;          /* Our early udev rule has set its driver_override. */
         bool created;        /* A step creates it: a new VF. */
 } PlanMember;
 
-/* What becomes of new VFs. */
+/* The driver that new VFs get. */
 typedef enum VfFate {
-        VFS_OF_HOST,    /* The host binds them as it is configured. */
-        VFS_DETACHED,   /* They get vfio-pci, and no other driver before. */
-        VFS_DRIVERLESS, /* They get no driver, also later. */
+        VFS_OF_HOST,    /* the host driver, as the host is configured */
+        VFS_DETACHED,   /* vfio-pci; no other driver binds before */
+        VFS_DRIVERLESS, /* no driver, also later */
         _VF_FATE_MAX,
 } VfFate;
 
@@ -59,79 +58,94 @@ typedef struct Plan {
         PlanMember *members; /* in the order in which they are changed. Of SET_VFS: first the PF, then its VFs. */
         size_t n_members;
         PlanStep *steps;
-        size_t n_steps, n_steps_allocated;
-        FindingList findings; /* what the model alone tells; the worker adds what the host tells */
-        unsigned overrides;   /* mask of 1 << Guard */
-        PciAddress selected;  /* for messages: the device that the caller named, or the first of the group */
-        unsigned vf_count;    /* of SET_VFS: so many shall exist */
-        VfFate vf_fate;
-        bool force;                /* of a reattach: does not ask whether a process holds the group */
-        bool only_plan;            /* surveys and reports, and changes nothing */
-        bool by_rule;              /* A rule starts it: our early udev rule may have set driver_override already. */
+        size_t n_steps;
+        bool incomplete;           /* a step is missing, because there was no memory */
+        FindingList findings;      /* what the model shows; the worker adds what the host shows */
+        unsigned overrides;        /* mask of 1 << Guard */
+        PciAddress selected;       /* for messages: the device that the caller named, or the first of the group */
+        unsigned vf_count;         /* of SET_VFS: the new number of VFs */
+        VfFate vf_fate;            /* of SET_VFS */
+        bool force;                /* of a reattach: do not check whether a process holds the group */
+        bool only_plan;            /* survey and report; change nothing */
+        bool by_rule;              /* a rule starts it: our early udev rule may have set driver_override already */
         bool recovery;             /* ends what an earlier transaction left */
         unsigned long transaction; /* of a recovery: the number of that transaction */
-        uid_t asker; /* of a survey: the user who asked, whose quota it counts for. For others than root no disk is opened
-                      * exclusively. */
+        uid_t asker; /* of a survey: the user whose quota counts. Disks are opened exclusively only for root. */
         uint64_t fingerprint; /* of the plan that the caller saw; 0 for none */
 } Plan;
 
-/* Why a step is in the plan, in words, into buffer, which is returned. */
+/* Writes why the plan has this step, in words, into buffer, and returns buffer. */
 #define PLAN_REASON_MAX (TEXT_ESCAPED_MAX(NAME_MAX) + 64)
 const char *plan_step_reason(const Plan *plan, const PlanStep *step, char buffer[static PLAN_REASON_MAX]);
 
-/* Makes a plan with room for so many members. Returns 0 or -ENOMEM. */
+/* Creates a plan with n_members empty elements that the caller can fill; *ret then has n_members 0. A caller that uses
+ * plan_add_member() passes 0. Returns 0 or -ENOMEM. */
 int plan_new(PlanVerb verb, int group, size_t n_members, Plan **ret);
+Plan *plan_free(Plan *plan);
+DEFINE_TRIVIAL_CLEANUP_FUNC(Plan *, plan_free)
 
-/* Adds a member, copied from the model. There must be room. Returns 0 or -ENOMEM. */
-int plan_add_member(Plan *plan, const Device *device);
+/* Appends a member with what the model knows of the device; without a device, an empty member that has no group. *ret
+ * is valid until the next call. Returns 0 or -ENOMEM. */
+int plan_add_member(Plan *plan, const Device *device, PlanMember **ret);
 
-/* The index of the member, or -1. */
+/* Sorts the members for a reattach: PFs before VFs, and low addresses before high ones; for a detach (leaving) in
+ * reverse. */
+void plan_sort_members(Plan *plan, bool leaving);
+
+/* Returns the index of the member, or -1. A VF that does not exist yet is not found. */
 int plan_find_member(const Plan *plan, PciAddress address);
 
-/* The device that a step is about, for messages: of a VF that does not exist yet its PF. */
+/* Returns the device of a step for messages: of a VF that does not exist yet, its PF. */
 PciAddress plan_step_address(const Plan *plan, const PlanStep *step);
 
-/* Adds a step. Returns 0 or -ENOMEM. */
+/* Append a step. Return 0; or -ENOMEM, also if an earlier step is missing. So a caller that appends several steps
+ * checks only the last result. */
 int plan_add_step(Plan *plan, StepKind kind, size_t member);
 int plan_add_value_step(Plan *plan, StepKind kind, size_t member, unsigned value);
 
-/* Whether the member vanishes or appears by a step of another one. */
+/* Appends the step for each member that depends, or for each member that does not, see plan_member_depends(). Returns
+ * as plan_add_step() does. */
+int plan_add_steps(Plan *plan, StepKind kind, bool dependent);
+
+/* Tells whether the member vanishes or appears by a step of another member. */
 static inline bool plan_member_depends(const PlanMember *member) {
         return member->parent != PLAN_NO_PARENT;
 }
 
-Plan *plan_free(Plan *plan);
-DEFINE_TRIVIAL_CLEANUP_FUNC(Plan *, plan_free)
-
 typedef struct DetachOptions {
         const char *const *companions; /* selectors, "*" for all; NULL, or ended by NULL */
-        bool whole_group;              /* The caller named the group itself: that is consent to all of it. */
+        bool whole_group;              /* The caller named the group itself, and so agrees to all of it. */
         unsigned overrides;            /* mask of 1 << Guard */
-        bool by_rule; /* A device that appeared just now and is on vfio-pci is there by our own early udev rule. */
+        bool by_rule;                  /* Our own early udev rule put a device that has just appeared on vfio-pci. */
 } DetachOptions;
 
-/* Plans to take the whole group of the selection from the host. Returns 0 and the plan; or NO_IOMMU, NO_GROUP, NOT_ENDPOINT,
- * GROUP_NEEDS_CONSENT, NOT_VIABLE, FOREIGN, ALREADY_DETACHED, BUSY, STUCK, or the outcome of a companion's selector; or -ENOMEM. */
+/* Plans to detach the whole group of the selection. The caller must have agreed to each companion. Returns 0 and the
+ * plan; or NO_IOMMU, NO_GROUP, NOT_ENDPOINT, GROUP_NEEDS_CONSENT, NOT_VIABLE, FOREIGN, ALREADY_DETACHED, BUSY, STUCK;
+ * INVALID_SELECTOR for a companion that is not in the group, or as selector_resolve() for a companion; or -ENOMEM. */
 int plan_detach(const Inventory *inventory, const Selection *selection, const IommuReport *iommu,
                 const DetachOptions *options, Plan **ret, Problem *problem);
 
 typedef struct ReattachOptions {
-        bool force; /* Unbind also what a process holds: the kernel waits until that process lets go. */
-        bool adopt; /* Also what vfiod did not detach: the kernel chooses a driver for it. */
+        bool force; /* Unbind also a device that a process holds: the kernel waits until the process closes it. */
+        bool adopt; /* Reattach also devices that another tool detached: the kernel chooses a driver. */
 } ReattachOptions;
 
-/* Plans to give the host all devices of the group that vfiod detached, and those that vanished with one of them. Returns 0 and
- * the plan; or NOT_DETACHED, FOREIGN, BUSY, STUCK, IDENTITY_CHANGED, NO_SUCH_DEVICE for one that is absent; or -ENOMEM. */
+/* Plans to reattach all devices of the group that vfiod detached, and the devices that vanished with them. Returns 0
+ * and the plan; or NOT_DETACHED, FOREIGN, BUSY, STUCK, IDENTITY_CHANGED; or -ENOMEM. For an absent device, the plan
+ * removes its state file. */
 int plan_reattach(const Inventory *inventory, const Selection *selection, const ReattachOptions *options, Plan **ret,
                 Problem *problem);
 
-/* Adds the steps of a reattach for the members, whose targets are set. Returns 0 or -ENOMEM. */
+/* Appends the steps of a reattach. The members must have their targets. Returns 0 or -ENOMEM. */
 int plan_add_reattach_steps(Plan *plan);
 
-/* Plans to remove our early driver_override from a device that no job will detach, so that the kernel finds a driver for it.
- * Returns 0 or -ENOMEM. */
+/* Plans to clear the driver_override of our early udev rule on a device that no job will detach, so that the kernel
+ * binds a driver. Returns 0 or -ENOMEM. */
 int plan_release(const Device *device, bool appeared, Plan **ret);
 
-/* Refuses if a job works on the device or group. Returns 0, BUSY or STUCK. */
+/* Refuses if a job works on the device, or on a member of the group. Returns 0, BUSY or STUCK; or -ENOMEM. */
 int plan_refuse_busy_device(const Device *device, Problem *problem);
 int plan_refuse_busy_group(const Group *group, Problem *problem);
+
+/* Refuses if the IOMMU is not on. Returns 0 or NO_IOMMU; or -ENOMEM. */
+int plan_refuse_without_iommu(const IommuReport *iommu, Problem *problem);

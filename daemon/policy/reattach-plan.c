@@ -1,74 +1,47 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "policy/plan.h"
 
-/* PFs come back before their VFs, and functions with low numbers first. */
-static int compare_coming(const void *a, const void *b) {
-        const PlanMember *x = a, *y = b;
-        uint64_t key_x = pci_address_key(x->address), key_y = pci_address_key(y->address);
-
-        if (x->virtual_function != y->virtual_function)
-                return x->virtual_function ? 1 : -1;
-        return key_x < key_y ? -1 : key_x > key_y;
-}
-
-static int add_pass(Plan *plan, StepKind kind) {
-        int r = 0;
-
-        for (size_t i = 0; i < plan->n_members && r >= 0; i++)
-                if (!plan_member_depends(&plan->members[i]))
-                        r = plan_add_step(plan, kind, i);
-        return r;
-}
-
-/* The VFs that vanished with the PF are created again, without a driver, and bound one by one. */
-static int add_vf_steps(Plan *plan) {
-        int r = 0;
-
-        for (size_t i = 0; i < plan->n_members && r >= 0; i++) {
+/* Creates the VFs that vanished with their PF again, without a driver, and binds each of them. */
+static void add_vf_steps(Plan *plan) {
+        for (size_t i = 0; i < plan->n_members; i++) {
                 const DeviceOrigin *origin = plan->members[i].origin;
 
-                if (!plan_member_depends(&plan->members[i]) && origin->virtual_functions > 0 &&
-                                (r = plan_add_value_step(plan, STEP_SET_AUTOPROBE, i, 0)) >= 0)
-                        r = plan_add_value_step(plan, STEP_SET_VFS, i, origin->virtual_functions);
+                if (plan_member_depends(&plan->members[i]) || origin->virtual_functions == 0)
+                        continue;
+                (void)plan_add_value_step(plan, STEP_SET_AUTOPROBE, i, 0);
+                (void)plan_add_value_step(plan, STEP_SET_VFS, i, origin->virtual_functions);
         }
-        for (size_t i = 0; i < plan->n_members && r >= 0; i++)
-                if (plan_member_depends(&plan->members[i]))
-                        r = plan_add_step(plan, STEP_APPEAR, i);
-        for (size_t i = 0; i < plan->n_members && r >= 0; i++)
+        (void)plan_add_steps(plan, STEP_APPEAR, true);
+        for (size_t i = 0; i < plan->n_members; i++)
                 if (!plan_member_depends(&plan->members[i]) && plan->members[i].origin->autoprobe_known)
-                        r = plan_add_value_step(plan, STEP_SET_AUTOPROBE, i, AUTOPROBE_OF_HOST);
-        return r;
+                        (void)plan_add_value_step(plan, STEP_SET_AUTOPROBE, i, AUTOPROBE_OF_HOST);
 }
 
-static int add_link_and_power_steps(Plan *plan, StepKind kind) {
-        int r = 0;
-
-        for (size_t i = 0; i < plan->n_members && r >= 0; i++) {
+static void add_link_or_power_steps(Plan *plan, StepKind kind) {
+        for (size_t i = 0; i < plan->n_members; i++) {
                 const Binding *target = &plan->members[i].target;
                 bool has_power = target->power.control[0] != '\0' || target->power.d3cold_known;
 
                 if (!plan_member_depends(&plan->members[i]) && (kind == STEP_SET_LINK ? target->link.known : has_power))
-                        r = plan_add_step(plan, kind, i);
+                        (void)plan_add_step(plan, kind, i);
         }
-        return r;
 }
 
 int plan_add_reattach_steps(Plan *plan) {
-        int r;
-
-        if (!plan->force && plan->group != IOMMU_GROUP_NONE && (r = plan_add_step(plan, STEP_LOCK_NODE, 0)) < 0)
-                return r;
+        if (!plan->force && plan->group != IOMMU_GROUP_NONE)
+                (void)plan_add_step(plan, STEP_LOCK_NODE, 0);
         for (size_t i = 0; i < plan->n_members; i++)
-                if (plan->members[i].target.driver[0] != '\0' && (r = plan_add_step(plan, STEP_LOAD_DRIVER, i)) < 0)
-                        return r;
-        if ((r = add_pass(plan, STEP_OVERRIDE)) < 0 || (r = add_pass(plan, STEP_UNBIND)) < 0 ||
-                        (r = add_link_and_power_steps(plan, STEP_SET_LINK)) < 0 ||
-                        (r = add_pass(plan, STEP_PROBE)) < 0 ||
-                        (r = add_link_and_power_steps(plan, STEP_SET_POWER)) < 0 || (r = add_vf_steps(plan)) < 0)
-                return r;
-        for (size_t i = 0; i < plan->n_members && r >= 0; i++)
-                r = plan_add_step(plan, STEP_FORGET, i);
-        return r;
+                if (plan->members[i].target.driver[0] != '\0')
+                        (void)plan_add_step(plan, STEP_LOAD_DRIVER, i);
+        (void)plan_add_steps(plan, STEP_OVERRIDE, false);
+        (void)plan_add_steps(plan, STEP_UNBIND, false);
+        add_link_or_power_steps(plan, STEP_SET_LINK);
+        (void)plan_add_steps(plan, STEP_PROBE, false);
+        add_link_or_power_steps(plan, STEP_SET_POWER);
+        add_vf_steps(plan);
+        for (size_t i = 0; i < plan->n_members; i++)
+                (void)plan_add_step(plan, STEP_FORGET, i);
+        return plan->incomplete ? -ENOMEM : 0;
 }
 
 static int refuse_not_ours(const Device *device, const Group *group, Problem *problem) {
@@ -94,76 +67,91 @@ static int refuse_not_ours(const Device *device, const Group *group, Problem *pr
                         device->driver ? "is on the host's driver " : "has no driver", strempty(device->driver));
 }
 
-/* Another tool put the device on a vfio driver, and nobody knows which driver it had before. */
-static int adopt_member(Plan *plan, const Device *device) {
-        int r = plan_add_member(plan, device);
-        if (r < 0)
-                return r;
-        PlanMember *member = &plan->members[plan->n_members - 1];
+/* Tells whether the plan reattaches the device: vfiod detached it; or another tool did, and the caller adopts it. */
+static bool is_wanted(const Device *device, const ReattachOptions *options) {
+        return device_is_ours(device) || (options->adopt && device_state(device) == DEVICE_FOREIGN);
+}
+
+/* Gives the member an origin without a driver: nobody knows which driver the device had. */
+static int set_unknown_origin(PlanMember *member) {
+        device_origin_free(member->origin);
         member->origin = calloc(1, sizeof(DeviceOrigin));
         if (!member->origin)
                 return -ENOMEM;
-        member->origin->ids = device->ids;
-        member->origin->binding.any_driver = true;
+        member->origin->ids = member->ids;
         return 0;
 }
 
-/* Whether the device comes back with a parent at that address, which was detached so. A VF does not where another card, or the PF without VFs, was
- * detached in its PF's slot since. */
-static bool comes_back_with(const Device *device, PciAddress parent, const DeviceOrigin *parent_origin) {
-        return device->origin && device->origin->has_parent && pci_address_equal(device->origin->parent, parent) &&
-                        (!device->origin->virtual_function || parent_origin->virtual_functions > 0);
+static int add_group_members(Plan *plan, const Group *group, const ReattachOptions *options) {
+        for (size_t i = 0; i < group->n_members; i++) {
+                PlanMember *member;
+                int r;
+
+                if (!is_wanted(group->members[i], options))
+                        continue;
+                if ((r = plan_add_member(plan, group->members[i], &member)) < 0 ||
+                                (!member->recorded && (r = set_unknown_origin(member)) < 0))
+                        return r;
+                member->origin->binding.any_driver = member->origin->binding.any_driver || !member->recorded;
+        }
+        return 0;
 }
 
-/* The detached device with which an absent one comes back, or NULL. */
+/* Tells whether the absent device will appear again with the parent at that address. A VF does not if another card, or
+ * the PF without VFs, was detached in the slot of its PF later. */
+static bool appears_with(const Device *device, PciAddress parent, const DeviceOrigin *parent_origin) {
+        const DeviceOrigin *origin = device->origin;
+
+        return origin && origin->has_parent && pci_address_equal(origin->parent, parent) &&
+                        (!origin->virtual_function || parent_origin->virtual_functions > 0);
+}
+
+/* Finds the detached device with which the absent device vanished. Returns NULL for none. */
 static const Device *find_parent(const Inventory *inventory, const Device *absent) {
         const DeviceOrigin *origin = absent->origin;
         const Device *parent = origin && origin->has_parent ? inventory_find_device(inventory, origin->parent) : NULL;
 
-        return parent && parent->present && device_is_ours(parent) &&
-                                        comes_back_with(absent, parent->address, parent->origin)
-                        ? parent
-                        : NULL;
+        if (!parent || !parent->present || !device_is_ours(parent) ||
+                        !appears_with(absent, parent->address, parent->origin))
+                return NULL;
+        return parent;
 }
 
-/* Members that vanished with another member come back with it. */
+/* Adds the devices that vanished with a member. */
 static int add_vanished_members(const Inventory *inventory, Plan *plan) {
         size_t n, n_present = plan->n_members;
-        int r = 0;
+        PlanMember *member;
 
         Device *const *devices = inventory_devices(inventory, &n);
-        for (size_t i = 0; i < n && r >= 0; i++) {
+        for (size_t i = 0; i < n; i++) {
                 const Device *device = devices[i];
+                size_t parent = 0;
 
                 if (device->present)
                         continue;
-                for (size_t parent = 0; parent < n_present && r >= 0; parent++)
-                        if (comes_back_with(device, plan->members[parent].address, plan->members[parent].origin) &&
-                                        (r = plan_add_member(plan, device)) >= 0) {
-                                plan->members[plan->n_members - 1].parent = (int)parent;
-                                plan->members[plan->n_members - 1].virtual_function = device->origin->virtual_function;
-                                break;
-                        }
+                while (parent < n_present &&
+                                !appears_with(device, plan->members[parent].address, plan->members[parent].origin))
+                        parent++;
+                if (parent == n_present)
+                        continue;
+                int r = plan_add_member(plan, device, &member);
+                if (r < 0)
+                        return r;
+                member->parent = (int)parent;
+                member->virtual_function = device->origin->virtual_function;
         }
-        return r;
+        return 0;
 }
 
-static size_t count_vanished(const Inventory *inventory) {
-        size_t n, n_vanished = 0;
-
-        Device *const *devices = inventory_devices(inventory, &n);
-        for (size_t i = 0; i < n; i++)
-                n_vanished += !devices[i]->present && devices[i]->origin && devices[i]->origin->has_parent;
-        return n_vanished;
-}
-
-/* A device that is gone from its slot: vfiod forgets it. */
+/* Plans to remove the state file of an absent device. */
 static int plan_forget(const Device *device, Plan **ret, Problem *problem) {
         _cleanup_(plan_freep) Plan *plan = NULL;
+        PlanMember *member;
 
         int r = plan_refuse_busy_device(device, problem);
-        if (r != 0 || (r = plan_new(PLAN_REATTACH, IOMMU_GROUP_NONE, 1, &plan)) < 0 ||
-                        (r = plan_add_member(plan, device)) < 0 || (r = plan_add_step(plan, STEP_FORGET, 0)) < 0)
+        if (r != 0 || (r = plan_new(PLAN_REATTACH, IOMMU_GROUP_NONE, 0, &plan)) < 0 ||
+                        (r = plan_add_member(plan, device, &member)) < 0 ||
+                        (r = plan_add_step(plan, STEP_FORGET, 0)) < 0)
                 return r;
         plan->selected = device->address;
         *ret = TAKE_PTR(plan);
@@ -188,26 +176,14 @@ int plan_reattach(const Inventory *inventory, const Selection *selection, const 
         if (!group)
                 return refuse_not_ours(named, NULL, problem);
         if ((r = plan_refuse_busy_group(group, problem)) != 0 ||
-                        (r = plan_new(PLAN_REATTACH, group->number, group->n_members + count_vanished(inventory),
-                                         &plan)) < 0)
+                        (r = plan_new(PLAN_REATTACH, group->number, 0, &plan)) < 0 ||
+                        (r = add_group_members(plan, group, options)) < 0)
                 return r;
-        for (size_t i = 0; i < group->n_members && r >= 0; i++) {
-                const Device *device = group->members[i];
-
-                if (device_is_ours(device))
-                        r = plan_add_member(plan, device);
-                else if (options->adopt && device_state(device) == DEVICE_FOREIGN)
-                        r = adopt_member(plan, device);
-        }
-        if (r < 0)
-                return r;
-        bool meant = !named || device_is_ours(named) || (options->adopt && device_state(named) == DEVICE_FOREIGN);
-        if (plan->n_members == 0 || !meant)
+        if (plan->n_members == 0 || (named && !is_wanted(named, options)))
                 return refuse_not_ours(named, group, problem);
         plan->force = options->force;
         plan->selected = selection->device ? selection->device->address : plan->members[0].address;
-
-        qsort(plan->members, plan->n_members, sizeof(PlanMember), compare_coming);
+        plan_sort_members(plan, false);
         if ((r = add_vanished_members(inventory, plan)) < 0)
                 return r;
         for (size_t i = 0; i < plan->n_members; i++)
@@ -220,17 +196,12 @@ int plan_reattach(const Inventory *inventory, const Selection *selection, const 
 
 int plan_release(const Device *device, bool appeared, Plan **ret) {
         _cleanup_(plan_freep) Plan *plan = NULL;
+        PlanMember *member;
         int r;
 
-        if ((r = plan_new(PLAN_REATTACH, device->group ? device->group->number : IOMMU_GROUP_NONE, 1, &plan)) < 0 ||
-                        (r = plan_add_member(plan, device)) < 0)
+        if ((r = plan_new(PLAN_REATTACH, device->group ? device->group->number : IOMMU_GROUP_NONE, 0, &plan)) < 0 ||
+                        (r = plan_add_member(plan, device, &member)) < 0 || (r = set_unknown_origin(member)) < 0)
                 return r;
-        PlanMember *member = &plan->members[0];
-        device_origin_free(member->origin);
-        member->origin = calloc(1, sizeof(DeviceOrigin));
-        if (!member->origin)
-                return -ENOMEM;
-        member->origin->ids = device->ids;
         member->appeared = appeared;
         member->target.any_driver = true;
         plan->by_rule = true;

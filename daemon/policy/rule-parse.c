@@ -2,13 +2,10 @@
 #include "base/text.h"
 #include "policy/rule.h"
 
-#include <ctype.h>
-#include <ini.h>
 #include <stdarg.h>
 
-/* libinih does the parsing, and is lenient: it cuts long lines, takes what is indented for more of the value above, and
- * passes over what stands behind a section's name, sections without entries, and comments within a line. So it gets each
- * line from read_line(), which lets through only what is meant as it would be read. */
+/* The longest line that is not a comment. */
+#define LINE_LENGTH_MAX 198
 
 typedef enum Section {
         SECTION_NONE,
@@ -18,8 +15,8 @@ typedef enum Section {
 } Section;
 
 static const char *const section_table[_SECTION_MAX] = {
-                [SECTION_MATCH] = "Match",
-                [SECTION_DETACH] = "Detach",
+                [SECTION_MATCH] = "[Match]",
+                [SECTION_DETACH] = "[Detach]",
 };
 
 enum {
@@ -39,391 +36,321 @@ enum {
 typedef struct Parser {
         Rule *rule;
         RuleFault *fault;
-        const char *rest; /* of the text */
-        unsigned line;    /* that was read last, counted from 1 */
+        unsigned line; /* the current line, counted from 1 */
         Section section;
-        unsigned section_lines[_SECTION_MAX]; /* where each begins; 0 for one that is not there */
-        unsigned key_lines[_KEY_MAX];         /* the same for each of keys[] */
-        bool failed;
-        bool out_of_memory;
+        unsigned section_lines[_SECTION_MAX]; /* line of each section; 0 for a section that is missing */
+        unsigned key_lines[_KEY_MAX];         /* first line of each of keys[]; 0 for a key that is missing */
 } Parser;
 
-/* Notes the first fault. Returns 0, as a handler of inih does. */
-static int complain_at(Parser *parser, unsigned line, const char *format, ...) _printf_(3, 4);
-static int complain_at(Parser *parser, unsigned line, const char *format, ...) {
+/* Stores the fault. Returns -EINVAL or -ENOMEM. */
+static int complain_at(const Parser *parser, unsigned line, const char *format, ...) _printf_(3, 4);
+static int complain_at(const Parser *parser, unsigned line, const char *format, ...) {
         _cleanup_free_ char *message = NULL;
         va_list arguments;
 
-        if (parser->failed)
-                return 0;
-        parser->failed = true;
         parser->fault->line = line;
         va_start(arguments, format);
         int length = vasprintf(&message, format, arguments);
         va_end(arguments);
         if (length < 0) {
                 message = NULL;
-                parser->out_of_memory = true;
-                return 0;
+                return -ENOMEM;
         }
         (void)text_escape(message, TEXT_MESSAGE_ESCAPE, parser->fault->message, sizeof(parser->fault->message));
-        return 0;
+        return -EINVAL;
 }
 
 #define complain(parser, ...) complain_at(parser, (parser)->line, __VA_ARGS__)
 
-/* Exactly so many hexadecimal digits, which "0x" may precede. */
-static bool read_hex(const char *text, size_t digits, int *ret) {
+/* Reads exactly so many hexadecimal digits, with or without "0x" in front. */
+static int parse_hex(const char *text, size_t digits, int *ret) {
         const char *number = startswith(text, "0x");
 
         number = number ? number : text;
         if (strlen(number) != digits || strspn(number, "0123456789abcdefABCDEF") != digits)
-                return false;
+                return -EINVAL;
         *ret = (int)strtoul(number, NULL, 16);
-        return true;
+        return 0;
 }
 
-static int parse_address(Parser *parser, const char *value) {
-        parser->rule->has_address = true;
-        return pci_address_parse(value, &parser->rule->address) >= 0
-                        ? 1
-                        : complain(parser, "Address= is one like 0000:3b:00.0, not '%s'", value);
+static int parse_subsystem(Rule *rule, const char *value) {
+        _cleanup_free_ char *vendor = strdup(value);
+
+        if (!vendor)
+                return -ENOMEM;
+        char *colon = strchr(vendor, ':');
+        if (!colon)
+                return -EINVAL;
+        *colon = '\0';
+        int r = parse_hex(vendor, 4, &rule->subsystem_vendor);
+        return r < 0 ? r : parse_hex(colon + 1, 4, &rule->subsystem_device);
 }
 
-static int parse_vendor(Parser *parser, const char *value) {
-        return read_hex(value, 4, &parser->rule->vendor)
-                        ? 1
-                        : complain(parser, "Vendor= has four hexadecimal digits, not '%s'", value);
-}
-
-static int parse_device(Parser *parser, const char *value) {
-        return read_hex(value, 4, &parser->rule->device)
-                        ? 1
-                        : complain(parser, "Device= has four hexadecimal digits, not '%s'", value);
-}
-
-static int parse_subsystem(Parser *parser, const char *value) {
-        size_t length = strcspn(value, ":");
-        char vendor[8];
-
-        if (value[length] == ':' && length < sizeof(vendor)) {
-                memcpy(vendor, value, length);
-                vendor[length] = '\0';
-                if (read_hex(vendor, 4, &parser->rule->subsystem_vendor) &&
-                                read_hex(value + length + 1, 4, &parser->rule->subsystem_device))
-                        return 1;
-        }
-        return complain(parser, "Subsystem= is one like 8086:a01f, not '%s'", value);
-}
-
-static int parse_class(Parser *parser, const char *value) {
+static int parse_class(Rule *rule, const char *value) {
         int class;
 
         for (unsigned digits = 2; digits <= 6; digits += 2) {
                 unsigned shift = (6 - digits) * 4;
 
-                if (!read_hex(value, digits, &class))
+                if (parse_hex(value, digits, &class) < 0)
                         continue;
-                parser->rule->class = (uint32_t) class << shift;
-                parser->rule->class_mask = UINT32_C(0xffffff) << shift & UINT32_C(0xffffff);
-                return 1;
-        }
-        return complain(parser, "Class= has two, four or six hexadecimal digits, not '%s'", value);
-}
-
-/* Whether it is written as pci_path_format() does it: paths are compared as text. */
-static bool path_is_canonical(const char *path) {
-        char text[PCI_ADDRESS_TEXT_MAX], canonical[8];
-        size_t length = strcspn(path, "/");
-        PciAddress root;
-
-        if (length >= sizeof(text))
-                return false;
-        memcpy(text, path, length);
-        text[length] = '\0';
-        if (pci_address_parse(text, &root) < 0)
-                return false;
-        for (path += length; *path; path += strlen("/00.0")) {
-                unsigned slot, function;
-
-                if (sscanf(path, "/%2x.%1x", &slot, &function) != 2 || slot > 31 || function > 7)
-                        return false;
-                (void)snprintf(canonical, sizeof(canonical), "/%02x.%x", slot & 31, function & 7);
-                if (!startswith(path, canonical))
-                        return false;
-        }
-        return true;
-}
-
-static int parse_path(Parser *parser, const char *value) {
-        if (strlen(value) >= PCI_PATH_MAX || !path_is_canonical(value))
-                return complain(parser, "Path= is one like 0000:00:1c.4/00.0, not '%s'", value);
-        parser->rule->path = strdup(value);
-        parser->out_of_memory = !parser->rule->path;
-        return parser->rule->path != NULL;
-}
-
-static int parse_driver(Parser *parser, const char *value) {
-        return streq(value, "vfio-pci") ? 1 : complain(parser, "Driver= can only be vfio-pci, not '%s'", value);
-}
-
-/* Calls the function with each word of a list, which has blanks or commas between them. Returns 1, or 0 after a fault. */
-static int for_each_word(Parser *parser, const char *value, int (*handle)(Parser *parser, const char *word)) {
-        static const char separators[] = " \t,";
-        char *state;
-
-        _cleanup_free_ char *copy = strdup(value);
-        if (!copy) {
-                parser->out_of_memory = true;
+                rule->class = (uint32_t) class << shift;
+                rule->class_mask = UINT32_C(0xffffff) << shift & UINT32_C(0xffffff);
                 return 0;
         }
-        for (const char *word = strtok_r(copy, separators, &state); word; word = strtok_r(NULL, separators, &state))
-                if (handle(parser, word) == 0)
-                        return 0;
-        return 1;
+        return -EINVAL;
 }
 
-static int add_companion(Parser *parser, const char *word) {
-        Rule *rule = parser->rule;
+/* The path must be exactly as pci_path_format() writes it, because paths are compared as text. */
+static int parse_path(Rule *rule, const char *value) {
+        const char *step = value + strcspn(value, "/");
+        char text[PCI_ADDRESS_TEXT_MAX];
+        PciAddress address;
+
+        if (strlen(value) >= PCI_PATH_MAX ||
+                        snprintf(text, sizeof(text), "%.*s", (int)(step - value), value) >= (int)sizeof(text) ||
+                        pci_address_parse(text, &address) < 0)
+                return -EINVAL;
+        for (; *step; step += strlen("/00.0")) {
+                (void)snprintf(text, sizeof(text), "0000:00:%.4s", step + 1);
+                if (*step != '/' || pci_address_parse(text, &address) < 0)
+                        return -EINVAL;
+        }
+        rule->path = strdup(value);
+        return rule->path ? 0 : -ENOMEM;
+}
+
+static int parse_companion(Rule *rule, const char *word) {
         PciAddress address;
 
         if (pci_address_parse(word, &address) < 0)
-                return complain(parser, "Companions= is 'all', 'none' or addresses like 0000:3b:00.1, not '%s'", word);
-        if (rule->n_listed_companions >= RULE_COMPANIONS_MAX)
-                return complain(parser, "Companions= has more than %d addresses: write 'all'", RULE_COMPANIONS_MAX);
-        PciAddress *grown = reallocarray(rule->listed_companions, rule->n_listed_companions + 1, sizeof(PciAddress));
-        if (!grown) {
-                parser->out_of_memory = true;
-                return 0;
-        }
-        rule->listed_companions = grown;
-        grown[rule->n_listed_companions++] = address;
-        rule->companions = RULE_COMPANIONS_LISTED;
-        return 1;
+                return -EINVAL;
+        if (rule->n_companions >= RULE_COMPANIONS_MAX)
+                return -E2BIG;
+        PciAddress *grown = reallocarray(rule->companions, rule->n_companions + 1, sizeof(PciAddress));
+        if (!grown)
+                return -ENOMEM;
+        rule->companions = grown;
+        grown[rule->n_companions++] = address;
+        return 0;
 }
 
-static int parse_companions(Parser *parser, const char *value) {
-        bool all = streq(value, "all"), none = streq(value, "none");
-        Rule *rule = parser->rule;
-
-        if (parser->key_lines[KEY_COMPANIONS] > 0 && (all || none || rule->companions != RULE_COMPANIONS_LISTED))
-                return complain(parser, "Companions= is there already, in line %u: only addresses add up",
-                                parser->key_lines[KEY_COMPANIONS]);
-        if (all || none) {
-                rule->companions = all ? RULE_COMPANIONS_ALL : RULE_COMPANIONS_NONE;
-                return 1;
-        }
-        if (for_each_word(parser, value, add_companion) == 0)
-                return 0;
-        return rule->n_listed_companions > 0
-                        ? 1
-                        : complain(parser, "Companions= is empty: it is 'all', 'none' or addresses");
-}
-
-static int add_override(Parser *parser, const char *word) {
-        Guard guard = guard_from_string(word);
-
-        if (guard < 0)
-                return complain(parser,
-                                "Override= takes storage, network, display, process, virtual-functions and firmware, "
-                                "not '%s'",
-                                word);
-        parser->rule->overrides |= 1U << guard;
-        return 1;
-}
-
-static int parse_override(Parser *parser, const char *value) {
-        if (for_each_word(parser, value, add_override) == 0)
-                return 0;
-        return parser->rule->overrides != 0 ? 1 : complain(parser, "Override= is empty: leave it out");
-}
-
-static int parse_virtual_functions(Parser *parser, const char *value) {
+static int parse_virtual_functions(Rule *rule, const char *value) {
         size_t digits = strspn(value, "0123456789");
         unsigned long n = digits > 0 && digits <= 5 ? strtoul(value, NULL, 10) : 0;
 
         if (value[digits] != '\0' || n == 0 || n > RULE_VIRTUAL_FUNCTIONS_MAX)
-                return complain(parser, "VirtualFunctions= is a number from 1 to %d, not '%s'",
-                                RULE_VIRTUAL_FUNCTIONS_MAX, value);
-        parser->rule->virtual_functions = (unsigned)n;
-        return 1;
+                return -EINVAL;
+        rule->virtual_functions = (unsigned)n;
+        return 0;
+}
+
+/* Stores a value in the rule. Returns 0; -EINVAL if the value does not have the form that keys[] describes; -E2BIG if
+ * there are too many values; or -ENOMEM. */
+static int store_value(Rule *rule, size_t key, const char *value) {
+        Guard guard;
+
+        switch (key) {
+        case KEY_ADDRESS:
+                rule->has_address = true;
+                return pci_address_parse(value, &rule->address);
+        case KEY_VENDOR:
+                return parse_hex(value, 4, &rule->vendor);
+        case KEY_DEVICE:
+                return parse_hex(value, 4, &rule->device);
+        case KEY_SUBSYSTEM:
+                return parse_subsystem(rule, value);
+        case KEY_CLASS:
+                return parse_class(rule, value);
+        case KEY_PATH:
+                return parse_path(rule, value);
+        case KEY_COMPANIONS:
+                return parse_companion(rule, value);
+        case KEY_OVERRIDE:
+                guard = guard_from_string(value);
+                rule->overrides |= guard < 0 ? 0 : 1U << guard;
+                return guard < 0 ? -EINVAL : 0;
+        case KEY_VIRTUAL_FUNCTIONS:
+                return parse_virtual_functions(rule, value);
+        default: /* Driver= */
+                return streq(value, "vfio-pci") ? 0 : -EINVAL;
+        }
 }
 
 static const struct {
         Section section;
         const char *name;
-        int (*parse)(Parser *parser, const char *value);
-        bool list; /* may be given again, and adds up */
+        const char *form; /* completes "NAME= ..., not 'VALUE'" */
+        bool list;        /* a list of words, which more lines can continue */
 } keys[_KEY_MAX] = {
-                [KEY_ADDRESS] = {SECTION_MATCH, "Address", parse_address, false},
-                [KEY_VENDOR] = {SECTION_MATCH, "Vendor", parse_vendor, false},
-                [KEY_DEVICE] = {SECTION_MATCH, "Device", parse_device, false},
-                [KEY_SUBSYSTEM] = {SECTION_MATCH, "Subsystem", parse_subsystem, false},
-                [KEY_CLASS] = {SECTION_MATCH, "Class", parse_class, false},
-                [KEY_PATH] = {SECTION_MATCH, "Path", parse_path, false},
-                [KEY_DRIVER] = {SECTION_DETACH, "Driver", parse_driver, false},
-                [KEY_COMPANIONS] = {SECTION_DETACH, "Companions", parse_companions, true},
-                [KEY_OVERRIDE] = {SECTION_DETACH, "Override", parse_override, true},
-                [KEY_VIRTUAL_FUNCTIONS] = {SECTION_DETACH, "VirtualFunctions", parse_virtual_functions, false},
+                [KEY_ADDRESS] = {SECTION_MATCH, "Address", "must be like 0000:3b:00.0"},
+                [KEY_VENDOR] = {SECTION_MATCH, "Vendor", "must have four hexadecimal digits"},
+                [KEY_DEVICE] = {SECTION_MATCH, "Device", "must have four hexadecimal digits"},
+                [KEY_SUBSYSTEM] = {SECTION_MATCH, "Subsystem", "must be like 8086:a01f"},
+                [KEY_CLASS] = {SECTION_MATCH, "Class", "must have two, four or six hexadecimal digits"},
+                [KEY_PATH] = {SECTION_MATCH, "Path", "must be like 0000:00:1c.4/00.0"},
+                [KEY_DRIVER] = {SECTION_DETACH, "Driver", "can only be vfio-pci"},
+                [KEY_COMPANIONS] = {SECTION_DETACH, "Companions",
+                                "must be 'all', 'none' or addresses like 0000:3b:00.1", true},
+                [KEY_OVERRIDE] = {SECTION_DETACH, "Override",
+                                "can contain storage, network, display, process, virtual-functions and firmware", true},
+                [KEY_VIRTUAL_FUNCTIONS] = {SECTION_DETACH, "VirtualFunctions", "must be a number from 1 to 65535"},
 };
 
-/* "[Match]". Returns whether it is right. */
-static bool enter_section(Parser *parser, const char *line) {
+static int parse_word(const Parser *parser, size_t key, const char *word) {
+        int r = store_value(parser->rule, key, word);
+
+        if (r == -E2BIG)
+                return complain(parser, "%s= has more than %d addresses: write 'all'", keys[key].name,
+                                RULE_COMPANIONS_MAX);
+        return r == -EINVAL ? complain(parser, "%s= %s, not '%s'", keys[key].name, keys[key].form, word) : r;
+}
+
+/* Parses words with blanks or commas between them. Changes the value. */
+static int parse_list(const Parser *parser, size_t key, char *value) {
+        const char *word;
+        int r = 0;
+
+        if (value[strspn(value, " \t,")] == '\0' && parser->key_lines[key] == parser->line)
+                return complain(parser, "%s= is empty: leave it out", keys[key].name);
+        while (r >= 0 && (word = strsep(&value, " \t,")))
+                if (word[0] != '\0')
+                        r = parse_word(parser, key, word);
+        return r;
+}
+
+static int parse_value(Parser *parser, size_t key, char *value) {
+        bool all = key == KEY_COMPANIONS && streq(value, "all"), none = key == KEY_COMPANIONS && streq(value, "none");
+
+        /* Only lists of words can be continued, but not "all" and "none". */
+        if (parser->key_lines[key] > 0 &&
+                        (!keys[key].list || all || none || (key == KEY_COMPANIONS && parser->rule->n_companions == 0)))
+                return complain(parser, "%s= was given already in line %u%s", keys[key].name, parser->key_lines[key],
+                                key == KEY_COMPANIONS ? ": only lists of addresses can be continued" : "");
+        if (parser->key_lines[key] == 0)
+                parser->key_lines[key] = parser->line;
+        parser->rule->all_companions = parser->rule->all_companions || all;
+        if (all || none)
+                return 0;
+        return keys[key].list ? parse_list(parser, key, value) : parse_word(parser, key, value);
+}
+
+/* Parses "KEY=VALUE". Changes the line. */
+static int parse_entry(Parser *parser, char *line) {
+        size_t length = strcspn(line, "=:");
+
+        if (line[length] != '=' || length == 0)
+                return complain(parser, "this is neither a section like [Match] nor KEY=VALUE: '%s'", line);
+        if (line[strcspn(line, ";#")] != '\0')
+                return complain(parser, "a comment needs its own line");
+        char *value = line + length + 1 + strspn(line + length + 1, " \t");
+        while (length > 0 && strchr(" \t", line[length - 1]))
+                length--;
+        line[length] = '\0';
+        if (parser->section == SECTION_NONE)
+                return complain(parser, "'%s' is not in a section: begin with [Match]", line);
+        for (size_t key = 0; key < _KEY_MAX; key++) {
+                if (!streq(line, keys[key].name))
+                        continue;
+                if (keys[key].section != parser->section)
+                        return complain(parser, "%s= belongs to %s", line, section_table[keys[key].section]);
+                return parse_value(parser, key, value);
+        }
+        return complain(parser, "%s has no key '%s'", section_table[parser->section], line);
+}
+
+static int enter_section(Parser *parser, const char *line) {
         const char *end = strchr(line, ']');
-        Section section;
+        Section section = SECTION_MATCH;
 
         if (!end || end[1] != '\0')
-                return complain(parser, "a section stands alone in its line, like [Match]");
-        for (section = SECTION_NONE + 1; section < _SECTION_MAX; section++)
-                if (strlen(section_table[section]) == (size_t)(end - line) - 1 &&
-                                startswith(line + 1, section_table[section]))
-                        break;
+                return complain(parser, "a section needs its own line, like [Match]");
+        while (section < _SECTION_MAX && !streq(line, section_table[section]))
+                section++;
         if (section == _SECTION_MAX)
                 return complain(parser, "there is no section %s: they are [Match] and [Detach]", line);
         if (parser->section_lines[section] > 0)
-                return complain(parser, "%s is there already, in line %u", line, parser->section_lines[section]);
+                return complain(parser, "%s was given already in line %u", line, parser->section_lines[section]);
         parser->section_lines[section] = parser->line;
         parser->section = section;
-        return true;
+        return 0;
 }
 
-/* Whether a line means to us what it means to inih. */
-static bool check_line(Parser *parser, const char *line) {
-        if (strchr(" \t", line[0]))
-                return complain(parser, "a line does not begin with blanks, nor does a value go on in another line");
-        if (line[0] == '[')
-                return enter_section(parser, line);
-        if (line[strcspn(line, "=:")] != '=' || line[0] == '=')
-                return complain(parser, "this is neither a section like [Match] nor KEY=VALUE: '%s'", line);
-        if (line[strcspn(line, ";#")] != '\0')
-                return complain(parser, "a comment has a line of its own");
-        return true;
-}
-
-/* Whether all of it can be shown, and so can be in a message. */
-static bool is_printable(Parser *parser, const char *line) {
+/* Returns the first character that a message cannot show; NULL if there is none. Tabs are allowed. */
+static const char *find_unprintable(const char *line) {
         const char *found = text_find_escaped(line);
 
         while (found && *found == '\t')
                 found = text_find_escaped(found + 1);
-        if (!found)
-                return true;
-        return complain(parser, "there is a control character, or what is no UTF-8, in column %zu",
-                        (size_t)(found - line) + 1);
+        return found;
 }
 
-/* Gives inih the next line, as fgets() does; NULL at the end, and after a fault. */
-static char *read_line(char *buffer, int size, void *userdata) {
-        Parser *parser = userdata;
+/* Parses a line without its end. Changes the line. */
+static int parse_line(Parser *parser, char *line) {
+        const char *unprintable;
+        size_t length = strlen(line);
 
-        if (parser->failed || parser->out_of_memory || parser->rest[0] == '\0')
-                return NULL;
-        size_t length = strcspn(parser->rest, "\n");
-        const char *next = parser->rest + length + (parser->rest[length] == '\n');
-        parser->line++;
-        if (length > 0 && parser->rest[length - 1] == '\r')
+        if (length > 0 && line[length - 1] == '\r')
                 length--;
-        while (length > 0 && strchr(" \t", parser->rest[length - 1]))
+        while (length > 0 && strchr(" \t", line[length - 1]))
                 length--;
-        _cleanup_free_ char *line = strndup(parser->rest, length);
-        parser->rest = next;
-        if (!line) {
-                parser->out_of_memory = true;
-                return NULL;
-        }
-        if (parser->line == 1 && startswith(line, "\xef\xbb\xbf")) {
-                complain(parser, "there is a byte order mark: save the file without");
-                return NULL;
-        }
-        if (!is_printable(parser, line))
-                return NULL;
-        if (line[0] == '#' || line[0] == ';')
-                line[0] = '\0';
-        if (line[0] != '\0' && !check_line(parser, line))
-                return NULL;
-        if (length + 2 > (size_t)size && line[0] != '\0') {
-                complain(parser, "the line has more than %d characters", size - 2);
-                return NULL;
-        }
-        (void)snprintf(buffer, (size_t)size, "%s\n", line);
-        return buffer;
+        line[length] = '\0';
+        if (parser->line == 1 && startswith(line, "\xef\xbb\xbf"))
+                return complain(parser, "the file begins with a byte order mark: save it without one");
+        if ((unprintable = find_unprintable(line)))
+                return complain(parser, "there is a control character or invalid UTF-8 in column %zu",
+                                (size_t)(unprintable - line) + 1);
+        if (length == 0 || line[0] == '#' || line[0] == ';')
+                return 0;
+        if (strchr(" \t", line[0]))
+                return complain(parser,
+                                "a line must not begin with a blank, and a value cannot continue in the next line");
+        if (line[0] == '[')
+                return enter_section(parser, line);
+        if (length > LINE_LENGTH_MAX)
+                return complain(parser, "the line has more than %d characters", LINE_LENGTH_MAX);
+        return parse_entry(parser, line);
 }
 
-/* The section is the one that read_line() saw. */
-static int on_entry(void *userdata, const char *section, const char *name, const char *value) {
-        Parser *parser = userdata;
-
-        (void)section;
-        if (parser->section == SECTION_NONE)
-                return complain(parser, "'%s' stands before any section: begin with [Match]", name);
-        for (size_t i = 0; i < _KEY_MAX; i++) {
-                if (keys[i].section != parser->section || !streq(name, keys[i].name))
-                        continue;
-                if (parser->key_lines[i] > 0 && !keys[i].list)
-                        return complain(parser, "%s= is there already, in line %u", name, parser->key_lines[i]);
-                int r = keys[i].parse(parser, value);
-                parser->key_lines[i] = parser->line;
-                return r;
-        }
-        for (size_t i = 0; i < _KEY_MAX; i++)
-                if (streq(name, keys[i].name))
-                        return complain(parser, "%s= belongs into [%s]", name, section_table[keys[i].section]);
-        return complain(parser, "[%s] has no key '%s'", section_table[parser->section], name);
-}
-
-/* What only the whole of it tells. */
-static void check_whole(Parser *parser) {
+/* Checks what no single line shows. */
+static int check_whole(const Parser *parser) {
         unsigned place = parser->key_lines[parser->rule->has_address ? KEY_ADDRESS : KEY_PATH];
         const Rule *rule = parser->rule;
 
         if (rule->device >= 0 && rule->vendor < 0)
-                complain_at(parser, parser->key_lines[KEY_DEVICE], "Device= says nothing without Vendor=");
-        else if (place > 0 && rule->device < 0)
-                complain_at(parser, place, "%s needs Vendor= and Device= beside it: another card may come to sit there",
+                return complain_at(parser, parser->key_lines[KEY_DEVICE], "Device= requires Vendor=");
+        if (place > 0 && rule->device < 0)
+                return complain_at(parser, place,
+                                "%s requires Vendor= and Device=: another card may be plugged in there",
                                 rule->has_address ? "Address=" : "Path=");
-        else if (parser->section_lines[SECTION_MATCH] == 0)
-                complain_at(parser, 0, "it has no [Match], and so it means no device");
-        else if (rule->vendor < 0 && rule->class_mask == 0)
-                complain_at(parser, parser->section_lines[SECTION_MATCH],
-                                "[Match] needs Vendor= or Class= at least, not to mean every device");
-}
-
-static int rule_new(const char *name, const char *file, Rule **ret) {
-        _cleanup_(rule_freep) Rule *rule = malloc(sizeof(Rule));
-        if (!rule)
-                return -ENOMEM;
-        *rule = (Rule){
-                        .name = strdup(name),
-                        .file = strdup(file),
-                        .vendor = -1,
-                        .device = -1,
-                        .subsystem_vendor = -1,
-                        .subsystem_device = -1,
-        };
-        if (!rule->name || !rule->file)
-                return -ENOMEM;
-        *ret = TAKE_PTR(rule);
+        if (parser->section_lines[SECTION_MATCH] == 0)
+                return complain_at(parser, 0, "it has no [Match] section, so it matches no device");
+        if (rule->vendor < 0 && rule->class_mask == 0)
+                return complain_at(parser, parser->section_lines[SECTION_MATCH],
+                                "[Match] requires Vendor= or Class=: otherwise the rule would match every device");
         return 0;
 }
 
 int rule_parse(const char *name, const char *file, const char *text, Rule **ret, RuleFault *ret_fault) {
-        _cleanup_(rule_freep) Rule *rule = NULL;
-        Parser parser = {.fault = ret_fault, .rest = text};
+        _cleanup_(rule_freep) Rule *rule = calloc(1, sizeof(Rule));
+        _cleanup_free_ char *copy = strdup(text);
+        Parser parser = {.rule = rule, .fault = ret_fault};
+        int r = 0;
 
-        int r = rule_new(name, file, &rule);
-        if (r < 0)
-                return r;
-        parser.rule = rule;
         *ret_fault = (RuleFault){};
-
-        int line = ini_parse_stream(read_line, &parser, on_entry, &parser);
-        if (line == -2 || parser.out_of_memory)
+        if (!rule || !copy)
                 return -ENOMEM;
-        if (line != 0) /* nothing that read_line() lets through should be wrong to inih alone */
-                complain_at(&parser, line > 0 ? (unsigned)line : 0, "it cannot be read");
-        check_whole(&parser);
-        if (parser.failed)
-                return -EINVAL;
+        rule->vendor = rule->device = rule->subsystem_vendor = rule->subsystem_device = -1;
+        rule->name = strdup(name);
+        rule->file = strdup(file);
+        if (!rule->name || !rule->file)
+                return -ENOMEM;
+        for (char *rest = copy; r >= 0 && rest;) {
+                parser.line++;
+                r = parse_line(&parser, strsep(&rest, "\n"));
+        }
+        if (r < 0 || (r = check_whole(&parser)) < 0)
+                return r;
         *ret = TAKE_PTR(rule);
         return 0;
 }

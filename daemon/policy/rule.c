@@ -9,7 +9,7 @@ Rule *rule_free(Rule *rule) {
         free(rule->name);
         free(rule->file);
         free(rule->path);
-        free(rule->listed_companions);
+        free(rule->companions);
         free(rule);
         return NULL;
 }
@@ -45,24 +45,24 @@ RuleMatch rule_match(const Rule *rule, const Device *device, const char *path) {
 }
 
 bool rule_takes_along(const Rule *rule, PciAddress companion) {
-        for (size_t i = 0; i < rule->n_listed_companions; i++)
-                if (pci_address_equal(rule->listed_companions[i], companion))
+        for (size_t i = 0; i < rule->n_companions; i++)
+                if (pci_address_equal(rule->companions[i], companion))
                         return true;
-        return rule->companions == RULE_COMPANIONS_ALL;
+        return rule->all_companions;
 }
 
-/* Libinih has a limit for lines. */
-#define ADDRESSES_A_LINE 8
+/* So that no line is too long for rule_parse(). */
+#define ADDRESSES_PER_LINE 8
 
-static void write_companions(FILE *stream, const RuleWish *wish) {
-        if (wish->companions != RULE_COMPANIONS_LISTED || wish->n_listed_companions == 0) {
-                fprintf(stream, "Companions=%s\n", wish->companions == RULE_COMPANIONS_ALL ? "all" : "none");
-                return;
+static void write_companions(FILE *stream, const Rule *wish) {
+        if (wish->n_companions == 0)
+                fprintf(stream, "Companions=%s\n", wish->all_companions ? "all" : "none");
+        for (size_t i = 0; i < wish->n_companions; i++) {
+                bool last = (i + 1) % ADDRESSES_PER_LINE == 0 || i + 1 == wish->n_companions;
+
+                fprintf(stream, "%s%s%s", i % ADDRESSES_PER_LINE == 0 ? "Companions=" : " ",
+                                PCI_ADDRESS_TEXT(wish->companions[i]), last ? "\n" : "");
         }
-        for (size_t i = 0; i < wish->n_listed_companions; i++)
-                fprintf(stream, "%s%s%s", i % ADDRESSES_A_LINE == 0 ? "Companions=" : " ",
-                                PCI_ADDRESS_TEXT(wish->listed_companions[i]),
-                                (i + 1) % ADDRESSES_A_LINE == 0 || i + 1 == wish->n_listed_companions ? "\n" : "");
 }
 
 static void write_overrides(FILE *stream, unsigned overrides) {
@@ -77,7 +77,7 @@ static void write_overrides(FILE *stream, unsigned overrides) {
                 fputc('\n', stream);
 }
 
-int rule_make_text(const Device *device, const RuleWish *wish, char **ret) {
+int rule_make_text(const Device *device, const Rule *wish, char **ret) {
         _cleanup_free_ char *text = NULL;
         const PciIds *ids = &device->ids;
         size_t size;

@@ -4,40 +4,35 @@
 #include "model/inventory.h"
 #include "policy/guard.h"
 
-/* What shall be detached whenever it is there: a file of rules.d, in the manner of systemd's .link files.
+/* A rule: which devices vfiod detaches whenever they are present. A file in rules.d contains one rule, in the format of
+ * systemd's .link files:
  *
- *   # a comment, also with ";": in a line of its own
- *   [Match]                                 all that are given must hold
- *   Address=0000:3b:00.0                    needs Vendor= and Device= beside it: another card may come to sit there
- *   Vendor=8086                             four hexadecimal digits; "0x" may precede each number here
+ *   # a comment in a line of its own, also with ";"
+ *   [Match]                                 all given keys must match
+ *   Address=0000:3b:00.0                    requires Vendor= and Device=: another card may be plugged into the slot
+ *   Vendor=8086                             four hexadecimal digits; "0x" may precede each number
  *   Device=10d3
  *   Subsystem=8086:a01f
- *   Class=0200                              two, four or six hexadecimal digits: the class, also of its subclasses
- *   Path=0000:00:1c.4/00.0                  the address of the root port, and slot.function of each step from there: it
- *                                           stays when buses are renumbered; needs Vendor= and Device= too
+ *   Class=0200                              two, four or six hexadecimal digits: the class with all its subclasses
+ *   Path=0000:00:1c.4/00.0                  address of the root port, then slot.function of each bridge and the device.
+ *                                           Stable when buses are renumbered; requires Vendor= and Device=
  *
- *   [Detach]                                may be left out
- *   Driver=vfio-pci                         the only one so far
- *   Companions=all|none|ADDRESS ...         the others of the group that may go along; those that a rule matches may
- *                                           always. Addresses can be given in several lines
- *   Override=storage network ...            guards that do not keep this rule from it; likewise
- *   VirtualFunctions=8                      of a physical function: so many are made, and they are detached instead
+ *   [Detach]                                optional
+ *   Driver=vfio-pci                         the only driver
+ *   Companions=all|none|ADDRESS ...         members of the group that may be detached, too; besides those with a rule of
+ *                                           their own. Several lines with addresses are added up.
+ *   Override=storage network ...            guards to override; several lines are added up
+ *   VirtualFunctions=8                      for a PF: create so many VFs and detach them, and not the PF
  *
- * Parsing is strict: a rule that says something unknown is no rule at all, since it was meant to say something else. */
+ * Parsing is strict: an unknown key makes the whole rule invalid, because the author wanted something else. */
 
 #define RULE_NAME_MAX 128
 #define RULE_COMPANIONS_MAX 1024
 #define RULE_VIRTUAL_FUNCTIONS_MAX 65535
 
-typedef enum RuleCompanions {
-        RULE_COMPANIONS_NONE,
-        RULE_COMPANIONS_ALL,
-        RULE_COMPANIONS_LISTED,
-} RuleCompanions;
-
 typedef struct Rule {
         char *name; /* of the file, without ".conf" */
-        char *file; /* where it was read */
+        char *file; /* path */
 
         char *path; /* NULL for any */
         bool has_address;
@@ -46,47 +41,40 @@ typedef struct Rule {
         int subsystem_vendor, subsystem_device; /* -1 for any */
         uint32_t class, class_mask;             /* a mask of 0 for any */
 
-        RuleCompanions companions;
-        PciAddress *listed_companions;
-        size_t n_listed_companions;
+        bool all_companions;
+        PciAddress *companions;
+        size_t n_companions;
         unsigned overrides;         /* mask of 1 << Guard */
         unsigned virtual_functions; /* 0 for none */
 } Rule;
 
-/* Where a file is wrong, and how: a sentence without its end, fit for messages and logs. */
+/* An error in a rule file: a sentence without the full stop, for messages and logs. */
 typedef struct RuleFault {
-        unsigned line; /* 0 for the file as a whole */
+        unsigned line; /* 0 for the whole file */
         char message[256];
 } RuleFault;
 
-/* Reads a rule. Returns 0; -EINVAL, with the first fault; -ENOMEM. */
+/* Parses the text of a rule. The caller frees *ret with rule_free(). Returns 0; -EINVAL and the first error in
+ * *ret_fault; or -ENOMEM. */
 int rule_parse(const char *name, const char *file, const char *text, Rule **ret, RuleFault *ret_fault);
 Rule *rule_free(Rule *rule);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Rule *, rule_free)
 
-/* Whether a name can be that of a rule's file: letters, digits, '-', '_', '.', not beginning with a '.'. */
+/* Tells whether the name of a rule is valid: letters, digits, '-', '_', '.', with no '.' at the beginning. */
 bool rule_name_is_valid(const char *name);
 
 typedef enum RuleMatch {
         RULE_NO_MATCH,
         RULE_MATCH,
-        RULE_OTHER_CARD, /* another card sits where the rule means one */
+        RULE_OTHER_CARD, /* the address or path matches, but there is another card */
 } RuleMatch;
 
-/* The path is the device's port path; "" matches no rule that has one. */
+/* Compares a rule with a device. path is the port path of the device; "" matches no rule with a path. */
 RuleMatch rule_match(const Rule *rule, const Device *device, const char *path);
 
-/* Whether the rule agrees that this one goes along. */
+/* Tells whether the rule agrees that the device at this address is detached as a companion. */
 bool rule_takes_along(const Rule *rule, PciAddress companion);
 
-/* What a rule that vfiod writes says beside the device. */
-typedef struct RuleWish {
-        RuleCompanions companions;
-        const PciAddress *listed_companions;
-        size_t n_listed_companions;
-        unsigned overrides;
-        unsigned virtual_functions;
-} RuleWish;
-
-/* The text of a rule for exactly this device, with its address and ids. To be freed. Returns 0 or -ENOMEM. */
-int rule_make_text(const Device *device, const RuleWish *wish, char **ret);
+/* Writes the text of a rule that matches only this device, with its address and ids. The [Detach] section is that of
+ * wish. The caller frees *ret. Returns 0 or -ENOMEM. */
+int rule_make_text(const Device *device, const Rule *wish, char **ret);

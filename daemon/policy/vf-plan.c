@@ -1,16 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "policy/vf-plan.h"
 
-static size_t count_vfs(const Inventory *inventory, const Device *pf) {
-        size_t n, n_vfs = 0;
-
-        Device *const *devices = inventory_devices(inventory, &n);
-        for (size_t i = 0; i < n; i++)
-                n_vfs += device_is_vf_of(devices[i], pf);
-        return n_vfs;
-}
-
-/* Refuses what the named device cannot have. */
+/* Checks whether the device can have this number of VFs. */
 static int check_request(const Device *pf, unsigned count, Problem *problem) {
         const char *address = PCI_ADDRESS_TEXT(pf->address);
 
@@ -31,7 +22,7 @@ static int check_request(const Device *pf, unsigned count, Problem *problem) {
         return plan_refuse_busy_device(pf, problem);
 }
 
-/* The PF's driver creates the VFs. */
+/* Checks whether the PF is on its host driver, which creates the VFs. */
 static int check_driver(const Device *pf, Problem *problem) {
         const char *address = PCI_ADDRESS_TEXT(pf->address);
 
@@ -57,19 +48,35 @@ static int check_driver(const Device *pf, Problem *problem) {
 }
 
 static bool is_as_wanted(const Device *vf, VfFate fate) {
-        switch (fate) {
-        case VFS_DETACHED:
-                return device_state(vf) == DEVICE_DETACHED;
-        case VFS_DRIVERLESS:
-                return device_state(vf) == DEVICE_DRIVERLESS;
-        default:
-                return true;
-        }
+        DeviceState state = device_state(vf);
+
+        return fate == VFS_OF_HOST || state == (fate == VFS_DETACHED ? DEVICE_DETACHED : DEVICE_DRIVERLESS);
 }
 
-/* The VFs that exist are going to vanish. One that another tool put on a vfio driver counts as in use; one that vfiod detached
- * does not, since the worker refuses it if a process holds it. */
+/* Checks the existing VFs. *ret becomes true if they are what the caller wants, so nothing needs to change. */
+static int check_vfs(const Inventory *inventory, const Device *pf, unsigned count, VfFate fate, bool *ret,
+                Problem *problem) {
+        size_t n, n_vfs = 0;
+        bool as_wanted = true;
+
+        Device *const *devices = inventory_devices(inventory, &n);
+        for (size_t i = 0; i < n; i++) {
+                if (!device_is_vf_of(devices[i], pf))
+                        continue;
+                int r = plan_refuse_busy_device(devices[i], problem);
+                if (r != 0)
+                        return r;
+                n_vfs++;
+                as_wanted = as_wanted && is_as_wanted(devices[i], fate);
+        }
+        *ret = as_wanted && count == n_vfs;
+        return 0;
+}
+
+/* Adds the existing VFs, which will vanish. A VF that another tool put on a vfio driver counts as in use. A VF that
+ * vfiod detached does not, because the worker refuses it if a process holds it. */
 static int add_vanishing(Plan *plan, const Inventory *inventory, const Device *pf) {
+        PlanMember *member;
         size_t n;
         int r = 0;
 
@@ -77,10 +84,10 @@ static int add_vanishing(Plan *plan, const Inventory *inventory, const Device *p
         for (size_t i = 0; i < n && r >= 0; i++) {
                 char evidence[128];
 
-                if (!device_is_vf_of(devices[i], pf) || (r = plan_add_member(plan, devices[i])) < 0)
+                if (!device_is_vf_of(devices[i], pf) || (r = plan_add_member(plan, devices[i], &member)) < 0)
                         continue;
-                plan->members[plan->n_members - 1].parent = 0;
-                if (!device_is_on_vfio(devices[i]) || device_is_ours(devices[i]))
+                member->parent = 0;
+                if (!device_is_on_vfio(devices[i]) || member->recorded)
                         continue;
                 (void)snprintf(evidence, sizeof(evidence), "it would vanish, and another tool has put it on %s",
                                 devices[i]->driver);
@@ -89,128 +96,103 @@ static int add_vanishing(Plan *plan, const Inventory *inventory, const Device *p
         return r;
 }
 
-/* The VFs that will exist. Their addresses are known once they do. */
-static void add_created(Plan *plan, unsigned count) {
-        for (unsigned i = 0; i < count; i++) {
-                PlanMember *member = &plan->members[plan->n_members++];
+/* Adds the VFs that a step will create. Their addresses are not known yet. */
+static int add_created(Plan *plan) {
+        for (unsigned i = 0; i < plan->vf_count; i++) {
+                PlanMember *member;
 
-                *member = (PlanMember){
-                                .group = IOMMU_GROUP_NONE, .parent = 0, .virtual_function = true, .created = true};
-                if (plan->vf_fate == VFS_DETACHED) {
-                        binding_set_driver(&member->target, PLAN_VFIO_DRIVER);
-                        binding_set_override(&member->target, PLAN_VFIO_DRIVER);
-                }
+                int r = plan_add_member(plan, NULL, &member);
+                if (r < 0)
+                        return r;
+                member->parent = 0;
+                member->virtual_function = member->created = true;
+                if (plan->vf_fate == VFS_DETACHED)
+                        member->target = (Binding){.driver = PLAN_VFIO_DRIVER, .override = PLAN_VFIO_DRIVER};
         }
+        return 0;
 }
 
-static int add_pass(Plan *plan, StepKind kind, size_t first, size_t end) {
-        int r = 0;
-
-        for (size_t i = first; i < end && r >= 0; i++)
-                r = plan_add_step(plan, kind, i);
-        return r;
+static void add_vf_steps(Plan *plan, StepKind kind, size_t first, size_t end) {
+        for (size_t i = first; i < end; i++)
+                (void)plan_add_step(plan, kind, i);
 }
 
-static int add_removal_steps(Plan *plan, size_t end) {
-        int r;
-
-        if (end == 1)
-                return 0;
-        if ((r = add_pass(plan, STEP_VANISH, 1, end)) < 0 || (r = plan_add_value_step(plan, STEP_SET_VFS, 0, 0)) < 0)
-                return r;
-        for (size_t i = 1; i < end && r >= 0; i++)
-                if (plan->members[i].recorded)
-                        r = plan_add_step(plan, STEP_FORGET, i);
-        return r;
+/* Adds one lock for all existing VFs that are on a vfio driver. */
+static void add_lock(Plan *plan, size_t end) {
+        for (size_t i = 1; i < end; i++)
+                if (pci_driver_is_vfio(plan->members[i].before.driver)) {
+                        (void)plan_add_step(plan, STEP_LOCK_NODE, i);
+                        return;
+                }
 }
 
-static int add_creation_steps(Plan *plan, size_t first) {
-        int r;
-
-        if (plan->vf_count == 0)
-                return 0;
-        if (plan->vf_fate == VFS_OF_HOST &&
-                        (r = plan_add_value_step(plan, STEP_SET_AUTOPROBE, 0, AUTOPROBE_OF_HOST)) < 0)
-                return r;
-        if ((r = plan_add_value_step(plan, STEP_SET_VFS, 0, plan->vf_count)) < 0)
-                return r;
-        if (plan->vf_fate != VFS_DETACHED)
-                return 0;
-        if ((r = add_pass(plan, STEP_RECORD, first, plan->n_members)) < 0 ||
-                        (r = add_pass(plan, STEP_OVERRIDE, first, plan->n_members)) < 0 ||
-                        (r = add_pass(plan, STEP_PROBE, first, plan->n_members)) < 0)
-                return r;
-        return add_pass(plan, STEP_WAIT_NODE, first, plan->n_members);
-}
-
-/* The host's drivers are kept away while VFs are removed and created, so that a revert can bind each as it was. */
+/* Removes the existing VFs and creates the new ones. Meanwhile the host drivers do not bind by themselves, so that a
+ * revert can bind each VF as it was. */
 static int add_steps(Plan *plan, size_t first_created) {
         bool detach = plan->vf_fate == VFS_DETACHED && plan->vf_count > 0;
-        bool driverless = plan->vf_fate == VFS_DRIVERLESS && plan->vf_count > 0;
-        int r = 0;
+        bool driverless = plan->vf_fate == VFS_DRIVERLESS && plan->vf_count > 0, remove = first_created > 1;
 
-        for (size_t i = 1; i < first_created && r >= 0; i++)
-                if (pci_driver_is_vfio(plan->members[i].before.driver)) {
-                        r = plan_add_step(plan, STEP_LOCK_NODE, i);
-                        break;
-                }
-        if (r >= 0 && first_created > 1)
-                r = plan_add_step(plan, STEP_CLAIM_DISKS, 1);
-        if (r >= 0 && detach)
-                r = plan_add_step(plan, STEP_LOAD_DRIVER, first_created);
-        /* As long as VFs stay without a driver, the state file of the PF says what the host's setting was. */
-        if (r >= 0 && driverless)
-                r = plan_add_step(plan, STEP_RECORD, 0);
-        if (r >= 0 && (first_created > 1 || detach || driverless))
-                r = plan_add_value_step(plan, STEP_SET_AUTOPROBE, 0, 0);
-        if (r < 0 || (r = add_removal_steps(plan, first_created)) < 0 ||
-                        (r = add_creation_steps(plan, first_created)) < 0)
-                return r;
-        if (driverless)
-                return 0;
-        r = plan_add_value_step(plan, STEP_SET_AUTOPROBE, 0, AUTOPROBE_OF_HOST);
-        return r < 0 ? r : plan_add_step(plan, STEP_FORGET, 0);
+        add_lock(plan, first_created);
+        if (remove)
+                (void)plan_add_step(plan, STEP_CLAIM_DISKS, 1);
+        if (detach)
+                (void)plan_add_step(plan, STEP_LOAD_DRIVER, first_created);
+        if (driverless) /* As long as VFs have no driver, the state file of the PF contains the setting of the host. */
+                (void)plan_add_step(plan, STEP_RECORD, 0);
+        if (remove || detach || driverless)
+                (void)plan_add_value_step(plan, STEP_SET_AUTOPROBE, 0, 0);
+        if (remove) {
+                add_vf_steps(plan, STEP_VANISH, 1, first_created);
+                (void)plan_add_value_step(plan, STEP_SET_VFS, 0, 0);
+        }
+        for (size_t i = 1; i < first_created; i++)
+                if (plan->members[i].recorded)
+                        (void)plan_add_step(plan, STEP_FORGET, i);
+        if (plan->vf_count > 0 && plan->vf_fate == VFS_OF_HOST)
+                (void)plan_add_value_step(plan, STEP_SET_AUTOPROBE, 0, AUTOPROBE_OF_HOST);
+        if (plan->vf_count > 0)
+                (void)plan_add_value_step(plan, STEP_SET_VFS, 0, plan->vf_count);
+        if (detach) {
+                add_vf_steps(plan, STEP_RECORD, first_created, plan->n_members);
+                add_vf_steps(plan, STEP_OVERRIDE, first_created, plan->n_members);
+                add_vf_steps(plan, STEP_PROBE, first_created, plan->n_members);
+                add_vf_steps(plan, STEP_WAIT_NODE, first_created, plan->n_members);
+        }
+        if (!driverless) {
+                (void)plan_add_value_step(plan, STEP_SET_AUTOPROBE, 0, AUTOPROBE_OF_HOST);
+                (void)plan_add_step(plan, STEP_FORGET, 0);
+        }
+        return plan->incomplete ? -ENOMEM : 0;
 }
 
 int vf_plan_new(const Inventory *inventory, const Device *pf, unsigned count, const VfOptions *options, Plan **ret,
                 Problem *problem) {
         _cleanup_(plan_freep) Plan *plan = NULL;
-        size_t n, n_vfs = count_vfs(inventory, pf);
-        bool as_wanted = true;
+        bool as_wanted = false;
+        PlanMember *member;
         int r;
 
-        if ((r = check_request(pf, count, problem)) != 0)
+        if ((r = check_request(pf, count, problem)) != 0 ||
+                        (r = check_vfs(inventory, pf, count, options->fate, &as_wanted, problem)) != 0)
                 return r;
-        Device *const *devices = inventory_devices(inventory, &n);
-        for (size_t i = 0; i < n; i++) {
-                if (!device_is_vf_of(devices[i], pf))
-                        continue;
-                if ((r = plan_refuse_busy_device(devices[i], problem)) != 0)
-                        return r;
-                as_wanted = as_wanted && is_as_wanted(devices[i], options->fate);
-        }
-        if (as_wanted && count == n_vfs)
+        if (as_wanted)
                 return problem_set(problem, OUTCOME_ALREADY_DETACHED,
                                 "%s has %u virtual functions already, and they are as asked for.",
                                 PCI_ADDRESS_TEXT(pf->address), count);
         if ((r = check_driver(pf, problem)) != 0)
                 return r;
-        if (options->fate == VFS_DETACHED && count > 0 && options->iommu->state != IOMMU_ON)
-                return problem_set(problem, OUTCOME_NO_IOMMU,
-                                "No device can be given to a virtual machine: the IOMMU is %s. %s",
-                                iommu_state_to_string(options->iommu->state), options->iommu->reason);
+        if (options->fate == VFS_DETACHED && count > 0 && (r = plan_refuse_without_iommu(options->iommu, problem)) != 0)
+                return r;
 
-        int group = pf->group ? pf->group->number : IOMMU_GROUP_NONE;
-        if ((r = plan_new(PLAN_SET_VFS, group, 1 + n_vfs + count, &plan)) < 0 || (r = plan_add_member(plan, pf)) < 0 ||
-                        (r = add_vanishing(plan, inventory, pf)) < 0)
+        if ((r = plan_new(PLAN_SET_VFS, pf->group ? pf->group->number : IOMMU_GROUP_NONE, 0, &plan)) < 0 ||
+                        (r = plan_add_member(plan, pf, &member)) < 0 || (r = add_vanishing(plan, inventory, pf)) < 0)
                 return r;
         plan->selected = pf->address;
         plan->overrides = options->overrides;
         plan->vf_count = count;
         plan->vf_fate = options->fate;
         size_t first_created = plan->n_members;
-        add_created(plan, count);
-        if ((r = add_steps(plan, first_created)) < 0)
+        if ((r = add_created(plan)) < 0 || (r = add_steps(plan, first_created)) < 0)
                 return r;
         *ret = TAKE_PTR(plan);
         return 0;
@@ -218,35 +200,14 @@ int vf_plan_new(const Inventory *inventory, const Device *pf, unsigned count, co
 
 int vf_plan_decide(const Plan *plan, const FindingList *list, Problem *problem) {
         _cleanup_free_ char *text = NULL;
-        unsigned refusing = 0;
-        size_t size;
+        char command[64];
+        Guard first;
 
-        FILE *stream = open_memstream(&text, &size);
-        if (!stream)
-                return -ENOMEM;
-        for (size_t i = 0; i < list->n_findings; i++) {
-                const Finding *finding = &list->findings[i];
-
-                if (plan->overrides & 1U << finding->guard)
-                        continue;
-                fprintf(stream, "%s%s: %s", refusing > 0 ? "; " : "", PCI_ADDRESS_TEXT(finding->address),
-                                finding->evidence);
-                refusing |= 1U << finding->guard;
-        }
-        fprintf(stream, ". If you are sure: vfioctl vfs %s %u --override=", PCI_ADDRESS_TEXT(plan->selected),
-                        plan->vf_count);
-        const char *separator = "";
-        for (Guard guard = 0; guard < _GUARD_MAX; guard++)
-                if ((refusing | plan->overrides) & 1U << guard) {
-                        fprintf(stream, "%s%s", separator, guard_to_string(guard));
-                        separator = ",";
-                }
-        if (fclose(stream) != 0)
-                return -ENOMEM;
-        if (refusing == 0)
-                return 0;
-        return problem_set(problem, OUTCOME_VIRTUAL_FUNCTIONS_IN_USE,
-                        "To change the number of virtual functions, the kernel must first remove those that exist, and "
-                        "they are in use: %s",
-                        text);
+        (void)snprintf(command, sizeof(command), "vfioctl vfs %s %u", PCI_ADDRESS_TEXT(plan->selected), plan->vf_count);
+        int r = finding_list_describe(list, plan->overrides, SIZE_MAX, "", command, &first, &text);
+        return r <= 0 ? r
+                      : problem_set(problem, OUTCOME_VIRTUAL_FUNCTIONS_IN_USE,
+                                        "To change the number of virtual functions, the kernel must first remove those "
+                                        "that exist, and they are in use: %s",
+                                        text);
 }

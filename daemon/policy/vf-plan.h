@@ -3,7 +3,7 @@
 
 #include "policy/plan.h"
 
-/* What SetVirtualFunctions is going to do, decided over the model alone. */
+/* The plan of SetVirtualFunctions, made from the model alone. */
 
 typedef struct VfOptions {
         VfFate fate;              /* of the new VFs */
@@ -11,13 +11,13 @@ typedef struct VfOptions {
         const IommuReport *iommu; /* for VFS_DETACHED */
 } VfOptions;
 
-/* Plans to create so many VFs of the PF, in place of those that exist: the kernel changes the number only through zero. Returns
- * 0 and the plan; ALREADY_DETACHED where nothing is to be done, since there are as many, and each is as asked for;
- * NO_VIRTUAL_FUNCTIONS, LIMITS_EXCEEDED, NO_SUCH_DEVICE, DRIVER_UNAVAILABLE, FOREIGN, NO_IOMMU, BUSY, STUCK; or -ENOMEM. The
- * worker finds out whether the host uses the VFs that would be removed. */
+/* Plans to create count VFs of the PF, in place of the existing VFs: the kernel changes the number only through zero.
+ * The worker finds out whether the host uses the existing VFs. Returns 0 and the plan; ALREADY_DETACHED if there are as
+ * many VFs, and all are as wanted; NO_VIRTUAL_FUNCTIONS, LIMITS_EXCEEDED, NO_SUCH_DEVICE, DRIVER_UNAVAILABLE, FOREIGN,
+ * NO_IOMMU, BUSY, STUCK; or -ENOMEM. */
 int vf_plan_new(const Inventory *inventory, const Device *pf, unsigned count, const VfOptions *options, Plan **ret,
                 Problem *problem);
 
-/* Decides over what was found. Returns 0; VIRTUAL_FUNCTIONS_IN_USE with all that was found, and what would override it; or
- * -ENOMEM. */
+/* Decides whether the existing VFs may be removed. Returns 0; VIRTUAL_FUNCTIONS_IN_USE with all findings, and the
+ * command that overrides them; or -ENOMEM. */
 int vf_plan_decide(const Plan *plan, const FindingList *list, Problem *problem);

@@ -3,9 +3,9 @@
 
 #include "policy/rule.h"
 
-/* The rules on disk. Directories are ordered by precedence, the highest first: /etc, /run, /usr/lib. Each has files "NAME.conf". A file replaces
- * the files of the same name in directories with lower precedence, also if it has an error. An empty file or a link to /dev/null masks them. Hidden files and
- * files with another suffix are ignored. */
+/* The rules on disk. Directories are sorted by precedence, the highest first: /etc, /run, /usr/lib. Rules are files
+ * "NAME.conf". A file replaces the files of the same name in directories with lower precedence, also if it has an
+ * error. An empty file or a link to /dev/null masks them. Hidden files and files with another suffix are ignored. */
 
 #define RULE_FOLDERS_MAX 4
 #define RULE_FILE_SIZE_MAX (64 * 1024)
@@ -19,50 +19,51 @@ typedef enum RuleFileState {
 } RuleFileState;
 
 typedef struct RuleFile {
-        char *name; /* without ".conf"; for an invalid file, the name and path may be any bytes */
+        char *name; /* without ".conf"; the name of an invalid file can have any bytes */
         char *path;
+        size_t folder; /* index of the directory */
         RuleFileState state;
         Rule *rule;      /* owned; NULL unless the file is valid */
         RuleFault fault; /* the error of an invalid file */
 } RuleFile;
 
 typedef struct RuleBook {
-        char *folders[RULE_FOLDERS_MAX];
-        size_t n_folders;
-        RuleFile *files; /* sorted by name; the first rule that matches a device applies */
+        char *folders[RULE_FOLDERS_MAX + 1]; /* ends with NULL */
+        RuleFile *files;                     /* sorted by name; the first rule that matches a device applies */
         size_t n_files;
+        bool has_paths; /* a rule has a port path; otherwise callers need not read the port paths of devices */
 } RuleBook;
 
-/* Creates an empty book and copies the paths of the directories, a list that ends with NULL, of which at most RULE_FOLDERS_MAX are used. A directory need not
- * exist. Reads nothing. The caller frees the result with rule_book_free(). Returns 0 or -ENOMEM. */
+/* Creates an empty book. Copies the paths of the directories, a list that ends with NULL; ignores those after
+ * RULE_FOLDERS_MAX. A directory need not exist. The caller frees the result with rule_book_free(). Returns 0 or
+ * -ENOMEM. */
 int rule_book_new(const char *const *folders, RuleBook **ret);
 RuleBook *rule_book_free(RuleBook *book);
 DEFINE_TRIVIAL_CLEANUP_FUNC(RuleBook *, rule_book_free)
 
-/* Reads all files again. Logs each invalid file with its error and keeps it as invalid. If there are more than RULES_MAX files, the rest is ignored, which is
- * logged. All pointers into the book become invalid. Returns 0 or a negative errno: -ENOMEM, or that of a directory that cannot be read, which is logged. On
- * errors, the book is unchanged. */
+/* Reads all files again. Logs each invalid file with its error and keeps it as invalid. Ignores the files after
+ * RULES_MAX, and logs that. All pointers into the book become invalid. Returns 0 or a negative errno: -ENOMEM, or that
+ * of a directory that cannot be read, which is logged. On errors, the book is unchanged. */
 int rule_book_load(RuleBook *book);
 
 /* Finds the file of this name. Returns NULL if there is none. The pointer is valid until the next load. */
 const RuleFile *rule_book_find(const RuleBook *book, const char *name);
 
-/* Returns the first rule that matches the device, or NULL. path is the port path of the device, or "". If ret_other is not NULL, *ret_other becomes a rule that
- * names this place, but another card; or NULL. The pointers are valid until the next load. */
+/* Returns the first rule that matches the device, or NULL. path is the port path of the device, or "". If ret_other is
+ * not NULL, *ret_other becomes a rule that names this place, but another card; or NULL. Pointers are valid until the
+ * next load. */
 const Rule *rule_book_match(const RuleBook *book, const Device *device, const char *path, const Rule **ret_other);
 
-/* Tells whether a rule has a port path. Otherwise callers need not read the port paths of devices. */
-bool rule_book_has_paths(const RuleBook *book);
-
-/* Writes a new file into the directory with the highest precedence, atomically, and syncs it to disk. Creates the directory if necessary. The name must be valid, see
- * rule_name_is_valid(). The caller must load the book again. Returns 0; -EEXIST if that directory has a file of this name, including a mask; or another negative
- * errno. */
+/* Writes a new file into the directory with the highest precedence, atomically, and syncs it to disk. Creates the
+ * directory if necessary. The name must be valid, see rule_name_is_valid(). The caller must load the book again.
+ * Returns 0; -EEXIST if that directory has a file of this name, including a mask; or another negative errno. */
 int rule_book_add(const RuleBook *book, const char *name, const char *text);
 
-/* Checks, as far as possible without writing, whether rule_book_add() would work for this name. The name must be valid. Returns 0; -EEXIST
- * like rule_book_add(); or -EROFS, -EACCES or another negative errno if the directory cannot be written. */
+/* Checks, as far as possible without writing, whether rule_book_add() would work for this name. Returns 0; -EEXIST like
+ * rule_book_add(); or -EROFS, -EACCES or another negative errno if the directory cannot be written. */
 int rule_book_check_add(const RuleBook *book, const char *name);
 
-/* Removes a rule or a mask from the directory with the highest precedence, and syncs the directory. The name must be valid. The caller must load the book
- * again. Returns 0; -ENOENT if there is no such file; -EROFS if only a directory with lower precedence has it, so it can only be masked; or another negative errno. */
+/* Removes a rule or a mask from the directory with the highest precedence, and syncs the directory. The name must be
+ * valid. The caller must load the book again. Returns 0; -ENOENT if there is no such file; -EROFS if only a directory
+ * with lower precedence has it, so it can only be masked; or another negative errno. */
 int rule_book_remove(const RuleBook *book, const char *name);

@@ -1,72 +1,67 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "rule/rule-case.h"
 
+static const char *const status_table[_RULE_STATUS_MAX] = {
+                [RULE_STATUS_WAITING] = "waiting",
+                [RULE_STATUS_APPLIED] = "applied",
+                [RULE_STATUS_REFUSED] = "refused",
+                [RULE_STATUS_RELEASED] = "released",
+                [RULE_STATUS_OTHER_CARD] = "other-card",
+};
+
+const char *rule_status_to_string(RuleStatus status) {
+        return status_table[status];
+}
+
 static void case_done(RuleCase *rule_case) {
         free(rule_case->rule);
         free(rule_case->message);
-        *rule_case = (RuleCase){};
 }
 
 void rule_case_list_done(RuleCaseList *list) {
         for (size_t i = 0; i < list->n_cases; i++)
                 case_done(&list->cases[i]);
         free(list->cases);
-        *list = (RuleCaseList){};
 }
 
-static size_t position(const RuleCaseList *list, PciAddress address) {
-        size_t low = 0, high = list->n_cases;
-
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
-
-                if (pci_address_key(list->cases[middle].address) < pci_address_key(address))
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        return low;
+static int compare_key(const void *key, const void *entry) {
+        uint64_t a = *(const uint64_t *)key, b = pci_address_key(((const RuleCase *)entry)->address);
+        return (a > b) - (a < b);
 }
 
 RuleCase *rule_case_find(const RuleCaseList *list, PciAddress address) {
-        size_t i = position(list, address);
-        return i < list->n_cases && pci_address_equal(list->cases[i].address, address) ? &list->cases[i] : NULL;
+        uint64_t key = pci_address_key(address);
+        return list->n_cases > 0 ? bsearch(&key, list->cases, list->n_cases, sizeof(RuleCase), compare_key) : NULL;
 }
 
-static int insert(RuleCaseList *list, PciAddress address, RuleCase **ret) {
-        size_t i = position(list, address);
+static RuleCase *insert(RuleCaseList *list, PciAddress address) {
+        RuleCase *grown = reallocarray(list->cases, list->n_cases + 1, sizeof(RuleCase));
+        size_t i = list->n_cases;
 
-        if (list->n_cases == list->n_allocated) {
-                size_t wanted = list->n_allocated ? list->n_allocated * 2 : 8;
-                RuleCase *grown = reallocarray(list->cases, wanted, sizeof(RuleCase));
-                if (!grown)
-                        return -ENOMEM;
-                list->cases = grown;
-                list->n_allocated = wanted;
-        }
-        memmove(list->cases + i + 1, list->cases + i, (list->n_cases - i) * sizeof(RuleCase));
+        if (!grown)
+                return NULL;
+        list->cases = grown;
+        for (; i > 0 && pci_address_key(grown[i - 1].address) > pci_address_key(address); i--)
+                grown[i] = grown[i - 1];
         list->n_cases++;
-        list->cases[i] = (RuleCase){.address = address, .changed = true};
-        *ret = &list->cases[i];
-        return 0;
+        grown[i] = (RuleCase){.address = address, .changed = true};
+        return &grown[i];
 }
 
-int rule_case_obtain(RuleCaseList *list, PciAddress address, const char *rule, RuleCase **ret) {
+RuleCase *rule_case_obtain(RuleCaseList *list, PciAddress address, const char *rule) {
         RuleCase *rule_case = rule_case_find(list, address);
-        int r;
 
-        if (!rule_case && (r = insert(list, address, &rule_case)) < 0)
-                return r;
-        if ((r = free_and_strdup(&rule_case->rule, rule)) < 0)
-                return r;
-        if (rule_case->ticket == 0) {
-                rule_case_set(rule_case, RULE_STATUS_WAITING, NULL);
-                rule_case->n_attempts = 0;
-                rule_case->retry_us = 0;
-                rule_case->hotplugged = rule_case->needs_release = false;
-        }
-        *ret = rule_case;
-        return 0;
+        if (!rule_case)
+                rule_case = insert(list, address);
+        if (!rule_case || free_and_strdup(&rule_case->rule, rule) < 0)
+                return NULL;
+        if (rule_case->running)
+                return rule_case;
+        rule_case_set(rule_case, RULE_STATUS_WAITING, NULL);
+        rule_case->n_attempts = 0;
+        rule_case->retry_us = 0;
+        rule_case->hotplugged = rule_case->needs_release = false;
+        return rule_case;
 }
 
 void rule_case_remove(RuleCaseList *list, PciAddress address) {
@@ -80,13 +75,10 @@ void rule_case_remove(RuleCaseList *list, PciAddress address) {
 }
 
 bool rule_case_list_take_changed(RuleCaseList *list) {
-        bool changed = list->changed;
+        bool changed = TAKE_GENERIC(list->changed, bool, false);
 
-        list->changed = false;
-        for (size_t i = 0; i < list->n_cases; i++) {
-                changed = changed || list->cases[i].changed;
-                list->cases[i].changed = false;
-        }
+        for (size_t i = 0; i < list->n_cases; i++)
+                changed = TAKE_GENERIC(list->cases[i].changed, bool, false) || changed;
         return changed;
 }
 

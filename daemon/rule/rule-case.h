@@ -1,9 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "rule/rule-keeper.h"
+#include "kernel/pci-address.h"
 
 /* The rule cases: the devices that rules apply to, and the status of each. */
+
+typedef enum RuleStatus {
+        RULE_STATUS_WAITING,  /* the keeper tries again when the device is free */
+        RULE_STATUS_APPLIED,  /* detached, or a job is detaching it */
+        RULE_STATUS_REFUSED,  /* a guard or the plan refuses; tried again after a hot-plug or a reload */
+        RULE_STATUS_RELEASED, /* somebody reattached it after the rule had detached it; not detached until a hot-plug */
+        RULE_STATUS_OTHER_CARD, /* the card at this place is not the card that the rule names */
+        _RULE_STATUS_MAX,
+} RuleStatus;
+
+/* Returns "waiting", "applied", "refused", "released" or "other-card", a static string. */
+const char *rule_status_to_string(RuleStatus status);
 
 typedef struct RuleCase {
         PciAddress address;
@@ -13,28 +25,28 @@ typedef struct RuleCase {
         unsigned n_attempts;  /* number of failed attempts */
         uint64_t incarnation; /* of the device, see PciFacts */
         uint64_t plugged_us; /* when the device was plugged in (CLOCK_MONOTONIC, microseconds); 0 if it existed before */
-        uint64_t retry_us; /* earliest time of the next attempt (CLOCK_MONOTONIC, microseconds); 0 for as soon as the device is free */
-        bool hotplugged;    /* the device was plugged in, so a refusal may be temporary */
-        unsigned ticket;    /* identifies the running job for this case; 0 for none */
-        bool changed;       /* status or message changed since rule_case_list_take_changed() */
-        bool needs_release; /* the device was refused: the driver_override of the early rule must be cleared */
+        uint64_t retry_us;   /* earliest time of the next attempt; 0 for as soon as the device is free */
+        bool hotplugged;     /* the device was plugged in, so a refusal may be temporary */
+        bool running;        /* a job of this case is running */
+        bool changed;        /* status or message changed since rule_case_list_take_changed() */
+        bool needs_release;  /* the device was refused: the driver_override of the early rule must be cleared */
 } RuleCase;
 
 typedef struct RuleCaseList {
         RuleCase *cases; /* sorted by address */
-        size_t n_cases, n_allocated;
+        size_t n_cases;
         bool changed; /* a case was removed since rule_case_list_take_changed() */
 } RuleCaseList;
 
-/* Frees all cases and empties the list. */
+/* Frees all cases. */
 void rule_case_list_done(RuleCaseList *list);
 
 /* Finds the case of a device. Returns NULL if there is none. The pointer is valid until the next obtain or remove. */
 RuleCase *rule_case_find(const RuleCaseList *list, PciAddress address);
 
-/* Returns the case of the device with this rule (copied; NULL for none) in *ret. Creates the case if necessary. Resets an existing case to waiting, unless a job is
- * running for it. The list owns the case. Returns 0 or -ENOMEM. */
-int rule_case_obtain(RuleCaseList *list, PciAddress address, const char *rule, RuleCase **ret);
+/* Returns the case of the device with this rule (copied; NULL for none), which the list owns. Creates the case if
+ * necessary. Resets an existing case to waiting, unless its job is running. Returns NULL if there is no memory. */
+RuleCase *rule_case_obtain(RuleCaseList *list, PciAddress address, const char *rule);
 
 /* Removes and frees the case of a device, if there is one. */
 void rule_case_remove(RuleCaseList *list, PciAddress address);

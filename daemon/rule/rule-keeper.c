@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/log.h"
-#include "rule/early-rule-text.h"
+#include "kernel/uevents.h"
 #include "rule/rule-plan.h"
-#include "rule/rule-release.h"
 
 #include <time.h>
 
-/* A device may be in use for a moment after it was plugged in, because udev opens disks. So the keeper tries several times, and doubles the delay each time. */
+/* A device may be in use for a moment after it was plugged in, because udev opens disks. So the keeper tries several
+ * times, and doubles the delay each time. */
 #define ATTEMPTS_MAX 6
 #define FIRST_DELAY_US UINT64_C(100000)
 
@@ -14,18 +14,54 @@
 #define INTERFACE_PATIENCE_US UINT64_C(2000000)
 #define CLASS_NETWORK 0x02
 
+/* udev has evaluated its rules for a device by then, or does not run. */
+#define UDEV_PATIENCE_US UINT64_C(10000000)
+#define UDEV_POLL_US UINT64_C(100000)
+
+/* udev may have processed an event this much earlier than vfiod. */
+#define UDEV_AHEAD_US UINT64_C(3000000)
+
+#define TIMER_ACCURACY_US 10000
+
+/* Only wakes the event loop, which then calls rule_keeper_process(). */
+static int on_timer(sd_event_source *source, uint64_t time, void *userdata) {
+        RuleKeeper *keeper = userdata;
+
+        (void)source, (void)time;
+        keeper->wake_us = 0;
+        return 0;
+}
+
+/* Wakes the event loop at this time or earlier. */
+static void wake_at(RuleKeeper *keeper, uint64_t time) {
+        if (keeper->wake_us > 0 && keeper->wake_us <= time)
+                return;
+        keeper->wake_us = time;
+        (void)sd_event_source_set_time(keeper->timer, time);
+        (void)sd_event_source_set_enabled(keeper->timer, SD_EVENT_ONESHOT);
+}
+
+static uint64_t now_us(void) {
+        struct timespec now;
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 int rule_keeper_new(const RuleKeeperParts *parts, RuleKeeper **ret) {
         _cleanup_(rule_keeper_freep) RuleKeeper *keeper = calloc(1, sizeof(RuleKeeper));
+        int r;
+
         if (!keeper)
                 return -ENOMEM;
         keeper->parts = *parts;
-        keeper->next_ticket = 1;
-        int r = rule_book_new(parts->folders, &keeper->book);
-        if (r >= 0)
-                r = free_and_strdup(&keeper->udev_database, parts->udev_database);
-        if (r >= 0 && parts->early_rules)
-                r = early_rules_new(parts->event, parts->kernel, parts->early_rules, &keeper->early);
-        if (r < 0)
+        if ((r = rule_book_new(parts->folders, &keeper->book)) < 0 ||
+                        (r = free_and_strdup(&keeper->udev_database, parts->udev_database)) < 0 ||
+                        (parts->early_rules &&
+                                        (r = early_rules_new(parts->event, parts->kernel, parts->early_rules,
+                                                         &keeper->early)) < 0) ||
+                        (r = sd_event_add_time(parts->event, &keeper->timer, CLOCK_MONOTONIC, 0, TIMER_ACCURACY_US,
+                                         on_timer, keeper)) < 0 ||
+                        (r = sd_event_source_set_enabled(keeper->timer, SD_EVENT_OFF)) < 0)
                 return r;
         *ret = TAKE_PTR(keeper);
         return 0;
@@ -47,34 +83,12 @@ const RuleBook *rule_keeper_book(const RuleKeeper *keeper) {
         return keeper->book;
 }
 
-static uint64_t now_us(void) {
-        struct timespec now;
-        (void)clock_gettime(CLOCK_MONOTONIC, &now);
-        return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+const RuleCaseList *rule_keeper_cases(const RuleKeeper *keeper) {
+        return &keeper->cases;
 }
 
-/* Only wakes the event loop, which then calls rule_keeper_process(). */
-static int on_timer(sd_event_source *source, uint64_t time, void *userdata) {
-        (void)source, (void)time, (void)userdata;
-        return 0;
-}
-
-static int wake_at(RuleKeeper *keeper, uint64_t time) {
-        static const uint64_t accuracy = 10000;
-        uint64_t armed;
-        int enabled, r;
-
-        if (!keeper->timer)
-                return sd_event_add_time(
-                                keeper->parts.event, &keeper->timer, CLOCK_MONOTONIC, time, accuracy, on_timer, keeper);
-        if ((r = sd_event_source_get_enabled(keeper->timer, &enabled)) < 0 ||
-                        (r = sd_event_source_get_time(keeper->timer, &armed)) < 0)
-                return r;
-        if (enabled != SD_EVENT_OFF && armed <= time)
-                return 0;
-        if ((r = sd_event_source_set_time(keeper->timer, time)) < 0)
-                return r;
-        return sd_event_source_set_enabled(keeper->timer, SD_EVENT_ONESHOT);
+bool rule_keeper_take_changed(RuleKeeper *keeper) {
+        return rule_case_list_take_changed(&keeper->cases);
 }
 
 /* Results that do not move the device. */
@@ -87,19 +101,15 @@ static void log_refusal(const RuleCase *rule_case, const char *message) {
                         strempty(rule_case->rule), address, message);
 }
 
-/* Records that the device is not detached. If an early rule has set its driver_override, or will do so in a moment, the keeper must clear it. A device that vfiod has
- * detached is excluded: clearing it here would lose its recorded original state. A call of Reattach restores it. */
+/* Records that the device is not detached. If an early rule has set its driver_override, or will do so in a moment, the
+ * keeper must clear it. A device that vfiod has detached is excluded: clearing it here would lose its recorded original
+ * state. A call of Reattach restores it. */
 static void decline(RuleKeeper *keeper, RuleCase *rule_case, RuleStatus status, const char *message) {
         const Device *device = inventory_find_device(keeper->parts.inventory, rule_case->address);
 
         rule_case_set(rule_case, status, message);
         rule_case->needs_release = device && device->present && !device_is_ours(device) &&
-                        (rule_case->hotplugged ? early_rule_text_covers(keeper->book, device) : !device->driver);
-}
-
-static void refuse(RuleKeeper *keeper, RuleCase *rule_case, const char *message) {
-        log_refusal(rule_case, message);
-        decline(keeper, rule_case, RULE_STATUS_REFUSED, message);
+                        (rule_case->hotplugged ? early_rules_cover(keeper->book, device) : !device->driver);
 }
 
 /* Tells whether the outcome may be different after a short time. */
@@ -119,10 +129,11 @@ static void retry_or_refuse(RuleKeeper *keeper, RuleCase *rule_case, Outcome out
         if (rule_case->hotplugged && is_transient(outcome) && rule_case->n_attempts + 1 < ATTEMPTS_MAX) {
                 rule_case->retry_us = now_us() + (FIRST_DELAY_US << rule_case->n_attempts++);
                 rule_case_set(rule_case, RULE_STATUS_WAITING, message);
-                if (wake_at(keeper, rule_case->retry_us) >= 0)
-                        return;
+                wake_at(keeper, rule_case->retry_us);
+                return;
         }
-        refuse(keeper, rule_case, message);
+        log_refusal(rule_case, message);
+        decline(keeper, rule_case, RULE_STATUS_REFUSED, message);
 }
 
 /* The result of a job. */
@@ -130,7 +141,6 @@ static void retry_or_refuse(RuleKeeper *keeper, RuleCase *rule_case, Outcome out
 typedef struct JobRequest {
         RuleKeeper *keeper;
         PciAddress address;
-        unsigned ticket;
 } JobRequest;
 
 static void on_job_done(const WorkerResult *result, void *userdata) {
@@ -139,9 +149,9 @@ static void on_job_done(const WorkerResult *result, void *userdata) {
         RuleCase *rule_case = rule_case_find(&keeper->cases, request->address);
         const char *message = result->error < 0 ? strerror(-result->error) : strempty(result->problem.message);
 
-        if (!rule_case || rule_case->ticket != request->ticket)
+        if (!rule_case || !rule_case->running)
                 return;
-        rule_case->ticket = 0;
+        rule_case->running = false;
         if (result->error == 0 && result->problem.outcome == OUTCOME_DONE) {
                 rule_case_set(rule_case, RULE_STATUS_APPLIED, NULL);
                 rule_plan_note_companions(keeper, request->address);
@@ -156,25 +166,22 @@ static void on_job_done(const WorkerResult *result, void *userdata) {
 
 /* Starts the job of the case. Takes ownership of the plan. Returns as job_start() does, or -ENOMEM. */
 static int start_job(RuleKeeper *keeper, RuleCase *rule_case, Plan *plan, Problem *problem) {
+        _cleanup_free_ JobRequest *request = malloc(sizeof(JobRequest));
         char caller[RULE_NAME_MAX + 8];
 
-        JobRequest *request = malloc(sizeof(JobRequest));
         if (!request) {
                 plan_free(plan);
                 return -ENOMEM;
         }
-        *request = (JobRequest){keeper, rule_case->address, keeper->next_ticket};
+        *request = (JobRequest){keeper, rule_case->address};
         plan->by_rule = true;
         (void)snprintf(caller, sizeof(caller), "%s%s", rule_case->rule ? "rule " : "hot-plug",
                         strempty(rule_case->rule));
         int r = job_start(keeper->parts.jobs, plan, caller, on_job_done, request, problem);
-        if (r != 0) {
-                free(request);
+        if (r != 0)
                 return r;
-        }
-        rule_case->ticket = keeper->next_ticket++;
-        if (keeper->next_ticket == 0)
-                keeper->next_ticket = 1;
+        (void)TAKE_PTR(request);
+        rule_case->running = true;
         rule_case_set(rule_case, RULE_STATUS_APPLIED, NULL);
         return 0;
 }
@@ -189,7 +196,8 @@ static bool is_changing(const RuleKeeper *keeper, const Device *device) {
         return device->activity != DEVICE_QUIET || (physical && physical->activity != DEVICE_QUIET);
 }
 
-/* Tells whether the network driver is still creating the interface. A card without an interface looks as if the interface were in another network namespace. */
+/* Tells whether the network driver is still creating the interface. A card without an interface looks as if the
+ * interface were in another network namespace. */
 static bool awaits_interface(const RuleCase *rule_case, const Device *device) {
         bool network = device->ids.class >> 16 == CLASS_NETWORK && device->driver && !device_is_on_vfio(device);
 
@@ -205,13 +213,13 @@ static void apply(RuleKeeper *keeper, RuleCase *rule_case, Device *device) {
 
         if (is_changing(keeper, device))
                 return;
-        bool functions = rule && rule->virtual_functions > 0;
-        if (device_state(device) == DEVICE_DETACHED && !functions) {
+        if (device_state(device) == DEVICE_DETACHED && !(rule && rule->virtual_functions > 0)) {
                 rule_case_set(rule_case, RULE_STATUS_APPLIED, NULL);
                 rule_plan_note_companions(keeper, device->address);
                 return;
         }
-        /* Somebody unbinds it from vfio-pci, or the kernel removes it and waits until a guest closes it. Do not interfere. */
+        /* Somebody unbinds it from vfio-pci, or the kernel removes it and waits until a guest closes it. Do not
+         * interfere. */
         if (!rule_case->hotplugged && device_is_ours(device) && device_state(device) == DEVICE_DRIVERLESS) {
                 rule_case_set(rule_case, RULE_STATUS_RELEASED, "it was unbound from vfio-pci");
                 return;
@@ -223,8 +231,8 @@ static void apply(RuleKeeper *keeper, RuleCase *rule_case, Device *device) {
         }
         if (awaits_interface(rule_case, device)) {
                 rule_case->retry_us = rule_case->plugged_us + INTERFACE_PATIENCE_US;
-                if (wake_at(keeper, rule_case->retry_us) >= 0)
-                        return;
+                wake_at(keeper, rule_case->retry_us);
+                return;
         }
         rule_case->retry_us = 0;
         int r = rule_plan_make(keeper, rule_case, device, &plan, &problem);
@@ -242,19 +250,30 @@ static void apply(RuleKeeper *keeper, RuleCase *rule_case, Device *device) {
                 retry_or_refuse(keeper, rule_case, (Outcome)r, problem.message);
 }
 
-/* Returns a refused device to the host. */
+/* Tells whether udev has evaluated its rules for the device. Before that, an early rule could set driver_override
+ * again. */
+static bool udev_is_done(const RuleKeeper *keeper, const RuleCase *rule_case, uint64_t now) {
+        uint64_t plugged = rule_case->plugged_us, since = plugged > UDEV_AHEAD_US ? plugged - UDEV_AHEAD_US : 0;
+
+        return now > plugged + UDEV_PATIENCE_US || udev_database_has(keeper->udev_database, rule_case->address, since);
+}
+
+/* Returns a refused device to the host: clears the driver_override of the early rule and makes the kernel probe
+ * drivers. */
 static void release(RuleKeeper *keeper, RuleCase *rule_case, const Device *device) {
         _cleanup_problem_ Problem problem = {};
         uint64_t now = now_us();
+        Plan *plan;
 
-        if (!rule_release_is_due(keeper->udev_database, rule_case->address, rule_case->plugged_us, now) &&
-                        wake_at(keeper, now + RULE_RELEASE_POLL_US) >= 0)
+        if (!udev_is_done(keeper, rule_case, now)) {
+                wake_at(keeper, now + UDEV_POLL_US);
                 return;
-        rule_case->needs_release = false;
-        int r = rule_release_start(keeper->parts.jobs, device, rule_case->hotplugged, &problem);
-        if (r == OUTCOME_BUSY || r == OUTCOME_LIMITS_EXCEEDED)
-                rule_case->needs_release = true;
-        else if (r != 0)
+        }
+        int r = plan_release(device, rule_case->hotplugged, &plan);
+        if (r >= 0)
+                r = job_start(keeper->parts.jobs, plan, "rule clean-up", NULL, NULL, &problem);
+        rule_case->needs_release = r == OUTCOME_BUSY || r == OUTCOME_LIMITS_EXCEEDED;
+        if (r != 0 && !rule_case->needs_release)
                 log_warning("Cannot clear driver_override of %s, so its host driver may not bind: %s",
                                 PCI_ADDRESS_TEXT(device->address), r < 0 ? strerror(-r) : problem.message);
 }
@@ -262,7 +281,6 @@ static void release(RuleKeeper *keeper, RuleCase *rule_case, const Device *devic
 static void set_other_card(RuleKeeper *keeper, const Rule *rule, const Device *device) {
         char message[160], meant[32] = "";
         const PciIds *ids = &device->ids;
-        RuleCase *rule_case;
 
         if (rule->subsystem_vendor >= 0)
                 (void)snprintf(meant, sizeof(meant), " (%04x:%04x)", rule->subsystem_vendor, rule->subsystem_device);
@@ -270,30 +288,34 @@ static void set_other_card(RuleKeeper *keeper, const Rule *rule, const Device *d
                         "the rule names the card %04x:%04x%s, but %04x:%04x (%04x:%04x, class %06x) is there.",
                         rule->vendor, rule->device, meant, ids->vendor, ids->device, ids->subsystem_vendor,
                         ids->subsystem_device, ids->class);
-        if (rule_case_obtain(&keeper->cases, device->address, rule->name, &rule_case) < 0)
+        RuleCase *rule_case = rule_case_obtain(&keeper->cases, device->address, rule->name);
+        if (!rule_case)
                 return;
         rule_case->incarnation = device->incarnation;
         log_refusal(rule_case, message);
         rule_case_set(rule_case, RULE_STATUS_OTHER_CARD, message);
 }
 
-/* Tells whether the case belongs to this rule. If rule is NULL, tells whether the rule of the case agrees to detach the device as a companion. */
+/* Tells whether the case belongs to this rule. If rule is NULL, tells whether the rule of the case agrees to detach the
+ * device as a companion. */
 static bool belongs_to_rule(const RuleKeeper *keeper, const RuleCase *rule_case, const Rule *rule) {
         const Rule *known = rule_plan_rule_of(keeper, rule_case);
 
         return rule ? known == rule : known && rule_takes_along(known, rule_case->address);
 }
 
-/* Whoever gave the parent back gave back this device, too, so its rule leaves it alone. If the parent itself was plugged in, its own case decides. */
+/* The device is back with its parent. Whoever gave the parent to the host also gave this device, so its rule leaves it
+ * alone. If the parent itself was plugged in, the case of the parent decides. */
 static void release_with_parent(RuleKeeper *keeper, const Rule *rule, const Device *device) {
         const DeviceOrigin *origin = device->origin;
         const Device *parent = origin && origin->has_parent
                         ? inventory_find_device(keeper->parts.inventory, origin->parent)
                         : NULL;
-        RuleCase *rule_case;
 
-        if (!rule || (parent && parent->appeared) ||
-                        rule_case_obtain(&keeper->cases, device->address, rule->name, &rule_case) < 0)
+        if (!rule || (parent && parent->appeared))
+                return;
+        RuleCase *rule_case = rule_case_obtain(&keeper->cases, device->address, rule->name);
+        if (!rule_case)
                 return;
         rule_case->incarnation = device->incarnation;
         rule_case_set(rule_case, RULE_STATUS_RELEASED, "somebody reattached it");
@@ -321,13 +343,12 @@ static void evaluate(RuleKeeper *keeper, Device *device, bool hotplugged) {
                         rule_case_remove(&keeper->cases, device->address);
                 if (hotplugged && device->origin && !device_is_ours(device))
                         log_notice("%s: the slot of a detached card holds another card now. vfiod does not touch it, "
-                                   "and still knows "
-                                   "the original state of the detached card.",
+                                   "and still knows the original state of the detached card.",
                                         PCI_ADDRESS_TEXT(device->address));
                 return;
         }
-        if (rule_case_obtain(&keeper->cases, device->address, rule ? rule->name : NULL, &rule_case) < 0 ||
-                        rule_case->ticket != 0)
+        rule_case = rule_case_obtain(&keeper->cases, device->address, rule ? rule->name : NULL);
+        if (!rule_case || rule_case->running)
                 return;
         rule_case->hotplugged = hotplugged;
         rule_case->plugged_us = hotplugged ? now_us() : 0;
@@ -335,7 +356,8 @@ static void evaluate(RuleKeeper *keeper, Device *device, bool hotplugged) {
         apply(keeper, rule_case, device);
 }
 
-/* Updates the status after a change of the device. If somebody reattached a device that a rule had detached, the keeper does not detach it again. */
+/* Updates the status after a change of the device. If somebody reattached a device that a rule had detached, the keeper
+ * does not detach it again. */
 static void update_status(const RuleKeeper *keeper, RuleCase *rule_case, const Device *device) {
         const Rule *rule = rule_plan_rule_of(keeper, rule_case);
         DeviceState state = device_state(device);
@@ -346,23 +368,19 @@ static void update_status(const RuleKeeper *keeper, RuleCase *rule_case, const D
         if (state == DEVICE_DETACHED &&
                         (rule_case->status == RULE_STATUS_REFUSED || rule_case->status == RULE_STATUS_RELEASED))
                 rule_case_set(rule_case, RULE_STATUS_APPLIED, NULL);
-        if (rule_case->status == RULE_STATUS_APPLIED && rule_case->ticket == 0 &&
+        if (rule_case->status == RULE_STATUS_APPLIED && !rule_case->running &&
                         (state == DEVICE_HOST || (state == DEVICE_DRIVERLESS && !device->origin)))
                 rule_case_set(rule_case, RULE_STATUS_RELEASED, "somebody reattached it");
 }
 
-/* Tells whether nothing more is to be done with the device for now. A failed job may be tried again, so a case with a job is not finished. */
-static bool is_finished(const RuleCase *rule_case) {
-        return !rule_case || (rule_case->status != RULE_STATUS_WAITING && rule_case->ticket == 0);
-}
-
+/* Clears the mark of a device that was plugged in, unless there is more to do. A failed job may be tried again. */
 static void finish_evaluation(RuleKeeper *keeper, PciAddress address) {
         const RuleCase *rule_case = rule_case_find(&keeper->cases, address);
 
-        if (!is_finished(rule_case))
+        if (rule_case && (rule_case->status == RULE_STATUS_WAITING || rule_case->running))
                 return;
         inventory_clear_appeared(keeper->parts.inventory, address);
-        if (rule_case && !rule_case->rule && rule_case->ticket == 0 && !rule_case->needs_release)
+        if (rule_case && !rule_case->rule && !rule_case->needs_release)
                 rule_case_remove(&keeper->cases, address);
 }
 
@@ -401,7 +419,7 @@ static void process_cases(RuleKeeper *keeper) {
                 RuleCase *rule_case = &keeper->cases.cases[i - 1];
                 Device *device = inventory_find_device(keeper->parts.inventory, rule_case->address);
 
-                if (!device || !device->present || rule_case->ticket != 0)
+                if (!device || !device->present || rule_case->running)
                         continue;
                 /* Another job may have detached it in the meantime. */
                 rule_case->needs_release = rule_case->needs_release && !device_is_ours(device);
@@ -412,7 +430,7 @@ static void process_cases(RuleKeeper *keeper) {
                 if (rule_case->retry_us > 0 && now == 0)
                         now = now_us();
                 if (rule_case->retry_us > now)
-                        (void)wake_at(keeper, rule_case->retry_us);
+                        wake_at(keeper, rule_case->retry_us);
                 else
                         apply(keeper, rule_case, device);
                 finish_evaluation(keeper, device->address);
@@ -424,29 +442,14 @@ void rule_keeper_process(RuleKeeper *keeper) {
         process_cases(keeper);
 }
 
-/* Generates the rules file for udev again. */
-static void update_early_rules(RuleKeeper *keeper) {
-        char *text;
-
-        if (!keeper->early)
-                return;
-        int r = early_rule_text_make(keeper->book, &text);
-        if (r >= 0)
-                r = early_rules_set(keeper->early, text);
-        if (r < 0)
-                log_error_errno(r,
-                                "Cannot write the rules for udev, so a host driver may bind to a device for a moment "
-                                "before its "
-                                "rule is applied");
-}
-
 int rule_keeper_reload(RuleKeeper *keeper) {
         size_t n;
 
         int r = rule_book_load(keeper->book);
         if (r < 0)
                 return r;
-        update_early_rules(keeper);
+        if (keeper->early)
+                early_rules_update(keeper->early, keeper->book);
         (void)inventory_devices(keeper->parts.inventory, &n);
         for (size_t i = 0; i < n; i++) {
                 Device *device = inventory_devices(keeper->parts.inventory, &n)[i];
@@ -455,34 +458,4 @@ int rule_keeper_reload(RuleKeeper *keeper) {
                         evaluate(keeper, device, device->appeared);
         }
         return 0;
-}
-
-bool rule_keeper_take_changed(RuleKeeper *keeper) {
-        return rule_case_list_take_changed(&keeper->cases);
-}
-
-static const char *const status_table[_RULE_STATUS_MAX] = {
-                [RULE_STATUS_WAITING] = "waiting",
-                [RULE_STATUS_APPLIED] = "applied",
-                [RULE_STATUS_REFUSED] = "refused",
-                [RULE_STATUS_RELEASED] = "released",
-                [RULE_STATUS_OTHER_CARD] = "other-card",
-};
-
-const char *rule_status_to_string(RuleStatus status) {
-        return status_table[status];
-}
-
-int rule_keeper_for_each(const RuleKeeper *keeper, rule_report_visit_t callback, void *userdata) {
-        int r = 0;
-
-        for (size_t i = 0; i < keeper->cases.n_cases && r == 0; i++) {
-                const RuleCase *rule_case = &keeper->cases.cases[i];
-
-                if (rule_case->rule)
-                        r = callback(&(RuleMatchReport){rule_case->address, rule_case->rule, rule_case->status,
-                                                     strempty(rule_case->message)},
-                                        userdata);
-        }
-        return r;
 }

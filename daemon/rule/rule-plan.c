@@ -5,7 +5,7 @@
 const Rule *rule_plan_find(const RuleKeeper *keeper, const Device *device, const Rule **ret_other) {
         char path[PCI_PATH_MAX] = "";
 
-        if (rule_book_has_paths(keeper->book))
+        if (keeper->book->has_paths)
                 (void)pci_device_read_path(keeper->parts.kernel, device->address, path);
         return rule_book_match(keeper->book, device, path, ret_other);
 }
@@ -39,24 +39,25 @@ void rule_plan_note_companions(RuleKeeper *keeper, PciAddress address) {
         const Device *device = inventory_find_device(keeper->parts.inventory, address);
         const RuleCase *taken = rule_case_find(&keeper->cases, address);
         const Rule *rule = taken ? rule_plan_rule_of(keeper, taken) : NULL;
-        RuleCase *rule_case;
 
-        for (size_t i = 0;
-                        rule && rule->virtual_functions == 0 && device && device->group && i < device->group->n_members;
-                        i++) {
+        if (!rule || rule->virtual_functions > 0 || !device || !device->group)
+                return;
+        for (size_t i = 0; i < device->group->n_members; i++) {
                 const Device *member = device->group->members[i];
 
                 if (device_state(member) != DEVICE_DETACHED || !rule_takes_along(rule, member->address) ||
-                                rule_case_find(&keeper->cases, member->address) ||
-                                rule_case_obtain(&keeper->cases, member->address, rule->name, &rule_case) < 0)
+                                rule_case_find(&keeper->cases, member->address))
                         continue;
+                RuleCase *rule_case = rule_case_obtain(&keeper->cases, member->address, rule->name);
+                if (!rule_case)
+                        return;
                 rule_case->incarnation = member->incarnation;
                 rule_case_set(rule_case, RULE_STATUS_APPLIED, NULL);
         }
 }
 
-/* Tells whether the member may be detached as a companion: the rule agrees to it, it matches a rule of its own, or vfiod had detached it before. Never if somebody has
- * reattached it since. */
+/* Tells whether the member may be detached as a companion: the rule agrees to it, it matches a rule of its own, or
+ * vfiod had detached it before. Never if somebody has reattached it since. */
 static bool may_be_companion(const RuleKeeper *keeper, const Rule *rule, const Device *member) {
         const RuleCase *rule_case = rule_case_find(&keeper->cases, member->address);
 
@@ -64,14 +65,6 @@ static bool may_be_companion(const RuleKeeper *keeper, const Rule *rule, const D
                 return false;
         return (rule && rule_takes_along(rule, member->address)) || rule_plan_is_detached(keeper, member) ||
                         rule_plan_find(keeper, member, NULL);
-}
-
-static int make_vf_plan(RuleKeeper *keeper, const Rule *rule, const Device *device, Plan **ret, Problem *problem) {
-        IommuReport iommu;
-
-        iommu_examine(keeper->parts.kernel, &iommu);
-        VfOptions options = {.fate = VFS_DETACHED, .overrides = rule->overrides, .iommu = &iommu};
-        return vf_plan_new(keeper->parts.inventory, device, rule->virtual_functions, &options, ret, problem);
 }
 
 /* Tells whether the device was plugged in, and the keeper has not decided about it yet. */
@@ -83,10 +76,10 @@ static bool is_hotplugged(const RuleKeeper *keeper, PciAddress address) {
                         (rule_case && rule_case->hotplugged && rule_case->status == RULE_STATUS_WAITING);
 }
 
-static int make_plan(RuleKeeper *keeper, const Rule *rule, Device *device, Plan **ret, Problem *problem) {
+static int make_detach_plan(const RuleKeeper *keeper, const Rule *rule, Device *device, const IommuReport *iommu,
+                Plan **ret, Problem *problem) {
         const Group *group = device->group;
         size_t n = group ? group->n_members : 0, n_companions = 0;
-        IommuReport iommu;
 
         _cleanup_free_ const char **companions = calloc(n + 1, sizeof(char *));
         _cleanup_free_ char(*texts)[PCI_ADDRESS_TEXT_MAX] = calloc(n + 1, PCI_ADDRESS_TEXT_MAX);
@@ -97,20 +90,21 @@ static int make_plan(RuleKeeper *keeper, const Rule *rule, Device *device, Plan 
                         companions[n_companions] = pci_address_format(group->members[i]->address, texts[n_companions]);
                         n_companions++;
                 }
-        iommu_examine(keeper->parts.kernel, &iommu);
-        int r = plan_detach(keeper->parts.inventory, &(Selection){.device = device, .group = device->group}, &iommu,
-                        &(DetachOptions){.companions = companions,
-                                        .overrides = rule ? rule->overrides : 0,
-                                        .by_rule = true},
-                        ret, problem);
+        DetachOptions options = {.companions = companions, .overrides = rule ? rule->overrides : 0, .by_rule = true};
+        int r = plan_detach(keeper->parts.inventory, &(Selection){.device = device, .group = device->group}, iommu,
+                        &options, ret, problem);
         for (size_t i = 0; r == 0 && i < (*ret)->n_members; i++)
                 (*ret)->members[i].appeared = is_hotplugged(keeper, (*ret)->members[i].address);
         return r;
 }
 
-int rule_plan_make(RuleKeeper *keeper, const RuleCase *rule_case, Device *device, Plan **ret, Problem *problem) {
+int rule_plan_make(const RuleKeeper *keeper, const RuleCase *rule_case, Device *device, Plan **ret, Problem *problem) {
         const Rule *rule = rule_plan_rule_of(keeper, rule_case);
+        IommuReport iommu;
 
-        return rule && rule->virtual_functions > 0 ? make_vf_plan(keeper, rule, device, ret, problem)
-                                                   : make_plan(keeper, rule, device, ret, problem);
+        iommu_examine(keeper->parts.kernel, &iommu);
+        if (!rule || rule->virtual_functions == 0)
+                return make_detach_plan(keeper, rule, device, &iommu, ret, problem);
+        VfOptions options = {.fate = VFS_DETACHED, .overrides = rule->overrides, .iommu = &iommu};
+        return vf_plan_new(keeper->parts.inventory, device, rule->virtual_functions, &options, ret, problem);
 }

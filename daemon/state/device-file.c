@@ -11,28 +11,37 @@ void device_file_done(DeviceFile *file) {
 }
 
 int device_file_write(int devices_fd, PciAddress address, bool away, const DeviceOrigin *origin) {
-        _cleanup_(json_decrefp) json_t *json = NULL;
+        _cleanup_(json_decrefp) json_t *object = json_pack("{s:b}", "away", (int)away);
+        int error = 0;
 
-        int r = state_json_from_origin(origin, &json);
-        if (r < 0)
-                return r;
-        if (json_object_set_new(json, "away", json_boolean(away)) < 0)
+        if (!object)
                 return -ENOMEM;
-        return state_file_write(devices_fd, PCI_ADDRESS_TEXT(address), KIND, json, NULL);
+        /* Writing changes nothing in the origin. */
+        state_json_origin(&(StateJson){.json = object, .writing = true, .error = &error}, (DeviceOrigin *)origin);
+        if (error < 0)
+                return error;
+        return state_file_write(devices_fd, PCI_ADDRESS_TEXT(address), KIND, object, NULL);
 }
 
 int device_file_read(int devices_fd, PciAddress address, DeviceFile *ret) {
-        _cleanup_device_file_ DeviceFile file = {.address = address, .away = true};
-        _cleanup_(json_decrefp) json_t *json = NULL;
-        int r;
+        _cleanup_(device_origin_freep) DeviceOrigin *origin = calloc(1, sizeof(DeviceOrigin));
+        _cleanup_(json_decrefp) json_t *object = NULL;
+        int error = 0;
 
+        if (!origin)
+                return -ENOMEM;
         _cleanup_close_ int fd = state_file_open(devices_fd, PCI_ADDRESS_TEXT(address), false);
         if (fd < 0)
                 return fd;
-        if ((r = state_file_read(fd, KIND, &json)) < 0 || (r = state_json_to_origin(json, &file.origin)) < 0 ||
-                        (r = state_json_read_flag(json, "away", &file.away)) < 0)
+        int r = state_file_read(fd, KIND, &object);
+        if (r < 0)
                 return r;
-        *ret = (DeviceFile){.address = address, .away = file.away, .origin = TAKE_PTR(file.origin)};
+        StateJson json = {.json = object, .error = &error};
+        bool away = state_json_flag(&json, "away", true);
+        state_json_origin(&json, origin);
+        if (error < 0)
+                return error;
+        *ret = (DeviceFile){.address = address, .away = away, .origin = TAKE_PTR(origin)};
         return 0;
 }
 

@@ -3,8 +3,8 @@
 
 #include "model/device.h"
 
-/* devices/ADDRESS: what vfiod owes to a device. Most are away: detached, or vanished with a detached device. A PF that is not
- * away has a file while vfiod keeps sriov_drivers_autoprobe off for its VFs. */
+/* devices/ADDRESS: what a reattach restores. Most devices with a file are away: detached, or vanished with a detached
+ * device. A PF that is not away has a file while vfiod keeps sriov_drivers_autoprobe off for its VFs. */
 
 typedef struct DeviceFile {
         PciAddress address;
@@ -15,11 +15,12 @@ typedef struct DeviceFile {
 void device_file_done(DeviceFile *file);
 #define _cleanup_device_file_ _cleanup_(device_file_done)
 
-/* Writes the file. Returns 0; -E2BIG for more names than can be read back; another negative errno. */
+/* Writes the file. Returns 0; -E2BIG for more names than device_file_read() reads; or another negative errno. */
 int device_file_write(int devices_fd, PciAddress address, bool away, const DeviceOrigin *origin);
 
-/* Reads the file. Returns 0; -ENOENT; an errno as state_file_open() and state_file_read(). */
+/* Reads the file. Returns 0; -ENOENT; or an errno like state_file_open() and state_file_read(). The caller calls
+ * device_file_done(). */
 int device_file_read(int devices_fd, PciAddress address, DeviceFile *ret);
 
-/* Removes the file. Returns 0, also where there is none, or a negative errno. */
+/* Removes the file. Returns 0, also if there is none, or a negative errno. */
 int device_file_remove(int devices_fd, PciAddress address);

@@ -1,42 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "state/first-edition.h"
 #include "base/log.h"
-#include "kernel/sysfs.h"
 #include "state/state-file.h"
 #include "state/state-json.h"
 
+#include <dirent.h>
 #include <sys/file.h>
 
 #define KIND "record"
 #define RECORDS_MAX 100000
 #define COUNT_MAX UINT16_MAX
-
-/* A record of the first edition. A later number counts more than an earlier one. */
-typedef struct Record {
-        unsigned long number;
-        json_t *json;
-} Record;
-
-typedef struct RecordList {
-        State *state;
-        Record *records;
-        size_t n_records;
-} RecordList;
-
-static void record_list_done(RecordList *list) {
-        for (size_t i = 0; i < list->n_records; i++)
-                json_decref(list->records[i].json);
-        free(list->records);
-}
-
-static bool parse_name(const char *name, unsigned long *ret) {
-        size_t length = strspn(name, "0123456789");
-
-        if (length == 0 || length > 18 || !streq(name + length, ".record"))
-                return false;
-        *ret = strtoul(name, NULL, 10);
-        return true;
-}
 
 static int read_record(int folder_fd, const char *name, json_t **ret) {
         _cleanup_close_ int fd = state_file_open(folder_fd, name, false);
@@ -48,59 +21,32 @@ static int read_record(int folder_fd, const char *name, json_t **ret) {
         return state_file_read(fd, KIND, ret);
 }
 
-static int load_record(int folder_fd, const char *name, void *userdata) {
-        RecordList *list = userdata;
-        unsigned long number;
-        json_t *json = NULL;
+/* Reads a device of a record. The first edition wrote the binding among the other values, and null for an unknown
+ * value. */
+static int read_device(json_t *json, PciAddress *ret_address, DeviceOrigin **ret) {
+        _cleanup_(device_origin_freep) DeviceOrigin *origin = calloc(1, sizeof(DeviceOrigin));
+        _cleanup_(json_decrefp) json_t *object = json_copy(json);
+        int error = 0;
+        const char *key;
+        json_t *value;
+        void *next;
 
-        if (!parse_name(name, &number) || list->n_records >= RECORDS_MAX)
-                return 0;
-        int r = read_record(folder_fd, name, &json);
-        if (r == -ENOMEM)
-                return r;
-        if (r < 0) {
-                state_report(list->state, folder_fd, name, r);
-                return 0;
-        }
-        Record *grown = reallocarray(list->records, list->n_records + 1, sizeof(Record));
-        if (!grown) {
-                json_decref(json);
+        if (!origin || !object)
                 return -ENOMEM;
+        json_object_foreach_safe(object, next, key, value) {
+                if (json_is_null(value))
+                        (void)json_object_del(object, key);
         }
-        list->records = grown;
-        grown[list->n_records++] = (Record){number, json};
+        (void)json_object_set_new(object, "binding", json_copy(object));
+        if (!json_object_get(object, "names"))
+                (void)json_object_set_new(object, "names", json_array());
+        StateJson reader = {.json = object, .error = &error};
+        *ret_address = state_json_address(&reader, "address", (PciAddress){});
+        state_json_origin(&reader, origin);
+        if (error < 0)
+                return error;
+        *ret = TAKE_PTR(origin);
         return 0;
-}
-
-static int compare_records(const void *a, const void *b) {
-        const Record *x = a, *y = b;
-        return x->number < y->number ? -1 : x->number > y->number;
-}
-
-/* A member of a record: an origin with its parts in one object. */
-static int to_origin(json_t *json, PciAddress *ret_address, DeviceOrigin **ret) {
-        _cleanup_(json_decrefp) json_t *converted = json_deep_copy(json);
-        json_t *driver = json_object_get(json, "driver"), *override = json_object_get(json, "override");
-        const char *address = json_string_value(json_object_get(json, "address"));
-        json_t *binding = json_object();
-
-        if (!converted || !binding || !address || pci_address_parse(address, ret_address) < 0) {
-                json_decref(binding);
-                return -EBADMSG;
-        }
-        static const char *const keys[] = {"any_driver", "power_control", "d3cold_allowed", "virtual_function_link"};
-        for (size_t i = 0; i < ELEMENTSOF(keys); i++)
-                if (json_object_get(json, keys[i]))
-                        (void)json_object_set(binding, keys[i], json_object_get(json, keys[i]));
-        if (json_is_string(driver))
-                (void)json_object_set(binding, "driver", driver);
-        if (json_is_string(override))
-                (void)json_object_set(binding, "override", override);
-        if (json_is_null(json_object_get(converted, "module")))
-                (void)json_object_del(converted, "module");
-        if (json_object_set_new(converted, "binding", binding) < 0)
-                return -ENOMEM;
-        return state_json_to_origin(converted, ret);
 }
 
 static int write_transaction(State *state, const Plan *plan) {
@@ -110,13 +56,13 @@ static int write_transaction(State *state, const Plan *plan) {
         int r = transaction_file_find_number(state->transactions_fd, 1, &number);
         if (r >= 0)
                 r = transaction_file_write(state->transactions_fd, number, plan, &fd);
-        /* Nobody works on it: the recovery at the start does. */
+        /* No worker has it, so the recovery at the start of vfiod ends it. */
         (void)safe_close(fd);
         return r;
 }
 
-/* A reattach for the members that were in between: they go home. */
-static int add_unfinished(Plan *plan, PciAddress address, DeviceOrigin *origin) {
+/* Plans a reattach of the members that are neither with the host nor detached. */
+static int add_unfinished(Plan *plan, PciAddress address, const DeviceOrigin *origin) {
         PlanMember *member = &plan->members[plan->n_members++];
 
         *member = (PlanMember){
@@ -150,7 +96,7 @@ static int convert_members(State *state, json_t *record) {
                 const char *phase = json_string_value(json_object_get(json, "phase"));
                 PciAddress address;
 
-                if ((r = to_origin(json, &address, &origin)) < 0 ||
+                if ((r = read_device(json, &address, &origin)) < 0 ||
                                 (r = device_file_write(state->devices_fd, address, true, origin)) < 0)
                         return r;
                 if (!streq_ptr(phase, "detached") && (r = add_unfinished(unfinished, address, origin)) < 0)
@@ -165,56 +111,50 @@ static int convert_members(State *state, json_t *record) {
 
 /* Virtual functions. */
 
-/* A VF that vfiod had detached has a state file, from an earlier record, and keeps it when it is back. */
-static int add_vf_before(const State *state, Plan *plan, json_t *json) {
+/* A VF that vfiod had detached has a state file, from an earlier record. It keeps the file when it is back. */
+static int add_vf(const State *state, Plan *plan, json_t *json) {
+        _cleanup_(device_origin_freep) DeviceOrigin *before = NULL;
         _cleanup_device_file_ DeviceFile file = {};
         PlanMember *member = &plan->members[plan->n_members];
-        const char *address = json_string_value(json_object_get(json, "address"));
         int r;
 
         *member = (PlanMember){.group = IOMMU_GROUP_NONE, .parent = 0, .virtual_function = true};
-        if (!address || pci_address_parse(address, &member->address) < 0)
-                return -EBADMSG;
-        if ((r = state_json_to_ids(json_object_get(json, "ids"), &member->ids)) < 0 ||
-                        (r = state_json_to_binding(json, &member->before)) < 0)
+        if ((r = read_device(json, &member->address, &before)) < 0)
                 return r;
+        member->ids = before->ids;
+        member->before = before->binding;
         plan->n_members++;
         r = device_file_read(state->devices_fd, member->address, &file);
-        if (r < 0 || !pci_ids_equal(&file.origin->ids, &member->ids))
-                return r == -ENOMEM ? r : 0;
-        member->recorded = true;
-        member->origin = TAKE_PTR(file.origin);
-        return 0;
+        if (r == -ENOMEM)
+                return r;
+        if (r >= 0 && pci_ids_equal(&file.origin->ids, &member->ids)) {
+                member->recorded = true;
+                member->origin = TAKE_PTR(file.origin);
+        }
+        return plan_add_step(plan, STEP_VANISH, plan->n_members - 1);
 }
 
-/* The plan whose revert brings back the VFs that existed, or only the host's setting. */
-static int make_vf_plan(const State *state, json_t *functions, bool made, Plan **ret) {
-        json_t *before = json_object_get(functions, "before"), *json;
-        const char *address = json_string_value(json_object_get(functions, "address"));
+/* Plans a change of VFs that is reverted: this brings back the VFs that existed before, or only the host's setting if
+ * there are none to bring back. */
+static int make_vf_plan(const State *state, PciAddress pf, const DeviceOrigin *origin, json_t *before, Plan **ret) {
         _cleanup_(plan_freep) Plan *plan = NULL;
+        json_t *json;
         size_t i;
         int r;
 
-        if (!json_is_array(before) || !address)
-                return -EBADMSG;
         if ((r = plan_new(PLAN_SET_VFS, IOMMU_GROUP_NONE, json_array_size(before) + 1, &plan)) < 0)
                 return r;
-        PlanMember *pf = &plan->members[plan->n_members++];
-        *pf = (PlanMember){.group = IOMMU_GROUP_NONE, .parent = PLAN_NO_PARENT};
-        if (pci_address_parse(address, &pf->address) < 0)
-                return -EBADMSG;
-        plan->selected = pf->address;
-        if ((r = state_json_to_ids(json_object_get(functions, "ids"), &pf->ids)) < 0)
-                return r;
+        plan->members[plan->n_members++] = (PlanMember){
+                        .address = pf, .ids = origin->ids, .group = IOMMU_GROUP_NONE, .parent = PLAN_NO_PARENT};
+        plan->selected = pf;
         if ((r = plan_add_value_step(plan, STEP_SET_AUTOPROBE, 0, 0)) < 0)
                 return r;
-        plan->steps[0].before = !json_is_false(json_object_get(functions, "autoprobe"));
-        if (!made) {
-                json_array_foreach(before, i, json) {
-                        if ((r = add_vf_before(state, plan, json)) < 0 ||
-                                        (r = plan_add_step(plan, STEP_VANISH, plan->n_members - 1)) < 0)
-                                return r;
-                }
+        plan->steps[0].before = !origin->autoprobe_known || origin->autoprobe;
+        json_array_foreach(before, i, json) {
+                if ((r = add_vf(state, plan, json)) < 0)
+                        return r;
+        }
+        if (before) {
                 if ((r = plan_add_value_step(plan, STEP_SET_VFS, 0, 0)) < 0)
                         return r;
                 plan->steps[plan->n_steps - 1].before = (unsigned)json_array_size(before);
@@ -223,9 +163,9 @@ static int make_vf_plan(const State *state, json_t *functions, bool made, Plan *
         return 0;
 }
 
-/* The VFs that the PF had before are gone for good. */
-static int forget_vfs_before(State *state, json_t *functions) {
-        json_t *before = json_object_get(functions, "before"), *json;
+/* The VFs that the PF had before will not come back. */
+static int forget_vfs(State *state, json_t *before) {
+        json_t *json;
         size_t i;
         int r = 0;
 
@@ -239,82 +179,86 @@ static int forget_vfs_before(State *state, json_t *functions) {
         return r;
 }
 
-static int keep_autoprobe(State *state, json_t *functions) {
-        const char *text = json_string_value(json_object_get(functions, "address"));
-        DeviceOrigin origin = {
-                        .autoprobe_known = true,
-                        .autoprobe = json_is_true(json_object_get(functions, "autoprobe")),
-        };
-        PciAddress address;
-        int r;
-
-        if (!text || pci_address_parse(text, &address) < 0)
-                return -EBADMSG;
-        if ((r = state_json_to_ids(json_object_get(functions, "ids"), &origin.ids)) < 0)
-                return r;
-        return device_file_write(state->devices_fd, address, false, &origin);
-}
-
 /* Returns 1 if the records of the new VFs, which follow, do not count; 0; or a negative errno. */
 static int convert_functions(State *state, json_t *functions) {
-        const char *phase = json_string_value(json_object_get(functions, "phase"));
+        const char *phase = strempty(json_string_value(json_object_get(functions, "phase")));
+        json_t *before = json_object_get(functions, "before");
+        _cleanup_(device_origin_freep) DeviceOrigin *origin = NULL;
         _cleanup_(plan_freep) Plan *plan = NULL;
-        bool making = streq_ptr(phase, "making");
+        bool making = streq(phase, "making"), made = streq(phase, "made"), kept = streq(phase, "kept");
+        PciAddress pf;
         int r;
 
-        if (making || streq_ptr(phase, "made")) {
-                if ((r = make_vf_plan(state, functions, !making, &plan)) < 0 ||
-                                (r = making ? 0 : forget_vfs_before(state, functions)) < 0 ||
+        if (!json_is_array(before) || (!making && !made && !kept && !streq(phase, "done")))
+                return -EBADMSG;
+        if ((r = read_device(functions, &pf, &origin)) < 0 || (!making && (r = forget_vfs(state, before)) < 0))
+                return r;
+        if (kept) {
+                origin->autoprobe_known = true;
+                return device_file_write(state->devices_fd, pf, false, origin);
+        }
+        if (making || made) {
+                if ((r = make_vf_plan(state, pf, origin, making ? before : NULL, &plan)) < 0 ||
                                 (r = write_transaction(state, plan)) < 0)
                         return r;
-                return making;
         }
-        if (!streq_ptr(phase, "done") && !streq_ptr(phase, "kept"))
-                return -EBADMSG;
-        if ((r = forget_vfs_before(state, functions)) < 0)
-                return r;
-        return streq(phase, "kept") ? keep_autoprobe(state, functions) : 0;
+        return making;
 }
 
-static int convert_all(RecordList *list) {
-        State *state = list->state;
-        unsigned long skip_to = 0;
+/* A later record counts more than an earlier one. The records up to the number skip_to do not count. */
+static int convert_record(State *state, json_t *record, unsigned long number, unsigned long *skip_to) {
+        json_t *functions = json_object_get(record, "functions");
+        json_int_t count = json_integer_value(json_object_get(functions, "count"));
 
-        for (size_t i = 0; i < list->n_records; i++) {
-                const Record *record = &list->records[i];
-                json_t *functions = json_object_get(record->json, "functions");
-                json_int_t count = json_integer_value(json_object_get(functions, "count"));
-                char name[40];
-                int r = 0;
+        if (!functions)
+                return number > *skip_to ? convert_members(state, record) : 0;
+        if (count < 0 || count > COUNT_MAX)
+                return -EBADMSG;
+        int r = convert_functions(state, functions);
+        if (r > 0)
+                *skip_to = number + (unsigned long)count;
+        return r;
+}
 
-                (void)snprintf(name, sizeof(name), "%lu.record", record->number);
-                if (functions && count >= 0 && count <= COUNT_MAX) {
-                        r = convert_functions(state, functions);
-                        if (r > 0)
-                                skip_to = record->number + (unsigned long)count;
-                } else if (record->number > skip_to)
-                        r = convert_members(state, record->json);
-                if (r == -ENOMEM)
-                        return r;
-                if (r < 0)
+static int take_over(State *state, const char *name, unsigned long *skip_to) {
+        _cleanup_(json_decrefp) json_t *record = NULL;
+        int r;
+
+        if ((r = read_record(state->folder_fd, name, &record)) < 0 ||
+                        (r = convert_record(state, record, strtoul(name, NULL, 10), skip_to)) < 0) {
+                if (r != -ENOMEM)
                         state_report(state, state->folder_fd, name, r);
-                else if ((r = state_file_remove(state->folder_fd, name)) < 0)
-                        log_error_errno(r, "Cannot remove the state file '%s' of an earlier version of vfiod", name);
-                else
-                        log_notice("The state file '%s' of an earlier version of vfiod was taken over.", name);
+                return r == -ENOMEM ? r : 0;
         }
+        if ((r = state_file_remove(state->folder_fd, name)) < 0)
+                log_error_errno(r, "Cannot remove the state file '%s' of an earlier version of vfiod", name);
+        else
+                log_notice("vfiod took over the state file '%s' of an earlier version of vfiod.", name);
         return 0;
 }
 
-int first_edition_take_over(State *state) {
-        __attribute__((cleanup(record_list_done))) RecordList list = {.state = state};
+static int is_record(const struct dirent *entry) {
+        size_t length = strspn(entry->d_name, "0123456789");
 
-        if (state->folder_fd < 0)
-                return 0;
-        int r = sysfs_for_each(state->folder_fd, ".", load_record, &list);
-        if (r < 0)
-                return r == -ENOMEM ? r : 0;
-        if (list.n_records > 0)
-                qsort(list.records, list.n_records, sizeof(Record), compare_records);
-        return convert_all(&list);
+        return length > 0 && length <= 18 && streq(entry->d_name + length, "." KIND);
+}
+
+int first_edition_take_over(State *state) {
+        struct dirent **entries = NULL;
+        unsigned long skip_to = 0;
+        int r = 0;
+
+        /* "9.record" comes before "10.record". */
+        int n = state->folder_fd < 0 ? 0 : scandirat(state->folder_fd, ".", &entries, is_record, versionsort);
+        if (n > RECORDS_MAX)
+                log_warning("The state folder has more than %d files of an earlier version of vfiod. vfiod ignores the "
+                            "others until its next start.",
+                                RECORDS_MAX);
+        for (int i = 0; i < n; i++) {
+                if (i < RECORDS_MAX && r >= 0)
+                        r = take_over(state, entries[i]->d_name, &skip_to);
+                free(entries[i]);
+        }
+        free(entries);
+        return r < 0 || n <= 0 ? r : state_load(state);
 }

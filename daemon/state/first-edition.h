@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "state/state-folder.h"
+#include "state/state.h"
 
-/* The first edition of vfiod kept numbered files "N.record" in the state folder, each for the devices of one group. After an
- * upgrade they are read once, written as today's files, and removed. A record that a worker of the first edition still works on
- * stays; the next start of vfiod takes it over. Returns 0 or -ENOMEM; what cannot be read is reported and left alone. */
+/* Takes over the files of vfiod's first edition: the numbered files "N.record" in the state folder, each for the
+ * devices of one group. They are read once, written as today's files, and removed; then all files are read again. A
+ * file that a worker of the first edition still uses stays until the next start of vfiod. A file that cannot be read is
+ * reported and stays. Returns 0 or -ENOMEM. */
 int first_edition_take_over(State *state);

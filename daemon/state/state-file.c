@@ -106,7 +106,7 @@ int state_file_read(int fd, const char *kind, json_t **ret) {
         size_t length = 0;
         int n = 0, r;
 
-        /* The buffer is as large as the file, which nobody writes to once it has its name. */
+        /* Nobody writes to a file after its rename, so its size stays. */
         if (fstat(fd, &status) < 0)
                 return -errno;
         if ((r = file_read_all(fd, (size_t)status.st_size, &text, &length)) < 0)
@@ -136,9 +136,9 @@ int state_file_remove(int folder_fd, const char *name) {
 const char *state_file_describe_error(int error) {
         switch (-error) {
         case EPERM:
-                return "it is not a regular file that only its owner, vfiod, can write";
+                return "it is not a regular file that only vfiod can write";
         case EBUSY:
-                return "a worker of an earlier version of vfiod still uses it; the next start takes it over";
+                return "a worker of an earlier version of vfiod still uses it; the next start of vfiod takes it over";
         case E2BIG:
                 return "it is too large";
         case EBADMSG:

@@ -4,28 +4,38 @@
 #include "model/device.h"
 #include <jansson.h>
 
-/* The parts of state files as JSON. What is not known is not written. The functions return 0; -ENOMEM; -E2BIG
- * for more names than are read back; or -EBADMSG for JSON
- * that does not describe such a part. What they read is checked: each text has its length, each number its range. */
+/* State files as JSON. One function for each struct both writes and reads it, so the two cannot differ. When it writes,
+ * the functions below add values to the object; when it reads, they take the values from the object and check them:
+ * each text has its length, each number its range. After the first error the values mean nothing, and the error
+ * stays. */
 
-/* A name of the host or of a driver may hold any byte; JSON holds UTF-8 only. A string that is no UTF-8 is written as an array
- * of its bytes. */
-json_t *state_json_string(const char *text);
-int state_json_read_string(json_t *json, char *buffer, size_t size);
+typedef struct StateJson {
+        json_t *json; /* borrowed: an object or array; NULL after an error */
+        bool writing;
+        size_t next; /* when reading an array: the index of the next entry */
+        int *error; /* the first one: -EBADMSG for JSON that is not such a struct; -E2BIG for too many names; -ENOMEM */
+} StateJson;
 
-int state_json_from_binding(const Binding *binding, json_t **ret);
-int state_json_to_binding(json_t *json, Binding *ret);
+/* Stores the error if it is the first one. */
+void state_json_fail(const StateJson *json, int error);
 
-int state_json_from_ids(const PciIds *ids, json_t **ret);
-int state_json_to_ids(json_t *json, PciIds *ret);
+/* Opens the object or array that the key stands for. When writing, it is new. state_json_leave() checks that all
+ * entries of an array were read. */
+StateJson state_json_enter(StateJson *json, const char *key, json_type type);
+void state_json_leave(const StateJson *inner);
 
-int state_json_from_origin(const DeviceOrigin *origin, json_t **ret);
-int state_json_to_origin(json_t *json, DeviceOrigin **ret);
+/* Tells whether the object has the key; when writing, whether it is wanted. */
+bool state_json_has(const StateJson *json, const char *key, bool wanted);
 
-/* Power settings and link as the first edition wrote them, into an object; and how to read them. */
-int state_json_to_power(json_t *object, PowerSettings *ret);
-int state_json_to_link(json_t *object, VirtualFunctionLink *ret);
+/* Each of these writes the value and returns it, or returns the value that it reads. In an array the key is NULL.
+ * Strings that are read belong to the object; after an error the string is "". */
+json_int_t state_json_number(
+                StateJson *json, const char *key, json_int_t value, json_int_t minimum, json_int_t maximum);
+bool state_json_flag(StateJson *json, const char *key, bool value);
+const char *state_json_string(StateJson *json, const char *key, const char *value);
+PciAddress state_json_address(StateJson *json, const char *key, PciAddress value);
 
-/* An unsigned number of the object in a range; the value stays as it is where the key is missing. */
-int state_json_read_unsigned(json_t *object, const char *key, unsigned maximum, unsigned *value);
-int state_json_read_flag(json_t *object, const char *key, bool *value);
+/* The members of the structs. The names and the module of an origin that is read are new. */
+void state_json_ids(StateJson *json, PciIds *ids);
+void state_json_binding(StateJson *json, const char *key, Binding *binding);
+void state_json_origin(StateJson *json, DeviceOrigin *origin);

@@ -2,13 +2,13 @@
 #include "state/state.h"
 #include "base/log.h"
 #include "kernel/sysfs.h"
-#include "state/first-edition.h"
+#include "state/state-file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 
-/* As many devices as a host can have, and some; who puts more files there than this gets no answer for them. */
-#define ENTRIES_MAX 100000
+/* So many files of each kind are read at most. No host has so many devices. */
+#define FILES_MAX 100000
 
 static void drop_files(State *state) {
         for (size_t i = 0; i < state->n_devices; i++)
@@ -18,79 +18,94 @@ static void drop_files(State *state) {
         state->n_devices = state->n_transactions = 0;
 }
 
+static void close_folders(State *state) {
+        state->folder_fd = safe_close(state->folder_fd);
+        state->devices_fd = safe_close(state->devices_fd);
+        state->transactions_fd = safe_close(state->transactions_fd);
+}
+
 State *state_free(State *state) {
         if (!state)
                 return NULL;
         drop_files(state);
         free(state->devices);
         free(state->transactions);
-        free(state->reported);
-        (void)safe_close(state->folder_fd);
-        (void)safe_close(state->devices_fd);
-        (void)safe_close(state->transactions_fd);
+        close_folders(state);
         free(state);
         return NULL;
 }
 
-/* Makes room for one more entry. */
-static int grow(void **array, size_t n, size_t size) {
-        if (n > 0 && (n & (n - 1)) != 0)
-                return 0;
-        void *grown = reallocarray(*array, n > 0 ? n * 2 : 1, size);
-        if (!grown)
-                return -ENOMEM;
-        *array = grown;
-        return 0;
+void state_report(State *state, int folder_fd, const char *name, int error) {
+        struct stat status;
+
+        if (fstatat(folder_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0 ||
+                        state->n_reported >= ELEMENTSOF(state->reported))
+                return;
+        for (size_t i = 0; i < state->n_reported; i++)
+                if (state->reported[i] == status.st_ino)
+                        return;
+        state->reported[state->n_reported++] = status.st_ino;
+        log_warning("vfiod ignores the state file '%s': %s.", name, state_file_describe_error(error));
 }
 
 /* Reading. */
 
+/* Makes room for one more entry. Returns 1; 0 if there are too many; or -ENOMEM. */
+static int grow(State *state, void **array, size_t n, size_t size) {
+        if (n >= state->files_max) {
+                if (!state->has_too_many)
+                        log_warning("The state folder has more than %zu files of a kind. vfiod ignores the others.",
+                                        state->files_max);
+                state->has_too_many = true;
+                return 0;
+        }
+        if ((n & (n - 1)) != 0)
+                return 1;
+        void *grown = reallocarray(*array, n > 0 ? n * 2 : 1, size);
+        if (!grown)
+                return -ENOMEM;
+        *array = grown;
+        return 1;
+}
+
+/* The result of a file that could not be read: it prevents nothing else. Returns 0 or -ENOMEM. */
+static int skip_file(State *state, int folder_fd, const char *name, int error) {
+        if (error != -ENOENT && error != -ENOMEM)
+                state_report(state, folder_fd, name, error);
+        return error == -ENOMEM ? error : 0;
+}
+
 static int load_device(int folder_fd, const char *name, void *userdata) {
         State *state = userdata;
         PciAddress address;
-        DeviceFile file;
-        int r;
 
-        if (pci_address_parse(name, &address) < 0 || state->n_devices >= ENTRIES_MAX)
+        if (pci_address_parse(name, &address) < 0)
                 return 0;
-        r = device_file_read(folder_fd, address, &file);
-        if (r == -ENOENT)
-                return 0;
-        if (r == -ENOMEM)
+        int r = grow(state, (void **)&state->devices, state->n_devices, sizeof(DeviceFile));
+        if (r <= 0)
                 return r;
-        if (r < 0) {
-                state_report(state, folder_fd, name, r);
-                return 0;
-        }
-        if ((r = grow((void **)&state->devices, state->n_devices, sizeof(DeviceFile))) < 0) {
-                device_file_done(&file);
-                return r;
-        }
-        state->devices[state->n_devices++] = file;
+        r = device_file_read(folder_fd, address, &state->devices[state->n_devices]);
+        if (r < 0)
+                return skip_file(state, folder_fd, name, r);
+        state->n_devices++;
         return 0;
 }
 
 static int load_transaction(int folder_fd, const char *name, void *userdata) {
-        StateTransaction transaction = {};
         State *state = userdata;
-        int r;
+        unsigned long number;
 
-        if (transaction_file_parse_name(name, &transaction.number) < 0 || state->n_transactions >= ENTRIES_MAX)
+        if (transaction_file_parse_name(name, &number) < 0)
                 return 0;
-        r = transaction_file_read(folder_fd, transaction.number, &transaction.plan, &transaction.owner);
-        if (r == -ENOENT)
-                return 0;
-        if (r == -ENOMEM)
+        int r = grow(state, (void **)&state->transactions, state->n_transactions, sizeof(StateTransaction));
+        if (r <= 0)
                 return r;
-        if (r < 0) {
-                state_report(state, folder_fd, name, r);
-                return 0;
-        }
-        if ((r = grow((void **)&state->transactions, state->n_transactions, sizeof(StateTransaction))) < 0) {
-                plan_free(transaction.plan);
-                return r;
-        }
-        state->transactions[state->n_transactions++] = transaction;
+        StateTransaction *transaction = &state->transactions[state->n_transactions];
+        transaction->number = number;
+        r = transaction_file_read(folder_fd, number, &transaction->plan, &transaction->owner);
+        if (r < 0)
+                return skip_file(state, folder_fd, name, r);
+        state->n_transactions++;
         return 0;
 }
 
@@ -106,15 +121,14 @@ static int compare_transactions(const void *a, const void *b) {
 }
 
 int state_load(State *state) {
-        int r = 0;
+        int r;
 
         drop_files(state);
-        /* A transaction that ends in between leaves the files of its devices as they shall be. */
-        if (state->transactions_fd >= 0)
-                r = sysfs_for_each(state->transactions_fd, ".", load_transaction, state);
-        if (r >= 0 && state->devices_fd >= 0)
-                r = sysfs_for_each(state->devices_fd, ".", load_device, state);
-        if (r < 0)
+        if (state->devices_fd < 0)
+                return 0;
+        /* Transactions first: one that ends meanwhile has changed the files of its devices before. */
+        if ((r = sysfs_for_each(state->transactions_fd, ".", load_transaction, state)) < 0 ||
+                        (r = sysfs_for_each(state->devices_fd, ".", load_device, state)) < 0)
                 return r;
         if (state->n_devices > 0)
                 qsort(state->devices, state->n_devices, sizeof(DeviceFile), compare_devices);
@@ -123,9 +137,9 @@ int state_load(State *state) {
         return 0;
 }
 
-/* Opening. */
+/* Opening the folder. */
 
-/* A worker that was killed while it wrote leaves "NAME.new". */
+/* If a worker is killed while it writes, "NAME.new" remains. */
 static int remove_unfinished(int folder_fd, const char *name, void *userdata) {
         struct stat status;
         size_t length = strlen(name);
@@ -134,37 +148,27 @@ static int remove_unfinished(int folder_fd, const char *name, void *userdata) {
         if (length <= 4 || !streq(name + length - 4, ".new") ||
                         fstatat(folder_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(status.st_mode))
                 return 0;
-        log_notice("The state file '%s' was not written to its end, and is removed.", name);
+        log_notice("vfiod removes the state file '%s', which was not written completely.", name);
         (void)unlinkat(folder_fd, name, 0);
         return 0;
 }
 
 static int open_folder(int parent_fd, const char *name) {
-        if (parent_fd < 0)
-                return -EBADF;
         if (mkdirat(parent_fd, name, 0700) < 0 && errno != EEXIST)
                 return -errno;
         int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         return fd < 0 ? -errno : fd;
 }
 
-static void open_folders(State *state, const char *folder) {
+static int open_folders(State *state, const char *folder) {
         state->folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        int error = state->folder_fd < 0 ? -errno : 0;
-
+        if (state->folder_fd < 0)
+                return -errno;
         state->devices_fd = open_folder(state->folder_fd, "devices");
+        if (state->devices_fd < 0)
+                return state->devices_fd;
         state->transactions_fd = open_folder(state->folder_fd, "transactions");
-        if (error == 0)
-                error = state->devices_fd < 0                ? state->devices_fd
-                                : state->transactions_fd < 0 ? state->transactions_fd
-                                                             : 0;
-        if (error == 0)
-                return;
-        log_error_errno(error, "The state folder %s cannot be used, so no device can be detached or reattached",
-                        folder);
-        state->folder_fd = safe_close(state->folder_fd);
-        state->devices_fd = safe_close(state->devices_fd);
-        state->transactions_fd = safe_close(state->transactions_fd);
+        return state->transactions_fd;
 }
 
 static bool worker_is_alive(const State *state) {
@@ -175,13 +179,22 @@ static bool worker_is_alive(const State *state) {
 }
 
 int state_new(const char *folder, State **ret) {
-        _cleanup_(state_freep) State *state = calloc(1, sizeof(State));
-        int r;
-
+        _cleanup_(state_freep) State *state = malloc(sizeof(State));
         if (!state)
                 return -ENOMEM;
-        open_folders(state, folder);
-        if ((r = first_edition_take_over(state)) < 0 || (r = state_load(state)) < 0)
+        *state = (State){
+                        .folder_fd = -EBADF,
+                        .devices_fd = -EBADF,
+                        .transactions_fd = -EBADF,
+                        .files_max = FILES_MAX,
+        };
+        int r = open_folders(state, folder);
+        if (r < 0) {
+                log_error_errno(r, "The state folder %s cannot be used, so no device can be detached or reattached",
+                                folder);
+                close_folders(state);
+        }
+        if ((r = state_load(state)) < 0)
                 return r;
         if (state->devices_fd >= 0 && !worker_is_alive(state)) {
                 (void)sysfs_for_each(state->devices_fd, ".", remove_unfinished, NULL);
@@ -191,7 +204,7 @@ int state_new(const char *folder, State **ret) {
         return 0;
 }
 
-/* Asking. */
+/* Queries. */
 
 const DeviceFile *state_find(const State *state, PciAddress address) {
         const DeviceFile key = {.address = address};
@@ -222,7 +235,7 @@ static bool is_about(const StateTransaction *transaction, const Plan *plan) {
         return false;
 }
 
-/* What the host had for sriov_drivers_autoprobe is still owed to the PF. */
+/* vfiod must still restore sriov_drivers_autoprobe of the PF, so its state file says what the host had. */
 static int drop_transaction(State *state, const StateTransaction *transaction) {
         const PlanMember *pf = &transaction->plan->members[0];
         int r = 0;
@@ -274,8 +287,8 @@ static bool is_expected_back(const State *state, const DeviceOrigin *origin) {
         return parent && parent->away;
 }
 
-/* Whether the device, which is gone from its slot, may come back: with its parent, or when it is plugged in again. Behind a controller that is gone, and
- * that vfiod knows nothing of any more, nothing can be plugged in. */
+/* Tells whether the device, which is gone from its slot, may return: with its parent, or when it is plugged in again.
+ * If vfiod knows nothing of its controller any more, nothing can be plugged in behind that. */
 static bool may_return(const State *state, const DeviceOrigin *origin, const Inventory *inventory) {
         const Device *parent = origin->has_parent ? inventory_find_device(inventory, origin->parent) : NULL;
 
@@ -283,8 +296,8 @@ static bool may_return(const State *state, const DeviceOrigin *origin, const Inv
                         (!origin->virtual_function && (!origin->has_parent || (parent && parent->present)));
 }
 
-/* Whether the device is back with the host, and not by us. One that was plugged in again has its driver from the kernel, and may be detached anew. One
- * that came back with its parent stays while the parent may be detached anew. */
+/* Tells whether another program gave the device to the host. If a device was plugged in again, the kernel chose its
+ * driver. A rule may detach it again. If the device came back with its parent, the parent may be detached again. */
 static bool is_back(const State *state, const Device *device, const DeviceOrigin *origin) {
         bool waits = origin->has_parent && !origin->virtual_function ? is_expected_back(state, origin)
                                                                      : device->appeared && !origin->has_parent;
@@ -293,13 +306,13 @@ static bool is_back(const State *state, const Device *device, const DeviceOrigin
                         device_is_ours(device) && !pci_driver_is_vfio(device->driver);
 }
 
-static bool is_settled(const State *state, const DeviceFile *file, const Inventory *inventory) {
+static bool is_unneeded(const State *state, const DeviceFile *file, const Inventory *inventory) {
         const Device *device = inventory_find_device(inventory, file->address);
         const DeviceOrigin *origin = file->origin;
 
         if ((device && device->activity != DEVICE_QUIET) || state_find_transaction_of(state, file->address))
                 return false;
-        /* The setting of a PF that is gone went with it. */
+        /* A PF that is gone, or another card in its slot, does not have the setting any more. */
         if (!file->away)
                 return !device || !device->present || !pci_ids_equal(&device->ids, &origin->ids);
         if (!device || !device->present)
@@ -307,14 +320,14 @@ static bool is_settled(const State *state, const DeviceFile *file, const Invento
         return is_back(state, device, origin);
 }
 
-/* Forgets each device to which nothing is owed. Returns how many there were, or a negative errno. */
+/* Removes the files of devices for which nothing is left to do. Returns their number, or a negative errno. */
 static int forget_pass(State *state, const Inventory *inventory) {
         int n = 0;
 
         for (size_t i = state->n_devices; i > 0; i--) {
                 DeviceFile *file = &state->devices[i - 1];
 
-                if (!is_settled(state, file, inventory))
+                if (!is_unneeded(state, file, inventory))
                         continue;
                 int r = device_file_remove(state->devices_fd, file->address);
                 if (r < 0)
@@ -327,11 +340,11 @@ static int forget_pass(State *state, const Inventory *inventory) {
         return n;
 }
 
-int state_forget_settled(State *state, Inventory *inventory) {
+int state_forget_unneeded(State *state, Inventory *inventory) {
         bool forgot = false;
         int n;
 
-        /* Once a PF is forgotten, its VFs are not expected back any more. */
+        /* When the file of a PF is removed, its VFs are not expected back any more. */
         while ((n = forget_pass(state, inventory)) > 0)
                 forgot = true;
         if (n < 0)

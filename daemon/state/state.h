@@ -1,14 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "state/state-folder.h"
+#include "state/device-file.h"
+#include "state/transaction-file.h"
 
-/* The state folder, /run/vfiod: the daemon's memory of what it detached. Workers write the files; the daemon reads them at its
- * start and after each job. A file that is not ours, too large or incomplete is reported once and left alone: it keeps nothing
- * from working. */
+/* The state folder, /run/vfiod: what the daemon remembers of the devices that it detached. Workers write the files; the
+ * daemon reads them at its start and after each job. The daemon reports a file that is not ours, too large or
+ * incomplete once, and ignores it. Such a file prevents nothing else. */
 
-/* Opens the folder, makes what is missing in it, takes over what the first edition of vfiod left there, and reads all files.
- * Returns 0, or -ENOMEM. */
+/* A transaction that has not ended. */
+typedef struct StateTransaction {
+        unsigned long number;
+        pid_t owner; /* the worker that carries it out; 0 if this worker died */
+        Plan *plan;
+} StateTransaction;
+
+typedef struct State {
+        int folder_fd, devices_fd,
+                        transactions_fd; /* all -EBADF for a folder that cannot be used: then no job can start */
+        DeviceFile *devices;             /* in the order of the addresses */
+        size_t n_devices;
+        StateTransaction *transactions; /* in the order of the numbers */
+        size_t n_transactions;
+        size_t files_max;       /* so many files of each kind are read */
+        bool has_too_many;      /* there were more, and this was reported */
+        uint64_t reported[256]; /* inode numbers of the files that were reported, not more than these */
+        size_t n_reported;
+} State;
+
+/* Opens the folder, makes what is missing in it, removes files that were not written completely, and reads all others.
+ * Logs it if the folder cannot be used. Returns 0 or -ENOMEM. */
 int state_new(const char *folder, State **ret);
 State *state_free(State *state);
 DEFINE_TRIVIAL_CLEANUP_FUNC(State *, state_free)
@@ -16,20 +37,24 @@ DEFINE_TRIVIAL_CLEANUP_FUNC(State *, state_free)
 /* Reads all files again. Returns 0 or a negative errno. */
 int state_load(State *state);
 
-/* The file of a device, or the transaction that changes it; NULL for none. */
+/* Logs once for each file that it is ignored, and why: an error that state_file_describe_error() explains. */
+void state_report(State *state, int folder_fd, const char *name, int error);
+
+/* Returns the file of a device, or the transaction that changes it; NULL for none. */
 const DeviceFile *state_find(const State *state, PciAddress address);
 const StateTransaction *state_find_transaction_of(const State *state, PciAddress address);
 
-/* Gives up the transactions that change one of the plan's members and that no worker carries out: the new plan decides what
- * becomes of the devices. Returns 0 or a negative errno. */
-int state_drop_transactions(State *state, const Plan *plan);
-
-/* The transaction of that number, NULL for none. */
+/* Returns the transaction of that number, or NULL. */
 const StateTransaction *state_find_transaction(const State *state, unsigned long number);
 
-/* Tells the inventory of each device that is away how it was before. Returns 0 or -ENOMEM. */
+/* Removes the transactions that change a member of the plan and that no worker carries out: the new plan decides what
+ * happens to the devices. Returns 0 or a negative errno. */
+int state_drop_transactions(State *state, const Plan *plan);
+
+/* Gives each device of the inventory that is away its origin. Returns 0 or -ENOMEM. */
 int state_apply(const State *state, Inventory *inventory);
 
-/* Forgets devices to which vfiod owes nothing any more: those that another tool bound to a driver of the host, which clears our
- * driver_override; and VFs that are gone for good. Devices that a job changes stay. Returns 0 or a negative errno. */
-int state_forget_settled(State *state, Inventory *inventory);
+/* Removes the files of devices for which vfiod has nothing left to do: another tool bound the device to a driver of the
+ * host, which clears our driver_override; or the device is a VF that will not come back. Keeps the files of devices
+ * that a job changes. Returns 0 or a negative errno. */
+int state_forget_unneeded(State *state, Inventory *inventory);

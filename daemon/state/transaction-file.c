@@ -10,7 +10,7 @@
 #define KIND "transaction"
 #define NAME_MAX_SIZE 24
 
-/* A plan for all VFs of a PF: the PF, and as many old and new ones as there can be. */
+/* A plan for all VFs of a PF: the PF, and as many old and new VFs as there can be. */
 #define MEMBERS_MAX (1 + 2 * UINT16_MAX)
 #define STEPS_MAX (16 * MEMBERS_MAX)
 
@@ -42,170 +42,108 @@ int transaction_file_find_number(int transactions_fd, unsigned long from, unsign
         return -ENOSPC;
 }
 
-static int from_member(const PlanMember *member, json_t **ret) {
-        json_t *ids = NULL, *before = NULL, *target = NULL, *origin = NULL;
-        int r;
+/* A device that a detach takes for the first time has no origin. Earlier versions wrote null for that. */
+static void transfer_origin(StateJson *json, PlanMember *member) {
+        const json_t *found = json_object_get(json->json, "origin");
 
-        if ((r = state_json_from_ids(&member->ids, &ids)) < 0 ||
-                        (r = state_json_from_binding(&member->before, &before)) < 0 ||
-                        (r = state_json_from_binding(&member->target, &target)) < 0 ||
-                        (member->origin && (r = state_json_from_origin(member->origin, &origin)) < 0)) {
-                json_decref(ids);
-                json_decref(before);
-                json_decref(target);
-                return r;
+        if (found && !json_is_null(found)) {
+                member->origin = calloc(1, sizeof(DeviceOrigin));
+                if (!member->origin)
+                        state_json_fail(json, -ENOMEM);
         }
-        /* "o" takes the reference over, also on failure. */
-        *ret = json_pack("{s:s, s:o, s:i, s:i, s:o, s:o, s:o?, s:b, s:b, s:b, s:b}", "address",
-                        PCI_ADDRESS_TEXT(member->address), "ids", ids, "group", member->group, "parent", member->parent,
-                        "before", before, "target", target, "origin", origin, "recorded", (int)member->recorded,
-                        "virtual_function", (int)member->virtual_function, "unknown_origin",
-                        (int)member->unknown_origin, "created", (int)member->created);
-        return *ret ? 0 : -ENOMEM;
+        if (!member->origin)
+                return;
+        StateJson origin = state_json_enter(json, "origin", JSON_OBJECT);
+        state_json_origin(&origin, member->origin);
 }
 
-static int to_member(json_t *json, size_t index, size_t n_members, PlanMember *ret) {
-        int recorded, virtual_function, unknown_origin, created, r;
-        json_t *ids, *before, *target, *origin;
-        json_int_t group, parent;
-        const char *address;
+static void transfer_member(StateJson *array, const Plan *plan, PlanMember *member) {
+        StateJson json = state_json_enter(array, NULL, JSON_OBJECT);
+        json_int_t last = (json_int_t)plan->n_members - 1;
 
-        if (json_unpack(json, "{s:s, s:o, s:I, s:I, s:o, s:o, s:o, s:b, s:b, s:b, s:b}", "address", &address, "ids",
-                            &ids, "group", &group, "parent", &parent, "before", &before, "target", &target, "origin",
-                            &origin, "recorded", &recorded, "virtual_function", &virtual_function, "unknown_origin",
-                            &unknown_origin, "created", &created) < 0 ||
-                        pci_address_parse(address, &ret->address) < 0 || group < IOMMU_GROUP_NONE || group > INT_MAX ||
-                        parent < PLAN_NO_PARENT || parent >= (json_int_t)n_members || parent == (json_int_t)index)
-                return -EBADMSG;
-        ret->group = (int)group;
-        ret->parent = (int)parent;
-        ret->recorded = recorded;
-        ret->virtual_function = virtual_function;
-        ret->unknown_origin = unknown_origin;
-        ret->created = created;
-        if ((r = state_json_to_ids(ids, &ret->ids)) < 0 || (r = state_json_to_binding(before, &ret->before)) < 0 ||
-                        (r = state_json_to_binding(target, &ret->target)) < 0)
-                return r;
-        /* A new VF belongs to a PF, and what has a state file has an origin. */
-        if ((ret->created && !plan_member_depends(ret)) || (ret->recorded && json_is_null(origin)))
-                return -EBADMSG;
-        return json_is_null(origin) ? 0 : state_json_to_origin(origin, &ret->origin);
+        member->address = state_json_address(&json, "address", member->address);
+        state_json_ids(&json, &member->ids);
+        member->group = (int)state_json_number(&json, "group", member->group, IOMMU_GROUP_NONE, INT_MAX);
+        member->parent = (int)state_json_number(&json, "parent", member->parent, PLAN_NO_PARENT, last);
+        state_json_binding(&json, "before", &member->before);
+        state_json_binding(&json, "target", &member->target);
+        transfer_origin(&json, member);
+        member->recorded = state_json_flag(&json, "recorded", member->recorded);
+        member->virtual_function = state_json_flag(&json, "virtual_function", member->virtual_function);
+        member->unknown_origin = state_json_flag(&json, "unknown_origin", member->unknown_origin);
+        member->created = state_json_flag(&json, "created", member->created);
+        /* A member is not its own parent. A new VF has a PF, and a member with a state file has an origin. */
+        if (member->parent == member - plan->members || (member->created && !plan_member_depends(member)) ||
+                        (member->recorded && !member->origin))
+                state_json_fail(&json, -EBADMSG);
 }
 
-static int from_members(const Plan *plan, json_t **ret) {
-        _cleanup_(json_decrefp) json_t *members = json_array();
+static void transfer_step(StateJson *array, const Plan *plan, PlanStep *step) {
+        StateJson json = state_json_enter(array, NULL, JSON_ARRAY);
+        json_int_t last = (json_int_t)plan->n_members - 1;
 
-        for (size_t i = 0; members && i < plan->n_members; i++) {
-                json_t *member = NULL;
-
-                int r = from_member(&plan->members[i], &member);
-                if (r < 0)
-                        return r;
-                if (json_array_append_new(members, member) < 0)
-                        return -ENOMEM;
-        }
-        *ret = TAKE_PTR(members);
-        return *ret ? 0 : -ENOMEM;
+        step->kind = step_kind_from_string(state_json_string(&json, NULL, step_kind_to_string(step->kind)));
+        step->member = state_json_number(&json, NULL, step->member, 0, last);
+        step->value = state_json_number(&json, NULL, step->value, 0, UINT16_MAX);
+        step->before = state_json_number(&json, NULL, step->before, 0, UINT16_MAX);
+        bool depends = plan_member_depends(&plan->members[step->member]);
+        if (step->kind < 0 || ((step->kind == STEP_VANISH || step->kind == STEP_APPEAR) && !depends))
+                state_json_fail(&json, -EBADMSG);
+        state_json_leave(&json);
 }
 
-static int from_steps(const Plan *plan, json_t **ret) {
-        _cleanup_(json_decrefp) json_t *steps = json_array();
-
-        for (size_t i = 0; steps && i < plan->n_steps; i++) {
-                const PlanStep *step = &plan->steps[i];
-
-                if (json_array_append_new(steps,
-                                    json_pack("[siii]", step_kind_to_string(step->kind), (int)step->member,
-                                                    (int)step->value, (int)step->before)) < 0)
-                        return -ENOMEM;
-        }
-        *ret = TAKE_PTR(steps);
-        return *ret ? 0 : -ENOMEM;
+/* When reading, the plan has its members and steps already, and nothing is in them. */
+static void transfer_plan(StateJson *json, Plan *plan) {
+        plan->verb = plan_verb_from_string(state_json_string(json, "verb", plan_verb_to_string(plan->verb)));
+        if (plan->verb < 0)
+                state_json_fail(json, -EBADMSG);
+        plan->group = (int)state_json_number(json, "group", plan->group, IOMMU_GROUP_NONE, INT_MAX);
+        plan->force = state_json_flag(json, "force", plan->force);
+        plan->by_rule = state_json_flag(json, "by_rule", plan->by_rule);
+        plan->selected = state_json_address(json, "selected", plan->selected);
+        plan->vf_count = state_json_number(json, "vf_count", plan->vf_count, 0, UINT16_MAX);
+        plan->vf_fate = state_json_number(json, "vf_fate", plan->vf_fate, 0, _VF_FATE_MAX - 1);
+        StateJson members = state_json_enter(json, "members", JSON_ARRAY);
+        for (size_t i = 0; i < plan->n_members && *json->error == 0; i++)
+                transfer_member(&members, plan, &plan->members[i]);
+        StateJson steps = state_json_enter(json, "steps", JSON_ARRAY);
+        for (size_t i = 0; i < plan->n_steps && *json->error == 0; i++)
+                transfer_step(&steps, plan, &plan->steps[i]);
 }
 
-static int from_plan(const Plan *plan, json_t **ret) {
-        json_t *members = NULL, *steps = NULL;
-        int r;
-
-        if ((r = from_members(plan, &members)) < 0)
-                return r;
-        if ((r = from_steps(plan, &steps)) < 0) {
-                json_decref(members);
-                return r;
-        }
-        *ret = json_pack("{s:s, s:i, s:b, s:b, s:s, s:i, s:i, s:o, s:o}", "verb", plan_verb_to_string(plan->verb),
-                        "group", plan->group, "force", (int)plan->force, "by_rule", (int)plan->by_rule, "selected",
-                        PCI_ADDRESS_TEXT(plan->selected), "vf_count", (int)plan->vf_count, "vf_fate",
-                        (int)plan->vf_fate, "members", members, "steps", steps);
-        return *ret ? 0 : -ENOMEM;
-}
-
-static int to_steps(json_t *steps, Plan *plan) {
-        json_t *entry;
-        size_t i;
-
-        json_array_foreach(steps, i, entry) {
-                json_int_t member, value, before;
-                const char *name;
-
-                if (json_unpack(entry, "[sIII]", &name, &member, &value, &before) < 0)
-                        return -EBADMSG;
-                StepKind kind = step_kind_from_string(name);
-                if (kind < 0 || member < 0 || member >= (json_int_t)plan->n_members || value < 0 ||
-                                value > UINT16_MAX || before < 0 || before > UINT16_MAX)
-                        return -EBADMSG;
-                if ((kind == STEP_VANISH || kind == STEP_APPEAR) && !plan_member_depends(&plan->members[member]))
-                        return -EBADMSG;
-                int r = plan_add_value_step(plan, kind, (size_t)member, (unsigned)value);
-                if (r < 0)
-                        return r;
-                plan->steps[plan->n_steps - 1].before = (unsigned)before;
-        }
-        return 0;
-}
-
-static int to_plan(json_t *json, Plan **ret) {
+static int to_plan(json_t *object, Plan **ret) {
+        size_t n_members = json_array_size(json_object_get(object, "members"));
+        size_t n_steps = json_array_size(json_object_get(object, "steps"));
         _cleanup_(plan_freep) Plan *plan = NULL;
-        json_int_t group, vf_count, vf_fate;
-        int force, by_rule, r;
-        json_t *members, *steps, *entry;
-        const char *verb, *selected;
-        size_t i;
+        int error = 0, r;
 
-        if (json_unpack(json, "{s:s, s:I, s:b, s:b, s:s, s:I, s:I, s:o, s:o}", "verb", &verb, "group", &group, "force",
-                            &force, "by_rule", &by_rule, "selected", &selected, "vf_count", &vf_count, "vf_fate",
-                            &vf_fate, "members", &members, "steps", &steps) < 0 ||
-                        plan_verb_from_string(verb) < 0 || group < IOMMU_GROUP_NONE || group > INT_MAX ||
-                        vf_count < 0 || vf_count > UINT16_MAX || vf_fate < 0 || vf_fate >= _VF_FATE_MAX ||
-                        !json_is_array(members) || json_array_size(members) == 0 ||
-                        json_array_size(members) > MEMBERS_MAX || !json_is_array(steps) ||
-                        json_array_size(steps) == 0 || json_array_size(steps) > STEPS_MAX)
+        if (n_members == 0 || n_members > MEMBERS_MAX || n_steps == 0 || n_steps > STEPS_MAX)
                 return -EBADMSG;
-        if ((r = plan_new(plan_verb_from_string(verb), group, json_array_size(members), &plan)) < 0)
+        r = plan_new(PLAN_DETACH, IOMMU_GROUP_NONE, n_members, &plan);
+        if (r < 0)
                 return r;
-        if (pci_address_parse(selected, &plan->selected) < 0)
-                return -EBADMSG;
-        plan->force = force;
-        plan->by_rule = by_rule;
+        plan->n_members = n_members;
+        for (size_t i = 0; i < n_steps && r >= 0; i++)
+                r = plan_add_step(plan, STEP_RECORD, 0);
+        if (r < 0)
+                return r;
+        transfer_plan(&(StateJson){.json = object, .error = &error}, plan);
+        if (error < 0)
+                return error;
         plan->recovery = true;
-        plan->vf_count = (unsigned)vf_count;
-        plan->vf_fate = (VfFate)vf_fate;
-        json_array_foreach(members, i, entry) {
-                plan->n_members++;
-                if ((r = to_member(entry, i, json_array_size(members), &plan->members[i])) < 0)
-                        return r;
-        }
-        if ((r = to_steps(steps, plan)) < 0)
-                return r;
         *ret = TAKE_PTR(plan);
         return 0;
 }
 
 int transaction_file_write(int transactions_fd, unsigned long number, const Plan *plan, int *ret_fd) {
-        _cleanup_(json_decrefp) json_t *json = NULL;
+        _cleanup_(json_decrefp) json_t *object = json_object();
+        int error = 0;
 
-        int r = from_plan(plan, &json);
-        return r < 0 ? r : state_file_write(transactions_fd, NAME(number), KIND, json, ret_fd);
+        /* Writing changes nothing in the plan. */
+        transfer_plan(&(StateJson){.json = object, .writing = true, .error = &error}, (Plan *)plan);
+        if (error < 0)
+                return error;
+        return state_file_write(transactions_fd, NAME(number), KIND, object, ret_fd);
 }
 
 int transaction_file_read(int transactions_fd, unsigned long number, Plan **ret, pid_t *ret_owner) {
@@ -234,7 +172,7 @@ int transaction_file_lock(int transactions_fd, unsigned long number) {
         int r = state_file_lock(fd);
         if (r < 0)
                 return r;
-        /* Another worker may have ended the transaction just before. */
+        /* Another worker may just have ended the transaction. */
         if (fstat(fd, &status) < 0 || status.st_nlink == 0)
                 return -ENOENT;
         return TAKE_FD(fd);

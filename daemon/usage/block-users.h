@@ -3,27 +3,28 @@
 
 #include "kernel/kernel.h"
 
-/* What the host has built on block devices without a link between the two in sysfs: swap space, loop devices, exports of the NVMe target. These name the
- * node of the block device. Read once for all disks of a survey. */
+/* Users of block devices that have no link to the block device in sysfs: swap space, loop devices and exports of the
+ * NVMe target. They name the node of the block device. They are read once for all disks of a survey. */
+
+typedef enum BlockUserKind {
+        BLOCK_USER_SWAP,
+        BLOCK_USER_LOOP,
+        BLOCK_USER_EXPORT,
+        _BLOCK_USER_KIND_MAX,
+} BlockUserKind;
 
 typedef struct BlockUser {
+        BlockUserKind kind;
         char *node; /* "/dev/sda2" */
         char *name; /* of the loop device; "" for others */
 } BlockUser;
 
-typedef struct BlockUserList {
-        BlockUser *users; /* sorted by node */
-        size_t n_users, n_allocated;
-        int error; /* 0, or why they could not all be read: then no disk can be said to be free of them */
-} BlockUserList;
-
 typedef struct BlockUsers {
-        BlockUserList swaps, loops, exports;
+        BlockUser *users;
+        size_t n_users;
+        int errors[_BLOCK_USER_KIND_MAX]; /* 0, or why not all users of this kind could be read: then each disk may have such a user */
 } BlockUsers;
 
-/* Returns 0 or -ENOMEM. The caller empties it with block_users_done(), also after an error. */
+/* The caller empties the users with block_users_done(), also after an error. Returns 0 or -ENOMEM. */
 int block_users_read(const Kernel *kernel, BlockUsers *ret);
 void block_users_done(BlockUsers *users);
-
-/* The users of a node: returns the first, and how many there are. */
-const BlockUser *block_user_list_find(const BlockUserList *list, const char *node, size_t *ret_n);

@@ -15,49 +15,42 @@
 
 #define NVIDIA_MAJOR 195
 
-/* The nodes that belong to a PCI function: their numbers are in files "dev" below its folder, with few exceptions. */
 typedef struct Search {
         const Kernel *kernel;
         PciAddress address;
         DeviceNode *nodes;
-        size_t n_nodes, n_allocated;
+        size_t n_nodes;
         unsigned depth;
 } Search;
 
 static int add_node(Search *search, dev_t number, bool block) {
         if (search->n_nodes >= NODES_MAX)
                 return -E2BIG;
-        if (search->n_nodes == search->n_allocated) {
-                size_t wanted = search->n_allocated ? search->n_allocated * 2 : 64;
-                DeviceNode *grown = reallocarray(search->nodes, wanted, sizeof(DeviceNode));
-                if (!grown)
-                        return -ENOMEM;
-                search->nodes = grown;
-                search->n_allocated = wanted;
-        }
+        if (!ARRAY_GROW(search->nodes, search->n_nodes))
+                return -ENOMEM;
         search->nodes[search->n_nodes++] = (DeviceNode){number, block};
         return 0;
 }
 
 static int read_node(Search *search, int folder_fd, const char *name) {
-        char path[300], text[32];
         unsigned major, minor;
+        char text[32];
 
-        (void)snprintf(path, sizeof(path), "%.255s/dev", name);
-        int r = sysfs_read_text(folder_fd, path, text, sizeof(text));
+        int r = sysfs_read_text(folder_fd, SYSFS_PATH("%s/dev", name), text, sizeof(text));
         if (r == -ENOENT || r == -ENODEV || r == -EISDIR || r == -ELOOP)
                 return 0;
         if (r < 0)
                 return r;
         bool numbered = sscanf(text, "%u:%u", &major, &minor) == 2;
-        (void)snprintf(path, sizeof(path), "%.255s/subsystem", name);
-        bool block = sysfs_read_link(folder_fd, path, text, sizeof(text)) >= 0 && streq(text, "block");
+        bool block = sysfs_read_link(folder_fd, SYSFS_PATH("%s/subsystem", name), text, sizeof(text)) >= 0 &&
+                        streq(text, "block");
         if (!numbered)
                 return block ? 0 : -EINVAL; /* disk-usage.c reports a disk without a number */
         return add_node(search, makedev(major, minor), block);
 }
 
-/* Goes into real folders only: a link leads to another device, and the folder of another PCI function is another device, too. */
+/* Enters only real directories: a link leads to another device. The directory of another PCI function is another
+ * device, too. */
 static int on_entry(int folder_fd, const char *name, void *userdata) {
         Search *search = userdata;
         struct stat status;
@@ -78,20 +71,19 @@ static int on_entry(int folder_fd, const char *name, void *userdata) {
         return r == -ENOENT ? 0 : r;
 }
 
-/* An entry of an NVMe subsystem: returns 1 for the function's own controller. */
+/* An entry of an NVMe subsystem. Returns 1 if it is a controller of the function, otherwise 0 or a negative errno. */
 static int on_controller(int folder_fd, const char *name, void *userdata) {
         const Search *search = userdata;
         char target[PATH_MAX];
         PciAddress address;
 
-        ssize_t n = readlinkat(folder_fd, name, target, sizeof(target) - 1);
-        if (n < 0)
-                return errno == EINVAL || errno == ENOENT ? 0 : -errno; /* EINVAL: an attribute, not a link */
-        target[n] = '\0';
+        int r = sysfs_read_target(folder_fd, name, target, sizeof(target));
+        if (r < 0)
+                return r == -EINVAL || r == -ENOENT ? 0 : r; /* EINVAL: an attribute, not a link */
         return pci_address_from_devpath(target, &address) >= 0 && pci_address_equal(address, search->address);
 }
 
-/* With NVMe multipath the nodes of the disks lie below the subsystem, not below the controller. */
+/* With NVMe multipath, the nodes of the disks are below the subsystem, not below the controller. */
 static int on_subsystem(int folder_fd, const char *name, void *userdata) {
         int r = sysfs_for_each(folder_fd, name, on_controller, userdata);
         if (r > 0)
@@ -99,23 +91,20 @@ static int on_subsystem(int folder_fd, const char *name, void *userdata) {
         return r == -ENOENT ? 0 : r;
 }
 
-/* The nodes of NVIDIA's own driver are not in sysfs. A file in /proc tells which node belongs to which function. */
+/* The nodes of the proprietary driver of NVIDIA are not in sysfs. A file in /proc tells the minor number of a GPU. */
 static int add_nvidia_node(Search *search) {
-        char path[64], text[SYSFS_TEXT_MAX], *state;
+        char text[SYSFS_TEXT_MAX];
         unsigned minor;
 
-        (void)snprintf(path, sizeof(path), "driver/nvidia/gpus/%s/information", PCI_ADDRESS_TEXT(search->address));
-        _cleanup_close_ int fd = openat(search->kernel->proc_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-        if (fd < 0)
-                return errno == ENOENT ? 0 : -errno;
-        ssize_t n = read(fd, text, sizeof(text) - 1);
-        if (n < 0)
-                return -errno;
-        text[n] = '\0';
-        for (char *line = strtok_r(text, "\n", &state); line; line = strtok_r(NULL, "\n", &state))
-                if (sscanf(line, "Device Minor: %u", &minor) == 1)
-                        return add_node(search, makedev(NVIDIA_MAJOR, minor), false);
-        return 0;
+        int r = sysfs_read_text(search->kernel->proc_fd,
+                        SYSFS_PATH("driver/nvidia/gpus/%s/information", PCI_ADDRESS_TEXT(search->address)), text,
+                        sizeof(text));
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        const char *line = strstr(text, "Device Minor:");
+        if (!line || sscanf(line, "Device Minor: %u", &minor) != 1)
+                return 0;
+        return add_node(search, makedev(NVIDIA_MAJOR, minor), false);
 }
 
 int device_nodes_collect(const Kernel *kernel, PciAddress address, DeviceNode **ret, size_t *ret_n) {

@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "kernel/kernel.h"
 #include "kernel/pci-facts.h"
 #include <sys/types.h>
 
-/* The device nodes that belong to a PCI function: those of its disks, sound cards, input devices, DRM cards, its vfio cdev and so on, by their numbers. */
+/* The device nodes of a PCI function: those of its disks, sound cards, input devices, DRM cards, its vfio cdev and
+ * so on. */
 
 typedef struct DeviceNode {
         dev_t number;
-        bool block; /* or else a character device: both kinds have numbers of their own */
+        bool block; /* block devices and character devices have separate numbers */
 } DeviceNode;
 
-/* Walks the folder of the function, without the folders of other PCI functions in it. Returns 0 and a list, which the caller frees; -ENOENT where the
- * function is gone; -E2BIG or -ELOOP where it has more nodes or folders than any function has; another negative errno. Reads nothing that waits for the
- * device's lock. */
+/* For sorting: negative, 0 or positive. */
+static inline int device_node_compare(const DeviceNode *a, const DeviceNode *b) {
+        return a->number != b->number ? COMPARE(a->number, b->number) : COMPARE(a->block, b->block);
+}
+
+/* Collects the numbers of the nodes from the sysfs directory of the function, without the directories of other PCI
+ * functions in it. Does not read attributes that wait for the device lock. The caller frees *ret. Returns 0; -ENOENT
+ * if the function does not exist; -E2BIG or -ELOOP if there are more nodes or directories than a real function has;
+ * or another negative errno. */
 int device_nodes_collect(const Kernel *kernel, PciAddress address, DeviceNode **ret, size_t *ret_n);

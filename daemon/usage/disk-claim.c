@@ -4,18 +4,21 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 
-int disk_open_exclusively(const Kernel *kernel, const char *name) {
-        char node[HOST_NAME_TEXT_MAX];
-
-        /* The kernel writes "!" for a "/" in a name. */
-        (void)snprintf(node, sizeof(node), "%s", name);
-        for (char *c = node; *c; c++)
+const char *disk_format_node(const char *name, char buffer[static DISK_NODE_MAX]) {
+        (void)snprintf(buffer, DISK_NODE_MAX, "/dev/%s", name);
+        for (char *c = buffer + strlen("/dev/"); *c; c++)
                 *c = *c == '!' ? '/' : *c;
+        return buffer;
+}
+
+int disk_open_exclusively(const Kernel *kernel, const char *name) {
+        const char *node = DISK_NODE(name) + strlen("/dev/");
         int fd = openat(kernel->dev_fd, node, O_RDONLY | O_EXCL | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
         return fd < 0 ? -errno : fd;
 }
 
-/* An adapter can have a thousand disks, and a service starts with a limit of 1024 descriptors that it may raise. Returns whether it was raised. */
+/* An adapter can have a thousand disks, and a service starts with a limit of 1024 descriptors, which it may raise.
+ * Returns whether the limit was raised. */
 static bool raise_descriptor_limit(void) {
         struct rlimit limit;
 
@@ -34,23 +37,18 @@ static int take_one(DiskClaims *claims, const Kernel *kernel, const char *name) 
                 return 0;
         if (fd < 0)
                 return fd;
-        int *grown = reallocarray(claims->fds, claims->n_fds + 1, sizeof(int));
-        if (!grown)
+        if (!ARRAY_GROW(claims->fds, claims->n_fds))
                 return -ENOMEM;
-        claims->fds = grown;
-        grown[claims->n_fds++] = TAKE_FD(fd);
+        claims->fds[claims->n_fds++] = TAKE_FD(fd);
         return 0;
 }
 
 int disk_claims_take(DiskClaims *claims, const Kernel *kernel, const HostIndex *index, PciAddress address) {
+        const HostIndexName *disk = NULL;
         bool busy = false;
-        size_t n;
 
-        const HostIndexName *names = host_index_find(index, address, &n);
-        for (size_t i = 0; i < n; i++) {
-                if (names[i].kind != HOST_NAME_BLOCK)
-                        continue;
-                int r = take_one(claims, kernel, names[i].name);
+        while ((disk = host_index_next(index, HOST_NAME_BLOCK, address, disk))) {
+                int r = take_one(claims, kernel, disk->name);
                 if (r < 0 && r != -EBUSY)
                         return r;
                 busy = busy || r == -EBUSY;

@@ -1,81 +1,72 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "base/text.h"
 #include "kernel/sysfs.h"
 #include "usage/usage.h"
 
-#include <fcntl.h>
+/* Only the driver of a display makes the directories "graphics" and "drm". */
 
-typedef struct Search {
-        usage_visit_t visit;
-        void *userdata;
-        const char *folder;
-} Search;
+static int examine_framebuffers(UsageSnapshot *snapshot, int device_fd) {
+        _cleanup_closedir_ DIR *folder = NULL;
+        const char *name;
 
-static int on_framebuffer(int directory_fd, const char *name, void *userdata) {
-        const Search *search = userdata;
-
-        (void)directory_fd;
-        return usage_report(search->visit, search->userdata, USAGE_DISPLAY,
-                        "%s is a framebuffer: it may show the console", TEXT_NAME(name));
-}
-
-/* An entry "card0-HDMI-A-1" of a DRM card's folder. */
-static int on_connector(int directory_fd, const char *name, void *userdata) {
-        const Search *search = userdata;
-        char path[300], text[32];
-
-        if (!startswith(name, search->folder) || name[strlen(search->folder)] != '-')
-                return 0;
-        (void)snprintf(path, sizeof(path), "%.255s/enabled", name);
-        int r = sysfs_read_text(directory_fd, path, text, sizeof(text));
-        if (r < 0)
-                return r == -ENOENT ? 0 : r;
-        if (!streq(text, "enabled"))
-                return 0;
-        return usage_report(search->visit, search->userdata, USAGE_DISPLAY, "%s shows a picture", TEXT_NAME(name));
-}
-
-/* An entry of "drm": a card, or its render node. */
-static int on_card(int directory_fd, const char *name, void *userdata) {
-        Search search = *(const Search *)userdata;
-
-        if (!startswith(name, "card"))
-                return 0;
-        search.folder = name;
-        int r = sysfs_for_each(directory_fd, name, on_connector, &search);
+        int r = sysfs_open_folder(device_fd, "graphics", &folder);
+        while (r >= 0 && (r = sysfs_next(folder, &name)) > 0)
+                if ((r = usage_report(snapshot, USAGE_DISPLAY, "%s is a framebuffer: it may show the console",
+                                     TEXT_NAME(name))) != 0)
+                        return r;
         return r == -ENOENT ? 0 : r;
 }
 
-/* Only the driver of a display makes this folder. */
-static int for_each_if_there(int fd, const char *folder, sysfs_entry_t callback, Search *search) {
-        int r = sysfs_for_each(fd, folder, callback, search);
+/* Examines the connectors of a DRM card, for example "card0-HDMI-A-1". */
+static int examine_card(UsageSnapshot *snapshot, int drm_fd, const char *card) {
+        _cleanup_closedir_ DIR *folder = NULL;
+        const char *name;
+        char text[32];
+
+        int r = sysfs_open_folder(drm_fd, card, &folder);
+        while (r >= 0 && (r = sysfs_next(folder, &name)) > 0) {
+                const char *connector = startswith(name, card);
+                if (!connector || connector[0] != '-')
+                        continue;
+                r = sysfs_read_text(dirfd(folder), SYSFS_PATH("%s/enabled", name), text, sizeof(text));
+                if (r >= 0 && streq(text, "enabled") &&
+                                (r = usage_report(snapshot, USAGE_DISPLAY, "%s shows a picture", TEXT_NAME(name))) != 0)
+                        return r;
+                if (r == -ENOENT)
+                        r = 0;
+        }
         return r == -ENOENT ? 0 : r;
 }
 
-static int examine(int fd, Search *search, PciAddress address) {
+static int examine_cards(UsageSnapshot *snapshot, int device_fd) {
+        _cleanup_closedir_ DIR *folder = NULL;
+        const char *name;
+
+        int r = sysfs_open_folder(device_fd, "drm", &folder);
+        while (r >= 0 && (r = sysfs_next(folder, &name)) > 0)
+                if (startswith(name, "card") && (r = examine_card(snapshot, dirfd(folder), name)) != 0)
+                        return r;
+        return r == -ENOENT ? 0 : r;
+}
+
+static int examine(UsageSnapshot *snapshot, int device_fd, PciAddress address) {
         long boot_vga = 0;
 
-        int r = sysfs_read_number(fd, "boot_vga", 0, 1, &boot_vga);
+        int r = sysfs_read_number(device_fd, "boot_vga", 0, 1, &boot_vga);
         if (r < 0 && r != -ENOENT)
                 return r;
         if (boot_vga == 1 &&
-                        (r = usage_report(search->visit, search->userdata, USAGE_DISPLAY,
-                                         "%s is the display that the host was started with",
+                        (r = usage_report(snapshot, USAGE_DISPLAY, "%s is the display that the host was started with",
                                          PCI_ADDRESS_TEXT(address))) != 0)
                 return r;
-        if ((r = for_each_if_there(fd, "graphics", on_framebuffer, search)) != 0)
+        if ((r = examine_framebuffers(snapshot, device_fd)) != 0)
                 return r;
-        return for_each_if_there(fd, "drm", on_card, search);
+        return examine_cards(snapshot, device_fd);
 }
 
-int usage_of_display(const Kernel *kernel, PciAddress address, usage_visit_t visit, void *userdata) {
-        Search search = {.visit = visit, .userdata = userdata};
-
-        _cleanup_close_ int fd = pci_device_open(kernel, address);
+int usage_of_display(UsageSnapshot *snapshot, PciAddress address) {
+        _cleanup_close_ int fd = pci_device_open(snapshot->kernel, address);
         if (fd == -ENOENT)
-                return 0; /* the device is gone: the check of its identity tells that better */
-        int r = fd < 0 ? fd : examine(fd, &search, address);
-        return r < 0 && r != -ENOMEM ? usage_report(visit, userdata, USAGE_DISPLAY, "%s cannot be examined: %s",
-                                                       PCI_ADDRESS_TEXT(address), strerror(-r))
-                                     : r;
+                return 0; /* If the device is gone, the check of its identity says so in a better message. */
+        int r = fd < 0 ? fd : examine(snapshot, fd, address);
+        return usage_report_error(snapshot, USAGE_DISPLAY, PCI_ADDRESS_TEXT(address), r);
 }

@@ -1,23 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "usage/holders.h"
-#include "base/text.h"
 #include "kernel/sysfs.h"
 
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <systemd/sd-login.h>
 
-typedef struct Search {
-        const Kernel *kernel;
-        HolderWalk *walk;
-        Process *process;
-        size_t *budget;       /* of descriptors */
-        bool is_hidden;       /* a descriptor of the process may not be read */
-        int result;           /* of the callback */
-        char found[PATH_MAX]; /* the path that the node was opened by */
-} Search;
+/* A process with more groups counts as a member of every group. */
+#define GROUPS_MAX 1024
 
 const char *holder_format(const Holder *holder, char buffer[static HOLDER_TEXT_MAX]) {
         (void)snprintf(buffer, HOLDER_TEXT_MAX, "process %d (%s)%s%s", (int)holder->pid, TEXT_NAME(holder->command),
@@ -25,250 +18,406 @@ const char *holder_format(const Holder *holder, char buffer[static HOLDER_TEXT_M
         return buffer;
 }
 
-void holder_describe(const Kernel *kernel, pid_t pid, Holder *ret) {
+/* The nodes and their owners. */
+
+static NodeHolders *add_owner(HolderTable *table, PciAddress address) {
+        if (!ARRAY_GROW(table->owners, table->n_owners))
+                return NULL;
+        NodeHolders *owner = &table->owners[table->n_owners++];
+        *owner = (NodeHolders){.address = address};
+        return owner;
+}
+
+/* Adds a node to the last owner. */
+static int add_node(HolderTable *table, DeviceNode node) {
+        if (!ARRAY_GROW(table->nodes, table->n_nodes))
+                return -ENOMEM;
+        table->nodes[table->n_nodes++] = (NodeOwner){node, table->n_owners - 1};
+        table->owners[table->n_owners - 1].n_nodes++;
+        return 0;
+}
+
+int holder_table_add_node(HolderTable *table, PciAddress address, DeviceNode node) {
+        return add_owner(table, address) ? add_node(table, node) : -ENOMEM;
+}
+
+int holder_table_add_device(HolderTable *table, PciAddress address) {
+        _cleanup_free_ DeviceNode *nodes = NULL;
+        size_t n_nodes = 0;
+
+        NodeHolders *owner = add_owner(table, address);
+        if (!owner)
+                return -ENOMEM;
+        int r = device_nodes_collect(table->kernel, address, &nodes, &n_nodes);
+        if (r == -ENOMEM)
+                return r;
+        /* If the function is gone, the check of its identity says so in a better message. */
+        owner->error = r == -ENOENT ? 0 : r;
+        for (size_t i = 0; i < n_nodes; i++)
+                if ((r = add_node(table, nodes[i])) < 0)
+                        return r;
+        return 0;
+}
+
+int holder_table_add_group(HolderTable *table, int group) {
+        const char *path = SYSFS_PATH("/vfio/%d", group);
+        struct stat status;
+
+        /* The number finds the node in any mount namespace. Without a number, the end of the path has to match. */
+        if (fstatat(table->kernel->dev_fd, path + 1, &status, AT_SYMLINK_NOFOLLOW) >= 0 && S_ISCHR(status.st_mode))
+                return holder_table_add_node(table, (PciAddress){}, (DeviceNode){.number = status.st_rdev});
+        if (!add_owner(table, (PciAddress){}))
+                return -ENOMEM;
+        (void)snprintf(table->suffix, sizeof(table->suffix), "%s", path);
+        table->suffix_owner = table->n_owners - 1;
+        return 0;
+}
+
+static int compare_owners(const void *a, const void *b) {
+        const NodeOwner *left = a, *right = b;
+        int r = device_node_compare(&left->node, &right->node);
+        return r != 0 ? r : COMPARE(left->owner, right->owner);
+}
+
+static int compare_nodes(const void *a, const void *b) {
+        return device_node_compare(&((const NodeOwner *)a)->node, &((const NodeOwner *)b)->node);
+}
+
+/* Returns the first entry of the node; NULL if there is none. */
+static const NodeOwner *find_node(const HolderTable *table, DeviceNode node) {
+        const NodeOwner key = {.node = node};
+
+        const NodeOwner *entry = bsearch(&key, table->nodes, table->n_nodes, sizeof(NodeOwner), compare_nodes);
+        while (entry && entry > table->nodes && compare_nodes(entry - 1, &key) == 0)
+                entry--;
+        return entry;
+}
+
+/* The lists. */
+
+static int add_holder(const HolderTable *table, HolderList *list, pid_t pid, const char *node) {
         _cleanup_free_ char *unit = NULL;
 
-        *ret = (Holder){.pid = pid};
-        (void)process_read_command(kernel, pid, ret->command);
-        if (sd_pid_get_unit(pid, &unit) >= 0)
-                (void)snprintf(ret->unit, sizeof(ret->unit), "%s", unit);
-}
-
-static int compare_nodes(const DeviceNode *a, const DeviceNode *b) {
-        if (a->number != b->number)
-                return a->number < b->number ? -1 : 1;
-        return (int)a->block - (int)b->block;
-}
-
-int node_owner_compare(const void *a, const void *b) {
-        const NodeOwner *left = a, *right = b;
-        int r = compare_nodes(&left->node, &right->node);
-        return r != 0 ? r : left->owner < right->owner ? -1 : left->owner > right->owner;
-}
-
-/* The first entry of the node, or NULL. */
-static const NodeOwner *find_node(const HolderWalk *walk, const DeviceNode *node) {
-        size_t low = 0, high = walk->n_nodes;
-
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
-
-                if (compare_nodes(&walk->nodes[middle].node, node) < 0)
-                        low = middle + 1;
-                else
-                        high = middle;
+        if (list->last == pid)
+                return 0;
+        list->last = pid;
+        if (list->n_holders == table->names_max) {
+                list->n_more++;
+                return 0;
         }
-        return low < walk->n_nodes && compare_nodes(&walk->nodes[low].node, node) == 0 ? &walk->nodes[low] : NULL;
+        if (!ARRAY_GROW(list->holders, list->n_holders))
+                return -ENOMEM;
+        NamedHolder *named = &list->holders[list->n_holders++];
+        *named = (NamedHolder){.holder.pid = pid};
+        (void)process_read_command(table->kernel, pid, named->holder.command);
+        if (sd_pid_get_unit(pid, &unit) >= 0)
+                (void)snprintf(named->holder.unit, sizeof(named->holder.unit), "%s", unit);
+        return node && !(named->node = strdup(node)) ? -ENOMEM : 0;
 }
 
-/* The kernel gives the link of a descriptor the permissions that the file was opened with: none for O_PATH, and none for the access mode 3, which can
- * only be used for ioctl(). The flags tell these two apart. They are read only then: a driver adds lines of its own, and may take a lock for that. */
+static void holder_list_done(HolderList *list) {
+        for (size_t i = 0; i < list->n_holders; i++)
+                free(list->holders[i].node);
+        free(list->holders);
+}
+
+void holder_table_done(HolderTable *table) {
+        for (size_t i = 0; i < table->n_owners; i++) {
+                holder_list_done(&table->owners[i].open);
+                holder_list_done(&table->owners[i].cut);
+        }
+        holder_list_done(&table->hidden);
+        free(table->owners);
+        free(table->nodes);
+        *table = (HolderTable){};
+}
+
+const NodeHolders *holder_table_find(const HolderTable *table, PciAddress address) {
+        for (size_t i = 0; i < table->n_owners; i++)
+                if (pci_address_equal(table->owners[i].address, address))
+                        return &table->owners[i];
+        return NULL;
+}
+
+/* The walk. */
+
+typedef struct Walk {
+        HolderTable *table;
+        Process *process;
+        bool is_hidden;      /* vfiod may not read a descriptor of the process */
+        char path[PATH_MAX]; /* by which the process opened the current descriptor */
+} Walk;
+
+/* The kernel gives the link of a descriptor the permissions of the open file: none for O_PATH, and none for the
+ * access mode 3, which is only for ioctl(). The flags in fdinfo distinguish these two. They are read only in this
+ * case: a driver adds lines of its own to fdinfo, and may take a lock for that. */
 static bool is_path_only(int directory_fd, const char *name) {
-        char path[300], text[1024];
         struct stat status;
+        char text[1024];
         unsigned flags;
 
         if (fstatat(directory_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0 || (status.st_mode & S_IRWXU) != 0)
                 return false;
-        (void)snprintf(path, sizeof(path), "../fdinfo/%.255s", name);
-        _cleanup_close_ int fd = openat(directory_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-        ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-        if (n < 0)
+        int r = sysfs_read_text(directory_fd, SYSFS_PATH("../fdinfo/%s", name), text, sizeof(text));
+        if (r < 0 && r != -ENAMETOOLONG)
                 return false;
-        text[n] = '\0';
         const char *line = strstr(text, "flags:");
         return line && sscanf(line, "flags: %o", &flags) == 1 && (flags & O_PATH);
 }
 
-static bool read_path(Search *search, int directory_fd, const char *name) {
-        ssize_t n = readlinkat(directory_fd, name, search->found, sizeof(search->found) - 1);
-
-        search->is_hidden = search->is_hidden || (n < 0 && process_error_is_refusal(errno));
-        search->found[n < 0 ? 0 : n] = '\0';
-        return n >= 0;
+static bool read_path(Walk *walk, int directory_fd, const char *name) {
+        int r = sysfs_read_target(directory_fd, name, walk->path, sizeof(walk->path));
+        walk->is_hidden = walk->is_hidden || process_error_is_refusal(-r);
+        /* The kernel does not tell a path of 4096 bytes or more. The node is open all the same. */
+        if (r == -ENAMETOOLONG)
+                (void)snprintf(walk->path, sizeof(walk->path), "(a path that is too long)");
+        return r >= 0 || r == -ENAMETOOLONG;
 }
 
-/* A sandboxed VM sees the node elsewhere than below /dev, so the end of the path decides. */
-static void match_path(Search *search, int directory_fd, const char *name) {
-        const char *suffix = search->walk->suffix;
+/* A sandboxed virtual machine sees the node in another directory than /dev, so only the end of the path is compared. */
+static int match_suffix(Walk *walk, int directory_fd, const char *name) {
+        HolderTable *table = walk->table;
+        size_t suffix_length = strlen(table->suffix);
 
-        if (!read_path(search, directory_fd, name))
-                return;
-        size_t length = strlen(search->found), suffix_length = strlen(suffix);
-        if (length < suffix_length || !streq(search->found + length - suffix_length, suffix) ||
+        if (!read_path(walk, directory_fd, name))
+                return 0;
+        size_t length = strlen(walk->path);
+        if (length < suffix_length || !streq(walk->path + length - suffix_length, table->suffix) ||
                         is_path_only(directory_fd, name))
-                return;
-        search->result = search->walk->on_open(search->process, 0, search->found, search->walk->userdata);
+                return 0;
+        return add_holder(table, &table->owners[table->suffix_owner].open, walk->process->pid, walk->path);
 }
 
-/* The nodes of a simulated machine are regular files, which have no numbers. For a vfio cdev the simulated sysfs tells the
- * numbers by the name at the end of the path. */
-static bool read_simulated_number(const Search *search, dev_t *ret) {
-        const char *name = strrchr(search->found, '/');
-        static const char folder[] = "/vfio/devices";
-        const size_t length = strlen(folder);
-        char path[64], text[32];
+/* The nodes of a simulated machine are regular files without numbers. For a path that ends with
+ * "/vfio/devices/NAME", the simulated sysfs tells the number of the cdev. */
+static bool read_simulated_number(const Walk *walk, dev_t *ret) {
+        static const char folder[] = "/vfio/devices/";
         unsigned major, minor;
+        char text[32];
 
-        if (!name || (size_t)(name - search->found) < length || strncmp(name - length, folder, length) != 0)
+        const char *end = strstr(walk->path, folder);
+        if (!end)
                 return false;
-        (void)snprintf(path, sizeof(path), "class/vfio-dev/%.32s/dev", name + 1);
-        if (sysfs_read_text(search->kernel->sys_fd, path, text, sizeof(text)) < 0 ||
+        const char *path = SYSFS_PATH("class/vfio-dev/%.32s/dev", end + strlen(folder));
+        if (sysfs_read_text(walk->table->kernel->sys_fd, path, text, sizeof(text)) < 0 ||
                         sscanf(text, "%u:%u", &major, &minor) != 2)
                 return false;
         *ret = makedev(major, minor);
         return true;
 }
 
-static void match_number(Search *search, int directory_fd, const char *name) {
-        HolderWalk *walk = search->walk;
+static int match_number(Walk *walk, int directory_fd, const char *name) {
+        HolderTable *table = walk->table;
         struct statx status;
 
-        /* Asks no file server, which may not answer. */
+        /* Does not ask a file server, which may never answer. */
         if (statx(directory_fd, name, AT_STATX_DONT_SYNC, STATX_TYPE, &status) < 0) {
-                search->is_hidden = search->is_hidden || process_error_is_refusal(errno);
-                return;
+                walk->is_hidden = walk->is_hidden || process_error_is_refusal(errno);
+                return 0;
         }
         DeviceNode node = {makedev(status.stx_rdev_major, status.stx_rdev_minor), S_ISBLK(status.stx_mode)};
-        bool is_simulated = S_ISREG(status.stx_mode) && search->kernel->has_own_nodes;
+        bool is_simulated = S_ISREG(status.stx_mode) && table->kernel->has_own_nodes;
         if (is_simulated) {
-                if (!read_path(search, directory_fd, name) || !read_simulated_number(search, &node.number))
-                        return;
+                if (!read_path(walk, directory_fd, name) || !read_simulated_number(walk, &node.number))
+                        return 0;
         } else if (!S_ISCHR(status.stx_mode) && !S_ISBLK(status.stx_mode))
-                return;
-        const NodeOwner *entry = find_node(walk, &node);
-        if (!entry || (!is_simulated && !read_path(search, directory_fd, name)) || is_path_only(directory_fd, name))
-                return;
-        for (; entry < walk->nodes + walk->n_nodes && compare_nodes(&entry->node, &node) == 0 && search->result == 0;
-                        entry++)
-                search->result = walk->on_open(search->process, entry->owner, search->found, walk->userdata);
+                return 0;
+
+        const NodeOwner *entry = find_node(table, node), *end = table->nodes + table->n_nodes;
+        if (!entry || (!is_simulated && !read_path(walk, directory_fd, name)) || is_path_only(directory_fd, name))
+                return 0;
+        int r = 0;
+        for (; r >= 0 && entry < end && device_node_compare(&entry->node, &node) == 0; entry++)
+                r = add_holder(table, &table->owners[entry->owner].open, walk->process->pid, walk->path);
+        return r;
 }
 
-/* An entry of /proc/PID/fd. Returns 1 to end the walk over this process. */
-static int on_descriptor(int directory_fd, const char *name, void *userdata) {
-        Search *search = userdata;
+/* Reads the descriptors of a process until the budget is used up. */
+static int walk_descriptors(Walk *walk, size_t *budget) {
+        _cleanup_closedir_ DIR *folder = NULL;
+        const char *name;
 
-        if (*search->budget == 0) {
-                search->process->is_cut = true;
-                return 1;
+        int r = sysfs_open_folder(walk->table->kernel->proc_fd, SYSFS_PATH("%d/fd", (int)walk->process->pid), &folder);
+        while (r >= 0 && (r = sysfs_next(folder, &name)) > 0) {
+                if (*budget == 0) {
+                        walk->process->is_cut = true;
+                        return 0;
+                }
+                (*budget)--;
+                walk->table->n_descriptors++;
+                if (walk->table->suffix[0] != '\0')
+                        r = match_suffix(walk, dirfd(folder), name);
+                if (r >= 0 && walk->table->n_nodes > 0)
+                        r = match_number(walk, dirfd(folder), name);
         }
-        (*search->budget)--;
-        search->walk->n_descriptors++;
-        if (search->walk->suffix)
-                match_path(search, directory_fd, name);
-        else
-                match_number(search, directory_fd, name);
-        return search->result != 0;
+        return r;
 }
 
-int holders_walk(const Kernel *kernel, ProcessTable *processes, const UsageLimits *limits, HolderWalk *walk) {
-        size_t budget_of_root = limits->descriptors_of_root, budget_of_others = limits->descriptors_of_others;
-        Search search = {.kernel = kernel, .walk = walk};
-        char path[64];
+static int walk_process(Walk *walk, size_t *budget) {
+        HolderTable *table = walk->table;
 
-        walk->n_descriptors = 0;
-        for (size_t i = 0; i < processes->n_processes; i++) {
-                Process *process = &processes->processes[i];
+        walk->is_hidden = false;
+        walk->process->is_cut = false;
+        int r = walk_descriptors(walk, budget);
+        bool is_refused = process_error_is_refusal(-r);
+        if (r < 0 && !is_refused && r != -ENOENT && r != -ESRCH)
+                return r;
+        /* No process of this host has a node of a simulated machine open. */
+        if ((!walk->is_hidden && !is_refused) || table->kernel->has_own_nodes ||
+                        process_has_ended(table->kernel, walk->process->pid))
+                return 0;
+        return add_holder(table, &table->hidden, walk->process->pid, NULL);
+}
 
-                search.process = process;
-                search.budget = process->rank == PROCESS_OF_ROOT ? &budget_of_root : &budget_of_others;
-                search.is_hidden = false;
-                process->is_cut = false;
-                (void)snprintf(path, sizeof(path), "%d/fd", (int)process->pid);
-                int r = sysfs_for_each(kernel->proc_fd, path, on_descriptor, &search);
-                if (search.result != 0)
-                        return search.result;
-                if (r < 0 && !process_error_is_refusal(-r) && r != -ENOENT && r != -ESRCH)
-                        return r;
-                if ((search.is_hidden || process_error_is_refusal(-r)) && walk->on_hidden &&
-                                !process_has_ended(kernel->proc_fd, process->pid) &&
-                                (r = walk->on_hidden(process, walk->userdata)) != 0)
-                        return r;
+/* A process that has more descriptors than a walk reads: nobody knows whether it has a node open. It counts as a
+ * user of a node only if it may open it. It could open the node at any time, so this gives it no additional power. A
+ * process without this permission is ignored, because it can only have received the descriptor from another process.
+ * Otherwise any user could keep root from every device, just by opening many files. */
+
+/* Who may open nodes of an owner. */
+typedef struct Rule {
+        size_t owner;
+        bool is_open_to_all; /* by the mode; or the node has an access control list; or its permissions are not known */
+        mode_t mode;
+        uid_t uid;
+        gid_t gid;
+} Rule;
+
+/* udev makes a link for each node, for example "/dev/char/1:5". A node without such a link counts as open to all. */
+static Rule read_rule(const Kernel *kernel, const NodeOwner *entry) {
+        const Rule open_to_all = {.owner = entry->owner, .is_open_to_all = true};
+        const DeviceNode *node = &entry->node;
+        struct stat status;
+
+        _cleanup_close_ int fd = openat(kernel->dev_fd,
+                        SYSFS_PATH("%s/%u:%u", node->block ? "block" : "char", major(node->number),
+                                        minor(node->number)),
+                        O_PATH | O_CLOEXEC);
+        if (fd < 0 || fstat(fd, &status) < 0 || status.st_rdev != node->number ||
+                        !(node->block ? S_ISBLK(status.st_mode) : S_ISCHR(status.st_mode)))
+                return open_to_all;
+        if ((status.st_mode & (S_IROTH | S_IWOTH)) ||
+                        getxattr(SYSFS_PATH("/proc/self/fd/%d", fd), "system.posix_acl_access", NULL, 0) > 0)
+                return open_to_all;
+        return (Rule){.owner = entry->owner, .mode = status.st_mode, .uid = status.st_uid, .gid = status.st_gid};
+}
+
+static bool rule_equal(const Rule *a, const Rule *b) {
+        return a->owner == b->owner && a->is_open_to_all == b->is_open_to_all && a->mode == b->mode &&
+                        a->uid == b->uid && a->gid == b->gid;
+}
+
+/* Makes the rules of all nodes, without repetitions. */
+static int make_rules(const HolderTable *table, Rule **ret, size_t *ret_n) {
+        _cleanup_free_ Rule *rules = NULL;
+        size_t n = 0;
+
+        for (size_t i = 0; i < table->n_nodes; i++) {
+                Rule rule = read_rule(table->kernel, &table->nodes[i]);
+                size_t known = 0;
+
+                while (known < n && !rule_equal(&rules[known], &rule))
+                        known++;
+                if (known < n)
+                        continue;
+                if (!ARRAY_GROW(rules, n))
+                        return -ENOMEM;
+                rules[n++] = rule;
         }
+        *ret = TAKE_PTR(rules);
+        *ret_n = n;
         return 0;
 }
 
-/* Visits each process once. */
-typedef struct Visit {
-        const Kernel *kernel;
-        holder_visit_t visit;
-        void *userdata;
-        pid_t last;
-} Visit;
-
-static int on_open(const Process *process, size_t owner, const char *node, void *userdata) {
-        Visit *visit = userdata;
-        Holder holder;
-
-        (void)owner;
-        if (visit->last == process->pid)
-                return 0;
-        visit->last = process->pid;
-        holder_describe(visit->kernel, process->pid, &holder);
-        return visit->visit(&holder, node, visit->userdata);
+/* groups are those of the process; n_groups can be a negative errno of process_read_groups(). */
+static bool may_open(const Process *process, const gid_t *groups, int n_groups, const Rule *rule) {
+        if (process->rank == PROCESS_OF_ROOT || rule->is_open_to_all)
+                return true;
+        if (rule->uid == process->uid && (rule->mode & (S_IRUSR | S_IWUSR)))
+                return true;
+        if (!(rule->mode & (S_IRGRP | S_IWGRP)))
+                return false;
+        for (int i = 0; i < n_groups; i++)
+                if (groups[i] == rule->gid)
+                        return true;
+        return n_groups == -EOVERFLOW;
 }
 
-static int walk_for(const Kernel *kernel, const char *suffix, const NodeOwner *nodes, size_t n_nodes,
-                holder_visit_t visit, void *userdata) {
+/* Adds the processes whose descriptors were not all read. */
+static int add_cut_processes(HolderTable *table, const ProcessTable *processes) {
+        _cleanup_free_ Rule *rules = NULL;
+        gid_t groups[GROUPS_MAX];
+        size_t n_rules;
+
+        int r = make_rules(table, &rules, &n_rules);
+        for (size_t i = 0; i < processes->n_processes && r >= 0; i++) {
+                const Process *process = &processes->processes[i];
+
+                if (!process->is_cut)
+                        continue;
+                int n_groups = process_read_groups(table->kernel, process->pid, groups, ELEMENTSOF(groups));
+                for (size_t rule = 0; rule < n_rules && r >= 0; rule++)
+                        if (may_open(process, groups, n_groups, &rules[rule]))
+                                r = add_holder(table, &table->owners[rules[rule].owner].cut, process->pid, NULL);
+        }
+        return r;
+}
+
+static int walk_processes(HolderTable *table, ProcessTable *processes, const UsageLimits *limits) {
+        size_t budget_of_root = limits->descriptors_of_root, budget_of_others = limits->descriptors_of_others;
+        Walk walk = {.table = table};
+        bool is_cut = false;
+
+        for (size_t i = 0; i < processes->n_processes; i++) {
+                walk.process = &processes->processes[i];
+                bool is_of_root = walk.process->rank == PROCESS_OF_ROOT;
+                int r = walk_process(&walk, is_of_root ? &budget_of_root : &budget_of_others);
+                if (r < 0)
+                        return r;
+                is_cut = is_cut || walk.process->is_cut;
+        }
+        return is_cut ? add_cut_processes(table, processes) : 0;
+}
+
+int holder_table_walk(HolderTable *table, ProcessTable *processes, const UsageLimits *limits) {
+        if (table->n_nodes > 0)
+                qsort(table->nodes, table->n_nodes, sizeof(NodeOwner), compare_owners);
+        table->has_too_many_processes = processes->is_cut;
+        table->error = walk_processes(table, processes, limits);
+        return table->error == -ENOMEM ? -ENOMEM : 0;
+}
+
+int holder_table_search(HolderTable *table) {
         _cleanup_(process_table_done) ProcessTable processes = {};
-        Visit state = {.kernel = kernel, .visit = visit, .userdata = userdata};
-        HolderWalk walk = {
-                        .nodes = nodes, .n_nodes = n_nodes, .suffix = suffix, .on_open = on_open, .userdata = &state};
 
-        int r = process_table_read(kernel, &usage_limits, &processes);
-        return r < 0 ? r : holders_walk(kernel, &processes, &usage_limits, &walk);
+        if (table->n_nodes == 0 && table->suffix[0] == '\0')
+                return 0;
+        int r = process_table_read(table->kernel, &usage_limits, &processes);
+        if (r >= 0)
+                r = holder_table_walk(table, &processes, &usage_limits);
+        return r < 0 ? r : table->error;
 }
 
-int holders_of_vfio_node(const Kernel *kernel, int group, holder_visit_t visit, void *userdata) {
-        NodeOwner entry = {};
-        struct stat status;
-        char path[32];
-
-        /* By its number, wherever a sandboxed machine sees it; where there is none to compare with, by the end of its path. */
-        (void)snprintf(path, sizeof(path), "/vfio/%d", group);
-        if (fstatat(kernel->dev_fd, path + 1, &status, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISCHR(status.st_mode))
-                return walk_for(kernel, path, NULL, 0, visit, userdata);
-        entry.node.number = status.st_rdev;
-        return walk_for(kernel, NULL, &entry, 1, visit, userdata);
-}
-
-int holders_of_nodes(
-                const Kernel *kernel, const DeviceNode *nodes, size_t n_nodes, holder_visit_t visit, void *userdata) {
-        _cleanup_free_ NodeOwner *entries = calloc(n_nodes + 1, sizeof(NodeOwner));
-        if (!entries)
-                return -ENOMEM;
-        for (size_t i = 0; i < n_nodes; i++)
-                entries[i].node = nodes[i];
-        qsort(entries, n_nodes, sizeof(NodeOwner), node_owner_compare);
-        return walk_for(kernel, NULL, entries, n_nodes, visit, userdata);
-}
-
-static int keep_holder(const Holder *holder, const char *node, void *userdata) {
-        (void)node;
-        *(Holder *)userdata = *holder;
-        return 1;
+static int find_first(HolderTable *table, Holder *ret) {
+        int r = table->owners[0].error;
+        if (r < 0 || (r = holder_table_search(table)) < 0)
+                return r;
+        if (table->owners[0].open.n_holders == 0)
+                return -ENOENT;
+        *ret = table->owners[0].open.holders[0].holder;
+        return 0;
 }
 
 int holder_of_vfio_node(const Kernel *kernel, int group, Holder *ret) {
-        Holder found;
+        _cleanup_(holder_table_done) HolderTable table = {.kernel = kernel, .names_max = 1};
 
-        int r = holders_of_vfio_node(kernel, group, keep_holder, &found);
-        if (r <= 0)
-                return r < 0 ? r : -ENOENT;
-        *ret = found;
-        return 0;
+        int r = holder_table_add_group(&table, group);
+        return r < 0 ? r : find_first(&table, ret);
 }
 
 int holder_of_device(const Kernel *kernel, PciAddress address, Holder *ret) {
-        _cleanup_free_ DeviceNode *nodes = NULL;
-        size_t n_nodes = 0;
-        Holder found;
+        _cleanup_(holder_table_done) HolderTable table = {.kernel = kernel, .names_max = 1};
 
-        int r = device_nodes_collect(kernel, address, &nodes, &n_nodes);
-        if (r >= 0)
-                r = holders_of_nodes(kernel, nodes, n_nodes, keep_holder, &found);
-        if (r <= 0)
-                return r < 0 ? r : -ENOENT;
-        *ret = found;
-        return 0;
+        int r = holder_table_add_device(&table, address);
+        return r < 0 ? r : find_first(&table, ret);
 }

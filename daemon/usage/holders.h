@@ -2,72 +2,96 @@
 #pragma once
 
 #include "base/text.h"
-#include "kernel/process.h"
 #include "usage/device-nodes.h"
 #include "usage/processes.h"
 
-/* Which processes have a device node open. A walk over /proc: many processes take time, so it is for workers.
+/* Which processes have device nodes open, found in one walk over all descriptors in /proc. This takes time, so only
+ * workers do it.
  *
- * A descriptor counts that has the node open. One that was made with O_PATH does not: any user can make it of any node, without permission to open it
- * and without the driver hearing of it; and the number of such a node can come from a FUSE file system of his own. */
+ * A descriptor counts if the node is open. A descriptor that was made with O_PATH does not count: any user can make
+ * it for any node, without permission to open the node, and the driver does not notice. The number of such a node
+ * can also come from a FUSE file system of the user.
+ *
+ * Not found are: a node that is only mapped, and whose descriptor is closed (each memory map would have to be read,
+ * which waits for a lock of the process); a descriptor that is in transit through a socket; a descriptor of a thread
+ * that does not share the descriptors of its process. */
 
 #define HOLDER_UNIT_MAX 128
 
 typedef struct Holder {
         pid_t pid;
-        char command[PROCESS_COMMAND_MAX]; /* as in /proc/PID/comm: a process may call itself anything */
-        char unit[HOLDER_UNIT_MAX];        /* systemd's; "" where it has none */
+        char command[PROCESS_COMMAND_MAX]; /* raw: see process_read_command() */
+        char unit[HOLDER_UNIT_MAX];        /* of systemd; "" for none */
 } Holder;
 
-/* "process 324 (qemu-system-x86) of machine-qemu-1.scope", escaped (base/text.h), into buffer, which is returned. */
+/* Formats "process 324 (qemu-system-x86) of machine-qemu-1.scope", escaped (base/text.h), into buffer, and returns
+ * buffer. */
 #define HOLDER_TEXT_MAX (TEXT_ESCAPED_MAX(PROCESS_COMMAND_MAX + HOLDER_UNIT_MAX) + 64)
 const char *holder_format(const Holder *holder, char buffer[static HOLDER_TEXT_MAX]);
 #define HOLDER_TEXT(holder) holder_format(holder, (char[HOLDER_TEXT_MAX]){})
 
-/* Fills in who the process is. What cannot be read any more is "". The command is raw: HOLDER_TEXT() escapes it. */
-void holder_describe(const Kernel *kernel, pid_t pid, Holder *ret);
+typedef struct NamedHolder {
+        Holder holder;
+        char *node; /* the path by which the process opened the node: any bytes; NULL if it is not known */
+} NamedHolder;
 
-/* A node, and whose it is: a number that the caller chooses. */
+/* Processes, each once. */
+typedef struct HolderList {
+        NamedHolder *holders;
+        size_t n_holders;
+        size_t n_more; /* beyond names_max of the table */
+        pid_t last;
+} HolderList;
+
+/* Who has the nodes of one PCI function open, or the node of an IOMMU group. */
+typedef struct NodeHolders {
+        PciAddress address; /* of the function */
+        int error;          /* 0, or why its nodes are not known */
+        size_t n_nodes;
+        HolderList open; /* processes that have a node open */
+        HolderList cut;  /* processes that may open a node, and whose descriptors were not all read */
+} NodeHolders;
+
 typedef struct NodeOwner {
         DeviceNode node;
-        size_t owner;
+        size_t owner; /* an index of owners */
 } NodeOwner;
 
-/* For qsort(): a walk takes them sorted. */
-int node_owner_compare(const void *a, const void *b);
-
-/* One walk over all descriptors. What is not seen: a node that is only mapped, its descriptor closed (each memory map would have to be read, which waits
- * for a lock of that process); a descriptor on its way through a socket; one of a thread that shares no descriptors with its process. */
-typedef struct HolderWalk {
-        const NodeOwner *nodes;
+/* Set kernel and names_max, and the rest to 0. */
+typedef struct HolderTable {
+        const Kernel *kernel;
+        size_t names_max; /* Each list names so many processes and counts the others. */
+        NodeHolders *owners;
+        size_t n_owners;
+        NodeOwner *nodes; /* of all owners; sorted by the walk */
         size_t n_nodes;
-        const char *suffix; /* NULL; or the end of a path ("/vfio/25") to look for instead, where the number is not known */
-        /* Called for each descriptor that has one of the nodes open, with each owner of the node. The path may hold any bytes: escape it
-         * (base/text.h) before it is shown. */
-        int (*on_open)(const Process *process, size_t owner, const char *node, void *userdata);
-        /* Called for each process whose descriptors may not be read. NULL: they are passed over. */
-        int (*on_hidden)(const Process *process, void *userdata);
-        void *userdata;
-        size_t n_descriptors; /* set: how many were read */
-} HolderWalk;
+        char suffix[32]; /* Path of a node whose number is not known, for example "/vfio/25"; "" for none. */
+        size_t suffix_owner;
+        HolderList hidden;    /* processes whose descriptors vfiod may not read */
+        size_t n_descriptors; /* that were read */
+        bool has_too_many_processes;
+        int error; /* 0, or why the walk failed */
+} HolderTable;
 
-/* Walks until a callback returns other than 0, and returns that; 0 at the end; or a negative errno. Where a limit of usage_limits is
- * reached, the processes whose descriptors were not all read have is_cut set. */
-int holders_walk(const Kernel *kernel, ProcessTable *processes, const UsageLimits *limits, HolderWalk *walk);
+/* Add an owner: a function with all its nodes, a function with this node, or a group with its node. Each returns 0
+ * or -ENOMEM. If the nodes of a function cannot be collected, its field "error" says so; a function that is gone has
+ * no nodes. */
+int holder_table_add_device(HolderTable *table, PciAddress address);
+int holder_table_add_node(HolderTable *table, PciAddress address, DeviceNode node);
+int holder_table_add_group(HolderTable *table, int group);
 
-/* Called with each process that has one of the nodes open, once, and the path it was opened by. A return other than 0 ends the walk. */
-typedef int (*holder_visit_t)(const Holder *holder, const char *node, void *userdata);
+/* Fills the lists. If a limit is reached, the processes whose descriptors were not all read have is_cut set. Returns
+ * 0 or -ENOMEM; another error is in the table. */
+int holder_table_walk(HolderTable *table, ProcessTable *processes, const UsageLimits *limits);
 
-/* Looks for a process with /dev/vfio/GROUP open, in whatever mount namespace: vfio-node.h decides whether there is one, this only names it. Returns
- * 0; -ENOENT when none was seen, which does not mean that there is none; another negative errno. */
+/* Reads the processes and walks over them with usage_limits. Returns 0 or a negative errno. */
+int holder_table_search(HolderTable *table);
+
+/* Returns NULL if the table has no such function. */
+const NodeHolders *holder_table_find(const HolderTable *table, PciAddress address);
+void holder_table_done(HolderTable *table);
+
+/* Find a process that has the node of the group, or a node of the device, open. Each returns 0; -ENOENT if none was
+ * found, which does not prove that there is none (see vfio-node.h); or another negative errno. */
 int holder_of_vfio_node(const Kernel *kernel, int group, Holder *ret);
-
-/* Visits the holders of the group's node, all of them. Returns 0, the visitor's value, or a negative errno. */
-int holders_of_vfio_node(const Kernel *kernel, int group, holder_visit_t visit, void *userdata);
-
-/* Visits the holders of these nodes. Returns 0, the visitor's value, or a negative errno. */
-int holders_of_nodes(
-                const Kernel *kernel, const DeviceNode *nodes, size_t n_nodes, holder_visit_t visit, void *userdata);
-
-/* Looks for a process that has a node of the device open. Returns 0; -ENOENT when none was seen; another negative errno. */
 int holder_of_device(const Kernel *kernel, PciAddress address, Holder *ret);

@@ -3,9 +3,10 @@
 
 #include <stddef.h>
 
-/* How much of the host a survey reads. An ordinary user can start many processes, open many descriptors and, in a user namespace, make many mounts. So
- * what belongs to root is read first and has a limit that no real host reaches. What belongs to others is read after it, and has a limit of its own
- * that a survey reads in about a second. What lies beyond a limit counts as "cannot be determined" where it could matter: see holders.h and mounts.h. */
+/* How much of the host a survey reads. An ordinary user can start many processes, open many descriptors and, in a
+ * user namespace, make many mounts. So a survey first reads what belongs to root, up to a limit that no real host
+ * reaches. Then it reads what belongs to other users, up to a limit that it reaches in about a second. What is
+ * beyond a limit cannot be determined: see holders.h and mounts.h. */
 
 typedef struct UsageLimits {
         size_t processes;             /* that are listed: 40 bytes of memory each */

@@ -4,78 +4,60 @@
 
 #include <limits.h>
 #include <search.h>
-#include <sys/sysmacros.h>
 
-/* procfs says that a block has 1024 bytes, which would make a hundred reads of a long list. */
+/* procfs reports a block size of 1024 bytes, and stdio would use it: a long list would take a hundred reads. */
 #define READ_BUFFER_SIZE (64 * 1024)
 
 static void free_mount(void *item) {
         Mount *mount = item;
 
-        free(mount->source);
+        free(mount->device);
         free(mount->target);
         free(mount);
 }
 
 void mount_table_done(MountTable *table) {
-        tdestroy(table->by_number, free_mount);
-        tdestroy(table->by_source, free_mount);
-        tdestroy(table->namespaces, free);
+        tdestroy(table->mounts, free_mount);
         *table = (MountTable){};
 }
 
-static int compare_by_number(const void *a, const void *b) {
-        const Mount *left = a, *right = b;
-        return left->number < right->number ? -1 : left->number > right->number;
-}
-
-static int compare_by_source(const void *a, const void *b) {
-        return strcmp(((const Mount *)a)->source, ((const Mount *)b)->source);
+static int compare_mounts(const void *a, const void *b) {
+        return strcmp(((const Mount *)a)->device, ((const Mount *)b)->device);
 }
 
 static int compare_namespaces(const void *a, const void *b) {
         const uint64_t *left = a, *right = b;
-        return *left < *right ? -1 : *left > *right;
-}
-
-/* The value of "040", or -1. */
-static int octal_value(const char *digits) {
-        int value = 0;
-
-        for (size_t i = 0; i < 3; i++) {
-                if (digits[i] < '0' || digits[i] > '7')
-                        return -1;
-                value = value * 8 + (digits[i] - '0');
-        }
-        return value > 0 && value <= UCHAR_MAX ? value : -1;
+        return COMPARE(*left, *right);
 }
 
 char *mount_unescape(char *text) {
         char *end = text;
 
         for (const char *c = text; *c; c++) {
-                int value = *c == '\\' ? octal_value(c + 1) : -1;
+                long value = *c == '\\' && strspn(c + 1, "01234567") >= 3
+                                ? strtol((char[]){c[1], c[2], c[3], '\0'}, NULL, 8)
+                                : 0;
+                bool is_escape = value > 0 && value <= UCHAR_MAX;
 
-                *end++ = value < 0 ? *c : (char)value;
-                c += value < 0 ? 0 : 3;
+                *end++ = is_escape ? (char)value : *c;
+                c += is_escape ? 3 : 0;
         }
         *end = '\0';
         return text;
 }
 
-/* Keeps the first mount of each device: so the table grows with the devices of the host, not with the mounts that somebody makes. */
-static int add_mount(MountTable *table, dev_t number, const char *source, const char *target) {
-        void **root = source ? &table->by_source : &table->by_number;
-        int (*compare)(const void *, const void *) = source ? compare_by_source : compare_by_number;
-        Mount key = {.number = number, .source = (char *)source};
+/* Keeps only the first mount of each device: so the table grows with the devices of the host, and not with the
+ * mounts that a user makes. */
+static int add_mount(MountTable *table, const char *device, const char *target) {
+        Mount key = {.device = (char *)device};
 
-        if (tfind(&key, root, compare))
+        if (tfind(&key, &table->mounts, compare_mounts))
                 return 0;
         Mount *mount = malloc(sizeof(Mount));
         if (!mount)
                 return -ENOMEM;
-        *mount = (Mount){.number = number, .source = source ? strdup(source) : NULL, .target = strdup(target)};
-        if ((source && !mount->source) || !mount->target || !tsearch(mount, root, compare)) {
+        *mount = (Mount){strdup(device), strdup(target)};
+        if (!mount->device || !mount->target || !tsearch(mount, &table->mounts, compare_mounts)) {
                 free_mount(mount);
                 return -ENOMEM;
         }
@@ -83,23 +65,12 @@ static int add_mount(MountTable *table, dev_t number, const char *source, const 
         return 0;
 }
 
-/* A file system that lies on several disks: bcachefs names them all, "/dev/sda:/dev/sdb". */
-static int add_by_source(MountTable *table, const char *type, char *source, const char *target) {
-        int r = 0;
-
-        if (streq(type, "btrfs"))
-                return add_mount(table, 0, mount_unescape(source), target);
-        char *state, *word = strtok_r(mount_unescape(source), ":", &state);
-        for (; word && r >= 0; word = strtok_r(NULL, ":", &state))
-                r = add_mount(table, 0, word, target);
-        return r;
-}
-
-/* "36 35 98:0 /root /mnt rw,noatime master:1 - ext3 /dev/root rw": type and source stand behind the single dash. Returns 0; -EINVAL for a line of
- * another form; -ENOMEM. */
+/* Parses "36 35 98:0 /root /mnt rw,noatime master:1 - ext3 /dev/root rw". The type and the source follow the single
+ * dash. Returns 0; -EINVAL for a line of another form; or -ENOMEM. */
 static int parse_line(MountTable *table, char *line, bool is_host) {
         unsigned major, minor;
         char *state, *words[5];
+        int r = 0;
 
         char *behind = strstr(line, " - ");
         if (!behind)
@@ -111,22 +82,27 @@ static int parse_line(MountTable *table, char *line, bool is_host) {
         const char *type = strtok_r(behind + 3, " ", &state);
         if (sscanf(words[2], "%u:%u", &major, &minor) != 2 || !type)
                 return -EINVAL;
+        const char *target = mount_unescape(words[4]);
         if (major != 0)
-                return add_mount(table, makedev(major, minor), NULL, mount_unescape(words[4]));
+                return add_mount(table, words[2], target);
         char *source = strtok_r(NULL, " ", &state);
         if (!is_host || !source || (!streq(type, "btrfs") && !streq(type, "bcachefs")))
                 return 0;
-        return add_by_source(table, type, source, mount_unescape(words[4]));
+        /* btrfs names one of its disks, bcachefs names all: "/dev/sda:/dev/sdb". */
+        const char *separator = streq(type, "btrfs") ? "" : ":";
+        for (char *word = strtok_r(mount_unescape(source), separator, &state); word && r >= 0;
+                        word = strtok_r(NULL, separator, &state))
+                r = add_mount(table, word, target);
+        return r;
 }
 
-/* Returns 1; 0 where the process has ended; -ENOMEM. */
+/* Reads the mounts of the namespace of a process. Returns 1; 0 if the process has ended or its mounts cannot be
+ * read; or -ENOMEM. */
 static int read_mounts(const Kernel *kernel, const Process *process, size_t *budget, MountTable *table) {
         _cleanup_free_ char *line = NULL;
         size_t size = 0;
-        char path[64];
 
-        (void)snprintf(path, sizeof(path), "%d/mountinfo", (int)process->pid);
-        _cleanup_fclose_ FILE *file = sysfs_open_lines(kernel->proc_fd, path);
+        _cleanup_fclose_ FILE *file = sysfs_open_lines(kernel->proc_fd, SYSFS_PATH("%d/mountinfo", (int)process->pid));
         if (!file) {
                 table->is_partial = table->is_partial || (errno != ENOENT && errno != ESRCH && errno != EINVAL);
                 return 0;
@@ -149,20 +125,14 @@ static int read_mounts(const Kernel *kernel, const Process *process, size_t *bud
         return 1;
 }
 
-static int mark_namespace(MountTable *table, uint64_t number) {
-        uint64_t *copy = malloc(sizeof(uint64_t));
-        if (!copy)
-                return -ENOMEM;
-        *copy = number;
-        if (!tsearch(copy, &table->namespaces, compare_namespaces)) {
-                free(copy);
-                return -ENOMEM;
-        }
-        return 0;
+/* The nodes of the tree point into the process table. */
+static void keep_node(void *node) {
+        (void)node;
 }
 
 int mount_table_read(const Kernel *kernel, const ProcessTable *processes, const UsageLimits *limits, MountTable *ret) {
         size_t budget_of_host = limits->mounts_of_host, budget_of_others = limits->mounts_of_others;
+        void *namespaces = NULL;
         int r = 0;
 
         *ret = (MountTable){.is_partial = processes->is_cut || processes->has_hidden_namespace};
@@ -170,21 +140,17 @@ int mount_table_read(const Kernel *kernel, const ProcessTable *processes, const 
                 const Process *process = &processes->processes[i];
                 bool is_host = process->rank != PROCESS_OF_OTHER_NAMESPACE;
 
-                if (process->mount_namespace == 0 ||
-                                tfind(&process->mount_namespace, &ret->namespaces, compare_namespaces))
+                if (process->mount_namespace == 0 || tfind(&process->mount_namespace, &namespaces, compare_namespaces))
                         continue;
                 r = read_mounts(kernel, process, is_host ? &budget_of_host : &budget_of_others, ret);
-                if (r > 0)
-                        r = mark_namespace(ret, process->mount_namespace);
+                if (r > 0 && !tsearch(&process->mount_namespace, &namespaces, compare_namespaces))
+                        r = -ENOMEM;
         }
+        tdestroy(namespaces, keep_node);
         return r < 0 ? r : 0;
 }
 
-const Mount *mount_table_find(const MountTable *table, dev_t number, const char *node) {
-        Mount key = {.number = number, .source = (char *)node};
-        Mount *const *found = tfind(&key, &table->by_number, compare_by_number);
-
-        if (!found)
-                found = tfind(&key, &table->by_source, compare_by_source);
+const Mount *mount_table_find(const MountTable *table, const char *device) {
+        Mount *const *found = tfind(&(Mount){.device = (char *)device}, &table->mounts, compare_mounts);
         return found ? *found : NULL;
 }

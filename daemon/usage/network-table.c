@@ -9,38 +9,33 @@
 #include <net/if_arp.h>
 #include <search.h>
 
-/* How often a list is asked for that changes while the kernel gives it. */
+/* A list that changes while the kernel sends it is requested so often at most. */
 #define DUMPS_MAX 16
-
-/* An ordinary user can make a PPPoE connection: see read_pppoe(). */
-#define PPPOE_MAX 65536
-
-typedef struct Dump {
-        NetworkTable *table;
-        int error; /* -ENOMEM, or 0 */
-} Dump;
 
 static int compare_uses(const void *a, const void *b) {
         const NetworkUse *left = a, *right = b;
-        return left->index < right->index ? -1 : left->index > right->index;
+        return COMPARE(left->index, right->index);
 }
 
-/* The entry of the interface, made where there is none; NULL without memory. */
-static NetworkUse *use_of(Dump *dump, unsigned index) {
-        NetworkUse key = {.index = index};
+/* Notes a use of an interface. Keeps only the first text of a kind. Returns MNL_CB_OK; or MNL_CB_ERROR with errno
+ * ENOMEM. */
+static int add_use(NetworkTable *table, unsigned index, NetworkUseKind kind, const char *text) {
+        NetworkUse *use = malloc(sizeof(NetworkUse)), **found = NULL;
 
-        NetworkUse *const *found = tfind(&key, &dump->table->uses, compare_uses);
-        if (found)
-                return *found;
-        NetworkUse *use = calloc(1, sizeof(NetworkUse));
-        if (use)
-                use->index = index;
-        if (!use || !tsearch(use, &dump->table->uses, compare_uses)) {
-                free(use);
-                dump->error = -ENOMEM;
-                return NULL;
+        if (use) {
+                *use = (NetworkUse){.index = index};
+                found = tsearch(use, &table->uses, compare_uses);
         }
-        return use;
+        if (!found || *found != use)
+                free(use);
+        if (!found) {
+                errno = ENOMEM;
+                return MNL_CB_ERROR;
+        }
+        if (!(*found)->has[kind])
+                (void)snprintf((*found)->texts[kind], NETWORK_TEXT_MAX, "%s", text);
+        (*found)->has[kind] = true;
+        return MNL_CB_OK;
 }
 
 static bool is_link_local(int family, const struct nlattr *address) {
@@ -72,46 +67,26 @@ static const struct nlattr *find_attribute(const struct nlmsghdr *message, size_
 static int on_address(const struct nlmsghdr *message, void *userdata) {
         const struct ifaddrmsg *header = mnl_nlmsg_get_payload(message);
         char text[INET6_ADDRSTRLEN];
-        Dump *dump = userdata;
 
         const struct nlattr *address = find_attribute(message, sizeof(*header), IFA_LOCAL);
         if (!address)
                 address = find_attribute(message, sizeof(*header), IFA_ADDRESS);
         if (!address || is_link_local(header->ifa_family, address))
                 return MNL_CB_OK;
-        NetworkUse *use = use_of(dump, header->ifa_index);
-        if (!use)
-                return MNL_CB_STOP;
-        if (use->address[0] == '\0')
-                (void)snprintf(use->address, sizeof(use->address), "%s",
-                                address_text(header->ifa_family, address, text));
-        return MNL_CB_OK;
+        return add_use(userdata, header->ifa_index, NETWORK_ADDRESS, address_text(header->ifa_family, address, text));
 }
 
 static bool is_route_of_interest(const struct rtmsg *header) {
-        /* Other families have messages of other forms. */
+        /* Messages of other families have other forms. */
         bool known = header->rtm_family == AF_INET || header->rtm_family == AF_INET6 || header->rtm_family == AF_MPLS;
 
-        /* The kernel itself makes the others for every interface that is up. */
+        /* The kernel makes routes of other types and tables for every interface that is up. */
         return known && header->rtm_type == RTN_UNICAST && header->rtm_table != RT_TABLE_LOCAL;
-}
-
-static int add_route(Dump *dump, unsigned index, const char *route) {
-        NetworkUse *use = use_of(dump, index);
-
-        if (!use)
-                return MNL_CB_STOP;
-        if (!route)
-                use->has_default_route = true;
-        else if (use->route[0] == '\0')
-                (void)snprintf(use->route, sizeof(use->route), "%s", route);
-        return MNL_CB_OK;
 }
 
 static int on_route(const struct nlmsghdr *message, void *userdata) {
         const struct rtmsg *header = mnl_nlmsg_get_payload(message);
-        char text[INET6_ADDRSTRLEN], route[NETWORK_ROUTE_MAX];
-        Dump *dump = userdata;
+        char text[INET6_ADDRSTRLEN], route[NETWORK_TEXT_MAX] = "";
         int r = MNL_CB_OK;
 
         const struct nlattr *target = find_attribute(message, sizeof(*header), RTA_DST);
@@ -120,61 +95,58 @@ static int on_route(const struct nlmsghdr *message, void *userdata) {
         if (target)
                 (void)snprintf(route, sizeof(route), "%s/%u", address_text(header->rtm_family, target, text),
                                 header->rtm_dst_len);
+        NetworkUseKind kind = target ? NETWORK_ROUTE : NETWORK_DEFAULT_ROUTE;
         const struct nlattr *output = find_attribute(message, sizeof(*header), RTA_OIF);
         if (output)
-                r = add_route(dump, mnl_attr_get_u32(output), target ? route : NULL);
+                r = add_use(userdata, mnl_attr_get_u32(output), kind, route);
         const struct nlattr *multipath = find_attribute(message, sizeof(*header), RTA_MULTIPATH);
         if (!multipath)
                 return r;
         const struct rtnexthop *hop = mnl_attr_get_payload(multipath);
         int left = mnl_attr_get_payload_len(multipath);
         for (; RTNH_OK(hop, left) && r > MNL_CB_STOP; left -= RTNH_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop))
-                r = add_route(dump, (unsigned)hop->rtnh_ifindex, target ? route : NULL);
+                r = add_use(userdata, (unsigned)hop->rtnh_ifindex, kind, route);
         return r;
 }
 
-/* A route over a next hop that is an object of its own may name the object only. */
+/* A route can name a next hop object instead of an interface. */
 static int on_next_hop(const struct nlmsghdr *message, void *userdata) {
         const struct nlattr *output = find_attribute(message, sizeof(struct nhmsg), NHA_OIF);
-        Dump *dump = userdata;
-
-        if (!output)
-                return MNL_CB_OK;
-        NetworkUse *use = use_of(dump, mnl_attr_get_u32(output));
-        if (!use)
-                return MNL_CB_STOP;
-        use->has_next_hop = true;
-        return MNL_CB_OK;
+        return output ? add_use(userdata, mnl_attr_get_u32(output), NETWORK_NEXT_HOP, "") : MNL_CB_OK;
 }
 
-/* Asks for all entries of a kind, until there is an answer in one piece. What was found in an answer that was not counts as well: it was there a moment
- * ago. Returns 0 or a negative errno. */
-static int read_list(Dump *dump, uint16_t type, size_t header_size, mnl_cb_t callback) {
+/* Requests all entries of a kind, again if the list changed meanwhile (-EINTR). Entries of an interrupted answer
+ * count, too: they existed a moment ago. Returns 0 or a negative errno. */
+static int read_list(NetworkTable *table, uint16_t type, size_t header_size, mnl_cb_t callback) {
         char buffer[RTNETLINK_REQUEST_MAX];
         int r = -EINTR;
         void *header;
 
         for (unsigned i = 0; i < DUMPS_MAX && r == -EINTR; i++)
-                r = rtnetlink_ask(rtnetlink_begin(buffer, type, NLM_F_DUMP, header_size, &header), callback, dump);
-        return dump->error < 0 ? dump->error : r;
+                r = rtnetlink_ask(rtnetlink_begin(buffer, type, NLM_F_DUMP, header_size, &header), callback, table);
+        return r;
 }
 
-/* An entry of /sys/class/net. Returns 1 for the interface of a PPP connection. */
-static int on_interface(int directory_fd, const char *name, void *userdata) {
-        char path[300];
+/* Returns 1 if the host has the interface of a PPP connection, 0 if not, or a negative errno. */
+static int has_ppp_interface(const Kernel *kernel) {
+        _cleanup_closedir_ DIR *folder = NULL;
+        const char *name;
         long type;
 
-        (void)userdata;
-        (void)snprintf(path, sizeof(path), "%.255s/type", name);
-        int r = sysfs_read_number(directory_fd, path, 0, INT32_MAX, &type);
-        if (r < 0)
-                return r == -ENOENT || r == -ENOTDIR || r == -ENODEV ? 0 : r;
-        return type == ARPHRD_PPP;
+        int r = sysfs_open_folder(kernel->sys_fd, "class/net", &folder);
+        while (r >= 0 && (r = sysfs_next(folder, &name)) > 0) {
+                r = sysfs_read_number(dirfd(folder), SYSFS_PATH("%s/type", name), 0, INT32_MAX, &type);
+                if (r >= 0 && type == ARPHRD_PPP)
+                        return 1;
+                if (r == -ENOENT || r == -ENOTDIR || r == -ENODEV)
+                        r = 0;
+        }
+        return r == -ENOENT ? 0 : r;
 }
 
-/* PPP over Ethernet needs neither an address nor a route on its interface, and this list alone links the two. Any user can connect a PPPoE socket to any
- * interface that is up, and then stands in the list. But only root can make an interface of it (ppp0). Without such an interface
- * the list shows no use. */
+/* PPP over Ethernet needs neither an address nor a route on its interface: only this list shows the use. Any user
+ * can connect a PPPoE socket to any interface that is up, and is then in the list. But only root can make an
+ * interface of the connection (ppp0). So without such an interface, the list shows no use. */
 static int read_pppoe(const Kernel *kernel, NetworkTable *table) {
         _cleanup_fclose_ FILE *file = sysfs_open_lines(kernel->proc_fd, "net/pppoe");
         _cleanup_free_ char *line = NULL;
@@ -182,41 +154,33 @@ static int read_pppoe(const Kernel *kernel, NetworkTable *table) {
 
         if (!file)
                 return errno == ENOENT ? 0 : -errno;
-        int r = sysfs_for_each(kernel->sys_fd, "class/net", on_interface, NULL);
+        int r = has_ppp_interface(kernel);
         if (r <= 0)
-                return r == -ENOENT ? 0 : r;
+                return r;
         while (getline(&line, &size, file) > 0) {
+                long index;
+
                 line[strcspn(line, "\n")] = '\0';
                 const char *device = strrchr(line, ' ');
-                if (!device)
+                if (!device ||
+                                sysfs_read_number(kernel->sys_fd, SYSFS_PATH("class/net/%.63s/ifindex", device + 1), 1,
+                                                INT32_MAX, &index) < 0)
                         continue;
-                if (table->n_pppoe >= PPPOE_MAX)
-                        return -E2BIG;
-                if (table->n_pppoe == table->n_pppoe_allocated) {
-                        size_t wanted = table->n_pppoe_allocated ? table->n_pppoe_allocated * 2 : 16;
-                        char **grown = reallocarray(table->pppoe, wanted, sizeof(char *));
-                        if (!grown)
-                                return -ENOMEM;
-                        table->pppoe = grown;
-                        table->n_pppoe_allocated = wanted;
-                }
-                if (!(table->pppoe[table->n_pppoe] = strdup(device + 1)))
+                if (add_use(table, (unsigned)index, NETWORK_PPPOE, "") == MNL_CB_ERROR)
                         return -ENOMEM;
-                table->n_pppoe++;
         }
         return ferror(file) ? -EIO : 0;
 }
 
 static int read_all(const Kernel *kernel, NetworkTable *table) {
-        Dump dump = {.table = table};
         int r;
 
         if (kernel->has_own_network)
                 return 0;
-        if ((r = read_list(&dump, RTM_GETADDR, sizeof(struct ifaddrmsg), on_address)) < 0 ||
-                        (r = read_list(&dump, RTM_GETROUTE, sizeof(struct rtmsg), on_route)) < 0)
+        if ((r = read_list(table, RTM_GETADDR, sizeof(struct ifaddrmsg), on_address)) < 0 ||
+                        (r = read_list(table, RTM_GETROUTE, sizeof(struct rtmsg), on_route)) < 0)
                 return r;
-        r = read_list(&dump, RTM_GETNEXTHOP, sizeof(struct nhmsg), on_next_hop);
+        r = read_list(table, RTM_GETNEXTHOP, sizeof(struct nhmsg), on_next_hop);
         if (r < 0 && r != -EOPNOTSUPP) /* a kernel without next hops: before 5.3 */
                 return r;
         return read_pppoe(kernel, table);
@@ -230,22 +194,10 @@ int network_table_read(const Kernel *kernel, NetworkTable *ret) {
 
 void network_table_done(NetworkTable *table) {
         tdestroy(table->uses, free);
-        for (size_t i = 0; i < table->n_pppoe; i++)
-                free(table->pppoe[i]);
-        free(table->pppoe);
         *table = (NetworkTable){};
 }
 
 const NetworkUse *network_table_find(const NetworkTable *table, unsigned index) {
-        NetworkUse key = {.index = index};
-
-        NetworkUse *const *found = tfind(&key, &table->uses, compare_uses);
+        NetworkUse *const *found = tfind(&(NetworkUse){.index = index}, &table->uses, compare_uses);
         return found ? *found : NULL;
-}
-
-bool network_table_has_pppoe(const NetworkTable *table, const char *interface) {
-        for (size_t i = 0; i < table->n_pppoe; i++)
-                if (streq(table->pppoe[i], interface))
-                        return true;
-        return false;
 }

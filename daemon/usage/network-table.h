@@ -3,31 +3,36 @@
 
 #include "kernel/kernel.h"
 
-/* What the host's network configuration says of each interface. Addresses, routes and next hops are each read in one dump for all interfaces. */
+/* The network configuration of the host, by interface. Addresses, routes and next hops are each read in one dump for
+ * all interfaces. */
 
-/* Longest address as text (INET6_ADDRSTRLEN); and with the length of a prefix. */
-#define NETWORK_ADDRESS_MAX 46
-#define NETWORK_ROUTE_MAX (NETWORK_ADDRESS_MAX + 8)
+typedef enum NetworkUseKind {
+        NETWORK_ADDRESS, /* with the address as text */
+        NETWORK_DEFAULT_ROUTE,
+        NETWORK_ROUTE, /* with its target as text, "10.0.0.0/8" */
+        NETWORK_NEXT_HOP,
+        NETWORK_PPPOE,
+        _NETWORK_USE_KIND_MAX,
+} NetworkUseKind;
+
+/* Buffer size for an address (INET6_ADDRSTRLEN) with the length of its prefix. */
+#define NETWORK_TEXT_MAX 54
 
 typedef struct NetworkUse {
-        unsigned index;                    /* of the interface */
-        char address[NETWORK_ADDRESS_MAX]; /* the first one; "" for none */
-        char route[NETWORK_ROUTE_MAX];     /* the first one that is no default route; "" for none */
-        bool has_default_route;
-        bool has_next_hop;
+        unsigned index; /* of the interface */
+        bool has[_NETWORK_USE_KIND_MAX];
+        char texts[_NETWORK_USE_KIND_MAX][NETWORK_TEXT_MAX]; /* of the first use of each kind */
 } NetworkUse;
 
 typedef struct NetworkTable {
-        void *uses;   /* a tree of tsearch(), by index */
-        char **pppoe; /* names of interfaces that carry PPP over Ethernet */
-        size_t n_pppoe, n_pppoe_allocated;
-        int error; /* 0, or why it could not all be read */
+        void *uses; /* a tree of tsearch(), by index */
+        int error;  /* 0, or why not all of it could be read */
 } NetworkTable;
 
-/* Returns 0 or -ENOMEM; another error is in the table. The caller empties the table with network_table_done(), also after an error. */
+/* The caller empties the table with network_table_done(), also after an error. Returns 0 or -ENOMEM; another error
+ * is in the table. */
 int network_table_read(const Kernel *kernel, NetworkTable *ret);
 void network_table_done(NetworkTable *table);
 
-/* NULL for an interface of which nothing is said. */
+/* Returns NULL for an interface without a use. */
 const NetworkUse *network_table_find(const NetworkTable *table, unsigned index);
-bool network_table_has_pppoe(const NetworkTable *table, const char *interface);

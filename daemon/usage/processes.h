@@ -7,45 +7,55 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* The processes of the host, in the order in which a survey examines them: root's first, then those of the users that have the fewest descriptors
- * open, and last those of other user namespaces (rootless containers). A user who has a million files open thus delays only himself.
+/* The processes of the host, in the order in which a survey examines them: first those of root, then those of other
+ * users, and last those of other user namespaces (rootless containers). Users with the fewest open descriptors come
+ * first: a user with a million open files delays only the survey of his own processes.
  *
- * The real user id decides. The effective one and the capabilities do not: any user can start a setuid program, such as su, with all the
- * descriptors that he has opened. */
+ * The real user id decides. The effective user id and the capabilities do not: any user can start a setuid program,
+ * such as su, which inherits all descriptors of the user. */
 
 typedef enum ProcessRank {
-        PROCESS_OF_ROOT, /* or of a user that cannot be told */
+        PROCESS_OF_ROOT, /* or of an unknown user */
         PROCESS_OF_USER,
-        PROCESS_OF_OTHER_NAMESPACE, /* whatever its user id in there */
+        PROCESS_OF_OTHER_NAMESPACE, /* with any user id in that namespace */
 } ProcessRank;
 
 typedef struct Process {
         pid_t pid;
-        uid_t uid; /* the real one, as the host sees it */
+        uid_t uid; /* the real user id, as the host sees it */
         ProcessRank rank;
         bool is_cut;              /* its descriptors were not all read: set by the walk of holders.h */
-        uint64_t mount_namespace; /* its number; 0 where it cannot be told */
-        uint64_t n_descriptors;   /* about */
-        uint64_t n_of_user;       /* the sum of all processes of this user and rank */
+        uint64_t mount_namespace; /* its number; 0 if it is not known */
+        uint64_t n_descriptors;   /* approximately */
+        uint64_t n_of_user;       /* the sum over all processes of this user and rank */
 } Process;
 
 typedef struct ProcessTable {
         Process *processes;
-        size_t n_processes, n_allocated;
-        bool is_cut;               /* there are more than the limit */
-        bool has_hidden_namespace; /* the mount namespace of a process that runs could not be told */
+        size_t n_processes;
+        bool is_cut;               /* there are more processes than the limit */
+        bool has_hidden_namespace; /* vfiod may not read the mount namespace of a running process */
 } ProcessTable;
 
-/* Reads /proc. A process that ends meanwhile may be in the table or not. Returns 0 or a negative errno; the caller empties the table with
- * process_table_done(), also after an error. */
+/* Reads /proc. A process that ends at the same time may be in the table or not. The caller empties the table with
+ * process_table_done(), also after an error. Returns 0 or a negative errno. */
 int process_table_read(const Kernel *kernel, const UsageLimits *limits, ProcessTable *ret);
 void process_table_done(ProcessTable *table);
 
-/* An error that says that the caller lacks the permission, not that the process has ended. */
+/* Tells whether an errno says that vfiod lacks the permission, and not that the process has ended. */
 bool process_error_is_refusal(int error);
 
-/* Whether the process has ended: the kernel also refuses what is asked of such a process. */
-bool process_has_ended(int proc_fd, pid_t pid);
+/* Tells whether the process has ended: then, too, the kernel refuses to read its descriptors. */
+bool process_has_ended(const Kernel *kernel, pid_t pid);
 
-/* The supplementary groups and the group of a process. Returns how many were written to groups, at most max; or a negative errno. */
+/* Reads the group and the supplementary groups of a process. Returns their number; -EOVERFLOW if they are more than
+ * max or more than can be read; or another negative errno. */
 int process_read_groups(const Kernel *kernel, pid_t pid, gid_t *groups, size_t max);
+
+/* Buffer size for a command name. The kernel has at most 15 characters for a program. */
+#define PROCESS_COMMAND_MAX 64
+
+/* Reads the command name of a process (/proc/PID/comm) into buffer, or "" if it cannot be read, and returns buffer.
+ * A process can choose any bytes as its name: escape it (base/text.h) before you show it. Does not block. For
+ * messages only: the process may have ended, and another process may have its id. */
+const char *process_read_command(const Kernel *kernel, pid_t pid, char buffer[static PROCESS_COMMAND_MAX]);

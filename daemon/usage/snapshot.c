@@ -1,106 +1,65 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "usage/snapshot.h"
-#include "kernel/pci-facts.h"
+#include "kernel/sysfs.h"
 
-#include <limits.h>
+#include <stdarg.h>
 
-static int add_function(UsageSnapshot *snapshot, PciAddress address, const char *path, bool is_asked) {
-        if (snapshot->n_functions == snapshot->n_functions_allocated) {
-                size_t wanted = snapshot->n_functions_allocated ? snapshot->n_functions_allocated * 2 : 16;
-                SnapshotFunction *grown = reallocarray(snapshot->functions, wanted, sizeof(SnapshotFunction));
-                if (!grown)
-                        return -ENOMEM;
-                snapshot->functions = grown;
-                snapshot->n_functions_allocated = wanted;
-        }
-        SnapshotFunction *function = &snapshot->functions[snapshot->n_functions];
-        *function = (SnapshotFunction){.address = address, .path = strdup(path), .is_asked = is_asked};
-        if (!function->path)
-                return -ENOMEM;
-        snapshot->n_functions++;
-        return 0;
-}
+/* A card with many users: further processes are counted. */
+#define HOLDERS_NAMED_MAX 32
 
-static int compare_functions(const void *a, const void *b) {
-        const SnapshotFunction *left = a, *right = b;
-        uint64_t left_key = pci_address_key(left->address), right_key = pci_address_key(right->address);
-
-        return left_key < right_key ? -1 : left_key > right_key;
-}
-
-/* The devices that were asked for, sorted. */
+/* The devices that the caller asked for. */
 typedef struct Search {
         UsageSnapshot *snapshot;
-        PciAddress *devices;
+        const PciAddress *devices;
         size_t n_devices;
 } Search;
 
-static int compare_addresses(const void *a, const void *b) {
-        uint64_t left = pci_address_key(*(const PciAddress *)a), right = pci_address_key(*(const PciAddress *)b);
-        return left < right ? -1 : left > right;
-}
-
-static bool is_device(const Search *search, PciAddress address) {
-        return bsearch(&address, search->devices, search->n_devices, sizeof(PciAddress), compare_addresses);
-}
-
-/* Whether one of the folders that the path goes through, its last one aside, is a device that was asked for. */
-static bool is_below_device(const Search *search, const char *path) {
-        for (const char *part = path; *part;) {
-                size_t length = strcspn(part, "/");
-                char text[PCI_ADDRESS_TEXT_MAX];
-                PciAddress address;
-
-                if (part[length] == '\0')
-                        return false;
-                if (length < sizeof(text)) {
-                        memcpy(text, part, length);
-                        text[length] = '\0';
-                        if (pci_address_parse(text, &address) >= 0 && is_device(search, address))
-                                return true;
-                }
-                part += length + 1;
-        }
-        return false;
-}
-
+/* Keeps the function if it is one of the devices, or is below one of them. */
 static int on_function(PciAddress address, void *userdata) {
         const Search *search = userdata;
+        UsageSnapshot *snapshot = search->snapshot;
+        SnapshotFunction function = {.address = address};
         char path[PATH_MAX];
+        size_t i = 0;
 
-        ssize_t n = readlinkat(search->snapshot->kernel->devices_fd, PCI_ADDRESS_TEXT(address), path, sizeof(path) - 1);
-        if (n < 0 && errno == EINVAL)
-                n = 0; /* a folder, not a link: only a test has that */
-        if (n < 0)
-                return errno == ENOENT ? 0 : -errno;
-        path[n] = '\0';
-        bool is_asked = is_device(search, address);
-        return is_asked || is_below_device(search, path) ? add_function(search->snapshot, address, path, is_asked) : 0;
-}
-
-static int find_functions(UsageSnapshot *snapshot, const PciAddress *addresses, size_t n_addresses) {
-        _cleanup_free_ PciAddress *devices = calloc(n_addresses + 1, sizeof(PciAddress));
-        Search search = {snapshot, devices, n_addresses};
-
-        if (!devices)
+        int r = sysfs_read_target(snapshot->kernel->devices_fd, PCI_ADDRESS_TEXT(address), path, sizeof(path));
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        function.path = path;
+        while (i < search->n_devices && !pci_address_equal(address, search->devices[i]) &&
+                        !usage_snapshot_is_below(&function, search->devices[i]))
+                i++;
+        if (i == search->n_devices)
+                return 0;
+        function.path = strdup(path);
+        if (!function.path || !ARRAY_GROW(snapshot->functions, snapshot->n_functions)) {
+                free(function.path);
                 return -ENOMEM;
-        memcpy(devices, addresses, n_addresses * sizeof(PciAddress));
-        qsort(devices, n_addresses, sizeof(PciAddress), compare_addresses);
-        int r = pci_device_for_each(snapshot->kernel, on_function, &search);
-        if (r >= 0 && snapshot->n_functions > 0)
-                qsort(snapshot->functions, snapshot->n_functions, sizeof(SnapshotFunction), compare_functions);
-        return r;
+        }
+        snapshot->functions[snapshot->n_functions++] = function;
+        return 0;
 }
 
-int usage_snapshot_new(const Kernel *kernel, const PciAddress *addresses, size_t n_addresses, const UsageLimits *limits,
-                UsageSnapshot **ret) {
-        _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot = calloc(1, sizeof(UsageSnapshot));
+bool usage_snapshot_is_below(const SnapshotFunction *function, PciAddress device) {
+        char folder[PCI_ADDRESS_TEXT_MAX + 2];
+
+        (void)snprintf(folder, sizeof(folder), "/%s/", PCI_ADDRESS_TEXT(device));
+        return strstr(function->path, folder);
+}
+
+int usage_snapshot_new(const Kernel *kernel, const PciAddress *addresses, size_t n_addresses, usage_visit_t visit,
+                void *userdata, UsageSnapshot **ret) {
+        _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot = malloc(sizeof(UsageSnapshot));
         if (!snapshot)
                 return -ENOMEM;
 
-        snapshot->kernel = kernel;
-        snapshot->limits = limits ? limits : &usage_limits;
-        int r = n_addresses == 0 ? 0 : find_functions(snapshot, addresses, n_addresses);
+        *snapshot = (UsageSnapshot){
+                        .kernel = kernel,
+                        .visit = visit,
+                        .userdata = userdata,
+                        .limits = &usage_limits,
+        };
+        int r = pci_device_for_each(kernel, on_function, &(Search){snapshot, addresses, n_addresses});
         if (r < 0 || (r = host_index_read(kernel, &snapshot->host)) < 0)
                 return r;
         *ret = TAKE_PTR(snapshot);
@@ -123,6 +82,8 @@ UsageSnapshot *usage_snapshot_free(UsageSnapshot *snapshot) {
         return NULL;
 }
 
+/* The parts. */
+
 static int need_processes(UsageSnapshot *snapshot) {
         if (!snapshot->has_processes) {
                 snapshot->has_processes = true;
@@ -143,52 +104,60 @@ int usage_snapshot_mounts(UsageSnapshot *snapshot, const MountTable **ret) {
 }
 
 int usage_snapshot_block_users(UsageSnapshot *snapshot, const BlockUsers **ret) {
-        int r = 0;
-
-        if (!snapshot->has_block_users) {
-                snapshot->has_block_users = true;
-                r = block_users_read(snapshot->kernel, &snapshot->block_users);
-        }
         *ret = &snapshot->block_users;
-        return r;
+        if (snapshot->has_block_users)
+                return 0;
+        snapshot->has_block_users = true;
+        return block_users_read(snapshot->kernel, &snapshot->block_users);
 }
 
 int usage_snapshot_network(UsageSnapshot *snapshot, const NetworkTable **ret) {
-        int r = 0;
-
-        if (!snapshot->has_network) {
-                snapshot->has_network = true;
-                r = network_table_read(snapshot->kernel, &snapshot->network);
-        }
         *ret = &snapshot->network;
-        return r;
+        if (snapshot->has_network)
+                return 0;
+        snapshot->has_network = true;
+        return network_table_read(snapshot->kernel, &snapshot->network);
 }
 
 int usage_snapshot_holders(UsageSnapshot *snapshot, const HolderTable **ret) {
-        _cleanup_free_ PciAddress *addresses = NULL;
-        int r = 0;
+        HolderTable *table = &snapshot->holders;
 
-        *ret = &snapshot->holders;
+        *ret = table;
         if (snapshot->has_holders)
                 return 0;
         snapshot->has_holders = true;
-        addresses = calloc(snapshot->n_functions + 1, sizeof(PciAddress));
-        if (!addresses)
-                return -ENOMEM;
-        for (size_t i = 0; i < snapshot->n_functions; i++)
-                addresses[i] = snapshot->functions[i].address;
-        r = holder_table_collect(snapshot->kernel, addresses, snapshot->n_functions, &snapshot->holders);
-        if (r < 0 || snapshot->holders.n_nodes == 0)
-                return r;
-        snapshot->holders.error = need_processes(snapshot);
-        if (snapshot->holders.error < 0)
+        *table = (HolderTable){.kernel = snapshot->kernel, .names_max = HOLDERS_NAMED_MAX};
+        for (size_t i = 0; i < snapshot->n_functions; i++) {
+                int r = holder_table_add_device(table, snapshot->functions[i].address);
+                if (r < 0)
+                        return r;
+        }
+        if (table->n_nodes == 0)
                 return 0;
-        return holder_table_walk(snapshot->kernel, &snapshot->processes, snapshot->limits, &snapshot->holders);
+        table->error = need_processes(snapshot);
+        return table->error < 0 ? 0 : holder_table_walk(table, &snapshot->processes, snapshot->limits);
 }
 
-bool usage_snapshot_is_below(const SnapshotFunction *function, PciAddress device) {
-        char folder[PCI_ADDRESS_TEXT_MAX + 2];
+/* Reports. */
 
-        (void)snprintf(folder, sizeof(folder), "/%s/", PCI_ADDRESS_TEXT(device));
-        return strstr(function->path, folder);
+int usage_report(UsageSnapshot *snapshot, UsageKind kind, const char *format, ...) {
+        _cleanup_free_ char *evidence = NULL;
+        va_list arguments;
+
+        va_start(arguments, format);
+        int length = vasprintf(&evidence, format, arguments);
+        va_end(arguments);
+        if (length < 0) {
+                evidence = NULL;
+                return -ENOMEM;
+        }
+        if (text_escape_message(&evidence) < 0)
+                return -ENOMEM;
+        return snapshot->visit(snapshot->device, kind, evidence, snapshot->userdata);
+}
+
+int usage_report_error(UsageSnapshot *snapshot, UsageKind kind, const char *name, int error) {
+        if (error >= 0 || error == -ENOMEM)
+                return error;
+        return usage_report(snapshot, kind, "%s cannot be examined: %s", name, strerror(-error));
 }

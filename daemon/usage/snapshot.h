@@ -1,28 +1,45 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "kernel/host-names.h"
 #include "usage/block-users.h"
-#include "usage/holder-table.h"
-#include "usage/host-index.h"
+#include "usage/holders.h"
 #include "usage/mounts.h"
 #include "usage/network-table.h"
 
-/* What the host uses, read once for all devices of a survey: each part when it is first asked for, and never again. A card without disks thus costs no
- * reading of mounts. Takes time, and is for workers. */
+/* What the host uses at one moment, read once for all devices of a survey. Each part is read when it is first
+ * needed: a card without disks costs no reading of mounts. Reading takes time, so only workers use this. */
+
+typedef enum UsageKind {
+        USAGE_STORAGE, /* a disk of the device is mounted, is swap space, or is a part of something */
+        USAGE_NETWORK, /* a network interface of the device has addresses or routes, or is a part of something */
+        USAGE_DISPLAY, /* the device shows the screen of the host */
+        USAGE_PROCESS, /* a process has a device node of the device open */
+        _USAGE_KIND_MAX,
+} UsageKind;
+
+/* Callback for each use of the device, with the evidence. A return value other than 0 stops the search. A negative
+ * value is -ENOMEM. A device can have thousands of uses: the callback decides how many it keeps. */
+typedef int (*usage_visit_t)(PciAddress device, UsageKind kind, const char *evidence, void *userdata);
 
 typedef struct SnapshotFunction {
         PciAddress address;
-        char *path; /* where it lies in sysfs: "../../../devices/pci0000:00/0000:00:03.0"; "" where that could not be told */
-        bool is_asked; /* one of the devices that the snapshot was made for; or else it lies below one of them */
+        char *path; /* in sysfs: "../../../devices/pci0000:00/0000:00:03.0" */
 } SnapshotFunction;
 
 typedef struct UsageSnapshot {
         const Kernel *kernel;
+        usage_visit_t visit;
+        void *userdata;
+        PciAddress device; /* whose uses are reported now */
+
+        /* The caller may change these two after usage_snapshot_new(). */
         const UsageLimits *limits;
-        bool only_visible; /* set by the caller: no disk is opened exclusively, since that disturbs others. Hidden uses are then not found. */
+        bool only_visible; /* Open no disk exclusively, because that disturbs others. Hidden uses are then not found. */
+
         HostIndex host;
-        SnapshotFunction *functions; /* the devices, and the functions that lie below them; sorted by address */
-        size_t n_functions, n_functions_allocated;
+        SnapshotFunction *functions; /* the devices, and the functions that are below them */
+        size_t n_functions;
 
         ProcessTable processes;
         MountTable mounts;
@@ -30,14 +47,14 @@ typedef struct UsageSnapshot {
         NetworkTable network;
         HolderTable holders;
         bool has_processes, has_mounts, has_block_users, has_network, has_holders;
-        size_t n_blocks_examined; /* disks, partitions and what is built on them: how often one was examined */
         int processes_error;      /* 0, or why /proc could not be read */
+        size_t n_blocks_examined; /* disks, partitions and what is built on them */
 } UsageSnapshot;
 
-/* Makes a snapshot for these devices. NULL for the limits means usage_limits. Returns 0; a negative errno where the host's devices cannot be listed. The caller frees
- * it with usage_snapshot_free(). */
-int usage_snapshot_new(const Kernel *kernel, const PciAddress *addresses, size_t n_addresses, const UsageLimits *limits,
-                UsageSnapshot **ret);
+/* Makes a snapshot for these devices. userdata is borrowed. The caller frees *ret with usage_snapshot_free().
+ * Returns 0; or a negative errno if the devices of the host cannot be listed. */
+int usage_snapshot_new(const Kernel *kernel, const PciAddress *addresses, size_t n_addresses, usage_visit_t visit,
+                void *userdata, UsageSnapshot **ret);
 UsageSnapshot *usage_snapshot_free(UsageSnapshot *snapshot);
 DEFINE_TRIVIAL_CLEANUP_FUNC(UsageSnapshot *, usage_snapshot_free)
 
@@ -47,5 +64,12 @@ int usage_snapshot_block_users(UsageSnapshot *snapshot, const BlockUsers **ret);
 int usage_snapshot_network(UsageSnapshot *snapshot, const NetworkTable **ret);
 int usage_snapshot_holders(UsageSnapshot *snapshot, const HolderTable **ret);
 
-/* Whether the function lies below the device, as the drives of a VMD controller do. */
+/* Tells whether the function is below the device, as the drives of a VMD controller are. */
 bool usage_snapshot_is_below(const SnapshotFunction *function, PciAddress device);
+
+/* Formats the evidence, escapes it as a message (base/text.h) and calls the callback. Returns its value or -ENOMEM. */
+int usage_report(UsageSnapshot *snapshot, UsageKind kind, const char *format, ...) _printf_(3, 4);
+
+/* Reports a negative errno: what cannot be determined counts as in use. name is escaped. Returns other values and
+ * -ENOMEM unchanged. */
+int usage_report_error(UsageSnapshot *snapshot, UsageKind kind, const char *name, int error);

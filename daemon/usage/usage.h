@@ -2,20 +2,19 @@
 #pragma once
 
 #include "usage/snapshot.h"
-#include "usage/usage-report.h"
 
-/* What of the host uses a device now. For workers: these functions open devices, walk /proc and read folders of sysfs, and may block.
+/* Which parts of the host use a device now. For workers: these functions open devices, walk over /proc and read
+ * directories of sysfs, so they may block. Each use goes to the callback of the snapshot. Each function returns 0,
+ * the value of the callback, or a negative errno.
  *
- * What cannot be determined counts as in use: it is reported like a use, with the reason. What an ordinary user can fake is no evidence: otherwise he could keep root
- * from a device, or teach root to override the guards. */
+ * What cannot be determined counts as in use: it is reported like a use, with the reason. What an ordinary user can
+ * fake is no evidence: otherwise a user could keep root from a device, or could teach root to override the guards. */
 
-/* Looks for all kinds of uses of a device that the snapshot was made for, and of the functions that lie below it. Returns 0, the visitor's value, or a
- * negative errno. */
-int usage_of_device(UsageSnapshot *snapshot, PciAddress address, usage_visit_t visit, void *userdata);
+/* Looks for all kinds of uses of a device that the snapshot was made for, and of the functions that are below it. */
+int usage_of_device(UsageSnapshot *snapshot, PciAddress address);
 
-/* The kinds by themselves, of one function. */
-int usage_of_disks(UsageSnapshot *snapshot, PciAddress address, usage_visit_t visit, void *userdata);
-int usage_of_disk(UsageSnapshot *snapshot, const char *disk, usage_visit_t visit, void *userdata);
-int usage_of_interface(UsageSnapshot *snapshot, const char *interface, usage_visit_t visit, void *userdata);
-int usage_of_display(const Kernel *kernel, PciAddress address, usage_visit_t visit, void *userdata);
-int usage_by_processes(UsageSnapshot *snapshot, PciAddress address, usage_visit_t visit, void *userdata);
+/* Look for one kind of uses. */
+int usage_of_disks(UsageSnapshot *snapshot, PciAddress address);
+int usage_of_interface(UsageSnapshot *snapshot, const char *interface);
+int usage_of_display(UsageSnapshot *snapshot, PciAddress address);
+int usage_by_processes(UsageSnapshot *snapshot, PciAddress address);

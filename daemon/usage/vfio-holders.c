@@ -2,26 +2,13 @@
 #include "usage/vfio-holders.h"
 #include "kernel/vfio-cdev.h"
 #include "kernel/vfio-node.h"
-#include "usage/holder-table.h"
 
 #define ADVICE "end it, or take the device out of it, first."
 
-typedef enum HolderKind {
-        HOLDER_NONE,
-        HOLDER_OPEN,   /* has the cdev open */
-        HOLDER_HIDDEN, /* may not be examined, so it could have the cdev open */
-        HOLDER_CUT,    /* not all of its descriptors were read, so it could have the cdev open */
-} HolderKind;
-
-/* The cdevs of some devices, and who has one of them open. */
+/* The members that have a cdev. */
 typedef struct CdevSearch {
-        VfioCdev *cdevs;              /* of the functions of the table, in the same order */
-        HolderTable table;            /* only functions with a cdev, not sorted; a node is a cdev */
-        const PciAddress *unreadable; /* the device whose cdev could not be read; NULL where there is none */
-        bool has_too_many_processes;
-        HolderKind kind;
-        const Holder *holder; /* NULL where the kind is HOLDER_NONE */
-        size_t held;          /* index of the cdev that the holder has open */
+        HolderTable table; /* an owner is a member */
+        VfioCdev *cdevs;   /* of the owners, in the same order */
 } CdevSearch;
 
 static void cdev_search_done(CdevSearch *search) {
@@ -29,139 +16,130 @@ static void cdev_search_done(CdevSearch *search) {
         holder_table_done(&search->table);
 }
 
-/* Returns 0, or a negative errno with `unreadable` set where it concerns one device. */
-static int collect_cdevs(CdevSearch *search, const Kernel *kernel, const PciAddress *members, size_t n_members) {
-        HolderTable *table = &search->table;
+typedef enum HolderKind {
+        HOLDER_OPEN,   /* has the cdev open */
+        HOLDER_HIDDEN, /* could have the cdev open: vfiod may not examine the process */
+        HOLDER_CUT,    /* could have the cdev open: its descriptors were not all read */
+} HolderKind;
 
-        search->cdevs = calloc(n_members + 1, sizeof(VfioCdev));
-        table->functions = calloc(n_members + 1, sizeof(FunctionHolders));
-        table->nodes = calloc(n_members + 1, sizeof(NodeOwner));
-        if (!search->cdevs || !table->functions || !table->nodes)
-                return -ENOMEM;
-        for (size_t i = 0; i < n_members; i++) {
-                VfioCdev *cdev = &search->cdevs[table->n_functions];
-
-                _cleanup_close_ int fd = pci_device_open(kernel, members[i]);
-                if (fd == -ENOENT || fd == -ENODEV)
-                        continue; /* a device that is gone is not unbound either */
-                int r = fd < 0 ? fd : vfio_cdev_read(fd, cdev);
-                if (r < 0) {
-                        search->unreadable = &members[i];
-                        return r;
-                }
-                if (r == 0)
-                        continue;
-                table->nodes[table->n_nodes++] =
-                                (NodeOwner){.node = {.number = cdev->number}, .owner = table->n_functions};
-                table->functions[table->n_functions++] = (FunctionHolders){.address = members[i], .n_nodes = 1};
-        }
-        qsort(table->nodes, table->n_nodes, sizeof(NodeOwner), node_owner_compare);
-        return 0;
-}
-
-/* Takes the first process of the list as the holder. Returns whether there is one. */
-static bool take_holder(CdevSearch *search, HolderKind kind, const HolderList *list, size_t held) {
+/* Describes the first process of the list as the holder of the cdev. Returns false if the list is empty. */
+static bool describe(VfioHolder *ret, HolderKind kind, const HolderList *list, const CdevSearch *search, size_t owner) {
         if (list->n_holders == 0)
                 return false;
-        search->kind = kind;
-        search->holder = &list->holders[0].holder;
-        search->held = held;
+        const char *holder = HOLDER_TEXT(&list->holders[0].holder), *cdev = VFIO_CDEV_TEXT(&search->cdevs[owner]);
+
+        ret->outcome = OUTCOME_HELD;
+        ret->address = search->table.owners[owner].address;
+        ret->is_open = kind == HOLDER_OPEN;
+        switch (kind) {
+        case HOLDER_OPEN:
+                (void)snprintf(ret->evidence, VFIO_EVIDENCE_MAX, "%s of %s is held by %s", cdev,
+                                PCI_ADDRESS_TEXT(ret->address), holder);
+                ret->advice = ": " ADVICE;
+                break;
+        case HOLDER_HIDDEN:
+                (void)snprintf(ret->evidence, VFIO_EVIDENCE_MAX,
+                                "vfiod may not examine %s, which could have %s of %s open", holder, cdev,
+                                PCI_ADDRESS_TEXT(ret->address));
+                ret->advice = ": end it first, or give vfiod the capability CAP_SYS_PTRACE.";
+                break;
+        case HOLDER_CUT:
+                (void)snprintf(ret->evidence, VFIO_EVIDENCE_MAX,
+                                "%s could have %s of %s open: it and others have more files open than vfiod reads",
+                                holder, cdev, PCI_ADDRESS_TEXT(ret->address));
+                ret->advice = ". End it first.";
+                break;
+        }
         return true;
 }
 
-/* A process with a cdev open comes first, then one that only could have one open. */
-static void choose_holder(CdevSearch *search) {
-        const HolderTable *table = &search->table;
+/* Looks for a process that has the cdev of a member open, or could have it open. Returns 1 and the holder; 0; or
+ * -ENOMEM. */
+static int find_cdev_holder(const Kernel *kernel, const PciAddress *members, size_t n_members, VfioHolder *ret) {
+        _cleanup_(cdev_search_done) CdevSearch search = {.table = {.kernel = kernel, .names_max = 1}};
+        HolderTable *table = &search.table;
+        int r;
 
-        for (size_t i = 0; i < table->n_functions; i++)
-                if (take_holder(search, HOLDER_OPEN, &table->functions[i].open, i))
-                        return;
-        if (take_holder(search, HOLDER_HIDDEN, &table->hidden, 0))
-                return;
-        for (size_t i = 0; i < table->n_functions; i++)
-                if (take_holder(search, HOLDER_CUT, &table->functions[i].cut, i))
-                        return;
-}
+        *ret = (VfioHolder){.outcome = OUTCOME_FAILED, .advice = "."};
+        for (size_t i = 0; i < n_members; i++) {
+                _cleanup_close_ int fd = pci_device_open(kernel, members[i]);
+                if (fd == -ENOENT || fd == -ENODEV)
+                        continue; /* a device that is gone is not unbound */
+                VfioCdev cdev;
 
-/* Looks for a holder of the members' cdevs: `holder` is set where there is one. Returns 0 or a negative errno; `unreadable` is set where it
- * concerns one device. */
-static int search_cdevs(CdevSearch *search, const Kernel *kernel, const PciAddress *members, size_t n_members) {
-        _cleanup_(process_table_done) ProcessTable processes = {};
+                ret->address = members[i];
+                r = fd < 0 ? fd : vfio_cdev_read(fd, &cdev);
+                if (r < 0) {
+                        (void)snprintf(ret->evidence, VFIO_EVIDENCE_MAX,
+                                        "Cannot read which vfio character device %s has (%s): look into the folder "
+                                        "vfio-dev of the device in sysfs",
+                                        PCI_ADDRESS_TEXT(members[i]), strerror(-r));
+                        return r == -ENOMEM ? r : 1;
+                }
+                if (r == 0)
+                        continue;
+                if (!ARRAY_GROW(search.cdevs, table->n_owners))
+                        return -ENOMEM;
+                search.cdevs[table->n_owners] = cdev;
+                if ((r = holder_table_add_node(table, members[i], (DeviceNode){.number = cdev.number})) < 0)
+                        return r;
+        }
 
-        int r = collect_cdevs(search, kernel, members, n_members);
-        if (r < 0 || search->table.n_functions == 0)
+        if ((r = holder_table_search(table)) == -ENOMEM)
                 return r;
-        if ((r = process_table_read(kernel, &usage_limits, &processes)) < 0 ||
-                        (r = holder_table_walk(kernel, &processes, &usage_limits, &search->table)) < 0 ||
-                        (r = search->table.error) < 0)
-                return r;
-        choose_holder(search);
-        search->has_too_many_processes = !search->holder && processes.is_cut;
-        return search->has_too_many_processes ? -E2BIG : 0;
-}
-
-/* What the search came to, as a sentence without its full stop. */
-static void describe(const CdevSearch *search, int error, char evidence[static VFIO_EVIDENCE_MAX]) {
-        const VfioCdev *cdev = &search->cdevs[search->held];
-        const PciAddress address = search->table.functions[search->held].address;
-
-        if (search->unreadable)
-                (void)snprintf(evidence, VFIO_EVIDENCE_MAX,
-                                "Cannot read which vfio character device %s has (%s): look into the folder vfio-dev of "
-                                "the device in sysfs",
-                                PCI_ADDRESS_TEXT(*search->unreadable), strerror(-error));
-        else if (error < 0)
-                (void)snprintf(evidence, VFIO_EVIDENCE_MAX,
-                                "Cannot find out whether a process has a vfio character device open (%s)",
-                                search->has_too_many_processes ? "the host has more processes than vfiod examines"
-                                                               : strerror(-error));
-        else if (search->kind == HOLDER_HIDDEN)
-                (void)snprintf(evidence, VFIO_EVIDENCE_MAX, "vfiod may not examine %s, which could have %s of %s open",
-                                HOLDER_TEXT(search->holder), VFIO_CDEV_TEXT(cdev), PCI_ADDRESS_TEXT(address));
-        else if (search->kind == HOLDER_CUT)
-                (void)snprintf(evidence, VFIO_EVIDENCE_MAX,
-                                "%s could have %s of %s open: it and others have more files open than vfiod reads",
-                                HOLDER_TEXT(search->holder), VFIO_CDEV_TEXT(cdev), PCI_ADDRESS_TEXT(address));
-        else
-                (void)snprintf(evidence, VFIO_EVIDENCE_MAX, "%s of %s is held by %s", VFIO_CDEV_TEXT(cdev),
-                                PCI_ADDRESS_TEXT(address), HOLDER_TEXT(search->holder));
+        if (r == 0) {
+                /* A process that has a cdev open comes before a process that could have it open. */
+                for (size_t i = 0; i < table->n_owners; i++)
+                        if (describe(ret, HOLDER_OPEN, &table->owners[i].open, &search, i))
+                                return 1;
+                if (describe(ret, HOLDER_HIDDEN, &table->hidden, &search, 0))
+                        return 1;
+                for (size_t i = 0; i < table->n_owners; i++)
+                        if (describe(ret, HOLDER_CUT, &table->owners[i].cut, &search, i))
+                                return 1;
+                if (!table->has_too_many_processes)
+                        return 0;
+        }
+        ret->address = n_members > 0 ? members[0] : ret->address;
+        (void)snprintf(ret->evidence, VFIO_EVIDENCE_MAX,
+                        "Cannot find out whether a process has a vfio character device open (%s)",
+                        r < 0 ? strerror(-r) : "the host has more processes than vfiod examines");
+        return 1;
 }
 
 int vfio_check_cdevs_unheld(const Kernel *kernel, const PciAddress *members, size_t n_members, Problem *problem) {
-        _cleanup_(cdev_search_done) CdevSearch search = {};
-        char evidence[VFIO_EVIDENCE_MAX];
+        VfioHolder holder;
 
-        int r = search_cdevs(&search, kernel, members, n_members);
-        if (r == -ENOMEM || (r == 0 && !search.holder))
-                return r;
-        describe(&search, r, evidence);
-        if (r < 0)
-                return problem_set(problem, OUTCOME_FAILED, "%s.", evidence);
-        if (search.kind == HOLDER_HIDDEN)
-                return problem_set(problem, OUTCOME_HELD,
-                                "%s: end it first, or give vfiod the capability CAP_SYS_PTRACE.", evidence);
-        if (search.kind == HOLDER_CUT)
-                return problem_set(problem, OUTCOME_HELD, "%s. End it first.", evidence);
-        return problem_set(problem, OUTCOME_HELD, "%s: " ADVICE, evidence);
+        int r = find_cdev_holder(kernel, members, n_members, &holder);
+        return r <= 0 ? r : problem_set(problem, holder.outcome, "%s%s", holder.evidence, holder.advice);
 }
 
-/* The kernel says that the group is taken: by a process with its node open, or by one that bound a cdev to an iommufd. */
-static int report_taken(
-                const Kernel *kernel, int group, const PciAddress *members, size_t n_members, Problem *problem) {
-        _cleanup_(cdev_search_done) CdevSearch search = {};
-        char evidence[VFIO_EVIDENCE_MAX];
+/* Looks for a process that has the node of the group open. Returns 1 and the holder; 0; or a negative errno. */
+static int find_group_holder(const Kernel *kernel, int group, VfioHolder *ret) {
         Holder holder;
 
-        if (holder_of_vfio_node(kernel, group, &holder) >= 0)
-                return problem_set(problem, OUTCOME_HELD, "%s is held by %s: " ADVICE, VFIO_NODE_TEXT(group),
-                                HOLDER_TEXT(&holder));
-        int r = search_cdevs(&search, kernel, members, n_members);
-        if (r == -ENOMEM)
+        int r = holder_of_vfio_node(kernel, group, &holder);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        *ret = (VfioHolder){.outcome = OUTCOME_HELD, .is_open = true, .advice = ": " ADVICE};
+        (void)snprintf(ret->evidence, VFIO_EVIDENCE_MAX, "%s is held by %s", VFIO_NODE_TEXT(group),
+                        HOLDER_TEXT(&holder));
+        return 1;
+}
+
+/* The kernel says that the group is held: by a process that has its node open, or that has bound a cdev to an
+ * iommufd. */
+static int report_taken(
+                const Kernel *kernel, int group, const PciAddress *members, size_t n_members, Problem *problem) {
+        VfioHolder holder;
+
+        int r = find_group_holder(kernel, group, &holder);
+        if (r <= 0)
+                r = find_cdev_holder(kernel, members, n_members, &holder);
+        if (r < 0)
                 return r;
-        if (r == 0 && search.kind == HOLDER_OPEN) {
-                describe(&search, r, evidence);
-                return problem_set(problem, OUTCOME_HELD, "%s: " ADVICE, evidence);
-        }
+        if (r > 0 && holder.is_open)
+                return problem_set(problem, OUTCOME_HELD, "%s%s", holder.evidence, holder.advice);
         return problem_set(problem, OUTCOME_HELD,
                         "%s is held open by a process that cannot be named: end the virtual machine first.",
                         VFIO_NODE_TEXT(group));
@@ -175,7 +153,7 @@ int vfio_check_unheld(const Kernel *kernel, int group, const PciAddress *members
                 taken_fd = vfio_node_lock(kernel, group);
                 if (taken_fd == -EBUSY)
                         return report_taken(kernel, group, members, n_members, problem);
-                /* There is no node where no member is on a vfio driver, or on a kernel without group nodes. */
+                /* There is no node if no member is on a vfio driver, or if the kernel has no group nodes. */
                 if (taken_fd < 0 && taken_fd != -ENOENT && taken_fd != -ENXIO && taken_fd != -ENODEV)
                         return problem_set(problem, OUTCOME_FAILED, "Cannot open %s: %s", VFIO_NODE_TEXT(group),
                                         strerror(-taken_fd));
@@ -186,26 +164,9 @@ int vfio_check_unheld(const Kernel *kernel, int group, const PciAddress *members
         return r;
 }
 
-int vfio_find_holder(const Kernel *kernel, int group, const PciAddress *members, size_t n_members,
-                PciAddress *ret_address, char evidence[static VFIO_EVIDENCE_MAX]) {
-        _cleanup_(cdev_search_done) CdevSearch search = {};
-        Holder holder;
-
-        *ret_address = members[0];
-        int r = group >= 0 ? holder_of_vfio_node(kernel, group, &holder) : -ENOENT;
-        if (r >= 0) {
-                (void)snprintf(evidence, VFIO_EVIDENCE_MAX, "%s is held by %s", VFIO_NODE_TEXT(group),
-                                HOLDER_TEXT(&holder));
-                return 1;
-        }
-        if (r == -ENOMEM || (r = search_cdevs(&search, kernel, members, n_members)) == -ENOMEM)
-                return -ENOMEM;
-        if (r == 0 && !search.holder)
-                return 0;
-        if (search.unreadable)
-                *ret_address = *search.unreadable;
-        else if (search.holder)
-                *ret_address = search.table.functions[search.held].address;
-        describe(&search, r, evidence);
-        return 1;
+int vfio_find_holder(const Kernel *kernel, int group, const PciAddress *members, size_t n_members, VfioHolder *ret) {
+        int r = group >= 0 ? find_group_holder(kernel, group, ret) : 0;
+        if (r > 0)
+                ret->address = members[0];
+        return r > 0 || r == -ENOMEM ? r : find_cdev_holder(kernel, members, n_members, ret);
 }

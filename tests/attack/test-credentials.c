@@ -2,7 +2,6 @@
 #include <glib.h>
 
 #include "bus/authorize.h"
-#include "bus/publish.h"
 
 #include <sys/socket.h>
 
@@ -23,31 +22,34 @@ typedef struct Scene {
         Caller caller; /* of the last that was let through */
 } Scene;
 
-static int run(Service *service, sd_bus_message *call, const Caller *caller, void *request, sd_bus_error *error) {
-        Scene *scene = *(Scene **)request;
+static Scene *scene_of(Service *service) {
+        return (Scene *)((char *)service - offsetof(Scene, service));
+}
 
-        (void)service, (void)error;
+static int run(Service *service, sd_bus_message *call, const Caller *caller, Request *request, sd_bus_error *error) {
+        Scene *scene = scene_of(service);
+
+        (void)error;
+        g_assert_nonnull(request);
         scene->n_run++;
         scene->caller = *caller;
         return sd_bus_reply_method_return(call, NULL);
 }
 
-static int start(sd_bus_message *message, void *userdata, sd_bus_error *error, bool root_only) {
-        Scene **request = g_new(Scene *, 1);
-        NextStep next = {.run = run, .request = request, .free_request = g_free};
-        Scene *scene = userdata;
-
-        *request = scene;
-        return root_only ? authorize_change(&scene->service, message, &next, error)
-                         : authorize_anybody(&scene->service, message, &next, error);
-}
-
 static int method_change(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        return start(message, userdata, error, true);
+        Request *request = NULL;
+
+        (void)userdata;
+        g_assert_cmpint(request_new(message, &request), >=, 0);
+        return authorize_change(message, run, request, error);
 }
 
 static int method_ask(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        return start(message, userdata, error, false);
+        Request *request = NULL;
+
+        (void)userdata;
+        g_assert_cmpint(request_new(message, &request), >=, 0);
+        return authorize_anybody(message, run, request, error);
 }
 
 static const sd_bus_vtable vtable[] = {
@@ -99,8 +101,8 @@ static void scene_begin(Scene *scene) {
         scene->bus_daemon = connect_end(scene->event, fds[0], true);
         scene->service.bus = connect_end(scene->event, fds[1], false);
         scene->service.kernel = &scene->kernel;
-        g_assert_cmpint(sd_bus_add_object_vtable(
-                                        scene->service.bus, NULL, BUS_PATH, BUS_INTERFACE_MANAGER, vtable, scene),
+        g_assert_cmpint(sd_bus_add_object_vtable(scene->service.bus, NULL, BUS_PATH, BUS_INTERFACE_MANAGER, vtable,
+                                        &scene->service),
                         >=, 0);
         g_assert_cmpint(sd_bus_add_object_vtable(scene->bus_daemon, NULL, "/org/freedesktop/DBus",
                                         "org.freedesktop.DBus", bus_vtable, scene),
@@ -110,7 +112,7 @@ static void scene_begin(Scene *scene) {
 }
 
 static void scene_end(Scene *scene) {
-        service_done(&scene->service);
+        authorize_done(&scene->service);
         g_assert_null(scene->service.queries);
         g_assert_cmpuint(scene->service.n_queries, ==, 0);
         sd_bus_message_unref(scene->question);
@@ -262,7 +264,7 @@ static void test_end(void) {
         /* When this one is answered, the two before it are held. */
         call(&scene, "Change", NULL);
         await(&scene, &scene.n_denied, 1);
-        service_done(&scene.service);
+        authorize_done(&scene.service);
         await(&scene, &scene.n_failed, 2);
         g_assert_cmpuint(scene.n_run, ==, 0);
         scene_end(&scene);

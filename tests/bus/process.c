@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "process.h"
+#include "private-mounts.h"
 
 #include <errno.h>
 #include <gio/gunixinputstream.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -22,8 +21,7 @@ static void become(void *userdata) {
         const ProcessOptions *options = userdata;
 
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (options->private_mounts &&
-                        (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0))
+        if (options->private_mounts && private_mounts() < 0)
                 _exit(125);
         if (options->setup)
                 options->setup(options->userdata);

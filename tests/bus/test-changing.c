@@ -249,7 +249,8 @@ static void test_driver_unavailable(void) {
 
         g_autofree char *before = fake_kernel_snapshot(fixture->kernel);
         fake_kernel_do(fixture->kernel, "blacklist vfio_pci");
-        manager_refused(fixture, "Detach", "ens3", NO_OPTIONS, "DriverUnavailable", "*'vfio-pci' is blacklisted*");
+        manager_refused(fixture, "Detach", "ens3", NO_OPTIONS, "DriverUnavailable",
+                        "*'vfio-pci' for the driver vfio-pci: it is blacklisted*");
         g_autofree char *after = fake_kernel_snapshot(fixture->kernel);
         g_assert_cmpstr(after, ==, before);
         fixture_property(fixture, NIC_PATH, DEVICE, "State", "'host'");

@@ -215,7 +215,7 @@ static void test_list(void) {
         rule_file_put(fixture, RULES_OWN, "40-none", "[Match]\nVendor=ffff\n");
         fixture_restart_daemon(fixture);
         expect_rules(fixture,
-                        "([('10-bad', 'FOLDER/10-bad.conf', 'off', [], {'Fault': <\"Vendor= has four hexadecimal "
+                        "([('10-bad', 'FOLDER/10-bad.conf', 'off', [], {'Fault': <\"Vendor= must have four hexadecimal "
                         "digits, not "
                         "'x'\">, 'Line': <uint32 2>}), ('20-masked', 'FOLDER/20-masked.conf', 'masked', [], {}), "
                         "('30-\\\\xff\\\\x0a', 'FOLDER/30-\\\\xff\\\\x0a.conf', 'off', [], {'Fault': <\"its name is "
@@ -243,9 +243,9 @@ static void test_check(void) {
 
         check(fixture, "[Match]\nVendor=8086\n", "(0, '')");
         check(fixture, "[Match]\nVendor=8086\nx", "(3, \"this is neither a section like [Match] nor KEY=VALUE: 'x'\")");
-        check(fixture, "", "(0, 'it has no [Match], and so it means no device')");
+        check(fixture, "", "(0, 'it has no [Match] section, so it matches no device')");
         check(fixture, large, "(0, 'it is too large: a rule has at most 64 KiB')");
-        check(fixture, largest, "(0, 'it has no [Match], and so it means no device')");
+        check(fixture, largest, "(0, 'it has no [Match] section, so it matches no device')");
         expect_rules(fixture, "([],)");
         fixture_stop(fixture);
 }

@@ -96,7 +96,7 @@ static void test_list(void) {
         expect_json(rules, "rules.0.name", "\"bad\"");
         expect_json(rules, "rules.0.state", "\"off\"");
         expect_json(rules, "rules.0.line", "2");
-        expect_json(rules, "rules.0.fault", "\"Vendor= has four hexadecimal digits, not 'x'\"");
+        expect_json(rules, "rules.0.fault", "\"Vendor= must have four hexadecimal digits, not 'x'\"");
         expect_json(rules, "rules.0.devices", "[]");
         expect_json(rules, "rules.1.state", "\"masked\"");
         expect_json(rules, "rules.1.line", "null");
@@ -200,7 +200,8 @@ static void test_check(void) {
         write_file(large, blanks, -1);
         EXPECT(0, "", "rule check");
         EXPECT(0, "", "rule check %s %s", good, empty);
-        EXPECT(1, "*/bad:3: Class= has two, four or six hexadecimal digits, not '0x'\n", "rule check %s %s", bad, good);
+        EXPECT(1, "*/bad:3: Class= must have two, four or six hexadecimal digits, not '0x'\n", "rule check %s %s", bad,
+                        good);
         EXPECT(1, "*/latin: it is not UTF-8\n", "rule check %s", latin);
         EXPECT(1, "*/bin: it contains a NUL byte, so it is not text\n", "rule check %s", binary);
         EXPECT(1, "*/large: it is too large: a rule has at most 64 KiB\n", "rule check %s", large);
@@ -211,7 +212,7 @@ static void test_check(void) {
         g_autofree char *arguments = g_strdup_printf("rule check %s %s/none", bad, folder);
         json_t *faults = vfioctl_json_with(1, arguments);
         expect_json(faults, "faults.0.line", "3");
-        expect_json(faults, "faults.0.fault", "\"Class= has two, four or six hexadecimal digits, not '0x'\"");
+        expect_json(faults, "faults.0.fault", "\"Class= must have two, four or six hexadecimal digits, not '0x'\"");
         expect_json(faults, "faults.1.line", "null");
         expect_json(faults, "faults.2", NULL);
         json_decref(faults);
@@ -328,7 +329,7 @@ static void test_rescan(void) {
         /* a folder that is none: the rules that were read stay in force */
         g_autofree char *folder = g_strdup_printf("%s.rules.run", fixture->state_folder);
         g_assert_true(g_file_set_contents(folder, "", 0, NULL));
-        EXPECT(1, "vfioctl: Not everything could be read: Not a directory\n", "rescan");
+        EXPECT(1, "vfioctl: Cannot read all devices and rules again: Not a directory\n", "rescan");
         expect_output("rule list --no-legend", "bad *off *\n");
         fixture_stop(fixture);
 }

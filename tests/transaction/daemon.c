@@ -43,7 +43,7 @@ static int on_turn_end(sd_event_source *source, void *userdata) {
 
         (void)source;
         job_table_check_names(daemon->jobs);
-        g_assert_cmpint(state_forget_settled(daemon->host->state, daemon->host->inventory), >=, 0);
+        g_assert_cmpint(state_forget_unneeded(daemon->host->state, daemon->host->inventory), >=, 0);
         inventory_take_changes(daemon->host->inventory, &changes);
         change_list_done(&changes);
         return 0;
@@ -68,9 +68,6 @@ Daemon *daemon_start(Host *host, const JobLimits *limits) {
         g_assert_cmpint(sd_event_add_post(daemon->event, &daemon->turn_end_source, on_turn_end, daemon), >=, 0);
         g_assert_cmpint(job_table_new(daemon->event, host->kernel, host->inventory, host->state, limits, &daemon->jobs),
                         ==, 0);
-        g_assert_cmpint(orphan_watch_new(daemon->event, host->kernel, host->inventory, host->state, daemon->jobs,
-                                        limits, &daemon->orphans),
-                        ==, 0);
         g_assert_cmpint(job_recover(daemon->jobs), ==, 0);
         return daemon;
 }
@@ -80,7 +77,6 @@ Daemon *daemon_stop(Daemon *daemon) {
                 return NULL;
         sd_event_source_disable_unref(daemon->events_source);
         sd_event_source_disable_unref(daemon->turn_end_source);
-        orphan_watch_free(daemon->orphans);
         job_table_free(daemon->jobs);
         sd_event_unref(daemon->event);
         close(daemon->events_fd);

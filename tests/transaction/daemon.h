@@ -3,7 +3,6 @@
 
 #include "host.h"
 #include "job/job.h"
-#include "job/orphan.h"
 
 /* A life of the daemon over a host: its loop, its jobs and the kernel's events, without the bus. Only one at a time. */
 
@@ -11,7 +10,6 @@ typedef struct Daemon {
         Host *host;
         sd_event *event;
         JobTable *jobs;
-        OrphanWatch *orphans;
         sd_event_source *events_source, *turn_end_source;
         int events_fd;
 } Daemon;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "host.h"
-#include "model/rescan.h"
+#include "model/follower.h"
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -152,7 +152,7 @@ char *host_cdev_of(Host *host, const char *address) {
 
 void host_look(Host *host) {
         g_assert_cmpint(state_load(host->state), ==, 0);
-        g_assert_cmpint(rescan_all(host->kernel, host->inventory), ==, 0);
+        g_assert_cmpint(follower_read_all(host->kernel, host->inventory), ==, 0);
         g_assert_cmpint(state_apply(host->state, host->inventory), ==, 0);
 }
 

@@ -79,8 +79,5 @@ Job *daemon_job(Daemon *daemon) {
 }
 
 JobState daemon_job_state(Daemon *daemon) {
-        JobDescription description;
-
-        job_describe(daemon_job(daemon), &description);
-        return description.state;
+        return job_describe(daemon_job(daemon)).state;
 }

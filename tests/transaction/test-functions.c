@@ -350,7 +350,7 @@ static void test_removed_by_hand(void) {
         g_assert_cmpint(fake_kernel_write(host->fake, "0", "sys/bus/pci/devices/" PF "/sriov_numvfs"), ==, 0);
         daemon = daemon_start(host, &patient);
         /* As at the manager's start. */
-        g_assert_cmpint(state_forget_settled(host->state, host->inventory), ==, 0);
+        g_assert_cmpint(state_forget_unneeded(host->state, host->inventory), ==, 0);
         assert_model_is_true(daemon);
         assert_nothing_recorded(host);
         daemon_stop(daemon);

@@ -137,9 +137,9 @@ static void test_driver_unavailable(void) {
                 int result;
                 const char *says;
         } cases[] = {
-                        {-ENOENT, "no module"},
+                        {-ENOENT, "no such module"},
                         {-EPERM, "blacklisted"},
-                        {0, "brought no PCI driver"},
+                        {0, "has no PCI driver"},
                         {-ENOMEM, "Cannot allocate memory"},
         };
         g_autoptr(Host) host = host_new();
@@ -158,6 +158,24 @@ static void test_driver_unavailable(void) {
                         g_error("\"%s\" does not say \"%s\"", problem.message, cases[i].says);
                 check_nothing(&refusal);
         }
+}
+
+/* More names than the state files take. */
+static void test_many_names(void) {
+        g_autoptr(Host) host = host_new();
+        _cleanup_problem_ Problem problem = {};
+        Refusal refusal;
+
+        Plan *plan = host_plan(host, PLAN_DETACH, "ens1");
+        for (unsigned i = 0; i < 5000; i++) {
+                g_autofree char *name = g_strdup_printf("eth%u", i);
+
+                g_assert_cmpint(host_name_list_add(&plan->members[0].names, HOST_NAME_NETWORK, name, 0), ==, 1);
+        }
+        expect_nothing(&refusal, host);
+        g_assert_cmpint(host_run(host, plan, &problem), ==, OUTCOME_LIMITS_EXCEEDED);
+        g_assert_nonnull(strstr(problem.message, "so many interfaces"));
+        check_nothing(&refusal);
 }
 
 /* The host's driver cannot come back: then nothing is taken away from the guest's side either. */
@@ -203,6 +221,7 @@ int main(int argc, char **argv) {
         g_test_add_data_func("/refusal/identity/reattach", GINT_TO_POINTER(PLAN_REATTACH), test_identity);
         g_test_add_func("/refusal/foreign", test_foreign);
         g_test_add_func("/refusal/driver-unavailable", test_driver_unavailable);
+        g_test_add_func("/refusal/many-names", test_many_names);
         g_test_add_func("/refusal/host-driver-unavailable", test_host_driver_unavailable);
         g_test_add_data_func("/refusal/state-unwritable/detach", GINT_TO_POINTER(PLAN_DETACH), test_state_unwritable);
         g_test_add_data_func(

@@ -60,20 +60,18 @@ typedef struct Told {
         bool is_rising;
 } Told;
 
-static void on_step(Worker *worker, size_t step, const char *holder, void *userdata) {
+static void on_step(size_t step, const char *holder, void *userdata) {
         Told *told = userdata;
 
-        (void)worker;
         (void)holder;
         told->is_rising = told->is_rising && (told->n_steps == 0 || step > told->last_step);
         told->last_step = step;
         told->n_steps++;
 }
 
-static void on_result(Worker *worker, WorkerResult *result, void *userdata) {
+static void on_result(WorkerResult *result, void *userdata) {
         Told *told = userdata;
 
-        (void)worker;
         told->n_results++;
         told->error = result->error;
 }

@@ -102,7 +102,7 @@ static void check(Bed *bed) {
         _cleanup_(inventory_freep) Inventory *fresh = NULL;
 
         g_assert_cmpint(inventory_new(&fresh), ==, 0);
-        g_assert_cmpint(rescan_all(bed->kernel, fresh), ==, 0);
+        g_assert_cmpint(follower_read_all(bed->kernel, fresh), ==, 0);
         g_autofree char *expected = inventory_to_text(fresh), *found = inventory_to_text(bed->inventory);
         g_assert_cmpstr(found, ==, expected);
         mirror_check(bed->mirror, bed->inventory);
@@ -117,7 +117,7 @@ static void test_random(void) {
         g_assert_cmpint(uevent_source_new_udev(&bed.source), ==, 0);
         g_assert_cmpint(kernel_new(sys, "/dev", "/proc", NULL, NULL, &bed.kernel), ==, 0);
         g_assert_cmpint(inventory_new(&bed.inventory), ==, 0);
-        g_assert_cmpint(rescan_all(bed.kernel, bed.inventory), ==, 0);
+        g_assert_cmpint(follower_read_all(bed.kernel, bed.inventory), ==, 0);
         mirror_follow(bed.mirror, bed.inventory);
         g_assert_cmpint(follower_new(bed.kernel, bed.inventory, bed.source, &bed.follower), ==, 0);
 

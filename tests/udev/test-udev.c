@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kernel/uevents.h"
+#include "model/follower.h"
 #include "model/inventory.h"
-#include "model/rescan.h"
 
 #include <glib/gstdio.h>
 #include <poll.h>
@@ -42,7 +42,7 @@ static Bed bed_new(void) {
         g_assert_cmpint(uevent_source_new_udev(&bed.source), ==, 0);
         g_assert_cmpint(kernel_new(sys, "/dev", "/proc", NULL, NULL, &bed.kernel), ==, 0);
         g_assert_cmpint(inventory_new(&bed.inventory), ==, 0);
-        g_assert_cmpint(rescan_all(bed.kernel, bed.inventory), ==, 0);
+        g_assert_cmpint(follower_read_all(bed.kernel, bed.inventory), ==, 0);
         return bed;
 }
 

@@ -41,7 +41,7 @@ void assert_kept(StateBed *bed, const char *expected) {
 
         g_assert_cmpint(state_load(bed->state), ==, 0);
         g_assert_cmpint(state_apply(bed->state, bed->inventory), ==, 0);
-        g_assert_cmpint(state_forget_settled(bed->state, bed->inventory), ==, 0);
+        g_assert_cmpint(state_forget_unneeded(bed->state, bed->inventory), ==, 0);
         for (size_t i = 0; i < bed->state->n_devices; i++)
                 g_string_append_printf(
                                 text, "%s%s", i > 0 ? " " : "", PCI_ADDRESS_TEXT(bed->state->devices[i].address));

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/outcome.h"
-#include "model/string-pool.h"
 
 #include <glib.h>
 
@@ -71,32 +70,11 @@ static void test_take(void) {
         g_assert_cmpint(errno, ==, ENOTTY);
 }
 
-static void test_pool(void) {
-        StringPool pool = {};
-        const char *a, *b, *again, *none = "x";
-        char text[] = "vfio-pci";
-
-        g_assert_cmpint(string_pool_get(&pool, text, &a), ==, 0);
-        g_assert_cmpint(string_pool_get(&pool, "e1000", &b), ==, 0);
-        text[0] = 'w';
-        g_assert_cmpint(string_pool_get(&pool, "vfio-pci", &again), ==, 0);
-        g_assert_true(a == again);
-        g_assert_true(a != b);
-        g_assert_cmpint(string_pool_get(&pool, "", &none), ==, 0);
-        g_assert_null(none);
-        g_assert_cmpint(string_pool_get(&pool, NULL, &none), ==, 0);
-        g_assert_null(none);
-        string_pool_done(&pool);
-        g_assert_null(pool.strings);
-        string_pool_done(&pool);
-}
-
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/outcome/names", test_outcome_names);
         g_test_add_func("/outcome/problem", test_problem);
         g_test_add_func("/util/strings", test_strings);
         g_test_add_func("/util/take", test_take);
-        g_test_add_func("/string-pool/get", test_pool);
         return g_test_run();
 }

@@ -12,7 +12,10 @@ static Bed *make_bed(void) {
 }
 
 static int look(Bed *bed) {
-        return usage_of_display(bed->tree->kernel, (PciAddress){.bus = 6}, on_use, bed->uses);
+        _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot =
+                        snapshot_take(bed->tree->kernel, NULL, NULL, bed->uses);
+
+        return usage_of_display(snapshot, (PciAddress){.bus = 6});
 }
 
 #define assert_display(bed, ...) \
@@ -44,7 +47,9 @@ static void test_free(void) {
         temp_tree_folder(bed->tree, GPU_FOLDER "/drm/card0/card0-DP-2");
         assert_display(bed, NULL);
         /* One that is gone from its slot. */
-        g_assert_cmpint(usage_of_display(bed->tree->kernel, (PciAddress){.bus = 7}, on_use, bed->uses), ==, 0);
+        _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot =
+                        snapshot_take(bed->tree->kernel, NULL, NULL, bed->uses);
+        g_assert_cmpint(usage_of_display(snapshot, (PciAddress){.bus = 7}), ==, 0);
         assert_uses(bed->uses, NULL);
 }
 

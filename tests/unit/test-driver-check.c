@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "model.h"
 #include "model/driver-check.h"
-#include "model/rescan.h"
+#include "model/follower.h"
 #include "temp-tree.h"
 
 /* A driver link that goes again without an event, as after a probe that fails: the model follows all the same. */
@@ -23,7 +23,7 @@ static Bed bed_new(void) {
         Bed bed = {.tree = temp_tree_new(), .inventory = make_inventory()};
 
         temp_tree_device(bed.tree, NIC_PATH);
-        g_assert_cmpint(rescan_all(bed.tree->kernel, bed.inventory), ==, 0);
+        g_assert_cmpint(follower_read_all(bed.tree->kernel, bed.inventory), ==, 0);
         g_assert_cmpint(sd_event_new(&bed.event), ==, 0);
         g_assert_cmpint(driver_check_new(bed.event, bed.tree->kernel, bed.inventory, 0, &bed.check), ==, 0);
         return bed;
@@ -60,13 +60,12 @@ static void run_turn(Bed *bed) {
 static void hurry(Bed *bed) {
         g_assert_false(is_confirmed(bed));
         get_device(bed->inventory, NIC)->driver_due_us = 1;
-        *inventory_next_check(bed->inventory) = 1;
 }
 
 static void expect_silence(Bed *bed) {
         g_assert_cmpint(driver_check_arm(bed->check), >=, 0);
         g_assert_cmpint(sd_event_run(bed->event, 0), ==, 0);
-        g_assert_cmpuint(*inventory_next_check(bed->inventory), ==, 0);
+        g_assert_true(is_confirmed(bed));
 }
 
 typedef void (*look_t)(Bed *bed);
@@ -80,7 +79,7 @@ static void look_scan(Bed *bed) {
 }
 
 static void look_rescan(Bed *bed) {
-        g_assert_cmpint(rescan_all(bed->tree->kernel, bed->inventory), ==, 0);
+        g_assert_cmpint(follower_read_all(bed->tree->kernel, bed->inventory), ==, 0);
 }
 
 /* Whatever made the model read the link in the wrong moment: an event, a job, or a rescan. */
@@ -168,7 +167,6 @@ static void test_many(void) {
                 put_device(bed.inventory, address, "vfio-pci", -1);
                 get_device(bed.inventory, address)->driver_due_us = 1;
         }
-        *inventory_next_check(bed.inventory) = 1;
         for (size_t n = N; n > 1;) {
                 run_turn(&bed);
                 (void)inventory_devices(bed.inventory, &n);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "state-folder.h"
 #include "state-text.h"
+#include "state/first-edition.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -60,6 +61,7 @@ static char *take_over(StateFolder *folder) {
         _cleanup_(state_freep) State *state = NULL;
 
         g_assert_cmpint(state_new(folder->path, &state), ==, 0);
+        g_assert_cmpint(first_edition_take_over(state), ==, 0);
         for (size_t i = 0; i < state->n_transactions; i++)
                 g_assert_cmpint(state->transactions[i].owner, ==, 0);
         return state_to_text(state);

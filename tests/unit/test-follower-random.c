@@ -227,7 +227,7 @@ static void check(World *world) {
         _cleanup_(inventory_freep) Inventory *fresh = make_inventory();
 
         settle(world);
-        g_assert_cmpint(rescan_all(world->tree->kernel, fresh), ==, 0);
+        g_assert_cmpint(follower_read_all(world->tree->kernel, fresh), ==, 0);
         g_autofree char *expected = inventory_to_text(fresh), *found = inventory_to_text(world->inventory);
         g_assert_cmpstr(found, ==, expected);
         mirror_check(world->mirror, world->inventory);

@@ -29,7 +29,7 @@ static House house_start(unsigned capacity, bool udev) {
         temp_tree_device(house.tree, NIC_PATH);
         temp_tree_driver(house.tree, NIC, "e1000");
         temp_tree_name(house.tree, NIC, "net", "eth0");
-        g_assert_cmpint(rescan_all(house.tree->kernel, house.inventory), ==, 0);
+        g_assert_cmpint(follower_read_all(house.tree->kernel, house.inventory), ==, 0);
         g_free(inventory_take_changes_text(house.inventory));
         house.source = udev ? event_queue_listen_udev(house.queue) : event_queue_listen(house.queue);
         g_assert_cmpint(follower_new(house.tree->kernel, house.inventory, house.source, &house.follower), ==, 0);
@@ -96,7 +96,7 @@ static void test_turns(const void *udev) {
         g_assert_cmpint(follower_follow(house.follower, 0), ==, 0);
         g_assert_true(follower_is_rescanning(house.follower));
 
-        /* the listing, the device, the names' listing, the name, and that nothing is missing */
+        /* the listing, the device, the names' listing, the name, and the end */
         for (unsigned i = 0; i < 5; i++) {
                 g_assert_true(follower_is_rescanning(house.follower));
                 rescan_piece(&house);

@@ -96,18 +96,42 @@ static void test_wild_name(void) {
         end_holder(pid);
 }
 
-static int count_holder(const Holder *holder, const char *node, void *userdata) {
-        GString *text = userdata;
+/* The holders of the nodes, as text; and how many more there are. */
+static char *find_holders(TempTree *tree, const DeviceNode *nodes, size_t n_nodes, size_t names_max) {
+        _cleanup_(holder_table_done) HolderTable table = {.kernel = tree->kernel, .names_max = names_max};
+        g_autoptr(GString) text = g_string_new(NULL);
+        _cleanup_(process_table_done) ProcessTable processes = {};
 
-        g_string_append_printf(text, "%d %s %s;", (int)holder->pid, holder->command, node ? node : "-");
-        return strstr(text->str, "enough") ? 42 : 0;
+        /* All nodes belong to the first owner; a second owner has the last node, too. */
+        for (size_t i = 0; i < n_nodes; i++) {
+                g_assert_cmpint(holder_table_add_node(&table, (PciAddress){.bus = 1}, nodes[i]), ==, 0);
+                table.nodes[i].owner = 0;
+        }
+        if (n_nodes > 0)
+                g_assert_cmpint(holder_table_add_node(&table, (PciAddress){.bus = 2}, nodes[n_nodes - 1]), ==, 0);
+        g_assert_cmpint(process_table_read(tree->kernel, &usage_limits, &processes), ==, 0);
+        g_assert_cmpint(holder_table_walk(&table, &processes, &usage_limits), ==, 0);
+        g_assert_cmpint(table.error, ==, 0);
+        if (n_nodes == 0)
+                return g_strdup("");
+        const NodeHolders *first = holder_table_find(&table, (PciAddress){.bus = 1}),
+                          *second = holder_table_find(&table, (PciAddress){.bus = 2});
+        g_assert_true(first == table.owners);
+        g_assert_cmpuint(second->open.n_holders, ==, first->open.n_holders);
+        g_assert_null(holder_table_find(&table, (PciAddress){.bus = 3}));
+        for (size_t i = 0; i < first->open.n_holders; i++) {
+                const NamedHolder *named = &first->open.holders[i];
+
+                g_string_append_printf(text, "%d %s %s;", (int)named->holder.pid, named->holder.command, named->node);
+        }
+        if (first->open.n_more > 0)
+                g_string_append_printf(text, "%zu more", first->open.n_more);
+        return g_strdup(text->str);
 }
 
-static void assert_holders(TempTree *tree, const DeviceNode *nodes, size_t n_nodes, int result, const char *expected) {
-        g_autoptr(GString) text = g_string_new(NULL);
-
-        g_assert_cmpint(holders_of_nodes(tree->kernel, nodes, n_nodes, count_holder, text), ==, result);
-        g_assert_cmpstr(text->str, ==, expected);
+static void assert_holders(TempTree *tree, const DeviceNode *nodes, size_t n_nodes, const char *expected) {
+        g_autofree char *text = find_holders(tree, nodes, n_nodes, 10);
+        g_assert_cmpstr(text, ==, expected);
 }
 
 /* Real processes, each named once, by the first of the nodes that is found. */
@@ -120,22 +144,85 @@ static void test_nodes(void) {
         pid_t pid = fork_holder(tree, "holder", "null");
         g_autofree char *expected = g_strdup_printf("%d holder /dev/null;", (int)pid);
 
-        assert_holders(tree, nodes, 2, 0, expected);
-        assert_holders(tree, others, 2, 0, "");
-        assert_holders(tree, NULL, 0, 0, "");
+        assert_holders(tree, nodes, 2, expected);
+        assert_holders(tree, others, 2, "");
+        assert_holders(tree, NULL, 0, "");
         end_holder(pid);
-        assert_holders(tree, nodes, 2, 0, "");
+        assert_holders(tree, nodes, 2, "");
 }
 
-static void test_nodes_end(void) {
+/* Opens /dev/zero's node in a process of its own, in a directory whose path the kernel does not tell; and removes the node and the path again. */
+static pid_t fork_deep_holder(TempTree *tree) {
+        g_autofree char *name = g_strnfill(250, 'd'), *top = temp_tree_path(tree, "proc");
+        int ends[2];
+        char ready;
+
+        g_assert_cmpint(pipe(ends), ==, 0);
+        pid_t pid = fork();
+        g_assert_cmpint(pid, >=, 0);
+        if (pid == 0) {
+                bool is_ok = prctl(PR_SET_PDEATHSIG, SIGKILL) >= 0 && prctl(PR_SET_NAME, "deep") >= 0 &&
+                                chdir(top) >= 0;
+
+                for (unsigned i = 0; i < 20 && is_ok; i++)
+                        is_ok = mkdir(name, 0700) >= 0 && chdir(name) >= 0;
+                is_ok = is_ok && mknod("n", S_IFCHR | 0600, makedev(1, 5)) >= 0 && open("n", O_RDONLY) >= 0;
+                is_ok = unlink("n") >= 0 && is_ok;
+                for (unsigned i = 0; i < 20; i++)
+                        is_ok = chdir("..") >= 0 && rmdir(name) >= 0 && is_ok;
+                if (is_ok && write(ends[1], "r", 1) == 1)
+                        for (;;)
+                                (void)pause();
+                _exit(1);
+        }
+        close(ends[1]);
+        g_assert_cmpint(read(ends[0], &ready, 1), ==, 1);
+        close(ends[0]);
+
+        g_autofree char *target = g_strdup_printf("/proc/%d", (int)pid);
+        temp_tree_link(tree, target, "proc/%d", (int)pid);
+        return pid;
+}
+
+static void test_long_path(void) {
+        g_autoptr(TempTree) tree = temp_tree_new();
+        const DeviceNode zero_node = {.number = makedev(1, 5)};
+
+        temp_tree_folder(tree, "proc");
+        pid_t pid = fork_deep_holder(tree);
+        g_autofree char *expected = g_strdup_printf("%d deep (a path that is too long);", (int)pid);
+        assert_holders(tree, &zero_node, 1, expected);
+        end_holder(pid);
+}
+
+/* Processes beyond the limit are counted. */
+static void test_many(void) {
         g_autoptr(TempTree) tree = temp_tree_new();
         const DeviceNode null_node = {.number = makedev(1, 3)};
 
-        temp_tree_link(tree, "/dev/null", "null");
-        pid_t pid = fork_holder(tree, "enough", "null");
-        g_autofree char *expected = g_strdup_printf("%d enough /dev/null;", (int)pid);
-        assert_holders(tree, &null_node, 1, 42, expected);
-        end_holder(pid);
+        for (int pid = 5000100; pid < 5000107; pid++) {
+                temp_tree_file(tree, "x\n", "proc/%d/comm", pid);
+                temp_tree_link(tree, "/dev/null", "proc/%d/fd/0", pid);
+                temp_tree_link(tree, "/dev/null", "proc/%d/fd/1", pid);
+        }
+        g_autofree char *text = find_holders(tree, &null_node, 1, 2);
+        g_assert_cmpstr(text, ==, "5000100 x /dev/null;5000101 x /dev/null;5 more");
+}
+
+/* The nodes of a device, and a device without nodes or that is gone. */
+static void test_device(void) {
+        g_autoptr(TempTree) tree = temp_tree_new();
+        Holder holder;
+
+        temp_tree_device(tree, "pci0000:00/0000:03:00.0");
+        temp_tree_link(tree, "/dev/null", "proc/5000100/fd/0");
+        g_assert_cmpint(holder_of_device(tree->kernel, (PciAddress){.bus = 3}, &holder), ==, -ENOENT);
+        g_assert_cmpint(holder_of_device(tree->kernel, (PciAddress){.bus = 4}, &holder), ==, -ENOENT);
+        temp_tree_file(tree, "1:3\n", "sys/bus/pci/devices/0000:03:00.0/uio/uio0/dev");
+        g_assert_cmpint(holder_of_device(tree->kernel, (PciAddress){.bus = 3}, &holder), ==, 0);
+        g_assert_cmpint(holder.pid, ==, 5000100);
+        temp_tree_file(tree, "x\n", "sys/bus/pci/devices/0000:03:00.0/uio/uio0/dev");
+        g_assert_cmpint(holder_of_device(tree->kernel, (PciAddress){.bus = 3}, &holder), ==, -EINVAL);
 }
 
 /* A process whose descriptors may not be read is passed over: the walk of a survey tells of it, see test-process-usage. */
@@ -154,7 +241,7 @@ static void test_refused(void) {
         g_assert_cmpint(chmod(folder, 0700), ==, 0);
 
         g_assert_cmpint(seteuid(65534), ==, 0);
-        assert_holders(tree, &null_node, 1, 0, "200 shown /dev/null;");
+        assert_holders(tree, &null_node, 1, "200 shown /dev/null;");
         g_assert_cmpint(holder_of_vfio_node(tree->kernel, 26, &holder), ==, -ENOENT);
         g_assert_cmpint(holder_of_vfio_node(tree->kernel, 25, &holder), ==, 0);
         g_assert_cmpint(holder.pid, ==, 200);
@@ -167,7 +254,9 @@ int main(int argc, char **argv) {
         g_test_add_func("/holders/elsewhere", test_elsewhere);
         g_test_add_func("/holders/wild-name", test_wild_name);
         g_test_add_func("/holders/nodes", test_nodes);
-        g_test_add_func("/holders/nodes-end", test_nodes_end);
+        g_test_add_func("/holders/long-path", test_long_path);
+        g_test_add_func("/holders/many", test_many);
+        g_test_add_func("/holders/device", test_device);
         g_test_add_func("/holders/refused", test_refused);
         return g_test_run();
 }

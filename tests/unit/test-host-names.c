@@ -41,7 +41,12 @@ static char *names_join(GPtrArray *names) {
 static void assert_names(TempTree *tree, const char *expected) {
         g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
 
-        g_assert_cmpint(host_names_for_each(tree->kernel, on_name, names), ==, 0);
+        _cleanup_host_index_ HostIndex index = {};
+
+        g_assert_cmpint(host_index_read(tree->kernel, &index), ==, 0);
+        for (size_t i = 0; i < index.n_names; i++)
+                g_assert_cmpint(on_name(index.names[i].kind, index.names[i].name, index.names[i].address, names), ==,
+                                0);
         g_autofree char *text = names_join(names);
         g_assert_cmpstr(text, ==, expected);
 }
@@ -126,11 +131,15 @@ static void test_junk(void) {
         assert_names(tree, "net ens1 " NIC);
 }
 
-static int end_visit(HostNameKind kind, const char *name, PciAddress address, void *userdata) {
+static int end_list(HostNameKind kind, const char *name, void *userdata) {
         (void)kind;
         (void)name;
-        (void)address;
         return ++*(int *)userdata == 1 ? 42 : 0;
+}
+
+static int end_visit(HostNameKind kind, const char *name, PciAddress address, void *userdata) {
+        (void)address;
+        return end_list(kind, name, userdata);
 }
 
 static void test_end(void) {
@@ -139,8 +148,30 @@ static void test_end(void) {
 
         temp_tree_name(tree, NIC, "net", "ens1");
         temp_tree_name(tree, NIC, "net", "ens2");
-        g_assert_cmpint(host_names_for_each(tree->kernel, end_visit, &n), ==, 42);
+        g_assert_cmpint(host_names_list(tree->kernel, end_list, &n), ==, 42);
         g_assert_cmpint(n, ==, 1);
+        n = 0;
+        g_assert_cmpint(host_names_visit_one(tree->kernel, HOST_NAME_NETWORK, "ens2", end_visit, &n), ==, 42);
+        g_assert_cmpint(n, ==, 1);
+}
+
+/* The names of one kind of a function, in the order of their numbers. */
+static void test_index(void) {
+        g_autoptr(TempTree) tree = tree_new();
+        _cleanup_host_index_ HostIndex index = {};
+        const PciAddress nic = {.bus = 3}, nvme = {.bus = 4};
+
+        temp_tree_name(tree, NIC, "net", "ens10");
+        temp_tree_name(tree, NVME, "net", "ens5");
+        temp_tree_name(tree, NIC, "net", "ens9");
+        temp_tree_name(tree, NIC, "block", "ens1");
+        g_assert_cmpint(host_index_read(tree->kernel, &index), ==, 0);
+        const HostIndexName *name = host_index_next(&index, HOST_NAME_NETWORK, nic, NULL);
+        g_assert_cmpstr(name->name, ==, "ens9");
+        name = host_index_next(&index, HOST_NAME_NETWORK, nic, name);
+        g_assert_cmpstr(name->name, ==, "ens10");
+        g_assert_null(host_index_next(&index, HOST_NAME_NETWORK, nic, name));
+        g_assert_null(host_index_next(&index, HOST_NAME_BLOCK, nvme, NULL));
 }
 
 static void test_kinds(void) {
@@ -159,6 +190,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/host-names/multipath", test_multipath);
         g_test_add_func("/host-names/junk", test_junk);
         g_test_add_func("/host-names/end", test_end);
+        g_test_add_func("/host-names/index", test_index);
         g_test_add_func("/host-names/kinds", test_kinds);
         return g_test_run();
 }

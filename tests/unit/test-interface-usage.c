@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "private-mounts.h"
 #include "uses.h"
 
 #include <net/if.h>
@@ -346,8 +347,7 @@ static void test_end(void) {
 
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
-        g_assert_cmpint(unshare(CLONE_NEWNS), ==, 0);
-        g_assert_cmpint(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), ==, 0);
+        g_assert_cmpint(private_mounts(), ==, 0);
         g_test_add_func("/interface-usage/free", test_free);
         g_test_add_func("/interface-usage/address", test_address);
         g_test_add_func("/interface-usage/link-local", test_link_local);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "job/link-reader.h"
 #include "model.h"
-#include "model/rescan.h"
+#include "model/follower.h"
 #include "temp-tree.h"
 
 #include <fcntl.h>
@@ -40,7 +40,7 @@ static Bed bed_new(void) {
                 temp_tree_attribute(bed.tree, addresses[i], "current_link_speed", "8.0 GT/s PCIe");
                 temp_tree_attribute(bed.tree, addresses[i], "current_link_width", "4");
         }
-        g_assert_cmpint(rescan_all(bed.tree->kernel, bed.inventory), ==, 0);
+        g_assert_cmpint(follower_read_all(bed.tree->kernel, bed.inventory), ==, 0);
         g_assert_cmpint(sd_event_new(&bed.event), ==, 0);
         g_assert_cmpint(link_reader_new(bed.event, bed.tree->kernel, bed.inventory, &bed.reader), ==, 0);
         return bed;
@@ -123,7 +123,7 @@ static void test_follow(void) {
         g_assert_cmpint(link_reader_read_now(bed.reader, TURN_MAX_US), ==, 0);
         for (size_t i = 0; i < G_N_ELEMENTS(addresses); i++)
                 set_speed(&bed, addresses[i], "2.5 GT/s PCIe");
-        g_assert_cmpint(link_reader_follow(bed.reader, &(ChangeList){changes, G_N_ELEMENTS(changes), 0}), >=, 0);
+        g_assert_cmpint(link_reader_follow(bed.reader, &(ChangeList){changes, G_N_ELEMENTS(changes)}), >=, 0);
         await_speed(&bed, SECOND, 2500);
         g_assert_cmpuint(speed(&bed, FIRST), ==, 8000);
         g_assert_cmpuint(speed(&bed, THIRD), ==, 8000);

@@ -25,11 +25,12 @@ static Bed *make_bed(void) {
 }
 
 static int look(Bed *bed, const char *text) {
-        _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot = snapshot_take(bed->tree->kernel, text, NULL);
+        _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot =
+                        snapshot_take(bed->tree->kernel, text, NULL, bed->uses);
         PciAddress address;
 
         g_assert_cmpint(pci_address_parse(text, &address), ==, 0);
-        return usage_by_processes(snapshot, address, on_use, bed->uses);
+        return usage_by_processes(snapshot, address);
 }
 
 #define assert_processes(bed, address, ...) \
@@ -218,8 +219,8 @@ static void test_unreadable(void) {
         assert_processes(bed, CARD, NULL);
         Kernel broken = *bed->tree->kernel;
         broken.proc_fd = -EBADF;
-        _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot = snapshot_take(&broken, CARD, NULL);
-        g_assert_cmpint(usage_by_processes(snapshot, (PciAddress){.bus = 3}, on_use, bed->uses), ==, 0);
+        _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot = snapshot_take(&broken, CARD, NULL, bed->uses);
+        g_assert_cmpint(usage_by_processes(snapshot, (PciAddress){.bus = 3}), ==, 0);
         assert_use_says(bed->uses, "process", CARD " cannot be examined");
 }
 
@@ -304,9 +305,10 @@ static void test_path_only(void) {
 static int look_within(Bed *bed, size_t of_root, size_t of_others) {
         const UsageLimits limits = {
                         .processes = 100, .descriptors_of_root = of_root, .descriptors_of_others = of_others};
-        _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot = snapshot_take(bed->tree->kernel, CARD, &limits);
+        _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot =
+                        snapshot_take(bed->tree->kernel, CARD, &limits, bed->uses);
 
-        return usage_by_processes(snapshot, (PciAddress){.bus = 3}, on_use, bed->uses);
+        return usage_by_processes(snapshot, (PciAddress){.bus = 3});
 }
 
 static void put_flood(Bed *bed, int pid, unsigned uid, unsigned user_namespace, unsigned n) {
@@ -320,6 +322,7 @@ static void put_device_node(Bed *bed, unsigned uid, unsigned gid, unsigned mode)
         g_autofree char *path = temp_tree_path(bed->tree, "dev/snd/pcm");
 
         temp_tree_folder(bed->tree, "dev/snd");
+        temp_tree_link(bed->tree, "../snd/pcm", "dev/char/1:5");
         (void)unlink(path);
         g_assert_cmpint(mknod(path, S_IFCHR | mode, makedev(1, 5)), ==, 0);
         g_assert_cmpint(chmod(path, mode), ==, 0);
@@ -360,6 +363,42 @@ static void test_flood(void) {
         put_node(bed, CARD_FOLDER "/sound/card0/pcm", "sound", "1:7");
         g_assert_cmpint(look_within(bed, 10, 29), ==, 0);
         assert_uses(bed->uses, says, NULL);
+}
+
+/* The permissions are those of the node that the link leads to, and a link to another node shows none. */
+static void test_flood_links(void) {
+        g_autoptr(Bed) bed = make_bed();
+        g_autofree char *path = temp_tree_path(bed->tree, "dev/snd/pcm");
+
+        put_node(bed, CARD_FOLDER "/sound/card0/pcm", "sound", "1:5");
+        put_owner(bed->tree, 1, 0, 1);
+        put_flood(bed, 5000200, 1000, 1, 30);
+        put_device_node(bed, 0, 6, 0600);
+        g_assert_cmpint(look_within(bed, 10, 29), ==, 0);
+        assert_uses(bed->uses, NULL);
+        for (unsigned i = 0; i < 2; i++) {
+                g_assert_cmpint(unlink(path), ==, 0);
+                g_assert_cmpint(mknod(path, (i == 0 ? S_IFCHR : S_IFBLK) | 0600, makedev(1, i == 0 ? 3 : 5)), ==, 0);
+                g_assert_cmpint(look_within(bed, 10, 29), ==, 0);
+                assert_use_says(bed->uses, "process", "5000200 (flood) could have a device node open");
+        }
+}
+
+/* A user with so many groups that the kernel's list does not fit is a member of any group: the last ones of it were not read. */
+static void test_flood_groups(void) {
+        g_autoptr(Bed) bed = make_bed();
+        g_autoptr(GString) status = g_string_new("Name:\tx\nUid:\t1000\t0\t0\t0\nGid:\t1000\t0\t0\t0\nGroups:\t");
+
+        put_node(bed, CARD_FOLDER "/sound/card0/pcm", "sound", "1:5");
+        put_owner(bed->tree, 1, 0, 1);
+        put_flood(bed, 5000200, 1000, 1, 30);
+        put_device_node(bed, 0, 6, 0660);
+        for (unsigned i = 0; i < 800; i++)
+                g_string_append_printf(status, "%u ", 2000000000 + i);
+        g_string_append(status, "6 \n");
+        temp_tree_file(bed->tree, status->str, "proc/5000200/status");
+        g_assert_cmpint(look_within(bed, 10, 29), ==, 0);
+        assert_use_says(bed->uses, "process", "5000200 (flood) could have a device node open");
 }
 
 /* Others are seen all the same: root's processes, and those of users with fewer files. */
@@ -447,6 +486,8 @@ int main(int argc, char **argv) {
         g_test_add_func("/process-usage/many", test_many);
         g_test_add_func("/process-usage/path-only", test_path_only);
         g_test_add_func("/process-usage/flood", test_flood);
+        g_test_add_func("/process-usage/flood-links", test_flood_links);
+        g_test_add_func("/process-usage/flood-groups", test_flood_groups);
         g_test_add_func("/process-usage/flood-order", test_flood_order);
         g_test_add_func("/process-usage/flood-setuid", test_flood_setuid);
         g_test_add_func("/process-usage/too-many-processes", test_too_many_processes);

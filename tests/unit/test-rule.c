@@ -61,8 +61,8 @@ static void test_everything(void) {
         g_assert_cmphex(rule->class, ==, 0x020000);
         g_assert_cmphex(rule->class_mask, ==, 0xffff00);
         g_assert_cmpstr(rule->path, ==, "0000:00:1c.4/00.0/1f.7");
-        g_assert_cmpint(rule->companions, ==, RULE_COMPANIONS_LISTED);
-        g_assert_cmpuint(rule->n_listed_companions, ==, 3);
+        g_assert_false(rule->all_companions);
+        g_assert_cmpuint(rule->n_companions, ==, 3);
         g_assert_true(rule_takes_along(rule, address_of("0000:3b:00.2")));
         g_assert_true(rule_takes_along(rule, address_of("10000:00:00.3")));
         g_assert_false(rule_takes_along(rule, address_of("0000:3b:00.3")));
@@ -81,7 +81,8 @@ static void test_least(void) {
         for (size_t i = 0; i < G_N_ELEMENTS(enough); i++) {
                 _cleanup_(rule_freep) Rule *rule = parse(enough[i]);
 
-                g_assert_cmpint(rule->companions, ==, RULE_COMPANIONS_NONE);
+                g_assert_false(rule->all_companions);
+                g_assert_cmpuint(rule->n_companions, ==, 0);
                 g_assert_cmphex(rule->overrides, ==, 0);
                 g_assert_cmpuint(rule->virtual_functions, ==, 0);
                 g_assert_false(rule_takes_along(rule, address_of(NIC)));
@@ -93,58 +94,58 @@ static void test_values(void) {
         static const struct {
                 const char *line, *pattern;
         } wrong[] = {
-                        {"Address=", "Address= is one like 0000:3b:00.0, not ''"},
-                        {"Address=3b:00.0", "Address= is one like*"},
-                        {"Address=0000:3B:00.0", "Address= is one like*"},
-                        {"Address=0000:3b:20.0", "Address= is one like*"},
-                        {"Address=0000:3b:00.0 0000:3b:00.1", "Address= is one like*"},
-                        {"Vendor=", "Vendor= has four hexadecimal digits, not ''"},
-                        {"Vendor=808", "Vendor= has*"},
-                        {"Vendor=08086", "Vendor= has*"},
-                        {"Vendor=808g", "Vendor= has*'808g'"},
-                        {"Vendor=0x", "Vendor= has*"},
-                        {"Vendor=0x0x8086", "Vendor= has*"},
-                        {"Vendor=-086", "Vendor= has*"},
-                        {"Vendor=0X8086", "Vendor= has*"},
-                        {"Vendor=\"8086\"", "Vendor= has*"},
-                        {"Vendor=8086 10d3", "Vendor= has*"},
-                        {"Device=*", "Device= has*"},
-                        {"Subsystem=8086", "Subsystem= is one like*"},
-                        {"Subsystem=8086:", "Subsystem= is one like*"},
-                        {"Subsystem=:a01f", "Subsystem= is one like*"},
-                        {"Subsystem=8086:a01f:0", "Subsystem= is one like*"},
-                        {"Subsystem=80860000000:a01f", "Subsystem= is one like*"},
-                        {"Class=020", "Class= has*"},
-                        {"Class=02000000", "Class= has*"},
-                        {"Class=network", "Class= has*"},
-                        {"Path=1c.4", "Path= is one like*"},
-                        {"Path=0000:00:1c.4/", "Path= is one like*"},
-                        {"Path=0000:00:1c.4//00.0", "Path= is one like*"},
-                        {"Path=0000:00:1c.4/0.0", "Path= is one like*"},
-                        {"Path=0000:00:1c.4/+0.0", "Path= is one like*"},
-                        {"Path=0000:00:1c.4/20.0", "Path= is one like*"},
-                        {"Path=0000:00:1c.4/1F.0", "Path= is one like*"},
-                        {"Path=0000:00:1c.4/00.8", "Path= is one like*"},
-                        {"Path=0000:00:1c.4/00.00", "Path= is one like*"},
-                        {"Path=0000:00:1c.40000000000000000/00.0", "Path= is one like*"},
+                        {"Address=", "Address= must be like 0000:3b:00.0, not ''"},
+                        {"Address=3b:00.0", "Address= must be like*"},
+                        {"Address=0000:3B:00.0", "Address= must be like*"},
+                        {"Address=0000:3b:20.0", "Address= must be like*"},
+                        {"Address=0000:3b:00.0 0000:3b:00.1", "Address= must be like*"},
+                        {"Vendor=", "Vendor= must have four hexadecimal digits, not ''"},
+                        {"Vendor=808", "Vendor= must have*"},
+                        {"Vendor=08086", "Vendor= must have*"},
+                        {"Vendor=808g", "Vendor= must have*'808g'"},
+                        {"Vendor=0x", "Vendor= must have*"},
+                        {"Vendor=0x0x8086", "Vendor= must have*"},
+                        {"Vendor=-086", "Vendor= must have*"},
+                        {"Vendor=0X8086", "Vendor= must have*"},
+                        {"Vendor=\"8086\"", "Vendor= must have*"},
+                        {"Vendor=8086 10d3", "Vendor= must have*"},
+                        {"Device=*", "Device= must have*"},
+                        {"Subsystem=8086", "Subsystem= must be like*"},
+                        {"Subsystem=8086:", "Subsystem= must be like*"},
+                        {"Subsystem=:a01f", "Subsystem= must be like*"},
+                        {"Subsystem=8086:a01f:0", "Subsystem= must be like*"},
+                        {"Subsystem=80860000000:a01f", "Subsystem= must be like*"},
+                        {"Class=020", "Class= must have*"},
+                        {"Class=02000000", "Class= must have*"},
+                        {"Class=network", "Class= must have*"},
+                        {"Path=1c.4", "Path= must be like*"},
+                        {"Path=0000:00:1c.4/", "Path= must be like*"},
+                        {"Path=0000:00:1c.4//00.0", "Path= must be like*"},
+                        {"Path=0000:00:1c.4/0.0", "Path= must be like*"},
+                        {"Path=0000:00:1c.4/+0.0", "Path= must be like*"},
+                        {"Path=0000:00:1c.4/20.0", "Path= must be like*"},
+                        {"Path=0000:00:1c.4/1F.0", "Path= must be like*"},
+                        {"Path=0000:00:1c.4/00.8", "Path= must be like*"},
+                        {"Path=0000:00:1c.4/00.00", "Path= must be like*"},
+                        {"Path=0000:00:1c.40000000000000000/00.0", "Path= must be like*"},
                         {"address=0000:3b:00.0", "[Match] has no key 'address'"},
-                        {"Driver=vfio-pci", "Driver= belongs into [Detach]"},
+                        {"Driver=vfio-pci", "Driver= belongs to [Detach]"},
                         {"Speed=1", "[Match] has no key 'Speed'"},
                         {"Vendor", "this is neither*'Vendor'"},
                         {"Vendor:8086", "this is neither*"},
                         {"Address 0000:3b:00.0", "this is neither*"},
                         {"=8086", "this is neither*"},
-                        {"Vendor=8086 ; Intel", "a comment has a line of its own"},
-                        {"Vendor=8086 # Intel", "a comment has a line of its own"},
-                        {"Vendor=8086;", "a comment has a line of its own"},
-                        {"  Vendor=8086", "a line does not begin with blanks*"},
-                        {"\tVendor=8086", "a line does not begin with blanks*"},
-                        {"[Match", "a section stands alone in its line*"},
-                        {"[Match]]", "a section stands alone in its line*"},
-                        {"[Match] x", "a section stands alone in its line*"},
-                        {"[Match] ; x", "a section stands alone in its line*"},
-                        {"[Match]Vendor=8086", "a section stands alone in its line*"},
-                        {"[Match]", "[Match] is there already, in line 1"},
+                        {"Vendor=8086 ; Intel", "a comment needs its own line"},
+                        {"Vendor=8086 # Intel", "a comment needs its own line"},
+                        {"Vendor=8086;", "a comment needs its own line"},
+                        {"  Vendor=8086", "a line must not begin with a blank*"},
+                        {"\tVendor=8086", "a line must not begin with a blank*"},
+                        {"[Match", "a section needs its own line*"},
+                        {"[Match]]", "a section needs its own line*"},
+                        {"[Match] x", "a section needs its own line*"},
+                        {"[Match] ; x", "a section needs its own line*"},
+                        {"[Match]Vendor=8086", "a section needs its own line*"},
+                        {"[Match]", "[Match] was given already in line 1"},
                         {"[]", "there is no section*"},
                         {"[match]", "there is no section [match]*"},
                         {"[Match ]", "there is no section*"},
@@ -175,25 +176,25 @@ static void test_detach_values(void) {
                         {"Driver=e1000", "Driver= can only be*"},
                         {"Companions=", "Companions= is empty*"},
                         {"Companions=,", "Companions= is empty*"},
-                        {"Companions=some", "Companions= is 'all', 'none' or addresses*'some'"},
-                        {"Companions=all none", "Companions= is 'all', 'none' or addresses*'all'"},
-                        {"Companions=0000:3b:00.1 all", "Companions= is 'all', 'none' or addresses*'all'"},
-                        {"Companions=All", "Companions= is*"},
-                        {"Companions=3b:00.1", "Companions= is*"},
+                        {"Companions=some", "Companions= must be 'all', 'none' or addresses*'some'"},
+                        {"Companions=all none", "Companions= must be 'all', 'none' or addresses*'all'"},
+                        {"Companions=0000:3b:00.1 all", "Companions= must be 'all', 'none' or addresses*'all'"},
+                        {"Companions=All", "Companions= must be*"},
+                        {"Companions=3b:00.1", "Companions= must be*"},
                         {"Override=", "Override= is empty*"},
-                        {"Override=all", "Override= takes storage, network*not 'all'"},
-                        {"Override=storage nonsense", "Override= takes*'nonsense'"},
-                        {"VirtualFunctions=", "VirtualFunctions= is a number from 1 to 65535, not ''"},
-                        {"VirtualFunctions=0", "VirtualFunctions= is*"},
-                        {"VirtualFunctions=-1", "VirtualFunctions= is*"},
-                        {"VirtualFunctions=+1", "VirtualFunctions= is*"},
-                        {"VirtualFunctions=0x8", "VirtualFunctions= is*"},
-                        {"VirtualFunctions=65536", "VirtualFunctions= is*"},
-                        {"VirtualFunctions=4294967297", "VirtualFunctions= is*"},
+                        {"Override=all", "Override= can contain storage, network*not 'all'"},
+                        {"Override=storage nonsense", "Override= can contain*'nonsense'"},
+                        {"VirtualFunctions=", "VirtualFunctions= must be a number from 1 to 65535, not ''"},
+                        {"VirtualFunctions=0", "VirtualFunctions= must be*"},
+                        {"VirtualFunctions=-1", "VirtualFunctions= must be*"},
+                        {"VirtualFunctions=+1", "VirtualFunctions= must be*"},
+                        {"VirtualFunctions=0x8", "VirtualFunctions= must be*"},
+                        {"VirtualFunctions=65536", "VirtualFunctions= must be*"},
+                        {"VirtualFunctions=4294967297", "VirtualFunctions= must be*"},
                         {"VirtualFunctions=8 ", NULL},
-                        {"VirtualFunctions=8 8", "VirtualFunctions= is*"},
+                        {"VirtualFunctions=8 8", "VirtualFunctions= must be*"},
                         {"VirtualFunctions=65535", NULL},
-                        {"Vendor=8086", "Vendor= belongs into [Match]"},
+                        {"Vendor=8086", "Vendor= belongs to [Match]"},
         };
 
         for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++) {
@@ -208,20 +209,20 @@ static void test_detach_values(void) {
 
 /* What is said twice. Lists add up. */
 static void test_twice(void) {
-        assert_refused("[Match]\nVendor=8086\nVendor=8086\n", 3, "Vendor= is there already, in line 2");
+        assert_refused("[Match]\nVendor=8086\nVendor=8086\n", 3, "Vendor= was given already in line 2");
         assert_refused("[Match]\nVendor=8086\n[Detach]\n[Match]\nDevice=100e\n", 4,
-                        "[Match] is there already, in line 1");
+                        "[Match] was given already in line 1");
         assert_refused("[Match]\nClass=02\n[Detach]\nDriver=vfio-pci\nDriver=vfio-pci\n", 5,
-                        "Driver= is there already*");
+                        "Driver= was given already*");
         assert_refused("[Match]\nClass=02\n[Detach]\nVirtualFunctions=8\nVirtualFunctions=8\n", 5,
-                        "VirtualFunctions= is there already*");
+                        "VirtualFunctions= was given already*");
         static const char *const pairs[][2] = {
                         {"all", "all"}, {"all", "none"}, {"none", NIC}, {NIC, "all"}, {NIC, "none"}, {"none", "none"}};
         for (size_t i = 0; i < G_N_ELEMENTS(pairs); i++) {
                 g_autofree char *text = g_strdup_printf("[Match]\nClass=02\n[Detach]\nCompanions=%s\nCompanions=%s\n",
                                 pairs[i][0], pairs[i][1]);
 
-                assert_refused(text, 5, "Companions= is there already, in line 4*");
+                assert_refused(text, 5, "Companions= was given already in line 4*");
         }
 }
 
@@ -231,18 +232,19 @@ static void test_whole(void) {
         assert_refused("\n\n  \n", 0, "it has no [Match]*");
         assert_refused("# nothing\n# at all\n", 0, "it has no [Match]*");
         assert_refused("[Detach]\nDriver=vfio-pci\n", 0, "it has no [Match]*");
-        assert_refused("# x\n[Match]\n", 2, "[Match] needs Vendor= or Class=*");
-        assert_refused("[Match]\n\n[Detach]\nCompanions=all\n", 1, "[Match] needs*");
-        assert_refused("[Match]\nSubsystem=8086:a01f\n", 1, "[Match] needs*");
-        assert_refused("[Match]\nClass=02\nDevice=100e\n", 3, "Device= says nothing without Vendor=");
-        assert_refused("[Match]\nAddress=" NIC "\n", 2, "Address= needs Vendor= and Device= beside it*");
-        assert_refused("[Match]\nClass=02\nAddress=" NIC "\nVendor=8086\n", 3, "Address= needs Vendor= and Device=*");
-        assert_refused("[Match]\nPath=0000:00:1c.4\nVendor=8086\n", 2, "Path= needs Vendor= and Device=*");
-        assert_refused("Vendor=8086\n[Match]\n", 1, "'Vendor' stands before any section*");
-        assert_refused("\xef\xbb\xbf[Match]\nVendor=8086\n", 1, "there is a byte order mark*");
+        assert_refused("# x\n[Match]\n", 2, "[Match] requires Vendor= or Class=*");
+        assert_refused("[Match]\n\n[Detach]\nCompanions=all\n", 1, "[Match] requires*");
+        assert_refused("[Match]\nSubsystem=8086:a01f\n", 1, "[Match] requires*");
+        assert_refused("[Match]\nClass=02\nDevice=100e\n", 3, "Device= requires Vendor=");
+        assert_refused("[Match]\nAddress=" NIC "\n", 2, "Address= requires Vendor= and Device=*");
+        assert_refused("[Match]\nClass=02\nAddress=" NIC "\nVendor=8086\n", 3,
+                        "Address= requires Vendor= and Device=*");
+        assert_refused("[Match]\nPath=0000:00:1c.4\nVendor=8086\n", 2, "Path= requires Vendor= and Device=*");
+        assert_refused("Vendor=8086\n[Match]\n", 1, "'Vendor' is not in a section*");
+        assert_refused("\xef\xbb\xbf[Match]\nVendor=8086\n", 1, "the file begins with a byte order mark*");
 }
 
-/* libinih would cut a long line without a word. */
+/* A line has at most 198 characters, but a comment any number. */
 static void test_long_lines(void) {
         for (size_t n = 150; n < 260; n++) {
                 g_autofree char *value = g_strnfill(n, ' ');
@@ -379,7 +381,7 @@ static void test_make_text(void) {
         g_assert_cmpint(inventory_put_device(inventory, &facts), ==, 0);
         const Device *device = get_device(inventory, NIC);
 
-        g_assert_cmpint(rule_make_text(device, &(RuleWish){}, &text), ==, 0);
+        g_assert_cmpint(rule_make_text(device, &(Rule){}, &text), ==, 0);
         g_assert_cmpstr(text, ==,
                         "# Written by vfiod; see vfiod.rules(5).\n[Match]\nAddress=0000:3b:00.0\nVendor=8086\n"
                         "Device=100e\nSubsystem=1af4:0001\n\n[Detach]\nCompanions=none\n");
@@ -390,10 +392,9 @@ static void test_make_text(void) {
         for (unsigned i = 0; i < RULE_COMPANIONS_MAX; i++)
                 companions[i] = (PciAddress){.domain = 0xfffffff0 + i % 8, .bus = (uint8_t)(i / 8)};
         for (size_t n = 1; n <= RULE_COMPANIONS_MAX; n += n < 40 ? 1 : 123) {
-                RuleWish wish = {
-                                .companions = RULE_COMPANIONS_LISTED,
-                                .listed_companions = companions,
-                                .n_listed_companions = n,
+                Rule wish = {
+                                .companions = companions,
+                                .n_companions = n,
                                 .overrides = (1U << _GUARD_MAX) - 1,
                                 .virtual_functions = RULE_VIRTUAL_FUNCTIONS_MAX,
                 };
@@ -401,16 +402,16 @@ static void test_make_text(void) {
                 _cleanup_(rule_freep) Rule *rule = parse(text);
                 g_assert_null(strstr(text, "Subsystem"));
                 free(text);
-                g_assert_cmpuint(rule->n_listed_companions, ==, n);
+                g_assert_cmpuint(rule->n_companions, ==, n);
                 for (size_t i = 0; i < n; i++)
-                        g_assert_true(pci_address_equal(rule->listed_companions[i], companions[i]));
+                        g_assert_true(pci_address_equal(rule->companions[i], companions[i]));
                 g_assert_cmphex(rule->overrides, ==, wish.overrides);
                 g_assert_cmpuint(rule->virtual_functions, ==, RULE_VIRTUAL_FUNCTIONS_MAX);
                 g_assert_cmpint(rule_match(rule, device, ""), ==, RULE_NO_MATCH);
                 g_assert_cmpint(rule_match(rule, get_device(inventory, "0000:3b:00.1"), ""), ==, RULE_MATCH);
         }
 
-        RuleWish all = {.companions = RULE_COMPANIONS_ALL, .overrides = 1U << GUARD_NETWORK};
+        Rule all = {.all_companions = true, .overrides = 1U << GUARD_NETWORK};
         g_assert_cmpint(rule_make_text(device, &all, &text), ==, 0);
         g_assert_nonnull(strstr(text, "\nCompanions=all\nOverride=network\n"));
         _cleanup_(rule_freep) Rule *rule = parse(text);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "inventory-text.h"
 #include "model.h"
-#include "model/rescan.h"
+#include "model/follower.h"
 #include "temp-tree.h"
 
 #include <glib/gstdio.h>
@@ -29,7 +29,7 @@ static TempTree *tree_new(void) {
 static Inventory *scan_fresh(TempTree *tree) {
         Inventory *inventory = make_inventory();
 
-        g_assert_cmpint(rescan_all(tree->kernel, inventory), ==, 0);
+        g_assert_cmpint(follower_read_all(tree->kernel, inventory), ==, 0);
         return inventory;
 }
 
@@ -56,7 +56,7 @@ static void test_all(void) {
         g_assert_true(host_name_list_has(nic->names, HOST_NAME_NETWORK, "ens1"));
         g_assert_true(get_device(inventory, "0000:00:1c.0")->bridge);
         g_free(inventory_take_changes_text(inventory));
-        g_assert_cmpint(rescan_all(tree->kernel, inventory), ==, 0);
+        g_assert_cmpint(follower_read_all(tree->kernel, inventory), ==, 0);
         g_autofree char *none = inventory_take_changes_text(inventory);
         g_assert_cmpstr(none, ==, "");
 }
@@ -127,7 +127,7 @@ static void test_replug(void) {
                 if (looks[i])
                         send_event(tree, inventory, looks[i], NIC_PATH, "pci", NULL);
                 else
-                        g_assert_cmpint(rescan_all(tree->kernel, inventory), ==, 0);
+                        g_assert_cmpint(follower_read_all(tree->kernel, inventory), ==, 0);
                 g_autofree char *changes = inventory_take_changes_text(inventory);
                 g_assert_cmpstr(changes, ==,
                                 "device removed " NIC "\ngroup removed 25\ndevice added " NIC "\ngroup added 25\n");
@@ -206,7 +206,7 @@ static void test_broken_device(void) {
         _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
 
         temp_tree_attribute(tree, "0000:00:1c.0", "vendor", "junk");
-        (void)rescan_all(tree->kernel, inventory);
+        (void)follower_read_all(tree->kernel, inventory);
         g_assert_nonnull(inventory_find_device(inventory, address_of(NIC)));
         g_assert_nonnull(inventory_find_device(inventory, address_of(NVME)));
 }

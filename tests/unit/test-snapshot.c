@@ -54,9 +54,9 @@ static Counts survey_disks(unsigned n_disks, unsigned n_processes, unsigned n_mo
         g_autofree PciAddress *addresses = put_disks(bed, n_disks);
 
         temp_tree_file(bed->tree, "1:3\n", "sys/bus/pci/devices/0000:10:00.0/nvme/nvme0/ng0n1/dev");
-        g_assert_cmpint(usage_snapshot_new(bed->tree->kernel, addresses, n_disks, NULL, &snapshot), ==, 0);
+        g_assert_cmpint(usage_snapshot_new(bed->tree->kernel, addresses, n_disks, on_use, bed->uses, &snapshot), ==, 0);
         for (unsigned i = 0; i < n_disks; i++)
-                g_assert_cmpint(usage_of_device(snapshot, addresses[i], on_use, bed->uses), ==, 0);
+                g_assert_cmpint(usage_of_device(snapshot, addresses[i]), ==, 0);
         /* Each process has a node of the first disk open. */
         g_assert_cmpuint(bed->uses->lines->len, ==, n_processes);
         return (Counts){snapshot->processes.n_processes, snapshot->mounts.n_lines, snapshot->holders.n_descriptors};
@@ -89,12 +89,12 @@ static void test_moment(void) {
         g_autofree PciAddress *addresses = put_disks(bed, 2);
 
         temp_tree_file(bed->tree, "1:5\n", "sys/bus/pci/devices/0000:11:00.0/nvme/nvme1/ng1n1/dev");
-        g_assert_cmpint(usage_snapshot_new(bed->tree->kernel, addresses, 2, NULL, &snapshot), ==, 0);
-        g_assert_cmpint(usage_of_device(snapshot, addresses[0], on_use, bed->uses), ==, 0);
+        g_assert_cmpint(usage_snapshot_new(bed->tree->kernel, addresses, 2, on_use, bed->uses, &snapshot), ==, 0);
+        g_assert_cmpint(usage_of_device(snapshot, addresses[0]), ==, 0);
         put_process(bed->tree, 7, "late", 99, "27 1 259:1 / / rw - ext4 /dev/nvme1n1 rw\n");
         temp_tree_link(bed->tree, "/dev/zero", "proc/7/fd/0");
         temp_tree_file(bed->tree, "Filename\n/dev/nvme1n1 partition 1 0 -2\n", "proc/swaps");
-        g_assert_cmpint(usage_of_device(snapshot, addresses[1], on_use, bed->uses), ==, 0);
+        g_assert_cmpint(usage_of_device(snapshot, addresses[1]), ==, 0);
         assert_uses(bed->uses, NULL);
 }
 
@@ -104,8 +104,8 @@ static void test_needed(void) {
         g_autoptr(Bed) bed = make_host(20, 5);
 
         temp_tree_device(bed->tree, "pci0000:00/" HBA);
-        snapshot = snapshot_take(bed->tree->kernel, HBA, NULL);
-        g_assert_cmpint(usage_of_device(snapshot, (PciAddress){.bus = 4}, on_use, bed->uses), ==, 0);
+        snapshot = snapshot_take(bed->tree->kernel, HBA, NULL, bed->uses);
+        g_assert_cmpint(usage_of_device(snapshot, (PciAddress){.bus = 4}), ==, 0);
         assert_uses(bed->uses, NULL);
         g_assert_false(snapshot->has_processes);
         g_assert_false(snapshot->has_mounts);
@@ -131,8 +131,8 @@ static unsigned on_hba(unsigned n_disks, unsigned n_volumes, Bed *bed, size_t *r
                         put_holder(bed->tree, name, above);
                 }
         }
-        snapshot = snapshot_take(bed->tree->kernel, HBA, NULL);
-        g_assert_cmpint(usage_of_device(snapshot, (PciAddress){.bus = 4}, on_use, bed->uses), ==, 0);
+        snapshot = snapshot_take(bed->tree->kernel, HBA, NULL, bed->uses);
+        g_assert_cmpint(usage_of_device(snapshot, (PciAddress){.bus = 4}), ==, 0);
         *ret_examined = snapshot->n_blocks_examined;
         return bed->uses->lines->len;
 }
@@ -158,8 +158,8 @@ static void test_not_asked(void) {
 
         temp_tree_device(bed->tree, "pci0000:00/" HBA);
         temp_tree_device(bed->tree, "pci0000:00/0000:05:00.0");
-        snapshot = snapshot_take(bed->tree->kernel, "0000:05:00.0", NULL);
-        g_assert_cmpint(usage_of_device(snapshot, (PciAddress){.bus = 4}, on_use, bed->uses), ==, 0);
+        snapshot = snapshot_take(bed->tree->kernel, "0000:05:00.0", NULL, bed->uses);
+        g_assert_cmpint(usage_of_device(snapshot, (PciAddress){.bus = 4}), ==, 0);
         assert_use_says(bed->uses, "process", HBA " cannot be examined");
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "state-bed.h"
 
-/* Which records are dropped, since nothing is owed to their devices any more. */
+/* Which state files vfiod removes because nothing is left to do for their devices. */
 
 #define NIC "0000:03:01.0"
 #define NIC2 "0000:03:02.0"
@@ -73,7 +73,8 @@ static void test_absent(void) {
         write_device(bed, VF0, true, vf);
         assert_kept(bed, NIC " " PF);
 
-        /* A device behind a controller is expected back while the controller is there or detached: a disk may be plugged in again. */
+        /* A device behind a controller is expected back while the controller is there or detached: a disk may be
+         * plugged in again. */
         write_device(bed, PF, true, (DeviceOrigin){.binding = {.driver = "vmd"}});
         write_device(bed, "0000:08:00.0", true, (DeviceOrigin){.has_parent = true, .parent = address_of(PF)});
         put_device(bed->inventory, PF, "vfio-pci", 14);

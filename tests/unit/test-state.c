@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "state-bed.h"
 #include "state-text.h"
+#include "state/first-edition.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -129,34 +130,6 @@ static void test_bytes(void) {
         host_name_list_free(origin.names);
 }
 
-static HostName *make_names(unsigned n) {
-        HostName *names = NULL;
-
-        /* Backwards: each goes to the front of the list. */
-        for (unsigned i = n; i > 0; i--) {
-                char name[HOST_NAME_TEXT_MAX];
-
-                (void)snprintf(name, sizeof(name), "ens%05u", i);
-                g_assert_cmpint(host_name_list_add(&names, HOST_NAME_NETWORK, name, 0), ==, 1);
-        }
-        return names;
-}
-
-/* What could not be read back is not written, and what is written can be read back. */
-static void test_many_names(void) {
-        g_autoptr(StateBed) bed = state_bed_new();
-        DeviceOrigin origin = {.names = make_names(18000)}, fewer = {.names = make_names(4096)};
-
-        g_assert_cmpint(device_file_write(bed->state->devices_fd, address_of(NIC), true, &origin), ==, -E2BIG);
-        g_assert_false(state_folder_has(bed->folder, "devices/" NIC));
-        write_device(bed, NIC, true, fewer);
-        g_assert_cmpint(state_load(bed->state), ==, 0);
-        g_assert_true(host_name_list_has(
-                        state_find(bed->state, address_of(NIC))->origin->names, HOST_NAME_NETWORK, "ens04096"));
-        host_name_list_free(origin.names);
-        host_name_list_free(fewer.names);
-}
-
 /* Far more than a start takes: a start that waits does not end at all. */
 #define PATIENCE_S 20
 
@@ -202,6 +175,7 @@ static void test_junk(void) {
         put_junk(bed->folder, "transactions");
         alarm(PATIENCE_S);
         g_assert_cmpint(state_new(bed->folder->path, &state), ==, 0);
+        g_assert_cmpint(first_edition_take_over(state), ==, 0);
         g_assert_cmpint(state_load(state), ==, 0);
         alarm(0);
         g_assert_cmpuint(state->n_devices, ==, 1);
@@ -276,7 +250,7 @@ static void assert_unusable(const char *folder) {
         g_assert_cmpint(state->transactions_fd, <, 0);
         g_assert_cmpint(state_load(state), ==, 0);
         g_assert_cmpint(state_apply(state, inventory), ==, 0);
-        g_assert_cmpint(state_forget_settled(state, inventory), ==, 0);
+        g_assert_cmpint(state_forget_unneeded(state, inventory), ==, 0);
         g_assert_null(state_find(state, address_of(NIC)));
 }
 
@@ -333,7 +307,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/state/load", test_load);
         g_test_add_func("/state/device-json", test_device_json);
         g_test_add_func("/state/bytes", test_bytes);
-        g_test_add_func("/state/many-names", test_many_names);
         g_test_add_func("/state/junk", test_junk);
         g_test_add_func("/state/unfinished", test_unfinished);
         g_test_add_func("/state/worker", test_worker);

@@ -33,7 +33,7 @@ static void test_device(void) {
                 DeviceOrigin origin = {.ids = {.vendor = cases[i].same_card ? 1 : 2}};
                 Device device = {
                                 .ids = {.vendor = 1},
-                                .driver = cases[i].driver,
+                                .driver = (char *)cases[i].driver,
                                 .present = cases[i].present,
                                 .origin = cases[i].origin ? &origin : NULL,
                                 .activity = cases[i].activity,
@@ -66,15 +66,15 @@ static void test_viable(void) {
 
         for (size_t i = 0; i < G_N_ELEMENTS(cases); i++)
                 for (size_t k = 0; k < G_N_ELEMENTS(cases); k++) {
-                        Device one = {.driver = cases[i].driver, .bridge = cases[i].bridge, .present = true},
-                               two = {.driver = cases[k].driver, .bridge = cases[k].bridge, .present = true};
+                        Device one = {.driver = (char *)cases[i].driver, .bridge = cases[i].bridge, .present = true},
+                               two = {.driver = (char *)cases[k].driver, .bridge = cases[k].bridge, .present = true};
                         Device *members[] = {&one, &two};
                         Group group = {.members = members, .n_members = 2};
 
                         g_assert_cmpint(device_blocks_group(&one), ==, cases[i].blocks);
                         g_assert_cmpint(group_is_viable(&group), ==, !cases[i].blocks && !cases[k].blocks);
                 }
-        Device absent = {.driver = "e1000"};
+        Device absent = {.driver = (char *)"e1000"};
         g_assert_false(device_blocks_group(&absent));
         g_assert_true(group_is_viable(&(Group){}));
 }

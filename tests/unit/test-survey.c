@@ -12,6 +12,7 @@ typedef struct SurveyBed {
         TempTree *tree;
         Plan *plan;
         PlanMember members[2];
+        Transaction transaction;
         Work work;
         unsigned n_kinds[_GUARD_MAX];
 } SurveyBed;
@@ -49,7 +50,8 @@ static SurveyBed *survey_bed_new(void) {
                 binding_set_driver(&member->target, "vfio-pci");
                 binding_set_override(&member->target, "vfio-pci");
         }
-        g_assert_cmpint(work_init(&bed->work, bed->tree->kernel, -EBADF, bed->plan), ==, 0);
+        bed->transaction = (Transaction){.kernel = bed->tree->kernel, .devices_fd = -EBADF, .plan = bed->plan};
+        g_assert_cmpint(work_init(&bed->work, &bed->transaction), ==, 0);
         for (size_t i = 0; i < 2; i++) {
                 bed->work.fds[i] = pci_device_open(bed->tree->kernel, bed->members[i].address);
                 g_assert_cmpint(bed->work.fds[i], >=, 0);

@@ -26,8 +26,13 @@ static int look(Bed *bed, const char *text) {
         PciAddress address;
 
         g_assert_cmpint(pci_address_parse(text, &address), ==, 0);
-        int r = usage_snapshot_new(bed->tree->kernel, &address, 1, NULL, &snapshot);
-        return r < 0 ? r : usage_of_device(snapshot, address, on_use, bed->uses);
+        int r = usage_snapshot_new(bed->tree->kernel, &address, 1, on_use, bed->uses, &snapshot);
+        if (r < 0)
+                return r;
+        bed->uses->device = address;
+        r = usage_of_device(snapshot, address);
+        g_assert_true(pci_address_equal(bed->uses->device, address));
+        return r;
 }
 
 #define assert_device(bed, address, ...) \

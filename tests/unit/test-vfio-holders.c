@@ -68,15 +68,14 @@ static void expect(Bed *bed, Outcome expected, const char *message) {
 }
 
 static void expect_evidence(Bed *bed, const char *address, const char *expected) {
-        char evidence[VFIO_EVIDENCE_MAX];
-        PciAddress found;
+        VfioHolder found;
 
-        int r = vfio_find_holder(bed->tree->kernel, GROUP, bed->members, 2, &found, evidence);
+        int r = vfio_find_holder(bed->tree->kernel, GROUP, bed->members, 2, &found);
         g_assert_cmpint(r, ==, expected ? 1 : 0);
         if (!expected)
                 return;
-        g_assert_cmpstr(evidence, ==, expected);
-        g_assert_cmpstr(PCI_ADDRESS_TEXT(found), ==, address);
+        g_assert_cmpstr(found.evidence, ==, expected);
+        g_assert_cmpstr(PCI_ADDRESS_TEXT(found.address), ==, address);
 }
 
 static void test_free(void) {
@@ -162,10 +161,9 @@ static void test_unreadable(void) {
         expect(bed, OUTCOME_FAILED, NULL);
         g_assert_nonnull(strstr(bed->problem.message, PORT2));
         g_assert_nonnull(strstr(bed->problem.message, "vfio-dev"));
-        char evidence[VFIO_EVIDENCE_MAX];
-        PciAddress found;
-        g_assert_cmpint(vfio_find_holder(bed->tree->kernel, GROUP, bed->members, 2, &found, evidence), ==, 1);
-        g_assert_cmpstr(PCI_ADDRESS_TEXT(found), ==, PORT2);
+        VfioHolder found;
+        g_assert_cmpint(vfio_find_holder(bed->tree->kernel, GROUP, bed->members, 2, &found), ==, 1);
+        g_assert_cmpstr(PCI_ADDRESS_TEXT(found.address), ==, PORT2);
 
         temp_tree_remove(bed->tree, "sys/bus/pci/devices/" PORT2 "/vfio-dev/vfio7");
         expect(bed, OUTCOME_DONE, NULL);

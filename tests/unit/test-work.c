@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "engine/work.h"
+#include "engine/rollback.h"
 #include "model.h"
 #include "temp-tree.h"
 
@@ -38,11 +38,12 @@ static void test_early_override(void) {
                                 .parent = PLAN_NO_PARENT,
                                 .appeared = cases[i].appeared};
                 Plan plan = {.verb = cases[i].verb, .by_rule = true, .members = &member, .n_members = 1};
+                Transaction transaction = {.kernel = tree->kernel, .devices_fd = -EBADF, .plan = &plan};
 
                 temp_tree_device(tree, "pci0000:00/" NIC);
                 temp_tree_driver(tree, NIC, cases[i].driver);
                 temp_tree_attribute(tree, NIC, "driver_override", cases[i].override);
-                g_assert_cmpint(work_init(&work, tree->kernel, -EBADF, &plan), ==, 0);
+                g_assert_cmpint(work_init(&work, &transaction), ==, 0);
                 int r = work_open(&work, &problem);
                 if (r != 0)
                         g_error("case %zu: %s", i, problem.message);
@@ -58,8 +59,42 @@ static void test_early_override(void) {
         }
 }
 
+/* A rollback compares the setting of each PF of a group, and not only of the first. */
+static void test_each_pf(void) {
+        static const char *const addresses[] = {NIC, "0000:03:01.1"};
+        g_autoptr(TempTree) tree = temp_tree_new();
+        __attribute__((cleanup(work_done))) Work work = {};
+        _cleanup_problem_ Problem problem = {};
+        PlanMember members[G_N_ELEMENTS(addresses)] = {};
+        PlanStep steps[] = {{STEP_SET_AUTOPROBE, 0, 0, 1}, {STEP_SET_AUTOPROBE, 1, 0, 1}};
+        Plan plan = {.members = members, .n_members = G_N_ELEMENTS(members), .steps = steps, .n_steps = 2};
+        Transaction transaction = {
+                        .kernel = tree->kernel, .devices_fd = -EBADF, .transactions_fd = -EBADF, .plan = &plan};
+
+        for (size_t i = 0; i < G_N_ELEMENTS(addresses); i++) {
+                g_autofree char *path = g_strconcat("pci0000:00/", addresses[i], NULL);
+
+                temp_tree_device(tree, path);
+                temp_tree_driver(tree, addresses[i], "igb");
+                temp_tree_attribute(tree, addresses[i], "driver_override", "(null)");
+                temp_tree_attribute(tree, addresses[i], "sriov_drivers_autoprobe", i == 0 ? "1" : "0");
+                members[i] = (PlanMember){.address = address_of(addresses[i]),
+                                .ids = {0x8086, 0x100e, 0x1af4, 0x1100, 0x020000, 3},
+                                .group = IOMMU_GROUP_NONE,
+                                .parent = PLAN_NO_PARENT};
+        }
+        g_assert_cmpint(work_init(&work, &transaction), ==, 0);
+        g_assert_cmpint(work_open(&work, &problem), ==, 0);
+        g_assert_cmpint(problem_set(&problem, OUTCOME_FAILED, "The cause."), ==, OUTCOME_FAILED);
+        g_assert_cmpint(rollback_run(&work, 0, &problem), ==, OUTCOME_DEGRADED);
+        g_assert_cmpstr(problem.message, ==,
+                        "The cause. Not everything could be undone: sriov_drivers_autoprobe of 0000:03:01.1 is 0 "
+                        "instead of 1.");
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/work/early-override", test_early_override);
+        g_test_add_func("/work/each-pf", test_each_pf);
         return g_test_run();
 }

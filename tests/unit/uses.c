@@ -30,33 +30,43 @@ Bed *bed_free(Bed *bed) {
         return NULL;
 }
 
-int on_use(UsageKind kind, const char *evidence, void *userdata) {
+int on_use(PciAddress device, UsageKind kind, const char *evidence, void *userdata) {
         static const char *const names[_USAGE_KIND_MAX] = {"storage", "network", "display", "process"};
         Uses *uses = userdata;
 
+        uses->device = device;
         g_assert_cmpint(kind, <, _USAGE_KIND_MAX);
         g_ptr_array_add(uses->lines, g_strdup_printf("%s: %s", names[kind], evidence));
         return uses->lines->len == uses->end_after ? 42 : 0;
 }
 
-UsageSnapshot *snapshot_take(const Kernel *kernel, const char *address, const UsageLimits *limits) {
+UsageSnapshot *snapshot_take(const Kernel *kernel, const char *address, const UsageLimits *limits, Uses *uses) {
         UsageSnapshot *snapshot = NULL;
         PciAddress parsed = {};
 
         if (address)
                 g_assert_cmpint(pci_address_parse(address, &parsed), ==, 0);
-        g_assert_cmpint(usage_snapshot_new(kernel, &parsed, address ? 1 : 0, limits, &snapshot), ==, 0);
+        g_assert_cmpint(usage_snapshot_new(kernel, &parsed, address ? 1 : 0, on_use, uses, &snapshot), ==, 0);
+        if (limits)
+                snapshot->limits = limits;
         return snapshot;
 }
 
 int disk_uses(const Kernel *kernel, const char *disk, Uses *uses) {
-        _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot = snapshot_take(kernel, NULL, NULL);
-        return usage_of_disk(snapshot, disk, on_use, uses);
+        _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot = snapshot_take(kernel, NULL, NULL, uses);
+        HostIndexName *name = calloc(1, sizeof(HostIndexName));
+
+        g_assert_nonnull(name);
+        name->kind = HOST_NAME_BLOCK;
+        g_strlcpy(name->name, disk, sizeof(name->name));
+        host_index_done(&snapshot->host);
+        snapshot->host = (HostIndex){.names = name, .n_names = 1};
+        return usage_of_disks(snapshot, name->address);
 }
 
 int interface_uses(const Kernel *kernel, const char *interface, Uses *uses) {
-        _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot = snapshot_take(kernel, NULL, NULL);
-        return usage_of_interface(snapshot, interface, on_use, uses);
+        _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot = snapshot_take(kernel, NULL, NULL, uses);
+        return usage_of_interface(snapshot, interface);
 }
 
 static char *lines_join(Uses *uses) {

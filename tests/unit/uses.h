@@ -8,6 +8,7 @@
 
 typedef struct Uses {
         GPtrArray *lines;
+        PciAddress device;  /* of the last line */
         unsigned end_after; /* this many the visitor wants no more, and says 42; 0 for never */
 } Uses;
 
@@ -25,14 +26,15 @@ Bed *bed_new(void);
 Bed *bed_free(Bed *bed);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Bed, bed_free)
 
-/* A snapshot of the tree for one device, or for none where the address is NULL, with the limits (NULL for the usual ones). */
-UsageSnapshot *snapshot_take(const Kernel *kernel, const char *address, const UsageLimits *limits);
+/* A snapshot of the tree for one device, or for none where the address is NULL, with the limits (NULL for the usual ones).
+ * It reports to uses. */
+UsageSnapshot *snapshot_take(const Kernel *kernel, const char *address, const UsageLimits *limits, Uses *uses);
 /* The uses of a disk, and of an interface, in a snapshot of this moment. */
 int disk_uses(const Kernel *kernel, const char *disk, Uses *uses);
 int interface_uses(const Kernel *kernel, const char *interface, Uses *uses);
 
 /* The visitor; userdata is a Uses. */
-int on_use(UsageKind kind, const char *evidence, void *userdata);
+int on_use(PciAddress device, UsageKind kind, const char *evidence, void *userdata);
 
 /* Exactly these, in whatever order, and none of them twice; ends with NULL. Forgets them. */
 void assert_uses(Uses *uses, ...) G_GNUC_NULL_TERMINATED;

@@ -39,7 +39,7 @@ PACKAGES = """
     linux-image-amd64 kmod busybox-static
     systemd systemd-sysv udev dbus polkitd
     iproute2 pciutils pci.ids procps strace python3 gdisk dosfstools acl
-    libsystemd0 libudev1 libpci3 libsmartcols1 libjansson4 libinih1 libkmod2 zlib1g libacl1
+    libsystemd0 libudev1 libpci3 libsmartcols1 libjansson4 libkmod2 zlib1g libacl1
     qemu-system-x86 libvirt-daemon-system libvirt-clients driverctl
     lvm2 cryptsetup-bin mdadm dpdk
 """.split()

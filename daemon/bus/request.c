@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "bus/request.h"
+
+static int read_selector(sd_bus_message *call, char **ret) {
+        const char *path = sd_bus_message_get_path(call), *text;
+
+        const char *group = startswith(path, BUS_PATH_GROUPS "/");
+        if (group)
+                return asprintf(ret, "group:%s", group) < 0 ? -ENOMEM : 0;
+        int r = sd_bus_path_decode(path, BUS_PATH_DEVICES, ret);
+        if (r != 0 || sd_bus_message_get_signature(call, true)[0] != 's')
+                return r;
+        if ((r = sd_bus_message_read_basic(call, 's', &text)) < 0)
+                return r;
+        *ret = selector_copy(text);
+        return *ret ? 0 : -ENOMEM;
+}
+
+int request_new(sd_bus_message *call, Request **ret) {
+        _cleanup_(request_freep) Request *request = calloc(1, sizeof(Request));
+        char *selector = NULL;
+
+        if (!request)
+                return -ENOMEM;
+        int r = read_selector(call, &selector);
+        if (r < 0)
+                return r;
+        request->selector = selector;
+        *ret = TAKE_PTR(request);
+        return 0;
+}
+
+Request *request_free(Request *request) {
+        if (!request)
+                return NULL;
+        for (size_t i = 0; i < request->companions.n_entries; i++)
+                free(request->companions.entries[i]);
+        free(request->companions.entries);
+        free(request->selector);
+        free(request->name);
+        free(request);
+        return NULL;
+}
+
+/* Reads a list. Calls add() with each entry. */
+static int read_list(sd_bus_message *call, const char *key,
+                int (*add)(const char *text, void *field, sd_bus_error *error), void *field, sd_bus_error *error) {
+        const char *text;
+
+        int r = sd_bus_message_enter_container(call, 'v', "as");
+        if (r < 0)
+                return sd_bus_error_setf(
+                                error, SD_BUS_ERROR_INVALID_ARGS, "Option '%s' is a list of strings (as).", key);
+        /* Not sd_bus_message_read_strv(): it has no limit, and its time is quadratic in systemd 252. */
+        r = sd_bus_message_enter_container(call, 'a', "s");
+        for (size_t n = 0; r >= 0 && (r = sd_bus_message_read_basic(call, 's', &text)) > 0; n++) {
+                size_t length = strlen(text);
+
+                if (n == REQUEST_LIST_MAX)
+                        return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
+                                        "Option '%s' may have at most %d entries.", key, REQUEST_LIST_MAX);
+                if (length >= SELECTOR_MAX)
+                        return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
+                                        "An entry of option '%s' may have at most %d characters, not %zu.", key,
+                                        SELECTOR_MAX - 1, length);
+                r = add(text, field, error);
+        }
+        if (r < 0 || (r = sd_bus_message_exit_container(call)) < 0)
+                return r;
+        return sd_bus_message_exit_container(call);
+}
+
+static int add_text(const char *text, void *field, sd_bus_error *error) {
+        RequestList *list = field;
+
+        (void)error;
+        if (!list->entries)
+                list->entries = calloc(REQUEST_LIST_MAX + 1, sizeof(char *));
+        char *copy = list->entries ? strdup(text) : NULL;
+        if (!copy)
+                return -ENOMEM;
+        list->entries[list->n_entries++] = copy;
+        list->size += strlen(copy) + 1;
+        return 0;
+}
+
+static int read_texts(sd_bus_message *call, const char *key, void *field, sd_bus_error *error) {
+        return read_list(call, key, add_text, field, error);
+}
+
+static int add_guard(const char *text, void *field, sd_bus_error *error) {
+        unsigned *overrides = field;
+
+        Guard guard = guard_from_string(text);
+        if (guard < 0)
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
+                                "There is no guard '%s' to override: they are storage, network, display, process, "
+                                "virtual-functions and firmware.",
+                                TEXT_EXCERPT(text));
+        *overrides |= 1U << guard;
+        return 0;
+}
+
+static int read_guards(sd_bus_message *call, const char *key, void *field, sd_bus_error *error) {
+        return read_list(call, key, add_guard, field, error);
+}
+
+static int read_flag(sd_bus_message *call, const char *key, void *field, sd_bus_error *error) {
+        bool *flag = field;
+        int value;
+
+        int r = sd_bus_message_read(call, "v", "b", &value);
+        if (r < 0)
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "Option '%s' is true or false (b).", key);
+        *flag = value;
+        return 0;
+}
+
+static int read_fingerprint(sd_bus_message *call, const char *key, void *field, sd_bus_error *error) {
+        uint64_t *fingerprint = field;
+        const char *text;
+        char *end;
+
+        if (sd_bus_message_read(call, "v", "s", &text) < 0)
+                return sd_bus_error_setf(
+                                error, SD_BUS_ERROR_INVALID_ARGS, "Option '%s' is the fingerprint of a plan (s).", key);
+        errno = 0;
+        *fingerprint = strtoull(text, &end, 16);
+        if (errno > 0 || strlen(text) != 16 || *end != '\0' || *fingerprint == 0)
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
+                                "'%s' is no fingerprint of a plan: make one with Plan.", TEXT_EXCERPT(text));
+        return 0;
+}
+
+static int read_rule_name(sd_bus_message *call, const char *key, void *field, sd_bus_error *error) {
+        const char *name;
+
+        if (sd_bus_message_read(call, "v", "s", &name) < 0)
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "Option '%s' is a string (s).", key);
+        if (!rule_name_is_valid(name))
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
+                                "A rule's name has letters, digits, '-', '_' and '.', does not begin with '.', and is "
+                                "shorter than %d.",
+                                RULE_NAME_MAX);
+        int r = free_and_strdup(field, name);
+        return r < 0 ? r : 0;
+}
+
+static int read_vf_count(sd_bus_message *call, const char *key, void *field, sd_bus_error *error) {
+        unsigned *ret = field;
+        uint32_t count;
+
+        if (sd_bus_message_read(call, "v", "u", &count) < 0 || count == 0 || count > RULE_VIRTUAL_FUNCTIONS_MAX)
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "Option '%s' is a number from 1 to %d (u).",
+                                key, RULE_VIRTUAL_FUNCTIONS_MAX);
+        *ret = count;
+        return 0;
+}
+
+/* All options that a method can have. */
+static const struct {
+        const char *key;
+        /* Reads the value, a variant, into the field of the request. */
+        int (*read)(sd_bus_message *call, const char *key, void *field, sd_bus_error *error);
+        size_t offset; /* of the field */
+} option_table[] = {
+                {"companions", read_texts, offsetof(Request, companions)},
+                {"override", read_guards, offsetof(Request, overrides)},
+                {"plan", read_fingerprint, offsetof(Request, fingerprint)},
+                {"force", read_flag, offsetof(Request, force)},
+                {"adopt", read_flag, offsetof(Request, adopt)},
+                {"detach", read_flag, offsetof(Request, detach)},
+                {"driverless", read_flag, offsetof(Request, driverless)},
+                {"name", read_rule_name, offsetof(Request, name)},
+                {"virtual-functions", read_vf_count, offsetof(Request, virtual_functions)},
+                {"dry-run", read_flag, offsetof(Request, dry_run)},
+};
+
+static_assert(ELEMENTSOF(option_table) <= 32, "each option has a bit in a mask");
+
+/* Reads one option. seen is the mask of the options that were read before. */
+static int read_option(Request *request, sd_bus_message *call, const char *method, const char *const *options,
+                unsigned *seen, sd_bus_error *error) {
+        const char *key;
+        size_t i = 0;
+
+        int r = sd_bus_message_read_basic(call, 's', &key);
+        if (r < 0)
+                return r;
+        while (*options && !streq(*options, key))
+                options++;
+        if (!*options)
+                return sd_bus_error_setf(
+                                error, SD_BUS_ERROR_INVALID_ARGS, "%s has no option '%s'.", method, TEXT_EXCERPT(key));
+        while (!streq(option_table[i].key, key)) {
+                i++;
+                assert(i < ELEMENTSOF(option_table));
+        }
+        if (*seen & 1U << i)
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "Option '%s' is given twice.", key);
+        *seen |= 1U << i;
+        return option_table[i].read(call, key, (char *)request + option_table[i].offset, error);
+}
+
+int request_read_options(Request *request, sd_bus_message *call, const char *method, const char *const *options,
+                sd_bus_error *error) {
+        unsigned seen = 0;
+
+        int r = sd_bus_message_enter_container(call, 'a', "{sv}");
+        while (r >= 0 && (r = sd_bus_message_enter_container(call, 'e', "sv")) > 0) {
+                r = read_option(request, call, method, options, &seen, error);
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(call);
+        }
+        return r < 0 ? r : sd_bus_message_exit_container(call);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "bus/service.h"
+#include "policy/plan.h"
+
+/* The arguments of a call that vfiod runs only after it knows the caller. Everybody may send a message of megabytes.
+ * So all limits are checked while the message is read. All functions return 0, or a negative errno, in which case
+ * they may have set the error. */
+
+/* Limit for the entries of a list; each entry is shorter than SELECTOR_MAX. */
+#define REQUEST_LIST_MAX 1024
+
+/* A list of strings from a caller. */
+typedef struct RequestList {
+        char **entries; /* ends with NULL; NULL for an empty list */
+        size_t n_entries;
+        size_t size; /* of all entries, in bytes */
+} RequestList;
+
+/* Each method uses some of the fields. The others are 0. */
+typedef struct Request {
+        PlanVerb verb;
+        char *selector;             /* of RemoveRule: the name of the rule */
+        unsigned long job;          /* number of a job */
+        uint32_t count;             /* number of virtual functions that are to exist */
+        RequestList companions;     /* option "companions": selectors */
+        unsigned overrides;         /* option "override": mask of 1 << Guard */
+        uint64_t fingerprint;       /* option "plan": 0 for none */
+        char *name;                 /* option "name": of a new rule; NULL for the default */
+        unsigned virtual_functions; /* option "virtual-functions": of a new rule; 0 for none */
+        bool force, adopt, detach, driverless, dry_run;
+} Request;
+
+/* Creates the request for a call. Sets the selector: that of the Group or Device object, or the first argument of a
+ * method of the Manager if that is a string. The caller frees *ret. */
+int request_new(sd_bus_message *call, Request **ret);
+Request *request_free(Request *request);
+DEFINE_TRIVIAL_CLEANUP_FUNC(Request *, request_free)
+
+/* Reads the options, a dictionary a{sv}. options are the names that the method has, a list that ends with NULL.
+ * Refuses other options, and an option that is given twice, with InvalidArgs. method is the name for messages. */
+int request_read_options(Request *request, sd_bus_message *call, const char *method, const char *const *options,
+                sd_bus_error *error);
