@@ -69,7 +69,8 @@ static int apply_record(Work *work, const PlanStep *step, Problem *problem) {
         return write_file(work, step->member, member->origin, problem);
 }
 
-/* Tells whether the member is gone because its parent could not be restored. A reattach of the parent brings it back. */
+/* Tells whether the member is gone because its parent could not be restored. A reattach of the parent brings it
+ * back. */
 static bool is_expected_back(const Work *work, size_t i) {
         const PlanMember *member = &work->plan->members[i];
         size_t parent = (size_t)member->parent;

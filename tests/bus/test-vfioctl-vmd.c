@@ -5,7 +5,8 @@
 #include <signal.h>
 #include <string.h>
 
-/* A VMD and the disk behind it: the real client against the real daemon, and what the daemon does by itself when hardware goes and comes. */
+/* A VMD and the disk behind it: the real client against the real daemon, and what the daemon does by itself when
+ * hardware goes and comes. */
 
 #define VMD "0000:00:0e.0"
 #define VMD_PATH BUS_PATH "/devices/_30000_3a00_3a0e_2e0"
@@ -111,8 +112,8 @@ static void test_story(void) {
         fixture_stop(fixture);
 }
 
-/* Pulled with all behind it, and plugged in again, where the host's drivers are quicker: vfiod detaches it again, and still knows what each of both
- * was. */
+/* Pulled with all behind it, and plugged in again, where the host's drivers are quicker: vfiod detaches it again, and
+ * still knows what each of both was. */
 static void test_return(void) {
         Fixture *fixture = start();
         g_autofree char *at_home = fake_kernel_snapshot(fixture->kernel);
@@ -139,7 +140,8 @@ static void give_back_by_hand(Fixture *fixture) {
         wait_state(fixture, VMD_PATH, "host");
 }
 
-/* Another tool gives the controller back: vfiod owes nothing any more, and does not detach the disk that comes with it. */
+/* Another tool gives the controller back: vfiod owes nothing any more, and does not detach the disk that comes with
+ * it. */
 static void test_by_hand(void) {
         Fixture *fixture = start();
         g_autofree char *at_home = fake_kernel_snapshot(fixture->kernel);
@@ -172,7 +174,8 @@ static void test_rule(void) {
         fixture_stop(fixture);
 }
 
-/* Pulled while it is detached. A reattach forgets it and what was behind it, and all stays with the host when it is plugged in again. */
+/* Pulled while it is detached. A reattach forgets it and what was behind it, and all stays with the host when it is
+ * plugged in again. */
 static void test_forgotten(void) {
         Fixture *fixture = start();
         g_autofree char *at_home = fake_kernel_snapshot(fixture->kernel);

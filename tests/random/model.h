@@ -3,7 +3,8 @@
 
 #include "world.h"
 
-/* What must hold, in the simplest words: the states that follow from what there is and what vfiod owes, and how calls must end. */
+/* What must hold, in the simplest words: the states that follow from what there is and what vfiod owes, and how calls
+ * must end. */
 
 /* Of a card that is there (or NULL) in a slot for whose card something is owed (or NULL). */
 const char *model_device_state(const TruthDevice *device, const Claim *claim);
@@ -29,7 +30,8 @@ GPtrArray *model_following(const World *world, const GPtrArray *plan, bool detac
 /* How the call ends while nobody disturbs it: the error's name, or "" for success. */
 const char *model_predict_detach(const World *world, const Target *target, bool with_consent, bool override);
 const char *model_predict_reattach(const World *world, const Target *target, bool force);
-/* How vfiod's own detach of a card ends that came back to its slot: as that of a call that names it, with consent to what vfiod had detached as well. */
+/* How vfiod's own detach of a card ends that came back to its slot: as that of a call that names it, with consent to
+ * what vfiod had detached as well. */
 const char *model_predict_return(const World *world, const TruthDevice *device);
 /* Whether a call that ends so has a plan: what refuses it is found only when the host is looked at. */
 bool model_is_decided_late(const char *predicted);

@@ -96,7 +96,8 @@ static void take(World *world, const Call *call, const char *address, ClaimPhase
         ledger_put(world->ledger, &original);
 }
 
-/* "ADDRESS BEFORE AFTER DETAILS" of each card that has another driver than before, in the order of the addresses. There are no details. */
+/* "ADDRESS BEFORE AFTER DETAILS" of each card that has another driver than before, in the order of the addresses. There
+ * are no details. */
 static char *expect_changes(const World *world, const Call *call) {
         g_autoptr(GString) text = g_string_new(NULL);
 
@@ -172,8 +173,8 @@ static void on_done(World *world, const Call *call) {
                 g_assert_cmpstr(call->answer.values[0], ==, changes);
 }
 
-/* A card for which nothing more is owed than before. But there is one record for a slot: when another card in it is to be detached, what was
- * owed to the one before may be forgotten, also when that fails. */
+/* A card for which nothing more is owed than before. But there is one record for a slot: when another card in it is to
+ * be detached, what was owed to the one before may be forgotten, also when that fails. */
 static void leave(World *world, const Call *call, const char *address) {
         const TruthDevice *before = truth_find(call->before, address);
         Claim *claim = ledger_find(world->ledger, address);
@@ -200,7 +201,8 @@ static char *describe_remains(const World *world, const Call *call, const char *
                         after->override, before->driver, before->override);
 }
 
-/* After a detach: a card that is gone has nothing to be restored. One that had a state file before keeps it as it was. */
+/* After a detach: a card that is gone has nothing to be restored. One that had a state file before keeps it as it
+ * was. */
 static void leave_degraded(World *world, const Call *call, const char *address, bool remains, bool moved) {
         const TruthDevice *before = truth_find(call->before, address), *after = world_device(world, address);
         const Claim *claim = ledger_find(call->owed, address);
@@ -256,7 +258,8 @@ static void on_degraded(World *world, const Call *call) {
         g_assert_true(n_differ > 0 || call->following->len > 0);
 }
 
-/* Nobody could answer, or answered for the end. What there is must be the one or the other, and the records must know which. */
+/* Nobody could answer, or answered for the end. What there is must be the one or the other, and the records must know
+ * which. */
 static void on_unknown_end(World *world, const Call *call) {
         bool recovery_failed = call->recovery_failed ||
                         (call->answer.message && strstr(call->answer.message, "could not be undone"));

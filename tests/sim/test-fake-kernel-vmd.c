@@ -47,7 +47,8 @@ static void assert_hidden(FakeKernel *k) {
         g_assert_true(fake_kernel_exists(k, "sys/kernel/iommu_groups/5/devices/" VMD));
 }
 
-/* As in the kernel: the driver's probe adds the functions behind, and its remove takes them out; the events of the controller itself come last. */
+/* As in the kernel: the driver's probe adds the functions behind, and its remove takes them out; the events of the
+ * controller itself come last. */
 static void test_events(void) {
         FakeKernel *k = fake_kernel_start("vmd");
         g_autofree char *before = fake_kernel_snapshot(k);
@@ -80,7 +81,8 @@ static void test_events(void) {
         fake_kernel_stop(k);
 }
 
-/* On another driver than vmd the controller exposes nothing. What was set on a function behind it is lost with that function. */
+/* On another driver than vmd the controller exposes nothing. What was set on a function behind it is lost with that
+ * function. */
 static void test_other_driver(void) {
         FakeKernel *k = fake_kernel_start("vmd");
 

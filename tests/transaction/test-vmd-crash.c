@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "vmd.h"
 
-/* Workers, daemons or both are killed at every write of the detach and the reattach of a VMD: controller and disk end both at home or both away. */
+/* Workers, daemons or both are killed at every write of the detach and the reattach of a VMD: controller and disk end
+ * both at home or both away. */
 
 static const char *const stalls[] = {"stall", "stall-after"};
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "vmd.h"
 
-/* Writes of the detach and the reattach of a VMD fail, and its hardware is pulled: all is as before, or the message and the records say what is not. */
+/* Writes of the detach and the reattach of a VMD fail, and its hardware is pulled: all is as before, or the message and
+ * the records say what is not. */
 
 typedef struct Sweep {
         Host *host;
@@ -95,7 +96,8 @@ static void test_reattach(void) {
         sweep_faults(PLAN_REATTACH);
 }
 
-/* The revert fails, too. What the message does not name is as before; and whatever was left, a reattach brings all home. Returns whether something was. */
+/* The revert fails, too. What the message does not name is as before; and whatever was left, a reattach brings all
+ * home. Returns whether something was. */
 static bool fail_twice(Sweep *sweep, unsigned k, unsigned later) {
         _cleanup_answer_ Answer answer = {};
 
@@ -175,7 +177,8 @@ static void start_away(Sweep *sweep) {
         assert_vmd_away(sweep->daemon, sweep->away);
 }
 
-/* The disk dies while it cannot be seen. It does not keep its controller from the host, stays in the list, and is forgotten when that is asked for. */
+/* The disk dies while it cannot be seen. It does not keep its controller from the host, stays in the list, and is
+ * forgotten when that is asked for. */
 static void test_disk_pulled(void) {
         Sweep sweep;
 
@@ -228,8 +231,8 @@ static void test_controller_pulled(void) {
         sweep_end(&sweep);
 }
 
-/* The controller, or the disk, is pulled at each write. Nothing of the controller is left; with the disk alone the call is done, or all is as it was but
- * for the disk. */
+/* The controller, or the disk, is pulled at each write. Nothing of the controller is left; with the disk alone the call
+ * is done, or all is as it was but for the disk. */
 static void pull_at(PlanVerb verb, const char *pulled, unsigned k) {
         _cleanup_answer_ Answer answer = {};
         Sweep sweep;

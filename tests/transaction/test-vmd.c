@@ -4,7 +4,8 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 
-/* A VMD and the disk behind it over the fake kernel: the disk vanishes with the detach, and is back with the reattach as it was. */
+/* A VMD and the disk behind it over the fake kernel: the disk vanishes with the detach, and is back with the reattach
+ * as it was. */
 
 static void test_story(void) {
         g_autoptr(Host) host = vmd_host();
@@ -40,7 +41,8 @@ static void test_story(void) {
         g_assert_true(host_name_list_has(disk->names, HOST_NAME_BLOCK, "nvme0n1"));
 }
 
-/* The caller agrees to the disk by name, whichever of both is named. The root port needs no consent: a bridge is never given away. */
+/* The caller agrees to the disk by name, whichever of both is named. The root port needs no consent: a bridge is never
+ * given away. */
 static void check_consent(Daemon *daemon, const char *named, const char *other) {
         const char *const companions[] = {other, NULL};
         _cleanup_problem_ Problem refused = {}, problem = {};

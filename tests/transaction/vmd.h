@@ -3,7 +3,8 @@
 
 #include "request.h"
 
-/* A host with a VMD: a root port and a disk are behind it and in its IOMMU group, and exist while its driver is bound. */
+/* A host with a VMD: a root port and a disk are behind it and in its IOMMU group, and exist while its driver is
+ * bound. */
 
 #define VMD "0000:00:0e.0"
 #define VMD_PORT "10000:e0:06.0"

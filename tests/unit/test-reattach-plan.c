@@ -57,8 +57,8 @@ static void test_order(void) {
         assert_members(plan, "0000:06:00.0 0000:06:00.1 " PF " 0000:05:10.0 " VF0 " " VF1);
 }
 
-/* What a detach changes besides the driver is restored, where it is known: the link before the VF's driver reads it, power after
- * vfio-pci has let go. */
+/* What a detach changes besides the driver is restored, where it is known: the link before the VF's driver reads it,
+ * power after vfio-pci has let go. */
 static void test_link_and_power(void) {
         _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
         DeviceOrigin origin = {

@@ -162,7 +162,8 @@ static void put_junk(StateFolder *folder, const char *parent) {
         }
 }
 
-/* What lies in the folder keeps vfiod neither from its start, nor from what is right there, nor from a new transaction. */
+/* What lies in the folder keeps vfiod neither from its start, nor from what is right there, nor from a new
+ * transaction. */
 static void test_junk(void) {
         g_autoptr(StateBed) bed = state_bed_new();
         _cleanup_(state_freep) State *state = NULL;

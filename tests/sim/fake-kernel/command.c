@@ -424,7 +424,8 @@ static bool call_dispatch(Call *c, const char *name) {
         return call_fail(c, "unknown command: %s", name);
 }
 
-/* Splits at runs of spaces. In a word, "\377" stands for a byte and "\\" for a backslash: names may hold any byte but the space. */
+/* Splits at runs of spaces. In a word, "\377" stands for a byte and "\\" for a backslash: names may hold any byte but
+ * the space. */
 static char **line_split(const char *line) {
         GPtrArray *words = g_ptr_array_new();
         g_auto(GStrv) parts = g_strsplit_set(line, " \t", -1);

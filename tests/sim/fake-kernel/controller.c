@@ -6,8 +6,9 @@
 #include "driver.h"
 #include "group.h"
 
-/* A controller that makes a PCI domain of its own, as Intel's VMD does: the functions behind it exist while its driver is bound. The controller
- * keeps their specs. They are in the IOMMU group of the controller, since their DMA has its requester id. */
+/* A controller that makes a PCI domain of its own, as Intel's VMD does: the functions behind it exist while its driver
+ * is bound. The controller keeps their specs. They are in the IOMMU group of the controller, since their DMA has its
+ * requester id. */
 
 static bool is_exposing(Device *d) {
         return d->driver && d->driver->kind == DRIVER_VMD;

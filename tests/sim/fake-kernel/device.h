@@ -69,7 +69,8 @@ void device_hide_cdev(Device *d);
 void device_remove_vfio(Device *d);
 
 /* controller.c */
-/* Plugs hardware in behind the controller that the spec names: it appears now or when a driver exposes it. Consumes the spec. */
+/* Plugs hardware in behind the controller that the spec names: it appears now or when a driver exposes it. Consumes the
+ * spec. */
 int device_add_behind(Machine *m, DeviceSpec *spec, char **ret_error);
 /* Takes the hardware out, with all that is below it. Returns whether it was behind a controller. */
 bool device_pull_behind(Machine *m, const char *address);
