@@ -4,11 +4,13 @@
 #include "state/device-file.h"
 #include "state/transaction-file.h"
 
-/* Whether the member must be as before after the revert. A recovery ignores cards that are gone. */
+/* Whether the member must be as before after the revert. A recovery ignores cards that are gone. Where a reattach
+ * expects a member back with its parent, the parent alone tells whether all is as before. */
 static bool is_watched(const Work *work, size_t i) {
         const PlanMember *member = &work->plan->members[i];
 
-        return !member->created && !(work->plan->recovery && !plan_member_depends(member) && work_is_gone(work, i));
+        return !member->created && !(work->plan->verb == PLAN_REATTACH && plan_member_depends(member)) &&
+                        !(work->plan->recovery && !plan_member_depends(member) && work_is_gone(work, i));
 }
 
 static void append_binding(FILE *text, const Work *work, size_t i) {
@@ -109,8 +111,10 @@ static void update_state_files(const Work *work) {
                 if (!member->recorded || work->fds[i] < 0)
                         continue;
                 int r = work_read_binding(work, i, &now);
+                bool is_gone = r == -ENODEV || r == -ENOENT;
                 bool is_restored = r >= 0 && binding_matches(&now, &member->before);
-                if (r == -ENODEV || r == -ENOENT ||
+                /* If the member vanished with its parent once more, it is still expected. */
+                if ((is_gone && !plan_member_depends(member)) ||
                                 (r >= 0 && !is_restored && binding_matches(&now, &member->origin->binding)))
                         (void)device_file_remove(devices_fd, member->address);
                 else if (r >= 0 && !is_restored) {

@@ -69,13 +69,23 @@ static int apply_record(Work *work, const PlanStep *step, Problem *problem) {
         return write_file(work, step->member, member->origin, problem);
 }
 
+/* Tells whether the member is gone because its parent could not be restored. A reattach of the parent brings it
+ * back. */
+static bool is_expected_back(const Work *work, size_t i) {
+        const PlanMember *member = &work->plan->members[i];
+        size_t parent = (size_t)member->parent;
+
+        return work->plan->verb == PLAN_DETACH && plan_member_depends(member) && work_is_gone(work, i) &&
+                        !work_is_gone(work, parent) && !work_is_restored(work, parent);
+}
+
 static int revert_record(Work *work, const PlanStep *step, Problem *problem) {
         PlanMember *member = &work->plan->members[step->member];
 
         /* A recovery does not know the VFs that were created: the revert of their creation removes the files. */
         if (member->created && work->fds[step->member] < 0)
                 return 0;
-        if (member->recorded)
+        if (member->recorded || (member->origin && is_expected_back(work, step->member)))
                 return write_file(work, step->member, member->origin, problem);
         /* If a card was pulled, nothing of what was written to it is left. */
         if (member->created || !is_away(work, step->member) || work_is_restored(work, step->member) ||

@@ -125,10 +125,12 @@ int job_read_again(const Job *job) {
 
         if (r >= 0 && job->plan->verb == PLAN_SET_VFS)
                 r = scan_vfs(job);
-        if (r >= 0)
-                r = state_apply(table->state, table->inventory);
+        /* The devices before the records: the model knows by the old record that a device which is back had vanished
+         * with its parent. */
         if (r >= 0)
                 r = job_scan_members(table, job->plan);
+        if (r >= 0)
+                r = state_apply(table->state, table->inventory);
         if (r < 0)
                 log_error_errno(r, "Cannot read %s and its group after the end of a job",
                                 PCI_ADDRESS_TEXT(job->plan->selected));

@@ -99,6 +99,7 @@ typedef struct Device {
         DeviceActivity activity;
         bool present : 1;
         bool appeared : 1; /* it was plugged in; inventory_clear_appeared() clears this */
+        bool returned : 1; /* it had vanished with its parent, and appeared with that: it was not plugged in */
         bool bridge : 1;
         bool endpoint : 1;
         bool boot_vga : 1;

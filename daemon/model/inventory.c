@@ -286,8 +286,10 @@ int inventory_put_device(Inventory *inventory, const PciFacts *read) {
         UPDATE(bridge, read->bridge, CHANGED_OTHER);
         UPDATE(endpoint, read->endpoint, CHANGED_OTHER);
         UPDATE(boot_vga, read->boot_vga, CHANGED_OTHER);
-        if (!device->present)
+        if (!device->present) {
                 device->appeared = true;
+                device->returned = device_is_ours(device) && device->origin->has_parent;
+        }
         UPDATE(present, true, CHANGED_STATE);
         device->incarnation = read->incarnation;
         device->physical_function = read->physical_function;

@@ -97,11 +97,24 @@ static int add_group_members(Plan *plan, const Group *group, const ReattachOptio
         return 0;
 }
 
-/* Tells whether the device will appear again with this member. A VF does not if another card, or the PF without VFs,
- * was detached in the slot of its PF later. */
-static bool appears_with(const Device *device, const PlanMember *parent) {
-        return pci_address_equal(device->origin->parent, parent->address) &&
-                        (!device->origin->virtual_function || parent->origin->virtual_functions > 0);
+/* Tells whether the absent device will appear again with the parent at that address. A VF does not if another card, or
+ * the PF without VFs, was detached in the slot of its PF later. */
+static bool appears_with(const Device *device, PciAddress parent, const DeviceOrigin *parent_origin) {
+        const DeviceOrigin *origin = device->origin;
+
+        return origin && origin->has_parent && pci_address_equal(origin->parent, parent) &&
+                        (!origin->virtual_function || parent_origin->virtual_functions > 0);
+}
+
+/* Finds the detached device with which the absent device vanished. Returns NULL for none. */
+static const Device *find_parent(const Inventory *inventory, const Device *absent) {
+        const DeviceOrigin *origin = absent->origin;
+        const Device *parent = origin && origin->has_parent ? inventory_find_device(inventory, origin->parent) : NULL;
+
+        if (!parent || !parent->present || !device_is_ours(parent) ||
+                        !appears_with(absent, parent->address, parent->origin))
+                return NULL;
+        return parent;
 }
 
 /* Adds the devices that vanished with a member. */
@@ -114,9 +127,10 @@ static int add_vanished_members(const Inventory *inventory, Plan *plan) {
                 const Device *device = devices[i];
                 size_t parent = 0;
 
-                if (device->present || !device->origin || !device->origin->has_parent)
+                if (device->present)
                         continue;
-                while (parent < n_present && !appears_with(device, &plan->members[parent]))
+                while (parent < n_present &&
+                                !appears_with(device, plan->members[parent].address, plan->members[parent].origin))
                         parent++;
                 if (parent == n_present)
                         continue;
@@ -151,8 +165,14 @@ int plan_reattach(const Inventory *inventory, const Selection *selection, const 
         const Group *group = selection->group;
         int r;
 
-        if (named && !named->present)
-                return plan_forget(named, ret, problem);
+        if (named && !named->present) {
+                const Device *parent = find_parent(inventory, named);
+
+                if (!parent)
+                        return plan_forget(named, ret, problem);
+                named = parent;
+                group = parent->group;
+        }
         if (!group)
                 return refuse_not_ours(named, NULL, problem);
         if ((r = plan_refuse_busy_group(group, problem)) != 0 ||
@@ -162,7 +182,7 @@ int plan_reattach(const Inventory *inventory, const Selection *selection, const 
         if (plan->n_members == 0 || (named && !is_wanted(named, options)))
                 return refuse_not_ours(named, group, problem);
         plan->force = options->force;
-        plan->selected = named ? named->address : plan->members[0].address;
+        plan->selected = selection->device ? selection->device->address : plan->members[0].address;
         plan_sort_members(plan, false);
         if ((r = add_vanished_members(inventory, plan)) < 0)
                 return r;

@@ -304,12 +304,33 @@ static bool belongs_to_rule(const RuleKeeper *keeper, const RuleCase *rule_case,
         return rule ? known == rule : known && rule_takes_along(known, rule_case->address);
 }
 
+/* The device is back with its parent. Whoever gave the parent to the host also gave this device, so its rule leaves it
+ * alone. If the parent itself was plugged in, the case of the parent decides. */
+static void release_with_parent(RuleKeeper *keeper, const Rule *rule, const Device *device) {
+        const DeviceOrigin *origin = device->origin;
+        const Device *parent = origin && origin->has_parent
+                        ? inventory_find_device(keeper->parts.inventory, origin->parent)
+                        : NULL;
+
+        if (!rule || (parent && parent->appeared))
+                return;
+        RuleCase *rule_case = rule_case_obtain(&keeper->cases, device->address, rule->name);
+        if (!rule_case)
+                return;
+        rule_case->incarnation = device->incarnation;
+        rule_case_set(rule_case, RULE_STATUS_RELEASED, "somebody reattached it");
+}
+
 /* Decides about a device without regard to its former status. hotplugged: it was plugged in. */
 static void evaluate(RuleKeeper *keeper, Device *device, bool hotplugged) {
         const Rule *other = NULL, *rule = rule_plan_find(keeper, device, &other);
         RuleCase *rule_case = rule_case_find(&keeper->cases, device->address);
         bool returned = hotplugged && rule_plan_is_detached(keeper, device) && !device_is_on_vfio(device);
 
+        if (hotplugged && device->returned) {
+                release_with_parent(keeper, rule, device);
+                return;
+        }
         if (!rule)
                 rule = rule_plan_find_in_group(keeper, device);
         if (!hotplugged && rule_case && rule_case->status == RULE_STATUS_RELEASED &&

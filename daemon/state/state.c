@@ -287,6 +287,25 @@ static bool is_expected_back(const State *state, const DeviceOrigin *origin) {
         return parent && parent->away;
 }
 
+/* Tells whether the device, which is gone from its slot, may return: with its parent, or when it is plugged in again.
+ * If vfiod knows nothing of its controller any more, nothing can be plugged in behind that. */
+static bool may_return(const State *state, const DeviceOrigin *origin, const Inventory *inventory) {
+        const Device *parent = origin->has_parent ? inventory_find_device(inventory, origin->parent) : NULL;
+
+        return is_expected_back(state, origin) ||
+                        (!origin->virtual_function && (!origin->has_parent || (parent && parent->present)));
+}
+
+/* Tells whether another program gave the device to the host. If a device was plugged in again, the kernel chose its
+ * driver. A rule may detach it again. If the device came back with its parent, the parent may be detached again. */
+static bool is_back(const State *state, const Device *device, const DeviceOrigin *origin) {
+        bool waits = origin->has_parent && !origin->virtual_function ? is_expected_back(state, origin)
+                                                                     : device->appeared && !origin->has_parent;
+
+        return !origin->degraded && !waits && device->driver && device_driver_is_confirmed(device) &&
+                        device_is_ours(device) && !pci_driver_is_vfio(device->driver);
+}
+
 static bool is_unneeded(const State *state, const DeviceFile *file, const Inventory *inventory) {
         const Device *device = inventory_find_device(inventory, file->address);
         const DeviceOrigin *origin = file->origin;
@@ -297,10 +316,8 @@ static bool is_unneeded(const State *state, const DeviceFile *file, const Invent
         if (!file->away)
                 return !device || !device->present || !pci_ids_equal(&device->ids, &origin->ids);
         if (!device || !device->present)
-                return origin->virtual_function && !is_expected_back(state, origin);
-        /* If a device was plugged in again, the kernel chose its driver. A rule may detach it again. */
-        return !origin->degraded && !device->appeared && device->driver && device_driver_is_confirmed(device) &&
-                        device_is_ours(device) && !pci_driver_is_vfio(device->driver);
+                return !may_return(state, origin, inventory);
+        return is_back(state, device, origin);
 }
 
 /* Removes the files of devices for which nothing is left to do. Returns their number, or a negative errno. */

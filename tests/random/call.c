@@ -132,6 +132,8 @@ Call *call_new(World *world, bool detach) {
         call->detach = detach;
         choose(world, call);
         call->selector = choose_selector(world, &call->target);
+        if (!detach)
+                call->target = model_find_returning(world, &call->target);
         call_predict_again(world, call);
         return call;
 }

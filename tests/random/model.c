@@ -74,6 +74,16 @@ GPtrArray *model_plan_reattach(const World *world, const Target *target) {
         return plan;
 }
 
+Target model_find_returning(const World *world, const Target *target) {
+        const Claim *claim = target->address ? ledger_find(world->ledger, target->address) : NULL;
+        const TruthDevice *pf = world_device(world, SLOT_PF);
+        const Claim *owed = pf ? world_claim(world, pf) : NULL;
+
+        if (!claim || !claim->has_parent || world_device(world, target->address) || !owed || !owed->has_vfs)
+                return *target;
+        return (Target){.address = slot_find(SLOT_PF)->address, .group = pf->group};
+}
+
 GPtrArray *model_following(const World *world, const GPtrArray *plan, bool detach) {
         const Slot *slot = slot_find(SLOT_PF);
         const TruthDevice *pf = world_device(world, SLOT_PF);

@@ -20,6 +20,9 @@ typedef struct Target {
 GPtrArray *model_plan_detach(const World *world, const Target *target);
 GPtrArray *model_plan_reattach(const World *world, const Target *target);
 
+/* What a reattach of the target means: for a VF that vanished with its PF, the PF. */
+Target model_find_returning(const World *world, const Target *target);
+
 /* The VFs that disappear with the PF of such a plan, or return with it. Free the array in the same way. */
 GPtrArray *model_following(const World *world, const GPtrArray *plan, bool detach);
 

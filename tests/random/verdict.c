@@ -116,9 +116,9 @@ static char *expect_changes(const World *world, const Call *call) {
                 const TruthDevice *before = truth_find(call->before, address), *after = world_device(world, address);
 
                 if (before && *before->driver)
-                        g_string_append_printf(text, "%s%s %s ", text->len > 0 ? "," : "", address, before->driver);
+                        g_string_append_printf(text, "%s%s %s  ", text->len > 0 ? "," : "", address, before->driver);
                 else if (!before && after && *after->driver)
-                        g_string_append_printf(text, "%s%s  %s", text->len > 0 ? "," : "", address, after->driver);
+                        g_string_append_printf(text, "%s%s  %s ", text->len > 0 ? "," : "", address, after->driver);
         }
         return g_string_free(g_steal_pointer(&text), FALSE);
 }

@@ -104,6 +104,12 @@ static void test_vanished_vfs(void) {
         g_assert_true(plan->members[1].virtual_function);
         g_assert_cmpstr(plan->members[1].target.driver, ==, "igbvf");
 
+        /* The address of one of them stands for all. */
+        _cleanup_(plan_freep) Plan *named = make_reattach_plan(inventory, VF1, NULL);
+        assert_members(named, PF " " VF0 "<0 " VF1 "<0");
+        g_assert_cmpint(named->group, ==, 14);
+        g_assert_cmpstr(PCI_ADDRESS_TEXT(named->selected), ==, VF1);
+
         /* Another card was detached in the slot of the PF meanwhile: its reattach creates none of the VFs. */
         PciFacts facts = make_facts(PF, "vfio-pci", 14);
         facts.ids.device = 0x1234;
@@ -136,6 +142,18 @@ static void test_vmd(void) {
                         ", override " VMD ", unbind " VMD ", probe " VMD ", appear " DISK1 ", appear " DISK2
                         ", forget " VMD ", forget " DISK1 ", forget " DISK2);
         g_assert_false(plan->members[1].virtual_function);
+
+        /* Whoever names a disk means the controller; and if that is gone, or with the host, the record of the disk. */
+        _cleanup_(plan_freep) Plan *named = make_reattach_plan(inventory, DISK2, NULL);
+        assert_members(named, VMD " " DISK1 "<0 " DISK2 "<0");
+        g_assert_cmpint(named->group, ==, 5);
+        g_assert_cmpint(inventory_drop_device(inventory, address_of(VMD)), ==, 0);
+        _cleanup_(plan_freep) Plan *forget = make_reattach_plan(inventory, DISK2, NULL);
+        assert_steps(forget, "forget " DISK2);
+        g_assert_cmpint(inventory_set_origin(inventory, address_of(VMD), NULL), ==, 0);
+        put_device(inventory, VMD, "vmd", 5);
+        _cleanup_(plan_freep) Plan *stays = make_reattach_plan(inventory, DISK2, NULL);
+        assert_steps(stays, "forget " DISK2);
 }
 
 /* A device that was pulled is forgotten, also with force, but not while a job changes it. */

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "planning.h"
-#include "state-folder.h"
+#include "state-bed.h"
 #include "state-text.h"
 #include "state/first-edition.h"
-#include "state/state-file.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -18,69 +16,8 @@
 #define VF1 "0000:07:10.1"
 #define NIC_IDS " 8086:100e/0000:0000/020000/03"
 
-/* A state folder as the daemon opens it, and the host's devices. */
-typedef struct Bed {
-        StateFolder *folder;
-        State *state;
-        Inventory *inventory;
-} Bed;
-
-static Bed *bed_new(void) {
-        Bed *bed = g_new0(Bed, 1);
-
-        bed->folder = state_folder_new();
-        bed->inventory = make_inventory();
-        g_assert_cmpint(state_new(bed->folder->path, &bed->state), ==, 0);
-        return bed;
-}
-
-static void bed_free(Bed *bed) {
-        state_free(bed->state);
-        inventory_free(bed->inventory);
-        state_folder_free(bed->folder);
-        g_free(bed);
-}
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Bed, bed_free)
-
-/* Writes the file of a device, with the ids of make_facts(). */
-static void write_device(Bed *bed, const char *address, bool away, DeviceOrigin origin) {
-        origin.ids = make_facts(address, NULL, -1).ids;
-        g_assert_cmpint(device_file_write(bed->state->devices_fd, address_of(address), away, &origin), ==, 0);
-}
-
-/* Returns the descriptor that holds the lock. */
-static int begin_transaction(Bed *bed, unsigned long number, const char *address) {
-        _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
-        int fd = -EBADF;
-
-        put_device(inventory, address, "e1000", 10);
-        _cleanup_(plan_freep) Plan *plan = make_detach_plan(inventory, address, 0);
-        g_assert_cmpint(transaction_file_write(bed->state->transactions_fd, number, plan, &fd), ==, 0);
-        return fd;
-}
-
-static void write_transaction(Bed *bed, unsigned long number, const char *address) {
-        close(begin_transaction(bed, number, address));
-}
-
-/* Reads the files, applies them and removes outdated ones. Expects the remaining files, "ADDRESS...". */
-static void assert_kept(Bed *bed, const char *expected) {
-        g_autoptr(GString) text = g_string_new(NULL);
-
-        g_assert_cmpint(state_load(bed->state), ==, 0);
-        g_assert_cmpint(state_apply(bed->state, bed->inventory), ==, 0);
-        g_assert_cmpint(state_forget_unneeded(bed->state, bed->inventory), ==, 0);
-        for (size_t i = 0; i < bed->state->n_devices; i++)
-                g_string_append_printf(
-                                text, "%s%s", i > 0 ? " " : "", PCI_ADDRESS_TEXT(bed->state->devices[i].address));
-        g_assert_cmpstr(text->str, ==, expected);
-        /* The files on disk agree. */
-        g_assert_cmpint(state_load(bed->state), ==, 0);
-        g_assert_cmpuint(bed->state->n_devices, ==, text->len == 0 ? 0 : (text->len + 1) / (strlen(NIC) + 1));
-}
-
 static void test_empty(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(StateBed) bed = state_bed_new();
         g_autofree char *text = state_to_text(bed->state);
 
         g_assert_cmpstr(text, ==, "");
@@ -94,7 +31,7 @@ static void test_empty(void) {
 }
 
 static void test_load(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(StateBed) bed = state_bed_new();
 
         write_device(bed, NIC2, true, (DeviceOrigin){.binding = {.driver = "e1000"}});
         write_device(bed, NIC, true,
@@ -160,7 +97,7 @@ static void test_device_json(void) {
                         {"\"virtual_functions\": 2", "\"virtual_functions\": true"},
                         {"\"away\": true", "\"away\": null"},
         };
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(StateBed) bed = state_bed_new();
 
         state_folder_write_json(bed->folder, "devices/" NIC, "device", right);
         g_assert_cmpint(state_load(bed->state), ==, 0);
@@ -179,7 +116,7 @@ static void test_device_json(void) {
 
 /* Names of the host may contain any byte. */
 static void test_bytes(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(StateBed) bed = state_bed_new();
         DeviceOrigin origin = {.binding = {.driver = "\xff\x01\"\\", .override = "\xc3\xa4"}};
 
         g_assert_cmpint(host_name_list_add(&origin.names, HOST_NAME_NETWORK, "eth\xfe\x7f", 0), ==, 1);
@@ -227,7 +164,7 @@ static void put_junk(StateFolder *folder, const char *parent) {
 
 /* Foreign files in the folder block neither the start, nor valid files, nor a new transaction. */
 static void test_junk(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(StateBed) bed = state_bed_new();
         _cleanup_(state_freep) State *state = NULL;
         unsigned long number;
 
@@ -260,7 +197,7 @@ static void test_junk(void) {
 
 /* Files that were not completely written are removed. */
 static void test_unfinished(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(StateBed) bed = state_bed_new();
         _cleanup_(state_freep) State *state = NULL;
 
         state_folder_write(bed->folder, "devices/" NIC ".new", "torn", 4);
@@ -275,7 +212,7 @@ static void test_unfinished(void) {
 
 /* A worker of an earlier daemon may still write its files. */
 static void test_worker(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(StateBed) bed = state_bed_new();
         _cleanup_(state_freep) State *state = NULL, *later = NULL;
         int ready[2], status;
         char byte;
@@ -337,7 +274,7 @@ static void test_unusable(void) {
 }
 
 static void test_apply(void) {
-        g_autoptr(Bed) bed = bed_new();
+        g_autoptr(StateBed) bed = state_bed_new();
 
         put_device(bed->inventory, NIC, "vfio-pci", 10);
         put_device(bed->inventory, PF, "igb", 14);
@@ -364,96 +301,6 @@ static void test_apply(void) {
         g_assert_null(inventory_find_device(bed->inventory, address_of(NIC2)));
 }
 
-/* Another tool bound it to a host driver. */
-static void test_rebound(void) {
-        g_autoptr(Bed) bed = bed_new();
-
-        write_device(bed, NIC, true, (DeviceOrigin){.binding = {.driver = "e1000"}});
-        put_device(bed->inventory, NIC, "vfio-pci", 10);
-        assert_kept(bed, NIC);
-        put_device(bed->inventory, NIC, NULL, 10);
-        assert_kept(bed, NIC);
-        put_device(bed->inventory, NIC, "mlx5_vfio_pci", 10);
-        assert_kept(bed, NIC);
-        put_device(bed->inventory, NIC, "e1000", 10);
-        g_assert_cmpint(inventory_set_activity(bed->inventory, address_of(NIC), DEVICE_WORKED_ON), ==, 0);
-        assert_kept(bed, NIC);
-        g_assert_cmpint(inventory_set_activity(bed->inventory, address_of(NIC), DEVICE_WAITED_FOR), ==, 0);
-        assert_kept(bed, NIC);
-        g_assert_cmpint(inventory_set_activity(bed->inventory, address_of(NIC), DEVICE_QUIET), ==, 0);
-        write_transaction(bed, 1, NIC);
-        assert_kept(bed, NIC);
-        g_assert_cmpint(transaction_file_remove(bed->state->transactions_fd, 1), ==, 0);
-        /* The kernel bound a device that was just plugged in, and a rule may detach it. */
-        assert_kept(bed, NIC);
-        inventory_clear_appeared(bed->inventory, address_of(NIC));
-        assert_kept(bed, "");
-        g_assert_null(get_device(bed->inventory, NIC)->origin);
-
-        /* A failed detach left it degraded: a reattach restores it, even if another program bound it. */
-        write_device(bed, NIC, true, (DeviceOrigin){.binding = {.driver = "e1000"}, .degraded = true});
-        assert_kept(bed, NIC);
-        /* Another card in the slot says nothing about the card that was pulled. */
-        write_device(bed, NIC, true, (DeviceOrigin){.binding = {.driver = "e1000"}});
-        PciFacts facts = make_facts(NIC, "igb", 10);
-        facts.ids.device = 0x1234;
-        g_assert_cmpint(inventory_put_device(bed->inventory, &facts), ==, 0);
-        assert_kept(bed, NIC);
-}
-
-static void test_absent(void) {
-        g_autoptr(Bed) bed = bed_new();
-
-        /* A device that was pulled is expected to return. A VF is not: a new VF at its address is another VF. */
-        write_device(bed, NIC, true, (DeviceOrigin){.binding = {.driver = "e1000"}});
-        write_device(bed, VF0, true, (DeviceOrigin){.binding = {.driver = "igbvf"}, .virtual_function = true});
-        assert_kept(bed, NIC);
-        g_assert_null(inventory_find_device(bed->inventory, address_of(VF0)));
-
-        /* An exception: the VF disappeared with a PF that is detached. */
-        DeviceOrigin vf = {.virtual_function = true, .has_parent = true, .parent = address_of(PF)};
-        write_device(bed, VF0, true, vf);
-        write_device(bed, VF1, true, vf);
-        write_device(bed, PF, true, (DeviceOrigin){.binding = {.driver = "igb"}, .virtual_functions = 2});
-        put_device(bed->inventory, PF, "vfio-pci", 14);
-        inventory_clear_appeared(bed->inventory, address_of(PF));
-        assert_kept(bed, NIC " " PF " " VF0 " " VF1);
-        /* Another tool reattaches the PF: nobody creates its VFs again. */
-        put_device(bed->inventory, PF, "igb", 14);
-        assert_kept(bed, NIC);
-        g_assert_null(inventory_find_device(bed->inventory, address_of(VF1)));
-
-        /* A PF's file that is only about its setting brings no VF back. */
-        write_device(bed, PF, false, (DeviceOrigin){.autoprobe_known = true});
-        write_device(bed, VF0, true, vf);
-        assert_kept(bed, NIC " " PF);
-
-        /* A device behind a controller is always expected to return. */
-        write_device(bed, "0000:08:00.0", true,
-                        (DeviceOrigin){.has_parent = true, .parent = address_of("0000:00:0e.0")});
-        assert_kept(bed, NIC " " PF " 0000:08:00.0");
-}
-
-/* vfiod keeps the PF's setting off until the PF is removed. */
-static void test_autoprobe(void) {
-        g_autoptr(Bed) bed = bed_new();
-
-        write_device(bed, PF, false, (DeviceOrigin){.autoprobe_known = true});
-        put_device(bed->inventory, PF, "igb", 14);
-        assert_kept(bed, PF);
-        put_device(bed->inventory, PF, NULL, 14);
-        assert_kept(bed, PF);
-        PciFacts facts = make_facts(PF, "igb", 14);
-        facts.ids.device = 0x1234;
-        g_assert_cmpint(inventory_put_device(bed->inventory, &facts), ==, 0);
-        assert_kept(bed, "");
-        write_device(bed, PF, false, (DeviceOrigin){.autoprobe_known = true});
-        put_device(bed->inventory, PF, "igb", 14);
-        assert_kept(bed, PF);
-        g_assert_cmpint(inventory_drop_device(bed->inventory, address_of(PF)), ==, 0);
-        assert_kept(bed, "");
-}
-
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/state/empty", test_empty);
@@ -465,8 +312,5 @@ int main(int argc, char **argv) {
         g_test_add_func("/state/worker", test_worker);
         g_test_add_func("/state/unusable", test_unusable);
         g_test_add_func("/state/apply", test_apply);
-        g_test_add_func("/state/rebound", test_rebound);
-        g_test_add_func("/state/absent", test_absent);
-        g_test_add_func("/state/autoprobe", test_autoprobe);
         return g_test_run();
 }

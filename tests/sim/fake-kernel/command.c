@@ -56,7 +56,8 @@ static bool command_device(Call *c) {
                 spec_free(spec);
                 return false;
         }
-        return device_add(c->machine, spec, &c->text) == 0;
+        return (spec->behind ? device_add_behind(c->machine, spec, &c->text)
+                             : device_add(c->machine, spec, &c->text)) == 0;
 }
 
 static bool command_driver(Call *c) {
@@ -89,10 +90,11 @@ static bool command_unuse(Call *c) {
 }
 
 static bool command_unplug(Call *c) {
-        Device *d = call_get_device(c, c->words[0]);
+        bool behind = device_pull_behind(c->machine, c->words[0]);
+        Device *d = device_find(c->machine, c->words[0]);
 
         if (!d)
-                return false;
+                return behind || call_get_device(c, c->words[0]);
         if (device_remove(d) == NODE_WAIT)
                 c->text = g_strdup("pending");
         return true;

@@ -29,11 +29,15 @@ bool device_is_bridge(Device *d) {
         return d->spec->bridge || d->spec->class >> 8 == 0x0604;
 }
 
-static Node *device_parent_folder(Machine *m, Device *parent, const Address *a) {
+static Node *device_parent_folder(Machine *m, const DeviceSpec *s, Device *parent, const Address *a) {
         g_autofree char *name = NULL;
 
         if (parent)
                 return parent->folder;
+        if (s->behind) {
+                name = g_strdup_printf("pci%04x:%02x", a->domain, a->bus);
+                return node_ensure_folder(device_find(m, s->behind)->folder, name);
+        }
         name = g_strdup_printf("sys/devices/pci%04x:%02x", a->domain, a->bus);
         return node_ensure_folder(m->root, name);
 }
@@ -51,6 +55,8 @@ static bool device_get_relatives(
                 *ret_error = g_strdup_printf("parent is not a bridge: %s", s->parent);
         else if (s->physfn && !physfn)
                 *ret_error = g_strdup_printf("no such physical function: %s", s->physfn);
+        else if (s->behind && !device_find(m, s->behind))
+                *ret_error = g_strdup_printf("no such controller: %s", s->behind);
         else if (s->driver && strcmp(s->driver, "none") != 0 &&
                         (!driver_find(m, s->driver) || !driver_find(m, s->driver)->folder))
                 *ret_error = g_strdup_printf("no such driver is loaded: %s", s->driver);
@@ -120,7 +126,7 @@ int device_add(Machine *m, DeviceSpec *spec, char **ret_error) {
                 return -EINVAL;
         }
 
-        folder = device_parent_folder(m, parent, &address);
+        folder = device_parent_folder(m, spec, parent, &address);
         d = g_new0(Device, 1);
         d->machine = m;
         d->spec = spec;
@@ -128,6 +134,7 @@ int device_add(Machine *m, DeviceSpec *spec, char **ret_error) {
         d->parent = parent;
         d->physfn = physfn;
         d->vfs = g_ptr_array_new();
+        d->behind = g_ptr_array_new();
         d->vfio_number = -1;
         d->folder = node_add_folder(folder, spec->address);
         g_ptr_array_add(m->devices, d);
@@ -182,6 +189,9 @@ int device_remove(Device *d) {
 
         g_ptr_array_remove(m->devices, d);
         g_ptr_array_unref(d->vfs);
+        for (unsigned i = 0; i < d->behind->len; i++)
+                spec_free(d->behind->pdata[i]);
+        g_ptr_array_unref(d->behind);
         g_free(d->override);
         spec_free(d->spec);
         g_free(d);
@@ -208,7 +218,7 @@ bool device_swap(Machine *m, const char *address, char *const *words, char **ret
                 spec_free(spec);
                 return false;
         }
-        return device_add(m, spec, ret_error) == 0;
+        return (spec->behind ? device_add_behind(m, spec, ret_error) : device_add(m, spec, ret_error)) == 0;
 }
 
 static int device_check_probe(Device *d, Driver *driver) {
@@ -241,6 +251,8 @@ int device_probe(Device *d, Driver *driver) {
                 device_add_vfio(d);
         else
                 device_add_host_names(d);
+        if (driver->kind == DRIVER_VMD)
+                device_expose(d);
         machine_emit(d->machine, "bind", d->folder, "pci", NULL);
         return 0;
 }
@@ -270,6 +282,8 @@ int device_unbind(Device *d) {
                 return NODE_WAIT;
         /* NVMe keeps its VFs at an unbind; other PF drivers remove them */
         if (driver->kind != DRIVER_NVME && device_remove_vfs(d) == NODE_WAIT)
+                return NODE_WAIT;
+        if (device_remove_exposed(d) == NODE_WAIT)
                 return NODE_WAIT;
 
         if (driver_is_vfio(driver))

@@ -12,6 +12,7 @@ struct Device {
         Address address;
         Device *parent, *physfn;
         GPtrArray *vfs;
+        GPtrArray *behind; /* of a controller: the specs of what is behind it */
         Group *group;
         Driver *driver;
         Node *folder;
@@ -66,6 +67,16 @@ int disk_claim(Machine *m, const char *name, bool claimed);
 void device_add_vfio(Device *d);
 void device_hide_cdev(Device *d);
 void device_remove_vfio(Device *d);
+
+/* controller.c */
+/* Plugs hardware in behind the controller that the spec names: it appears now or when a driver exposes it. Consumes the
+ * spec. */
+int device_add_behind(Machine *m, DeviceSpec *spec, char **ret_error);
+/* Takes the hardware out, with all that is below it. Returns whether it was behind a controller. */
+bool device_pull_behind(Machine *m, const char *address);
+/* What a driver of kind vmd does when it binds, and when it is unbound. 0: all gone; NODE_WAIT: one is held. */
+void device_expose(Device *d);
+int device_remove_exposed(Device *d);
 
 /* sriov.c */
 void device_add_sriov_attributes(Device *d);

@@ -7,7 +7,7 @@
 
 #include "device.h"
 
-static const char *const kind_names[_DRIVER_KIND_MAX] = {"none", "net", "nvme", "ata"};
+static const char *const kind_names[_DRIVER_KIND_MAX] = {"none", "net", "nvme", "ata", "vmd"};
 
 Driver *driver_find(Machine *m, const char *name) {
         for (unsigned i = 0; i < m->drivers->len; i++) {

@@ -10,6 +10,7 @@ typedef enum DriverKind {
         DRIVER_NET,
         DRIVER_NVME,
         DRIVER_ATA,
+        DRIVER_VMD, /* exposes what is behind its device, see controller.c */
         _DRIVER_KIND_MAX,
 } DriverKind;
 

@@ -108,6 +108,8 @@ static void injection_act(Machine *m, const Injection *i) {
         g_autofree char *error = NULL;
         Device *d = i->words ? device_find(m, i->words[0]) : NULL;
 
+        if (i->kind == VERDICT_VANISH && i->words)
+                (void)device_pull_behind(m, i->words[0]);
         if (i->kind == VERDICT_VANISH && d)
                 (void)device_remove(d);
         if (i->kind == VERDICT_SWAP && d && !device_swap(m, i->words[0], i->words + 1, &error))

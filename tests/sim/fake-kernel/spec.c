@@ -43,6 +43,7 @@ static const Key keys[] = {
                 KEY("boot_vga", KEY_FLAG, boot_vga),
                 KEY("parent", KEY_ADDRESS, parent),
                 KEY("physfn", KEY_ADDRESS, physfn),
+                KEY("behind", KEY_ADDRESS, behind),
                 KEY("driver", KEY_STRING, driver),
                 KEY("override", KEY_STRING, override),
                 KEY("net", KEY_STRING, net),

@@ -23,6 +23,7 @@ typedef struct DeviceSpec {
         int numa, total_vfs, irq;
         bool bridge, boot_vga;
         char *parent, *physfn;
+        char *behind;   /* the controller whose driver exposes this device, see controller.c */
         char *driver;   /* bound at the start; "none": not probed; NULL: the bus chooses */
         char *override; /* set before the first probe, as by a udev rule while no driver is loaded */
         char *net, *mac, *block;
