@@ -87,7 +87,7 @@ static int on_rescan_called(void *userdata, sd_bus_message *call) {
 
 /* Without events or rescans, the daemon would report outdated facts. So it ends, and systemd starts it again. */
 static int end_in_failure(Manager *manager, int error, const char *what) {
-        log_error("%s: %s. vfiod ends, and systemd starts it again.", what, strerror(-error));
+        log_error("%s: %s. vfiod exits, and systemd restarts it.", what, strerror(-error));
         return sd_event_exit(manager->event, error);
 }
 
@@ -174,8 +174,7 @@ static int read_host(Manager *manager, const char *state_folder) {
         size_t n;
         int r;
 
-        if ((r = state_new(state_folder, &manager->state)) < 0 ||
-                        (r = first_edition_take_over(manager->state)) < 0)
+        if ((r = state_new(state_folder, &manager->state)) < 0 || (r = first_edition_take_over(manager->state)) < 0)
                 return log_error_errno(r, "Cannot read the state files in %s", state_folder);
         if ((r = follower_read_all(manager->kernel, manager->inventory)) < 0)
                 return log_error_errno(r, "Cannot read the PCI devices of the host");
