@@ -69,7 +69,7 @@ static const Verb verbs[] = {
                 {"vfs", " SELECTOR [COUNT]", "List the virtual functions of a device, or set their number", OPERAND_VFS,
                                 "oDW", verb_vfs},
                 {"jobs", "", "List the running jobs", OPERAND_NONE, "", verb_jobs},
-                {"cancel", " JOB", "Cancel a job: it undoes what it did", OPERAND_JOB, "", verb_cancel},
+                {"cancel", " JOB", "Cancel a job and undo its changes", OPERAND_JOB, "", verb_cancel},
                 {"monitor", "", "Print changes as they happen", OPERAND_NONE, "", verb_monitor},
                 {"rule list", "", "List the rules, and the devices that they detach", OPERAND_NONE, "", verb_rule_list},
                 {"rule add", " SELECTOR [--group]", "Detach this device whenever it appears", OPERAND_SELECTOR,
@@ -119,10 +119,10 @@ static void print_help(FILE *stream) {
               "enp59s0f0, nvme0n1, /dev/nvme0n1, group:25.\n"
               "\n"
               "Options:\n"
-              "      --group               plan, detach, rule add: take all other devices of the group too\n"
-              "      --companion SELECTOR  plan, detach, rule add: take this device of the group too; may be\n"
+              "      --group               plan, detach, rule add: detach all other devices of the group too\n"
+              "      --companion SELECTOR  plan, detach, rule add: detach this device of the group too; may be\n"
               "                            repeated\n"
-              "      --override GUARD,...  plan, detach, vfs, rule add: go on although these guards refuse:\n"
+              "      --override GUARD,...  plan, detach, vfs, rule add: continue although these guards refuse:\n"
               "                            storage, network, display, process, virtual-functions, firmware\n"
               "      --plan FINGERPRINT    detach, reattach: only if nothing has changed since that plan\n"
               "      --dry-run             detach, reattach: print the plan, and change nothing\n"
@@ -130,7 +130,7 @@ static void print_help(FILE *stream) {
               "                            appears\n"
               "      --name NAME           detach --persistent, rule add: the name of the rule; by default,\n"
               "                            it is the address\n"
-              "      --virtual-functions N rule add: make N virtual functions, and detach them instead of the\n"
+              "      --virtual-functions N rule add: create N virtual functions, and detach them instead of the\n"
               "                            device\n"
               "      --detach              vfs: bind the new virtual functions to vfio-pci\n"
               "      --driverless          vfs: keep the new virtual functions without a driver\n"
@@ -360,12 +360,12 @@ static const Verb *parse_verb(int argc, char **argv, const char *used_options, I
         int n_words;
 
         if (optind >= argc)
-                return usage_error("a verb is missing");
+                return usage_error("a command is missing");
         verb = find_verb(argv + optind, &n_words); /* argv ends in NULL */
         if (!verb && streq(argv[optind], "rule"))
                 return usage_error("'rule' needs one of: list, add, remove, check");
         if (!verb)
-                return usage_error("unknown verb '%s'", argv[optind]);
+                return usage_error("unknown command '%s'", argv[optind]);
         if (!parse_operands(verb, argv + optind + n_words, invocation))
                 return NULL;
         foreign = strspn(used_options, verb->options);

@@ -45,7 +45,7 @@ static int add_line(const Output *output, struct libscols_table *table, const Ru
         else if (streq_ptr(rule->state, "off"))
                 note = fault_text(rule->file, rule->line, strempty(rule->fault));
         else
-                note = strdup(streq_ptr(rule->state, "active") ? "no device: none matches, or an earlier rule applies"
+                note = strdup(streq_ptr(rule->state, "active") ? "no matching device, or an earlier rule applies to it"
                                                                : strempty(rule->file));
         if (!note)
                 return -ENOMEM;

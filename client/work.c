@@ -218,7 +218,7 @@ static int on_interrupt(sd_event_source *source, const struct signalfd_siginfo *
         }
         work->cancelling = true;
         if (!work->invocation->output.quiet)
-                fputs("vfioctl: asking vfiod to undo the change; interrupt again to stop waiting\n", stderr);
+                fputs("vfioctl: cancelling the job; press Ctrl-C again to stop waiting\n", stderr);
         cancel(work);
         show(work);
         return 0;

@@ -20,9 +20,8 @@ static int usage(int status) {
         fprintf(status == 0 ? stdout : stderr,
                         "Usage: vfiod [--help] [--version]\n"
                         "\n"
-                        "Manages PCI passthrough on this host. systemd (vfiod.service) or D-Bus starts it. vfioctl(1) "
-                        "controls it.\n"
-                        "See vfiod(8).\n");
+                        "Service for PCI passthrough, see vfiod(8). systemd (vfiod.service) or D-Bus starts it. "
+                        "vfioctl(1) controls it.\n");
         return status;
 }
 

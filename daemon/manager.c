@@ -87,7 +87,7 @@ static int on_rescan_called(void *userdata, sd_bus_message *call) {
 
 /* Without events or rescans, the daemon would report outdated facts. So it ends, and systemd starts it again. */
 static int end_in_failure(Manager *manager, int error, const char *what) {
-        log_error("%s: %s. vfiod ends, and systemd starts it again.", what, strerror(-error));
+        log_error("%s: %s. vfiod exits, and systemd restarts it.", what, strerror(-error));
         return sd_event_exit(manager->event, error);
 }
 

@@ -102,7 +102,7 @@ static void run_first(CallerQuery *query) {
 
         if (!query->known)
                 r = sd_bus_error_setf(&error, SD_BUS_ERROR_ACCESS_DENIED,
-                                "%s of %s is refused, because the bus does not say who calls it: try again.",
+                                "vfiod refuses %s of %s, because the bus did not tell who the caller is: try again.",
                                 sd_bus_message_get_member(held->call), BUS_NAME);
         else if (held->root_only && query->caller.uid != 0)
                 r = deny(held->call, "try it with sudo", &error);

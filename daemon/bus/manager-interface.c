@@ -101,7 +101,7 @@ static int find_group(Service *service, const char *selector, char **ret, Proble
         if (iommu.state != IOMMU_ON)
                 return problem_set(problem, OUTCOME_NO_IOMMU, "There are no IOMMU groups: the IOMMU is %s. %s",
                                 iommu_state_to_string(iommu.state), iommu.reason);
-        return problem_set(problem, OUTCOME_NO_GROUP, "%s is in no IOMMU group.",
+        return problem_set(problem, OUTCOME_NO_GROUP, "%s has no IOMMU group.",
                         PCI_ADDRESS_TEXT(selection.device->address));
 }
 

@@ -64,7 +64,7 @@ int bind_probe(const Work *work, size_t i, const char *driver, char ret_driver[s
         if (!driver || streq(ret_driver, driver))
                 return 0;
         return problem_set(problem, OUTCOME_DRIVER_DID_NOT_BIND,
-                        "%s did not bind to %s, which %s%s (%s). The kernel's log may say why.", driver,
+                        "Driver %s did not bind to %s. The device %s%s (%s). The kernel's log may say why.", driver,
                         ADDRESS(work, i), ret_driver[0] != '\0' ? "is on " : "has no driver now", ret_driver,
                         write_result < 0 ? strerror(-write_result) : "the kernel reported no error");
 }

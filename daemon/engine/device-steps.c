@@ -34,7 +34,7 @@ static int read_moved(const Work *work, const PlanStep *step, bool *ret_moved, P
         *ret_moved = is_moved(driver, &member->before);
         if (!*ret_moved || !pci_driver_is_vfio(driver) || work_holds_group(work, member->group))
                 return 0;
-        return problem_set(problem, OUTCOME_HELD, "%s stays on %s, because a virtual machine may use it.",
+        return problem_set(problem, OUTCOME_HELD, "vfiod leaves %s on %s, because a virtual machine may use it.",
                         ADDRESS(work, step), driver);
 }
 
@@ -166,7 +166,7 @@ static int verify_link(Work *work, const PlanStep *step, Problem *problem) {
         int r = virtual_function_read_link(work->kernel, work->fds[step->member], member->address, &now);
         if (r >= 0 && (!now.known || virtual_function_link_equal(&now, &member->target.link)))
                 return 0;
-        return problem_set(problem, OUTCOME_FAILED, "%s does not have the MAC address and VLAN that were set: %s",
+        return problem_set(problem, OUTCOME_FAILED, "%s does not have the MAC address and VLAN that vfiod set: %s",
                         ADDRESS(work, step), r < 0 ? strerror(-r) : "the card did not accept them");
 }
 

@@ -7,17 +7,17 @@ static const char *describe_error(int error) {
         case ENOENT:
                 return "the running kernel has no such module. Install the kernel's extra modules";
         case ENOEXEC:
-                return "a line 'install' in /etc/modprobe.d says how to load it, and vfiod runs no commands. Load the "
-                       "module with 'modprobe', or remove this line";
+                return "/etc/modprobe.d has an 'install' command for it, and vfiod does not run such commands. Load "
+                       "the module with 'modprobe', or remove that line";
         case EKEYREJECTED:
         case ENOKEY:
         case EBADMSG:
-                return "the kernel accepts only modules that are signed with a key that it trusts. Sign the module, or "
+                return "the kernel refuses it, because it has no trusted signature. Sign the module, or "
                        "install the module of your distribution";
         case EPERM:
                 return "it is blacklisted in /etc/modprobe.d, or vfiod may not load it. Load it with 'modprobe'";
         case ENODEV:
-                return "it is loaded, but it has no PCI driver with this name";
+                return "it is loaded, but it does not provide this PCI driver";
         default:
                 return strerror(-error);
         }
@@ -33,8 +33,8 @@ int driver_ensure(const Kernel *kernel, const char *driver, const char *module, 
         if (r == -EPERM && lockdown_read(kernel, lockdown))
                 return problem_set(problem, OUTCOME_DRIVER_UNAVAILABLE,
                                 "Cannot load the module '%s' for the driver %s: it is blacklisted in /etc/modprobe.d, "
-                                "or it is not signed and the kernel's lockdown (%s) rejects it. See 'journalctl -k -g "
-                                "lockdown'.",
+                                "or the kernel lockdown (%s) refuses it because it is not signed. See "
+                                "'journalctl -k -g lockdown'.",
                                 name, TEXT_NAME(driver), lockdown);
         return problem_set(problem, OUTCOME_DRIVER_UNAVAILABLE, "Cannot load the module '%s' for the driver %s: %s.",
                         name, TEXT_NAME(driver), describe_error(r));

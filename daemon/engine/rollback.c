@@ -27,8 +27,8 @@ static void append_binding(FILE *text, const Work *work, size_t i) {
                                                                               : "is gone from its slot");
                 return;
         }
-        fprintf(text, "%s has driver '%s' and override '%s' instead of '%s' and '%s'", address, now.driver,
-                        now.override, before->any_driver ? "any" : before->driver, before->override);
+        fprintf(text, "%s has driver '%s' (before: '%s') and driver_override '%s' (before: '%s')", address, now.driver,
+                        before->any_driver ? "any" : before->driver, now.override, before->override);
         if (!streq(now.power.control, before->power.control))
                 fprintf(text, ", and power/control '%s' instead of '%s'", now.power.control, before->power.control);
         if (now.power.d3cold_allowed != before->power.d3cold_allowed)
@@ -142,7 +142,7 @@ static int revert(Work *work, size_t n, const char *cause, Problem *problem) {
                 return -ENOMEM;
         if (remains[0] == '\0')
                 return 0;
-        return problem_set(problem, OUTCOME_DEGRADED, "%sNot everything could be undone: %s.%s%s", cause, remains,
+        return problem_set(problem, OUTCOME_DEGRADED, "%svfiod could not undo all changes: %s.%s%s", cause, remains,
                         held.message ? " " : "", strempty(held.message));
 }
 
@@ -179,7 +179,7 @@ static int finish(Work *work, Problem *problem) {
         if (r == 0 || r == -ENOMEM)
                 return r;
         return problem_set(problem, OUTCOME_DEGRADED,
-                        "An interrupted reattach could not be finished: %s The state files list the devices that are "
+                        "vfiod could not finish an interrupted reattach: %s 'vfioctl devices' shows which devices are "
                         "still detached.",
                         strempty(cause.message));
 }

@@ -118,8 +118,8 @@ static int check_plan(const Work *work, const Report *report, Problem *problem) 
 
         if (plan->fingerprint != 0 && plan->fingerprint != report->fingerprint)
                 return problem_set(problem, OUTCOME_PLAN_STALE,
-                                "The host has changed since the plan was made: make a new one with 'vfioctl plan "
-                                "%s%s'.",
+                                "The devices, drivers or guards have changed since the plan was made. Make a new plan: "
+                                "'vfioctl plan %s%s'.",
                                 PCI_ADDRESS_TEXT(plan->selected), plan->verb == PLAN_DETACH ? "" : " --reattach");
         switch (plan->verb) {
         case PLAN_DETACH:

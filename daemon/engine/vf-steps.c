@@ -54,8 +54,8 @@ static int describe_count_error(const Work *work, const PlanStep *step, unsigned
 
         if (error == -ENOENT || error == -EOPNOTSUPP)
                 return problem_set(problem, OUTCOME_DRIVER_UNAVAILABLE,
-                                "The driver %s of %s cannot create virtual functions: the card needs another driver, "
-                                "or its driver an option. See the driver's documentation and 'journalctl -k'.",
+                                "The driver %s of %s cannot create virtual functions: use another driver, or load the "
+                                "driver with an option. See the driver's documentation and 'journalctl -k'.",
                                 driver, address);
         return problem_set(problem, OUTCOME_FAILED,
                         "The driver %s of %s could not set the number of virtual functions to %u: %s. The kernel's log "
@@ -118,8 +118,8 @@ static int check_created(Work *work, Problem *problem) {
                         continue;
                 if (member->group == IOMMU_GROUP_NONE)
                         return problem_set(problem, OUTCOME_NO_GROUP,
-                                        "The virtual function %s is in no IOMMU group, so it cannot be given to a "
-                                        "virtual machine.",
+                                        "The virtual function %s has no IOMMU group, so a virtual machine cannot use "
+                                        "it.",
                                         ADDRESS(work, i));
                 if (sysfs_for_each(work->fds[i], "iommu_group/devices", on_group_member, work) == 1)
                         return problem_set(problem, OUTCOME_NOT_VIABLE,
@@ -164,7 +164,7 @@ static int verify_vfs(Work *work, const PlanStep *step, Problem *problem) {
         if (r != 0)
                 return r;
         if (n != step->value)
-                return problem_set(problem, OUTCOME_FAILED, "%s has %zu virtual functions after %u were requested.",
+                return problem_set(problem, OUTCOME_FAILED, "%s has %zu virtual functions instead of %u.",
                                 ADDRESS(work, step->member), n, step->value);
         if (n == 0 || (r = open_vfs(work, step, vfs, n, problem)) != 0)
                 return r;
@@ -232,7 +232,7 @@ static int revert_vanish(Work *work, const PlanStep *step, Problem *problem) {
         if (work_is_gone(work, step->member))
                 wait_for_member(work, step->member);
         if (work->fds[step->member] < 0)
-                return problem_set(problem, OUTCOME_FAILED, "%s has not come back.", ADDRESS(work, step->member));
+                return problem_set(problem, OUTCOME_FAILED, "%s did not appear again.", ADDRESS(work, step->member));
         /* A new VF at the same address may have been recorded. */
         if (work->plan->verb == PLAN_SET_VFS && !work->plan->members[step->member].recorded)
                 (void)device_file_remove(work->transaction->devices_fd, work->plan->members[step->member].address);

@@ -127,8 +127,8 @@ static int describe_open_error(const Work *work, size_t i, int error, Problem *p
 
         if (error == -EXDEV)
                 return problem_set(problem, OUTCOME_IDENTITY_CHANGED,
-                                "Another card than %04x:%04x is at %s now. vfiod leaves it alone.", ids->vendor,
-                                ids->device, ADDRESS(work, i));
+                                "At %s, there is another card now, not %04x:%04x. vfiod does not touch it.",
+                                ADDRESS(work, i), ids->vendor, ids->device);
         if (error == -ENOENT || error == -ENODEV)
                 return problem_set(problem, OUTCOME_NO_SUCH_DEVICE,
                                 "%s is gone from its slot: list the devices again with 'vfioctl devices'.",

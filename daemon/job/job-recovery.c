@@ -43,7 +43,7 @@ int job_conclude_recovery(const Job *job, WorkerResult *result) {
 
                 result->error = 0;
                 return problem_set(&result->problem, OUTCOME_FAILED,
-                                "The worker process for %s died, and what it left could not be undone%s%s See "
+                                "The worker process for %s died, and vfiod could not undo its changes%s%s See "
                                 "'vfioctl show %s', then reattach the device.",
                                 selected, cause ? ": " : ".", strempty(cause), selected);
         }

@@ -76,7 +76,7 @@ JobTable *job_table_free(JobTable *table) {
                 WorkerResult result = {};
 
                 if (problem_set(&result.problem, OUTCOME_FAILED,
-                                    "vfiod is ending. The job goes on by itself, and the next start of vfiod finds "
+                                    "vfiod is ending. The job continues by itself, and the next start of vfiod finds "
                                     "it.") < 0)
                         result.error = -ENOMEM;
                 answer(table->jobs, &result);
@@ -178,14 +178,15 @@ static int describe_stuck(const Job *job, const char *address, Problem *problem)
         if (!job->begun && (job->cancelled || job->plan->only_plan))
                 return problem_set(problem, OUTCOME_STUCK,
                                 "The kernel did not answer about group %d within %" PRIu64
-                                " ms: another program is changing it. Nothing was changed, and nothing will be.",
+                                " ms, because another program is changing a device of it. vfiod changed nothing and "
+                                "has given up.",
                                 job->plan->group, deadline_ms);
         return problem_set(problem, OUTCOME_STUCK,
-                        "The kernel did not come back from the step '%s' of %s within %" PRIu64
+                        "The kernel did not return from the step '%s' of %s within %" PRIu64
                         " ms%s%s. %s Other devices are not affected.",
                         step, address, deadline_ms, job->holder ? ": it waits for " : "", strempty(job->holder),
                         job->cancelled ? "The job was cancelled: when the kernel returns, it undoes what it did."
-                                       : "The job goes on by itself when the kernel returns.");
+                                       : "The job continues when the kernel returns.");
 }
 
 static void on_stuck(Job *job) {
@@ -401,8 +402,8 @@ static int refuse_stuck_survey(const JobTable *table, const Plan *plan, Problem 
         for (const Job *other = table->jobs; other; other = other->next)
                 if (other->plan->only_plan && other->stuck && other->plan->group == plan->group)
                         return problem_set(problem, OUTCOME_STUCK,
-                                        "The kernel has not answered about group %d since an earlier plan asked: "
-                                        "another program holds a device of it in the middle of an unbind.",
+                                        "An earlier plan for group %d still waits for the kernel: another program is "
+                                        "unbinding a device of the group.",
                                         plan->group);
         return 0;
 }

@@ -15,7 +15,7 @@ static int on_worker_end(sd_event_source *source, int fd, uint32_t events, void 
         job_set_activity(job, DEVICE_QUIET);
         job_free(job);
         if (r >= 0 && (r = job_recover(table)) < 0)
-                log_error_errno(r, "Cannot take over from a worker of an earlier daemon");
+                log_error_errno(r, "Cannot continue after the worker of an earlier daemon ended");
         return 0;
 }
 

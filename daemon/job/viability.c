@@ -28,7 +28,7 @@ static void log_blocker(const Group *group, const Device *blocker) {
                                   .message_id = MESSAGE_NOT_VIABLE,
                                   .address = address,
                                   .group = number},
-                        "Group %s is not viable any more: %s is on %s. Take it as well with 'vfioctl detach %s'.",
+                        "Group %s is not viable any more: %s is on %s. To detach it, too, run 'vfioctl detach %s'.",
                         number, address, TEXT_NAME(blocker->driver), address);
 }
 

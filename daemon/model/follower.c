@@ -67,7 +67,7 @@ static int on_nothing(Follower *follower) {
         uint64_t now = clock_us(CLOCK_MONOTONIC);
         if (follower->logged_us == 0 || now - follower->logged_us >= LOG_INTERVAL_US) {
                 follower->logged_us = now;
-                log_notice("Events of the kernel were lost (%u times until now): vfiod reads all devices again.",
+                log_notice("Kernel events were lost (%u times so far): vfiod reads all devices again.",
                                 follower->events_lost);
         }
         follower->rescan_asked = true;
@@ -77,7 +77,7 @@ static int on_nothing(Follower *follower) {
 static void follow_one(Follower *follower, const Uevent *event) {
         int r = scan_event(follower->kernel, follower->inventory, event);
         if (r < 0)
-                log_error_errno(r, "Cannot read what the event '%s' of %s is about", event->action, event->devpath);
+                log_error_errno(r, "Cannot find the device of the event '%s' at %s", event->action, event->devpath);
 }
 
 /* The kernel adds whatever a driver gives it to an event, and libudev refuses a message with a variable that it

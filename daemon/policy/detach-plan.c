@@ -90,8 +90,8 @@ static int check_consent(const Inventory *inventory, const Selection *selection,
                 return 0;
         assert(selection->device); /* A caller that names a group agrees to all of it. */
         return problem_set(problem, OUTCOME_GROUP_NEEDS_CONSENT,
-                        "%s is in IOMMU group %d together with %s: a virtual machine can only "
-                        "get all of them. Agree with the option 'companions' (vfioctl: --group).",
+                        "%s is in IOMMU group %d together with %s. A virtual machine can use only the whole group. To "
+                        "detach them too, use the option 'companions' (vfioctl: --group).",
                         PCI_ADDRESS_TEXT(selection->device->address), selection->group->number, list);
 }
 
@@ -113,12 +113,11 @@ static int check_named(
         assert(device || selection->group);
         if (!selection->group)
                 return problem_set(problem, OUTCOME_NO_GROUP,
-                                "%s is in no IOMMU group: the IOMMU does not cover it, so it cannot be given to a "
-                                "guest.",
+                                "%s has no IOMMU group, because no IOMMU handles it. A virtual machine cannot use it.",
                                 PCI_ADDRESS_TEXT(device->address));
         if (device && device_state(device) == DEVICE_FOREIGN && is_taken(options, device))
                 return problem_set(problem, OUTCOME_FOREIGN,
-                                "%s is on %s already, but not by vfiod, so vfiod leaves it alone. Use "
+                                "Another program bound %s to %s. vfiod does not touch it. Use "
                                 "the tool that bound it (virsh, driverctl).",
                                 PCI_ADDRESS_TEXT(device->address), TEXT_NAME(device->driver));
         if (group_count_endpoints(selection->group) == 0)
@@ -136,7 +135,7 @@ static int check_bridges(const Group *group, Problem *problem) {
                         return problem_set(problem, OUTCOME_NOT_VIABLE,
                                         "No virtual machine could use group %d: its bridge %s is on the driver %s, "
                                         "which does DMA for the host. Unbind the bridge first (write its address to "
-                                        "%s), or keep the driver from it at boot.",
+                                        "%s), or prevent at boot that the driver binds to it.",
                                         group->number, PCI_ADDRESS_TEXT(device->address), TEXT_NAME(device->driver),
                                         DRIVER_UNBIND_TEXT(device->driver));
         }
@@ -259,8 +258,8 @@ static int add_group_members(Plan *plan, const Group *group, const DetachOptions
         if (plan->n_members > 0)
                 return 0;
         return problem_set(problem, group_state(group) == GROUP_FOREIGN ? OUTCOME_FOREIGN : OUTCOME_ALREADY_DETACHED,
-                        "Nothing is left to detach in group %d: all its devices are on a vfio driver%s.", group->number,
-                        foreign ? ", some of them not by vfiod" : "");
+                        "All devices of group %d are already on a vfio driver%s.", group->number,
+                        foreign ? "; another program bound some of them" : "");
 }
 
 int plan_detach(const Inventory *inventory, const Selection *selection, const IommuReport *iommu,

@@ -161,5 +161,7 @@ int guard_decide(const FindingList *list, unsigned overrides, PciAddress selecte
         (void)snprintf(rest, sizeof(rest), ", which 'vfioctl plan %s' lists", address);
         (void)snprintf(command, sizeof(command), "vfioctl detach %s --group", address);
         int r = finding_list_describe(list, overrides, FINDINGS_TOLD_MAX, rest, command, &first, &text);
-        return r <= 0 ? r : problem_set(problem, guards[first].outcome, "The host uses what would be taken: %s", text);
+        return r <= 0 ? r
+                      : problem_set(problem, guards[first].outcome, "The host uses a device that would be detached: %s",
+                                        text);
 }

@@ -44,7 +44,7 @@ const char *plan_step_reason(const Plan *plan, const PlanStep *step, char buffer
         case STEP_LOCK_NODE:
                 return say(buffer, "no virtual machine may hold a device that leaves " PLAN_VFIO_DRIVER);
         case STEP_CLAIM_DISKS:
-                return say(buffer, "nobody may begin to use a disk that leaves the host");
+                return say(buffer, "no program may start to use these disks");
         case STEP_LOAD_DRIVER:
                 return say(buffer, "the kernel needs the driver %s", driver);
         case STEP_RECORD:
@@ -69,7 +69,7 @@ const char *plan_step_reason(const Plan *plan, const PlanStep *step, char buffer
         case STEP_PROBE:
                 return say(buffer, "it gets %s", driver);
         case STEP_APPEAR:
-                return say(buffer, "it is expected back, and gets %s", driver);
+                return say(buffer, "it gets %s when it appears again", driver);
         case STEP_SET_POWER:
                 return say(buffer, "power/control and d3cold_allowed are set as they were");
         case STEP_WAIT_NODE:

@@ -54,12 +54,12 @@ static int refuse_not_ours(const Device *device, const Group *group, Problem *pr
         if (device->origin)
                 return problem_set(problem, OUTCOME_IDENTITY_CHANGED,
                                 "vfiod detached the card %04x:%04x at %s, but another card is there now "
-                                "(%04x:%04x). vfiod leaves it alone.",
+                                "(%04x:%04x). vfiod does not touch it.",
                                 device->origin->ids.vendor, device->origin->ids.device,
                                 PCI_ADDRESS_TEXT(device->address), device->ids.vendor, device->ids.device);
         if (device_is_on_vfio(device))
                 return problem_set(problem, OUTCOME_FOREIGN,
-                                "%s is on %s, but not by vfiod, so vfiod leaves it alone. Use the tool that bound it "
+                                "Another program bound %s to %s. vfiod does not touch it. Use the tool that bound it "
                                 "(virsh, driverctl), or the option 'adopt' (vfioctl: --adopt).",
                                 PCI_ADDRESS_TEXT(device->address), device->driver);
         return problem_set(problem, OUTCOME_NOT_DETACHED, "%s is not detached: it %s%s.",

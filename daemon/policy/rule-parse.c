@@ -226,7 +226,7 @@ static int parse_value(Parser *parser, size_t key, char *value) {
         if (parser->key_lines[key] > 0 &&
                         (!keys[key].list || all || none || (key == KEY_COMPANIONS && parser->rule->n_companions == 0)))
                 return complain(parser, "%s= was given already in line %u%s", keys[key].name, parser->key_lines[key],
-                                key == KEY_COMPANIONS ? ": only lists of addresses can be continued" : "");
+                                key == KEY_COMPANIONS ? ": only lists of addresses can be given several times" : "");
         if (parser->key_lines[key] == 0)
                 parser->key_lines[key] = parser->line;
         parser->rule->all_companions = parser->rule->all_companions || all;
@@ -253,7 +253,7 @@ static int parse_entry(Parser *parser, char *line) {
                 if (!streq(line, keys[key].name))
                         continue;
                 if (keys[key].section != parser->section)
-                        return complain(parser, "%s= belongs to %s", line, section_table[keys[key].section]);
+                        return complain(parser, "%s= must be in section %s", line, section_table[keys[key].section]);
                 return parse_value(parser, key, value);
         }
         return complain(parser, "%s has no key '%s'", section_table[parser->section], line);
@@ -298,13 +298,13 @@ static int parse_line(Parser *parser, char *line) {
         if (parser->line == 1 && startswith(line, "\xef\xbb\xbf"))
                 return complain(parser, "the file begins with a byte order mark: save it without one");
         if ((unprintable = find_unprintable(line)))
-                return complain(parser, "there is a control character or invalid UTF-8 in column %zu",
+                return complain(parser, "column %zu has a control character or is not UTF-8",
                                 (size_t)(unprintable - line) + 1);
         if (length == 0 || line[0] == '#' || line[0] == ';')
                 return 0;
         if (strchr(" \t", line[0]))
                 return complain(parser,
-                                "a line must not begin with a blank, and a value cannot continue in the next line");
+                                "a line must not begin with a space or tab; a value cannot continue on the next line");
         if (line[0] == '[')
                 return enter_section(parser, line);
         if (length > LINE_LENGTH_MAX)
@@ -318,16 +318,16 @@ static int check_whole(const Parser *parser) {
         const Rule *rule = parser->rule;
 
         if (rule->device >= 0 && rule->vendor < 0)
-                return complain_at(parser, parser->key_lines[KEY_DEVICE], "Device= requires Vendor=");
+                return complain_at(parser, parser->key_lines[KEY_DEVICE], "Device= needs Vendor=");
         if (place > 0 && rule->device < 0)
                 return complain_at(parser, place,
-                                "%s requires Vendor= and Device=: another card may be plugged in there",
+                                "%s also needs Vendor= and Device=: another card may be plugged in there",
                                 rule->has_address ? "Address=" : "Path=");
         if (parser->section_lines[SECTION_MATCH] == 0)
-                return complain_at(parser, 0, "it has no [Match] section, so it matches no device");
+                return complain_at(parser, 0, "the section [Match] is missing");
         if (rule->vendor < 0 && rule->class_mask == 0)
                 return complain_at(parser, parser->section_lines[SECTION_MATCH],
-                                "[Match] requires Vendor= or Class=: otherwise the rule would match every device");
+                                "[Match] needs at least Vendor= or Class=. Otherwise it would match every device");
         return 0;
 }
 

@@ -122,7 +122,7 @@ static int resolve_name(const Carrier carriers[static _PLACE_MAX], const char *n
                 return 0;
         }
         return problem_set(problem, OUTCOME_NO_SUCH_DEVICE,
-                        "No PCI device is called '%s' or carries a network interface or disk of that name. "
+                        "No PCI device has the name '%s', and none has such a network interface or disk. "
                         "'vfioctl devices' lists all.",
                         name);
 }
@@ -260,11 +260,12 @@ int selector_resolve_device(const Inventory *inventory, const char *selector, De
         assert(selection.device || selection.group);
         size_t n = selection.device ? 1 : group_count_endpoints(selection.group);
         if (n == 0)
-                return problem_set(problem, OUTCOME_NOT_ENDPOINT, "Group %d has only bridges: name one by its address.",
-                                selection.group->number);
+                return problem_set(problem, OUTCOME_NOT_ENDPOINT,
+                                "Group %d has only bridges: give the address of one of them.", selection.group->number);
         if (n > 1)
                 return problem_set(problem, OUTCOME_INVALID_SELECTOR,
-                                "Group %d has %zu endpoints: name the one that is meant.", selection.group->number, n);
+                                "Group %d has %zu endpoints: give the address of one of them.", selection.group->number,
+                                n);
         for (size_t i = 0; !selection.device; i++)
                 if (selection.group->members[i]->endpoint)
                         selection.device = selection.group->members[i];

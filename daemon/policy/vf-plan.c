@@ -36,8 +36,8 @@ static int check_driver(const Device *pf, Problem *problem) {
                                 address, address);
         case DEVICE_FOREIGN:
                 return problem_set(problem, OUTCOME_FOREIGN,
-                                "%s is on %s, but not by vfiod. Only its driver on the host can create virtual "
-                                "functions: use the tool that bound it (virsh, driverctl) to give it back.",
+                                "Another program bound %s to %s. Only the host driver can create virtual functions. "
+                                "Reattach the device with that program first (virsh, driverctl).",
                                 address, pf->driver);
         default:
                 return problem_set(problem, OUTCOME_DRIVER_UNAVAILABLE,

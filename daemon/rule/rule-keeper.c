@@ -271,7 +271,7 @@ static void release(RuleKeeper *keeper, RuleCase *rule_case, const Device *devic
         }
         int r = plan_release(device, rule_case->hotplugged, &plan);
         if (r >= 0)
-                r = job_start(keeper->parts.jobs, plan, "rule clean-up", NULL, NULL, &problem);
+                r = job_start(keeper->parts.jobs, plan, "clearing driver_override", NULL, NULL, &problem);
         rule_case->needs_release = r == OUTCOME_BUSY || r == OUTCOME_LIMITS_EXCEEDED;
         if (r != 0 && !rule_case->needs_release)
                 log_warning("Cannot clear driver_override of %s, so its host driver may not bind: %s",

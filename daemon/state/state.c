@@ -148,7 +148,7 @@ static int remove_unfinished(int folder_fd, const char *name, void *userdata) {
         if (length <= 4 || !streq(name + length - 4, ".new") ||
                         fstatat(folder_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(status.st_mode))
                 return 0;
-        log_notice("vfiod removes the state file '%s', which was not written completely.", name);
+        log_notice("The state file '%s' is incomplete. vfiod removes it.", name);
         (void)unlinkat(folder_fd, name, 0);
         return 0;
 }

@@ -67,7 +67,7 @@ static int examine_below(Search *search, const char *name) {
         char chain[CHAIN_MAX], buffer[LABEL_MAX];
 
         if (search->depth >= DEPTH_MAX)
-                return found(search, "is a stack too deep to look through", "");
+                return found(search, "has too many layers of devices on it: vfiod cannot examine them all", "");
         (void)snprintf(chain, sizeof(chain), "%s > %s", chain_before, label(search, name, buffer));
 
         search->chain = chain;
@@ -213,7 +213,7 @@ static int examine_claim(Search *search, const char *disk) {
                 return found(search, "cannot be examined: ", strerror(-fd));
         if (search->n_found > 0)
                 return 0;
-        return found(search, "is claimed by something that does not show itself (ZFS, iSCSI, a virtual machine",
+        return found(search, "is open exclusively, and vfiod cannot find out by whom (ZFS, iSCSI, a virtual machine",
                         search->mounts->is_partial ? ", or a mount: not all mounts could be read)" : ")");
 }
 

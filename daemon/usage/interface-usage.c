@@ -34,7 +34,7 @@ static int examine_network(UsageSnapshot *snapshot, const char *interface, unsig
                         [NETWORK_ADDRESS] = "has the address ",
                         [NETWORK_DEFAULT_ROUTE] = "carries the default route",
                         [NETWORK_ROUTE] = "carries the route to ",
-                        [NETWORK_NEXT_HOP] = "is the way to a next hop of routes",
+                        [NETWORK_NEXT_HOP] = "is used by a next hop of the routing table",
                         [NETWORK_PPPOE] = "carries a PPPoE connection",
         };
         const NetworkTable *table;

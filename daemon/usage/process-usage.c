@@ -42,18 +42,17 @@ int usage_by_processes(UsageSnapshot *snapshot, PciAddress address) {
                 return 0;
         if ((r = report_list(snapshot, &holders->open, "", "another process has a device node open")) != 0 ||
                         (r = report_list(snapshot, &table->hidden,
-                                         "may not be examined: it could have a device node open",
-                                         "another process may not be examined: it could have a device node open")) !=
-                                        0 ||
+                                         "may have a device node open: vfiod is not allowed to examine it",
+                                         "another process may have a device node open: vfiod is not allowed to examine "
+                                         "it")) != 0 ||
                         (r = report_list(snapshot, &holders->cut,
-                                         "could have a device node open: it and others have more files open than a "
-                                         "survey reads",
-                                         "another process could have a device node open: it has more files open than a "
-                                         "survey reads")) != 0)
+                                         "may have a device node open: too many files are open to examine all of them",
+                                         "another process may have a device node open: too many files are open to "
+                                         "examine all of them")) != 0)
                 return r;
         if (!table->has_too_many_processes)
                 return 0;
         return usage_report(snapshot, USAGE_PROCESS,
-                        "the host has more than %zu processes: one that was not examined could have a device node open",
+                        "the host has more than %zu processes: one that was not examined may have a device node open",
                         snapshot->limits->processes);
 }

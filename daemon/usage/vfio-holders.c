@@ -141,7 +141,7 @@ static int report_taken(
         if (r > 0 && holder.is_open)
                 return problem_set(problem, OUTCOME_HELD, "%s%s", holder.evidence, holder.advice);
         return problem_set(problem, OUTCOME_HELD,
-                        "%s is held open by a process that cannot be named: end the virtual machine first.",
+                        "A process has %s open, and vfiod cannot find out which one. End the virtual machine first.",
                         VFIO_NODE_TEXT(group));
 }
 

@@ -36,7 +36,7 @@ static void ask_plan(RawBus *bus, const char *selector) {
 
 /* Asks for as many plans as a user may have, which wait, and for another plan, which is refused. */
 static void use_up(RawBus *bus, uid_t uid) {
-        g_autofree char *pattern = g_strdup_printf("4 plans of user %u are under way already*", (unsigned)uid);
+        g_autofree char *pattern = g_strdup_printf("User %u already has 4 running plans*", (unsigned)uid);
 
         for (guint i = 0; i <= PER_USER; i++)
                 ask_plan(bus, NIC);
@@ -60,9 +60,9 @@ static void test_plans(void) {
         /* The limit is for the user, not for the connection. */
         g_autoptr(RawBus) again = raw_bus_connect(FIRST_USER);
         ask_plan(again, "ens4");
-        raw_bus_expect(again, LIMITS_EXCEEDED, "4 plans of user *");
+        raw_bus_expect(again, LIMITS_EXCEEDED, "User * already has 4 running plans*");
         ask_plan(last, "ens4");
-        raw_bus_expect(last, LIMITS_EXCEEDED, "12 plans are under way already, and the rest is kept for root*");
+        raw_bus_expect(last, LIMITS_EXCEEDED, "12 plans are already running, and the rest is reserved for root*");
         ask_plan(root, "ens4");
         raw_bus_expect(root, NULL, "*");
 
@@ -96,7 +96,8 @@ static void test_holders(void) {
 
                 if (answer.error) {
                         g_assert_cmpstr(answer.error, ==, LIMITS_EXCEEDED);
-                        g_assert_true(g_pattern_match_simple("4 searches for holders of user 1 *", answer.text));
+                        g_assert_true(g_pattern_match_simple(
+                                        "User 1 already has 4 running searches for holders*", answer.text));
                 }
                 *(answer.error ? &n_refused : &n_done) += 1;
         }
@@ -114,10 +115,10 @@ static void test_disks(void) {
 
         fake_kernel_do(fixture->kernel, "use nvme0n1");
         ask_plan(root, "nvme0n1");
-        raw_bus_expect(root, NULL, "(false, *'nvme0n1 is claimed by something*");
+        raw_bus_expect(root, NULL, "(false, *'nvme0n1 is open exclusively*");
         ask_plan(nobody, "nvme0n1");
         raw_bus_expect(nobody, NULL, "(true, [*], [], *");
-        manager_refused(fixture, "Detach", "nvme0n1", NO_OPTIONS, "InUseStorage", "*nvme0n1 is claimed*");
+        manager_refused(fixture, "Detach", "nvme0n1", NO_OPTIONS, "InUseStorage", "*nvme0n1 is open exclusively*");
         fixture_stop(fixture);
 }
 

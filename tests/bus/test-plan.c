@@ -11,7 +11,7 @@ static void test_steps(void) {
         g_assert_true(detach.would_go);
         g_assert_cmpstr(detach.findings, ==, "[]");
         g_assert_cmpstr(detach.steps, ==,
-                        "[('claim-disks', '0000:03:02.0', 'nobody may begin to use a disk that leaves the host', {}), "
+                        "[('claim-disks', '0000:03:02.0', 'no program may start to use these disks', {}), "
                         "('load-driver', '0000:03:02.0', 'the kernel needs the driver vfio-pci', {}), "
                         "('record', '0000:03:02.0', 'vfiod saves how the device was bound', {}), "
                         "('record', '0000:03:01.0', 'vfiod saves how the device was bound', {}), "
@@ -93,7 +93,7 @@ static void test_findings(void) {
         g_auto(Planned) refused = plan_make(fixture, PLAN_OF("nvme0n1", "detach", NO_OPTIONS));
         g_assert_false(refused.would_go);
         g_assert_true(g_pattern_match_simple(
-                        "[('storage', '0000:04:00.0', 'nvme0n1 is claimed*', false, {})]", refused.findings));
+                        "[('storage', '0000:04:00.0', 'nvme0n1 is open exclusively*', false, {})]", refused.findings));
         g_auto(Planned) overridden = plan_make(fixture, PLAN_OF("nvme0n1", "detach", "{'override': <['storage']>}"));
         g_assert_true(overridden.would_go);
         g_assert_true(g_str_has_suffix(overridden.findings, ", true, {})]"));
@@ -101,9 +101,9 @@ static void test_findings(void) {
         g_assert_cmpstr(overridden.fingerprint, ==, refused.fingerprint);
 
         /* The execution has the same result as the plan. */
-        manager_refused(fixture, "Detach", "nvme0n1", NO_OPTIONS, "InUseStorage", "*nvme0n1 is claimed*");
+        manager_refused(fixture, "Detach", "nvme0n1", NO_OPTIONS, "InUseStorage", "*nvme0n1 is open exclusively*");
         manager_refused(fixture, "Detach", "nvme0n1", "{'override': <['network']>}", "InUseStorage",
-                        "*nvme0n1 is claimed*--override=storage,network");
+                        "*nvme0n1 is open exclusively*--override=storage,network");
         g_autofree char *options =
                         g_strdup_printf("{'override': <['storage']>, 'plan': <'%s'>}", overridden.fingerprint);
         manager_expect(fixture, "Detach", "nvme0n1", options, "([('0000:04:00.0', 'nvme', 'vfio-pci', {})],)");
@@ -209,7 +209,7 @@ static void test_waits(void) {
         /* A device that is known to hang is not read again, so there is room for other plans. */
         for (unsigned i = 0; i < PLANS_MAX; i++)
                 fixture_refused(fixture, BUS_PATH, MANAGER, "Plan", PLAN_OF(NIC, "detach", NO_OPTIONS), "Stuck",
-                                "*since an earlier plan asked*");
+                                "*An earlier plan for group*still waits for the kernel*");
         await_plan(fixture, DETACH_CARD);
         fixture_expect(fixture, BUS_PATH, MANAGER, "ListJobs", NULL, "([],)");
         manager_expect(fixture, "Detach", "ens1", ALL,

@@ -244,9 +244,9 @@ static void test_check(void) {
 
         check(fixture, "[Match]\nVendor=8086\n", "(0, '')");
         check(fixture, "[Match]\nVendor=8086\nx", "(3, \"this is neither a section like [Match] nor KEY=VALUE: 'x'\")");
-        check(fixture, "", "(0, 'it has no [Match] section, so it matches no device')");
+        check(fixture, "", "(0, 'the section [Match] is missing')");
         check(fixture, large, "(0, 'it is too large: a rule has at most 64 KiB')");
-        check(fixture, largest, "(0, 'it has no [Match] section, so it matches no device')");
+        check(fixture, largest, "(0, 'the section [Match] is missing')");
         expect_rules(fixture, "([],)");
         fixture_stop(fixture);
 }

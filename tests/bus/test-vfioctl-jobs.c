@@ -239,7 +239,7 @@ static void test_stuck(void) {
         Process *holder = start_holder(fixture);
         g_autofree char *who = g_strdup_printf("process %d (sh)", (int)process_get_pid(holder));
         g_autofree char *held = g_strdup_printf("vfioctl: unbind of 0000:05:00.0 waits for %s*\n"
-                                                "vfioctl: The kernel did not come back*waits for %s*\nSee 'vfioctl "
+                                                "vfioctl: The kernel did not return*waits for %s*\nSee 'vfioctl "
                                                 "jobs'.\n",
                         who, who);
         g_autofree char *shown = g_strdup_printf("*               Job: 2, reattach, stuck, step ? of ?, unbind "

@@ -139,14 +139,16 @@ static void test_stale(void) {
 
         fake_kernel_do(fixture->kernel, "use nvme0n1");
         g_autofree char *before = fake_kernel_snapshot(fixture->kernel);
-        EXPECT(5, "vfioctl: The host has changed since the plan was made: *vfioctl plan 0000:04:00.0*",
+        EXPECT(5,
+                        "vfioctl: The devices, drivers or guards have changed since the plan was made. *vfioctl plan "
+                        "0000:04:00.0*",
                         "detach nvme0n1 --override=storage --plan=%s", fingerprint);
         g_autofree char *after = fake_kernel_snapshot(fixture->kernel);
         g_assert_cmpstr(after, ==, before);
         fake_kernel_do(fixture->kernel, "unuse nvme0n1");
         EXPECT(0, "", "detach nvme0n1 --plan=%s", fingerprint);
-        EXPECT(5, "vfioctl: The host has changed since the plan was made: *", "reattach nvme0n1 --plan=%s",
-                        fingerprint);
+        EXPECT(5, "vfioctl: The devices, drivers or guards have changed since the plan was made. *",
+                        "reattach nvme0n1 --plan=%s", fingerprint);
         EXPECT(2, "vfioctl: 'abc' is no fingerprint of a plan*", "reattach nvme0n1 --plan=abc");
         EXPECT(2, "vfioctl: An option is not valid UTF-8.\n", "reattach nvme0n1 '--plan=\xff'");
 

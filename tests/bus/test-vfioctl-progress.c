@@ -8,7 +8,7 @@
 
 #define ERASE "\x1b[K"
 #define LINE_UNBIND "\rdetach group 12: step 5 of 7, unbind 0000:05:00.0 ..." ERASE
-#define ASKING "vfioctl: asking vfiod to undo the change; interrupt again to stop waiting\r\n"
+#define ASKING "vfioctl: cancelling the job; press Ctrl-C again to stop waiting\r\n"
 #define CTRL_C "\x03"
 
 static Process *start_on(Terminal *terminal, const char *arguments) {
@@ -281,7 +281,7 @@ static void test_stuck(void) {
         Process *client = start_stalled(fixture, terminal, "detach ens3");
 
         g_autofree char *shown = terminal_read_rest(terminal);
-        expect_substring(shown, "vfioctl: The kernel did not come back from the step 'unbind' of 0000:05:00.0");
+        expect_substring(shown, "vfioctl: The kernel did not return from the step 'unbind' of 0000:05:00.0");
         expect_suffix(shown, "\r\nSee 'vfioctl jobs'.\r\n");
         g_assert_cmpint(process_finish(client), ==, 6);
         fake_kernel_do(fixture->kernel, "resume");

@@ -196,7 +196,7 @@ static void test_other_jobs(void) {
         stub_answer(stub, "Cancel", "('cancelling', 'Job 4 undoes it.')");
         emit_job(stub, 3, 7, pid + 1);
         terminal_type(terminal, "\x03");
-        g_free(terminal_expect(terminal, "vfioctl: asking vfiod to undo the change"));
+        g_free(terminal_expect(terminal, "vfioctl: cancelling the job"));
         emit_change(stub, 3, "{'Step': <uint32 5>}");
         emit_job(stub, 4, 7, pid);
         g_autofree char *shown = terminal_expect(terminal, ERASE);

@@ -66,7 +66,7 @@ static void test_exit_codes(void) {
         EXPECT(0, "", "detach ens3");
         EXPECT(5, "vfioctl: *", "detach ens3");
         fake_kernel_do(kernel, "hold 12");
-        EXPECT(5, "vfioctl: */dev/vfio/12 is held*", "reattach ens3");
+        EXPECT(5, "vfioctl: A process has /dev/vfio/12 open*", "reattach ens3");
         fake_kernel_do(kernel, "release 12");
         EXPECT(0, "", "reattach ens3");
         fake_kernel_do(kernel, "fail 1 EIO");
@@ -78,7 +78,7 @@ static void test_exit_codes(void) {
         EXPECT(5, "vfioctl: *No virtual machine could use group 10*", "detach ens1 --group");
 
         fake_kernel_do(kernel, "stall 1");
-        EXPECT(6, "vfioctl: *did not come back*", "detach ens3");
+        EXPECT(6, "vfioctl: *did not return*", "detach ens3");
         EXPECT(6, "vfioctl: *stuck*", "reattach ens3");
         fake_kernel_do(kernel, "resume");
         fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'detached'");

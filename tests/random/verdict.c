@@ -197,8 +197,8 @@ static char *describe_remains(const World *world, const Call *call, const char *
                 return g_strdup_printf("%s is gone from its slot", address);
         if (has_binding(after, before->driver, before->override))
                 return NULL;
-        return g_strdup_printf("%s has driver '%s' and override '%s' instead of '%s' and '%s'", address, after->driver,
-                        after->override, before->driver, before->override);
+        return g_strdup_printf("%s has driver '%s' (before: '%s') and driver_override '%s' (before: '%s')", address,
+                        after->driver, before->driver, after->override, before->override);
 }
 
 /* After a detach: a card that was pulled needs no restoration. A card that had a state file before keeps it
@@ -236,7 +236,7 @@ static void note_degraded_reattach(World *world, const Call *call, const char *a
 }
 
 static void on_degraded(World *world, const Call *call) {
-        const char *said = strstr(call->answer.message, "Not everything could be undone: ");
+        const char *said = strstr(call->answer.message, "vfiod could not undo all changes: ");
         unsigned n_differ = 0;
 
         g_assert_nonnull(said);
@@ -262,7 +262,7 @@ static void on_degraded(World *world, const Call *call) {
  * files must agree. */
 static void on_unknown_end(World *world, const Call *call) {
         bool recovery_failed = call->recovery_failed ||
-                        (call->answer.message && strstr(call->answer.message, "could not be undone"));
+                        (call->answer.message && strstr(call->answer.message, "could not undo its changes"));
         unsigned n_new = 0, n_old = 0, n = 0;
 
         for (unsigned i = 0; i < call->planned->len; i++) {

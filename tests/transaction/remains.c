@@ -33,7 +33,7 @@ static Line line_parse(const char *text) {
 void assert_remains(Host *host, const char *before, const char *message) {
         g_autofree char *after = fake_kernel_snapshot(host->fake);
         g_auto(GStrv) lines_before = g_strsplit(before, "\n", -1), lines_after = g_strsplit(after, "\n", -1);
-        const char *remains = strstr(message, "Not everything could be undone: ");
+        const char *remains = strstr(message, "vfiod could not undo all changes: ");
         unsigned n_differ = 0;
 
         g_assert_cmpuint(g_strv_length(lines_before), ==, g_strv_length(lines_after));
@@ -48,9 +48,9 @@ void assert_remains(Host *host, const char *before, const char *message) {
                         g_assert_null(strstr(remains, was.address));
                         continue;
                 }
-                g_autofree char *expected =
-                                g_strdup_printf("%s has driver '%s' and override '%s' instead of '%s' and '%s'",
-                                                was.address, is.driver, is.override, was.driver, was.override);
+                g_autofree char *expected = g_strdup_printf(
+                                "%s has driver '%s' (before: '%s') and driver_override '%s' (before: '%s')",
+                                was.address, is.driver, was.driver, is.override, was.override);
                 if (!strstr(remains, expected))
                         g_error("\"%s\" does not say \"%s\"", message, expected);
                 n_differ++;

@@ -113,7 +113,7 @@ static void test_tool_at_work(void) {
         GThread *other = g_thread_new("other", unbind_by_hand, &scene);
         fake_kernel_do(fake, "wait-pending 1");
         request_run(daemon, &adopt, OUTCOME_STUCK, &reply);
-        g_assert_nonnull(strstr(reply.answer.message, "nothing will be"));
+        g_assert_nonnull(strstr(reply.answer.message, "has given up"));
         g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_STUCK);
 
         fake_kernel_do(fake, "release %d", PORTS_GROUP);

@@ -17,7 +17,7 @@ static void test_claim(void) {
         assert_uses(uses, NULL);
         fake_kernel_do(host->fake, "use nvme0n1");
         g_assert_cmpint(survey_disk(host, uses), ==, 0);
-        assert_use_says(uses, "storage", "nvme0n1 is claimed by something that does not show itself");
+        assert_use_says(uses, "storage", "nvme0n1 is open exclusively, and vfiod cannot find out by whom");
 
         /* If the kind of use is known, only this is reported. */
         g_autofree char *swaps = g_build_filename(host->proc_folder, "swaps", NULL);
@@ -61,7 +61,7 @@ static void test_storage(void) {
         g_autoptr(Host) host = host_new();
 
         fake_kernel_do(host->fake, "use nvme0n1");
-        check_guard(host, DISK, DISK, GUARD_STORAGE, OUTCOME_IN_USE_STORAGE, "nvme0n1 is claimed");
+        check_guard(host, DISK, DISK, GUARD_STORAGE, OUTCOME_IN_USE_STORAGE, "nvme0n1 is open exclusively");
 }
 
 /* This also applies to another member than the named device. */

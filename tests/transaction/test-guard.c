@@ -167,7 +167,7 @@ static void reserve_memory(Host *host) {
 
 static const Use uses[] = {
                 {"claimed", claim_disk, unclaim_disk, GUARD_STORAGE, OUTCOME_IN_USE_STORAGE, COMPANION,
-                                "nvme1n1 is claimed by*"},
+                                "nvme1n1 is open exclusively*"},
                 {"mounted", mount_disk, unmount_disk, GUARD_STORAGE, OUTCOME_IN_USE_STORAGE, COMPANION,
                                 "nvme1n1 is mounted on /srv*"},
                 {"swap", swap_on, swap_off, GUARD_STORAGE, OUTCOME_IN_USE_STORAGE, COMPANION, "nvme1n1 is swap space"},
@@ -263,7 +263,7 @@ static void test_named(void) {
 
         fake_kernel_do(host->fake, "use nvme0n1");
         request_run(daemon, &(Request){.verb = PLAN_DETACH, .selector = "nvme0n1"}, OUTCOME_IN_USE_STORAGE, &reply);
-        g_assert_nonnull(strstr(reply.answer.message, DISK ": nvme0n1 is claimed"));
+        g_assert_nonnull(strstr(reply.answer.message, DISK ": nvme0n1 is open exclusively"));
         assert_driver(host, DISK, "nvme");
         fake_kernel_do(host->fake, "unuse nvme0n1");
         request_move(daemon, &(Request){.verb = PLAN_DETACH, .selector = "nvme0n1"}, OUTCOME_DONE);
@@ -281,7 +281,7 @@ static void test_two(void) {
 
         fake_kernel_do(host->fake, "reset-writes");
         request_run(daemon, &(Request){.verb = PLAN_DETACH, .selector = "ens1"}, OUTCOME_IN_USE_STORAGE, &neither);
-        g_assert_nonnull(strstr(neither.answer.message, "nvme1n1 is claimed"));
+        g_assert_nonnull(strstr(neither.answer.message, "nvme1n1 is open exclusively"));
         g_assert_nonnull(strstr(neither.answer.message, "the firmware"));
         g_assert_true(g_str_has_suffix(neither.answer.message, "--override=storage,firmware"));
 

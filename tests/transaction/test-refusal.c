@@ -52,7 +52,7 @@ static void test_held(void) {
         fake_kernel_do(host->fake, "hold %d", PORTS_GROUP);
         expect_nothing(&refusal, host);
         g_assert_cmpint(host_move(host, PLAN_REATTACH, "ens1", &problem), ==, OUTCOME_HELD);
-        g_assert_nonnull(strstr(problem.message, "cannot be named"));
+        g_assert_nonnull(strstr(problem.message, "cannot find out which one"));
         check_nothing(&refusal);
         fake_kernel_do(host->fake, "release %d", PORTS_GROUP);
         host_must_move(host, PLAN_REATTACH, "ens1");
@@ -139,7 +139,7 @@ static void test_driver_unavailable(void) {
         } cases[] = {
                         {-ENOENT, "no such module"},
                         {-EPERM, "blacklisted"},
-                        {0, "has no PCI driver"},
+                        {0, "does not provide this PCI driver"},
                         {-ENOMEM, "Cannot allocate memory"},
         };
         g_autoptr(Host) host = host_new();

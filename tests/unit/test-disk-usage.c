@@ -205,7 +205,7 @@ static void test_too_deep(void) {
                 put_holder(bed->tree, below, name);
         }
         g_assert_cmpint(survey(bed, "sda"), ==, 0);
-        assert_use_says(bed->uses, "storage", "too deep");
+        assert_use_says(bed->uses, "storage", "too many layers");
 }
 
 /* Used without an exclusive claim. */

@@ -180,9 +180,9 @@ static void test_several(void) {
         add(&list, GUARD_NETWORK, PORT2, "ens2 is a port of br0");
         g_assert_cmpint(decide(&list, 0, &problem), ==, OUTCOME_IN_USE_PROCESS);
         g_assert_cmpstr(problem.message, ==,
-                        "The host uses what would be taken: " PORT2 ": process 7 (x) has /dev/x open; " PORT1
-                        ": sda is mounted on /; " PORT1 ": sdb is swap space; " PORT2
-                        ": ens2 is a port of br0. If you are sure: vfioctl detach " PORT1
+                        "The host uses a device that would be detached: " PORT2
+                        ": process 7 (x) has /dev/x open; " PORT1 ": sda is mounted on /; " PORT1
+                        ": sdb is swap space; " PORT2 ": ens2 is a port of br0. If you are sure: vfioctl detach " PORT1
                         " --group --override=storage,network,process");
 
         /* The command repeats the overrides that were already given. */

@@ -175,8 +175,8 @@ static void test_next_hop(void) {
         run("ip nexthop add id 8 dev peer0");
         run("ip nexthop add id 9 group 7/8");
         run("ip route add 198.51.100.0/24 nhid 9");
-        assert_interface(bed, NIC, "network: " NIC " is the way to a next hop of routes", NULL);
-        assert_interface(bed, "peer0", "network: peer0 is the way to a next hop of routes", NULL);
+        assert_interface(bed, NIC, "network: " NIC " is used by a next hop of the routing table", NULL);
+        assert_interface(bed, "peer0", "network: peer0 is used by a next hop of the routing table", NULL);
 }
 
 /* More than fits into one reply. */

@@ -188,7 +188,7 @@ static void test_reasons(void) {
                                    *pf = NULL;
 
         assert_reasons(detach,
-                        "claim-disks: nobody may begin to use a disk that leaves the host; load-driver: the kernel "
+                        "claim-disks: no program may start to use these disks; load-driver: the kernel "
                         "needs the driver vfio-pci; record: vfiod saves how the device was bound; override: only this "
                         "driver may bind: vfio-pci; unbind: it leaves its driver e1000e; probe: it gets vfio-pci; "
                         "wait-node: a virtual machine uses group 12 through /dev/vfio/12");
@@ -207,7 +207,7 @@ static void test_reasons(void) {
                         "vfiod deletes what it saved about the device");
         pf = make_detach_plan(inventory, PF, 0);
         assert_reasons(pf,
-                        "claim-disks: nobody may begin to use a disk that leaves the host; load-driver: the kernel "
+                        "claim-disks: no program may start to use these disks; load-driver: the kernel "
                         "needs the driver vfio-pci; record: vfiod saves how the device was bound; record: vfiod saves "
                         "how the device was bound; record: vfiod saves how the device was bound; set-autoprobe: no "
                         "driver of the host may bind to new virtual functions; override: only this driver may bind: "

@@ -126,14 +126,14 @@ static void test_foreign(void) {
         assert_reattach(inventory, "ens1", OUTCOME_NOT_DETACHED, "e1000");
         put_device(inventory, PORT1, "vfio-pci", 10);
         assert_detach(inventory, PORT1, OUTCOME_FOREIGN, PORT1);
-        assert_reattach(inventory, PORT1, OUTCOME_FOREIGN, "leaves it alone");
+        assert_reattach(inventory, PORT1, OUTCOME_FOREIGN, "does not touch it");
         /* The other port can be detached too, and the foreign port is no member of the plan. */
         assert_detach(inventory, PORT2, OUTCOME_DONE, NULL);
         put_device(inventory, PORT2, "vfio-pci", 10);
         assert_detach(inventory, "group:10", OUTCOME_FOREIGN, NULL);
         assert_reattach(inventory, "group:10", OUTCOME_FOREIGN, NULL);
         put_origin(inventory, PORT2, "e1000", NULL);
-        assert_detach(inventory, "group:10", OUTCOME_ALREADY_DETACHED, "not by vfiod");
+        assert_detach(inventory, "group:10", OUTCOME_ALREADY_DETACHED, "another program bound some");
         assert_reattach(inventory, PORT1, OUTCOME_FOREIGN, PORT1);
         assert_reattach(inventory, PORT2, OUTCOME_DONE, NULL);
         assert_reattach(inventory, "group:12", OUTCOME_NOT_DETACHED, "group 12");

@@ -236,7 +236,8 @@ static void test_refused(void) {
         assert_processes(bed, CARD, NULL);
         g_assert_cmpint(seteuid(65534), ==, 0);
         assert_processes(bed, CARD,
-                        "process: process 5000100 (guarded) may not be examined: it could have a device node open",
+                        "process: process 5000100 (guarded) may have a device node open: vfiod is not allowed to "
+                        "examine it",
                         NULL);
         /* A device without a node cannot be open. */
         assert_processes(bed, OTHER, NULL);
@@ -345,9 +346,8 @@ static void test_flood(void) {
                         {0, 44, 0640, true},
                         {0, 44, 0600, false},
         };
-        static const char says[] =
-                        "process: process 5000200 (flood) could have a device node open: it and others have more "
-                        "files open than a survey reads";
+        static const char says[] = "process: process 5000200 (flood) may have a device node open: too many files are "
+                                   "open to examine all of them";
         g_autoptr(Bed) bed = make_bed();
 
         put_node(bed, CARD_FOLDER "/sound/card0/pcm", "sound", "1:5");
@@ -381,7 +381,7 @@ static void test_flood_links(void) {
                 g_assert_cmpint(unlink(path), ==, 0);
                 g_assert_cmpint(mknod(path, (i == 0 ? S_IFCHR : S_IFBLK) | 0600, makedev(1, i == 0 ? 3 : 5)), ==, 0);
                 g_assert_cmpint(survey_within(bed, 10, 29), ==, 0);
-                assert_use_says(bed->uses, "process", "5000200 (flood) could have a device node open");
+                assert_use_says(bed->uses, "process", "5000200 (flood) may have a device node open");
         }
 }
 
@@ -399,7 +399,7 @@ static void test_flood_groups(void) {
         g_string_append(status, "6 \n");
         temp_tree_file(bed->tree, status->str, "proc/5000200/status");
         g_assert_cmpint(survey_within(bed, 10, 29), ==, 0);
-        assert_use_says(bed->uses, "process", "5000200 (flood) could have a device node open");
+        assert_use_says(bed->uses, "process", "5000200 (flood) may have a device node open");
 }
 
 /* Others are seen all the same: root's processes, and those of users with fewer files. */
@@ -426,7 +426,7 @@ static void test_flood_order(void) {
         temp_tree_remove(bed->tree, "proc/5000401/fd/5");
         g_assert_cmpint(survey_within(bed, 4, 41), ==, 0);
         g_assert_cmpuint(bed->uses->lines->len, ==, 2);
-        g_assert_nonnull(strstr(bed->uses->lines->pdata[1], "5000401 (flood) could have a device node open"));
+        g_assert_nonnull(strstr(bed->uses->lines->pdata[1], "5000401 (flood) may have a device node open"));
         g_ptr_array_set_size(bed->uses->lines, 0);
 }
 

@@ -168,7 +168,7 @@ static void test_not_rules(void) {
                         "and '.'\n"
                         "20-\xff off 0 its name is too long, or has other characters than letters, digits, '-', '_' "
                         "and '.'\n"
-                        "30-comments off 0 it has no [Match] section, so it matches no device\n99-good valid\n"
+                        "30-comments off 0 the section [Match] is missing\n99-good valid\n"
                         "%s off 0 its name is too long, or has other characters than letters, digits, '-', '_' and "
                         "'.'\n",
                         long_name);

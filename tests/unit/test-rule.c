@@ -129,7 +129,7 @@ static void test_values(void) {
                         {"Path=0000:00:1c.4/00.00", "Path= must be like*"},
                         {"Path=0000:00:1c.40000000000000000/00.0", "Path= must be like*"},
                         {"address=0000:3b:00.0", "[Match] has no key 'address'"},
-                        {"Driver=vfio-pci", "Driver= belongs to [Detach]"},
+                        {"Driver=vfio-pci", "Driver= must be in section [Detach]"},
                         {"Speed=1", "[Match] has no key 'Speed'"},
                         {"Vendor", "this is neither*'Vendor'"},
                         {"Vendor:8086", "this is neither*"},
@@ -138,8 +138,8 @@ static void test_values(void) {
                         {"Vendor=8086 ; Intel", "a comment needs its own line"},
                         {"Vendor=8086 # Intel", "a comment needs its own line"},
                         {"Vendor=8086;", "a comment needs its own line"},
-                        {"  Vendor=8086", "a line must not begin with a blank*"},
-                        {"\tVendor=8086", "a line must not begin with a blank*"},
+                        {"  Vendor=8086", "a line must not begin with a space or tab*"},
+                        {"\tVendor=8086", "a line must not begin with a space or tab*"},
                         {"[Match", "a section needs its own line*"},
                         {"[Match]]", "a section needs its own line*"},
                         {"[Match] x", "a section needs its own line*"},
@@ -153,9 +153,9 @@ static void test_values(void) {
                         {"[Install]", "there is no section [Install]: they are [Match] and [Detach]"},
                         {"Vendor=80\x01"
                          "6",
-                                        "there is a control character*in column 10"},
-                        {"Vendor=8086\rDevice=100e", "there is a control character*in column 12"},
-                        {"# \xff", "there is a control character*in column 3"},
+                                        "column 10 has a control character or is not UTF-8"},
+                        {"Vendor=8086\rDevice=100e", "column 12 has a control character or is not UTF-8"},
+                        {"# \xff", "column 3 has a control character or is not UTF-8"},
         };
 
         for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++) {
@@ -194,7 +194,7 @@ static void test_detach_values(void) {
                         {"VirtualFunctions=8 ", NULL},
                         {"VirtualFunctions=8 8", "VirtualFunctions= must be*"},
                         {"VirtualFunctions=65535", NULL},
-                        {"Vendor=8086", "Vendor= belongs to [Match]"},
+                        {"Vendor=8086", "Vendor= must be in section [Match]"},
         };
 
         for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++) {
@@ -228,18 +228,18 @@ static void test_duplicates(void) {
 
 /* Each line is correct alone, but not together. */
 static void test_incomplete(void) {
-        assert_refused("", 0, "it has no [Match]*");
-        assert_refused("\n\n  \n", 0, "it has no [Match]*");
-        assert_refused("# nothing\n# at all\n", 0, "it has no [Match]*");
-        assert_refused("[Detach]\nDriver=vfio-pci\n", 0, "it has no [Match]*");
-        assert_refused("# x\n[Match]\n", 2, "[Match] requires Vendor= or Class=*");
-        assert_refused("[Match]\n\n[Detach]\nCompanions=all\n", 1, "[Match] requires*");
-        assert_refused("[Match]\nSubsystem=8086:a01f\n", 1, "[Match] requires*");
-        assert_refused("[Match]\nClass=02\nDevice=100e\n", 3, "Device= requires Vendor=");
-        assert_refused("[Match]\nAddress=" NIC "\n", 2, "Address= requires Vendor= and Device=*");
+        assert_refused("", 0, "the section [Match] is missing");
+        assert_refused("\n\n  \n", 0, "the section [Match] is missing");
+        assert_refused("# nothing\n# at all\n", 0, "the section [Match] is missing");
+        assert_refused("[Detach]\nDriver=vfio-pci\n", 0, "the section [Match] is missing");
+        assert_refused("# x\n[Match]\n", 2, "[Match] needs at least Vendor= or Class=. *");
+        assert_refused("[Match]\n\n[Detach]\nCompanions=all\n", 1, "[Match] needs*");
+        assert_refused("[Match]\nSubsystem=8086:a01f\n", 1, "[Match] needs*");
+        assert_refused("[Match]\nClass=02\nDevice=100e\n", 3, "Device= needs Vendor=");
+        assert_refused("[Match]\nAddress=" NIC "\n", 2, "Address= also needs Vendor= and Device=*");
         assert_refused("[Match]\nClass=02\nAddress=" NIC "\nVendor=8086\n", 3,
-                        "Address= requires Vendor= and Device=*");
-        assert_refused("[Match]\nPath=0000:00:1c.4\nVendor=8086\n", 2, "Path= requires Vendor= and Device=*");
+                        "Address= also needs Vendor= and Device=*");
+        assert_refused("[Match]\nPath=0000:00:1c.4\nVendor=8086\n", 2, "Path= also needs Vendor= and Device=*");
         assert_refused("Vendor=8086\n[Match]\n", 1, "'Vendor' is not in a section*");
         assert_refused("\xef\xbb\xbf[Match]\nVendor=8086\n", 1, "the file begins with a byte order mark*");
 }

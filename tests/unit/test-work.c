@@ -88,7 +88,7 @@ static void test_each_pf(void) {
         g_assert_cmpint(problem_set(&problem, OUTCOME_FAILED, "The cause."), ==, OUTCOME_FAILED);
         g_assert_cmpint(rollback_run(&work, 0, &problem), ==, OUTCOME_DEGRADED);
         g_assert_cmpstr(problem.message, ==,
-                        "The cause. Not everything could be undone: sriov_drivers_autoprobe of 0000:03:01.1 is 0 "
+                        "The cause. vfiod could not undo all changes: sriov_drivers_autoprobe of 0000:03:01.1 is 0 "
                         "instead of 1.");
 }
 

@@ -219,7 +219,7 @@ def check_refused(machine):
             check_managed(machine, what, place)
             found, message = rules.status(machine, "third")[place]
             tap.equal(f"{what}: the rule reports that it was refused", found, "refused")
-            tap.contains(f"{what}: the rule says why", message, "a virtual machine can only get all of them")
+            tap.contains(f"{what}: the rule says why", message, "A virtual machine can use only the whole group")
             remove(machine, place)
 
 

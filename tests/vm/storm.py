@@ -112,7 +112,7 @@ def check_overrun(machine):
     run_storm(machine, "overrun")
     lost = events_lost(machine)
     tap.check("events were lost", lost > 0, lost)
-    tap.contains("the journal says so", guest.check_run(f"journalctl --unit={UNIT}"), "Events of the kernel were lost")
+    tap.contains("the journal says so", guest.check_run(f"journalctl --unit={UNIT}"), "Kernel events were lost")
     guest.check_run(f"rm {DROP_IN}; cd /proc/sys/net/core && echo {sizes[0]} > rmem_default && echo {sizes[1]} > rmem_max")
 
 
