@@ -80,7 +80,7 @@ static inline void *array_grow(void *array, size_t n, size_t size) {
 /* The same for a typed pointer, which is updated. Returns false without memory. */
 #define ARRAY_GROW(array, n) \
         ({ \
-                void *_grown = array_grow((array), (n), sizeof(*(array))); \
+                void *_grown = array_grow((array), (n), sizeof(typeof(*(array)))); \
                 if (_grown) \
                         (array) = _grown; \
                 _grown != NULL; \

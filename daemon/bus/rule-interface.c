@@ -212,8 +212,10 @@ static int add_rule(
                 return -ENOMEM;
         wish->overrides = request->overrides;
         wish->virtual_functions = request->virtual_functions;
-        if ((r = find_device(service, request, &device, &problem)) != 0 ||
-                        (r = resolve_companions(service, device, &request->companions, wish, &problem)) != 0 ||
+        if ((r = find_device(service, request, &device, &problem)) != 0)
+                return bus_set_error(error, r, &problem);
+        assert(device);
+        if ((r = resolve_companions(service, device, &request->companions, wish, &problem)) != 0 ||
                         (r = make_name(device->address, &request->name)) != 0 ||
                         (r = write_rule(service, device, wish, request, &problem)) != 0)
                 return bus_set_error(error, r, &problem);

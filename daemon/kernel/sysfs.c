@@ -118,10 +118,13 @@ int sysfs_next(DIR *folder, const char **ret_name) {
 
 int sysfs_for_each(int directory_fd, const char *name, sysfs_entry_t callback, void *userdata) {
         _cleanup_closedir_ DIR *folder = NULL;
-        const char *entry;
+        const char *entry = NULL;
         int result = 0;
 
         int r = sysfs_open_folder(directory_fd, name, &folder);
+        if (r < 0)
+                return r;
+        assert(folder);
         while (r >= 0 && result == 0 && (r = sysfs_next(folder, &entry)) > 0)
                 result = callback(dirfd(folder), entry, userdata);
         return r < 0 ? r : result;

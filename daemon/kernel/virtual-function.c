@@ -197,7 +197,7 @@ static int find_place(const Kernel *kernel, int device_fd, PciAddress address, P
 }
 
 int virtual_function_read_link(const Kernel *kernel, int device_fd, PciAddress address, VirtualFunctionLink *ret) {
-        Place place;
+        Place place = {};
 
         int r = find_place(kernel, device_fd, address, &place);
         if (r > 0)
@@ -211,7 +211,7 @@ int virtual_function_write_link(
                 const Kernel *kernel, int device_fd, PciAddress address, const VirtualFunctionLink *link) {
         char buffer[RTNETLINK_REQUEST_MAX];
         VirtualFunctionLink now = {};
-        Place place;
+        Place place = {};
 
         if (!link->known)
                 return 0;
