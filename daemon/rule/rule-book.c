@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #define SUFFIX ".conf"
 
@@ -45,6 +44,11 @@ RuleBook *rule_book_free(RuleBook *book) {
 
 /* Reading. */
 
+/* Whether only root, or the user of the daemon in a test, can change it. */
+static bool is_trusted(const struct stat *status) {
+        return (status->st_uid == 0 || status->st_uid == geteuid()) && (status->st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
 static int is_rule_entry(const struct dirent *entry) {
         size_t length = strlen(entry->d_name);
 
@@ -68,8 +72,14 @@ static int list_file(RuleBook *book, size_t folder, const char *entry) {
  * errno. */
 static int list_folder(RuleBook *book, size_t folder) {
         struct dirent **entries;
+        struct stat status;
         int r = 0;
 
+        if (stat(book->folders[folder], &status) >= 0 && !is_trusted(&status)) {
+                log_warning("%s: others than root can write to this directory. Its rules are off.",
+                                book->folders[folder]);
+                return 0;
+        }
         int n = scandir(book->folders[folder], &entries, is_rule_entry, NULL);
         if (n < 0)
                 return errno == ENOENT ? 0 : -errno;
@@ -90,26 +100,34 @@ static int compare_files(const void *a, const void *b) {
         return order != 0 ? order : (file_a->folder > file_b->folder) - (file_a->folder < file_b->folder);
 }
 
-/* Opens a regular file. Returns its file descriptor, or a negative errno: -ECANCELED for a mask, -EINVAL if it is not a
- * regular file, -ENOENT if it does not exist (any more), -ENOLINK for a dangling symbolic link. */
-static int open_file(const char *path) {
+/* Whether the entry is a link to /dev/null, which masks a rule. */
+static bool is_link_to_null(int folder_fd, const char *entry) {
+        char target[sizeof("/dev/null") + 1];
+
+        ssize_t n = readlinkat(folder_fd, entry, target, sizeof(target));
+        return n == strlen("/dev/null") && memcmp(target, "/dev/null", (size_t)n) == 0;
+}
+
+/* Opens a rule file. Returns its file descriptor, or a negative errno: -ECANCELED for a mask, -ELOOP for another
+ * symbolic link, -EINVAL if it is not a regular file, -EPERM if others than root can write it, -ENOENT if it does not
+ * exist any more. */
+static int open_file(int folder_fd, const char *entry) {
         struct stat status;
 
         /* Check the type before opening: opening a device node can have side effects. */
-        if (stat(path, &status) < 0) {
-                if (errno != ENOENT)
-                        return -errno;
-                return lstat(path, &status) < 0 ? -errno : -ENOLINK;
-        }
-        if (S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3)) /* /dev/null */
-                return -ECANCELED;
+        if (fstatat(folder_fd, entry, &status, AT_SYMLINK_NOFOLLOW) < 0)
+                return -errno;
+        if (S_ISLNK(status.st_mode))
+                return is_link_to_null(folder_fd, entry) ? -ECANCELED : -ELOOP;
         if (!S_ISREG(status.st_mode))
                 return -EINVAL;
-        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        _cleanup_close_ int fd = openat(folder_fd, entry, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
         if (fd < 0 || fstat(fd, &status) < 0)
                 return -errno;
         if (!S_ISREG(status.st_mode))
                 return -EINVAL;
+        if (!is_trusted(&status))
+                return -EPERM;
         return status.st_size == 0 ? -ECANCELED : TAKE_FD(fd);
 }
 
@@ -117,8 +135,10 @@ static const char *describe_error(int error) {
         switch (-error) {
         case EINVAL:
                 return "it is not a regular file";
-        case ENOLINK:
-                return "it is a dangling symbolic link";
+        case ELOOP:
+                return "it is a symbolic link: only a link to /dev/null is allowed, which masks a rule";
+        case EPERM:
+                return "others than root can write it: it must belong to root, and have the mode 0644 or less";
         case E2BIG:
                 return "it is too large: a rule has at most 64 KiB";
         case EBADMSG:
@@ -128,15 +148,15 @@ static const char *describe_error(int error) {
         }
 }
 
-/* Reads a file and parses its rule. Follows symbolic links, because administrators may use them. Only a regular file is
- * a rule; an empty file or /dev/null is a mask. Returns 1; 0 if the file has been removed since it was listed; or
- * -ENOMEM. */
-static int read_file(RuleFile *file) {
+/* Reads a file and parses its rule. Only a regular file that root alone can write is a rule; an empty file or a link to
+ * /dev/null is a mask. Returns 1; 0 if the file has been removed since it was listed; or -ENOMEM. */
+static int read_file(const RuleBook *book, RuleFile *file) {
         _cleanup_free_ char *text = NULL;
         const char *fault = NULL;
         size_t length = 0;
 
-        _cleanup_close_ int fd = open_file(file->path);
+        _cleanup_close_ int folder_fd = open(book->folders[file->folder], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_close_ int fd = folder_fd < 0 ? -errno : open_file(folder_fd, strrchr(file->path, '/') + 1);
         if (fd == -ENOENT)
                 return 0;
         file->state = fd == -ECANCELED ? RULE_FILE_MASKED : RULE_FILE_INVALID;
@@ -175,7 +195,7 @@ static int read_files(RuleBook *book) {
                 bool replaced = book->n_files > 0 && streq(book->files[book->n_files - 1].name, file.name);
 
                 full = full || (!replaced && book->n_files == RULES_MAX);
-                if (r < 0 || replaced || full || (r = read_file(&file)) <= 0) {
+                if (r < 0 || replaced || full || (r = read_file(book, &file)) <= 0) {
                         file_done(&file);
                         continue;
                 }

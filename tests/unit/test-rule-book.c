@@ -111,6 +111,9 @@ static void test_priority(void) {
         assert_loads(&books, "bad off 1 this is neither a section like [Match] nor KEY=VALUE: 'nonsense'\n");
 }
 
+#define LINK_FAULT " off 0 it is a symbolic link: only a link to /dev/null is allowed, which masks a rule\n"
+#define LINKED "linked" LINK_FAULT
+
 static void test_masks(void) {
         _cleanup_books_ Books books = books_new();
 
@@ -122,15 +125,50 @@ static void test_masks(void) {
         temp_tree_link(books.tree, "/dev/null", "etc/vfiod/rules.d/alone.conf");
         temp_tree_file(books.tree, "", "store/nothing");
         temp_tree_link(books.tree, "../../../store/nothing", "etc/vfiod/rules.d/linked.conf");
-        assert_loads(&books, "alone masked\nempty masked\nlinked masked\nnull masked\n");
+        assert_loads(&books, "alone masked\nempty masked\n" LINKED "null masked\n");
 
         /* a file that replaces a mask */
         temp_tree_file(books.tree, RULE, "etc/vfiod/rules.d/null.conf");
-        assert_loads(&books, "alone masked\nempty masked\nlinked masked\nnull valid\n");
+        assert_loads(&books, "alone masked\nempty masked\n" LINKED "null valid\n");
         /* and without the masks */
         temp_tree_remove(books.tree, "etc/vfiod/rules.d");
         temp_tree_remove(books.tree, "run/rules.d/null.conf");
         assert_loads(&books, "empty valid\nlinked valid\nnull valid\n");
+}
+
+static void set_mode(TempTree *tree, const char *path, mode_t mode, uid_t owner) {
+        g_autofree char *file = temp_tree_path(tree, "%s", path);
+
+        g_assert_cmpint(chown(file, owner, (gid_t)-1), ==, 0);
+        g_assert_cmpint(chmod(file, mode), ==, 0);
+}
+
+/* What others than root can write is no rule, and a directory that they can write to has none. */
+static void test_writable(void) {
+        static const char *const fault =
+                        "off 0 others than root can write it: it must belong to root, and have the mode 0644 or less";
+        _cleanup_books_ Books books = books_new();
+        TempTree *tree = books.tree;
+
+        temp_tree_file(tree, RULE, "etc/vfiod/rules.d/group.conf");
+        temp_tree_file(tree, RULE, "etc/vfiod/rules.d/other.conf");
+        temp_tree_file(tree, RULE, "etc/vfiod/rules.d/owner.conf");
+        temp_tree_file(tree, RULE, "etc/vfiod/rules.d/root.conf");
+        set_mode(tree, "etc/vfiod/rules.d/group.conf", 0664, 0);
+        set_mode(tree, "etc/vfiod/rules.d/other.conf", 0646, 0);
+        set_mode(tree, "etc/vfiod/rules.d/owner.conf", 0644, 1000);
+        set_mode(tree, "etc/vfiod/rules.d/root.conf", 0600, 0);
+        g_autofree char *expected = g_strdup_printf("group %s\nother %s\nowner %s\nroot valid\n", fault, fault, fault);
+        assert_loads(&books, expected);
+
+        temp_tree_file(tree, OTHER_RULE, "lib/rules.d/shipped.conf");
+        set_mode(tree, "etc/vfiod/rules.d", 0777, 0);
+        assert_loads(&books, "shipped valid\n");
+        set_mode(tree, "etc/vfiod/rules.d", 0755, 1000);
+        assert_loads(&books, "shipped valid\n");
+        set_mode(tree, "etc/vfiod/rules.d", 0755, 0);
+        g_autofree char *again = g_strconcat(expected, "shipped valid\n", NULL);
+        assert_loads(&books, again);
 }
 
 /* Other files do not block the rules. No open waits or has a side effect. */
@@ -161,9 +199,8 @@ static void test_not_rules(void) {
         expected = g_strdup_printf(
                         "10-folder off 0 it is not a regular file\n11-fifo off 0 it is not a regular file\n"
                         "12-large off 0 it is too large: a rule has at most 64 KiB\n13-fits valid\n"
-                        "14-loop off 0 Too many levels of symbolic links\n"
-                        "15-nowhere off 0 it is a dangling symbolic link\n16-device off 0 it is not a regular file\n"
-                        "17-link valid\n18-nul off 0 it is not a text file: it contains a NUL byte\n"
+                        "14-loop" LINK_FAULT "15-nowhere" LINK_FAULT "16-device" LINK_FAULT "17-link" LINK_FAULT
+                        "18-nul off 0 it is not a text file: it contains a NUL byte\n"
                         "19 blank off 0 its name is too long, or has other characters than letters, digits, '-', '_' "
                         "and '.'\n"
                         "20-\xff off 0 its name is too long, or has other characters than letters, digits, '-', '_' "
@@ -289,8 +326,7 @@ static void test_add(void) {
         temp_tree_file(books.tree, OTHER_RULE, "lib/rules.d/shipped.conf");
         g_assert_cmpint(add_checked(books.book, "shipped", RULE), ==, 0);
         assert_loads(&books,
-                        "again valid\nfolder off 0 it is not a regular file\nlink off 0 it is a dangling symbolic "
-                        "link\n"
+                        "again valid\nfolder off 0 it is not a regular file\nlink" LINK_FAULT
                         "mask masked\nnew valid\nshipped valid\nthird valid\n");
         g_assert_cmphex((unsigned)rule_book_find(books.book, "shipped")->rule->device, ==, 0x10d3);
 
@@ -331,6 +367,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/rule-book/order", test_order);
         g_test_add_func("/rule-book/priority", test_priority);
         g_test_add_func("/rule-book/masks", test_masks);
+        g_test_add_func("/rule-book/writable", test_writable);
         g_test_add_func("/rule-book/not-rules", test_not_rules);
         g_test_add_func("/rule-book/bad-folder", test_bad_folder);
         g_test_add_func("/rule-book/many", test_many);
