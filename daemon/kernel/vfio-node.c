@@ -3,9 +3,10 @@
 #include "kernel/sysfs.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
-
-#define POLL_MS 2
 
 const char *vfio_node_format(int group, char buffer[static VFIO_NODE_TEXT_MAX]) {
         (void)snprintf(buffer, VFIO_NODE_TEXT_MAX, "/dev/vfio/%d", group);
@@ -19,18 +20,38 @@ int vfio_node_lock(const Kernel *kernel, int group) {
         return fd < 0 ? -errno : fd;
 }
 
+/* Waits until something appears in the directory. Returns 0; -ETIMEDOUT at the end of the time; or another negative errno. */
+static int wait_for_entry(int watch_fd, uint64_t end_us) {
+        char buffer[sizeof(struct inotify_event) + NAME_MAX + 1];
+        struct pollfd events = {.fd = watch_fd, .events = POLLIN};
+        uint64_t now_us = clock_us(CLOCK_MONOTONIC);
+
+        if (now_us >= end_us)
+                return -ETIMEDOUT;
+        if (poll(&events, 1, (int)((end_us - now_us) / 1000) + 1) < 0 && errno != EINTR)
+                return -errno;
+        while (read(watch_fd, buffer, sizeof(buffer)) > 0)
+                continue;
+        return 0;
+}
+
 int vfio_node_wait(const Kernel *kernel, int group, unsigned timeout_ms) {
+        uint64_t end_us = clock_us(CLOCK_MONOTONIC) + timeout_ms * UINT64_C(1000);
         const char *name = SYSFS_PATH("%d", group);
         struct stat status;
+        int r = 0;
 
-        _cleanup_close_ int folder_fd = openat(kernel->dev_fd, "vfio", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_close_ int folder_fd = openat(kernel->dev_fd, "vfio", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (folder_fd < 0)
                 return -errno;
+        /* The directory is watched before the node is looked up, so no node is missed. */
+        _cleanup_close_ int watch_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+        if (watch_fd < 0 ||
+                        inotify_add_watch(watch_fd, SYSFS_PATH("/proc/self/fd/%d", folder_fd),
+                                        IN_CREATE | IN_MOVED_TO) < 0)
+                return -errno;
         /* Not faccessat(), which fails if a device cgroup denies the node. */
-        for (unsigned waited_ms = 0; fstatat(folder_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0; waited_ms += POLL_MS) {
-                if (waited_ms >= timeout_ms)
-                        return -ETIMEDOUT;
-                (void)usleep(POLL_MS * 1000);
-        }
-        return 0;
+        while (r == 0 && fstatat(folder_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+                r = wait_for_entry(watch_fd, end_us);
+        return r;
 }

@@ -30,6 +30,22 @@ static void test_exists(void) {
         g_assert_cmpint(vfio_node_wait(tree->kernel, 25, 0), ==, -ENOENT);
 }
 
+static bool is_watched(void) {
+        g_autoptr(GDir) fds = g_dir_open("/proc/self/fd", 0, NULL);
+        const char *name;
+
+        while ((name = g_dir_read_name(fds))) {
+                g_autofree char *path = g_strdup_printf("/proc/self/fd/%s", name),
+                                *info = g_strdup_printf("/proc/self/fdinfo/%s", name), *text = NULL;
+                g_autofree char *target = g_file_read_link(path, NULL);
+
+                if (target && strstr(target, "inotify") && g_file_get_contents(info, &text, NULL, NULL) &&
+                                strstr(text, "inotify wd:"))
+                        return true;
+        }
+        return false;
+}
+
 static void *wait_for_node(void *userdata) {
         const TempTree *tree = userdata;
 
@@ -39,7 +55,8 @@ static void *wait_for_node(void *userdata) {
 static GThread *start_waiting(TempTree *tree) {
         GThread *thread = g_thread_new("waits", wait_for_node, tree);
 
-        g_usleep(20000);
+        while (!is_watched())
+                g_usleep(1000);
         return thread;
 }
 
