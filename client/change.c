@@ -83,12 +83,13 @@ static ExitCode change(
 
 /* Shows the devices that would be detached too, asks the user, and tries again. The second call names these
  * devices by address: if another device joins the group in the meantime, vfiod refuses again. */
-static ExitCode detach_with_consent(Invocation *invocation, const char *message, EntryList *ret_changes) {
+static ExitCode detach_with_consent(Invocation *invocation, EntryList *ret_changes) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(strv_freep) char **companions = NULL;
         int r;
 
-        terminal_say("%s", strempty(message));
+        terminal_say("A virtual machine can use only the whole IOMMU group of %s. vfiod would also detach:",
+                        invocation->selector);
         r = list_companions(invocation->bus, invocation->selector, &companions, &error);
         if (r < 0)
                 return report_error(r, &error);
@@ -108,7 +109,7 @@ static ExitCode detach(Invocation *invocation, EntryList *ret_changes) {
 
         code = change(invocation, "detach", ret_changes, interactive ? &error : NULL);
         if (sd_bus_error_is_set(&error))
-                return detach_with_consent(invocation, error.message, ret_changes);
+                return detach_with_consent(invocation, ret_changes);
         return code;
 }
 

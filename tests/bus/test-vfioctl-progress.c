@@ -303,6 +303,7 @@ static void test_consent(void) {
                 Process *client = start_on(terminal, "detach ens1");
                 g_autofree char *question = terminal_expect(terminal, "Detach all of them? [y/N] ");
 
+                expect_substring(question, "only the whole IOMMU group of ens1. vfiod would also detach:");
                 expect_substring(question, "  0000:03:02.0 (ens2), driver e1000: ");
                 terminal_type(terminal, cases[i].keys);
                 g_autofree char *rest = terminal_read_rest(terminal);
