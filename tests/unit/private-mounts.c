@@ -2,6 +2,7 @@
 #include "private-mounts.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <unistd.h>
@@ -12,10 +13,13 @@ static int make_private(const char *path) {
 
 /* Only a mount can be made private. /proc is one: a copy of the root goes there, and becomes the root. */
 static int move_to_copy_of_root(void) {
+        char folder[PATH_MAX];
+
         int r = make_private("/proc");
         if (r < 0)
                 return r;
-        if (mount("/", "/proc", NULL, MS_BIND | MS_REC, NULL) < 0 || chroot("/proc") < 0 || chdir("/") < 0)
+        if (!getcwd(folder, sizeof(folder)) || mount("/", "/proc", NULL, MS_BIND | MS_REC, NULL) < 0 ||
+                        chroot("/proc") < 0 || chdir(folder) < 0)
                 return -errno;
         return make_private("/");
 }
