@@ -39,7 +39,7 @@ static int read_autoprobe_of_host(const Work *work, size_t i, DeviceOrigin *orig
 }
 
 /* A reattach restores the device as it is now. */
-static int make_origin(const Work *work, size_t i) {
+static int make_origin(const Work *work, const HostIndex *index, size_t i) {
         const Plan *plan = work->plan;
         PlanMember *member = &work->plan->members[i];
         char module[DRIVER_NAME_MAX];
@@ -59,23 +59,32 @@ static int make_origin(const Work *work, size_t i) {
         r = read_autoprobe_of_host(work, i, origin);
         if (r >= 0 && modules_of_driver(work->kernel, member->before.driver, module, sizeof(module)) >= 0)
                 r = free_and_strdup(&origin->module, module);
-        for (const HostName *name = member->names; name && r >= 0; name = name->next)
+        for (size_t n = 0; n < index->n_names && r >= 0; n++) {
+                const HostIndexName *name = &index->names[n];
+
                 /* udev may still rename the interface of a device that was plugged in just now. */
-                if (!(member->appeared && name->kind == HOST_NAME_NETWORK))
+                if (pci_address_equal(name->address, member->address) &&
+                                !(member->appeared && name->kind == HOST_NAME_NETWORK))
                         r = host_name_list_add(&origin->names, name->kind, name->name, 0);
+        }
         return r < 0 ? r : 0;
 }
 
 static int make_origins(const Work *work, Problem *problem) {
+        _cleanup_host_index_ HostIndex index = {};
         const Plan *plan = work->plan;
 
+        int r = plan->verb == PLAN_REATTACH ? 0 : host_index_read(work->kernel, &index);
+        if (r < 0)
+                return problem_set(problem, OUTCOME_FAILED, "The names of the host's devices cannot be read: %s",
+                                strerror(-r));
         for (size_t i = 0; i < plan->n_members; i++) {
                 const PlanMember *member = &plan->members[i];
                 bool wanted = plan->verb == PLAN_DETACH || (plan->verb == PLAN_SET_VFS && i == 0);
 
                 if (member->created || member->origin || !wanted)
                         continue;
-                int r = make_origin(work, i);
+                r = make_origin(work, &index, i);
                 if (r == -ENOMEM || (r = work_check(work, i, r, "Cannot read", problem)) != 0)
                         return r;
         }
@@ -145,7 +154,7 @@ static int verify_all(const Work *work, Problem *problem) {
                 /* Members that vanished are gone, members that appeared were bound by their step, a PF keeps its
                  * driver. */
                 bool moves = plan->verb == PLAN_SET_VFS ? member->created && plan->vf_fate == VFS_DETACHED
-                                                        : !plan_member_depends(member) && plan->n_steps > 1;
+                                                        : !plan_member_depends(member) && !plan->forget;
                 if (!moves)
                         continue;
                 int r = work_check_read(work, i, work_read_binding(work, i, &now), problem);

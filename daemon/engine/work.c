@@ -182,15 +182,10 @@ static bool is_expected(const Plan *plan, const PlanMember *member) {
         return !member->created && !(plan->verb == PLAN_REATTACH && plan_member_depends(member));
 }
 
-/* Whether the plan only removes the state file of a device that is gone from its slot. */
-static bool is_only_forgotten(const Plan *plan) {
-        return plan->n_steps == 1 && plan->steps[0].kind == STEP_FORGET;
-}
-
 int work_open(Work *work, Problem *problem) {
         Plan *plan = work->plan;
 
-        for (size_t i = 0; i < plan->n_members && !is_only_forgotten(plan); i++) {
+        for (size_t i = 0; i < plan->n_members && !plan->forget; i++) {
                 if (!is_expected(plan, &plan->members[i]))
                         continue;
                 int r = work_open_member(work, i);

@@ -197,51 +197,6 @@ static int add_dependent_members(const Inventory *inventory, Plan *plan, Problem
         return r;
 }
 
-static bool has_vfs(const Plan *plan, size_t parent) {
-        for (size_t i = 0; i < plan->n_members; i++)
-                if (plan->members[i].parent == (int)parent && plan->members[i].virtual_function)
-                        return true;
-        return false;
-}
-
-/* Adds the step for each PF whose VFs are members. */
-static void add_pf_steps(Plan *plan, StepKind kind, unsigned value) {
-        for (size_t i = 0; i < plan->n_members; i++)
-                if (has_vfs(plan, i))
-                        (void)plan_add_value_step(plan, kind, i, value);
-}
-
-/* Adds one lock for all members that vanish while they are on a vfio driver. */
-static void add_lock(Plan *plan) {
-        for (size_t i = 0; i < plan->n_members; i++)
-                if (plan_member_depends(&plan->members[i]) && pci_driver_is_vfio(plan->members[i].before.driver)) {
-                        (void)plan_add_step(plan, STEP_LOCK_NODE, i);
-                        return;
-                }
-}
-
-/* Adds one kind of step for all members before the next kind: driver_override is set on all members before the first is
- * unbound, and all are unbound before the first is probed. */
-static int add_detach_steps(Plan *plan) {
-        size_t moved = 0;
-
-        while (plan_member_depends(&plan->members[moved]))
-                moved++;
-        add_lock(plan);
-        (void)plan_add_step(plan, STEP_CLAIM_DISKS, moved);
-        (void)plan_add_step(plan, STEP_LOAD_DRIVER, moved);
-        (void)plan_add_steps(plan, STEP_RECORD, true);
-        (void)plan_add_steps(plan, STEP_RECORD, false);
-        add_pf_steps(plan, STEP_SET_AUTOPROBE, 0);
-        (void)plan_add_steps(plan, STEP_OVERRIDE, false);
-        (void)plan_add_steps(plan, STEP_VANISH, true);
-        add_pf_steps(plan, STEP_SET_VFS, 0);
-        add_pf_steps(plan, STEP_SET_AUTOPROBE, AUTOPROBE_OF_HOST);
-        (void)plan_add_steps(plan, STEP_UNBIND, false);
-        (void)plan_add_steps(plan, STEP_PROBE, false);
-        return plan_add_step(plan, STEP_WAIT_NODE, moved);
-}
-
 /* Adds the endpoints of the group that are still with the host. */
 static int add_group_members(Plan *plan, const Group *group, const DetachOptions *options, Problem *problem) {
         bool foreign = false;
@@ -282,13 +237,12 @@ int plan_detach(const Inventory *inventory, const Selection *selection, const Io
         if ((r = add_dependent_members(inventory, plan, problem)) != 0)
                 return r;
         for (size_t i = 0; i < plan->n_members; i++) {
-                PlanMember *member = &plan->members[i];
+                const Device *device = inventory_find_device(inventory, plan->members[i].address);
 
-                member->target = (Binding){.driver = PLAN_VFIO_DRIVER, .override = PLAN_VFIO_DRIVER};
-                if ((r = find_leaving_parent(inventory, inventory_find_device(inventory, member->address), plan)) < 0)
+                if ((r = find_leaving_parent(inventory, device, plan)) < 0)
                         return r;
         }
-        if ((r = add_detach_steps(plan)) < 0)
+        if ((r = plan_add_all_steps(plan)) < 0)
                 return r;
         *ret = TAKE_PTR(plan);
         return 0;

@@ -82,7 +82,6 @@ const char *plan_step_reason(const Plan *plan, const PlanStep *step, char buffer
 
 static void member_done(PlanMember *member) {
         device_origin_free(member->origin);
-        host_name_list_free(member->names);
 }
 
 Plan *plan_free(Plan *plan) {
@@ -129,9 +128,17 @@ int plan_add_member(Plan *plan, const Device *device, PlanMember **ret) {
         binding_set_driver(&member->before, device->driver);
         if (member->recorded)
                 r = device_origin_copy(device->origin, &member->origin);
-        for (const HostName *name = device->names; name && r >= 0; name = name->next)
-                r = host_name_list_add(&member->names, name->kind, name->name, 0);
         return r < 0 ? r : 0;
+}
+
+int plan_set_unknown_origin(PlanMember *member) {
+        device_origin_free(member->origin);
+        member->origin = calloc(1, sizeof(DeviceOrigin));
+        if (!member->origin)
+                return -ENOMEM;
+        member->origin->ids = member->ids;
+        member->origin->binding.any_driver = true;
+        return 0;
 }
 
 static int compare_coming(const void *a, const void *b) {

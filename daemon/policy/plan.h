@@ -35,7 +35,6 @@ typedef struct PlanMember {
         Binding before; /* only the driver, as the model knows it; the worker reads the rest */
         Binding target;
         DeviceOrigin *origin; /* what a reattach restores; NULL for a first detach until the worker sets it */
-        HostName *names;      /* the host names that it has now */
         bool recorded;        /* vfiod detached it earlier, and its state file is valid */
         bool virtual_function;
         bool appeared;       /* It was plugged in just now: udev may still rename its interface. */
@@ -66,6 +65,7 @@ typedef struct Plan {
         unsigned vf_count;         /* of SET_VFS: the new number of VFs */
         VfFate vf_fate;            /* of SET_VFS */
         bool force;                /* of a reattach: do not check whether a process holds the group */
+        bool forget;               /* of a reattach: the device is gone, so only its state file is removed */
         bool only_plan;            /* survey and report; change nothing */
         bool by_rule;              /* a rule starts it: our early udev rule may have set driver_override already */
         bool recovery;             /* ends what an earlier transaction left */
@@ -136,8 +136,13 @@ typedef struct ReattachOptions {
 int plan_reattach(const Inventory *inventory, const Selection *selection, const ReattachOptions *options, Plan **ret,
                 Problem *problem);
 
-/* Appends the steps of a reattach. The members must have their targets. Returns 0 or -ENOMEM. */
-int plan_add_reattach_steps(Plan *plan);
+/* Gives the member an origin without a driver: nobody knows which driver the device had, so the kernel chooses one.
+ * Returns 0 or -ENOMEM. */
+int plan_set_unknown_origin(PlanMember *member);
+
+/* Sets the targets of the members and appends all steps, which follow from the verb, the members and the options.
+ * Each member of a reattach must have its origin. Returns 0 or -ENOMEM. */
+int plan_add_all_steps(Plan *plan);
 
 /* Plans to clear the driver_override of our early udev rule on a device that no job will detach, so that the kernel
  * binds a driver. Returns 0 or -ENOMEM. */

@@ -1,49 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "policy/plan.h"
 
-/* Creates the VFs that vanished with their PF again, without a driver, and binds each of them. */
-static void add_vf_steps(Plan *plan) {
-        for (size_t i = 0; i < plan->n_members; i++) {
-                const DeviceOrigin *origin = plan->members[i].origin;
-
-                if (plan_member_depends(&plan->members[i]) || origin->virtual_functions == 0)
-                        continue;
-                (void)plan_add_value_step(plan, STEP_SET_AUTOPROBE, i, 0);
-                (void)plan_add_value_step(plan, STEP_SET_VFS, i, origin->virtual_functions);
-        }
-        (void)plan_add_steps(plan, STEP_APPEAR, true);
-        for (size_t i = 0; i < plan->n_members; i++)
-                if (!plan_member_depends(&plan->members[i]) && plan->members[i].origin->autoprobe_known)
-                        (void)plan_add_value_step(plan, STEP_SET_AUTOPROBE, i, AUTOPROBE_OF_HOST);
-}
-
-static void add_link_or_power_steps(Plan *plan, StepKind kind) {
-        for (size_t i = 0; i < plan->n_members; i++) {
-                const Binding *target = &plan->members[i].target;
-                bool has_power = target->power.control[0] != '\0' || target->power.d3cold_known;
-
-                if (!plan_member_depends(&plan->members[i]) && (kind == STEP_SET_LINK ? target->link.known : has_power))
-                        (void)plan_add_step(plan, kind, i);
-        }
-}
-
-int plan_add_reattach_steps(Plan *plan) {
-        if (!plan->force && plan->group != IOMMU_GROUP_NONE)
-                (void)plan_add_step(plan, STEP_LOCK_NODE, 0);
-        for (size_t i = 0; i < plan->n_members; i++)
-                if (plan->members[i].target.driver[0] != '\0')
-                        (void)plan_add_step(plan, STEP_LOAD_DRIVER, i);
-        (void)plan_add_steps(plan, STEP_OVERRIDE, false);
-        (void)plan_add_steps(plan, STEP_UNBIND, false);
-        add_link_or_power_steps(plan, STEP_SET_LINK);
-        (void)plan_add_steps(plan, STEP_PROBE, false);
-        add_link_or_power_steps(plan, STEP_SET_POWER);
-        add_vf_steps(plan);
-        for (size_t i = 0; i < plan->n_members; i++)
-                (void)plan_add_step(plan, STEP_FORGET, i);
-        return plan->incomplete ? -ENOMEM : 0;
-}
-
 static int refuse_not_ours(const Device *device, const Group *group, Problem *problem) {
         assert(device || group);
         if (!device)
@@ -72,16 +29,6 @@ static bool is_wanted(const Device *device, const ReattachOptions *options) {
         return device_is_ours(device) || (options->adopt && device_state(device) == DEVICE_FOREIGN);
 }
 
-/* Gives the member an origin without a driver: nobody knows which driver the device had. */
-static int set_unknown_origin(PlanMember *member) {
-        device_origin_free(member->origin);
-        member->origin = calloc(1, sizeof(DeviceOrigin));
-        if (!member->origin)
-                return -ENOMEM;
-        member->origin->ids = member->ids;
-        return 0;
-}
-
 static int add_group_members(Plan *plan, const Group *group, const ReattachOptions *options) {
         for (size_t i = 0; i < group->n_members; i++) {
                 PlanMember *member;
@@ -90,9 +37,8 @@ static int add_group_members(Plan *plan, const Group *group, const ReattachOptio
                 if (!is_wanted(group->members[i], options))
                         continue;
                 if ((r = plan_add_member(plan, group->members[i], &member)) < 0 ||
-                                (!member->recorded && (r = set_unknown_origin(member)) < 0))
+                                (!member->recorded && (r = plan_set_unknown_origin(member)) < 0))
                         return r;
-                member->origin->binding.any_driver = member->origin->binding.any_driver || !member->recorded;
         }
         return 0;
 }
@@ -150,10 +96,12 @@ static int plan_forget(const Device *device, Plan **ret, Problem *problem) {
 
         int r = plan_refuse_busy_device(device, problem);
         if (r != 0 || (r = plan_new(PLAN_REATTACH, IOMMU_GROUP_NONE, 0, &plan)) < 0 ||
-                        (r = plan_add_member(plan, device, &member)) < 0 ||
-                        (r = plan_add_step(plan, STEP_FORGET, 0)) < 0)
+                        (r = plan_add_member(plan, device, &member)) < 0)
                 return r;
+        plan->forget = true;
         plan->selected = device->address;
+        if ((r = plan_add_all_steps(plan)) < 0)
+                return r;
         *ret = TAKE_PTR(plan);
         return 0;
 }
@@ -186,9 +134,7 @@ int plan_reattach(const Inventory *inventory, const Selection *selection, const 
         plan_sort_members(plan, false);
         if ((r = add_vanished_members(inventory, plan)) < 0)
                 return r;
-        for (size_t i = 0; i < plan->n_members; i++)
-                plan->members[i].target = plan->members[i].origin->binding;
-        if ((r = plan_add_reattach_steps(plan)) < 0)
+        if ((r = plan_add_all_steps(plan)) < 0)
                 return r;
         *ret = TAKE_PTR(plan);
         return 0;
@@ -200,13 +146,12 @@ int plan_release(const Device *device, bool appeared, Plan **ret) {
         int r;
 
         if ((r = plan_new(PLAN_REATTACH, device->group ? device->group->number : IOMMU_GROUP_NONE, 0, &plan)) < 0 ||
-                        (r = plan_add_member(plan, device, &member)) < 0 || (r = set_unknown_origin(member)) < 0)
+                        (r = plan_add_member(plan, device, &member)) < 0 || (r = plan_set_unknown_origin(member)) < 0)
                 return r;
         member->appeared = appeared;
-        member->target.any_driver = true;
         plan->by_rule = true;
         plan->selected = device->address;
-        if ((r = plan_add_reattach_steps(plan)) < 0)
+        if ((r = plan_add_all_steps(plan)) < 0)
                 return r;
         *ret = TAKE_PTR(plan);
         return 0;

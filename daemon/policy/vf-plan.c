@@ -106,63 +106,8 @@ static int add_created(Plan *plan) {
                         return r;
                 member->parent = 0;
                 member->virtual_function = member->created = true;
-                if (plan->vf_fate == VFS_DETACHED)
-                        member->target = (Binding){.driver = PLAN_VFIO_DRIVER, .override = PLAN_VFIO_DRIVER};
         }
         return 0;
-}
-
-static void add_vf_steps(Plan *plan, StepKind kind, size_t first, size_t end) {
-        for (size_t i = first; i < end; i++)
-                (void)plan_add_step(plan, kind, i);
-}
-
-/* Adds one lock for all existing VFs that are on a vfio driver. */
-static void add_lock(Plan *plan, size_t end) {
-        for (size_t i = 1; i < end; i++)
-                if (pci_driver_is_vfio(plan->members[i].before.driver)) {
-                        (void)plan_add_step(plan, STEP_LOCK_NODE, i);
-                        return;
-                }
-}
-
-/* Removes the existing VFs and creates the new ones. Meanwhile the host drivers do not bind by themselves, so that a
- * revert can bind each VF as it was. */
-static int add_steps(Plan *plan, size_t first_created) {
-        bool detach = plan->vf_fate == VFS_DETACHED && plan->vf_count > 0;
-        bool driverless = plan->vf_fate == VFS_DRIVERLESS && plan->vf_count > 0, remove = first_created > 1;
-
-        add_lock(plan, first_created);
-        if (remove)
-                (void)plan_add_step(plan, STEP_CLAIM_DISKS, 1);
-        if (detach)
-                (void)plan_add_step(plan, STEP_LOAD_DRIVER, first_created);
-        if (driverless) /* As long as VFs have no driver, the state file of the PF contains the setting of the host. */
-                (void)plan_add_step(plan, STEP_RECORD, 0);
-        if (remove || detach || driverless)
-                (void)plan_add_value_step(plan, STEP_SET_AUTOPROBE, 0, 0);
-        if (remove) {
-                add_vf_steps(plan, STEP_VANISH, 1, first_created);
-                (void)plan_add_value_step(plan, STEP_SET_VFS, 0, 0);
-        }
-        for (size_t i = 1; i < first_created; i++)
-                if (plan->members[i].recorded)
-                        (void)plan_add_step(plan, STEP_FORGET, i);
-        if (plan->vf_count > 0 && plan->vf_fate == VFS_OF_HOST)
-                (void)plan_add_value_step(plan, STEP_SET_AUTOPROBE, 0, AUTOPROBE_OF_HOST);
-        if (plan->vf_count > 0)
-                (void)plan_add_value_step(plan, STEP_SET_VFS, 0, plan->vf_count);
-        if (detach) {
-                add_vf_steps(plan, STEP_RECORD, first_created, plan->n_members);
-                add_vf_steps(plan, STEP_OVERRIDE, first_created, plan->n_members);
-                add_vf_steps(plan, STEP_PROBE, first_created, plan->n_members);
-                add_vf_steps(plan, STEP_WAIT_NODE, first_created, plan->n_members);
-        }
-        if (!driverless) {
-                (void)plan_add_value_step(plan, STEP_SET_AUTOPROBE, 0, AUTOPROBE_OF_HOST);
-                (void)plan_add_step(plan, STEP_FORGET, 0);
-        }
-        return plan->incomplete ? -ENOMEM : 0;
 }
 
 int vf_plan_new(const Inventory *inventory, const Device *pf, unsigned count, const VfOptions *options, Plan **ret,
@@ -191,8 +136,7 @@ int vf_plan_new(const Inventory *inventory, const Device *pf, unsigned count, co
         plan->overrides = options->overrides;
         plan->vf_count = count;
         plan->vf_fate = options->fate;
-        size_t first_created = plan->n_members;
-        if ((r = add_created(plan)) < 0 || (r = add_steps(plan, first_created)) < 0)
+        if ((r = add_created(plan)) < 0 || (r = plan_add_all_steps(plan)) < 0)
                 return r;
         *ret = TAKE_PTR(plan);
         return 0;

@@ -104,7 +104,7 @@ static int convert_members(State *state, json_t *record) {
         }
         if (unfinished->n_members == 0)
                 return 0;
-        if ((r = plan_add_reattach_steps(unfinished)) < 0)
+        if ((r = plan_add_all_steps(unfinished)) < 0)
                 return r;
         return write_transaction(state, unfinished);
 }

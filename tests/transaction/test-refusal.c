@@ -167,10 +167,13 @@ static void test_many_names(void) {
         Refusal refusal;
 
         Plan *plan = host_plan(host, PLAN_DETACH, "ens1");
+        DeviceOrigin *origin = calloc(1, sizeof(DeviceOrigin));
+        g_assert_nonnull(origin);
+        plan->members[0].origin = origin;
         for (unsigned i = 0; i < 5000; i++) {
                 g_autofree char *name = g_strdup_printf("eth%u", i);
 
-                g_assert_cmpint(host_name_list_add(&plan->members[0].names, HOST_NAME_NETWORK, name, 0), ==, 1);
+                g_assert_cmpint(host_name_list_add(&origin->names, HOST_NAME_NETWORK, name, 0), ==, 1);
         }
         expect_nothing(&refusal, host);
         g_assert_cmpint(host_run(host, plan, &problem), ==, OUTCOME_LIMITS_EXCEEDED);
