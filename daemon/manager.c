@@ -174,7 +174,7 @@ static int read_host(Manager *manager, const char *state_folder) {
         size_t n;
         int r;
 
-        if ((r = state_new(state_folder, &manager->state)) < 0 || (r = first_edition_take_over(manager->state)) < 0)
+        if ((r = state_new(state_folder, true, &manager->state)) < 0 || (r = first_edition_take_over(manager->state)) < 0)
                 return log_error_errno(r, "Cannot read the state files in %s", state_folder);
         if ((r = follower_read_all(manager->kernel, manager->inventory)) < 0)
                 return log_error_errno(r, "Cannot read the PCI devices of the host");

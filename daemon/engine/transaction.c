@@ -187,7 +187,9 @@ static int collect_changes(const Work *work, Report *report) {
 static int write_transaction(const Work *work, int *ret_lock_fd, Problem *problem) {
         const Transaction *transaction = work->transaction;
 
-        int r = transaction_file_write(transaction->transactions_fd, transaction->number, work->plan, ret_lock_fd);
+        int r = transaction_files_drop(transaction->devices_fd, transaction->transactions_fd, work->plan);
+        if (r >= 0)
+                r = transaction_file_write(transaction->transactions_fd, transaction->number, work->plan, ret_lock_fd);
         if (r == -E2BIG)
                 return problem_set(problem, OUTCOME_LIMITS_EXCEEDED,
                                 "The devices have so many interfaces and disks that vfiod cannot save all of their "

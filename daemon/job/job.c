@@ -430,8 +430,6 @@ int job_start(JobTable *table, Plan *plan, const char *caller, job_done_t done, 
         else if (table->n_jobs >= table->limits.jobs_max)
                 return problem_set(problem, OUTCOME_LIMITS_EXCEEDED,
                                 "%zu jobs are under way already: try again when one is done.", table->n_jobs);
-        else if (!plan->recovery && (r = state_drop_transactions(table->state, plan)) < 0)
-                return r;
 
         _cleanup_(job_freep) Job *job = calloc(1, sizeof(Job));
         if (!job)

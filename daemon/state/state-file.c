@@ -64,7 +64,7 @@ int state_file_write(int folder_fd, const char *name, const char *kind, json_t *
         if (!text)
                 return -ENOMEM;
         (void)unlinkat(folder_fd, new_name, 0);
-        _cleanup_close_ int fd = openat(folder_fd, new_name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+        _cleanup_close_ int fd = openat(folder_fd, new_name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
         if (fd < 0)
                 return -errno;
         if (ret_fd)
@@ -91,7 +91,8 @@ int state_file_open(int folder_fd, const char *name, bool writable) {
                 return errno == ELOOP || errno == ENXIO || errno == EISDIR ? -EPERM : -errno;
         if (fstat(fd, &status) < 0)
                 return -errno;
-        if (!S_ISREG(status.st_mode) || status.st_uid != geteuid() || status.st_nlink > 1 || status.st_mode & 022)
+        bool is_ours = status.st_uid == 0 || status.st_uid == geteuid();
+        if (!S_ISREG(status.st_mode) || !is_ours || status.st_nlink > 1 || status.st_mode & 022)
                 return -EPERM;
         if (status.st_size > STATE_FILE_SIZE_MAX)
                 return -E2BIG;

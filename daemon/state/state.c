@@ -153,21 +153,21 @@ static int remove_unfinished(int folder_fd, const char *name, void *userdata) {
         return 0;
 }
 
-static int open_folder(int parent_fd, const char *name) {
-        if (mkdirat(parent_fd, name, 0700) < 0 && errno != EEXIST)
+static int open_folder(int parent_fd, const char *name, bool writer) {
+        if (writer && mkdirat(parent_fd, name, 0755) < 0 && errno != EEXIST)
                 return -errno;
         int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         return fd < 0 ? -errno : fd;
 }
 
-static int open_folders(State *state, const char *folder) {
+static int open_folders(State *state, const char *folder, bool writer) {
         state->folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (state->folder_fd < 0)
                 return -errno;
-        state->devices_fd = open_folder(state->folder_fd, "devices");
+        state->devices_fd = open_folder(state->folder_fd, "devices", writer);
         if (state->devices_fd < 0)
                 return state->devices_fd;
-        state->transactions_fd = open_folder(state->folder_fd, "transactions");
+        state->transactions_fd = open_folder(state->folder_fd, "transactions", writer);
         return state->transactions_fd;
 }
 
@@ -178,7 +178,7 @@ static bool worker_is_alive(const State *state) {
         return false;
 }
 
-int state_new(const char *folder, State **ret) {
+int state_new(const char *folder, bool writer, State **ret) {
         _cleanup_(state_freep) State *state = malloc(sizeof(State));
         if (!state)
                 return -ENOMEM;
@@ -188,7 +188,7 @@ int state_new(const char *folder, State **ret) {
                         .transactions_fd = -EBADF,
                         .files_max = FILES_MAX,
         };
-        int r = open_folders(state, folder);
+        int r = open_folders(state, folder, writer);
         if (r < 0) {
                 log_error_errno(r, "The state folder %s cannot be used, so no device can be detached or reattached",
                                 folder);
@@ -196,7 +196,7 @@ int state_new(const char *folder, State **ret) {
         }
         if ((r = state_load(state)) < 0)
                 return r;
-        if (state->devices_fd >= 0 && !worker_is_alive(state)) {
+        if (writer && state->devices_fd >= 0 && !worker_is_alive(state)) {
                 (void)sysfs_for_each(state->devices_fd, ".", remove_unfinished, NULL);
                 (void)sysfs_for_each(state->transactions_fd, ".", remove_unfinished, NULL);
         }
@@ -226,39 +226,6 @@ const StateTransaction *state_find_transaction_of(const State *state, PciAddress
                 if (plan_find_member(state->transactions[i].plan, address) >= 0)
                         return &state->transactions[i];
         return NULL;
-}
-
-static bool is_about(const StateTransaction *transaction, const Plan *plan) {
-        for (size_t i = 0; i < plan->n_members; i++)
-                if (!plan->members[i].created && plan_find_member(transaction->plan, plan->members[i].address) >= 0)
-                        return true;
-        return false;
-}
-
-/* vfiod must still restore sriov_drivers_autoprobe of the PF, so its state file says what the host had. */
-static int drop_transaction(State *state, const StateTransaction *transaction) {
-        const PlanMember *pf = &transaction->plan->members[0];
-        int r = 0;
-
-        if (transaction->plan->verb == PLAN_SET_VFS && pf->origin && pf->origin->autoprobe_known)
-                r = device_file_write(state->devices_fd, pf->address, false, pf->origin);
-        return r < 0 ? r : transaction_file_remove(state->transactions_fd, transaction->number);
-}
-
-int state_drop_transactions(State *state, const Plan *plan) {
-        bool dropped = false;
-
-        for (size_t i = 0; i < state->n_transactions; i++) {
-                const StateTransaction *transaction = &state->transactions[i];
-
-                if (transaction->owner > 0 || !is_about(transaction, plan))
-                        continue;
-                int r = drop_transaction(state, transaction);
-                if (r < 0)
-                        return r;
-                dropped = true;
-        }
-        return dropped ? state_load(state) : 0;
 }
 
 int state_apply(const State *state, Inventory *inventory) {
@@ -329,7 +296,8 @@ static int forget_pass(State *state, const Inventory *inventory) {
 
                 if (!is_unneeded(state, file, inventory))
                         continue;
-                int r = device_file_remove(state->devices_fd, file->address);
+                int r = state->remove ? state->remove(state->remove_userdata, file->address)
+                                      : device_file_remove(state->devices_fd, file->address);
                 if (r < 0)
                         return r;
                 device_file_done(file);

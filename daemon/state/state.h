@@ -26,11 +26,15 @@ typedef struct State {
         bool has_too_many;      /* there were more, and this was reported */
         uint64_t reported[256]; /* inode numbers of the files that were reported, not more than these */
         size_t n_reported;
+        /* Removes the file of a device for a process that may not write to the folder. Returns 0 or a negative errno.
+         * NULL: this process removes it. */
+        int (*remove)(void *userdata, PciAddress address);
+        void *remove_userdata;
 } State;
 
-/* Opens the folder, makes what is missing in it, removes files that were not written completely, and reads all others.
- * Logs it if the folder cannot be used. Returns 0 or -ENOMEM. */
-int state_new(const char *folder, State **ret);
+/* Opens the folder and reads all files. A writer also makes what is missing in the folder, and removes files that were
+ * not written completely. Logs it if the folder cannot be used. Returns 0 or -ENOMEM. */
+int state_new(const char *folder, bool writer, State **ret);
 State *state_free(State *state);
 DEFINE_TRIVIAL_CLEANUP_FUNC(State *, state_free)
 
@@ -46,10 +50,6 @@ const StateTransaction *state_find_transaction_of(const State *state, PciAddress
 
 /* Returns the transaction of that number, or NULL. */
 const StateTransaction *state_find_transaction(const State *state, unsigned long number);
-
-/* Removes the transactions that change a member of the plan and that no worker carries out: the new plan decides what
- * happens to the devices. Returns 0 or a negative errno. */
-int state_drop_transactions(State *state, const Plan *plan);
 
 /* Gives each device of the inventory that is away its origin. Returns 0 or -ENOMEM. */
 int state_apply(const State *state, Inventory *inventory);

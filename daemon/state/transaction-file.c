@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "state/transaction-file.h"
+#include "kernel/sysfs.h"
+#include "state/device-file.h"
 #include "state/state-file.h"
 #include "state/state-json.h"
 
@@ -180,4 +182,44 @@ int transaction_file_lock(int transactions_fd, unsigned long number) {
 
 int transaction_file_remove(int transactions_fd, unsigned long number) {
         return state_file_remove(transactions_fd, NAME(number));
+}
+
+/* Dropping. */
+
+typedef struct Drop {
+        int devices_fd, transactions_fd;
+        const Plan *plan;
+} Drop;
+
+static bool is_about(const Plan *old, const Plan *plan) {
+        for (size_t i = 0; i < plan->n_members; i++)
+                if (!plan->members[i].created && plan_find_member(old, plan->members[i].address) >= 0)
+                        return true;
+        return false;
+}
+
+static int drop_transaction(int folder_fd, const char *name, void *userdata) {
+        _cleanup_(plan_freep) Plan *old = NULL;
+        const Drop *drop = userdata;
+        unsigned long number;
+        pid_t owner;
+        int r;
+
+        (void)folder_fd;
+        if (transaction_file_parse_name(name, &number) < 0)
+                return 0;
+        r = transaction_file_read(drop->transactions_fd, number, &old, &owner);
+        /* The daemon reports a file that cannot be read. */
+        if (r < 0 || owner > 0 || !is_about(old, drop->plan))
+                return r == -ENOMEM ? r : 0;
+        /* vfiod must still restore sriov_drivers_autoprobe of the PF, so its state file says what the host had. */
+        const PlanMember *pf = &old->members[0];
+        if (old->verb == PLAN_SET_VFS && pf->origin && pf->origin->autoprobe_known &&
+                        (r = device_file_write(drop->devices_fd, pf->address, false, pf->origin)) < 0)
+                return r;
+        return transaction_file_remove(drop->transactions_fd, number);
+}
+
+int transaction_files_drop(int devices_fd, int transactions_fd, const Plan *plan) {
+        return sysfs_for_each(transactions_fd, ".", drop_transaction, &(Drop){devices_fd, transactions_fd, plan});
 }

@@ -24,6 +24,10 @@ int transaction_file_lock(int transactions_fd, unsigned long number);
 /* Ends the transaction. Returns 0 or a negative errno. */
 int transaction_file_remove(int transactions_fd, unsigned long number);
 
+/* Ends the transactions that change a member of the plan and that no worker carries out: the new plan decides what
+ * happens to the devices. Returns 0 or a negative errno. */
+int transaction_files_drop(int devices_fd, int transactions_fd, const Plan *plan);
+
 /* Parses the name of a file. Returns 0, or -EINVAL if this is not the name of a transaction's file. */
 int transaction_file_parse_name(const char *name, unsigned long *ret);
 

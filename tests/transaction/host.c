@@ -159,7 +159,7 @@ void host_read(Host *host) {
 void host_forget(Host *host) {
         host->state = state_free(host->state);
         host->inventory = inventory_free(host->inventory);
-        g_assert_cmpint(state_new(host->state_folder, &host->state), ==, 0);
+        g_assert_cmpint(state_new(host->state_folder, true, &host->state), ==, 0);
         g_assert_cmpint(inventory_new(&host->inventory), ==, 0);
         host_read(host);
 }

@@ -106,7 +106,7 @@ static void check_state_first(Host *host, PlanVerb verb) {
         Run *run = run_start(host, host_plan(host, verb, "ens1"));
         fake_kernel_do(host->fake, "wait-pending 1");
 
-        g_assert_cmpint(state_new(host->state_folder, &state), ==, 0);
+        g_assert_cmpint(state_new(host->state_folder, true, &state), ==, 0);
         g_assert_cmpuint(state->n_transactions, ==, 1);
         const Plan *plan = state->transactions[0].plan;
         g_assert_cmpint(plan->verb, ==, verb);

@@ -6,7 +6,7 @@ StateBed *state_bed_new(void) {
 
         bed->folder = state_folder_new();
         bed->inventory = make_inventory();
-        g_assert_cmpint(state_new(bed->folder->path, &bed->state), ==, 0);
+        g_assert_cmpint(state_new(bed->folder->path, true, &bed->state), ==, 0);
         return bed;
 }
 

@@ -60,7 +60,7 @@ static void copy_case(StateFolder *folder, const char *name) {
 static char *take_over(StateFolder *folder) {
         _cleanup_(state_freep) State *state = NULL;
 
-        g_assert_cmpint(state_new(folder->path, &state), ==, 0);
+        g_assert_cmpint(state_new(folder->path, true, &state), ==, 0);
         g_assert_cmpint(first_edition_take_over(state), ==, 0);
         for (size_t i = 0; i < state->n_transactions; i++)
                 g_assert_cmpint(state->transactions[i].owner, ==, 0);

@@ -11,7 +11,7 @@
 static State *open_state(StateFolder *folder) {
         State *state = NULL;
 
-        g_assert_cmpint(state_new(folder->path, &state), ==, 0);
+        g_assert_cmpint(state_new(folder->path, true, &state), ==, 0);
         return state;
 }
 

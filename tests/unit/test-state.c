@@ -55,7 +55,7 @@ static void test_load(void) {
 
         /* A new daemon reads the same. */
         _cleanup_(state_freep) State *other = NULL;
-        g_assert_cmpint(state_new(bed->folder->path, &other), ==, 0);
+        g_assert_cmpint(state_new(bed->folder->path, true, &other), ==, 0);
         g_autofree char *other_text = state_to_text(other);
         g_assert_cmpstr(other_text, ==, text);
 
@@ -174,7 +174,7 @@ static void test_junk(void) {
         put_junk(bed->folder, "devices");
         put_junk(bed->folder, "transactions");
         alarm(PATIENCE_S);
-        g_assert_cmpint(state_new(bed->folder->path, &state), ==, 0);
+        g_assert_cmpint(state_new(bed->folder->path, true, &state), ==, 0);
         g_assert_cmpint(first_edition_take_over(state), ==, 0);
         g_assert_cmpint(state_load(state), ==, 0);
         alarm(0);
@@ -204,7 +204,7 @@ static void test_unfinished(void) {
         state_folder_write(bed->folder, "transactions/3.new", "torn", 4);
         state_folder_write(bed->folder, "devices/.new", "torn", 4);
         g_assert_cmpint(mkdirat(bed->state->devices_fd, "folder.new", 0700), ==, 0);
-        g_assert_cmpint(state_new(bed->folder->path, &state), ==, 0);
+        g_assert_cmpint(state_new(bed->folder->path, true, &state), ==, 0);
         g_assert_false(state_folder_has(bed->folder, "devices/" NIC ".new"));
         g_assert_false(state_folder_has(bed->folder, "transactions/3.new"));
         g_assert_true(state_folder_has(bed->folder, "devices/folder.new"));
@@ -228,12 +228,12 @@ static void test_worker(void) {
                 _exit(1);
         }
         g_assert_cmpint(read(ready[0], &byte, 1), ==, 1);
-        g_assert_cmpint(state_new(bed->folder->path, &state), ==, 0);
+        g_assert_cmpint(state_new(bed->folder->path, true, &state), ==, 0);
         g_assert_cmpint(state_find_transaction(state, 4)->owner, ==, pid);
         g_assert_true(state_folder_has(bed->folder, "devices/" NIC ".new"));
         g_assert_cmpint(kill(pid, SIGKILL), ==, 0);
         g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
-        g_assert_cmpint(state_new(bed->folder->path, &later), ==, 0);
+        g_assert_cmpint(state_new(bed->folder->path, true, &later), ==, 0);
         g_assert_cmpint(state_find_transaction(later, 4)->owner, ==, 0);
         g_assert_false(state_folder_has(bed->folder, "devices/" NIC ".new"));
         close(ready[0]);
@@ -244,7 +244,7 @@ static void assert_unusable(const char *folder) {
         _cleanup_(state_freep) State *state = NULL;
         _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
 
-        g_assert_cmpint(state_new(folder, &state), ==, 0);
+        g_assert_cmpint(state_new(folder, true, &state), ==, 0);
         g_assert_cmpint(state->folder_fd, <, 0);
         g_assert_cmpint(state->devices_fd, <, 0);
         g_assert_cmpint(state->transactions_fd, <, 0);
