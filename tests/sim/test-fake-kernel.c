@@ -184,6 +184,10 @@ static void test_injections(void) {
         g_assert_cmpint(set_override(k, PORT1, "d"), ==, -ENOMEM);
         assert_text(k, DEVICES "/" PORT1 "/driver_override", "d");
 
+        fake_kernel_do(k, "ignore 1");
+        g_assert_cmpint(set_override(k, PORT1, "ignored"), ==, 0);
+        assert_text(k, DEVICES "/" PORT1 "/driver_override", "d");
+
         fake_kernel_do(k, "stall 1");
         w = write_start(k, "e", DEVICES "/" PORT1 "/driver_override");
         fake_kernel_do(k, "wait-pending 1");
@@ -221,10 +225,10 @@ static void test_injections(void) {
         g_assert_cmpstr(before, ==, after);
 
         writes = fake_kernel_writes(k);
-        g_assert_cmpuint(g_strv_length(writes), ==, 9);
+        g_assert_cmpuint(g_strv_length(writes), ==, 10);
         g_assert_cmpstr(writes[0], ==, DEVICES "/" PORT1 "/driver_override=a");
-        g_assert_cmpstr(writes[5], ==, DEVICES "/" PORT1 "/driver_override=");
-        g_assert_cmpstr(writes[6], ==, PCI "/drivers/e1000/unbind=" PORT1);
+        g_assert_cmpstr(writes[6], ==, DEVICES "/" PORT1 "/driver_override=");
+        g_assert_cmpstr(writes[7], ==, PCI "/drivers/e1000/unbind=" PORT1);
 
         /* the card is removed or replaced before the write */
         fake_kernel_do(k, "swapat 1 " PORT1 " vendor=8086 device=10c9");

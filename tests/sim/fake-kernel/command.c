@@ -218,6 +218,10 @@ static bool command_fail_after(Call *c) {
         return call_inject(c, VERDICT_FAIL_AFTER);
 }
 
+static bool command_ignore(Call *c) {
+        return call_inject(c, VERDICT_IGNORE);
+}
+
 static bool command_stall(Call *c) {
         return call_inject(c, VERDICT_STALL);
 }
@@ -393,6 +397,7 @@ static const struct {
                 {"cdevs", 1, 1, false, command_cdevs},
                 {"fail", 2, 2, true, command_fail},
                 {"fail-after", 2, 2, true, command_fail_after},
+                {"ignore", 1, 1, true, command_ignore},
                 {"stall", 1, 1, true, command_stall},
                 {"stall-after", 1, 1, true, command_stall_after},
                 {"stall-read", 2, 2, true, command_stall_read},

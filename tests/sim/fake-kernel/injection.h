@@ -10,6 +10,7 @@ typedef enum Verdict {
         VERDICT_APPLY,
         VERDICT_FAIL,        /* not applied, returns the error */
         VERDICT_FAIL_AFTER,  /* applied, returns the error */
+        VERDICT_IGNORE,      /* not applied, returns success */
         VERDICT_STALL,       /* applied and answered after `resume` */
         VERDICT_STALL_AFTER, /* applied at once, answered after `resume` */
         VERDICT_VANISH,

@@ -89,6 +89,9 @@ static void request_run(Request *r) {
                 case VERDICT_FAIL:
                         request_reply(r, -r->error);
                         return;
+                case VERDICT_IGNORE:
+                        request_reply(r, 0);
+                        return;
                 case VERDICT_STALL:
                         r->error = 0;
                         request_defer(r, &r->queue->stalled);
