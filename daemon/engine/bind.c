@@ -78,6 +78,25 @@ int bind_set_power(const Work *work, size_t i, const PowerSettings *power, Probl
         return work_check(work, i, power_write(work->fds[i], power), "Cannot restore the power settings of", problem);
 }
 
+int bind_check_link(const Work *work, size_t i, const VirtualFunctionLink *link, Problem *problem) {
+        VirtualFunctionLink now;
+
+        if (!link->known)
+                return 0;
+        int r = virtual_function_read_link(work->kernel, work->fds[i], work->plan->members[i].address, &now);
+        if (r >= 0 && (!now.known || virtual_function_link_equal(&now, link)))
+                return 0;
+        return problem_set(problem, OUTCOME_FAILED, "%s does not have the MAC address and VLAN that vfiod set: %s",
+                        ADDRESS(work, i), r < 0 ? strerror(-r) : "the card did not accept them");
+}
+
+bool bind_has_power(const PowerSettings *now, const PowerSettings *wanted) {
+        bool same_control =
+                        wanted->control[0] == '\0' || now->control[0] == '\0' || streq(now->control, wanted->control);
+        bool same_d3cold = !wanted->d3cold_known || !now->d3cold_known || now->d3cold_allowed == wanted->d3cold_allowed;
+        return same_control && same_d3cold;
+}
+
 static int bind_driver(const Work *work, size_t i, const Binding *wanted, Problem *problem) {
         char driver[DRIVER_NAME_MAX];
         int r;
@@ -97,8 +116,9 @@ int bind_as(const Work *work, size_t i, const Binding *wanted, Problem *problem)
         int r = work_check_read(work, i, work_read_binding(work, i, &now), problem);
         if (r != 0)
                 return r;
-        if ((!bind_is_bound(now.driver, wanted) && (r = bind_driver(work, i, wanted, problem)) != 0) ||
-                        (r = bind_set_override(work, i, wanted->override, problem)) != 0)
+        r = bind_is_bound(now.driver, wanted) ? bind_set_link(work, i, &wanted->link, problem)
+                                              : bind_driver(work, i, wanted, problem);
+        if (r != 0 || (r = bind_set_override(work, i, wanted->override, problem)) != 0)
                 return r;
         return bind_set_power(work, i, &wanted->power, problem);
 }

@@ -27,6 +27,12 @@ int bind_probe(const Work *work, size_t i, const char *driver, char ret_driver[s
 int bind_set_link(const Work *work, size_t i, const VirtualFunctionLink *link, Problem *problem);
 int bind_set_power(const Work *work, size_t i, const PowerSettings *power, Problem *problem);
 
+/* Fails if the VF has other settings than these. Settings that are not known are right. */
+int bind_check_link(const Work *work, size_t i, const VirtualFunctionLink *link, Problem *problem);
+
+/* Whether the settings that are known are as wanted. */
+bool bind_has_power(const PowerSettings *now, const PowerSettings *wanted);
+
 /* Binds the member as wanted, whatever its state: driver_override, link, driver, power settings. */
 int bind_as(const Work *work, size_t i, const Binding *wanted, Problem *problem);
 

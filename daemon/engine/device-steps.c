@@ -160,14 +160,7 @@ static int apply_link(Work *work, const PlanStep *step, Problem *problem) {
 }
 
 static int verify_link(Work *work, const PlanStep *step, Problem *problem) {
-        const PlanMember *member = member_of(work, step);
-        VirtualFunctionLink now;
-
-        int r = virtual_function_read_link(work->kernel, work->fds[step->member], member->address, &now);
-        if (r >= 0 && (!now.known || virtual_function_link_equal(&now, &member->target.link)))
-                return 0;
-        return problem_set(problem, OUTCOME_FAILED, "%s does not have the MAC address and VLAN that vfiod set: %s",
-                        ADDRESS(work, step), r < 0 ? strerror(-r) : "the card did not accept them");
+        return bind_check_link(work, step->member, &member_of(work, step)->target.link, problem);
 }
 
 static int revert_link(Work *work, const PlanStep *step, Problem *problem) {
@@ -187,9 +180,7 @@ static int verify_power(Work *work, const PlanStep *step, Problem *problem) {
         int r = work_check_read(work, step->member, power_read(work->fds[step->member], &now), problem);
         if (r != 0)
                 return r;
-        bool same_control = wanted->control[0] == '\0' || now.control[0] == '\0' || streq(now.control, wanted->control);
-        bool same_d3cold = !wanted->d3cold_known || !now.d3cold_known || now.d3cold_allowed == wanted->d3cold_allowed;
-        if (same_control && same_d3cold)
+        if (bind_has_power(&now, wanted))
                 return 0;
         return problem_set(problem, OUTCOME_FAILED, "The power settings of %s are not as they were written.",
                         ADDRESS(work, step));

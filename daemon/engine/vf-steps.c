@@ -268,4 +268,22 @@ static int apply_appear(Work *work, const PlanStep *step, Problem *problem) {
         return r;
 }
 
-const StepRow appear_row = {apply_appear, NULL, NULL};
+static int verify_appear(Work *work, const PlanStep *step, Problem *problem) {
+        const Binding *wanted = &work->plan->members[step->member].target;
+        Binding now;
+
+        int r = work_read_binding(work, step->member, &now);
+        if (r == -ENOENT || r == -ENODEV)
+                return 0;
+        if ((r = work_check_read(work, step->member, r, problem)) != 0)
+                return r;
+        bool other_driver = wanted->any_driver ? pci_driver_is_vfio(now.driver) : !streq(now.driver, wanted->driver);
+        if (other_driver || !streq(now.override, wanted->override) || !bind_has_power(&now.power, &wanted->power))
+                return problem_set(problem, OUTCOME_FAILED,
+                                "%s appeared, but its driver '%s', its driver_override '%s' or its power settings are "
+                                "not as they were written.",
+                                ADDRESS(work, step->member), now.driver, now.override);
+        return bind_check_link(work, step->member, &wanted->link, problem);
+}
+
+const StepRow appear_row = {apply_appear, verify_appear, NULL};
