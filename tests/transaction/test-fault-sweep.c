@@ -99,7 +99,7 @@ static void run_and_check(Sweep *sweep) {
         assert_snapshot(host, sweep->before);
 }
 
-/* One write fails: this is always rolled back. */
+/* One write fails, or the kernel reports success and does nothing: this is always rolled back. */
 static void test_one(const void *verb) {
         static const char *const kinds[] = {"fail", "fail-after"};
         static const char *const errors[] = {"EIO", "ENODEV"};
@@ -113,6 +113,13 @@ static void test_one(const void *verb) {
                                 run_and_check(&sweep);
                                 g_assert_cmpuint(sweep.n_degraded, ==, 0);
                         }
+        for (unsigned k = 1; k <= sweep.n_writes; k++) {
+                unsigned n_rolled_back = sweep.n_rolled_back;
+
+                fake_kernel_do(sweep.host->fake, "ignore %u", k);
+                run_and_check(&sweep);
+                g_assert_cmpuint(sweep.n_rolled_back, ==, n_rolled_back + 1);
+        }
         g_assert_cmpuint(sweep.n_rolled_back, >=, sweep.n_writes * G_N_ELEMENTS(errors));
         sweep_end(&sweep);
 }

@@ -41,10 +41,10 @@ static void sweep_end(Sweep *sweep) {
         g_free(sweep->snapshot);
 }
 
-static void fail_at(Sweep *sweep, unsigned k, const char *kind) {
+static void fail_at(Sweep *sweep, unsigned k, const char *kind, const char *error) {
         _cleanup_answer_ Answer answer = {};
 
-        fake_kernel_do(sweep->host->fake, "%s %u EIO", kind, k);
+        fake_kernel_do(sweep->host->fake, "%s %u %s", kind, k, error);
         vfs_must_begin(sweep->daemon, sweep->wanted, &answer);
         daemon_await(sweep->daemon, &answer);
         g_test_message("%s %u: %s %s", kind, k, outcome_to_string(answer.outcome), answer.message);
@@ -63,15 +63,16 @@ static void fail_at(Sweep *sweep, unsigned k, const char *kind) {
         g_assert_cmpuint(count_detached_devices(sweep->host), ==, sweep->n_records);
 }
 
-/* Every write of a change fails, before or after it took effect: everything is as before, or the message says what
+/* Every write of a change fails, before or after it took effect, or is ignored: everything is as before, or the message says what
  * is not. */
 static void sweep_faults(const VfRequest *before, const VfRequest *wanted) {
         Sweep sweep = {.before = before, .wanted = wanted};
 
         sweep_begin(&sweep);
         for (unsigned k = 1; k <= sweep.n_writes; k++) {
-                fail_at(&sweep, k, "fail");
-                fail_at(&sweep, k, "fail-after");
+                fail_at(&sweep, k, "fail", "EIO");
+                fail_at(&sweep, k, "fail-after", "EIO");
+                fail_at(&sweep, k, "ignore", "");
         }
         sweep_end(&sweep);
 }

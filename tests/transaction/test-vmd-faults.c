@@ -63,13 +63,13 @@ static void assert_as(Sweep *sweep, bool home) {
                 assert_vmd_away(sweep->daemon, sweep->away);
 }
 
-/* One write fails, before or after it took effect. */
-static void fail_at(Sweep *sweep, const char *kind, unsigned k) {
+/* One write fails, before or after it took effect, or is ignored. */
+static void fail_at(Sweep *sweep, const char *kind, unsigned k, const char *error) {
         _cleanup_answer_ Answer answer = {};
 
         sweep_prepare(sweep);
         g_test_message("%s %s %u", plan_verb_to_string(sweep->verb), kind, k);
-        fake_kernel_do(sweep->host->fake, "%s %u EIO", kind, k);
+        fake_kernel_do(sweep->host->fake, "%s %u %s", kind, k, error);
         sweep_run(sweep, &answer);
         /* A probe tells nothing by its error. */
         g_assert_true(answer.outcome == OUTCOME_DONE || answer.outcome == OUTCOME_ROLLED_BACK);
@@ -82,8 +82,9 @@ static void sweep_faults(PlanVerb verb) {
 
         sweep_begin(&sweep, verb);
         for (unsigned k = 1; k <= sweep.n_writes; k++) {
-                fail_at(&sweep, "fail", k);
-                fail_at(&sweep, "fail-after", k);
+                fail_at(&sweep, "fail", k, "EIO");
+                fail_at(&sweep, "fail-after", k, "EIO");
+                fail_at(&sweep, "ignore", k, "");
         }
         sweep_end(&sweep);
 }
