@@ -14,37 +14,38 @@ typedef struct Search {
         size_t n_devices;
 } Search;
 
+/* Finds the device to which the function belongs: the last device in its path, such as
+ * "../../../devices/pci0000:00/0000:00:03.0". The drives of a VMD controller are below the controller. */
+static const PciAddress *find_device(const Search *search, const char *path) {
+        const PciAddress *found = NULL;
+        PciAddress address;
+
+        for (const char *part = strchr(path, '/'); part; part = strchr(part, '/')) {
+                if (!pci_address_parse_component(++part, &address))
+                        continue;
+                for (size_t i = 0; i < search->n_devices; i++)
+                        if (pci_address_equal(search->devices[i], address))
+                                found = &search->devices[i];
+        }
+        return found;
+}
+
 /* Keeps the function if it is one of the devices, or is below one of them. */
 static int on_function(PciAddress address, void *userdata) {
         const Search *search = userdata;
         UsageSnapshot *snapshot = search->snapshot;
-        SnapshotFunction function = {.address = address};
         char path[PATH_MAX];
-        size_t i = 0;
 
         int r = sysfs_read_target(snapshot->kernel->devices_fd, PCI_ADDRESS_TEXT(address), path, sizeof(path));
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
-        function.path = path;
-        while (i < search->n_devices && !pci_address_equal(address, search->devices[i]) &&
-                        !usage_snapshot_is_below(&function, search->devices[i]))
-                i++;
-        if (i == search->n_devices)
+        const PciAddress *device = find_device(search, path);
+        if (!device)
                 return 0;
-        function.path = strdup(path);
-        if (!function.path || !ARRAY_GROW(snapshot->functions, snapshot->n_functions)) {
-                free(function.path);
+        if (!ARRAY_GROW(snapshot->functions, snapshot->n_functions))
                 return -ENOMEM;
-        }
-        snapshot->functions[snapshot->n_functions++] = function;
+        snapshot->functions[snapshot->n_functions++] = (SnapshotFunction){address, *device};
         return 0;
-}
-
-bool usage_snapshot_is_below(const SnapshotFunction *function, PciAddress device) {
-        char folder[PCI_ADDRESS_TEXT_MAX + 2];
-
-        (void)snprintf(folder, sizeof(folder), "/%s/", PCI_ADDRESS_TEXT(device));
-        return strstr(function->path, folder);
 }
 
 int usage_snapshot_new(const Kernel *kernel, const PciAddress *addresses, size_t n_addresses, usage_visit_t visit,
@@ -69,8 +70,6 @@ int usage_snapshot_new(const Kernel *kernel, const PciAddress *addresses, size_t
 UsageSnapshot *usage_snapshot_free(UsageSnapshot *snapshot) {
         if (!snapshot)
                 return NULL;
-        for (size_t i = 0; i < snapshot->n_functions; i++)
-                free(snapshot->functions[i].path);
         free(snapshot->functions);
         host_index_done(&snapshot->host);
         process_table_done(&snapshot->processes);

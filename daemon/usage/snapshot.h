@@ -24,7 +24,7 @@ typedef int (*usage_visit_t)(PciAddress device, UsageKind kind, const char *evid
 
 typedef struct SnapshotFunction {
         PciAddress address;
-        char *path; /* in sysfs: "../../../devices/pci0000:00/0000:00:03.0" */
+        PciAddress device; /* to which its uses belong: itself, or the nearest device of the snapshot above it */
 } SnapshotFunction;
 
 typedef struct UsageSnapshot {
@@ -63,9 +63,6 @@ int usage_snapshot_mounts(UsageSnapshot *snapshot, const MountTable **ret);
 int usage_snapshot_block_users(UsageSnapshot *snapshot, const BlockUsers **ret);
 int usage_snapshot_network(UsageSnapshot *snapshot, const NetworkTable **ret);
 int usage_snapshot_holders(UsageSnapshot *snapshot, const HolderTable **ret);
-
-/* Tells whether the function is below the device, as the drives of a VMD controller are. */
-bool usage_snapshot_is_below(const SnapshotFunction *function, PciAddress device);
 
 /* Formats the evidence, escapes it as a message (base/text.h) and calls the callback. Returns its value or -ENOMEM. */
 int usage_report(UsageSnapshot *snapshot, UsageKind kind, const char *format, ...) _printf_(3, 4);

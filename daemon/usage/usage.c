@@ -41,8 +41,11 @@ static int examine_function(UsageSnapshot *snapshot, PciAddress address) {
 int usage_of_device(UsageSnapshot *snapshot, PciAddress address) {
         snapshot->device = address;
         int r = examine_function(snapshot, address);
-        for (size_t i = 0; i < snapshot->n_functions && r == 0; i++)
-                if (usage_snapshot_is_below(&snapshot->functions[i], address))
-                        r = examine_function(snapshot, snapshot->functions[i].address);
+        for (size_t i = 0; i < snapshot->n_functions && r == 0; i++) {
+                const SnapshotFunction *function = &snapshot->functions[i];
+
+                if (pci_address_equal(function->device, address) && !pci_address_equal(function->address, address))
+                        r = examine_function(snapshot, function->address);
+        }
         return r;
 }

@@ -10,7 +10,8 @@
  * What cannot be determined counts as in use: it is reported like a use, with the reason. What an ordinary user can
  * fake is no evidence: otherwise a user could keep root from a device, or could teach root to override the guards. */
 
-/* Looks for all kinds of uses of a device that the snapshot was made for, and of the functions that are below it. */
+/* Looks for all kinds of uses of a device that the snapshot was made for, and of the functions below it that belong to
+ * no other device of the snapshot. */
 int usage_of_device(UsageSnapshot *snapshot, PciAddress address);
 
 /* Look for one kind of uses. */

@@ -125,6 +125,8 @@ static void test_mounted(void) {
                         fake_kernel_do(host->fake, "reset-writes");
                         request_run(daemon, &request, OUTCOME_IN_USE_STORAGE, &reply);
                         g_assert_nonnull(strstr(reply.answer.message, "nvme0n1 is mounted on /srv"));
+                        /* Once, although it vanishes with the controller. */
+                        g_assert_cmpstr(reply.findings, ==, "storage " VMD_DISK " nvme0n1 is mounted on /srv\n");
                         g_assert_cmpuint(count_writes(host), ==, 0);
                         assert_vmd_home(daemon, at_home);
                 }

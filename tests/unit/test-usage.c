@@ -8,6 +8,7 @@
 #define NVME "0000:04:00.0"
 #define USB "0000:00:14.0"
 #define VMD "0000:00:0e.0"
+#define DRIVE "10000:01:00.0"
 
 static Bed *make_bed(void) {
         Bed *bed = bed_new();
@@ -186,6 +187,33 @@ static void test_nested(void) {
                         "process: 10000:01:00.0 lies below it and is on vfio-pci: a virtual machine may have it", NULL);
 }
 
+/* A drive that is a device of the survey itself: its uses belong to it, and are not reported for the controller again.
+ * Those of another drive belong to the controller. */
+static void test_nested_devices(void) {
+        static const char other[] = "10000:02:00.0";
+        const PciAddress devices[] = {{.slot = 0x0e}, {.domain = 0x10000, .bus = 1}};
+        _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot = NULL;
+        g_autoptr(Bed) bed = make_bed();
+
+        for (unsigned i = 0; i < 2; i++) {
+                g_autofree char *path = g_strdup_printf("pci0000:00/" VMD "/pci10000:00/10000:00:0%u.0/%s", i + 2,
+                                                i == 0 ? DRIVE : other),
+                                *disk = g_strdup_printf("%s/nvme/nvme%u/nvme%un1", path, i, i),
+                                *number = g_strdup_printf("259:%u", i);
+
+                temp_tree_device(bed->tree, path);
+                put_block(bed->tree, disk, number);
+        }
+        put_mount(bed, "27 1 259:0 / / rw - ext4 /dev/nvme0n1 rw\n28 27 259:1 / /srv rw - ext4 /dev/nvme1n1 rw\n");
+        g_assert_cmpint(usage_snapshot_new(bed->tree->kernel, devices, 2, on_use, bed->uses, &snapshot), ==, 0);
+        g_assert_cmpint(usage_of_device(snapshot, devices[0]), ==, 0);
+        g_assert_true(pci_address_equal(bed->uses->device, devices[0]));
+        assert_uses(bed->uses, "storage: nvme1n1 is mounted on /srv", NULL);
+        g_assert_cmpint(usage_of_device(snapshot, devices[1]), ==, 0);
+        g_assert_true(pci_address_equal(bed->uses->device, devices[1]));
+        assert_uses(bed->uses, "storage: nvme0n1 is mounted on /", NULL);
+}
+
 /* Each use is reported, even if nobody reads them all: the visitor counts them. */
 static void test_many(void) {
         g_autoptr(Bed) bed = make_bed();
@@ -217,6 +245,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/usage/hidden-interface", test_hidden_interface);
         g_test_add_func("/usage/kinds", test_kinds);
         g_test_add_func("/usage/nested", test_nested);
+        g_test_add_func("/usage/nested-devices", test_nested_devices);
         g_test_add_func("/usage/many", test_many);
         g_test_add_func("/usage/unreadable", test_unreadable);
         return g_test_run();
