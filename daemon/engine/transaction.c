@@ -215,6 +215,7 @@ static int run_steps(Work *work, Report *report, Problem *problem) {
         int r;
 
         if ((r = engine_apply(work, false, &n, problem)) != 0 || (r = work_verify_unmoved(work, problem)) != 0 ||
+                        (work->plan->verb == PLAN_DETACH && (r = work_verify_complete(work, problem)) != 0) ||
                         (r = write_transaction(work, &lock_fd, problem)) != 0)
                 return r;
         if ((r = engine_apply(work, true, &n, problem)) == 0 && (r = verify_all(work, problem)) == 0 &&

@@ -228,6 +228,68 @@ int work_verify_unmoved(const Work *work, Problem *problem) {
         return 0;
 }
 
+/* Checks that the VFs of the member are members. */
+static int verify_functions(const Work *work, size_t i, Problem *problem) {
+        _cleanup_free_ PciAddress *functions = NULL;
+        size_t n = 0;
+
+        int r = sriov_list_functions(work->fds[i], &functions, &n);
+        if (r < 0)
+                return r == -ENOMEM ? r : work_check(work, i, r, "Cannot list the virtual functions of", problem);
+        for (size_t k = 0; k < n; k++)
+                if (plan_find_member(work->plan, functions[k]) < 0)
+                        return problem_set(problem, OUTCOME_FAILED,
+                                        "Another program has just changed the virtual functions of %s. Nothing was "
+                                        "changed: try again.",
+                                        ADDRESS(work, i));
+        return 0;
+}
+
+typedef struct Search {
+        const Work *work;
+        PciAddress found;
+        size_t parent; /* index of the member that it is behind */
+} Search;
+
+/* Returns 1 if the function is behind a member, and is no member. */
+static int on_function(PciAddress address, void *userdata) {
+        Search *search = userdata;
+        PciAddress controller;
+        char path[PATH_MAX];
+        PciFacts facts;
+
+        int r = sysfs_read_target(search->work->kernel->devices_fd, PCI_ADDRESS_TEXT(address), path, sizeof(path));
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        int parent = pci_path_find_controller(path, &controller) < 0 ? -1
+                                                                     : plan_find_member(search->work->plan, controller);
+        if (parent < 0 || plan_find_member(search->work->plan, address) >= 0)
+                return 0;
+        if ((r = pci_device_read_facts(search->work->kernel, address, &facts)) < 0)
+                return r == -ENOENT || r == -ENODEV ? 0 : r;
+        *search = (Search){search->work, address, (size_t)parent};
+        /* A bridge is never given away. */
+        return facts.endpoint;
+}
+
+int work_verify_complete(const Work *work, Problem *problem) {
+        Search search = {.work = work};
+        int r = 0;
+
+        for (size_t i = 0; i < work->plan->n_members && r == 0; i++)
+                if (work->fds[i] >= 0)
+                        r = verify_functions(work, i, problem);
+        if (r != 0)
+                return r;
+        r = pci_device_for_each(work->kernel, on_function, &search);
+        if (r < 0)
+                return problem_set(problem, OUTCOME_FAILED, "Cannot list the devices: %s", strerror(-r));
+        if (r == 0)
+                return 0;
+        return problem_set(problem, OUTCOME_FAILED, "%s has just appeared behind %s. Nothing was changed: try again.",
+                        PCI_ADDRESS_TEXT(search.found), ADDRESS(work, search.parent));
+}
+
 /* Groups. */
 
 bool work_holds_group(const Work *work, int group) {

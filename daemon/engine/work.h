@@ -88,6 +88,10 @@ const PlanStep *work_find_earlier_step(const Work *work, size_t step);
 /* Makes sure that each member is bound as it was when it was opened. Returns 0 or FAILED. */
 int work_verify_unmoved(const Work *work, Problem *problem);
 
+/* Makes sure that everything that vanishes with a member is a member: the model may not know yet that VFs were created,
+ * or that a disk appeared behind a controller. Returns 0 or FAILED; or -ENOMEM. */
+int work_verify_complete(const Work *work, Problem *problem);
+
 /* A device and the group that it is in. */
 typedef struct GroupDevice {
         PciAddress address;

@@ -19,6 +19,8 @@
                 PF, n \
         }
 
+#define PF_COUNT "sys/bus/pci/devices/" PF "/sriov_numvfs"
+
 static void expect(Daemon *daemon, const VfRequest *request, Outcome outcome, const char *pattern) {
         g_autofree char *text = vfs_set(daemon, request, outcome);
 
@@ -261,6 +263,40 @@ static bool is_gone(Daemon *daemon, const void *what) {
         return !inventory_find_device(daemon->host->inventory, address_of(what));
 }
 
+/* Another program changes the VFs after the plan was made: they must not vanish unnoticed. */
+static void test_created_meanwhile(void) {
+        static const char *const counts[] = {"0", "1"}; /* before */
+        static const unsigned overrides = 1U << GUARD_VIRTUAL_FUNCTIONS;
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(counts); i++) {
+                g_autoptr(Host) host = vfs_host();
+                _cleanup_problem_ Problem problem = {}, none = {};
+
+                fake_kernel_do(host->fake, "modprobe vfio_pci");
+                g_assert_cmpint(fake_kernel_write(host->fake, counts[i], PF_COUNT), ==, 0);
+                Plan *plan = host_plan(host, PLAN_DETACH, PF);
+                plan->overrides = overrides;
+                g_assert_cmpint(fake_kernel_write(host->fake, "0", PF_COUNT), ==, 0);
+                g_assert_cmpint(fake_kernel_write(host->fake, "2", PF_COUNT), ==, 0);
+                g_autofree char *before = fake_kernel_snapshot(host->fake);
+                fake_kernel_do(host->fake, "reset-writes");
+                g_assert_cmpint(host_run(host, plan, &problem), ==, OUTCOME_FAILED);
+                g_assert_cmpstr(problem.message, ==,
+                                "Another program has just changed the virtual functions of " PF ". Nothing was "
+                                "changed: try again.");
+                g_assert_cmpuint(count_writes(host), ==, 0);
+                assert_snapshot(host, before);
+                assert_nothing_recorded(host);
+
+                plan = host_plan(host, PLAN_DETACH, PF);
+                plan->overrides = overrides;
+                g_assert_cmpint(host_run(host, plan, &none), ==, 0);
+                g_assert_cmpuint(count_detached_devices(host), ==, 3);
+                host_must_move(host, PLAN_REATTACH, PF);
+                assert_snapshot(host, before);
+        }
+}
+
 /* If the card is pulled in the middle, nothing remains to be reverted. */
 static void test_pulled(void) {
         for (unsigned k = 1; k <= 6; k++) {
@@ -367,6 +403,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/vfs/not-isolated", test_not_isolated);
         g_test_add_func("/vfs/held", test_held);
         g_test_add_func("/vfs/busy", test_busy);
+        g_test_add_func("/vfs/created-meanwhile", test_created_meanwhile);
         g_test_add_func("/vfs/pulled", test_pulled);
         g_test_add_func("/vfs/cancel", test_cancel);
         g_test_add_func("/vfs/many", test_many);

@@ -169,6 +169,66 @@ static void test_held(void) {
         assert_vmd_home(daemon, at_home);
 }
 
+#define SECOND_DISK "10000:e1:00.1"
+#define PLUG_SECOND \
+        "plug " SECOND_DISK " vendor=144d device=a80a class=010802 revision=01 behind=" VMD " parent=" VMD_PORT \
+        " block=nvme1n1"
+
+/* The plan does not know a disk that appeared a moment ago. It must not vanish unnoticed: nothing is written. */
+static void test_appeared(void) {
+        g_autoptr(Host) host = vmd_host();
+        g_autoptr(Daemon) daemon = daemon_start(host, &patient);
+        _cleanup_reply_ Reply reply = {}, away = {};
+
+        fake_kernel_do(host->fake, PLUG_SECOND);
+        g_autofree char *at_home = fake_kernel_snapshot(host->fake);
+        fake_kernel_do(host->fake, "reset-writes");
+        request_run(daemon, &(Request){PLAN_DETACH, .selector = VMD}, OUTCOME_FAILED, &reply);
+        g_assert_cmpstr(reply.answer.message, ==,
+                        SECOND_DISK " has just appeared behind " VMD ". Nothing was changed: try again.");
+        g_assert_cmpuint(count_writes(host), ==, 0);
+        assert_vmd_home(daemon, at_home);
+
+        request_run(daemon, &(Request){PLAN_DETACH, .selector = VMD}, OUTCOME_DONE, &away);
+        g_assert_cmpstr(away.answer.changes, ==, VMD " vmd vfio-pci, " VMD_DISK " nvme , " SECOND_DISK " nvme ");
+        request_move(daemon, &(Request){PLAN_REATTACH, .selector = VMD}, OUTCOME_DONE);
+        assert_vmd_home(daemon, at_home);
+}
+
+static load_module_t load_module;
+
+static int load_and_plug(const Kernel *kernel, const char *module, void *userdata) {
+        Host *host = userdata;
+        int r = load_module(kernel, module, userdata);
+
+        fake_kernel_do(host->fake, PLUG_SECOND);
+        return r;
+}
+
+/* It appears while the driver is loaded, when the uses of all devices are known already. A bridge that appears makes no
+ * difference. */
+static void test_appeared_late(void) {
+        g_autoptr(Host) host = vmd_host();
+        _cleanup_problem_ Problem problem = {}, none = {};
+
+        fake_kernel_do(host->fake, "rmmod vfio-pci");
+        load_module = host->kernel->load_module;
+        host->kernel->load_module = load_and_plug;
+        fake_kernel_do(host->fake, "reset-writes");
+        g_assert_cmpint(host_move(host, PLAN_DETACH, VMD, &problem), ==, OUTCOME_FAILED);
+        g_assert_nonnull(strstr(problem.message, SECOND_DISK " has just appeared"));
+        g_assert_cmpuint(count_writes(host), ==, 0);
+        assert_nothing_recorded(host);
+
+        Plan *plan = host_plan(host, PLAN_DETACH, VMD);
+        fake_kernel_do(host->fake,
+                        "plug 10000:e0:07.0 vendor=8086 device=201d class=060400 behind=" VMD " secondary=e2");
+        g_assert_cmpint(host_run(host, plan, &none), ==, 0);
+        host_must_move(host, PLAN_REATTACH, VMD);
+        assert_driver(host, SECOND_DISK, "nvme");
+        assert_nothing_recorded(host);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/vmd/story", test_story);
@@ -177,5 +237,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/vmd/mounted", test_mounted);
         g_test_add_func("/vmd/claimed", test_claimed);
         g_test_add_func("/vmd/held", test_held);
+        g_test_add_func("/vmd/appeared", test_appeared);
+        g_test_add_func("/vmd/appeared-late", test_appeared_late);
         return g_test_run();
 }
