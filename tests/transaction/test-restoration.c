@@ -144,13 +144,13 @@ static void test_state_first(void) {
 }
 
 /* The end of the transaction cannot be written: then everything is rolled back. */
-static void test_end_unwritable(void) {
-        g_autoptr(Host) host = host_new();
+static void check_end_unwritable(Host *host, PlanVerb verb) {
         g_autofree char *before = fake_kernel_snapshot(host->fake), *transaction = NULL;
+        unsigned n_records = count_detached_devices(host);
         _cleanup_problem_ Problem problem = {};
 
         fake_kernel_do(host->fake, "stall 1");
-        Run *run = run_start(host, host_plan(host, PLAN_DETACH, "ens1"));
+        Run *run = run_start(host, host_plan(host, verb, "ens1"));
         fake_kernel_do(host->fake, "wait-pending 1");
         /* A folder replaces the file, so it cannot be unlinked. */
         transaction = g_build_filename(host->state_folder, "transactions", "1", NULL);
@@ -161,6 +161,20 @@ static void test_end_unwritable(void) {
         g_assert_nonnull(strstr(problem.message, "state folder cannot be written"));
         assert_snapshot(host, before);
         g_assert_cmpint(g_rmdir(transaction), ==, 0);
+        g_assert_cmpuint(count_transactions(host), ==, 0);
+        g_assert_cmpuint(count_detached_devices(host), ==, n_records);
+}
+
+static void test_end_unwritable(void) {
+        g_autoptr(Host) host = host_new();
+        g_autofree char *at_home = fake_kernel_snapshot(host->fake);
+
+        check_end_unwritable(host, PLAN_DETACH);
+        host_must_move(host, PLAN_DETACH, "ens1");
+        /* The state files were removed already. */
+        check_end_unwritable(host, PLAN_REATTACH);
+        host_must_move(host, PLAN_REATTACH, "ens1");
+        assert_snapshot(host, at_home);
         assert_nothing_recorded(host);
 }
 
