@@ -166,11 +166,30 @@ static void test_hotplug(void) {
         fake_kernel_stop(k);
 }
 
+/* A controller gets the PCI domain after the highest that exists when its driver binds. */
+static void test_domains(void) {
+        FakeKernel *k = fake_kernel_start("two-vmds");
+
+        g_assert_cmpint(unbind(k, VMD, "vmd"), ==, 0);
+        g_assert_cmpint(probe(k, VMD), ==, 0);
+        assert_target(k, DEVICES "/10002:e1:00.0", "sys" VMD_PATH "/pci10002:e0/10002:e0:06.0/10002:e1:00.0");
+        g_assert_cmpint(unbind(k, VMD, "vmd"), ==, 0);
+        g_assert_cmpint(unbind(k, "0000:80:0e.0", "vmd"), ==, 0);
+        g_assert_cmpint(probe(k, "0000:80:0e.0"), ==, 0);
+        assert_target(k, DEVICES "/" DISK,
+                        "sys/devices/pci0000:80/0000:80:0e.0/pci10000:e0/10000:e0:06.0/10000:e1:00.0");
+        g_assert_cmpint(probe(k, VMD), ==, 0);
+        assert_target(k, DEVICES "/10001:e1:00.0", "sys" VMD_PATH "/pci10001:e0/10001:e0:06.0/10001:e1:00.0");
+        assert_driver(k, "10001:e1:00.0", "nvme");
+        fake_kernel_stop(k);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/fake-kernel-vmd/events", test_events);
         g_test_add_func("/fake-kernel-vmd/other-driver", test_other_driver);
         g_test_add_func("/fake-kernel-vmd/held", test_held);
         g_test_add_func("/fake-kernel-vmd/hotplug", test_hotplug);
+        g_test_add_func("/fake-kernel-vmd/domains", test_domains);
         return g_test_run();
 }

@@ -101,7 +101,37 @@ static bool is_root_bus(const char *name) {
         return g_str_has_prefix(name, "pci") && strchr(name, ':');
 }
 
+/* As the driver vmd of Linux 6.1 does: the number after the highest domain, and at least 0x10000. So a controller
+ * gets another domain than before if another controller is bound. */
+static unsigned next_domain(Machine *m) {
+        unsigned domain = 0xffff;
+
+        for (unsigned i = 0; i < m->devices->len; i++)
+                domain = MAX(domain, ((Device *)m->devices->pdata[i])->address.domain);
+        return domain + 1;
+}
+
+static void set_domain(char **address, unsigned domain) {
+        char *old = *address;
+
+        if (old)
+                *address = g_strdup_printf("%04x%s", domain, strchr(old, ':'));
+        g_free(old);
+}
+
+static void choose_domain(Device *d) {
+        unsigned domain = next_domain(d->machine);
+
+        for (unsigned i = 0; i < d->behind->len; i++) {
+                DeviceSpec *spec = d->behind->pdata[i];
+
+                set_domain(&spec->address, domain);
+                set_domain(&spec->parent, domain);
+        }
+}
+
 void device_expose(Device *d) {
+        choose_domain(d);
         for (unsigned i = 0; i < d->behind->len; i++) {
                 g_autofree char *error = NULL;
 
