@@ -258,8 +258,10 @@ static int apply_appear(Work *work, const PlanStep *step, Problem *problem) {
 
         wait_for_member(work, step->member);
         /* A disk that died must not prevent the reattach of its controller. It stays in the list as absent. */
-        if (work->fds[step->member] < 0)
+        if (work->fds[step->member] < 0) {
+                binding_set_driver(&member->target, NULL);
                 return 0;
+        }
         if (!member->virtual_function && (member->target.driver[0] != '\0' || member->target.any_driver))
                 wait_for_driver(work, step->member);
         int r = bind_as(work, step->member, &member->target, problem);

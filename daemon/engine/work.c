@@ -29,6 +29,23 @@ void work_done(Work *work) {
         *work = (Work){};
 }
 
+/* Whether the device at the member's address vanishes with the member's parent, as the member does. */
+static int check_parent(const Work *work, const PlanMember *member) {
+        PciAddress parent;
+        PciFacts facts;
+
+        if (!plan_member_depends(member))
+                return 0;
+        int r = pci_device_read_facts(work->kernel, member->address, &facts);
+        if (r < 0)
+                return r;
+        parent = work->plan->members[member->parent].address;
+        if ((facts.virtual_function && pci_address_equal(facts.physical_function, parent)) ||
+                        (facts.behind_controller && pci_address_equal(facts.controller, parent)))
+                return 0;
+        return -EXDEV;
+}
+
 int work_open_member(Work *work, size_t i) {
         const PlanMember *member = &work->plan->members[i];
         PciIds found;
@@ -42,6 +59,8 @@ int work_open_member(Work *work, size_t i) {
                 return r;
         if (!pci_ids_equal(&found, &member->ids))
                 return -EXDEV;
+        if ((r = check_parent(work, member)) < 0)
+                return r;
         work->fds[i] = TAKE_FD(fd);
         return 0;
 }

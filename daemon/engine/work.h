@@ -56,7 +56,7 @@ int work_open(Work *work, Problem *problem);
 void work_open_for_recovery(Work *work);
 
 /* Opens a member, also again after it came back. Returns 0; -ENOENT or -ENODEV if it is not there; -EXDEV if another
- * card is in its slot; or another negative errno. */
+ * card is in its slot, or a card of the same type with another PF or controller; or another negative errno. */
 int work_open_member(Work *work, size_t i);
 
 /* Reads how the member is bound now. Returns 0; -ENOENT or -ENODEV for a card that is gone; or another negative

@@ -39,7 +39,10 @@ bool job_names_are_back(const Job *job) {
                 const PlanMember *member = &plan->members[i];
                 const Device *device = inventory_find_device(job->table->inventory, member->address);
 
-                if (!device || !device->present)
+                /* Another device may have the address of a member that did not come back. */
+                if (!device || !device->present ||
+                                (plan_member_depends(member) &&
+                                                !device_depends_on(device, plan->members[member->parent].address)))
                         continue;
                 /* The former names are not known if another tool or our early udev rule had taken the device. */
                 if (member->origin->binding.any_driver && lacks_interface(device))

@@ -110,9 +110,20 @@ typedef struct Device {
         unsigned generation;        /* of inventory.c: the rescan that saw it last */
 } Device;
 
-/* Tells whether vfiod detached this device. False if another card is in the slot of the detached device now. */
+/* Tells whether the device vanishes with this PF or controller. */
+static inline bool device_depends_on(const Device *device, PciAddress parent) {
+        return (device->virtual_function && pci_address_equal(device->physical_function, parent)) ||
+                        (device->behind_controller && pci_address_equal(device->controller, parent));
+}
+
+/* Tells whether vfiod detached this device. False if another card is in the slot of the detached device now. The
+ * address of a device behind a controller may be that of a device behind another controller later: a controller gets
+ * a new PCI domain each time that its driver binds. */
 static inline bool device_is_ours(const Device *device) {
-        return device->origin && pci_ids_equal(&device->origin->ids, &device->ids);
+        const DeviceOrigin *origin = device->origin;
+
+        return origin && pci_ids_equal(&origin->ids, &device->ids) &&
+                        (!origin->has_parent || !device->present || device_depends_on(device, origin->parent));
 }
 
 /* Tells whether the driver is confirmed. Otherwise the driver link may belong to a probe that will fail; see

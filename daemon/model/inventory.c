@@ -288,6 +288,7 @@ int inventory_put_device(Inventory *inventory, const PciFacts *read) {
         UPDATE(boot_vga, read->boot_vga, CHANGED_OTHER);
         if (!device->present) {
                 device->appeared = true;
+                /* Or a device of the same type behind another controller: nobody plugged that in, either. */
                 device->returned = device_is_ours(device) && device->origin->has_parent;
         }
         UPDATE(present, true, CHANGED_STATE);

@@ -273,6 +273,13 @@ static bool is_back(const State *state, const Device *device, const DeviceOrigin
                         device_is_ours(device) && !pci_driver_is_vfio(device->driver);
 }
 
+/* Tells whether the device cannot return, because its controller is back in another PCI domain, and the address is that
+ * of a device behind another controller. */
+static bool is_displaced(const State *state, const Device *device, const DeviceOrigin *origin) {
+        return origin->has_parent && !origin->virtual_function && !is_expected_back(state, origin) &&
+                        !device_depends_on(device, origin->parent);
+}
+
 static bool is_unneeded(const State *state, const DeviceFile *file, const Inventory *inventory) {
         const Device *device = inventory_find_device(inventory, file->address);
         const DeviceOrigin *origin = file->origin;
@@ -284,7 +291,7 @@ static bool is_unneeded(const State *state, const DeviceFile *file, const Invent
                 return !device || !device->present || !pci_ids_equal(&device->ids, &origin->ids);
         if (!device || !device->present)
                 return !may_return(state, origin, inventory);
-        return is_back(state, device, origin);
+        return is_back(state, device, origin) || is_displaced(state, device, origin);
 }
 
 /* Removes the files of devices for which nothing is left to do. Returns their number, or a negative errno. */
