@@ -64,10 +64,27 @@ static const struct nlattr *find_attribute(const struct nlmsghdr *message, size_
         return NULL;
 }
 
+/* What cannot be read may be a use, so it is an error. */
+static int refuse_message(void) {
+        errno = EBADMSG;
+        return MNL_CB_ERROR;
+}
+
+/* Notes a use of the interface that the attribute names; nothing if it is NULL. */
+static int add_output(NetworkTable *table, const struct nlattr *output, NetworkUseKind kind, const char *text) {
+        if (!output)
+                return MNL_CB_OK;
+        if (mnl_attr_get_payload_len(output) < sizeof(uint32_t))
+                return refuse_message();
+        return add_use(table, mnl_attr_get_u32(output), kind, text);
+}
+
 static int on_address(const struct nlmsghdr *message, void *userdata) {
         const struct ifaddrmsg *header = mnl_nlmsg_get_payload(message);
         char text[INET6_ADDRSTRLEN];
 
+        if (mnl_nlmsg_get_payload_len(message) < sizeof(*header))
+                return refuse_message();
         const struct nlattr *address = find_attribute(message, sizeof(*header), IFA_LOCAL);
         if (!address)
                 address = find_attribute(message, sizeof(*header), IFA_ADDRESS);
@@ -87,8 +104,9 @@ static bool is_route_of_interest(const struct rtmsg *header) {
 static int on_route(const struct nlmsghdr *message, void *userdata) {
         const struct rtmsg *header = mnl_nlmsg_get_payload(message);
         char text[INET6_ADDRSTRLEN], route[NETWORK_TEXT_MAX] = "";
-        int r = MNL_CB_OK;
 
+        if (mnl_nlmsg_get_payload_len(message) < sizeof(*header))
+                return refuse_message();
         const struct nlattr *target = find_attribute(message, sizeof(*header), RTA_DST);
         if (!is_route_of_interest(header) || (target && is_link_local(header->rtm_family, target)))
                 return MNL_CB_OK;
@@ -96,23 +114,21 @@ static int on_route(const struct nlmsghdr *message, void *userdata) {
                 (void)snprintf(route, sizeof(route), "%s/%u", address_text(header->rtm_family, target, text),
                                 header->rtm_dst_len);
         NetworkUseKind kind = target ? NETWORK_ROUTE : NETWORK_DEFAULT_ROUTE;
-        const struct nlattr *output = find_attribute(message, sizeof(*header), RTA_OIF);
-        if (output)
-                r = add_use(userdata, mnl_attr_get_u32(output), kind, route);
+        int r = add_output(userdata, find_attribute(message, sizeof(*header), RTA_OIF), kind, route);
         const struct nlattr *multipath = find_attribute(message, sizeof(*header), RTA_MULTIPATH);
         if (!multipath)
                 return r;
         const struct rtnexthop *hop = mnl_attr_get_payload(multipath);
         int left = mnl_attr_get_payload_len(multipath);
-        for (; RTNH_OK(hop, left) && r > MNL_CB_STOP; left -= RTNH_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop))
+        for (; left >= (int)sizeof(*hop) && RTNH_OK(hop, left) && r > MNL_CB_STOP;
+                        left -= RTNH_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop))
                 r = add_use(userdata, (unsigned)hop->rtnh_ifindex, kind, route);
         return r;
 }
 
 /* A route can name a next hop object instead of an interface. */
 static int on_next_hop(const struct nlmsghdr *message, void *userdata) {
-        const struct nlattr *output = find_attribute(message, sizeof(struct nhmsg), NHA_OIF);
-        return output ? add_use(userdata, mnl_attr_get_u32(output), NETWORK_NEXT_HOP, "") : MNL_CB_OK;
+        return add_output(userdata, find_attribute(message, sizeof(struct nhmsg), NHA_OIF), NETWORK_NEXT_HOP, "");
 }
 
 /* Requests all entries of a kind, again if the list changed meanwhile (-EINTR). Entries of an interrupted answer
