@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
+#include "connect.h"
 #include "proxy.h"
 #include "strv.h"
 #include "terminal.h"
@@ -49,6 +50,7 @@ enum {
         OPTION_VIRTUAL_FUNCTIONS = 'v',
         OPTION_DETACH = 'D',
         OPTION_DRIVERLESS = 'W',
+        OPTION_ADDRESS = 'A',
 };
 
 /* Options that belong to detach only, and to reattach only. plan takes the options of the verb that it plans. */
@@ -101,6 +103,7 @@ static const struct option options[] = {
                 {"virtual-functions", required_argument, NULL, OPTION_VIRTUAL_FUNCTIONS},
                 {"detach", no_argument, NULL, OPTION_DETACH},
                 {"driverless", no_argument, NULL, OPTION_DRIVERLESS},
+                {"address", required_argument, NULL, OPTION_ADDRESS},
                 {NULL, 0, NULL, 0},
 };
 
@@ -139,6 +142,8 @@ static void print_help(FILE *stream) {
               "      --adopt               reattach: also the devices that vfiod did not detach\n"
               "      --reattach            plan: show what reattach would do\n"
               "      --qemu                show: print only the QEMU arguments for the group\n"
+              "      --address ADDRESS     Connect to vfiod's own socket at this D-Bus address; by default, root\n"
+              "                            connects to unix:path=/run/vfiod/root, and others to the system bus\n"
               "      --json                Print JSON\n"
               "      --no-legend           Print tables without headings\n"
               "  -q, --quiet               Print no results of changes and no plans, and ask no questions\n"
@@ -298,6 +303,9 @@ static int parse_options(int argc, char **argv, Invocation *invocation, char *us
                 case OPTION_DRIVERLESS:
                         invocation->options.driverless = true;
                         break;
+                case OPTION_ADDRESS:
+                        invocation->address = optarg;
+                        break;
                 default:
                         return -EINVAL;
                 }
@@ -389,9 +397,10 @@ static const Verb *parse_verb(int argc, char **argv, const char *used_options, I
 static ExitCode run_verb(const Verb *verb, Invocation *invocation) {
         int r;
 
-        r = proxy_open(&invocation->bus);
+        r = connect_to_vfiod(invocation->address, &invocation->bus);
         if (r < 0) {
-                terminal_say("vfioctl: cannot connect to the system bus: %s", strerror(-r));
+                terminal_say("vfioctl: cannot connect to %s: %s", invocation->address ?: "the system bus",
+                                strerror(-r));
                 return exit_code_from_error(r, NULL);
         }
         return verb->run(invocation);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* monitor: prints changes as they happen. */
+#include "connect.h"
 #include "mirror.h"
 #include "narrate.h"
 #include "proxy-internal.h"
@@ -21,19 +22,23 @@ enum {
         SLOT_PROPERTIES,
         SLOT_RULES,
         SLOT_OWNER,
+        SLOT_END,
+        SLOT_OWNER_REPLY,
         SLOT_MANAGER_REPLY,
         SLOT_OBJECTS_REPLY,
         _SLOT_MAX,
 };
 
 typedef struct Monitor {
-        sd_bus *bus;
+        sd_bus **connection; /* of the invocation */
+        sd_bus *bus;         /* the same */
         sd_event *event;
         Mirror *mirror;
         sd_bus_slot *slots[_SLOT_MAX];
         bool json;
         bool known;   /* the state was loaded at least once */
         bool current; /* the mirror is loaded from the vfiod that is running; signals update it */
+        bool gone;    /* vfiod has ended, and this was printed */
         bool ended;   /* the monitor ends, with this code */
         ExitCode code;
 } Monitor;
@@ -41,7 +46,8 @@ typedef struct Monitor {
 static void monitor_done(Monitor *monitor) {
         for (size_t i = 0; i < _SLOT_MAX; i++)
                 sd_bus_slot_unref(monitor->slots[i]);
-        (void)sd_bus_detach_event(monitor->bus);
+        if (*monitor->connection)
+                (void)sd_bus_detach_event(*monitor->connection);
         sd_event_unref(monitor->event);
         mirror_free(monitor->mirror);
 }
@@ -182,8 +188,9 @@ static int check_reply(Monitor *monitor, sd_bus_message *reply) {
 
         if (!error)
                 return 1;
-        if (sd_bus_is_open(monitor->bus) > 0 &&
-                        (!monitor->known || !sd_bus_error_has_name(error, SD_BUS_ERROR_NO_REPLY)))
+        bool has_ended = sd_bus_error_has_names(
+                        error, SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NAME_HAS_NO_OWNER);
+        if (sd_bus_is_open(monitor->bus) > 0 && (!monitor->known || !has_ended))
                 (void)fail(monitor, -sd_bus_error_get_errno(error), error);
         return 0;
 }
@@ -214,6 +221,7 @@ static int on_objects_reply(sd_bus_message *reply, void *userdata, sd_bus_error 
         if (r >= 0 && !monitor->known)
                 r = tell_state(monitor);
         monitor->known = monitor->current = true;
+        monitor->gone = false;
         return r < 0 ? fail_to_read(monitor, r) : 0;
 }
 
@@ -222,14 +230,25 @@ static void forget_replies(Monitor *monitor) {
         monitor->slots[SLOT_OBJECTS_REPLY] = sd_bus_slot_unref(monitor->slots[SLOT_OBJECTS_REPLY]);
 }
 
-/* Requests the state. The bus starts vfiod for that if needed. */
+static int send_request(Monitor *monitor, int slot, const char *interface, const char *method, const char *argument,
+                sd_bus_message_handler_t handler) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        int r;
+
+        if ((r = sd_bus_message_new_method_call(monitor->bus, &call, SERVICE, ROOT, interface, method)) < 0 ||
+                        (r = sd_bus_message_set_auto_start(call, !monitor->known)) < 0 ||
+                        (argument && (r = sd_bus_message_append(call, "s", argument)) < 0))
+                return r;
+        return sd_bus_call_async(monitor->bus, &monitor->slots[slot], call, handler, monitor, 0);
+}
+
+/* Requests the state. The first time, the bus starts vfiod for that if needed. */
 static int ask(Monitor *monitor) {
         forget_replies(monitor);
-        int r = sd_bus_call_method_async(monitor->bus, &monitor->slots[SLOT_MANAGER_REPLY], SERVICE, ROOT, PROPERTIES,
-                        "GetAll", on_manager_reply, monitor, "s", MANAGER);
+        int r = send_request(monitor, SLOT_MANAGER_REPLY, PROPERTIES, "GetAll", MANAGER, on_manager_reply);
         return r < 0 ? r
-                     : sd_bus_call_method_async(monitor->bus, &monitor->slots[SLOT_OBJECTS_REPLY], SERVICE, ROOT,
-                                       OBJECT_MANAGER, "GetManagedObjects", on_objects_reply, monitor, NULL);
+                     : send_request(monitor, SLOT_OBJECTS_REPLY, OBJECT_MANAGER, "GetManagedObjects", NULL,
+                                       on_objects_reply);
 }
 
 /* Signals. Those that come before the state are ignored: the state includes their changes. */
@@ -259,6 +278,17 @@ static int on_rules_changed(sd_bus_message *signal, void *userdata, sd_bus_error
         return r < 0 ? fail_to_read(monitor, r) : 0;
 }
 
+/* Prints once that vfiod has ended. */
+static int tell_gone(Monitor *monitor) {
+        bool told = monitor->gone;
+
+        monitor->gone = true;
+        monitor->current = false;
+        forget_replies(monitor);
+        mirror_forget(monitor->mirror, ROOT);
+        return told ? 0 : tell_service(monitor, "gone", "is gone");
+}
+
 static int on_owner_changed(sd_bus_message *signal, void *userdata, sd_bus_error *ret_error) {
         const char *name, *old_owner, *new_owner;
         Monitor *monitor = userdata;
@@ -270,15 +300,64 @@ static int on_owner_changed(sd_bus_message *signal, void *userdata, sd_bus_error
         /* A vfiod that was started by the request answers that request. */
         if (!monitor->known)
                 return 0;
-        if (!isempty(old_owner)) {
-                monitor->current = false;
-                forget_replies(monitor);
-                mirror_forget(monitor->mirror, ROOT);
-                r = tell_service(monitor, "gone", "is gone");
-        }
+        if (!isempty(old_owner))
+                r = tell_gone(monitor);
         if (r >= 0 && !isempty(new_owner))
                 r = ask(monitor);
         return r < 0 ? fail_to_read(monitor, r) : 0;
+}
+
+/* After the direct connection has ended, the monitor goes on over the system bus. There it sees when vfiod is back. A
+ * new direct connection would start vfiod. */
+
+static int listen(Monitor *monitor);
+static int attach(Monitor *monitor);
+
+static int on_owner_reply(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
+        Monitor *monitor = userdata;
+
+        (void)ret_error;
+        /* Without an owner, on_owner_changed() will tell when there is one. */
+        if (sd_bus_message_is_method_error(reply, NULL) || monitor->current || monitor->slots[SLOT_OBJECTS_REPLY])
+                return 0;
+        int r = ask(monitor);
+        return r < 0 ? fail_to_read(monitor, r) : 0;
+}
+
+static int change_to_system_bus(Monitor *monitor) {
+        int r;
+
+        for (size_t i = 0; i < _SLOT_MAX; i++)
+                monitor->slots[i] = sd_bus_slot_unref(monitor->slots[i]);
+        sd_bus_close_unref(TAKE_PTR(*monitor->connection));
+        if ((r = connect_to_system_bus(monitor->connection)) < 0)
+                return r;
+        monitor->bus = *monitor->connection;
+        if ((r = attach(monitor)) < 0 || (r = listen(monitor)) < 0)
+                return r;
+        return sd_bus_call_method_async(monitor->bus, &monitor->slots[SLOT_OWNER_REPLY], "org.freedesktop.DBus",
+                        "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetNameOwner", on_owner_reply, monitor, "s",
+                        SERVICE);
+}
+
+/* Runs after sd-bus is done with the connection, which this closes. */
+static int on_ended_connection(sd_event_source *source, void *userdata) {
+        Monitor *monitor = userdata;
+
+        (void)source;
+        int r = monitor->known ? tell_gone(monitor) : 0;
+        if (r < 0)
+                return fail_to_read(monitor, r);
+        r = change_to_system_bus(monitor);
+        return r < 0 ? fail(monitor, r, NULL) : 0;
+}
+
+static int on_disconnected(sd_bus_message *signal, void *userdata, sd_bus_error *ret_error) {
+        Monitor *monitor = userdata;
+
+        (void)signal, (void)ret_error;
+        int r = sd_event_add_defer(monitor->event, NULL, on_ended_connection, monitor);
+        return r < 0 ? fail(monitor, r, NULL) : 0;
 }
 
 static int listen(Monitor *monitor) {
@@ -291,6 +370,11 @@ static int listen(Monitor *monitor) {
                                         "type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"
                                         "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='" SERVICE "'",
                                         on_owner_changed},
+                        {SLOT_END,
+                                        "type='signal',sender='org.freedesktop.DBus.Local',"
+                                        "path='/org/freedesktop/DBus/Local',interface='org.freedesktop.DBus.Local',"
+                                        "member='Disconnected'",
+                                        on_disconnected},
                         {SLOT_OBJECTS,
                                         "type='signal',sender='" SERVICE "',path='" ROOT "',interface='" OBJECT_MANAGER
                                         "'",
@@ -307,8 +391,9 @@ static int listen(Monitor *monitor) {
         int r = 0;
 
         for (size_t i = 0; i < ELEMENTSOF(matches) && r >= 0; i++)
-                r = sd_bus_add_match(monitor->bus, &monitor->slots[matches[i].slot], matches[i].rule,
-                                matches[i].handler, monitor);
+                if (matches[i].slot != (connection_is_direct(monitor->bus) ? SLOT_OWNER : SLOT_END))
+                        r = sd_bus_add_match(monitor->bus, &monitor->slots[matches[i].slot], matches[i].rule,
+                                        matches[i].handler, monitor);
         return r;
 }
 
@@ -326,13 +411,18 @@ static int on_reader_gone(sd_event_source *source, int fd, uint32_t events, void
         return 0;
 }
 
+/* Receives messages and ends when the bus is lost. */
+static int attach(Monitor *monitor) {
+        int r = sd_bus_attach_event(monitor->bus, monitor->event, SD_EVENT_PRIORITY_NORMAL);
+
+        return r < 0 || connection_is_direct(monitor->bus) ? r : sd_bus_set_exit_on_disconnect(monitor->bus, true);
+}
+
 static int prepare(Monitor *monitor) {
         static const int end_signals[] = {SIGINT, SIGTERM};
         int r;
 
-        if ((r = sd_event_new(&monitor->event)) < 0 ||
-                        (r = sd_bus_attach_event(monitor->bus, monitor->event, SD_EVENT_PRIORITY_NORMAL)) < 0 ||
-                        (r = sd_bus_set_exit_on_disconnect(monitor->bus, true)) < 0 ||
+        if ((r = sd_event_new(&monitor->event)) < 0 || (r = attach(monitor)) < 0 ||
                         (r = mirror_new(&monitor->mirror)) < 0)
                 return r;
         for (size_t i = 0; i < ELEMENTSOF(end_signals); i++)
@@ -348,6 +438,7 @@ static int prepare(Monitor *monitor) {
 
 ExitCode verb_monitor(Invocation *invocation) {
         _cleanup_(monitor_done) Monitor monitor = {
+                        .connection = &invocation->bus,
                         .bus = invocation->bus,
                         .json = invocation->output.json,
         };

@@ -44,6 +44,8 @@ char *holder_description(const Holder *holder) {
         bool named = !isempty(holder->command), of_unit = !isempty(holder->unit);
         char *text;
 
+        if (holder->pid == 0) /* vfiod tells nothing else about it */
+                return strdup(strempty(holder->command));
         if (asprintf(&text, "process %u%s%s%s%s%s: %s", holder->pid, named ? " (" : "", strempty(holder->command),
                             named ? ")" : "", of_unit ? " of " : "", strempty(holder->unit),
                             strempty(holder->node)) < 0)

@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "proxy.h"
 
+#include "connect.h"
 #include "decode-rows.h"
 #include "decode.h"
 #include "proxy-internal.h"
 #include "strv.h"
 
 #include <inttypes.h>
+#include <unistd.h>
 
 #define JOBS ROOT "/jobs/"
 #define OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
 #define PROPERTIES "org.freedesktop.DBus.Properties"
-
-int proxy_open(sd_bus **ret_bus) {
-        return sd_bus_open_system(ret_bus);
-}
 
 int decoded(int r, sd_bus_error *error) {
         if (r < 0 && r != -ENOMEM)
@@ -357,6 +355,10 @@ int proxy_get_own_pid(sd_bus *bus, pid_t *ret_pid) {
         const char *name;
         int r;
 
+        if (connection_is_direct(bus)) {
+                *ret_pid = getpid();
+                return 0;
+        }
         if ((r = sd_bus_get_unique_name(bus, &name)) < 0 ||
                         (r = sd_bus_get_name_creds(bus, name, SD_BUS_CREDS_PID, &creds)) < 0)
                 return r;

@@ -5,7 +5,7 @@
 
 #include <systemd/sd-bus.h>
 
-/* All calls on the bus. Replies become plain structs. Nothing here prints. Every function returns 0 or a negative
+/* All calls of vfiod. Replies become plain structs. Nothing here prints. Every function returns 0 or a negative
  * errno, and fills the sd_bus_error if the bus or vfiod gave a reason. */
 
 /* The options of a call. The lists may be NULL. */
@@ -22,9 +22,6 @@ typedef struct CallOptions {
         uint32_t virtual_functions; /* of a new rule; 0 for none */
         bool dry_run;               /* check whether the rule can be written, and write nothing */
 } CallOptions;
-
-/* Connects to the system bus, or to the one that DBUS_SYSTEM_BUS_ADDRESS names. */
-int proxy_open(sd_bus **ret_bus);
 
 /* Gets all groups as rows, sorted by number. */
 int proxy_list_groups(sd_bus *bus, GroupList *ret_groups, sd_bus_error *error);

@@ -7,10 +7,11 @@
 
 #include <systemd/sd-bus.h>
 
-/* The parsed command line of vfioctl, the connection to the bus, and the output. */
+/* The parsed command line of vfioctl, the connection to vfiod, and the output. */
 typedef struct Invocation {
         sd_bus *bus;
         Output output;
+        const char *address;        /* --address: of vfiod's own socket; NULL for the usual connection */
         const char *selector;       /* NULL for verbs that take none */
         uint32_t job;               /* number; 0 for verbs that take none */
         const char *rule;           /* name of a rule, or --name; NULL for none */

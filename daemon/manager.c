@@ -2,11 +2,12 @@
 #include "manager.h"
 #include "base/log.h"
 #include "bus/authorize.h"
+#include "bus/connection.h"
 #include "bus/notify.h"
 #include "bus/publish.h"
 #include "bus/rule-interface.h"
 #include "job/viability.h"
-#include "state/first-edition.h"
+#include "job/worker-request.h"
 
 #include <malloc.h>
 
@@ -169,13 +170,30 @@ static void drop_changes(Manager *manager) {
         change_list_done(&changes);
 }
 
+static void on_forgotten(int error, void *userdata) {
+        (void)userdata;
+        if (error < 0 && error != -ECANCELED)
+                log_error_errno(error, "Cannot remove the state files of devices that are with the host again");
+}
+
+static int forget(void *userdata, const PciAddress *addresses, size_t n_addresses) {
+        const Manager *manager = userdata;
+
+        return worker_request_forget(manager->event, manager->worker, addresses, n_addresses, on_forgotten, NULL);
+}
+
 /* Reads the devices of the host, and the state files, which tell which of them vfiod detached. */
 static int read_host(Manager *manager, const char *state_folder) {
         size_t n;
         int r;
 
-        if ((r = state_new(state_folder, true, &manager->state)) < 0 || (r = first_edition_take_over(manager->state)) < 0)
+        /* The worker prepares the folder when it starts, and any request starts it. */
+        if (state_needs_writer(state_folder) && (r = worker_request_now(manager->worker, "Forget", "as", 0)) < 0)
+                log_error_errno(r, "Cannot reach vfiod-worker, which prepares %s", state_folder);
+        if ((r = state_new(state_folder, false, &manager->state)) < 0)
                 return log_error_errno(r, "Cannot read the state files in %s", state_folder);
+        manager->state->remove = forget;
+        manager->state->remove_userdata = manager;
         if ((r = follower_read_all(manager->kernel, manager->inventory)) < 0)
                 return log_error_errno(r, "Cannot read the PCI devices of the host");
         /* A device that is present at the start was not plugged in just now. */
@@ -205,7 +223,7 @@ static int watch(Manager *manager) {
         return 0;
 }
 
-static int serve(Manager *manager, sd_bus *bus) {
+static int serve(Manager *manager, sd_bus *bus, uint64_t bus_deadline_us) {
         int r;
 
         manager->service = (Service){
@@ -215,19 +233,14 @@ static int serve(Manager *manager, sd_bus *bus) {
                         .jobs = manager->jobs,
                         .names = manager->names,
                         .censuses = &manager->censuses,
+                        .worker = manager->worker,
                         .rules = manager->rules,
                         .follower = manager->follower,
                         .rescan = on_rescan_called,
                         .rescan_userdata = manager,
         };
-        if ((r = service_publish(&manager->service)) < 0)
+        if ((r = system_bus_new(&manager->service, manager->event, bus_deadline_us, &manager->system_bus)) < 0)
                 return log_error_errno(r, "Cannot register the objects on the bus");
-        /* By default, sd-bus closes the connection when the loop ends. But manager_free() still answers the calls
-         * that wait for jobs. */
-        if ((r = sd_bus_set_close_on_exit(bus, false)) < 0)
-                return log_error_errno(r, "Cannot keep the connection to the bus open until the end");
-        if ((r = sd_bus_attach_event(bus, manager->event, SD_EVENT_PRIORITY_NORMAL)) < 0)
-                return log_error_errno(r, "Cannot attach the bus to the event loop");
         if ((r = sd_bus_request_name(bus, BUS_NAME, 0)) < 0)
                 return log_error_errno(r, "Cannot get the name %s on the bus", BUS_NAME);
         return 0;
@@ -236,6 +249,7 @@ static int serve(Manager *manager, sd_bus *bus) {
 int manager_new(sd_event *event, const ManagerParts *parts, Manager **ret) {
         _cleanup_(kernel_freep) Kernel *kernel = parts->kernel;
         _cleanup_(uevent_source_freep) UeventSource *uevents = parts->uevents;
+        _cleanup_close_ int root_fd = parts->root_fd;
         _cleanup_(manager_freep) Manager *manager = calloc(1, sizeof(Manager));
         int r;
 
@@ -243,6 +257,7 @@ int manager_new(sd_event *event, const ManagerParts *parts, Manager **ret) {
                 return log_error_errno(-ENOMEM, "Cannot start");
         manager->event = sd_event_ref(event);
         manager->kernel = TAKE_PTR(kernel);
+        manager->worker = parts->worker;
         manager->uevents = TAKE_PTR(uevents);
         if ((r = inventory_new(&manager->inventory)) < 0 || (r = pci_names_new(&manager->names)) < 0 ||
                         (r = follower_new(manager->kernel, manager->inventory, manager->uevents, &manager->follower)) <
@@ -259,8 +274,8 @@ int manager_new(sd_event *event, const ManagerParts *parts, Manager **ret) {
                         (r = link_reader_read_now(manager->links, LINKS_START_US)) < 0)
                 return log_error_errno(r, "Cannot read the links of the devices");
         drop_changes(manager);
-        if ((r = job_table_new(event, manager->kernel, manager->inventory, manager->state, parts->job_limits,
-                             &manager->jobs)) < 0 ||
+        if ((r = job_table_new(event, manager->kernel, manager->inventory, manager->state, parts->worker,
+                             parts->job_limits, &manager->jobs)) < 0 ||
                         (r = job_recover(manager->jobs)) < 0)
                 return log_error_errno(r, "Cannot end the jobs that an earlier daemon did not finish");
         RuleKeeperParts rule_parts = {
@@ -269,15 +284,19 @@ int manager_new(sd_event *event, const ManagerParts *parts, Manager **ret) {
                         .inventory = manager->inventory,
                         .state = manager->state,
                         .jobs = manager->jobs,
+                        .port = parts->worker,
                         .folders = parts->rule_folders,
                         .early_rules = parts->early_rules,
                         .udev_database = parts->udev_database,
         };
         if ((r = rule_keeper_new(&rule_parts, &manager->rules)) < 0)
                 return log_error_errno(r, "Cannot start to apply rules");
-        manager->censuses = (CensusTable){.event = event, .kernel = manager->kernel};
-        if ((r = serve(manager, parts->bus)) < 0)
+        manager->censuses = (CensusTable){.event = event, .path = parts->census};
+        if ((r = serve(manager, parts->bus, parts->bus_deadline_us)) < 0)
                 return r;
+        if (root_fd >= 0 &&
+                        (r = root_socket_new(&manager->service, event, TAKE_FD(root_fd), &manager->root_socket)) < 0)
+                return log_error_errno(r, "Cannot accept connections on root's socket");
         /* Calls work without rules, too. So this is not fatal. */
         if ((r = rule_keeper_reload(manager->rules)) < 0)
                 log_error_errno(r, "Cannot read the rules, so vfiod applies no rule");
@@ -295,8 +314,12 @@ Manager *manager_free(Manager *manager) {
         job_table_free(manager->jobs);
         rule_keeper_free(manager->rules);
         census_table_done(&manager->censuses);
+        if (manager->worker)
+                worker_port_done(manager->worker);
         authorize_done(&manager->service);
-        sd_bus_flush_close_unref(manager->service.bus);
+        root_socket_free(manager->root_socket);
+        system_bus_free(manager->system_bus);
+        connection_close(manager->service.bus);
         state_free(manager->state);
         driver_check_free(manager->driver_check);
         link_reader_free(manager->links);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "bus/service.h"
+#include "bus/root-socket.h"
+#include "bus/system-bus.h"
 #include "job/link-reader.h"
 #include "model/driver-check.h"
 #include "model/follower.h"
@@ -24,23 +25,30 @@ typedef struct Manager {
         LinkReader *links;
         unsigned links_rescan;  /* number of the last rescan after which all links were requested */
         RescanRequest *rescans; /* not answered yet; the newest first */
+        WorkerPort *worker;
         State *state;
         JobTable *jobs;
         RuleKeeper *rules;
         PciNames *names;
         CensusTable censuses;
         Service service; /* holds the bus */
+        SystemBus *system_bus;
+        RootSocket *root_socket; /* NULL for none */
 } Manager;
 
 typedef struct ManagerParts {
         sd_bus *bus;           /* referenced */
         Kernel *kernel;        /* taken over */
         UeventSource *uevents; /* taken over; it already listens, so that no event before the scan is lost */
+        WorkerPort *worker;    /* borrowed, as all paths but those of the rules; writes what the daemon may not write */
+        const char *census;    /* path of the socket of vfiod-census */
         const char *state_folder;
         const JobLimits *job_limits;
         const char *const *rule_folders; /* by precedence, the highest first; ends with NULL */
         const char *early_rules;         /* path of the rules file for udev; NULL for none */
         const char *udev_database;       /* directory of the udev database; NULL for none */
+        uint64_t bus_deadline_us;        /* see system-bus.h */
+        int root_fd;                     /* taken over: root's listening socket; -EBADF for none */
 } ManagerParts;
 
 /* Reads the devices of the host and the state files, registers the objects on the bus, ends the jobs that an earlier

@@ -47,6 +47,13 @@ const char *outcome_to_string(Outcome outcome) {
         return outcome_table[outcome];
 }
 
+Outcome outcome_from_string(const char *text) {
+        for (Outcome outcome = 0; outcome < _OUTCOME_MAX; outcome++)
+                if (streq(text, outcome_table[outcome]))
+                        return outcome;
+        return _OUTCOME_INVALID;
+}
+
 void problem_done(Problem *problem) {
         free(problem->message);
         *problem = (Problem){};

@@ -49,8 +49,9 @@ typedef enum Outcome {
 } Outcome;
 
 /* Returns the last part of the D-Bus error name, for example "NoSuchDevice", as a static string; or NULL for an
- * invalid value. */
+ * invalid value. outcome_from_string() is the reverse, and returns _OUTCOME_INVALID for another text. */
 const char *outcome_to_string(Outcome outcome);
+Outcome outcome_from_string(const char *text);
 
 /* An Outcome with a message for people. */
 typedef struct Problem {

@@ -9,6 +9,9 @@
  * connections of one user cannot keep others out. */
 #define QUERIES_MAX 1024
 
+/* Limit for the held calls of one user but root, after the bus daemon told who called. */
+#define USER_SIZE_MAX (4 * HELD_SIZE_MAX)
+
 #define QUERY_DEADLINE_US (5 * UINT64_C(1000000))
 
 /* A call that waits for the answer. */
@@ -28,9 +31,10 @@ struct CallerQuery {
         sd_bus_slot *slot;
         HeldCall *first, **end;
         size_t size;
-        sd_event_source *turn; /* runs the calls after the answer; NULL before */
-        bool known;            /* the answer says who it is */
+        bool answered; /* its calls may run, or are denied */
+        bool known;    /* the answer says who it is */
         Caller caller;
+        uint64_t user_turn; /* number of the last turn of its user; 0 for none */
 };
 
 static size_t size_of(const Request *request) {
@@ -64,7 +68,6 @@ static void query_free(CallerQuery *query) {
                 }
         while (query->first)
                 held_call_free(take_first(query));
-        sd_event_source_disable_unref(query->turn);
         sd_bus_slot_unref(query->slot);
         free(query->sender);
         free(query);
@@ -113,16 +116,76 @@ static void run_first(CallerQuery *query) {
         held_call_free(held);
 }
 
-/* Runs one call per iteration of the event loop, so that other connections are served in between. */
+/* Turns. One call runs per iteration of the event loop, so that the events of the kernel and other connections are
+ * handled in between. The users take turns, and root comes first: a user with many connections does not get more turns
+ * than a user with one. */
+
+static bool is_before(const CallerQuery *a, const CallerQuery *b) {
+        bool a_is_root = a->known && a->caller.uid == 0, b_is_root = b->known && b->caller.uid == 0;
+
+        return a_is_root != b_is_root ? a_is_root : a->user_turn < b->user_turn;
+}
+
+/* Finds the query that comes next. Of equal ones, this is the oldest, which is the last of the list. */
+static CallerQuery *find_next(const Service *service) {
+        CallerQuery *next = NULL;
+
+        for (CallerQuery *query = service->queries; query; query = query->next)
+                if (query->answered && (!next || !is_before(next, query)))
+                        next = query;
+        return next;
+}
+
+static bool is_of_user(const CallerQuery *query, uid_t uid) {
+        return query->known && query->caller.uid == uid;
+}
+
+static int on_turn(sd_event_source *source, void *userdata);
+
+/* Arranges a turn, unless there is one. Each turn has a source of its own: sd-event prefers the source that waits for
+ * the longest time, and a source that stays enabled would always be that one. */
+static int start_turn(Service *service) {
+        return service->turn ? 0 : sd_event_add_defer(sd_bus_get_event(service->bus), &service->turn, on_turn, service);
+}
+
 static int on_turn(sd_event_source *source, void *userdata) {
-        CallerQuery *query = userdata;
+        Service *service = userdata;
 
         (void)source;
+        service->turn = sd_event_source_disable_unref(service->turn);
+        CallerQuery *query = find_next(service);
+        if (!query)
+                return 0;
+        service->n_turns++;
+        for (CallerQuery *other = service->queries; other; other = other->next)
+                if (other == query || (query->known && is_of_user(other, query->caller.uid)))
+                        other->user_turn = service->n_turns;
         if (query->first)
                 run_first(query);
         if (!query->first)
                 query_free(query);
+        (void)start_turn(service);
         return 0;
+}
+
+/* Refuses the calls of the query if its user has too many. The turns of a user count from its other connections. */
+static void join_user(CallerQuery *query) {
+        size_t size = query->size;
+
+        for (const CallerQuery *other = query->service->queries; other; other = other->next)
+                if (other != query && is_of_user(other, query->caller.uid)) {
+                        size += other->size;
+                        query->user_turn = other->user_turn;
+                }
+        while (query->caller.uid != 0 && query->first && size > USER_SIZE_MAX) {
+                HeldCall *held = take_first(query);
+
+                size -= size_of(held->request);
+                (void)sd_bus_reply_method_errorf(held->call, BUS_ERROR_PREFIX "LimitsExceeded",
+                                "Too many calls of user %u already wait: wait for some of them, then try again.",
+                                (unsigned)query->caller.uid);
+                held_call_free(held);
+        }
 }
 
 static int on_credentials(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
@@ -131,8 +194,10 @@ static int on_credentials(sd_bus_message *reply, void *userdata, sd_bus_error *e
         (void)error;
         query->known = streq_ptr(sd_bus_message_get_sender(reply), "org.freedesktop.DBus") &&
                         !sd_bus_message_is_method_error(reply, NULL) && read_credentials(reply, &query->caller) >= 0;
-        if (sd_event_add_defer(sd_bus_get_event(query->service->bus), &query->turn, on_turn, query) >= 0 &&
-                        sd_event_source_set_enabled(query->turn, SD_EVENT_ON) >= 0)
+        if (query->known)
+                join_user(query);
+        query->answered = true;
+        if (start_turn(query->service) >= 0)
                 return 0;
         /* There is not enough memory for the event source, so this runs all calls at once. */
         while (query->first)
@@ -182,11 +247,17 @@ static int get_query(Service *service, const char *sender, CallerQuery **ret) {
 static int hold(sd_bus_message *call, authorize_run_t run, Request *request, bool root_only, sd_bus_error *error) {
         _cleanup_(request_freep) Request *owned = request;
         const char *sender = sd_bus_message_get_sender(call);
+        sd_bus *bus = sd_bus_message_get_bus(call);
+        Service *service = service_of(bus);
         CallerQuery *query = NULL;
 
+        /* Only processes of root can connect to root's socket. The kernel said so. */
+        const Peer *peer = service_find_peer(service, bus);
+        if (peer)
+                return run(service, call, &(Caller){.pid = peer->pid}, request, error);
         if (!sender)
                 return deny(call, "the caller has no name on the bus", error);
-        int r = get_query(service_of(sd_bus_message_get_bus(call)), sender, &query);
+        int r = get_query(service, sender, &query);
         if (r == -EDQUOT || (r >= 0 && query->first && query->size + size_of(request) > HELD_SIZE_MAX))
                 return sd_bus_error_set(error, BUS_ERROR_PREFIX "LimitsExceeded",
                                 "Too many calls already wait for an answer: wait for some of them, then try again.");
@@ -224,11 +295,16 @@ const char *authorize_caller_text(const Service *service, const Caller *caller, 
         return buffer;
 }
 
+void authorize_forget(Service *service) {
+        while (service->queries)
+                query_free(service->queries);
+        service->turn = sd_event_source_disable_unref(service->turn);
+}
+
 void authorize_done(Service *service) {
-        while (service->queries) {
-                for (HeldCall *held = service->queries->first; held; held = held->next)
+        for (const CallerQuery *query = service->queries; query; query = query->next)
+                for (HeldCall *held = query->first; held; held = held->next)
                         (void)sd_bus_reply_method_errorf(held->call, BUS_ERROR_PREFIX "Failed",
                                         "vfiod is ending and did nothing: try again.");
-                query_free(service->queries);
-        }
+        authorize_forget(service);
 }

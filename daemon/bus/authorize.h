@@ -6,7 +6,8 @@
 
 /* Finds out who calls, and decides who may call what. Methods that only read do not need this. A method that changes
  * something, or that starts a process of vfiod, first reads its arguments and then asks here. This asks the bus
- * daemon with an asynchronous call, so the event loop never waits. The call is held until the answer comes. */
+ * daemon with an asynchronous call, so the event loop never waits. The call is held until the answer comes. A call on
+ * root's socket is run at once. */
 
 typedef struct Caller {
         uid_t uid;
@@ -20,8 +21,8 @@ typedef int (*authorize_run_t)(
 
 /* Continue the call: authorize_change() if the caller is root, authorize_anybody() for each caller whose uid is
  * known. All others get the error AccessDenied. Take the request over, also on failure; it may be NULL. To be called
- * in a method handler. Return 1, because the answer comes later; or a negative errno with the error set:
- * LimitsExceeded if the connection has too many held calls. */
+ * in a method handler, whose result they return: usually 1, because the answer comes later; or a negative errno with
+ * the error set, for example LimitsExceeded if the connection has too many held calls. */
 int authorize_change(sd_bus_message *call, authorize_run_t run, Request *request, sd_bus_error *error);
 int authorize_anybody(sd_bus_message *call, authorize_run_t run, Request *request, sd_bus_error *error);
 
@@ -32,3 +33,6 @@ const char *authorize_caller_text(const Service *service, const Caller *caller, 
 
 /* Answers all held calls with an error, when the service ends. */
 void authorize_done(Service *service);
+
+/* Drops all held calls without an answer, when the connection to the bus is lost. */
+void authorize_forget(Service *service);

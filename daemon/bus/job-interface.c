@@ -39,6 +39,11 @@ static PciAddress address_of_step(const JobDescription *job) {
         return plan_step_address(job->plan, &job->plan->steps[job->step]);
 }
 
+/* Everybody on the system bus reads the job, so it does not tell there which process the job waits for. */
+static const char *describe_holder(sd_bus *bus, const JobDescription *job) {
+        return isempty(job->holder) || service_find_peer(service_of(bus), bus) ? job->holder : "a process";
+}
+
 BUS_GETTER(property_get_text) {
         JobDescription job = job_describe(userdata);
 
@@ -48,7 +53,7 @@ BUS_GETTER(property_get_text) {
                                         : streq(property, "Action")
                                         ? step_kind_to_string(job.plan->steps[job.step].kind)
                                         : streq(property, "Address")  ? PCI_ADDRESS_TEXT(address_of_step(&job))
-                                        : streq(property, "WaitsFor") ? job.holder
+                                        : streq(property, "WaitsFor") ? describe_holder(bus, &job)
                                                                       : job.caller);
 }
 
@@ -120,7 +125,7 @@ static int append_job(sd_bus_message *reply, const JobDescription *job) {
                         (r = sd_bus_message_append(reply, "uuss", (uint32_t)job->step + 1, (uint32_t)plan->n_steps,
                                          step_kind_to_string(plan->steps[job->step].kind),
                                          PCI_ADDRESS_TEXT(address_of_step(job)))) < 0 ||
-                        (r = bus_append_text(reply, job->holder)) < 0 ||
+                        (r = bus_append_text(reply, describe_holder(sd_bus_message_get_bus(reply), job))) < 0 ||
                         (r = bus_append_text(reply, job->caller)) < 0 ||
                         (r = sd_bus_message_append(reply, "ta{sv}", job->started_us, 1, "Cancelled", "b",
                                          (int)job->cancelled)) < 0)

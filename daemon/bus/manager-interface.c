@@ -16,7 +16,8 @@ static int reply_holders(sd_bus_message *call, const CensusEntry *entries, size_
                 char node[TEXT_ESCAPED_MAX(sizeof(entry->node))];
 
                 r = sd_bus_message_append(reply, "(ussssa{sv})", (uint32_t)entry->holder.pid,
-                                TEXT_NAME(entry->holder.command), TEXT_NAME(entry->holder.unit),
+                                entry->holder.pid == 0 ? HOLDER_OF_OTHER_USER : TEXT_NAME(entry->holder.command),
+                                TEXT_NAME(entry->holder.unit),
                                 text_escape(entry->node, TEXT_NAME_ESCAPE, node, sizeof(node)),
                                 entry->of_group ? "" : PCI_ADDRESS_TEXT(entry->address), 0);
         }

@@ -45,8 +45,42 @@ static void add_name(NameList *list, const char *name) {
         list->names[list->n++] = (char *)name;
 }
 
+/* A signal about an object. */
+typedef struct Signal {
+        enum {
+                SIGNAL_ADDED,
+                SIGNAL_REMOVED,
+                SIGNAL_CHANGED,
+                SIGNAL_RULES_CHANGED,
+        } kind;
+        const char *path, *interface;
+        char **names; /* of the changed properties */
+} Signal;
+
+static int send_on(sd_bus *bus, const Signal *signal) {
+        switch (signal->kind) {
+        case SIGNAL_ADDED:
+                return sd_bus_emit_interfaces_added(bus, signal->path, signal->interface, NULL);
+        case SIGNAL_REMOVED:
+                return sd_bus_emit_interfaces_removed(bus, signal->path, signal->interface, NULL);
+        case SIGNAL_CHANGED:
+                return sd_bus_emit_properties_changed_strv(bus, signal->path, signal->interface, signal->names);
+        case SIGNAL_RULES_CHANGED:
+                return sd_bus_emit_signal(bus, signal->path, signal->interface, "RulesChanged", NULL);
+        }
+        return -EINVAL;
+}
+
+/* Sends the signal on all connections. Returns an error of the system bus only: a peer whose connection has ended is
+ * about to be freed. */
+static int send(const Service *service, const Signal *signal) {
+        for (const Peer *peer = service->peers; peer; peer = peer->next)
+                (void)send_on(peer->bus, signal);
+        return service->bus ? send_on(service->bus, signal) : 0;
+}
+
 static int emit_changed(Service *service, const char *path, const char *interface, NameList *list) {
-        return list->n == 0 ? 0 : sd_bus_emit_properties_changed_strv(service->bus, path, interface, list->names);
+        return list->n == 0 ? 0 : send(service, &(Signal){SIGNAL_CHANGED, path, interface, list->names});
 }
 
 static int emit_facts(
@@ -68,12 +102,12 @@ static int emit_change(Service *service, const Change *change) {
         if (r < 0)
                 return r;
         if (change->kind == CHANGE_DEVICE_REMOVED || change->kind == CHANGE_GROUP_REMOVED)
-                return sd_bus_emit_interfaces_removed(service->bus, path, interface, NULL);
+                return send(service, &(Signal){SIGNAL_REMOVED, path, interface, NULL});
         if (of_device ? !inventory_find_device(service->inventory, change->address)
                       : !inventory_find_group(service->inventory, change->group))
                 return 0;
         if (change->kind == CHANGE_DEVICE_ADDED || change->kind == CHANGE_GROUP_ADDED)
-                return sd_bus_emit_interfaces_added(service->bus, path, interface, NULL);
+                return send(service, &(Signal){SIGNAL_ADDED, path, interface, NULL});
         return emit_facts(service, path, interface, of_device ? device_facts : group_facts, change->facts);
 }
 
@@ -106,22 +140,19 @@ int notify_manager(Service *service, bool model_changed) {
         return emit_changed(service, BUS_PATH, BUS_INTERFACE_MANAGER, &list);
 }
 
+int notify_rules(const Service *service) {
+        return send(service, &(Signal){SIGNAL_RULES_CHANGED, BUS_PATH, BUS_INTERFACE_MANAGER, NULL});
+}
+
 void notify_job(const Job *job, JobEvent event, void *userdata) {
+        static const char *const changing[] = {
+                        "State", "Cancelled", "Step", "Steps", "Action", "Address", "WaitsFor", NULL};
+        Signal signal = {.interface = BUS_INTERFACE_JOB, .names = (char **)changing};
         _cleanup_free_ char *path = NULL;
-        const Service *service = userdata;
 
         if (service_job_path(job_describe(job).number, &path) < 0)
                 return;
-        switch (event) {
-        case JOB_ADDED:
-                (void)sd_bus_emit_interfaces_added(service->bus, path, BUS_INTERFACE_JOB, NULL);
-                break;
-        case JOB_CHANGED:
-                (void)sd_bus_emit_properties_changed(service->bus, path, BUS_INTERFACE_JOB, "State", "Cancelled",
-                                "Step", "Steps", "Action", "Address", "WaitsFor", NULL);
-                break;
-        case JOB_REMOVED:
-                (void)sd_bus_emit_interfaces_removed(service->bus, path, BUS_INTERFACE_JOB, NULL);
-                break;
-        }
+        signal.path = path;
+        signal.kind = event == JOB_ADDED ? SIGNAL_ADDED : event == JOB_REMOVED ? SIGNAL_REMOVED : SIGNAL_CHANGED;
+        (void)send(userdata, &signal);
 }

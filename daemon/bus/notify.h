@@ -3,6 +3,8 @@
 
 #include "bus/service.h"
 
+/* Signals go to the system bus and to each peer. */
+
 /* Sends the signals for changes of the model: InterfacesAdded and InterfacesRemoved for objects that were added or
  * removed, and one PropertiesChanged for each object with changed properties. Returns 0, -ENOMEM, or a negative
  * errno of sd-bus. */
@@ -11,6 +13,9 @@ int notify_changes(Service *service, const ChangeList *changes);
 /* Sends PropertiesChanged for the counts of the Manager object that have changed. Counts devices and groups again
  * only if model_changed is true. Returns as notify_changes() does. */
 int notify_manager(Service *service, bool model_changed);
+
+/* Sends RulesChanged. Returns 0 or a negative errno of sd-bus. */
+int notify_rules(const Service *service);
 
 /* A job_watch_t that sends the signals for jobs; userdata is the Service. Ignores errors of sending: they mean that
  * the bus is gone, and the daemon learns that from the bus object. */

@@ -125,11 +125,11 @@ static int list_jobs(sd_bus *bus, const char *prefix, void *userdata, char ***re
         return 1;
 }
 
-static int add_objects(Service *service, const char *path, const char *interface, const sd_bus_vtable *vtable,
-                sd_bus_node_enumerator_t list) {
-        int r = sd_bus_add_fallback_vtable(service->bus, NULL, path, interface, vtable, find_object, service);
+static int add_objects(Service *service, sd_bus *bus, const char *path, const char *interface,
+                const sd_bus_vtable *vtable, sd_bus_node_enumerator_t list) {
+        int r = sd_bus_add_fallback_vtable(bus, NULL, path, interface, vtable, find_object, service);
 
-        return r < 0 ? r : sd_bus_add_node_enumerator(service->bus, NULL, path, list, service);
+        return r < 0 ? r : sd_bus_add_node_enumerator(bus, NULL, path, list, service);
 }
 
 static int on_prepare_for_sleep(sd_bus_message *message, void *userdata, sd_bus_error *error) {
@@ -164,20 +164,26 @@ static int watch_sleep(Service *service) {
                         service);
 }
 
-int service_publish(Service *service) {
-        sd_bus *bus = service->bus;
+int service_add_objects(Service *service, sd_bus *bus) {
         int r;
 
         if ((r = sd_bus_add_filter(bus, NULL, refuse_long_path, NULL)) < 0 ||
                         (r = sd_bus_add_object_manager(bus, NULL, BUS_PATH)) < 0 ||
                         (r = sd_bus_add_object_vtable(
                                          bus, NULL, BUS_PATH, BUS_INTERFACE_MANAGER, manager_vtable, service)) < 0 ||
-                        (r = add_objects(service, BUS_PATH_GROUPS, BUS_INTERFACE_GROUP, group_vtable, list_groups)) <
-                                        0 ||
-                        (r = add_objects(service, BUS_PATH_DEVICES, BUS_INTERFACE_DEVICE, device_vtable,
+                        (r = add_objects(service, bus, BUS_PATH_GROUPS, BUS_INTERFACE_GROUP, group_vtable,
+                                         list_groups)) < 0 ||
+                        (r = add_objects(service, bus, BUS_PATH_DEVICES, BUS_INTERFACE_DEVICE, device_vtable,
                                          list_devices)) < 0 ||
-                        (r = add_objects(service, BUS_PATH_JOBS, BUS_INTERFACE_JOB, job_vtable, list_jobs)) < 0 ||
-                        (r = watch_sleep(service)) < 0)
+                        (r = add_objects(service, bus, BUS_PATH_JOBS, BUS_INTERFACE_JOB, job_vtable, list_jobs)) < 0)
+                return r;
+        return 0;
+}
+
+int service_publish(Service *service) {
+        int r;
+
+        if ((r = service_add_objects(service, service->bus)) < 0 || (r = watch_sleep(service)) < 0)
                 return r;
         job_table_watch(service->jobs, notify_job, service);
         service->told = service_count(service);

@@ -7,8 +7,11 @@
  * or a negative errno. The caller owns the bus. */
 int service_connect(sd_bus **ret);
 
-/* Registers all objects with sd-bus, and subscribes to the signals that the service needs. Does not request the bus
- * name. Returns 0 or a negative errno of sd-bus. */
+/* Registers all objects with sd-bus on this connection. Returns 0 or a negative errno of sd-bus. */
+int service_add_objects(Service *service, sd_bus *bus);
+
+/* Does this for the connection to the system bus, and subscribes to the signals that the service needs. Does not
+ * request the bus name. Returns 0 or a negative errno of sd-bus. */
 int service_publish(Service *service);
 
 /* The interfaces; each is in its own file. */

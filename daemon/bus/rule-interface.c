@@ -2,13 +2,10 @@
 #include "bus/rule-interface.h"
 #include "base/log.h"
 #include "bus/authorize.h"
-
-static int emit_changed(const Service *service) {
-        return sd_bus_emit_signal(service->bus, BUS_PATH, BUS_INTERFACE_MANAGER, "RulesChanged", "");
-}
+#include "bus/notify.h"
 
 int rule_interface_tell(const Service *service) {
-        return rule_keeper_take_changed(service->rules) ? emit_changed(service) : 0;
+        return rule_keeper_take_changed(service->rules) ? notify_rules(service) : 0;
 }
 
 int rule_interface_reload(const Service *service) {
@@ -16,7 +13,7 @@ int rule_interface_reload(const Service *service) {
         if (r < 0)
                 return r;
         (void)rule_keeper_take_changed(service->rules);
-        return emit_changed(service);
+        return notify_rules(service);
 }
 
 /* ListRules. */
@@ -161,30 +158,6 @@ static int make_name(PciAddress address, char **name) {
         return *name ? 0 : -ENOMEM;
 }
 
-/* Writes the rule; a dry run only checks whether that is possible. Returns 0, an outcome, or a negative errno. */
-static int write_rule(const Service *service, const Device *device, const Rule *wish, const Request *request,
-                Problem *problem) {
-        const RuleBook *book = rule_keeper_book(service->rules);
-        _cleanup_free_ char *text = NULL;
-        int r;
-
-        if (book->n_files >= RULES_MAX)
-                return problem_set(problem, OUTCOME_LIMITS_EXCEEDED, "There are %zu rules already: remove some first.",
-                                book->n_files);
-        if ((r = rule_make_text(device, wish, &text)) < 0)
-                return r;
-        r = request->dry_run ? rule_book_check_add(book, request->name) : rule_book_add(book, request->name, text);
-        if (r == -EEXIST)
-                return problem_set(problem, OUTCOME_RULE_EXISTS,
-                                "%s/%s.conf exists: give the rule another name (--name), or remove that rule first "
-                                "(vfioctl rule remove %s).",
-                                book->folders[0], request->name, request->name);
-        if (r < 0)
-                return problem_set(problem, OUTCOME_FAILED, "Cannot write %s/%s.conf: %s.", book->folders[0],
-                                request->name, strerror(-r));
-        return 0;
-}
-
 /* Makes the path of the file that vfiod writes for a rule. The caller frees *ret. Returns 0 or -ENOMEM. */
 static int make_path(const Service *service, const char *name, char **ret) {
         return asprintf(ret, "%s/%s.conf", rule_keeper_book(service->rules)->folders[0], name) < 0 ? -ENOMEM : 0;
@@ -199,35 +172,120 @@ static int reload_after_change(const Service *service, const char *file, Problem
                                         strerror(-r));
 }
 
-static int add_rule(
-                Service *service, sd_bus_message *call, const Caller *caller, Request *request, sd_bus_error *error) {
-        _cleanup_(rule_freep) Rule *wish = calloc(1, sizeof(Rule));
+/* A call that waits until the worker has changed a file. */
+typedef struct PendingCall {
+        Service *service;
+        sd_bus_message *call;
+        char *name, *file; /* of the rule */
+        bool dry_run;
+        char caller[CALLER_TEXT_MAX];
+} PendingCall;
+
+static PendingCall *pending_call_free(PendingCall *pending) {
+        if (!pending)
+                return NULL;
+        sd_bus_message_unref(pending->call);
+        free(pending->name);
+        free(pending->file);
+        free(pending);
+        return NULL;
+}
+DEFINE_TRIVIAL_CLEANUP_FUNC(PendingCall *, pending_call_free)
+
+static PendingCall *pending_call_new(Service *service, sd_bus_message *call, const Caller *caller, const char *name) {
+        _cleanup_(pending_call_freep) PendingCall *pending = calloc(1, sizeof(PendingCall));
+        if (!pending)
+                return NULL;
+        pending->service = service;
+        pending->call = sd_bus_message_ref(call);
+        pending->name = strdup(name);
+        (void)authorize_caller_text(service, caller, pending->caller);
+        if (!pending->name || make_path(service, name, &pending->file) < 0)
+                return NULL;
+        return TAKE_PTR(pending);
+}
+
+/* Replies with an error, which may be none. Returns whether it did. */
+static bool reply_problem(const PendingCall *pending, int r, const Problem *problem) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+
+        if (r == 0)
+                return false;
+        (void)bus_set_error(&error, r, problem);
+        (void)sd_bus_reply_method_error(pending->call, &error);
+        return true;
+}
+
+static int describe_change_error(const PendingCall *pending, const char *verb, int error, Problem *problem) {
+        if (error == -ECANCELED)
+                return problem_set(problem, OUTCOME_FAILED, "vfiod is ending: see 'vfioctl rule list', and try again.");
+        return problem_set(problem, OUTCOME_FAILED, "Cannot %s %s: %s.", verb, pending->file, strerror(-error));
+}
+
+static int check_added(const PendingCall *pending, int error, Problem *problem) {
+        if (error == -EEXIST)
+                return problem_set(problem, OUTCOME_RULE_EXISTS,
+                                "%s exists: give the rule another name (--name), or remove that rule first (vfioctl "
+                                "rule remove %s).",
+                                pending->file, pending->name);
+        if (error < 0)
+                return describe_change_error(pending, "write", error, problem);
+        if (pending->dry_run)
+                return 0;
+        log_notice("%s was written (for %s)", pending->file, pending->caller);
+        return reload_after_change(pending->service, pending->file, problem);
+}
+
+static void on_added(int error, void *userdata) {
+        _cleanup_(pending_call_freep) PendingCall *pending = userdata;
         _cleanup_problem_ Problem problem = {};
-        _cleanup_free_ char *file = NULL;
+
+        if (!reply_problem(pending, check_added(pending, error, &problem), &problem))
+                (void)sd_bus_reply_method_return(pending->call, "ss", pending->name, pending->file);
+}
+
+/* Makes the text of the rule. Returns 0, an outcome, or a negative errno. The caller frees *ret. */
+static int make_rule(const Service *service, Request *request, char **ret, Problem *problem) {
+        _cleanup_(rule_freep) Rule *wish = calloc(1, sizeof(Rule));
+        const RuleBook *book = rule_keeper_book(service->rules);
         const Device *device = NULL;
-        char text[CALLER_TEXT_MAX];
         int r;
 
         if (!wish)
                 return -ENOMEM;
         wish->overrides = request->overrides;
         wish->virtual_functions = request->virtual_functions;
-        if ((r = find_device(service, request, &device, &problem)) != 0)
-                return bus_set_error(error, r, &problem);
-        assert(device);
-        if ((r = resolve_companions(service, device, &request->companions, wish, &problem)) != 0 ||
-                        (r = make_name(device->address, &request->name)) != 0 ||
-                        (r = write_rule(service, device, wish, request, &problem)) != 0)
-                return bus_set_error(error, r, &problem);
-        if ((r = make_path(service, request->name, &file)) < 0)
+        if ((r = find_device(service, request, &device, problem)) != 0)
                 return r;
-        if (!request->dry_run) {
-                log_notice("%s was written, for %s (for %s)", file, PCI_ADDRESS_TEXT(device->address),
-                                authorize_caller_text(service, caller, text));
-                if ((r = reload_after_change(service, file, &problem)) != 0)
-                        return bus_set_error(error, r, &problem);
-        }
-        return sd_bus_reply_method_return(call, "ss", request->name, file);
+        assert(device);
+        if ((r = resolve_companions(service, device, &request->companions, wish, problem)) != 0 ||
+                        (r = make_name(device->address, &request->name)) != 0)
+                return r;
+        if (book->n_files >= RULES_MAX)
+                return problem_set(problem, OUTCOME_LIMITS_EXCEEDED, "There are %zu rules already: remove some first.",
+                                book->n_files);
+        return rule_make_text(device, wish, ret);
+}
+
+static int add_rule(
+                Service *service, sd_bus_message *call, const Caller *caller, Request *request, sd_bus_error *error) {
+        _cleanup_(pending_call_freep) PendingCall *pending = NULL;
+        _cleanup_problem_ Problem problem = {};
+        _cleanup_free_ char *text = NULL;
+
+        int r = make_rule(service, request, &text, &problem);
+        if (r != 0)
+                return bus_set_error(error, r, &problem);
+        pending = pending_call_new(service, call, caller, request->name);
+        if (!pending)
+                return -ENOMEM;
+        pending->dry_run = request->dry_run;
+        r = worker_request(sd_bus_get_event(service->bus), service->worker, "AddRule", on_added, pending, "ssb",
+                        request->name, text, (int)request->dry_run);
+        if (r < 0)
+                return bus_set_error(error, describe_change_error(pending, "write", r, &problem), &problem);
+        TAKE_PTR(pending);
+        return 1;
 }
 
 int rule_method_add(sd_bus_message *message, void *userdata, sd_bus_error *error) {
@@ -244,39 +302,46 @@ int rule_method_add(sd_bus_message *message, void *userdata, sd_bus_error *error
 
 /* RemoveRule. */
 
-static int remove_file(const RuleBook *book, const char *name, Problem *problem) {
-        const RuleFile *file = rule_book_find(book, name);
+static int check_removed(const PendingCall *pending, int error, Problem *problem) {
+        const RuleBook *book = error == -ECANCELED ? NULL : rule_keeper_book(pending->service->rules);
+        const RuleFile *file = book ? rule_book_find(book, pending->name) : NULL;
 
-        int r = rule_name_is_valid(name) ? rule_book_remove(book, name) : -ENOENT;
-        if (r == -EROFS && file)
+        if (error == -ENOENT && file && file->folder > 0)
                 return problem_set(problem, OUTCOME_RULE_READ_ONLY,
-                                "vfiod cannot remove %s. Mask it: ln -s /dev/null %s/%s.conf; vfioctl rescan",
-                                file->path, book->folders[0], name);
-        if (r == -ENOENT || r == -EROFS)
+                                "vfiod cannot remove %s. Mask it: ln -s /dev/null %s; vfioctl rescan", file->path,
+                                pending->file);
+        /* Somebody may have removed the file since it was read. */
+        if (error == -ENOENT && !file)
                 return problem_set(problem, OUTCOME_NO_SUCH_RULE,
                                 "There is no rule of that name in %s. 'vfioctl rule list' lists all.",
-                                book->folders[0]);
-        if (r < 0)
-                return problem_set(problem, OUTCOME_FAILED, "Cannot remove %s/%s.conf: %s.", book->folders[0], name,
-                                strerror(-r));
-        return 0;
+                                book ? book->folders[0] : "");
+        if (error < 0 && error != -ENOENT)
+                return describe_change_error(pending, "delete", error, problem);
+        log_notice("%s was removed (for %s)", pending->file, pending->caller);
+        return reload_after_change(pending->service, pending->file, problem);
+}
+
+static void on_removed(int error, void *userdata) {
+        _cleanup_(pending_call_freep) PendingCall *pending = userdata;
+        _cleanup_problem_ Problem problem = {};
+
+        if (!reply_problem(pending, check_removed(pending, error, &problem), &problem))
+                (void)sd_bus_reply_method_return(pending->call, NULL);
 }
 
 static int remove_rule(
                 Service *service, sd_bus_message *call, const Caller *caller, Request *request, sd_bus_error *error) {
+        _cleanup_(pending_call_freep) PendingCall *pending = NULL;
         _cleanup_problem_ Problem problem = {};
-        _cleanup_free_ char *file = NULL;
-        char text[CALLER_TEXT_MAX];
 
-        int r = remove_file(rule_keeper_book(service->rules), request->selector, &problem);
-        if (r != 0)
-                return bus_set_error(error, r, &problem);
-        if ((r = make_path(service, request->selector, &file)) < 0)
-                return r;
-        log_notice("%s was removed (for %s)", file, authorize_caller_text(service, caller, text));
-        if ((r = reload_after_change(service, file, &problem)) != 0)
-                return bus_set_error(error, r, &problem);
-        return sd_bus_reply_method_return(call, NULL);
+        if (!(pending = pending_call_new(service, call, caller, request->selector)))
+                return -ENOMEM;
+        int r = worker_request(sd_bus_get_event(service->bus), service->worker, "RemoveRule", on_removed, pending, "s",
+                        request->selector);
+        if (r < 0)
+                return bus_set_error(error, describe_change_error(pending, "delete", r, &problem), &problem);
+        TAKE_PTR(pending);
+        return 1;
 }
 
 int rule_method_remove(sd_bus_message *message, void *userdata, sd_bus_error *error) {

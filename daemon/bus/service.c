@@ -20,6 +20,14 @@ Service *service_of(sd_bus *bus) {
         return sd_bus_slot_get_userdata(sd_bus_get_current_slot(bus));
 }
 
+const Peer *service_find_peer(const Service *service, const sd_bus *bus) {
+        const Peer *peer = service->peers;
+
+        while (peer && peer->bus != bus)
+                peer = peer->next;
+        return peer;
+}
+
 int service_group_path(int number, char **ret) {
         return asprintf(ret, BUS_PATH_GROUPS "/%d", number) < 0 ? -ENOMEM : 0;
 }

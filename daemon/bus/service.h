@@ -4,6 +4,7 @@
 #include "bus/reply.h"
 #include "job/census.h"
 #include "job/job.h"
+#include "job/worker-request.h"
 #include "kernel/pci-names.h"
 #include "model/follower.h"
 #include "rule/rule-keeper.h"
@@ -26,28 +27,47 @@ typedef struct ManagerFacts {
 } ManagerFacts;
 
 typedef struct CallerQuery CallerQuery;
+typedef struct Service Service;
 
-typedef struct Service {
+/* A program that is connected to root's socket: see root-socket.h. Its process was root's when it connected. */
+typedef struct Peer Peer;
+struct Peer {
+        Peer *next;
+        Service *service;
         sd_bus *bus;
+        pid_t pid;                   /* 0 if it is in another PID namespace */
+        sd_event_source *first_turn; /* see root-socket.c */
+        bool gone; /* the connection has ended, or the program does not read: it is freed at the end of the turn */
+};
+
+struct Service {
+        sd_bus *bus; /* the connection to the system bus; NULL while there is none: see system-bus.h */
+        Peer *peers; /* the other connections that have the same objects */
         const Kernel *kernel;
         Inventory *inventory;
         JobTable *jobs;
         PciNames *names;
         CensusTable *censuses;
+        WorkerPort *worker;
         RuleKeeper *rules;
         const Follower *follower;
         ManagerFacts told;    /* the values of the properties, as they were signalled last */
         CallerQuery *queries; /* for authorize.c: calls that wait until the bus says who the caller is */
         size_t n_queries;
+        sd_event_source *turn; /* runs the next of these calls; NULL for none */
+        uint64_t n_turns;
 
         /* Requests a rescan of all devices and rules, and replies to the call when it is done. call may be NULL;
          * otherwise it is referenced. Returns 0 or a negative errno. */
         int (*rescan)(void *userdata, sd_bus_message *call);
         void *rescan_userdata;
-} Service;
+};
 
 /* Returns the service in a method handler or property getter of one of its objects. */
 Service *service_of(sd_bus *bus);
+
+/* Returns the peer of a connection; NULL for the connection to the system bus. */
+const Peer *service_find_peer(const Service *service, const sd_bus *bus);
 
 /* Counts devices, groups, detached devices and lost events, for the field "told". */
 ManagerFacts service_count(const Service *service);

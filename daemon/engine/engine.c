@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "engine/engine.h"
 #include "engine/steps.h"
-#include "usage/holders.h"
+#include "usage/census.h"
 
 static const StepRow *const rows[_STEP_KIND_MAX] = {
                 [STEP_LOCK_NODE] = &lock_node_row,

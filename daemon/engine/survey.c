@@ -32,8 +32,10 @@ static int find_uses(const Work *work, Report *report) {
         if (r >= 0 && n > 0)
                 r = usage_snapshot_new(work->kernel, addresses, n, on_use, report, &snapshot);
         /* While a disk is open exclusively, a mount or mkfs of another program fails: only root may cause that. */
-        if (r >= 0 && snapshot)
+        if (r >= 0 && snapshot) {
                 snapshot->only_visible = plan->only_plan && plan->asker != 0;
+                snapshot->reader = plan_reader(plan);
+        }
         for (size_t i = 0; i < n && r >= 0; i++)
                 r = usage_of_device(snapshot, addresses[i]);
         if (r < 0 || plan->verb != PLAN_DETACH || iommu_group_has_firmware_mapping(work->kernel, plan->group) == 0)
@@ -101,7 +103,7 @@ static int find_holder(const Work *work, Report *report) {
                 return -ENOMEM;
         for (size_t i = 0; i < plan->n_members; i++)
                 members[i] = plan->members[i].address;
-        int r = vfio_find_holder(work->kernel, plan->group, members, plan->n_members, &holder);
+        int r = vfio_find_holder(work->kernel, plan_reader(plan), plan->group, members, plan->n_members, &holder);
         return r <= 0 ? r : finding_list_add(&report->findings, GUARD_PROCESS, holder.address, holder.evidence);
 }
 

@@ -201,10 +201,24 @@ static bool is_expected(const Plan *plan, const PlanMember *member) {
         return !member->created && !(plan->verb == PLAN_REATTACH && plan_member_depends(member));
 }
 
+/* Without its state file, a detached device would never come back. So only a device that is gone is forgotten. */
+static int check_gone(Work *work, Problem *problem) {
+        int r = work_open_member(work, 0);
+
+        if (r == 0)
+                return problem_set(problem, OUTCOME_FAILED,
+                                "%s is in its slot again, so vfiod does not forget it: list the devices again with "
+                                "'vfioctl devices'.",
+                                ADDRESS(work, 0));
+        return r == -EXDEV || r == -ENOENT || r == -ENODEV ? 0 : work_check(work, 0, r, "Cannot read", problem);
+}
+
 int work_open(Work *work, Problem *problem) {
         Plan *plan = work->plan;
 
-        for (size_t i = 0; i < plan->n_members && !plan->forget; i++) {
+        if (plan->forget)
+                return check_gone(work, problem);
+        for (size_t i = 0; i < plan->n_members; i++) {
                 if (!is_expected(plan, &plan->members[i]))
                         continue;
                 int r = work_open_member(work, i);
@@ -335,7 +349,7 @@ static int hold_group(Work *work, int group, const GroupDevice *devices, size_t 
         if (!grown)
                 return -ENOMEM;
         work->groups = grown;
-        int r = vfio_check_unheld(work->kernel, group, NULL, 0, &fd, &without_cdev);
+        int r = vfio_check_unheld(work->kernel, plan_reader(work->plan), group, NULL, 0, &fd, &without_cdev);
         if (r > 0) {
                 /* Tries again with the devices of the group, to name the process that has the cdev of one of them. */
                 _cleanup_free_ PciAddress *members = calloc(n_devices, sizeof(PciAddress));
@@ -344,7 +358,7 @@ static int hold_group(Work *work, int group, const GroupDevice *devices, size_t 
                 for (size_t i = 0; i < n_devices; i++)
                         if (devices[i].group == group)
                                 members[n++] = devices[i].address;
-                r = vfio_check_unheld(work->kernel, group, members, n, &fd, problem);
+                r = vfio_check_unheld(work->kernel, plan_reader(work->plan), group, members, n, &fd, problem);
         }
         if (r == 0)
                 grown[work->n_groups++] = (HeldGroup){group, fd};
@@ -371,7 +385,9 @@ int work_hold_groups(Work *work, const GroupDevice *devices, size_t n_devices, P
                 addresses[i] = devices[i].address;
         }
         /* One walk over all processes for all cdevs. */
-        return n_devices > 0 ? vfio_check_cdevs_unheld(work->kernel, addresses, n_devices, problem) : 0;
+        return n_devices > 0
+                        ? vfio_check_cdevs_unheld(work->kernel, plan_reader(work->plan), addresses, n_devices, problem)
+                        : 0;
 }
 
 int work_hold_members(Work *work, bool (*leaves)(const Work *work, size_t i), Problem *problem) {

@@ -1,70 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "job/census.h"
-#include "job/child.h"
+#include "process/holder-message.h"
 
+/* Nobody reads more. */
 #define ENTRIES_MAX 1024
 
 struct Census {
         Census *next;
         CensusTable *table;
         uid_t asker;
-        Child *child;
-        sd_event_source *timer;
-        int group;                   /* for the child process, as the addresses */
-        const PciAddress *addresses; /* NULL in the daemon */
-        size_t n_addresses;
-        CensusEntry *entries;
-        size_t n_entries;
+        sd_bus *peer;
+        HolderTable holders; /* The first owner is the group, if the caller asked for one. */
+        bool has_group;
         census_done_t done;
         void *userdata;
 };
-
-/* What the process says: an entry a packet, and at the end the result. */
-typedef struct Packet {
-        bool is_end;
-        int error;
-        CensusEntry entry;
-} Packet;
-
-/* In the process. */
-
-static int send_packet(int fd, const Packet *packet) {
-        return child_send_packet(fd, packet, sizeof(*packet), NULL);
-}
-
-/* Sends the holders of the group's node or of a device's nodes. */
-static int send_holders(int fd, const NodeHolders *owner, bool of_group) {
-        if (owner->error < 0 && owner->error != -ENODEV)
-                return owner->error;
-        for (size_t i = 0; i < owner->open.n_holders; i++) {
-                const NamedHolder *named = &owner->open.holders[i];
-                Packet packet = {.entry = {.holder = named->holder, .of_group = of_group, .address = owner->address}};
-
-                (void)snprintf(packet.entry.node, sizeof(packet.entry.node), "%s", named->node);
-                int r = send_packet(fd, &packet);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-static void run(int socket_fd, void *userdata) {
-        const Census *census = userdata;
-        HolderTable table = {.kernel = census->table->kernel, .names_max = ENTRIES_MAX};
-        int r = 0;
-
-        if (census->group >= 0)
-                r = holder_table_add_group(&table, census->group);
-        for (size_t i = 0; i < census->n_addresses && r >= 0; i++)
-                r = holder_table_add_device(&table, census->addresses[i]);
-        if (r >= 0)
-                r = holder_table_search(&table);
-        for (size_t i = 0; i < table.n_owners && r >= 0; i++)
-                r = send_holders(socket_fd, &table.owners[i], census->group >= 0 && i == 0);
-        (void)send_packet(socket_fd, &(Packet){.is_end = true, .error = r < 0 ? r : 0});
-}
-
-/* In the daemon. */
 
 static Census *census_free(Census *census) {
         if (!census)
@@ -74,43 +24,67 @@ static Census *census_free(Census *census) {
                         *link = census->next;
                         break;
                 }
-        child_free(census->child);
-        sd_event_source_disable_unref(census->timer);
-        free(census->entries);
+        if (census->peer) {
+                (void)sd_bus_detach_event(census->peer);
+                sd_bus_close_unref(census->peer);
+        }
+        holder_table_done(&census->holders);
         free(census);
         return NULL;
 }
 DEFINE_TRIVIAL_CLEANUP_FUNC(Census *, census_free)
 
+static CensusEntry make_entry(const NodeHolders *owner, const NamedHolder *named, bool of_group) {
+        CensusEntry entry = {.holder = named->holder, .of_group = of_group, .address = owner->address};
+
+        (void)snprintf(entry.node, sizeof(entry.node), "%s", strempty(named->node));
+        return entry;
+}
+
+/* Lists the holders of all owners. Returns 0 or a negative errno. */
+static int list_entries(const Census *census, CensusEntry **ret, size_t *ret_n) {
+        const HolderTable *table = &census->holders;
+        _cleanup_free_ CensusEntry *entries = NULL;
+        size_t n = 0;
+
+        if (table->error < 0)
+                return table->error;
+        for (size_t i = 0; i < table->n_owners; i++) {
+                const NodeHolders *owner = &table->owners[i];
+
+                if (owner->error < 0 && owner->error != -ENODEV)
+                        return owner->error;
+                for (size_t j = 0; j < owner->open.n_holders && n < ENTRIES_MAX; j++) {
+                        if (!ARRAY_GROW(entries, n))
+                                return -ENOMEM;
+                        entries[n++] = make_entry(owner, &owner->open.holders[j], census->has_group && i == 0);
+                }
+        }
+        *ret = TAKE_PTR(entries);
+        *ret_n = n;
+        return 0;
+}
+
 static void finish(Census *census, int error) {
-        census->done(error, census->entries, error < 0 ? 0 : census->n_entries, census->userdata);
+        _cleanup_free_ CensusEntry *entries = NULL;
+        size_t n = 0;
+
+        if (error >= 0)
+                error = list_entries(census, &entries, &n);
+        census->done(error, entries, n, census->userdata);
         census_free(census);
 }
 
-static int add_entry(Census *census, const CensusEntry *entry) {
-        if (census->n_entries >= ENTRIES_MAX)
-                return 0; /* nobody reads more */
-        if (!ARRAY_GROW(census->entries, census->n_entries))
-                return -ENOMEM;
-        census->entries[census->n_entries++] = *entry;
-        return 0;
-}
-
-static bool on_packet(const void *data, size_t size, void *userdata) {
-        const Packet *packet = data;
+static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         Census *census = userdata;
 
-        int r = size != sizeof(Packet) ? -EPIPE : packet->is_end ? packet->error : add_entry(census, &packet->entry);
-        if (r >= 0 && !packet->is_end)
-                return true;
-        finish(census, r);
-        return false;
-}
-
-static int on_deadline(sd_event_source *source, uint64_t time, void *userdata) {
-        (void)source, (void)time;
-        finish(userdata, -ETIMEDOUT);
-        return 0;
+        (void)error;
+        if (sd_bus_message_is_method_error(reply, NULL)) {
+                int code = sd_bus_message_get_errno(reply);
+                finish(census, code == ETIMEDOUT ? -ETIMEDOUT : -EPIPE);
+        } else
+                finish(census, holder_message_read_answer(reply, &census->holders, NULL));
+        return 1;
 }
 
 static int check_quota(const CensusTable *table, uid_t asker, Problem *problem) {
@@ -120,6 +94,32 @@ static int check_quota(const CensusTable *table, uid_t asker, Problem *problem) 
         for (const Census *census = table->censuses; census; census = census->next)
                 quota_add(&use, census->asker, asker);
         return quota_check(&limits, &use, asker, "searches for holders", problem);
+}
+
+/* Makes the owners in the order of the question: vfiod-census finds their nodes. */
+static int make_owners(HolderTable *table, bool has_group, const PciAddress *addresses, size_t n_addresses) {
+        table->owners = calloc(n_addresses + 1, sizeof(NodeHolders));
+        if (!table->owners)
+                return -ENOMEM;
+        table->n_owners = has_group;
+        for (size_t i = 0; i < n_addresses; i++)
+                table->owners[table->n_owners++].address = addresses[i];
+        return 0;
+}
+
+static int ask(Census *census, int group, const PciAddress *addresses, size_t n_addresses) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        int r;
+
+        int fd = peer_connect(census->table->path);
+        if (fd < 0)
+                return fd;
+        if ((r = peer_open_client(fd, census->table->event, &census->peer)) < 0 ||
+                        (r = peer_make_call(census->peer, PEER_CENSUS_INTERFACE, "ListHolders", &call)) < 0 ||
+                        (r = holder_message_append_list(
+                                         call, group, addresses, n_addresses, ENTRIES_MAX, census->asker)) < 0)
+                return r;
+        return sd_bus_call_async(census->peer, NULL, call, on_reply, census, CENSUS_DEADLINE_US);
 }
 
 int census_start(CensusTable *table, uid_t asker, int group, const PciAddress *addresses, size_t n_addresses,
@@ -134,24 +134,13 @@ int census_start(CensusTable *table, uid_t asker, int group, const PciAddress *a
         *census = (Census){
                         .table = table,
                         .asker = asker,
-                        .group = group,
-                        .addresses = addresses,
-                        .n_addresses = n_addresses,
+                        .has_group = group >= 0,
                         .done = done,
                         .userdata = userdata,
         };
-        ChildTask task = {
-                        .name = "vfiod-census",
-                        .kernel = table->kernel,
-                        .run = run,
-                        .on_packet = on_packet,
-                        .userdata = census,
-        };
-        if ((r = sd_event_add_time_relative(table->event, &census->timer, CLOCK_MONOTONIC, CENSUS_DEADLINE_US, 0,
-                             on_deadline, census)) < 0 ||
-                        (r = child_new(table->event, &task, &census->child)) < 0)
+        if ((r = make_owners(&census->holders, census->has_group, addresses, n_addresses)) < 0 ||
+                        (r = ask(census, group, addresses, n_addresses)) < 0)
                 return r;
-        census->addresses = NULL;
         census->next = table->censuses;
         table->censuses = TAKE_PTR(census);
         return 0;

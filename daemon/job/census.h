@@ -3,32 +3,31 @@
 
 #include "job/quota.h"
 #include "usage/holders.h"
-#include <systemd/sd-event.h>
+#include <systemd/sd-bus.h>
 
-/* Finds out in a child process which processes have the nodes of a group and of its devices open, also their vfio
- * cdevs. The child reads all of /proc. */
+/* Asks vfiod-census which processes have the nodes of a group and of its devices open, also their vfio cdevs. */
 
 typedef struct CensusEntry {
         Holder holder;
-        char node[256];
+        char node[256];     /* "" if the asker may not know the process: see holders.h */
         bool of_group;      /* the group's node; else one of a device */
         PciAddress address; /* of that device */
 } CensusEntry;
 
 /* Called once, with 0 and the entries, which are valid during the call; or with a negative errno: -ETIMEDOUT; -EPIPE
- * if the child process died; -ECANCELED if the table is freed. */
+ * if vfiod-census died; -ECANCELED if the table is freed. */
 typedef void (*census_done_t)(int error, const CensusEntry *entries, size_t n_entries, void *userdata);
 
 typedef struct Census Census;
 
 /* All censuses under way. */
 typedef struct CensusTable {
-        sd_event *event; /* borrowed, as is the kernel */
-        const Kernel *kernel;
+        sd_event *event;  /* borrowed */
+        const char *path; /* of the socket of vfiod-census; borrowed */
         Census *censuses;
 } CensusTable;
 
-/* How many child processes may run at a time, and how long each. */
+/* How many may be under way at a time, and how long each. */
 #define CENSUSES_MAX 16
 #define CENSUSES_PER_USER 4
 #define CENSUSES_FOR_ROOT 4

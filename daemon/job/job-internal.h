@@ -36,6 +36,7 @@ struct JobTable {
         const Kernel *kernel;
         Inventory *inventory;
         State *state;
+        const WorkerPort *port;
         JobLimits limits;
         Job *jobs;
         size_t n_jobs; /* that are visible */

@@ -52,8 +52,8 @@ Job *job_free(Job *job) {
         return NULL;
 }
 
-int job_table_new(sd_event *event, const Kernel *kernel, Inventory *inventory, State *state, const JobLimits *limits,
-                JobTable **ret) {
+int job_table_new(sd_event *event, const Kernel *kernel, Inventory *inventory, State *state, const WorkerPort *port,
+                const JobLimits *limits, JobTable **ret) {
         JobTable *table = malloc(sizeof(JobTable));
         if (!table)
                 return -ENOMEM;
@@ -62,6 +62,7 @@ int job_table_new(sd_event *event, const Kernel *kernel, Inventory *inventory, S
                         .kernel = kernel,
                         .inventory = inventory,
                         .state = state,
+                        .port = port,
                         .limits = *limits,
                         .next_job = 1,
         };
@@ -347,15 +348,9 @@ static int start_worker(Job *job) {
         if (!job->plan->only_plan && job->transaction == 0 &&
                         (r = find_transaction_number(table, &job->transaction)) < 0)
                 return r;
-        Transaction transaction = {
-                        .kernel = table->kernel,
-                        .devices_fd = table->state->devices_fd,
-                        .transactions_fd = table->state->transactions_fd,
-                        .number = job->transaction,
-                        .plan = job->plan,
-        };
         if ((r = set_timer(job, table->limits.step_deadline_us)) < 0 ||
-                        (r = worker_new(table->event, &transaction, on_progress, on_done, job, &job->worker)) < 0)
+                        (r = worker_new(table->event, table->port, job->transaction, job->plan, on_progress, on_done,
+                                         job, &job->worker)) < 0)
                 return r;
         job_set_activity(job, DEVICE_WORKED_ON);
         return 0;
@@ -446,7 +441,11 @@ int job_start(JobTable *table, Plan *plan, const char *caller, job_done_t done, 
         if (!job->caller)
                 return -ENOMEM;
         if ((r = start_worker(job)) < 0)
-                return r;
+                return r == -ENOMEM ? r
+                                    : problem_set(problem, OUTCOME_FAILED,
+                                                      "vfiod cannot start a worker (%s): see 'systemctl status "
+                                                      "vfiod-worker.socket'.",
+                                                      strerror(-r));
 
         job->done = done;
         job->userdata = userdata;

@@ -25,9 +25,9 @@ typedef struct JobLimits {
 
 extern const JobLimits job_limits_default;
 
-/* The table borrows event, kernel, inventory and state, which outlive it. Returns 0 or a negative errno. */
-int job_table_new(sd_event *event, const Kernel *kernel, Inventory *inventory, State *state, const JobLimits *limits,
-                JobTable **ret);
+/* The table borrows event, kernel, inventory, state and port, which outlive it. Returns 0 or a negative errno. */
+int job_table_new(sd_event *event, const Kernel *kernel, Inventory *inventory, State *state, const WorkerPort *port,
+                const JobLimits *limits, JobTable **ret);
 
 /* Abandons running workers, and tells the callers of their jobs. Returns NULL. */
 JobTable *job_table_free(JobTable *table);

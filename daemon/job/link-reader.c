@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "job/link-reader.h"
 #include "base/log.h"
-#include "job/child.h"
 #include "kernel/pci-link.h"
+#include "process/child.h"
 
 /* How long a device may take to answer. A device that wakes up takes about a second. */
 #define DEADLINE_US (3 * UINT64_C(1000000))

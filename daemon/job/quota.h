@@ -4,7 +4,7 @@
 #include "base/outcome.h"
 #include <sys/types.h>
 
-/* Limits for child processes that run for callers: one user cannot use all of them, and some are reserved for root. */
+/* Limits for processes that run for callers: one user cannot use all of them, and some are reserved for root. */
 
 typedef struct QuotaLimits {
         size_t total;

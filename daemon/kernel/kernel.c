@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kernel/kernel.h"
-#include "kernel/modules.h"
 
 #include <fcntl.h>
 
@@ -15,7 +14,7 @@ int kernel_new(const char *sys, const char *dev, const char *proc, load_module_t
                         .devices_fd = -EBADF,
                         .dev_fd = open(dev, O_PATH | O_DIRECTORY | O_CLOEXEC),
                         .proc_fd = open(proc, O_PATH | O_DIRECTORY | O_CLOEXEC),
-                        .load_module = load_module ? load_module : modules_load_with_kmod,
+                        .load_module = load_module,
                         .load_module_userdata = userdata,
         };
         if (kernel->sys_fd < 0 || kernel->dev_fd < 0 || kernel->proc_fd < 0)

@@ -20,12 +20,13 @@ struct Kernel {
         int proc_fd;    /* /proc */
         load_module_t load_module;
         void *load_module_userdata;
+        const struct CensusPort *census; /* finds the holders of nodes (usage/census.h); NULL: this process does */
         bool has_own_network; /* simulated machine: its network interfaces are not those of this process and have no routes */
         bool has_own_nodes; /* simulated machine: no process outside of it can hold one of its device nodes */
 };
 
-/* Opens the directories sys, dev and proc, and sys/bus/pci/devices. If load_module is NULL, modules are loaded with
- * libkmod. userdata is borrowed. The caller frees the result with kernel_free(), which closes the directories.
+/* Opens the directories sys, dev and proc, and sys/bus/pci/devices. load_module is NULL for a process that loads no
+ * modules. userdata is borrowed. The caller frees the result with kernel_free(), which closes the directories.
  * Returns 0 or a negative errno: -ENOENT if a directory does not exist, -ENOMEM. */
 int kernel_new(const char *sys, const char *dev, const char *proc, load_module_t load_module, void *userdata,
                 Kernel **ret);

@@ -3,7 +3,6 @@
 #include "kernel/sysfs.h"
 
 #include <fcntl.h>
-#include <libkmod.h>
 #include <sys/stat.h>
 
 /* Tells whether the name is one path component. It comes from the kernel or from a file on disk. */
@@ -35,53 +34,12 @@ int modules_ensure_driver(const Kernel *kernel, const char *driver, const char *
         if (modules_driver_exists(kernel, driver))
                 return 0;
 
+        if (!kernel->load_module)
+                return -EOPNOTSUPP;
         int r = kernel->load_module(kernel, module ? module : driver, kernel->load_module_userdata);
         if (r < 0)
                 return r;
         return modules_driver_exists(kernel, driver) ? 0 : -ENODEV;
-}
-
-DEFINE_TRIVIAL_CLEANUP_FUNC(struct kmod_ctx *, kmod_unref)
-DEFINE_TRIVIAL_CLEANUP_FUNC(struct kmod_module *, kmod_module_unref)
-
-static void kmod_module_unref_listp(struct kmod_list **list) {
-        if (*list)
-                kmod_module_unref_list(*list);
-}
-
-/* libkmod calls this for an "install" command of modprobe.d. vfiod does not run such commands. */
-static int refuse_command(struct kmod_module *module, const char *command, void *userdata) {
-        (void)module, (void)command, (void)userdata;
-        return -ENOEXEC;
-}
-
-int modules_load_with_kmod(const Kernel *kernel, const char *module, void *userdata) {
-        (void)kernel;
-        (void)userdata;
-
-        _cleanup_(kmod_unrefp) struct kmod_ctx *context = kmod_new(NULL, NULL);
-        if (!context)
-                return -ENOMEM;
-
-        _cleanup_(kmod_module_unref_listp) struct kmod_list *list = NULL;
-        int r = kmod_module_new_from_lookup(context, module, &list);
-        if (r < 0)
-                return r;
-        if (!list)
-                return -ENOENT;
-
-        struct kmod_list *item;
-        kmod_list_foreach(item, list) {
-                _cleanup_(kmod_module_unrefp) struct kmod_module *found = kmod_module_get_module(item);
-
-                r = kmod_module_probe_insert_module(
-                                found, KMOD_PROBE_APPLY_BLACKLIST, NULL, refuse_command, NULL, NULL);
-                if (r == KMOD_PROBE_APPLY_BLACKLIST)
-                        return -EPERM;
-                if (r < 0 && r != -EEXIST)
-                        return r;
-        }
-        return 0;
 }
 
 bool lockdown_read(const Kernel *kernel, char ret_mode[static LOCKDOWN_MAX]) {

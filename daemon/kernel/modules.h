@@ -31,9 +31,6 @@ int modules_of_driver(const Kernel *kernel, const char *driver, char *buffer, si
  * negative errno. This can block for a long time, so only workers call it. */
 int modules_ensure_driver(const Kernel *kernel, const char *driver, const char *module);
 
-/* A load_module_t that uses libkmod and the modules of the running kernel. The default of kernel_new(). */
-int modules_load_with_kmod(const Kernel *kernel, const char *module, void *userdata);
-
 /* Tells whether kernel lockdown is on ("integrity" or "confidentiality"): then the kernel loads only signed modules.
  * Copies the mode into ret_mode. If securityfs is not mounted or cannot be read, lockdown counts as off: the result
  * is used only in messages. */

@@ -12,7 +12,8 @@ typedef struct Uevent {
         const char *devpath_old; /* of a "move", else NULL */
 } Uevent;
 
-/* A source of events: the monitor of libudev on a real host, a socket in the simulator. */
+/* A source of events: a socket that systemd opens (uevent-socket.h), the monitor of libudev where no socket is passed,
+ * or the socket of the simulator. */
 typedef struct UeventSource UeventSource;
 struct UeventSource {
         /* The descriptor that becomes readable. */

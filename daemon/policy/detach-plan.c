@@ -157,7 +157,7 @@ static int find_leaving_parent(const Inventory *inventory, const Device *vf, Pla
 /* Adds a device of another group that vanishes with a member. If it has a driver, it is in use. */
 static int add_vanishing(const Device *device, int parent, Plan *plan, Problem *problem) {
         PlanMember *member;
-        char evidence[160];
+        char evidence[TEXT_ESCAPED_MAX(NAME_MAX) + 80];
 
         int r = plan_refuse_busy_device(device, problem);
         if (r != 0 || (r = plan_add_member(plan, device, &member)) < 0)
@@ -168,7 +168,7 @@ static int add_vanishing(const Device *device, int parent, Plan *plan, Problem *
         (void)snprintf(evidence, sizeof(evidence), "%s %s%s vanishes with it, and is on %s",
                         device->virtual_function ? "its virtual function" : "the device",
                         PCI_ADDRESS_TEXT(device->address), device->virtual_function ? "" : " behind it",
-                        device->driver);
+                        TEXT_NAME(device->driver));
         return finding_list_add(&plan->findings, GUARD_VIRTUAL_FUNCTIONS, plan->members[parent].address, evidence);
 }
 

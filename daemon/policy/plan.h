@@ -74,6 +74,12 @@ typedef struct Plan {
         uint64_t fingerprint; /* of the plan that the caller saw; 0 for none */
 } Plan;
 
+/* Returns for whom the messages about the plan are, see usage/holders.h. Everybody reads those about rules (ListRules),
+ * and the asker those of a survey. Only root may ask for a change. */
+static inline uid_t plan_reader(const Plan *plan) {
+        return plan->only_plan ? plan->asker : plan->by_rule ? READER_ANYBODY : 0;
+}
+
 /* Writes why the plan has this step, in words, into buffer, and returns buffer. */
 #define PLAN_REASON_MAX (TEXT_ESCAPED_MAX(NAME_MAX) + 64)
 const char *plan_step_reason(const Plan *plan, const PlanStep *step, char buffer[static PLAN_REASON_MAX]);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "policy/vf-plan.h"
+#include "base/text.h"
 
 /* Checks whether the device can have this number of VFs. */
 static int check_request(const Device *pf, unsigned count, Problem *problem) {
@@ -82,7 +83,7 @@ static int add_vanishing(Plan *plan, const Inventory *inventory, const Device *p
 
         Device *const *devices = inventory_devices(inventory, &n);
         for (size_t i = 0; i < n && r >= 0; i++) {
-                char evidence[128];
+                char evidence[TEXT_ESCAPED_MAX(NAME_MAX) + 80];
 
                 if (!device_is_vf_of(devices[i], pf) || (r = plan_add_member(plan, devices[i], &member)) < 0)
                         continue;
@@ -90,7 +91,7 @@ static int add_vanishing(Plan *plan, const Inventory *inventory, const Device *p
                 if (!device_is_on_vfio(devices[i]) || member->recorded)
                         continue;
                 (void)snprintf(evidence, sizeof(evidence), "it would vanish, and another tool has put it on %s",
-                                devices[i]->driver);
+                                TEXT_NAME(devices[i]->driver));
                 r = finding_list_add(&plan->findings, GUARD_VIRTUAL_FUNCTIONS, devices[i]->address, evidence);
         }
         return r;

@@ -219,7 +219,7 @@ static void log_faults(const RuleBook *book) {
         }
 }
 
-int rule_book_load(RuleBook *book) {
+int rule_book_load(RuleBook *book, bool logs) {
         _cleanup_(rule_book_freep) RuleBook *loaded = NULL;
 
         int r = rule_book_new((const char *const *)book->folders, &loaded);
@@ -228,7 +228,8 @@ int rule_book_load(RuleBook *book) {
                         return log_error_errno(r, "Cannot read the rules in %s", book->folders[i]);
         if (r < 0 || (r = read_files(loaded)) < 0)
                 return r;
-        log_faults(loaded);
+        if (logs)
+                log_faults(loaded);
         RuleBook old = *book;
         *book = *loaded;
         *loaded = old;

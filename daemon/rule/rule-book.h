@@ -41,10 +41,10 @@ int rule_book_new(const char *const *folders, RuleBook **ret);
 RuleBook *rule_book_free(RuleBook *book);
 DEFINE_TRIVIAL_CLEANUP_FUNC(RuleBook *, rule_book_free)
 
-/* Reads all files again. Logs each invalid file with its error and keeps it as invalid. Ignores the files after
- * RULES_MAX, and logs that. All pointers into the book become invalid. Returns 0 or a negative errno: -ENOMEM, or that
+/* Reads all files again. Keeps invalid files, with their errors, and ignores the files after RULES_MAX; logs both if it
+ * is told so. All pointers into the book become invalid. Returns 0 or a negative errno: -ENOMEM, or that
  * of a directory that cannot be read, which is logged. On errors, the book is unchanged. */
-int rule_book_load(RuleBook *book);
+int rule_book_load(RuleBook *book, bool logs);
 
 /* Finds the file of this name. Returns NULL if there is none. The pointer is valid until the next load. */
 const RuleFile *rule_book_find(const RuleBook *book, const char *name);
@@ -55,8 +55,9 @@ const RuleFile *rule_book_find(const RuleBook *book, const char *name);
 const Rule *rule_book_match(const RuleBook *book, const Device *device, const char *path, const Rule **ret_other);
 
 /* Writes a new file into the directory with the highest precedence, atomically, and syncs it to disk. Creates the
- * directory if necessary. The name must be valid, see rule_name_is_valid(). The caller must load the book again.
- * Returns 0; -EEXIST if that directory has a file of this name, including a mask; or another negative errno. */
+ * directory if necessary. For workers, like the next two functions: the daemon may not write there. The name must be
+ * valid, see rule_name_is_valid(). The caller must load the book again. Returns 0; -EEXIST if that directory has a
+ * file of this name, including a mask; or another negative errno. */
 int rule_book_add(const RuleBook *book, const char *name, const char *text);
 
 /* Checks, as far as possible without writing, whether rule_book_add() would work for this name. Returns 0; -EEXIST like

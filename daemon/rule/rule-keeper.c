@@ -56,9 +56,7 @@ int rule_keeper_new(const RuleKeeperParts *parts, RuleKeeper **ret) {
         keeper->parts = *parts;
         if ((r = rule_book_new(parts->folders, &keeper->book)) < 0 ||
                         (r = free_and_strdup(&keeper->udev_database, parts->udev_database)) < 0 ||
-                        (parts->early_rules &&
-                                        (r = early_rules_new(parts->event, parts->kernel, parts->early_rules,
-                                                         &keeper->early)) < 0) ||
+                        (r = free_and_strdup(&keeper->early_rules, parts->early_rules)) < 0 ||
                         (r = sd_event_add_time(parts->event, &keeper->timer, CLOCK_MONOTONIC, 0, TIMER_ACCURACY_US,
                                          on_timer, keeper)) < 0 ||
                         (r = sd_event_source_set_enabled(keeper->timer, SD_EVENT_OFF)) < 0)
@@ -70,7 +68,9 @@ int rule_keeper_new(const RuleKeeperParts *parts, RuleKeeper **ret) {
 RuleKeeper *rule_keeper_free(RuleKeeper *keeper) {
         if (!keeper)
                 return NULL;
-        early_rules_free(keeper->early);
+        if (keeper->has_early_rules)
+                (void)worker_request_now(keeper->parts.port, "SetEarlyRules", "b", 0);
+        free(keeper->early_rules);
         free(keeper->udev_database);
         sd_event_source_disable_unref(keeper->timer);
         rule_case_list_done(&keeper->cases);
@@ -442,14 +442,33 @@ void rule_keeper_process(RuleKeeper *keeper) {
         process_cases(keeper);
 }
 
+static void on_early_rules(int error, void *userdata) {
+        (void)userdata;
+        if (error < 0 && error != -ECANCELED)
+                log_warning("Cannot write the rules for udev, so a host driver may bind to a device for a moment "
+                            "before its rule is applied: %s",
+                                error == -ENODEV ? "there is no driver " PLAN_VFIO_DRIVER : strerror(-error));
+}
+
+/* Asks the worker to write the file, or to remove a file that is not needed any more. */
+static void write_early_rules(RuleKeeper *keeper) {
+        bool wanted = early_rules_exist(keeper->book);
+
+        if (!keeper->early_rules || (!wanted && !keeper->has_early_rules && access(keeper->early_rules, F_OK) < 0))
+                return;
+        keeper->has_early_rules = wanted;
+        int r = worker_request(keeper->parts.event, keeper->parts.port, "SetEarlyRules", on_early_rules, NULL, "b", 1);
+        if (r < 0)
+                on_early_rules(r, NULL);
+}
+
 int rule_keeper_reload(RuleKeeper *keeper) {
         size_t n;
 
-        int r = rule_book_load(keeper->book);
+        int r = rule_book_load(keeper->book, true);
         if (r < 0)
                 return r;
-        if (keeper->early)
-                early_rules_update(keeper->early, keeper->book);
+        write_early_rules(keeper);
         (void)inventory_devices(keeper->parts.inventory, &n);
         for (size_t i = 0; i < n; i++) {
                 Device *device = inventory_devices(keeper->parts.inventory, &n)[i];

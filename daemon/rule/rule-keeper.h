@@ -2,6 +2,7 @@
 #pragma once
 
 #include "job/job.h"
+#include "job/worker-request.h"
 #include "rule/rule-book.h"
 #include "rule/rule-case.h"
 
@@ -19,8 +20,9 @@ typedef struct RuleKeeperParts {
         const State *state;
         JobTable *jobs;
         const char *const *folders; /* directories of rules by precedence, the highest first; ends with NULL */
-        const char *early_rules;    /* path of the rules file for udev, see early-rules.h; NULL for none */
-        const char *udev_database;  /* directory of the udev database, see udev-database.h; NULL for none */
+        WorkerPort *port;           /* to the worker that writes the rules file for udev */
+        const char *early_rules;    /* path of that file, see early-rules.h; NULL for none */
+        const char *udev_database;  /* directory of the udev database, see kernel/uevents.h; NULL for none */
 } RuleKeeperParts;
 
 /* Creates a keeper. Copies the paths. All other parts are borrowed and must outlive the keeper, except the jobs: they
@@ -28,8 +30,8 @@ typedef struct RuleKeeperParts {
  * result with rule_keeper_free(). Returns 0 or a negative errno. */
 int rule_keeper_new(const RuleKeeperParts *parts, RuleKeeper **ret);
 
-/* Frees the keeper and removes the rules file for udev, so that new devices go to the host drivers while vfiod does not
- * run. Returns NULL. */
+/* Frees the keeper, and lets a worker remove the rules file for udev, so that new devices go to the host drivers
+ * while vfiod does not run. Returns NULL. */
 RuleKeeper *rule_keeper_free(RuleKeeper *keeper);
 DEFINE_TRIVIAL_CLEANUP_FUNC(RuleKeeper *, rule_keeper_free)
 

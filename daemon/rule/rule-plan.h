@@ -13,8 +13,8 @@ struct RuleKeeper {
         RuleCaseList cases;
         sd_event_source *timer; /* wakes the event loop when a case must be tried again */
         uint64_t wake_us;       /* when the timer elapses; 0 if it is off */
-        EarlyRules *early;      /* NULL if there is no rules file for udev */
-        char *udev_database;
+        bool has_early_rules;   /* the rules file for udev was written, or may have been */
+        char *early_rules, *udev_database;
 };
 
 /* Returns the rule that matches the device, or NULL. If ret_other is not NULL, *ret_other becomes a rule that names the

@@ -15,7 +15,8 @@ typedef struct DeviceFile {
 void device_file_done(DeviceFile *file);
 #define _cleanup_device_file_ _cleanup_(device_file_done)
 
-/* Writes the file. Returns 0; -E2BIG for more names than device_file_read() reads; or another negative errno. */
+/* Writes the file. For workers, like the removal. Returns 0; -E2BIG for more names than device_file_read() reads; or
+ * another negative errno. */
 int device_file_write(int devices_fd, PciAddress address, bool away, const DeviceOrigin *origin);
 
 /* Reads the file. Returns 0; -ENOENT; or an errno like state_file_open() and state_file_read(). The caller calls

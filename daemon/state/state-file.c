@@ -67,7 +67,10 @@ int state_file_write(int folder_fd, const char *name, const char *kind, json_t *
         _cleanup_close_ int fd = openat(folder_fd, new_name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
         if (fd < 0)
                 return -errno;
-        if (ret_fd)
+        /* The daemon reads it. The umask may have removed permissions. */
+        if (fchmod(fd, 0644) < 0)
+                r = -errno;
+        if (r >= 0 && ret_fd)
                 r = state_file_lock(fd);
         if (r >= 0)
                 r = write_text(fd, kind, text);

@@ -15,9 +15,9 @@
  * another negative errno. After a failure the folder is as it was. */
 int state_file_write(int folder_fd, const char *name, const char *kind, json_t *object, int *ret_fd);
 
-/* Opens folder/name if it is ours: a regular file of our user, with one link, that nobody else may write. Follows no
- * symbolic link and never blocks. A file that is to be locked must be writable. Returns the descriptor; -ENOENT; -EPERM
- * for a file that is not ours; -E2BIG for a file that is too large; or another negative errno. */
+/* Opens folder/name if it is ours: a regular file of root or our user, with one link, that nobody else may write.
+ * Follows no symbolic link and never blocks. A file that is to be locked must be writable. Returns the descriptor;
+ * -ENOENT; -EPERM for a file that is not ours; -E2BIG for a file that is too large; or another negative errno. */
 int state_file_open(int folder_fd, const char *name, bool writable);
 
 /* Reads a file that state_file_open() opened. Returns 0 and the object, which the caller owns; -EBADMSG for a file that

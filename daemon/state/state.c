@@ -156,8 +156,11 @@ static int remove_unfinished(int folder_fd, const char *name, void *userdata) {
 static int open_folder(int parent_fd, const char *name, bool writer) {
         if (writer && mkdirat(parent_fd, name, 0755) < 0 && errno != EEXIST)
                 return -errno;
-        int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-        return fd < 0 ? -errno : fd;
+        _cleanup_close_ int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        /* The daemon reads the folders. The umask may have removed permissions. */
+        if (fd < 0 || (writer && fchmod(fd, 0755) < 0))
+                return -errno;
+        return TAKE_FD(fd);
 }
 
 static int open_folders(State *state, const char *folder, bool writer) {
@@ -169,6 +172,20 @@ static int open_folders(State *state, const char *folder, bool writer) {
                 return state->devices_fd;
         state->transactions_fd = open_folder(state->folder_fd, "transactions", writer);
         return state->transactions_fd;
+}
+
+/* Whether a writer would remove or convert the file. */
+static int on_unprepared(int folder_fd, const char *name, void *userdata) {
+        const char *suffix = strrchr(name, '.');
+
+        (void)folder_fd, (void)userdata;
+        return suffix && (streq(suffix, ".new") || streq(suffix, ".record"));
+}
+
+bool state_needs_writer(const char *folder) {
+        return sysfs_for_each(AT_FDCWD, folder, on_unprepared, NULL) != 0 ||
+                        sysfs_for_each(AT_FDCWD, SYSFS_PATH("%s/devices", folder), on_unprepared, NULL) != 0 ||
+                        sysfs_for_each(AT_FDCWD, SYSFS_PATH("%s/transactions", folder), on_unprepared, NULL) != 0;
 }
 
 static bool worker_is_alive(const State *state) {
@@ -294,25 +311,41 @@ static bool is_unneeded(const State *state, const DeviceFile *file, const Invent
         return is_back(state, device, origin) || is_displaced(state, device, origin);
 }
 
+static int remove_files(const State *state, const PciAddress *addresses, size_t n) {
+        int r = 0;
+
+        if (state->remove)
+                return n > 0 ? state->remove(state->remove_userdata, addresses, n) : 0;
+        for (size_t i = 0; i < n && r >= 0; i++)
+                r = device_file_remove(state->devices_fd, addresses[i]);
+        return r;
+}
+
 /* Removes the files of devices for which nothing is left to do. Returns their number, or a negative errno. */
 static int forget_pass(State *state, const Inventory *inventory) {
-        int n = 0;
+        _cleanup_free_ PciAddress *addresses = NULL;
+        size_t n = 0, n_kept = 0;
 
-        for (size_t i = state->n_devices; i > 0; i--) {
-                DeviceFile *file = &state->devices[i - 1];
+        for (size_t i = 0; i < state->n_devices; i++)
+                if (is_unneeded(state, &state->devices[i], inventory)) {
+                        if (!ARRAY_GROW(addresses, n))
+                                return -ENOMEM;
+                        addresses[n++] = state->devices[i].address;
+                }
+        int r = remove_files(state, addresses, n);
+        if (r < 0)
+                return r;
+        for (size_t i = 0, next = 0; i < state->n_devices; i++) {
+                DeviceFile *file = &state->devices[i];
 
-                if (!is_unneeded(state, file, inventory))
-                        continue;
-                int r = state->remove ? state->remove(state->remove_userdata, file->address)
-                                      : device_file_remove(state->devices_fd, file->address);
-                if (r < 0)
-                        return r;
-                device_file_done(file);
-                state->n_devices--;
-                memmove(file, file + 1, (state->n_devices - (i - 1)) * sizeof(DeviceFile));
-                n++;
+                if (next < n && pci_address_equal(file->address, addresses[next])) {
+                        device_file_done(file);
+                        next++;
+                } else
+                        state->devices[n_kept++] = *file;
         }
-        return n;
+        state->n_devices = n_kept;
+        return (int)n;
 }
 
 int state_forget_unneeded(State *state, Inventory *inventory) {

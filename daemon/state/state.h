@@ -4,7 +4,7 @@
 #include "state/device-file.h"
 #include "state/transaction-file.h"
 
-/* The state folder, /run/vfiod: what the daemon remembers of the devices that it detached. Workers write the files; the
+/* The state folder, /run/vfiod: what vfiod remembers of the devices that it detached. Only workers write the files; the
  * daemon reads them at its start and after each job. The daemon reports a file that is not ours, too large or
  * incomplete once, and ignores it. Such a file prevents nothing else. */
 
@@ -26,17 +26,21 @@ typedef struct State {
         bool has_too_many;      /* there were more, and this was reported */
         uint64_t reported[256]; /* inode numbers of the files that were reported, not more than these */
         size_t n_reported;
-        /* Removes the file of a device for a process that may not write to the folder. Returns 0 or a negative errno.
-         * NULL: this process removes it. */
-        int (*remove)(void *userdata, PciAddress address);
+        /* Removes the files of devices for a process that may not write to the folder. Returns 0 or a negative errno.
+         * NULL: this process removes them. */
+        int (*remove)(void *userdata, const PciAddress *addresses, size_t n_addresses);
         void *remove_userdata;
 } State;
 
-/* Opens the folder and reads all files. A writer also makes what is missing in the folder, and removes files that were
- * not written completely. Logs it if the folder cannot be used. Returns 0 or -ENOMEM. */
+/* Opens the folder and reads all files. A writer, which is vfiod-worker, also makes what is missing in the folder,
+ * and removes files that were not written completely. Logs it if the folder cannot be used. Returns 0 or -ENOMEM. */
 int state_new(const char *folder, bool writer, State **ret);
 State *state_free(State *state);
 DEFINE_TRIVIAL_CLEANUP_FUNC(State *, state_free)
+
+/* Tells whether a writer must open the folder before a reader: something in it is missing, incomplete, or of an earlier
+ * version of vfiod. */
+bool state_needs_writer(const char *folder);
 
 /* Reads all files again. Returns 0 or a negative errno. */
 int state_load(State *state);

@@ -10,7 +10,8 @@
 /* The largest number of a file: nine digits. */
 #define TRANSACTION_NUMBER_MAX 999999999UL
 
-/* Writes and locks the file. Returns 0 and the descriptor that holds the lock; -E2BIG; or another negative errno. */
+/* Writes and locks the file. For workers, like all functions below that change a file. Returns 0 and the descriptor
+ * that holds the lock; -E2BIG; or another negative errno. */
 int transaction_file_write(int transactions_fd, unsigned long number, const Plan *plan, int *ret_fd);
 
 /* Reads the file. Returns 0, the plan, which is marked as a recovery, and the process that holds the lock, 0 for none;

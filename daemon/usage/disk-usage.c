@@ -178,6 +178,8 @@ static int examine_mount(Search *search, const char *number, const char *node, c
         if (!mount && !(mount = mount_table_find(search->mounts, node)) &&
                         !(mount = mount_table_find(search->mounts, mapping_node)))
                 return 0;
+        if (search->snapshot->reader != 0)
+                return found(search, "is mounted", "");
         _cleanup_free_ char *target = text_escape_new(mount->target, TEXT_NAME_ESCAPE);
         return target ? found(search, "is mounted on ", target) : -ENOMEM;
 }

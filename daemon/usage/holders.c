@@ -12,7 +12,18 @@
 /* A process with more groups counts as a member of every group. */
 #define GROUPS_MAX 1024
 
+bool holder_conceal(Holder *holder, uid_t reader) {
+        if (reader == 0 || (reader != READER_ANYBODY && holder->uid == reader))
+                return false;
+        *holder = (Holder){};
+        return true;
+}
+
 const char *holder_format(const Holder *holder, char buffer[static HOLDER_TEXT_MAX]) {
+        if (holder->pid == 0) {
+                (void)snprintf(buffer, HOLDER_TEXT_MAX, HOLDER_OF_OTHER_USER);
+                return buffer;
+        }
         (void)snprintf(buffer, HOLDER_TEXT_MAX, "process %d (%s)%s%s", (int)holder->pid, TEXT_NAME(holder->command),
                         holder->unit[0] != '\0' ? " of " : "", TEXT_NAME(holder->unit));
         return buffer;
@@ -95,8 +106,20 @@ static const NodeOwner *find_node(const HolderTable *table, DeviceNode node) {
 
 /* The lists. */
 
-static int add_holder(const HolderTable *table, HolderList *list, pid_t pid, const char *node) {
+int holder_list_add(HolderList *list, const NamedHolder *named, const char *node) {
+        _cleanup_free_ char *copy = node ? strdup(node) : NULL;
+
+        if ((node && !copy) || !ARRAY_GROW(list->holders, list->n_holders))
+                return -ENOMEM;
+        list->holders[list->n_holders] = *named;
+        list->holders[list->n_holders++].node = TAKE_PTR(copy);
+        return 0;
+}
+
+static int add_holder(const HolderTable *table, HolderList *list, const Process *process, const char *node) {
+        NamedHolder named = {.holder = {.pid = process->pid, .uid = process->uid}};
         _cleanup_free_ char *unit = NULL;
+        pid_t pid = process->pid;
 
         if (list->last == pid)
                 return 0;
@@ -105,14 +128,12 @@ static int add_holder(const HolderTable *table, HolderList *list, pid_t pid, con
                 list->n_more++;
                 return 0;
         }
-        if (!ARRAY_GROW(list->holders, list->n_holders))
-                return -ENOMEM;
-        NamedHolder *named = &list->holders[list->n_holders++];
-        *named = (NamedHolder){.holder.pid = pid};
-        (void)process_read_command(table->kernel, pid, named->holder.command);
+        if (holder_conceal(&named.holder, table->reader))
+                return holder_list_add(list, &named, NULL);
+        (void)process_read_command(table->kernel, pid, named.holder.command);
         if (sd_pid_get_unit(pid, &unit) >= 0)
-                (void)snprintf(named->holder.unit, sizeof(named->holder.unit), "%s", unit);
-        return node && !(named->node = strdup(node)) ? -ENOMEM : 0;
+                (void)snprintf(named.holder.unit, sizeof(named.holder.unit), "%s", unit);
+        return holder_list_add(list, &named, node);
 }
 
 static void holder_list_done(HolderList *list) {
@@ -185,7 +206,7 @@ static int match_suffix(Walk *walk, int directory_fd, const char *name) {
         if (length < suffix_length || !streq(walk->path + length - suffix_length, table->suffix) ||
                         is_path_only(directory_fd, name))
                 return 0;
-        return add_holder(table, &table->owners[table->suffix_owner].open, walk->process->pid, walk->path);
+        return add_holder(table, &table->owners[table->suffix_owner].open, walk->process, walk->path);
 }
 
 /* The nodes of a simulated machine are regular files without numbers. For a path that ends with
@@ -228,7 +249,7 @@ static int match_number(Walk *walk, int directory_fd, const char *name) {
                 return 0;
         int r = 0;
         for (; r >= 0 && entry < end && device_node_compare(&entry->node, &node) == 0; entry++)
-                r = add_holder(table, &table->owners[entry->owner].open, walk->process->pid, walk->path);
+                r = add_holder(table, &table->owners[entry->owner].open, walk->process, walk->path);
         return r;
 }
 
@@ -266,7 +287,7 @@ static int walk_process(Walk *walk, size_t *budget) {
         if ((!walk->is_hidden && !is_refused) || table->kernel->has_own_nodes ||
                         process_has_ended(table->kernel, walk->process->pid))
                 return 0;
-        return add_holder(table, &table->hidden, walk->process->pid, NULL);
+        return add_holder(table, &table->hidden, walk->process, NULL);
 }
 
 /* A process that has more descriptors than a walk reads: nobody knows whether it has a node open. It counts as a
@@ -358,7 +379,7 @@ static int add_cut_processes(HolderTable *table, const ProcessTable *processes) 
                 int n_groups = process_read_groups(table->kernel, process->pid, groups, ELEMENTSOF(groups));
                 for (size_t rule = 0; rule < n_rules && r >= 0; rule++)
                         if (may_open(process, groups, n_groups, &rules[rule]))
-                                r = add_holder(table, &table->owners[rules[rule].owner].cut, process->pid, NULL);
+                                r = add_holder(table, &table->owners[rules[rule].owner].cut, process, NULL);
         }
         return r;
 }
@@ -385,39 +406,4 @@ int holder_table_walk(HolderTable *table, ProcessTable *processes, const UsageLi
         table->has_too_many_processes = processes->is_cut;
         table->error = walk_processes(table, processes, limits);
         return table->error == -ENOMEM ? -ENOMEM : 0;
-}
-
-int holder_table_search(HolderTable *table) {
-        _cleanup_(process_table_done) ProcessTable processes = {};
-
-        if (table->n_nodes == 0 && table->suffix[0] == '\0')
-                return 0;
-        int r = process_table_read(table->kernel, &usage_limits, &processes);
-        if (r >= 0)
-                r = holder_table_walk(table, &processes, &usage_limits);
-        return r < 0 ? r : table->error;
-}
-
-static int find_first(HolderTable *table, Holder *ret) {
-        int r = table->owners[0].error;
-        if (r < 0 || (r = holder_table_search(table)) < 0)
-                return r;
-        if (table->owners[0].open.n_holders == 0)
-                return -ENOENT;
-        *ret = table->owners[0].open.holders[0].holder;
-        return 0;
-}
-
-int holder_of_vfio_node(const Kernel *kernel, int group, Holder *ret) {
-        _cleanup_(holder_table_done) HolderTable table = {.kernel = kernel, .names_max = 1};
-
-        int r = holder_table_add_group(&table, group);
-        return r < 0 ? r : find_first(&table, ret);
-}
-
-int holder_of_device(const Kernel *kernel, PciAddress address, Holder *ret) {
-        _cleanup_(holder_table_done) HolderTable table = {.kernel = kernel, .names_max = 1};
-
-        int r = holder_table_add_device(&table, address);
-        return r < 0 ? r : find_first(&table, ret);
 }

@@ -5,8 +5,8 @@
 #include "usage/device-nodes.h"
 #include "usage/processes.h"
 
-/* Which processes have device nodes open, found in one walk over all descriptors in /proc. This takes time, so only
- * workers do it.
+/* Which processes have device nodes open, found in one walk over all descriptors in /proc. This takes time and needs
+ * privileges, so vfiod-census does it, for workers and for the daemon (census.h).
  *
  * A descriptor counts if the node is open. A descriptor that was made with O_PATH does not count: any user can make
  * it for any node, without permission to open the node, and the driver does not notice. The number of such a node
@@ -19,13 +19,22 @@
 #define HOLDER_UNIT_MAX 128
 
 typedef struct Holder {
-        pid_t pid;
+        pid_t pid; /* 0 if the reader may not know the process: then there is no command, unit or path either */
+        uid_t uid;
         char command[PROCESS_COMMAND_MAX]; /* raw: see process_read_command() */
         char unit[HOLDER_UNIT_MAX];        /* of systemd; "" for none */
 } Holder;
 
-/* Formats "process 324 (qemu-system-x86) of machine-qemu-1.scope", escaped (base/text.h), into buffer, and returns
- * buffer. */
+/* Details of a process are for root and for the user of the process. Everybody else may know only that there is a
+ * process. READER_ANYBODY: the text is for all users. */
+#define READER_ANYBODY ((uid_t)-1)
+#define HOLDER_OF_OTHER_USER "a process of another user"
+
+/* Removes the details unless the reader may know them. Returns whether it did. */
+bool holder_conceal(Holder *holder, uid_t reader);
+
+/* Formats "process 324 (qemu-system-x86) of machine-qemu-1.scope", escaped (base/text.h), or HOLDER_OF_OTHER_USER, into
+ * buffer, and returns buffer. */
 #define HOLDER_TEXT_MAX (TEXT_ESCAPED_MAX(PROCESS_COMMAND_MAX + HOLDER_UNIT_MAX) + 64)
 const char *holder_format(const Holder *holder, char buffer[static HOLDER_TEXT_MAX]);
 #define HOLDER_TEXT(holder) holder_format(holder, (char[HOLDER_TEXT_MAX]){})
@@ -57,9 +66,10 @@ typedef struct NodeOwner {
         size_t owner; /* an index of owners */
 } NodeOwner;
 
-/* Set kernel and names_max, and the rest to 0. */
+/* Set kernel, names_max and reader, and the rest to 0. */
 typedef struct HolderTable {
         const Kernel *kernel;
+        uid_t reader;     /* see holder_conceal() */
         size_t names_max; /* Each list names so many processes and counts the others. */
         NodeHolders *owners;
         size_t n_owners;
@@ -84,14 +94,9 @@ int holder_table_add_group(HolderTable *table, int group);
  * 0 or -ENOMEM; another error is in the table. */
 int holder_table_walk(HolderTable *table, ProcessTable *processes, const UsageLimits *limits);
 
-/* Reads the processes and walks over them with usage_limits. Returns 0 or a negative errno. */
-int holder_table_search(HolderTable *table);
+/* Adds a copy of the holder, with a copy of the node, which may be NULL. Returns 0 or -ENOMEM. */
+int holder_list_add(HolderList *list, const NamedHolder *named, const char *node);
 
 /* Returns NULL if the table has no such function. */
 const NodeHolders *holder_table_find(const HolderTable *table, PciAddress address);
 void holder_table_done(HolderTable *table);
-
-/* Find a process that has the node of the group, or a node of the device, open. Each returns 0; -ENOENT if none was
- * found, which does not prove that there is none (see vfio-node.h); or another negative errno. */
-int holder_of_vfio_node(const Kernel *kernel, int group, Holder *ret);
-int holder_of_device(const Kernel *kernel, PciAddress address, Holder *ret);

@@ -48,7 +48,7 @@ char *mount_unescape(char *text) {
 
 /* Keeps only the first mount of each device: so the table grows with the devices of the host, and not with the
  * mounts that a user makes. */
-static int add_mount(MountTable *table, const char *device, const char *target) {
+int mount_table_add(MountTable *table, const char *device, const char *target) {
         Mount key = {.device = (char *)device};
 
         if (tfind(&key, &table->mounts, compare_mounts))
@@ -84,7 +84,7 @@ static int parse_line(MountTable *table, char *line, bool is_host) {
                 return -EINVAL;
         const char *target = mount_unescape(words[4]);
         if (major != 0)
-                return add_mount(table, words[2], target);
+                return mount_table_add(table, words[2], target);
         char *source = strtok_r(NULL, " ", &state);
         if (!is_host || !source || (!streq(type, "btrfs") && !streq(type, "bcachefs")))
                 return 0;
@@ -92,7 +92,7 @@ static int parse_line(MountTable *table, char *line, bool is_host) {
         const char *separator = streq(type, "btrfs") ? "" : ":";
         for (char *word = strtok_r(mount_unescape(source), separator, &state); word && r >= 0;
                         word = strtok_r(NULL, separator, &state))
-                r = add_mount(table, word, target);
+                r = mount_table_add(table, word, target);
         return r;
 }
 
@@ -148,6 +148,26 @@ int mount_table_read(const Kernel *kernel, const ProcessTable *processes, const 
         }
         tdestroy(namespaces, keep_node);
         return r < 0 ? r : 0;
+}
+
+typedef struct Iteration {
+        int (*callback)(const Mount *mount, void *userdata);
+        void *userdata;
+        int result;
+} Iteration;
+
+static void visit(const void *node, VISIT which, void *userdata) {
+        Iteration *iteration = userdata;
+
+        if (iteration->result == 0 && (which == postorder || which == leaf))
+                iteration->result = iteration->callback(*(Mount *const *)node, iteration->userdata);
+}
+
+int mount_table_for_each(const MountTable *table, int (*callback)(const Mount *mount, void *userdata), void *userdata) {
+        Iteration iteration = {callback, userdata, 0};
+
+        twalk_r(table->mounts, visit, &iteration);
+        return iteration.result;
 }
 
 const Mount *mount_table_find(const MountTable *table, const char *device) {

@@ -36,6 +36,12 @@ typedef struct MountTable {
 int mount_table_read(const Kernel *kernel, const ProcessTable *processes, const UsageLimits *limits, MountTable *ret);
 void mount_table_done(MountTable *table);
 
+/* Adds a copy, unless the table has a mount of the device. Returns 0 or -ENOMEM. */
+int mount_table_add(MountTable *table, const char *device, const char *target);
+
+/* Calls the callback for each mount. A return value other than 0 stops the iteration. Returns that value, or 0. */
+int mount_table_for_each(const MountTable *table, int (*callback)(const Mount *mount, void *userdata), void *userdata);
+
 /* Returns the first mount of a block device, which is given by its number ("259:2") or by the path of its node; NULL
  * if there is none. */
 const Mount *mount_table_find(const MountTable *table, const char *device);

@@ -40,7 +40,8 @@ int usage_by_processes(UsageSnapshot *snapshot, PciAddress address) {
                 return usage_report_error(snapshot, USAGE_PROCESS, PCI_ADDRESS_TEXT(address), r);
         if (!holders || holders->n_nodes == 0)
                 return 0;
-        if ((r = report_list(snapshot, &holders->open, "", "another process has a device node open")) != 0 ||
+        if ((r = report_list(snapshot, &holders->open, "has a device node open",
+                             "another process has a device node open")) != 0 ||
                         (r = report_list(snapshot, &table->hidden,
                                          "may have a device node open: vfiod is not allowed to examine it",
                                          "another process may have a device node open: vfiod is not allowed to examine "

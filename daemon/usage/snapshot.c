@@ -83,6 +83,18 @@ UsageSnapshot *usage_snapshot_free(UsageSnapshot *snapshot) {
 
 /* The parts. */
 
+/* Begins the table of holders with the nodes of all functions. */
+static int add_nodes(UsageSnapshot *snapshot) {
+        HolderTable *table = &snapshot->holders;
+        int r = 0;
+
+        snapshot->has_holders = true;
+        *table = (HolderTable){.kernel = snapshot->kernel, .names_max = HOLDERS_NAMED_MAX, .reader = snapshot->reader};
+        for (size_t i = 0; i < snapshot->n_functions && r >= 0; i++)
+                r = holder_table_add_device(table, snapshot->functions[i].address);
+        return r;
+}
+
 static int need_processes(UsageSnapshot *snapshot) {
         if (!snapshot->has_processes) {
                 snapshot->has_processes = true;
@@ -92,13 +104,42 @@ static int need_processes(UsageSnapshot *snapshot) {
         return snapshot->processes_error;
 }
 
+/* Lets another process find the holders, and the mounts if they are wanted, in one walk over all processes. */
+static int ask_census(UsageSnapshot *snapshot, bool wants_mounts) {
+        const CensusPort *census = snapshot->kernel->census;
+        _cleanup_(holder_table_done) HolderTable only_mounts = {.kernel = snapshot->kernel};
+        HolderTable *table = snapshot->has_holders ? &only_mounts : &snapshot->holders;
+
+        if (!snapshot->has_holders) {
+                int r = add_nodes(snapshot);
+                if (r < 0)
+                        return r;
+        }
+        if (wants_mounts)
+                snapshot->has_mounts = true;
+        if (table->n_nodes == 0 && !wants_mounts)
+                return 0;
+        int r = census->search(census, table, wants_mounts ? &snapshot->mounts : NULL);
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0) {
+                table->error = r;
+                snapshot->mounts_error = wants_mounts ? r : snapshot->mounts_error;
+        }
+        return 0;
+}
+
 int usage_snapshot_mounts(UsageSnapshot *snapshot, const MountTable **ret) {
+        *ret = &snapshot->mounts;
+        if (snapshot->kernel->census) {
+                int r = snapshot->has_mounts ? 0 : ask_census(snapshot, true);
+                return r < 0 ? r : snapshot->mounts_error;
+        }
         int r = need_processes(snapshot);
         if (r >= 0 && !snapshot->has_mounts) {
                 snapshot->has_mounts = true;
                 r = mount_table_read(snapshot->kernel, &snapshot->processes, snapshot->limits, &snapshot->mounts);
         }
-        *ret = &snapshot->mounts;
         return r;
 }
 
@@ -124,15 +165,11 @@ int usage_snapshot_holders(UsageSnapshot *snapshot, const HolderTable **ret) {
         *ret = table;
         if (snapshot->has_holders)
                 return 0;
-        snapshot->has_holders = true;
-        *table = (HolderTable){.kernel = snapshot->kernel, .names_max = HOLDERS_NAMED_MAX};
-        for (size_t i = 0; i < snapshot->n_functions; i++) {
-                int r = holder_table_add_device(table, snapshot->functions[i].address);
-                if (r < 0)
-                        return r;
-        }
-        if (table->n_nodes == 0)
-                return 0;
+        if (snapshot->kernel->census)
+                return ask_census(snapshot, false);
+        int r = add_nodes(snapshot);
+        if (r < 0 || table->n_nodes == 0)
+                return r;
         table->error = need_processes(snapshot);
         return table->error < 0 ? 0 : holder_table_walk(table, &snapshot->processes, snapshot->limits);
 }

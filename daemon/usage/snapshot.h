@@ -3,6 +3,7 @@
 
 #include "kernel/host-names.h"
 #include "usage/block-users.h"
+#include "usage/census.h"
 #include "usage/holders.h"
 #include "usage/mounts.h"
 #include "usage/network-table.h"
@@ -33,7 +34,8 @@ typedef struct UsageSnapshot {
         void *userdata;
         PciAddress device; /* whose uses are reported now */
 
-        /* The caller may change these two after usage_snapshot_new(). */
+        /* The caller may change these after usage_snapshot_new(). */
+        uid_t reader; /* for whom the evidence is: only root may know the mounts, for processes see holders.h */
         const UsageLimits *limits;
         bool only_visible; /* Open no disk exclusively, because that disturbs others. Hidden uses are then not found. */
 
@@ -48,6 +50,7 @@ typedef struct UsageSnapshot {
         HolderTable holders;
         bool has_processes, has_mounts, has_block_users, has_network, has_holders;
         int processes_error;      /* 0, or why /proc could not be read */
+        int mounts_error;         /* the same for the mounts, if another process reads them */
         size_t n_blocks_examined; /* disks, partitions and what is built on them */
 } UsageSnapshot;
 

@@ -3,9 +3,9 @@
 
 #include "usage/snapshot.h"
 
-/* Which parts of the host use a device now. For workers: these functions open devices, walk over /proc and read
- * directories of sysfs, so they may block. Each use goes to the callback of the snapshot. Each function returns 0,
- * the value of the callback, or a negative errno.
+/* Which parts of the host use a device now. For workers: these functions open devices, ask vfiod-census (census.h)
+ * and read directories of sysfs, so they may block. Each use goes to the callback of the snapshot. Each function
+ * returns 0, the value of the callback, or a negative errno.
  *
  * What cannot be determined counts as in use: it is reported like a use, with the reason. What an ordinary user can
  * fake is no evidence: otherwise a user could keep root from a device, or could teach root to override the guards. */

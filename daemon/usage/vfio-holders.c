@@ -41,7 +41,7 @@ static bool describe(VfioHolder *ret, HolderKind kind, const HolderList *list, c
                 (void)snprintf(ret->evidence, VFIO_EVIDENCE_MAX,
                                 "vfiod may not examine %s, which could have %s of %s open", holder, cdev,
                                 PCI_ADDRESS_TEXT(ret->address));
-                ret->advice = ": end it first, or give vfiod the capability CAP_SYS_PTRACE.";
+                ret->advice = ": end it first, or give vfiod-census the capability CAP_SYS_PTRACE.";
                 break;
         case HOLDER_CUT:
                 (void)snprintf(ret->evidence, VFIO_EVIDENCE_MAX,
@@ -55,8 +55,9 @@ static bool describe(VfioHolder *ret, HolderKind kind, const HolderList *list, c
 
 /* Looks for a process that has the cdev of a member open, or could have it open. Returns 1 and the holder; 0; or
  * -ENOMEM. */
-static int find_cdev_holder(const Kernel *kernel, const PciAddress *members, size_t n_members, VfioHolder *ret) {
-        _cleanup_(cdev_search_done) CdevSearch search = {.table = {.kernel = kernel, .names_max = 1}};
+static int find_cdev_holder(
+                const Kernel *kernel, uid_t reader, const PciAddress *members, size_t n_members, VfioHolder *ret) {
+        _cleanup_(cdev_search_done) CdevSearch search = {.table = {.kernel = kernel, .names_max = 1, .reader = reader}};
         HolderTable *table = &search.table;
         int r;
 
@@ -107,20 +108,22 @@ static int find_cdev_holder(const Kernel *kernel, const PciAddress *members, siz
         return 1;
 }
 
-int vfio_check_cdevs_unheld(const Kernel *kernel, const PciAddress *members, size_t n_members, Problem *problem) {
+int vfio_check_cdevs_unheld(
+                const Kernel *kernel, uid_t reader, const PciAddress *members, size_t n_members, Problem *problem) {
         VfioHolder holder;
 
-        int r = find_cdev_holder(kernel, members, n_members, &holder);
+        int r = find_cdev_holder(kernel, reader, members, n_members, &holder);
         return r <= 0 ? r : problem_set(problem, holder.outcome, "%s%s", holder.evidence, holder.advice);
 }
 
 /* Looks for a process that has the node of the group open. Returns 1 and the holder; 0; or a negative errno. */
-static int find_group_holder(const Kernel *kernel, int group, VfioHolder *ret) {
+static int find_group_holder(const Kernel *kernel, uid_t reader, int group, VfioHolder *ret) {
         Holder holder;
 
         int r = holder_of_vfio_node(kernel, group, &holder);
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
+        (void)holder_conceal(&holder, reader);
         *ret = (VfioHolder){.outcome = OUTCOME_HELD, .is_open = true, .advice = ": " ADVICE};
         (void)snprintf(ret->evidence, VFIO_EVIDENCE_MAX, "%s is held by %s", VFIO_NODE_TEXT(group),
                         HOLDER_TEXT(&holder));
@@ -129,13 +132,13 @@ static int find_group_holder(const Kernel *kernel, int group, VfioHolder *ret) {
 
 /* The kernel says that the group is held: by a process that has its node open, or that has bound a cdev to an
  * iommufd. */
-static int report_taken(
-                const Kernel *kernel, int group, const PciAddress *members, size_t n_members, Problem *problem) {
+static int report_taken(const Kernel *kernel, uid_t reader, int group, const PciAddress *members, size_t n_members,
+                Problem *problem) {
         VfioHolder holder;
 
-        int r = find_group_holder(kernel, group, &holder);
+        int r = find_group_holder(kernel, reader, group, &holder);
         if (r <= 0)
-                r = find_cdev_holder(kernel, members, n_members, &holder);
+                r = find_cdev_holder(kernel, reader, members, n_members, &holder);
         if (r < 0)
                 return r;
         if (r > 0 && holder.is_open)
@@ -145,28 +148,29 @@ static int report_taken(
                         VFIO_NODE_TEXT(group));
 }
 
-int vfio_check_unheld(const Kernel *kernel, int group, const PciAddress *members, size_t n_members, int *node_fd,
-                Problem *problem) {
+int vfio_check_unheld(const Kernel *kernel, uid_t reader, int group, const PciAddress *members, size_t n_members,
+                int *node_fd, Problem *problem) {
         _cleanup_close_ int taken_fd = -EBADF;
 
         if (group >= 0 && *node_fd < 0) {
                 taken_fd = vfio_node_lock(kernel, group);
                 if (taken_fd == -EBUSY)
-                        return report_taken(kernel, group, members, n_members, problem);
+                        return report_taken(kernel, reader, group, members, n_members, problem);
                 /* There is no node if no member is on a vfio driver, or if the kernel has no group nodes. */
                 if (taken_fd < 0 && taken_fd != -ENOENT && taken_fd != -ENXIO && taken_fd != -ENODEV)
                         return problem_set(problem, OUTCOME_FAILED, "Cannot open %s: %s", VFIO_NODE_TEXT(group),
                                         strerror(-taken_fd));
         }
-        int r = vfio_check_cdevs_unheld(kernel, members, n_members, problem);
+        int r = vfio_check_cdevs_unheld(kernel, reader, members, n_members, problem);
         if (r == 0 && taken_fd >= 0)
                 *node_fd = TAKE_FD(taken_fd);
         return r;
 }
 
-int vfio_find_holder(const Kernel *kernel, int group, const PciAddress *members, size_t n_members, VfioHolder *ret) {
-        int r = group >= 0 ? find_group_holder(kernel, group, ret) : 0;
+int vfio_find_holder(const Kernel *kernel, uid_t reader, int group, const PciAddress *members, size_t n_members,
+                VfioHolder *ret) {
+        int r = group >= 0 ? find_group_holder(kernel, reader, group, ret) : 0;
         if (r > 0)
                 ret->address = members[0];
-        return r > 0 || r == -ENOMEM ? r : find_cdev_holder(kernel, members, n_members, ret);
+        return r > 0 || r == -ENOMEM ? r : find_cdev_holder(kernel, reader, members, n_members, ret);
 }

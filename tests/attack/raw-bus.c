@@ -11,13 +11,19 @@
 
 struct RawBus {
         int fd;
+        char *name; /* on the bus */
         guint32 serial;
+        bool is_lossy; /* it may be closed by the other end */
+        bool is_lost;
 };
 
 static void write_all(RawBus *bus, const void *data, gsize size) {
-        for (const guint8 *next = data; size > 0;) {
+        for (const guint8 *next = data; size > 0 && !bus->is_lost;) {
                 ssize_t n = send(bus->fd, next, size, MSG_NOSIGNAL);
 
+                bus->is_lost = n < 0 && bus->is_lossy && (errno == EPIPE || errno == ECONNRESET);
+                if (bus->is_lost)
+                        return;
                 if (n < 0)
                         g_error("cannot send to the bus: %s", g_strerror(errno));
                 next += n;
@@ -157,28 +163,69 @@ static guint32 send_call(RawBus *bus, const char *destination, const char *path,
         return bus->serial;
 }
 
+static int connect_as(const char *path, uid_t uid) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        g_assert_cmpint(fd, >=, 0);
+        g_strlcpy(address.sun_path, path, sizeof(address.sun_path));
+        set_effective_uid(uid);
+        int r = connect(fd, (const struct sockaddr *)&address, sizeof(address));
+        set_effective_uid(0);
+        g_assert_cmpint(r, ==, 0);
+        return fd;
+}
+
 RawBus *raw_bus_connect(uid_t uid) {
         const char *path = g_getenv("DBUS_SYSTEM_BUS_ADDRESS");
-        struct sockaddr_un address = {.sun_family = AF_UNIX};
         RawBus *bus = g_new0(RawBus, 1);
 
         g_assert_true(g_str_has_prefix(path, "unix:path="));
-        g_strlcpy(address.sun_path, path + strlen("unix:path="), sizeof(address.sun_path));
-        bus->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        g_assert_cmpint(bus->fd, >=, 0);
-        set_effective_uid(uid);
-        int r = connect(bus->fd, (const struct sockaddr *)&address, sizeof(address));
-        set_effective_uid(0);
-        g_assert_cmpint(r, ==, 0);
+        bus->fd = connect_as(path + strlen("unix:path="), uid);
         authenticate(bus, uid);
         (void)send_call(bus, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "Hello", NULL,
                         NULL);
-        raw_bus_expect(bus, NULL, "*");
+        g_auto(RawAnswer) answer = raw_bus_receive(bus);
+        g_assert_null(answer.error);
+        g_auto(GStrv) parts = g_strsplit(answer.text, "'", 3); /* ":1.7" in quotes and parentheses */
+        bus->name = g_strdup(parts[1]);
         return bus;
+}
+
+const char *raw_bus_get_name(const RawBus *bus) {
+        return bus->name;
+}
+
+RawBus *raw_bus_connect_directly(const char *path) {
+        RawBus *bus = g_new0(RawBus, 1);
+
+        bus->fd = connect_as(path, 0);
+        authenticate(bus, 0);
+        return bus;
+}
+
+bool raw_bus_is_refused(const char *path, uid_t uid) {
+        int fd = connect_as(path, uid);
+        struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+        char c;
+
+        /* The other end waits for the authentication, or it closes the connection. */
+        int n = poll(&poll_fd, 1, 500);
+        bool refused = n > 0 && recv(fd, &c, 1, 0) <= 0;
+        (void)close(fd);
+        return refused;
+}
+
+bool raw_bus_send_until_lost(RawBus *bus, const char *member, guint n) {
+        bus->is_lossy = true;
+        for (guint i = 0; i < n && !bus->is_lost; i++)
+                (void)raw_bus_send(bus, member, NULL, NULL);
+        return bus->is_lost;
 }
 
 RawBus *raw_bus_close(RawBus *bus) {
         (void)close(bus->fd);
+        g_free(bus->name);
         g_free(bus);
         return NULL;
 }
@@ -189,6 +236,10 @@ guint32 raw_bus_send_to(RawBus *bus, const char *path, const char *member, const
 
 guint32 raw_bus_send(RawBus *bus, const char *member, const char *signature, GByteArray *body) {
         return raw_bus_send_to(bus, BUS_PATH, member, signature, body);
+}
+
+guint32 raw_bus_send_managed_objects(RawBus *bus) {
+        return send_call(bus, BUS_NAME, BUS_PATH, OBJECT_MANAGER, "GetManagedObjects", NULL, NULL);
 }
 
 static GDBusMessage *receive_message(RawBus *bus) {

@@ -13,10 +13,24 @@ RawBus *raw_bus_connect(uid_t uid);
 RawBus *raw_bus_close(RawBus *bus);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RawBus, raw_bus_close)
 
+/* Its unique name on the bus. */
+const char *raw_bus_get_name(const RawBus *bus);
+
+/* Connects to root's socket at this path. */
+RawBus *raw_bus_connect_directly(const char *path);
+/* Whether the other end closes the connection of such a user at once. */
+bool raw_bus_is_refused(const char *path, uid_t uid);
+
+/* Sends n calls without arguments and reads no answer. Returns whether the other end closes the connection. */
+bool raw_bus_send_until_lost(RawBus *bus, const char *member, guint n);
+
 /* Sends a method call to vfiod's Manager at a path. Takes the ownership of the body; NULL for none. Returns the
  * serial. */
 guint32 raw_bus_send_to(RawBus *bus, const char *path, const char *member, const char *signature, GByteArray *body);
 guint32 raw_bus_send(RawBus *bus, const char *member, const char *signature, GByteArray *body);
+
+/* Asks for all objects, which is the call with the largest answer. */
+guint32 raw_bus_send_managed_objects(RawBus *bus);
 
 /* The next answer of vfiod to any call. error is NULL for success. */
 typedef struct RawAnswer {

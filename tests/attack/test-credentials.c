@@ -19,7 +19,9 @@ typedef struct Scene {
         sd_bus_message *question;
         unsigned n_questions, n_run;
         unsigned n_answers, n_denied, n_limited, n_failed;
-        Caller caller; /* the caller of the last call that was accepted */
+        Caller caller;        /* the caller of the last call that was accepted */
+        GPtrArray *questions; /* if not NULL, all questions wait here */
+        GArray *users;        /* the callers in the order in which their calls ran; NULL for none */
 } Scene;
 
 static Scene *scene_of(Service *service) {
@@ -33,6 +35,8 @@ static int run(Service *service, sd_bus_message *call, const Caller *caller, Req
         g_assert_nonnull(request);
         scene->n_run++;
         scene->caller = *caller;
+        if (scene->users)
+                g_array_append_val(scene->users, caller->uid);
         return sd_bus_reply_method_return(call, NULL);
 }
 
@@ -66,6 +70,11 @@ static int method_credentials(sd_bus_message *message, void *userdata, sd_bus_er
 
         (void)error;
         g_assert_cmpint(sd_bus_message_read(message, "s", &sender), >=, 0);
+        if (scene->questions) {
+                g_ptr_array_add(scene->questions, sd_bus_message_ref(message));
+                scene->n_questions++;
+                return 1;
+        }
         g_assert_cmpstr(sender, ==, SENDER);
         g_assert_null(scene->question);
         scene->question = sd_bus_message_ref(message);
@@ -271,6 +280,82 @@ static void test_end(void) {
         scene_end(&scene);
 }
 
+/* Many connections: the number of each begins with the number of its user. */
+
+typedef struct Crowd {
+        uid_t uid;
+        unsigned n_connections, n_calls;
+} Crowd;
+
+/* Sends the calls of all users, and answers the questions when all calls wait. */
+static void call_as(Scene *scene, const Crowd *crowds, size_t n_crowds) {
+        unsigned n_questions = 0;
+
+        scene->questions = g_ptr_array_new();
+        scene->users = g_array_new(false, false, sizeof(uid_t));
+        for (size_t i = 0; i < n_crowds; i++)
+                for (unsigned connection = 0; connection < crowds[i].n_connections; connection++) {
+                        g_autofree char *sender = g_strdup_printf(":1.%u%03u", (unsigned)crowds[i].uid, connection);
+
+                        for (unsigned n = 0; n < crowds[i].n_calls; n++)
+                                call(scene, "Ask", sender);
+                        n_questions++;
+                }
+        await(scene, &scene->n_questions, n_questions);
+        /* When this call is answered, all calls before it are waiting. */
+        call(scene, "Ask", NULL);
+        await(scene, &scene->n_denied, 1);
+        for (size_t i = 0, next = 0; i < n_crowds; i++)
+                for (unsigned connection = 0; connection < crowds[i].n_connections; connection++) {
+                        scene->question = scene->questions->pdata[next++];
+                        tell_credentials(scene, BUS_DAEMON, "UnixUserID", crowds[i].uid);
+                }
+}
+
+static void scene_end_crowd(Scene *scene) {
+        g_ptr_array_unref(scene->questions);
+        g_array_unref(scene->users);
+        scene_end(scene);
+}
+
+/* A user with many connections does not delay the others, and nobody delays root. */
+static void test_turns(void) {
+        static const Crowd crowds[] = {{1000, 16, 8}, {1001, 1, 8}, {0, 1, 8}};
+        const unsigned n_calls = 16 * 8 + 8 + 8, n_answers = 16 + 1 + 1;
+        unsigned last[2] = {}, n_root = 0;
+        Scene scene;
+
+        scene_begin(&scene);
+        call_as(&scene, crowds, G_N_ELEMENTS(crowds));
+        await(&scene, &scene.n_run, n_calls);
+        for (unsigned i = 0; i < scene.users->len; i++) {
+                uid_t uid = g_array_index(scene.users, uid_t, i);
+
+                n_root += uid == 0;
+                last[0] = uid == 0 ? i : last[0];
+                last[1] = uid == 1001 ? i : last[1];
+        }
+        g_assert_cmpuint(n_root, ==, 8);
+        /* Some calls run after each answer, before the answers about root and the second user come. */
+        g_assert_cmpuint(last[0], <, 3 * n_answers + 8 + 1);
+        g_assert_cmpuint(last[1], <, 3 * n_answers + 8 + 2 * 8 + 1);
+        scene_end_crowd(&scene);
+}
+
+/* A user cannot make vfiod keep more calls by using more connections. */
+static void test_user_limit(void) {
+        static const Crowd crowds[] = {{1000, 16, HELD_MAX}};
+        Scene scene;
+
+        scene_begin(&scene);
+        call_as(&scene, crowds, G_N_ELEMENTS(crowds));
+        while (scene.n_answers < 16 * HELD_MAX + 1)
+                g_assert_cmpint(sd_event_run(scene.event, G_USEC_PER_SEC), >=, 0);
+        g_assert_cmpuint(scene.n_run + scene.n_limited, ==, 16 * HELD_MAX);
+        g_assert_cmpuint(scene.n_limited, >=, 8 * HELD_MAX);
+        scene_end_crowd(&scene);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/attack/credentials/answers", test_answers);
@@ -278,5 +363,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/attack/credentials/no-sender", test_no_sender);
         g_test_add_func("/attack/credentials/no-answer", test_no_answer);
         g_test_add_func("/attack/credentials/service-ends", test_end);
+        g_test_add_func("/attack/credentials/turns", test_turns);
+        g_test_add_func("/attack/credentials/user-limit", test_user_limit);
         return g_test_run();
 }

@@ -20,7 +20,10 @@ static void daemon_start(Fixture *fixture) {
                         fixture->state_folder, fixture->options.step_deadline_ms > 0 ? step : NULL, step,
                         fixture->options.held_deadline_ms > 0 ? held : NULL, NULL};
 
-        fixture->daemon = process_start(argv, NULL);
+        g_autofree char *deadline = g_strdup_printf("VFIOD_SIM_BUS_DEADLINE_MS=%u", fixture->options.bus_deadline_ms);
+        const char *const environment[] = {fixture->options.bus_deadline_ms > 0 ? deadline : NULL, NULL};
+
+        fixture->daemon = process_start(argv, &(ProcessOptions){.environment = environment});
         process_expect_line(fixture->daemon, "ready");
 }
 
@@ -109,6 +112,7 @@ Fixture *fixture_stop(Fixture *fixture) {
         remove_sibling(fixture, "rules.run");
         remove_sibling(fixture, "rules.lib");
         remove_sibling(fixture, "udev-rules");
+        remove_sibling(fixture, "root");
         g_free(fixture->state_folder);
         g_ptr_array_unref(fixture->signals);
         g_free(fixture);
@@ -238,36 +242,50 @@ Pending *fixture_detach_stalled(Fixture *fixture, unsigned k) {
         return pending;
 }
 
-static bool is_worker(pid_t pid) {
-        g_autofree char *path = g_strdup_printf("/proc/%d/comm", (int)pid), *text = NULL;
+static pid_t parent_of(pid_t pid) {
+        g_autofree char *path = g_strdup_printf("/proc/%d/stat", (int)pid), *text = NULL;
+        int parent = 0;
 
-        return g_file_get_contents(path, &text, NULL, NULL) && g_str_equal(text, "vfiod-worker\n");
+        if (g_file_get_contents(path, &text, NULL, NULL))
+                (void)sscanf(strrchr(text, ')') + 1, " %*c %d", &parent);
+        return (pid_t)parent;
 }
 
-/* The daemon has exactly one worker now. It may have other children too. */
-static pid_t find_worker(Fixture *fixture) {
-        pid_t parent = process_get_pid(fixture->daemon);
-        g_autofree char *path = g_strdup_printf("/proc/%d/task/%d/children", (int)parent, (int)parent), *text = NULL;
-        g_autoptr(GError) error = NULL;
-        pid_t worker = 0;
+static bool is_below(pid_t pid, pid_t ancestor) {
+        while (pid > 1 && pid != ancestor)
+                pid = parent_of(pid);
+        return pid == ancestor;
+}
 
-        (void)g_file_get_contents(path, &text, NULL, &error);
-        g_assert_no_error(error);
-        g_auto(GStrv) children = g_strsplit(g_strchomp(text), " ", -1);
-        for (char **child = children; *child; child++) {
-                pid_t pid = (pid_t)g_ascii_strtoll(*child, NULL, 10);
+/* A process that the daemon has started, directly or not. Returns 0 for none. */
+static pid_t find_process(Fixture *fixture, const char *name) {
+        g_autoptr(GDir) processes = g_dir_open("/proc", 0, NULL);
+        pid_t found = 0;
 
-                if (!is_worker(pid))
+        for (const char *entry; (entry = g_dir_read_name(processes));) {
+                g_autofree char *path = g_strdup_printf("/proc/%s/comm", entry), *text = NULL;
+
+                if (!g_ascii_isdigit(*entry) || !g_file_get_contents(path, &text, NULL, NULL) ||
+                                !g_str_equal(g_strchomp(text), name) ||
+                                !is_below((pid_t)atoi(entry), process_get_pid(fixture->daemon)))
                         continue;
-                g_assert_cmpint(worker, ==, 0);
-                worker = pid;
+                g_assert_cmpint(found, ==, 0);
+                found = (pid_t)g_ascii_strtoll(entry, NULL, 10);
         }
-        g_assert_cmpint(worker, >, 0);
-        return worker;
+        return found;
+}
+
+bool fixture_kill(Fixture *fixture, const char *name) {
+        pid_t pid = find_process(fixture, name);
+
+        if (pid == 0)
+                return false;
+        g_assert_cmpint(kill(pid, SIGKILL), ==, 0);
+        return true;
 }
 
 void fixture_kill_worker(Fixture *fixture) {
-        g_assert_cmpint(kill(find_worker(fixture), SIGKILL), ==, 0);
+        g_assert_true(fixture_kill(fixture, "vfiod-job"));
         fake_kernel_do(fixture->kernel, "resume");
 }
 

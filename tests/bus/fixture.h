@@ -38,6 +38,7 @@ typedef struct FixtureOptions {
         const char *topology; /* NULL: story */
         bool permissive_bus;
         unsigned step_deadline_ms; /* 0: the default */
+        unsigned bus_deadline_ms;  /* 0: the default */
         unsigned held_deadline_ms; /* 0: the default; otherwise step_deadline_ms must be set too */
 } FixtureOptions;
 
@@ -97,6 +98,9 @@ void error_expect(const GError *error, const char *error_name, const char *patte
 
 /* Starts a Detach of the network card whose k-th write waits until "resume". */
 Pending *fixture_detach_stalled(Fixture *fixture, unsigned k);
+
+/* Kills the only process of this name below the daemon. Returns false if there is none. */
+bool fixture_kill(Fixture *fixture, const char *name);
 
 /* Kills the daemon's only worker, which waits in the kernel, and lets its write return. */
 void fixture_kill_worker(Fixture *fixture);

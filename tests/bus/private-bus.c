@@ -2,6 +2,7 @@
 #include "private-bus.h"
 
 #include <glib/gstdio.h>
+#include <signal.h>
 
 struct PrivateBus {
         char *folder, *config, *socket;
@@ -70,6 +71,14 @@ PrivateBus *private_bus_stop(PrivateBus *bus) {
         g_free(bus->socket);
         g_free(bus);
         return NULL;
+}
+
+void private_bus_pause(PrivateBus *bus) {
+        g_assert_cmpint(kill(process_get_pid(bus->process), SIGSTOP), ==, 0);
+}
+
+void private_bus_resume(PrivateBus *bus) {
+        g_assert_cmpint(kill(process_get_pid(bus->process), SIGCONT), ==, 0);
 }
 
 GDBusConnection *private_bus_connect(void) {

@@ -12,5 +12,9 @@ PrivateBus *private_bus_start(bool shipped_policy);
 /* Accepts NULL and returns NULL. */
 PrivateBus *private_bus_stop(PrivateBus *bus);
 
+/* The bus daemon reads and sends nothing until it goes on. */
+void private_bus_pause(PrivateBus *bus);
+void private_bus_resume(PrivateBus *bus);
+
 /* A new connection. */
 GDBusConnection *private_bus_connect(void);

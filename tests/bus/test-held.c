@@ -64,16 +64,14 @@ static void scene_end(Scene *scene) {
 
 #define JOB3 BUS_PATH "/jobs/3"
 
-/* Everybody can see what waits and for which process. */
+/* Everybody can see what waits, but not for which process. */
 static void check_is_stuck(Scene *scene) {
         Fixture *fixture = scene->fixture;
-        g_autofree char *waits_for = fixture_get(fixture, JOB3, JOB, "WaitsFor");
-        g_autofree char *pattern = g_strdup_printf("'%s*'", scene->process);
 
         fixture_property(fixture, JOB3, JOB, "State", "'stuck'");
         fixture_property(fixture, JOB3, JOB, "Action", "'unbind'");
         fixture_property(fixture, JOB3, JOB, "Address", "'0000:05:00.0'");
-        g_assert_true(g_pattern_match_simple(pattern, waits_for));
+        fixture_property(fixture, JOB3, JOB, "WaitsFor", "'a process'");
         fixture_property(fixture, NIC_PATH, DEVICE, "State", "'stuck'");
         fixture_property(fixture, GROUP12, GROUP, "State", "'stuck'");
 }

@@ -201,7 +201,7 @@ static void test_files(void) {
         g_assert_cmpint(rmdir(folder), ==, 0);
         g_assert_true(g_file_set_contents(folder, "", 0, NULL));
         manager_refused(fixture, "AddRule", "ens3", NO_OPTIONS, "Failed", "Cannot write *: Not a directory.");
-        manager_refused(fixture, "RemoveRule", "x", NO_OPTIONS, "Failed", "Cannot remove *: Not a directory.");
+        manager_refused(fixture, "RemoveRule", "x", NO_OPTIONS, "Failed", "Cannot delete *: Not a directory.");
         g_assert_cmpint(unlink(folder), ==, 0);
         fixture_stop(fixture);
 }

@@ -238,14 +238,13 @@ static void test_stuck(void) {
         Fixture *fixture = fixture_start(NULL);
         Process *holder = start_holder(fixture);
         g_autofree char *who = g_strdup_printf("process %d (sh)", (int)process_get_pid(holder));
-        g_autofree char *held = g_strdup_printf("vfioctl: unbind of 0000:05:00.0 waits for %s*\n"
+        g_autofree char *held = g_strdup_printf("vfioctl: unbind of 0000:05:00.0 waits for a process*\n"
                                                 "vfioctl: The kernel did not return*waits for %s*\nSee 'vfioctl "
                                                 "jobs'.\n",
-                        who, who);
-        g_autofree char *shown = g_strdup_printf("*               Job: 2, reattach, stuck, step ? of ?, unbind "
-                                                 "0000:05:00.0\n         Waits for: %s*\n*",
                         who);
-        g_autofree char *waits_for = g_strdup_printf("\"%s*\"", who);
+        const char *shown = ("*               Job: 2, reattach, stuck, step ? of ?, unbind "
+                             "0000:05:00.0\n         Waits for: a process*\n*");
+        g_autofree char *waits_for = g_strdup("\"a process\"");
 
         fake_kernel_do(fixture->kernel, "claim 12");
         EXPECT(6, held, "reattach ens3 --force");
@@ -312,8 +311,7 @@ static void test_force(void) {
         Process *holder = start_holder(fixture);
         g_auto(GStrv) argv = vfioctl_argv("reattach ens3 --force");
         const char *const shell[] = {"sh", "-c", "\"$0\" \"$@\" 2>&1", argv[0], argv[1], argv[2], argv[3], NULL};
-        g_autofree char *told = g_strdup_printf(
-                        "vfioctl: unbind of 0000:05:00.0 waits for process %d (sh)*", (int)process_get_pid(holder));
+        const char *told = "vfioctl: unbind of 0000:05:00.0 waits for a process*";
 
         fake_kernel_do(fixture->kernel, "claim 12");
         EXPECT(5, "vfioctl: /dev/vfio/12 is held by process*", "reattach ens3");
@@ -367,8 +365,7 @@ static void test_cdev(void) {
         expect_json(json, "holders.0.address", "\"" NIC "\"");
         json_decref(json);
 
-        g_autofree char *waits = g_strdup_printf("vfioctl: unbind of " NIC " waits for process %d (sh)*", pid);
-        EXPECT(6, waits, "reattach ens3 --force");
+        EXPECT(6, "vfioctl: unbind of " NIC " waits for a process*", "reattach ens3 --force");
         (void)kill(process_get_pid(holder), SIGKILL);
         g_assert_cmpint(process_finish(holder), ==, 128 + SIGKILL);
         fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'host'");

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -79,6 +80,37 @@ static void replace_kernel(void *userdata) {
                 _exit(126);
 }
 
+/* Starts a helper as systemd does: with a socket that listens already. */
+static void start_helper(const char *program, const char *path) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        pid_t parent = getpid();
+
+        strcpy(address.sun_path, path);
+        int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+        if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 16) < 0)
+                _exit(127);
+        if (fork() == 0) {
+                char pid[16];
+
+                (void)snprintf(pid, sizeof(pid), "%d", (int)getpid());
+                if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent || dup2(fd, 3) != 3 ||
+                                setenv("LISTEN_PID", pid, true) < 0 || setenv("LISTEN_FDS", "1", true) < 0)
+                        _exit(127);
+                (void)execl(program, program, NULL);
+                _exit(127);
+        }
+        (void)close(fd);
+}
+
+/* Runs in the child. */
+static void prepare(void *userdata) {
+        replace_kernel(userdata);
+        if (mkdir("/run/vfiod", 0755) < 0)
+                _exit(127);
+        start_helper(VFIOD_WORKER, "/run/vfiod/worker");
+        start_helper(VFIOD_CENSUS, "/run/vfiod/census");
+}
+
 static Process *start_vfiod(Bed *bed, const char *more_environment) {
         g_autofree char *notify = g_strdup_printf("NOTIFY_SOCKET=%s", bed->socket_path);
         const char *const argv[] = {VFIOD, NULL};
@@ -88,7 +120,7 @@ static Process *start_vfiod(Bed *bed, const char *more_environment) {
                         &(ProcessOptions){
                                         .environment = environment,
                                         .private_mounts = true,
-                                        .setup = replace_kernel,
+                                        .setup = prepare,
                                         .userdata = bed,
                         });
 }
@@ -137,6 +169,62 @@ static bool name_is_owned(Bed *bed) {
                         "NameHasOwner", "('" BUS_NAME "',)", NULL);
 
         return g_strcmp0(text, "(true,)") == 0;
+}
+
+/* systemd passes root's socket as descriptor 3. */
+
+typedef struct Passing {
+        Bed *bed;
+        int fd;
+} Passing;
+
+#define SPARE_FD 9
+
+static void pass_socket(void *userdata) {
+        const Passing *passing = userdata;
+
+        if (dup2(passing->fd, SPARE_FD) < 0)
+                _exit(126);
+        replace_kernel(passing->bed);
+}
+
+static int listen_at(const char *path) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        g_assert_cmpint(fd, >=, 0);
+        (void)g_strlcpy(address.sun_path, path, sizeof(address.sun_path));
+        g_assert_cmpint(bind(fd, (const struct sockaddr *)&address, sizeof(address)), ==, 0);
+        g_assert_cmpint(listen(fd, 5), ==, 0);
+        return fd;
+}
+
+static void test_root_socket(void) {
+        Bed *bed = bed_new("story");
+        g_autofree char *notify = g_strdup_printf("NOTIFY_SOCKET=%s", bed->socket_path);
+        g_autofree char *path = g_build_filename(bed->folder, "root", NULL);
+        g_autofree char *address = g_strdup_printf("--address=unix:path=%s", path);
+        Passing passing = {.bed = bed, .fd = listen_at(path)};
+        const char *const argv[] = {
+                        "sh", "-c", "LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=root exec " VFIOD " 3<&9 9<&-", NULL};
+        const char *const environment[] = {notify, NULL}, *const status[] = {VFIOCTL, address, "status", NULL};
+        ProcessOptions options = {
+                        .environment = environment,
+                        .private_mounts = true,
+                        .setup = pass_socket,
+                        .userdata = &passing,
+        };
+        Process *vfiod = process_start(argv, &options);
+
+        expect_notification(bed, "READY=1");
+        g_auto(ProgramResult) result = program_run(status, NULL, NULL);
+        g_assert_cmpstr(result.errors, ==, "");
+        g_assert_cmpint(result.status, ==, 0);
+        g_assert_nonnull(strstr(result.output, VFIOD_VERSION));
+        process_stop(vfiod);
+        (void)close(passing.fd);
+        (void)g_unlink(path);
+        bed_free(bed);
 }
 
 /* READY is only sent when the daemon owns its name and knows all devices. */
@@ -254,6 +342,7 @@ int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/bus/vfiod/sigterm", test_sigterm);
         g_test_add_func("/bus/vfiod/sigint", test_sigint);
+        g_test_add_func("/bus/vfiod/root-socket", test_root_socket);
         g_test_add_func("/bus/vfiod/detach", test_detach);
         g_test_add_func("/bus/vfiod/watchdog", test_watchdog);
         g_test_add_func("/bus/vfiod/name-taken", test_name_taken);

@@ -18,7 +18,7 @@ static Inventory *inventory;
 
 static void open_state(void) {
         folder = state_folder_new();
-        g_assert_cmpint(state_new(folder->path, &state), ==, 0);
+        g_assert_cmpint(state_new(folder->path, true, &state), ==, 0);
         g_assert_cmpint(state->devices_fd, >=, 0);
         inventory = make_inventory();
         put_device(inventory, "0000:03:01.0", "vfio-pci", 10);

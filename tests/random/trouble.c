@@ -8,7 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* No call for the groups here makes more writes. */
@@ -121,9 +121,13 @@ static void kill_worker(World *world, Call *call) {
 
 void trouble_reap(GArray *workers) {
         for (unsigned i = 0; i < workers->len; i++) {
-                siginfo_t info;
+                struct pollfd end = {.events = POLLIN};
 
-                g_assert_cmpint(waitid(P_PID, (id_t)g_array_index(workers, pid_t, i), &info, WEXITED), ==, 0);
+                end.fd = (int)syscall(SYS_pidfd_open, g_array_index(workers, pid_t, i), 0);
+                if (end.fd < 0)
+                        continue; /* it has ended */
+                g_assert_cmpint(poll(&end, 1, -1), ==, 1);
+                close(end.fd);
         }
         g_array_unref(workers);
 }
@@ -210,8 +214,8 @@ static const TruthDevice *find_planned(World *world, const Call *call) {
         return world_device(world, choose_planned(world, call));
 }
 
-/* Cases 0 to 8. */
-#define N_STALLED 9
+/* Cases 0 to 9. */
+#define N_STALLED 10
 
 static void disturb_stalled(World *world, Call *call, unsigned what) {
         const TruthDevice *device;
@@ -250,6 +254,11 @@ static void disturb_stalled(World *world, Call *call, unsigned what) {
                 break;
         case 7:
                 (void)host_open_this_node(world, call->target.group);
+                resume(world);
+                break;
+        case 8:
+                history_note("kill the helpers");
+                vfiod_kill_helpers(world->vfiod);
                 resume(world);
                 break;
         default:

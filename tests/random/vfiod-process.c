@@ -353,17 +353,21 @@ static bool read_stat(const char *pid, Stat *ret) {
 typedef bool (*process_filter_t)(const Stat *stat);
 
 static bool is_worker(const Stat *stat) {
-        return stat->state != 'Z' && !g_str_equal(stat->command, "vfiod-links");
+        return stat->state != 'Z' && g_str_equal(stat->command, "vfiod-job");
+}
+
+/* It starts a helper when the daemon connects, and outlives the daemon until the last child of the helper ends. */
+static bool is_activator(const Stat *stat) {
+        return g_str_equal(stat->command, "sim-systemd");
+}
+
+static bool is_helper(const Stat *stat) {
+        return g_str_equal(stat->command, "vfiod-worker") || g_str_equal(stat->command, "vfiod-census");
 }
 
 /* It has ended, or it only reads and will end by itself. */
 static bool is_passing(const Stat *stat) {
         return stat->state == 'Z' || g_str_equal(stat->command, "vfiod-links");
-}
-
-/* The daemon itself has the name vfiod-sim. */
-static bool is_orphan(const Stat *stat) {
-        return g_str_equal(stat->command, "vfiod-worker");
 }
 
 static GArray *find_children(pid_t parent, process_filter_t filter) {
@@ -382,12 +386,42 @@ static GArray *find_children(pid_t parent, process_filter_t filter) {
         return children;
 }
 
+static GArray *find_children_of_all(GArray *parents, process_filter_t filter) {
+        GArray *children = g_array_new(FALSE, FALSE, sizeof(pid_t));
+
+        for (unsigned i = 0; i < parents->len; i++) {
+                g_autoptr(GArray) found = find_children(g_array_index(parents, pid_t, i), filter);
+
+                g_array_append_vals(children, found->data, found->len);
+        }
+        return children;
+}
+
+/* Finds the workers of the helpers, and those whose helper was killed. */
+static GArray *find_workers_of(pid_t daemon) {
+        g_autoptr(GArray) activators = find_children(daemon, is_activator);
+        g_autoptr(GArray) helpers = find_children_of_all(activators, is_helper);
+        g_autoptr(GArray) orphans = find_children_of_all(activators, is_worker);
+        GArray *workers = find_children_of_all(helpers, is_worker);
+
+        g_array_append_vals(workers, orphans->data, orphans->len);
+        return workers;
+}
+
+void vfiod_kill_helpers(Vfiod *vfiod) {
+        g_autoptr(GArray) activators = find_children(vfiod->pid, is_activator);
+        g_autoptr(GArray) helpers = find_children_of_all(activators, is_helper);
+
+        for (unsigned i = 0; i < helpers->len; i++)
+                (void)kill(g_array_index(helpers, pid_t, i), SIGKILL);
+}
+
 GArray *vfiod_find_workers(Vfiod *vfiod) {
-        return find_children(vfiod->pid, is_worker);
+        return find_workers_of(vfiod->pid);
 }
 
 GArray *vfiod_find_orphans(void) {
-        return find_children(getpid(), is_orphan);
+        return find_workers_of(getpid());
 }
 
 unsigned vfiod_count_passing(Vfiod *vfiod) {

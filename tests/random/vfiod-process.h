@@ -74,6 +74,9 @@ void vfiod_check_view(Vfiod *vfiod);
  * children of this process now and may have ended too. pid_t; free the array with g_array_unref(). */
 GArray *vfiod_find_workers(Vfiod *vfiod);
 GArray *vfiod_find_orphans(void);
+
+/* Kills the main processes of the helpers. Their children go on. */
+void vfiod_kill_helpers(Vfiod *vfiod);
 unsigned vfiod_count_fds(Vfiod *vfiod);
 /* The number of children that have ended but were not waited for, and of those that read links. They disappear
  * without another call. */

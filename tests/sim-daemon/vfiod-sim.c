@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The daemon on the fake kernel: the same library with another main program. It prints "ready" when it answers calls
- * on the bus of $DBUS_SYSTEM_BUS_ADDRESS. */
+/* The daemon and its helpers on the fake kernel: the same library with another main program. It prints "ready" when it
+ * answers calls on the bus of $DBUS_SYSTEM_BUS_ADDRESS. Where systemd would start the helpers, it forks them.
+ * $VFIOD_SIM_BUS_DEADLINE_MS is a deadline for bus/system-bus.h; then the buffer of the connection is small, too. */
 
 #include "base/log.h"
 #include "bus/publish.h"
 #include "fake-uevents.h"
+#include "helpers.h"
 #include "manager.h"
 
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 
 /* Asks the fake kernel to load the module. Runs in a worker. */
 static int load_fake_module(const Kernel *kernel, const char *module, void *userdata) {
@@ -45,6 +49,19 @@ static int open_fake_kernel(const char *root, const char *control_socket, const 
         return r;
 }
 
+/* systemd makes root's socket for vfiod. Here everybody may connect, so that tests see who is refused. */
+static int open_root_socket(const char *state_folder) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+        (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s.root", state_folder);
+        (void)unlink(address.sun_path);
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
+                        chmod(address.sun_path, 0666) < 0 || listen(fd, SOMAXCONN) < 0)
+                return -errno;
+        return TAKE_FD(fd);
+}
+
 static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
         (void)source, (void)info;
         manager_rescan(userdata);
@@ -53,13 +70,39 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *inf
 
 static int run(const char *root, const char *control_socket, const char *state_folder, const char *proc,
                 const JobLimits *limits) {
+        Kernel *kernel;
+        sigset_t signals;
+        WorkerPort worker;
+        int r;
+
+        _cleanup_free_ char *own = NULL, *temporary = NULL, *shipped = NULL, *early = NULL, *database = NULL,
+                            *worker_socket = NULL, *census_socket = NULL;
+        /* These end before the paths that they use. */
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         _cleanup_(manager_freep) Manager *manager = NULL;
         _cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
         _cleanup_(uevent_source_freep) UeventSource *uevents = NULL;
-        Kernel *kernel;
-        sigset_t signals;
-        int r;
+        if (asprintf(&own, "%s.rules", state_folder) < 0 || asprintf(&temporary, "%s.rules.run", state_folder) < 0 ||
+                        asprintf(&shipped, "%s.rules.lib", state_folder) < 0 ||
+                        asprintf(&early, "%s.udev-rules", state_folder) < 0 ||
+                        asprintf(&database, "%s.udev-data", state_folder) < 0 ||
+                        asprintf(&worker_socket, "%s.worker", state_folder) < 0 ||
+                        asprintf(&census_socket, "%s.census", state_folder) < 0)
+                return -ENOMEM;
+        const char *rule_folders[] = {own, temporary, shipped, NULL};
+        if ((r = open_fake_kernel(root, control_socket, proc, &kernel)) < 0)
+                return log_error_errno(r, "Cannot start the simulation");
+        HelperHost host = {
+                        .kernel = kernel,
+                        .state_folder = state_folder,
+                        .worker_socket = worker_socket,
+                        .census_socket = census_socket,
+                        .rule_folders = rule_folders,
+                        .early_rules = early,
+        };
+        if ((r = helpers_start(&host)) < 0)
+                return log_error_errno(r, "Cannot start the helpers");
+        worker = helpers_worker_port(&host);
 
         (void)sigemptyset(&signals);
         (void)sigaddset(&signals, SIGTERM);
@@ -70,25 +113,30 @@ static int run(const char *root, const char *control_socket, const char *state_f
         if ((r = sd_event_default(&event)) < 0 || (r = sd_event_add_signal(event, NULL, SIGTERM, NULL, NULL)) < 0 ||
                         (r = sd_event_add_signal(event, NULL, SIGINT, NULL, NULL)) < 0 ||
                         (r = uevent_source_new_fake(control_socket, &uevents)) < 0 || (r = service_connect(&bus)) < 0 ||
-                        (r = sd_bus_set_exit_on_disconnect(bus, true)) < 0 ||
-                        (r = open_fake_kernel(root, control_socket, proc, &kernel)) < 0)
+                        (r = sd_bus_set_exit_on_disconnect(bus, true)) < 0) {
+                kernel_free(kernel);
                 return log_error_errno(r, "Cannot start the simulation");
-        _cleanup_free_ char *own = NULL, *temporary = NULL, *shipped = NULL, *early = NULL, *database = NULL;
-        if (asprintf(&own, "%s.rules", state_folder) < 0 || asprintf(&temporary, "%s.rules.run", state_folder) < 0 ||
-                        asprintf(&shipped, "%s.rules.lib", state_folder) < 0 ||
-                        asprintf(&early, "%s.udev-rules", state_folder) < 0 ||
-                        asprintf(&database, "%s.udev-data", state_folder) < 0)
-                return -ENOMEM;
-        const char *rule_folders[] = {own, temporary, shipped, NULL};
+        }
+        int root_fd = open_root_socket(state_folder);
+        if (root_fd < 0)
+                return log_error_errno(root_fd, "Cannot make root's socket");
+        const char *deadline_ms = getenv("VFIOD_SIM_BUS_DEADLINE_MS");
+        if (deadline_ms)
+                (void)setsockopt(sd_bus_get_fd(bus), SOL_SOCKET, SO_SNDBUF, &(int){64 * 1024}, sizeof(int));
         ManagerParts parts = {
                         .bus = bus,
                         .kernel = kernel,
                         .uevents = TAKE_PTR(uevents),
+                        .worker = &worker,
+                        .census = census_socket,
                         .state_folder = state_folder,
                         .job_limits = limits,
                         .rule_folders = rule_folders,
                         .early_rules = early,
                         .udev_database = database,
+                        .bus_deadline_us =
+                                        deadline_ms ? strtoull(deadline_ms, NULL, 10) * 1000 : SYSTEM_BUS_DEADLINE_US,
+                        .root_fd = root_fd,
         };
         if ((r = manager_new(event, &parts, &manager)) < 0 ||
                         (r = sd_event_add_signal(event, NULL, SIGHUP, on_hangup, manager)) < 0)

@@ -8,15 +8,20 @@ import circles
 import ctext
 
 # The layers, from left to right: a file may include files of its own folder and of folders to the left.
-LAYERS = ["base", "kernel", "usage", "model", "policy", "state", "engine", "job", "rule", "bus"]
+LAYERS = ["base", "kernel", "usage", "model", "policy", "state", "engine", "process", "job", "rule", "helper", "bus"]
 
 # The rooms that may use sysfs and procfs.
 KERNEL_ROOMS = ("kernel", "usage")
-TOP_FILES = {"manager": len(LAYERS), "main": len(LAYERS) + 1}
+# The main programs.
+MAIN_FILES = ("vfiod", "vfiod-worker", "vfiod-census", "vfiod-modules")
+TOP_FILES = {"manager": len(LAYERS)} | {name: len(LAYERS) + 1 for name in MAIN_FILES}
 
 # Headers that only kernel/ may use, and headers that only the top layers may use.
 KERNEL_HEADERS = ("libudev.h", "pci/", "libkmod.h")
 BUS_HEADERS = ("systemd/sd-bus",)
+
+# The rooms that talk to the other processes of vfiod, and so use sd-bus, too.
+PEER_ROOMS = ("process", "job", "helper")
 
 LINES_MAX = 500
 SOURCES = (".c", ".h", ".py", ".sh")
@@ -67,8 +72,8 @@ def check_includes(path, text):
                 yield f"{path}:{line}: includes \"{name}\", a layer to its right"
         elif name.startswith(KERNEL_HEADERS) and own != LAYERS.index("kernel"):
             yield f"{path}:{line}: <{name}> is for kernel/ only"
-        elif name.startswith(BUS_HEADERS) and own < LAYERS.index("bus"):
-            yield f"{path}:{line}: <{name}> is for bus/, manager and main only"
+        elif name.startswith(BUS_HEADERS) and own < LAYERS.index("bus") and path.parts[1] not in PEER_ROOMS:
+            yield f"{path}:{line}: <{name}> is for bus/, {', '.join(PEER_ROOMS)}, manager and main only"
 
 
 def layering(tree):
@@ -77,14 +82,14 @@ def layering(tree):
 
 
 def kernel_paths(tree):
-    """Only kernel/ and usage/ open files in sysfs and procfs; main.c names their mount points."""
+    """Only kernel/ and usage/ open files in sysfs and procfs; the main programs name their mount points."""
     for path in tree.files(["daemon"], (".c", ".h")):
         if path.parts[1] in KERNEL_ROOMS:
             continue
         for line, literal in ctext.string_literals(tree.read(path)):
             if not re.match(r"/(sys|proc)(/|$)", literal):
                 continue
-            if str(path) == "daemon/main.c" and literal in ("/sys", "/proc"):
+            if path.stem in MAIN_FILES and len(path.parts) == 2 and literal in ("/sys", "/proc"):
                 continue
             yield f'{path}:{line}: "{literal}" is for kernel/ and usage/ only'
 

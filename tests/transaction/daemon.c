@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon.h"
+#include "helper/worker-service.h"
 #include "inventory-text.h"
 #include "model/scan.h"
+#include "process/child.h"
 
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #define DEADLINE_SECONDS 30
@@ -49,6 +52,30 @@ static int on_turn_end(sd_event_source *source, void *userdata) {
         return 0;
 }
 
+/* Forks the worker of a job, as vfiod-worker does when the daemon connects. */
+static int connect_worker(void *userdata) {
+        const Daemon *daemon = userdata;
+        const Host *host = daemon->host;
+        WorkerHost worker = {
+                        .kernel = host->kernel,
+                        .devices_fd = host->state->devices_fd,
+                        .transactions_fd = host->state->transactions_fd,
+        };
+        int ends[2];
+
+        g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), ==, 0);
+        const int keep[] = {ends[1], worker.devices_fd, worker.transactions_fd};
+        pid_t pid = child_fork("vfiod-job", host->kernel, keep, G_N_ELEMENTS(keep));
+        g_assert_cmpint(pid, >=, 0);
+        if (pid == 0) {
+                worker_serve(ends[1], &worker);
+                _exit(EXIT_SUCCESS);
+        }
+        close(ends[1]);
+        child_reap(daemon->event, pid);
+        return ends[0];
+}
+
 Daemon *daemon_start(Host *host, const JobLimits *limits) {
         Daemon *daemon = g_new0(Daemon, 1);
         sigset_t signals;
@@ -66,7 +93,9 @@ Daemon *daemon_start(Host *host, const JobLimits *limits) {
                                         on_kernel_event, daemon),
                         >=, 0);
         g_assert_cmpint(sd_event_add_post(daemon->event, &daemon->turn_end_source, on_turn_end, daemon), >=, 0);
-        g_assert_cmpint(job_table_new(daemon->event, host->kernel, host->inventory, host->state, limits, &daemon->jobs),
+        daemon->port = (WorkerPort){.connect = connect_worker, .userdata = daemon};
+        g_assert_cmpint(job_table_new(daemon->event, host->kernel, host->inventory, host->state, &daemon->port, limits,
+                                        &daemon->jobs),
                         ==, 0);
         g_assert_cmpint(job_recover(daemon->jobs), ==, 0);
         return daemon;
@@ -228,7 +257,7 @@ static bool is_worker(const char *pid) {
         if (!g_ascii_isdigit(pid[0]) || !g_file_get_contents(path, &text, NULL, NULL))
                 return false;
         return sscanf(text, "%*d (%31[^)]) %c %d", command, &state, &parent) == 3 && parent == getpid() &&
-                        state != 'Z' && streq(command, "vfiod-worker");
+                        state != 'Z' && streq(command, "vfiod-job");
 }
 
 pid_t find_worker(void) {

@@ -11,6 +11,7 @@ typedef struct Daemon {
         sd_event *event;
         JobTable *jobs;
         sd_event_source *events_source, *turn_end_source;
+        WorkerPort port;
         int events_fd;
 } Daemon;
 

@@ -83,17 +83,10 @@ static bool has_result(Daemon *daemon, const void *what) {
 
 /* A worker for a plan, without a job. */
 static Worker *begin(Daemon *daemon, Plan *plan, Told *told) {
-        Transaction transaction = {
-                        .kernel = daemon->host->kernel,
-                        .devices_fd = daemon->host->state->devices_fd,
-                        .transactions_fd = daemon->host->state->transactions_fd,
-                        .number = 1,
-                        .plan = plan,
-        };
         Worker *worker;
 
         *told = (Told){.is_rising = true};
-        g_assert_cmpint(worker_new(daemon->event, &transaction, on_step, on_result, told, &worker), ==, 0);
+        g_assert_cmpint(worker_new(daemon->event, &daemon->port, 1, plan, on_step, on_result, told, &worker), ==, 0);
         return worker;
 }
 

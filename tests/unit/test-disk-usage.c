@@ -68,6 +68,10 @@ static void test_mounted(void) {
                         "28 1 8:1 / /boot rw - ext4 /dev/sda1 rw\n"
                         "29 1 8:2 /home /home rw - ext4 /dev/sda2 rw\n");
         assert_disk(bed, "sda", "storage: sda > sda2 is mounted on /", "storage: sda > sda1 is mounted on /boot", NULL);
+        /* Only root learns where. */
+        bed->uses->reader = 1000;
+        assert_disk(bed, "sda", "storage: sda > sda2 is mounted", "storage: sda > sda1 is mounted", NULL);
+        bed->uses->reader = 0;
         /* A path that somebody chose to attack the log or the terminal. */
         put_mount(bed, "27 1 8:1 / /a\\012b\\033[2J\\351 rw - ext4 /dev/sda1 rw\n");
         assert_disk(bed, "sda", "storage: sda > sda1 is mounted on /a\\x0ab\\x1b[2J\\xe9", NULL);

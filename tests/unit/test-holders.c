@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "temp-tree.h"
-#include "usage/holders.h"
+#include "usage/census.h"
 
 #include <fcntl.h>
 #include <signal.h>

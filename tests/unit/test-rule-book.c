@@ -51,7 +51,7 @@ static char *describe(const RuleBook *book) {
 }
 
 static void assert_loads(Books *books, const char *expected) {
-        g_assert_cmpint(rule_book_load(books->book), ==, 0);
+        g_assert_cmpint(rule_book_load(books->book, true), ==, 0);
         g_autofree char *text = describe(books->book);
         g_assert_cmpstr(text, ==, expected);
 }
@@ -221,7 +221,7 @@ static void test_bad_folder(void) {
         const RuleFile *files = books.book->files;
         temp_tree_file(books.tree, RULE, "lib/rules.d/b.conf");
         temp_tree_file(books.tree, RULE, "run/rules.d");
-        g_assert_cmpint(rule_book_load(books.book), ==, -ENOTDIR);
+        g_assert_cmpint(rule_book_load(books.book, true), ==, -ENOTDIR);
         g_assert_true(books.book->files == files);
         g_autofree char *text = describe(books.book);
         g_assert_cmpstr(text, ==, "a valid\n");
@@ -235,14 +235,14 @@ static void test_many(void) {
 
         for (unsigned i = 0; i < RULES_MAX + 2; i++)
                 temp_tree_file(books.tree, RULE, "%s/%05u.conf", i % 2 ? "etc/vfiod/rules.d" : "lib/rules.d", i);
-        g_assert_cmpint(rule_book_load(books.book), ==, 0);
+        g_assert_cmpint(rule_book_load(books.book, true), ==, 0);
         g_assert_cmpuint(books.book->n_files, ==, RULES_MAX);
         g_assert_cmpstr(books.book->files[RULES_MAX - 1].name, ==, "04095");
         g_assert_null(rule_book_find(books.book, "04096"));
         /* files in /etc that replace others do not add to the number */
         for (unsigned i = 0; i < 100; i++)
                 temp_tree_file(books.tree, RULE, "run/rules.d/%05u.conf", i);
-        g_assert_cmpint(rule_book_load(books.book), ==, 0);
+        g_assert_cmpint(rule_book_load(books.book, true), ==, 0);
         g_assert_cmpstr(books.book->files[RULES_MAX - 1].name, ==, "04095");
 }
 
@@ -257,7 +257,7 @@ static void test_match(void) {
         temp_tree_file(books.tree, "[Match]\nVendor=8086\n", "lib/rules.d/30.conf");
         temp_tree_file(books.tree, RULE, "etc/vfiod/rules.d/40.conf");
         temp_tree_file(books.tree, "bad", "etc/vfiod/rules.d/00.conf");
-        g_assert_cmpint(rule_book_load(books.book), ==, 0);
+        g_assert_cmpint(rule_book_load(books.book, true), ==, 0);
         /* the first match counts, not the most specific rule and not the rule with the highest priority */
         g_assert_cmpstr(rule_book_match(books.book, &device, "", &other)->name, ==, "30");
         g_assert_cmpstr(other->name, ==, "20");
@@ -353,7 +353,7 @@ static void test_remove(void) {
 
         temp_tree_file(books.tree, "bad", "etc/vfiod/rules.d/both.conf");
         temp_tree_link(books.tree, "/dev/null", "etc/vfiod/rules.d/shipped.conf");
-        g_assert_cmpint(rule_book_load(books.book), ==, 0);
+        g_assert_cmpint(rule_book_load(books.book, true), ==, 0);
         g_assert_cmpint(rule_book_remove(books.book, "both"), ==, 0);
         g_assert_cmpint(rule_book_remove(books.book, "shipped"), ==, 0);
         g_assert_cmpint(rule_book_remove(books.book, "none"), ==, -ENOENT);

@@ -237,8 +237,45 @@ static void test_unreadable(void) {
         g_assert_cmpint(survey(bed, NIC), ==, -ELOOP);
 }
 
+/* Only root and the user of a process learn which process it is. */
+
+#define CARD "0000:03:00.0"
+#define CONCEALED "process: a process of another user has a device node open"
+
+static void assert_reader(Bed *bed, uid_t reader, const char *first, const char *second) {
+        PciAddress address;
+
+        bed->uses->reader = reader;
+        _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot =
+                        snapshot_take(bed->tree->kernel, CARD, NULL, bed->uses);
+        g_assert_cmpint(pci_address_parse(CARD, &address), ==, 0);
+        g_assert_cmpint(usage_by_processes(snapshot, address), ==, 0);
+        assert_uses(bed->uses, first, second, NULL);
+}
+
+static void test_readers(void) {
+        static const char pipewire[] = "process: process 5000100 (pipewire) has /dev/null open",
+                          bash[] = "process: process 5000101 (bash) has /dev/null open";
+        g_autoptr(Bed) bed = bed_new();
+
+        temp_tree_device(bed->tree, "pci0000:00/" CARD);
+        temp_tree_file(bed->tree, "1:3\n", "sys/bus/pci/devices/" CARD "/sound/card0/controlC0/dev");
+        temp_tree_link(bed->tree, "../x/class/sound", "sys/bus/pci/devices/" CARD "/sound/card0/controlC0/subsystem");
+        put_process(bed->tree, 5000100, "pipewire", 1, "");
+        put_process(bed->tree, 5000101, "bash", 1, "");
+        for (unsigned i = 0; i < 2; i++) {
+                temp_tree_link(bed->tree, "/dev/null", "proc/%u/fd/3", 5000100 + i);
+                put_owner(bed->tree, 5000100 + (int)i, 1000 + i, 1);
+        }
+        assert_reader(bed, 0, pipewire, bash);
+        assert_reader(bed, 1000, pipewire, CONCEALED);
+        assert_reader(bed, 1001, CONCEALED, bash);
+        assert_reader(bed, READER_ANYBODY, CONCEALED, CONCEALED);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/usage/readers", test_readers);
         g_test_add_func("/usage/free", test_free);
         g_test_add_func("/usage/disks", test_disks);
         g_test_add_func("/usage/nvme-multipath", test_nvme_multipath);

@@ -58,10 +58,11 @@ static void expect(Bed *bed, Outcome expected, const char *message) {
         const Kernel *kernel = bed->tree->kernel;
 
         bed->node_fd = safe_close(bed->node_fd);
-        g_assert_cmpint(vfio_check_cdevs_unheld(kernel, bed->members, 2, &bed->problem), ==, expected);
+        g_assert_cmpint(vfio_check_cdevs_unheld(kernel, 0, bed->members, 2, &bed->problem), ==, expected);
         if (message)
                 g_assert_cmpstr(bed->problem.message, ==, message);
-        g_assert_cmpint(vfio_check_unheld(kernel, GROUP, bed->members, 2, &bed->node_fd, &bed->problem), ==, expected);
+        g_assert_cmpint(vfio_check_unheld(kernel, 0, GROUP, bed->members, 2, &bed->node_fd, &bed->problem), ==,
+                        expected);
         if (message)
                 g_assert_cmpstr(bed->problem.message, ==, message);
         g_assert_true(expected == OUTCOME_DONE ? bed->node_fd >= 0 : bed->node_fd == -EBADF);
@@ -70,7 +71,7 @@ static void expect(Bed *bed, Outcome expected, const char *message) {
 static void expect_evidence(Bed *bed, const char *address, const char *expected) {
         VfioHolder found;
 
-        int r = vfio_find_holder(bed->tree->kernel, GROUP, bed->members, 2, &found);
+        int r = vfio_find_holder(bed->tree->kernel, 0, GROUP, bed->members, 2, &found);
         g_assert_cmpint(r, ==, expected ? 1 : 0);
         if (!expected)
                 return;
@@ -88,19 +89,19 @@ static void test_free(void) {
         /* A node that the caller has open is kept, and is not opened again. */
         int before = bed->node_fd;
         temp_tree_remove(bed->tree, "dev/vfio");
-        g_assert_cmpint(vfio_check_unheld(bed->tree->kernel, GROUP, bed->members, 2, &bed->node_fd, &bed->problem), ==,
-                        0);
+        g_assert_cmpint(vfio_check_unheld(bed->tree->kernel, 0, GROUP, bed->members, 2, &bed->node_fd, &bed->problem),
+                        ==, 0);
         g_assert_cmpint(bed->node_fd, ==, before);
 
         /* Without a group or a node, only the cdevs count. */
         bed->node_fd = safe_close(bed->node_fd);
         for (int group = -1; group <= GROUP; group += GROUP + 1) {
-                g_assert_cmpint(vfio_check_unheld(bed->tree->kernel, group, bed->members, 2, &bed->node_fd,
+                g_assert_cmpint(vfio_check_unheld(bed->tree->kernel, 0, group, bed->members, 2, &bed->node_fd,
                                                 &bed->problem),
                                 ==, 0);
                 g_assert_cmpint(bed->node_fd, <, 0);
         }
-        g_assert_cmpint(vfio_check_cdevs_unheld(bed->tree->kernel, NULL, 0, &bed->problem), ==, 0);
+        g_assert_cmpint(vfio_check_cdevs_unheld(bed->tree->kernel, 0, NULL, 0, &bed->problem), ==, 0);
 }
 
 static void test_held(void) {
@@ -133,7 +134,7 @@ static void test_hidden(void) {
         g_assert_cmpint(seteuid(65534), ==, 0);
         expect(bed, OUTCOME_HELD,
                         "vfiod may not examine process 100 (secret), which could have /dev/vfio/devices/vfio0 of " PORT1
-                        " open: end it first, or give vfiod the capability CAP_SYS_PTRACE.");
+                        " open: end it first, or give vfiod-census the capability CAP_SYS_PTRACE.");
         expect_evidence(bed, PORT1,
                         "vfiod may not examine process 100 (secret), which could have /dev/vfio/devices/vfio0 of " PORT1
                         " open");
@@ -162,7 +163,7 @@ static void test_unreadable(void) {
         g_assert_nonnull(strstr(bed->problem.message, PORT2));
         g_assert_nonnull(strstr(bed->problem.message, "vfio-dev"));
         VfioHolder found;
-        g_assert_cmpint(vfio_find_holder(bed->tree->kernel, GROUP, bed->members, 2, &found), ==, 1);
+        g_assert_cmpint(vfio_find_holder(bed->tree->kernel, 0, GROUP, bed->members, 2, &found), ==, 1);
         g_assert_cmpstr(PCI_ADDRESS_TEXT(found.address), ==, PORT2);
 
         temp_tree_remove(bed->tree, "sys/bus/pci/devices/" PORT2 "/vfio-dev/vfio7");

@@ -47,6 +47,7 @@ UsageSnapshot *snapshot_take(const Kernel *kernel, const char *address, const Us
         if (address)
                 g_assert_cmpint(pci_address_parse(address, &parsed), ==, 0);
         g_assert_cmpint(usage_snapshot_new(kernel, &parsed, address ? 1 : 0, on_use, uses, &snapshot), ==, 0);
+        snapshot->reader = uses->reader;
         if (limits)
                 snapshot->limits = limits;
         return snapshot;

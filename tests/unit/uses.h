@@ -9,6 +9,7 @@
 typedef struct Uses {
         GPtrArray *lines;
         PciAddress device;  /* of the last line */
+        uid_t reader;       /* for whom the lines are */
         unsigned end_after; /* this many the visitor wants no more, and says 42; 0 for never */
 } Uses;
 

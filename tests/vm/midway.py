@@ -10,7 +10,7 @@ import json
 import sys
 
 from machine import ERROR, play
-from view import REFUSED, UNIT, eventually
+from view import REFUSED, UNIT, WORKER, eventually
 
 DELAY = 120 * 1000 * 1000  # microseconds: longer than everything that the test does meanwhile
 POINTS = [("detach", "override"), ("detach", "unbind"), ("detach", "probe"), ("reattach", "unbind"), ("reattach", "probe")]
@@ -25,10 +25,10 @@ class Pause:
 
     def __init__(self, machine, path, occurrence=1):
         self.guest = machine.guest
-        machine.guest.check_run(f"systemctl start {UNIT}")
+        machine.guest.check_run(f"systemctl start {UNIT} {WORKER}")
         self.tracer = machine.guest.start(
             f"exec strace --follow-forks --trace-path={path} --trace=write --inject=write:delay_enter={DELAY}:when={occurrence}"
-            f" --output=/run/trace --attach={machine.view.unit('MainPID')}")
+            f" --output=/run/trace --attach={machine.view.unit('MainPID', WORKER)}")
         self.tracer.read_until("attached")
 
     def __enter__(self):
@@ -62,7 +62,7 @@ def check_killed(machine, verb, step):
     with Pause(machine, file_of(step, machine, card[1], driver)):
         job = guest.start(f"vfioctl {verb} {card[0]}" + (" --group" if verb == "detach" else ""))
         tap.equal(f"{what}: the job is at this step", await_step(machine, step), [step])
-        guest.check_run(f"systemctl kill --kill-whom=all --signal=KILL {UNIT}")
+        guest.check_run(f"systemctl kill --kill-whom=all --signal=KILL {UNIT} {WORKER}")
         tap.check(f"{what}: the caller gets an error", job.wait() != 0, job.output)
     eventually(lambda: "changing" in [view.state(port) for port in card], False, 30)
     states = [view.state(port) for port in card]

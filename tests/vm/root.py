@@ -19,7 +19,7 @@ from machine import ERROR, Host
 from programs import GuestError
 from rules import Rules, status
 from tap import Tap
-from view import REFUSED, UNIT, eventually
+from view import REFUSED, UNIT, WORKER, eventually
 
 ROUTE = ("ip link set {name} up; ip address add 192.0.2.2/24 dev {name}; ip route add default via 192.0.2.1")
 # System calls that change something, or could.
@@ -91,9 +91,9 @@ def traced(machine, words, user):
     """Run `vfioctl` while strace traces every process of the daemon. Returns the status, the output, and the system
     calls that could have written."""
     guest = machine.guest
-    guest.check_run("systemctl restart vfiod")
+    guest.check_run(f"systemctl restart {UNIT}; systemctl start {WORKER}")
     trace = guest.start(f"exec strace --follow-forks --decode-fds=path --trace={CALLS} --output=/run/trace"
-                        f" --attach={machine.view.unit('MainPID')}")
+                        f" --attach={machine.view.unit('MainPID')} --attach={machine.view.unit('MainPID', WORKER)}")
     trace.read_until("attached")
     status, output = machine.view.vfioctl(words, user)
     trace.stop()

@@ -17,6 +17,7 @@ from view import REFUSED, TIMED_OUT, UNIT, eventually, timed
 
 CALLS = 1000
 SOUND = "/dev/snd/controlC0"
+HELPERS = ("vfiod-worker.service", "vfiod-census.service", "vfiod-modules.service")
 
 
 class Machine(Host):
@@ -30,7 +31,7 @@ class Machine(Host):
 
     def workers(self):
         """Process ids of the workers, and where each of them waits in the kernel."""
-        return self.guest.run("ps -eo pid=,wchan:40=,comm= | grep -w vfiod-worker")[1].split()
+        return self.guest.run("ps -eo pid=,wchan:40=,comm= | grep -w vfiod-job")[1].split()
 
 
 def latencies(guest, calls=CALLS):
@@ -98,12 +99,34 @@ def check_stuck(machine):
     for verb in ("Detach", "Reattach"):
         tap.equal(f"{verb} of the stuck device: the error is Stuck", view.error(verb, nic), ERROR + "Stuck")
     check_others(machine)
+    check_helpers_killed(machine)
     check_restart(machine, pid)
     tap.equal("the process releases the device", end(holder), 0)
     tap.equal("the reattach finishes", eventually(lambda: view.state(nic), "host", 30), "host")
     tap.equal("the device is bound as before", eventually(lambda: machine.snapshot(nic), before), before)
     tap.equal("no state file, job or worker is left", (eventually(view.records, []), machine.jobs(), machine.workers()),
               ([], [], []))
+
+
+def check_helpers_killed(machine):
+    """The main process of a helper can be killed at any time. systemd starts it again when it is needed."""
+    tap, worker = machine.tap, machine.workers()
+    for helper in HELPERS:
+        machine.guest.check_run(f"systemctl start {helper} && systemctl kill --kill-whom=main --signal=KILL {helper}")
+        tap.equal(f"{helper} is killed: the same worker still runs", machine.workers(), worker)
+        tap.equal(f"{helper} is killed: the device is still stuck", machine.view.state(machine.nic), "stuck")
+        check_others(machine)
+
+
+def check_idle(machine):
+    """Helpers end when they have nothing to do, and start again when they are needed."""
+    tap, guest = machine.tap, machine.guest
+    tap.note(guest.run(f"systemctl --no-pager status vfiod.service {' '.join(HELPERS)} | grep -E 'Active:|Tasks:|Memory:|vfiod'")[1])
+    for helper in HELPERS:
+        tap.check(f"{helper} ends when it is idle",
+                  guest.wait_for(f"[ $(systemctl show --property=ActiveState --value {helper}) = inactive ]", 90))
+        tap.equal(f"{helper} ends without error", machine.view.unit("Result", helper), "success")
+    check_others(machine)
 
 
 def check_restart(machine, pid):
@@ -153,7 +176,7 @@ def check_stopped(machine):
     force(machine, card, card[0], pid)
     guest.check_run(f"systemctl stop {UNIT}")
     end(holder)
-    tap.check("the worker ends by itself", guest.wait_for("! pgrep vfiod-worker"))
+    tap.check("the worker ends by itself", guest.wait_for("! pgrep vfiod-job"))
     tap.equal("the card is bound as before", eventually(lambda: machine.snapshot(*card), before), before)
     tap.equal("the next daemon reports the state host", [view.state(port) for port in card], ["host", "host"])
     tap.equal("no state file is left", view.records(), [])
@@ -225,7 +248,7 @@ def end(holder):
     return holder.wait()
 
 
-PARTS = [check_stuck, check_cancel, check_stopped, check_host_driver, check_libvirt]
+PARTS = [check_stuck, check_cancel, check_stopped, check_host_driver, check_idle, check_libvirt]
 
 
 if __name__ == "__main__":

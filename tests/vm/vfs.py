@@ -12,7 +12,7 @@ import sys
 import byhand
 from machine import ERROR, Host, play
 from midway import Pause, await_step
-from view import MANAGER, ERROR_REPLY, REFUSED, UNIT, eventually, timed
+from view import MANAGER, ERROR_REPLY, REFUSED, UNIT, WORKER, eventually, timed
 
 AT_ONCE = 5
 TOTAL = 4
@@ -204,7 +204,7 @@ def check_killed(machine, path, action, occurrence=1):
     with Pause(machine, path, occurrence):
         job = guest.start(f"vfioctl vfs {machine.controller} 3 --detach")
         tap.equal(f"{what}: the job is at this step", await_step(machine, action), [action])
-        guest.check_run(f"systemctl kill --kill-whom=all --signal=KILL {UNIT}")
+        guest.check_run(f"systemctl kill --kill-whom=all --signal=KILL {UNIT} {WORKER}")
         tap.check(f"{what}: the caller gets an error", job.wait() != 0, job.output)
     tap.equal(f"{what}: the next daemon recovers the job",
               eventually(lambda: view.state(machine.controller), "host", 30), "host")

@@ -19,6 +19,7 @@ SERVICE = "org.vfiod1"
 ROOT = "/org/vfiod1"
 MANAGER = f"{SERVICE} {ROOT} org.vfiod1.Manager"
 UNIT = "vfiod.service"
+WORKER = "vfiod-worker.service"
 FAILED, USAGE, NO_SUCH, NOT_AUTHORIZED, REFUSED, TIMED_OUT = range(1, 7)  # vfioctl's exit statuses
 ERROR_REPLY = re.compile(r"^Got message type=error .*? error-name=(\S+) ", re.MULTILINE)
 GROUP_KEYS = ["path", "state", "viable", "members", "node", "details"]
@@ -83,9 +84,9 @@ class View:
 
     # The service
 
-    def unit(self, name):
+    def unit(self, name, unit=UNIT):
         """A property of the unit."""
-        return self.guest.check_run(f"systemctl show --property={name} --value {UNIT}")
+        return self.guest.check_run(f"systemctl show --property={name} --value {unit}")
 
     def await_unit(self, state, timeout=60):
         """Wait until ActiveState is `state`. Returns True if it was reached."""
@@ -93,7 +94,7 @@ class View:
 
     def records(self):
         """The files in the daemon's state folder: "devices/ADDRESS" and "transactions/N"."""
-        return self.guest.run("find /run/vfiod -mindepth 1 ! -type d -printf '%P\\n' | sort")[1].split()
+        return self.guest.run("find /run/vfiod -mindepth 1 -type f -printf '%P\\n' | sort")[1].split()
 
 
 def eventually(probe, expected, timeout=10):

@@ -5,15 +5,18 @@
 #include <sys/types.h>
 #include <systemd/sd-event.h>
 
-/* A child process for work that may block. The daemon neither kills it nor waits for it. The process keeps only the
- * folders of the kernel, the standard streams and some named descriptors open, and above all not the bus: the name
- * on the bus would stay taken. */
+/* A child process for work that may block: of the daemon, which reads links in it, or of a helper (listener.h). Its
+ * parent neither kills it nor waits for it. The process keeps only the folders of the kernel, the standard streams and
+ * some named descriptors open, and above all not the bus: the name on the bus would stay taken. */
 
 #define CHILD_KEEP_MAX 4
 
-/* Forks. Returns 0 in the child, which must end with _exit(); the pid in the daemon, whose loop reaps the process;
- * or a negative errno. */
-pid_t child_fork(sd_event *event, const char *name, const Kernel *kernel, const int *keep, size_t n_keep);
+/* Forks. Returns 0 in the child, which must end with _exit(); the pid in the parent, which must reap the child; or a
+ * negative errno. */
+pid_t child_fork(const char *name, const Kernel *kernel, const int *keep, size_t n_keep);
+
+/* Lets the event loop reap a child. */
+void child_reap(sd_event *event, pid_t pid);
 
 /* A child process that sends packets to the daemon. */
 typedef struct Child Child;
@@ -44,10 +47,6 @@ Child *child_free(Child *child);
 /* Waits at most so long for packets, and processes them for two milliseconds. Returns whether there was any, or the
  * end of the process; then the child may have been freed. */
 bool child_receive(Child *child, uint64_t timeout_us);
-
-/* Sends a byte to the process. Does not block. Returns 0 or a negative errno: -EPIPE if the process does not read
- * any more. */
-int child_send_byte(const Child *child, char byte);
 
 /* For the child process: sends a packet, with a text behind it unless it is NULL, which is cut if it is too long.
  * Returns 0 or a negative errno: -EPIPE if the daemon does not listen any more. */

@@ -2,14 +2,16 @@
 #include "base/log.h"
 #include "bus/publish.h"
 #include "config.h"
+#include "kernel/uevent-socket.h"
 #include "manager.h"
 
 #include <getopt.h>
 #include <signal.h>
-#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
 #define STATE_FOLDER "/run/vfiod"
+#define WORKER_SOCKET "/run/vfiod/worker"
+#define CENSUS_SOCKET "/run/vfiod/census"
 #define EARLY_RULES "/run/udev/rules.d/05-vfiod.rules"
 #define UDEV_DATABASE "/run/udev/data"
 
@@ -64,17 +66,48 @@ static int block_signals(sd_event *event) {
         return sigprocmask(SIG_BLOCK, &signals, NULL) < 0 ? -errno : sd_event_set_signal_exit(event, true);
 }
 
-static int make_manager(sd_event *event, Manager **ret) {
+/* The sockets that systemd passes. Without systemd they are -EBADF. */
+typedef struct Sockets {
+        int uevents, root;
+} Sockets;
+
+static Sockets take_sockets(void) {
+        Sockets sockets = {-EBADF, -EBADF};
+        char **names = NULL;
+
+        int n = sd_listen_fds_with_names(true, &names);
+        for (int i = 0; i < n; i++) {
+                if (streq(names[i], "uevents"))
+                        sockets.uevents = SD_LISTEN_FDS_START + i;
+                else if (streq(names[i], "root"))
+                        sockets.root = SD_LISTEN_FDS_START + i;
+                free(names[i]);
+        }
+        free(names);
+        return sockets;
+}
+
+/* Without the socket of systemd, and without its privilege, the buffer of the socket is small, and a storm of events costs
+ * a rescan. */
+static int open_uevents(int fd, UeventSource **ret) {
+        return fd < 0 ? uevent_source_new_udev(ret) : uevent_source_new_socket(fd, ret);
+}
+
+static int connect_worker(void *userdata) {
+        (void)userdata;
+        return peer_connect(WORKER_SOCKET);
+}
+
+static int make_manager(sd_event *event, WorkerPort *worker, Manager **ret) {
+        const Sockets sockets = take_sockets();
         _cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
         _cleanup_(uevent_source_freep) UeventSource *uevents = NULL;
         Kernel *kernel;
         int r;
 
         /* This comes before the first scan, so that the events for changes during the scan are queued. */
-        if ((r = uevent_source_new_udev(&uevents)) < 0)
+        if ((r = open_uevents(sockets.uevents, &uevents)) < 0)
                 return log_error_errno(r, "Cannot listen to the events of the kernel");
-        if (mkdir(STATE_FOLDER, 0755) < 0 && errno != EEXIST)
-                return log_error_errno(-errno, "Cannot create %s", STATE_FOLDER);
         if ((r = service_connect(&bus)) < 0)
                 return log_error_errno(r, "Cannot connect to the system bus");
         if ((r = sd_bus_set_exit_on_disconnect(bus, true)) < 0)
@@ -87,11 +120,15 @@ static int make_manager(sd_event *event, Manager **ret) {
                                         .bus = bus,
                                         .kernel = kernel,
                                         .uevents = TAKE_PTR(uevents),
+                                        .worker = worker,
+                                        .census = CENSUS_SOCKET,
                                         .state_folder = STATE_FOLDER,
                                         .job_limits = &job_limits_default,
                                         .rule_folders = rule_folders,
                                         .early_rules = EARLY_RULES,
                                         .udev_database = UDEV_DATABASE,
+                                        .bus_deadline_us = SYSTEM_BUS_DEADLINE_US,
+                                        .root_fd = sockets.root,
                         },
                         ret);
 }
@@ -99,12 +136,13 @@ static int make_manager(sd_event *event, Manager **ret) {
 static int run(void) {
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         _cleanup_(manager_freep) Manager *manager = NULL;
+        WorkerPort worker = {.connect = connect_worker};
         int r;
 
         if ((r = sd_event_default(&event)) < 0 || (r = block_signals(event)) < 0 ||
                         (r = sd_event_set_watchdog(event, true)) < 0)
                 return log_error_errno(r, "Cannot create the event loop");
-        if ((r = make_manager(event, &manager)) < 0)
+        if ((r = make_manager(event, &worker, &manager)) < 0)
                 return r;
         if ((r = sd_event_add_signal(event, NULL, SIGHUP, on_hangup, manager)) < 0)
                 return log_error_errno(r, "Cannot create the event loop");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "job/child.h"
+#include "process/child.h"
 #include "base/log.h"
 
 #include <linux/close_range.h>
@@ -53,24 +53,23 @@ static void become_child(const char *name, const Kernel *kernel, const int *keep
         close_others(fds, FOLDERS_MAX + n_keep);
 }
 
+pid_t child_fork(const char *name, const Kernel *kernel, const int *keep, size_t n_keep) {
+        pid_t pid = fork();
+        if (pid == 0)
+                become_child(name, kernel, keep, n_keep);
+        return pid < 0 ? -errno : pid;
+}
+
 /* sd-event has reaped the process, so the source, which nobody else owns, can go. */
 static int on_reaped(sd_event_source *source, const siginfo_t *info, void *userdata) {
         (void)info, (void)userdata;
         return sd_event_source_set_floating(source, false);
 }
 
-pid_t child_fork(sd_event *event, const char *name, const Kernel *kernel, const int *keep, size_t n_keep) {
-        pid_t pid = fork();
-        if (pid < 0)
-                return -errno;
-        if (pid == 0) {
-                become_child(name, kernel, keep, n_keep);
-                return 0;
-        }
+void child_reap(sd_event *event, pid_t pid) {
         int r = sd_event_add_child(event, NULL, pid, WEXITED, on_reaped, NULL);
         if (r < 0) /* The process works all the same. Its zombie stays until the daemon ends. */
                 log_warning("Cannot watch the process %d: %s", (int)pid, strerror(-r));
-        return pid;
 }
 
 bool child_receive(Child *child, uint64_t timeout_us) {
@@ -123,11 +122,12 @@ int child_new(sd_event *event, const ChildTask *task, Child **ret) {
                 return r;
         memcpy(keep, task->keep, sizeof(task->keep));
         keep[task->n_keep] = child_fd;
-        r = child_fork(event, task->name, task->kernel, keep, task->n_keep + 1);
+        r = child_fork(task->name, task->kernel, keep, task->n_keep + 1);
         if (r < 0)
                 return r;
         if (r == 0)
                 run(task, child_fd, daemon);
+        child_reap(event, r);
         *ret = TAKE_PTR(child);
         return 0;
 }
@@ -139,10 +139,6 @@ Child *child_free(Child *child) {
         (void)safe_close(child->socket_fd);
         free(child);
         return NULL;
-}
-
-int child_send_byte(const Child *child, char byte) {
-        return send(child->socket_fd, &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
 int child_send_packet(int socket_fd, const void *packet, size_t size, const char *text) {

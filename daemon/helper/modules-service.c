@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "helper/modules-service.h"
+#include "base/log.h"
+#include "kernel/module-loader.h"
+#include "process/peer.h"
+
+static int method_load(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        const char *module;
+
+        (void)userdata, (void)error;
+        int r = sd_bus_message_read(message, "s", &module);
+        return r < 0 ? r : sd_bus_reply_method_return(message, "i", module_load(module));
+}
+
+/* The listener has checked who connects, so every call is allowed. */
+static const sd_bus_vtable vtable[] = {
+                SD_BUS_VTABLE_START(0),
+                SD_BUS_METHOD("Load", "s", "i", method_load, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_VTABLE_END,
+};
+
+void modules_serve(int fd, void *userdata) {
+        int r = peer_serve(fd, PEER_MODULES_INTERFACE, vtable, userdata);
+        if (r < 0)
+                log_error_errno(r, "Cannot talk to a worker");
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "helper/worker-service.h"
+#include "base/log.h"
+#include "engine/transaction.h"
+#include "process/job-message.h"
+#include "rule/early-file.h"
+#include "rule/rule-book.h"
+#include "state/device-file.h"
+#include "state/transaction-file.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#define FORGET_MAX 100000
+
+/* A connection of the daemon. */
+typedef struct Session {
+        const WorkerHost *host;
+        sd_bus *peer;
+        sd_bus_message *call; /* the job, which begins when the handler has returned */
+        int control_fd;       /* The daemon sends one message only, a byte: cancel. */
+        bool cancelled;
+        bool recorded; /* The transaction is on disk, where the next daemon finds it and its lock. */
+} Session;
+
+/* The job. */
+
+/* The daemon may be gone: the work goes on nevertheless. */
+static void send_step(size_t step, const char *holder, void *userdata) {
+        Session *session = userdata;
+
+        if (sd_bus_emit_signal(session->peer, PEER_PATH, PEER_WORKER_INTERFACE, "Step", "us", (uint32_t)step,
+                            strempty(holder)) >= 0)
+                (void)sd_bus_flush(session->peer);
+}
+
+/* At the end the daemon must not send more, and then the worker reads what it sent. So each cancel that the daemon could
+ * send has its effect. If the daemon ends before the transaction is on disk, the next daemon would not find it, so
+ * nothing may be changed. */
+static bool is_cancelled(bool last, void *userdata) {
+        Session *session = userdata;
+        char byte;
+        ssize_t n;
+
+        if (last)
+                (void)shutdown(session->control_fd, SHUT_RD);
+        while ((n = recv(session->control_fd, &byte, sizeof(byte), MSG_DONTWAIT)) > 0)
+                session->cancelled = true;
+        if (n == 0 && !last && !session->recorded)
+                session->cancelled = true;
+        return session->cancelled;
+}
+
+static void note_recorded(void *userdata) {
+        ((Session *)userdata)->recorded = true;
+}
+
+/* Runs the plan, or, without a plan, ends the transaction that an earlier worker left. Returns as transaction_run(). */
+static int run_job(Session *session, unsigned long number, Plan *plan, WorkerResult *result) {
+        _cleanup_(plan_freep) Plan *left = NULL;
+        const WorkerHost *host = session->host;
+        pid_t owner;
+        int r;
+
+        if (!plan) {
+                r = transaction_file_read(host->transactions_fd, number, &left, &owner);
+                if (r < 0) /* Another worker has ended it. */
+                        return r == -ENOENT ? 0 : r;
+        }
+        Transaction transaction = {
+                        .kernel = host->kernel,
+                        .devices_fd = host->devices_fd,
+                        .transactions_fd = host->transactions_fd,
+                        .number = number,
+                        .plan = plan ?: left,
+                        .callbacks = {send_step, is_cancelled, session},
+                        .recorded = note_recorded,
+        };
+        return transaction_run(&transaction, &result->report, &result->problem);
+}
+
+static int read_and_run(Session *session, WorkerResult *result) {
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        bool is_recovery = streq(sd_bus_message_get_member(session->call), "Recover");
+        uint32_t number;
+        int fd, r;
+
+        if ((r = sd_bus_message_read(session->call, "hu", &fd, &number)) < 0)
+                return r;
+        session->control_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        if (session->control_fd < 0)
+                return -errno;
+        if (number > TRANSACTION_NUMBER_MAX)
+                return -EBADMSG;
+        if (!is_recovery &&
+                        (r = job_message_read_plan(
+                                         session->call, session->host->devices_fd, &plan, &result->problem)) != 0)
+                return r;
+        return run_job(session, number, plan, result);
+}
+
+static int answer_job(Session *session) {
+        _cleanup_(worker_result_done) WorkerResult result = {};
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+
+        int r = read_and_run(session, &result);
+        result.error = r < 0 ? r : 0;
+        (void)is_cancelled(true, session);
+        if ((r = sd_bus_message_new_method_return(session->call, &reply)) < 0 ||
+                        (r = job_message_append_result(reply, &result)) < 0 || (r = sd_bus_send(NULL, reply, NULL)) < 0)
+                return r;
+        return sd_bus_flush(session->peer);
+}
+
+/* A job takes long, and sends signals meanwhile, which a handler cannot do. */
+static int method_run(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        Session *session = userdata;
+
+        (void)error;
+        if (session->call)
+                return -EBUSY;
+        session->call = sd_bus_message_ref(message);
+        return 1;
+}
+
+/* Files. */
+
+/* Removes the state files of devices that another program gave to the host, or that do not come back. */
+static int method_forget(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        const Session *session = userdata;
+        const char *text;
+        int r;
+
+        (void)error;
+        if ((r = sd_bus_message_enter_container(message, 'a', "s")) < 0)
+                return r;
+        for (size_t n = 0; n < FORGET_MAX && (r = sd_bus_message_read_basic(message, 's', &text)) > 0; n++) {
+                char driver[DRIVER_NAME_MAX];
+                PciAddress address;
+
+                if (pci_address_parse(text, &address) < 0)
+                        return -EBADMSG;
+                /* Without its file, a detached device would never come back. */
+                if (pci_device_read_driver_of(session->host->kernel, address, driver) >= 0 &&
+                                pci_driver_is_vfio(driver))
+                        continue;
+                if ((r = device_file_remove(session->host->devices_fd, address)) < 0)
+                        break;
+        }
+        return sd_bus_reply_method_return(message, "i", r < 0 ? r : 0);
+}
+
+static int new_book(const Session *session, RuleBook **ret) {
+        return rule_book_new(session->host->rule_folders, ret);
+}
+
+static int add_rule(const Session *session, const char *name, const char *text, bool dry_run) {
+        _cleanup_(rule_book_freep) RuleBook *book = NULL;
+        _cleanup_(rule_freep) Rule *rule = NULL;
+        RuleFault fault;
+        int r;
+
+        if (!rule_name_is_valid(name) || strlen(text) > RULE_FILE_SIZE_MAX)
+                return -EINVAL;
+        if ((r = rule_parse(name, "", text, &rule, &fault)) < 0 || (r = new_book(session, &book)) < 0)
+                return r;
+        return dry_run ? rule_book_check_add(book, name) : rule_book_add(book, name, text);
+}
+
+static int method_add_rule(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        const char *name, *text;
+        int dry_run;
+
+        (void)error;
+        int r = sd_bus_message_read(message, "ssb", &name, &text, &dry_run);
+        if (r < 0)
+                return r;
+        return sd_bus_reply_method_return(message, "i", add_rule(userdata, name, text, dry_run));
+}
+
+static int remove_rule(const Session *session, const char *name) {
+        _cleanup_(rule_book_freep) RuleBook *book = NULL;
+
+        int r = rule_name_is_valid(name) ? new_book(session, &book) : -ENOENT;
+        return r < 0 ? r : rule_book_remove(book, name);
+}
+
+static int method_remove_rule(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        const char *name;
+
+        (void)error;
+        int r = sd_bus_message_read(message, "s", &name);
+        return r < 0 ? r : sd_bus_reply_method_return(message, "i", remove_rule(userdata, name));
+}
+
+static int set_early_rules(const Session *session, bool on) {
+        _cleanup_(rule_book_freep) RuleBook *book = NULL;
+
+        if (!on)
+                return early_file_remove(session->host->early_rules);
+        _cleanup_close_ int folder_fd = early_file_lock(session->host->early_rules);
+        if (folder_fd < 0)
+                return folder_fd;
+        int r = new_book(session, &book);
+        if (r < 0 || (r = rule_book_load(book, false)) < 0)
+                return r;
+        return early_file_write(session->host->kernel, book, folder_fd, session->host->early_rules);
+}
+
+static int method_set_early_rules(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        int on;
+
+        (void)error;
+        int r = sd_bus_message_read(message, "b", &on);
+        return r < 0 ? r : sd_bus_reply_method_return(message, "i", set_early_rules(userdata, on));
+}
+
+/* The listener has checked who connects, so every call is allowed. */
+#define METHOD(member, in, out, handler) SD_BUS_METHOD(member, in, out, handler, SD_BUS_VTABLE_UNPRIVILEGED)
+#define PLAN "ssiuuuutbbbba(sqqqquyiiaybbbb)a(sssu)"
+#define RESULT "issta(sayay)a(sssu)"
+
+static const sd_bus_vtable vtable[] = {
+                SD_BUS_VTABLE_START(0),
+                METHOD("Run", "hu" PLAN, RESULT, method_run),
+                METHOD("Recover", "hu", RESULT, method_run),
+                METHOD("Forget", "as", "i", method_forget),
+                METHOD("AddRule", "ssb", "i", method_add_rule),
+                METHOD("RemoveRule", "s", "i", method_remove_rule),
+                METHOD("SetEarlyRules", "b", "i", method_set_early_rules),
+                SD_BUS_SIGNAL("Step", "us", 0),
+                SD_BUS_VTABLE_END,
+};
+
+static int serve(Session *session, int fd) {
+        int r = peer_open_server(fd, &session->peer);
+
+        if (r >= 0)
+                r = sd_bus_add_object_vtable(session->peer, NULL, PEER_PATH, PEER_WORKER_INTERFACE, vtable, session);
+        while (r >= 0) {
+                r = sd_bus_process(session->peer, NULL);
+                if (r >= 0 && session->call)
+                        return answer_job(session);
+                if (r == 0)
+                        r = sd_bus_wait(session->peer, UINT64_MAX);
+        }
+        /* The daemon has closed the connection. */
+        return r == -ECONNRESET || r == -ENOTCONN || r == -EPIPE ? 0 : r;
+}
+
+void worker_serve(int fd, void *userdata) {
+        Session session = {.host = userdata, .control_fd = -EBADF};
+
+        int r = serve(&session, fd);
+        if (r < 0 && r != -ECONNRESET && r != -ENOTCONN && r != -EPIPE)
+                log_error_errno(r, "A worker cannot talk to the daemon");
+        sd_bus_message_unref(session.call);
+        sd_bus_flush_close_unref(session.peer);
+        (void)safe_close(session.control_fd);
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "job/worker-request.h"
+
+/* Loading a module can take long. */
+#define DEADLINE_US (60 * UINT64_C(1000000))
+
+/* How long the start and the end of the daemon may wait for the worker. */
+#define NOW_DEADLINE_US (5 * UINT64_C(1000000))
+
+typedef struct WorkerRequest {
+        struct WorkerRequest *next;
+        WorkerPort *port;
+        sd_bus *peer;
+        worker_request_done_t done;
+        void *userdata;
+} WorkerRequest;
+
+static void finish(WorkerRequest *request, int result) {
+        for (WorkerRequest **link = &request->port->requests; *link; link = &(*link)->next)
+                if (*link == request) {
+                        *link = request->next;
+                        break;
+                }
+        (void)sd_bus_detach_event(request->peer);
+        sd_bus_close_unref(request->peer);
+        if (request->done)
+                request->done(result, request->userdata);
+        free(request);
+}
+
+static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        int32_t result = -EPIPE;
+
+        (void)error;
+        if (!sd_bus_message_is_method_error(reply, NULL) && sd_bus_message_read(reply, "i", &result) < 0)
+                result = -EBADMSG;
+        finish(userdata, result > 0 ? -EBADMSG : result);
+        return 1;
+}
+
+void worker_port_done(WorkerPort *port) {
+        while (port->requests)
+                finish(port->requests, -ECANCELED);
+}
+
+static int make_request(
+                sd_event *event, const WorkerPort *port, const char *member, sd_bus **ret_peer, sd_bus_message **ret) {
+        _cleanup_(sd_bus_close_unrefp) sd_bus *peer = NULL;
+        int r;
+
+        int fd = port->connect(port->userdata);
+        if (fd < 0)
+                return fd;
+        if ((r = peer_open_client(fd, event, &peer)) < 0 ||
+                        (r = peer_make_call(peer, PEER_WORKER_INTERFACE, member, ret)) < 0)
+                return r;
+        *ret_peer = TAKE_PTR(peer);
+        return 0;
+}
+
+/* Takes the peer over. */
+static int send_request(
+                WorkerPort *port, sd_bus *peer, sd_bus_message *call, worker_request_done_t done, void *userdata) {
+        _cleanup_(sd_bus_close_unrefp) sd_bus *owned = peer;
+        _cleanup_free_ WorkerRequest *request = malloc(sizeof(WorkerRequest));
+
+        if (!request)
+                return -ENOMEM;
+        *request = (WorkerRequest){port->requests, port, peer, done, userdata};
+        int r = sd_bus_call_async(peer, NULL, call, on_reply, request, DEADLINE_US);
+        if (r < 0)
+                return r;
+        port->requests = TAKE_PTR(request);
+        TAKE_PTR(owned);
+        return 0;
+}
+
+int worker_request(sd_event *event, WorkerPort *port, const char *member, worker_request_done_t done, void *userdata,
+                const char *types, ...) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        _cleanup_(sd_bus_close_unrefp) sd_bus *peer = NULL;
+        va_list arguments;
+
+        int r = make_request(event, port, member, &peer, &call);
+        if (r < 0)
+                return r;
+        va_start(arguments, types);
+        r = sd_bus_message_appendv(call, types, arguments);
+        va_end(arguments);
+        return r < 0 ? r : send_request(port, TAKE_PTR(peer), call, done, userdata);
+}
+
+int worker_request_forget(sd_event *event, WorkerPort *port, const PciAddress *addresses, size_t n_addresses,
+                worker_request_done_t done, void *userdata) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        _cleanup_(sd_bus_close_unrefp) sd_bus *peer = NULL;
+        int r;
+
+        if ((r = make_request(event, port, "Forget", &peer, &call)) < 0 ||
+                        (r = sd_bus_message_open_container(call, 'a', "s")) < 0)
+                return r;
+        for (size_t i = 0; i < n_addresses && r >= 0; i++)
+                r = sd_bus_message_append(call, "s", PCI_ADDRESS_TEXT(addresses[i]));
+        if (r < 0 || (r = sd_bus_message_close_container(call)) < 0)
+                return r;
+        return send_request(port, TAKE_PTR(peer), call, done, userdata);
+}
+
+int worker_request_now(const WorkerPort *port, const char *member, const char *types, ...) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
+        _cleanup_(sd_bus_close_unrefp) sd_bus *peer = NULL;
+        va_list arguments;
+        int32_t result;
+
+        int r = make_request(NULL, port, member, &peer, &call);
+        if (r < 0)
+                return r;
+        va_start(arguments, types);
+        r = sd_bus_message_appendv(call, types, arguments);
+        va_end(arguments);
+        if (r < 0 || (r = sd_bus_call(peer, call, NOW_DEADLINE_US, NULL, &reply)) < 0 ||
+                        (r = sd_bus_message_read(reply, "i", &result)) < 0)
+                return r;
+        return result;
+}

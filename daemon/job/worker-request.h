@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "job/worker.h"
+
+/* Small requests of the daemon to vfiod-worker: files that only root may write. Each has a connection of its own. */
+
+/* Called once, with 0 or a negative errno: -EPIPE if the worker ended without an answer. */
+typedef void (*worker_request_done_t)(int error, void *userdata);
+
+/* Starts a request: the signature types and the arguments are those of the method in helper/worker-service.c. done may
+ * be NULL. Returns 0; or a negative errno, and then done() is not called. */
+int worker_request(sd_event *event, WorkerPort *port, const char *member, worker_request_done_t done, void *userdata,
+                const char *types, ...);
+
+/* Asks the worker to remove the state files of these devices. Returns as worker_request() does. */
+int worker_request_forget(sd_event *event, WorkerPort *port, const PciAddress *addresses, size_t n_addresses,
+                worker_request_done_t done, void *userdata);
+
+/* The same as worker_request(), but waits for the answer: for a daemon that starts or ends. Returns 0 or a negative
+ * errno. */
+int worker_request_now(const WorkerPort *port, const char *member, const char *types, ...);
+
+/* Abandons all requests, and calls done() of each with -ECANCELED. */
+void worker_port_done(WorkerPort *port);

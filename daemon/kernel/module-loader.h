@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "base/util.h"
+
+/* Loads a module of the running kernel, with its dependencies and by its name, with libkmod. Needs CAP_SYS_MODULE, so
+ * only vfiod-modules calls it. May block for a long time. Returns as load_module_t does (kernel.h); and -EINVAL for a
+ * text that is no name of a module. */
+int module_load(const char *module);

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "process/peer.h"
+#include "usage/holders.h"
+#include "usage/mounts.h"
+
+/* What vfiod-census is asked, and what it answers. The method Search takes the nodes of a table, by their numbers; it is
+ * for workers. The method ListHolders takes a group and devices, whose nodes vfiod-census finds by itself; it is for the
+ * daemon, which does not see /dev. Both have the same answer: the lists of the table, whose owners have the same order
+ * at both ends. */
+
+#define HOLDER_MESSAGE_SEARCH "a(utb)usuuub"
+#define HOLDER_MESSAGE_LIST "iasuu"
+#define HOLDER_MESSAGE_ANSWER "ibta(ui)a(uyuuayayay)a(uyu)bta(ayay)"
+
+/* Append and read the arguments of Search. The table of the second has only its kernel. Return 0; -EBADMSG; or another
+ * negative errno. */
+int holder_message_append_search(sd_bus_message *message, const HolderTable *table, bool wants_mounts);
+int holder_message_read_search(sd_bus_message *message, HolderTable *table, bool *ret_wants_mounts);
+
+/* Append and read the arguments of ListHolders. group is negative for none. reader: for whom the answer is, see
+ * holders.h. Return as above. */
+int holder_message_append_list(sd_bus_message *message, int group, const PciAddress *addresses, size_t n_addresses,
+                size_t names_max, uid_t reader);
+int holder_message_read_list(sd_bus_message *message, HolderTable *table);
+
+/* Append and read the answer. error says why the search failed. mounts may be NULL. The table of the second has its
+ * owners already. Return as above. */
+int holder_message_append_answer(
+                sd_bus_message *message, int error, const HolderTable *table, const MountTable *mounts);
+int holder_message_read_answer(sd_bus_message *message, HolderTable *table, MountTable *mounts);

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "process/job-message.h"
+#include "state/device-file.h"
+
+/* A plan for all VFs of a PF: the PF, and as many old and new VFs as there can be. */
+#define MEMBERS_MAX (1 + 2 * UINT16_MAX)
+
+/* A member: address; vendor, device, both of the subsystem, class, revision; group, parent; driver; then whether it has
+ * a state file, is a VF, was plugged in just now, and does not exist yet. */
+#define MEMBER "sqqqquyiiaybbbb"
+
+void worker_result_done(WorkerResult *result) {
+        problem_done(&result->problem);
+        report_done(&result->report);
+        *result = (WorkerResult){};
+}
+
+/* The plan. */
+
+static int append_member(sd_bus_message *message, const PlanMember *member) {
+        const PciIds *ids = &member->ids;
+        int r;
+
+        if ((r = sd_bus_message_open_container(message, 'r', MEMBER)) < 0 ||
+                        (r = sd_bus_message_append(message, "sqqqquyii", PCI_ADDRESS_TEXT(member->address), ids->vendor,
+                                         ids->device, ids->subsystem_vendor, ids->subsystem_device,
+                                         (uint32_t)ids->class, (uint8_t)ids->revision, member->group, member->parent)) <
+                                        0 ||
+                        (r = peer_append_bytes(message, member->before.driver)) < 0 ||
+                        (r = sd_bus_message_append(message, "bbbb", (int)member->recorded,
+                                         (int)member->virtual_function, (int)member->appeared, (int)member->created)) <
+                                        0)
+                return r;
+        return sd_bus_message_close_container(message);
+}
+
+static int append_findings(sd_bus_message *message, const FindingList *list) {
+        int r = sd_bus_message_open_container(message, 'a', "(sssu)");
+
+        for (size_t i = 0; i < list->n_findings && r >= 0; i++) {
+                const Finding *finding = &list->findings[i];
+
+                r = sd_bus_message_append(message, "(sssu)", guard_to_string(finding->guard),
+                                PCI_ADDRESS_TEXT(finding->address), finding->evidence, (uint32_t)finding->n_folded);
+        }
+        return r < 0 ? r : sd_bus_message_close_container(message);
+}
+
+int job_message_append_plan(sd_bus_message *message, const Plan *plan) {
+        int r;
+
+        if ((r = sd_bus_message_append(message, "ssiuuuutbbbb", plan_verb_to_string(plan->verb),
+                             PCI_ADDRESS_TEXT(plan->selected), plan->group, (uint32_t)plan->vf_count,
+                             (uint32_t)plan->vf_fate, (uint32_t)plan->overrides, (uint32_t)plan->asker,
+                             plan->fingerprint, (int)plan->force, (int)plan->forget, (int)plan->only_plan,
+                             (int)plan->by_rule)) < 0 ||
+                        (r = sd_bus_message_open_container(message, 'a', "(" MEMBER ")")) < 0)
+                return r;
+        for (size_t i = 0; i < plan->n_members && r >= 0; i++)
+                r = append_member(message, &plan->members[i]);
+        if (r < 0 || (r = sd_bus_message_close_container(message)) < 0)
+                return r;
+        return append_findings(message, &plan->findings);
+}
+
+static int read_address(sd_bus_message *message, PciAddress *ret) {
+        const char *text;
+
+        int r = sd_bus_message_read_basic(message, 's', &text);
+        return r < 0 ? r : pci_address_parse(text, ret) < 0 ? -EBADMSG : 0;
+}
+
+/* Reads how the device was bound before vfiod detached it. */
+static int read_origin(PlanMember *member, int devices_fd, Problem *problem) {
+        _cleanup_device_file_ DeviceFile file = {};
+
+        int r = device_file_read(devices_fd, member->address, &file);
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0 || !pci_ids_equal(&file.origin->ids, &member->ids))
+                return problem_set(problem, OUTCOME_NOT_DETACHED,
+                                "vfiod does not know any more how %s was bound before: list the devices again with "
+                                "'vfioctl devices'.",
+                                PCI_ADDRESS_TEXT(member->address));
+        member->origin = TAKE_PTR(file.origin);
+        return 0;
+}
+
+static int read_member(sd_bus_message *message, Plan *plan, int devices_fd, Problem *problem) {
+        int recorded, virtual_function, appeared, created, r;
+        uint16_t vendor, device, subsystem_vendor, subsystem_device;
+        uint8_t revision;
+        uint32_t class;
+        PlanMember *member;
+
+        if ((r = plan_add_member(plan, NULL, &member)) < 0 || (r = read_address(message, &member->address)) < 0 ||
+                        (r = sd_bus_message_read(message, "qqqquyii", &vendor, &device, &subsystem_vendor,
+                                         &subsystem_device, &class, &revision, &member->group, &member->parent)) < 0 ||
+                        (r = peer_read_bytes(message, member->before.driver, sizeof(member->before.driver))) < 0 ||
+                        (r = sd_bus_message_read(message, "bbbb", &recorded, &virtual_function, &appeared, &created)) <
+                                        0)
+                return r;
+        member->ids = (PciIds){
+                        .vendor = vendor,
+                        .device = device,
+                        .subsystem_vendor = subsystem_vendor,
+                        .subsystem_device = subsystem_device,
+                        .class = class,
+                        .revision = revision,
+        };
+        member->recorded = recorded;
+        member->virtual_function = virtual_function;
+        member->appeared = appeared;
+        member->created = created;
+        if (member->recorded && (r = read_origin(member, devices_fd, problem)) != 0)
+                return r;
+        return plan->verb == PLAN_REATTACH && !member->recorded ? plan_set_unknown_origin(member) : 0;
+}
+
+/* The plan for VFs begins with the PF, and all others depend on it: the existing VFs, and behind them as many new ones
+ * as the plan sets. */
+static bool is_valid_set_vfs(const Plan *plan) {
+        size_t first_created = plan->n_members - plan->vf_count;
+
+        if (plan->n_members <= plan->vf_count)
+                return false;
+        for (size_t i = 0; i < plan->n_members; i++) {
+                const PlanMember *member = &plan->members[i];
+
+                if (member->parent != (i == 0 ? PLAN_NO_PARENT : 0) || member->created != (i >= first_created))
+                        return false;
+        }
+        return true;
+}
+
+/* Each plan has a member that does not depend on another. Only a plan for VFs has members that do not exist yet. A plan
+ * that forgets a device does nothing else. */
+static bool is_valid(const Plan *plan) {
+        bool has_independent = false;
+
+        for (size_t i = 0; i < plan->n_members; i++) {
+                const PlanMember *member = &plan->members[i];
+
+                has_independent = has_independent || !plan_member_depends(member);
+                if (member->group < IOMMU_GROUP_NONE || member->parent < PLAN_NO_PARENT ||
+                                member->parent >= (int)plan->n_members || member->parent == (int)i ||
+                                (member->created && plan->verb != PLAN_SET_VFS))
+                        return false;
+        }
+        if (plan->forget && (plan->verb != PLAN_REATTACH || plan->n_members > 1))
+                return false;
+        return has_independent && (plan->verb != PLAN_SET_VFS || is_valid_set_vfs(plan));
+}
+
+static int read_members(sd_bus_message *message, Plan *plan, int devices_fd, Problem *problem) {
+        int r = sd_bus_message_enter_container(message, 'a', "(" MEMBER ")");
+
+        while (r >= 0 && (r = sd_bus_message_enter_container(message, 'r', MEMBER)) > 0) {
+                if (plan->n_members == MEMBERS_MAX)
+                        return -EBADMSG;
+                r = read_member(message, plan, devices_fd, problem);
+                if (r != 0)
+                        return r;
+                r = sd_bus_message_exit_container(message);
+        }
+        if (r >= 0)
+                r = sd_bus_message_exit_container(message);
+        return r < 0 ? r : 0;
+}
+
+static int read_findings(sd_bus_message *message, FindingList *list) {
+        int r = sd_bus_message_enter_container(message, 'a', "(sssu)");
+
+        while (r >= 0 && (r = sd_bus_message_enter_container(message, 'r', "sssu")) > 0) {
+                const char *guard, *evidence;
+                uint32_t n_folded;
+                Finding finding;
+
+                if ((r = sd_bus_message_read_basic(message, 's', &guard)) < 0 ||
+                                (r = read_address(message, &finding.address)) < 0 ||
+                                (r = sd_bus_message_read(message, "su", &evidence, &n_folded)) < 0)
+                        return r;
+                finding.guard = guard_from_string(guard);
+                finding.evidence = (char *)evidence;
+                finding.n_folded = n_folded;
+                if (finding.guard < 0)
+                        return -EBADMSG;
+                if ((r = finding_list_append(list, &finding)) >= 0)
+                        r = sd_bus_message_exit_container(message);
+        }
+        return r < 0 ? r : sd_bus_message_exit_container(message);
+}
+
+static int read_options(sd_bus_message *message, Plan *plan) {
+        int force, forget, only_plan, by_rule;
+        uint32_t vf_fate, asker;
+
+        int r = sd_bus_message_read(message, "iuuuutbbbb", &plan->group, &plan->vf_count, &vf_fate, &plan->overrides,
+                        &asker, &plan->fingerprint, &force, &forget, &only_plan, &by_rule);
+        if (r < 0)
+                return r;
+        plan->vf_fate = (VfFate)vf_fate;
+        plan->asker = asker;
+        plan->force = force;
+        plan->forget = forget;
+        plan->only_plan = only_plan;
+        plan->by_rule = by_rule;
+        return vf_fate >= _VF_FATE_MAX || plan->group < IOMMU_GROUP_NONE || plan->vf_count > UINT16_MAX ? -EBADMSG : 0;
+}
+
+int job_message_read_plan(sd_bus_message *message, int devices_fd, Plan **ret, Problem *problem) {
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        const char *verb;
+        int r;
+
+        if ((r = plan_new(PLAN_DETACH, IOMMU_GROUP_NONE, 0, &plan)) < 0 ||
+                        (r = sd_bus_message_read_basic(message, 's', &verb)) < 0)
+                return r;
+        plan->verb = plan_verb_from_string(verb);
+        if (plan->verb < 0)
+                return -EBADMSG;
+        if ((r = read_address(message, &plan->selected)) < 0 || (r = read_options(message, plan)) < 0 ||
+                        (r = read_members(message, plan, devices_fd, problem)) != 0 ||
+                        (r = read_findings(message, &plan->findings)) < 0)
+                return r;
+        if (!is_valid(plan))
+                return -EBADMSG;
+        if ((r = plan_add_all_steps(plan)) < 0)
+                return r;
+        *ret = TAKE_PTR(plan);
+        return 0;
+}
+
+/* The result. */
+
+static int append_changes(sd_bus_message *message, const Report *report) {
+        int r = sd_bus_message_open_container(message, 'a', "(sayay)");
+
+        for (size_t i = 0; i < report->n_changes && r >= 0; i++) {
+                const DriverChange *change = &report->changes[i];
+
+                if ((r = sd_bus_message_open_container(message, 'r', "sayay")) < 0 ||
+                                (r = sd_bus_message_append_basic(message, 's', PCI_ADDRESS_TEXT(change->address))) <
+                                                0 ||
+                                (r = peer_append_bytes(message, change->before)) < 0 ||
+                                (r = peer_append_bytes(message, change->after)) < 0)
+                        return r;
+                r = sd_bus_message_close_container(message);
+        }
+        return r < 0 ? r : sd_bus_message_close_container(message);
+}
+
+int job_message_append_result(sd_bus_message *message, const WorkerResult *result) {
+        const Report *report = &result->report;
+
+        int r = sd_bus_message_append(message, "isst", result->error, outcome_to_string(result->problem.outcome),
+                        strempty(result->problem.message), report->fingerprint);
+        if (r < 0 || (r = append_changes(message, report)) < 0)
+                return r;
+        return append_findings(message, &report->findings);
+}
+
+static int read_changes(sd_bus_message *message, Report *report) {
+        int r = sd_bus_message_enter_container(message, 'a', "(sayay)");
+
+        while (r >= 0 && (r = sd_bus_message_enter_container(message, 'r', "sayay")) > 0) {
+                DriverChange change;
+
+                if (report->n_changes == MEMBERS_MAX)
+                        return -EBADMSG;
+                if ((r = read_address(message, &change.address)) < 0 ||
+                                (r = peer_read_bytes(message, change.before, sizeof(change.before))) < 0 ||
+                                (r = peer_read_bytes(message, change.after, sizeof(change.after))) < 0 ||
+                                (r = report_add_change(report, change.address, change.before, change.after)) < 0)
+                        return r;
+                r = sd_bus_message_exit_container(message);
+        }
+        return r < 0 ? r : sd_bus_message_exit_container(message);
+}
+
+int job_message_read_result(sd_bus_message *message, WorkerResult *ret) {
+        const char *outcome, *text;
+        int r;
+
+        *ret = (WorkerResult){};
+        if ((r = sd_bus_message_read(message, "isst", &ret->error, &outcome, &text, &ret->report.fingerprint)) < 0)
+                return r;
+        ret->problem.outcome = outcome_from_string(outcome);
+        if (ret->problem.outcome < 0 || ret->error > 0)
+                return -EBADMSG;
+        if (*text && !(ret->problem.message = strdup(text)))
+                return -ENOMEM;
+        if ((r = read_changes(message, &ret->report)) < 0 || (r = read_findings(message, &ret->report.findings)) < 0)
+                return r;
+        return 0;
+}

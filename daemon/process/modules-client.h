@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "kernel/kernel.h"
+
+/* A load_module_t that asks vfiod-modules. userdata is the path of its socket. */
+int modules_client_load(const Kernel *kernel, const char *module, void *userdata);

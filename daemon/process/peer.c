@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "process/peer.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+int peer_connect(const char *path) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+        if (strlen(path) >= sizeof(address.sun_path))
+                return -ENAMETOOLONG;
+        memcpy(address.sun_path, path, strlen(path));
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+                return -errno;
+        return TAKE_FD(fd);
+}
+
+static int open_peer(int fd, bool is_server, sd_event *event, sd_bus **ret) {
+        _cleanup_(sd_bus_close_unrefp) sd_bus *peer = NULL;
+        _cleanup_close_ int owned_fd = fd;
+        sd_id128_t id;
+        int r;
+
+        if ((r = sd_bus_new(&peer)) < 0 || (r = sd_bus_set_fd(peer, fd, fd)) < 0)
+                return r;
+        TAKE_FD(owned_fd);
+        if ((r = sd_bus_negotiate_fds(peer, true)) < 0)
+                return r;
+        if (is_server && ((r = sd_id128_randomize(&id)) < 0 || (r = sd_bus_set_server(peer, true, id)) < 0))
+                return r;
+        if ((r = sd_bus_start(peer)) < 0)
+                return r;
+        /* The owner of the connection decides when it is closed, and not the event loop. */
+        if (event &&
+                        ((r = sd_bus_set_close_on_exit(peer, false)) < 0 ||
+                                        (r = sd_bus_attach_event(peer, event, SD_EVENT_PRIORITY_NORMAL)) < 0))
+                return r;
+        *ret = TAKE_PTR(peer);
+        return 0;
+}
+
+int peer_open_client(int fd, sd_event *event, sd_bus **ret) {
+        return open_peer(fd, false, event, ret);
+}
+
+int peer_open_server(int fd, sd_bus **ret) {
+        return open_peer(fd, true, NULL, ret);
+}
+
+int peer_make_call(sd_bus *peer, const char *interface, const char *member, sd_bus_message **ret) {
+        return sd_bus_message_new_method_call(peer, ret, NULL, PEER_PATH, interface, member);
+}
+
+int peer_append_bytes(sd_bus_message *message, const char *text) {
+        return sd_bus_message_append_array(message, 'y', strempty(text), strlen(strempty(text)));
+}
+
+int peer_read_bytes(sd_bus_message *message, char *buffer, size_t max) {
+        const void *bytes;
+        size_t size;
+
+        int r = sd_bus_message_read_array(message, 'y', &bytes, &size);
+        if (r < 0)
+                return r;
+        if (size >= max || memchr(bytes, '\0', size))
+                return -EBADMSG;
+        if (size > 0)
+                memcpy(buffer, bytes, size);
+        buffer[size] = '\0';
+        return 0;
+}
+
+int peer_serve(int fd, const char *interface, const sd_bus_vtable *vtable, void *userdata) {
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *peer = NULL;
+
+        int r = peer_open_server(fd, &peer);
+        if (r >= 0)
+                r = sd_bus_add_object_vtable(peer, NULL, PEER_PATH, interface, vtable, userdata);
+        while (r >= 0) {
+                r = sd_bus_process(peer, NULL);
+                if (r == 0)
+                        r = sd_bus_wait(peer, UINT64_MAX);
+        }
+        return r == -ECONNRESET || r == -ENOTCONN || r == -EPIPE ? 0 : r;
+}

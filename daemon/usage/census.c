@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "usage/census.h"
+
+int census_search_here(HolderTable *table, MountTable *mounts) {
+        _cleanup_(process_table_done) ProcessTable processes = {};
+        int r;
+
+        if (table->n_nodes == 0 && table->suffix[0] == '\0' && !mounts)
+                return 0;
+        if ((r = process_table_read(table->kernel, &usage_limits, &processes)) < 0 ||
+                        (r = holder_table_walk(table, &processes, &usage_limits)) < 0)
+                return r;
+        return mounts ? mount_table_read(table->kernel, &processes, &usage_limits, mounts) : 0;
+}
+
+int holder_table_search(HolderTable *table) {
+        const CensusPort *census = table->kernel->census;
+
+        if (table->n_nodes == 0 && table->suffix[0] == '\0')
+                return 0;
+        int r = census ? census->search(census, table, NULL) : census_search_here(table, NULL);
+        return r < 0 ? r : table->error;
+}
+
+static int find_first(HolderTable *table, Holder *ret) {
+        int r = table->owners[0].error;
+        if (r < 0 || (r = holder_table_search(table)) < 0)
+                return r;
+        if (table->owners[0].open.n_holders == 0)
+                return -ENOENT;
+        *ret = table->owners[0].open.holders[0].holder;
+        return 0;
+}
+
+int holder_of_vfio_node(const Kernel *kernel, int group, Holder *ret) {
+        _cleanup_(holder_table_done) HolderTable table = {.kernel = kernel, .names_max = 1};
+
+        int r = holder_table_add_group(&table, group);
+        return r < 0 ? r : find_first(&table, ret);
+}
+
+int holder_of_device(const Kernel *kernel, PciAddress address, Holder *ret) {
+        _cleanup_(holder_table_done) HolderTable table = {.kernel = kernel, .names_max = 1};
+
+        int r = holder_table_add_device(&table, address);
+        return r < 0 ? r : find_first(&table, ret);
+}

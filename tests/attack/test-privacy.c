@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "client.h"
+#include "raw-bus.h"
+
+#include <signal.h>
+
+/* Details of a process are for root and for the user of the process. Others learn only that there is a process. */
+
+#define OWNER 1
+#define OTHER 2
+#define OF_OTHER "a process of another user"
+
+/* A process of the owner that has the node of group 12 open. */
+static Process *start_holder(Fixture *fixture) {
+        g_autofree char *script = g_strdup_printf(
+                        "exec 9<>%s/dev/vfio/12; exec setpriv --reuid %d --regid %d --clear-groups sh -c "
+                        "'echo open; kill -STOP $$'",
+                        fake_kernel_get_root(fixture->kernel), OWNER, OWNER);
+        const char *const argv[] = {"sh", "-c", script, NULL};
+
+        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, "([('" NIC "', 'e1000e', 'vfio-pci', {})],)");
+        Process *holder = process_start(argv, NULL);
+        process_expect_line(holder, "open");
+        return holder;
+}
+
+static void end_holder(Process *holder) {
+        (void)kill(process_get_pid(holder), SIGKILL);
+        g_assert_cmpint(process_finish(holder), ==, 128 + SIGKILL);
+}
+
+static void expect_holders(uid_t uid, const char *pattern) {
+        g_autoptr(RawBus) bus = raw_bus_connect(uid);
+        GByteArray *body = raw_body();
+
+        raw_put_text(body, NIC);
+        (void)raw_bus_send(bus, "ListHolders", "s", body);
+        raw_bus_expect(bus, NULL, pattern);
+}
+
+static void expect_plan(uid_t uid, const char *pattern) {
+        g_autoptr(RawBus) bus = raw_bus_connect(uid);
+        GByteArray *body = raw_body();
+
+        raw_put_text(body, NIC);
+        raw_put_text(body, "reattach");
+        raw_end_array(body, raw_begin_array(body, 8), 8);
+        (void)raw_bus_send(bus, "Plan", "ssa{sv}", body);
+        raw_bus_expect(bus, NULL, pattern);
+}
+
+static void test_holders(void) {
+        Fixture *fixture = fixture_start(NULL);
+        Process *holder = start_holder(fixture);
+        int pid = (int)process_get_pid(holder);
+        g_autofree char *row = g_strdup_printf(
+                        "([(%d, 'sh', *'%s/dev/vfio/12', '', *{})],)", pid, fake_kernel_get_root(fixture->kernel));
+        g_autofree char *held = g_strdup_printf("(false, *'/dev/vfio/12 is held by process %d (sh)*", pid);
+
+        expect_holders(0, row);
+        expect_holders(OWNER, row);
+        expect_holders(OTHER, "([(0, '" OF_OTHER "', '', '', '', *{})],)");
+        expect_plan(0, held);
+        expect_plan(OWNER, held);
+        expect_plan(OTHER, "(false, *'/dev/vfio/12 is held by " OF_OTHER "', *");
+        end_holder(holder);
+        fixture_stop(fixture);
+}
+
+/* The job says on the system bus that it waits, and on root's socket for whom. */
+static void test_job(void) {
+        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 500, .held_deadline_ms = 500});
+        Process *holder = start_holder(fixture);
+        g_autofree char *who = g_strdup_printf("process %d (sh)", (int)process_get_pid(holder));
+        g_autofree char *message = g_strdup_printf("*it waits for %s*", who);
+        g_autofree char *line = g_strdup_printf("--address=unix:path=%s.root --json jobs", fixture->state_folder);
+
+        fake_kernel_do(fixture->kernel, "claim 12");
+        manager_refused(fixture, "Reattach", "ens3", "{'force': <true>}", "Stuck", message);
+        fixture_property(fixture, BUS_PATH "/jobs/2", JOB, "WaitsFor", "'a process'");
+        g_autoptr(RawBus) other = raw_bus_connect(OTHER);
+        (void)raw_bus_send(other, "ListJobs", NULL, NULL);
+        raw_bus_expect(other, NULL, "*'a process'*");
+        for (guint i = 0; i < fixture->signals->len; i++)
+                g_assert_null(strstr(fixture->signals->pdata[i], who));
+        g_auto(ProgramResult) direct = vfioctl("%s", line);
+        g_assert_nonnull(strstr(direct.output, who));
+
+        end_holder(holder);
+        fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'host'");
+        fixture_stop(fixture);
+}
+
+int main(int argc, char **argv) {
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/attack/privacy/holders", test_holders);
+        g_test_add_func("/attack/privacy/job", test_job);
+        return g_test_run();
+}

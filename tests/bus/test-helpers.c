@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "fixture.h"
+
+/* The main process of a helper is killed: nothing is lost, and the helper starts again when it is needed. */
+
+#define DETACHED "([('" NIC "', 'e1000e', 'vfio-pci', {})],)"
+#define REATTACHED "([('" NIC "', 'vfio-pci', 'e1000e', {})],)"
+
+static void kill_helpers(Fixture *fixture) {
+        (void)fixture_kill(fixture, "vfiod-worker");
+        (void)fixture_kill(fixture, "vfiod-census");
+}
+
+/* The job has a process of its own, which does not need the helper. */
+static void test_job(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        for (unsigned k = 1; k <= 3; k++) {
+                Pending *pending = fixture_detach_stalled(fixture, k);
+
+                g_assert_true(fixture_kill(fixture, "vfiod-worker"));
+                fake_kernel_do(fixture->kernel, "resume");
+                pending_expect(pending, DETACHED);
+                manager_expect(fixture, "Reattach", NIC, NO_OPTIONS, REATTACHED);
+        }
+        fixture_stop(fixture);
+}
+
+/* Both end at the same time: the job goes on, and the next daemon finds it. */
+static void test_with_daemon(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        Pending *pending = fixture_detach_stalled(fixture, 2);
+        kill_helpers(fixture);
+        fixture_stop_daemon(fixture);
+        pending_refused(pending, "Failed", "vfiod is ending*");
+        fake_kernel_do(fixture->kernel, "resume");
+        fixture_start_daemon(fixture);
+        fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'detached'");
+        manager_expect(fixture, "Reattach", NIC, NO_OPTIONS, REATTACHED);
+        fixture_stop(fixture);
+}
+
+/* Each call finds its helper again. */
+static void test_idle(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
+        for (unsigned i = 0; i < 5; i++) {
+                manager_expect(fixture, "Detach", NIC, NO_OPTIONS, DETACHED);
+                kill_helpers(fixture);
+                manager_expect(fixture, "ListHolders", NIC, NULL, "([],)");
+                kill_helpers(fixture);
+                manager_expect(fixture, "Reattach", NIC, NO_OPTIONS, REATTACHED);
+        }
+        fixture_stop(fixture);
+}
+
+int main(int argc, char **argv) {
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/bus/helpers/job", test_job);
+        g_test_add_func("/bus/helpers/with-daemon", test_with_daemon);
+        g_test_add_func("/bus/helpers/idle", test_idle);
+        return g_test_run();
+}

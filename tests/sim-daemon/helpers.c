@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "helpers.h"
+#include "base/log.h"
+#include "helper/census-service.h"
+#include "helper/worker-service.h"
+#include "process/census-client.h"
+#include "process/listener.h"
+#include "state/first-edition.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#define CHILDREN_MAX 256
+
+/* Shorter than on a real host, so that helpers end and start during the tests. */
+#define IDLE_US 500000
+
+/* A helper, and the process that starts it when somebody connects, as systemd does. */
+typedef struct Activator {
+        const HelperHost *host;
+        int (*run)(const HelperHost *host, int listen_fd);
+        const char *name;
+        int listen_fd, owner_fd, signal_fd;
+        pid_t helper; /* 0 for none */
+} Activator;
+
+static int listen_at(const char *path) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+        if (strlen(path) >= sizeof(address.sun_path))
+                return -ENAMETOOLONG;
+        strcpy(address.sun_path, path);
+        /* The socket of an earlier daemon. */
+        (void)unlink(path);
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, SOMAXCONN) < 0)
+                return -errno;
+        return TAKE_FD(fd);
+}
+
+static ListenerParts make_parts(const HelperHost *host, const char *name, int listen_fd) {
+        return (ListenerParts){
+                        .child_name = name,
+                        .kernel = host->kernel,
+                        .listen_fd = listen_fd,
+                        .children_max = CHILDREN_MAX,
+                        .idle_us = IDLE_US,
+                        .keep = {-EBADF, -EBADF},
+        };
+}
+
+static int run_worker(const HelperHost *host, int listen_fd) {
+        ListenerParts parts = make_parts(host, "vfiod-job", listen_fd);
+        CensusClient census = census_client(host->census_socket);
+        _cleanup_(state_freep) State *state = NULL;
+        int r;
+
+        host->kernel->census = &census.port;
+        if ((r = state_new(host->state_folder, true, &state)) < 0 || (r = first_edition_take_over(state)) < 0)
+                return r;
+        WorkerHost worker = {
+                        .kernel = host->kernel,
+                        .devices_fd = state->devices_fd,
+                        .transactions_fd = state->transactions_fd,
+                        .rule_folders = host->rule_folders,
+                        .early_rules = host->early_rules,
+        };
+        parts.keep[0] = state->devices_fd;
+        parts.keep[1] = state->transactions_fd;
+        parts.serve = worker_serve;
+        parts.userdata = &worker;
+        return listener_run(&parts);
+}
+
+static int run_census(const HelperHost *host, int listen_fd) {
+        ListenerParts parts = make_parts(host, "vfiod-search", listen_fd);
+
+        parts.serve = census_serve;
+        parts.userdata = host->kernel;
+        return listener_run(&parts);
+}
+
+static void start_helper(Activator *activator) {
+        activator->helper = fork();
+        if (activator->helper != 0)
+                return;
+        (void)prctl(PR_SET_NAME, activator->name);
+        (void)prctl(PR_SET_CHILD_SUBREAPER, 0);
+        (void)close(activator->signal_fd);
+        (void)close(activator->owner_fd);
+        int r = activator->run(activator->host, activator->listen_fd);
+        if (r < 0)
+                log_error_errno(r, "%s failed", activator->name);
+        _exit(r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+}
+
+/* Also reaps the children of a helper that was killed. Returns whether there are no children any more. */
+static bool reap(Activator *activator) {
+        pid_t pid;
+
+        while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+                if (pid == activator->helper)
+                        activator->helper = 0;
+        return pid < 0;
+}
+
+/* Starts the helper whenever somebody connects while it does not run. Ends with its last child after the daemon. */
+static void __attribute__((noreturn)) activate(Activator *activator) {
+        bool has_owner = true;
+
+        for (;;) {
+                struct pollfd fds[] = {
+                                {.fd = activator->signal_fd, .events = POLLIN},
+                                {.fd = has_owner ? activator->owner_fd : -1, .events = POLLIN},
+                                {.fd = has_owner && activator->helper == 0 ? activator->listen_fd : -1,
+                                                .events = POLLIN},
+                };
+                struct signalfd_siginfo info;
+
+                (void)poll(fds, ELEMENTSOF(fds), -1);
+                if (fds[0].revents)
+                        (void)!read(activator->signal_fd, &info, sizeof(info));
+                bool is_alone = reap(activator);
+                if (fds[1].revents)
+                        has_owner = false;
+                if (!has_owner && is_alone)
+                        _exit(EXIT_SUCCESS);
+                if (fds[2].revents && has_owner && activator->helper <= 0)
+                        start_helper(activator);
+        }
+}
+
+static int start(const HelperHost *host, const char *path, const char *name,
+                int (*run)(const HelperHost *host, int listen_fd)) {
+        Activator activator = {.host = host, .run = run, .name = name};
+        sigset_t signals;
+
+        activator.owner_fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+        activator.listen_fd = listen_at(path);
+        if (activator.owner_fd < 0 || activator.listen_fd < 0)
+                return activator.listen_fd < 0 ? activator.listen_fd : -errno;
+        pid_t pid = fork();
+        if (pid == 0) {
+                (void)sigemptyset(&signals);
+                (void)sigaddset(&signals, SIGCHLD);
+                (void)sigprocmask(SIG_BLOCK, &signals, NULL);
+                (void)prctl(PR_SET_NAME, "sim-systemd");
+                (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+                activator.signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
+                activate(&activator);
+        }
+        (void)close(activator.owner_fd);
+        (void)close(activator.listen_fd);
+        return pid < 0 ? -errno : 0;
+}
+
+int helpers_start(const HelperHost *host) {
+        int r = start(host, host->worker_socket, "vfiod-worker", run_worker);
+
+        return r < 0 ? r : start(host, host->census_socket, "vfiod-census", run_census);
+}
+
+static int connect_worker(void *userdata) {
+        return peer_connect(((const HelperHost *)userdata)->worker_socket);
+}
+
+WorkerPort helpers_worker_port(const HelperHost *host) {
+        return (WorkerPort){.connect = connect_worker, .userdata = (void *)host};
+}
