@@ -43,7 +43,7 @@ def creates(path):
 def loads_module():
     fd = os.open(sys.argv[1], os.O_RDONLY)
     check(libc.syscall(313, fd, b"", 0))  # finit_module
-    check(libc.syscall(176, b"dummy", os.O_NONBLOCK))  # delete_module
+    libc.syscall(176, b"dummy", os.O_NONBLOCK)  # delete_module, which is forbidden in the sandboxes
 
 def connects(path):
     socket.socket(socket.AF_UNIX).connect(path)
