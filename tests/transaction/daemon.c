@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#define DEADLINE_SECONDS 30
+#define DEADLINE_SECONDS 120
 
 const JobLimits patient = {
                 .step_deadline_us = 60 * G_USEC_PER_SEC,
