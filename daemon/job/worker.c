@@ -5,7 +5,8 @@
 #include <sys/socket.h>
 
 struct Worker {
-        sd_bus *peer; /* NULL after the end was reported */
+        sd_bus *peer;          /* NULL after the end was reported */
+        sd_event_source *dead; /* reports the end of a worker that ended before it got the plan; NULL for others */
         int control_fd;
         worker_progress_t progress;
         worker_done_t done;
@@ -26,7 +27,9 @@ static int on_step(sd_bus_message *message, void *userdata, sd_bus_error *error)
 }
 
 static void close_peer(Worker *worker) {
-        sd_bus_detach_event(worker->peer);
+        worker->dead = sd_event_source_disable_unref(worker->dead);
+        if (worker->peer)
+                (void)sd_bus_detach_event(worker->peer);
         worker->peer = sd_bus_close_unref(worker->peer);
         worker->control_fd = safe_close(worker->control_fd);
 }
@@ -48,6 +51,20 @@ static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *error) 
         close_peer(worker);
         worker->done(&result, worker->userdata); /* may free the worker */
         return 1;
+}
+
+static int on_dead(sd_event_source *source, void *userdata) {
+        WorkerResult result = {.error = -EPIPE};
+        Worker *worker = userdata;
+
+        (void)source;
+        close_peer(worker);
+        worker->done(&result, worker->userdata); /* may free the worker */
+        return 0;
+}
+
+static bool is_end_of_peer(int error) {
+        return error == -EPIPE || error == -ECONNRESET || error == -ENOTCONN;
 }
 
 static int send_job(Worker *worker, int control_fd, unsigned long number, const Plan *plan) {
@@ -72,14 +89,20 @@ int worker_new(sd_event *event, const WorkerPort *port, unsigned long number, co
         int fd = port->connect(port->userdata);
         if (fd < 0)
                 return fd;
-        if ((r = peer_open_client(fd, event, &worker->peer)) < 0 ||
-                        (r = sd_bus_add_filter(worker->peer, NULL, on_step, worker)) < 0)
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0) {
+                r = -errno;
+                (void)safe_close(fd);
                 return r;
-        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
-                return -errno;
+        }
         worker->control_fd = sockets[0];
         _cleanup_close_ int theirs = sockets[1];
-        if ((r = send_job(worker, theirs, number, plan)) < 0)
+        if ((r = peer_open_client(fd, event, &worker->peer)) >= 0 &&
+                        (r = sd_bus_add_filter(worker->peer, NULL, on_step, worker)) >= 0)
+                r = send_job(worker, theirs, number, plan);
+        /* The worker was killed already. Its end is reported in the next turn, as that of any worker. */
+        if (is_end_of_peer(r))
+                r = sd_event_add_defer(event, &worker->dead, on_dead, worker);
+        if (r < 0)
                 return r;
         *ret = TAKE_PTR(worker);
         return 0;
@@ -94,8 +117,7 @@ int worker_cancel(Worker *worker) {
 Worker *worker_free(Worker *worker) {
         if (!worker)
                 return NULL;
-        if (worker->peer)
-                close_peer(worker);
+        close_peer(worker);
         free(worker);
         return NULL;
 }
