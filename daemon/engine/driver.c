@@ -16,6 +16,9 @@ static const char *describe_error(int error) {
                        "install the module of your distribution";
         case EPERM:
                 return "it is blacklisted in /etc/modprobe.d, or vfiod may not load it. Load it with 'modprobe'";
+        case ECONNREFUSED:
+                return "vfiod-modules, which loads modules, does not answer. See 'systemctl status "
+                       "vfiod-modules.socket'";
         case ENODEV:
                 return "it is loaded, but it does not provide this PCI driver";
         default:

@@ -13,13 +13,11 @@ int modules_client_load(const Kernel *kernel, const char *module, void *userdata
 
         (void)kernel;
         int fd = peer_connect(userdata);
-        if (fd < 0)
-                return fd;
-        if ((r = peer_open_client(fd, NULL, &peer)) < 0 ||
+        if (fd < 0 || (r = peer_open_client(fd, NULL, &peer)) < 0 ||
                         (r = peer_make_call(peer, PEER_MODULES_INTERFACE, "Load", &call)) < 0 ||
                         (r = sd_bus_message_append(call, "s", module)) < 0 ||
                         (r = sd_bus_call(peer, call, DEADLINE_US, NULL, &reply)) < 0 ||
                         (r = sd_bus_message_read(reply, "i", &result)) < 0)
-                return r;
-        return result > 0 ? -EBADMSG : result;
+                return -ECONNREFUSED;
+        return result > 0 ? -ECONNREFUSED : result;
 }

@@ -3,5 +3,6 @@
 
 #include "kernel/kernel.h"
 
-/* A load_module_t that asks vfiod-modules. userdata is the path of its socket. */
+/* A load_module_t that asks vfiod-modules. userdata is the path of its socket. Returns as load_module_t does; and
+ * -ECONNREFUSED if vfiod-modules does not answer. */
 int modules_client_load(const Kernel *kernel, const char *module, void *userdata);
