@@ -135,6 +135,7 @@ int census_start(CensusTable *table, uid_t asker, int group, const PciAddress *a
                         .table = table,
                         .asker = asker,
                         .has_group = group >= 0,
+                        .holders = {.names_max = ENTRIES_MAX},
                         .done = done,
                         .userdata = userdata,
         };

@@ -250,7 +250,9 @@ static int read_holder(sd_bus_message *message, HolderTable *table) {
         named.holder.pid = (pid_t)pid;
         named.holder.uid = uid;
         HolderList *list = find_list(table, owner, kind);
-        return list ? holder_list_add(list, &named, node[0] != '\0' ? node : NULL) : -EBADMSG;
+        if (!list || list->n_holders >= table->names_max)
+                return -EBADMSG;
+        return holder_list_add(list, &named, node[0] != '\0' ? node : NULL);
 }
 
 static int read_holders(sd_bus_message *message, HolderTable *table) {

@@ -26,7 +26,7 @@ int holder_message_append_list(sd_bus_message *message, int group, const PciAddr
 int holder_message_read_list(sd_bus_message *message, HolderTable *table);
 
 /* Append and read the answer. error says why the search failed. mounts may be NULL. The table of the second has its
- * owners already. Return as above. */
+ * owners and names_max already. Return as above. */
 int holder_message_append_answer(
                 sd_bus_message *message, int error, const HolderTable *table, const MountTable *mounts);
 int holder_message_read_answer(sd_bus_message *message, HolderTable *table, MountTable *mounts);

@@ -201,7 +201,7 @@ static int assert_is_found(const Mount *mount, void *userdata) {
 
 static void check_answer(bool has_mounts, bool wants_mounts) {
         _cleanup_(mount_table_done) MountTable mounts = {}, found_mounts = {};
-        _cleanup_(holder_table_done) HolderTable table = {}, found = {};
+        _cleanup_(holder_table_done) HolderTable table = {}, found = {.names_max = 16};
         g_autoptr(PeerPair) pair = peer_pair_new();
 
         fill_table(&table);
@@ -257,7 +257,7 @@ static void append_text(sd_bus_message *message, size_t length, char byte) {
 }
 
 static int read_fields(const AnswerFields *f) {
-        _cleanup_(holder_table_done) HolderTable table = {};
+        _cleanup_(holder_table_done) HolderTable table = {.names_max = 1};
         _cleanup_(mount_table_done) MountTable mounts = {};
         g_autoptr(PeerPair) pair = peer_pair_new();
 
