@@ -2,7 +2,11 @@
 """vfiod stops and starts, devices are plugged in and pulled: parts of devices.py."""
 
 from machine import ERROR, refused
+from rules import EARLY, Rules
 from view import REFUSED, UNIT, eventually
+
+# A rule for a card that this machine does not have.
+OTHER_CARD = {"Match": {"Vendor": "8086", "Device": "10d3", "Subsystem": "ffff:ffff"}}
 
 PLUGGED = {"mac": "52:54:00:00:09:01", "romfile": ""}
 
@@ -42,8 +46,10 @@ def check_stop(machine):
     """systemctl stop while a device is detached"""
     before = machine.snapshot(machine.nic)
     machine.view.vfioctl(f"detach {machine.nic}")
-    machine.guest.check_run(f"systemctl stop {UNIT}")
-    check_ended(machine, "stopped")
+    with Rules(machine, early=OTHER_CARD):
+        machine.guest.check_run(f"systemctl stop {UNIT}")
+        machine.tap.check("stopped: vfiod's rules for udev are gone", machine.guest.run(f"test -e {EARLY}")[0] != 0)
+        check_ended(machine, "stopped")
     machine.tap.equal("stopped: the device stays on vfio-pci", machine.driver(machine.nic), "vfio-pci")
     check_known(machine, "stopped and started again", [machine.nic])
     machine.tap.equal("stopped: the device is bound as before", machine.snapshot(machine.nic), before)
