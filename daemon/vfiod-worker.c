@@ -3,7 +3,6 @@
 #include "helper/helper-main.h"
 #include "helper/worker-service.h"
 #include "process/census-client.h"
-#include "process/listener.h"
 #include "process/modules-client.h"
 #include "state/first-edition.h"
 
@@ -12,9 +11,6 @@
 #define CENSUS_SOCKET "/run/vfiod/census"
 #define MODULES_SOCKET "/run/vfiod/modules"
 #define EARLY_RULES "/run/udev/rules.d/05-vfiod.rules"
-
-/* Each is a job, a plan or a small request of the daemon, which has limits for the first two. */
-#define CHILDREN_MAX 256
 
 /* By precedence, the highest first. */
 static const char *const rule_folders[] = {"/etc/vfiod/rules.d", "/run/vfiod/rules.d", "/usr/lib/vfiod/rules.d", NULL};
@@ -25,9 +21,6 @@ static int run(void) {
         CensusClient census = census_client(CENSUS_SOCKET);
         int r;
 
-        int listen_fd = helper_take_socket(NAME);
-        if (listen_fd < 0)
-                return listen_fd;
         if ((r = kernel_new("/sys", "/dev", "/proc", modules_client_load, (void *)MODULES_SOCKET, &kernel)) < 0)
                 return log_error_errno(r, "Cannot open /sys/bus/pci, /dev and /proc");
         kernel->census = &census.port;
@@ -40,24 +33,17 @@ static int run(void) {
                         .rule_folders = rule_folders,
                         .early_rules = EARLY_RULES,
         };
-        r = listener_run(&(ListenerParts){
-                        .child_name = "vfiod-job",
-                        .kernel = kernel,
-                        .listen_fd = listen_fd,
-                        .client = helper_find_client(),
-                        .children_max = CHILDREN_MAX,
-                        .idle_us = HELPER_IDLE_US,
-                        .keep = {state->devices_fd, state->transactions_fd},
-                        .serve = worker_serve,
-                        .userdata = &host,
-        });
-        return r < 0 ? log_error_errno(r, "The event loop failed") : r;
+        return helper_listen(NAME,
+                        (ListenerParts){
+                                        .child_name = "vfiod-job",
+                                        .kernel = kernel,
+                                        .client = helper_find_client(),
+                                        .keep = {state->devices_fd, state->transactions_fd},
+                                        .serve = worker_serve,
+                                        .userdata = &host,
+                        });
 }
 
 int main(int argc, char **argv) {
-        log_open();
-        int r = helper_parse_arguments(argc, argv, NAME);
-        if (r > 0)
-                return r - 1;
-        return run() == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return helper_main(argc, argv, NAME, run);
 }

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/arguments.h"
 #include "base/log.h"
 #include "bus/publish.h"
-#include "config.h"
 #include "kernel/uevent-socket.h"
 #include "manager.h"
 
-#include <getopt.h>
 #include <signal.h>
 #include <systemd/sd-daemon.h>
 
@@ -17,37 +16,6 @@
 
 /* By precedence, the highest first. */
 static const char *const rule_folders[] = {"/etc/vfiod/rules.d", "/run/vfiod/rules.d", "/usr/lib/vfiod/rules.d", NULL};
-
-static int usage(int status) {
-        fprintf(status == 0 ? stdout : stderr,
-                        "Usage: vfiod [--help] [--version]\n"
-                        "\n"
-                        "Service for PCI passthrough, see vfiod(8). systemd (vfiod.service) or D-Bus starts it. "
-                        "vfioctl(1) controls it.\n");
-        return status;
-}
-
-/* Returns 0 to continue, or the exit status plus one. */
-static int parse_arguments(int argc, char **argv) {
-        static const struct option options[] = {
-                        {"help", no_argument, NULL, 'h'},
-                        {"version", no_argument, NULL, 'V'},
-                        {},
-        };
-        int option;
-
-        while ((option = getopt_long(argc, argv, "h", options, NULL)) >= 0)
-                switch (option) {
-                case 'h':
-                        return usage(0) + 1;
-                case 'V':
-                        printf("vfiod %s\n", VFIOD_VERSION);
-                        return 1;
-                default:
-                        return usage(2) + 1;
-                }
-        return optind < argc ? usage(2) + 1 : 0;
-}
 
 static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
         (void)source, (void)info;
@@ -155,7 +123,10 @@ static int run(void) {
 
 int main(int argc, char **argv) {
         log_open();
-        int r = parse_arguments(argc, argv);
+        int r = arguments_parse(argc, argv, "vfiod",
+                        "Service for PCI passthrough, see vfiod(8). systemd (vfiod.service) or D-Bus starts it. "
+                        "vfioctl(1) "
+                        "controls it.");
         if (r > 0)
                 return r - 1;
         return run() == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

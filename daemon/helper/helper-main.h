@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "base/util.h"
+#include "process/listener.h"
 
 /* What the main programs of the helpers have in common. */
 
 /* The user of the daemon. */
 #define HELPER_CLIENT "vfiod"
 
-#define HELPER_IDLE_US (30 * UINT64_C(1000000))
+/* Parses the arguments, opens the log, and calls run(). Returns the exit status. */
+int helper_main(int argc, char **argv, const char *name, int (*run)(void));
 
-/* Handles --help and --version. Returns 0 to continue, or the exit status plus one. */
-int helper_parse_arguments(int argc, char **argv, const char *name);
-
-/* Returns the listening socket that systemd passes, or a negative errno, which is logged. */
-int helper_take_socket(const char *name);
+/* Serves connections on the socket that systemd passes, until the helper is idle. The caller sets child_name, kernel,
+ * keep, serve and userdata of the parts. Returns 0 or a negative errno, which is logged. */
+int helper_listen(const char *name, ListenerParts parts);
 
 /* Returns the user id of the daemon, or that of root if there is no such user. */
 uid_t helper_find_client(void);
