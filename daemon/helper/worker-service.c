@@ -9,6 +9,8 @@
 #include "state/transaction-file.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 
 #define FORGET_MAX 100000
@@ -19,8 +21,8 @@ typedef struct Session {
         sd_bus *peer;
         sd_bus_message *call; /* the job, which begins when the handler has returned */
         int control_fd;       /* The daemon sends one message only, a byte: cancel. */
+        int alive_fd;         /* a pipe whose other end the daemon has */
         bool cancelled;
-        bool recorded; /* The transaction is on disk, where the next daemon finds it and its lock. */
 } Session;
 
 /* The job. */
@@ -35,24 +37,33 @@ static void send_step(size_t step, const char *holder, void *userdata) {
 }
 
 /* At the end the daemon must not send more, and then the worker reads what it sent. So each cancel that the daemon could
- * send has its effect. If the daemon ends before the transaction is on disk, the next daemon would not find it, so
- * nothing may be changed. */
+ * send has its effect. */
 static bool is_cancelled(bool last, void *userdata) {
         Session *session = userdata;
         char byte;
-        ssize_t n;
 
         if (last)
                 (void)shutdown(session->control_fd, SHUT_RD);
-        while ((n = recv(session->control_fd, &byte, sizeof(byte), MSG_DONTWAIT)) > 0)
-                session->cancelled = true;
-        if (n == 0 && !last && !session->recorded)
+        while (recv(session->control_fd, &byte, sizeof(byte), MSG_DONTWAIT) > 0)
                 session->cancelled = true;
         return session->cancelled;
 }
 
-static void note_recorded(void *userdata) {
-        ((Session *)userdata)->recorded = true;
+/* From now on the kernel kills this process when the daemon ends, whatever it waits for: the next daemon would not know
+ * the job, and the process may hold the node of a group. Returns 0; -EPIPE if the daemon has ended; or another negative
+ * errno. */
+static int die_with_daemon(const Session *session) {
+        struct pollfd end = {.fd = session->alive_fd};
+
+        if (fcntl(session->alive_fd, F_SETOWN, getpid()) < 0 || fcntl(session->alive_fd, F_SETSIG, SIGKILL) < 0 ||
+                        fcntl(session->alive_fd, F_SETFL, O_ASYNC) < 0)
+                return -errno;
+        return poll(&end, 1, 0) < 0 ? -errno : end.revents ? -EPIPE : 0;
+}
+
+/* The transaction is on disk, where the next daemon finds it and its lock. */
+static void outlive_daemon(void *userdata) {
+        (void)fcntl(((const Session *)userdata)->alive_fd, F_SETFL, 0);
 }
 
 /* Runs the plan, or, without a plan, ends the transaction that an earlier worker left. Returns as transaction_run(). */
@@ -74,7 +85,7 @@ static int run_job(Session *session, unsigned long number, Plan *plan, WorkerRes
                         .number = number,
                         .plan = plan ?: left,
                         .callbacks = {send_step, is_cancelled, session},
-                        .recorded = note_recorded,
+                        .recorded = outlive_daemon,
         };
         return transaction_run(&transaction, &result->report, &result->problem);
 }
@@ -83,13 +94,16 @@ static int read_and_run(Session *session, WorkerResult *result) {
         _cleanup_(plan_freep) Plan *plan = NULL;
         bool is_recovery = streq(sd_bus_message_get_member(session->call), "Recover");
         uint32_t number;
-        int fd, r;
+        int control_fd, alive_fd, r;
 
-        if ((r = sd_bus_message_read(session->call, "hu", &fd, &number)) < 0)
+        if ((r = sd_bus_message_read(session->call, "hhu", &control_fd, &alive_fd, &number)) < 0)
                 return r;
-        session->control_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-        if (session->control_fd < 0)
+        session->control_fd = fcntl(control_fd, F_DUPFD_CLOEXEC, 3);
+        session->alive_fd = fcntl(alive_fd, F_DUPFD_CLOEXEC, 3);
+        if (session->control_fd < 0 || session->alive_fd < 0)
                 return -errno;
+        if ((r = die_with_daemon(session)) < 0)
+                return r;
         if (number > TRANSACTION_NUMBER_MAX)
                 return -EBADMSG;
         if (!is_recovery &&
@@ -222,8 +236,8 @@ static int method_set_early_rules(sd_bus_message *message, void *userdata, sd_bu
 
 static const sd_bus_vtable vtable[] = {
                 SD_BUS_VTABLE_START(0),
-                METHOD("Run", "hu" PLAN, RESULT, method_run),
-                METHOD("Recover", "hu", RESULT, method_run),
+                METHOD("Run", "hhu" PLAN, RESULT, method_run),
+                METHOD("Recover", "hhu", RESULT, method_run),
                 METHOD("Forget", "as", "i", method_forget),
                 METHOD("AddRule", "ssb", "i", method_add_rule),
                 METHOD("RemoveRule", "s", "i", method_remove_rule),
@@ -249,7 +263,7 @@ static int serve(Session *session, int fd) {
 }
 
 void worker_serve(int fd, void *userdata) {
-        Session session = {.host = userdata, .control_fd = -EBADF};
+        Session session = {.host = userdata, .control_fd = -EBADF, .alive_fd = -EBADF};
 
         int r = serve(&session, fd);
         if (r < 0 && r != -ECONNRESET && r != -ENOTCONN && r != -EPIPE)
@@ -257,4 +271,5 @@ void worker_serve(int fd, void *userdata) {
         sd_bus_message_unref(session.call);
         sd_bus_flush_close_unref(session.peer);
         (void)safe_close(session.control_fd);
+        (void)safe_close(session.alive_fd);
 }

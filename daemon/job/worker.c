@@ -2,12 +2,14 @@
 #include "job/worker.h"
 #include "base/log.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 
 struct Worker {
         sd_bus *peer;          /* NULL after the end was reported */
         sd_event_source *dead; /* reports the end of a worker that ended before it got the plan; NULL for others */
         int control_fd;
+        int alive_fd; /* a pipe whose end tells the worker that the daemon has ended */
         worker_progress_t progress;
         worker_done_t done;
         void *userdata;
@@ -32,6 +34,7 @@ static void close_peer(Worker *worker) {
                 (void)sd_bus_detach_event(worker->peer);
         worker->peer = sd_bus_close_unref(worker->peer);
         worker->control_fd = safe_close(worker->control_fd);
+        worker->alive_fd = safe_close(worker->alive_fd);
 }
 
 static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
@@ -67,12 +70,12 @@ static bool is_end_of_peer(int error) {
         return error == -EPIPE || error == -ECONNRESET || error == -ENOTCONN;
 }
 
-static int send_job(Worker *worker, int control_fd, unsigned long number, const Plan *plan) {
+static int send_job(Worker *worker, int control_fd, int alive_fd, unsigned long number, const Plan *plan) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
         int r;
 
         if ((r = peer_make_call(worker->peer, PEER_WORKER_INTERFACE, plan->recovery ? "Recover" : "Run", &call)) < 0 ||
-                        (r = sd_bus_message_append(call, "hu", control_fd, (uint32_t)number)) < 0 ||
+                        (r = sd_bus_message_append(call, "hhu", control_fd, alive_fd, (uint32_t)number)) < 0 ||
                         (!plan->recovery && (r = job_message_append_plan(call, plan)) < 0))
                 return r;
         return sd_bus_call_async(worker->peer, NULL, call, on_reply, worker, UINT64_MAX);
@@ -81,24 +84,29 @@ static int send_job(Worker *worker, int control_fd, unsigned long number, const 
 int worker_new(sd_event *event, const WorkerPort *port, unsigned long number, const Plan *plan,
                 worker_progress_t progress, worker_done_t done, void *userdata, Worker **ret) {
         _cleanup_(worker_freep) Worker *worker = malloc(sizeof(Worker));
-        int sockets[2], r;
+        int sockets[2], pipe_ends[2], r;
 
         if (!worker)
                 return -ENOMEM;
-        *worker = (Worker){.control_fd = -EBADF, .progress = progress, .done = done, .userdata = userdata};
+        *worker = (Worker){.control_fd = -EBADF,
+                        .alive_fd = -EBADF,
+                        .progress = progress,
+                        .done = done,
+                        .userdata = userdata};
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
+                return -errno;
+        worker->control_fd = sockets[0];
+        _cleanup_close_ int their_control_fd = sockets[1];
+        if (pipe2(pipe_ends, O_CLOEXEC) < 0)
+                return -errno;
+        worker->alive_fd = pipe_ends[1];
+        _cleanup_close_ int their_alive_fd = pipe_ends[0];
         int fd = port->connect(port->userdata);
         if (fd < 0)
                 return fd;
-        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0) {
-                r = -errno;
-                (void)safe_close(fd);
-                return r;
-        }
-        worker->control_fd = sockets[0];
-        _cleanup_close_ int theirs = sockets[1];
         if ((r = peer_open_client(fd, event, &worker->peer)) >= 0 &&
                         (r = sd_bus_add_filter(worker->peer, NULL, on_step, worker)) >= 0)
-                r = send_job(worker, theirs, number, plan);
+                r = send_job(worker, their_control_fd, their_alive_fd, number, plan);
         /* The worker was killed already. Its end is reported in the next turn, as that of any worker. */
         if (is_end_of_peer(r))
                 r = sd_event_add_defer(event, &worker->dead, on_dead, worker);
