@@ -121,6 +121,7 @@ def check_helpers_killed(machine):
 def check_idle(machine):
     """Helpers end when they have nothing to do, and start again when they are needed."""
     tap, guest = machine.tap, machine.guest
+    guest.check_run(f"systemctl start {' '.join(HELPERS)}")
     tap.note(guest.run(f"systemctl --no-pager status vfiod.service {' '.join(HELPERS)} | grep -E 'Active:|Tasks:|Memory:|vfiod'")[1])
     for helper in HELPERS:
         tap.check(f"{helper} ends when it is idle",
