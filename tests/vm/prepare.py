@@ -36,7 +36,7 @@ KEYRING = pathlib.Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 PACKAGES = """
     linux-image-amd64 kmod busybox-static
-    systemd systemd-sysv udev dbus polkitd
+    systemd systemd-sysv udev dbus dbus-broker polkitd
     iproute2 pciutils pci.ids procps strace python3 gdisk dosfstools acl
     libsystemd0 libudev1 libpci3 libsmartcols1 libjansson4 libkmod2 zlib1g libacl1
     qemu-system-x86 libvirt-daemon-system libvirt-clients driverctl
@@ -70,6 +70,7 @@ passwd --delete root
 useradd --create-home --shell /bin/bash alice
 useradd --create-home --shell /bin/bash bob
 for unit in {" ".join(DISABLED)}; do systemctl disable --quiet "$unit" 2>/dev/null || true; done
+systemctl disable --quiet dbus-broker.service  # it is also dbus.service, if a test wants it
 touch /etc/.updated /var/.updated
 journalctl --update-catalog
 rm -rf /var/cache/apt /var/lib/apt/lists /boot/initrd.img-*
