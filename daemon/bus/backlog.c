@@ -5,17 +5,21 @@
 #define KIB ((size_t)1024)
 #define MIB (1024 * KIB)
 
-/* Limits for unread replies: of one user; of all callers whose user id is not known yet; of all users but root. */
-#define USER_MAX (8 * MIB)
-#define UNKNOWN_MAX (16 * MIB)
-#define TOTAL_MAX (64 * MIB)
+/* Limits for unread replies: of one user; of all callers whose user id is not known yet; of all users but root. A reply to
+ * root waits behind them: while others send many messages, dbus-daemon reads only 2 KiB from vfiod at a time. So the limit
+ * of a user is low, but on a host with many devices it is LARGE_REPLIES of the largest replies. */
+#define USER_MIN (1 * MIB)
+#define USER_MAX (16 * MIB)
+#define LARGE_REPLIES 4
+#define UNKNOWN_SHARE 2
+#define TOTAL_SHARE 4
 
 /* So many bytes of refusals are sent beyond a limit. */
-#define REFUSALS_MAX (512 * KIB)
+#define REFUSALS_MAX (64 * KIB)
 #define REFUSAL_SIZE 512
 
 /* Limit for vfiod's own queue: above it, only root is answered. */
-#define QUEUE_FOR_USERS_MAX 256
+#define QUEUE_FOR_USERS_MAX 64
 
 /* Each connection may have so much unread, also beyond a limit, while it is not known whose it is: it may be root's. */
 #define FREE_SIZE (32 * KIB)
@@ -24,6 +28,7 @@
 #define EXAMINE_BYTES FREE_SIZE
 #define EXAMINE_CALLS 64
 #define QUESTION_DEADLINE_US (5 * UINT64_C(1000000))
+/* Pause between two questions about a caller that reads slowly. */
 #define QUESTION_PAUSE_US (UINT64_C(100000))
 
 /* Above this number of callers, a new caller makes vfiod examine the oldest one, which may be gone. */
@@ -39,6 +44,7 @@ typedef struct Reader {
         size_t new_bytes, new_calls; /* since the last question */
         sd_bus_slot *question;       /* NULL for none */
         uint64_t asked_us;
+        bool is_slow; /* at the last answer, it had not read half of its limit */
 } Reader;
 
 #define UID_INVALID ((uid_t)-1)
@@ -49,6 +55,22 @@ struct Backlog {
         size_t n_readers;
         bool is_blind; /* the bus daemon does not tell how much a caller has not read */
 };
+
+/* Estimates the size of the largest reply, that of GetManagedObjects. */
+static size_t estimate_largest(const Service *service) {
+        size_t n_devices, n_groups;
+
+        (void)inventory_devices(service->inventory, &n_devices);
+        (void)inventory_groups(service->inventory, &n_groups);
+        return 4 * KIB + n_devices * 2 * KIB + n_groups * KIB / 2;
+}
+
+/* The limit of one user. */
+static size_t user_max(const Service *service) {
+        size_t bytes = LARGE_REPLIES * estimate_largest(service);
+
+        return bytes < USER_MIN ? USER_MIN : bytes > USER_MAX ? USER_MAX : bytes;
+}
 
 static void reader_free(Reader *reader) {
         Backlog *backlog = reader->backlog;
@@ -136,6 +158,7 @@ static int on_unread_bytes(sd_bus_message *reply, void *userdata, sd_bus_error *
         if (refusal || read_unread_bytes(reply, &unread) < 0)
                 reader->backlog->is_blind = true;
         reader->bytes = unread + reader->new_bytes;
+        reader->is_slow = unread > user_max(reader->backlog->service) / 2;
         return 0;
 }
 
@@ -156,7 +179,7 @@ static int send_question(Reader *reader, const char *interface, const char *meth
 static void examine(Reader *reader) {
         uint64_t now = clock_us(CLOCK_MONOTONIC);
 
-        if (reader->question || now < reader->asked_us + QUESTION_PAUSE_US)
+        if (reader->question || (reader->is_slow && now < reader->asked_us + QUESTION_PAUSE_US))
                 return;
         reader->asked_us = now;
         if (reader->uid == UID_INVALID) {
@@ -203,7 +226,7 @@ static size_t estimate(const Service *service, sd_bus_message *call) {
         (void)inventory_devices(service->inventory, &n_devices);
         (void)inventory_groups(service->inventory, &n_groups);
         if (streq_ptr(member, "GetManagedObjects"))
-                return 4 * KIB + n_devices * 2 * KIB + n_groups * KIB / 2;
+                return estimate_largest(service);
         if (streq_ptr(member, "ListDevices") || streq_ptr(member, "ListGroups"))
                 return KIB + n_devices * KIB / 4;
         if (streq_ptr(member, "Introspect"))
@@ -213,14 +236,15 @@ static size_t estimate(const Service *service, sd_bus_message *call) {
 
 /* Returns how many bytes the caller is above its limit, or 0. */
 static size_t excess(const Backlog *backlog, const Reader *reader) {
-        size_t of_user = 0, total = 0, max = reader->uid == UID_INVALID ? UNKNOWN_MAX : USER_MAX;
+        size_t of_user = 0, total = 0, max_of_user = user_max(backlog->service);
+        size_t max = reader->uid == UID_INVALID ? UNKNOWN_SHARE * max_of_user : max_of_user;
 
         for (const Reader *other = backlog->readers; other; other = other->next) {
                 total += other->uid == 0 ? 0 : other->bytes;
                 of_user += other->uid == reader->uid ? other->bytes : 0;
         }
         size_t above_own = of_user > max ? of_user - max : 0;
-        size_t above_total = total > TOTAL_MAX ? total - TOTAL_MAX : 0;
+        size_t above_total = total > TOTAL_SHARE * max_of_user ? total - TOTAL_SHARE * max_of_user : 0;
         return above_own > above_total ? above_own : above_total;
 }
 

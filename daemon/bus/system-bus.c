@@ -114,7 +114,7 @@ static int send_probe(SystemBus *bus) {
 
         bus->drained = false;
         int r = sd_bus_message_new_method_call(connection, &call, "org.freedesktop.DBus", "/org/freedesktop/DBus",
-                        "org.freedesktop.DBus.Peer", "Ping");
+                        "org.freedesktop.DBus", "GetId");
         return r < 0 ? r : sd_bus_call_async(connection, &bus->probe, call, on_probe, bus, bus->deadline_us);
 }
 

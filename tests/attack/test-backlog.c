@@ -12,7 +12,7 @@
 #define N_CONNECTIONS 8
 #define N_CALLS 250
 /* The limit of a user, and what it may have before vfiod knows the user. */
-#define UNREAD_MAX (28ULL * 1024 * 1024)
+#define UNREAD_MAX (5ULL * 1024 * 1024)
 #define RSS_MAX_KIB (32 * 1024)
 #define CPU_MAX_US (4 * G_USEC_PER_SEC)
 

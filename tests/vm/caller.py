@@ -6,6 +6,7 @@
 """
 
 import ctypes
+import os
 import sys
 import time
 
@@ -13,23 +14,27 @@ bus_library = ctypes.CDLL("libsystemd.so.0")
 
 
 def call(bus):
-    """Make one call. Returns True if the service replied with a result."""
+    """Make one call. Returns 0 if the service replied with a result, or a negative errno."""
     reply = ctypes.c_void_p()
     result = bus_library.sd_bus_call_method(bus, b"org.vfiod1", b"/org/vfiod1", b"org.vfiod1.Manager", b"ListGroups",
                                             None, ctypes.byref(reply), None)
     if result >= 0:
         bus_library.sd_bus_message_unref(reply)
-    return result >= 0
+    return min(result, 0)
 
 
 def main(count):
     bus = ctypes.c_void_p()
-    if bus_library.sd_bus_open_system(ctypes.byref(bus)) < 0 or not call(bus):
-        sys.exit("no system bus, or vfiod is not on it")
+    result = bus_library.sd_bus_open_system(ctypes.byref(bus))
+    if result < 0:
+        sys.exit(f"no system bus: {os.strerror(-result)}")
+    result = call(bus)
+    if result < 0:
+        sys.exit(f"vfiod does not answer: {os.strerror(-result)}")
     durations = []
     for _ in range(count):
         before = time.monotonic_ns()
-        if call(bus):
+        if call(bus) == 0:
             durations.append((time.monotonic_ns() - before) // 1000)
     print("\n".join(map(str, durations)))
 
