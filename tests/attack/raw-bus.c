@@ -58,7 +58,7 @@ static void read_line(RawBus *bus, const char *begin) {
 }
 
 /* The bus uses the effective uid of the connecting thread. */
-static void set_effective_uid(uid_t uid) {
+void raw_bus_set_effective_uid(uid_t uid) {
         g_assert_cmpint(syscall(SYS_setresuid, -1, uid, -1), ==, 0);
 }
 
@@ -137,9 +137,11 @@ static void put_field(GByteArray *header, guint8 code, const char *signature, co
                 raw_put_text(header, value);
 }
 
-static guint32 send_call(RawBus *bus, const char *destination, const char *path, const char *interface,
-                const char *member, const char *signature, GByteArray *body) {
-        static const guint8 begin[] = {G_BYTE_ORDER == G_LITTLE_ENDIAN ? 'l' : 'B', 1, 0, 1};
+#define NO_REPLY_EXPECTED 1
+
+static guint32 send_flagged_call(RawBus *bus, guint8 flags, const char *destination, const char *path,
+                const char *interface, const char *member, const char *signature, GByteArray *body) {
+        const guint8 begin[] = {G_BYTE_ORDER == G_LITTLE_ENDIAN ? 'l' : 'B', 1, flags, 1};
         GByteArray *header = g_byte_array_new();
 
         g_byte_array_append(header, begin, sizeof(begin));
@@ -163,15 +165,20 @@ static guint32 send_call(RawBus *bus, const char *destination, const char *path,
         return bus->serial;
 }
 
+static guint32 send_call(RawBus *bus, const char *destination, const char *path, const char *interface,
+                const char *member, const char *signature, GByteArray *body) {
+        return send_flagged_call(bus, 0, destination, path, interface, member, signature, body);
+}
+
 static int connect_as(const char *path, uid_t uid) {
         struct sockaddr_un address = {.sun_family = AF_UNIX};
         int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
         g_assert_cmpint(fd, >=, 0);
         g_strlcpy(address.sun_path, path, sizeof(address.sun_path));
-        set_effective_uid(uid);
+        raw_bus_set_effective_uid(uid);
         int r = connect(fd, (const struct sockaddr *)&address, sizeof(address));
-        set_effective_uid(0);
+        raw_bus_set_effective_uid(0);
         g_assert_cmpint(r, ==, 0);
         return fd;
 }
@@ -240,6 +247,17 @@ guint32 raw_bus_send(RawBus *bus, const char *member, const char *signature, GBy
 
 guint32 raw_bus_send_managed_objects(RawBus *bus) {
         return send_call(bus, BUS_NAME, BUS_PATH, OBJECT_MANAGER, "GetManagedObjects", NULL, NULL);
+}
+
+static void send_mark(RawBus *bus, const RawBus *receiver) {
+        (void)send_flagged_call(bus, NO_REPLY_EXPECTED, receiver->name, BUS_PATH, MANAGER, "Mark", NULL, NULL);
+}
+
+void raw_bus_await_calls(RawBus **buses, guint n, RawBus *observer) {
+        for (guint i = 0; i < n; i++)
+                send_mark(buses[i], observer);
+        for (guint i = 0; i < n; i++)
+                raw_bus_expect(observer, NULL, "");
 }
 
 static GDBusMessage *receive_message(RawBus *bus) {

@@ -13,6 +13,13 @@ RawBus *raw_bus_connect(uid_t uid);
 RawBus *raw_bus_close(RawBus *bus);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RawBus, raw_bus_close)
 
+/* Sets the effective uid of this thread only. */
+void raw_bus_set_effective_uid(uid_t uid);
+
+/* Waits until the bus daemon has handled everything that these connections sent before. observer: another connection,
+ * which waits for no answer. */
+void raw_bus_await_calls(RawBus **buses, guint n, RawBus *observer);
+
 /* Its unique name on the bus. */
 const char *raw_bus_get_name(const RawBus *bus);
 
