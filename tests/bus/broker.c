@@ -62,11 +62,12 @@ static void add_listener(Broker *broker, int fd, bool shipped_policy) {
 
         g_assert_cmpint(g_unix_fd_list_append(list, fd, &error), ==, 0);
         g_assert_no_error(error);
-        g_autoptr(GVariant) reply = g_dbus_connection_call_with_unix_fd_list_sync(broker->controller, NULL,
+        GVariant *reply = g_dbus_connection_call_with_unix_fd_list_sync(broker->controller, NULL,
                         "/org/bus1/DBus/Broker", "org.bus1.DBus.Broker", "AddListener",
                         g_variant_new("(ohv)", "/org/bus1/DBus/Listener/0", 0, broker_policy(shipped_policy)), NULL,
                         G_DBUS_CALL_FLAGS_NONE, DEADLINE_MS, list, NULL, NULL, &error);
         g_assert_no_error(error);
+        g_variant_unref(reply);
 }
 
 Broker *broker_start(const char *path, bool shipped_policy) {
