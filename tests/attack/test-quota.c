@@ -4,6 +4,7 @@
 /* A user cannot use up the plans of other users, and all users together cannot use up the plans of root. */
 
 #define PER_USER 4
+#define CPU_MAX_US (500 * 1000)
 #define OTHER 2
 
 /* They use up everything that is not reserved for root. dbus-daemon accepts only users with a name: 1 and 2 are
@@ -53,13 +54,16 @@ static void test_plans(void) {
         g_autoptr(RawBus) last = raw_bus_connect(OTHER);
         g_autoptr(RawBus) root = raw_bus_connect(0);
         RawBus *buses[N_USERS];
+        Witness witness;
 
+        witness_begin(&witness, fixture, users[0]);
         for (guint i = 0; i < N_USERS; i++) {
                 buses[i] = raw_bus_connect(users[i]);
                 /* Another user may have plans until the share of all users is used up. */
                 ask_plan(last, "ens1");
                 raw_bus_expect(last, BUS_NAME ".Error.GroupNeedsConsent", "*");
                 use_up(buses[i], users[i]);
+                witness_probe(&witness);
         }
         /* The limit is for the user, not for the connection. */
         g_autoptr(RawBus) again = raw_bus_connect(users[0]);
@@ -80,6 +84,8 @@ static void test_plans(void) {
                 raw_bus_expect(buses[i], NULL, "*");
                 raw_bus_close(buses[i]);
         }
+        witness_probe(&witness);
+        witness_end(&witness, CPU_MAX_US);
         fixture_stop(fixture);
 }
 
@@ -90,13 +96,16 @@ static void test_holders(uid_t uid) {
         g_autofree char *pattern =
                         g_strdup_printf("User %u already has 4 running searches for holders*", (unsigned)uid);
         guint n_done = 0, n_refused = 0;
+        Witness witness;
 
+        witness_begin(&witness, fixture, uid);
         for (guint i = 0; i < 50; i++) {
                 GByteArray *body = raw_body();
 
                 raw_put_text(body, NIC);
                 (void)raw_bus_send(attacker, "ListHolders", "s", body);
         }
+        witness_probe(&witness);
         for (guint i = 0; i < 50; i++) {
                 g_auto(RawAnswer) answer = raw_bus_receive(attacker);
 
@@ -106,6 +115,8 @@ static void test_holders(uid_t uid) {
                 }
                 *(answer.error ? &n_refused : &n_done) += 1;
         }
+        witness_probe(&witness);
+        witness_end(&witness, CPU_MAX_US);
         g_assert_cmpuint(n_done, >=, PER_USER);
         g_assert_cmpuint(n_refused, >, 0);
         fixture_stop(fixture);
