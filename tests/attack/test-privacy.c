@@ -68,7 +68,7 @@ static void test_holders(uid_t owner) {
 
 /* The job says on the system bus that it waits, and on root's socket for whom. */
 static void test_job(uid_t owner) {
-        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 500, .held_deadline_ms = 500});
+        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 10000, .held_deadline_ms = 3000});
         Process *holder = start_holder(fixture, owner);
         g_autofree char *who = g_strdup_printf("process %d (sh)", (int)process_get_pid(holder));
         g_autofree char *message = g_strdup_printf("*it waits for %s*", who);
