@@ -260,14 +260,14 @@ static int serve(Session *session, int fd) {
                         r = sd_bus_wait(session->peer, UINT64_MAX);
         }
         /* The daemon has closed the connection. */
-        return r == -ECONNRESET || r == -ENOTCONN || r == -EPIPE ? 0 : r;
+        return peer_is_lost(r) ? 0 : r;
 }
 
 void worker_serve(int fd, void *userdata) {
         Session session = {.host = userdata, .control_fd = -EBADF, .alive_fd = -EBADF};
 
         int r = serve(&session, fd);
-        if (r < 0 && r != -ECONNRESET && r != -ENOTCONN && r != -EPIPE)
+        if (r < 0 && !peer_is_lost(r))
                 log_error_errno(r, "A worker cannot talk to the daemon");
         sd_bus_message_unref(session.call);
         sd_bus_flush_close_unref(session.peer);

@@ -11,10 +11,17 @@ struct Census {
         uid_t asker;
         sd_bus *peer;
         HolderTable holders; /* The first owner is the group, if the caller asked for one. */
-        bool has_group;
+        int group;           /* negative for none */
+        bool has_asked_again;
         census_done_t done;
         void *userdata;
 };
+
+static void close_peer(Census *census) {
+        if (census->peer)
+                (void)sd_bus_detach_event(census->peer);
+        census->peer = sd_bus_close_unref(census->peer);
+}
 
 static Census *census_free(Census *census) {
         if (!census)
@@ -24,10 +31,7 @@ static Census *census_free(Census *census) {
                         *link = census->next;
                         break;
                 }
-        if (census->peer) {
-                (void)sd_bus_detach_event(census->peer);
-                sd_bus_close_unref(census->peer);
-        }
+        close_peer(census);
         holder_table_done(&census->holders);
         free(census);
         return NULL;
@@ -57,7 +61,7 @@ static int list_entries(const Census *census, CensusEntry **ret, size_t *ret_n) 
                 for (size_t j = 0; j < owner->open.n_holders && n < ENTRIES_MAX; j++) {
                         if (!ARRAY_GROW(entries, n))
                                 return -ENOMEM;
-                        entries[n++] = make_entry(owner, &owner->open.holders[j], census->has_group && i == 0);
+                        entries[n++] = make_entry(owner, &owner->open.holders[j], census->group >= 0 && i == 0);
                 }
         }
         *ret = TAKE_PTR(entries);
@@ -73,18 +77,6 @@ static void finish(Census *census, int error) {
                 error = list_entries(census, &entries, &n);
         census->done(error, entries, n, census->userdata);
         census_free(census);
-}
-
-static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
-        Census *census = userdata;
-
-        (void)error;
-        if (sd_bus_message_is_method_error(reply, NULL)) {
-                int code = sd_bus_message_get_errno(reply);
-                finish(census, code == ETIMEDOUT ? -ETIMEDOUT : -EPIPE);
-        } else
-                finish(census, holder_message_read_answer(reply, &census->holders, NULL));
-        return 1;
 }
 
 static int check_quota(const CensusTable *table, uid_t asker, Problem *problem) {
@@ -107,19 +99,47 @@ static int make_owners(HolderTable *table, bool has_group, const PciAddress *add
         return 0;
 }
 
-static int ask(Census *census, int group, const PciAddress *addresses, size_t n_addresses) {
+static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *error);
+
+static int ask(Census *census) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        _cleanup_free_ PciAddress *addresses = NULL;
+        size_t n = 0;
         int r;
 
         int fd = peer_connect(census->table->path);
         if (fd < 0)
                 return fd;
         if ((r = peer_open_client(fd, census->table->event, &census->peer)) < 0 ||
-                        (r = peer_make_call(census->peer, PEER_CENSUS_INTERFACE, "ListHolders", &call)) < 0 ||
-                        (r = holder_message_append_list(
-                                         call, group, addresses, n_addresses, ENTRIES_MAX, census->asker)) < 0)
+                        (r = peer_make_call(census->peer, PEER_CENSUS_INTERFACE, "ListHolders", &call)) < 0)
+                return r;
+        if (!(addresses = calloc(census->holders.n_owners + 1, sizeof(PciAddress))))
+                return -ENOMEM;
+        for (size_t i = census->group >= 0; i < census->holders.n_owners; i++)
+                addresses[n++] = census->holders.owners[i].address;
+        if ((r = holder_message_append_list(call, census->group, addresses, n, ENTRIES_MAX, census->asker)) < 0)
                 return r;
         return sd_bus_call_async(census->peer, NULL, call, on_reply, census, CENSUS_DEADLINE_US);
+}
+
+/* A census that is killed, for example by an update of the package, starts again with the next connection. */
+static int ask_again(Census *census) {
+        if (census->has_asked_again)
+                return -EPIPE;
+        census->has_asked_again = true;
+        close_peer(census);
+        return ask(census);
+}
+
+static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        Census *census = userdata;
+
+        (void)error;
+        if (!sd_bus_message_is_method_error(reply, NULL))
+                finish(census, holder_message_read_answer(reply, &census->holders, NULL));
+        else if (sd_bus_is_open(census->peer) || ask_again(census) < 0)
+                finish(census, sd_bus_message_get_errno(reply) == ETIMEDOUT ? -ETIMEDOUT : -EPIPE);
+        return 1;
 }
 
 int census_start(CensusTable *table, uid_t asker, int group, const PciAddress *addresses, size_t n_addresses,
@@ -134,13 +154,13 @@ int census_start(CensusTable *table, uid_t asker, int group, const PciAddress *a
         *census = (Census){
                         .table = table,
                         .asker = asker,
-                        .has_group = group >= 0,
+                        .group = group,
                         .holders = {.names_max = ENTRIES_MAX},
                         .done = done,
                         .userdata = userdata,
         };
-        if ((r = make_owners(&census->holders, census->has_group, addresses, n_addresses)) < 0 ||
-                        (r = ask(census, group, addresses, n_addresses)) < 0)
+        if ((r = make_owners(&census->holders, group >= 0, addresses, n_addresses)) < 0 ||
+                        ((r = ask(census)) < 0 && (!peer_is_lost(r) || (r = ask_again(census)) < 0)))
                 return r;
         census->next = table->censuses;
         table->censuses = TAKE_PTR(census);

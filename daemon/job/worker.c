@@ -66,10 +66,6 @@ static int on_dead(sd_event_source *source, void *userdata) {
         return 0;
 }
 
-static bool is_end_of_peer(int error) {
-        return error == -EPIPE || error == -ECONNRESET || error == -ENOTCONN;
-}
-
 static int send_job(Worker *worker, int control_fd, int alive_fd, unsigned long number, const Plan *plan) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
         int r;
@@ -108,7 +104,7 @@ int worker_new(sd_event *event, const WorkerPort *port, unsigned long number, co
                         (r = sd_bus_add_filter(worker->peer, NULL, on_step, worker)) >= 0)
                 r = send_job(worker, their_control_fd, their_alive_fd, number, plan);
         /* The worker was killed already. Its end is reported in the next turn, as that of any worker. */
-        if (is_end_of_peer(r))
+        if (peer_is_lost(r))
                 r = sd_event_add_defer(event, &worker->dead, on_dead, worker);
         if (r < 0)
                 return r;

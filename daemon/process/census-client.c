@@ -2,7 +2,7 @@
 #include "process/census-client.h"
 #include "process/holder-message.h"
 
-static int search(const CensusPort *port, HolderTable *table, MountTable *mounts) {
+static int ask(const CensusPort *port, HolderTable *table, MountTable *mounts) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
         _cleanup_(sd_bus_close_unrefp) sd_bus *peer = NULL;
         int r;
@@ -21,6 +21,13 @@ static int search(const CensusPort *port, HolderTable *table, MountTable *mounts
         if ((r = peer_call(peer, call, end_us - now_us, &reply)) < 0)
                 return r == -ETIMEDOUT ? -ETIME : r;
         return holder_message_read_answer(reply, table, mounts);
+}
+
+/* A census that is killed, for example by an update of the package, starts again with the next connection. */
+static int search(const CensusPort *port, HolderTable *table, MountTable *mounts) {
+        int r = ask(port, table, mounts);
+
+        return peer_is_lost(r) ? ask(port, table, mounts) : r;
 }
 
 CensusClient census_client(const char *path) {

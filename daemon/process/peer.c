@@ -78,6 +78,10 @@ int peer_call(sd_bus *peer, sd_bus_message *call, uint64_t timeout_us, sd_bus_me
         return r < 0 ? r : 0;
 }
 
+bool peer_is_lost(int error) {
+        return error == -EPIPE || error == -ECONNRESET || error == -ENOTCONN;
+}
+
 int peer_append_bytes(sd_bus_message *message, const char *text) {
         return sd_bus_message_append_array(message, 'y', strempty(text), strlen(strempty(text)));
 }
@@ -108,5 +112,5 @@ int peer_serve(int fd, const char *interface, const sd_bus_vtable *vtable, void 
                 if (r == 0)
                         r = sd_bus_wait(peer, UINT64_MAX);
         }
-        return r == -ECONNRESET || r == -ENOTCONN || r == -EPIPE ? 0 : r;
+        return peer_is_lost(r) ? 0 : r;
 }

@@ -34,6 +34,9 @@ int peer_make_call(sd_bus *peer, const char *interface, const char *member, sd_b
  * connection, for which sd_bus_call() would wait without a deadline. Returns 0; -ETIMEDOUT; or another negative errno. */
 int peer_call(sd_bus *peer, sd_bus_message *call, uint64_t timeout_us, sd_bus_message **ret_reply);
 
+/* Tells whether a negative errno of these functions says that the other end has gone. */
+bool peer_is_lost(int error);
+
 /* Append and read a text that may have any bytes, because a string of D-Bus must be UTF-8. The buffer has max bytes.
  * Return 0; -EBADMSG for a text of max bytes or more, or with a NUL byte in it; or another negative errno. */
 int peer_append_bytes(sd_bus_message *message, const char *text);

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "fixture.h"
 
+#include <glib/gstdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
 /* The main process of a helper is killed: nothing is lost, and the helper starts again when it is needed. */
 
 #define DETACHED "([('" NIC "', 'e1000e', 'vfio-pci', {})],)"
@@ -56,10 +60,33 @@ static void test_idle(void) {
         fixture_stop(fixture);
 }
 
+/* The census is killed after it has accepted the connection: vfiod asks the next one. */
+static void test_lost_census(void) {
+        Fixture *fixture = fixture_start(NULL);
+        g_autofree char *path = g_strdup_printf("%s.census", fixture->state_folder),
+                        *kept = g_strdup_printf("%s.kept", path);
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+        g_assert_cmpuint(g_strlcpy(address.sun_path, path, sizeof(address.sun_path)), <, sizeof(address.sun_path));
+        g_assert_cmpint(g_rename(path, kept), ==, 0);
+        int listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        g_assert_cmpint(bind(listen_fd, (const struct sockaddr *)&address, sizeof(address)), ==, 0);
+        g_assert_cmpint(listen(listen_fd, 1), ==, 0);
+        Pending *pending = fixture_call_start(fixture, BUS_PATH, MANAGER, "ListHolders", "('" NIC "',)");
+        int fd = accept(listen_fd, NULL, NULL);
+        g_assert_cmpint(fd, >=, 0);
+        g_assert_cmpint(g_rename(kept, path), ==, 0);
+        close(fd);
+        pending_expect(pending, "([],)");
+        close(listen_fd);
+        fixture_stop(fixture);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/bus/helpers/job", test_job);
         g_test_add_func("/bus/helpers/with-daemon", test_with_daemon);
         g_test_add_func("/bus/helpers/idle", test_idle);
+        g_test_add_func("/bus/helpers/lost-census", test_lost_census);
         return g_test_run();
 }
