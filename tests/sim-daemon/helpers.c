@@ -18,20 +18,20 @@
 
 #define CHILDREN_MAX 256
 
-/* Shorter than on a real host, so that helpers end and start during the tests. */
-#define IDLE_US 500000
+static const char *const names[_HELPER_MAX] = {[HELPER_WORKER] = "vfiod-worker", [HELPER_CENSUS] = "vfiod-census"};
 
 /* A helper, and the process that starts it when somebody connects, as systemd does. */
 typedef struct Activator {
         const HelperHost *host;
-        int (*run)(const HelperHost *host, int listen_fd);
-        const char *name;
+        Helper what;
         int listen_fd, owner_fd, signal_fd;
-        pid_t helper; /* 0 for none */
+        int running_fd; /* the pidfd of a helper that somebody else started; negative for none */
+        pid_t helper;   /* 0 for none */
 } Activator;
 
-static int listen_at(const char *path) {
+int helpers_listen(const HelperHost *host, Helper helper) {
         struct sockaddr_un address = {.sun_family = AF_UNIX};
+        const char *path = host->sockets[helper];
 
         if (strlen(path) >= sizeof(address.sun_path))
                 return -ENAMETOOLONG;
@@ -50,14 +50,14 @@ static ListenerParts make_parts(const HelperHost *host, const char *name, int li
                         .kernel = host->kernel,
                         .listen_fd = listen_fd,
                         .children_max = CHILDREN_MAX,
-                        .idle_us = IDLE_US,
+                        .idle_us = host->idle_us,
                         .keep = {-EBADF, -EBADF},
         };
 }
 
 static int run_worker(const HelperHost *host, int listen_fd) {
         ListenerParts parts = make_parts(host, "vfiod-job", listen_fd);
-        CensusClient census = census_client(host->census_socket);
+        CensusClient census = census_client(host->sockets[HELPER_CENSUS]);
         _cleanup_(state_freep) State *state = NULL;
         int r;
 
@@ -86,17 +86,21 @@ static int run_census(const HelperHost *host, int listen_fd) {
         return listener_run(&parts);
 }
 
+int helpers_run(const HelperHost *host, Helper helper, int listen_fd) {
+        return helper == HELPER_WORKER ? run_worker(host, listen_fd) : run_census(host, listen_fd);
+}
+
 static void start_helper(Activator *activator) {
         activator->helper = fork();
         if (activator->helper != 0)
                 return;
-        (void)prctl(PR_SET_NAME, activator->name);
+        (void)prctl(PR_SET_NAME, names[activator->what]);
         (void)prctl(PR_SET_CHILD_SUBREAPER, 0);
         (void)close(activator->signal_fd);
         (void)close(activator->owner_fd);
-        int r = activator->run(activator->host, activator->listen_fd);
+        int r = helpers_run(activator->host, activator->what, activator->listen_fd);
         if (r < 0)
-                log_error_errno(r, "%s failed", activator->name);
+                log_error_errno(r, "%s failed", names[activator->what]);
         _exit(r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
@@ -115,11 +119,12 @@ static void __attribute__((noreturn)) activate(Activator *activator) {
         bool has_owner = true;
 
         for (;;) {
+                bool runs = activator->helper != 0 || activator->running_fd >= 0;
                 struct pollfd fds[] = {
                                 {.fd = activator->signal_fd, .events = POLLIN},
                                 {.fd = has_owner ? activator->owner_fd : -1, .events = POLLIN},
-                                {.fd = has_owner && activator->helper == 0 ? activator->listen_fd : -1,
-                                                .events = POLLIN},
+                                {.fd = has_owner && !runs ? activator->listen_fd : -1, .events = POLLIN},
+                                {.fd = activator->running_fd, .events = POLLIN},
                 };
                 struct signalfd_siginfo info;
 
@@ -129,6 +134,8 @@ static void __attribute__((noreturn)) activate(Activator *activator) {
                 bool is_alone = reap(activator);
                 if (fds[1].revents)
                         has_owner = false;
+                if (fds[3].revents)
+                        activator->running_fd = safe_close(activator->running_fd);
                 if (!has_owner && is_alone)
                         _exit(EXIT_SUCCESS);
                 if (fds[2].revents && has_owner && activator->helper <= 0)
@@ -136,15 +143,15 @@ static void __attribute__((noreturn)) activate(Activator *activator) {
         }
 }
 
-static int start(const HelperHost *host, const char *path, const char *name,
-                int (*run)(const HelperHost *host, int listen_fd)) {
-        Activator activator = {.host = host, .run = run, .name = name};
+int helpers_activate(const HelperHost *host, Helper helper, int listen_fd, pid_t running) {
+        Activator activator = {.host = host, .what = helper, .listen_fd = listen_fd, .running_fd = -EBADF};
         sigset_t signals;
 
         activator.owner_fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
-        activator.listen_fd = listen_at(path);
-        if (activator.owner_fd < 0 || activator.listen_fd < 0)
-                return activator.listen_fd < 0 ? activator.listen_fd : -errno;
+        if (activator.owner_fd < 0)
+                return -errno;
+        if (running > 0 && (activator.running_fd = (int)syscall(SYS_pidfd_open, running, 0)) < 0 && errno != ESRCH)
+                return -errno;
         pid_t pid = fork();
         if (pid == 0) {
                 (void)sigemptyset(&signals);
@@ -156,18 +163,23 @@ static int start(const HelperHost *host, const char *path, const char *name,
                 activate(&activator);
         }
         (void)close(activator.owner_fd);
-        (void)close(activator.listen_fd);
+        (void)safe_close(activator.running_fd);
         return pid < 0 ? -errno : 0;
 }
 
 int helpers_start(const HelperHost *host) {
-        int r = start(host, host->worker_socket, "vfiod-worker", run_worker);
+        int r = 0;
 
-        return r < 0 ? r : start(host, host->census_socket, "vfiod-census", run_census);
+        for (Helper helper = 0; helper < _HELPER_MAX && r >= 0; helper++) {
+                _cleanup_close_ int listen_fd = helpers_listen(host, helper);
+
+                r = listen_fd < 0 ? listen_fd : helpers_activate(host, helper, listen_fd, 0);
+        }
+        return r;
 }
 
 static int connect_worker(void *userdata) {
-        return peer_connect(((const HelperHost *)userdata)->worker_socket);
+        return peer_connect(((const HelperHost *)userdata)->sockets[HELPER_WORKER]);
 }
 
 WorkerPort helpers_worker_port(const HelperHost *host) {

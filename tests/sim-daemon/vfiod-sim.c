@@ -15,6 +15,9 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+/* Shorter than on a real host, so that helpers end and start during the tests. */
+#define HELPERS_IDLE_US 500000
+
 /* Asks the fake kernel to load the module. Runs in a worker. */
 static int load_fake_module(const Kernel *kernel, const char *module, void *userdata) {
         char text[256], *end;
@@ -95,10 +98,10 @@ static int run(const char *root, const char *control_socket, const char *state_f
         HelperHost host = {
                         .kernel = kernel,
                         .state_folder = state_folder,
-                        .worker_socket = worker_socket,
-                        .census_socket = census_socket,
+                        .sockets = {[HELPER_WORKER] = worker_socket, [HELPER_CENSUS] = census_socket},
                         .rule_folders = rule_folders,
                         .early_rules = early,
+                        .idle_us = HELPERS_IDLE_US,
         };
         if ((r = helpers_start(&host)) < 0)
                 return log_error_errno(r, "Cannot start the helpers");

@@ -94,7 +94,7 @@ Daemon *daemon_start(Host *host, const JobLimits *limits) {
                                         on_kernel_event, daemon),
                         >=, 0);
         g_assert_cmpint(sd_event_add_post(daemon->event, &daemon->turn_end_source, on_turn_end, daemon), >=, 0);
-        daemon->port = (WorkerPort){.connect = connect_worker, .userdata = daemon};
+        daemon->port = host->worker ? *host->worker : (WorkerPort){.connect = connect_worker, .userdata = daemon};
         g_assert_cmpint(job_table_new(daemon->event, host->kernel, host->inventory, host->state, &daemon->port, limits,
                                         &daemon->jobs),
                         ==, 0);

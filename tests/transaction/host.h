@@ -3,6 +3,7 @@
 
 #include "engine/transaction.h"
 #include "fake-kernel-client.h"
+#include "job/worker.h"
 #include "state/state.h"
 
 /* A host on the fake kernel, with the parts of the daemon and a state folder: a manager without the bus. */
@@ -22,7 +23,8 @@ typedef struct Host {
         Kernel *kernel;
         Inventory *inventory;
         State *state;
-        guint64 survey_us; /* the deadline of surveys; 0 for the usual one */
+        guint64 survey_us;        /* the deadline of surveys; 0 for the usual one */
+        const WorkerPort *worker; /* borrowed; NULL: a daemon forks its workers */
 } Host;
 
 /* Only processes that the test shows are visible here: other tests have nodes with the same number open. */

@@ -19,7 +19,7 @@ static void run_daemon(void *userdata) {
         } else {
                 daemon = daemon_start(life->host, &patient);
                 syscall_killer_mark();
-                daemon_must_begin(daemon, life->verb, "ens1", &answer);
+                daemon_must_begin(daemon, life->verb, PORT1, &answer);
                 daemon_await(daemon, &answer);
                 g_assert_cmpint(answer.error, ==, 0);
         }
@@ -57,18 +57,18 @@ static GArray *find_writes(Stage *stage, PlanVerb verb) {
         return search.writes;
 }
 
-void stage_begin(Stage *stage) {
-        *stage = (Stage){.host = host_new_with("ports")};
+void stage_begin(Stage *stage, const char *topology) {
+        *stage = (Stage){.host = host_new_with(topology), .driver = streq(topology, "disks") ? "nvme" : "e1000"};
         stage->stable = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
         fake_kernel_do(stage->host->fake, "modprobe vfio-pci");
-        fake_kernel_do(stage->host->fake, "set " PORT2 " driver_override e1000");
+        fake_kernel_do(stage->host->fake, "set " PORT2 " driver_override %s", stage->driver);
         fake_kernel_do(stage->host->fake, "set " PORT1 " power/control auto");
         fake_kernel_do(stage->host->fake, "set " PORT2 " d3cold_allowed 0");
         stage->attached = fake_kernel_snapshot(stage->host->fake);
         /* Some data is read only once, for example by the C library. It is read here, so that all daemons start in
          * the same way. */
-        host_must_move(stage->host, PLAN_DETACH, "ens1");
-        host_must_move(stage->host, PLAN_REATTACH, "ens1");
+        host_must_move(stage->host, PLAN_DETACH, PORT1);
+        host_must_move(stage->host, PLAN_REATTACH, PORT1);
         stage->writes[PLAN_DETACH] = find_writes(stage, PLAN_DETACH);
         stage->detached = fake_kernel_snapshot(stage->host->fake);
         stage->writes[PLAN_REATTACH] = find_writes(stage, PLAN_REATTACH);
@@ -96,7 +96,7 @@ void stage_prepare(Stage *stage, Place place, PlanVerb verb, unsigned n_writes) 
         KillerEnd end;
 
         if (place == DETACHED || (place == INTERRUPTED && verb == PLAN_REATTACH))
-                host_must_move(stage->host, PLAN_DETACH, "ens1");
+                host_must_move(stage->host, PLAN_DETACH, PORT1);
         if (place != INTERRUPTED)
                 return;
         const KillPoint point = {WORKER, stage_syscall_after(stage, verb, n_writes), KILL_ALL};
@@ -148,10 +148,11 @@ char *stage_state(Stage *stage) {
         return g_string_free(text, FALSE);
 }
 
-static void check_entry(const Check *check, Daemon *daemon, const char *address, const char *override) {
+static void check_entry(
+                const Stage *stage, const Check *check, Daemon *daemon, const char *address, const char *override) {
         const DeviceFile *file = state_find(daemon->host->state, address_of(address));
 
-        if (!file || file->origin->degraded || !streq(file->origin->binding.driver, "e1000") ||
+        if (!file || file->origin->degraded || !streq(file->origin->binding.driver, stage->driver) ||
                         !streq(file->origin->binding.override, override))
                 fail(check, "the state file does not have the old binding of %s", address);
         g_assert_cmpint(daemon_state(daemon, address), ==, DEVICE_DETACHED);
@@ -175,8 +176,8 @@ static Place check_whole(Stage *stage, const Check *check, Daemon *daemon) {
         if (n_detached != 2 || n_transactions > 0)
                 fail(check, "all devices are detached, but there are %u files of devices and %u of transactions",
                                 n_detached, n_transactions);
-        check_entry(check, daemon, PORT1, "");
-        check_entry(check, daemon, PORT2, "e1000");
+        check_entry(stage, check, daemon, PORT1, "");
+        check_entry(stage, check, daemon, PORT2, stage->driver);
         return DETACHED;
 }
 
@@ -238,7 +239,7 @@ Place stage_recover(Stage *stage, const Check *check) {
                 g_hash_table_insert(stage->stable, g_strdup(state), GINT_TO_POINTER((int)place));
         }
         if (place == DETACHED) {
-                host_must_move(stage->host, PLAN_REATTACH, "ens1");
+                host_must_move(stage->host, PLAN_REATTACH, PORT1);
                 g_autofree char *reattached = fake_kernel_snapshot(stage->host->fake);
                 if (!streq(reattached, stage->attached) || count_detached_devices(stage->host) > 0)
                         fail(check, "a reattach does not restore the original state:\n%s", reattached);

@@ -15,6 +15,7 @@ typedef enum Place {
 
 typedef struct Stage {
         Host *host;
+        const char *driver;           /* of both ports */
         char *attached, *detached;    /* snapshots */
         GArray *writes[PLAN_SET_VFS]; /* for each worker: the positions of its writes to the kernel among its
                                        * syscalls */
@@ -31,8 +32,9 @@ enum {
 /* The daemon gets no request and is only started. */
 #define NOTHING _PLAN_VERB_INVALID
 
-/* Sets up the host. All devices are attached. */
-void stage_begin(Stage *stage);
+/* Sets up the host. All devices are attached. The topology is "ports", or "disks": for these, a detach looks for
+ * processes that have a node of the device open. */
+void stage_begin(Stage *stage, const char *topology);
 void stage_end(Stage *stage);
 
 /* Runs a daemon in a separate process, which ends when no job is left: it detaches, reattaches, or only starts.

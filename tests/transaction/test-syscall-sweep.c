@@ -181,7 +181,7 @@ static void test_sweep(const void *data) {
         unsigned n[INTERRUPTED] = {};
         Stage stage;
 
-        stage_begin(&stage);
+        stage_begin(&stage, "ports");
         g_autoptr(GArray) points = g_array_new(FALSE, FALSE, sizeof(unsigned));
         Run run = {.sweep = data, .stage = &stage, .points = points};
         g_assert_false(run_to_point(&run));
