@@ -15,7 +15,6 @@ static int run(void) {
                         (ListenerParts){
                                         .child_name = "vfiod-search",
                                         .kernel = kernel,
-                                        .client = helper_find_client(),
                                         .keep = {-EBADF, -EBADF},
                                         .serve = census_serve,
                                         .userdata = kernel,

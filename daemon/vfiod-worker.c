@@ -37,7 +37,6 @@ static int run(void) {
                         (ListenerParts){
                                         .child_name = "vfiod-job",
                                         .kernel = kernel,
-                                        .client = helper_find_client(),
                                         .keep = {state->devices_fd, state->transactions_fd},
                                         .serve = worker_serve,
                                         .userdata = &host,

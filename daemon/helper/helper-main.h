@@ -5,15 +5,10 @@
 
 /* What the main programs of the helpers have in common. */
 
-/* The user of the daemon. */
-#define HELPER_CLIENT "vfiod"
-
 /* Parses the arguments, opens the log, and calls run(). Returns the exit status. */
 int helper_main(int argc, char **argv, const char *name, int (*run)(void));
 
-/* Serves connections on the socket that systemd passes, until the helper is idle. The caller sets child_name, kernel,
- * keep, serve and userdata of the parts. Returns 0 or a negative errno, which is logged. */
+/* Serves connections on the socket that systemd passes, until the helper is idle. Root and the owner of the socket's file
+ * may connect. The caller sets child_name, kernel, keep, serve and userdata of the parts. Returns 0 or a negative errno,
+ * which is logged. */
 int helper_listen(const char *name, ListenerParts parts);
-
-/* Returns the user id of the daemon, or that of root if there is no such user. */
-uid_t helper_find_client(void);

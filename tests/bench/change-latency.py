@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a detach and a reattach cost: by the bus and by vfioctl, against the bare writes to sysfs.
 
-Each round makes all three, one after the other, so that a ratio compares what ran side by side. The ratios are medians over the rounds.
+Each round makes all three, one after the other, so that a ratio compares what ran side by side. The ratios are medians
+over the rounds. --before names an installed tree of an earlier edition, which is measured first, in a guest of its own.
 """
 
 import json
@@ -22,18 +23,26 @@ CHANGER = "/run/changer.py"
 ROUNDS = 30
 
 
+def ratio(rounds, way, floor):
+    return statistics.median(took[way] / took[floor] for took in rounds)
+
+
+def median_ms(rounds, way):
+    return statistics.median(took[way] for took in rounds) / 1000
+
+
 def report(tap, rounds, direction):
-    bare = [took[f"{direction} bare"] for took in rounds]
-    tap.note(f"{direction}: bare writes {statistics.median(bare) / 1000:.1f} ms")
-    for way in ("bus", "vfioctl"):
-        times = [took[f"{direction} {way}"] for took in rounds]
-        less = [time - took["start"] for time, took in zip(times, rounds)]
-        ratio = statistics.median(time / floor for time, floor in zip(times, bare))
-        text = f"{direction}: {way} {statistics.median(times) / 1000:.1f} ms, ratio {ratio:.2f}"
+    floor = f"{direction} bare"
+    tap.note(f"{direction}: bare writes {median_ms(rounds, floor):.1f} ms")
+    for way in ("bus", "vfioctl", "cold"):
+        name = f"{direction} {way}"
+        if name not in rounds[0]:
+            continue
+        text = f"{direction}: {way} {median_ms(rounds, name):.1f} ms, ratio {ratio(rounds, name, floor):.2f}"
         if way == "vfioctl":
-            text += f", less the start of vfioctl {statistics.median(time / floor for time, floor in zip(less, bare)):.2f}"
+            less = statistics.median((took[name] - took["start"]) / took[floor] for took in rounds)
+            text += f", less the start of vfioctl {less:.2f}"
         tap.note(text)
-        tap.check(f"{direction} by {way}: every round was measured", len(times) == len(bare) > 0)
 
 
 def run(tap, destdir, count):
@@ -45,17 +54,24 @@ def run(tap, destdir, count):
         guest.check_run(f"cat > {CHANGER} <<'END'\n{(HERE / 'changer.py').read_text()}END")
         output = guest.check_run(f"python3 -IS {CHANGER} {machine.nic} {count}", timeout=1200)
         rounds = [json.loads(line) for line in output.splitlines()]
+        tap.equal("every round was measured", len(rounds), count)
         for direction in ("detach", "reattach"):
             report(tap, rounds, direction)
+        if "hop" in rounds[0]:
+            tap.note(f"one hop to the worker: {median_ms(rounds, 'hop'):.1f} ms")
 
 
 def main():
     parser = options.parser(__doc__)
     parser.add_argument("--runs", type=int, default=ROUNDS)
+    parser.add_argument("--before", metavar="FOLDER", action="append", default=[], help="installed tree of an edition")
     choice = parser.parse_args()
     tap = Tap()
     with options.installed(choice) as destdir:
-        tap.run("latency", run, tap, destdir, choice.runs)
+        for tree in [*choice.before, destdir]:
+            name = "this edition" if tree == destdir else tree
+            tap.note(f"{name}:")
+            tap.run(f"latency of {name}", run, tap, tree, choice.runs)
     return tap.finish()
 
 

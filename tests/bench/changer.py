@@ -3,6 +3,9 @@
 """Runs inside the guest: detaches and reattaches a device, in turn by bare writes to sysfs, by a bus call and by vfioctl.
 
     changer.py ADDRESS ROUNDS      prints a line of JSON a round: microseconds by way and direction
+
+"cold" is by the bus while no helper of vfiod runs, "start" is a vfioctl that does nothing, and "hop" is a call that
+vfiod-worker only refuses: the connection, a new process for it, and the answer. An edition without helpers has no hop.
 """
 
 import ctypes
@@ -13,6 +16,8 @@ import sys
 import time
 
 bus_library = ctypes.CDLL("libsystemd.so.0")
+WORKER = "/run/vfiod/worker"
+HELPERS = ("vfiod-worker", "vfiod-census", "vfiod-modules")
 DEVICES, PROBE = "/sys/bus/pci/devices/", "/sys/bus/pci/drivers_probe"
 
 
@@ -36,6 +41,21 @@ def call(bus, method, address):
         sys.exit(f"{method}: {os.strerror(-result)}")
 
 
+def hop():
+    peer = ctypes.c_void_p()
+    if (bus_library.sd_bus_new(ctypes.byref(peer)) < 0
+            or bus_library.sd_bus_set_address(peer, f"unix:path={WORKER}".encode()) < 0
+            or bus_library.sd_bus_start(peer) < 0):
+        sys.exit("no connection to the worker")
+    if bus_library.sd_bus_call_method(peer, None, b"/org/vfiod1", b"org.vfiod1.Worker1", b"Nothing", None, None, None) >= 0:
+        sys.exit("the worker knows a method Nothing")
+    bus_library.sd_bus_flush_close_unref(peer)
+
+
+def stop_helpers():
+    subprocess.run(["systemctl", "stop", *(f"{name}.service" for name in HELPERS)], check=True)
+
+
 def client(verb, *arguments):
     subprocess.run(["vfioctl", "--quiet", verb, *arguments], check=True, stdin=subprocess.DEVNULL)
 
@@ -50,15 +70,23 @@ def main(address, rounds):
     bus = ctypes.c_void_p()
     if bus_library.sd_bus_open_system(ctypes.byref(bus)) < 0:
         sys.exit("no system bus")
+    has_helpers = os.path.exists(WORKER)
+    by_bus = (call, bus, b"Detach", address), (call, bus, b"Reattach", address)
+    ways = [("bare", (bare, address, "vfio-pci"), (bare, address, "\n")), ("bus", *by_bus),
+            ("vfioctl", (client, "detach", address), (client, "reattach", address))]
+    if has_helpers:
+        ways.append(("cold", *by_bus))
     for _ in range(rounds):
         took = {}
-        for way, detach, reattach in (("bare", (bare, address, "vfio-pci"), (bare, address, "\n")),
-                                      ("bus", (call, bus, b"Detach", address), (call, bus, b"Reattach", address)),
-                                      ("vfioctl", (client, "detach", address), (client, "reattach", address))):
+        for way, detach, reattach in ways:
             for direction, todo in (("detach", detach), ("reattach", reattach)):
+                if way == "cold":
+                    stop_helpers()
                 subprocess.run(["udevadm", "settle"], check=True)
                 took[f"{direction} {way}"] = timed(*todo)
         took["start"] = timed(subprocess.run, ["vfioctl", "--version"], -1, None, subprocess.DEVNULL, subprocess.DEVNULL)
+        if has_helpers:
+            took["hop"] = timed(hop)
         print(json.dumps(took), flush=True)
 
 

@@ -18,10 +18,11 @@ from tap import Tap
 UNITS = ("vfiod", "vfiod-worker", "vfiod-census", "vfiod-modules")
 
 # At most, see systemd-analyze security.
-SCORES = {"vfiod": 1.0, "vfiod-worker": 1.6, "vfiod-census": 1.5, "vfiod-modules": 1.5}
+SCORES = {"vfiod": 1.0, "vfiod-worker": 1.5, "vfiod-census": 1.5, "vfiod-modules": 1.5}
 
-# What the unit is for.
-ALLOWED = {"vfiod-worker": {"pci-driver", "state-file", "rule"}, "vfiod-census": {"processes"}, "vfiod-modules": {"module"}}
+# What the unit is for. A process that may examine all processes may read all files.
+ALLOWED = {"vfiod-worker": {"pci-driver", "state-file", "rule"}, "vfiod-census": {"processes", "shadow"},
+           "vfiod-modules": {"module"}}
 
 # Prints a JSON dictionary: for each attempt true if it succeeds, or the error.
 ATTEMPTS = r"""
@@ -48,6 +49,15 @@ def loads_module():
 def connects(path):
     socket.socket(socket.AF_UNIX).connect(path)
 
+def seizes(pid):
+    # Unlike PTRACE_ATTACH, this does not stop the process. The end of the child releases it.
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if libc.ptrace(0x4206, pid, 0, 0) == 0 else ctypes.get_errno() or 1)
+    error = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if error:
+        raise OSError(error, os.strerror(error))
+
 def runs(*command):
     subprocess.run(command, check=True, timeout=30, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
@@ -64,8 +74,9 @@ attempts = {
     "raw-disk": lambda: opens("/dev/vda"),
     "kernel-memory": lambda: opens("/dev/mem", os.O_RDONLY),
     "init-memory": lambda: opens("/proc/1/mem", os.O_RDWR),
-    "ptrace": lambda: (check(libc.ptrace(16, 1, 0, 0)), libc.ptrace(17, 1, 0, 0)),
+    "ptrace": lambda: seizes(1),
     "signal": lambda: os.kill(int(sys.argv[2]), 0),
+    "shadow": lambda: opens("/etc/shadow", os.O_RDONLY),
     "etc": lambda: creates("/etc/escape"),
     "unit-file": lambda: creates("/run/systemd/system/escape.service"),
     "usr": lambda: creates("/usr/escape"),
