@@ -53,11 +53,12 @@ def hop():
 
 
 def stop_helpers():
-    subprocess.run(["systemctl", "stop", *(f"{name}.service" for name in HELPERS)], check=True)
+    # It warns that the sockets start them again.
+    subprocess.run(["systemctl", "stop", *(f"{name}.service" for name in HELPERS)], check=True, stderr=subprocess.DEVNULL)
 
 
 def client(verb, *arguments):
-    subprocess.run(["vfioctl", "--quiet", verb, *arguments], check=True, stdin=subprocess.DEVNULL)
+    subprocess.run(["vfioctl", "--quiet", verb, *arguments], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
 
 def timed(callback, *arguments):
@@ -70,6 +71,7 @@ def main(address, rounds):
     bus = ctypes.c_void_p()
     if bus_library.sd_bus_open_system(ctypes.byref(bus)) < 0:
         sys.exit("no system bus")
+    client("status")  # starts vfiod
     has_helpers = os.path.exists(WORKER)
     by_bus = (call, bus, b"Detach", address), (call, bus, b"Reattach", address)
     ways = [("bare", (bare, address, "vfio-pci"), (bare, address, "\n")), ("bus", *by_bus),
