@@ -24,18 +24,74 @@ static bool has_table(const Kernel *kernel, const char *path) {
         return faccessat(kernel->sys_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) >= 0;
 }
 
-/* Returns the parameter of the kernel command line that turns the IOMMU off; NULL if there is none. */
-static const char *find_off_switch(const Kernel *kernel) {
-        static const char *const parameters[] = {"intel_iommu=off", "amd_iommu=off", "iommu=off"};
+/* Returns the first of the parameters that is on the kernel command line; NULL if there is none. */
+static const char *find_parameter(const Kernel *kernel, const char *const *parameters) {
         char line[SYSFS_TEXT_MAX], *state;
 
         if (sysfs_read_text(kernel->proc_fd, "cmdline", line, sizeof(line)) < 0)
                 return NULL;
         for (char *word = strtok_r(line, " \n", &state); word; word = strtok_r(NULL, " \n", &state))
-                for (size_t i = 0; i < ELEMENTSOF(parameters); i++)
-                        if (streq(word, parameters[i]))
-                                return parameters[i];
+                for (const char *const *parameter = parameters; *parameter; parameter++)
+                        if (streq(word, *parameter))
+                                return *parameter;
         return NULL;
+}
+
+static const char *const off_switches[] = {"intel_iommu=off", "amd_iommu=off", "iommu=off", NULL};
+
+/* Interrupt remapping. */
+
+/* The interrupts of an IO-APIC have the lowest numbers. */
+#define INTERRUPTS_MAX 64
+
+/* Without interrupt remapping, a device can send any interrupt to the host. So the kernel does not give it to a
+ * virtual machine. On x86, the names of the interrupt controllers tell: "IR-IO-APIC" and "IR-PCI-MSI", or "IO-APIC" and
+ * "PCI-MSI". Other architectures have other names: then nothing is known. */
+static bool interrupts_are_not_remapped(const Kernel *kernel) {
+        bool is_plain = false;
+        char name[64];
+
+        for (unsigned i = 0; i < INTERRUPTS_MAX; i++) {
+                if (sysfs_read_text(kernel->sys_fd, SYSFS_PATH("kernel/irq/%u/chip_name", i), name, sizeof(name)) < 0)
+                        continue;
+                if (startswith(name, "IR-"))
+                        return false;
+                if (streq(name, "IO-APIC"))
+                        return true;
+                is_plain = is_plain || startswith(name, "PCI-MSI");
+        }
+        return is_plain;
+}
+
+/* Tells whether the administrator lets virtual machines use devices without interrupt remapping. */
+static bool unsafe_interrupts_are_allowed(const Kernel *kernel) {
+        /* A module that is loaded later reads the kernel command line. */
+        static const char *const parameters[] = {"vfio_iommu_type1.allow_unsafe_interrupts",
+                        "vfio_iommu_type1.allow_unsafe_interrupts=1", "vfio_iommu_type1.allow_unsafe_interrupts=y",
+                        "vfio_iommu_type1.allow_unsafe_interrupts=Y", "vfio_iommu_type1.allow_unsafe_interrupts=on",
+                        NULL};
+        char value[8];
+
+        int r = sysfs_read_text(kernel->sys_fd, "module/vfio_iommu_type1/parameters/allow_unsafe_interrupts", value,
+                        sizeof(value));
+        return r >= 0 ? streq(value, "Y") : find_parameter(kernel, parameters) != NULL;
+}
+
+static void warn_of_interrupts(const Kernel *kernel, char *warning, size_t size) {
+        static const char *const switches[] = {"intremap=off", "nointremap", "noapic", NULL};
+        char advice[96] = "Turn it on in the firmware set-up, if the machine has it.";
+
+        if (!interrupts_are_not_remapped(kernel) || unsafe_interrupts_are_allowed(kernel))
+                return;
+        const char *found = find_parameter(kernel, switches);
+        if (found)
+                (void)snprintf(advice, sizeof(advice), "Remove %s from the kernel command line and reboot.", found);
+        (void)snprintf(warning, size,
+                        "Interrupt remapping is off. So QEMU fails to start with a device of the host, with the error "
+                        "EPERM (Operation not permitted). %s Without interrupt remapping, QEMU starts only if the "
+                        "parameter allow_unsafe_interrupts of the module vfio_iommu_type1 is Y. That is a risk: the "
+                        "guest can then send any interrupt to the host, and may crash it or take control of it.",
+                        advice);
 }
 
 void iommu_examine(const Kernel *kernel, IommuReport *ret) {
@@ -43,12 +99,14 @@ void iommu_examine(const Kernel *kernel, IommuReport *ret) {
         unsigned units = count_entries(kernel, "class/iommu");
         bool intel = has_table(kernel, "firmware/acpi/tables/DMAR");
         bool amd = has_table(kernel, "firmware/acpi/tables/IVRS");
-        const char *off_switch = find_off_switch(kernel), *reason;
+        const char *off_switch = find_parameter(kernel, off_switches), *reason;
 
+        ret->warning[0] = '\0';
         ret->state = groups > 0 ? IOMMU_ON : intel || amd ? IOMMU_OFF : IOMMU_ABSENT;
         if (groups > 0) {
                 (void)snprintf(ret->reason, sizeof(ret->reason), "The kernel uses %u IOMMU unit%s and made %u group%s.",
                                 units, units == 1 ? "" : "s", groups, groups == 1 ? "" : "s");
+                warn_of_interrupts(kernel, ret->warning, sizeof(ret->warning));
                 return;
         }
         if (off_switch) {

@@ -242,7 +242,8 @@ int plan_detach(const Inventory *inventory, const Selection *selection, const Io
                 if ((r = find_leaving_parent(inventory, device, plan)) < 0)
                         return r;
         }
-        if ((r = plan_add_all_steps(plan)) < 0)
+        if ((iommu->warning[0] != '\0' && (r = plan_add_warning(plan, "%s", iommu->warning)) < 0) ||
+                        (r = plan_add_all_steps(plan)) < 0)
                 return r;
         *ret = TAKE_PTR(plan);
         return 0;
