@@ -9,6 +9,28 @@ const char *iommu_state_to_string(IommuState state) {
         return names[state];
 }
 
+static bool is_no_iommu(int groups_fd, const char *group) {
+        char name[32];
+
+        return sysfs_read_text(groups_fd, SYSFS_PATH("%s/name", group), name, sizeof(name)) >= 0 &&
+                        streq(name, "vfio-noiommu");
+}
+
+bool iommu_group_has_no_iommu(const Kernel *kernel, int group) {
+        return is_no_iommu(kernel->sys_fd, SYSFS_PATH("kernel/iommu_groups/%d", group));
+}
+
+/* Counts the groups of an IOMMU, and those that vfio made in its no-IOMMU mode. */
+static void count_groups(const Kernel *kernel, unsigned *ret_groups, unsigned *ret_no_iommu) {
+        _cleanup_closedir_ DIR *folder = NULL;
+        const char *name;
+
+        *ret_groups = *ret_no_iommu = 0;
+        int r = sysfs_open_folder(kernel->sys_fd, "kernel/iommu_groups", &folder);
+        while (r >= 0 && (r = sysfs_next(folder, &name)) > 0)
+                (*(is_no_iommu(dirfd(folder), name) ? ret_no_iommu : ret_groups))++;
+}
+
 static unsigned count_entries(const Kernel *kernel, const char *path) {
         _cleanup_closedir_ DIR *folder = NULL;
         const char *name;
@@ -95,14 +117,15 @@ static void warn_of_interrupts(const Kernel *kernel, char *warning, size_t size)
 }
 
 void iommu_examine(const Kernel *kernel, IommuReport *ret) {
-        unsigned groups = count_entries(kernel, "kernel/iommu_groups");
-        unsigned units = count_entries(kernel, "class/iommu");
+        unsigned groups, no_iommu, units = count_entries(kernel, "class/iommu");
         bool intel = has_table(kernel, "firmware/acpi/tables/DMAR");
         bool amd = has_table(kernel, "firmware/acpi/tables/IVRS");
         const char *off_switch = find_parameter(kernel, off_switches), *reason;
 
         ret->warning[0] = '\0';
-        ret->state = groups > 0 ? IOMMU_ON : intel || amd ? IOMMU_OFF : IOMMU_ABSENT;
+        count_groups(kernel, &groups, &no_iommu);
+        ret->state = groups > 0 ? IOMMU_ON : intel || amd || no_iommu > 0 ? IOMMU_OFF : IOMMU_ABSENT;
+        const char *mode = no_iommu > 0 ? "vfio is in its no-IOMMU mode, which is not for virtual machines. " : "";
         if (groups > 0) {
                 (void)snprintf(ret->reason, sizeof(ret->reason), "The kernel uses %u IOMMU unit%s and made %u group%s.",
                                 units, units == 1 ? "" : "s", groups, groups == 1 ? "" : "s");
@@ -111,8 +134,8 @@ void iommu_examine(const Kernel *kernel, IommuReport *ret) {
         }
         if (off_switch) {
                 (void)snprintf(ret->reason, sizeof(ret->reason),
-                                "The kernel was started with %s: remove it from the kernel command line and reboot.",
-                                off_switch);
+                                "%sThe kernel was started with %s: remove it from the kernel command line and reboot.",
+                                mode, off_switch);
                 return;
         }
         if (intel)
@@ -124,7 +147,7 @@ void iommu_examine(const Kernel *kernel, IommuReport *ret) {
         else
                 reason = "The firmware reports no IOMMU (neither table DMAR nor IVRS): enable VT-d or AMD-Vi in the "
                          "firmware set-up, if the machine has it.";
-        (void)snprintf(ret->reason, sizeof(ret->reason), "%s", reason);
+        (void)snprintf(ret->reason, sizeof(ret->reason), "%s%s", mode, reason);
 }
 
 int iommu_group_has_firmware_mapping(const Kernel *kernel, int group) {

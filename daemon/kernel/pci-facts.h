@@ -39,6 +39,7 @@ typedef struct PciFacts {
         int group;                             /* IOMMU_GROUP_NONE for none */
         int numa_node;                         /* -1 for none */
         uint16_t virtual_functions_max;        /* 0 for none */
+        bool no_iommu;                         /* vfio made the group in its no-IOMMU mode: see iommu.h */
         bool bridge;                           /* there is a bus behind it */
         bool endpoint;                         /* a virtual machine can use it */
         bool boot_vga;

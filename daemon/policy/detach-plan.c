@@ -115,6 +115,12 @@ static int check_named(
                 return problem_set(problem, OUTCOME_NO_GROUP,
                                 "%s has no IOMMU group, because no IOMMU handles it. A virtual machine cannot use it.",
                                 PCI_ADDRESS_TEXT(device->address));
+        if (selection->group->no_iommu)
+                return problem_set(problem, OUTCOME_NO_IOMMU,
+                                "No IOMMU handles the devices of group %d: vfio made this group in its no-IOMMU mode "
+                                "(enable_unsafe_noiommu_mode). Programs such as DPDK can use it, but no virtual "
+                                "machine can.",
+                                selection->group->number);
         if (device && device_state(device) == DEVICE_FOREIGN && is_taken(options, device))
                 return problem_set(problem, OUTCOME_FOREIGN,
                                 "Another program bound %s to %s. vfiod does not touch it. Use "

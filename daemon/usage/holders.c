@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "usage/holders.h"
 #include "kernel/sysfs.h"
+#include "kernel/vfio-node.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -71,7 +72,7 @@ int holder_table_add_device(HolderTable *table, PciAddress address) {
 }
 
 int holder_table_add_group(HolderTable *table, int group) {
-        const char *path = SYSFS_PATH("/vfio/%d", group);
+        const char *path = VFIO_NODE_TEXT_OF(table->kernel, group) + strlen("/dev");
         struct stat status;
 
         /* The number finds the node in any mount namespace. Without a number, the end of the path has to match. */

@@ -107,6 +107,28 @@ static void test_off(void) {
         assert_report(tree, IOMMU_OFF, "started with amd_iommu=off");
 }
 
+/* The groups that vfio makes in its no-IOMMU mode do not count. */
+static void test_no_iommu(void) {
+        g_autoptr(TempTree) tree = temp_tree_new();
+
+        temp_tree_file(tree, "vfio-noiommu\n", "sys/kernel/iommu_groups/0/name");
+        temp_tree_file(tree, "", "dev/vfio/noiommu-0");
+        assert_report(tree, IOMMU_OFF, "vfio is in its no-IOMMU mode, which is not for virtual machines. The firmware");
+        g_assert_true(iommu_group_has_no_iommu(tree->kernel, 0));
+        g_assert_false(iommu_group_has_no_iommu(tree->kernel, 1));
+        temp_tree_file(tree, "x", "sys/firmware/acpi/tables/DMAR");
+        assert_report(tree, IOMMU_OFF, "virtual machines. The firmware reports VT-d");
+        assert_report(tree, IOMMU_OFF, "add intel_iommu=on");
+        temp_tree_file(tree, "intel_iommu=off\n", "proc/cmdline");
+        assert_report(tree, IOMMU_OFF, "virtual machines. The kernel was started with intel_iommu=off");
+
+        /* Next to groups of an IOMMU, with another name or without one. */
+        temp_tree_file(tree, "other\n", "sys/kernel/iommu_groups/1/name");
+        assert_report(tree, IOMMU_ON, "made 1 group.");
+        temp_tree_folder(tree, "sys/kernel/iommu_groups/2");
+        assert_report(tree, IOMMU_ON, "made 2 groups.");
+}
+
 static void test_absent(void) {
         g_autoptr(TempTree) tree = temp_tree_new();
 
@@ -162,6 +184,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/iommu/on", test_on);
         g_test_add_func("/iommu/interrupts", test_interrupts);
         g_test_add_func("/iommu/off", test_off);
+        g_test_add_func("/iommu/no-iommu", test_no_iommu);
         g_test_add_func("/iommu/absent", test_absent);
         g_test_add_func("/iommu/firmware-mapping", test_firmware_mapping);
         return g_test_run();
