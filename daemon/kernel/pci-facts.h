@@ -49,6 +49,11 @@ typedef struct PciFacts {
         PciAddress controller;
 } PciFacts;
 
+/* Tells whether the device is a network card, by its class. */
+static inline bool pci_facts_are_network(const PciFacts *facts) {
+        return facts->ids.class >> 16 == 0x02;
+}
+
 /* Opens the sysfs directory of a device. Returns the descriptor; -ENOENT if there is no device; or another negative errno. */
 int pci_device_open(const Kernel *kernel, PciAddress address);
 
