@@ -69,9 +69,14 @@ static const Field status_fields[] = {
                 FIELD(Status, "Version", "s", version),
                 FIELD(Status, "Iommu", "s", iommu),
                 FIELD(Status, "IommuReason", "s", iommu_reason),
+                FIELD(Status, "IommuWarning", "s", iommu_warning),
                 FIELD(Status, "DeviceCount", "u", device_count),
                 FIELD(Status, "GroupCount", "u", group_count),
                 FIELD(Status, "DetachedCount", "u", detached_count),
+};
+
+static const Field plan_details[] = {
+                FIELD(Plan, "warnings", "as", warnings),
 };
 
 static const Field device_columns[] = {
@@ -217,6 +222,7 @@ void plan_clear(Plan *plan) {
         rows_free(&step_rows, plan->steps, plan->n_steps);
         rows_free(&finding_rows, plan->findings, plan->n_findings);
         free(plan->fingerprint);
+        fields_clear(plan_details, ELEMENTSOF(plan_details), plan);
         *plan = (Plan){0};
 }
 
@@ -241,7 +247,8 @@ int decode_plan(sd_bus_message *m, Plan *ret_plan) {
         int r;
 
         if ((r = decode_bool(m, &plan.would_go)) < 0 || (r = read_steps(m, &plan)) < 0 ||
-                        (r = read_findings(m, &plan)) < 0 || (r = decode_string(m, 's', &plan.fingerprint)) < 0)
+                        (r = read_findings(m, &plan)) < 0 || (r = decode_string(m, 's', &plan.fingerprint)) < 0 ||
+                        (r = decode_dictionary(m, plan_details, ELEMENTSOF(plan_details), &plan)) < 0)
                 return r;
         *ret_plan = TAKE_STRUCT(plan);
         return 0;

@@ -22,5 +22,5 @@ int decode_jobs(sd_bus_message *m, JobList *ret_jobs);
 int decode_holders(sd_bus_message *m, HolderList *ret_holders);
 int decode_rules(sd_bus_message *m, RuleList *ret_rules);
 
-/* Reads the reply of Plan. Its details are ignored, as none are defined yet. */
+/* Reads the reply of Plan. */
 int decode_plan(sd_bus_message *m, Plan *ret_plan);

@@ -96,6 +96,7 @@ typedef struct Plan {
         Finding *findings;
         size_t n_findings;
         char *fingerprint;
+        char **warnings; /* what can fail later */
 } Plan;
 
 typedef struct Group {
@@ -172,6 +173,7 @@ typedef struct Status {
         char *version;
         char *iommu;
         char *iommu_reason;
+        char *iommu_warning;
         uint32_t device_count;
         uint32_t group_count;
         uint32_t detached_count;

@@ -147,10 +147,10 @@ static json_t *findings_to_json(const Plan *plan) {
 }
 
 static json_t *plan_to_json(const Invocation *invocation, const Plan *plan, char *const *command) {
-        return json_pack("{s:s, s:b, s:o, s:o, s:o, s:o}", "verb", invocation->reattach ? "reattach" : "detach",
+        return json_pack("{s:s, s:b, s:o, s:o, s:o, s:o, s:o}", "verb", invocation->reattach ? "reattach" : "detach",
                         "would_go", (int)plan->would_go, "steps", steps_to_json(plan), "findings",
-                        findings_to_json(plan), "fingerprint", json_text(plan->fingerprint), "command",
-                        json_strings(command));
+                        findings_to_json(plan), "warnings", json_strings(plan->warnings), "fingerprint",
+                        json_text(plan->fingerprint), "command", json_strings(command));
 }
 
 enum {
@@ -231,6 +231,11 @@ static int print_findings(Output *output, const Plan *plan) {
         return output_table(output, table);
 }
 
+static void print_warnings(Output *output, const Plan *plan) {
+        for (char *const *warning = plan->warnings; warning && *warning; warning++)
+                fprintf(output->stream, "\nWarning: %s\n", *warning);
+}
+
 /* Whether the user gave the fingerprint of another plan. */
 static bool is_stale(const Invocation *invocation, const Plan *plan) {
         const char *wanted = invocation->options.plan;
@@ -277,6 +282,7 @@ static int print_plan(Invocation *invocation, const Plan *plan) {
                 return output_json(output, plan_to_json(invocation, plan, command));
         if ((r = print_steps(output, plan)) < 0 || (r = print_findings(output, plan)) < 0)
                 return r;
+        print_warnings(output, plan);
         return print_decision(output, plan, is_stale(invocation, plan), command);
 }
 

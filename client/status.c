@@ -8,9 +8,11 @@
 static int print_status(Output *output, const Status *status) {
         if (output->json)
                 return output_json(output,
-                                json_pack("{s:o, s:s, s:o, s:o, s:I, s:I, s:I}", "version", json_text(status->version),
-                                                "client_version", VFIOD_VERSION, "iommu", json_text(status->iommu),
-                                                "iommu_reason", json_text(status->iommu_reason), "device_count",
+                                json_pack("{s:o, s:s, s:o, s:o, s:o, s:I, s:I, s:I}", "version",
+                                                json_text(status->version), "client_version", VFIOD_VERSION, "iommu",
+                                                json_text(status->iommu), "iommu_reason",
+                                                json_text(status->iommu_reason), "iommu_warning",
+                                                json_text(status->iommu_warning), "device_count",
                                                 (json_int_t)status->device_count, "group_count",
                                                 (json_int_t)status->group_count, "detached_count",
                                                 (json_int_t)status->detached_count));
@@ -22,6 +24,8 @@ static int print_status(Output *output, const Status *status) {
         output_field(output, "IOMMU", "%s", strempty(status->iommu));
         if (!isempty(status->iommu_reason))
                 output_field(output, "Reason", "%s", status->iommu_reason);
+        if (!isempty(status->iommu_warning))
+                output_field(output, "Warning", "%s", status->iommu_warning);
         output_field(output, "Devices", "%u", status->device_count);
         output_field(output, "Groups", "%u", status->group_count);
         output_field(output, "Detached", "%u", status->detached_count);

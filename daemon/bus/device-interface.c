@@ -15,7 +15,7 @@ BUS_GETTER(property_get_text) {
         if (streq(property, "Driver"))
                 return bus_append_name(reply, device->driver);
         if (streq(property, "Node") && device->group && device_is_on_vfio(device))
-                return bus_append_name(reply, VFIO_NODE_TEXT(device->group->number));
+                return bus_append_name(reply, VFIO_NODE_TEXT(device->group->number, device->group->no_iommu));
         if (streq(property, "PhysicalFunction") && device->virtual_function)
                 return bus_append_name(reply, PCI_ADDRESS_TEXT(device->physical_function));
         if (streq(property, "OriginalDriver") && device->origin)

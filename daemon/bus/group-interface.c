@@ -15,16 +15,17 @@ BUS_GETTER(property_get_viable) {
 
 BUS_GETTER(property_get_blockers) {
         const Group *group = userdata;
-        char why[TEXT_ESCAPED_MAX(NAME_MAX) + 64];
+        char why[TEXT_ESCAPED_MAX(NAME_MAX) + 64] = "no IOMMU handles it";
 
         int r = sd_bus_message_open_container(reply, 'a', "(sssa{sv})");
         for (size_t i = 0; i < group->n_members && r >= 0; i++) {
                 const Device *device = group->members[i];
 
-                if (!device_blocks_group(device))
+                if (!device_blocks_group(device) && !group->no_iommu)
                         continue;
                 const char *driver = TEXT_NAME(device->driver);
-                (void)snprintf(why, sizeof(why), "%s does DMA for the host", driver);
+                if (!group->no_iommu)
+                        (void)snprintf(why, sizeof(why), "%s does DMA for the host", driver);
                 r = sd_bus_message_append(reply, "(sssa{sv})", PCI_ADDRESS_TEXT(device->address), driver, why, 0);
         }
         return r < 0 ? r : sd_bus_message_close_container(reply);
@@ -58,7 +59,8 @@ BUS_GETTER(property_get_devices) {
 BUS_GETTER(property_get_node) {
         const Group *group = userdata;
 
-        return sd_bus_message_append(reply, "s", group_has_node(group) ? VFIO_NODE_TEXT(group->number) : "");
+        return sd_bus_message_append(
+                        reply, "s", group_has_node(group) ? VFIO_NODE_TEXT(group->number, group->no_iommu) : "");
 }
 
 const sd_bus_vtable group_vtable[] = {
@@ -88,7 +90,8 @@ static int append_group(sd_bus_message *reply, const Group *group) {
                                          group_state_to_string(group_state(group)), (int)group_is_viable(group))) < 0 ||
                         (r = append_members(reply, group)) < 0 ||
                         (r = sd_bus_message_append(reply, "sa{sv}",
-                                         group_has_node(group) ? VFIO_NODE_TEXT(group->number) : "", 0)) < 0)
+                                         group_has_node(group) ? VFIO_NODE_TEXT(group->number, group->no_iommu) : "",
+                                         0)) < 0)
                 return r;
         return sd_bus_message_close_container(reply);
 }

@@ -149,7 +149,10 @@ BUS_GETTER(property_get_iommu) {
         IommuReport iommu;
 
         iommu_examine(service->kernel, &iommu);
-        return bus_append_text(reply, streq(property, "Iommu") ? iommu_state_to_string(iommu.state) : iommu.reason);
+        return bus_append_text(reply,
+                        streq(property, "Iommu")                         ? iommu_state_to_string(iommu.state)
+                                        : streq(property, "IommuReason") ? iommu.reason
+                                                                         : iommu.warning);
 }
 
 static int rescan(Service *service, sd_bus_message *call, const Caller *caller, Request *request, sd_bus_error *error) {
@@ -209,6 +212,7 @@ const sd_bus_vtable manager_vtable[] = {
                 SD_BUS_PROPERTY("Version", "s", property_get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
                 SD_BUS_PROPERTY("Iommu", "s", property_get_iommu, 0, 0),
                 SD_BUS_PROPERTY("IommuReason", "s", property_get_iommu, 0, 0),
+                SD_BUS_PROPERTY("IommuWarning", "s", property_get_iommu, 0, 0),
                 COUNT_PROPERTY("DeviceCount", n_devices),
                 COUNT_PROPERTY("GroupCount", n_groups),
                 COUNT_PROPERTY("DetachedCount", n_detached),

@@ -210,6 +210,25 @@ static int append_findings(sd_bus_message *reply, const FindingList *findings, c
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
+static int append_details(sd_bus_message *reply, const Plan *plan) {
+        int r;
+
+        if ((r = sd_bus_message_open_container(reply, 'a', "{sv}")) < 0)
+                return r;
+        if (plan->n_warnings == 0)
+                return sd_bus_message_close_container(reply);
+        if ((r = sd_bus_message_open_container(reply, 'e', "sv")) < 0 ||
+                        (r = sd_bus_message_append(reply, "s", "warnings")) < 0 ||
+                        (r = sd_bus_message_open_container(reply, 'v', "as")) < 0 ||
+                        (r = sd_bus_message_open_container(reply, 'a', "s")) < 0)
+                return r;
+        for (size_t i = 0; i < plan->n_warnings && r >= 0; i++)
+                r = sd_bus_message_append(reply, "s", plan->warnings[i]);
+        for (unsigned depth = 0; depth < 4 && r >= 0; depth++)
+                r = sd_bus_message_close_container(reply);
+        return r;
+}
+
 static int reply_plan(sd_bus_message *call, const Plan *plan, const Report *report) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         char fingerprint[17];
@@ -223,7 +242,8 @@ static int reply_plan(sd_bus_message *call, const Plan *plan, const Report *repo
                         (r = sd_bus_message_append(reply, "b", (int)would_go)) < 0 ||
                         (r = append_steps(reply, plan)) < 0 ||
                         (r = append_findings(reply, &report->findings, plan)) < 0 ||
-                        (r = sd_bus_message_append(reply, "sa{sv}", fingerprint, 0)) < 0)
+                        (r = sd_bus_message_append(reply, "s", fingerprint)) < 0 ||
+                        (r = append_details(reply, plan)) < 0)
                 return r;
         return sd_bus_send(NULL, reply, NULL);
 }

@@ -67,7 +67,7 @@ static int apply_wait_node(Work *work, const PlanStep *step, Problem *problem) {
         int group = work->plan->members[step->member].group;
 
         int r = vfio_node_wait(work->kernel, group, NODE_TIMEOUT_MS);
-        return r < 0 ? problem_set(problem, OUTCOME_FAILED, "%s did not appear: %s", VFIO_NODE_TEXT(group),
+        return r < 0 ? problem_set(problem, OUTCOME_FAILED, "%s did not appear: %s", VFIO_NODE_TEXT(group, false),
                                        strerror(-r))
                      : 0;
 }

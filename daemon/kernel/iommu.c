@@ -9,6 +9,28 @@ const char *iommu_state_to_string(IommuState state) {
         return names[state];
 }
 
+static bool is_no_iommu(int groups_fd, const char *group) {
+        char name[32];
+
+        return sysfs_read_text(groups_fd, SYSFS_PATH("%s/name", group), name, sizeof(name)) >= 0 &&
+                        streq(name, "vfio-noiommu");
+}
+
+bool iommu_group_has_no_iommu(const Kernel *kernel, int group) {
+        return is_no_iommu(kernel->sys_fd, SYSFS_PATH("kernel/iommu_groups/%d", group));
+}
+
+/* Counts the groups of an IOMMU, and those that vfio made in its no-IOMMU mode. */
+static void count_groups(const Kernel *kernel, unsigned *ret_groups, unsigned *ret_no_iommu) {
+        _cleanup_closedir_ DIR *folder = NULL;
+        const char *name;
+
+        *ret_groups = *ret_no_iommu = 0;
+        int r = sysfs_open_folder(kernel->sys_fd, "kernel/iommu_groups", &folder);
+        while (r >= 0 && (r = sysfs_next(folder, &name)) > 0)
+                (*(is_no_iommu(dirfd(folder), name) ? ret_no_iommu : ret_groups))++;
+}
+
 static unsigned count_entries(const Kernel *kernel, const char *path) {
         _cleanup_closedir_ DIR *folder = NULL;
         const char *name;
@@ -24,37 +46,96 @@ static bool has_table(const Kernel *kernel, const char *path) {
         return faccessat(kernel->sys_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) >= 0;
 }
 
-/* Returns the parameter of the kernel command line that turns the IOMMU off; NULL if there is none. */
-static const char *find_off_switch(const Kernel *kernel) {
-        static const char *const parameters[] = {"intel_iommu=off", "amd_iommu=off", "iommu=off"};
+/* Returns the first of the parameters that is on the kernel command line; NULL if there is none. */
+static const char *find_parameter(const Kernel *kernel, const char *const *parameters) {
         char line[SYSFS_TEXT_MAX], *state;
 
         if (sysfs_read_text(kernel->proc_fd, "cmdline", line, sizeof(line)) < 0)
                 return NULL;
         for (char *word = strtok_r(line, " \n", &state); word; word = strtok_r(NULL, " \n", &state))
-                for (size_t i = 0; i < ELEMENTSOF(parameters); i++)
-                        if (streq(word, parameters[i]))
-                                return parameters[i];
+                for (const char *const *parameter = parameters; *parameter; parameter++)
+                        if (streq(word, *parameter))
+                                return *parameter;
         return NULL;
 }
 
+static const char *const off_switches[] = {"intel_iommu=off", "amd_iommu=off", "iommu=off", NULL};
+
+/* Interrupt remapping. */
+
+/* The interrupts of an IO-APIC have the lowest numbers. */
+#define INTERRUPTS_MAX 64
+
+/* Without interrupt remapping, a device can send any interrupt to the host. So the kernel does not give it to a
+ * virtual machine. On x86, the names of the interrupt controllers tell: "IR-IO-APIC" and "IR-PCI-MSI", or "IO-APIC" and
+ * "PCI-MSI". Other architectures have other names: then nothing is known. */
+static bool interrupts_are_not_remapped(const Kernel *kernel) {
+        bool is_plain = false;
+        char name[64];
+
+        for (unsigned i = 0; i < INTERRUPTS_MAX; i++) {
+                if (sysfs_read_text(kernel->sys_fd, SYSFS_PATH("kernel/irq/%u/chip_name", i), name, sizeof(name)) < 0)
+                        continue;
+                if (startswith(name, "IR-"))
+                        return false;
+                if (streq(name, "IO-APIC"))
+                        return true;
+                is_plain = is_plain || startswith(name, "PCI-MSI");
+        }
+        return is_plain;
+}
+
+/* Tells whether the administrator lets virtual machines use devices without interrupt remapping. */
+static bool unsafe_interrupts_are_allowed(const Kernel *kernel) {
+        /* A module that is loaded later reads the kernel command line. */
+        static const char *const parameters[] = {"vfio_iommu_type1.allow_unsafe_interrupts",
+                        "vfio_iommu_type1.allow_unsafe_interrupts=1", "vfio_iommu_type1.allow_unsafe_interrupts=y",
+                        "vfio_iommu_type1.allow_unsafe_interrupts=Y", "vfio_iommu_type1.allow_unsafe_interrupts=on",
+                        NULL};
+        char value[8];
+
+        int r = sysfs_read_text(kernel->sys_fd, "module/vfio_iommu_type1/parameters/allow_unsafe_interrupts", value,
+                        sizeof(value));
+        return r >= 0 ? streq(value, "Y") : find_parameter(kernel, parameters) != NULL;
+}
+
+static void warn_of_interrupts(const Kernel *kernel, char *warning, size_t size) {
+        static const char *const switches[] = {"intremap=off", "nointremap", "noapic", NULL};
+        char advice[96] = "Turn it on in the firmware set-up, if the machine has it.";
+
+        if (!interrupts_are_not_remapped(kernel) || unsafe_interrupts_are_allowed(kernel))
+                return;
+        const char *found = find_parameter(kernel, switches);
+        if (found)
+                (void)snprintf(advice, sizeof(advice), "Remove %s from the kernel command line and reboot.", found);
+        (void)snprintf(warning, size,
+                        "Interrupt remapping is off. So QEMU fails to start with a device of the host, with the error "
+                        "EPERM (Operation not permitted). %s Without interrupt remapping, QEMU starts only if the "
+                        "parameter allow_unsafe_interrupts of the module vfio_iommu_type1 is Y. That is a risk: the "
+                        "guest can then send any interrupt to the host, and may crash it or take control of it.",
+                        advice);
+}
+
 void iommu_examine(const Kernel *kernel, IommuReport *ret) {
-        unsigned groups = count_entries(kernel, "kernel/iommu_groups");
-        unsigned units = count_entries(kernel, "class/iommu");
+        unsigned groups, no_iommu, units = count_entries(kernel, "class/iommu");
         bool intel = has_table(kernel, "firmware/acpi/tables/DMAR");
         bool amd = has_table(kernel, "firmware/acpi/tables/IVRS");
-        const char *off_switch = find_off_switch(kernel), *reason;
+        const char *off_switch = find_parameter(kernel, off_switches), *reason;
 
-        ret->state = groups > 0 ? IOMMU_ON : intel || amd ? IOMMU_OFF : IOMMU_ABSENT;
+        ret->warning[0] = '\0';
+        count_groups(kernel, &groups, &no_iommu);
+        ret->state = groups > 0 ? IOMMU_ON : intel || amd || no_iommu > 0 ? IOMMU_OFF : IOMMU_ABSENT;
+        const char *mode = no_iommu > 0 ? "vfio is in its no-IOMMU mode, which is not for virtual machines. " : "";
         if (groups > 0) {
                 (void)snprintf(ret->reason, sizeof(ret->reason), "The kernel uses %u IOMMU unit%s and made %u group%s.",
                                 units, units == 1 ? "" : "s", groups, groups == 1 ? "" : "s");
+                warn_of_interrupts(kernel, ret->warning, sizeof(ret->warning));
                 return;
         }
         if (off_switch) {
                 (void)snprintf(ret->reason, sizeof(ret->reason),
-                                "The kernel was started with %s: remove it from the kernel command line and reboot.",
-                                off_switch);
+                                "%sThe kernel was started with %s: remove it from the kernel command line and reboot.",
+                                mode, off_switch);
                 return;
         }
         if (intel)
@@ -66,7 +147,7 @@ void iommu_examine(const Kernel *kernel, IommuReport *ret) {
         else
                 reason = "The firmware reports no IOMMU (neither table DMAR nor IVRS): enable VT-d or AMD-Vi in the "
                          "firmware set-up, if the machine has it.";
-        (void)snprintf(ret->reason, sizeof(ret->reason), "%s", reason);
+        (void)snprintf(ret->reason, sizeof(ret->reason), "%s%s", mode, reason);
 }
 
 int iommu_group_has_firmware_mapping(const Kernel *kernel, int group) {

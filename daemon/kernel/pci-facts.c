@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kernel/pci-facts.h"
+#include "kernel/iommu.h"
 #include "kernel/sysfs.h"
 
 #include <fcntl.h>
@@ -159,6 +160,8 @@ int pci_device_read_facts(const Kernel *kernel, PciAddress address, PciFacts *re
         facts.incarnation = folder.st_ino;
         if ((r = pci_device_read_driver(device_fd, facts.driver)) < 0 || (r = read_group(device_fd, &facts.group)) < 0)
                 return r;
+        facts.no_iommu = facts.group != IOMMU_GROUP_NONE && pci_driver_is_vfio(facts.driver) &&
+                        iommu_group_has_no_iommu(kernel, facts.group);
         facts.numa_node = (int)read_optional(device_fd, "numa_node", -1, INT16_MAX, -1);
         if (sysfs_read_text(device_fd, "reset_method", facts.reset_methods, sizeof(facts.reset_methods)) < 0)
                 facts.reset_methods[0] = '\0';

@@ -39,6 +39,7 @@ typedef struct PciFacts {
         int group;                             /* IOMMU_GROUP_NONE for none */
         int numa_node;                         /* -1 for none */
         uint16_t virtual_functions_max;        /* 0 for none */
+        bool no_iommu;                         /* vfio made the group in its no-IOMMU mode: see iommu.h */
         bool bridge;                           /* there is a bus behind it */
         bool endpoint;                         /* a virtual machine can use it */
         bool boot_vga;
@@ -47,6 +48,11 @@ typedef struct PciFacts {
         bool behind_controller; /* A controller such as a VMD exposes the device: it disappears with the controller's driver. */
         PciAddress controller;
 } PciFacts;
+
+/* Tells whether the device is a network card, by its class. */
+static inline bool pci_facts_are_network(const PciFacts *facts) {
+        return facts->ids.class >> 16 == 0x02;
+}
 
 /* Opens the sysfs directory of a device. Returns the descriptor; -ENOENT if there is no device; or another negative errno. */
 int pci_device_open(const Kernel *kernel, PciAddress address);

@@ -8,8 +8,8 @@
 #include <sys/inotify.h>
 #include <sys/stat.h>
 
-const char *vfio_node_format(int group, char buffer[static VFIO_NODE_TEXT_MAX]) {
-        (void)snprintf(buffer, VFIO_NODE_TEXT_MAX, "/dev/vfio/%d", group);
+const char *vfio_node_format(int group, bool no_iommu, char buffer[static VFIO_NODE_TEXT_MAX]) {
+        (void)snprintf(buffer, VFIO_NODE_TEXT_MAX, "/dev/vfio/%s%d", no_iommu ? "noiommu-" : "", group);
         return buffer;
 }
 

@@ -1,19 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "kernel/kernel.h"
+#include "kernel/iommu.h"
 
 /* /dev/vfio/N, the node of an IOMMU group. The kernel lets only one process open it. While a virtual machine has it open, vfiod
  * cannot open it. While vfiod has it open, no program can open it or bind a cdev of the group to an iommufd, but a program
- * can still open a cdev, see vfio-cdev.h. */
+ * can still open a cdev, see vfio-cdev.h.
+ *
+ * A group without an IOMMU has the node /dev/vfio/noiommu-N. Only a process with CAP_SYS_RAWIO can open it (kernel source),
+ * so vfiod cannot. */
 
-/* Formats "/dev/vfio/25" into buffer, and returns buffer. */
-#define VFIO_NODE_TEXT_MAX 24
+/* Formats "/dev/vfio/25", or "/dev/vfio/noiommu-25" for a group without an IOMMU (see kernel/iommu.h), into buffer, and
+ * returns buffer. */
+#define VFIO_NODE_TEXT_MAX 32
 
-const char *vfio_node_format(int group, char buffer[static VFIO_NODE_TEXT_MAX]);
-#define VFIO_NODE_TEXT(group) vfio_node_format(group, (char[VFIO_NODE_TEXT_MAX]){})
+const char *vfio_node_format(int group, bool no_iommu, char buffer[static VFIO_NODE_TEXT_MAX]);
+#define VFIO_NODE_TEXT(group, no_iommu) vfio_node_format(group, no_iommu, (char[VFIO_NODE_TEXT_MAX]){})
 
-/* Opens the node. The caller closes the descriptor: until then, nobody else can take the group. Returns the descriptor;
+/* Reads whether the group has an IOMMU, and formats its node. */
+#define VFIO_NODE_TEXT_OF(kernel, group) VFIO_NODE_TEXT(group, iommu_group_has_no_iommu(kernel, group))
+
+/* Opens /dev/vfio/N. The caller closes the descriptor: until then, nobody else can take the group. Returns the descriptor;
  * -EBUSY if a process holds the group; -ENOENT if there is no node; or another negative errno. */
 int vfio_node_lock(const Kernel *kernel, int group);
 

@@ -35,7 +35,7 @@ bool group_is_viable(const Group *group) {
         for (size_t i = 0; i < group->n_members; i++)
                 if (device_blocks_group(group->members[i]))
                         return false;
-        return true;
+        return !group->no_iommu;
 }
 
 bool group_has_node(const Group *group) {

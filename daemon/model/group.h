@@ -23,6 +23,7 @@ struct Group {
         int number;
         Device **members; /* the array is owned, the devices are not; sorted by address */
         size_t n_members;
+        bool no_iommu;   /* vfio made it in its no-IOMMU mode: no guest can use it. See kernel/iommu.h. */
         unsigned change; /* for inventory.c: index of its pending change, plus one; 0 for none */
         bool blocked;    /* for viability.c: it has logged that the group is no longer viable */
 };
@@ -31,10 +32,11 @@ struct Group {
 GroupState group_state(const Group *group);
 
 /* The rule of the kernel since 5.19: a group is viable if each member has no driver, or a driver that does not do
- * DMA for the host (drivers with driver_managed_dma in struct pci_driver: vfio drivers, pcieport, pci-stub). */
+ * DMA for the host (drivers with driver_managed_dma in struct pci_driver: vfio drivers, pcieport, pci-stub). A group
+ * without an IOMMU is never viable. */
 bool group_is_viable(const Group *group);
 
-/* Tells whether /dev/vfio/N exists for the group. The kernel creates it while a member is on a vfio driver. */
+/* Tells whether /dev/vfio/N, or /dev/vfio/noiommu-N, exists for the group. The kernel creates it while a member is on a vfio driver. */
 bool group_has_node(const Group *group);
 
 /* Counts the members that a guest can use. */

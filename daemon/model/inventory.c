@@ -304,6 +304,8 @@ int inventory_put_device(Inventory *inventory, const PciFacts *read) {
                         return r;
                 if (read->group != IOMMU_GROUP_NONE && (r = group_join(inventory, device, read->group)) < 0)
                         return r;
+                if (device->group)
+                        device->group->no_iommu = read->no_iommu;
                 facts |= CHANGED_GROUP;
         }
         if (device_state(device) != state_before)

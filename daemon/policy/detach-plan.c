@@ -115,6 +115,12 @@ static int check_named(
                 return problem_set(problem, OUTCOME_NO_GROUP,
                                 "%s has no IOMMU group, because no IOMMU handles it. A virtual machine cannot use it.",
                                 PCI_ADDRESS_TEXT(device->address));
+        if (selection->group->no_iommu)
+                return problem_set(problem, OUTCOME_NO_IOMMU,
+                                "No IOMMU handles the devices of group %d: vfio made this group in its no-IOMMU mode "
+                                "(enable_unsafe_noiommu_mode). Programs such as DPDK can use it, but no virtual "
+                                "machine can.",
+                                selection->group->number);
         if (device && device_state(device) == DEVICE_FOREIGN && is_taken(options, device))
                 return problem_set(problem, OUTCOME_FOREIGN,
                                 "Another program bound %s to %s. vfiod does not touch it. Use "
@@ -242,7 +248,8 @@ int plan_detach(const Inventory *inventory, const Selection *selection, const Io
                 if ((r = find_leaving_parent(inventory, device, plan)) < 0)
                         return r;
         }
-        if ((r = plan_add_all_steps(plan)) < 0)
+        if ((iommu->warning[0] != '\0' && (r = plan_add_warning(plan, "%s", iommu->warning)) < 0) ||
+                        (r = plan_add_all_steps(plan)) < 0)
                 return r;
         *ret = TAKE_PTR(plan);
         return 0;

@@ -30,6 +30,7 @@ Guard guard_of_usage(UsageKind kind) {
                         [USAGE_NETWORK] = GUARD_NETWORK,
                         [USAGE_DISPLAY] = GUARD_DISPLAY,
                         [USAGE_PROCESS] = GUARD_PROCESS,
+                        [USAGE_CHILD] = GUARD_VIRTUAL_FUNCTIONS,
         };
         return table[kind];
 }

@@ -12,7 +12,7 @@ typedef enum Guard {
         GUARD_NETWORK,           /* the host uses a network interface of it */
         GUARD_DISPLAY,           /* it shows the host's screen */
         GUARD_PROCESS,           /* a process has a device node of it open */
-        GUARD_VIRTUAL_FUNCTIONS, /* its virtual functions would vanish, and are in use */
+        GUARD_VIRTUAL_FUNCTIONS, /* its virtual functions or mediated devices would vanish, and are in use */
         GUARD_FIRMWARE,          /* the firmware reserved memory for it: the kernel does not give it to a guest */
         _GUARD_MAX,
         _GUARD_INVALID = -EINVAL,

@@ -92,6 +92,9 @@ Plan *plan_free(Plan *plan) {
         free(plan->members);
         free(plan->steps);
         finding_list_done(&plan->findings);
+        for (size_t i = 0; i < plan->n_warnings; i++)
+                free(plan->warnings[i]);
+        free(plan->warnings);
         free(plan);
         return NULL;
 }
@@ -138,6 +141,23 @@ int plan_set_unknown_origin(PlanMember *member) {
                 return -ENOMEM;
         member->origin->ids = member->ids;
         member->origin->binding.any_driver = true;
+        return 0;
+}
+
+int plan_add_warning(Plan *plan, const char *format, ...) {
+        _cleanup_free_ char *text = NULL;
+        va_list arguments;
+
+        va_start(arguments, format);
+        int length = vasprintf(&text, format, arguments);
+        va_end(arguments);
+        if (length < 0) {
+                text = NULL;
+                return -ENOMEM;
+        }
+        if (text_escape_message(&text) < 0 || !ARRAY_GROW(plan->warnings, plan->n_warnings))
+                return -ENOMEM;
+        plan->warnings[plan->n_warnings++] = TAKE_PTR(text);
         return 0;
 }
 

@@ -58,8 +58,10 @@ typedef struct Plan {
         size_t n_members;
         PlanStep *steps;
         size_t n_steps;
-        bool incomplete;           /* a step is missing, because there was no memory */
-        FindingList findings;      /* what the model shows; the worker adds what the host shows */
+        bool incomplete;      /* a step is missing, because there was no memory */
+        FindingList findings; /* what the model shows; the worker adds what the host shows */
+        char **warnings;      /* sentences, owned: what can go wrong later; they do not refuse anything */
+        size_t n_warnings;
         unsigned overrides;        /* mask of 1 << Guard */
         PciAddress selected;       /* for messages: the device that the caller named, or the first of the group */
         unsigned vf_count;         /* of SET_VFS: the new number of VFs */
@@ -97,6 +99,9 @@ int plan_add_member(Plan *plan, const Device *device, PlanMember **ret);
 /* Sorts the members for a reattach: PFs before VFs, and low addresses before high ones; for a detach (leaving) in
  * reverse. */
 void plan_sort_members(Plan *plan, bool leaving);
+
+/* Appends a warning, escaped as a message (base/text.h). Returns 0 or -ENOMEM. */
+int plan_add_warning(Plan *plan, const char *format, ...) _printf_(2, 3);
 
 /* Returns the index of the member, or -1. A VF that does not exist yet is not found. */
 int plan_find_member(const Plan *plan, PciAddress address);

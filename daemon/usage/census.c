@@ -41,6 +41,13 @@ int holder_of_vfio_node(const Kernel *kernel, int group, uint64_t end_us, Holder
         return r < 0 ? r : find_first(&table, ret);
 }
 
+int holder_of_socket(const Kernel *kernel, const char *inode, uint64_t end_us, Holder *ret) {
+        _cleanup_(holder_table_done) HolderTable table = {.kernel = kernel, .names_max = 1, .end_us = end_us};
+
+        int r = holder_table_add_socket(&table, inode);
+        return r < 0 ? r : find_first(&table, ret);
+}
+
 int holder_of_device(const Kernel *kernel, PciAddress address, Holder *ret) {
         _cleanup_(holder_table_done) HolderTable table = {.kernel = kernel, .names_max = 1};
 

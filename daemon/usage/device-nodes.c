@@ -49,6 +49,25 @@ static int read_node(Search *search, int folder_fd, const char *name) {
         return add_node(search, makedev(major, minor), block);
 }
 
+/* A mediated device has an IOMMU group of its own, and a process uses it through the node of this group. */
+static int read_group_node(Search *search, int folder_fd, const char *name) {
+        unsigned major, minor;
+        struct stat status;
+        char group[16], text[32];
+
+        int r = sysfs_read_link(folder_fd, SYSFS_PATH("%s/iommu_group", name), group, sizeof(group));
+        if (r < 0)
+                return r == -ENOENT || r == -ENODEV || r == -ENOTDIR ? 0 : r;
+        r = sysfs_read_text(search->kernel->sys_fd, SYSFS_PATH("class/vfio/%s/dev", group), text, sizeof(text));
+        if (r >= 0)
+                return sscanf(text, "%u:%u", &major, &minor) == 2 ? add_node(search, makedev(major, minor), false)
+                                                                  : -EINVAL;
+        if (fstatat(search->kernel->dev_fd, SYSFS_PATH("vfio/%s", group), &status, AT_SYMLINK_NOFOLLOW) >= 0 &&
+                        S_ISCHR(status.st_mode))
+                return add_node(search, status.st_rdev, false);
+        return r == -ENOENT ? 0 : r; /* No node: the device is on no vfio driver. */
+}
+
 /* Enters only real directories: a link leads to another device. The directory of another PCI function is another
  * device, too. */
 static int on_entry(int folder_fd, const char *name, void *userdata) {
@@ -60,8 +79,8 @@ static int on_entry(int folder_fd, const char *name, void *userdata) {
                 return errno == ENOENT || errno == ENODEV ? 0 : -errno;
         if (!S_ISDIR(status.st_mode) || pci_address_parse(name, &other) >= 0)
                 return 0;
-        int r = read_node(search, folder_fd, name);
-        if (r < 0)
+        int r;
+        if ((r = read_node(search, folder_fd, name)) < 0 || (r = read_group_node(search, folder_fd, name)) < 0)
                 return r;
         if (search->depth >= DEPTH_MAX)
                 return -ELOOP;

@@ -4,8 +4,8 @@
 #include "kernel/pci-facts.h"
 #include <sys/types.h>
 
-/* The device nodes of a PCI function: those of its disks, sound cards, input devices, DRM cards, its vfio cdev and
- * so on. */
+/* The device nodes of a PCI function: those of its disks, sound cards, input devices, DRM cards, its vfio cdev, the group
+ * nodes and cdevs of its mediated devices, and so on. */
 
 typedef struct DeviceNode {
         dev_t number;

@@ -2,7 +2,7 @@
 #include "kernel/sysfs.h"
 #include "usage/usage.h"
 
-/* Only the driver of a display makes the directories "graphics" and "drm". */
+/* Uses of a display. Only the driver of a display makes the directories "graphics" and "drm". */
 
 static int examine_framebuffers(UsageSnapshot *snapshot, int device_fd) {
         _cleanup_closedir_ DIR *folder = NULL;
@@ -48,6 +48,76 @@ static int examine_cards(UsageSnapshot *snapshot, int device_fd) {
         return r == -ENOENT ? 0 : r;
 }
 
+/* The framebuffer of the firmware. Without a driver of its own, a display still shows what the kernel writes into the
+ * memory that the firmware prepared. The kernel has a platform device for it ("simple-framebuffer.0"), and the driver
+ * of that (simpledrm, efifb, ...) needs no driver of the PCI device. */
+
+/* Since Linux 6.9, the platform device is below the PCI device (sysfb_init() in the kernel source). */
+static int examine_platform_devices(UsageSnapshot *snapshot, int device_fd) {
+        _cleanup_closedir_ DIR *folder = NULL;
+        const char *name;
+
+        int r = sysfs_open_folder(device_fd, ".", &folder);
+        while (r >= 0 && (r = sysfs_next(folder, &name)) > 0)
+                if (strstr(name, "-framebuffer.") &&
+                                (r = usage_report(snapshot, USAGE_DISPLAY,
+                                                 "%s is the framebuffer of the firmware: it may show the console",
+                                                 TEXT_NAME(name))) != 0)
+                        return r;
+        return r;
+}
+
+/* The names of the memory in /proc/iomem: the kernel calls it BOOTFB, and each driver by its own name. */
+static bool is_framebuffer(const char *name) {
+        static const char *const names[] = {"BOOTFB", "simpledrm", "simplefb", "efidrm", "efifb", "vesadrm", "vesafb",
+                        "uvesafb", "ofdrm", "offb", "vga16fb"};
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                if (streq(name, names[i]))
+                        return true;
+        return strstr(name, "framebuffer");
+}
+
+/* The kernel does not indent the lines of /proc/iomem deeper than five levels (MAX_IORES_LEVEL; eight since Linux
+ * 6.5). At this level, what is inside a region has the same indentation as the region. */
+#define INDENTATION_MAX 10
+
+/* Looks into the regions of the device in /proc/iomem. Without privileges, all addresses read as 0, but the names and the
+ * indentation tell what is inside of what. */
+static int examine_memory(UsageSnapshot *snapshot, PciAddress address) {
+        _cleanup_fclose_ FILE *file = sysfs_open_lines(snapshot->kernel->proc_fd, "iomem");
+        const char *device = PCI_ADDRESS_TEXT(address);
+        _cleanup_free_ char *line = NULL;
+        bool is_inside = false;
+        size_t size = 0, region = 0;
+        PciAddress other;
+
+        if (!file)
+                return errno == ENOENT ? 0 : -errno;
+        while (getline(&line, &size, file) > 0) {
+                size_t indentation = strspn(line, " ");
+                char *name = strstr(line, " : ");
+
+                if (!name)
+                        continue;
+                name += strlen(" : ");
+                name[strcspn(name, "\n")] = '\0';
+                is_inside = is_inside &&
+                                (indentation > region ||
+                                                (indentation == region && indentation >= INDENTATION_MAX &&
+                                                                pci_address_parse(name, &other) < 0));
+                if (is_inside && is_framebuffer(name))
+                        return usage_report(snapshot, USAGE_DISPLAY,
+                                        "its memory has the framebuffer of the firmware (%s): it may show the console",
+                                        TEXT_NAME(name));
+                if (!is_inside && streq(name, device)) {
+                        is_inside = true;
+                        region = indentation;
+                }
+        }
+        return ferror(file) ? -EIO : 0;
+}
+
 static int examine(UsageSnapshot *snapshot, int device_fd, PciAddress address) {
         long boot_vga = 0;
 
@@ -58,9 +128,10 @@ static int examine(UsageSnapshot *snapshot, int device_fd, PciAddress address) {
                         (r = usage_report(snapshot, USAGE_DISPLAY, "%s is the display that the host was started with",
                                          PCI_ADDRESS_TEXT(address))) != 0)
                 return r;
-        if ((r = examine_framebuffers(snapshot, device_fd)) != 0)
+        if ((r = examine_framebuffers(snapshot, device_fd)) != 0 || (r = examine_cards(snapshot, device_fd)) != 0 ||
+                        (r = examine_platform_devices(snapshot, device_fd)) != 0)
                 return r;
-        return examine_cards(snapshot, device_fd);
+        return examine_memory(snapshot, address);
 }
 
 int usage_of_display(UsageSnapshot *snapshot, PciAddress address) {

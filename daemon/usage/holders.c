@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "usage/holders.h"
 #include "kernel/sysfs.h"
+#include "kernel/vfio-node.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -71,7 +72,7 @@ int holder_table_add_device(HolderTable *table, PciAddress address) {
 }
 
 int holder_table_add_group(HolderTable *table, int group) {
-        const char *path = SYSFS_PATH("/vfio/%d", group);
+        const char *path = VFIO_NODE_TEXT_OF(table->kernel, group) + strlen("/dev");
         struct stat status;
 
         /* The number finds the node in any mount namespace. Without a number, the end of the path has to match. */
@@ -80,6 +81,14 @@ int holder_table_add_group(HolderTable *table, int group) {
         if (!add_owner(table, (PciAddress){}))
                 return -ENOMEM;
         (void)snprintf(table->suffix, sizeof(table->suffix), "%s", path);
+        table->suffix_owner = table->n_owners - 1;
+        return 0;
+}
+
+int holder_table_add_socket(HolderTable *table, const char *inode) {
+        if (!add_owner(table, (PciAddress){}))
+                return -ENOMEM;
+        (void)snprintf(table->suffix, sizeof(table->suffix), "socket:[%.20s]", inode);
         table->suffix_owner = table->n_owners - 1;
         return 0;
 }
@@ -196,7 +205,8 @@ static bool read_path(Walk *walk, int directory_fd, const char *name) {
         return r >= 0 || r == -ENAMETOOLONG;
 }
 
-/* A sandboxed virtual machine sees the node in another directory than /dev, so only the end of the path is compared. */
+/* A sandboxed virtual machine sees the node in another directory than /dev, so only the end of the path is compared. A
+ * socket has this text as its whole path: a file of a user may have a name that ends with it. */
 static int match_suffix(Walk *walk, int directory_fd, const char *name) {
         HolderTable *table = walk->table;
         size_t suffix_length = strlen(table->suffix);
@@ -205,7 +215,7 @@ static int match_suffix(Walk *walk, int directory_fd, const char *name) {
                 return 0;
         size_t length = strlen(walk->path);
         if (length < suffix_length || !streq(walk->path + length - suffix_length, table->suffix) ||
-                        is_path_only(directory_fd, name))
+                        (table->suffix[0] != '/' && length != suffix_length) || is_path_only(directory_fd, name))
                 return 0;
         return add_holder(table, &table->owners[table->suffix_owner].open, walk->process, walk->path);
 }

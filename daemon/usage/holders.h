@@ -76,7 +76,7 @@ typedef struct HolderTable {
         size_t n_owners;
         NodeOwner *nodes; /* of all owners; sorted by the walk */
         size_t n_nodes;
-        char suffix[32]; /* Path of a node whose number is not known, for example "/vfio/25"; "" for none. */
+        char suffix[32]; /* Path of a node whose number is not known, for example "/vfio/25"; or "socket:[1234]"; "" for none. */
         size_t suffix_owner;
         HolderList hidden;    /* processes whose descriptors vfiod may not read */
         size_t n_descriptors; /* that were read */
@@ -84,12 +84,14 @@ typedef struct HolderTable {
         int error; /* 0, or why the walk failed: -ETIME if there was not enough time */
 } HolderTable;
 
-/* Add an owner: a function with all its nodes, a function with this node, or a group with its node. Each returns 0
+/* Add an owner: a function with all its nodes, a function with this node, a group with its node, or a socket. A table has
+ * at most one group or socket. Each returns 0
  * or -ENOMEM. If the nodes of a function cannot be collected, its field "error" says so; a function that is gone has
  * no nodes. */
 int holder_table_add_device(HolderTable *table, PciAddress address);
 int holder_table_add_node(HolderTable *table, PciAddress address, DeviceNode node);
 int holder_table_add_group(HolderTable *table, int group);
+int holder_table_add_socket(HolderTable *table, const char *inode);
 
 /* Fills the lists. If a limit is reached, the processes whose descriptors were not all read have is_cut set. Returns
  * 0 or -ENOMEM; another error is in the table. */

@@ -2,12 +2,15 @@
 #include "kernel/sysfs.h"
 #include "usage/usage.h"
 
+#include <fcntl.h>
+#include <net/if.h>
+
 static int report(UsageSnapshot *snapshot, const char *interface, const char *what, const char *which) {
         return usage_report(snapshot, USAGE_NETWORK, "%s %s%s", TEXT_NAME(interface), what, which);
 }
 
 /* Examines the links "master" and "upper_NAME" to what is built on the interface: bridge, bond, team, VLAN, macvlan. */
-static int examine_links(UsageSnapshot *snapshot, const char *interface, int folder_fd) {
+static int examine_links(UsageSnapshot *snapshot, const char *interface, int folder_fd, bool *ret_found) {
         _cleanup_closedir_ DIR *folder = NULL;
         char master[64] = "";
         const char *name;
@@ -15,27 +18,67 @@ static int examine_links(UsageSnapshot *snapshot, const char *interface, int fol
         int r = sysfs_read_link(folder_fd, "master", master, sizeof(master));
         if (r < 0 && r != -ENOENT)
                 return r;
+        *ret_found = r >= 0;
         if (r >= 0 && (r = report(snapshot, interface, "is a port of ", TEXT_NAME(master))) != 0)
                 return r;
         r = sysfs_open_folder(folder_fd, ".", &folder);
         while (r >= 0 && (r = sysfs_next(folder, &name)) > 0) {
                 /* A master also has a link "upper_NAME". */
                 const char *upper = startswith(name, "upper_");
-                if (upper && !streq(upper, master) &&
-                                (r = report(snapshot, interface, "carries ", TEXT_NAME(upper))) != 0)
+                if (!upper || streq(upper, master))
+                        continue;
+                *ret_found = true;
+                if ((r = report(snapshot, interface, "carries ", TEXT_NAME(upper))) != 0)
                         return r;
         }
         return r;
 }
 
-/* Examines the network configuration of the interface. */
-static int examine_network(UsageSnapshot *snapshot, const char *interface, unsigned index) {
+/* A packet socket: names the process if it can be found. */
+static int report_packet_socket(UsageSnapshot *snapshot, const char *interface, const char *inode) {
+        Holder holder;
+
+        int r = holder_of_socket(snapshot->kernel, inode, snapshot->limits->end_us, &holder);
+        if (r < 0)
+                return r == -ENOMEM
+                                ? r
+                                : report(snapshot, interface, "is used by a process that receives all its packets", "");
+        (void)holder_conceal(&holder, snapshot->reader);
+        return report(snapshot, interface, "is used by a packet socket of ", HOLDER_TEXT(&holder));
+}
+
+/* Tells whether a use of this kind stands for another use that was found, too. */
+static bool is_implied(NetworkUseKind kind, const char *text, int folder_fd, bool has_route, bool has_found) {
+        switch (kind) {
+        case NETWORK_DEFAULT_ROUTE:
+        case NETWORK_ROUTE:
+        case NETWORK_NEXT_HOP:
+                return has_route; /* One route is evidence enough. */
+        case NETWORK_UPPER:
+                /* examine_links() has reported it. */
+                return faccessat(folder_fd, SYSFS_PATH("upper_%s", text), F_OK, AT_SYMLINK_NOFOLLOW) >= 0;
+        case NETWORK_OTHER_MAC:
+                return has_found;
+        default:
+                return false;
+        }
+}
+
+/* Examines how the host uses the interface. */
+static int examine_network(
+                UsageSnapshot *snapshot, const char *interface, unsigned index, int folder_fd, bool *ret_found) {
         static const char *const phrases[_NETWORK_USE_KIND_MAX] = {
                         [NETWORK_ADDRESS] = "has the address ",
                         [NETWORK_DEFAULT_ROUTE] = "carries the default route",
                         [NETWORK_ROUTE] = "carries the route to ",
                         [NETWORK_NEXT_HOP] = "is used by a next hop of the routing table",
                         [NETWORK_PPPOE] = "carries a PPPoE connection",
+                        [NETWORK_XDP] = "has an XDP program, which gets its packets",
+                        [NETWORK_FILTER] = "has the queueing discipline for tc filters ",
+                        [NETWORK_UPPER] = "carries ",
+                        [NETWORK_PROTOCOL] = "is used by the kernel, which receives packets on it with ",
+                        [NETWORK_OTHER_MAC] = "carries something, for example the macvlan of a container, with the MAC "
+                                              "address ",
         };
         const NetworkTable *table;
         bool has_route = false;
@@ -45,29 +88,42 @@ static int examine_network(UsageSnapshot *snapshot, const char *interface, unsig
                 return r;
         const NetworkUse *use = network_table_find(table, index);
         for (NetworkUseKind kind = 0; use && kind < _NETWORK_USE_KIND_MAX && r == 0; kind++) {
-                bool is_route = kind == NETWORK_DEFAULT_ROUTE || kind == NETWORK_ROUTE || kind == NETWORK_NEXT_HOP;
+                const char *text = use->texts[kind];
 
-                /* One route is evidence enough. */
-                if (!use->has[kind] || (is_route && has_route))
+                if (!use->has[kind] || is_implied(kind, text, folder_fd, has_route, *ret_found))
                         continue;
-                has_route = has_route || is_route;
-                r = report(snapshot, interface, phrases[kind], use->texts[kind]);
+                has_route = has_route || kind == NETWORK_DEFAULT_ROUTE || kind == NETWORK_ROUTE;
+                *ret_found = true;
+                r = kind == NETWORK_PACKET_SOCKET ? report_packet_socket(snapshot, interface, text)
+                                                  : report(snapshot, interface, phrases[kind], TEXT_NAME(text));
         }
         return r;
 }
 
+/* An interface in promiscuous mode receives the packets of others. Somebody wants them, even if nothing tells who. */
+static int examine_flags(UsageSnapshot *snapshot, const char *interface, int folder_fd) {
+        long flags;
+
+        int r = sysfs_read_number(folder_fd, "flags", 0, UINT32_MAX, &flags);
+        if (r < 0 || !(flags & IFF_PROMISC))
+                return r == -ENOENT ? 0 : r;
+        return report(snapshot, interface, "is in promiscuous mode: something receives all packets on it", "");
+}
+
 static int examine(UsageSnapshot *snapshot, const char *interface) {
         _cleanup_closedir_ DIR *folder = NULL;
+        bool has_found;
         long index;
         int r;
 
         if ((r = usage_snapshot_check_time(snapshot)) < 0 ||
                         (r = sysfs_open_folder(snapshot->kernel->sys_fd, SYSFS_PATH("class/net/%s", interface),
                                          &folder)) < 0 ||
-                        (r = examine_links(snapshot, interface, dirfd(folder))) != 0 ||
-                        (r = sysfs_read_number(dirfd(folder), "ifindex", 1, INT32_MAX, &index)) < 0)
+                        (r = examine_links(snapshot, interface, dirfd(folder), &has_found)) != 0 ||
+                        (r = sysfs_read_number(dirfd(folder), "ifindex", 1, INT32_MAX, &index)) < 0 ||
+                        (r = examine_network(snapshot, interface, (unsigned)index, dirfd(folder), &has_found)) != 0)
                 return r;
-        return examine_network(snapshot, interface, (unsigned)index);
+        return has_found ? 0 : examine_flags(snapshot, interface, dirfd(folder));
 }
 
 int usage_of_interface(UsageSnapshot *snapshot, const char *interface) {

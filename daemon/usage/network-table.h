@@ -3,8 +3,11 @@
 
 #include "kernel/kernel.h"
 
-/* The network configuration of the host, by interface. Addresses, routes and next hops are each read in one dump for
- * all interfaces. */
+/* How the host uses its network interfaces, by interface. Addresses, routes and so on are each read in one dump for all
+ * interfaces.
+ *
+ * Not found are: a VLAN or ipvlan in the network namespace of a container, whose lower interface shows nothing of it; and
+ * BPF programs that are attached with tcx. */
 
 typedef enum NetworkUseKind {
         NETWORK_ADDRESS, /* with the address as text */
@@ -12,6 +15,12 @@ typedef enum NetworkUseKind {
         NETWORK_ROUTE, /* with its target as text, "10.0.0.0/8" */
         NETWORK_NEXT_HOP,
         NETWORK_PPPOE,
+        NETWORK_XDP,           /* a BPF program gets its packets first */
+        NETWORK_FILTER,        /* a queueing discipline that exists only for filters, with its kind as text: "clsact" */
+        NETWORK_UPPER,         /* a tunnel or another interface that sends through it, with its raw name as text */
+        NETWORK_PACKET_SOCKET, /* a process receives its packets; with the inode of the socket as text */
+        NETWORK_PROTOCOL,      /* the kernel receives packets of a protocol only on it, with the function as text */
+        NETWORK_OTHER_MAC,     /* it receives packets for another MAC address, the text: such as that of a macvlan */
         _NETWORK_USE_KIND_MAX,
 } NetworkUseKind;
 

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "usage/usage.h"
 
-#define CLASS_NETWORK 0x02
-
 static int examine_interfaces(UsageSnapshot *snapshot, const PciFacts *facts) {
         const HostIndexName *interface = host_index_next(&snapshot->host, HOST_NAME_NETWORK, facts->address, NULL);
         int r = 0;
 
         /* /sys shows only the interfaces in the network namespace of vfiod. */
-        if (!interface && facts->ids.class >> 16 == CLASS_NETWORK && facts->driver[0] != '\0' &&
+        if (!interface && pci_facts_are_network(facts) && facts->driver[0] != '\0' &&
                         !pci_driver_leaves_dma(facts->driver))
                 return usage_report(snapshot, USAGE_NETWORK,
                                 "%s shows no network interface here: it may be in the network namespace of a container",
@@ -33,7 +31,8 @@ static int examine_function(UsageSnapshot *snapshot, PciAddress address) {
                                          PCI_ADDRESS_TEXT(address), TEXT_NAME(facts.driver))) != 0)
                 return r;
         if ((r = usage_of_disks(snapshot, address)) != 0 || (r = examine_interfaces(snapshot, &facts)) != 0 ||
-                        (r = usage_of_display(snapshot, address)) != 0)
+                        (r = usage_of_display(snapshot, address)) != 0 ||
+                        (r = usage_of_children(snapshot, &facts)) != 0)
                 return r;
         return usage_by_processes(snapshot, address);
 }

@@ -19,3 +19,4 @@ int usage_of_disks(UsageSnapshot *snapshot, PciAddress address);
 int usage_of_interface(UsageSnapshot *snapshot, const char *interface);
 int usage_of_display(UsageSnapshot *snapshot, PciAddress address);
 int usage_by_processes(UsageSnapshot *snapshot, PciAddress address);
+int usage_of_children(UsageSnapshot *snapshot, const PciFacts *facts);

@@ -1,96 +1,134 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "usage/vfio-holders.h"
+#include "kernel/sysfs.h"
 #include "kernel/vfio-cdev.h"
 #include "kernel/vfio-node.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
 #define ADVICE "end it, or take the device out of it, first."
 
-/* The members that have a cdev. */
-typedef struct CdevSearch {
-        HolderTable table; /* an owner is a member */
-        VfioCdev *cdevs;   /* of the owners, in the same order */
-} CdevSearch;
+/* A cdev, or the node of a group without an IOMMU. */
+typedef struct SearchedNode {
+        char text[VFIO_CDEV_TEXT_MAX > VFIO_NODE_TEXT_MAX ? VFIO_CDEV_TEXT_MAX : VFIO_NODE_TEXT_MAX];
+} SearchedNode;
 
-static void cdev_search_done(CdevSearch *search) {
-        free(search->cdevs);
+/* The nodes of the members. */
+typedef struct NodeSearch {
+        HolderTable table;   /* an owner is a member with one of its nodes */
+        SearchedNode *nodes; /* of the owners, in the same order */
+} NodeSearch;
+
+static void node_search_done(NodeSearch *search) {
+        free(search->nodes);
         holder_table_done(&search->table);
 }
 
+static int node_search_add(NodeSearch *search, PciAddress member, const char *text, dev_t number) {
+        if (!ARRAY_GROW(search->nodes, search->table.n_owners))
+                return -ENOMEM;
+        (void)snprintf(search->nodes[search->table.n_owners].text, sizeof(search->nodes->text), "%s", text);
+        return holder_table_add_node(&search->table, member, (DeviceNode){.number = number});
+}
+
 typedef enum HolderKind {
-        HOLDER_OPEN,   /* has the cdev open */
-        HOLDER_HIDDEN, /* could have the cdev open: vfiod may not examine the process */
-        HOLDER_CUT,    /* could have the cdev open: its descriptors were not all read */
+        HOLDER_OPEN,   /* has the node open */
+        HOLDER_HIDDEN, /* could have the node open: vfiod may not examine the process */
+        HOLDER_CUT,    /* could have the node open: its descriptors were not all read */
 } HolderKind;
 
-/* Describes the first process of the list as the holder of the cdev. Returns false if the list is empty. */
-static bool describe(VfioHolder *ret, HolderKind kind, const HolderList *list, const CdevSearch *search, size_t owner) {
+/* Describes the first process of the list as the holder of the node. Returns false if the list is empty. */
+static bool describe(VfioHolder *ret, HolderKind kind, const HolderList *list, const NodeSearch *search, size_t owner) {
         if (list->n_holders == 0)
                 return false;
-        const char *holder = HOLDER_TEXT(&list->holders[0].holder), *cdev = VFIO_CDEV_TEXT(&search->cdevs[owner]);
+        const char *holder = HOLDER_TEXT(&list->holders[0].holder), *node = search->nodes[owner].text;
 
         ret->outcome = OUTCOME_HELD;
         ret->address = search->table.owners[owner].address;
         ret->is_open = kind == HOLDER_OPEN;
         switch (kind) {
         case HOLDER_OPEN:
-                (void)snprintf(ret->evidence, VFIO_EVIDENCE_MAX, "%s of %s is held by %s", cdev,
+                (void)snprintf(ret->evidence, VFIO_EVIDENCE_MAX, "%s of %s is held by %s", node,
                                 PCI_ADDRESS_TEXT(ret->address), holder);
                 ret->advice = ": " ADVICE;
                 break;
         case HOLDER_HIDDEN:
                 (void)snprintf(ret->evidence, VFIO_EVIDENCE_MAX,
-                                "vfiod may not examine %s, which could have %s of %s open", holder, cdev,
+                                "vfiod may not examine %s, which could have %s of %s open", holder, node,
                                 PCI_ADDRESS_TEXT(ret->address));
                 ret->advice = ": end it first, or give vfiod-census the capability CAP_SYS_PTRACE.";
                 break;
         case HOLDER_CUT:
                 (void)snprintf(ret->evidence, VFIO_EVIDENCE_MAX,
                                 "%s could have %s of %s open: it and others have more files open than vfiod reads",
-                                holder, cdev, PCI_ADDRESS_TEXT(ret->address));
+                                holder, node, PCI_ADDRESS_TEXT(ret->address));
                 ret->advice = ". End it first.";
                 break;
         }
         return true;
 }
 
-/* Looks for a process that has the cdev of a member open, or could have it open. Returns 1 and the holder; 0; or
- * -ENOMEM. */
-static int find_cdev_holder(const Kernel *kernel, uid_t reader, const PciAddress *members, size_t n_members,
+/* Adds the cdev of the member. Returns 0; or a negative errno, -ENOENT or -ENODEV if the member is gone. */
+static int add_cdev(NodeSearch *search, PciAddress member) {
+        VfioCdev cdev;
+
+        _cleanup_close_ int fd = pci_device_open(search->table.kernel, member);
+        int r = fd < 0 ? fd : vfio_cdev_read(fd, &cdev);
+        return r <= 0 ? r : node_search_add(search, member, VFIO_CDEV_TEXT(&cdev), cdev.number);
+}
+
+/* Adds the node of a group without an IOMMU. vfiod cannot open it, so only its holders tell whether it is held. Returns as
+ * add_cdev() does. */
+static int add_no_iommu_node(NodeSearch *search, PciAddress member) {
+        const Kernel *kernel = search->table.kernel;
+        unsigned major, minor;
+        struct stat status;
+        PciFacts facts;
+        char text[32];
+
+        int r = pci_device_read_facts(kernel, member, &facts);
+        if (r < 0 || !facts.no_iommu)
+                return r;
+        r = sysfs_read_text(kernel->sys_fd, SYSFS_PATH("class/vfio/noiommu-%d/dev", facts.group), text, sizeof(text));
+        if (r < 0 &&
+                        fstatat(kernel->dev_fd, SYSFS_PATH("vfio/noiommu-%d", facts.group), &status,
+                                        AT_SYMLINK_NOFOLLOW) >= 0 &&
+                        S_ISCHR(status.st_mode))
+                return node_search_add(search, member, VFIO_NODE_TEXT(facts.group, true), status.st_rdev);
+        if (r < 0 || sscanf(text, "%u:%u", &major, &minor) != 2)
+                return r == -ENOENT ? 0 : r < 0 ? r : -EINVAL;
+        return node_search_add(search, member, VFIO_NODE_TEXT(facts.group, true), makedev(major, minor));
+}
+
+/* Looks for a process that has the cdev of a member, or the node of its group without an IOMMU, open, or could have it
+ * open. Returns 1 and the holder; 0; or -ENOMEM. */
+static int find_member_holder(const Kernel *kernel, uid_t reader, const PciAddress *members, size_t n_members,
                 uint64_t end_us, VfioHolder *ret) {
-        _cleanup_(cdev_search_done) CdevSearch search = {
+        _cleanup_(node_search_done) NodeSearch search = {
                         .table = {.kernel = kernel, .names_max = 1, .reader = reader, .end_us = end_us}};
         HolderTable *table = &search.table;
         int r;
 
         *ret = (VfioHolder){.outcome = OUTCOME_FAILED, .advice = "."};
         for (size_t i = 0; i < n_members; i++) {
-                _cleanup_close_ int fd = pci_device_open(kernel, members[i]);
-                if (fd == -ENOENT || fd == -ENODEV)
-                        continue; /* a device that is gone is not unbound */
-                VfioCdev cdev;
-
                 ret->address = members[i];
-                r = fd < 0 ? fd : vfio_cdev_read(fd, &cdev);
-                if (r < 0) {
-                        (void)snprintf(ret->evidence, VFIO_EVIDENCE_MAX,
-                                        "Cannot read which vfio character device %s has (%s): look into the folder "
-                                        "vfio-dev of the device in sysfs",
-                                        PCI_ADDRESS_TEXT(members[i]), strerror(-r));
-                        return r == -ENOMEM ? r : 1;
-                }
-                if (r == 0)
-                        continue;
-                if (!ARRAY_GROW(search.cdevs, table->n_owners))
-                        return -ENOMEM;
-                search.cdevs[table->n_owners] = cdev;
-                if ((r = holder_table_add_node(table, members[i], (DeviceNode){.number = cdev.number})) < 0)
-                        return r;
+                if ((r = add_cdev(&search, members[i])) >= 0)
+                        r = add_no_iommu_node(&search, members[i]);
+                if (r >= 0 || r == -ENOENT || r == -ENODEV)
+                        continue; /* a device that is gone is not unbound */
+                (void)snprintf(ret->evidence, VFIO_EVIDENCE_MAX,
+                                "Cannot read which vfio character device %s has (%s): look into the folder "
+                                "vfio-dev of the device in sysfs",
+                                PCI_ADDRESS_TEXT(members[i]), strerror(-r));
+                return r == -ENOMEM ? r : 1;
         }
 
         if ((r = holder_table_search(table)) == -ENOMEM)
                 return r;
         if (r == 0) {
-                /* A process that has a cdev open comes before a process that could have it open. */
+                /* A process that has a node open comes before a process that could have it open. */
                 for (size_t i = 0; i < table->n_owners; i++)
                         if (describe(ret, HOLDER_OPEN, &table->owners[i].open, &search, i))
                                 return 1;
@@ -113,7 +151,7 @@ int vfio_check_cdevs_unheld(
                 const Kernel *kernel, uid_t reader, const PciAddress *members, size_t n_members, Problem *problem) {
         VfioHolder holder;
 
-        int r = find_cdev_holder(kernel, reader, members, n_members, 0, &holder);
+        int r = find_member_holder(kernel, reader, members, n_members, 0, &holder);
         return r <= 0 ? r : problem_set(problem, holder.outcome, "%s%s", holder.evidence, holder.advice);
 }
 
@@ -126,7 +164,7 @@ static int find_group_holder(const Kernel *kernel, uid_t reader, int group, uint
                 return r == -ENOENT ? 0 : r;
         (void)holder_conceal(&holder, reader);
         *ret = (VfioHolder){.outcome = OUTCOME_HELD, .is_open = true, .advice = ": " ADVICE};
-        (void)snprintf(ret->evidence, VFIO_EVIDENCE_MAX, "%s is held by %s", VFIO_NODE_TEXT(group),
+        (void)snprintf(ret->evidence, VFIO_EVIDENCE_MAX, "%s is held by %s", VFIO_NODE_TEXT_OF(kernel, group),
                         HOLDER_TEXT(&holder));
         return 1;
 }
@@ -139,27 +177,27 @@ static int report_taken(const Kernel *kernel, uid_t reader, int group, const Pci
 
         int r = find_group_holder(kernel, reader, group, 0, &holder);
         if (r <= 0)
-                r = find_cdev_holder(kernel, reader, members, n_members, 0, &holder);
+                r = find_member_holder(kernel, reader, members, n_members, 0, &holder);
         if (r < 0)
                 return r;
         if (r > 0 && holder.is_open)
                 return problem_set(problem, OUTCOME_HELD, "%s%s", holder.evidence, holder.advice);
         return problem_set(problem, OUTCOME_HELD,
                         "A process has %s open, and vfiod cannot find out which one. End the virtual machine first.",
-                        VFIO_NODE_TEXT(group));
+                        VFIO_NODE_TEXT(group, false));
 }
 
 int vfio_check_unheld(const Kernel *kernel, uid_t reader, int group, const PciAddress *members, size_t n_members,
                 int *node_fd, Problem *problem) {
         _cleanup_close_ int taken_fd = -EBADF;
 
-        if (group >= 0 && *node_fd < 0) {
+        if (group >= 0 && *node_fd < 0 && !iommu_group_has_no_iommu(kernel, group)) {
                 taken_fd = vfio_node_lock(kernel, group);
                 if (taken_fd == -EBUSY)
                         return report_taken(kernel, reader, group, members, n_members, problem);
                 /* There is no node if no member is on a vfio driver, or if the kernel has no group nodes. */
                 if (taken_fd < 0 && taken_fd != -ENOENT && taken_fd != -ENXIO && taken_fd != -ENODEV)
-                        return problem_set(problem, OUTCOME_FAILED, "Cannot open %s: %s", VFIO_NODE_TEXT(group),
+                        return problem_set(problem, OUTCOME_FAILED, "Cannot open %s: %s", VFIO_NODE_TEXT(group, false),
                                         strerror(-taken_fd));
         }
         int r = vfio_check_cdevs_unheld(kernel, reader, members, n_members, problem);
@@ -173,5 +211,5 @@ int vfio_find_holder(const Kernel *kernel, uid_t reader, int group, const PciAdd
         int r = group >= 0 ? find_group_holder(kernel, reader, group, end_us, ret) : 0;
         if (r > 0)
                 ret->address = members[0];
-        return r > 0 || r == -ENOMEM ? r : find_cdev_holder(kernel, reader, members, n_members, end_us, ret);
+        return r > 0 || r == -ENOMEM ? r : find_member_holder(kernel, reader, members, n_members, end_us, ret);
 }

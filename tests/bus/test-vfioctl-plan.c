@@ -38,6 +38,36 @@ static void test_text(void) {
         fixture_stop(fixture);
 }
 
+/* QEMU would fail, and no guard objects. */
+static void test_warning(void) {
+        Fixture *fixture = fixture_start(NULL);
+        json_t *plan, *status;
+
+        fake_kernel_do(fixture->kernel, "interrupts remapped");
+        plan = vfioctl_json("plan ens3");
+        expect_json(plan, "warnings", "[]");
+        json_decref(plan);
+        g_auto(ProgramResult) silent = vfioctl("status");
+        g_assert_null(strstr(silent.output, "Warning"));
+
+        fake_kernel_do(fixture->kernel, "interrupts plain");
+        g_auto(ProgramResult) warned = vfioctl("plan ens3");
+        expect_result(&warned, 0, "", "plan ens3 without interrupt remapping");
+        g_assert_nonnull(strstr(warned.output, "\nWarning: Interrupt remapping is off. "));
+        g_assert_nonnull(strstr(warned.output, "allow_unsafe_interrupts of the module vfio_iommu_type1"));
+        plan = vfioctl_json("plan ens3");
+        expect_json(plan, "would_go", "true");
+        expect_json(plan, "warnings.1", NULL);
+        status = vfioctl_json("status");
+        g_assert_true(json_equal(json_object_get(status, "iommu_warning"),
+                        json_array_get(json_object_get(plan, "warnings"), 0)));
+        json_decref(plan);
+        json_decref(status);
+        g_auto(ProgramResult) told = vfioctl("status");
+        g_assert_nonnull(strstr(told.output, "Warning: Interrupt remapping is off. "));
+        fixture_stop(fixture);
+}
+
 /* Everybody may ask for a plan. */
 static void test_as_nobody(void) {
         Fixture *fixture = fixture_start(NULL);
@@ -191,6 +221,7 @@ static void test_adopt(void) {
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/bus/vfioctl-plan/text", test_text);
+        g_test_add_func("/bus/vfioctl-plan/warning", test_warning);
         g_test_add_func("/bus/vfioctl-plan/as-nobody", test_as_nobody);
         g_test_add_func("/bus/vfioctl-plan/json", test_json);
         g_test_add_func("/bus/vfioctl-plan/command", test_command);

@@ -83,6 +83,63 @@ static void test_connector(void) {
                         "display: card1-HDMI-A-1 shows a picture", "display: card1-DP-1 shows a picture", NULL);
 }
 
+/* A display without a driver, and of a class that has no boot_vga: only the memory shows that the console is on it. The
+ * addresses are as an unprivileged process reads them. */
+static void test_firmware_memory(void) {
+        static const char *const inner[] = {"BOOTFB", "simpledrm", "simplefb", "efifb", "efidrm", "vesafb", "vesadrm",
+                        "simple-framebuffer", "simple-framebuffer.0", "efi-framebuffer.0"};
+        static const char twin[] = "00000000-00000000 : System RAM\n"
+                                   "00000000-00000000 : PCI Bus 0000:00\n"
+                                   "  00000000-00000000 : PCI Bus 0000:06\n"
+                                   "    00000000-00000000 : " GPU "\n"
+                                   "      00000000-00000000 : nouveau\n"
+                                   "    00000000-00000000 : 0000:06:00.1\n"
+                                   "      00000000-00000000 : BOOTFB\n"
+                                   "        00000000-00000000 : simpledrm\n"
+                                   "    00000000-00000000 : " GPU "\n"
+                                   "    00000000-00000000 : BOOTFB\n"
+                                   "  00000000-00000000 : efifb\n";
+        g_autoptr(Bed) bed = make_bed();
+
+        temp_tree_attribute(bed->tree, GPU, "class", "0x038000");
+        temp_tree_file(bed->tree, twin, "proc/iomem");
+        assert_display(bed, NULL);
+        for (size_t i = 0; i < G_N_ELEMENTS(inner); i++) {
+                g_autofree char *text = g_strdup_printf("%s    00000000-00000000 : %s\n"
+                                                        "      00000000-00000000 : other\n"
+                                                        "        00000000-00000000 : %s\n",
+                                                twin, GPU, inner[i]),
+                                *use = g_strdup_printf(
+                                                "display: its memory has the framebuffer of the firmware (%s): it "
+                                                "may show the console",
+                                                inner[i]);
+
+                temp_tree_file(bed->tree, text, "proc/iomem");
+                assert_display(bed, use, NULL);
+        }
+
+        /* Behind so many bridges, the kernel indents the inner lines no further. */
+        temp_tree_file(bed->tree, "          0-0 : " GPU "\n          0-0 : 0000:07:00.0\n          0-0 : BOOTFB\n",
+                        "proc/iomem");
+        assert_display(bed, NULL);
+        temp_tree_file(bed->tree, "          0-0 : " GPU "\n          0-0 : BOOTFB\n", "proc/iomem");
+        g_assert_cmpint(survey(bed), ==, 0);
+        assert_use_says(bed->uses, "display", "(BOOTFB)");
+        temp_tree_remove(bed->tree, "proc/iomem");
+        temp_tree_folder(bed->tree, "proc/iomem");
+        g_assert_cmpint(survey(bed), ==, 0);
+        assert_use_says(bed->uses, "display", GPU " cannot be examined");
+}
+
+/* Newer kernels show the same below the device. */
+static void test_firmware_device(void) {
+        g_autoptr(Bed) bed = make_bed();
+
+        temp_tree_folder(bed->tree, GPU_FOLDER "/simple-framebuffer.0/drm/card0");
+        assert_display(bed, "display: simple-framebuffer.0 is the framebuffer of the firmware: it may show the console",
+                        NULL);
+}
+
 /* If it cannot be determined, it counts as in use. */
 static void test_unreadable(void) {
         g_autoptr(Bed) bed = make_bed();
@@ -124,6 +181,8 @@ int main(int argc, char **argv) {
         g_test_add_func("/display-usage/boot-vga", test_boot_vga);
         g_test_add_func("/display-usage/framebuffer", test_framebuffer);
         g_test_add_func("/display-usage/connector", test_connector);
+        g_test_add_func("/display-usage/firmware-memory", test_firmware_memory);
+        g_test_add_func("/display-usage/firmware-device", test_firmware_device);
         g_test_add_func("/display-usage/unreadable", test_unreadable);
         g_test_add_func("/display-usage/visitor-stops", test_visitor_stops);
         return g_test_run();

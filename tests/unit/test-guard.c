@@ -29,7 +29,8 @@ static void test_names(void) {
 }
 
 static void test_usages(void) {
-        static const char *const names[_USAGE_KIND_MAX] = {"storage", "network", "display", "process"};
+        static const char *const names[_USAGE_KIND_MAX] = {
+                        "storage", "network", "display", "process", "virtual-functions"};
 
         for (UsageKind kind = 0; kind < _USAGE_KIND_MAX; kind++)
                 g_assert_cmpstr(guard_to_string(guard_of_usage(kind)), ==, names[kind]);

@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kernel/sysfs.h"
 #include "private-mounts.h"
 #include "uses.h"
 
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <net/if.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 
 /* Interfaces of the real kernel in a network namespace. Interfaces that not every kernel supports are in a plain
  * tree. */
@@ -244,6 +252,96 @@ static void test_macvlan(void) {
         assert_interface(bed, NIC, "network: " NIC " carries guest0", NULL);
 }
 
+/* A capture port: an interface that is up, without an address. Returns the socket, which is bound to the interface, or to
+ * all interfaces. */
+static int open_packet_socket(const char *interface, uint16_t protocol) {
+        struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_protocol = htons(protocol)};
+        int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+        address.sll_ifindex = interface ? (int)if_nametoindex(interface) : 0;
+        g_assert_cmpint(fd, >=, 0);
+        g_assert_cmpint(bind(fd, (struct sockaddr *)&address, sizeof(address)), ==, 0);
+        return fd;
+}
+
+static void test_packet_socket(void) {
+        g_autoptr(NetBed) bed = net_new();
+        struct stat status;
+
+        temp_tree_link(bed->tree, "/proc/self/net", "proc/net");
+        put_process(bed->tree, 100, "other", 1, "");
+        temp_tree_link(bed->tree, "/dev/null", "proc/100/fd/0");
+        _cleanup_close_ int any_fd = open_packet_socket(NULL, ETH_P_ALL);
+        _cleanup_close_ int peer_fd = open_packet_socket("peer0", ETH_P_ALL);
+        _cleanup_close_ int lldp_fd = open_packet_socket(NIC, ETH_P_LLDP);
+        assert_interface(bed, NIC, NULL);
+
+        _cleanup_close_ int fd = open_packet_socket(NIC, ETH_P_ALL);
+        assert_interface(bed, NIC, "network: " NIC " is used by a process that receives all its packets", NULL);
+        g_assert_cmpint(fstat(fd, &status), ==, 0);
+        /* A user cannot blame another process with the name of a file. */
+        put_process(bed->tree, 150, "evil", 1, "");
+        temp_tree_link(bed->tree, SYSFS_PATH("/tmp/socket:[%lu]", (unsigned long)status.st_ino), "proc/150/fd/3");
+        put_process(bed->tree, 200, "capture", 1, "");
+        temp_tree_link(bed->tree, SYSFS_PATH("socket:[%lu]", (unsigned long)status.st_ino), "proc/200/fd/3");
+        assert_interface(bed, NIC, "network: " NIC " is used by a packet socket of process 200 (capture)", NULL);
+        bed->uses->reader = 65534;
+        assert_interface(bed, NIC, "network: " NIC " is used by a packet socket of a process of another user", NULL);
+        bed->uses->reader = 0;
+
+        /* A tool without a socket for packets, such as a bridge that vfiod does not know. */
+        fd = safe_close(fd);
+        run("ip link set " NIC " promisc on");
+        assert_interface(bed, NIC, "network: " NIC " is in promiscuous mode: something receives all packets on it",
+                        NULL);
+        assert_interface(bed, "peer0", "network: peer0 is used by a process that receives all its packets", NULL);
+}
+
+static void test_filter(void) {
+        g_autoptr(NetBed) bed = net_new();
+
+        run("tc qdisc add dev " NIC " root pfifo");
+        assert_interface(bed, NIC, NULL);
+        run("tc qdisc add dev " NIC " clsact");
+        assert_interface(bed, NIC, "network: " NIC " has the queueing discipline for tc filters clsact", NULL);
+        run("tc qdisc del dev " NIC " clsact");
+        run("tc qdisc add dev " NIC " ingress");
+        assert_interface(bed, NIC, "network: " NIC " has the queueing discipline for tc filters ingress", NULL);
+}
+
+/* The macvlan of a container: the interface below it has no link to it any more. */
+static void test_macvlan_of_container(void) {
+        g_autoptr(NetBed) bed = net_new();
+        const char *const argv[] = {"unshare", "-n", "sleep", "60", NULL};
+        g_autoptr(GError) error = NULL;
+        GPid pid;
+
+        g_spawn_async(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &pid,
+                        &error);
+        g_assert_no_error(error);
+        run("ip link add link " NIC " name guest0 address 02:00:00:00:00:07 type macvlan mode bridge");
+        /* The process is first in this namespace: the interface stays visible until it has left. */
+        g_autofree char *move = g_strdup_printf("ip link set guest0 netns %d", (int)pid);
+        g_autofree char *own = g_file_read_link("/proc/self/ns/net", NULL),
+                        *path = g_strdup_printf("/proc/%d/ns/net", pid);
+        for (g_autofree char *other = NULL; !other || streq(other, own);) {
+                g_usleep(1000);
+                g_free(other);
+                other = g_file_read_link(path, NULL);
+        }
+        run(move);
+        assert_interface(bed, NIC, NULL);
+        g_autofree char *up = g_strdup_printf("nsenter -t %d -n ip link set guest0 up", (int)pid);
+        run(up);
+        assert_interface(bed, NIC,
+                        "network: " NIC
+                        " carries something, for example the macvlan of a container, with the MAC address "
+                        "02:00:00:00:00:07",
+                        NULL);
+        (void)kill(pid, SIGKILL);
+        (void)waitpid(pid, NULL, 0);
+}
+
 /* A tree without the real kernel's interfaces; no real interface has these numbers. */
 static Bed *plain_bed_new(void) {
         Bed *bed = g_new0(Bed, 1);
@@ -294,6 +392,32 @@ static void test_pppoe(void) {
         /* It can be opened, but not read. */
         temp_tree_remove(bed->tree, "proc/net/pppoe");
         temp_tree_folder(bed->tree, "proc/net/pppoe");
+        g_assert_cmpint(interface_uses(bed->tree->kernel, NIC, bed->uses), ==, 0);
+        assert_use_says(bed->uses, "network", "cannot be examined");
+}
+
+/* Protocols that the kernel receives on one interface. */
+static void test_protocols(void) {
+        static const char others[] = "Type Device      Function\n"
+                                     "0800          ip_rcv\n"
+                                     "88cc          lldp_rcv [lldp]\n"
+                                     "ALL  " NIC "     tpacket_rcv\n"
+                                     "0003 " NIC "     packet_rcv [af_packet]\n"
+                                     "8906 nic01    fcoe_rcv [fcoe]\n";
+        g_autofree char *ours = g_strconcat(others, "8906 " NIC "     fcoe_rcv [fcoe]\n", NULL);
+        g_autoptr(Bed) bed = plain_bed_new();
+
+        temp_tree_file(bed->tree, others, "proc/net/ptype");
+        assert_interface(bed, NIC, NULL);
+        temp_tree_file(bed->tree, ours, "proc/net/ptype");
+        assert_interface(bed, NIC, "network: " NIC " is used by the kernel, which receives packets on it with fcoe_rcv",
+                        NULL);
+        temp_tree_remove(bed->tree, "proc/net/ptype");
+        temp_tree_folder(bed->tree, "proc/net/ptype");
+        g_assert_cmpint(interface_uses(bed->tree->kernel, NIC, bed->uses), ==, 0);
+        assert_use_says(bed->uses, "network", "cannot be examined");
+        temp_tree_remove(bed->tree, "proc/net/ptype");
+        temp_tree_folder(bed->tree, "proc/net/packet");
         g_assert_cmpint(interface_uses(bed->tree->kernel, NIC, bed->uses), ==, 0);
         assert_use_says(bed->uses, "network", "cannot be examined");
 }
@@ -360,6 +484,10 @@ int main(int argc, char **argv) {
         g_test_add_func("/interface-usage/macvlan", test_macvlan);
         g_test_add_func("/interface-usage/upper", test_upper);
         g_test_add_func("/interface-usage/pppoe", test_pppoe);
+        g_test_add_func("/interface-usage/packet-socket", test_packet_socket);
+        g_test_add_func("/interface-usage/filter", test_filter);
+        g_test_add_func("/interface-usage/macvlan-of-container", test_macvlan_of_container);
+        g_test_add_func("/interface-usage/protocols", test_protocols);
         g_test_add_func("/interface-usage/unreadable", test_unreadable);
         g_test_add_func("/interface-usage/own-network", test_own_network);
         g_test_add_func("/interface-usage/visitor-stops", test_visitor_stops);

@@ -27,6 +27,63 @@ static void test_on(void) {
         assert_report(tree, IOMMU_ON, "made 2 groups");
 }
 
+static void assert_warning(TempTree *tree, const char *says) {
+        IommuReport report;
+
+        iommu_examine(tree->kernel, &report);
+        if (says ? !strstr(report.warning, says) : report.warning[0] != '\0')
+                g_error("\"%s\" does not say \"%s\"", report.warning, says);
+        g_assert_cmpuint(strlen(report.warning), <, sizeof(report.warning) - 1);
+}
+
+/* Without interrupt remapping, QEMU fails with EPERM. */
+static void test_interrupts(void) {
+        static const char parameter[] = "sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts";
+        g_autoptr(TempTree) tree = temp_tree_new();
+
+        temp_tree_folder(tree, "sys/kernel/iommu_groups/0");
+        assert_warning(tree, NULL);
+        /* Another architecture. */
+        temp_tree_file(tree, "GICv3\n", "sys/kernel/irq/3/chip_name");
+        assert_warning(tree, NULL);
+        /* The interrupt of an IOMMU itself, and an interrupt without a controller. */
+        temp_tree_file(tree, "DMAR-MSI\n", "sys/kernel/irq/24/chip_name");
+        temp_tree_file(tree, "\n", "sys/kernel/irq/2/chip_name");
+        assert_warning(tree, NULL);
+
+        temp_tree_file(tree, "PCI-MSI-0000:00:1f.2\n", "sys/kernel/irq/26/chip_name");
+        assert_warning(tree, "Interrupt remapping is off.");
+        temp_tree_file(tree, "IR-PCI-MSI-0000:00:1f.2\n", "sys/kernel/irq/27/chip_name");
+        assert_warning(tree, NULL);
+        temp_tree_file(tree, "IO-APIC\n", "sys/kernel/irq/9/chip_name");
+        assert_warning(tree, "EPERM");
+        assert_warning(tree, "Turn it on in the firmware");
+        assert_warning(tree, "allow_unsafe_interrupts of the module vfio_iommu_type1");
+        assert_warning(tree, "may crash it or take control of it.");
+        temp_tree_file(tree, "quiet intremap=off\n", "proc/cmdline");
+        assert_warning(tree, "Remove intremap=off from the kernel command line");
+        temp_tree_file(tree, "IR-IO-APIC\n", "sys/kernel/irq/9/chip_name");
+        assert_warning(tree, NULL);
+
+        /* The administrator has taken the risk, now or for a module that is not loaded yet. */
+        temp_tree_file(tree, "IO-APIC\n", "sys/kernel/irq/9/chip_name");
+        temp_tree_file(tree, "N\n", parameter);
+        assert_warning(tree, "Interrupt remapping is off.");
+        temp_tree_file(tree, "Y\n", parameter);
+        assert_warning(tree, NULL);
+        temp_tree_file(tree, "vfio_iommu_type1.allow_unsafe_interrupts=1\n", "proc/cmdline");
+        temp_tree_file(tree, "N\n", parameter);
+        assert_warning(tree, "Interrupt remapping is off.");
+        temp_tree_remove(tree, parameter);
+        assert_warning(tree, NULL);
+        temp_tree_file(tree, "vfio_iommu_type1.allow_unsafe_interrupts=0\n", "proc/cmdline");
+        assert_warning(tree, "Interrupt remapping is off.");
+
+        /* Without an IOMMU, that is all there is to say. */
+        temp_tree_remove(tree, "sys/kernel/iommu_groups/0");
+        assert_warning(tree, NULL);
+}
+
 static void test_off(void) {
         g_autoptr(TempTree) tree = temp_tree_new();
 
@@ -48,6 +105,28 @@ static void test_off(void) {
         assert_report(tree, IOMMU_OFF, "AMD-Vi (table IVRS)");
         temp_tree_file(tree, "amd_iommu=off\n", "proc/cmdline");
         assert_report(tree, IOMMU_OFF, "started with amd_iommu=off");
+}
+
+/* The groups that vfio makes in its no-IOMMU mode do not count. */
+static void test_no_iommu(void) {
+        g_autoptr(TempTree) tree = temp_tree_new();
+
+        temp_tree_file(tree, "vfio-noiommu\n", "sys/kernel/iommu_groups/0/name");
+        temp_tree_file(tree, "", "dev/vfio/noiommu-0");
+        assert_report(tree, IOMMU_OFF, "vfio is in its no-IOMMU mode, which is not for virtual machines. The firmware");
+        g_assert_true(iommu_group_has_no_iommu(tree->kernel, 0));
+        g_assert_false(iommu_group_has_no_iommu(tree->kernel, 1));
+        temp_tree_file(tree, "x", "sys/firmware/acpi/tables/DMAR");
+        assert_report(tree, IOMMU_OFF, "virtual machines. The firmware reports VT-d");
+        assert_report(tree, IOMMU_OFF, "add intel_iommu=on");
+        temp_tree_file(tree, "intel_iommu=off\n", "proc/cmdline");
+        assert_report(tree, IOMMU_OFF, "virtual machines. The kernel was started with intel_iommu=off");
+
+        /* Next to groups of an IOMMU, with another name or without one. */
+        temp_tree_file(tree, "other\n", "sys/kernel/iommu_groups/1/name");
+        assert_report(tree, IOMMU_ON, "made 1 group.");
+        temp_tree_folder(tree, "sys/kernel/iommu_groups/2");
+        assert_report(tree, IOMMU_ON, "made 2 groups.");
 }
 
 static void test_absent(void) {
@@ -103,7 +182,9 @@ static void test_firmware_mapping(void) {
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/iommu/on", test_on);
+        g_test_add_func("/iommu/interrupts", test_interrupts);
         g_test_add_func("/iommu/off", test_off);
+        g_test_add_func("/iommu/no-iommu", test_no_iommu);
         g_test_add_func("/iommu/absent", test_absent);
         g_test_add_func("/iommu/firmware-mapping", test_firmware_mapping);
         return g_test_run();

@@ -4,6 +4,7 @@
 #include "usage/network-table.h"
 
 #include <linux/if_addr.h>
+#include <linux/if_link.h>
 #include <linux/nexthop.h>
 
 /* Replies of rtnetlink that the kernel of this machine does not send: this test has the functions of kernel/rtnetlink.c. */
@@ -48,7 +49,8 @@ static void assert_error(const struct nlmsghdr *message, uint16_t type, int erro
 static void test_short_header(void) {
         static const struct {
                 uint16_t request, type;
-        } kinds[] = {{RTM_GETADDR, RTM_NEWADDR}, {RTM_GETROUTE, RTM_NEWROUTE}};
+        } kinds[] = {{RTM_GETADDR, RTM_NEWADDR}, {RTM_GETROUTE, RTM_NEWROUTE}, {RTM_GETLINK, RTM_NEWLINK},
+                        {RTM_GETQDISC, RTM_NEWQDISC}, {RTM_GETNEIGH, RTM_NEWNEIGH}};
         char buffer[RTNETLINK_REQUEST_MAX];
         void *header;
 
@@ -110,10 +112,83 @@ static void test_hops(void) {
         network_table_done(&table);
 }
 
+/* The use of an interface that the message shows; NULL for none. */
+static void assert_use(const struct nlmsghdr *message, unsigned index, NetworkUseKind kind, const char *text) {
+        NetworkTable table;
+
+        read_table(message, RTM_GETLINK, &table);
+        g_assert_cmpint(table.error, ==, 0);
+        const NetworkUse *use = network_table_find(&table, index);
+        g_assert_cmpint(use && use->has[kind], ==, text != NULL);
+        if (text)
+                g_assert_cmpstr(use->texts[kind], ==, text);
+        network_table_done(&table);
+}
+
+static struct nlmsghdr *begin_link(void *buffer, unsigned index) {
+        struct ifinfomsg *header;
+        void *place;
+
+        struct nlmsghdr *message = rtnetlink_begin(buffer, RTM_NEWLINK, 0, sizeof(*header), &place);
+        header = place;
+        header->ifi_index = (int)index;
+        return message;
+}
+
+static void put_xdp(struct nlmsghdr *message, uint8_t attached) {
+        struct nlattr *nest = mnl_attr_nest_start(message, IFLA_XDP);
+
+        mnl_attr_put_u8(message, IFLA_XDP_ATTACHED, attached);
+        mnl_attr_nest_end(message, nest);
+}
+
+/* A BPF program that gets the packets first. */
+static void test_xdp(void) {
+        char buffer[RTNETLINK_REQUEST_MAX];
+
+        struct nlmsghdr *message = begin_link(buffer, 7);
+        assert_use(message, 7, NETWORK_XDP, NULL);
+        put_xdp(message, XDP_ATTACHED_NONE);
+        assert_use(message, 7, NETWORK_XDP, NULL);
+        message = begin_link(buffer, 7);
+        put_xdp(message, XDP_ATTACHED_SKB);
+        assert_use(message, 7, NETWORK_XDP, "");
+}
+
+static struct nlmsghdr *make_upper(void *buffer, const char *kind, unsigned below) {
+        struct nlmsghdr *message = begin_link(buffer, 7);
+        struct nlattr *nest = mnl_attr_nest_start(message, IFLA_LINKINFO);
+
+        mnl_attr_put_strz(message, IFLA_INFO_KIND, kind);
+        mnl_attr_nest_end(message, nest);
+        mnl_attr_put_strz(message, IFLA_IFNAME, "tunnel0");
+        mnl_attr_put_u32(message, IFLA_LINK, below);
+        return message;
+}
+
+/* A tunnel names the interface that it sends through, and has no link to it in sysfs. */
+static void test_upper(void) {
+        char buffer[RTNETLINK_REQUEST_MAX];
+
+        assert_use(make_upper(buffer, "gre", 8), 8, NETWORK_UPPER, "tunnel0");
+        assert_use(make_upper(buffer, "gre", 8), 7, NETWORK_UPPER, NULL);
+        assert_use(make_upper(buffer, "gre", 7), 7, NETWORK_UPPER, NULL);
+        assert_use(make_upper(buffer, "veth", 8), 8, NETWORK_UPPER, NULL);
+        /* The number of an interface in another namespace. */
+        struct nlmsghdr *message = make_upper(buffer, "gre", 8);
+        mnl_attr_put_u32(message, IFLA_LINK_NETNSID, 0);
+        assert_use(message, 8, NETWORK_UPPER, NULL);
+        message = begin_link(buffer, 7);
+        mnl_attr_put_u16(message, IFLA_LINK, 8);
+        assert_error(message, RTM_GETLINK, -EBADMSG);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/network-table/short-header", test_short_header);
         g_test_add_func("/network-table/short-output", test_short_output);
         g_test_add_func("/network-table/hops", test_hops);
+        g_test_add_func("/network-table/xdp", test_xdp);
+        g_test_add_func("/network-table/upper", test_upper);
         return g_test_run();
 }

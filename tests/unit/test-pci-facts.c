@@ -52,6 +52,19 @@ static void test_endpoint(void) {
         g_assert_cmpuint(facts.virtual_functions_max, ==, 0);
 }
 
+/* Only a device on a vfio driver can be in such a group. */
+static void test_no_iommu(void) {
+        g_autoptr(TempTree) tree = tree_with_nic();
+
+        temp_tree_group(tree, NIC, 25);
+        temp_tree_driver(tree, NIC, "vfio-pci");
+        g_assert_false(read_facts(tree, NIC).no_iommu);
+        temp_tree_file(tree, "vfio-noiommu\n", "sys/kernel/iommu_groups/25/name");
+        g_assert_true(read_facts(tree, NIC).no_iommu);
+        temp_tree_driver(tree, NIC, "e1000");
+        g_assert_false(read_facts(tree, NIC).no_iommu);
+}
+
 static void test_bare(void) {
         g_autoptr(TempTree) tree = tree_with_nic();
         PciFacts facts = read_facts(tree, NIC);
@@ -273,6 +286,7 @@ static void test_behind_controller(void) {
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/pci-facts/endpoint", test_endpoint);
+        g_test_add_func("/pci-facts/no-iommu", test_no_iommu);
         g_test_add_func("/pci-facts/bare", test_bare);
         g_test_add_func("/pci-facts/classes", test_classes);
         g_test_add_func("/pci-facts/virtual-function", test_virtual_function);

@@ -120,6 +120,24 @@ static void test_refusals(void) {
         assert_detach(inventory, "ens1", OUTCOME_DONE, NULL);
 }
 
+/* A group that vfio made in its no-IOMMU mode, on a host where other groups have an IOMMU. */
+static void test_no_iommu(void) {
+        _cleanup_(inventory_freep) Inventory *inventory = story();
+        PciFacts facts = make_facts("0000:06:00.0", "vfio-pci", 26);
+
+        facts.no_iommu = true;
+        g_assert_cmpint(inventory_put_device(inventory, &facts), ==, 0);
+        const Group *group = inventory_find_group(inventory, 26);
+        g_assert_false(group_is_viable(group));
+        g_assert_true(group_has_node(group));
+        assert_detach(inventory, "0000:06:00.0", OUTCOME_NO_IOMMU, "no-IOMMU mode");
+        assert_detach(inventory, "group:26", OUTCOME_NO_IOMMU, "no virtual machine can");
+        /* The next group of this number may have an IOMMU. */
+        put_device(inventory, "0000:06:00.0", NULL, -1);
+        put_device(inventory, "0000:06:00.0", "e1000", 26);
+        assert_detach(inventory, "0000:06:00.0", OUTCOME_DONE, NULL);
+}
+
 static void test_foreign(void) {
         _cleanup_(inventory_freep) Inventory *inventory = story();
 
@@ -210,6 +228,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/plan/consent", test_consent);
         g_test_add_func("/plan/wrong-companion", test_wrong_companion);
         g_test_add_func("/plan/refusals", test_refusals);
+        g_test_add_func("/plan/no-iommu", test_no_iommu);
         g_test_add_func("/plan/foreign", test_foreign);
         g_test_add_func("/plan/detached", test_detached);
         g_test_add_func("/plan/busy", test_busy);

@@ -142,6 +142,65 @@ static void test_hidden_interface(void) {
         assert_device(bed, NIC, NULL);
 }
 
+/* An interface below a device of another class, in the network namespace of a container: its folder is empty. */
+static void test_hidden_child_interface(void) {
+        g_autoptr(Bed) bed = make_bed();
+        static const char interface[] = "/usb1/1-1/1-1:1.0", virtio[] = "/virtio1";
+
+        temp_tree_attribute(bed->tree, USB, "class", "0x0c0330");
+        temp_tree_folder(bed->tree, "sys/bus/pci/devices/" USB "%s", interface);
+        assert_device(bed, USB, NULL);
+        put_interface(bed, "pci0000:00/" USB "/usb1/1-1/1-1:1.0", "eth0");
+        assert_device(bed, USB, NULL);
+        temp_tree_remove(bed->tree, "sys/class/net/eth0");
+        temp_tree_remove(bed->tree, "sys/bus/pci/devices/" USB "%s/net/eth0", interface);
+        assert_device(bed, USB,
+                        "network: 1-1:1.0 has a network interface in another network namespace, for example of a "
+                        "container",
+                        NULL);
+        assert_device(bed, AHCI, NULL);
+        /* Reported once for a network card whose interface is on a virtio device. */
+        temp_tree_driver(bed->tree, NIC, "virtio-pci");
+        temp_tree_folder(bed->tree, "sys/bus/pci/devices/" NIC "/net");
+        assert_device(bed, NIC,
+                        "network: " NIC
+                        " shows no network interface here: it may be in the network namespace of a container",
+                        NULL);
+        temp_tree_attribute(bed->tree, NIC, "class", "0x0d4000"); /* a modem */
+        temp_tree_remove(bed->tree, "sys/bus/pci/devices/" NIC "/net");
+        temp_tree_folder(bed->tree, "sys/bus/pci/devices/" NIC "%s/net", virtio);
+        assert_device(bed, NIC,
+                        "network: virtio1 has a network interface in another network namespace, for example of a "
+                        "container",
+                        NULL);
+        temp_tree_remove(bed->tree, "sys/bus/pci/devices/" NIC "%s/net", virtio);
+        temp_tree_link(bed->tree, "net", "sys/bus/pci/devices/" NIC "%s/net", virtio);
+        g_assert_cmpint(survey(bed, NIC), ==, 0);
+        assert_use_says(bed->uses, "child", NIC " cannot be examined");
+}
+
+/* A mediated device: a process has the node of its group open. */
+static void test_mediated(void) {
+        static const char uuid[] = "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001";
+        static const char says[] = "child: the mediated device 83b8f4f2-509f-382f-3c1e-e6bfe0fa1001 lies below it, and "
+                                   "vanishes with it";
+        g_autoptr(Bed) bed = make_bed();
+
+        temp_tree_link(bed->tree, "../mdev_supported_types/i915-GVTg_V5_4", "sys/bus/pci/devices/" NVME "/%s/mdev_type",
+                        uuid);
+        temp_tree_link(bed->tree, "../../../../kernel/iommu_groups/20", "sys/bus/pci/devices/" NVME "/%s/iommu_group",
+                        uuid);
+        put_process(bed->tree, 5000002, "qemu", 1, "");
+        temp_tree_link(bed->tree, "/dev/full", "proc/5000002/fd/9");
+        assert_device(bed, NVME, says, NULL);
+        temp_tree_file(bed->tree, "1:7\n", "sys/class/vfio/20/dev");
+        assert_device(bed, NVME, says, "process: process 5000002 (qemu) has /dev/full open", NULL);
+        assert_device(bed, NIC, NULL);
+        temp_tree_file(bed->tree, "x\n", "sys/class/vfio/20/dev");
+        g_assert_cmpint(survey(bed, NVME), ==, 0);
+        assert_uses(bed->uses, says, "process: " NVME " cannot be examined: Invalid argument", NULL);
+}
+
 /* One card with every kind of use. */
 static void test_kinds(void) {
         g_autoptr(Bed) bed = make_bed();
@@ -280,6 +339,8 @@ int main(int argc, char **argv) {
         g_test_add_func("/usage/disks", test_disks);
         g_test_add_func("/usage/nvme-multipath", test_nvme_multipath);
         g_test_add_func("/usage/hidden-interface", test_hidden_interface);
+        g_test_add_func("/usage/hidden-child-interface", test_hidden_child_interface);
+        g_test_add_func("/usage/mediated", test_mediated);
         g_test_add_func("/usage/kinds", test_kinds);
         g_test_add_func("/usage/nested", test_nested);
         g_test_add_func("/usage/nested-devices", test_nested_devices);

@@ -154,6 +154,43 @@ static void test_hidden(void) {
         g_assert_cmpint(seteuid(0), ==, 0);
 }
 
+/* vfiod cannot open the node of a group without an IOMMU, so its holders decide. */
+static void test_no_iommu(void) {
+        g_autoptr(Bed) bed = bed_new();
+
+        for (unsigned i = 0; i < 2; i++) {
+                const char *address = PCI_ADDRESS_TEXT(bed->members[i]);
+
+                temp_tree_remove(bed->tree, "sys/bus/pci/devices/%s/vfio-dev", address);
+                temp_tree_driver(bed->tree, address, "vfio-pci");
+                temp_tree_group(bed->tree, address, GROUP);
+        }
+        temp_tree_file(bed->tree, "vfio-noiommu\n", "sys/kernel/iommu_groups/%d/name", GROUP);
+        temp_tree_remove(bed->tree, "dev/vfio/%d", GROUP);
+        temp_tree_file(bed->tree, "1:7\n", "sys/class/vfio/noiommu-%d/dev", GROUP);
+        /* Opening it would fail. */
+        temp_tree_link(bed->tree, "nowhere", "dev/vfio/noiommu-%d", GROUP);
+        add_process(bed, 100, "other", "/dev/null");
+        g_assert_cmpint(vfio_check_unheld(bed->tree->kernel, 0, GROUP, bed->members, 2, &bed->node_fd, &bed->problem),
+                        ==, 0);
+        g_assert_cmpint(bed->node_fd, ==, -EBADF);
+
+        add_process(bed, 200, "dpdk-testpmd", "/dev/full");
+        expect(bed, OUTCOME_HELD,
+                        "/dev/vfio/noiommu-25 of " PORT1 " is held by process 200 (dpdk-testpmd): end it, or take the "
+                        "device out of it, first.");
+        expect_evidence(bed, PORT1, "/dev/vfio/noiommu-25 of " PORT1 " is held by process 200 (dpdk-testpmd)");
+        /* With a card that has an IOMMU, it is another node. */
+        temp_tree_remove(bed->tree, "sys/kernel/iommu_groups/%d/name", GROUP);
+        temp_tree_file(bed->tree, "", "dev/vfio/%d", GROUP);
+        temp_tree_remove(bed->tree, "dev/vfio/noiommu-%d", GROUP);
+        expect(bed, OUTCOME_DONE, NULL);
+        /* A number that cannot be read. */
+        temp_tree_file(bed->tree, "vfio-noiommu\n", "sys/kernel/iommu_groups/%d/name", GROUP);
+        temp_tree_file(bed->tree, "x\n", "sys/class/vfio/noiommu-%d/dev", GROUP);
+        expect(bed, OUTCOME_FAILED, NULL);
+}
+
 /* If it cannot be determined, it counts as held. */
 static void test_unreadable(void) {
         g_autoptr(Bed) bed = bed_new();
@@ -179,6 +216,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/vfio-holders/free", test_free);
         g_test_add_func("/vfio-holders/held", test_held);
         g_test_add_func("/vfio-holders/hidden", test_hidden);
+        g_test_add_func("/vfio-holders/no-iommu", test_no_iommu);
         g_test_add_func("/vfio-holders/unreadable", test_unreadable);
         return g_test_run();
 }

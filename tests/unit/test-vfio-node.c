@@ -3,8 +3,9 @@
 #include "temp-tree.h"
 
 static void test_format(void) {
-        g_assert_cmpstr(VFIO_NODE_TEXT(0), ==, "/dev/vfio/0");
-        g_assert_cmpstr(VFIO_NODE_TEXT(G_MAXINT), ==, "/dev/vfio/2147483647");
+        g_assert_cmpstr(VFIO_NODE_TEXT(0, false), ==, "/dev/vfio/0");
+        g_assert_cmpstr(VFIO_NODE_TEXT(G_MAXINT, false), ==, "/dev/vfio/2147483647");
+        g_assert_cmpstr(VFIO_NODE_TEXT(G_MAXINT, true), ==, "/dev/vfio/noiommu-2147483647");
 }
 
 /* Only a kernel returns EBUSY to the second opener: see the tests with the fake kernel. */

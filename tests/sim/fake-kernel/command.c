@@ -328,6 +328,10 @@ static bool command_iommu(Call *c) {
         return call_set_switch(c, machine_set_iommu);
 }
 
+static bool command_interrupts(Call *c) {
+        return machine_set_interrupts(c->machine, c->words[0]) || call_fail(c, "remapped or plain?");
+}
+
 static bool command_group_nodes(Call *c) {
         return call_set_switch(c, machine_set_group_nodes);
 }
@@ -393,6 +397,7 @@ static const struct {
                 {"lose", 1, 1, true, command_lose},
                 {"storm", 2, 2, true, command_storm},
                 {"iommu", 1, 1, false, command_iommu},
+                {"interrupts", 1, 1, false, command_interrupts},
                 {"group-nodes", 1, 1, false, command_group_nodes},
                 {"cdevs", 1, 1, false, command_cdevs},
                 {"fail", 2, 2, true, command_fail},

@@ -141,6 +141,17 @@ int machine_set_iommu(Machine *m, bool on) {
         return 0;
 }
 
+bool machine_set_interrupts(Machine *m, const char *kind) {
+        Node *interrupt = node_ensure_folder(m->root, "sys/kernel/irq/9");
+        bool remapped = strcmp(kind, "remapped") == 0;
+
+        if (!remapped && strcmp(kind, "plain") != 0)
+                return false;
+        node_remove(node_find(interrupt, "chip_name"));
+        node_add_text(interrupt, "chip_name", "%s\n", remapped ? "IR-IO-APIC" : "IO-APIC");
+        return true;
+}
+
 void machine_finish_waiting(Machine *m) {
         m->kick = true;
 

@@ -34,6 +34,8 @@ Machine *machine_free(Machine *m);
 bool machine_get_autoprobe(Machine *m);
 /* As a boot with or without intel_iommu=on; returns -EBUSY while a vfio driver is bound. */
 int machine_set_iommu(Machine *m, bool on);
+/* Shows an interrupt of an IO-APIC, which is "remapped" or "plain"; returns false for another word. */
+bool machine_set_interrupts(Machine *m, const char *kind);
 /* As a kernel with or without CONFIG_VFIO_GROUP; returns -EBUSY while a vfio driver is bound. */
 int machine_set_group_nodes(Machine *m, bool on);
 /* Completes every unbind and removal that waited for a holder and no longer has to wait. */
