@@ -17,7 +17,7 @@ const char *iommu_state_to_string(IommuState state);
 
 typedef struct IommuReport {
         IommuState state;
-        char reason[256]; /* a sentence: why this is the state, and what to do about it */
+        char reason[512]; /* a sentence: why this is the state, and what to do about it */
 } IommuReport;
 
 /* Tells whether the firmware reserved memory for a device of the group: a region of type "direct" in
@@ -26,6 +26,6 @@ typedef struct IommuReport {
  * negative errno, for example -ENOENT if there is no such group. */
 int iommu_group_has_firmware_mapping(const Kernel *kernel, int group);
 
-/* Determines the state from the IOMMU groups, the ACPI tables DMAR and IVRS, and the kernel command line. Never
- * fails: a file that cannot be read counts as missing. Does not block. */
+/* Determines the state from the IOMMU groups, the tables of the firmware, and the kernel command line (kernel/platform.h).
+ * Never fails: a file that cannot be read counts as missing. Does not block. */
 void iommu_examine(const Kernel *kernel, IommuReport *ret);
