@@ -191,6 +191,25 @@ static void test_driver_without_vfs(void) {
         host_free(host);
 }
 
+/* vfio-pci would refuse the new VFs. The host may have them. */
+static void test_denylist(void) {
+        static const VfRequest for_guests = {"0000:09:00.0", 2, VFS_DETACHED},
+                               for_host = {"0000:09:00.0", 2, VFS_OF_HOST};
+        Host *host = vfs_host();
+
+        fake_kernel_do(host->fake,
+                        "plug 0000:09:00.0 vendor=8086 device=10c9 class=020000 group=30 totalvfs=2 vfdevice=37c9 "
+                        "driver=igb");
+        Daemon *daemon = daemon_start(host, &patient);
+        expect(daemon, &for_guests, OUTCOME_DRIVER_UNAVAILABLE,
+                        "vfio-pci refuses the virtual functions of 0000:09:00.0 (8086:37c9, QAT C62x, virtual "
+                        "function)*");
+        assert_nothing_recorded(host);
+        vfs_must_set(daemon, &for_host, OUTCOME_DONE);
+        daemon_stop(daemon);
+        host_free(host);
+}
+
 /* The message has the cause and the cure, and everything is as before. */
 static void test_count_errors(void) {
         static const struct {
@@ -432,6 +451,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/vfs/refusals", test_refusals);
         g_test_add_func("/vfs/detached-pf", test_detached_pf);
         g_test_add_func("/vfs/driver-without-vfs", test_driver_without_vfs);
+        g_test_add_func("/vfs/denylist", test_denylist);
         g_test_add_func("/vfs/count-errors", test_count_errors);
         g_test_add_func("/vfs/not-isolated", test_not_isolated);
         g_test_add_func("/vfs/held", test_held);
