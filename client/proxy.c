@@ -4,6 +4,7 @@
 #include "connect.h"
 #include "decode-rows.h"
 #include "decode.h"
+#include "host-path.h"
 #include "proxy-internal.h"
 #include "strv.h"
 
@@ -26,15 +27,34 @@ static int get_properties(
         return sd_bus_call_method(bus, SERVICE, path, PROPERTIES, "GetAll", error, ret_reply, "s", interface);
 }
 
+/* Tells whether vfiod knows the selector, or refuses it for another reason than that nothing has this name. */
+static bool is_known(sd_bus *bus, const char *selector) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+
+        int r = sd_bus_call_method(bus, SERVICE, ROOT, SERVICE ".Manager", "GetDevice", &error, NULL, "s", selector);
+        return r >= 0 || !sd_bus_error_has_name(&error, SERVICE ".Error.NoSuchDevice");
+}
+
+/* Makes the selector that vfiod gets. A path of this host becomes one in sysfs. If an interface has the selector as
+ * an alternative name, and vfiod does not know it, it becomes the name of the interface. The caller frees *ret. */
+static int translate_selector(sd_bus *bus, const char *selector, char **ret) {
+        char interface[HOST_INTERFACE_MAX];
+
+        if (host_interface_find(selector, interface) && !streq(interface, selector) && !is_known(bus, selector))
+                selector = interface;
+        return host_path_resolve("", selector, ret);
+}
+
 int new_selector_call(
                 sd_bus *bus, const char *method, const char *selector, sd_bus_message **ret_call, sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        _cleanup_free_ char *translated = NULL;
         int r;
 
-        r = sd_bus_message_new_method_call(bus, &call, SERVICE, ROOT, SERVICE ".Manager", method);
-        if (r < 0)
+        if ((r = translate_selector(bus, selector, &translated)) < 0 ||
+                        (r = sd_bus_message_new_method_call(bus, &call, SERVICE, ROOT, SERVICE ".Manager", method)) < 0)
                 return r;
-        r = sd_bus_message_append(call, "s", selector);
+        r = sd_bus_message_append(call, "s", translated);
         if (r == -EINVAL) /* D-Bus does not carry other strings */
                 return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
                                 "The selector is not valid UTF-8: write each such byte as vfioctl shows it, like "
@@ -174,6 +194,21 @@ static int append_list(sd_bus_message *call, const char *name, char *const *list
         return sd_bus_message_close_container(call);
 }
 
+/* Appends the option "companions", with what vfiod gets for each selector. */
+static int append_companions(sd_bus_message *call, char *const *selectors) {
+        _cleanup_(strv_freep) char **translated = NULL;
+        int r = 0;
+
+        for (; selectors && *selectors && r >= 0; selectors++) {
+                _cleanup_free_ char *selector = NULL;
+
+                r = translate_selector(sd_bus_message_get_bus(call), *selectors, &selector);
+                if (r >= 0)
+                        r = strv_push(&translated, selector);
+        }
+        return r < 0 ? r : append_list(call, "companions", translated);
+}
+
 /* Appends the option {name: text}, unless the text is NULL. */
 static int append_text(sd_bus_message *call, const char *name, const char *text) {
         return text ? sd_bus_message_append(call, "{sv}", name, "s", text) : 0;
@@ -191,7 +226,7 @@ int append_options(sd_bus_message *call, const CallOptions *options, sd_bus_erro
         int r;
 
         if ((r = sd_bus_message_open_container(call, 'a', "{sv}")) < 0 ||
-                        (r = append_list(call, "companions", companions)) < 0 ||
+                        (r = append_companions(call, companions)) < 0 ||
                         (r = append_list(call, "override", options->overrides)) < 0 ||
                         (r = append_text(call, "plan", options->plan)) < 0 ||
                         (r = append_flag(call, "force", options->force)) < 0 ||

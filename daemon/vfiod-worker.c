@@ -21,7 +21,8 @@ static int run(void) {
         CensusClient census = census_client(CENSUS_SOCKET);
         int r;
 
-        if ((r = kernel_new("/sys", "/dev", "/proc", modules_client_load, (void *)MODULES_SOCKET, &kernel)) < 0)
+        if ((r = kernel_new("/sys", "/dev", "/proc", modules_client_load, (void *)MODULES_SOCKET, &kernel)) < 0 ||
+                        (r = kernel_open_root(kernel, "/")) < 0)
                 return log_error_errno(r, "Cannot open /sys/bus/pci, /dev and /proc");
         kernel->census = &census.port;
         if ((r = state_new(STATE_FOLDER, true, &state)) < 0 || (r = first_edition_take_over(state)) < 0)

@@ -80,7 +80,8 @@ static int make_manager(sd_event *event, WorkerPort *worker, Manager **ret) {
                 return log_error_errno(r, "Cannot connect to the system bus");
         if ((r = sd_bus_set_exit_on_disconnect(bus, true)) < 0)
                 return log_error_errno(r, "Cannot watch the connection to the bus");
-        if ((r = kernel_new("/sys", "/dev", "/proc", NULL, NULL, &kernel)) < 0)
+        if ((r = kernel_new("/sys", "/dev", "/proc", NULL, NULL, &kernel)) < 0 ||
+                        (r = kernel_open_root(kernel, "/")) < 0)
                 return log_error_errno(r, "Cannot open /sys/bus/pci, /dev and /proc");
 
         return manager_new(event,

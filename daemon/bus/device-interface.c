@@ -97,11 +97,12 @@ BUS_GETTER(property_get_virtual_functions) {
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
+/* Appends the names of this kind; for _HOST_NAME_KIND_MAX, the interfaces and disks. */
 static int append_names(sd_bus_message *reply, const HostName *names, HostNameKind kind) {
         int r = sd_bus_message_open_container(reply, 'a', "s");
 
         for (; names && r >= 0; names = names->next)
-                if (kind == _HOST_NAME_KIND_MAX || names->kind == kind)
+                if (names->kind == kind || (kind == _HOST_NAME_KIND_MAX && names->kind != HOST_NAME_CONTROLLER))
                         r = bus_append_name(reply, names->name);
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }

@@ -6,6 +6,8 @@ static const char *describe_error(int error) {
         switch (-error) {
         case ENOENT:
                 return "the running kernel has no such module. Install the kernel's extra modules";
+        case ELIBBAD:
+                return "the module on disk does not fit the running kernel. Probably the kernel was upgraded: reboot";
         case ENOEXEC:
                 return "/etc/modprobe.d has an 'install' command for it, and vfiod does not run such commands. Load "
                        "the module with 'modprobe', or remove that line";
@@ -26,6 +28,38 @@ static const char *describe_error(int error) {
         }
 }
 
+/* The modules of the running kernel are gone when a package manager has upgraded the kernel. */
+static int explain_missing(const Kernel *kernel, const char *driver, const char *module, Problem *problem) {
+        ModuleSearch search;
+
+        modules_search(kernel, module, &search);
+        if (search.file == MODULE_FILE_NO_FOLDER)
+                return problem_set(problem, OUTCOME_DRIVER_UNAVAILABLE,
+                                "Cannot load the module '%s' for the driver %s: the running kernel %s has no modules "
+                                "in "
+                                "/lib/modules. Probably the kernel was upgraded since the machine was started: "
+                                "reboot%s%s.",
+                                TEXT_NAME(module), TEXT_NAME(driver), search.release,
+                                search.other[0] != '\0' ? " into the kernel " : "", TEXT_NAME(search.other));
+        if (search.file == MODULE_FILE_MISSING && search.other[0] != '\0')
+                return problem_set(problem, OUTCOME_DRIVER_UNAVAILABLE,
+                                "Cannot load the module '%s' for the driver %s: the running kernel %s does not have it "
+                                "on "
+                                "disk, but the kernel %s has: reboot into that kernel, or install the extra modules of "
+                                "the "
+                                "running kernel.",
+                                TEXT_NAME(module), TEXT_NAME(driver), search.release, TEXT_NAME(search.other));
+        if (search.file == MODULE_FILE_EXISTS)
+                return problem_set(problem, OUTCOME_DRIVER_UNAVAILABLE,
+                                "Cannot load the module '%s' for the driver %s: it is on disk, but it needs something "
+                                "that the "
+                                "running kernel %s does not have. Probably the kernel was upgraded since the machine "
+                                "was "
+                                "started: reboot. 'journalctl -k -g symbol' says more.",
+                                TEXT_NAME(module), TEXT_NAME(driver), search.release);
+        return 0;
+}
+
 int driver_ensure(const Kernel *kernel, const char *driver, const char *module, Problem *problem) {
         const char *name = TEXT_NAME(module ? module : driver);
         char lockdown[LOCKDOWN_MAX];
@@ -33,6 +67,9 @@ int driver_ensure(const Kernel *kernel, const char *driver, const char *module, 
         int r = modules_ensure_driver(kernel, driver, module);
         if (r == 0)
                 return 0;
+        int explained = r == -ENOENT ? explain_missing(kernel, driver, module ? module : driver, problem) : 0;
+        if (explained != 0)
+                return explained;
         if (r == -EPERM && lockdown_read(kernel, lockdown))
                 return problem_set(problem, OUTCOME_DRIVER_UNAVAILABLE,
                                 "Cannot load the module '%s' for the driver %s: it is blacklisted in /etc/modprobe.d, "

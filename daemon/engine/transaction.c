@@ -2,6 +2,7 @@
 #include "engine/transaction.h"
 #include "engine/engine.h"
 #include "engine/rollback.h"
+#include "engine/suitability.h"
 #include "engine/survey.h"
 #include "kernel/sriov.h"
 #include "policy/vf-plan.h"
@@ -236,7 +237,8 @@ int transaction_run(const Transaction *transaction, Report *report, Problem *pro
                 return r;
         if (plan->recovery)
                 return recovery_run(&work, problem);
-        if ((r = work_open(&work, problem)) != 0 || (r = survey(&work, report, problem)) != 0)
+        if ((r = work_open(&work, problem)) != 0 || (r = suitability_check(&work, problem)) != 0 ||
+                        (r = survey(&work, report, problem)) != 0)
                 return r;
         if (plan->only_plan)
                 return collect_changes(&work, report);

@@ -48,6 +48,41 @@ static int list_vfs(const Work *work, const PlanStep *step, PciAddress **ret, si
         return work_check(work, step->member, r, "Cannot list the virtual functions of", problem);
 }
 
+/* The cause and the cure of an error of sriov_numvfs (sriov_enable() in drivers/pci/iov.c, and sriov_configure() of
+ * the drivers). */
+static const char *explain_count_error(int error) {
+        switch (-error) {
+        case ENOMEM:
+                return "there are no addresses (MMIO) or no bus numbers for them (ENOMEM). Enable SR-IOV and \"Above "
+                       "4G "
+                       "Decoding\" in the firmware set-up, or start the kernel with pci=realloc (for bus numbers, with "
+                       "pci=assign-busses)";
+        case ENOSPC:
+                return "the card or the machine has no interrupts (MSI-X) or no bus numbers left for them (ENOSPC). "
+                       "Ask for "
+                       "fewer, give the card fewer queues on the host, or start the kernel with pci=assign-busses";
+        case EBUSY:
+                return "other virtual functions exist, or a virtual machine has one (EBUSY). Stop the virtual machine, "
+                       "or "
+                       "the program that also sets this number";
+        case EINVAL:
+        case ERANGE:
+                return "the driver does not accept this number (EINVAL). Try a smaller number; some cards need another "
+                       "setting in their firmware first";
+        case EAGAIN:
+        case ENETDOWN:
+        case ENODEV:
+                return "the card is not ready, for example because it is being reset. Set its interface up and try "
+                       "again";
+        case EPERM:
+        case EACCES:
+                return "the driver does not allow it in the present mode of the card (EPERM). See the driver's "
+                       "documentation";
+        default:
+                return strerror(-error);
+        }
+}
+
 static int describe_count_error(const Work *work, const PlanStep *step, unsigned count, int error, Problem *problem) {
         const char *address = ADDRESS(work, step->member);
         const char *driver = work->plan->members[step->member].before.driver;
@@ -58,9 +93,10 @@ static int describe_count_error(const Work *work, const PlanStep *step, unsigned
                                 "driver with an option. See the driver's documentation and 'journalctl -k'.",
                                 driver, address);
         return problem_set(problem, OUTCOME_FAILED,
-                        "The driver %s of %s could not set the number of virtual functions to %u: %s. The kernel's log "
-                        "may say why.",
-                        driver, address, count, strerror(-error));
+                        "The driver %s of %s could not set the number of virtual functions to %u: %s. 'journalctl -k "
+                        "-g %s' "
+                        "may say more.",
+                        driver, address, count, explain_count_error(error), address);
 }
 
 static bool is_vf_member(const PlanMember *member, const PlanStep *step) {

@@ -48,7 +48,9 @@ bool job_names_are_back(const Job *job) {
                 if (member->origin->binding.any_driver && lacks_interface(device))
                         return false;
                 for (const HostName *name = member->origin->names; name; name = name->next)
-                        if (!host_name_list_has(device->names, name->kind, name->name))
+                        /* A controller may come back with another number. */
+                        if (name->kind != HOST_NAME_CONTROLLER &&
+                                        !host_name_list_has(device->names, name->kind, name->name))
                                 return false;
         }
         return true;

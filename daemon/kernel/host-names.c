@@ -5,7 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 
-static const char *const kind_table[_HOST_NAME_KIND_MAX] = {"net", "block"};
+static const char *const kind_table[_HOST_NAME_KIND_MAX] = {"net", "block", "nvme"};
 
 const char *host_name_kind_to_string(HostNameKind kind) {
         return kind < 0 || kind >= _HOST_NAME_KIND_MAX ? NULL : kind_table[kind];

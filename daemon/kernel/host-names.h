@@ -4,16 +4,18 @@
 #include "kernel/kernel.h"
 #include "kernel/pci-address.h"
 
-/* Host names of devices: the network interfaces and block devices that the driver of a PCI function created. */
+/* Host names of devices: the network interfaces, block devices and NVMe controllers that the driver of a PCI
+ * function created. */
 
 typedef enum HostNameKind {
         HOST_NAME_NETWORK,
         HOST_NAME_BLOCK,
+        HOST_NAME_CONTROLLER, /* "nvme0", which has the disks "nvme0n1" and so on; a selector, not on the bus */
         _HOST_NAME_KIND_MAX,
         _HOST_NAME_KIND_INVALID = -EINVAL,
 } HostNameKind;
 
-/* Convert to and from the name of the kernel subsystem: "net" or "block". The first returns NULL for an invalid
+/* Convert to and from the name of the kernel subsystem: "net", "block" or "nvme". The first returns NULL for an invalid
  * kind, the second _HOST_NAME_KIND_INVALID for another subsystem. */
 const char *host_name_kind_to_string(HostNameKind kind);
 HostNameKind host_name_kind_from_string(const char *subsystem);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kernel/iommu.h"
+#include "kernel/platform.h"
 #include "kernel/sysfs.h"
 
 #include <fcntl.h>
@@ -42,9 +43,81 @@ static unsigned count_entries(const Kernel *kernel, const char *path) {
         return r < 0 ? 0 : n;
 }
 
-static bool has_table(const Kernel *kernel, const char *path) {
-        return faccessat(kernel->sys_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) >= 0;
+/* What to do if the firmware reports an IOMMU, but the kernel made no groups. */
+static void advise_off(const Platform *platform, char *reason, size_t size) {
+        const char *table = platform_table_text(platform->table), *log = platform_log_word(platform);
+
+        if (platform->off_switch[0] != '\0')
+                (void)snprintf(reason, size,
+                                "The kernel was started with %s: remove it from the kernel command line and reboot.",
+                                platform->off_switch);
+        else if (platform->table == FIRMWARE_DMAR && platform->on_switch_given)
+                (void)snprintf(reason, size,
+                                "The firmware reports %s, and the kernel was started with intel_iommu=on, but it made "
+                                "no "
+                                "IOMMU groups: 'journalctl -k -g %s' says why.",
+                                table, log);
+        else if (platform->table == FIRMWARE_DMAR && platform->on_switch_file)
+                (void)snprintf(reason, size,
+                                "The firmware reports %s. %s has intel_iommu=on, but the running kernel was started "
+                                "without it: reboot, or find out where the boot loader has its configuration (for "
+                                "GRUB, run update-grub).",
+                                table, platform->on_switch_file);
+        else if (platform->table == FIRMWARE_DMAR)
+                (void)snprintf(reason, size,
+                                "The firmware reports %s, but the kernel made no IOMMU groups: add intel_iommu=on to "
+                                "the "
+                                "kernel command line and reboot.",
+                                table);
+        else
+                (void)snprintf(reason, size,
+                                "The firmware reports %s, but the kernel made no IOMMU groups: 'journalctl -k -g %s' "
+                                "says "
+                                "why.%s",
+                                table, log,
+                                platform->table == FIRMWARE_IVRS && platform->amd_on_given
+                                                ? " The parameter amd_iommu=on has no effect: the kernel knows no such "
+                                                  "value."
+                                                : "");
 }
+
+/* What to do if the firmware reports no IOMMU. */
+static void advise_absent(const Platform *platform, char *reason, size_t size) {
+        const char *useless = platform->cpu == CPU_INTEL && platform->on_switch_given
+                        ? " Until then, intel_iommu=on has no effect."
+                        : platform->cpu == CPU_AMD && platform->amd_on_given
+                        ? " The parameter amd_iommu=on has no effect: the kernel knows no such value."
+                        : "";
+        const char *text;
+
+        if (platform->is_guest)
+                text = "This machine is virtual, and its hypervisor gives it no IOMMU. Add a virtual IOMMU to the "
+                       "configuration "
+                       "of this virtual machine, if its hypervisor has one.";
+        else if (platform->cpu == CPU_INTEL)
+                text = "The firmware reports no VT-d (there is no table DMAR): enable VT-d in the firmware set-up, if "
+                       "the "
+                       "machine has it.";
+        else if (platform->cpu == CPU_AMD)
+                text = "The firmware reports no AMD-Vi (there is no table IVRS): enable the IOMMU (AMD-Vi) in the "
+                       "firmware "
+                       "set-up, if the machine has it.";
+        else if (platform->cpu == CPU_ARM)
+                text = "The kernel found no SMMU: there is no table IORT, and no SMMU that the kernel uses. The "
+                       "machine needs "
+                       "an SMMU for its PCI bus, and the firmware must describe it. 'journalctl -k -g smmu' says what "
+                       "the kernel "
+                       "found.";
+        else if (platform->cpu == CPU_OTHER)
+                text = "The kernel found no IOMMU that it can use for PCI devices. 'journalctl -k -g iommu' says what "
+                       "it found.";
+        else
+                text = "The firmware reports no IOMMU (neither table DMAR nor IVRS): enable VT-d or AMD-Vi in the "
+                       "firmware set-up, if the machine has it.";
+        (void)snprintf(reason, size, "%s%s", text, platform->is_guest ? "" : useless);
+}
+
+/* Interrupt remapping. */
 
 /* Returns the first of the parameters that is on the kernel command line; NULL if there is none. */
 static const char *find_parameter(const Kernel *kernel, const char *const *parameters) {
@@ -58,10 +131,6 @@ static const char *find_parameter(const Kernel *kernel, const char *const *param
                                 return *parameter;
         return NULL;
 }
-
-static const char *const off_switches[] = {"intel_iommu=off", "amd_iommu=off", "iommu=off", NULL};
-
-/* Interrupt remapping. */
 
 /* The interrupts of an IO-APIC have the lowest numbers. */
 #define INTERRUPTS_MAX 64
@@ -116,38 +185,41 @@ static void warn_of_interrupts(const Kernel *kernel, char *warning, size_t size)
                         advice);
 }
 
+/* Why there are no groups of an IOMMU, and what to do about it. Returns the state. */
+static IommuState explain_no_groups(const Kernel *kernel, char *reason, size_t size) {
+        Platform platform;
+
+        platform_examine(kernel, &platform);
+        if (platform.is_dom0)
+                (void)snprintf(reason, size,
+                                "Linux runs as dom0 of Xen, and Xen uses the IOMMU itself. Give devices to Xen guests "
+                                "with 'xl pci-assignable-add', or boot Linux without Xen.");
+        else if (platform.table != FIRMWARE_NO_TABLE)
+                advise_off(&platform, reason, size);
+        else
+                advise_absent(&platform, reason, size);
+        return platform.is_dom0 || platform.table != FIRMWARE_NO_TABLE ? IOMMU_OFF : IOMMU_ABSENT;
+}
+
 void iommu_examine(const Kernel *kernel, IommuReport *ret) {
         unsigned groups, no_iommu, units = count_entries(kernel, "class/iommu");
-        bool intel = has_table(kernel, "firmware/acpi/tables/DMAR");
-        bool amd = has_table(kernel, "firmware/acpi/tables/IVRS");
-        const char *off_switch = find_parameter(kernel, off_switches), *reason;
+        int n = 0;
 
         ret->warning[0] = '\0';
         count_groups(kernel, &groups, &no_iommu);
-        ret->state = groups > 0 ? IOMMU_ON : intel || amd || no_iommu > 0 ? IOMMU_OFF : IOMMU_ABSENT;
-        const char *mode = no_iommu > 0 ? "vfio is in its no-IOMMU mode, which is not for virtual machines. " : "";
         if (groups > 0) {
+                ret->state = IOMMU_ON;
                 (void)snprintf(ret->reason, sizeof(ret->reason), "The kernel uses %u IOMMU unit%s and made %u group%s.",
                                 units, units == 1 ? "" : "s", groups, groups == 1 ? "" : "s");
                 warn_of_interrupts(kernel, ret->warning, sizeof(ret->warning));
                 return;
         }
-        if (off_switch) {
-                (void)snprintf(ret->reason, sizeof(ret->reason),
-                                "%sThe kernel was started with %s: remove it from the kernel command line and reboot.",
-                                mode, off_switch);
-                return;
-        }
-        if (intel)
-                reason = "The firmware reports VT-d (table DMAR), but the kernel made no IOMMU groups: add "
-                         "intel_iommu=on to the kernel command line and reboot.";
-        else if (amd)
-                reason = "The firmware reports AMD-Vi (table IVRS), but the kernel made no IOMMU groups: "
-                         "'journalctl -k -g AMD-Vi' says why.";
-        else
-                reason = "The firmware reports no IOMMU (neither table DMAR nor IVRS): enable VT-d or AMD-Vi in the "
-                         "firmware set-up, if the machine has it.";
-        (void)snprintf(ret->reason, sizeof(ret->reason), "%s%s", mode, reason);
+        if (no_iommu > 0)
+                n = snprintf(ret->reason, sizeof(ret->reason),
+                                "vfio is in its no-IOMMU mode, which is not for virtual machines. ");
+        ret->state = explain_no_groups(kernel, ret->reason + n, sizeof(ret->reason) - (size_t)n);
+        if (no_iommu > 0)
+                ret->state = IOMMU_OFF;
 }
 
 int iommu_group_has_firmware_mapping(const Kernel *kernel, int group) {

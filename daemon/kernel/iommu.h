@@ -17,7 +17,7 @@ const char *iommu_state_to_string(IommuState state);
 
 typedef struct IommuReport {
         IommuState state;
-        char reason[320];  /* a sentence: why this is the state, and what to do about it */
+        char reason[640];  /* a sentence: why this is the state, and what to do about it */
         char warning[640]; /* why QEMU fails although the IOMMU is on; "" for none */
 } IommuReport;
 
@@ -32,7 +32,7 @@ bool iommu_group_has_no_iommu(const Kernel *kernel, int group);
  * negative errno, for example -ENOENT if there is no such group. */
 int iommu_group_has_firmware_mapping(const Kernel *kernel, int group);
 
-/* Determines the state from the IOMMU groups, the ACPI tables DMAR and IVRS, and the kernel command line. Warns if the
- * IOMMU is on but interrupts are not remapped, unless the administrator has allowed that. Never fails: a file that
- * cannot be read counts as missing. Does not block. */
+/* Determines the state from the IOMMU groups, the tables of the firmware, and the kernel command line (kernel/platform.h).
+ * Warns if the IOMMU is on but interrupts are not remapped, unless the administrator has allowed that. Never fails: a
+ * file that cannot be read counts as missing. Does not block. */
 void iommu_examine(const Kernel *kernel, IommuReport *ret);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kernel/kernel.h"
+#include "base/file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 int kernel_new(const char *sys, const char *dev, const char *proc, load_module_t load_module, void *userdata,
                 Kernel **ret) {
@@ -13,6 +15,7 @@ int kernel_new(const char *sys, const char *dev, const char *proc, load_module_t
                         .sys_fd = open(sys, O_PATH | O_DIRECTORY | O_CLOEXEC),
                         .devices_fd = -EBADF,
                         .dev_fd = open(dev, O_PATH | O_DIRECTORY | O_CLOEXEC),
+                        .root_fd = -EBADF,
                         .proc_fd = open(proc, O_PATH | O_DIRECTORY | O_CLOEXEC),
                         .load_module = load_module,
                         .load_module_userdata = userdata,
@@ -28,6 +31,27 @@ int kernel_new(const char *sys, const char *dev, const char *proc, load_module_t
         return 0;
 }
 
+int kernel_open_root(Kernel *kernel, const char *root) {
+        int fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        (void)safe_close(kernel->root_fd);
+        kernel->root_fd = fd;
+        return 0;
+}
+
+int kernel_read_file(const Kernel *kernel, const char *path, size_t max, char **ret) {
+        struct stat status;
+        size_t length;
+
+        if (kernel->root_fd < 0)
+                return -ENOENT;
+        _cleanup_close_ int fd = openat(kernel->root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        if (fd < 0 || fstat(fd, &status) < 0)
+                return -errno;
+        return S_ISREG(status.st_mode) ? file_read_all(fd, max, ret, &length) : -EINVAL;
+}
+
 Kernel *kernel_free(Kernel *kernel) {
         if (!kernel)
                 return NULL;
@@ -35,6 +59,7 @@ Kernel *kernel_free(Kernel *kernel) {
         kernel->devices_fd = safe_close(kernel->devices_fd);
         kernel->dev_fd = safe_close(kernel->dev_fd);
         kernel->proc_fd = safe_close(kernel->proc_fd);
+        kernel->root_fd = safe_close(kernel->root_fd);
         free(kernel);
         return NULL;
 }

@@ -10,7 +10,8 @@ typedef struct Kernel Kernel;
 
 /* Loads a module and its dependencies. Returns 0 if the module is loaded, also if it was loaded before; -ENOENT for
  * an unknown module; -EPERM if the administrator has blacklisted it; -ENOEXEC if modprobe.d replaces loading with a
- * command; or another negative errno of the kernel. This may block for a long time, so only workers call it. */
+ * command; -ELIBBAD if the module on disk was built for another kernel; or another negative errno of the kernel. This
+ * may block for a long time, so only workers call it. */
 typedef int (*load_module_t)(const Kernel *kernel, const char *module, void *userdata);
 
 struct Kernel {
@@ -18,6 +19,7 @@ struct Kernel {
         int devices_fd; /* /sys/bus/pci/devices */
         int dev_fd;     /* /dev */
         int proc_fd;    /* /proc */
+        int root_fd;    /* /, for the modules on disk and the boot loader; negative if not known */
         load_module_t load_module;
         void *load_module_userdata;
         const struct CensusPort *census; /* finds the holders of nodes (usage/census.h); NULL: this process does */
@@ -30,5 +32,16 @@ struct Kernel {
  * Returns 0 or a negative errno: -ENOENT if a directory does not exist, -ENOMEM. */
 int kernel_new(const char *sys, const char *dev, const char *proc, load_module_t load_module, void *userdata,
                 Kernel **ret);
+
+/* Opens the root directory for what is not part of the kernel itself: the modules on disk, and the settings of the
+ * boot loader. Nothing else is read there. A kernel without it gives less advice. Returns 0 or a negative errno. */
+int kernel_open_root(Kernel *kernel, const char *root);
+
+/* Reads a small regular file below the root directory, for example "etc/default/grub". Does not block, whatever the
+ * file is. The caller frees *ret. Returns 0; -ENOENT if there is none; -EINVAL if it is no regular file; -E2BIG if it
+ * is longer than max bytes; or another negative errno. */
+int kernel_read_file(const Kernel *kernel, const char *path, size_t max, char **ret);
+
+/* Closes the directories. Accepts and returns NULL. */
 Kernel *kernel_free(Kernel *kernel);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Kernel *, kernel_free)

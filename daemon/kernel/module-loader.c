@@ -14,10 +14,12 @@ static void kmod_module_unref_listp(struct kmod_list **list) {
                 kmod_module_unref_list(*list);
 }
 
-/* libkmod calls this for an "install" command of modprobe.d. vfiod does not run such commands. */
+/* libkmod calls this for an "install" command of modprobe.d. vfiod does not run such commands. The kernel never
+ * returns this errno for a module. */
+#define REFUSED_COMMAND (-ECANCELED)
 static int refuse_command(struct kmod_module *module, const char *command, void *userdata) {
         (void)module, (void)command, (void)userdata;
-        return -ENOEXEC;
+        return REFUSED_COMMAND;
 }
 
 /* A name, and not the alias of a device, which could stand for any module. */
@@ -50,6 +52,8 @@ int module_load(const char *module) {
                                 found, KMOD_PROBE_APPLY_BLACKLIST, NULL, refuse_command, NULL, NULL);
                 if (r == KMOD_PROBE_APPLY_BLACKLIST)
                         return -EPERM;
+                if (r == REFUSED_COMMAND || r == -ENOEXEC)
+                        return r == -ENOEXEC ? -ELIBBAD : -ENOEXEC;
                 if (r < 0 && r != -EEXIST)
                         return r;
         }

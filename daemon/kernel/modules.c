@@ -57,3 +57,70 @@ bool lockdown_read(const Kernel *kernel, char ret_mode[static LOCKDOWN_MAX]) {
         memcpy(ret_mode, mode, strlen(mode) + 1);
         return true;
 }
+
+/* The list of a distribution's kernel has about 600 KB. */
+#define MODULE_LIST_MAX (16 * 1024 * 1024)
+#define MODULES_FOLDER "lib/modules"
+
+static bool is_dash(char c) {
+        return c == '-' || c == '_';
+}
+
+/* Tells whether a line of modules.dep or modules.builtin, "kernel/drivers/vfio/pci/vfio-pci.ko.xz: ...", is about
+ * the module. */
+static bool is_line_of(const char *line, const char *module) {
+        size_t length = strcspn(line, ":");
+
+        for (const char *slash; (slash = memchr(line, '/', length)); line = slash + 1)
+                length -= (size_t)(slash + 1 - line);
+        for (; *module; module++, line++)
+                if (*line != *module && !(is_dash(*line) && is_dash(*module)))
+                        return false;
+        return startswith(line, ".ko");
+}
+
+static bool list_has(const Kernel *kernel, const char *release, const char *list, const char *module) {
+        _cleanup_free_ char *text = NULL;
+        char *state;
+
+        if (kernel_read_file(kernel, SYSFS_PATH(MODULES_FOLDER "/%s/%s", release, list), MODULE_LIST_MAX, &text) < 0)
+                return false;
+        for (char *line = strtok_r(text, "\n", &state); line; line = strtok_r(NULL, "\n", &state))
+                if (is_line_of(line, module))
+                        return true;
+        return false;
+}
+
+static bool release_has(const Kernel *kernel, const char *release, const char *module) {
+        return list_has(kernel, release, "modules.dep", module) || list_has(kernel, release, "modules.builtin", module);
+}
+
+/* Finds the newest other kernel that has the module. */
+static void find_other(const Kernel *kernel, const char *module, ModuleSearch *search) {
+        _cleanup_closedir_ DIR *folder = NULL;
+        const char *name;
+
+        int r = sysfs_open_folder(kernel->root_fd, MODULES_FOLDER, &folder);
+        while (r >= 0 && (r = sysfs_next(folder, &name)) > 0)
+                if (strlen(name) < KERNEL_RELEASE_MAX && !streq(name, search->release) &&
+                                strverscmp(name, search->other) > 0 && release_has(kernel, name, module))
+                        (void)snprintf(search->other, sizeof(search->other), "%s", name);
+}
+
+void modules_search(const Kernel *kernel, const char *module, ModuleSearch *ret) {
+        *ret = (ModuleSearch){.file = MODULE_FILE_UNKNOWN};
+        if (kernel->root_fd < 0 || isempty(module) ||
+                        sysfs_read_text(kernel->proc_fd, "sys/kernel/osrelease", ret->release, sizeof(ret->release)) <=
+                                        0 ||
+                        strchr(ret->release, '/'))
+                return;
+        if (release_has(kernel, ret->release, module)) {
+                ret->file = MODULE_FILE_EXISTS;
+                return;
+        }
+        /* After an upgrade, the directory is gone, or it still has files that no package owns. */
+        bool has_list = faccessat(kernel->root_fd, SYSFS_PATH(MODULES_FOLDER "/%s/modules.dep", ret->release), F_OK,
+                                        0) >= 0;
+        ret->file = has_list ? MODULE_FILE_MISSING : MODULE_FILE_NO_FOLDER;
+        find_other(kernel, module, ret);
+}

@@ -36,3 +36,24 @@ int modules_ensure_driver(const Kernel *kernel, const char *driver, const char *
  * is used only in messages. */
 #define LOCKDOWN_MAX 32
 bool lockdown_read(const Kernel *kernel, char ret_mode[static LOCKDOWN_MAX]);
+
+/* Whether a module of the running kernel is on disk. A package manager that upgrades the kernel may remove the
+ * modules of the running one. */
+typedef enum ModuleFile {
+        MODULE_FILE_UNKNOWN,   /* the files cannot be read */
+        MODULE_FILE_EXISTS,    /* or the module is built in */
+        MODULE_FILE_MISSING,   /* the kernel has other modules */
+        MODULE_FILE_NO_FOLDER, /* the kernel has no modules on disk at all */
+} ModuleFile;
+
+/* Buffer size for the release of a kernel (__NEW_UTS_LEN). */
+#define KERNEL_RELEASE_MAX 65
+
+typedef struct ModuleSearch {
+        ModuleFile file;
+        char release[KERNEL_RELEASE_MAX]; /* of the running kernel */
+        char other[KERNEL_RELEASE_MAX];   /* another installed kernel that has the module; "" for none */
+} ModuleSearch;
+
+/* Searches /lib/modules for a module; '-' and '_' are equal in its name. Reads large files, so only workers call it. */
+void modules_search(const Kernel *kernel, const char *module, ModuleSearch *ret);

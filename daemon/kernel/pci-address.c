@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kernel/pci-address.h"
 
-#include <ctype.h>
-
 /* Parses an address at the beginning of the text. Returns what follows it, or NULL if there is no address. */
 static const char *parse_prefix(const char *text, PciAddress *ret) {
         unsigned domain, bus, slot, function;
@@ -27,20 +25,49 @@ int pci_address_parse(const char *text, PciAddress *ret) {
         return 0;
 }
 
+/* Parses a hexadecimal number of at most max_digits digits, followed by this character. Returns what follows it, or
+ * NULL. */
+static const char *parse_field(const char *text, size_t max_digits, char end, unsigned *ret) {
+        size_t digits = strspn(text, "0123456789abcdefABCDEF");
+
+        if (digits == 0 || digits > max_digits || text[digits] != end)
+                return NULL;
+        *ret = (unsigned)strtoul(text, NULL, 16);
+        return text + digits + 1;
+}
+
+/* The last field ends with this character: '\0' for the end of the text, or '.' if something follows. */
+static const char *parse_slot_prefix(const char *text, char end, PciAddress *ret) {
+        unsigned domain = 0, bus, slot;
+
+        const char *rest = parse_field(text, 8, ':', &domain), *last = NULL;
+        if (rest && (rest = parse_field(rest, 2, ':', &bus)))
+                last = parse_field(rest, 2, end, &slot);
+        if (!last) {
+                domain = 0;
+                rest = parse_field(text, 2, ':', &bus);
+                last = rest ? parse_field(rest, 2, end, &slot) : NULL;
+        }
+        if (!last || slot > 31)
+                return NULL;
+        *ret = (PciAddress){domain, (uint8_t)bus, (uint8_t)slot, 0};
+        return last;
+}
+
 int pci_address_parse_loose(const char *text, PciAddress *ret) {
-        char lower[PCI_ADDRESS_TEXT_MAX];
-        size_t length = strlen(text);
+        PciAddress address;
+        unsigned function;
 
-        if (length >= sizeof(lower))
+        const char *last = parse_slot_prefix(text, '.', &address);
+        if (!last || !parse_field(last, 1, '\0', &function) || function > 7)
                 return -EINVAL;
-        for (size_t i = 0; i <= length; i++)
-                lower[i] = (char)tolower((unsigned char)text[i]);
+        address.function = (uint8_t)function;
+        *ret = address;
+        return 0;
+}
 
-        if (pci_address_parse(lower, ret) >= 0)
-                return 0;
-        char with_domain[sizeof("0000:") + PCI_ADDRESS_TEXT_MAX];
-        (void)snprintf(with_domain, sizeof(with_domain), "0000:%s", lower);
-        return pci_address_parse(with_domain, ret);
+int pci_address_parse_slot(const char *text, PciAddress *ret) {
+        return parse_slot_prefix(text, '\0', ret) ? 0 : -EINVAL;
 }
 
 const char *pci_address_format(PciAddress address, char buffer[static PCI_ADDRESS_TEXT_MAX]) {

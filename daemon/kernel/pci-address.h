@@ -20,9 +20,13 @@ typedef struct PciAddress {
  * eight digits without leading zeros beyond four digits. Returns 0, or -EINVAL for any other text. */
 int pci_address_parse(const char *text, PciAddress *ret);
 
-/* Parses an address as people write it: upper-case digits are valid, and the domain can be missing ("3b:00.0").
- * Returns 0 or -EINVAL. */
+/* Parses an address as people and other tools write it: upper-case digits are valid, the domain can be missing
+ * ("3b:00.0"), and the numbers can have other leading zeros ("00000000:3b:00.0", "0:3b:0.0"). Returns 0 or -EINVAL. */
 int pci_address_parse_loose(const char *text, PciAddress *ret);
+
+/* Parses an address without its function in the same way: "3b:00", "0000:3b:00". The function of *ret is 0. Returns 0
+ * or -EINVAL. */
+int pci_address_parse_slot(const char *text, PciAddress *ret);
 
 /* Writes the address into buffer as the kernel prints it, and returns buffer. */
 const char *pci_address_format(PciAddress address, char buffer[static PCI_ADDRESS_TEXT_MAX]);

@@ -3,12 +3,19 @@
 #include "policy/plan.h"
 
 static void append_device(FILE *text, const Device *device, const char *separator) {
+        bool in_brackets = device->driver;
+
         fprintf(text, "%s%s", separator, PCI_ADDRESS_TEXT(device->address));
         if (device->driver)
                 fprintf(text, " (%s", TEXT_NAME(device->driver));
-        for (const HostName *name = device->names; name; name = name->next)
-                fprintf(text, "%s%s", device->driver || name != device->names ? ", " : " (", TEXT_NAME(name->name));
-        if (device->driver || device->names)
+        for (const HostName *name = device->names; name; name = name->next) {
+                /* Its disks are listed. */
+                if (name->kind == HOST_NAME_CONTROLLER)
+                        continue;
+                fprintf(text, "%s%s", in_brackets ? ", " : " (", TEXT_NAME(name->name));
+                in_brackets = true;
+        }
+        if (in_brackets)
                 fputc(')', text);
 }
 

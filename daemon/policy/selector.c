@@ -4,22 +4,6 @@
 
 #include <ctype.h>
 
-/* Converts "pci_0000_3b_00_0" to an address. */
-static bool parse_libvirt_name(const char *text, PciAddress *ret) {
-        char address[PCI_ADDRESS_TEXT_MAX];
-        const char *rest = startswith(text, "pci_");
-        char *last = NULL;
-
-        if (!rest || strlen(rest) >= sizeof(address) || strpbrk(rest, ":."))
-                return false;
-        memcpy(address, rest, strlen(rest) + 1);
-        for (char *c = address; (c = strchr(c, '_')); last = c)
-                *c = ':';
-        if (last)
-                *last = '.';
-        return pci_address_parse(address, ret) >= 0;
-}
-
 /* Converts the name of a partition to the name of its disk: "nvme0n1p2" to "nvme0n1", "sda1" to "sda". Returns false if
  * the name does not end like the name of a partition. */
 static bool strip_partition(const char *name, char disk[static SELECTOR_MAX]) {
@@ -37,11 +21,43 @@ static bool strip_partition(const char *name, char disk[static SELECTOR_MAX]) {
         return true;
 }
 
-/* The devices that a host name can mean. */
-typedef struct Carrier {
-        Device *device; /* NULL for none */
-        bool ambiguous; /* there is another device, too */
-} Carrier;
+/* The devices that a selector can mean. A message lists so many of them. */
+#define CANDIDATES_MAX 8
+
+typedef struct Candidates {
+        Device *devices[CANDIDATES_MAX]; /* the first ones */
+        const Device *last;
+        size_t n;
+} Candidates;
+
+/* Buffer size for the list of candidates: addresses with the names of drivers. */
+#define CANDIDATES_TEXT_MAX 512
+
+static void note_candidate(Candidates *candidates, Device *device) {
+        if (candidates->last == device)
+                return;
+        candidates->last = device;
+        if (candidates->n < CANDIDATES_MAX)
+                candidates->devices[candidates->n] = device;
+        candidates->n++;
+}
+
+/* Writes "0000:04:00.0 (nvme), 0000:05:00.0 (no driver) and 3 more" into the buffer, and returns it. */
+static const char *candidates_format(const Candidates *candidates, char buffer[static CANDIDATES_TEXT_MAX]) {
+        size_t length = 0, shown = candidates->n < CANDIDATES_MAX ? candidates->n : CANDIDATES_MAX;
+
+        for (size_t i = 0; i < shown; i++) {
+                const char *driver = candidates->devices[i]->driver;
+
+                length += (size_t)snprintf(buffer + length, CANDIDATES_TEXT_MAX - length, "%s%s (%.24s)",
+                                i > 0 ? ", " : "", PCI_ADDRESS_TEXT(candidates->devices[i]->address),
+                                driver ? TEXT_NAME(driver) : "no driver");
+        }
+        if (candidates->n > shown)
+                (void)snprintf(buffer + length, CANDIDATES_TEXT_MAX - length, " and %zu more", candidates->n - shown);
+        return buffer;
+}
+#define CANDIDATES_TEXT(candidates) candidates_format(candidates, (char[CANDIDATES_TEXT_MAX]){})
 
 /* Where a selector can find its device. The first place that has a device counts. */
 enum {
@@ -55,7 +71,7 @@ enum {
 /* A host name that a selector looks for. */
 typedef struct WantedName {
         char name[SELECTOR_MAX];
-        Carrier *carriers; /* of the selector, for NAME_NOW and the next; or for PARENT_NOW and the next */
+        Candidates *carriers; /* of the selector, for NAME_NOW and the next; or for PARENT_NOW and the next */
         bool only_disks;
 } WantedName;
 
@@ -63,7 +79,7 @@ typedef struct WantedName {
 typedef struct WantedNames {
         WantedName *names; /* sorted by name; the same name can be there several times */
         size_t n_names;
-        Carrier (*carriers)[_PLACE_MAX]; /* for each selector */
+        Candidates (*carriers)[_PLACE_MAX]; /* for each selector */
 } WantedNames;
 
 static void wanted_names_done(WantedNames *wanted) {
@@ -74,11 +90,6 @@ static void wanted_names_done(WantedNames *wanted) {
 /* Compares names, or structs that begin with a name. */
 static int compare_names(const void *a, const void *b) {
         return strcmp(a, b);
-}
-
-static void note_carrier(Carrier *carrier, Device *device) {
-        carrier->ambiguous = carrier->ambiguous || (carrier->device && carrier->device != device);
-        carrier->device = device;
 }
 
 /* Notes the device for each selector that looks for one of these names. when is 0, or 1 for names at the detach. */
@@ -93,7 +104,7 @@ static void note_names(const WantedNames *wanted, Device *device, const HostName
                         entry--;
                 for (; entry && entry < end && streq(entry->name, names->name); entry++)
                         if (!entry->only_disks || names->kind == HOST_NAME_BLOCK)
-                                note_carrier(&entry->carriers[when], device);
+                                note_candidate(&entry->carriers[when], device);
         }
 }
 
@@ -108,17 +119,19 @@ static void find_carriers(const Inventory *inventory, const WantedNames *wanted)
         }
 }
 
-static int resolve_name(const Carrier carriers[static _PLACE_MAX], const char *name, Selection *ret, Problem *problem) {
+static int resolve_name(
+                const Candidates carriers[static _PLACE_MAX], const char *name, Selection *ret, Problem *problem) {
         for (size_t place = 0; place < _PLACE_MAX; place++) {
-                Device *device = carriers[place].device;
+                const Candidates *found = &carriers[place];
 
-                if (carriers[place].ambiguous)
+                if (found->n > 1)
                         return problem_set(problem, OUTCOME_INVALID_SELECTOR,
-                                        "'%s' belongs to more than one PCI device: name the device by its address.",
-                                        name);
-                if (!device)
+                                        "'%s' belongs to more than one PCI device. Give the address of one of them: "
+                                        "%s.",
+                                        name, CANDIDATES_TEXT(found));
+                if (found->n == 0)
                         continue;
-                *ret = (Selection){.device = device, .group = device->group};
+                *ret = (Selection){.device = found->devices[0], .group = found->devices[0]->group};
                 return 0;
         }
         return problem_set(problem, OUTCOME_NO_SUCH_DEVICE,
@@ -127,26 +140,12 @@ static int resolve_name(const Carrier carriers[static _PLACE_MAX], const char *n
                         name);
 }
 
-static int check_form(const char *selector, Problem *problem) {
-        if (isempty(selector) || strnlen(selector, SELECTOR_MAX) >= SELECTOR_MAX)
-                return problem_set(problem, OUTCOME_INVALID_SELECTOR,
-                                "A selector is an address (0000:3b:00.0), a network interface, a disk or 'group:N', "
-                                "and has at most %d characters.",
-                                SELECTOR_MAX - 1);
-        for (const char *c = selector; *c; c++)
-                if (isspace((unsigned char)*c))
-                        return problem_set(problem, OUTCOME_INVALID_SELECTOR, "A selector has no blanks: '%s' has one.",
-                                        selector);
-        return 0;
-}
-
-static int resolve_group(const Inventory *inventory, const char *selector, Selection *ret, Problem *problem) {
-        const char *number = selector + strlen("group:");
+static int resolve_group(const Inventory *inventory, const char *number, Selection *ret, Problem *problem) {
         size_t digits = strspn(number, "0123456789");
 
         if (digits == 0 || digits > 9 || number[digits] != '\0')
                 return problem_set(problem, OUTCOME_INVALID_SELECTOR,
-                                "'%s' is no group: write 'group:' and the number.", selector);
+                                "'group:%s' is no group: write 'group:' and the number.", number);
         Group *group = inventory_find_group(inventory, atoi(number));
         if (!group)
                 return problem_set(problem, OUTCOME_NO_SUCH_GROUP,
@@ -155,26 +154,7 @@ static int resolve_group(const Inventory *inventory, const char *selector, Selec
         return 0;
 }
 
-static bool parse_address(const char *selector, PciAddress *ret) {
-        return pci_address_parse_loose(selector, ret) >= 0 || parse_libvirt_name(selector, ret);
-}
-
-static const char *host_name_of(const char *selector) {
-        const char *name = startswith(selector, "/dev/");
-        return name ? name : selector;
-}
-
-static int resolve(const Inventory *inventory, const Carrier carriers[static _PLACE_MAX], const char *selector,
-                Selection *ret, Problem *problem) {
-        PciAddress address;
-
-        int r = check_form(selector, problem);
-        if (r != 0)
-                return r;
-        if (startswith(selector, "group:"))
-                return resolve_group(inventory, selector, ret, problem);
-        if (!parse_address(selector, &address))
-                return resolve_name(carriers, host_name_of(selector), ret, problem);
+static int resolve_address(const Inventory *inventory, PciAddress address, Selection *ret, Problem *problem) {
         Device *device = inventory_find_device(inventory, address);
         if (!device)
                 return problem_set(problem, OUTCOME_NO_SUCH_DEVICE,
@@ -184,8 +164,55 @@ static int resolve(const Inventory *inventory, const Carrier carriers[static _PL
         return 0;
 }
 
+/* Refuses a slot or ids, and tells which devices they can mean. */
+static int refuse_partial(const Inventory *inventory, const Spelling *spelling, Problem *problem) {
+        bool is_slot = spelling->kind == SPELLING_SLOT;
+        Candidates found = {};
+        size_t n;
+
+        Device *const *devices = inventory_devices(inventory, &n);
+        for (size_t i = 0; i < n; i++) {
+                PciAddress slot = devices[i]->address;
+
+                slot.function = 0;
+                if (is_slot ? pci_address_equal(slot, spelling->address)
+                            : devices[i]->ids.vendor == spelling->vendor && devices[i]->ids.device == spelling->device)
+                        note_candidate(&found, devices[i]);
+        }
+        if (found.n == 0)
+                return problem_set(problem, OUTCOME_NO_SUCH_DEVICE,
+                                is_slot ? "No PCI device is in the slot '%s'. 'vfioctl devices' lists all."
+                                        : "No PCI device has the ids '%s'. 'vfioctl devices' lists all.",
+                                spelling->text);
+        return problem_set(problem, OUTCOME_INVALID_SELECTOR,
+                        is_slot ? "'%s' is a slot, which can have several functions. Give the address with its "
+                                  "function: %s."
+                                : "'%s' are ids, which several devices can have. Give an address: %s.",
+                        spelling->text, CANDIDATES_TEXT(&found));
+}
+
+static int resolve(const Inventory *inventory, const Candidates carriers[static _PLACE_MAX], const char *selector,
+                Selection *ret, Problem *problem) {
+        Spelling spelling;
+
+        int r = spelling_parse(selector, &spelling, problem);
+        if (r != 0)
+                return r;
+        switch (spelling.kind) {
+        case SPELLING_ADDRESS:
+                return resolve_address(inventory, spelling.address, ret, problem);
+        case SPELLING_SLOT:
+        case SPELLING_IDS:
+                return refuse_partial(inventory, &spelling, problem);
+        case SPELLING_GROUP:
+                return resolve_group(inventory, spelling.text, ret, problem);
+        default:
+                return resolve_name(carriers, spelling.text, ret, problem);
+        }
+}
+
 /* Adds a typed name, and also the name whose escaped form it is (base/text.h). Returns 0 or -ENOMEM. */
-static int want_name(WantedNames *wanted, const char *typed, Carrier *carriers, bool only_disks) {
+static int want_name(WantedNames *wanted, const char *typed, Candidates *carriers, bool only_disks) {
         _cleanup_free_ char *name = NULL;
 
         int r = text_unescape(typed, &name);
@@ -204,16 +231,16 @@ static int want_name(WantedNames *wanted, const char *typed, Carrier *carriers, 
 
 /* Adds the names that a selector can mean, if it is a host name: the name itself and the disk of a partition. Returns 0
  * or -ENOMEM. */
-static int want_names(WantedNames *wanted, const char *selector, Carrier carriers[static _PLACE_MAX]) {
+static int want_names(WantedNames *wanted, const char *selector, Candidates carriers[static _PLACE_MAX]) {
         _cleanup_problem_ Problem ignored = {};
         char disk[SELECTOR_MAX];
-        PciAddress address;
+        Spelling spelling;
 
-        if (check_form(selector, &ignored) != 0 || startswith(selector, "group:") || parse_address(selector, &address))
-                return 0;
-        const char *name = host_name_of(selector);
-        int r = want_name(wanted, name, carriers + NAME_NOW, false);
-        if (r == 0 && strip_partition(name, disk))
+        int r = spelling_parse(selector, &spelling, &ignored);
+        if (r != 0 || spelling.kind != SPELLING_NAME)
+                return r < 0 ? r : 0;
+        r = want_name(wanted, spelling.text, carriers + NAME_NOW, false);
+        if (r == 0 && strip_partition(spelling.text, disk))
                 r = want_name(wanted, disk, carriers + PARENT_NOW, true);
         return r;
 }

@@ -2,17 +2,16 @@
 #pragma once
 
 #include "base/outcome.h"
+#include "kernel/spelling.h"
 #include "model/inventory.h"
 
 /* A selector is the text by which a client names a device or a group:
  *   0000:3b:00.0, 3b:00.0     address; without a domain, domain 0000
- *   pci_0000_3b_00_0          the name that libvirt uses
- *   enp59s0f0, nvme0n1        host name, or a host name that the device had when it was detached. A partition selects
+ *   pci_0000_3b_00_0          the name that libvirt uses; kernel/spelling.h knows those of other tools
+ *   enp59s0f0, nvme0n1, nvme0 host name, or a host name that the device had when it was detached. A partition selects
  *                             its disk, and "/dev/" in front is allowed. The name can be escaped (base/text.h).
- *   group:25                  IOMMU group */
-
-/* Buffer size for the longest name of a disk in its escaped form. */
-#define SELECTOR_MAX 512
+ *   /sys/...                  a path below the directory of the device, or one that ends with a host name
+ *   group:25, /dev/vfio/25    IOMMU group */
 
 typedef struct Selection {
         Device *device; /* NULL if a group was named */

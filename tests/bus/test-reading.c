@@ -101,7 +101,8 @@ static void test_list_devices(void) {
 }
 
 static void test_selectors(void) {
-        static const char *const port1[] = {PORT1, "03:01.0", "pci_0000_03_01_0", "ens1"};
+        static const char *const port1[] = {
+                        PORT1, "03:01.0", "3:1.0", "pci_0000_03_01_0", "ens1", " ens1\\n", "PCI:3:1:0"};
         static const char *const nvme[] = {"0000:04:00.0", "04:00.0", "nvme0n1", "/dev/nvme0n1", "nvme0n1p2",
                         "/dev/nvme0n1p2", "pci_0000_04_00_0", "group:11"};
         static const char *const vmd[] = {"10000:01:00.0", "pci_10000_01_00_0", "nvme1n1", "group:16"};
@@ -127,8 +128,8 @@ static void test_selectors(void) {
 }
 
 static void test_wrong_selectors(void) {
-        static const char *const invalid[] = {
-                        "", " ", "group:", "group:x", "group:-1", "group:1 ", "group:1234567890", "ens 1", "ens1\\n"};
+        static const char *const invalid[] = {"", " ", "group:", "group:x", "group:-1", "group:1 0", "group:1234567890",
+                        "ens 1", "ens\\n1", "02:00", "8086:10d3"};
         Fixture *fixture = fixture_start(NULL);
         g_autofree char *long_name = g_strnfill(5000, 'x');
 
@@ -142,7 +143,11 @@ static void test_wrong_selectors(void) {
         manager_refused(fixture, "GetDevice", "group:10", NULL, INVALID_ARGS, "Group 10 has 2 endpoints*");
         manager_refused(fixture, "GetDevice", "group:2", NULL, "NotEndpoint", "Group 2 has only bridges*");
         manager_refused(fixture, "GetDevice", "0000:ff:00.0", NULL, "NoSuchDevice", "*0000:ff:00.0*");
-        manager_refused(fixture, "GetDevice", "3:1.0", NULL, "NoSuchDevice", "*");
+        manager_refused(fixture, "GetDevice", "3:9.0", NULL, "NoSuchDevice", "*");
+        manager_refused(fixture, "GetDevice", "06:00", NULL, INVALID_ARGS,
+                        "'06:00' is a slot*: 0000:06:00.0 (nouveau), 0000:06:00.1 (snd_hda_intel).");
+        manager_refused(fixture, "GetDevice", "10de:2484", NULL, INVALID_ARGS,
+                        "'10de:2484' are ids*: 0000:06:00.0 (nouveau).");
         manager_refused(fixture, "GetDevice", "0000:03:01.8", NULL, "NoSuchDevice", "*0000:03:01.8*");
         manager_refused(fixture, "GetDevice", "../../etc", NULL, "NoSuchDevice", "*'../../etc'*");
         manager_refused(fixture, "GetDevice", "wlan9", NULL, "NoSuchDevice", "*'wlan9'*vfioctl devices*");

@@ -27,10 +27,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (pci_address_parse(text, &address) >= 0)
                 check(text, address);
         if (pci_address_parse_loose(text, &address) >= 0) {
-                g_autofree char *exact = g_strdup(PCI_ADDRESS_TEXT(address)), *lower = g_ascii_strdown(text, -1);
+                g_autofree char *exact = g_strdup(PCI_ADDRESS_TEXT(address));
 
                 check(exact, address);
-                g_assert_true(g_str_has_suffix(exact, lower));
+                g_assert_cmpuint(address.function, ==, (unsigned)g_ascii_xdigit_value(text[strlen(text) - 1]));
         }
         if (pci_address_from_devpath(text, &address) >= 0)
                 g_assert_nonnull(strstr(text, PCI_ADDRESS_TEXT(address)));

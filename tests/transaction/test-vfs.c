@@ -191,6 +191,57 @@ static void test_driver_without_vfs(void) {
         host_free(host);
 }
 
+/* vfio-pci would refuse the new VFs. The host may have them. */
+static void test_denylist(void) {
+        static const VfRequest for_guests = {"0000:09:00.0", 2, VFS_DETACHED},
+                               for_host = {"0000:09:00.0", 2, VFS_OF_HOST};
+        Host *host = vfs_host();
+
+        fake_kernel_do(host->fake,
+                        "plug 0000:09:00.0 vendor=8086 device=10c9 class=020000 group=30 totalvfs=2 vfdevice=37c9 "
+                        "driver=igb");
+        Daemon *daemon = daemon_start(host, &patient);
+        expect(daemon, &for_guests, OUTCOME_DRIVER_UNAVAILABLE,
+                        "vfio-pci refuses the virtual functions of 0000:09:00.0 (8086:37c9, QAT C62x, virtual "
+                        "function)*");
+        assert_nothing_recorded(host);
+        vfs_must_set(daemon, &for_host, OUTCOME_DONE);
+        daemon_stop(daemon);
+        host_free(host);
+}
+
+/* The message has the cause and the cure, and everything is as before. */
+static void test_count_errors(void) {
+        static const struct {
+                const char *error, *message;
+        } cases[] = {
+                        {"ENOMEM",
+                                        "The driver igb of " PF
+                                        " could not set the number of virtual functions to 2: there are no "
+                                        "addresses (MMIO)*firmware set-up*pci=realloc*'journalctl -k -g " PF "'*"},
+                        {"ENOSPC", "*no interrupts (MSI-X) or no bus numbers*fewer*pci=assign-busses*"},
+                        {"EBUSY", "*a virtual machine has one (EBUSY)*"},
+                        {"EINVAL", "*does not accept this number*smaller*"},
+                        {"EPERM", "*present mode of the card*"},
+                        {"ENODEV", "*not ready*try again*"},
+                        {"EIO", "*Input/output error*journalctl*"},
+        };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+                Host *host = vfs_host();
+                Daemon *daemon = daemon_start(host, &patient);
+                g_autofree char *before = fake_kernel_snapshot(host->fake);
+
+                fake_kernel_do(host->fake, "fail 1 %s", cases[i].error);
+                expect(daemon, OF_HOST(2), OUTCOME_ROLLED_BACK, cases[i].message);
+                g_autofree char *after = fake_kernel_snapshot(host->fake);
+                g_assert_cmpstr(before, ==, after);
+                assert_nothing_recorded(host);
+                daemon_stop(daemon);
+                host_free(host);
+        }
+}
+
 /* VFs in a group with a member on a host driver are useless. */
 static void test_not_isolated(void) {
         Host *host = vfs_host();
@@ -400,6 +451,8 @@ int main(int argc, char **argv) {
         g_test_add_func("/vfs/refusals", test_refusals);
         g_test_add_func("/vfs/detached-pf", test_detached_pf);
         g_test_add_func("/vfs/driver-without-vfs", test_driver_without_vfs);
+        g_test_add_func("/vfs/denylist", test_denylist);
+        g_test_add_func("/vfs/count-errors", test_count_errors);
         g_test_add_func("/vfs/not-isolated", test_not_isolated);
         g_test_add_func("/vfs/held", test_held);
         g_test_add_func("/vfs/busy", test_busy);

@@ -54,6 +54,7 @@ TempTree *temp_tree_new(void) {
         g_autofree char *sys = temp_tree_path(tree, "sys"), *dev = temp_tree_path(tree, "dev"),
                         *proc = temp_tree_path(tree, "proc");
         g_assert_cmpint(kernel_new(sys, dev, proc, load_module, tree, &tree->kernel), ==, 0);
+        g_assert_cmpint(kernel_open_root(tree->kernel, tree->root), ==, 0);
         return tree;
 }
 

@@ -173,6 +173,12 @@ static void test_vmd(void) {
         Plan *none = NULL;
         g_assert_cmpint(try_detach(inventory, DISK1, NULL, NULL, &none, &problem), ==, OUTCOME_GROUP_NEEDS_CONSENT);
         g_assert_nonnull(strstr(problem.message, VMD " (vmd)"));
+        /* The controller of a disk has no place in the list. */
+        put_name(inventory, DISK1, HOST_NAME_CONTROLLER, "nvme5");
+        put_name(inventory, DISK1, HOST_NAME_BLOCK, "nvme5n1");
+        put_name(inventory, DISK2, HOST_NAME_CONTROLLER, "nvme6");
+        g_assert_cmpint(try_detach(inventory, VMD, NULL, NULL, &none, &problem), ==, OUTCOME_GROUP_NEEDS_CONSENT);
+        g_assert_nonnull(strstr(problem.message, DISK1 " (nvme, nvme5n1), " DISK2 ". "));
         /* In its own group the disk is detached alone, and the VMD is not changed. */
         _cleanup_(plan_freep) Plan *disk = make_detach_plan(divided, DISK1, 0);
         assert_members(disk, DISK1);

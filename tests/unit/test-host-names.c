@@ -95,6 +95,18 @@ static void test_block(void) {
         assert_one(tree, HOST_NAME_BLOCK, "dm-0", "");
 }
 
+/* The controller has no disk, or its disk has another number. A controller over a network has no PCI function. */
+static void test_controller(void) {
+        g_autoptr(TempTree) tree = tree_new();
+
+        temp_tree_name(tree, NVME, "nvme", "nvme0");
+        temp_tree_link(tree, "../../devices/virtual/nvme-fabrics/ctl/nvme1", "sys/class/nvme/nvme1");
+        assert_names(tree, "nvme nvme0 " NVME);
+        assert_one(tree, HOST_NAME_CONTROLLER, "nvme0", "nvme nvme0 " NVME);
+        assert_one(tree, HOST_NAME_CONTROLLER, "nvme1", "");
+        assert_one(tree, HOST_NAME_BLOCK, "nvme0", "");
+}
+
 /* A disk of a subsystem that two controllers share. */
 static void test_multipath(void) {
         g_autoptr(TempTree) tree = tree_new();
@@ -187,6 +199,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/host-names/none", test_none);
         g_test_add_func("/host-names/network", test_network);
         g_test_add_func("/host-names/block", test_block);
+        g_test_add_func("/host-names/controller", test_controller);
         g_test_add_func("/host-names/multipath", test_multipath);
         g_test_add_func("/host-names/junk", test_junk);
         g_test_add_func("/host-names/end", test_end);

@@ -2,6 +2,8 @@
 #include "kernel/iommu.h"
 #include "temp-tree.h"
 
+#include <sys/stat.h>
+
 static void assert_report(TempTree *tree, IommuState state, const char *says) {
         IommuReport report;
 
@@ -138,6 +140,122 @@ static void test_absent(void) {
         assert_report(tree, IOMMU_ABSENT, "enable VT-d or AMD-Vi");
 }
 
+#define INTEL "processor\t: 0\nvendor_id\t: GenuineIntel\nflags\t\t: fpu vmx hypervisors\n"
+#define AMD "processor\t: 0\nvendor_id\t: AuthenticAMD\nflags\t\t: fpu svm\n"
+#define VIRTUAL "processor\t: 0\nvendor_id\t: AuthenticAMD\nflags\t\t: fpu hypervisor svm\n"
+#define ARM "processor\t: 0\nBogoMIPS\t: 50.00\nCPU implementer\t: 0x41\n"
+#define POWER "processor\t: 0\ncpu\t\t: POWER9, altivec supported\n"
+
+/* The advice fits what is there already, and what this machine can have. */
+static void test_advice(void) {
+        static const struct {
+                const char *cpu, *table, *cmdline, *grub, *kernel_cmdline;
+                IommuState state;
+                const char *says, *never; /* separated by '|' */
+        } cases[] = {
+                        {INTEL, "DMAR", "quiet", "GRUB_CMDLINE_LINUX_DEFAULT=\"quiet\"\n", NULL, IOMMU_OFF,
+                                        "VT-d (table DMAR)|add intel_iommu=on", "/etc/|amd"},
+                        {INTEL, "DMAR", "quiet", "GRUB_TIMEOUT=5\nGRUB_CMDLINE_LINUX=\"quiet intel_iommu=on\"\n", NULL,
+                                        IOMMU_OFF, "/etc/default/grub has intel_iommu=on|reboot|update-grub", "add "},
+                        {INTEL, "DMAR", "quiet", "GRUB_CMDLINE_LINUX=\"intel_iommu=on,sm_on\"\n", NULL, IOMMU_OFF,
+                                        "/etc/default/grub has intel_iommu=on", "add "},
+                        {INTEL, "DMAR", "quiet", NULL, "root=/dev/sda1 intel_iommu=on\n", IOMMU_OFF,
+                                        "/etc/kernel/cmdline has intel_iommu=on", "add "},
+                        {INTEL, "DMAR", "quiet", "# GRUB_CMDLINE_LINUX=\"intel_iommu=on\"\n", NULL, IOMMU_OFF,
+                                        "add intel_iommu=on", "/etc/"},
+                        {INTEL, "DMAR", "quiet", "GRUB_CMDLINE_LINUX=\"xintel_iommu=on intel_iommu=only\"\n", NULL,
+                                        IOMMU_OFF, "add intel_iommu=on", "/etc/"},
+                        {INTEL, "DMAR", "intel_iommu=on quiet", "GRUB_CMDLINE_LINUX=\"intel_iommu=on\"\n", NULL,
+                                        IOMMU_OFF, "started with intel_iommu=on|journalctl -k -g DMAR", "add |/etc/"},
+                        {INTEL, "DMAR", "intel_iommu=sm_on,on", NULL, NULL, IOMMU_OFF, "started with intel_iommu=on",
+                                        "add "},
+                        {INTEL, "DMAR", "intel_iommu=off", "GRUB_CMDLINE_LINUX=\"intel_iommu=on\"\n", NULL, IOMMU_OFF,
+                                        "started with intel_iommu=off: remove", "/etc/"},
+                        {INTEL, "DMAR", "intel_iommu=on intel_iommu=off", NULL, NULL, IOMMU_OFF,
+                                        "started with intel_iommu=off: remove", NULL},
+                        {INTEL, "DMAR", "intel_iommu=off intel_iommu=on", NULL, NULL, IOMMU_OFF,
+                                        "journalctl -k -g DMAR", "remove"},
+                        {INTEL, "DMAR", "iommu=pt,off", NULL, NULL, IOMMU_OFF, "started with iommu=off: remove", NULL},
+                        /* The parameter of the other maker has no effect. */
+                        {INTEL, "DMAR", "amd_iommu=off", NULL, NULL, IOMMU_OFF, "add intel_iommu=on", "remove|amd"},
+                        {AMD, "IVRS", "intel_iommu=off", NULL, NULL, IOMMU_OFF, "journalctl -k -g AMD-Vi",
+                                        "remove|intel"},
+                        {AMD, "IVRS", "amd_iommu=fullflush,off", NULL, NULL, IOMMU_OFF, "started with amd_iommu=off",
+                                        NULL},
+                        {AMD, "IVRS", "amd_iommu=on", NULL, NULL, IOMMU_OFF, "AMD-Vi|amd_iommu=on has no effect",
+                                        "intel"},
+                        {INTEL, NULL, "intel_iommu=on", NULL, NULL, IOMMU_ABSENT,
+                                        "enable VT-d in the firmware|intel_iommu=on has no effect", "AMD|add "},
+                        {AMD, NULL, "amd_iommu=on", NULL, NULL, IOMMU_ABSENT,
+                                        "table IVRS|AMD-Vi) in the firmware|amd_iommu=on has no effect",
+                                        "VT-d|intel|add "},
+                        {AMD, NULL, "quiet", NULL, NULL, IOMMU_ABSENT, "AMD-Vi) in the firmware", "amd_iommu|VT-d"},
+                        {VIRTUAL, NULL, "amd_iommu=on", NULL, NULL, IOMMU_ABSENT, "This machine is virtual",
+                                        "firmware|amd_iommu"},
+                        {VIRTUAL, "VIOT", "quiet", NULL, NULL, IOMMU_OFF, "virtio-iommu (table VIOT)",
+                                        "intel|amd|add "},
+                        {ARM, "IORT", "quiet iommu=off", "GRUB_CMDLINE_LINUX=\"intel_iommu=on\"\n", NULL, IOMMU_OFF,
+                                        "table IORT|journalctl -k -g smmu", "intel|amd|VT-d|remove"},
+                        {ARM, NULL, "intel_iommu=on", NULL, NULL, IOMMU_ABSENT, "SMMU|IORT", "intel|amd|VT-d|AMD"},
+                        {POWER, NULL, "quiet", NULL, NULL, IOMMU_ABSENT, "journalctl -k -g iommu",
+                                        "intel|amd|VT-d|AMD|SMMU|DMAR"},
+        };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+                g_autoptr(TempTree) tree = temp_tree_new();
+                g_auto(GStrv) says = g_strsplit(cases[i].says, "|", -1),
+                              never = g_strsplit(cases[i].never ? cases[i].never : "", "|", -1);
+                IommuReport report;
+
+                temp_tree_file(tree, cases[i].cpu, "proc/cpuinfo");
+                temp_tree_file(tree, cases[i].cmdline, "proc/cmdline");
+                if (cases[i].table)
+                        temp_tree_file(tree, "x", "sys/firmware/acpi/tables/%s", cases[i].table);
+                if (cases[i].grub)
+                        temp_tree_file(tree, cases[i].grub, "etc/default/grub");
+                if (cases[i].kernel_cmdline)
+                        temp_tree_file(tree, cases[i].kernel_cmdline, "etc/kernel/cmdline");
+                for (size_t k = 0; says[k]; k++)
+                        assert_report(tree, cases[i].state, says[k]);
+                iommu_examine(tree->kernel, &report);
+                for (size_t k = 0; never[k]; k++)
+                        if (strstr(report.reason, never[k]))
+                                g_error("case %zu: \"%s\" says \"%s\"", i, report.reason, never[k]);
+        }
+}
+
+/* Xen owns the IOMMU. Its control domain and its guests need different advice. */
+static void test_xen(void) {
+        g_autoptr(TempTree) tree = temp_tree_new();
+
+        temp_tree_file(tree, INTEL, "proc/cpuinfo");
+        temp_tree_file(tree, "quiet\n", "proc/cmdline");
+        temp_tree_file(tree, "xen\n", "sys/hypervisor/type");
+        temp_tree_file(tree, "00000000-0000-0000-0000-000000000000\n", "sys/hypervisor/uuid");
+        assert_report(tree, IOMMU_OFF, "dom0 of Xen");
+        temp_tree_file(tree, "x", "sys/firmware/acpi/tables/DMAR");
+        assert_report(tree, IOMMU_OFF, "xl pci-assignable-add");
+        temp_tree_remove(tree, "sys/firmware/acpi/tables/DMAR");
+        temp_tree_file(tree, "1ac2d50c-6d3a-4e0b-9d05-1d2f1b6d3c11\n", "sys/hypervisor/uuid");
+        assert_report(tree, IOMMU_ABSENT, "This machine is virtual");
+        temp_tree_file(tree, "control_d\n", "proc/xen/capabilities");
+        assert_report(tree, IOMMU_OFF, "dom0 of Xen");
+        temp_tree_file(tree, "kvm\n", "sys/hypervisor/type");
+        assert_report(tree, IOMMU_ABSENT, "enable VT-d");
+}
+
+/* Neither a FIFO nor a huge file of the boot loader delays the answer. */
+static void test_loader_files(void) {
+        g_autoptr(TempTree) tree = temp_tree_new();
+        g_autofree char *huge = g_strnfill(1024 * 1024, 'x'), *fifo = temp_tree_path(tree, "etc/default/grub");
+
+        temp_tree_file(tree, "x", "sys/firmware/acpi/tables/DMAR");
+        temp_tree_folder(tree, "etc/default");
+        g_assert_cmpint(mkfifo(fifo, 0600), ==, 0);
+        temp_tree_file(tree, huge, "etc/kernel/cmdline");
+        assert_report(tree, IOMMU_OFF, "add intel_iommu=on");
+}
+
 /* The whole file is replaced each time. */
 static void assert_mapping(TempTree *tree, const char *regions, int expected) {
         temp_tree_file(tree, regions, "sys/kernel/iommu_groups/7/reserved_regions");
@@ -186,6 +304,9 @@ int main(int argc, char **argv) {
         g_test_add_func("/iommu/off", test_off);
         g_test_add_func("/iommu/no-iommu", test_no_iommu);
         g_test_add_func("/iommu/absent", test_absent);
+        g_test_add_func("/iommu/advice", test_advice);
+        g_test_add_func("/iommu/xen", test_xen);
+        g_test_add_func("/iommu/loader-files", test_loader_files);
         g_test_add_func("/iommu/firmware-mapping", test_firmware_mapping);
         return g_test_run();
 }

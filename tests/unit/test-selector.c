@@ -48,9 +48,22 @@ static void assert_refused(Inventory *inventory, const char *selector, Outcome e
 
 static void test_forms(void) {
         _cleanup_(inventory_freep) Inventory *inventory = story();
-        static const char *const nic[] = {
-                        NIC, "3b:00.0", "0000:3B:00.0", "3B:00.0", "pci_0000_3b_00_0", "enp59s0f0", "/dev/enp59s0f0"};
-        static const char *const vmd[] = {VMD, "pci_10000_01_00_0", "nvme1n1", "/dev/nvme1n1", "nvme1n1p7"};
+        static const char *const nic[] = {NIC, "3b:00.0", "0000:3B:00.0", "3B:00.0", "enp59s0f0", "/dev/enp59s0f0",
+                        /* libvirt, lshw, Mesa, nvidia-smi, lspci and QEMU, DPDK, the X server */
+                        "pci_0000_3b_00_0", "PCI_0000_3B_00_0", "pci@0000:3b:00.0", "pci-0000_3b_00_0",
+                        "00000000:3B:00.0", "0:3b:0.0", "3b:0.0", "pci:0000:3b:00.0", "pci:3b:00.0", "PCI:59:0:0",
+                        "PCI:59@0:0:0",
+                        /* sysfs, and links of udev */
+                        "/sys/bus/pci/devices/0000:3b:00.0", "/sys/bus/pci/devices/0000:3b:00.0/",
+                        "/sys/devices/pci0000:3a/0000:3a:00.0/0000:3b:00.0/net/enp59s0f0",
+                        "/devices/pci0000:3a/0000:3a:00.0/0000:3b:00.0", "/sys/bus/pci/drivers/e1000/0000:3b:00.0",
+                        "/sys/kernel/iommu_groups/25/devices/0000:3b:00.0", "/sys/class/net/enp59s0f0",
+                        "/sys/class/net/enp59s0f0/device", "/dev/dri/by-path/pci-0000:3b:00.0-render",
+                        /* copied with the blanks around it */
+                        " 0000:3b:00.0", "0000:3b:00.0\n", "\t3B:00.0 \r\n", " enp59s0f0 "};
+        static const char *const vmd[] = {VMD, "pci_10000_01_00_0", "nvme1n1", "/dev/nvme1n1", "nvme1n1p7",
+                        "00010000:01:00.0", "/dev/disk/by-path/pci-0000:00:0e.0-pci-10000:01:00.0-nvme-1-part2",
+                        "/sys/class/block/nvme1n1", "/sys/block/nvme1n1/nvme1n1p7"};
 
         for (size_t i = 0; i < G_N_ELEMENTS(nic); i++)
                 assert_selects(inventory, nic[i], NIC);
@@ -63,12 +76,21 @@ static void test_group(void) {
         _cleanup_(inventory_freep) Inventory *inventory = story();
         static const char *const junk[] = {"group:", "group:x", "group:-1", "group:+25", "group:25x", "group: 25",
                         "group:0x19", "group:9999999999", "group:99999999999999999999"};
+        static const char *const paths[] = {" group:25 ", "/dev/vfio/25", "/dev/vfio/noiommu-25",
+                        "/sys/kernel/iommu_groups/25", "/sys/devices/virtual/vfio/25"};
         _cleanup_problem_ Problem problem = {};
         Selection selection;
 
         g_assert_cmpint(selector_resolve(inventory, "group:25", &selection, &problem), ==, 0);
         g_assert_null(selection.device);
         g_assert_cmpint(selection.group->number, ==, 25);
+        for (size_t i = 0; i < G_N_ELEMENTS(paths); i++) {
+                g_assert_cmpint(selector_resolve(inventory, paths[i], &selection, &problem), ==, 0);
+                g_assert_null(selection.device);
+                g_assert_cmpint(selection.group->number, ==, 25);
+        }
+        assert_refused(inventory, "/dev/vfio/24", OUTCOME_NO_SUCH_GROUP);
+        assert_refused(inventory, "/dev/vfio/vfio", OUTCOME_NO_SUCH_DEVICE);
         assert_refused(inventory, "group:24", OUTCOME_NO_SUCH_GROUP);
         assert_refused(inventory, "group:999999999", OUTCOME_NO_SUCH_GROUP);
         for (size_t i = 0; i < G_N_ELEMENTS(junk); i++)
@@ -88,6 +110,72 @@ static void test_partitions(void) {
         assert_selects(inventory, "/dev/sda15", NVME2);
         for (size_t i = 0; i < G_N_ELEMENTS(not ); i++)
                 assert_refused(inventory, not [i], OUTCOME_NO_SUCH_DEVICE);
+}
+
+/* The controller of a disk, which can have another number than the disk. */
+static void test_controllers(void) {
+        _cleanup_(inventory_freep) Inventory *inventory = story();
+        static const char *const forms[] = {"nvme0", "/dev/nvme0", "/sys/class/nvme/nvme0"};
+
+        put_name(inventory, NVME, HOST_NAME_CONTROLLER, "nvme0");
+        for (size_t i = 0; i < G_N_ELEMENTS(forms); i++)
+                assert_selects(inventory, forms[i], NVME);
+        assert_refused(inventory, "nvme1", OUTCOME_NO_SUCH_DEVICE);
+        put_origin(inventory, NVME, "nvme", NULL);
+        g_assert_cmpint(inventory_drop_name(inventory, HOST_NAME_CONTROLLER, "nvme0", address_of(NVME)), ==, 0);
+        assert_selects(inventory, "nvme0", NVME);
+}
+
+static void assert_explained(Inventory *inventory, const char *selector, Outcome outcome, const char *message) {
+        _cleanup_problem_ Problem problem = {};
+        Selection selection = {};
+
+        g_assert_cmpint(selector_resolve(inventory, selector, &selection, &problem), ==, outcome);
+        g_assert_cmpstr(problem.message, ==, message);
+}
+
+/* What could mean several devices is refused, with a list of them. */
+static void test_partial(void) {
+        _cleanup_(inventory_freep) Inventory *inventory = story();
+        static const char *const slots[] = {"3b:00", "0000:3B:00", "3b:0", "pci@0000:3b:00", "pci_0000_3b_00"};
+        static const char *const ids[] = {"8086:1521", "[8086:1521]", "0x8086:0x1521", "8086:1521\n"};
+
+        for (size_t i = 0; i < G_N_ELEMENTS(slots); i++) {
+                g_autofree char *expected =
+                                g_strdup_printf("'%s' is a slot, which can have several functions. Give the "
+                                                "address with its function: " NIC " (e1000), " NIC2 " (e1000).",
+                                                slots[i]);
+
+                assert_explained(inventory, slots[i], OUTCOME_INVALID_SELECTOR, expected);
+        }
+        assert_explained(inventory, "3b:01", OUTCOME_NO_SUCH_DEVICE,
+                        "No PCI device is in the slot '3b:01'. 'vfioctl devices' lists all.");
+
+        for (unsigned i = 0; i < 9; i++) {
+                PciFacts facts = make_facts("0000:06:00.0", i == 0 ? NULL : "igb", -1);
+
+                facts.address.slot = i;
+                facts.ids.device = 0x1521;
+                g_assert_cmpint(inventory_put_device(inventory, &facts), ==, 0);
+                if (i == 0)
+                        assert_explained(inventory, "8086:1521", OUTCOME_INVALID_SELECTOR,
+                                        "'8086:1521' are ids, which several devices can have. Give an address: "
+                                        "0000:06:00.0 (no driver).");
+        }
+        for (size_t i = 0; i < G_N_ELEMENTS(ids); i++) {
+                _cleanup_problem_ Problem problem = {};
+                Selection selection = {};
+
+                g_assert_cmpint(selector_resolve(inventory, ids[i], &selection, &problem), ==,
+                                OUTCOME_INVALID_SELECTOR);
+                g_assert_nonnull(strstr(problem.message,
+                                "are ids, which several devices can have. Give an address: "
+                                "0000:06:00.0 (no driver), 0000:06:01.0 (igb), "));
+                g_assert_nonnull(strstr(problem.message, "0000:06:07.0 (igb) and 1 more."));
+        }
+        assert_refused(inventory, "pci:v00008086d00001521sv00008086sd0000A03Cbc02sc00i00", OUTCOME_INVALID_SELECTOR);
+        assert_explained(inventory, "10de:2484", OUTCOME_NO_SUCH_DEVICE,
+                        "No PCI device has the ids '10de:2484'. 'vfioctl devices' lists all.");
 }
 
 /* A name that a device had when it was detached selects it, unless another device has the name now. */
@@ -114,7 +202,9 @@ static void test_ambiguous(void) {
         _cleanup_(inventory_freep) Inventory *inventory = story();
 
         put_name(inventory, NVME2, HOST_NAME_BLOCK, "nvme0n1");
-        assert_refused(inventory, "nvme0n1", OUTCOME_INVALID_SELECTOR);
+        assert_explained(inventory, "nvme0n1", OUTCOME_INVALID_SELECTOR,
+                        "'nvme0n1' belongs to more than one PCI device. Give the address of one of them: " NVME
+                        " (nvme), " NVME2 " (nvme).");
         assert_refused(inventory, "nvme0n1p1", OUTCOME_INVALID_SELECTOR);
         /* Two devices had the name. */
         put_origin(inventory, NVME, "nvme", NULL);
@@ -153,10 +243,13 @@ static void test_junk(void) {
         _cleanup_(inventory_freep) Inventory *inventory = story();
         g_autofree char *too_long = g_strnfill(SELECTOR_MAX, 'x'), *longest = g_strnfill(SELECTOR_MAX - 1, 'x'),
                         *digits = g_strnfill(SELECTOR_MAX - 1, '1');
-        static const char *const invalid[] = {"", " ", "ens1 ", "a b", "a\nb", "\t", "3b:00.0\n"};
-        static const char *const unknown[] = {"0000:3b:00.2", "3c:00.0", "10001:01:00.0", "pci_0000_3b_00_2", "ens1",
-                        "pci_0000_3b_00", "pci_", "pci_0000:3b:00.0", "/dev/", "/dev/vfio/25", "../../etc", "*", "%s%n",
-                        "pci_123456789_3b_00_0", "x_3b_00_0", "\033[2J", "\xc3\xa4", "\\", "\\x", "\\xf", "\\x00"};
+        static const char *const invalid[] = {"", " ", "a b", "a\nb", "\t", "0000: 3b:00.0"};
+        static const char *const unknown[] = {"0000:3b:00.2", "3c:00.0", "10001:01:00.0", "pci_0000_3b_00_2", "ens1 ",
+                        "pci_0000_3c_00", "pci_", "pci_0000:3b:00.0", "/dev/", "/", "/sys", "/sys/", "/dev/vfio/",
+                        "../../etc", "3b_00_0", "PCI:59:0", "PCI:300:0:0", "PCI:59:0:10", "pci:v00008086", "[8086:100e",
+                        "8086:100e:03", "/dev/disk/by-path/xpci-0000:3b:00.0", "/dev/disk/by-id/nvme-0000:3b:00.0",
+                        "52:54:00:00:00:03", "*", "%s%n", "pci_123456789_3b_00_0", "x_3b_00_0", "\033[2J", "\xc3\xa4",
+                        "\\", "\\x", "\\xf", "\\x00"};
 
         for (size_t i = 0; i < G_N_ELEMENTS(invalid); i++)
                 assert_refused(inventory, invalid[i], OUTCOME_INVALID_SELECTOR);
@@ -214,6 +307,8 @@ int main(int argc, char **argv) {
         g_test_add_func("/selector/forms", test_forms);
         g_test_add_func("/selector/group", test_group);
         g_test_add_func("/selector/partitions", test_partitions);
+        g_test_add_func("/selector/controllers", test_controllers);
+        g_test_add_func("/selector/partial", test_partial);
         g_test_add_func("/selector/former-names", test_former_names);
         g_test_add_func("/selector/ambiguous", test_ambiguous);
         g_test_add_func("/selector/escaped", test_escaped);

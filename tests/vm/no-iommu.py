@@ -126,7 +126,7 @@ def main():
     choice = options.parser(__doc__).parse_args()
     tap = Tap()
     with options.installed(choice) as destdir:
-        tap.run("a machine without an IOMMU", check_boot, tap, destdir, "absent", "firmware", probes=True, iommu=False)
+        tap.run("a machine without an IOMMU", check_boot, tap, destdir, "absent", "virtual IOMMU", probes=True, iommu=False)
         tap.run("a machine with an IOMMU that is not in use", check_boot, tap, destdir, "off", "intel_iommu=off",
                 kernel_arguments="intel_iommu=off")
     return tap.finish()

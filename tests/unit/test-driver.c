@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "engine/driver.h"
+#include "kernel/modules.h"
+#include "temp-tree.h"
+
+/* Why a driver cannot be loaded, and what to do about it. */
+
+#define RUNNING "6.1.0-18-amd64"
+#define NEWER "6.1.0-27-amd64"
+#define LIST \
+        "kernel/drivers/vfio/vfio.ko.xz:\nkernel/drivers/vfio/pci/vfio-pci-core.ko: kernel/drivers/vfio/vfio.ko.xz\n"
+#define VFIO_PCI "kernel/drivers/vfio/pci/vfio-pci.ko.xz: kernel/drivers/vfio/pci/vfio-pci-core.ko\n"
+
+static void assert_says(TempTree *tree, int error, const char *says) {
+        _cleanup_problem_ Problem problem = {};
+
+        tree->load_result = error;
+        g_assert_cmpint(driver_ensure(tree->kernel, "vfio-pci", NULL, &problem), ==, OUTCOME_DRIVER_UNAVAILABLE);
+        if (!strstr(problem.message, says))
+                g_error("\"%s\" does not say \"%s\"", problem.message, says);
+        g_assert_true(g_str_has_suffix(problem.message, "."));
+}
+
+static void test_upgraded(void) {
+        g_autoptr(TempTree) tree = temp_tree_new();
+
+        /* Nothing is known. */
+        assert_says(tree, -ENOENT, "Install the kernel's extra modules");
+        temp_tree_file(tree, RUNNING "\n", "proc/sys/kernel/osrelease");
+        assert_says(tree, -ENOENT,
+                        "the running kernel " RUNNING
+                        " has no modules in /lib/modules. Probably the kernel was upgraded since "
+                        "the machine was started: reboot.");
+        temp_tree_file(tree, LIST VFIO_PCI, "lib/modules/" NEWER "/modules.dep");
+        temp_tree_file(tree, LIST VFIO_PCI, "lib/modules/6.1.0-9-amd64/modules.dep");
+        temp_tree_file(tree, LIST, "lib/modules/6.9.0-1-amd64/modules.dep");
+        assert_says(tree, -ENOENT, "reboot into the kernel " NEWER ".");
+        /* What a DKMS module leaves behind. */
+        temp_tree_file(tree, "x", "lib/modules/" RUNNING "/updates/dkms/nvidia.ko");
+        assert_says(tree, -ENOENT, "reboot into the kernel " NEWER ".");
+
+        temp_tree_file(tree, LIST, "lib/modules/" RUNNING "/modules.dep");
+        assert_says(tree, -ENOENT,
+                        "does not have it on disk, but the kernel " NEWER " has: reboot into that kernel, or install");
+        temp_tree_remove(tree, "lib/modules/" NEWER);
+        temp_tree_remove(tree, "lib/modules/6.1.0-9-amd64");
+        assert_says(tree, -ENOENT, "Install the kernel's extra modules.");
+        temp_tree_file(tree, LIST VFIO_PCI, "lib/modules/" RUNNING "/modules.dep");
+        assert_says(tree, -ENOENT,
+                        "it is on disk, but it needs something that the running kernel " RUNNING " does not have.");
+        assert_says(tree, -ELIBBAD, "does not fit the running kernel. Probably the kernel was upgraded: reboot.");
+        assert_says(tree, -ENOEXEC, "'install' command");
+}
+
+static void assert_search(TempTree *tree, const char *module, ModuleFile expected) {
+        ModuleSearch search;
+
+        modules_search(tree->kernel, module, &search);
+        g_assert_cmpint(search.file, ==, expected);
+        g_assert_cmpstr(search.release, ==, RUNNING);
+}
+
+static void test_search(void) {
+        g_autoptr(TempTree) tree = temp_tree_new();
+        static const char *const missing[] = {
+                        "vfio-pc", "pci", "vfio", "vfio-pci-x", "drivers", "ko", "kernel/drivers"};
+
+        temp_tree_file(tree, RUNNING "\n", "proc/sys/kernel/osrelease");
+        temp_tree_file(tree, VFIO_PCI "extra/first_last.ko.gz:\ntop.ko:", "lib/modules/" RUNNING "/modules.dep");
+        temp_tree_file(tree, "kernel/drivers/pci/pci-stub.ko\n", "lib/modules/" RUNNING "/modules.builtin");
+        assert_search(tree, "vfio-pci", MODULE_FILE_EXISTS);
+        assert_search(tree, "vfio_pci", MODULE_FILE_EXISTS);
+        assert_search(tree, "first-last", MODULE_FILE_EXISTS);
+        assert_search(tree, "top", MODULE_FILE_EXISTS);
+        assert_search(tree, "pci_stub", MODULE_FILE_EXISTS);
+        for (size_t i = 0; i < G_N_ELEMENTS(missing); i++)
+                assert_search(tree, missing[i], MODULE_FILE_MISSING);
+}
+
+int main(int argc, char **argv) {
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/driver/upgraded", test_upgraded);
+        g_test_add_func("/driver/search", test_search);
+        return g_test_run();
+}
