@@ -9,15 +9,15 @@ static int run(void) {
         _cleanup_(kernel_freep) Kernel *kernel = NULL;
 
         int r = kernel_new("/sys", "/dev", "/proc", NULL, NULL, &kernel);
-        if (r < 0)
-                return log_error_errno(r, "Cannot open /sys/bus/pci, /dev and /proc");
+        if (r < 0 || (r = kernel_open_root(kernel, "/")) < 0)
+                return log_error_errno(r, "Cannot open /sys/bus/pci, /dev, /proc and /");
         return helper_listen(NAME,
                         (ListenerParts){
                                         .child_name = "vfiod-load",
                                         .kernel = kernel,
-                                        .client = 0, /* only workers, which are root */
-                                        .keep = {-EBADF, -EBADF},
+                                        .keep = {kernel->root_fd, -EBADF},
                                         .serve = modules_serve,
+                                        .userdata = kernel,
                         });
 }
 

@@ -21,9 +21,9 @@ static int run(void) {
         CensusClient census = census_client(CENSUS_SOCKET);
         int r;
 
-        if ((r = kernel_new("/sys", "/dev", "/proc", modules_client_load, (void *)MODULES_SOCKET, &kernel)) < 0 ||
-                        (r = kernel_open_root(kernel, "/")) < 0)
+        if ((r = kernel_new("/sys", "/dev", "/proc", modules_client_load, (void *)MODULES_SOCKET, &kernel)) < 0)
                 return log_error_errno(r, "Cannot open /sys/bus/pci, /dev and /proc");
+        kernel->search_module = modules_client_search;
         kernel->census = &census.port;
         if ((r = state_new(STATE_FOLDER, true, &state)) < 0 || (r = first_edition_take_over(state)) < 0)
                 return log_error_errno(r, "Cannot prepare " STATE_FOLDER);

@@ -2,6 +2,7 @@
 #include "helper/modules-service.h"
 #include "base/log.h"
 #include "kernel/module-loader.h"
+#include "kernel/modules.h"
 #include "process/peer.h"
 
 static int method_load(sd_bus_message *message, void *userdata, sd_bus_error *error) {
@@ -12,10 +13,23 @@ static int method_load(sd_bus_message *message, void *userdata, sd_bus_error *er
         return r < 0 ? r : sd_bus_reply_method_return(message, "i", module_load(module));
 }
 
+static int method_search(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        ModuleSearch search;
+        const char *module;
+
+        (void)error;
+        int r = sd_bus_message_read(message, "s", &module);
+        if (r < 0)
+                return r;
+        modules_search(userdata, module, &search);
+        return sd_bus_reply_method_return(message, "uss", (uint32_t)search.file, search.release, search.other);
+}
+
 /* The listener has checked who connects, so every call is allowed. */
 static const sd_bus_vtable vtable[] = {
                 SD_BUS_VTABLE_START(0),
                 SD_BUS_METHOD("Load", "s", "i", method_load, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_METHOD("Search", "s", "uss", method_search, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_VTABLE_END,
 };
 

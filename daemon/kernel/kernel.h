@@ -14,6 +14,11 @@ typedef struct Kernel Kernel;
  * may block for a long time, so only workers call it. */
 typedef int (*load_module_t)(const Kernel *kernel, const char *module, void *userdata);
 
+/* Searches the modules on disk in another process, as modules_search() does. The result is MODULE_FILE_UNKNOWN if that
+ * process does not answer. */
+struct ModuleSearch;
+typedef void (*search_module_t)(const Kernel *kernel, const char *module, struct ModuleSearch *ret, void *userdata);
+
 struct Kernel {
         int sys_fd;     /* /sys */
         int devices_fd; /* /sys/bus/pci/devices */
@@ -21,7 +26,8 @@ struct Kernel {
         int proc_fd;    /* /proc */
         int root_fd;    /* /, for the modules on disk and the boot loader; negative if not known */
         load_module_t load_module;
-        void *load_module_userdata;
+        search_module_t search_module;   /* NULL: this process searches */
+        void *load_module_userdata;      /* of both */
         const struct CensusPort *census; /* finds the holders of nodes (usage/census.h); NULL: this process does */
         bool has_own_network; /* simulated machine: its network interfaces are not those of this process and have no routes */
         bool has_own_nodes; /* simulated machine: no process outside of it can hold one of its device nodes */

@@ -109,6 +109,10 @@ static void find_other(const Kernel *kernel, const char *module, ModuleSearch *s
 
 void modules_search(const Kernel *kernel, const char *module, ModuleSearch *ret) {
         *ret = (ModuleSearch){.file = MODULE_FILE_UNKNOWN};
+        if (kernel->search_module) {
+                kernel->search_module(kernel, module, ret, kernel->load_module_userdata);
+                return;
+        }
         if (kernel->root_fd < 0 || isempty(module) ||
                         sysfs_read_text(kernel->proc_fd, "sys/kernel/osrelease", ret->release, sizeof(ret->release)) <=
                                         0 ||
@@ -119,8 +123,9 @@ void modules_search(const Kernel *kernel, const char *module, ModuleSearch *ret)
                 return;
         }
         /* After an upgrade, the directory is gone, or it still has files that no package owns. */
-        bool has_list = faccessat(kernel->root_fd, SYSFS_PATH(MODULES_FOLDER "/%s/modules.dep", ret->release), F_OK,
-                                        0) >= 0;
-        ret->file = has_list ? MODULE_FILE_MISSING : MODULE_FILE_NO_FOLDER;
+        if (faccessat(kernel->root_fd, SYSFS_PATH(MODULES_FOLDER "/%s/modules.dep", ret->release), F_OK, 0) >= 0)
+                ret->file = MODULE_FILE_MISSING;
+        else if (errno == ENOENT)
+                ret->file = MODULE_FILE_NO_FOLDER;
         find_other(kernel, module, ret);
 }

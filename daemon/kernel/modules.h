@@ -44,6 +44,7 @@ typedef enum ModuleFile {
         MODULE_FILE_EXISTS,    /* or the module is built in */
         MODULE_FILE_MISSING,   /* the kernel has other modules */
         MODULE_FILE_NO_FOLDER, /* the kernel has no modules on disk at all */
+        _MODULE_FILE_MAX,
 } ModuleFile;
 
 /* Buffer size for the release of a kernel (__NEW_UTS_LEN). */
@@ -55,5 +56,6 @@ typedef struct ModuleSearch {
         char other[KERNEL_RELEASE_MAX];   /* another installed kernel that has the module; "" for none */
 } ModuleSearch;
 
-/* Searches /lib/modules for a module; '-' and '_' are equal in its name. Reads large files, so only workers call it. */
+/* Searches /lib/modules for a module; '-' and '_' are equal in its name. A worker does not see this directory, so its
+ * kernel asks vfiod-modules. Reads large files. */
 void modules_search(const Kernel *kernel, const char *module, ModuleSearch *ret);

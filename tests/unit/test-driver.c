@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "engine/driver.h"
-#include "kernel/modules.h"
+#include "helper/modules-service.h"
+#include "process/modules-client.h"
 #include "temp-tree.h"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 
 /* Why a driver cannot be loaded, and what to do about it. */
 
@@ -77,9 +84,46 @@ static void test_search(void) {
                 assert_search(tree, missing[i], MODULE_FILE_MISSING);
 }
 
+/* A worker does not see the modules on disk: vfiod-modules searches for it. */
+static void test_other_process(void) {
+        g_autoptr(TempTree) tree = temp_tree_new();
+        g_autofree char *path = temp_tree_path(tree, "socket");
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        ModuleSearch search;
+
+        temp_tree_file(tree, RUNNING "\n", "proc/sys/kernel/osrelease");
+        temp_tree_file(tree, LIST, "lib/modules/" RUNNING "/modules.dep");
+        temp_tree_file(tree, VFIO_PCI, "lib/modules/" NEWER "/modules.dep");
+        Kernel asking = *tree->kernel;
+        asking.search_module = modules_client_search;
+        asking.load_module_userdata = path;
+        modules_search(&asking, "vfio-pci", &search);
+        g_assert_cmpint(search.file, ==, MODULE_FILE_UNKNOWN);
+
+        g_assert_cmpuint(g_strlcpy(address.sun_path, path, sizeof(address.sun_path)), <, sizeof(address.sun_path));
+        int listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        g_assert_cmpint(bind(listen_fd, (const struct sockaddr *)&address, sizeof(address)), ==, 0);
+        g_assert_cmpint(listen(listen_fd, 1), ==, 0);
+        pid_t pid = fork();
+        if (pid == 0) {
+                (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+                /* The first connection ends like that of a process that is killed. */
+                close(accept(listen_fd, NULL, NULL));
+                modules_serve(accept(listen_fd, NULL, NULL), tree->kernel);
+                _exit(EXIT_SUCCESS);
+        }
+        modules_search(&asking, "vfio-pci", &search);
+        g_assert_cmpint(search.file, ==, MODULE_FILE_MISSING);
+        g_assert_cmpstr(search.release, ==, RUNNING);
+        g_assert_cmpstr(search.other, ==, NEWER);
+        g_assert_cmpint(waitpid(pid, NULL, 0), ==, pid);
+        close(listen_fd);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/driver/upgraded", test_upgraded);
         g_test_add_func("/driver/search", test_search);
+        g_test_add_func("/driver/other-process", test_other_process);
         return g_test_run();
 }
