@@ -20,6 +20,7 @@ static const char *const outcome_table[_OUTCOME_MAX] = {
                 [OUTCOME_IN_USE_PROCESS] = "InUseProcess",
                 [OUTCOME_VIRTUAL_FUNCTIONS_IN_USE] = "VirtualFunctionsInUse",
                 [OUTCOME_FIRMWARE_MAPPING] = "FirmwareMapping",
+                [OUTCOME_NOT_ANSWERING] = "NotAnswering",
                 [OUTCOME_PLAN_STALE] = "PlanStale",
                 [OUTCOME_SURVEY_TIMED_OUT] = "SurveyTimedOut",
                 [OUTCOME_HELD] = "Held",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "engine/suitability.h"
+#include "kernel/pci-config.h"
 #include "kernel/sysfs.h"
 #include "kernel/vfio-denylist.h"
 
@@ -19,12 +20,30 @@ static int check_ids(const Work *work, size_t i, uint16_t device, Problem *probl
                         PCI_ADDRESS_TEXT(member->address), member->ids.vendor, device, name);
 }
 
+static int check_answer(const Work *work, size_t i, Problem *problem) {
+        const Plan *plan = work->plan;
+        /* Everybody may ask for a plan, but not keep the devices awake. */
+        bool may_wake = !plan->only_plan || plan->asker == 0;
+        char power_state[POWER_STATE_MAX];
+
+        /* What cannot be read is no proof. */
+        if (work->fds[i] < 0 || pci_device_answers(work->fds[i], may_wake, power_state) != 0)
+                return 0;
+        return problem_set(problem, OUTCOME_NOT_ANSWERING,
+                        "%s does not answer: its configuration space reads as ones only%s%s. The card has crashed, has "
+                        "no power, or has "
+                        "come off the bus, so no virtual machine can use it. Shut the machine down completely, and "
+                        "start it again.",
+                        PCI_ADDRESS_TEXT(plan->members[i].address), power_state[0] != '\0' ? ", power state " : "",
+                        power_state);
+}
+
 /* The members of a detach that the vfio driver gets. Others vanish. */
 static int check_detach(const Work *work, Problem *problem) {
         int r = 0;
 
         for (size_t i = 0; i < work->plan->n_members && r == 0; i++)
-                if (!plan_member_depends(&work->plan->members[i]))
+                if (!plan_member_depends(&work->plan->members[i]) && (r = check_answer(work, i, problem)) == 0)
                         r = check_ids(work, i, work->plan->members[i].ids.device, problem);
         return r;
 }
@@ -33,9 +52,10 @@ static int check_detach(const Work *work, Problem *problem) {
 static int check_new_vfs(const Work *work, Problem *problem) {
         char text[16];
 
-        if (work->plan->vf_fate != VFS_DETACHED || work->plan->vf_count == 0 || work->fds[0] < 0 ||
+        int r = work->plan->vf_count > 0 ? check_answer(work, 0, problem) : 0;
+        if (r != 0 || work->plan->vf_fate != VFS_DETACHED || work->plan->vf_count == 0 || work->fds[0] < 0 ||
                         sysfs_read_text(work->fds[0], "sriov_vf_device", text, sizeof(text)) < 0)
-                return 0;
+                return r;
         /* The kernel prints it as a hexadecimal number without "0x". */
         return check_ids(work, 0, (uint16_t)strtoul(text, NULL, 16), problem);
 }

@@ -286,6 +286,7 @@ static void test_exit_codes(void) {
                         {"InUseSomethingNew", 5},
                         {"VirtualFunctionsInUse", 5},
                         {"FirmwareMapping", 5},
+                        {"NotAnswering", 5},
                         {"PlanStale", 5},
                         {"SurveyTimedOut", 5},
                         {"Held", 5},

@@ -178,6 +178,33 @@ static void test_denylist(void) {
         host_must_move(host, PLAN_DETACH, "0000:08:00.0");
 }
 
+/* A card that has crashed. Its group is refused, too; a plan says so as well. */
+static void test_dead_card(void) {
+        g_autoptr(Host) host = host_new();
+        _cleanup_problem_ Problem problem = {};
+        Refusal refusal;
+
+        fake_kernel_do(host->fake, "plug 0000:08:00.0 vendor=10de device=2484 class=030000 group=20");
+        fake_kernel_do(host->fake, "plug 0000:08:00.1 vendor=10de device=228b class=040300 group=20 dead=1");
+        expect_nothing(&refusal, host);
+        g_assert_cmpint(host_move(host, PLAN_DETACH, "group:20", &problem), ==, OUTCOME_NOT_ANSWERING);
+        g_assert_nonnull(
+                        strstr(problem.message, "0000:08:00.1 does not answer: its configuration space reads as ones"));
+        Plan *plan = host_plan(host, PLAN_DETACH, "group:20");
+        plan->only_plan = true;
+        g_assert_cmpint(host_run(host, plan, &problem), ==, OUTCOME_NOT_ANSWERING);
+        /* A plan of another user than root wakes up nothing. */
+        plan = host_plan(host, PLAN_DETACH, "group:20");
+        plan->only_plan = true;
+        plan->asker = 1000;
+        fake_kernel_do(host->fake, "set 0000:08:00.1 power/runtime_status suspended");
+        problem_done(&problem);
+        g_assert_cmpint(host_run(host, plan, &problem), ==, 0);
+        check_nothing(&refusal);
+        fake_kernel_do(host->fake, "unplug 0000:08:00.1");
+        host_must_move(host, PLAN_DETACH, "group:20");
+}
+
 /* More names than the state files take. */
 static void test_many_names(void) {
         g_autoptr(Host) host = host_new();
@@ -243,6 +270,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/refusal/foreign", test_foreign);
         g_test_add_func("/refusal/driver-unavailable", test_driver_unavailable);
         g_test_add_func("/refusal/denylist", test_denylist);
+        g_test_add_func("/refusal/dead-card", test_dead_card);
         g_test_add_func("/refusal/many-names", test_many_names);
         g_test_add_func("/refusal/host-driver-unavailable", test_host_driver_unavailable);
         g_test_add_data_func("/refusal/state-unwritable/detach", GINT_TO_POINTER(PLAN_DETACH), test_state_unwritable);

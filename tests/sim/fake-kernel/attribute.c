@@ -111,6 +111,8 @@ static int config_read(Node *n, GString *text) {
 
         if (d->physfn) /* vendor and device id of a VF read as 0xffff */
                 memset(bytes, 0xff, 4);
+        if (s->dead)
+                memset(bytes, 0xff, sizeof(bytes));
         g_string_append_len(text, (const char *)bytes, sizeof(bytes));
         return 0;
 }

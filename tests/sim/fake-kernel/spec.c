@@ -41,6 +41,7 @@ static const Key keys[] = {
                 KEY("irq", KEY_NUMBER, irq),
                 KEY("bridge", KEY_FLAG, bridge),
                 KEY("boot_vga", KEY_FLAG, boot_vga),
+                KEY("dead", KEY_FLAG, dead),
                 KEY("parent", KEY_ADDRESS, parent),
                 KEY("physfn", KEY_ADDRESS, physfn),
                 KEY("behind", KEY_ADDRESS, behind),

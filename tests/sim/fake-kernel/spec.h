@@ -21,7 +21,7 @@ typedef struct DeviceSpec {
         int group;    /* number, SPEC_GROUP_NEW or SPEC_GROUP_NONE */
         int vf_group; /* the same for its VFs */
         int numa, total_vfs, irq;
-        bool bridge, boot_vga;
+        bool bridge, boot_vga, dead; /* a dead card reads as ones */
         char *parent, *physfn;
         char *behind;   /* the controller whose driver exposes this device, see controller.c */
         char *driver;   /* bound at the start; "none": not probed; NULL: the bus chooses */
