@@ -21,18 +21,21 @@ static int check_ids(const Work *work, size_t i, uint16_t device, Problem *probl
 }
 
 static int check_answer(const Work *work, size_t i, Problem *problem) {
+        const Plan *plan = work->plan;
+        /* Everybody may ask for a plan, but not keep the devices awake. */
+        bool may_wake = !plan->only_plan || plan->asker == 0;
         char power_state[POWER_STATE_MAX];
 
         /* What cannot be read is no proof. */
-        if (work->fds[i] < 0 || pci_device_answers(work->fds[i], power_state) != 0)
+        if (work->fds[i] < 0 || pci_device_answers(work->fds[i], may_wake, power_state) != 0)
                 return 0;
         return problem_set(problem, OUTCOME_NOT_ANSWERING,
                         "%s does not answer: its configuration space reads as ones only%s%s. The card has crashed, has "
                         "no power, or has "
                         "come off the bus, so no virtual machine can use it. Shut the machine down completely, and "
                         "start it again.",
-                        PCI_ADDRESS_TEXT(work->plan->members[i].address),
-                        power_state[0] != '\0' ? ", power state " : "", power_state);
+                        PCI_ADDRESS_TEXT(plan->members[i].address), power_state[0] != '\0' ? ", power state " : "",
+                        power_state);
 }
 
 /* The members of a detach that the vfio driver gets. Others vanish. */

@@ -25,10 +25,10 @@ static uint8_t read_width(int device_fd, const char *name) {
         return (uint8_t)width;
 }
 
-/* Without power management ("unsupported", or no attribute), the device is always on. */
-static bool is_awake(int device_fd) {
+bool pci_device_is_awake(int device_fd) {
         char status[32];
 
+        /* Without power management ("unsupported", or no attribute), the device is always on. */
         if (sysfs_read_text(device_fd, "power/runtime_status", status, sizeof(status)) < 0)
                 return true;
         return streq(status, "active") || streq(status, "unsupported");
@@ -45,7 +45,7 @@ int pci_device_read_link(const Kernel *kernel, PciAddress address, PciLinkReadin
         PciLinkReading reading = {
                         .address = address,
                         .incarnation = folder.st_ino,
-                        .awake = is_awake(device_fd),
+                        .awake = pci_device_is_awake(device_fd),
         };
         if (reading.awake)
                 reading.link.speed_max = read_speed(device_fd, "max_link_speed");

@@ -23,6 +23,9 @@ typedef struct PciLinkReading {
         PciLink link;
 } PciLinkReading;
 
+/* Tells whether the device is not suspended. device_fd is its open sysfs directory. Does not block. */
+bool pci_device_is_awake(int device_fd);
+
 /* Reads the link, unless the device is suspended. Since late 2025, the kernel wakes up the device for this: that takes about a
  * second, and blocks for ever if the device is dead, so only child processes call this. Returns 0; -ENOENT or -ENODEV if the
  * device is gone; or another negative errno. */

@@ -193,6 +193,13 @@ static void test_dead_card(void) {
         Plan *plan = host_plan(host, PLAN_DETACH, "group:20");
         plan->only_plan = true;
         g_assert_cmpint(host_run(host, plan, &problem), ==, OUTCOME_NOT_ANSWERING);
+        /* A plan of another user than root wakes up nothing. */
+        plan = host_plan(host, PLAN_DETACH, "group:20");
+        plan->only_plan = true;
+        plan->asker = 1000;
+        fake_kernel_do(host->fake, "set 0000:08:00.1 power/runtime_status suspended");
+        problem_done(&problem);
+        g_assert_cmpint(host_run(host, plan, &problem), ==, 0);
         check_nothing(&refusal);
         fake_kernel_do(host->fake, "unplug 0000:08:00.1");
         host_must_move(host, PLAN_DETACH, "group:20");
