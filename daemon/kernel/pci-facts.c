@@ -146,6 +146,14 @@ int pci_path_find_controller(const char *folder, PciAddress *ret) {
         return found ? 0 : -ENOENT;
 }
 
+int pci_path_find_upstream(const char *folder, PciAddress *ret) {
+        const char *last = strrchr(folder, '/'), *part = last;
+
+        while (part && part > folder && part[-1] != '/')
+                part--;
+        return part && part != last && pci_address_parse_component(part, ret) ? 0 : -ENOENT;
+}
+
 int pci_device_read_facts(const Kernel *kernel, PciAddress address, PciFacts *ret) {
         _cleanup_close_ int device_fd = pci_device_open(kernel, address);
         if (device_fd < 0)
@@ -174,6 +182,7 @@ int pci_device_read_facts(const Kernel *kernel, PciAddress address, PciFacts *re
 
         char path[PCI_FOLDER_MAX];
         read_folder(kernel, address, path);
+        facts.has_upstream = pci_path_find_upstream(path, &facts.upstream) >= 0;
         facts.behind_controller = pci_path_find_controller(path, &facts.controller) >= 0;
         /* This is read last: if the device has gone, the optional attributes above are missing, but this fails. */
         if ((r = pci_device_read_ids(device_fd, &facts.ids)) < 0)

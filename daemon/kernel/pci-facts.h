@@ -45,6 +45,8 @@ typedef struct PciFacts {
         bool boot_vga;
         bool virtual_function;
         PciAddress physical_function; /* of a VF */
+        bool has_upstream;            /* It is behind a bridge, and not on a root bus. */
+        PciAddress upstream;          /* this bridge */
         bool behind_controller; /* A controller such as a VMD exposes the device: it disappears with the controller's driver. */
         PciAddress controller;
 } PciFacts;
@@ -81,6 +83,10 @@ const char *pci_device_read_path(const Kernel *kernel, PciAddress address, char 
  * root bus, 0000:00:0e.0 in "../../../devices/pci0000:00/0000:00:0e.0/pci10000:e0/10000:e0:06.0". Returns 0, or -ENOENT if
  * there is none. */
 int pci_path_find_controller(const char *folder, PciAddress *ret);
+
+/* Finds the bridge above a device, in the path of its sysfs directory: 0000:00:1c.4 in
+ * "../../../devices/pci0000:00/0000:00:1c.4/0000:3b:00.0". Returns 0, or -ENOENT if the device is on a root bus. */
+int pci_path_find_upstream(const char *folder, PciAddress *ret);
 
 /* Calls the callback for every PCI function, in no order. A return value other than 0 stops the iteration. Returns that
  * value, 0 at the end, or a negative errno. */

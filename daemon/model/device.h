@@ -90,6 +90,7 @@ typedef struct Device {
         DeviceOrigin *origin;         /* NULL unless vfiod detached it */
         PciAddress physical_function; /* of a VF */
         PciAddress controller;        /* of a device behind a controller */
+        PciAddress upstream;          /* the bridge above it; see has_upstream */
         uint64_t incarnation; /* as in PciFacts: distinguishes two devices that are in the same slot one after the other */
         uint64_t driver_due_us; /* for driver-check.h: when the driver link is read again; 0 if confirmed */
         PciLink link;
@@ -105,6 +106,7 @@ typedef struct Device {
         bool boot_vga : 1;
         bool link_wanted : 1; /* of job/link-reader.c: the link is to be read */
         bool virtual_function : 1;
+        bool has_upstream : 1;      /* It is behind a bridge, and not on a root bus. */
         bool behind_controller : 1; /* It vanishes when its controller, such as a VMD, is unbound. */
         unsigned change;            /* of inventory.c: index of its pending change, plus one */
         unsigned generation;        /* of inventory.c: the rescan that saw it last */

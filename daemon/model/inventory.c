@@ -294,6 +294,8 @@ int inventory_put_device(Inventory *inventory, const PciFacts *read) {
         UPDATE(present, true, CHANGED_STATE);
         device->incarnation = read->incarnation;
         device->physical_function = read->physical_function;
+        device->has_upstream = read->has_upstream;
+        device->upstream = read->upstream;
         device->behind_controller = read->behind_controller;
         device->controller = read->controller;
         if ((facts & (CHANGED_STATE | CHANGED_FUNCTIONS)) && (r = note_physical_function(inventory, device)) < 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/text.h"
 #include "policy/plan.h"
+#include "policy/reset-scope.h"
 
 static void append_device(FILE *text, const Device *device, const char *separator) {
         bool in_brackets = device->driver;
@@ -256,7 +257,7 @@ int plan_detach(const Inventory *inventory, const Selection *selection, const Io
                         return r;
         }
         if ((iommu->warning[0] != '\0' && (r = plan_add_warning(plan, "%s", iommu->warning)) < 0) ||
-                        (r = plan_add_all_steps(plan)) < 0)
+                        (r = reset_scope_warn(inventory, plan)) < 0 || (r = plan_add_all_steps(plan)) < 0)
                 return r;
         *ret = TAKE_PTR(plan);
         return 0;

@@ -65,6 +65,25 @@ static void test_no_iommu(void) {
         g_assert_false(read_facts(tree, NIC).no_iommu);
 }
 
+/* The bridge above a device. */
+static void test_upstream(void) {
+        g_autoptr(TempTree) tree = temp_tree_new();
+        PciAddress found;
+
+        temp_tree_device(tree, "pci0000:00/0000:00:1c.0");
+        temp_tree_device(tree, "pci0000:00/0000:00:1c.0/0000:03:00.0");
+        temp_tree_device(tree, "pci0000:00/0000:00:0e.0/pci10000:e0/10000:e0:06.0");
+        g_assert_false(read_facts(tree, "0000:00:1c.0").has_upstream);
+        PciFacts facts = read_facts(tree, "0000:03:00.0");
+        g_assert_true(facts.has_upstream);
+        g_assert_cmpstr(PCI_ADDRESS_TEXT(facts.upstream), ==, "0000:00:1c.0");
+        g_assert_false(read_facts(tree, "10000:e0:06.0").has_upstream);
+        g_assert_cmpint(pci_path_find_upstream("", &found), ==, -ENOENT);
+        g_assert_cmpint(pci_path_find_upstream("0000:03:00.0", &found), ==, -ENOENT);
+        g_assert_cmpint(pci_path_find_upstream("/0000:03:00.0", &found), ==, -ENOENT);
+        g_assert_cmpint(pci_path_find_upstream("0000:00:1c.0/0000:03:00.0", &found), ==, 0);
+}
+
 static void test_bare(void) {
         g_autoptr(TempTree) tree = tree_with_nic();
         PciFacts facts = read_facts(tree, NIC);
@@ -287,6 +306,7 @@ int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/pci-facts/endpoint", test_endpoint);
         g_test_add_func("/pci-facts/no-iommu", test_no_iommu);
+        g_test_add_func("/pci-facts/upstream", test_upstream);
         g_test_add_func("/pci-facts/bare", test_bare);
         g_test_add_func("/pci-facts/classes", test_classes);
         g_test_add_func("/pci-facts/virtual-function", test_virtual_function);

@@ -53,6 +53,84 @@ static void test_virtual_functions(void) {
         assert_found(inventory, PF, "");
 }
 
+/* A function behind the bridge (NULL: on a root bus), with these reset methods. */
+static void put_resettable(
+                Inventory *inventory, const char *address, const char *bridge, const char *methods, int group) {
+        PciFacts facts = make_facts(address, "e1000e", group);
+
+        facts.has_upstream = bridge != NULL;
+        if (bridge)
+                facts.upstream = address_of(bridge);
+        (void)snprintf(facts.reset_methods, sizeof(facts.reset_methods), "%s", methods);
+        g_assert_cmpint(inventory_put_device(inventory, &facts), ==, 0);
+}
+
+/* Checks the warnings of a plan: that there are so many, and what the first says. */
+static void assert_warned(Inventory *inventory, const char *selector, size_t n, const char *says) {
+        _cleanup_(plan_freep) Plan *plan = make_detach_plan(inventory, selector, 0);
+
+        g_assert_cmpuint(plan->n_warnings, ==, n);
+        if (n > 0 && !strstr(plan->warnings[0], says))
+                g_error("\"%s\" does not say \"%s\"", plan->warnings[0], says);
+        assert_findings(plan, "");
+}
+
+/* What a reset takes along. */
+static void test_reset_scope(void) {
+        static const char *const own[] = {"flr", "pm", "af_flr bus", "device_specific", "acpi bus", "bus flr"};
+        static const char *const of_bus[] = {"bus", "cxl_bus", "bus cxl_bus", ""};
+        static const char bridge[] = "0000:00:1c.0", first[] = "0000:03:00.0", second[] = "0000:03:00.1";
+
+        for (size_t i = 0; i < G_N_ELEMENTS(own); i++) {
+                _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
+
+                put_resettable(inventory, first, bridge, own[i], 16);
+                put_resettable(inventory, second, bridge, "bus", 17);
+                assert_warned(inventory, first, 0, NULL);
+                put_resettable(inventory, first, NULL, own[i], 16);
+                assert_warned(inventory, first, 0, NULL);
+        }
+        for (size_t i = 0; i < G_N_ELEMENTS(of_bus); i++) {
+                _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
+
+                put_resettable(inventory, first, bridge, of_bus[i], 16);
+                assert_warned(inventory, first, 0, NULL);
+                put_resettable(inventory, second, bridge, of_bus[i], 17);
+                assert_warned(inventory, first, 1,
+                                "0000:03:00.0 has no reset of its own. A reset of its bus also resets 0000:03:00.1 "
+                                "(e1000e), in another IOMMU group.");
+                assert_warned(inventory, second, 1, "0000:03:00.1 has no reset of its own");
+                /* Together in a group, and a device of another bus. */
+                put_resettable(inventory, second, bridge, of_bus[i], 16);
+                put_resettable(inventory, "0000:04:00.0", "0000:00:1d.0", of_bus[i], 17);
+                assert_warned(inventory, first, 0, NULL);
+                /* Further below: behind a bridge on the same bus. Both functions have the same scope. */
+                put_bridge(inventory, "0000:03:00.2", "pcieport", 18);
+                PciFacts facts = make_facts("0000:03:00.2", "pcieport", 18);
+                facts.has_upstream = facts.bridge = true;
+                facts.upstream = address_of(bridge);
+                facts.endpoint = false;
+                g_assert_cmpint(inventory_put_device(inventory, &facts), ==, 0);
+                put_resettable(inventory, "0000:05:00.0", "0000:03:00.2", "flr", 19);
+                assert_warned(inventory, first, 1, "also resets 0000:05:00.0 (e1000e), in");
+                put_resettable(inventory, first, NULL, of_bus[i], 20);
+                assert_warned(inventory, first, 1,
+                                "The kernel cannot reset 0000:03:00.0 (e1000e): there is no reset method");
+        }
+}
+
+/* The list of a large bus is cut. */
+static void test_reset_scope_many(void) {
+        _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
+
+        for (unsigned i = 0; i < 32; i++) {
+                g_autofree char *address = g_strdup_printf("0000:03:%02x.0", i);
+
+                put_resettable(inventory, address, "0000:00:1c.0", "bus", 16 + (int)i);
+        }
+        assert_warned(inventory, "0000:03:00.0", 1, "0000:03:08.0 (e1000e) and 23 more, in another IOMMU group");
+}
+
 static void test_leaving_parent(void) {
         _cleanup_(inventory_freep) Inventory *inventory = card();
         PciFacts facts = make_facts(PF, "vfio-pci", 14);
@@ -243,5 +321,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/plan-findings/adopt", test_adopt);
         g_test_add_func("/plan-findings/reasons", test_reasons);
         g_test_add_func("/plan-findings/words", test_words);
+        g_test_add_func("/plan-findings/reset-scope", test_reset_scope);
+        g_test_add_func("/plan-findings/reset-scope-many", test_reset_scope_many);
         return g_test_run();
 }

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "policy/plan.h"
+
+/* What the reset of a device takes along. A virtual machine resets its devices when it starts and ends. A device that has
+ * no reset of its own is reset with its bus, and so are all devices on this bus and below it. The kernel does that only if
+ * the virtual machine has all of them. A device on a root bus has no bridge above it that could reset its bus. */
+
+/* Adds a warning if a member cannot be reset, or only together with devices of other groups. Returns 0 or -ENOMEM. */
+int reset_scope_warn(const Inventory *inventory, Plan *plan);
