@@ -87,7 +87,10 @@ static void read_device(const char *address, json_t *json, Ledger *records) {
         claim.has_parent = json_object_get(json, "parent") != NULL;
         json_array_foreach(names, i, entry) {
                 g_assert_cmpint(json_unpack(entry, "[ss]", &kind, &name), ==, 0);
-                (void)g_strlcat(claim.names, i > 0 ? "," : "", sizeof(claim.names));
+                /* The controller of a disk is not on the bus. */
+                if (g_str_equal(kind, "nvme"))
+                        continue;
+                (void)g_strlcat(claim.names, *claim.names ? "," : "", sizeof(claim.names));
                 (void)g_strlcat(claim.names, name, sizeof(claim.names));
         }
         ledger_put(records, &claim);
