@@ -79,6 +79,8 @@ def main(address, rounds):
     if has_helpers:
         ways.append(("cold", *by_bus))
     for _ in range(rounds):
+        for todo in by_bus:  # starts all helpers that it needs
+            todo[0](*todo[1:])
         took = {}
         for way, detach, reattach in ways:
             for direction, todo in (("detach", detach), ("reattach", reattach)):
