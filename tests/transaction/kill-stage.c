@@ -58,7 +58,11 @@ static GArray *find_writes(Stage *stage, PlanVerb verb) {
 }
 
 void stage_begin(Stage *stage, const char *topology) {
-        *stage = (Stage){.host = host_new_with(topology), .driver = streq(topology, "disks") ? "nvme" : "e1000"};
+        bool disks = streq(topology, "disks");
+
+        *stage = (Stage){.host = host_new_with(topology), .driver = disks ? "nvme" : "e1000"};
+        if (disks)
+                fake_kernel_do(stage->host->fake, "cdevs on");
         stage->stable = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
         fake_kernel_do(stage->host->fake, "modprobe vfio-pci");
         fake_kernel_do(stage->host->fake, "set " PORT2 " driver_override %s", stage->driver);

@@ -32,7 +32,7 @@ enum {
 /* The daemon gets no request and is only started. */
 #define NOTHING _PLAN_VERB_INVALID
 
-/* Sets up the host. All devices are attached. The topology is "ports", or "disks": for these, a detach looks for
+/* Sets up the host. All devices are attached. The topology is "ports", or "disks": for these, detach and reattach look for
  * processes that have a node of the device open. */
 void stage_begin(Stage *stage, const char *topology);
 void stage_end(Stage *stage);
