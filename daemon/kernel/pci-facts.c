@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kernel/pci-facts.h"
 #include "kernel/sysfs.h"
+#include "kernel/vfio-node.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -145,6 +146,18 @@ int pci_path_find_controller(const char *folder, PciAddress *ret) {
         return found ? 0 : -ENOENT;
 }
 
+/* Finds the node that a virtual machine opens for a device on a vfio driver. In the middle of a probe there may be none yet:
+ * an event follows. */
+static void find_node(const Kernel *kernel, int device_fd, PciFacts *facts) {
+        VfioCdev cdev;
+
+        if (!pci_driver_is_vfio(facts->driver))
+                return;
+        facts->group_node = facts->group != IOMMU_GROUP_NONE && vfio_has_group_nodes(kernel);
+        if (!facts->group_node && vfio_cdev_read(device_fd, &cdev) > 0)
+                (void)snprintf(facts->cdev, sizeof(facts->cdev), "%s", cdev.name);
+}
+
 int pci_device_read_facts(const Kernel *kernel, PciAddress address, PciFacts *ret) {
         _cleanup_close_ int device_fd = pci_device_open(kernel, address);
         if (device_fd < 0)
@@ -159,6 +172,7 @@ int pci_device_read_facts(const Kernel *kernel, PciAddress address, PciFacts *re
         facts.incarnation = folder.st_ino;
         if ((r = pci_device_read_driver(device_fd, facts.driver)) < 0 || (r = read_group(device_fd, &facts.group)) < 0)
                 return r;
+        find_node(kernel, device_fd, &facts);
         facts.numa_node = (int)read_optional(device_fd, "numa_node", -1, INT16_MAX, -1);
         if (sysfs_read_text(device_fd, "reset_method", facts.reset_methods, sizeof(facts.reset_methods)) < 0)
                 facts.reset_methods[0] = '\0';

@@ -30,7 +30,8 @@ typedef struct VfioCdev {
  * if there is none; -ENOTUNIQ if there are several; -EINVAL for an invalid name or number; or another negative errno. */
 int vfio_cdev_read(int device_fd, VfioCdev *ret);
 
-/* Formats "/dev/vfio/devices/vfio3" into buffer, and returns buffer. */
+/* Formats "/dev/vfio/devices/vfio3" for "vfio3" into buffer, and returns buffer. */
 #define VFIO_CDEV_TEXT_MAX (18 + VFIO_CDEV_NAME_MAX)
-const char *vfio_cdev_format(const VfioCdev *cdev, char buffer[static VFIO_CDEV_TEXT_MAX]);
-#define VFIO_CDEV_TEXT(cdev) vfio_cdev_format(cdev, (char[VFIO_CDEV_TEXT_MAX]){})
+const char *vfio_cdev_format(const char *name, char buffer[static VFIO_CDEV_TEXT_MAX]);
+#define VFIO_CDEV_NAME_TEXT(name) vfio_cdev_format(name, (char[VFIO_CDEV_TEXT_MAX]){})
+#define VFIO_CDEV_TEXT(cdev) VFIO_CDEV_NAME_TEXT((cdev)->name)

@@ -34,7 +34,8 @@ GroupState group_state(const Group *group);
  * DMA for the host (drivers with driver_managed_dma in struct pci_driver: vfio drivers, pcieport, pci-stub). */
 bool group_is_viable(const Group *group);
 
-/* Tells whether /dev/vfio/N exists for the group. The kernel creates it while a member is on a vfio driver. */
+/* Tells whether /dev/vfio/N exists for the group. The kernel creates it while a member is on a vfio driver, if it has
+ * such nodes. */
 bool group_has_node(const Group *group);
 
 /* Counts the members that a guest can use. */

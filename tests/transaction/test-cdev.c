@@ -164,7 +164,7 @@ static void test_forced(void) {
         scene_end(&scene);
 }
 
-/* A kernel without group nodes: only the cdev shows whether the device is held. */
+/* A kernel without group nodes: a detach waits for the cdevs, and only the cdev shows whether the device is held. */
 static void test_no_group_nodes(void) {
         static const Request adopt = {.verb = PLAN_REATTACH, .selector = OTHER_NIC, .adopt = true};
         Scene scene = {.host = host_new()};
@@ -174,7 +174,11 @@ static void test_no_group_nodes(void) {
         fake_kernel_do(fake, "modprobe vfio-pci");
         fake_kernel_do(fake, "group-nodes off");
         fake_kernel_do(fake, "cdevs on");
+        scene.before = fake_kernel_snapshot(fake);
         scene.daemon = daemon_start(scene.host, &limits);
+        daemon_move(scene.daemon, PLAN_DETACH, "ens1", OUTCOME_DONE);
+        daemon_move(scene.daemon, PLAN_REATTACH, "ens1", OUTCOME_DONE);
+        check_attached(&scene);
         fake_kernel_do(fake, "set " OTHER_NIC " driver_override vfio-pci");
         g_assert_cmpint(fake_kernel_write(fake, OTHER_NIC, "sys/bus/pci/drivers/e1000e/unbind"), ==, 0);
         g_assert_cmpint(fake_kernel_write(fake, OTHER_NIC, "sys/bus/pci/drivers_probe"), ==, 0);
