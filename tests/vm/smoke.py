@@ -35,8 +35,8 @@ def check_groups(tap, guest):
               {"story-left": "e1000", "story-right": "e1000", "nic": "e1000e", "disk": "nvme"})
     names = guest.check_run(f"cd /sys/bus/pci/devices; ls {address['dual-0']}/net {address['dual-1']}/net").split()
     tap.check("the interfaces of the card have slot names", {"ens1f0", "ens1f1"} <= set(names), names)
-    macs = {name: guest.check_run(f"cat /sys/bus/pci/devices/{address[name]}/net/*/address") for name in MACS}
-    tap.equal("the MAC addresses are the fixed ones", macs, MACS)
+    macs = {name: guest.check_run(f"cat /sys/bus/pci/devices/{address[name]}/net/*/address") for name in MACS if name in address}
+    tap.equal("the MAC addresses are the fixed ones", macs, {name: MACS[name] for name in macs})
     return address, group
 
 
