@@ -15,14 +15,18 @@ from midway import Pause, await_step
 from view import MANAGER, ERROR_REPLY, REFUSED, UNIT, WORKER, eventually, timed
 
 AT_ONCE = 5
-TOTAL = 4
+# {topology: (the driver of its VFs, how many it can have)}. The id of the device is the name of the topology.
+KINDS = {"sriov": ("nvme", 4), "igb": ("igbvf", 7)}
+TOPOLOGIES = {"bookworm": "sriov", "trixie": "igb"}  # QEMU 7 has no igb
 USE = "--override=virtual-functions"
 
 
 class Machine(Host):
     def __init__(self, tap, guest):
         super().__init__(tap, guest)
-        self.controller = guest.address("sriov")
+        self.controller = guest.address(guest.topology_name)
+        self.host_driver, self.total = KINDS[guest.topology_name]
+        guest.check_run(f"modprobe {self.host_driver}")
         self.folder = guest.check_run(f"realpath /sys/bus/pci/devices/{self.controller}")
 
     def vf_addresses(self):
@@ -82,7 +86,7 @@ def check_detached(machine):
     vfs = machine.vf_addresses()
     tap.equal("the kernel has two VFs", len(vfs), 2)
     tap.equal("both are on vfio-pci", machine.drivers(), ["vfio-pci"] * 2)
-    tap.equal("nvme, whose module is loaded, never bound one of them", events.binds(),
+    tap.equal(f"{machine.host_driver}, whose module is loaded, never bound one of them", events.binds(),
               [(vf, "vfio-pci") for vf in vfs])
     tap.equal("the host's autoprobe setting is restored", machine.autoprobe(), "1")
     shown = json.loads(output)["virtual_functions"]
@@ -132,10 +136,10 @@ def check_held(machine):
 def check_refusals(machine):
     """Requests that vfiod must refuse."""
     tap, before = machine.tap, machine.vf_addresses()
-    status, output = machine.run_vfs(f"{TOTAL + 1} {USE}")
+    status, output = machine.run_vfs(f"{machine.total + 1} {USE}")
     tap.equal("one VF more than the device supports is refused", status, REFUSED)
-    tap.contains("the refusal says how many VFs it supports", output, f"can have {TOTAL} virtual functions at most")
-    tap.equal("the error is LimitsExceeded", machine.error(TOTAL + 1), ERROR + "LimitsExceeded")
+    tap.contains("the refusal says how many VFs it supports", output, f"can have {machine.total} virtual functions at most")
+    tap.equal("the error is LimitsExceeded", machine.error(machine.total + 1), ERROR + "LimitsExceeded")
     status, output = machine.view.vfioctl(f"vfs {before[0]} 1")
     tap.equal("a VF cannot have VFs", status, REFUSED)
     tap.contains("the refusal names the PF", output, machine.controller)
@@ -159,7 +163,7 @@ def check_host(machine):
         status, output = machine.run_vfs("2")
         vfs = machine.vf_addresses()
         # The probe continues in the background in the kernel. It fails if nobody assigned resources to the VF.
-        expected = {(vf, "nvme") for vf in vfs}
+        expected = {(vf, machine.host_driver) for vf in vfs}
         tap.equal("the host's driver binds the VFs",
                   eventually(lambda: set(events.binds()) & expected, expected, 30), expected)
     tap.check("the call succeeds", status == 0, output)
@@ -232,4 +236,4 @@ PARTS = [check_detached, check_held, check_refusals, check_removed, check_host, 
          check_kills]
 
 if __name__ == "__main__":
-    sys.exit(play("vfs", __doc__, "sriov", PARTS, Machine))
+    sys.exit(play("vfs", __doc__, TOPOLOGIES, PARTS, Machine))
