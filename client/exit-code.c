@@ -50,6 +50,7 @@ static const struct {
                 {"org.vfiod1.Error.VirtualFunctionsInUse", EXIT_REFUSED},
                 {"org.vfiod1.Error.FirmwareMapping", EXIT_REFUSED},
                 {"org.vfiod1.Error.PlanStale", EXIT_REFUSED},
+                {"org.vfiod1.Error.SurveyTimedOut", EXIT_REFUSED},
                 {"org.vfiod1.Error.LimitsExceeded", EXIT_REFUSED},
                 {"org.vfiod1.Error.RuleExists", EXIT_REFUSED},
                 {"org.vfiod1.Error.RuleReadOnly", EXIT_REFUSED},

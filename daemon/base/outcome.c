@@ -21,6 +21,7 @@ static const char *const outcome_table[_OUTCOME_MAX] = {
                 [OUTCOME_VIRTUAL_FUNCTIONS_IN_USE] = "VirtualFunctionsInUse",
                 [OUTCOME_FIRMWARE_MAPPING] = "FirmwareMapping",
                 [OUTCOME_PLAN_STALE] = "PlanStale",
+                [OUTCOME_SURVEY_TIMED_OUT] = "SurveyTimedOut",
                 [OUTCOME_HELD] = "Held",
                 [OUTCOME_FOREIGN] = "Foreign",
                 [OUTCOME_ALREADY_DETACHED] = "AlreadyDetached",

@@ -290,7 +290,7 @@ const char *authorize_caller_text(const Service *service, const Caller *caller, 
         char command[PROCESS_COMMAND_MAX];
 
         (void)process_read_command(service->kernel, caller->pid, command);
-        (void)snprintf(buffer, CALLER_TEXT_MAX, "uid %d, process %d (%s)", (int)caller->uid, (int)caller->pid,
+        (void)snprintf(buffer, CALLER_TEXT_MAX, "uid %u, process %d (%s)", (unsigned)caller->uid, (int)caller->pid,
                         command[0] != '\0' ? TEXT_NAME(command) : "gone");
         return buffer;
 }

@@ -30,6 +30,8 @@
 #define QUESTION_DEADLINE_US (5 * UINT64_C(1000000))
 /* Pause between two questions about a caller that reads slowly. */
 #define QUESTION_PAUSE_US (UINT64_C(100000))
+/* The same for a question about all connections: short, because others who read wait for it, too. */
+#define ALL_PAUSE_US (UINT64_C(10000))
 
 /* Above this number of callers, a new caller makes vfiod examine the oldest one, which may be gone. */
 #define CALLERS_MIN 64
@@ -44,7 +46,8 @@ typedef struct Reader {
         size_t new_bytes, new_calls; /* since the last question */
         sd_bus_slot *question;       /* NULL for none */
         uint64_t asked_us;
-        bool is_slow; /* at the last answer, it had not read half of its limit */
+        bool is_slow;   /* at the last answer, it had not read half of its limit */
+        bool is_listed; /* in the last answer about all connections */
 } Reader;
 
 #define UID_INVALID ((uid_t)-1)
@@ -53,7 +56,10 @@ struct Backlog {
         Service *service;
         Reader *readers; /* the newest first */
         size_t n_readers;
-        bool is_blind; /* the bus daemon does not tell how much a caller has not read */
+        bool asks_for_all;     /* the bus daemon tells only about all connections together, as dbus-broker does */
+        bool is_blind;         /* the bus daemon does not tell how much a caller has not read */
+        sd_bus_slot *question; /* about all connections; NULL for none */
+        uint64_t asked_us;
 };
 
 /* Estimates the size of the largest reply, that of GetManagedObjects. */
@@ -87,6 +93,7 @@ static void reader_free(Reader *reader) {
 }
 
 void backlog_clear(Backlog *backlog) {
+        backlog->question = sd_bus_slot_unref(backlog->question);
         while (backlog->readers)
                 reader_free(backlog->readers);
 }
@@ -123,42 +130,139 @@ static int on_user(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         return 0;
 }
 
-/* Finds the number of bytes in the dictionary of GetConnectionStats. Returns 0 or a negative errno. */
-static int read_unread_bytes(sd_bus_message *reply, uint32_t *ret) {
-        int r = sd_bus_message_enter_container(reply, 'a', "{sv}");
+/* Finds the entry of a dictionary a{sv} or a{su}, and leaves the message at its value. Returns 1, 0 if there is no such
+ * entry, or a negative errno. */
+static int find_entry(sd_bus_message *reply, const char *type, const char *name) {
+        char entry[] = {'{', type[0], type[1], '}', '\0'};
+        const char *key;
 
-        while (r >= 0 && (r = sd_bus_message_enter_container(reply, 'e', "sv")) > 0) {
-                const char *key;
-
+        int r = sd_bus_message_enter_container(reply, 'a', entry);
+        while (r >= 0 && (r = sd_bus_message_enter_container(reply, 'e', type)) > 0) {
                 if ((r = sd_bus_message_read_basic(reply, 's', &key)) < 0)
                         return r;
-                if (streq(key, "OutgoingBytes"))
-                        return sd_bus_message_read(reply, "v", "u", ret);
-                if ((r = sd_bus_message_skip(reply, "v")) < 0)
-                        return r;
-                r = sd_bus_message_exit_container(reply);
+                if (streq(key, name))
+                        return 1;
+                if ((r = sd_bus_message_skip(reply, type + 1)) >= 0)
+                        r = sd_bus_message_exit_container(reply);
         }
-        return r < 0 ? r : -ENODATA;
+        return r;
 }
 
+/* The bus daemon did not answer in time. */
+static bool is_late(const sd_bus_error *refusal) {
+        return sd_bus_error_has_names(refusal, SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_TIMEOUT);
+}
+
+/* dbus-broker: what all connections have not read. */
+
+static Reader *find_reader(const Backlog *backlog, const char *name) {
+        Reader *reader = backlog->readers;
+
+        while (reader && !streq(reader->name, name))
+                reader = reader->next;
+        return reader;
+}
+
+/* Reads the rest of a connection's row after its name. */
+static int read_row(const Backlog *backlog, sd_bus_message *reply, const char *name) {
+        Reader *reader = find_reader(backlog, name);
+        uint32_t unread;
+        int r;
+
+        if (!reader)
+                return sd_bus_message_skip(reply, "a{sv}a{su}");
+        if ((r = sd_bus_message_skip(reply, "a{sv}")) < 0 || (r = find_entry(reply, "su", "OutgoingBytes")) < 0)
+                return r;
+        if (r == 0)
+                return -ENODATA;
+        if ((r = sd_bus_message_read(reply, "u", &unread)) < 0 || (r = sd_bus_message_exit_container(reply)) < 0)
+                return r;
+        reader->bytes = unread + reader->new_bytes;
+        reader->is_listed = true;
+        /* The other entries of the row. */
+        while ((r = sd_bus_message_at_end(reply, false)) == 0)
+                if ((r = sd_bus_message_skip(reply, "{su}")) < 0)
+                        return r;
+        return r < 0 ? r : sd_bus_message_exit_container(reply);
+}
+
+static int read_rows(const Backlog *backlog, sd_bus_message *reply) {
+        const char *name;
+
+        int r = find_entry(reply, "sv", "org.bus1.DBus.Debug.Stats.PeerAccounting");
+        if (r <= 0)
+                return r < 0 ? r : -ENODATA;
+        if ((r = sd_bus_message_enter_container(reply, 'v', "a(sa{sv}a{su})")) < 0)
+                return r;
+        r = sd_bus_message_enter_container(reply, 'a', "(sa{sv}a{su})");
+        while (r >= 0 && (r = sd_bus_message_enter_container(reply, 'r', "sa{sv}a{su}")) > 0)
+                if ((r = sd_bus_message_read_basic(reply, 's', &name)) >= 0 &&
+                                (r = read_row(backlog, reply, name)) >= 0)
+                        r = sd_bus_message_exit_container(reply);
+        return r;
+}
+
+static int on_all_unread_bytes(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        const sd_bus_error *refusal = sd_bus_message_get_error(reply);
+        Backlog *backlog = userdata;
+
+        (void)error;
+        backlog->question = sd_bus_slot_unref(backlog->question);
+        if (is_late(refusal))
+                return 0;
+        for (Reader *reader = backlog->readers; reader; reader = reader->next)
+                reader->is_listed = false;
+        backlog->is_blind = refusal || read_rows(backlog, reply) < 0;
+        for (Reader *reader = backlog->readers, *next; reader; reader = next) {
+                next = reader->next;
+                /* An unlisted caller is gone, unless it called after the answer. */
+                if (backlog->is_blind)
+                        reader->bytes = reader->new_bytes;
+                else if (!reader->is_listed && reader->new_bytes == 0)
+                        reader_free(reader);
+        }
+        return 0;
+}
+
+/* Asks at most once in a while, because the answer contains all connections of the bus. */
+static void examine_connections(Backlog *backlog, uint64_t now) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        sd_bus *bus = backlog->service->bus;
+
+        if (backlog->question || now < backlog->asked_us + ALL_PAUSE_US)
+                return;
+        backlog->asked_us = now;
+        for (Reader *reader = backlog->readers; reader; reader = reader->next)
+                reader->new_bytes = reader->new_calls = 0;
+        if (sd_bus_message_new_method_call(bus, &call, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                            "org.freedesktop.DBus.Debug.Stats", "GetStats") >= 0)
+                (void)sd_bus_call_async(
+                                bus, &backlog->question, call, on_all_unread_bytes, backlog, QUESTION_DEADLINE_US);
+}
+
+/* dbus-daemon: what one connection has not read. */
+
 static int on_unread_bytes(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        const sd_bus_error *refusal = sd_bus_message_get_error(reply);
         Reader *reader = userdata;
-        uint32_t unread = 0;
+        uint32_t unread;
 
         (void)error;
         reader->question = sd_bus_slot_unref(reader->question);
-        const sd_bus_error *refusal = sd_bus_message_get_error(reply);
         if (sd_bus_error_has_name(refusal, SD_BUS_ERROR_NAME_HAS_NO_OWNER)) {
                 reader_free(reader);
                 return 0;
         }
-        /* The bus daemon did not answer in time. */
-        if (sd_bus_error_has_names(refusal, SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_TIMEOUT))
+        if (is_late(refusal))
                 return 0;
-        if (refusal || read_unread_bytes(reply, &unread) < 0)
-                reader->backlog->is_blind = true;
-        reader->bytes = unread + reader->new_bytes;
-        reader->is_slow = unread > user_max(reader->backlog->service) / 2;
+        if (!refusal && find_entry(reply, "sv", "OutgoingBytes") > 0 &&
+                        sd_bus_message_read(reply, "v", "u", &unread) > 0) {
+                reader->bytes = unread + reader->new_bytes;
+                reader->is_slow = unread > user_max(reader->backlog->service) / 2;
+                return 0;
+        }
+        reader->backlog->asks_for_all = true;
+        examine_connections(reader->backlog, clock_us(CLOCK_MONOTONIC));
         return 0;
 }
 
@@ -185,6 +289,10 @@ static void examine(Reader *reader) {
         if (reader->uid == UID_INVALID) {
                 (void)send_question(reader, "org.freedesktop.DBus", "GetConnectionUnixUser", on_user);
                 reader->asked_us = 0;
+                return;
+        }
+        if (reader->backlog->asks_for_all && !reader->backlog->is_blind) {
+                examine_connections(reader->backlog, now);
                 return;
         }
         reader->new_bytes = reader->new_calls = 0;

@@ -8,8 +8,9 @@
  * has a limit, and all users but root have a common limit. A call beyond a limit is refused with LimitsExceeded. If
  * the caller does not even read the refusals, its calls get no answer.
  *
- * The size of a reply is estimated. From time to time, vfiod asks dbus-daemon how much a caller really has not read
- * (org.freedesktop.DBus.Debug.Stats). Another bus daemon does not tell: dbus-broker has its own limits for each user. */
+ * The size of a reply is estimated. From time to time, vfiod asks the bus daemon how much a caller really has not read
+ * (org.freedesktop.DBus.Debug.Stats): dbus-daemon for each caller, dbus-broker for all connections together. If another
+ * bus daemon does not tell, vfiod relies on the limits of that bus daemon. */
 
 typedef struct Backlog Backlog;
 

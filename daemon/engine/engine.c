@@ -33,7 +33,7 @@ static const char *find_holder(const Work *work, const PlanStep *step, char buff
         /* The device's own nodes include its vfio cdev. */
         int r = holder_of_device(work->kernel, member->address, &holder);
         if (r < 0 && plan->force)
-                r = holder_of_vfio_node(work->kernel, member->group, &holder);
+                r = holder_of_vfio_node(work->kernel, member->group, 0, &holder);
         return r < 0 ? NULL : holder_format(&holder, buffer);
 }
 

@@ -17,8 +17,9 @@ static bool leaves_host(const Work *work, size_t i) {
         return !plan_member_depends(member) || !pci_driver_is_vfio(member->before.driver);
 }
 
-static int find_uses(const Work *work, Report *report) {
+static int find_uses(const Work *work, uint64_t end_us, Report *report) {
         const Plan *plan = work->plan;
+        UsageLimits limits = usage_limits;
         _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot = NULL;
         size_t n = 0;
 
@@ -35,6 +36,8 @@ static int find_uses(const Work *work, Report *report) {
         if (r >= 0 && snapshot) {
                 snapshot->only_visible = plan->only_plan && plan->asker != 0;
                 snapshot->reader = plan_reader(plan);
+                limits.end_us = end_us;
+                snapshot->limits = &limits;
         }
         for (size_t i = 0; i < n && r >= 0; i++)
                 r = usage_of_device(snapshot, addresses[i]);
@@ -94,7 +97,7 @@ static int set_fingerprint(const Plan *plan, Report *report) {
 
 /* Finds a virtual machine that has the group or one of its devices. Opens no node: a virtual machine that starts now
  * would fail. */
-static int find_holder(const Work *work, Report *report) {
+static int find_holder(const Work *work, uint64_t end_us, Report *report) {
         const Plan *plan = work->plan;
         VfioHolder holder;
 
@@ -103,7 +106,8 @@ static int find_holder(const Work *work, Report *report) {
                 return -ENOMEM;
         for (size_t i = 0; i < plan->n_members; i++)
                 members[i] = plan->members[i].address;
-        int r = vfio_find_holder(work->kernel, plan_reader(plan), plan->group, members, plan->n_members, &holder);
+        int r = vfio_find_holder(
+                        work->kernel, plan_reader(plan), plan->group, members, plan->n_members, end_us, &holder);
         return r <= 0 ? r : finding_list_add(&report->findings, GUARD_PROCESS, holder.address, holder.evidence);
 }
 
@@ -111,12 +115,14 @@ int survey(const Work *work, Report *report, Problem *problem) {
         const Plan *plan = work->plan;
         /* Otherwise nobody sees the finding, and the lock of the node decides. */
         bool is_asked = plan->only_plan || plan->fingerprint != 0;
+        uint64_t duration_us = work->transaction->survey_us > 0 ? work->transaction->survey_us : SURVEY_US;
+        uint64_t end_us = clock_us(CLOCK_MONOTONIC) + duration_us;
         int r = 0;
 
         if (plan->verb != PLAN_REATTACH)
-                r = find_uses(work, report);
+                r = find_uses(work, end_us, report);
         else if (is_asked)
-                r = find_holder(work, report);
+                r = find_holder(work, end_us, report);
         if (r == -ENOMEM)
                 return r;
         if (r < 0)

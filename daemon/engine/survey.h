@@ -4,7 +4,12 @@
 #include "engine/report.h"
 #include "engine/work.h"
 
+/* The deadline of a survey. A host with a million open files takes a few seconds. The daemon waits longer for the first
+ * step (job/job.h), so it gets the result of a survey that was too slow. */
+#define SURVEY_US (20 * UINT64_C(1000000))
+
 /* Finds out what of the host uses the devices of a plan, right before the plan is applied, or for a plan that is only
  * shown. Writes nothing. Fills findings and fingerprint, a number for everything that the decision depends on.
+ * What could not be examined until the deadline is a finding, as everything that cannot be determined.
  * work_open() comes before. Returns 0, FAILED or -ENOMEM. */
 int survey(const Work *work, Report *report, Problem *problem);

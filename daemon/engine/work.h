@@ -22,6 +22,7 @@ typedef struct Transaction {
         unsigned long number;            /* of the file in transactions/ */
         Plan *plan;                      /* the worker adds the values that it reads */
         EngineCallbacks callbacks;
+        uint64_t survey_us;               /* the deadline of the survey; 0 for SURVEY_US (survey.h) */
         void (*recorded)(void *userdata); /* Called once when the file is on disk, where the next daemon finds it. */
 } Transaction;
 

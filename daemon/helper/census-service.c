@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "helper/census-service.h"
 #include "base/log.h"
+#include "process/census-client.h"
 #include "process/holder-message.h"
 #include "usage/census.h"
 
@@ -8,6 +9,8 @@ static int answer(sd_bus_message *call, HolderTable *table, MountTable *mounts) 
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         int r;
 
+        /* Nobody waits longer. */
+        table->end_us = clock_us(CLOCK_MONOTONIC) + CENSUS_TIMEOUT_US;
         int error = census_search_here(table, mounts);
         if ((r = sd_bus_message_new_method_return(call, &reply)) < 0 ||
                         (r = holder_message_append_answer(reply, error < 0 ? error : table->error, table, mounts)) < 0)

@@ -85,6 +85,7 @@ static int run_job(Session *session, unsigned long number, Plan *plan, WorkerRes
                         .number = number,
                         .plan = plan ?: left,
                         .callbacks = {send_step, is_cancelled, session},
+                        .survey_us = host->survey_us,
                         .recorded = outlive_daemon,
         };
         return transaction_run(&transaction, &result->report, &result->problem);

@@ -11,6 +11,7 @@ typedef struct WorkerHost {
         int devices_fd, transactions_fd; /* of the state folder; negative if it cannot be used */
         const char *const *rule_folders; /* as for rule_book_new() */
         const char *early_rules;         /* path of the rules file for udev */
+        uint64_t survey_us;              /* the deadline of a survey; 0 for the usual one */
 } WorkerHost;
 
 /* Serves one connection of the daemon in a child process, and takes the descriptor over. Returns when the connection

@@ -20,9 +20,10 @@ struct Job {
         char *holder; /* process that the step waits for; NULL for none */
         bool begun;   /* The worker has surveyed the host and does the steps. */
         bool stuck;
-        bool cancelled;      /* The worker was asked to undo its changes. */
-        bool recovering;     /* It ends the transaction that a dead worker left. */
-        bool worker_died;    /* The dead worker belonged to this job. */
+        bool given_up;    /* The survey did not end. The caller has the answer, and the worker will change nothing. */
+        bool cancelled;   /* The worker was asked to undo its changes. */
+        bool recovering;  /* It ends the transaction that a dead worker left. */
+        bool worker_died; /* The dead worker belonged to this job. */
         uint64_t started_us; /* CLOCK_REALTIME */
         WorkerResult result; /* after the end of the worker */
         bool waits_for_names;

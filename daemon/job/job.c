@@ -176,12 +176,6 @@ static int describe_stuck(const Job *job, const char *address, Problem *problem)
         const char *step = step_kind_to_string(job->plan->steps[job->step].kind);
         uint64_t deadline_ms = step_deadline(job) / 1000;
 
-        if (!job->begun && (job->cancelled || job->plan->only_plan))
-                return problem_set(problem, OUTCOME_STUCK,
-                                "The kernel did not answer about group %d within %" PRIu64
-                                " ms, because another program is changing a device of it. vfiod changed nothing and "
-                                "has given up.",
-                                job->plan->group, deadline_ms);
         return problem_set(problem, OUTCOME_STUCK,
                         "The kernel did not return from the step '%s' of %s within %" PRIu64
                         " ms%s%s. %s Other devices are not affected.",
@@ -205,13 +199,40 @@ static void on_stuck(Job *job) {
                                   .caller = job->caller},
                         "Group %s: %s for %s is stuck at the step '%s' of %s", job->group_text,
                         plan_verb_to_string(job->plan->verb), job->caller, step_kind_to_string(step->kind), address);
-        /* The survey will be out of date when the kernel returns. */
-        if (!job->begun && !job->recovering && job->done && worker_cancel(job->worker) >= 0)
-                job->cancelled = true;
         job_announce(job, JOB_CHANGED);
         int r = describe_stuck(job, address, &result.problem);
         if (r < 0)
                 result.error = r;
+        answer(job, &result);
+        worker_result_done(&result);
+}
+
+/* A survey ends by itself when its deadline passes, which is shorter than that of a step. So the worker waits in the
+ * kernel, for example for a disk that does not answer. It has changed nothing, and the survey would be out of date when
+ * the kernel returns: then the worker ends without a change. Until then its devices are "changing", because it may hold
+ * their nodes. */
+static void give_up_survey(Job *job) {
+        WorkerResult result = {};
+
+        job->given_up = true;
+        if (!job->plan->only_plan && worker_cancel(job->worker) >= 0)
+                job->cancelled = true;
+        job_announce(job, JOB_CHANGED);
+        int r = problem_set(&result.problem, OUTCOME_SURVEY_TIMED_OUT,
+                        "vfiod could not find out within %" PRIu64
+                        " ms what uses the devices of group %d: the kernel does not answer, because another program is "
+                        "changing a device of the group, or because a disk does not answer. Nothing was changed. Try "
+                        "again when that is over.",
+                        step_deadline(job) / 1000, job->plan->group);
+        if (r < 0)
+                result.error = r;
+        log_event(&(LogEvent){.priority = LOG_WARNING,
+                                  .address = PCI_ADDRESS_TEXT(job->plan->selected),
+                                  .group = job->group_text,
+                                  .job = job->number_text,
+                                  .caller = job->caller},
+                        "Group %s: %s for %s: %s", job->group_text, plan_verb_to_string(job->plan->verb), job->caller,
+                        strempty(result.problem.message));
         answer(job, &result);
         worker_result_done(&result);
 }
@@ -223,6 +244,8 @@ static int on_timer(sd_event_source *source, uint64_t time, void *userdata) {
         /* The devices are back. A name that is still missing may never come. */
         if (job->waits_for_names)
                 finish(job);
+        else if (!job->begun && !job->recovering)
+                give_up_survey(job);
         else
                 on_stuck(job);
         return 0;
@@ -230,8 +253,10 @@ static int on_timer(sd_event_source *source, uint64_t time, void *userdata) {
 
 static int set_timer(Job *job, uint64_t delay) {
         job->timer = sd_event_source_disable_unref(job->timer);
-        return sd_event_add_time_relative(
+        int r = sd_event_add_time_relative(
                         job->table->event, &job->timer, CLOCK_MONOTONIC, delay, USEC_PER_SEC / 10, on_timer, job);
+        /* A message of the worker that has arrived comes first: the daemon may be late, and not the worker. */
+        return r < 0 ? r : sd_event_source_set_priority(job->timer, SD_EVENT_PRIORITY_NORMAL + 1);
 }
 
 static void on_progress(size_t step, const char *holder, void *userdata) {
@@ -393,12 +418,13 @@ static int refuse_conflict(const JobTable *table, const Plan *plan, Problem *pro
         return 0;
 }
 
-static int refuse_stuck_survey(const JobTable *table, const Plan *plan, Problem *problem) {
+static int refuse_slow_survey(const JobTable *table, const Plan *plan, Problem *problem) {
         for (const Job *other = table->jobs; other; other = other->next)
-                if (other->plan->only_plan && other->stuck && other->plan->group == plan->group)
-                        return problem_set(problem, OUTCOME_STUCK,
+                if (other->plan->only_plan && other->given_up && other->plan->group == plan->group)
+                        return problem_set(problem, OUTCOME_SURVEY_TIMED_OUT,
                                         "An earlier plan for group %d still waits for the kernel: another program is "
-                                        "unbinding a device of the group.",
+                                        "changing a device of the group, or a disk does not answer. Try again when "
+                                        "that is over.",
                                         plan->group);
         return 0;
 }
@@ -417,7 +443,7 @@ int job_start(JobTable *table, Plan *plan, const char *caller, job_done_t done, 
         int r;
 
         if (plan->only_plan) {
-                if ((r = refuse_stuck_survey(table, plan, problem)) != 0 ||
+                if ((r = refuse_slow_survey(table, plan, problem)) != 0 ||
                                 (r = job_check_plan_quota(table, plan->asker, problem)) != 0)
                         return r;
         } else if ((r = refuse_conflict(table, plan, problem)) != 0)

@@ -10,13 +10,14 @@
 
 typedef struct JobTable JobTable;
 
-/* Called once: when the job is done, or at its deadline, with OUTCOME_STUCK; then the job goes on by itself. The result
- * and the plan of the job are valid during the call. */
+/* Called once: when the job is done; or at the deadline of a step, with OUTCOME_STUCK, then the job goes on by itself; or if
+ * the survey does not end, with OUTCOME_SURVEY_TIMED_OUT, then the job changes nothing any more. The result and the plan of the job are valid during the call. */
 typedef void (*job_done_t)(const WorkerResult *result, void *userdata);
 
 /* The limits of jobs; tests shorten them. */
 typedef struct JobLimits {
-        uint64_t step_deadline_us;  /* for one step; after it the job is stuck */
+        uint64_t step_deadline_us; /* for one step; after it the job is stuck. For all before the first step, too, but then
+                                     * the job is given up. It is longer than SURVEY_US of engine/survey.h. */
         uint64_t held_deadline_us;  /* the same for a step that waits for a process */
         uint64_t names_deadline_us; /* how long a job waits for the host names after a reattach */
         size_t jobs_max;
@@ -35,7 +36,7 @@ DEFINE_TRIVIAL_CLEANUP_FUNC(JobTable *, job_table_free)
 
 /* Starts a job and takes the plan over, also on failure. A plan that only surveys changes nothing: its devices keep
  * their state, and other jobs may run at the same time. The name of the caller is for the log. Returns 0; BUSY,
- * STUCK or LIMITS_EXCEEDED; or a negative errno. */
+ * SURVEY_TIMED_OUT or LIMITS_EXCEEDED; or a negative errno. */
 int job_start(JobTable *table, Plan *plan, const char *caller, job_done_t done, void *userdata, Problem *problem);
 
 /* Checks whether the user may have one more survey. job_start() checks the same; this is for callers that do much

@@ -118,7 +118,7 @@ int worker_request_now(const WorkerPort *port, const char *member, const char *t
         va_start(arguments, types);
         r = sd_bus_message_appendv(call, types, arguments);
         va_end(arguments);
-        if (r < 0 || (r = sd_bus_call(peer, call, NOW_DEADLINE_US, NULL, &reply)) < 0 ||
+        if (r < 0 || (r = peer_call(peer, call, NOW_DEADLINE_US, &reply)) < 0 ||
                         (r = sd_bus_message_read(reply, "i", &result)) < 0)
                 return r;
         return result;

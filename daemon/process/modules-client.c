@@ -15,8 +15,7 @@ int modules_client_load(const Kernel *kernel, const char *module, void *userdata
         if (fd < 0 || peer_open_client(fd, NULL, &peer) < 0 ||
                         peer_make_call(peer, PEER_MODULES_INTERFACE, "Load", &call) < 0 ||
                         sd_bus_message_append(call, "s", module) < 0 ||
-                        sd_bus_call(peer, call, DEADLINE_US, NULL, &reply) < 0 ||
-                        sd_bus_message_read(reply, "i", &result) < 0)
+                        peer_call(peer, call, DEADLINE_US, &reply) < 0 || sd_bus_message_read(reply, "i", &result) < 0)
                 return -ECONNREFUSED;
         return result > 0 ? -ECONNREFUSED : result;
 }

@@ -52,6 +52,32 @@ int peer_make_call(sd_bus *peer, const char *interface, const char *member, sd_b
         return sd_bus_message_new_method_call(peer, ret, NULL, PEER_PATH, interface, member);
 }
 
+static int await_ready(sd_bus *peer, uint64_t end_us) {
+        int r;
+
+        while ((r = sd_bus_is_ready(peer)) == 0) {
+                uint64_t now_us = clock_us(CLOCK_MONOTONIC);
+
+                if (now_us >= end_us)
+                        return -ETIMEDOUT;
+                if ((r = sd_bus_process(peer, NULL)) < 0 || (r == 0 && (r = sd_bus_wait(peer, end_us - now_us)) < 0))
+                        return r;
+        }
+        return r;
+}
+
+int peer_call(sd_bus *peer, sd_bus_message *call, uint64_t timeout_us, sd_bus_message **ret_reply) {
+        uint64_t end_us = clock_us(CLOCK_MONOTONIC) + timeout_us, now_us;
+
+        int r = await_ready(peer, end_us);
+        if (r < 0)
+                return r;
+        if ((now_us = clock_us(CLOCK_MONOTONIC)) >= end_us)
+                return -ETIMEDOUT;
+        r = sd_bus_call(peer, call, end_us - now_us, NULL, ret_reply);
+        return r < 0 ? r : 0;
+}
+
 int peer_append_bytes(sd_bus_message *message, const char *text) {
         return sd_bus_message_append_array(message, 'y', strempty(text), strlen(strempty(text)));
 }

@@ -30,6 +30,10 @@ int peer_serve(int fd, const char *interface, const sd_bus_vtable *vtable, void 
 /* Makes a call of the only object of the other end. Returns 0 or a negative errno. */
 int peer_make_call(sd_bus *peer, const char *interface, const char *member, sd_bus_message **ret);
 
+/* Sends a call without an event loop, and waits for the reply. The time includes that until the other end accepts the
+ * connection, for which sd_bus_call() would wait without a deadline. Returns 0; -ETIMEDOUT; or another negative errno. */
+int peer_call(sd_bus *peer, sd_bus_message *call, uint64_t timeout_us, sd_bus_message **ret_reply);
+
 /* Append and read a text that may have any bytes, because a string of D-Bus must be UTF-8. The buffer has max bytes.
  * Return 0; -EBADMSG for a text of max bytes or more, or with a NUL byte in it; or another negative errno. */
 int peer_append_bytes(sd_bus_message *message, const char *text);

@@ -155,7 +155,7 @@ static void on_job_done(const WorkerResult *result, void *userdata) {
         if (result->error == 0 && result->problem.outcome == OUTCOME_DONE) {
                 rule_case_set(rule_case, RULE_STATUS_APPLIED, NULL);
                 rule_plan_note_companions(keeper, request->address);
-        } else if (result->problem.outcome == OUTCOME_STUCK)
+        } else if (result->problem.outcome == OUTCOME_STUCK || result->problem.outcome == OUTCOME_SURVEY_TIMED_OUT)
                 rule_case_set(rule_case, RULE_STATUS_WAITING, message);
         else if (result->problem.outcome == OUTCOME_CANCELLED)
                 decline(keeper, rule_case, RULE_STATUS_RELEASED, message);

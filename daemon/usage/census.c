@@ -3,14 +3,16 @@
 
 int census_search_here(HolderTable *table, MountTable *mounts) {
         _cleanup_(process_table_done) ProcessTable processes = {};
+        UsageLimits limits = usage_limits;
         int r;
 
         if (table->n_nodes == 0 && table->suffix[0] == '\0' && !mounts)
                 return 0;
-        if ((r = process_table_read(table->kernel, &usage_limits, &processes)) < 0 ||
-                        (r = holder_table_walk(table, &processes, &usage_limits)) < 0)
+        limits.end_us = table->end_us;
+        if ((r = process_table_read(table->kernel, &limits, &processes)) < 0 ||
+                        (r = holder_table_walk(table, &processes, &limits)) < 0)
                 return r;
-        return mounts ? mount_table_read(table->kernel, &processes, &usage_limits, mounts) : 0;
+        return mounts ? mount_table_read(table->kernel, &processes, &limits, mounts) : 0;
 }
 
 int holder_table_search(HolderTable *table) {
@@ -32,8 +34,8 @@ static int find_first(HolderTable *table, Holder *ret) {
         return 0;
 }
 
-int holder_of_vfio_node(const Kernel *kernel, int group, Holder *ret) {
-        _cleanup_(holder_table_done) HolderTable table = {.kernel = kernel, .names_max = 1};
+int holder_of_vfio_node(const Kernel *kernel, int group, uint64_t end_us, Holder *ret) {
+        _cleanup_(holder_table_done) HolderTable table = {.kernel = kernel, .names_max = 1, .end_us = end_us};
 
         int r = holder_table_add_group(&table, group);
         return r < 0 ? r : find_first(&table, ret);

@@ -190,8 +190,11 @@ static int examine(Search *search, const char *name) {
         const char *node = DISK_NODE(name);
         unsigned major, minor;
 
+        int r = usage_snapshot_check_time(search->snapshot);
+        if (r < 0)
+                return r;
         search->snapshot->n_blocks_examined++;
-        int r = sysfs_open_folder(search->snapshot->kernel->sys_fd, SYSFS_PATH("class/block/%s", name), &folder);
+        r = sysfs_open_folder(search->snapshot->kernel->sys_fd, SYSFS_PATH("class/block/%s", name), &folder);
         if (r < 0)
                 return found(search, "cannot be examined: ", strerror(-r));
         if (sysfs_read_text(dirfd(folder), "dev", number, sizeof(number)) < 0 ||
@@ -221,10 +224,12 @@ static int examine_claim(Search *search, const char *disk) {
 
 static int examine_disk(Search *search, const char *disk) {
         int r = usage_snapshot_mounts(search->snapshot, &search->mounts);
-        if (r < 0 && r != -ENOMEM)
+        if (r < 0 && r != -ENOMEM && r != -ETIME)
                 return usage_report(search->snapshot, USAGE_STORAGE,
                                 "%s cannot be examined: the mounts cannot be read: %s", TEXT_NAME(disk), strerror(-r));
-        if (r < 0 || (r = usage_snapshot_block_users(search->snapshot, &search->users)) < 0)
+        if (r < 0)
+                return usage_report_error(search->snapshot, USAGE_STORAGE, TEXT_NAME(disk), r);
+        if ((r = usage_snapshot_block_users(search->snapshot, &search->users)) < 0)
                 return r;
         search->chain = TEXT_NAME(disk);
         search->disk++;

@@ -67,6 +67,8 @@ int usage_of_display(UsageSnapshot *snapshot, PciAddress address) {
         _cleanup_close_ int fd = pci_device_open(snapshot->kernel, address);
         if (fd == -ENOENT)
                 return 0; /* If the device is gone, the check of its identity says so in a better message. */
-        int r = fd < 0 ? fd : examine(snapshot, fd, address);
+        int r = fd < 0 ? fd : usage_snapshot_check_time(snapshot);
+        if (r >= 0)
+                r = examine(snapshot, fd, address);
         return usage_report_error(snapshot, USAGE_DISPLAY, PCI_ADDRESS_TEXT(address), r);
 }

@@ -164,6 +164,7 @@ const NodeHolders *holder_table_find(const HolderTable *table, PciAddress addres
 
 typedef struct Walk {
         HolderTable *table;
+        const UsageLimits *limits;
         Process *process;
         bool is_hidden;      /* vfiod may not read a descriptor of the process */
         char path[PATH_MAX]; /* by which the process opened the current descriptor */
@@ -260,6 +261,8 @@ static int walk_descriptors(Walk *walk, size_t *budget) {
 
         int r = sysfs_open_folder(walk->table->kernel->proc_fd, SYSFS_PATH("%d/fd", (int)walk->process->pid), &folder);
         while (r >= 0 && (r = sysfs_next(folder, &name)) > 0) {
+                if ((r = usage_limits_check_time(walk->limits)) < 0)
+                        return r;
                 if (*budget == 0) {
                         walk->process->is_cut = true;
                         return 0;
@@ -386,14 +389,14 @@ static int add_cut_processes(HolderTable *table, const ProcessTable *processes) 
 
 static int walk_processes(HolderTable *table, ProcessTable *processes, const UsageLimits *limits) {
         size_t budget_of_root = limits->descriptors_of_root, budget_of_others = limits->descriptors_of_others;
-        Walk walk = {.table = table};
+        Walk walk = {.table = table, .limits = limits};
         bool is_cut = false;
 
         for (size_t i = 0; i < processes->n_processes; i++) {
                 walk.process = &processes->processes[i];
                 bool is_of_root = walk.process->rank == PROCESS_OF_ROOT;
-                int r = walk_process(&walk, is_of_root ? &budget_of_root : &budget_of_others);
-                if (r < 0)
+                int r = usage_limits_check_time(limits);
+                if (r < 0 || (r = walk_process(&walk, is_of_root ? &budget_of_root : &budget_of_others)) < 0)
                         return r;
                 is_cut = is_cut || walk.process->is_cut;
         }

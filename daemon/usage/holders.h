@@ -66,11 +66,12 @@ typedef struct NodeOwner {
         size_t owner; /* an index of owners */
 } NodeOwner;
 
-/* Set kernel, names_max and reader, and the rest to 0. */
+/* Set kernel, names_max, reader and end_us, and the rest to 0. */
 typedef struct HolderTable {
         const Kernel *kernel;
         uid_t reader;     /* see holder_conceal() */
         size_t names_max; /* Each list names so many processes and counts the others. */
+        uint64_t end_us;  /* CLOCK_MONOTONIC: when a search has to end; 0 for no end */
         NodeHolders *owners;
         size_t n_owners;
         NodeOwner *nodes; /* of all owners; sorted by the walk */
@@ -80,7 +81,7 @@ typedef struct HolderTable {
         HolderList hidden;    /* processes whose descriptors vfiod may not read */
         size_t n_descriptors; /* that were read */
         bool has_too_many_processes;
-        int error; /* 0, or why the walk failed */
+        int error; /* 0, or why the walk failed: -ETIME if there was not enough time */
 } HolderTable;
 
 /* Add an owner: a function with all its nodes, a function with this node, or a group with its node. Each returns 0

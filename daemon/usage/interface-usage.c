@@ -61,7 +61,9 @@ static int examine(UsageSnapshot *snapshot, const char *interface) {
         long index;
         int r;
 
-        if ((r = sysfs_open_folder(snapshot->kernel->sys_fd, SYSFS_PATH("class/net/%s", interface), &folder)) < 0 ||
+        if ((r = usage_snapshot_check_time(snapshot)) < 0 ||
+                        (r = sysfs_open_folder(snapshot->kernel->sys_fd, SYSFS_PATH("class/net/%s", interface),
+                                         &folder)) < 0 ||
                         (r = examine_links(snapshot, interface, dirfd(folder))) != 0 ||
                         (r = sysfs_read_number(dirfd(folder), "ifindex", 1, INT32_MAX, &index)) < 0)
                 return r;

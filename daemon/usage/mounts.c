@@ -98,7 +98,8 @@ static int parse_line(MountTable *table, char *line, bool is_host) {
 
 /* Reads the mounts of the namespace of a process. Returns 1; 0 if the process has ended or its mounts cannot be
  * read; or -ENOMEM. */
-static int read_mounts(const Kernel *kernel, const Process *process, size_t *budget, MountTable *table) {
+static int read_mounts(const Kernel *kernel, const Process *process, const UsageLimits *limits, size_t *budget,
+                MountTable *table) {
         _cleanup_free_ char *line = NULL;
         size_t size = 0;
 
@@ -109,7 +110,7 @@ static int read_mounts(const Kernel *kernel, const Process *process, size_t *bud
         }
         (void)setvbuf(file, NULL, _IOFBF, READ_BUFFER_SIZE);
         while (getline(&line, &size, file) > 0) {
-                if (*budget == 0) {
+                if (*budget == 0 || usage_limits_check_time(limits) < 0) {
                         table->is_partial = true;
                         return 1;
                 }
@@ -142,7 +143,7 @@ int mount_table_read(const Kernel *kernel, const ProcessTable *processes, const 
 
                 if (process->mount_namespace == 0 || tfind(&process->mount_namespace, &namespaces, compare_namespaces))
                         continue;
-                r = read_mounts(kernel, process, is_host ? &budget_of_host : &budget_of_others, ret);
+                r = read_mounts(kernel, process, limits, is_host ? &budget_of_host : &budget_of_others, ret);
                 if (r > 0 && !tsearch(&process->mount_namespace, &namespaces, compare_namespaces))
                         r = -ENOMEM;
         }

@@ -155,6 +155,8 @@ int process_table_read(const Kernel *kernel, const UsageLimits *limits, ProcessT
                 pid_t pid = parse_pid(name);
                 if (pid <= 0)
                         continue;
+                if ((r = usage_limits_check_time(limits)) < 0)
+                        return r;
                 int has_status = read_status(kernel, pid, status);
                 if (has_status < 0 && has_status != -ENAMETOOLONG)
                         status[0] = '\0';

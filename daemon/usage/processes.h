@@ -38,7 +38,8 @@ typedef struct ProcessTable {
 } ProcessTable;
 
 /* Reads /proc. A process that ends at the same time may be in the table or not. The caller empties the table with
- * process_table_done(), also after an error. Returns 0 or a negative errno. */
+ * process_table_done(), also after an error. Returns 0; -ETIME after the end that the limits set; or another negative
+ * errno. */
 int process_table_read(const Kernel *kernel, const UsageLimits *limits, ProcessTable *ret);
 void process_table_done(ProcessTable *table);
 

@@ -89,7 +89,10 @@ static int add_nodes(UsageSnapshot *snapshot) {
         int r = 0;
 
         snapshot->has_holders = true;
-        *table = (HolderTable){.kernel = snapshot->kernel, .names_max = HOLDERS_NAMED_MAX, .reader = snapshot->reader};
+        *table = (HolderTable){.kernel = snapshot->kernel,
+                        .names_max = HOLDERS_NAMED_MAX,
+                        .reader = snapshot->reader,
+                        .end_us = snapshot->limits->end_us};
         for (size_t i = 0; i < snapshot->n_functions && r >= 0; i++)
                 r = holder_table_add_device(table, snapshot->functions[i].address);
         return r;
@@ -107,7 +110,8 @@ static int need_processes(UsageSnapshot *snapshot) {
 /* Lets another process find the holders, and the mounts if they are wanted, in one walk over all processes. */
 static int ask_census(UsageSnapshot *snapshot, bool wants_mounts) {
         const CensusPort *census = snapshot->kernel->census;
-        _cleanup_(holder_table_done) HolderTable only_mounts = {.kernel = snapshot->kernel};
+        _cleanup_(holder_table_done)
+                        HolderTable only_mounts = {.kernel = snapshot->kernel, .end_us = snapshot->limits->end_us};
         HolderTable *table = snapshot->has_holders ? &only_mounts : &snapshot->holders;
 
         if (!snapshot->has_holders) {
@@ -192,8 +196,15 @@ int usage_report(UsageSnapshot *snapshot, UsageKind kind, const char *format, ..
         return snapshot->visit(snapshot->device, kind, evidence, snapshot->userdata);
 }
 
+int usage_snapshot_check_time(const UsageSnapshot *snapshot) {
+        return usage_limits_check_time(snapshot->limits);
+}
+
 int usage_report_error(UsageSnapshot *snapshot, UsageKind kind, const char *name, int error) {
         if (error >= 0 || error == -ENOMEM)
                 return error;
+        if (error == -ETIME)
+                return usage_report(snapshot, kind,
+                                "%s could not be examined in time: try again when the host is less busy", name);
         return usage_report(snapshot, kind, "%s cannot be examined: %s", name, strerror(-error));
 }

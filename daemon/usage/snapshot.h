@@ -70,6 +70,10 @@ int usage_snapshot_holders(UsageSnapshot *snapshot, const HolderTable **ret);
 /* Formats the evidence, escapes it as a message (base/text.h) and calls the callback. Returns its value or -ENOMEM. */
 int usage_report(UsageSnapshot *snapshot, UsageKind kind, const char *format, ...) _printf_(3, 4);
 
+/* Returns -ETIME after the end that the limits set. The parts that are read until then are used, and nothing more is
+ * read. */
+int usage_snapshot_check_time(const UsageSnapshot *snapshot);
+
 /* Reports a negative errno: what cannot be determined counts as in use. name is escaped. Returns other values and
  * -ENOMEM unchanged. */
 int usage_report_error(UsageSnapshot *snapshot, UsageKind kind, const char *name, int error);

@@ -55,9 +55,10 @@ static bool describe(VfioHolder *ret, HolderKind kind, const HolderList *list, c
 
 /* Looks for a process that has the cdev of a member open, or could have it open. Returns 1 and the holder; 0; or
  * -ENOMEM. */
-static int find_cdev_holder(
-                const Kernel *kernel, uid_t reader, const PciAddress *members, size_t n_members, VfioHolder *ret) {
-        _cleanup_(cdev_search_done) CdevSearch search = {.table = {.kernel = kernel, .names_max = 1, .reader = reader}};
+static int find_cdev_holder(const Kernel *kernel, uid_t reader, const PciAddress *members, size_t n_members,
+                uint64_t end_us, VfioHolder *ret) {
+        _cleanup_(cdev_search_done) CdevSearch search = {
+                        .table = {.kernel = kernel, .names_max = 1, .reader = reader, .end_us = end_us}};
         HolderTable *table = &search.table;
         int r;
 
@@ -112,15 +113,15 @@ int vfio_check_cdevs_unheld(
                 const Kernel *kernel, uid_t reader, const PciAddress *members, size_t n_members, Problem *problem) {
         VfioHolder holder;
 
-        int r = find_cdev_holder(kernel, reader, members, n_members, &holder);
+        int r = find_cdev_holder(kernel, reader, members, n_members, 0, &holder);
         return r <= 0 ? r : problem_set(problem, holder.outcome, "%s%s", holder.evidence, holder.advice);
 }
 
 /* Looks for a process that has the node of the group open. Returns 1 and the holder; 0; or a negative errno. */
-static int find_group_holder(const Kernel *kernel, uid_t reader, int group, VfioHolder *ret) {
+static int find_group_holder(const Kernel *kernel, uid_t reader, int group, uint64_t end_us, VfioHolder *ret) {
         Holder holder;
 
-        int r = holder_of_vfio_node(kernel, group, &holder);
+        int r = holder_of_vfio_node(kernel, group, end_us, &holder);
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
         (void)holder_conceal(&holder, reader);
@@ -136,9 +137,9 @@ static int report_taken(const Kernel *kernel, uid_t reader, int group, const Pci
                 Problem *problem) {
         VfioHolder holder;
 
-        int r = find_group_holder(kernel, reader, group, &holder);
+        int r = find_group_holder(kernel, reader, group, 0, &holder);
         if (r <= 0)
-                r = find_cdev_holder(kernel, reader, members, n_members, &holder);
+                r = find_cdev_holder(kernel, reader, members, n_members, 0, &holder);
         if (r < 0)
                 return r;
         if (r > 0 && holder.is_open)
@@ -168,9 +169,9 @@ int vfio_check_unheld(const Kernel *kernel, uid_t reader, int group, const PciAd
 }
 
 int vfio_find_holder(const Kernel *kernel, uid_t reader, int group, const PciAddress *members, size_t n_members,
-                VfioHolder *ret) {
-        int r = group >= 0 ? find_group_holder(kernel, reader, group, ret) : 0;
+                uint64_t end_us, VfioHolder *ret) {
+        int r = group >= 0 ? find_group_holder(kernel, reader, group, end_us, ret) : 0;
         if (r > 0)
                 ret->address = members[0];
-        return r > 0 || r == -ENOMEM ? r : find_cdev_holder(kernel, reader, members, n_members, ret);
+        return r > 0 || r == -ENOMEM ? r : find_cdev_holder(kernel, reader, members, n_members, end_us, ret);
 }

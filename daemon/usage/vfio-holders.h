@@ -48,7 +48,7 @@ typedef struct VfioHolder {
 } VfioHolder;
 
 /* Looks for a holder, for plans. Opens no node, so a virtual machine that starts at the same time is not disturbed.
- * There is at least one member. Returns 1 and the holder, also if it cannot be found out; 0 if there is none; or
+ * There is at least one member. end_us: see HolderTable. Returns 1 and the holder, also if it cannot be found out; 0 if there is none; or
  * -ENOMEM. */
 int vfio_find_holder(const Kernel *kernel, uid_t reader, int group, const PciAddress *members, size_t n_members,
-                VfioHolder *ret);
+                uint64_t end_us, VfioHolder *ret);

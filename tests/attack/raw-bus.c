@@ -58,7 +58,7 @@ static void read_line(RawBus *bus, const char *begin) {
 }
 
 /* The bus uses the effective uid of the connecting thread. */
-static void set_effective_uid(uid_t uid) {
+void raw_bus_set_effective_uid(uid_t uid) {
         g_assert_cmpint(syscall(SYS_setresuid, -1, uid, -1), ==, 0);
 }
 
@@ -75,14 +75,14 @@ static void authenticate(RawBus *bus, uid_t uid) {
         write_all(bus, "BEGIN\r\n", strlen("BEGIN\r\n"));
 }
 
-static void align(GByteArray *body, guint alignment) {
+void raw_align(GByteArray *body, guint alignment) {
         static const guint8 zero[8];
 
         g_byte_array_append(body, zero, (alignment - body->len % alignment) % alignment);
 }
 
 static void put_number(GByteArray *body, guint32 number) {
-        align(body, sizeof(number));
+        raw_align(body, sizeof(number));
         g_byte_array_append(body, (const guint8 *)&number, sizeof(number));
 }
 
@@ -110,7 +110,7 @@ void raw_put_signature(GByteArray *body, const char *signature) {
 guint raw_begin_array(GByteArray *body, guint alignment) {
         put_number(body, 0);
         guint begin = body->len;
-        align(body, alignment);
+        raw_align(body, alignment);
         return begin;
 }
 
@@ -122,13 +122,13 @@ void raw_end_array(GByteArray *body, guint begin, guint alignment) {
 }
 
 void raw_put_key(GByteArray *body, const char *key, const char *signature) {
-        align(body, 8);
+        raw_align(body, 8);
         raw_put_text(body, key);
         raw_put_signature(body, signature);
 }
 
 static void put_field(GByteArray *header, guint8 code, const char *signature, const char *value) {
-        align(header, 8);
+        raw_align(header, 8);
         g_byte_array_append(header, &code, 1);
         raw_put_signature(header, signature);
         if (*signature == 'g')
@@ -137,9 +137,11 @@ static void put_field(GByteArray *header, guint8 code, const char *signature, co
                 raw_put_text(header, value);
 }
 
-static guint32 send_call(RawBus *bus, const char *destination, const char *path, const char *interface,
-                const char *member, const char *signature, GByteArray *body) {
-        static const guint8 begin[] = {G_BYTE_ORDER == G_LITTLE_ENDIAN ? 'l' : 'B', 1, 0, 1};
+#define NO_REPLY_EXPECTED 1
+
+static guint32 send_flagged_call(RawBus *bus, guint8 flags, const char *destination, const char *path,
+                const char *interface, const char *member, const char *signature, GByteArray *body) {
+        const guint8 begin[] = {G_BYTE_ORDER == G_LITTLE_ENDIAN ? 'l' : 'B', 1, flags, 1};
         GByteArray *header = g_byte_array_new();
 
         g_byte_array_append(header, begin, sizeof(begin));
@@ -147,13 +149,14 @@ static guint32 send_call(RawBus *bus, const char *destination, const char *path,
         put_number(header, ++bus->serial);
         guint fields = raw_begin_array(header, 8);
         put_field(header, 1, "o", path);
-        put_field(header, 2, "s", interface);
+        if (interface)
+                put_field(header, 2, "s", interface);
         put_field(header, 3, "s", member);
         put_field(header, 6, "s", destination);
         if (signature)
                 put_field(header, 8, "g", signature);
         raw_end_array(header, fields, 8);
-        align(header, 8);
+        raw_align(header, 8);
         write_all(bus, header->data, header->len);
         if (body)
                 write_all(bus, body->data, body->len);
@@ -163,15 +166,20 @@ static guint32 send_call(RawBus *bus, const char *destination, const char *path,
         return bus->serial;
 }
 
+static guint32 send_call(RawBus *bus, const char *destination, const char *path, const char *interface,
+                const char *member, const char *signature, GByteArray *body) {
+        return send_flagged_call(bus, 0, destination, path, interface, member, signature, body);
+}
+
 static int connect_as(const char *path, uid_t uid) {
         struct sockaddr_un address = {.sun_family = AF_UNIX};
         int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
         g_assert_cmpint(fd, >=, 0);
         g_strlcpy(address.sun_path, path, sizeof(address.sun_path));
-        set_effective_uid(uid);
+        raw_bus_set_effective_uid(uid);
         int r = connect(fd, (const struct sockaddr *)&address, sizeof(address));
-        set_effective_uid(0);
+        raw_bus_set_effective_uid(0);
         g_assert_cmpint(r, ==, 0);
         return fd;
 }
@@ -238,8 +246,24 @@ guint32 raw_bus_send(RawBus *bus, const char *member, const char *signature, GBy
         return raw_bus_send_to(bus, BUS_PATH, member, signature, body);
 }
 
+guint32 raw_bus_send_call(RawBus *bus, const char *path, const char *interface, const char *member,
+                const char *signature, GByteArray *body) {
+        return send_call(bus, BUS_NAME, path, interface, member, signature, body);
+}
+
 guint32 raw_bus_send_managed_objects(RawBus *bus) {
         return send_call(bus, BUS_NAME, BUS_PATH, OBJECT_MANAGER, "GetManagedObjects", NULL, NULL);
+}
+
+static void send_mark(RawBus *bus, const RawBus *receiver) {
+        (void)send_flagged_call(bus, NO_REPLY_EXPECTED, receiver->name, BUS_PATH, MANAGER, "Mark", NULL, NULL);
+}
+
+void raw_bus_await_calls(RawBus **buses, guint n, RawBus *observer) {
+        for (guint i = 0; i < n; i++)
+                send_mark(buses[i], observer);
+        for (guint i = 0; i < n; i++)
+                raw_bus_expect(observer, NULL, "");
 }
 
 static GDBusMessage *receive_message(RawBus *bus) {
@@ -254,6 +278,17 @@ static GDBusMessage *receive_message(RawBus *bus) {
         GDBusMessage *message = g_dbus_message_new_from_blob(data, (gsize)size, G_DBUS_CAPABILITY_FLAGS_NONE, &error);
         g_assert_no_error(error);
         return message;
+}
+
+guint32 raw_bus_receive_error(RawBus *bus, char **ret_error) {
+        for (;;) {
+                g_autoptr(GDBusMessage) message = receive_message(bus);
+
+                if (g_dbus_message_get_message_type(message) == G_DBUS_MESSAGE_TYPE_SIGNAL)
+                        continue;
+                *ret_error = g_strdup(g_dbus_message_get_error_name(message));
+                return g_dbus_message_get_reply_serial(message);
+        }
 }
 
 RawAnswer raw_bus_receive(RawBus *bus) {

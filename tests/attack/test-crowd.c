@@ -3,7 +3,6 @@
 
 /* Plans with the largest number of companions, for a group of 64, ten calls at a time: nobody else waits for them. */
 
-#define NOBODY 65534
 #define N_MEMBERS 64
 #define N_COMPANIONS 1024
 #define N_CALLS 10
@@ -25,6 +24,7 @@ static void plug_crowd(Fixture *fixture) {
 
 typedef struct Crowd {
         const char *name; /* the kind of companions: "members", "partitions" or "duplicates" */
+        uid_t uid;
         guint n_plans, n_refused, n_limited;
 } Crowd;
 
@@ -55,13 +55,13 @@ static GByteArray *make_call(const Crowd *crowd) {
 }
 
 static void send_crowd(void *userdata) {
-        g_autoptr(RawBus) nobody = raw_bus_connect(NOBODY);
         Crowd *crowd = userdata;
+        g_autoptr(RawBus) attacker = raw_bus_connect(crowd->uid);
 
         for (guint i = 0; i < N_CALLS; i++)
-                (void)raw_bus_send(nobody, "Plan", "ssa{sv}", make_call(crowd));
+                (void)raw_bus_send(attacker, "Plan", "ssa{sv}", make_call(crowd));
         for (guint i = 0; i < N_CALLS; i++) {
-                g_auto(RawAnswer) answer = raw_bus_receive(nobody);
+                g_auto(RawAnswer) answer = raw_bus_receive(attacker);
 
                 if (!answer.error)
                         crowd->n_plans++;
@@ -79,15 +79,15 @@ static void check(Crowd *crowd) {
         Witness witness;
 
         plug_crowd(fixture);
-        witness_begin(&witness, fixture);
+        witness_begin(&witness, fixture, crowd->uid);
         witness_during(&witness, send_crowd, crowd);
         witness_end(&witness, CPU_MAX_US);
         fixture_stop(fixture);
 }
 
 /* The call consents to all members: some plans are made, and the rest is more than a user may have at a time. */
-static void test_members(void) {
-        Crowd crowd = {.name = "members"};
+static void test_members(uid_t uid) {
+        Crowd crowd = {.uid = uid, .name = "members"};
 
         check(&crowd);
         g_assert_cmpuint(crowd.n_plans, >, 0);
@@ -95,15 +95,15 @@ static void test_members(void) {
 }
 
 /* All these names belong to one member: the call does not consent to the other members. */
-static void test_partitions(void) {
-        Crowd crowd = {.name = "partitions"};
+static void test_partitions(uid_t uid) {
+        Crowd crowd = {.uid = uid, .name = "partitions"};
 
         check(&crowd);
         g_assert_cmpuint(crowd.n_refused, ==, N_CALLS);
 }
 
-static void test_duplicates(void) {
-        Crowd crowd = {.name = "duplicates"};
+static void test_duplicates(uid_t uid) {
+        Crowd crowd = {.uid = uid, .name = "duplicates"};
 
         check(&crowd);
         g_assert_cmpuint(crowd.n_refused, ==, N_CALLS);
@@ -111,8 +111,8 @@ static void test_duplicates(void) {
 
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
-        g_test_add_func("/attack/crowd/members", test_members);
-        g_test_add_func("/attack/crowd/partitions", test_partitions);
-        g_test_add_func("/attack/crowd/duplicates", test_duplicates);
+        attack_add("/attack/crowd/members", test_members);
+        attack_add("/attack/crowd/partitions", test_partitions);
+        attack_add("/attack/crowd/duplicates", test_duplicates);
         return g_test_run();
 }

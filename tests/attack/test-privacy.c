@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "client.h"
-#include "raw-bus.h"
+#include "witness.h"
 
 #include <signal.h>
 
 /* Details of a process are for root and for the user of the process. Others learn only that there is a process. */
 
-#define OWNER 1
-#define OTHER 2
+#define OTHER 1
 #define OF_OTHER "a process of another user"
 
 /* A process of the owner that has the node of group 12 open. */
-static Process *start_holder(Fixture *fixture) {
+static Process *start_holder(Fixture *fixture, uid_t owner) {
         g_autofree char *script = g_strdup_printf(
-                        "exec 9<>%s/dev/vfio/12; exec setpriv --reuid %d --regid %d --clear-groups sh -c "
+                        "exec 9<>%s/dev/vfio/12; exec setpriv --reuid %u --regid %u --clear-groups sh -c "
                         "'echo open; kill -STOP $$'",
-                        fake_kernel_get_root(fixture->kernel), OWNER, OWNER);
+                        fake_kernel_get_root(fixture->kernel), (unsigned)owner, (unsigned)owner);
         const char *const argv[] = {"sh", "-c", script, NULL};
 
         manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, "([('" NIC "', 'e1000e', 'vfio-pci', {})],)");
@@ -49,28 +48,28 @@ static void expect_plan(uid_t uid, const char *pattern) {
         raw_bus_expect(bus, NULL, pattern);
 }
 
-static void test_holders(void) {
+static void test_holders(uid_t owner) {
         Fixture *fixture = fixture_start(NULL);
-        Process *holder = start_holder(fixture);
+        Process *holder = start_holder(fixture, owner);
         int pid = (int)process_get_pid(holder);
         g_autofree char *row = g_strdup_printf(
                         "([(%d, 'sh', *'%s/dev/vfio/12', '', *{})],)", pid, fake_kernel_get_root(fixture->kernel));
         g_autofree char *held = g_strdup_printf("(false, *'/dev/vfio/12 is held by process %d (sh)*", pid);
 
         expect_holders(0, row);
-        expect_holders(OWNER, row);
+        expect_holders(owner, row);
         expect_holders(OTHER, "([(0, '" OF_OTHER "', '', '', '', *{})],)");
         expect_plan(0, held);
-        expect_plan(OWNER, held);
+        expect_plan(owner, held);
         expect_plan(OTHER, "(false, *'/dev/vfio/12 is held by " OF_OTHER "', *");
         end_holder(holder);
         fixture_stop(fixture);
 }
 
 /* The job says on the system bus that it waits, and on root's socket for whom. */
-static void test_job(void) {
-        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 500, .held_deadline_ms = 500});
-        Process *holder = start_holder(fixture);
+static void test_job(uid_t owner) {
+        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 10000, .held_deadline_ms = 3000});
+        Process *holder = start_holder(fixture, owner);
         g_autofree char *who = g_strdup_printf("process %d (sh)", (int)process_get_pid(holder));
         g_autofree char *message = g_strdup_printf("*it waits for %s*", who);
         g_autofree char *line = g_strdup_printf("--address=unix:path=%s.root --json jobs", fixture->state_folder);
@@ -93,7 +92,7 @@ static void test_job(void) {
 
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
-        g_test_add_func("/attack/privacy/holders", test_holders);
-        g_test_add_func("/attack/privacy/job", test_job);
+        attack_add("/attack/privacy/holders", test_holders);
+        attack_add("/attack/privacy/job", test_job);
         return g_test_run();
 }

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "raw-bus.h"
+#include "witness.h"
 
 /* A user cannot use up the plans of other users, and all users together cannot use up the plans of root. */
 
-/* The bus accepts only existing users: 1 to 4 are "daemon", "bin", "sys" and "sync" on every system. */
-#define FIRST_USER 1
 #define PER_USER 4
-#define N_USERS 3 /* they use up everything that is not reserved for root */
+#define CPU_MAX_US (500 * 1000)
+#define OTHER 2
+
+/* They use up everything that is not reserved for root. dbus-daemon accepts only users with a name: 1 and 2 are
+ * "daemon" and "bin" on every system. */
+static const uid_t users[] = {NOBODY_UID, FAR_UID, 1};
+#define N_USERS G_N_ELEMENTS(users)
+
 #define LIMITS_EXCEEDED BUS_NAME ".Error.LimitsExceeded"
 
 /* An unbind by another program waits in the kernel until "release 12", and plans for this device wait too. */
@@ -46,19 +51,22 @@ static void use_up(RawBus *bus, uid_t uid) {
 static void test_plans(void) {
         Fixture *fixture = fixture_start(NULL);
         Process *unbind = stall_plans(fixture);
-        g_autoptr(RawBus) last = raw_bus_connect(FIRST_USER + N_USERS);
+        g_autoptr(RawBus) last = raw_bus_connect(OTHER);
         g_autoptr(RawBus) root = raw_bus_connect(0);
-        RawBus *users[N_USERS];
+        RawBus *buses[N_USERS];
+        Witness witness;
 
+        witness_begin(&witness, fixture, users[0]);
         for (guint i = 0; i < N_USERS; i++) {
-                users[i] = raw_bus_connect(FIRST_USER + i);
+                buses[i] = raw_bus_connect(users[i]);
                 /* Another user may have plans until the share of all users is used up. */
                 ask_plan(last, "ens1");
                 raw_bus_expect(last, BUS_NAME ".Error.GroupNeedsConsent", "*");
-                use_up(users[i], FIRST_USER + i);
+                use_up(buses[i], users[i]);
+                witness_probe(&witness);
         }
         /* The limit is for the user, not for the connection. */
-        g_autoptr(RawBus) again = raw_bus_connect(FIRST_USER);
+        g_autoptr(RawBus) again = raw_bus_connect(users[0]);
         ask_plan(again, "ens4");
         raw_bus_expect(again, LIMITS_EXCEEDED, "User * already has 4 running plans*");
         ask_plan(last, "ens4");
@@ -71,36 +79,44 @@ static void test_plans(void) {
         g_assert_cmpint(process_finish(unbind), ==, 0);
         for (guint i = 0; i < N_USERS; i++) {
                 for (guint n = 0; n < PER_USER; n++)
-                        raw_bus_expect(users[i], NULL, "*");
-                ask_plan(users[i], "ens4");
-                raw_bus_expect(users[i], NULL, "*");
-                raw_bus_close(users[i]);
+                        raw_bus_expect(buses[i], NULL, "*");
+                ask_plan(buses[i], "ens4");
+                raw_bus_expect(buses[i], NULL, "*");
+                raw_bus_close(buses[i]);
         }
+        witness_probe(&witness);
+        witness_end(&witness, CPU_MAX_US);
         fixture_stop(fixture);
 }
 
 /* All calls arrive before the first search has ended, because a search starts a process. */
-static void test_holders(void) {
+static void test_holders(uid_t uid) {
         Fixture *fixture = fixture_start(NULL);
-        g_autoptr(RawBus) nobody = raw_bus_connect(FIRST_USER);
+        g_autoptr(RawBus) attacker = raw_bus_connect(uid);
+        g_autofree char *pattern =
+                        g_strdup_printf("User %u already has 4 running searches for holders*", (unsigned)uid);
         guint n_done = 0, n_refused = 0;
+        Witness witness;
 
+        witness_begin(&witness, fixture, uid);
         for (guint i = 0; i < 50; i++) {
                 GByteArray *body = raw_body();
 
                 raw_put_text(body, NIC);
-                (void)raw_bus_send(nobody, "ListHolders", "s", body);
+                (void)raw_bus_send(attacker, "ListHolders", "s", body);
         }
+        witness_probe(&witness);
         for (guint i = 0; i < 50; i++) {
-                g_auto(RawAnswer) answer = raw_bus_receive(nobody);
+                g_auto(RawAnswer) answer = raw_bus_receive(attacker);
 
                 if (answer.error) {
                         g_assert_cmpstr(answer.error, ==, LIMITS_EXCEEDED);
-                        g_assert_true(g_pattern_match_simple(
-                                        "User 1 already has 4 running searches for holders*", answer.text));
+                        g_assert_true(g_pattern_match_simple(pattern, answer.text));
                 }
                 *(answer.error ? &n_refused : &n_done) += 1;
         }
+        witness_probe(&witness);
+        witness_end(&witness, CPU_MAX_US);
         g_assert_cmpuint(n_done, >=, PER_USER);
         g_assert_cmpuint(n_refused, >, 0);
         fixture_stop(fixture);
@@ -108,16 +124,16 @@ static void test_holders(void) {
 
 /* A plan of root asks the kernel whether a disk is in use. A plan of another user must not ask, because this would
  * block others from opening the disk meanwhile. */
-static void test_disks(void) {
+static void test_disks(uid_t uid) {
         Fixture *fixture = fixture_start(NULL);
-        g_autoptr(RawBus) nobody = raw_bus_connect(FIRST_USER);
+        g_autoptr(RawBus) attacker = raw_bus_connect(uid);
         g_autoptr(RawBus) root = raw_bus_connect(0);
 
         fake_kernel_do(fixture->kernel, "use nvme0n1");
         ask_plan(root, "nvme0n1");
         raw_bus_expect(root, NULL, "(false, *'nvme0n1 is open exclusively*");
-        ask_plan(nobody, "nvme0n1");
-        raw_bus_expect(nobody, NULL, "(true, [*], [], *");
+        ask_plan(attacker, "nvme0n1");
+        raw_bus_expect(attacker, NULL, "(true, [*], [], *");
         manager_refused(fixture, "Detach", "nvme0n1", NO_OPTIONS, "InUseStorage", "*nvme0n1 is open exclusively*");
         fixture_stop(fixture);
 }
@@ -125,7 +141,7 @@ static void test_disks(void) {
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/attack/quota/plans", test_plans);
-        g_test_add_func("/attack/quota/holders", test_holders);
-        g_test_add_func("/attack/quota/disks", test_disks);
+        attack_add("/attack/quota/holders", test_holders);
+        attack_add("/attack/quota/disks", test_disks);
         return g_test_run();
 }

@@ -7,7 +7,6 @@
 /* Root's own socket: it is for root alone, has the same objects and signals as the system bus, and answers also when
  * the system bus does not. */
 
-#define NOBODY 65534
 #define PEERS_MAX 64
 #define ANSWER_MAX_US G_USEC_PER_SEC
 
@@ -37,7 +36,8 @@ static void test_only_root(void) {
         g_autofree char *path = socket_path(fixture);
         g_autoptr(RawBus) root = raw_bus_connect_directly(path);
 
-        g_assert_true(raw_bus_is_refused(path, NOBODY));
+        g_assert_true(raw_bus_is_refused(path, NOBODY_UID));
+        g_assert_true(raw_bus_is_refused(path, FAR_UID));
         g_assert_true(raw_bus_is_refused(path, 1));
         g_assert_false(raw_bus_is_refused(path, 0));
         expect_answer(root);

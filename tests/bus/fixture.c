@@ -3,6 +3,7 @@
 
 #include <glib/gstdio.h>
 #include <signal.h>
+#include <unistd.h>
 
 static void on_signal(GDBusConnection *connection, const char *sender, const char *path, const char *interface,
                 const char *member, GVariant *arguments, void *userdata) {
@@ -11,6 +12,23 @@ static void on_signal(GDBusConnection *connection, const char *sender, const cha
 
         (void)connection, (void)sender, (void)interface;
         g_ptr_array_add(fixture->signals, g_strdup_printf("%s %s %s", path, member, text));
+}
+
+/* Runs in the child. */
+static void join_outputs(void *userdata) {
+        (void)userdata;
+        if (dup2(STDOUT_FILENO, STDERR_FILENO) < 0)
+                _exit(126);
+}
+
+void fixture_wait_log(Fixture *fixture, const char *pattern) {
+        for (bool found = false; !found;) {
+                g_autofree char *line = process_read_line(fixture->daemon);
+
+                if (!line)
+                        g_error("the daemon ends without the line \"%s\"", pattern);
+                found = g_pattern_match_simple(pattern, line);
+        }
 }
 
 static void daemon_start(Fixture *fixture) {
@@ -23,8 +41,12 @@ static void daemon_start(Fixture *fixture) {
         g_autofree char *deadline = g_strdup_printf("VFIOD_SIM_BUS_DEADLINE_MS=%u", fixture->options.bus_deadline_ms);
         const char *const environment[] = {fixture->options.bus_deadline_ms > 0 ? deadline : NULL, NULL};
 
-        fixture->daemon = process_start(argv, &(ProcessOptions){.environment = environment});
-        process_expect_line(fixture->daemon, "ready");
+        fixture->daemon = process_start(argv,
+                        &(ProcessOptions){
+                                        .environment = environment,
+                                        .setup = fixture->options.reads_log ? join_outputs : NULL,
+                        });
+        fixture_wait_log(fixture, "ready");
 }
 
 void fixture_stop_daemon(Fixture *fixture) {

@@ -40,6 +40,7 @@ typedef struct FixtureOptions {
         unsigned step_deadline_ms; /* 0: the default */
         unsigned bus_deadline_ms;  /* 0: the default */
         unsigned held_deadline_ms; /* 0: the default; otherwise step_deadline_ms must be set too */
+        bool reads_log;            /* the test waits for lines of the log with fixture_wait_log() */
 } FixtureOptions;
 
 typedef struct Fixture {
@@ -119,6 +120,9 @@ char *fixture_expect_signal(Fixture *fixture, const char *pattern);
 /* Waits until signals report this value of a property. The object may not exist yet. */
 void fixture_wait_property(
                 Fixture *fixture, const char *path, const char *interface, const char *property, const char *expected);
+
+/* Waits until the daemon logs a line that matches the pattern, and removes it and all earlier lines. */
+void fixture_wait_log(Fixture *fixture, const char *pattern);
 
 /* Checks the driver that is bound in the kernel; NULL for none. */
 void fixture_driver(Fixture *fixture, const char *address, const char *expected);

@@ -3,14 +3,22 @@
 
 #include "process.h"
 
-/* A private dbus-daemon with the rules of a system bus. While it runs, DBUS_SYSTEM_BUS_ADDRESS names it. */
+/* A private bus with the rules of a system bus. While it runs, DBUS_SYSTEM_BUS_ADDRESS names it. Its daemon is
+ * dbus-daemon, or dbus-broker if $VFIOD_TEST_BUS says so. */
 
 typedef struct PrivateBus PrivateBus;
+
+/* Users that may connect. FAR_UID is a number that is negative as an int, and it has no name. */
+#define NOBODY_UID 65534U
+#define FAR_UID 4000000000U
 
 /* shipped_policy: use dbus/org.vfiod1.conf, otherwise allow everything to everybody. */
 PrivateBus *private_bus_start(bool shipped_policy);
 /* Accepts NULL and returns NULL. */
 PrivateBus *private_bus_stop(PrivateBus *bus);
+
+bool private_bus_is_broker(void);
+pid_t private_bus_get_pid(PrivateBus *bus);
 
 /* The bus daemon reads and sends nothing until it goes on. */
 void private_bus_pause(PrivateBus *bus);

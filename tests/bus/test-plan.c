@@ -182,7 +182,7 @@ static void await_plan(Fixture *fixture, const char *arguments) {
 
                 if (reply)
                         return;
-                error_expect(error, "Stuck", "*");
+                error_expect(error, "SurveyTimedOut", "*");
                 g_assert_cmpint(g_get_monotonic_time(), <, end);
         }
 }
@@ -205,11 +205,12 @@ static void test_waits(void) {
         fixture_write(fixture, "change", "sys/bus/pci/devices/" NIC "/uevent");
         fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'driverless'");
 
-        fixture_refused(fixture, BUS_PATH, MANAGER, "Plan", PLAN_OF(NIC, "detach", NO_OPTIONS), "Stuck", "*");
+        fixture_refused(fixture, BUS_PATH, MANAGER, "Plan", PLAN_OF(NIC, "detach", NO_OPTIONS), "SurveyTimedOut",
+                        "*Nothing was changed*");
         /* A device that is known to hang is not read again, so there is room for other plans. */
         for (unsigned i = 0; i < PLANS_MAX; i++)
-                fixture_refused(fixture, BUS_PATH, MANAGER, "Plan", PLAN_OF(NIC, "detach", NO_OPTIONS), "Stuck",
-                                "*An earlier plan for group*still waits for the kernel*");
+                fixture_refused(fixture, BUS_PATH, MANAGER, "Plan", PLAN_OF(NIC, "detach", NO_OPTIONS),
+                                "SurveyTimedOut", "*An earlier plan for group*still waits for the kernel*");
         await_plan(fixture, DETACH_CARD);
         fixture_expect(fixture, BUS_PATH, MANAGER, "ListJobs", NULL, "([],)");
         manager_expect(fixture, "Detach", "ens1", ALL,

@@ -287,6 +287,7 @@ static void test_exit_codes(void) {
                         {"VirtualFunctionsInUse", 5},
                         {"FirmwareMapping", 5},
                         {"PlanStale", 5},
+                        {"SurveyTimedOut", 5},
                         {"Held", 5},
                         {"Foreign", 5},
                         {"AlreadyDetached", 5},

@@ -60,6 +60,7 @@ static int connect_worker(void *userdata) {
                         .kernel = host->kernel,
                         .devices_fd = host->state->devices_fd,
                         .transactions_fd = host->state->transactions_fd,
+                        .survey_us = host->survey_us,
         };
         int ends[2];
 

@@ -22,6 +22,7 @@ typedef struct Host {
         Kernel *kernel;
         Inventory *inventory;
         State *state;
+        guint64 survey_us; /* the deadline of surveys; 0 for the usual one */
 } Host;
 
 /* Only processes that the test shows are visible here: other tests have nodes with the same number open. */

@@ -55,18 +55,18 @@ static void test_found(void) {
         temp_tree_link(tree, "8", "proc/self");
 
         pid_t other = fork_holder(tree, "other", "dev/vfio/125");
-        g_assert_cmpint(holder_of_vfio_node(tree->kernel, 25, &holder), ==, -ENOENT);
+        g_assert_cmpint(holder_of_vfio_node(tree->kernel, 25, 0, &holder), ==, -ENOENT);
         g_assert_cmpint(holder.pid, ==, 0);
         pid_t pid = fork_holder(tree, "qemu-system-x86", "dev/vfio/25");
-        g_assert_cmpint(holder_of_vfio_node(tree->kernel, 25, &holder), ==, 0);
+        g_assert_cmpint(holder_of_vfio_node(tree->kernel, 25, 0, &holder), ==, 0);
         g_assert_cmpint(holder.pid, ==, pid);
         g_assert_cmpstr(holder.command, ==, "qemu-system-x86");
-        g_assert_cmpint(holder_of_vfio_node(tree->kernel, 5, &holder), ==, -ENOENT);
-        g_assert_cmpint(holder_of_vfio_node(tree->kernel, 125, &holder), ==, 0);
+        g_assert_cmpint(holder_of_vfio_node(tree->kernel, 5, 0, &holder), ==, -ENOENT);
+        g_assert_cmpint(holder_of_vfio_node(tree->kernel, 125, 0, &holder), ==, 0);
         g_assert_cmpint(holder.pid, ==, other);
 
         end_holder(pid);
-        g_assert_cmpint(holder_of_vfio_node(tree->kernel, 25, &holder), ==, -ENOENT);
+        g_assert_cmpint(holder_of_vfio_node(tree->kernel, 25, 0, &holder), ==, -ENOENT);
         end_holder(other);
 }
 
@@ -77,7 +77,7 @@ static void test_elsewhere(void) {
 
         temp_tree_file(tree, "", "sandbox/dev/vfio/25");
         pid_t pid = fork_holder(tree, "vm", "sandbox/dev/vfio/25");
-        g_assert_cmpint(holder_of_vfio_node(tree->kernel, 25, &holder), ==, 0);
+        g_assert_cmpint(holder_of_vfio_node(tree->kernel, 25, 0, &holder), ==, 0);
         g_assert_cmpint(holder.pid, ==, pid);
         end_holder(pid);
 }
@@ -89,7 +89,7 @@ static void test_odd_name(void) {
 
         temp_tree_file(tree, "", "dev/vfio/25");
         pid_t pid = fork_holder(tree, "a\nb\033[2Jc\xe9", "dev/vfio/25");
-        g_assert_cmpint(holder_of_vfio_node(tree->kernel, 25, &holder), ==, 0);
+        g_assert_cmpint(holder_of_vfio_node(tree->kernel, 25, 0, &holder), ==, 0);
         g_assert_cmpstr(holder.command, ==, "a\nb\033[2Jc\xe9");
         g_autofree char *expected = g_strdup_printf("process %d (a\\x0ab\\x1b[2Jc\\xe9)", (int)pid);
         g_assert_true(g_str_has_prefix(HOLDER_TEXT(&holder), expected));
@@ -242,8 +242,8 @@ static void test_refused(void) {
 
         g_assert_cmpint(seteuid(65534), ==, 0);
         assert_holders(tree, &null_node, 1, "200 shown /dev/null;");
-        g_assert_cmpint(holder_of_vfio_node(tree->kernel, 26, &holder), ==, -ENOENT);
-        g_assert_cmpint(holder_of_vfio_node(tree->kernel, 25, &holder), ==, 0);
+        g_assert_cmpint(holder_of_vfio_node(tree->kernel, 26, 0, &holder), ==, -ENOENT);
+        g_assert_cmpint(holder_of_vfio_node(tree->kernel, 25, 0, &holder), ==, 0);
         g_assert_cmpint(holder.pid, ==, 200);
         g_assert_cmpint(seteuid(0), ==, 0);
 }

@@ -164,6 +164,27 @@ static void test_not_asked(void) {
         assert_use_says(bed->uses, "process", HBA " cannot be examined");
 }
 
+/* After the end, nothing is read any more, and each part counts as in use. */
+static void test_time(void) {
+        const UsageLimits limits = {.processes = 100, .descriptors_of_root = 1000, .mounts_of_host = 1000, .end_us = 1};
+        _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot = NULL;
+        g_autoptr(Bed) bed = make_host(20, 5);
+        g_autofree PciAddress *addresses = put_disks(bed, 1);
+        g_autofree char *address = g_strdup(PCI_ADDRESS_TEXT(addresses[0]));
+        g_autofree char *late = g_strdup_printf("could not be examined in time: try again when the host is less busy");
+
+        temp_tree_file(bed->tree, "1:5\n", "sys/bus/pci/devices/%s/nvme/nvme0/ng0n1/dev", address);
+        snapshot = snapshot_take(bed->tree->kernel, address, &limits, bed->uses);
+        g_assert_cmpint(usage_of_device(snapshot, addresses[0]), ==, 0);
+        g_autofree char *storage = g_strdup_printf("storage: nvme0n1 %s", late),
+                        *display = g_strdup_printf("display: %s %s", address, late),
+                        *process = g_strdup_printf("process: %s %s", address, late);
+        assert_uses(bed->uses, storage, display, process, NULL);
+        g_assert_cmpuint(snapshot->n_blocks_examined, ==, 0);
+        g_assert_cmpuint(snapshot->holders.n_descriptors, ==, 0);
+        g_assert_cmpuint(snapshot->mounts.n_lines, ==, 0);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/snapshot/large", test_large);
@@ -172,5 +193,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/snapshot/needed", test_needed);
         g_test_add_func("/snapshot/hba", test_hba);
         g_test_add_func("/snapshot/not-asked", test_not_asked);
+        g_test_add_func("/snapshot/time", test_time);
         return g_test_run();
 }

@@ -71,7 +71,7 @@ static void expect(Bed *bed, Outcome expected, const char *message) {
 static void expect_evidence(Bed *bed, const char *address, const char *expected) {
         VfioHolder found;
 
-        int r = vfio_find_holder(bed->tree->kernel, 0, GROUP, bed->members, 2, &found);
+        int r = vfio_find_holder(bed->tree->kernel, 0, GROUP, bed->members, 2, 0, &found);
         g_assert_cmpint(r, ==, expected ? 1 : 0);
         if (!expected)
                 return;
@@ -163,7 +163,7 @@ static void test_unreadable(void) {
         g_assert_nonnull(strstr(bed->problem.message, PORT2));
         g_assert_nonnull(strstr(bed->problem.message, "vfio-dev"));
         VfioHolder found;
-        g_assert_cmpint(vfio_find_holder(bed->tree->kernel, 0, GROUP, bed->members, 2, &found), ==, 1);
+        g_assert_cmpint(vfio_find_holder(bed->tree->kernel, 0, GROUP, bed->members, 2, 0, &found), ==, 1);
         g_assert_cmpstr(PCI_ADDRESS_TEXT(found.address), ==, PORT2);
 
         temp_tree_remove(bed->tree, "sys/bus/pci/devices/" PORT2 "/vfio-dev/vfio7");
