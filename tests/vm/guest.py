@@ -27,6 +27,7 @@ import time
 
 import cache
 import initramfs
+import kernel
 import overlay
 import prepare
 import systems
@@ -113,7 +114,7 @@ class Guest:
 
     def start_process(self):
         image = prepare.prepared_image(systems.SYSTEMS[self.system])
-        booted = image.kernel(self.kernel)
+        booted = kernel.prepared_kernel(self.kernel) if self.kernel in kernel.VARIANTS else image.kernel(self.kernel)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="vfiod-guest-"))
         self.log = new_log(self.topology_name)
         initramfs.build_initramfs(image.busybox, booted.modules, self.folder / "initramfs", self.tables)
