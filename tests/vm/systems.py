@@ -4,6 +4,8 @@
     bookworm  debian        Debian 12: kernel 6.1, systemd 252, libvirt 9, started by this machine's QEMU 7
     trixie    debian        Debian 13: kernel 6.12, systemd 257, libvirt 11, started by its own QEMU 10
               backports     Debian 13 with the kernel of its backports, 7.x
+              iommufd       Debian 13 with a kernel of kernel.py: group nodes and cdevs
+              iommufd-cdev  Debian 13 with a kernel of kernel.py: cdevs only
 
 All programs here have the options --system and --kernel. Their defaults are $VFIOD_SYSTEM and $VFIOD_KERNEL, or
 bookworm and Debian's kernel.
@@ -28,7 +30,9 @@ class System:
 class Facts:
     """What a kernel has. Tests expect exactly this."""
 
+    group_nodes: bool = True  # a VM can open /dev/vfio/GROUP
     override_waits: bool = False  # a read of driver_override waits while the driver of the device waits (before 2026)
+    cdevs: bool = False  # a VM can open /dev/vfio/devices/vfioN, through /dev/iommu
 
 
 SYSTEMS = {system.name: system for system in (
@@ -40,6 +44,8 @@ KERNELS = {
     ("bookworm", "debian"): Facts(override_waits=True),
     ("trixie", "debian"): Facts(),
     ("trixie", "backports"): Facts(),
+    ("trixie", "iommufd"): Facts(cdevs=True),
+    ("trixie", "iommufd-cdev"): Facts(group_nodes=False, cdevs=True),
 }
 
 
