@@ -23,7 +23,7 @@ int census_search_here(HolderTable *table, MountTable *mounts);
  * or a negative errno. */
 int holder_table_search(HolderTable *table);
 
-/* Find a process that has the node of the group, or a node of the device, open. end_us: see HolderTable. Each returns 0; -ENOENT if none was
- * found, which does not prove that there is none (see vfio-node.h); or another negative errno. */
+/* Find a process that has the node of the group, or a node of the device, open. end_us: see HolderTable. Each returns 0;
+ * -ENOENT if none was found, which does not prove that there is none (see vfio-node.h); or another negative errno. */
 int holder_of_vfio_node(const Kernel *kernel, int group, uint64_t end_us, Holder *ret);
 int holder_of_device(const Kernel *kernel, PciAddress address, Holder *ret);
