@@ -296,10 +296,11 @@ class Guest:
         """The addresses of the devices in an IOMMU group, sorted."""
         return self.check_run(f"ls /sys/kernel/iommu_groups/{group}/devices").split()
 
-    def hold(self, *addresses, timeout=60):
-        """Hold devices of one group (all on vfio-pci) as a VM does. Returns the Program of the holder; its stop() or
-        close_input() releases the devices."""
-        program = self.connection.start(["python3", "-IS", f"/{overlay.HOLDER}", *addresses])
+    def hold(self, *addresses, timeout=60, way=None):
+        """Hold devices of one group (all on vfio-pci) as a VM does, in a way of systems.py. The default is the guest's
+        first. Returns the Program of the holder; its stop() or close_input() releases the devices."""
+        name = (way or self.facts.ways[0]).name
+        program = self.connection.start(["python3", "-IS", f"/{overlay.HOLDER}", name, *addresses])
         program.read_until("held\n", timeout)
         return program
 

@@ -48,7 +48,7 @@ def build(work):
     sources = unpack_sources(work)
     for name, settings in VARIANTS.items():
         configure(sources, settings)
-        run(sources, "make", f"-j{os.cpu_count()}", *compiler(), *TARGETS)
+        run(sources, "make", f"-j{len(os.sched_getaffinity(0))}", *compiler(), *TARGETS)
         install(sources, work / name)
     shutil.rmtree(work / "sources")
 

@@ -27,12 +27,25 @@ class System:
 
 
 @dataclasses.dataclass(frozen=True)
+class Way:
+    """A way in which a VM gets a device, and how the kernel refuses it. holder.py knows the names."""
+
+    name: str
+    not_viable: str  # what QEMU says if a member of the group is on a host driver: a pattern
+    taken: str  # what a second process gets
+
+
+GROUP = Way("group", "group {group} is not viable", "Device or resource busy")  # it opens /dev/vfio/GROUP
+CDEV = Way("cdev", "error bind device fd=[0-9]+ to iommufd=[0-9]+: Operation not permitted",
+           "Invalid argument")  # it opens /dev/vfio/devices/vfioN and /dev/iommu
+
+
+@dataclasses.dataclass(frozen=True)
 class Facts:
     """What a kernel has. Tests expect exactly this."""
 
-    group_nodes: bool = True  # a VM can open /dev/vfio/GROUP
+    ways: tuple = (GROUP,)  # vfioctl prints the first one
     override_waits: bool = False  # a read of driver_override waits while the driver of the device waits (before 2026)
-    cdevs: bool = False  # a VM can open /dev/vfio/devices/vfioN, through /dev/iommu
 
 
 SYSTEMS = {system.name: system for system in (
@@ -44,8 +57,8 @@ KERNELS = {
     ("bookworm", "debian"): Facts(override_waits=True),
     ("trixie", "debian"): Facts(),
     ("trixie", "backports"): Facts(),
-    ("trixie", "iommufd"): Facts(cdevs=True),
-    ("trixie", "iommufd-cdev"): Facts(group_nodes=False, cdevs=True),
+    ("trixie", "iommufd"): Facts(ways=(GROUP, CDEV)),
+    ("trixie", "iommufd-cdev"): Facts(ways=(CDEV,)),
 }
 
 

@@ -10,6 +10,7 @@ import json
 import sys
 
 import byhand
+import host
 from machine import ERROR, Host, play
 from midway import Pause, await_step
 from view import MANAGER, ERROR_REPLY, REFUSED, UNIT, WORKER, eventually, timed
@@ -93,7 +94,7 @@ def check_detached(machine):
     tap.equal("vfioctl prints the VFs", [vf["address"] for vf in shown], vfs)
     tap.equal("it prints them as detached, with their nodes",
               [(vf["state"], vf["node"]) for vf in shown],
-              [("detached", f"/dev/vfio/{machine.guest.group(vf)}") for vf in vfs])
+              [("detached", host.node(machine.guest, vf)) for vf in vfs])
     tap.equal("it lists the same VFs again", json.loads(machine.run_vfs("--json")[1])["virtual_functions"], shown)
     tap.equal("there is one state file for each VF and no other",
               view.records(), [f"devices/{vf}" for vf in vfs])
@@ -107,7 +108,7 @@ def check_held(machine):
     """A VM has one of the two VFs."""
     tap, guest = machine.tap, machine.guest
     first, second = machine.vf_addresses()
-    started, nested = byhand.start_machine(guest, byhand.device_arguments(second))
+    started, nested = byhand.start_machine(guest, byhand.device_arguments(guest, second))
     if not tap.check("QEMU starts with the second VF", started, nested.output):
         return
     for words in ("4 --detach", f"4 --detach {USE}", f"0 {USE}"):
@@ -128,7 +129,7 @@ def check_held(machine):
     tap.equal("no other driver ever bound them", {driver for _, driver in events.binds()}, {"vfio-pci"})
     tap.equal("the autoprobe setting is restored", machine.autoprobe(), "1")
     tap.equal("there is one state file for each VF", len(machine.view.records()), 4)
-    started, nested = byhand.start_machine(guest, byhand.device_arguments(machine.vf_addresses()[3]))
+    started, nested = byhand.start_machine(guest, byhand.device_arguments(guest, machine.vf_addresses()[3]))
     if tap.check("QEMU starts with the fourth VF", started, nested.output):
         byhand.stop_machine(nested)
 
