@@ -66,7 +66,7 @@ static void test_exit_codes(void) {
         EXPECT(0, "", "detach ens3");
         EXPECT(5, "vfioctl: *", "detach ens3");
         fake_kernel_do(kernel, "hold 12");
-        EXPECT(5, "vfioctl: A process has /dev/vfio/12 open*", "reattach ens3");
+        EXPECT(5, "vfioctl: A process holds IOMMU group 12 (/dev/vfio/12 is busy)*", "reattach ens3");
         fake_kernel_do(kernel, "release 12");
         EXPECT(0, "", "reattach ens3");
         fake_kernel_do(kernel, "fail 1 EIO");
