@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "job/census.h"
-#include "process/holder-message.h"
 
 /* Nobody reads more. */
 #define ENTRIES_MAX 1024
@@ -97,17 +96,17 @@ static int check_quota(const CensusTable *table, uid_t asker, Problem *problem) 
 }
 
 /* Makes the owners in the order of the question: vfiod-census finds their nodes. */
-static int make_owners(HolderTable *table, bool has_group, const PciAddress *addresses, size_t n_addresses) {
-        table->owners = calloc(n_addresses + 1, sizeof(NodeHolders));
+static int make_owners(HolderTable *table, bool has_group, const AskedDevice *devices, size_t n_devices) {
+        table->owners = calloc(n_devices + 1, sizeof(NodeHolders));
         if (!table->owners)
                 return -ENOMEM;
         table->n_owners = has_group;
-        for (size_t i = 0; i < n_addresses; i++)
-                table->owners[table->n_owners++].address = addresses[i];
+        for (size_t i = 0; i < n_devices; i++)
+                table->owners[table->n_owners++].address = devices[i].address;
         return 0;
 }
 
-static int ask(Census *census, int group, const PciAddress *addresses, size_t n_addresses) {
+static int ask(Census *census, int group, const AskedDevice *devices, size_t n) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
         int r;
 
@@ -116,13 +115,12 @@ static int ask(Census *census, int group, const PciAddress *addresses, size_t n_
                 return fd;
         if ((r = peer_open_client(fd, census->table->event, &census->peer)) < 0 ||
                         (r = peer_make_call(census->peer, PEER_CENSUS_INTERFACE, "ListHolders", &call)) < 0 ||
-                        (r = holder_message_append_list(
-                                         call, group, addresses, n_addresses, ENTRIES_MAX, census->asker)) < 0)
+                        (r = holder_message_append_list(call, group, devices, n, ENTRIES_MAX, census->asker)) < 0)
                 return r;
         return sd_bus_call_async(census->peer, NULL, call, on_reply, census, CENSUS_DEADLINE_US);
 }
 
-int census_start(CensusTable *table, uid_t asker, int group, const PciAddress *addresses, size_t n_addresses,
+int census_start(CensusTable *table, uid_t asker, int group, const AskedDevice *devices, size_t n_devices,
                 census_done_t done, void *userdata, Problem *problem) {
         int r;
 
@@ -139,8 +137,8 @@ int census_start(CensusTable *table, uid_t asker, int group, const PciAddress *a
                         .done = done,
                         .userdata = userdata,
         };
-        if ((r = make_owners(&census->holders, census->has_group, addresses, n_addresses)) < 0 ||
-                        (r = ask(census, group, addresses, n_addresses)) < 0)
+        if ((r = make_owners(&census->holders, census->has_group, devices, n_devices)) < 0 ||
+                        (r = ask(census, group, devices, n_devices)) < 0)
                 return r;
         census->next = table->censuses;
         table->censuses = TAKE_PTR(census);

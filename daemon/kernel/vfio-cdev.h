@@ -15,8 +15,8 @@
  * the cdev, but vfiod can still open the node of the group. After the process has bound the cdev to an iommufd, opening the
  * node of the group fails with EBUSY. Many processes can open the same cdev, so a successful open says nothing about others.
  *
- * An unbind removes the node and its sysfs directory before it waits for processes (kernel source). So the processes must be
- * looked up before the unbind. */
+ * An unbind removes the node and its sysfs directory before it waits for processes (kernel source). So the plan of a
+ * transaction has the number: who has the cdev open can then still be found. */
 
 /* Buffer size for "vfio2147483647". */
 #define VFIO_CDEV_NAME_MAX 16
