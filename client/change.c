@@ -167,6 +167,10 @@ static int print_detached(Output *output, const EntryList *changes, const Group 
                                 driver_in_words(changes->items[i].before), driver_in_words(changes->items[i].after));
         if (!isempty(group->node))
                 fprintf(output->stream, "Node: %s\n", group->node);
+        else
+                for (size_t i = 0; i < members->count; i++)
+                        if (!isempty(members->items[i].node))
+                                fprintf(output->stream, "Node: %s\n", members->items[i].node);
         if (arguments) {
                 line = strv_join(arguments, " ");
                 if (!line)

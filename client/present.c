@@ -53,13 +53,19 @@ char *holder_description(const Holder *holder) {
         return text;
 }
 
+/* The node of a kernel that has no nodes of groups: QEMU opens it through an iommufd. */
+static bool is_cdev(const char *node) {
+        return startswith(node, "/dev/vfio/devices/");
+}
+
 /* Makes the value of QEMU's -device, which is the caller's to free. Returns NULL if there is not enough memory. */
-static char *qemu_device(const char *address) {
+static char *qemu_device(const char *address, const char *node) {
         /* QEMU's host= accepts only domains of four digits. */
         bool short_domain = strcspn(address, ":") <= 4;
         char *value;
 
-        if (asprintf(&value, "vfio-pci,%s%s", short_domain ? "host=" : "sysfsdev=/sys/bus/pci/devices/", address) < 0)
+        if (asprintf(&value, "vfio-pci,%s%s%s", short_domain ? "host=" : "sysfsdev=/sys/bus/pci/devices/", address,
+                            is_cdev(node) ? ",iommufd=iommufd0" : "") < 0)
                 return NULL;
         return value;
 }
@@ -74,8 +80,12 @@ int qemu_arguments(const DeviceList *devices, char ***ret_arguments) {
                 /* A device has a node only while it is on a vfio driver. */
                 if (!device->endpoint || isempty(device->node) || isempty(device->address))
                         continue;
-                argument = qemu_device(device->address);
+                argument = qemu_device(device->address, device->node);
                 if (!argument)
+                        return -ENOMEM;
+                if (!arguments && is_cdev(device->node) &&
+                                (strv_push(&arguments, "-object") < 0 ||
+                                                strv_push(&arguments, "iommufd,id=iommufd0") < 0))
                         return -ENOMEM;
                 if (strv_push(&arguments, "-device") < 0 || strv_push(&arguments, argument) < 0)
                         return -ENOMEM;

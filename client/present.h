@@ -13,7 +13,8 @@ const char *driver_in_words(const char *driver);
 /* Returns "Intel Corporation 82540EM Gigabit Ethernet Controller"; or the ids, if the names are not known. */
 char *device_description(const Device *device);
 
-/* Gets the arguments for QEMU: "-device", "vfio-pci,host=0000:03:01.0" for each endpoint that is on a vfio driver.
+/* Gets the arguments for QEMU: "-device", "vfio-pci,host=0000:03:01.0" for each endpoint that is on a vfio driver;
+ * with an iommufd, if the kernel has no nodes of groups.
  * If there is no such endpoint, the list is NULL. The caller frees the list. Returns 0 or -ENOMEM. */
 int qemu_arguments(const DeviceList *devices, char ***ret_arguments);
 

@@ -34,23 +34,27 @@ static void on_census_done(int error, const CensusEntry *entries, size_t n_entri
                                 "Cannot determine which processes hold the device nodes: %s", strerror(-error));
 }
 
+static AskedDevice ask_for(const Service *service, const Device *device) {
+        return (AskedDevice){device->address, job_table_find_cdev(service->jobs, device->address)};
+}
+
 /* Lists the devices whose nodes count: the selected device, or the endpoints of the selected group. Returns 0 or
  * -ENOMEM. */
-static int list_addresses(const Selection *selection, PciAddress **ret, size_t *ret_n) {
+static int list_asked(const Service *service, const Selection *selection, AskedDevice **ret, size_t *ret_n) {
         const Group *group = selection->group;
         size_t n = 0;
 
         assert(selection->device || group);
-        PciAddress *addresses = calloc(selection->device ? 1 : group->n_members + 1, sizeof(PciAddress));
-        if (!addresses)
+        AskedDevice *devices = calloc(selection->device ? 1 : group->n_members + 1, sizeof(AskedDevice));
+        if (!devices)
                 return -ENOMEM;
         if (selection->device)
-                addresses[n++] = selection->device->address;
+                devices[n++] = ask_for(service, selection->device);
         else
                 for (size_t i = 0; i < group->n_members; i++)
                         if (group->members[i]->endpoint)
-                                addresses[n++] = group->members[i]->address;
-        *ret = addresses;
+                                devices[n++] = ask_for(service, group->members[i]);
+        *ret = devices;
         *ret_n = n;
         return 0;
 }
@@ -58,16 +62,16 @@ static int list_addresses(const Selection *selection, PciAddress **ret, size_t *
 static int list_holders(
                 Service *service, sd_bus_message *call, const Caller *caller, Request *request, sd_bus_error *error) {
         _cleanup_problem_ Problem problem = {};
-        _cleanup_free_ PciAddress *addresses = NULL;
+        _cleanup_free_ AskedDevice *devices = NULL;
         Selection selection = {};
         size_t n = 0;
 
         int r = selector_resolve(service->inventory, request->selector, &selection, &problem);
         if (r == 0)
-                r = list_addresses(&selection, &addresses, &n);
+                r = list_asked(service, &selection, &devices, &n);
         if (r == 0)
                 r = census_start(service->censuses, caller->uid, selection.group ? selection.group->number : -1,
-                                addresses, n, on_census_done, call, &problem);
+                                devices, n, on_census_done, call, &problem);
         if (r != 0)
                 return bus_set_error(error, r, &problem);
         /* on_census_done() unrefs the call. The event loop calls it later, never from here. */

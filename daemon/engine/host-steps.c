@@ -63,9 +63,33 @@ static int apply_load_driver(Work *work, const PlanStep *step, Problem *problem)
 
 const StepRow load_driver_row = {apply_load_driver, NULL, NULL};
 
+/* Waits for the cdevs of all members of the group that the plan moves to a vfio driver. */
+static int wait_for_cdevs(Work *work, int group, Problem *problem) {
+        VfioCdev cdev;
+
+        for (size_t i = 0; i < work->plan->n_members; i++) {
+                const PlanMember *member = &work->plan->members[i];
+
+                if (member->group != group || work->fds[i] < 0 || !pci_driver_is_vfio(member->target.driver))
+                        continue;
+                int r = vfio_cdev_read(work->fds[i], &cdev);
+                if (r > 0)
+                        r = vfio_cdev_wait(work->kernel, &cdev, NODE_TIMEOUT_MS);
+                else if (r == 0)
+                        r = -ENODEV;
+                if (r < 0)
+                        return problem_set(problem, OUTCOME_FAILED,
+                                        "The vfio character device of %s did not appear: %s",
+                                        PCI_ADDRESS_TEXT(member->address), strerror(-r));
+        }
+        return 0;
+}
+
 static int apply_wait_node(Work *work, const PlanStep *step, Problem *problem) {
         int group = work->plan->members[step->member].group;
 
+        if (!vfio_has_group_nodes(work->kernel))
+                return wait_for_cdevs(work, group, problem);
         int r = vfio_node_wait(work->kernel, group, NODE_TIMEOUT_MS);
         return r < 0 ? problem_set(problem, OUTCOME_FAILED, "%s did not appear: %s", VFIO_NODE_TEXT(group, false),
                                        strerror(-r))

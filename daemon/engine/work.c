@@ -181,10 +181,14 @@ static void expect_early_override(const Plan *plan, PlanMember *member) {
 static int read_before(Work *work, size_t i, Problem *problem) {
         PlanMember *member = &work->plan->members[i];
         Binding *before = &member->before;
+        VfioCdev cdev;
 
         int r = binding_read(work->fds[i], before);
         if (r >= 0 && member->virtual_function)
                 r = virtual_function_read_link(work->kernel, work->fds[i], member->address, &before->link);
+        /* Only for the names of holders, so an error does not matter. */
+        if (vfio_cdev_read(work->fds[i], &cdev) > 0)
+                member->cdev = cdev.number;
         if ((r = work_check_read(work, i, r, problem)) != 0)
                 return r;
         expect_early_override(work->plan, member);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "job/census.h"
-#include "process/holder-message.h"
 
 /* Nobody reads more. */
 #define ENTRIES_MAX 1024
@@ -12,6 +11,8 @@ struct Census {
         sd_bus *peer;
         HolderTable holders; /* The first owner is the group, if the caller asked for one. */
         int group;           /* negative for none */
+        AskedDevice *devices;
+        size_t n_devices;
         bool has_asked_again;
         census_done_t done;
         void *userdata;
@@ -33,6 +34,7 @@ static Census *census_free(Census *census) {
                 }
         close_peer(census);
         holder_table_done(&census->holders);
+        free(census->devices);
         free(census);
         return NULL;
 }
@@ -88,14 +90,23 @@ static int check_quota(const CensusTable *table, uid_t asker, Problem *problem) 
         return quota_check(&limits, &use, asker, "searches for holders", problem);
 }
 
-/* Makes the owners in the order of the question: vfiod-census finds their nodes. */
-static int make_owners(HolderTable *table, bool has_group, const PciAddress *addresses, size_t n_addresses) {
-        table->owners = calloc(n_addresses + 1, sizeof(NodeHolders));
-        if (!table->owners)
+static int copy_devices(Census *census, const AskedDevice *devices, size_t n) {
+        if (!(census->devices = calloc(n + 1, sizeof(AskedDevice))))
                 return -ENOMEM;
-        table->n_owners = has_group;
-        for (size_t i = 0; i < n_addresses; i++)
-                table->owners[table->n_owners++].address = addresses[i];
+        for (size_t i = 0; i < n; i++)
+                census->devices[census->n_devices++] = devices[i];
+        return 0;
+}
+
+/* Makes the owners in the order of the question: vfiod-census finds their nodes. */
+static int make_owners(Census *census) {
+        HolderTable *table = &census->holders;
+
+        if (!(table->owners = calloc(census->n_devices + 1, sizeof(NodeHolders))))
+                return -ENOMEM;
+        table->n_owners = census->group >= 0;
+        for (size_t i = 0; i < census->n_devices; i++)
+                table->owners[table->n_owners++].address = census->devices[i].address;
         return 0;
 }
 
@@ -103,21 +114,15 @@ static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *error);
 
 static int ask(Census *census) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
-        _cleanup_free_ PciAddress *addresses = NULL;
-        size_t n = 0;
         int r;
 
         int fd = peer_connect(census->table->path);
         if (fd < 0)
                 return fd;
         if ((r = peer_open_client(fd, census->table->event, &census->peer)) < 0 ||
-                        (r = peer_make_call(census->peer, PEER_CENSUS_INTERFACE, "ListHolders", &call)) < 0)
-                return r;
-        if (!(addresses = calloc(census->holders.n_owners + 1, sizeof(PciAddress))))
-                return -ENOMEM;
-        for (size_t i = census->group >= 0; i < census->holders.n_owners; i++)
-                addresses[n++] = census->holders.owners[i].address;
-        if ((r = holder_message_append_list(call, census->group, addresses, n, ENTRIES_MAX, census->asker)) < 0)
+                        (r = peer_make_call(census->peer, PEER_CENSUS_INTERFACE, "ListHolders", &call)) < 0 ||
+                        (r = holder_message_append_list(call, census->group, census->devices, census->n_devices,
+                                         ENTRIES_MAX, census->asker)) < 0)
                 return r;
         return sd_bus_call_async(census->peer, NULL, call, on_reply, census, CENSUS_DEADLINE_US);
 }
@@ -142,7 +147,7 @@ static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *error) 
         return 1;
 }
 
-int census_start(CensusTable *table, uid_t asker, int group, const PciAddress *addresses, size_t n_addresses,
+int census_start(CensusTable *table, uid_t asker, int group, const AskedDevice *devices, size_t n_devices,
                 census_done_t done, void *userdata, Problem *problem) {
         int r;
 
@@ -159,7 +164,7 @@ int census_start(CensusTable *table, uid_t asker, int group, const PciAddress *a
                         .done = done,
                         .userdata = userdata,
         };
-        if ((r = make_owners(&census->holders, group >= 0, addresses, n_addresses)) < 0 ||
+        if ((r = copy_devices(census, devices, n_devices)) < 0 || (r = make_owners(census)) < 0 ||
                         ((r = ask(census)) < 0 && (!peer_is_lost(r) || (r = ask_again(census)) < 0)))
                 return r;
         census->next = table->censuses;

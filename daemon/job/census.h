@@ -2,7 +2,7 @@
 #pragma once
 
 #include "job/quota.h"
-#include "usage/holders.h"
+#include "process/holder-message.h"
 #include <systemd/sd-bus.h>
 
 /* Asks vfiod-census which processes have the nodes of a group and of its devices open, also their vfio cdevs. */
@@ -36,7 +36,7 @@ typedef struct CensusTable {
 /* Asks for the holders of the group's node, unless the group is negative, and of the nodes of these devices. The
  * search counts for the quota of the asker. done() is not called before the next turn of the loop. Returns 0;
  * LIMITS_EXCEEDED; or a negative errno. */
-int census_start(CensusTable *table, uid_t asker, int group, const PciAddress *addresses, size_t n_addresses,
+int census_start(CensusTable *table, uid_t asker, int group, const AskedDevice *devices, size_t n_devices,
                 census_done_t done, void *userdata, Problem *problem);
 
 /* Abandons all searches, and calls done() of each with -ECANCELED. */

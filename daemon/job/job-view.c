@@ -50,6 +50,23 @@ Job *job_next(const JobTable *table, const Job *previous) {
         return job;
 }
 
+dev_t job_table_find_cdev(const JobTable *table, PciAddress address) {
+        for (const Job *job = table->jobs; job; job = job->next) {
+                _cleanup_(plan_freep) Plan *plan = NULL;
+                pid_t owner;
+
+                if (job->transaction == 0 || plan_find_member(job->plan, address) < 0)
+                        continue;
+                /* What the worker has read is in its file, not in the plan of the daemon. */
+                if (transaction_file_read(table->state->transactions_fd, job->transaction, &plan, &owner) < 0)
+                        continue;
+                int i = plan_find_member(plan, address);
+                if (i >= 0)
+                        return plan->members[i].cdev;
+        }
+        return 0;
+}
+
 int job_cancel(Job *job, Problem *problem) {
         if (job->waits_for_names || job->recovering || !job->worker)
                 return problem_set(problem, OUTCOME_BUSY,

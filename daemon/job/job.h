@@ -79,6 +79,12 @@ JobDescription job_describe(const Job *job);
 
 /* NULL for none. */
 Job *job_find(const JobTable *table, unsigned long number);
+
+/* Returns the number of the vfio cdev that the device had when its job began, also of a job that an earlier daemon
+ * started; 0 if it had none or has no job. The kernel removes a cdev from sysfs before it waits for the processes that
+ * have it open. */
+dev_t job_table_find_cdev(const JobTable *table, PciAddress address);
+
 Job *job_next(const JobTable *table, const Job *previous);
 
 /* Asks the job to undo its changes after its current step. The caller of the job then gets CANCELLED. A job that is

@@ -4,6 +4,7 @@
 #include "kernel/kernel.h"
 #include "kernel/modules.h"
 #include "kernel/pci-address.h"
+#include "kernel/vfio-cdev.h"
 #include <stdint.h>
 
 /* What sysfs tells about a PCI function at one moment. Only attributes that the kernel keeps in memory are read: they do
@@ -43,6 +44,8 @@ typedef struct PciFacts {
         bool bridge;                           /* there is a bus behind it */
         bool endpoint;                         /* a virtual machine can use it */
         bool boot_vga;
+        bool group_node;               /* it is on a vfio driver, and virtual machines use the node of its group */
+        char cdev[VFIO_CDEV_NAME_MAX]; /* that virtual machines use because there is no node of the group; "" for none */
         bool virtual_function;
         PciAddress physical_function; /* of a VF */
         bool has_upstream;            /* It is behind a bridge, and not on a root bus. */

@@ -45,7 +45,7 @@ int vfio_cdev_read(int device_fd, VfioCdev *ret) {
         return 1;
 }
 
-const char *vfio_cdev_format(const VfioCdev *cdev, char buffer[static VFIO_CDEV_TEXT_MAX]) {
-        (void)snprintf(buffer, VFIO_CDEV_TEXT_MAX, "/dev/vfio/devices/%s", cdev->name);
+const char *vfio_cdev_format(const char *name, char buffer[static VFIO_CDEV_TEXT_MAX]) {
+        (void)snprintf(buffer, VFIO_CDEV_TEXT_MAX, "/dev/vfio/devices/%s", name);
         return buffer;
 }

@@ -15,8 +15,8 @@
  * the cdev, but vfiod can still open the node of the group. After the process has bound the cdev to an iommufd, opening the
  * node of the group fails with EBUSY. Many processes can open the same cdev, so a successful open says nothing about others.
  *
- * An unbind removes the node and its sysfs directory before it waits for processes (kernel source). So the processes must be
- * looked up before the unbind. */
+ * An unbind removes the node and its sysfs directory before it waits for processes (kernel source). So the plan of a
+ * transaction has the number: who has the cdev open can then still be found. */
 
 /* Buffer size for "vfio2147483647". */
 #define VFIO_CDEV_NAME_MAX 16
@@ -30,7 +30,8 @@ typedef struct VfioCdev {
  * if there is none; -ENOTUNIQ if there are several; -EINVAL for an invalid name or number; or another negative errno. */
 int vfio_cdev_read(int device_fd, VfioCdev *ret);
 
-/* Formats "/dev/vfio/devices/vfio3" into buffer, and returns buffer. */
+/* Formats "/dev/vfio/devices/vfio3" for "vfio3" into buffer, and returns buffer. */
 #define VFIO_CDEV_TEXT_MAX (18 + VFIO_CDEV_NAME_MAX)
-const char *vfio_cdev_format(const VfioCdev *cdev, char buffer[static VFIO_CDEV_TEXT_MAX]);
-#define VFIO_CDEV_TEXT(cdev) vfio_cdev_format(cdev, (char[VFIO_CDEV_TEXT_MAX]){})
+const char *vfio_cdev_format(const char *name, char buffer[static VFIO_CDEV_TEXT_MAX]);
+#define VFIO_CDEV_NAME_TEXT(name) vfio_cdev_format(name, (char[VFIO_CDEV_TEXT_MAX]){})
+#define VFIO_CDEV_TEXT(cdev) VFIO_CDEV_NAME_TEXT((cdev)->name)

@@ -20,6 +20,12 @@ int vfio_node_lock(const Kernel *kernel, int group) {
         return fd < 0 ? -errno : fd;
 }
 
+bool vfio_has_group_nodes(const Kernel *kernel) {
+        /* The module vfio makes these classes. Linux before 6.1 has no class vfio-dev. */
+        return faccessat(kernel->sys_fd, "class/vfio", F_OK, 0) >= 0 ||
+                        faccessat(kernel->sys_fd, "class/vfio-dev", F_OK, 0) < 0;
+}
+
 /* Waits until something appears in the directory. Returns 0; -ETIMEDOUT at the end of the time; or another negative errno. */
 static int wait_for_entry(int watch_fd, uint64_t end_us) {
         char buffer[sizeof(struct inotify_event) + NAME_MAX + 1];
@@ -35,13 +41,12 @@ static int wait_for_entry(int watch_fd, uint64_t end_us) {
         return 0;
 }
 
-int vfio_node_wait(const Kernel *kernel, int group, unsigned timeout_ms) {
+static int wait_for_node(const Kernel *kernel, const char *folder, const char *name, unsigned timeout_ms) {
         uint64_t end_us = clock_us(CLOCK_MONOTONIC) + timeout_ms * UINT64_C(1000);
-        const char *name = SYSFS_PATH("%d", group);
         struct stat status;
         int r = 0;
 
-        _cleanup_close_ int folder_fd = openat(kernel->dev_fd, "vfio", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_close_ int folder_fd = openat(kernel->dev_fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (folder_fd < 0)
                 return -errno;
         /* The directory is watched before the node is looked up, so no node is missed. */
@@ -54,4 +59,12 @@ int vfio_node_wait(const Kernel *kernel, int group, unsigned timeout_ms) {
         while (r == 0 && fstatat(folder_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
                 r = wait_for_entry(watch_fd, end_us);
         return r;
+}
+
+int vfio_node_wait(const Kernel *kernel, int group, unsigned timeout_ms) {
+        return wait_for_node(kernel, "vfio", SYSFS_PATH("%d", group), timeout_ms);
+}
+
+int vfio_cdev_wait(const Kernel *kernel, const VfioCdev *cdev, unsigned timeout_ms) {
+        return wait_for_node(kernel, "vfio/devices", cdev->name, timeout_ms);
 }

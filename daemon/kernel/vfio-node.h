@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernel/iommu.h"
+#include "kernel/vfio-cdev.h"
 
 /* /dev/vfio/N, the node of an IOMMU group. The kernel lets only one process open it. While a virtual machine has it open, vfiod
  * cannot open it. While vfiod has it open, no program can open it or bind a cdev of the group to an iommufd, but a program
@@ -24,6 +25,12 @@ const char *vfio_node_format(int group, bool no_iommu, char buffer[static VFIO_N
  * -EBUSY if a process holds the group; -ENOENT if there is no node; or another negative errno. */
 int vfio_node_lock(const Kernel *kernel, int group);
 
+/* Tells whether the kernel makes such nodes (CONFIG_VFIO_GROUP). Otherwise virtual machines use cdevs only. */
+bool vfio_has_group_nodes(const Kernel *kernel);
+
 /* Waits until the node exists. For workers. Returns 0; -ETIMEDOUT; -ENOENT if there is no directory /dev/vfio; or
  * another negative errno. */
 int vfio_node_wait(const Kernel *kernel, int group, unsigned timeout_ms);
+
+/* The same for a cdev. */
+int vfio_cdev_wait(const Kernel *kernel, const VfioCdev *cdev, unsigned timeout_ms);

@@ -94,6 +94,7 @@ typedef struct Device {
         uint64_t incarnation; /* as in PciFacts: distinguishes two devices that are in the same slot one after the other */
         uint64_t driver_due_us; /* for driver-check.h: when the driver link is read again; 0 if confirmed */
         PciLink link;
+        char cdev[VFIO_CDEV_NAME_MAX]; /* as in PciFacts */
         uint16_t virtual_functions_max;
         int16_t numa_node;
         uint8_t driver_readings; /* for driver-check.h: how often the driver link was read again */
@@ -104,6 +105,7 @@ typedef struct Device {
         bool bridge : 1;
         bool endpoint : 1;
         bool boot_vga : 1;
+        bool group_node : 1;  /* as in PciFacts */
         bool link_wanted : 1; /* of job/link-reader.c: the link is to be read */
         bool virtual_function : 1;
         bool has_upstream : 1;      /* It is behind a bridge, and not on a root bus. */

@@ -40,7 +40,7 @@ bool group_is_viable(const Group *group) {
 
 bool group_has_node(const Group *group) {
         for (size_t i = 0; i < group->n_members; i++)
-                if (device_is_on_vfio(group->members[i]))
+                if (group->members[i]->group_node)
                         return true;
         return false;
 }

@@ -36,7 +36,8 @@ GroupState group_state(const Group *group);
  * without an IOMMU is never viable. */
 bool group_is_viable(const Group *group);
 
-/* Tells whether /dev/vfio/N, or /dev/vfio/noiommu-N, exists for the group. The kernel creates it while a member is on a vfio driver. */
+/* Tells whether /dev/vfio/N, or /dev/vfio/noiommu-N, exists for the group. The kernel creates it while a member is on a vfio
+ * driver, if it has such nodes. */
 bool group_has_node(const Group *group);
 
 /* Counts the members that a guest can use. */

@@ -280,6 +280,11 @@ int inventory_put_device(Inventory *inventory, const PciFacts *read) {
                 device->ids = read->ids;
                 facts |= CHANGED_IDS;
         }
+        UPDATE(group_node, read->group_node, CHANGED_DRIVER);
+        if (!streq(device->cdev, read->cdev)) {
+                memcpy(device->cdev, read->cdev, sizeof(device->cdev));
+                facts |= CHANGED_DRIVER;
+        }
         UPDATE(numa_node, (int16_t)read->numa_node, CHANGED_OTHER);
         UPDATE(virtual_functions_max, read->virtual_functions_max, CHANGED_OTHER);
         UPDATE(virtual_function, read->virtual_function, CHANGED_OTHER | CHANGED_FUNCTIONS);
@@ -349,6 +354,8 @@ int inventory_drop_device(Inventory *inventory, PciAddress address) {
         device->present = false;
         device->appeared = false;
         (void)free_and_strdup(&device->driver, NULL);
+        device->group_node = false;
+        device->cdev[0] = '\0';
         device->driver_due_us = 0;
         device->names = host_name_list_free(device->names);
         unsigned facts = CHANGED_STATE | CHANGED_DRIVER | CHANGED_GROUP | CHANGED_NAMES | CHANGED_OTHER;

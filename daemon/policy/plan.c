@@ -73,8 +73,7 @@ const char *plan_step_reason(const Plan *plan, const PlanStep *step, char buffer
         case STEP_SET_POWER:
                 return say(buffer, "power/control and d3cold_allowed are set as they were");
         case STEP_WAIT_NODE:
-                return say(buffer, "a virtual machine uses group %d through /dev/vfio/%d", member->group,
-                                member->group);
+                return say(buffer, "a virtual machine can use group %d", member->group);
         default:
                 return say(buffer, "vfiod deletes what it saved about the device");
         }

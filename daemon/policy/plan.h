@@ -6,6 +6,8 @@
 #include "policy/selector.h"
 #include "policy/step.h"
 
+#include <sys/types.h>
+
 /* What a job will do: the devices, and the steps in their order. A plan is made from the model alone; nothing is read
  * from or written to the host. A plan owns all that it contains, so it can outlive the model. */
 
@@ -41,6 +43,7 @@ typedef struct PlanMember {
         bool unknown_origin; /* Our early udev rule kept the host driver away, so nobody knows the host driver. */
         bool early;          /* Our early udev rule has set its driver_override. */
         bool created;        /* A step creates it: a new VF. */
+        dev_t cdev; /* number of its vfio cdev before the first step; 0 for none. Set by the worker, for the daemon */
 } PlanMember;
 
 /* The driver that new VFs get. */

@@ -92,15 +92,16 @@ int holder_message_read_search(sd_bus_message *message, HolderTable *table, bool
 
 /* ListHolders. */
 
-int holder_message_append_list(sd_bus_message *message, int group, const PciAddress *addresses, size_t n_addresses,
+int holder_message_append_list(sd_bus_message *message, int group, const AskedDevice *devices, size_t n_devices,
                 size_t names_max, uid_t reader) {
         int r;
 
         if ((r = sd_bus_message_append(message, "i", group)) < 0 ||
-                        (r = sd_bus_message_open_container(message, 'a', "s")) < 0)
+                        (r = sd_bus_message_open_container(message, 'a', "(st)")) < 0)
                 return r;
-        for (size_t i = 0; i < n_addresses && r >= 0; i++)
-                r = sd_bus_message_append(message, "s", PCI_ADDRESS_TEXT(addresses[i]));
+        for (size_t i = 0; i < n_devices && r >= 0; i++)
+                r = sd_bus_message_append(
+                                message, "(st)", PCI_ADDRESS_TEXT(devices[i].address), (uint64_t)devices[i].cdev);
         if (r < 0 || (r = sd_bus_message_close_container(message)) < 0)
                 return r;
         r = sd_bus_message_append(message, "uu", (uint32_t)names_max, (uint32_t)reader);
@@ -110,18 +111,20 @@ int holder_message_append_list(sd_bus_message *message, int group, const PciAddr
 int holder_message_read_list(sd_bus_message *message, HolderTable *table) {
         const char *text;
         uint32_t names_max, reader;
+        uint64_t cdev;
         int group, r;
 
         if ((r = sd_bus_message_read(message, "i", &group)) < 0 ||
                         (group >= 0 && (r = holder_table_add_group(table, group)) < 0) ||
-                        (r = sd_bus_message_enter_container(message, 'a', "s")) < 0)
+                        (r = sd_bus_message_enter_container(message, 'a', "(st)")) < 0)
                 return r;
-        while ((r = sd_bus_message_read_basic(message, 's', &text)) > 0) {
+        while ((r = sd_bus_message_read(message, "(st)", &text, &cdev)) > 0) {
                 PciAddress address;
 
                 if (table->n_owners == OWNERS_MAX || pci_address_parse(text, &address) < 0)
                         return -EBADMSG;
-                if ((r = holder_table_add_device(table, address)) < 0)
+                if ((r = holder_table_add_device(table, address)) < 0 ||
+                                (cdev != 0 && (r = holder_table_add_removed_node(table, (dev_t)cdev)) < 0))
                         return r;
         }
         if (r < 0 || (r = sd_bus_message_exit_container(message)) < 0 ||

@@ -11,7 +11,7 @@
  * at both ends. */
 
 #define HOLDER_MESSAGE_SEARCH "a(utb)usuuub"
-#define HOLDER_MESSAGE_LIST "iasuu"
+#define HOLDER_MESSAGE_LIST "ia(st)uu"
 #define HOLDER_MESSAGE_ANSWER "ibta(ui)a(uyuuayayay)a(uyu)bta(ayay)"
 
 /* Append and read the arguments of Search. The table of the second has only its kernel. Return 0; -EBADMSG; or another
@@ -19,9 +19,15 @@
 int holder_message_append_search(sd_bus_message *message, const HolderTable *table, bool wants_mounts);
 int holder_message_read_search(sd_bus_message *message, HolderTable *table, bool *ret_wants_mounts);
 
+/* A device whose holders are asked for. vfiod-census does not find the cdev of a device whose unbind waits. */
+typedef struct AskedDevice {
+        PciAddress address;
+        dev_t cdev; /* see job_table_find_cdev(); 0 for none */
+} AskedDevice;
+
 /* Append and read the arguments of ListHolders. group is negative for none. reader: for whom the answer is, see
  * holders.h. Return as above. */
-int holder_message_append_list(sd_bus_message *message, int group, const PciAddress *addresses, size_t n_addresses,
+int holder_message_append_list(sd_bus_message *message, int group, const AskedDevice *devices, size_t n_devices,
                 size_t names_max, uid_t reader);
 int holder_message_read_list(sd_bus_message *message, HolderTable *table);
 

@@ -74,6 +74,8 @@ static void transfer_member(StateJson *array, const Plan *plan, PlanMember *memb
         member->virtual_function = state_json_flag(&json, "virtual_function", member->virtual_function);
         member->unknown_origin = state_json_flag(&json, "unknown_origin", member->unknown_origin);
         member->created = state_json_flag(&json, "created", member->created);
+        if (state_json_has(&json, "cdev", member->cdev != 0))
+                member->cdev = (dev_t)state_json_number(&json, "cdev", (json_int_t)member->cdev, 1, INT64_MAX);
         /* A member is not its own parent. A new VF has a PF, and a member with a state file has an origin. */
         if (member->parent == member - plan->members || (member->created && !plan_member_depends(member)) ||
                         (member->recorded && !member->origin))

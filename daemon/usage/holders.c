@@ -71,6 +71,14 @@ int holder_table_add_device(HolderTable *table, PciAddress address) {
         return 0;
 }
 
+int holder_table_add_removed_node(HolderTable *table, dev_t number) {
+        const char *path = SYSFS_PATH("dev/char/%u:%u", major(number), minor(number));
+
+        if (faccessat(table->kernel->sys_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) >= 0)
+                return 0;
+        return add_node(table, (DeviceNode){.number = number});
+}
+
 int holder_table_add_group(HolderTable *table, int group) {
         const char *path = VFIO_NODE_TEXT_OF(table->kernel, group) + strlen("/dev");
         struct stat status;

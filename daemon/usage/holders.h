@@ -93,6 +93,10 @@ int holder_table_add_node(HolderTable *table, PciAddress address, DeviceNode nod
 int holder_table_add_group(HolderTable *table, int group);
 int holder_table_add_socket(HolderTable *table, const char *inode);
 
+/* Adds to the last function a character device that it had, unless sysfs has a device with this number: then it is the
+ * node of another function, or known already. Returns 0 or -ENOMEM. */
+int holder_table_add_removed_node(HolderTable *table, dev_t number);
+
 /* Fills the lists. If a limit is reached, the processes whose descriptors were not all read have is_cut set. Returns
  * 0 or -ENOMEM; another error is in the table. */
 int holder_table_walk(HolderTable *table, ProcessTable *processes, const UsageLimits *limits);

@@ -183,8 +183,9 @@ static int report_taken(const Kernel *kernel, uid_t reader, int group, const Pci
         if (r > 0 && holder.is_open)
                 return problem_set(problem, OUTCOME_HELD, "%s%s", holder.evidence, holder.advice);
         return problem_set(problem, OUTCOME_HELD,
-                        "A process has %s open, and vfiod cannot find out which one. End the virtual machine first.",
-                        VFIO_NODE_TEXT(group, false));
+                        "A process holds IOMMU group %d (%s is busy), and vfiod cannot find out which one. End the "
+                        "virtual machine first.",
+                        group, VFIO_NODE_TEXT(group, false));
 }
 
 int vfio_check_unheld(const Kernel *kernel, uid_t reader, int group, const PciAddress *members, size_t n_members,

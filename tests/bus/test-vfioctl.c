@@ -66,7 +66,7 @@ static void test_exit_codes(void) {
         EXPECT(0, "", "detach ens3");
         EXPECT(5, "vfioctl: *", "detach ens3");
         fake_kernel_do(kernel, "hold 12");
-        EXPECT(5, "vfioctl: A process has /dev/vfio/12 open*", "reattach ens3");
+        EXPECT(5, "vfioctl: A process holds IOMMU group 12 (/dev/vfio/12 is busy)*", "reattach ens3");
         fake_kernel_do(kernel, "release 12");
         EXPECT(0, "", "reattach ens3");
         fake_kernel_do(kernel, "fail 1 EIO");
@@ -224,6 +224,29 @@ static void test_json(void) {
         fixture_stop(fixture);
 }
 
+/* A kernel without nodes of groups: QEMU opens the devices through an iommufd. */
+static void test_cdevs(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
+        fake_kernel_do(fixture->kernel, "group-nodes off");
+        fake_kernel_do(fixture->kernel, "cdevs on");
+        json_t *detached = vfioctl_json("detach ens1 --companion ens2");
+        expect_json(detached, "node", "null");
+        expect_json(detached, "qemu_arguments",
+                        "[\"-object\",\"iommufd,id=iommufd0\",\"-device\",\"vfio-pci,host=0000:03:01.0,iommufd="
+                        "iommufd0\","
+                        "\"-device\",\"vfio-pci,host=0000:03:02.0,iommufd=iommufd0\"]");
+        json_decref(detached);
+        json_t *show = vfioctl_json("show ens1");
+        expect_json(show, "group.viable", "true");
+        expect_json(show, "group.node", "null");
+        g_assert_true(g_str_has_prefix(json_string_value(json_object_get(json_object_get(show, "device"), "node")),
+                        "/dev/vfio/devices/vfio"));
+        json_decref(show);
+        fixture_stop(fixture);
+}
+
 static void test_text(void) {
         Fixture *fixture = fixture_start(NULL);
 
@@ -267,6 +290,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/vfioctl/no-daemon", test_no_daemon);
         g_test_add_func("/bus/vfioctl/full-disk", test_full_disk);
         g_test_add_func("/bus/vfioctl/json", test_json);
+        g_test_add_func("/bus/vfioctl/cdevs", test_cdevs);
         g_test_add_func("/bus/vfioctl/text", test_text);
         return g_test_run();
 }

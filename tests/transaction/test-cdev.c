@@ -2,8 +2,12 @@
 #include "request.h"
 #include "vfs.h"
 
+#include <sys/sysmacros.h>
+
 /* A process has the vfio cdev of a device open and does nothing with it. The group's node is free then, but an
  * unbind would wait for the process, so vfiod must not start it. */
+
+#define CDEV_MAJOR 511 /* of the fake kernel */
 
 /* Without the check, these tests would end with Stuck. */
 static const JobLimits limits = {
@@ -145,7 +149,17 @@ static void test_planned(void) {
         scene_end(&scene);
 }
 
-/* With force it waits, and the holder is named; when the holder ends, the reattach finishes. */
+/* The kernel has removed the cdev of PORT2 from sysfs, but the daemon knows its number. */
+static void assert_finds_cdev(const Scene *scene) {
+        unsigned number = (unsigned)atoi(scene->cdev + strlen("dev/vfio/devices/vfio"));
+
+        g_assert_false(fake_kernel_exists(scene->host->fake, "sys/class/vfio-dev/vfio%u", number));
+        g_assert_cmpuint(job_table_find_cdev(scene->daemon->jobs, address_of(PORT2)), ==, makedev(CDEV_MAJOR, number));
+        g_assert_cmpuint(job_table_find_cdev(scene->daemon->jobs, address_of(OTHER_NIC)), ==, 0);
+}
+
+/* With force it waits, and the holder is named; when the holder ends, the reattach finishes. A daemon that starts
+ * meanwhile waits, too. */
 static void test_forced(void) {
         _cleanup_reply_ Reply reply = {};
         Request forced = reattach;
@@ -158,13 +172,17 @@ static void test_forced(void) {
         assert_says(reply.answer.message, "the step 'unbind' of " PORT2);
         assert_says(reply.answer.message, waits);
         g_assert_cmpint(daemon_state(scene.daemon, PORT2), ==, DEVICE_STUCK);
+        assert_finds_cdev(&scene);
+        daemon_stop(scene.daemon);
+        scene.daemon = daemon_start(scene.host, &limits);
+        assert_finds_cdev(&scene);
         scene_release(&scene);
         daemon_await_quiet(scene.daemon);
         check_attached(&scene);
         scene_end(&scene);
 }
 
-/* A kernel without group nodes: only the cdev shows whether the device is held. */
+/* A kernel without group nodes: a detach waits for the cdevs, and only the cdev shows whether the device is held. */
 static void test_no_group_nodes(void) {
         static const Request adopt = {.verb = PLAN_REATTACH, .selector = OTHER_NIC, .adopt = true};
         Scene scene = {.host = host_new()};
@@ -174,7 +192,11 @@ static void test_no_group_nodes(void) {
         fake_kernel_do(fake, "modprobe vfio-pci");
         fake_kernel_do(fake, "group-nodes off");
         fake_kernel_do(fake, "cdevs on");
+        scene.before = fake_kernel_snapshot(fake);
         scene.daemon = daemon_start(scene.host, &limits);
+        daemon_move(scene.daemon, PLAN_DETACH, "ens1", OUTCOME_DONE);
+        daemon_move(scene.daemon, PLAN_REATTACH, "ens1", OUTCOME_DONE);
+        check_attached(&scene);
         fake_kernel_do(fake, "set " OTHER_NIC " driver_override vfio-pci");
         g_assert_cmpint(fake_kernel_write(fake, OTHER_NIC, "sys/bus/pci/drivers/e1000e/unbind"), ==, 0);
         g_assert_cmpint(fake_kernel_write(fake, OTHER_NIC, "sys/bus/pci/drivers_probe"), ==, 0);

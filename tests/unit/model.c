@@ -18,6 +18,7 @@ PciFacts make_facts(const char *address, const char *driver, int group) {
         };
 
         (void)snprintf(facts.driver, sizeof(facts.driver), "%s", strempty(driver));
+        facts.group_node = group >= 0 && pci_driver_is_vfio(facts.driver);
         return facts;
 }
 

@@ -2,6 +2,8 @@
 #include "state-text.h"
 #include "planning.h"
 
+#include <sys/sysmacros.h>
+
 static void append_pair(GString *text, const char *key, const char *value) {
         if (value && value[0] != '\0')
                 g_string_append_printf(text, " %s=%s", key, value);
@@ -66,6 +68,8 @@ char *plan_to_text(const Plan *plan) {
                 append_flag(text, "vf", member->virtual_function);
                 append_flag(text, "unknown-origin", member->unknown_origin);
                 append_flag(text, "created", member->created);
+                if (member->cdev != 0)
+                        g_string_append_printf(text, " cdev=%u:%u", major(member->cdev), minor(member->cdev));
                 g_string_append(text, " before:");
                 append_binding(text, &member->before);
                 g_string_append(text, " target:");

@@ -100,7 +100,7 @@ static int read_list(PeerPair *pair, sd_bus_message *call, HolderTable *table) {
 }
 
 static void test_list(void) {
-        PciAddress addresses[] = {address_of(NIC), address_of("ffffffff:ff:1f.7")};
+        AskedDevice devices[] = {{address_of(NIC), makedev(511, 3)}, {address_of("ffffffff:ff:1f.7"), 0}};
         g_autoptr(TempTree) tree = temp_tree_new();
         g_autoptr(PeerPair) pair = peer_pair_new();
 
@@ -110,14 +110,33 @@ static void test_list(void) {
                 size_t n_before = group >= 0 ? 1 : 0;
 
                 sd_bus_message *call = peer_pair_make_call(pair);
-                g_assert_cmpint(holder_message_append_list(call, group, addresses, 2, 1024, 0), ==, 0);
+                g_assert_cmpint(holder_message_append_list(call, group, devices, 2, 1024, 0), ==, 0);
                 g_assert_cmpint(read_list(pair, call, &table), ==, 0);
                 g_assert_cmpuint(table.names_max, ==, 1024);
                 g_assert_cmpuint(table.n_owners, ==, n_before + 2);
                 g_assert_cmpstr(table.suffix, ==, group >= 0 ? "/vfio/25" : "");
                 for (size_t i = 0; i < 2; i++)
-                        g_assert_true(pci_address_equal(table.owners[n_before + i].address, addresses[i]));
+                        g_assert_true(pci_address_equal(table.owners[n_before + i].address, devices[i].address));
+                /* The cdev that sysfs does not have any more. */
+                g_assert_cmpuint(table.n_nodes, ==, 1);
+                g_assert_cmpuint(table.nodes[0].owner, ==, n_before);
+                g_assert_true(table.nodes[0].node.number == devices[0].cdev && !table.nodes[0].node.block);
         }
+}
+
+/* The number belongs to another device by now. */
+static void test_list_reused(void) {
+        AskedDevice device = {address_of(NIC), makedev(511, 3)};
+        g_autoptr(TempTree) tree = temp_tree_new();
+        g_autoptr(PeerPair) pair = peer_pair_new();
+        _cleanup_(holder_table_done) HolderTable table = {.kernel = tree->kernel};
+
+        temp_tree_device(tree, "pci0000:00/" NIC);
+        temp_tree_file(tree, "", "sys/dev/char/511:3");
+        sd_bus_message *call = peer_pair_make_call(pair);
+        g_assert_cmpint(holder_message_append_list(call, -1, &device, 1, 1024, 0), ==, 0);
+        g_assert_cmpint(read_list(pair, call, &table), ==, 0);
+        g_assert_cmpuint(table.n_nodes, ==, 0);
 }
 
 static void test_malformed_list(void) {
@@ -129,7 +148,9 @@ static void test_malformed_list(void) {
                 _cleanup_(holder_table_done) HolderTable table = {.kernel = tree->kernel};
 
                 sd_bus_message *call = peer_pair_make_call(pair);
-                g_assert_cmpint(sd_bus_message_append(call, HOLDER_MESSAGE_LIST, -1, 2, NIC, bad[i], 1U, 0U), >=, 0);
+                g_assert_cmpint(sd_bus_message_append(call, HOLDER_MESSAGE_LIST, -1, 2, NIC, UINT64_C(0), bad[i],
+                                                UINT64_C(0), 1U, 0U),
+                                >=, 0);
                 g_assert_cmpint(read_list(pair, call, &table), ==, -EBADMSG);
         }
 }
@@ -325,6 +346,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/holder-message/search", test_search);
         g_test_add_func("/holder-message/search/malformed", test_malformed_search);
         g_test_add_func("/holder-message/list", test_list);
+        g_test_add_func("/holder-message/list/reused", test_list_reused);
         g_test_add_func("/holder-message/list/malformed", test_malformed_list);
         g_test_add_func("/holder-message/answer", test_answer);
         g_test_add_func("/holder-message/answer/malformed", test_malformed_answer);

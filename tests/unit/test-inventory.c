@@ -54,6 +54,7 @@ static void test_update(void) {
 
         facts.numa_node = 1;
         (void)snprintf(facts.driver, sizeof(facts.driver), "vfio-pci");
+        facts.group_node = true;
         g_assert_cmpint(inventory_put_device(inventory, &facts), ==, 0);
         assert_changes(inventory, "device changed " NIC " other\n");
         facts.ids.device = 1;

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 
 #define PF "0000:07:00.0"
@@ -46,6 +47,7 @@ static Plan *make_plan(void) {
         plan->force = true;
         plan->by_rule = true;
         plan->members[1].unknown_origin = true;
+        plan->members[1].cdev = makedev(511, 3);
         plan->members[1].before = full_binding;
         plan->members[2].target = full_binding;
         DeviceOrigin *origin = plan->members[1].origin;
@@ -76,6 +78,7 @@ static void test_round_trip(void) {
         g_assert_cmpstr(text, ==, expected);
         g_assert_nonnull(strstr(expected, "by-rule"));
         g_assert_nonnull(strstr(expected, "unknown-origin"));
+        g_assert_nonnull(strstr(expected, "cdev=511:3"));
         g_assert_nonnull(strstr(expected, "88a8"));
 
         /* The plan that was read is written in the same way. */
@@ -200,6 +203,9 @@ static void test_wrong(void) {
                                         "\"parent\": -1,\n   \"before\": {\n    \"driver\": \"igbvf\""},
                         {"\"parent\": 0,\n   \"before\": {}", "\"parent\": -1,\n   \"before\": {}"},
                         {"\"recorded\": false", "\"recorded\": true"},
+                        {"\"cdev\": 130819", "\"cdev\": 0"},
+                        {"\"cdev\": 130819", "\"cdev\": -1"},
+                        {"\"cdev\": 130819", "\"cdev\": \"511:3\""},
                         {"\"members\": [", "\"members\": ["},
         };
         g_autoptr(StateFolder) folder = state_folder_new();

@@ -31,6 +31,28 @@ static void test_exists(void) {
         g_assert_cmpint(vfio_node_wait(tree->kernel, 25, 0), ==, -ENOENT);
 }
 
+static void test_cdev(void) {
+        g_autoptr(TempTree) tree = temp_tree_new();
+        VfioCdev cdev = {.name = "vfio3"};
+
+        g_assert_cmpint(vfio_cdev_wait(tree->kernel, &cdev, 0), ==, -ENOENT);
+        temp_tree_file(tree, "", "dev/vfio/devices/vfio2");
+        g_assert_cmpint(vfio_cdev_wait(tree->kernel, &cdev, 0), ==, -ETIMEDOUT);
+        temp_tree_file(tree, "", "dev/vfio/devices/vfio3");
+        g_assert_cmpint(vfio_cdev_wait(tree->kernel, &cdev, 0), ==, 0);
+}
+
+/* Linux before 6.1 has no class vfio-dev, but group nodes. */
+static void test_group_nodes(void) {
+        g_autoptr(TempTree) tree = temp_tree_new();
+
+        g_assert_true(vfio_has_group_nodes(tree->kernel));
+        temp_tree_folder(tree, "sys/class/vfio-dev");
+        g_assert_false(vfio_has_group_nodes(tree->kernel));
+        temp_tree_folder(tree, "sys/class/vfio");
+        g_assert_true(vfio_has_group_nodes(tree->kernel));
+}
+
 static bool is_watched(void) {
         g_autoptr(GDir) fds = g_dir_open("/proc/self/fd", 0, NULL);
         const char *name;
@@ -84,6 +106,8 @@ int main(int argc, char **argv) {
         g_test_add_func("/vfio-node/format", test_format);
         g_test_add_func("/vfio-node/lock", test_lock);
         g_test_add_func("/vfio-node/exists", test_exists);
+        g_test_add_func("/vfio-node/cdev", test_cdev);
+        g_test_add_func("/vfio-node/group-nodes", test_group_nodes);
         g_test_add_func("/vfio-node/appears", test_appears);
         return g_test_run();
 }

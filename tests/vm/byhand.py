@@ -5,6 +5,9 @@ Every helper takes a Guest. The helpers raise GuestError when the guest's kernel
 """
 
 import json
+import re
+
+import systems
 
 OVERRIDE = "/sys/bus/pci/devices/{address}/driver_override"
 
@@ -27,9 +30,17 @@ def reattach(guest, address):
     guest.check_run("udevadm settle")
 
 
-def device_arguments(*addresses):
-    """The QEMU arguments that assign these devices to a VM."""
-    return " ".join(f"-device vfio-pci,host={address}" for address in addresses)
+def device_arguments(guest, *addresses, way=None):
+    """The QEMU arguments that assign these devices to a VM, in a way of systems.py. The default is the guest's first."""
+    if (way or guest.facts.ways[0]) is systems.GROUP:
+        return " ".join(f"-device vfio-pci,host={address}" for address in addresses)
+    return " ".join(["-object iommufd,id=iommufd0",
+                     *(f"-device vfio-pci,host={address},iommufd=iommufd0" for address in addresses)])
+
+
+def says_not_viable(output, group, way):
+    """Tell whether QEMU says that it cannot have a device because a member of its group is on a host driver."""
+    return re.search(way.not_viable.format(group=group), output) is not None
 
 
 def machine_command(arguments, memory=128):

@@ -95,7 +95,7 @@ def play(stage):
     stage.run(f"echo {left} > /sys/bus/pci/devices/{left}/driver/unbind")
     stage.run(f"echo {left} > /sys/bus/pci/drivers_probe")
     say("QEMU prints a well-known error: somebody forgot the other port.")
-    stage.run(byhand.machine_command(byhand.device_arguments(left)), 1, f"group {group} is not viable")
+    stage.run(byhand.machine_command(byhand.device_arguments(guest, left)), 1, f"group {group} is not viable")
     say("vfiod shows which port was forgotten.")
     stage.run(f"vfioctl show group:{group} | head -n 7", 0, "partial", f"{right}, driver e1000")
     say("Undo this by hand.")

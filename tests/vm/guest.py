@@ -25,14 +25,16 @@ import sys
 import tempfile
 import time
 
+import cache
 import initramfs
+import kernel
 import overlay
 import prepare
+import systems
 import topology
 from programs import Connection, GuestError, GuestTimeout
 from qmp import Qmp, QmpError
 
-QEMU = "qemu-system-x86_64"
 KERNEL_ARGUMENTS = ("console=ttyS0 mitigations=off quiet loglevel=5 audit=0 tsc=reliable no_timer_check "
                     "systemd.show_status=auto panic=-1 systemd.mask=systemd-binfmt.service "
                     "systemd.mask=proc-sys-fs-binfmt_misc.automount systemd.mask=systemd-update-utmp.service")
@@ -54,12 +56,13 @@ class Guest:
     With `shpc` the kernel's shpchp driver binds the bridge of the topology "story". The driver uses DMA through the
     kernel, so the group is never viable while the bridge is on shpchp. With `root_on_nvme` the root file system is
     on an NVMe disk behind a root port, "root", instead of a virtio disk; the topology must then have no other NVMe
-    disk. `tables` are ACPI tables, see initramfs.py.
+    disk. `tables` are ACPI tables, see initramfs.py. `system` and `kernel_name` are a key of systems.KERNELS; their
+    defaults are the choice of the command line. `facts` is what this kernel has.
     """
 
     def __init__(self, topology_name="full", iommu=True, destdir=None, files=None,
                  kernel_arguments="", qemu_arguments=(), memory=2048, processors=2, shpc=False,
-                 root_on_nvme=False, tables=()):
+                 root_on_nvme=False, tables=(), system=None, kernel_name=None):
         self.topology_name = topology_name
         self.iommu = iommu
         self.destdir = destdir
@@ -71,6 +74,10 @@ class Guest:
         self.shpc = shpc
         self.root_on_nvme = root_on_nvme
         self.tables = tables
+        chosen_system, chosen_kernel = systems.chosen()
+        self.system = system or chosen_system
+        self.kernel = kernel_name or chosen_kernel
+        self.facts = systems.KERNELS[self.system, self.kernel]
         self.process = None
         self.connection = None
         self.qmp = None
@@ -127,16 +134,17 @@ class Guest:
                     raise
 
     def start_process(self):
-        image = prepare.prepared_image()
+        image = prepare.prepared_image(systems.SYSTEMS[self.system])
+        booted = kernel.prepared_kernel(self.kernel) if self.kernel in kernel.VARIANTS else image.kernel(self.kernel)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="vfiod-guest-"))
         self.log = new_log(self.topology_name)
-        initramfs.build_initramfs(image, self.folder / "initramfs", self.tables)
-        overlay.build_overlay(self.destdir, self.folder / "overlay.tar", self.files)
+        initramfs.build_initramfs(image.busybox, booted.modules, self.folder / "initramfs", self.tables)
+        overlay.build_overlay(self.destdir, self.folder / "overlay.tar", self.files, booted.tree)
         agent, agent_there = socket.socketpair()
         monitor, monitor_there = socket.socketpair()
         with agent_there, monitor_there, open(self.log.with_suffix(".qemu"), "w") as output:
             self.process = subprocess.Popen(
-                self.command_line(image, agent_there.fileno(), monitor_there.fileno()),
+                self.command_line(image, booted, agent_there.fileno(), monitor_there.fileno()),
                 stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
                 pass_fds=[agent_there.fileno(), monitor_there.fileno()], start_new_session=True,
                 preexec_fn=die_with_parent)
@@ -150,9 +158,9 @@ class Guest:
             self.close()
             raise GuestError("QEMU does not start: " + self.log.with_suffix(".qemu").read_text()) from error
 
-    def command_line(self, image, agent, monitor):
+    def command_line(self, image, booted, agent, monitor):
         kernel_arguments = [KERNEL_ARGUMENTS, f"systemd.unit={overlay.TARGET}", *self.disk_names()]
-        arguments = [QEMU, "-machine", "q35,kernel-irqchip=split,usb=off,vmport=off,smbus=on",
+        arguments = [*image.qemu(), "-machine", "q35,kernel-irqchip=split,usb=off,vmport=off,smbus=on",
                      "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
                      "-cpu", "max", "-smp", str(self.processors), "-m", str(self.memory)]
         accelerator = os.environ.get("VFIOD_ACCELERATOR", "tcg,thread=multi")
@@ -164,7 +172,7 @@ class Guest:
         if self.iommu:
             arguments += ["-device", "intel-iommu,intremap=on,caching-mode=on"]
             kernel_arguments.append("intel_iommu=on")
-        arguments += ["-kernel", str(image.kernel), "-initrd", str(self.folder / "initramfs"),
+        arguments += ["-kernel", str(booted.kernel), "-initrd", str(self.folder / "initramfs"),
                       "-append", " ".join([*kernel_arguments, self.kernel_arguments]), "-serial", f"file:{self.log}",
                       "-chardev", f"socket,id=monitor,fd={monitor}", "-mon", "chardev=monitor,mode=control"]
         arguments += self.root_disk(image.root)
@@ -309,10 +317,11 @@ class Guest:
         """The addresses of the devices in an IOMMU group, sorted."""
         return self.check_run(f"ls /sys/kernel/iommu_groups/{group}/devices").split()
 
-    def hold(self, *addresses, timeout=60):
-        """Hold devices of one group (all on vfio-pci) as a VM does. Returns the Program of the holder; its stop() or
-        close_input() releases the devices."""
-        program = self.connection.start(["python3", "-IS", f"/{overlay.HOLDER}", *addresses])
+    def hold(self, *addresses, timeout=60, way=None):
+        """Hold devices of one group (all on vfio-pci) as a VM does, in a way of systems.py. The default is the guest's
+        first. Returns the Program of the holder; its stop() or close_input() releases the devices."""
+        name = (way or self.facts.ways[0]).name
+        program = self.connection.start(["python3", "-IS", f"/{overlay.HOLDER}", name, *addresses])
         program.read_until("held\n", timeout)
         return program
 
@@ -344,7 +353,7 @@ def die_with_parent():
 
 def new_log(name):
     """A path for a console log in the log folder ($VFIOD_LOGS, or a folder in the cache). Removes old logs."""
-    folder = pathlib.Path(os.environ.get("VFIOD_LOGS") or prepare.cache_folder() / "logs")
+    folder = pathlib.Path(os.environ.get("VFIOD_LOGS") or cache.folder() / "logs")
     folder.mkdir(parents=True, exist_ok=True)
     logs = sorted(folder.glob("*.log"), key=lambda path: path.stat().st_mtime)
     for log in logs[:-KEPT_LOGS]:

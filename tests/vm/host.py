@@ -6,6 +6,8 @@ It reads attributes whose read blocks while a device is stuck. Use it only when 
 
 import re
 
+import systems
+
 # Runs in the guest, where starting an interpreter takes longer than all of this: a part for each kind of fact.
 SCRIPT = """
 cd /sys/bus/pci/devices
@@ -46,6 +48,18 @@ def snapshot(guest, *addresses):
 def drivers(guest, *addresses):
     """The drivers of these devices, in the same order; an empty string if a device has none."""
     return [line.rpartition("/")[2] for line in guest.check_run(DRIVERS.format(" ".join(addresses))).split("\n")[:len(addresses)]]
+
+
+def cdev(guest, address):
+    """The path of the own node of a device that is on vfio-pci."""
+    return "/dev/vfio/devices/" + guest.check_run(f"ls /sys/bus/pci/devices/{address}/vfio-dev")
+
+
+def node(guest, address):
+    """The path of the node that vfiod shows for a device that is on vfio-pci."""
+    if guest.facts.ways[0] is systems.GROUP:
+        return f"/dev/vfio/{guest.group(address)}"
+    return cdev(guest, address)
 
 
 def interface(guest, address):

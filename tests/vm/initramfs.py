@@ -12,7 +12,7 @@ export PATH=/
 /busybox mount -t devtmpfs devtmpfs /dev
 /busybox mount -t proc proc /proc
 /busybox mount -t sysfs sysfs /sys
-for module in /modules/*; do /busybox insmod "$module"; done
+for module in /modules/*; do [ ! -e "$module" ] || /busybox insmod "$module"; done
 tries=0
 until [ -b "$root_disk" ] && [ -b "$overlay_disk" ]; do
     tries=$((tries + 1))
@@ -31,16 +31,16 @@ exec /busybox switch_root /root /sbin/init
 """
 
 
-def build_initramfs(image, target, tables=()):
-    """Write the initramfs for `image` (an Image of prepare.py) to the path `target`. `tables` are ACPI tables as bytes;
-    the kernel uses a table of them instead of the machine's own table if its revision is higher."""
+def build_initramfs(busybox, modules, target, tables=()):
+    """Write the initramfs to the path `target`. `busybox` and `modules` are files, the modules in their loading order.
+    `tables` are ACPI tables as bytes; the kernel uses a table of them instead of the machine's own table if its revision is higher."""
     with open(target, "wb") as file:
         number = 0
         for name in ["dev", "proc", "sys", "root", "modules", "kernel", "kernel/firmware", "kernel/firmware/acpi"]:
             number += 1
             write_entry(file, number, name, 0o040755, b"")
-        contents = [("init", INIT.encode()), ("busybox", image.busybox.read_bytes())]
-        contents += [(f"modules/{module.name}", module.read_bytes()) for module in image.modules]
+        contents = [("init", INIT.encode()), ("busybox", busybox.read_bytes())]
+        contents += [(f"modules/{module.name}", module.read_bytes()) for module in modules]
         contents += [(f"kernel/firmware/acpi/{i}.aml", table) for i, table in enumerate(tables)]
         for name, data in contents:
             number += 1

@@ -3,6 +3,7 @@
 
 import host
 import options
+import systems
 from guest import Guest
 from tap import Tap
 from view import View
@@ -53,9 +54,12 @@ class Machine(Host):
 
 
 def play(name, description, topology, parts, make=Machine):
-    """Run a whole program: each part in turn, in a guest with this topology. Returns the exit status."""
+    """Run a whole program: each part in turn, in a guest with this topology. Returns the exit status. `topology` may be a
+    dictionary {system: topology}."""
     choice = options.parser(description).parse_args()
     tap = Tap()
+    if isinstance(topology, dict):
+        topology = topology[systems.chosen()[0]]
     with options.installed(choice) as destdir:
         tap.run(name, run_parts, tap, Guest(topology, destdir=destdir), parts, make)
     return tap.finish()

@@ -2,7 +2,7 @@
 """The command line that all programs here share, and the build that it names.
 
 --build-dir is a meson build folder, configured with --prefix=/usr. The program installs it into its own folder, so
-it always tests what was built last. --destdir is a folder that `DESTDIR=... meson install` filled before.
+it always tests what was built last. --system and --kernel choose the guest, see systems.py. --destdir is a folder that `DESTDIR=... meson install` filled before.
 $VFIOD_DESTDIR is its default.
 """
 
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 
+import systems
 import topology
 
 CLIENT = "usr/bin/vfioctl"
@@ -25,7 +26,7 @@ def parser(description):
     build = result.add_mutually_exclusive_group()
     build.add_argument("--build-dir", metavar="FOLDER", help="build folder to install from")
     build.add_argument("--destdir", metavar="FOLDER", help="installed tree to copy into the guest's root file system")
-    return result
+    return systems.add_choice(result)
 
 
 def add_guest(result):

@@ -42,13 +42,15 @@ LimitCORE=infinity
 }
 
 
-def build_overlay(destdir, target, files=None):
-    """Write the tar to the path `target`: the tests' own files, the tree `destdir` (or None), and `files`, a dictionary
-    from path to text."""
+def build_overlay(destdir, target, files=None, modules=None):
+    """Write the tar to the path `target`: the tests' own files, the tree `destdir` (or None), `files`, a dictionary from
+    path to text, and the tree `modules` (or None) with modules of another kernel."""
     with tarfile.open(target, "w", format=tarfile.GNU_FORMAT) as tar:
         markers = set()
         if destdir is not None:
             markers = add_tree(tar, pathlib.Path(destdir))
+        if modules is not None:
+            add_tree(tar, modules)
         for name, text in UNITS.items():
             add_file(tar, f"usr/lib/systemd/system/{name}", text.encode())
         add_file(tar, AGENT, (HERE / "agent.py").read_bytes(), 0o755)

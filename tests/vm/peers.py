@@ -149,7 +149,7 @@ def run_rounds(tool):
         guest.check_run("rm /etc/modprobe.d/peers.conf; modprobe vfio-pci")
         byhand.reattach(guest, nic)
         say("one port of two in a group", take(guest, tool, left))
-        started, machine = byhand.start_machine(guest, byhand.device_arguments(left))
+        started, machine = byhand.start_machine(guest, byhand.device_arguments(guest, left))
         say("... then QEMU", "starts" if started else machine.output.strip().partition("vfio ")[2])
         byhand.reattach(guest, left)
         byhand.take(guest, nic)

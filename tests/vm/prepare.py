@@ -1,44 +1,44 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The guest's disk: made once, kept in a cache folder, used read-only.
+"""The guest's disk: made once for each system, kept in the cache folder, used read-only.
 
-`prepared_image()` returns an Image whose folder holds
+`prepared_image(system)` returns an Image of a system of systems.py. Its folder holds
 
-    root.img   an ext4 file system: Debian bookworm with the PACKAGES below
-    vmlinux    its kernel, unpacked (saves four seconds of emulated xz)
-    modules/   the modules that the initramfs loads, in loading order
+    root.img   an ext4 file system: Debian with the PACKAGES below
+    kernels/   a folder for each of the system's kernels:
+        vmlinux    the kernel, unpacked (saves four seconds of emulated xz)
+        modules/   the modules that the initramfs loads, unpacked, in loading order
     busybox    the only program of the initramfs
+    qemu/      the system's own QEMU with its libraries and ROMs, if the guest needs a newer one than this machine has
 
-The folder is built under a temporary name and renamed when it is complete, under a lock, so parallel tests build it
-only once. Its name contains a hash of the recipe: another package list makes another image. Package sources, proxies
-and keys are those of this machine's apt. Needs root, mmdebstrap and mke2fs.
+Package sources, proxies and keys are those of this machine's apt; the sources of another release are at the same
+places. Needs root, mmdebstrap, mke2fs and zstd.
 
-Run as a program, it makes the image and prints the folder.
+Run as a program, it makes the image of the system that --system names, and prints the folder.
 """
 
+import argparse
 import contextlib
 import dataclasses
-import fcntl
-import hashlib
-import json
 import lzma
 import os
 import pathlib
+import re
 import shlex
 import shutil
 import subprocess
-import sys
-import tempfile
 import zlib
 
-RELEASE = "bookworm"
+import cache
+import systems
+
 KEYRING = pathlib.Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 PACKAGES = """
     linux-image-amd64 kmod busybox-static
     systemd systemd-sysv udev dbus dbus-broker polkitd
-    iproute2 pciutils pci.ids procps strace python3 gdisk dosfstools acl
-    libsystemd0 libudev1 libpci3 libsmartcols1 libjansson4 libkmod2 zlib1g libacl1
+    iproute2 pciutils pci.ids procps strace python3 gdisk dosfstools e2fsprogs acl
+    libsystemd0 libudev1 libpci3 libsmartcols1 libjansson4 libkmod2 libmnl0 zlib1g libacl1
     qemu-system-x86 libvirt-daemon-system libvirt-clients driverctl
     lvm2 cryptsetup-bin mdadm dpdk
 """.split()
@@ -63,7 +63,6 @@ DISABLED = """
 
 # Run inside the new root, as root.
 CUSTOMIZE = f"""
-set -e
 echo vfiod-guest > /etc/hostname
 echo '127.0.0.1 localhost vfiod-guest' > /etc/hosts
 passwd --delete root
@@ -76,7 +75,28 @@ journalctl --update-catalog
 rm -rf /var/cache/apt /var/lib/apt/lists /boot/initrd.img-*
 """
 
+# Run before that, if the system has a kernel from backports. Debian's own kernel stays.
+BACKPORTS = """
+DEBIAN_FRONTEND=noninteractive apt-get install --yes --target-release={release}-backports linux-image-amd64
+"""
+
 FREE_SPACE = 1 << 30  # bytes that tests may write; the file is sparse
+
+# The parts of a system's QEMU. The libraries are found by its own loader.
+LOADER = "lib64/ld-linux-x86-64.so.2"
+LIBRARIES = "usr/lib/x86_64-linux-gnu"
+QEMU = "usr/bin/qemu-system-x86_64"
+QEMU_DATA = ["usr/share/qemu", "usr/share/seabios"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Kernel:
+    """A kernel that QEMU starts directly, and the files that the initramfs loads. `tree`, if not None, is a folder with
+    modules that the root file system does not have."""
+
+    kernel: pathlib.Path
+    modules: tuple = ()
+    tree: pathlib.Path = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,67 +110,48 @@ class Image:
         return self.folder / "root.img"
 
     @property
-    def kernel(self):
-        return self.folder / "vmlinux"
-
-    @property
     def busybox(self):
         return self.folder / "busybox"
 
-    @property
-    def modules(self):
-        """Module files in their loading order."""
-        return sorted((self.folder / "modules").iterdir())
+    def kernel(self, name):
+        """A Kernel of the system. Its module files are in their loading order."""
+        folder = self.folder / "kernels" / name
+        return Kernel(folder / "vmlinux", tuple(sorted((folder / "modules").iterdir())))
+
+    def qemu(self):
+        """The first words of the command line of the system's QEMU; this machine's QEMU if the system has none."""
+        tree = self.folder / "qemu"
+        if not tree.is_dir():
+            return ["qemu-system-x86_64"]
+        return [str(tree / LOADER), "--library-path", str(tree / LIBRARIES), str(tree / QEMU),
+                *(word for folder in QEMU_DATA for word in ("-L", str(tree / folder)))]
 
 
-def cache_folder():
-    """The cache folder: $VFIOD_CACHE or ~/.cache/vfiod. It is made if it does not exist."""
-    folder = pathlib.Path(os.environ.get("VFIOD_CACHE") or pathlib.Path.home() / ".cache" / "vfiod")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+def prepared_image(system):
+    """Return the Image of a System. Builds it first if it does not exist. Raises on failure."""
+    recipe = [dataclasses.astuple(system), PACKAGES, EXCLUDED, EARLY_MODULES, CUSTOMIZE, BACKPORTS, FREE_SPACE, QEMU_DATA]
+    return Image(cache.made(system.name, recipe, lambda work: build(system, work),
+                            f"the disk of the guest with Debian {system.name} (a few minutes)"))
 
 
-def recipe_hash():
-    """A hash that changes when a new image would have different contents."""
-    recipe = [RELEASE, PACKAGES, EXCLUDED, EARLY_MODULES, CUSTOMIZE, FREE_SPACE]
-    return hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:12]
+def build(system, work):
+    """Fill the new image folder `work`."""
+    root = work / "root"
+    make_root(system, root, work)
+    shutil.copy2(root / "bin/busybox", work / "busybox")
+    for name, version in zip(system.debian_kernels, kernel_versions(root, len(system.debian_kernels))):
+        folder = work / "kernels" / name
+        folder.mkdir(parents=True)
+        (folder / "vmlinux").write_bytes(unpacked_kernel((root / f"boot/vmlinuz-{version}").read_bytes()))
+        copy_modules(root / "lib/modules" / version, folder / "modules")
+    if system.own_qemu:
+        copy_qemu(root, work / "qemu")
+    make_file_system(root, work / "root.img")
+    shutil.rmtree(root)
 
 
-def prepared_image(report=lambda text: print(text, file=sys.stderr, flush=True)):
-    """Return the Image. Builds it first if it does not exist. Raises on failure."""
-    cache = cache_folder()
-    folder = cache / f"guest-{recipe_hash()}"
-    with open(cache / "guest.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.is_dir():
-            report(f"making the guest's disk in {folder} (two minutes, once)")
-            build(folder)
-    return Image(folder)
-
-
-def build(folder):
-    """Build the image folder. Afterwards it is either complete or does not exist."""
-    for leftover in folder.parent.glob(".guest-*"):
-        shutil.rmtree(leftover)
-    work = pathlib.Path(tempfile.mkdtemp(prefix=".guest-", dir=folder.parent))
-    try:
-        work.chmod(0o755)
-        root = work / "root"
-        make_root(root, work)
-        shutil.copy2(root / "bin/busybox", work / "busybox")
-        version = kernel_version(root)
-        (work / "vmlinux").write_bytes(unpacked_kernel((root / f"boot/vmlinuz-{version}").read_bytes()))
-        copy_modules(root / "lib/modules" / version, work / "modules")
-        make_file_system(root, work / "root.img")
-        shutil.rmtree(root)
-        work.rename(folder)
-    finally:
-        if work.exists():
-            shutil.rmtree(work)
-
-
-def apt_sources():
-    """The Debian bookworm lines of this machine's apt, as one-line sources."""
+def apt_sources(system):
+    """The lines of this machine's apt for Debian, as one-line sources for the release of `system`."""
     fields = ["REPO_URI", "RELEASE", "COMPONENT", "ORIGIN", "CODENAME"]
     output = subprocess.run(
         ["apt-get", "indextargets", "--format", "|".join(f"$({field})" for field in fields),
@@ -159,10 +160,15 @@ def apt_sources():
     lines = []
     for row in output.splitlines():
         uri, release, component, origin, codename = row.split("|")
-        if origin == "Debian" and codename.split("-")[0] == RELEASE:
-            lines.append(f"deb {option}{uri} {release} {component}\n")
+        own, _, suffix = codename.partition("-")
+        if origin != "Debian" or suffix not in ("", "updates", "security"):
+            continue
+        release = release.replace(own, system.release)
+        lines.append(f"deb {option}{uri} {release} {component}\n")
+        if not suffix and "backports" in system.debian_kernels:
+            lines.append(f"deb {option}{uri} {release}-backports {component}\n")
     if not lines:
-        raise RuntimeError(f"apt knows no Debian {RELEASE} packages here; run 'apt-get update' first")
+        raise RuntimeError("apt knows no Debian packages here; run 'apt-get update' first")
     return list(dict.fromkeys(lines))
 
 
@@ -173,12 +179,13 @@ def apt_proxies():
             if line.startswith("Acquire::") and "proxy" in line.lower() and not line.endswith('"";')]
 
 
-def make_root(root, work):
+def make_root(system, root, work):
     """Install PACKAGES into the folder `root` and customize it."""
     sources = work / "sources.list"
-    sources.write_text("".join(apt_sources()))
+    sources.write_text("".join(apt_sources(system)))
     script = work / "customize"
-    script.write_text(CUSTOMIZE)
+    backports = BACKPORTS.format(release=system.release) if "backports" in system.debian_kernels else ""
+    script.write_text("set -e\n" + backports + CUSTOMIZE)
     log = work / "mmdebstrap.log"
     command = ["mmdebstrap", "--mode=root", "--variant=minbase",
                "--include=" + ",".join(PACKAGES),
@@ -186,26 +193,37 @@ def make_root(root, work):
                *(f"--aptopt={line}" for line in apt_proxies()),
                *(f"--dpkgopt=path-exclude={pattern}" for pattern in EXCLUDED),
                f"--customize-hook=chroot \"$1\" sh < {shlex.quote(str(script))}",
-               RELEASE, str(root), str(sources)]
+               system.release, str(root), str(sources)]
+    environment = os.environ | {"INITRD": "No"}  # nobody needs the initrd of the package
     with open(log, "w") as output:
         status = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output,
-                                stderr=subprocess.STDOUT).returncode
+                                stderr=subprocess.STDOUT, env=environment).returncode
     if status != 0:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-25:])
         raise RuntimeError(f"mmdebstrap failed ({status}):\n{tail}")
 
 
-def kernel_version(root):
-    """The only kernel version that is installed in `root`."""
-    (version,) = (path.name for path in (root / "lib/modules").iterdir())
-    return version
+def kernel_versions(root, expected):
+    """The versions of the kernels in `root`, from old to new."""
+    found = sorted((path.name for path in (root / "lib/modules").iterdir()),
+                   key=lambda name: [int(number) for number in re.findall("[0-9]+", name)])
+    if len(found) != expected:
+        raise RuntimeError(f"{expected} kernels expected, found: {', '.join(found)}")
+    return found
+
+
+def unpacked_zstd(data):
+    """What is packed at the beginning of `data`, whatever follows."""
+    return subprocess.run(["zstd", "--decompress", "--stdout", "--quiet"], input=data, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL).stdout
 
 
 def unpacked_kernel(image):
     """The ELF kernel inside a bzImage, which QEMU starts directly (PVH). Returns the bzImage itself if its compression
     is unknown."""
     unpackers = [(b"\xfd7zXZ\x00", lambda data: lzma.LZMADecompressor().decompress(data)),
-                 (b"\x1f\x8b\x08", lambda data: zlib.decompressobj(31).decompress(data))]
+                 (b"\x1f\x8b\x08", lambda data: zlib.decompressobj(31).decompress(data)),
+                 (b"\x28\xb5\x2f\xfd", unpacked_zstd)]
     for magic, unpack in unpackers:
         position = image.find(magic)
         while position >= 0:
@@ -244,7 +262,27 @@ def copy_modules(source, target):
             raise RuntimeError(f"the guest's kernel has no module {name}")
     target.mkdir()
     for number, path in enumerate(ordered):
-        shutil.copy2(source / path, target / f"{number:02}-{pathlib.PurePath(path).name}")
+        data = (source / path).read_bytes()
+        if path.endswith(".xz"):
+            data = lzma.decompress(data)
+        (target / f"{number:02}-{pathlib.PurePath(path).name.removesuffix('.xz')}").write_bytes(data)
+
+
+def copy_qemu(root, target):
+    """Copy the QEMU of the system in `root` with all that it needs to run on this machine."""
+    for name in [QEMU, *QEMU_DATA]:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["cp", "--archive", str(root / name), str(target / name)], check=True)
+    loader = root / LOADER
+    # Links that lead out of the tree would name files of this machine.
+    (target / LOADER).parent.mkdir(parents=True)
+    shutil.copy2(loader, target / LOADER)
+    listing = subprocess.run([str(loader), "--library-path", str(root / LIBRARIES), "--list", str(root / QEMU)],
+                             check=True, stdout=subprocess.PIPE, text=True).stdout
+    for path in re.findall(r"=> (\S+) ", listing):
+        copy = target / LIBRARIES / pathlib.PurePath(path).name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, copy)
 
 
 def make_file_system(root, image):
@@ -259,4 +297,5 @@ def make_file_system(root, image):
 
 
 if __name__ == "__main__":
-    print(prepared_image().folder)
+    choice = systems.add_choice(argparse.ArgumentParser(description=__doc__.partition("\n")[0])).parse_args()
+    print(prepared_image(systems.SYSTEMS[choice.system]).folder)

@@ -3,8 +3,8 @@
 """The main use of vfiod: a two-port network card is assigned to a VM and returns to the host.
 
 Both ports and the bridge above them are in one IOMMU group. If an administrator binds only one port to vfio-pci by
-hand, QEMU reports "not viable". vfiod detaches the whole group, and a QEMU in the guest starts with the arguments
-that vfioctl printed.
+hand, QEMU does not start. vfiod detaches the whole group, and a QEMU in the guest starts with the arguments that
+vfioctl printed. If the kernel has another way for a VM to get the card, that is checked, too.
 """
 
 import sys
@@ -12,6 +12,7 @@ import sys
 import byhand
 import host
 import options
+import systems
 from guest import Guest
 from tap import Tap
 from view import MANAGER, NOT_AUTHORIZED, REFUSED, View, eventually, timed
@@ -29,8 +30,7 @@ class Card:
         self.ports = [self.left, self.right]
         self.group = guest.group(self.left)
         self.name, self.other_name = (host.interface(guest, port) for port in self.ports)
-        self.node = f"/dev/vfio/{self.group}"
-        self.arguments = byhand.device_arguments(*self.ports)
+        self.arguments = byhand.device_arguments(guest, *self.ports)
 
 
 def check_activation(tap, guest, view):
@@ -51,14 +51,21 @@ def check_activation(tap, guest, view):
     tap.equal("busctl tree shows an object for each device and group", sorted(paths - tree), [])
 
 
+def check_not_viable(tap, guest, card, way, ports, what):
+    """A VM cannot have these ports, because a member of the group is on a host driver."""
+    started, machine = byhand.start_machine(guest, byhand.device_arguments(guest, *ports, way=way))
+    tap.check(f"{what}, QEMU does not start ({way.name})", not started, machine.output)
+    tap.check(f"QEMU says that the group is not viable ({way.name})",
+              byhand.says_not_viable(machine.output, card.group, way), machine.output)
+
+
 def check_by_hand(tap, guest, view, card):
     """An administrator forgets one port: the kernel refuses, and vfiod names the port."""
     before = host.snapshot(guest, *card.ports)
     tap.equal("the state of the group is host", view.groups()[card.group]["state"], "host")
     byhand.take(guest, card.left)
-    started, machine = byhand.start_machine(guest, byhand.device_arguments(card.left))
-    tap.check("with one port on vfio-pci by hand, QEMU does not start", not started, machine.output)
-    tap.contains("QEMU says that the group is not viable", machine.output, f"group {card.group} is not viable")
+    for way in guest.facts.ways:
+        check_not_viable(tap, guest, card, way, [card.left], "with one port on vfio-pci by hand")
     tap.equal("vfiod shows the group as partial",
               eventually(lambda: view.groups()[card.group]["state"], "partial"), "partial")
     tap.equal("vfiod shows the group as not viable", view.groups()[card.group]["viable"], False)
@@ -87,19 +94,24 @@ def check_consent(tap, guest, view, card):
 
 
 def check_detach(tap, guest, view, card):
-    """With consent, vfiod detaches both ports and prints what a script needs."""
+    """With consent, vfiod detaches both ports and prints what a script needs. Returns what it prints for QEMU, and the
+    node of each port."""
     status, output = view.vfioctl(f"detach {card.name} --group")
     tap.equal("detach --group succeeds", status, 0)
     tap.equal("both ports are on vfio-pci", host.drivers(guest, *card.ports), ["vfio-pci", "vfio-pci"])
-    tap.equal("vfioctl prints each change, the node and QEMU's arguments", output.splitlines(),
+    nodes = [host.node(guest, port) for port in card.ports]
+    of_group = nodes[0] if guest.facts.ways[0] is systems.GROUP else ""
+    tap.equal("vfioctl prints each change, each node and QEMU's arguments", output.splitlines(),
               [f"{card.left}: e1000 -> vfio-pci", f"{card.right}: e1000 -> vfio-pci",
-               f"Node: {card.node}", f"QEMU: {card.arguments}"])
-    tap.equal("the node exists", guest.run(f"test -c {card.node}")[0], 0)
+               *(f"Node: {node}" for node in dict.fromkeys(nodes)), f"QEMU: {card.arguments}"])
+    tap.equal("the nodes exist", [guest.run(f"test -c {node}")[0] for node in nodes], [0, 0])
+    tap.equal("the bus shows the node of each port",
+              [view.properties("Device", port)["Node"] for port in card.ports], nodes)
     tap.equal("show --qemu prints the same arguments", view.vfioctl(f"show {card.name} --qemu"),
               (0, card.arguments + "\n"))
     group = view.groups()[card.group]
-    tap.equal("the group is detached and viable, and has its node",
-              (group["state"], group["viable"], group["node"]), ("detached", True, card.node))
+    tap.equal("the group is detached and viable, and has a node only if the kernel makes one",
+              (group["state"], group["viable"], group["node"]), ("detached", True, of_group))
     tap.check("the interface does not exist any more", guest.run(f"ip link show {card.name}")[0] != 0)
     device = view.device(card.name)
     tap.equal("the name of the interface still selects the port",
@@ -107,19 +119,22 @@ def check_detach(tap, guest, view, card):
     tap.equal("the bus shows the original driver and name",
               [view.properties("Device", card.name)[name] for name in ("OriginalDriver", "OriginalNames")],
               ["e1000", [card.name]])
-    return output.partition("QEMU: ")[2].strip()
+    return output.partition("QEMU: ")[2].strip(), nodes
 
 
-def check_held(tap, guest, view, card, arguments):
+def check_held(tap, guest, view, card, way, arguments):
     """A VM runs with the ports: vfiod refuses to reattach them, and refuses at once."""
+    tap.note(f"The VM gets the ports by {way.name}: {arguments}")
+    node = f"/dev/vfio/{card.group}" if way is systems.GROUP else host.cdev(guest, card.left)
     started, machine = byhand.start_machine(guest, arguments)
-    if not tap.check("QEMU starts with the arguments that were printed", started, machine.output):
+    if not tap.check("QEMU starts with the arguments", started, machine.output):
         return
     tap.equal("the VM has both ports", byhand.machine_devices(machine).count(PORT_IDS), 2)
     listing = guest.start(f"busctl call {MANAGER} ListGroups")
     status, output, seconds = timed(guest, f"vfioctl reattach {card.name}")
     tap.equal("reattach is refused while QEMU holds the group", status, REFUSED)
     tap.contains("the refusal names the process", output, f"process {byhand.machine_pid(guest)} (qemu-system-x86)")
+    tap.contains("the refusal names the node", output, f"{node} ")
     tap.note(f"refused after {seconds:.2f} s by the guest's clock")
     tap.check("vfiod refuses at once", seconds < AT_ONCE, f"after {seconds} s")
     tap.equal("vfiod answers ListGroups meanwhile", listing.wait(AT_ONCE), 0)
@@ -129,7 +144,7 @@ def check_held(tap, guest, view, card, arguments):
     tap.equal("QEMU was not disturbed and ends normally", byhand.stop_machine(machine), 0)
 
 
-def check_reattach(tap, guest, view, card, before):
+def check_reattach(tap, guest, view, card, before, nodes):
     """A reattach restores everything."""
     status, output = view.vfioctl(f"reattach {card.name}")
     tap.equal("reattach succeeds after QEMU has ended", status, 0)
@@ -138,7 +153,7 @@ def check_reattach(tap, guest, view, card, before):
                f"{card.right}: vfio-pci -> e1000 ({card.other_name})"])
     tap.equal("drivers, overrides, names and MAC addresses are as before",
               host.snapshot(guest, *card.ports), before)
-    tap.equal("the node does not exist any more", guest.run(f"test -e {card.node}")[0], 1)
+    tap.equal("the nodes do not exist any more", [guest.run(f"test -e {node}")[0] for node in nodes], [1, 1])
     tap.equal("the state of the group is host", view.groups()[card.group]["state"], "host")
     tap.equal("no state file is left", view.records(), [])
 
@@ -168,9 +183,12 @@ def run_story(tap, destdir):
         check_activation(tap, guest, view)
         check_by_hand(tap, guest, view, card)
         check_consent(tap, guest, view, card)
-        arguments = check_detach(tap, guest, view, card)
-        check_held(tap, guest, view, card, arguments)
-        check_reattach(tap, guest, view, card, before)
+        printed, nodes = check_detach(tap, guest, view, card)
+        first, *others = guest.facts.ways
+        check_held(tap, guest, view, card, first, printed)
+        for way in others:
+            check_held(tap, guest, view, card, way, byhand.device_arguments(guest, *card.ports, way=way))
+        check_reattach(tap, guest, view, card, before, nodes)
         check_unprivileged(tap, guest, view, card)
         tap.equal("vfiod never restarted",
                   (view.unit("ActiveState"), view.unit("NRestarts")), ("active", "0"))
@@ -194,10 +212,9 @@ def run_with_slot_controller(tap, destdir):
 
         for port in card.ports:
             byhand.take(guest, port)
-        started, machine = byhand.start_machine(guest, card.arguments)
-        tap.check("the refusal was right: with both ports on vfio-pci by hand, QEMU does not start",
-                  not started, machine.output)
-        tap.contains("QEMU says that the group is not viable", machine.output, "is not viable")
+        for way in guest.facts.ways:
+            check_not_viable(tap, guest, card, way, card.ports,
+                             "the refusal was right: with both ports on vfio-pci by hand")
 
         # udev uses the slot names of shpchp for the interfaces. Without shpchp they have other names.
         guest.check_run(f"echo {card.bridge} > /sys/bus/pci/drivers/shpchp/unbind")

@@ -10,6 +10,8 @@ Devices have QEMU ids, and Guest.address(id) returns their PCI address, so tests
     e1000e  nic                       an e1000e alone behind a root port, in its own group; ens3
     nvme    disk                      an NVMe disk of 64 MB behind a root port, in its own group
     sriov   sriov                     an NVMe controller that supports four VFs, each in its own group
+    igb     igb                       a network card that supports seven VFs (driver igbvf), each in its own
+                                      group; only QEMU 10 has it
     usb     usb, stick                an xHCI controller behind a root port, in its own group, with a USB disk
                                       of 64 MB
     sound   sound                     a sound card behind a root port, in its own group
@@ -25,7 +27,7 @@ story.
 """
 
 MACS = {"story-left": "52:54:00:00:01:01", "story-right": "52:54:00:00:01:02", "nic": "52:54:00:00:02:01",
-        "dual-0": "52:54:00:00:04:01", "dual-1": "52:54:00:00:04:02"}
+        "dual-0": "52:54:00:00:04:01", "dual-1": "52:54:00:00:04:02", "igb": "52:54:00:00:05:01"}
 HUB = 1
 DISK_BYTES = 64 << 20
 HOTPLUG_PORTS = 3
@@ -92,6 +94,10 @@ def sriov(folder):
             *device("nvme-ns", "sriov-namespace", drive="sriov-drive", bus="sriov", nsid=1)]
 
 
+def igb(folder):
+    return [*root_port("igb-port", 13), *network_card("igb", "igb", bus="igb-port")]
+
+
 def usb(folder):
     return [*root_port("usb-port", 11),
             *device("qemu-xhci", "usb", bus="usb-port"),
@@ -126,7 +132,7 @@ def none(folder):
 
 
 TOPOLOGIES = {make.__name__: make
-              for make in (story, dual, e1000e, nvme, sriov, usb, sound, display, hotplug, full, used, none)}
+              for make in (story, dual, e1000e, nvme, sriov, igb, usb, sound, display, hotplug, full, used, none)}
 
 
 def arguments(name, folder):

@@ -10,19 +10,24 @@ import json
 import sys
 
 import byhand
+import host
 from machine import ERROR, Host, play
 from midway import Pause, await_step
 from view import MANAGER, ERROR_REPLY, REFUSED, UNIT, WORKER, eventually, timed
 
 AT_ONCE = 5
-TOTAL = 4
+# {topology: (the driver of its VFs, how many it can have)}. The id of the device is the name of the topology.
+KINDS = {"sriov": ("nvme", 4), "igb": ("igbvf", 7)}
+TOPOLOGIES = {"bookworm": "sriov", "trixie": "igb"}  # QEMU 7 has no igb
 USE = "--override=virtual-functions"
 
 
 class Machine(Host):
     def __init__(self, tap, guest):
         super().__init__(tap, guest)
-        self.controller = guest.address("sriov")
+        self.controller = guest.address(guest.topology_name)
+        self.host_driver, self.total = KINDS[guest.topology_name]
+        guest.check_run(f"modprobe {self.host_driver}")
         self.folder = guest.check_run(f"realpath /sys/bus/pci/devices/{self.controller}")
 
     def vf_addresses(self):
@@ -82,14 +87,14 @@ def check_detached(machine):
     vfs = machine.vf_addresses()
     tap.equal("the kernel has two VFs", len(vfs), 2)
     tap.equal("both are on vfio-pci", machine.drivers(), ["vfio-pci"] * 2)
-    tap.equal("nvme, whose module is loaded, never bound one of them", events.binds(),
+    tap.equal(f"{machine.host_driver}, whose module is loaded, never bound one of them", events.binds(),
               [(vf, "vfio-pci") for vf in vfs])
     tap.equal("the host's autoprobe setting is restored", machine.autoprobe(), "1")
     shown = json.loads(output)["virtual_functions"]
     tap.equal("vfioctl prints the VFs", [vf["address"] for vf in shown], vfs)
     tap.equal("it prints them as detached, with their nodes",
               [(vf["state"], vf["node"]) for vf in shown],
-              [("detached", f"/dev/vfio/{machine.guest.group(vf)}") for vf in vfs])
+              [("detached", host.node(machine.guest, vf)) for vf in vfs])
     tap.equal("it lists the same VFs again", json.loads(machine.run_vfs("--json")[1])["virtual_functions"], shown)
     tap.equal("there is one state file for each VF and no other",
               view.records(), [f"devices/{vf}" for vf in vfs])
@@ -103,7 +108,7 @@ def check_held(machine):
     """A VM has one of the two VFs."""
     tap, guest = machine.tap, machine.guest
     first, second = machine.vf_addresses()
-    started, nested = byhand.start_machine(guest, byhand.device_arguments(second))
+    started, nested = byhand.start_machine(guest, byhand.device_arguments(guest, second))
     if not tap.check("QEMU starts with the second VF", started, nested.output):
         return
     for words in ("4 --detach", f"4 --detach {USE}", f"0 {USE}"):
@@ -124,7 +129,7 @@ def check_held(machine):
     tap.equal("no other driver ever bound them", {driver for _, driver in events.binds()}, {"vfio-pci"})
     tap.equal("the autoprobe setting is restored", machine.autoprobe(), "1")
     tap.equal("there is one state file for each VF", len(machine.view.records()), 4)
-    started, nested = byhand.start_machine(guest, byhand.device_arguments(machine.vf_addresses()[3]))
+    started, nested = byhand.start_machine(guest, byhand.device_arguments(guest, machine.vf_addresses()[3]))
     if tap.check("QEMU starts with the fourth VF", started, nested.output):
         byhand.stop_machine(nested)
 
@@ -132,10 +137,10 @@ def check_held(machine):
 def check_refusals(machine):
     """Requests that vfiod must refuse."""
     tap, before = machine.tap, machine.vf_addresses()
-    status, output = machine.run_vfs(f"{TOTAL + 1} {USE}")
+    status, output = machine.run_vfs(f"{machine.total + 1} {USE}")
     tap.equal("one VF more than the device supports is refused", status, REFUSED)
-    tap.contains("the refusal says how many VFs it supports", output, f"can have {TOTAL} virtual functions at most")
-    tap.equal("the error is LimitsExceeded", machine.error(TOTAL + 1), ERROR + "LimitsExceeded")
+    tap.contains("the refusal says how many VFs it supports", output, f"can have {machine.total} virtual functions at most")
+    tap.equal("the error is LimitsExceeded", machine.error(machine.total + 1), ERROR + "LimitsExceeded")
     status, output = machine.view.vfioctl(f"vfs {before[0]} 1")
     tap.equal("a VF cannot have VFs", status, REFUSED)
     tap.contains("the refusal names the PF", output, machine.controller)
@@ -159,7 +164,7 @@ def check_host(machine):
         status, output = machine.run_vfs("2")
         vfs = machine.vf_addresses()
         # The probe continues in the background in the kernel. It fails if nobody assigned resources to the VF.
-        expected = {(vf, "nvme") for vf in vfs}
+        expected = {(vf, machine.host_driver) for vf in vfs}
         tap.equal("the host's driver binds the VFs",
                   eventually(lambda: set(events.binds()) & expected, expected, 30), expected)
     tap.check("the call succeeds", status == 0, output)
@@ -232,4 +237,4 @@ PARTS = [check_detached, check_held, check_refusals, check_removed, check_host, 
          check_kills]
 
 if __name__ == "__main__":
-    sys.exit(play("vfs", __doc__, "sriov", PARTS, Machine))
+    sys.exit(play("vfs", __doc__, TOPOLOGIES, PARTS, Machine))
