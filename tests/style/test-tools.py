@@ -3,15 +3,21 @@
 """Runs clang-format and clang-tidy on the tree, and on a sample that they must refuse.
 
 test-tools.py format|tidy ROOT BUILD
+
+clang-tidy needs minutes. A file that passed is not checked again while everything that clang-tidy reads is the same: see
+Passed. The samples are always checked.
 """
 
 import concurrent.futures
+import hashlib
 import json
 import os
 import pathlib
+import shlex
 import subprocess
 import sys
 import tempfile
+import time
 
 import rules
 
@@ -36,6 +42,50 @@ def run(command, **options):
 def format_findings(root, paths):
     lines = run(["clang-format", "--dry-run", "-Werror", f"--style=file:{root}/.clang-format", *paths], cwd=root)
     return [line for line in lines if "error:" in line] or lines
+
+
+class Passed:
+    """The files that passed clang-tidy, in the cache folder: one empty file for each, named by a hash of the version and the
+    settings of clang-tidy, and of the preprocessed source with its comments."""
+
+    AGE_MAX = 30 * 24 * 3600
+
+    def __init__(self, root, build):
+        self.root = root.resolve()
+        self.folder = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache", "vfiod", "tidy")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for old in self.folder.iterdir():
+            if old.stat().st_mtime < time.time() - self.AGE_MAX:
+                old.unlink(missing_ok=True)
+        self.settings = subprocess.check_output(["clang-tidy", "--version"]) + (root / ".clang-tidy").read_bytes()
+        entries = json.loads(pathlib.Path(build, "compile_commands.json").read_text(encoding="utf-8"))
+        self.commands = {os.path.normpath(os.path.join(entry["directory"], entry["file"])): entry for entry in entries}
+
+    def stamp(self, path):
+        """The file that exists if this source passed; None if the source cannot be preprocessed."""
+        entry = self.commands[path]
+        words = shlex.split(entry["command"])
+        outputs = ("-o", "-MF", "-MQ")
+        words = [word for word, before in zip(words, [""] + words) if word not in (*outputs, "-MD") and before not in outputs][1:]
+        if words[0].endswith("cc"):  # after ccache
+            words = words[1:]
+        done = subprocess.run(["clang", "-E", "-C", "-Wno-everything", *words], cwd=entry["directory"],
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+        if done.returncode != 0:
+            return None
+        text = done.stdout.replace(str(self.root).encode(), b"")
+        return self.folder / hashlib.sha256(self.settings + entry["command"].encode() + text).hexdigest()
+
+
+def tidy_if_new(root, build, passed, path):
+    stamp = passed.stamp(path)
+    if stamp and stamp.exists():
+        stamp.touch()
+        return []
+    found = tidy_findings(root, build, path)
+    if stamp and not found:
+        stamp.touch()
+    return found
 
 
 def tidy_findings(root, build, path):
@@ -67,8 +117,9 @@ def check_format(root, _build):
 def check_tidy(root, build):
     paths = compiled(root, build)
     yield "there are files to check", [] if len(paths) > 40 else [f"only {len(paths)} files"]
+    passed = Passed(root, build)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for path, found in zip(paths, pool.map(lambda path: tidy_findings(root, build, path), paths)):
+        for path, found in zip(paths, pool.map(lambda path: tidy_if_new(root, build, passed, path), paths)):
             yield os.path.relpath(path, root), found
     with tempfile.TemporaryDirectory() as folder:
         sample = pathlib.Path(folder, "sample.c")

@@ -23,10 +23,14 @@ from view import UNIT, WORKER, eventually, timed
 HERE = pathlib.Path(__file__).resolve().parent
 ATTACKER = "/usr/lib/vfiod-guest/attacker.py"
 NOBODY, UNKNOWN = 65534, 4_000_000_000  # the second one has no name
-ON_BUS, BESIDE_BUS = ("bomb", "mute", "calls", "plans"), ("descriptors", "mounts")
 
-# This bus daemon accepts no user without a name.
-NAMES_ONLY = "dbus-daemon"
+# {bus: {user: attacks}}. dbus-daemon accepts no user without a name. The last two attacks do not use the bus, so each user
+# makes them beside one of the two.
+ON_BUS, BESIDE_BUS = ("bomb", "mute", "calls", "plans"), ("descriptors", "mounts")
+ATTACKS = {
+    "dbus-daemon": {NOBODY: ON_BUS + BESIDE_BUS},
+    "dbus-broker": {NOBODY: ON_BUS, UNKNOWN: ("mute", "plans") + BESIDE_BUS},
+}
 UNITS = (UNIT, WORKER, "vfiod-census.service", "vfiod-modules.service")
 
 # An emulated guest of two processors, which the attackers use as well. Without bounds, these attacks kept root waiting for
@@ -103,7 +107,7 @@ def during_attack(machine, what, attacker, selector, calm):
     attacker.read_until("under way", 120)
     guest.check_run("touch /run/attack")
     caller, client = guest.start(CALLS.format(caller=CALLER)), guest.start(CLIENT)
-    took = [change(machine, selector) for _ in range(2)]
+    took = change(machine, selector)
     guest.check_run("rm /run/attack")
     tap.equal(f"{what}: vfioctl answers root each time", client.wait(120), 0)
     caller.wait(120)
@@ -114,11 +118,10 @@ def during_attack(machine, what, attacker, selector, calm):
     on_bus = [int(line) / 1e6 for line in caller.output.splitlines() if line.isdigit()]
     lost = sum(not line.isdigit() for line in caller.output.splitlines())
     tap.check(f"{what}: root waits less than {WAIT_MAX} s", longest < WAIT_MAX, longest)
-    if all(took):
-        slowest = [max(each) for each in zip(*took)]
-        tap.check(f"{what}: root detaches and reattaches in less than {CHANGE_MAX} s", max(slowest) < CHANGE_MAX, slowest)
-        tap.note(f"{what}: detach {slowest[0]:.2f} s ({slowest[0] / calm[0]:.1f} times), "
-                 f"reattach {slowest[1]:.2f} s ({slowest[1] / calm[1]:.1f} times)")
+    if took:
+        tap.check(f"{what}: root detaches and reattaches in less than {CHANGE_MAX} s", max(took) < CHANGE_MAX, took)
+        tap.note(f"{what}: detach {took[0]:.2f} s ({took[0] / calm[0]:.1f} times), "
+                 f"reattach {took[1]:.2f} s ({took[1] / calm[1]:.1f} times)")
     used = {unit: memory(guest, unit) for unit in UNITS}
     tap.check(f"{what}: no process of vfiod needs much memory", max(used.values()) < MEMORY_MAX, used)
     mebibytes = ", ".join(f"{unit.partition('.')[0]} {size / (1 << 20):.0f}" for unit, size in used.items())
@@ -139,17 +142,14 @@ def check_bus(tap, destdir, bus, files):
         tap.note(f"{bus}, no attack: detach {calm[0]:.2f} s, reattach {calm[1]:.2f} s")
         before = restarts(machine)
         bindings = machine.snapshot(machine.nic, machine.disk)
-        for uid in (NOBODY, UNKNOWN):
-            for name in ON_BUS:
-                if uid == UNKNOWN and bus == NAMES_ONLY:
-                    status, output = guest.run(f"python3 -IS {ATTACKER} {uid} {name}")
-                    tap.check(f"{bus}, {name}, uid {uid}: the bus does not accept the user",
-                              status == 1 and output == "the bus does not accept this user\n", output)
-                else:
-                    tap.run(name, check_attack, machine, bus, name, uid, machine.nic, calm)
-            for name in BESIDE_BUS:
+        for uid, names in ATTACKS[bus].items():
+            for name in names:
                 # Each mount claims to be the disk, so a detach of the disk shows that nobody believes it.
                 tap.run(name, check_attack, machine, bus, name, uid, machine.disk if name == "mounts" else machine.nic, calm)
+        if UNKNOWN not in ATTACKS[bus]:
+            status, output = guest.run(f"python3 -IS {ATTACKER} {UNKNOWN} {ON_BUS[0]}")
+            tap.check(f"{bus}: the bus does not accept the user {UNKNOWN}",
+                      status == 1 and output == "the bus does not accept this user\n", output)
         tap.equal(f"{bus}: the devices are bound as before", machine.snapshot(machine.nic, machine.disk), bindings)
         tap.equal(f"{bus}: no unit was started again after a failure", restarts(machine), before)
         tap.equal(f"{bus}: no state file is left", machine.view.records(), [])
