@@ -155,7 +155,7 @@ static int print_detached(Output *output, const EntryList *changes, const Group 
         int r;
 
         if (group->viable) {
-                r = qemu_arguments(members, &arguments);
+                r = qemu_arguments(members, false, &arguments, NULL);
                 if (r < 0)
                         return r;
         }

@@ -12,6 +12,7 @@ static const Field device_fields[] = {
                 FIELD(Device, "GroupNumber", "i", group),
                 FIELD(Device, "Group", "o", group_path),
                 FIELD(Device, "Node", "s", node),
+                FIELD(Device, "Cdev", "s", cdev),
                 FIELD(Device, "VendorId", "q", vendor),
                 FIELD(Device, "DeviceId", "q", device),
                 FIELD(Device, "SubsystemVendorId", "q", subsystem_vendor),

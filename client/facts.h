@@ -29,6 +29,7 @@ typedef struct Device {
         bool endpoint;
         char *group_path;
         char *node;
+        char *cdev;
         uint16_t subsystem_vendor;
         uint16_t subsystem_device;
         char *subsystem_name;

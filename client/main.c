@@ -39,6 +39,7 @@ enum {
         OPTION_GROUP = 'g',
         OPTION_COMPANION = 'c',
         OPTION_QEMU = 'Q',
+        OPTION_IOMMUFD = 'I',
         OPTION_OVERRIDE = 'o',
         OPTION_PLAN = 'p',
         OPTION_DRY_RUN = 'd',
@@ -60,7 +61,7 @@ enum {
 static const Verb verbs[] = {
                 {"groups", "", "List all IOMMU groups with their members", OPERAND_NONE, "", verb_groups},
                 {"devices", "", "List all PCI functions", OPERAND_NONE, "", verb_devices},
-                {"show", " SELECTOR [--qemu]", "Show a device and its group in detail", OPERAND_SELECTOR, "Q",
+                {"show", " SELECTOR [--qemu]", "Show a device and its group in detail", OPERAND_SELECTOR, "QI",
                                 verb_show},
                 {"plan", " SELECTOR [--reattach]", "Show what detach would do, and which guards refuse",
                                 OPERAND_SELECTOR, DETACH_OPTIONS REATTACH_OPTIONS "r", verb_plan},
@@ -92,6 +93,7 @@ static const struct option options[] = {
                 {"group", no_argument, NULL, OPTION_GROUP},
                 {"companion", required_argument, NULL, OPTION_COMPANION},
                 {"qemu", no_argument, NULL, OPTION_QEMU},
+                {"iommufd", no_argument, NULL, OPTION_IOMMUFD},
                 {"override", required_argument, NULL, OPTION_OVERRIDE},
                 {"plan", required_argument, NULL, OPTION_PLAN},
                 {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
@@ -142,6 +144,7 @@ static void print_help(FILE *stream) {
               "      --adopt               reattach: also the devices that vfiod did not detach\n"
               "      --reattach            plan: show what reattach would do\n"
               "      --qemu                show: print only the QEMU arguments for the group\n"
+              "      --iommufd             show: print them for an iommufd, not for the node of the group\n"
               "      --address ADDRESS     Connect to vfiod's own socket at this D-Bus address; by default, root\n"
               "                            connects to unix:path=/run/vfiod/root, and others to the system bus\n"
               "      --json                Print JSON\n"
@@ -263,6 +266,9 @@ static int parse_options(int argc, char **argv, Invocation *invocation, char *us
                         break;
                 case OPTION_QEMU:
                         invocation->qemu = true;
+                        break;
+                case OPTION_IOMMUFD:
+                        invocation->qemu = invocation->iommufd = true;
                         break;
                 case OPTION_OVERRIDE:
                         r = add_overrides(invocation, optarg);

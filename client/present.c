@@ -53,43 +53,61 @@ char *holder_description(const Holder *holder) {
         return text;
 }
 
-/* The node of a kernel that has no nodes of groups: QEMU opens it through an iommufd. */
-static bool is_cdev(const char *node) {
-        return startswith(node, "/dev/vfio/devices/");
+/* A device has a node only while it is on a vfio driver. */
+static bool qemu_can_use(const Device *device) {
+        return device->endpoint && !isempty(device->node) && !isempty(device->address);
+}
+
+/* Tells whether QEMU needs an iommufd, because a device has only its cdev; or can use one, because all devices have a cdev. */
+static bool uses_iommufd(const DeviceList *devices, bool wanted) {
+        size_t n_usable = 0, n_cdevs = 0;
+
+        for (size_t i = 0; i < devices->count; i++) {
+                const Device *device = &devices->items[i];
+
+                if (!qemu_can_use(device))
+                        continue;
+                if (startswith(device->node, "/dev/vfio/devices/"))
+                        return true;
+                n_usable++;
+                n_cdevs += !isempty(device->cdev);
+        }
+        return wanted && n_usable > 0 && n_cdevs == n_usable;
 }
 
 /* Makes the value of QEMU's -device, which is the caller's to free. Returns NULL if there is not enough memory. */
-static char *qemu_device(const char *address, const char *node) {
+static char *qemu_device(const char *address, bool iommufd) {
         /* QEMU's host= accepts only domains of four digits. */
         bool short_domain = strcspn(address, ":") <= 4;
         char *value;
 
         if (asprintf(&value, "vfio-pci,%s%s%s", short_domain ? "host=" : "sysfsdev=/sys/bus/pci/devices/", address,
-                            is_cdev(node) ? ",iommufd=iommufd0" : "") < 0)
+                            iommufd ? ",iommufd=iommufd0" : "") < 0)
                 return NULL;
         return value;
 }
 
-int qemu_arguments(const DeviceList *devices, char ***ret_arguments) {
+int qemu_arguments(const DeviceList *devices, bool wants_iommufd, char ***ret_arguments, bool *ret_iommufd) {
         _cleanup_(strv_freep) char **arguments = NULL;
+        bool iommufd = uses_iommufd(devices, wants_iommufd);
 
         for (size_t i = 0; i < devices->count; i++) {
-                const Device *device = &devices->items[i];
                 _cleanup_free_ char *argument = NULL;
 
-                /* A device has a node only while it is on a vfio driver. */
-                if (!device->endpoint || isempty(device->node) || isempty(device->address))
+                if (!qemu_can_use(&devices->items[i]))
                         continue;
-                argument = qemu_device(device->address, device->node);
+                argument = qemu_device(devices->items[i].address, iommufd);
                 if (!argument)
                         return -ENOMEM;
-                if (!arguments && is_cdev(device->node) &&
+                if (!arguments && iommufd &&
                                 (strv_push(&arguments, "-object") < 0 ||
                                                 strv_push(&arguments, "iommufd,id=iommufd0") < 0))
                         return -ENOMEM;
                 if (strv_push(&arguments, "-device") < 0 || strv_push(&arguments, argument) < 0)
                         return -ENOMEM;
         }
+        if (ret_iommufd)
+                *ret_iommufd = iommufd;
         *ret_arguments = TAKE_PTR(arguments);
         return 0;
 }
@@ -140,14 +158,16 @@ json_t *device_row_to_json(const Device *device) {
 }
 
 static json_t *device_details_to_json(const Device *device) {
-        return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:I, s:o, s:o, "
+        return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:I, s:o, "
+                         "s:o, "
                          "s:o,"
                          " s:o, s:o}",
-                        "endpoint", (int)device->endpoint, "node", json_text(device->node), "subsystem_vendor_id",
-                        json_id(device->subsystem_vendor, 4), "subsystem_device_id",
-                        json_id(device->subsystem_device, 4), "subsystem_name", json_text(device->subsystem_name),
-                        "revision", json_id(device->revision, 2), "numa_node", json_number_or_null(device->numa_node),
-                        "link_speed_mts", json_known_or_null(device->link_speed), "link_speed_max_mts",
+                        "endpoint", (int)device->endpoint, "node", json_text(device->node), "cdev",
+                        json_text(device->cdev), "subsystem_vendor_id", json_id(device->subsystem_vendor, 4),
+                        "subsystem_device_id", json_id(device->subsystem_device, 4), "subsystem_name",
+                        json_text(device->subsystem_name), "revision", json_id(device->revision, 2), "numa_node",
+                        json_number_or_null(device->numa_node), "link_speed_mts",
+                        json_known_or_null(device->link_speed), "link_speed_max_mts",
                         json_known_or_null(device->link_speed_max), "link_width",
                         json_known_or_null(device->link_width), "link_width_max",
                         json_known_or_null(device->link_width_max), "reset_methods",

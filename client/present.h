@@ -14,9 +14,10 @@ const char *driver_in_words(const char *driver);
 char *device_description(const Device *device);
 
 /* Gets the arguments for QEMU: "-device", "vfio-pci,host=0000:03:01.0" for each endpoint that is on a vfio driver;
- * with an iommufd, if the kernel has no nodes of groups.
- * If there is no such endpoint, the list is NULL. The caller frees the list. Returns 0 or -ENOMEM. */
-int qemu_arguments(const DeviceList *devices, char ***ret_arguments);
+ * with an iommufd, if the kernel has no nodes of groups, or if the caller wants it and each of these endpoints has a cdev.
+ * ret_iommufd, which may be NULL, tells whether they are with an iommufd. If there is no such endpoint, the list is NULL. The
+ * caller frees the list. Returns 0 or -ENOMEM. */
+int qemu_arguments(const DeviceList *devices, bool wants_iommufd, char ***ret_arguments, bool *ret_iommufd);
 
 /* Whether a job was cancelled but waits for the kernel: it undoes its work when the kernel returns. */
 bool job_is_stuck_cancelled(const Job *job);

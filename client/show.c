@@ -155,6 +155,7 @@ static void print_device(Output *output, const Device *device, const HolderList 
         else
                 output_field(output, "IOMMU group", "%i", device->group);
         print_text(output, "Node", device->node);
+        print_text(output, "Cdev", device->cdev);
         if (device->numa_node >= 0)
                 output_field(output, "NUMA node", "%i", device->numa_node);
         print_link(output, "Link", device->link_speed, device->link_width);
@@ -233,6 +234,14 @@ static int print_subject(Output *output, const Subject *subject) {
         return 0;
 }
 
+static ExitCode refuse_iommufd(const Group *group) {
+        terminal_say("vfioctl: the running kernel has no nodes for single devices (CONFIG_VFIO_DEVICE_CDEV), which an "
+                     "iommufd "
+                     "needs. Use group %i without --iommufd.",
+                        group->number);
+        return EXIT_REFUSED;
+}
+
 static ExitCode refuse_qemu(const Group *group, bool on_vfio) {
         if (!on_vfio)
                 terminal_say("vfioctl: no device of group %i is on a vfio driver; detach it first", group->number);
@@ -248,19 +257,26 @@ static ExitCode refuse_qemu(const Group *group, bool on_vfio) {
         return EXIT_REFUSED;
 }
 
-static ExitCode show_qemu(Output *output, const Group *group, const DeviceList *members) {
+static ExitCode show_qemu(Output *output, const Group *group, const DeviceList *members, bool wants_iommufd) {
         _cleanup_(strv_freep) char **arguments = NULL;
         _cleanup_free_ char *line = NULL;
-        int r;
+        bool iommufd;
 
-        r = qemu_arguments(members, &arguments);
+        int r = qemu_arguments(members, wants_iommufd, &arguments, &iommufd);
         if (r < 0)
                 return report_error(r, NULL);
         if (!arguments || !group->viable)
                 return refuse_qemu(group, arguments != NULL);
+        if (wants_iommufd && !iommufd)
+                return refuse_iommufd(group);
+        if (isatty(fileno(output->stream)))
+                terminal_say("QEMU uses %s.",
+                                iommufd ? "an iommufd and the node of each device (QEMU 8.2 or newer)" : group->node);
 
         if (output->json)
-                r = output_json(output, json_pack("{s:o}", "qemu_arguments", json_strings(arguments)));
+                r = output_json(output,
+                                json_pack("{s:o, s:s}", "qemu_arguments", json_strings(arguments), "backend",
+                                                iommufd ? "iommufd" : "group"));
         else {
                 line = strv_join(arguments, " ");
                 r = line ? fprintf(output->stream, "%s\n", line) : -ENOMEM;
@@ -277,7 +293,7 @@ ExitCode verb_show(Invocation *invocation) {
         if (r < 0)
                 return report_error(r, &error);
         if (invocation->qemu)
-                return show_qemu(&invocation->output, &subject.group, &subject.members);
+                return show_qemu(&invocation->output, &subject.group, &subject.members, invocation->iommufd);
 
         subject_get_use(invocation, &subject);
         r = print_subject(&invocation->output, &subject);

@@ -17,6 +17,7 @@ typedef struct Invocation {
         const char *rule;           /* name of a rule, or --name; NULL for none */
         char **files;               /* list that ends in NULL; NULL for verbs that take none */
         bool qemu;                  /* --qemu */
+        bool iommufd;               /* --iommufd */
         bool dry_run;               /* --dry-run */
         bool reattach;              /* --reattach */
         bool persistent;            /* --persistent */

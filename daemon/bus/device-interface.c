@@ -16,7 +16,7 @@ BUS_GETTER(property_get_text) {
                 return bus_append_name(reply, device->driver);
         if (streq(property, "Node") && device->group && device->group_node)
                 return bus_append_name(reply, VFIO_NODE_TEXT(device->group->number, device->group->no_iommu));
-        if (streq(property, "Node") && device->cdev[0] != '\0')
+        if ((streq(property, "Node") || streq(property, "Cdev")) && device->cdev[0] != '\0')
                 return bus_append_name(reply, VFIO_CDEV_NAME_TEXT(device->cdev));
         if (streq(property, "PhysicalFunction") && device->virtual_function)
                 return bus_append_name(reply, PCI_ADDRESS_TEXT(device->physical_function));
@@ -141,6 +141,7 @@ const sd_bus_vtable device_vtable[] = {
                 CHANGING_PROPERTY("GroupNumber", "i", property_get_int),
                 CHANGING_PROPERTY("Group", "o", property_get_group),
                 CHANGING_PROPERTY("Node", "s", property_get_text),
+                CHANGING_PROPERTY("Cdev", "s", property_get_text),
                 FIELD_PROPERTY("VendorId", "q", ids.vendor),
                 FIELD_PROPERTY("DeviceId", "q", ids.device),
                 FIELD_PROPERTY("SubsystemVendorId", "q", ids.subsystem_vendor),

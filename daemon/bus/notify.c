@@ -13,7 +13,7 @@ typedef struct PropertyFacts {
 static const PropertyFacts device_facts[] = {
                 {CHANGED_STATE | CHANGED_DRIVER | CHANGED_ORIGIN, {"State"}},
                 {CHANGED_DRIVER, {"Driver"}},
-                {CHANGED_DRIVER | CHANGED_GROUP, {"Node"}},
+                {CHANGED_DRIVER | CHANGED_GROUP, {"Node", "Cdev"}},
                 {CHANGED_GROUP, {"GroupNumber", "Group"}},
                 {CHANGED_IDS,
                                 {"VendorId", "DeviceId", "SubsystemVendorId", "SubsystemDeviceId", "Class", "Revision",

@@ -155,15 +155,15 @@ int pci_path_find_upstream(const char *folder, PciAddress *ret) {
         return part && part != last && pci_address_parse_component(part, ret) ? 0 : -ENOENT;
 }
 
-/* Finds the node that a virtual machine opens for a device on a vfio driver. In the middle of a probe there may be none yet:
- * an event follows. */
-static void find_node(const Kernel *kernel, int device_fd, PciFacts *facts) {
+/* Finds the nodes that a virtual machine can open for a device on a vfio driver. In the middle of a probe there may be no cdev
+ * yet: an event follows. */
+static void find_nodes(const Kernel *kernel, int device_fd, PciFacts *facts) {
         VfioCdev cdev;
 
         if (!pci_driver_is_vfio(facts->driver))
                 return;
         facts->group_node = facts->group != IOMMU_GROUP_NONE && vfio_has_group_nodes(kernel);
-        if (!facts->group_node && vfio_cdev_read(device_fd, &cdev) > 0)
+        if (vfio_cdev_read(device_fd, &cdev) > 0)
                 (void)snprintf(facts->cdev, sizeof(facts->cdev), "%s", cdev.name);
 }
 
@@ -183,7 +183,7 @@ int pci_device_read_facts(const Kernel *kernel, PciAddress address, PciFacts *re
                 return r;
         facts.no_iommu = facts.group != IOMMU_GROUP_NONE && pci_driver_is_vfio(facts.driver) &&
                         iommu_group_has_no_iommu(kernel, facts.group);
-        find_node(kernel, device_fd, &facts);
+        find_nodes(kernel, device_fd, &facts);
         facts.numa_node = (int)read_optional(device_fd, "numa_node", -1, INT16_MAX, -1);
         if (sysfs_read_text(device_fd, "reset_method", facts.reset_methods, sizeof(facts.reset_methods)) < 0)
                 facts.reset_methods[0] = '\0';

@@ -44,8 +44,8 @@ typedef struct PciFacts {
         bool bridge;                           /* there is a bus behind it */
         bool endpoint;                         /* a virtual machine can use it */
         bool boot_vga;
-        bool group_node;               /* it is on a vfio driver, and virtual machines use the node of its group */
-        char cdev[VFIO_CDEV_NAME_MAX]; /* that virtual machines use because there is no node of the group; "" for none */
+        bool group_node;               /* it is on a vfio driver, and its group has a node */
+        char cdev[VFIO_CDEV_NAME_MAX]; /* its own node, if it is on a vfio driver and the kernel makes such nodes; "" for none */
         bool virtual_function;
         PciAddress physical_function; /* of a VF */
         bool has_upstream;            /* It is behind a bridge, and not on a root bus. */

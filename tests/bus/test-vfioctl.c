@@ -224,6 +224,43 @@ static void test_json(void) {
         fixture_stop(fixture);
 }
 
+/* A kernel with both kinds of nodes: QEMU opens the group, or the devices through an iommufd. */
+static void test_both_nodes(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
+        EXPECT(0, "", "detach ens1 --companion ens2");
+        EXPECT(5,
+                        "vfioctl: the running kernel has no nodes for single devices (CONFIG_VFIO_DEVICE_CDEV), which "
+                        "an "
+                        "iommufd needs. Use group 10 without --iommufd.\n",
+                        "show --iommufd ens1");
+        json_t *show = vfioctl_json("show ens1");
+        expect_json(show, "device.cdev", "null");
+        json_decref(show);
+        EXPECT(0, "", "reattach ens1");
+
+        fake_kernel_do(fixture->kernel, "cdevs on");
+        EXPECT(0, "", "detach ens1 --companion ens2");
+        show = vfioctl_json("show ens1");
+        expect_json(show, "device.node", "\"/dev/vfio/10\"");
+        g_assert_true(g_str_has_prefix(json_string_value(json_object_get(json_object_get(show, "device"), "cdev")),
+                        "/dev/vfio/devices/vfio"));
+        json_decref(show);
+        json_t *group = vfioctl_json("show --qemu ens1");
+        expect_json(group, "backend", "\"group\"");
+        expect_json(group, "qemu_arguments.1", "\"vfio-pci,host=0000:03:01.0\"");
+        json_decref(group);
+        json_t *iommufd = vfioctl_json("show --iommufd ens1");
+        expect_json(iommufd, "backend", "\"iommufd\"");
+        expect_json(iommufd, "qemu_arguments",
+                        "[\"-object\",\"iommufd,id=iommufd0\",\"-device\",\"vfio-pci,host=0000:03:01.0,iommufd="
+                        "iommufd0\","
+                        "\"-device\",\"vfio-pci,host=0000:03:02.0,iommufd=iommufd0\"]");
+        json_decref(iommufd);
+        fixture_stop(fixture);
+}
+
 /* A kernel without nodes of groups: QEMU opens the devices through an iommufd. */
 static void test_cdevs(void) {
         Fixture *fixture = fixture_start(NULL);
@@ -291,6 +328,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/vfioctl/full-disk", test_full_disk);
         g_test_add_func("/bus/vfioctl/json", test_json);
         g_test_add_func("/bus/vfioctl/cdevs", test_cdevs);
+        g_test_add_func("/bus/vfioctl/both-nodes", test_both_nodes);
         g_test_add_func("/bus/vfioctl/text", test_text);
         return g_test_run();
 }

@@ -109,6 +109,15 @@ def check_detach(tap, guest, view, card):
               [view.properties("Device", port)["Node"] for port in card.ports], nodes)
     tap.equal("show --qemu prints the same arguments", view.vfioctl(f"show {card.name} --qemu"),
               (0, card.arguments + "\n"))
+    status, output_iommufd = view.vfioctl(f"show {card.name} --iommufd")
+    if systems.CDEV in guest.facts.ways:
+        tap.equal("show --iommufd prints the arguments for an iommufd", (status, output_iommufd),
+                  (0, byhand.device_arguments(guest, *card.ports, way=systems.CDEV) + "\n"))
+        tap.equal("the bus shows the cdev of each port", [view.properties("Device", port)["Cdev"] for port in card.ports],
+                  [host.cdev(guest, port) for port in card.ports])
+    else:
+        tap.equal("show --iommufd is refused", status, REFUSED)
+        tap.contains("it names what the kernel lacks", output_iommufd, "CONFIG_VFIO_DEVICE_CDEV")
     group = view.groups()[card.group]
     tap.equal("the group is detached and viable, and has a node only if the kernel makes one",
               (group["state"], group["viable"], group["node"]), ("detached", True, of_group))
