@@ -9,9 +9,32 @@
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
 
+/* The settings that a card may lack. Their attributes in rtnetlink have the same layout. */
+typedef struct Toggle {
+        unsigned attribute;
+        size_t offset; /* of the int8_t in VirtualFunctionLink */
+} Toggle;
+
+static const Toggle toggles[] = {
+                {IFLA_VF_SPOOFCHK, offsetof(VirtualFunctionLink, spoof_check)},
+                {IFLA_VF_TRUST, offsetof(VirtualFunctionLink, trust)},
+                {IFLA_VF_LINK_STATE, offsetof(VirtualFunctionLink, link_state)},
+};
+
+static int8_t toggle_get(const VirtualFunctionLink *link, size_t i) {
+        return *((const int8_t *)link + toggles[i].offset);
+}
+
+static bool differs(int8_t a, int8_t b) {
+        return a >= 0 && b >= 0 && a != b;
+}
+
 bool virtual_function_link_equal(const VirtualFunctionLink *a, const VirtualFunctionLink *b) {
         if (!a->known || !b->known)
                 return a->known == b->known;
+        for (size_t i = 0; i < ELEMENTSOF(toggles); i++)
+                if (differs(toggle_get(a, i), toggle_get(b, i)))
+                        return false;
         return memcmp(a->mac, b->mac, MAC_SIZE) == 0 && a->vlan == b->vlan && a->qos == b->qos &&
                         a->vlan_protocol == b->vlan_protocol;
 }
@@ -35,6 +58,21 @@ static const struct nlattr *find_nested(const struct nlattr *nest, unsigned type
         return NULL;
 }
 
+/* The kernel writes -1 for a setting that the card does not have. */
+static void read_toggles(const struct nlattr *info, VirtualFunctionLink *ret) {
+        const struct nlattr *attribute;
+
+        for (size_t i = 0; i < ELEMENTSOF(toggles); i++) {
+                int8_t *value = (int8_t *)ret + toggles[i].offset;
+
+                *value = -1;
+                if ((attribute = find_nested(info, toggles[i].attribute, sizeof(struct ifla_vf_spoofchk)))) {
+                        const struct ifla_vf_spoofchk *found = mnl_attr_get_payload(attribute);
+                        *value = found->setting <= INT8_MAX ? (int8_t)found->setting : -1;
+                }
+        }
+}
+
 /* Reads the entry of a VF. Returns false if it is the entry of another VF. */
 static bool read_info(const struct nlattr *info, unsigned number, VirtualFunctionLink *ret) {
         const struct nlattr *attribute = find_nested(info, IFLA_VF_MAC, sizeof(struct ifla_vf_mac));
@@ -54,6 +92,7 @@ static bool read_info(const struct nlattr *info, unsigned number, VirtualFunctio
                 const struct ifla_vf_vlan_info *vlan = mnl_attr_get_payload(attribute);
                 ret->vlan_protocol = ntohs(vlan->vlan_proto);
         }
+        read_toggles(info, ret);
         return true;
 }
 
@@ -131,6 +170,16 @@ static int read_link_of(const Place *place, VirtualFunctionLink *ret) {
 
 /* Writing. */
 
+static void put_toggles(struct nlmsghdr *request, unsigned number, const VirtualFunctionLink *now,
+                const VirtualFunctionLink *wanted) {
+        for (size_t i = 0; i < ELEMENTSOF(toggles); i++) {
+                struct ifla_vf_spoofchk value = {.vf = number, .setting = (uint32_t)toggle_get(wanted, i)};
+
+                if (differs(toggle_get(now, i), toggle_get(wanted, i)))
+                        mnl_attr_put(request, (uint16_t)toggles[i].attribute, sizeof(value), &value);
+        }
+}
+
 struct nlmsghdr *virtual_function_make_request(void *buffer, int interface_index, unsigned number,
                 const VirtualFunctionLink *now, const VirtualFunctionLink *wanted) {
         struct ifla_vf_mac mac = {.vf = number};
@@ -154,6 +203,7 @@ struct nlmsghdr *virtual_function_make_request(void *buffer, int interface_index
                 mnl_attr_put(request, IFLA_VF_VLAN_INFO, sizeof(vlan), &vlan);
                 mnl_attr_nest_end(request, vlans);
         }
+        put_toggles(request, number, now, wanted);
         mnl_attr_nest_end(request, info);
         mnl_attr_nest_end(request, list);
         return request;

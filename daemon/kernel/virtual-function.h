@@ -3,8 +3,8 @@
 
 #include "kernel/pci-facts.h"
 
-/* The settings of a VF of a network card that the administrator makes through the PF ("ip link set PF vf N mac ... vlan ...").
- * They are no attributes of the VF. libvirt and other programs change them while a virtual machine has the VF. */
+/* The settings of a VF of a network card that the administrator makes through the PF ("ip link set PF vf N mac ... vlan ... trust
+ * on"). They are no attributes of the VF. The limits of the rate are missing: cards accept them only while the link is up. libvirt and other programs change them while a virtual machine has the VF. */
 
 #define MAC_SIZE 6
 
@@ -14,8 +14,13 @@ typedef struct VirtualFunctionLink {
         uint8_t qos;
         uint16_t vlan;          /* 0 for none */
         uint16_t vlan_protocol; /* as in an Ethernet frame, in host byte order; 0 if the kernel does not tell it */
+
+        /* -1 for each that the card does not have, or that is not known. */
+        int8_t spoof_check, trust; /* 0 or 1 */
+        int8_t link_state;         /* IFLA_VF_LINK_STATE_... */
 } VirtualFunctionLink;
 
+/* A setting that is not known equals each value. */
 bool virtual_function_link_equal(const VirtualFunctionLink *a, const VirtualFunctionLink *b);
 
 /* Reads the settings by rtnetlink, through the interface of the PF. The driver reports all its VFs for each call. Returns 0, also

@@ -175,6 +175,19 @@ static void transfer_link(StateJson *json, VirtualFunctionLink *link) {
         state_json_leave(&array);
 }
 
+/* Earlier editions did not store these settings. */
+static void transfer_link_toggles(StateJson *json, VirtualFunctionLink *link) {
+        if (!state_json_has(json, "virtual_function_toggles", true)) {
+                link->spoof_check = link->trust = link->link_state = -1;
+                return;
+        }
+        StateJson array = state_json_enter(json, "virtual_function_toggles", JSON_ARRAY);
+        link->spoof_check = (int8_t)state_json_number(&array, NULL, link->spoof_check, -1, INT8_MAX);
+        link->trust = (int8_t)state_json_number(&array, NULL, link->trust, -1, INT8_MAX);
+        link->link_state = (int8_t)state_json_number(&array, NULL, link->link_state, -1, INT8_MAX);
+        state_json_leave(&array);
+}
+
 void state_json_binding(StateJson *json, const char *key, Binding *binding) {
         StateJson object = state_json_enter(json, key, JSON_OBJECT);
         PowerSettings *power = &binding->power;
@@ -188,8 +201,10 @@ void state_json_binding(StateJson *json, const char *key, Binding *binding) {
         if (power->d3cold_known)
                 power->d3cold_allowed = state_json_flag(&object, "d3cold_allowed", power->d3cold_allowed);
         binding->link.known = state_json_has(&object, "virtual_function_link", binding->link.known);
-        if (binding->link.known)
+        if (binding->link.known) {
                 transfer_link(&object, &binding->link);
+                transfer_link_toggles(&object, &binding->link);
+        }
 }
 
 static void transfer_module(StateJson *json, DeviceOrigin *origin) {

@@ -18,6 +18,9 @@ static const VirtualFunctionLink set = {
                 .vlan = 100,
                 .qos = 3,
                 .vlan_protocol = ETH_P_8021AD,
+                .spoof_check = 0,
+                .trust = 1,
+                .link_state = -1, /* this card has no such setting */
 };
 
 /* padding: space for the other attributes of a VF, 0 for none. */
@@ -37,6 +40,12 @@ static void put_padded_vf(struct nlmsghdr *message, unsigned number, const Virtu
         struct nlattr *vlans = mnl_attr_nest_start(message, IFLA_VF_VLAN_LIST);
         mnl_attr_put(message, IFLA_VF_VLAN_INFO, sizeof(entry), &entry);
         mnl_attr_nest_end(message, vlans);
+        struct ifla_vf_spoofchk spoof_check = {.vf = number, .setting = (uint32_t)link->spoof_check};
+        mnl_attr_put(message, IFLA_VF_SPOOFCHK, sizeof(spoof_check), &spoof_check);
+        struct ifla_vf_trust trust = {.vf = number, .setting = (uint32_t)link->trust};
+        mnl_attr_put(message, IFLA_VF_TRUST, sizeof(trust), &trust);
+        struct ifla_vf_link_state link_state = {.vf = number, .link_state = (uint32_t)link->link_state};
+        mnl_attr_put(message, IFLA_VF_LINK_STATE, sizeof(link_state), &link_state);
         if (padding > 0)
                 mnl_attr_put(message, IFLA_VF_STATS, padding, zeros);
         mnl_attr_nest_end(message, info);
@@ -126,7 +135,7 @@ static unsigned count_known(const struct nlmsghdr *message, unsigned n) {
 }
 
 /* The kernel's other attributes of a VF: rates, trust and so on; and its statistics. */
-#define OTHERS_SIZE 112
+#define OTHERS_SIZE 76
 #define STATISTICS_SIZE 104
 
 static void test_parse_many(void) {
@@ -145,7 +154,7 @@ static void test_parse_many(void) {
         g_assert_cmpuint(count_known(message, 256), <, 256);
 
         /* An entry of 256 bytes, so that the truncated list ends between two entries. */
-        message = make_long_answer(buffer, 300, 132);
+        message = make_long_answer(buffer, 300, 96);
         g_assert_cmpuint(count_known(message, 300), ==, 44);
 }
 
@@ -206,6 +215,31 @@ static void test_request_of_difference(void) {
         g_assert_null(child(request, info, IFLA_VF_VLAN_LIST));
 }
 
+/* Trust and spoof check are set if both the card and the file know them. */
+static void test_request_of_toggles(void) {
+        char buffer[RTNETLINK_REQUEST_MAX];
+        VirtualFunctionLink now = set, wanted = set;
+
+        now.spoof_check = 1;
+        now.trust = 0;
+        now.link_state = IFLA_VF_LINK_STATE_ENABLE;
+        g_assert_false(virtual_function_link_equal(&now, &wanted));
+        struct nlmsghdr *request = virtual_function_make_request(buffer, 7, 5, &now, &wanted);
+        const struct nlattr *info = child(request, child(request, NULL, IFLA_VFINFO_LIST), IFLA_VF_INFO);
+        const struct ifla_vf_spoofchk *spoof_check = mnl_attr_get_payload(child(request, info, IFLA_VF_SPOOFCHK));
+        g_assert_cmpuint(spoof_check->vf, ==, 5);
+        g_assert_cmpuint(spoof_check->setting, ==, 0);
+        const struct ifla_vf_trust *trust = mnl_attr_get_payload(child(request, info, IFLA_VF_TRUST));
+        g_assert_cmpuint(trust->vf, ==, 5);
+        g_assert_cmpuint(trust->setting, ==, 1);
+        g_assert_null(child(request, info, IFLA_VF_LINK_STATE));
+        g_assert_null(child(request, info, IFLA_VF_MAC));
+
+        /* A file of an earlier edition knows none of them. */
+        wanted.spoof_check = wanted.trust = -1;
+        g_assert_true(virtual_function_link_equal(&now, &wanted));
+}
+
 /* A device that is no VF has no such settings, and gets none. */
 static void test_no_virtual_function(void) {
         TempTree *tree = temp_tree_new();
@@ -230,6 +264,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/virtual-function/parse-many", test_parse_many);
         g_test_add_func("/virtual-function/request", test_request);
         g_test_add_func("/virtual-function/request-of-difference", test_request_of_difference);
+        g_test_add_func("/virtual-function/request-of-toggles", test_request_of_toggles);
         g_test_add_func("/virtual-function/no-virtual-function", test_no_virtual_function);
         return g_test_run();
 }
