@@ -18,6 +18,7 @@ static const char *const outcome_table[_OUTCOME_MAX] = {
                 [OUTCOME_IN_USE_NETWORK] = "InUseNetwork",
                 [OUTCOME_IN_USE_DISPLAY] = "InUseDisplay",
                 [OUTCOME_IN_USE_CONSOLE] = "InUseConsole",
+                [OUTCOME_IN_USE_MEMORY] = "InUseMemory",
                 [OUTCOME_IN_USE_PROCESS] = "InUseProcess",
                 [OUTCOME_VIRTUAL_FUNCTIONS_IN_USE] = "VirtualFunctionsInUse",
                 [OUTCOME_FIRMWARE_MAPPING] = "FirmwareMapping",

@@ -95,8 +95,7 @@ static int add_guard(const char *text, void *field, sd_bus_error *error) {
         if (guard < 0)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
                                 "There is no guard '%s' to override: they are storage, network, display, console, "
-                                "process, "
-                                "virtual-functions and firmware.",
+                                "memory, process, virtual-functions and firmware.",
                                 TEXT_EXCERPT(text));
         *overrides |= 1U << guard;
         return 0;

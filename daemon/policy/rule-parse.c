@@ -193,8 +193,8 @@ static const struct {
                 [KEY_COMPANIONS] = {SECTION_DETACH, "Companions",
                                 "must be 'all', 'none' or addresses like 0000:3b:00.1", true},
                 [KEY_OVERRIDE] = {SECTION_DETACH, "Override",
-                                "can contain storage, network, display, console, process, virtual-functions and "
-                                "firmware",
+                                "can contain storage, network, display, console, memory, process, virtual-functions "
+                                "and firmware",
                                 true},
                 [KEY_VIRTUAL_FUNCTIONS] = {SECTION_DETACH, "VirtualFunctions", "must be a number from 1 to 65535"},
 };

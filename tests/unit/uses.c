@@ -32,7 +32,7 @@ Bed *bed_free(Bed *bed) {
 
 int on_use(PciAddress device, UsageKind kind, const char *evidence, void *userdata) {
         static const char *const names[_USAGE_KIND_MAX] = {
-                        "storage", "network", "display", "console", "process", "child"};
+                        "storage", "network", "display", "console", "memory", "process", "child"};
         Uses *uses = userdata;
 
         uses->device = device;
