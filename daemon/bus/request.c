@@ -94,8 +94,8 @@ static int add_guard(const char *text, void *field, sd_bus_error *error) {
         Guard guard = guard_from_string(text);
         if (guard < 0)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
-                                "There is no guard '%s' to override: they are storage, network, display, process, "
-                                "virtual-functions and firmware.",
+                                "There is no guard '%s' to override: they are storage, network, display, console, "
+                                "memory, process, virtual-functions and firmware.",
                                 TEXT_EXCERPT(text));
         *overrides |= 1U << guard;
         return 0;

@@ -63,26 +63,37 @@ static int apply_load_driver(Work *work, const PlanStep *step, Problem *problem)
 
 const StepRow load_driver_row = {apply_load_driver, NULL, NULL};
 
-/* Waits for the cdevs of all members of the group that the plan moves to a vfio driver. */
-static int wait_for_cdevs(Work *work, int group, Problem *problem) {
+static int report_missing(const char *node, int error, Problem *problem) {
+        if (error == -ESTALE)
+                return problem_set(problem, OUTCOME_FAILED,
+                                "%s is not the node that the kernel made: it has another device number. It may be left "
+                                "over from an earlier boot, or somebody made it by hand. Remove it and try again.",
+                                node);
+        return problem_set(problem, OUTCOME_FAILED, "%s did not appear: %s", node, strerror(-error));
+}
+
+static int wait_for_cdev(const Work *work, size_t i, Problem *problem) {
         VfioCdev cdev;
 
-        for (size_t i = 0; i < work->plan->n_members; i++) {
+        int r = vfio_cdev_read(work->fds[i], &cdev);
+        if (r <= 0)
+                return problem_set(problem, OUTCOME_FAILED, "The vfio character device of %s did not appear: %s",
+                                PCI_ADDRESS_TEXT(work->plan->members[i].address), strerror(r < 0 ? -r : ENODEV));
+        r = vfio_cdev_wait(work->kernel, &cdev, NODE_TIMEOUT_MS);
+        return r < 0 ? report_missing(VFIO_CDEV_TEXT(&cdev), r, problem) : 0;
+}
+
+/* Waits for the cdevs of all members of the group that the plan moves to a vfio driver. */
+static int wait_for_cdevs(const Work *work, int group, Problem *problem) {
+        int r = 0;
+
+        for (size_t i = 0; i < work->plan->n_members && r == 0; i++) {
                 const PlanMember *member = &work->plan->members[i];
 
-                if (member->group != group || work->fds[i] < 0 || !pci_driver_is_vfio(member->target.driver))
-                        continue;
-                int r = vfio_cdev_read(work->fds[i], &cdev);
-                if (r > 0)
-                        r = vfio_cdev_wait(work->kernel, &cdev, NODE_TIMEOUT_MS);
-                else if (r == 0)
-                        r = -ENODEV;
-                if (r < 0)
-                        return problem_set(problem, OUTCOME_FAILED,
-                                        "The vfio character device of %s did not appear: %s",
-                                        PCI_ADDRESS_TEXT(member->address), strerror(-r));
+                if (member->group == group && work->fds[i] >= 0 && pci_driver_is_vfio(member->target.driver))
+                        r = wait_for_cdev(work, i, problem);
         }
-        return 0;
+        return r;
 }
 
 static int apply_wait_node(Work *work, const PlanStep *step, Problem *problem) {
@@ -91,9 +102,7 @@ static int apply_wait_node(Work *work, const PlanStep *step, Problem *problem) {
         if (!vfio_has_group_nodes(work->kernel))
                 return wait_for_cdevs(work, group, problem);
         int r = vfio_node_wait(work->kernel, group, NODE_TIMEOUT_MS);
-        return r < 0 ? problem_set(problem, OUTCOME_FAILED, "%s did not appear: %s", VFIO_NODE_TEXT(group, false),
-                                       strerror(-r))
-                     : 0;
+        return r < 0 ? report_missing(VFIO_NODE_TEXT(group, false), r, problem) : 0;
 }
 
 const StepRow wait_node_row = {apply_wait_node, NULL, NULL};

@@ -94,15 +94,34 @@ static bool is_bridge(int device_fd, uint32_t class) {
         }
 }
 
+/* Tells whether the component of a path is a root bus: "pci0000:00", or "pci10000:e0" below a controller. */
+static bool is_root_bus(const char *part) {
+        const char *numbers = startswith(part, "pci");
+        char text[PCI_ADDRESS_TEXT_MAX];
+        PciAddress address;
+
+        return numbers &&
+                        snprintf(text, sizeof(text), "%.*s:00.0", (int)strcspn(numbers, "/"), numbers) <
+                        (int)sizeof(text) &&
+                        pci_address_parse(text, &address) >= 0;
+}
+
 const char *pci_path_format(const char *folder, char buffer[static PCI_PATH_MAX]) {
-        const char *part = strstr(folder, "/pci");
-        bool is_valid = true;
+        bool is_on_bus = false, is_valid = false;
         size_t length = 0;
         PciAddress address;
 
         buffer[0] = '\0';
-        for (part = part ? strchr(part + 1, '/') : NULL; part && is_valid; part = strchr(part, '/')) {
-                is_valid = pci_address_parse_component(++part, &address);
+        for (const char *part = strchr(folder, '/'); part; part = strchr(part, '/')) {
+                part++;
+                if (is_root_bus(part)) {
+                        is_on_bus = true;
+                        is_valid = false;
+                        continue;
+                }
+                if (!is_on_bus)
+                        continue;
+                is_valid = pci_address_parse_component(part, &address);
                 if (!is_valid)
                         break;
                 if (length == 0)
@@ -111,6 +130,8 @@ const char *pci_path_format(const char *folder, char buffer[static PCI_PATH_MAX]
                         length += (size_t)snprintf(buffer + length, PCI_PATH_MAX - length, "/%02x.%x", address.slot,
                                         address.function);
                 is_valid = length < PCI_PATH_MAX;
+                if (!is_valid)
+                        break;
         }
         if (!is_valid)
                 buffer[0] = '\0';

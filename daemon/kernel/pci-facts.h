@@ -75,7 +75,9 @@ int pci_device_read_driver_of(const Kernel *kernel, PciAddress address, char buf
 int pci_device_read_facts(const Kernel *kernel, PciAddress address, PciFacts *ret);
 
 /* Formats the port path of a sysfs directory, "0000:00:1c.4/00.0" for "../../../devices/pci0000:00/0000:00:1c.4/0000:3b:00.0":
- * the address on the root bus, then slot and function number of each step. It stays the same when buses are renumbered.
+ * the address on the root bus, then slot and function number of each step. It stays the same when buses are renumbered. Below
+ * a controller with a PCI domain of its own (Intel VMD), the path goes on from the controller, because the number of this
+ * domain may change: "0000:00:0e.0/06.0/00.0" for ".../0000:00:0e.0/pci10000:e0/10000:e0:06.0/10000:e1:00.0".
  * Writes "" for any other path. Returns buffer. */
 const char *pci_path_format(const char *folder, char buffer[static PCI_PATH_MAX]);
 

@@ -7,17 +7,80 @@
 #include <poll.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 const char *vfio_node_format(int group, bool no_iommu, char buffer[static VFIO_NODE_TEXT_MAX]) {
         (void)snprintf(buffer, VFIO_NODE_TEXT_MAX, "/dev/vfio/%s%d", no_iommu ? "noiommu-" : "", group);
         return buffer;
 }
 
-int vfio_node_lock(const Kernel *kernel, int group) {
+int vfio_node_read_number(const Kernel *kernel, int group, bool no_iommu, dev_t *ret) {
+        const char *name = VFIO_NODE_TEXT(group, no_iommu) + strlen("/dev/vfio/");
+        unsigned major, minor;
+        char text[32];
+        int end = 0;
+
+        int r = sysfs_read_text(kernel->sys_fd, SYSFS_PATH("class/vfio/%s/dev", name), text, sizeof(text));
+        if (r < 0)
+                return r == -ENOENT || r == -ENODEV ? 0 : r;
+        if (sscanf(text, "%u:%u%n", &major, &minor, &end) != 2 || end != r)
+                return -EINVAL;
+        *ret = makedev(major, minor);
+        return 1;
+}
+
+/* The nodes of a simulated machine are regular files without numbers. */
+static bool is_node(const Kernel *kernel, const struct stat *status, dev_t number) {
+        return kernel->has_own_nodes ? S_ISREG(status->st_mode) : S_ISCHR(status->st_mode) && status->st_rdev == number;
+}
+
+/* What a directory below /dev has under a name. */
+typedef enum NodeCheck {
+        NODE_MISSING,
+        NODE_WRONG, /* another file, for example the node of an earlier boot in a /dev on disk */
+        NODE_RIGHT,
+} NodeCheck;
+
+/* Not faccessat(), which fails if a device cgroup denies the node. */
+static NodeCheck check_node(const Kernel *kernel, int folder_fd, const char *name, dev_t number) {
+        struct stat status;
+
+        if (fstatat(folder_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+                return NODE_MISSING;
+        return is_node(kernel, &status, number) ? NODE_RIGHT : NODE_WRONG;
+}
+
+bool vfio_node_is_right(const Kernel *kernel, int group, dev_t number) {
+        return check_node(kernel, kernel->dev_fd, SYSFS_PATH("vfio/%d", group), number) == NODE_RIGHT;
+}
+
+/* Opens /dev/vfio/N if it is the node with this number. Nothing else is opened: that could have side effects. */
+static int open_node(const Kernel *kernel, int group, dev_t number) {
+        struct stat status;
+
+        _cleanup_close_ int path_fd =
+                        openat(kernel->dev_fd, SYSFS_PATH("vfio/%d", group), O_PATH | O_CLOEXEC | O_NOFOLLOW);
+        if (path_fd < 0)
+                return errno == ENOENT || errno == ENOTDIR ? -ESTALE : -errno;
+        if (fstat(path_fd, &status) < 0)
+                return -errno;
+        if (!is_node(kernel, &status, number))
+                return -ESTALE;
         /* Any open takes the group. The node may belong to another user, for example of libvirt: then vfiod cannot
          * open it for writing without CAP_DAC_OVERRIDE. */
-        int fd = openat(kernel->dev_fd, SYSFS_PATH("vfio/%d", group), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
+        int fd = open(SYSFS_PATH("/proc/self/fd/%d", path_fd), O_RDONLY | O_CLOEXEC | O_NOCTTY);
         return fd < 0 ? -errno : fd;
+}
+
+int vfio_node_lock(const Kernel *kernel, int group) {
+        dev_t number;
+
+        int r = vfio_node_read_number(kernel, group, false, &number);
+        if (r <= 0)
+                return r < 0 ? r : -ENOENT;
+        int fd = open_node(kernel, group, number);
+        /* The last device of the group may have left its vfio driver in the meantime. */
+        return fd == -ESTALE && vfio_node_read_number(kernel, group, false, &number) == 0 ? -ENOENT : fd;
 }
 
 bool vfio_has_group_nodes(const Kernel *kernel) {
@@ -41,9 +104,10 @@ static int wait_for_entry(int watch_fd, uint64_t end_us) {
         return 0;
 }
 
-static int wait_for_node(const Kernel *kernel, const char *folder, const char *name, unsigned timeout_ms) {
+static int wait_for_node(
+                const Kernel *kernel, const char *folder, const char *name, dev_t number, unsigned timeout_ms) {
         uint64_t end_us = clock_us(CLOCK_MONOTONIC) + timeout_ms * UINT64_C(1000);
-        struct stat status;
+        NodeCheck check = NODE_MISSING;
         int r = 0;
 
         _cleanup_close_ int folder_fd = openat(kernel->dev_fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -55,16 +119,20 @@ static int wait_for_node(const Kernel *kernel, const char *folder, const char *n
                         inotify_add_watch(watch_fd, SYSFS_PATH("/proc/self/fd/%d", folder_fd),
                                         IN_CREATE | IN_MOVED_TO) < 0)
                 return -errno;
-        /* Not faccessat(), which fails if a device cgroup denies the node. */
-        while (r == 0 && fstatat(folder_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        while (r == 0 && (check = check_node(kernel, folder_fd, name, number)) != NODE_RIGHT)
                 r = wait_for_entry(watch_fd, end_us);
-        return r;
+        return r == -ETIMEDOUT && check == NODE_WRONG ? -ESTALE : r;
 }
 
 int vfio_node_wait(const Kernel *kernel, int group, unsigned timeout_ms) {
-        return wait_for_node(kernel, "vfio", SYSFS_PATH("%d", group), timeout_ms);
+        dev_t number;
+
+        int r = vfio_node_read_number(kernel, group, false, &number);
+        if (r <= 0)
+                return r < 0 ? r : -ENODEV;
+        return wait_for_node(kernel, "vfio", SYSFS_PATH("%d", group), number, timeout_ms);
 }
 
 int vfio_cdev_wait(const Kernel *kernel, const VfioCdev *cdev, unsigned timeout_ms) {
-        return wait_for_node(kernel, "vfio/devices", cdev->name, timeout_ms);
+        return wait_for_node(kernel, "vfio/devices", cdev->name, cdev->number, timeout_ms);
 }

@@ -21,15 +21,26 @@ const char *vfio_node_format(int group, bool no_iommu, char buffer[static VFIO_N
 /* Reads whether the group has an IOMMU, and formats its node. */
 #define VFIO_NODE_TEXT_OF(kernel, group) VFIO_NODE_TEXT(group, iommu_group_has_no_iommu(kernel, group))
 
+/* Reads the device number of the node from /sys/class/vfio. /dev may have another file under the name of the node: one of an
+ * earlier boot, if /dev is on a disk, or one that somebody made in a container. So only this number tells which node is
+ * right. Returns 1 and the number; 0 if the kernel has no such node, because no member of the group is on a vfio driver or the
+ * kernel has no group nodes; -EINVAL for an invalid number; or another negative errno. */
+int vfio_node_read_number(const Kernel *kernel, int group, bool no_iommu, dev_t *ret);
+
+/* Tells whether /dev/vfio/N is the node with this number. Does not open it. */
+bool vfio_node_is_right(const Kernel *kernel, int group, dev_t number);
+
 /* Opens /dev/vfio/N. The caller closes the descriptor: until then, nobody else can take the group. Returns the descriptor;
- * -EBUSY if a process holds the group; -ENOENT if there is no node; or another negative errno. */
+ * -EBUSY if a process holds the group; -ENOENT if the kernel has no such node; -ESTALE if the kernel has it, but /dev has
+ * another file or none under this name; or another negative errno. Does not open another file. */
 int vfio_node_lock(const Kernel *kernel, int group);
 
 /* Tells whether the kernel makes such nodes (CONFIG_VFIO_GROUP). Otherwise virtual machines use cdevs only. */
 bool vfio_has_group_nodes(const Kernel *kernel);
 
-/* Waits until the node exists. For workers. Returns 0; -ETIMEDOUT; -ENOENT if there is no directory /dev/vfio; or
- * another negative errno. */
+/* Waits until the node exists and is the right one. For workers. Returns 0; -ETIMEDOUT; -ESTALE if /dev had another file under
+ * this name until the end; -ENODEV if the kernel has no such node; -ENOENT if there is no directory /dev/vfio; or another
+ * negative errno. */
 int vfio_node_wait(const Kernel *kernel, int group, unsigned timeout_ms);
 
 /* The same for a cdev. */

@@ -8,6 +8,8 @@ static const struct {
                 [GUARD_STORAGE] = {"storage", OUTCOME_IN_USE_STORAGE},
                 [GUARD_NETWORK] = {"network", OUTCOME_IN_USE_NETWORK},
                 [GUARD_DISPLAY] = {"display", OUTCOME_IN_USE_DISPLAY},
+                [GUARD_CONSOLE] = {"console", OUTCOME_IN_USE_CONSOLE},
+                [GUARD_MEMORY] = {"memory", OUTCOME_IN_USE_MEMORY},
                 [GUARD_PROCESS] = {"process", OUTCOME_IN_USE_PROCESS},
                 [GUARD_VIRTUAL_FUNCTIONS] = {"virtual-functions", OUTCOME_VIRTUAL_FUNCTIONS_IN_USE},
                 [GUARD_FIRMWARE] = {"firmware", OUTCOME_FIRMWARE_MAPPING},
@@ -29,6 +31,8 @@ Guard guard_of_usage(UsageKind kind) {
                         [USAGE_STORAGE] = GUARD_STORAGE,
                         [USAGE_NETWORK] = GUARD_NETWORK,
                         [USAGE_DISPLAY] = GUARD_DISPLAY,
+                        [USAGE_CONSOLE] = GUARD_CONSOLE,
+                        [USAGE_MEMORY] = GUARD_MEMORY,
                         [USAGE_PROCESS] = GUARD_PROCESS,
                         [USAGE_CHILD] = GUARD_VIRTUAL_FUNCTIONS,
         };

@@ -11,6 +11,8 @@ typedef enum Guard {
         GUARD_STORAGE,           /* the host uses a disk of it */
         GUARD_NETWORK,           /* the host uses a network interface of it */
         GUARD_DISPLAY,           /* it shows the host's screen */
+        GUARD_CONSOLE,           /* it has a console of the kernel, or the last keyboard of the host */
+        GUARD_MEMORY,            /* the host uses its CXL memory as RAM */
         GUARD_PROCESS,           /* a process has a device node of it open */
         GUARD_VIRTUAL_FUNCTIONS, /* its virtual functions or mediated devices would vanish, and are in use */
         GUARD_FIRMWARE,          /* the firmware reserved memory for it: the kernel does not give it to a guest */
@@ -18,7 +20,7 @@ typedef enum Guard {
         _GUARD_INVALID = -EINVAL,
 } Guard;
 
-/* "storage", "network", "display", "process", "virtual-functions", "firmware" */
+/* "storage", "network", "display", "console", "memory", "process", "virtual-functions", "firmware" */
 const char *guard_to_string(Guard guard);
 Guard guard_from_string(const char *text);
 

@@ -193,7 +193,9 @@ static const struct {
                 [KEY_COMPANIONS] = {SECTION_DETACH, "Companions",
                                 "must be 'all', 'none' or addresses like 0000:3b:00.1", true},
                 [KEY_OVERRIDE] = {SECTION_DETACH, "Override",
-                                "can contain storage, network, display, process, virtual-functions and firmware", true},
+                                "can contain storage, network, display, console, memory, process, virtual-functions "
+                                "and firmware",
+                                true},
                 [KEY_VIRTUAL_FUNCTIONS] = {SECTION_DETACH, "VirtualFunctions", "must be a number from 1 to 65535"},
 };
 

@@ -63,8 +63,8 @@ static int read_loops(const Kernel *kernel, BlockUsers *users) {
         return r;
 }
 
-/* Reads a namespace of an NVMe target. */
-static int read_export(int folder_fd, const char *name, BlockUsers *users) {
+/* Reads what a folder of an NVMe target exports: a namespace, or a whole controller. */
+static int read_export(int folder_fd, const char *name, BlockUserKind kind, BlockUsers *users) {
         char device[SYSFS_TEXT_MAX];
         long enabled;
 
@@ -76,23 +76,38 @@ static int read_export(int folder_fd, const char *name, BlockUsers *users) {
                 return ignore_gone(r);
         /* "/dev/disk/by-id/..." */
         _cleanup_free_ char *resolved = realpath(device, NULL);
-        return add_user(users, BLOCK_USER_EXPORT, resolved ? resolved : device, "");
+        return add_user(users, kind, resolved ? resolved : device, "");
+}
+
+static int read_namespaces(int folder_fd, const char *subsystem, BlockUsers *users) {
+        _cleanup_closedir_ DIR *namespaces = NULL;
+        const char *name;
+
+        int r = sysfs_open_folder(folder_fd, SYSFS_PATH("%s/namespaces", subsystem), &namespaces);
+        while (r >= 0 && (r = sysfs_next(namespaces, &name)) > 0)
+                r = read_export(dirfd(namespaces), name, BLOCK_USER_EXPORT, users);
+        return ignore_gone(r);
 }
 
 static int read_exports(const Kernel *kernel, BlockUsers *users) {
         _cleanup_closedir_ DIR *folder = NULL;
-        const char *subsystem, *name;
+        const char *subsystem;
 
         int r = sysfs_open_folder(kernel->sys_fd, "kernel/config/nvmet/subsystems", &folder);
-        while (r >= 0 && (r = sysfs_next(folder, &subsystem)) > 0) {
-                _cleanup_closedir_ DIR *namespaces = NULL;
-
-                r = sysfs_open_folder(dirfd(folder), SYSFS_PATH("%s/namespaces", subsystem), &namespaces);
-                while (r >= 0 && (r = sysfs_next(namespaces, &name)) > 0)
-                        r = read_export(dirfd(namespaces), name, users);
-                r = ignore_gone(r);
-        }
+        /* The module of the target makes this folder. Without configfs, vfiod cannot tell what the target exports. */
+        if (r == -ENOENT && faccessat(kernel->sys_fd, "module/nvmet", F_OK, 0) >= 0)
+                return -ENODATA;
+        while (r >= 0 && (r = sysfs_next(folder, &subsystem)) > 0)
+                if ((r = read_namespaces(dirfd(folder), subsystem, users)) >= 0)
+                        r = read_export(dirfd(folder), SYSFS_PATH("%s/passthru", subsystem), BLOCK_USER_PASSTHROUGH,
+                                        users);
         return r;
+}
+
+/* read_exports() reads them, too. */
+static int read_nothing(const Kernel *kernel, BlockUsers *users) {
+        (void)kernel, (void)users;
+        return 0;
 }
 
 int block_users_read(const Kernel *kernel, BlockUsers *ret) {
@@ -100,6 +115,7 @@ int block_users_read(const Kernel *kernel, BlockUsers *ret) {
                         [BLOCK_USER_SWAP] = read_swaps,
                         [BLOCK_USER_LOOP] = read_loops,
                         [BLOCK_USER_EXPORT] = read_exports,
+                        [BLOCK_USER_PASSTHROUGH] = read_nothing,
         };
 
         *ret = (BlockUsers){};

@@ -3,19 +3,20 @@
 
 #include "kernel/kernel.h"
 
-/* Users of block devices that have no link to the block device in sysfs: swap space, loop devices and exports of the
- * NVMe target. They name the node of the block device. They are read once for all disks of a survey. */
+/* Users of block devices and NVMe controllers that have no link to the device in sysfs: swap space, loop devices and what an
+ * NVMe target exports. They name the node of the device. They are read once for all disks of a survey. */
 
 typedef enum BlockUserKind {
         BLOCK_USER_SWAP,
         BLOCK_USER_LOOP,
         BLOCK_USER_EXPORT,
+        BLOCK_USER_PASSTHROUGH, /* a target passes a whole controller through, and no process has its node open */
         _BLOCK_USER_KIND_MAX,
 } BlockUserKind;
 
 typedef struct BlockUser {
         BlockUserKind kind;
-        char *node; /* "/dev/sda2" */
+        char *node; /* "/dev/sda2", "/dev/nvme0" */
         char *name; /* of the loop device; "" for others */
 } BlockUser;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "usage/device-nodes.h"
 #include "kernel/sysfs.h"
+#include "kernel/vfio-node.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -51,21 +52,17 @@ static int read_node(Search *search, int folder_fd, const char *name) {
 
 /* A mediated device has an IOMMU group of its own, and a process uses it through the node of this group. */
 static int read_group_node(Search *search, int folder_fd, const char *name) {
-        unsigned major, minor;
-        struct stat status;
-        char group[16], text[32];
+        int group_number, end = 0;
+        char group[16];
+        dev_t number;
 
         int r = sysfs_read_link(folder_fd, SYSFS_PATH("%s/iommu_group", name), group, sizeof(group));
         if (r < 0)
                 return r == -ENOENT || r == -ENODEV || r == -ENOTDIR ? 0 : r;
-        r = sysfs_read_text(search->kernel->sys_fd, SYSFS_PATH("class/vfio/%s/dev", group), text, sizeof(text));
-        if (r >= 0)
-                return sscanf(text, "%u:%u", &major, &minor) == 2 ? add_node(search, makedev(major, minor), false)
-                                                                  : -EINVAL;
-        if (fstatat(search->kernel->dev_fd, SYSFS_PATH("vfio/%s", group), &status, AT_SYMLINK_NOFOLLOW) >= 0 &&
-                        S_ISCHR(status.st_mode))
-                return add_node(search, status.st_rdev, false);
-        return r == -ENOENT ? 0 : r; /* No node: the device is on no vfio driver. */
+        if (sscanf(group, "%d%n", &group_number, &end) != 1 || group[end] != '\0' || group_number < 0)
+                return -EINVAL;
+        r = vfio_node_read_number(search->kernel, group_number, false, &number);
+        return r > 0 ? add_node(search, number, false) : r; /* 0: the device is on no vfio driver */
 }
 
 /* Enters only real directories: a link leads to another device. The directory of another PCI function is another

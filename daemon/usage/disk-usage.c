@@ -148,7 +148,10 @@ static int examine_users(Search *search, const char *node, const char *mapping_n
         } kinds[_BLOCK_USER_KIND_MAX] = {
                         [BLOCK_USER_SWAP] = {"is swap space", "/proc/swaps"},
                         [BLOCK_USER_LOOP] = {NULL, "the loop devices"},
-                        [BLOCK_USER_EXPORT] = {"is exported as an NVMe target", "the NVMe targets"},
+                        [BLOCK_USER_EXPORT] = {"is exported as an NVMe target",
+                                        "the NVMe targets (/sys/kernel/config/nvmet)"},
+                        [BLOCK_USER_PASSTHROUGH] = {"is passed through by an NVMe target",
+                                        "the NVMe targets (/sys/kernel/config/nvmet)"},
         };
         int r = 0;
 
@@ -240,13 +243,25 @@ static int examine_disk(Search *search, const char *disk) {
         return usage_report_error(search->snapshot, USAGE_STORAGE, search->chain, r);
 }
 
+/* An NVMe controller, which may have no disks. */
+static int examine_controller(Search *search, const char *controller) {
+        int r = usage_snapshot_block_users(search->snapshot, &search->users);
+        if (r < 0)
+                return r;
+        search->chain = TEXT_NAME(controller);
+        return usage_report_error(search->snapshot, USAGE_STORAGE, search->chain,
+                        examine_users(search, DISK_NODE(controller), ""));
+}
+
 int usage_of_disks(UsageSnapshot *snapshot, PciAddress address) {
+        const HostIndexName *disk = NULL, *controller = NULL;
         Search search = {.snapshot = snapshot};
-        const HostIndexName *disk = NULL;
         int r = 0;
 
         while (r == 0 && (disk = host_index_next(&snapshot->host, HOST_NAME_BLOCK, address, disk)))
                 r = examine_disk(&search, disk->name);
+        while (r == 0 && (controller = host_index_next(&snapshot->host, HOST_NAME_CONTROLLER, address, controller)))
+                r = examine_controller(&search, controller->name);
         tdestroy(search.seen, free);
         return r;
 }

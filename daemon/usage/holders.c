@@ -80,15 +80,15 @@ int holder_table_add_removed_node(HolderTable *table, dev_t number) {
 }
 
 int holder_table_add_group(HolderTable *table, int group) {
-        const char *path = VFIO_NODE_TEXT_OF(table->kernel, group) + strlen("/dev");
-        struct stat status;
+        bool no_iommu = iommu_group_has_no_iommu(table->kernel, group);
+        dev_t number;
 
         /* The number finds the node in any mount namespace. Without a number, the end of the path has to match. */
-        if (fstatat(table->kernel->dev_fd, path + 1, &status, AT_SYMLINK_NOFOLLOW) >= 0 && S_ISCHR(status.st_mode))
-                return holder_table_add_node(table, (PciAddress){}, (DeviceNode){.number = status.st_rdev});
+        if (!table->kernel->has_own_nodes && vfio_node_read_number(table->kernel, group, no_iommu, &number) > 0)
+                return holder_table_add_node(table, (PciAddress){}, (DeviceNode){.number = number});
         if (!add_owner(table, (PciAddress){}))
                 return -ENOMEM;
-        (void)snprintf(table->suffix, sizeof(table->suffix), "%s", path);
+        (void)snprintf(table->suffix, sizeof(table->suffix), "%s", VFIO_NODE_TEXT(group, no_iommu) + strlen("/dev"));
         table->suffix_owner = table->n_owners - 1;
         return 0;
 }

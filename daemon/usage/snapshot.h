@@ -15,6 +15,8 @@ typedef enum UsageKind {
         USAGE_STORAGE, /* a disk of the device is mounted, is swap space, or is a part of something */
         USAGE_NETWORK, /* a network interface of the device has addresses or routes, or is a part of something */
         USAGE_DISPLAY, /* the device shows the screen of the host */
+        USAGE_CONSOLE, /* a serial port of it is a console of the kernel, or it has the last keyboard of the host */
+        USAGE_MEMORY,  /* its CXL memory is in the address space of the host */
         USAGE_PROCESS, /* a process has a device node of the device open */
         USAGE_CHILD,   /* a device below it, which is no PCI function, would vanish with it */
         _USAGE_KIND_MAX,

@@ -32,7 +32,8 @@ static int examine_function(UsageSnapshot *snapshot, PciAddress address) {
                 return r;
         if ((r = usage_of_disks(snapshot, address)) != 0 || (r = examine_interfaces(snapshot, &facts)) != 0 ||
                         (r = usage_of_display(snapshot, address)) != 0 ||
-                        (r = usage_of_children(snapshot, &facts)) != 0)
+                        (r = usage_of_console(snapshot, address)) != 0 ||
+                        (r = usage_of_memory(snapshot, &facts)) != 0 || (r = usage_of_children(snapshot, &facts)) != 0)
                 return r;
         return usage_by_processes(snapshot, address);
 }

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "usage/vfio-holders.h"
-#include "kernel/sysfs.h"
 #include "kernel/vfio-cdev.h"
 #include "kernel/vfio-node.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
-
 #define ADVICE "end it, or take the device out of it, first."
 
-/* A cdev, or the node of a group without an IOMMU. */
+/* A cdev, or the node of a group that vfiod cannot open. */
 typedef struct SearchedNode {
         char text[VFIO_CDEV_TEXT_MAX > VFIO_NODE_TEXT_MAX ? VFIO_CDEV_TEXT_MAX : VFIO_NODE_TEXT_MAX];
 } SearchedNode;
@@ -79,31 +74,24 @@ static int add_cdev(NodeSearch *search, PciAddress member) {
         return r <= 0 ? r : node_search_add(search, member, VFIO_CDEV_TEXT(&cdev), cdev.number);
 }
 
-/* Adds the node of a group without an IOMMU. vfiod cannot open it, so only its holders tell whether it is held. Returns as
- * add_cdev() does. */
-static int add_no_iommu_node(NodeSearch *search, PciAddress member) {
+/* Adds the node of the group, if vfiod cannot open it: the group has no IOMMU, or /dev has another file at the place of the
+ * node. Then only its holders tell whether it is held. Returns as add_cdev() does. */
+static int add_group_node(NodeSearch *search, PciAddress member) {
         const Kernel *kernel = search->table.kernel;
-        unsigned major, minor;
-        struct stat status;
         PciFacts facts;
-        char text[32];
+        dev_t number;
 
         int r = pci_device_read_facts(kernel, member, &facts);
-        if (r < 0 || !facts.no_iommu)
+        if (r < 0 || facts.group == IOMMU_GROUP_NONE)
                 return r;
-        r = sysfs_read_text(kernel->sys_fd, SYSFS_PATH("class/vfio/noiommu-%d/dev", facts.group), text, sizeof(text));
-        if (r < 0 &&
-                        fstatat(kernel->dev_fd, SYSFS_PATH("vfio/noiommu-%d", facts.group), &status,
-                                        AT_SYMLINK_NOFOLLOW) >= 0 &&
-                        S_ISCHR(status.st_mode))
-                return node_search_add(search, member, VFIO_NODE_TEXT(facts.group, true), status.st_rdev);
-        if (r < 0 || sscanf(text, "%u:%u", &major, &minor) != 2)
-                return r == -ENOENT ? 0 : r < 0 ? r : -EINVAL;
-        return node_search_add(search, member, VFIO_NODE_TEXT(facts.group, true), makedev(major, minor));
+        r = vfio_node_read_number(kernel, facts.group, facts.no_iommu, &number);
+        if (r <= 0 || (!facts.no_iommu && vfio_node_is_right(kernel, facts.group, number)))
+                return r;
+        return node_search_add(search, member, VFIO_NODE_TEXT(facts.group, facts.no_iommu), number);
 }
 
-/* Looks for a process that has the cdev of a member, or the node of its group without an IOMMU, open, or could have it
- * open. Returns 1 and the holder; 0; or -ENOMEM. */
+/* Looks for a process that has the cdev of a member, or the node of its group if vfiod cannot open that, open, or could have
+ * it open. Returns 1 and the holder; 0; or -ENOMEM. */
 static int find_member_holder(const Kernel *kernel, uid_t reader, const PciAddress *members, size_t n_members,
                 uint64_t end_us, VfioHolder *ret) {
         _cleanup_(node_search_done) NodeSearch search = {
@@ -115,7 +103,7 @@ static int find_member_holder(const Kernel *kernel, uid_t reader, const PciAddre
         for (size_t i = 0; i < n_members; i++) {
                 ret->address = members[i];
                 if ((r = add_cdev(&search, members[i])) >= 0)
-                        r = add_no_iommu_node(&search, members[i]);
+                        r = add_group_node(&search, members[i]);
                 if (r >= 0 || r == -ENOENT || r == -ENODEV)
                         continue; /* a device that is gone is not unbound */
                 (void)snprintf(ret->evidence, VFIO_EVIDENCE_MAX,
@@ -196,8 +184,10 @@ int vfio_check_unheld(const Kernel *kernel, uid_t reader, int group, const PciAd
                 taken_fd = vfio_node_lock(kernel, group);
                 if (taken_fd == -EBUSY)
                         return report_taken(kernel, reader, group, members, n_members, problem);
-                /* There is no node if no member is on a vfio driver, or if the kernel has no group nodes. */
-                if (taken_fd < 0 && taken_fd != -ENOENT && taken_fd != -ENXIO && taken_fd != -ENODEV)
+                /* There is no node if no member is on a vfio driver, or if the kernel has no group nodes. If /dev has another
+                 * file at its place, the node counts as a cdev. */
+                if (taken_fd < 0 && taken_fd != -ENOENT && taken_fd != -ENXIO && taken_fd != -ENODEV &&
+                                taken_fd != -ESTALE)
                         return problem_set(problem, OUTCOME_FAILED, "Cannot open %s: %s", VFIO_NODE_TEXT(group, false),
                                         strerror(-taken_fd));
         }

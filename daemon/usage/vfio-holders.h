@@ -11,8 +11,9 @@
  * process open the node of the group. So an open by vfiod shows whether another process has this node, or has bound
  * a cdev to an iommufd. It does not show who has only opened a cdev: vfiod-census looks this up in /proc.
  *
- * vfiod cannot open the node of a group without an IOMMU (kernel/vfio-node.h). vfiod-census looks up its holders, as it
- * does for cdevs; in the following, such a node counts as a cdev.
+ * vfiod cannot open the node of a group without an IOMMU (kernel/vfio-node.h), and does not open another file that is at
+ * the place of the node in /dev. vfiod-census looks up the holders of such a node by its number, as it does for cdevs; in
+ * the following, the node counts as a cdev.
  *
  * A process that vfiod may not examine counts as a holder of the cdevs, because a wrong guess makes the unbind hang.
  * Normally vfiod-census may examine all processes (CAP_SYS_PTRACE). A process that has more files open than vfiod reads

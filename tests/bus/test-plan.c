@@ -115,6 +115,47 @@ static void test_findings(void) {
         fixture_stop(fixture);
 }
 
+#define OVERRIDDEN "{'override': <['console']>}"
+
+/* The keyboard and a serial console of the host. */
+static void test_console(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        fake_kernel_do(fixture->kernel, "driver xhci_hcd module=xhci_pci ids=1b36:000d");
+        fake_kernel_do(fixture->kernel, "driver serial module=8250_pci ids=1b36:0002");
+        fake_kernel_do(fixture->kernel,
+                        "plug 0000:00:14.0 vendor=1b36 device=000d class=0c0330 group=30 keyboard=input5");
+        fake_kernel_do(fixture->kernel,
+                        "plug 0000:00:15.0 vendor=1b36 device=0002 class=070002 group=31 console=ttyS4");
+        fixture_wait_property(fixture, "/org/vfiod1/devices/_30000_3a00_3a15_2e0", DEVICE, "Driver", "'serial'");
+        g_auto(Planned) keyboard = plan_make(fixture, PLAN_OF("0000:00:14.0", "detach", NO_OPTIONS));
+        g_assert_false(keyboard.would_go);
+        g_assert_cmpstr(keyboard.findings, ==,
+                        "[('console', '0000:00:14.0', 'the host has no other keyboard than input5 (Fake Keyboard)', "
+                        "false, "
+                        "{})]");
+        g_auto(Planned) serial = plan_make(fixture, PLAN_OF("0000:00:15.0", "detach", OVERRIDDEN));
+        g_assert_true(serial.would_go);
+        g_assert_cmpstr(serial.findings, ==,
+                        "[('console', '0000:00:15.0', 'ttyS4 is a console of the kernel', true, {})]");
+        manager_refused(fixture, "Detach", "0000:00:14.0", NO_OPTIONS, "InUseConsole",
+                        "*no other keyboard*--override=console*");
+        manager_refused(fixture, "Detach", "0000:00:15.0", "{'override': <['display']>}", "InUseConsole",
+                        "*ttyS4 is a console*--override=display,console*");
+        manager_expect(fixture, "Detach", "0000:00:14.0", OVERRIDDEN,
+                        "([('0000:00:14.0', 'xhci_hcd', 'vfio-pci', {})],)");
+
+        /* With a second keyboard, the first one may go. */
+        manager_expect(fixture, "Reattach", "0000:00:14.0", NO_OPTIONS,
+                        "([('0000:00:14.0', 'vfio-pci', 'xhci_hcd', {})],)");
+        fake_kernel_do(fixture->kernel,
+                        "plug 0000:00:16.0 vendor=1b36 device=000d class=0c0330 group=32 keyboard=input6");
+        fixture_wait_property(fixture, "/org/vfiod1/devices/_30000_3a00_3a16_2e0", DEVICE, "Driver", "'xhci_hcd'");
+        manager_expect(fixture, "Detach", "0000:00:14.0", NO_OPTIONS,
+                        "([('0000:00:14.0', 'xhci_hcd', 'vfio-pci', {})],)");
+        fixture_stop(fixture);
+}
+
 /* A plan is refused for the same reasons as the method, before the host is examined. */
 static void test_refusals(void) {
         static const struct {
@@ -337,6 +378,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/plan/steps", test_steps);
         g_test_add_func("/bus/plan/writes-nothing", test_writes_nothing);
         g_test_add_func("/bus/plan/findings", test_findings);
+        g_test_add_func("/bus/plan/console", test_console);
         g_test_add_func("/bus/plan/refusals", test_refusals);
         g_test_add_func("/bus/plan/busy-group", test_busy_group);
         g_test_add_func("/bus/plan/waits", test_waits);

@@ -4,7 +4,8 @@
 /* vfioctl's plan, and what detach and reattach do with a plan: --dry-run, --plan, --override, --adopt. */
 
 #define UNKNOWN_GUARD \
-        "vfioctl: There is no guard 'sorcery' to override: they are storage, network, display, process, " \
+        "vfioctl: There is no guard 'sorcery' to override: they are storage, network, display, console, memory, " \
+        "process, " \
         "virtual-functions and firmware.\n"
 
 /* Nothing is written for any plan. */

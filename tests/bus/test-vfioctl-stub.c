@@ -282,6 +282,8 @@ static void test_exit_codes(void) {
                         {"InUseStorage", 5},
                         {"InUseNetwork", 5},
                         {"InUseDisplay", 5},
+                        {"InUseConsole", 5},
+                        {"InUseMemory", 5},
                         {"InUseProcess", 5},
                         {"InUseSomethingNew", 5},
                         {"VirtualFunctionsInUse", 5},

@@ -23,6 +23,8 @@
 
 #define RULE_VMD "[Match]\nVendor=8086\nDevice=9a0b\n[Detach]\nCompanions=all\n"
 #define RULE_DISK "[Match]\nVendor=144d\nDevice=a80a\n[Detach]\nCompanions=all\n"
+/* The place of the disk, without the number of its domain. */
+#define RULE_PATH "[Match]\nPath=0000:00:0e.0/06.0/00.0\nVendor=144d\nDevice=a80a\n[Detach]\nCompanions=all\n"
 
 static Fixture *start(void) {
         Fixture *fixture = fixture_start(&(FixtureOptions){.topology = "vmd"});
@@ -167,8 +169,10 @@ static void test_rule(void) {
         Fixture *fixture = start();
         g_autofree char *at_home = fake_kernel_snapshot(fixture->kernel);
 
-        for (unsigned i = 0; i < 4; i++) {
-                rule_file_put(fixture, RULES_OWN, "ours", i < 2 ? RULE_VMD : RULE_DISK);
+        for (unsigned i = 0; i < 6; i++) {
+                static const char *const rules[] = {RULE_VMD, RULE_DISK, RULE_PATH};
+
+                rule_file_put(fixture, RULES_OWN, "ours", rules[i / 2]);
                 fixture_restart_daemon(fixture);
                 wait_state(fixture, VMD_PATH, "detached");
                 assert_away(fixture);

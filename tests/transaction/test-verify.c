@@ -2,6 +2,8 @@
 #include "request.h"
 #include "vfs.h"
 
+#include <fcntl.h>
+
 /* The kernel reports success for a write and does nothing: the step that wrote it notices it, no later step runs, and
  * everything is as before. */
 
@@ -198,6 +200,43 @@ static void test_vfs(void) {
         assert_nothing_recorded(host);
 }
 
+/* Another /dev, which has a link at the place of the group's node. A link to the node is no node. */
+static int open_wrong_dev(Host *host) {
+        g_autofree char *folder = g_build_filename(host->folder, "dev", "vfio", NULL),
+                        *link = g_strdup_printf("%s/%d", folder, PORTS_GROUP),
+                        *node = g_strdup_printf("%s/dev/vfio/%d", fake_kernel_get_root(host->fake), PORTS_GROUP),
+                        *parent = g_path_get_dirname(folder);
+
+        g_assert_cmpint(g_mkdir_with_parents(folder, 0700), ==, 0);
+        g_assert_cmpint(symlink(node, link), ==, 0);
+        int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        g_assert_cmpint(fd, >=, 0);
+        return fd;
+}
+
+/* A detach does not take another file for the node, and undoes everything. A reattach needs no node. */
+static void test_wrong_node(void) {
+        g_autoptr(Host) host = host_new();
+        _cleanup_problem_ Problem problem = {};
+        int wrong_fd = open_wrong_dev(host), dev_fd = host->kernel->dev_fd;
+
+        fake_kernel_do(host->fake, "modprobe vfio-pci");
+        g_autofree char *before = fake_kernel_snapshot(host->fake);
+        host->kernel->dev_fd = wrong_fd;
+        g_assert_cmpint(host_move(host, PLAN_DETACH, "ens1", &problem), ==, OUTCOME_ROLLED_BACK);
+        g_assert_nonnull(strstr(problem.message, "/dev/vfio/10 is not the node that the kernel made"));
+        assert_snapshot(host, before);
+        assert_nothing_recorded(host);
+
+        host->kernel->dev_fd = dev_fd;
+        host_must_move(host, PLAN_DETACH, "ens1");
+        host->kernel->dev_fd = wrong_fd;
+        host_must_move(host, PLAN_REATTACH, "ens1");
+        assert_snapshot(host, before);
+        host->kernel->dev_fd = dev_fd;
+        g_assert_cmpint(close(wrong_fd), ==, 0);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/verify/detach", test_detach);
@@ -206,5 +245,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/verify/rollback-order", test_rollback_order);
         g_test_add_func("/verify/settings-only", test_settings_only);
         g_test_add_func("/verify/vfs", test_vfs);
+        g_test_add_func("/verify/wrong-node", test_wrong_node);
         return g_test_run();
 }

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "temp-tree.h"
 
+#include "private-mounts.h"
+
 #include <glib/gstdio.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 static char *path_format(TempTree *tree, const char *format, va_list arguments) G_GNUC_PRINTF(2, 0);
@@ -37,6 +40,11 @@ static int load_module(const Kernel *kernel, const char *module, void *userdata)
         if (tree->load_result >= 0 && tree->load_brings)
                 temp_tree_folder(tree, "sys/bus/pci/drivers/%s", tree->load_brings);
         return tree->load_result;
+}
+
+void temp_tree_permit_devices(void) {
+        g_assert_cmpint(private_mounts(), ==, 0);
+        g_assert_cmpint(mount("tmpfs", g_get_tmp_dir(), "tmpfs", MS_NOSUID, "mode=1777"), ==, 0);
 }
 
 TempTree *temp_tree_new(void) {

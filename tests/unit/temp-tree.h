@@ -16,6 +16,10 @@ typedef struct TempTree {
         char *load_brings; /* a driver that a loaded module provides, NULL for none */
 } TempTree;
 
+/* Call it first, if a test opens device nodes: the folder for temporary files becomes an empty one, of this process only, where the
+ * kernel permits that. */
+void temp_tree_permit_devices(void);
+
 TempTree *temp_tree_new(void);
 TempTree *temp_tree_free(TempTree *tree);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(TempTree, temp_tree_free)

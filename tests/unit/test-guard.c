@@ -30,7 +30,7 @@ static void test_names(void) {
 
 static void test_usages(void) {
         static const char *const names[_USAGE_KIND_MAX] = {
-                        "storage", "network", "display", "process", "virtual-functions"};
+                        "storage", "network", "display", "console", "memory", "process", "virtual-functions"};
 
         for (UsageKind kind = 0; kind < _USAGE_KIND_MAX; kind++)
                 g_assert_cmpstr(guard_to_string(guard_of_usage(kind)), ==, names[kind]);
@@ -136,6 +136,8 @@ static void test_each(void) {
                         [GUARD_STORAGE] = OUTCOME_IN_USE_STORAGE,
                         [GUARD_NETWORK] = OUTCOME_IN_USE_NETWORK,
                         [GUARD_DISPLAY] = OUTCOME_IN_USE_DISPLAY,
+                        [GUARD_CONSOLE] = OUTCOME_IN_USE_CONSOLE,
+                        [GUARD_MEMORY] = OUTCOME_IN_USE_MEMORY,
                         [GUARD_PROCESS] = OUTCOME_IN_USE_PROCESS,
                         [GUARD_VIRTUAL_FUNCTIONS] = OUTCOME_VIRTUAL_FUNCTIONS_IN_USE,
                         [GUARD_FIRMWARE] = OUTCOME_FIRMWARE_MAPPING,

@@ -290,6 +290,44 @@ static void test_find_controller(void) {
         }
 }
 
+static void test_path(void) {
+        static const struct {
+                const char *folder, *path;
+        } cases[] = {
+                        {"../../../devices/pci0000:00/0000:00:1c.4", "0000:00:1c.4"},
+                        {"../../../devices/pci0000:00/0000:00:1c.4/0000:3b:00.0/0000:3c:1f.7",
+                                        "0000:00:1c.4/00.0/1f.7"},
+                        {"../../../devices/platform/soc/4010000000.pcie/pci0002:00/0002:00:01.0/0002:01:00.0",
+                                        "0002:00:01.0/00.0"},
+                        {"../../../devices/platform/pcie0/pci0000:00/0000:00:01.0", "0000:00:01.0"},
+                        /* behind a VMD, whatever number its domain has */
+                        {"../../../devices/pci0000:00/0000:00:0e.0/pci10000:e0/10000:e0:06.0", "0000:00:0e.0/06.0"},
+                        {"../../../devices/pci0000:00/0000:00:0e.0/pci10000:e0/10000:e0:06.0/10000:e1:00.0",
+                                        "0000:00:0e.0/06.0/00.0"},
+                        {"../../../devices/pci0000:00/0000:00:0e.0/pci12345678:e0/12345678:e0:06.0/12345678:e1:00.0",
+                                        "0000:00:0e.0/06.0/00.0"},
+                        {"../../../devices/pci10000:00/10000:00:02.0/10000:01:00.0", "10000:00:02.0/00.0"},
+                        /* no PCI functions */
+                        {"", ""},
+                        {"../../../devices/pci0000:00", ""},
+                        {"../../../devices/pci0000:00/0000:00:0e.0/pci10000:e0", ""},
+                        {"../../../devices/pci0000:00/0000:00:1c.4/net/ens1", ""},
+                        {"../../../devices/pci0000:0/0000:00:1c.4", ""},
+                        {"../../../devices/pci000000000:00/0000:00:1c.4", ""},
+                        {"../../../devices/virtual/0000:00:1c.4", ""},
+        };
+        char buffer[PCI_PATH_MAX];
+
+        for (size_t i = 0; i < G_N_ELEMENTS(cases); i++)
+                g_assert_cmpstr(pci_path_format(cases[i].folder, buffer), ==, cases[i].path);
+
+        /* Too many steps. */
+        g_autoptr(GString) deep = g_string_new("../../../devices/pci0000:00/0000:00:1c.4");
+        for (unsigned i = 0; i < 40; i++)
+                g_string_append(deep, "/0000:01:00.0");
+        g_assert_cmpstr(pci_path_format(deep->str, buffer), ==, "");
+}
+
 static void test_behind_controller(void) {
         g_autoptr(TempTree) tree = tree_with_nic();
 
@@ -316,6 +354,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/pci-facts/removed", test_removed);
         g_test_add_func("/pci-facts/for-each", test_for_each);
         g_test_add_func("/pci-facts/drivers", test_drivers);
+        g_test_add_func("/pci-facts/path", test_path);
         g_test_add_func("/pci-facts/find-controller", test_find_controller);
         g_test_add_func("/pci-facts/behind-controller", test_behind_controller);
         return g_test_run();

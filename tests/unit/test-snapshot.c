@@ -178,9 +178,11 @@ static void test_time(void) {
         g_assert_cmpint(usage_of_device(snapshot, addresses[0]), ==, 0);
         g_autofree char *storage = g_strdup_printf("storage: nvme0n1 %s", late),
                         *display = g_strdup_printf("display: %s %s", address, late),
+                        *console = g_strdup_printf("console: %s %s", address, late),
+                        *memory = g_strdup_printf("memory: %s %s", address, late),
                         *child = g_strdup_printf("child: %s %s", address, late),
                         *process = g_strdup_printf("process: %s %s", address, late);
-        assert_uses(bed->uses, storage, display, child, process, NULL);
+        assert_uses(bed->uses, storage, display, console, memory, child, process, NULL);
         g_assert_cmpuint(snapshot->n_blocks_examined, ==, 0);
         g_assert_cmpuint(snapshot->holders.n_descriptors, ==, 0);
         g_assert_cmpuint(snapshot->mounts.n_lines, ==, 0);

@@ -116,6 +116,39 @@ static void test_nvme_multipath(void) {
         assert_device(bed, NVME, "process: process 5000001 (systemd) has /dev/null open", NULL);
 }
 
+/* A whole controller, with or without disks. */
+static void test_passed_through(void) {
+        static const char target[] = "sys/kernel/config/nvmet/subsystems/nqn.a/passthru";
+        static const char says[] = "storage: nvme0 is passed through by an NVMe target";
+        g_autoptr(Bed) bed = make_bed();
+
+        temp_tree_folder(bed->tree, "sys/bus/pci/devices/" NVME "/nvme/nvme0");
+        temp_tree_link(bed->tree, "../../devices/pci0000:00/0000:00:1d.0/" NVME "/nvme/nvme0", "sys/class/nvme/nvme0");
+        assert_device(bed, NVME, NULL);
+        temp_tree_file(bed->tree, "/dev/nvme0\n", "%s/device_path", target);
+        temp_tree_file(bed->tree, "0\n", "%s/enable", target);
+        assert_device(bed, NVME, NULL);
+        temp_tree_file(bed->tree, "1\n", "%s/enable", target);
+        assert_device(bed, NVME, says, NULL);
+        assert_device(bed, AHCI, NULL);
+        put_block(bed->tree, "pci0000:00/0000:00:1d.0/" NVME "/nvme/nvme0/nvme0n1", "259:0");
+        assert_device(bed, NVME, says, NULL);
+        temp_tree_file(bed->tree, "/dev/nvme01\n", "%s/device_path", target);
+        assert_device(bed, NVME, NULL);
+
+        /* If the target is loaded, but does not show what it exports, it may export this one. */
+        temp_tree_remove(bed->tree, "sys/kernel/config");
+        assert_device(bed, NVME, NULL);
+        temp_tree_folder(bed->tree, "sys/module/nvmet");
+        assert_device(bed, NVME,
+                        "storage: nvme0 cannot be examined: the NVMe targets (/sys/kernel/config/nvmet): No data "
+                        "available",
+                        "storage: nvme0n1 cannot be examined: the NVMe targets (/sys/kernel/config/nvmet): No data "
+                        "available",
+                        NULL);
+        assert_device(bed, NIC, NULL);
+}
+
 /* A network card without an interface has the interface in another namespace, unless no driver is bound that would
  * create it. */
 static void test_hidden_interface(void) {
@@ -338,6 +371,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/usage/free", test_free);
         g_test_add_func("/usage/disks", test_disks);
         g_test_add_func("/usage/nvme-multipath", test_nvme_multipath);
+        g_test_add_func("/usage/passed-through", test_passed_through);
         g_test_add_func("/usage/hidden-interface", test_hidden_interface);
         g_test_add_func("/usage/hidden-child-interface", test_hidden_child_interface);
         g_test_add_func("/usage/mediated", test_mediated);

@@ -4,8 +4,9 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
-/* The check of cdevs with the numbers of /dev/null and /dev/zero, and with processes that are plain folders. Only a
+/* The check of cdevs with the numbers of /dev/null and /dev/zero, the group's node with that of /dev/random, and processes that are plain folders. Only a
  * kernel returns EBUSY for the group's node: see the tests with the fake kernel. */
 
 #define PORT1 "0000:03:01.0"
@@ -19,13 +20,22 @@ typedef struct Bed {
         int node_fd;
 } Bed;
 
+/* Makes /dev/vfio/25. */
+static void put_node(Bed *bed, dev_t number) {
+        g_autofree char *path = temp_tree_path(bed->tree, "dev/vfio/%d", GROUP);
+
+        (void)unlink(path);
+        g_assert_cmpint(mknod(path, S_IFCHR | 0666, number), ==, 0);
+}
+
 static Bed *bed_new(void) {
         static const char *const addresses[] = {PORT1, PORT2}, *const numbers[] = {"1:3\n", "1:5\n"};
         Bed *bed = g_new0(Bed, 1);
 
         bed->tree = temp_tree_new();
         bed->node_fd = -EBADF;
-        temp_tree_file(bed->tree, "", "dev/vfio/%d", GROUP);
+        temp_tree_file(bed->tree, "1:8\n", "sys/class/vfio/%d/dev", GROUP);
+        put_node(bed, makedev(1, 8));
         for (unsigned i = 0; i < 2; i++) {
                 g_autofree char *path = g_strdup_printf("pci0000:00/%s", addresses[i]);
 
@@ -95,6 +105,7 @@ static void test_free(void) {
 
         /* Without a group or a node, only the cdevs count. */
         bed->node_fd = safe_close(bed->node_fd);
+        temp_tree_remove(bed->tree, "sys/class/vfio");
         for (int group = -1; group <= GROUP; group += GROUP + 1) {
                 g_assert_cmpint(vfio_check_unheld(bed->tree->kernel, 0, group, bed->members, 2, &bed->node_fd,
                                                 &bed->problem),
@@ -179,10 +190,10 @@ static void test_no_iommu(void) {
         expect(bed, OUTCOME_HELD,
                         "/dev/vfio/noiommu-25 of " PORT1 " is held by process 200 (dpdk-testpmd): end it, or take the "
                         "device out of it, first.");
-        expect_evidence(bed, PORT1, "/dev/vfio/noiommu-25 of " PORT1 " is held by process 200 (dpdk-testpmd)");
+        expect_evidence(bed, PORT1, "/dev/vfio/noiommu-25 is held by process 200 (dpdk-testpmd)");
         /* With a card that has an IOMMU, it is another node. */
         temp_tree_remove(bed->tree, "sys/kernel/iommu_groups/%d/name", GROUP);
-        temp_tree_file(bed->tree, "", "dev/vfio/%d", GROUP);
+        put_node(bed, makedev(1, 8));
         temp_tree_remove(bed->tree, "dev/vfio/noiommu-%d", GROUP);
         expect(bed, OUTCOME_DONE, NULL);
         /* A number that cannot be read. */
@@ -211,12 +222,55 @@ static void test_unreadable(void) {
         bed->tree->kernel->proc_fd = proc_fd;
 }
 
+/* The file at /dev/vfio/25 is not the kernel's node, or there is none. Whether it can be opened says nothing: the holders of
+ * the kernel's number count. */
+static void test_wrong_node(void) {
+        g_autoptr(Bed) bed = bed_new();
+        const Kernel *kernel = bed->tree->kernel;
+
+        temp_tree_group(bed->tree, PORT1, GROUP);
+        add_process(bed, 100, "other", "/dev/full");
+        for (unsigned i = 0; i < 2; i++) {
+                if (i == 0)
+                        put_node(bed, makedev(1, 7));
+                else
+                        temp_tree_remove(bed->tree, "dev/vfio/%d", GROUP);
+                g_assert_cmpint(vfio_check_unheld(kernel, 0, GROUP, bed->members, 2, &bed->node_fd, &bed->problem), ==,
+                                0);
+                g_assert_cmpint(bed->node_fd, ==, -EBADF);
+                expect_evidence(bed, NULL, NULL);
+
+                add_process(bed, 200, "qemu", "/dev/random");
+                expect(bed, OUTCOME_HELD,
+                                "/dev/vfio/25 of " PORT1
+                                " is held by process 200 (qemu): end it, or take the device out "
+                                "of it, first.");
+                expect_evidence(bed, PORT1, "/dev/vfio/25 is held by process 200 (qemu)");
+                temp_tree_remove(bed->tree, "proc/200");
+        }
+
+        /* A process that vfiod may not examine could have it open. */
+        g_autofree char *folder = temp_tree_path(bed->tree, "proc/100/fd");
+        temp_tree_remove(bed->tree, "sys/bus/pci/devices/" PORT1 "/vfio-dev");
+        temp_tree_remove(bed->tree, "sys/bus/pci/devices/" PORT2 "/vfio-dev");
+        g_assert_cmpint(chmod(folder, 0700), ==, 0);
+        g_assert_cmpint(seteuid(65534), ==, 0);
+        expect(bed, OUTCOME_HELD, NULL);
+        g_assert_cmpint(seteuid(0), ==, 0);
+        put_node(bed, makedev(1, 8));
+        g_assert_cmpint(seteuid(65534), ==, 0);
+        expect(bed, OUTCOME_DONE, NULL);
+        g_assert_cmpint(seteuid(0), ==, 0);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
+        temp_tree_permit_devices();
         g_test_add_func("/vfio-holders/free", test_free);
         g_test_add_func("/vfio-holders/held", test_held);
         g_test_add_func("/vfio-holders/hidden", test_hidden);
         g_test_add_func("/vfio-holders/no-iommu", test_no_iommu);
         g_test_add_func("/vfio-holders/unreadable", test_unreadable);
+        g_test_add_func("/vfio-holders/wrong-node", test_wrong_node);
         return g_test_run();
 }

@@ -31,7 +31,8 @@ Bed *bed_free(Bed *bed) {
 }
 
 int on_use(PciAddress device, UsageKind kind, const char *evidence, void *userdata) {
-        static const char *const names[_USAGE_KIND_MAX] = {"storage", "network", "display", "process", "child"};
+        static const char *const names[_USAGE_KIND_MAX] = {
+                        "storage", "network", "display", "console", "memory", "process", "child"};
         Uses *uses = userdata;
 
         uses->device = device;

@@ -17,7 +17,7 @@ from tap import Tap
 from view import REFUSED
 
 ERRORS = {"firmware": "FirmwareMapping", "storage": "InUseStorage", "network": "InUseNetwork", "display": "InUseDisplay",
-          "process": "InUseProcess", "virtual-functions": "VirtualFunctionsInUse"}
+          "console": "InUseConsole", "memory": "InUseMemory", "process": "InUseProcess", "virtual-functions": "VirtualFunctionsInUse"}
 # The command at the end of a refusal.
 COMMAND = re.compile(r"vfioctl detach (\S+)((?: --group)?) --override=(\S+?)\.?$", re.MULTILINE)
 TAKEN_AFTERWARDS = ["a mounted partition", "an active logical volume on a partition", "a port of a bridge, without address",

@@ -129,7 +129,30 @@ static void ata_add(Device *d) {
                         (unsigned)scsi->number);
 }
 
+#define KEYBOARD_FOLDER "usb1/1-1/1-1:1.0/input"
+
+static void keyboard_add(Device *d) {
+        Node *n = class_add(d, "input", node_ensure_folder(d->folder, KEYBOARD_FOLDER), d->spec->keyboard, d->folder);
+
+        node_add_text(n, "name", "Fake Keyboard\n");
+        node_add_text(node_add_folder(n, "capabilities"), "key",
+                        "10000 7 ff87207ac14057ff febeffdfffefffff fffffffffffffffe\n");
+        machine_emit(d->machine, "add", n, "input", NULL);
+}
+
+static void console_add(Device *d) {
+        Node *n = class_add(d, "tty", node_add_folder(d->folder, "tty"), d->spec->console, d->folder);
+
+        node_add_text(node_ensure_folder(d->machine->root, "sys/class/tty/console"), "active", "tty0 %s\n",
+                        d->spec->console);
+        machine_emit(d->machine, "add", n, "tty", NULL);
+}
+
 void device_add_host_names(Device *d) {
+        if (d->spec->keyboard)
+                keyboard_add(d);
+        if (d->spec->console)
+                console_add(d);
         switch (d->driver->kind) {
         case DRIVER_NET:
                 net_add(d);
@@ -167,6 +190,10 @@ void device_remove_host_names(Device *d) {
         class_remove_all(d, "net", node_find(d->folder, "net"));
         class_remove_all(d, "block", node_find(d->folder, ATA_FOLDER "/block"));
         node_remove(node_find(d->folder, "ata1"));
+        class_remove_all(d, "input", node_find(d->folder, KEYBOARD_FOLDER));
+        if (d->spec->console)
+                node_remove(node_find(d->machine->root, "sys/class/tty/console"));
+        class_remove_all(d, "tty", node_find(d->folder, "tty"));
 }
 
 int device_rename_net(Device *d, const char *name) {

@@ -55,6 +55,8 @@ Machine *machine_new(void) {
         node_ensure_folder(m->root, "sys/class/net");
         node_ensure_folder(m->root, "sys/class/block");
         node_ensure_folder(m->root, "sys/class/nvme");
+        node_ensure_folder(m->root, "sys/class/input");
+        node_ensure_folder(m->root, "sys/class/tty");
         node_ensure_folder(m->root, "sys/class/vfio");
         node_ensure_folder(m->root, "sys/class/vfio-dev");
         node_ensure_folder(m->root, "sys/devices/virtual/vfio");

@@ -50,6 +50,8 @@ static const Key keys[] = {
                 KEY("net", KEY_STRING, net),
                 KEY("mac", KEY_STRING, mac),
                 KEY("block", KEY_STRING, block),
+                KEY("keyboard", KEY_STRING, keyboard),
+                KEY("console", KEY_STRING, console),
                 KEY("link", KEY_LINK, link),
                 KEY("curlink", KEY_LINK, current_link),
                 KEY("reset", KEY_STRING, reset),

@@ -27,6 +27,8 @@ typedef struct DeviceSpec {
         char *driver;   /* bound at the start; "none": not probed; NULL: the bus chooses */
         char *override; /* set before the first probe, as by a udev rule while no driver is loaded */
         char *net, *mac, *block;
+        char *keyboard;            /* "input5", on the USB controller while it has a driver */
+        char *console;             /* "ttyS4", a serial port of the device that is a console of the kernel */
         char *link, *current_link; /* "8.0x4" */
         char *reset;               /* "flr,bus" */
 } DeviceSpec;
