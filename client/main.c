@@ -52,10 +52,11 @@ enum {
         OPTION_DETACH = 'D',
         OPTION_DRIVERLESS = 'W',
         OPTION_ADDRESS = 'A',
+        OPTION_DRIVER = 'b',
 };
 
 /* Options that belong to detach only, and to reattach only. plan takes the options of the verb that it plans. */
-#define DETACH_OPTIONS "gco"
+#define DETACH_OPTIONS "gcob"
 #define REATTACH_OPTIONS "fa"
 
 static const Verb verbs[] = {
@@ -65,12 +66,12 @@ static const Verb verbs[] = {
                                 verb_show},
                 {"plan", " SELECTOR [--reattach]", "Show what detach would do, and which guards refuse",
                                 OPERAND_SELECTOR, DETACH_OPTIONS REATTACH_OPTIONS "r", verb_plan},
-                {"detach", " SELECTOR [--group]", "Move a whole group to vfio-pci, for a virtual machine",
+                {"detach", " SELECTOR [--group]", "Move a whole group to vfio drivers, for a virtual machine",
                                 OPERAND_SELECTOR, DETACH_OPTIONS "pdPN", verb_detach},
                 {"reattach", " SELECTOR", "Return a whole group to the drivers of the host", OPERAND_SELECTOR,
                                 REATTACH_OPTIONS "pd", verb_reattach},
                 {"vfs", " SELECTOR [COUNT]", "List the virtual functions of a device, or set their number", OPERAND_VFS,
-                                "oDW", verb_vfs},
+                                "oDWb", verb_vfs},
                 {"jobs", "", "List the running jobs", OPERAND_NONE, "", verb_jobs},
                 {"cancel", " JOB", "Cancel a job and undo its changes", OPERAND_JOB, "", verb_cancel},
                 {"monitor", "", "Print changes as they happen", OPERAND_NONE, "", verb_monitor},
@@ -95,6 +96,7 @@ static const struct option options[] = {
                 {"qemu", no_argument, NULL, OPTION_QEMU},
                 {"iommufd", no_argument, NULL, OPTION_IOMMUFD},
                 {"override", required_argument, NULL, OPTION_OVERRIDE},
+                {"driver", required_argument, NULL, OPTION_DRIVER},
                 {"plan", required_argument, NULL, OPTION_PLAN},
                 {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
                 {"reattach", no_argument, NULL, OPTION_REATTACH},
@@ -130,6 +132,8 @@ static void print_help(FILE *stream) {
               "      --override GUARD,...  plan, detach, vfs, rule add: continue although these guards refuse:\n"
               "                            storage, network, display, console, memory, process,\n"
               "                            virtual-functions, firmware\n"
+              "      --driver NAME         plan, detach, vfs, rule add: use this vfio driver; by default, vfiod\n"
+              "                            chooses the one that is made for the device, or vfio-pci\n"
               "      --plan FINGERPRINT    detach, reattach: only if nothing has changed since that plan\n"
               "      --dry-run             detach, reattach: print the plan, and change nothing\n"
               "      --persistent          detach: also write a rule, which detaches the device whenever it\n"
@@ -138,7 +142,7 @@ static void print_help(FILE *stream) {
               "                            it is the address\n"
               "      --virtual-functions N rule add: create N virtual functions, and detach them instead of the\n"
               "                            device\n"
-              "      --detach              vfs: bind the new virtual functions to vfio-pci\n"
+              "      --detach              vfs: bind the new virtual functions to a vfio driver\n"
               "      --driverless          vfs: keep the new virtual functions without a driver\n"
               "      --force               reattach: also while a process has a device open; the kernel then\n"
               "                            waits for that process\n"
@@ -275,6 +279,9 @@ static int parse_options(int argc, char **argv, Invocation *invocation, char *us
                         r = add_overrides(invocation, optarg);
                         if (r < 0)
                                 return r;
+                        break;
+                case OPTION_DRIVER:
+                        invocation->options.driver = optarg;
                         break;
                 case OPTION_PLAN:
                         invocation->options.plan = optarg;

@@ -67,6 +67,8 @@ static int push_detach_options(char ***words, const CallOptions *options, const 
         for (char **companion = options->companions; companion && *companion; companion++)
                 if ((r = push_option(words, "companion", *companion)) < 0)
                         return r;
+        if ((r = push_option(words, "driver", options->driver)) < 0)
+                return r;
         return push_overrides(words, plan);
 }
 

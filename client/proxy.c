@@ -228,6 +228,7 @@ int append_options(sd_bus_message *call, const CallOptions *options, sd_bus_erro
         if ((r = sd_bus_message_open_container(call, 'a', "{sv}")) < 0 ||
                         (r = append_companions(call, companions)) < 0 ||
                         (r = append_list(call, "override", options->overrides)) < 0 ||
+                        (r = append_text(call, "driver", options->driver)) < 0 ||
                         (r = append_text(call, "plan", options->plan)) < 0 ||
                         (r = append_flag(call, "force", options->force)) < 0 ||
                         (r = append_flag(call, "adopt", options->adopt)) < 0 ||

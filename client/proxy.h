@@ -10,15 +10,16 @@
 
 /* The options of a call. The lists may be NULL. */
 typedef struct CallOptions {
-        bool whole_group;  /* all devices of the group are taken */
-        char **companions; /* selectors of the other devices that are taken */
-        char **overrides;  /* names of the guards that must not refuse */
-        const char *plan;  /* fingerprint of a plan; NULL for none */
-        bool force;        /* reattach also while a process has a device open; the kernel waits for that process */
-        bool adopt;        /* reattach also devices that vfiod did not detach */
-        bool detach;       /* bind new virtual functions to vfio-pci */
-        bool driverless;   /* keep new virtual functions without a driver */
-        const char *name;  /* of a new rule; NULL: vfiod makes it from the address of the device */
+        bool whole_group;   /* all devices of the group are taken */
+        char **companions;  /* selectors of the other devices that are taken */
+        const char *driver; /* the vfio driver; NULL: vfiod chooses */
+        char **overrides;   /* names of the guards that must not refuse */
+        const char *plan;   /* fingerprint of a plan; NULL for none */
+        bool force;         /* reattach also while a process has a device open; the kernel waits for that process */
+        bool adopt;         /* reattach also devices that vfiod did not detach */
+        bool detach;        /* bind new virtual functions to vfio-pci */
+        bool driverless;    /* keep new virtual functions without a driver */
+        const char *name;   /* of a new rule; NULL: vfiod makes it from the address of the device */
         uint32_t virtual_functions; /* of a new rule; 0 for none */
         bool dry_run;               /* check whether the rule can be written, and write nothing */
 } CallOptions;

@@ -24,6 +24,7 @@ static int run(void) {
         if ((r = kernel_new("/sys", "/dev", "/proc", modules_client_load, (void *)MODULES_SOCKET, &kernel)) < 0)
                 return log_error_errno(r, "Cannot open /sys/bus/pci, /dev and /proc");
         kernel->search_module = modules_client_search;
+        kernel->list_variants = modules_client_list_variants;
         kernel->census = &census.port;
         if ((r = state_new(STATE_FOLDER, true, &state)) < 0 || (r = first_edition_take_over(state)) < 0)
                 return log_error_errno(r, "Cannot prepare " STATE_FOLDER);

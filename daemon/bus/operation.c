@@ -3,9 +3,9 @@
 #include "bus/authorize.h"
 #include "policy/vf-plan.h"
 
-static const char *const detach_options[] = {"companions", "override", "plan", NULL};
+static const char *const detach_options[] = {"companions", "override", "driver", "plan", NULL};
 static const char *const reattach_options[] = {"force", "adopt", "plan", NULL};
-static const char *const vf_options[] = {"override", "detach", "driverless", NULL};
+static const char *const vf_options[] = {"override", "detach", "driverless", "driver", NULL};
 
 /* Reads the options of a Detach or Reattach. */
 static int read_options(Request *request, sd_bus_message *message, sd_bus_error *error) {
@@ -84,6 +84,7 @@ static int make_plan(Service *service, const Request *request, Plan **ret, Probl
                                 .companions = (const char *const *)request->companions.entries,
                                 .whole_group = !selection.device,
                                 .overrides = request->overrides,
+                                .driver = request->driver,
                 };
                 iommu_examine(service->kernel, &iommu);
                 r = plan_detach(service->inventory, &selection, &iommu, &detach, ret, problem);
@@ -144,6 +145,7 @@ static int set_vfs(
                                         : request->driverless ? VFS_DRIVERLESS
                                                               : VFS_OF_HOST,
                         .overrides = request->overrides,
+                        .driver = request->driver,
                         .iommu = &iommu,
         };
         r = vf_plan_new(service->inventory, pf, request->count, &options, &plan, &problem);
@@ -166,6 +168,9 @@ int operation_set_vfs(sd_bus_message *message, void *userdata, sd_bus_error *err
                 return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
                                 "Virtual functions are either detached or driverless: use only one of the options "
                                 "'detach' and 'driverless'.");
+        if (request->driver && !request->detach)
+                return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
+                                "The option 'driver' names a vfio driver, so it needs the option 'detach'.");
         return authorize_change(message, set_vfs, TAKE_PTR(request), error);
 }
 
@@ -210,12 +215,12 @@ static int append_findings(sd_bus_message *reply, const FindingList *findings, c
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static int append_details(sd_bus_message *reply, const Plan *plan) {
+static int append_details(sd_bus_message *reply, const Plan *plan, const Report *report) {
         int r;
 
         if ((r = sd_bus_message_open_container(reply, 'a', "{sv}")) < 0)
                 return r;
-        if (plan->n_warnings == 0)
+        if (plan->n_warnings + report->n_warnings == 0)
                 return sd_bus_message_close_container(reply);
         if ((r = sd_bus_message_open_container(reply, 'e', "sv")) < 0 ||
                         (r = sd_bus_message_append(reply, "s", "warnings")) < 0 ||
@@ -224,6 +229,8 @@ static int append_details(sd_bus_message *reply, const Plan *plan) {
                 return r;
         for (size_t i = 0; i < plan->n_warnings && r >= 0; i++)
                 r = sd_bus_message_append(reply, "s", plan->warnings[i]);
+        for (size_t i = 0; i < report->n_warnings && r >= 0; i++)
+                r = sd_bus_message_append(reply, "s", report->warnings[i]);
         for (unsigned depth = 0; depth < 4 && r >= 0; depth++)
                 r = sd_bus_message_close_container(reply);
         return r;
@@ -243,7 +250,7 @@ static int reply_plan(sd_bus_message *call, const Plan *plan, const Report *repo
                         (r = append_steps(reply, plan)) < 0 ||
                         (r = append_findings(reply, &report->findings, plan)) < 0 ||
                         (r = sd_bus_message_append(reply, "s", fingerprint)) < 0 ||
-                        (r = append_details(reply, plan)) < 0)
+                        (r = append_details(reply, plan, report)) < 0)
                 return r;
         return sd_bus_send(NULL, reply, NULL);
 }

@@ -38,6 +38,7 @@ Request *request_free(Request *request) {
         free(request->companions.entries);
         free(request->selector);
         free(request->name);
+        free(request->driver);
         free(request);
         return NULL;
 }
@@ -146,6 +147,20 @@ static int read_rule_name(sd_bus_message *call, const char *key, void *field, sd
         return r < 0 ? r : 0;
 }
 
+static int read_driver(sd_bus_message *call, const char *key, void *field, sd_bus_error *error) {
+        const char *name;
+
+        if (sd_bus_message_read(call, "v", "s", &name) < 0)
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "Option '%s' is a string (s).", key);
+        if (!pci_vfio_name_is_valid(name))
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
+                                "'%s' is no vfio driver: only a driver like vfio-pci or mlx5_vfio_pci can give a "
+                                "device to a virtual machine.",
+                                TEXT_EXCERPT(name));
+        int r = free_and_strdup(field, name);
+        return r < 0 ? r : 0;
+}
+
 static int read_vf_count(sd_bus_message *call, const char *key, void *field, sd_bus_error *error) {
         unsigned *ret = field;
         uint32_t count;
@@ -172,6 +187,7 @@ static const struct {
                 {"detach", read_flag, offsetof(Request, detach)},
                 {"driverless", read_flag, offsetof(Request, driverless)},
                 {"name", read_rule_name, offsetof(Request, name)},
+                {"driver", read_driver, offsetof(Request, driver)},
                 {"virtual-functions", read_vf_count, offsetof(Request, virtual_functions)},
                 {"dry-run", read_flag, offsetof(Request, dry_run)},
 };

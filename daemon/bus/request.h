@@ -28,6 +28,7 @@ typedef struct Request {
         unsigned overrides;         /* option "override": mask of 1 << Guard */
         uint64_t fingerprint;       /* option "plan": 0 for none */
         char *name;                 /* option "name": of a new rule; NULL for the default */
+        char *driver;               /* option "driver": a vfio driver; NULL: vfiod chooses */
         unsigned virtual_functions; /* option "virtual-functions": of a new rule; 0 for none */
         bool force, adopt, detach, driverless, dry_run;
 } Request;

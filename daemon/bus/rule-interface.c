@@ -253,6 +253,7 @@ static int make_rule(const Service *service, Request *request, char **ret, Probl
 
         if (!wish)
                 return -ENOMEM;
+        wish->driver = TAKE_PTR(request->driver);
         wish->overrides = request->overrides;
         wish->virtual_functions = request->virtual_functions;
         if ((r = find_device(service, request, &device, problem)) != 0)
@@ -289,7 +290,8 @@ static int add_rule(
 }
 
 int rule_method_add(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        static const char *const options[] = {"name", "companions", "override", "virtual-functions", "dry-run", NULL};
+        static const char *const options[] = {
+                        "name", "companions", "override", "driver", "virtual-functions", "dry-run", NULL};
         _cleanup_(request_freep) Request *request = NULL;
         int r;
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "engine/driver.h"
-#include "kernel/modules.h"
 
 static const char *describe_error(int error) {
         switch (-error) {
@@ -60,22 +59,43 @@ static int explain_missing(const Kernel *kernel, const char *driver, const char 
         return 0;
 }
 
-int driver_ensure(const Kernel *kernel, const char *driver, const char *module, Problem *problem) {
-        const char *name = TEXT_NAME(module ? module : driver);
+static int describe_failure(const Kernel *kernel, const char *driver, const char *module, int error, Problem *problem) {
         char lockdown[LOCKDOWN_MAX];
 
-        int r = modules_ensure_driver(kernel, driver, module);
-        if (r == 0)
-                return 0;
-        int explained = r == -ENOENT ? explain_missing(kernel, driver, module ? module : driver, problem) : 0;
+        int explained = error == -ENOENT ? explain_missing(kernel, driver, module, problem) : 0;
         if (explained != 0)
                 return explained;
-        if (r == -EPERM && lockdown_read(kernel, lockdown))
+        if (error == -EPERM && lockdown_read(kernel, lockdown))
                 return problem_set(problem, OUTCOME_DRIVER_UNAVAILABLE,
                                 "Cannot load the module '%s' for the driver %s: it is blacklisted in /etc/modprobe.d, "
                                 "or the kernel lockdown (%s) refuses it because it is not signed. See "
                                 "'journalctl -k -g lockdown'.",
-                                name, TEXT_NAME(driver), lockdown);
+                                TEXT_NAME(module), TEXT_NAME(driver), lockdown);
         return problem_set(problem, OUTCOME_DRIVER_UNAVAILABLE, "Cannot load the module '%s' for the driver %s: %s.",
-                        name, TEXT_NAME(driver), describe_error(r));
+                        TEXT_NAME(module), TEXT_NAME(driver), describe_error(error));
+}
+
+int driver_ensure(const Kernel *kernel, const char *driver, const char *module, Problem *problem) {
+        int r = modules_ensure_driver(kernel, driver, module);
+        return r < 0 ? describe_failure(kernel, driver, module ? module : driver, r, problem) : 0;
+}
+
+int driver_find_vfio(const Kernel *kernel, const char *name, char ret_driver[static DRIVER_NAME_MAX]) {
+        int r = 0;
+
+        if (modules_driver_exists(kernel, name))
+                (void)snprintf(ret_driver, DRIVER_NAME_MAX, "%s", name);
+        else
+                r = modules_find_driver(kernel, name, ret_driver);
+        return r < 0 || pci_driver_is_vfio(ret_driver) ? r : -ENOENT;
+}
+
+int driver_ensure_vfio(
+                const Kernel *kernel, const char *name, char ret_driver[static DRIVER_NAME_MAX], Problem *problem) {
+        if (driver_find_vfio(kernel, name, ret_driver) == 0)
+                return 0;
+        int r = modules_load_driver(kernel, name, ret_driver);
+        if (r == 0 && !pci_driver_is_vfio(ret_driver))
+                r = -ENODEV;
+        return r < 0 ? describe_failure(kernel, name, name, r, problem) : 0;
 }

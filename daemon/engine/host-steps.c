@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "engine/driver.h"
 #include "engine/steps.h"
+#include "engine/vfio-driver.h"
 #include "kernel/vfio-node.h"
 
 /* Steps that keep other programs from the devices, or wait for the host. */
@@ -53,12 +54,14 @@ const StepRow claim_disks_row = {apply_claim_disks, NULL, NULL};
 
 static int apply_load_driver(Work *work, const PlanStep *step, Problem *problem) {
         const PlanMember *member = &work->plan->members[step->member];
-        bool home = work->plan->verb == PLAN_REATTACH;
 
+        /* One step for all members that get a vfio driver. */
+        if (work->plan->verb != PLAN_REATTACH)
+                return vfio_driver_load(work, problem);
         if (member->target.driver[0] == '\0')
                 return 0;
-        return driver_ensure(work->kernel, member->target.driver,
-                        home && member->origin ? member->origin->module : NULL, problem);
+        return driver_ensure(
+                        work->kernel, member->target.driver, member->origin ? member->origin->module : NULL, problem);
 }
 
 const StepRow load_driver_row = {apply_load_driver, NULL, NULL};

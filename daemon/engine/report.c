@@ -9,6 +9,9 @@ void report_drop_changes(Report *report) {
 void report_done(Report *report) {
         finding_list_done(&report->findings);
         report_drop_changes(report);
+        for (size_t i = 0; i < report->n_warnings; i++)
+                free(report->warnings[i]);
+        free(report->warnings);
         *report = (Report){};
 }
 
@@ -39,4 +42,31 @@ int report_add_planned_changes(Report *report, const Plan *plan) {
                         r = report_add_change(report, member->address, member->before.driver, after);
         }
         return r;
+}
+
+int report_add_warning(Report *report, const char *warning) {
+        _cleanup_free_ char *copy = strdup(warning);
+
+        if (!copy || !ARRAY_GROW(report->warnings, report->n_warnings))
+                return -ENOMEM;
+        report->warnings[report->n_warnings++] = TAKE_PTR(copy);
+        return 0;
+}
+
+void report_take_warnings(Report *report, Plan *plan) {
+        for (size_t i = 0; i < report->n_warnings; i++)
+                free(report->warnings[i]);
+        free(report->warnings);
+        report->warnings = TAKE_PTR(plan->warnings);
+        report->n_warnings = plan->n_warnings;
+        plan->n_warnings = 0;
+}
+
+void report_update_targets(const Report *report, Plan *plan) {
+        for (size_t i = 0; i < report->n_changes && plan->verb == PLAN_DETACH; i++) {
+                int member = plan_find_member(plan, report->changes[i].address);
+
+                if (member >= 0 && plan_binds_vfio(plan, &plan->members[member]))
+                        plan_set_vfio_driver(&plan->members[member], report->changes[i].after);
+        }
 }

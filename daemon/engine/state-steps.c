@@ -32,6 +32,8 @@ static int make_vf_origin(Work *work, size_t i) {
         if (!member->origin)
                 return -ENOMEM;
         member->origin->ids = member->ids;
+        if (free_and_strdup(&member->origin->vfio_driver, member->named_driver) < 0)
+                return -ENOMEM;
         member->origin->virtual_function = true;
         member->origin->binding.any_driver = pf && pf->autoprobe_known && pf->autoprobe;
         member->origin->binding.power = member->before.power;
@@ -45,10 +47,11 @@ static int update_file(const Work *work, size_t i, Problem *problem) {
         _cleanup_(device_origin_freep) DeviceOrigin *origin = NULL;
         const PlanMember *member = &work->plan->members[i];
 
-        if (!plan_member_depends(member) && !member->origin->degraded)
+        bool same_driver = streq_ptr(member->origin->vfio_driver, member->named_driver);
+        if (!plan_member_depends(member) && !member->origin->degraded && same_driver)
                 return 0;
         int r = device_origin_copy(member->origin, &origin);
-        if (r < 0)
+        if (r < 0 || (r = free_and_strdup(&origin->vfio_driver, member->named_driver)) < 0)
                 return r;
         origin->degraded = false;
         if (plan_member_depends(member)) {

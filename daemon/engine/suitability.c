@@ -4,9 +4,12 @@
 #include "kernel/sysfs.h"
 #include "kernel/vfio-denylist.h"
 
-static int check_ids(const Work *work, size_t i, uint16_t device, Problem *problem) {
+/* Only vfio-pci itself has the list. driver: that the device gets. */
+static int check_ids(const Work *work, size_t i, uint16_t device, const char *driver, Problem *problem) {
         const PlanMember *member = &work->plan->members[i];
 
+        if (!streq(driver, PLAN_VFIO_DRIVER))
+                return 0;
         const char *name = vfio_denylist_find(member->ids.vendor, device);
         if (!name || vfio_denylist_is_disabled(work->kernel))
                 return 0;
@@ -44,7 +47,8 @@ static int check_detach(const Work *work, Problem *problem) {
 
         for (size_t i = 0; i < work->plan->n_members && r == 0; i++)
                 if (!plan_member_depends(&work->plan->members[i]) && (r = check_answer(work, i, problem)) == 0)
-                        r = check_ids(work, i, work->plan->members[i].ids.device, problem);
+                        r = check_ids(work, i, work->plan->members[i].ids.device, work->plan->members[i].target.driver,
+                                        problem);
         return r;
 }
 
@@ -57,7 +61,8 @@ static int check_new_vfs(const Work *work, Problem *problem) {
                         sysfs_read_text(work->fds[0], "sriov_vf_device", text, sizeof(text)) < 0)
                 return r;
         /* The kernel prints it as a hexadecimal number without "0x". */
-        return check_ids(work, 0, (uint16_t)strtoul(text, NULL, 16), problem);
+        return check_ids(work, 0, (uint16_t)strtoul(text, NULL, 16),
+                        work->plan->members[work->plan->n_members - 1].target.driver, problem);
 }
 
 int suitability_check(const Work *work, Problem *problem) {

@@ -57,6 +57,14 @@ static bool stands_earlier(const FindingList *list, size_t i) {
         return false;
 }
 
+/* Writes the name of a driver. Before its module is loaded, the plan may have the name of the module, in which all dashes
+ * are underscores. */
+static void write_driver(FILE *text, const char *driver) {
+        for (; *driver; driver++)
+                fputc(*driver == '-' ? '_' : *driver, text);
+        fputc('\n', text);
+}
+
 /* Writes what the plan changes, how each device is bound now, and which guards object. The evidence does not count:
  * another process id is not another state. */
 static void write_state(FILE *text, const Plan *plan, const FindingList *findings) {
@@ -65,10 +73,12 @@ static void write_state(FILE *text, const Plan *plan, const FindingList *finding
                 const PlanMember *member = &plan->members[i];
                 const PciIds *ids = &member->ids;
 
-                fprintf(text, "\n%s %x %x %x %x %x %x\n%s\n%s\n%s\n%s\n%d", PCI_ADDRESS_TEXT(member->address),
-                                ids->vendor, ids->device, ids->subsystem_vendor, ids->subsystem_device, ids->class,
-                                ids->revision, member->before.driver, member->before.override, member->target.driver,
-                                member->target.override, member->target.any_driver);
+                fprintf(text, "\n%s %x %x %x %x %x %x\n%s\n%s\n", PCI_ADDRESS_TEXT(member->address), ids->vendor,
+                                ids->device, ids->subsystem_vendor, ids->subsystem_device, ids->class, ids->revision,
+                                member->before.driver, member->before.override);
+                write_driver(text, member->target.driver);
+                write_driver(text, member->target.override);
+                fprintf(text, "%d", member->target.any_driver);
         }
         for (size_t i = 0; i < findings->n_findings; i++)
                 if (!stands_earlier(findings, i))

@@ -4,6 +4,7 @@
 #include "engine/rollback.h"
 #include "engine/suitability.h"
 #include "engine/survey.h"
+#include "engine/vfio-driver.h"
 #include "kernel/sriov.h"
 #include "policy/vf-plan.h"
 #include "state/device-file.h"
@@ -60,6 +61,8 @@ static int make_origin(const Work *work, const HostIndex *index, size_t i) {
         r = read_autoprobe_of_host(work, i, origin);
         if (r >= 0 && modules_of_driver(work->kernel, member->before.driver, module, sizeof(module)) >= 0)
                 r = free_and_strdup(&origin->module, module);
+        if (r >= 0)
+                r = free_and_strdup(&origin->vfio_driver, member->named_driver);
         for (size_t n = 0; n < index->n_names && r >= 0; n++) {
                 const HostIndexName *name = &index->names[n];
 
@@ -228,7 +231,7 @@ static int run_steps(Work *work, Report *report, Problem *problem) {
         return rollback_run(work, n, problem);
 }
 
-int transaction_run(const Transaction *transaction, Report *report, Problem *problem) {
+static int run(const Transaction *transaction, Report *report, Problem *problem) {
         __attribute__((cleanup(work_done))) Work work = {};
         const Plan *plan = transaction->plan;
         int r;
@@ -237,8 +240,8 @@ int transaction_run(const Transaction *transaction, Report *report, Problem *pro
                 return r;
         if (plan->recovery)
                 return recovery_run(&work, problem);
-        if ((r = work_open(&work, problem)) != 0 || (r = suitability_check(&work, problem)) != 0 ||
-                        (r = survey(&work, report, problem)) != 0)
+        if ((r = work_open(&work, problem)) != 0 || (r = vfio_driver_choose(&work, problem)) != 0 ||
+                        (r = suitability_check(&work, problem)) != 0 || (r = survey(&work, report, problem)) != 0)
                 return r;
         if (plan->only_plan)
                 return collect_changes(&work, report);
@@ -246,4 +249,11 @@ int transaction_run(const Transaction *transaction, Report *report, Problem *pro
                         (r = fill_in_values(&work, problem)) != 0)
                 return r;
         return run_steps(&work, report, problem);
+}
+
+int transaction_run(const Transaction *transaction, Report *report, Problem *problem) {
+        int r = run(transaction, report, problem);
+
+        report_take_warnings(report, transaction->plan);
+        return r;
 }

@@ -155,12 +155,12 @@ static int describe_open_error(const Work *work, size_t i, int error, Problem *p
         return work_check(work, i, error, "Cannot read", problem);
 }
 
-/* Our early udev rule may have set driver_override already, and vfio-pci may have bound. Then nobody knows which driver
+/* Our early udev rule may have set driver_override already, and a vfio driver may have bound. Then nobody knows which driver
  * the device would have without the rule. A driver of the host that bound first stays. */
 static void expect_early_override(const Plan *plan, PlanMember *member) {
         Binding *before = &member->before;
-        bool override = streq(before->override, PLAN_VFIO_DRIVER);
-        bool bound = streq(before->driver, PLAN_VFIO_DRIVER), driverless = before->driver[0] == '\0';
+        bool override = pci_driver_is_vfio(before->override);
+        bool bound = pci_driver_is_vfio(before->driver), driverless = before->driver[0] == '\0';
 
         if (!plan->by_rule)
                 return;
@@ -251,11 +251,11 @@ int work_verify_unmoved(const Work *work, Problem *problem) {
                 int r = work_read_binding(work, i, &now);
                 bool may_be_bound = before->driver[0] == '\0' && member->unknown_origin;
                 bool same_override = streq(now.override, before->override) ||
-                                (work->plan->by_rule && streq(now.override, PLAN_VFIO_DRIVER));
+                                (work->plan->by_rule && pci_driver_is_vfio(now.override));
                 /* When a driver is loaded, it binds to the devices that it matches. */
                 bool same_driver = streq(now.driver, before->driver) ||
                                 (before->driver[0] == '\0' && streq(now.driver, member->target.driver)) ||
-                                (may_be_bound && streq(now.driver, PLAN_VFIO_DRIVER));
+                                (may_be_bound && pci_driver_is_vfio(now.driver));
                 if (r < 0 || !same_override || !same_driver)
                         return problem_set(problem, OUTCOME_FAILED,
                                         "Another program changed %s while vfiod examined it. Nothing was changed: try "

@@ -232,8 +232,8 @@ static int method_set_early_rules(sd_bus_message *message, void *userdata, sd_bu
 
 /* The listener has checked who connects, so every call is allowed. */
 #define METHOD(member, in, out, handler) SD_BUS_METHOD(member, in, out, handler, SD_BUS_VTABLE_UNPRIVILEGED)
-#define PLAN "ssiuuuutbbbba(sqqqquyiiaybbbb)a(sssu)"
-#define RESULT "issta(sayay)a(sssu)"
+#define PLAN "ssiuuuutbbbba(sqqqquyiiaybbbbs)a(sssu)"
+#define RESULT "issta(sayay)a(sssu)as"
 
 static const sd_bus_vtable vtable[] = {
                 SD_BUS_VTABLE_START(0),

@@ -77,8 +77,15 @@ static void log_vfs(const Job *job, const WorkerResult *result, LogEvent *event)
         event->message_id = MESSAGE_FUNCTIONS_SET;
         event->address = PCI_ADDRESS_TEXT(plan->selected);
         log_event(event, "%s has %zu virtual function%s now%s, for %s", event->address, result->report.n_changes,
-                        result->report.n_changes == 1 ? "" : "s",
-                        plan->vf_fate == VFS_DETACHED ? ", all on " PLAN_VFIO_DRIVER : "", job->caller);
+                        result->report.n_changes == 1 ? "" : "s", plan->vf_fate == VFS_DETACHED ? ", detached" : "",
+                        job->caller);
+}
+
+static void log_warnings(const Report *report, LogEvent event) {
+        event.priority = LOG_WARNING;
+        event.message_id = NULL;
+        for (size_t i = 0; i < report->n_warnings; i++)
+                log_event(&event, "%s: %s", event.address, report->warnings[i]);
 }
 
 void job_log_end(const Job *job, const WorkerResult *result) {
@@ -91,6 +98,8 @@ void job_log_end(const Job *job, const WorkerResult *result) {
                         .job = job->number_text,
                         .caller = job->caller,
         };
+        event.address = PCI_ADDRESS_TEXT(plan->selected);
+        log_warnings(&result->report, event);
         if (result->error < 0 || result->problem.outcome != OUTCOME_DONE) {
                 event.priority = LOG_WARNING;
                 event.message_id = MESSAGE_JOB_FAILED;

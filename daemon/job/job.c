@@ -321,6 +321,7 @@ static void on_done(WorkerResult *reported, void *userdata) {
         worker_result_done(result);
         *result = TAKE_GENERIC(*reported, WorkerResult, (WorkerResult){});
         if (job->plan->only_plan) {
+                report_update_targets(&result->report, job->plan);
                 answer(job, result);
                 job_free(job);
                 return;

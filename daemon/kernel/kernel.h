@@ -19,6 +19,11 @@ typedef int (*load_module_t)(const Kernel *kernel, const char *module, void *use
 struct ModuleSearch;
 typedef void (*search_module_t)(const Kernel *kernel, const char *module, struct ModuleSearch *ret, void *userdata);
 
+/* Reads the list of variant drivers in another process, as variant_list_read() does. Returns the same; and
+ * -ECONNREFUSED if that process does not answer. */
+struct VariantList;
+typedef int (*list_variants_t)(const Kernel *kernel, struct VariantList *ret, void *userdata);
+
 struct Kernel {
         int sys_fd;     /* /sys */
         int devices_fd; /* /sys/bus/pci/devices */
@@ -27,7 +32,8 @@ struct Kernel {
         int root_fd;    /* /, for the modules on disk and the boot loader; negative if not known */
         load_module_t load_module;
         search_module_t search_module;   /* NULL: this process searches */
-        void *load_module_userdata;      /* of both */
+        list_variants_t list_variants;   /* NULL: this process reads them */
+        void *load_module_userdata;      /* of all three */
         const struct CensusPort *census; /* finds the holders of nodes (usage/census.h); NULL: this process does */
         bool has_own_network; /* simulated machine: its network interfaces are not those of this process and have no routes */
         bool has_own_nodes; /* simulated machine: no process outside of it can hold one of its device nodes */

@@ -59,3 +59,11 @@ int module_load(const char *module) {
         }
         return 0;
 }
+
+bool module_is_blacklisted(const char *module) {
+        _cleanup_(kmod_module_unref_listp) struct kmod_list *list = NULL, *allowed = NULL;
+        _cleanup_(kmod_unrefp) struct kmod_ctx *context = is_valid_name(module) ? kmod_new(NULL, NULL) : NULL;
+
+        return context && kmod_module_new_from_lookup(context, module, &list) >= 0 && list &&
+                        kmod_module_apply_filter(context, KMOD_FILTER_BLACKLIST, list, &allowed) >= 0 && !allowed;
+}

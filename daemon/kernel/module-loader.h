@@ -7,3 +7,6 @@
  * only vfiod-modules calls it. May block for a long time. Returns as load_module_t does (kernel.h); and -EINVAL for a
  * text that is no name of a module. */
 int module_load(const char *module);
+
+/* Tells whether modprobe.d blacklists a module of the running kernel: then module_load() refuses it. */
+bool module_is_blacklisted(const char *module);

@@ -11,6 +11,16 @@ static bool is_valid_name(const char *driver) {
                         strlen(driver) < DRIVER_NAME_MAX;
 }
 
+static bool is_dash(char c) {
+        return c == '-' || c == '_';
+}
+
+bool modules_names_equal(const char *a, const char *b) {
+        for (; *a && (*a == *b || (is_dash(*a) && is_dash(*b))); a++, b++)
+                ;
+        return *a == *b;
+}
+
 const char *modules_format_unbind(const char *driver, char buffer[static DRIVER_UNBIND_TEXT_MAX]) {
         (void)snprintf(buffer, DRIVER_UNBIND_TEXT_MAX, "/sys/bus/pci/drivers/%s/unbind", TEXT_NAME(driver));
         return buffer;
@@ -42,6 +52,52 @@ int modules_ensure_driver(const Kernel *kernel, const char *driver, const char *
         return modules_driver_exists(kernel, driver) ? 0 : -ENODEV;
 }
 
+/* Finds a driver among the entries of a folder, which have this prefix before their names. With a name, only a driver of
+ * that name; otherwise each, but rather a vfio driver. */
+static int find_in_folder(const Kernel *kernel, const char *path, const char *prefix, const char *name,
+                char buffer[static DRIVER_NAME_MAX]) {
+        _cleanup_closedir_ DIR *folder = NULL;
+        const char *entry;
+
+        buffer[0] = '\0';
+        int r = sysfs_open_folder(kernel->sys_fd, path, &folder);
+        while (r >= 0 && (r = sysfs_next(folder, &entry)) > 0) {
+                const char *driver = startswith(entry, prefix);
+
+                if (!driver || !is_valid_name(driver) ||
+                                (name ? !modules_names_equal(driver, name)
+                                      : buffer[0] != '\0' && !strstr(driver, "vfio")))
+                        continue;
+                (void)snprintf(buffer, DRIVER_NAME_MAX, "%s", driver);
+        }
+        return buffer[0] != '\0' ? 0 : -ENOENT;
+}
+
+int modules_find_driver(const Kernel *kernel, const char *module, char buffer[static DRIVER_NAME_MAX]) {
+        char path[DRIVER_NAME_MAX + 32];
+
+        if (!is_valid_name(module))
+                return -ENOENT;
+        (void)snprintf(path, sizeof(path), "module/%s/drivers", module);
+        for (char *c = path + strlen("module/"); *c; c++)
+                if (*c == '-')
+                        *c = '_';
+        return find_in_folder(kernel, path, "pci:", NULL, buffer) == 0
+                        ? 0
+                        : find_in_folder(kernel, "bus/pci/drivers", "", module, buffer);
+}
+
+int modules_load_driver(const Kernel *kernel, const char *module, char buffer[static DRIVER_NAME_MAX]) {
+        if (modules_find_driver(kernel, module, buffer) == 0)
+                return 0;
+        if (!kernel->load_module)
+                return -EOPNOTSUPP;
+        int r = kernel->load_module(kernel, module, kernel->load_module_userdata);
+        if (r < 0)
+                return r;
+        return modules_find_driver(kernel, module, buffer) == 0 ? 0 : -ENODEV;
+}
+
 bool lockdown_read(const Kernel *kernel, char ret_mode[static LOCKDOWN_MAX]) {
         char text[128], *end;
 
@@ -61,10 +117,6 @@ bool lockdown_read(const Kernel *kernel, char ret_mode[static LOCKDOWN_MAX]) {
 /* The list of a distribution's kernel has about 600 KB. */
 #define MODULE_LIST_MAX (16 * 1024 * 1024)
 #define MODULES_FOLDER "lib/modules"
-
-static bool is_dash(char c) {
-        return c == '-' || c == '_';
-}
 
 /* Tells whether a line of modules.dep or modules.builtin, "kernel/drivers/vfio/pci/vfio-pci.ko.xz: ...", is about
  * the module. */

@@ -24,12 +24,24 @@ bool modules_driver_exists(const Kernel *kernel, const char *driver);
  * negative errno. */
 int modules_of_driver(const Kernel *kernel, const char *driver, char *buffer, size_t size);
 
+/* Tells whether the names are the same for the kernel, to which '-' and '_' are equal in the name of a module. */
+bool modules_names_equal(const char *a, const char *b);
+
+/* Finds the PCI driver that a loaded module provides: the name of a driver and that of its module can differ, and not
+ * only in '-' and '_'. Of several drivers, finds a vfio driver. If there is no such module, finds a driver of that name,
+ * because it may be built in. Returns 0 or -ENOENT. */
+int modules_find_driver(const Kernel *kernel, const char *module, char buffer[static DRIVER_NAME_MAX]);
+
 /* Loads the module of a driver, unless the driver exists. If module is NULL, the module has the name of the driver;
- * libkmod treats '-' and '_' as equal. The names must never come from a client. Returns 0 if the driver exists;
+ * libkmod treats '-' and '_' as equal. A client may give only names of vfio drivers. Returns 0 if the driver exists;
  * -ENOENT if there is no such module; -EPERM if it is blacklisted; -ENOEXEC if modprobe.d replaces loading with a
  * command, which vfiod does not run; -ENODEV if the module was loaded but does not contain the driver; or another
  * negative errno. This can block for a long time, so only workers call it. */
 int modules_ensure_driver(const Kernel *kernel, const char *driver, const char *module);
+
+/* Loads a module, unless it is loaded, and finds its driver as modules_find_driver() does. Returns as
+ * modules_ensure_driver() does. */
+int modules_load_driver(const Kernel *kernel, const char *module, char buffer[static DRIVER_NAME_MAX]);
 
 /* Tells whether kernel lockdown is on ("integrity" or "confidentiality"): then the kernel loads only signed modules.
  * Copies the mode into ret_mode. If securityfs is not mounted or cannot be read, lockdown counts as off: the result

@@ -104,3 +104,7 @@ bool pci_driver_leaves_dma(const char *driver);
 
 /* Tells whether the driver gives its devices to virtual machines: vfio-pci or a variant of it. */
 bool pci_driver_is_vfio(const char *driver);
+
+/* Tells whether an administrator may name this driver for a virtual machine: it is the name of a vfio driver or of its
+ * module. */
+bool pci_vfio_name_is_valid(const char *driver);

@@ -107,6 +107,7 @@ DeviceOrigin *device_origin_free(DeviceOrigin *origin) {
         if (!origin)
                 return NULL;
         free(origin->module);
+        free(origin->vfio_driver);
         host_name_list_free(origin->names);
         free(origin);
         return NULL;
@@ -119,9 +120,10 @@ int device_origin_copy(const DeviceOrigin *origin, DeviceOrigin **ret) {
         if (!copy)
                 return -ENOMEM;
         *copy = *origin;
-        copy->module = NULL;
+        copy->module = copy->vfio_driver = NULL;
         copy->names = NULL;
-        if ((r = free_and_strdup(&copy->module, origin->module)) < 0)
+        if ((r = free_and_strdup(&copy->module, origin->module)) < 0 ||
+                        (r = free_and_strdup(&copy->vfio_driver, origin->vfio_driver)) < 0)
                 return r;
         for (const HostName *name = origin->names; name; name = name->next)
                 if ((r = host_name_list_add(&copy->names, name->kind, name->name, 0)) < 0)
@@ -138,9 +140,9 @@ bool device_origin_equal(const DeviceOrigin *a, const DeviceOrigin *b) {
                         a->binding.any_driver != b->binding.any_driver ||
                         !power_settings_equal(&a->binding.power, &b->binding.power) ||
                         !virtual_function_link_equal(&a->binding.link, &b->binding.link) ||
-                        !streq_ptr(a->module, b->module) || a->virtual_function != b->virtual_function ||
-                        a->degraded != b->degraded || a->has_parent != b->has_parent ||
-                        (a->has_parent && !pci_address_equal(a->parent, b->parent)) ||
+                        !streq_ptr(a->module, b->module) || !streq_ptr(a->vfio_driver, b->vfio_driver) ||
+                        a->virtual_function != b->virtual_function || a->degraded != b->degraded ||
+                        a->has_parent != b->has_parent || (a->has_parent && !pci_address_equal(a->parent, b->parent)) ||
                         a->virtual_functions != b->virtual_functions || a->autoprobe_known != b->autoprobe_known ||
                         a->autoprobe != b->autoprobe)
                 return false;

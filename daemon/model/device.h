@@ -60,8 +60,9 @@ DEFINE_TRIVIAL_CLEANUP_FUNC(HostName *, host_name_list_free)
 typedef struct DeviceOrigin {
         PciIds ids; /* of this card; another card in its slot has nothing to do with it */
         Binding binding;
-        char *module;    /* that provides the driver; NULL for a built-in driver */
-        HostName *names; /* that the host had for the device */
+        char *module;      /* that provides the driver; NULL for a built-in driver */
+        char *vfio_driver; /* that the caller of Detach or a rule named; NULL for none. A new detach uses it. */
+        HostName *names;   /* that the host had for the device */
         bool virtual_function;
         bool degraded;                   /* A failed detach left it neither with the host nor detached. */
         bool has_parent;                 /* It vanished with this device, and is expected back with it. */

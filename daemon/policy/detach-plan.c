@@ -231,6 +231,16 @@ static int add_group_members(Plan *plan, const Group *group, const DetachOptions
                         foreign ? "; another program bound some of them" : "");
 }
 
+/* The named device gets the driver that the caller named. Its companions may need others. */
+static int name_driver(Plan *plan, const Selection *selection, const DetachOptions *options) {
+        int r = 0;
+
+        for (size_t i = 0; i < plan->n_members && options->driver && r >= 0; i++)
+                if (!selection->device || pci_address_equal(plan->members[i].address, selection->device->address))
+                        r = plan_name_driver(&plan->members[i], options->driver);
+        return r;
+}
+
 int plan_detach(const Inventory *inventory, const Selection *selection, const IommuReport *iommu,
                 const DetachOptions *options, Plan **ret, Problem *problem) {
         _cleanup_(plan_freep) Plan *plan = NULL;
@@ -243,6 +253,8 @@ int plan_detach(const Inventory *inventory, const Selection *selection, const Io
                         (r = add_group_members(plan, group, options, problem)) != 0 ||
                         (r = check_consent(inventory, selection, options, problem)) != 0 ||
                         (r = check_bridges(group, problem)) != 0)
+                return r;
+        if ((r = name_driver(plan, selection, options)) < 0)
                 return r;
         plan->overrides = options->overrides;
         plan->by_rule = options->by_rule;

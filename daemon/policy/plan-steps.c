@@ -146,10 +146,8 @@ static int add_set_vfs_steps(Plan *plan) {
 }
 
 static void set_target(const Plan *plan, PlanMember *member) {
-        static const Binding vfio = {.driver = PLAN_VFIO_DRIVER, .override = PLAN_VFIO_DRIVER};
-
-        if (plan->verb == PLAN_DETACH || (member->created && plan->vf_fate == VFS_DETACHED))
-                member->target = vfio;
+        if (plan_binds_vfio(plan, member))
+                plan_set_vfio_driver(member, member->named_driver ?: PLAN_VFIO_DRIVER);
         else if (plan->verb == PLAN_REATTACH)
                 member->target = member->origin->binding;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "policy/plan.h"
+#include "kernel/modules.h"
 
 #include <stdarg.h>
 
@@ -42,7 +43,8 @@ const char *plan_step_reason(const Plan *plan, const PlanStep *step, char buffer
 
         switch (step->kind) {
         case STEP_LOCK_NODE:
-                return say(buffer, "no virtual machine may hold a device that leaves " PLAN_VFIO_DRIVER);
+                return say(buffer, "no virtual machine may hold a device that leaves %s",
+                                before[0] != '\0' ? before : PLAN_VFIO_DRIVER);
         case STEP_CLAIM_DISKS:
                 return say(buffer, "no program may start to use these disks");
         case STEP_LOAD_DRIVER:
@@ -81,6 +83,7 @@ const char *plan_step_reason(const Plan *plan, const PlanStep *step, char buffer
 
 static void member_done(PlanMember *member) {
         device_origin_free(member->origin);
+        free(member->named_driver);
 }
 
 Plan *plan_free(Plan *plan) {
@@ -141,6 +144,26 @@ int plan_set_unknown_origin(PlanMember *member) {
         member->origin->ids = member->ids;
         member->origin->binding.any_driver = true;
         return 0;
+}
+
+void plan_set_vfio_driver(PlanMember *member, const char *driver) {
+        member->target = (Binding){};
+        binding_set_driver(&member->target, driver);
+        binding_set_override(&member->target, driver);
+}
+
+int plan_name_driver(PlanMember *member, const char *driver) {
+        /* The caller may use the name of the module. */
+        if (driver && modules_names_equal(driver, PLAN_VFIO_DRIVER))
+                driver = PLAN_VFIO_DRIVER;
+        int r = free_and_strdup(&member->named_driver, driver);
+        plan_set_vfio_driver(member, driver ?: PLAN_VFIO_DRIVER);
+        return r < 0 ? r : 0;
+}
+
+bool plan_binds_vfio(const Plan *plan, const PlanMember *member) {
+        return plan->verb == PLAN_DETACH ? !plan_member_depends(member)
+                                         : member->created && plan->vf_fate == VFS_DETACHED;
 }
 
 int plan_add_warning(Plan *plan, const char *format, ...) {

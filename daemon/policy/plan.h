@@ -23,7 +23,7 @@ typedef enum PlanVerb {
 const char *plan_verb_to_string(PlanVerb verb);
 PlanVerb plan_verb_from_string(const char *text);
 
-/* The driver that detached devices get. */
+/* The driver of detached devices for which there is no variant driver (kernel/variant.h). */
 #define PLAN_VFIO_DRIVER "vfio-pci"
 
 #define PLAN_NO_PARENT (-1)
@@ -36,6 +36,7 @@ typedef struct PlanMember {
         int parent;     /* index of the member by whose step this member vanishes or appears; PLAN_NO_PARENT for none */
         Binding before; /* only the driver, as the model knows it; the worker reads the rest */
         Binding target;
+        char *named_driver;   /* the vfio driver that the caller named, owned; NULL: the worker chooses it */
         DeviceOrigin *origin; /* what a reattach restores; NULL for a first detach until the worker sets it */
         bool recorded;        /* vfiod detached it earlier, and its state file is valid */
         bool virtual_function;
@@ -103,6 +104,15 @@ int plan_add_member(Plan *plan, const Device *device, PlanMember **ret);
  * reverse. */
 void plan_sort_members(Plan *plan, bool leaving);
 
+/* Sets the vfio driver that a member gets. */
+void plan_set_vfio_driver(PlanMember *member, const char *driver);
+
+/* The same for a driver that the caller named, or that of its module. NULL: the worker chooses. Returns 0 or -ENOMEM. */
+int plan_name_driver(PlanMember *member, const char *driver);
+
+/* Tells whether the plan binds the member to a vfio driver. */
+bool plan_binds_vfio(const Plan *plan, const PlanMember *member);
+
 /* Appends a warning, escaped as a message (base/text.h). Returns 0 or -ENOMEM. */
 int plan_add_warning(Plan *plan, const char *format, ...) _printf_(2, 3);
 
@@ -130,7 +140,8 @@ typedef struct DetachOptions {
         const char *const *companions; /* selectors, "*" for all; NULL, or ended by NULL */
         bool whole_group;              /* The caller named the group itself, and so agrees to all of it. */
         unsigned overrides;            /* mask of 1 << Guard */
-        bool by_rule;                  /* Our own early udev rule put a device that has just appeared on vfio-pci. */
+        const char *driver; /* the vfio driver of the named device, or of all if the caller named the group; NULL: choose */
+        bool by_rule;       /* Our own early udev rule put a device that has just appeared on vfio-pci. */
 } DetachOptions;
 
 /* Plans to detach the whole group of the selection. The caller must have agreed to each companion. Returns 0 and the

@@ -173,7 +173,7 @@ static int store_value(Rule *rule, size_t key, const char *value) {
         case KEY_VIRTUAL_FUNCTIONS:
                 return parse_virtual_functions(rule, value);
         default: /* Driver= */
-                return streq(value, "vfio-pci") ? 0 : -EINVAL;
+                return pci_vfio_name_is_valid(value) ? free_and_strdup(&rule->driver, value) : -EINVAL;
         }
 }
 
@@ -189,7 +189,7 @@ static const struct {
                 [KEY_SUBSYSTEM] = {SECTION_MATCH, "Subsystem", "must be like 8086:a01f"},
                 [KEY_CLASS] = {SECTION_MATCH, "Class", "must have two, four or six hexadecimal digits"},
                 [KEY_PATH] = {SECTION_MATCH, "Path", "must be like 0000:00:1c.4/00.0"},
-                [KEY_DRIVER] = {SECTION_DETACH, "Driver", "can only be vfio-pci"},
+                [KEY_DRIVER] = {SECTION_DETACH, "Driver", "must be a vfio driver like vfio-pci or mlx5_vfio_pci"},
                 [KEY_COMPANIONS] = {SECTION_DETACH, "Companions",
                                 "must be 'all', 'none' or addresses like 0000:3b:00.1", true},
                 [KEY_OVERRIDE] = {SECTION_DETACH, "Override",

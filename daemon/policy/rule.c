@@ -9,6 +9,7 @@ Rule *rule_free(Rule *rule) {
         free(rule->name);
         free(rule->file);
         free(rule->path);
+        free(rule->driver);
         free(rule->companions);
         free(rule);
         return NULL;
@@ -90,6 +91,8 @@ int rule_make_text(const Device *device, const Rule *wish, char **ret) {
         if (ids->subsystem_vendor != 0)
                 fprintf(stream, "Subsystem=%04x:%04x\n", ids->subsystem_vendor, ids->subsystem_device);
         fputs("\n[Detach]\n", stream);
+        if (wish->driver)
+                fprintf(stream, "Driver=%s\n", wish->driver);
         write_companions(stream, wish);
         write_overrides(stream, wish->overrides);
         if (wish->virtual_functions > 0)

@@ -18,7 +18,7 @@
  *                                           Stable when buses are renumbered; requires Vendor= and Device=
  *
  *   [Detach]                                optional
- *   Driver=vfio-pci                         the only driver
+ *   Driver=mlx5_vfio_pci                    the vfio driver, or its module; otherwise vfiod chooses it
  *   Companions=all|none|ADDRESS ...         members of the group that may be detached, too; besides those with a rule of
  *                                           their own. Several lines with addresses are added up.
  *   Override=storage network ...            guards to override; several lines are added up
@@ -41,6 +41,7 @@ typedef struct Rule {
         int subsystem_vendor, subsystem_device; /* -1 for any */
         uint32_t class, class_mask;             /* a mask of 0 for any */
 
+        char *driver; /* NULL: vfiod chooses the vfio driver */
         bool all_companions;
         PciAddress *companions;
         size_t n_companions;

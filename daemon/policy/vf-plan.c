@@ -98,7 +98,7 @@ static int add_vanishing(Plan *plan, const Inventory *inventory, const Device *p
 }
 
 /* Adds the VFs that a step will create. Their addresses are not known yet. */
-static int add_created(Plan *plan) {
+static int add_created(Plan *plan, const char *driver) {
         for (unsigned i = 0; i < plan->vf_count; i++) {
                 PlanMember *member;
 
@@ -107,6 +107,8 @@ static int add_created(Plan *plan) {
                         return r;
                 member->parent = 0;
                 member->virtual_function = member->created = true;
+                if (driver && (r = plan_name_driver(member, driver)) < 0)
+                        return r;
         }
         return 0;
 }
@@ -137,7 +139,7 @@ int vf_plan_new(const Inventory *inventory, const Device *pf, unsigned count, co
         plan->overrides = options->overrides;
         plan->vf_count = count;
         plan->vf_fate = options->fate;
-        if ((r = add_created(plan)) < 0 || (r = plan_add_all_steps(plan)) < 0)
+        if ((r = add_created(plan, options->driver)) < 0 || (r = plan_add_all_steps(plan)) < 0)
                 return r;
         *ret = TAKE_PTR(plan);
         return 0;

@@ -9,6 +9,7 @@ typedef struct VfOptions {
         VfFate fate;              /* of the new VFs */
         unsigned overrides;       /* mask of 1 << Guard, for the VFs that exist */
         const IommuReport *iommu; /* for VFS_DETACHED */
+        const char *driver;       /* for VFS_DETACHED: a vfio driver; NULL: the worker chooses it */
 } VfOptions;
 
 /* Plans to create count VFs of the PF, in place of the existing VFs: the kernel changes the number only through zero.

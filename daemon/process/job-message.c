@@ -5,9 +5,13 @@
 /* A plan for all VFs of a PF: the PF, and as many old and new VFs as there can be. */
 #define MEMBERS_MAX (1 + 2 * UINT16_MAX)
 
+/* At most one for each member of a group. */
+#define WARNINGS_MAX MEMBERS_MAX
+
 /* A member: address; vendor, device, both of the subsystem, class, revision; group, parent; driver; then whether it has
- * a state file, is a VF, was plugged in just now, and does not exist yet. */
-#define MEMBER "sqqqquyiiaybbbb"
+ * a state file, is a VF, was plugged in just now, and does not exist yet; the vfio driver that the caller named, "" for
+ * none. */
+#define MEMBER "sqqqquyiiaybbbbs"
 
 void worker_result_done(WorkerResult *result) {
         problem_done(&result->problem);
@@ -27,9 +31,9 @@ static int append_member(sd_bus_message *message, const PlanMember *member) {
                                          (uint32_t)ids->class, (uint8_t)ids->revision, member->group, member->parent)) <
                                         0 ||
                         (r = peer_append_bytes(message, member->before.driver)) < 0 ||
-                        (r = sd_bus_message_append(message, "bbbb", (int)member->recorded,
-                                         (int)member->virtual_function, (int)member->appeared, (int)member->created)) <
-                                        0)
+                        (r = sd_bus_message_append(message, "bbbbs", (int)member->recorded,
+                                         (int)member->virtual_function, (int)member->appeared, (int)member->created,
+                                         strempty(member->named_driver))) < 0)
                 return r;
         return sd_bus_message_close_container(message);
 }
@@ -90,6 +94,7 @@ static int read_member(sd_bus_message *message, Plan *plan, int devices_fd, Prob
         int recorded, virtual_function, appeared, created, r;
         uint16_t vendor, device, subsystem_vendor, subsystem_device;
         uint8_t revision;
+        const char *driver;
         uint32_t class;
         PlanMember *member;
 
@@ -97,9 +102,11 @@ static int read_member(sd_bus_message *message, Plan *plan, int devices_fd, Prob
                         (r = sd_bus_message_read(message, "qqqquyii", &vendor, &device, &subsystem_vendor,
                                          &subsystem_device, &class, &revision, &member->group, &member->parent)) < 0 ||
                         (r = peer_read_bytes(message, member->before.driver, sizeof(member->before.driver))) < 0 ||
-                        (r = sd_bus_message_read(message, "bbbb", &recorded, &virtual_function, &appeared, &created)) <
-                                        0)
+                        (r = sd_bus_message_read(message, "bbbbs", &recorded, &virtual_function, &appeared, &created,
+                                         &driver)) < 0)
                 return r;
+        if (driver[0] != '\0' && !pci_vfio_name_is_valid(driver))
+                return -EBADMSG;
         member->ids = (PciIds){
                         .vendor = vendor,
                         .device = device,
@@ -112,6 +119,8 @@ static int read_member(sd_bus_message *message, Plan *plan, int devices_fd, Prob
         member->virtual_function = virtual_function;
         member->appeared = appeared;
         member->created = created;
+        if (driver[0] != '\0' && (r = plan_name_driver(member, driver)) < 0)
+                return r;
         if (member->recorded && (r = read_origin(member, devices_fd, problem)) != 0)
                 return r;
         return plan->verb == PLAN_REATTACH && !member->recorded ? plan_set_unknown_origin(member) : 0;
@@ -144,7 +153,8 @@ static bool is_valid(const Plan *plan) {
                 has_independent = has_independent || !plan_member_depends(member);
                 if (member->group < IOMMU_GROUP_NONE || member->parent < PLAN_NO_PARENT ||
                                 member->parent >= (int)plan->n_members || member->parent == (int)i ||
-                                (member->created && plan->verb != PLAN_SET_VFS))
+                                (member->created && plan->verb != PLAN_SET_VFS) ||
+                                (member->named_driver && plan->verb != PLAN_DETACH && !member->created))
                         return false;
         }
         if (plan->forget && (plan->verb != PLAN_REATTACH || plan->n_members > 1))
@@ -257,7 +267,21 @@ int job_message_append_result(sd_bus_message *message, const WorkerResult *resul
                         strempty(result->problem.message), report->fingerprint);
         if (r < 0 || (r = append_changes(message, report)) < 0)
                 return r;
-        return append_findings(message, &report->findings);
+        if ((r = append_findings(message, &report->findings)) < 0 ||
+                        (r = sd_bus_message_open_container(message, 'a', "s")) < 0)
+                return r;
+        for (size_t i = 0; i < report->n_warnings && r >= 0; i++)
+                r = sd_bus_message_append_basic(message, 's', report->warnings[i]);
+        return r < 0 ? r : sd_bus_message_close_container(message);
+}
+
+static int read_warnings(sd_bus_message *message, Report *report) {
+        const char *warning;
+
+        int r = sd_bus_message_enter_container(message, 'a', "s");
+        while (r >= 0 && (r = sd_bus_message_read_basic(message, 's', &warning)) > 0)
+                r = report->n_warnings == WARNINGS_MAX ? -EBADMSG : report_add_warning(report, warning);
+        return r < 0 ? r : sd_bus_message_exit_container(message);
 }
 
 static int read_changes(sd_bus_message *message, Report *report) {
@@ -290,7 +314,8 @@ int job_message_read_result(sd_bus_message *message, WorkerResult *ret) {
                 return -EBADMSG;
         if (*text && !(ret->problem.message = strdup(text)))
                 return -ENOMEM;
-        if ((r = read_changes(message, &ret->report)) < 0 || (r = read_findings(message, &ret->report.findings)) < 0)
+        if ((r = read_changes(message, &ret->report)) < 0 || (r = read_findings(message, &ret->report.findings)) < 0 ||
+                        (r = read_warnings(message, &ret->report)) < 0)
                 return r;
         return 0;
 }

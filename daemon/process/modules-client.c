@@ -5,6 +5,7 @@
 /* Loading a driver can take long. If the module does not load in this time, the kernel probably hangs. */
 #define DEADLINE_US (120 * UINT64_C(1000000))
 
+/* module is NULL for a method without arguments. */
 static int ask_once(const char *path, const char *method, const char *module, sd_bus_message **ret_reply) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
         _cleanup_(sd_bus_close_unrefp) sd_bus *peer = NULL;
@@ -15,7 +16,7 @@ static int ask_once(const char *path, const char *method, const char *module, sd
                 return fd;
         if ((r = peer_open_client(fd, NULL, &peer)) < 0 ||
                         (r = peer_make_call(peer, PEER_MODULES_INTERFACE, method, &call)) < 0 ||
-                        (r = sd_bus_message_append(call, "s", module)) < 0)
+                        (module && (r = sd_bus_message_append(call, "s", module)) < 0))
                 return r;
         return peer_call(peer, call, DEADLINE_US, ret_reply);
 }
@@ -51,4 +52,26 @@ void modules_client_search(const Kernel *kernel, const char *module, ModuleSearc
         ret->file = (ModuleFile)file;
         (void)snprintf(ret->release, sizeof(ret->release), "%s", release);
         (void)snprintf(ret->other, sizeof(ret->other), "%s", other);
+}
+
+static int read_variants(sd_bus_message *reply, VariantList *list) {
+        const char *pattern, *module;
+        int32_t result;
+        int blacklisted, r;
+
+        if ((r = sd_bus_message_read(reply, "i", &result)) < 0 || result < 0)
+                return r < 0 ? r : result;
+        r = sd_bus_message_enter_container(reply, 'a', "(ssb)");
+        while (r >= 0 && (r = sd_bus_message_read(reply, "(ssb)", &pattern, &module, &blacklisted)) > 0)
+                r = variant_list_add(list, pattern, module, blacklisted);
+        return r;
+}
+
+int modules_client_list_variants(const Kernel *kernel, VariantList *ret, void *userdata) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+
+        (void)kernel;
+        if (ask(userdata, "ListVariants", NULL, &reply) < 0)
+                return -ECONNREFUSED;
+        return read_variants(reply, ret);
 }

@@ -5,12 +5,15 @@
 #include "engine/driver.h"
 #include "policy/plan.h"
 #include "rule/early-rules.h"
+#include "rule/rule-driver.h"
 
 #include <fcntl.h>
 #include <libgen.h>
 #include <sys/file.h>
 
-static void print_rule(FILE *text, const Rule *rule) {
+static void print_rule(FILE *text, const Kernel *kernel, const Rule *rule) {
+        char driver[DRIVER_NAME_MAX];
+
         fputs("SUBSYSTEM==\"pci\", ATTR{class}!=\"0x06*\"", text);
         if (rule->has_address)
                 fprintf(text, ", KERNEL==\"%s\"", PCI_ADDRESS_TEXT(rule->address));
@@ -27,11 +30,11 @@ static void print_rule(FILE *text, const Rule *rule) {
                 fprintf(text, ", ATTR{class}==\"0x%0*x%s\"", digits, rule->class >> (6 - digits) * 4,
                                 digits < 6 ? "*" : "");
         }
-        fputs(", ATTR{driver_override}=\"vfio-pci\"\n", text);
+        fprintf(text, ", ATTR{driver_override}=\"%s\"\n", rule_driver(kernel, rule, driver));
 }
 
 /* Generates the text of the file. *ret becomes NULL if there are no early rules. Returns 0 or -ENOMEM. */
-static int make_text(const RuleBook *book, char **ret) {
+static int make_text(const Kernel *kernel, const RuleBook *book, char **ret) {
         _cleanup_free_ char *text = NULL;
         size_t size, n = 0;
 
@@ -42,7 +45,7 @@ static int make_text(const RuleBook *book, char **ret) {
               "# Act only on events of the kernel, not on those of \"udevadm trigger\".\n"
               "ENV{SYNTH_UUID}!=\"\", GOTO=\"vfiod_end\"\n"
               "# For all events, also when the interface is renamed: udev forgets a property that is not set again.\n"
-              "SUBSYSTEM==\"net\", SUBSYSTEMS==\"pci\", ATTRS{driver_override}==\"vfio-pci\", "
+              "SUBSYSTEM==\"net\", SUBSYSTEMS==\"pci\", ATTRS{driver_override}==\"*vfio*\", "
               "ENV{NM_UNMANAGED}=\"1\"\n"
               "ACTION!=\"add\", GOTO=\"vfiod_end\"\n",
                         stream);
@@ -52,7 +55,7 @@ static int make_text(const RuleBook *book, char **ret) {
                 if (!rule || !early_rules_have(rule))
                         continue;
                 fprintf(stream, "# %s\n", rule->name);
-                print_rule(stream, rule);
+                print_rule(stream, kernel, rule);
                 n++;
         }
         fputs("LABEL=\"vfiod_end\"\n", stream);
@@ -101,7 +104,7 @@ int early_file_write(const Kernel *kernel, const RuleBook *book, int folder_fd, 
         _cleanup_problem_ Problem problem = {};
         _cleanup_free_ char *text = NULL;
 
-        int r = make_text(book, &text);
+        int r = make_text(kernel, book, &text);
         if (r < 0 || !text)
                 return r < 0 ? r : early_file_remove(file);
         r = driver_ensure(kernel, PLAN_VFIO_DRIVER, NULL, &problem);

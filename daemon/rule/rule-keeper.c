@@ -218,10 +218,10 @@ static void apply(RuleKeeper *keeper, RuleCase *rule_case, Device *device) {
                 rule_plan_note_companions(keeper, device->address);
                 return;
         }
-        /* Somebody unbinds it from vfio-pci, or the kernel removes it and waits until a guest closes it. Do not
+        /* Somebody unbinds it from its vfio driver, or the kernel removes it and waits until a guest closes it. Do not
          * interfere. */
         if (!rule_case->hotplugged && device_is_ours(device) && device_state(device) == DEVICE_DRIVERLESS) {
-                rule_case_set(rule_case, RULE_STATUS_RELEASED, "it was unbound from vfio-pci");
+                rule_case_set(rule_case, RULE_STATUS_RELEASED, "it was unbound from its vfio driver");
                 return;
         }
         /* A job that worked on the device when it was plugged in may have reattached it. */

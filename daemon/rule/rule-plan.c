@@ -76,6 +76,31 @@ static bool is_hotplugged(const RuleKeeper *keeper, PciAddress address) {
                         (rule_case && rule_case->hotplugged && rule_case->status == RULE_STATUS_WAITING);
 }
 
+/* The vfio driver that a rule names for the device, or that the caller named who detached it. NULL: the worker chooses. */
+static const char *find_driver(const RuleKeeper *keeper, const Rule *rule, const Device *device) {
+        if (!rule)
+                return rule_plan_is_detached(keeper, device) ? device->origin->vfio_driver : NULL;
+        return rule->driver;
+}
+
+/* Each member may have a rule of its own. */
+static int name_drivers(const RuleKeeper *keeper, const Rule *rule, const Device *selected, Plan *plan) {
+        int r = 0;
+
+        for (size_t i = 0; i < plan->n_members && r >= 0; i++) {
+                PlanMember *member = &plan->members[i];
+                const Device *device = inventory_find_device(keeper->parts.inventory, member->address);
+
+                if (device && plan_binds_vfio(plan, member))
+                        r = plan_name_driver(member,
+                                        find_driver(keeper,
+                                                        device == selected ? rule
+                                                                           : rule_plan_find(keeper, device, NULL),
+                                                        device));
+        }
+        return r;
+}
+
 static int make_detach_plan(const RuleKeeper *keeper, const Rule *rule, Device *device, const IommuReport *iommu,
                 Plan **ret, Problem *problem) {
         const Group *group = device->group;
@@ -95,6 +120,8 @@ static int make_detach_plan(const RuleKeeper *keeper, const Rule *rule, Device *
                         &options, ret, problem);
         for (size_t i = 0; r == 0 && i < (*ret)->n_members; i++)
                 (*ret)->members[i].appeared = is_hotplugged(keeper, (*ret)->members[i].address);
+        if (r == 0 && (r = name_drivers(keeper, rule, device, *ret)) < 0)
+                *ret = plan_free(*ret);
         return r;
 }
 
@@ -105,6 +132,7 @@ int rule_plan_make(const RuleKeeper *keeper, const RuleCase *rule_case, Device *
         iommu_examine(keeper->parts.kernel, &iommu);
         if (!rule || rule->virtual_functions == 0)
                 return make_detach_plan(keeper, rule, device, &iommu, ret, problem);
-        VfOptions options = {.fate = VFS_DETACHED, .overrides = rule->overrides, .iommu = &iommu};
+        VfOptions options = {
+                        .fate = VFS_DETACHED, .driver = rule->driver, .overrides = rule->overrides, .iommu = &iommu};
         return vf_plan_new(keeper->parts.inventory, device, rule->virtual_functions, &options, ret, problem);
 }

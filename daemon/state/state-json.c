@@ -216,6 +216,17 @@ static void transfer_module(StateJson *json, DeviceOrigin *origin) {
                 state_json_fail(json, -ENOMEM);
 }
 
+static void transfer_vfio_driver(StateJson *json, DeviceOrigin *origin) {
+        const char *driver = state_json_string(json, "vfio_driver", strempty(origin->vfio_driver));
+
+        if (json->writing)
+                return;
+        if (!pci_vfio_name_is_valid(driver))
+                state_json_fail(json, -EBADMSG);
+        else if (free_and_strdup(&origin->vfio_driver, driver) < 0)
+                state_json_fail(json, -ENOMEM);
+}
+
 void state_json_origin(StateJson *json, DeviceOrigin *origin) {
         state_json_ids(json, &origin->ids);
         state_json_binding(json, "binding", &origin->binding);
@@ -225,6 +236,8 @@ void state_json_origin(StateJson *json, DeviceOrigin *origin) {
         else
                 read_names(&names, &origin->names);
         transfer_module(json, origin);
+        if (state_json_has(json, "vfio_driver", origin->vfio_driver))
+                transfer_vfio_driver(json, origin);
         if (state_json_has(json, "virtual_function", origin->virtual_function))
                 origin->virtual_function = state_json_flag(json, "virtual_function", origin->virtual_function);
         if (state_json_has(json, "degraded", origin->degraded))

@@ -8,8 +8,8 @@
 
 /* What the daemon sends to a worker, and what a worker sends to the daemon. */
 
-#define PLAN "ssiuuuutbbbba(sqqqquyiiaybbbb)a(sssu)"
-#define RESULT "issta(sayay)a(sssu)"
+#define PLAN "ssiuuuutbbbba(sqqqquyiiaybbbbs)a(sssu)"
+#define RESULT "issta(sayay)a(sssu)as"
 
 /* Has a state file; its ids are those that small numbers give. */
 #define DEVICE "0000:03:01.0"

@@ -16,7 +16,7 @@
 #define VF1 "0000:07:10.1"
 #define NIC "0000:05:00.0"
 
-#define MEMBER "sqqqquyiiaybbbb"
+#define MEMBER "sqqqquyiiaybbbbs"
 
 /* Round trips of plans. */
 
@@ -54,7 +54,8 @@ static void assert_equal_plans(const Plan *plan, const Plan *expected) {
         g_assert_cmpuint(plan->fingerprint, ==, expected->fingerprint);
         g_assert_true(plan->forget == expected->forget && plan->only_plan == expected->only_plan);
         for (size_t i = 0; i < plan->n_members; i++)
-                g_assert_true(plan->members[i].appeared == expected->members[i].appeared);
+                g_assert_true(plan->members[i].appeared == expected->members[i].appeared &&
+                                streq_ptr(plan->members[i].named_driver, expected->members[i].named_driver));
         for (size_t i = 0; i < plan->n_steps; i++)
                 g_assert_cmpuint(plan->steps[i].value, ==, expected->steps[i].value);
         assert_equal_findings(&plan->findings, &expected->findings);
@@ -93,6 +94,7 @@ static void test_detach(void) {
         plan->fingerprint = UINT64_MAX;
         plan->by_rule = true;
         plan->members[0].appeared = true;
+        g_assert_cmpint(plan_name_driver(&plan->members[0], "igb-vfio_pci"), ==, 0);
         check_round_trip(plan);
 
         plan = make_detach_plan(inventory, NIC, 0);
@@ -136,7 +138,9 @@ static void test_set_vfs(void) {
         put_origin(inventory, VF0, "igbvf", "");
         for (VfFate fate = 0; fate < _VF_FATE_MAX; fate++)
                 for (unsigned count = 0; count < 5; count += 2) {
-                        VfOptions options = {.fate = fate, .iommu = &(IommuReport){.state = IOMMU_ON}};
+                        VfOptions options = {.fate = fate,
+                                        .iommu = &(IommuReport){.state = IOMMU_ON},
+                                        .driver = fate == VFS_DETACHED ? "mlx5_vfio_pci" : NULL};
                         Plan *plan = NULL;
 
                         int r = vf_plan_new(inventory, get_device(inventory, PF), count, &options, &plan, &problem);
@@ -155,6 +159,7 @@ typedef struct MemberFields {
         int group, parent;
         size_t driver_length;
         bool recorded, created;
+        const char *named_driver;
 } MemberFields;
 
 typedef struct PlanFields {
@@ -175,8 +180,8 @@ static void append_member(sd_bus_message *message, const MemberFields *fields) {
                                         fields->group, fields->parent),
                         >=, 0);
         g_assert_cmpint(peer_append_bytes(message, driver), >=, 0);
-        g_assert_cmpint(sd_bus_message_append(
-                                        message, "bbbb", fields->recorded, fields->created, false, fields->created),
+        g_assert_cmpint(sd_bus_message_append(message, "bbbbs", fields->recorded, fields->created, false,
+                                        fields->created, strempty(fields->named_driver)),
                         >=, 0);
         g_assert_cmpint(sd_bus_message_close_container(message), >=, 0);
 }
@@ -265,6 +270,13 @@ static void test_malformed(void) {
         g_assert_cmpint(CHANGE(good_detach, f->members[0].parent = 1), ==, -EBADMSG);
         g_assert_cmpint(CHANGE(good_detach, f->guard = "Storage"), ==, -EBADMSG);
         g_assert_cmpint(CHANGE(good_detach, f->finding = "x"), ==, -EBADMSG);
+        g_assert_cmpint(CHANGE(good_detach, f->members[0].named_driver = "vfio-pci"), ==, 0);
+        /* Only the name of a vfio driver, and not what else modprobe would take for a module. */
+        g_assert_cmpint(CHANGE(good_detach, f->members[0].named_driver = "e1000e"), ==, -EBADMSG);
+        g_assert_cmpint(CHANGE(good_detach, f->members[0].named_driver = "vfio/../x"), ==, -EBADMSG);
+        g_assert_cmpint(CHANGE(good_detach, f->members[0].named_driver = "vfio_pci:*"), ==, -EBADMSG);
+        g_assert_cmpint(CHANGE(good_detach, f->verb = "reattach", f->members[0].named_driver = "vfio-pci"), ==,
+                        -EBADMSG);
         /* The worker has no state file. */
         g_assert_cmpint(CHANGE(good_detach, f->members[1].recorded = true), ==, OUTCOME_NOT_DETACHED);
 }
@@ -281,6 +293,9 @@ static void test_malformed_vfs(void) {
         g_assert_cmpint(read_fields(&good_set_vfs), ==, 0);
         g_assert_cmpint(CHANGE(good_set_vfs, f->vf_count = 0, f->n_members = 2), ==, 0);
 
+        g_assert_cmpint(CHANGE(good_set_vfs, f->members[2].named_driver = "vfio-pci"), ==, 0);
+
+        g_assert_cmpint(CHANGE(good_set_vfs, f->members[0].named_driver = "vfio-pci"), ==, -EBADMSG);
         g_assert_cmpint(CHANGE(good_set_vfs, f->members[0].parent = 1), ==, -EBADMSG);
         g_assert_cmpint(CHANGE(good_set_vfs, f->members[0].created = true), ==, -EBADMSG);
         g_assert_cmpint(CHANGE(good_set_vfs, f->members[1].parent = -1), ==, -EBADMSG);
@@ -340,6 +355,9 @@ static void check_result(const WorkerResult *result) {
                 g_assert_cmpstr(a->after, ==, b->after);
         }
         assert_equal_findings(&found.report.findings, &result->report.findings);
+        g_assert_cmpuint(found.report.n_warnings, ==, result->report.n_warnings);
+        for (size_t i = 0; i < found.report.n_warnings; i++)
+                g_assert_cmpstr(found.report.warnings[i], ==, result->report.warnings[i]);
 }
 
 static void test_results(void) {
@@ -364,6 +382,8 @@ static void test_results(void) {
                                                                 address_of(i < 15 ? NIC : PF),
                                                                 result.problem.message ?: ""),
                                                 ==, 0);
+                        g_assert_cmpint(report_add_warning(&result.report, "One."), ==, 0);
+                        g_assert_cmpint(report_add_warning(&result.report, ""), ==, 0);
                         check_result(&result);
                 }
 }
@@ -406,6 +426,7 @@ static int read_result_fields(const ResultFields *fields) {
         for (size_t i = 0; i < fields->n_findings; i++)
                 g_assert_cmpint(sd_bus_message_append(call, "(sssu)", fields->guard, NIC, "evidence", 0U), >=, 0);
         g_assert_cmpint(sd_bus_message_close_container(call), >=, 0);
+        g_assert_cmpint(sd_bus_message_append(call, "as", 1, "warning"), >=, 0);
         _cleanup_message_ sd_bus_message *message = peer_pair_transfer(pair, call);
         return job_message_read_result(message, &result);
 }

@@ -172,8 +172,8 @@ static void test_detach_values(void) {
         static const struct {
                 const char *line, *pattern;
         } wrong[] = {
-                        {"Driver=", "Driver= can only be vfio-pci, not ''"},
-                        {"Driver=e1000", "Driver= can only be*"},
+                        {"Driver=", "Driver= must be a vfio driver like vfio-pci or mlx5_vfio_pci, not ''"},
+                        {"Driver=e1000", "Driver= must be a vfio driver*"},
                         {"Companions=", "Companions= is empty*"},
                         {"Companions=,", "Companions= is empty*"},
                         {"Companions=some", "Companions= must be 'all', 'none' or addresses*'some'"},
