@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "host.h"
+#include "daemon.h"
 #include "kernel/modules.h"
 #include "kernel/variant.h"
 
@@ -170,6 +170,28 @@ static void test_remembered(void) {
         host_free(host);
 }
 
+/* The worker dies between the bind to the variant driver and the end. The recovery restores the host driver. */
+static void test_recovered(void) {
+        Host *host = start(true);
+        g_autofree char *before = fake_kernel_snapshot(host->fake);
+        Daemon *daemon = daemon_start(host, &patient);
+        _cleanup_answer_ Answer answer = {};
+
+        /* driver_override, unbind, and the probe, which has its effect and does not return. */
+        fake_kernel_do(host->fake, "stall-after 3");
+        daemon_must_begin(daemon, PLAN_DETACH, OTHER_NIC, &answer);
+        fake_kernel_do(host->fake, "wait-pending 1");
+        assert_driver(host, OTHER_NIC, DRIVER);
+        kill_worker(host, false);
+        daemon_await(daemon, &answer);
+        daemon_await_quiet(daemon);
+        g_assert_cmpint(answer.outcome, ==, OUTCOME_ROLLED_BACK);
+        assert_snapshot(host, before);
+        assert_nothing_recorded(host);
+        daemon_stop(daemon);
+        host_free(host);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/variant/chosen", test_chosen);
@@ -177,5 +199,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/variant/fallback", test_fallback);
         g_test_add_func("/variant/named-missing", test_named_missing);
         g_test_add_func("/variant/remembered", test_remembered);
+        g_test_add_func("/variant/recovered", test_recovered);
         return g_test_run();
 }
