@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "engine/driver.h"
 #include "helper/modules-service.h"
+#include "kernel/variant.h"
 #include "process/modules-client.h"
 #include "temp-tree.h"
 
@@ -89,16 +90,21 @@ static void test_other_process(void) {
         g_autoptr(TempTree) tree = temp_tree_new();
         g_autofree char *path = temp_tree_path(tree, "socket");
         struct sockaddr_un address = {.sun_family = AF_UNIX};
+        _cleanup_variants_ VariantList list = {};
         ModuleSearch search;
 
         temp_tree_file(tree, RUNNING "\n", "proc/sys/kernel/osrelease");
         temp_tree_file(tree, LIST, "lib/modules/" RUNNING "/modules.dep");
         temp_tree_file(tree, VFIO_PCI, "lib/modules/" NEWER "/modules.dep");
+        temp_tree_file(tree, "alias vfio_pci:v1* a_vfio_pci\nalias vfio_pci:v2* a_vfio_pci\n",
+                        "lib/modules/" RUNNING "/modules.alias");
         Kernel asking = *tree->kernel;
         asking.search_module = modules_client_search;
+        asking.list_variants = modules_client_list_variants;
         asking.load_module_userdata = path;
         modules_search(&asking, "vfio-pci", &search);
         g_assert_cmpint(search.file, ==, MODULE_FILE_UNKNOWN);
+        g_assert_cmpint(variant_list_read(&asking, &list), ==, -ECONNREFUSED);
 
         g_assert_cmpuint(g_strlcpy(address.sun_path, path, sizeof(address.sun_path)), <, sizeof(address.sun_path));
         int listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -110,12 +116,18 @@ static void test_other_process(void) {
                 /* The first connection ends like that of a process that is killed. */
                 close(accept(listen_fd, NULL, NULL));
                 modules_serve(accept(listen_fd, NULL, NULL), tree->kernel);
+                modules_serve(accept(listen_fd, NULL, NULL), tree->kernel);
                 _exit(EXIT_SUCCESS);
         }
         modules_search(&asking, "vfio-pci", &search);
         g_assert_cmpint(search.file, ==, MODULE_FILE_MISSING);
         g_assert_cmpstr(search.release, ==, RUNNING);
         g_assert_cmpstr(search.other, ==, NEWER);
+        g_assert_cmpint(variant_list_read(&asking, &list), ==, 0);
+        g_assert_cmpuint(list.n_variants, ==, 2);
+        g_assert_cmpstr(list.variants[1].pattern, ==, "vfio_pci:v2*");
+        g_assert_cmpstr(list.variants[1].module, ==, "a_vfio_pci");
+        g_assert_false(list.variants[1].blacklisted);
         g_assert_cmpint(waitpid(pid, NULL, 0), ==, pid);
         close(listen_fd);
 }
