@@ -45,7 +45,7 @@ FILES = {
                                             "[Network]\nAddress=192.0.2.2/24\nLinkLocalAddressing=no\n",
     # The smallest initramfs with the root file system and the driver of the network cards, which udev loads.
     "/etc/initramfs-tools/conf.d/test": "MODULES=list\nCOMPRESS=gzip\nCOMPRESSLEVEL=1\nFSTYPE=ext4\n",
-    "/etc/initramfs-tools/modules": "virtio_pci\nvirtio_blk\next4\n",
+    "/etc/initramfs-tools/modules": "virtio_pci\nvirtio_blk\nvirtio_console\next4\n",
 }
 # The hook of this test: a driver that only udev loads.
 DRIVER_HOOK = """#!/bin/sh
@@ -230,7 +230,7 @@ def check_escape(machine):
 def check_network(machine):
     """A port that must be online has no cable: only the rule of the network card waits."""
     tap, guest, view = machine.tap, machine.guest, machine.view
-    tap.check("vfiod is ready before the network is online", guest.wait_for(f"systemctl is-active {UNIT}", 60))
+    tap.check("vfiod is ready before the network is online", guest.wait_for(f"systemctl is-active {UNIT}", 200))
     tap.equal("the sound card is detached", view.state(machine.sound), "detached")
     tap.equal("the network is not online", view.unit("ActiveState", "network-online.target"), "inactive")
     tap.equal("the rule of the network card waits", rules.status(machine, "nic")[machine.nic],
