@@ -124,6 +124,32 @@ static int follow_links(Manager *manager, const ChangeList *changes) {
         return link_reader_read_all(manager->links);
 }
 
+static void check_settled(Manager *manager, bool now) {
+        void (*done)(void) = manager->on_settled;
+
+        if (!done || !(now || rule_keeper_is_settled(manager->rules)))
+                return;
+        manager->on_settled = NULL;
+        manager->settled_timer = sd_event_source_disable_unref(manager->settled_timer);
+        done();
+}
+
+static int on_settled_timer(sd_event_source *source, uint64_t time, void *userdata) {
+        (void)source, (void)time;
+        check_settled(userdata, true);
+        return 0;
+}
+
+int manager_when_settled(Manager *manager, uint64_t patience_us, void (*done)(void)) {
+        int r = sd_event_add_time_relative(manager->event, &manager->settled_timer, CLOCK_MONOTONIC, patience_us, 0,
+                        on_settled_timer, manager);
+        if (r < 0)
+                return r;
+        manager->on_settled = done;
+        check_settled(manager, false);
+        return 0;
+}
+
 /* Runs after each other event source. Sends one signal for each object that changed. */
 static int on_turn_end(sd_event_source *source, void *userdata) {
         Manager *manager = userdata;
@@ -156,6 +182,7 @@ static int on_turn_end(sd_event_source *source, void *userdata) {
         if ((r = rule_interface_tell(&manager->service)) < 0 || (r = notify_manager(&manager->service, changed)) < 0)
                 log_error_errno(r, "Cannot send the signals for changed rules and counts");
         answer_requests(done, reloaded);
+        check_settled(manager, false);
         /* Events and jobs used memory for a short time. Without this, fragments of it would keep the heap large. */
         if (changed)
                 (void)malloc_trim(0);
@@ -287,6 +314,8 @@ int manager_new(sd_event *event, const ManagerParts *parts, Manager **ret) {
                         .port = parts->worker,
                         .folders = parts->rule_folders,
                         .early_rules = parts->early_rules,
+                        .boot_rules = parts->boot_rules,
+                        .network_online = parts->network_online,
                         .udev_database = parts->udev_database,
         };
         if ((r = rule_keeper_new(&rule_parts, &manager->rules)) < 0)
@@ -310,6 +339,7 @@ Manager *manager_free(Manager *manager) {
         sd_event_source_disable_unref(manager->uevent_source);
         sd_event_source_disable_unref(manager->more_source);
         sd_event_source_disable_unref(manager->post_source);
+        sd_event_source_disable_unref(manager->settled_timer);
         answer_requests(manager->rescans, -ESHUTDOWN);
         job_table_free(manager->jobs);
         rule_keeper_free(manager->rules);

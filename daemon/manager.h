@@ -34,6 +34,8 @@ typedef struct Manager {
         Service service; /* holds the bus */
         SystemBus *system_bus;
         RootSocket *root_socket; /* NULL for none */
+        sd_event_source *settled_timer;
+        void (*on_settled)(void); /* NULL after the call */
 } Manager;
 
 typedef struct ManagerParts {
@@ -46,6 +48,8 @@ typedef struct ManagerParts {
         const JobLimits *job_limits;
         const char *const *rule_folders; /* by precedence, the highest first; ends with NULL */
         const char *early_rules;         /* path of the rules file for udev; NULL for none */
+        const char *boot_rules;          /* path of the boot file, see rule/boot-list.h; NULL for none */
+        const char *network_online;      /* path of a file, see rule/network-watch.h; NULL for none */
         const char *udev_database;       /* directory of the udev database; NULL for none */
         uint64_t bus_deadline_us;        /* see system-bus.h */
         int root_fd;                     /* taken over: root's listening socket; -EBADF for none */
@@ -57,6 +61,11 @@ typedef struct ManagerParts {
 int manager_new(sd_event *event, const ManagerParts *parts, Manager **ret);
 Manager *manager_free(Manager *manager);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Manager *, manager_free)
+
+/* Calls done() once: when all rules are applied or refused, except those that wait for the network or for a stuck device; or
+ * after patience_us.
+ * Returns 0 or a negative errno, and then done() is not called. */
+int manager_when_settled(Manager *manager, uint64_t patience_us, void (*done)(void));
 
 /* Requests that all devices and then all rules are read again. Does not wait for it. */
 void manager_rescan(Manager *manager);

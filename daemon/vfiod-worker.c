@@ -11,6 +11,7 @@
 #define CENSUS_SOCKET "/run/vfiod/census"
 #define MODULES_SOCKET "/run/vfiod/modules"
 #define EARLY_RULES "/run/udev/rules.d/05-vfiod.rules"
+#define BOOT_RULES "/etc/udev/rules.d/10-vfiod.rules"
 
 /* By precedence, the highest first. */
 static const char *const rule_folders[] = {"/etc/vfiod/rules.d", "/run/vfiod/rules.d", "/usr/lib/vfiod/rules.d", NULL};
@@ -34,6 +35,7 @@ static int run(void) {
                         .transactions_fd = state->transactions_fd,
                         .rule_folders = rule_folders,
                         .early_rules = EARLY_RULES,
+                        .boot_rules = BOOT_RULES,
         };
         return helper_listen(NAME,
                         (ListenerParts){

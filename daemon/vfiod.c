@@ -12,7 +12,12 @@
 #define WORKER_SOCKET "/run/vfiod/worker"
 #define CENSUS_SOCKET "/run/vfiod/census"
 #define EARLY_RULES "/run/udev/rules.d/05-vfiod.rules"
+#define BOOT_RULES "/etc/udev/rules.d/10-vfiod.rules"
 #define UDEV_DATABASE "/run/udev/data"
+#define NETWORK_ONLINE "/run/vfiod/online"
+
+/* How long the start of the service waits until the rules are applied. The units that systemd starts after vfiod wait, too. */
+#define RULES_PATIENCE_US UINT64_C(30000000)
 
 /* By precedence, the highest first. */
 static const char *const rule_folders[] = {"/etc/vfiod/rules.d", "/run/vfiod/rules.d", "/usr/lib/vfiod/rules.d", NULL};
@@ -95,11 +100,17 @@ static int make_manager(sd_event *event, WorkerPort *worker, Manager **ret) {
                                         .job_limits = &job_limits_default,
                                         .rule_folders = rule_folders,
                                         .early_rules = EARLY_RULES,
+                                        .boot_rules = BOOT_RULES,
+                                        .network_online = NETWORK_ONLINE,
                                         .udev_database = UDEV_DATABASE,
                                         .bus_deadline_us = SYSTEM_BUS_DEADLINE_US,
                                         .root_fd = sockets.root,
                         },
                         ret);
+}
+
+static void tell_ready(void) {
+        (void)sd_notify(false, "READY=1\nSTATUS=Ready");
 }
 
 static int run(void) {
@@ -116,7 +127,8 @@ static int run(void) {
         if ((r = sd_event_add_signal(event, NULL, SIGHUP, on_hangup, manager)) < 0)
                 return log_error_errno(r, "Cannot create the event loop");
 
-        (void)sd_notify(false, "READY=1\nSTATUS=Ready");
+        if ((r = manager_when_settled(manager, RULES_PATIENCE_US, tell_ready)) < 0)
+                return log_error_errno(r, "Cannot create the event loop");
         r = sd_event_loop(event);
         (void)sd_notify(false, "STOPPING=1");
         return r < 0 ? log_error_errno(r, "The event loop failed") : r;

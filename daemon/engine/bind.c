@@ -123,10 +123,12 @@ int bind_as(const Work *work, size_t i, const Binding *wanted, Problem *problem)
         return bind_set_power(work, i, &wanted->power, problem);
 }
 
-void bind_announce_interfaces(const Work *work, size_t i) {
+void bind_announce(const Work *work, size_t i) {
         _cleanup_host_index_ HostIndex index = {};
         const HostIndexName *name = NULL;
 
+        /* This event removes the property that the early rule has set in the database of udev. */
+        (void)sysfs_write(work->fds[i], "uevent", "change");
         (void)host_index_read(work->kernel, &index);
         while ((name = host_index_next(&index, HOST_NAME_NETWORK, work->plan->members[i].address, name)))
                 (void)sysfs_write(work->kernel->sys_fd, SYSFS_PATH("class/net/%s/uevent", name->name), "change");

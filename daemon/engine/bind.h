@@ -36,5 +36,5 @@ bool bind_has_power(const PowerSettings *now, const PowerSettings *wanted);
 /* Binds the member as wanted, whatever its state: driver_override, link, driver, power settings. */
 int bind_as(const Work *work, size_t i, const Binding *wanted, Problem *problem);
 
-/* Makes udev process the member's interfaces again: when its rules ran, the device had our early driver_override. */
-void bind_announce_interfaces(const Work *work, size_t i);
+/* Makes udev process the member and its interfaces again: when its rules ran, the device had our early driver_override. */
+void bind_announce(const Work *work, size_t i);

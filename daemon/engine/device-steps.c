@@ -110,7 +110,7 @@ static int apply_probe(Work *work, const PlanStep *step, Problem *problem) {
 
         disk_claims_release(&work->claims);
         if (work->plan->verb == PLAN_REATTACH && member->early)
-                bind_announce_interfaces(work, step->member);
+                bind_announce(work, step->member);
         if (!work_needs_move(work, step->member))
                 return 0;
         if (target->any_driver || target->driver[0] != '\0') {

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "engine/transaction.h"
 #include "process/job-message.h"
+#include "rule/boot-file.h"
 #include "rule/early-file.h"
 #include "rule/rule-book.h"
 #include "state/device-file.h"
@@ -230,6 +231,39 @@ static int method_set_early_rules(sd_bus_message *message, void *userdata, sd_bu
         return r < 0 ? r : sd_bus_reply_method_return(message, "i", set_early_rules(userdata, on));
 }
 
+/* Reads the devices of the message, and makes the line of each. */
+static int read_boot_devices(const Session *session, sd_bus_message *message, const BootFile *file, BootList *list) {
+        const char *text, *rule;
+        PciAddress address;
+        int r;
+
+        if ((r = sd_bus_message_enter_container(message, 'a', "(ss)")) < 0)
+                return r;
+        for (size_t n = 0; n < BOOT_DEVICES_MAX && (r = sd_bus_message_read(message, "(ss)", &text, &rule)) > 0; n++) {
+                if (pci_address_parse(text, &address) < 0 || !rule_name_is_valid(rule))
+                        return -EBADMSG;
+                if ((r = boot_file_add(file, session->host->kernel, session->host->devices_fd, address, rule, list)) <
+                                0)
+                        return r;
+        }
+        return r;
+}
+
+static int set_boot_devices(const Session *session, sd_bus_message *message) {
+        _cleanup_(boot_file_done) BootFile file = {.lock_fd = -EBADF};
+        _cleanup_boot_list_ BootList list = {};
+
+        int r = boot_file_open(session->host->boot_rules, session->host->rule_folders, &file);
+        if (r < 0 || (r = read_boot_devices(session, message, &file, &list)) < 0)
+                return r;
+        return boot_file_write(&file, &list);
+}
+
+static int method_set_boot_devices(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        (void)error;
+        return sd_bus_reply_method_return(message, "i", set_boot_devices(userdata, message));
+}
+
 /* The listener has checked who connects, so every call is allowed. */
 #define METHOD(member, in, out, handler) SD_BUS_METHOD(member, in, out, handler, SD_BUS_VTABLE_UNPRIVILEGED)
 #define PLAN "ssiuuuutbbbba(sqqqquyiiaybbbbs)a(sssu)"
@@ -243,6 +277,7 @@ static const sd_bus_vtable vtable[] = {
                 METHOD("AddRule", "ssb", "i", method_add_rule),
                 METHOD("RemoveRule", "s", "i", method_remove_rule),
                 METHOD("SetEarlyRules", "b", "i", method_set_early_rules),
+                METHOD("SetBootDevices", "a(ss)", "i", method_set_boot_devices),
                 SD_BUS_SIGNAL("Step", "us", 0),
                 SD_BUS_VTABLE_END,
 };

@@ -106,6 +106,22 @@ int worker_request_forget(sd_event *event, WorkerPort *port, const PciAddress *a
         return send_request(port, TAKE_PTR(peer), call, done, userdata);
 }
 
+int worker_request_boot_devices(sd_event *event, WorkerPort *port, const WorkerDevice *devices, size_t n_devices,
+                worker_request_done_t done, void *userdata) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        _cleanup_(sd_bus_close_unrefp) sd_bus *peer = NULL;
+        int r;
+
+        if ((r = make_request(event, port, "SetBootDevices", &peer, &call)) < 0 ||
+                        (r = sd_bus_message_open_container(call, 'a', "(ss)")) < 0)
+                return r;
+        for (size_t i = 0; i < n_devices && r >= 0; i++)
+                r = sd_bus_message_append(call, "(ss)", PCI_ADDRESS_TEXT(devices[i].address), devices[i].rule);
+        if (r < 0 || (r = sd_bus_message_close_container(call)) < 0)
+                return r;
+        return send_request(port, TAKE_PTR(peer), call, done, userdata);
+}
+
 int worker_request_now(const WorkerPort *port, const char *member, const char *types, ...) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
         _cleanup_(sd_bus_close_unrefp) sd_bus *peer = NULL;

@@ -17,6 +17,16 @@ int worker_request(sd_event *event, WorkerPort *port, const char *member, worker
 int worker_request_forget(sd_event *event, WorkerPort *port, const PciAddress *addresses, size_t n_addresses,
                 worker_request_done_t done, void *userdata);
 
+/* A device of the boot file (rule/boot-list.h), and the rule that detached it. */
+typedef struct WorkerDevice {
+        PciAddress address;
+        const char *rule;
+} WorkerDevice;
+
+/* Asks the worker to write these devices, and no others, into the boot file. Returns as worker_request() does. */
+int worker_request_boot_devices(sd_event *event, WorkerPort *port, const WorkerDevice *devices, size_t n_devices,
+                worker_request_done_t done, void *userdata);
+
 /* The same as worker_request(), but waits for the answer: for a daemon that starts or ends. Returns 0 or a negative
  * errno. */
 int worker_request_now(const WorkerPort *port, const char *member, const char *types, ...);

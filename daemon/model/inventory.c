@@ -334,6 +334,12 @@ int inventory_put_link(Inventory *inventory, const PciLinkReading *read) {
         return note_device(inventory, device, CHANGED_LINK);
 }
 
+void inventory_mark_appeared(Inventory *inventory, PciAddress address) {
+        Device *device = inventory_find_device(inventory, address);
+        if (device && device->present)
+                device->appeared = true;
+}
+
 void inventory_clear_appeared(Inventory *inventory, PciAddress address) {
         Device *device = inventory_find_device(inventory, address);
         if (device)

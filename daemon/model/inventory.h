@@ -35,6 +35,10 @@ int inventory_put_device(Inventory *inventory, const PciFacts *facts);
  * a reading of another card than the known one. Returns 0 or -ENOMEM. */
 int inventory_put_link(Inventory *inventory, const PciLinkReading *read);
 
+/* Sets the mark "appeared" on a present device that udev has prepared for a rule, as if it was plugged in. An unknown
+ * address is ignored. */
+void inventory_mark_appeared(Inventory *inventory, PciAddress address);
+
 /* Clears the mark "appeared". An unknown address is ignored. */
 void inventory_clear_appeared(Inventory *inventory, PciAddress address);
 

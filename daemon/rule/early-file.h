@@ -14,5 +14,8 @@ int early_file_write(const Kernel *kernel, const RuleBook *book, int folder_fd, 
  * necessary. Returns the descriptor that holds the lock, or a negative errno. */
 int early_file_lock(const char *file);
 
+/* Writes the text into the file in its locked directory, atomically and synced to disk. Returns 0 or a negative errno. */
+int early_file_replace(int folder_fd, const char *file, const char *text);
+
 /* Removes the file, so that devices go to the host driver while vfiod does not run. Returns 0 or a negative errno. */
 int early_file_remove(const char *file);

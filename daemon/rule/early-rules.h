@@ -7,10 +7,11 @@
  * sets its driver_override to vfio-pci before udev loads the module of the host driver. So this driver never binds.
  * (Measured: the kernel sends the event, and udev loads modules after it has evaluated its rules.) A host driver that
  * is already loaded binds before the event is sent. Then the early rules make NetworkManager ignore the interface until
- * vfiod has detached the device.
+ * vfiod has detached the device. They find the interface by a property of the device in the database of udev. An event
+ * that vfiod causes removes this property when it gives the device to the host.
  *
  * Early rules act only on events of the kernel, never on those of "udevadm trigger", so they do not affect devices that
- * the host already uses.
+ * the host already uses. For the devices that are present at boot, see boot-list.h.
  *
  * vfio-pci is loaded before the file is written. Otherwise, when it is loaded later, it would bind by itself to all
  * devices with its driver_override, and vfiod would take them for devices that another program detached. */

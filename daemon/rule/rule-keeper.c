@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/log.h"
 #include "kernel/uevents.h"
-#include "rule/rule-plan.h"
+#include "rule/boot-keeper.h"
+#include "rule/early-keeper.h"
+#include "rule/network-watch.h"
 
 #include <time.h>
 
@@ -10,18 +12,13 @@
 #define ATTEMPTS_MAX 6
 #define FIRST_DELAY_US UINT64_C(100000)
 
-/* A network driver has created its interface by then, or creates none. */
-#define INTERFACE_PATIENCE_US UINT64_C(2000000)
-#define CLASS_NETWORK 0x02
-
-/* udev has evaluated its rules for a device by then, or does not run. */
-#define UDEV_PATIENCE_US UINT64_C(10000000)
+/* How often the keeper looks whether udev has evaluated its rules for a device. */
 #define UDEV_POLL_US UINT64_C(100000)
 
-/* udev may have processed an event this much earlier than vfiod. */
-#define UDEV_AHEAD_US UINT64_C(3000000)
-
 #define TIMER_ACCURACY_US 10000
+
+/* The services that wait for the network at boot give up earlier. */
+#define NETWORK_PATIENCE_US UINT64_C(300000000)
 
 /* Only wakes the event loop, which then calls rule_keeper_process(). */
 static int on_timer(sd_event_source *source, uint64_t time, void *userdata) {
@@ -61,6 +58,13 @@ int rule_keeper_new(const RuleKeeperParts *parts, RuleKeeper **ret) {
                                          on_timer, keeper)) < 0 ||
                         (r = sd_event_source_set_enabled(keeper->timer, SD_EVENT_OFF)) < 0)
                 return r;
+        if (parts->boot_rules && (r = boot_keeper_new(parts->event, parts->port, parts->boot_rules, &keeper->boot)) < 0)
+                return r;
+        if (parts->network_online)
+                r = network_watch_new(parts->event, parts->network_online, NETWORK_PATIENCE_US, &keeper->network);
+        /* Without the folder, nobody makes the file: vfiod was not started by systemd. */
+        if (r < 0 && r != -ENOENT)
+                return r;
         *ret = TAKE_PTR(keeper);
         return 0;
 }
@@ -70,6 +74,8 @@ RuleKeeper *rule_keeper_free(RuleKeeper *keeper) {
                 return NULL;
         if (keeper->has_early_rules)
                 (void)worker_request_now(keeper->parts.port, "SetEarlyRules", "b", 0);
+        boot_keeper_free(keeper->boot);
+        network_watch_free(keeper->network);
         free(keeper->early_rules);
         free(keeper->udev_database);
         sd_event_source_disable_unref(keeper->timer);
@@ -85,6 +91,19 @@ const RuleBook *rule_keeper_book(const RuleKeeper *keeper) {
 
 const RuleCaseList *rule_keeper_cases(const RuleKeeper *keeper) {
         return &keeper->cases;
+}
+
+bool rule_keeper_is_settled(const RuleKeeper *keeper) {
+        for (size_t i = 0; i < keeper->cases.n_cases; i++) {
+                const RuleCase *rule_case = &keeper->cases.cases[i];
+                const Device *device = inventory_find_device(keeper->parts.inventory, rule_case->address);
+                bool waits = rule_case->status == RULE_STATUS_WAITING &&
+                                !(device && rule_plan_waits_long(keeper, device));
+
+                if (rule_case->running || rule_case->needs_release || waits)
+                        return false;
+        }
+        return true;
 }
 
 bool rule_keeper_take_changed(RuleKeeper *keeper) {
@@ -109,7 +128,9 @@ static void decline(RuleKeeper *keeper, RuleCase *rule_case, RuleStatus status, 
 
         rule_case_set(rule_case, status, message);
         rule_case->needs_release = device && device->present && !device_is_ours(device) &&
-                        (rule_case->hotplugged ? early_rules_cover(keeper->book, device) : !device->driver);
+                        (rule_case->hotplugged ? early_rules_cover(keeper->book, device) ||
+                                                                        boot_keeper_has(keeper->boot, device)
+                                               : !device->driver);
 }
 
 /* Tells whether the outcome may be different after a short time. */
@@ -152,6 +173,7 @@ static void on_job_done(const WorkerResult *result, void *userdata) {
         if (!rule_case || !rule_case->running)
                 return;
         rule_case->running = false;
+        keeper->boot_stale = true;
         if (result->error == 0 && result->problem.outcome == OUTCOME_DONE) {
                 rule_case_set(rule_case, RULE_STATUS_APPLIED, NULL);
                 rule_plan_note_companions(keeper, request->address);
@@ -188,30 +210,12 @@ static int start_job(RuleKeeper *keeper, RuleCase *rule_case, Plan *plan, Proble
 
 /* Decisions. */
 
-/* Tells whether a job works on the device, or on the PF of this VF, which may remove the VF. */
-static bool is_changing(const RuleKeeper *keeper, const Device *device) {
-        const Device *physical = device->virtual_function
-                        ? inventory_find_device(keeper->parts.inventory, device->physical_function)
-                        : NULL;
-        return device->activity != DEVICE_QUIET || (physical && physical->activity != DEVICE_QUIET);
-}
-
-/* Tells whether the network driver is still creating the interface. A card without an interface looks as if the
- * interface were in another network namespace. */
-static bool awaits_interface(const RuleCase *rule_case, const Device *device) {
-        bool network = device->ids.class >> 16 == CLASS_NETWORK && device->driver && !device_is_on_vfio(device);
-
-        for (const HostName *name = device->names; network && name; name = name->next)
-                network = name->kind != HOST_NAME_NETWORK;
-        return network && rule_case->hotplugged && now_us() < rule_case->plugged_us + INTERFACE_PATIENCE_US;
-}
-
 static void apply(RuleKeeper *keeper, RuleCase *rule_case, Device *device) {
         _cleanup_problem_ Problem problem = {};
         const Rule *rule = rule_plan_rule_of(keeper, rule_case);
         Plan *plan;
 
-        if (is_changing(keeper, device))
+        if (rule_plan_is_changing(keeper, device))
                 return;
         if (device_state(device) == DEVICE_DETACHED && !(rule && rule->virtual_functions > 0)) {
                 rule_case_set(rule_case, RULE_STATUS_APPLIED, NULL);
@@ -229,12 +233,15 @@ static void apply(RuleKeeper *keeper, RuleCase *rule_case, Device *device) {
                 rule_case_set(rule_case, RULE_STATUS_REFUSED, NULL);
                 return;
         }
-        if (awaits_interface(rule_case, device)) {
-                rule_case->retry_us = rule_case->plugged_us + INTERFACE_PATIENCE_US;
+        if (rule_plan_awaits_interface(rule_case, device, now_us(), &rule_case->retry_us)) {
                 wake_at(keeper, rule_case->retry_us);
                 return;
         }
         rule_case->retry_us = 0;
+        if (rule_plan_awaits_network(keeper, device)) {
+                rule_case_set(rule_case, RULE_STATUS_WAITING, "vfiod waits until the network of the host is online");
+                return;
+        }
         int r = rule_plan_make(keeper, rule_case, device, &plan, &problem);
         if (r == 0)
                 r = start_job(keeper, rule_case, plan, &problem);
@@ -250,14 +257,6 @@ static void apply(RuleKeeper *keeper, RuleCase *rule_case, Device *device) {
                 retry_or_refuse(keeper, rule_case, (Outcome)r, problem.message);
 }
 
-/* Tells whether udev has evaluated its rules for the device. Before that, an early rule could set driver_override
- * again. */
-static bool udev_is_done(const RuleKeeper *keeper, const RuleCase *rule_case, uint64_t now) {
-        uint64_t plugged = rule_case->plugged_us, since = plugged > UDEV_AHEAD_US ? plugged - UDEV_AHEAD_US : 0;
-
-        return now > plugged + UDEV_PATIENCE_US || udev_database_has(keeper->udev_database, rule_case->address, since);
-}
-
 /* Returns a refused device to the host: clears the driver_override of the early rule and makes the kernel probe
  * drivers. */
 static void release(RuleKeeper *keeper, RuleCase *rule_case, const Device *device) {
@@ -265,7 +264,7 @@ static void release(RuleKeeper *keeper, RuleCase *rule_case, const Device *devic
         uint64_t now = now_us();
         Plan *plan;
 
-        if (!udev_is_done(keeper, rule_case, now)) {
+        if (!rule_plan_udev_is_done(keeper, rule_case, now)) {
                 wake_at(keeper, now + UDEV_POLL_US);
                 return;
         }
@@ -351,7 +350,8 @@ static void evaluate(RuleKeeper *keeper, Device *device, bool hotplugged) {
         if (!rule_case || rule_case->running)
                 return;
         rule_case->hotplugged = hotplugged;
-        rule_case->plugged_us = hotplugged ? now_us() : 0;
+        /* If udev prepared it at boot, there is no event to wait for. */
+        rule_case->plugged_us = hotplugged && !boot_keeper_took(keeper->boot, device) ? now_us() : 0;
         rule_case->incarnation = device->incarnation;
         apply(keeper, rule_case, device);
 }
@@ -392,6 +392,7 @@ static void process_changes(RuleKeeper *keeper) {
                 if (change.kind != CHANGE_DEVICE_ADDED && change.kind != CHANGE_DEVICE_CHANGED &&
                                 change.kind != CHANGE_DEVICE_REMOVED)
                         continue;
+                keeper->boot_stale = true;
                 Device *device = inventory_find_device(inventory, change.address);
                 RuleCase *rule_case = rule_case_find(&keeper->cases, change.address);
 
@@ -417,7 +418,8 @@ static void process_cases(RuleKeeper *keeper) {
 
         for (size_t i = keeper->cases.n_cases; i > 0; i--) {
                 RuleCase *rule_case = &keeper->cases.cases[i - 1];
-                Device *device = inventory_find_device(keeper->parts.inventory, rule_case->address);
+                PciAddress address = rule_case->address;
+                Device *device = inventory_find_device(keeper->parts.inventory, address);
 
                 if (!device || !device->present || rule_case->running)
                         continue;
@@ -433,33 +435,42 @@ static void process_cases(RuleKeeper *keeper) {
                         wake_at(keeper, rule_case->retry_us);
                 else
                         apply(keeper, rule_case, device);
-                finish_evaluation(keeper, device->address);
+                rule_case = rule_case_find(&keeper->cases, address);
+                keeper->boot_stale = keeper->boot_stale || !rule_case || rule_case->status != RULE_STATUS_WAITING;
+                finish_evaluation(keeper, address);
         }
 }
 
 void rule_keeper_process(RuleKeeper *keeper) {
         process_changes(keeper);
         process_cases(keeper);
+        if (keeper->started && TAKE_GENERIC(keeper->boot_stale, bool, false))
+                boot_keeper_update(keeper, false);
 }
 
-static void on_early_rules(int error, void *userdata) {
-        (void)userdata;
-        if (error < 0 && error != -ECANCELED)
-                log_warning("Cannot write the rules for udev, so a host driver may bind to a device for a moment "
-                            "before its rule is applied: %s",
-                                error == -ENODEV ? "there is no driver " PLAN_VFIO_DRIVER : strerror(-error));
-}
+/* A line of the boot file has put this device on its vfio driver, and no rule wants it any more. */
+static void give_back(RuleKeeper *keeper, const Device *device) {
+        RuleCase *rule_case = rule_case_obtain(&keeper->cases, device->address, NULL);
 
-/* Asks the worker to write the file, or to remove a file that is not needed any more. */
-static void write_early_rules(RuleKeeper *keeper) {
-        bool wanted = early_rules_exist(keeper->book);
-
-        if (!keeper->early_rules || (!wanted && !keeper->has_early_rules && access(keeper->early_rules, F_OK) < 0))
+        if (!rule_case)
                 return;
-        keeper->has_early_rules = wanted;
-        int r = worker_request(keeper->parts.event, keeper->parts.port, "SetEarlyRules", on_early_rules, NULL, "b", 1);
-        if (r < 0)
-                on_early_rules(r, NULL);
+        log_notice("%s: the boot file put it on %s, but no rule matches it now. It goes to its host driver.",
+                        PCI_ADDRESS_TEXT(device->address), device->driver);
+        rule_case->hotplugged = rule_case->needs_release = true;
+        rule_case->incarnation = device->incarnation;
+        rule_case_set(rule_case, RULE_STATUS_REFUSED, NULL);
+        wake_at(keeper, now_us());
+}
+
+/* At the first time, the devices that udev has prepared at boot count as plugged in. */
+static void mark_prepared(RuleKeeper *keeper) {
+        size_t n;
+
+        Device *const *devices = inventory_devices(keeper->parts.inventory, &n);
+        for (size_t i = 0; i < n && !keeper->started; i++)
+                if (boot_keeper_took(keeper->boot, devices[i]))
+                        inventory_mark_appeared(keeper->parts.inventory, devices[i]->address);
+        keeper->started = true;
 }
 
 int rule_keeper_reload(RuleKeeper *keeper) {
@@ -468,13 +479,21 @@ int rule_keeper_reload(RuleKeeper *keeper) {
         int r = rule_book_load(keeper->book, true);
         if (r < 0)
                 return r;
-        write_early_rules(keeper);
+        early_keeper_write(keeper);
+        mark_prepared(keeper);
         (void)inventory_devices(keeper->parts.inventory, &n);
         for (size_t i = 0; i < n; i++) {
                 Device *device = inventory_devices(keeper->parts.inventory, &n)[i];
+                bool appeared = device->appeared;
 
-                if (device->present)
-                        evaluate(keeper, device, device->appeared);
+                if (!device->present)
+                        continue;
+                evaluate(keeper, device, appeared);
+                if (appeared && boot_keeper_took(keeper->boot, device) &&
+                                !rule_case_find(&keeper->cases, device->address))
+                        give_back(keeper, device);
+                finish_evaluation(keeper, device->address);
         }
+        boot_keeper_update(keeper, true);
         return 0;
 }

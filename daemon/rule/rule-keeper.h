@@ -22,6 +22,8 @@ typedef struct RuleKeeperParts {
         const char *const *folders; /* directories of rules by precedence, the highest first; ends with NULL */
         WorkerPort *port;           /* to the worker that writes the rules file for udev */
         const char *early_rules;    /* path of that file, see early-rules.h; NULL for none */
+        const char *boot_rules;     /* path of the boot file, see boot-list.h; NULL for none */
+        const char *network_online; /* path of a file, see network-watch.h; NULL if no rule waits for the network */
         const char *udev_database;  /* directory of the udev database, see kernel/uevents.h; NULL for none */
 } RuleKeeperParts;
 
@@ -45,6 +47,9 @@ const RuleBook *rule_keeper_book(const RuleKeeper *keeper);
 /* Returns the devices that a rule matches, and other cards at the place that a rule names. A case without a rule is not
  * shown to clients. The keeper owns the list, which is valid until the next reload or process. */
 const RuleCaseList *rule_keeper_cases(const RuleKeeper *keeper);
+
+/* Tells whether all rules are applied or refused, except those that wait for the network or for a stuck device. */
+bool rule_keeper_is_settled(const RuleKeeper *keeper);
 
 /* Tells whether the cases have changed since the last call. */
 bool rule_keeper_take_changed(RuleKeeper *keeper);

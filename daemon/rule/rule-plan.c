@@ -1,6 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "rule/rule-plan.h"
+#include "kernel/uevents.h"
 #include "policy/vf-plan.h"
+#include "rule/network-watch.h"
+
+#define CLASS_NETWORK 0x02
+
+/* A network driver has created its interface by then, or creates none. */
+#define INTERFACE_PATIENCE_US UINT64_C(2000000)
+
+/* udev has evaluated its rules for a device by then, or does not run. */
+#define UDEV_PATIENCE_US UINT64_C(10000000)
+
+/* udev may have processed an event this much earlier than vfiod. */
+#define UDEV_AHEAD_US UINT64_C(3000000)
 
 const Rule *rule_plan_find(const RuleKeeper *keeper, const Device *device, const Rule **ret_other) {
         char path[PCI_PATH_MAX] = "";
@@ -33,6 +46,54 @@ const Rule *rule_plan_find_in_group(const RuleKeeper *keeper, const Device *devi
 
 bool rule_plan_is_detached(const RuleKeeper *keeper, const Device *device) {
         return device_is_ours(device) && !state_find_transaction_of(keeper->parts.state, device->address);
+}
+
+bool rule_plan_is_changing(const RuleKeeper *keeper, const Device *device) {
+        const Device *physical = device->virtual_function
+                        ? inventory_find_device(keeper->parts.inventory, device->physical_function)
+                        : NULL;
+        return device->activity != DEVICE_QUIET || (physical && physical->activity != DEVICE_QUIET);
+}
+
+static bool has_interface(const Device *device) {
+        for (const HostName *name = device->names; name; name = name->next)
+                if (name->kind == HOST_NAME_NETWORK)
+                        return true;
+        return false;
+}
+
+bool rule_plan_awaits_interface(const RuleCase *rule_case, const Device *device, uint64_t now, uint64_t *ret_until) {
+        uint64_t until = rule_case->plugged_us + INTERFACE_PATIENCE_US;
+        bool network = device->ids.class >> 16 == CLASS_NETWORK && device->driver && !device_is_on_vfio(device);
+
+        if (!network || has_interface(device) || !rule_case->hotplugged || now >= until)
+                return false;
+        *ret_until = until;
+        return true;
+}
+
+bool rule_plan_udev_is_done(const RuleKeeper *keeper, const RuleCase *rule_case, uint64_t now) {
+        uint64_t plugged = rule_case->plugged_us, since = plugged > UDEV_AHEAD_US ? plugged - UDEV_AHEAD_US : 0;
+
+        return now > plugged + UDEV_PATIENCE_US || udev_database_has(keeper->udev_database, rule_case->address, since);
+}
+
+static bool is_network(const Device *device) {
+        return device->present && !device_is_on_vfio(device) &&
+                        (device->ids.class >> 16 == CLASS_NETWORK || has_interface(device));
+}
+
+bool rule_plan_awaits_network(const RuleKeeper *keeper, const Device *device) {
+        if (!keeper->network || network_watch_is_online(keeper->network))
+                return false;
+        bool awaits = is_network(device);
+        for (size_t i = 0; !awaits && device->group && i < device->group->n_members; i++)
+                awaits = is_network(device->group->members[i]);
+        return awaits;
+}
+
+bool rule_plan_waits_long(const RuleKeeper *keeper, const Device *device) {
+        return device->activity == DEVICE_WAITED_FOR || rule_plan_awaits_network(keeper, device);
 }
 
 void rule_plan_note_companions(RuleKeeper *keeper, PciAddress address) {

@@ -7,6 +7,9 @@
 /* Decisions of the rule keeper: which rule applies to a device, and the plan for it. These functions write nothing to
  * the host and start no jobs. */
 
+typedef struct BootKeeper BootKeeper;
+typedef struct NetworkWatch NetworkWatch;
+
 struct RuleKeeper {
         RuleKeeperParts parts;
         RuleBook *book;
@@ -14,6 +17,10 @@ struct RuleKeeper {
         sd_event_source *timer; /* wakes the event loop when a case must be tried again */
         uint64_t wake_us;       /* when the timer elapses; 0 if it is off */
         bool has_early_rules;   /* the rules file for udev was written, or may have been */
+        BootKeeper *boot;       /* NULL for none */
+        NetworkWatch *network;  /* NULL for none */
+        bool started;           /* The rules were applied once. */
+        bool boot_stale;        /* The cases have changed, so the boot file may have to. */
         char *early_rules, *udev_database;
 };
 
@@ -31,6 +38,24 @@ const Rule *rule_plan_find_in_group(const RuleKeeper *keeper, const Device *devi
 /* Tells whether the record says that vfiod has detached this device, and no job is reattaching it. The device need not
  * be on vfio-pci now. */
 bool rule_plan_is_detached(const RuleKeeper *keeper, const Device *device);
+
+/* Tells whether the rule of the case must wait until the network of the host is online: the device or another member of
+ * its group is a network card of the host or has an interface, which may not have its address yet. */
+bool rule_plan_awaits_network(const RuleKeeper *keeper, const Device *device);
+
+/* Tells whether a job works on the device, or on the PF of this VF, which may remove the VF. */
+bool rule_plan_is_changing(const RuleKeeper *keeper, const Device *device);
+
+/* Tells whether the network driver is still creating the interface, and until when the rule waits for it. A card without
+ * an interface looks as if the interface were in another network namespace. Times are CLOCK_MONOTONIC, microseconds. */
+bool rule_plan_awaits_interface(const RuleCase *rule_case, const Device *device, uint64_t now, uint64_t *ret_until);
+
+/* Tells whether udev has evaluated its rules for the device of the case. Before that, an early rule could set
+ * driver_override again. */
+bool rule_plan_udev_is_done(const RuleKeeper *keeper, const RuleCase *rule_case, uint64_t now);
+
+/* Tells whether a rule that waits for this device may wait long: for the network, or for a device that is stuck. */
+bool rule_plan_waits_long(const RuleKeeper *keeper, const Device *device);
 
 /* Adds a case for each companion: a member of the group that was detached together with the device. So the keeper
  * notices when somebody reattaches a companion. */

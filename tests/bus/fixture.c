@@ -39,7 +39,13 @@ static void daemon_start(Fixture *fixture) {
                         fixture->options.held_deadline_ms > 0 ? held : NULL, NULL};
 
         g_autofree char *deadline = g_strdup_printf("VFIOD_SIM_BUS_DEADLINE_MS=%u", fixture->options.bus_deadline_ms);
-        const char *const environment[] = {fixture->options.bus_deadline_ms > 0 ? deadline : NULL, NULL};
+        const char *environment[3] = {};
+        size_t n = 0;
+
+        if (fixture->options.bus_deadline_ms > 0)
+                environment[n++] = deadline;
+        if (fixture->options.network)
+                environment[n++] = "VFIOD_SIM_NETWORK=1";
 
         fixture->daemon = process_start(argv,
                         &(ProcessOptions){
@@ -134,6 +140,8 @@ Fixture *fixture_stop(Fixture *fixture) {
         remove_sibling(fixture, "rules.run");
         remove_sibling(fixture, "rules.lib");
         remove_sibling(fixture, "udev-rules");
+        remove_sibling(fixture, "udev-boot");
+        remove_sibling(fixture, "online");
         remove_sibling(fixture, "root");
         g_free(fixture->state_folder);
         g_ptr_array_unref(fixture->signals);

@@ -40,6 +40,7 @@ typedef struct FixtureOptions {
         unsigned step_deadline_ms; /* 0: the default */
         unsigned bus_deadline_ms;  /* 0: the default */
         unsigned held_deadline_ms; /* 0: the default; otherwise step_deadline_ms must be set too */
+        bool network;              /* rules for network cards wait for the file STATE-FOLDER.online */
         bool reads_log;            /* the test waits for lines of the log with fixture_wait_log() */
 } FixtureOptions;
 

@@ -44,7 +44,10 @@ static void test_early(void) {
         g_assert_nonnull(strstr(early,
                         "\nSUBSYSTEM==\"pci\", ATTR{class}!=\"0x06*\", ATTR{vendor}==\"0x8086\", "
                         "ATTR{device}==\"0x10d3\", ATTR{subsystem_vendor}==\"0x8086\", "
-                        "ATTR{subsystem_device}==\"0x0001\", ATTR{driver_override}=\"vfio-pci\"\n"));
+                        "ATTR{subsystem_device}==\"0x0001\", ATTR{driver_override}=\"vfio-pci\", "
+                        "ENV{VFIOD_EARLY}=\"1\"\n"));
+        /* A read of it would wait for the lock of the device. */
+        g_assert_null(strstr(early, "{driver_override}=="));
 
         fixture_write(fixture, NIC, "sys/bus/pci/drivers/e1000e/unbind");
         fake_kernel_do(fixture->kernel, "rmmod e1000e");

@@ -70,6 +70,7 @@ static int run_worker(const HelperHost *host, int listen_fd) {
                         .transactions_fd = state->transactions_fd,
                         .rule_folders = host->rule_folders,
                         .early_rules = host->early_rules,
+                        .boot_rules = host->boot_rules,
         };
         parts.keep[0] = state->devices_fd;
         parts.keep[1] = state->transactions_fd;

@@ -16,7 +16,7 @@ typedef struct HelperHost {
         Kernel *kernel; /* borrowed, as all paths */
         const char *state_folder, *sockets[_HELPER_MAX];
         const char *const *rule_folders;
-        const char *early_rules;
+        const char *early_rules, *boot_rules;
         uint64_t idle_us; /* A helper ends when it had nothing to do for so long. */
 } HelperHost;
 

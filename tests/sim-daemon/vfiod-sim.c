@@ -2,7 +2,8 @@
 
 /* The daemon and its helpers on the fake kernel: the same library with another main program. It prints "ready" when it
  * answers calls on the bus of $DBUS_SYSTEM_BUS_ADDRESS. Where systemd would start the helpers, it forks them.
- * $VFIOD_SIM_BUS_DEADLINE_MS is a deadline for bus/system-bus.h; then the buffer of the connection is small, too. */
+ * With $VFIOD_SIM_NETWORK, the file STATE-FOLDER.online tells that the network of the host is online, and it prints
+ * "settled" when the rules are applied. $VFIOD_SIM_BUS_DEADLINE_MS is a deadline for bus/system-bus.h; then the buffer of the connection is small, too. */
 
 #include "base/log.h"
 #include "bus/publish.h"
@@ -17,6 +18,8 @@
 
 /* Shorter than on a real host, so that helpers end and start during the tests. */
 #define HELPERS_IDLE_US 500000
+
+#define SETTLED_PATIENCE_US UINT64_C(60000000)
 
 /* Asks the fake kernel to load the module. Runs in a worker. */
 static int load_fake_module(const Kernel *kernel, const char *module, void *userdata) {
@@ -71,6 +74,11 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *inf
         return 0;
 }
 
+static void tell_settled(void) {
+        printf("settled\n");
+        (void)fflush(stdout);
+}
+
 static int run(const char *root, const char *control_socket, const char *state_folder, const char *proc,
                 const JobLimits *limits) {
         Kernel *kernel;
@@ -78,8 +86,8 @@ static int run(const char *root, const char *control_socket, const char *state_f
         WorkerPort worker;
         int r;
 
-        _cleanup_free_ char *own = NULL, *temporary = NULL, *shipped = NULL, *early = NULL, *database = NULL,
-                            *worker_socket = NULL, *census_socket = NULL;
+        _cleanup_free_ char *own = NULL, *temporary = NULL, *shipped = NULL, *early = NULL, *boot = NULL,
+                            *online = NULL, *database = NULL, *worker_socket = NULL, *census_socket = NULL;
         /* These end before the paths that they use. */
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         _cleanup_(manager_freep) Manager *manager = NULL;
@@ -88,6 +96,8 @@ static int run(const char *root, const char *control_socket, const char *state_f
         if (asprintf(&own, "%s.rules", state_folder) < 0 || asprintf(&temporary, "%s.rules.run", state_folder) < 0 ||
                         asprintf(&shipped, "%s.rules.lib", state_folder) < 0 ||
                         asprintf(&early, "%s.udev-rules", state_folder) < 0 ||
+                        asprintf(&boot, "%s.udev-boot", state_folder) < 0 ||
+                        asprintf(&online, "%s.online", state_folder) < 0 ||
                         asprintf(&database, "%s.udev-data", state_folder) < 0 ||
                         asprintf(&worker_socket, "%s.worker", state_folder) < 0 ||
                         asprintf(&census_socket, "%s.census", state_folder) < 0)
@@ -101,6 +111,7 @@ static int run(const char *root, const char *control_socket, const char *state_f
                         .sockets = {[HELPER_WORKER] = worker_socket, [HELPER_CENSUS] = census_socket},
                         .rule_folders = rule_folders,
                         .early_rules = early,
+                        .boot_rules = boot,
                         .idle_us = HELPERS_IDLE_US,
         };
         if ((r = helpers_start(&host)) < 0)
@@ -136,6 +147,8 @@ static int run(const char *root, const char *control_socket, const char *state_f
                         .job_limits = limits,
                         .rule_folders = rule_folders,
                         .early_rules = early,
+                        .boot_rules = boot,
+                        .network_online = getenv("VFIOD_SIM_NETWORK") ? online : NULL,
                         .udev_database = database,
                         .bus_deadline_us =
                                         deadline_ms ? strtoull(deadline_ms, NULL, 10) * 1000 : SYSTEM_BUS_DEADLINE_US,
@@ -147,6 +160,8 @@ static int run(const char *root, const char *control_socket, const char *state_f
         printf("ready\n");
         if (fflush(stdout) != 0)
                 return -errno;
+        if (getenv("VFIOD_SIM_NETWORK") && (r = manager_when_settled(manager, SETTLED_PATIENCE_US, tell_settled)) < 0)
+                return r;
         return sd_event_loop(event);
 }
 

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Runs clang-format and clang-tidy on the tree, and on a sample that they must refuse.
+"""Runs clang-format, shellcheck and clang-tidy on the tree, and on a sample that they must refuse.
 
-test-tools.py format|tidy ROOT BUILD
+test-tools.py format|shell|tidy ROOT BUILD
 
 clang-tidy needs minutes. A file that passed is not checked again while everything that clang-tidy reads is the same: see
 Passed. The samples are always checked.
@@ -114,6 +114,19 @@ def check_format(root, _build):
         yield "clang-format refuses a badly formatted sample", [] if found else ["it does not"]
 
 
+# The shell scripts that are installed.
+SCRIPTS = ["initramfs/initramfs-tools-hook", "initramfs/dracut/module-setup.sh"]
+
+
+def check_shell(root, _build):
+    for script in SCRIPTS:
+        yield script, run(["shellcheck", str(root / script)])
+    with tempfile.TemporaryDirectory() as folder:
+        sample = pathlib.Path(folder, "sample.sh")
+        sample.write_text("#!/bin/sh\necho $1\n", encoding="utf-8")
+        yield "shellcheck refuses a sample", [] if run(["shellcheck", str(sample)]) else ["it does not"]
+
+
 def check_tidy(root, build):
     paths = compiled(root, build)
     yield "there are files to check", [] if len(paths) > 40 else [f"only {len(paths)} files"]
@@ -132,7 +145,7 @@ def check_tidy(root, build):
 
 
 def main(tool, root, build):
-    check = {"format": check_format, "tidy": check_tidy}[tool]
+    check = {"format": check_format, "shell": check_shell, "tidy": check_tidy}[tool]
     failed = number = 0
     for number, (name, findings) in enumerate(check(pathlib.Path(root), build), 1):
         print(f"{'not ok' if findings else 'ok'} {number} - {name}", flush=True)

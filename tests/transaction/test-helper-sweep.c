@@ -166,6 +166,7 @@ static void test_sweep(const void *data) {
                                                         .sockets = {[HELPER_WORKER] = worker, [HELPER_CENSUS] = census},
                                                         .rule_folders = no_folders,
                                                         .early_rules = "/nonexistent/rules",
+                                                        .boot_rules = "/nonexistent/boot",
                                                         .idle_us = IDLE_US,
                                         },
         };

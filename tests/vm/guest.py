@@ -58,11 +58,15 @@ class Guest:
     on an NVMe disk behind a root port, "root", instead of a virtio disk; the topology must then have no other NVMe
     disk. `tables` are ACPI tables, see initramfs.py. `system` and `kernel_name` are a key of systems.KERNELS; their
     defaults are the choice of the command line. `facts` is what this kernel has.
+
+    `disk` is a copy of the root file system that keeps the changes, so that several guests can be the boots of one
+    host. `initrd` is an initramfs to boot instead of the one of initramfs.py; it unpacks no overlay. `unplugged` are the
+    QEMU ids of network cards without a cable.
     """
 
     def __init__(self, topology_name="full", iommu=True, destdir=None, files=None,
                  kernel_arguments="", qemu_arguments=(), memory=2048, processors=2, shpc=False,
-                 root_on_nvme=False, tables=(), system=None, kernel_name=None):
+                 root_on_nvme=False, tables=(), system=None, kernel_name=None, disk=None, initrd=None, unplugged=()):
         self.topology_name = topology_name
         self.iommu = iommu
         self.destdir = destdir
@@ -74,6 +78,9 @@ class Guest:
         self.shpc = shpc
         self.root_on_nvme = root_on_nvme
         self.tables = tables
+        self.root_copy = disk
+        self.initrd = initrd
+        self.unplugged = unplugged
         chosen_system, chosen_kernel = systems.chosen()
         self.system = system or chosen_system
         self.kernel = kernel_name or chosen_kernel
@@ -98,9 +105,10 @@ class Guest:
 
     # Start and end
 
-    def boot(self, timeout=300):
-        """Start QEMU. Return when systemd reports that start-up is finished and udev has handled all events. Otherwise
-        raise GuestError with the last lines of the console. If QEMU loses the timer of the guest, start it again."""
+    def boot(self, timeout=300, finished=True):
+        """Start QEMU. Return when systemd reports that start-up is finished and udev has handled all events; if not
+        `finished`, when the agent answers. Otherwise raise GuestError with the last lines of the console. If QEMU loses the
+        timer of the guest, start it again."""
         started = time.monotonic()
         self.start_process()
         try:
@@ -110,6 +118,8 @@ class Guest:
                 print(f"# QEMU lost the timer of the guest in boot {boot}, see {self.log}; another boot follows", flush=True)
                 self.close()
                 self.start_process()
+            if not finished:
+                return self
             state = self.connection.start(["systemctl", "is-system-running", "--wait"])
             state.wait(timeout)
             self.check_run("udevadm settle", timeout)
@@ -153,6 +163,8 @@ class Guest:
         try:
             self.qmp.negotiate()
             self.qmp.execute("query-status")
+            for card in self.unplugged:
+                self.qmp.execute("set_link", name=card, up=False)
             shutil.rmtree(self.folder)  # QEMU has the files open, so nothing remains if the test is killed
         except QmpError as error:
             self.close()
@@ -172,7 +184,7 @@ class Guest:
         if self.iommu:
             arguments += ["-device", "intel-iommu,intremap=on,caching-mode=on"]
             kernel_arguments.append("intel_iommu=on")
-        arguments += ["-kernel", str(booted.kernel), "-initrd", str(self.folder / "initramfs"),
+        arguments += ["-kernel", str(booted.kernel), "-initrd", str(self.initrd or self.folder / "initramfs"),
                       "-append", " ".join([*kernel_arguments, self.kernel_arguments]), "-serial", f"file:{self.log}",
                       "-chardev", f"socket,id=monitor,fd={monitor}", "-mon", "chardev=monitor,mode=control"]
         arguments += self.root_disk(image.root)
@@ -185,6 +197,8 @@ class Guest:
         return arguments + topology.arguments(self.topology_name, self.folder) + self.qemu_arguments
 
     def root_disk(self, path):
+        if self.root_copy is not None:
+            return self.disk("root", self.root_copy, 2, "snapshot=off")
         if not self.root_on_nvme:
             return self.disk("root", path, 2, "snapshot=on")
         return [*topology.root_port("root-port", 6),
