@@ -24,9 +24,12 @@ void append_binding(GString *text, const Binding *binding) {
         if (binding->power.d3cold_known)
                 g_string_append_printf(text, " d3cold=%d", binding->power.d3cold_allowed);
         if (link->known)
-                g_string_append_printf(text, " link=%02x:%02x:%02x:%02x:%02x:%02x/%u/%u/%x/%d/%d/%d", link->mac[0],
-                                link->mac[1], link->mac[2], link->mac[3], link->mac[4], link->mac[5], link->vlan,
-                                link->qos, link->vlan_protocol, link->spoof_check, link->trust, link->link_state);
+                g_string_append_printf(text, " link=%02x:%02x:%02x:%02x:%02x:%02x/%u/%u/%x", link->mac[0], link->mac[1],
+                                link->mac[2], link->mac[3], link->mac[4], link->mac[5], link->vlan, link->qos,
+                                link->vlan_protocol);
+        /* The first edition did not store these. */
+        if (link->known && (link->spoof_check >= 0 || link->trust >= 0 || link->link_state >= 0))
+                g_string_append_printf(text, "/%d/%d/%d", link->spoof_check, link->trust, link->link_state);
 }
 
 static void append_ids(GString *text, const PciIds *ids) {
