@@ -10,6 +10,8 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -24,7 +26,7 @@ typedef struct Bed {
         PrivateBus *bus;
         GDBusConnection *connection;
         char *folder, *socket_path;
-        char *sys, *dev; /* of the fake kernel */
+        char *sys; /* of the fake kernel */
         int notify_fd;
 } Bed;
 
@@ -45,7 +47,6 @@ static Bed *bed_new(const char *topology) {
 
         bed->kernel = fake_kernel_start(topology);
         bed->sys = g_build_filename(fake_kernel_get_root(bed->kernel), "sys", NULL);
-        bed->dev = g_build_filename(fake_kernel_get_root(bed->kernel), "dev", "vfio", NULL);
         bed->bus = private_bus_start(true);
         bed->connection = private_bus_connect();
         bed->folder = g_dir_make_tmp("vfiod-notify-XXXXXX", &error);
@@ -65,17 +66,23 @@ static void bed_free(Bed *bed) {
         g_free(bed->folder);
         g_free(bed->socket_path);
         g_free(bed->sys);
-        g_free(bed->dev);
         g_free(bed);
 }
 
-/* Runs in the child: replaces the kernel's folders by those of the fake kernel. */
+/* The node of the group of ens3, as in group.c of the fake kernel. The fake kernel has only a regular file, which the installed
+ * program takes for a wrong node. */
+#define NIC_NODE "/dev/vfio/12"
+#define NIC_NODE_NUMBER makedev(243, 12)
+
+/* Runs in the child: replaces the kernel's folders by those of the fake kernel, and hides the rules of udev. Nobody can open the node: it could be a device of
+ * this machine. */
 static void replace_kernel(void *userdata) {
         const Bed *bed = userdata;
 
         if (unshare(CLONE_NEWNET) < 0 || mount("tmpfs", "/run", "tmpfs", 0, NULL) < 0 ||
-                        mount("tmpfs", "/dev", "tmpfs", 0, NULL) < 0 || mkdir("/dev/vfio", 0755) < 0 ||
-                        mount(bed->dev, "/dev/vfio", NULL, MS_BIND, NULL) < 0 ||
+                        mount("tmpfs", "/dev", "tmpfs", MS_NODEV, NULL) < 0 || mkdir("/dev/vfio", 0755) < 0 ||
+                        (mount("tmpfs", "/etc/udev", "tmpfs", 0, NULL) < 0 && errno != ENOENT) ||
+                        mknod(NIC_NODE, S_IFCHR | 0600, NIC_NODE_NUMBER) < 0 ||
                         mount(bed->sys, "/sys", NULL, MS_BIND, NULL) < 0)
                 _exit(126);
 }
