@@ -118,12 +118,22 @@ static void print_path(FILE *stream, const char *path) {
         }
 }
 
-static void print_device(FILE *stream, const BootDevice *device) {
+#define RECORD_MAX (PCI_ADDRESS_TEXT_MAX + PCI_PATH_MAX + DRIVER_NAME_MAX + RULE_NAME_MAX + 48)
+
+static const char *format_record(const BootDevice *device, char buffer[static RECORD_MAX]) {
         const PciIds *ids = &device->ids;
 
-        fprintf(stream, RECORD "%s %04x:%04x %04x:%04x %06x %s %s %s\n", PCI_ADDRESS_TEXT(device->address), ids->vendor,
-                        ids->device, ids->subsystem_vendor, ids->subsystem_device, ids->class, device->path,
-                        device->driver, device->rule);
+        (void)snprintf(buffer, RECORD_MAX, "%s %04x:%04x %04x:%04x %06x %s %s %s", PCI_ADDRESS_TEXT(device->address),
+                        ids->vendor, ids->device, ids->subsystem_vendor, ids->subsystem_device, ids->class,
+                        device->path, device->driver, device->rule);
+        return buffer;
+}
+
+static void print_device(FILE *stream, const BootDevice *device) {
+        const PciIds *ids = &device->ids;
+        char record[RECORD_MAX];
+
+        fprintf(stream, RECORD "%s\n", format_record(device, record));
         fprintf(stream,
                         "KERNEL==\"%s\", ATTR{vendor}==\"0x%04x\", ATTR{device}==\"0x%04x\", "
                         "ATTR{subsystem_vendor}==\"0x%04x\", ATTR{subsystem_device}==\"0x%04x\", "
@@ -158,22 +168,23 @@ static bool has_only(const char *text, const char *allowed) {
         return *text && text[strspn(text, allowed)] == '\0';
 }
 
-/* Parses the record of a device, without its beginning and without the line end. */
+/* Parses the record of a device, without its beginning and without the line end. Only what vfiod itself would write is a
+ * record: sscanf() accepts more, for example "-1" as a hexadecimal number. */
 static bool parse_record(const char *text, BootDevice *ret) {
-        char address[PCI_ADDRESS_TEXT_MAX];
+        char address[PCI_ADDRESS_TEXT_MAX], record[RECORD_MAX];
         BootDevice device = {};
         PciIds *ids = &device.ids;
-        int end = 0;
 
         _Static_assert(PCI_ADDRESS_TEXT_MAX > 16 && PCI_PATH_MAX > 111 && DRIVER_NAME_MAX > 63 && RULE_NAME_MAX > 127,
                         "the widths below");
-        if (sscanf(text, "%16s %4hx:%4hx %4hx:%4hx %6x %111s %63s %127s%n", address, &ids->vendor, &ids->device,
+        if (sscanf(text, "%16s %4hx:%4hx %4hx:%4hx %6x %111s %63s %127s", address, &ids->vendor, &ids->device,
                             &ids->subsystem_vendor, &ids->subsystem_device, &ids->class, device.path, device.driver,
-                            device.rule, &end) != 9 ||
-                        text[end] != '\0' || pci_address_parse(address, &device.address) < 0 ||
+                            device.rule) != 9 ||
+                        pci_address_parse(address, &device.address) < 0 ||
                         !has_only(device.path, "0123456789abcdef:./") ||
                         !has_only(device.driver, "abcdefghijklmnopqrstuvwxyz0123456789_-") ||
-                        !pci_driver_is_vfio(device.driver) || !rule_name_is_valid(device.rule))
+                        !pci_driver_is_vfio(device.driver) || !rule_name_is_valid(device.rule) ||
+                        ids->class > 0xffffff || !streq(format_record(&device, record), text))
                 return false;
         *ret = device;
         return true;
