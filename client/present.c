@@ -159,9 +159,7 @@ json_t *device_row_to_json(const Device *device) {
 
 static json_t *device_details_to_json(const Device *device) {
         return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:I, s:o, "
-                         "s:o, "
-                         "s:o,"
-                         " s:o, s:o}",
+                         "s:o, s:o, s:o, s:o}",
                         "endpoint", (int)device->endpoint, "node", json_text(device->node), "cdev",
                         json_text(device->cdev), "subsystem_vendor_id", json_id(device->subsystem_vendor, 4),
                         "subsystem_device_id", json_id(device->subsystem_device, 4), "subsystem_name",

@@ -236,8 +236,7 @@ static int print_subject(Output *output, const Subject *subject) {
 
 static ExitCode refuse_iommufd(const Group *group) {
         terminal_say("vfioctl: the running kernel has no nodes for single devices (CONFIG_VFIO_DEVICE_CDEV), which an "
-                     "iommufd "
-                     "needs. Use group %i without --iommufd.",
+                     "iommufd needs. Use group %i without --iommufd.",
                         group->number);
         return EXIT_REFUSED;
 }

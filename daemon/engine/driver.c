@@ -35,26 +35,21 @@ static int explain_missing(const Kernel *kernel, const char *driver, const char 
         if (search.file == MODULE_FILE_NO_FOLDER)
                 return problem_set(problem, OUTCOME_DRIVER_UNAVAILABLE,
                                 "Cannot load the module '%s' for the driver %s: the running kernel %s has no modules "
-                                "in "
-                                "/lib/modules. Probably the kernel was upgraded since the machine was started: "
+                                "in /lib/modules. Probably the kernel was upgraded since the machine was started: "
                                 "reboot%s%s.",
                                 TEXT_NAME(module), TEXT_NAME(driver), search.release,
                                 search.other[0] != '\0' ? " into the kernel " : "", TEXT_NAME(search.other));
         if (search.file == MODULE_FILE_MISSING && search.other[0] != '\0')
                 return problem_set(problem, OUTCOME_DRIVER_UNAVAILABLE,
                                 "Cannot load the module '%s' for the driver %s: the running kernel %s does not have it "
-                                "on "
-                                "disk, but the kernel %s has: reboot into that kernel, or install the extra modules of "
-                                "the "
-                                "running kernel.",
+                                "on disk, but the kernel %s has: reboot into that kernel, or install the extra modules "
+                                "of the running kernel.",
                                 TEXT_NAME(module), TEXT_NAME(driver), search.release, TEXT_NAME(search.other));
         if (search.file == MODULE_FILE_EXISTS)
                 return problem_set(problem, OUTCOME_DRIVER_UNAVAILABLE,
                                 "Cannot load the module '%s' for the driver %s: it is on disk, but it needs something "
-                                "that the "
-                                "running kernel %s does not have. Probably the kernel was upgraded since the machine "
-                                "was "
-                                "started: reboot. 'journalctl -k -g symbol' says more.",
+                                "that the running kernel %s does not have. Probably the kernel was upgraded since the "
+                                "machine was started: reboot. 'journalctl -k -g symbol' says more.",
                                 TEXT_NAME(module), TEXT_NAME(driver), search.release);
         return 0;
 }

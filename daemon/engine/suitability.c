@@ -15,10 +15,9 @@ static int check_ids(const Work *work, size_t i, uint16_t device, const char *dr
                 return 0;
         return problem_set(problem, OUTCOME_DRIVER_UNAVAILABLE,
                         "vfio-pci refuses %s%s (%04x:%04x, %s): it is on its denylist, because an untrusted guest "
-                        "could "
-                        "harm the host with such a device. If you trust the guest, set the parameter disable_denylist: "
-                        "write 'options vfio-pci disable_denylist=1' to a file in /etc/modprobe.d, and load vfio-pci "
-                        "again.",
+                        "could harm the host with such a device. If you trust the guest, set the parameter "
+                        "disable_denylist: write 'options vfio-pci disable_denylist=1' to a file in /etc/modprobe.d, "
+                        "and load vfio-pci again.",
                         device == member->ids.device ? "" : "the virtual functions of ",
                         PCI_ADDRESS_TEXT(member->address), member->ids.vendor, device, name);
 }
@@ -34,9 +33,8 @@ static int check_answer(const Work *work, size_t i, Problem *problem) {
                 return 0;
         return problem_set(problem, OUTCOME_NOT_ANSWERING,
                         "%s does not answer: its configuration space reads as ones only%s%s. The card has crashed, has "
-                        "no power, or has "
-                        "come off the bus, so no virtual machine can use it. Shut the machine down completely, and "
-                        "start it again.",
+                        "no power, or has come off the bus, so no virtual machine can use it. Shut the machine down "
+                        "completely, and start it again.",
                         PCI_ADDRESS_TEXT(plan->members[i].address), power_state[0] != '\0' ? ", power state " : "",
                         power_state);
 }

@@ -54,17 +54,15 @@ static const char *explain_count_error(int error) {
         switch (-error) {
         case ENOMEM:
                 return "there are no addresses (MMIO) or no bus numbers for them (ENOMEM). Enable SR-IOV and \"Above "
-                       "4G "
-                       "Decoding\" in the firmware set-up, or start the kernel with pci=realloc (for bus numbers, with "
-                       "pci=assign-busses)";
+                       "4G Decoding\" in the firmware set-up, or start the kernel with pci=realloc (for bus numbers, "
+                       "with pci=assign-busses)";
         case ENOSPC:
                 return "the card or the machine has no interrupts (MSI-X) or no bus numbers left for them (ENOSPC). "
-                       "Ask for "
-                       "fewer, give the card fewer queues on the host, or start the kernel with pci=assign-busses";
+                       "Ask for fewer, give the card fewer queues on the host, or start the kernel with "
+                       "pci=assign-busses";
         case EBUSY:
                 return "other virtual functions exist, or a virtual machine has one (EBUSY). Stop the virtual machine, "
-                       "or "
-                       "the program that also sets this number";
+                       "or the program that also sets this number";
         case EINVAL:
         case ERANGE:
                 return "the driver does not accept this number (EINVAL). Try a smaller number; some cards need another "
@@ -94,8 +92,7 @@ static int describe_count_error(const Work *work, const PlanStep *step, unsigned
                                 driver, address);
         return problem_set(problem, OUTCOME_FAILED,
                         "The driver %s of %s could not set the number of virtual functions to %u: %s. 'journalctl -k "
-                        "-g %s' "
-                        "may say more.",
+                        "-g %s' may say more.",
                         driver, address, count, explain_count_error(error), address);
 }
 

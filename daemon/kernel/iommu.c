@@ -54,8 +54,7 @@ static void advise_off(const Platform *platform, char *reason, size_t size) {
         else if (platform->table == FIRMWARE_DMAR && platform->on_switch_given)
                 (void)snprintf(reason, size,
                                 "The firmware reports %s, and the kernel was started with intel_iommu=on, but it made "
-                                "no "
-                                "IOMMU groups: 'journalctl -k -g %s' says why.",
+                                "no IOMMU groups: 'journalctl -k -g %s' says why.",
                                 table, log);
         else if (platform->table == FIRMWARE_DMAR && platform->on_switch_file)
                 (void)snprintf(reason, size,
@@ -66,14 +65,12 @@ static void advise_off(const Platform *platform, char *reason, size_t size) {
         else if (platform->table == FIRMWARE_DMAR)
                 (void)snprintf(reason, size,
                                 "The firmware reports %s, but the kernel made no IOMMU groups: add intel_iommu=on to "
-                                "the "
-                                "kernel command line and reboot.",
+                                "the kernel command line and reboot.",
                                 table);
         else
                 (void)snprintf(reason, size,
                                 "The firmware reports %s, but the kernel made no IOMMU groups: 'journalctl -k -g %s' "
-                                "says "
-                                "why.%s",
+                                "says why.%s",
                                 table, log,
                                 platform->table == FIRMWARE_IVRS && platform->amd_on_given
                                                 ? " The parameter amd_iommu=on has no effect: the kernel knows no such "
@@ -92,22 +89,17 @@ static void advise_absent(const Platform *platform, char *reason, size_t size) {
 
         if (platform->is_guest)
                 text = "This machine is virtual, and its hypervisor gives it no IOMMU. Add a virtual IOMMU to the "
-                       "configuration "
-                       "of this virtual machine, if its hypervisor has one.";
+                       "configuration of this virtual machine, if its hypervisor has one.";
         else if (platform->cpu == CPU_INTEL)
                 text = "The firmware reports no VT-d (there is no table DMAR): enable VT-d in the firmware set-up, if "
-                       "the "
-                       "machine has it.";
+                       "the machine has it.";
         else if (platform->cpu == CPU_AMD)
                 text = "The firmware reports no AMD-Vi (there is no table IVRS): enable the IOMMU (AMD-Vi) in the "
-                       "firmware "
-                       "set-up, if the machine has it.";
+                       "firmware set-up, if the machine has it.";
         else if (platform->cpu == CPU_ARM)
                 text = "The kernel found no SMMU: there is no table IORT, and no SMMU that the kernel uses. The "
-                       "machine needs "
-                       "an SMMU for its PCI bus, and the firmware must describe it. 'journalctl -k -g smmu' says what "
-                       "the kernel "
-                       "found.";
+                       "machine needs an SMMU for its PCI bus, and the firmware must describe it. 'journalctl -k -g "
+                       "smmu' says what the kernel found.";
         else if (platform->cpu == CPU_OTHER)
                 text = "The kernel found no IOMMU that it can use for PCI devices. 'journalctl -k -g iommu' says what "
                        "it found.";

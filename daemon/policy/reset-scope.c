@@ -88,10 +88,8 @@ static int warn_of_others(const Inventory *inventory, const Device *device, Plan
                 return r;
         return plan_add_warning(plan,
                         "%s has no reset of its own. A reset of its bus also resets %s, in another IOMMU group. The "
-                        "kernel "
-                        "does that only for a virtual machine that has all of these devices. Otherwise the device is "
-                        "not "
-                        "reset, and may fail when a virtual machine starts again.",
+                        "kernel does that only for a virtual machine that has all of these devices. Otherwise the "
+                        "device is not reset, and may fail when a virtual machine starts again.",
                         PCI_ADDRESS_TEXT(device->address), list.text);
 }
 

@@ -146,8 +146,7 @@ static int examine(Search *search, const PciFacts *facts) {
                 return facts->ids.class >> 8 == CLASS_CXL_MEMORY
                                 ? usage_report(search->snapshot, USAGE_MEMORY,
                                                   "it is CXL memory, but not on its driver cxl_pci: vfiod cannot find "
-                                                  "out "
-                                                  "whether it is RAM of the host")
+                                                  "out whether it is RAM of the host")
                                 : 0;
         if ((r = sysfs_for_each(sys_fd, CXL_DEVICES, on_endpoint, search)) < 0)
                 return r;
