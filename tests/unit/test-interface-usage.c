@@ -274,6 +274,7 @@ static void test_packet_socket(void) {
         _cleanup_close_ int any_fd = open_packet_socket(NULL, ETH_P_ALL);
         _cleanup_close_ int peer_fd = open_packet_socket("peer0", ETH_P_ALL);
         _cleanup_close_ int lldp_fd = open_packet_socket(NIC, ETH_P_LLDP);
+        g_assert_cmpint(MIN(any_fd, MIN(peer_fd, lldp_fd)), >=, 0);
         assert_interface(bed, NIC, NULL);
 
         _cleanup_close_ int fd = open_packet_socket(NIC, ETH_P_ALL);
