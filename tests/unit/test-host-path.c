@@ -21,7 +21,7 @@ static void test_paths(void) {
                         "/dev/disk", "/sys/missing", "/etc/disk", "dev/nvme0n1", " /dev/nvme0n1", "/dev/outside"};
         g_autofree char *deep = g_strnfill(200, 'x'), *far = g_strdup_printf("/sys/devices/%s/%s/%s", deep, deep, deep);
 
-        temp_tree_folder(tree, "%s", DISK + 1);
+        temp_tree_folder(tree, "%s", &DISK[1]);
         temp_tree_folder(tree, "etc/disk");
         temp_tree_link(tree, "/dev/null", "dev/nvme0n1");
         temp_tree_link(tree, "../../nvme0n1", "dev/disk/by-id/nvme-QEMU_1");
