@@ -27,8 +27,8 @@ NOBODY, UNKNOWN = 65534, 4_000_000_000  # the second one has no name
 # {bus: {user: attacks}}. dbus-daemon accepts no user without a name. The attacks that do not use the bus are beside one of
 # the two. tests/attack has all attacks on both buses, on a private bus.
 ATTACKS = {
-    "dbus-daemon": {NOBODY: ("mute", "plans", "descriptors", "mounts")},
-    "dbus-broker": {NOBODY: ("bomb", "calls"), UNKNOWN: ("mute", "descriptors")},
+    "dbus-daemon": {NOBODY: ("bomb", "mute", "descriptors")},
+    "dbus-broker": {NOBODY: ("calls", "plans", "mounts"), UNKNOWN: ("mute",)},
 }
 
 # An emulated guest of two processors, which the attackers use as well. Without bounds, these attacks kept root waiting for
