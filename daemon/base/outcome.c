@@ -68,15 +68,10 @@ int problem_set(Problem *problem, Outcome outcome, const char *format, ...) {
         va_list arguments;
 
         va_start(arguments, format);
-        int length = vasprintf(&message, format, arguments);
+        int r = text_format_message(&message, format, arguments);
         va_end(arguments);
-        if (length < 0)
-                return -ENOMEM;
-        if (text_escape_message(&message) < 0) {
-                free(message);
-                return -ENOMEM;
-        }
-
+        if (r < 0)
+                return r;
         free(problem->message);
         *problem = (Problem){.outcome = outcome, .message = message};
         return (int)outcome;

@@ -117,6 +117,19 @@ int text_escape_message(char **text) {
         return 0;
 }
 
+int text_format_message(char **ret, const char *format, va_list arguments) {
+        char *text;
+
+        if (vasprintf(&text, format, arguments) < 0)
+                return -ENOMEM;
+        int r = text_escape_message(&text);
+        if (r < 0)
+                free(text);
+        else
+                *ret = text;
+        return r;
+}
+
 static int digit_value(char digit) {
         return digit >= '0' && digit <= '9'            ? digit - '0'
                         : digit >= 'a' && digit <= 'f' ? digit - 'a' + 10

@@ -32,6 +32,9 @@ char *text_escape_new(const char *text, TextEscape kind);
 /* Escapes *text as a message. If that changes the text, frees it and replaces it. Returns 0 or -ENOMEM. */
 int text_escape_message(char **text);
 
+/* Formats a message and escapes it. The caller frees *ret. Returns 0 or -ENOMEM. */
+int text_format_message(char **ret, const char *format, va_list arguments) _printf_(2, 0);
+
 /* Returns an escaped name, valid until the end of the block. The name has at most NAME_MAX bytes; NULL counts as "". */
 #define TEXT_NAME(name) \
         text_escape(strempty(name), TEXT_NAME_ESCAPE, (char[TEXT_ESCAPED_MAX(NAME_MAX)]){}, TEXT_ESCAPED_MAX(NAME_MAX))

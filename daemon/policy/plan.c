@@ -171,13 +171,9 @@ int plan_add_warning(Plan *plan, const char *format, ...) {
         va_list arguments;
 
         va_start(arguments, format);
-        int length = vasprintf(&text, format, arguments);
+        int r = text_format_message(&text, format, arguments);
         va_end(arguments);
-        if (length < 0) {
-                text = NULL;
-                return -ENOMEM;
-        }
-        if (text_escape_message(&text) < 0 || !ARRAY_GROW(plan->warnings, plan->n_warnings))
+        if (r < 0 || !ARRAY_GROW(plan->warnings, plan->n_warnings))
                 return -ENOMEM;
         plan->warnings[plan->n_warnings++] = TAKE_PTR(text);
         return 0;

@@ -185,15 +185,9 @@ int usage_report(UsageSnapshot *snapshot, UsageKind kind, const char *format, ..
         va_list arguments;
 
         va_start(arguments, format);
-        int length = vasprintf(&evidence, format, arguments);
+        int r = text_format_message(&evidence, format, arguments);
         va_end(arguments);
-        if (length < 0) {
-                evidence = NULL;
-                return -ENOMEM;
-        }
-        if (text_escape_message(&evidence) < 0)
-                return -ENOMEM;
-        return snapshot->visit(snapshot->device, kind, evidence, snapshot->userdata);
+        return r < 0 ? r : snapshot->visit(snapshot->device, kind, evidence, snapshot->userdata);
 }
 
 int usage_snapshot_check_time(const UsageSnapshot *snapshot) {
