@@ -90,36 +90,42 @@ int worker_request(sd_event *event, WorkerPort *port, const char *member, worker
         return r < 0 ? r : send_request(port, TAKE_PTR(peer), call, done, userdata);
 }
 
+/* Begins a request whose only argument is an array. */
+static int make_list_request(sd_event *event, WorkerPort *port, const char *member, const char *contents,
+                sd_bus **ret_peer, sd_bus_message **ret_call) {
+        int r = make_request(event, port, member, ret_peer, ret_call);
+        return r < 0 ? r : sd_bus_message_open_container(*ret_call, 'a', contents);
+}
+
+/* Takes the peer over. */
+static int send_list_request(
+                WorkerPort *port, sd_bus *peer, sd_bus_message *call, worker_request_done_t done, void *userdata) {
+        _cleanup_(sd_bus_close_unrefp) sd_bus *owned = peer;
+
+        int r = sd_bus_message_close_container(call);
+        return r < 0 ? r : send_request(port, TAKE_PTR(owned), call, done, userdata);
+}
+
 int worker_request_forget(sd_event *event, WorkerPort *port, const PciAddress *addresses, size_t n_addresses,
                 worker_request_done_t done, void *userdata) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
         _cleanup_(sd_bus_close_unrefp) sd_bus *peer = NULL;
-        int r;
 
-        if ((r = make_request(event, port, "Forget", &peer, &call)) < 0 ||
-                        (r = sd_bus_message_open_container(call, 'a', "s")) < 0)
-                return r;
+        int r = make_list_request(event, port, "Forget", "s", &peer, &call);
         for (size_t i = 0; i < n_addresses && r >= 0; i++)
                 r = sd_bus_message_append(call, "s", PCI_ADDRESS_TEXT(addresses[i]));
-        if (r < 0 || (r = sd_bus_message_close_container(call)) < 0)
-                return r;
-        return send_request(port, TAKE_PTR(peer), call, done, userdata);
+        return r < 0 ? r : send_list_request(port, TAKE_PTR(peer), call, done, userdata);
 }
 
 int worker_request_boot_devices(sd_event *event, WorkerPort *port, const WorkerDevice *devices, size_t n_devices,
                 worker_request_done_t done, void *userdata) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
         _cleanup_(sd_bus_close_unrefp) sd_bus *peer = NULL;
-        int r;
 
-        if ((r = make_request(event, port, "SetBootDevices", &peer, &call)) < 0 ||
-                        (r = sd_bus_message_open_container(call, 'a', "(ss)")) < 0)
-                return r;
+        int r = make_list_request(event, port, "SetBootDevices", "(ss)", &peer, &call);
         for (size_t i = 0; i < n_devices && r >= 0; i++)
                 r = sd_bus_message_append(call, "(ss)", PCI_ADDRESS_TEXT(devices[i].address), devices[i].rule);
-        if (r < 0 || (r = sd_bus_message_close_container(call)) < 0)
-                return r;
-        return send_request(port, TAKE_PTR(peer), call, done, userdata);
+        return r < 0 ? r : send_list_request(port, TAKE_PTR(peer), call, done, userdata);
 }
 
 int worker_request_now(const WorkerPort *port, const char *member, const char *types, ...) {
