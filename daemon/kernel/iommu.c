@@ -4,10 +4,21 @@
 #include "kernel/sysfs.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <sys/stat.h>
 
 const char *iommu_state_to_string(IommuState state) {
         static const char *const names[_IOMMU_STATE_MAX] = {"on", "off", "absent"};
         return names[state];
+}
+
+bool iommu_is_unit(const Kernel *kernel, const char *devpath) {
+        char path[PATH_MAX];
+        struct stat status;
+
+        if (*devpath != '/' || snprintf(path, sizeof(path), "%s/iommu", devpath + 1) >= (int)sizeof(path))
+                return false;
+        return fstatat(kernel->sys_fd, path, &status, AT_SYMLINK_NOFOLLOW) >= 0 && S_ISDIR(status.st_mode);
 }
 
 static bool is_no_iommu(int groups_fd, const char *group) {
@@ -146,25 +157,37 @@ static bool interrupts_are_not_remapped(const Kernel *kernel) {
         return is_plain;
 }
 
-/* Tells whether the administrator lets virtual machines use devices without interrupt remapping. */
-static bool unsafe_interrupts_are_allowed(const Kernel *kernel) {
-        /* A module that is loaded later reads the kernel command line. */
-        static const char *const parameters[] = {"vfio_iommu_type1.allow_unsafe_interrupts",
-                        "vfio_iommu_type1.allow_unsafe_interrupts=1", "vfio_iommu_type1.allow_unsafe_interrupts=y",
-                        "vfio_iommu_type1.allow_unsafe_interrupts=Y", "vfio_iommu_type1.allow_unsafe_interrupts=on",
-                        NULL};
-        char value[8];
+/* The module whose parameter allow_unsafe_interrupts counts: iommufd, if the kernel has only cdevs. See vfio_has_group_nodes(). */
+static const char *interrupt_module(const Kernel *kernel) {
+        bool cdevs_only = faccessat(kernel->sys_fd, "class/vfio-dev", F_OK, 0) >= 0 &&
+                        faccessat(kernel->sys_fd, "class/vfio", F_OK, 0) < 0;
+        return cdevs_only ? "iommufd" : "vfio_iommu_type1";
+}
 
-        int r = sysfs_read_text(kernel->sys_fd, "module/vfio_iommu_type1/parameters/allow_unsafe_interrupts", value,
+/* Tells whether the administrator lets virtual machines use devices without interrupt remapping. */
+static bool unsafe_interrupts_are_allowed(const Kernel *kernel, const char *module) {
+        static const char *const values[] = {"", "=1", "=y", "=Y", "=on"};
+        char value[8], words[ELEMENTSOF(values)][64];
+        const char *parameters[ELEMENTSOF(values) + 1] = {};
+
+        int r = sysfs_read_text(kernel->sys_fd, SYSFS_PATH("module/%s/parameters/allow_unsafe_interrupts", module), value,
                         sizeof(value));
-        return r >= 0 ? streq(value, "Y") : find_parameter(kernel, parameters) != NULL;
+        if (r >= 0)
+                return streq(value, "Y");
+        /* A module that is loaded later reads the kernel command line. */
+        for (size_t i = 0; i < ELEMENTSOF(values); i++) {
+                (void)snprintf(words[i], sizeof(words[i]), "%s.allow_unsafe_interrupts%s", module, values[i]);
+                parameters[i] = words[i];
+        }
+        return find_parameter(kernel, parameters) != NULL;
 }
 
 static void warn_of_interrupts(const Kernel *kernel, char *warning, size_t size) {
         static const char *const switches[] = {"intremap=off", "nointremap", "noapic", NULL};
         char advice[96] = "Turn it on in the firmware set-up, if the machine has it.";
 
-        if (!interrupts_are_not_remapped(kernel) || unsafe_interrupts_are_allowed(kernel))
+        const char *module = interrupt_module(kernel);
+        if (!interrupts_are_not_remapped(kernel) || unsafe_interrupts_are_allowed(kernel, module))
                 return;
         const char *found = find_parameter(kernel, switches);
         if (found)
@@ -172,9 +195,9 @@ static void warn_of_interrupts(const Kernel *kernel, char *warning, size_t size)
         (void)snprintf(warning, size,
                         "Interrupt remapping is off. So QEMU fails to start with a device of the host, with the error "
                         "EPERM (Operation not permitted). %s Without interrupt remapping, QEMU starts only if the "
-                        "parameter allow_unsafe_interrupts of the module vfio_iommu_type1 is Y. That is a risk: the "
+                        "parameter allow_unsafe_interrupts of the module %s is Y. That is a risk: the "
                         "guest can then send any interrupt to the host, and may crash it or take control of it.",
-                        advice);
+                        advice, module);
 }
 
 /* Why there are no groups of an IOMMU, and what to do about it. Returns the state. */

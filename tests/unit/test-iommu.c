@@ -81,6 +81,20 @@ static void test_interrupts(void) {
         temp_tree_file(tree, "vfio_iommu_type1.allow_unsafe_interrupts=0\n", "proc/cmdline");
         assert_warning(tree, "Interrupt remapping is off.");
 
+        /* The kernel has cdevs only, so programs use iommufd. */
+        temp_tree_file(tree, "vfio_iommu_type1.allow_unsafe_interrupts=1\n", "proc/cmdline");
+        assert_warning(tree, NULL);
+        temp_tree_folder(tree, "sys/class/vfio-dev");
+        assert_warning(tree, "allow_unsafe_interrupts of the module iommufd");
+        temp_tree_file(tree, "N\n", "sys/module/iommufd/parameters/allow_unsafe_interrupts");
+        assert_warning(tree, "allow_unsafe_interrupts of the module iommufd");
+        temp_tree_file(tree, "Y\n", "sys/module/iommufd/parameters/allow_unsafe_interrupts");
+        assert_warning(tree, NULL);
+        temp_tree_folder(tree, "sys/class/vfio");
+        assert_warning(tree, NULL);
+        temp_tree_file(tree, "quiet\n", "proc/cmdline");
+        assert_warning(tree, "allow_unsafe_interrupts of the module vfio_iommu_type1");
+
         /* Without an IOMMU, that is all there is to say. */
         temp_tree_remove(tree, "sys/kernel/iommu_groups/0");
         assert_warning(tree, NULL);
