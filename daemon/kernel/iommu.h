@@ -21,6 +21,11 @@ typedef struct IommuReport {
         char warning[640]; /* why QEMU fails although the IOMMU is on; "" for none */
 } IommuReport;
 
+/* Tells whether the device at the path `devpath` of an event is an IOMMU that drives devices: the kernel adds it to its class
+ * "iommu" (iommu_device_sysfs_add() in drivers/iommu/iommu-sysfs.c). A device that an IOMMU handles has a link of the same
+ * name. Does not block. */
+bool iommu_is_unit(const Kernel *kernel, const char *devpath);
+
 /* Tells whether vfio made the group in its no-IOMMU mode (parameter enable_unsafe_noiommu_mode of the module vfio), for a
  * device on a vfio driver that no IOMMU handles. The node of such a group is /dev/vfio/noiommu-N. A virtual machine
  * cannot use the group. False if there is no such group. Does not block. */

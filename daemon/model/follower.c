@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "model/follower.h"
 #include "base/log.h"
+#include "kernel/iommu.h"
 
 #include <poll.h>
 
@@ -74,7 +75,18 @@ static int on_nothing(Follower *follower) {
         return 0;
 }
 
+/* The driver of an IOMMU can be a module that is loaded long after the devices appeared, for example virtio_iommu. It puts them
+ * into groups before the kernel reports that it is bound. A device without a driver has no event then. */
+static void follow_iommu(Follower *follower, const Uevent *event) {
+        if (!streq(event->action, "bind") || streq(event->subsystem, "pci") ||
+                        !iommu_is_unit(follower->kernel, event->devpath))
+                return;
+        log_info("An IOMMU is in use now (%s): vfiod reads all devices again.", event->devpath);
+        follower->rescan_asked = true;
+}
+
 static void follow_one(Follower *follower, const Uevent *event) {
+        follow_iommu(follower, event);
         int r = scan_event(follower->kernel, follower->inventory, event);
         if (r < 0)
                 log_error_errno(r, "Cannot find the device of the event '%s' at %s", event->action, event->devpath);

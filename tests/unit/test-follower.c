@@ -297,6 +297,31 @@ static void test_changes_without_events(void) {
         bed_stop(&bed);
 }
 
+/* The driver of an IOMMU is bound after the devices appeared, and puts them into groups. */
+static void test_late_iommu(void) {
+        Bed bed = bed_start(10, true);
+
+        /* A device that an IOMMU handles has a link of the same name. */
+        temp_tree_folder(bed.tree, "sys/devices/platform/serial");
+        temp_tree_link(bed.tree, "../../virtual/iommu/smmu", "sys/devices/platform/serial/iommu");
+        temp_tree_group(bed.tree, NIC, 4);
+        emit(&bed, "bind", "platform/serial", "platform");
+        emit(&bed, "add", "platform/smmu", "platform");
+        emit(&bed, "bind", "platform/other", "platform");
+        follow_all(&bed);
+        g_assert_false(follower_is_rescanning(bed.follower));
+        expect_changes(&bed, "");
+
+        temp_tree_folder(bed.tree, "sys/devices/platform/smmu/iommu/smmu");
+        emit(&bed, "bind", "platform/smmu", "platform");
+        follow_all(&bed);
+        g_assert_true(follower_is_rescanning(bed.follower));
+        rescan_rest(&bed);
+        expect_changes(&bed, "group added 4\ndevice changed " NIC " group\n");
+        g_assert_cmpint(get_device(bed.inventory, NIC)->group->number, ==, 4);
+        bed_stop(&bed);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_data_func("/follower/turns", NULL, test_turns);
@@ -313,5 +338,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/follower/removed-after-list", test_removed_after_list);
         g_test_add_func("/follower/missing-in-list", test_missing_in_list);
         g_test_add_func("/follower/changes-without-events", test_changes_without_events);
+        g_test_add_func("/follower/late-iommu", test_late_iommu);
         return g_test_run();
 }
