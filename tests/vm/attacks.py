@@ -14,6 +14,7 @@ import statistics
 import sys
 
 import options
+import systems
 from guest import Guest
 from machine import Machine
 from overlay import CALLER
@@ -39,26 +40,6 @@ CHANGE_MAX = 60
 
 # A quarter of MemoryMax=. Without a bound, the mute reader made it 997 MiB.
 MEMORY_MAX = 128 << 20
-
-# As the file of the package, which the guest has, but does not use.
-BROKER = """[Unit]
-Description=D-Bus System Message Bus
-DefaultDependencies=false
-After=dbus.socket
-Before=basic.target shutdown.target
-Requires=dbus.socket
-Conflicts=shutdown.target
-[Service]
-Type=notify
-Sockets=dbus.socket
-OOMScoreAdjust=-900
-LimitNOFILE=16384
-ProtectSystem=full
-PrivateTmp=true
-PrivateDevices=true
-ExecStart=/usr/bin/dbus-broker-launch --scope system --audit
-ExecReload=/usr/bin/busctl call org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus ReloadConfig
-"""
 
 CALLS = "while [ -e /run/attack ]; do python3 -IS /{caller} 1; done 2>&1"
 CLIENT = """while [ -e /run/attack ]; do
@@ -158,7 +139,7 @@ def main():
     choice = options.parser(__doc__).parse_args()
     tap = Tap()
     with options.installed(choice) as destdir:
-        for bus, files in (("dbus-daemon", {}), ("dbus-broker", {"/etc/systemd/system/dbus.service": BROKER})):
+        for bus, files in systems.BUSES.items():
             tap.run(bus, check_bus, tap, destdir, bus, files)
     return tap.finish()
 

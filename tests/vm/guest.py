@@ -70,7 +70,7 @@ class Guest:
         self.topology_name = topology_name
         self.iommu = iommu
         self.destdir = destdir
-        self.files = files
+        self.files = {**systems.bus_files(), **(files or {})}
         self.kernel_arguments = kernel_arguments
         self.qemu_arguments = list(qemu_arguments)
         self.memory = memory
@@ -182,8 +182,9 @@ class Guest:
         if not self.shpc:
             kernel_arguments.append("initcall_blacklist=shpcd_init")
         if self.iommu:
-            arguments += ["-device", "intel-iommu,intremap=on,caching-mode=on"]
-            kernel_arguments.append("intel_iommu=on")
+            iommu = systems.chosen_iommu()
+            arguments += ["-device", iommu.device]
+            kernel_arguments += iommu.parameters
         arguments += ["-kernel", str(booted.kernel), "-initrd", str(self.initrd or self.folder / "initramfs"),
                       "-append", " ".join([*kernel_arguments, self.kernel_arguments]), "-serial", f"file:{self.log}",
                       "-chardev", f"socket,id=monitor,fd={monitor}", "-mon", "chardev=monitor,mode=control"]

@@ -3,7 +3,8 @@
 """What an administrator set for the VFs of a network card survives every change: an igb with seven VFs.
 
 MAC address and VLAN belong to the PF's driver and not to the VF. A VF that is detached and reattached keeps them, with
-trust and spoof check. VFs that vanish with their PF, and appear again with it, get all of them again.
+trust and spoof check. VFs that vanish with their PF, and appear again with it, get all of them again. Rules take VFs that
+somebody else creates later, and create them again after a restart of the PF's driver.
 """
 
 import json
@@ -11,6 +12,7 @@ import sys
 
 import host
 from machine import Host, play
+from rules import Rules, status
 from view import eventually
 
 VFS = 7
@@ -90,7 +92,52 @@ def check_card(machine):
     tap.equal("no state file is left", view.records(), [])
 
 
-PARTS = [check_created, check_one, check_card]
+def found_vfs(machine):
+    """{address: [driver, state in vfiod]} of the VFs that the card has now."""
+    present = machine.guest.check_run(f"cd {machine.folder}; for link in virtfn*; do [ -L $link ] && "
+                                      "basename $(readlink $link); done; true").split()
+    drivers = host.drivers(machine.guest, *present) if present else []
+    return {vf: [driver, machine.view.state(vf)] for vf, driver in zip(present, drivers)}
+
+
+def check_vfs(machine, what, count):
+    """Wait until the card has this number of VFs, and all are detached."""
+    wanted = [["vfio-pci", "detached"]] * count
+    machine.tap.equal(f"{what}: {count} VFs are detached",
+                      eventually(lambda: list(found_vfs(machine).values()), wanted, 60), wanted)
+
+
+def check_later(machine):
+    """A rule takes VFs that an administrator creates later"""
+    tap, guest, view = machine.tap, machine.guest, machine.view
+    with Rules(machine, later={"Match": {"Vendor": "8086", "Device": "10ca"}}):
+        guest.check_run(f"echo 2 > {machine.folder}/sriov_numvfs")
+        check_vfs(machine, "after the VFs were created by hand", 2)
+        tap.equal("the rule reports them as applied", eventually(lambda: status(machine, "later"), dict.fromkeys(
+            found_vfs(machine), ("applied", None)), 30), dict.fromkeys(found_vfs(machine), ("applied", None)))
+        tap.equal("the card stays with the host", view.state(machine.card), "host")
+        guest.check_run(f"echo 0 > {machine.folder}/sriov_numvfs")
+        tap.equal("after the VFs were removed by hand, no state file is left", eventually(view.records, []), [])
+
+
+def check_restart(machine):
+    """The PF's driver is restarted by hand, so that the kernel removes the VFs: the rule creates and detaches them again"""
+    tap, guest, view = machine.tap, machine.guest, machine.view
+    with Rules(machine, card={"Match": {"Address": machine.card, "Vendor": "8086", "Device": "10c9"},
+                              "Detach": {"VirtualFunctions": "3"}}):
+        check_vfs(machine, "with the rule", 3)
+        guest.check_run(f"echo {machine.card} > /sys/bus/pci/drivers/igb/unbind")
+        tap.equal("without its driver, the card has no VFs", found_vfs(machine), {})
+        tap.equal("vfiod keeps no state file of the VFs", eventually(view.records, []), [])
+        tap.equal("the card has no driver", eventually(lambda: view.state(machine.card), "driverless"), "driverless")
+        guest.check_run(f"echo {machine.card} > /sys/bus/pci/drivers/igb/bind")
+        check_vfs(machine, "after the restart of the driver", 3)
+    status_of_removal, output = view.vfioctl(f"vfs {machine.card} 0")
+    tap.check("without the rule, the VFs can be removed", status_of_removal == 0, output)
+    tap.equal("no VF and no state file is left", (found_vfs(machine), view.records()), ({}, []))
+
+
+PARTS = [check_created, check_one, check_card, check_later, check_restart]
 
 
 if __name__ == "__main__":

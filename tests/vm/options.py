@@ -32,7 +32,7 @@ def parser(description):
 def add_guest(result):
     """Add the options that choose a guest."""
     result.add_argument("--topology", default="full", choices=sorted(topology.TOPOLOGIES))
-    result.add_argument("--no-iommu", dest="iommu", action="store_false", help="a machine without an IOMMU")
+    result.add_argument("--no-iommu", dest="has_iommu", action="store_false", help="a machine without an IOMMU")
     result.add_argument("--append", default="", help="more kernel arguments")
     return result
 

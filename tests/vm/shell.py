@@ -87,7 +87,7 @@ def main():
                         help="run this command instead of a shell; may be repeated")
     choice = parser.parse_args()
     with (options.installed(choice, needed=False) as destdir,
-          Guest(choice.topology, choice.iommu, destdir, kernel_arguments=choice.append) as guest):
+          Guest(choice.topology, choice.has_iommu, destdir, kernel_arguments=choice.append) as guest):
         print("booting the guest ...", file=sys.stderr, flush=True)
         guest.boot()
         print(f"booted in {guest.boot_seconds:.0f} s", file=sys.stderr, flush=True)

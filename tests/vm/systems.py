@@ -7,8 +7,8 @@
               iommufd       Debian 13 with a kernel of kernel.py: group nodes and cdevs
               iommufd-cdev  Debian 13 with a kernel of kernel.py: cdevs only
 
-All programs here have the options --system and --kernel. Their defaults are $VFIOD_SYSTEM and $VFIOD_KERNEL, or
-bookworm and Debian's kernel.
+All programs here have the options --system, --kernel, --iommu and --bus. Their defaults are $VFIOD_SYSTEM, $VFIOD_KERNEL,
+$VFIOD_IOMMU and $VFIOD_BUS, or bookworm, Debian's kernel, Intel's IOMMU and dbus-daemon.
 """
 
 import argparse
@@ -62,6 +62,49 @@ KERNELS = {
 }
 
 
+@dataclasses.dataclass(frozen=True)
+class Iommu:
+    """An IOMMU of QEMU. `card` is the topology with a card of two ports in one group."""
+
+    device: str  # for QEMU
+    parameters: tuple = ()  # of the kernel
+    remaps: bool = True  # the kernel remaps interrupts, so QEMU starts with a device
+    card: str = "story"
+
+
+UNSAFE = ("vfio_iommu_type1.allow_unsafe_interrupts=1", "iommufd.allow_unsafe_interrupts=1")
+IOMMUS = {
+    "intel": Iommu("intel-iommu,intremap=on,caching-mode=on", ("intel_iommu=on",)),
+    "amd": Iommu("amd-iommu,intremap=on"),
+    # It does not remap interrupts, and the kernel puts no device behind a bridge to conventional PCI into a group. Debian's kernels
+    # have its driver as a module, which is not in the initramfs.
+    "virtio": Iommu("virtio-iommu-pci,bus=pcie.0,addr=0x6", UNSAFE, remaps=False, card="dual"),
+}
+
+
+# As the file of the package, which the guest has, but does not use.
+BROKER = """[Unit]
+Description=D-Bus System Message Bus
+DefaultDependencies=false
+After=dbus.socket
+Before=basic.target shutdown.target
+Requires=dbus.socket
+Conflicts=shutdown.target
+[Service]
+Type=notify
+Sockets=dbus.socket
+OOMScoreAdjust=-900
+LimitNOFILE=16384
+ProtectSystem=full
+PrivateTmp=true
+PrivateDevices=true
+ExecStart=/usr/bin/dbus-broker-launch --scope system --audit
+ExecReload=/usr/bin/busctl call org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus ReloadConfig
+"""
+# {message bus: files of the guest}
+BUSES = {"dbus-daemon": {}, "dbus-broker": {"/etc/systemd/system/dbus.service": BROKER}}
+
+
 class Choose(argparse.Action):
     """Set the environment variable that belongs to the option, so that each Guest of the program obeys it."""
 
@@ -78,10 +121,27 @@ def chosen():
     return choice
 
 
+def chosen_iommu():
+    """The Iommu of the command line or the environment. Raises ValueError if it does not exist."""
+    name = os.environ.get("VFIOD_IOMMU") or "intel"
+    if name not in IOMMUS:
+        raise ValueError(f"no IOMMU {name}")
+    return IOMMUS[name]
+
+
+def bus_files():
+    """The files of the guest for the message bus of the command line or the environment."""
+    return BUSES[os.environ.get("VFIOD_BUS") or "dbus-daemon"]
+
+
 def add_choice(parser):
-    """Add --system and --kernel to a parser of arguments."""
+    """Add --system, --kernel and --iommu to a parser of arguments."""
     parser.add_argument("--system", choices=sorted(SYSTEMS), action=Choose,
                         default=os.environ.get("VFIOD_SYSTEM") or "bookworm", help="system of the guest")
     parser.add_argument("--kernel", choices=sorted({kernel for _, kernel in KERNELS}), action=Choose,
                         default=os.environ.get("VFIOD_KERNEL") or "debian", help="its kernel")
+    parser.add_argument("--iommu", choices=sorted(IOMMUS), action=Choose,
+                        default=os.environ.get("VFIOD_IOMMU") or "intel", help="the guest's IOMMU")
+    parser.add_argument("--bus", choices=sorted(BUSES), action=Choose,
+                        default=os.environ.get("VFIOD_BUS") or "dbus-daemon", help="the guest's message bus")
     return parser
