@@ -30,6 +30,7 @@ typedef struct RuleCase {
         bool running;        /* a job of this case is running */
         bool changed;        /* status or message changed since rule_case_list_take_changed() */
         bool needs_release;  /* the device was refused: the driver_override of the early rule must be cleared */
+        bool needs_driver;   /* the rule creates VFs, and is applied when a driver is bound to the PF */
 } RuleCase;
 
 typedef struct RuleCaseList {

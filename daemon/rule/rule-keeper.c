@@ -4,6 +4,7 @@
 #include "rule/boot-keeper.h"
 #include "rule/early-keeper.h"
 #include "rule/network-watch.h"
+#include "rule/rule-status.h"
 
 #include <time.h>
 
@@ -112,21 +113,18 @@ bool rule_keeper_take_changed(RuleKeeper *keeper) {
 
 /* Results that do not move the device. */
 
-static void log_refusal(const RuleCase *rule_case, const char *message) {
-        const char *address = PCI_ADDRESS_TEXT(rule_case->address);
-
-        log_event(&(LogEvent){.priority = LOG_WARNING, .message_id = MESSAGE_RULE_REFUSED, .address = address},
-                        "%s%s: %s is not detached: %s", rule_case->rule ? "Rule " : "Hot-plug",
-                        strempty(rule_case->rule), address, message);
-}
-
 /* Records that the device is not detached. If an early rule has set its driver_override, or will do so in a moment, the
  * keeper must clear it. A device that vfiod has detached is excluded: clearing it here would lose its recorded original
  * state. A call of Reattach restores it. */
 static void decline(RuleKeeper *keeper, RuleCase *rule_case, RuleStatus status, const char *message) {
         const Device *device = inventory_find_device(keeper->parts.inventory, rule_case->address);
+        const Rule *rule = rule_plan_rule_of(keeper, rule_case);
 
         rule_case_set(rule_case, status, message);
+        if (rule && rule->virtual_functions > 0) {
+                rule_case->needs_driver = device && !device->driver;
+                return;
+        }
         rule_case->needs_release = device && device->present && !device_is_ours(device) &&
                         (rule_case->hotplugged ? early_rules_cover(keeper->book, device) ||
                                                                         boot_keeper_has(keeper->boot, device)
@@ -153,7 +151,7 @@ static void retry_or_refuse(RuleKeeper *keeper, RuleCase *rule_case, Outcome out
                 wake_at(keeper, rule_case->retry_us);
                 return;
         }
-        log_refusal(rule_case, message);
+        rule_status_log_refusal(rule_case, message);
         decline(keeper, rule_case, RULE_STATUS_REFUSED, message);
 }
 
@@ -277,47 +275,12 @@ static void release(RuleKeeper *keeper, RuleCase *rule_case, const Device *devic
                                 PCI_ADDRESS_TEXT(device->address), r < 0 ? strerror(-r) : problem.message);
 }
 
-static void set_other_card(RuleKeeper *keeper, const Rule *rule, const Device *device) {
-        char message[160], meant[32] = "";
-        const PciIds *ids = &device->ids;
-
-        if (rule->subsystem_vendor >= 0)
-                (void)snprintf(meant, sizeof(meant), " (%04x:%04x)", rule->subsystem_vendor, rule->subsystem_device);
-        (void)snprintf(message, sizeof(message),
-                        "the rule names the card %04x:%04x%s, but %04x:%04x (%04x:%04x, class %06x) is there.",
-                        rule->vendor, rule->device, meant, ids->vendor, ids->device, ids->subsystem_vendor,
-                        ids->subsystem_device, ids->class);
-        RuleCase *rule_case = rule_case_obtain(&keeper->cases, device->address, rule->name);
-        if (!rule_case)
-                return;
-        rule_case->incarnation = device->incarnation;
-        log_refusal(rule_case, message);
-        rule_case_set(rule_case, RULE_STATUS_OTHER_CARD, message);
-}
-
 /* Tells whether the case belongs to this rule. If rule is NULL, tells whether the rule of the case agrees to detach the
  * device as a companion. */
 static bool belongs_to_rule(const RuleKeeper *keeper, const RuleCase *rule_case, const Rule *rule) {
         const Rule *known = rule_plan_rule_of(keeper, rule_case);
 
         return rule ? known == rule : known && rule_takes_along(known, rule_case->address);
-}
-
-/* The device is back with its parent. Whoever gave the parent to the host also gave this device, so its rule leaves it
- * alone. If the parent itself was plugged in, the case of the parent decides. */
-static void release_with_parent(RuleKeeper *keeper, const Rule *rule, const Device *device) {
-        const DeviceOrigin *origin = device->origin;
-        const Device *parent = origin && origin->has_parent
-                        ? inventory_find_device(keeper->parts.inventory, origin->parent)
-                        : NULL;
-
-        if (!rule || (parent && parent->appeared))
-                return;
-        RuleCase *rule_case = rule_case_obtain(&keeper->cases, device->address, rule->name);
-        if (!rule_case)
-                return;
-        rule_case->incarnation = device->incarnation;
-        rule_case_set(rule_case, RULE_STATUS_RELEASED, "somebody reattached it");
 }
 
 /* Decides about a device without regard to its former status. hotplugged: it was plugged in. */
@@ -327,7 +290,7 @@ static void evaluate(RuleKeeper *keeper, Device *device, bool hotplugged) {
         bool returned = hotplugged && rule_plan_is_detached(keeper, device) && !device_is_on_vfio(device);
 
         if (hotplugged && device->returned) {
-                release_with_parent(keeper, rule, device);
+                rule_status_release_with_parent(keeper, rule, device);
                 return;
         }
         if (!rule)
@@ -337,7 +300,7 @@ static void evaluate(RuleKeeper *keeper, Device *device, bool hotplugged) {
                 return;
         if (!rule && !returned) {
                 if (other)
-                        set_other_card(keeper, other, device);
+                        rule_status_set_other_card(keeper, other, device);
                 else
                         rule_case_remove(&keeper->cases, device->address);
                 if (hotplugged && device->origin && !device_is_ours(device))
@@ -354,23 +317,6 @@ static void evaluate(RuleKeeper *keeper, Device *device, bool hotplugged) {
         rule_case->plugged_us = hotplugged && !boot_keeper_took(keeper->boot, device) ? now_us() : 0;
         rule_case->incarnation = device->incarnation;
         apply(keeper, rule_case, device);
-}
-
-/* Updates the status after a change of the device. If somebody reattached a device that a rule had detached, the keeper
- * does not detach it again. */
-static void update_status(const RuleKeeper *keeper, RuleCase *rule_case, const Device *device) {
-        const Rule *rule = rule_plan_rule_of(keeper, rule_case);
-        DeviceState state = device_state(device);
-
-        /* The PF stays with the host. */
-        if (rule && rule->virtual_functions > 0)
-                return;
-        if (state == DEVICE_DETACHED &&
-                        (rule_case->status == RULE_STATUS_REFUSED || rule_case->status == RULE_STATUS_RELEASED))
-                rule_case_set(rule_case, RULE_STATUS_APPLIED, NULL);
-        if (rule_case->status == RULE_STATUS_APPLIED && !rule_case->running &&
-                        (state == DEVICE_HOST || (state == DEVICE_DRIVERLESS && !device->origin)))
-                rule_case_set(rule_case, RULE_STATUS_RELEASED, "somebody reattached it");
 }
 
 /* Clears the mark of a device that was plugged in, unless there is more to do. A failed job may be tried again. */
@@ -406,7 +352,7 @@ static void process_changes(RuleKeeper *keeper) {
                 if (rule_case && rule_case->n_attempts == 0)
                         rule_case->retry_us = 0;
                 if (rule_case)
-                        update_status(keeper, rule_case, device);
+                        rule_status_update(keeper, rule_case, device);
                 else if (device->appeared)
                         evaluate(keeper, device, true);
                 finish_evaluation(keeper, change.address);

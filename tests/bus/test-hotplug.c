@@ -281,6 +281,42 @@ static void test_vfs(void) {
         ruled_stop(fixture);
 }
 
+/* The driver of the PF is bound after the rule was read, and restarted later: each time, the rule creates the VFs. After somebody
+ * has removed them, it does not. */
+static void test_driver_of_pf(void) {
+        Fixture *fixture = ruled_start("[Match]\nVendor=8086\nDevice=10c9\n[Detach]\nVirtualFunctions=2\n");
+        static const char unbind[] = "sys/bus/pci/drivers/igb/unbind", bind[] = "sys/bus/pci/drivers/igb/bind",
+                          two[] = "['0000:07:10.0', '0000:07:10.1']", second[] = BUS_PATH "/devices/_30000_3a07_3a10_2e1";
+
+        fixture_wait_property(fixture, PHYSICAL_PATH, DEVICE, "VirtualFunctions", two);
+        ruled_wait(fixture, second, "detached");
+        fixture_write(fixture, PF, unbind);
+        fixture_wait_property(fixture, PHYSICAL_PATH, DEVICE, "VirtualFunctions", "[]");
+        ruled_assert_quiet(fixture, PHYSICAL_PATH, "driverless");
+        fixture_write(fixture, PF, bind);
+        fixture_wait_property(fixture, PHYSICAL_PATH, DEVICE, "VirtualFunctions", two);
+        ruled_wait(fixture, second, "detached");
+        ruled_assert_quiet(fixture, PHYSICAL_PATH, "host");
+
+        fixture_write(fixture, PF, unbind);
+        fixture_restart_daemon(fixture);
+        ruled_assert_quiet(fixture, PHYSICAL_PATH, "driverless");
+        fixture_write(fixture, PF, bind);
+        fixture_wait_property(fixture, PHYSICAL_PATH, DEVICE, "VirtualFunctions", two);
+        ruled_wait(fixture, second, "detached");
+        ruled_assert_quiet(fixture, PHYSICAL_PATH, "host");
+
+        fixture_write(fixture, "0", "sys/bus/pci/devices/" PF "/sriov_numvfs");
+        fixture_wait_property(fixture, PHYSICAL_PATH, DEVICE, "VirtualFunctions", "[]");
+        fixture_write(fixture, PF, unbind);
+        fixture_wait_property(fixture, PHYSICAL_PATH, DEVICE, "State", "'driverless'");
+        fixture_write(fixture, PF, bind);
+        fixture_wait_property(fixture, PHYSICAL_PATH, DEVICE, "State", "'host'");
+        ruled_assert_quiet(fixture, PHYSICAL_PATH, "host");
+        fixture_property(fixture, PHYSICAL_PATH, DEVICE, "VirtualFunctions", "[]");
+        ruled_stop(fixture);
+}
+
 /* The driver creates the interface a moment after it was bound: until then the interface could be in a container. */
 static void test_interface_later(void) {
         Fixture *fixture = ruled_start(RULE_NEW);
@@ -352,6 +388,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/hotplug/permanent-failure", test_permanent_failure);
         g_test_add_func("/bus/hotplug/pulled", test_pulled);
         g_test_add_func("/bus/hotplug/vfs", test_vfs);
+        g_test_add_func("/bus/hotplug/driver-of-pf", test_driver_of_pf);
         g_test_add_func("/bus/hotplug/unbinding", test_unbinding);
         g_test_add_func("/bus/hotplug/interface-later", test_interface_later);
         g_test_add_func("/bus/hotplug/many", test_many);

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "rule/rule-status.h"
+#include "base/log.h"
+
+void rule_status_log_refusal(const RuleCase *rule_case, const char *message) {
+        const char *address = PCI_ADDRESS_TEXT(rule_case->address);
+
+        log_event(&(LogEvent){.priority = LOG_WARNING, .message_id = MESSAGE_RULE_REFUSED, .address = address},
+                        "%s%s: %s is not detached: %s", rule_case->rule ? "Rule " : "Hot-plug",
+                        strempty(rule_case->rule), address, message);
+}
+
+void rule_status_set_other_card(RuleKeeper *keeper, const Rule *rule, const Device *device) {
+        char message[160], meant[32] = "";
+        const PciIds *ids = &device->ids;
+
+        if (rule->subsystem_vendor >= 0)
+                (void)snprintf(meant, sizeof(meant), " (%04x:%04x)", rule->subsystem_vendor, rule->subsystem_device);
+        (void)snprintf(message, sizeof(message),
+                        "the rule names the card %04x:%04x%s, but %04x:%04x (%04x:%04x, class %06x) is there.",
+                        rule->vendor, rule->device, meant, ids->vendor, ids->device, ids->subsystem_vendor,
+                        ids->subsystem_device, ids->class);
+        RuleCase *rule_case = rule_case_obtain(&keeper->cases, device->address, rule->name);
+        if (!rule_case)
+                return;
+        rule_case->incarnation = device->incarnation;
+        rule_status_log_refusal(rule_case, message);
+        rule_case_set(rule_case, RULE_STATUS_OTHER_CARD, message);
+}
+
+void rule_status_release_with_parent(RuleKeeper *keeper, const Rule *rule, const Device *device) {
+        const DeviceOrigin *origin = device->origin;
+        const Device *parent = origin && origin->has_parent
+                        ? inventory_find_device(keeper->parts.inventory, origin->parent)
+                        : NULL;
+
+        if (!rule || (parent && parent->appeared))
+                return;
+        RuleCase *rule_case = rule_case_obtain(&keeper->cases, device->address, rule->name);
+        if (!rule_case)
+                return;
+        rule_case->incarnation = device->incarnation;
+        rule_case_set(rule_case, RULE_STATUS_RELEASED, "somebody reattached it");
+}
+
+static bool has_vfs(const RuleKeeper *keeper, const Device *pf) {
+        size_t n;
+
+        Device *const *devices = inventory_devices(keeper->parts.inventory, &n);
+        for (size_t i = 0; i < n; i++)
+                if (device_is_vf_of(devices[i], pf))
+                        return true;
+        return false;
+}
+
+/* A rule with VirtualFunctions=. When the driver of the PF is unbound, the kernel removes the VFs. They are created again when a
+ * driver is bound. */
+static void update_pf(const RuleKeeper *keeper, RuleCase *rule_case, const Device *pf) {
+        if (rule_case->running || device_is_ours(pf) || rule_plan_is_changing(keeper, pf))
+                return;
+        if (!pf->driver && rule_case->status == RULE_STATUS_APPLIED) {
+                rule_case_set(rule_case, RULE_STATUS_REFUSED,
+                                "its driver was unbound, and the kernel removed the VFs. vfiod creates them again when a "
+                                "driver is bound.");
+                rule_case->needs_driver = true;
+        } else if (pf->driver && rule_case->needs_driver) {
+                rule_case->needs_driver = false;
+                rule_case->n_attempts = 0;
+                rule_case->retry_us = 0;
+                rule_case_set(rule_case, RULE_STATUS_WAITING, NULL);
+        } else if (pf->driver && rule_case->status == RULE_STATUS_APPLIED && !has_vfs(keeper, pf))
+                rule_case_set(rule_case, RULE_STATUS_RELEASED, "somebody removed its VFs");
+}
+
+void rule_status_update(const RuleKeeper *keeper, RuleCase *rule_case, const Device *device) {
+        const Rule *rule = rule_plan_rule_of(keeper, rule_case);
+        DeviceState state = device_state(device);
+
+        if (rule && rule->virtual_functions > 0) {
+                update_pf(keeper, rule_case, device);
+                return;
+        }
+        if (state == DEVICE_DETACHED &&
+                        (rule_case->status == RULE_STATUS_REFUSED || rule_case->status == RULE_STATUS_RELEASED))
+                rule_case_set(rule_case, RULE_STATUS_APPLIED, NULL);
+        if (rule_case->status == RULE_STATUS_APPLIED && !rule_case->running &&
+                        (state == DEVICE_HOST || (state == DEVICE_DRIVERLESS && !device->origin)))
+                rule_case_set(rule_case, RULE_STATUS_RELEASED, "somebody reattached it");
+}
