@@ -28,7 +28,8 @@ struct CallerQuery {
         CallerQuery *next;
         Service *service;
         char *sender;
-        sd_bus_slot *slot;
+        sd_bus_slot *user_slot, *process_slot;
+        unsigned n_awaited; /* answers */
         HeldCall *first, **end;
         size_t size;
         bool answered; /* its calls may run, or are denied */
@@ -68,28 +69,16 @@ static void query_free(CallerQuery *query) {
                 }
         while (query->first)
                 held_call_free(take_first(query));
-        sd_bus_slot_unref(query->slot);
+        sd_bus_slot_unref(query->user_slot);
+        sd_bus_slot_unref(query->process_slot);
         free(query->sender);
         free(query);
 }
 
-/* Reads the a{sv} of GetConnectionCredentials. Returns 0; -ENODATA if there is no uid; or another negative errno. */
-static int read_credentials(sd_bus_message *reply, Caller *ret) {
-        uint32_t uid = UINT32_MAX, pid = 0;
-
-        int r = sd_bus_message_enter_container(reply, 'a', "{sv}");
-        while (r >= 0 && (r = sd_bus_message_enter_container(reply, 'e', "sv")) > 0) {
-                const char *key;
-
-                if ((r = sd_bus_message_read_basic(reply, 's', &key)) < 0)
-                        break;
-                uint32_t *number = streq(key, "UnixUserID") ? &uid : streq(key, "ProcessID") ? &pid : NULL;
-                r = number ? sd_bus_message_read(reply, "v", "u", number) : sd_bus_message_skip(reply, "v");
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(reply);
-        }
-        *ret = (Caller){.uid = uid, .pid = (pid_t)pid};
-        return r < 0 ? r : uid == UINT32_MAX ? -ENODATA : 0;
+/* Reads the number in the bus daemon's answer. Returns false if it is an error, or of somebody else. */
+static bool read_answer(sd_bus_message *reply, uint32_t *ret) {
+        return streq_ptr(sd_bus_message_get_sender(reply), "org.freedesktop.DBus") &&
+                        !sd_bus_message_is_method_error(reply, NULL) && sd_bus_message_read(reply, "u", ret) > 0;
 }
 
 static int deny(sd_bus_message *call, const char *reason, sd_bus_error *error) {
@@ -188,12 +177,8 @@ static void join_user(CallerQuery *query) {
         }
 }
 
-static int on_credentials(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
-        CallerQuery *query = userdata;
-
-        (void)error;
-        query->known = streq_ptr(sd_bus_message_get_sender(reply), "org.freedesktop.DBus") &&
-                        !sd_bus_message_is_method_error(reply, NULL) && read_credentials(reply, &query->caller) >= 0;
+/* Both answers are there. */
+static int run_or_deny(CallerQuery *query) {
         if (query->known)
                 join_user(query);
         query->answered = true;
@@ -206,17 +191,47 @@ static int on_credentials(sd_bus_message *reply, void *userdata, sd_bus_error *e
         return 0;
 }
 
-/* Asks who the connection is. Returns 0 or a negative errno. */
-static int send_query(CallerQuery *query) {
+static int on_user(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        CallerQuery *query = userdata;
+        uint32_t uid;
+
+        (void)error;
+        query->known = read_answer(reply, &uid) && uid != UINT32_MAX;
+        if (query->known)
+                query->caller.uid = uid;
+        return --query->n_awaited > 0 ? 0 : run_or_deny(query);
+}
+
+/* The process is only for messages and the log. */
+static int on_process(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        CallerQuery *query = userdata;
+        uint32_t pid;
+
+        (void)error;
+        if (read_answer(reply, &pid))
+                query->caller.pid = (pid_t)pid;
+        return --query->n_awaited > 0 ? 0 : run_or_deny(query);
+}
+
+static int ask(CallerQuery *query, const char *method, sd_bus_slot **slot, sd_bus_message_handler_t on_answer) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *question = NULL;
         sd_bus *bus = query->service->bus;
         int r;
 
         if ((r = sd_bus_message_new_method_call(bus, &question, "org.freedesktop.DBus", "/org/freedesktop/DBus",
-                             "org.freedesktop.DBus", "GetConnectionCredentials")) < 0 ||
+                             "org.freedesktop.DBus", method)) < 0 ||
                         (r = sd_bus_message_append(question, "s", query->sender)) < 0)
                 return r;
-        return sd_bus_call_async(bus, &query->slot, question, on_credentials, query, QUERY_DEADLINE_US);
+        query->n_awaited++;
+        return sd_bus_call_async(bus, slot, question, on_answer, query, QUERY_DEADLINE_US);
+}
+
+/* Asks who the connection is. GetConnectionCredentials would be one question instead of two, but its answer has a file descriptor
+ * (ProcessFD). vfiod accepts none, so that nobody can send any, and dbus-broker 36 then ends the connection of vfiod. Returns 0
+ * or a negative errno. */
+static int send_query(CallerQuery *query) {
+        int r = ask(query, "GetConnectionUnixUser", &query->user_slot, on_user);
+        return r < 0 ? r : ask(query, "GetConnectionUnixProcessID", &query->process_slot, on_process);
 }
 
 /* Finds the query for a connection, or starts it. Returns 0 or more, -EDQUOT, or another negative errno. */

@@ -10,6 +10,7 @@
 
 #define HELD_MAX 64 /* calls of one connection that may wait */
 #define SENDER ":1.7"
+#define BUS_DAEMON "org.freedesktop.DBus"
 
 typedef struct Scene {
         sd_event *event;
@@ -63,8 +64,8 @@ static const sd_bus_vtable vtable[] = {
                 SD_BUS_VTABLE_END,
 };
 
-/* The daemon asks for credentials. */
-static int method_credentials(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+/* The daemon asks for the user. */
+static int method_user(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         Scene *scene = userdata;
         const char *sender;
 
@@ -82,9 +83,21 @@ static int method_credentials(sd_bus_message *message, void *userdata, sd_bus_er
         return 1;
 }
 
+static int method_process(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+
+        (void)userdata, (void)error;
+        g_assert_cmpint(sd_bus_message_new_method_return(message, &reply), >=, 0);
+        g_assert_cmpint(sd_bus_message_append(reply, "u", 77U), >=, 0);
+        g_assert_cmpint(sd_bus_message_set_sender(reply, BUS_DAEMON), >=, 0);
+        return sd_bus_send(NULL, reply, NULL);
+}
+
+/* There is no GetConnectionCredentials: its answer can have a file descriptor, and dbus-broker then disconnects vfiod. */
 static const sd_bus_vtable bus_vtable[] = {
                 SD_BUS_VTABLE_START(0),
-                SD_BUS_METHOD("GetConnectionCredentials", "s", "a{sv}", method_credentials, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_METHOD("GetConnectionUnixUser", "s", "u", method_user, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_METHOD("GetConnectionUnixProcessID", "s", "u", method_process, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_VTABLE_END,
 };
 
@@ -167,36 +180,33 @@ static void await(Scene *scene, const unsigned *counter, unsigned value) {
         g_assert_cmpuint(*counter, ==, value);
 }
 
-static void tell_credentials(Scene *scene, const char *sender, const char *key, uint32_t value) {
+/* Answers the question for the user. The answer about the process is there already. */
+static void tell_user(Scene *scene, const char *sender, uint32_t uid) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         sd_bus_message *question = TAKE_PTR(scene->question);
 
         g_assert_cmpint(sd_bus_message_new_method_return(question, &reply), >=, 0);
-        g_assert_cmpint(sd_bus_message_append(reply, "a{sv}", 3, "LinuxSecurityLabel", "ay", 0, "ProcessID", "u", 77U,
-                                        key, "u", value),
-                        >=, 0);
+        g_assert_cmpint(sd_bus_message_append(reply, "u", uid), >=, 0);
         g_assert_cmpint(sd_bus_message_set_sender(reply, sender), >=, 0);
         g_assert_cmpint(sd_bus_send(NULL, reply, NULL), >=, 0);
         sd_bus_message_unref(question);
 }
 
-#define BUS_DAEMON "org.freedesktop.DBus"
-
 static void test_answers(void) {
         static const struct {
-                const char *member, *sender, *key;
+                const char *member, *sender;
                 uint32_t uid;
                 unsigned n_run;
         } cases[] = {
-                        {"Change", BUS_DAEMON, "UnixUserID", 0, 1},
-                        {"Change", BUS_DAEMON, "UnixUserID", 1000, 0},
-                        {"Ask", BUS_DAEMON, "UnixUserID", 1000, 1},
-                        /* The answer has no user id. */
-                        {"Change", BUS_DAEMON, "WindowsSID", 0, 0},
-                        {"Ask", BUS_DAEMON, "WindowsSID", 0, 0},
+                        {"Change", BUS_DAEMON, 0, 1},
+                        {"Change", BUS_DAEMON, 1000, 0},
+                        {"Ask", BUS_DAEMON, 1000, 1},
+                        /* The bus daemon does not know the user. */
+                        {"Change", BUS_DAEMON, UINT32_MAX, 0},
+                        {"Ask", BUS_DAEMON, UINT32_MAX, 0},
                         /* Another connection answers instead of the bus daemon. */
-                        {"Change", ":1.66", "UnixUserID", 0, 0},
-                        {"Ask", ":1.66", "UnixUserID", 0, 0},
+                        {"Change", ":1.66", 0, 0},
+                        {"Ask", ":1.66", 0, 0},
         };
 
         for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -206,7 +216,7 @@ static void test_answers(void) {
                 call(&scene, cases[i].member, SENDER);
                 await(&scene, &scene.n_questions, 1);
                 g_assert_cmpuint(scene.n_run, ==, 0);
-                tell_credentials(&scene, cases[i].sender, cases[i].key, cases[i].uid);
+                tell_user(&scene, cases[i].sender, cases[i].uid);
                 await(&scene, &scene.n_answers, 1);
                 g_assert_cmpuint(scene.n_run, ==, cases[i].n_run);
                 g_assert_cmpuint(scene.n_denied, ==, 1 - cases[i].n_run);
@@ -258,7 +268,7 @@ static void test_no_answer(void) {
         scene.question = sd_bus_message_unref(scene.question);
         call(&scene, "Ask", SENDER);
         await(&scene, &scene.n_questions, 2);
-        tell_credentials(&scene, BUS_DAEMON, "UnixUserID", 1000);
+        tell_user(&scene, BUS_DAEMON, 1000);
         await(&scene, &scene.n_run, 1);
         scene_end(&scene);
 }
@@ -308,7 +318,7 @@ static void call_as(Scene *scene, const Crowd *crowds, size_t n_crowds) {
         for (size_t i = 0, next = 0; i < n_crowds; i++)
                 for (unsigned connection = 0; connection < crowds[i].n_connections; connection++) {
                         scene->question = scene->questions->pdata[next++];
-                        tell_credentials(scene, BUS_DAEMON, "UnixUserID", crowds[i].uid);
+                        tell_user(scene, BUS_DAEMON, crowds[i].uid);
                 }
 }
 
