@@ -81,16 +81,22 @@ static void assert_subsystem(PciNames *names, uint16_t device, const char *expec
         assert_name(names, PCI_NAME_SUBSYSTEM, &ids, expected);
 }
 
+#define SUBSYSTEMS \
+        CARD_LINES \
+        SUBSYSTEM_LINES("0001", CARD " (Adapter)") \
+        SUBSYSTEM_LINES("0002", CARD " (Adapter (old))") \
+        SUBSYSTEM_LINES("0003", CARD " (Adapter #2)") /* "#" starts a comment */ \
+        SUBSYSTEM_LINES("0004", CARD) \
+        SUBSYSTEM_LINES("0005", "Our card") \
+        SUBSYSTEM_LINES("0006", CARD " 2")
+
 static void test_subsystem(void) {
-        g_autoptr(HardwareDatabase) database = hardware_database_new(CARD_LINES SUBSYSTEM_LINES("0001",
-                        CARD " (Adapter)") SUBSYSTEM_LINES("0002", CARD " (Adapter (old))") SUBSYSTEM_LINES("0003",
-                        CARD " (Adapter #2)") SUBSYSTEM_LINES("0004", CARD) SUBSYSTEM_LINES("0005", "Our card")
-                                        SUBSYSTEM_LINES("0006", CARD " 2"));
+        g_autoptr(HardwareDatabase) database = hardware_database_new(SUBSYSTEMS);
         _cleanup_(pci_names_freep) PciNames *names = names_new();
 
         assert_subsystem(names, 1, "Adapter");
         assert_subsystem(names, 2, "Adapter (old)");
-        assert_subsystem(names, 3, "Adapter"); /* "#" starts a comment */
+        assert_subsystem(names, 3, "Adapter");
         assert_subsystem(names, 4, "");
         assert_subsystem(names, 5, "Our card");
         assert_subsystem(names, 6, CARD " 2");
