@@ -91,7 +91,7 @@ static void assert_subsystem(PciNames *names, uint16_t device, const char *expec
         SUBSYSTEM_LINES("0006", CARD " 2")
 
 static void test_subsystem(void) {
-        g_autoptr(HardwareDatabase) database = hardware_database_new(SUBSYSTEMS);
+        g_autoptr(HardwareDatabase) G_GNUC_UNUSED database = hardware_database_new(SUBSYSTEMS);
         _cleanup_(pci_names_freep) PciNames *names = names_new();
 
         assert_subsystem(names, 1, "Adapter");
@@ -105,7 +105,7 @@ static void test_subsystem(void) {
 }
 
 static void test_class(void) {
-        g_autoptr(HardwareDatabase) database = hardware_database_new(
+        g_autoptr(HardwareDatabase) G_GNUC_UNUSED database = hardware_database_new(
                         "pci:v*d*sv*sd*bc02*\n ID_PCI_CLASS_FROM_DATABASE=Network controller\n\n"
                         "pci:v*d*sv*sd*bc02sc00*\n ID_PCI_SUBCLASS_FROM_DATABASE=Ethernet controller\n\n");
         _cleanup_(pci_names_freep) PciNames *names = names_new();
@@ -123,7 +123,7 @@ static void test_class(void) {
 static void test_long_name(void) {
         g_autofree char *name = g_strnfill(PCI_NAME_MAX - 1, 'x');
         g_autofree char *text = g_strdup_printf("pci:v00008086*\n ID_VENDOR_FROM_DATABASE=%sx\n\n", name);
-        g_autoptr(HardwareDatabase) database = hardware_database_new(text);
+        g_autoptr(HardwareDatabase) G_GNUC_UNUSED database = hardware_database_new(text);
         _cleanup_(pci_names_freep) PciNames *names = names_new();
 
         assert_name(names, PCI_NAME_VENDOR, &card, name);
@@ -175,7 +175,7 @@ static void test_missing(void) {
 
 /* More sets of ids than are kept. */
 static void test_many(void) {
-        g_autoptr(HardwareDatabase) database = hardware_database_new(VENDOR_LINES("Intel") CARD_LINES);
+        g_autoptr(HardwareDatabase) G_GNUC_UNUSED database = hardware_database_new(VENDOR_LINES("Intel") CARD_LINES);
         _cleanup_(pci_names_freep) PciNames *names = names_new();
         PciIds ids = card;
 
