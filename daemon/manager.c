@@ -154,12 +154,15 @@ int manager_when_settled(Manager *manager, uint64_t patience_us, void (*done)(vo
 static int on_turn_end(sd_event_source *source, void *userdata) {
         Manager *manager = userdata;
         ChangeList changes;
+        int r;
 
         (void)source;
         if (++manager->turns_of_others >= TURNS_OF_OTHERS_MAX)
                 (void)take_turn(manager);
         /* After the devices, the rules are read. The requests are answered last, after the signals for what changed. */
         RescanRequest *done = take_done_requests(manager);
+        if (done && pci_names_refresh(manager->names) && (r = notify_pci_names(&manager->service)) < 0)
+                log_error_errno(r, "Cannot send the signals for changed names of devices");
         int reloaded = done ? rule_interface_reload(&manager->service) : 0;
         if (reloaded < 0)
                 log_error_errno(reloaded, "Cannot read the rules again");
@@ -167,8 +170,7 @@ static int on_turn_end(sd_event_source *source, void *userdata) {
         job_table_check_names(manager->jobs);
         rule_keeper_process(manager->rules);
         viability_check(manager->inventory);
-        int r = state_forget_unneeded(manager->state, manager->inventory);
-        if (r < 0)
+        if ((r = state_forget_unneeded(manager->state, manager->inventory)) < 0)
                 log_error_errno(r, "Cannot forget devices that another program has bound to a driver of the host");
         inventory_take_changes(manager->inventory, &changes);
         if ((r = notify_changes(&manager->service, &changes)) < 0)
@@ -181,6 +183,7 @@ static int on_turn_end(sd_event_source *source, void *userdata) {
         change_list_done(&changes);
         if ((r = rule_interface_tell(&manager->service)) < 0 || (r = notify_manager(&manager->service, changed)) < 0)
                 log_error_errno(r, "Cannot send the signals for changed rules and counts");
+        pci_names_close(manager->names);
         answer_requests(done, reloaded);
         check_settled(manager, false);
         /* Events and jobs used memory for a short time. Without this, fragments of it would keep the heap large. */

@@ -41,7 +41,7 @@ BUS_GETTER(property_get_group) {
         return r < 0 ? r : sd_bus_message_append(reply, "o", group_path ? group_path : "/");
 }
 
-/* The properties that the database of PCI names gives. */
+/* The properties that the hardware database gives. */
 static const char *const name_properties[] = {
                 [PCI_NAME_VENDOR] = "VendorName",
                 [PCI_NAME_DEVICE] = "DeviceName",
@@ -52,11 +52,10 @@ static const char *const name_properties[] = {
 BUS_GETTER(property_get_name) {
         const Device *device = userdata;
         PciNameKind kind = PCI_NAME_VENDOR;
-        char text[PCI_NAME_MAX];
 
         while (!streq(property, name_properties[kind]))
                 kind++;
-        return bus_append_text(reply, pci_names_lookup(service_of(bus)->names, kind, &device->ids, text));
+        return bus_append_text(reply, pci_names_lookup(service_of(bus)->names, kind, &device->ids));
 }
 
 BUS_GETTER(property_get_int) {
@@ -172,14 +171,17 @@ const sd_bus_vtable device_vtable[] = {
 
 /* Appends the names that the database has. */
 static int append_pci_names(Service *service, sd_bus_message *reply, const Device *device) {
-        char text[PCI_NAME_MAX], escaped[TEXT_ESCAPED_MAX(PCI_NAME_MAX)];
+        char escaped[TEXT_ESCAPED_MAX(PCI_NAME_MAX)];
         int r = sd_bus_message_open_container(reply, 'a', "{sv}");
 
         for (PciNameKind kind = PCI_NAME_VENDOR; kind <= PCI_NAME_CLASS && r >= 0; kind++) {
-                if (kind == PCI_NAME_SUBSYSTEM || isempty(pci_names_lookup(service->names, kind, &device->ids, text)))
+                if (kind == PCI_NAME_SUBSYSTEM)
+                        continue;
+                const char *name = pci_names_lookup(service->names, kind, &device->ids);
+                if (isempty(name))
                         continue;
                 r = sd_bus_message_append(reply, "{sv}", name_properties[kind], "s",
-                                text_escape(text, TEXT_MESSAGE_ESCAPE, escaped, sizeof(escaped)));
+                                text_escape(name, TEXT_MESSAGE_ESCAPE, escaped, sizeof(escaped)));
         }
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }

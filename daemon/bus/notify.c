@@ -140,6 +140,22 @@ int notify_manager(Service *service, bool model_changed) {
         return emit_changed(service, BUS_PATH, BUS_INTERFACE_MANAGER, &list);
 }
 
+int notify_pci_names(const Service *service) {
+        static const char *const names[] = {"VendorName", "DeviceName", "SubsystemName", "ClassName", NULL};
+        size_t n;
+
+        Device *const *devices = inventory_devices(service->inventory, &n);
+        int r = 0;
+        for (size_t i = 0; i < n && r >= 0; i++) {
+                _cleanup_free_ char *path = NULL;
+
+                r = service_device_path(devices[i]->address, &path);
+                if (r >= 0)
+                        r = send(service, &(Signal){SIGNAL_CHANGED, path, BUS_INTERFACE_DEVICE, (char **)names});
+        }
+        return r;
+}
+
 int notify_rules(const Service *service) {
         return send(service, &(Signal){SIGNAL_RULES_CHANGED, BUS_PATH, BUS_INTERFACE_MANAGER, NULL});
 }

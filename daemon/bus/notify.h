@@ -14,6 +14,10 @@ int notify_changes(Service *service, const ChangeList *changes);
  * only if model_changed is true. Returns as notify_changes() does. */
 int notify_manager(Service *service, bool model_changed);
 
+/* Sends PropertiesChanged for the names from the hardware database, of all devices. Returns 0, -ENOMEM, or a negative
+ * errno of sd-bus. */
+int notify_pci_names(const Service *service);
+
 /* Sends RulesChanged. Returns 0 or a negative errno of sd-bus. */
 int notify_rules(const Service *service);
 

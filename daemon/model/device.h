@@ -81,12 +81,13 @@ int device_origin_copy(const DeviceOrigin *origin, DeviceOrigin **ret);
 /* Compares two origins. NULL equals only NULL. */
 bool device_origin_equal(const DeviceOrigin *a, const DeviceOrigin *b);
 
+/* A host may have 10,000 of these. So a few fields are small, and devices share equal strings. */
 typedef struct Device {
         PciAddress address;
         PciIds ids;
-        char *driver;        /* owned; NULL for none */
-        char *reset_methods; /* owned; NULL for none */
-        Group *group;        /* not owned; NULL for none */
+        const char *driver;        /* of the inventory's pool; NULL for none */
+        const char *reset_methods; /* of the inventory's pool; NULL for none */
+        Group *group;              /* not owned; NULL for none */
         HostName *names;
         DeviceOrigin *origin;         /* NULL unless vfiod detached it */
         PciAddress physical_function; /* of a VF */
@@ -99,7 +100,7 @@ typedef struct Device {
         uint16_t virtual_functions_max;
         int16_t numa_node;
         uint8_t driver_readings; /* for driver-check.h: how often the driver link was read again */
-        DeviceActivity activity;
+        DeviceActivity activity : 2;
         bool present : 1;
         bool appeared : 1; /* it was plugged in; inventory_clear_appeared() clears this */
         bool returned : 1; /* it had vanished with its parent, and appeared with that: it was not plugged in */

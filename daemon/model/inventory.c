@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "model/inventory.h"
+#include "base/string-pool.h"
 
 struct Inventory {
         Device **devices; /* sorted by address */
         Group **groups;   /* sorted by number */
         size_t n_devices, n_groups;
         ChangeList pending;
+        StringPool strings;  /* of the devices */
         unsigned generation; /* number of the current or last rescan */
 };
 
@@ -18,8 +20,6 @@ int inventory_new(Inventory **ret) {
 }
 
 static void device_free(Device *device) {
-        free(device->driver);
-        free(device->reset_methods);
         host_name_list_free(device->names);
         device_origin_free(device->origin);
         free(device);
@@ -40,6 +40,7 @@ Inventory *inventory_free(Inventory *inventory) {
                 group_free(inventory->groups[i]);
         free(inventory->groups);
         change_list_done(&inventory->pending);
+        string_pool_done(&inventory->strings);
         free(inventory);
         return NULL;
 }
@@ -197,7 +198,9 @@ static int group_join(Inventory *inventory, Device *device, int number) {
                 return r;
         if (!ARRAY_GROW(group->members, group->n_members))
                 return -ENOMEM;
-        insert(group->members, &group->n_members, key_of_device, device);
+        size_t n = group->n_members;
+        insert(group->members, &n, key_of_device, device);
+        group->n_members = (unsigned)n;
         device->group = group;
         return note_group(inventory, group, CHANGED_MEMBERS | CHANGED_STATE | CHANGED_VIABLE);
 }
@@ -207,7 +210,9 @@ static int group_leave(Inventory *inventory, Device *device) {
         if (!group)
                 return 0;
 
-        take_out(group->members, &group->n_members, key_of_device, device);
+        size_t n = group->n_members;
+        take_out(group->members, &n, key_of_device, device);
+        group->n_members = (unsigned)n;
         if (group->n_members > 0)
                 return note_group(inventory, group, CHANGED_MEMBERS | CHANGED_STATE | CHANGED_VIABLE);
 
@@ -269,10 +274,10 @@ int inventory_put_device(Inventory *inventory, const PciFacts *read) {
         if ((r = device_obtain(inventory, read->address, &device)) < 0)
                 return r;
         DeviceState state_before = device_state(device);
-        if ((r = free_and_strdup(&device->driver, read->driver)) < 0)
+        if ((r = string_pool_set(&inventory->strings, &device->driver, read->driver)) < 0)
                 return r;
         facts |= r > 0 ? CHANGED_DRIVER : 0;
-        if ((r = free_and_strdup(&device->reset_methods, read->reset_methods)) < 0)
+        if ((r = string_pool_set(&inventory->strings, &device->reset_methods, read->reset_methods)) < 0)
                 return r;
         facts |= r > 0 ? CHANGED_OTHER : 0;
         device->generation = inventory->generation;
@@ -359,7 +364,7 @@ int inventory_drop_device(Inventory *inventory, PciAddress address) {
 
         device->present = false;
         device->appeared = false;
-        (void)free_and_strdup(&device->driver, NULL);
+        device->driver = NULL;
         device->group_node = false;
         device->cdev[0] = '\0';
         device->driver_due_us = 0;

@@ -66,7 +66,7 @@ void expect_json(const json_t *document, const char *path, const char *expected)
                 g_error("%s is %s instead of %s", path, text, expected);
 }
 
-/* Removes the parts that differ between hosts, versions of the pci.ids database and versions of vfiod. The
+/* Removes the parts that differ between hosts, versions of the hardware database and versions of vfiod. The
  * fingerprint of a plan contains none of them. */
 static char *without_names(const char *text) {
         static const char *const keys[] = {"Name:", "Subsystem:", "Class:", "vfiod:"};

@@ -42,7 +42,7 @@ static void test_list_groups(void) {
         fixture_stop(fixture);
 }
 
-/* A row without its last column, whose texts come from the pci.ids database. */
+/* A row without its last column, whose texts come from the hardware database. */
 static void expect_device(GVariant *rows, size_t i, const char *expected) {
         g_autoptr(GVariant) row = g_variant_get_child_value(rows, i);
         g_autofree char *text = g_variant_print(row, false);

@@ -17,7 +17,7 @@ MAIN_FILES = ("vfiod", "vfiod-worker", "vfiod-census", "vfiod-modules")
 TOP_FILES = {"manager": len(LAYERS)} | {name: len(LAYERS) + 1 for name in MAIN_FILES}
 
 # Headers that only kernel/ may use, and headers that only the top layers may use.
-KERNEL_HEADERS = ("libudev.h", "pci/", "libkmod.h")
+KERNEL_HEADERS = ("libudev.h", "libkmod.h")
 BUS_HEADERS = ("systemd/sd-bus",)
 
 # The rooms that talk to the other processes of vfiod, and so use sd-bus, too.

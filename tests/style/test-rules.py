@@ -26,7 +26,7 @@ SAMPLES = [
     ("layering", "daemon/odd/a.c", SPDX, "is in no layer"),
     ("layering", "daemon/odd.c", SPDX, "is in no layer"),
     ("layering", "daemon/model/a.c", SPDX + "#include <libudev.h>\n", "<libudev.h> is for kernel/ only"),
-    ("layering", "daemon/manager.c", SPDX + "#include <pci/pci.h>\n", "is for kernel/ only"),
+    ("layering", "daemon/manager.c", SPDX + "#include <libudev.h>\n", "is for kernel/ only"),
     ("layering", "daemon/vfiod.c", SPDX + "#include <libkmod.h>\n", "is for kernel/ only"),
     ("layering", "daemon/state/a.c", SPDX + "#include <systemd/sd-bus.h>\n", "is for bus/"),
     ("layering", "daemon/job/a.c", SPDX + "#include <systemd/sd-bus.h>\n", None),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/outcome.h"
+#include "base/string-pool.h"
 
 #include <glib.h>
 
@@ -70,11 +71,33 @@ static void test_take(void) {
         g_assert_cmpint(errno, ==, ENOTTY);
 }
 
+static void test_string_pool(void) {
+        StringPool pool = {};
+        const char *first = NULL, *second = NULL;
+        char name[] = "vfio-pci";
+
+        g_assert_cmpint(string_pool_set(&pool, &first, NULL), ==, 0);
+        g_assert_cmpint(string_pool_set(&pool, &first, ""), ==, 0);
+        g_assert_cmpint(string_pool_set(&pool, &first, name), ==, 1);
+        name[0] = 'x';
+        g_assert_cmpstr(first, ==, "vfio-pci");
+        g_assert_cmpint(string_pool_set(&pool, &first, "vfio-pci"), ==, 0);
+        g_assert_cmpint(string_pool_set(&pool, &second, "igb"), ==, 1);
+        g_assert_cmpstr(second, ==, "igb");
+        g_assert_cmpint(string_pool_set(&pool, &second, "vfio-pci"), ==, 1);
+        g_assert_true(second == first);
+        g_assert_cmpint(string_pool_set(&pool, &second, ""), ==, 1);
+        g_assert_null(second);
+        g_assert_cmpstr(first, ==, "vfio-pci");
+        string_pool_done(&pool);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/outcome/names", test_outcome_names);
         g_test_add_func("/outcome/problem", test_problem);
         g_test_add_func("/util/strings", test_strings);
         g_test_add_func("/util/take", test_take);
+        g_test_add_func("/string-pool", test_string_pool);
         return g_test_run();
 }
