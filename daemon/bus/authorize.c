@@ -18,9 +18,8 @@
 typedef struct HeldCall {
         struct HeldCall *next;
         sd_bus_message *call;
-        authorize_run_t run;
+        const CallHandler *handler;
         Request *request;
-        bool root_only;
 } HeldCall;
 
 /* The query who one connection is, and the calls of that connection in their order. */
@@ -38,7 +37,7 @@ struct CallerQuery {
 };
 
 static size_t size_of(const Request *request) {
-        return HELD_CALL_SIZE + (request ? request->companions.size : 0);
+        return HELD_CALL_SIZE + request->companions.size;
 }
 
 static void held_call_free(HeldCall *held) {
@@ -97,6 +96,17 @@ static int deny(sd_bus_message *call, const char *reason, sd_bus_error *error) {
                         sd_bus_message_get_member(call), BUS_NAME, reason);
 }
 
+/* Whether the caller may make the call. */
+static bool is_permitted(const Service *service, const HeldCall *held, const Caller *caller) {
+        const unsigned needs_nothing = 1U << ACTION_NONE, needs_owner = 1U << ACTION_OWNER;
+
+        if (caller->uid == 0)
+                return true;
+        if ((held->request->actions & ~needs_nothing) == needs_owner)
+                return held->handler->get_owner && held->handler->get_owner(service, held->request) == caller->uid;
+        return held->request->actions == needs_nothing;
+}
+
 /* Runs the first of the calls. */
 static void run_first(CallerQuery *query) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -107,10 +117,10 @@ static void run_first(CallerQuery *query) {
                 r = sd_bus_error_setf(&error, SD_BUS_ERROR_ACCESS_DENIED,
                                 "vfiod refuses %s of %s, because the bus did not tell who the caller is: try again.",
                                 sd_bus_message_get_member(held->call), BUS_NAME);
-        else if (held->root_only && query->caller.uid != 0)
+        else if (!is_permitted(query->service, held, &query->caller))
                 r = deny(held->call, "try it with sudo", &error);
         else
-                r = held->run(query->service, held->call, &query->caller, held->request, &error);
+                r = held->handler->run(query->service, held->call, &query->caller, held->request, &error);
         if (r < 0)
                 (void)sd_bus_reply_method_errno(held->call, r, &error);
         held_call_free(held);
@@ -244,7 +254,7 @@ static int get_query(Service *service, const char *sender, CallerQuery **ret) {
         return 0;
 }
 
-static int hold(sd_bus_message *call, authorize_run_t run, Request *request, bool root_only, sd_bus_error *error) {
+int authorize(sd_bus_message *call, const CallHandler *handler, Request *request, sd_bus_error *error) {
         _cleanup_(request_freep) Request *owned = request;
         const char *sender = sd_bus_message_get_sender(call);
         sd_bus *bus = sd_bus_message_get_bus(call);
@@ -254,7 +264,7 @@ static int hold(sd_bus_message *call, authorize_run_t run, Request *request, boo
         /* Only processes of root can connect to root's socket. The kernel said so. */
         const Peer *peer = service_find_peer(service, bus);
         if (peer)
-                return run(service, call, &(Caller){.pid = peer->pid}, request, error);
+                return handler->run(service, call, &(Caller){.pid = peer->pid}, request, error);
         if (!sender)
                 return deny(call, "the caller has no name on the bus", error);
         int r = get_query(service, sender, &query);
@@ -268,22 +278,13 @@ static int hold(sd_bus_message *call, authorize_run_t run, Request *request, boo
                 return -ENOMEM;
         *held = (HeldCall){
                         .call = sd_bus_message_ref(call),
-                        .run = run,
+                        .handler = handler,
                         .request = TAKE_PTR(owned),
-                        .root_only = root_only,
         };
         *query->end = held;
         query->end = &held->next;
         query->size += size_of(request);
         return 1;
-}
-
-int authorize_change(sd_bus_message *call, authorize_run_t run, Request *request, sd_bus_error *error) {
-        return hold(call, run, request, true, error);
-}
-
-int authorize_anybody(sd_bus_message *call, authorize_run_t run, Request *request, sd_bus_error *error) {
-        return hold(call, run, request, false, error);
 }
 
 const char *authorize_caller_text(const Service *service, const Caller *caller, char buffer[static CALLER_TEXT_MAX]) {

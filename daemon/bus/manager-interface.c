@@ -79,12 +79,14 @@ static int list_holders(
         return 1;
 }
 
+static const CallHandler holders_handler = {.run = list_holders};
+
 static int method_list_holders(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         Request *request = NULL;
 
         (void)userdata;
         int r = request_new(message, &request);
-        return r < 0 ? r : authorize_anybody(message, list_holders, request, error);
+        return r < 0 ? r : authorize(message, &holders_handler, request, error);
 }
 
 /* Makes the path of the selected group, or of the group of the selected device. The caller frees *ret. Returns 0, an
@@ -165,12 +167,16 @@ static int rescan(Service *service, sd_bus_message *call, const Caller *caller, 
         return r < 0 ? r : 1;
 }
 
+static const CallHandler rescan_handler = {.run = rescan};
+
 static int method_rescan(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        static const char *const options[] = {NULL};
+        _cleanup_(request_freep) Request *request = NULL;
+        int r;
 
         (void)userdata;
-        int r = request_read_options(NULL, message, "Rescan", options, error);
-        return r < 0 ? r : authorize_change(message, rescan, NULL, error);
+        if ((r = request_new(message, &request)) < 0 || (r = request_read_options(request, message, error)) < 0)
+                return r;
+        return authorize(message, &rescan_handler, TAKE_PTR(request), error);
 }
 
 /* notify_manager() keeps the counts up to date. */

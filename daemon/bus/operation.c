@@ -3,17 +3,6 @@
 #include "bus/authorize.h"
 #include "policy/vf-plan.h"
 
-static const char *const detach_options[] = {"companions", "override", "driver", "plan", NULL};
-static const char *const reattach_options[] = {"force", "adopt", "plan", NULL};
-static const char *const vf_options[] = {"override", "detach", "driverless", "driver", NULL};
-
-/* Reads the options of a Detach or Reattach. */
-static int read_options(Request *request, sd_bus_message *message, sd_bus_error *error) {
-        return request->verb == PLAN_DETACH
-                        ? request_read_options(request, message, "Detach", detach_options, error)
-                        : request_read_options(request, message, "Reattach", reattach_options, error);
-}
-
 static int append_change(sd_bus_message *reply, PciAddress address, const char *before, const char *after) {
         return sd_bus_message_append(
                         reply, "(sssa{sv})", PCI_ADDRESS_TEXT(address), TEXT_NAME(before), TEXT_NAME(after), 0);
@@ -64,6 +53,7 @@ static void on_done(const WorkerResult *result, void *userdata) {
 static int start_job(Service *service, sd_bus_message *call, const Caller *caller, Plan *plan, Problem *problem) {
         char text[CALLER_TEXT_MAX];
 
+        plan->asker = caller->uid;
         int r = job_start(service->jobs, plan, authorize_caller_text(service, caller, text), on_done, call, problem);
         if (r != 0)
                 return r;
@@ -107,6 +97,8 @@ static int start_change(
         return r == 0 ? 1 : bus_set_error(error, r, &problem);
 }
 
+static const CallHandler change_handler = {.run = start_change};
+
 static int read_change(sd_bus_message *message, PlanVerb verb, sd_bus_error *error) {
         _cleanup_(request_freep) Request *request = NULL;
 
@@ -114,8 +106,8 @@ static int read_change(sd_bus_message *message, PlanVerb verb, sd_bus_error *err
         if (r < 0)
                 return r;
         request->verb = verb;
-        r = read_options(request, message, error);
-        return r < 0 ? r : authorize_change(message, start_change, TAKE_PTR(request), error);
+        r = request_read_options(request, message, error);
+        return r < 0 ? r : authorize(message, &change_handler, TAKE_PTR(request), error);
 }
 
 int operation_detach(sd_bus_message *message, void *userdata, sd_bus_error *error) {
@@ -156,13 +148,15 @@ static int set_vfs(
         return r == 0 ? 1 : bus_set_error(error, r, &problem);
 }
 
+static const CallHandler vfs_handler = {.run = set_vfs};
+
 int operation_set_vfs(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         _cleanup_(request_freep) Request *request = NULL;
         int r;
 
         (void)userdata;
         if ((r = request_new(message, &request)) < 0 || (r = sd_bus_message_read(message, "u", &request->count)) < 0 ||
-                        (r = request_read_options(request, message, "SetVirtualFunctions", vf_options, error)) < 0)
+                        (r = request_read_options(request, message, error)) < 0)
                 return r;
         if (request->detach && request->driverless)
                 return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
@@ -171,7 +165,7 @@ int operation_set_vfs(sd_bus_message *message, void *userdata, sd_bus_error *err
         if (request->driver && !request->detach)
                 return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
                                 "The option 'driver' names a vfio driver, so it needs the option 'detach'.");
-        return authorize_change(message, set_vfs, TAKE_PTR(request), error);
+        return authorize(message, &vfs_handler, TAKE_PTR(request), error);
 }
 
 /* Plan. */
@@ -289,6 +283,8 @@ static int start_plan(
         return 1;
 }
 
+static const CallHandler plan_handler = {.run = start_plan};
+
 int operation_plan(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         _cleanup_(request_freep) Request *request = NULL;
         const char *verb;
@@ -301,7 +297,10 @@ int operation_plan(sd_bus_message *message, void *userdata, sd_bus_error *error)
         if (request->verb != PLAN_DETACH && request->verb != PLAN_REATTACH)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
                                 "There is no verb '%s' to plan: they are detach and reattach.", TEXT_EXCERPT(verb));
-        if ((r = read_options(request, message, error)) < 0)
+        const MethodAccess *planned = action_find(
+                        action_table, BUS_INTERFACE_MANAGER, request->verb == PLAN_DETACH ? "Detach" : "Reattach");
+        assert(planned);
+        if ((r = request_read_planned_options(request, message, planned, error)) < 0)
                 return r;
-        return authorize_anybody(message, start_plan, TAKE_PTR(request), error);
+        return authorize(message, &plan_handler, TAKE_PTR(request), error);
 }

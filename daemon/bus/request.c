@@ -22,6 +22,11 @@ int request_new(sd_bus_message *call, Request **ret) {
 
         if (!request)
                 return -ENOMEM;
+        request->method =
+                        action_find(action_table, sd_bus_message_get_interface(call), sd_bus_message_get_member(call));
+        if (!request->method)
+                return -EACCES;
+        request->actions = 1U << request->method->action;
         int r = read_selector(call, &selector);
         if (r < 0)
                 return r;
@@ -194,39 +199,52 @@ static const struct {
 
 static_assert(ELEMENTSOF(option_table) <= 32, "each option has a bit in a mask");
 
+/* Returns the index in option_table, or -1. */
+static int find_option(const char *name) {
+        for (size_t i = 0; i < ELEMENTSOF(option_table); i++)
+                if (streq(option_table[i].key, name))
+                        return (int)i;
+        return -1;
+}
+
+bool request_knows_option(const char *name) {
+        return find_option(name) >= 0;
+}
+
 /* Reads one option. seen is the mask of the options that were read before. */
-static int read_option(Request *request, sd_bus_message *call, const char *method, const char *const *options,
-                unsigned *seen, sd_bus_error *error) {
+static int read_option(Request *request, sd_bus_message *call, const MethodAccess *planned, unsigned *seen,
+                sd_bus_error *error) {
+        const MethodAccess *method = request->method;
         const char *key;
-        size_t i = 0;
 
         int r = sd_bus_message_read_basic(call, 's', &key);
         if (r < 0)
                 return r;
-        while (*options && !streq(*options, key))
-                options++;
-        if (!*options)
-                return sd_bus_error_setf(
-                                error, SD_BUS_ERROR_INVALID_ARGS, "%s has no option '%s'.", method, TEXT_EXCERPT(key));
-        while (!streq(option_table[i].key, key)) {
-                i++;
-                assert(i < ELEMENTSOF(option_table));
-        }
+        const OptionAccess *option = action_find_option(method, key);
+        int i = find_option(key);
+        if (!option || i < 0 || (planned && !action_find_option(planned, key)))
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "%s has no option '%s'.",
+                                planned ? planned->member : method->member, TEXT_EXCERPT(key));
         if (*seen & 1U << i)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "Option '%s' is given twice.", key);
         *seen |= 1U << i;
+        request->actions |= 1U << option->action;
         return option_table[i].read(call, key, (char *)request + option_table[i].offset, error);
 }
 
-int request_read_options(Request *request, sd_bus_message *call, const char *method, const char *const *options,
-                sd_bus_error *error) {
+int request_read_planned_options(
+                Request *request, sd_bus_message *call, const MethodAccess *planned, sd_bus_error *error) {
         unsigned seen = 0;
 
         int r = sd_bus_message_enter_container(call, 'a', "{sv}");
         while (r >= 0 && (r = sd_bus_message_enter_container(call, 'e', "sv")) > 0) {
-                r = read_option(request, call, method, options, &seen, error);
+                r = read_option(request, call, planned, &seen, error);
                 if (r >= 0)
                         r = sd_bus_message_exit_container(call);
         }
         return r < 0 ? r : sd_bus_message_exit_container(call);
+}
+
+int request_read_options(Request *request, sd_bus_message *call, sd_bus_error *error) {
+        return request_read_planned_options(request, call, NULL, error);
 }

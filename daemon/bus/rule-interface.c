@@ -289,17 +289,16 @@ static int add_rule(
         return 1;
 }
 
+static const CallHandler add_handler = {.run = add_rule};
+
 int rule_method_add(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        static const char *const options[] = {
-                        "name", "companions", "override", "driver", "virtual-functions", "dry-run", NULL};
         _cleanup_(request_freep) Request *request = NULL;
         int r;
 
         (void)userdata;
-        if ((r = request_new(message, &request)) < 0 ||
-                        (r = request_read_options(request, message, "AddRule", options, error)) < 0)
+        if ((r = request_new(message, &request)) < 0 || (r = request_read_options(request, message, error)) < 0)
                 return r;
-        return authorize_change(message, add_rule, TAKE_PTR(request), error);
+        return authorize(message, &add_handler, TAKE_PTR(request), error);
 }
 
 /* RemoveRule. */
@@ -346,14 +345,14 @@ static int remove_rule(
         return 1;
 }
 
+static const CallHandler remove_handler = {.run = remove_rule};
+
 int rule_method_remove(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        static const char *const options[] = {NULL};
         _cleanup_(request_freep) Request *request = NULL;
         int r;
 
         (void)userdata;
-        if ((r = request_new(message, &request)) < 0 ||
-                        (r = request_read_options(request, message, "RemoveRule", options, error)) < 0)
+        if ((r = request_new(message, &request)) < 0 || (r = request_read_options(request, message, error)) < 0)
                 return r;
-        return authorize_change(message, remove_rule, TAKE_PTR(request), error);
+        return authorize(message, &remove_handler, TAKE_PTR(request), error);
 }

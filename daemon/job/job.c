@@ -463,6 +463,7 @@ int job_start(JobTable *table, Plan *plan, const char *caller, job_done_t done, 
         (void)snprintf(job->group_text, sizeof(job->group_text), "%d", job->plan->group);
         (void)snprintf(job->number_text, sizeof(job->number_text), "%lu", job->number);
         job->caller = strdup(caller);
+        job->owner = job->plan->asker;
         job->recovering = job->plan->recovery;
         job->transaction = job->plan->transaction;
         if (!job->caller)

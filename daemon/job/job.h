@@ -70,6 +70,7 @@ typedef struct JobDescription {
         size_t step;    /* index of the step that it is at */
         bool cancelled; /* It undoes its changes, at once or when the kernel returns. */
         const char *caller;
+        uid_t owner;         /* who started it; 0 for root, rules and recoveries */
         const char *holder;  /* process that the step waits for, "" for none */
         uint64_t started_us; /* CLOCK_REALTIME */
 } JobDescription;
