@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bus/authorize.h"
+#include "bus/approval.h"
 
 /* Limit for the held calls of one connection, in bytes: each counts as HELD_CALL_SIZE plus the size of its lists. */
 #define HELD_CALL_SIZE 4096
@@ -96,15 +97,21 @@ static int deny(sd_bus_message *call, const char *reason, sd_bus_error *error) {
                         sd_bus_message_get_member(call), BUS_NAME, reason);
 }
 
-/* Whether the caller may make the call. */
-static bool is_permitted(const Service *service, const HeldCall *held, const Caller *caller) {
-        const unsigned needs_nothing = 1U << ACTION_NONE, needs_owner = 1U << ACTION_OWNER;
+/* Runs the call if the caller may make it, or lets polkit decide. Takes the request of the call. */
+static int run_known(Service *service, HeldCall *held, const Caller *caller, sd_bus_error *error) {
+        const CallHandler *handler = held->handler;
+        unsigned needs = held->request->actions & ~(1U << ACTION_NONE);
 
-        if (caller->uid == 0)
-                return true;
-        if ((held->request->actions & ~needs_nothing) == needs_owner)
-                return held->handler->get_owner && held->handler->get_owner(service, held->request) == caller->uid;
-        return held->request->actions == needs_nothing;
+        if (needs & 1U << _ACTION_UNSET)
+                return deny(held->call, "nobody has said who else may", error);
+        if (caller->uid == 0 || needs == 0)
+                return handler->run(service, held->call, caller, held->request, error);
+        if (!(needs & 1U << ACTION_OWNER))
+                return approval_start(service, held->call, caller, handler, TAKE_PTR(held->request), error);
+        if (needs == 1U << ACTION_OWNER && handler->get_owner &&
+                        handler->get_owner(service, held->request) == caller->uid)
+                return handler->run(service, held->call, caller, held->request, error);
+        return deny(held->call, "another user started it. Try it with sudo", error);
 }
 
 /* Runs the first of the calls. */
@@ -117,10 +124,8 @@ static void run_first(CallerQuery *query) {
                 r = sd_bus_error_setf(&error, SD_BUS_ERROR_ACCESS_DENIED,
                                 "vfiod refuses %s of %s, because the bus did not tell who the caller is: try again.",
                                 sd_bus_message_get_member(held->call), BUS_NAME);
-        else if (!is_permitted(query->service, held, &query->caller))
-                r = deny(held->call, "try it with sudo", &error);
         else
-                r = held->handler->run(query->service, held->call, &query->caller, held->request, &error);
+                r = run_known(query->service, held, &query->caller, &error);
         if (r < 0)
                 (void)sd_bus_reply_method_errno(held->call, r, &error);
         held_call_free(held);
@@ -297,12 +302,14 @@ const char *authorize_caller_text(const Service *service, const Caller *caller, 
 }
 
 void authorize_forget(Service *service) {
+        approval_forget(service);
         while (service->queries)
                 query_free(service->queries);
         service->turn = sd_event_source_disable_unref(service->turn);
 }
 
 void authorize_done(Service *service) {
+        approval_done(service);
         for (const CallerQuery *query = service->queries; query; query = query->next)
                 for (HeldCall *held = query->first; held; held = held->next)
                         (void)sd_bus_reply_method_errorf(held->call, BUS_ERROR_PREFIX "Failed",

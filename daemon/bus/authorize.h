@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "bus/request.h"
+#include "bus/call-handler.h"
 #include "usage/processes.h"
 
 /* Finds out who calls, and decides whether the caller may make the call. Methods that only read do not need this. A method
@@ -9,25 +9,8 @@
  * daemon with an asynchronous call, so the event loop never waits. The call is held until the answer comes. A call on
  * root's socket is run at once. */
 
-typedef struct Caller {
-        uid_t uid;
-        pid_t pid; /* 0 if the bus daemon does not tell it */
-} Caller;
-
-/* Continues a call when the caller is known. Returns like a method handler. This runs later than the method handler,
- * so it must find all devices again. The request belongs to authorize.c, but may be changed. */
-typedef int (*authorize_run_t)(
-                Service *service, sd_bus_message *call, const Caller *caller, Request *request, sd_bus_error *error);
-
-/* How a call continues. */
-typedef struct CallHandler {
-        authorize_run_t run;
-        /* Returns who started the object of the call; 0 for root. Without this, only root may call a method of
-         * ACTION_OWNER. */
-        uid_t (*get_owner)(const Service *service, const Request *request);
-} CallHandler;
-
-/* Continues the call if the caller may make it: see action.h. All others get the error AccessDenied. Takes the request
+/* Continues the call if the caller may make it: see action.h. If that is for polkit to decide, approval.h continues. All
+ * others get the error AccessDenied. Takes the request
  * over, also on failure. The handler must be static. To be called in a method handler, whose result it returns: usually 1,
  * because the answer comes later; or a negative errno with the error set, for example LimitsExceeded if the connection has
  * too many held calls. */

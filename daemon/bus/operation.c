@@ -62,7 +62,7 @@ static int start_job(Service *service, sd_bus_message *call, const Caller *calle
         return 0;
 }
 
-static int make_plan(Service *service, const Request *request, Plan **ret, Problem *problem) {
+static int make_plan(const Service *service, const Request *request, Plan **ret, Problem *problem) {
         Selection selection;
         IommuReport iommu;
 
@@ -97,7 +97,14 @@ static int start_change(
         return r == 0 ? 1 : bus_set_error(error, r, &problem);
 }
 
-static const CallHandler change_handler = {.run = start_change};
+static int describe_change(const Service *service, const Request *request, CallDetails *details, Problem *problem) {
+        _cleanup_(plan_freep) Plan *plan = NULL;
+
+        int r = make_plan(service, request, &plan, problem);
+        return r != 0 ? r : call_details_set_plan(details, service, plan);
+}
+
+static const CallHandler change_handler = {.run = start_change, .describe = describe_change};
 
 static int read_change(sd_bus_message *message, PlanVerb verb, sd_bus_error *error) {
         _cleanup_(request_freep) Request *request = NULL;
@@ -120,17 +127,14 @@ int operation_reattach(sd_bus_message *message, void *userdata, sd_bus_error *er
         return read_change(message, PLAN_REATTACH, error);
 }
 
-static int set_vfs(
-                Service *service, sd_bus_message *call, const Caller *caller, Request *request, sd_bus_error *error) {
-        _cleanup_problem_ Problem problem = {};
-        Device *pf = NULL;
-        Plan *plan = NULL;
+/* Plans to set the VFs of a PF. Returns ALREADY_DETACHED with *ret_pf if there is nothing to do. */
+static int make_vf_plan(const Service *service, const Request *request, Device **ret_pf, Plan **ret, Problem *problem) {
         IommuReport iommu;
 
-        int r = selector_resolve_device(service->inventory, request->selector, &pf, &problem);
+        int r = selector_resolve_device(service->inventory, request->selector, ret_pf, problem);
         if (r != 0)
-                return bus_set_error(error, r, &problem);
-        assert(pf);
+                return r;
+        assert(*ret_pf);
         iommu_examine(service->kernel, &iommu);
         VfOptions options = {
                         .fate = request->detach               ? VFS_DETACHED
@@ -140,7 +144,16 @@ static int set_vfs(
                         .driver = request->driver,
                         .iommu = &iommu,
         };
-        r = vf_plan_new(service->inventory, pf, request->count, &options, &plan, &problem);
+        return vf_plan_new(service->inventory, *ret_pf, request->count, &options, ret, problem);
+}
+
+static int set_vfs(
+                Service *service, sd_bus_message *call, const Caller *caller, Request *request, sd_bus_error *error) {
+        _cleanup_problem_ Problem problem = {};
+        Device *pf = NULL;
+        Plan *plan = NULL;
+
+        int r = make_vf_plan(service, request, &pf, &plan, &problem);
         if (r == OUTCOME_ALREADY_DETACHED)
                 return reply_vfs(call, service->inventory, pf);
         if (r == 0)
@@ -148,7 +161,19 @@ static int set_vfs(
         return r == 0 ? 1 : bus_set_error(error, r, &problem);
 }
 
-static const CallHandler vfs_handler = {.run = set_vfs};
+static int describe_vfs(const Service *service, const Request *request, CallDetails *details, Problem *problem) {
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        Device *pf = NULL;
+
+        int r = make_vf_plan(service, request, &pf, &plan, problem);
+        if (r != 0 && r != OUTCOME_ALREADY_DETACHED)
+                return r;
+        r = plan ? call_details_set_plan(details, service, plan)
+                 : call_details_set_devices(details, service, (const Device *const *)&pf, 1);
+        return r < 0 ? r : call_details_set(details, CALL_DETAIL_COUNT, "%u", request->count);
+}
+
+static const CallHandler vfs_handler = {.run = set_vfs, .describe = describe_vfs};
 
 int operation_set_vfs(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         _cleanup_(request_freep) Request *request = NULL;
