@@ -49,7 +49,8 @@ static const OptionAccess vf_options[] = {
                 {NULL},
 };
 
-/* Nothing is changed, so the options of Detach and Reattach need nothing here. */
+/* Nothing is changed, so the options of Detach and Reattach need nothing here. An option that needs something is of Plan
+ * itself. */
 static const OptionAccess plan_options[] = {
                 {"companions", ACTION_NONE},
                 {"override", ACTION_NONE},
@@ -57,6 +58,12 @@ static const OptionAccess plan_options[] = {
                 {"plan", ACTION_NONE},
                 {"force", ACTION_NONE},
                 {"adopt", ACTION_NONE},
+                {"inspect", ACTION_INSPECT},
+                {NULL},
+};
+
+static const OptionAccess holders_options[] = {
+                {"inspect", ACTION_INSPECT},
                 {NULL},
 };
 
@@ -74,7 +81,7 @@ const MethodAccess action_table[] = {
                 {BUS_INTERFACE_MANAGER, "ListGroups", ACTION_NONE},
                 {BUS_INTERFACE_MANAGER, "ListDevices", ACTION_NONE},
                 {BUS_INTERFACE_MANAGER, "ListJobs", ACTION_NONE},
-                {BUS_INTERFACE_MANAGER, "ListHolders", ACTION_NONE},
+                {BUS_INTERFACE_MANAGER, "ListHolders", ACTION_NONE, holders_options},
                 {BUS_INTERFACE_MANAGER, "ListRules", ACTION_NONE},
                 {BUS_INTERFACE_MANAGER, "GetGroup", ACTION_NONE},
                 {BUS_INTERFACE_MANAGER, "GetDevice", ACTION_NONE},

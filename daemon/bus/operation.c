@@ -299,6 +299,7 @@ static int start_plan(
         assert(plan);
         plan->only_plan = true;
         plan->asker = caller->uid;
+        plan->inspect = request->inspect;
         *planning = (Planning){.plan = plan, .call = call};
         if ((r = job_start(service->jobs, plan, "a plan", on_plan_done, planning, &problem)) != 0)
                 return bus_set_error(error, r, &problem);
@@ -308,7 +309,7 @@ static int start_plan(
         return 1;
 }
 
-static const CallHandler plan_handler = {.run = start_plan};
+static const CallHandler plan_handler = {.run = start_plan, .describe = describe_change};
 
 int operation_plan(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         _cleanup_(request_freep) Request *request = NULL;

@@ -177,24 +177,28 @@ static int read_vf_count(sd_bus_message *call, const char *key, void *field, sd_
         return 0;
 }
 
+#define OPTION(key_, read_, field_) \
+        { key_, read_, offsetof(Request, field_), sizeof(((Request *)NULL)->field_) }
+
 /* All options that a method can have. */
 static const struct {
         const char *key;
         /* Reads the value, a variant, into the field of the request. */
         int (*read)(sd_bus_message *call, const char *key, void *field, sd_bus_error *error);
-        size_t offset; /* of the field */
+        size_t offset, size; /* of the field */
 } option_table[] = {
-                {"companions", read_texts, offsetof(Request, companions)},
-                {"override", read_guards, offsetof(Request, overrides)},
-                {"plan", read_fingerprint, offsetof(Request, fingerprint)},
-                {"force", read_flag, offsetof(Request, force)},
-                {"adopt", read_flag, offsetof(Request, adopt)},
-                {"detach", read_flag, offsetof(Request, detach)},
-                {"driverless", read_flag, offsetof(Request, driverless)},
-                {"name", read_rule_name, offsetof(Request, name)},
-                {"driver", read_driver, offsetof(Request, driver)},
-                {"virtual-functions", read_vf_count, offsetof(Request, virtual_functions)},
-                {"dry-run", read_flag, offsetof(Request, dry_run)},
+                OPTION("companions", read_texts, companions),
+                OPTION("override", read_guards, overrides),
+                OPTION("plan", read_fingerprint, fingerprint),
+                OPTION("force", read_flag, force),
+                OPTION("adopt", read_flag, adopt),
+                OPTION("detach", read_flag, detach),
+                OPTION("driverless", read_flag, driverless),
+                OPTION("name", read_rule_name, name),
+                OPTION("driver", read_driver, driver),
+                OPTION("virtual-functions", read_vf_count, virtual_functions),
+                OPTION("dry-run", read_flag, dry_run),
+                OPTION("inspect", read_flag, inspect),
 };
 
 static_assert(ELEMENTSOF(option_table) <= 32, "each option has a bit in a mask");
@@ -222,14 +226,22 @@ static int read_option(Request *request, sd_bus_message *call, const MethodAcces
                 return r;
         const OptionAccess *option = action_find_option(method, key);
         int i = find_option(key);
-        if (!option || i < 0 || (planned && !action_find_option(planned, key)))
+        /* "inspect" is of Plan itself. */
+        bool is_planned = !planned || action_find_option(planned, key) || (option && option->action != ACTION_NONE);
+        if (!option || i < 0 || !is_planned)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "%s has no option '%s'.",
                                 planned ? planned->member : method->member, TEXT_EXCERPT(key));
         if (*seen & 1U << i)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "Option '%s' is given twice.", key);
         *seen |= 1U << i;
-        request->actions |= 1U << option->action;
-        return option_table[i].read(call, key, (char *)request + option_table[i].offset, error);
+        char *field = (char *)request + option_table[i].offset;
+        if ((r = option_table[i].read(call, key, field, error)) < 0)
+                return r;
+        /* A field that is still 0 asks for nothing. */
+        for (size_t k = 0; k < option_table[i].size; k++)
+                if (field[k] != 0)
+                        request->actions |= 1U << option->action;
+        return 0;
 }
 
 int request_read_planned_options(

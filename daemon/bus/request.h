@@ -32,7 +32,7 @@ typedef struct Request {
         char *name;                 /* option "name": of a new rule; NULL for the default */
         char *driver;               /* option "driver": a vfio driver; NULL: vfiod chooses */
         unsigned virtual_functions; /* option "virtual-functions": of a new rule; 0 for none */
-        bool force, adopt, detach, driverless, dry_run;
+        bool force, adopt, detach, driverless, dry_run, inspect;
 } Request;
 
 /* Creates the request for a call. Sets the selector: that of the Group or Device object, or the first argument of a
@@ -42,7 +42,8 @@ int request_new(sd_bus_message *call, Request **ret);
 Request *request_free(Request *request);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Request *, request_free)
 
-/* Reads the options, a dictionary a{sv}, and adds what they need to the actions. Refuses options that the method does not
+/* Reads the options, a dictionary a{sv}, and adds what they need to the actions. An option that is false, or an empty
+ * list, needs nothing. Refuses options that the method does not
  * have, and an option that is given twice, with InvalidArgs. */
 int request_read_options(Request *request, sd_bus_message *call, sd_bus_error *error);
 
