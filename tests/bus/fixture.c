@@ -237,7 +237,9 @@ Pending *connection_call_start(GDBusConnection *connection, GDBusCallFlags flags
         Pending *pending = g_new0(Pending, 1);
 
         pending->connection = g_object_ref(connection);
-        g_dbus_connection_call(connection, BUS_NAME, path, interface, method, parse_arguments(arguments), NULL, flags,
+        /* On root's socket, there are no names. */
+        const char *name = g_dbus_connection_get_unique_name(connection) ? BUS_NAME : NULL;
+        g_dbus_connection_call(connection, name, path, interface, method, parse_arguments(arguments), NULL, flags,
                         DEADLINE_MS, NULL, on_reply, pending);
         return pending;
 }
