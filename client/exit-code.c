@@ -101,11 +101,13 @@ ExitCode report_error(int r, const sd_bus_error *error) {
                 fputs("See 'systemctl status vfiod' and 'journalctl -u vfiod'.\n", stderr);
         } else if (startswith(message, "Rejected send message"))
                 /* The bus's message about its policy does not help the user. */
-                fprintf(stderr, "vfioctl: only root may do this; try it with sudo\n");
+                fprintf(stderr, "vfioctl: the system bus does not let this user call vfiod; try it with sudo\n");
         else
                 terminal_say("vfioctl: %s", message);
         if (sd_bus_error_has_name(error, ERROR_STUCK))
                 fputs("See 'vfioctl jobs'.\n", stderr);
+        else if (sd_bus_error_has_name(error, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED))
+                fputs("See \"AUTHORIZATION\" in vfioctl(1).\n", stderr);
         return exit_code_from_error(r, error);
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "agent.h"
 #include "config.h"
 #include "connect.h"
 #include "proxy.h"
@@ -28,6 +29,7 @@ typedef struct Verb {
         Operand operand;
         const char *options; /* letters of the options that only some verbs take, and this one does */
         ExitCode (*run)(Invocation *invocation);
+        bool changes; /* it needs an authorization */
 } Verb;
 
 enum {
@@ -53,6 +55,7 @@ enum {
         OPTION_DRIVERLESS = 'W',
         OPTION_ADDRESS = 'A',
         OPTION_DRIVER = 'b',
+        OPTION_NO_ASK_PASSWORD = 'k',
 };
 
 /* Options that belong to detach only, and to reattach only. plan takes the options of the verb that it plans. */
@@ -67,20 +70,20 @@ static const Verb verbs[] = {
                 {"plan", " SELECTOR [--reattach]", "Show what detach would do, and which guards refuse",
                                 OPERAND_SELECTOR, DETACH_OPTIONS REATTACH_OPTIONS "r", verb_plan},
                 {"detach", " SELECTOR [--group]", "Move a whole group to vfio drivers, for a virtual machine",
-                                OPERAND_SELECTOR, DETACH_OPTIONS "pdPN", verb_detach},
+                                OPERAND_SELECTOR, DETACH_OPTIONS "pdPN", verb_detach, true},
                 {"reattach", " SELECTOR", "Return a whole group to the drivers of the host", OPERAND_SELECTOR,
-                                REATTACH_OPTIONS "pd", verb_reattach},
+                                REATTACH_OPTIONS "pd", verb_reattach, true},
                 {"vfs", " SELECTOR [COUNT]", "List the virtual functions of a device, or set their number", OPERAND_VFS,
-                                "oDWb", verb_vfs},
+                                "oDWb", verb_vfs, true},
                 {"jobs", "", "List the running jobs", OPERAND_NONE, "", verb_jobs},
                 {"cancel", " JOB", "Cancel a job and undo its changes", OPERAND_JOB, "", verb_cancel},
                 {"monitor", "", "Print changes as they happen", OPERAND_NONE, "", verb_monitor},
                 {"rule list", "", "List the rules, and the devices that they detach", OPERAND_NONE, "", verb_rule_list},
                 {"rule add", " SELECTOR [--group]", "Detach this device whenever it appears", OPERAND_SELECTOR,
-                                DETACH_OPTIONS "Nv", verb_rule_add},
-                {"rule remove", " NAME", "Remove a rule", OPERAND_RULE, "", verb_rule_remove},
+                                DETACH_OPTIONS "Nv", verb_rule_add, true},
+                {"rule remove", " NAME", "Remove a rule", OPERAND_RULE, "", verb_rule_remove, true},
                 {"rule check", " [FILE...]", "Check rules for errors", OPERAND_FILES, "", verb_rule_check},
-                {"rescan", "", "Read all devices and rules again", OPERAND_NONE, "", verb_rescan},
+                {"rescan", "", "Read all devices and rules again", OPERAND_NONE, "", verb_rescan, true},
                 {"status", "", "Show the version, the IOMMU, and the numbers of devices and groups", OPERAND_NONE, "",
                                 verb_status},
 };
@@ -108,6 +111,7 @@ static const struct option options[] = {
                 {"detach", no_argument, NULL, OPTION_DETACH},
                 {"driverless", no_argument, NULL, OPTION_DRIVERLESS},
                 {"address", required_argument, NULL, OPTION_ADDRESS},
+                {"no-ask-password", no_argument, NULL, OPTION_NO_ASK_PASSWORD},
                 {NULL, 0, NULL, 0},
 };
 
@@ -152,6 +156,7 @@ static void print_help(FILE *stream) {
               "      --iommufd             show: print them for an iommufd, not for the node of the group\n"
               "      --address ADDRESS     Connect to vfiod's own socket at this D-Bus address; by default, root\n"
               "                            connects to unix:path=/run/vfiod/root, and others to the system bus\n"
+              "      --no-ask-password     Do not ask for a password if polkit requires one\n"
               "      --json                Print JSON\n"
               "      --no-legend           Print tables without headings\n"
               "  -q, --quiet               Print no results of changes and no plans, and ask no questions\n"
@@ -320,6 +325,9 @@ static int parse_options(int argc, char **argv, Invocation *invocation, char *us
                 case OPTION_ADDRESS:
                         invocation->address = optarg;
                         break;
+                case OPTION_NO_ASK_PASSWORD:
+                        invocation->no_ask_password = true;
+                        break;
                 default:
                         return -EINVAL;
                 }
@@ -417,6 +425,8 @@ static ExitCode run_verb(const Verb *verb, Invocation *invocation) {
                                 strerror(-r));
                 return exit_code_from_error(r, NULL);
         }
+        if (verb->changes && !invocation->no_ask_password && !invocation->dry_run)
+                invocation->agent = agent_start(invocation->bus);
         return verb->run(invocation);
 }
 
@@ -443,6 +453,7 @@ static ExitCode run(int argc, char **argv, Invocation *invocation) {
 }
 
 static void invocation_clear(Invocation *invocation) {
+        agent_stop(invocation->agent);
         sd_bus_flush_close_unref(invocation->bus);
         output_clear(&invocation->output);
         strv_free(invocation->options.companions);

@@ -406,6 +406,7 @@ int proxy_list_holders(sd_bus *bus, const char *selector, HolderList *ret_holder
         int r;
 
         if ((r = new_selector_call(bus, "ListHolders", selector, &call, error)) < 0 ||
+                        (r = sd_bus_message_append(call, "a{sv}", 0)) < 0 ||
                         (r = sd_bus_call(bus, call, 0, error, &reply)) < 0)
                 return r;
         return decoded(decode_holders(reply, ret_holders), error);

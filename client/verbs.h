@@ -13,6 +13,8 @@ typedef struct Invocation {
         Output output;
         const char *address;        /* --address: of vfiod's own socket; NULL for the usual connection */
         const char *selector;       /* NULL for verbs that take none */
+        pid_t agent;                /* process of agent.h; 0 for none */
+        bool no_ask_password;       /* --no-ask-password */
         uint32_t job;               /* number; 0 for verbs that take none */
         const char *rule;           /* name of a rule, or --name; NULL for none */
         char **files;               /* list that ends in NULL; NULL for verbs that take none */

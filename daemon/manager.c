@@ -253,7 +253,8 @@ static int watch(Manager *manager) {
         return 0;
 }
 
-static int serve(Manager *manager, sd_bus *bus, uint64_t bus_deadline_us) {
+static int serve(Manager *manager, const ManagerParts *parts) {
+        sd_bus *bus = parts->bus;
         int r;
 
         manager->service = (Service){
@@ -266,10 +267,11 @@ static int serve(Manager *manager, sd_bus *bus, uint64_t bus_deadline_us) {
                         .worker = manager->worker,
                         .rules = manager->rules,
                         .follower = manager->follower,
+                        .polkit_deadline_us = parts->polkit_deadline_us,
                         .rescan = on_rescan_called,
                         .rescan_userdata = manager,
         };
-        if ((r = system_bus_new(&manager->service, manager->event, bus_deadline_us, &manager->system_bus)) < 0)
+        if ((r = system_bus_new(&manager->service, manager->event, parts->bus_deadline_us, &manager->system_bus)) < 0)
                 return log_error_errno(r, "Cannot register the objects on the bus");
         if ((r = sd_bus_request_name(bus, BUS_NAME, 0)) < 0)
                 return log_error_errno(r, "Cannot get the name %s on the bus", BUS_NAME);
@@ -324,7 +326,7 @@ int manager_new(sd_event *event, const ManagerParts *parts, Manager **ret) {
         if ((r = rule_keeper_new(&rule_parts, &manager->rules)) < 0)
                 return log_error_errno(r, "Cannot start to apply rules");
         manager->censuses = (CensusTable){.event = event, .path = parts->census};
-        if ((r = serve(manager, parts->bus, parts->bus_deadline_us)) < 0)
+        if ((r = serve(manager, parts)) < 0)
                 return r;
         if (root_fd >= 0 &&
                         (r = root_socket_new(&manager->service, event, TAKE_FD(root_fd), &manager->root_socket)) < 0)

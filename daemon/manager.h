@@ -52,6 +52,7 @@ typedef struct ManagerParts {
         const char *network_online;      /* path of a file, see rule/network-watch.h; NULL for none */
         const char *udev_database;       /* directory of the udev database; NULL for none */
         uint64_t bus_deadline_us;        /* see system-bus.h */
+        uint64_t polkit_deadline_us;     /* for tests: how long polkit may take; 0 for the default */
         int root_fd;                     /* taken over: root's listening socket; -EBADF for none */
 } ManagerParts;
 

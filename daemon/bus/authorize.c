@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bus/authorize.h"
+#include "bus/approval.h"
 
 /* Limit for the held calls of one connection, in bytes: each counts as HELD_CALL_SIZE plus the size of its lists. */
 #define HELD_CALL_SIZE 4096
@@ -18,9 +19,8 @@
 typedef struct HeldCall {
         struct HeldCall *next;
         sd_bus_message *call;
-        authorize_run_t run;
+        const CallHandler *handler;
         Request *request;
-        bool root_only;
 } HeldCall;
 
 /* The query who one connection is, and the calls of that connection in their order. */
@@ -39,7 +39,7 @@ struct CallerQuery {
 };
 
 static size_t size_of(const Request *request) {
-        return HELD_CALL_SIZE + (request ? request->companions.size : 0);
+        return HELD_CALL_SIZE + request->companions.size;
 }
 
 static void held_call_free(HeldCall *held) {
@@ -86,6 +86,23 @@ static int deny(sd_bus_message *call, const char *reason, sd_bus_error *error) {
                         sd_bus_message_get_member(call), BUS_NAME, reason);
 }
 
+/* Runs the call if the caller may make it, or lets polkit decide. Takes the request of the call. */
+static int run_known(Service *service, HeldCall *held, const Caller *caller, sd_bus_error *error) {
+        const CallHandler *handler = held->handler;
+        unsigned needs = held->request->actions & ~(1U << ACTION_NONE);
+
+        if (needs & 1U << _ACTION_UNSET)
+                return deny(held->call, "nobody has said who else may", error);
+        if (caller->uid == 0 || needs == 0)
+                return handler->run(service, held->call, caller, held->request, error);
+        if (!(needs & 1U << ACTION_OWNER))
+                return approval_start(service, held->call, caller, handler, TAKE_PTR(held->request), error);
+        if (needs == 1U << ACTION_OWNER && handler->get_owner &&
+                        handler->get_owner(service, held->request) == caller->uid)
+                return handler->run(service, held->call, caller, held->request, error);
+        return deny(held->call, "another user started it. Try it with sudo", error);
+}
+
 /* Runs the first of the calls. */
 static void run_first(CallerQuery *query) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -96,10 +113,8 @@ static void run_first(CallerQuery *query) {
                 r = sd_bus_error_setf(&error, SD_BUS_ERROR_ACCESS_DENIED,
                                 "vfiod refuses %s of %s, because the bus did not tell who the caller is: try again.",
                                 sd_bus_message_get_member(held->call), BUS_NAME);
-        else if (held->root_only && query->caller.uid != 0)
-                r = deny(held->call, "try it with sudo", &error);
         else
-                r = held->run(query->service, held->call, &query->caller, held->request, &error);
+                r = run_known(query->service, held, &query->caller, &error);
         if (r < 0)
                 (void)sd_bus_reply_method_errno(held->call, r, &error);
         held_call_free(held);
@@ -259,7 +274,7 @@ static int get_query(Service *service, const char *sender, CallerQuery **ret) {
         return 0;
 }
 
-static int hold(sd_bus_message *call, authorize_run_t run, Request *request, bool root_only, sd_bus_error *error) {
+int authorize(sd_bus_message *call, const CallHandler *handler, Request *request, sd_bus_error *error) {
         _cleanup_(request_freep) Request *owned = request;
         const char *sender = sd_bus_message_get_sender(call);
         sd_bus *bus = sd_bus_message_get_bus(call);
@@ -269,7 +284,7 @@ static int hold(sd_bus_message *call, authorize_run_t run, Request *request, boo
         /* Only processes of root can connect to root's socket. The kernel said so. */
         const Peer *peer = service_find_peer(service, bus);
         if (peer)
-                return run(service, call, &(Caller){.pid = peer->pid}, request, error);
+                return handler->run(service, call, &(Caller){.pid = peer->pid}, request, error);
         if (!sender)
                 return deny(call, "the caller has no name on the bus", error);
         int r = get_query(service, sender, &query);
@@ -283,22 +298,13 @@ static int hold(sd_bus_message *call, authorize_run_t run, Request *request, boo
                 return -ENOMEM;
         *held = (HeldCall){
                         .call = sd_bus_message_ref(call),
-                        .run = run,
+                        .handler = handler,
                         .request = TAKE_PTR(owned),
-                        .root_only = root_only,
         };
         *query->end = held;
         query->end = &held->next;
         query->size += size_of(request);
         return 1;
-}
-
-int authorize_change(sd_bus_message *call, authorize_run_t run, Request *request, sd_bus_error *error) {
-        return hold(call, run, request, true, error);
-}
-
-int authorize_anybody(sd_bus_message *call, authorize_run_t run, Request *request, sd_bus_error *error) {
-        return hold(call, run, request, false, error);
 }
 
 const char *authorize_caller_text(const Service *service, const Caller *caller, char buffer[static CALLER_TEXT_MAX]) {
@@ -311,12 +317,14 @@ const char *authorize_caller_text(const Service *service, const Caller *caller, 
 }
 
 void authorize_forget(Service *service) {
+        approval_forget(service);
         while (service->queries)
                 query_free(service->queries);
         service->turn = sd_event_source_disable_unref(service->turn);
 }
 
 void authorize_done(Service *service) {
+        approval_done(service);
         for (const CallerQuery *query = service->queries; query; query = query->next)
                 for (HeldCall *held = query->first; held; held = held->next)
                         (void)sd_bus_reply_method_errorf(held->call, BUS_ERROR_PREFIX "Failed",

@@ -1,30 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "bus/request.h"
+#include "bus/call-handler.h"
 #include "usage/processes.h"
 
-/* Finds out who calls, and decides who may call what. Methods that only read do not need this. A method that changes
- * something, or that starts a process of vfiod, first reads its arguments and then asks here. This asks the bus
+/* Finds out who calls, and decides whether the caller may make the call. Methods that only read do not need this. A method
+ * that changes something, or that starts a process of vfiod, first reads its arguments and then asks here. This asks the bus
  * daemon with an asynchronous call, so the event loop never waits. The call is held until the answer comes. A call on
  * root's socket is run at once. */
 
-typedef struct Caller {
-        uid_t uid;
-        pid_t pid; /* 0 if the bus daemon does not tell it */
-} Caller;
-
-/* Continues a call when the caller is known. Returns like a method handler. This runs later than the method handler,
- * so it must find all devices again. The request belongs to authorize.c, but may be changed. */
-typedef int (*authorize_run_t)(
-                Service *service, sd_bus_message *call, const Caller *caller, Request *request, sd_bus_error *error);
-
-/* Continue the call: authorize_change() if the caller is root, authorize_anybody() for each caller whose uid is
- * known. All others get the error AccessDenied. Take the request over, also on failure; it may be NULL. To be called
- * in a method handler, whose result they return: usually 1, because the answer comes later; or a negative errno with
- * the error set, for example LimitsExceeded if the connection has too many held calls. */
-int authorize_change(sd_bus_message *call, authorize_run_t run, Request *request, sd_bus_error *error);
-int authorize_anybody(sd_bus_message *call, authorize_run_t run, Request *request, sd_bus_error *error);
+/* Continues the call if the caller may make it: see action.h. If that is for polkit to decide, approval.h continues. All
+ * others get the error AccessDenied. Takes the request
+ * over, also on failure. The handler must be static. To be called in a method handler, whose result it returns: usually 1,
+ * because the answer comes later; or a negative errno with the error set, for example LimitsExceeded if the connection has
+ * too many held calls. */
+int authorize(sd_bus_message *call, const CallHandler *handler, Request *request, sd_bus_error *error);
 
 /* Writes "uid 0, process 1234 (vfioctl)" into buffer, for logs and jobs, and returns buffer. The name of the process
  * is escaped, because the process chose it. */

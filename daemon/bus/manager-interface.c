@@ -70,8 +70,9 @@ static int list_holders(
         if (r == 0)
                 r = list_asked(service, &selection, &devices, &n);
         if (r == 0)
-                r = census_start(service->censuses, caller->uid, selection.group ? selection.group->number : -1,
-                                devices, n, on_census_done, call, &problem);
+                r = census_start(service->censuses, caller->uid, request->inspect ? 0 : caller->uid,
+                                selection.group ? selection.group->number : -1, devices, n, on_census_done, call,
+                                &problem);
         if (r != 0)
                 return bus_set_error(error, r, &problem);
         /* on_census_done() unrefs the call. The event loop calls it later, never from here. */
@@ -79,12 +80,28 @@ static int list_holders(
         return 1;
 }
 
+static int describe_holders(const Service *service, const Request *request, CallDetails *details, Problem *problem) {
+        Selection selection = {};
+
+        int r = selector_resolve(service->inventory, request->selector, &selection, problem);
+        if (r != 0)
+                return r;
+        if (selection.device)
+                return call_details_set_devices(details, service, (const Device *const *)&selection.device, 1);
+        return call_details_set_devices(
+                        details, service, (const Device *const *)selection.group->members, selection.group->n_members);
+}
+
+static const CallHandler holders_handler = {.run = list_holders, .describe = describe_holders};
+
 static int method_list_holders(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        Request *request = NULL;
+        _cleanup_(request_freep) Request *request = NULL;
+        int r;
 
         (void)userdata;
-        int r = request_new(message, &request);
-        return r < 0 ? r : authorize_anybody(message, list_holders, request, error);
+        if ((r = request_new(message, &request)) < 0 || (r = request_read_options(request, message, error)) < 0)
+                return r;
+        return authorize(message, &holders_handler, TAKE_PTR(request), error);
 }
 
 /* Makes the path of the selected group, or of the group of the selected device. The caller frees *ret. Returns 0, an
@@ -165,12 +182,16 @@ static int rescan(Service *service, sd_bus_message *call, const Caller *caller, 
         return r < 0 ? r : 1;
 }
 
+static const CallHandler rescan_handler = {.run = rescan};
+
 static int method_rescan(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        static const char *const options[] = {NULL};
+        _cleanup_(request_freep) Request *request = NULL;
+        int r;
 
         (void)userdata;
-        int r = request_read_options(NULL, message, "Rescan", options, error);
-        return r < 0 ? r : authorize_change(message, rescan, NULL, error);
+        if ((r = request_new(message, &request)) < 0 || (r = request_read_options(request, message, error)) < 0)
+                return r;
+        return authorize(message, &rescan_handler, TAKE_PTR(request), error);
 }
 
 /* notify_manager() keeps the counts up to date. */
@@ -185,7 +206,7 @@ const sd_bus_vtable manager_vtable[] = {
                                 device_interface_list, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("ListJobs", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(uossiasuussssta{sv})", jobs),
                                 job_interface_list, SD_BUS_VTABLE_UNPRIVILEGED),
-                SD_BUS_METHOD_WITH_ARGS("ListHolders", SD_BUS_ARGS("s", selector),
+                SD_BUS_METHOD_WITH_ARGS("ListHolders", SD_BUS_ARGS("s", selector, "a{sv}", options),
                                 SD_BUS_RESULT("a(ussssa{sv})", holders), method_list_holders,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("GetGroup", SD_BUS_ARGS("s", selector), SD_BUS_RESULT("o", group),

@@ -3,17 +3,6 @@
 #include "bus/authorize.h"
 #include "policy/vf-plan.h"
 
-static const char *const detach_options[] = {"companions", "override", "driver", "plan", NULL};
-static const char *const reattach_options[] = {"force", "adopt", "plan", NULL};
-static const char *const vf_options[] = {"override", "detach", "driverless", "driver", NULL};
-
-/* Reads the options of a Detach or Reattach. */
-static int read_options(Request *request, sd_bus_message *message, sd_bus_error *error) {
-        return request->verb == PLAN_DETACH
-                        ? request_read_options(request, message, "Detach", detach_options, error)
-                        : request_read_options(request, message, "Reattach", reattach_options, error);
-}
-
 static int append_change(sd_bus_message *reply, PciAddress address, const char *before, const char *after) {
         return sd_bus_message_append(
                         reply, "(sssa{sv})", PCI_ADDRESS_TEXT(address), TEXT_NAME(before), TEXT_NAME(after), 0);
@@ -64,6 +53,7 @@ static void on_done(const WorkerResult *result, void *userdata) {
 static int start_job(Service *service, sd_bus_message *call, const Caller *caller, Plan *plan, Problem *problem) {
         char text[CALLER_TEXT_MAX];
 
+        plan->asker = caller->uid;
         int r = job_start(service->jobs, plan, authorize_caller_text(service, caller, text), on_done, call, problem);
         if (r != 0)
                 return r;
@@ -72,7 +62,7 @@ static int start_job(Service *service, sd_bus_message *call, const Caller *calle
         return 0;
 }
 
-static int make_plan(Service *service, const Request *request, Plan **ret, Problem *problem) {
+static int make_plan(const Service *service, const Request *request, Plan **ret, Problem *problem) {
         Selection selection;
         IommuReport iommu;
 
@@ -107,6 +97,15 @@ static int start_change(
         return r == 0 ? 1 : bus_set_error(error, r, &problem);
 }
 
+static int describe_change(const Service *service, const Request *request, CallDetails *details, Problem *problem) {
+        _cleanup_(plan_freep) Plan *plan = NULL;
+
+        int r = make_plan(service, request, &plan, problem);
+        return r != 0 ? r : call_details_set_plan(details, service, plan);
+}
+
+static const CallHandler change_handler = {.run = start_change, .describe = describe_change};
+
 static int read_change(sd_bus_message *message, PlanVerb verb, sd_bus_error *error) {
         _cleanup_(request_freep) Request *request = NULL;
 
@@ -114,8 +113,8 @@ static int read_change(sd_bus_message *message, PlanVerb verb, sd_bus_error *err
         if (r < 0)
                 return r;
         request->verb = verb;
-        r = read_options(request, message, error);
-        return r < 0 ? r : authorize_change(message, start_change, TAKE_PTR(request), error);
+        r = request_read_options(request, message, error);
+        return r < 0 ? r : authorize(message, &change_handler, TAKE_PTR(request), error);
 }
 
 int operation_detach(sd_bus_message *message, void *userdata, sd_bus_error *error) {
@@ -128,17 +127,14 @@ int operation_reattach(sd_bus_message *message, void *userdata, sd_bus_error *er
         return read_change(message, PLAN_REATTACH, error);
 }
 
-static int set_vfs(
-                Service *service, sd_bus_message *call, const Caller *caller, Request *request, sd_bus_error *error) {
-        _cleanup_problem_ Problem problem = {};
-        Device *pf = NULL;
-        Plan *plan = NULL;
+/* Plans to set the VFs of a PF. Returns ALREADY_DETACHED with *ret_pf if there is nothing to do. */
+static int make_vf_plan(const Service *service, const Request *request, Device **ret_pf, Plan **ret, Problem *problem) {
         IommuReport iommu;
 
-        int r = selector_resolve_device(service->inventory, request->selector, &pf, &problem);
+        int r = selector_resolve_device(service->inventory, request->selector, ret_pf, problem);
         if (r != 0)
-                return bus_set_error(error, r, &problem);
-        assert(pf);
+                return r;
+        assert(*ret_pf);
         iommu_examine(service->kernel, &iommu);
         VfOptions options = {
                         .fate = request->detach               ? VFS_DETACHED
@@ -148,7 +144,16 @@ static int set_vfs(
                         .driver = request->driver,
                         .iommu = &iommu,
         };
-        r = vf_plan_new(service->inventory, pf, request->count, &options, &plan, &problem);
+        return vf_plan_new(service->inventory, *ret_pf, request->count, &options, ret, problem);
+}
+
+static int set_vfs(
+                Service *service, sd_bus_message *call, const Caller *caller, Request *request, sd_bus_error *error) {
+        _cleanup_problem_ Problem problem = {};
+        Device *pf = NULL;
+        Plan *plan = NULL;
+
+        int r = make_vf_plan(service, request, &pf, &plan, &problem);
         if (r == OUTCOME_ALREADY_DETACHED)
                 return reply_vfs(call, service->inventory, pf);
         if (r == 0)
@@ -156,13 +161,27 @@ static int set_vfs(
         return r == 0 ? 1 : bus_set_error(error, r, &problem);
 }
 
+static int describe_vfs(const Service *service, const Request *request, CallDetails *details, Problem *problem) {
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        Device *pf = NULL;
+
+        int r = make_vf_plan(service, request, &pf, &plan, problem);
+        if (r != 0 && r != OUTCOME_ALREADY_DETACHED)
+                return r;
+        r = plan ? call_details_set_plan(details, service, plan)
+                 : call_details_set_devices(details, service, (const Device *const *)&pf, 1);
+        return r < 0 ? r : call_details_set(details, CALL_DETAIL_COUNT, "%u", request->count);
+}
+
+static const CallHandler vfs_handler = {.run = set_vfs, .describe = describe_vfs};
+
 int operation_set_vfs(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         _cleanup_(request_freep) Request *request = NULL;
         int r;
 
         (void)userdata;
         if ((r = request_new(message, &request)) < 0 || (r = sd_bus_message_read(message, "u", &request->count)) < 0 ||
-                        (r = request_read_options(request, message, "SetVirtualFunctions", vf_options, error)) < 0)
+                        (r = request_read_options(request, message, error)) < 0)
                 return r;
         if (request->detach && request->driverless)
                 return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
@@ -171,7 +190,7 @@ int operation_set_vfs(sd_bus_message *message, void *userdata, sd_bus_error *err
         if (request->driver && !request->detach)
                 return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
                                 "The option 'driver' names a vfio driver, so it needs the option 'detach'.");
-        return authorize_change(message, set_vfs, TAKE_PTR(request), error);
+        return authorize(message, &vfs_handler, TAKE_PTR(request), error);
 }
 
 /* Plan. */
@@ -280,6 +299,7 @@ static int start_plan(
         assert(plan);
         plan->only_plan = true;
         plan->asker = caller->uid;
+        plan->inspect = request->inspect;
         *planning = (Planning){.plan = plan, .call = call};
         if ((r = job_start(service->jobs, plan, "a plan", on_plan_done, planning, &problem)) != 0)
                 return bus_set_error(error, r, &problem);
@@ -288,6 +308,8 @@ static int start_plan(
         TAKE_PTR(planning);
         return 1;
 }
+
+static const CallHandler plan_handler = {.run = start_plan, .describe = describe_change};
 
 int operation_plan(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         _cleanup_(request_freep) Request *request = NULL;
@@ -301,7 +323,10 @@ int operation_plan(sd_bus_message *message, void *userdata, sd_bus_error *error)
         if (request->verb != PLAN_DETACH && request->verb != PLAN_REATTACH)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
                                 "There is no verb '%s' to plan: they are detach and reattach.", TEXT_EXCERPT(verb));
-        if ((r = read_options(request, message, error)) < 0)
+        const MethodAccess *planned = action_find(
+                        action_table, BUS_INTERFACE_MANAGER, request->verb == PLAN_DETACH ? "Detach" : "Reattach");
+        assert(planned);
+        if ((r = request_read_planned_options(request, message, planned, error)) < 0)
                 return r;
-        return authorize_anybody(message, start_plan, TAKE_PTR(request), error);
+        return authorize(message, &plan_handler, TAKE_PTR(request), error);
 }

@@ -2,6 +2,7 @@
 #include "bus/publish.h"
 #include "base/log.h"
 #include "bus/notify.h"
+#include "bus/registration.h"
 
 /* No method of vfiod takes a file descriptor. But each call can carry 16 of them, and they stay open while the call
  * is held. A user could use up all descriptors of the daemon, which would end the connection. So the connection does
@@ -127,9 +128,12 @@ static int list_jobs(sd_bus *bus, const char *prefix, void *userdata, char ***re
 
 static int add_objects(Service *service, sd_bus *bus, const char *path, const char *interface,
                 const sd_bus_vtable *vtable, sd_bus_node_enumerator_t list) {
-        int r = sd_bus_add_fallback_vtable(bus, NULL, path, interface, vtable, find_object, service);
+        int r;
 
-        return r < 0 ? r : sd_bus_add_node_enumerator(bus, NULL, path, list, service);
+        if ((r = registration_check(action_table, interface, vtable)) < 0 ||
+                        (r = sd_bus_add_fallback_vtable(bus, NULL, path, interface, vtable, find_object, service)) < 0)
+                return r;
+        return sd_bus_add_node_enumerator(bus, NULL, path, list, service);
 }
 
 static int on_prepare_for_sleep(sd_bus_message *message, void *userdata, sd_bus_error *error) {
@@ -169,6 +173,7 @@ int service_add_objects(Service *service, sd_bus *bus) {
 
         if ((r = sd_bus_add_filter(bus, NULL, refuse_long_path, NULL)) < 0 ||
                         (r = sd_bus_add_object_manager(bus, NULL, BUS_PATH)) < 0 ||
+                        (r = registration_check(action_table, BUS_INTERFACE_MANAGER, manager_vtable)) < 0 ||
                         (r = sd_bus_add_object_vtable(
                                          bus, NULL, BUS_PATH, BUS_INTERFACE_MANAGER, manager_vtable, service)) < 0 ||
                         (r = add_objects(service, bus, BUS_PATH_GROUPS, BUS_INTERFACE_GROUP, group_vtable,

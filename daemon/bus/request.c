@@ -22,6 +22,11 @@ int request_new(sd_bus_message *call, Request **ret) {
 
         if (!request)
                 return -ENOMEM;
+        request->method =
+                        action_find(action_table, sd_bus_message_get_interface(call), sd_bus_message_get_member(call));
+        if (!request->method)
+                return -EACCES;
+        request->actions = 1U << request->method->action;
         int r = read_selector(call, &selector);
         if (r < 0)
                 return r;
@@ -172,61 +177,86 @@ static int read_vf_count(sd_bus_message *call, const char *key, void *field, sd_
         return 0;
 }
 
+#define OPTION(key_, read_, field_) \
+        { key_, read_, offsetof(Request, field_), sizeof(((Request *)NULL)->field_) }
+
 /* All options that a method can have. */
 static const struct {
         const char *key;
         /* Reads the value, a variant, into the field of the request. */
         int (*read)(sd_bus_message *call, const char *key, void *field, sd_bus_error *error);
-        size_t offset; /* of the field */
+        size_t offset, size; /* of the field */
 } option_table[] = {
-                {"companions", read_texts, offsetof(Request, companions)},
-                {"override", read_guards, offsetof(Request, overrides)},
-                {"plan", read_fingerprint, offsetof(Request, fingerprint)},
-                {"force", read_flag, offsetof(Request, force)},
-                {"adopt", read_flag, offsetof(Request, adopt)},
-                {"detach", read_flag, offsetof(Request, detach)},
-                {"driverless", read_flag, offsetof(Request, driverless)},
-                {"name", read_rule_name, offsetof(Request, name)},
-                {"driver", read_driver, offsetof(Request, driver)},
-                {"virtual-functions", read_vf_count, offsetof(Request, virtual_functions)},
-                {"dry-run", read_flag, offsetof(Request, dry_run)},
+                OPTION("companions", read_texts, companions),
+                OPTION("override", read_guards, overrides),
+                OPTION("plan", read_fingerprint, fingerprint),
+                OPTION("force", read_flag, force),
+                OPTION("adopt", read_flag, adopt),
+                OPTION("detach", read_flag, detach),
+                OPTION("driverless", read_flag, driverless),
+                OPTION("name", read_rule_name, name),
+                OPTION("driver", read_driver, driver),
+                OPTION("virtual-functions", read_vf_count, virtual_functions),
+                OPTION("dry-run", read_flag, dry_run),
+                OPTION("inspect", read_flag, inspect),
 };
 
 static_assert(ELEMENTSOF(option_table) <= 32, "each option has a bit in a mask");
 
+/* Returns the index in option_table, or -1. */
+static int find_option(const char *name) {
+        for (size_t i = 0; i < ELEMENTSOF(option_table); i++)
+                if (streq(option_table[i].key, name))
+                        return (int)i;
+        return -1;
+}
+
+bool request_knows_option(const char *name) {
+        return find_option(name) >= 0;
+}
+
 /* Reads one option. seen is the mask of the options that were read before. */
-static int read_option(Request *request, sd_bus_message *call, const char *method, const char *const *options,
-                unsigned *seen, sd_bus_error *error) {
+static int read_option(Request *request, sd_bus_message *call, const MethodAccess *planned, unsigned *seen,
+                sd_bus_error *error) {
+        const MethodAccess *method = request->method;
         const char *key;
-        size_t i = 0;
 
         int r = sd_bus_message_read_basic(call, 's', &key);
         if (r < 0)
                 return r;
-        while (*options && !streq(*options, key))
-                options++;
-        if (!*options)
-                return sd_bus_error_setf(
-                                error, SD_BUS_ERROR_INVALID_ARGS, "%s has no option '%s'.", method, TEXT_EXCERPT(key));
-        while (!streq(option_table[i].key, key)) {
-                i++;
-                assert(i < ELEMENTSOF(option_table));
-        }
+        const OptionAccess *option = action_find_option(method, key);
+        int i = find_option(key);
+        /* "inspect" is of Plan itself. */
+        bool is_planned = !planned || action_find_option(planned, key) || (option && option->action != ACTION_NONE);
+        if (!option || i < 0 || !is_planned)
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "%s has no option '%s'.",
+                                planned ? planned->member : method->member, TEXT_EXCERPT(key));
         if (*seen & 1U << i)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "Option '%s' is given twice.", key);
         *seen |= 1U << i;
-        return option_table[i].read(call, key, (char *)request + option_table[i].offset, error);
+        char *field = (char *)request + option_table[i].offset;
+        if ((r = option_table[i].read(call, key, field, error)) < 0)
+                return r;
+        /* A field that is still 0 asks for nothing. */
+        for (size_t k = 0; k < option_table[i].size; k++)
+                if (field[k] != 0)
+                        request->actions |= 1U << option->action;
+        return 0;
 }
 
-int request_read_options(Request *request, sd_bus_message *call, const char *method, const char *const *options,
-                sd_bus_error *error) {
+int request_read_planned_options(
+                Request *request, sd_bus_message *call, const MethodAccess *planned, sd_bus_error *error) {
         unsigned seen = 0;
 
         int r = sd_bus_message_enter_container(call, 'a', "{sv}");
         while (r >= 0 && (r = sd_bus_message_enter_container(call, 'e', "sv")) > 0) {
-                r = read_option(request, call, method, options, &seen, error);
+                r = read_option(request, call, planned, &seen, error);
                 if (r >= 0)
                         r = sd_bus_message_exit_container(call);
         }
         return r < 0 ? r : sd_bus_message_exit_container(call);
+}
+
+int request_read_options(Request *request, sd_bus_message *call, sd_bus_error *error) {
+        return request_read_planned_options(request, call, NULL, error);
 }

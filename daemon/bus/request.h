@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "bus/service.h"
+#include "bus/action.h"
 #include "policy/plan.h"
 
 /* The arguments of a call that vfiod runs only after it knows the caller. Everybody may send a message of megabytes.
@@ -20,6 +20,8 @@ typedef struct RequestList {
 
 /* Each method uses some of the fields. The others are 0. */
 typedef struct Request {
+        const MethodAccess *method; /* of the call; never NULL */
+        unsigned actions;           /* mask of 1 << Action: what the method and the given options need */
         PlanVerb verb;
         char *selector;             /* of RemoveRule: the name of the rule */
         unsigned long job;          /* number of a job */
@@ -30,16 +32,24 @@ typedef struct Request {
         char *name;                 /* option "name": of a new rule; NULL for the default */
         char *driver;               /* option "driver": a vfio driver; NULL: vfiod chooses */
         unsigned virtual_functions; /* option "virtual-functions": of a new rule; 0 for none */
-        bool force, adopt, detach, driverless, dry_run;
+        bool force, adopt, detach, driverless, dry_run, inspect;
 } Request;
 
 /* Creates the request for a call. Sets the selector: that of the Group or Device object, or the first argument of a
- * method of the Manager if that is a string. The caller frees *ret. */
+ * method of the Manager if that is a string. The caller frees *ret. Fails with -EACCES for a call that is not in the table
+ * of action.h. */
 int request_new(sd_bus_message *call, Request **ret);
 Request *request_free(Request *request);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Request *, request_free)
 
-/* Reads the options, a dictionary a{sv}. options are the names that the method has, a list that ends with NULL.
- * Refuses other options, and an option that is given twice, with InvalidArgs. method is the name for messages. */
-int request_read_options(Request *request, sd_bus_message *call, const char *method, const char *const *options,
-                sd_bus_error *error);
+/* Reads the options, a dictionary a{sv}, and adds what they need to the actions. An option that is false, or an empty
+ * list, needs nothing. Refuses options that the method does not
+ * have, and an option that is given twice, with InvalidArgs. */
+int request_read_options(Request *request, sd_bus_message *call, sd_bus_error *error);
+
+/* The same for Plan. It takes the options of the method that it plans. */
+int request_read_planned_options(
+                Request *request, sd_bus_message *call, const MethodAccess *planned, sd_bus_error *error);
+
+/* Tells whether options of this name can be read. */
+bool request_knows_option(const char *name);

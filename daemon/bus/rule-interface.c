@@ -2,6 +2,7 @@
 #include "bus/rule-interface.h"
 #include "base/log.h"
 #include "bus/authorize.h"
+#include "bus/new-rule.h"
 #include "bus/notify.h"
 
 int rule_interface_tell(const Service *service) {
@@ -96,68 +97,6 @@ int rule_method_check(sd_bus_message *message, void *userdata, sd_bus_error *err
 
 /* AddRule. */
 
-/* Resolves the selector to a device that is present, not a bridge, and can have the virtual functions of the rule. */
-static int find_device(const Service *service, const Request *request, const Device **ret, Problem *problem) {
-        Device *device = NULL;
-
-        int r = selector_resolve_device(service->inventory, request->selector, &device, problem);
-        if (r != 0)
-                return r;
-        assert(device);
-        const char *address = PCI_ADDRESS_TEXT(device->address);
-        if (!device->present)
-                return problem_set(problem, OUTCOME_NO_SUCH_DEVICE,
-                                "%s is gone from its slot: plug it in first, because the rule needs its ids.", address);
-        if (!device->endpoint)
-                return problem_set(problem, OUTCOME_NOT_ENDPOINT,
-                                "%s is a bridge: it stays with the host. Name a device behind it.", address);
-        if (request->virtual_functions > device->virtual_functions_max)
-                return problem_set(problem, OUTCOME_INVALID_SELECTOR, "%s can have %u virtual functions, not %u.",
-                                address, (unsigned)device->virtual_functions_max, request->virtual_functions);
-        *ret = device;
-        return 0;
-}
-
-/* Resolves the selectors of companions to addresses. A rule must not contain host names, because these can belong to
- * another device later. Returns 0, an outcome, or -ENOMEM. The caller frees wish->companions. */
-static int resolve_companions(const Service *service, const Device *device, const RequestList *selectors, Rule *wish,
-                Problem *problem) {
-        wish->companions = calloc(selectors->n_entries + 1, sizeof(PciAddress));
-        if (!wish->companions)
-                return -ENOMEM;
-        for (size_t i = 0; i < selectors->n_entries; i++) {
-                const char *selector = selectors->entries[i];
-                Device *companion = NULL;
-
-                if (streq(selector, "*")) {
-                        wish->all_companions = true;
-                        return 0;
-                }
-                int r = selector_resolve_device(service->inventory, selector, &companion, problem);
-                if (r != 0)
-                        return r;
-                assert(companion);
-                if (companion == device || !companion->endpoint || !companion->group ||
-                                companion->group != device->group)
-                        return problem_set(problem, OUTCOME_INVALID_SELECTOR,
-                                        "'%s' is no companion: it is not another endpoint in the IOMMU group of %s.",
-                                        selector, PCI_ADDRESS_TEXT(device->address));
-                wish->companions[i] = companion->address;
-        }
-        wish->n_companions = selectors->n_entries;
-        return 0;
-}
-
-/* Makes the default name of a rule, for example "0000-3b-00.0", unless there is a name. Returns 0 or -ENOMEM. */
-static int make_name(PciAddress address, char **name) {
-        if (*name)
-                return 0;
-        *name = strdup(PCI_ADDRESS_TEXT(address));
-        for (char *colon = *name; colon && (colon = strchr(colon, ':'));)
-                *colon = '-';
-        return *name ? 0 : -ENOMEM;
-}
-
 /* Makes the path of the file that vfiod writes for a rule. The caller frees *ret. Returns 0 or -ENOMEM. */
 static int make_path(const Service *service, const char *name, char **ret) {
         return asprintf(ret, "%s/%s.conf", rule_keeper_book(service->rules)->folders[0], name) < 0 ? -ENOMEM : 0;
@@ -244,65 +183,60 @@ static void on_added(int error, void *userdata) {
                 (void)sd_bus_reply_method_return(pending->call, "ss", pending->name, pending->file);
 }
 
-/* Makes the text of the rule. Returns 0, an outcome, or a negative errno. The caller frees *ret. */
-static int make_rule(const Service *service, Request *request, char **ret, Problem *problem) {
-        _cleanup_(rule_freep) Rule *wish = calloc(1, sizeof(Rule));
-        const RuleBook *book = rule_keeper_book(service->rules);
-        const Device *device = NULL;
-        int r;
-
-        if (!wish)
-                return -ENOMEM;
-        wish->driver = TAKE_PTR(request->driver);
-        wish->overrides = request->overrides;
-        wish->virtual_functions = request->virtual_functions;
-        if ((r = find_device(service, request, &device, problem)) != 0)
-                return r;
-        assert(device);
-        if ((r = resolve_companions(service, device, &request->companions, wish, problem)) != 0 ||
-                        (r = make_name(device->address, &request->name)) != 0)
-                return r;
-        if (book->n_files >= RULES_MAX)
-                return problem_set(problem, OUTCOME_LIMITS_EXCEEDED, "There are %zu rules already: remove some first.",
-                                book->n_files);
-        return rule_make_text(device, wish, ret);
-}
-
 static int add_rule(
                 Service *service, sd_bus_message *call, const Caller *caller, Request *request, sd_bus_error *error) {
         _cleanup_(pending_call_freep) PendingCall *pending = NULL;
         _cleanup_problem_ Problem problem = {};
-        _cleanup_free_ char *text = NULL;
+        _cleanup_new_rule_ NewRule rule = {};
 
-        int r = make_rule(service, request, &text, &problem);
+        int r = new_rule_make(service, request, &rule, &problem);
         if (r != 0)
                 return bus_set_error(error, r, &problem);
-        pending = pending_call_new(service, call, caller, request->name);
+        pending = pending_call_new(service, call, caller, rule.name);
         if (!pending)
                 return -ENOMEM;
         pending->dry_run = request->dry_run;
         r = worker_request(sd_bus_get_event(service->bus), service->worker, "AddRule", on_added, pending, "ssb",
-                        request->name, text, (int)request->dry_run);
+                        rule.name, rule.text, (int)request->dry_run);
         if (r < 0)
                 return bus_set_error(error, describe_change_error(pending, "write", r, &problem), &problem);
         TAKE_PTR(pending);
         return 1;
 }
 
+static int describe_added(const Service *service, const Request *request, CallDetails *details, Problem *problem) {
+        _cleanup_new_rule_ NewRule rule = {};
+
+        int r = new_rule_make(service, request, &rule, problem);
+        if (r != 0 || (r = call_details_set_devices(details, service, rule.devices, rule.n_devices)) < 0 ||
+                        (r = call_details_set(details, CALL_DETAIL_RULE, "%s", rule.name)) < 0)
+                return r;
+        call_details_mix(details, rule.text);
+        if (request->virtual_functions > 0 &&
+                        (r = call_details_set(details, CALL_DETAIL_COUNT, "%u", request->virtual_functions)) < 0)
+                return r;
+        return call_details_set_overrides(details, request->overrides);
+}
+
+static const CallHandler add_handler = {.run = add_rule, .describe = describe_added};
+
 int rule_method_add(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        static const char *const options[] = {
-                        "name", "companions", "override", "driver", "virtual-functions", "dry-run", NULL};
         _cleanup_(request_freep) Request *request = NULL;
         int r;
 
         (void)userdata;
-        if ((r = request_new(message, &request)) < 0 ||
-                        (r = request_read_options(request, message, "AddRule", options, error)) < 0)
+        if ((r = request_new(message, &request)) < 0 || (r = request_read_options(request, message, error)) < 0)
                 return r;
-        return authorize_change(message, add_rule, TAKE_PTR(request), error);
+        return authorize(message, &add_handler, TAKE_PTR(request), error);
 }
 
 /* RemoveRule. */
+
+static int no_such_rule(const RuleBook *book, Problem *problem) {
+        return problem_set(problem, OUTCOME_NO_SUCH_RULE,
+                        "There is no rule of that name in %s. 'vfioctl rule list' lists all.",
+                        book ? book->folders[0] : "");
+}
 
 static int check_removed(const PendingCall *pending, int error, Problem *problem) {
         const RuleBook *book = error == -ECANCELED ? NULL : rule_keeper_book(pending->service->rules);
@@ -314,9 +248,7 @@ static int check_removed(const PendingCall *pending, int error, Problem *problem
                                 pending->file);
         /* Somebody may have removed the file since it was read. */
         if (error == -ENOENT && !file)
-                return problem_set(problem, OUTCOME_NO_SUCH_RULE,
-                                "There is no rule of that name in %s. 'vfioctl rule list' lists all.",
-                                book ? book->folders[0] : "");
+                return no_such_rule(book, problem);
         if (error < 0 && error != -ENOENT)
                 return describe_change_error(pending, "delete", error, problem);
         log_notice("%s was removed (for %s)", pending->file, pending->caller);
@@ -346,14 +278,52 @@ static int remove_rule(
         return 1;
 }
 
+/* Lists the devices that a rule matches. The caller frees *ret. */
+static int list_matched(const Service *service, const char *name, const Device ***ret, size_t *ret_n) {
+        const RuleCaseList *list = rule_keeper_cases(service->rules);
+        size_t n = 0;
+
+        const Device **devices = calloc(list->n_cases + 1, sizeof(Device *));
+        if (!devices)
+                return -ENOMEM;
+        for (size_t i = 0; i < list->n_cases; i++) {
+                const Device *device = streq_ptr(list->cases[i].rule, name)
+                                ? inventory_find_device(service->inventory, list->cases[i].address)
+                                : NULL;
+
+                if (device)
+                        devices[n++] = device;
+        }
+        *ret = devices;
+        *ret_n = n;
+        return 0;
+}
+
+static int describe_removed(const Service *service, const Request *request, CallDetails *details, Problem *problem) {
+        const RuleBook *book = rule_keeper_book(service->rules);
+        const RuleFile *file = rule_book_find(book, request->selector);
+        _cleanup_free_ const Device **devices = NULL;
+        size_t n = 0;
+        int r;
+
+        if (!file)
+                return no_such_rule(book, problem);
+        if ((r = list_matched(service, file->name, &devices, &n)) < 0 ||
+                        (r = call_details_set_devices(details, service, devices, n)) < 0)
+                return r;
+        call_details_mix(details, file->path);
+        new_rule_mix(details, file->rule);
+        return call_details_set(details, CALL_DETAIL_RULE, "%s", TEXT_NAME(file->name));
+}
+
+static const CallHandler remove_handler = {.run = remove_rule, .describe = describe_removed};
+
 int rule_method_remove(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        static const char *const options[] = {NULL};
         _cleanup_(request_freep) Request *request = NULL;
         int r;
 
         (void)userdata;
-        if ((r = request_new(message, &request)) < 0 ||
-                        (r = request_read_options(request, message, "RemoveRule", options, error)) < 0)
+        if ((r = request_new(message, &request)) < 0 || (r = request_read_options(request, message, error)) < 0)
                 return r;
-        return authorize_change(message, remove_rule, TAKE_PTR(request), error);
+        return authorize(message, &remove_handler, TAKE_PTR(request), error);
 }

@@ -27,6 +27,7 @@ typedef struct ManagerFacts {
 } ManagerFacts;
 
 typedef struct CallerQuery CallerQuery;
+typedef struct Approval Approval;
 typedef struct Service Service;
 
 /* A program that is connected to root's socket: see root-socket.h. Its process was root's when it connected. */
@@ -54,7 +55,9 @@ struct Service {
         ManagerFacts told;    /* the values of the properties, as they were signalled last */
         CallerQuery *queries; /* for authorize.c: calls that wait until the bus says who the caller is */
         size_t n_queries;
-        sd_event_source *turn; /* runs the next of these calls; NULL for none */
+        Approval *approvals;         /* for approval.c: calls that wait for polkit */
+        uint64_t polkit_deadline_us; /* for tests; 0 for the default */
+        sd_event_source *turn;       /* runs the next of these calls; NULL for none */
         uint64_t n_turns;
 
         /* Requests a rescan of all devices and rules, and replies to the call when it is done. call may be NULL;

@@ -266,7 +266,7 @@ static int method_set_boot_devices(sd_bus_message *message, void *userdata, sd_b
 
 /* The listener has checked who connects, so every call is allowed. */
 #define METHOD(member, in, out, handler) SD_BUS_METHOD(member, in, out, handler, SD_BUS_VTABLE_UNPRIVILEGED)
-#define PLAN "ssiuuuutbbbba(sqqqquyiiaybbbbs)a(sssu)"
+#define PLAN "ssiuuuutbbbbba(sqqqquyiiaybbbbs)a(sssu)"
 #define RESULT "issta(sayay)a(sssu)as"
 
 static const sd_bus_vtable vtable[] = {

@@ -7,7 +7,7 @@
 struct Census {
         Census *next;
         CensusTable *table;
-        uid_t asker;
+        uid_t asker, reader;
         sd_bus *peer;
         HolderTable holders; /* The first owner is the group, if the caller asked for one. */
         int group;           /* negative for none */
@@ -122,7 +122,7 @@ static int ask(Census *census) {
         if ((r = peer_open_client(fd, census->table->event, &census->peer)) < 0 ||
                         (r = peer_make_call(census->peer, PEER_CENSUS_INTERFACE, "ListHolders", &call)) < 0 ||
                         (r = holder_message_append_list(call, census->group, census->devices, census->n_devices,
-                                         ENTRIES_MAX, census->asker)) < 0)
+                                         ENTRIES_MAX, census->reader)) < 0)
                 return r;
         return sd_bus_call_async(census->peer, NULL, call, on_reply, census, CENSUS_DEADLINE_US);
 }
@@ -147,7 +147,7 @@ static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *error) 
         return 1;
 }
 
-int census_start(CensusTable *table, uid_t asker, int group, const AskedDevice *devices, size_t n_devices,
+int census_start(CensusTable *table, uid_t asker, uid_t reader, int group, const AskedDevice *devices, size_t n_devices,
                 census_done_t done, void *userdata, Problem *problem) {
         int r;
 
@@ -159,6 +159,7 @@ int census_start(CensusTable *table, uid_t asker, int group, const AskedDevice *
         *census = (Census){
                         .table = table,
                         .asker = asker,
+                        .reader = reader,
                         .group = group,
                         .holders = {.names_max = ENTRIES_MAX},
                         .done = done,

@@ -34,9 +34,9 @@ typedef struct CensusTable {
 #define CENSUS_DEADLINE_US (10 * UINT64_C(1000000))
 
 /* Asks for the holders of the group's node, unless the group is negative, and of the nodes of these devices. The
- * search counts for the quota of the asker. done() is not called before the next turn of the loop. Returns 0;
+ * search counts for the quota of the asker. reader: for whom the answer is, see usage/holders.h. done() is not called before the next turn of the loop. Returns 0;
  * LIMITS_EXCEEDED; or a negative errno. */
-int census_start(CensusTable *table, uid_t asker, int group, const AskedDevice *devices, size_t n_devices,
+int census_start(CensusTable *table, uid_t asker, uid_t reader, int group, const AskedDevice *devices, size_t n_devices,
                 census_done_t done, void *userdata, Problem *problem);
 
 /* Abandons all searches, and calls done() of each with -ECANCELED. */

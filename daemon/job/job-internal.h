@@ -13,6 +13,7 @@ struct Job {
         unsigned long transaction;            /* number of its file in the state folder; 0 for a survey */
         Plan *plan;
         char *caller;
+        uid_t owner; /* who called; 0 for root, rules and recoveries */
         Worker *worker;
         sd_event_source *orphan; /* the end of a worker that an earlier daemon started; NULL for a job of this daemon */
         sd_event_source *timer;

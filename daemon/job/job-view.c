@@ -25,6 +25,7 @@ JobDescription job_describe(const Job *job) {
                         .step = job->step,
                         .cancelled = job->cancelled,
                         .caller = job->caller,
+                        .owner = job->owner,
                         .holder = strempty(job->holder),
                         .started_us = job->started_us,
         };

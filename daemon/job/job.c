@@ -12,7 +12,7 @@ const JobLimits job_limits_default = {
                 .step_deadline_us = 30 * USEC_PER_SEC,
                 .held_deadline_us = USEC_PER_SEC,
                 .names_deadline_us = 5 * USEC_PER_SEC,
-                .jobs_max = 64,
+                .jobs = {.total = 64, .per_user = 16, .for_root = 16},
                 .plans = {.total = 16, .per_user = 4, .for_root = 4},
 };
 
@@ -439,6 +439,15 @@ int job_check_plan_quota(const JobTable *table, uid_t asker, Problem *problem) {
         return quota_check(&table->limits.plans, &use, asker, "plans", problem);
 }
 
+static int check_job_quota(const JobTable *table, uid_t owner, Problem *problem) {
+        QuotaUse use = {};
+
+        for (const Job *job = table->jobs; job; job = job->next)
+                if (job_is_visible(job))
+                        quota_add(&use, job->owner, owner);
+        return quota_check(&table->limits.jobs, &use, owner, "jobs", problem);
+}
+
 int job_start(JobTable *table, Plan *plan, const char *caller, job_done_t done, void *userdata, Problem *problem) {
         _cleanup_(plan_freep) Plan *owned_plan = plan;
         int r;
@@ -447,11 +456,9 @@ int job_start(JobTable *table, Plan *plan, const char *caller, job_done_t done, 
                 if ((r = refuse_slow_survey(table, plan, problem)) != 0 ||
                                 (r = job_check_plan_quota(table, plan->asker, problem)) != 0)
                         return r;
-        } else if ((r = refuse_conflict(table, plan, problem)) != 0)
+        } else if ((r = refuse_conflict(table, plan, problem)) != 0 ||
+                        (r = check_job_quota(table, plan->asker, problem)) != 0)
                 return r;
-        else if (table->n_jobs >= table->limits.jobs_max)
-                return problem_set(problem, OUTCOME_LIMITS_EXCEEDED,
-                                "%zu jobs are under way already: try again when one is done.", table->n_jobs);
 
         _cleanup_(job_freep) Job *job = calloc(1, sizeof(Job));
         if (!job)
@@ -463,6 +470,7 @@ int job_start(JobTable *table, Plan *plan, const char *caller, job_done_t done, 
         (void)snprintf(job->group_text, sizeof(job->group_text), "%d", job->plan->group);
         (void)snprintf(job->number_text, sizeof(job->number_text), "%lu", job->number);
         job->caller = strdup(caller);
+        job->owner = job->plan->asker;
         job->recovering = job->plan->recovery;
         job->transaction = job->plan->transaction;
         if (!job->caller)

@@ -20,8 +20,8 @@ typedef struct JobLimits {
                                      * the job is given up. It is longer than SURVEY_US of engine/survey.h. */
         uint64_t held_deadline_us;  /* the same for a step that waits for a process */
         uint64_t names_deadline_us; /* how long a job waits for the host names after a reattach */
-        size_t jobs_max;
-        QuotaLimits plans; /* for surveys: every user may ask for one, so they do not count for jobs_max */
+        QuotaLimits jobs;
+        QuotaLimits plans; /* for surveys: every user may ask for one, so they are no jobs */
 } JobLimits;
 
 extern const JobLimits job_limits_default;
@@ -70,6 +70,7 @@ typedef struct JobDescription {
         size_t step;    /* index of the step that it is at */
         bool cancelled; /* It undoes its changes, at once or when the kernel returns. */
         const char *caller;
+        uid_t owner;         /* who started it; 0 for root, rules and recoveries */
         const char *holder;  /* process that the step waits for, "" for none */
         uint64_t started_us; /* CLOCK_REALTIME */
 } JobDescription;

@@ -73,17 +73,19 @@ typedef struct Plan {
         bool force;                /* of a reattach: do not check whether a process holds the group */
         bool forget;               /* of a reattach: the device is gone, so only its state file is removed */
         bool only_plan;            /* survey and report; change nothing */
+        bool inspect;              /* the caller may learn which processes and mounts of other users there are */
         bool by_rule;              /* a rule starts it: our early udev rule may have set driver_override already */
         bool recovery;             /* ends what an earlier transaction left */
         unsigned long transaction; /* of a recovery: the number of that transaction */
-        uid_t asker; /* of a survey: the user whose quota counts. Disks are opened exclusively only for root. */
+        uid_t asker; /* who called; 0 for root, rules and recoveries. For the survey of another user, no disk is opened
+                      * exclusively. */
         uint64_t fingerprint; /* of the plan that the caller saw; 0 for none */
 } Plan;
 
-/* Returns for whom the messages about the plan are, see usage/holders.h. Everybody reads those about rules (ListRules),
- * and the asker those of a survey. Only root may ask for a change. */
+/* Returns for whom the messages about the plan are, see usage/holders.h. Everybody reads those about rules
+ * (ListRules). */
 static inline uid_t plan_reader(const Plan *plan) {
-        return plan->only_plan ? plan->asker : plan->by_rule ? READER_ANYBODY : 0;
+        return plan->by_rule && !plan->only_plan ? READER_ANYBODY : plan->inspect ? 0 : plan->asker;
 }
 
 /* Writes why the plan has this step, in words, into buffer, and returns buffer. */

@@ -53,11 +53,11 @@ static int append_findings(sd_bus_message *message, const FindingList *list) {
 int job_message_append_plan(sd_bus_message *message, const Plan *plan) {
         int r;
 
-        if ((r = sd_bus_message_append(message, "ssiuuuutbbbb", plan_verb_to_string(plan->verb),
+        if ((r = sd_bus_message_append(message, "ssiuuuutbbbbb", plan_verb_to_string(plan->verb),
                              PCI_ADDRESS_TEXT(plan->selected), plan->group, (uint32_t)plan->vf_count,
                              (uint32_t)plan->vf_fate, (uint32_t)plan->overrides, (uint32_t)plan->asker,
                              plan->fingerprint, (int)plan->force, (int)plan->forget, (int)plan->only_plan,
-                             (int)plan->by_rule)) < 0 ||
+                             (int)plan->by_rule, (int)plan->inspect)) < 0 ||
                         (r = sd_bus_message_open_container(message, 'a', "(" MEMBER ")")) < 0)
                 return r;
         for (size_t i = 0; i < plan->n_members && r >= 0; i++)
@@ -202,11 +202,11 @@ static int read_findings(sd_bus_message *message, FindingList *list) {
 }
 
 static int read_options(sd_bus_message *message, Plan *plan) {
-        int force, forget, only_plan, by_rule;
+        int force, forget, only_plan, by_rule, inspect;
         uint32_t vf_fate, asker;
 
-        int r = sd_bus_message_read(message, "iuuuutbbbb", &plan->group, &plan->vf_count, &vf_fate, &plan->overrides,
-                        &asker, &plan->fingerprint, &force, &forget, &only_plan, &by_rule);
+        int r = sd_bus_message_read(message, "iuuuutbbbbb", &plan->group, &plan->vf_count, &vf_fate, &plan->overrides,
+                        &asker, &plan->fingerprint, &force, &forget, &only_plan, &by_rule, &inspect);
         if (r < 0)
                 return r;
         plan->vf_fate = (VfFate)vf_fate;
@@ -215,6 +215,7 @@ static int read_options(sd_bus_message *message, Plan *plan) {
         plan->forget = forget;
         plan->only_plan = only_plan;
         plan->by_rule = by_rule;
+        plan->inspect = inspect;
         return vf_fate >= _VF_FATE_MAX || plan->group < IOMMU_GROUP_NONE || plan->vf_count > UINT16_MAX ? -EBADMSG : 0;
 }
 

@@ -41,12 +41,15 @@ static int run(Service *service, sd_bus_message *call, const Caller *caller, Req
         return sd_bus_reply_method_return(call, NULL);
 }
 
+static const CallHandler handler = {.run = run};
+
+/* A method of root, and one of everybody. */
 static int method_change(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         Request *request = NULL;
 
         (void)userdata;
         g_assert_cmpint(request_new(message, &request), >=, 0);
-        return authorize_change(message, run, request, error);
+        return authorize(message, &handler, request, error);
 }
 
 static int method_ask(sd_bus_message *message, void *userdata, sd_bus_error *error) {
@@ -54,13 +57,13 @@ static int method_ask(sd_bus_message *message, void *userdata, sd_bus_error *err
 
         (void)userdata;
         g_assert_cmpint(request_new(message, &request), >=, 0);
-        return authorize_anybody(message, run, request, error);
+        return authorize(message, &handler, request, error);
 }
 
 static const sd_bus_vtable vtable[] = {
                 SD_BUS_VTABLE_START(0),
-                SD_BUS_METHOD("Change", "", "", method_change, SD_BUS_VTABLE_UNPRIVILEGED),
-                SD_BUS_METHOD("Ask", "", "", method_ask, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_METHOD("Rescan", "", "", method_change, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_METHOD("Plan", "", "", method_ask, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_VTABLE_END,
 };
 
@@ -198,15 +201,15 @@ static void test_answers(void) {
                 uint32_t uid;
                 unsigned n_run;
         } cases[] = {
-                        {"Change", BUS_DAEMON, 0, 1},
-                        {"Change", BUS_DAEMON, 1000, 0},
-                        {"Ask", BUS_DAEMON, 1000, 1},
+                        {"Rescan", BUS_DAEMON, 0, 1},
+                        {"Rescan", BUS_DAEMON, 1000, 0},
+                        {"Plan", BUS_DAEMON, 1000, 1},
                         /* The bus daemon does not know the user. */
-                        {"Change", BUS_DAEMON, UINT32_MAX, 0},
-                        {"Ask", BUS_DAEMON, UINT32_MAX, 0},
+                        {"Rescan", BUS_DAEMON, UINT32_MAX, 0},
+                        {"Plan", BUS_DAEMON, UINT32_MAX, 0},
                         /* Another connection answers instead of the bus daemon. */
-                        {"Change", ":1.66", 0, 0},
-                        {"Ask", ":1.66", 0, 0},
+                        {"Rescan", ":1.66", 0, 0},
+                        {"Plan", ":1.66", 0, 0},
         };
 
         for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -232,7 +235,7 @@ static void test_caller_left(void) {
         Scene scene;
 
         scene_begin(&scene);
-        call(&scene, "Change", SENDER);
+        call(&scene, "Rescan", SENDER);
         await(&scene, &scene.n_questions, 1);
         g_assert_cmpint(sd_bus_reply_method_errorf(scene.question, SD_BUS_ERROR_NAME_HAS_NO_OWNER, "gone"), >=, 0);
         await(&scene, &scene.n_denied, 1);
@@ -244,7 +247,7 @@ static void test_no_sender(void) {
         Scene scene;
 
         scene_begin(&scene);
-        call(&scene, "Change", NULL);
+        call(&scene, "Rescan", NULL);
         await(&scene, &scene.n_denied, 1);
         g_assert_cmpuint(scene.n_questions, ==, 0);
         scene_end(&scene);
@@ -257,7 +260,7 @@ static void test_no_answer(void) {
 
         scene_begin(&scene);
         for (unsigned i = 0; i < HELD_MAX + 36; i++)
-                call(&scene, "Change", SENDER);
+                call(&scene, "Rescan", SENDER);
         await(&scene, &scene.n_limited, 36);
         g_assert_cmpuint(scene.n_answers, ==, 36);
         await(&scene, &scene.n_denied, HELD_MAX);
@@ -266,7 +269,7 @@ static void test_no_answer(void) {
 
         /* Afterwards the connection may call again. */
         scene.question = sd_bus_message_unref(scene.question);
-        call(&scene, "Ask", SENDER);
+        call(&scene, "Plan", SENDER);
         await(&scene, &scene.n_questions, 2);
         tell_user(&scene, BUS_DAEMON, 1000);
         await(&scene, &scene.n_run, 1);
@@ -278,11 +281,11 @@ static void test_end(void) {
         Scene scene;
 
         scene_begin(&scene);
-        call(&scene, "Change", SENDER);
-        call(&scene, "Ask", SENDER);
+        call(&scene, "Rescan", SENDER);
+        call(&scene, "Plan", SENDER);
         await(&scene, &scene.n_questions, 1);
         /* When this call is answered, the two calls before it are waiting. */
-        call(&scene, "Change", NULL);
+        call(&scene, "Rescan", NULL);
         await(&scene, &scene.n_denied, 1);
         authorize_done(&scene.service);
         await(&scene, &scene.n_failed, 2);
@@ -308,12 +311,12 @@ static void call_as(Scene *scene, const Crowd *crowds, size_t n_crowds) {
                         g_autofree char *sender = g_strdup_printf(":1.%u%03u", (unsigned)crowds[i].uid, connection);
 
                         for (unsigned n = 0; n < crowds[i].n_calls; n++)
-                                call(scene, "Ask", sender);
+                                call(scene, "Plan", sender);
                         n_questions++;
                 }
         await(scene, &scene->n_questions, n_questions);
         /* When this call is answered, all calls before it are waiting. */
-        call(scene, "Ask", NULL);
+        call(scene, "Plan", NULL);
         await(scene, &scene->n_denied, 1);
         for (size_t i = 0, next = 0; i < n_crowds; i++)
                 for (unsigned connection = 0; connection < crowds[i].n_connections; connection++) {

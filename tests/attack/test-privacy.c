@@ -33,7 +33,8 @@ static void expect_holders(uid_t uid, const char *pattern) {
         GByteArray *body = raw_body();
 
         raw_put_text(body, NIC);
-        (void)raw_bus_send(bus, "ListHolders", "s", body);
+        raw_end_array(body, raw_begin_array(body, 8), 8);
+        (void)raw_bus_send(bus, "ListHolders", "sa{sv}", body);
         raw_bus_expect(bus, NULL, pattern);
 }
 

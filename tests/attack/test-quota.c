@@ -103,7 +103,8 @@ static void test_holders(uid_t uid) {
                 GByteArray *body = raw_body();
 
                 raw_put_text(body, NIC);
-                (void)raw_bus_send(attacker, "ListHolders", "s", body);
+                raw_end_array(body, raw_begin_array(body, 8), 8);
+                (void)raw_bus_send(attacker, "ListHolders", "sa{sv}", body);
         }
         witness_probe(&witness);
         for (guint i = 0; i < 50; i++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "broker-policy.h"
+#include "private-bus.h"
 
 #include <pwd.h>
 #include <string.h>
@@ -116,6 +117,7 @@ static GVariant *rules_of(guint32 user, bool anybody_may_own, const GPtrArray *r
         const guint64 lowest = LOWEST_PRIORITY;
 
         g_variant_builder_add(&own, "(btbs)", anybody_may_own, lowest, true, "");
+        g_variant_builder_add(&own, "(btbs)", true, lowest + 1, false, POLKIT_NAME);
         add_message_rule(&send, true, lowest, "", NULL, NULL);
         add_message_rule(&receive, true, lowest, "", NULL, NULL);
         for (guint i = 0; i < rules->len; i++) {

@@ -56,13 +56,41 @@ char **contract_errors(void) {
         return g_strv_builder_end(errors);
 }
 
+/* The annotations that say what a method needs. sd-bus cannot introspect them. */
+#define OWN_ANNOTATION "org.vfiod1."
+#define OWN_OPTION OWN_ANNOTATION "Option."
+
+const char *contract_action(const GDBusMethodInfo *method) {
+        const char *action = g_dbus_annotation_info_lookup(method->annotations, OWN_ANNOTATION "Action");
+
+        if (!action)
+                g_error("the contract does not say who may call %s", method->name);
+        return action;
+}
+
+char **contract_options(const GDBusMethodInfo *method) {
+        g_autoptr(GStrvBuilder) options = g_strv_builder_new();
+
+        for (unsigned i = 0; method->annotations && method->annotations[i]; i++)
+                if (g_str_has_prefix(method->annotations[i]->key, OWN_OPTION))
+                        g_strv_builder_add(options, method->annotations[i]->key + strlen(OWN_OPTION));
+        return g_strv_builder_end(options);
+}
+
+const char *contract_option_action(const GDBusMethodInfo *method, const char *option) {
+        g_autofree char *key = g_strconcat(OWN_OPTION, option, NULL);
+
+        return g_dbus_annotation_info_lookup(method->annotations, key);
+}
+
 static int compare_texts(const void *a, const void *b) {
         return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 static void append_annotations(GString *text, GDBusAnnotationInfo *const *annotations) {
         for (; annotations && *annotations; annotations++)
-                g_string_append_printf(text, " [%s=%s]", (*annotations)->key, (*annotations)->value);
+                if (!g_str_has_prefix((*annotations)->key, OWN_ANNOTATION))
+                        g_string_append_printf(text, " [%s=%s]", (*annotations)->key, (*annotations)->value);
 }
 
 static void append_arguments(GString *text, const char *direction, GDBusArgInfo *const *arguments) {

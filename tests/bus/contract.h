@@ -15,5 +15,13 @@ GPtrArray *contract_interfaces(void);
 /* The errors that are listed at its beginning, in that order; free with g_strfreev(). */
 char **contract_errors(void);
 
-/* The members of an interface as text, one line each, sorted, to compare two interfaces. Without doc comments. */
+/* What a method and an option of it need, by the annotations: the id of an action of polkit, "none", or for a method
+ * "owner". */
+const char *contract_action(const GDBusMethodInfo *method);
+const char *contract_option_action(const GDBusMethodInfo *method, const char *option);
+/* The options of a method; free with g_strfreev(). */
+char **contract_options(const GDBusMethodInfo *method);
+
+/* The members of an interface as text, one line each, sorted, to compare two interfaces. Without doc comments, and without
+ * the annotations that sd-bus cannot introspect. */
 char *interface_to_text(const GDBusInterfaceInfo *interface);

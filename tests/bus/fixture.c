@@ -39,11 +39,15 @@ static void daemon_start(Fixture *fixture) {
                         fixture->options.held_deadline_ms > 0 ? held : NULL, NULL};
 
         g_autofree char *deadline = g_strdup_printf("VFIOD_SIM_BUS_DEADLINE_MS=%u", fixture->options.bus_deadline_ms);
-        const char *environment[3] = {};
+        g_autofree char *polkit =
+                        g_strdup_printf("VFIOD_SIM_POLKIT_DEADLINE_MS=%u", fixture->options.polkit_deadline_ms);
+        const char *environment[4] = {};
         size_t n = 0;
 
         if (fixture->options.bus_deadline_ms > 0)
                 environment[n++] = deadline;
+        if (fixture->options.polkit_deadline_ms > 0)
+                environment[n++] = polkit;
         if (fixture->options.network)
                 environment[n++] = "VFIOD_SIM_NETWORK=1";
 
@@ -228,14 +232,26 @@ static void on_reply(GObject *source, GAsyncResult *result, void *userdata) {
         ((Pending *)userdata)->result = g_object_ref(result);
 }
 
-Pending *fixture_call_start(
-                Fixture *fixture, const char *path, const char *interface, const char *method, const char *arguments) {
+Pending *connection_call_start(GDBusConnection *connection, GDBusCallFlags flags, const char *path,
+                const char *interface, const char *method, const char *arguments) {
         Pending *pending = g_new0(Pending, 1);
 
-        pending->connection = g_object_ref(fixture->connection);
-        g_dbus_connection_call(fixture->connection, BUS_NAME, path, interface, method, parse_arguments(arguments), NULL,
-                        G_DBUS_CALL_FLAGS_NO_AUTO_START, DEADLINE_MS, NULL, on_reply, pending);
+        pending->connection = g_object_ref(connection);
+        /* On root's socket, there are no names. */
+        const char *name = g_dbus_connection_get_unique_name(connection) ? BUS_NAME : NULL;
+        g_dbus_connection_call(connection, name, path, interface, method, parse_arguments(arguments), NULL, flags,
+                        DEADLINE_MS, NULL, on_reply, pending);
         return pending;
+}
+
+Pending *fixture_call_start(
+                Fixture *fixture, const char *path, const char *interface, const char *method, const char *arguments) {
+        return connection_call_start(
+                        fixture->connection, G_DBUS_CALL_FLAGS_NO_AUTO_START, path, interface, method, arguments);
+}
+
+bool pending_is_done(Pending *pending) {
+        return pending->result;
 }
 
 GVariant *pending_finish(Pending *pending, GError **error) {

@@ -37,11 +37,12 @@
 typedef struct FixtureOptions {
         const char *topology; /* NULL: story */
         bool permissive_bus;
-        unsigned step_deadline_ms; /* 0: the default */
-        unsigned bus_deadline_ms;  /* 0: the default */
-        unsigned held_deadline_ms; /* 0: the default; otherwise step_deadline_ms must be set too */
-        bool network;              /* rules for network cards wait for the file STATE-FOLDER.online */
-        bool reads_log;            /* the test waits for lines of the log with fixture_wait_log() */
+        unsigned step_deadline_ms;   /* 0: the default */
+        unsigned bus_deadline_ms;    /* 0: the default */
+        unsigned polkit_deadline_ms; /* 0: the default */
+        unsigned held_deadline_ms;   /* 0: the default; otherwise step_deadline_ms must be set too */
+        bool network;                /* rules for network cards wait for the file STATE-FOLDER.online */
+        bool reads_log;              /* the test waits for lines of the log with fixture_wait_log() */
 } FixtureOptions;
 
 typedef struct Fixture {
@@ -91,6 +92,10 @@ void manager_refused(Fixture *fixture, const char *method, const char *selector,
 typedef struct Pending Pending;
 Pending *fixture_call_start(
                 Fixture *fixture, const char *path, const char *interface, const char *method, const char *arguments);
+/* The same over another connection, and with other flags. */
+Pending *connection_call_start(GDBusConnection *connection, GDBusCallFlags flags, const char *path,
+                const char *interface, const char *method, const char *arguments);
+bool pending_is_done(Pending *pending);
 GVariant *pending_finish(Pending *pending, GError **error);
 void pending_expect(Pending *pending, const char *expected);
 void pending_refused(Pending *pending, const char *error_name, const char *pattern);

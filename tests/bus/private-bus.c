@@ -5,6 +5,7 @@
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 struct PrivateBus {
@@ -39,7 +40,7 @@ bool private_bus_is_broker(void) {
         return g_strcmp0(g_getenv("VFIOD_TEST_BUS"), "dbus-broker") == 0;
 }
 
-/* dbus-daemon accepts only users that have a name. For dbus-daemon only, FAR_UID has one. */
+/* dbus-daemon accepts only users that have a name. For dbus-daemon only, the users of the tests have one. */
 static void write_users(PrivateBus *bus) {
         g_autofree char *text = NULL;
         g_autoptr(GError) error = NULL;
@@ -47,7 +48,10 @@ static void write_users(PrivateBus *bus) {
         bus->users = g_build_filename(bus->folder, "passwd", NULL);
         (void)g_file_get_contents("/etc/passwd", &text, NULL, &error);
         g_assert_no_error(error);
-        g_autofree char *longer = g_strdup_printf("%sfar:x:%u:%u::/:/bin/sh\n", text, FAR_UID, FAR_UID);
+        g_autofree char *longer = g_strdup_printf("%sfar:x:%u:%u::/:/bin/sh\n"
+                                                  "alice:x:%u:%u::/:/bin/sh\n"
+                                                  "bob:x:%u:%u::/:/bin/sh\n",
+                        text, FAR_UID, FAR_UID, ALICE_UID, ALICE_UID, BOB_UID, BOB_UID);
         (void)g_file_set_contents(bus->users, longer, -1, &error);
         g_assert_no_error(error);
 }
@@ -65,7 +69,9 @@ static void start_dbus_daemon(PrivateBus *bus, bool shipped_policy) {
 
         bus->config = g_build_filename(bus->folder, "bus.conf", NULL);
         g_autofree char *text = g_strdup_printf(config_text, bus->socket, shipped_policy ? "deny" : "allow",
-                        shipped_policy ? "<include>" VFIOD_BUS_POLICY "</include>" : "");
+                        shipped_policy ? "<policy context=\"default\"><allow own=\"" POLKIT_NAME "\"/></policy>\n"
+                                         "<include>" VFIOD_BUS_POLICY "</include>"
+                                       : "");
         (void)g_file_set_contents(bus->config, text, -1, &error);
         g_assert_no_error(error);
 
@@ -136,5 +142,17 @@ GDBusConnection *private_bus_connect(void) {
                         G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT | G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION,
                         NULL, NULL, &error);
         g_assert_no_error(error);
+        return connection;
+}
+
+/* The bus uses the effective uid of the connecting thread. */
+static void set_effective_uid(uid_t uid) {
+        g_assert_cmpint(syscall(SYS_setresuid, -1, uid, -1), ==, 0);
+}
+
+GDBusConnection *private_bus_connect_as(uid_t uid) {
+        set_effective_uid(uid);
+        GDBusConnection *connection = private_bus_connect();
+        set_effective_uid(0);
         return connection;
 }

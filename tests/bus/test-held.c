@@ -256,15 +256,16 @@ static void test_holders(void) {
         Fixture *fixture = fixture_start(NULL);
         const char *root = fake_kernel_get_root(fixture->kernel);
 
-        fixture_expect(fixture, BUS_PATH, MANAGER, "ListHolders", "('ens3',)", "([],)");
-        fixture_expect(fixture, BUS_PATH, MANAGER, "ListHolders", "('group:0',)", "([],)");
-        fixture_refused(fixture, BUS_PATH, MANAGER, "ListHolders", "('ens9',)", "NoSuchDevice", "*");
-        fixture_refused(fixture, BUS_PATH, MANAGER, "ListHolders", "('group:99',)", "NoSuchGroup", "*");
+        fixture_expect(fixture, BUS_PATH, MANAGER, "ListHolders", "('ens3', " NO_OPTIONS ")", "([],)");
+        fixture_expect(fixture, BUS_PATH, MANAGER, "ListHolders", "('group:0', " NO_OPTIONS ")", "([],)");
+        fixture_refused(fixture, BUS_PATH, MANAGER, "ListHolders", "('ens9', " NO_OPTIONS ")", "NoSuchDevice", "*");
+        fixture_refused(fixture, BUS_PATH, MANAGER, "ListHolders", "('group:99', " NO_OPTIONS ")", "NoSuchGroup", "*");
 
         manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_DETACHED);
         Process *holder = start_holder(fixture);
         g_autofree char *path = g_strdup_printf("'%s/dev/vfio/12'", root);
-        static const char *const selectors[] = {"('ens3',)", "('group:12',)", "('0000:05:00.0',)"};
+        static const char *const selectors[] = {
+                        "('ens3', " NO_OPTIONS ")", "('group:12', " NO_OPTIONS ")", "('0000:05:00.0', " NO_OPTIONS ")"};
         for (unsigned i = 0; i < G_N_ELEMENTS(selectors); i++) {
                 g_autoptr(GVariant) reply = fixture_call(fixture, BUS_PATH, MANAGER, "ListHolders", selectors[i], NULL);
                 g_autofree char *text = g_variant_print(reply, false);
@@ -274,9 +275,9 @@ static void test_holders(void) {
                 if (!g_pattern_match_simple(expected, text))
                         g_error("%s is not like %s", text, expected);
         }
-        fixture_expect(fixture, BUS_PATH, MANAGER, "ListHolders", "('ens1',)", "([],)");
+        fixture_expect(fixture, BUS_PATH, MANAGER, "ListHolders", "('ens1', " NO_OPTIONS ")", "([],)");
         end_holder(holder);
-        fixture_expect(fixture, BUS_PATH, MANAGER, "ListHolders", "('ens3',)", "([],)");
+        fixture_expect(fixture, BUS_PATH, MANAGER, "ListHolders", "('ens3', " NO_OPTIONS ")", "([],)");
         fixture_stop(fixture);
 }
 

@@ -53,7 +53,7 @@ static void test_idle(void) {
         for (unsigned i = 0; i < 5; i++) {
                 manager_expect(fixture, "Detach", NIC, NO_OPTIONS, DETACHED);
                 kill_helpers(fixture);
-                manager_expect(fixture, "ListHolders", NIC, NULL, "([],)");
+                manager_expect(fixture, "ListHolders", NIC, NO_OPTIONS, "([],)");
                 kill_helpers(fixture);
                 manager_expect(fixture, "Reattach", NIC, NO_OPTIONS, REATTACHED);
         }
@@ -72,7 +72,7 @@ static void test_lost_census(void) {
         int listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         g_assert_cmpint(bind(listen_fd, (const struct sockaddr *)&address, sizeof(address)), ==, 0);
         g_assert_cmpint(listen(listen_fd, 1), ==, 0);
-        Pending *pending = fixture_call_start(fixture, BUS_PATH, MANAGER, "ListHolders", "('" NIC "',)");
+        Pending *pending = fixture_call_start(fixture, BUS_PATH, MANAGER, "ListHolders", "('" NIC "', " NO_OPTIONS ")");
         int fd = accept(listen_fd, NULL, NULL);
         g_assert_cmpint(fd, >=, 0);
         g_assert_cmpint(g_rename(kept, path), ==, 0);

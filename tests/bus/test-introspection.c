@@ -306,8 +306,8 @@ static void check_property(const char *interface, const GDBusPropertyInfo *prope
 
 /* A method that changes something ends in options, so that it can get more options. */
 static void check_options(const GDBusMethodInfo *method) {
-        static const char *const readers[] = {"ListGroups", "ListDevices", "ListJobs", "ListHolders", "ListRules",
-                        "GetGroup", "GetDevice", "CheckRule", NULL};
+        static const char *const readers[] = {"ListGroups", "ListDevices", "ListJobs", "ListRules", "GetGroup",
+                        "GetDevice", "CheckRule", NULL};
         const char *last = NULL;
 
         for (unsigned i = 0; method->in_args && method->in_args[i]; i++)

@@ -287,7 +287,7 @@ static void test_process_names(void) {
 
         int fd = fake_kernel_open(fixture->kernel, O_RDWR, "dev/vfio/13");
         g_assert_cmpint(fd, >=, 0);
-        g_autofree char *holders = call_harmless(fixture, MANAGER, "ListHolders", "('0000:06:00.0',)");
+        g_autofree char *holders = call_harmless(fixture, MANAGER, "ListHolders", "('0000:06:00.0', " NO_OPTIONS ")");
         assert_contains(holders, "'q\\\\xff\\\\x1b[31m\\\\xe2\\\\x80\\\\xae\\\\x0a'");
         g_auto(ProgramResult) shown = vfioctl("show group:13");
         assert_contains(shown.output, "(q\\xff\\x1b[31m\\xe2\\x80\\xae\\x0a)");

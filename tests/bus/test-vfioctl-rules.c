@@ -163,6 +163,8 @@ static void test_not_authorized(void) {
                                  *const reads[] = {"rule list", "rule check"};
         Fixture *fixture = fixture_start(NULL);
 
+        rule_file_put(fixture, RULES_OWN, "x", "[Match]\nVendor=ffff\nDevice=ffff\n");
+        expect_output("rescan", "");
         for (unsigned i = 0; i < 2; i++)
                 for (unsigned k = 0; k < 2; k++) {
                         g_autofree char *command =
@@ -171,7 +173,7 @@ static void test_not_authorized(void) {
                         g_auto(GStrv) argv = g_strsplit(command, " ", -1);
                         g_auto(ProgramResult) result = program_run((const char *const *)argv, NULL, NULL);
 
-                        expect_result(&result, k == 0 ? 4 : 0, k == 0 ? "vfioctl: only root may do this*" : "*", "%s",
+                        expect_result(&result, k == 0 ? 4 : 0, k == 0 ? "vfioctl: Only root may call *" : "*", "%s",
                                         command);
                 }
         fixture_stop(fixture);
@@ -313,7 +315,7 @@ static void test_rescan(void) {
         rule_file_put(fixture, RULES_OWN, "nic", "[Match]\nVendor=8086\nDevice=10d3\n");
         EXPECT(0, "vfioctl: there are no rules\n", "rule list");
         g_auto(ProgramResult) refused = program_run(as_nobody, NULL, NULL);
-        expect_result(&refused, 4, "vfioctl: only root may do this*", "rescan by nobody");
+        expect_result(&refused, 4, "vfioctl: Only root may call *", "rescan by nobody");
         EXPECT(0, "vfioctl: there are no rules\n", "rule list");
         expect_output("rescan", "");
         g_free(fixture_expect_signal(fixture, BUS_PATH " RulesChanged ()"));

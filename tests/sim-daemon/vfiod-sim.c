@@ -3,7 +3,8 @@
 /* The daemon and its helpers on the fake kernel: the same library with another main program. It prints "ready" when it
  * answers calls on the bus of $DBUS_SYSTEM_BUS_ADDRESS. Where systemd would start the helpers, it forks them.
  * With $VFIOD_SIM_NETWORK, the file STATE-FOLDER.online tells that the network of the host is online, and it prints
- * "settled" when the rules are applied. $VFIOD_SIM_BUS_DEADLINE_MS is a deadline for bus/system-bus.h; then the buffer of the connection is small, too. */
+ * "settled" when the rules are applied. $VFIOD_SIM_BUS_DEADLINE_MS is a deadline for bus/system-bus.h; then the buffer of the connection is small, too.
+ * $VFIOD_SIM_POLKIT_DEADLINE_MS is how long polkit may take. */
 
 #include "base/log.h"
 #include "bus/publish.h"
@@ -135,6 +136,7 @@ static int run(const char *root, const char *control_socket, const char *state_f
         if (root_fd < 0)
                 return log_error_errno(root_fd, "Cannot make root's socket");
         const char *deadline_ms = getenv("VFIOD_SIM_BUS_DEADLINE_MS");
+        const char *polkit_ms = getenv("VFIOD_SIM_POLKIT_DEADLINE_MS");
         if (deadline_ms)
                 (void)setsockopt(sd_bus_get_fd(bus), SOL_SOCKET, SO_SNDBUF, &(int){64 * 1024}, sizeof(int));
         ManagerParts parts = {
@@ -152,6 +154,7 @@ static int run(const char *root, const char *control_socket, const char *state_f
                         .udev_database = database,
                         .bus_deadline_us =
                                         deadline_ms ? strtoull(deadline_ms, NULL, 10) * 1000 : SYSTEM_BUS_DEADLINE_US,
+                        .polkit_deadline_us = polkit_ms ? strtoull(polkit_ms, NULL, 10) * 1000 : 0,
                         .root_fd = root_fd,
         };
         if ((r = manager_new(event, &parts, &manager)) < 0 ||

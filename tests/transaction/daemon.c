@@ -14,14 +14,14 @@
 const JobLimits patient = {
                 .step_deadline_us = 60 * G_USEC_PER_SEC,
                 .names_deadline_us = 60 * G_USEC_PER_SEC,
-                .jobs_max = 4,
+                .jobs = {.total = 4},
                 .plans = {.total = 4},
 };
 
 const JobLimits impatient = {
                 .step_deadline_us = G_USEC_PER_SEC,
                 .names_deadline_us = 60 * G_USEC_PER_SEC,
-                .jobs_max = 4,
+                .jobs = {.total = 4},
                 .plans = {.total = 4},
 };
 

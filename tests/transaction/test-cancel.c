@@ -131,7 +131,7 @@ static void cancel_stuck(Scene *scene, PlanVerb verb, const char *stall, unsigne
                         .step_deadline_us = 1,
                         .held_deadline_us = 1,
                         .names_deadline_us = 60 * G_USEC_PER_SEC,
-                        .jobs_max = 4,
+                        .jobs = {.total = 4},
         };
         g_autoptr(Daemon) daemon = daemon_start(scene->host, &hasty);
         _cleanup_answer_ Answer answer = {};

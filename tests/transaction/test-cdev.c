@@ -14,7 +14,7 @@ static const JobLimits limits = {
                 .step_deadline_us = 10 * G_USEC_PER_SEC,
                 .held_deadline_us = 100 * 1000,
                 .names_deadline_us = 60 * G_USEC_PER_SEC,
-                .jobs_max = 4,
+                .jobs = {.total = 4},
                 .plans = {.total = 4},
 };
 

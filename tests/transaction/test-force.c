@@ -12,7 +12,7 @@ static const JobLimits held_at_once = {
                 .step_deadline_us = 60 * G_USEC_PER_SEC,
                 .held_deadline_us = 100 * 1000,
                 .names_deadline_us = 60 * G_USEC_PER_SEC,
-                .jobs_max = 4,
+                .jobs = {.total = 4},
 };
 
 static const Request force = {.verb = PLAN_REATTACH, .selector = "ens1", .force = true};

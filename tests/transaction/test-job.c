@@ -84,7 +84,7 @@ static void test_limits(void) {
         static const JobLimits one = {
                         .step_deadline_us = 60 * G_USEC_PER_SEC,
                         .names_deadline_us = 60 * G_USEC_PER_SEC,
-                        .jobs_max = 1,
+                        .jobs = {.total = 1},
                         .plans = {.total = 1},
         };
         g_autoptr(Host) host = host_new();
@@ -110,7 +110,7 @@ static void test_plan_limit(void) {
         static const JobLimits one = {
                         .step_deadline_us = 60 * G_USEC_PER_SEC,
                         .names_deadline_us = 60 * G_USEC_PER_SEC,
-                        .jobs_max = 1,
+                        .jobs = {.total = 1},
                         .plans = {.total = 1},
         };
         g_autoptr(Host) host = host_new();
@@ -177,7 +177,7 @@ static void test_name_is_missing(void) {
         static const JobLimits limits = {
                         .step_deadline_us = 60 * G_USEC_PER_SEC,
                         .names_deadline_us = 100 * 1000,
-                        .jobs_max = 4,
+                        .jobs = {.total = 4},
                         .plans = {.total = 4},
         };
         g_autoptr(Host) host = host_new();

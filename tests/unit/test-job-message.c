@@ -53,6 +53,7 @@ static void assert_equal_plans(const Plan *plan, const Plan *expected) {
         g_assert_cmpuint(plan->asker, ==, expected->asker);
         g_assert_cmpuint(plan->fingerprint, ==, expected->fingerprint);
         g_assert_true(plan->forget == expected->forget && plan->only_plan == expected->only_plan);
+        g_assert_true(plan->inspect == expected->inspect);
         for (size_t i = 0; i < plan->n_members; i++)
                 g_assert_true(plan->members[i].appeared == expected->members[i].appeared &&
                                 streq_ptr(plan->members[i].named_driver, expected->members[i].named_driver));
@@ -99,6 +100,7 @@ static void test_detach(void) {
 
         plan = make_detach_plan(inventory, NIC, 0);
         plan->only_plan = true;
+        plan->inspect = true;
         memset(plan->members[0].before.driver, '\xff', DRIVER_NAME_MAX - 1);
         check_round_trip(plan);
 }
@@ -194,9 +196,9 @@ static int read_fields(const PlanFields *fields) {
         _cleanup_problem_ Problem problem = {};
 
         sd_bus_message *call = peer_pair_make_call(pair);
-        g_assert_cmpint(sd_bus_message_append(call, "ssiuuuutbbbb", fields->verb, fields->selected, fields->group,
+        g_assert_cmpint(sd_bus_message_append(call, "ssiuuuutbbbbb", fields->verb, fields->selected, fields->group,
                                         fields->vf_count, fields->vf_fate, 0U, 0U, UINT64_C(0), false, fields->forget,
-                                        false, false),
+                                        false, false, false),
                         >=, 0);
         g_assert_cmpint(sd_bus_message_open_container(call, 'a', "(" MEMBER ")"), >=, 0);
         for (size_t i = 0; i < fields->n_members; i++)
