@@ -59,7 +59,7 @@ pid_t agent_start(sd_bus *bus) {
                 return 0;
         if (pid == 0)
                 run_agent(write_end, parent);
-        write_end = safe_close(write_end);
+        (void)safe_close(TAKE_FD(write_end));
         wait_until_ready(read_end);
         return pid;
 }

@@ -171,7 +171,6 @@ static void give_back(Fixture *fixture, const Target *target) {
 /* Returns the network card to the host, or detaches it. */
 static void move_nic(Fixture *fixture, bool detached) {
         g_autofree char *state = fixture_get(fixture, NIC_PATH, DEVICE, "State");
-        g_autofree char *driver = driver_of(fixture, &nic);
         g_autofree char *origin = fixture_get(fixture, NIC_PATH, DEVICE, "OriginalDriver");
         bool is_ours = !g_str_equal(origin, "''");
         g_autoptr(GError) error = NULL;

@@ -3,6 +3,7 @@
 #include "polkit-stub.h"
 #include "rule-files.h"
 
+#include <signal.h>
 #include <string.h>
 
 /* Calls of users other than root, with a stand-in for polkit: what vfiod asks, and what it does with the answer. */
@@ -172,6 +173,14 @@ static void test_options(void) {
         scene.other_verdict = VERDICT_AUTHORIZE;
         pending_expect(call_from(scene.alice, "Detach", override), DETACHED);
         g_assert_cmpuint(scene.polkit->queries->len, ==, 4);
+
+        /* An option that asks for nothing needs nothing. */
+        polkit_stub_clear(scene.polkit);
+        pending_expect(call_from(scene.alice, "Reattach", "('ens3', {'force': <false>, 'adopt': <false>})"),
+                        "([('0000:05:00.0', 'vfio-pci', 'e1000e', {})],)");
+        g_assert_cmpuint(scene.polkit->queries->len, ==, 1);
+        pending_expect(call_from(scene.alice, "Detach", "('ens3', {'override': <@as []>})"), DETACHED);
+        g_assert_cmpuint(scene.polkit->queries->len, ==, 2);
         scene_end(&scene);
 }
 
@@ -323,6 +332,44 @@ static void test_cancel(void) {
         scene_end(&scene);
 }
 
+/* Which processes other users have is for those who may inspect. A refusal does not tell it, either. */
+static void test_inspect(void) {
+        Scene scene;
+
+        scene_begin(&scene, NULL);
+        manager_expect(scene.fixture, "Detach", "ens3", NO_OPTIONS, DETACHED);
+        g_autofree char *command = g_strdup_printf("exec 9<>%s/dev/vfio/12 && echo open && exec sleep 1000",
+                        fake_kernel_get_root(scene.fixture->kernel));
+        const char *const argv[] = {"sh", "-c", command, NULL};
+        Process *holder = process_start(argv, NULL);
+        process_expect_line(holder, "open");
+        fake_kernel_do(scene.fixture->kernel, "claim 12");
+        g_autofree char *named = g_strdup_printf("*process %d (s*", (int)process_get_pid(holder));
+        g_autofree char *row = g_strdup_printf("([(%d, 's*', *", (int)process_get_pid(holder));
+
+        pending_refused(call_from(scene.alice, "Reattach", "('ens3', " NO_OPTIONS ")"), "Held",
+                        "*a process of another user*");
+        g_assert_cmpuint(scene.polkit->queries->len, ==, 1);
+        for (unsigned inspects = 0; inspects < 2; inspects++) {
+                const char *options = inspects ? "{'inspect': <true>}" : NO_OPTIONS;
+                g_autofree char *plan = g_strdup_printf("('ens3', 'reattach', %s)", options),
+                                *selector = g_strdup_printf("('ens3', %s)", options);
+                g_autoptr(GVariant) planned = pending_finish(call_from(scene.alice, "Plan", plan), NULL);
+                g_autoptr(GVariant) holders = pending_finish(call_from(scene.alice, "ListHolders", selector), NULL);
+                g_autofree char *findings = g_variant_print(planned, false), *rows = g_variant_print(holders, false);
+
+                g_assert_true(g_pattern_match_simple(inspects ? named : "*a process of another user*", findings));
+                g_assert_true(g_pattern_match_simple(inspects ? row : "([(0, 'a process of another user', *", rows));
+        }
+        g_assert_cmpuint(scene.polkit->queries->len, ==, 3);
+        scene.verdict = VERDICT_DENY;
+        pending_refused(call_from(scene.alice, "ListHolders", "('ens3', {'inspect': <true>})"), ACCESS_DENIED,
+                        "*org.vfiod1.inspect*");
+        (void)kill(process_get_pid(holder), SIGKILL);
+        (void)process_finish(holder);
+        scene_end(&scene);
+}
+
 /* A name that could deceive the person, or break the lists, is escaped. */
 static void test_names(void) {
         Scene scene;
@@ -391,6 +438,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/polkit/daemon-ends", test_daemon_ends);
         g_test_add_func("/bus/polkit/others-go-on", test_others_go_on);
         g_test_add_func("/bus/polkit/cancel", test_cancel);
+        g_test_add_func("/bus/polkit/inspect", test_inspect);
         g_test_add_func("/bus/polkit/names", test_names);
         g_test_add_func("/bus/polkit/others", test_others);
         return g_test_run();

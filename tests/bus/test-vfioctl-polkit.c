@@ -42,7 +42,7 @@ static const char agent_text[] = "#!/bin/sh\n"
                                  "while :; do sleep 0.05; done\n";
 
 static void scene_begin(Scene *scene, PolkitVerdict verdict) {
-        g_autofree char *program = g_file_read_link("/proc/self/exe", NULL), *agent = NULL;
+        g_autofree char *program = g_file_read_link("/proc/self/exe", NULL);
         g_autofree char *number = g_strdup_printf("%d", (int)verdict);
         const char *const argv[] = {program, "--polkit", number, NULL};
 
