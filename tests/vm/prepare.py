@@ -223,6 +223,16 @@ def by_version(name):
     return [int(number) for number in re.findall("[0-9]+", name)]
 
 
+def copy_packed_kernel(image, number, target):
+    """Copy a kernel from the root file system of an Image, as Debian packs it, to the path `target`. The system's kernels
+    have numbers from old to new."""
+    def ask(request):
+        return subprocess.run(["debugfs", "-R", request, str(image.root)], check=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True).stdout
+    names = sorted((name for name in ask("ls -p /boot").split("/") if name.startswith("vmlinuz-")), key=by_version)
+    ask(f"dump /boot/{names[number]} {target}")
+
+
 def unpacked_zstd(data):
     """What is packed at the beginning of `data`, whatever follows."""
     return subprocess.run(["zstd", "--decompress", "--stdout", "--quiet"], input=data, stdout=subprocess.PIPE,
