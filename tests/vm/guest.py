@@ -14,6 +14,7 @@ alice, bob. QEMU emulates with TCG unless $VFIOD_ACCELERATOR names another accel
 
 import contextlib
 import ctypes
+import dataclasses
 import os
 import pathlib
 import shlex
@@ -61,12 +62,14 @@ class Guest:
 
     `disk` is a copy of the root file system that keeps the changes, so that several guests can be the boots of one
     host. `initrd` is an initramfs to boot instead of the one of initramfs.py; it unpacks no overlay. `unplugged` are the
-    QEMU ids of network cards without a cable.
+    QEMU ids of network cards without a cable. With `packed` the guest boots Debian's kernel as it is packed. Only such a guest
+    can resume from sleep: the resume is a reset, and at each reset QEMU writes an unpacked kernel into the memory again.
     """
 
     def __init__(self, topology_name="full", iommu=True, destdir=None, files=None,
                  kernel_arguments="", qemu_arguments=(), memory=2048, processors=2, shpc=False,
-                 root_on_nvme=False, tables=(), system=None, kernel_name=None, disk=None, initrd=None, unplugged=()):
+                 root_on_nvme=False, tables=(), system=None, kernel_name=None, disk=None, initrd=None, unplugged=(),
+                 packed=False):
         self.topology_name = topology_name
         self.iommu = iommu
         self.destdir = destdir
@@ -81,6 +84,7 @@ class Guest:
         self.root_copy = disk
         self.initrd = initrd
         self.unplugged = unplugged
+        self.packed = packed
         chosen_system, chosen_kernel = systems.chosen()
         self.system = system or chosen_system
         self.kernel = kernel_name or chosen_kernel
@@ -148,6 +152,10 @@ class Guest:
         booted = kernel.prepared_kernel(self.kernel) if self.kernel in kernel.VARIANTS else image.kernel(self.kernel)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="vfiod-guest-"))
         self.log = new_log(self.topology_name)
+        if self.packed:
+            packed = self.folder / "vmlinuz"
+            prepare.copy_packed_kernel(image, systems.SYSTEMS[self.system].debian_kernels.index(self.kernel), packed)
+            booted = dataclasses.replace(booted, kernel=packed)
         initramfs.build_initramfs(image.busybox, booted.modules, self.folder / "initramfs", self.tables)
         overlay.build_overlay(self.destdir, self.folder / "overlay.tar", self.files, booted.tree)
         agent, agent_there = socket.socketpair()

@@ -4,7 +4,7 @@
 
 `prepared_image(system)` returns an Image of a system of systems.py. Its folder holds
 
-    root.img   an ext4 file system: Debian with the PACKAGES below
+    root.img   an ext4 file system: Debian with the packages below
     kernels/   a folder for each of the system's kernels:
         vmlinux    the kernel, unpacked (saves four seconds of emulated xz)
         modules/   the modules that the initramfs loads, unpacked, in loading order
@@ -42,6 +42,9 @@ PACKAGES = """
     qemu-system-x86 libvirt-daemon-system libvirt-clients driverctl
     lvm2 cryptsetup-bin mdadm dpdk
 """.split()
+
+# More packages of one system.
+MORE_PACKAGES = {"dracut": ["dracut"]}
 
 # No test needs these, and they are a third of the image.
 EXCLUDED = ["/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/man/*"]
@@ -129,9 +132,13 @@ class Image:
 
 def prepared_image(system):
     """Return the Image of a System. Builds it first if it does not exist. Raises on failure."""
-    recipe = [dataclasses.astuple(system), PACKAGES, EXCLUDED, EARLY_MODULES, CUSTOMIZE, BACKPORTS, FREE_SPACE, QEMU_DATA]
+    recipe = [dataclasses.astuple(system), packages(system), EXCLUDED, EARLY_MODULES, CUSTOMIZE, BACKPORTS, FREE_SPACE, QEMU_DATA]
     return Image(cache.made(system.name, recipe, lambda work: build(system, work),
                             f"the disk of the guest with Debian {system.name} (a few minutes)"))
+
+
+def packages(system):
+    return PACKAGES + MORE_PACKAGES.get(system.name, [])
 
 
 def build(system, work):
@@ -180,7 +187,7 @@ def apt_proxies():
 
 
 def make_root(system, root, work):
-    """Install PACKAGES into the folder `root` and customize it."""
+    """Install the packages into the folder `root` and customize it."""
     sources = work / "sources.list"
     sources.write_text("".join(apt_sources(system)))
     script = work / "customize"
@@ -188,7 +195,7 @@ def make_root(system, root, work):
     script.write_text("set -e\n" + backports + CUSTOMIZE)
     log = work / "mmdebstrap.log"
     command = ["mmdebstrap", "--mode=root", "--variant=minbase",
-               "--include=" + ",".join(PACKAGES),
+               "--include=" + ",".join(packages(system)),
                "--aptopt=APT::Install-Recommends \"false\"",
                *(f"--aptopt={line}" for line in apt_proxies()),
                *(f"--dpkgopt=path-exclude={pattern}" for pattern in EXCLUDED),
@@ -205,11 +212,25 @@ def make_root(system, root, work):
 
 def kernel_versions(root, expected):
     """The versions of the kernels in `root`, from old to new."""
-    found = sorted((path.name for path in (root / "lib/modules").iterdir()),
-                   key=lambda name: [int(number) for number in re.findall("[0-9]+", name)])
+    found = sorted((path.name for path in (root / "lib/modules").iterdir()), key=by_version)
     if len(found) != expected:
         raise RuntimeError(f"{expected} kernels expected, found: {', '.join(found)}")
     return found
+
+
+def by_version(name):
+    """The key to sort names of kernels from old to new."""
+    return [int(number) for number in re.findall("[0-9]+", name)]
+
+
+def copy_packed_kernel(image, number, target):
+    """Copy a kernel from the root file system of an Image, as Debian packs it, to the path `target`. The system's kernels
+    have numbers from old to new."""
+    def ask(request):
+        return subprocess.run(["debugfs", "-R", request, str(image.root)], check=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True).stdout
+    names = sorted((name for name in ask("ls -p /boot").split("/") if name.startswith("vmlinuz-")), key=by_version)
+    ask(f"dump /boot/{names[number]} {target}")
 
 
 def unpacked_zstd(data):

@@ -6,6 +6,7 @@
               backports     Debian 13 with the kernel of its backports, 7.x
               iommufd       Debian 13 with a kernel of kernel.py: group nodes and cdevs
               iommufd-cdev  Debian 13 with a kernel of kernel.py: cdevs only
+    dracut    debian        Debian 13 with dracut instead of initramfs-tools
 
 All programs here have the options --system, --kernel, --iommu and --bus. Their defaults are $VFIOD_SYSTEM, $VFIOD_KERNEL,
 $VFIOD_IOMMU and $VFIOD_BUS, or bookworm, Debian's kernel, Intel's IOMMU and dbus-daemon.
@@ -50,7 +51,8 @@ class Facts:
 
 SYSTEMS = {system.name: system for system in (
     System("bookworm", "bookworm", ("debian",), own_qemu=False),
-    System("trixie", "trixie", ("debian", "backports"), own_qemu=True))}
+    System("trixie", "trixie", ("debian", "backports"), own_qemu=True),
+    System("dracut", "trixie", ("debian",), own_qemu=True))}
 
 # {(system, kernel): Facts}
 KERNELS = {
@@ -59,6 +61,7 @@ KERNELS = {
     ("trixie", "backports"): Facts(),
     ("trixie", "iommufd"): Facts(ways=(GROUP, CDEV)),
     ("trixie", "iommufd-cdev"): Facts(ways=(CDEV,)),
+    ("dracut", "debian"): Facts(),
 }
 
 

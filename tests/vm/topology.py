@@ -39,11 +39,11 @@ def device(driver, identifier, **properties):
                                 [f"{name}={value}" for name, value in properties.items()])]
 
 
-def root_port(identifier, place, slot=None):
+def root_port(identifier, place, slot=None, **properties):
     """A root port at 0x10 + place of the root bus. `slot` is the number that is printed on the case and that udev puts
     into interface names (ens1). Its default is `place`."""
     return device("pcie-root-port", identifier, bus="pcie.0", addr=f"0x{0x10 + place:x}",
-                  chassis=place, slot=place if slot is None else slot)
+                  chassis=place, slot=place if slot is None else slot, **properties)
 
 
 def network_card(driver, identifier, **properties):
