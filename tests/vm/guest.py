@@ -61,12 +61,13 @@ class Guest:
 
     `disk` is a copy of the root file system that keeps the changes, so that several guests can be the boots of one
     host. `initrd` is an initramfs to boot instead of the one of initramfs.py; it unpacks no overlay. `unplugged` are the
-    QEMU ids of network cards without a cable.
+    QEMU ids of network cards without a cable. With `console_on_pci` the console of the kernel is a serial card, "console".
     """
 
     def __init__(self, topology_name="full", iommu=True, destdir=None, files=None,
                  kernel_arguments="", qemu_arguments=(), memory=2048, processors=2, shpc=False,
-                 root_on_nvme=False, tables=(), system=None, kernel_name=None, disk=None, initrd=None, unplugged=()):
+                 root_on_nvme=False, tables=(), system=None, kernel_name=None, disk=None, initrd=None, unplugged=(),
+                 console_on_pci=False):
         self.topology_name = topology_name
         self.iommu = iommu
         self.destdir = destdir
@@ -81,6 +82,7 @@ class Guest:
         self.root_copy = disk
         self.initrd = initrd
         self.unplugged = unplugged
+        self.console_on_pci = console_on_pci
         chosen_system, chosen_kernel = systems.chosen()
         self.system = system or chosen_system
         self.kernel = kernel_name or chosen_kernel
@@ -185,7 +187,7 @@ class Guest:
             arguments += ["-device", "intel-iommu,intremap=on,caching-mode=on"]
             kernel_arguments.append("intel_iommu=on")
         arguments += ["-kernel", str(booted.kernel), "-initrd", str(self.initrd or self.folder / "initramfs"),
-                      "-append", " ".join([*kernel_arguments, self.kernel_arguments]), "-serial", f"file:{self.log}",
+                      "-append", " ".join([*kernel_arguments, self.kernel_arguments]), *self.console(),
                       "-chardev", f"socket,id=monitor,fd={monitor}", "-mon", "chardev=monitor,mode=control"]
         arguments += self.root_disk(image.root)
         arguments += self.disk("overlay", self.folder / "overlay.tar", 3, "readonly=on")
@@ -195,6 +197,13 @@ class Guest:
                       "-object", "rng-random,id=random,filename=/dev/urandom",
                       "-device", "virtio-rng-pci,rng=random,bus=pcie.0,addr=0x5"]
         return arguments + topology.arguments(self.topology_name, self.folder) + self.qemu_arguments
+
+    def console(self):
+        """The console of the kernel, ttyS0."""
+        if not self.console_on_pci:
+            return ["-serial", f"file:{self.log}"]
+        return ["-chardev", f"file,id=console-log,path={self.log}",
+                *topology.device("pci-serial", "console", bus="pcie.0", addr="0x6", chardev="console-log")]
 
     def root_disk(self, path):
         if self.root_copy is not None:
