@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon.h"
 #include "kernel/modules.h"
 #include "kernel/variant.h"
+#include "vfs.h"
 
 /* Devices with a variant driver of vfio: the driver's name has dashes, and that of its module underscores. */
 
 #define MODULE "demo_card_vfio_pci"
 #define DRIVER "demo-card-vfio-pci"
 #define OTHER_VARIANT "other_vfio_pci"
+#define VF_PATTERN "vfio_pci:v00008086d000010CAsv*sd*bc*sc*i*" /* the id of the VFs, and not of their PF */
 #define PATTERN "vfio_pci:v00008086d000010D3sv*sd*bc*sc*i*"
 
 static bool is_blacklisted;
@@ -192,6 +193,35 @@ static void test_recovered(void) {
         host_free(host);
 }
 
+static int list_vf_variant(const Kernel *kernel, VariantList *ret, void *userdata) {
+        (void)kernel, (void)userdata;
+        return variant_list_add(ret, VF_PATTERN, MODULE, is_blacklisted);
+}
+
+/* For virtual functions that do not exist yet. */
+static void test_new_vfs(void) {
+        Host *host = vfs_host();
+        const VfRequest two = {PF, 2, VFS_DETACHED}, none = {PF, 0};
+
+        host->kernel->list_variants = list_vf_variant;
+        fake_kernel_do(host->fake, "driver " DRIVER " module=" MODULE " loaded=0");
+        is_blacklisted = true;
+        Daemon *daemon = daemon_start(host, &patient);
+        g_autofree char *before = fake_kernel_snapshot(host->fake);
+        vfs_must_set(daemon, &two, OUTCOME_DONE);
+        assert_vfs(host, PF, 2, "vfio-pci");
+        vfs_must_set(daemon, &none, OUTCOME_DONE);
+        is_blacklisted = false;
+        g_autofree char *changes = vfs_set(daemon, &two, OUTCOME_DONE);
+        g_assert_cmpstr(changes, ==, VF(0) "  " DRIVER ", " VF(1) "  " DRIVER);
+        assert_vfs(host, PF, 2, DRIVER);
+        assert_override(host, VF(1), DRIVER);
+        vfs_must_set(daemon, &none, OUTCOME_DONE);
+        assert_snapshot(host, before);
+        daemon_stop(daemon);
+        host_free(host);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/variant/chosen", test_chosen);
@@ -200,5 +230,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/variant/named-missing", test_named_missing);
         g_test_add_func("/variant/remembered", test_remembered);
         g_test_add_func("/variant/recovered", test_recovered);
+        g_test_add_func("/variant/new-vfs", test_new_vfs);
         return g_test_run();
 }

@@ -187,21 +187,22 @@ def check_boot_line(machine, what, driver):
 
 
 def check_early(machine):
-    """udev binds the variant driver by the line for the boot, when no driver has the card and vfiod does not run"""
+    """The next boot, as far as udev sees it: no driver has the card, vfiod does not run, and udev gets the event of the card"""
     tap, guest, view = machine.tap, machine.guest, machine.view
+    folder = f"/sys/bus/pci/devices/{machine.card}"
     with Rules(machine, card={"Match": MATCH, "Detach": {"Driver": VARIANT}}):
         tap.equal("the rule detaches the card", eventually(lambda: view.state(machine.card), "detached", 30), "detached")
         check_boot_line(machine, "before", VARIANT)
-        guest.check_run(f"cp {BOOT} /run/kept")
-        machine.pull()
         guest.check_run(f"systemctl stop {UNIT} vfiod-worker.service {SOCKETS}; rm -f {rules.EARLY} /run/vfiod/worker;"
-                        f" cp /run/kept {BOOT}; udevadm control --reload; echo 0 > /sys/bus/pci/drivers_autoprobe")
-        machine.plug()
-        guest.check_run("echo 1 > /sys/bus/pci/drivers_autoprobe")
-        tap.equal("udev has bound the variant driver", machine.bindings(machine.card), [[VARIANT, VARIANT]])
+                        " find /run/vfiod/devices -type f -delete; udevadm control --reload")
+        guest.check_run(f"echo {machine.card} > {folder}/driver/unbind; echo > {folder}/driver_override")
+        machine.unload()
+        guest.check_run(f"udevadm trigger --action=add {folder}; udevadm settle")
+        tap.equal("udev has loaded and bound the variant driver", machine.bindings(machine.card), [[VARIANT, VARIANT]])
         guest.check_run(f"systemctl start {SOCKETS} {UNIT}")
-        tap.equal("vfiod knows that the card is detached", eventually(lambda: view.state(machine.card), "detached", 30), "detached")
+        tap.equal("vfiod has detached the card", eventually(lambda: view.state(machine.card), "detached", 30), "detached")
         tap.equal("the rule is applied", rules.status(machine, "card"), {machine.card: ("applied", None)})
+        tap.equal("it has the same driver", machine.driver(), VARIANT)
         tap.equal("it is reattached", view.vfioctl(f"reattach {machine.card}")[0], 0)
         tap.equal("it is with the host", (machine.before()[machine.card]["driver"], view.state(machine.card)),
                   (HOST_DRIVER, "host"))
