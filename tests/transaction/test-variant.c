@@ -193,6 +193,36 @@ static void test_recovered(void) {
         host_free(host);
 }
 
+#define COMPANION "0000:03:00.0"
+#define COMPANION2 "0000:03:03.0"
+#define COMPANION_OF_PORTS " vendor=8086 device=10d3 class=020000 group=10 parent=0000:02:00.0"
+
+/* The members of a group have different ids: only some of them have a variant driver. */
+static void test_group(void) {
+        for (size_t i = 0; i < 2; i++) {
+                _cleanup_(report_done) Report report = {};
+                _cleanup_problem_ Problem problem = {};
+                bool has_driver = i == 0;
+                Host *host = start(has_driver);
+
+                fake_kernel_do(host->fake, "plug " COMPANION COMPANION_OF_PORTS " net=ens8");
+                fake_kernel_do(host->fake, "plug " COMPANION2 COMPANION_OF_PORTS " net=ens9");
+                host_read(host);
+                g_assert_cmpint(execute(host, host_plan(host, PLAN_DETACH, "group:10"), &report, &problem), ==, 0);
+                assert_driver(host, COMPANION, has_driver ? DRIVER : "vfio-pci");
+                assert_driver(host, COMPANION2, has_driver ? DRIVER : "vfio-pci");
+                assert_driver(host, PORT1, "vfio-pci");
+                assert_driver(host, PORT2, "vfio-pci");
+                /* One warning, also if it is about several members. */
+                unsigned n_fallbacks = 0;
+                for (size_t k = 0; k < report.n_warnings; k++)
+                        n_fallbacks += strstr(report.warnings[k], MODULE) != NULL;
+                g_assert_cmpuint(n_fallbacks, ==, has_driver ? 0 : 1);
+                host_must_move(host, PLAN_REATTACH, "group:10");
+                host_free(host);
+        }
+}
+
 static int list_vf_variant(const Kernel *kernel, VariantList *ret, void *userdata) {
         (void)kernel, (void)userdata;
         return variant_list_add(ret, VF_PATTERN, MODULE, is_blacklisted);
@@ -230,6 +260,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/variant/named-missing", test_named_missing);
         g_test_add_func("/variant/remembered", test_remembered);
         g_test_add_func("/variant/recovered", test_recovered);
+        g_test_add_func("/variant/group", test_group);
         g_test_add_func("/variant/new-vfs", test_new_vfs);
         return g_test_run();
 }
