@@ -180,6 +180,23 @@ static void test_chosen_by_rule(void) {
         ruled_stop(fixture);
 }
 
+/* "rule add" writes the driver into the rule, and "vfs" binds it to the new virtual functions. */
+static void test_other_commands(void) {
+        Fixture *fixture = fixture_start(&(FixtureOptions){.reads_log = true});
+
+        add_variant(fixture);
+        EXPECT(2, "*'e1000e' is no vfio driver: *", "rule add ens3 --name=ours --driver=e1000e");
+        EXPECT(0, "*", "rule add ens3 --name=ours --driver=" MODULE);
+        fixture_wait_log(fixture, "detach: " NIC " is on " VARIANT " now, was on e1000e *rule ours)");
+        EXPECT(0, "*", "vfs ens4 2 --detach --driver=" VARIANT);
+        fixture_driver(fixture, "0000:07:10.0", VARIANT);
+        fixture_driver(fixture, "0000:07:10.1", VARIANT);
+        EXPECT(0, "*", "vfs ens4 0");
+        EXPECT(0, "*", "rule remove ours");
+        EXPECT(0, "*", "reattach ens3");
+        fixture_stop(fixture);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/variant/named", test_named);
@@ -189,5 +206,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/variant/chosen", test_chosen);
         g_test_add_func("/variant/not-on-disk", test_not_on_disk);
         g_test_add_func("/variant/chosen-by-rule", test_chosen_by_rule);
+        g_test_add_func("/variant/other-commands", test_other_commands);
         return g_test_run();
 }
