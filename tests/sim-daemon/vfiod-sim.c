@@ -2,6 +2,7 @@
 
 /* The daemon and its helpers on the fake kernel: the same library with another main program. It prints "ready" when it
  * answers calls on the bus of $DBUS_SYSTEM_BUS_ADDRESS. Where systemd would start the helpers, it forks them.
+ * STATE-FOLDER.modules/lib/modules/RELEASE, if it exists, has the lists of modules of the running kernel.
  * With $VFIOD_SIM_NETWORK, the file STATE-FOLDER.online tells that the network of the host is online, and it prints
  * "settled" when the rules are applied. $VFIOD_SIM_BUS_DEADLINE_MS is a deadline for bus/system-bus.h; then the buffer of the connection is small, too.
  * $VFIOD_SIM_POLKIT_DEADLINE_MS is how long polkit may take. */
@@ -10,8 +11,11 @@
 #include "bus/publish.h"
 #include "fake-uevents.h"
 #include "helpers.h"
+#include "kernel/modules.h"
+#include "kernel/variant.h"
 #include "manager.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -45,15 +49,47 @@ static int load_fake_module(const Kernel *kernel, const char *module, void *user
         return strstr(text, "blacklisted") ? -EPERM : strstr(text, "no such module") ? -ENOENT : -EIO;
 }
 
+/* As vfiod-modules reads the lists of modules. */
+static char *modules_root;
+
+static Kernel see_modules(const Kernel *kernel) {
+        Kernel seeing = *kernel;
+
+        seeing.list_variants = NULL;
+        seeing.search_module = NULL;
+        seeing.root_fd = open(modules_root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        return seeing;
+}
+
+static int list_fake_variants(const Kernel *kernel, VariantList *ret, void *userdata) {
+        Kernel seeing = see_modules(kernel);
+
+        (void)userdata;
+        int r = variant_list_read(&seeing, ret);
+        (void)safe_close(seeing.root_fd);
+        return r;
+}
+
+static void search_fake_module(const Kernel *kernel, const char *module, ModuleSearch *ret, void *userdata) {
+        Kernel seeing = see_modules(kernel);
+
+        (void)userdata;
+        modules_search(&seeing, module, ret);
+        (void)safe_close(seeing.root_fd);
+}
+
 static int open_fake_kernel(const char *root, const char *control_socket, const char *proc, Kernel **ret) {
         char sys[512], dev[512];
 
         (void)snprintf(sys, sizeof(sys), "%s/sys", root);
         (void)snprintf(dev, sizeof(dev), "%s/dev", root);
         int r = kernel_new(sys, dev, proc, load_fake_module, (void *)control_socket, ret);
-        if (r >= 0)
-                (*ret)->has_own_network = (*ret)->has_own_nodes = true;
-        return r;
+        if (r < 0)
+                return r;
+        (*ret)->has_own_network = (*ret)->has_own_nodes = true;
+        (*ret)->list_variants = list_fake_variants;
+        (*ret)->search_module = search_fake_module;
+        return 0;
 }
 
 /* systemd makes root's socket for vfiod. Here everybody may connect, so that tests see who is refused. */
@@ -100,6 +136,7 @@ static int run(const char *root, const char *control_socket, const char *state_f
                         asprintf(&boot, "%s.udev-boot", state_folder) < 0 ||
                         asprintf(&online, "%s.online", state_folder) < 0 ||
                         asprintf(&database, "%s.udev-data", state_folder) < 0 ||
+                        asprintf(&modules_root, "%s.modules", state_folder) < 0 ||
                         asprintf(&worker_socket, "%s.worker", state_folder) < 0 ||
                         asprintf(&census_socket, "%s.census", state_folder) < 0)
                 return -ENOMEM;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon.h"
 #include "kernel/modules.h"
 #include "kernel/variant.h"
+#include "vfs.h"
 
 /* Devices with a variant driver of vfio: the driver's name has dashes, and that of its module underscores. */
 
 #define MODULE "demo_card_vfio_pci"
 #define DRIVER "demo-card-vfio-pci"
 #define OTHER_VARIANT "other_vfio_pci"
+#define VF_PATTERN "vfio_pci:v00008086d000010CAsv*sd*bc*sc*i*" /* the id of the VFs, and not of their PF */
 #define PATTERN "vfio_pci:v00008086d000010D3sv*sd*bc*sc*i*"
 
 static bool is_blacklisted;
@@ -192,6 +193,65 @@ static void test_recovered(void) {
         host_free(host);
 }
 
+#define COMPANION "0000:03:00.0"
+#define COMPANION2 "0000:03:03.0"
+#define COMPANION_OF_PORTS " vendor=8086 device=10d3 class=020000 group=10 parent=0000:02:00.0"
+
+/* The members of a group have different ids: only some of them have a variant driver. */
+static void test_group(void) {
+        for (size_t i = 0; i < 2; i++) {
+                _cleanup_(report_done) Report report = {};
+                _cleanup_problem_ Problem problem = {};
+                bool has_driver = i == 0;
+                Host *host = start(has_driver);
+
+                fake_kernel_do(host->fake, "plug " COMPANION COMPANION_OF_PORTS " net=ens8");
+                fake_kernel_do(host->fake, "plug " COMPANION2 COMPANION_OF_PORTS " net=ens9");
+                host_read(host);
+                g_assert_cmpint(execute(host, host_plan(host, PLAN_DETACH, "group:10"), &report, &problem), ==, 0);
+                assert_driver(host, COMPANION, has_driver ? DRIVER : "vfio-pci");
+                assert_driver(host, COMPANION2, has_driver ? DRIVER : "vfio-pci");
+                assert_driver(host, PORT1, "vfio-pci");
+                assert_driver(host, PORT2, "vfio-pci");
+                /* One warning, also if it is about several members. */
+                unsigned n_fallbacks = 0;
+                for (size_t k = 0; k < report.n_warnings; k++)
+                        n_fallbacks += strstr(report.warnings[k], MODULE) != NULL;
+                g_assert_cmpuint(n_fallbacks, ==, has_driver ? 0 : 1);
+                host_must_move(host, PLAN_REATTACH, "group:10");
+                host_free(host);
+        }
+}
+
+static int list_vf_variant(const Kernel *kernel, VariantList *ret, void *userdata) {
+        (void)kernel, (void)userdata;
+        return variant_list_add(ret, VF_PATTERN, MODULE, is_blacklisted);
+}
+
+/* For virtual functions that do not exist yet. */
+static void test_new_vfs(void) {
+        Host *host = vfs_host();
+        const VfRequest two = {PF, 2, VFS_DETACHED}, none = {PF, 0};
+
+        host->kernel->list_variants = list_vf_variant;
+        fake_kernel_do(host->fake, "driver " DRIVER " module=" MODULE " loaded=0");
+        is_blacklisted = true;
+        Daemon *daemon = daemon_start(host, &patient);
+        g_autofree char *before = fake_kernel_snapshot(host->fake);
+        vfs_must_set(daemon, &two, OUTCOME_DONE);
+        assert_vfs(host, PF, 2, "vfio-pci");
+        vfs_must_set(daemon, &none, OUTCOME_DONE);
+        is_blacklisted = false;
+        g_autofree char *changes = vfs_set(daemon, &two, OUTCOME_DONE);
+        g_assert_cmpstr(changes, ==, VF(0) "  " DRIVER ", " VF(1) "  " DRIVER);
+        assert_vfs(host, PF, 2, DRIVER);
+        assert_override(host, VF(1), DRIVER);
+        vfs_must_set(daemon, &none, OUTCOME_DONE);
+        assert_snapshot(host, before);
+        daemon_stop(daemon);
+        host_free(host);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/variant/chosen", test_chosen);
@@ -200,5 +260,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/variant/named-missing", test_named_missing);
         g_test_add_func("/variant/remembered", test_remembered);
         g_test_add_func("/variant/recovered", test_recovered);
+        g_test_add_func("/variant/group", test_group);
+        g_test_add_func("/variant/new-vfs", test_new_vfs);
         return g_test_run();
 }

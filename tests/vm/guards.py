@@ -21,9 +21,11 @@ ERRORS = {"firmware": "FirmwareMapping", "storage": "InUseStorage", "network": "
 # The command at the end of a refusal.
 COMMAND = re.compile(r"vfioctl detach (\S+)((?: --group)?) --override=(\S+?)\.?$", re.MULTILINE)
 TAKEN_AFTERWARDS = ["a mounted partition", "an active logical volume on a partition", "a port of a bridge, without address",
-                    "an interface in another network namespace", "a sound card with a process"]
+                    "an interface in another network namespace", "a sound card with a process", "the only keyboard",
+                    "an NVMe controller that an NVMe target passes through", "CXL memory that is RAM"]
 OVERRIDDEN = ["an exclusive claim that no file of the kernel shows", "the default route",
-              "an NVMe controller whose own node is open", "the boot display"]
+              "an NVMe controller whose own node is open", "the boot display", "the console of the kernel",
+              "the only keyboard"]
 
 
 def check_refused(machine, what, selector, guard, evidence):
@@ -57,7 +59,7 @@ def check_use(machine, use):
             check_overridden(machine, what, used.address, command)
     if use.device in ("disk", "usb"):
         machine.guest.check_run("udevadm settle")  # udev may still read the disk and have it open
-    if use.device != "display":
+    if use.end != "true":
         check_free(machine, what, used.address)
 
 

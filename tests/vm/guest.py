@@ -64,12 +64,13 @@ class Guest:
     host. `initrd` is an initramfs to boot instead of the one of initramfs.py; it unpacks no overlay. `unplugged` are the
     QEMU ids of network cards without a cable. With `packed` the guest boots Debian's kernel as it is packed. Only such a guest
     can resume from sleep: the resume is a reset, and at each reset QEMU writes an unpacked kernel into the memory again.
+    With `console_on_pci` the console of the kernel is a serial card, "console".
     """
 
     def __init__(self, topology_name="full", iommu=True, destdir=None, files=None,
                  kernel_arguments="", qemu_arguments=(), memory=2048, processors=2, shpc=False,
                  root_on_nvme=False, tables=(), system=None, kernel_name=None, disk=None, initrd=None, unplugged=(),
-                 packed=False):
+                 packed=False, console_on_pci=False):
         self.topology_name = topology_name
         self.iommu = iommu
         self.destdir = destdir
@@ -85,6 +86,7 @@ class Guest:
         self.initrd = initrd
         self.unplugged = unplugged
         self.packed = packed
+        self.console_on_pci = console_on_pci
         chosen_system, chosen_kernel = systems.chosen()
         self.system = system or chosen_system
         self.kernel = kernel_name or chosen_kernel
@@ -194,7 +196,7 @@ class Guest:
             arguments += ["-device", iommu.device]
             kernel_arguments += iommu.parameters
         arguments += ["-kernel", str(booted.kernel), "-initrd", str(self.initrd or self.folder / "initramfs"),
-                      "-append", " ".join([*kernel_arguments, self.kernel_arguments]), "-serial", f"file:{self.log}",
+                      "-append", " ".join([*kernel_arguments, self.kernel_arguments]), *self.console(),
                       "-chardev", f"socket,id=monitor,fd={monitor}", "-mon", "chardev=monitor,mode=control"]
         arguments += self.root_disk(image.root)
         arguments += self.disk("overlay", self.folder / "overlay.tar", 3, "readonly=on")
@@ -204,6 +206,13 @@ class Guest:
                       "-object", "rng-random,id=random,filename=/dev/urandom",
                       "-device", "virtio-rng-pci,rng=random,bus=pcie.0,addr=0x5"]
         return arguments + topology.arguments(self.topology_name, self.folder) + self.qemu_arguments
+
+    def console(self):
+        """The console of the kernel, ttyS0."""
+        if not self.console_on_pci:
+            return ["-serial", f"file:{self.log}"]
+        return ["-chardev", f"file,id=console-log,path={self.log}",
+                *topology.device("pci-serial", "console", bus="pcie.0", addr="0x6", chardev="console-log")]
 
     def root_disk(self, path):
         if self.root_copy is not None:

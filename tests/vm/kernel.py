@@ -28,7 +28,8 @@ BASE = ["x86_64_defconfig", "kvm_guest.config"]
 # Each is built on top of the one before it, so that few objects are built again.
 VARIANTS = {"iommufd": "", "iommufd-cdev": "CONFIG_VFIO_GROUP=n\nCONFIG_VFIO_CONTAINER=n\n"}
 TARGETS = ["vmlinux", "modules"]
-REQUIRED = ["CONFIG_IOMMUFD=y", "CONFIG_VFIO_DEVICE_CDEV=y", "CONFIG_VFIO_PCI=m", "CONFIG_PVH=y", "CONFIG_USER_NS=y"]
+REQUIRED = ["CONFIG_IOMMUFD=y", "CONFIG_VFIO_DEVICE_CDEV=y", "CONFIG_VFIO_PCI=m", "CONFIG_VIRTIO_VFIO_PCI=m", "CONFIG_PVH=y",
+            "CONFIG_USER_NS=y"]
 
 
 def prepared():

@@ -53,15 +53,15 @@ class Machine(Host):
         self.guest.check_run(f"echo {text} > /sys/bus/pci/{path}")
 
 
-def play(name, description, topology, parts, make=Machine):
+def play(name, description, topology, parts, make=Machine, **properties):
     """Run a whole program: each part in turn, in a guest with this topology. Returns the exit status. `topology` may be a
-    dictionary {system: topology}."""
+    dictionary {system: topology}. `properties` are more arguments of Guest."""
     choice = options.parser(description).parse_args()
     tap = Tap()
     if isinstance(topology, dict):
         topology = topology[systems.chosen()[0]]
     with options.installed(choice) as destdir:
-        tap.run(name, run_parts, tap, Guest(topology, destdir=destdir), parts, make)
+        tap.run(name, run_parts, tap, Guest(topology, destdir=destdir, **properties), parts, make)
     return tap.finish()
 
 

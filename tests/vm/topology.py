@@ -14,10 +14,15 @@ Devices have QEMU ids, and Guest.address(id) returns their PCI address, so tests
                                       group; only QEMU 10 has it
     usb     usb, stick                an xHCI controller behind a root port, in its own group, with a USB disk
                                       of 64 MB
+    keyboard keyboards, keyboard      an xHCI controller behind a root port, in its own group, with a USB keyboard
+    cxl     cxl                       CXL memory of 256 MB in its own group, in a window for one region; only QEMU 10 has
+                                      it. The kernel makes regions only on a machine that is no VM: the processor must
+                                      not say that it is one (HARDWARE)
     sound   sound                     a sound card behind a root port, in its own group
     display display                   the VGA card that the firmware uses, on the root bus, in its own group
     hotplug hot-0, hot-1, hot-2       empty root ports: Guest.plug(driver, id, "hot-0")
     full                              all of the above except usb, sound and display
+    odd                               nvme, keyboard and cxl
     used                              dual, e1000e, nvme, sriov, usb, sound and display: devices that a host may use
     none                              only what the guest itself needs
 
@@ -30,6 +35,8 @@ MACS = {"story-left": "52:54:00:00:01:01", "story-right": "52:54:00:00:01:02", "
         "dual-0": "52:54:00:00:04:01", "dual-1": "52:54:00:00:04:02", "igb": "52:54:00:00:05:01"}
 HUB = 1
 DISK_BYTES = 64 << 20
+CXL_BYTES = 256 << 20
+HARDWARE = ["-cpu", "max,hypervisor=off"]
 HOTPLUG_PORTS = 3
 
 
@@ -105,6 +112,19 @@ def usb(folder):
             *device("usb-storage", "stick", bus="usb.0", drive="stick-drive", serial="vfiod-stick")]
 
 
+def keyboard(folder):
+    return [*root_port("keyboard-port", 14), *device("qemu-xhci", "keyboards", bus="keyboard-port"),
+            *device("usb-kbd", "keyboard", bus="keyboards.0")]
+
+
+def cxl(folder):
+    return ["-machine", "cxl=on,cxl-fmw.0.targets.0=cxl-bus,cxl-fmw.0.size=1G",
+            "-object", f"memory-backend-ram,id=cxl-memory,size={CXL_BYTES},share=on",
+            *device("pxb-cxl", "cxl-bus", bus="pcie.0", bus_nr=64),
+            *device("cxl-rp", "cxl-port", bus="cxl-bus", port=0, chassis=0, slot=20),
+            *device("cxl-type3", "cxl", bus="cxl-port", **{"volatile-memdev": "cxl-memory"})]
+
+
 def sound(folder):
     return [*root_port("sound-port", 12), *device("intel-hda", "sound", bus="sound-port"),
             "-audiodev", "none,id=silence", *device("hda-duplex", "codec", bus="sound.0", audiodev="silence")]
@@ -123,6 +143,10 @@ def full(folder):
     return [argument for part in (story, dual, e1000e, nvme, sriov, hotplug) for argument in part(folder)]
 
 
+def odd(folder):
+    return [argument for part in (nvme, keyboard, cxl) for argument in part(folder)]
+
+
 def used(folder):
     return [argument for part in (dual, e1000e, nvme, sriov, usb, sound, display) for argument in part(folder)]
 
@@ -132,7 +156,8 @@ def none(folder):
 
 
 TOPOLOGIES = {make.__name__: make
-              for make in (story, dual, e1000e, nvme, sriov, igb, usb, sound, display, hotplug, full, used, none)}
+              for make in (story, dual, e1000e, nvme, sriov, igb, usb, keyboard, cxl, sound, display, hotplug, full, odd, used,
+                           none)}
 
 
 def arguments(name, folder):

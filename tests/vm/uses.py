@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Ways in which a host uses a device, on the guest's topology "used".
+"""Ways in which a host uses a device, on the guest's topology "used"; those of ODD on the topology "odd".
 
     for use in uses.EVERY:
         with uses.in_use(guest, use) as used:
@@ -13,6 +13,8 @@ $name are the current names of the devices. A command that leaves a process runn
 import contextlib
 import dataclasses
 import string
+
+import topology
 
 PROCESS = "/run/user-of-device"
 OPEN = "setsid sleep infinity < {node} > /dev/null 2>&1 & echo $! > $user"
@@ -124,6 +126,40 @@ OTHER = [
 ]
 
 EVERY = [*STORAGE, *NETWORK, *OTHER]
+
+TARGET = "/sys/kernel/config/nvmet/subsystems/odd"
+KEYBOARD = "/sys/bus/serio/devices/serio0"
+# The window of the host bridge becomes a region, which has one decoder of the device.
+REGION = f"""cd /sys/bus/cxl/devices && region=$(cat decoder0.0/create_ram_region) && echo $region > decoder0.0/create_ram_region &&
+echo 256 > $region/interleave_granularity && echo 1 > $region/interleave_ways && echo {topology.CXL_BYTES} > $region/size &&
+endpoint=$(echo endpoint*) && decoder=decoder${{endpoint#endpoint}}.0 && echo ram > $decoder/mode &&
+echo {topology.CXL_BYTES} > $decoder/dpa_size && echo $decoder > $region/target0 && echo 1 > $region/commit"""
+NO_REGION = "cd /sys/bus/cxl/devices; echo 0 > region0/commit; echo region0 > decoder0.0/delete_region"
+CXL_DRIVERS = "/sys/bus/cxl/drivers/cxl_region"
+
+ODD = [
+    Use("the console of the kernel", "console", "console", "true", "true", ("ttyS0 is a console of the kernel",),
+        "grep -q ttyS0 /sys/class/tty/console/active"),
+    Use("the only keyboard", "keyboards", "console", f"printf none > {KEYBOARD}/drvctl", f"printf atkbd > {KEYBOARD}/drvctl",
+        ("the host has no other keyboard than", "QEMU USB Keyboard"), f"[ ! -e {KEYBOARD}/input ]"),
+    Use("an NVMe controller that an NVMe target passes through", "disk", "storage",
+        f"modprobe nvmet; mkdir {TARGET} && printf $controller > {TARGET}/passthru/device_path &&"
+        f" echo 1 > {TARGET}/passthru/enable", f"echo 0 > {TARGET}/passthru/enable; rmdir {TARGET}",
+        ("nvme0 is passed through by an NVMe target",), f"grep -q 1 {TARGET}/passthru/enable"),
+    Use("a disk that an NVMe target exports", "disk", "storage",
+        f"mkdir {TARGET} {TARGET}/namespaces/1 && printf $disk > {TARGET}/namespaces/1/device_path &&"
+        f" echo 1 > {TARGET}/namespaces/1/enable",
+        f"echo 0 > {TARGET}/namespaces/1/enable; rmdir {TARGET}/namespaces/1 {TARGET}",
+        ("nvme0n1 is exported as an NVMe target",), f"grep -q 1 {TARGET}/namespaces/1/enable"),
+    Use("an NVMe target whose configuration is not visible", "disk", "storage", "modprobe nvmet; umount /sys/kernel/config",
+        "mount -t configfs configfs /sys/kernel/config", ("nvme0 cannot be examined", "/sys/kernel/config/nvmet")),
+    Use("CXL memory in the address space of the host", "cxl", "memory", REGION, NO_REGION,
+        ("its memory mem0 is in the address space of the host as region0",), "grep -q region0 /proc/iomem"),
+    Use("CXL memory that is RAM", "cxl", "memory",
+        f"{REGION} && echo region0 > {CXL_DRIVERS}/bind && udevadm settle && [ -e /sys/bus/dax/drivers/kmem/dax0.0 ]",
+        f"echo dax0.0 > /sys/bus/dax/drivers/kmem/unbind; echo region0 > {CXL_DRIVERS}/unbind; {NO_REGION}",
+        ("its memory mem0 is RAM of the host", "dax0.0 in region0"), "[ -e /sys/bus/dax/drivers/kmem/dax0.0 ]"),
+]
 
 NOBODY = "setsid setpriv --reuid 65534 --regid 65534 --clear-groups"
 ONCE_SAID = " > /run/said 2>&1 & echo $! > $user; until [ -s /run/said ]; do sleep 0.1; done"
