@@ -170,8 +170,8 @@ static bool unsafe_interrupts_are_allowed(const Kernel *kernel, const char *modu
         char value[8], words[ELEMENTSOF(values)][64];
         const char *parameters[ELEMENTSOF(values) + 1] = {};
 
-        int r = sysfs_read_text(kernel->sys_fd, SYSFS_PATH("module/%s/parameters/allow_unsafe_interrupts", module), value,
-                        sizeof(value));
+        int r = sysfs_read_text(kernel->sys_fd, SYSFS_PATH("module/%s/parameters/allow_unsafe_interrupts", module),
+                        value, sizeof(value));
         if (r >= 0)
                 return streq(value, "Y");
         /* A module that is loaded later reads the kernel command line. */

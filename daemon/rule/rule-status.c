@@ -60,7 +60,8 @@ static void update_pf(const RuleKeeper *keeper, RuleCase *rule_case, const Devic
                 return;
         if (!pf->driver && rule_case->status == RULE_STATUS_APPLIED) {
                 rule_case_set(rule_case, RULE_STATUS_REFUSED,
-                                "its driver was unbound, and the kernel removed the VFs. vfiod creates them again when a "
+                                "its driver was unbound, and the kernel removed the VFs. vfiod creates them again when "
+                                "a "
                                 "driver is bound.");
                 rule_case->needs_driver = true;
         } else if (pf->driver && rule_case->needs_driver) {

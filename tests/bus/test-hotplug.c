@@ -286,7 +286,8 @@ static void test_vfs(void) {
 static void test_driver_of_pf(void) {
         Fixture *fixture = ruled_start("[Match]\nVendor=8086\nDevice=10c9\n[Detach]\nVirtualFunctions=2\n");
         static const char unbind[] = "sys/bus/pci/drivers/igb/unbind", bind[] = "sys/bus/pci/drivers/igb/bind",
-                          two[] = "['0000:07:10.0', '0000:07:10.1']", second[] = BUS_PATH "/devices/_30000_3a07_3a10_2e1";
+                          two[] = "['0000:07:10.0', '0000:07:10.1']",
+                          second[] = BUS_PATH "/devices/_30000_3a07_3a10_2e1";
 
         fixture_wait_property(fixture, PHYSICAL_PATH, DEVICE, "VirtualFunctions", two);
         ruled_wait(fixture, second, "detached");
