@@ -9,14 +9,23 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <systemd/sd-login.h>
 
 #define AGENT "/usr/bin/pkttyagent"
 
 /* It connects to the bus, and registers itself with polkit. */
 #define READY_WITHIN_MS 10000
 
+/* Whether polkit finds a session for this process, as polkit looks for it. In a session, another agent comes first
+ * ("--fallback"). Without a session there is no other agent, and polkit does not use one that is a fallback. */
+static bool is_in_session(void) {
+        _cleanup_free_ char *own = NULL, *of_user = NULL;
+
+        return sd_pid_get_session(0, &own) >= 0 || sd_uid_get_display(getuid(), &of_user) >= 0;
+}
+
 /* Runs in the child. Its stdout is that of stderr, because stdout is the result of vfioctl. */
-static void run_agent(int notify_fd, pid_t parent) {
+static void run_agent(int notify_fd, pid_t parent, bool in_session) {
         char number[16];
         sigset_t none;
 
@@ -29,8 +38,8 @@ static void run_agent(int notify_fd, pid_t parent) {
         (void)snprintf(number, sizeof(number), "%d", notify_fd);
         if (fcntl(notify_fd, F_SETFD, 0) >= 0 && dup2(STDERR_FILENO, STDOUT_FILENO) >= 0)
                 (void)execv(AGENT,
-                                (char *[]){(char *)"pkttyagent", (char *)"--notify-fd", number, (char *)"--fallback",
-                                                NULL});
+                                (char *[]){(char *)"pkttyagent", (char *)"--notify-fd", number,
+                                                in_session ? (char *)"--fallback" : NULL, NULL});
         _exit(EXIT_FAILURE);
 }
 
@@ -43,6 +52,7 @@ static void wait_until_ready(int fd) {
 }
 
 pid_t agent_start(sd_bus *bus) {
+        bool in_session = is_in_session();
         pid_t parent = getpid();
         int ends[2];
 
@@ -58,7 +68,7 @@ pid_t agent_start(sd_bus *bus) {
         if (pid < 0)
                 return 0;
         if (pid == 0)
-                run_agent(write_end, parent);
+                run_agent(write_end, parent, in_session);
         (void)safe_close(TAKE_FD(write_end));
         wait_until_ready(read_end);
         return pid;

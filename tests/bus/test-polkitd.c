@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "fixture.h"
+#include "client.h"
+#include "terminal.h"
 
 #include <glib/gstdio.h>
 #include <signal.h>
@@ -55,7 +56,8 @@ static void files_make(Files *files) {
         g_autofree char *groups = read_file("/etc/group");
         g_autoptr(GRegex) kvm = g_regex_new("^kvm:.*\n", G_REGEX_MULTILINE, 0, NULL);
         g_autofree char *without = g_regex_replace_literal(kvm, groups, -1, 0, "", 0, NULL);
-        g_autofree char *more_groups = g_strdup_printf("%skvm:x:%u:alice\n", without, ALICE_UID + 100);
+        g_autofree char *more_groups = g_strdup_printf(
+                        "%skvm:x:%u:alice\nadmins:x:%u:alice\n", without, ALICE_UID + 100, ALICE_UID + 101);
         files->groups = write_file(files->folder, "group", more_groups);
 }
 
@@ -145,8 +147,37 @@ static void test_example(void) {
         fixture_stop(fixture);
 }
 
+/* The real vfioctl and pkttyagent: the prompt in the terminal names the device. */
+static void test_prompt(void) {
+        Fixture *fixture = fixture_start(NULL);
+        Files files;
+
+        files_make(&files);
+        Process *polkitd = start_polkitd(fixture, &files);
+        g_autofree char *command = g_strdup_printf("mount --bind %s /etc/passwd && mount --bind %s /etc/group && exec "
+                                                   "setpriv --reuid=%u --regid=%u --clear-groups %s detach ens3",
+                        files.users, files.groups, BOB_UID, BOB_UID, VFIOCTL);
+        const char *const argv[] = {"unshare", "--mount", "--propagation", "unchanged", "sh", "-c", command, NULL};
+        Terminal *terminal = terminal_open(200);
+
+        Process *process = terminal_start(terminal, argv, vfioctl_environment);
+        g_autofree char *shown = terminal_expect(terminal, "Authentication is required to detach " NIC " (");
+        g_autofree char *rest = terminal_expect(terminal, "ens3) from the drivers of this host.");
+        terminal_type(terminal, "\x03");
+        g_free(terminal_read_rest(terminal));
+        g_assert_cmpint(process_finish(process), !=, 0);
+        fixture_driver(fixture, NIC, "e1000e");
+        terminal_close(terminal);
+
+        (void)kill(process_get_pid(polkitd), SIGKILL);
+        (void)process_finish(polkitd);
+        files_remove(&files);
+        fixture_stop(fixture);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/bus/polkitd/example", test_example);
+        g_test_add_func("/bus/polkitd/prompt", test_prompt);
         return g_test_run();
 }

@@ -90,7 +90,7 @@ static void test_terminal(void) {
         scene_begin(&scene, VERDICT_AUTHORIZE);
         g_autofree char *shown = run_in_terminal(&scene, "detach ens3", 0);
         process_expect_line(scene.polkit, "org.vfiod1.detach 1");
-        const char *begin = strstr(shown, "agent --notify-fd --fallback"), *end = strstr(shown, "agent ends");
+        const char *begin = strstr(shown, "agent --notify-fd"), *end = strstr(shown, "agent ends");
         g_assert_true(begin && end && begin < end);
 
         g_autofree char *quiet = run_in_terminal(&scene, "--no-ask-password reattach ens3", 0);
