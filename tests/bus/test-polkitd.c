@@ -161,8 +161,8 @@ static void test_prompt(void) {
         Terminal *terminal = terminal_open(200);
 
         Process *process = terminal_start(terminal, argv, vfioctl_environment);
-        g_autofree char *shown = terminal_expect(terminal, "Authentication is required to detach " NIC " (");
-        g_autofree char *rest = terminal_expect(terminal, "ens3) from the drivers of this host.");
+        g_free(terminal_expect(terminal, "Authentication is required to detach " NIC " ("));
+        g_free(terminal_expect(terminal, "ens3) from the drivers of this host."));
         terminal_type(terminal, "\x03");
         g_free(terminal_read_rest(terminal));
         g_assert_cmpint(process_finish(process), !=, 0);
