@@ -22,14 +22,15 @@ CHALLENGED = "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired"
 
 PASSWORD = "Kb7-quay-Ostrich"
 
-# Runs a program in a terminal of its own, and types the password when the program asks for it.
+# Runs a program in a terminal of its own, and types the password when the program asks for it. Ends it if it shows nothing
+# for a while.
 TERMINAL = f"""
-import os, pty, sys
+import os, pty, re, select, sys
 pid, terminal = pty.fork()
 if pid == 0:
     os.execvp(sys.argv[1], sys.argv[1:])
-shown, asked = b"", False
-while True:
+shown, chosen, asked = b"", False, False
+while select.select([terminal], [], [], 45)[0]:
     try:
         text = os.read(terminal, 1000)
     except OSError:
@@ -37,9 +38,15 @@ while True:
     if not text:
         break
     shown += text
-    if not asked and b"Password: " in shown:
+    choice = re.search(rb"(\\d+)[.] +[^\\n]*alice", shown)
+    if choice and not chosen and b"Choose identity" in shown:
+        chosen = True
+        os.write(terminal, choice[1] + b"\\n")
+    if not asked and b"assword" in shown:
         asked = True
         os.write(terminal, b"{PASSWORD}\\n")
+else:
+    os.kill(pid, 15)
 print(shown.decode())
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 """
