@@ -113,6 +113,17 @@ static void check_untouched(World *world, const Truth *before) {
         }
 }
 
+#define REAP_SECONDS 20
+
+/* A worker removes the state file, and may need a moment. ledger_check() then finds a file that is still there. */
+static void await_forgotten(World *world, const char *address) {
+        g_autofree char *file = g_build_filename(world->vfiod->state_folder, "devices", address, NULL);
+        gint64 end = g_get_monotonic_time() + REAP_SECONDS * G_USEC_PER_SEC;
+
+        while (world->vfiod->process && g_file_test(file, G_FILE_TEST_EXISTS) && g_get_monotonic_time() < end)
+                vfiod_catch_up(world->vfiod);
+}
+
 /* Another program bound the card to a host driver. So vfiod must forget it. */
 static void forget_rebound(World *world) {
         g_autoptr(GList) claims = ledger_list(world->ledger);
@@ -124,9 +135,10 @@ static void forget_rebound(World *world) {
                 if (device && world_claim(world, device) && *device->driver && !truth_is_on_vfio(device) &&
                                 claim->phase != CLAIM_DEGRADED &&
                                 g_hash_table_contains(world->changed, claim->address)) {
-                        if (claim->phase == CLAIM_DETACHED)
+                        if (claim->phase == CLAIM_DETACHED) {
+                                await_forgotten(world, claim->address);
                                 ledger_drop(world->ledger, claim->address);
-                        else
+                        } else
                                 ledger_find(world->ledger, claim->address)->phase = CLAIM_DOUBTFUL;
                 }
         }
@@ -285,8 +297,6 @@ void invariants_check(World *world, const Truth *before) {
 
 /* The daemon opens a timer for its first job, and keeps it. */
 #define FDS_OF_TIMERS 1
-
-#define REAP_SECONDS 20
 
 void invariants_audit(World *world) {
         gint64 end = g_get_monotonic_time() + REAP_SECONDS * G_USEC_PER_SEC;
