@@ -60,7 +60,8 @@ RuleCase *rule_case_obtain(RuleCaseList *list, PciAddress address, const char *r
         rule_case_set(rule_case, RULE_STATUS_WAITING, NULL);
         rule_case->n_attempts = 0;
         rule_case->retry_us = 0;
-        rule_case->hotplugged = rule_case->needs_release = rule_case->needs_driver = false;
+        rule_case->hotplugged = rule_case->needs_release = false;
+        rule_case->needs_driver = rule_case->needs_review = false;
         return rule_case;
 }
 

@@ -31,6 +31,7 @@ typedef struct RuleCase {
         bool changed;        /* status or message changed since rule_case_list_take_changed() */
         bool needs_release;  /* the device was refused: the driver_override of the early rule must be cleared */
         bool needs_driver;   /* the rule creates VFs, and is applied when a driver is bound to the PF */
+        bool needs_review;   /* the device may have changed while the job of the case ran */
 } RuleCase;
 
 typedef struct RuleCaseList {

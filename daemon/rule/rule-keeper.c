@@ -174,6 +174,7 @@ static void on_job_done(const WorkerResult *result, void *userdata) {
         keeper->boot_stale = true;
         if (result->error == 0 && result->problem.outcome == OUTCOME_DONE) {
                 rule_case_set(rule_case, RULE_STATUS_APPLIED, NULL);
+                rule_case->needs_review = true;
                 rule_plan_note_companions(keeper, request->address);
         } else if (result->problem.outcome == OUTCOME_STUCK || result->problem.outcome == OUTCOME_SURVEY_TIMED_OUT)
                 rule_case_set(rule_case, RULE_STATUS_WAITING, message);
@@ -369,6 +370,11 @@ static void process_cases(RuleKeeper *keeper) {
 
                 if (!device || !device->present || rule_case->running)
                         continue;
+                /* A driver that was bound again before its events were handled changes nothing in the model. */
+                if ((rule_case->needs_review || rule_case->needs_driver) && !rule_plan_is_changing(keeper, device)) {
+                        rule_case->needs_review = false;
+                        rule_status_update(keeper, rule_case, device);
+                }
                 /* Another job may have detached it in the meantime. */
                 rule_case->needs_release = rule_case->needs_release && !device_is_ours(device);
                 if (rule_case->needs_release && device->activity == DEVICE_QUIET)

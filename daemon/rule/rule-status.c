@@ -53,23 +53,31 @@ static bool has_vfs(const RuleKeeper *keeper, const Device *pf) {
         return false;
 }
 
+/* Tells whether the driver that the model knows is still bound. The kernel removes the link of an unbound driver first, then the
+ * VFs; the event of the PF comes last (drivers/base/dd.c). */
+static bool is_bound(const RuleKeeper *keeper, const Device *pf) {
+        char driver[DRIVER_NAME_MAX];
+
+        return pf->driver && pci_device_read_driver_of(keeper->parts.kernel, pf->address, driver) >= 0 &&
+                        streq(driver, pf->driver);
+}
+
 /* A rule with VirtualFunctions=. When the driver of the PF is unbound, the kernel removes the VFs. They are created again when a
  * driver is bound. */
 static void update_pf(const RuleKeeper *keeper, RuleCase *rule_case, const Device *pf) {
         if (rule_case->running || device_is_ours(pf) || rule_plan_is_changing(keeper, pf))
                 return;
-        if (!pf->driver && rule_case->status == RULE_STATUS_APPLIED) {
+        bool bound = is_bound(keeper, pf);
+        if (!bound && rule_case->status == RULE_STATUS_APPLIED) {
                 rule_case_set(rule_case, RULE_STATUS_REFUSED,
-                                "its driver was unbound, and the kernel removed the VFs. vfiod creates them again when "
-                                "a "
-                                "driver is bound.");
+                                "its driver was unbound. The rule is applied again when a driver is bound.");
                 rule_case->needs_driver = true;
-        } else if (pf->driver && rule_case->needs_driver) {
+        } else if (bound && rule_case->needs_driver) {
                 rule_case->needs_driver = false;
                 rule_case->n_attempts = 0;
                 rule_case->retry_us = 0;
                 rule_case_set(rule_case, RULE_STATUS_WAITING, NULL);
-        } else if (pf->driver && rule_case->status == RULE_STATUS_APPLIED && !has_vfs(keeper, pf))
+        } else if (bound && rule_case->status == RULE_STATUS_APPLIED && !has_vfs(keeper, pf))
                 rule_case_set(rule_case, RULE_STATUS_RELEASED, "somebody removed its VFs");
 }
 
