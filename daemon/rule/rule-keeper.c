@@ -135,7 +135,17 @@ static void decline(RuleKeeper *keeper, RuleCase *rule_case, RuleStatus status, 
 static bool is_transient(Outcome outcome) {
         return outcome == OUTCOME_IN_USE_STORAGE || outcome == OUTCOME_IN_USE_NETWORK ||
                         outcome == OUTCOME_IN_USE_PROCESS || outcome == OUTCOME_FAILED ||
-                        outcome == OUTCOME_ROLLED_BACK;
+                        outcome == OUTCOME_ROLLED_BACK || outcome == OUTCOME_FOREIGN;
+}
+
+/* At boot, udev may bind a device of the boot file a moment after vfiod has read the device. It counts as plugged in then, too. */
+static void note_bound_at_boot(RuleKeeper *keeper, RuleCase *rule_case) {
+        const Device *device = inventory_find_device(keeper->parts.inventory, rule_case->address);
+
+        if (!device || !boot_keeper_has(keeper->boot, device))
+                return;
+        rule_case->hotplugged = true;
+        inventory_mark_appeared(keeper->parts.inventory, device->address);
 }
 
 static void retry_or_refuse(RuleKeeper *keeper, RuleCase *rule_case, Outcome outcome, const char *message) {
@@ -145,6 +155,8 @@ static void retry_or_refuse(RuleKeeper *keeper, RuleCase *rule_case, Outcome out
                 (void)snprintf(agreement, sizeof(agreement), "%s In a rule, use 'Companions='.", message);
                 message = agreement;
         }
+        if (outcome == OUTCOME_FOREIGN && rule_case->rule)
+                note_bound_at_boot(keeper, rule_case);
         if (rule_case->hotplugged && is_transient(outcome) && rule_case->n_attempts + 1 < ATTEMPTS_MAX) {
                 rule_case->retry_us = now_us() + (FIRST_DELAY_US << rule_case->n_attempts++);
                 rule_case_set(rule_case, RULE_STATUS_WAITING, message);
