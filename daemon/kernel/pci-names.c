@@ -82,7 +82,7 @@ static const char *find_value(struct udev_list_entry *properties, const char *ke
 }
 
 static int copy_name(const char *name, char **ret) {
-        if (isempty(name))
+        if (!name || *name == '\0')
                 return 0;
         *ret = strndup(name, PCI_NAME_MAX - 1);
         return *ret ? 0 : -ENOMEM;
@@ -99,9 +99,9 @@ static int copy_subsystem(struct udev_list_entry *properties, const PciIds *ids,
         if (rest && rest[0] == '\0')
                 return copy_name(same_ids ? device : NULL, ret);
         int r = copy_name(added ? added : model, ret);
-        size_t length = strlen(strempty(*ret));
-        if (added && length > 0 && (*ret)[length - 1] == ')')
-                (*ret)[length - 1] = '\0';
+        char *end = added && *ret ? strrchr(*ret, ')') : NULL;
+        if (end && end[1] == '\0')
+                *end = '\0';
         return r;
 }
 
