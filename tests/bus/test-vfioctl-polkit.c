@@ -37,9 +37,10 @@ static void run_polkit(const char *verdict) {
 /* Like pkttyagent: closes the descriptor when it is ready, and then waits. */
 static const char agent_text[] = "#!/bin/sh\n"
                                  "echo \"agent $1 $3\" >&2\n"
-                                 "trap 'echo \"agent ends\" >&2; exit 0' TERM\n"
+                                 "eval \"sleep infinity $2>&- &\"\n"
+                                 "trap \"kill $!; echo 'agent ends' >&2; exit 0\" TERM\n"
                                  "eval \"exec $2>&-\"\n"
-                                 "while :; do sleep 0.05; done\n";
+                                 "wait\n";
 
 static void scene_begin(Scene *scene, PolkitVerdict verdict) {
         g_autofree char *program = g_file_read_link("/proc/self/exe", NULL);
