@@ -169,6 +169,7 @@ static int on_turn_end(sd_event_source *source, void *userdata) {
         /* This comes before the changes are taken, because a job that ends here changes its devices again. */
         job_table_check_names(manager->jobs);
         rule_keeper_process(manager->rules);
+        lease_table_process(manager->leases);
         viability_check(manager->inventory);
         if ((r = state_forget_unneeded(manager->state, manager->inventory)) < 0)
                 log_error_errno(r, "Cannot forget devices that another program has bound to a driver of the host");
@@ -262,6 +263,8 @@ static int serve(Manager *manager, const ManagerParts *parts) {
                         .kernel = manager->kernel,
                         .inventory = manager->inventory,
                         .jobs = manager->jobs,
+                        .leases = manager->leases,
+                        .lease_socket = parts->lease_socket,
                         .names = manager->names,
                         .censuses = &manager->censuses,
                         .worker = manager->worker,
@@ -282,6 +285,7 @@ int manager_new(sd_event *event, const ManagerParts *parts, Manager **ret) {
         _cleanup_(kernel_freep) Kernel *kernel = parts->kernel;
         _cleanup_(uevent_source_freep) UeventSource *uevents = parts->uevents;
         _cleanup_close_ int root_fd = parts->root_fd;
+        _cleanup_close_ int lease_fd = parts->lease_fd;
         _cleanup_(manager_freep) Manager *manager = calloc(1, sizeof(Manager));
         int r;
 
@@ -326,6 +330,20 @@ int manager_new(sd_event *event, const ManagerParts *parts, Manager **ret) {
         if ((r = rule_keeper_new(&rule_parts, &manager->rules)) < 0)
                 return log_error_errno(r, "Cannot start to apply rules");
         manager->censuses = (CensusTable){.event = event, .path = parts->census};
+        LeaseParts lease_parts = {
+                        .event = event,
+                        .kernel = manager->kernel,
+                        .inventory = manager->inventory,
+                        .state = manager->state,
+                        .jobs = manager->jobs,
+                        .port = parts->worker,
+                        .censuses = &manager->censuses,
+                        .store = parts->store,
+                        .limits = parts->lease_limits,
+                        .socket_fd = TAKE_FD(lease_fd),
+        };
+        if ((r = lease_table_new(&lease_parts, &manager->leases)) < 0)
+                return log_error_errno(r, "Cannot continue the leases of an earlier daemon");
         if ((r = serve(manager, parts)) < 0)
                 return r;
         if (root_fd >= 0 &&
@@ -351,6 +369,7 @@ Manager *manager_free(Manager *manager) {
         census_table_done(&manager->censuses);
         if (manager->worker)
                 worker_port_done(manager->worker);
+        lease_table_free(manager->leases);
         authorize_done(&manager->service);
         root_socket_free(manager->root_socket);
         system_bus_free(manager->system_bus);

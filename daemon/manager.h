@@ -28,6 +28,7 @@ typedef struct Manager {
         WorkerPort *worker;
         State *state;
         JobTable *jobs;
+        LeaseTable *leases;
         RuleKeeper *rules;
         PciNames *names;
         CensusTable censuses;
@@ -46,6 +47,9 @@ typedef struct ManagerParts {
         const char *census;    /* path of the socket of vfiod-census */
         const char *state_folder;
         const JobLimits *job_limits;
+        const LeaseLimits *lease_limits;
+        DescriptorStore *store;   /* of leases; NULL for none */
+        const char *lease_socket; /* path of the socket of leases, for clients; NULL for none */
         const char *const *rule_folders; /* by precedence, the highest first; ends with NULL */
         const char *early_rules;         /* path of the rules file for udev; NULL for none */
         const char *boot_rules;          /* path of the boot file, see rule/boot-list.h; NULL for none */
@@ -54,6 +58,7 @@ typedef struct ManagerParts {
         uint64_t bus_deadline_us;        /* see system-bus.h */
         uint64_t polkit_deadline_us;     /* for tests: how long polkit may take; 0 for the default */
         int root_fd;                     /* taken over: root's listening socket; -EBADF for none */
+        int lease_fd;                    /* taken over: the listening socket of leases; -EBADF for none */
 } ManagerParts;
 
 /* Reads the devices of the host and the state files, registers the objects on the bus, ends the jobs that an earlier

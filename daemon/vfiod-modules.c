@@ -15,7 +15,7 @@ static int run(void) {
                         (ListenerParts){
                                         .child_name = "vfiod-load",
                                         .kernel = kernel,
-                                        .keep = {kernel->root_fd, -EBADF},
+                                        .keep = {kernel->root_fd, -EBADF, -EBADF},
                                         .serve = modules_serve,
                                         .userdata = kernel,
                         });

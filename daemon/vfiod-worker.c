@@ -33,6 +33,7 @@ static int run(void) {
                         .kernel = kernel,
                         .devices_fd = state->devices_fd,
                         .transactions_fd = state->transactions_fd,
+                        .leases_fd = state->leases_fd,
                         .rule_folders = rule_folders,
                         .early_rules = EARLY_RULES,
                         .boot_rules = BOOT_RULES,
@@ -41,7 +42,7 @@ static int run(void) {
                         (ListenerParts){
                                         .child_name = "vfiod-job",
                                         .kernel = kernel,
-                                        .keep = {state->devices_fd, state->transactions_fd},
+                                        .keep = {state->devices_fd, state->transactions_fd, state->leases_fd},
                                         .serve = worker_serve,
                                         .userdata = &host,
                         });

@@ -12,6 +12,7 @@
 #define STATE_FOLDER "/run/vfiod"
 #define WORKER_SOCKET "/run/vfiod/worker"
 #define CENSUS_SOCKET "/run/vfiod/census"
+#define LEASE_SOCKET "/run/vfiod/lease"
 #define EARLY_RULES "/run/udev/rules.d/05-vfiod.rules"
 #define BOOT_RULES "/etc/udev/rules.d/10-vfiod.rules"
 #define UDEV_DATABASE "/run/udev/data"
@@ -40,25 +41,70 @@ static int block_signals(sd_event *event) {
         return sigprocmask(SIG_BLOCK, &signals, NULL) < 0 ? -errno : sd_event_set_signal_exit(event, true);
 }
 
-/* The sockets that systemd passes. Without systemd they are -EBADF. */
+/* The descriptor store of systemd. */
+
+static int keep_descriptor(void *userdata, const char *name, int fd) {
+        char text[64];
+
+        (void)userdata;
+        /* Without FDPOLL=0: systemd drops a guard whose other end is closed. */
+        (void)snprintf(text, sizeof(text), "FDSTORE=1\nFDNAME=%s", name);
+        int r = sd_pid_notify_with_fds(0, false, text, &fd, 1);
+        return r < 0 ? r : r == 0 ? -ENOTCONN : 0;
+}
+
+static void drop_descriptor(void *userdata, const char *name) {
+        char text[64];
+
+        (void)userdata;
+        (void)snprintf(text, sizeof(text), "FDSTOREREMOVE=1\nFDNAME=%s", name);
+        (void)sd_notify(false, text);
+}
+
+/* The sockets that systemd passes, and the descriptors that it kept. Without systemd, the sockets are -EBADF. */
 typedef struct Sockets {
-        int uevents, root;
+        int uevents, root, leases;
+        DescriptorStore store;
 } Sockets;
 
-static Sockets take_sockets(void) {
-        Sockets sockets = {-EBADF, -EBADF};
+static void add_stored(DescriptorStore *store, const char *name, int fd) {
+        if (!store->stored || strlen(name) >= sizeof(store->stored->name)) {
+                (void)close(fd);
+                return;
+        }
+        StoredDescriptor *stored = &store->stored[store->n_stored++];
+        stored->fd = fd;
+        (void)snprintf(stored->name, sizeof(stored->name), "%s", name);
+}
+
+static void take_sockets(Sockets *ret) {
         char **names = NULL;
 
         int n = sd_listen_fds_with_names(true, &names);
+        *ret = (Sockets){-EBADF, -EBADF, -EBADF, {.keep = keep_descriptor, .drop = drop_descriptor}};
+        ret->store.stored = n > 0 ? calloc((size_t)n, sizeof(StoredDescriptor)) : NULL;
         for (int i = 0; i < n; i++) {
+                int fd = SD_LISTEN_FDS_START + i;
+
                 if (streq(names[i], "uevents"))
-                        sockets.uevents = SD_LISTEN_FDS_START + i;
+                        ret->uevents = fd;
                 else if (streq(names[i], "root"))
-                        sockets.root = SD_LISTEN_FDS_START + i;
+                        ret->root = fd;
+                else if (streq(names[i], "leases"))
+                        ret->leases = fd;
+                else
+                        add_stored(&ret->store, names[i], fd);
                 free(names[i]);
         }
         free(names);
-        return sockets;
+}
+
+static void close_stored(DescriptorStore *store) {
+        for (size_t i = 0; i < store->n_stored; i++)
+                (void)close(store->stored[i].fd);
+        free(store->stored);
+        store->stored = NULL;
+        store->n_stored = 0;
 }
 
 /* Without the socket of systemd, and without its privilege, the buffer of the socket is small, and a storm of events costs
@@ -72,15 +118,14 @@ static int connect_worker(void *userdata) {
         return peer_connect(WORKER_SOCKET);
 }
 
-static int make_manager(sd_event *event, WorkerPort *worker, Manager **ret) {
-        const Sockets sockets = take_sockets();
+static int make_manager(sd_event *event, WorkerPort *worker, const Sockets *sockets, DescriptorStore *store, Manager **ret) {
         _cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
         _cleanup_(uevent_source_freep) UeventSource *uevents = NULL;
         Kernel *kernel;
         int r;
 
         /* This comes before the first scan, so that the events for changes during the scan are queued. */
-        if ((r = open_uevents(sockets.uevents, &uevents)) < 0)
+        if ((r = open_uevents(sockets->uevents, &uevents)) < 0)
                 return log_error_errno(r, "Cannot listen to the events of the kernel");
         if ((r = service_connect(&bus)) < 0)
                 return log_error_errno(r, "Cannot connect to the system bus");
@@ -105,7 +150,11 @@ static int make_manager(sd_event *event, WorkerPort *worker, Manager **ret) {
                                         .network_online = NETWORK_ONLINE,
                                         .udev_database = UDEV_DATABASE,
                                         .bus_deadline_us = SYSTEM_BUS_DEADLINE_US,
-                                        .root_fd = sockets.root,
+                                        .root_fd = sockets->root,
+                                        .lease_limits = &lease_limits_default,
+                                        .store = store,
+                                        .lease_socket = LEASE_SOCKET,
+                                        .lease_fd = sockets->leases,
                         },
                         ret);
 }
@@ -116,6 +165,7 @@ static void tell_ready(void) {
 
 static int run(void) {
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        Sockets sockets;
         _cleanup_(manager_freep) Manager *manager = NULL;
         WorkerPort worker = {.connect = connect_worker};
         int r;
@@ -123,7 +173,10 @@ static int run(void) {
         if ((r = sd_event_default(&event)) < 0 || (r = block_signals(event)) < 0 ||
                         (r = sd_event_set_watchdog(event, true)) < 0)
                 return log_error_errno(r, "Cannot create the event loop");
-        if ((r = make_manager(event, &worker, &manager)) < 0)
+        take_sockets(&sockets);
+        r = make_manager(event, &worker, &sockets, &sockets.store, &manager);
+        close_stored(&sockets.store);
+        if (r < 0)
                 return r;
         if ((r = sd_event_add_signal(event, NULL, SIGHUP, on_hangup, manager)) < 0)
                 return log_error_errno(r, "Cannot create the event loop");

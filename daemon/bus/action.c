@@ -41,6 +41,21 @@ static const OptionAccess reattach_options[] = {
                 {NULL},
 };
 
+static const OptionAccess lease_options[] = {
+                {"companions", ACTION_NONE},
+                {"override", ACTION_OVERRIDE_GUARD},
+                {"driver", ACTION_NONE},
+                {"plan", ACTION_NONE},
+                {"pid", ACTION_NONE},
+                {"descriptors", ACTION_NONE},
+                {NULL},
+};
+
+static const OptionAccess release_options[] = {
+                {"force", ACTION_FORCE},
+                {NULL},
+};
+
 static const OptionAccess vf_options[] = {
                 {"override", ACTION_OVERRIDE_GUARD},
                 {"detach", ACTION_DETACH},
@@ -83,12 +98,14 @@ const MethodAccess action_table[] = {
                 {BUS_INTERFACE_MANAGER, "ListJobs", ACTION_NONE},
                 {BUS_INTERFACE_MANAGER, "ListHolders", ACTION_NONE, holders_options},
                 {BUS_INTERFACE_MANAGER, "ListRules", ACTION_NONE},
+                {BUS_INTERFACE_MANAGER, "ListLeases", ACTION_NONE},
                 {BUS_INTERFACE_MANAGER, "GetGroup", ACTION_NONE},
                 {BUS_INTERFACE_MANAGER, "GetDevice", ACTION_NONE},
                 {BUS_INTERFACE_MANAGER, "CheckRule", ACTION_NONE},
                 {BUS_INTERFACE_MANAGER, "Plan", ACTION_NONE, plan_options},
                 {BUS_INTERFACE_MANAGER, "Detach", ACTION_DETACH, detach_options},
                 {BUS_INTERFACE_MANAGER, "Reattach", ACTION_REATTACH, reattach_options},
+                {BUS_INTERFACE_MANAGER, "Lease", ACTION_LEASE, lease_options},
                 {BUS_INTERFACE_MANAGER, "SetVirtualFunctions", ACTION_MANAGE_VFS, vf_options},
                 {BUS_INTERFACE_MANAGER, "AddRule", ACTION_MANAGE_RULES, rule_options},
                 {BUS_INTERFACE_MANAGER, "RemoveRule", ACTION_MANAGE_RULES, no_options},
@@ -99,6 +116,7 @@ const MethodAccess action_table[] = {
                 {BUS_INTERFACE_DEVICE, "Reattach", ACTION_REATTACH, reattach_options},
                 {BUS_INTERFACE_DEVICE, "SetVirtualFunctions", ACTION_MANAGE_VFS, vf_options},
                 {BUS_INTERFACE_JOB, "Cancel", ACTION_OWNER, no_options},
+                {BUS_INTERFACE_LEASE, "Release", ACTION_OWNER, release_options},
                 {NULL},
 };
 

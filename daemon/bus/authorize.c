@@ -95,12 +95,12 @@ static int run_known(Service *service, HeldCall *held, const Caller *caller, sd_
                 return deny(held->call, "nobody has said who else may", error);
         if (caller->uid == 0 || needs == 0)
                 return handler->run(service, held->call, caller, held->request, error);
-        if (!(needs & 1U << ACTION_OWNER))
-                return approval_start(service, held->call, caller, handler, TAKE_PTR(held->request), error);
-        if (needs == 1U << ACTION_OWNER && handler->get_owner &&
-                        handler->get_owner(service, held->request) == caller->uid)
+        if (needs & 1U << ACTION_OWNER &&
+                        (!handler->get_owner || handler->get_owner(service, held->request) != caller->uid))
+                return deny(held->call, "another user started it. Try it with sudo", error);
+        if (needs == 1U << ACTION_OWNER)
                 return handler->run(service, held->call, caller, held->request, error);
-        return deny(held->call, "another user started it. Try it with sudo", error);
+        return approval_start(service, held->call, caller, handler, TAKE_PTR(held->request), error);
 }
 
 /* Runs the first of the calls. */

@@ -11,10 +11,10 @@ static int cancel(Service *service, sd_bus_message *call, const Caller *caller, 
         int r;
 
         (void)caller;
-        Job *job = job_find(service->jobs, request->job);
+        Job *job = job_find(service->jobs, request->number);
         r = job ? job_cancel(job, &problem)
                 : problem_set(&problem, OUTCOME_BUSY, "Job %lu has just ended, so it cannot be cancelled any more.",
-                                  request->job);
+                                  request->number);
         if (r != 0)
                 return bus_set_error(error, r, &problem);
         assert(job);
@@ -25,7 +25,7 @@ static int cancel(Service *service, sd_bus_message *call, const Caller *caller, 
 
 /* A job that has ended belongs to root. */
 static uid_t get_owner(const Service *service, const Request *request) {
-        const Job *job = job_find(service->jobs, request->job);
+        const Job *job = job_find(service->jobs, request->number);
 
         return job ? job_describe(job).owner : 0;
 }
@@ -38,7 +38,7 @@ static int method_cancel(sd_bus_message *message, void *userdata, sd_bus_error *
 
         if ((r = request_new(message, &request)) < 0 || (r = request_read_options(request, message, error)) < 0)
                 return r;
-        request->job = job_describe(userdata).number;
+        request->number = job_describe(userdata).number;
         return authorize(message, &cancel_handler, TAKE_PTR(request), error);
 }
 

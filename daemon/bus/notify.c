@@ -172,3 +172,15 @@ void notify_job(const Job *job, JobEvent event, void *userdata) {
         signal.kind = event == JOB_ADDED ? SIGNAL_ADDED : event == JOB_REMOVED ? SIGNAL_REMOVED : SIGNAL_CHANGED;
         (void)send(userdata, &signal);
 }
+
+void notify_lease(const Lease *lease, LeaseEvent event, void *userdata) {
+        static const char *const changing[] = {"State", "Nodes", "Holder", NULL};
+        Signal signal = {.interface = BUS_INTERFACE_LEASE, .names = (char **)changing};
+        _cleanup_free_ char *path = NULL;
+
+        if (service_lease_path(lease_describe(lease).number, &path) < 0)
+                return;
+        signal.path = path;
+        signal.kind = event == LEASE_ADDED ? SIGNAL_ADDED : event == LEASE_REMOVED ? SIGNAL_REMOVED : SIGNAL_CHANGED;
+        (void)send(userdata, &signal);
+}

@@ -24,3 +24,6 @@ int notify_rules(const Service *service);
 /* A job_watch_t that sends the signals for jobs; userdata is the Service. Ignores errors of sending: they mean that
  * the bus is gone, and the daemon learns that from the bus object. */
 void notify_job(const Job *job, JobEvent event, void *userdata);
+
+/* A lease_watch_t that does the same for leases. */
+void notify_lease(const Lease *lease, LeaseEvent event, void *userdata);

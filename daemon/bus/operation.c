@@ -62,25 +62,34 @@ static int start_job(Service *service, sd_bus_message *call, const Caller *calle
         return 0;
 }
 
+int operation_plan_detach(const Service *service, const Request *request, const Selection *selection,
+                const IommuReport *iommu, Plan **ret, Problem *problem) {
+        DetachOptions options = {
+                        .companions = (const char *const *)request->companions.entries,
+                        .whole_group = !selection->device,
+                        .overrides = request->overrides,
+                        .driver = request->driver,
+        };
+        int r = plan_detach(service->inventory, selection, iommu, &options, ret, problem);
+        if (r == 0)
+                (*ret)->fingerprint = request->fingerprint;
+        return r;
+}
+
 static int make_plan(const Service *service, const Request *request, Plan **ret, Problem *problem) {
         Selection selection;
         IommuReport iommu;
+        int r;
 
-        int r = selector_resolve(service->inventory, request->selector, &selection, problem);
-        if (r != 0)
+        if ((r = selector_resolve(service->inventory, request->selector, &selection, problem)) != 0 ||
+                        (r = lease_table_refuse(service->leases, &selection, problem)) != 0)
                 return r;
         if (request->verb == PLAN_DETACH) {
-                DetachOptions detach = {
-                                .companions = (const char *const *)request->companions.entries,
-                                .whole_group = !selection.device,
-                                .overrides = request->overrides,
-                                .driver = request->driver,
-                };
                 iommu_examine(service->kernel, &iommu);
-                r = plan_detach(service->inventory, &selection, &iommu, &detach, ret, problem);
-        } else
-                r = plan_reattach(service->inventory, &selection,
-                                &(ReattachOptions){.force = request->force, .adopt = request->adopt}, ret, problem);
+                return operation_plan_detach(service, request, &selection, &iommu, ret, problem);
+        }
+        r = plan_reattach(service->inventory, &selection,
+                        &(ReattachOptions){.force = request->force, .adopt = request->adopt}, ret, problem);
         if (r == 0)
                 (*ret)->fingerprint = request->fingerprint;
         return r;

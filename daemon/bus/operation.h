@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "bus/service.h"
+#include "bus/request.h"
 
 /* The methods that plan or start a job, as handlers for sd-bus. Detach, Reattach and SetVirtualFunctions are
  * handlers of the Manager and of Group and Device objects. They read the arguments, authorize the caller, make the
@@ -13,3 +13,7 @@ int operation_set_vfs(sd_bus_message *message, void *userdata, sd_bus_error *err
 
 /* Plan: what Detach or Reattach would do. Writes nothing. Open to everybody, within the quota of each user. */
 int operation_plan(sd_bus_message *message, void *userdata, sd_bus_error *error);
+/* Plans to detach the whole group of the selection with the options of the request. Returns as plan_detach() does. The caller frees
+ * *ret. */
+int operation_plan_detach(const Service *service, const Request *request, const Selection *selection,
+                const IommuReport *iommu, Plan **ret, Problem *problem);

@@ -40,7 +40,7 @@ static int refuse_long_path(sd_bus_message *message, void *userdata, sd_bus_erro
                         OBJECT_PATH_LENGTH_MAX);
 }
 
-/* Finds the Group, Device or Job of a path. Each object has exactly one path, so other spellings of a number or an
+/* Finds the Group, Device, Job or Lease of a path. Each object has exactly one path, so other spellings of a number or an
  * address find nothing. */
 static int find_object(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret_found,
                 sd_bus_error *error) {
@@ -60,6 +60,10 @@ static int find_object(sd_bus *bus, const char *path, const char *interface, voi
                 unsigned long job = strtoul(number, NULL, 10);
                 found = job_find(service->jobs, job);
                 r = service_job_path(job, &canonical);
+        } else if ((number = startswith(path, BUS_PATH_LEASES "/"))) {
+                unsigned long lease = strtoul(number, NULL, 10);
+                found = lease <= LEASE_NUMBER_MAX ? lease_find(service->leases, (unsigned)lease) : NULL;
+                r = service_lease_path((unsigned)lease, &canonical);
         } else if ((r = sd_bus_path_decode(path, BUS_PATH_DEVICES, &text)) > 0 &&
                         pci_address_parse(text, &address) >= 0) {
                 found = inventory_find_device(service->inventory, address);
@@ -126,6 +130,24 @@ static int list_jobs(sd_bus *bus, const char *prefix, void *userdata, char ***re
         return 1;
 }
 
+static int list_leases(sd_bus *bus, const char *prefix, void *userdata, char ***ret_paths, sd_bus_error *error) {
+        _cleanup_(free_paths) char **paths = NULL;
+        const Service *service = userdata;
+        size_t n = 0, i = 0;
+
+        (void)bus, (void)prefix, (void)error;
+        for (const Lease *lease = lease_next(service->leases, NULL); lease; lease = lease_next(service->leases, lease))
+                n++;
+        int r = (paths = calloc(n + 1, sizeof(char *))) ? 0 : -ENOMEM;
+        for (const Lease *lease = lease_next(service->leases, NULL); lease && r >= 0;
+                        lease = lease_next(service->leases, lease))
+                r = service_lease_path(lease_describe(lease).number, &paths[i++]);
+        if (r < 0)
+                return r;
+        *ret_paths = TAKE_PTR(paths);
+        return 1;
+}
+
 static int add_objects(Service *service, sd_bus *bus, const char *path, const char *interface,
                 const sd_bus_vtable *vtable, sd_bus_node_enumerator_t list) {
         int r;
@@ -180,7 +202,9 @@ int service_add_objects(Service *service, sd_bus *bus) {
                                          list_groups)) < 0 ||
                         (r = add_objects(service, bus, BUS_PATH_DEVICES, BUS_INTERFACE_DEVICE, device_vtable,
                                          list_devices)) < 0 ||
-                        (r = add_objects(service, bus, BUS_PATH_JOBS, BUS_INTERFACE_JOB, job_vtable, list_jobs)) < 0)
+                        (r = add_objects(service, bus, BUS_PATH_JOBS, BUS_INTERFACE_JOB, job_vtable, list_jobs)) < 0 ||
+                        (r = add_objects(service, bus, BUS_PATH_LEASES, BUS_INTERFACE_LEASE, lease_vtable,
+                                         list_leases)) < 0)
                 return r;
         return 0;
 }
@@ -191,6 +215,7 @@ int service_publish(Service *service) {
         if ((r = service_add_objects(service, service->bus)) < 0 || (r = watch_sleep(service)) < 0)
                 return r;
         job_table_watch(service->jobs, notify_job, service);
+        lease_table_watch(service->leases, notify_lease, service);
         service->told = service_count(service);
         return 0;
 }

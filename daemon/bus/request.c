@@ -101,7 +101,7 @@ static int add_guard(const char *text, void *field, sd_bus_error *error) {
         if (guard < 0)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
                                 "There is no guard '%s' to override: they are storage, network, display, console, "
-                                "memory, process, virtual-functions and firmware.",
+                                "memory, process, virtual-functions, firmware, unsafe-interrupts and no-reset.",
                                 TEXT_EXCERPT(text));
         *overrides |= 1U << guard;
         return 0;
@@ -177,6 +177,17 @@ static int read_vf_count(sd_bus_message *call, const char *key, void *field, sd_
         return 0;
 }
 
+static int read_pid(sd_bus_message *call, const char *key, void *field, sd_bus_error *error) {
+        uint32_t *ret = field;
+        uint32_t pid;
+
+        if (sd_bus_message_read(call, "v", "u", &pid) < 0 || pid == 0 || pid > INT32_MAX)
+                return sd_bus_error_setf(
+                                error, SD_BUS_ERROR_INVALID_ARGS, "Option '%s' is the number of a process (u).", key);
+        *ret = pid;
+        return 0;
+}
+
 #define OPTION(key_, read_, field_) \
         { key_, read_, offsetof(Request, field_), sizeof(((Request *)NULL)->field_) }
 
@@ -199,6 +210,8 @@ static const struct {
                 OPTION("virtual-functions", read_vf_count, virtual_functions),
                 OPTION("dry-run", read_flag, dry_run),
                 OPTION("inspect", read_flag, inspect),
+                OPTION("pid", read_pid, pid),
+                OPTION("descriptors", read_flag, descriptors),
 };
 
 static_assert(ELEMENTSOF(option_table) <= 32, "each option has a bit in a mask");

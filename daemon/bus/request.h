@@ -24,15 +24,16 @@ typedef struct Request {
         unsigned actions;           /* mask of 1 << Action: what the method and the given options need */
         PlanVerb verb;
         char *selector;             /* of RemoveRule: the name of the rule */
-        unsigned long job;          /* number of a job */
+        unsigned long number;       /* of a job or a lease */
         uint32_t count;             /* number of virtual functions that are to exist */
         RequestList companions;     /* option "companions": selectors */
         unsigned overrides;         /* option "override": mask of 1 << Guard */
         uint64_t fingerprint;       /* option "plan": 0 for none */
         char *name;                 /* option "name": of a new rule; NULL for the default */
         char *driver;               /* option "driver": a vfio driver; NULL: vfiod chooses */
+        uint32_t pid;               /* option "pid": a process; 0 for none */
         unsigned virtual_functions; /* option "virtual-functions": of a new rule; 0 for none */
-        bool force, adopt, detach, driverless, dry_run, inspect;
+        bool force, adopt, detach, driverless, dry_run, inspect, descriptors;
 } Request;
 
 /* Creates the request for a call. Sets the selector: that of the Group or Device object, or the first argument of a

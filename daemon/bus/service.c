@@ -39,3 +39,7 @@ int service_device_path(PciAddress address, char **ret) {
 int service_job_path(unsigned long number, char **ret) {
         return asprintf(ret, BUS_PATH_JOBS "/%lu", number) < 0 ? -ENOMEM : 0;
 }
+
+int service_lease_path(unsigned number, char **ret) {
+        return asprintf(ret, BUS_PATH_LEASES "/%u", number) < 0 ? -ENOMEM : 0;
+}

@@ -6,6 +6,7 @@
 #include "job/job.h"
 #include "job/worker-request.h"
 #include "kernel/pci-names.h"
+#include "lease/lease.h"
 #include "model/follower.h"
 #include "rule/rule-keeper.h"
 
@@ -16,10 +17,12 @@
 #define BUS_PATH_GROUPS BUS_PATH "/groups"
 #define BUS_PATH_DEVICES BUS_PATH "/devices"
 #define BUS_PATH_JOBS BUS_PATH "/jobs"
+#define BUS_PATH_LEASES BUS_PATH "/leases"
 #define BUS_INTERFACE_MANAGER "org.vfiod1.Manager"
 #define BUS_INTERFACE_GROUP "org.vfiod1.Group"
 #define BUS_INTERFACE_DEVICE "org.vfiod1.Device"
 #define BUS_INTERFACE_JOB "org.vfiod1.Job"
+#define BUS_INTERFACE_LEASE "org.vfiod1.Lease"
 
 /* The counts of the Manager object. */
 typedef struct ManagerFacts {
@@ -47,6 +50,8 @@ struct Service {
         const Kernel *kernel;
         Inventory *inventory;
         JobTable *jobs;
+        LeaseTable *leases;
+        const char *lease_socket; /* path of the socket of leases; NULL for none */
         PciNames *names;
         CensusTable *censuses;
         WorkerPort *worker;
@@ -75,7 +80,8 @@ const Peer *service_find_peer(const Service *service, const sd_bus *bus);
 /* Counts devices, groups, detached devices and lost events, for the field "told". */
 ManagerFacts service_count(const Service *service);
 
-/* Return the object path of a group, device or job in *ret, which the caller frees. Return 0 or -ENOMEM. */
+/* Return the object path of a group, device, job or lease in *ret, which the caller frees. Return 0 or -ENOMEM. */
 int service_group_path(int number, char **ret);
 int service_device_path(PciAddress address, char **ret);
 int service_job_path(unsigned long number, char **ret);
+int service_lease_path(unsigned number, char **ret);

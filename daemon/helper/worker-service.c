@@ -2,6 +2,7 @@
 #include "helper/worker-service.h"
 #include "base/log.h"
 #include "engine/transaction.h"
+#include "helper/lease-service.h"
 #include "process/job-message.h"
 #include "rule/boot-file.h"
 #include "rule/early-file.h"
@@ -264,6 +265,16 @@ static int method_set_boot_devices(sd_bus_message *message, void *userdata, sd_b
         return sd_bus_reply_method_return(message, "i", set_boot_devices(userdata, message));
 }
 
+static int method_grant_lease(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        (void)error;
+        return lease_service_grant(((const Session *)userdata)->host, message);
+}
+
+static int method_revoke_lease(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        (void)error;
+        return lease_service_revoke(((const Session *)userdata)->host, message);
+}
+
 /* The listener has checked who connects, so every call is allowed. */
 #define METHOD(member, in, out, handler) SD_BUS_METHOD(member, in, out, handler, SD_BUS_VTABLE_UNPRIVILEGED)
 #define PLAN "ssiuuuutbbbbba(sqqqquyiiaybbbbs)a(sssu)"
@@ -278,6 +289,8 @@ static const sd_bus_vtable vtable[] = {
                 METHOD("RemoveRule", "s", "i", method_remove_rule),
                 METHOD("SetEarlyRules", "b", "i", method_set_early_rules),
                 METHOD("SetBootDevices", "a(ss)", "i", method_set_boot_devices),
+                METHOD("GrantLease", LEASE_GRANT_ARGUMENTS, LEASE_GRANT_RESULTS, method_grant_lease),
+                METHOD("RevokeLease", "ub", "i", method_revoke_lease),
                 SD_BUS_SIGNAL("Step", "us", 0),
                 SD_BUS_VTABLE_END,
 };

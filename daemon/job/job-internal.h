@@ -45,6 +45,8 @@ struct JobTable {
         unsigned long next_job;
         job_watch_t watch; /* NULL for nobody */
         void *watch_userdata;
+        job_gate_t gate; /* NULL for none */
+        void *gate_userdata;
 };
 
 /* Frees the job and removes it from its table. Returns NULL. */

@@ -36,6 +36,11 @@ void job_table_watch(JobTable *table, job_watch_t watch, void *userdata) {
         table->watch_userdata = userdata;
 }
 
+void job_table_set_gate(JobTable *table, job_gate_t gate, void *userdata) {
+        table->gate = gate;
+        table->gate_userdata = userdata;
+}
+
 Job *job_find(const JobTable *table, unsigned long number) {
         for (Job *job = table->jobs; job; job = job->next)
                 if (job->number == number && job_is_visible(job))

@@ -452,6 +452,8 @@ int job_start(JobTable *table, Plan *plan, const char *caller, job_done_t done, 
         _cleanup_(plan_freep) Plan *owned_plan = plan;
         int r;
 
+        if (table->gate && (r = table->gate(plan, table->gate_userdata, problem)) != 0)
+                return r;
         if (plan->only_plan) {
                 if ((r = refuse_slow_survey(table, plan, problem)) != 0 ||
                                 (r = job_check_plan_quota(table, plan->asker, problem)) != 0)

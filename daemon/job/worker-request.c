@@ -11,11 +11,12 @@ typedef struct WorkerRequest {
         struct WorkerRequest *next;
         WorkerPort *port;
         sd_bus *peer;
-        worker_request_done_t done;
+        worker_request_done_t done; /* NULL for none, or if reply is set */
+        worker_request_reply_t reply;
         void *userdata;
 } WorkerRequest;
 
-static void finish(WorkerRequest *request, int result) {
+static void finish(WorkerRequest *request, int result, sd_bus_message *reply) {
         for (WorkerRequest **link = &request->port->requests; *link; link = &(*link)->next)
                 if (*link == request) {
                         *link = request->next;
@@ -23,27 +24,36 @@ static void finish(WorkerRequest *request, int result) {
                 }
         (void)sd_bus_detach_event(request->peer);
         sd_bus_close_unref(request->peer);
-        if (request->done)
+        if (request->reply)
+                request->reply(result, reply, request->userdata);
+        else if (request->done)
                 request->done(result, request->userdata);
         free(request);
 }
 
 static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        WorkerRequest *request = userdata;
         int32_t result = -EPIPE;
 
         (void)error;
-        if (!sd_bus_message_is_method_error(reply, NULL) && sd_bus_message_read(reply, "i", &result) < 0)
-                result = -EBADMSG;
-        finish(userdata, result > 0 ? -EBADMSG : result);
+        if (sd_bus_message_is_method_error(reply, NULL))
+                finish(request, -EPIPE, NULL);
+        else if (request->reply)
+                finish(request, 0, reply);
+        else {
+                if (sd_bus_message_read(reply, "i", &result) < 0)
+                        result = -EBADMSG;
+                finish(request, result > 0 ? -EBADMSG : result, NULL);
+        }
         return 1;
 }
 
 void worker_port_done(WorkerPort *port) {
         while (port->requests)
-                finish(port->requests, -ECANCELED);
+                finish(port->requests, -ECANCELED, NULL);
 }
 
-static int make_request(
+int worker_request_new(
                 sd_event *event, const WorkerPort *port, const char *member, sd_bus **ret_peer, sd_bus_message **ret) {
         _cleanup_(sd_bus_close_unrefp) sd_bus *peer = NULL;
         int r;
@@ -59,14 +69,14 @@ static int make_request(
 }
 
 /* Takes the peer over. */
-static int send_request(
-                WorkerPort *port, sd_bus *peer, sd_bus_message *call, worker_request_done_t done, void *userdata) {
+static int send_any(WorkerPort *port, sd_bus *peer, sd_bus_message *call, worker_request_done_t done,
+                worker_request_reply_t reply, void *userdata) {
         _cleanup_(sd_bus_close_unrefp) sd_bus *owned = peer;
         _cleanup_free_ WorkerRequest *request = malloc(sizeof(WorkerRequest));
 
         if (!request)
                 return -ENOMEM;
-        *request = (WorkerRequest){port->requests, port, peer, done, userdata};
+        *request = (WorkerRequest){port->requests, port, peer, done, reply, userdata};
         int r = sd_bus_call_async(peer, NULL, call, on_reply, request, DEADLINE_US);
         if (r < 0)
                 return r;
@@ -75,13 +85,24 @@ static int send_request(
         return 0;
 }
 
+/* Takes the peer over. */
+static int send_request(
+                WorkerPort *port, sd_bus *peer, sd_bus_message *call, worker_request_done_t done, void *userdata) {
+        return send_any(port, peer, call, done, NULL, userdata);
+}
+
+int worker_request_send(
+                WorkerPort *port, sd_bus *peer, sd_bus_message *call, worker_request_reply_t reply, void *userdata) {
+        return send_any(port, peer, call, NULL, reply, userdata);
+}
+
 int worker_request(sd_event *event, WorkerPort *port, const char *member, worker_request_done_t done, void *userdata,
                 const char *types, ...) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
         _cleanup_(sd_bus_close_unrefp) sd_bus *peer = NULL;
         va_list arguments;
 
-        int r = make_request(event, port, member, &peer, &call);
+        int r = worker_request_new(event, port, member, &peer, &call);
         if (r < 0)
                 return r;
         va_start(arguments, types);
@@ -93,7 +114,7 @@ int worker_request(sd_event *event, WorkerPort *port, const char *member, worker
 /* Begins a request whose only argument is an array. */
 static int make_list_request(sd_event *event, WorkerPort *port, const char *member, const char *contents,
                 sd_bus **ret_peer, sd_bus_message **ret_call) {
-        int r = make_request(event, port, member, ret_peer, ret_call);
+        int r = worker_request_new(event, port, member, ret_peer, ret_call);
         return r < 0 ? r : sd_bus_message_open_container(*ret_call, 'a', contents);
 }
 
@@ -134,7 +155,7 @@ int worker_request_now(const WorkerPort *port, const char *member, const char *t
         va_list arguments;
         int32_t result;
 
-        int r = make_request(NULL, port, member, &peer, &call);
+        int r = worker_request_new(NULL, port, member, &peer, &call);
         if (r < 0)
                 return r;
         va_start(arguments, types);

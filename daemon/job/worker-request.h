@@ -27,6 +27,14 @@ typedef struct WorkerDevice {
 int worker_request_boot_devices(sd_event *event, WorkerPort *port, const WorkerDevice *devices, size_t n_devices,
                 worker_request_done_t done, void *userdata);
 
+/* A request with any arguments, and an answer of any signature: worker_request_new() makes the call, to which the caller appends
+ * the arguments, and worker_request_send() sends it and takes the peer over, also on failure. The caller unrefs the call. reply()
+ * is called once: with 0 and the answer, which is valid during the call; or with a negative errno and NULL. Return 0; or a
+ * negative errno, and then reply() is not called. */
+typedef void (*worker_request_reply_t)(int error, sd_bus_message *reply, void *userdata);
+int worker_request_new(sd_event *event, const WorkerPort *port, const char *member, sd_bus **ret_peer, sd_bus_message **ret);
+int worker_request_send(WorkerPort *port, sd_bus *peer, sd_bus_message *call, worker_request_reply_t reply, void *userdata);
+
 /* The same as worker_request(), but waits for the answer: for a daemon that starts or ends. Returns 0 or a negative
  * errno. */
 int worker_request_now(const WorkerPort *port, const char *member, const char *types, ...);

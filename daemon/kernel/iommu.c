@@ -182,12 +182,15 @@ static bool unsafe_interrupts_are_allowed(const Kernel *kernel, const char *modu
         return find_parameter(kernel, parameters) != NULL;
 }
 
-static void warn_of_interrupts(const Kernel *kernel, char *warning, size_t size) {
+static void examine_interrupts(const Kernel *kernel, bool *ret_unsafe, char *warning, size_t size) {
         static const char *const switches[] = {"intremap=off", "nointremap", "noapic", NULL};
         char advice[96] = "Turn it on in the firmware set-up, if the machine has it.";
 
         const char *module = interrupt_module(kernel);
-        if (!interrupts_are_not_remapped(kernel) || unsafe_interrupts_are_allowed(kernel, module))
+        if (!interrupts_are_not_remapped(kernel))
+                return;
+        *ret_unsafe = unsafe_interrupts_are_allowed(kernel, module);
+        if (*ret_unsafe)
                 return;
         const char *found = find_parameter(kernel, switches);
         if (found)
@@ -221,12 +224,13 @@ void iommu_examine(const Kernel *kernel, IommuReport *ret) {
         int n = 0;
 
         ret->warning[0] = '\0';
+        ret->unsafe_interrupts = false;
         count_groups(kernel, &groups, &no_iommu);
         if (groups > 0) {
                 ret->state = IOMMU_ON;
                 (void)snprintf(ret->reason, sizeof(ret->reason), "The kernel uses %u IOMMU unit%s and made %u group%s.",
                                 units, units == 1 ? "" : "s", groups, groups == 1 ? "" : "s");
-                warn_of_interrupts(kernel, ret->warning, sizeof(ret->warning));
+                examine_interrupts(kernel, &ret->unsafe_interrupts, ret->warning, sizeof(ret->warning));
                 return;
         }
         if (no_iommu > 0)

@@ -19,6 +19,7 @@ typedef struct IommuReport {
         IommuState state;
         char reason[640];  /* a sentence: why this is the state, and what to do about it */
         char warning[640]; /* why QEMU fails although the IOMMU is on; "" for none */
+        bool unsafe_interrupts; /* Interrupts are not remapped, and the administrator lets virtual machines use devices nevertheless. */
 } IommuReport;
 
 /* Tells whether the device at the path `devpath` of an event is an IOMMU that drives devices: the kernel adds it to its class

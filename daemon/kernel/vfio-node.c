@@ -54,18 +54,22 @@ bool vfio_node_is_right(const Kernel *kernel, int group, dev_t number) {
         return check_node(kernel, kernel->dev_fd, SYSFS_PATH("vfio/%d", group), number) == NODE_RIGHT;
 }
 
-/* Opens /dev/vfio/N if it is the node with this number. Nothing else is opened: that could have side effects. */
-static int open_node(const Kernel *kernel, int group, dev_t number) {
+int vfio_node_open_path(const Kernel *kernel, const char *name, dev_t number) {
         struct stat status;
 
-        _cleanup_close_ int path_fd =
-                        openat(kernel->dev_fd, SYSFS_PATH("vfio/%d", group), O_PATH | O_CLOEXEC | O_NOFOLLOW);
+        _cleanup_close_ int path_fd = openat(kernel->dev_fd, name, O_PATH | O_CLOEXEC | O_NOFOLLOW);
         if (path_fd < 0)
                 return errno == ENOENT || errno == ENOTDIR ? -ESTALE : -errno;
         if (fstat(path_fd, &status) < 0)
                 return -errno;
-        if (!is_node(kernel, &status, number))
-                return -ESTALE;
+        return is_node(kernel, &status, number) ? TAKE_FD(path_fd) : -ESTALE;
+}
+
+/* Opens /dev/vfio/N if it is the node with this number. Nothing else is opened: that could have side effects. */
+static int open_node(const Kernel *kernel, int group, dev_t number) {
+        _cleanup_close_ int path_fd = vfio_node_open_path(kernel, SYSFS_PATH("vfio/%d", group), number);
+        if (path_fd < 0)
+                return path_fd;
         /* Any open takes the group. The node may belong to another user, for example of libvirt: then vfiod cannot
          * open it for writing without CAP_DAC_OVERRIDE. */
         int fd = open(SYSFS_PATH("/proc/self/fd/%d", path_fd), O_RDONLY | O_CLOEXEC | O_NOCTTY);

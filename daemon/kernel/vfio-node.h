@@ -30,6 +30,11 @@ int vfio_node_read_number(const Kernel *kernel, int group, bool no_iommu, dev_t 
 /* Tells whether /dev/vfio/N is the node with this number. Does not open it. */
 bool vfio_node_is_right(const Kernel *kernel, int group, dev_t number);
 
+/* Opens a file below /dev, for example "vfio/25" or "iommu", with O_PATH, if it is the character device with this number. So the
+ * device itself is not opened. The caller closes the descriptor. Returns it; -ESTALE if /dev has another file or none under this
+ * name; or another negative errno. */
+int vfio_node_open_path(const Kernel *kernel, const char *name, dev_t number);
+
 /* Opens /dev/vfio/N. The caller closes the descriptor: until then, nobody else can take the group. Returns the descriptor;
  * -EBUSY if a process holds the group; -ENOENT if the kernel has no such node; -ESTALE if the kernel has it, but /dev has
  * another file or none under this name; or another negative errno. Does not open another file. */

@@ -5,6 +5,7 @@ static const char *const state_table[_DEVICE_STATE_MAX] = {
                 [DEVICE_HOST] = "host",
                 [DEVICE_DRIVERLESS] = "driverless",
                 [DEVICE_DETACHED] = "detached",
+                [DEVICE_LEASED] = "leased",
                 [DEVICE_FOREIGN] = "foreign",
                 [DEVICE_CHANGING] = "changing",
                 [DEVICE_STUCK] = "stuck",
@@ -25,7 +26,7 @@ DeviceState device_state(const Device *device) {
         if (!device->driver)
                 return DEVICE_DRIVERLESS;
         if (pci_driver_is_vfio(device->driver))
-                return device_is_ours(device) ? DEVICE_DETACHED : DEVICE_FOREIGN;
+                return !device_is_ours(device) ? DEVICE_FOREIGN : device->leased ? DEVICE_LEASED : DEVICE_DETACHED;
         return DEVICE_HOST;
 }
 

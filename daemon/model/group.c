@@ -5,6 +5,7 @@ static const char *const state_table[_GROUP_STATE_MAX] = {
                 [GROUP_HOST] = "host",
                 [GROUP_PARTIAL] = "partial",
                 [GROUP_DETACHED] = "detached",
+                [GROUP_LEASED] = "leased",
                 [GROUP_FOREIGN] = "foreign",
                 [GROUP_CHANGING] = "changing",
                 [GROUP_STUCK] = "stuck",
@@ -24,10 +25,12 @@ GroupState group_state(const Group *group) {
                 return GROUP_STUCK;
         if (n[DEVICE_CHANGING] > 0)
                 return GROUP_CHANGING;
-        if (n[DEVICE_DETACHED] == 0 && n[DEVICE_FOREIGN] == 0)
+        if (n[DEVICE_DETACHED] + n[DEVICE_LEASED] + n[DEVICE_FOREIGN] == 0)
                 return GROUP_HOST;
         if (!group_is_viable(group))
                 return GROUP_PARTIAL;
+        if (n[DEVICE_LEASED] > 0)
+                return GROUP_LEASED;
         return n[DEVICE_DETACHED] > 0 ? GROUP_DETACHED : GROUP_FOREIGN;
 }
 

@@ -10,6 +10,7 @@ typedef enum GroupState {
         GROUP_HOST,     /* no member is on a vfio driver */
         GROUP_PARTIAL,  /* some members are on a vfio driver, but a guest cannot use the group */
         GROUP_DETACHED, /* a guest can use the group; vfiod detached at least one member */
+        GROUP_LEASED,   /* a guest can use the group, and a user has a lease of it */
         GROUP_FOREIGN,  /* a guest can use the group; vfiod did not detach any member */
         GROUP_CHANGING, /* a job works on a member */
         GROUP_STUCK,    /* a step of a job does not return from the kernel */

@@ -443,6 +443,14 @@ int inventory_set_origin(Inventory *inventory, PciAddress address, const DeviceO
         return note_member(inventory, device, facts);
 }
 
+int inventory_set_leased(Inventory *inventory, PciAddress address, bool leased) {
+        Device *device = inventory_find_device(inventory, address);
+        if (!device || device->leased == leased)
+                return 0;
+        device->leased = leased;
+        return note_member(inventory, device, CHANGED_STATE);
+}
+
 int inventory_set_activity(Inventory *inventory, PciAddress address, DeviceActivity activity) {
         Device *device = inventory_find_device(inventory, address);
         if (!device || device->activity == activity)

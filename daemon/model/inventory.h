@@ -61,6 +61,9 @@ int inventory_end_rescan(Inventory *inventory);
  * not detached. Copies the origin. If there is no device at the address, adds an absent one. Returns 0 or -ENOMEM. */
 int inventory_set_origin(Inventory *inventory, PciAddress address, const DeviceOrigin *origin);
 
+/* Sets whether a user has a lease of the device. An unknown address is ignored. Returns 0 or -ENOMEM. */
+int inventory_set_leased(Inventory *inventory, PciAddress address, bool leased);
+
 /* Sets whether a job works on the device. An unknown address is ignored. An absent device without an origin is freed
  * when the activity ends. Returns 0 or -ENOMEM. */
 int inventory_set_activity(Inventory *inventory, PciAddress address, DeviceActivity activity);

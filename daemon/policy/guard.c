@@ -13,6 +13,8 @@ static const struct {
                 [GUARD_PROCESS] = {"process", OUTCOME_IN_USE_PROCESS},
                 [GUARD_VIRTUAL_FUNCTIONS] = {"virtual-functions", OUTCOME_VIRTUAL_FUNCTIONS_IN_USE},
                 [GUARD_FIRMWARE] = {"firmware", OUTCOME_FIRMWARE_MAPPING},
+                [GUARD_UNSAFE_INTERRUPTS] = {"unsafe-interrupts", OUTCOME_UNSAFE_INTERRUPTS},
+                [GUARD_NO_RESET] = {"no-reset", OUTCOME_NO_RESET},
 };
 
 const char *guard_to_string(Guard guard) {

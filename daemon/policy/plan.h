@@ -77,6 +77,7 @@ typedef struct Plan {
         bool by_rule;              /* a rule starts it: our early udev rule may have set driver_override already */
         bool recovery;             /* ends what an earlier transaction left */
         unsigned long transaction; /* of a recovery: the number of that transaction */
+        unsigned lease;            /* of the end of a lease: its number; 0 for none */
         uid_t asker; /* who called; 0 for root, rules and recoveries. For the survey of another user, no disk is opened
                       * exclusively. */
         uint64_t fingerprint; /* of the plan that the caller saw; 0 for none */

@@ -22,6 +22,7 @@ static void close_folders(State *state) {
         state->folder_fd = safe_close(state->folder_fd);
         state->devices_fd = safe_close(state->devices_fd);
         state->transactions_fd = safe_close(state->transactions_fd);
+        state->leases_fd = safe_close(state->leases_fd);
 }
 
 State *state_free(State *state) {
@@ -171,7 +172,10 @@ static int open_folders(State *state, const char *folder, bool writer) {
         if (state->devices_fd < 0)
                 return state->devices_fd;
         state->transactions_fd = open_folder(state->folder_fd, "transactions", writer);
-        return state->transactions_fd;
+        if (state->transactions_fd < 0)
+                return state->transactions_fd;
+        state->leases_fd = open_folder(state->folder_fd, "leases", writer);
+        return state->leases_fd;
 }
 
 /* Whether a writer would remove or convert the file. */
@@ -185,7 +189,8 @@ static int on_unprepared(int folder_fd, const char *name, void *userdata) {
 bool state_needs_writer(const char *folder) {
         return sysfs_for_each(AT_FDCWD, folder, on_unprepared, NULL) != 0 ||
                         sysfs_for_each(AT_FDCWD, SYSFS_PATH("%s/devices", folder), on_unprepared, NULL) != 0 ||
-                        sysfs_for_each(AT_FDCWD, SYSFS_PATH("%s/transactions", folder), on_unprepared, NULL) != 0;
+                        sysfs_for_each(AT_FDCWD, SYSFS_PATH("%s/transactions", folder), on_unprepared, NULL) != 0 ||
+                        sysfs_for_each(AT_FDCWD, SYSFS_PATH("%s/leases", folder), on_unprepared, NULL) != 0;
 }
 
 static bool worker_is_alive(const State *state) {
@@ -203,6 +208,7 @@ int state_new(const char *folder, bool writer, State **ret) {
                         .folder_fd = -EBADF,
                         .devices_fd = -EBADF,
                         .transactions_fd = -EBADF,
+                        .leases_fd = -EBADF,
                         .files_max = FILES_MAX,
         };
         int r = open_folders(state, folder, writer);
@@ -216,6 +222,7 @@ int state_new(const char *folder, bool writer, State **ret) {
         if (writer && state->devices_fd >= 0 && !worker_is_alive(state)) {
                 (void)sysfs_for_each(state->devices_fd, ".", remove_unfinished, NULL);
                 (void)sysfs_for_each(state->transactions_fd, ".", remove_unfinished, NULL);
+                (void)sysfs_for_each(state->leases_fd, ".", remove_unfinished, NULL);
         }
         *ret = TAKE_PTR(state);
         return 0;

@@ -12,6 +12,7 @@
 #define GROUP BUS_NAME ".Group"
 #define DEVICE BUS_NAME ".Device"
 #define JOB BUS_NAME ".Job"
+#define LEASE BUS_NAME ".Lease"
 #define PROPERTIES "org.freedesktop.DBus.Properties"
 #define OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
 #define ACCESS_DENIED "org.freedesktop.DBus.Error.AccessDenied"
@@ -29,6 +30,7 @@
 #define GROUP10 BUS_PATH "/groups/10"
 #define GROUP12 BUS_PATH "/groups/12"
 #define JOB1 BUS_PATH "/jobs/1"
+#define LEASE1 BUS_PATH "/leases/1"
 #define OVERRIDE "sys/bus/pci/devices/%s/driver_override"
 
 #define NO_OPTIONS "@a{sv} {}"

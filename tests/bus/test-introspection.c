@@ -47,7 +47,7 @@ static void test_interfaces(void) {
         Fixture *fixture = fixture_start(NULL);
         Pending *pending = fixture_detach_stalled(fixture, 1);
 
-        g_assert_cmpuint(interfaces->len, ==, 4);
+        g_assert_cmpuint(interfaces->len, ==, 5);
         check_interface(fixture, BUS_PATH, MANAGER);
         check_interface(fixture, GROUP10, GROUP);
         check_interface(fixture, PORT1_PATH, DEVICE);

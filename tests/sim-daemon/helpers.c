@@ -51,7 +51,7 @@ static ListenerParts make_parts(const HelperHost *host, const char *name, int li
                         .listen_fd = listen_fd,
                         .children_max = CHILDREN_MAX,
                         .idle_us = host->idle_us,
-                        .keep = {-EBADF, -EBADF},
+                        .keep = {-EBADF, -EBADF, -EBADF},
         };
 }
 
@@ -68,12 +68,14 @@ static int run_worker(const HelperHost *host, int listen_fd) {
                         .kernel = host->kernel,
                         .devices_fd = state->devices_fd,
                         .transactions_fd = state->transactions_fd,
+                        .leases_fd = state->leases_fd,
                         .rule_folders = host->rule_folders,
                         .early_rules = host->early_rules,
                         .boot_rules = host->boot_rules,
         };
         parts.keep[0] = state->devices_fd;
         parts.keep[1] = state->transactions_fd;
+        parts.keep[2] = state->leases_fd;
         parts.serve = worker_serve;
         parts.userdata = &worker;
         return listener_run(&parts);

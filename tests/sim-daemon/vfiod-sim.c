@@ -24,6 +24,14 @@
 /* Shorter than on a real host, so that helpers end and start during the tests. */
 #define HELPERS_IDLE_US 500000
 
+/* Shorter than on a real host, too. */
+static const LeaseLimits lease_limits = {
+                .leases = {.total = 8, .per_user = 2, .for_root = 4},
+                .claim_us = 2000000,
+                .retry_min_us = 50000,
+                .retry_max_us = 200000,
+};
+
 #define SETTLED_PATIENCE_US UINT64_C(60000000)
 
 /* Asks the fake kernel to load the module. Runs in a worker. */
@@ -105,6 +113,19 @@ static int open_root_socket(const char *state_folder) {
         return TAKE_FD(fd);
 }
 
+/* The socket of leases. systemd makes it, too. */
+static int open_lease_socket(const char *path) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+        (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+        (void)unlink(path);
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+        if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 || chmod(path, 0666) < 0 ||
+                        listen(fd, SOMAXCONN) < 0)
+                return -errno;
+        return TAKE_FD(fd);
+}
+
 static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
         (void)source, (void)info;
         manager_rescan(userdata);
@@ -124,7 +145,8 @@ static int run(const char *root, const char *control_socket, const char *state_f
         int r;
 
         _cleanup_free_ char *own = NULL, *temporary = NULL, *shipped = NULL, *early = NULL, *boot = NULL,
-                            *online = NULL, *database = NULL, *worker_socket = NULL, *census_socket = NULL;
+                            *online = NULL, *database = NULL, *worker_socket = NULL, *census_socket = NULL,
+                            *lease_socket = NULL;
         /* These end before the paths that they use. */
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         _cleanup_(manager_freep) Manager *manager = NULL;
@@ -138,7 +160,8 @@ static int run(const char *root, const char *control_socket, const char *state_f
                         asprintf(&database, "%s.udev-data", state_folder) < 0 ||
                         asprintf(&modules_root, "%s.modules", state_folder) < 0 ||
                         asprintf(&worker_socket, "%s.worker", state_folder) < 0 ||
-                        asprintf(&census_socket, "%s.census", state_folder) < 0)
+                        asprintf(&census_socket, "%s.census", state_folder) < 0 ||
+                        asprintf(&lease_socket, "%s.lease", state_folder) < 0)
                 return -ENOMEM;
         const char *rule_folders[] = {own, temporary, shipped, NULL};
         if ((r = open_fake_kernel(root, control_socket, proc, &kernel)) < 0)
@@ -172,6 +195,9 @@ static int run(const char *root, const char *control_socket, const char *state_f
         int root_fd = open_root_socket(state_folder);
         if (root_fd < 0)
                 return log_error_errno(root_fd, "Cannot make root's socket");
+        int lease_fd = open_lease_socket(lease_socket);
+        if (lease_fd < 0)
+                return log_error_errno(lease_fd, "Cannot make the socket of leases");
         const char *deadline_ms = getenv("VFIOD_SIM_BUS_DEADLINE_MS");
         const char *polkit_ms = getenv("VFIOD_SIM_POLKIT_DEADLINE_MS");
         if (deadline_ms)
@@ -193,6 +219,9 @@ static int run(const char *root, const char *control_socket, const char *state_f
                                         deadline_ms ? strtoull(deadline_ms, NULL, 10) * 1000 : SYSTEM_BUS_DEADLINE_US,
                         .polkit_deadline_us = polkit_ms ? strtoull(polkit_ms, NULL, 10) * 1000 : 0,
                         .root_fd = root_fd,
+                        .lease_limits = &lease_limits,
+                        .lease_socket = lease_socket,
+                        .lease_fd = lease_fd,
         };
         if ((r = manager_new(event, &parts, &manager)) < 0 ||
                         (r = sd_event_add_signal(event, NULL, SIGHUP, on_hangup, manager)) < 0)

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "acl.h"
 #include "request.h"
 
 struct Filesystem {
@@ -268,6 +269,19 @@ static void on_create(fuse_req_t req, fuse_ino_t parent _unused_, const char *na
         fuse_reply_err(req, EACCES);
 }
 
+static void on_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size,
+                int flags _unused_) {
+        acl_set(req, node_from_ino(filesystem_from_req(req), ino), name, value, size);
+}
+
+static void on_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size) {
+        acl_get(req, node_from_ino(filesystem_from_req(req), ino), name, size);
+}
+
+static void on_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name) {
+        acl_remove(req, node_from_ino(filesystem_from_req(req), ino), name);
+}
+
 static const struct fuse_lowlevel_ops operations = {
                 .init = on_init,
                 .lookup = on_lookup,
@@ -283,6 +297,9 @@ static const struct fuse_lowlevel_ops operations = {
                 .readdir = on_readdir,
                 .releasedir = on_release,
                 .create = on_create,
+                .setxattr = on_setxattr,
+                .getxattr = on_getxattr,
+                .removexattr = on_removexattr,
 };
 
 Filesystem *filesystem_new(Machine *m, const char *mountpoint, bool interruptible) {

@@ -44,6 +44,7 @@ Node *node_unref(Node *n) {
         g_clear_pointer(&n->children, g_hash_table_unref);
         g_free(n->name);
         g_free(n->text);
+        g_clear_pointer(&n->acl, g_bytes_unref);
         g_free(n);
         return NULL;
 }

@@ -40,6 +40,7 @@ struct Node {
         char *name;
         Node *parent;
         GHashTable *children; /* name -> Node, folders only */
+        GBytes *acl;          /* of a device node: its access control list; NULL for none */
         char *text;           /* static content, or the target of a link */
         const NodeOps *ops;
         void *owner;  /* valid while alive */

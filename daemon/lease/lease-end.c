@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/log.h"
+#include "lease/lease-internal.h"
+#include "policy/plan.h"
+
+#include <sys/syscall.h>
+
+/* The end of a lease: take the access away; wait until no process has a device open; reattach the group; remove the file. Each
+ * part that fails is tried again later, because a lease that is only forgotten would leave its access behind. */
+
+static void take_away(Lease *lease);
+
+static int on_retry(sd_event_source *source, uint64_t time, void *userdata) {
+        Lease *lease = userdata;
+
+        (void)source, (void)time;
+        if (!lease->waits)
+                take_away(lease);
+        return 0;
+}
+
+static void try_again_later(Lease *lease) {
+        uint64_t max = lease->table->parts.limits->retry_max_us;
+
+        lease->waits = false;
+        if (lease_set_timer(lease, lease->retry_us, on_retry) < 0)
+                log_error("Lease %u: no memory to go on. Its devices stay leased until vfiod is restarted.", lease->number);
+        lease->retry_us = lease->retry_us * 2 > max ? max : lease->retry_us * 2;
+}
+
+static void forget_holder(Lease *lease) {
+        lease->holder_source = sd_event_source_disable_unref(lease->holder_source);
+        lease->holder_fd = safe_close(lease->holder_fd);
+}
+
+static int on_holder_end(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+        Lease *lease = userdata;
+
+        (void)source, (void)fd, (void)events;
+        forget_holder(lease);
+        if (!lease->waits)
+                take_away(lease);
+        return 0;
+}
+
+/* Waits for the holder. The end of the process is noticed at once; that it closes the device, only by the next look. */
+static void linger(Lease *lease, pid_t pid, const char *holder) {
+        bool is_new = !streq_ptr(lease->holder, holder) || lease->state != LEASE_LINGERING;
+
+        forget_holder(lease);
+        (void)free_and_strdup(&lease->holder, holder);
+        lease->holder_fd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -EBADF;
+        if (lease->holder_fd >= 0)
+                (void)sd_event_add_io(lease->table->parts.event, &lease->holder_source, lease->holder_fd, EPOLLIN,
+                                on_holder_end, lease);
+        if (is_new) {
+                log_notice("Lease %u has ended, but its devices are still open. They go home when they are closed. Holder: %s",
+                                lease->number, strempty(lease->holder));
+                lease_set_state(lease, LEASE_LINGERING);
+        }
+        try_again_later(lease);
+}
+
+static void on_forgotten(Lease *lease, int error) {
+        lease->waits = false;
+        if (error < 0) {
+                log_error_errno(error, "Cannot remove the file of lease %u", lease->number);
+                try_again_later(lease);
+                return;
+        }
+        log_notice("Lease %u is over.", lease->number);
+        lease_free(lease);
+}
+
+static void finish(Lease *lease) {
+        int r = lease_access_revoke(lease, true, on_forgotten);
+
+        lease->waits = r >= 0;
+        if (r < 0)
+                try_again_later(lease);
+}
+
+/* What the end of the lease is to do after a reattach with this outcome. */
+static bool is_worth_a_retry(Outcome outcome) {
+        return outcome == OUTCOME_BUSY || outcome == OUTCOME_STUCK || outcome == OUTCOME_LIMITS_EXCEEDED ||
+                        outcome == OUTCOME_SURVEY_TIMED_OUT || outcome == OUTCOME_HELD ||
+                        outcome == OUTCOME_CANCELLED;
+}
+
+static void conclude(Lease *lease, int error, const Problem *problem) {
+        if (error == 0 && problem->outcome == OUTCOME_HELD)
+                linger(lease, 0, problem->message);
+        else if (error < 0 || is_worth_a_retry(problem->outcome))
+                try_again_later(lease);
+        else {
+                if (problem->outcome != OUTCOME_DONE && problem->outcome != OUTCOME_NOT_DETACHED)
+                        log_warning("Lease %u is over, but its devices do not go home: %s", lease->number,
+                                        strempty(problem->message));
+                finish(lease);
+        }
+}
+
+/* The lease is found again by its number. */
+typedef struct Homecoming {
+        LeaseTable *table;
+        unsigned number;
+} Homecoming;
+
+static void on_reattached(const WorkerResult *result, void *userdata) {
+        _cleanup_free_ Homecoming *homecoming = userdata;
+        Lease *lease = lease_find(homecoming->table, homecoming->number);
+
+        if (!lease)
+                return;
+        lease->waits = false;
+        conclude(lease, result->error, &result->problem);
+}
+
+static int start_reattach(Lease *lease, Problem *problem) {
+        const Device *device = inventory_find_device(lease->table->parts.inventory, lease->addresses[0]);
+        Selection selection = {.device = (Device *)device, .group = device ? device->group : NULL};
+        Plan *plan = NULL;
+        int r;
+
+        if (!device)
+                return problem_set(problem, OUTCOME_NOT_DETACHED, "The device is gone.");
+        r = plan_reattach(lease->table->parts.inventory, &selection, &(ReattachOptions){.force = lease->force}, &plan,
+                        problem);
+        if (r != 0)
+                return r;
+        _cleanup_(plan_freep) Plan *owned_plan = plan;
+        Homecoming *homecoming = malloc(sizeof(Homecoming));
+        if (!homecoming)
+                return -ENOMEM;
+        *homecoming = (Homecoming){lease->table, lease->number};
+        plan->lease = lease->number;
+        r = job_start(lease->table->parts.jobs, TAKE_PTR(owned_plan), lease->caller, on_reattached, homecoming, problem);
+        if (r != 0)
+                free(homecoming);
+        return r;
+}
+
+static void go_home(Lease *lease) {
+        _cleanup_problem_ Problem problem = {};
+
+        if (!lease->took) {
+                finish(lease);
+                return;
+        }
+        int r = start_reattach(lease, &problem);
+        if (r == 0)
+                lease->waits = true;
+        else
+                conclude(lease, r < 0 ? r : 0, &problem);
+}
+
+static void on_census(int error, const CensusEntry *entries, size_t n_entries, void *userdata) {
+        _cleanup_free_ Homecoming *search = userdata;
+        Lease *lease = lease_find(search->table, search->number);
+
+        if (!lease || error == -ECANCELED)
+                return;
+        lease->waits = false;
+        if (error < 0) {
+                log_error_errno(error, "Cannot determine who has the devices of lease %u open", lease->number);
+                try_again_later(lease);
+        } else if (n_entries > 0)
+                linger(lease, entries[0].holder.pid, HOLDER_TEXT(&entries[0].holder));
+        else
+                go_home(lease);
+}
+
+static int start_census(Lease *lease, Problem *problem) {
+        const LeaseTable *table = lease->table;
+        _cleanup_free_ AskedDevice *devices = calloc(lease->n_addresses, sizeof(AskedDevice));
+        _cleanup_free_ Homecoming *search = malloc(sizeof(Homecoming));
+
+        if (!devices || !search)
+                return -ENOMEM;
+        *search = (Homecoming){lease->table, lease->number};
+        for (size_t i = 0; i < lease->n_addresses; i++)
+                devices[i] = (AskedDevice){lease->addresses[i],
+                                job_table_find_cdev(table->parts.jobs, lease->addresses[i])};
+        int r = census_start(table->parts.censuses, 0, 0, lease->group, devices, lease->n_addresses, on_census, search,
+                        problem);
+        if (r == 0)
+                TAKE_PTR(search);
+        return r;
+}
+
+static void find_holders(Lease *lease) {
+        _cleanup_problem_ Problem problem = {};
+
+        if (lease->force) {
+                go_home(lease);
+                return;
+        }
+        if (start_census(lease, &problem) == 0)
+                lease->waits = true;
+        else
+                try_again_later(lease);
+}
+
+static void on_revoked(Lease *lease, int error) {
+        lease->waits = false;
+        if (error < 0) {
+                log_error_errno(error, "Cannot take the access to the devices of lease %u away", lease->number);
+                try_again_later(lease);
+        } else
+                find_holders(lease);
+}
+
+static void take_away(Lease *lease) {
+        int r = lease_access_revoke(lease, false, on_revoked);
+
+        lease->waits = r >= 0;
+        if (r < 0) {
+                log_error_errno(r, "Cannot take the access to the devices of lease %u away", lease->number);
+                try_again_later(lease);
+        }
+}
+
+void lease_continue_end(Lease *lease) {
+        take_away(lease);
+}
+
+void lease_end(Lease *lease) {
+        if (lease->state == LEASE_ENDING || lease->state == LEASE_LINGERING)
+                return;
+        /* The job or request that runs for the lease continues with the end. */
+        lease->timer = sd_event_source_disable_unref(lease->timer);
+        lease_drop_watches(lease);
+        lease_drop_descriptors(lease);
+        memset(lease->ticket, 0, sizeof(lease->ticket));
+        lease_set_state(lease, LEASE_ENDING);
+        if (!lease->waits)
+                take_away(lease);
+}
+
+int lease_release(Lease *lease, bool force, Problem *problem) {
+        if (lease->state == LEASE_STARTING)
+                return problem_set(problem, OUTCOME_BUSY, "Lease %u is just starting: try again when it has begun.",
+                                lease->number);
+        bool lingers = lease->state == LEASE_LINGERING;
+        lease->force = lease->force || force;
+        lease_end(lease);
+        /* Without waiting for the next look at the holders. */
+        if (lingers && !lease->waits)
+                take_away(lease);
+        return 0;
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/log.h"
+#include "lease/lease-internal.h"
+#include "policy/plan.h"
+
+#include <sys/random.h>
+#include <sys/syscall.h>
+
+/* Answers who asked for the lease. */
+static void answer(Lease *lease, const WorkerResult *result) {
+        lease_started_t started = TAKE_PTR(lease->started);
+        bool success = result->error == 0 && result->problem.outcome == OUTCOME_DONE;
+
+        if (started)
+                started(success ? lease : NULL, result, lease->userdata);
+}
+
+static void answer_outcome(Lease *lease, int r, Problem *problem) {
+        WorkerResult result = {.error = r < 0 ? r : 0};
+
+        if (r > 0)
+                result.problem = TAKE_GENERIC(*problem, Problem, (Problem){});
+        answer(lease, &result);
+        worker_result_done(&result);
+}
+
+/* The access could not be given. What the lease has detached goes home. */
+static void give_up(Lease *lease, int r, Problem *problem) {
+        answer_outcome(lease, r, problem);
+        lease->state = LEASE_UNCLAIMED;
+        lease_end(lease);
+}
+
+static int explain(const Lease *lease, int error, Problem *problem) {
+        if (error == -ENOENT && lease->descriptors)
+                return problem_set(problem, OUTCOME_DRIVER_UNAVAILABLE,
+                                "There are no descriptors for group %d: they need /dev/iommu and device nodes in "
+                                "/dev/vfio/devices, which this kernel does not have, or which the drivers did not make. Ask for "
+                                "a lease without descriptors.",
+                                lease->group);
+        if (error == -EOPNOTSUPP)
+                return problem_set(problem, OUTCOME_FAILED,
+                                "Cannot let user %u open the nodes of group %d: the file system of /dev has no access control "
+                                "lists.",
+                                (unsigned)lease->uid, lease->group);
+        return problem_set(problem, OUTCOME_FAILED, "Cannot let user %u open the nodes of group %d: %s",
+                        (unsigned)lease->uid, lease->group, strerror(-error));
+}
+
+static int on_unclaimed(sd_event_source *source, uint64_t time, void *userdata) {
+        Lease *lease = userdata;
+
+        (void)source, (void)time;
+        if (lease->state == LEASE_UNCLAIMED) {
+                log_notice("Lease %u was not claimed: it ends.", lease->number);
+                lease_end(lease);
+        }
+        return 0;
+}
+
+static int make_ticket(Lease *lease) {
+        uint8_t random[TICKET_LENGTH / 2];
+
+        if (getrandom(random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
+                return -EAGAIN;
+        for (size_t i = 0; i < sizeof(random); i++)
+                (void)snprintf(lease->ticket + 2 * i, 3, "%02x", random[i]);
+        return 0;
+}
+
+/* Tells whether the lease ended meanwhile, because its process ended. Then it continues with the end. */
+static bool has_ended(Lease *lease) {
+        _cleanup_problem_ Problem problem = {};
+
+        if (lease->state != LEASE_ENDING)
+                return false;
+        answer_outcome(lease,
+                        problem_set(&problem, OUTCOME_CANCELLED, "Process %d has ended, so the lease ends, too.",
+                                        (int)lease->pid),
+                        &problem);
+        lease_continue_end(lease);
+        return true;
+}
+
+static void on_granted(Lease *lease, int error) {
+        _cleanup_problem_ Problem problem = {};
+        WorkerResult result = {};
+
+        lease->waits = false;
+        if (has_ended(lease))
+                return;
+        if (error >= 0)
+                error = make_ticket(lease);
+        if (error >= 0 && lease->pid == 0)
+                error = lease_set_timer(lease, lease->table->parts.limits->claim_us, on_unclaimed);
+        if (error < 0) {
+                give_up(lease, explain(lease, error, &problem), &problem);
+                return;
+        }
+        lease_set_state(lease, lease->pid == 0 ? LEASE_UNCLAIMED : LEASE_ACTIVE);
+        log_notice("Lease %u of group %d begins, for %s.", lease->number, lease->group, lease->caller);
+        answer(lease, &result);
+}
+
+static void begin_grant(Lease *lease) {
+        _cleanup_problem_ Problem problem = {};
+
+        int r = lease_access_grant(lease, on_granted);
+        if (r < 0)
+                give_up(lease, explain(lease, r, &problem), &problem);
+        else
+                lease->waits = true;
+}
+
+/* The table may be gone with vfiod, so the lease is found by its number. */
+typedef struct Detaching {
+        LeaseTable *table;
+        unsigned number;
+} Detaching;
+
+static void on_detached(const WorkerResult *result, void *userdata) {
+        _cleanup_free_ Detaching *detaching = userdata;
+        Lease *lease = lease_find(detaching->table, detaching->number);
+
+        if (!lease)
+                return;
+        lease->waits = false;
+        if (result->error != 0 || result->problem.outcome != OUTCOME_DONE) {
+                answer(lease, result);
+                lease_free(lease);
+                return;
+        }
+        lease->took = true;
+        if (!has_ended(lease))
+                begin_grant(lease);
+}
+
+static int begin_detach(Lease *lease, Plan *plan, Problem *problem) {
+        _cleanup_(plan_freep) Plan *owned_plan = plan;
+        Detaching *detaching = malloc(sizeof(Detaching));
+        int r;
+
+        if (!detaching)
+                return -ENOMEM;
+        *detaching = (Detaching){lease->table, lease->number};
+        plan->lease = lease->number;
+        r = job_start(lease->table->parts.jobs, TAKE_PTR(owned_plan), lease->caller, on_detached, detaching, problem);
+        if (r != 0)
+                free(detaching);
+        return r;
+}
+
+static int on_begin(sd_event_source *source, void *userdata) {
+        Lease *lease = userdata;
+
+        (void)source;
+        lease->timer = sd_event_source_disable_unref(lease->timer);
+        begin_grant(lease);
+        return 0;
+}
+
+static int list_endpoints(Lease *lease, const Group *group, Problem *problem) {
+        lease->addresses = calloc(group->n_members + 1, sizeof(PciAddress));
+        if (!lease->addresses)
+                return -ENOMEM;
+        for (size_t i = 0; i < group->n_members; i++)
+                if (group->members[i]->endpoint && lease->n_addresses < LEASE_DEVICES_MAX)
+                        lease->addresses[lease->n_addresses++] = group->members[i]->address;
+        if (lease->n_addresses == 0)
+                return problem_set(problem, OUTCOME_NOT_ENDPOINT, "Group %d has no device that a program could use.",
+                                group->number);
+        return 0;
+}
+
+static int check_quota(const LeaseTable *table, uid_t uid, Problem *problem) {
+        QuotaUse use = {};
+
+        for (const Lease *lease = table->leases; lease; lease = lease->next)
+                quota_add(&use, lease->uid, uid);
+        return quota_check(&table->parts.limits->leases, &use, uid, "leases", problem);
+}
+
+static int bind_process(Lease *lease, Problem *problem) {
+        int fd = (int)syscall(SYS_pidfd_open, lease->pid, 0);
+
+        if (fd < 0)
+                return errno == ESRCH || errno == EINVAL
+                                ? problem_set(problem, OUTCOME_FAILED,
+                                                  "There is no process %d to which the lease could be bound.",
+                                                  (int)lease->pid)
+                                : -errno;
+        return lease_watch_process(lease, fd, true);
+}
+
+static int fill(Lease *lease, const LeaseWish *wish, Problem *problem) {
+        int r;
+
+        lease->uid = wish->uid;
+        lease->pid = wish->pid;
+        lease->descriptors = wish->descriptors;
+        lease->group = wish->group->number;
+        lease->since_us = clock_us(CLOCK_REALTIME);
+        if (!(lease->caller = strdup(wish->caller)))
+                return -ENOMEM;
+        if ((r = list_endpoints(lease, wish->group, problem)) != 0)
+                return r;
+        return lease->pid > 0 ? bind_process(lease, problem) : 0;
+}
+
+int lease_start(LeaseTable *table, const LeaseWish *wish, lease_started_t started, void *userdata, Problem *problem) {
+        _cleanup_(plan_freep) Plan *plan = wish->plan;
+        _cleanup_(lease_freep) Lease *lease = NULL;
+        int r;
+
+        if ((r = lease_table_refuse(table, &(Selection){.group = (Group *)wish->group}, problem)) != 0 ||
+                        (r = check_quota(table, wish->uid, problem)) != 0 ||
+                        (r = lease_new(table, table->next_number, &lease)) != 0 || (r = fill(lease, wish, problem)) != 0 ||
+                        (r = lease_add(lease)) != 0)
+                return r;
+        if (plan)
+                r = begin_detach(lease, TAKE_PTR(plan), problem);
+        else
+                r = sd_event_add_defer(table->parts.event, &lease->timer, on_begin, lease);
+        if (r != 0)
+                return r;
+        table->next_number = table->next_number >= LEASE_NUMBER_MAX ? 1 : table->next_number + 1;
+        lease->started = started;
+        lease->userdata = userdata;
+        lease->waits = true;
+        TAKE_PTR(lease);
+        return 0;
+}
+
+void lease_answer_end(Lease *lease) {
+        _cleanup_problem_ Problem problem = {};
+
+        answer_outcome(lease,
+                        problem_set(&problem, OUTCOME_FAILED, "vfiod is ending. Ask for the lease again when it has started."),
+                        &problem);
+}
+
+/* Nodes that the kernel made again. */
+
+static void on_granted_again(Lease *lease, int error) {
+        lease->waits = false;
+        if (lease->state == LEASE_ENDING) {
+                lease_continue_end(lease);
+                return;
+        }
+        if (error < 0)
+                log_error_errno(error, "Lease %u: cannot let user %u open the new nodes of its devices", lease->number,
+                                (unsigned)lease->uid);
+        lease_set_state(lease, lease->state);
+}
+
+void lease_table_process(LeaseTable *table) {
+        for (Lease *lease = table->leases; lease; lease = lease->next) {
+                bool has_access = lease->state == LEASE_UNCLAIMED || lease->state == LEASE_ACTIVE;
+                uint64_t fingerprint = has_access && !lease->waits && !lease->descriptors ? lease_access_fingerprint(lease) : 0;
+
+                if (fingerprint == 0 || fingerprint == lease->granted)
+                        continue;
+                /* Only once for each change, also after a failure. */
+                lease->granted = fingerprint;
+                lease->waits = lease_access_grant(lease, on_granted_again) >= 0;
+        }
+}

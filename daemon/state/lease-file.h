@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "kernel/pci-address.h"
+
+#include <sys/types.h>
+
+/* leases/NUMBER: a lease, from before its user gets access until its devices are home. A worker writes the file before it
+ * changes a node, so the access can always be taken away again. */
+
+#define LEASE_NUMBER_MAX 999999999U
+
+/* A group has not more members. */
+#define LEASE_DEVICES_MAX 1024
+
+typedef struct LeaseFile {
+        unsigned number; /* not 0 */
+        uid_t uid;       /* who has the lease */
+        pid_t pid;       /* the process that it is bound to; 0 for none */
+        uint64_t since_us; /* CLOCK_REALTIME */
+        bool took;         /* The lease detached the group, so the group goes home when the lease ends. */
+        bool descriptors;  /* The user got open descriptors, and no entry in an ACL. */
+        PciAddress *addresses; /* the endpoints of the group */
+        size_t n_addresses;
+} LeaseFile;
+
+void lease_file_done(LeaseFile *file);
+#define _cleanup_lease_file_ _cleanup_(lease_file_done)
+
+/* Write and remove the file. For workers. Return 0 or a negative errno; the second also if there is no file. */
+int lease_file_write(int leases_fd, const LeaseFile *file);
+int lease_file_remove(int leases_fd, unsigned number);
+
+/* Reads the file. The caller calls lease_file_done(). Returns 0; -ENOENT; or an errno like state_file_open() and
+ * state_file_read(). */
+int lease_file_read(int leases_fd, unsigned number, LeaseFile *ret);
+
+/* Parses the name of a file: digits without a leading zero. Returns 0; or -EINVAL for another name. */
+int lease_file_parse_name(const char *name, unsigned *ret);
