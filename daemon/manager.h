@@ -48,8 +48,8 @@ typedef struct ManagerParts {
         const char *state_folder;
         const JobLimits *job_limits;
         const LeaseLimits *lease_limits;
-        DescriptorStore *store;   /* of leases; NULL for none */
-        const char *lease_socket; /* path of the socket of leases, for clients; NULL for none */
+        DescriptorStore *store;          /* of leases; NULL for none */
+        const char *lease_socket;        /* path of the socket of leases, for clients; NULL for none */
         const char *const *rule_folders; /* by precedence, the highest first; ends with NULL */
         const char *early_rules;         /* path of the rules file for udev; NULL for none */
         const char *boot_rules;          /* path of the boot file, see rule/boot-list.h; NULL for none */

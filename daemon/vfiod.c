@@ -118,7 +118,8 @@ static int connect_worker(void *userdata) {
         return peer_connect(WORKER_SOCKET);
 }
 
-static int make_manager(sd_event *event, WorkerPort *worker, const Sockets *sockets, DescriptorStore *store, Manager **ret) {
+static int make_manager(
+                sd_event *event, WorkerPort *worker, const Sockets *sockets, DescriptorStore *store, Manager **ret) {
         _cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
         _cleanup_(uevent_source_freep) UeventSource *uevents = NULL;
         Kernel *kernel;

@@ -105,7 +105,8 @@ static int prepare(const Service *service, const Request *request, Selection *se
                 return r;
         if (request->fingerprint != 0)
                 return problem_set(problem, OUTCOME_PLAN_STALE,
-                                "The group is detached now, which it was not when the plan was made. Nothing was changed: "
+                                "The group is detached now, which it was not when the plan was made. Nothing was "
+                                "changed: "
                                 "try again without the plan.");
         return 0;
 }
@@ -152,8 +153,8 @@ static int describe_lease(const Service *service, const Request *request, CallDe
                 return r;
         if (plan)
                 return call_details_set_plan(details, service, plan);
-        r = call_details_set_devices(details, service, (const Device *const *)selection.group->members,
-                        selection.group->n_members);
+        r = call_details_set_devices(
+                        details, service, (const Device *const *)selection.group->members, selection.group->n_members);
         return r < 0 ? r : call_details_set_overrides(details, request->overrides);
 }
 
@@ -174,7 +175,8 @@ int lease_interface_start(sd_bus_message *message, void *userdata, sd_bus_error 
 
 /* Release. */
 
-static int release(Service *service, sd_bus_message *call, const Caller *caller, Request *request, sd_bus_error *error) {
+static int release(
+                Service *service, sd_bus_message *call, const Caller *caller, Request *request, sd_bus_error *error) {
         _cleanup_problem_ Problem problem = {};
 
         (void)caller;
@@ -200,10 +202,10 @@ static int describe_release(const Service *service, const Request *request, Call
         LeaseDescription description = lease_describe(lease);
         const Device *device = inventory_find_device(service->inventory, description.addresses[0]);
         (void)problem;
-        return device && device->group ? call_details_set_devices(details, service,
-                                                         (const Device *const *)device->group->members,
-                                                         device->group->n_members)
-                                       : 0;
+        return device && device->group
+                        ? call_details_set_devices(details, service, (const Device *const *)device->group->members,
+                                          device->group->n_members)
+                        : 0;
 }
 
 static const CallHandler release_handler = {.run = release, .describe = describe_release, .get_owner = get_owner};
@@ -224,7 +226,7 @@ BUS_GETTER(property_get_number) {
         LeaseDescription lease = lease_describe(userdata);
 
         return sd_bus_message_append(reply, "u",
-                        streq(property, "Number")                        ? lease.number
+                        streq(property, "Number")                ? lease.number
                                         : streq(property, "Uid") ? (uint32_t)lease.uid
                                                                  : (uint32_t)lease.pid);
 }

@@ -34,8 +34,8 @@ static void node_list_done(NodeList *list) {
 #define _cleanup_nodes_ _cleanup_(node_list_done)
 
 /* Adds a node if /dev has it. Returns 0; -ESTALE if /dev has another file under this name; or another negative errno. */
-static int add_node(const WorkerHost *host, NodeList *list, const char *name, dev_t number, bool of_iommufd,
-                bool of_cdev) {
+static int add_node(
+                const WorkerHost *host, NodeList *list, const char *name, dev_t number, bool of_iommufd, bool of_cdev) {
         if (list->n_nodes >= NODES_MAX)
                 return -E2BIG;
         int fd = vfio_node_open_path(host->kernel, name, number);
@@ -162,7 +162,8 @@ static bool is_own_user(sd_bus_message *call, uid_t uid) {
         socklen_t size = sizeof(peer);
         int fd = sd_bus_get_fd(sd_bus_message_get_bus(call));
 
-        return fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || (peer.uid != 0 && peer.uid == uid);
+        return fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 ||
+                        (peer.uid != 0 && peer.uid == uid);
 }
 
 /* Only devices that vfiod detached, and that are on a vfio driver now. */

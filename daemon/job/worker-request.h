@@ -32,8 +32,10 @@ int worker_request_boot_devices(sd_event *event, WorkerPort *port, const WorkerD
  * is called once: with 0 and the answer, which is valid during the call; or with a negative errno and NULL. Return 0; or a
  * negative errno, and then reply() is not called. */
 typedef void (*worker_request_reply_t)(int error, sd_bus_message *reply, void *userdata);
-int worker_request_new(sd_event *event, const WorkerPort *port, const char *member, sd_bus **ret_peer, sd_bus_message **ret);
-int worker_request_send(WorkerPort *port, sd_bus *peer, sd_bus_message *call, worker_request_reply_t reply, void *userdata);
+int worker_request_new(
+                sd_event *event, const WorkerPort *port, const char *member, sd_bus **ret_peer, sd_bus_message **ret);
+int worker_request_send(
+                WorkerPort *port, sd_bus *peer, sd_bus_message *call, worker_request_reply_t reply, void *userdata);
 
 /* The same as worker_request(), but waits for the answer: for a daemon that starts or ends. Returns 0 or a negative
  * errno. */

@@ -155,6 +155,18 @@ const char *pci_device_read_path(const Kernel *kernel, PciAddress address, char 
         return pci_path_format(folder, buffer);
 }
 
+const char *pci_device_read_branch(const Kernel *kernel, PciAddress address, char buffer[static PCI_BRANCH_MAX]) {
+        char folder[PCI_FOLDER_MAX];
+
+        read_folder(kernel, address, folder);
+        const char *branch = strstr(folder, "/devices/");
+        branch = branch ? branch + strlen("/devices/") : "";
+        if (strlen(branch) >= PCI_BRANCH_MAX)
+                branch = "";
+        (void)snprintf(buffer, PCI_BRANCH_MAX, "%.*s", PCI_BRANCH_MAX - 1, branch);
+        return buffer;
+}
+
 int pci_path_find_controller(const char *folder, PciAddress *ret) {
         bool is_function = false, found = false;
         PciAddress function;

@@ -84,6 +84,13 @@ const char *pci_path_format(const char *folder, char buffer[static PCI_PATH_MAX]
 /* Reads the port path of a device into buffer, "" if there is no device, and returns buffer. */
 const char *pci_device_read_path(const Kernel *kernel, PciAddress address, char buffer[static PCI_PATH_MAX]);
 
+/* Buffer size for the path of a sysfs directory below /sys/devices: a root bus and 16 steps. */
+#define PCI_BRANCH_MAX 256
+
+/* Reads the path of the sysfs directory of a device below /sys/devices, for example
+ * "pci0000:00/0000:00:1c.4/0000:05:00.0", into buffer, and returns buffer; "" if there is no device, or for a longer path. */
+const char *pci_device_read_branch(const Kernel *kernel, PciAddress address, char buffer[static PCI_BRANCH_MAX]);
+
 /* Finds the controller that exposes a device, in the path of its sysfs directory: the innermost PCI function above another
  * root bus, 0000:00:0e.0 in "../../../devices/pci0000:00/0000:00:0e.0/pci10000:e0/10000:e0:06.0". Returns 0, or -ENOENT if
  * there is none. */

@@ -24,7 +24,8 @@ static void try_again_later(Lease *lease) {
 
         lease->waits = false;
         if (lease_set_timer(lease, lease->retry_us, on_retry) < 0)
-                log_error("Lease %u: no memory to go on. Its devices stay leased until vfiod is restarted.", lease->number);
+                log_error("Lease %u: no memory to go on. Its devices stay leased until vfiod is restarted.",
+                                lease->number);
         lease->retry_us = lease->retry_us * 2 > max ? max : lease->retry_us * 2;
 }
 
@@ -54,7 +55,8 @@ static void linger(Lease *lease, pid_t pid, const char *holder) {
                 (void)sd_event_add_io(lease->table->parts.event, &lease->holder_source, lease->holder_fd, EPOLLIN,
                                 on_holder_end, lease);
         if (is_new) {
-                log_notice("Lease %u has ended, but its devices are still open. They go home when they are closed. Holder: %s",
+                log_notice("Lease %u has ended, but its devices are still open. They go home when they are closed. "
+                           "Holder: %s",
                                 lease->number, strempty(lease->holder));
                 lease_set_state(lease, LEASE_LINGERING);
         }
@@ -83,8 +85,7 @@ static void finish(Lease *lease) {
 /* What the end of the lease is to do after a reattach with this outcome. */
 static bool is_worth_a_retry(Outcome outcome) {
         return outcome == OUTCOME_BUSY || outcome == OUTCOME_STUCK || outcome == OUTCOME_LIMITS_EXCEEDED ||
-                        outcome == OUTCOME_SURVEY_TIMED_OUT || outcome == OUTCOME_HELD ||
-                        outcome == OUTCOME_CANCELLED;
+                        outcome == OUTCOME_SURVEY_TIMED_OUT || outcome == OUTCOME_HELD || outcome == OUTCOME_CANCELLED;
 }
 
 static void conclude(Lease *lease, int error, const Problem *problem) {
@@ -134,7 +135,8 @@ static int start_reattach(Lease *lease, Problem *problem) {
                 return -ENOMEM;
         *homecoming = (Homecoming){lease->table, lease->number};
         plan->lease = lease->number;
-        r = job_start(lease->table->parts.jobs, TAKE_PTR(owned_plan), lease->caller, on_reattached, homecoming, problem);
+        r = job_start(lease->table->parts.jobs, TAKE_PTR(owned_plan), lease->caller, on_reattached, homecoming,
+                        problem);
         if (r != 0)
                 free(homecoming);
         return r;
@@ -179,8 +181,8 @@ static int start_census(Lease *lease, Problem *problem) {
                 return -ENOMEM;
         *search = (Homecoming){lease->table, lease->number};
         for (size_t i = 0; i < lease->n_addresses; i++)
-                devices[i] = (AskedDevice){lease->addresses[i],
-                                job_table_find_cdev(table->parts.jobs, lease->addresses[i])};
+                devices[i] = (AskedDevice){
+                                lease->addresses[i], job_table_find_cdev(table->parts.jobs, lease->addresses[i])};
         int r = census_start(table->parts.censuses, 0, 0, lease->group, devices, lease->n_addresses, on_census, search,
                         problem);
         if (r == 0)

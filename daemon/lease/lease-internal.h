@@ -20,15 +20,15 @@ struct Lease {
         int group;
         PciAddress *addresses;
         size_t n_addresses;
-        bool took;        /* it detached the group */
+        bool took; /* it detached the group */
         bool descriptors;
-        bool force;       /* the end does not wait for holders */
-        bool waits;       /* for a worker, a job or a census, whose callback continues */
-        bool guarded;     /* it has a guard */
+        bool force;                     /* the end does not wait for holders */
+        bool waits;                     /* for a worker, a job or a census, whose callback continues */
+        bool guarded;                   /* it has a guard */
         char ticket[TICKET_LENGTH + 1]; /* "" if it has been used, or is not known any more */
-        char **nodes;     /* ends with NULL */
+        char **nodes;                   /* ends with NULL */
         size_t n_nodes;
-        int *fds;         /* of the nodes, for the user: until the lease is claimed */
+        int *fds; /* of the nodes, for the user: until the lease is claimed */
         size_t n_fds;
         int guard_fd, pid_fd;
         sd_event_source *guard_source, *pid_source; /* the end of the guard and of the process */

@@ -98,9 +98,8 @@ static void drop_unknown(const LeaseTable *table) {
 }
 
 int lease_restore_all(LeaseTable *table) {
-        int r = table->parts.state->leases_fd < 0
-                        ? 0
-                        : sysfs_for_each(table->parts.state->leases_fd, ".", on_file, table);
+        int r = table->parts.state->leases_fd < 0 ? 0
+                                                  : sysfs_for_each(table->parts.state->leases_fd, ".", on_file, table);
 
         drop_unknown(table);
         return r;

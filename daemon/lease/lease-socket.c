@@ -180,8 +180,8 @@ static int add_stranger(LeaseSocket *lease_socket, int fd) {
         lease_socket->strangers = stranger;
         lease_socket->n_strangers++;
         if ((r = sd_event_add_io(event, &stranger->source, fd, EPOLLIN, on_packet, stranger)) < 0 ||
-                        (r = sd_event_add_time_relative(event, &stranger->timer, CLOCK_MONOTONIC, STRANGER_US, 0, on_late,
-                                         stranger)) < 0)
+                        (r = sd_event_add_time_relative(event, &stranger->timer, CLOCK_MONOTONIC, STRANGER_US, 0,
+                                         on_late, stranger)) < 0)
                 stranger_free(stranger);
         return r;
 }

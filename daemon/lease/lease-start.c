@@ -35,12 +35,14 @@ static int explain(const Lease *lease, int error, Problem *problem) {
         if (error == -ENOENT && lease->descriptors)
                 return problem_set(problem, OUTCOME_DRIVER_UNAVAILABLE,
                                 "There are no descriptors for group %d: they need /dev/iommu and device nodes in "
-                                "/dev/vfio/devices, which this kernel does not have, or which the drivers did not make. Ask for "
+                                "/dev/vfio/devices, which this kernel does not have, or which the drivers did not "
+                                "make. Ask for "
                                 "a lease without descriptors.",
                                 lease->group);
         if (error == -EOPNOTSUPP)
                 return problem_set(problem, OUTCOME_FAILED,
-                                "Cannot let user %u open the nodes of group %d: the file system of /dev has no access control "
+                                "Cannot let user %u open the nodes of group %d: the file system of /dev has no access "
+                                "control "
                                 "lists.",
                                 (unsigned)lease->uid, lease->group);
         return problem_set(problem, OUTCOME_FAILED, "Cannot let user %u open the nodes of group %d: %s",
@@ -214,8 +216,8 @@ int lease_start(LeaseTable *table, const LeaseWish *wish, lease_started_t starte
 
         if ((r = lease_table_refuse(table, &(Selection){.group = (Group *)wish->group}, problem)) != 0 ||
                         (r = check_quota(table, wish->uid, problem)) != 0 ||
-                        (r = lease_new(table, table->next_number, &lease)) != 0 || (r = fill(lease, wish, problem)) != 0 ||
-                        (r = lease_add(lease)) != 0)
+                        (r = lease_new(table, table->next_number, &lease)) != 0 ||
+                        (r = fill(lease, wish, problem)) != 0 || (r = lease_add(lease)) != 0)
                 return r;
         if (plan)
                 r = begin_detach(lease, TAKE_PTR(plan), problem);
@@ -235,7 +237,8 @@ void lease_answer_end(Lease *lease) {
         _cleanup_problem_ Problem problem = {};
 
         answer_outcome(lease,
-                        problem_set(&problem, OUTCOME_FAILED, "vfiod is ending. Ask for the lease again when it has started."),
+                        problem_set(&problem, OUTCOME_FAILED,
+                                        "vfiod is ending. Ask for the lease again when it has started."),
                         &problem);
 }
 
@@ -256,7 +259,9 @@ static void on_granted_again(Lease *lease, int error) {
 void lease_table_process(LeaseTable *table) {
         for (Lease *lease = table->leases; lease; lease = lease->next) {
                 bool has_access = lease->state == LEASE_UNCLAIMED || lease->state == LEASE_ACTIVE;
-                uint64_t fingerprint = has_access && !lease->waits && !lease->descriptors ? lease_access_fingerprint(lease) : 0;
+                uint64_t fingerprint = has_access && !lease->waits && !lease->descriptors
+                                ? lease_access_fingerprint(lease)
+                                : 0;
 
                 if (fingerprint == 0 || fingerprint == lease->granted)
                         continue;

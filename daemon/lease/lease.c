@@ -161,7 +161,8 @@ static int watch(Lease *lease, int fd, uint32_t events, sd_event_source **ret, c
         int r;
 
         if (store && descriptors && (r = descriptors->keep(descriptors->userdata, STORED_NAME(lease, what), fd)) < 0)
-                log_error_errno(r, "Lease %u will end when vfiod is restarted, because systemd cannot keep its descriptor",
+                log_error_errno(r,
+                                "Lease %u will end when vfiod is restarted, because systemd cannot keep its descriptor",
                                 lease->number);
         return sd_event_add_io(lease->table->parts.event, ret, fd, events, on_watched_end, lease);
 }
@@ -200,7 +201,8 @@ static int refuse_device(const LeaseTable *table, PciAddress address, unsigned o
         if (!lease || lease->number == own)
                 return 0;
         return problem_set(problem, OUTCOME_LEASED,
-                        "%s is leased to user %u (lease %u, %s). Wait until the lease ends, or end it with 'vfioctl release "
+                        "%s is leased to user %u (lease %u, %s). Wait until the lease ends, or end it with 'vfioctl "
+                        "release "
                         "%u'.",
                         PCI_ADDRESS_TEXT(address), (unsigned)lease->uid, lease->number,
                         lease_state_to_string(lease->state), lease->number);

@@ -71,11 +71,11 @@ DEFINE_TRIVIAL_CLEANUP_FUNC(LeaseTable *, lease_table_free)
 /* A wish for a lease. */
 typedef struct LeaseWish {
         uid_t uid;
-        pid_t pid;           /* the process that it is bound to; 0 for none: then it needs a guard */
-        bool descriptors;    /* the user gets open descriptors instead of access to the nodes */
-        const Group *group;  /* all its endpoints are leased */
-        Plan *plan;          /* that detaches the group, taken over also on failure; NULL if it is detached */
-        const char *caller;  /* for the log */
+        pid_t pid;          /* the process that it is bound to; 0 for none: then it needs a guard */
+        bool descriptors;   /* the user gets open descriptors instead of access to the nodes */
+        const Group *group; /* all its endpoints are leased */
+        Plan *plan;         /* that detaches the group, taken over also on failure; NULL if it is detached */
+        const char *caller; /* for the log */
 } LeaseWish;
 
 /* Called once, later than lease_start(): with the lease, result->error 0 and OUTCOME_DONE; or with NULL and the reason. */
@@ -102,15 +102,15 @@ typedef struct LeaseDescription {
         unsigned number;
         LeaseState state;
         uid_t uid;
-        pid_t pid;           /* 0 for none */
-        uint64_t since_us;   /* CLOCK_REALTIME */
-        int group;           /* its number when the lease began, or IOMMU_GROUP_NONE if vfiod has been restarted and it is gone */
+        pid_t pid;         /* 0 for none */
+        uint64_t since_us; /* CLOCK_REALTIME */
+        int group; /* its number when the lease began, or IOMMU_GROUP_NONE if vfiod has been restarted and it is gone */
         const PciAddress *addresses;
         size_t n_addresses;
-        char *const *nodes;  /* that the user may open, or got open; ends with NULL; NULL for none */
+        char *const *nodes; /* that the user may open, or got open; ends with NULL; NULL for none */
         bool descriptors;
-        const char *ticket;  /* secret: for the owner only */
-        const char *holder;  /* the process that a lingering lease waits for; "" for none */
+        const char *ticket; /* secret: for the owner only */
+        const char *holder; /* the process that a lingering lease waits for; "" for none */
 } LeaseDescription;
 
 /* The description is valid until the next turn of the loop. */

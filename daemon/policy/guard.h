@@ -17,7 +17,7 @@ typedef enum Guard {
         GUARD_VIRTUAL_FUNCTIONS, /* its virtual functions or mediated devices would vanish, and are in use */
         GUARD_FIRMWARE,          /* the firmware reserved memory for it: the kernel does not give it to a guest */
         GUARD_UNSAFE_INTERRUPTS, /* of a lease: the lessee could send interrupts to the host */
-        GUARD_NO_RESET,          /* of a lease: the device cannot be reset, so the next user meets the state of the last one */
+        GUARD_NO_RESET, /* of a lease: the device cannot be reset, so the next user meets the state of the last one */
         _GUARD_MAX,
         _GUARD_INVALID = -EINVAL,
 } Guard;

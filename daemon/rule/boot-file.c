@@ -40,6 +40,7 @@ static bool make_line(const Kernel *kernel, int devices_fd, PciAddress address, 
         *ret = (BootDevice){.address = address, .ids = facts.ids};
         (void)snprintf(ret->driver, sizeof(ret->driver), "%s", facts.driver);
         ret->ids.revision = 0;
+        (void)pci_device_read_branch(kernel, address, ret->branch);
         return pci_device_read_path(kernel, address, ret->path)[0] != '\0';
 }
 

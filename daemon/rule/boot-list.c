@@ -86,7 +86,8 @@ bool boot_list_equal(const BootList *a, const BootList *b) {
                 const BootDevice *x = &a->devices[i], *y = &b->devices[i];
 
                 equal = pci_address_equal(x->address, y->address) && boot_device_has_ids(x, &y->ids) &&
-                                streq(x->path, y->path) && streq(x->driver, y->driver) && streq(x->rule, y->rule);
+                                streq(x->path, y->path) && streq(x->branch, y->branch) && streq(x->driver, y->driver) &&
+                                streq(x->rule, y->rule);
         }
         return equal;
 }
@@ -118,15 +119,34 @@ static void print_path(FILE *stream, const char *path) {
         }
 }
 
-#define RECORD_MAX (PCI_ADDRESS_TEXT_MAX + PCI_PATH_MAX + DRIVER_NAME_MAX + RULE_NAME_MAX + 48)
+#define RECORD_MAX (PCI_ADDRESS_TEXT_MAX + PCI_PATH_MAX + DRIVER_NAME_MAX + RULE_NAME_MAX + PCI_BRANCH_MAX + 48)
 
 static const char *format_record(const BootDevice *device, char buffer[static RECORD_MAX]) {
         const PciIds *ids = &device->ids;
 
-        (void)snprintf(buffer, RECORD_MAX, "%s %04x:%04x %04x:%04x %06x %s %s %s", PCI_ADDRESS_TEXT(device->address),
-                        ids->vendor, ids->device, ids->subsystem_vendor, ids->subsystem_device, ids->class,
-                        device->path, device->driver, device->rule);
+        (void)snprintf(buffer, RECORD_MAX, "%s %04x:%04x %04x:%04x %06x %s %s %s%s%s",
+                        PCI_ADDRESS_TEXT(device->address), ids->vendor, ids->device, ids->subsystem_vendor,
+                        ids->subsystem_device, ids->class, device->path, device->driver, device->rule,
+                        device->branch[0] != '\0' ? " " : "", device->branch);
         return buffer;
+}
+
+/* The line for the events of other devices. Each event would write for each device, so there is a limit. */
+#define FOR_OTHERS_MAX 64
+
+static void print_for_others(FILE *stream, const BootDevice *device) {
+        const PciIds *ids = &device->ids;
+        char address[PCI_ADDRESS_TEXT_MAX];
+
+        (void)pci_address_format(device->address, address);
+        fprintf(stream,
+                        "KERNEL!=\"%s\", TEST==\"/sys/devices/%s\", TEST!=\"/sys/devices/%s/driver\", "
+                        "ATTR{[pci/%s]vendor}==\"0x%04x\", ATTR{[pci/%s]device}==\"0x%04x\", "
+                        "ATTR{[pci/%s]subsystem_vendor}==\"0x%04x\", ATTR{[pci/%s]subsystem_device}==\"0x%04x\", "
+                        "ATTR{[pci/%s]class}==\"0x%06x\", ATTR{[pci/%s]driver_override}=\"%s\"\n",
+                        address, device->branch, device->branch, address, ids->vendor, address, ids->device, address,
+                        ids->subsystem_vendor, address, ids->subsystem_device, address, ids->class, address,
+                        device->driver);
 }
 
 static void print_device(FILE *stream, const BootDevice *device) {
@@ -157,6 +177,11 @@ int boot_list_format(const BootList *list, char **ret) {
         fputs(head, stream);
         for (size_t i = 0; i < list->n_devices; i++)
                 print_device(stream, &list->devices[i]);
+        if (list->n_devices > 0)
+                fputs("# The event of another device may load a module that binds these devices, too.\n", stream);
+        for (size_t i = 0; i < list->n_devices && i < FOR_OTHERS_MAX; i++)
+                if (list->devices[i].branch[0] != '\0')
+                        print_for_others(stream, &list->devices[i]);
         fputs(tail, stream);
         if (fclose(stream) != 0)
                 return -ENOMEM;
@@ -175,11 +200,14 @@ static bool parse_record(const char *text, BootDevice *ret) {
         BootDevice device = {};
         PciIds *ids = &device.ids;
 
-        _Static_assert(PCI_ADDRESS_TEXT_MAX > 16 && PCI_PATH_MAX > 111 && DRIVER_NAME_MAX > 63 && RULE_NAME_MAX > 127,
+        _Static_assert(PCI_ADDRESS_TEXT_MAX > 16 && PCI_PATH_MAX > 111 && DRIVER_NAME_MAX > 63 && RULE_NAME_MAX > 127 &&
+                                        PCI_BRANCH_MAX > 255,
                         "the widths below");
-        if (sscanf(text, "%16s %4hx:%4hx %4hx:%4hx %6x %111s %63s %127s", address, &ids->vendor, &ids->device,
+        /* Earlier versions wrote no branch. */
+        if (sscanf(text, "%16s %4hx:%4hx %4hx:%4hx %6x %111s %63s %127s %255s", address, &ids->vendor, &ids->device,
                             &ids->subsystem_vendor, &ids->subsystem_device, &ids->class, device.path, device.driver,
-                            device.rule) != 9 ||
+                            device.rule, device.branch) < 9 ||
+                        device.branch[strspn(device.branch, "0123456789abcdef:./pci")] != '\0' ||
                         pci_address_parse(address, &device.address) < 0 ||
                         !has_only(device.path, "0123456789abcdef:./") ||
                         !has_only(device.driver, "abcdefghijklmnopqrstuvwxyz0123456789_-") ||

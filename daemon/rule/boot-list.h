@@ -11,6 +11,10 @@
  * here: the disk that the host boots from, and interfaces and displays that the host uses, are never in the file. A line
  * names one card at one place: its address, its ids and its port path.
  *
+ * A module binds all its devices when it is loaded, and udev loads it when the event of any of them is handled. So the events of
+ * the other devices set driver_override of the devices of the file, too, if these are at exactly the same place. (Without this, a
+ * host driver took a card at boot whenever the event of its twin was handled first.)
+ *
  * The rules read only attributes that the kernel keeps in memory. A read of driver_override would wait for the lock of
  * the device (kernels before 2026), and so would each event of each device. The write waits, too, but it is only for the
  * devices of the file. */
@@ -21,6 +25,7 @@ typedef struct BootDevice {
         PciAddress address;
         PciIds ids; /* without the revision, which is 0 */
         char path[PCI_PATH_MAX];
+        char branch[PCI_BRANCH_MAX];  /* of its sysfs directory, with the numbers of the buses; "" if it is not known */
         char driver[DRIVER_NAME_MAX]; /* the vfio driver that udev lets bind */
         char rule[RULE_NAME_MAX];     /* the rule that detached the device */
 } BootDevice;

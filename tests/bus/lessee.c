@@ -13,8 +13,8 @@ char *lessee_start(Fixture *fixture, const char *selector, const char *options, 
         g_autoptr(GError) error = NULL;
         const char *lease, *ticket;
 
-        g_autoptr(GVariant) reply = pending_finish(
-                        fixture_call_start(fixture, BUS_PATH, MANAGER, "Lease", arguments), &error);
+        g_autoptr(GVariant) reply =
+                        pending_finish(fixture_call_start(fixture, BUS_PATH, MANAGER, "Lease", arguments), &error);
         g_assert_no_error(error);
         g_variant_get(reply, "(&o&s@a{sv})", &lease, &ticket, NULL);
         g_assert_cmpstr(lease, ==, path);

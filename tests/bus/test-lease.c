@@ -95,7 +95,8 @@ static void test_guard(void) {
 
 /* A ticket works once, and nothing else works. */
 static void test_ticket(void) {
-        static const char *const wrong[] = {"x", "0123456789abcdef0123456789abcdef", "0123456789abcdef0123456789abcdef0"};
+        static const char *const wrong[] = {
+                        "x", "0123456789abcdef0123456789abcdef", "0123456789abcdef0123456789abcdef0"};
         Scene scene;
 
         scene_begin(&scene, NULL);
@@ -198,8 +199,8 @@ static void test_release(void) {
                         "*another user*");
         g_object_unref(scene.fixture->connection);
         as_alice(&scene);
-        pending_refused(fixture_call_start(scene.fixture, LEASE1, LEASE, "Release", "({'force': <true>},)"), ACCESS_DENIED,
-                        "*not authorized to reattach by force*");
+        pending_refused(fixture_call_start(scene.fixture, LEASE1, LEASE, "Release", "({'force': <true>},)"),
+                        ACCESS_DENIED, "*not authorized to reattach by force*");
         pending_expect(fixture_call_start(scene.fixture, LEASE1, LEASE, "Release", "(" NO_OPTIONS ",)"), "()");
         expect_over(&scene);
         (void)close(guard);
@@ -275,8 +276,8 @@ static void test_guards(void) {
         scene_begin(&scene, NULL);
         as_alice(&scene);
         lessee_refused(scene.fixture, PORT1, ALL, "NoReset", "*no method to reset 0000:03:01.0*--override=no-reset*");
-        lessee_refused(scene.fixture, PORT1, "{'companions': <['*']>, 'override': <['no-reset']>}",
-                        ACCESS_DENIED, "*not authorized to override guards*");
+        lessee_refused(scene.fixture, PORT1, "{'companions': <['*']>, 'override': <['no-reset']>}", ACCESS_DENIED,
+                        "*not authorized to override guards*");
         lessee_refused(scene.fixture, NIC, "{'descriptors': <true>}", "DriverUnavailable", "*no descriptors*");
         expect_over(&scene);
         scene_end(&scene);

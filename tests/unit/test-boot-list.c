@@ -18,6 +18,7 @@ static BootDevice make_device(const char *address, const char *rule) {
                                         .subsystem_device = 0x0001,
                                         .class = 0x020000},
                         .path = "0000:00:1c.4/00.0/1f.7",
+                        .branch = "pci0000:00/0000:00:1c.4/0000:04:00.0/0000:05:1f.7",
                         .driver = "mlx5_vfio_pci",
         };
 
@@ -48,6 +49,10 @@ static void test_text(void) {
         g_assert_cmpint(boot_list_parse(text, &again), ==, 0);
         g_assert_true(boot_list_equal(&list, &again));
         g_assert_nonnull(strstr(text, "DEVPATH==\"*/0000:00:1c.4/?\?\?\?:??:00.0/?\?\?\?:??:1f.7\""));
+        g_assert_nonnull(strstr(text,
+                        "KERNEL!=\"0000:05:00.0\", "
+                        "TEST==\"/sys/devices/pci0000:00/0000:00:1c.4/0000:04:00.0/0000:05:1f.7\", "));
+        g_assert_nonnull(strstr(text, ", ATTR{[pci/0000:05:00.0]driver_override}=\"mlx5_vfio_pci\"\n"));
         g_assert_nonnull(strstr(text, "ATTR{driver_override}=\"mlx5_vfio_pci\""));
         g_assert_nonnull(strstr(text, "\"kmod load mlx5_vfio_pci\""));
 
@@ -66,6 +71,10 @@ static void test_others(void) {
                         "# device 05:00.0 8086:10d3 8086:0000 020000 0000:00:04.0/00.0 vfio-pci nic\n",
                         "# device 0000:05:00.0 8086:10d3 8086:0000 020000 0000:00:04.0/00.0 vfio-pci\n",
                         "# device 0000:05:00.0 8086:10d3 8086:0000 020000 0000:00:04.0/00.0 vfio-pci nic more\n",
+                        "# device 0000:05:00.0 8086:10d3 8086:0000 020000 0000:00:04.0/00.0 vfio-pci nic "
+                        "pci0000:00/\"\n",
+                        "# device 0000:05:00.0 8086:10d3 8086:0000 020000 0000:00:04.0/00.0 vfio-pci nic pci0000:00/00 "
+                        "x\n",
                         "# device 0000:05:00.0 8086:10d3 8086:0000 020000 0000:00:04.0/00.0 vfio-pci n\"ic\n",
                         "# device 0000:05:00.0 8086:10d3 8086:0000 020000 0000:00:04.0/* vfio-pci nic\n",
                         "# device 0000:05:00.0 8086:10d3 8086:0000 020000 0000:00:04.0/00.0 vfio\",RUN nic\n",

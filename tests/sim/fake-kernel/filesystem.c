@@ -269,8 +269,8 @@ static void on_create(fuse_req_t req, fuse_ino_t parent _unused_, const char *na
         fuse_reply_err(req, EACCES);
 }
 
-static void on_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size,
-                int flags _unused_) {
+static void on_setxattr(
+                fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags _unused_) {
         acl_set(req, node_from_ino(filesystem_from_req(req), ino), name, value, size);
 }
 
