@@ -7,7 +7,6 @@
 #include "state/device-file.h"
 #include "state/lease-file.h"
 
-#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
 
@@ -215,19 +214,13 @@ static int read_lease(const WorkerHost *host, sd_bus_message *call, LeaseFile *l
         return r;
 }
 
-/* Opens the node for the user. Returns the descriptor or a negative errno. */
-static int open_node(const LeaseNode *node) {
-        int fd = open(SYSFS_PATH("/proc/self/fd/%d", node->path_fd), O_RDWR | O_CLOEXEC | O_NOCTTY);
-        return fd < 0 ? -errno : fd;
-}
-
 static int append_descriptors(sd_bus_message *reply, const NodeList *list) {
         int r = sd_bus_message_open_container(reply, 'a', "h");
 
         for (size_t i = 0; i < list->n_nodes && r >= 0; i++) {
                 if (!list->nodes[i].of_iommufd && !list->nodes[i].of_cdev)
                         continue;
-                _cleanup_close_ int fd = open_node(&list->nodes[i]);
+                _cleanup_close_ int fd = vfio_node_reopen(list->nodes[i].path_fd);
                 r = fd < 0 ? fd : sd_bus_message_append(reply, "h", fd);
         }
         return r < 0 ? r : sd_bus_message_close_container(reply);

@@ -65,6 +65,11 @@ int vfio_node_open_path(const Kernel *kernel, const char *name, dev_t number) {
         return is_node(kernel, &status, number) ? TAKE_FD(path_fd) : -ESTALE;
 }
 
+int vfio_node_reopen(int path_fd) {
+        int fd = open(SYSFS_PATH("/proc/self/fd/%d", path_fd), O_RDWR | O_CLOEXEC | O_NOCTTY);
+        return fd < 0 ? -errno : fd;
+}
+
 /* Opens /dev/vfio/N if it is the node with this number. Nothing else is opened: that could have side effects. */
 static int open_node(const Kernel *kernel, int group, dev_t number) {
         _cleanup_close_ int path_fd = vfio_node_open_path(kernel, SYSFS_PATH("vfio/%d", group), number);

@@ -35,6 +35,9 @@ bool vfio_node_is_right(const Kernel *kernel, int group, dev_t number);
  * name; or another negative errno. */
 int vfio_node_open_path(const Kernel *kernel, const char *name, dev_t number);
 
+/* Opens the device itself, for reading and writing, through such a descriptor. Returns the new descriptor or a negative errno. */
+int vfio_node_reopen(int path_fd);
+
 /* Opens /dev/vfio/N. The caller closes the descriptor: until then, nobody else can take the group. Returns the descriptor;
  * -EBUSY if a process holds the group; -ENOENT if the kernel has no such node; -ESTALE if the kernel has it, but /dev has
  * another file or none under this name; or another negative errno. Does not open another file. */

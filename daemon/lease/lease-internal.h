@@ -47,8 +47,9 @@ struct LeaseTable {
         LeaseParts parts;
         Lease *leases;
         unsigned next_number;
-        LeaseSocket *socket; /* NULL for none */
-        lease_watch_t watch; /* NULL for nobody */
+        LeaseSocket *socket;       /* NULL for none */
+        void (*end)(Lease *lease); /* lease_end() */
+        lease_watch_t watch;       /* NULL for nobody */
         void *watch_userdata;
 };
 
@@ -77,6 +78,9 @@ int lease_watch_process(Lease *lease, int fd, bool store);
 
 /* Closes the guard, the pidfd of the process, and what is stored. */
 void lease_drop_watches(Lease *lease);
+
+/* Refuses if the device is leased, but not by the lease with the number own. Returns 0, LEASED or -ENOMEM. */
+int lease_refuse_device(const LeaseTable *table, PciAddress address, unsigned own, Problem *problem);
 
 /* Closes the descriptors for the user. */
 void lease_drop_descriptors(Lease *lease);

@@ -4,13 +4,6 @@
 
 #define USEC_PER_SEC UINT64_C(1000000)
 
-const LeaseLimits lease_limits_default = {
-                .leases = {.total = 256, .per_user = 16, .for_root = 32},
-                .claim_us = 30 * USEC_PER_SEC,
-                .retry_min_us = USEC_PER_SEC,
-                .retry_max_us = 30 * USEC_PER_SEC,
-};
-
 static const char *const state_table[_LEASE_STATE_MAX] = {
                 [LEASE_STARTING] = "starting",
                 [LEASE_UNCLAIMED] = "unclaimed",
@@ -152,7 +145,7 @@ static int on_watched_end(sd_event_source *source, int fd, uint32_t events, void
 
         (void)fd, (void)events;
         (void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
-        lease_end(lease);
+        lease->table->end(lease);
         return 0;
 }
 
@@ -178,7 +171,7 @@ int lease_watch_process(Lease *lease, int fd, bool store) {
         return watch(lease, fd, EPOLLIN, &lease->pid_source, "pid", store);
 }
 
-/* The table. */
+/* Which devices are leased. */
 
 static bool has_device(const Lease *lease, PciAddress address) {
         for (size_t i = 0; i < lease->n_addresses; i++)
@@ -195,7 +188,7 @@ static const Lease *find_lease_of(const LeaseTable *table, PciAddress address) {
         return lease;
 }
 
-static int refuse_device(const LeaseTable *table, PciAddress address, unsigned own, Problem *problem) {
+int lease_refuse_device(const LeaseTable *table, PciAddress address, unsigned own, Problem *problem) {
         const Lease *lease = find_lease_of(table, address);
 
         if (!lease || lease->number == own)
@@ -210,51 +203,11 @@ static int refuse_device(const LeaseTable *table, PciAddress address, unsigned o
 
 int lease_table_refuse(const LeaseTable *table, const Selection *selection, Problem *problem) {
         const Group *group = selection->group;
-        int r = selection->device ? refuse_device(table, selection->device->address, 0, problem) : 0;
+        int r = selection->device ? lease_refuse_device(table, selection->device->address, 0, problem) : 0;
 
         for (size_t i = 0; group && i < group->n_members && r == 0; i++)
-                r = refuse_device(table, group->members[i]->address, 0, problem);
+                r = lease_refuse_device(table, group->members[i]->address, 0, problem);
         return r;
-}
-
-/* The gate of the jobs. A recovery ends what an earlier job began. */
-static int check_plan(const Plan *plan, void *userdata, Problem *problem) {
-        const LeaseTable *table = userdata;
-        int r = 0;
-
-        for (size_t i = 0; table->leases && !plan->recovery && i < plan->n_members && r == 0; i++)
-                r = refuse_device(table, plan->members[i].address, plan->lease, problem);
-        return r;
-}
-
-int lease_table_new(const LeaseParts *parts, LeaseTable **ret) {
-        _cleanup_close_ int socket_fd = parts->socket_fd;
-        _cleanup_(lease_table_freep) LeaseTable *table = malloc(sizeof(LeaseTable));
-        int r;
-
-        if (!table)
-                return -ENOMEM;
-        *table = (LeaseTable){.parts = *parts, .next_number = 1};
-        if (socket_fd >= 0 && (r = lease_socket_new(table, TAKE_FD(socket_fd), &table->socket)) < 0)
-                return r;
-        if ((r = lease_restore_all(table)) < 0)
-                return r;
-        job_table_set_gate(parts->jobs, check_plan, table);
-        *ret = TAKE_PTR(table);
-        return 0;
-}
-
-LeaseTable *lease_table_free(LeaseTable *table) {
-        if (!table)
-                return NULL;
-        table->watch = NULL;
-        while (table->leases) {
-                lease_answer_end(table->leases);
-                lease_free(table->leases);
-        }
-        lease_socket_free(table->socket);
-        free(table);
-        return NULL;
 }
 
 LeaseDescription lease_describe(const Lease *lease) {

@@ -109,7 +109,7 @@ static const char *random_text(void) {
                         "group:12", "group:999", "0000:03:01.0", "nvme0n1", "driver:e1000e", "*",
                         "set-virtual-functions", "storage", "network", "display", "held", "name", "1", "-1",
                         "4294967296", "../../etc", "a/b", "\n", "\x1b[31m", "\xc3\xa4", "%s%n", "rule.conf",
-                        "0123456789abcdef", MANAGER, DEVICE, GROUP, JOB, "State"};
+                        "0123456789abcdef", MANAGER, DEVICE, GROUP, JOB, LEASE, "State"};
         static char long_text[LONG_TEXT + 1];
 
         if (one_in(4))
@@ -276,14 +276,14 @@ static char *random_signature(void) {
 }
 
 static const char *any_path(const CallBook *book) {
-        static const char *const strange[] = {"/", "/org", BUS_PATH "/devices", BUS_PATH "/devices/_2e", JOB1,
+        static const char *const strange[] = {"/", "/org", BUS_PATH "/devices", BUS_PATH "/devices/_2e", JOB1, LEASE1,
                         BUS_PATH "/groups/4294967296", BUS_PATH "/groups/012", "/org/freedesktop/DBus"};
 
         return one_in(2) ? PICK(strange) : book->paths->pdata[below(book->paths->len)];
 }
 
 static void put_property_call(const CallBook *book, RandomCall *call) {
-        static const char *const interfaces[] = {MANAGER, DEVICE, GROUP, JOB, "", "org.vfiod1", "no interface"};
+        static const char *const interfaces[] = {MANAGER, DEVICE, GROUP, JOB, LEASE, "", "org.vfiod1", "no interface"};
         static const char *const members[] = {"Get", "Set", "GetAll"};
 
         call->path = any_path(book);
@@ -302,7 +302,8 @@ static void put_property_call(const CallBook *book, RandomCall *call) {
 
 RandomCall random_call(const CallBook *book) {
         static const char *const members[] = {"Detach", "Reattach", "Plan", "Nothing", "Get", "Cancel"};
-        static const char *const interfaces[] = {MANAGER, DEVICE, GROUP, JOB, "org.vfiod1", "a.b", PROPERTIES, NULL};
+        static const char *const interfaces[] = {
+                        MANAGER, DEVICE, GROUP, JOB, LEASE, "org.vfiod1", "a.b", PROPERTIES, NULL};
         guint n = one_in(2) ? book->n_of_manager : book->methods->len;
         const Method *method = &g_array_index(book->methods, Method, below(n));
         RandomCall call = {

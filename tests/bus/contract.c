@@ -139,3 +139,11 @@ char *interface_to_text(const GDBusInterfaceInfo *interface) {
         append_annotations(text, interface->annotations);
         return g_strconcat(text->str, "\n", members, NULL);
 }
+
+const GDBusInterfaceInfo *contract_find_interface(GPtrArray *interfaces, const char *name) {
+        for (guint i = 0; i < interfaces->len; i++)
+                if (g_str_equal(((const GDBusInterfaceInfo *)interfaces->pdata[i])->name, name))
+                        return interfaces->pdata[i];
+        g_error("there is no interface %s", name);
+        return NULL;
+}

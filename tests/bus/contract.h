@@ -11,6 +11,8 @@ char *contract_read(void);
 
 /* The interfaces of all its nodes, GDBusInterfaceInfo, in the order of the file. */
 GPtrArray *contract_interfaces(void);
+/* The interface of this name among them. */
+const GDBusInterfaceInfo *contract_find_interface(GPtrArray *interfaces, const char *name);
 
 /* The errors that are listed at its beginning, in that order; free with g_strfreev(). */
 char **contract_errors(void);

@@ -69,8 +69,11 @@ static const Target *target_of(const MatrixCase *mcase) {
 }
 
 const char *matrix_case_path(const MatrixCase *mcase) {
+        if (mcase->path)
+                return mcase->path;
         return g_str_equal(mcase->interface, GROUP)             ? GROUP12
                         : g_str_equal(mcase->interface, JOB)    ? JOB1
+                        : g_str_equal(mcase->interface, LEASE)  ? LEASE1
                         : g_str_equal(mcase->interface, DEVICE) ? target_of(mcase)->path
                                                                 : BUS_PATH;
 }
@@ -81,9 +84,10 @@ static bool is_reattach(const MatrixCase *mcase) {
                         (is_method(mcase, "Plan") && (has_option(mcase, "force") || has_option(mcase, "adopt")));
 }
 
-/* Detach and Reattach with an option have a fingerprint that is out of date, too. So they write nothing. */
+/* Lease, and Detach and Reattach with an option, have a fingerprint that is out of date, too. So they write nothing. */
 static bool is_stale(const MatrixCase *mcase) {
-        return mcase->option && (is_method(mcase, "Detach") || is_method(mcase, "Reattach"));
+        return is_method(mcase, "Lease") ||
+                        (mcase->option && (is_method(mcase, "Detach") || is_method(mcase, "Reattach")));
 }
 
 const char *matrix_case_end(const MatrixCase *mcase) {
@@ -106,10 +110,12 @@ static char *options_text(const MatrixCase *mcase) {
                         {"virtual-functions", "'virtual-functions': <uint32 1>, 'dry-run': <true>"},
                         {"dry-run", "'dry-run': <true>"},
                         {"inspect", "'inspect': <true>"},
+                        {"pid", "'pid': <uint32 1>"},
+                        {"descriptors", "'descriptors': <true>"},
         };
 
         if (!mcase->option)
-                return g_strdup(NO_OPTIONS);
+                return g_strdup(is_stale(mcase) ? "{" STALE "}" : NO_OPTIONS);
         if (is_method(mcase, "SetVirtualFunctions") && has_option(mcase, "driver"))
                 return g_strdup("{'driver': <'vfio-pci'>, 'detach': <true>}");
         for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)

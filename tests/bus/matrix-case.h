@@ -9,6 +9,7 @@ typedef struct MatrixCase {
         const char *interface;
         const GDBusMethodInfo *method;
         const char *option; /* NULL for none */
+        const char *path;   /* of the object; NULL for the usual one */
 } MatrixCase;
 
 /* "Manager.Detach override" */

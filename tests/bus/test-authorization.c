@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "contract.h"
-#include "fixture.h"
+#include "lessee.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -17,6 +17,7 @@ static const char *const read_methods[] = {
                 MANAGER ".ListGroups",
                 MANAGER ".ListDevices",
                 MANAGER ".ListJobs",
+                MANAGER ".ListLeases",
                 MANAGER ".ListHolders",
                 MANAGER ".GetGroup",
                 MANAGER ".GetDevice",
@@ -26,10 +27,13 @@ static const char *const read_methods[] = {
                 NULL,
 };
 
+#define PF "0000:07:00.0"
+
 static const char *path_of(const char *interface) {
         return g_str_equal(interface, MANAGER)          ? BUS_PATH
                         : g_str_equal(interface, GROUP) ? GROUP10
                         : g_str_equal(interface, JOB)   ? JOB1
+                        : g_str_equal(interface, LEASE) ? LEASE1
                                                         : PORT1_PATH;
 }
 
@@ -133,7 +137,7 @@ static void run_as_nobody(void) {
                 check_reading(connection, interfaces->pdata[i]);
                 n_refused += check_methods(connection, interfaces->pdata[i], &n_denied);
         }
-        g_assert_cmpuint(n_refused, ==, 12);
+        g_assert_cmpuint(n_refused, ==, 14);
         g_assert_cmpuint(n_denied, >=, 5);
         expect_open(connection, BUS_PATH, OBJECT_MANAGER, "GetManagedObjects", NULL);
         g_autofree char *set = call_as_nobody(connection, BUS_PATH, PROPERTIES, "Set",
@@ -157,7 +161,9 @@ static void check_as_nobody(bool permissive_bus) {
         g_autofree char *program = g_file_read_link("/proc/self/exe", NULL);
         const char *const argv[] = {program, "--as-nobody", NULL};
 
-        /* a job of root is running meanwhile */
+        /* a lease and a job of root exist meanwhile */
+        g_autofree char *ticket = lessee_start(fixture, PF, NO_OPTIONS, LEASE1);
+        int guard = lessee_claim(fixture, ticket);
         Pending *pending = fixture_detach_stalled(fixture, 1);
         fake_kernel_do(fixture->kernel, "reset-writes");
         Process *nobody = process_start(argv, NULL);
@@ -172,6 +178,7 @@ static void check_as_nobody(bool permissive_bus) {
         fake_kernel_do(fixture->kernel, "resume");
         pending_refused(pending, "Cancelled", "*");
         manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)");
+        (void)close(guard);
         fixture_stop(fixture);
 }
 

@@ -123,8 +123,9 @@ static void test_tree(void) {
         for (; root->nodes && root->nodes[n_below]; n_below++)
                 g_assert_true(g_str_equal(root->nodes[n_below]->path, "groups") ||
                                 g_str_equal(root->nodes[n_below]->path, "devices") ||
-                                g_str_equal(root->nodes[n_below]->path, "jobs"));
-        g_assert_cmpuint(n_below, ==, 3);
+                                g_str_equal(root->nodes[n_below]->path, "jobs") ||
+                                g_str_equal(root->nodes[n_below]->path, "leases"));
+        g_assert_cmpuint(n_below, ==, 4);
         while (groups->nodes[n_groups])
                 n_groups++;
         while (devices->nodes[n_devices])
@@ -306,8 +307,8 @@ static void check_property(const char *interface, const GDBusPropertyInfo *prope
 
 /* A method that changes something ends in options, so that it can get more options. */
 static void check_options(const GDBusMethodInfo *method) {
-        static const char *const readers[] = {"ListGroups", "ListDevices", "ListJobs", "ListRules", "GetGroup",
-                        "GetDevice", "CheckRule", NULL};
+        static const char *const readers[] = {"ListGroups", "ListDevices", "ListJobs", "ListLeases", "ListRules",
+                        "GetGroup", "GetDevice", "CheckRule", NULL};
         const char *last = NULL;
 
         for (unsigned i = 0; method->in_args && method->in_args[i]; i++)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "contract.h"
+#include "lessee.h"
 #include "matrix-case.h"
 #include "polkit-stub.h"
 
 #include "bus/action.h"
 
 #include <string.h>
+#include <unistd.h>
 
 /* Who may call what: each method of the contract, without options and with each of its options, in each situation. The
  * contract says what a call needs; the table of the daemon must agree with it. */
@@ -310,18 +312,19 @@ static void check_method(
                 Matrix *matrix, const char *interface, const GDBusMethodInfo *method, Situation first, Situation end) {
         g_auto(GStrv) options = contract_options(method);
 
-        check_case(matrix, &(MatrixCase){interface, method, NULL}, first, end);
+        check_case(matrix, &(MatrixCase){interface, method, NULL, NULL}, first, end);
         for (unsigned i = 0; options[i]; i++)
-                check_case(matrix, &(MatrixCase){interface, method, options[i]}, first, end);
+                check_case(matrix, &(MatrixCase){interface, method, options[i], NULL}, first, end);
 }
 
-/* All methods but those of a job, which needs a job that runs. */
+/* All methods but those of a job and of a lease, which need one. */
 static void check_methods(Matrix *matrix, Situation first, Situation end) {
         for (guint i = 0; i < matrix->interfaces->len; i++) {
                 const GDBusInterfaceInfo *interface = matrix->interfaces->pdata[i];
 
-                for (unsigned m = 0; !g_str_equal(interface->name, JOB) && interface->methods && interface->methods[m];
-                                m++)
+                bool has_owner = g_str_equal(interface->name, JOB) || g_str_equal(interface->name, LEASE);
+
+                for (unsigned m = 0; !has_owner && interface->methods && interface->methods[m]; m++)
                         check_method(matrix, interface->name, interface->methods[m], first, end);
         }
 }
@@ -391,50 +394,99 @@ static void test_silence(void) {
         matrix_end(&matrix);
 }
 
-/* Cancel: root, and the user who started the job. In all other situations, polkit is not asked. */
+/* The only method of an interface whose objects belong to a user. */
+static const GDBusMethodInfo *find_owned(const Matrix *matrix, const char *name) {
+        const GDBusInterfaceInfo *interface = contract_find_interface(matrix->interfaces, name);
+
+        g_assert_true(interface->methods[0] && !interface->methods[1]);
+        g_assert_cmpstr(contract_action(interface->methods[0]), ==, "owner");
+        return interface->methods[0];
+}
+
+/* Root started the object. So root may call the method, and nobody else; polkit is not asked. */
+static void check_owned_cell(Matrix *matrix, const MatrixCase *mcase, Situation situation) {
+        GDBusConnection *callers[_SITUATION_MAX] = {[ROOT_BY_BUS] = matrix->fixture->connection,
+                        [ROOT_BY_SOCKET] = matrix->socket,
+                        [INACTIVE_USER] = matrix->bob,
+                        [NOBODY] = matrix->nobody};
+        bool is_root = situation == ROOT_BY_BUS || situation == ROOT_BY_SOCKET;
+        g_auto(GStrv) actions = g_new0(char *, 1);
+
+        matrix->mcase = mcase;
+        matrix->actions = actions;
+        matrix->situation = situation;
+        if (situation == POLKIT_ABSENT) {
+                matrix->polkit = polkit_stub_stop(matrix->polkit);
+                expect_end(matrix, start_call(matrix, matrix->alice, true), DENIED);
+                matrix->polkit = polkit_stub_start(decide, matrix);
+        } else if (situation == SENDER_GONE)
+                check_sender_gone(matrix, false);
+        else
+                expect_end(matrix, start_call(matrix, callers[situation] ?: matrix->alice, true),
+                                is_root ? NULL : DENIED);
+        expect_asked(matrix, 0);
+        matrix->n_cells++;
+        matrix->actions = NULL;
+}
+
 static void test_job(void) {
-        const GDBusMethodInfo *method;
         Matrix matrix;
 
         matrix_begin(&matrix, NULL);
-        const GDBusInterfaceInfo *interface = NULL;
-        for (guint i = 0; i < matrix.interfaces->len && !interface; i++)
-                if (g_str_equal(((const GDBusInterfaceInfo *)matrix.interfaces->pdata[i])->name, JOB))
-                        interface = matrix.interfaces->pdata[i];
-        g_assert_nonnull(interface);
-        g_assert_true(interface->methods[0] && !interface->methods[1]);
-        method = interface->methods[0];
-        g_assert_cmpstr(contract_action(method), ==, "owner");
-
+        MatrixCase mcase = {JOB, find_owned(&matrix, JOB), NULL, NULL};
         Pending *job = fixture_detach_stalled(matrix.fixture, 1);
-        MatrixCase mcase = {JOB, method, NULL};
-        g_auto(GStrv) actions = g_new0(char *, 1);
-        matrix.mcase = &mcase;
-        matrix.actions = actions;
         matrix.n_cases = 1;
         /* the other users first: then nothing is cancelled */
-        for (Situation situation = _SITUATION_MAX; situation-- > 0; matrix.n_cells++) {
-                GDBusConnection *callers[_SITUATION_MAX] = {[ROOT_BY_BUS] = matrix.fixture->connection,
-                                [ROOT_BY_SOCKET] = matrix.socket,
-                                [INACTIVE_USER] = matrix.bob,
-                                [NOBODY] = matrix.nobody};
+        for (Situation situation = _SITUATION_MAX; situation-- > 0;) {
                 bool is_root = situation == ROOT_BY_BUS || situation == ROOT_BY_SOCKET;
 
-                matrix.situation = situation;
-                if (situation == POLKIT_ABSENT) {
-                        matrix.polkit = polkit_stub_stop(matrix.polkit);
-                        expect_end(&matrix, start_call(&matrix, matrix.alice, true), DENIED);
-                        matrix.polkit = polkit_stub_start(decide, &matrix);
-                } else if (situation == SENDER_GONE)
-                        check_sender_gone(&matrix, false);
-                else
-                        expect_end(&matrix, start_call(&matrix, callers[situation] ?: matrix.alice, true),
-                                        is_root ? NULL : DENIED);
-                expect_asked(&matrix, 0);
+                check_owned_cell(&matrix, &mcase, situation);
                 fixture_property(matrix.fixture, JOB1, JOB, "Cancelled", is_root ? "true" : "false");
         }
         fake_kernel_do(matrix.fixture->kernel, "resume");
         pending_refused(job, "Cancelled", "*");
+        matrix_end(&matrix);
+}
+
+/* The lease lives until root releases it, so each call of root has a lease of its own. */
+static void check_leases(Matrix *matrix, const MatrixCase *mcase, unsigned *number) {
+        g_autofree char *path = NULL;
+        int guard = -1;
+
+        for (Situation situation = _SITUATION_MAX; situation-- > 0;) {
+                bool is_root = situation == ROOT_BY_BUS || situation == ROOT_BY_SOCKET;
+
+                if (guard < 0) {
+                        g_free(path);
+                        path = g_strdup_printf(BUS_PATH "/leases/%u", ++*number);
+                        g_autofree char *ticket = lessee_start(matrix->fixture, NIC, NO_OPTIONS, path);
+                        guard = lessee_claim(matrix->fixture, ticket);
+                        fixture_wait_property(matrix->fixture, path, LEASE, "State", "'active'");
+                }
+                MatrixCase at_path = *mcase;
+                at_path.path = path;
+                check_owned_cell(matrix, &at_path, situation);
+                if (is_root) {
+                        g_autofree char *over = g_strdup_printf(BUS_PATH " InterfacesRemoved ('%s'*", path);
+
+                        g_free(fixture_expect_signal(matrix->fixture, over));
+                        (void)close(guard);
+                        guard = -1;
+                } else
+                        fixture_property(matrix->fixture, path, LEASE, "State", "'active'");
+        }
+}
+
+static void test_lease(void) {
+        unsigned number = 0;
+        Matrix matrix;
+
+        matrix_begin(&matrix, NULL);
+        const GDBusMethodInfo *method = find_owned(&matrix, LEASE);
+        g_auto(GStrv) options = contract_options(method);
+        check_leases(&matrix, &(MatrixCase){LEASE, method, NULL, NULL}, &number);
+        for (matrix.n_cases = 1; options[matrix.n_cases - 1]; matrix.n_cases++)
+                check_leases(&matrix, &(MatrixCase){LEASE, method, options[matrix.n_cases - 1], NULL}, &number);
         matrix_end(&matrix);
 }
 
@@ -444,5 +496,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/matrix/cells", test_cells);
         g_test_add_func("/bus/matrix/silence", test_silence);
         g_test_add_func("/bus/matrix/job", test_job);
+        g_test_add_func("/bus/matrix/lease", test_lease);
         return g_test_run();
 }

@@ -47,6 +47,7 @@ static void test_shipped(void) {
                         {BUS_INTERFACE_GROUP, group_vtable},
                         {BUS_INTERFACE_DEVICE, device_vtable},
                         {BUS_INTERFACE_JOB, job_vtable},
+                        {BUS_INTERFACE_LEASE, lease_vtable},
         };
 
         for (size_t i = 0; i < G_N_ELEMENTS(shipped); i++)

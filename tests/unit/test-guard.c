@@ -141,6 +141,8 @@ static void test_each(void) {
                         [GUARD_PROCESS] = OUTCOME_IN_USE_PROCESS,
                         [GUARD_VIRTUAL_FUNCTIONS] = OUTCOME_VIRTUAL_FUNCTIONS_IN_USE,
                         [GUARD_FIRMWARE] = OUTCOME_FIRMWARE_MAPPING,
+                        [GUARD_UNSAFE_INTERRUPTS] = OUTCOME_UNSAFE_INTERRUPTS,
+                        [GUARD_NO_RESET] = OUTCOME_NO_RESET,
         };
 
         for (Guard guard = 0; guard < _GUARD_MAX; guard++) {
