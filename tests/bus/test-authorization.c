@@ -28,11 +28,12 @@ static const char *const read_methods[] = {
 };
 
 #define PF "0000:07:00.0"
+#define JOB2 BUS_PATH "/jobs/2"
 
 static const char *path_of(const char *interface) {
         return g_str_equal(interface, MANAGER)          ? BUS_PATH
                         : g_str_equal(interface, GROUP) ? GROUP10
-                        : g_str_equal(interface, JOB)   ? JOB1
+                        : g_str_equal(interface, JOB)   ? JOB2
                         : g_str_equal(interface, LEASE) ? LEASE1
                                                         : PORT1_PATH;
 }
@@ -174,7 +175,7 @@ static void check_as_nobody(bool permissive_bus) {
         g_auto(GStrv) writes = fake_kernel_writes(fixture->kernel);
         g_assert_cmpuint(g_strv_length(writes), ==, 0);
         /* the same rules permit root's calls */
-        fixture_cancel(fixture, JOB1);
+        fixture_cancel(fixture, JOB2);
         fake_kernel_do(fixture->kernel, "resume");
         pending_refused(pending, "Cancelled", "*");
         manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)");

@@ -463,9 +463,7 @@ static void check_leases(Matrix *matrix, const MatrixCase *mcase, unsigned *numb
                         guard = lessee_claim(matrix->fixture, ticket);
                         fixture_wait_property(matrix->fixture, path, LEASE, "State", "'active'");
                 }
-                MatrixCase at_path = *mcase;
-                at_path.path = path;
-                check_owned_cell(matrix, &at_path, situation);
+                check_owned_cell(matrix, &(MatrixCase){LEASE, mcase->method, mcase->option, path}, situation);
                 if (is_root) {
                         g_autofree char *over = g_strdup_printf(BUS_PATH " InterfacesRemoved ('%s'*", path);
 

@@ -5,8 +5,7 @@
 
 #define UNKNOWN_GUARD \
         "vfioctl: There is no guard 'sorcery' to override: they are storage, network, display, console, memory, " \
-        "process, " \
-        "virtual-functions and firmware.\n"
+        "process, virtual-functions, firmware, unsafe-interrupts and no-reset.\n"
 
 /* Nothing is written for any plan. */
 static void test_text(void) {
