@@ -38,17 +38,15 @@ static uint64_t unit_of(char letter) {
         }
 }
 
-/* Parses the digits of a fraction, and returns what they are of the unit. */
-static uint64_t parse_fraction(const char **text, uint64_t unit) {
-        uint64_t part = 0;
+/* Returns what the digits of a fraction are of the unit. Uses at most six digits. */
+static uint64_t parse_fraction(const char *digits, uint64_t unit) {
+        uint64_t numerator = 0, denominator = 1;
 
-        for (uint64_t scale = 10; **text >= '0' && **text <= '9'; (*text)++) {
-                if (scale > UINT64_C(1000000))
-                        continue;
-                part += unit / scale * (uint64_t)(**text - '0');
-                scale *= 10;
+        for (; *digits >= '0' && *digits <= '9' && denominator < 1000000; digits++) {
+                numerator = numerator * 10 + (uint64_t)(*digits - '0');
+                denominator *= 10;
         }
-        return part;
+        return unit * numerator / denominator;
 }
 
 /* Parses the beginning of the text, up to the end or a comma. */
@@ -74,7 +72,7 @@ static int parse_size(const char *text, uint64_t *ret_bytes) {
         if (unit == 0 || (*end != '\0' && *end != ','))
                 return -EINVAL;
         if (fraction)
-                part = parse_fraction(&fraction, unit);
+                part = parse_fraction(fraction, unit);
         if (__builtin_mul_overflow(whole, unit, &whole) || __builtin_add_overflow(whole, part, ret_bytes))
                 return -EINVAL;
         return 0;
