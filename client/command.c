@@ -83,30 +83,40 @@ static int check_file(const char *path) {
         return S_ISREG(info.st_mode) && access(path, X_OK) >= 0 ? 0 : -EACCES;
 }
 
-int command_find(const char *file) {
-        _cleanup_free_ char *folders = NULL;
-        const char *path = getenv("PATH");
-        int result = -ENOENT;
+/* Gets the path in this folder. An empty folder is the current one. Returns as command_find(). */
+static int find_in(const char *folder, const char *name, char **ret_path) {
+        _cleanup_free_ char *path = NULL;
+        int r;
 
-        if (isempty(file))
-                return -ENOENT;
-        if (strchr(file, '/'))
-                return check_file(file);
-        folders = strdup(path ?: "/bin:/usr/bin");
-        if (!folders)
+        if (asprintf(&path, "%s/%s", isempty(folder) ? "." : folder, name) < 0) {
+                path = NULL;
                 return -ENOMEM;
-        for (char *rest = folders, *folder; (folder = strsep(&rest, ":"));) {
-                _cleanup_free_ char *candidate = NULL;
-                int r;
+        }
+        r = check_file(path);
+        if (r >= 0)
+                *ret_path = TAKE_PTR(path);
+        return r;
+}
 
-                if (asprintf(&candidate, "%s/%s", isempty(folder) ? "." : folder, file) < 0) {
-                        candidate = NULL;
-                        return -ENOMEM;
-                }
-                r = check_file(candidate);
-                if (r == 0)
-                        return 0;
-                if (r == -EACCES)
+int command_find(const char *name, char **ret_path) {
+        const char *folders = getenv("PATH");
+        _cleanup_free_ char *copy = NULL;
+        int r, result = -ENOENT;
+
+        if (isempty(name))
+                return -ENOENT;
+        if (strchr(name, '/')) {
+                r = check_file(name);
+                return r < 0 ? r : (*ret_path = strdup(name)) ? 0 : -ENOMEM;
+        }
+        copy = strdup(folders ?: "/bin:/usr/bin");
+        if (!copy)
+                return -ENOMEM;
+        for (char *rest = copy, *folder; (folder = strsep(&rest, ":"));) {
+                r = find_in(folder, name, ret_path);
+                if (r == 0 || r == -ENOMEM)
+                        return r;
+                if (r == -EACCES) /* a program in a later folder is better */
                         result = r;
         }
         return result;

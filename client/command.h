@@ -25,6 +25,6 @@ int command_substitute(char *const *command, char *const *arguments, char ***ret
  * frees the list. Returns 0; -ENOENT if /dev/iommu is not among them; or -ENOMEM. */
 int command_descriptor_arguments(char *const *paths, const int *descriptors, char ***ret_arguments);
 
-/* Checks whether execvp() would find the file, so that nothing is changed for a command that cannot run. Returns 0,
- * -ENOENT, -EACCES or -ENOMEM. */
-int command_find(const char *file);
+/* Finds the program of a command, in the folders of PATH if its name has no slash. So nothing is changed for a command that
+ * cannot run. Gets its path, which the caller frees. Returns 0, -ENOENT, -EACCES or -ENOMEM. */
+int command_find(const char *name, char **ret_path);

@@ -15,9 +15,9 @@
 #include <inttypes.h>
 #include <signal.h>
 
-/* Checks the command before anything is changed. Returns EXIT_DONE, or the exit code after it has printed what is
- * wrong. */
-static ExitCode check_command(char *const *command) {
+/* Checks the command before anything is changed, and gets the path of its program, which the caller frees. Returns
+ * EXIT_DONE, or the exit code after it has printed what is wrong. */
+static ExitCode check_command(char *const *command, char **ret_program) {
         int r;
 
         if (command_use(command) == COMMAND_WRONG_QEMU) {
@@ -25,7 +25,7 @@ static ExitCode check_command(char *const *command) {
                                 COMMAND_QEMU_WORD);
                 return EXIT_USAGE;
         }
-        r = command_find(command[0]);
+        r = command_find(command[0], ret_program);
         if (r < 0) {
                 terminal_say("vfioctl: cannot run '%s': %s", command[0], strerror(-r));
                 return EXIT_FAILED;
@@ -160,14 +160,14 @@ static int set_environment(const Grant *grant, const Claim *claim) {
                         : 0;
 }
 
-/* Becomes the command. The connection of the claim stays open in it. Returns a negative errno. */
-static int become(Invocation *invocation, char **command) {
+/* Becomes the command, which is in the file of this program. The connection of the claim stays open in it. Returns a negative errno. */
+static int become(Invocation *invocation, const char *program, char **command) {
         agent_stop(invocation->agent);
         invocation->agent = 0;
         invocation->bus = sd_bus_flush_close_unref(invocation->bus);
         if (!invocation->ignored_sigpipe)
                 (void)signal(SIGPIPE, SIG_DFL);
-        (void)execvp(command[0], command);
+        (void)execv(program, command);
         return -errno;
 }
 
@@ -191,7 +191,7 @@ static ExitCode refuse_claim(int r, const Grant *grant, const char *refusal) {
 }
 
 /* Runs the command with the lease. Returns only if that fails. The end of vfioctl then ends the lease. */
-static ExitCode run_command(Invocation *invocation, const Grant *grant) {
+static ExitCode run_command(Invocation *invocation, const char *program, const Grant *grant) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(strv_freep) char **arguments = NULL, **command = NULL;
         _cleanup_(claim_clear) Claim claim = CLAIM_NONE;
@@ -207,7 +207,7 @@ static ExitCode run_command(Invocation *invocation, const Grant *grant) {
         if ((r = command_substitute(invocation->command, arguments, &command)) < 0 ||
                         (r = set_environment(grant, &claim)) < 0)
                 return report_error(r, NULL);
-        r = become(invocation, command);
+        r = become(invocation, program, command);
         terminal_say("vfioctl: cannot run '%s': %s", command[0], strerror(-r));
         return EXIT_FAILED;
 }
@@ -236,11 +236,12 @@ ExitCode verb_lease(Invocation *invocation) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(grant_clear) Grant grant = {.group = -1};
         bool has_command = invocation->options.pid == 0;
+        _cleanup_free_ char *program = NULL;
         ExitCode code;
         int r;
 
         if (has_command &&
-                        ((code = check_command(invocation->command)) != EXIT_DONE ||
+                        ((code = check_command(invocation->command, &program)) != EXIT_DONE ||
                                         (code = check_memlock(invocation)) != EXIT_DONE))
                 return code;
         r = work_lease(invocation, &grant, &error);
@@ -249,7 +250,7 @@ ExitCode verb_lease(Invocation *invocation) {
         if (has_command || !invocation->output.json)
                 print_warnings(&invocation->output, &grant);
         if (has_command)
-                return run_command(invocation, &grant);
+                return run_command(invocation, program, &grant);
         r = print_grant(invocation, &invocation->output, &grant);
         return r < 0 ? report_error(r, NULL) : EXIT_DONE;
 }

@@ -54,29 +54,51 @@ static void test_descriptors(void) {
         g_assert_cmpint(command_descriptor_arguments(NULL, NULL, &arguments), ==, -ENOENT);
 }
 
-/* As execvp() finds a program: in the folders of PATH, the first that can run. */
+static int find(const char *name, char **ret_path) {
+        char *path = NULL;
+        int r = command_find(name, &path);
+
+        g_assert_true((r == 0) == (path != NULL));
+        g_free(*ret_path);
+        *ret_path = path;
+        return r;
+}
+
+/* In the folders of PATH: the first that can run. */
 static void test_find(void) {
-        g_autofree char *folder = g_dir_make_tmp("vfiod-command-XXXXXX", NULL);
-        g_autofree char *program = g_build_filename(folder, "program", NULL),
-                        *data = g_build_filename(folder, "data", NULL), *path = g_strdup_printf("/nowhere::%s", folder);
+        g_autofree char *folder = g_dir_make_tmp("vfiod-command-XXXXXX", NULL),
+                        *other = g_dir_make_tmp("vfiod-command-XXXXXX", NULL),
+                        *program = g_build_filename(folder, "program", NULL),
+                        *data = g_build_filename(other, "program", NULL),
+                        *path = g_strdup_printf("/nowhere:%s::%s", other, folder), *found = NULL;
 
         g_assert_true(g_file_set_contents(program, "#!/bin/sh\n", -1, NULL));
         g_assert_true(g_file_set_contents(data, "", -1, NULL));
         g_assert_cmpint(g_chmod(program, 0755), ==, 0);
         g_setenv("PATH", path, true);
-        g_assert_cmpint(command_find("program"), ==, 0);
-        g_assert_cmpint(command_find("data"), ==, -EACCES);
-        g_assert_cmpint(command_find("neither"), ==, -ENOENT);
-        g_assert_cmpint(command_find(""), ==, -ENOENT);
-        g_assert_cmpint(command_find(program), ==, 0);
-        g_assert_cmpint(command_find(data), ==, -EACCES);
-        g_assert_cmpint(command_find(folder), ==, -EACCES);
-        g_assert_cmpint(command_find("/nowhere/program"), ==, -ENOENT);
+        g_assert_cmpint(find("program", &found), ==, 0);
+        g_assert_cmpstr(found, ==, program);
+        g_assert_cmpint(find("neither", &found), ==, -ENOENT);
+        g_assert_cmpint(find("", &found), ==, -ENOENT);
+        g_assert_cmpint(find(program, &found), ==, 0);
+        g_assert_cmpstr(found, ==, program);
+        g_assert_cmpint(find(data, &found), ==, -EACCES);
+        g_assert_cmpint(find(folder, &found), ==, -EACCES);
+        g_assert_cmpint(find("/nowhere/program", &found), ==, -ENOENT);
+        /* the current folder */
+        g_assert_cmpint(g_chdir(folder), ==, 0);
+        g_setenv("PATH", ":/nowhere", true);
+        g_assert_cmpint(find("program", &found), ==, 0);
+        g_assert_cmpstr(found, ==, "./program");
+        g_setenv("PATH", other, true);
+        g_assert_cmpint(find("program", &found), ==, -EACCES);
         g_unsetenv("PATH");
-        g_assert_cmpint(command_find("sh"), ==, 0);
+        g_assert_cmpint(find("sh", &found), ==, 0);
+        g_assert_cmpint(g_chdir("/"), ==, 0);
         (void)g_unlink(program);
         (void)g_unlink(data);
         (void)g_rmdir(folder);
+        (void)g_rmdir(other);
 }
 
 int main(int argc, char **argv) {
