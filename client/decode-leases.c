@@ -14,9 +14,9 @@ static const Field lease_columns[] = {
 };
 
 static const Field lease_details[] = {
-                FIELD(Lease, "nodes", "as", nodes),
-                FIELD(Lease, "descriptors", "b", descriptors),
-                FIELD(Lease, "holder", "s", holder),
+                FIELD(Lease, "Nodes", "as", nodes),
+                FIELD(Lease, "Descriptors", "b", descriptors),
+                FIELD(Lease, "Holder", "s", holder),
 };
 
 static const Field grant_details[] = {

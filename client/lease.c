@@ -186,7 +186,7 @@ static ExitCode refuse_claim(int r, const Grant *grant, const char *refusal) {
                 terminal_say("vfioctl: vfiod does not answer on %s", strempty(grant->socket));
         else
                 terminal_say("vfioctl: cannot connect to %s: %s", strempty(grant->socket), strerror(-r));
-        fprintf(stderr, "The lease ends by itself, and its devices return to the host: see 'vfioctl leases'.\n");
+        fprintf(stderr, "The lease ends by itself: see 'vfioctl leases'.\n");
         return exit_code_from_error(r, NULL);
 }
 

@@ -124,8 +124,7 @@ ExitCode verb_release(Invocation *invocation) {
         else if (!output->quiet)
                 fprintf(output->stream,
                                 "Lease %" PRIu32
-                                " ends. Its devices return to the host when no process has them open: see "
-                                "'vfioctl leases'.\n",
+                                " ends as soon as no process has its devices open: see 'vfioctl leases'.\n",
                                 lease.number);
         return r < 0 ? report_error(r, NULL) : EXIT_DONE;
 }
