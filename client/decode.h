@@ -14,13 +14,17 @@ int decode_group(sd_bus_message *m, Group *group);
 int decode_job(sd_bus_message *m, Job *job);
 int decode_status(sd_bus_message *m, Status *status);
 
-/* Reads the rows of ListDevices, ListGroups, ListJobs, ListHolders and ListRules. The old list is cleared and
- * replaced. */
+/* Reads the rows of ListDevices, ListGroups, ListJobs, ListLeases, ListHolders and ListRules. The old list is
+ * cleared and replaced. */
 int decode_devices(sd_bus_message *m, DeviceList *ret_devices);
 int decode_groups(sd_bus_message *m, GroupList *ret_groups);
 int decode_jobs(sd_bus_message *m, JobList *ret_jobs);
+int decode_leases(sd_bus_message *m, LeaseList *ret_leases);
 int decode_holders(sd_bus_message *m, HolderList *ret_holders);
 int decode_rules(sd_bus_message *m, RuleList *ret_rules);
 
 /* Reads the reply of Plan. */
 int decode_plan(sd_bus_message *m, Plan *ret_plan);
+
+/* Reads the reply of Lease. */
+int decode_grant(sd_bus_message *m, Grant *ret_grant);

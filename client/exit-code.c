@@ -9,10 +9,10 @@ static const char *const meanings[] = {
                 [EXIT_DONE] = "done",
                 [EXIT_FAILED] = "failed or cancelled",
                 [EXIT_USAGE] = "wrong usage",
-                [EXIT_NO_SUCH] = "no such device, group, job or rule",
+                [EXIT_NO_SUCH] = "no such device, group, job, lease or rule",
                 [EXIT_NOT_AUTHORIZED] = "not authorized",
-                [EXIT_REFUSED] = ("refused, nothing was changed (in use, consent needed, stale plan, busy, not viable, "
-                                  "foreign, bridge, no IOMMU)"),
+                [EXIT_REFUSED] = ("refused, nothing was changed (in use, leased, consent needed, stale plan, busy, not "
+                                  "viable, foreign, bridge, no IOMMU, limit of locked memory)"),
                 [EXIT_TIMED_OUT] = "timed out or stuck",
                 [EXIT_NO_RULE] = "detach --persistent: detached, but the rule was not written",
 };
@@ -36,6 +36,9 @@ static const struct {
 
                 {"org.vfiod1.Error.GroupNeedsConsent", EXIT_REFUSED},
                 {"org.vfiod1.Error.Held", EXIT_REFUSED},
+                {"org.vfiod1.Error.Leased", EXIT_REFUSED},
+                {"org.vfiod1.Error.UnsafeInterrupts", EXIT_REFUSED},
+                {"org.vfiod1.Error.NoReset", EXIT_REFUSED},
                 {"org.vfiod1.Error.Foreign", EXIT_REFUSED},
                 {"org.vfiod1.Error.AlreadyDetached", EXIT_REFUSED},
                 {"org.vfiod1.Error.NotDetached", EXIT_REFUSED},

@@ -141,6 +141,38 @@ typedef struct JobList {
         size_t count;
 } JobList;
 
+/* A lease: a user may use the devices of a group until the lease ends. */
+typedef struct Lease {
+        uint32_t number; /* 0 for none */
+        char *path;
+        char *state; /* "starting", "unclaimed", "active", "ending" or "lingering" */
+        uint32_t uid;
+        uint64_t since_us; /* CLOCK_REALTIME */
+        uint32_t pid;      /* the process that the lease ends with; 0 for none */
+        int32_t group;     /* number of the IOMMU group; -1 for none */
+        char **devices;    /* addresses */
+        char **nodes;      /* that the user may open */
+        bool descriptors;  /* the command has descriptors instead */
+        char *holder;      /* the process that has a device open, in words; empty for none */
+} Lease;
+
+typedef struct LeaseList {
+        Lease *items;
+        size_t count;
+} LeaseList;
+
+/* The reply of Lease. */
+typedef struct Grant {
+        char *path;
+        char *ticket; /* for the socket */
+        uint32_t number;
+        int32_t group;
+        char **devices;  /* addresses */
+        char **nodes;    /* that the user may open now; empty with descriptors */
+        char **warnings; /* what can fail later */
+        char *socket;    /* path */
+} Grant;
+
 /* A process that has a device node of a device open, or the node of its group. */
 typedef struct Holder {
         uint32_t pid;
@@ -180,8 +212,8 @@ typedef struct Status {
         uint32_t detached_count;
 } Status;
 
-/* These free the contents of a struct and clear it, for _cleanup_. They are in decode.c, decode-rows.c and
- * decode-rules.c, whose tables list the members. */
+/* These free the contents of a struct and clear it, for _cleanup_. They are in decode.c, decode-leases.c,
+ * decode-rows.c and decode-rules.c, whose tables list the members. */
 void device_clear(Device *device);
 void device_list_clear(DeviceList *list);
 void group_clear(Group *group);
@@ -190,6 +222,9 @@ void entry_list_clear(EntryList *list);
 void plan_clear(Plan *plan);
 void job_clear(Job *job);
 void job_list_clear(JobList *list);
+void lease_clear(Lease *lease);
+void lease_list_clear(LeaseList *list);
+void grant_clear(Grant *grant);
 void holder_list_clear(HolderList *list);
 void rule_list_clear(RuleList *list);
 void status_clear(Status *status);

@@ -5,8 +5,6 @@
 #include "strv.h"
 #include "verbs.h"
 
-#include <time.h>
-
 enum {
         COLUMN_JOB,
         COLUMN_KIND,
@@ -32,25 +30,6 @@ static const Column columns[] = {
                 [COLUMN_CALLER] = {"CALLER", SCOLS_FL_WRAP},
                 [COLUMN_SINCE] = {"SINCE", 0},
 };
-
-/* Writes the local time; and the date too, if it is not today. */
-static void time_in_words(uint64_t time_us, char *buffer, size_t size) {
-        time_t then = (time_t)(time_us / 1000000), now = time(NULL);
-        struct tm then_parts, now_parts;
-
-        buffer[0] = '\0';
-        if (!localtime_r(&then, &then_parts) || !localtime_r(&now, &now_parts))
-                return;
-        bool today = then_parts.tm_year == now_parts.tm_year && then_parts.tm_yday == now_parts.tm_yday;
-        (void)strftime(buffer, size, today ? "%H:%M:%S" : "%Y-%m-%d %H:%M", &then_parts);
-}
-
-static int cell_set_number(struct libscols_line *line, size_t column, uint32_t number) {
-        char text[sizeof("4294967295")];
-
-        (void)snprintf(text, sizeof(text), "%u", number);
-        return cell_set(line, column, text);
-}
 
 /* The job's state in its colour. A job that is cancelled and stuck is both: "stuck, cancelled". */
 static int cell_set_job_state(const Output *output, struct libscols_line *line, const Job *job) {

@@ -2,6 +2,7 @@
 #include "agent.h"
 #include "config.h"
 #include "connect.h"
+#include "options.h"
 #include "proxy.h"
 #include "strv.h"
 #include "terminal.h"
@@ -18,6 +19,8 @@ typedef enum Operand {
         OPERAND_SELECTOR,
         OPERAND_VFS, /* a selector, and optionally a number */
         OPERAND_JOB,
+        OPERAND_COMMAND, /* a selector, "--", and a command with its arguments */
+        OPERAND_LEASE,   /* the number of a lease, or a selector */
         OPERAND_RULE,
         OPERAND_FILES,
 } Operand;
@@ -31,32 +34,6 @@ typedef struct Verb {
         ExitCode (*run)(Invocation *invocation);
         bool changes; /* it needs an authorization */
 } Verb;
-
-enum {
-        OPTION_JSON = 'j',
-        OPTION_NO_LEGEND = 'n',
-        OPTION_HELP = 'h',
-        OPTION_VERSION = 'V',
-        OPTION_QUIET = 'q',
-        OPTION_GROUP = 'g',
-        OPTION_COMPANION = 'c',
-        OPTION_QEMU = 'Q',
-        OPTION_IOMMUFD = 'I',
-        OPTION_OVERRIDE = 'o',
-        OPTION_PLAN = 'p',
-        OPTION_DRY_RUN = 'd',
-        OPTION_REATTACH = 'r',
-        OPTION_FORCE = 'f',
-        OPTION_ADOPT = 'a',
-        OPTION_NAME = 'N',
-        OPTION_PERSISTENT = 'P',
-        OPTION_VIRTUAL_FUNCTIONS = 'v',
-        OPTION_DETACH = 'D',
-        OPTION_DRIVERLESS = 'W',
-        OPTION_ADDRESS = 'A',
-        OPTION_DRIVER = 'b',
-        OPTION_NO_ASK_PASSWORD = 'k',
-};
 
 /* Options that belong to detach only, and to reattach only. plan takes the options of the verb that it plans. */
 #define DETACH_OPTIONS "gcob"
@@ -75,6 +52,10 @@ static const Verb verbs[] = {
                                 REATTACH_OPTIONS "pd", verb_reattach, true},
                 {"vfs", " SELECTOR [COUNT]", "List the virtual functions of a device, or set their number", OPERAND_VFS,
                                 "oDWb", verb_vfs, true},
+                {"lease", " SELECTOR -- COMMAND...", "Run a command that may use a device, until it ends",
+                                OPERAND_COMMAND, DETACH_OPTIONS "xmMi", verb_lease, true},
+                {"leases", "", "List the leases", OPERAND_NONE, "", verb_leases},
+                {"release", " LEASE|SELECTOR", "End a lease", OPERAND_LEASE, "f", verb_release, true},
                 {"jobs", "", "List the running jobs", OPERAND_NONE, "", verb_jobs},
                 {"cancel", " JOB", "Cancel a job and undo its changes", OPERAND_JOB, "", verb_cancel},
                 {"monitor", "", "Print changes as they happen", OPERAND_NONE, "", verb_monitor},
@@ -88,35 +69,8 @@ static const Verb verbs[] = {
                                 verb_status},
 };
 
-static const struct option options[] = {
-                {"json", no_argument, NULL, OPTION_JSON},
-                {"no-legend", no_argument, NULL, OPTION_NO_LEGEND},
-                {"help", no_argument, NULL, OPTION_HELP},
-                {"version", no_argument, NULL, OPTION_VERSION},
-                {"quiet", no_argument, NULL, OPTION_QUIET},
-                {"group", no_argument, NULL, OPTION_GROUP},
-                {"companion", required_argument, NULL, OPTION_COMPANION},
-                {"qemu", no_argument, NULL, OPTION_QEMU},
-                {"iommufd", no_argument, NULL, OPTION_IOMMUFD},
-                {"override", required_argument, NULL, OPTION_OVERRIDE},
-                {"driver", required_argument, NULL, OPTION_DRIVER},
-                {"plan", required_argument, NULL, OPTION_PLAN},
-                {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
-                {"reattach", no_argument, NULL, OPTION_REATTACH},
-                {"force", no_argument, NULL, OPTION_FORCE},
-                {"adopt", no_argument, NULL, OPTION_ADOPT},
-                {"name", required_argument, NULL, OPTION_NAME},
-                {"persistent", no_argument, NULL, OPTION_PERSISTENT},
-                {"virtual-functions", required_argument, NULL, OPTION_VIRTUAL_FUNCTIONS},
-                {"detach", no_argument, NULL, OPTION_DETACH},
-                {"driverless", no_argument, NULL, OPTION_DRIVERLESS},
-                {"address", required_argument, NULL, OPTION_ADDRESS},
-                {"no-ask-password", no_argument, NULL, OPTION_NO_ASK_PASSWORD},
-                {NULL, 0, NULL, 0},
-};
-
 static void print_help(FILE *stream) {
-        fputs("vfioctl [OPTION...] COMMAND [SELECTOR|JOB|NAME|FILE...]\n"
+        fputs("vfioctl [OPTION...] COMMAND [SELECTOR|JOB|LEASE|NAME|FILE...]\n"
               "\n"
               "Detach PCI devices for virtual machines, and reattach them.\n"
               "\n"
@@ -130,14 +84,15 @@ static void print_help(FILE *stream) {
               "enp59s0f0, nvme0n1, /dev/nvme0n1, group:25.\n"
               "\n"
               "Options:\n"
-              "      --group               plan, detach, rule add: detach all other devices of the group too\n"
-              "      --companion SELECTOR  plan, detach, rule add: detach this device of the group too; may be\n"
-              "                            repeated\n"
-              "      --override GUARD,...  plan, detach, vfs, rule add: continue although these guards refuse:\n"
-              "                            storage, network, display, console, memory, process,\n"
-              "                            virtual-functions, firmware\n"
-              "      --driver NAME         plan, detach, vfs, rule add: use this vfio driver; by default, vfiod\n"
-              "                            chooses the one that is made for the device, or vfio-pci\n"
+              "      --group               plan, detach, lease, rule add: detach all other devices of the group\n"
+              "                            too\n"
+              "      --companion SELECTOR  plan, detach, lease, rule add: detach this device of the group too;\n"
+              "                            may be repeated\n"
+              "      --override GUARD,...  plan, detach, lease, vfs, rule add: continue although these guards\n"
+              "                            refuse: storage, network, display, console, memory, process,\n"
+              "                            virtual-functions, firmware; lease: also unsafe-interrupts, no-reset\n"
+              "      --driver NAME         plan, detach, lease, vfs, rule add: use this vfio driver; by default,\n"
+              "                            vfiod chooses the one that is made for the device, or vfio-pci\n"
               "      --plan FINGERPRINT    detach, reattach: only if nothing has changed since that plan\n"
               "      --dry-run             detach, reattach: print the plan, and change nothing\n"
               "      --persistent          detach: also write a rule, which detaches the device whenever it\n"
@@ -148,8 +103,14 @@ static void print_help(FILE *stream) {
               "                            device\n"
               "      --detach              vfs: bind the new virtual functions to a vfio driver\n"
               "      --driverless          vfs: keep the new virtual functions without a driver\n"
-              "      --force               reattach: also while a process has a device open; the kernel then\n"
-              "                            waits for that process\n"
+              "      --descriptors         lease: pass open descriptors of the devices to the command, for an\n"
+              "                            iommufd\n"
+              "      --memory SIZE         lease: memory of the virtual machine, for example 4G; by default, that\n"
+              "                            of the QEMU command\n"
+              "      --force-memlock       lease: run the command although its limit of locked memory is too low\n"
+              "      --pid PID             lease: until this process, which already runs, ends\n"
+              "      --force               reattach, release: also while a process has a device open; the kernel\n"
+              "                            then waits for that process\n"
               "      --adopt               reattach: also the devices that vfiod did not detach\n"
               "      --reattach            plan: show what reattach would do\n"
               "      --qemu                show: print only the QEMU arguments for the group\n"
@@ -202,141 +163,6 @@ static const Verb *find_verb(char *const *words, int *ret_n_words) {
         return NULL;
 }
 
-static const char *option_name(int letter) {
-        for (const struct option *option = options; option->name; option++)
-                if (option->val == letter)
-                        return option->name;
-        return "?";
-}
-
-/* Whether only some verbs take this option. */
-static bool is_verb_option(int letter) {
-        for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
-                if (strchr(verbs[i].options, letter))
-                        return true;
-        return false;
-}
-
-/* Adds the guards of a comma-separated list. Returns 0; -EINVAL for an empty item, after it has printed a message;
- * or -ENOMEM. */
-static int add_overrides(Invocation *invocation, char *list) {
-        int r;
-
-        for (char *item; (item = strsep(&list, ","));) {
-                if (isempty(item)) {
-                        fputs("vfioctl: --override takes names of guards, separated by commas\n", stderr);
-                        return -EINVAL;
-                }
-                r = strv_push(&invocation->options.overrides, item);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-/* Parses a decimal number above 0. Returns 0 if the text is no such number. */
-static uint32_t parse_number(const char *text) {
-        unsigned long long number;
-        char *end;
-
-        if (text[0] < '0' || text[0] > '9') /* strtoull() would accept blanks and signs */
-                return 0;
-        errno = 0;
-        number = strtoull(text, &end, 10);
-        return errno > 0 || *end != '\0' || number > UINT32_MAX ? 0 : (uint32_t)number;
-}
-
-/* Reads the options. Appends the letters of those that only some verbs take to used, which has room for each
- * letter once. Returns 0; OPTION_HELP or OPTION_VERSION if one of these was given; -EINVAL for a wrong option,
- * after a message was printed; or -ENOMEM. */
-static int parse_options(int argc, char **argv, Invocation *invocation, char *used) {
-        int option, ending = 0, r;
-
-        while ((option = getopt_long(argc, argv, "hq", options, NULL)) >= 0) {
-                switch (option) {
-                case OPTION_JSON:
-                        invocation->output.json = true;
-                        break;
-                case OPTION_NO_LEGEND:
-                        invocation->output.legend = false;
-                        break;
-                case OPTION_QUIET:
-                        invocation->output.quiet = true;
-                        break;
-                case OPTION_HELP:
-                case OPTION_VERSION:
-                        ending = ending ? ending : option;
-                        break;
-                case OPTION_GROUP:
-                        invocation->options.whole_group = true;
-                        break;
-                case OPTION_COMPANION:
-                        if (strv_push(&invocation->options.companions, optarg) < 0)
-                                return -ENOMEM;
-                        break;
-                case OPTION_QEMU:
-                        invocation->qemu = true;
-                        break;
-                case OPTION_IOMMUFD:
-                        invocation->qemu = invocation->iommufd = true;
-                        break;
-                case OPTION_OVERRIDE:
-                        r = add_overrides(invocation, optarg);
-                        if (r < 0)
-                                return r;
-                        break;
-                case OPTION_DRIVER:
-                        invocation->options.driver = optarg;
-                        break;
-                case OPTION_PLAN:
-                        invocation->options.plan = optarg;
-                        break;
-                case OPTION_DRY_RUN:
-                        invocation->dry_run = true;
-                        break;
-                case OPTION_REATTACH:
-                        invocation->reattach = true;
-                        break;
-                case OPTION_FORCE:
-                        invocation->options.force = true;
-                        break;
-                case OPTION_ADOPT:
-                        invocation->options.adopt = true;
-                        break;
-                case OPTION_NAME:
-                        invocation->rule = optarg;
-                        break;
-                case OPTION_PERSISTENT:
-                        invocation->persistent = true;
-                        break;
-                case OPTION_VIRTUAL_FUNCTIONS:
-                        invocation->virtual_functions = parse_number(optarg);
-                        if (invocation->virtual_functions == 0) {
-                                fputs("vfioctl: --virtual-functions takes a number above 0\n", stderr);
-                                return -EINVAL;
-                        }
-                        break;
-                case OPTION_DETACH:
-                        invocation->options.detach = true;
-                        break;
-                case OPTION_DRIVERLESS:
-                        invocation->options.driverless = true;
-                        break;
-                case OPTION_ADDRESS:
-                        invocation->address = optarg;
-                        break;
-                case OPTION_NO_ASK_PASSWORD:
-                        invocation->no_ask_password = true;
-                        break;
-                default:
-                        return -EINVAL;
-                }
-                if (is_verb_option(option) && !strchr(used, option))
-                        *strchr(used, '\0') = (char)option;
-        }
-        return ending;
-}
-
 /* Reads the arguments of the verb, which end in NULL. Returns the verb; or NULL after it has printed what is
  * wrong. */
 static const Verb *parse_operands(const Verb *verb, char **operands, Invocation *invocation) {
@@ -359,7 +185,7 @@ static const Verb *parse_operands(const Verb *verb, char **operands, Invocation 
                 if (!operands[1])
                         break;
                 n_taken = 2;
-                invocation->n_vfs = parse_number(operands[1]);
+                invocation->n_vfs = options_parse_number(operands[1]);
                 if (invocation->n_vfs == 0 && !streq(operands[1], "0"))
                         return usage_error("'%s' is not a number of virtual functions", operands[1]);
                 invocation->sets_vfs = true;
@@ -367,9 +193,22 @@ static const Verb *parse_operands(const Verb *verb, char **operands, Invocation 
         case OPERAND_JOB:
                 if (!*operands)
                         return usage_error("'%s' needs a job number: see 'vfioctl jobs'", verb->name);
-                invocation->job = parse_number(*operands);
+                invocation->job = options_parse_number(*operands);
                 if (invocation->job == 0)
                         return usage_error("'%s' is not a job number: see 'vfioctl jobs'", *operands);
+                break;
+        case OPERAND_COMMAND:
+                if (!*operands)
+                        return usage_error("'%s' needs a selector: an address, a name like ens1 or nvme0n1, or group:N",
+                                        verb->name);
+                invocation->selector = *operands;
+                invocation->command = operands + 1;
+                return verb;
+        case OPERAND_LEASE:
+                if (!*operands)
+                        return usage_error("'%s' needs the number of a lease, or a selector: see 'vfioctl leases'",
+                                        verb->name);
+                invocation->selector = *operands;
                 break;
         case OPERAND_RULE:
                 if (!*operands)
@@ -381,6 +220,27 @@ static const Verb *parse_operands(const Verb *verb, char **operands, Invocation 
                 return verb;
         }
         return operands[n_taken] ? usage_error("too many arguments: '%s'", operands[n_taken]) : verb;
+}
+
+/* Checks what only lease takes. Without "--" before the command, options of the command would be those of vfioctl.
+ * Returns the verb; or NULL after it has printed what is wrong. */
+static const Verb *check_lease(const Verb *verb, char **argv, const Invocation *invocation) {
+        const CallOptions *call = &invocation->options;
+        bool has_command = *invocation->command;
+
+        if (!has_command && call->pid == 0)
+                return usage_error("'lease' needs a command after '--', or --pid");
+        if (has_command && call->pid > 0)
+                return usage_error("'lease' takes a command or --pid, not both");
+        if (has_command && !streq(argv[optind - 1], "--"))
+                return usage_error("'lease' needs '--' before the command");
+        if (call->pid > 0 && call->descriptors)
+                return usage_error(
+                                "--pid and --descriptors cannot be used together: a process that already runs cannot "
+                                "inherit descriptors");
+        if (call->pid > 0 && (invocation->memory > 0 || invocation->force_memlock))
+                return usage_error("--memory and --force-memlock need a command");
+        return verb;
 }
 
 /* Finds the verb and checks that its arguments and options fit. Returns NULL after it has printed what is wrong. */
@@ -400,19 +260,21 @@ static const Verb *parse_verb(int argc, char **argv, const char *used_options, I
                 return NULL;
         foreign = strspn(used_options, verb->options);
         if (used_options[foreign])
-                return usage_error("'%s' does not take --%s", verb->name, option_name(used_options[foreign]));
+                return usage_error("'%s' does not take --%s", verb->name, options_name(used_options[foreign]));
+        if (verb->operand == OPERAND_COMMAND && !check_lease(verb, argv, invocation))
+                return NULL;
         if (verb->run == verb_detach && invocation->rule && !invocation->persistent)
                 return usage_error("'detach' takes --name only with --persistent: it is the name of the rule");
         if (invocation->dry_run && invocation->persistent)
                 return usage_error("--dry-run and --persistent cannot be used together: a dry run writes no rule");
         if (verb->operand == OPERAND_VFS && !invocation->sets_vfs && used_options[0])
-                return usage_error("'%s' takes --%s only with a number", verb->name, option_name(used_options[0]));
+                return usage_error("'%s' takes --%s only with a number", verb->name, options_name(used_options[0]));
         foreign = strcspn(used_options, DETACH_OPTIONS);
         if (invocation->reattach && used_options[foreign])
-                return usage_error("'plan --reattach' does not take --%s", option_name(used_options[foreign]));
+                return usage_error("'plan --reattach' does not take --%s", options_name(used_options[foreign]));
         foreign = strcspn(used_options, REATTACH_OPTIONS);
         if (verb->run == verb_plan && !invocation->reattach && used_options[foreign])
-                return usage_error("'plan' takes --%s only with --reattach", option_name(used_options[foreign]));
+                return usage_error("'plan' takes --%s only with --reattach", options_name(used_options[foreign]));
         return verb;
 }
 
@@ -431,11 +293,11 @@ static ExitCode run_verb(const Verb *verb, Invocation *invocation) {
 }
 
 static ExitCode run(int argc, char **argv, Invocation *invocation) {
-        char used_options[ELEMENTSOF(options)] = "";
+        char used_options[OPTIONS_MAX] = "";
         const Verb *verb;
         int r;
 
-        r = parse_options(argc, argv, invocation, used_options);
+        r = options_parse(argc, argv, invocation, used_options);
         if (r == -EINVAL)
                 return usage_hint();
         if (r < 0)
@@ -467,7 +329,7 @@ int main(int argc, char **argv) {
 
         (void)setlocale(LC_ALL, "");
         /* If the reader of the output closes it early, vfioctl must not be killed in the middle of its work. */
-        (void)signal(SIGPIPE, SIG_IGN);
+        invocation.ignored_sigpipe = signal(SIGPIPE, SIG_IGN) == SIG_IGN;
         /* getopt begins its messages with this. */
         if (argc > 0)
                 argv[0] = (char *)"vfioctl";

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "narrate.h"
 
+#include "present.h"
+
 #include "daemon/base/text.h"
 
 #include <stdarg.h>
@@ -241,6 +243,29 @@ static void tell_job(Sentence *sentence, const MirrorChange *change) {
                 say(sentence, "waits for %s", get_text(after, "WaitsFor"));
 }
 
+/* The name of the user is known where vfioctl runs. */
+static void tell_new_lease(Sentence *sentence, json_t *lease) {
+        _cleanup_free_ char *devices = join(json_object_get(lease, "DeviceAddresses"));
+        _cleanup_free_ char *user = user_in_words((uid_t)get_number(lease, "Uid"));
+
+        if (get_number(lease, "GroupNumber") >= 0)
+                say(sentence, "of group %lld", get_number(lease, "GroupNumber"));
+        say(sentence, "%s", strempty(devices));
+        say(sentence, "for user %s", strempty(user));
+        if (get_number(lease, "Pid") > 0)
+                say(sentence, "until process %lld ends", get_number(lease, "Pid"));
+        say(sentence, "%s", get_text(lease, "State"));
+}
+
+static void tell_lease(Sentence *sentence, const MirrorChange *change) {
+        json_t *after = change->properties;
+
+        if (has(after, "State"))
+                say(sentence, "%s", get_text(after, "State"));
+        if (!isempty(get_text(after, "Holder")))
+                say(sentence, "held by %s", get_text(after, "Holder"));
+}
+
 /* The counts of devices are not printed: there is a line for each device that is added or removed. */
 static void tell_manager(Sentence *sentence, const MirrorChange *change) {
         if (has(change->properties, "EventsLost"))
@@ -257,6 +282,7 @@ static const struct {
                 {"device", tell_new_device, tell_device, "removed"},
                 {"group", tell_new_group, tell_group, "removed"},
                 {"job", tell_new_job, tell_job, "ended"},
+                {"lease", tell_new_lease, tell_lease, "ended"},
                 {"manager", NULL, tell_manager, NULL},
 };
 

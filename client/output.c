@@ -23,6 +23,11 @@ static const struct {
                 {"changing", COLOR_YELLOW},
                 {"stuck", COLOR_RED},
                 {"absent", COLOR_RED},
+                {"active", COLOR_GREEN},
+                {"unclaimed", COLOR_YELLOW},
+                {"starting", COLOR_YELLOW},
+                {"ending", COLOR_YELLOW},
+                {"lingering", COLOR_RED},
                 {"overridden", COLOR_YELLOW},
                 {"refuses", COLOR_RED},
 };

@@ -5,6 +5,8 @@
 #include "terminal.h"
 
 #include <inttypes.h>
+#include <pwd.h>
+#include <time.h>
 
 const char *driver_in_words(const char *driver) {
         return isempty(driver) ? "none" : driver;
@@ -21,6 +23,26 @@ char *device_description(const Device *device) {
                 r = asprintf(&description, "%s %04x:%04x", isempty(kind) ? "Device" : kind, device->vendor,
                                 device->device);
         return r < 0 ? NULL : description;
+}
+
+void time_in_words(uint64_t time_us, char *buffer, size_t size) {
+        time_t then = (time_t)(time_us / 1000000), now = time(NULL);
+        struct tm then_parts, now_parts;
+
+        buffer[0] = '\0';
+        if (!localtime_r(&then, &then_parts) || !localtime_r(&now, &now_parts))
+                return;
+        bool today = then_parts.tm_year == now_parts.tm_year && then_parts.tm_yday == now_parts.tm_yday;
+        (void)strftime(buffer, size, today ? "%H:%M:%S" : "%Y-%m-%d %H:%M", &then_parts);
+}
+
+char *user_in_words(uid_t uid) {
+        const struct passwd *user = getpwuid(uid);
+        char *text;
+
+        if (user)
+                return strdup(user->pw_name);
+        return asprintf(&text, "%u", uid) < 0 ? NULL : text;
 }
 
 bool job_is_stuck_cancelled(const Job *job) {
@@ -230,6 +252,17 @@ json_t *job_to_json(const Job *job) {
                         json_text(job->caller), "started_usec", (json_int_t)job->started_us);
 }
 
+json_t *lease_to_json(const Lease *lease) {
+        _cleanup_free_ char *user = user_in_words(lease->uid);
+
+        return json_pack("{s:I, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:b, s:I, s:o}", "number",
+                        (json_int_t)lease->number, "path", json_text(lease->path), "state", json_text(lease->state),
+                        "uid", (json_int_t)lease->uid, "user", json_text(user), "pid", json_known_or_null(lease->pid),
+                        "group", json_number_or_null(lease->group), "devices", json_strings(lease->devices), "nodes",
+                        json_strings(lease->nodes), "descriptors", (int)lease->descriptors, "since_usec",
+                        (json_int_t)lease->since_us, "holder", json_text(lease->holder));
+}
+
 json_t *holders_to_json(const HolderList *holders) {
         json_t *array = json_array();
 
@@ -249,6 +282,13 @@ int cell_set(struct libscols_line *line, size_t column, const char *text) {
                 return 0;
         char *shown = terminal_text(text);
         return shown ? scols_line_refer_data(line, column, shown) : -ENOMEM; /* takes it over */
+}
+
+int cell_set_number(struct libscols_line *line, size_t column, uint32_t number) {
+        char text[sizeof("4294967295")];
+
+        (void)snprintf(text, sizeof(text), "%u", number);
+        return cell_set(line, column, text);
 }
 
 int cell_set_group(struct libscols_line *line, size_t column, int32_t group) {

@@ -4,7 +4,7 @@
 #include "facts.h"
 #include "output.h"
 
-/* Makes texts, table cells and JSON from devices, groups and jobs. Returned strings are the caller's to free,
+/* Makes texts, table cells and JSON from devices, groups, jobs and leases. Returned strings are the caller's to free,
  * unless they are const; NULL means that there is not enough memory. */
 
 /* Returns the driver's name, or "none". */
@@ -18,6 +18,12 @@ char *device_description(const Device *device);
  * ret_iommufd, which may be NULL, tells whether they are with an iommufd. If there is no such endpoint, the list is NULL. The
  * caller frees the list. Returns 0 or -ENOMEM. */
 int qemu_arguments(const DeviceList *devices, bool wants_iommufd, char ***ret_arguments, bool *ret_iommufd);
+
+/* Writes the local time; and the date too, if it is not today. The time is in microseconds of CLOCK_REALTIME. */
+void time_in_words(uint64_t time_us, char *buffer, size_t size);
+
+/* Returns the name of the user; or the number, if it has no name. */
+char *user_in_words(uid_t uid);
 
 /* Whether a job was cancelled but waits for the kernel: it undoes its work when the kernel returns. */
 bool job_is_stuck_cancelled(const Job *job);
@@ -46,10 +52,14 @@ json_t *group_row_to_json(const Group *group, json_t *members);
 json_t *group_to_json(const Group *group, const DeviceList *members);
 
 json_t *job_to_json(const Job *job);
+json_t *lease_to_json(const Lease *lease);
 json_t *holders_to_json(const HolderList *holders);
 
 /* Fills one cell; an empty text leaves it blank. Returns 0 or -errno. */
 int cell_set(struct libscols_line *line, size_t column, const char *text);
+
+/* Fills one cell with a number. Returns 0 or -errno. */
+int cell_set_number(struct libscols_line *line, size_t column, uint32_t number);
 
 /* Fills one cell with the number of an IOMMU group, or with "-" for -1. Returns 0 or -errno. */
 int cell_set_group(struct libscols_line *line, size_t column, int32_t group);

@@ -24,3 +24,7 @@ int new_selector_call(
 /* Appends the dictionary of options to a call. Returns 0, or a negative errno; the error is set for an option that
  * is not valid UTF-8. */
 int append_options(sd_bus_message *call, const CallOptions *options, sd_bus_error *error);
+
+/* Checks whether the reply of a call that was made without waiting is an error. Returns 0 if it is none; or a negative
+ * errno with the error. */
+int read_refusal(sd_bus_message *reply, sd_bus_error *error);

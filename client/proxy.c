@@ -222,7 +222,7 @@ static int append_flag(sd_bus_message *call, const char *name, bool set) {
 int append_options(sd_bus_message *call, const CallOptions *options, sd_bus_error *error) {
         char *everything[] = {(char *)"*", NULL};
         char **companions = options->whole_group ? everything : options->companions;
-        uint32_t n_vfs = options->virtual_functions;
+        uint32_t n_vfs = options->virtual_functions, pid = options->pid;
         int r;
 
         if ((r = sd_bus_message_open_container(call, 'a', "{sv}")) < 0 ||
@@ -236,6 +236,8 @@ int append_options(sd_bus_message *call, const CallOptions *options, sd_bus_erro
                         (r = append_flag(call, "driverless", options->driverless)) < 0 ||
                         (r = append_text(call, "name", options->name)) < 0 ||
                         (n_vfs > 0 && (r = sd_bus_message_append(call, "{sv}", "virtual-functions", "u", n_vfs)) < 0) ||
+                        (r = append_flag(call, "descriptors", options->descriptors)) < 0 ||
+                        (pid > 0 && (r = sd_bus_message_append(call, "{sv}", "pid", "u", pid)) < 0) ||
                         (r = append_flag(call, "dry-run", options->dry_run)) < 0 ||
                         (r = sd_bus_message_close_container(call)) < 0) {
                 if (r == -EINVAL)
@@ -258,29 +260,51 @@ int proxy_plan(sd_bus *bus, const char *selector, const char *verb, const CallOp
         return decoded(decode_plan(reply, ret_plan), error);
 }
 
+static const char *method_for(const char *verb) {
+        static const struct {
+                const char *verb, *method;
+        } methods[] = {
+                        {"detach", "Detach"},
+                        {"reattach", "Reattach"},
+                        {"vfs", "SetVirtualFunctions"},
+                        {"lease", "Lease"},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(methods); i++)
+                if (streq(methods[i].verb, verb))
+                        return methods[i].method;
+        assert(false);
+        return NULL;
+}
+
 int proxy_start_change(sd_bus *bus, const char *verb, const char *selector, uint32_t n_vfs, const CallOptions *options,
                 sd_bus_message_handler_t handler, void *userdata, sd_bus_slot **ret_slot, sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
         bool sets_vfs = streq(verb, "vfs");
-        const char *method = sets_vfs ? "SetVirtualFunctions" : streq(verb, "detach") ? "Detach" : "Reattach";
         int r;
 
-        if ((r = new_selector_call(bus, method, selector, &call, error)) < 0 ||
+        if ((r = new_selector_call(bus, method_for(verb), selector, &call, error)) < 0 ||
                         (sets_vfs && (r = sd_bus_message_append_basic(call, 'u', &n_vfs)) < 0) ||
                         (r = append_options(call, options, error)) < 0)
                 return r;
         return sd_bus_call_async(bus, ret_slot, call, handler, userdata, WORK_TIMEOUT_USEC);
 }
 
-int proxy_read_changes(sd_bus_message *reply, EntryList *ret_changes, sd_bus_error *error) {
+int read_refusal(sd_bus_message *reply, sd_bus_error *error) {
         const sd_bus_error *refusal = sd_bus_message_get_error(reply);
 
         if (!refusal)
-                return decoded(decode_entries(reply, ret_changes), error);
+                return 0;
         /* sd-bus also ends the call with an error when the connection is lost. */
         if (sd_bus_is_open(sd_bus_message_get_bus(reply)) <= 0)
                 return -ECONNRESET;
         return sd_bus_error_copy(error, refusal);
+}
+
+int proxy_read_changes(sd_bus_message *reply, EntryList *ret_changes, sd_bus_error *error) {
+        int r = read_refusal(reply, error);
+
+        return r < 0 ? r : decoded(decode_entries(reply, ret_changes), error);
 }
 
 int proxy_list_jobs(sd_bus *bus, JobList *ret_jobs, sd_bus_error *error) {

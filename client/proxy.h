@@ -21,6 +21,8 @@ typedef struct CallOptions {
         bool driverless;    /* keep new virtual functions without a driver */
         const char *name;   /* of a new rule; NULL: vfiod makes it from the address of the device */
         uint32_t virtual_functions; /* of a new rule; 0 for none */
+        bool descriptors;           /* of a lease: the command gets descriptors, and opens no nodes */
+        uint32_t pid;               /* of a lease: it ends with this process; 0 for none */
         bool dry_run;               /* check whether the rule can be written, and write nothing */
 } CallOptions;
 
@@ -47,8 +49,8 @@ int proxy_plan(sd_bus *bus, const char *selector, const char *verb, const CallOp
                 sd_bus_error *error);
 
 /* Starts a change and does not wait for it: "detach" or "reattach" of the group of the selected device, or "vfs"
- * (SetVirtualFunctions) of the device itself, with the number of virtual functions. The handler gets the reply, and
- * proxy_read_changes() reads it. */
+ * (SetVirtualFunctions) of the device itself, with the number of virtual functions, or "lease" of the group. The
+ * handler gets the reply, and proxy_read_changes() reads it, or proxy_read_grant() of lease-proxy.h. */
 int proxy_start_change(sd_bus *bus, const char *verb, const char *selector, uint32_t n_vfs, const CallOptions *options,
                 sd_bus_message_handler_t handler, void *userdata, sd_bus_slot **ret_slot, sd_bus_error *error);
 int proxy_read_changes(sd_bus_message *reply, EntryList *ret_changes, sd_bus_error *error);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* show: all properties of a device and its group, and the processes that hold them. */
+#include "lease-proxy.h"
 #include "present.h"
 #include "proxy.h"
 #include "strv.h"
@@ -13,7 +14,8 @@ typedef struct Subject {
         DeviceList members;
         HolderList holders;
         bool holders_known;
-        Job job; /* that works on the group; its number is 0 if there is none */
+        Job job;     /* that works on the group; its number is 0 if there is none */
+        Lease lease; /* of the group; its number is 0 if there is none */
 } Subject;
 
 static void subject_clear(Subject *subject) {
@@ -22,6 +24,7 @@ static void subject_clear(Subject *subject) {
         device_list_clear(&subject->members);
         holder_list_clear(&subject->holders);
         job_clear(&subject->job);
+        lease_clear(&subject->lease);
 }
 
 static bool is_worked_on(const char *state) {
@@ -42,6 +45,17 @@ static int get_job(sd_bus *bus, int32_t group, Job *ret_job, sd_bus_error *error
         return r;
 }
 
+/* Gets the lease of the group. If there is none, the lease stays as it is. If that fails, prints a remark. */
+static void subject_get_lease(Invocation *invocation, Subject *subject) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        int r;
+
+        r = proxy_get_lease_of_group(invocation->bus, subject->group.number, &subject->lease, &error);
+        if (r < 0 && !invocation->output.quiet)
+                terminal_say("vfioctl: cannot read the lease: %s",
+                                isempty(error.message) ? strerror(-r) : error.message);
+}
+
 /* Gets the holders and the job. If that fails, prints a remark: the rest can be shown all the same. */
 static void subject_get_use(Invocation *invocation, Subject *subject) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL, job_error = SD_BUS_ERROR_NULL;
@@ -53,6 +67,8 @@ static void subject_get_use(Invocation *invocation, Subject *subject) {
                 terminal_say("vfioctl: cannot find out which processes hold the device: %s",
                                 isempty(error.message) ? strerror(-r) : error.message);
 
+        if (subject->group.path && streq(strempty(subject->group.state), "leased"))
+                subject_get_lease(invocation, subject);
         if (!subject->group.path || !is_worked_on(subject->group.state))
                 return;
         r = get_job(invocation->bus, subject->group.number, &subject->job, &job_error);
@@ -101,8 +117,10 @@ static void print_link(Output *output, const char *key, uint32_t speed, uint32_t
 }
 
 static void print_original(Output *output, const Device *device) {
-        if (!streq(strempty(device->state), "detached") && isempty(device->original_driver) &&
-                        isempty(device->original_override) && !device->original_names)
+        bool is_ours = streq(strempty(device->state), "detached") || streq(strempty(device->state), "leased");
+
+        if (!is_ours && isempty(device->original_driver) && isempty(device->original_override) &&
+                        !device->original_names)
                 return;
         output_field(output, "Original driver", "%s", driver_in_words(device->original_driver));
         print_text(output, "Original override", device->original_override);
@@ -131,6 +149,22 @@ static void print_job(Output *output, const Job *job) {
         progress = job_progress(job);
         output_field(output, "Job", "%u, %s, %s", job->number, strempty(job->kind), strempty(progress));
         print_text(output, "Waits for", job->waits_for);
+}
+
+/* Prints who has the group, since when, and until when. */
+static void print_lease(Output *output, const Lease *lease) {
+        _cleanup_free_ char *user = user_in_words(lease->uid);
+        char since[64];
+
+        if (lease->number == 0)
+                return;
+        time_in_words(lease->since_us, since, sizeof(since));
+        output_field(output, "Lease", "%u of user %s, %s%s%s, since %s", lease->number, strempty(user),
+                        output_state_color(output, lease->state), strempty(lease->state), output_color_reset(output),
+                        since);
+        if (lease->pid > 0)
+                output_field(output, "", "until process %u ends", lease->pid);
+        print_text(output, "Lease held by", lease->holder);
 }
 
 static void print_device(Output *output, const Device *device, const HolderList *holders) {
@@ -199,6 +233,7 @@ static void print_group(Output *output, const Subject *subject) {
                                 driver_in_words(blocker->driver), blocker->reason);
         }
         print_job(output, &subject->job);
+        print_lease(output, &subject->lease);
         output_field(output, "Node", "%s", isempty(group->node) ? "none" : group->node);
         print_holders(output, &subject->holders, "");
         for (size_t i = 0; i < members->count; i++)
@@ -206,18 +241,20 @@ static void print_group(Output *output, const Subject *subject) {
 }
 
 static int print_subject(Output *output, const Subject *subject) {
-        bool has_device = subject->device.address, has_group = subject->group.path, has_job = subject->job.number > 0;
+        bool has_device = subject->device.address, has_group = subject->group.path, has_job = subject->job.number > 0,
+             has_lease = subject->lease.number > 0;
 
         if (output->json)
                 return output_json(output,
-                                json_pack("{s:o, s:o, s:o, s:o}", "device",
+                                json_pack("{s:o, s:o, s:o, s:o, s:o}", "device",
                                                 has_device ? device_to_json(&subject->device) : json_null(), "group",
                                                 has_group ? group_to_json(&subject->group, &subject->members)
                                                           : json_null(),
                                                 "holders",
                                                 subject->holders_known ? holders_to_json(&subject->holders)
                                                                        : json_null(),
-                                                "job", has_job ? job_to_json(&subject->job) : json_null()));
+                                                "job", has_job ? job_to_json(&subject->job) : json_null(), "lease",
+                                                has_lease ? lease_to_json(&subject->lease) : json_null()));
 
         if (has_device)
                 print_device(output, &subject->device, &subject->holders);

@@ -12,7 +12,7 @@ typedef struct Invocation {
         sd_bus *bus;
         Output output;
         const char *address;        /* --address: of vfiod's own socket; NULL for the usual connection */
-        const char *selector;       /* NULL for verbs that take none */
+        const char *selector;       /* or the number of a lease; NULL for verbs that take none */
         pid_t agent;                /* process of agent.h; 0 for none */
         bool no_ask_password;       /* --no-ask-password */
         uint32_t job;               /* number; 0 for verbs that take none */
@@ -26,6 +26,10 @@ typedef struct Invocation {
         uint32_t virtual_functions; /* --virtual-functions; 0 for none */
         bool sets_vfs;              /* vfs: a number was given */
         uint32_t n_vfs;             /* vfs: that number */
+        char **command;             /* lease: the command with its arguments; the list ends in NULL */
+        uint64_t memory;            /* --memory, in bytes; 0 for none */
+        bool force_memlock;         /* --force-memlock */
+        bool ignored_sigpipe;       /* vfioctl was started with SIGPIPE ignored */
         CallOptions options; /* --group, --companion, --override, --plan, --force, --adopt, --detach, --driverless */
 } Invocation;
 
@@ -43,6 +47,11 @@ ExitCode verb_reattach(Invocation *invocation);
 
 /* Lists the virtual functions of a device. If the user gave a number, it first makes that many. */
 ExitCode verb_vfs(Invocation *invocation);
+
+/* Leases a group, and becomes the command; returns only if that fails. With --pid, it returns at once. */
+ExitCode verb_lease(Invocation *invocation);
+ExitCode verb_leases(Invocation *invocation);
+ExitCode verb_release(Invocation *invocation);
 ExitCode verb_jobs(Invocation *invocation);
 ExitCode verb_cancel(Invocation *invocation);
 

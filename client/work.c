@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "work.h"
 
+#include "lease-proxy.h"
 #include "present.h"
 #include "progress.h"
 #include "terminal.h"
@@ -19,7 +20,8 @@
 typedef struct Work {
         Invocation *invocation;
         const char *verb;
-        EntryList *changes;
+        EntryList *changes; /* NULL for a lease */
+        Grant *grant;       /* NULL for a change */
         sd_bus_error *error;
 
         sd_event *event;
@@ -229,7 +231,9 @@ static int on_change(sd_bus_message *reply, void *userdata, sd_bus_error *ret_er
 
         (void)ret_error;
         progress_clear(&work->progress);
-        end(work, proxy_read_changes(reply, work->changes, work->error));
+        end(work,
+                        work->grant ? proxy_read_grant(reply, work->grant, work->error)
+                                    : proxy_read_changes(reply, work->changes, work->error));
         return 0;
 }
 
@@ -247,25 +251,35 @@ static void prepare(Work *work) {
                                 work->event, &work->interrupt, SIGINT | SD_EVENT_SIGNAL_PROCMASK, on_interrupt, work);
 }
 
-int work_do(Invocation *invocation, const char *verb, EntryList *ret_changes, sd_bus_error *error) {
+/* Makes the call, and waits for its reply. */
+static int run(Work *work) {
+        Invocation *invocation = work->invocation;
         const Output *output = &invocation->output;
-        _cleanup_(work_clear) Work work = {
-                        .invocation = invocation,
-                        .verb = verb,
-                        .changes = ret_changes,
-                        .error = error,
-                        .has_terminal = !output->quiet && !output->json && progress_is_possible(),
-        };
         int r;
 
-        if ((r = sd_event_new(&work.event)) < 0 ||
-                        (r = sd_bus_attach_event(invocation->bus, work.event, SD_EVENT_PRIORITY_NORMAL)) < 0)
+        work->has_terminal = !output->quiet && !output->json && progress_is_possible();
+        if ((r = sd_event_new(&work->event)) < 0 ||
+                        (r = sd_bus_attach_event(invocation->bus, work->event, SD_EVENT_PRIORITY_NORMAL)) < 0)
                 return r;
-        prepare(&work);
-        r = proxy_start_change(invocation->bus, verb, invocation->selector, invocation->n_vfs, &invocation->options,
-                        on_change, &work, &work.change_slot, error);
+        prepare(work);
+        r = proxy_start_change(invocation->bus, work->verb, invocation->selector, invocation->n_vfs,
+                        &invocation->options, on_change, work, &work->change_slot, work->error);
         /* Not sd_event_loop(), because it closes the bus when it ends. */
-        while (r >= 0 && !work.ended)
-                r = sd_event_run(work.event, UINT64_MAX);
-        return r < 0 ? r : work.result;
+        while (r >= 0 && !work->ended)
+                r = sd_event_run(work->event, UINT64_MAX);
+        return r < 0 ? r : work->result;
+}
+
+int work_do(Invocation *invocation, const char *verb, EntryList *ret_changes, sd_bus_error *error) {
+        _cleanup_(work_clear)
+                        Work work = {.invocation = invocation, .verb = verb, .changes = ret_changes, .error = error};
+
+        return run(&work);
+}
+
+int work_lease(Invocation *invocation, Grant *ret_grant, sd_bus_error *error) {
+        _cleanup_(work_clear)
+                        Work work = {.invocation = invocation, .verb = "lease", .grant = ret_grant, .error = error};
+
+        return run(&work);
 }

@@ -11,3 +11,7 @@
  * clears. Returns 0 if it is done; 1 if the user interrupted the waiting, after a message was printed; or a negative
  * errno with the error. */
 int work_do(Invocation *invocation, const char *verb, EntryList *ret_changes, sd_bus_error *error);
+
+/* Asks vfiod for a lease, and waits for it: vfiod may have to detach the group first. Gets the grant, which the caller
+ * clears. Returns as work_do(). */
+int work_lease(Invocation *invocation, Grant *ret_grant, sd_bus_error *error);

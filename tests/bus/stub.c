@@ -143,6 +143,21 @@ unsigned stub_count_calls(Stub *stub, const char *member) {
         return n;
 }
 
+char *stub_get_arguments(Stub *stub, const char *member) {
+        char *text = NULL;
+
+        g_mutex_lock(&stub->lock);
+        for (unsigned i = stub->calls->len; i > 0 && !text; i--) {
+                GDBusMessage *call = stub->calls->pdata[i - 1];
+
+                if (g_str_equal(g_dbus_message_get_member(call), member))
+                        text = g_variant_print(g_dbus_message_get_body(call), false);
+        }
+        g_mutex_unlock(&stub->lock);
+        g_assert_nonnull(text);
+        return text;
+}
+
 void stub_emit(Stub *stub, const char *path, const char *interface, const char *member, const char *arguments) {
         g_autoptr(GError) error = NULL;
 

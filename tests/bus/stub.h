@@ -23,4 +23,7 @@ void stub_finish(Stub *stub, const char *member, const char *answer);
 /* The number of calls of the method. */
 unsigned stub_count_calls(Stub *stub, const char *member);
 
+/* The arguments of the last call of the method, in GVariant's text form. */
+char *stub_get_arguments(Stub *stub, const char *member);
+
 void stub_emit(Stub *stub, const char *path, const char *interface, const char *member, const char *arguments);

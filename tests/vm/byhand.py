@@ -48,10 +48,10 @@ def machine_command(arguments, memory=128):
     return f"qemu-system-x86_64 -accel tcg -m {memory} -display none -nodefaults {arguments}"
 
 
-def start_machine(guest, arguments, timeout=120):
-    """Start that VM. Returns (True, Program) when the VM has all its devices, or (False, Program) when QEMU ended;
+def start_machine(guest, arguments, timeout=120, before="", user=None):
+    """Start that VM, with other words before its command, as this user. Returns (True, Program) when the VM has all its devices, or (False, Program) when QEMU ended;
     Program.output then says why. Call stop_machine() to end it."""
-    program = guest.start("exec " + machine_command(arguments) + " -qmp stdio")
+    program = guest.start(f"exec {before} {machine_command(arguments)} -qmp stdio", user)
     # QEMU's main loop answers this, and it runs only after all devices exist.
     program.write('{"execute": "qmp_capabilities"} {"execute": "query-status"}\n')
     program.connection.wait(lambda: '"status"' in program.output or program.status is not None, timeout,

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "verbs.h"
+
+/* The options of the command line. Each has a letter, by which the verbs name the options that they take. */
+enum {
+        OPTION_JSON = 'j',
+        OPTION_NO_LEGEND = 'n',
+        OPTION_HELP = 'h',
+        OPTION_VERSION = 'V',
+        OPTION_QUIET = 'q',
+        OPTION_GROUP = 'g',
+        OPTION_COMPANION = 'c',
+        OPTION_QEMU = 'Q',
+        OPTION_IOMMUFD = 'I',
+        OPTION_OVERRIDE = 'o',
+        OPTION_PLAN = 'p',
+        OPTION_DRY_RUN = 'd',
+        OPTION_REATTACH = 'r',
+        OPTION_FORCE = 'f',
+        OPTION_ADOPT = 'a',
+        OPTION_NAME = 'N',
+        OPTION_PERSISTENT = 'P',
+        OPTION_VIRTUAL_FUNCTIONS = 'v',
+        OPTION_DETACH = 'D',
+        OPTION_DRIVERLESS = 'W',
+        OPTION_ADDRESS = 'A',
+        OPTION_DRIVER = 'b',
+        OPTION_NO_ASK_PASSWORD = 'k',
+        OPTION_DESCRIPTORS = 'x',
+        OPTION_MEMORY = 'm',
+        OPTION_FORCE_MEMLOCK = 'M',
+        OPTION_PID = 'i',
+};
+
+/* Room for each letter once. */
+#define OPTIONS_MAX 32
+
+/* Reads the options into the invocation. Appends the letters of those that only some verbs take to used, each once.
+ * Moves the other arguments behind them, and sets optind to the first of these. Returns 0; OPTION_HELP or
+ * OPTION_VERSION if one of these was given; -EINVAL for a wrong option, after a message was printed; or -ENOMEM. */
+int options_parse(int argc, char **argv, Invocation *invocation, char used[OPTIONS_MAX]);
+
+/* Returns the name of the option with this letter, without the dashes. */
+const char *options_name(int letter);
+
+/* Parses a decimal number above 0. Returns 0 if the text is no such number. */
+uint32_t options_parse_number(const char *text);
