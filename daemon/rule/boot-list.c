@@ -17,8 +17,8 @@ static const char head[] = "# Written by vfiod, see vfiod.rules(5). Changes here
                            "ACTION!=\"add\", GOTO=\"vfiod_boot_end\"\n"
                            "# The host uses it already.\n"
                            "DRIVER==\"?*\", GOTO=\"vfiod_boot_end\"\n"
-                           "# vfiod has started, and does this itself.\n"
-                           "TEST==\"/run/vfiod/worker\", GOTO=\"vfiod_boot_end\"\n"
+                           "# vfiod has started, and this file has its current rules.\n"
+                           "TEST==\"/run/udev/rules.d/05-vfiod.rules\", GOTO=\"vfiod_boot_end\"\n"
                            "IMPORT{cmdline}=\"vfiod.early\"\n"
                            "ENV{vfiod.early}==\"0\", GOTO=\"vfiod_boot_end\"\n";
 
