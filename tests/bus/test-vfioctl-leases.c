@@ -81,6 +81,11 @@ static void test_release(void) {
         };
         Stub *stub = start();
 
+        /* The lease of another group has a smaller number. */
+        stub_answer(stub, "ListLeases",
+                        "([(uint32 3, objectpath '/org/vfiod1/leases/3', 'active', uint32 0, uint64 0, uint32 0, 7,"
+                        " ['0000:02:01.0'], @a{sv} {}),"
+                        " (2, '/org/vfiod1/leases/2', 'active', 0, 0, 0, 9, ['0000:09:00.0'], {})],)");
         for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
                 g_auto(ProgramResult) result = vfioctl("%s", cases[i].words);
                 g_autofree char *path = stub_expect_call(stub, "Release");
