@@ -66,7 +66,7 @@ static const char *const places[] = {
 };
 
 typedef struct Swap {
-        char *place, *kept, *link, *folder;
+        char *place, *kept, *link, *target, *folder;
 } Swap;
 
 static Swap make_swap(const Race *race, size_t i) {
@@ -80,8 +80,7 @@ static Swap make_swap(const Race *race, size_t i) {
         /* Where the tree has no file, the swapper brings a file. */
         if (!g_file_test(swap.place, G_FILE_TEST_EXISTS))
                 g_assert_true(g_file_set_contents(swap.place, INSIDE "\n", -1, NULL));
-        g_assert_cmpint(symlink(target, swap.link), ==, 0);
-        g_assert_cmpint(g_mkdir(swap.folder, 0700), ==, 0);
+        swap.target = g_steal_pointer(&target);
         return swap;
 }
 
@@ -93,6 +92,11 @@ static void exchange(const char *a, const char *b, Shared *shared) {
 /* The place is for a moment a link, and for a moment a folder. What was there comes back, so that the calls often succeed. The
  * calls remove and replace files meanwhile, so each step may find nothing. */
 static void swap_once(const Swap *swap, Shared *shared) {
+        /* A call may have replaced or removed them at the place. */
+        (void)unlink(swap->link);
+        (void)symlink(swap->target, swap->link);
+        (void)unlink(swap->folder);
+        (void)mkdir(swap->folder, 0700);
         exchange(swap->place, swap->link, shared);
         exchange(swap->place, swap->link, shared);
         exchange(swap->place, swap->folder, shared);
@@ -121,6 +125,7 @@ static pid_t fork_swapper(const Race *race) {
                 g_free(swaps[i].place);
                 g_free(swaps[i].kept);
                 g_free(swaps[i].link);
+                g_free(swaps[i].target);
                 g_free(swaps[i].folder);
         }
         return pid;
