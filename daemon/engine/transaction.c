@@ -29,6 +29,8 @@ static int read_autoprobe_of_host(const Work *work, size_t i, DeviceOrigin *orig
         bool needed = count_vf_members(work->plan, i) > 0 || work->plan->verb == PLAN_SET_VFS;
 
         int r = device_file_read(work->transaction->devices_fd, member->address, &file);
+        if (r == -ENOMEM)
+                return r;
         if (r >= 0 && file.origin->autoprobe_known && pci_ids_equal(&file.origin->ids, &member->ids)) {
                 origin->autoprobe_known = true;
                 origin->autoprobe = file.origin->autoprobe;

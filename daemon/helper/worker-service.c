@@ -46,7 +46,8 @@ static bool is_cancelled(bool last, void *userdata) {
 
         if (last)
                 (void)shutdown(session->control_fd, SHUT_RD);
-        while (recv(session->control_fd, &byte, sizeof(byte), MSG_DONTWAIT) > 0)
+        /* One byte at a time: a daemon that sends without an end must not keep the worker here. */
+        if (recv(session->control_fd, &byte, sizeof(byte), MSG_DONTWAIT) > 0)
                 session->cancelled = true;
         return session->cancelled;
 }
@@ -151,10 +152,12 @@ static int method_forget(sd_bus_message *message, void *userdata, sd_bus_error *
         (void)error;
         if ((r = sd_bus_message_enter_container(message, 'a', "s")) < 0)
                 return r;
-        for (size_t n = 0; n < FORGET_MAX && (r = sd_bus_message_read_basic(message, 's', &text)) > 0; n++) {
+        for (size_t n = 0; (r = sd_bus_message_read_basic(message, 's', &text)) > 0; n++) {
                 char driver[DRIVER_NAME_MAX];
                 PciAddress address;
 
+                if (n == FORGET_MAX)
+                        return -E2BIG;
                 if (pci_address_parse(text, &address) < 0)
                         return -EBADMSG;
                 /* Without its file, a detached device would never come back. */

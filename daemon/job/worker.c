@@ -1,30 +1,37 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "job/worker.h"
 #include "base/log.h"
+#include "usage/holders.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>
+
+/* A worker reports each step once, and again when it reverts the step. This is twice as many. */
+#define STEPS_FACTOR 4
 
 struct Worker {
         sd_bus *peer;          /* NULL after the end was reported */
         sd_event_source *dead; /* reports the end of a worker that ended before it got the plan; NULL for others */
         int control_fd;
-        int alive_fd; /* a pipe whose end tells the worker that the daemon has ended */
+        size_t steps_left; /* how many more steps it may report */
+        int alive_fd;      /* a pipe whose end tells the worker that the daemon has ended */
         worker_progress_t progress;
         worker_done_t done;
         void *userdata;
 };
 
 static int on_step(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        const Worker *worker = userdata;
+        Worker *worker = userdata;
         const char *holder;
         uint32_t step;
 
         (void)error;
-        if (!sd_bus_message_is_signal(message, PEER_WORKER_INTERFACE, "Step"))
+        /* peer_open_client() ends the connection of a worker that reports steps without an end. */
+        if (!sd_bus_message_is_signal(message, PEER_WORKER_INTERFACE, "Step") || worker->steps_left == 0 ||
+                        sd_bus_message_read(message, "us", &step, &holder) < 0 || strlen(holder) >= HOLDER_TEXT_MAX)
                 return 0;
-        if (sd_bus_message_read(message, "us", &step, &holder) >= 0)
-                worker->progress(step, holder, worker->userdata);
+        worker->steps_left--;
+        worker->progress(step, holder, worker->userdata);
         return 1;
 }
 
@@ -47,8 +54,12 @@ static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *error) 
         if (failure) {
                 log_error("The worker process ended without a result: %s", strempty(failure->message));
                 r = -EPIPE;
-        } else
-                r = job_message_read_result(reply, &result);
+        } else if ((r = job_message_read_result(reply, &result)) < 0 && r != -ENOMEM) {
+                /* The state files and the devices tell what it did, as after a worker that died. */
+                log_error_errno(r, "The result of the worker process is not valid");
+                worker_result_done(&result);
+                r = -EPIPE;
+        }
         if (r < 0)
                 result.error = r;
         close_peer(worker);
@@ -86,6 +97,7 @@ int worker_new(sd_event *event, const WorkerPort *port, unsigned long number, co
                 return -ENOMEM;
         *worker = (Worker){.control_fd = -EBADF,
                         .alive_fd = -EBADF,
+                        .steps_left = STEPS_FACTOR * (plan->n_steps + 1),
                         .progress = progress,
                         .done = done,
                         .userdata = userdata};

@@ -139,3 +139,13 @@ FILE *sysfs_open_lines(int directory_fd, const char *name) {
                 (void)safe_close(fd);
         return file;
 }
+
+int sysfs_next_line(FILE *file, char **line, size_t *size) {
+        errno = 0;
+        if (getline(line, size, file) > 0)
+                return 1;
+        /* Without memory, the stream has no error. */
+        if (errno == ENOMEM)
+                return -ENOMEM;
+        return ferror(file) ? -EIO : 0;
+}

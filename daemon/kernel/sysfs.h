@@ -58,6 +58,8 @@ int sysfs_next(DIR *folder, const char **ret_name);
 typedef int (*sysfs_entry_t)(int directory_fd, const char *name, void *userdata);
 int sysfs_for_each(int directory_fd, const char *name, sysfs_entry_t callback, void *userdata);
 
-/* Opens a file of many lines, as in /proc, for getline(). The caller closes the stream. Returns NULL and sets errno
- * on errors. */
+/* Opens a file of many lines, as in /proc. The caller closes the stream. Returns NULL and sets errno on errors. */
 FILE *sysfs_open_lines(int directory_fd, const char *name);
+
+/* Reads the next line, as getline() does. Returns 1; 0 at the end of the file; -ENOMEM; or -EIO. */
+int sysfs_next_line(FILE *file, char **line, size_t *size);

@@ -8,6 +8,9 @@
 /* At most one for each member of a group. */
 #define WARNINGS_MAX MEMBERS_MAX
 
+/* All texts of a result together. The longest message names each device that could not be restored. */
+#define RESULT_TEXT_MAX (4 * 1024 * 1024)
+
 /* A member: address; vendor, device, both of the subsystem, class, revision; group, parent; driver; then whether it has
  * a state file, is a VF, was plugged in just now, and does not exist yet; the vfio driver that the caller named, "" for
  * none. */
@@ -285,6 +288,17 @@ static int read_warnings(sd_bus_message *message, Report *report) {
         return r < 0 ? r : sd_bus_message_exit_container(message);
 }
 
+static bool is_too_long(const WorkerResult *result) {
+        const Report *report = &result->report;
+        size_t size = strlen(strempty(result->problem.message));
+
+        for (size_t i = 0; i < report->findings.n_findings; i++)
+                size += strlen(report->findings.findings[i].evidence);
+        for (size_t i = 0; i < report->n_warnings; i++)
+                size += strlen(report->warnings[i]);
+        return size > RESULT_TEXT_MAX;
+}
+
 static int read_changes(sd_bus_message *message, Report *report) {
         int r = sd_bus_message_enter_container(message, 'a', "(sayay)");
 
@@ -295,8 +309,13 @@ static int read_changes(sd_bus_message *message, Report *report) {
                         return -EBADMSG;
                 if ((r = read_address(message, &change.address)) < 0 ||
                                 (r = peer_read_bytes(message, change.before, sizeof(change.before))) < 0 ||
-                                (r = peer_read_bytes(message, change.after, sizeof(change.after))) < 0 ||
-                                (r = report_add_change(report, change.address, change.before, change.after)) < 0)
+                                (r = peer_read_bytes(message, change.after, sizeof(change.after))) < 0)
+                        return r;
+                /* They are sorted. To sort many others takes long. */
+                if (report->n_changes > 0 &&
+                                pci_address_compare(report->changes[report->n_changes - 1].address, change.address) > 0)
+                        return -EBADMSG;
+                if ((r = report_add_change(report, change.address, change.before, change.after)) < 0)
                         return r;
                 r = sd_bus_message_exit_container(message);
         }
@@ -311,12 +330,12 @@ int job_message_read_result(sd_bus_message *message, WorkerResult *ret) {
         if ((r = sd_bus_message_read(message, "isst", &ret->error, &outcome, &text, &ret->report.fingerprint)) < 0)
                 return r;
         ret->problem.outcome = outcome_from_string(outcome);
-        if (ret->problem.outcome < 0 || ret->error > 0)
+        if (ret->problem.outcome < 0 || ret->error > 0 || strlen(text) > RESULT_TEXT_MAX)
                 return -EBADMSG;
         if (*text && !(ret->problem.message = strdup(text)))
                 return -ENOMEM;
         if ((r = read_changes(message, &ret->report)) < 0 || (r = read_findings(message, &ret->report.findings)) < 0 ||
                         (r = read_warnings(message, &ret->report)) < 0)
                 return r;
-        return 0;
+        return is_too_long(ret) ? -EBADMSG : 0;
 }

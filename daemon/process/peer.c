@@ -40,8 +40,31 @@ static int open_peer(int fd, bool is_server, sd_event *event, sd_bus **ret) {
         return 0;
 }
 
+/* Ends the connection of a helper that sends what no helper sends. sd-bus would answer each call with an error, and keep the
+ * answers that the other end does not read. Messages without an end would delay other sources of the event loop. Filters
+ * that are added later come first. */
+static int refuse_message(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        uint8_t type = 0;
+
+        (void)userdata, (void)error;
+        (void)sd_bus_message_get_type(message, &type);
+        if (type != SD_BUS_MESSAGE_METHOD_CALL && type != SD_BUS_MESSAGE_SIGNAL)
+                return 0;
+        int fd = sd_bus_get_fd(sd_bus_message_get_bus(message));
+        if (fd >= 0)
+                (void)shutdown(fd, SHUT_RDWR);
+        return type == SD_BUS_MESSAGE_METHOD_CALL;
+}
+
 int peer_open_client(int fd, sd_event *event, sd_bus **ret) {
-        return open_peer(fd, false, event, ret);
+        _cleanup_(sd_bus_close_unrefp) sd_bus *peer = NULL;
+        int r;
+
+        if ((r = open_peer(fd, false, event, &peer)) < 0 ||
+                        (r = sd_bus_add_filter(peer, NULL, refuse_message, NULL)) < 0)
+                return r;
+        *ret = TAKE_PTR(peer);
+        return 0;
 }
 
 int peer_open_server(int fd, sd_bus **ret) {

@@ -19,7 +19,8 @@ int peer_connect(const char *path);
 
 /* Starts the messages on one end of a socket, and takes the descriptor over, also after a failure. A client may attach
  * the connection to its event loop. The server has no event loop, and calls sd_bus_process(). Both may pass
- * descriptors. The caller owns the connection. Return 0 or a negative errno. */
+ * descriptors. A client ends the connection if the other end sends a call, or a signal that no filter of the client takes.
+ * The caller owns the connection. Return 0 or a negative errno. */
 int peer_open_client(int fd, sd_event *event, sd_bus **ret);
 int peer_open_server(int fd, sd_bus **ret);
 

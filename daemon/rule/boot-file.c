@@ -22,21 +22,28 @@ void boot_file_done(BootFile *file) {
         *file = (BootFile){.lock_fd = -EBADF};
 }
 
-/* Tells whether vfiod has detached this device. */
-static bool is_detached(const PciFacts *facts, int devices_fd) {
+/* Tells whether vfiod has detached this device: returns 1, 0 or -ENOMEM. */
+static int is_detached(const PciFacts *facts, int devices_fd) {
         _cleanup_device_file_ DeviceFile record = {};
 
-        return pci_driver_is_vfio(facts->driver) && device_file_read(devices_fd, facts->address, &record) >= 0 &&
-                        record.away && pci_ids_equal(&record.origin->ids, &facts->ids);
+        if (!pci_driver_is_vfio(facts->driver))
+                return 0;
+        int r = device_file_read(devices_fd, facts->address, &record);
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
+        return record.away && pci_ids_equal(&record.origin->ids, &facts->ids);
 }
 
-/* Makes the line of a present device that vfiod has detached. */
-static bool make_line(const Kernel *kernel, int devices_fd, PciAddress address, BootDevice *ret) {
+/* Makes the line of a present device that vfiod has detached. Returns 1; 0 for another device; or -ENOMEM. */
+static int make_line(const Kernel *kernel, int devices_fd, PciAddress address, BootDevice *ret) {
         PciFacts facts;
 
         if (pci_device_read_facts(kernel, address, &facts) < 0 || !facts.endpoint || facts.virtual_function ||
-                        facts.behind_controller || !is_detached(&facts, devices_fd))
-                return false;
+                        facts.behind_controller)
+                return 0;
+        int r = is_detached(&facts, devices_fd);
+        if (r <= 0)
+                return r;
         *ret = (BootDevice){.address = address, .ids = facts.ids};
         (void)snprintf(ret->driver, sizeof(ret->driver), "%s", facts.driver);
         ret->ids.revision = 0;
@@ -49,7 +56,10 @@ int boot_file_add(const BootFile *file, const Kernel *kernel, int devices_fd, Pc
         const BootDevice *old = boot_list_find(&file->old, address);
         BootDevice line;
 
-        if (!make_line(kernel, devices_fd, address, &line)) {
+        int r = make_line(kernel, devices_fd, address, &line);
+        if (r < 0)
+                return r;
+        if (r == 0) {
                 if (!old)
                         return 0;
                 line = *old;

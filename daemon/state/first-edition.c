@@ -21,11 +21,22 @@ static int read_record(int folder_fd, const char *name, json_t **ret) {
         return state_file_read(fd, KIND, ret);
 }
 
+/* Copies an object. Returns NULL without memory: json_copy() then leaves values out. */
+static json_t *copy_object(json_t *json) {
+        json_t *copy = json_copy(json);
+
+        if (copy && json_object_size(copy) != json_object_size(json)) {
+                json_decref(copy);
+                return NULL;
+        }
+        return copy;
+}
+
 /* Reads a device of a record. The first edition wrote the binding among the other values, and null for an unknown
  * value. */
 static int read_device(json_t *json, PciAddress *ret_address, DeviceOrigin **ret) {
         _cleanup_(device_origin_freep) DeviceOrigin *origin = calloc(1, sizeof(DeviceOrigin));
-        _cleanup_(json_decrefp) json_t *object = json_copy(json);
+        _cleanup_(json_decrefp) json_t *object = copy_object(json);
         int error = 0;
         const char *key;
         json_t *value;
@@ -33,13 +44,15 @@ static int read_device(json_t *json, PciAddress *ret_address, DeviceOrigin **ret
 
         if (!origin || !object)
                 return -ENOMEM;
+        if (!json_is_object(object))
+                return -EBADMSG;
         json_object_foreach_safe(object, next, key, value) {
                 if (json_is_null(value))
                         (void)json_object_del(object, key);
         }
-        (void)json_object_set_new(object, "binding", json_copy(object));
-        if (!json_object_get(object, "names"))
-                (void)json_object_set_new(object, "names", json_array());
+        if (json_object_set_new(object, "binding", copy_object(object)) < 0 ||
+                        (!json_object_get(object, "names") && json_object_set_new(object, "names", json_array()) < 0))
+                return -ENOMEM;
         StateJson reader = {.json = object, .error = &error};
         *ret_address = state_json_address(&reader, "address", (PciAddress){});
         state_json_origin(&reader, origin);
@@ -250,6 +263,8 @@ int first_edition_take_over(State *state) {
 
         /* "9.record" comes before "10.record". */
         int n = state->folder_fd < 0 ? 0 : scandirat(state->folder_fd, ".", &entries, is_record, versionsort);
+        if (n < 0)
+                return -errno;
         if (n > RECORDS_MAX)
                 log_warning("The state folder has more than %d files of an earlier version of vfiod. vfiod ignores the "
                             "others until its next start.",
@@ -260,5 +275,5 @@ int first_edition_take_over(State *state) {
                 free(entries[i]);
         }
         free(entries);
-        return r < 0 || n <= 0 ? r : state_load(state);
+        return r < 0 || n == 0 ? r : state_load(state);
 }

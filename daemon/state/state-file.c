@@ -54,14 +54,37 @@ static int write_text(int fd, const char *kind, const char *text) {
         return fsync(fd) < 0 ? -errno : 0;
 }
 
+/* Without memory, jansson (2.14) does not notice that a text cannot grow: json_dumps() then returns a part of the text, and
+ * json_loadb() writes behind a buffer. */
+
+/* Whether an allocation has failed since json_dumps() began. */
+static bool has_no_memory;
+
+static void *allocate(size_t size) {
+        void *memory = malloc(size);
+
+        has_no_memory = has_no_memory || !memory;
+        return memory;
+}
+
+static void *allocate_or_abort(size_t size) {
+        void *memory = malloc(size);
+
+        if (!memory)
+                abort();
+        return memory;
+}
+
 int state_file_write(int folder_fd, const char *name, const char *kind, json_t *object, int *ret_fd) {
         char new_name[NAME_TEXT_MAX];
         int r = 0;
 
         if (snprintf(new_name, sizeof(new_name), "%s.new", name) >= (int)sizeof(new_name))
                 return -ENAMETOOLONG;
+        has_no_memory = false;
+        json_set_alloc_funcs(allocate, free);
         _cleanup_free_ char *text = json_dumps(object, JSON_INDENT(1));
-        if (!text)
+        if (!text || has_no_memory)
                 return -ENOMEM;
         (void)unlinkat(folder_fd, new_name, 0);
         _cleanup_close_ int fd = openat(folder_fd, new_name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
@@ -124,7 +147,9 @@ int state_file_read(int fd, const char *kind, json_t **ret) {
                 return r;
         if (!streq(boot, written_boot))
                 return -ESTALE;
+        json_set_alloc_funcs(allocate_or_abort, free);
         json_t *object = json_loadb(text + n, length - (size_t)n, JSON_REJECT_DUPLICATES, NULL);
+        json_set_alloc_funcs(malloc, free);
         if (!object)
                 return -EBADMSG;
         *ret = object;

@@ -21,7 +21,8 @@ int state_file_write(int folder_fd, const char *name, const char *kind, json_t *
 int state_file_open(int folder_fd, const char *name, bool writable);
 
 /* Reads a file that state_file_open() opened. Returns 0 and the object, which the caller owns; -EBADMSG for a file that
- * is incomplete or of another kind; -ESTALE for a file of another boot; or another negative errno. */
+ * is incomplete or of another kind; -ESTALE for a file of another boot; or another negative errno. Ends the process if
+ * jansson finds no memory. */
 int state_file_read(int fd, const char *kind, json_t **ret);
 
 /* Removes the file and syncs the folder. Returns 0, also if there was none, or a negative errno. */

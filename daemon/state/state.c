@@ -15,7 +15,19 @@ static void drop_files(State *state) {
                 device_file_done(&state->devices[i]);
         for (size_t i = 0; i < state->n_transactions; i++)
                 plan_free(state->transactions[i].plan);
+        free(TAKE_PTR(state->devices));
+        free(TAKE_PTR(state->transactions));
         state->n_devices = state->n_transactions = 0;
+}
+
+/* Replaces the files of one state by those of the other, which has none afterwards. */
+static void move_files(State *to, State *from) {
+        drop_files(to);
+        to->devices = TAKE_PTR(from->devices);
+        to->transactions = TAKE_PTR(from->transactions);
+        to->n_devices = from->n_devices;
+        to->n_transactions = from->n_transactions;
+        from->n_devices = from->n_transactions = 0;
 }
 
 static void close_folders(State *state) {
@@ -29,8 +41,6 @@ State *state_free(State *state) {
         if (!state)
                 return NULL;
         drop_files(state);
-        free(state->devices);
-        free(state->transactions);
         close_folders(state);
         free(state);
         return NULL;
@@ -121,10 +131,10 @@ static int compare_transactions(const void *a, const void *b) {
         return x->number < y->number ? -1 : x->number > y->number;
 }
 
-int state_load(State *state) {
+/* Reads all files into empty lists. */
+static int read_files(State *state) {
         int r;
 
-        drop_files(state);
         if (state->devices_fd < 0)
                 return 0;
         /* Transactions first: one that ends meanwhile has changed the files of its devices before. */
@@ -136,6 +146,18 @@ int state_load(State *state) {
         if (state->n_transactions > 0)
                 qsort(state->transactions, state->n_transactions, sizeof(StateTransaction), compare_transactions);
         return 0;
+}
+
+int state_load(State *state) {
+        State old = {};
+
+        move_files(&old, state);
+        int r = read_files(state);
+        /* With a part of the files, the other devices would look as if they were not detached. */
+        if (r < 0)
+                move_files(state, &old);
+        drop_files(&old);
+        return r;
 }
 
 /* Opening the folder. */

@@ -43,7 +43,7 @@ DEFINE_TRIVIAL_CLEANUP_FUNC(State *, state_free)
  * version of vfiod. */
 bool state_needs_writer(const char *folder);
 
-/* Reads all files again. Returns 0 or a negative errno. */
+/* Reads all files again. Returns 0; or a negative errno, and then the state has the files that were read before. */
 int state_load(State *state);
 
 /* Logs once for each file that it is ignored, and why: an error that state_file_describe_error() explains. */

@@ -38,14 +38,14 @@ static int read_swaps(const Kernel *kernel, BlockUsers *users) {
 
         if (!file)
                 return -errno;
-        while (r >= 0 && getline(&line, &size, file) > 0) {
+        while (r >= 0 && (r = sysfs_next_line(file, &line, &size)) > 0) {
                 line[strcspn(line, " \t\n")] = '\0';
                 char *deleted = strstr(mount_unescape(line), " (deleted)");
                 if (deleted)
                         *deleted = '\0';
                 r = add_user(users, BLOCK_USER_SWAP, line, "");
         }
-        return r >= 0 && ferror(file) ? -EIO : r;
+        return r;
 }
 
 static int read_loops(const Kernel *kernel, BlockUsers *users) {

@@ -91,10 +91,11 @@ static int examine_memory(UsageSnapshot *snapshot, PciAddress address) {
         bool is_inside = false;
         size_t size = 0, region = 0;
         PciAddress other;
+        int r;
 
         if (!file)
                 return errno == ENOENT ? 0 : -errno;
-        while (getline(&line, &size, file) > 0) {
+        while ((r = sysfs_next_line(file, &line, &size)) > 0) {
                 size_t indentation = strspn(line, " ");
                 char *name = strstr(line, " : ");
 
@@ -115,7 +116,7 @@ static int examine_memory(UsageSnapshot *snapshot, PciAddress address) {
                         region = indentation;
                 }
         }
-        return ferror(file) ? -EIO : 0;
+        return r;
 }
 
 static int examine(UsageSnapshot *snapshot, int device_fd, PciAddress address) {

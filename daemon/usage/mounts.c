@@ -102,14 +102,17 @@ static int read_mounts(const Kernel *kernel, const Process *process, const Usage
                 MountTable *table) {
         _cleanup_free_ char *line = NULL;
         size_t size = 0;
+        int r;
 
         _cleanup_fclose_ FILE *file = sysfs_open_lines(kernel->proc_fd, SYSFS_PATH("%d/mountinfo", (int)process->pid));
         if (!file) {
+                if (errno == ENOMEM)
+                        return -ENOMEM;
                 table->is_partial = table->is_partial || (errno != ENOENT && errno != ESRCH && errno != EINVAL);
                 return 0;
         }
         (void)setvbuf(file, NULL, _IOFBF, READ_BUFFER_SIZE);
-        while (getline(&line, &size, file) > 0) {
+        while ((r = sysfs_next_line(file, &line, &size)) > 0) {
                 if (*budget == 0 || usage_limits_check_time(limits) < 0) {
                         table->is_partial = true;
                         return 1;
@@ -117,13 +120,13 @@ static int read_mounts(const Kernel *kernel, const Process *process, const Usage
                 (*budget)--;
                 table->n_lines++;
                 line[strcspn(line, "\n")] = '\0';
-                int r = parse_line(table, line, process->rank != PROCESS_OF_OTHER_NAMESPACE);
+                r = parse_line(table, line, process->rank != PROCESS_OF_OTHER_NAMESPACE);
                 if (r == -ENOMEM)
                         return r;
                 table->is_partial = table->is_partial || r < 0;
         }
-        table->is_partial = table->is_partial || ferror(file);
-        return 1;
+        table->is_partial = table->is_partial || r < 0;
+        return r == -ENOMEM ? r : 1;
 }
 
 /* The nodes of the tree point into the process table. */

@@ -263,7 +263,7 @@ static int read_pppoe(const Kernel *kernel, NetworkTable *table) {
         int r = has_ppp_interface(kernel);
         if (r <= 0)
                 return r;
-        while (getline(&line, &size, file) > 0) {
+        while ((r = sysfs_next_line(file, &line, &size)) > 0) {
                 long index;
 
                 line[strcspn(line, "\n")] = '\0';
@@ -275,7 +275,7 @@ static int read_pppoe(const Kernel *kernel, NetworkTable *table) {
                 if (add_use(table, (unsigned)index, NETWORK_PPPOE, "") == MNL_CB_ERROR)
                         return -ENOMEM;
         }
-        return ferror(file) ? -EIO : 0;
+        return r;
 }
 
 /* Only root can open packet sockets, so each of them is a use: also one of a process that only listens. */
@@ -283,10 +283,11 @@ static int read_packet_sockets(const Kernel *kernel, NetworkTable *table) {
         _cleanup_fclose_ FILE *file = sysfs_open_lines(kernel->proc_fd, "net/packet");
         _cleanup_free_ char *line = NULL;
         size_t size = 0;
+        int r;
 
         if (!file)
                 return errno == ENOENT ? 0 : -errno;
-        while (getline(&line, &size, file) > 0) {
+        while ((r = sysfs_next_line(file, &line, &size)) > 0) {
                 unsigned protocol, index;
                 char inode[24];
 
@@ -299,7 +300,7 @@ static int read_packet_sockets(const Kernel *kernel, NetworkTable *table) {
                 if (add_use(table, index, NETWORK_PACKET_SOCKET, inode) == MNL_CB_ERROR)
                         return -ENOMEM;
         }
-        return ferror(file) ? -EIO : 0;
+        return r;
 }
 
 /* Finds protocols of the kernel on one interface, such as FCoE, batman-adv or TIPC. */
@@ -307,10 +308,11 @@ static int read_protocols(const Kernel *kernel, NetworkTable *table) {
         _cleanup_fclose_ FILE *file = sysfs_open_lines(kernel->proc_fd, "net/ptype");
         _cleanup_free_ char *line = NULL;
         size_t size = 0;
+        int r;
 
         if (!file)
                 return errno == ENOENT ? 0 : -errno;
-        while (getline(&line, &size, file) > 0) {
+        while ((r = sysfs_next_line(file, &line, &size)) > 0) {
                 char device[HOST_NAME_TEXT_MAX], function[NETWORK_TEXT_MAX];
                 long index;
 
@@ -324,7 +326,7 @@ static int read_protocols(const Kernel *kernel, NetworkTable *table) {
                 if (add_use(table, (unsigned)index, NETWORK_PROTOCOL, function) == MNL_CB_ERROR)
                         return -ENOMEM;
         }
-        return ferror(file) ? -EIO : 0;
+        return r;
 }
 
 /* A kernel without such a thing has no entries of it. */

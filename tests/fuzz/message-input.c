@@ -135,7 +135,7 @@ static void append_values(sd_bus_message *message, MessageInput *input, const ch
         }
 }
 
-sd_bus_message *message_input_new(void) {
+sd_bus_message *message_input_new_call(const char *path, const char *interface, const char *member) {
         static sd_bus *bus;
         sd_bus_message *message = NULL;
         int ends[2];
@@ -144,8 +144,12 @@ sd_bus_message *message_input_new(void) {
                 g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), ==, 0);
                 g_assert_cmpint(peer_open_client(ends[0], NULL, &bus), ==, 0);
         }
-        g_assert_cmpint(peer_make_call(bus, "org.vfiod1.Fuzz1", "Fuzz", &message), >=, 0);
+        g_assert_cmpint(sd_bus_message_new_method_call(bus, &message, NULL, path, interface, member), >=, 0);
         return message;
+}
+
+sd_bus_message *message_input_new(void) {
+        return message_input_new_call(PEER_PATH, "org.vfiod1.Fuzz1", "Fuzz");
 }
 
 void message_input_seal(sd_bus_message *message) {

@@ -17,8 +17,9 @@ uint8_t message_input_byte(MessageInput *input);
 /* Makes a message that can be read, with these types, or now and then with others. The caller owns it. */
 sd_bus_message *message_input_make(MessageInput *input, const char *types);
 
-/* Makes an empty message. message_input_seal() makes it readable after the caller has appended to it. */
+/* Make an empty call. message_input_seal() makes it readable after the caller has appended to it. The caller owns it. */
 sd_bus_message *message_input_new(void);
+sd_bus_message *message_input_new_call(const char *path, const char *interface, const char *member);
 void message_input_seal(sd_bus_message *message);
 
 #define _cleanup_message_ _cleanup_(sd_bus_message_unrefp)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Runs a fuzz target for 20 seconds: run.py NAME PROGRAM SEEDS RESULTS
+"""Runs a fuzz target for 30 seconds: run.py NAME PROGRAM SEEDS RESULTS
 
 SEEDS is a folder with inputs to start with; it may be missing. An input that makes the target fail is written to the
 folder RESULTS.
@@ -13,7 +13,8 @@ import subprocess
 import sys
 import tempfile
 
-OPTIONS = ["-seed=1", "-max_total_time=20", "-timeout=5", "-rss_limit_mb=1024", "-max_len=4096", "-print_final_stats=1"]
+OPTIONS = ["-timeout=5", "-rss_limit_mb=1024", "-max_len=4096", "-print_final_stats=1"]
+SECONDS = 30
 LINES_SHOWN = 100
 
 
@@ -22,9 +23,9 @@ def last_number(pattern, text):
     return int(found[-1]) if found else 0
 
 
-def fuzz(program, seeds, results):
-    """The exit code of libFuzzer, and its output."""
-    options = [*OPTIONS, f"-artifact_prefix={results}/{program.name}-"]
+def fuzz(program, seeds, results, seconds, seed):
+    """The exit code of libFuzzer, and its output. The same seed gives the same inputs; 0 is a random one."""
+    options = [*OPTIONS, f"-seed={seed}", f"-max_total_time={seconds}", f"-artifact_prefix={results}/{program.name}-"]
     inputs = sorted(str(path) for path in seeds.glob("*"))
     if inputs:
         options.append("-seed_inputs=" + ",".join(inputs))
@@ -42,9 +43,13 @@ def fuzz(program, seeds, results):
     return done.returncode, done.stdout
 
 
+def count_runs(output):
+    return last_number(r"stat::number_of_executed_units: (\d+)", output)
+
+
 def main(name, program, seeds, results):
-    code, output = fuzz(pathlib.Path(program), pathlib.Path(seeds), results)
-    runs = last_number(r"stat::number_of_executed_units: (\d+)", output)
+    code, output = fuzz(pathlib.Path(program), pathlib.Path(seeds), results, SECONDS, 1)
+    runs = count_runs(output)
     corpus = last_number(r"\bcorp: (\d+)", output)
     good = code == 0 and runs > 0
     print("1..1")

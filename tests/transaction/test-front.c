@@ -1,0 +1,642 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon.h"
+#include "helper/worker-service.h"
+#include "helpers.h"
+#include "policy/rule.h"
+#include "process/child.h"
+#include "process/peer.h"
+
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+/* A program that took over vfiod sends what it wants to the real worker: the worker refuses it, or does only what
+ * docs/SECURITY.md says. */
+
+#define DEADLINE_US (60 * G_USEC_PER_SEC)
+#define CONNECTIONS 1000
+
+/* As in helper-main.c. */
+#define CHILDREN_MAX 256
+
+typedef struct Front {
+        Host *host;
+        char *rules, *early, *boot, *canary;
+        const char *folders[2];
+        sd_bus *peer;
+        pid_t worker;
+        int control_fd, their_control_fd, alive_fd, their_alive_fd;
+} Front;
+
+static Front *front_new(void) {
+        Front *front = g_new0(Front, 1);
+        int ends[2];
+
+        front->host = host_new();
+        front->rules = g_build_filename(front->host->folder, "rules", NULL);
+        front->early = g_build_filename(front->host->folder, "early", "05-vfiod.rules", NULL);
+        front->boot = g_build_filename(front->host->folder, "boot", "10-vfiod.rules", NULL);
+        front->canary = g_build_filename(front->host->folder, "canary.conf", NULL);
+        front->folders[0] = front->rules;
+        g_assert_true(g_file_set_contents(front->canary, "canary", -1, NULL));
+        g_assert_cmpint(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), ==, 0);
+        front->control_fd = ends[0];
+        front->their_control_fd = ends[1];
+        g_assert_cmpint(pipe2(ends, O_CLOEXEC), ==, 0);
+        front->their_alive_fd = ends[0];
+        front->alive_fd = ends[1];
+        return front;
+}
+
+static void front_disconnect(Front *front) {
+        front->peer = sd_bus_close_unref(front->peer);
+        if (front->worker > 0)
+                g_assert_cmpint(waitpid(front->worker, NULL, 0), ==, front->worker);
+        front->worker = 0;
+}
+
+static void remove_folder(const char *path) {
+        g_autoptr(GDir) folder = g_dir_open(path, 0, NULL);
+
+        for (const char *name; folder && (name = g_dir_read_name(folder));) {
+                g_autofree char *file = g_build_filename(path, name, NULL);
+
+                (void)g_remove(file);
+        }
+        (void)g_rmdir(path);
+}
+
+static Front *front_free(Front *front) {
+        g_autofree char *early = g_path_get_dirname(front->early), *boot = g_path_get_dirname(front->boot),
+                        *text = NULL;
+
+        front_disconnect(front);
+        g_assert_true(g_file_get_contents(front->canary, &text, NULL, NULL));
+        g_assert_cmpstr(text, ==, "canary");
+        (void)g_unlink(front->canary);
+        remove_folder(front->rules);
+        remove_folder(early);
+        remove_folder(boot);
+        close(front->control_fd);
+        close(front->their_control_fd);
+        close(front->alive_fd);
+        close(front->their_alive_fd);
+        host_free(front->host);
+        g_free(front->rules);
+        g_free(front->early);
+        g_free(front->boot);
+        g_free(front->canary);
+        g_free(front);
+        return NULL;
+}
+DEFINE_TRIVIAL_CLEANUP_FUNC(Front *, front_free)
+#define _cleanup_front_ _cleanup_(front_freep)
+
+static int take_step(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        (void)userdata, (void)error;
+        return sd_bus_message_is_signal(message, PEER_WORKER_INTERFACE, "Step");
+}
+
+/* Connects to a worker, as vfiod does. */
+static void front_connect(Front *front) {
+        const Host *host = front->host;
+        int ends[2];
+
+        front_disconnect(front);
+        g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), ==, 0);
+        WorkerHost worker = {
+                        .kernel = host->kernel,
+                        .devices_fd = host->state->devices_fd,
+                        .transactions_fd = host->state->transactions_fd,
+                        .rule_folders = front->folders,
+                        .early_rules = front->early,
+                        .boot_rules = front->boot,
+        };
+        const int keep[] = {ends[1], worker.devices_fd, worker.transactions_fd};
+        front->worker = child_fork("vfiod-job", host->kernel, keep, G_N_ELEMENTS(keep));
+        g_assert_cmpint(front->worker, >=, 0);
+        if (front->worker == 0) {
+                worker_serve(ends[1], &worker);
+                _exit(EXIT_SUCCESS);
+        }
+        close(ends[1]);
+        g_assert_cmpint(peer_open_client(ends[0], NULL, &front->peer), ==, 0);
+        g_assert_cmpint(sd_bus_add_filter(front->peer, NULL, take_step, NULL), >=, 0);
+}
+
+static sd_bus_message *make_call(Front *front, const char *member) {
+        sd_bus_message *call = NULL;
+
+        g_assert_cmpint(peer_make_call(front->peer, PEER_WORKER_INTERFACE, member, &call), >=, 0);
+        return call;
+}
+
+static sd_bus_message *make_run(Front *front, unsigned number) {
+        sd_bus_message *call = make_call(front, "Run");
+
+        g_assert_cmpint(sd_bus_message_append(
+                                        call, "hhu", front->their_control_fd, front->their_alive_fd, (uint32_t)number),
+                        >=, 0);
+        return call;
+}
+
+/* Sends the call, and returns its reply, or a negative errno. */
+static int send_call(Front *front, sd_bus_message *call, sd_bus_message **ret) {
+        int r = peer_call(front->peer, call, DEADLINE_US, ret);
+
+        sd_bus_message_unref(call);
+        return r;
+}
+
+/* The result of a job: the error, or the outcome. */
+static int run_call(Front *front, sd_bus_message *call) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_(worker_result_done) WorkerResult result = {};
+
+        int r = send_call(front, call, &reply);
+        if (r < 0)
+                return r;
+        g_assert_cmpint(job_message_read_result(reply, &result), ==, 0);
+        return result.error < 0 ? result.error : (int)result.problem.outcome;
+}
+
+/* The result of a small request. */
+static int ask(Front *front, const char *member, const char *types, ...) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        int32_t result = 0;
+        va_list arguments;
+
+        front_connect(front);
+        sd_bus_message *call = make_call(front, member);
+        va_start(arguments, types);
+        g_assert_cmpint(sd_bus_message_appendv(call, types, arguments), >=, 0);
+        va_end(arguments);
+        int r = send_call(front, call, &reply);
+        if (r < 0)
+                return r;
+        g_assert_cmpint(sd_bus_message_read(reply, "i", &result), >=, 0);
+        return result;
+}
+
+/* Plans. */
+
+#define MEMBERS_MAX 3
+
+typedef struct RawMember {
+        const char *address;
+        int group, parent;
+        const char *driver, *named;
+        bool recorded, created;
+} RawMember;
+
+/* What the message says, before anybody checks it. */
+typedef struct RawPlan {
+        const char *verb, *selected;
+        int group;
+        unsigned vf_count, vf_fate;
+        bool force, forget;
+        RawMember members[MEMBERS_MAX];
+        const char *guard, *where; /* of a finding; NULL for none */
+} RawPlan;
+
+static void append_raw(sd_bus_message *call, const RawPlan *plan) {
+        g_assert_cmpint(sd_bus_message_append(call, "ssiuuuutbbbbb", plan->verb ?: "detach", plan->selected ?: PORT1,
+                                        plan->group, plan->vf_count, plan->vf_fate, UINT32_MAX, 0U, (uint64_t)0,
+                                        (int)plan->force, (int)plan->forget, 0, 0, 0),
+                        >=, 0);
+        g_assert_cmpint(sd_bus_message_open_container(call, 'a', "(sqqqquyiiaybbbbs)"), >=, 0);
+        for (size_t i = 0; i < MEMBERS_MAX && plan->members[i].address; i++) {
+                const RawMember *member = &plan->members[i];
+
+                g_assert_cmpint(sd_bus_message_open_container(call, 'r', "sqqqquyiiaybbbbs"), >=, 0);
+                g_assert_cmpint(sd_bus_message_append(call, "sqqqquyii", member->address, 0x8086, 0x100e, 0x1af4,
+                                                0x1100, 0x020000U, 3, member->group, member->parent),
+                                >=, 0);
+                g_assert_cmpint(peer_append_bytes(call, member->driver), >=, 0);
+                g_assert_cmpint(sd_bus_message_append(call, "bbbbs", (int)member->recorded, 0, 0, (int)member->created,
+                                                member->named ?: ""),
+                                >=, 0);
+                g_assert_cmpint(sd_bus_message_close_container(call), >=, 0);
+        }
+        g_assert_cmpint(sd_bus_message_close_container(call), >=, 0);
+        g_assert_cmpint(sd_bus_message_open_container(call, 'a', "(sssu)"), >=, 0);
+        if (plan->guard)
+                g_assert_cmpint(sd_bus_message_append(call, "(sssu)", plan->guard, plan->where, "x", 0U), >=, 0);
+        g_assert_cmpint(sd_bus_message_close_container(call), >=, 0);
+}
+
+static int run_raw(Front *front, const RawPlan *plan) {
+        front_connect(front);
+        sd_bus_message *call = make_run(front, 1);
+        append_raw(call, plan);
+        return run_call(front, call);
+}
+
+#define MEMBER(address_) \
+        { .address = (address_), .group = PORTS_GROUP, .parent = PLAN_NO_PARENT, .driver = "e1000" }
+#define BOTH \
+        { MEMBER(PORT1), MEMBER(PORT2) }
+
+static void check_nothing(Front *front) {
+        assert_nothing_recorded(front->host);
+        g_assert_cmpuint(count_writes(front->host), ==, 0);
+        assert_driver(front->host, PORT1, "e1000");
+        assert_driver(front->host, PORT2, "e1000");
+}
+
+/* Not understood: nothing is read or written. */
+static void test_malformed(void) {
+        static const RawPlan plans[] = {
+                        {.group = PORTS_GROUP},
+                        {.verb = "format", .group = PORTS_GROUP, .members = BOTH},
+                        {.verb = "", .group = PORTS_GROUP, .members = BOTH},
+                        {.selected = "../../etc", .group = PORTS_GROUP, .members = BOTH},
+                        {.selected = PORT1 "/..", .group = PORTS_GROUP, .members = BOTH},
+                        {.group = -2, .members = BOTH},
+                        {.group = PORTS_GROUP, .vf_count = 65536, .members = BOTH},
+                        {.group = PORTS_GROUP, .vf_fate = 3, .members = BOTH},
+                        {.group = PORTS_GROUP, .members = {MEMBER("../../../../etc")}},
+                        {.group = PORTS_GROUP, .members = {MEMBER("")}},
+                        {.group = PORTS_GROUP, .members = {{PORT1, PORTS_GROUP, 1, "e1000"}}},
+                        {.group = PORTS_GROUP, .members = {{PORT1, PORTS_GROUP, 0, "e1000"}}},
+                        {.group = PORTS_GROUP, .members = {{PORT1, PORTS_GROUP, INT32_MAX, "e1000"}}},
+                        {.group = PORTS_GROUP, .members = {{PORT1, -2, -1, "e1000"}}},
+                        {.group = PORTS_GROUP, .members = {{PORT1, PORTS_GROUP, -1, "e1000", .created = true}}},
+                        {.group = PORTS_GROUP, .members = {{PORT1, PORTS_GROUP, -1, "e1000", "e1000e"}}},
+                        {.group = PORTS_GROUP, .members = {{PORT1, PORTS_GROUP, -1, "e1000", "../vfio-pci"}}},
+                        {.group = PORTS_GROUP, .members = BOTH, .guard = "everything", .where = PORT1},
+                        {.group = PORTS_GROUP, .members = BOTH, .guard = "storage", .where = "x"},
+                        {.group = PORTS_GROUP, .members = BOTH, .forget = true},
+                        {.verb = "reattach", .group = PORTS_GROUP, .members = BOTH, .forget = true},
+                        {.verb = "set-virtual-functions", .group = PORTS_GROUP, .vf_count = 3, .members = BOTH},
+                        /* Each is the parent of the other. */
+                        {.group = PORTS_GROUP,
+                                        .members = {{PORT1, PORTS_GROUP, 1, "e1000"},
+                                                        {PORT2, PORTS_GROUP, 0, "e1000"}}},
+        };
+        _cleanup_front_ Front *front = front_new();
+        g_autofree char *long_driver = g_strnfill(DRIVER_NAME_MAX, 'x');
+        RawPlan plan = {.group = PORTS_GROUP, .members = BOTH};
+
+        fake_kernel_do(front->host->fake, "reset-writes");
+        for (size_t i = 0; i < G_N_ELEMENTS(plans); i++) {
+                int r = run_raw(front, &plans[i]);
+
+                if (r != -EBADMSG)
+                        g_error("plan %zu: %d", i, r);
+                check_nothing(front);
+        }
+        plan.members[0].driver = long_driver;
+        g_assert_cmpint(run_raw(front, &plan), ==, -EBADMSG);
+        check_nothing(front);
+}
+
+/* Understood, but not true of the host: refused before the first write. */
+static void test_untrue(void) {
+        static const struct {
+                RawPlan plan;
+                Outcome outcome;
+        } cases[] = {
+                        /* no device, a bridge, another card, another group */
+                        {{.group = PORTS_GROUP, .members = {MEMBER("0000:7f:00.0")}}, OUTCOME_NO_SUCH_DEVICE},
+                        {{.group = PORTS_GROUP, .members = {MEMBER("0000:02:00.0")}}, OUTCOME_IDENTITY_CHANGED},
+                        {{.group = 12, .members = {MEMBER(OTHER_NIC)}}, OUTCOME_IDENTITY_CHANGED},
+                        {{.group = 11, .members = {{PORT1, 11, -1, "e1000"}, {PORT2, 11, -1, "e1000"}}},
+                                        OUTCOME_IDENTITY_CHANGED},
+                        /* without a state file */
+                        {{.verb = "reattach",
+                                         .group = PORTS_GROUP,
+                                         .members = {{PORT1, PORTS_GROUP, -1, "e1000", .recorded = true}}},
+                                        OUTCOME_NOT_DETACHED},
+                        /* A network card is no virtual function of another one. */
+                        {{.group = PORTS_GROUP, .members = {MEMBER(PORT1), {PORT2, PORTS_GROUP, 0, "e1000"}}},
+                                        OUTCOME_IDENTITY_CHANGED},
+                        {{.group = PORTS_GROUP,
+                                         .members = {MEMBER(PORT1), {PORT2, PORTS_GROUP, 2, "e1000"},
+                                                         {PORT2, PORTS_GROUP, 1, "e1000"}}},
+                                        OUTCOME_IDENTITY_CHANGED},
+        };
+        _cleanup_front_ Front *front = front_new();
+
+        fake_kernel_do(front->host->fake, "modprobe vfio-pci");
+        fake_kernel_do(front->host->fake, "reset-writes");
+        for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+                int r = run_raw(front, &cases[i].plan);
+
+                if (r != (int)cases[i].outcome)
+                        g_error("plan %zu: %d", i, r);
+                check_nothing(front);
+        }
+}
+
+/* What such a front can do: detach devices that vfiod would not detach so, because it overrides the guards and asks nobody.
+ * They come back. */
+static void check_allowed(const RawPlan *plan, bool with_second) {
+        _cleanup_front_ Front *front = front_new();
+
+        fake_kernel_do(front->host->fake, "modprobe vfio-pci");
+        g_autofree char *before = fake_kernel_snapshot(front->host->fake);
+        g_assert_cmpint(run_raw(front, plan), ==, 0);
+        host_read(front->host);
+        g_assert_cmpuint(count_transactions(front->host), ==, 0);
+        assert_state(front->host, PORT1, DEVICE_DETACHED);
+        assert_state(front->host, PORT2, with_second ? DEVICE_DETACHED : DEVICE_HOST);
+        host_must_move(front->host, PLAN_REATTACH, "ens1");
+        assert_snapshot(front->host, before);
+        assert_nothing_recorded(front->host);
+}
+
+static void test_allowed(void) {
+        RawPlan part = {.group = PORTS_GROUP, .members = {MEMBER(PORT1)}},
+                twice = {.group = PORTS_GROUP, .members = {MEMBER(PORT1), MEMBER(PORT2), MEMBER(PORT1)}};
+
+        check_allowed(&part, false);
+        check_allowed(&twice, true);
+}
+
+/* Descriptors. */
+
+static int run_with(Front *front, int control_fd, int alive_fd) {
+        _cleanup_close_ int own_control_fd = front->their_control_fd, own_alive_fd = front->their_alive_fd;
+        RawPlan plan = {.group = PORTS_GROUP, .members = BOTH};
+
+        front->their_control_fd = control_fd;
+        front->their_alive_fd = alive_fd;
+        int r = run_raw(front, &plan);
+        front->their_control_fd = TAKE_FD(own_control_fd);
+        front->their_alive_fd = TAKE_FD(own_alive_fd);
+        return r;
+}
+
+static void test_descriptors(void) {
+        _cleanup_front_ Front *front = front_new();
+        _cleanup_close_ int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC),
+                            folder_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        int ends[2];
+
+        fake_kernel_do(front->host->fake, "modprobe vfio-pci");
+        g_autofree char *before = fake_kernel_snapshot(front->host->fake);
+        /* A front that is gone, and descriptors of another kind. */
+        g_assert_cmpint(pipe2(ends, O_CLOEXEC), ==, 0);
+        close(ends[1]);
+        fake_kernel_do(front->host->fake, "reset-writes");
+        g_assert_cmpint(run_with(front, front->their_control_fd, ends[0]), ==, -EPIPE);
+        close(ends[0]);
+        g_assert_cmpint(run_with(front, front->their_control_fd, folder_fd), <, 0);
+        check_nothing(front);
+        g_assert_cmpint(run_with(front, null_fd, front->their_alive_fd), ==, 0);
+        host_must_move(front->host, PLAN_REATTACH, "ens1");
+        assert_snapshot(front->host, before);
+        assert_nothing_recorded(front->host);
+}
+
+static void *flood(void *userdata) {
+        Front *front = userdata;
+
+        while (send(front->control_fd, "c", 1, MSG_NOSIGNAL) > 0)
+                ;
+        return NULL;
+}
+
+/* A cancel without an end: the job is cancelled, and the worker answers. */
+static void test_endless_cancel(void) {
+        _cleanup_front_ Front *front = front_new();
+        RawPlan plan = {.group = PORTS_GROUP, .members = BOTH};
+
+        fake_kernel_do(front->host->fake, "modprobe vfio-pci");
+        g_autofree char *before = fake_kernel_snapshot(front->host->fake);
+        /* As many threads as keep the socket full. */
+        GThread *threads[4];
+        for (size_t i = 0; i < G_N_ELEMENTS(threads); i++)
+                threads[i] = g_thread_new("flood", flood, front);
+        g_assert_cmpint(run_raw(front, &plan), ==, OUTCOME_CANCELLED);
+        (void)shutdown(front->control_fd, SHUT_RDWR);
+        for (size_t i = 0; i < G_N_ELEMENTS(threads); i++)
+                g_thread_join(threads[i]);
+        assert_snapshot(front->host, before);
+        assert_nothing_recorded(front->host);
+}
+
+static int count_result(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        (void)error;
+        *(unsigned *)userdata += !sd_bus_message_is_method_error(reply, NULL);
+        return 1;
+}
+
+/* Only the first job of a connection runs. */
+static void test_two_jobs(void) {
+        RawPlan plans[] = {{.group = PORTS_GROUP, .members = BOTH},
+                        {.verb = "reattach", .group = PORTS_GROUP, .members = BOTH}};
+        _cleanup_front_ Front *front = front_new();
+        unsigned n_results = 0;
+        int r = 0;
+
+        fake_kernel_do(front->host->fake, "modprobe vfio-pci");
+        g_autofree char *before = fake_kernel_snapshot(front->host->fake);
+        front_connect(front);
+        for (unsigned i = 0; i < G_N_ELEMENTS(plans); i++) {
+                sd_bus_message *call = make_run(front, i + 1);
+
+                append_raw(call, &plans[i]);
+                g_assert_cmpint(sd_bus_call_async(front->peer, NULL, call, count_result, &n_results, UINT64_MAX), >=,
+                                0);
+                sd_bus_message_unref(call);
+        }
+        while (r >= 0) {
+                r = sd_bus_process(front->peer, NULL);
+                if (r == 0)
+                        r = sd_bus_wait(front->peer, UINT64_MAX);
+        }
+        g_assert_cmpuint(n_results, ==, 1);
+        front_disconnect(front);
+        g_assert_cmpuint(count_detached_devices(front->host), ==, 2);
+        host_must_move(front->host, PLAN_REATTACH, "ens1");
+        assert_snapshot(front->host, before);
+        assert_nothing_recorded(front->host);
+}
+
+/* Files. */
+
+static void test_forget(void) {
+        _cleanup_front_ Front *front = front_new();
+        g_autofree char *outside = g_strdup_printf("../../canary.conf");
+
+        host_must_move(front->host, PLAN_DETACH, "ens1");
+        g_assert_cmpuint(count_detached_devices(front->host), ==, 2);
+        /* A device on vfio-pci keeps its file, and so it comes back. */
+        g_assert_cmpint(ask(front, "Forget", "as", 2, PORT1, PORT2), ==, 0);
+        g_assert_cmpuint(count_detached_devices(front->host), ==, 2);
+        g_assert_cmpint(ask(front, "Forget", "as", 1, outside), <, 0);
+        g_assert_cmpint(ask(front, "Forget", "as", 1, ""), <, 0);
+        g_assert_cmpint(ask(front, "Forget", "as", 1, "0000:7f:00.0"), ==, 0);
+        g_assert_cmpuint(count_detached_devices(front->host), ==, 2);
+        host_must_move(front->host, PLAN_REATTACH, "ens1");
+        assert_nothing_recorded(front->host);
+}
+
+static void test_forget_many(void) {
+        _cleanup_front_ Front *front = front_new();
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+
+        front_connect(front);
+        sd_bus_message *call = make_call(front, "Forget");
+        g_assert_cmpint(sd_bus_message_open_container(call, 'a', "s"), >=, 0);
+        for (unsigned i = 0; i < 100001; i++)
+                g_assert_cmpint(sd_bus_message_append_basic(call, 's', "0000:7f:00.0"), >=, 0);
+        g_assert_cmpint(sd_bus_message_close_container(call), >=, 0);
+        g_assert_cmpint(send_call(front, call, &reply), ==, -E2BIG);
+}
+
+#define RULE "[Match]\nAddress=" PORT1 "\nVendor=8086\nDevice=100e\n"
+
+static void test_rules(void) {
+        _cleanup_front_ Front *front = front_new();
+        g_autofree char *long_name = g_strnfill(RULE_NAME_MAX, 'x'), *long_text = g_strnfill(65 * 1024, '#'),
+                        *link = g_build_filename(front->rules, "link.conf", NULL);
+        const char *const names[] = {
+                        "", "../canary", "a/b", "/etc/passwd", ".hidden", "..", "a b", "a\nb", "\xc3\xa9", long_name};
+
+        for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+                g_assert_cmpint(ask(front, "AddRule", "ssb", names[i], RULE, 0), <, 0);
+                g_assert_cmpint(ask(front, "RemoveRule", "s", names[i]), <, 0);
+                g_assert_false(g_file_test(front->rules, G_FILE_TEST_EXISTS));
+        }
+        /* What is no rule is not written. */
+        g_assert_cmpint(ask(front, "AddRule", "ssb", "nic", "RUN+=\"/bin/sh\"\n", 0), <, 0);
+        g_assert_cmpint(ask(front, "AddRule", "ssb", "nic", RULE "X=y\n", 0), <, 0);
+        g_assert_cmpint(ask(front, "AddRule", "ssb", "nic", long_text, 0), <, 0);
+        g_assert_cmpint(ask(front, "RemoveRule", "s", "canary"), <, 0);
+        g_assert_false(g_file_test(front->rules, G_FILE_TEST_EXISTS));
+        /* A link is not followed. */
+        g_assert_cmpint(ask(front, "AddRule", "ssb", "nic", RULE, 0), ==, 0);
+        g_assert_cmpint(symlink(front->canary, link), ==, 0);
+        g_assert_cmpint(ask(front, "AddRule", "ssb", "link", RULE, 0), ==, -EEXIST);
+        g_assert_cmpint(ask(front, "RemoveRule", "s", "link"), ==, 0);
+        g_assert_cmpint(ask(front, "RemoveRule", "s", "nic"), ==, 0);
+}
+
+/* A device gets into the file of the next boot only if vfiod has detached it, and a rule is for it. */
+static void test_boot_devices(void) {
+        _cleanup_front_ Front *front = front_new();
+        g_autofree char *text = NULL;
+
+        g_assert_cmpint(ask(front, "AddRule", "ssb", "nic", RULE, 0), ==, 0);
+        g_assert_cmpint(ask(front, "SetBootDevices", "a(ss)", 1, PORT1, "nic"), ==, 0);
+        g_assert_cmpint(ask(front, "SetBootDevices", "a(ss)", 2, DISK, "nic", "0000:7f:00.0", "nic"), ==, 0);
+        g_assert_false(g_file_test(front->boot, G_FILE_TEST_EXISTS));
+        host_must_move(front->host, PLAN_DETACH, "ens1");
+        g_assert_cmpint(ask(front, "SetBootDevices", "a(ss)", 2, PORT2, "nic", PORT1, "other"), ==, 0);
+        g_assert_false(g_file_test(front->boot, G_FILE_TEST_EXISTS));
+        g_assert_cmpint(ask(front, "SetBootDevices", "a(ss)", 1, PORT1, "../nic"), ==, -EBADMSG);
+        g_assert_cmpint(ask(front, "SetBootDevices", "a(ss)", 1, "../x", "nic"), ==, -EBADMSG);
+        g_assert_false(g_file_test(front->boot, G_FILE_TEST_EXISTS));
+        g_assert_cmpint(ask(front, "SetBootDevices", "a(ss)", 1, PORT1, "nic"), ==, 0);
+        g_assert_true(g_file_get_contents(front->boot, &text, NULL, NULL));
+        g_assert_nonnull(strstr(text, PORT1));
+        g_assert_null(strstr(text, PORT2));
+        host_must_move(front->host, PLAN_REATTACH, "ens1");
+        g_assert_cmpint(ask(front, "SetBootDevices", "a(ss)", 0), ==, 0);
+        g_assert_false(g_file_test(front->boot, G_FILE_TEST_EXISTS));
+        g_assert_cmpint(ask(front, "RemoveRule", "s", "nic"), ==, 0);
+}
+
+/* There are no other methods, and none with other arguments. */
+static void test_methods(void) {
+        static const char *const members[] = {"Exec", "Load", "Search", "WriteFile", "SetTransaction", "run"};
+        _cleanup_front_ Front *front = front_new();
+
+        for (size_t i = 0; i < G_N_ELEMENTS(members); i++)
+                g_assert_cmpint(ask(front, members[i], "s", "x"), <, 0);
+        g_assert_cmpint(ask(front, "AddRule", "ss", "nic", RULE), <, 0);
+        g_assert_cmpint(ask(front, "Run", "s", "x"), <, 0);
+        g_assert_cmpint(ask(front, "SetEarlyRules", "s", "true"), <, 0);
+        check_nothing(front);
+}
+
+/* Connections. */
+
+static unsigned count_children(pid_t pid) {
+        g_autofree char *path = g_strdup_printf("/proc/%d/task/%d/children", (int)pid, (int)pid), *text = NULL;
+
+        g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+        g_auto(GStrv) words = g_strsplit(g_strstrip(text), " ", -1);
+        return *text ? g_strv_length(words) : 0;
+}
+
+static pid_t fork_listener(const HelperHost *host, int listen_fd) {
+        pid_t pid = fork();
+
+        g_assert_cmpint(pid, >=, 0);
+        if (pid == 0) {
+                (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+                _exit(helpers_run(host, HELPER_WORKER, listen_fd) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+        }
+        return pid;
+}
+
+/* Waits until the worker at the other end has answered. */
+static void expect_served(int fd) {
+        static const char hello[] = "\0AUTH EXTERNAL\r\nDATA\r\n";
+        struct pollfd answer = {.fd = fd, .events = POLLIN};
+
+        g_assert_cmpint(send(fd, hello, sizeof(hello) - 1, MSG_NOSIGNAL), ==, sizeof(hello) - 1);
+        g_assert_cmpint(poll(&answer, 1, DEADLINE_US / 1000), ==, 1);
+}
+
+/* More connections than a worker serves: the others wait, and get their turn. */
+static void test_connections(void) {
+        _cleanup_front_ Front *front = front_new();
+        g_autofree char *socket_path = g_build_filename(front->host->folder, "worker", NULL),
+                        *census = g_build_filename(front->host->folder, "census", NULL);
+        HelperHost host = {
+                        .kernel = front->host->kernel,
+                        .state_folder = front->host->state_folder,
+                        .sockets = {[HELPER_WORKER] = socket_path, [HELPER_CENSUS] = census},
+                        .rule_folders = front->folders,
+                        .early_rules = front->early,
+                        .boot_rules = front->boot,
+                        .idle_us = 60 * G_USEC_PER_SEC,
+        };
+        int fds[CONNECTIONS];
+
+        int listen_fd = helpers_listen(&host, HELPER_WORKER);
+        g_assert_cmpint(listen_fd, >=, 0);
+        pid_t listener = fork_listener(&host, listen_fd);
+        for (unsigned i = 0; i < CONNECTIONS; i++) {
+                fds[i] = peer_connect(socket_path);
+                g_assert_cmpint(fds[i], >=, 0);
+        }
+        for (unsigned i = 0; i < CHILDREN_MAX; i++)
+                expect_served(fds[i]);
+        g_assert_cmpuint(count_children(listener), ==, CHILDREN_MAX);
+        for (unsigned i = 0; i < CONNECTIONS - 1; i++)
+                close(fds[i]);
+        expect_served(fds[CONNECTIONS - 1]);
+        g_assert_cmpuint(count_children(listener), <=, CHILDREN_MAX);
+        close(fds[CONNECTIONS - 1]);
+        g_assert_cmpint(kill(listener, SIGTERM), ==, 0);
+        g_assert_cmpint(waitpid(listener, NULL, 0), ==, listener);
+        close(listen_fd);
+        (void)g_unlink(socket_path);
+}
+
+int main(int argc, char **argv) {
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/front/malformed", test_malformed);
+        g_test_add_func("/front/untrue", test_untrue);
+        g_test_add_func("/front/allowed", test_allowed);
+        g_test_add_func("/front/descriptors", test_descriptors);
+        g_test_add_func("/front/endless-cancel", test_endless_cancel);
+        g_test_add_func("/front/two-jobs", test_two_jobs);
+        g_test_add_func("/front/forget", test_forget);
+        g_test_add_func("/front/forget-many", test_forget_many);
+        g_test_add_func("/front/rules", test_rules);
+        g_test_add_func("/front/boot-devices", test_boot_devices);
+        g_test_add_func("/front/methods", test_methods);
+        g_test_add_func("/front/connections", test_connections);
+        return g_test_run();
+}
