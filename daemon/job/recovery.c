@@ -94,7 +94,7 @@ static int recover_transaction(JobTable *table, unsigned long number) {
         if (r < 0 || owner > 0)
                 return r < 0 ? r : 0;
         const char *selected = PCI_ADDRESS_TEXT(plan->selected);
-        r = job_start(table, TAKE_PTR(plan), "recovery", NULL, NULL, &problem);
+        r = job_start(table, TAKE_PTR(plan), "recovery", NULL, NULL, NULL, &problem);
         if (r > 0)
                 log_warning("An interrupted job on %s is not ended yet: %s", selected, problem.message);
         return r < 0 ? r : 0;
