@@ -2,6 +2,7 @@
 #pragma once
 
 #include <glib.h>
+#include <stdbool.h>
 
 /* A stand-in for the journal: a datagram socket that receives what vfiod logs. A thread reads it, because vfiod drops a line
  * that the socket does not take at once. An entry is its text: lines "NAME=value". */
