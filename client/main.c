@@ -2,6 +2,8 @@
 #include "agent.h"
 #include "config.h"
 #include "connect.h"
+#include "help.h"
+#include "past-time.h"
 #include "proxy.h"
 #include "strv.h"
 #include "terminal.h"
@@ -16,6 +18,7 @@
 typedef enum Operand {
         OPERAND_NONE,
         OPERAND_SELECTOR,
+        OPERAND_MAYBE_SELECTOR,
         OPERAND_VFS, /* a selector, and optionally a number */
         OPERAND_JOB,
         OPERAND_RULE,
@@ -30,11 +33,12 @@ typedef struct Verb {
         const char *options; /* letters of the options that only some verbs take, and this one does */
         ExitCode (*run)(Invocation *invocation);
         bool changes; /* it needs an authorization */
+        bool local;   /* it connects to vfiod itself */
 } Verb;
 
 enum {
         OPTION_JSON = 'j',
-        OPTION_NO_LEGEND = 'n',
+        OPTION_NO_LEGEND = 'L',
         OPTION_HELP = 'h',
         OPTION_VERSION = 'V',
         OPTION_QUIET = 'q',
@@ -56,6 +60,8 @@ enum {
         OPTION_ADDRESS = 'A',
         OPTION_DRIVER = 'b',
         OPTION_NO_ASK_PASSWORD = 'k',
+        OPTION_SINCE = 's',
+        OPTION_LINES = 'n',
 };
 
 /* Options that belong to detach only, and to reattach only. plan takes the options of the verb that it plans. */
@@ -77,6 +83,8 @@ static const Verb verbs[] = {
                                 "oDWb", verb_vfs, true},
                 {"jobs", "", "List the running jobs", OPERAND_NONE, "", verb_jobs},
                 {"cancel", " JOB", "Cancel a job and undo its changes", OPERAND_JOB, "", verb_cancel},
+                {"log", " [SELECTOR]", "Show who changed what, and what was refused", OPERAND_MAYBE_SELECTOR, "sn",
+                                verb_log, .local = true},
                 {"monitor", "", "Print changes as they happen", OPERAND_NONE, "", verb_monitor},
                 {"rule list", "", "List the rules, and the devices that they detach", OPERAND_NONE, "", verb_rule_list},
                 {"rule add", " SELECTOR [--group]", "Detach this device whenever it appears", OPERAND_SELECTOR,
@@ -110,6 +118,8 @@ static const struct option options[] = {
                 {"virtual-functions", required_argument, NULL, OPTION_VIRTUAL_FUNCTIONS},
                 {"detach", no_argument, NULL, OPTION_DETACH},
                 {"driverless", no_argument, NULL, OPTION_DRIVERLESS},
+                {"since", required_argument, NULL, OPTION_SINCE},
+                {"lines", required_argument, NULL, OPTION_LINES},
                 {"address", required_argument, NULL, OPTION_ADDRESS},
                 {"no-ask-password", no_argument, NULL, OPTION_NO_ASK_PASSWORD},
                 {NULL, 0, NULL, 0},
@@ -125,46 +135,7 @@ static void print_help(FILE *stream) {
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
                 fprintf(stream, "  %s%-*s %s\n", verbs[i].name, (int)(26 - strlen(verbs[i].name)), verbs[i].arguments,
                                 verbs[i].summary);
-        fputs("\n"
-              "A selector names a device or a group: 0000:3b:00.0, 3b:00.0, pci_0000_3b_00_0,\n"
-              "enp59s0f0, nvme0n1, /dev/nvme0n1, group:25.\n"
-              "\n"
-              "Options:\n"
-              "      --group               plan, detach, rule add: detach all other devices of the group too\n"
-              "      --companion SELECTOR  plan, detach, rule add: detach this device of the group too; may be\n"
-              "                            repeated\n"
-              "      --override GUARD,...  plan, detach, vfs, rule add: continue although these guards refuse:\n"
-              "                            storage, network, display, console, memory, process,\n"
-              "                            virtual-functions, firmware\n"
-              "      --driver NAME         plan, detach, vfs, rule add: use this vfio driver; by default, vfiod\n"
-              "                            chooses the one that is made for the device, or vfio-pci\n"
-              "      --plan FINGERPRINT    detach, reattach: only if nothing has changed since that plan\n"
-              "      --dry-run             detach, reattach: print the plan, and change nothing\n"
-              "      --persistent          detach: also write a rule, which detaches the device whenever it\n"
-              "                            appears\n"
-              "      --name NAME           detach --persistent, rule add: the name of the rule; by default,\n"
-              "                            it is the address\n"
-              "      --virtual-functions N rule add: create N virtual functions, and detach them instead of the\n"
-              "                            device\n"
-              "      --detach              vfs: bind the new virtual functions to a vfio driver\n"
-              "      --driverless          vfs: keep the new virtual functions without a driver\n"
-              "      --force               reattach: also while a process has a device open; the kernel then\n"
-              "                            waits for that process\n"
-              "      --adopt               reattach: also the devices that vfiod did not detach\n"
-              "      --reattach            plan: show what reattach would do\n"
-              "      --qemu                show: print only the QEMU arguments for the group\n"
-              "      --iommufd             show: print them for an iommufd, not for the node of the group\n"
-              "      --address ADDRESS     Connect to vfiod's own socket at this D-Bus address; by default, root\n"
-              "                            connects to unix:path=/run/vfiod/root, and others to the system bus\n"
-              "      --no-ask-password     Do not ask for a password if polkit requires one\n"
-              "      --json                Print JSON\n"
-              "      --no-legend           Print tables without headings\n"
-              "  -q, --quiet               Print no results of changes and no plans, and ask no questions\n"
-              "  -h, --help                Print this help\n"
-              "      --version             Print the version\n"
-              "\n"
-              "Exit codes:\n",
-                        stream);
+        help_print_options(stream);
         exit_code_print_all(stream);
 }
 
@@ -252,7 +223,7 @@ static uint32_t parse_number(const char *text) {
 static int parse_options(int argc, char **argv, Invocation *invocation, char *used) {
         int option, ending = 0, r;
 
-        while ((option = getopt_long(argc, argv, "hq", options, NULL)) >= 0) {
+        while ((option = getopt_long(argc, argv, "hqn:", options, NULL)) >= 0) {
                 switch (option) {
                 case OPTION_JSON:
                         invocation->output.json = true;
@@ -316,6 +287,21 @@ static int parse_options(int argc, char **argv, Invocation *invocation, char *us
                                 return -EINVAL;
                         }
                         break;
+                case OPTION_SINCE:
+                        if (past_time_parse(optarg, clock_us(CLOCK_REALTIME), &invocation->since_us) < 0) {
+                                terminal_say("vfioctl: '%s' is no time for --since: use \"2026-11-27 20:00\", today, "
+                                             "yesterday, -1h or @1795809600",
+                                                optarg);
+                                return -EINVAL;
+                        }
+                        break;
+                case OPTION_LINES:
+                        invocation->n_lines = parse_number(optarg);
+                        if (invocation->n_lines == 0) {
+                                fputs("vfioctl: --lines takes a number above 0\n", stderr);
+                                return -EINVAL;
+                        }
+                        break;
                 case OPTION_DETACH:
                         invocation->options.detach = true;
                         break;
@@ -350,6 +336,10 @@ static const Verb *parse_operands(const Verb *verb, char **operands, Invocation 
                 if (!*operands)
                         return usage_error("'%s' needs a selector: an address, a name like ens1 or nvme0n1, or group:N",
                                         verb->name);
+                invocation->selector = *operands;
+                break;
+        case OPERAND_MAYBE_SELECTOR:
+                n_taken = *operands != NULL;
                 invocation->selector = *operands;
                 break;
         case OPERAND_VFS:
@@ -417,9 +407,8 @@ static const Verb *parse_verb(int argc, char **argv, const char *used_options, I
 }
 
 static ExitCode run_verb(const Verb *verb, Invocation *invocation) {
-        int r;
+        int r = verb->local ? 0 : connect_to_vfiod(invocation->address, &invocation->bus);
 
-        r = connect_to_vfiod(invocation->address, &invocation->bus);
         if (r < 0) {
                 terminal_say("vfioctl: cannot connect to %s: %s", invocation->address ?: "the system bus",
                                 strerror(-r));

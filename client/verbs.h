@@ -26,6 +26,8 @@ typedef struct Invocation {
         uint32_t virtual_functions; /* --virtual-functions; 0 for none */
         bool sets_vfs;              /* vfs: a number was given */
         uint32_t n_vfs;             /* vfs: that number */
+        uint64_t since_us;          /* --since: microseconds since 1970; 0 for none */
+        uint32_t n_lines;           /* --lines; 0 for none */
         CallOptions options; /* --group, --companion, --override, --plan, --force, --adopt, --detach, --driverless */
 } Invocation;
 
@@ -45,6 +47,9 @@ ExitCode verb_reattach(Invocation *invocation);
 ExitCode verb_vfs(Invocation *invocation);
 ExitCode verb_jobs(Invocation *invocation);
 ExitCode verb_cancel(Invocation *invocation);
+
+/* Needs no vfiod, unless it must resolve a selector. So it connects itself. */
+ExitCode verb_log(Invocation *invocation);
 
 /* Prints directly to stdout while it runs, and not into the output. */
 ExitCode verb_monitor(Invocation *invocation);
