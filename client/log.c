@@ -8,6 +8,7 @@
 #include "strv.h"
 #include "terminal.h"
 #include "verbs.h"
+#include "wrap.h"
 
 #include <pwd.h>
 #include <time.h>
@@ -20,6 +21,9 @@ enum {
         COLUMN_RESULT,
         COLUMN_WHY,
 };
+
+/* The last column is not narrower, also if the table is then wider than the terminal. */
+#define WHY_WIDTH_MIN 24
 
 static const Column columns[] = {
                 [COLUMN_TIME] = {"TIME", 0},
@@ -76,6 +80,8 @@ static char *describe(const JournalEntry *entry) {
                 fputs(entry->reason, stream);
         else if (entry->omitted)
                 fputs(strempty(entry->message), stream);
+        else if (entry->rule && entry->uid)
+                fprintf(stream, "rule %s", entry->rule);
         else
                 write_changes(stream, entry);
         if (entry->options)
@@ -103,23 +109,93 @@ static void time_in_words(uint64_t time_us, char *buffer, size_t size) {
                 (void)strftime(buffer, size, "%Y-%m-%d %H:%M:%S", &parts);
 }
 
-static int add_line(struct libscols_table *table, const JournalEntry *entry) {
+/* The name of the error of a denial is long, and the reason says the same. */
+static const char *result_in_words(const JournalEntry *entry) {
+        const char *result = strempty(entry->result);
+
+        return streq(result, "AccessDenied") || streq(result, "InteractiveAuthorizationRequired") ? "denied" : result;
+}
+
+/* Fills a cell. With wrap, the text has lines of this width. */
+static int cell_set_wrapped(struct libscols_line *line, size_t column, const char *text, bool wrap, size_t width) {
+        char *shown = terminal_text(text);
+
+        if (!shown)
+                return -ENOMEM;
+        if (wrap)
+                wrap_words(shown, width);
+        return scols_line_refer_data(line, column, shown); /* takes it over */
+}
+
+/* Adds an entry without the last column. */
+static int add_line(struct libscols_table *table, const JournalEntry *entry, bool wrap) {
         struct libscols_line *line = scols_table_new_line(table, NULL);
-        _cleanup_free_ char *why = describe(entry), *devices = strv_join(entry->devices, " ");
+        _cleanup_free_ char *devices = strv_join(entry->devices, " ");
         char when[64];
         int r;
 
-        if (!line || !why || !devices)
+        if (!line || !devices)
                 return -ENOMEM;
         time_in_words(entry->time_us, when, sizeof(when));
         const char *subject = devices[0] ? devices : entry->rule ? entry->rule : strempty(entry->selector);
         if ((r = cell_set(line, COLUMN_TIME, when)) < 0 ||
                         (r = cell_set(line, COLUMN_USER, user_in_words(entry))) < 0 ||
                         (r = cell_set(line, COLUMN_VERB, entry->verb)) < 0 ||
-                        (r = cell_set(line, COLUMN_DEVICES, subject)) < 0 ||
-                        (r = cell_set(line, COLUMN_RESULT, entry->result)) < 0)
+                        (r = cell_set_wrapped(line, COLUMN_DEVICES, subject, wrap, 0)) < 0)
                 return r;
-        return cell_set(line, COLUMN_WHY, why);
+        return cell_set(line, COLUMN_RESULT, result_in_words(entry));
+}
+
+/* Returns how wide the last column can be. The others are as wide as their longest line. */
+static size_t remaining_width(struct libscols_table *table, size_t n_lines) {
+        size_t width = scols_table_get_termwidth(table), used = 0;
+
+        for (size_t column = 0; column < COLUMN_WHY; column++) {
+                size_t longest = strlen(columns[column].name);
+
+                for (size_t i = 0; i < n_lines; i++) {
+                        struct libscols_line *line = scols_table_get_line(table, i);
+                        size_t length = wrap_longest_line(scols_cell_get_data(scols_line_get_cell(line, column)));
+
+                        longest = length > longest ? length : longest;
+                }
+                used += longest + 1;
+        }
+        return width > used + WHY_WIDTH_MIN ? width - used : WHY_WIDTH_MIN;
+}
+
+/* Fills the last column. */
+static int add_reasons(struct libscols_table *table, const JournalEntries *entries, bool wrap) {
+        size_t width = wrap ? remaining_width(table, entries->count) : 0;
+        int r = 0;
+
+        for (size_t i = 0; i < entries->count && r >= 0; i++) {
+                _cleanup_free_ char *why = describe(&entries->items[i]);
+
+                r = why ? cell_set_wrapped(scols_table_get_line(table, i), COLUMN_WHY, why, wrap, width) : -ENOMEM;
+        }
+        return r;
+}
+
+/* Makes the lines of a cell lines of the table. */
+static int set_wrapping(struct libscols_table *table, size_t column) {
+        return scols_column_set_wrapfunc(
+                        scols_table_get_column(table, column), scols_wrapnl_chunksize, scols_wrapnl_nextchunk, NULL);
+}
+
+/* On a terminal, long texts have several lines. Otherwise, each entry has one. */
+static int print_table(Output *output, const JournalEntries *entries) {
+        _cleanup_(scols_table_unrefp) struct libscols_table *table = NULL;
+        bool wrap = isatty(STDOUT_FILENO);
+
+        int r = output_table_new(output, columns, ELEMENTSOF(columns), &table);
+        for (size_t i = 0; r >= 0 && i < entries->count; i++)
+                r = add_line(table, &entries->items[i], wrap);
+        if (r < 0 || (r = add_reasons(table, entries, wrap)) < 0)
+                return r;
+        if (wrap && ((r = set_wrapping(table, COLUMN_DEVICES)) < 0 || (r = set_wrapping(table, COLUMN_WHY)) < 0))
+                return r;
+        return output_table(output, table);
 }
 
 static json_t *number_to_json(const char *text) {
@@ -155,21 +231,12 @@ static json_t *entry_to_json(const JournalEntry *entry) {
                         json_text(entry->message), "message_id", json_text(entry->message_id));
 }
 
-static int print_entries(Output *output, const JournalEntries *entries) {
-        _cleanup_(scols_table_unrefp) struct libscols_table *table = NULL;
-        json_t *array;
-        int r;
+static int print_json(Output *output, const JournalEntries *entries) {
+        json_t *array = json_array();
 
-        if (output->json) {
-                array = json_array();
-                for (size_t i = 0; array && i < entries->count; i++)
-                        array = json_append(array, entry_to_json(&entries->items[i]));
-                return output_json(output, json_pack("{s:o}", "entries", array));
-        }
-        r = output_table_new(output, columns, ELEMENTSOF(columns), &table);
-        for (size_t i = 0; r >= 0 && i < entries->count; i++)
-                r = add_line(table, &entries->items[i]);
-        return r < 0 ? r : output_table(output, table);
+        for (size_t i = 0; array && i < entries->count; i++)
+                array = json_append(array, entry_to_json(&entries->items[i]));
+        return output_json(output, json_pack("{s:o}", "entries", array));
 }
 
 /* Gets the addresses that a selector means: an address as it is, and what vfiod knows otherwise. */
@@ -223,6 +290,7 @@ ExitCode verb_log(Invocation *invocation) {
                 return report_journal(r);
         if (entries.count == 0 && !invocation->output.quiet && !invocation->output.json)
                 fputs("vfioctl: there are no entries\n", stderr);
-        r = print_entries(&invocation->output, &entries);
+        r = invocation->output.json ? print_json(&invocation->output, &entries)
+                                    : print_table(&invocation->output, &entries);
         return r < 0 ? report_error(r, NULL) : EXIT_DONE;
 }

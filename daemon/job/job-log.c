@@ -52,7 +52,8 @@ static LogFields make_fields(const Job *job, Outcome outcome, const char *reason
         log_fields_add_all(&fields, &job->fields);
         log_fields_add(&fields, "VFIOD_CALLER", "%s", job->caller);
         log_fields_add(&fields, "VFIOD_VERB", "%s", plan_verb_to_string(job->plan->verb));
-        log_fields_add(&fields, "VFIOD_JOB", "%lu", job->number);
+        if (job->number > 0) /* an earlier vfiod numbered its jobs itself */
+                log_fields_add(&fields, "VFIOD_JOB", "%lu", job->number);
         if (job->plan->group != IOMMU_GROUP_NONE)
                 log_fields_add(&fields, "VFIOD_GROUP", "%d", job->plan->group);
         log_fields_add(&fields, "VFIOD_RESULT", "%s", result_name(outcome));

@@ -26,11 +26,18 @@ static PolkitVerdict decide(const PolkitQuery *query, void *userdata) {
         return scene->verdict;
 }
 
-static void scene_begin(Scene *scene) {
+static void scene_begin_with(Scene *scene, const FixtureOptions *options) {
+        FixtureOptions own = *options;
+
         *scene = (Scene){.log = log_socket_start()};
-        scene->fixture = fixture_start(&(FixtureOptions){.log_socket = log_socket_get_path(scene->log)});
+        own.log_socket = log_socket_get_path(scene->log);
+        scene->fixture = fixture_start(&own);
         scene->polkit = polkit_stub_start(decide, scene);
         scene->alice = private_bus_connect_as(ALICE_UID);
+}
+
+static void scene_begin(Scene *scene) {
+        scene_begin_with(scene, &(FixtureOptions){});
 }
 
 /* Ends the daemon, so that all its entries have arrived. */
@@ -185,6 +192,74 @@ static void test_cancel(void) {
         scene_end(&scene);
 }
 
+/* A step does not return from the kernel. That has an entry of its own, besides the end of the job. */
+static void test_stuck(void) {
+        Scene scene;
+
+        scene_begin_with(&scene, &(FixtureOptions){.step_deadline_ms = 200});
+        Pending *pending = fixture_detach_stalled(scene.fixture, 2);
+        pending_refused(pending, "Stuck", "*");
+        g_autofree char *stuck = log_socket_expect(scene.log, MESSAGE_STUCK);
+        expect_root(stuck);
+        log_entry_expect(stuck, "PRIORITY=3", "VFIOD_VERB=detach", "VFIOD_JOB=1", "VFIOD_RESULT=Stuck",
+                        "VFIOD_DEVICE=" NIC, "VFIOD_REASON=The kernel did not return *");
+        fake_kernel_do(scene.fixture->kernel, "resume");
+        g_autofree char *ended = log_socket_expect(scene.log, MESSAGE_DETACHED);
+        expect_root(ended);
+        log_entry_expect(ended, "VFIOD_JOB=1", "VFIOD_RESULT=done");
+        scene_end(&scene);
+}
+
+/* A job fails, and then its rollback fails, too. */
+static void test_failures(void) {
+        Scene scene;
+
+        scene_begin(&scene);
+        fake_kernel_do(scene.fixture->kernel, "fail 2 EIO");
+        manager_refused(scene.fixture, "Detach", "ens3", NO_OPTIONS, "RolledBack", "*");
+        g_autofree char *undone = log_socket_expect(scene.log, MESSAGE_JOB_FAILED);
+        expect_root(undone);
+        log_entry_expect(undone, "PRIORITY=4", "VFIOD_RESULT=RolledBack", "VFIOD_BEFORE=" NIC "=e1000e",
+                        "VFIOD_AFTER=" NIC "=e1000e", "VFIOD_REASON=*Everything is as it was before.");
+        for (unsigned k = 3; k <= 20; k++)
+                fake_kernel_do(scene.fixture->kernel, "fail %u EIO", k);
+        manager_refused(scene.fixture, "Detach", "ens3", NO_OPTIONS, "Degraded", "*");
+        g_autofree char *degraded = log_socket_expect(scene.log, MESSAGE_JOB_FAILED);
+        log_entry_expect(degraded, "PRIORITY=3", "VFIOD_RESULT=Degraded", "VFIOD_BEFORE=" NIC "=e1000e",
+                        "VFIOD_AFTER=" NIC "=");
+        scene_end(&scene);
+}
+
+/* The worker of a daemon that was killed ends its job under the next one, which does not know who called. */
+static void test_next_daemon(void) {
+        Scene scene;
+
+        scene_begin(&scene);
+        Pending *pending = fixture_detach_stalled(scene.fixture, 2);
+        fixture_crash_daemon(scene.fixture);
+        pending_refused(pending, "org.freedesktop.DBus.Error.NoReply", "*");
+        fake_kernel_do(scene.fixture->kernel, "resume");
+        g_autofree char *ended = log_socket_expect(scene.log, MESSAGE_DETACHED);
+        log_entry_expect(ended, "VFIOD_VERB=detach", "VFIOD_DEVICE=" NIC, "VFIOD_CALLER=a call to an earlier vfiod",
+                        "VFIOD_BEFORE=" NIC "=e1000e", "VFIOD_AFTER=" NIC "=vfio-pci", "!VFIOD_CALLER_UID=*",
+                        "!VFIOD_JOB=*");
+        scene_end(&scene);
+}
+
+/* The worker dies. Another one undoes the job. */
+static void test_dead_worker(void) {
+        Scene scene;
+
+        scene_begin(&scene);
+        Pending *pending = fixture_detach_stalled(scene.fixture, 2);
+        fixture_kill_worker(scene.fixture);
+        pending_refused(pending, "RolledBack", "*");
+        g_autofree char *ended = log_socket_expect(scene.log, MESSAGE_JOB_FAILED);
+        expect_root(ended);
+        log_entry_expect(ended, "VFIOD_VERB=detach", "VFIOD_JOB=1", "VFIOD_RESULT=RolledBack", "VFIOD_DEVICE=" NIC);
+        scene_end(&scene);
+}
+
 /* Refusals of root's calls, over the bus. */
 static void test_refusals(void) {
         Scene scene;
@@ -283,19 +358,22 @@ static void test_polkit(void) {
 
 /* A user who is refused again and again does not fill the journal. Root's entries are all there. */
 static void test_flood(void) {
-        unsigned n_calls = 100;
         Scene scene;
 
         scene_begin(&scene);
         scene.verdict = VERDICT_DENY;
-        for (unsigned i = 0; i < n_calls; i++)
+        /* Each entry is awaited, because the socket has room for few. */
+        for (unsigned i = 0; i < 100; i++) {
                 pending_refused(call_of_alice(&scene, "Detach", "('ens3', " NO_OPTIONS ")"), ACCESS_DENIED, "*");
-        for (unsigned i = 0; i < n_calls; i++)
-                manager_refused(scene.fixture, "Detach", "ens9", NO_OPTIONS, "NoSuchDevice", "*");
-        for (unsigned i = 0; i < ENTRIES_PER_USER + n_calls; i++) {
+                if (i >= ENTRIES_PER_USER)
+                        continue;
                 g_autofree char *entry = log_socket_expect(scene.log, MESSAGE_REFUSED);
-
-                log_entry_expect(entry, i < ENTRIES_PER_USER ? "VFIOD_CALLER_UID=4000001" : "VFIOD_CALLER_UID=0");
+                log_entry_expect(entry, "VFIOD_CALLER_UID=4000001");
+        }
+        for (unsigned i = 0; i < 100; i++) {
+                manager_refused(scene.fixture, "Detach", "ens9", NO_OPTIONS, "NoSuchDevice", "*");
+                g_autofree char *entry = log_socket_expect(scene.log, MESSAGE_REFUSED);
+                log_entry_expect(entry, "VFIOD_CALLER_UID=0");
         }
         scene_end_daemon(&scene);
         g_autofree char *omitted = log_socket_expect(scene.log, MESSAGE_ENTRIES_OMITTED);
@@ -311,6 +389,10 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/log/refused-rule", test_refused_rule);
         g_test_add_func("/bus/log/rescan", test_rescan);
         g_test_add_func("/bus/log/cancel", test_cancel);
+        g_test_add_func("/bus/log/stuck", test_stuck);
+        g_test_add_func("/bus/log/failures", test_failures);
+        g_test_add_func("/bus/log/next-daemon", test_next_daemon);
+        g_test_add_func("/bus/log/dead-worker", test_dead_worker);
         g_test_add_func("/bus/log/refusals", test_refusals);
         g_test_add_func("/bus/log/root-socket", test_root_socket);
         g_test_add_func("/bus/log/polkit", test_polkit);
