@@ -141,12 +141,13 @@ static void add_job(CallEntry *entry, const Service *service, unsigned long numb
 
 /* Adds what the call is about. */
 static void add_subject(CallEntry *entry, const Service *service, const Request *request) {
-        if (request->method->action == ACTION_MANAGE_RULES)
-                log_fields_add(&entry->fields, "VFIOD_RULE", "%s",
-                                TEXT_EXCERPT(strempty(request->name ? request->name : request->selector)));
+        bool names_rule = streq(request->method->member, "RemoveRule"); /* and no device */
+        const char *rule = names_rule ? request->selector : request->name;
+
+        log_fields_add(&entry->fields, "VFIOD_RULE", "%s", rule ? TEXT_EXCERPT(rule) : "");
         if (request->job > 0)
                 add_job(entry, service, request->job);
-        else if (request->selector && !streq(request->method->member, "RemoveRule"))
+        else if (request->selector && !names_rule)
                 add_selected(entry, service, request);
 }
 

@@ -124,6 +124,9 @@ static void test_rules(void) {
         g_autofree char *exists = log_socket_expect(scene.log, MESSAGE_REFUSED);
         log_entry_expect(exists, "VFIOD_VERB=add-rule", "VFIOD_RULE=mine", "VFIOD_DEVICE=" PORT1,
                         "VFIOD_RESULT=RuleExists");
+        manager_refused(scene.fixture, "AddRule", "ens9", NO_OPTIONS, "NoSuchDevice", "*");
+        g_autofree char *unnamed = log_socket_expect(scene.log, MESSAGE_REFUSED);
+        log_entry_expect(unnamed, "VFIOD_VERB=add-rule", "VFIOD_SELECTOR=ens9", "!VFIOD_RULE=*");
         manager_expect(scene.fixture, "RemoveRule", "mine", NO_OPTIONS, "()");
         g_autofree char *removed = log_socket_expect(scene.log, MESSAGE_RULE_REMOVED);
         log_entry_expect(removed, "VFIOD_VERB=remove-rule", "VFIOD_RULE=mine", "VFIOD_DEVICE=" NIC);
