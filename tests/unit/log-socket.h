@@ -14,12 +14,11 @@ LogSocket *log_socket_start(void);
 LogSocket *log_socket_stop(LogSocket *log);
 const char *log_socket_get_path(const LogSocket *log);
 
-/* Waits for the next entry with this message id, and drops all earlier entries. The test fails after a deadline. The caller
- * frees the entry. */
-char *log_socket_expect(LogSocket *log, const char *message_id);
+/* Waits for the next entry with this message id, and passes over all earlier entries. The test fails after a deadline. The
+ * entry is valid until the end. */
+const char *log_socket_expect(LogSocket *log, const char *message_id);
 
-/* Counts the entries with this message id that have arrived, and drops all entries. Call it when a later entry has been
- * received, so that no earlier one is on its way. */
+/* Counts all entries with this message id that were sent until now. */
 unsigned log_socket_count(LogSocket *log, const char *message_id);
 
 /* Checks that the entry has a line for each pattern (see g_pattern_match_simple()); of a pattern that begins with "!", that it
