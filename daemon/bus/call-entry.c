@@ -125,7 +125,7 @@ static void add_selected(CallEntry *entry, const Service *service, const Request
                 log_fields_add(&entry->fields, "VFIOD_GROUP", "%d", selection.group->number);
         if (selection.device)
                 call_entry_add_devices(entry, (const Device *const *)&selection.device, 1);
-        else
+        else if (selection.group)
                 call_entry_add_devices(
                                 entry, (const Device *const *)selection.group->members, selection.group->n_members);
 }
