@@ -2,6 +2,7 @@
 #include "agent.h"
 #include "config.h"
 #include "connect.h"
+#include "help.h"
 #include "options.h"
 #include "proxy.h"
 #include "strv.h"
@@ -17,6 +18,7 @@
 typedef enum Operand {
         OPERAND_NONE,
         OPERAND_SELECTOR,
+        OPERAND_MAYBE_SELECTOR,
         OPERAND_VFS, /* a selector, and optionally a number */
         OPERAND_JOB,
         OPERAND_COMMAND, /* a selector, "--", and a command with its arguments */
@@ -33,6 +35,7 @@ typedef struct Verb {
         const char *options; /* letters of the options that only some verbs take, and this one does */
         ExitCode (*run)(Invocation *invocation);
         bool changes; /* it needs an authorization */
+        bool local;   /* it connects to vfiod itself */
 } Verb;
 
 /* Options that belong to detach only, and to reattach only. plan takes the options of the verb that it plans. */
@@ -58,6 +61,8 @@ static const Verb verbs[] = {
                 {"release", " LEASE|SELECTOR", "End a lease", OPERAND_LEASE, "f", verb_release, true},
                 {"jobs", "", "List the running jobs", OPERAND_NONE, "", verb_jobs},
                 {"cancel", " JOB", "Cancel a job and undo its changes", OPERAND_JOB, "", verb_cancel},
+                {"log", " [SELECTOR]", "Show who changed what, and what was refused", OPERAND_MAYBE_SELECTOR, "sn",
+                                verb_log, .local = true},
                 {"monitor", "", "Print changes as they happen", OPERAND_NONE, "", verb_monitor},
                 {"rule list", "", "List the rules, and the devices that they detach", OPERAND_NONE, "", verb_rule_list},
                 {"rule add", " SELECTOR [--group]", "Detach this device whenever it appears", OPERAND_SELECTOR,
@@ -79,53 +84,7 @@ static void print_help(FILE *stream) {
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
                 fprintf(stream, "  %s%-*s %s\n", verbs[i].name, (int)(26 - strlen(verbs[i].name)), verbs[i].arguments,
                                 verbs[i].summary);
-        fputs("\n"
-              "A selector names a device or a group: 0000:3b:00.0, 3b:00.0, pci_0000_3b_00_0,\n"
-              "enp59s0f0, nvme0n1, /dev/nvme0n1, group:25.\n"
-              "\n"
-              "Options:\n"
-              "      --group               plan, detach, lease, rule add: detach all other devices of the group\n"
-              "                            too\n"
-              "      --companion SELECTOR  plan, detach, lease, rule add: detach this device of the group too;\n"
-              "                            may be repeated\n"
-              "      --override GUARD,...  plan, detach, lease, vfs, rule add: continue although these guards\n"
-              "                            refuse: storage, network, display, console, memory, process,\n"
-              "                            virtual-functions, firmware; lease: also unsafe-interrupts, no-reset\n"
-              "      --driver NAME         plan, detach, lease, vfs, rule add: use this vfio driver; by default,\n"
-              "                            vfiod chooses the one that is made for the device, or vfio-pci\n"
-              "      --plan FINGERPRINT    detach, reattach: only if nothing has changed since that plan\n"
-              "      --dry-run             detach, reattach: print the plan, and change nothing\n"
-              "      --persistent          detach: also write a rule, which detaches the device whenever it\n"
-              "                            appears\n"
-              "      --name NAME           detach --persistent, rule add: the name of the rule; by default,\n"
-              "                            it is the address\n"
-              "      --virtual-functions N rule add: create N virtual functions, and detach them instead of the\n"
-              "                            device\n"
-              "      --detach              vfs: bind the new virtual functions to a vfio driver\n"
-              "      --driverless          vfs: keep the new virtual functions without a driver\n"
-              "      --descriptors         lease: pass open descriptors of the devices to the command, for an\n"
-              "                            iommufd\n"
-              "      --memory SIZE         lease: memory of the virtual machine, for example 4G; by default, that\n"
-              "                            of the QEMU command\n"
-              "      --force-memlock       lease: run the command although its limit of locked memory is too low\n"
-              "      --pid PID             lease: until this process, which already runs, ends\n"
-              "      --force               reattach, release: also while a process has a device open; the kernel\n"
-              "                            then waits for that process\n"
-              "      --adopt               reattach: also the devices that vfiod did not detach\n"
-              "      --reattach            plan: show what reattach would do\n"
-              "      --qemu                show: print only the QEMU arguments for the group\n"
-              "      --iommufd             show: print them for an iommufd, not for the node of the group\n"
-              "      --address ADDRESS     Connect to vfiod's own socket at this D-Bus address; by default, root\n"
-              "                            connects to unix:path=/run/vfiod/root, and others to the system bus\n"
-              "      --no-ask-password     Do not ask for a password if polkit requires one\n"
-              "      --json                Print JSON\n"
-              "      --no-legend           Print tables without headings\n"
-              "  -q, --quiet               Print no results of changes and no plans, and ask no questions\n"
-              "  -h, --help                Print this help\n"
-              "      --version             Print the version\n"
-              "\n"
-              "Exit codes:\n",
-                        stream);
+        help_print_options(stream);
         exit_code_print_all(stream);
 }
 
@@ -176,6 +135,10 @@ static const Verb *parse_operands(const Verb *verb, char **operands, Invocation 
                 if (!*operands)
                         return usage_error("'%s' needs a selector: an address, a name like ens1 or nvme0n1, or group:N",
                                         verb->name);
+                invocation->selector = *operands;
+                break;
+        case OPERAND_MAYBE_SELECTOR:
+                n_taken = *operands != NULL;
                 invocation->selector = *operands;
                 break;
         case OPERAND_VFS:
@@ -279,9 +242,8 @@ static const Verb *parse_verb(int argc, char **argv, const char *used_options, I
 }
 
 static ExitCode run_verb(const Verb *verb, Invocation *invocation) {
-        int r;
+        int r = verb->local ? 0 : connect_to_vfiod(invocation->address, &invocation->bus);
 
-        r = connect_to_vfiod(invocation->address, &invocation->bus);
         if (r < 0) {
                 terminal_say("vfioctl: cannot connect to %s: %s", invocation->address ?: "the system bus",
                                 strerror(-r));

@@ -2,7 +2,9 @@
 #include "options.h"
 
 #include "memlock.h"
+#include "past-time.h"
 #include "strv.h"
+#include "terminal.h"
 
 #include <getopt.h>
 
@@ -38,6 +40,8 @@ static const struct option options[] = {
                 {"memory", required_argument, NULL, OPTION_MEMORY},
                 {"force-memlock", no_argument, NULL, OPTION_FORCE_MEMLOCK},
                 {"pid", required_argument, NULL, OPTION_PID},
+                {"since", required_argument, NULL, OPTION_SINCE},
+                {"lines", required_argument, NULL, OPTION_LINES},
                 {NULL, 0, NULL, 0},
 };
 
@@ -79,7 +83,7 @@ uint32_t options_parse_number(const char *text) {
 int options_parse(int argc, char **argv, Invocation *invocation, char used[OPTIONS_MAX]) {
         int option, ending = 0, r;
 
-        while ((option = getopt_long(argc, argv, "hq", options, NULL)) >= 0) {
+        while ((option = getopt_long(argc, argv, "hqn:", options, NULL)) >= 0) {
                 switch (option) {
                 case OPTION_JSON:
                         invocation->output.json = true;
@@ -151,6 +155,21 @@ int options_parse(int argc, char **argv, Invocation *invocation, char used[OPTIO
                         break;
                 case OPTION_ADDRESS:
                         invocation->address = optarg;
+                        break;
+                case OPTION_SINCE:
+                        if (past_time_parse(optarg, clock_us(CLOCK_REALTIME), &invocation->since_us) < 0) {
+                                terminal_say("vfioctl: '%s' is no time for --since: use \"2026-11-27 20:00\", today, "
+                                             "yesterday, -1h or @1795809600",
+                                                optarg);
+                                return -EINVAL;
+                        }
+                        break;
+                case OPTION_LINES:
+                        invocation->n_lines = options_parse_number(optarg);
+                        if (invocation->n_lines == 0) {
+                                fputs("vfioctl: --lines takes a number above 0\n", stderr);
+                                return -EINVAL;
+                        }
                         break;
                 case OPTION_DESCRIPTORS:
                         invocation->options.descriptors = true;

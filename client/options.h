@@ -6,7 +6,7 @@
 /* The options of the command line. Each has a letter, by which the verbs name the options that they take. */
 enum {
         OPTION_JSON = 'j',
-        OPTION_NO_LEGEND = 'n',
+        OPTION_NO_LEGEND = 'L',
         OPTION_HELP = 'h',
         OPTION_VERSION = 'V',
         OPTION_QUIET = 'q',
@@ -32,6 +32,8 @@ enum {
         OPTION_MEMORY = 'm',
         OPTION_FORCE_MEMLOCK = 'M',
         OPTION_PID = 'i',
+        OPTION_SINCE = 's',
+        OPTION_LINES = 'n',
 };
 
 /* Room for each letter once. */

@@ -30,6 +30,8 @@ typedef struct Invocation {
         uint64_t memory;            /* --memory, in bytes; 0 for none */
         bool force_memlock;         /* --force-memlock */
         bool ignored_sigpipe;       /* vfioctl was started with SIGPIPE ignored */
+        uint64_t since_us;          /* --since: microseconds since 1970; 0 for none */
+        uint32_t n_lines;           /* --lines; 0 for none */
         CallOptions options; /* --group, --companion, --override, --plan, --force, --adopt, --detach, --driverless */
 } Invocation;
 
@@ -54,6 +56,9 @@ ExitCode verb_leases(Invocation *invocation);
 ExitCode verb_release(Invocation *invocation);
 ExitCode verb_jobs(Invocation *invocation);
 ExitCode verb_cancel(Invocation *invocation);
+
+/* Needs no vfiod, unless it must resolve a selector. So it connects itself. */
+ExitCode verb_log(Invocation *invocation);
 
 /* Prints directly to stdout while it runs, and not into the output. */
 ExitCode verb_monitor(Invocation *invocation);

@@ -10,19 +10,24 @@
 /* The socket of the journal, or negative for stderr. This is the only global variable. */
 static int journal_fd = -EBADF;
 
+int log_open_at(const char *path) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+        if (strlen(path) >= sizeof(address.sun_path))
+                return -ENAMETOOLONG;
+        (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+                return -errno;
+        journal_fd = TAKE_FD(fd);
+        return 0;
+}
+
 void log_open(void) {
-        static const struct sockaddr_un address = {
-                        .sun_family = AF_UNIX,
-                        .sun_path = "/run/systemd/journal/socket",
-        };
         struct stat status;
 
-        if (journal_fd >= 0 || fstat(STDERR_FILENO, &status) < 0 || !S_ISSOCK(status.st_mode))
-                return;
-
-        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) >= 0)
-                journal_fd = TAKE_FD(fd);
+        if (journal_fd < 0 && fstat(STDERR_FILENO, &status) >= 0 && S_ISSOCK(status.st_mode))
+                (void)log_open_at("/run/systemd/journal/socket");
 }
 
 /* Writes the text and a line break. The text may quote names that others chose. It is escaped, so that it cannot
@@ -61,10 +66,8 @@ static void write_line(const LogEvent *event, const char *message) {
         append_field(record, "SYSLOG_IDENTIFIER", "vfiod");
         append_field(record, "MESSAGE", message);
         append_field(record, "MESSAGE_ID", event->message_id);
-        append_field(record, "PCI_ADDRESS", event->address);
-        append_field(record, "IOMMU_GROUP", event->group);
-        append_field(record, "VFIOD_JOB", event->job);
-        append_field(record, "VFIOD_CALLER", event->caller);
+        for (size_t i = 0; event->fields && i < event->fields->n_texts; i++)
+                put_one_line(record, event->fields->texts[i]);
         if (fclose(record) == 0)
                 (void)send(journal_fd, buffer, size, MSG_DONTWAIT | MSG_NOSIGNAL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "base/util.h"
+#include "base/log-fields.h"
 #include <syslog.h>
 
 /* Logging that never blocks. While a device is stuck in the kernel, systemd-journald can block, too: it reads the
@@ -12,15 +12,15 @@
  * stderr. Call this once at the start. Without this call, lines go to stderr. */
 void log_open(void);
 
-/* The priority of a log line, its message id in the catalog, and journal fields, which programs can search for. A
- * field that does not apply is NULL. The strings are borrowed for the duration of the call. */
+/* Sends lines to the datagram socket at this path, as to the journal. For tests. Returns 0 or a negative errno. */
+int log_open_at(const char *path);
+
+/* The priority of a log line, its message id in the catalog, and its journal fields. All are borrowed for the duration of
+ * the call. */
 typedef struct LogEvent {
-        int priority;           /* LOG_ERR ... LOG_DEBUG */
-        const char *message_id; /* 32 hex digits, see systemd/vfiod.catalog */
-        const char *address;    /* PCI_ADDRESS= */
-        const char *group;      /* IOMMU_GROUP= */
-        const char *job;        /* VFIOD_JOB= */
-        const char *caller;     /* VFIOD_CALLER= */
+        int priority;            /* LOG_ERR ... LOG_DEBUG */
+        const char *message_id;  /* 32 hex digits, see systemd/vfiod.catalog; NULL for none */
+        const LogFields *fields; /* NULL for none */
 } LogEvent;
 
 /* Logs one line. Line breaks in the text are escaped. Errors are ignored. */
@@ -46,4 +46,13 @@ void log_event(const LogEvent *event, const char *format, ...) _printf_(2, 3);
 #define MESSAGE_STUCK "6fd1a2c9a1c84a4fa1a0a9a2e7bd3c04"
 #define MESSAGE_RULE_REFUSED "6fd1a2c9a1c84a4fa1a0a9a2e7bd3c05"
 #define MESSAGE_NOT_VIABLE "6fd1a2c9a1c84a4fa1a0a9a2e7bd3c06"
+#define MESSAGE_REFUSED "6fd1a2c9a1c84a4fa1a0a9a2e7bd3c07"
+#define MESSAGE_RULE_ADDED "6fd1a2c9a1c84a4fa1a0a9a2e7bd3c08"
+#define MESSAGE_RULE_REMOVED "6fd1a2c9a1c84a4fa1a0a9a2e7bd3c09"
 #define MESSAGE_FUNCTIONS_SET "6fd1a2c9a1c84a4fa1a0a9a2e7bd3c10"
+#define MESSAGE_RESCAN_ASKED "6fd1a2c9a1c84a4fa1a0a9a2e7bd3c11"
+#define MESSAGE_CANCEL_ASKED "6fd1a2c9a1c84a4fa1a0a9a2e7bd3c12"
+#define MESSAGE_ENTRIES_OMITTED "6fd1a2c9a1c84a4fa1a0a9a2e7bd3c13"
+#define MESSAGE_LEASE_BEGAN "6fd1a2c9a1c84a4fa1a0a9a2e7bd3c14"
+#define MESSAGE_LEASE_LINGERS "6fd1a2c9a1c84a4fa1a0a9a2e7bd3c15"
+#define MESSAGE_LEASE_OVER "6fd1a2c9a1c84a4fa1a0a9a2e7bd3c16"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bus/approval.h"
+#include "bus/call-entry.h"
 #include "bus/polkit.h"
 
 /* Limits for the calls that wait for polkit. Root never waits. */
@@ -112,6 +113,10 @@ static int run(Approval *approval, sd_bus_error *error) {
         return approval->handler->run(approval->service, approval->call, &approval->caller, approval->request, error);
 }
 
+static void log_refusal(const Approval *approval, int error_number, const sd_bus_error *error) {
+        call_entry_log_refusal(approval->service, &approval->caller, approval->request, error_number, error);
+}
+
 static void on_answer(PolkitAnswer answer, const char *polkit_error, void *userdata);
 
 /* The next action that the call needs, or _ACTION_MAX. */
@@ -153,6 +158,7 @@ static void on_answer(PolkitAnswer answer, const char *polkit_error, void *userd
         approval->check = polkit_check_free(approval->check);
         if (answer == POLKIT_CALLER_GONE)
                 return;
+        approval->caller.polkit = polkit_answer_to_string(answer);
         if (answer != POLKIT_AUTHORIZED)
                 r = deny(approval, answer, polkit_error, &error);
         else if ((approval->action = find_next_action(approval)) < _ACTION_MAX) {
@@ -163,8 +169,10 @@ static void on_answer(PolkitAnswer answer, const char *polkit_error, void *userd
                 }
         } else
                 r = run(approval, &error);
-        if (r < 0)
+        if (r < 0) {
+                log_refusal(approval, r, &error);
                 (void)sd_bus_reply_method_errno(approval->call, r, &error);
+        }
 }
 
 /* Returns 0, LIMITS_EXCEEDED or -ENOMEM. */
@@ -176,17 +184,22 @@ static int check_quota(const Service *service, uid_t uid, Problem *problem) {
         return quota_check(&limits, &use, uid, "authorizations by polkit", problem);
 }
 
-int approval_start(Service *service, sd_bus_message *call, const Caller *caller, const CallHandler *handler,
-                Request *request, sd_bus_error *error) {
-        _cleanup_(request_freep) Request *owned = request;
-        _cleanup_(approval_freep) Approval *approval = NULL;
+/* Describes the call and asks polkit. Returns 0, or a negative errno with the error set. */
+static int begin(Approval *approval, sd_bus_error *error) {
         _cleanup_problem_ Problem problem = {};
 
         /* The quota comes first, before vfiod does any work for the caller. */
-        int r = check_quota(service, caller->uid, &problem);
-        if (r != 0)
-                return bus_set_error(error, r, &problem);
-        approval = calloc(1, sizeof(Approval));
+        int r = check_quota(approval->service, approval->caller.uid, &problem);
+        if (r == 0)
+                r = describe(approval, &approval->details, &problem);
+        return r != 0 ? bus_set_error(error, r, &problem) : ask(approval);
+}
+
+int approval_start(Service *service, sd_bus_message *call, const Caller *caller, const CallHandler *handler,
+                Request *request, sd_bus_error *error) {
+        _cleanup_(request_freep) Request *owned = request;
+        _cleanup_(approval_freep) Approval *approval = calloc(1, sizeof(Approval));
+
         if (!approval)
                 return -ENOMEM;
         *approval = (Approval){
@@ -199,10 +212,11 @@ int approval_start(Service *service, sd_bus_message *call, const Caller *caller,
         };
         approval->action = find_next_action(approval);
         assert(approval->action < _ACTION_MAX);
-        if ((r = describe(approval, &approval->details, &problem)) != 0)
-                return bus_set_error(error, r, &problem);
-        if ((r = ask(approval)) < 0)
+        int r = begin(approval, error);
+        if (r < 0) {
+                log_refusal(approval, r, error);
                 return r;
+        }
         approval->next = service->approvals;
         service->approvals = TAKE_PTR(approval);
         return 1;

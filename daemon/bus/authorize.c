@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bus/authorize.h"
 #include "bus/approval.h"
+#include "bus/call-entry.h"
 
 /* Limit for the held calls of one connection, in bytes: each counts as HELD_CALL_SIZE plus the size of its lists. */
 #define HELD_CALL_SIZE 4096
@@ -86,7 +87,8 @@ static int deny(sd_bus_message *call, const char *reason, sd_bus_error *error) {
                         sd_bus_message_get_member(call), BUS_NAME, reason);
 }
 
-/* Runs the call if the caller may make it, or lets polkit decide. Takes the request of the call. */
+/* Runs the call if the caller may make it, or lets polkit decide. Then approval.h takes the request of the call, and logs
+ * a refusal. */
 static int run_known(Service *service, HeldCall *held, const Caller *caller, sd_bus_error *error) {
         const CallHandler *handler = held->handler;
         unsigned needs = held->request->actions & ~(1U << ACTION_NONE);
@@ -109,12 +111,15 @@ static void run_first(CallerQuery *query) {
         HeldCall *held = take_first(query);
         int r;
 
-        if (!query->known)
+        if (!query->known) {
+                query->caller = (Caller){.uid = LOG_QUOTA_UNKNOWN_USER};
                 r = sd_bus_error_setf(&error, SD_BUS_ERROR_ACCESS_DENIED,
                                 "vfiod refuses %s of %s, because the bus did not tell who the caller is: try again.",
                                 sd_bus_message_get_member(held->call), BUS_NAME);
-        else
+        } else
                 r = run_known(query->service, held, &query->caller, &error);
+        if (r < 0 && held->request)
+                call_entry_log_refusal(query->service, &query->caller, held->request, r, &error);
         if (r < 0)
                 (void)sd_bus_reply_method_errno(held->call, r, &error);
         held_call_free(held);
@@ -182,12 +187,15 @@ static void join_user(CallerQuery *query) {
                         query->user_turn = other->user_turn;
                 }
         while (query->caller.uid != 0 && query->first && size > USER_SIZE_MAX) {
+                _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
                 HeldCall *held = take_first(query);
 
                 size -= size_of(held->request);
-                (void)sd_bus_reply_method_errorf(held->call, BUS_ERROR_PREFIX "LimitsExceeded",
+                int r = sd_bus_error_setf(&error, BUS_ERROR_PREFIX "LimitsExceeded",
                                 "Too many calls of user %u already wait: wait for some of them, then try again.",
                                 (unsigned)query->caller.uid);
+                call_entry_log_refusal(query->service, &query->caller, held->request, r, &error);
+                (void)sd_bus_reply_method_error(held->call, &error);
                 held_call_free(held);
         }
 }
@@ -274,6 +282,17 @@ static int get_query(Service *service, const char *sender, CallerQuery **ret) {
         return 0;
 }
 
+/* Only processes of root can connect to root's socket. The kernel said so. */
+static int run_of_root(Service *service, sd_bus_message *call, const CallHandler *handler, const Peer *peer,
+                Request *request, sd_bus_error *error) {
+        const Caller caller = {.pid = peer->pid};
+
+        int r = handler->run(service, call, &caller, request, error);
+        if (r < 0)
+                call_entry_log_refusal(service, &caller, request, r, error);
+        return r;
+}
+
 int authorize(sd_bus_message *call, const CallHandler *handler, Request *request, sd_bus_error *error) {
         _cleanup_(request_freep) Request *owned = request;
         const char *sender = sd_bus_message_get_sender(call);
@@ -281,10 +300,9 @@ int authorize(sd_bus_message *call, const CallHandler *handler, Request *request
         Service *service = service_of(bus);
         CallerQuery *query = NULL;
 
-        /* Only processes of root can connect to root's socket. The kernel said so. */
         const Peer *peer = service_find_peer(service, bus);
         if (peer)
-                return handler->run(service, call, &(Caller){.pid = peer->pid}, request, error);
+                return run_of_root(service, call, handler, peer, request, error);
         if (!sender)
                 return deny(call, "the caller has no name on the bus", error);
         int r = get_query(service, sender, &query);
@@ -305,15 +323,6 @@ int authorize(sd_bus_message *call, const CallHandler *handler, Request *request
         query->end = &held->next;
         query->size += size_of(request);
         return 1;
-}
-
-const char *authorize_caller_text(const Service *service, const Caller *caller, char buffer[static CALLER_TEXT_MAX]) {
-        char command[PROCESS_COMMAND_MAX];
-
-        (void)process_read_command(service->kernel, caller->pid, command);
-        (void)snprintf(buffer, CALLER_TEXT_MAX, "uid %u, process %d (%s)", (unsigned)caller->uid, (int)caller->pid,
-                        command[0] != '\0' ? TEXT_NAME(command) : "gone");
-        return buffer;
 }
 
 void authorize_forget(Service *service) {

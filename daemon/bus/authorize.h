@@ -2,7 +2,6 @@
 #pragma once
 
 #include "bus/call-handler.h"
-#include "usage/processes.h"
 
 /* Finds out who calls, and decides whether the caller may make the call. Methods that only read do not need this. A method
  * that changes something, or that starts a process of vfiod, first reads its arguments and then asks here. This asks the bus
@@ -10,16 +9,11 @@
  * root's socket is run at once. */
 
 /* Continues the call if the caller may make it: see action.h. If that is for polkit to decide, approval.h continues. All
- * others get the error AccessDenied. Takes the request
- * over, also on failure. The handler must be static. To be called in a method handler, whose result it returns: usually 1,
+ * others get the error AccessDenied. Logs each call that is refused after the caller is known (call-entry.h). Takes the
+ * request over, also on failure. The handler must be static. To be called in a method handler, whose result it returns: usually 1,
  * because the answer comes later; or a negative errno with the error set, for example LimitsExceeded if the connection has
  * too many held calls. */
 int authorize(sd_bus_message *call, const CallHandler *handler, Request *request, sd_bus_error *error);
-
-/* Writes "uid 0, process 1234 (vfioctl)" into buffer, for logs and jobs, and returns buffer. The name of the process
- * is escaped, because the process chose it. */
-#define CALLER_TEXT_MAX (TEXT_ESCAPED_MAX(PROCESS_COMMAND_MAX) + 64)
-const char *authorize_caller_text(const Service *service, const Caller *caller, char buffer[static CALLER_TEXT_MAX]);
 
 /* Answers all held calls with an error, when the service ends. */
 void authorize_done(Service *service);

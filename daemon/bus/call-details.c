@@ -70,20 +70,9 @@ int call_details_set(CallDetails *details, CallDetail detail, const char *format
 }
 
 int call_details_set_overrides(CallDetails *details, unsigned overrides) {
-        char *text = NULL;
-        size_t size;
+        char guards[GUARD_LIST_MAX];
 
-        FILE *stream = open_memstream(&text, &size);
-        if (!stream)
-                return -ENOMEM;
-        for (Guard guard = 0; guard < _GUARD_MAX; guard++)
-                if (overrides & 1U << guard)
-                        fprintf(stream, "%s%s", ftell(stream) > 0 ? " " : "", guard_to_string(guard));
-        if (fclose(stream) != 0) {
-                free(text);
-                return -ENOMEM;
-        }
-        return set_text(details, CALL_DETAIL_OVERRIDES, text);
+        return set_text(details, CALL_DETAIL_OVERRIDES, strdup(guard_list_format(overrides, ' ', guards)));
 }
 
 /* Writes the name of a driver as an entry of a list. A driver can have a name with blanks. */

@@ -8,7 +8,8 @@
 
 typedef struct Caller {
         uid_t uid;
-        pid_t pid; /* 0 if the bus daemon does not tell it */
+        pid_t pid;          /* 0 if the bus daemon does not tell it */
+        const char *polkit; /* what polkit answered, in words for the log; NULL if it was not asked */
 } Caller;
 
 typedef struct CallHandler {

@@ -1,8 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/log.h"
 #include "bus/authorize.h"
+#include "bus/call-entry.h"
 #include "bus/publish.h"
 
 /* userdata of getters and methods is the Job. */
+
+static void log_cancel(
+                const Service *service, const Caller *caller, const Request *request, const JobDescription *job) {
+        _cleanup_call_entry_ CallEntry entry = {};
+
+        call_entry_begin(&entry, service, caller, request);
+        log_fields_add(&entry.fields, "VFIOD_JOB", "%lu", job->number);
+        log_fields_add(&entry.fields, "VFIOD_DEVICE", "%s", PCI_ADDRESS_TEXT(job->plan->selected));
+        call_entry_log_done(&entry, MESSAGE_CANCEL_ASKED, "Job %lu is cancelled: %s of %s", job->number,
+                        plan_verb_to_string(job->plan->verb), PCI_ADDRESS_TEXT(job->plan->selected));
+}
 
 /* Replies with the state of the job, and with a sentence that says what the job does now. */
 static int cancel(Service *service, sd_bus_message *call, const Caller *caller, Request *request, sd_bus_error *error) {
@@ -10,17 +23,20 @@ static int cancel(Service *service, sd_bus_message *call, const Caller *caller, 
         _cleanup_free_ char *text = NULL;
         int r;
 
-        (void)caller;
         Job *job = job_find(service->jobs, request->number);
+        bool was_cancelled = job && job_describe(job).cancelled;
         r = job ? job_cancel(job, &problem)
                 : problem_set(&problem, OUTCOME_BUSY, "Job %lu has just ended, so it cannot be cancelled any more.",
                                   request->number);
         if (r != 0)
                 return bus_set_error(error, r, &problem);
         assert(job);
+        JobDescription description = job_describe(job);
+        if (!was_cancelled)
+                log_cancel(service, caller, request, &description);
         if ((r = job_describe_cancel(job, &text)) < 0 || (r = text_escape_message(&text)) < 0)
                 return r;
-        return sd_bus_reply_method_return(call, "ss", job_state_to_string(job_describe(job).state), text);
+        return sd_bus_reply_method_return(call, "ss", job_state_to_string(description.state), text);
 }
 
 /* A job that has ended belongs to root. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bus/authorize.h"
+#include "bus/call-entry.h"
 #include "bus/operation.h"
 #include "bus/publish.h"
 #include "policy/lease-check.h"
@@ -115,7 +116,7 @@ static int start_lease(
                 Service *service, sd_bus_message *call, const Caller *caller, Request *request, sd_bus_error *error) {
         _cleanup_free_ Beginning *beginning = malloc(sizeof(Beginning));
         _cleanup_problem_ Problem problem = {};
-        char text[CALLER_TEXT_MAX];
+        _cleanup_call_entry_ CallEntry entry = {};
         Selection selection;
         Plan *plan = NULL;
 
@@ -127,13 +128,15 @@ static int start_lease(
                 return bus_set_error(error, r, &problem);
         if (plan)
                 plan->asker = caller->uid;
+        call_entry_begin(&entry, service, caller, request);
         LeaseWish wish = {
                         .uid = caller->uid,
                         .pid = (pid_t)request->pid,
                         .descriptors = request->descriptors,
                         .group = selection.group,
                         .plan = plan,
-                        .caller = authorize_caller_text(service, caller, text),
+                        .caller = entry.caller,
+                        .fields = &entry.fields,
         };
         r = lease_start(service->leases, &wish, on_started, beginning, &problem);
         if (r != 0)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/log.h"
 #include "bus/authorize.h"
+#include "bus/call-entry.h"
 #include "bus/operation.h"
 #include "bus/publish.h"
 #include "bus/rule-interface.h"
@@ -176,10 +178,22 @@ BUS_GETTER(property_get_iommu) {
                                                                          : iommu.warning);
 }
 
+static void log_rescan(const Service *service, const Caller *caller, const Request *request) {
+        _cleanup_call_entry_ CallEntry entry = {};
+
+        if (!log_quota_admit(job_table_log_quota(service->jobs), caller->uid))
+                return;
+        call_entry_begin(&entry, service, caller, request);
+        call_entry_log_done(&entry, MESSAGE_RESCAN_ASKED, "All devices and rules are read again");
+}
+
 static int rescan(Service *service, sd_bus_message *call, const Caller *caller, Request *request, sd_bus_error *error) {
-        (void)caller, (void)request, (void)error;
+        (void)error;
         int r = service->rescan(service->rescan_userdata, call);
-        return r < 0 ? r : 1;
+        if (r < 0)
+                return r;
+        log_rescan(service, caller, request);
+        return 1;
 }
 
 static const CallHandler rescan_handler = {.run = rescan};

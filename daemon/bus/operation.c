@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bus/operation.h"
 #include "bus/authorize.h"
+#include "bus/call-entry.h"
 #include "policy/vf-plan.h"
 
 static int append_change(sd_bus_message *reply, PciAddress address, const char *before, const char *after) {
@@ -50,11 +51,13 @@ static void on_done(const WorkerResult *result, void *userdata) {
                 (void)reply_changes(call, &result->report);
 }
 
-static int start_job(Service *service, sd_bus_message *call, const Caller *caller, Plan *plan, Problem *problem) {
-        char text[CALLER_TEXT_MAX];
+static int start_job(Service *service, sd_bus_message *call, const Caller *caller, const Request *request, Plan *plan,
+                Problem *problem) {
+        _cleanup_call_entry_ CallEntry entry = {};
 
+        call_entry_begin(&entry, service, caller, request);
         plan->asker = caller->uid;
-        int r = job_start(service->jobs, plan, authorize_caller_text(service, caller, text), on_done, call, problem);
+        int r = job_start(service->jobs, plan, entry.caller, &entry.fields, on_done, call, problem);
         if (r != 0)
                 return r;
         /* on_done() unrefs the call. The event loop calls it later, never from here. */
@@ -102,7 +105,7 @@ static int start_change(
 
         int r = make_plan(service, request, &plan, &problem);
         if (r == 0)
-                r = start_job(service, call, caller, plan, &problem);
+                r = start_job(service, call, caller, request, plan, &problem);
         return r == 0 ? 1 : bus_set_error(error, r, &problem);
 }
 
@@ -166,7 +169,7 @@ static int set_vfs(
         if (r == OUTCOME_ALREADY_DETACHED)
                 return reply_vfs(call, service->inventory, pf);
         if (r == 0)
-                r = start_job(service, call, caller, plan, &problem);
+                r = start_job(service, call, caller, request, plan, &problem);
         return r == 0 ? 1 : bus_set_error(error, r, &problem);
 }
 
@@ -310,7 +313,7 @@ static int start_plan(
         plan->asker = caller->uid;
         plan->inspect = request->inspect;
         *planning = (Planning){.plan = plan, .call = call};
-        if ((r = job_start(service->jobs, plan, "a plan", on_plan_done, planning, &problem)) != 0)
+        if ((r = job_start(service->jobs, plan, "a plan", NULL, on_plan_done, planning, &problem)) != 0)
                 return bus_set_error(error, r, &problem);
         /* on_plan_done() frees these. The event loop calls it later, never from here. */
         sd_bus_message_ref(call);

@@ -19,6 +19,21 @@ struct PolkitCheck {
         char cancellation_id[32];
 };
 
+const char *polkit_answer_to_string(PolkitAnswer answer) {
+        static const char *const words[_POLKIT_ANSWER_MAX] = {
+                        [POLKIT_AUTHORIZED] = "authorized",
+                        [POLKIT_DENIED] = "denied",
+                        [POLKIT_DISMISSED] = "dismissed",
+                        [POLKIT_CHALLENGE] = "authentication needed",
+                        [POLKIT_ABSENT] = "absent",
+                        [POLKIT_FAILED] = "failed",
+                        [POLKIT_TIMED_OUT] = "timed out",
+                        [POLKIT_CALLER_GONE] = "caller gone",
+        };
+
+        return words[answer];
+}
+
 static void answer(PolkitCheck *check, PolkitAnswer result, const char *error) {
         if (check->answered)
                 return;

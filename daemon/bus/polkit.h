@@ -20,6 +20,9 @@ typedef enum PolkitAnswer {
         _POLKIT_ANSWER_MAX,
 } PolkitAnswer;
 
+/* Returns the answer in words, for the log: "authorized", "denied", "timed out". */
+const char *polkit_answer_to_string(PolkitAnswer answer);
+
 /* Details of the question. They are shown to the person who is asked, and the rules of polkit can read them. */
 typedef struct PolkitDetail {
         const char *key, *value;

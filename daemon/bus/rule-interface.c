@@ -2,6 +2,7 @@
 #include "bus/rule-interface.h"
 #include "base/log.h"
 #include "bus/authorize.h"
+#include "bus/call-entry.h"
 #include "bus/new-rule.h"
 #include "bus/notify.h"
 
@@ -117,7 +118,7 @@ typedef struct PendingCall {
         sd_bus_message *call;
         char *name, *file; /* of the rule */
         bool dry_run;
-        char caller[CALLER_TEXT_MAX];
+        CallEntry entry; /* for the log */
 } PendingCall;
 
 static PendingCall *pending_call_free(PendingCall *pending) {
@@ -126,31 +127,35 @@ static PendingCall *pending_call_free(PendingCall *pending) {
         sd_bus_message_unref(pending->call);
         free(pending->name);
         free(pending->file);
+        call_entry_done(&pending->entry);
         free(pending);
         return NULL;
 }
 DEFINE_TRIVIAL_CLEANUP_FUNC(PendingCall *, pending_call_free)
 
-static PendingCall *pending_call_new(Service *service, sd_bus_message *call, const Caller *caller, const char *name) {
+static PendingCall *pending_call_new(Service *service, sd_bus_message *call, const Caller *caller,
+                const Request *request, const char *name) {
         _cleanup_(pending_call_freep) PendingCall *pending = calloc(1, sizeof(PendingCall));
         if (!pending)
                 return NULL;
         pending->service = service;
         pending->call = sd_bus_message_ref(call);
         pending->name = strdup(name);
-        (void)authorize_caller_text(service, caller, pending->caller);
+        call_entry_begin(&pending->entry, service, caller, request);
+        log_fields_add(&pending->entry.fields, "VFIOD_RULE", "%s", TEXT_NAME(name));
         if (!pending->name || make_path(service, name, &pending->file) < 0)
                 return NULL;
         return TAKE_PTR(pending);
 }
 
 /* Replies with an error, which may be none. Returns whether it did. */
-static bool reply_problem(const PendingCall *pending, int r, const Problem *problem) {
+static bool reply_problem(PendingCall *pending, int r, const Problem *problem) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
 
         if (r == 0)
                 return false;
         (void)bus_set_error(&error, r, problem);
+        call_entry_log_refused(&pending->entry, pending->service, &error);
         (void)sd_bus_reply_method_error(pending->call, &error);
         return true;
 }
@@ -161,7 +166,7 @@ static int describe_change_error(const PendingCall *pending, const char *verb, i
         return problem_set(problem, OUTCOME_FAILED, "Cannot %s %s: %s.", verb, pending->file, strerror(-error));
 }
 
-static int check_added(const PendingCall *pending, int error, Problem *problem) {
+static int check_added(PendingCall *pending, int error, Problem *problem) {
         if (error == -EEXIST)
                 return problem_set(problem, OUTCOME_RULE_EXISTS,
                                 "%s exists: give the rule another name (--name), or remove that rule first (vfioctl "
@@ -171,7 +176,7 @@ static int check_added(const PendingCall *pending, int error, Problem *problem) 
                 return describe_change_error(pending, "write", error, problem);
         if (pending->dry_run)
                 return 0;
-        log_notice("%s was written (for %s)", pending->file, pending->caller);
+        call_entry_log_done(&pending->entry, MESSAGE_RULE_ADDED, "%s was written", pending->file);
         return reload_after_change(pending->service, pending->file, problem);
 }
 
@@ -192,10 +197,11 @@ static int add_rule(
         int r = new_rule_make(service, request, &rule, &problem);
         if (r != 0)
                 return bus_set_error(error, r, &problem);
-        pending = pending_call_new(service, call, caller, rule.name);
+        pending = pending_call_new(service, call, caller, request, rule.name);
         if (!pending)
                 return -ENOMEM;
         pending->dry_run = request->dry_run;
+        call_entry_add_devices(&pending->entry, rule.devices, rule.n_devices);
         r = worker_request(sd_bus_get_event(service->bus), service->worker, "AddRule", on_added, pending, "ssb",
                         rule.name, rule.text, (int)request->dry_run);
         if (r < 0)
@@ -238,7 +244,7 @@ static int no_such_rule(const RuleBook *book, Problem *problem) {
                         book ? book->folders[0] : "");
 }
 
-static int check_removed(const PendingCall *pending, int error, Problem *problem) {
+static int check_removed(PendingCall *pending, int error, Problem *problem) {
         const RuleBook *book = error == -ECANCELED ? NULL : rule_keeper_book(pending->service->rules);
         const RuleFile *file = book ? rule_book_find(book, pending->name) : NULL;
 
@@ -251,7 +257,7 @@ static int check_removed(const PendingCall *pending, int error, Problem *problem
                 return no_such_rule(book, problem);
         if (error < 0 && error != -ENOENT)
                 return describe_change_error(pending, "delete", error, problem);
-        log_notice("%s was removed (for %s)", pending->file, pending->caller);
+        call_entry_log_done(&pending->entry, MESSAGE_RULE_REMOVED, "%s was removed", pending->file);
         return reload_after_change(pending->service, pending->file, problem);
 }
 
@@ -261,21 +267,6 @@ static void on_removed(int error, void *userdata) {
 
         if (!reply_problem(pending, check_removed(pending, error, &problem), &problem))
                 (void)sd_bus_reply_method_return(pending->call, NULL);
-}
-
-static int remove_rule(
-                Service *service, sd_bus_message *call, const Caller *caller, Request *request, sd_bus_error *error) {
-        _cleanup_(pending_call_freep) PendingCall *pending = NULL;
-        _cleanup_problem_ Problem problem = {};
-
-        if (!(pending = pending_call_new(service, call, caller, request->selector)))
-                return -ENOMEM;
-        int r = worker_request(sd_bus_get_event(service->bus), service->worker, "RemoveRule", on_removed, pending, "s",
-                        request->selector);
-        if (r < 0)
-                return bus_set_error(error, describe_change_error(pending, "delete", r, &problem), &problem);
-        TAKE_PTR(pending);
-        return 1;
 }
 
 /* Lists the devices that a rule matches. The caller frees *ret. */
@@ -297,6 +288,27 @@ static int list_matched(const Service *service, const char *name, const Device *
         *ret = devices;
         *ret_n = n;
         return 0;
+}
+
+static int remove_rule(
+                Service *service, sd_bus_message *call, const Caller *caller, Request *request, sd_bus_error *error) {
+        _cleanup_(pending_call_freep) PendingCall *pending = NULL;
+        _cleanup_free_ const Device **devices = NULL;
+        _cleanup_problem_ Problem problem = {};
+        size_t n = 0;
+
+        if (!(pending = pending_call_new(service, call, caller, request, request->selector)))
+                return -ENOMEM;
+        int r = list_matched(service, request->selector, &devices, &n);
+        if (r < 0)
+                return r;
+        call_entry_add_devices(&pending->entry, devices, n);
+        r = worker_request(sd_bus_get_event(service->bus), service->worker, "RemoveRule", on_removed, pending, "s",
+                        request->selector);
+        if (r < 0)
+                return bus_set_error(error, describe_change_error(pending, "delete", r, &problem), &problem);
+        TAKE_PTR(pending);
+        return 1;
 }
 
 static int describe_removed(const Service *service, const Request *request, CallDetails *details, Problem *problem) {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "base/log.h"
 #include "job/job-internal.h"
 
-/* The end of a job: host names, the list of changes, the log. */
+/* The end of a job: host names, and the list of changes. */
 
 #define CLASS_NETWORK 0x02
 
@@ -68,62 +67,4 @@ int job_list_vfs(const Job *job, Report *report) {
                 if (device_is_vf_of(devices[i], pf))
                         r = report_add_change(report, devices[i]->address, "", devices[i]->driver);
         return r;
-}
-
-/* Logs one line only, because there may be hundreds of VFs. */
-static void log_vfs(const Job *job, const WorkerResult *result, LogEvent *event) {
-        const Plan *plan = job->plan;
-
-        event->message_id = MESSAGE_FUNCTIONS_SET;
-        event->address = PCI_ADDRESS_TEXT(plan->selected);
-        log_event(event, "%s has %zu virtual function%s now%s, for %s", event->address, result->report.n_changes,
-                        result->report.n_changes == 1 ? "" : "s", plan->vf_fate == VFS_DETACHED ? ", detached" : "",
-                        job->caller);
-}
-
-static void log_warnings(const Report *report, LogEvent event) {
-        event.priority = LOG_WARNING;
-        event.message_id = NULL;
-        for (size_t i = 0; i < report->n_warnings; i++)
-                log_event(&event, "%s: %s", event.address, report->warnings[i]);
-}
-
-void job_log_end(const Job *job, const WorkerResult *result) {
-        const Plan *plan = job->plan;
-        const char *verb = plan_verb_to_string(plan->verb);
-        LogEvent event = {
-                        .priority = LOG_NOTICE,
-                        .message_id = plan->verb == PLAN_DETACH ? MESSAGE_DETACHED : MESSAGE_REATTACHED,
-                        .group = job->group_text,
-                        .job = job->number_text,
-                        .caller = job->caller,
-        };
-        event.address = PCI_ADDRESS_TEXT(plan->selected);
-        log_warnings(&result->report, event);
-        if (result->error < 0 || result->problem.outcome != OUTCOME_DONE) {
-                event.priority = LOG_WARNING;
-                event.message_id = MESSAGE_JOB_FAILED;
-                event.address = PCI_ADDRESS_TEXT(plan->selected);
-                log_event(&event, "%s: %s for %s failed: %s", event.address, verb, job->caller,
-                                result->error < 0 ? strerror(-result->error) : strempty(result->problem.message));
-                return;
-        }
-        if (job->recovering) {
-                event.address = PCI_ADDRESS_TEXT(plan->selected);
-                log_event(&event, "%s: an interrupted %s was %s", event.address, verb,
-                                plan->verb == PLAN_REATTACH ? "finished" : "undone");
-                return;
-        }
-        if (plan->verb == PLAN_SET_VFS) {
-                log_vfs(job, result, &event);
-                return;
-        }
-        for (size_t i = 0; i < result->report.n_changes; i++) {
-                const DriverChange *change = &result->report.changes[i];
-
-                event.address = PCI_ADDRESS_TEXT(change->address);
-                log_event(&event, "%s: %s is on %s now, was on %s (group %s, for %s)", verb, event.address,
-                                isempty(change->after) ? "no driver" : change->after,
-                                isempty(change->before) ? "none" : change->before, job->group_text, job->caller);
-        }
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "base/log-fields.h"
 #include "job/job.h"
 
 /* Shared only by the files of this room that implement jobs. */
@@ -9,11 +10,11 @@ struct Job {
         Job *next;
         JobTable *table;
         unsigned long number;
-        char number_text[24], group_text[16]; /* for the log */
-        unsigned long transaction;            /* number of its file in the state folder; 0 for a survey */
+        unsigned long transaction; /* number of its file in the state folder; 0 for a survey */
         Plan *plan;
         char *caller;
-        uid_t owner; /* who called; 0 for root, rules and recoveries */
+        LogFields fields; /* who called, and with which options: for the log */
+        uid_t owner;      /* who called; 0 for root, rules and recoveries */
         Worker *worker;
         sd_event_source *orphan; /* the end of a worker that an earlier daemon started; NULL for a job of this daemon */
         sd_event_source *timer;
@@ -39,6 +40,7 @@ struct JobTable {
         Inventory *inventory;
         State *state;
         const WorkerPort *port;
+        LogQuota *log_quota;
         JobLimits limits;
         Job *jobs;
         size_t n_jobs; /* that are visible */
@@ -82,8 +84,10 @@ int job_read_left_plan(const Job *job, Plan **ret);
 int job_conclude_recovery(const Job *job, WorkerResult *result);
 int job_conclude(const Job *job, WorkerResult *result);
 
-/* Logs the end of a job. */
+/* Log the end of a job; that a step does not return from the kernel; and that a survey did not end. */
 void job_log_end(const Job *job, const WorkerResult *result);
+void job_log_stuck(const Job *job, const Problem *problem);
+void job_log_given_up(const Job *job, const Problem *problem);
 
 /* Lists the VFs as the changes of a job that set their number. Returns 0 or -ENOMEM. */
 int job_list_vfs(const Job *job, Report *report);

@@ -47,6 +47,7 @@ Job *job_free(Job *job) {
         plan_free(job->plan);
         worker_result_done(&job->result);
         free(job->caller);
+        log_fields_done(&job->fields);
         free(job->holder);
         free(job);
         return NULL;
@@ -54,6 +55,10 @@ Job *job_free(Job *job) {
 
 int job_table_new(sd_event *event, const Kernel *kernel, Inventory *inventory, State *state, const WorkerPort *port,
                 const JobLimits *limits, JobTable **ret) {
+        _cleanup_(log_quota_freep) LogQuota *log_quota = NULL;
+        int r = log_quota_new(event, &log_quota_limits_default, &log_quota);
+        if (r < 0)
+                return r;
         JobTable *table = malloc(sizeof(JobTable));
         if (!table)
                 return -ENOMEM;
@@ -63,6 +68,7 @@ int job_table_new(sd_event *event, const Kernel *kernel, Inventory *inventory, S
                         .inventory = inventory,
                         .state = state,
                         .port = port,
+                        .log_quota = TAKE_PTR(log_quota),
                         .limits = *limits,
                         .next_job = 1,
         };
@@ -84,9 +90,14 @@ JobTable *job_table_free(JobTable *table) {
                 worker_result_done(&result);
                 job_free(table->jobs);
         }
+        log_quota_free(table->log_quota);
         sd_event_unref(table->event);
         free(table);
         return NULL;
+}
+
+LogQuota *job_table_log_quota(const JobTable *table) {
+        return table->log_quota;
 }
 
 void job_set_activity(const Job *job, DeviceActivity activity) {
@@ -191,18 +202,11 @@ static void on_stuck(Job *job) {
 
         job->stuck = true;
         job_set_activity(job, DEVICE_WAITED_FOR);
-        log_event(&(LogEvent){.priority = LOG_ERR,
-                                  .message_id = MESSAGE_STUCK,
-                                  .address = address,
-                                  .group = job->group_text,
-                                  .job = job->number_text,
-                                  .caller = job->caller},
-                        "Group %s: %s for %s is stuck at the step '%s' of %s", job->group_text,
-                        plan_verb_to_string(job->plan->verb), job->caller, step_kind_to_string(step->kind), address);
         job_announce(job, JOB_CHANGED);
         int r = describe_stuck(job, address, &result.problem);
         if (r < 0)
                 result.error = r;
+        job_log_stuck(job, &result.problem);
         answer(job, &result);
         worker_result_done(&result);
 }
@@ -226,13 +230,7 @@ static void give_up_survey(Job *job) {
                         step_deadline(job) / 1000, job->plan->group);
         if (r < 0)
                 result.error = r;
-        log_event(&(LogEvent){.priority = LOG_WARNING,
-                                  .address = PCI_ADDRESS_TEXT(job->plan->selected),
-                                  .group = job->group_text,
-                                  .job = job->number_text,
-                                  .caller = job->caller},
-                        "Group %s: %s for %s: %s", job->group_text, plan_verb_to_string(job->plan->verb), job->caller,
-                        strempty(result.problem.message));
+        job_log_given_up(job, &result.problem);
         answer(job, &result);
         worker_result_done(&result);
 }
@@ -448,7 +446,8 @@ static int check_job_quota(const JobTable *table, uid_t owner, Problem *problem)
         return quota_check(&table->limits.jobs, &use, owner, "jobs", problem);
 }
 
-int job_start(JobTable *table, Plan *plan, const char *caller, job_done_t done, void *userdata, Problem *problem) {
+int job_start(JobTable *table, Plan *plan, const char *caller, const LogFields *fields, job_done_t done, void *userdata,
+                Problem *problem) {
         _cleanup_(plan_freep) Plan *owned_plan = plan;
         int r;
 
@@ -469,9 +468,9 @@ int job_start(JobTable *table, Plan *plan, const char *caller, job_done_t done, 
         job->number = table->next_job++;
         job->started_us = clock_us(CLOCK_REALTIME);
         job->plan = TAKE_PTR(owned_plan);
-        (void)snprintf(job->group_text, sizeof(job->group_text), "%d", job->plan->group);
-        (void)snprintf(job->number_text, sizeof(job->number_text), "%lu", job->number);
         job->caller = strdup(caller);
+        if (fields)
+                log_fields_add_all(&job->fields, fields);
         job->owner = job->plan->asker;
         job->recovering = job->plan->recovery;
         job->transaction = job->plan->transaction;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "base/log-fields.h"
+#include "job/log-quota.h"
 #include "job/quota.h"
 #include "job/worker.h"
 #include "state/state.h"
@@ -34,10 +36,14 @@ int job_table_new(sd_event *event, const Kernel *kernel, Inventory *inventory, S
 JobTable *job_table_free(JobTable *table);
 DEFINE_TRIVIAL_CLEANUP_FUNC(JobTable *, job_table_free)
 
+/* Returns the quota for journal entries about calls that change nothing. It belongs to the table. */
+LogQuota *job_table_log_quota(const JobTable *table);
+
 /* Starts a job and takes the plan over, also on failure. A plan that only surveys changes nothing: its devices keep
- * their state, and other jobs may run at the same time. The name of the caller is for the log. Returns 0; BUSY,
- * SURVEY_TIMED_OUT or LIMITS_EXCEEDED; or a negative errno. */
-int job_start(JobTable *table, Plan *plan, const char *caller, job_done_t done, void *userdata, Problem *problem);
+ * their state, and other jobs may run at the same time. The name of the caller, and the fields (NULL for none), are for
+ * the log; the job copies both. Returns 0; BUSY, SURVEY_TIMED_OUT or LIMITS_EXCEEDED; or a negative errno. */
+int job_start(JobTable *table, Plan *plan, const char *caller, const LogFields *fields, job_done_t done, void *userdata,
+                Problem *problem);
 
 /* Checks whether the user may have one more survey. job_start() checks the same; this is for callers that do much
  * work before. Returns 0; LIMITS_EXCEEDED; or -ENOMEM. */

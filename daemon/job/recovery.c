@@ -6,12 +6,23 @@
 
 /* Workers that an earlier daemon started. */
 
+/* Logs what the worker has done. If it did not end its transaction, a recovery follows, which logs its own end. */
+static void log_end(const Job *job) {
+        WorkerResult result = {};
+
+        if (!state_find_transaction(job->table->state, job->transaction) && job_conclude(job, &result) == 0)
+                job_log_end(job, &result);
+        worker_result_done(&result);
+}
+
 static int on_worker_end(sd_event_source *source, int fd, uint32_t events, void *userdata) {
         Job *job = userdata;
         JobTable *table = job->table;
 
         (void)source, (void)fd, (void)events;
         int r = job_read_again(job);
+        if (r >= 0)
+                log_end(job);
         job_set_activity(job, DEVICE_QUIET);
         job_free(job);
         if (r >= 0 && (r = job_recover(table)) < 0)
@@ -46,6 +57,9 @@ static int watch_worker(JobTable *table, const StateTransaction *transaction) {
         if (!job)
                 return -ENOMEM;
         *job = (Job){.table = table, .transaction = transaction->number, .plan = TAKE_PTR(plan)};
+        job->caller = strdup("a call to an earlier vfiod");
+        if (!job->caller)
+                return -ENOMEM;
         if ((r = sd_event_add_io(table->event, &job->orphan, pidfd, EPOLLIN, on_worker_end, job)) < 0 ||
                         (r = sd_event_source_set_io_fd_own(job->orphan, true)) < 0)
                 return r;
@@ -94,7 +108,7 @@ static int recover_transaction(JobTable *table, unsigned long number) {
         if (r < 0 || owner > 0)
                 return r < 0 ? r : 0;
         const char *selected = PCI_ADDRESS_TEXT(plan->selected);
-        r = job_start(table, TAKE_PTR(plan), "recovery", NULL, NULL, &problem);
+        r = job_start(table, TAKE_PTR(plan), "recovery", NULL, NULL, NULL, &problem);
         if (r > 0)
                 log_warning("An interrupted job on %s is not ended yet: %s", selected, problem.message);
         return r < 0 ? r : 0;

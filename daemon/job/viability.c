@@ -21,15 +21,13 @@ static const Device *find_blocker(const Group *group) {
 
 static void log_blocker(const Group *group, const Device *blocker) {
         const char *address = PCI_ADDRESS_TEXT(blocker->address);
-        char number[16];
+        _cleanup_log_fields_ LogFields fields = {};
 
-        (void)snprintf(number, sizeof(number), "%d", group->number);
-        log_event(&(LogEvent){.priority = LOG_WARNING,
-                                  .message_id = MESSAGE_NOT_VIABLE,
-                                  .address = address,
-                                  .group = number},
-                        "Group %s is not viable any more: %s is on %s. To detach it, too, run 'vfioctl detach %s'.",
-                        number, address, TEXT_NAME(blocker->driver), address);
+        log_fields_add(&fields, "VFIOD_DEVICE", "%s", address);
+        log_fields_add(&fields, "VFIOD_GROUP", "%d", group->number);
+        log_event(&(LogEvent){.priority = LOG_WARNING, .message_id = MESSAGE_NOT_VIABLE, .fields = &fields},
+                        "Group %d is not viable any more: %s is on %s. To detach it, too, run 'vfioctl detach %s'.",
+                        group->number, address, TEXT_NAME(blocker->driver), address);
 }
 
 void viability_check(Inventory *inventory) {

@@ -55,9 +55,7 @@ static void linger(Lease *lease, pid_t pid, const char *holder) {
                 (void)sd_event_add_io(lease->table->parts.event, &lease->holder_source, lease->holder_fd, EPOLLIN,
                                 on_holder_end, lease);
         if (is_new) {
-                log_notice("Lease %u has ended, but its devices are still open. They go home when they are closed. "
-                           "Holder: %s",
-                                lease->number, strempty(lease->holder));
+                lease_log_lingering(lease, strempty(lease->holder));
                 lease_set_state(lease, LEASE_LINGERING);
         }
         try_again_later(lease);
@@ -70,7 +68,7 @@ static void on_forgotten(Lease *lease, int error) {
                 try_again_later(lease);
                 return;
         }
-        log_notice("Lease %u is over.", lease->number);
+        lease_log_over(lease);
         lease_free(lease);
 }
 
@@ -135,7 +133,7 @@ static int start_reattach(Lease *lease, Problem *problem) {
                 return -ENOMEM;
         *homecoming = (Homecoming){lease->table, lease->number};
         plan->lease = lease->number;
-        r = job_start(lease->table->parts.jobs, TAKE_PTR(owned_plan), lease->caller, on_reattached, homecoming,
+        r = job_start(lease->table->parts.jobs, TAKE_PTR(owned_plan), lease->caller, &lease->fields, on_reattached, homecoming,
                         problem);
         if (r != 0)
                 free(homecoming);

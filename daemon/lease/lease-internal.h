@@ -39,6 +39,7 @@ struct Lease {
         uint64_t retry_us; /* how long the next look at holders waits */
         uint64_t granted;  /* fingerprint of the devices when the access was given: see lease_access_fingerprint() */
         char *caller;
+        LogFields fields; /* about the caller, for the log */
         lease_started_t started; /* NULL once it was called */
         void *userdata;
 };
@@ -84,6 +85,13 @@ int lease_refuse_device(const LeaseTable *table, PciAddress address, unsigned ow
 
 /* Closes the descriptors for the user. */
 void lease_drop_descriptors(Lease *lease);
+
+/* lease-log.c */
+
+/* Log what became of the lease. holder: of lease_log_lingering(), what has a device open. */
+void lease_log_began(const Lease *lease);
+void lease_log_lingering(const Lease *lease, const char *holder);
+void lease_log_over(const Lease *lease);
 
 /* lease-access.c */
 

@@ -100,7 +100,7 @@ static void on_granted(Lease *lease, int error) {
                 return;
         }
         lease_set_state(lease, lease->pid == 0 ? LEASE_UNCLAIMED : LEASE_ACTIVE);
-        log_notice("Lease %u of group %d begins, for %s.", lease->number, lease->group, lease->caller);
+        lease_log_began(lease);
         answer(lease, &result);
 }
 
@@ -146,7 +146,8 @@ static int begin_detach(Lease *lease, Plan *plan, Problem *problem) {
                 return -ENOMEM;
         *detaching = (Detaching){lease->table, lease->number};
         plan->lease = lease->number;
-        r = job_start(lease->table->parts.jobs, TAKE_PTR(owned_plan), lease->caller, on_detached, detaching, problem);
+        r = job_start(lease->table->parts.jobs, TAKE_PTR(owned_plan), lease->caller, &lease->fields, on_detached, detaching,
+                        problem);
         if (r != 0)
                 free(detaching);
         return r;
@@ -204,6 +205,8 @@ static int fill(Lease *lease, const LeaseWish *wish, Problem *problem) {
         lease->since_us = clock_us(CLOCK_REALTIME);
         if (!(lease->caller = strdup(wish->caller)))
                 return -ENOMEM;
+        if (wish->fields)
+                log_fields_add_all(&lease->fields, wish->fields);
         if ((r = list_endpoints(lease, wish->group, problem)) != 0)
                 return r;
         return lease->pid > 0 ? bind_process(lease, problem) : 0;

@@ -123,6 +123,7 @@ Lease *lease_free(Lease *lease) {
         free(lease->addresses);
         free(lease->holder);
         free(lease->caller);
+        log_fields_done(&lease->fields);
         free(lease);
         return NULL;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "base/log-fields.h"
 #include "job/census.h"
 #include "job/job.h"
 #include "job/worker-request.h"
@@ -75,7 +76,8 @@ typedef struct LeaseWish {
         bool descriptors;   /* the user gets open descriptors instead of access to the nodes */
         const Group *group; /* all its endpoints are leased */
         Plan *plan;         /* that detaches the group, taken over also on failure; NULL if it is detached */
-        const char *caller; /* for the log */
+        const char *caller;      /* for the log */
+        const LogFields *fields; /* for the log: copied; NULL for none */
 } LeaseWish;
 
 /* Called once, later than lease_start(): with the lease, result->error 0 and OUTCOME_DONE; or with NULL and the reason. */

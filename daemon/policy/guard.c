@@ -28,6 +28,21 @@ Guard guard_from_string(const char *text) {
         return _GUARD_INVALID;
 }
 
+const char *guard_list_format(unsigned mask, char separator, char buffer[static GUARD_LIST_MAX]) {
+        size_t n = 0;
+
+        buffer[0] = '\0';
+        for (Guard guard = 0; guard < _GUARD_MAX; guard++)
+                if (mask & 1U << guard) {
+                        const char *between = n > 0 ? (char[]){separator, '\0'} : "";
+                        int length = snprintf(buffer + n, GUARD_LIST_MAX - n, "%s%s", between, guards[guard].name);
+
+                        assert(length > 0 && n + (size_t)length < GUARD_LIST_MAX);
+                        n += (size_t)length;
+                }
+        return buffer;
+}
+
 Guard guard_of_usage(UsageKind kind) {
         static const Guard table[_USAGE_KIND_MAX] = {
                         [USAGE_STORAGE] = GUARD_STORAGE,

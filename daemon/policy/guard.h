@@ -27,6 +27,10 @@ typedef enum Guard {
 const char *guard_to_string(Guard guard);
 Guard guard_from_string(const char *text);
 
+/* Writes the names of the guards in a mask of 1 << Guard, with the separator between them, and returns buffer. */
+#define GUARD_LIST_MAX 128
+const char *guard_list_format(unsigned mask, char separator, char buffer[static GUARD_LIST_MAX]);
+
 /* The guard for a kind of use. */
 Guard guard_of_usage(UsageKind kind);
 

@@ -163,7 +163,7 @@ static void retry_or_refuse(RuleKeeper *keeper, RuleCase *rule_case, Outcome out
                 wake_at(keeper, rule_case->retry_us);
                 return;
         }
-        rule_status_log_refusal(rule_case, message);
+        rule_status_log_refusal(rule_case, outcome, message);
         decline(keeper, rule_case, RULE_STATUS_REFUSED, message);
 }
 
@@ -200,6 +200,7 @@ static void on_job_done(const WorkerResult *result, void *userdata) {
 /* Starts the job of the case. Takes ownership of the plan. Returns as job_start() does, or -ENOMEM. */
 static int start_job(RuleKeeper *keeper, RuleCase *rule_case, Plan *plan, Problem *problem) {
         _cleanup_free_ JobRequest *request = malloc(sizeof(JobRequest));
+        _cleanup_log_fields_ LogFields fields = {};
         char caller[RULE_NAME_MAX + 8];
 
         if (!request) {
@@ -210,7 +211,8 @@ static int start_job(RuleKeeper *keeper, RuleCase *rule_case, Plan *plan, Proble
         plan->by_rule = true;
         (void)snprintf(caller, sizeof(caller), "%s%s", rule_case->rule ? "rule " : "hot-plug",
                         strempty(rule_case->rule));
-        int r = job_start(keeper->parts.jobs, plan, caller, on_job_done, request, problem);
+        rule_status_add_fields(rule_case, plan->overrides, &fields);
+        int r = job_start(keeper->parts.jobs, plan, caller, &fields, on_job_done, request, problem);
         if (r != 0)
                 return r;
         (void)TAKE_PTR(request);
@@ -281,7 +283,7 @@ static void release(RuleKeeper *keeper, RuleCase *rule_case, const Device *devic
         }
         int r = plan_release(device, rule_case->hotplugged, &plan);
         if (r >= 0)
-                r = job_start(keeper->parts.jobs, plan, "clearing driver_override", NULL, NULL, &problem);
+                r = job_start(keeper->parts.jobs, plan, "clearing driver_override", NULL, NULL, NULL, &problem);
         rule_case->needs_release = r == OUTCOME_BUSY || r == OUTCOME_LIMITS_EXCEEDED;
         if (r != 0 && !rule_case->needs_release)
                 log_warning("Cannot clear driver_override of %s, so its host driver may not bind: %s",

@@ -1,11 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "rule/rule-status.h"
 #include "base/log.h"
+#include "base/text.h"
 
-void rule_status_log_refusal(const RuleCase *rule_case, const char *message) {
+void rule_status_add_fields(const RuleCase *rule_case, unsigned overrides, LogFields *fields) {
+        char guards[GUARD_LIST_MAX];
+
+        log_fields_add(fields, "VFIOD_RULE", "%s", TEXT_NAME(rule_case->rule));
+        if (overrides != 0)
+                log_fields_add(fields, "VFIOD_OPTIONS", "override=%s", guard_list_format(overrides, ',', guards));
+}
+
+void rule_status_log_refusal(const RuleCase *rule_case, Outcome outcome, const char *message) {
         const char *address = PCI_ADDRESS_TEXT(rule_case->address);
+        _cleanup_log_fields_ LogFields fields = {};
 
-        log_event(&(LogEvent){.priority = LOG_WARNING, .message_id = MESSAGE_RULE_REFUSED, .address = address},
+        rule_status_add_fields(rule_case, 0, &fields);
+        log_fields_add(&fields, "VFIOD_CALLER", "%s%s", rule_case->rule ? "rule " : "hot-plug",
+                        strempty(rule_case->rule));
+        log_fields_add(&fields, "VFIOD_VERB", "detach");
+        log_fields_add(&fields, "VFIOD_DEVICE", "%s", address);
+        log_fields_add(&fields, "VFIOD_RESULT", "%s", outcome_to_string(outcome));
+        log_fields_add(&fields, "VFIOD_REASON", "%s", message);
+        log_event(&(LogEvent){.priority = LOG_WARNING, .message_id = MESSAGE_RULE_REFUSED, .fields = &fields},
                         "%s%s: %s is not detached: %s", rule_case->rule ? "Rule " : "Hot-plug",
                         strempty(rule_case->rule), address, message);
 }
@@ -24,7 +41,7 @@ void rule_status_set_other_card(RuleKeeper *keeper, const Rule *rule, const Devi
         if (!rule_case)
                 return;
         rule_case->incarnation = device->incarnation;
-        rule_status_log_refusal(rule_case, message);
+        rule_status_log_refusal(rule_case, OUTCOME_IDENTITY_CHANGED, message);
         rule_case_set(rule_case, RULE_STATUS_OTHER_CARD, message);
 }
 

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "base/log-fields.h"
 #include "rule/rule-plan.h"
 
 /* The status of a rule case after a change of its device that no job of the case made. */
 
 /* Logs why the device of the case is not detached. */
-void rule_status_log_refusal(const RuleCase *rule_case, const char *message);
+void rule_status_log_refusal(const RuleCase *rule_case, Outcome outcome, const char *message);
+
+/* Adds the fields of the log that tell which rule asks for a detach, and which guards it overrides (a mask of 1 << Guard). */
+void rule_status_add_fields(const RuleCase *rule_case, unsigned overrides, LogFields *fields);
 
 /* The rule names the place of the device, but another card is there. Makes a case that says so, and logs it. */
 void rule_status_set_other_card(RuleKeeper *keeper, const Rule *rule, const Device *device);

@@ -5,8 +5,12 @@
 #include <ctype.h>
 #include <limits.h>
 #include <sys/stat.h>
+#include <systemd/sd-login.h>
 
 #define NAMESPACE_MAX 64
+
+/* (uint32_t)-1: the process was not started in a login session. */
+#define NO_SESSION "4294967295"
 
 /* The file is longer only if a process is in thousands of groups. The ids are at its beginning. */
 #define STATUS_MAX 8192
@@ -37,6 +41,23 @@ const char *process_read_command(const Kernel *kernel, pid_t pid, char buffer[st
                                         0)
                 buffer[0] = '\0';
         return buffer;
+}
+
+void process_read_place(const Kernel *kernel, pid_t pid, char unit[static PROCESS_UNIT_MAX],
+                char session[static PROCESS_SESSION_MAX]) {
+        _cleanup_free_ char *of_unit = NULL, *of_session = NULL;
+
+        unit[0] = session[0] = '\0';
+        if (pid <= 0)
+                return;
+        if (sd_pid_get_unit(pid, &of_unit) >= 0)
+                (void)snprintf(unit, PROCESS_UNIT_MAX, "%s", of_unit);
+        if (sd_pid_get_session(pid, &of_session) >= 0)
+                (void)snprintf(session, PROCESS_SESSION_MAX, "%s", of_session);
+        else if (sysfs_read_text(kernel->proc_fd, SYSFS_PATH("%d/sessionid", (int)pid), session, PROCESS_SESSION_MAX) <
+                                        0 ||
+                        streq(session, NO_SESSION))
+                session[0] = '\0';
 }
 
 /* Finds the value of a line "Uid:\t1000\t...". Returns NULL if there is none. */

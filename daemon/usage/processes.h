@@ -60,3 +60,10 @@ int process_read_groups(const Kernel *kernel, pid_t pid, gid_t *groups, size_t m
  * A process can choose any bytes as its name: escape it (base/text.h) before you show it. Does not block. For
  * messages only: the process may have ended, and another process may have its id. */
 const char *process_read_command(const Kernel *kernel, pid_t pid, char buffer[static PROCESS_COMMAND_MAX]);
+
+/* Reads the unit of systemd that the process belongs to, and its login session: that of its cgroup, or the number that the
+ * kernel keeps for it, which also a service of the user has. Writes "" for none. For messages only, as above. */
+#define PROCESS_UNIT_MAX 256
+#define PROCESS_SESSION_MAX 64
+void process_read_place(const Kernel *kernel, pid_t pid, char unit[static PROCESS_UNIT_MAX],
+                char session[static PROCESS_SESSION_MAX]);

@@ -41,13 +41,16 @@ static void daemon_start(Fixture *fixture) {
         g_autofree char *deadline = g_strdup_printf("VFIOD_SIM_BUS_DEADLINE_MS=%u", fixture->options.bus_deadline_ms);
         g_autofree char *polkit =
                         g_strdup_printf("VFIOD_SIM_POLKIT_DEADLINE_MS=%u", fixture->options.polkit_deadline_ms);
-        const char *environment[4] = {};
+        g_autofree char *log_socket = g_strdup_printf("VFIOD_SIM_LOG=%s", fixture->options.log_socket);
+        const char *environment[5] = {};
         size_t n = 0;
 
         if (fixture->options.bus_deadline_ms > 0)
                 environment[n++] = deadline;
         if (fixture->options.polkit_deadline_ms > 0)
                 environment[n++] = polkit;
+        if (fixture->options.log_socket)
+                environment[n++] = log_socket;
         if (fixture->options.network)
                 environment[n++] = "VFIOD_SIM_NETWORK=1";
 

@@ -5,7 +5,8 @@
  * STATE-FOLDER.modules/lib/modules/RELEASE, if it exists, has the lists of modules of the running kernel.
  * With $VFIOD_SIM_NETWORK, the file STATE-FOLDER.online tells that the network of the host is online, and it prints
  * "settled" when the rules are applied. $VFIOD_SIM_BUS_DEADLINE_MS is a deadline for bus/system-bus.h; then the buffer of the connection is small, too.
- * $VFIOD_SIM_POLKIT_DEADLINE_MS is how long polkit may take. */
+ * $VFIOD_SIM_POLKIT_DEADLINE_MS is how long polkit may take. $VFIOD_SIM_LOG is a datagram socket that gets the log instead of
+ * stderr. */
 
 #include "base/log.h"
 #include "bus/publish.h"
@@ -250,6 +251,12 @@ int main(int argc, char **argv) {
                                 "Usage: vfiod-sim ROOT CONTROL-SOCKET STATE-FOLDER [STEP-DEADLINE-MS "
                                 "NAMES-DEADLINE-MS [HELD-DEADLINE-MS [PROC]]]\n");
                 return 2;
+        }
+        const char *log_socket = getenv("VFIOD_SIM_LOG");
+        int r = log_socket ? log_open_at(log_socket) : 0;
+        if (r < 0) {
+                log_error_errno(r, "Cannot reach %s", log_socket);
+                return EXIT_FAILURE;
         }
         return run(argv[1], argv[2], argv[3], proc, &limits) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

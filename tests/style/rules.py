@@ -164,6 +164,22 @@ def headers(tree):
             yield f"{path}:1: has no #pragma once"
 
 
+LOG_HEADER, CATALOG = "daemon/base/log.h", "systemd/vfiod.catalog"
+
+
+def catalog(tree):
+    """Each message id of the log has an explanation in the catalog, and each explanation belongs to a message."""
+    if not (tree.root / LOG_HEADER).exists():
+        return
+    ids = dict(re.findall(r'^#define MESSAGE_(\w+) "([0-9a-f]{32})"$', tree.read(LOG_HEADER), re.MULTILINE))
+    explained = re.findall(r"^-- ([0-9a-f]{32})$", tree.read(CATALOG), re.MULTILINE)
+    for name, number in ids.items():
+        if explained.count(number) != 1:
+            yield f"{CATALOG}:1: has {explained.count(number)} explanations of MESSAGE_{name}, {number}"
+    for number in sorted(set(explained) - set(ids.values())):
+        yield f"{CATALOG}:1: explains {number}, which is no message"
+
+
 # Known circles that are being removed: they are not reported. Do not add any.
 KNOWN_CIRCLES = {}
 
@@ -179,4 +195,4 @@ def no_circles(tree):
                 yield f"{room}/{component[0]}:1: a circle of {', '.join(component)}: {reasons}"
 
 
-RULES = [layering, kernel_paths, sleeping, calls, length, license_headers, headers, no_circles]
+RULES = [layering, kernel_paths, sleeping, calls, length, license_headers, headers, catalog, no_circles]

@@ -96,6 +96,16 @@ CIRCLES = [
 ]
 
 
+ID = "0123456789abcdef" * 2
+LOG = f'#define MESSAGE_X "{ID}"\n'
+CATALOGS = [
+    ({"daemon/base/log.h": LOG, "systemd/vfiod.catalog": f"-- {ID}\nSubject: x\n"}, None),
+    ({"daemon/base/log.h": LOG, "systemd/vfiod.catalog": ""}, "has 0 explanations of MESSAGE_X"),
+    ({"daemon/base/log.h": LOG, "systemd/vfiod.catalog": f"-- {ID}\n-- {ID}\n"}, "has 2 explanations of MESSAGE_X"),
+    ({"daemon/base/log.h": "", "systemd/vfiod.catalog": f"-- {ID}\n"}, f"explains {ID}, which is no message"),
+]
+
+
 def find(rule, root):
     return list(getattr(rules, rule)(rules.Tree(root)))
 
@@ -120,6 +130,7 @@ def main(root):
 
     samples = [(rule, {name: text}, expected) for rule, name, text, expected in SAMPLES]
     samples += [("no_circles", files, expected) for files, expected in CIRCLES]
+    samples += [("catalog", files, expected) for files, expected in CATALOGS]
     print(f"1..{len(rules.RULES) + len(samples)}")
     for number, (rule, files, expected) in enumerate(samples):
         found = find_in_sample(rule, files)

@@ -151,7 +151,7 @@ int daemon_begin(Daemon *daemon, PlanVerb verb, const char *selector, Answer *an
                                 ? plan_detach(daemon->host->inventory, &selection, &iommu, &options, &plan, problem)
                                 : plan_reattach(daemon->host->inventory, &selection, &(ReattachOptions){}, &plan,
                                                   problem);
-        return r != 0 ? r : job_start(daemon->jobs, plan, "a test", answer_take, answer, problem);
+        return r != 0 ? r : job_start(daemon->jobs, plan, "a test", NULL, answer_take, answer, problem);
 }
 
 void daemon_must_begin(Daemon *daemon, PlanVerb verb, const char *selector, Answer *answer) {

@@ -44,7 +44,7 @@ int request_begin(Daemon *daemon, const Request *request, Reply *reply, Problem 
                 return r;
         plan->fingerprint = request->fingerprint;
         plan->only_plan = request->only_plan;
-        return job_start(daemon->jobs, plan, "a test", on_done, reply, problem);
+        return job_start(daemon->jobs, plan, "a test", NULL, on_done, reply, problem);
 }
 
 void request_must_begin(Daemon *daemon, const Request *request, Reply *reply) {

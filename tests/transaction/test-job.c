@@ -140,7 +140,7 @@ static void test_busy(void) {
         fake_kernel_do(host->fake, "stall 1");
         daemon_must_begin(daemon, PLAN_DETACH, "ens1", &first);
         fake_kernel_do(host->fake, "wait-pending 1");
-        g_assert_cmpint(job_start(daemon->jobs, late, "late", NULL, &second, &problem), ==, OUTCOME_BUSY);
+        g_assert_cmpint(job_start(daemon->jobs, late, "late", NULL, NULL, &second, &problem), ==, OUTCOME_BUSY);
         fake_kernel_do(host->fake, "resume");
         daemon_await(daemon, &first);
         g_assert_cmpint(first.outcome, ==, OUTCOME_DONE);

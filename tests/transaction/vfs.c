@@ -14,7 +14,7 @@ int vfs_begin(Daemon *daemon, const VfRequest *request, Answer *answer, Problem 
         iommu_examine(daemon->host->kernel, &iommu);
         VfOptions options = {request->fate, request->overrides, &iommu};
         int r = vf_plan_new(daemon->host->inventory, pf, request->count, &options, &plan, problem);
-        return r != 0 ? r : job_start(daemon->jobs, plan, "a test", answer_take, answer, problem);
+        return r != 0 ? r : job_start(daemon->jobs, plan, "a test", NULL, answer_take, answer, problem);
 }
 
 void vfs_must_begin(Daemon *daemon, const VfRequest *request, Answer *answer) {

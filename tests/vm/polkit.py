@@ -1,12 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The real polkitd: who may detach what by default, with the shipped example of a rule, with a password, and without
-polkit.
+polkit. The real journal: what vfiod logs about all this, and what vfioctl log reads back.
 
 vfiod runs as its own user here, so polkitd takes details from it only because the shipped actions name this user as their
 owner.
 """
 
+import json
 import re
 import shlex
 import sys
@@ -117,7 +118,90 @@ def check_absent(machine):
     guest.check_run("systemctl unmask --runtime polkit")
 
 
-PARTS = [check_default, check_rule, check_prompt, check_absent]
+def read_log(machine, words=""):
+    return json.loads(machine.guest.check_run(f"vfioctl --json log {words}"))["entries"]
+
+
+def find(entries, **wanted):
+    """The first entry with these values; an empty one if there is none."""
+    return next((entry for entry in entries if all(entry[key] == value for key, value in wanted.items())), {})
+
+
+def check_entries(machine):
+    """The journal tells who did what"""
+    tap, guest = machine.tap, machine.guest
+    entries = read_log(machine)
+    alice = int(guest.check_run("id -u alice"))
+    refused = find(entries, uid=alice, verb="detach", devices=[machine.nic], result="InteractiveAuthorizationRequired")
+    tap.equal("the refusal of alice: polkit's answer", refused.get("polkit"), "authentication needed")
+    tap.equal("the refusal of alice: her program", refused.get("command"), "vfioctl")
+    tap.check("the refusal of alice: unit and reason", refused.get("unit") and "must authenticate" in refused["reason"], str(refused))
+    done = find(entries, uid=alice, verb="detach", result="done", polkit="authorized")
+    tap.equal("the detach by alice: the changes", [(change["address"], change["driver_after"]) for change in done.get("changes", [])],
+              [(address, "vfio-pci") for address in machine.card])
+    tap.check("the detach by root", find(entries, uid=0, verb="detach", devices=[machine.nic], result="done", polkit="not asked"))
+    tap.check("without polkit", find(entries, uid=alice, result="AccessDenied", polkit="absent"))
+    times = [entry["time_usec"] for entry in entries]
+    tap.equal("the entries are in the order of their times", times, sorted(times))
+
+    # the same by the tools of systemd
+    raw = [json.loads(line) for line in guest.check_run(f"journalctl --output=json VFIOD_DEVICE={machine.card[1]}").splitlines()]
+    of_card = [entry for entry in raw if entry.get("VFIOD_RESULT") == "done"]
+    tap.check("journalctl finds the second device of a card", of_card and of_card[0]["VFIOD_DEVICE"] == machine.card, str(of_card)[:500])
+    shown = guest.check_run(f"journalctl --catalog VFIOD_VERB=detach VFIOD_CALLER_UID={alice}")
+    tap.contains("the catalog explains a refusal", shown, "The answer of polkit was: authentication needed.")
+    tap.contains("the catalog explains a change", shown, f"PCI device {machine.card[0]} was detached from the host")
+
+
+def check_selection(machine):
+    """vfioctl log: which entries"""
+    tap, guest, view = machine.tap, machine.guest, machine.view
+    entries = read_log(machine)
+    tap.equal("of a device", read_log(machine, machine.nic), [entry for entry in entries if machine.nic in entry["devices"]])
+    tap.equal("of an interface", read_log(machine, machine.name), read_log(machine, machine.nic))
+    group = view.device(machine.card[0])["group"]
+    tap.equal("of a group", read_log(machine, f"group:{group}"),
+              [entry for entry in entries if set(machine.card) & set(entry["devices"])])
+    tap.equal("of an address without a device", read_log(machine, "0000:ff:1f.7"), [])
+    tap.equal("the last two", read_log(machine, "-n 2"), entries[-2:])
+    second = (entries[2]["time_usec"] // 1000000) + 1
+    tap.equal("since a time", read_log(machine, f"--since @{second}"),
+              [entry for entry in entries if entry["time_usec"] >= second * 1000000])
+    tap.equal("of the last hour", read_log(machine, "--since=-1h"), entries)
+    table = guest.check_run(f"vfioctl log {machine.nic} -n 1000").splitlines()
+    tap.equal("the table has the same entries", len(table) - 1, len(read_log(machine, machine.nic)))
+    tap.contains("the table names user and change", "\n".join(table), "alice")
+
+
+FORGERY = """MESSAGE_ID=6fd1a2c9a1c84a4fa1a0a9a2e7bd3c01
+MESSAGE=forged
+SYSLOG_IDENTIFIER=vfiod
+VFIOD_VERB=detach
+VFIOD_DEVICE={}
+VFIOD_RESULT=done
+VFIOD_CALLER_UID=0
+VFIOD_SELECTOR=forged"""
+
+
+def check_journal_access(machine):
+    """Who may read the log, and who may write it"""
+    tap, guest, view = machine.tap, machine.guest, machine.view
+    before = read_log(machine)
+    guest.check_run(f"logger --journald <<'END'\n{FORGERY.format(machine.nic)}\nEND", user="nobody")
+    tap.check("a forged entry is in the journal", guest.wait_for("journalctl VFIOD_SELECTOR=forged | grep -q forged", 20))
+    tap.equal("vfioctl log does not show it", read_log(machine), before)
+    status, output = view.vfioctl("log", user="bob")
+    tap.equal("bob may not read the journal", status, NOT_AUTHORIZED)
+    tap.contains("bob learns who may", output, "members of the groups adm and systemd-journal")
+    guest.check_run("usermod --append --groups systemd-journal bob")
+    status, output = view.vfioctl("log --json", user="bob")
+    tap.check("a member of systemd-journal may", status == 0 and json.loads(output)["entries"] == before, output[:500])
+    guest.check_run("systemctl stop vfiod vfiod.socket")
+    tap.equal("vfiod need not run", read_log(machine, machine.nic), [entry for entry in before if machine.nic in entry["devices"]])
+    guest.check_run("systemctl start vfiod")
+
+
+PARTS = [check_default, check_rule, check_prompt, check_absent, check_entries, check_selection, check_journal_access]
 
 
 if __name__ == "__main__":
