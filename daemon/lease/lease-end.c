@@ -133,8 +133,8 @@ static int start_reattach(Lease *lease, Problem *problem) {
                 return -ENOMEM;
         *homecoming = (Homecoming){lease->table, lease->number};
         plan->lease = lease->number;
-        r = job_start(lease->table->parts.jobs, TAKE_PTR(owned_plan), lease->caller, &lease->fields, on_reattached, homecoming,
-                        problem);
+        r = job_start(lease->table->parts.jobs, TAKE_PTR(owned_plan), lease->caller, &lease->fields, on_reattached,
+                        homecoming, problem);
         if (r != 0)
                 free(homecoming);
         return r;

@@ -39,7 +39,7 @@ struct Lease {
         uint64_t retry_us; /* how long the next look at holders waits */
         uint64_t granted;  /* fingerprint of the devices when the access was given: see lease_access_fingerprint() */
         char *caller;
-        LogFields fields; /* about the caller, for the log */
+        LogFields fields;        /* about the caller, for the log */
         lease_started_t started; /* NULL once it was called */
         void *userdata;
 };

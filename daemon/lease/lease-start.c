@@ -146,8 +146,8 @@ static int begin_detach(Lease *lease, Plan *plan, Problem *problem) {
                 return -ENOMEM;
         *detaching = (Detaching){lease->table, lease->number};
         plan->lease = lease->number;
-        r = job_start(lease->table->parts.jobs, TAKE_PTR(owned_plan), lease->caller, &lease->fields, on_detached, detaching,
-                        problem);
+        r = job_start(lease->table->parts.jobs, TAKE_PTR(owned_plan), lease->caller, &lease->fields, on_detached,
+                        detaching, problem);
         if (r != 0)
                 free(detaching);
         return r;

@@ -72,10 +72,10 @@ DEFINE_TRIVIAL_CLEANUP_FUNC(LeaseTable *, lease_table_free)
 /* A wish for a lease. */
 typedef struct LeaseWish {
         uid_t uid;
-        pid_t pid;          /* the process that it is bound to; 0 for none: then it needs a guard */
-        bool descriptors;   /* the user gets open descriptors instead of access to the nodes */
-        const Group *group; /* all its endpoints are leased */
-        Plan *plan;         /* that detaches the group, taken over also on failure; NULL if it is detached */
+        pid_t pid;               /* the process that it is bound to; 0 for none: then it needs a guard */
+        bool descriptors;        /* the user gets open descriptors instead of access to the nodes */
+        const Group *group;      /* all its endpoints are leased */
+        Plan *plan;              /* that detaches the group, taken over also on failure; NULL if it is detached */
         const char *caller;      /* for the log */
         const LogFields *fields; /* for the log: copied; NULL for none */
 } LeaseWish;
