@@ -13,7 +13,9 @@ static void test_usage(void) {
                         "plan ens1 --plan=x", "plan ens1 --dry-run", "plan ens1 --reattach --group",
                         "plan ens1 --reattach --override=storage", "plan ens1 --reattach --companion ens2",
                         "reattach ens1 --override=storage", "detach ens1 --reattach", "detach ens1 --override",
-                        "detach ens1 --override=", "detach ens1 --override=storage,", "show ens1 --dry-run"};
+                        "detach ens1 --override=", "detach ens1 --override=storage,", "show ens1 --dry-run", "log a b",
+                        "log -n 0", "log -n x", "log --lines=-1", "log --since", "log --since=tomorrow", "jobs -n 1",
+                        "show ens1 --since=today", "log --group"};
 
         /* these commands do not need a bus */
         (void)g_setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere", true);

@@ -144,6 +144,10 @@ def check_entries(machine):
     times = [entry["time_usec"] for entry in entries]
     tap.equal("the entries are in the order of their times", times, sorted(times))
 
+    guest.run("su -l alice -c 'vfioctl --no-ask-password rescan'")
+    (rescan,) = read_log(machine, "-n 1")
+    tap.check("a login session", rescan["session"] and rescan["unit"] == f"session-{rescan['session']}.scope", str(rescan))
+
     # the same by the tools of systemd
     raw = [json.loads(line) for line in guest.check_run(f"journalctl --output=json VFIOD_DEVICE={machine.card[1]}").splitlines()]
     of_card = [entry for entry in raw if entry.get("VFIOD_RESULT") == "done"]
