@@ -43,7 +43,7 @@ static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *error) 
         else {
                 if (sd_bus_message_read(reply, "i", &result) < 0)
                         result = -EBADMSG;
-                finish(request, result > 0 ? -EBADMSG : result, NULL);
+                finish(request, peer_is_errno(result) ? result : -EBADMSG, NULL);
         }
         return 1;
 }
@@ -164,5 +164,5 @@ int worker_request_now(const WorkerPort *port, const char *member, const char *t
         if (r < 0 || (r = peer_call(peer, call, NOW_DEADLINE_US, &reply)) < 0 ||
                         (r = sd_bus_message_read(reply, "i", &result)) < 0)
                 return r;
-        return result;
+        return peer_is_errno(result) ? result : -EBADMSG;
 }

@@ -78,7 +78,7 @@ static int read_grant(Lease *lease, sd_bus_message *reply) {
         if ((r = sd_bus_message_read(reply, "i", &result)) < 0)
                 return r;
         if (result != 0)
-                return result < 0 ? result : -EBADMSG;
+                return peer_is_errno(result) ? result : -EBADMSG;
         if ((r = read_nodes(lease, reply)) < 0 || (r = read_descriptors(lease, reply)) < 0) {
                 lease_drop_descriptors(lease);
                 return r;
@@ -143,7 +143,7 @@ static void on_revoked(int error, sd_bus_message *reply, void *userdata) {
         if (error == 0 && sd_bus_message_read(reply, "i", &result) < 0)
                 result = -EBADMSG;
         if (lease)
-                request->done(lease, error < 0 ? error : result > 0 ? -EBADMSG : result);
+                request->done(lease, error < 0 ? error : peer_is_errno(result) ? result : -EBADMSG);
 }
 
 int lease_access_revoke(Lease *lease, bool forget, lease_access_done_t done) {

@@ -231,7 +231,7 @@ static int read_errors(sd_bus_message *message, HolderTable *table) {
 
         int r = sd_bus_message_enter_container(message, 'a', "(ui)");
         while (r >= 0 && (r = sd_bus_message_read(message, "(ui)", &owner, &error)) > 0) {
-                if (owner >= table->n_owners || error >= 0)
+                if (owner >= table->n_owners || error >= 0 || !peer_is_errno(error))
                         return -EBADMSG;
                 table->owners[owner].error = error;
         }
@@ -310,6 +310,8 @@ int holder_message_read_answer(sd_bus_message *message, HolderTable *table, Moun
 
         if ((r = sd_bus_message_read(message, "ibt", &error, &too_many, &n_descriptors)) < 0)
                 return r;
+        if (error < 0 && !peer_is_errno(error))
+                return -EBADMSG;
         table->error = error < 0 ? error : 0;
         table->has_too_many_processes = too_many;
         table->n_descriptors = (size_t)n_descriptors;

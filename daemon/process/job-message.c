@@ -330,7 +330,7 @@ int job_message_read_result(sd_bus_message *message, WorkerResult *ret) {
         if ((r = sd_bus_message_read(message, "isst", &ret->error, &outcome, &text, &ret->report.fingerprint)) < 0)
                 return r;
         ret->problem.outcome = outcome_from_string(outcome);
-        if (ret->problem.outcome < 0 || ret->error > 0 || strlen(text) > RESULT_TEXT_MAX)
+        if (ret->problem.outcome < 0 || !peer_is_errno(ret->error) || strlen(text) > RESULT_TEXT_MAX)
                 return -EBADMSG;
         if (*text && !(ret->problem.message = strdup(text)))
                 return -ENOMEM;

@@ -33,7 +33,8 @@ int modules_client_load(const Kernel *kernel, const char *module, void *userdata
         int32_t result;
 
         (void)kernel;
-        if (ask(userdata, "Load", module, &reply) < 0 || sd_bus_message_read(reply, "i", &result) < 0 || result > 0)
+        if (ask(userdata, "Load", module, &reply) < 0 || sd_bus_message_read(reply, "i", &result) < 0 ||
+                        !peer_is_errno(result))
                 return -ECONNREFUSED;
         return result;
 }
@@ -60,7 +61,7 @@ static int read_variants(sd_bus_message *reply, VariantList *list) {
         int blacklisted, r;
 
         if ((r = sd_bus_message_read(reply, "i", &result)) < 0 || result < 0)
-                return r < 0 ? r : result;
+                return r < 0 ? r : peer_is_errno(result) ? result : -EBADMSG;
         r = sd_bus_message_enter_container(reply, 'a', "(ssb)");
         while (r >= 0 && (r = sd_bus_message_read(reply, "(ssb)", &pattern, &module, &blacklisted)) > 0)
                 r = variant_list_add(list, pattern, module, blacklisted);

@@ -35,6 +35,12 @@ int peer_make_call(sd_bus *peer, const char *interface, const char *member, sd_b
  * connection, for which sd_bus_call() would wait without a deadline. Returns 0; -ETIMEDOUT; or another negative errno. */
 int peer_call(sd_bus *peer, sd_bus_message *call, uint64_t timeout_us, sd_bus_message **ret_reply);
 
+/* Tells whether a result from another process is 0 or a negative errno: INT_MIN, for example, cannot be negated. */
+#define PEER_ERRNO_MAX 4095
+static inline bool peer_is_errno(int result) {
+        return result <= 0 && result >= -PEER_ERRNO_MAX;
+}
+
 /* Tells whether a negative errno of these functions says that the other end has gone. */
 bool peer_is_lost(int error);
 

@@ -132,6 +132,7 @@ static void expect_refusal(Fixture *fixture, fake_helper_act_t act, void *userda
 static void test_bad_results(void) {
         Result results[] = {
                         {.error = 1},
+                        {.error = G_MININT},
                         {.outcome = "x"},
                         {.outcome = ""},
                         {.text_length = 5 * 1024 * 1024, .outcome = "Failed"},

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 
-OPTIONS = ["-timeout=5", "-rss_limit_mb=1024", "-max_len=4096", "-print_final_stats=1"]
+OPTIONS = ["-timeout=60", "-rss_limit_mb=1024", "-max_len=4096", "-print_final_stats=1"]
 SECONDS = 30
 LINES_SHOWN = 100
 

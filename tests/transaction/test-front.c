@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon.h"
-#include "helper/worker-service.h"
+#include "front.h"
 #include "helpers.h"
 #include "policy/rule.h"
-#include "process/child.h"
-#include "process/peer.h"
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -17,224 +14,12 @@
 /* A program that took over vfiod sends what it wants to the real worker: the worker refuses it, or does only what
  * docs/SECURITY.md says. */
 
-#define DEADLINE_US (60 * G_USEC_PER_SEC)
 #define CONNECTIONS 1000
 
 /* As in helper-main.c. */
 #define CHILDREN_MAX 256
 
-typedef struct Front {
-        Host *host;
-        char *rules, *early, *boot, *canary;
-        const char *folders[2];
-        sd_bus *peer;
-        pid_t worker;
-        int control_fd, their_control_fd, alive_fd, their_alive_fd;
-} Front;
-
-static Front *front_new(void) {
-        Front *front = g_new0(Front, 1);
-        int ends[2];
-
-        front->host = host_new();
-        front->rules = g_build_filename(front->host->folder, "rules", NULL);
-        front->early = g_build_filename(front->host->folder, "early", "05-vfiod.rules", NULL);
-        front->boot = g_build_filename(front->host->folder, "boot", "10-vfiod.rules", NULL);
-        front->canary = g_build_filename(front->host->folder, "canary.conf", NULL);
-        front->folders[0] = front->rules;
-        g_assert_true(g_file_set_contents(front->canary, "canary", -1, NULL));
-        g_assert_cmpint(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), ==, 0);
-        front->control_fd = ends[0];
-        front->their_control_fd = ends[1];
-        g_assert_cmpint(pipe2(ends, O_CLOEXEC), ==, 0);
-        front->their_alive_fd = ends[0];
-        front->alive_fd = ends[1];
-        return front;
-}
-
-static void front_disconnect(Front *front) {
-        front->peer = sd_bus_close_unref(front->peer);
-        if (front->worker > 0)
-                g_assert_cmpint(waitpid(front->worker, NULL, 0), ==, front->worker);
-        front->worker = 0;
-}
-
-static void remove_folder(const char *path) {
-        g_autoptr(GDir) folder = g_dir_open(path, 0, NULL);
-
-        for (const char *name; folder && (name = g_dir_read_name(folder));) {
-                g_autofree char *file = g_build_filename(path, name, NULL);
-
-                (void)g_remove(file);
-        }
-        (void)g_rmdir(path);
-}
-
-static Front *front_free(Front *front) {
-        g_autofree char *early = g_path_get_dirname(front->early), *boot = g_path_get_dirname(front->boot),
-                        *text = NULL;
-
-        front_disconnect(front);
-        g_assert_true(g_file_get_contents(front->canary, &text, NULL, NULL));
-        g_assert_cmpstr(text, ==, "canary");
-        (void)g_unlink(front->canary);
-        remove_folder(front->rules);
-        remove_folder(early);
-        remove_folder(boot);
-        close(front->control_fd);
-        close(front->their_control_fd);
-        close(front->alive_fd);
-        close(front->their_alive_fd);
-        host_free(front->host);
-        g_free(front->rules);
-        g_free(front->early);
-        g_free(front->boot);
-        g_free(front->canary);
-        g_free(front);
-        return NULL;
-}
-DEFINE_TRIVIAL_CLEANUP_FUNC(Front *, front_free)
-#define _cleanup_front_ _cleanup_(front_freep)
-
-static int take_step(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        (void)userdata, (void)error;
-        return sd_bus_message_is_signal(message, PEER_WORKER_INTERFACE, "Step");
-}
-
-/* Connects to a worker, as vfiod does. */
-static void front_connect(Front *front) {
-        const Host *host = front->host;
-        int ends[2];
-
-        front_disconnect(front);
-        g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), ==, 0);
-        WorkerHost worker = {
-                        .kernel = host->kernel,
-                        .devices_fd = host->state->devices_fd,
-                        .transactions_fd = host->state->transactions_fd,
-                        .rule_folders = front->folders,
-                        .early_rules = front->early,
-                        .boot_rules = front->boot,
-        };
-        const int keep[] = {ends[1], worker.devices_fd, worker.transactions_fd};
-        front->worker = child_fork("vfiod-job", host->kernel, keep, G_N_ELEMENTS(keep));
-        g_assert_cmpint(front->worker, >=, 0);
-        if (front->worker == 0) {
-                worker_serve(ends[1], &worker);
-                _exit(EXIT_SUCCESS);
-        }
-        close(ends[1]);
-        g_assert_cmpint(peer_open_client(ends[0], NULL, &front->peer), ==, 0);
-        g_assert_cmpint(sd_bus_add_filter(front->peer, NULL, take_step, NULL), >=, 0);
-}
-
-static sd_bus_message *make_call(Front *front, const char *member) {
-        sd_bus_message *call = NULL;
-
-        g_assert_cmpint(peer_make_call(front->peer, PEER_WORKER_INTERFACE, member, &call), >=, 0);
-        return call;
-}
-
-static sd_bus_message *make_run(Front *front, unsigned number) {
-        sd_bus_message *call = make_call(front, "Run");
-
-        g_assert_cmpint(sd_bus_message_append(
-                                        call, "hhu", front->their_control_fd, front->their_alive_fd, (uint32_t)number),
-                        >=, 0);
-        return call;
-}
-
-/* Sends the call, and returns its reply, or a negative errno. */
-static int send_call(Front *front, sd_bus_message *call, sd_bus_message **ret) {
-        int r = peer_call(front->peer, call, DEADLINE_US, ret);
-
-        sd_bus_message_unref(call);
-        return r;
-}
-
-/* The result of a job: the error, or the outcome. */
-static int run_call(Front *front, sd_bus_message *call) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        _cleanup_(worker_result_done) WorkerResult result = {};
-
-        int r = send_call(front, call, &reply);
-        if (r < 0)
-                return r;
-        g_assert_cmpint(job_message_read_result(reply, &result), ==, 0);
-        return result.error < 0 ? result.error : (int)result.problem.outcome;
-}
-
-/* The result of a small request. */
-static int ask(Front *front, const char *member, const char *types, ...) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        int32_t result = 0;
-        va_list arguments;
-
-        front_connect(front);
-        sd_bus_message *call = make_call(front, member);
-        va_start(arguments, types);
-        g_assert_cmpint(sd_bus_message_appendv(call, types, arguments), >=, 0);
-        va_end(arguments);
-        int r = send_call(front, call, &reply);
-        if (r < 0)
-                return r;
-        g_assert_cmpint(sd_bus_message_read(reply, "i", &result), >=, 0);
-        return result;
-}
-
 /* Plans. */
-
-#define MEMBERS_MAX 3
-
-typedef struct RawMember {
-        const char *address;
-        int group, parent;
-        const char *driver, *named;
-        bool recorded, created;
-} RawMember;
-
-/* What the message says, before anybody checks it. */
-typedef struct RawPlan {
-        const char *verb, *selected;
-        int group;
-        unsigned vf_count, vf_fate;
-        bool force, forget;
-        RawMember members[MEMBERS_MAX];
-        const char *guard, *where; /* of a finding; NULL for none */
-} RawPlan;
-
-static void append_raw(sd_bus_message *call, const RawPlan *plan) {
-        g_assert_cmpint(sd_bus_message_append(call, "ssiuuuutbbbbb", plan->verb ?: "detach", plan->selected ?: PORT1,
-                                        plan->group, plan->vf_count, plan->vf_fate, UINT32_MAX, 0U, (uint64_t)0,
-                                        (int)plan->force, (int)plan->forget, 0, 0, 0),
-                        >=, 0);
-        g_assert_cmpint(sd_bus_message_open_container(call, 'a', "(sqqqquyiiaybbbbs)"), >=, 0);
-        for (size_t i = 0; i < MEMBERS_MAX && plan->members[i].address; i++) {
-                const RawMember *member = &plan->members[i];
-
-                g_assert_cmpint(sd_bus_message_open_container(call, 'r', "sqqqquyiiaybbbbs"), >=, 0);
-                g_assert_cmpint(sd_bus_message_append(call, "sqqqquyii", member->address, 0x8086, 0x100e, 0x1af4,
-                                                0x1100, 0x020000U, 3, member->group, member->parent),
-                                >=, 0);
-                g_assert_cmpint(peer_append_bytes(call, member->driver), >=, 0);
-                g_assert_cmpint(sd_bus_message_append(call, "bbbbs", (int)member->recorded, 0, 0, (int)member->created,
-                                                member->named ?: ""),
-                                >=, 0);
-                g_assert_cmpint(sd_bus_message_close_container(call), >=, 0);
-        }
-        g_assert_cmpint(sd_bus_message_close_container(call), >=, 0);
-        g_assert_cmpint(sd_bus_message_open_container(call, 'a', "(sssu)"), >=, 0);
-        if (plan->guard)
-                g_assert_cmpint(sd_bus_message_append(call, "(sssu)", plan->guard, plan->where, "x", 0U), >=, 0);
-        g_assert_cmpint(sd_bus_message_close_container(call), >=, 0);
-}
-
-static int run_raw(Front *front, const RawPlan *plan) {
-        front_connect(front);
-        sd_bus_message *call = make_run(front, 1);
-        append_raw(call, plan);
-        return run_call(front, call);
-}
 
 #define MEMBER(address_) \
         { .address = (address_), .group = PORTS_GROUP, .parent = PLAN_NO_PARENT, .driver = "e1000" }
@@ -284,14 +69,14 @@ static void test_malformed(void) {
 
         fake_kernel_do(front->host->fake, "reset-writes");
         for (size_t i = 0; i < G_N_ELEMENTS(plans); i++) {
-                int r = run_raw(front, &plans[i]);
+                int r = front_run(front, &plans[i]);
 
                 if (r != -EBADMSG)
                         g_error("plan %zu: %d", i, r);
                 check_nothing(front);
         }
         plan.members[0].driver = long_driver;
-        g_assert_cmpint(run_raw(front, &plan), ==, -EBADMSG);
+        g_assert_cmpint(front_run(front, &plan), ==, -EBADMSG);
         check_nothing(front);
 }
 
@@ -325,7 +110,7 @@ static void test_untrue(void) {
         fake_kernel_do(front->host->fake, "modprobe vfio-pci");
         fake_kernel_do(front->host->fake, "reset-writes");
         for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-                int r = run_raw(front, &cases[i].plan);
+                int r = front_run(front, &cases[i].plan);
 
                 if (r != (int)cases[i].outcome)
                         g_error("plan %zu: %d", i, r);
@@ -340,7 +125,7 @@ static void check_allowed(const RawPlan *plan, bool with_second) {
 
         fake_kernel_do(front->host->fake, "modprobe vfio-pci");
         g_autofree char *before = fake_kernel_snapshot(front->host->fake);
-        g_assert_cmpint(run_raw(front, plan), ==, 0);
+        g_assert_cmpint(front_run(front, plan), ==, 0);
         host_read(front->host);
         g_assert_cmpuint(count_transactions(front->host), ==, 0);
         assert_state(front->host, PORT1, DEVICE_DETACHED);
@@ -366,7 +151,7 @@ static int run_with(Front *front, int control_fd, int alive_fd) {
 
         front->their_control_fd = control_fd;
         front->their_alive_fd = alive_fd;
-        int r = run_raw(front, &plan);
+        int r = front_run(front, &plan);
         front->their_control_fd = TAKE_FD(own_control_fd);
         front->their_alive_fd = TAKE_FD(own_alive_fd);
         return r;
@@ -413,7 +198,7 @@ static void test_endless_cancel(void) {
         GThread *threads[4];
         for (size_t i = 0; i < G_N_ELEMENTS(threads); i++)
                 threads[i] = g_thread_new("flood", flood, front);
-        g_assert_cmpint(run_raw(front, &plan), ==, OUTCOME_CANCELLED);
+        g_assert_cmpint(front_run(front, &plan), ==, OUTCOME_CANCELLED);
         (void)shutdown(front->control_fd, SHUT_RDWR);
         for (size_t i = 0; i < G_N_ELEMENTS(threads); i++)
                 g_thread_join(threads[i]);
@@ -439,9 +224,9 @@ static void test_two_jobs(void) {
         g_autofree char *before = fake_kernel_snapshot(front->host->fake);
         front_connect(front);
         for (unsigned i = 0; i < G_N_ELEMENTS(plans); i++) {
-                sd_bus_message *call = make_run(front, i + 1);
+                sd_bus_message *call = front_make_run(front, i + 1);
 
-                append_raw(call, &plans[i]);
+                front_append_plan(call, &plans[i]);
                 g_assert_cmpint(sd_bus_call_async(front->peer, NULL, call, count_result, &n_results, UINT64_MAX), >=,
                                 0);
                 sd_bus_message_unref(call);
@@ -468,11 +253,11 @@ static void test_forget(void) {
         host_must_move(front->host, PLAN_DETACH, "ens1");
         g_assert_cmpuint(count_detached_devices(front->host), ==, 2);
         /* A device on vfio-pci keeps its file, and so it comes back. */
-        g_assert_cmpint(ask(front, "Forget", "as", 2, PORT1, PORT2), ==, 0);
+        g_assert_cmpint(front_ask(front, "Forget", "as", 2, PORT1, PORT2), ==, 0);
         g_assert_cmpuint(count_detached_devices(front->host), ==, 2);
-        g_assert_cmpint(ask(front, "Forget", "as", 1, outside), <, 0);
-        g_assert_cmpint(ask(front, "Forget", "as", 1, ""), <, 0);
-        g_assert_cmpint(ask(front, "Forget", "as", 1, "0000:7f:00.0"), ==, 0);
+        g_assert_cmpint(front_ask(front, "Forget", "as", 1, outside), <, 0);
+        g_assert_cmpint(front_ask(front, "Forget", "as", 1, ""), <, 0);
+        g_assert_cmpint(front_ask(front, "Forget", "as", 1, "0000:7f:00.0"), ==, 0);
         g_assert_cmpuint(count_detached_devices(front->host), ==, 2);
         host_must_move(front->host, PLAN_REATTACH, "ens1");
         assert_nothing_recorded(front->host);
@@ -483,12 +268,12 @@ static void test_forget_many(void) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
 
         front_connect(front);
-        sd_bus_message *call = make_call(front, "Forget");
+        sd_bus_message *call = front_make_call(front, "Forget");
         g_assert_cmpint(sd_bus_message_open_container(call, 'a', "s"), >=, 0);
         for (unsigned i = 0; i < 100001; i++)
                 g_assert_cmpint(sd_bus_message_append_basic(call, 's', "0000:7f:00.0"), >=, 0);
         g_assert_cmpint(sd_bus_message_close_container(call), >=, 0);
-        g_assert_cmpint(send_call(front, call, &reply), ==, -E2BIG);
+        g_assert_cmpint(front_send(front, call, &reply), ==, -E2BIG);
 }
 
 #define RULE "[Match]\nAddress=" PORT1 "\nVendor=8086\nDevice=100e\n"
@@ -501,22 +286,22 @@ static void test_rules(void) {
                         "", "../canary", "a/b", "/etc/passwd", ".hidden", "..", "a b", "a\nb", "\xc3\xa9", long_name};
 
         for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
-                g_assert_cmpint(ask(front, "AddRule", "ssb", names[i], RULE, 0), <, 0);
-                g_assert_cmpint(ask(front, "RemoveRule", "s", names[i]), <, 0);
+                g_assert_cmpint(front_ask(front, "AddRule", "ssb", names[i], RULE, 0), <, 0);
+                g_assert_cmpint(front_ask(front, "RemoveRule", "s", names[i]), <, 0);
                 g_assert_false(g_file_test(front->rules, G_FILE_TEST_EXISTS));
         }
         /* What is no rule is not written. */
-        g_assert_cmpint(ask(front, "AddRule", "ssb", "nic", "RUN+=\"/bin/sh\"\n", 0), <, 0);
-        g_assert_cmpint(ask(front, "AddRule", "ssb", "nic", RULE "X=y\n", 0), <, 0);
-        g_assert_cmpint(ask(front, "AddRule", "ssb", "nic", long_text, 0), <, 0);
-        g_assert_cmpint(ask(front, "RemoveRule", "s", "canary"), <, 0);
+        g_assert_cmpint(front_ask(front, "AddRule", "ssb", "nic", "RUN+=\"/bin/sh\"\n", 0), <, 0);
+        g_assert_cmpint(front_ask(front, "AddRule", "ssb", "nic", RULE "X=y\n", 0), <, 0);
+        g_assert_cmpint(front_ask(front, "AddRule", "ssb", "nic", long_text, 0), <, 0);
+        g_assert_cmpint(front_ask(front, "RemoveRule", "s", "canary"), <, 0);
         g_assert_false(g_file_test(front->rules, G_FILE_TEST_EXISTS));
         /* A link is not followed. */
-        g_assert_cmpint(ask(front, "AddRule", "ssb", "nic", RULE, 0), ==, 0);
+        g_assert_cmpint(front_ask(front, "AddRule", "ssb", "nic", RULE, 0), ==, 0);
         g_assert_cmpint(symlink(front->canary, link), ==, 0);
-        g_assert_cmpint(ask(front, "AddRule", "ssb", "link", RULE, 0), ==, -EEXIST);
-        g_assert_cmpint(ask(front, "RemoveRule", "s", "link"), ==, 0);
-        g_assert_cmpint(ask(front, "RemoveRule", "s", "nic"), ==, 0);
+        g_assert_cmpint(front_ask(front, "AddRule", "ssb", "link", RULE, 0), ==, -EEXIST);
+        g_assert_cmpint(front_ask(front, "RemoveRule", "s", "link"), ==, 0);
+        g_assert_cmpint(front_ask(front, "RemoveRule", "s", "nic"), ==, 0);
 }
 
 /* A device gets into the file of the next boot only if vfiod has detached it, and a rule is for it. */
@@ -524,24 +309,24 @@ static void test_boot_devices(void) {
         _cleanup_front_ Front *front = front_new();
         g_autofree char *text = NULL;
 
-        g_assert_cmpint(ask(front, "AddRule", "ssb", "nic", RULE, 0), ==, 0);
-        g_assert_cmpint(ask(front, "SetBootDevices", "a(ss)", 1, PORT1, "nic"), ==, 0);
-        g_assert_cmpint(ask(front, "SetBootDevices", "a(ss)", 2, DISK, "nic", "0000:7f:00.0", "nic"), ==, 0);
+        g_assert_cmpint(front_ask(front, "AddRule", "ssb", "nic", RULE, 0), ==, 0);
+        g_assert_cmpint(front_ask(front, "SetBootDevices", "a(ss)", 1, PORT1, "nic"), ==, 0);
+        g_assert_cmpint(front_ask(front, "SetBootDevices", "a(ss)", 2, DISK, "nic", "0000:7f:00.0", "nic"), ==, 0);
         g_assert_false(g_file_test(front->boot, G_FILE_TEST_EXISTS));
         host_must_move(front->host, PLAN_DETACH, "ens1");
-        g_assert_cmpint(ask(front, "SetBootDevices", "a(ss)", 2, PORT2, "nic", PORT1, "other"), ==, 0);
+        g_assert_cmpint(front_ask(front, "SetBootDevices", "a(ss)", 2, PORT2, "nic", PORT1, "other"), ==, 0);
         g_assert_false(g_file_test(front->boot, G_FILE_TEST_EXISTS));
-        g_assert_cmpint(ask(front, "SetBootDevices", "a(ss)", 1, PORT1, "../nic"), ==, -EBADMSG);
-        g_assert_cmpint(ask(front, "SetBootDevices", "a(ss)", 1, "../x", "nic"), ==, -EBADMSG);
+        g_assert_cmpint(front_ask(front, "SetBootDevices", "a(ss)", 1, PORT1, "../nic"), ==, -EBADMSG);
+        g_assert_cmpint(front_ask(front, "SetBootDevices", "a(ss)", 1, "../x", "nic"), ==, -EBADMSG);
         g_assert_false(g_file_test(front->boot, G_FILE_TEST_EXISTS));
-        g_assert_cmpint(ask(front, "SetBootDevices", "a(ss)", 1, PORT1, "nic"), ==, 0);
+        g_assert_cmpint(front_ask(front, "SetBootDevices", "a(ss)", 1, PORT1, "nic"), ==, 0);
         g_assert_true(g_file_get_contents(front->boot, &text, NULL, NULL));
         g_assert_nonnull(strstr(text, PORT1));
         g_assert_null(strstr(text, PORT2));
         host_must_move(front->host, PLAN_REATTACH, "ens1");
-        g_assert_cmpint(ask(front, "SetBootDevices", "a(ss)", 0), ==, 0);
+        g_assert_cmpint(front_ask(front, "SetBootDevices", "a(ss)", 0), ==, 0);
         g_assert_false(g_file_test(front->boot, G_FILE_TEST_EXISTS));
-        g_assert_cmpint(ask(front, "RemoveRule", "s", "nic"), ==, 0);
+        g_assert_cmpint(front_ask(front, "RemoveRule", "s", "nic"), ==, 0);
 }
 
 /* There are no other methods, and none with other arguments. */
@@ -550,10 +335,10 @@ static void test_methods(void) {
         _cleanup_front_ Front *front = front_new();
 
         for (size_t i = 0; i < G_N_ELEMENTS(members); i++)
-                g_assert_cmpint(ask(front, members[i], "s", "x"), <, 0);
-        g_assert_cmpint(ask(front, "AddRule", "ss", "nic", RULE), <, 0);
-        g_assert_cmpint(ask(front, "Run", "s", "x"), <, 0);
-        g_assert_cmpint(ask(front, "SetEarlyRules", "s", "true"), <, 0);
+                g_assert_cmpint(front_ask(front, members[i], "s", "x"), <, 0);
+        g_assert_cmpint(front_ask(front, "AddRule", "ss", "nic", RULE), <, 0);
+        g_assert_cmpint(front_ask(front, "Run", "s", "x"), <, 0);
+        g_assert_cmpint(front_ask(front, "SetEarlyRules", "s", "true"), <, 0);
         check_nothing(front);
 }
 
@@ -584,7 +369,7 @@ static void expect_served(int fd) {
         struct pollfd answer = {.fd = fd, .events = POLLIN};
 
         g_assert_cmpint(send(fd, hello, sizeof(hello) - 1, MSG_NOSIGNAL), ==, sizeof(hello) - 1);
-        g_assert_cmpint(poll(&answer, 1, DEADLINE_US / 1000), ==, 1);
+        g_assert_cmpint(poll(&answer, 1, FRONT_DEADLINE_US / 1000), ==, 1);
 }
 
 /* More connections than a worker serves: the others wait, and get their turn. */

@@ -189,8 +189,9 @@ WRAP(int, closedir, DIR *folder) {
 }
 
 static int note_entries(int n, struct dirent ***entries) {
-        if (n >= 0)
-                note(*entries);
+        if (n < 0 || !*entries)
+                return n;
+        note(*entries);
         for (int i = 0; i < n; i++)
                 note((*entries)[i]);
         return n;
