@@ -31,6 +31,7 @@ void help_print_options(FILE *stream) {
               "      --memory SIZE         lease: memory of the virtual machine, for example 4G; by default, that\n"
               "                            of the QEMU command\n"
               "      --force-memlock       lease: run the command although its limit of locked memory is too low\n"
+              "      --kill                lease: afterwards, end processes of the user that keep a device open\n"
               "      --pid PID             lease: until this process, which already runs, ends\n"
               "      --force               reattach, release: also while a process has a device open; the kernel\n"
               "                            then waits for that process\n"

@@ -40,6 +40,7 @@ static const struct option options[] = {
                 {"memory", required_argument, NULL, OPTION_MEMORY},
                 {"force-memlock", no_argument, NULL, OPTION_FORCE_MEMLOCK},
                 {"pid", required_argument, NULL, OPTION_PID},
+                {"kill", no_argument, NULL, OPTION_KILL},
                 {"since", required_argument, NULL, OPTION_SINCE},
                 {"lines", required_argument, NULL, OPTION_LINES},
                 {NULL, 0, NULL, 0},
@@ -173,6 +174,9 @@ int options_parse(int argc, char **argv, Invocation *invocation, char used[OPTIO
                         break;
                 case OPTION_DESCRIPTORS:
                         invocation->options.descriptors = true;
+                        break;
+                case OPTION_KILL:
+                        invocation->options.kill = true;
                         break;
                 case OPTION_MEMORY:
                         if (memlock_parse_size(optarg, &invocation->memory) < 0 || invocation->memory == 0) {

@@ -32,6 +32,7 @@ enum {
         OPTION_MEMORY = 'm',
         OPTION_FORCE_MEMLOCK = 'M',
         OPTION_PID = 'i',
+        OPTION_KILL = 'K',
         OPTION_SINCE = 's',
         OPTION_LINES = 'n',
 };

@@ -237,6 +237,7 @@ int append_options(sd_bus_message *call, const CallOptions *options, sd_bus_erro
                         (r = append_text(call, "name", options->name)) < 0 ||
                         (n_vfs > 0 && (r = sd_bus_message_append(call, "{sv}", "virtual-functions", "u", n_vfs)) < 0) ||
                         (r = append_flag(call, "descriptors", options->descriptors)) < 0 ||
+                        (r = append_flag(call, "kill", options->kill)) < 0 ||
                         (pid > 0 && (r = sd_bus_message_append(call, "{sv}", "pid", "u", pid)) < 0) ||
                         (r = append_flag(call, "dry-run", options->dry_run)) < 0 ||
                         (r = sd_bus_message_close_container(call)) < 0) {

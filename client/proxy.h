@@ -22,6 +22,7 @@ typedef struct CallOptions {
         const char *name;   /* of a new rule; NULL: vfiod makes it from the address of the device */
         uint32_t virtual_functions; /* of a new rule; 0 for none */
         bool descriptors;           /* of a lease: the command gets descriptors, and opens no nodes */
+        bool kill;                  /* of a lease: its end ends processes that keep a device open */
         uint32_t pid;               /* of a lease: it ends with this process; 0 for none */
         bool dry_run;               /* check whether the rule can be written, and write nothing */
 } CallOptions;

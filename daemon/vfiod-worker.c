@@ -10,6 +10,7 @@
 #define STATE_FOLDER "/run/vfiod"
 #define CENSUS_SOCKET "/run/vfiod/census"
 #define MODULES_SOCKET "/run/vfiod/modules"
+#define REAPER_SOCKET "/run/vfiod/reaper"
 #define EARLY_RULES "/run/udev/rules.d/05-vfiod.rules"
 #define BOOT_RULES "/etc/udev/rules.d/10-vfiod.rules"
 
@@ -37,6 +38,7 @@ static int run(void) {
                         .rule_folders = rule_folders,
                         .early_rules = EARLY_RULES,
                         .boot_rules = BOOT_RULES,
+                        .reaper = REAPER_SOCKET,
         };
         return helper_listen(NAME,
                         (ListenerParts){

@@ -48,6 +48,7 @@ static const OptionAccess lease_options[] = {
                 {"plan", ACTION_NONE},
                 {"pid", ACTION_NONE},
                 {"descriptors", ACTION_NONE},
+                {"kill", ACTION_NONE},
                 {NULL},
 };
 

@@ -133,6 +133,7 @@ static int start_lease(
                         .uid = caller->uid,
                         .pid = (pid_t)request->pid,
                         .descriptors = request->descriptors,
+                        .kill = request->kill,
                         .group = selection.group,
                         .plan = plan,
                         .caller = entry.caller,

@@ -212,6 +212,7 @@ static const struct {
                 OPTION("inspect", read_flag, inspect),
                 OPTION("pid", read_pid, pid),
                 OPTION("descriptors", read_flag, descriptors),
+                OPTION("kill", read_flag, kill),
 };
 
 static_assert(ELEMENTSOF(option_table) <= 32, "each option has a bit in a mask");

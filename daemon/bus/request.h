@@ -33,7 +33,7 @@ typedef struct Request {
         char *driver;               /* option "driver": a vfio driver; NULL: vfiod chooses */
         uint32_t pid;               /* option "pid": a process; 0 for none */
         unsigned virtual_functions; /* option "virtual-functions": of a new rule; 0 for none */
-        bool force, adopt, detach, driverless, dry_run, inspect, descriptors;
+        bool force, adopt, detach, driverless, dry_run, inspect, descriptors, kill;
 } Request;
 
 /* Creates the request for a call. Sets the selector: that of the Group or Device object, or the first argument of a

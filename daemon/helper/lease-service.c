@@ -180,10 +180,11 @@ static int check_device(const WorkerHost *host, PciAddress address) {
 
 static int read_lease(const WorkerHost *host, sd_bus_message *call, LeaseFile *lease) {
         uint32_t number, uid, pid;
-        int took, descriptors, r;
+        int took, descriptors, ends_holders, r;
         const char *text;
 
-        if ((r = sd_bus_message_read(call, "uuutbb", &number, &uid, &pid, &lease->since_us, &took, &descriptors)) < 0 ||
+        if ((r = sd_bus_message_read(call, "uuutbbb", &number, &uid, &pid, &lease->since_us, &took, &descriptors,
+                             &ends_holders)) < 0 ||
                         (r = sd_bus_message_enter_container(call, 'a', "s")) < 0)
                 return r;
         if (number == 0 || number > LEASE_NUMBER_MAX || uid == UINT32_MAX || pid > INT32_MAX ||
@@ -196,6 +197,7 @@ static int read_lease(const WorkerHost *host, sd_bus_message *call, LeaseFile *l
                         .since_us = lease->since_us,
                         .took = took,
                         .descriptors = descriptors,
+                        .kill = ends_holders,
                         .addresses = calloc(LEASE_DEVICES_MAX, sizeof(PciAddress)),
         };
         if (!lease->addresses)

@@ -7,7 +7,7 @@
 /* The part of the worker's interface that lets the user of a lease open the nodes of its devices. Only nodes of devices that
  * vfiod detached are concerned, and only while they are on a vfio driver. */
 
-/* GrantLease(u number, u uid, u pid, t since, b took, b descriptors, as addresses) -> (i result, as nodes, ah descriptors).
+/* GrantLease(u number, u uid, u pid, t since, b took, b descriptors, b kill, as addresses) -> (i result, as nodes, ah descriptors).
  * Writes the file of the lease. Then adds the user to the ACL of each node; or, with descriptors, opens the nodes. Nodes are the
  * node of the group, the cdevs of the devices, and /dev/iommu if there are cdevs; descriptors are only of the last two. A call
  * for a lease that has a file does the same again. After a failure, nothing is left. result: 0; -EPERM for a device that vfiod
@@ -20,5 +20,5 @@ int lease_service_grant(const WorkerHost *host, sd_bus_message *call);
 int lease_service_revoke(const WorkerHost *host, sd_bus_message *call);
 
 /* The signatures of the arguments and of the results. */
-#define LEASE_GRANT_ARGUMENTS "uuutbbas"
+#define LEASE_GRANT_ARGUMENTS "uuutbbbas"
 #define LEASE_GRANT_RESULTS "iasah"

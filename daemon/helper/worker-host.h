@@ -10,5 +10,6 @@ typedef struct WorkerHost {
         const char *const *rule_folders;            /* as for rule_book_new() */
         const char *early_rules;                    /* path of the rules file for udev, see rule/early-rules.h */
         const char *boot_rules;                     /* path of the boot file, see rule/boot-list.h */
+        const char *reaper;                         /* path of the socket of vfiod-reaper */
         uint64_t survey_us;                         /* the deadline of a survey; 0 for the usual one */
 } WorkerHost;

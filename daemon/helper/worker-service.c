@@ -2,6 +2,7 @@
 #include "helper/worker-service.h"
 #include "base/log.h"
 #include "engine/transaction.h"
+#include "helper/lease-holders.h"
 #include "helper/lease-service.h"
 #include "process/job-message.h"
 #include "rule/boot-file.h"
@@ -278,6 +279,11 @@ static int method_revoke_lease(sd_bus_message *message, void *userdata, sd_bus_e
         return lease_service_revoke(((const Session *)userdata)->host, message);
 }
 
+static int method_end_holders(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        (void)error;
+        return lease_service_end_holders(((const Session *)userdata)->host, message);
+}
+
 /* The listener has checked who connects, so every call is allowed. */
 #define METHOD(member, in, out, handler) SD_BUS_METHOD(member, in, out, handler, SD_BUS_VTABLE_UNPRIVILEGED)
 #define PLAN "ssiuuuutbbbbba(sqqqquyiiaybbbbs)a(sssu)"
@@ -294,6 +300,7 @@ static const sd_bus_vtable vtable[] = {
                 METHOD("SetBootDevices", "a(ss)", "i", method_set_boot_devices),
                 METHOD("GrantLease", LEASE_GRANT_ARGUMENTS, LEASE_GRANT_RESULTS, method_grant_lease),
                 METHOD("RevokeLease", "ub", "i", method_revoke_lease),
+                METHOD("EndHolders", "ub", "iu", method_end_holders),
                 SD_BUS_SIGNAL("Step", "us", 0),
                 SD_BUS_VTABLE_END,
 };

@@ -98,8 +98,8 @@ static void on_granted(int error, sd_bus_message *reply, void *userdata) {
 static int append_grant(sd_bus_message *call, const Lease *lease) {
         int r;
 
-        if ((r = sd_bus_message_append(call, "uuutbb", lease->number, (uint32_t)lease->uid, (uint32_t)lease->pid,
-                             lease->since_us, (int)lease->took, (int)lease->descriptors)) < 0 ||
+        if ((r = sd_bus_message_append(call, "uuutbbb", lease->number, (uint32_t)lease->uid, (uint32_t)lease->pid,
+                             lease->since_us, (int)lease->took, (int)lease->descriptors, (int)lease->kill)) < 0 ||
                         (r = sd_bus_message_open_container(call, 'a', "s")) < 0)
                 return r;
         for (size_t i = 0; i < lease->n_addresses && r >= 0; i++)
@@ -156,6 +156,29 @@ int lease_access_revoke(Lease *lease, bool forget, lease_access_done_t done) {
                         (r = sd_bus_message_append(call, "ub", lease->number, (int)forget)) < 0)
                 return r;
         return send(lease, TAKE_PTR(peer), call, done, on_revoked);
+}
+
+static void on_holders_ended(int error, sd_bus_message *reply, void *userdata) {
+        _cleanup_free_ Access *request = userdata;
+        Lease *lease = error == -ECANCELED ? NULL : lease_find(request->table, request->number);
+        int32_t result = 0;
+
+        if (error == 0 && sd_bus_message_read(reply, "i", &result) < 0)
+                result = -EBADMSG;
+        if (lease)
+                request->done(lease, error < 0 ? error : peer_is_errno(result) ? result : -EBADMSG);
+}
+
+int lease_access_end_holders(Lease *lease, bool hard, lease_access_done_t done) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        _cleanup_(sd_bus_close_unrefp) sd_bus *peer = NULL;
+        int r;
+
+        if ((r = worker_request_new(lease->table->parts.event, lease->table->parts.port, "EndHolders", &peer, &call)) <
+                                        0 ||
+                        (r = sd_bus_message_append(call, "ub", lease->number, (int)hard)) < 0)
+                return r;
+        return send(lease, TAKE_PTR(peer), call, done, on_holders_ended);
 }
 
 /* FNV-1a. */

@@ -44,6 +44,23 @@ static int on_holder_end(sd_event_source *source, int fd, uint32_t events, void 
         return 0;
 }
 
+static void on_holders_ended(Lease *lease, int error) {
+        if (error < 0 && error != -ENOENT)
+                log_error_errno(error, "Cannot end the processes that have the devices of lease %u open",
+                                lease->number);
+        try_again_later(lease);
+}
+
+/* Ends the processes of the user, if they had time to end by themselves. Returns whether it has begun to do so. */
+static bool end_holders(Lease *lease) {
+        uint64_t passed = clock_us(CLOCK_MONOTONIC) - lease->ended_us, grace = lease->table->parts.limits->grace_us;
+
+        if (passed < grace)
+                return false;
+        lease->waits = lease_access_end_holders(lease, passed >= 2 * grace, on_holders_ended) >= 0;
+        return lease->waits;
+}
+
 /* Waits for the holder. The end of the process is noticed at once; that it closes the device, only by the next look. */
 static void linger(Lease *lease, pid_t pid, const char *holder) {
         bool is_new = !streq_ptr(lease->holder, holder) || lease->state != LEASE_LINGERING;
@@ -58,7 +75,8 @@ static void linger(Lease *lease, pid_t pid, const char *holder) {
                 lease_log_lingering(lease, strempty(lease->holder));
                 lease_set_state(lease, LEASE_LINGERING);
         }
-        try_again_later(lease);
+        if (!lease->kill || !end_holders(lease))
+                try_again_later(lease);
 }
 
 static void on_forgotten(Lease *lease, int error) {
@@ -232,6 +250,7 @@ void lease_end(Lease *lease) {
         lease_drop_watches(lease);
         lease_drop_descriptors(lease);
         memset(lease->ticket, 0, sizeof(lease->ticket));
+        lease->ended_us = clock_us(CLOCK_MONOTONIC);
         lease_set_state(lease, LEASE_ENDING);
         if (!lease->waits)
                 take_away(lease);

@@ -22,6 +22,7 @@ struct Lease {
         size_t n_addresses;
         bool took; /* it detached the group */
         bool descriptors;
+        bool kill;                      /* its end ends the processes of the user that keep the devices open */
         bool force;                     /* the end does not wait for holders */
         bool waits;                     /* for a worker, a job or a census, whose callback continues */
         bool guarded;                   /* it has a guard */
@@ -36,6 +37,7 @@ struct Lease {
         int holder_fd;                              /* pidfd of a process that a lingering lease waits for */
         sd_event_source *holder_source;
         char *holder;      /* NULL for none */
+        uint64_t ended_us; /* CLOCK_MONOTONIC */
         uint64_t retry_us; /* how long the next look at holders waits */
         uint64_t granted;  /* fingerprint of the devices when the access was given: see lease_access_fingerprint() */
         char *caller;
@@ -100,6 +102,9 @@ void lease_log_over(const Lease *lease);
 typedef void (*lease_access_done_t)(Lease *lease, int error);
 int lease_access_grant(Lease *lease, lease_access_done_t done);
 int lease_access_revoke(Lease *lease, bool forget, lease_access_done_t done);
+
+/* Asks a worker to end the processes of the user that have the devices open, also with SIGKILL. The same for done(). */
+int lease_access_end_holders(Lease *lease, bool hard, lease_access_done_t done);
 
 /* A number that changes when the kernel makes nodes of the lease again. 0 while a device is not on a vfio driver. */
 uint64_t lease_access_fingerprint(const Lease *lease);

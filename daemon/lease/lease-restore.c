@@ -51,6 +51,7 @@ static int restore(LeaseTable *table, LeaseFile *file) {
         lease->since_us = file->since_us;
         lease->took = file->took;
         lease->descriptors = file->descriptors;
+        lease->kill = file->kill;
         lease->addresses = TAKE_PTR(file->addresses);
         lease->n_addresses = file->n_addresses;
         lease->group = device && device->group ? device->group->number : IOMMU_GROUP_NONE;

@@ -201,6 +201,7 @@ static int fill(Lease *lease, const LeaseWish *wish, Problem *problem) {
         lease->uid = wish->uid;
         lease->pid = wish->pid;
         lease->descriptors = wish->descriptors;
+        lease->kill = wish->kill;
         lease->group = wish->group->number;
         lease->since_us = clock_us(CLOCK_REALTIME);
         if (!(lease->caller = strdup(wish->caller)))
@@ -259,17 +260,21 @@ static void on_granted_again(Lease *lease, int error) {
         lease_set_state(lease, lease->state);
 }
 
-void lease_table_process(LeaseTable *table) {
-        for (Lease *lease = table->leases; lease; lease = lease->next) {
-                bool has_access = lease->state == LEASE_UNCLAIMED || lease->state == LEASE_ACTIVE;
-                uint64_t fingerprint = has_access && !lease->waits && !lease->descriptors
-                                ? lease_access_fingerprint(lease)
-                                : 0;
+static void check_nodes(Lease *lease) {
+        bool has_access = lease->state == LEASE_UNCLAIMED || lease->state == LEASE_ACTIVE;
 
-                if (fingerprint == 0 || fingerprint == lease->granted)
-                        continue;
-                /* Only once for each change, also after a failure. */
-                lease->granted = fingerprint;
+        if (!has_access || lease->waits || lease->descriptors)
+                return;
+        uint64_t fingerprint = lease_access_fingerprint(lease);
+        if (fingerprint == lease->granted)
+                return;
+        /* Only once for each change, also after a failure. Without nodes, this waits until there are new ones. */
+        lease->granted = fingerprint;
+        if (fingerprint != 0)
                 lease->waits = lease_access_grant(lease, on_granted_again) >= 0;
-        }
+}
+
+void lease_table_process(LeaseTable *table) {
+        for (Lease *lease = table->leases; lease; lease = lease->next)
+                check_nodes(lease);
 }

@@ -7,6 +7,7 @@
 const LeaseLimits lease_limits_default = {
                 .leases = {.total = 256, .per_user = 16, .for_root = 32},
                 .claim_us = 30 * USEC_PER_SEC,
+                .grace_us = 10 * USEC_PER_SEC,
                 .retry_min_us = USEC_PER_SEC,
                 .retry_max_us = 30 * USEC_PER_SEC,
 };

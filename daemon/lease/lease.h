@@ -40,7 +40,8 @@ const char *lease_state_to_string(LeaseState state);
 /* The limits of leases; tests shorten the times. */
 typedef struct LeaseLimits {
         QuotaLimits leases;
-        uint64_t claim_us;     /* an unclaimed lease ends after this time */
+        uint64_t claim_us; /* an unclaimed lease ends after this time */
+        uint64_t grace_us; /* With "kill", processes that keep the devices open get SIGTERM after this time, and SIGKILL after twice as long. */
         uint64_t retry_min_us; /* How often a lease that lingers looks for holders: first after this time, */
         uint64_t retry_max_us; /* then after twice as long each time, up to this. */
 } LeaseLimits;
@@ -72,11 +73,12 @@ DEFINE_TRIVIAL_CLEANUP_FUNC(LeaseTable *, lease_table_free)
 /* A wish for a lease. */
 typedef struct LeaseWish {
         uid_t uid;
-        pid_t pid;               /* the process that it is bound to; 0 for none: then it needs a guard */
-        bool descriptors;        /* the user gets open descriptors instead of access to the nodes */
-        const Group *group;      /* all its endpoints are leased */
-        Plan *plan;              /* that detaches the group, taken over also on failure; NULL if it is detached */
-        const char *caller;      /* for the log */
+        pid_t pid;          /* the process that it is bound to; 0 for none: then it needs a guard */
+        bool kill;          /* end the processes of the user that keep the devices open after the end of the lease */
+        bool descriptors;   /* the user gets open descriptors instead of access to the nodes */
+        const Group *group; /* all its endpoints are leased */
+        Plan *plan;         /* that detaches the group, taken over also on failure; NULL if it is detached */
+        const char *caller; /* for the log */
         const LogFields *fields; /* for the log: copied; NULL for none */
 } LeaseWish;
 

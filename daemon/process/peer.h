@@ -11,6 +11,7 @@
 #define PEER_WORKER_INTERFACE "org.vfiod1.Worker2"
 #define PEER_CENSUS_INTERFACE "org.vfiod1.Census1"
 #define PEER_MODULES_INTERFACE "org.vfiod1.Modules1"
+#define PEER_REAPER_INTERFACE "org.vfiod1.Reaper1"
 #define PEER_PATH "/org/vfiod1"
 
 /* Connects to a helper that listens at this path. Does not block. Returns the descriptor, or a negative errno: -ENOENT

@@ -51,6 +51,7 @@ static void transfer(StateJson *json, LeaseFile *file) {
         file->since_us = (uint64_t)state_json_number(json, "since", (json_int_t)file->since_us, 0, INT64_MAX);
         file->took = state_json_flag(json, "took", file->took);
         file->descriptors = state_json_flag(json, "descriptors", file->descriptors);
+        file->kill = state_json_flag(json, "kill", file->kill);
         transfer_addresses(json, file);
 }
 

@@ -14,12 +14,13 @@
 #define LEASE_DEVICES_MAX 1024
 
 typedef struct LeaseFile {
-        unsigned number;       /* not 0 */
-        uid_t uid;             /* who has the lease */
-        pid_t pid;             /* the process that it is bound to; 0 for none */
-        uint64_t since_us;     /* CLOCK_REALTIME */
-        bool took;             /* The lease detached the group, so the group goes home when the lease ends. */
-        bool descriptors;      /* The user got open descriptors, and no entry in an ACL. */
+        unsigned number;   /* not 0 */
+        uid_t uid;         /* who has the lease */
+        pid_t pid;         /* the process that it is bound to; 0 for none */
+        uint64_t since_us; /* CLOCK_REALTIME */
+        bool took;         /* The lease detached the group, so the group goes home when the lease ends. */
+        bool kill;        /* When the lease has ended, processes of the user that still have a device open are ended. */
+        bool descriptors; /* The user got open descriptors, and no entry in an ACL. */
         PciAddress *addresses; /* the endpoints of the group */
         size_t n_addresses;
 } LeaseFile;

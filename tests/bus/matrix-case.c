@@ -112,6 +112,7 @@ static char *options_text(const MatrixCase *mcase) {
                         {"inspect", "'inspect': <true>"},
                         {"pid", "'pid': <uint32 1>"},
                         {"descriptors", "'descriptors': <true>"},
+                        {"kill", "'kill': <true>"},
         };
 
         if (!mcase->option)

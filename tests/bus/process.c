@@ -106,6 +106,10 @@ static gboolean on_deadline(void *userdata) {
         return G_SOURCE_REMOVE;
 }
 
+bool process_ends_within(Process *process, unsigned ms) {
+        return poll(&(struct pollfd){.fd = process->output_fd, .events = POLLIN}, 1, (int)ms) != 0;
+}
+
 int process_finish(Process *process) {
         bool ended = false;
 

@@ -28,6 +28,9 @@ char *process_read_line(Process *process);
 /* The test fails unless this is the next line. */
 void process_expect_line(Process *process, const char *expected);
 
+/* Waits so long whether it ends, which closes its stdout, or prints something. Returns whether it does. */
+bool process_ends_within(Process *process, unsigned ms);
+
 /* Waits until it ends. Returns the exit status, or 128 plus the signal. Frees the process. */
 int process_finish(Process *process);
 /* Sends SIGTERM; the exit status must be 0. Accepts NULL and returns NULL. */

@@ -254,6 +254,64 @@ static void test_lingering(void) {
         scene_end(&scene);
 }
 
+/* With "kill", a process of the user that has the device open ends, and no other. The tests run as root, so the lease is
+ * root's. */
+static void test_kill(void) {
+        Scene scene;
+
+        scene_begin(&scene, NULL);
+        g_autofree char *ticket = lessee_start(scene.fixture, NIC, "{'kill': <true>}", LEASE1);
+        int guard = lessee_claim(scene.fixture, ticket);
+        g_autofree char *node = g_build_filename(fake_kernel_get_root(scene.fixture->kernel), NODE, NULL);
+        g_autofree char *stubborn = g_strdup_printf("trap '' TERM; exec 9<>%s && echo ready && sleep 1000", node);
+        Process *holder = start_sleeper(stubborn);
+        Process *other = start_sleeper("echo ready && exec sleep 1000");
+        (void)close(guard);
+        expect_over(&scene);
+        g_assert_cmpint(process_finish(holder), ==, 128 + SIGKILL);
+        end_sleeper(other);
+        scene_end(&scene);
+}
+
+/* A process of another user has the device open: it is not ended. */
+static void test_kill_other_user(void) {
+        Scene scene;
+
+        scene_begin(&scene, NULL);
+        g_autofree char *ticket = start_as_alice(&scene, "{'kill': <true>}");
+        int guard = lessee_claim(scene.fixture, ticket);
+        g_autofree char *node = g_build_filename(fake_kernel_get_root(scene.fixture->kernel), NODE, NULL);
+        g_autofree char *script = g_strdup_printf("exec 9<>%s && echo ready && exec sleep 1000", node);
+        Process *holder = start_sleeper(script);
+        (void)close(guard);
+        fixture_wait_property(scene.fixture, LEASE1, LEASE, "State", "'lingering'");
+        /* Much longer than the time after which it would be killed. */
+        g_assert_false(process_ends_within(holder, 1500));
+        fixture_property(scene.fixture, LEASE1, LEASE, "State", "'lingering'");
+        end_sleeper(holder);
+        expect_over(&scene);
+        scene_end(&scene);
+}
+
+/* The kernel makes the node again: the user gets access again. */
+static void test_new_node(void) {
+        Scene scene;
+
+        scene_begin(&scene, NULL);
+        g_autofree char *ticket = start_as_alice(&scene, NO_OPTIONS);
+        int guard = lessee_claim(scene.fixture, ticket);
+        g_free(fixture_expect_signal(scene.fixture, LEASE1 " PropertiesChanged *'active'*"));
+        fixture_write(scene.fixture, NIC, "sys/bus/pci/drivers/vfio-pci/unbind");
+        fixture_wait_property(scene.fixture, NIC_PATH, DEVICE, "State", "'driverless'");
+        fixture_write(scene.fixture, NIC, "sys/bus/pci/drivers/vfio-pci/bind");
+        fixture_wait_property(scene.fixture, NIC_PATH, DEVICE, "State", "'leased'");
+        g_free(fixture_expect_signal(scene.fixture, LEASE1 " PropertiesChanged *'Nodes'*"));
+        lessee_expect_acl(scene.fixture, NODE, ALICE_ENTRY);
+        (void)close(guard);
+        expect_over(&scene);
+        scene_end(&scene);
+}
+
 /* systemd would keep the guard. Here nobody does, so the lease ends with the daemon that had it. */
 static void test_restart(void) {
         Scene scene;
@@ -305,6 +363,9 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/lease/release", test_release);
         g_test_add_func("/bus/lease/process", test_process);
         g_test_add_func("/bus/lease/lingering", test_lingering);
+        g_test_add_func("/bus/lease/kill", test_kill);
+        g_test_add_func("/bus/lease/kill-other-user", test_kill_other_user);
+        g_test_add_func("/bus/lease/new-node", test_new_node);
         g_test_add_func("/bus/lease/restart", test_restart);
         g_test_add_func("/bus/lease/guards", test_guards);
         g_test_add_func("/bus/lease/quota", test_quota);

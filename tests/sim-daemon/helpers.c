@@ -2,6 +2,7 @@
 #include "helpers.h"
 #include "base/log.h"
 #include "helper/census-service.h"
+#include "helper/reaper-service.h"
 #include "helper/worker-service.h"
 #include "process/census-client.h"
 #include "process/listener.h"
@@ -18,7 +19,8 @@
 
 #define CHILDREN_MAX 256
 
-static const char *const names[_HELPER_MAX] = {[HELPER_WORKER] = "vfiod-worker", [HELPER_CENSUS] = "vfiod-census"};
+static const char *const names[_HELPER_MAX] = {
+                [HELPER_WORKER] = "vfiod-worker", [HELPER_CENSUS] = "vfiod-census", [HELPER_REAPER] = "vfiod-reaper"};
 
 /* A helper, and the process that starts it when somebody connects, as systemd does. */
 typedef struct Activator {
@@ -72,6 +74,7 @@ static int run_worker(const HelperHost *host, int listen_fd) {
                         .rule_folders = host->rule_folders,
                         .early_rules = host->early_rules,
                         .boot_rules = host->boot_rules,
+                        .reaper = host->sockets[HELPER_REAPER],
         };
         parts.keep[0] = state->devices_fd;
         parts.keep[1] = state->transactions_fd;
@@ -89,8 +92,23 @@ static int run_census(const HelperHost *host, int listen_fd) {
         return listener_run(&parts);
 }
 
+static int run_reaper(const HelperHost *host, int listen_fd) {
+        ListenerParts parts = make_parts(host, "vfiod-end", listen_fd);
+
+        parts.serve = reaper_serve;
+        parts.userdata = host->kernel;
+        return listener_run(&parts);
+}
+
 int helpers_run(const HelperHost *host, Helper helper, int listen_fd) {
-        return helper == HELPER_WORKER ? run_worker(host, listen_fd) : run_census(host, listen_fd);
+        switch (helper) {
+        case HELPER_WORKER:
+                return run_worker(host, listen_fd);
+        case HELPER_CENSUS:
+                return run_census(host, listen_fd);
+        default:
+                return run_reaper(host, listen_fd);
+        }
 }
 
 static void start_helper(Activator *activator) {

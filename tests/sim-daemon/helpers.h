@@ -9,6 +9,7 @@
 typedef enum Helper {
         HELPER_WORKER,
         HELPER_CENSUS,
+        HELPER_REAPER,
         _HELPER_MAX,
 } Helper;
 

@@ -29,6 +29,7 @@
 static const LeaseLimits lease_limits = {
                 .leases = {.total = 8, .per_user = 2, .for_root = 4},
                 .claim_us = 2000000,
+                .grace_us = 200000,
                 .retry_min_us = 50000,
                 .retry_max_us = 200000,
 };
@@ -147,7 +148,7 @@ static int run(const char *root, const char *control_socket, const char *state_f
 
         _cleanup_free_ char *own = NULL, *temporary = NULL, *shipped = NULL, *early = NULL, *boot = NULL,
                             *online = NULL, *database = NULL, *worker_socket = NULL, *census_socket = NULL,
-                            *lease_socket = NULL;
+                            *reaper_socket = NULL, *lease_socket = NULL;
         /* These end before the paths that they use. */
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         _cleanup_(manager_freep) Manager *manager = NULL;
@@ -162,6 +163,7 @@ static int run(const char *root, const char *control_socket, const char *state_f
                         asprintf(&modules_root, "%s.modules", state_folder) < 0 ||
                         asprintf(&worker_socket, "%s.worker", state_folder) < 0 ||
                         asprintf(&census_socket, "%s.census", state_folder) < 0 ||
+                        asprintf(&reaper_socket, "%s.reaper", state_folder) < 0 ||
                         asprintf(&lease_socket, "%s.lease", state_folder) < 0)
                 return -ENOMEM;
         const char *rule_folders[] = {own, temporary, shipped, NULL};
@@ -170,7 +172,9 @@ static int run(const char *root, const char *control_socket, const char *state_f
         HelperHost host = {
                         .kernel = kernel,
                         .state_folder = state_folder,
-                        .sockets = {[HELPER_WORKER] = worker_socket, [HELPER_CENSUS] = census_socket},
+                        .sockets = {[HELPER_WORKER] = worker_socket,
+                                        [HELPER_CENSUS] = census_socket,
+                                        [HELPER_REAPER] = reaper_socket},
                         .rule_folders = rule_folders,
                         .early_rules = early,
                         .boot_rules = boot,

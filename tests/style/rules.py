@@ -13,7 +13,7 @@ LAYERS = ["base", "kernel", "usage", "model", "policy", "state", "engine", "proc
 # The rooms that may use sysfs and procfs.
 KERNEL_ROOMS = ("kernel", "usage")
 # The main programs.
-MAIN_FILES = ("vfiod", "vfiod-worker", "vfiod-census", "vfiod-modules")
+MAIN_FILES = ("vfiod", "vfiod-worker", "vfiod-census", "vfiod-modules", "vfiod-reaper")
 TOP_FILES = {"manager": len(LAYERS)} | {name: len(LAYERS) + 1 for name in MAIN_FILES}
 
 # Headers that only kernel/ may use, and headers that only the top layers may use.

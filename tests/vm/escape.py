@@ -15,10 +15,10 @@ import options
 from guest import Guest
 from tap import Tap
 
-UNITS = ("vfiod", "vfiod-worker", "vfiod-census", "vfiod-modules")
+UNITS = ("vfiod", "vfiod-worker", "vfiod-census", "vfiod-modules", "vfiod-reaper")
 
 # At most, see systemd-analyze security.
-SCORES = {"vfiod": 1.0, "vfiod-worker": 1.5, "vfiod-census": 1.5, "vfiod-modules": 1.5}
+SCORES = {"vfiod": 1.0, "vfiod-worker": 1.5, "vfiod-census": 1.5, "vfiod-modules": 1.5, "vfiod-reaper": 1.5}
 
 # What the unit is for. A process that may examine all processes may read all files.
 ALLOWED = {"vfiod-worker": {"pci-driver", "state-file", "rule"}, "vfiod-census": {"processes", "shadow"},

@@ -253,6 +253,16 @@ def check_lingering(machine):
     machine.check_home("the holder has ended")
 
 
+def check_holder_killed(machine):
+    """With --kill, a process of alice that keeps a node open is ended"""
+    tap, guest = machine.tap, machine.guest
+    program = guest.start(f"exec {machine.lease_command('--kill')} python3 -c {shlex.quote(HOLD)}", user="alice")
+    program.read_until("open\n", 120)
+    tap.equal("the lease lingers", eventually(machine.states, ["lingering"], 30), ["lingering"])
+    tap.equal("the process is ended by SIGTERM", program.wait(60), 128 + 15)
+    machine.check_home("the holder was ended")
+
+
 def check_release(machine):
     """alice ends her lease while her VM runs"""
     tap, view = machine.tap, machine.view
@@ -325,6 +335,7 @@ def check_memlock(machine):
 
 
 PARTS = [check_denied, check_command, check_machine, check_kill, check_session, check_restarts, check_process, check_lingering,
+         check_holder_killed,
          check_release, check_detached, check_descriptors, check_memlock]
 
 

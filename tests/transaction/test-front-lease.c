@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "front.h"
+#include "helper/lease-service.h"
+#include "helpers.h"
+#include "state/lease-file.h"
+
+#include <acl/libacl.h>
+#include <sys/acl.h>
+
+/* A program that took over vfiod gives leases: the worker gives access only to nodes of devices that vfiod has detached. */
+
+#define NODE "dev/vfio/10"
+#define ALICE 4000001U
+
+/* Calls GrantLease for these addresses. Returns its result. */
+static int grant(Front *front, unsigned number, uint32_t uid, bool ends_holders, const char *const *addresses) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        int32_t result = 0;
+
+        front_connect(front);
+        sd_bus_message *call = front_make_call(front, "GrantLease");
+        g_assert_cmpint(sd_bus_message_append(call, "uuutbbb", number, uid, 0U, (uint64_t)1, 1, 0, (int)ends_holders),
+                        >=, 0);
+        g_assert_cmpint(sd_bus_message_append_strv(call, (char **)addresses), >=, 0);
+        int r = front_send(front, call, &reply);
+        if (r < 0)
+                return r;
+        g_assert_cmpint(sd_bus_message_read(reply, "i", &result), >=, 0);
+        return result;
+}
+
+static void expect_acl(Front *front, const char *expected) {
+        g_autofree char *path = g_build_filename(fake_kernel_get_root(front->host->fake), NODE, NULL);
+
+        acl_t acl = acl_get_file(path, ACL_TYPE_ACCESS);
+        g_assert_nonnull(acl);
+        char *text = acl_to_any_text(acl, NULL, ',', TEXT_NUMERIC_IDS);
+        g_assert_cmpstr(text, ==, expected);
+        (void)acl_free(text);
+        (void)acl_free(acl);
+}
+
+static bool has_file(Front *front, unsigned number) {
+        _cleanup_lease_file_ LeaseFile file = {};
+
+        return lease_file_read(front->host->state->leases_fd, number, &file) >= 0;
+}
+
+static void detach_ports(Front *front) {
+        RawPlan plan = {.group = PORTS_GROUP,
+                        .members = {{PORT1, PORTS_GROUP, PLAN_NO_PARENT, "e1000"},
+                                        {PORT2, PORTS_GROUP, PLAN_NO_PARENT, "e1000"}}};
+
+        fake_kernel_do(front->host->fake, "modprobe vfio-pci");
+        g_assert_cmpint(front_run(front, &plan), ==, 0);
+}
+
+static void test_not_detached(void) {
+        static const char *const ports[] = {PORT1, PORT2, NULL}, *const absent[] = {"0000:7f:00.0", NULL},
+                                 *const traversal[] = {"../../../dev/sda", NULL}, *const empty[] = {NULL};
+        _cleanup_front_ Front *front = front_new();
+
+        g_assert_cmpint(grant(front, 1, ALICE, false, ports), ==, -EPERM);
+        g_assert_cmpint(grant(front, 1, ALICE, false, absent), ==, -EPERM);
+        g_assert_cmpint(grant(front, 1, ALICE, false, traversal), ==, -EBADMSG);
+        g_assert_cmpint(grant(front, 1, ALICE, false, empty), ==, -ENOENT);
+        g_assert_false(has_file(front, 1));
+
+        /* Another program bound it to vfio-pci. */
+        fake_kernel_do(front->host->fake, "modprobe vfio-pci");
+        g_assert_cmpint(fake_kernel_write(
+                                        front->host->fake, "vfio-pci", "sys/bus/pci/devices/" PORT1 "/driver_override"),
+                        ==, 0);
+        g_assert_cmpint(fake_kernel_write(front->host->fake, PORT1, "sys/bus/pci/drivers/e1000/unbind"), ==, 0);
+        g_assert_cmpint(fake_kernel_write(front->host->fake, PORT1, "sys/bus/pci/drivers_probe"), ==, 0);
+        static const char *const one[] = {PORT1, NULL};
+        g_assert_cmpint(grant(front, 1, ALICE, false, one), ==, -EPERM);
+        expect_acl(front, "user::rw-,group::---,other::---");
+}
+
+static void test_numbers(void) {
+        static const char *const ports[] = {PORT1, PORT2, NULL};
+        _cleanup_front_ Front *front = front_new();
+        const char *many[LEASE_DEVICES_MAX + 2];
+
+        detach_ports(front);
+        g_assert_cmpint(grant(front, 0, ALICE, false, ports), ==, -EBADMSG);
+        g_assert_cmpint(grant(front, LEASE_NUMBER_MAX + 1, ALICE, false, ports), ==, -EBADMSG);
+        g_assert_cmpint(grant(front, 1, UINT32_MAX, false, ports), ==, -EBADMSG);
+        for (size_t i = 0; i <= LEASE_DEVICES_MAX; i++)
+                many[i] = PORT1;
+        many[LEASE_DEVICES_MAX + 1] = NULL;
+        g_assert_cmpint(grant(front, 1, ALICE, false, many), ==, -EBADMSG);
+        g_assert_cmpint(front_ask(front, "RevokeLease", "ub", 0U, 1), ==, -EBADMSG);
+        g_assert_cmpint(front_ask(front, "EndHolders", "ub", 0U, 1), ==, -EBADMSG);
+        g_assert_false(has_file(front, 1));
+        expect_acl(front, "user::rw-,group::---,other::---");
+}
+
+/* What is given is taken away, also if it was given twice. */
+static void test_given(void) {
+        static const char *const ports[] = {PORT1, PORT2, NULL};
+        _cleanup_front_ Front *front = front_new();
+
+        detach_ports(front);
+        g_assert_cmpint(grant(front, 7, ALICE, false, ports), ==, 0);
+        g_assert_cmpint(grant(front, 7, ALICE, false, ports), ==, 0);
+        expect_acl(front, "user::rw-,user:4000001:rw-,group::---,mask::rw-,other::---");
+        g_assert_true(has_file(front, 7));
+        g_assert_cmpint(grant(front, 8, ALICE + 1, false, ports), ==, 0);
+        expect_acl(front, "user::rw-,user:4000001:rw-,user:4000002:rw-,group::---,mask::rw-,other::---");
+        g_assert_cmpint(front_ask(front, "RevokeLease", "ub", 7U, 0), ==, 0);
+        expect_acl(front, "user::rw-,user:4000002:rw-,group::---,mask::rw-,other::---");
+        g_assert_true(has_file(front, 7));
+        g_assert_cmpint(front_ask(front, "RevokeLease", "ub", 7U, 1), ==, 0);
+        g_assert_false(has_file(front, 7));
+        g_assert_cmpint(front_ask(front, "RevokeLease", "ub", 8U, 1), ==, 0);
+        expect_acl(front, "user::rw-,group::---,other::---");
+        g_assert_cmpint(front_ask(front, "RevokeLease", "ub", 9U, 1), ==, 0);
+}
+
+/* Processes are ended only if the lease said so when it began. There is no reaper here, and no process to end. */
+static void test_processes(void) {
+        static const char *const ports[] = {PORT1, PORT2, NULL};
+        _cleanup_front_ Front *front = front_new();
+
+        detach_ports(front);
+        g_assert_cmpint(front_ask(front, "EndHolders", "ub", 3U, 1), ==, -ENOENT);
+        g_assert_cmpint(grant(front, 3, ALICE, false, ports), ==, 0);
+        g_assert_cmpint(front_ask(front, "EndHolders", "ub", 3U, 1), ==, -EPERM);
+        g_assert_cmpint(grant(front, 4, ALICE, true, ports), ==, 0);
+        g_assert_cmpint(front_ask(front, "EndHolders", "ub", 4U, 1), ==, 0);
+}
+
+int main(int argc, char **argv) {
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/front-lease/not-detached", test_not_detached);
+        g_test_add_func("/front-lease/numbers", test_numbers);
+        g_test_add_func("/front-lease/given", test_given);
+        g_test_add_func("/front-lease/processes", test_processes);
+        return g_test_run();
+}
