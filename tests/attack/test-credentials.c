@@ -126,6 +126,10 @@ static void scene_begin(Scene *scene) {
         scene->bus_daemon = connect_end(scene->event, fds[0], true);
         scene->service.bus = connect_end(scene->event, fds[1], false);
         scene->service.kernel = &scene->kernel;
+        /* Only for its quota of log entries. */
+        g_assert_cmpint(job_table_new(scene->event, &scene->kernel, NULL, NULL, NULL, &job_limits_default,
+                                        &scene->service.jobs),
+                        ==, 0);
         g_assert_cmpint(sd_bus_add_object_vtable(scene->service.bus, NULL, BUS_PATH, BUS_INTERFACE_MANAGER, vtable,
                                         &scene->service),
                         >=, 0);
@@ -141,6 +145,7 @@ static void scene_end(Scene *scene) {
         g_assert_null(scene->service.queries);
         g_assert_cmpuint(scene->service.n_queries, ==, 0);
         sd_bus_message_unref(scene->question);
+        job_table_free(scene->service.jobs);
         sd_bus_close_unref(scene->service.bus);
         sd_bus_close_unref(scene->bus_daemon);
         sd_event_unref(scene->event);

@@ -226,7 +226,7 @@ static void test_process(void) {
         scene_begin(&scene, NULL);
         Process *sleeper = start_sleeper("echo ready && exec sleep 1000");
         g_autofree char *options = g_strdup_printf("{'pid': <uint32 %d>}", (int)process_get_pid(sleeper));
-        g_autofree char *ticket = start_as_alice(&scene, options);
+        g_free(start_as_alice(&scene, options));
         fixture_property(scene.fixture, LEASE1, LEASE, "State", "'active'");
         end_sleeper(sleeper);
         expect_over(&scene);

@@ -22,7 +22,7 @@ SCORES = {"vfiod": 1.0, "vfiod-worker": 1.5, "vfiod-census": 1.5, "vfiod-modules
 
 # What the unit is for. A process that may examine all processes may read all files.
 ALLOWED = {"vfiod-worker": {"pci-driver", "state-file", "rule"}, "vfiod-census": {"processes", "shadow"},
-           "vfiod-modules": {"module"}}
+           "vfiod-modules": {"module"}, "vfiod-reaper": {"signal"}}
 
 # Prints a JSON dictionary: for each attempt true if it succeeds, or the error.
 ATTEMPTS = r"""
