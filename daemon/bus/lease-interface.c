@@ -148,6 +148,19 @@ static int start_lease(
         return 1;
 }
 
+/* Describes the endpoints of the group, as a plan does. Its bridges do not change. */
+static int describe_group(const Service *service, const Group *group, CallDetails *details) {
+        _cleanup_free_ const Device **endpoints = calloc(group->n_members + 1, sizeof(Device *));
+        size_t n = 0;
+
+        if (!endpoints)
+                return -ENOMEM;
+        for (size_t i = 0; i < group->n_members; i++)
+                if (group->members[i]->endpoint)
+                        endpoints[n++] = group->members[i];
+        return call_details_set_devices(details, service, endpoints, n);
+}
+
 static int describe_lease(const Service *service, const Request *request, CallDetails *details, Problem *problem) {
         _cleanup_(plan_freep) Plan *plan = NULL;
         Selection selection;
@@ -157,8 +170,7 @@ static int describe_lease(const Service *service, const Request *request, CallDe
                 return r;
         if (plan)
                 return call_details_set_plan(details, service, plan);
-        r = call_details_set_devices(
-                        details, service, (const Device *const *)selection.group->members, selection.group->n_members);
+        r = describe_group(service, selection.group, details);
         return r < 0 ? r : call_details_set_overrides(details, request->overrides);
 }
 
@@ -206,10 +218,7 @@ static int describe_release(const Service *service, const Request *request, Call
         LeaseDescription description = lease_describe(lease);
         const Device *device = inventory_find_device(service->inventory, description.addresses[0]);
         (void)problem;
-        return device && device->group
-                        ? call_details_set_devices(details, service, (const Device *const *)device->group->members,
-                                          device->group->n_members)
-                        : 0;
+        return device && device->group ? describe_group(service, device->group, details) : 0;
 }
 
 static const CallHandler release_handler = {.run = release, .describe = describe_release, .get_owner = get_owner};

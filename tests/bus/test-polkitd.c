@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "client.h"
+#include "lessee.h"
 #include "terminal.h"
 
 #include <glib/gstdio.h>
@@ -8,8 +9,8 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-/* The real polkitd, with the shipped actions and the shipped example of a rule: the members of the group kvm may detach and
- * reattach one card, with its whole group, and nothing else. */
+/* The real polkitd, with the shipped actions and the shipped example of a rule: the members of the group kvm may detach,
+ * reattach and lease one card, with its whole group, and nothing else. */
 
 #define DETACHED "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)"
 #define REATTACHED "([('0000:05:00.0', 'vfio-pci', 'e1000e', {})],)"
@@ -118,7 +119,8 @@ static void test_example(void) {
 
         files_make(&files);
         Process *polkitd = start_polkitd(fixture, &files);
-        GDBusConnection *alice = private_bus_connect_as(ALICE_UID), *bob = private_bus_connect_as(BOB_UID);
+        GDBusConnection *alice = private_bus_connect_as(ALICE_UID), *bob = private_bus_connect_as(BOB_UID),
+                        *root = fixture->connection;
         fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
 
         /* by default, an administrator has to authenticate */
@@ -127,6 +129,12 @@ static void test_example(void) {
         pending_expect(call_from(alice, "Detach", "('ens3', " NO_OPTIONS ")"), DETACHED);
         pending_refused(call_from(bob, "Reattach", "('ens3', " NO_OPTIONS ")"), CHALLENGED, "*org.vfiod1.reattach*");
         pending_expect(call_from(alice, "Reattach", "('ens3', " NO_OPTIONS ")"), REATTACHED);
+        pending_refused(call_from(bob, "Lease", "('ens3', " NO_OPTIONS ")"), CHALLENGED, "*org.vfiod1.lease*");
+        fixture->connection = alice;
+        g_autofree char *ticket = lessee_start(fixture, NIC, NO_OPTIONS, LEASE1);
+        fixture->connection = root;
+        (void)close(lessee_claim(fixture, ticket));
+        g_free(fixture_expect_signal(fixture, BUS_PATH " InterfacesRemoved ('" LEASE1 "'*"));
         /* but no other card, no option that needs more, and no rule */
         pending_refused(call_from(alice, "Detach", "('ens1', {'companions': <['*']>})"), CHALLENGED,
                         "*org.vfiod1.detach*");
