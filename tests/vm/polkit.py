@@ -26,7 +26,7 @@ PASSWORD = "Kb7-quay-Ostrich"
 # Runs a program in a terminal of its own, and types the password when the program asks for it. Ends it if it shows nothing
 # for a while.
 TERMINAL = f"""
-import os, pty, re, select, sys
+import os, pty, re, select, sys, termios
 pid, terminal = pty.fork()
 if pid == 0:
     os.execvp(sys.argv[1], sys.argv[1:])
@@ -45,6 +45,9 @@ while select.select([terminal], [], [], 45)[0]:
         os.write(terminal, choice[1] + b"\\n")
     if not asked and b"assword" in shown:
         asked = True
+        # The agent turns the echo off after it has asked, and drops what was typed before.
+        while termios.tcgetattr(terminal)[3] & termios.ECHO:
+            select.select([], [], [], 0.02)
         os.write(terminal, b"{PASSWORD}\\n")
 else:
     os.kill(pid, 15)
