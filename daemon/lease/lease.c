@@ -161,7 +161,7 @@ static int watch(Lease *lease, int fd, uint32_t events, sd_event_source **ret, c
         return sd_event_add_io(lease->table->parts.event, ret, fd, events, on_watched_end, lease);
 }
 
-/* What the user writes is never read, so only the end counts. */
+/* The user cannot send any more (lease-connection.h), so only the end counts. */
 int lease_watch_guard(Lease *lease, int fd, bool store) {
         lease->guard_fd = fd;
         return watch(lease, fd, EPOLLHUP, &lease->guard_source, "guard", store);
