@@ -10,6 +10,9 @@
 /* What any local user can do with the socket of leases. */
 
 #define OVER BUS_PATH " InterfacesRemoved ('" LEASE1 "'*"
+/* of lease-socket.c */
+#define STRANGERS_MAX 64
+
 #define ONLY_TICKET "error: send only the ticket, without descriptors"
 #define NO_TICKET "error: no such ticket"
 
@@ -229,6 +232,34 @@ static void test_raced(void) {
         fixture_stop(fixture);
 }
 
+static int connect_as(Fixture *fixture, uid_t uid) {
+        raw_bus_set_effective_uid(uid);
+        int fd = lessee_connect(fixture);
+        raw_bus_set_effective_uid(0);
+        return fd;
+}
+
+/* vfiod accepts a limited number of connections. Those of other users do not end a connection of root. */
+static void test_crowd(void) {
+        int crowd[300];
+        Fixture *fixture = fixture_start(NULL);
+
+        g_autofree char *ticket = lessee_start(fixture, NIC, NO_OPTIONS, LEASE1);
+        int fd = connect_as(fixture, 0);
+        for (size_t i = 0; i < G_N_ELEMENTS(crowd); i++)
+                crowd[i] = connect_as(fixture, NOBODY_UID);
+        g_autofree char *answer = lessee_send(fd, ticket);
+        g_assert_cmpstr(answer, ==, "ok");
+        for (size_t i = 0; i < G_N_ELEMENTS(crowd) - STRANGERS_MAX; i++)
+                g_assert_null(receive(crowd[i]));
+        for (size_t i = 0; i < G_N_ELEMENTS(crowd); i++)
+                (void)close(crowd[i]);
+        fixture_wait_property(fixture, LEASE1, LEASE, "State", "'active'");
+        (void)close(fd);
+        g_free(fixture_expect_signal(fixture, OVER));
+        fixture_stop(fixture);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/attack/lease-socket/linger", test_linger);
@@ -236,5 +267,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/attack/lease-socket/packets", test_packets);
         g_test_add_func("/attack/lease-socket/half-closed", test_half_closed);
         g_test_add_func("/attack/lease-socket/raced", test_raced);
+        g_test_add_func("/attack/lease-socket/crowd", test_crowd);
         return g_test_run();
 }
