@@ -68,6 +68,10 @@ int lease_add(Lease *lease);
 Lease *lease_free(Lease *lease);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Lease *, lease_free)
 
+/* The same for a lease that could not start: what was stored for it is dropped, too. */
+Lease *lease_discard(Lease *lease);
+DEFINE_TRIVIAL_CLEANUP_FUNC(Lease *, lease_discard)
+
 /* Sets the state, and announces it. */
 void lease_set_state(Lease *lease, LeaseState state);
 

@@ -129,7 +129,7 @@ static void on_detached(const WorkerResult *result, void *userdata) {
         lease->waits = false;
         if (result->error != 0 || result->problem.outcome != OUTCOME_DONE) {
                 answer(lease, result);
-                lease_free(lease);
+                lease_discard(lease);
                 return;
         }
         lease->took = true;
@@ -215,7 +215,7 @@ static int fill(Lease *lease, const LeaseWish *wish, Problem *problem) {
 
 int lease_start(LeaseTable *table, const LeaseWish *wish, lease_started_t started, void *userdata, Problem *problem) {
         _cleanup_(plan_freep) Plan *plan = wish->plan;
-        _cleanup_(lease_freep) Lease *lease = NULL;
+        _cleanup_(lease_discardp) Lease *lease = NULL;
         int r;
 
         if ((r = lease_table_refuse(table, &(Selection){.group = (Group *)wish->group}, problem)) != 0 ||

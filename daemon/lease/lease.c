@@ -128,6 +128,12 @@ Lease *lease_free(Lease *lease) {
         return NULL;
 }
 
+Lease *lease_discard(Lease *lease) {
+        if (lease)
+                lease_drop_watches(lease);
+        return lease_free(lease);
+}
+
 void lease_set_state(Lease *lease, LeaseState state) {
         lease->state = state;
         announce(lease, LEASE_CHANGED);
