@@ -64,6 +64,11 @@ int lease_new(LeaseTable *table, unsigned number, Lease **ret);
 /* Adds it to the table, marks its devices as leased, and announces it. Returns 0 or -ENOMEM. */
 int lease_add(Lease *lease);
 
+/* The number after this one. After the highest comes 1. */
+static inline unsigned lease_following_number(unsigned number) {
+        return number >= LEASE_NUMBER_MAX ? 1 : number + 1;
+}
+
 /* Frees the lease, removes it from its table, and announces that. Returns NULL. */
 Lease *lease_free(Lease *lease);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Lease *, lease_free)

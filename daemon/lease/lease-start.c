@@ -213,6 +213,15 @@ static int fill(Lease *lease, const LeaseWish *wish, Problem *problem) {
         return lease->pid > 0 ? bind_process(lease, problem) : 0;
 }
 
+/* A number that no other lease has. */
+static unsigned choose_number(const LeaseTable *table) {
+        unsigned number = table->next_number;
+
+        while (lease_find(table, number))
+                number = lease_following_number(number);
+        return number;
+}
+
 int lease_start(LeaseTable *table, const LeaseWish *wish, lease_started_t started, void *userdata, Problem *problem) {
         _cleanup_(plan_freep) Plan *plan = wish->plan;
         _cleanup_(lease_discardp) Lease *lease = NULL;
@@ -220,7 +229,7 @@ int lease_start(LeaseTable *table, const LeaseWish *wish, lease_started_t starte
 
         if ((r = lease_table_refuse(table, &(Selection){.group = (Group *)wish->group}, problem)) != 0 ||
                         (r = check_quota(table, wish->uid, problem)) != 0 ||
-                        (r = lease_new(table, table->next_number, &lease)) != 0 ||
+                        (r = lease_new(table, choose_number(table), &lease)) != 0 ||
                         (r = fill(lease, wish, problem)) != 0 || (r = lease_add(lease)) != 0)
                 return r;
         if (plan)
@@ -229,7 +238,7 @@ int lease_start(LeaseTable *table, const LeaseWish *wish, lease_started_t starte
                 r = sd_event_add_defer(table->parts.event, &lease->timer, on_begin, lease);
         if (r != 0)
                 return r;
-        table->next_number = table->next_number >= LEASE_NUMBER_MAX ? 1 : table->next_number + 1;
+        table->next_number = lease_following_number(lease->number);
         lease->started = started;
         lease->userdata = userdata;
         lease->waits = true;
