@@ -5,7 +5,11 @@
 #include "state/lease-file.h"
 
 #include <acl/libacl.h>
+#include <fcntl.h>
+#include <string.h>
 #include <sys/acl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 
 /* A program that took over vfiod gives leases: the worker gives access only to nodes of devices that vfiod has detached. */
 
@@ -132,11 +136,70 @@ static void test_processes(void) {
         g_assert_cmpint(front_ask(front, "EndHolders", "ub", 4U, 1), ==, 0);
 }
 
+/* Waits until a process waits for the lock of the folder, or until the call has ended. Then it unlocks the folder. */
+typedef struct Holding {
+        int fd;
+        int ended; /* atomic */
+        bool somebody_waited;
+} Holding;
+
+static gpointer hold(gpointer userdata) {
+        Holding *holding = userdata;
+        struct stat status;
+
+        g_assert_cmpint(fstat(holding->fd, &status), ==, 0);
+        g_autofree char *inode = g_strdup_printf(":%lu 0 EOF", (unsigned long)status.st_ino);
+        while (!g_atomic_int_get(&holding->ended) && !holding->somebody_waited) {
+                g_autofree char *text = NULL;
+
+                g_assert_true(g_file_get_contents("/proc/locks", &text, NULL, NULL));
+                g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+                for (char **line = lines; *line; line++)
+                        holding->somebody_waited |= strstr(*line, "-> FLOCK") && strstr(*line, inode);
+        }
+        (void)close(holding->fd);
+        return NULL;
+}
+
+static void expect_waits(Front *front, int (*call)(Front *front)) {
+        Holding holding = {.fd = openat(front->host->state->leases_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+
+        g_assert_cmpint(holding.fd, >=, 0);
+        g_assert_cmpint(flock(holding.fd, LOCK_EX), ==, 0);
+        GThread *thread = g_thread_new("holder", hold, &holding);
+        g_assert_cmpint(call(front), ==, 0);
+        g_atomic_int_set(&holding.ended, true);
+        g_thread_join(thread);
+        g_assert_true(holding.somebody_waited);
+}
+
+static int grant_ports(Front *front) {
+        static const char *const ports[] = {PORT1, PORT2, NULL};
+
+        return grant(front, 1, ALICE, false, ports);
+}
+
+static int revoke_ports(Front *front) {
+        return front_ask(front, "RevokeLease", "ub", 1U, 1);
+}
+
+/* Two workers do not change the access at the same time. */
+static void test_lock(void) {
+        _cleanup_front_ Front *front = front_new();
+
+        detach_ports(front);
+        expect_waits(front, grant_ports);
+        expect_acl(front, "user::rw-,user:4000001:rw-,group::---,mask::rw-,other::---");
+        expect_waits(front, revoke_ports);
+        expect_acl(front, "user::rw-,group::---,other::---");
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/front-lease/not-detached", test_not_detached);
         g_test_add_func("/front-lease/numbers", test_numbers);
         g_test_add_func("/front-lease/given", test_given);
         g_test_add_func("/front-lease/processes", test_processes);
+        g_test_add_func("/front-lease/lock", test_lock);
         return g_test_run();
 }
