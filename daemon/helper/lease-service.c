@@ -283,6 +283,17 @@ static int grant_nodes(const LeaseFile *lease, const NodeList *list) {
         return r;
 }
 
+/* Access is taken away from the user whom the file names, so a file of another user must not be replaced. Returns 1 if the lease has a
+ * file, which is the case when the kernel has made nodes again; 0; or a negative errno. */
+static int check_known(const WorkerHost *host, const LeaseFile *lease) {
+        _cleanup_lease_file_ LeaseFile known = {};
+
+        int r = lease_file_read(host->leases_fd, lease->number, &known);
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
+        return known.uid == lease->uid ? 1 : -EPERM;
+}
+
 static int grant(const WorkerHost *host, sd_bus_message *call, sd_bus_message *reply) {
         _cleanup_lease_file_ LeaseFile lease = {};
         _cleanup_nodes_ NodeList list = {};
@@ -293,8 +304,9 @@ static int grant(const WorkerHost *host, sd_bus_message *call, sd_bus_message *r
         _cleanup_close_ int lock_fd = lock_leases(host);
         if (lock_fd < 0)
                 return lock_fd;
-        if ((r = find_nodes(host, &lease, &list)) < 0)
-                return r;
+        int known = check_known(host, &lease);
+        if (known < 0 || (r = find_nodes(host, &lease, &list)) < 0)
+                return known < 0 ? known : r;
         if (list.n_nodes == 0 || (lease.descriptors && !has_descriptors(&list)))
                 return -ENOENT;
         if ((r = lease_file_write(host->leases_fd, &lease)) < 0)
@@ -303,7 +315,7 @@ static int grant(const WorkerHost *host, sd_bus_message *call, sd_bus_message *r
                         (r = append_nodes(reply, &list, lease.descriptors)) < 0 ||
                         (lease.descriptors ? (r = append_descriptors(reply, &list))
                                            : (r = sd_bus_message_append(reply, "ah", 0))) < 0) {
-                (void)revoke_and_forget(host, lease.number, true);
+                (void)revoke_and_forget(host, lease.number, !known);
                 return r;
         }
         return 0;

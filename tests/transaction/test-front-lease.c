@@ -111,6 +111,9 @@ static void test_given(void) {
         g_assert_cmpint(grant(front, 7, ALICE, false, ports), ==, 0);
         expect_acl(front, "user::rw-,user:4000001:rw-,group::---,mask::rw-,other::---");
         g_assert_true(has_file(front, 7));
+        /* The file tells from whom the access is taken away. */
+        g_assert_cmpint(grant(front, 7, ALICE + 1, false, ports), ==, -EPERM);
+        expect_acl(front, "user::rw-,user:4000001:rw-,group::---,mask::rw-,other::---");
         g_assert_cmpint(grant(front, 8, ALICE + 1, false, ports), ==, 0);
         expect_acl(front, "user::rw-,user:4000001:rw-,user:4000002:rw-,group::---,mask::rw-,other::---");
         g_assert_cmpint(front_ask(front, "RevokeLease", "ub", 7U, 0), ==, 0);
