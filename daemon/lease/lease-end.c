@@ -104,18 +104,23 @@ static bool is_worth_a_retry(Outcome outcome) {
                         outcome == OUTCOME_SURVEY_TIMED_OUT || outcome == OUTCOME_HELD || outcome == OUTCOME_CANCELLED;
 }
 
-static void conclude(Lease *lease, int error, const Problem *problem) {
-        if (error == 0 && problem->outcome == OUTCOME_HELD)
+/* What follows from the reattach of a device. Returns true if the end of the lease goes on; false if it waits. */
+static bool conclude(Lease *lease, int error, const Problem *problem) {
+        if (error == 0 && problem->outcome == OUTCOME_HELD) {
                 linger(lease, 0, problem->message);
-        else if (error < 0 || is_worth_a_retry(problem->outcome))
-                try_again_later(lease);
-        else {
-                if (problem->outcome != OUTCOME_DONE && problem->outcome != OUTCOME_NOT_DETACHED)
-                        log_warning("Lease %u is over, but its devices do not go home: %s", lease->number,
-                                        strempty(problem->message));
-                finish(lease);
+                return false;
         }
+        if (error < 0 || is_worth_a_retry(problem->outcome)) {
+                try_again_later(lease);
+                return false;
+        }
+        if (problem->outcome != OUTCOME_DONE && problem->outcome != OUTCOME_NOT_DETACHED)
+                log_warning("Lease %u is over, but its devices do not go home: %s", lease->number,
+                                strempty(problem->message));
+        return true;
 }
+
+static void go_home(Lease *lease);
 
 /* The lease is found again by its number. */
 typedef struct Homecoming {
@@ -130,19 +135,16 @@ static void on_reattached(const WorkerResult *result, void *userdata) {
         if (!lease)
                 return;
         lease->waits = false;
-        conclude(lease, result->error, &result->problem);
+        if (conclude(lease, result->error, &result->problem))
+                go_home(lease);
 }
 
-static int start_reattach(Lease *lease, Problem *problem) {
-        const Device *device = inventory_find_device(lease->table->parts.inventory, lease->addresses[0]);
-        Selection selection = {.device = (Device *)device, .group = device ? device->group : NULL};
+static int start_reattach(Lease *lease, const Device *device, Problem *problem) {
+        Selection selection = {.device = (Device *)device, .group = device->group};
         Plan *plan = NULL;
-        int r;
 
-        if (!device)
-                return problem_set(problem, OUTCOME_NOT_DETACHED, "The device is gone.");
-        r = plan_reattach(lease->table->parts.inventory, &selection, &(ReattachOptions){.force = lease->force}, &plan,
-                        problem);
+        int r = plan_reattach(lease->table->parts.inventory, &selection, &(ReattachOptions){.force = lease->force},
+                        &plan, problem);
         if (r != 0)
                 return r;
         _cleanup_(plan_freep) Plan *owned_plan = plan;
@@ -158,18 +160,24 @@ static int start_reattach(Lease *lease, Problem *problem) {
         return r;
 }
 
+/* Usually, one job reattaches all devices of the group. It does not if the first device is gone, or if another card is in its slot. */
 static void go_home(Lease *lease) {
-        _cleanup_problem_ Problem problem = {};
+        while (lease->took && lease->n_tried < lease->n_addresses) {
+                _cleanup_problem_ Problem problem = {};
+                const Device *device = inventory_find_device(
+                                lease->table->parts.inventory, lease->addresses[lease->n_tried++]);
 
-        if (!lease->took) {
-                finish(lease);
-                return;
+                if (!device || !device->origin)
+                        continue;
+                int r = start_reattach(lease, device, &problem);
+                if (r == 0) {
+                        lease->waits = true;
+                        return;
+                }
+                if (!conclude(lease, r < 0 ? r : 0, &problem))
+                        return;
         }
-        int r = start_reattach(lease, &problem);
-        if (r == 0)
-                lease->waits = true;
-        else
-                conclude(lease, r < 0 ? r : 0, &problem);
+        finish(lease);
 }
 
 static void on_census(int error, const CensusEntry *entries, size_t n_entries, void *userdata) {
@@ -229,6 +237,7 @@ static void on_revoked(Lease *lease, int error) {
 }
 
 static void take_away(Lease *lease) {
+        lease->n_tried = 0;
         int r = lease_access_revoke(lease, false, on_revoked);
 
         lease->waits = r >= 0;

@@ -25,7 +25,6 @@ struct Lease {
         bool kill;                      /* its end ends the processes of the user that keep the devices open */
         bool force;                     /* the end does not wait for holders */
         bool waits;                     /* for a worker, a job or a census, whose callback continues */
-        bool guarded;                   /* it has a guard */
         char ticket[TICKET_LENGTH + 1]; /* "" if it has been used, or is not known any more */
         char **nodes;                   /* ends with NULL */
         size_t n_nodes;
@@ -37,6 +36,7 @@ struct Lease {
         int holder_fd;                              /* pidfd of a process that a lingering lease waits for */
         sd_event_source *holder_source;
         char *holder;      /* NULL for none */
+        size_t n_tried;    /* devices that the end has tried to reattach */
         uint64_t ended_us; /* CLOCK_MONOTONIC */
         uint64_t retry_us; /* how long the next look at holders waits */
         uint64_t granted;  /* fingerprint of the devices when the access was given: see lease_access_fingerprint() */
