@@ -190,7 +190,7 @@ static void on_census(int error, const CensusEntry *entries, size_t n_entries, v
         if (error < 0) {
                 log_error_errno(error, "Cannot determine who has the devices of lease %u open", lease->number);
                 try_again_later(lease);
-        } else if (n_entries > 0)
+        } else if (n_entries > 0 && !lease->force)
                 linger(lease, entries[0].holder.pid, HOLDER_TEXT(&entries[0].holder));
         else
                 go_home(lease);
@@ -269,11 +269,11 @@ int lease_release(Lease *lease, bool force, Problem *problem) {
         if (lease->state == LEASE_STARTING)
                 return problem_set(problem, OUTCOME_BUSY, "Lease %u is just starting: try again when it has begun.",
                                 lease->number);
-        bool lingers = lease->state == LEASE_LINGERING;
+        bool has_ended = lease->state == LEASE_ENDING || lease->state == LEASE_LINGERING;
         lease->force = lease->force || force;
         lease_end(lease);
-        /* Without waiting for the next look at the holders. */
-        if (lingers && !lease->waits)
+        /* Now, and not when the timer elapses. */
+        if (has_ended && !lease->waits)
                 take_away(lease);
         return 0;
 }
