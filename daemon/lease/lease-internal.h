@@ -7,6 +7,9 @@
 
 #define TICKET_LENGTH 32
 
+/* The kernel passes not more with one packet (SCM_MAX_FD). One of them is for /dev/iommu. */
+#define LEASE_DESCRIPTORS_MAX 253
+
 typedef struct LeaseSocket LeaseSocket;
 
 struct Lease {

@@ -11,9 +11,6 @@
 #define STRANGERS_MAX 64
 #define STRANGER_US (10 * UINT64_C(1000000))
 
-/* The kernel passes not more with one packet (SCM_MAX_FD). */
-#define DESCRIPTORS_MAX 253
-
 typedef struct Stranger Stranger;
 struct Stranger {
         Stranger *next; /* an older one */
@@ -67,12 +64,12 @@ static Lease *find_by_ticket(const LeaseTable *table, const char *ticket) {
 static int send_packet(int fd, const char *text, const int *fds, size_t n_fds) {
         union {
                 struct cmsghdr header;
-                char buffer[CMSG_SPACE(DESCRIPTORS_MAX * sizeof(int))];
+                char buffer[CMSG_SPACE(LEASE_DESCRIPTORS_MAX * sizeof(int))];
         } control = {};
         struct iovec data = {.iov_base = (char *)text, .iov_len = strlen(text)};
         struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
 
-        if (n_fds > DESCRIPTORS_MAX)
+        if (n_fds > LEASE_DESCRIPTORS_MAX)
                 return -E2BIG;
         if (n_fds > 0) {
                 message.msg_control = &control;

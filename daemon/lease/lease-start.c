@@ -167,11 +167,16 @@ static int list_endpoints(Lease *lease, const Group *group, Problem *problem) {
         if (!lease->addresses)
                 return -ENOMEM;
         for (size_t i = 0; i < group->n_members; i++)
-                if (group->members[i]->endpoint && lease->n_addresses < LEASE_DEVICES_MAX)
+                if (group->members[i]->endpoint)
                         lease->addresses[lease->n_addresses++] = group->members[i]->address;
         if (lease->n_addresses == 0)
                 return problem_set(problem, OUTCOME_NOT_ENDPOINT, "Group %d has no device that a program could use.",
                                 group->number);
+        size_t max = lease->descriptors ? LEASE_DESCRIPTORS_MAX - 1 : LEASE_DEVICES_MAX;
+        if (lease->n_addresses > max)
+                return problem_set(problem, OUTCOME_LIMITS_EXCEEDED,
+                                "Group %d has %zu devices, but a lease can have at most %zu.", group->number,
+                                lease->n_addresses, max);
         return 0;
 }
 
@@ -187,7 +192,8 @@ static int bind_process(Lease *lease, Problem *problem) {
         int fd = (int)syscall(SYS_pidfd_open, lease->pid, 0);
 
         if (fd < 0)
-                return errno == ESRCH || errno == EINVAL
+                /* Linux 6.15 has ENOENT for a thread that is no process; before, it was EINVAL. */
+                return errno == ESRCH || errno == EINVAL || errno == ENOENT
                                 ? problem_set(problem, OUTCOME_FAILED,
                                                   "There is no process %d to which the lease could be bound.",
                                                   (int)lease->pid)

@@ -2,6 +2,7 @@
 #include "lessee.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 /* Leases whose devices, or whose daemon, change meanwhile. All leases are root's. */
@@ -188,6 +189,28 @@ static void test_crash(void) {
         crash("lingering");
 }
 
+/* Returns a thread of this process that is not its first. GLib has one for D-Bus. */
+static int thread_id(void) {
+        g_autoptr(GDir) tasks = g_dir_open("/proc/self/task", 0, NULL);
+        const char *name;
+
+        g_assert_nonnull(tasks);
+        while ((name = g_dir_read_name(tasks)))
+                if (atoi(name) != getpid())
+                        return atoi(name);
+        g_error("there is no thread");
+}
+
+/* The pid of a thread does not name a process. */
+static void test_thread(void) {
+        Fixture *fixture = fixture_start(NULL);
+        g_autofree char *options = g_strdup_printf("{'pid': <uint32 %d>}", thread_id());
+
+        lessee_refused(fixture, NIC, options, "Failed", "There is no process*");
+        fixture_driver(fixture, NIC, "e1000e");
+        fixture_stop(fixture);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/bus/lease-changes/first-unplugged", test_first_unplugged);
@@ -197,5 +220,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/lease-changes/virtual-function", test_virtual_function);
         g_test_add_func("/bus/lease-changes/release", test_release);
         g_test_add_func("/bus/lease-changes/crash", test_crash);
+        g_test_add_func("/bus/lease-changes/thread", test_thread);
         return g_test_run();
 }
