@@ -5,8 +5,7 @@
 
 #include <sys/syscall.h>
 
-/* The end of a lease: take the access away; wait until no process has a device open; reattach the group; remove the file. Each
- * part that fails is tried again later, because a lease that is only forgotten would leave its access behind. */
+/* The end of a lease: take the access away; wait until no process has a device open; reattach the group; remove the file. A part that fails is tried again later, because the user would keep the access if vfiod only forgot the lease. */
 
 static void take_away(Lease *lease);
 
@@ -24,7 +23,8 @@ static void try_again_later(Lease *lease) {
 
         lease->waits = false;
         if (lease_set_timer(lease, lease->retry_us, on_retry) < 0)
-                log_error("Lease %u: no memory to go on. Its devices stay leased until vfiod is restarted.",
+                log_error("There is no memory to continue the end of lease %u. Its devices stay leased until vfiod is "
+                          "restarted.",
                                 lease->number);
         lease->retry_us = lease->retry_us * 2 > max ? max : lease->retry_us * 2;
 }
@@ -61,7 +61,7 @@ static bool end_holders(Lease *lease) {
         return lease->waits;
 }
 
-/* Waits for the holder. The end of the process is noticed at once; that it closes the device, only by the next look. */
+/* Waits for the holder. Its pidfd tells at once that the process ends. Only the next search finds that it has closed the device. */
 static void linger(Lease *lease, pid_t pid, const char *holder) {
         bool is_new = !streq_ptr(lease->holder, holder) || lease->state != LEASE_LINGERING;
 
@@ -98,7 +98,7 @@ static void finish(Lease *lease) {
                 try_again_later(lease);
 }
 
-/* What the end of the lease is to do after a reattach with this outcome. */
+/* Tells whether the end of the lease tries again after a reattach with this outcome. */
 static bool is_worth_a_retry(Outcome outcome) {
         return outcome == OUTCOME_BUSY || outcome == OUTCOME_STUCK || outcome == OUTCOME_LIMITS_EXCEEDED ||
                         outcome == OUTCOME_SURVEY_TIMED_OUT || outcome == OUTCOME_HELD || outcome == OUTCOME_CANCELLED;
@@ -115,7 +115,7 @@ static bool conclude(Lease *lease, int error, const Problem *problem) {
                 return false;
         }
         if (problem->outcome != OUTCOME_DONE && problem->outcome != OUTCOME_NOT_DETACHED)
-                log_warning("Lease %u is over, but its devices do not go home: %s", lease->number,
+                log_warning("Lease %u is over, but its devices were not reattached: %s", lease->number,
                                 strempty(problem->message));
         return true;
 }

@@ -86,7 +86,7 @@ static int on_file(int folder_fd, const char *name, void *userdata) {
         return r == -ENOMEM ? r : 0;
 }
 
-/* What was kept for a lease that is over. */
+/* Drops what systemd keeps for leases that are over. */
 static void drop_unknown(const LeaseTable *table) {
         const DescriptorStore *store = table->parts.store;
 

@@ -98,7 +98,7 @@ static int describe_descriptors(const Lease *lease, char **ret) {
         return fflush(stream) == 0 ? 0 : -ENOMEM;
 }
 
-/* Gives the user its descriptors. The connection becomes the guard. */
+/* Gives the user its descriptors. The connection becomes the guard, unless the lease is bound to a process. */
 static int claim(Lease *lease, Stranger *stranger) {
         _cleanup_free_ char *text = NULL;
         int r;

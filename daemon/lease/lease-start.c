@@ -6,7 +6,7 @@
 #include <sys/random.h>
 #include <sys/syscall.h>
 
-/* Answers who asked for the lease. */
+/* Answers the caller of lease_start(). */
 static void answer(Lease *lease, const WorkerResult *result) {
         lease_started_t started = TAKE_PTR(lease->started);
         bool success = result->error == 0 && result->problem.outcome == OUTCOME_DONE;
@@ -24,7 +24,7 @@ static void answer_outcome(Lease *lease, int r, Problem *problem) {
         worker_result_done(&result);
 }
 
-/* The access could not be given. What the lease has detached goes home. */
+/* The access could not be given. What the lease has detached is reattached. */
 static void give_up(Lease *lease, int r, Problem *problem) {
         answer_outcome(lease, r, problem);
         lease->state = LEASE_UNCLAIMED;
@@ -70,7 +70,7 @@ static int make_ticket(Lease *lease) {
         return 0;
 }
 
-/* Tells whether the lease ended meanwhile, because its process ended. Then it continues with the end. */
+/* If the process of the lease has ended meanwhile, continues with the end of the lease. Returns whether it did. */
 static bool has_ended(Lease *lease) {
         _cleanup_problem_ Problem problem = {};
 
