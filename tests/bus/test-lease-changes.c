@@ -81,7 +81,7 @@ static void test_plugged_again(void) {
                 fixture_wait_property(fixture, LEASE1, LEASE, "State", "'active'");
                 fake_kernel_do(fixture->kernel, "unplug " NIC);
                 fixture_expect(fixture, BUS_PATH, MANAGER, "Rescan", "(" NO_OPTIONS ",)", "()");
-                fake_kernel_do(fixture->kernel, cards[i]);
+                fake_kernel_do(fixture->kernel, "%s", cards[i]);
                 fixture_expect(fixture, BUS_PATH, MANAGER, "Rescan", "(" NO_OPTIONS ",)", "()");
                 manager_refused(fixture, "Detach", NIC, NO_OPTIONS, "Leased", "*");
                 fixture_property(fixture, NIC_PATH, DEVICE, "State", "'host'");
