@@ -38,7 +38,7 @@ static int append_list_entry(sd_bus_message *reply, const char *key, const Lease
         return sd_bus_message_close_container(reply);
 }
 
-/* Everybody on the system bus reads the lease, so it does not tell there which process it waits for. */
+/* Everybody on the system bus can read the properties, so the holder has no name there. */
 static const char *describe_holder(sd_bus *bus, const LeaseDescription *lease) {
         return isempty(lease->holder) || service_find_peer(service_of(bus), bus) ? lease->holder : "a process";
 }
@@ -57,7 +57,7 @@ static int append_start_details(sd_bus_message *reply, const Service *service, c
         return sd_bus_message_close_container(reply);
 }
 
-/* A lease that begins. The service outlives the call: all calls are answered before it ends. */
+/* A call of Lease that is not answered yet. The service outlives it, because all calls are answered before the service ends. */
 typedef struct Beginning {
         const Service *service;
         sd_bus_message *call;

@@ -81,7 +81,8 @@ static unsigned end_found(const WorkerHost *host, const LeaseFile *lease, const 
         return n;
 }
 
-/* Searches twice: what has the device open after the pidfd was opened is the process of the pidfd. */
+/* Searches twice. A process that still has the device open after its pidfd was opened is the process of the pidfd, and not another one that
+ * got its number. */
 static int end_holders(const WorkerHost *host, unsigned number, bool hard, unsigned *ret_n) {
         _cleanup_lease_file_ LeaseFile lease = {};
         int pidfds[HOLDERS_MAX], r;

@@ -4,8 +4,7 @@
 #include "helper/worker-host.h"
 #include <systemd/sd-bus.h>
 
-/* EndHolders(u number, b hard) -> (i result, u ended). Ends the processes that still have devices of a lease open, if the user
- * wanted that when the lease began: with SIGTERM, or with SIGKILL if hard is set. Only processes of the user of the lease: the user
- * could have passed a device to a process of somebody else. ended is their number. result: 0; -EPERM for a lease that did not want
- * it; -ENOENT; or another negative errno. Returns as a method handler. */
+/* EndHolders(u number, b hard) -> (i result, u ended). Ends the processes that still have devices of a lease open, if the lease has the option
+ * "kill": with SIGTERM, or with SIGKILL if hard is set. Processes of other users are not ended, because the user could have passed a
+ * device to them. ended: how many processes got the signal. result: 0; -EPERM for a lease without the option; -ENOENT; or another negative errno. Returns as a method handler. */
 int lease_service_end_holders(const WorkerHost *host, sd_bus_message *call);

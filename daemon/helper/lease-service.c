@@ -7,6 +7,8 @@
 #include "state/device-file.h"
 #include "state/lease-file.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
 
@@ -98,6 +100,20 @@ static int find_nodes(const WorkerHost *host, const LeaseFile *lease, NodeList *
         return r == -ESTALE ? 0 : r;
 }
 
+/* Two workers that change the list of one node at a time would lose a change, and a worker that takes /dev/iommu away could miss a lease
+ * that just begins. So they wait for each other. The lock ends when the descriptor is closed. Returns it, or a negative errno. */
+static int lock_leases(const WorkerHost *host) {
+        /* The workers share leases_fd, and a lock on it, too. */
+        _cleanup_close_ int fd = openat(host->leases_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        if (fd < 0)
+                return -errno;
+        while (flock(fd, LOCK_EX) < 0)
+                if (errno != EINTR)
+                        return -errno;
+        return TAKE_FD(fd);
+}
+
 /* Revoking. */
 
 /* Tells whether another lease of the same user needs /dev/iommu. */
@@ -131,6 +147,7 @@ static int revoke_access(const WorkerHost *host, const LeaseFile *lease) {
         return r;
 }
 
+/* The caller has the lock. */
 static int revoke_and_forget(const WorkerHost *host, unsigned number, bool forget) {
         _cleanup_lease_file_ LeaseFile lease = {};
 
@@ -142,6 +159,12 @@ static int revoke_and_forget(const WorkerHost *host, unsigned number, bool forge
         return lease_file_remove(host->leases_fd, number);
 }
 
+static int revoke_lease(const WorkerHost *host, unsigned number, bool forget) {
+        _cleanup_close_ int lock_fd = lock_leases(host);
+
+        return lock_fd < 0 ? lock_fd : revoke_and_forget(host, number, forget);
+}
+
 int lease_service_revoke(const WorkerHost *host, sd_bus_message *call) {
         uint32_t number;
         int forget;
@@ -149,7 +172,7 @@ int lease_service_revoke(const WorkerHost *host, sd_bus_message *call) {
         int r = sd_bus_message_read(call, "ub", &number, &forget);
         if (r < 0)
                 return r;
-        r = number == 0 || number > LEASE_NUMBER_MAX ? -EBADMSG : revoke_and_forget(host, number, forget);
+        r = number == 0 || number > LEASE_NUMBER_MAX ? -EBADMSG : revoke_lease(host, number, forget);
         return sd_bus_reply_method_return(call, "i", r);
 }
 
@@ -260,13 +283,30 @@ static int grant_nodes(const LeaseFile *lease, const NodeList *list) {
         return r;
 }
 
+/* Access is taken away from the user whom the file names, so a file of another user must not be replaced. Returns 1 if the lease has a
+ * file, which is the case when the kernel has made nodes again; 0; or a negative errno. */
+static int check_known(const WorkerHost *host, const LeaseFile *lease) {
+        _cleanup_lease_file_ LeaseFile known = {};
+
+        int r = lease_file_read(host->leases_fd, lease->number, &known);
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
+        return known.uid == lease->uid ? 1 : -EPERM;
+}
+
 static int grant(const WorkerHost *host, sd_bus_message *call, sd_bus_message *reply) {
         _cleanup_lease_file_ LeaseFile lease = {};
         _cleanup_nodes_ NodeList list = {};
 
         int r = read_lease(host, call, &lease);
-        if (r < 0 || (r = find_nodes(host, &lease, &list)) < 0)
+        if (r < 0)
                 return r;
+        _cleanup_close_ int lock_fd = lock_leases(host);
+        if (lock_fd < 0)
+                return lock_fd;
+        int known = check_known(host, &lease);
+        if (known < 0 || (r = find_nodes(host, &lease, &list)) < 0)
+                return known < 0 ? known : r;
         if (list.n_nodes == 0 || (lease.descriptors && !has_descriptors(&list)))
                 return -ENOENT;
         if ((r = lease_file_write(host->leases_fd, &lease)) < 0)
@@ -275,7 +315,7 @@ static int grant(const WorkerHost *host, sd_bus_message *call, sd_bus_message *r
                         (r = append_nodes(reply, &list, lease.descriptors)) < 0 ||
                         (lease.descriptors ? (r = append_descriptors(reply, &list))
                                            : (r = sd_bus_message_append(reply, "ah", 0))) < 0) {
-                (void)revoke_and_forget(host, lease.number, true);
+                (void)revoke_and_forget(host, lease.number, !known);
                 return r;
         }
         return 0;

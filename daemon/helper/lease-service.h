@@ -4,14 +4,15 @@
 #include "helper/worker-host.h"
 #include <systemd/sd-bus.h>
 
-/* The part of the worker's interface that lets the user of a lease open the nodes of its devices. Only nodes of devices that
- * vfiod detached are concerned, and only while they are on a vfio driver. */
+/* The part of the worker's interface that lets the user of a lease open the nodes of its devices. It
+ * concerns only nodes of devices that vfiod detached and that are on a vfio driver. */
 
 /* GrantLease(u number, u uid, u pid, t since, b took, b descriptors, b kill, as addresses) -> (i result, as nodes, ah descriptors).
  * Writes the file of the lease. Then adds the user to the ACL of each node; or, with descriptors, opens the nodes. Nodes are the
  * node of the group, the cdevs of the devices, and /dev/iommu if there are cdevs; descriptors are only of the last two. A call
- * for a lease that has a file does the same again. After a failure, nothing is left. result: 0; -EPERM for a device that vfiod
- * has not detached, or for the user of vfiod itself; -ENOENT if there are no nodes; -EBADMSG; or another negative errno.
+ * for a lease that has a file does the same again. After a failure, the user has no access, and a file that the call wrote is removed. result: 0; -EPERM for a device that vfiod
+ * has not detached, for the user of vfiod itself, or if another user has a lease of this
+ * number; -ENOENT if there are no nodes; -EBADMSG; or another negative errno.
  * Returns as a method handler. */
 int lease_service_grant(const WorkerHost *host, sd_bus_message *call);
 

@@ -8,7 +8,7 @@
  * they are. The node is a descriptor that was opened with O_PATH, so that nothing is opened and no name is looked up twice.
  * For workers: only the owner of a node, which is root, may change its ACL. */
 
-/* Lets the user read and write the node. Changes nothing if the user may already. Returns 0; -EOPNOTSUPP if the file system
+/* Lets the user read and write the node. Changes nothing if the user has this access already. Returns 0; -EOPNOTSUPP if the file system
  * has no ACLs; or another negative errno. */
 int node_acl_grant(int path_fd, uid_t uid);
 

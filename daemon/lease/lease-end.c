@@ -5,8 +5,7 @@
 
 #include <sys/syscall.h>
 
-/* The end of a lease: take the access away; wait until no process has a device open; reattach the group; remove the file. Each
- * part that fails is tried again later, because a lease that is only forgotten would leave its access behind. */
+/* The end of a lease: take the access away; wait until no process has a device open; reattach the group; remove the file. A part that fails is tried again later, because the user would keep the access if vfiod only forgot the lease. */
 
 static void take_away(Lease *lease);
 
@@ -24,7 +23,8 @@ static void try_again_later(Lease *lease) {
 
         lease->waits = false;
         if (lease_set_timer(lease, lease->retry_us, on_retry) < 0)
-                log_error("Lease %u: no memory to go on. Its devices stay leased until vfiod is restarted.",
+                log_error("There is no memory to continue the end of lease %u. Its devices stay leased until vfiod is "
+                          "restarted.",
                                 lease->number);
         lease->retry_us = lease->retry_us * 2 > max ? max : lease->retry_us * 2;
 }
@@ -61,7 +61,7 @@ static bool end_holders(Lease *lease) {
         return lease->waits;
 }
 
-/* Waits for the holder. The end of the process is noticed at once; that it closes the device, only by the next look. */
+/* Waits for the holder. Its pidfd tells at once that the process ends. Only the next search finds that it has closed the device. */
 static void linger(Lease *lease, pid_t pid, const char *holder) {
         bool is_new = !streq_ptr(lease->holder, holder) || lease->state != LEASE_LINGERING;
 
@@ -98,24 +98,29 @@ static void finish(Lease *lease) {
                 try_again_later(lease);
 }
 
-/* What the end of the lease is to do after a reattach with this outcome. */
+/* Tells whether the end of the lease tries again after a reattach with this outcome. */
 static bool is_worth_a_retry(Outcome outcome) {
         return outcome == OUTCOME_BUSY || outcome == OUTCOME_STUCK || outcome == OUTCOME_LIMITS_EXCEEDED ||
                         outcome == OUTCOME_SURVEY_TIMED_OUT || outcome == OUTCOME_HELD || outcome == OUTCOME_CANCELLED;
 }
 
-static void conclude(Lease *lease, int error, const Problem *problem) {
-        if (error == 0 && problem->outcome == OUTCOME_HELD)
+/* What follows from the reattach of a device. Returns true if the end of the lease goes on; false if it waits. */
+static bool conclude(Lease *lease, int error, const Problem *problem) {
+        if (error == 0 && problem->outcome == OUTCOME_HELD) {
                 linger(lease, 0, problem->message);
-        else if (error < 0 || is_worth_a_retry(problem->outcome))
-                try_again_later(lease);
-        else {
-                if (problem->outcome != OUTCOME_DONE && problem->outcome != OUTCOME_NOT_DETACHED)
-                        log_warning("Lease %u is over, but its devices do not go home: %s", lease->number,
-                                        strempty(problem->message));
-                finish(lease);
+                return false;
         }
+        if (error < 0 || is_worth_a_retry(problem->outcome)) {
+                try_again_later(lease);
+                return false;
+        }
+        if (problem->outcome != OUTCOME_DONE && problem->outcome != OUTCOME_NOT_DETACHED)
+                log_warning("Lease %u is over, but its devices were not reattached: %s", lease->number,
+                                strempty(problem->message));
+        return true;
 }
+
+static void go_home(Lease *lease);
 
 /* The lease is found again by its number. */
 typedef struct Homecoming {
@@ -130,19 +135,16 @@ static void on_reattached(const WorkerResult *result, void *userdata) {
         if (!lease)
                 return;
         lease->waits = false;
-        conclude(lease, result->error, &result->problem);
+        if (conclude(lease, result->error, &result->problem))
+                go_home(lease);
 }
 
-static int start_reattach(Lease *lease, Problem *problem) {
-        const Device *device = inventory_find_device(lease->table->parts.inventory, lease->addresses[0]);
-        Selection selection = {.device = (Device *)device, .group = device ? device->group : NULL};
+static int start_reattach(Lease *lease, const Device *device, Problem *problem) {
+        Selection selection = {.device = (Device *)device, .group = device->group};
         Plan *plan = NULL;
-        int r;
 
-        if (!device)
-                return problem_set(problem, OUTCOME_NOT_DETACHED, "The device is gone.");
-        r = plan_reattach(lease->table->parts.inventory, &selection, &(ReattachOptions){.force = lease->force}, &plan,
-                        problem);
+        int r = plan_reattach(lease->table->parts.inventory, &selection, &(ReattachOptions){.force = lease->force},
+                        &plan, problem);
         if (r != 0)
                 return r;
         _cleanup_(plan_freep) Plan *owned_plan = plan;
@@ -158,18 +160,24 @@ static int start_reattach(Lease *lease, Problem *problem) {
         return r;
 }
 
+/* Usually, one job reattaches all devices of the group. It does not if the first device is gone, or if another card is in its slot. */
 static void go_home(Lease *lease) {
-        _cleanup_problem_ Problem problem = {};
+        while (lease->took && lease->n_tried < lease->n_addresses) {
+                _cleanup_problem_ Problem problem = {};
+                const Device *device = inventory_find_device(
+                                lease->table->parts.inventory, lease->addresses[lease->n_tried++]);
 
-        if (!lease->took) {
-                finish(lease);
-                return;
+                if (!device || !device->origin)
+                        continue;
+                int r = start_reattach(lease, device, &problem);
+                if (r == 0) {
+                        lease->waits = true;
+                        return;
+                }
+                if (!conclude(lease, r < 0 ? r : 0, &problem))
+                        return;
         }
-        int r = start_reattach(lease, &problem);
-        if (r == 0)
-                lease->waits = true;
-        else
-                conclude(lease, r < 0 ? r : 0, &problem);
+        finish(lease);
 }
 
 static void on_census(int error, const CensusEntry *entries, size_t n_entries, void *userdata) {
@@ -182,7 +190,7 @@ static void on_census(int error, const CensusEntry *entries, size_t n_entries, v
         if (error < 0) {
                 log_error_errno(error, "Cannot determine who has the devices of lease %u open", lease->number);
                 try_again_later(lease);
-        } else if (n_entries > 0)
+        } else if (n_entries > 0 && !lease->force)
                 linger(lease, entries[0].holder.pid, HOLDER_TEXT(&entries[0].holder));
         else
                 go_home(lease);
@@ -229,6 +237,7 @@ static void on_revoked(Lease *lease, int error) {
 }
 
 static void take_away(Lease *lease) {
+        lease->n_tried = 0;
         int r = lease_access_revoke(lease, false, on_revoked);
 
         lease->waits = r >= 0;
@@ -260,11 +269,11 @@ int lease_release(Lease *lease, bool force, Problem *problem) {
         if (lease->state == LEASE_STARTING)
                 return problem_set(problem, OUTCOME_BUSY, "Lease %u is just starting: try again when it has begun.",
                                 lease->number);
-        bool lingers = lease->state == LEASE_LINGERING;
+        bool has_ended = lease->state == LEASE_ENDING || lease->state == LEASE_LINGERING;
         lease->force = lease->force || force;
         lease_end(lease);
-        /* Without waiting for the next look at the holders. */
-        if (lingers && !lease->waits)
+        /* Now, and not when the timer elapses. */
+        if (has_ended && !lease->waits)
                 take_away(lease);
         return 0;
 }

@@ -7,6 +7,9 @@
 
 #define TICKET_LENGTH 32
 
+/* The kernel passes not more with one packet (SCM_MAX_FD). One of them is for /dev/iommu. */
+#define LEASE_DESCRIPTORS_MAX 253
+
 typedef struct LeaseSocket LeaseSocket;
 
 struct Lease {
@@ -22,23 +25,23 @@ struct Lease {
         size_t n_addresses;
         bool took; /* it detached the group */
         bool descriptors;
-        bool kill;                      /* its end ends the processes of the user that keep the devices open */
-        bool force;                     /* the end does not wait for holders */
-        bool waits;                     /* for a worker, a job or a census, whose callback continues */
-        bool guarded;                   /* it has a guard */
+        bool kill;  /* its end ends the processes of the user that keep the devices open */
+        bool force; /* the end does not wait for holders */
+        bool waits; /* a worker, a job or a census works for the lease, and its callback continues */
         char ticket[TICKET_LENGTH + 1]; /* "" if it has been used, or is not known any more */
         char **nodes;                   /* ends with NULL */
         size_t n_nodes;
-        int *fds; /* of the nodes, for the user: until the lease is claimed */
+        int *fds; /* the open nodes, until the user claims the lease */
         size_t n_fds;
         int guard_fd, pid_fd;
         sd_event_source *guard_source, *pid_source; /* the end of the guard and of the process */
-        sd_event_source *timer;                     /* for the claim, or for the next look at holders */
+        sd_event_source *timer;                     /* for the claim, or for the next search for holders */
         int holder_fd;                              /* pidfd of a process that a lingering lease waits for */
         sd_event_source *holder_source;
         char *holder;      /* NULL for none */
+        size_t n_tried;    /* devices that the end has tried to reattach */
         uint64_t ended_us; /* CLOCK_MONOTONIC */
-        uint64_t retry_us; /* how long the next look at holders waits */
+        uint64_t retry_us; /* how long the next search for holders waits */
         uint64_t granted;  /* fingerprint of the devices when the access was given: see lease_access_fingerprint() */
         char *caller;
         LogFields fields;        /* about the caller, for the log */
@@ -64,9 +67,18 @@ int lease_new(LeaseTable *table, unsigned number, Lease **ret);
 /* Adds it to the table, marks its devices as leased, and announces it. Returns 0 or -ENOMEM. */
 int lease_add(Lease *lease);
 
+/* The number after this one. After the highest comes 1. */
+static inline unsigned lease_following_number(unsigned number) {
+        return number >= LEASE_NUMBER_MAX ? 1 : number + 1;
+}
+
 /* Frees the lease, removes it from its table, and announces that. Returns NULL. */
 Lease *lease_free(Lease *lease);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Lease *, lease_free)
+
+/* The same for a lease that could not start: what was stored for it is dropped, too. */
+Lease *lease_discard(Lease *lease);
+DEFINE_TRIVIAL_CLEANUP_FUNC(Lease *, lease_discard)
 
 /* Sets the state, and announces it. */
 void lease_set_state(Lease *lease, LeaseState state);
@@ -74,8 +86,8 @@ void lease_set_state(Lease *lease, LeaseState state);
 /* Sets a timer, which replaces the former one. Returns 0 or a negative errno. */
 int lease_set_timer(Lease *lease, uint64_t delay_us, sd_event_time_handler_t handler);
 
-/* Begins to watch the guard or the process, takes the descriptor over, and stores a copy. The lease ends with it. Return 0 or a
- * negative errno. */
+/* Watch the guard or the process: the lease ends when it ends. They take the descriptor over, also on failure. With store, systemd keeps
+ * a copy. Return 0 or a negative errno. */
 int lease_watch_guard(Lease *lease, int fd, bool store);
 int lease_watch_process(Lease *lease, int fd, bool store);
 

@@ -34,7 +34,8 @@ void lease_log_lingering(const Lease *lease, const char *holder) {
         _cleanup_log_fields_ LogFields fields = make_fields(lease, "lease-linger", holder);
 
         log_event(&(LogEvent){.priority = LOG_NOTICE, .message_id = MESSAGE_LEASE_LINGERS, .fields = &fields},
-                        "Lease %u has ended, but its devices are still open. They go home when they are closed. "
+                        "Lease %u has ended, but a process still has its devices open. The end goes on when it closes "
+                        "them. "
                         "Holder: %s",
                         lease->number, holder);
 }

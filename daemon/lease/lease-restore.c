@@ -63,7 +63,7 @@ static int restore(LeaseTable *table, LeaseFile *file) {
         if ((r = watch_again(lease)) < 0 || lease_add(lease) < 0)
                 return r < 0 ? r : -ENOMEM;
         if (table->next_number <= lease->number)
-                table->next_number = lease->number >= LEASE_NUMBER_MAX ? 1 : lease->number + 1;
+                table->next_number = lease_following_number(lease->number);
         /* Its guard was closed, or its process ended, while vfiod did not run. */
         if (r == 0)
                 lease_end(lease);
@@ -86,7 +86,7 @@ static int on_file(int folder_fd, const char *name, void *userdata) {
         return r == -ENOMEM ? r : 0;
 }
 
-/* What was kept for a lease that is over. */
+/* Drops what systemd keeps for leases that are over. */
 static void drop_unknown(const LeaseTable *table) {
         const DescriptorStore *store = table->parts.store;
 

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/log.h"
+#include "lease/lease-connection.h"
 #include "lease/lease-internal.h"
 
 #include <sys/socket.h>
 
-/* The socket of leases. Everybody may connect, so vfiod reads one packet of a connection, without its descriptors. Until then the
- * connection is a stranger: there are few of them, and each for a short time. */
+/* The socket of leases. Everybody may connect. vfiod reads one packet from a connection, which must be a ticket without descriptors:
+ * see lease-connection.h. Until then the connection is a stranger. The number of strangers is limited, and so is the time that each has. */
 
 #define STRANGERS_MAX 64
 #define STRANGER_US (10 * UINT64_C(1000000))
-
-/* The kernel passes not more with one packet (SCM_MAX_FD). */
-#define DESCRIPTORS_MAX 253
 
 typedef struct Stranger Stranger;
 struct Stranger {
@@ -40,7 +38,9 @@ static void stranger_free(Stranger *stranger) {
                 }
         sd_event_source_disable_unref(stranger->source);
         sd_event_source_disable_unref(stranger->timer);
-        (void)safe_close(stranger->fd);
+        if (stranger->fd >= 0)
+                lease_connection_close(stranger->lease_socket->table->parts.event,
+                                stranger->lease_socket->table->parts.kernel, stranger->fd);
         free(stranger);
 }
 
@@ -64,12 +64,12 @@ static Lease *find_by_ticket(const LeaseTable *table, const char *ticket) {
 static int send_packet(int fd, const char *text, const int *fds, size_t n_fds) {
         union {
                 struct cmsghdr header;
-                char buffer[CMSG_SPACE(DESCRIPTORS_MAX * sizeof(int))];
+                char buffer[CMSG_SPACE(LEASE_DESCRIPTORS_MAX * sizeof(int))];
         } control = {};
         struct iovec data = {.iov_base = (char *)text, .iov_len = strlen(text)};
         struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
 
-        if (n_fds > DESCRIPTORS_MAX)
+        if (n_fds > LEASE_DESCRIPTORS_MAX)
                 return -E2BIG;
         if (n_fds > 0) {
                 message.msg_control = &control;
@@ -98,7 +98,7 @@ static int describe_descriptors(const Lease *lease, char **ret) {
         return fflush(stream) == 0 ? 0 : -ENOMEM;
 }
 
-/* Gives the user its descriptors. The connection becomes the guard. */
+/* Gives the user its descriptors. The connection becomes the guard, unless the lease is bound to a process. */
 static int claim(Lease *lease, Stranger *stranger) {
         _cleanup_free_ char *text = NULL;
         int r;
@@ -122,9 +122,8 @@ static int on_packet(sd_event_source *source, int fd, uint32_t events, void *use
         Stranger *stranger = userdata;
 
         (void)source, (void)events;
-        /* Without a buffer for them, the kernel drops descriptors. */
-        ssize_t n = recv(fd, ticket, TICKET_LENGTH + 1, MSG_DONTWAIT | MSG_TRUNC);
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        ssize_t n = lease_connection_receive(fd, ticket, TICKET_LENGTH + 1);
+        if (n == -EAGAIN || n == -EINTR)
                 return 0;
         Lease *lease = n == TICKET_LENGTH ? find_by_ticket(stranger->lease_socket->table, ticket) : NULL;
         /* The source belongs to the stranger, and must not watch the guard. */
@@ -137,6 +136,8 @@ static int on_packet(sd_event_source *source, int fd, uint32_t events, void *use
                 }
         } else if (n > 0)
                 (void)send_packet(fd, "error: no such ticket", NULL, 0);
+        else if (n == -EBADMSG)
+                (void)send_packet(fd, "error: send only the ticket, without descriptors", NULL, 0);
         stranger_free(stranger);
         return 0;
 }

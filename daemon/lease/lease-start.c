@@ -6,7 +6,7 @@
 #include <sys/random.h>
 #include <sys/syscall.h>
 
-/* Answers who asked for the lease. */
+/* Answers the caller of lease_start(). */
 static void answer(Lease *lease, const WorkerResult *result) {
         lease_started_t started = TAKE_PTR(lease->started);
         bool success = result->error == 0 && result->problem.outcome == OUTCOME_DONE;
@@ -24,7 +24,7 @@ static void answer_outcome(Lease *lease, int r, Problem *problem) {
         worker_result_done(&result);
 }
 
-/* The access could not be given. What the lease has detached goes home. */
+/* The access could not be given. What the lease has detached is reattached. */
 static void give_up(Lease *lease, int r, Problem *problem) {
         answer_outcome(lease, r, problem);
         lease->state = LEASE_UNCLAIMED;
@@ -70,7 +70,7 @@ static int make_ticket(Lease *lease) {
         return 0;
 }
 
-/* Tells whether the lease ended meanwhile, because its process ended. Then it continues with the end. */
+/* If the process of the lease has ended meanwhile, continues with the end of the lease. Returns whether it did. */
 static bool has_ended(Lease *lease) {
         _cleanup_problem_ Problem problem = {};
 
@@ -129,7 +129,7 @@ static void on_detached(const WorkerResult *result, void *userdata) {
         lease->waits = false;
         if (result->error != 0 || result->problem.outcome != OUTCOME_DONE) {
                 answer(lease, result);
-                lease_free(lease);
+                lease_discard(lease);
                 return;
         }
         lease->took = true;
@@ -167,11 +167,16 @@ static int list_endpoints(Lease *lease, const Group *group, Problem *problem) {
         if (!lease->addresses)
                 return -ENOMEM;
         for (size_t i = 0; i < group->n_members; i++)
-                if (group->members[i]->endpoint && lease->n_addresses < LEASE_DEVICES_MAX)
+                if (group->members[i]->endpoint)
                         lease->addresses[lease->n_addresses++] = group->members[i]->address;
         if (lease->n_addresses == 0)
                 return problem_set(problem, OUTCOME_NOT_ENDPOINT, "Group %d has no device that a program could use.",
                                 group->number);
+        size_t max = lease->descriptors ? LEASE_DESCRIPTORS_MAX - 1 : LEASE_DEVICES_MAX;
+        if (lease->n_addresses > max)
+                return problem_set(problem, OUTCOME_LIMITS_EXCEEDED,
+                                "Group %d has %zu devices, but a lease can have at most %zu.", group->number,
+                                lease->n_addresses, max);
         return 0;
 }
 
@@ -187,7 +192,8 @@ static int bind_process(Lease *lease, Problem *problem) {
         int fd = (int)syscall(SYS_pidfd_open, lease->pid, 0);
 
         if (fd < 0)
-                return errno == ESRCH || errno == EINVAL
+                /* Linux 6.15 has ENOENT for a thread that is no process; before, it was EINVAL. */
+                return errno == ESRCH || errno == EINVAL || errno == ENOENT
                                 ? problem_set(problem, OUTCOME_FAILED,
                                                   "There is no process %d to which the lease could be bound.",
                                                   (int)lease->pid)
@@ -213,14 +219,23 @@ static int fill(Lease *lease, const LeaseWish *wish, Problem *problem) {
         return lease->pid > 0 ? bind_process(lease, problem) : 0;
 }
 
+/* A number that no other lease has. */
+static unsigned choose_number(const LeaseTable *table) {
+        unsigned number = table->next_number;
+
+        while (lease_find(table, number))
+                number = lease_following_number(number);
+        return number;
+}
+
 int lease_start(LeaseTable *table, const LeaseWish *wish, lease_started_t started, void *userdata, Problem *problem) {
         _cleanup_(plan_freep) Plan *plan = wish->plan;
-        _cleanup_(lease_freep) Lease *lease = NULL;
+        _cleanup_(lease_discardp) Lease *lease = NULL;
         int r;
 
         if ((r = lease_table_refuse(table, &(Selection){.group = (Group *)wish->group}, problem)) != 0 ||
                         (r = check_quota(table, wish->uid, problem)) != 0 ||
-                        (r = lease_new(table, table->next_number, &lease)) != 0 ||
+                        (r = lease_new(table, choose_number(table), &lease)) != 0 ||
                         (r = fill(lease, wish, problem)) != 0 || (r = lease_add(lease)) != 0)
                 return r;
         if (plan)
@@ -229,7 +244,7 @@ int lease_start(LeaseTable *table, const LeaseWish *wish, lease_started_t starte
                 r = sd_event_add_defer(table->parts.event, &lease->timer, on_begin, lease);
         if (r != 0)
                 return r;
-        table->next_number = table->next_number >= LEASE_NUMBER_MAX ? 1 : table->next_number + 1;
+        table->next_number = lease_following_number(lease->number);
         lease->started = started;
         lease->userdata = userdata;
         lease->waits = true;

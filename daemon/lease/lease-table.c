@@ -12,7 +12,7 @@ const LeaseLimits lease_limits_default = {
                 .retry_max_us = 30 * USEC_PER_SEC,
 };
 
-/* The gate of the jobs. A recovery ends what an earlier job began. */
+/* The gate of the jobs. A recovery always passes, because it completes or reverts an earlier job. */
 static int check_plan(const Plan *plan, void *userdata, Problem *problem) {
         const LeaseTable *table = userdata;
         int r = 0;

@@ -128,6 +128,12 @@ Lease *lease_free(Lease *lease) {
         return NULL;
 }
 
+Lease *lease_discard(Lease *lease) {
+        if (lease)
+                lease_drop_watches(lease);
+        return lease_free(lease);
+}
+
 void lease_set_state(Lease *lease, LeaseState state) {
         lease->state = state;
         announce(lease, LEASE_CHANGED);
@@ -161,7 +167,7 @@ static int watch(Lease *lease, int fd, uint32_t events, sd_event_source **ret, c
         return sd_event_add_io(lease->table->parts.event, ret, fd, events, on_watched_end, lease);
 }
 
-/* What the user writes is never read, so only the end counts. */
+/* The user cannot send any more (lease-connection.h), so only the end counts. */
 int lease_watch_guard(Lease *lease, int fd, bool store) {
         lease->guard_fd = fd;
         return watch(lease, fd, EPOLLHUP, &lease->guard_source, "guard", store);

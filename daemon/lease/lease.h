@@ -13,11 +13,12 @@
  * A lease begins when its user may open the nodes of the group: a worker adds the user to their ACLs, or opens them. It ends when
  * its guard is closed, when the process ends that it is bound to, or when its owner releases it. Then a worker takes the access
  * away. The kernel cannot take open descriptors away from a process, so the lease then waits until no process has the devices
- * open ("lingering"). At last the group goes home, if the lease had detached it.
+ * open ("lingering"). Then the group is reattached if the lease had
+ * detached it.
  *
- * The guard is the connection of the user to the socket of leases (lease-socket.c). The copies of its other end are in the
- * processes of the user, and the connection ends with the last copy. Not the system bus but this socket also passes descriptors to
- * the user, because vfiod accepts no descriptors on the system bus: see bus/publish.c.
+ * The guard is the connection of the user to the socket of leases (lease-socket.c). Processes of the user have its other end
+ * open, and the connection ends when the last of them closes it. This socket also passes descriptors to the user. The system bus does
+ * not, because vfiod turns that off there: see bus/publish.c.
  *
  * While vfiod does not run, systemd keeps the guards and the pidfds (descriptor-store.h), and a file keeps the rest
  * (state/lease-file.h). Until a lease is over, no other job may change its devices. */
@@ -29,7 +30,7 @@ typedef enum LeaseState {
         LEASE_STARTING,  /* the group is detached, and the user gets access */
         LEASE_UNCLAIMED, /* the user has access, but no guard yet */
         LEASE_ACTIVE,
-        LEASE_ENDING,    /* the access is taken away, and the group goes home */
+        LEASE_ENDING,    /* the access is taken away, and the group is reattached */
         LEASE_LINGERING, /* it has ended, but a process still has a device open */
         _LEASE_STATE_MAX,
 } LeaseState;
@@ -42,7 +43,7 @@ typedef struct LeaseLimits {
         QuotaLimits leases;
         uint64_t claim_us; /* an unclaimed lease ends after this time */
         uint64_t grace_us; /* With "kill", processes that keep the devices open get SIGTERM after this time, and SIGKILL after twice as long. */
-        uint64_t retry_min_us; /* How often a lease that lingers looks for holders: first after this time, */
+        uint64_t retry_min_us; /* A lease that lingers searches for holders again after this time, */
         uint64_t retry_max_us; /* then after twice as long each time, up to this. */
 } LeaseLimits;
 
@@ -70,7 +71,7 @@ int lease_table_new(const LeaseParts *parts, LeaseTable **ret);
 LeaseTable *lease_table_free(LeaseTable *table);
 DEFINE_TRIVIAL_CLEANUP_FUNC(LeaseTable *, lease_table_free)
 
-/* A wish for a lease. */
+/* What somebody asks for. */
 typedef struct LeaseWish {
         uid_t uid;
         pid_t pid;          /* the process that it is bound to; 0 for none: then it needs a guard */
@@ -82,15 +83,15 @@ typedef struct LeaseWish {
         const LogFields *fields; /* for the log: copied; NULL for none */
 } LeaseWish;
 
-/* Called once, later than lease_start(): with the lease, result->error 0 and OUTCOME_DONE; or with NULL and the reason. */
+/* Called once, after lease_start() has returned. lease is NULL if the lease could not begin, and then result has the reason. */
 typedef void (*lease_started_t)(const Lease *lease, const WorkerResult *result, void *userdata);
 
-/* Starts a lease. Returns 0; LEASED, LIMITS_EXCEEDED, NO_SUCH_DEVICE for a group without endpoints, FAILED for a process that does
+/* Starts a lease. Returns 0; LEASED, LIMITS_EXCEEDED, NOT_ENDPOINT for a group without endpoints, FAILED for a process that does
  * not exist, or an outcome of job_start(); or a negative errno. Then started() is not called. */
 int lease_start(LeaseTable *table, const LeaseWish *wish, lease_started_t started, void *userdata, Problem *problem);
 
-/* Begins to end the lease. With force, the group is unbound even if a process has a device open: the kernel asks the process through
- * vfio to release it, and waits. Returns 0; BUSY if the lease is just starting; or -ENOMEM. */
+/* Begins to end the lease. With force, the group is unbound even if a process has a device open: the kernel asks the process
+ * through vfio to release it, and waits. Returns 0; BUSY if the lease is just starting; or -ENOMEM. */
 int lease_release(Lease *lease, bool force, Problem *problem);
 
 /* Refuses if a member of the selected group, or the selected device, is leased. The message names the owner. Returns 0, LEASED or
@@ -100,7 +101,7 @@ int lease_table_refuse(const LeaseTable *table, const Selection *selection, Prob
 /* Gives access to nodes that the kernel has made again. To be called once per turn, before the changes of the inventory are taken. */
 void lease_table_process(LeaseTable *table);
 
-/* How others see leases. */
+/* What the bus shows of leases. */
 
 typedef struct LeaseDescription {
         unsigned number;
@@ -111,7 +112,7 @@ typedef struct LeaseDescription {
         int group; /* its number when the lease began, or IOMMU_GROUP_NONE if vfiod has been restarted and it is gone */
         const PciAddress *addresses;
         size_t n_addresses;
-        char *const *nodes; /* that the user may open, or got open; ends with NULL; NULL for none */
+        char *const *nodes; /* that the user may open, or that were opened for the user; ends with NULL; NULL for none */
         bool descriptors;
         const char *ticket; /* secret: for the owner only */
         const char *holder; /* the process that a lingering lease waits for; "" for none */

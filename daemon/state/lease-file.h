@@ -5,12 +5,12 @@
 
 #include <sys/types.h>
 
-/* leases/NUMBER: a lease, from before its user gets access until its devices are home. A worker writes the file before it
- * changes a node, so the access can always be taken away again. */
+/* leases/NUMBER: a lease. A worker writes the file before it gives the user access, so the access can always be taken away again. It removes
+ * the file when the devices have been reattached. */
 
 #define LEASE_NUMBER_MAX 999999999U
 
-/* A group has not more members. */
+/* A lease has at most so many devices. */
 #define LEASE_DEVICES_MAX 1024
 
 typedef struct LeaseFile {
@@ -18,7 +18,7 @@ typedef struct LeaseFile {
         uid_t uid;         /* who has the lease */
         pid_t pid;         /* the process that it is bound to; 0 for none */
         uint64_t since_us; /* CLOCK_REALTIME */
-        bool took;         /* The lease detached the group, so the group goes home when the lease ends. */
+        bool took;         /* The lease detached the group, so the group is reattached when the lease ends. */
         bool kill;        /* When the lease has ended, processes of the user that still have a device open are ended. */
         bool descriptors; /* The user got open descriptors, and no entry in an ACL. */
         PciAddress *addresses; /* the endpoints of the group */
@@ -28,7 +28,7 @@ typedef struct LeaseFile {
 void lease_file_done(LeaseFile *file);
 #define _cleanup_lease_file_ _cleanup_(lease_file_done)
 
-/* Write and remove the file. For workers. Return 0 or a negative errno; the second also if there is no file. */
+/* Write and remove the file. For workers. Return 0 or a negative errno. lease_file_remove() returns 0 also if there is no file. */
 int lease_file_write(int leases_fd, const LeaseFile *file);
 int lease_file_remove(int leases_fd, unsigned number);
 

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 Front *front_new(void) {
@@ -81,13 +82,16 @@ void front_connect(Front *front) {
         int ends[2];
 
         front_disconnect(front);
+        /* The sockets keep the user who made them. */
+        g_assert_cmpint(syscall(SYS_setresuid, -1, front->uid, -1), ==, 0);
         g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), ==, 0);
+        g_assert_cmpint(syscall(SYS_setresuid, -1, 0, -1), ==, 0);
         WorkerHost worker = {
                         .kernel = host->kernel,
                         .devices_fd = host->state->devices_fd,
                         .transactions_fd = host->state->transactions_fd,
                         .leases_fd = host->state->leases_fd,
-                        .reaper = "/nonexistent",
+                        .reaper = front->reaper ?: "/nonexistent",
                         .rule_folders = front->folders,
                         .early_rules = front->early,
                         .boot_rules = front->boot,

@@ -13,6 +13,8 @@ typedef struct Front {
         Host *host;
         char *rules, *early, *boot, *canary;
         const char *folders[2];
+        const char *reaper; /* path of its socket; NULL for none */
+        uid_t uid;          /* of the program; 0 by default */
         sd_bus *peer;
         pid_t worker;
         int control_fd, their_control_fd, alive_fd, their_alive_fd;

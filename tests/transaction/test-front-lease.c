@@ -3,9 +3,16 @@
 #include "helper/lease-service.h"
 #include "helpers.h"
 #include "state/lease-file.h"
+#include "usage/census.h"
 
 #include <acl/libacl.h>
+#include <fcntl.h>
+#include <string.h>
 #include <sys/acl.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 
 /* A program that took over vfiod gives leases: the worker gives access only to nodes of devices that vfiod has detached. */
 
@@ -107,6 +114,9 @@ static void test_given(void) {
         g_assert_cmpint(grant(front, 7, ALICE, false, ports), ==, 0);
         expect_acl(front, "user::rw-,user:4000001:rw-,group::---,mask::rw-,other::---");
         g_assert_true(has_file(front, 7));
+        /* The file tells from whom the access is taken away. */
+        g_assert_cmpint(grant(front, 7, ALICE + 1, false, ports), ==, -EPERM);
+        expect_acl(front, "user::rw-,user:4000001:rw-,group::---,mask::rw-,other::---");
         g_assert_cmpint(grant(front, 8, ALICE + 1, false, ports), ==, 0);
         expect_acl(front, "user::rw-,user:4000001:rw-,user:4000002:rw-,group::---,mask::rw-,other::---");
         g_assert_cmpint(front_ask(front, "RevokeLease", "ub", 7U, 0), ==, 0);
@@ -132,11 +142,161 @@ static void test_processes(void) {
         g_assert_cmpint(front_ask(front, "EndHolders", "ub", 4U, 1), ==, 0);
 }
 
+/* Waits until a process waits for the lock of the folder, or until the call has ended. Then it unlocks the folder. */
+typedef struct Holding {
+        int fd;
+        int ended; /* atomic */
+        bool somebody_waited;
+} Holding;
+
+static gpointer hold(gpointer userdata) {
+        Holding *holding = userdata;
+        struct stat status;
+
+        g_assert_cmpint(fstat(holding->fd, &status), ==, 0);
+        g_autofree char *inode = g_strdup_printf(":%lu 0 EOF", (unsigned long)status.st_ino);
+        while (!g_atomic_int_get(&holding->ended) && !holding->somebody_waited) {
+                g_autofree char *text = NULL;
+
+                g_assert_true(g_file_get_contents("/proc/locks", &text, NULL, NULL));
+                g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+                for (char **line = lines; *line; line++)
+                        holding->somebody_waited |= strstr(*line, "-> FLOCK") && strstr(*line, inode);
+        }
+        (void)close(holding->fd);
+        return NULL;
+}
+
+static void expect_waits(Front *front, int (*call)(Front *front)) {
+        Holding holding = {.fd = openat(front->host->state->leases_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+
+        g_assert_cmpint(holding.fd, >=, 0);
+        g_assert_cmpint(flock(holding.fd, LOCK_EX), ==, 0);
+        GThread *thread = g_thread_new("holder", hold, &holding);
+        g_assert_cmpint(call(front), ==, 0);
+        g_atomic_int_set(&holding.ended, true);
+        g_thread_join(thread);
+        g_assert_true(holding.somebody_waited);
+}
+
+static int grant_ports(Front *front) {
+        static const char *const ports[] = {PORT1, PORT2, NULL};
+
+        return grant(front, 1, ALICE, false, ports);
+}
+
+static int revoke_ports(Front *front) {
+        return front_ask(front, "RevokeLease", "ub", 1U, 1);
+}
+
+/* Two workers do not change the access at the same time. */
+static void test_lock(void) {
+        _cleanup_front_ Front *front = front_new();
+
+        detach_ports(front);
+        expect_waits(front, grant_ports);
+        expect_acl(front, "user::rw-,user:4000001:rw-,group::---,mask::rw-,other::---");
+        expect_waits(front, revoke_ports);
+        expect_acl(front, "user::rw-,group::---,other::---");
+}
+
+/* The program does not give itself access. */
+static void test_own_user(void) {
+        static const char *const ports[] = {PORT1, PORT2, NULL};
+        _cleanup_front_ Front *front = front_new();
+
+        detach_ports(front);
+        front->uid = ALICE;
+        g_assert_cmpint(grant(front, 1, ALICE, false, ports), ==, -EPERM);
+        g_assert_false(has_file(front, 1));
+        expect_acl(front, "user::rw-,group::---,other::---");
+        g_assert_cmpint(grant(front, 1, ALICE + 1, false, ports), ==, 0);
+        g_assert_cmpint(front_ask(front, "RevokeLease", "ub", 1U, 1), ==, 0);
+}
+
+/* A census that finds this process as a holder in its first searches, and nothing later. */
+typedef struct ShortCensus {
+        CensusPort port;
+        unsigned n_finds;
+        pid_t pid;
+        uid_t uid;
+} ShortCensus;
+
+static int search(const CensusPort *port, HolderTable *table, MountTable *mounts) {
+        ShortCensus *census = (ShortCensus *)port;
+
+        (void)mounts;
+        if (census->n_finds == 0)
+                return 0;
+        census->n_finds--;
+        HolderList *list = &table->owners[0].open;
+        list->holders = calloc(1, sizeof(NamedHolder));
+        g_assert_nonnull(list->holders);
+        list->holders[list->n_holders++].holder = (Holder){.pid = census->pid, .uid = census->uid};
+        return 0;
+}
+
+/* Counts connections to the socket of the reaper, and closes them. */
+static gpointer count_connections(gpointer userdata) {
+        const int *listener = userdata;
+        unsigned n = 0;
+        int fd;
+
+        while ((fd = accept4(*listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+                (void)close(fd);
+                n++;
+        }
+        return GUINT_TO_POINTER(n);
+}
+
+/* Returns how often a worker asked the reaper to end the holder. */
+static unsigned count_requests(Front *front, unsigned n_finds, uid_t uid) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        ShortCensus census = {.port = {.search = search}, .n_finds = n_finds, .pid = getpid(), .uid = uid};
+        Kernel *kernel = (Kernel *)front->host->kernel;
+        const CensusPort *before = kernel->census;
+
+        g_autofree char *folder = g_dir_make_tmp("vfiod-reaper-XXXXXX", NULL);
+        g_autofree char *path = g_build_filename(folder, "reaper", NULL);
+        (void)g_strlcpy(address.sun_path, path, sizeof(address.sun_path));
+        int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        g_assert_cmpint(bind(listener, (struct sockaddr *)&address, sizeof(address)), ==, 0);
+        g_assert_cmpint(listen(listener, 4), ==, 0);
+        GThread *thread = g_thread_new("reaper", count_connections, &listener);
+        kernel->census = &census.port;
+        front->reaper = path;
+        g_assert_cmpint(front_ask(front, "EndHolders", "ub", 1U, 1), ==, 0);
+        front->reaper = NULL;
+        kernel->census = before;
+        (void)shutdown(listener, SHUT_RDWR);
+        unsigned n = GPOINTER_TO_UINT(g_thread_join(thread));
+        (void)close(listener);
+        (void)unlink(path);
+        (void)rmdir(folder);
+        return n;
+}
+
+/* A process that had the device open only in the first search is not ended: its pid may be that of another process now. */
+static void test_vanished_holder(void) {
+        static const char *const ports[] = {PORT1, PORT2, NULL};
+        _cleanup_front_ Front *front = front_new();
+
+        detach_ports(front);
+        g_assert_cmpint(grant(front, 1, ALICE, true, ports), ==, 0);
+        g_assert_cmpuint(count_requests(front, 2, ALICE), >, 0);
+        g_assert_cmpuint(count_requests(front, 1, ALICE), ==, 0);
+        g_assert_cmpuint(count_requests(front, 2, ALICE + 1), ==, 0);
+        g_assert_cmpint(front_ask(front, "RevokeLease", "ub", 1U, 1), ==, 0);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/front-lease/not-detached", test_not_detached);
         g_test_add_func("/front-lease/numbers", test_numbers);
         g_test_add_func("/front-lease/given", test_given);
         g_test_add_func("/front-lease/processes", test_processes);
+        g_test_add_func("/front-lease/lock", test_lock);
+        g_test_add_func("/front-lease/own-user", test_own_user);
+        g_test_add_func("/front-lease/vanished-holder", test_vanished_holder);
         return g_test_run();
 }

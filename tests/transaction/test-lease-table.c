@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "lease/lease.h"
+#include "policy/plan.h"
+#include "request.h"
+#include "state/lease-file.h"
+
+#include <sys/socket.h>
+
+/* The table of leases without the bus: numbers, and what systemd keeps. */
+
+static const LeaseLimits limits = {
+                .leases = {.total = 8, .per_user = 8},
+                .claim_us = 60 * G_USEC_PER_SEC,
+                .grace_us = 60 * G_USEC_PER_SEC,
+                .retry_min_us = 60 * G_USEC_PER_SEC,
+                .retry_max_us = 60 * G_USEC_PER_SEC,
+};
+
+/* userdata is the number of descriptors that are kept. */
+static int keep(void *userdata, const char *name, int fd) {
+        unsigned *n = userdata;
+
+        g_assert_true(g_str_has_prefix(name, "lease-"));
+        g_assert_cmpint(fd, >=, 0);
+        ++*n;
+        return 0;
+}
+
+static void drop(void *userdata, const char *name) {
+        unsigned *n = userdata;
+
+        g_assert_true(g_str_has_prefix(name, "lease-"));
+        --*n;
+}
+
+static LeaseTable *table_start(const Daemon *daemon, DescriptorStore *store) {
+        LeaseParts parts = {
+                        .event = daemon->event,
+                        .kernel = daemon->host->kernel,
+                        .inventory = daemon->host->inventory,
+                        .state = daemon->host->state,
+                        .jobs = daemon->jobs,
+                        .port = (WorkerPort *)&daemon->port,
+                        .store = store,
+                        .limits = &limits,
+                        .socket_fd = -EBADF,
+        };
+        LeaseTable *table;
+
+        g_assert_cmpint(lease_table_new(&parts, &table), ==, 0);
+        return table;
+}
+
+static void on_started(const Lease *lease, const WorkerResult *result, void *userdata) {
+        unsigned *n = userdata;
+
+        (void)lease, (void)result;
+        ++*n;
+}
+
+/* Starts a lease of the group of this device, which must be on its host driver. Returns the result of lease_start(). */
+static int start(Daemon *daemon, LeaseTable *table, const char *selector, unsigned *n_answers, Problem *problem) {
+        static const DetachOptions options = {.whole_group = true};
+        Selection selection;
+        IommuReport iommu;
+        LeaseWish wish = {.uid = 1000, .pid = getpid(), .caller = "a test"};
+
+        iommu_examine(daemon->host->kernel, &iommu);
+        g_assert_cmpint(selector_resolve(daemon->host->inventory, selector, &selection, problem), ==, 0);
+        g_assert_cmpint(plan_detach(daemon->host->inventory, &selection, &iommu, &options, &wish.plan, problem), ==, 0);
+        wish.group = selection.group;
+        return lease_start(table, &wish, on_started, n_answers, problem);
+}
+
+static bool is_answered(Daemon *daemon, const void *what) {
+        const unsigned *n = what;
+
+        (void)daemon;
+        return *n > 0;
+}
+
+/* A lease that does not begin leaves no descriptor behind: there is room for few of them. */
+static void test_store(void) {
+        static const JobLimits one = {.step_deadline_us = 60 * G_USEC_PER_SEC,
+                        .names_deadline_us = 60 * G_USEC_PER_SEC,
+                        .jobs = {.total = 1},
+                        .plans = {.total = 1}};
+        g_autoptr(Host) host = host_new();
+        g_autoptr(Daemon) daemon = daemon_start(host, &one);
+        _cleanup_answer_ Answer first = {};
+        _cleanup_problem_ Problem problem = {};
+        unsigned n_kept = 0, n_answers = 0;
+        DescriptorStore store = {.keep = keep, .drop = drop, .userdata = &n_kept};
+        LeaseTable *table = table_start(daemon, &store);
+
+        /* There are too many jobs. */
+        fake_kernel_do(host->fake, "stall 1");
+        daemon_must_begin(daemon, PLAN_DETACH, "ens3", &first);
+        fake_kernel_do(host->fake, "wait-pending 1");
+        g_assert_cmpint(start(daemon, table, "ens1", &n_answers, &problem), ==, OUTCOME_LIMITS_EXCEEDED);
+        g_assert_cmpuint(n_kept, ==, 0);
+        fake_kernel_do(host->fake, "resume");
+        daemon_await(daemon, &first);
+
+        /* The job fails. */
+        fake_kernel_do(host->fake, "fail 1 EIO");
+        g_assert_cmpint(start(daemon, table, "ens1", &n_answers, &problem), ==, 0);
+        g_assert_cmpuint(n_kept, ==, 1);
+        daemon_run_until(daemon, is_answered, &n_answers);
+        g_assert_cmpuint(n_answers, ==, 1);
+        g_assert_null(lease_next(table, NULL));
+        g_assert_cmpuint(n_kept, ==, 0);
+        daemon_await_quiet(daemon);
+        lease_table_free(table);
+}
+
+static void write_file(const Host *host, unsigned number, const char *address) {
+        PciAddress addresses[] = {address_of(address)};
+        LeaseFile file = {.number = number, .uid = 1000, .addresses = addresses, .n_addresses = 1};
+
+        g_assert_cmpint(lease_file_write(host->state->leases_fd, &file), ==, 0);
+}
+
+/* Returns how many leases there are, and checks that no two have the same number. */
+static unsigned count_numbers(const LeaseTable *table) {
+        unsigned n = 0;
+
+        for (const Lease *lease = lease_next(table, NULL); lease; lease = lease_next(table, lease), n++)
+                g_assert_true(lease_find(table, lease_describe(lease).number) == lease);
+        return n;
+}
+
+static bool are_two(Daemon *daemon, const void *what) {
+        const unsigned *n = what;
+
+        (void)daemon;
+        return *n == 2;
+}
+
+/* After the highest number, a number that another lease has is not given again. */
+static void test_numbers(void) {
+        g_autoptr(Host) host = host_new();
+        g_autoptr(Daemon) daemon = daemon_start(host, &patient);
+        _cleanup_problem_ Problem problem = {};
+        StoredDescriptor stored[] = {
+                        {.name = "lease-1-guard"}, {.name = "lease-2-guard"}, {.name = "lease-999999999-guard"}};
+        unsigned n_kept = G_N_ELEMENTS(stored), n_answers = 0;
+        DescriptorStore store = {.stored = stored,
+                        .n_stored = G_N_ELEMENTS(stored),
+                        .keep = keep,
+                        .drop = drop,
+                        .userdata = &n_kept};
+        int guards[G_N_ELEMENTS(stored)];
+
+        for (size_t i = 0; i < G_N_ELEMENTS(stored); i++) {
+                int ends[2];
+
+                g_assert_cmpint(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), ==, 0);
+                stored[i].fd = ends[0];
+                guards[i] = ends[1];
+        }
+        write_file(host, LEASE_NUMBER_MAX, "0000:7f:00.2");
+        write_file(host, 1, "0000:7f:00.0");
+        write_file(host, 2, "0000:7f:00.1");
+        LeaseTable *table = table_start(daemon, &store);
+        g_assert_cmpint(start(daemon, table, "ens1", &n_answers, &problem), ==, 0);
+        g_assert_cmpint(start(daemon, table, "ens3", &n_answers, &problem), ==, 0);
+        g_assert_cmpuint(count_numbers(table), ==, 5);
+        daemon_run_until(daemon, are_two, &n_answers);
+        lease_table_free(table);
+        for (size_t i = 0; i < G_N_ELEMENTS(stored); i++) {
+                (void)close(stored[i].fd);
+                (void)close(guards[i]);
+        }
+}
+
+int main(int argc, char **argv) {
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/lease-table/store", test_store);
+        g_test_add_func("/lease-table/numbers", test_numbers);
+        return g_test_run();
+}
