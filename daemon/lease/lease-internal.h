@@ -36,7 +36,8 @@ struct Lease {
         int guard_fd, pid_fd;
         sd_event_source *guard_source, *pid_source; /* the end of the guard and of the process */
         sd_event_source *timer;                     /* for the claim, or for the next search for holders */
-        int holder_fd;                              /* pidfd of a process that a lingering lease waits for */
+        sd_event_source *start_source; /* starts a lease of a detached group in the next turn; NULL for none */
+        int holder_fd;                 /* pidfd of a process that a lingering lease waits for */
         sd_event_source *holder_source;
         char *holder;      /* NULL for none */
         size_t n_tried;    /* devices that the end has tried to reattach */

@@ -157,8 +157,10 @@ static int on_begin(sd_event_source *source, void *userdata) {
         Lease *lease = userdata;
 
         (void)source;
-        lease->timer = sd_event_source_disable_unref(lease->timer);
-        begin_grant(lease);
+        lease->start_source = sd_event_source_disable_unref(lease->start_source);
+        lease->waits = false;
+        if (!has_ended(lease))
+                begin_grant(lease);
         return 0;
 }
 
@@ -241,7 +243,7 @@ int lease_start(LeaseTable *table, const LeaseWish *wish, lease_started_t starte
         if (plan)
                 r = begin_detach(lease, TAKE_PTR(plan), problem);
         else
-                r = sd_event_add_defer(table->parts.event, &lease->timer, on_begin, lease);
+                r = sd_event_add_defer(table->parts.event, &lease->start_source, on_begin, lease);
         if (r != 0)
                 return r;
         table->next_number = lease_following_number(lease->number);

@@ -114,6 +114,7 @@ Lease *lease_free(Lease *lease) {
         }
         close_watches(lease);
         sd_event_source_disable_unref(lease->timer);
+        sd_event_source_disable_unref(lease->start_source);
         sd_event_source_disable_unref(lease->holder_source);
         (void)safe_close(lease->holder_fd);
         lease_drop_descriptors(lease);
