@@ -135,7 +135,7 @@ int lease_access_grant(Lease *lease, lease_access_done_t done) {
         return send(lease, TAKE_PTR(peer), call, done, on_granted);
 }
 
-static void on_revoked(int error, sd_bus_message *reply, void *userdata) {
+static void on_result(int error, sd_bus_message *reply, void *userdata) {
         _cleanup_free_ Access *request = userdata;
         Lease *lease = error == -ECANCELED ? NULL : lease_find(request->table, request->number);
         int32_t result = 0;
@@ -144,41 +144,26 @@ static void on_revoked(int error, sd_bus_message *reply, void *userdata) {
                 result = -EBADMSG;
         if (lease)
                 request->done(lease, error < 0 ? error : peer_is_errno(result) ? result : -EBADMSG);
+}
+
+/* Makes a request that takes the number of the lease and a flag. */
+static int ask(const Lease *lease, const char *member, bool flag, lease_access_done_t done) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        _cleanup_(sd_bus_close_unrefp) sd_bus *peer = NULL;
+        int r;
+
+        if ((r = worker_request_new(lease->table->parts.event, lease->table->parts.port, member, &peer, &call)) < 0 ||
+                        (r = sd_bus_message_append(call, "ub", lease->number, (int)flag)) < 0)
+                return r;
+        return send(lease, TAKE_PTR(peer), call, done, on_result);
 }
 
 int lease_access_revoke(Lease *lease, bool forget, lease_access_done_t done) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
-        _cleanup_(sd_bus_close_unrefp) sd_bus *peer = NULL;
-        int r;
-
-        if ((r = worker_request_new(lease->table->parts.event, lease->table->parts.port, "RevokeLease", &peer, &call)) <
-                                        0 ||
-                        (r = sd_bus_message_append(call, "ub", lease->number, (int)forget)) < 0)
-                return r;
-        return send(lease, TAKE_PTR(peer), call, done, on_revoked);
-}
-
-static void on_holders_ended(int error, sd_bus_message *reply, void *userdata) {
-        _cleanup_free_ Access *request = userdata;
-        Lease *lease = error == -ECANCELED ? NULL : lease_find(request->table, request->number);
-        int32_t result = 0;
-
-        if (error == 0 && sd_bus_message_read(reply, "i", &result) < 0)
-                result = -EBADMSG;
-        if (lease)
-                request->done(lease, error < 0 ? error : peer_is_errno(result) ? result : -EBADMSG);
+        return ask(lease, "RevokeLease", forget, done);
 }
 
 int lease_access_end_holders(Lease *lease, bool hard, lease_access_done_t done) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
-        _cleanup_(sd_bus_close_unrefp) sd_bus *peer = NULL;
-        int r;
-
-        if ((r = worker_request_new(lease->table->parts.event, lease->table->parts.port, "EndHolders", &peer, &call)) <
-                                        0 ||
-                        (r = sd_bus_message_append(call, "ub", lease->number, (int)hard)) < 0)
-                return r;
-        return send(lease, TAKE_PTR(peer), call, done, on_holders_ended);
+        return ask(lease, "EndHolders", hard, done);
 }
 
 /* FNV-1a. */

@@ -103,7 +103,8 @@ void lease_drop_descriptors(Lease *lease);
 
 /* lease-log.c */
 
-/* Log what became of the lease. holder: of lease_log_lingering(), what has a device open. */
+/* Log that the lease has begun; that a process still has a device open after the end, with a text about the process; and that the
+ * lease is over. */
 void lease_log_began(const Lease *lease);
 void lease_log_lingering(const Lease *lease, const char *holder);
 void lease_log_over(const Lease *lease);
