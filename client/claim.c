@@ -131,7 +131,7 @@ static ssize_t receive(Claim *claim, char *text, size_t size) {
         return message.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ? -EPROTO : n;
 }
 
-int claim_ticket(const char *socket_path, const char *ticket, Claim *ret_claim, char **ret_refusal) {
+static int claim_once(const char *socket_path, const char *ticket, Claim *ret_claim, char **ret_refusal) {
         _cleanup_(claim_clear) Claim claim = CLAIM_NONE;
         char text[ANSWER_MAX];
         ssize_t n;
@@ -154,4 +154,13 @@ int claim_ticket(const char *socket_path, const char *ticket, Claim *ret_claim, 
                 return r;
         *ret_claim = TAKE_GENERIC(claim, Claim, (Claim)CLAIM_NONE);
         return 0;
+}
+
+int claim_ticket(const char *socket_path, const char *ticket, Claim *ret_claim, char **ret_refusal) {
+        int r = -ECONNRESET;
+
+        /* If too many programs connect, vfiod closes the oldest connection, and the ticket is still valid. */
+        for (unsigned i = 0; i < CLAIM_ATTEMPTS_MAX && (r == -ECONNRESET || r == -EPIPE); i++)
+                r = claim_once(socket_path, ticket, ret_claim, ret_refusal);
+        return r;
 }

@@ -20,6 +20,9 @@ typedef struct Claim {
 /* Closes and frees everything. */
 void claim_clear(Claim *claim);
 
+/* How often a claim connects: vfiod may close a connection without an answer if too many programs connect. */
+#define CLAIM_ATTEMPTS_MAX 8
+
 /* Connects to the socket, hands in the ticket, and waits for the answer. The connection and the descriptors stay open in
  * a program that this process becomes, and are none of stdin, stdout and stderr. Returns 0, and the caller clears the
  * claim; or a negative errno: -ETIMEDOUT if no answer comes, -EPROTO if the answer cannot be understood, -EACCES if

@@ -60,7 +60,8 @@ static void test_answers(void) {
 
 /* vfiod's end, for one client. */
 typedef struct Server {
-        const char *answer; /* NULL: closes the connection */
+        const char *answer; /* NULL for none */
+        unsigned n_dropped; /* so many connections are closed before, without an answer */
         int listener;
         int fds[2];
         unsigned n_fds;
@@ -79,11 +80,15 @@ static void *serve(void *userdata) {
         struct iovec vector;
         struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
 
-        server->connection = accept(server->listener, NULL, NULL);
-        g_assert_cmpint(recv(server->connection, ticket, sizeof(ticket), 0), ==, strlen(TICKET));
-        g_assert_cmpstr(ticket, ==, TICKET);
+        for (unsigned i = 0; i < server->n_dropped + (server->answer ? 1 : 0); i++) {
+                server->connection = accept(server->listener, NULL, NULL);
+                g_assert_cmpint(recv(server->connection, ticket, sizeof(ticket), 0), ==, strlen(TICKET));
+                g_assert_cmpstr(ticket, ==, TICKET);
+                if (i < server->n_dropped)
+                        (void)close(server->connection);
+        }
         if (!server->answer)
-                return GINT_TO_POINTER(close(server->connection));
+                return NULL;
         vector = (struct iovec){(char *)server->answer, strlen(server->answer)};
         if (server->n_fds > 0) {
                 message.msg_control = &control;
@@ -209,6 +214,19 @@ static void test_closed_stdio(void) {
         server_stop(&server);
 }
 
+/* vfiod closes a connection if too many programs connect. */
+static void test_retry(void) {
+        Server server = {.answer = "ok", .n_dropped = CLAIM_ATTEMPTS_MAX - 1};
+        g_autofree char *refusal = NULL;
+        Claim claim = CLAIM_NONE;
+
+        g_assert_cmpint(claim_from(&server, &claim, &refusal), ==, 0);
+        claim_clear(&claim);
+        g_assert_true(is_closed(server.connection));
+        (void)close(server.connection);
+        server_stop(&server);
+}
+
 static void test_refusals(void) {
         static const struct {
                 const char *answer;
@@ -216,7 +234,7 @@ static void test_refusals(void) {
         } cases[] = {{"error: no such ticket", -EACCES}, {"hello", -EPROTO}, {NULL, -ECONNRESET}};
 
         for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
-                Server server = {.answer = cases[i].answer};
+                Server server = {.answer = cases[i].answer, .n_dropped = cases[i].answer ? 0 : CLAIM_ATTEMPTS_MAX};
                 g_autofree char *refusal = NULL;
                 Claim claim = CLAIM_NONE;
 
@@ -243,6 +261,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/claim/guard", test_guard);
         g_test_add_func("/claim/descriptors", test_descriptors);
         g_test_add_func("/claim/closed-stdio", test_closed_stdio);
+        g_test_add_func("/claim/retry", test_retry);
         g_test_add_func("/claim/refusals", test_refusals);
         return g_test_run();
 }
