@@ -201,7 +201,8 @@ static int check_device(const WorkerHost *host, PciAddress address) {
         return pci_driver_is_vfio(driver) ? 0 : -EPERM;
 }
 
-static int read_lease(const WorkerHost *host, sd_bus_message *call, LeaseFile *lease) {
+/* detached: the devices must be detached. */
+static int read_lease(const WorkerHost *host, sd_bus_message *call, bool detached, LeaseFile *lease) {
         uint32_t number, uid, pid;
         int took, descriptors, ends_holders, r;
         const char *text;
@@ -232,7 +233,7 @@ static int read_lease(const WorkerHost *host, sd_bus_message *call, LeaseFile *l
 
                 if (lease->n_addresses == LEASE_DEVICES_MAX || pci_address_parse(text, address) < 0)
                         return -EBADMSG;
-                if ((r = check_device(host, *address)) < 0)
+                if (detached && (r = check_device(host, *address)) < 0)
                         return r;
                 lease->n_addresses++;
         }
@@ -298,7 +299,7 @@ static int grant(const WorkerHost *host, sd_bus_message *call, sd_bus_message *r
         _cleanup_lease_file_ LeaseFile lease = {};
         _cleanup_nodes_ NodeList list = {};
 
-        int r = read_lease(host, call, &lease);
+        int r = read_lease(host, call, true, &lease);
         if (r < 0)
                 return r;
         _cleanup_close_ int lock_fd = lock_leases(host);
@@ -319,6 +320,23 @@ static int grant(const WorkerHost *host, sd_bus_message *call, sd_bus_message *r
                 return r;
         }
         return 0;
+}
+
+static int record(const WorkerHost *host, sd_bus_message *call) {
+        _cleanup_lease_file_ LeaseFile lease = {};
+
+        int r = read_lease(host, call, false, &lease);
+        if (r < 0)
+                return r;
+        _cleanup_close_ int lock_fd = lock_leases(host);
+        if (lock_fd < 0)
+                return lock_fd;
+        r = check_known(host, &lease);
+        return r < 0 ? r : lease_file_write(host->leases_fd, &lease);
+}
+
+int lease_service_record(const WorkerHost *host, sd_bus_message *call) {
+        return sd_bus_reply_method_return(call, "i", host->leases_fd < 0 ? -EROFS : record(host, call));
 }
 
 int lease_service_grant(const WorkerHost *host, sd_bus_message *call) {

@@ -16,6 +16,11 @@
  * Returns as a method handler. */
 int lease_service_grant(const WorkerHost *host, sd_bus_message *call);
 
+/* RecordLease, with the arguments of GrantLease -> i. Only writes the file of the lease, before its devices are detached: so the next
+ * vfiod finds a lease that has not begun, and reattaches the devices. result: 0; -EPERM for the user of vfiod itself, or if the file is
+ * that of another user; -EBADMSG; or another negative errno. Returns as a method handler. */
+int lease_service_record(const WorkerHost *host, sd_bus_message *call);
+
 /* RevokeLease(u number, b forget) -> i. Takes the user from the ACL of each node. With forget, also removes the file of the
  * lease. result: 0, also if there is no such lease; or a negative errno. Returns as a method handler. */
 int lease_service_revoke(const WorkerHost *host, sd_bus_message *call);

@@ -274,6 +274,11 @@ static int method_grant_lease(sd_bus_message *message, void *userdata, sd_bus_er
         return lease_service_grant(((const Session *)userdata)->host, message);
 }
 
+static int method_record_lease(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        (void)error;
+        return lease_service_record(((const Session *)userdata)->host, message);
+}
+
 static int method_revoke_lease(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         (void)error;
         return lease_service_revoke(((const Session *)userdata)->host, message);
@@ -298,6 +303,7 @@ static const sd_bus_vtable vtable[] = {
                 METHOD("RemoveRule", "s", "i", method_remove_rule),
                 METHOD("SetEarlyRules", "b", "i", method_set_early_rules),
                 METHOD("SetBootDevices", "a(ss)", "i", method_set_boot_devices),
+                METHOD("RecordLease", LEASE_GRANT_ARGUMENTS, "i", method_record_lease),
                 METHOD("GrantLease", LEASE_GRANT_ARGUMENTS, LEASE_GRANT_RESULTS, method_grant_lease),
                 METHOD("RevokeLease", "ub", "i", method_revoke_lease),
                 METHOD("EndHolders", "ub", "iu", method_end_holders),

@@ -158,6 +158,18 @@ static int ask(const Lease *lease, const char *member, bool flag, lease_access_d
         return send(lease, TAKE_PTR(peer), call, done, on_result);
 }
 
+int lease_access_record(Lease *lease, lease_access_done_t done) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        _cleanup_(sd_bus_close_unrefp) sd_bus *peer = NULL;
+        int r;
+
+        if ((r = worker_request_new(lease->table->parts.event, lease->table->parts.port, "RecordLease", &peer, &call)) <
+                                        0 ||
+                        (r = append_grant(call, lease)) < 0)
+                return r;
+        return send(lease, TAKE_PTR(peer), call, done, on_result);
+}
+
 int lease_access_revoke(Lease *lease, bool forget, lease_access_done_t done) {
         return ask(lease, "RevokeLease", forget, done);
 }

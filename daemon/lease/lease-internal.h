@@ -25,9 +25,11 @@ struct Lease {
         size_t n_addresses;
         bool took; /* it detached the group */
         bool descriptors;
-        bool kill;  /* its end ends the processes of the user that keep the devices open */
-        bool force; /* the end does not wait for holders */
-        bool waits; /* a worker, a job or a census works for the lease, and its callback continues */
+        bool kill;         /* its end ends the processes of the user that keep the devices open */
+        bool force;        /* the end does not wait for holders */
+        bool is_recording; /* a worker writes the file, before the group is detached */
+        bool has_failed;   /* The group was not detached. The lease goes as soon as its file is written. */
+        bool waits;        /* a worker, a job or a census works for the lease, and its callback continues */
         char ticket[TICKET_LENGTH + 1]; /* "" if it has been used, or is not known any more */
         char **nodes;                   /* ends with NULL */
         size_t n_nodes;
@@ -116,6 +118,9 @@ void lease_log_over(const Lease *lease);
 typedef void (*lease_access_done_t)(Lease *lease, int error);
 int lease_access_grant(Lease *lease, lease_access_done_t done);
 int lease_access_revoke(Lease *lease, bool forget, lease_access_done_t done);
+
+/* Asks a worker to write the file of the lease. The same for done(). */
+int lease_access_record(Lease *lease, lease_access_done_t done);
 
 /* Asks a worker to end the processes of the user that have the devices open, also with SIGKILL. The same for done(). */
 int lease_access_end_holders(Lease *lease, bool hard, lease_access_done_t done);

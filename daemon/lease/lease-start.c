@@ -120,6 +120,24 @@ typedef struct Detaching {
         unsigned number;
 } Detaching;
 
+/* The group was not detached. If the file of the lease remains, the next vfiod removes it. */
+static void drop_failed(Lease *lease) {
+        int r = lease_access_revoke(lease, true, NULL);
+
+        if (r < 0)
+                log_error_errno(r, "Cannot remove the file of lease %u, which has not begun", lease->number);
+        lease_discard(lease);
+}
+
+static void on_recorded(Lease *lease, int error) {
+        lease->is_recording = false;
+        if (error < 0)
+                log_error_errno(error, "Cannot write the file of lease %u before its devices are detached",
+                                lease->number);
+        if (lease->has_failed)
+                drop_failed(lease);
+}
+
 static void on_detached(const WorkerResult *result, void *userdata) {
         _cleanup_free_ Detaching *detaching = userdata;
         Lease *lease = lease_find(detaching->table, detaching->number);
@@ -129,10 +147,11 @@ static void on_detached(const WorkerResult *result, void *userdata) {
         lease->waits = false;
         if (result->error != 0 || result->problem.outcome != OUTCOME_DONE) {
                 answer(lease, result);
-                lease_discard(lease);
+                lease->has_failed = true;
+                if (!lease->is_recording)
+                        drop_failed(lease);
                 return;
         }
-        lease->took = true;
         if (!has_ended(lease))
                 begin_grant(lease);
 }
@@ -148,9 +167,14 @@ static int begin_detach(Lease *lease, Plan *plan, Problem *problem) {
         plan->lease = lease->number;
         r = job_start(lease->table->parts.jobs, TAKE_PTR(owned_plan), lease->caller, &lease->fields, on_detached,
                         detaching, problem);
-        if (r != 0)
+        if (r != 0) {
                 free(detaching);
-        return r;
+                return r;
+        }
+        /* Meanwhile, the job begins. If vfiod ends before the lease begins, the file tells the next vfiod to reattach the group. */
+        lease->took = true;
+        lease->is_recording = lease_access_record(lease, on_recorded) >= 0;
+        return 0;
 }
 
 static int on_begin(sd_event_source *source, void *userdata) {

@@ -52,6 +52,50 @@ static void test_first_unplugged(void) {
         fixture_stop(fixture);
 }
 
+static void expect_no_file(Fixture *fixture) {
+        g_autofree char *folder = g_build_filename(fixture->state_folder, "leases", NULL);
+        g_autoptr(GDir) files = g_dir_open(folder, 0, NULL);
+
+        g_assert_nonnull(files);
+        g_assert_null(g_dir_read_name(files));
+}
+
+/* vfiod dies while the group is being detached. The worker goes on, and the next vfiod reattaches the group. */
+static void test_crash_while_starting(void) {
+        Fixture *fixture = fixture_start(NULL);
+        g_autoptr(GError) error = NULL;
+
+        fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
+        fake_kernel_do(fixture->kernel, "stall 2");
+        Pending *lease = fixture_call_start(fixture, BUS_PATH, MANAGER, "Lease", "('" NIC "', " NO_OPTIONS ")");
+        fake_kernel_do(fixture->kernel, "wait-pending 1");
+        fixture_property(fixture, LEASE1, LEASE, "State", "'starting'");
+        fixture_crash_daemon(fixture);
+        g_assert_null(pending_finish(lease, &error));
+        fake_kernel_do(fixture->kernel, "resume");
+        /* Until then, it is "changing" or "leased". */
+        fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'host'");
+        fixture_driver(fixture, NIC, "e1000e");
+        g_free(fixture_expect_signal(fixture, OVER));
+        expect_no_file(fixture);
+        fixture_stop(fixture);
+}
+
+/* The group cannot be detached: there is no lease, and no file remains. */
+static void test_failed_start(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
+        fake_kernel_do(fixture->kernel, "fail 2 EIO");
+        lessee_refused(fixture, NIC, NO_OPTIONS, "RolledBack", "*");
+        fixture_driver(fixture, NIC, "e1000e");
+        g_autofree char *ticket = lessee_start(fixture, NIC, NO_OPTIONS, BUS_PATH "/leases/2");
+        (void)close(lessee_claim(fixture, ticket));
+        g_free(fixture_expect_signal(fixture, BUS_PATH " InterfacesRemoved ('" BUS_PATH "/leases/2'*"));
+        expect_no_file(fixture);
+        fixture_stop(fixture);
+}
+
 /* All devices are gone: the lease goes on until its guard is closed. */
 static void test_unplugged(void) {
         Fixture *fixture = fixture_start(NULL);
@@ -221,5 +265,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/lease-changes/release", test_release);
         g_test_add_func("/bus/lease-changes/crash", test_crash);
         g_test_add_func("/bus/lease-changes/thread", test_thread);
+        g_test_add_func("/bus/lease-changes/crash-while-starting", test_crash_while_starting);
+        g_test_add_func("/bus/lease-changes/failed-start", test_failed_start);
         return g_test_run();
 }
