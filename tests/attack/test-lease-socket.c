@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 /* What any local user can do with the socket of leases. */
 
@@ -67,8 +68,17 @@ static void pass_lingerer(int socket_fd, const void *data, size_t size, const Li
         (void)close(lingerer->end);
 }
 
-static void send_signal(Fixture *fixture, int number) {
-        g_assert_cmpint(kill(process_get_pid(fixture->daemon), number), ==, 0);
+/* vfiod does nothing until it is continued. */
+static void stop_vfiod(Fixture *fixture) {
+        pid_t pid = process_get_pid(fixture->daemon);
+        siginfo_t info;
+
+        g_assert_cmpint(kill(pid, SIGSTOP), ==, 0);
+        g_assert_cmpint(waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOWAIT), ==, 0);
+}
+
+static void continue_vfiod(Fixture *fixture) {
+        g_assert_cmpint(kill(process_get_pid(fixture->daemon), SIGCONT), ==, 0);
 }
 
 /* Returns the next packet; NULL if the connection is closed. */
@@ -104,25 +114,30 @@ static void test_linger(void) {
                 lingerers[i] = lingerer_new();
         witness_begin(&witness, fixture, 0);
 
+        /* vfiod is stopped until this process has closed its copy: the last copy must not be here. */
+        stop_vfiod(fixture);
         int fd = lessee_connect(fixture);
         pass_lingerer(fd, ticket, strlen(ticket), &lingerers[0]);
+        continue_vfiod(fixture);
         expect_answer(fd, ONLY_TICKET);
         witness_probe(&witness);
 
         /* without data: this looks like the end of the connection */
+        stop_vfiod(fixture);
         fd = lessee_connect(fixture);
         pass_lingerer(fd, "", 0, &lingerers[1]);
+        continue_vfiod(fixture);
         expect_answer(fd, ONLY_TICKET);
         witness_probe(&witness);
 
         /* in the second packet */
         for (size_t i = 2; i < G_N_ELEMENTS(lingerers); i++) {
-                send_signal(fixture, SIGSTOP);
+                stop_vfiod(fixture);
                 fd = lessee_connect(fixture);
                 const char *first = i == 2 ? ticket : large;
                 g_assert_cmpint(send(fd, first, strlen(first), MSG_NOSIGNAL), ==, strlen(first));
                 pass_lingerer(fd, i == 2 ? "" : "x", i == 2 ? 0 : 1, &lingerers[i]);
-                send_signal(fixture, SIGCONT);
+                continue_vfiod(fixture);
                 expect_answer(fd, ONLY_TICKET);
                 witness_probe(&witness);
         }
@@ -142,11 +157,11 @@ static void test_endless(void) {
         Fixture *fixture = fixture_start(NULL);
 
         g_autofree char *ticket = lessee_start(fixture, NIC, NO_OPTIONS, LEASE1);
-        send_signal(fixture, SIGSTOP);
+        stop_vfiod(fixture);
         int fd = lessee_connect(fixture);
         g_assert_cmpint(send(fd, ticket, strlen(ticket), MSG_NOSIGNAL), ==, strlen(ticket));
         g_assert_cmpint(pass(fd, "x", 1, fd), ==, 0);
-        send_signal(fixture, SIGCONT);
+        continue_vfiod(fixture);
         expect_answer(fd, ONLY_TICKET);
 
         int guard = lessee_claim(fixture, ticket);
@@ -208,12 +223,12 @@ static void test_raced(void) {
         int fds[CLAIMS], guard = -1;
 
         g_autofree char *ticket = lessee_start(fixture, NIC, NO_OPTIONS, LEASE1);
-        send_signal(fixture, SIGSTOP);
+        stop_vfiod(fixture);
         for (size_t i = 0; i < CLAIMS; i++) {
                 fds[i] = lessee_connect(fixture);
                 g_assert_cmpint(send(fds[i], ticket, strlen(ticket), MSG_NOSIGNAL), ==, strlen(ticket));
         }
-        send_signal(fixture, SIGCONT);
+        continue_vfiod(fixture);
         for (size_t i = 0; i < CLAIMS; i++) {
                 g_autofree char *answer = receive(fds[i]);
 
