@@ -111,6 +111,7 @@ static void test_store(void) {
         g_assert_null(lease_next(table, NULL));
         g_assert_cmpuint(n_kept, ==, 0);
         daemon_await_quiet(daemon);
+        worker_port_done((WorkerPort *)&daemon->port);
         lease_table_free(table);
 }
 
@@ -167,6 +168,7 @@ static void test_numbers(void) {
         g_assert_cmpint(start(daemon, table, "ens3", &n_answers, &problem), ==, 0);
         g_assert_cmpuint(count_numbers(table), ==, 5);
         daemon_run_until(daemon, are_two, &n_answers);
+        worker_port_done((WorkerPort *)&daemon->port);
         lease_table_free(table);
         for (size_t i = 0; i < G_N_ELEMENTS(stored); i++) {
                 (void)close(stored[i].fd);
