@@ -48,6 +48,7 @@ struct Lease {
         uint64_t granted;  /* fingerprint of the devices when the access was given: see lease_access_fingerprint() */
         char *caller;
         LogFields fields;        /* about the caller, for the log */
+        WorkerResult failure;    /* of a lease with has_failed; without the report */
         lease_started_t started; /* NULL once it was called */
         void *userdata;
 };

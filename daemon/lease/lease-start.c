@@ -126,7 +126,20 @@ static void drop_failed(Lease *lease) {
 
         if (r < 0)
                 log_error_errno(r, "Cannot remove the file of lease %u, which has not begun", lease->number);
+        answer(lease, &lease->failure);
         lease_discard(lease);
+}
+
+/* The caller gets the answer when the lease is gone, so that the next request for the group does not find it. */
+static void fail(Lease *lease, const WorkerResult *result) {
+        lease->has_failed = true;
+        lease->failure.error = result->error;
+        if (result->problem.message &&
+                        problem_set(&lease->failure.problem, result->problem.outcome, "%s", result->problem.message) <
+                                        0)
+                lease->failure.error = -ENOMEM;
+        if (!lease->is_recording)
+                drop_failed(lease);
 }
 
 static void on_recorded(Lease *lease, int error) {
@@ -146,10 +159,7 @@ static void on_detached(const WorkerResult *result, void *userdata) {
                 return;
         lease->waits = false;
         if (result->error != 0 || result->problem.outcome != OUTCOME_DONE) {
-                answer(lease, result);
-                lease->has_failed = true;
-                if (!lease->is_recording)
-                        drop_failed(lease);
+                fail(lease, result);
                 return;
         }
         if (!has_ended(lease))

@@ -122,6 +122,7 @@ Lease *lease_free(Lease *lease) {
                 free(lease->nodes[i]);
         free(lease->nodes);
         free(lease->addresses);
+        worker_result_done(&lease->failure);
         free(lease->holder);
         free(lease->caller);
         log_fields_done(&lease->fields);

@@ -4,6 +4,8 @@
 #include "request.h"
 #include "state/lease-file.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 
 /* The table of leases without the bus: numbers, and what systemd keeps. */
@@ -79,6 +81,13 @@ static bool is_answered(Daemon *daemon, const void *what) {
         return *n > 0;
 }
 
+static bool are_two(Daemon *daemon, const void *what) {
+        const unsigned *n = what;
+
+        (void)daemon;
+        return *n == 2;
+}
+
 /* A lease that does not begin leaves no descriptor behind: there is room for few of them. */
 static void test_store(void) {
         static const JobLimits one = {.step_deadline_us = 60 * G_USEC_PER_SEC,
@@ -115,6 +124,38 @@ static void test_store(void) {
         lease_table_free(table);
 }
 
+static bool has_no_job(Daemon *daemon, const void *what) {
+        (void)what;
+        return !job_next(daemon->jobs, NULL);
+}
+
+/* The job fails while a worker still writes the file of the lease. The caller gets the answer when the lease is gone, so
+ * that the caller can ask for the group again at once. */
+static void test_failure(void) {
+        g_autoptr(Host) host = host_new();
+        g_autoptr(Daemon) daemon = daemon_start(host, &patient);
+        _cleanup_problem_ Problem problem = {};
+        unsigned n_kept = 0, n_answers = 0;
+        DescriptorStore store = {.keep = keep, .drop = drop, .userdata = &n_kept};
+        LeaseTable *table = table_start(daemon, &store);
+
+        int folder_fd = openat(host->state->leases_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        g_assert_cmpint(folder_fd, >=, 0);
+        g_assert_cmpint(flock(folder_fd, LOCK_EX), ==, 0);
+        fake_kernel_do(host->fake, "fail 1 EIO");
+        g_assert_cmpint(start(daemon, table, "ens1", &n_answers, &problem), ==, 0);
+        daemon_run_until(daemon, has_no_job, NULL);
+        g_assert_cmpuint(n_answers, ==, 0);
+        g_assert_cmpint(start(daemon, table, "ens1", &n_answers, &problem), ==, OUTCOME_LEASED);
+        (void)close(folder_fd);
+        daemon_run_until(daemon, is_answered, &n_answers);
+        g_assert_null(lease_next(table, NULL));
+        g_assert_cmpint(start(daemon, table, "ens1", &n_answers, &problem), ==, 0);
+        daemon_run_until(daemon, are_two, &n_answers);
+        worker_port_done((WorkerPort *)&daemon->port);
+        lease_table_free(table);
+}
+
 static void write_file(const Host *host, unsigned number, const char *address) {
         PciAddress addresses[] = {address_of(address)};
         LeaseFile file = {.number = number, .uid = 1000, .addresses = addresses, .n_addresses = 1};
@@ -129,13 +170,6 @@ static unsigned count_numbers(const LeaseTable *table) {
         for (const Lease *lease = lease_next(table, NULL); lease; lease = lease_next(table, lease), n++)
                 g_assert_true(lease_find(table, lease_describe(lease).number) == lease);
         return n;
-}
-
-static bool are_two(Daemon *daemon, const void *what) {
-        const unsigned *n = what;
-
-        (void)daemon;
-        return *n == 2;
 }
 
 /* After the highest number, a number that another lease has is not given again. */
@@ -179,6 +213,7 @@ static void test_numbers(void) {
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/lease-table/store", test_store);
+        g_test_add_func("/lease-table/failure", test_failure);
         g_test_add_func("/lease-table/numbers", test_numbers);
         return g_test_run();
 }
