@@ -31,7 +31,7 @@ ATTACKS = {
     "dbus-daemon": {NOBODY: ("bomb", "mute", "descriptors")},
     "dbus-broker": {NOBODY: ("calls", "plans", "mounts"), UNKNOWN: ("mute",)},
 }
-UNITS = (UNIT, WORKER, "vfiod-census.service", "vfiod-modules.service")
+UNITS = (UNIT, WORKER, "vfiod-census.service", "vfiod-modules.service", "vfiod-reaper.service")
 
 # An emulated guest of two processors, which the attackers use as well. Without bounds, these attacks kept root waiting for
 # good.

@@ -34,7 +34,7 @@ import prepare
 import systems
 import topology
 from programs import Connection, GuestError, GuestTimeout
-from qmp import Qmp, QmpError
+from qmp import Qmp, QmpError, QmpTimeout
 
 KERNEL_ARGUMENTS = ("console=ttyS0 mitigations=off quiet loglevel=5 audit=0 tsc=reliable no_timer_check "
                     "systemd.show_status=auto panic=-1 systemd.mask=systemd-binfmt.service "
@@ -362,7 +362,7 @@ class Guest:
         self.qmp.execute("device_add", **{"driver": driver, "id": identifier, "bus": port, **properties})
 
     def unplug(self, identifier, timeout=30):
-        """Ask the guest to release a device. Then call qmp.await_event("DEVICE_DELETED", device=...)."""
+        """Ask the guest to release a device. See also pull()."""
         deadline = time.monotonic() + timeout
         while True:
             try:
@@ -373,6 +373,18 @@ class Guest:
                 if "guest is busy" not in str(error) or time.monotonic() > deadline:
                     raise
                 time.sleep(0.1)
+
+    def pull(self, identifier, attempts=3):
+        """Take a device out of its slot: wait until the guest has released it. The kernel forgets the button of the slot if
+        it still handles a former event of the slot, so the button is pressed again."""
+        for attempt in range(attempts):
+            self.unplug(identifier)
+            try:
+                self.qmp.await_event("DEVICE_DELETED", timeout=30, device=identifier)
+                return
+            except QmpTimeout:
+                if attempt == attempts - 1:
+                    raise
 
 
 def die_with_parent():

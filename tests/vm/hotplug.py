@@ -30,8 +30,7 @@ def plug_known(machine, port="hot-0"):
 
 
 def pull(machine):
-    machine.guest.unplug("plugged")
-    machine.guest.qmp.await_event("DEVICE_DELETED", device="plugged")
+    machine.guest.pull("plugged")
 
 
 def override(machine, address):

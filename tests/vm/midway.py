@@ -99,8 +99,7 @@ def plug(machine, card):
 
 
 def pull(machine):
-    machine.guest.unplug("plugged")
-    machine.guest.qmp.await_event("DEVICE_DELETED", device="plugged")
+    machine.guest.pull("plugged")
 
 
 def check_untouched(machine, what, place, mac):

@@ -10,6 +10,10 @@ class QmpError(Exception):
     """QEMU refused a command or has ended."""
 
 
+class QmpTimeout(QmpError):
+    """QEMU did not answer, or did not send the event."""
+
+
 class Qmp:
     def __init__(self, connection):
         self.connection = connection
@@ -55,7 +59,9 @@ class Qmp:
             try:
                 self.connection.settimeout(max(deadline - time.monotonic(), 0.001))
                 data = self.connection.recv(65536)
-            except (socket.timeout, OSError) as error:
+            except socket.timeout as error:
+                raise QmpTimeout("no answer from QEMU in time") from error
+            except OSError as error:
                 raise QmpError(f"no answer from QEMU: {error}") from error
             if not data:
                 raise QmpError("QEMU has ended")

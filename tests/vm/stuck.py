@@ -17,7 +17,7 @@ from view import REFUSED, TIMED_OUT, UNIT, eventually, timed
 
 CALLS = 1000
 SOUND = "/dev/snd/controlC0"
-HELPERS = ("vfiod-worker.service", "vfiod-census.service", "vfiod-modules.service")
+HELPERS = ("vfiod-worker.service", "vfiod-census.service", "vfiod-modules.service", "vfiod-reaper.service")
 
 
 class Machine(Host):

@@ -42,8 +42,7 @@ class Machine(Host):
         self.guest.check_run("udevadm settle")
 
     def pull(self):
-        self.guest.unplug("card")
-        self.guest.qmp.await_event("DEVICE_DELETED", device="card")
+        self.guest.pull("card")
         eventually(lambda: self.view.state(self.card), None)
 
     def driver(self):
