@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bus/operation.h"
 #include "bus/publish.h"
+#include "kernel/pci-category.h"
 #include "kernel/vfio-node.h"
+#include "model/availability.h"
 
 /* userdata of getters is the Device. service_of() returns the service. */
 
@@ -12,6 +14,12 @@ BUS_GETTER(property_get_text) {
                 return bus_append_name(reply, PCI_ADDRESS_TEXT(device->address));
         if (streq(property, "State"))
                 return bus_append_name(reply, device_state_to_string(device_state(device)));
+        if (streq(property, "Availability"))
+                return bus_append_name(reply, availability_to_string(device_availability(device)));
+        if (streq(property, "Category"))
+                return bus_append_name(reply, pci_category(device->ids.class)->name);
+        if (streq(property, "Icon"))
+                return bus_append_name(reply, pci_category(device->ids.class)->icon);
         if (streq(property, "Driver"))
                 return bus_append_name(reply, device->driver);
         if (streq(property, "Node") && device->group && device->group_node)
@@ -135,6 +143,7 @@ const sd_bus_vtable device_vtable[] = {
                                 SD_BUS_RESULT("a(sssa{sv})", changes), operation_set_vfs, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_PROPERTY("Address", "s", property_get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
                 CHANGING_PROPERTY("State", "s", property_get_text),
+                CHANGING_PROPERTY("Availability", "s", property_get_text),
                 CHANGING_PROPERTY("Driver", "s", property_get_text),
                 CHANGING_PROPERTY("Endpoint", "b", property_get_flag),
                 CHANGING_PROPERTY("GroupNumber", "i", property_get_int),
@@ -146,6 +155,8 @@ const sd_bus_vtable device_vtable[] = {
                 FIELD_PROPERTY("SubsystemVendorId", "q", ids.subsystem_vendor),
                 FIELD_PROPERTY("SubsystemDeviceId", "q", ids.subsystem_device),
                 FIELD_PROPERTY("Class", "u", ids.class),
+                CHANGING_PROPERTY("Category", "s", property_get_text),
+                CHANGING_PROPERTY("Icon", "s", property_get_text),
                 FIELD_PROPERTY("Revision", "y", ids.revision),
                 CHANGING_PROPERTY("VendorName", "s", property_get_name),
                 CHANGING_PROPERTY("DeviceName", "s", property_get_name),
@@ -172,7 +183,7 @@ const sd_bus_vtable device_vtable[] = {
 /* Appends the names that the database has. */
 static int append_pci_names(Service *service, sd_bus_message *reply, const Device *device) {
         char escaped[TEXT_ESCAPED_MAX(PCI_NAME_MAX)];
-        int r = sd_bus_message_open_container(reply, 'a', "{sv}");
+        int r = 0;
 
         for (PciNameKind kind = PCI_NAME_VENDOR; kind <= PCI_NAME_CLASS && r >= 0; kind++) {
                 if (kind == PCI_NAME_SUBSYSTEM)
@@ -183,7 +194,21 @@ static int append_pci_names(Service *service, sd_bus_message *reply, const Devic
                 r = sd_bus_message_append(reply, "{sv}", name_properties[kind], "s",
                                 text_escape(name, TEXT_MESSAGE_ESCAPE, escaped, sizeof(escaped)));
         }
-        return r < 0 ? r : sd_bus_message_close_container(reply);
+        return r;
+}
+
+static int append_details(Service *service, sd_bus_message *reply, const Device *device) {
+        const PciCategory *category = pci_category(device->ids.class);
+        int r;
+
+        if ((r = sd_bus_message_open_container(reply, 'a', "{sv}")) < 0 ||
+                        (r = append_pci_names(service, reply, device)) < 0 ||
+                        (r = sd_bus_message_append(reply, "{sv}{sv}{sv}{sv}", "Availability", "s",
+                                         availability_to_string(device_availability(device)), "Category", "s",
+                                         category->name, "Icon", "s", category->icon, "Endpoint", "b",
+                                         (int)device->endpoint)) < 0)
+                return r;
+        return sd_bus_message_close_container(reply);
 }
 
 static int append_device(Service *service, sd_bus_message *reply, const Device *device) {
@@ -199,7 +224,7 @@ static int append_device(Service *service, sd_bus_message *reply, const Device *
                                          device_state_to_string(device_state(device)), TEXT_NAME(device->driver),
                                          device->ids.class, device->ids.vendor, device->ids.device)) < 0 ||
                         (r = append_names(reply, names, _HOST_NAME_KIND_MAX)) < 0 ||
-                        (r = append_pci_names(service, reply, device)) < 0)
+                        (r = append_details(service, reply, device)) < 0)
                 return r;
         return sd_bus_message_close_container(reply);
 }

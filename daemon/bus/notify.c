@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bus/notify.h"
 
-#define PROPERTIES_MAX 10
+#define PROPERTIES_MAX 12
 
 /* Properties that change with any of the facts. */
 typedef struct PropertyFacts {
@@ -12,12 +12,14 @@ typedef struct PropertyFacts {
 /* Each property that can change is in one row. */
 static const PropertyFacts device_facts[] = {
                 {CHANGED_STATE | CHANGED_DRIVER | CHANGED_ORIGIN, {"State"}},
+                {CHANGED_AVAILABILITY, {"Availability"}},
                 {CHANGED_DRIVER, {"Driver"}},
                 {CHANGED_DRIVER | CHANGED_GROUP, {"Node", "Cdev"}},
                 {CHANGED_GROUP, {"GroupNumber", "Group"}},
                 {CHANGED_IDS,
                                 {"VendorId", "DeviceId", "SubsystemVendorId", "SubsystemDeviceId", "Class", "Revision",
-                                                "VendorName", "DeviceName", "SubsystemName", "ClassName"}},
+                                                "VendorName", "DeviceName", "SubsystemName", "ClassName", "Category",
+                                                "Icon"}},
                 {CHANGED_LINK, {"LinkSpeed", "LinkSpeedMax", "LinkWidth", "LinkWidthMax"}},
                 {CHANGED_OTHER,
                                 {"Endpoint", "NumaNode", "ResetMethods", "BootVga", "PhysicalFunction",

@@ -28,6 +28,7 @@ typedef enum ChangedFacts {
         CHANGED_FUNCTIONS = 1 << 8, /* the virtual functions (VFs) of a PF */
         CHANGED_MEMBERS = 1 << 9,   /* the members of a group */
         CHANGED_VIABLE = 1 << 10,   /* the viability, blockers or node of a group */
+        CHANGED_AVAILABILITY = 1 << 11,
 } ChangedFacts;
 
 typedef struct Change {

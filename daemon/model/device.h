@@ -112,6 +112,7 @@ typedef struct Device {
         bool link_wanted : 1; /* of job/link-reader.c: the link is to be read */
         bool virtual_function : 1;
         bool leased : 1;            /* a user has a lease of it */
+        uint8_t availability : 4;   /* of inventory.c: the Availability when the changes were taken last */
         bool has_upstream : 1;      /* It is behind a bridge, and not on a root bus. */
         bool behind_controller : 1; /* It vanishes when its controller, such as a VMD, is unbound. */
         unsigned change;            /* of inventory.c: index of its pending change, plus one */

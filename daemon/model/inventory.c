@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "model/inventory.h"
 #include "base/string-pool.h"
+#include "model/availability.h"
 
 struct Inventory {
         Device **devices; /* sorted by address */
@@ -158,8 +159,39 @@ bool inventory_peek_change(const Inventory *inventory, size_t i, Change *ret) {
         return true;
 }
 
+static int update_availability(Inventory *inventory, Device *device, GroupFitness fitness) {
+        Availability availability = device_availability_in(device, fitness);
+
+        if (availability == device->availability)
+                return 0;
+        device->availability = availability & 0xf;
+        return note_device(inventory, device, CHANGED_AVAILABILITY);
+}
+
+/* Notes the devices whose availability changed. It depends on the whole group. The list grows meanwhile, with changes that
+ * need no more. If there is no memory, clients learn it with the next change. */
+static void note_availability(Inventory *inventory) {
+        size_t n = inventory->pending.n_changes;
+        int r = 0;
+
+        for (size_t i = 0; i < n && r >= 0; i++) {
+                Change change = inventory->pending.changes[i];
+                bool of_device = change.kind < CHANGE_GROUP_ADDED;
+                Device *device = of_device ? inventory_find_device(inventory, change.address) : NULL;
+                const Group *group = of_device ? NULL : inventory_find_group(inventory, change.group);
+                GroupFitness fitness = group_fitness(device ? device->group : group);
+
+                if (device)
+                        r = update_availability(inventory, device, fitness);
+                for (size_t j = 0; group && j < group->n_members && r >= 0; j++)
+                        r = update_availability(inventory, group->members[j], fitness);
+        }
+}
+
 void inventory_take_changes(Inventory *inventory, ChangeList *ret) {
         bool changed = inventory->pending.n_changes > 0;
+
+        note_availability(inventory);
 
         for (size_t i = 0; changed && i < inventory->n_devices; i++)
                 inventory->devices[i]->change = 0;

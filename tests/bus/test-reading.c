@@ -42,24 +42,38 @@ static void test_list_groups(void) {
         fixture_stop(fixture);
 }
 
-/* A row without its last column, whose texts come from the hardware database. */
-static void expect_device(GVariant *rows, size_t i, const char *expected) {
+/* The derived facts among the details: availability, category, icon, and whether it is an endpoint. */
+static char *describe_facts(GVariant *details) {
+        const char *availability = "", *category = "", *icon = "";
+        gboolean endpoint = -1;
+
+        g_variant_lookup(details, "Availability", "&s", &availability);
+        g_variant_lookup(details, "Category", "&s", &category);
+        g_variant_lookup(details, "Icon", "&s", &icon);
+        g_variant_lookup(details, "Endpoint", "b", &endpoint);
+        return g_strdup_printf("%s %s %s %d", availability, category, icon, endpoint);
+}
+
+/* A row without its last column, whose texts come from the hardware database, and the facts in that column. */
+static void expect_device(GVariant *rows, size_t i, const char *expected, const char *expected_facts) {
         g_autoptr(GVariant) row = g_variant_get_child_value(rows, i);
         g_autofree char *text = g_variant_print(row, false);
         g_autoptr(GVariant) details = g_variant_get_child_value(row, 9);
+        g_autofree char *facts = describe_facts(details);
         GVariantIter iterator;
         const char *name;
         GVariant *value;
 
         char *details_text = strstr(text, ", {");
-        if (!details_text)
-                details_text = strstr(text, ", @a{sv} {");
         g_assert_nonnull(details_text);
         *details_text = '\0';
         g_assert_cmpstr(text, ==, expected);
+        g_assert_cmpstr(facts, ==, expected_facts);
 
         g_variant_iter_init(&iterator, details);
         while (g_variant_iter_loop(&iterator, "{&sv}", &name, &value)) {
+                if (!g_str_has_suffix(name, "Name"))
+                        continue;
                 g_assert_true(g_str_equal(name, "VendorName") || g_str_equal(name, "DeviceName") ||
                                 g_str_equal(name, "ClassName"));
                 g_assert_true(g_variant_is_of_type(value, G_VARIANT_TYPE_STRING));
@@ -74,19 +88,24 @@ static void test_list_devices(void) {
         g_assert_cmpuint(g_variant_n_children(devices), ==, 21);
         expect_device(devices, 0,
                         "('0000:00:00.0', '/org/vfiod1/devices/_30000_3a00_3a00_2e0', 0, 'driverless', '', 393216, "
-                        "32902, 10688, []");
+                        "32902, 10688, []",
+                        "host-only bridge computer 0");
         expect_device(devices, 12,
                         "('0000:03:01.0', '/org/vfiod1/devices/_30000_3a03_3a01_2e0', 10, 'host', 'e1000', 131072, "
-                        "32902, 4110, ['ens1']");
+                        "32902, 4110, ['ens1']",
+                        "available network network-wired 1");
         expect_device(devices, 14,
                         "('0000:04:00.0', '/org/vfiod1/devices/_30000_3a04_3a00_2e0', 11, 'host', 'nvme', 67586, "
-                        "6966, 16, ['nvme0n1']");
+                        "6966, 16, ['nvme0n1']",
+                        "available storage drive-harddisk 1");
         expect_device(devices, 19,
                         "('10000:00:00.0', '/org/vfiod1/devices/_310000_3a00_3a00_2e0', 15, 'host', 'pcieport', "
-                        "394240, 32902, 8221, []");
+                        "394240, 32902, 8221, []",
+                        "host-only bridge computer 0");
         expect_device(devices, 20,
                         "('10000:01:00.0', '/org/vfiod1/devices/_310000_3a01_3a00_2e0', 16, 'host', 'nvme', 67586, "
-                        "5197, 43018, ['nvme1n1']");
+                        "5197, 43018, ['nvme1n1']",
+                        "available storage drive-harddisk 1");
 
         /* a detached device is listed with its former names */
         g_autoptr(GError) error = NULL;
@@ -96,7 +115,8 @@ static void test_list_devices(void) {
         g_autoptr(GVariant) detached = list(fixture, "ListDevices");
         expect_device(detached, 12,
                         "('0000:03:01.0', '/org/vfiod1/devices/_30000_3a03_3a01_2e0', 10, 'detached', 'vfio-pci', "
-                        "131072, 32902, 4110, ['ens1']");
+                        "131072, 32902, 4110, ['ens1']",
+                        "detached network network-wired 1");
         fixture_stop(fixture);
 }
 

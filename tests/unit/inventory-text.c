@@ -66,6 +66,7 @@ static const char *const fact_names[] = {
                 "functions",
                 "members",
                 "viable",
+                "availability",
 };
 
 char *inventory_take_changes_text(Inventory *inventory) {

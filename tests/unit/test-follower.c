@@ -317,7 +317,7 @@ static void test_late_iommu(void) {
         follow_all(&bed);
         g_assert_true(follower_is_rescanning(bed.follower));
         rescan_rest(&bed);
-        expect_changes(&bed, "group added 4\ndevice changed " NIC " group\n");
+        expect_changes(&bed, "group added 4\ndevice changed " NIC " group availability\n");
         g_assert_cmpint(get_device(bed.inventory, NIC)->group->number, ==, 4);
         bed_stop(&bed);
 }

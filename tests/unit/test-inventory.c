@@ -50,7 +50,8 @@ static void test_update(void) {
         put_device(inventory, NIC, NULL, 25);
         put_device(inventory, NIC, "vfio-pci", 25);
         put_name(inventory, NIC, HOST_NAME_NETWORK, "x");
-        assert_changes(inventory, "device changed " NIC " state driver names\ngroup changed 25 state viable\n");
+        assert_changes(inventory,
+                        "device changed " NIC " state driver names availability\ngroup changed 25 state viable\n");
 
         facts.numa_node = 1;
         (void)snprintf(facts.driver, sizeof(facts.driver), "vfio-pci");
@@ -172,7 +173,8 @@ static void test_absent(void) {
         g_assert_null(device->group);
         g_assert_null(device->names);
         g_assert_nonnull(device->origin);
-        assert_changes(inventory, "group removed 25\ndevice changed " NIC " state driver group names other\n");
+        assert_changes(inventory,
+                        "group removed 25\ndevice changed " NIC " state driver group names other availability\n");
         g_assert_cmpint(inventory_drop_device(inventory, address_of(NIC)), ==, 0);
         assert_changes(inventory, "");
 
@@ -206,9 +208,9 @@ static void test_origin(void) {
         put_device(inventory, NIC2, "vfio-pci", 25);
         assert_changes(inventory, "device added " NIC2 "\ngroup added 25\n");
         put_origin(inventory, NIC2, NULL, "none");
-        assert_changes(inventory, "device changed " NIC2 " state origin\ngroup changed 25 state viable\n");
+        assert_changes(inventory, "device changed " NIC2 " state origin availability\ngroup changed 25 state viable\n");
         g_assert_cmpint(inventory_set_origin(inventory, address_of(NIC2), NULL), ==, 0);
-        assert_changes(inventory, "device changed " NIC2 " state origin\ngroup changed 25 state viable\n");
+        assert_changes(inventory, "device changed " NIC2 " state origin availability\ngroup changed 25 state viable\n");
 }
 
 static void test_activity(void) {
@@ -217,7 +219,7 @@ static void test_activity(void) {
         put_device(inventory, NIC, "e1000", 25);
         assert_changes(inventory, "device added " NIC "\ngroup added 25\n");
         g_assert_cmpint(inventory_set_activity(inventory, address_of(NIC), DEVICE_WORKED_ON), ==, 0);
-        assert_changes(inventory, "device changed " NIC " state\ngroup changed 25 state viable\n");
+        assert_changes(inventory, "device changed " NIC " state availability\ngroup changed 25 state viable\n");
         g_assert_cmpint(inventory_set_activity(inventory, address_of(NIC), DEVICE_WORKED_ON), ==, 0);
         g_assert_cmpint(inventory_set_activity(inventory, address_of(NIC2), DEVICE_WORKED_ON), ==, 0);
         assert_changes(inventory, "");
@@ -272,7 +274,8 @@ static void test_activity_unplugged(void) {
         forget_changes(inventory);
         g_assert_cmpint(inventory_set_activity(inventory, address_of(NIC), DEVICE_WORKED_ON), ==, 0);
         g_assert_cmpint(inventory_drop_device(inventory, address_of(NIC)), ==, 0);
-        assert_changes(inventory, "device changed " NIC " state driver group names other\ngroup removed 25\n");
+        assert_changes(inventory,
+                        "device changed " NIC " state driver group names other availability\ngroup removed 25\n");
         g_assert_cmpint(device_state(get_device(inventory, NIC)), ==, DEVICE_CHANGING);
         put_device(inventory, NIC, "igb", 26);
         g_assert_true(get_device(inventory, NIC)->appeared);
@@ -281,7 +284,7 @@ static void test_activity_unplugged(void) {
         forget_changes(inventory);
 
         g_assert_cmpint(inventory_set_activity(inventory, address_of(NIC), DEVICE_WAITED_FOR), ==, 0);
-        assert_changes(inventory, "device changed " NIC " state\n");
+        assert_changes(inventory, "device changed " NIC " state availability\n");
         g_assert_cmpint(inventory_set_activity(inventory, address_of(NIC), DEVICE_QUIET), ==, 0);
         assert_changes(inventory, "device removed " NIC "\n");
         g_assert_null(inventory_find_device(inventory, address_of(NIC)));
