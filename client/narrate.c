@@ -116,7 +116,8 @@ static void tell_new_device(Sentence *sentence, json_t *device) {
 /* Properties that are not printed as "NAME before -> after": the line mentions them in another way, or not at all. */
 static const char *const device_details[] = {"State", "Driver", "Node", "Cdev", "Group", "VendorId", "DeviceId",
                 "SubsystemVendorId", "SubsystemDeviceId", "Class", "Revision", "VendorName", "DeviceName",
-                "SubsystemName", "ClassName", "OriginalDriver", "OriginalOverride", "OriginalNames"};
+                "SubsystemName", "ClassName", "OriginalDriver", "OriginalOverride", "OriginalNames", "Availability",
+                "Category", "Icon"};
 
 /* The words for the names of some properties. */
 static const struct {

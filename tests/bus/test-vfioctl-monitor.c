@@ -270,7 +270,7 @@ static void test_json(void) {
         expect_json(document, "properties.Address", "\"0000:00:08.0\"");
         expect_json(document, "properties.GroupNumber", "20");
         expect_json(document, "properties.BootVga", "false");
-        g_assert_cmpuint(json_object_size(json_object_get(document, "properties")), ==, 33);
+        g_assert_cmpuint(json_object_size(json_object_get(document, "properties")), ==, 36);
         json_decref(document);
         document = wait_json(monitor, BUS_PATH "/groups/20", "added", NULL);
         expect_json(document, "kind", "\"group\"");
