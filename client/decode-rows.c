@@ -56,6 +56,17 @@ int decode_bool(sd_bus_message *m, bool *target) {
         return 0;
 }
 
+/* The only dictionary inside of a row: who started a job. */
+static const Field caller_fields[] = {
+                FIELD(JobCaller, "Kind", "s", kind),
+                FIELD(JobCaller, "Uid", "u", uid),
+                FIELD(JobCaller, "Pid", "u", pid),
+                FIELD(JobCaller, "Command", "s", command),
+                FIELD(JobCaller, "Unit", "s", unit),
+                FIELD(JobCaller, "Session", "s", session),
+                FIELD(JobCaller, "Rule", "s", rule),
+};
+
 static int read_field(sd_bus_message *m, const Field *field, void *object) {
         void *target = (char *)object + field->offset;
 
@@ -65,6 +76,8 @@ static int read_field(sd_bus_message *m, const Field *field, void *object) {
                 return read_strings(m, target);
         if (streq(field->signature, "a(sssa{sv})"))
                 return decode_entries(m, target);
+        if (streq(field->signature, "a{sv}"))
+                return decode_dictionary(m, caller_fields, ELEMENTSOF(caller_fields), target);
         if (streq(field->signature, "b"))
                 return decode_bool(m, target);
         return sd_bus_message_read_basic(m, field->signature[0], target);
@@ -81,6 +94,8 @@ static void clear_field(const Field *field, void *object) {
                 *(char ***)target = NULL;
         } else if (streq(field->signature, "a(sssa{sv})"))
                 entry_list_clear(target);
+        else if (streq(field->signature, "a{sv}"))
+                fields_clear(caller_fields, ELEMENTSOF(caller_fields), target);
 }
 
 void fields_clear(const Field *fields, size_t n_fields, void *object) {

@@ -62,8 +62,11 @@ static const Field job_fields[] = {
                 FIELD(Job, "Action", "s", action),
                 FIELD(Job, "Address", "s", address),
                 FIELD(Job, "WaitsFor", "s", waits_for),
-                FIELD(Job, "Caller", "s", caller),
+                FIELD(Job, "Caller", "a{sv}", caller),
                 FIELD(Job, "Started", "t", started_us),
+                FIELD(Job, "Ended", "t", ended_us),
+                FIELD(Job, "Error", "s", error),
+                FIELD(Job, "Message", "s", message),
 };
 
 static const Field status_fields[] = {
@@ -126,7 +129,7 @@ static const Field job_columns[] = {
                 COLUMN(Job, "s", action),
                 COLUMN(Job, "s", address),
                 COLUMN(Job, "s", waits_for),
-                COLUMN(Job, "s", caller),
+                COLUMN(Job, "a{sv}", caller),
                 COLUMN(Job, "t", started_us),
 };
 
@@ -175,7 +178,7 @@ static const RowType finding_rows = {
 };
 
 static const RowType job_rows = {
-                "uossiasuussssta{sv}",
+                "uossiasuusssa{sv}ta{sv}",
                 sizeof(Job),
                 job_columns,
                 ELEMENTSOF(job_columns),
@@ -211,6 +214,7 @@ void group_clear(Group *group) {
 
 void job_clear(Job *job) {
         fields_clear(job_columns, ELEMENTSOF(job_columns), job);
+        fields_clear(job_fields, ELEMENTSOF(job_fields), job);
         *job = (Job){0};
 }
 

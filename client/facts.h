@@ -118,7 +118,16 @@ typedef struct GroupList {
         size_t count;
 } GroupList;
 
-/* A job that is running. */
+/* Who started a job. */
+typedef struct JobCaller {
+        char *kind;   /* "call", "rule", "hot-plug", "clear-override" or "recovery" */
+        uint32_t uid; /* of a call */
+        uint32_t pid; /* 0 if it is not known */
+        char *command, *unit, *session;
+        char *rule;
+} JobCaller;
+
+/* A job that is running, or has ended. */
 typedef struct Job {
         uint32_t number; /* 0 for none */
         char *path;
@@ -132,8 +141,10 @@ typedef struct Job {
         char *action; /* of the current step, and the address of its device */
         char *address;
         char *waits_for; /* the process that the step waits for, in words; empty for none */
-        char *caller;
-        uint64_t started_us; /* CLOCK_REALTIME */
+        JobCaller caller;
+        uint64_t started_us;   /* CLOCK_REALTIME */
+        uint64_t ended_us;     /* CLOCK_REALTIME; 0 while it runs */
+        char *error, *message; /* with which it ended; empty for none */
 } Job;
 
 typedef struct JobList {

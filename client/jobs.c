@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* jobs and cancel: the jobs that are running. */
+#include "job-text.h"
 #include "present.h"
 #include "proxy.h"
 #include "strv.h"
@@ -40,11 +41,12 @@ static int cell_set_job_state(const Output *output, struct libscols_line *line, 
 
 static int add_line(const Output *output, struct libscols_table *table, const Job *job) {
         struct libscols_line *line = scols_table_new_line(table, NULL);
-        _cleanup_free_ char *devices = strv_join(job->devices, " "), *action = NULL;
+        _cleanup_free_ char *devices = strv_join(job->devices, " "), *caller = job_caller_in_words(&job->caller),
+                            *action = NULL;
         char step[sizeof("4294967295/4294967295")], since[64];
         int r;
 
-        if (!line || !devices)
+        if (!line || !devices || !caller)
                 return -ENOMEM;
         if (asprintf(&action, "%s %s", strempty(job->action), strempty(job->address)) < 0) {
                 action = NULL;
@@ -61,7 +63,7 @@ static int add_line(const Output *output, struct libscols_table *table, const Jo
                         (r = cell_set(line, COLUMN_STEP, step)) < 0 ||
                         (r = cell_set(line, COLUMN_ACTION, action)) < 0 ||
                         (r = cell_set(line, COLUMN_WAITS_FOR, job->waits_for)) < 0 ||
-                        (r = cell_set(line, COLUMN_CALLER, job->caller)) < 0)
+                        (r = cell_set(line, COLUMN_CALLER, caller)) < 0)
                 return r;
         return cell_set(line, COLUMN_SINCE, since);
 }
@@ -93,6 +95,18 @@ static int compare_jobs(const void *a, const void *b) {
         return (job_a->number > job_b->number) - (job_a->number < job_b->number);
 }
 
+/* vfiod also lists the jobs that have ended. */
+static void drop_ended(JobList *jobs) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < jobs->count; i++)
+                if (jobs->items[i].ended_us == 0)
+                        jobs->items[n++] = jobs->items[i];
+                else
+                        job_clear(&jobs->items[i]);
+        jobs->count = n;
+}
+
 ExitCode verb_jobs(Invocation *invocation) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(job_list_clear) JobList jobs = {0};
@@ -101,6 +115,7 @@ ExitCode verb_jobs(Invocation *invocation) {
         r = proxy_list_jobs(invocation->bus, &jobs, &error);
         if (r < 0)
                 return report_error(r, &error);
+        drop_ended(&jobs);
         if (jobs.count > 0)
                 qsort(jobs.items, jobs.count, sizeof(Job), compare_jobs);
         else if (!invocation->output.quiet && !invocation->output.json)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "narrate.h"
 
+#include "job-text.h"
 #include "present.h"
 
 #include "daemon/base/text.h"
@@ -221,14 +222,15 @@ static void say_step(Sentence *sentence, json_t *job) {
 }
 
 static void tell_new_job(Sentence *sentence, json_t *job) {
-        _cleanup_free_ char *devices = join(json_object_get(job, "DeviceAddresses"));
+        _cleanup_free_ char *devices = join(json_object_get(job, "DeviceAddresses")),
+                            *caller = job_caller_json_in_words(json_object_get(job, "Caller"));
 
         if (get_number(job, "GroupNumber") >= 0)
                 say(sentence, "%s of group %lld: %s", get_text(job, "Kind"), get_number(job, "GroupNumber"),
                                 strempty(devices));
         else
                 say(sentence, "%s: %s", get_text(job, "Kind"), strempty(devices));
-        say(sentence, "for %s", get_text(job, "Caller"));
+        say(sentence, "for %s", strempty(caller));
 }
 
 static void tell_job(Sentence *sentence, const MirrorChange *change) {

@@ -242,16 +242,6 @@ json_t *group_to_json(const Group *group, const DeviceList *members) {
                         json_pack("{s:o}", "blockers", blockers_to_json(&group->blockers)));
 }
 
-json_t *job_to_json(const Job *job) {
-        return json_pack("{s:I, s:o, s:o, s:o, s:b, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:I}", "number",
-                        (json_int_t)job->number, "path", json_text(job->path), "kind", json_text(job->kind), "state",
-                        json_text(job->state), "cancelled", (int)job->cancelled, "group",
-                        json_number_or_null(job->group), "devices", json_strings(job->devices), "step",
-                        (json_int_t)job->step, "steps", (json_int_t)job->steps, "action", json_text(job->action),
-                        "address", json_text(job->address), "waits_for", json_text(job->waits_for), "caller",
-                        json_text(job->caller), "started_usec", (json_int_t)job->started_us);
-}
-
 json_t *lease_to_json(const Lease *lease) {
         _cleanup_free_ char *user = user_in_words(lease->uid);
 

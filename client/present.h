@@ -51,7 +51,6 @@ json_t *device_to_json(const Device *device);
 json_t *group_row_to_json(const Group *group, json_t *members);
 json_t *group_to_json(const Group *group, const DeviceList *members);
 
-json_t *job_to_json(const Job *job);
 json_t *lease_to_json(const Lease *lease);
 json_t *holders_to_json(const HolderList *holders);
 

@@ -142,12 +142,9 @@ static void cancel(Work *work) {
         }
 }
 
-/* Whether this process asked for the job. vfiod names the caller as "uid 0, process 1234 (vfioctl)". */
+/* Whether this process asked for the job. */
 static bool is_ours(const Work *work, const Job *job) {
-        int uid, pid;
-
-        return job->number > 0 && sscanf(strempty(job->caller), "uid %d, process %d", &uid, &pid) == 2 &&
-                        pid == work->pid;
+        return job->number > 0 && streq_ptr(job->caller.kind, "call") && (pid_t)job->caller.pid == work->pid;
 }
 
 static void on_progress(Work *work) {

@@ -176,6 +176,8 @@ static int on_turn_end(sd_event_source *source, void *userdata) {
         inventory_take_changes(manager->inventory, &changes);
         if ((r = notify_changes(&manager->service, &changes)) < 0)
                 log_error_errno(r, "Cannot send the signals for changed devices and groups");
+        if ((r = notify_ended_jobs(&manager->service)) < 0)
+                log_error_errno(r, "Cannot send the signals for jobs that have ended");
         if ((r = follow_links(manager, &changes)) < 0)
                 log_error_errno(r, "Cannot read the links of the devices");
         if ((r = driver_check_arm(manager->driver_check)) < 0)

@@ -30,6 +30,16 @@ void log_fields_add_all(LogFields *fields, const LogFields *others) {
                 add_text(fields, strdup(others->texts[i]));
 }
 
+const char *log_fields_find(const LogFields *fields, const char *name) {
+        for (size_t i = 0; i < fields->n_texts; i++) {
+                const char *rest = startswith(fields->texts[i], name);
+
+                if (rest && *rest == '=')
+                        return rest + 1;
+        }
+        return NULL;
+}
+
 void log_fields_done(LogFields *fields) {
         for (size_t i = 0; i < fields->n_texts; i++)
                 free(fields->texts[i]);

@@ -20,5 +20,8 @@ void log_fields_add(LogFields *fields, const char *name, const char *format, ...
 /* Adds copies of the other fields. */
 void log_fields_add_all(LogFields *fields, const LogFields *others);
 
+/* Returns the value of the first field with this name, which the list owns. NULL if there is none. */
+const char *log_fields_find(const LogFields *fields, const char *name);
+
 void log_fields_done(LogFields *fields);
 #define _cleanup_log_fields_ _cleanup_(log_fields_done)

@@ -9,9 +9,11 @@
 /* The journal drops an entry with too many fields. */
 #define DEVICES_MAX 256
 
-/* Writes "set-virtual-functions" for "SetVirtualFunctions". */
+/* Writes "set-virtual-functions" for "SetVirtualFunctions" and "StartSetVirtualFunctions". */
 static void write_verb(const char *member, char buffer[static CALL_VERB_MAX]) {
         size_t n = 0;
+
+        member = startswith(member, "Start") ?: member;
 
         for (const char *c = member; *c && n + 2 < CALL_VERB_MAX; c++) {
                 if (isupper((unsigned char)*c) && c > member)
@@ -24,6 +26,7 @@ static void write_verb(const char *member, char buffer[static CALL_VERB_MAX]) {
 static void add_caller(CallEntry *entry, const Service *service, const Caller *caller) {
         char command[PROCESS_COMMAND_MAX], unit[PROCESS_UNIT_MAX], session[PROCESS_SESSION_MAX];
 
+        log_fields_add(&entry->fields, "VFIOD_CALLER_KIND", "call");
         (void)process_read_command(service->kernel, caller->pid, command);
         process_read_place(service->kernel, caller->pid, unit, session);
         if (caller->uid == LOG_QUOTA_UNKNOWN_USER)
@@ -47,7 +50,7 @@ static void add_options(CallEntry *entry, const Request *request) {
 
         if (request->driver)
                 (void)snprintf(driver, sizeof(driver), " driver=%s", request->driver);
-        if (streq(request->method->member, "SetVirtualFunctions") || request->virtual_functions > 0)
+        if (strstr(request->method->member, "SetVirtualFunctions") || request->virtual_functions > 0)
                 (void)snprintf(count, sizeof(count), " count=%u",
                                 request->virtual_functions > 0 ? request->virtual_functions : request->count);
         _cleanup_free_ char *text = NULL;

@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "bus/authorize.h"
 #include "bus/call-entry.h"
+#include "bus/caller-dict.h"
 #include "bus/publish.h"
 
 /* userdata of getters and methods is the Job. */
@@ -75,9 +76,8 @@ BUS_GETTER(property_get_text) {
                                         : streq(property, "State") ? job_state_to_string(job.state)
                                         : streq(property, "Action")
                                         ? step_kind_to_string(job.plan->steps[job.step].kind)
-                                        : streq(property, "Address")  ? PCI_ADDRESS_TEXT(address_of_step(&job))
-                                        : streq(property, "WaitsFor") ? describe_holder(bus, &job)
-                                                                      : job.caller);
+                                        : streq(property, "Address") ? PCI_ADDRESS_TEXT(address_of_step(&job))
+                                                                     : describe_holder(bus, &job));
 }
 
 BUS_GETTER(property_get_number) {
@@ -95,6 +95,10 @@ BUS_GETTER(property_get_group_number) {
 
 BUS_GETTER(property_get_cancelled) {
         return sd_bus_message_append(reply, "b", (int)job_describe(userdata).cancelled);
+}
+
+BUS_GETTER(property_get_caller) {
+        return caller_dict_append(reply, job_describe(userdata).fields);
 }
 
 BUS_GETTER(property_get_started) {
@@ -129,10 +133,12 @@ const sd_bus_vtable job_vtable[] = {
                 SD_BUS_PROPERTY("Action", "s", property_get_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
                 SD_BUS_PROPERTY("Address", "s", property_get_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
                 SD_BUS_PROPERTY("WaitsFor", "s", property_get_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-                SD_BUS_PROPERTY("Caller", "s", property_get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+                SD_BUS_PROPERTY("Caller", "a{sv}", property_get_caller, 0, SD_BUS_VTABLE_PROPERTY_CONST),
                 SD_BUS_PROPERTY("Started", "t", property_get_started, 0, SD_BUS_VTABLE_PROPERTY_CONST),
                 SD_BUS_VTABLE_END,
 };
+
+#define JOB_ROW "uossiasuusssa{sv}ta{sv}"
 
 static int append_job(sd_bus_message *reply, const JobDescription *job) {
         const Plan *plan = job->plan;
@@ -140,7 +146,7 @@ static int append_job(sd_bus_message *reply, const JobDescription *job) {
         int r;
 
         if ((r = service_job_path(job->number, &path)) < 0 ||
-                        (r = sd_bus_message_open_container(reply, 'r', "uossiasuussssta{sv}")) < 0 ||
+                        (r = sd_bus_message_open_container(reply, 'r', JOB_ROW)) < 0 ||
                         (r = sd_bus_message_append(reply, "uossi", (uint32_t)job->number, path,
                                          plan_verb_to_string(plan->verb), job_state_to_string(job->state),
                                          plan->group)) < 0 ||
@@ -149,9 +155,33 @@ static int append_job(sd_bus_message *reply, const JobDescription *job) {
                                          step_kind_to_string(plan->steps[job->step].kind),
                                          PCI_ADDRESS_TEXT(address_of_step(job)))) < 0 ||
                         (r = bus_append_text(reply, describe_holder(sd_bus_message_get_bus(reply), job))) < 0 ||
-                        (r = bus_append_text(reply, job->caller)) < 0 ||
+                        (r = caller_dict_append(reply, job->fields)) < 0 ||
                         (r = sd_bus_message_append(reply, "ta{sv}", job->started_us, 1, "Cancelled", "b",
                                          (int)job->cancelled)) < 0)
+                return r;
+        return sd_bus_message_close_container(reply);
+}
+
+/* Appends a job that has ended. It has no object any more. */
+static int append_ended(sd_bus_message *reply, const EndedJob *job) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        bool failed = ended_job_set_error(job, &error);
+        int r;
+
+        if ((r = sd_bus_message_open_container(reply, 'r', JOB_ROW)) < 0 ||
+                        (r = sd_bus_message_append(reply, "uossi", (uint32_t)job->number, "/",
+                                         plan_verb_to_string(job->verb), failed ? "failed" : "done", job->group)) < 0 ||
+                        (r = sd_bus_message_open_container(reply, 'a', "s")) < 0)
+                return r;
+        for (size_t i = 0; i < job->n_addresses && r >= 0; i++)
+                r = sd_bus_message_append(reply, "s", PCI_ADDRESS_TEXT(job->addresses[i]));
+        if (r < 0 || (r = sd_bus_message_close_container(reply)) < 0 ||
+                        (r = sd_bus_message_append(reply, "uusss", (uint32_t)job->n_steps, (uint32_t)job->n_steps, "",
+                                         "", "")) < 0 ||
+                        (r = caller_dict_append(reply, &job->caller)) < 0 ||
+                        (r = sd_bus_message_append(reply, "ta{sv}", job->started_us, 4, "Cancelled", "b",
+                                         (int)job->cancelled, "Ended", "t", job->ended_us, "Error", "s",
+                                         strempty(error.name), "Message", "s", strempty(error.message))) < 0)
                 return r;
         return sd_bus_message_close_container(reply);
 }
@@ -159,12 +189,19 @@ static int append_job(sd_bus_message *reply, const JobDescription *job) {
 int job_interface_list(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         const Service *service = userdata;
+        const JobHistory *history = job_table_history(service->jobs);
 
         (void)error;
-        int r = bus_open_list(message, "(uossiasuussssta{sv})", &reply);
+        int r = bus_open_list(message, "(" JOB_ROW ")", &reply);
         for (const Job *job = job_next(service->jobs, NULL); job && r >= 0; job = job_next(service->jobs, job)) {
                 JobDescription description = job_describe(job);
                 r = append_job(reply, &description);
+        }
+        for (uint64_t i = history->n_ended; i > 0 && history->n_ended - i < JOB_HISTORY_MAX && r >= 0; i--) {
+                const EndedJob *job = job_history_find(history, i);
+
+                if (job)
+                        r = append_ended(reply, job);
         }
         return r < 0 ? r : bus_send_list(reply);
 }

@@ -54,10 +54,44 @@ typedef struct Signal {
                 SIGNAL_REMOVED,
                 SIGNAL_CHANGED,
                 SIGNAL_RULES_CHANGED,
+                SIGNAL_JOB_REMOVED,
         } kind;
         const char *path, *interface;
-        char **names; /* of the changed properties */
+        char **names;        /* of the changed properties */
+        const EndedJob *job; /* of SIGNAL_JOB_REMOVED */
 } Signal;
+
+static int append_changes(sd_bus_message *message, const EndedJob *job) {
+        int r;
+
+        if ((r = sd_bus_message_open_container(message, 'a', "{sv}")) < 0 ||
+                        (r = sd_bus_message_open_container(message, 'e', "sv")) < 0 ||
+                        (r = sd_bus_message_append(message, "s", "Changes")) < 0 ||
+                        (r = sd_bus_message_open_container(message, 'v', "a(sssa{sv})")) < 0 ||
+                        (r = sd_bus_message_open_container(message, 'a', "(sssa{sv})")) < 0)
+                return r;
+        for (size_t i = 0; i < job->n_changes && r >= 0; i++)
+                r = sd_bus_message_append(message, "(sssa{sv})", PCI_ADDRESS_TEXT(job->changes[i].address),
+                                TEXT_NAME(job->changes[i].before), TEXT_NAME(job->changes[i].after), 0);
+        for (unsigned depth = 0; depth < 4 && r >= 0; depth++)
+                r = sd_bus_message_close_container(message);
+        return r;
+}
+
+static int send_job_removed(sd_bus *bus, const Signal *signal) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        bool failed = ended_job_set_error(signal->job, &error);
+        int r;
+
+        if ((r = sd_bus_message_new_signal(bus, &message, BUS_PATH, BUS_INTERFACE_MANAGER, "JobRemoved")) < 0 ||
+                        (r = sd_bus_message_append(message, "uosss", (uint32_t)signal->job->number, signal->path,
+                                         failed ? "failed" : "done", strempty(error.name), strempty(error.message))) <
+                                        0 ||
+                        (r = append_changes(message, signal->job)) < 0)
+                return r;
+        return sd_bus_send(bus, message, NULL);
+}
 
 static int send_on(sd_bus *bus, const Signal *signal) {
         switch (signal->kind) {
@@ -67,6 +101,8 @@ static int send_on(sd_bus *bus, const Signal *signal) {
                 return sd_bus_emit_interfaces_removed(bus, signal->path, signal->interface, NULL);
         case SIGNAL_CHANGED:
                 return sd_bus_emit_properties_changed_strv(bus, signal->path, signal->interface, signal->names);
+        case SIGNAL_JOB_REMOVED:
+                return send_job_removed(bus, signal);
         case SIGNAL_RULES_CHANGED:
                 return sd_bus_emit_signal(bus, signal->path, signal->interface, "RulesChanged", NULL);
         }
@@ -168,11 +204,30 @@ void notify_job(const Job *job, JobEvent event, void *userdata) {
         Signal signal = {.interface = BUS_INTERFACE_JOB, .names = (char **)changing};
         _cleanup_free_ char *path = NULL;
 
-        if (service_job_path(job_describe(job).number, &path) < 0)
+        /* notify_ended_jobs() tells that, after the last change of the devices. */
+        if (event == JOB_ENDED || service_job_path(job_describe(job).number, &path) < 0)
                 return;
         signal.path = path;
         signal.kind = event == JOB_ADDED ? SIGNAL_ADDED : event == JOB_REMOVED ? SIGNAL_REMOVED : SIGNAL_CHANGED;
         (void)send(userdata, &signal);
+}
+
+int notify_ended_jobs(Service *service) {
+        const JobHistory *history = job_table_history(service->jobs);
+        int r = 0;
+
+        while (service->told_jobs < history->n_ended && r >= 0) {
+                const EndedJob *job = job_history_find(history, ++service->told_jobs);
+                _cleanup_free_ char *path = NULL;
+
+                if (!job)
+                        continue;
+                if ((r = service_job_path(job->number, &path)) < 0 ||
+                                (r = send(service, &(Signal){SIGNAL_JOB_REMOVED, path, NULL, NULL, job})) < 0)
+                        return r;
+                r = send(service, &(Signal){SIGNAL_REMOVED, path, BUS_INTERFACE_JOB, NULL, NULL});
+        }
+        return r;
 }
 
 void notify_lease(const Lease *lease, LeaseEvent event, void *userdata) {

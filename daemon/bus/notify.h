@@ -25,5 +25,10 @@ int notify_rules(const Service *service);
  * the bus is gone, and the daemon learns that from the bus object. */
 void notify_job(const Job *job, JobEvent event, void *userdata);
 
+/* Tells which jobs have ended since the last call: sends JobRemoved, and removes their objects. Call it after
+ * notify_changes(), so that clients know the last state of the devices before. Returns 0, -ENOMEM, or a negative errno of
+ * sd-bus. */
+int notify_ended_jobs(Service *service);
+
 /* A lease_watch_t that does the same for leases. */
 void notify_lease(const Lease *lease, LeaseEvent event, void *userdata);

@@ -51,12 +51,26 @@ static void on_done(const WorkerResult *result, void *userdata) {
                 (void)reply_changes(call, &result->report);
 }
 
+/* Replies to StartDetach and its like. */
+static int reply_job(sd_bus_message *call, const Job *job) {
+        _cleanup_free_ char *path = NULL;
+
+        int r = job ? service_job_path(job_describe(job).number, &path) : 0;
+        return r < 0 ? r : sd_bus_reply_method_return(call, "o", path ?: "/");
+}
+
+/* Starts the job, and replies at once if the caller does not wait for its end. */
 static int start_job(Service *service, sd_bus_message *call, const Caller *caller, const Request *request, Plan *plan,
                 Problem *problem) {
         _cleanup_call_entry_ CallEntry entry = {};
 
         call_entry_begin(&entry, service, caller, request);
         plan->asker = caller->uid;
+        if (request->starts) {
+                int r = job_start(service->jobs, plan, entry.caller, &entry.fields, NULL, NULL, problem);
+                /* The newest job is the first. */
+                return r != 0 ? r : reply_job(call, job_next(service->jobs, NULL));
+        }
         int r = job_start(service->jobs, plan, entry.caller, &entry.fields, on_done, call, problem);
         if (r != 0)
                 return r;
@@ -125,6 +139,7 @@ static int read_change(sd_bus_message *message, PlanVerb verb, sd_bus_error *err
         if (r < 0)
                 return r;
         request->verb = verb;
+        request->starts = startswith(request->method->member, "Start");
         r = request_read_options(request, message, error);
         return r < 0 ? r : authorize(message, &change_handler, TAKE_PTR(request), error);
 }
@@ -167,7 +182,7 @@ static int set_vfs(
 
         int r = make_vf_plan(service, request, &pf, &plan, &problem);
         if (r == OUTCOME_ALREADY_DETACHED)
-                return reply_vfs(call, service->inventory, pf);
+                return request->starts ? reply_job(call, NULL) : reply_vfs(call, service->inventory, pf);
         if (r == 0)
                 r = start_job(service, call, caller, request, plan, &problem);
         return r == 0 ? 1 : bus_set_error(error, r, &problem);
@@ -195,6 +210,7 @@ int operation_set_vfs(sd_bus_message *message, void *userdata, sd_bus_error *err
         if ((r = request_new(message, &request)) < 0 || (r = sd_bus_message_read(message, "u", &request->count)) < 0 ||
                         (r = request_read_options(request, message, error)) < 0)
                 return r;
+        request->starts = startswith(request->method->member, "Start");
         if (request->detach && request->driverless)
                 return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
                                 "Virtual functions are either detached or driverless: use only one of the options "

@@ -41,3 +41,12 @@ int bus_set_error(sd_bus_error *error, int result, const Problem *problem) {
         (void)snprintf(name, sizeof(name), BUS_ERROR_PREFIX "%s", outcome_to_string(problem->outcome));
         return sd_bus_error_set(error, name, message);
 }
+
+bool ended_job_set_error(const EndedJob *job, sd_bus_error *error) {
+        int result = job->error < 0 ? job->error : (int)job->problem.outcome;
+
+        if (result == 0)
+                return false;
+        (void)bus_set_error(error, result, &job->problem);
+        return true;
+}

@@ -33,6 +33,7 @@ typedef struct Request {
         char *driver;               /* option "driver": a vfio driver; NULL: vfiod chooses */
         uint32_t pid;               /* option "pid": a process; 0 for none */
         unsigned virtual_functions; /* option "virtual-functions": of a new rule; 0 for none */
+        bool starts;                /* the caller does not wait for the end of the job */
         bool force, adopt, detach, driverless, dry_run, inspect, descriptors, kill;
 } Request;
 

@@ -58,6 +58,7 @@ struct Service {
         RuleKeeper *rules;
         const Follower *follower;
         ManagerFacts told;    /* the values of the properties, as they were signalled last */
+        uint64_t told_jobs;   /* how many ended jobs were signalled */
         CallerQuery *queries; /* for authorize.c: calls that wait until the bus says who the caller is */
         size_t n_queries;
         Approval *approvals;         /* for approval.c: calls that wait for polkit */

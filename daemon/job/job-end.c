@@ -68,3 +68,30 @@ int job_list_vfs(const Job *job, Report *report) {
                         r = report_add_change(report, devices[i]->address, "", devices[i]->driver);
         return r;
 }
+
+/* Without memory, the entry lacks the addresses or changes. */
+void job_enter_history(Job *job) {
+        const Plan *plan = job->plan;
+        EndedJob entry = {
+                        .number = job->number,
+                        .verb = plan->verb,
+                        .group = plan->group,
+                        .addresses = calloc(plan->n_members, sizeof(PciAddress)),
+                        .n_steps = plan->n_steps,
+                        .cancelled = job->cancelled,
+                        .caller = TAKE_GENERIC(job->fields, LogFields, (LogFields){}),
+                        .started_us = job->started_us,
+                        .ended_us = clock_us(CLOCK_REALTIME),
+                        .error = job->result.error,
+                        .problem = TAKE_GENERIC(job->result.problem, Problem, (Problem){}),
+                        .changes = TAKE_PTR(job->result.report.changes),
+                        .n_changes = job->result.report.n_changes,
+        };
+
+        job->result.report.n_changes = 0;
+        for (size_t i = 0; entry.addresses && i < plan->n_members; i++)
+                if (!plan->members[i].created)
+                        entry.addresses[entry.n_addresses++] = plan->members[i].address;
+        job_history_add(&job->table->history, &entry);
+        job->ended = true;
+}

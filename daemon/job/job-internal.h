@@ -29,6 +29,7 @@ struct Job {
         uint64_t started_us; /* CLOCK_REALTIME */
         WorkerResult result; /* after the end of the worker */
         bool waits_for_names;
+        bool ended;           /* It is in the history. */
         bool expects_drivers; /* The host binds the job's new VFs by itself. */
         job_done_t done;      /* NULL once it was called */
         void *userdata;
@@ -44,6 +45,7 @@ struct JobTable {
         JobLimits limits;
         Job *jobs;
         size_t n_jobs; /* that are visible */
+        JobHistory history;
         unsigned long next_job;
         job_watch_t watch; /* NULL for nobody */
         void *watch_userdata;
@@ -88,6 +90,9 @@ int job_conclude(const Job *job, WorkerResult *result);
 void job_log_end(const Job *job, const WorkerResult *result);
 void job_log_stuck(const Job *job, const Problem *problem);
 void job_log_given_up(const Job *job, const Problem *problem);
+
+/* Adds the job to the history of its table. */
+void job_enter_history(Job *job);
 
 /* Lists the VFs as the changes of a job that set their number. Returns 0 or -ENOMEM. */
 int job_list_vfs(const Job *job, Report *report);

@@ -25,6 +25,7 @@ JobDescription job_describe(const Job *job) {
                         .step = job->step,
                         .cancelled = job->cancelled,
                         .caller = job->caller,
+                        .fields = &job->fields,
                         .owner = job->owner,
                         .holder = strempty(job->holder),
                         .started_us = job->started_us,
@@ -34,6 +35,10 @@ JobDescription job_describe(const Job *job) {
 void job_table_watch(JobTable *table, job_watch_t watch, void *userdata) {
         table->watch = watch;
         table->watch_userdata = userdata;
+}
+
+const JobHistory *job_table_history(const JobTable *table) {
+        return &table->history;
 }
 
 void job_table_set_gate(JobTable *table, job_gate_t gate, void *userdata) {

@@ -38,7 +38,7 @@ Job *job_free(Job *job) {
                 if (*link == job) {
                         *link = job->next;
                         job->table->n_jobs -= job_is_visible(job);
-                        job_announce(job, JOB_REMOVED);
+                        job_announce(job, job->ended ? JOB_ENDED : JOB_REMOVED);
                         break;
                 }
         worker_free(job->worker);
@@ -90,6 +90,7 @@ JobTable *job_table_free(JobTable *table) {
                 worker_result_done(&result);
                 job_free(table->jobs);
         }
+        job_history_done(&table->history);
         log_quota_free(table->log_quota);
         sd_event_unref(table->event);
         free(table);
@@ -162,6 +163,8 @@ static void finish(Job *job) {
         job_set_activity(job, DEVICE_QUIET);
         job_log_end(job, result);
         answer(job, result);
+        if (job_is_visible(job))
+                job_enter_history(job);
         job_free(job);
 }
 

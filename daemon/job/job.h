@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "base/log-fields.h"
+#include "job/job-history.h"
 #include "job/log-quota.h"
 #include "job/quota.h"
 #include "job/worker.h"
@@ -73,12 +73,13 @@ typedef struct JobDescription {
         unsigned long number;
         JobState state;
         const Plan *plan;
-        size_t step;    /* index of the step that it is at */
-        bool cancelled; /* It undoes its changes, at once or when the kernel returns. */
-        const char *caller;
-        uid_t owner;         /* who started it; 0 for root, rules and recoveries */
-        const char *holder;  /* process that the step waits for, "" for none */
-        uint64_t started_us; /* CLOCK_REALTIME */
+        size_t step;             /* index of the step that it is at */
+        bool cancelled;          /* It undoes its changes, at once or when the kernel returns. */
+        const char *caller;      /* for the log */
+        const LogFields *fields; /* about the caller: VFIOD_CALLER_KIND, VFIOD_CALLER_UID and so on, VFIOD_RULE */
+        uid_t owner;             /* who started it; 0 for root, rules and recoveries */
+        const char *holder;      /* process that the step waits for, "" for none */
+        uint64_t started_us;     /* CLOCK_REALTIME */
 } JobDescription;
 
 /* The description is valid until the next turn of the loop. */
@@ -103,10 +104,14 @@ int job_cancel(Job *job, Problem *problem);
  * -ENOMEM. */
 int job_describe_cancel(const Job *job, char **ret);
 
+/* Returns the jobs that have ended. The table owns them. */
+const JobHistory *job_table_history(const JobTable *table);
+
 typedef enum JobEvent {
         JOB_ADDED,
         JOB_CHANGED,
-        JOB_REMOVED
+        JOB_ENDED,   /* It is in the history, with its result, and is not listed any more. */
+        JOB_REMOVED, /* It goes without a result: vfiod ends. */
 } JobEvent;
 
 /* Called for each job that is added, changes or is removed. */

@@ -99,6 +99,7 @@ static int watch_workers(JobTable *table) {
 
 static int recover_transaction(JobTable *table, unsigned long number) {
         _cleanup_(plan_freep) Plan *plan = NULL;
+        _cleanup_log_fields_ LogFields fields = {};
         _cleanup_problem_ Problem problem = {};
         pid_t owner;
 
@@ -108,7 +109,8 @@ static int recover_transaction(JobTable *table, unsigned long number) {
         if (r < 0 || owner > 0)
                 return r < 0 ? r : 0;
         const char *selected = PCI_ADDRESS_TEXT(plan->selected);
-        r = job_start(table, TAKE_PTR(plan), "recovery", NULL, NULL, NULL, &problem);
+        log_fields_add(&fields, "VFIOD_CALLER_KIND", "recovery");
+        r = job_start(table, TAKE_PTR(plan), "recovery", &fields, NULL, NULL, &problem);
         if (r > 0)
                 log_warning("An interrupted job on %s is not ended yet: %s", selected, problem.message);
         return r < 0 ? r : 0;

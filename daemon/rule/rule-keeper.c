@@ -211,6 +211,7 @@ static int start_job(RuleKeeper *keeper, RuleCase *rule_case, Plan *plan, Proble
         plan->by_rule = true;
         (void)snprintf(caller, sizeof(caller), "%s%s", rule_case->rule ? "rule " : "hot-plug",
                         strempty(rule_case->rule));
+        log_fields_add(&fields, "VFIOD_CALLER_KIND", "%s", rule_case->rule ? "rule" : "hot-plug");
         rule_status_add_fields(rule_case, plan->overrides, &fields);
         int r = job_start(keeper->parts.jobs, plan, caller, &fields, on_job_done, request, problem);
         if (r != 0)
@@ -273,6 +274,7 @@ static void apply(RuleKeeper *keeper, RuleCase *rule_case, Device *device) {
 /* Returns a refused device to the host: clears the driver_override of the early rule and makes the kernel probe
  * drivers. */
 static void release(RuleKeeper *keeper, RuleCase *rule_case, const Device *device) {
+        _cleanup_log_fields_ LogFields fields = {};
         _cleanup_problem_ Problem problem = {};
         uint64_t now = now_us();
         Plan *plan;
@@ -281,9 +283,10 @@ static void release(RuleKeeper *keeper, RuleCase *rule_case, const Device *devic
                 wake_at(keeper, now + UDEV_POLL_US);
                 return;
         }
+        log_fields_add(&fields, "VFIOD_CALLER_KIND", "clear-override");
         int r = plan_release(device, rule_case->hotplugged, &plan);
         if (r >= 0)
-                r = job_start(keeper->parts.jobs, plan, "clearing driver_override", NULL, NULL, NULL, &problem);
+                r = job_start(keeper->parts.jobs, plan, "clearing driver_override", &fields, NULL, NULL, &problem);
         rule_case->needs_release = r == OUTCOME_BUSY || r == OUTCOME_LIMITS_EXCEEDED;
         if (r != 0 && !rule_case->needs_release)
                 log_warning("Cannot clear driver_override of %s, so its host driver may not bind: %s",

@@ -91,8 +91,7 @@ static void test_caller_leaves(void) {
         raw_end_array(body, raw_begin_array(body, 8), 8);
         (void)raw_bus_send(peer, "Detach", "sa{sv}", body);
         fake_kernel_do(fixture->kernel, "wait-pending 1");
-        g_autofree char *caller = g_strdup_printf("'uid 0, process %d (test-attack-roo)'", (int)getpid());
-        fixture_property(fixture, JOB1, JOB, "Caller", caller);
+        fixture_expect_own_job(fixture, JOB1, "test-attack-roo");
         raw_bus_close(peer);
         fake_kernel_do(fixture->kernel, "resume");
         fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'detached'");

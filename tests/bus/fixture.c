@@ -352,6 +352,41 @@ static char *find_property(Fixture *fixture, const char *path, const char *inter
         return g_variant_print(value, false);
 }
 
+bool fixture_has_job(Fixture *fixture) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GVariant) reply = fixture_call(fixture, BUS_PATH, MANAGER, "ListJobs", NULL, &error);
+
+        g_assert_no_error(error);
+        g_autoptr(GVariant) rows = g_variant_get_child_value(reply, 0);
+        for (gsize i = 0; i < g_variant_n_children(rows); i++) {
+                g_autoptr(GVariant) row = g_variant_get_child_value(rows, i);
+                const char *path;
+
+                g_variant_get_child(row, 1, "&o", &path);
+                if (!g_str_equal(path, "/"))
+                        return true;
+        }
+        return false;
+}
+
+void fixture_expect_no_job(Fixture *fixture) {
+        g_assert_false(fixture_has_job(fixture));
+}
+
+void fixture_expect_own_job(Fixture *fixture, const char *path, const char *command) {
+        fixture_expect_caller(fixture, path, getpid(), command);
+}
+
+void fixture_expect_caller(Fixture *fixture, const char *path, pid_t pid, const char *command) {
+        g_autofree char *caller = fixture_get(fixture, path, JOB, "Caller");
+        g_autofree char *pattern =
+                        g_strdup_printf("{'Kind': <'call'>, 'Uid': <uint32 0>, 'Pid': <uint32 %d>, 'Command': <'%s'>*}",
+                                        (int)pid, command);
+
+        if (!g_pattern_match_simple(pattern, caller))
+                g_error("%s is not as expected: %s", caller, pattern);
+}
+
 void fixture_cancel(Fixture *fixture, const char *job) {
         g_autoptr(GError) error = NULL;
         g_autoptr(GVariant) reply = fixture_call(fixture, job, JOB, "Cancel", "(" NO_OPTIONS ",)", &error);

@@ -115,6 +115,14 @@ bool fixture_kill(Fixture *fixture, const char *name);
 /* Kills the daemon's only worker, which waits in the kernel, and lets its write return. */
 void fixture_kill_worker(Fixture *fixture);
 
+/* Tells whether a job runs. ListJobs also lists the jobs that have ended, without a path. */
+bool fixture_has_job(Fixture *fixture);
+void fixture_expect_no_job(Fixture *fixture);
+
+/* Checks who started a job: a call of this process or of another one, which has this name, as root. */
+void fixture_expect_own_job(Fixture *fixture, const char *path, const char *command);
+void fixture_expect_caller(Fixture *fixture, const char *path, pid_t pid, const char *command);
+
 /* Cancels a job that is not stuck. */
 void fixture_cancel(Fixture *fixture, const char *job);
 

@@ -43,6 +43,6 @@ void ruled_assert_quiet(Fixture *fixture, const char *path, const char *state) {
         fixture_wait_property(fixture, PORT2_PATH, DEVICE, "NetworkInterfaces", "['sync0']");
         fake_kernel_do(fixture->kernel, "netrename " PORT2 " ens2");
         fixture_wait_property(fixture, PORT2_PATH, DEVICE, "NetworkInterfaces", "['ens2']");
-        fixture_expect(fixture, BUS_PATH, MANAGER, "ListJobs", NULL, "([],)");
+        fixture_expect_no_job(fixture);
         fixture_property(fixture, path, DEVICE, "State", expected);
 }

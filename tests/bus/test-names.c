@@ -272,7 +272,7 @@ static void test_process_names(void) {
         Pending *pending = fixture_call_start(fixture, BUS_PATH, MANAGER, "Detach", "('0000:06:00.0', " NO_OPTIONS ")");
         fake_kernel_do(fixture->kernel, "wait-pending 1");
         g_autofree char *jobs = call_harmless(fixture, MANAGER, "ListJobs", NULL);
-        assert_contains(jobs, "(q\\\\xff\\\\x1b[31m\\\\xe2\\\\x80\\\\xae\\\\x0a)");
+        assert_contains(jobs, "'Command': <'q\\\\xff\\\\x1b[31m\\\\xe2\\\\x80\\\\xae\\\\x0a'>");
         g_free(call_harmless(fixture, OBJECT_MANAGER, "GetManagedObjects", NULL));
         g_auto(ProgramResult) listed = vfioctl("jobs");
         g_assert_cmpint(listed.status, ==, 0);
@@ -346,7 +346,8 @@ static void answer_evil(Stub *stub) {
                         "([('" EVIL "', '" EVIL "', 'off', [(" EVIL_ROW ", @a{sv} {})], {'Fault': <'" EVIL "'>})],)");
         stub_answer(stub, "ListJobs",
                         "([(uint32 4, objectpath '/org/vfiod1/jobs/4', '" EVIL "', '" EVIL "', 7, ['" EVIL "'],"
-                        " uint32 1, uint32 2, '" EVIL "', '" EVIL "', '" EVIL "', '" EVIL "', uint64 0, @a{sv} {})],)");
+                        " uint32 1, uint32 2, '" EVIL "', '" EVIL "', '" EVIL "', {'Kind': <'" EVIL
+                        "'>, 'Rule': <'" EVIL "'>}, uint64 0, {'Error': <'" EVIL "'>, 'Message': <'" EVIL "'>})],)");
         stub_answer(stub, "ListGroups",
                         "([(7, objectpath '/org/vfiod1/groups/7', '" EVIL "', true, ['" EVIL "'],"
                         " '" EVIL "', @a{sv} {})],)");

@@ -12,13 +12,8 @@
 #define NIC_REATTACHED "([('0000:05:00.0', 'vfio-pci', 'e1000e', {})],)"
 #define CARD_DETACHED "([('0000:03:01.0', 'e1000', 'vfio-pci', {}), ('0000:03:02.0', 'e1000', 'vfio-pci', {})],)"
 #define JOB2 BUS_PATH "/jobs/2"
-#define NO_JOBS "([],)"
 #define CHANGED(path) path " PropertiesChanged ('" JOB "', {*"
 #define REMOVED(path) BUS_PATH " InterfacesRemoved ('" path "', ['" JOB "'])"
-
-static void expect_no_jobs(Fixture *fixture) {
-        fixture_expect(fixture, BUS_PATH, MANAGER, "ListJobs", NULL, NO_JOBS);
-}
 
 static guint64 started(Fixture *fixture, const char *path) {
         g_autofree char *text = fixture_get(fixture, path, JOB, "Started");
@@ -32,7 +27,6 @@ static void test_properties(void) {
         gint64 before = g_get_real_time();
         Fixture *fixture = fixture_start(NULL);
         Pending *pending = fixture_detach_stalled(fixture, 2);
-        g_autofree char *caller = g_strdup_printf("'uid 0, process %d (test-bus-progre)'", (int)getpid());
 
         fixture_property(fixture, JOB1, JOB, "Number", "1");
         fixture_property(fixture, JOB1, JOB, "Kind", "'detach'");
@@ -44,11 +38,12 @@ static void test_properties(void) {
         fixture_property(fixture, JOB1, JOB, "Action", "'unbind'");
         fixture_property(fixture, JOB1, JOB, "Address", "'0000:05:00.0'");
         fixture_property(fixture, JOB1, JOB, "WaitsFor", "''");
-        fixture_property(fixture, JOB1, JOB, "Caller", caller);
+        fixture_expect_own_job(fixture, JOB1, "test-bus-progre");
         g_assert_cmpint((gint64)started(fixture, JOB1), >=, before);
         g_assert_cmpint((gint64)started(fixture, JOB1), <=, g_get_real_time());
 
         /* the row of the list agrees */
+        g_autofree char *caller = fixture_get(fixture, JOB1, JOB, "Caller");
         g_autofree char *row = g_strdup_printf("([(1, '" JOB1 "', 'detach', 'running', 12, ['0000:05:00.0'], 5, 7, "
                                                "'unbind', '0000:05:00.0', '', %s, %" G_GUINT64_FORMAT
                                                ", {'Cancelled': <false>})],)",
@@ -57,12 +52,12 @@ static void test_properties(void) {
 
         fake_kernel_do(fixture->kernel, "resume");
         pending_expect(pending, NIC_DETACHED);
-        expect_no_jobs(fixture);
+        fixture_expect_no_job(fixture);
         fixture_stop(fixture);
 }
 
-/* The object is announced with all properties, each step is signalled, and its removal comes before the caller's
- * reply. */
+/* The object is announced with all properties, each step is signalled, and the caller gets the reply, and then
+ * the object is removed. */
 static void test_life(void) {
         static const char *const steps[] = {
                         "claim-disks", "load-driver", "record", "override", "unbind", "probe", "wait-node"};
@@ -73,7 +68,7 @@ static void test_life(void) {
         static const char *const properties[] = {"'Number': <", "'Kind': <'detach'>", "'State': <'running'>",
                         "'GroupNumber': <", "'DeviceAddresses': <['0000:05:00.0']>", "'Step': <", "'Steps': <",
                         "'Action': <'claim-disks'>", "'Address': <'0000:05:00.0'>", "'WaitsFor': <''>",
-                        "'Caller': <'uid 0, ", "'Started': <"};
+                        "'Caller': <{'Kind': <'call'>", "'Started': <"};
         for (unsigned i = 0; i < G_N_ELEMENTS(properties); i++)
                 if (!strstr(added, properties[i]))
                         g_error("\"%s\" does not say %s", added, properties[i]);
@@ -94,6 +89,66 @@ static void test_life(void) {
         fixture_stop(fixture);
 }
 
+/* A caller that does not wait: it learns the end from a signal, and later from the list. */
+static void test_start(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        manager_expect(fixture, "StartDetach", "ens3", NO_OPTIONS, "('" JOB1 "',)");
+        /* the last state of the device comes before the end of the job */
+        g_free(fixture_expect_signal(fixture, NIC_PATH " PropertiesChanged *'State': <'detached'>*"));
+        g_free(fixture_expect_signal(fixture,
+                        BUS_PATH " JobRemoved (1, '" JOB1 "', 'done', '', '', {'Changes': <[('0000:05:00.0', 'e1000e', "
+                                 "'vfio-pci', @a{sv} {})]>})"));
+        g_free(fixture_expect_signal(fixture, REMOVED(JOB1)));
+        fixture_expect_no_job(fixture);
+
+        /* a job that fails */
+        fake_kernel_do(fixture->kernel, "use nvme0n1");
+        manager_expect(fixture, "StartDetach", "nvme0n1", NO_OPTIONS, "('" JOB2 "',)");
+        g_free(fixture_expect_signal(fixture,
+                        BUS_PATH " JobRemoved (2, '" JOB2 "', 'failed', 'org.vfiod1.Error.InUseStorage', '*', "
+                                 "{'Changes': <@a(sssa{sv}) []>})"));
+        /* an error that is known before */
+        manager_refused(fixture, "StartReattach", "nvme0n1", NO_OPTIONS, "NotDetached", "*");
+        /* a call that waits has the signal, too */
+        manager_expect(fixture, "Reattach", "ens3", NO_OPTIONS, NIC_REATTACHED);
+        g_free(fixture_expect_signal(fixture, BUS_PATH " JobRemoved (3, *'done', '', ''*"));
+
+        g_autoptr(GVariant) list = fixture_call(fixture, BUS_PATH, MANAGER, "ListJobs", NULL, NULL);
+        g_autofree char *text = g_variant_print(list, false);
+        static const char pattern[] =
+                        "([(3, '/', 'reattach', 'done', 12, ['0000:05:00.0'], ?, ?, '', '', '', {'Kind': <'call'>*}, "
+                        "*, "
+                        "{'Cancelled': <false>, 'Ended': <*>, 'Error': <''>, 'Message': <''>}), "
+                        "(2, '/', 'detach', 'failed', 11, ['0000:04:00.0'], ?, ?, '', '', '', {'Kind': <'call'>*}, *, "
+                        "{'Cancelled': <false>, 'Ended': <*>, 'Error': <'org.vfiod1.Error.InUseStorage'>, 'Message': "
+                        "<'*nvme0n1*'>}), (1, '/', 'detach', 'done', 12, *)],)";
+        if (!g_pattern_match_simple(pattern, text))
+                g_error("%s is not as expected: %s", text, pattern);
+        fixture_stop(fixture);
+}
+
+/* Of many jobs that have ended, the newest are known. */
+static void test_history(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        fake_kernel_do(fixture->kernel, "use nvme0n1");
+        for (unsigned i = 0; i < 70; i++)
+                manager_refused(fixture, "Detach", "nvme0n1", NO_OPTIONS, "InUseStorage", "*");
+        g_free(fixture_expect_signal(fixture, BUS_PATH " JobRemoved (70, *"));
+        g_autoptr(GVariant) list = fixture_call(fixture, BUS_PATH, MANAGER, "ListJobs", NULL, NULL);
+        g_autoptr(GVariant) rows = g_variant_get_child_value(list, 0);
+        g_assert_cmpuint(g_variant_n_children(rows), ==, 64);
+        for (guint32 i = 0; i < 64; i++) {
+                g_autoptr(GVariant) row = g_variant_get_child_value(rows, i);
+                guint32 number;
+
+                g_variant_get_child(row, 0, "u", &number);
+                g_assert_cmpuint(number, ==, 70 - i);
+        }
+        fixture_stop(fixture);
+}
+
 /* A job that is refused has an object too, until it ends. */
 static void test_refused(void) {
         Fixture *fixture = fixture_start(NULL);
@@ -102,7 +157,7 @@ static void test_refused(void) {
         manager_refused(fixture, "Detach", "nvme0n1", NO_OPTIONS, "InUseStorage", "*");
         g_free(fixture_expect_signal(fixture, BUS_PATH " InterfacesAdded ('" JOB1 "', *"));
         g_free(fixture_expect_signal(fixture, REMOVED(JOB1)));
-        expect_no_jobs(fixture);
+        fixture_expect_no_job(fixture);
         /* a call that is refused before its start has no job */
         manager_refused(fixture, "Reattach", "nvme0n1", NO_OPTIONS, "NotDetached", "*");
         fixture_property(fixture, BUS_PATH, MANAGER, "DetachedCount", "0");
@@ -139,7 +194,7 @@ static void test_side_by_side(void) {
         pending_refused(card, "Cancelled", "*as it was before*");
         pending_expect(nic, NIC_DETACHED);
         fixture_driver(fixture, PORT1, "e1000");
-        expect_no_jobs(fixture);
+        fixture_expect_no_job(fixture);
         fixture_stop(fixture);
 }
 
@@ -182,7 +237,7 @@ static void test_finishing(void) {
                         "*has done all its work*cannot be cancelled*");
         pending_expect(pending, NIC_REATTACHED);
         fixture_driver(fixture, NIC, "e1000e");
-        expect_no_jobs(fixture);
+        fixture_expect_no_job(fixture);
         fixture_stop(fixture);
 }
 
@@ -195,12 +250,12 @@ static void test_caller_leaves(void) {
         const char *const argv[] = {"busctl", "--system", "--timeout=60", "call", BUS_NAME, BUS_PATH, MANAGER, "Detach",
                         "sa{sv}", "ens3", "0", NULL};
         Process *caller = process_start(argv, NULL);
-        g_autofree char *name = g_strdup_printf("'uid 0, process %d (busctl)'", (int)process_get_pid(caller));
         fake_kernel_do(fixture->kernel, "wait-pending 1");
         fixture_wait_property(fixture, JOB1, JOB, "Action", "'unbind'");
-        g_assert_cmpint(kill(process_get_pid(caller), SIGKILL), ==, 0);
+        pid_t pid = process_get_pid(caller);
+        g_assert_cmpint(kill(pid, SIGKILL), ==, 0);
         g_assert_cmpint(process_finish(caller), ==, 128 + SIGKILL);
-        fixture_property(fixture, JOB1, JOB, "Caller", name);
+        fixture_expect_caller(fixture, JOB1, pid, "busctl");
         fixture_property(fixture, JOB1, JOB, "State", "'running'");
 
         fake_kernel_do(fixture->kernel, "resume");
@@ -264,12 +319,14 @@ static void test_recovering(void) {
         fake_kernel_do(fixture->kernel, "resume");
         pending_refused(pending, "RolledBack", "*died*as it was before*");
         fixture_driver(fixture, PORT1, "e1000");
-        expect_no_jobs(fixture);
+        fixture_expect_no_job(fixture);
         fixture_stop(fixture);
 }
 
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/bus/progress/start", test_start);
+        g_test_add_func("/bus/progress/history", test_history);
         g_test_add_func("/bus/progress/properties", test_properties);
         g_test_add_func("/bus/progress/life", test_life);
         g_test_add_func("/bus/progress/refused", test_refused);

@@ -52,7 +52,7 @@ static void test_jobs(void) {
 
         gint64 now = g_get_real_time();
         json_t *jobs = vfioctl_json("jobs");
-        g_autofree char *caller_json = g_strdup_printf("\"%s\"", caller);
+        g_autofree char *pid = g_strdup_printf("%d", (int)getpid());
         expect_json(jobs, "jobs.0.number", "1");
         expect_json(jobs, "jobs.0.path", "\"/org/vfiod1/jobs/1\"");
         expect_json(jobs, "jobs.0.kind", "\"detach\"");
@@ -65,7 +65,11 @@ static void test_jobs(void) {
         expect_json(jobs, "jobs.0.action", "\"unbind\"");
         expect_json(jobs, "jobs.0.address", "\"0000:05:00.0\"");
         expect_json(jobs, "jobs.0.waits_for", "null");
-        expect_json(jobs, "jobs.0.caller", caller_json);
+        expect_json(jobs, "jobs.0.caller.kind", "\"call\"");
+        expect_json(jobs, "jobs.0.caller.uid", "0");
+        expect_json(jobs, "jobs.0.caller.pid", pid);
+        expect_json(jobs, "jobs.0.caller.command", "\"test-bus-vfioct\"");
+        expect_json(jobs, "jobs.0.caller.rule", "null");
         g_autofree char *started = json_at(jobs, "jobs.0.started_usec");
         g_assert_cmpint(g_ascii_strtoll(started, NULL, 10), <=, now);
         g_assert_cmpint(g_ascii_strtoll(started, NULL, 10), >, now - 10 * DEADLINE_MS * 1000LL);

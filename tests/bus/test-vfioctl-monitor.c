@@ -354,7 +354,8 @@ static void test_order(void) {
                         "('" JOB "', {'Step': <uint32 2>}, @as [])");
         stub_emit(stub, BUS_PATH, OBJECT_MANAGER, "InterfacesAdded",
                         "(objectpath '/org/vfiod1/jobs/2', {'" JOB "': {'Number': <uint32 2>, 'Kind': <'reattach'>, "
-                        "'GroupNumber': <7>, 'DeviceAddresses': <['0000:03:01.0']>, 'Caller': <'rule x'>, 'WaitsFor': "
+                        "'GroupNumber': <7>, 'DeviceAddresses': <['0000:03:01.0']>, 'Caller': <{'Kind': <'rule'>, "
+                        "'Rule': <'x'>}>, 'WaitsFor': "
                         "<''>}})");
         expect_line(monitor, "job 2         reattach of group 7: 0000:03:01.0, for rule x");
         stub_emit(stub, "/org/vfiod1/jobs/2", PROPERTIES, "PropertiesChanged",

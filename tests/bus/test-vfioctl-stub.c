@@ -25,7 +25,7 @@ static Stub *start_with_device(void) {
                         " 'Devices': <[objectpath '/org/vfiod1/devices/a']>},)");
         stub_answer(stub, "ListHolders", "(@a(ussssa{sv}) [],)");
         stub_answer(stub, "ListRules", "(@a(sssa(sssa{sv})a{sv}) [],)");
-        stub_answer(stub, "ListJobs", "(@a(uossiasuussssta{sv}) [],)");
+        stub_answer(stub, "ListJobs", "(@a(uossiasuusssa{sv}ta{sv}) [],)");
         return stub;
 }
 
@@ -89,10 +89,12 @@ static void test_job(void) {
 
         stub_answer(stub, "ListJobs",
                         "([(uint32 4, objectpath '/org/vfiod1/jobs/4', 'detach', 'running', 8, ['0000:09:00.0'],"
-                        " uint32 1, uint32 5, 'override', '0000:09:00.0', '', 'uid 0, process 9 (x)', uint64 1, "
+                        " uint32 1, uint32 5, 'override', '0000:09:00.0', '', {'Kind': <'call'>, 'Pid': <uint32 9>, "
+                        "'Command': <'x'>}, uint64 1, "
                         "@a{sv} {}),"
                         " (3, '/org/vfiod1/jobs/3', 'reattach', 'stuck', 7, ['0000:02:01.0'], 4, 9, 'unbind',"
-                        " '0000:02:01.0', 'process 324 (qemu)', 'uid 0, process 9 (x)', 1000000, {'New': <1>})],)");
+                        " '0000:02:01.0', 'process 324 (qemu)', {'Kind': <'call'>, 'Pid': <uint32 9>, 'Command': "
+                        "<'x'>}, 1000000, {'New': <1>})],)");
         g_auto(ProgramResult) show = vfioctl("show enp2s1");
         expect_result(&show, 0, "", "show enp2s1");
         g_assert_nonnull(strstr(show.output,
@@ -112,7 +114,7 @@ static void test_job_without_group(void) {
         stub_answer(stub, "ListJobs",
                         "([(uint32 4, objectpath '/org/vfiod1/jobs/4', 'set-virtual-functions', 'running', -1,"
                         " ['0000:09:00.0'], uint32 1, uint32 5, 'set-autoprobe', '0000:09:00.0', '',"
-                        " 'uid 0, process 9 (x)', uint64 1, @a{sv} {})],)");
+                        " {'Kind': <'call'>, 'Pid': <uint32 9>, 'Command': <'x'>}, uint64 1, @a{sv} {})],)");
         g_auto(ProgramResult) text = vfioctl("jobs --no-legend");
         expect_result(&text, 0, "", "jobs --no-legend");
         g_assert_true(g_pattern_match_simple("*4 set-virtual-functions *- 0000:09:00.0 running *", text.output));
@@ -165,7 +167,7 @@ static void emit_job(Stub *stub, unsigned number, unsigned group, int pid) {
                         "(objectpath '/org/vfiod1/jobs/%u', {'" JOB
                         "': {'Number': <uint32 %u>, 'Kind': <'reattach'>, 'State': <'running'>, 'GroupNumber': <%u>,"
                         " 'Step': <uint32 4>, 'Steps': <uint32 9>, 'Action': <'unbind'>, 'Address': <'0000:02:01.0'>,"
-                        " 'WaitsFor': <''>, 'Caller': <'uid 0, process %d (vfioctl)'>}})",
+                        " 'WaitsFor': <''>, 'Caller': <{'Kind': <'call'>, 'Uid': <uint32 0>, 'Pid': <uint32 %d>}>}})",
                         number, number, group, pid);
 
         stub_emit(stub, BUS_PATH, OBJECT_MANAGER, "InterfacesAdded", arguments);

@@ -45,7 +45,7 @@ static void assert_quiet(Fixture *fixture) {
         fixture_wait_property(fixture, NIC_PATH, DEVICE, "NetworkInterfaces", "['sync0']");
         fake_kernel_do(fixture->kernel, "netrename " NIC " ens3");
         fixture_wait_property(fixture, NIC_PATH, DEVICE, "NetworkInterfaces", "['ens3']");
-        fixture_expect(fixture, BUS_PATH, MANAGER, "ListJobs", NULL, "([],)");
+        fixture_expect_no_job(fixture);
 }
 
 static unsigned count_records(Fixture *fixture) {
@@ -64,7 +64,7 @@ static void await_no_record(Fixture *fixture) {
 
         while (count_records(fixture) > 0) {
                 g_assert_cmpint(g_get_monotonic_time(), <, deadline);
-                fixture_expect(fixture, BUS_PATH, MANAGER, "ListJobs", NULL, "([],)");
+                fixture_expect_no_job(fixture);
         }
 }
 

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "base/log-fields.h"
+#include "engine/report.h"
+#include "policy/plan.h"
+
+/* The jobs that have ended. The newest remain, so that a caller that did not wait, or that connected later, learns what
+ * became of its job. */
+
+#define JOB_HISTORY_MAX 64
+
+typedef struct EndedJob {
+        uint64_t sequence; /* 1 for the first that ended since vfiod started, and so on */
+        unsigned long number;
+        PlanVerb verb;
+        int group;
+        PciAddress *addresses; /* of the devices that it changed */
+        size_t n_addresses, n_steps;
+        bool cancelled;
+        LogFields caller;              /* see JobDescription */
+        uint64_t started_us, ended_us; /* CLOCK_REALTIME */
+        int error;                     /* negative errno, or 0 */
+        Problem problem;               /* OUTCOME_DONE for success */
+        DriverChange *changes;
+        size_t n_changes;
+} EndedJob;
+
+typedef struct JobHistory {
+        EndedJob *jobs[JOB_HISTORY_MAX]; /* a ring; NULL for none */
+        uint64_t n_ended;                /* number of all jobs that ended */
+} JobHistory;
+
+/* Adds a copy of an ended job, in place of the oldest. The sequence number is set. Takes over what the entry owns, also
+ * without memory: then the history lacks the job. */
+void job_history_add(JobHistory *history, EndedJob *entry);
+
+/* Returns the job with this sequence number. NULL if it is not known any more, or has not ended yet. */
+const EndedJob *job_history_find(const JobHistory *history, uint64_t sequence);
+
+void job_history_done(JobHistory *history);
+
+/* Frees what the entry owns. */
+void ended_job_done(EndedJob *entry);
