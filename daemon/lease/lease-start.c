@@ -45,6 +45,11 @@ static int explain(const Lease *lease, int error, Problem *problem) {
                                 "control "
                                 "lists.",
                                 (unsigned)lease->uid, lease->group);
+        if (error == -EPIPE)
+                return problem_set(problem, OUTCOME_FAILED,
+                                "Cannot let user %u open the nodes of group %d, because vfiod-worker ended without an "
+                                "answer, twice. Read its log with 'journalctl -u vfiod-worker', and ask again.",
+                                (unsigned)lease->uid, lease->group);
         return problem_set(problem, OUTCOME_FAILED, "Cannot let user %u open the nodes of group %d: %s",
                         (unsigned)lease->uid, lease->group, strerror(-error));
 }
@@ -321,8 +326,12 @@ static void check_nodes(Lease *lease) {
                 return;
         /* Only once for each change, also after a failure. Without nodes, this waits until there are new ones. */
         lease->granted = fingerprint;
-        if (fingerprint != 0)
-                lease->waits = lease_access_grant(lease, on_granted_again) >= 0;
+        if (fingerprint == 0)
+                return;
+        int r = lease_access_grant(lease, on_granted_again);
+        lease->waits = r >= 0;
+        if (r < 0)
+                on_granted_again(lease, r);
 }
 
 void lease_table_process(LeaseTable *table) {

@@ -1,22 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "lease/lease.h"
-#include "policy/plan.h"
-#include "request.h"
+#include "lease-bed.h"
 #include "state/lease-file.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 
-/* The table of leases without the bus: numbers, and what systemd keeps. */
+/* The table of leases without the bus: numbers, limits, and what systemd keeps. */
 
-static const LeaseLimits limits = {
-                .leases = {.total = 8, .per_user = 8},
-                .claim_us = 60 * G_USEC_PER_SEC,
-                .grace_us = 60 * G_USEC_PER_SEC,
-                .retry_min_us = 60 * G_USEC_PER_SEC,
-                .retry_max_us = 60 * G_USEC_PER_SEC,
-};
+#define MANY_GROUP 77
 
 /* userdata is the number of descriptors that are kept. */
 static int keep(void *userdata, const char *name, int fd) {
@@ -33,52 +23,6 @@ static void drop(void *userdata, const char *name) {
 
         g_assert_true(g_str_has_prefix(name, "lease-"));
         --*n;
-}
-
-static LeaseTable *table_start(const Daemon *daemon, DescriptorStore *store) {
-        LeaseParts parts = {
-                        .event = daemon->event,
-                        .kernel = daemon->host->kernel,
-                        .inventory = daemon->host->inventory,
-                        .state = daemon->host->state,
-                        .jobs = daemon->jobs,
-                        .port = (WorkerPort *)&daemon->port,
-                        .store = store,
-                        .limits = &limits,
-                        .socket_fd = -EBADF,
-        };
-        LeaseTable *table;
-
-        g_assert_cmpint(lease_table_new(&parts, &table), ==, 0);
-        return table;
-}
-
-static void on_started(const Lease *lease, const WorkerResult *result, void *userdata) {
-        unsigned *n = userdata;
-
-        (void)lease, (void)result;
-        ++*n;
-}
-
-/* Starts a lease of the group of this device, which must be on its host driver. Returns the result of lease_start(). */
-static int start(Daemon *daemon, LeaseTable *table, const char *selector, unsigned *n_answers, Problem *problem) {
-        static const DetachOptions options = {.whole_group = true};
-        Selection selection;
-        IommuReport iommu;
-        LeaseWish wish = {.uid = 1000, .pid = getpid(), .caller = "a test"};
-
-        iommu_examine(daemon->host->kernel, &iommu);
-        g_assert_cmpint(selector_resolve(daemon->host->inventory, selector, &selection, problem), ==, 0);
-        g_assert_cmpint(plan_detach(daemon->host->inventory, &selection, &iommu, &options, &wish.plan, problem), ==, 0);
-        wish.group = selection.group;
-        return lease_start(table, &wish, on_started, n_answers, problem);
-}
-
-static bool is_answered(Daemon *daemon, const void *what) {
-        const unsigned *n = what;
-
-        (void)daemon;
-        return *n > 0;
 }
 
 static bool are_two(Daemon *daemon, const void *what) {
@@ -100,22 +44,22 @@ static void test_store(void) {
         _cleanup_problem_ Problem problem = {};
         unsigned n_kept = 0, n_answers = 0;
         DescriptorStore store = {.keep = keep, .drop = drop, .userdata = &n_kept};
-        LeaseTable *table = table_start(daemon, &store);
+        LeaseTable *table = lease_bed_start(daemon, &store);
 
         /* There are too many jobs. */
         fake_kernel_do(host->fake, "stall 1");
         daemon_must_begin(daemon, PLAN_DETACH, "ens3", &first);
         fake_kernel_do(host->fake, "wait-pending 1");
-        g_assert_cmpint(start(daemon, table, "ens1", &n_answers, &problem), ==, OUTCOME_LIMITS_EXCEEDED);
+        g_assert_cmpint(lease_bed_begin(daemon, table, "ens1", &n_answers, &problem), ==, OUTCOME_LIMITS_EXCEEDED);
         g_assert_cmpuint(n_kept, ==, 0);
         fake_kernel_do(host->fake, "resume");
         daemon_await(daemon, &first);
 
         /* The job fails. */
         fake_kernel_do(host->fake, "fail 1 EIO");
-        g_assert_cmpint(start(daemon, table, "ens1", &n_answers, &problem), ==, 0);
+        g_assert_cmpint(lease_bed_begin(daemon, table, "ens1", &n_answers, &problem), ==, 0);
         g_assert_cmpuint(n_kept, ==, 1);
-        daemon_run_until(daemon, is_answered, &n_answers);
+        daemon_run_until(daemon, lease_bed_is_answered, &n_answers);
         g_assert_cmpuint(n_answers, ==, 1);
         g_assert_null(lease_next(table, NULL));
         g_assert_cmpuint(n_kept, ==, 0);
@@ -137,20 +81,18 @@ static void test_failure(void) {
         _cleanup_problem_ Problem problem = {};
         unsigned n_kept = 0, n_answers = 0;
         DescriptorStore store = {.keep = keep, .drop = drop, .userdata = &n_kept};
-        LeaseTable *table = table_start(daemon, &store);
+        LeaseTable *table = lease_bed_start(daemon, &store);
 
-        int folder_fd = openat(host->state->leases_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        g_assert_cmpint(folder_fd, >=, 0);
-        g_assert_cmpint(flock(folder_fd, LOCK_EX), ==, 0);
+        int folder_fd = lease_bed_lock(host);
         fake_kernel_do(host->fake, "fail 1 EIO");
-        g_assert_cmpint(start(daemon, table, "ens1", &n_answers, &problem), ==, 0);
+        g_assert_cmpint(lease_bed_begin(daemon, table, "ens1", &n_answers, &problem), ==, 0);
         daemon_run_until(daemon, has_no_job, NULL);
         g_assert_cmpuint(n_answers, ==, 0);
-        g_assert_cmpint(start(daemon, table, "ens1", &n_answers, &problem), ==, OUTCOME_LEASED);
+        g_assert_cmpint(lease_bed_begin(daemon, table, "ens1", &n_answers, &problem), ==, OUTCOME_LEASED);
         (void)close(folder_fd);
-        daemon_run_until(daemon, is_answered, &n_answers);
+        daemon_run_until(daemon, lease_bed_is_answered, &n_answers);
         g_assert_null(lease_next(table, NULL));
-        g_assert_cmpint(start(daemon, table, "ens1", &n_answers, &problem), ==, 0);
+        g_assert_cmpint(lease_bed_begin(daemon, table, "ens1", &n_answers, &problem), ==, 0);
         daemon_run_until(daemon, are_two, &n_answers);
         worker_port_done((WorkerPort *)&daemon->port);
         lease_table_free(table);
@@ -197,9 +139,9 @@ static void test_numbers(void) {
         write_file(host, LEASE_NUMBER_MAX, "0000:7f:00.2");
         write_file(host, 1, "0000:7f:00.0");
         write_file(host, 2, "0000:7f:00.1");
-        LeaseTable *table = table_start(daemon, &store);
-        g_assert_cmpint(start(daemon, table, "ens1", &n_answers, &problem), ==, 0);
-        g_assert_cmpint(start(daemon, table, "ens3", &n_answers, &problem), ==, 0);
+        LeaseTable *table = lease_bed_start(daemon, &store);
+        g_assert_cmpint(lease_bed_begin(daemon, table, "ens1", &n_answers, &problem), ==, 0);
+        g_assert_cmpint(lease_bed_begin(daemon, table, "ens3", &n_answers, &problem), ==, 0);
         g_assert_cmpuint(count_numbers(table), ==, 5);
         daemon_run_until(daemon, are_two, &n_answers);
         worker_port_done((WorkerPort *)&daemon->port);
@@ -210,10 +152,51 @@ static void test_numbers(void) {
         }
 }
 
+/* Limits. */
+
+static void plug_many(Host *host, unsigned first, unsigned end) {
+        for (unsigned i = first; i < end; i++)
+                fake_kernel_do(host->fake, "plug 0000:%02x:%02x.%u vendor=8086 device=100e class=020000 group=%d",
+                                0x20 + i / 256, i / 8 % 32, i % 8, MANY_GROUP);
+        host_read(host);
+}
+
+static void expect_many(Daemon *daemon, LeaseTable *table, bool descriptors, const char *message) {
+        _cleanup_problem_ Problem problem = {};
+        unsigned n_answers = 0;
+
+        g_assert_cmpint(lease_bed_begin_detached(daemon, table, "group:77", descriptors, &n_answers, &problem), ==,
+                        OUTCOME_LIMITS_EXCEEDED);
+        g_assert_cmpstr(problem.message, ==, message);
+        g_assert_null(lease_next(table, NULL));
+}
+
+/* As many devices as a lease can have, and one more: with descriptors, the kernel cannot pass more with one packet. */
+static void test_many_devices(void) {
+        g_autoptr(Host) host = host_new();
+        g_autoptr(Daemon) daemon = daemon_start(host, &patient);
+        _cleanup_problem_ Problem problem = {};
+        unsigned n_answers = 0;
+        LeaseTable *table = lease_bed_start(daemon, NULL);
+
+        plug_many(host, 0, 253);
+        expect_many(daemon, table, true, "Group 77 has 253 devices, but a lease can have at most 252.");
+        plug_many(host, 253, 1025);
+        expect_many(daemon, table, true, "Group 77 has 1025 devices, but a lease can have at most 252.");
+        expect_many(daemon, table, false, "Group 77 has 1025 devices, but a lease can have at most 1024.");
+        fake_kernel_do(host->fake, "unplug 0000:24:00.0");
+        host_read(host);
+        g_assert_cmpint(lease_bed_begin_detached(daemon, table, "group:77", false, &n_answers, &problem), ==, 0);
+        g_assert_cmpuint(lease_describe(lease_next(table, NULL)).n_addresses, ==, 1024);
+        lease_table_free(table);
+        g_assert_cmpuint(n_answers, ==, 1);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/lease-table/store", test_store);
         g_test_add_func("/lease-table/failure", test_failure);
         g_test_add_func("/lease-table/numbers", test_numbers);
+        g_test_add_func("/lease-table/many-devices", test_many_devices);
         return g_test_run();
 }
