@@ -6,7 +6,9 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -49,11 +51,27 @@ static void on_started(const Lease *lease, const WorkerResult *result, void *use
         ++*n;
 }
 
+/* A process for leases that lasts as long as this one. */
+static pid_t find_process(void) {
+        static pid_t process;
+
+        if (process > 0)
+                return process;
+        process = fork();
+        g_assert_cmpint(process, >=, 0);
+        if (process == 0) {
+                (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+                (void)pause();
+                _exit(EXIT_FAILURE);
+        }
+        return process;
+}
+
 int lease_bed_begin(Daemon *daemon, LeaseTable *table, const char *selector, unsigned *n_answers, Problem *problem) {
         static const DetachOptions options = {.whole_group = true};
         Selection selection;
         IommuReport iommu;
-        LeaseWish wish = {.uid = 1000, .pid = getpid(), .caller = "a test"};
+        LeaseWish wish = {.uid = 1000, .pid = find_process(), .caller = "a test"};
 
         iommu_examine(daemon->host->kernel, &iommu);
         g_assert_cmpint(selector_resolve(daemon->host->inventory, selector, &selection, problem), ==, 0);
@@ -69,7 +87,7 @@ int lease_bed_begin_detached(Daemon *daemon, LeaseTable *table, const char *sele
         problem_done(problem);
         g_assert_cmpint(selector_resolve(daemon->host->inventory, selector, &selection, problem), ==, 0);
         LeaseWish wish = {.uid = 1000,
-                        .pid = getpid(),
+                        .pid = find_process(),
                         .caller = "a test",
                         .descriptors = descriptors,
                         .group = selection.group};

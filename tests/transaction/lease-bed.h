@@ -12,7 +12,7 @@ LeaseTable *lease_bed_start(const Daemon *daemon, DescriptorStore *store);
 LeaseTable *lease_bed_start_with(const Daemon *daemon, DescriptorStore *store, CensusTable *censuses);
 
 /* Starts a lease of the group of this device, which must be on its host driver; the next, of a group that is detached. The lease
- * is bound to this process. Each answer is counted. Return the result of lease_start(). */
+ * is bound to a process that does not end. Each answer is counted. Return the result of lease_start(). */
 int lease_bed_begin(Daemon *daemon, LeaseTable *table, const char *selector, unsigned *n_answers, Problem *problem);
 int lease_bed_begin_detached(Daemon *daemon, LeaseTable *table, const char *selector, bool descriptors,
                 unsigned *n_answers, Problem *problem);

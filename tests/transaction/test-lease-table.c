@@ -2,7 +2,10 @@
 #include "lease-bed.h"
 #include "state/lease-file.h"
 
+#include <fcntl.h>
+#include <glib/gstdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 /* The table of leases without the bus: numbers, limits, and what systemd keeps. */
 
@@ -161,6 +164,104 @@ static void plug_many(Host *host, unsigned first, unsigned end) {
         host_read(host);
 }
 
+/* A guard that systemd has kept for this lease. Returns its other end. */
+static int keep_guard(StoredDescriptor *stored, const char *name) {
+        int ends[2];
+
+        g_assert_cmpint(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), ==, 0);
+        (void)g_strlcpy(stored->name, name, sizeof(stored->name));
+        stored->fd = ends[0];
+        return ends[1];
+}
+
+#define GARBAGE 2500
+
+/* What is no lease: damaged files, links, pipes and folders. */
+static void fill_folder(const Host *host) {
+        int folder_fd = host->state->leases_fd;
+
+        for (unsigned i = 0; i < GARBAGE; i++) {
+                g_autofree char *file = g_strdup_printf("%u", 10000 + i), *link = g_strdup_printf("%u", 20000 + i),
+                                *pipe = g_strdup_printf("%u", 30000 + i), *folder = g_strdup_printf("%u", 40000 + i);
+
+                int fd = openat(folder_fd, file, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+                g_assert_cmpint(fd, >=, 0);
+                g_assert_cmpint(write(fd, "vfiod-lease 1 ", 14), ==, 14);
+                (void)close(fd);
+                g_assert_cmpint(symlinkat(i % 2 ? "/etc/shadow" : "1000", folder_fd, link), ==, 0);
+                g_assert_cmpint(mkfifoat(folder_fd, pipe, 0644), ==, 0);
+                g_assert_cmpint(mkdirat(folder_fd, folder, 0755), ==, 0);
+        }
+}
+
+static void empty_folder(const Host *host) {
+        g_autofree char *path = g_build_filename(host->state_folder, "leases", NULL);
+        g_autoptr(GDir) folder = g_dir_open(path, 0, NULL);
+
+        for (const char *name; (name = g_dir_read_name(folder));) {
+                g_autofree char *file = g_build_filename(path, name, NULL);
+
+                g_assert_cmpint(g_remove(file), ==, 0);
+        }
+}
+
+/* 10,000 files in the folder are no leases. vfiod starts soon, and the lease among them goes on. */
+static void test_garbage(void) {
+        g_autoptr(Host) host = host_new();
+        g_autoptr(Daemon) daemon = daemon_start(host, &patient);
+        StoredDescriptor stored = {};
+        unsigned n_kept = 1;
+        DescriptorStore store = {.stored = &stored, .n_stored = 1, .keep = keep, .drop = drop, .userdata = &n_kept};
+
+        int guard = keep_guard(&stored, "lease-1000-guard");
+        fill_folder(host);
+        write_file(host, 1000, "0000:7f:00.0");
+        gint64 begin = g_get_monotonic_time();
+        LeaseTable *table = lease_bed_start(daemon, &store);
+        g_assert_cmpint(g_get_monotonic_time() - begin, <, 5 * G_USEC_PER_SEC);
+        const Lease *lease = lease_next(table, NULL);
+        g_assert_nonnull(lease);
+        g_assert_cmpuint(lease_describe(lease).number, ==, 1000);
+        g_assert_cmpint(lease_describe(lease).state, ==, LEASE_ACTIVE);
+        g_assert_null(lease_next(table, lease));
+        g_assert_cmpuint(n_kept, ==, 1);
+        g_assert_cmpuint(host->state->n_reported, ==, G_N_ELEMENTS(host->state->reported));
+        worker_port_done((WorkerPort *)&daemon->port);
+        lease_table_free(table);
+        empty_folder(host);
+        (void)close(stored.fd);
+        (void)close(guard);
+}
+
+/* More files of leases than there can be leases: those whose guard systemd has kept are among those that go on. */
+static void test_too_many(void) {
+        g_autoptr(Host) host = host_new();
+        g_autoptr(Daemon) daemon = daemon_start(host, &patient);
+        StoredDescriptor stored[2] = {};
+        unsigned n_kept = 2;
+        DescriptorStore store = {.stored = stored, .n_stored = 2, .keep = keep, .drop = drop, .userdata = &n_kept};
+        int guards[] = {keep_guard(&stored[0], "lease-1-guard"), keep_guard(&stored[1], "lease-40-guard")};
+
+        for (unsigned i = 1; i <= 40; i++)
+                write_file(host, i, "0000:7f:00.0");
+        LeaseTable *table = lease_bed_start(daemon, &store);
+        /* Twice the quota of the bed. */
+        g_assert_cmpuint(count_numbers(table), ==, 16);
+        for (unsigned i = 0; i < G_N_ELEMENTS(guards); i++) {
+                const Lease *lease = lease_find(table, i == 0 ? 1 : 40);
+
+                g_assert_nonnull(lease);
+                g_assert_cmpint(lease_describe(lease).state, ==, LEASE_ACTIVE);
+        }
+        g_assert_cmpuint(n_kept, ==, 2);
+        worker_port_done((WorkerPort *)&daemon->port);
+        lease_table_free(table);
+        for (unsigned i = 0; i < G_N_ELEMENTS(guards); i++) {
+                (void)close(stored[i].fd);
+                (void)close(guards[i]);
+        }
+}
+
 static void expect_many(Daemon *daemon, LeaseTable *table, bool descriptors, const char *message) {
         _cleanup_problem_ Problem problem = {};
         unsigned n_answers = 0;
@@ -197,6 +298,8 @@ int main(int argc, char **argv) {
         g_test_add_func("/lease-table/store", test_store);
         g_test_add_func("/lease-table/failure", test_failure);
         g_test_add_func("/lease-table/numbers", test_numbers);
+        g_test_add_func("/lease-table/garbage", test_garbage);
+        g_test_add_func("/lease-table/too-many", test_too_many);
         g_test_add_func("/lease-table/many-devices", test_many_devices);
         return g_test_run();
 }
