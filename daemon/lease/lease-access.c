@@ -12,14 +12,15 @@ typedef struct Access {
         LeaseTable *table;
         unsigned number;
         lease_access_done_t done;
-        bool is_second; /* the worker of the first attempt died */
+        bool is_second;       /* the worker of the first attempt died */
+        uint64_t fingerprint; /* of the devices when it was sent */
 } Access;
 
 static int access_new(const Lease *lease, lease_access_done_t done, bool is_second, Access **ret) {
         Access *request = malloc(sizeof(Access));
         if (!request)
                 return -ENOMEM;
-        *request = (Access){lease->table, lease->number, done, is_second};
+        *request = (Access){lease->table, lease->number, done, is_second, lease_access_fingerprint(lease)};
         *ret = request;
         return 0;
 }
@@ -72,7 +73,8 @@ static int read_descriptors(Lease *lease, sd_bus_message *reply) {
         return r < 0 ? r : lease->n_fds == (lease->descriptors ? lease->n_nodes : 0) ? 0 : -EBADMSG;
 }
 
-static int read_grant(Lease *lease, sd_bus_message *reply) {
+/* If the kernel has made nodes again since then, they get access later: see lease_table_process(). */
+static int read_grant(Lease *lease, uint64_t fingerprint, sd_bus_message *reply) {
         int32_t result;
         int r;
 
@@ -84,7 +86,7 @@ static int read_grant(Lease *lease, sd_bus_message *reply) {
                 lease_drop_descriptors(lease);
                 return r;
         }
-        lease->granted = lease_access_fingerprint(lease);
+        lease->granted = fingerprint;
         return 0;
 }
 
@@ -96,7 +98,7 @@ static void on_granted(int error, sd_bus_message *reply, void *userdata) {
 
         if (!lease || (peer_is_lost(error) && !request->is_second && send_grant(lease, true, request->done) >= 0))
                 return;
-        request->done(lease, error < 0 ? error : read_grant(lease, reply));
+        request->done(lease, error < 0 ? error : read_grant(lease, request->fingerprint, reply));
 }
 
 static int append_grant(sd_bus_message *call, const Lease *lease) {
@@ -209,6 +211,7 @@ uint64_t lease_access_fingerprint(const Lease *lease) {
                 uint8_t node = device->group_node;
                 hash = mix(hash, &device->incarnation, sizeof(device->incarnation));
                 hash = mix(hash, device->cdev, strlen(device->cdev) + 1);
+                hash = mix(hash, &device->nodes, sizeof(device->nodes));
                 hash = mix(hash, &group, sizeof(group));
                 hash = mix(hash, &node, sizeof(node));
         }

@@ -2,6 +2,8 @@
 #include "lease-bed.h"
 #include "state/lease-file.h"
 
+#include <acl/libacl.h>
+#include <sys/acl.h>
 #include <sys/socket.h>
 
 /* Leases whose worker dies, or whose search for holders takes long. */
@@ -197,11 +199,65 @@ static void test_failed_again(void) {
         lease_table_free(table);
 }
 
+static void expect_access(const Host *host, const char *node) {
+        g_autofree char *path = g_build_filename(fake_kernel_get_root(host->fake), node, NULL);
+
+        acl_t acl = acl_get_file(path, ACL_TYPE_ACCESS);
+        g_assert_nonnull(acl);
+        char *text = acl_to_any_text(acl, NULL, ',', TEXT_NUMERIC_IDS);
+        g_assert_cmpstr(text, ==, "user::rw-,user:1000:rw-,group::---,mask::rw-,other::---");
+        (void)acl_free(text);
+        (void)acl_free(acl);
+}
+
+/* The device is unbound and bound again before vfiod handles the events. vfiod gives access to the new node. */
+static void check_rebound(const char *selector, const char *address, bool cdevs) {
+        g_autoptr(Host) host = host_new();
+        if (cdevs)
+                fake_kernel_do(host->fake, "cdevs on");
+        g_autoptr(Daemon) daemon = daemon_start(host, &patient);
+        _cleanup_problem_ Problem problem = {};
+        unsigned n_answers = 0, n_changes = 0;
+        LeaseTable *table = lease_bed_start(daemon, NULL);
+
+        g_assert_cmpint(lease_bed_begin(daemon, table, selector, &n_answers, &problem), ==, 0);
+        daemon_run_until(daemon, lease_bed_is_answered, &n_answers);
+        assert_model_is_current(daemon);
+        lease_table_watch(table, count_changes, &n_changes);
+        lease_table_process(table);
+        daemon_run_until(daemon, has_no_worker, NULL);
+        g_assert_cmpuint(n_changes, ==, 0);
+
+        g_assert_cmpint(fake_kernel_write(host->fake, address, "sys/bus/pci/drivers/vfio-pci/unbind"), ==, 0);
+        g_assert_cmpint(fake_kernel_write(host->fake, address, "sys/bus/pci/drivers/vfio-pci/bind"), ==, 0);
+        assert_model_is_current(daemon);
+        lease_table_process(table);
+        daemon_run_until(daemon, is_changed, &n_changes);
+        g_autofree char *node = cdevs ? host_cdev_of(host, address) : g_strdup_printf("dev/vfio/%d", OTHER_NIC_GROUP);
+        expect_access(host, node);
+        lease_table_process(table);
+        daemon_run_until(daemon, has_no_worker, NULL);
+        g_assert_cmpuint(n_changes, ==, 1);
+        worker_port_done((WorkerPort *)&daemon->port);
+        lease_table_free(table);
+}
+
+static void test_rebound(void) {
+        check_rebound("ens3", OTHER_NIC, false);
+}
+
+/* The other device of the group keeps the node of the group, but the device has a new node of its own. */
+static void test_rebound_cdev(void) {
+        check_rebound("ens1", PORT1, true);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/lease-workers/release", test_release);
         g_test_add_func("/lease-workers/forced-release", test_forced_release);
         g_test_add_func("/lease-workers/killed-worker", test_killed_worker);
         g_test_add_func("/lease-workers/failed-again", test_failed_again);
+        g_test_add_func("/lease-workers/rebound", test_rebound);
+        g_test_add_func("/lease-workers/rebound-cdev", test_rebound_cdev);
         return g_test_run();
 }
