@@ -37,7 +37,12 @@ static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *error) 
 
         (void)error;
         if (sd_bus_message_is_method_error(reply, NULL))
-                finish(request, -EPIPE, NULL);
+                /* sd-bus makes the same error when the connection has ended. */
+                finish(request,
+                                sd_bus_message_get_errno(reply) == ETIMEDOUT && sd_bus_is_open(request->peer)
+                                                ? -ETIMEDOUT
+                                                : -EPIPE,
+                                NULL);
         else if (request->reply)
                 finish(request, 0, reply);
         else {

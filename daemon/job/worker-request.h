@@ -5,7 +5,7 @@
 
 /* Small requests of the daemon to vfiod-worker: files that only root may write. Each has a connection of its own. */
 
-/* Called once, with 0 or a negative errno: -EPIPE if the worker ended without an answer. */
+/* Called once, with 0 or a negative errno: -EPIPE if the worker ended without an answer; -ETIMEDOUT. */
 typedef void (*worker_request_done_t)(int error, void *userdata);
 
 /* Starts a request: the signature types and the arguments are those of the method in helper/worker-service.c. done may

@@ -191,6 +191,13 @@ int pci_path_find_upstream(const char *folder, PciAddress *ret) {
         return part && part != last && pci_address_parse_component(part, ret) ? 0 : -ENOENT;
 }
 
+/* A new node has a new directory in sysfs. The number of its inode is not used again soon. */
+static uint32_t read_inode(int directory_fd, const char *path) {
+        struct stat status;
+
+        return fstatat(directory_fd, path, &status, 0) < 0 ? 0 : (uint32_t)status.st_ino;
+}
+
 /* Finds the nodes that a virtual machine can open for a device on a vfio driver. In the middle of a probe there may be no cdev
  * yet: an event follows. */
 static void find_nodes(const Kernel *kernel, int device_fd, PciFacts *facts) {
@@ -199,8 +206,14 @@ static void find_nodes(const Kernel *kernel, int device_fd, PciFacts *facts) {
         if (!pci_driver_is_vfio(facts->driver))
                 return;
         facts->group_node = facts->group != IOMMU_GROUP_NONE && vfio_has_group_nodes(kernel);
-        if (vfio_cdev_read(device_fd, &cdev) > 0)
-                (void)snprintf(facts->cdev, sizeof(facts->cdev), "%s", cdev.name);
+        if (facts->group_node)
+                facts->nodes = read_inode(kernel->sys_fd,
+                                SYSFS_PATH("class/vfio/%s",
+                                                VFIO_NODE_TEXT(facts->group, facts->no_iommu) + strlen("/dev/vfio/")));
+        if (vfio_cdev_read(device_fd, &cdev) <= 0)
+                return;
+        (void)snprintf(facts->cdev, sizeof(facts->cdev), "%s", cdev.name);
+        facts->nodes = facts->nodes * 31 + read_inode(device_fd, SYSFS_PATH("vfio-dev/%s", cdev.name));
 }
 
 int pci_device_read_facts(const Kernel *kernel, PciAddress address, PciFacts *ret) {

@@ -12,13 +12,15 @@ typedef struct Access {
         LeaseTable *table;
         unsigned number;
         lease_access_done_t done;
+        bool is_second;       /* the worker of the first attempt died */
+        uint64_t fingerprint; /* of the devices when it was sent */
 } Access;
 
-static int access_new(const Lease *lease, lease_access_done_t done, Access **ret) {
+static int access_new(const Lease *lease, lease_access_done_t done, bool is_second, Access **ret) {
         Access *request = malloc(sizeof(Access));
         if (!request)
                 return -ENOMEM;
-        *request = (Access){lease->table, lease->number, done};
+        *request = (Access){lease->table, lease->number, done, is_second, lease_access_fingerprint(lease)};
         *ret = request;
         return 0;
 }
@@ -71,7 +73,8 @@ static int read_descriptors(Lease *lease, sd_bus_message *reply) {
         return r < 0 ? r : lease->n_fds == (lease->descriptors ? lease->n_nodes : 0) ? 0 : -EBADMSG;
 }
 
-static int read_grant(Lease *lease, sd_bus_message *reply) {
+/* If the kernel has made nodes again since then, they get access later: see lease_table_process(). */
+static int read_grant(Lease *lease, uint64_t fingerprint, sd_bus_message *reply) {
         int32_t result;
         int r;
 
@@ -83,16 +86,19 @@ static int read_grant(Lease *lease, sd_bus_message *reply) {
                 lease_drop_descriptors(lease);
                 return r;
         }
-        lease->granted = lease_access_fingerprint(lease);
+        lease->granted = fingerprint;
         return 0;
 }
+
+static int send_grant(const Lease *lease, bool is_second, lease_access_done_t done);
 
 static void on_granted(int error, sd_bus_message *reply, void *userdata) {
         _cleanup_free_ Access *request = userdata;
         Lease *lease = error == -ECANCELED ? NULL : lease_find(request->table, request->number);
 
-        if (lease)
-                request->done(lease, error < 0 ? error : read_grant(lease, reply));
+        if (!lease || (peer_is_lost(error) && !request->is_second && send_grant(lease, true, request->done) >= 0))
+                return;
+        request->done(lease, error < 0 ? error : read_grant(lease, request->fingerprint, reply));
 }
 
 static int append_grant(sd_bus_message *call, const Lease *lease) {
@@ -108,11 +114,11 @@ static int append_grant(sd_bus_message *call, const Lease *lease) {
 }
 
 /* Takes the peer over. */
-static int send(const Lease *lease, sd_bus *peer, sd_bus_message *call, lease_access_done_t done,
+static int send(const Lease *lease, sd_bus *peer, sd_bus_message *call, lease_access_done_t done, bool is_second,
                 worker_request_reply_t reply) {
         Access *request;
 
-        int r = access_new(lease, done, &request);
+        int r = access_new(lease, done, is_second, &request);
         if (r < 0) {
                 sd_bus_close_unref(peer);
                 return r;
@@ -123,7 +129,7 @@ static int send(const Lease *lease, sd_bus *peer, sd_bus_message *call, lease_ac
         return r;
 }
 
-int lease_access_grant(Lease *lease, lease_access_done_t done) {
+static int send_grant(const Lease *lease, bool is_second, lease_access_done_t done) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
         _cleanup_(sd_bus_close_unrefp) sd_bus *peer = NULL;
         int r;
@@ -132,7 +138,15 @@ int lease_access_grant(Lease *lease, lease_access_done_t done) {
                                         0 ||
                         (r = append_grant(call, lease)) < 0)
                 return r;
-        return send(lease, TAKE_PTR(peer), call, done, on_granted);
+        return send(lease, TAKE_PTR(peer), call, done, is_second, on_granted);
+}
+
+/* A worker that was killed, for example by an update of the package, may have given a part of the access. The next worker does the same
+ * again. */
+int lease_access_grant(Lease *lease, lease_access_done_t done) {
+        int r = send_grant(lease, false, done);
+
+        return peer_is_lost(r) ? send_grant(lease, true, done) : r;
 }
 
 static void on_result(int error, sd_bus_message *reply, void *userdata) {
@@ -155,7 +169,7 @@ static int ask(const Lease *lease, const char *member, bool flag, lease_access_d
         if ((r = worker_request_new(lease->table->parts.event, lease->table->parts.port, member, &peer, &call)) < 0 ||
                         (r = sd_bus_message_append(call, "ub", lease->number, (int)flag)) < 0)
                 return r;
-        return send(lease, TAKE_PTR(peer), call, done, on_result);
+        return send(lease, TAKE_PTR(peer), call, done, false, on_result);
 }
 
 int lease_access_record(Lease *lease, lease_access_done_t done) {
@@ -167,7 +181,7 @@ int lease_access_record(Lease *lease, lease_access_done_t done) {
                                         0 ||
                         (r = append_grant(call, lease)) < 0)
                 return r;
-        return send(lease, TAKE_PTR(peer), call, done, on_result);
+        return send(lease, TAKE_PTR(peer), call, done, false, on_result);
 }
 
 int lease_access_revoke(Lease *lease, bool forget, lease_access_done_t done) {
@@ -197,6 +211,7 @@ uint64_t lease_access_fingerprint(const Lease *lease) {
                 uint8_t node = device->group_node;
                 hash = mix(hash, &device->incarnation, sizeof(device->incarnation));
                 hash = mix(hash, device->cdev, strlen(device->cdev) + 1);
+                hash = mix(hash, &device->nodes, sizeof(device->nodes));
                 hash = mix(hash, &group, sizeof(group));
                 hash = mix(hash, &node, sizeof(node));
         }

@@ -5,6 +5,10 @@
 
 #include <fcntl.h>
 
+/* vfiod itself makes not more leases than the quota allows. Each lease that ends needs a worker, so the files that something else has
+ * put into the folder are limited, too. */
+#define LEASES_MAX(table) (2 * (size_t)(table)->parts.limits->leases.total)
+
 /* The leases of an earlier daemon. Their files tell what was leased, and systemd has kept the guards and pidfds. */
 
 /* Returns a copy of the descriptor that was kept under this name, or -ENOENT. */
@@ -71,16 +75,43 @@ static int restore(LeaseTable *table, LeaseFile *file) {
         return 0;
 }
 
+/* One reading of the folder. */
+typedef struct Reading {
+        LeaseTable *table;
+        bool only_kept; /* only leases of which systemd keeps a descriptor */
+        size_t n_leases;
+        bool has_too_many;
+} Reading;
+
+static bool is_kept(const LeaseTable *table, unsigned number) {
+        const DescriptorStore *store = table->parts.store;
+
+        for (size_t i = 0; store && i < store->n_stored; i++) {
+                const char *kept = startswith(store->stored[i].name, "lease-");
+
+                if (kept && strtoul(kept, NULL, 10) == number)
+                        return true;
+        }
+        return false;
+}
+
 static int on_file(int folder_fd, const char *name, void *userdata) {
         _cleanup_lease_file_ LeaseFile file = {};
-        LeaseTable *table = userdata;
+        Reading *reading = userdata;
+        LeaseTable *table = reading->table;
         unsigned number;
 
-        if (lease_file_parse_name(name, &number) < 0)
+        if (lease_file_parse_name(name, &number) < 0 || lease_find(table, number) ||
+                        (reading->only_kept && !is_kept(table, number)))
                 return 0;
         int r = lease_file_read(folder_fd, number, &file);
+        if (r >= 0 && reading->n_leases >= LEASES_MAX(table)) {
+                reading->has_too_many = true;
+                return 0;
+        }
         if (r >= 0)
                 r = restore(table, &file);
+        reading->n_leases += r >= 0;
         if (r < 0 && r != -ENOENT && r != -ENOMEM)
                 state_report(table->parts.state, folder_fd, name, r);
         return r == -ENOMEM ? r : 0;
@@ -99,9 +130,17 @@ static void drop_unknown(const LeaseTable *table) {
 }
 
 int lease_restore_all(LeaseTable *table) {
-        int r = table->parts.state->leases_fd < 0 ? 0
-                                                  : sysfs_for_each(table->parts.state->leases_fd, ".", on_file, table);
+        Reading reading = {.table = table, .only_kept = true};
+        int folder_fd = table->parts.state->leases_fd, r = 0;
 
+        /* These are certainly leases. */
+        if (folder_fd >= 0 && (r = sysfs_for_each(folder_fd, ".", on_file, &reading)) >= 0) {
+                reading.only_kept = false;
+                r = sysfs_for_each(folder_fd, ".", on_file, &reading);
+        }
+        if (reading.has_too_many)
+                log_warning("The folder 'leases' has more than %zu leases. vfiod ends the others when it starts again.",
+                                LEASES_MAX(table));
         drop_unknown(table);
         return r;
 }

@@ -3,6 +3,7 @@
 #include "lease/lease-internal.h"
 #include "policy/plan.h"
 
+#include <poll.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
 
@@ -44,6 +45,11 @@ static int explain(const Lease *lease, int error, Problem *problem) {
                                 "Cannot let user %u open the nodes of group %d: the file system of /dev has no access "
                                 "control "
                                 "lists.",
+                                (unsigned)lease->uid, lease->group);
+        if (error == -EPIPE)
+                return problem_set(problem, OUTCOME_FAILED,
+                                "Cannot let user %u open the nodes of group %d, because vfiod-worker ended without an "
+                                "answer, twice. Read its log with 'journalctl -u vfiod-worker', and ask again.",
                                 (unsigned)lease->uid, lease->group);
         return problem_set(problem, OUTCOME_FAILED, "Cannot let user %u open the nodes of group %d: %s",
                         (unsigned)lease->uid, lease->group, strerror(-error));
@@ -224,17 +230,36 @@ static int check_quota(const LeaseTable *table, uid_t uid, Problem *problem) {
         return quota_check(&table->parts.limits->leases, &use, uid, "leases", problem);
 }
 
-static int bind_process(Lease *lease, Problem *problem) {
-        int fd = (int)syscall(SYS_pidfd_open, lease->pid, 0);
+static int refuse_process(const Lease *lease, const char *what, Problem *problem) {
+        return problem_set(problem, OUTCOME_FAILED,
+                        "A lease cannot be bound to process %d, which is %s. Name the process of the program that uses "
+                        "the devices, or ask for a lease without a process.",
+                        (int)lease->pid, what);
+}
 
+static bool is_over(int pid_fd) {
+        return poll(&(struct pollfd){.fd = pid_fd, .events = POLLIN}, 1, 0) == 1;
+}
+
+/* The process may be that of another user, for example of a container: it only tells when the lease ends. */
+static int bind_process(Lease *lease, Problem *problem) {
+        if (lease->pid == 1)
+                return refuse_process(lease, "the first process of the host and does not end", problem);
+        if (lease->pid == getpid())
+                return refuse_process(lease, "vfiod itself", problem);
+        _cleanup_close_ int fd = (int)syscall(SYS_pidfd_open, lease->pid, 0);
         if (fd < 0)
                 /* Linux 6.15 has ENOENT for a thread that is no process; before, it was EINVAL. */
                 return errno == ESRCH || errno == EINVAL || errno == ENOENT
                                 ? problem_set(problem, OUTCOME_FAILED,
-                                                  "There is no process %d to which the lease could be bound.",
+                                                  "There is no process %d to which the lease could be bound. The "
+                                                  "number "
+                                                  "of a thread does not name a process.",
                                                   (int)lease->pid)
                                 : -errno;
-        return lease_watch_process(lease, fd, true);
+        if (is_over(fd))
+                return refuse_process(lease, "over already", problem);
+        return lease_watch_process(lease, TAKE_FD(fd), true);
 }
 
 static int fill(Lease *lease, const LeaseWish *wish, Problem *problem) {
@@ -321,8 +346,12 @@ static void check_nodes(Lease *lease) {
                 return;
         /* Only once for each change, also after a failure. Without nodes, this waits until there are new ones. */
         lease->granted = fingerprint;
-        if (fingerprint != 0)
-                lease->waits = lease_access_grant(lease, on_granted_again) >= 0;
+        if (fingerprint == 0)
+                return;
+        int r = lease_access_grant(lease, on_granted_again);
+        lease->waits = r >= 0;
+        if (r < 0)
+                on_granted_again(lease, r);
 }
 
 void lease_table_process(LeaseTable *table) {

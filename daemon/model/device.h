@@ -98,6 +98,7 @@ typedef struct Device {
         uint64_t driver_due_us; /* for driver-check.h: when the driver link is read again; 0 if confirmed */
         PciLink link;
         char cdev[VFIO_CDEV_NAME_MAX]; /* as in PciFacts */
+        uint32_t nodes;                /* as in PciFacts */
         uint16_t virtual_functions_max;
         int16_t numa_node;
         uint8_t driver_readings; /* for driver-check.h: how often the driver link was read again */

@@ -322,6 +322,7 @@ int inventory_put_device(Inventory *inventory, const PciFacts *read) {
                 memcpy(device->cdev, read->cdev, sizeof(device->cdev));
                 facts |= CHANGED_DRIVER;
         }
+        device->nodes = read->nodes; /* nothing that the bus shows */
         UPDATE(numa_node, (int16_t)read->numa_node, CHANGED_OTHER);
         UPDATE(virtual_functions_max, read->virtual_functions_max, CHANGED_OTHER);
         UPDATE(virtual_function, read->virtual_function, CHANGED_OTHER | CHANGED_FUNCTIONS);
@@ -399,6 +400,7 @@ int inventory_drop_device(Inventory *inventory, PciAddress address) {
         device->driver = NULL;
         device->group_node = false;
         device->cdev[0] = '\0';
+        device->nodes = 0;
         device->driver_due_us = 0;
         device->names = host_name_list_free(device->names);
         unsigned facts = CHANGED_STATE | CHANGED_DRIVER | CHANGED_GROUP | CHANGED_NAMES | CHANGED_OTHER;

@@ -231,6 +231,11 @@ static void apply(RuleKeeper *keeper, RuleCase *rule_case, Device *device) {
 
         if (rule_plan_is_changing(keeper, device))
                 return;
+        /* The end of the lease may reattach it. */
+        if (device->leased) {
+                rule_case_set(rule_case, RULE_STATUS_WAITING, "it is leased. The rule is applied when the lease ends.");
+                return;
+        }
         if (device_state(device) == DEVICE_DETACHED && !(rule && rule->virtual_functions > 0)) {
                 rule_case_set(rule_case, RULE_STATUS_APPLIED, NULL);
                 rule_plan_note_companions(keeper, device->address);

@@ -93,7 +93,7 @@ bool rule_plan_awaits_network(const RuleKeeper *keeper, const Device *device) {
 }
 
 bool rule_plan_waits_long(const RuleKeeper *keeper, const Device *device) {
-        return device->activity == DEVICE_WAITED_FOR || rule_plan_awaits_network(keeper, device);
+        return device->leased || device->activity == DEVICE_WAITED_FOR || rule_plan_awaits_network(keeper, device);
 }
 
 void rule_plan_note_companions(RuleKeeper *keeper, PciAddress address) {

@@ -54,7 +54,8 @@ bool rule_plan_awaits_interface(const RuleCase *rule_case, const Device *device,
  * driver_override again. */
 bool rule_plan_udev_is_done(const RuleKeeper *keeper, const RuleCase *rule_case, uint64_t now);
 
-/* Tells whether a rule that waits for this device may wait long: for the network, or for a device that is stuck. */
+/* Tells whether a rule that waits for this device may wait long: for the network, for the end of a lease, or for a device that is
+ * stuck. */
 bool rule_plan_waits_long(const RuleKeeper *keeper, const Device *device);
 
 /* Adds a case for each companion: a member of the group that was detached together with the device. So the keeper

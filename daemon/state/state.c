@@ -57,6 +57,8 @@ void state_report(State *state, int folder_fd, const char *name, int error) {
                         return;
         state->reported[state->n_reported++] = status.st_ino;
         log_warning("vfiod ignores the state file '%s': %s.", name, state_file_describe_error(error));
+        if (state->n_reported == ELEMENTSOF(state->reported))
+                log_warning("vfiod ignores more state files without naming them.");
 }
 
 /* Reading. */

@@ -46,7 +46,8 @@ bool state_needs_writer(const char *folder);
 /* Reads all files again. Returns 0; or a negative errno, and then the state has the files that were read before. */
 int state_load(State *state);
 
-/* Logs once for each file that it is ignored, and why: an error that state_file_describe_error() explains. */
+/* Logs once for each file that it is ignored, and why: an error that state_file_describe_error() explains. After 256 files, it logs
+ * only that there may be more. */
 void state_report(State *state, int folder_fd, const char *name, int error);
 
 /* Returns the file of a device, or the transaction that changes it; NULL for none. */

@@ -129,6 +129,39 @@ static void test_given(void) {
         g_assert_cmpint(front_ask(front, "RevokeLease", "ub", 9U, 1), ==, 0);
 }
 
+/* The fake kernel stores no larger lists. An entry has 8 bytes. */
+#define ACL_ENTRIES_MAX 511
+
+/* As if the kernel had made the node again, and somebody had given it to as many users as the list can have. */
+static void fill_acl(Front *front) {
+        g_autofree char *path = g_build_filename(fake_kernel_get_root(front->host->fake), NODE, NULL);
+        g_autoptr(GString) text = g_string_new("u::rw,g::-,o::-,m::rw");
+
+        for (unsigned i = 4; i < ACL_ENTRIES_MAX; i++)
+                g_string_append_printf(text, ",u:%u:rw", 5000000 + i);
+        acl_t acl = acl_from_text(text->str);
+        g_assert_nonnull(acl);
+        g_assert_cmpint(acl_set_file(path, ACL_TYPE_ACCESS, acl), ==, 0);
+        (void)acl_free(acl);
+}
+
+/* The access to new nodes cannot be given: the lease keeps its file, which the end of the lease needs. A lease that never had
+ * access has no file then. */
+static void test_failed_again(void) {
+        static const char *const ports[] = {PORT1, PORT2, NULL};
+        _cleanup_front_ Front *front = front_new();
+
+        detach_ports(front);
+        g_assert_cmpint(grant(front, 7, ALICE, false, ports), ==, 0);
+        fill_acl(front);
+        g_assert_cmpint(grant(front, 7, ALICE, false, ports), ==, -E2BIG);
+        g_assert_true(has_file(front, 7));
+        g_assert_cmpint(grant(front, 8, ALICE, false, ports), ==, -E2BIG);
+        g_assert_false(has_file(front, 8));
+        g_assert_cmpint(front_ask(front, "RevokeLease", "ub", 7U, 1), ==, 0);
+        g_assert_false(has_file(front, 7));
+}
+
 /* Processes are ended only if the lease said so when it began. There is no reaper here, and no process to end. */
 static void test_processes(void) {
         static const char *const ports[] = {PORT1, PORT2, NULL};
@@ -294,6 +327,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/front-lease/not-detached", test_not_detached);
         g_test_add_func("/front-lease/numbers", test_numbers);
         g_test_add_func("/front-lease/given", test_given);
+        g_test_add_func("/front-lease/failed-again", test_failed_again);
         g_test_add_func("/front-lease/processes", test_processes);
         g_test_add_func("/front-lease/lock", test_lock);
         g_test_add_func("/front-lease/own-user", test_own_user);
