@@ -72,6 +72,8 @@ static const Verb verbs[] = {
                 {"rescan", "", "Read all devices and rules again", OPERAND_NONE, "", verb_rescan, true},
                 {"status", "", "Show the version, the IOMMU, and the numbers of devices and groups", OPERAND_NONE, "",
                                 verb_status},
+                {"doctor", " [SELECTOR]", "Tell what keeps virtual machines from using devices, and the cure",
+                                OPERAND_MAYBE_SELECTOR, "", verb_doctor},
 };
 
 static void print_help(FILE *stream) {

@@ -28,6 +28,9 @@ static const struct {
                 {"starting", COLOR_YELLOW},
                 {"ending", COLOR_YELLOW},
                 {"lingering", COLOR_RED},
+                {"ok", COLOR_GREEN},
+                {"warning", COLOR_YELLOW},
+                {"error", COLOR_RED},
                 {"overridden", COLOR_YELLOW},
                 {"refuses", COLOR_RED},
 };

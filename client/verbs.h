@@ -71,3 +71,6 @@ ExitCode verb_rule_remove(Invocation *invocation);
 ExitCode verb_rule_check(Invocation *invocation);
 ExitCode verb_rescan(Invocation *invocation);
 ExitCode verb_status(Invocation *invocation);
+
+/* Returns EXIT_UNSOUND if vfiod found an error. */
+ExitCode verb_doctor(Invocation *invocation);

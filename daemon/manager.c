@@ -269,6 +269,7 @@ static int serve(Manager *manager, const ManagerParts *parts) {
                         .lease_socket = parts->lease_socket,
                         .names = manager->names,
                         .censuses = &manager->censuses,
+                        .diagnoses = &manager->diagnoses,
                         .worker = manager->worker,
                         .rules = manager->rules,
                         .follower = manager->follower,
@@ -332,6 +333,13 @@ int manager_new(sd_event *event, const ManagerParts *parts, Manager **ret) {
         if ((r = rule_keeper_new(&rule_parts, &manager->rules)) < 0)
                 return log_error_errno(r, "Cannot start to apply rules");
         manager->censuses = (CensusTable){.event = event, .path = parts->census};
+        manager->diagnoses = (DiagnosisTable){
+                        .event = event,
+                        .kernel = manager->kernel,
+                        .inventory = manager->inventory,
+                        .worker = parts->worker,
+                        .deadline_us = DIAGNOSIS_DEADLINE_US,
+        };
         LeaseParts lease_parts = {
                         .event = event,
                         .kernel = manager->kernel,
@@ -369,6 +377,7 @@ Manager *manager_free(Manager *manager) {
         job_table_free(manager->jobs);
         rule_keeper_free(manager->rules);
         census_table_done(&manager->censuses);
+        diagnosis_table_done(&manager->diagnoses);
         if (manager->worker)
                 worker_port_done(manager->worker);
         lease_table_free(manager->leases);

@@ -32,6 +32,7 @@ typedef struct Manager {
         RuleKeeper *rules;
         PciNames *names;
         CensusTable censuses;
+        DiagnosisTable diagnoses;
         Service service; /* holds the bus */
         SystemBus *system_bus;
         RootSocket *root_socket; /* NULL for none */

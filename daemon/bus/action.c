@@ -103,6 +103,7 @@ const MethodAccess action_table[] = {
                 {BUS_INTERFACE_MANAGER, "GetGroup", ACTION_NONE},
                 {BUS_INTERFACE_MANAGER, "GetDevice", ACTION_NONE},
                 {BUS_INTERFACE_MANAGER, "CheckRule", ACTION_NONE},
+                {BUS_INTERFACE_MANAGER, "Diagnose", ACTION_NONE, no_options},
                 {BUS_INTERFACE_MANAGER, "Plan", ACTION_NONE, plan_options},
                 {BUS_INTERFACE_MANAGER, "Detach", ACTION_DETACH, detach_options},
                 {BUS_INTERFACE_MANAGER, "Reattach", ACTION_REATTACH, reattach_options},

@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "bus/authorize.h"
 #include "bus/call-entry.h"
+#include "bus/diagnose-interface.h"
 #include "bus/operation.h"
 #include "bus/publish.h"
 #include "bus/rule-interface.h"
@@ -228,6 +229,8 @@ const sd_bus_vtable manager_vtable[] = {
                 SD_BUS_METHOD_WITH_ARGS("ListHolders", SD_BUS_ARGS("s", selector, "a{sv}", options),
                                 SD_BUS_RESULT("a(ussssa{sv})", holders), method_list_holders,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_METHOD_WITH_ARGS("Diagnose", SD_BUS_ARGS("s", selector, "a{sv}", options),
+                                SD_BUS_RESULT("a(ssssa{sv})", checks), diagnose_method, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("GetGroup", SD_BUS_ARGS("s", selector), SD_BUS_RESULT("o", group),
                                 method_get_group, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("GetDevice", SD_BUS_ARGS("s", selector), SD_BUS_RESULT("o", device),

@@ -3,6 +3,7 @@
 
 #include "bus/reply.h"
 #include "job/census.h"
+#include "job/diagnosis-table.h"
 #include "job/job.h"
 #include "job/worker-request.h"
 #include "kernel/pci-names.h"
@@ -54,6 +55,7 @@ struct Service {
         const char *lease_socket; /* path of the socket of leases; NULL for none */
         PciNames *names;
         CensusTable *censuses;
+        DiagnosisTable *diagnoses;
         WorkerPort *worker;
         RuleKeeper *rules;
         const Follower *follower;

@@ -2,8 +2,10 @@
 #include "helper/worker-service.h"
 #include "base/log.h"
 #include "engine/transaction.h"
+#include "helper/examine-service.h"
 #include "helper/lease-holders.h"
 #include "helper/lease-service.h"
+#include "process/examine-message.h"
 #include "process/job-message.h"
 #include "rule/boot-file.h"
 #include "rule/early-file.h"
@@ -289,6 +291,11 @@ static int method_end_holders(sd_bus_message *message, void *userdata, sd_bus_er
         return lease_service_end_holders(((const Session *)userdata)->host, message);
 }
 
+static int method_examine(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        (void)error;
+        return examine_service_run(((const Session *)userdata)->host, message);
+}
+
 /* The listener has checked who connects, so every call is allowed. */
 #define METHOD(member, in, out, handler) SD_BUS_METHOD(member, in, out, handler, SD_BUS_VTABLE_UNPRIVILEGED)
 #define PLAN "ssiuuuutbbbbba(sqqqquyiiaybbbbs)a(sssu)"
@@ -307,6 +314,7 @@ static const sd_bus_vtable vtable[] = {
                 METHOD("GrantLease", LEASE_GRANT_ARGUMENTS, LEASE_GRANT_RESULTS, method_grant_lease),
                 METHOD("RevokeLease", "ub", "i", method_revoke_lease),
                 METHOD("EndHolders", "ub", "iu", method_end_holders),
+                METHOD("Examine", "", EXAMINE_RESULTS, method_examine),
                 SD_BUS_SIGNAL("Step", "us", 0),
                 SD_BUS_VTABLE_END,
 };

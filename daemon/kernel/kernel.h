@@ -46,7 +46,7 @@ int kernel_new(const char *sys, const char *dev, const char *proc, load_module_t
                 Kernel **ret);
 
 /* Opens the root directory for what is not part of the kernel itself: the modules on disk, and the settings of the
- * boot loader. Nothing else is read there. A kernel without it gives less advice. Returns 0 or a negative errno. */
+ * boot loader, of modprobe and of other programs that bind devices. Nothing else is read there. A kernel without it gives less advice. Returns 0 or a negative errno. */
 int kernel_open_root(Kernel *kernel, const char *root);
 
 /* Reads a small regular file below the root directory, for example "etc/default/grub". Does not block, whatever the

@@ -69,6 +69,8 @@ static void examine_cpu(const Kernel *kernel, Platform *platform) {
         else
                 platform->cpu = find_value(text, "CPU implementer") ? CPU_ARM : CPU_OTHER;
         platform->is_guest = flags && line_has_word(flags, "hypervisor");
+        platform->tells_virtualization = flags != NULL;
+        platform->has_virtualization = flags && (line_has_word(flags, "vmx") || line_has_word(flags, "svm"));
 }
 
 static void examine_xen(const Kernel *kernel, Platform *platform) {

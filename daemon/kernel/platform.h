@@ -27,6 +27,8 @@ typedef struct Platform {
         FirmwareTable table;
         CpuMaker cpu;
         bool is_guest;              /* a hypervisor runs this machine */
+        bool tells_virtualization;  /* an x86 CPU, whose flags could be read */
+        bool has_virtualization;    /* VT-x or AMD-V */
         bool is_dom0;               /* Linux is the control domain of Xen */
         bool on_switch_given;       /* the running kernel has intel_iommu=on */
         bool amd_on_given;          /* the running kernel has amd_iommu=on, which is no valid value */

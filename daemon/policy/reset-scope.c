@@ -42,8 +42,7 @@ static int list_end(List *list) {
         return r;
 }
 
-/* Tells whether a method resets only the function itself: each does, except those that reset the bus. */
-static bool has_own_reset(const Device *device) {
+bool reset_scope_has_own(const Device *device) {
         static const char separators[] = " ";
         const char *word = strempty(device->reset_methods);
 
@@ -67,12 +66,11 @@ static bool is_below(const Inventory *inventory, const Device *device, PciAddres
         return false;
 }
 
-/* Warns of devices of other groups that are reset together with the device. */
-static int warn_of_others(const Inventory *inventory, const Device *device, Plan *plan) {
-        __attribute__((cleanup(list_done))) List list = {};
+/* Lists the devices of other groups that are reset together with the device, without those of the plan, which may be NULL. */
+static int list_others(const Inventory *inventory, const Device *device, const Plan *plan, List *list) {
         size_t n;
 
-        int r = list_begin(&list);
+        int r = list_begin(list);
         if (r < 0)
                 return r;
         Device *const *devices = inventory_devices(inventory, &n);
@@ -80,11 +78,29 @@ static int warn_of_others(const Inventory *inventory, const Device *device, Plan
                 const Device *other = devices[i];
                 bool is_same = other->group && other->group == device->group;
 
-                if (other->present && other->endpoint && !is_same && plan_find_member(plan, other->address) < 0 &&
+                if (other->present && other->endpoint && !is_same &&
+                                (!plan || plan_find_member(plan, other->address) < 0) &&
                                 is_below(inventory, other, device->upstream))
-                        list_add(&list, other);
+                        list_add(list, other);
         }
-        if ((r = list_end(&list)) < 0 || list.n == 0)
+        return list_end(list);
+}
+
+int reset_scope_list_others(const Inventory *inventory, const Device *device, char **ret) {
+        __attribute__((cleanup(list_done))) List list = {};
+
+        int r = list_others(inventory, device, NULL, &list);
+        if (r >= 0)
+                *ret = TAKE_PTR(list.text);
+        return r;
+}
+
+/* Warns of devices of other groups that are reset together with the device. */
+static int warn_of_others(const Inventory *inventory, const Device *device, Plan *plan) {
+        __attribute__((cleanup(list_done))) List list = {};
+
+        int r = list_others(inventory, device, plan, &list);
+        if (r < 0 || list.n == 0)
                 return r;
         return plan_add_warning(plan,
                         "%s has no reset of its own. A reset of its bus also resets %s, in another IOMMU group. The "
@@ -98,7 +114,7 @@ static bool stands_earlier(const Inventory *inventory, const Plan *plan, size_t 
         for (size_t earlier = 0; earlier < i; earlier++) {
                 const Device *other = inventory_find_device(inventory, plan->members[earlier].address);
 
-                if (other && !plan_member_depends(&plan->members[earlier]) && !has_own_reset(other) &&
+                if (other && !plan_member_depends(&plan->members[earlier]) && !reset_scope_has_own(other) &&
                                 other->has_upstream && pci_address_equal(other->upstream, device->upstream))
                         return true;
         }
@@ -112,7 +128,7 @@ int reset_scope_warn(const Inventory *inventory, Plan *plan) {
         for (size_t i = 0; i < plan->n_members && r >= 0; i++) {
                 const Device *device = inventory_find_device(inventory, plan->members[i].address);
 
-                if (!device || plan_member_depends(&plan->members[i]) || has_own_reset(device))
+                if (!device || plan_member_depends(&plan->members[i]) || reset_scope_has_own(device))
                         continue;
                 if (!device->has_upstream)
                         list_add(&never, device);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "fixture.h"
+#include "host-files.h"
 
 #include <glib/gstdio.h>
 #include <signal.h>
@@ -107,6 +108,8 @@ Fixture *fixture_start(const FixtureOptions *options) {
         g_assert_no_error(error);
         fixture->kernel = fake_kernel_start(fixture->options.topology ?: "story");
         fixture->bus = private_bus_start(!fixture->options.permissive_bus);
+        if (fixture->options.host_files)
+                host_files_put(fixture->state_folder, fixture->options.host_files);
         daemon_start(fixture);
 
         fixture->connection = private_bus_connect();
@@ -150,6 +153,7 @@ Fixture *fixture_stop(Fixture *fixture) {
         remove_sibling(fixture, "udev-boot");
         remove_sibling(fixture, "online");
         remove_sibling(fixture, "root");
+        host_files_remove(fixture->state_folder);
         g_free(fixture->state_folder);
         g_ptr_array_unref(fixture->signals);
         g_free(fixture);

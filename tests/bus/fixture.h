@@ -39,13 +39,14 @@
 typedef struct FixtureOptions {
         const char *topology; /* NULL: story */
         bool permissive_bus;
-        unsigned step_deadline_ms;   /* 0: the default */
-        unsigned bus_deadline_ms;    /* 0: the default */
-        unsigned polkit_deadline_ms; /* 0: the default */
-        unsigned held_deadline_ms;   /* 0: the default; otherwise step_deadline_ms must be set too */
-        bool network;                /* rules for network cards wait for the file STATE-FOLDER.online */
-        const char *log_socket;      /* where the daemon logs to, see log-socket.h; NULL for its stderr */
-        bool reads_log;              /* the test waits for lines of the log with fixture_wait_log() */
+        unsigned step_deadline_ms;     /* 0: the default */
+        unsigned bus_deadline_ms;      /* 0: the default */
+        unsigned polkit_deadline_ms;   /* 0: the default */
+        unsigned held_deadline_ms;     /* 0: the default; otherwise step_deadline_ms must be set too */
+        bool network;                  /* rules for network cards wait for the file STATE-FOLDER.online */
+        const char *log_socket;        /* where the daemon logs to, see log-socket.h; NULL for its stderr */
+        const char *const *host_files; /* of host-files.h; NULL for none */
+        bool reads_log;                /* the test waits for lines of the log with fixture_wait_log() */
 } FixtureOptions;
 
 typedef struct Fixture {

@@ -19,6 +19,7 @@ static const char *const read_methods[] = {
                 MANAGER ".ListJobs",
                 MANAGER ".ListLeases",
                 MANAGER ".ListHolders",
+                MANAGER ".Diagnose",
                 MANAGER ".GetGroup",
                 MANAGER ".GetDevice",
                 MANAGER ".Plan",

@@ -3,6 +3,7 @@
 /* The daemon and its helpers on the fake kernel: the same library with another main program. It prints "ready" when it
  * answers calls on the bus of $DBUS_SYSTEM_BUS_ADDRESS. Where systemd would start the helpers, it forks them.
  * STATE-FOLDER.modules/lib/modules/RELEASE, if it exists, has the lists of modules of the running kernel.
+ * STATE-FOLDER.host, if it exists at the start, is the root directory of the host.
  * With $VFIOD_SIM_NETWORK, the file STATE-FOLDER.online tells that the network of the host is online, and it prints
  * "settled" when the rules are applied. $VFIOD_SIM_BUS_DEADLINE_MS is a deadline for bus/system-bus.h; then the buffer of the connection is small, too.
  * $VFIOD_SIM_POLKIT_DEADLINE_MS is how long polkit may take. $VFIOD_SIM_LOG is a datagram socket that gets the log instead of
@@ -148,7 +149,7 @@ static int run(const char *root, const char *control_socket, const char *state_f
 
         _cleanup_free_ char *own = NULL, *temporary = NULL, *shipped = NULL, *early = NULL, *boot = NULL,
                             *online = NULL, *database = NULL, *worker_socket = NULL, *census_socket = NULL,
-                            *reaper_socket = NULL, *lease_socket = NULL;
+                            *reaper_socket = NULL, *lease_socket = NULL, *host_root = NULL;
         /* These end before the paths that they use. */
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         _cleanup_(manager_freep) Manager *manager = NULL;
@@ -161,6 +162,7 @@ static int run(const char *root, const char *control_socket, const char *state_f
                         asprintf(&online, "%s.online", state_folder) < 0 ||
                         asprintf(&database, "%s.udev-data", state_folder) < 0 ||
                         asprintf(&modules_root, "%s.modules", state_folder) < 0 ||
+                        asprintf(&host_root, "%s.host", state_folder) < 0 ||
                         asprintf(&worker_socket, "%s.worker", state_folder) < 0 ||
                         asprintf(&census_socket, "%s.census", state_folder) < 0 ||
                         asprintf(&reaper_socket, "%s.reaper", state_folder) < 0 ||
@@ -169,6 +171,8 @@ static int run(const char *root, const char *control_socket, const char *state_f
         const char *rule_folders[] = {own, temporary, shipped, NULL};
         if ((r = open_fake_kernel(root, control_socket, proc, &kernel)) < 0)
                 return log_error_errno(r, "Cannot start the simulation");
+        /* The files of the host, if the test has made some. */
+        (void)kernel_open_root(kernel, host_root);
         HelperHost host = {
                         .kernel = kernel,
                         .state_folder = state_folder,

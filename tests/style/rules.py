@@ -8,7 +8,7 @@ import circles
 import ctext
 
 # The layers, from left to right: a file may include files of its own folder and of folders to the left.
-LAYERS = ["base", "kernel", "usage", "model", "policy", "state", "engine", "process", "job", "lease", "rule", "helper", "bus"]
+LAYERS = ["base", "kernel", "usage", "model", "policy", "diagnosis", "state", "engine", "process", "job", "lease", "rule", "helper", "bus"]
 
 # The rooms that may use sysfs and procfs.
 KERNEL_ROOMS = ("kernel", "usage")
@@ -102,11 +102,11 @@ SLEEPING_ATTRIBUTES = {
 }
 
 # The code that uses these attributes. It runs only in child processes.
-CHILD_FILES = ("daemon/usage/", "daemon/engine/", "daemon/kernel/binding.c", "daemon/kernel/pci-config.c", "daemon/kernel/pci-link.c", "daemon/kernel/sriov.c")
+CHILD_FILES = ("daemon/usage/", "daemon/engine/", "daemon/kernel/binding.c", "daemon/kernel/device-facts.c", "daemon/kernel/pci-config.c", "daemon/kernel/pci-link.c", "daemon/kernel/sriov.c")
 
 # Helpers of kernel/ that can sleep, and the files that may call them, from a child process.
 SLEEPING_FUNCTIONS = {
-    "pci_device_answers": ("daemon/kernel/pci-config.c", "daemon/kernel/pci-config.h", "daemon/engine/suitability.c"),
+    "pci_device_answers": ("daemon/kernel/pci-config.c", "daemon/kernel/pci-config.h", "daemon/engine/suitability.c", "daemon/kernel/device-facts.c"),
     "pci_device_read_link": ("daemon/kernel/pci-link.c", "daemon/kernel/pci-link.h", "daemon/job/link-reader.c"),
 }
 

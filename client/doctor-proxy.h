@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "proxy.h"
+
+#include <jansson.h>
+
+/* A check of a diagnosis. All texts are escaped as messages (daemon/base/text.h). */
+typedef struct Check {
+        char *code;
+        char *severity; /* "ok", "info", "warning" or "error" */
+        char *finding;
+        char *cure;      /* empty for none */
+        json_t *details; /* an object */
+} Check;
+
+typedef struct CheckList {
+        Check *items;
+        size_t count;
+} CheckList;
+
+/* Frees the checks and clears the list, for _cleanup_. */
+void check_list_clear(CheckList *list);
+
+/* Gets the checks of the selected device or group; of the host, if the selector is NULL. Works like the calls in proxy.h. */
+int proxy_diagnose(sd_bus *bus, const char *selector, CheckList *ret_checks, sd_bus_error *error);
+
+/* Returns a text of the details; "" if there is none. */
+const char *check_get_detail(const Check *check, const char *key);

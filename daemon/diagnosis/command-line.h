@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "base/util.h"
+
+/* Words of the kernel command line. */
+
+/* Finds the last word that begins with name and "=". In names, '-' and '_' are equal, as for the kernel. Copies the word into buffer, cut
+ * to size. Returns the part of buffer behind "="; NULL if there is none. */
+const char *command_line_find(const char *line, const char *name, char *buffer, size_t size);
+
+/* Tells whether a list that is separated by commas has the entry. '-' and '_' are equal. */
+bool command_line_list_has(const char *list, const char *entry);
