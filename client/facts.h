@@ -25,8 +25,11 @@ typedef struct Device {
         char *vendor_name;
         char *device_name;
         char *class_name;
-
+        char *availability; /* what stands against a detach: "available", "detached", "host-only", ... */
+        char *category;     /* "network", "storage", ... */
         bool endpoint;
+        char *rule; /* name of the rule that matches; empty for none */
+
         char *group_path;
         char *node;
         char *cdev;

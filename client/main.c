@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "agent.h"
 #include "config.h"
-#include "connect.h"
 #include "help.h"
 #include "options.h"
 #include "proxy.h"
@@ -18,6 +17,7 @@
 typedef enum Operand {
         OPERAND_NONE,
         OPERAND_SELECTOR,
+        OPERAND_SELECTORS, /* any number of selectors and patterns */
         OPERAND_MAYBE_SELECTOR,
         OPERAND_VFS, /* a selector, and optionally a number */
         OPERAND_JOB,
@@ -39,12 +39,19 @@ typedef struct Verb {
 } Verb;
 
 /* Options that belong to detach only, and to reattach only. plan takes the options of the verb that it plans. */
-#define DETACH_OPTIONS "gcob"
+#define DETACH_OPTIONS "gcOb"
 #define REATTACH_OPTIONS "fa"
 
+/* Options of all lists. */
+#define LIST_OPTIONS "TCBb"
+
 static const Verb verbs[] = {
-                {"groups", "", "List all IOMMU groups with their members", OPERAND_NONE, "", verb_groups},
-                {"devices", "", "List all PCI functions", OPERAND_NONE, "", verb_devices},
+                {"list", " [SELECTOR...]", "List the devices that can be given to virtual machines", OPERAND_SELECTORS,
+                                LIST_OPTIONS "oSE", verb_list, .local = true},
+                {"groups", " [SELECTOR...]", "List all IOMMU groups with their members", OPERAND_SELECTORS,
+                                LIST_OPTIONS, verb_groups, .local = true},
+                {"devices", " [SELECTOR...]", "List all PCI functions", OPERAND_SELECTORS, LIST_OPTIONS "oSE",
+                                verb_devices, .local = true},
                 {"show", " SELECTOR [--qemu]", "Show a device and its group in detail", OPERAND_SELECTOR, "QI",
                                 verb_show},
                 {"plan", " SELECTOR [--reattach]", "Show what detach would do, and which guards refuse",
@@ -54,7 +61,7 @@ static const Verb verbs[] = {
                 {"reattach", " SELECTOR", "Return a whole group to the drivers of the host", OPERAND_SELECTOR,
                                 REATTACH_OPTIONS "pd", verb_reattach, true},
                 {"vfs", " SELECTOR [COUNT]", "List the virtual functions of a device, or set their number", OPERAND_VFS,
-                                "oDWb", verb_vfs, true},
+                                "ODWb", verb_vfs, true},
                 {"lease", " SELECTOR -- COMMAND...", "Run a command that may use a device, until it ends",
                                 OPERAND_COMMAND, DETACH_OPTIONS "xmMiK", verb_lease, true},
                 {"leases", "", "List the leases", OPERAND_NONE, "", verb_leases},
@@ -137,6 +144,9 @@ static const Verb *parse_operands(const Verb *verb, char **operands, Invocation 
                                         verb->name);
                 invocation->selector = *operands;
                 break;
+        case OPERAND_SELECTORS:
+                invocation->selectors = operands;
+                return verb;
         case OPERAND_MAYBE_SELECTOR:
                 n_taken = *operands != NULL;
                 invocation->selector = *operands;
@@ -210,11 +220,10 @@ static const Verb *check_lease(const Verb *verb, char **argv, const Invocation *
 static const Verb *parse_verb(int argc, char **argv, const char *used_options, Invocation *invocation) {
         const Verb *verb;
         size_t foreign;
-        int n_words;
+        int n_words = 0;
 
-        if (optind >= argc)
-                return usage_error("a command is missing");
-        verb = find_verb(argv + optind, &n_words); /* argv ends in NULL */
+        /* Without a verb, the first one is meant. */
+        verb = optind >= argc ? &verbs[0] : find_verb(argv + optind, &n_words); /* argv ends in NULL */
         if (!verb && streq(argv[optind], "rule"))
                 return usage_error("'rule' needs one of: list, add, remove, check");
         if (!verb)
@@ -242,13 +251,10 @@ static const Verb *parse_verb(int argc, char **argv, const char *used_options, I
 }
 
 static ExitCode run_verb(const Verb *verb, Invocation *invocation) {
-        int r = verb->local ? 0 : connect_to_vfiod(invocation->address, &invocation->bus);
+        ExitCode code = verb->local ? EXIT_DONE : invocation_connect(invocation);
 
-        if (r < 0) {
-                terminal_say("vfioctl: cannot connect to %s: %s", invocation->address ?: "the system bus",
-                                strerror(-r));
-                return exit_code_from_error(r, NULL);
-        }
+        if (code != EXIT_DONE)
+                return code;
         if (verb->changes && !invocation->no_ask_password && !invocation->dry_run)
                 invocation->agent = agent_start(invocation->bus);
         return verb->run(invocation);
@@ -282,6 +288,9 @@ static void invocation_clear(Invocation *invocation) {
         output_clear(&invocation->output);
         strv_free(invocation->options.companions);
         strv_free(invocation->options.overrides);
+        strv_free(invocation->list.states);
+        strv_free(invocation->list.classes);
+        strv_free(invocation->list.drivers);
 }
 
 int main(int argc, char **argv) {

@@ -43,6 +43,12 @@ static const struct option options[] = {
                 {"kill", no_argument, NULL, OPTION_KILL},
                 {"since", required_argument, NULL, OPTION_SINCE},
                 {"lines", required_argument, NULL, OPTION_LINES},
+                {"output", required_argument, NULL, OPTION_OUTPUT},
+                {"sort", required_argument, NULL, OPTION_SORT},
+                {"state", required_argument, NULL, OPTION_STATE},
+                {"class", required_argument, NULL, OPTION_CLASS},
+                {"available", no_argument, NULL, OPTION_AVAILABLE},
+                {"all", no_argument, NULL, OPTION_ALL},
                 {NULL, 0, NULL, 0},
 };
 
@@ -53,17 +59,21 @@ const char *options_name(int letter) {
         return "?";
 }
 
-/* Adds the guards of a comma-separated list. Returns 0; -EINVAL for an empty item, after it has printed a message;
- * or -ENOMEM. */
-static int add_overrides(Invocation *invocation, char *list) {
+/* Adds the items of a comma-separated list. Returns 0; -EINVAL for an empty item, after it has printed a message; or
+ * -ENOMEM. */
+static int add_items(int letter, const char *what, const char *list, char ***items) {
+        _cleanup_free_ char *copy = strdup(list);
+        char *rest = copy;
         int r;
 
-        for (char *item; (item = strsep(&list, ","));) {
+        if (!copy)
+                return -ENOMEM;
+        for (char *item; (item = strsep(&rest, ","));) {
                 if (isempty(item)) {
-                        fputs("vfioctl: --override takes names of guards, separated by commas\n", stderr);
+                        fprintf(stderr, "vfioctl: --%s takes %s, separated by commas\n", options_name(letter), what);
                         return -EINVAL;
                 }
-                r = strv_push(&invocation->options.overrides, item);
+                r = strv_push(items, item);
                 if (r < 0)
                         return r;
         }
@@ -84,7 +94,7 @@ uint32_t options_parse_number(const char *text) {
 int options_parse(int argc, char **argv, Invocation *invocation, char used[OPTIONS_MAX]) {
         int option, ending = 0, r;
 
-        while ((option = getopt_long(argc, argv, "hqn:", options, NULL)) >= 0) {
+        while ((option = getopt_long(argc, argv, "hqn:o:", options, NULL)) >= 0) {
                 switch (option) {
                 case OPTION_JSON:
                         invocation->output.json = true;
@@ -113,12 +123,37 @@ int options_parse(int argc, char **argv, Invocation *invocation, char used[OPTIO
                         invocation->qemu = invocation->iommufd = true;
                         break;
                 case OPTION_OVERRIDE:
-                        r = add_overrides(invocation, optarg);
+                        r = add_items(option, "names of guards", optarg, &invocation->options.overrides);
                         if (r < 0)
                                 return r;
                         break;
                 case OPTION_DRIVER:
                         invocation->options.driver = optarg;
+                        r = add_items(option, "a driver, or for lists patterns", optarg, &invocation->list.drivers);
+                        if (r < 0)
+                                return r;
+                        break;
+                case OPTION_STATE:
+                        r = add_items(option, "states", optarg, &invocation->list.states);
+                        if (r < 0)
+                                return r;
+                        break;
+                case OPTION_CLASS:
+                        r = add_items(option, "classes", optarg, &invocation->list.classes);
+                        if (r < 0)
+                                return r;
+                        break;
+                case OPTION_AVAILABLE:
+                        invocation->list.available = true;
+                        break;
+                case OPTION_ALL:
+                        invocation->list.all = true;
+                        break;
+                case OPTION_OUTPUT:
+                        invocation->list.columns = optarg;
+                        break;
+                case OPTION_SORT:
+                        invocation->list.sort = optarg;
                         break;
                 case OPTION_PLAN:
                         invocation->options.plan = optarg;

@@ -4,8 +4,8 @@
 /* The real client with the real daemon: exit codes, JSON, and text that programs may read. */
 
 static void test_usage(void) {
-        static const char *const wrong[] = {"", "frobnicate", "show", "detach", "reattach", "show a b", "groups x",
-                        "status x", "--frob groups", "groups --qemu", "devices --group", "reattach ens1 --group",
+        static const char *const wrong[] = {"frobnicate", "show", "detach", "reattach", "show a b", "status x",
+                        "--frob groups", "groups --qemu", "devices --group", "reattach ens1 --group",
                         "show ens1 --companion", "detach --companion", "-x", "show ens1 --companion ens2", "jobs 1",
                         "jobs --force", "cancel", "cancel x", "cancel 0", "cancel -1", "cancel ' 1'", "cancel 1x",
                         "cancel 4294967296", "cancel 1 2", "cancel 1 --group", "detach ens1 --force",
