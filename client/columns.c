@@ -3,7 +3,6 @@
 
 #include "present.h"
 #include "strv.h"
-#include "terminal.h"
 
 /* What a column needs to know beside the row. */
 typedef struct Look {
@@ -172,8 +171,8 @@ static size_t find_column(const char *name, size_t length) {
 }
 
 static ExitCode refuse_column(const char *name, size_t length) {
-        terminal_say("vfioctl: there is no column '%.*s': see 'vfioctl list -o help'", (int)length, name);
-        return EXIT_USAGE;
+        return report_failure(EXIT_USAGE, SD_BUS_ERROR_INVALID_ARGS,
+                        "there is no column '%.*s': see 'vfioctl list -o help'", (int)length, name);
 }
 
 static ExitCode add_columns(const char *text, ColumnChoice *choice) {

@@ -213,6 +213,7 @@ typedef struct Status {
         uint32_t device_count;
         uint32_t group_count;
         uint32_t detached_count;
+        uint32_t events_lost;
 } Status;
 
 /* These free the contents of a struct and clear it, for _cleanup_. They are in decode.c, decode-leases.c,

@@ -4,7 +4,6 @@
 #include "category.h"
 #include "proxy.h"
 #include "strv.h"
-#include "terminal.h"
 
 #include <fnmatch.h>
 
@@ -34,16 +33,13 @@ ExitCode filter_check(const ListOptions *options) {
         uint32_t class;
 
         for (char **state = options->states; state && *state; state++)
-                if (!availability_is_known(*state)) {
-                        terminal_say("vfioctl: '%s' is no state: use %s", *state, availability_names());
-                        return EXIT_USAGE;
-                }
+                if (!availability_is_known(*state))
+                        return report_failure(EXIT_USAGE, SD_BUS_ERROR_INVALID_ARGS, "'%s' is no state: use %s", *state,
+                                        availability_names());
         for (char **name = options->classes; name && *name; name++)
-                if (!category_is_known(*name) && class_digits(*name, &class) == 0) {
-                        terminal_say("vfioctl: '%s' is no class: use a number as 0x0200, or %s", *name,
-                                        category_names());
-                        return EXIT_USAGE;
-                }
+                if (!category_is_known(*name) && class_digits(*name, &class) == 0)
+                        return report_failure(EXIT_USAGE, SD_BUS_ERROR_INVALID_ARGS,
+                                        "'%s' is no class: use a number as 0x0200, or %s", *name, category_names());
         return EXIT_DONE;
 }
 
@@ -141,8 +137,8 @@ static ExitCode mark(Invocation *invocation, const Overview *overview, bool *sel
                 if (is_pattern(*selector)) {
                         if (mark_pattern(overview, *selector, selected) > 0)
                                 continue;
-                        terminal_say("vfioctl: no address and no name of a device is like '%s'", *selector);
-                        return EXIT_NO_SUCH;
+                        return report_failure(EXIT_NO_SUCH, "NoSuchDevice",
+                                        "no address and no name of a device is like '%s'", *selector);
                 }
                 r = mark_selector(invocation->bus, overview, *selector, selected, &error);
                 if (r < 0)

@@ -53,6 +53,7 @@ void help_print_options(FILE *stream) {
               "  -n, --lines N             log: only the last N entries\n"
               "      --address ADDRESS     Connect to vfiod's own socket at this D-Bus address; by default, root\n"
               "                            connects to unix:path=/run/vfiod/root, and others to the system bus\n"
+              "      --yes                 Do not ask, and answer every question with yes\n"
               "      --no-ask-password     Do not ask for a password if polkit requires one\n"
               "      --json                Print JSON\n"
               "      --no-legend           Print tables without headings\n"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "connect.h"
-#include "terminal.h"
 #include "verbs.h"
 
 ExitCode invocation_connect(Invocation *invocation) {
@@ -8,6 +7,6 @@ ExitCode invocation_connect(Invocation *invocation) {
 
         if (r >= 0)
                 return EXIT_DONE;
-        terminal_say("vfioctl: cannot connect to %s: %s", invocation->address ?: "the system bus", strerror(-r));
-        return exit_code_from_error(r, NULL);
+        return report_failure(exit_code_from_error(r, NULL), SD_BUS_ERROR_NO_SERVER, "cannot connect to %s: %s",
+                        invocation->address ?: "the system bus", strerror(-r));
 }

@@ -41,7 +41,11 @@ enum {
         OPTION_CLASS = 'C',
         OPTION_AVAILABLE = 'B',
         OPTION_ALL = 'E',
+        OPTION_YES = 'y',
 };
+
+/* The advice after each error of usage. */
+#define OPTIONS_HINT "Try 'vfioctl --help'."
 
 /* Room for each letter once. */
 #define OPTIONS_MAX 32

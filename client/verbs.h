@@ -28,6 +28,7 @@ typedef struct Invocation {
         ListOptions list;
         pid_t agent;                /* process of agent.h; 0 for none */
         bool no_ask_password;       /* --no-ask-password */
+        bool yes;                   /* --yes */
         uint32_t job;               /* number; 0 for verbs that take none */
         const char *rule;           /* name of a rule, or --name; NULL for none */
         char **files;               /* list that ends in NULL; NULL for verbs that take none */
