@@ -1,66 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* detach and reattach. */
+#include "consent.h"
+#include "own-command.h"
 #include "present.h"
 #include "proxy.h"
 #include "rule.h"
 #include "strv.h"
-#include "terminal.h"
 #include "verbs.h"
 #include "work.h"
 
 #define ERROR_ALREADY_DETACHED "org.vfiod1.Error.AlreadyDetached"
-#define ERROR_GROUP_NEEDS_CONSENT "org.vfiod1.Error.GroupNeedsConsent"
+#define ERROR_PLAN_STALE "org.vfiod1.Error.PlanStale"
 
-/* Prints the other endpoints of the group of the selected device to stderr. Gets their addresses, which the caller
- * frees. Returns 0, or a negative errno with the error. */
-static int list_companions(sd_bus *bus, const char *selector, char ***ret_companions, sd_bus_error *error) {
-        _cleanup_(device_list_clear) DeviceList members = {0};
-        _cleanup_(strv_freep) char **companions = NULL;
-        _cleanup_(device_clear) Device selected = {0};
-        _cleanup_(group_clear) Group group = {0};
-        int r;
+/* A plan that is not valid any more: vfiod does not know the options with which the user would make a new one. */
+static ExitCode report_stale(const Invocation *invocation, bool reattach, int r, const sd_bus_error *error) {
+        _cleanup_free_ char *plan = own_command_plan(invocation, reattach), *advice = NULL;
 
-        r = proxy_get_device(bus, selector, &selected, error);
-        if (r >= 0)
-                r = proxy_get_group(bus, selector, &group, error);
-        if (r >= 0)
-                r = proxy_get_members(bus, &group, &members, error);
-        if (r < 0)
-                return r;
-
-        for (size_t i = 0; i < members.count; i++) {
-                const Device *device = &members.items[i];
-                _cleanup_free_ char *names = NULL, *description = NULL;
-
-                if (!device->endpoint || !device->address || streq_ptr(device->address, selected.address))
-                        continue;
-                r = strv_push(&companions, device->address);
-                if (r < 0)
-                        return r;
-                names = strv_join(device->names, ", ");
-                description = device_description(device);
-                terminal_say("  %s%s%s%s, driver %s: %s", device->address, isempty(names) ? "" : " (", strempty(names),
-                                isempty(names) ? "" : ")", driver_in_words(device->driver), strempty(description));
-        }
-        *ret_companions = TAKE_PTR(companions);
-        return 0;
+        if (!plan || asprintf(&advice, "To make a new plan: %s", plan) < 0)
+                advice = NULL;
+        return report_error_with(r, error, advice);
 }
 
-static bool ask(const char *question) {
-        _cleanup_free_ char *answer = NULL;
-        size_t size = 0;
-
-        fprintf(stderr, "%s [y/N] ", question);
-        if (getline(&answer, &size, stdin) < 0) {
-                fputc('\n', stderr);
-                return false;
-        }
-        answer[strcspn(answer, "\r\n")] = '\0';
-        return strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0;
-}
-
-/* Asks vfiod to detach or reattach, waits until that is done, and reports an error. If ret_consent_error is not
- * NULL, it gets the error GroupNeedsConsent, which is then not reported, and the code is EXIT_REFUSED. */
+/* Asks vfiod to detach or reattach, waits until that is done, and reports an error. If ret_consent_error is not NULL, it gets
+ * the error that the user can answer with a consent, which is then not reported, and the code is EXIT_REFUSED. */
 static ExitCode change(
                 Invocation *invocation, const char *verb, EntryList *ret_changes, sd_bus_error *ret_consent_error) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -74,43 +36,24 @@ static ExitCode change(
         /* With --persistent, a device that is already detached is no error, because the rule must still be written. */
         if (invocation->persistent && sd_bus_error_has_name(&error, ERROR_ALREADY_DETACHED))
                 return EXIT_DONE;
-        if (ret_consent_error && sd_bus_error_has_name(&error, ERROR_GROUP_NEEDS_CONSENT)) {
+        if (ret_consent_error && consent_is_possible(invocation, &error)) {
                 *ret_consent_error = TAKE_GENERIC(error, sd_bus_error, SD_BUS_ERROR_NULL);
                 return EXIT_REFUSED;
         }
+        if (invocation->options.plan && sd_bus_error_has_name(&error, ERROR_PLAN_STALE))
+                return report_stale(invocation, streq(verb, "reattach"), r, &error);
         return report_error(r, &error);
 }
 
-/* Shows the devices that would be detached too, asks the user, and tries again. The second call names these
- * devices by address: if another device joins the group in the meantime, vfiod refuses again. */
-static ExitCode detach_with_consent(Invocation *invocation, EntryList *ret_changes) {
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_(strv_freep) char **companions = NULL;
-        int r;
-
-        terminal_say("A virtual machine can use only the whole IOMMU group of %s. vfiod would also detach:",
-                        invocation->selector);
-        r = list_companions(invocation->bus, invocation->selector, &companions, &error);
-        if (r < 0)
-                return report_error(r, &error);
-        if (!ask("Detach all of them?")) {
-                fprintf(stderr, "vfioctl: nothing was detached\n");
-                return EXIT_REFUSED;
-        }
-        strv_free(invocation->options.companions);
-        invocation->options.companions = TAKE_PTR(companions);
-        return change(invocation, "detach", ret_changes, NULL);
-}
-
 static ExitCode detach(Invocation *invocation, EntryList *ret_changes) {
-        bool interactive = isatty(STDIN_FILENO) && isatty(STDERR_FILENO) && !invocation->output.quiet;
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         ExitCode code;
 
-        code = change(invocation, "detach", ret_changes, interactive ? &error : NULL);
-        if (sd_bus_error_is_set(&error))
-                return detach_with_consent(invocation, ret_changes);
-        return code;
+        code = change(invocation, "detach", ret_changes, &error);
+        if (!sd_bus_error_is_set(&error))
+                return code;
+        code = consent_get(invocation);
+        return code == EXIT_DONE ? change(invocation, "detach", ret_changes, NULL) : code;
 }
 
 static const Device *find_device(const DeviceList *devices, const char *address) {

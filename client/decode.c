@@ -23,6 +23,10 @@ static const Field device_fields[] = {
                 FIELD(Device, "DeviceName", "s", device_name),
                 FIELD(Device, "SubsystemName", "s", subsystem_name),
                 FIELD(Device, "ClassName", "s", class_name),
+                FIELD(Device, "Availability", "s", availability),
+                FIELD(Device, "Category", "s", category),
+                FIELD(Device, "Icon", "s", icon),
+                FIELD(Device, "MatchedRule", "s", rule),
                 FIELD(Device, "NumaNode", "i", numa_node),
                 FIELD(Device, "LinkSpeed", "u", link_speed),
                 FIELD(Device, "LinkSpeedMax", "u", link_speed_max),
@@ -77,6 +81,7 @@ static const Field status_fields[] = {
                 FIELD(Status, "DeviceCount", "u", device_count),
                 FIELD(Status, "GroupCount", "u", group_count),
                 FIELD(Status, "DetachedCount", "u", detached_count),
+                FIELD(Status, "EventsLost", "u", events_lost),
 };
 
 static const Field plan_details[] = {

@@ -3,7 +3,10 @@
 
 #include "terminal.h"
 
-#define ERROR_STUCK "org.vfiod1.Error.Stuck"
+#include <stdarg.h>
+
+#define ERROR_PREFIX "org.vfiod1.Error."
+#define ERROR_STUCK ERROR_PREFIX "Stuck"
 
 static const char *const meanings[] = {
                 [EXIT_DONE] = "done",
@@ -90,29 +93,133 @@ ExitCode exit_code_from_error(int r, const sd_bus_error *error) {
         return r == -ETIMEDOUT ? EXIT_TIMED_OUT : EXIT_FAILED;
 }
 
-ExitCode report_error(int r, const sd_bus_error *error) {
-        const char *message = error && !isempty(error->message) ? error->message : strerror(-r);
-        bool without_daemon = false;
+/* With --json, the first error of the process is kept here until the end. */
+static struct {
+        bool keeps;
+        char *name, *message, *advice;
+} kept;
+
+void report_keep(void) {
+        kept.keeps = true;
+}
+
+static void forget(void) {
+        free(TAKE_PTR(kept.name));
+        free(TAKE_PTR(kept.message));
+        free(TAKE_PTR(kept.advice));
+}
+
+json_t *report_take(void) {
+        json_t *document;
+
+        if (!kept.message)
+                return NULL;
+        document = json_pack("{s:{s:s, s:s, s:{s:s*}}}", "error", "name", strempty(kept.name), "message", kept.message,
+                        "details", "advice", kept.advice);
+        forget();
+        return document;
+}
+
+static void print(const char *message, const char *advice) {
+        terminal_say("vfioctl: %s", message);
+        if (!isempty(advice))
+                terminal_say_lines(advice);
+}
+
+void report_print_kept(void) {
+        if (kept.message)
+                print(kept.message, kept.advice);
+        forget();
+}
+
+/* Prints the error, or keeps it. If there is not enough memory to keep it, prints it. */
+static void report(const char *name, const char *message, const char *advice) {
+        if (!kept.keeps) {
+                print(message, advice);
+                return;
+        }
+        if (kept.message)
+                return;
+        kept.name = strdup(name);
+        kept.message = strdup(message);
+        kept.advice = isempty(advice) ? NULL : strdup(advice);
+        if (!kept.message)
+                print(message, advice);
+}
+
+ExitCode report_failure(ExitCode code, const char *name, const char *format, ...) {
+        _cleanup_free_ char *text = NULL, *full_name = NULL;
+        va_list arguments;
+        char *advice;
+
+        va_start(arguments, format);
+        if (vasprintf(&text, format, arguments) < 0)
+                text = NULL;
+        va_end(arguments);
+        if (asprintf(&full_name, "%s%s", strchr(name, '.') ? "" : ERROR_PREFIX, name) < 0)
+                full_name = NULL;
+        if (!text || !full_name) {
+                report(ERROR_PREFIX "Failed", "out of memory", NULL);
+                return code;
+        }
+        advice = strchr(text, '\n');
+        if (advice)
+                *advice++ = '\0';
+        report(full_name, text, advice);
+        return code;
+}
+
+/* Finds advice that only the name of the error calls for. */
+static const char *find_advice(const sd_bus_error *error, bool without_daemon) {
+        if (without_daemon)
+                return "See 'systemctl status vfiod' and 'journalctl -u vfiod'.";
+        if (sd_bus_error_has_name(error, ERROR_STUCK))
+                return "See 'vfioctl jobs'.";
+        if (sd_bus_error_has_name(error, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED))
+                return "See \"AUTHORIZATION\" in vfioctl(1).";
+        return NULL;
+}
+
+static bool is_without_daemon(const sd_bus_error *error) {
+        bool without = false;
 
         if (error && error->name)
                 for (size_t i = 0; i < ELEMENTSOF(no_daemon); i++)
-                        without_daemon |= name_matches(error->name, no_daemon[i]);
+                        without |= name_matches(error->name, no_daemon[i]);
+        return without;
+}
+
+/* Makes the message of the error, which the caller frees. Returns NULL if there is not enough memory. */
+static char *make_message(int r, const sd_bus_error *error, bool without_daemon) {
+        const char *text = error && !isempty(error->message) ? error->message : strerror(-r), *prefix = "";
+        char *message;
 
         if (r == -ENOTCONN || r == -ECONNRESET || r == -ECONNREFUSED)
-                terminal_say("vfioctl: lost the connection to the system bus: %s", message);
-        else if (without_daemon) {
-                terminal_say("vfioctl: vfiod is not running and could not be started: %s", message);
-                fputs("See 'systemctl status vfiod' and 'journalctl -u vfiod'.\n", stderr);
-        } else if (startswith(message, "Rejected send message"))
+                prefix = "lost the connection to the system bus: ";
+        else if (without_daemon)
+                prefix = "vfiod is not running and could not be started: ";
+        else if (startswith(text, "Rejected send message"))
                 /* The bus's message about its policy does not help the user. */
-                fprintf(stderr, "vfioctl: the system bus does not let this user call vfiod; try it with sudo\n");
-        else
-                terminal_say("vfioctl: %s", message);
-        if (sd_bus_error_has_name(error, ERROR_STUCK))
-                fputs("See 'vfioctl jobs'.\n", stderr);
-        else if (sd_bus_error_has_name(error, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED))
-                fputs("See \"AUTHORIZATION\" in vfioctl(1).\n", stderr);
+                text = "the system bus does not let this user call vfiod; try it with sudo";
+        return asprintf(&message, "%s%s", prefix, text) < 0 ? NULL : message;
+}
+
+ExitCode report_error_with(int r, const sd_bus_error *error, const char *advice) {
+        _cleanup_(sd_bus_error_free) sd_bus_error nameless = SD_BUS_ERROR_NULL;
+        bool without_daemon = is_without_daemon(error);
+        _cleanup_free_ char *message = make_message(r, error, without_daemon);
+        const char *name = error ? error->name : NULL;
+
+        if (!name) {
+                (void)sd_bus_error_set_errno(&nameless, r);
+                name = nameless.name;
+        }
+        report(strempty(name), message ?: "out of memory", advice ?: find_advice(error, without_daemon));
         return exit_code_from_error(r, error);
+}
+
+ExitCode report_error(int r, const sd_bus_error *error) {
+        return report_error_with(r, error, NULL);
 }
 
 void exit_code_print_all(FILE *stream) {

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "daemon/base/util.h"
+
+#include <jansson.h>
 #include <stdio.h>
 #include <systemd/sd-bus.h>
 
@@ -24,6 +27,22 @@ ExitCode exit_code_from_error(int r, const sd_bus_error *error);
 
 /* Prints the error to stderr and returns the exit code for it. */
 ExitCode report_error(int r, const sd_bus_error *error);
+
+/* The same, with advice: a line that follows the error. It may be NULL. */
+ExitCode report_error_with(int r, const sd_bus_error *error, const char *advice);
+
+/* Prints a failure that vfioctl itself found, and returns this exit code. The name is the last part of the name of the error,
+ * "NotDetached"; or a whole name. Each line of the text after the first one is advice. */
+ExitCode report_failure(ExitCode code, const char *name, const char *format, ...) _printf_(3, 4);
+
+/* From now on, errors are kept and not printed. */
+void report_keep(void);
+
+/* Returns the first error that was kept, as {"error": {...}}, and forgets it. NULL if there is none, or not enough memory. */
+json_t *report_take(void);
+
+/* Prints the first error that was kept to stderr, and forgets it. */
+void report_print_kept(void);
 
 /* Prints all exit codes and their meanings, one per line. */
 void exit_code_print_all(FILE *stream);

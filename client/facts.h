@@ -25,8 +25,12 @@ typedef struct Device {
         char *vendor_name;
         char *device_name;
         char *class_name;
-
+        char *availability; /* what stands against a detach: "available", "detached", "host-only", ... */
+        char *icon;         /* name of an icon for the category */
+        char *category;     /* "network", "storage", ... */
         bool endpoint;
+        char *rule; /* name of the rule that matches; empty for none */
+
         char *group_path;
         char *node;
         char *cdev;
@@ -221,6 +225,7 @@ typedef struct Status {
         uint32_t device_count;
         uint32_t group_count;
         uint32_t detached_count;
+        uint32_t events_lost;
 } Status;
 
 /* These free the contents of a struct and clear it, for _cleanup_. They are in decode.c, decode-leases.c,

@@ -21,14 +21,21 @@ char *job_caller_in_words(const JobCaller *caller) {
         return r < 0 ? NULL : text;
 }
 
-char *job_caller_json_in_words(json_t *caller) {
-        JobCaller copy = {
+/* Borrows the texts of the properties of a Job. */
+static JobCaller borrow_caller(json_t *caller) {
+        return (JobCaller){
                         .kind = (char *)json_string_value(json_object_get(caller, "Kind")),
                         .uid = (uint32_t)json_integer_value(json_object_get(caller, "Uid")),
                         .pid = (uint32_t)json_integer_value(json_object_get(caller, "Pid")),
                         .command = (char *)json_string_value(json_object_get(caller, "Command")),
+                        .unit = (char *)json_string_value(json_object_get(caller, "Unit")),
+                        .session = (char *)json_string_value(json_object_get(caller, "Session")),
                         .rule = (char *)json_string_value(json_object_get(caller, "Rule")),
         };
+}
+
+char *job_caller_json_in_words(json_t *caller) {
+        JobCaller copy = borrow_caller(caller);
 
         return job_caller_in_words(&copy);
 }
@@ -43,6 +50,12 @@ static json_t *caller_to_json(const JobCaller *caller) {
                         number_or_null(caller->pid > 0, caller->pid), "command", json_text(caller->command), "unit",
                         json_text(caller->unit), "session", json_text(caller->session), "rule",
                         json_text(caller->rule));
+}
+
+json_t *job_caller_json_to_json(json_t *caller) {
+        JobCaller copy = borrow_caller(caller);
+
+        return caller_to_json(&copy);
 }
 
 json_t *job_to_json(const Job *job) {

@@ -3,6 +3,7 @@
 #include "agent.h"
 #include "claim.h"
 #include "command.h"
+#include "consent.h"
 #include "lease-proxy.h"
 #include "memlock.h"
 #include "present.h"
@@ -15,22 +16,21 @@
 #include <inttypes.h>
 #include <signal.h>
 
+static ExitCode refuse_program(const char *program, int r) {
+        return report_failure(EXIT_FAILED, "Failed", "cannot run '%s': %s", program, strerror(-r));
+}
+
 /* Checks the command before anything is changed, and gets the path of its program, which the caller frees. Returns
  * EXIT_DONE, or the exit code after it has printed what is wrong. */
 static ExitCode check_command(char *const *command, char **ret_program) {
         int r;
 
-        if (command_use(command) == COMMAND_WRONG_QEMU) {
-                terminal_say("vfioctl: %s must be an argument of its own, because it becomes several arguments",
+        if (command_use(command) == COMMAND_WRONG_QEMU)
+                return report_failure(EXIT_USAGE, SD_BUS_ERROR_INVALID_ARGS,
+                                "%s must be an argument of its own, because it becomes several arguments",
                                 COMMAND_QEMU_WORD);
-                return EXIT_USAGE;
-        }
         r = command_find(command[0], ret_program);
-        if (r < 0) {
-                terminal_say("vfioctl: cannot run '%s': %s", command[0], strerror(-r));
-                return EXIT_FAILED;
-        }
-        return EXIT_DONE;
+        return r < 0 ? refuse_program(command[0], r) : EXIT_DONE;
 }
 
 /* Gets the number of endpoints that the lease will have. */
@@ -74,10 +74,16 @@ static ExitCode refuse_memlock(const Invocation *invocation, uint64_t need, cons
         _cleanup_free_ char *name = user_in_words(getuid()), *user = name ? terminal_text(name) : NULL;
         _cleanup_free_ char *selector = terminal_text(invocation->selector);
 
-        if (!user || !selector)
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+
+        FILE *stream = user && selector ? open_memstream(&text, &size) : NULL;
+        if (!stream)
                 return report_error(-ENOMEM, NULL);
-        memlock_explain(stderr, need, limit->rlim_max, user, selector);
-        return EXIT_REFUSED;
+        memlock_explain(stream, need, limit->rlim_max, user, selector);
+        if (fclose(stream) != 0)
+                return report_error(-ENOMEM, NULL);
+        return report_failure(EXIT_REFUSED, "Failed", "%s", text);
 }
 
 /* Checks the limit of locked memory before anything is changed, and raises the soft limit if that is enough. Returns
@@ -176,18 +182,23 @@ static void print_warnings(const Output *output, const Grant *grant) {
                 terminal_say("vfioctl: warning: %s", *warning);
 }
 
+#define LEASE_ENDS "\nThe lease ends by itself: see 'vfioctl leases'."
+
 static ExitCode refuse_claim(int r, const Grant *grant, const char *refusal) {
+        ExitCode code = exit_code_from_error(r, NULL);
+
         if (refusal)
-                terminal_say("vfioctl: vfiod refuses the ticket of lease %" PRIu32 ": %s", grant->number, refusal);
-        else if (r == -EPROTO)
-                terminal_say("vfioctl: cannot understand the answer of vfiod on %s; compare their versions.",
+                return report_failure(code, "Failed", "vfiod refuses the ticket of lease %" PRIu32 ": %s" LEASE_ENDS,
+                                grant->number, refusal);
+        if (r == -EPROTO)
+                return report_failure(code, "Failed",
+                                "cannot understand the answer of vfiod on %s; compare their versions." LEASE_ENDS,
                                 strempty(grant->socket));
-        else if (r == -ETIMEDOUT)
-                terminal_say("vfioctl: vfiod does not answer on %s", strempty(grant->socket));
-        else
-                terminal_say("vfioctl: cannot connect to %s: %s", strempty(grant->socket), strerror(-r));
-        fprintf(stderr, "The lease ends by itself: see 'vfioctl leases'.\n");
-        return exit_code_from_error(r, NULL);
+        if (r == -ETIMEDOUT)
+                return report_failure(code, SD_BUS_ERROR_TIMEOUT, "vfiod does not answer on %s" LEASE_ENDS,
+                                strempty(grant->socket));
+        return report_failure(
+                        code, "Failed", "cannot connect to %s: %s" LEASE_ENDS, strempty(grant->socket), strerror(-r));
 }
 
 /* Runs the command with the lease. Returns only if that fails. The end of vfioctl then ends the lease. */
@@ -207,9 +218,7 @@ static ExitCode run_command(Invocation *invocation, const char *program, const G
         if ((r = command_substitute(invocation->command, arguments, &command)) < 0 ||
                         (r = set_environment(grant, &claim)) < 0)
                 return report_error(r, NULL);
-        r = become(invocation, program, command);
-        terminal_say("vfioctl: cannot run '%s': %s", command[0], strerror(-r));
-        return EXIT_FAILED;
+        return refuse_program(command[0], become(invocation, program, command));
 }
 
 static int print_grant(const Invocation *invocation, Output *output, const Grant *grant) {
@@ -245,6 +254,12 @@ ExitCode verb_lease(Invocation *invocation) {
                                         (code = check_memlock(invocation)) != EXIT_DONE))
                 return code;
         r = work_lease(invocation, &grant, &error);
+        if (r < 0 && consent_is_possible(invocation, &error)) {
+                if ((code = consent_get(invocation)) != EXIT_DONE)
+                        return code;
+                sd_bus_error_free(&error);
+                r = work_lease(invocation, &grant, &error);
+        }
         if (r != 0)
                 return r > 0 ? EXIT_INTERRUPTED : report_error(r, &error);
         if (has_command || !invocation->output.json)

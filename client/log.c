@@ -263,15 +263,12 @@ static int resolve(Invocation *invocation, char ***ret_addresses, sd_bus_error *
 }
 
 static ExitCode report_journal(int error) {
-        if (error == -EACCES) {
-                terminal_say("vfioctl: this user may not read the journal of the system: only root and the members of "
-                             "the "
-                             "groups adm and systemd-journal may");
-                return EXIT_NOT_AUTHORIZED;
-        }
-        terminal_say("vfioctl: cannot read the journal of the system: %s",
+        if (error == -EACCES)
+                return report_failure(EXIT_NOT_AUTHORIZED, SD_BUS_ERROR_ACCESS_DENIED,
+                                "this user may not read the journal of the system: only root and the members of the "
+                                "groups adm and systemd-journal may");
+        return report_failure(EXIT_FAILED, "Failed", "cannot read the journal of the system: %s",
                         error == -ENOENT ? "there is none (see journald.conf(5))" : strerror(-error));
-        return EXIT_FAILED;
 }
 
 ExitCode verb_log(Invocation *invocation) {

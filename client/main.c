@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "agent.h"
 #include "config.h"
-#include "connect.h"
 #include "help.h"
+#include "nearest.h"
 #include "options.h"
+#include "own-command.h"
 #include "proxy.h"
 #include "strv.h"
 #include "terminal.h"
@@ -18,6 +19,7 @@
 typedef enum Operand {
         OPERAND_NONE,
         OPERAND_SELECTOR,
+        OPERAND_SELECTORS, /* any number of selectors and patterns */
         OPERAND_MAYBE_SELECTOR,
         OPERAND_VFS, /* a selector, and optionally a number */
         OPERAND_JOB,
@@ -39,12 +41,19 @@ typedef struct Verb {
 } Verb;
 
 /* Options that belong to detach only, and to reattach only. plan takes the options of the verb that it plans. */
-#define DETACH_OPTIONS "gcob"
+#define DETACH_OPTIONS "gcOb"
 #define REATTACH_OPTIONS "fa"
 
+/* Options of all lists. */
+#define LIST_OPTIONS "TCBb"
+
 static const Verb verbs[] = {
-                {"groups", "", "List all IOMMU groups with their members", OPERAND_NONE, "", verb_groups},
-                {"devices", "", "List all PCI functions", OPERAND_NONE, "", verb_devices},
+                {"list", " [SELECTOR...]", "List the devices that can be given to virtual machines", OPERAND_SELECTORS,
+                                LIST_OPTIONS "oSE", verb_list, .local = true},
+                {"groups", " [SELECTOR...]", "List all IOMMU groups with their members", OPERAND_SELECTORS,
+                                LIST_OPTIONS, verb_groups, .local = true},
+                {"devices", " [SELECTOR...]", "List all PCI functions", OPERAND_SELECTORS, LIST_OPTIONS "oSE",
+                                verb_devices, .local = true},
                 {"show", " SELECTOR [--qemu]", "Show a device and its group in detail", OPERAND_SELECTOR, "QI",
                                 verb_show},
                 {"plan", " SELECTOR [--reattach]", "Show what detach would do, and which guards refuse",
@@ -54,7 +63,7 @@ static const Verb verbs[] = {
                 {"reattach", " SELECTOR", "Return a whole group to the drivers of the host", OPERAND_SELECTOR,
                                 REATTACH_OPTIONS "pd", verb_reattach, true},
                 {"vfs", " SELECTOR [COUNT]", "List the virtual functions of a device, or set their number", OPERAND_VFS,
-                                "oDWb", verb_vfs, true},
+                                "ODWb", verb_vfs, true},
                 {"lease", " SELECTOR -- COMMAND...", "Run a command that may use a device, until it ends",
                                 OPERAND_COMMAND, DETACH_OPTIONS "xmMiK", verb_lease, true},
                 {"leases", "", "List the leases", OPERAND_NONE, "", verb_leases},
@@ -76,23 +85,26 @@ static const Verb verbs[] = {
                                 OPERAND_MAYBE_SELECTOR, "", verb_doctor},
 };
 
+static size_t max_size(size_t a, size_t b) {
+        return a > b ? a : b;
+}
+
 static void print_help(FILE *stream) {
-        fputs("vfioctl [OPTION...] COMMAND [SELECTOR|JOB|LEASE|NAME|FILE...]\n"
+        size_t width = 0;
+
+        fputs("vfioctl [OPTION...] [COMMAND] [SELECTOR|JOB|LEASE|NAME|FILE...]\n"
               "\n"
               "Detach PCI devices for virtual machines, and reattach them.\n"
               "\n"
               "Commands:\n",
                         stream);
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
-                fprintf(stream, "  %s%-*s %s\n", verbs[i].name, (int)(26 - strlen(verbs[i].name)), verbs[i].arguments,
-                                verbs[i].summary);
+                width = max_size(width, strlen(verbs[i].name) + strlen(verbs[i].arguments));
+        for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
+                fprintf(stream, "  %s%-*s %s\n", verbs[i].name, (int)(width - strlen(verbs[i].name)),
+                                verbs[i].arguments, verbs[i].summary);
         help_print_options(stream);
         exit_code_print_all(stream);
-}
-
-static ExitCode usage_hint(void) {
-        fputs("Try 'vfioctl --help'.\n", stderr);
-        return EXIT_USAGE;
 }
 
 /* Prints the message and a hint. Returns NULL, so that parse_verb() and its helpers can return it. */
@@ -105,9 +117,18 @@ static const Verb *usage_error(const char *format, ...) {
         if (vasprintf(&text, format, arguments) < 0)
                 text = NULL;
         va_end(arguments);
-        terminal_say("vfioctl: %s", strempty(text));
-        (void)usage_hint();
+        (void)report_failure(EXIT_USAGE, SD_BUS_ERROR_INVALID_ARGS, "%s\n" OPTIONS_HINT, strempty(text));
         return NULL;
+}
+
+/* The word is no verb. Finds the one that was probably meant. */
+static const Verb *unknown_verb(const char *word) {
+        Nearest nearest = NEAREST_NONE;
+
+        for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
+                nearest_try(&nearest, word, verbs[i].name);
+        return nearest.word ? usage_error("unknown command '%s': do you mean '%s'?", word, nearest.word)
+                            : usage_error("unknown command '%s'", word);
 }
 
 /* Finds the verb at the beginning of the words, which end in NULL. Gets the number of words of the verb. Returns
@@ -139,6 +160,9 @@ static const Verb *parse_operands(const Verb *verb, char **operands, Invocation 
                                         verb->name);
                 invocation->selector = *operands;
                 break;
+        case OPERAND_SELECTORS:
+                invocation->selectors = operands;
+                return verb;
         case OPERAND_MAYBE_SELECTOR:
                 n_taken = *operands != NULL;
                 invocation->selector = *operands;
@@ -208,19 +232,29 @@ static const Verb *check_lease(const Verb *verb, char **argv, const Invocation *
         return verb;
 }
 
+/* Returns the verb; or NULL after it has printed how to get a fingerprint. */
+static const Verb *check_fingerprint(const Verb *verb, const Invocation *invocation) {
+        _cleanup_free_ char *plan = NULL;
+        const char *text = invocation->options.plan;
+
+        if (strlen(text) == 16 && strspn(text, "0123456789abcdefABCDEF") == 16)
+                return verb;
+        plan = own_command_plan(invocation, verb->run == verb_reattach);
+        return usage_error("'%s' is no fingerprint of a plan. This prints one: %s", text, strempty(plan));
+}
+
 /* Finds the verb and checks that its arguments and options fit. Returns NULL after it has printed what is wrong. */
 static const Verb *parse_verb(int argc, char **argv, const char *used_options, Invocation *invocation) {
         const Verb *verb;
         size_t foreign;
-        int n_words;
+        int n_words = 0;
 
-        if (optind >= argc)
-                return usage_error("a command is missing");
-        verb = find_verb(argv + optind, &n_words); /* argv ends in NULL */
+        /* Without a verb, the first one is meant. */
+        verb = optind >= argc ? &verbs[0] : find_verb(argv + optind, &n_words); /* argv ends in NULL */
         if (!verb && streq(argv[optind], "rule"))
                 return usage_error("'rule' needs one of: list, add, remove, check");
         if (!verb)
-                return usage_error("unknown command '%s'", argv[optind]);
+                return unknown_verb(argv[optind]);
         if (!parse_operands(verb, argv + optind + n_words, invocation))
                 return NULL;
         foreign = strspn(used_options, verb->options);
@@ -234,6 +268,8 @@ static const Verb *parse_verb(int argc, char **argv, const char *used_options, I
                 return usage_error("--dry-run and --persistent cannot be used together: a dry run writes no rule");
         if (verb->operand == OPERAND_VFS && !invocation->sets_vfs && used_options[0])
                 return usage_error("'%s' takes --%s only with a number", verb->name, options_name(used_options[0]));
+        if (invocation->options.plan && !check_fingerprint(verb, invocation))
+                return NULL;
         foreign = strcspn(used_options, DETACH_OPTIONS);
         if (invocation->reattach && used_options[foreign])
                 return usage_error("'plan --reattach' does not take --%s", options_name(used_options[foreign]));
@@ -244,13 +280,10 @@ static const Verb *parse_verb(int argc, char **argv, const char *used_options, I
 }
 
 static ExitCode run_verb(const Verb *verb, Invocation *invocation) {
-        int r = verb->local ? 0 : connect_to_vfiod(invocation->address, &invocation->bus);
+        ExitCode code = verb->local ? EXIT_DONE : invocation_connect(invocation);
 
-        if (r < 0) {
-                terminal_say("vfioctl: cannot connect to %s: %s", invocation->address ?: "the system bus",
-                                strerror(-r));
-                return exit_code_from_error(r, NULL);
-        }
+        if (code != EXIT_DONE)
+                return code;
         if (verb->changes && !invocation->no_ask_password && !invocation->dry_run)
                 invocation->agent = agent_start(invocation->bus);
         return verb->run(invocation);
@@ -263,7 +296,7 @@ static ExitCode run(int argc, char **argv, Invocation *invocation) {
 
         r = options_parse(argc, argv, invocation, used_options);
         if (r == -EINVAL)
-                return usage_hint();
+                return EXIT_USAGE;
         if (r < 0)
                 return report_error(r, NULL);
         if (r == OPTION_HELP) {
@@ -284,6 +317,29 @@ static void invocation_clear(Invocation *invocation) {
         output_clear(&invocation->output);
         strv_free(invocation->options.companions);
         strv_free(invocation->options.overrides);
+        strv_free(invocation->list.states);
+        strv_free(invocation->list.classes);
+        strv_free(invocation->list.drivers);
+}
+
+/* Whether "--json" is among the options, also if another option before it is wrong. */
+static bool wants_json(int argc, char **argv) {
+        for (int i = 1; i < argc && !streq(argv[i], "--"); i++)
+                if (streq(argv[i], "--json"))
+                        return true;
+        return false;
+}
+
+/* With --json, an error is the document, unless there is a result. */
+static void print_kept_error(Output *output) {
+        (void)fflush(output->stream);
+        if (output->size > 0) {
+                report_print_kept();
+                return;
+        }
+        json_t *error = report_take();
+        if (error && output_json(output, error) < 0)
+                terminal_say("vfioctl: out of memory");
 }
 
 int main(int argc, char **argv) {
@@ -301,7 +357,10 @@ int main(int argc, char **argv) {
         r = output_open(&invocation.output);
         if (r < 0)
                 return report_error(r, NULL);
+        if (wants_json(argc, argv))
+                report_keep();
         code = run(argc, argv, &invocation);
+        print_kept_error(&invocation.output);
 
         r = output_finish(&invocation.output);
         if (r < 0) {

@@ -169,8 +169,7 @@ void memlock_explain(FILE *stream, uint64_t need, rlim_t limit, const char *user
         uint64_t mib = need / MIB;
 
         fprintf(stream,
-                        "vfioctl: The virtual machine needs %" PRIu64
-                        " MiB of locked memory, but the limit of user %s is "
+                        "The virtual machine needs %" PRIu64 " MiB of locked memory, but the limit of user %s is "
                         "%" PRIu64 " MiB (ulimit -H -l). Nothing was changed.\n"
                         "The kernel locks all memory of a virtual machine that has a PCI device. To raise the limit, "
                         "do one of "

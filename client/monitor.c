@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* monitor: prints changes as they happen. */
 #include "connect.h"
+#include "json-names.h"
 #include "mirror.h"
 #include "narrate.h"
 #include "proxy-internal.h"
@@ -149,8 +150,9 @@ static int on_change(const MirrorChange *change, void *userdata) {
 
         if (monitor->json)
                 return print_json(monitor, change->path, change->kind, events[change->event],
-                                json_incref(change->properties),
-                                change->event == MIRROR_CHANGED ? json_incref(change->before) : NULL);
+                                json_names_convert(change->kind, change->properties),
+                                change->event == MIRROR_CHANGED ? json_names_convert(change->kind, change->before)
+                                                                : NULL);
         subject = narrate_subject(change);
         text = narrate_change(change);
         return print_text(monitor, subject, text);
@@ -161,8 +163,8 @@ static int tell_service(Monitor *monitor, const char *event, const char *text) {
         json_t *manager = mirror_find(monitor->mirror, ROOT);
 
         if (monitor->json)
-                return print_json(
-                                monitor, ROOT, "service", event, manager ? json_incref(manager) : json_object(), NULL);
+                return print_json(monitor, ROOT, "service", event,
+                                manager ? json_names_convert("manager", manager) : json_object(), NULL);
         return print_text(monitor, "vfiod", text);
 }
 
@@ -436,17 +438,30 @@ static int prepare(Monitor *monitor) {
         return 0;
 }
 
+/* Prints the error, which is the last line. */
+static void print_error(void) {
+        json_auto_t *error = report_take();
+        _cleanup_free_ char *text = error ? json_dumps(error, JSON_COMPACT) : NULL;
+
+        if (text)
+                puts(text);
+}
+
 ExitCode verb_monitor(Invocation *invocation) {
         _cleanup_(monitor_done) Monitor monitor = {
                         .connection = &invocation->bus,
                         .bus = invocation->bus,
                         .json = invocation->output.json,
         };
+        ExitCode code;
         int r;
 
         if ((r = prepare(&monitor)) < 0 || (r = listen(&monitor)) < 0 || (r = ask(&monitor)) < 0 ||
                         (r = sd_event_loop(monitor.event)) < 0)
-                return report_error(r, NULL);
-        /* If the monitor did not end by itself, the connection to the bus was lost. */
-        return monitor.ended ? monitor.code : report_error(-ECONNRESET, NULL);
+                code = report_error(r, NULL);
+        else /* If the monitor did not end by itself, the connection to the bus was lost. */
+                code = monitor.ended ? monitor.code : report_error(-ECONNRESET, NULL);
+        if (monitor.json)
+                print_error();
+        return code;
 }

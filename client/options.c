@@ -2,15 +2,17 @@
 #include "options.h"
 
 #include "memlock.h"
+#include "nearest.h"
 #include "past-time.h"
 #include "strv.h"
 #include "terminal.h"
 
 #include <getopt.h>
+#include <stdarg.h>
 
 /* Letters of the options that every verb takes. */
 static const char GENERAL[] = {OPTION_JSON, OPTION_NO_LEGEND, OPTION_QUIET, OPTION_HELP, OPTION_VERSION, OPTION_ADDRESS,
-                OPTION_NO_ASK_PASSWORD, '\0'};
+                OPTION_NO_ASK_PASSWORD, OPTION_YES, '\0'};
 
 static const struct option options[] = {
                 {"json", no_argument, NULL, OPTION_JSON},
@@ -43,6 +45,13 @@ static const struct option options[] = {
                 {"kill", no_argument, NULL, OPTION_KILL},
                 {"since", required_argument, NULL, OPTION_SINCE},
                 {"lines", required_argument, NULL, OPTION_LINES},
+                {"output", required_argument, NULL, OPTION_OUTPUT},
+                {"sort", required_argument, NULL, OPTION_SORT},
+                {"state", required_argument, NULL, OPTION_STATE},
+                {"class", required_argument, NULL, OPTION_CLASS},
+                {"available", no_argument, NULL, OPTION_AVAILABLE},
+                {"all", no_argument, NULL, OPTION_ALL},
+                {"yes", no_argument, NULL, OPTION_YES},
                 {NULL, 0, NULL, 0},
 };
 
@@ -53,17 +62,33 @@ const char *options_name(int letter) {
         return "?";
 }
 
-/* Adds the guards of a comma-separated list. Returns 0; -EINVAL for an empty item, after it has printed a message;
- * or -ENOMEM. */
-static int add_overrides(Invocation *invocation, char *list) {
+/* Reports wrong usage. Returns -EINVAL. */
+static int refuse(const char *format, ...) _printf_(1, 2);
+static int refuse(const char *format, ...) {
+        _cleanup_free_ char *text = NULL;
+        va_list arguments;
+
+        va_start(arguments, format);
+        if (vasprintf(&text, format, arguments) < 0)
+                text = NULL;
+        va_end(arguments);
+        (void)report_failure(EXIT_USAGE, SD_BUS_ERROR_INVALID_ARGS, "%s\n" OPTIONS_HINT, strempty(text));
+        return -EINVAL;
+}
+
+/* Adds the items of a comma-separated list. Returns 0; -EINVAL for an empty item, after it has printed a message; or
+ * -ENOMEM. */
+static int add_items(int letter, const char *what, const char *list, char ***items) {
+        _cleanup_free_ char *copy = strdup(list);
+        char *rest = copy;
         int r;
 
-        for (char *item; (item = strsep(&list, ","));) {
-                if (isempty(item)) {
-                        fputs("vfioctl: --override takes names of guards, separated by commas\n", stderr);
-                        return -EINVAL;
-                }
-                r = strv_push(&invocation->options.overrides, item);
+        if (!copy)
+                return -ENOMEM;
+        for (char *item; (item = strsep(&rest, ","));) {
+                if (isempty(item))
+                        return refuse("--%s takes %s, separated by commas", options_name(letter), what);
+                r = strv_push(items, item);
                 if (r < 0)
                         return r;
         }
@@ -81,10 +106,46 @@ uint32_t options_parse_number(const char *text) {
         return errno > 0 || *end != '\0' || number > UINT32_MAX ? 0 : (uint32_t)number;
 }
 
+static const char *find_nearest(const char *name) {
+        Nearest nearest = NEAREST_NONE;
+
+        for (const struct option *option = options; option->name; option++)
+                nearest_try(&nearest, name, option->name);
+        return nearest.word;
+}
+
+/* Says what is wrong with the option that getopt_long() does not take. It is the word before optind; in a word of several
+ * short options, getopt_long() has set optopt. */
+static int refuse_option(const char *word) {
+        const char *name = startswith(word, "--"), *nearest;
+        _cleanup_free_ char *plain = name ? strndup(name, strcspn(name, "=")) : NULL;
+        size_t n_matches = 0;
+
+        if (!name && optopt >= '0' && optopt <= '9')
+                return refuse("there is no option -%c, and numbers cannot be negative", optopt);
+        if (!name)
+                return refuse("unknown option '-%c'\nIf this is a name that begins with '-', write '--' before it: "
+                              "vfioctl show -- -name",
+                                optopt);
+        if (!plain)
+                return -ENOMEM;
+        for (const struct option *option = options; option->name; option++) {
+                if (streq(option->name, plain))
+                        return refuse("option '--%s' takes no value", plain);
+                n_matches += startswith(option->name, plain) != NULL;
+        }
+        if (n_matches > 1)
+                return refuse("option '--%s' is ambiguous", plain);
+        nearest = find_nearest(plain);
+        return nearest ? refuse("unknown option '--%s': do you mean '--%s'?", plain, nearest)
+                       : refuse("unknown option '--%s'", plain);
+}
+
 int options_parse(int argc, char **argv, Invocation *invocation, char used[OPTIONS_MAX]) {
         int option, ending = 0, r;
 
-        while ((option = getopt_long(argc, argv, "hqn:", options, NULL)) >= 0) {
+        opterr = 0;
+        while ((option = getopt_long(argc, argv, ":hqn:o:", options, NULL)) >= 0) {
                 switch (option) {
                 case OPTION_JSON:
                         invocation->output.json = true;
@@ -113,12 +174,37 @@ int options_parse(int argc, char **argv, Invocation *invocation, char used[OPTIO
                         invocation->qemu = invocation->iommufd = true;
                         break;
                 case OPTION_OVERRIDE:
-                        r = add_overrides(invocation, optarg);
+                        r = add_items(option, "names of guards", optarg, &invocation->options.overrides);
                         if (r < 0)
                                 return r;
                         break;
                 case OPTION_DRIVER:
                         invocation->options.driver = optarg;
+                        r = add_items(option, "a driver, or for lists patterns", optarg, &invocation->list.drivers);
+                        if (r < 0)
+                                return r;
+                        break;
+                case OPTION_STATE:
+                        r = add_items(option, "states", optarg, &invocation->list.states);
+                        if (r < 0)
+                                return r;
+                        break;
+                case OPTION_CLASS:
+                        r = add_items(option, "classes", optarg, &invocation->list.classes);
+                        if (r < 0)
+                                return r;
+                        break;
+                case OPTION_AVAILABLE:
+                        invocation->list.available = true;
+                        break;
+                case OPTION_ALL:
+                        invocation->list.all = true;
+                        break;
+                case OPTION_OUTPUT:
+                        invocation->list.columns = optarg;
+                        break;
+                case OPTION_SORT:
+                        invocation->list.sort = optarg;
                         break;
                 case OPTION_PLAN:
                         invocation->options.plan = optarg;
@@ -143,10 +229,8 @@ int options_parse(int argc, char **argv, Invocation *invocation, char used[OPTIO
                         break;
                 case OPTION_VIRTUAL_FUNCTIONS:
                         invocation->virtual_functions = options_parse_number(optarg);
-                        if (invocation->virtual_functions == 0) {
-                                fputs("vfioctl: --virtual-functions takes a number above 0\n", stderr);
-                                return -EINVAL;
-                        }
+                        if (invocation->virtual_functions == 0)
+                                return refuse("--virtual-functions takes a number above 0");
                         break;
                 case OPTION_DETACH:
                         invocation->options.detach = true;
@@ -158,19 +242,15 @@ int options_parse(int argc, char **argv, Invocation *invocation, char used[OPTIO
                         invocation->address = optarg;
                         break;
                 case OPTION_SINCE:
-                        if (past_time_parse(optarg, clock_us(CLOCK_REALTIME), &invocation->since_us) < 0) {
-                                terminal_say("vfioctl: '%s' is no time for --since: use \"2026-11-27 20:00\", today, "
-                                             "yesterday, -1h or @1795809600",
+                        if (past_time_parse(optarg, clock_us(CLOCK_REALTIME), &invocation->since_us) < 0)
+                                return refuse("'%s' is no time for --since: use \"2026-11-27 20:00\", today, "
+                                              "yesterday, -1h or @1795809600",
                                                 optarg);
-                                return -EINVAL;
-                        }
                         break;
                 case OPTION_LINES:
                         invocation->n_lines = options_parse_number(optarg);
-                        if (invocation->n_lines == 0) {
-                                fputs("vfioctl: --lines takes a number above 0\n", stderr);
-                                return -EINVAL;
-                        }
+                        if (invocation->n_lines == 0)
+                                return refuse("--lines takes a number above 0");
                         break;
                 case OPTION_DESCRIPTORS:
                         invocation->options.descriptors = true;
@@ -179,26 +259,27 @@ int options_parse(int argc, char **argv, Invocation *invocation, char used[OPTIO
                         invocation->options.kill = true;
                         break;
                 case OPTION_MEMORY:
-                        if (memlock_parse_size(optarg, &invocation->memory) < 0 || invocation->memory == 0) {
-                                fputs("vfioctl: --memory takes a size, for example 512M or 4G\n", stderr);
-                                return -EINVAL;
-                        }
+                        if (memlock_parse_size(optarg, &invocation->memory) < 0 || invocation->memory == 0)
+                                return refuse("--memory takes a size, for example 512M or 4G");
                         break;
                 case OPTION_FORCE_MEMLOCK:
                         invocation->force_memlock = true;
                         break;
                 case OPTION_PID:
                         invocation->options.pid = options_parse_number(optarg);
-                        if (invocation->options.pid == 0) {
-                                fputs("vfioctl: --pid takes the id of a process\n", stderr);
-                                return -EINVAL;
-                        }
+                        if (invocation->options.pid == 0)
+                                return refuse("--pid takes the id of a process");
+                        break;
+                case OPTION_YES:
+                        invocation->yes = true;
                         break;
                 case OPTION_NO_ASK_PASSWORD:
                         invocation->no_ask_password = true;
                         break;
+                case ':':
+                        return refuse("option '%s' needs a value", argv[optind - 1]);
                 default:
-                        return -EINVAL;
+                        return refuse_option(argv[optind - 1]);
                 }
                 if (!strchr(GENERAL, option) && !strchr(used, option))
                         *strchr(used, '\0') = (char)option;

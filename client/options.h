@@ -14,7 +14,7 @@ enum {
         OPTION_COMPANION = 'c',
         OPTION_QEMU = 'Q',
         OPTION_IOMMUFD = 'I',
-        OPTION_OVERRIDE = 'o',
+        OPTION_OVERRIDE = 'O',
         OPTION_PLAN = 'p',
         OPTION_DRY_RUN = 'd',
         OPTION_REATTACH = 'r',
@@ -35,7 +35,17 @@ enum {
         OPTION_KILL = 'K',
         OPTION_SINCE = 's',
         OPTION_LINES = 'n',
+        OPTION_OUTPUT = 'o',
+        OPTION_SORT = 'S',
+        OPTION_STATE = 'T',
+        OPTION_CLASS = 'C',
+        OPTION_AVAILABLE = 'B',
+        OPTION_ALL = 'E',
+        OPTION_YES = 'y',
 };
+
+/* The advice after each error of usage. */
+#define OPTIONS_HINT "Try 'vfioctl --help'."
 
 /* Room for each letter once. */
 #define OPTIONS_MAX 32

@@ -2,8 +2,10 @@
 #include "output.h"
 
 #include "terminal.h"
+#include "wrap.h"
 
 #include <stdarg.h>
+#include <sys/ioctl.h>
 
 #define KEY_WIDTH 18
 
@@ -31,6 +33,9 @@ static const struct {
                 {"ok", COLOR_GREEN},
                 {"warning", COLOR_YELLOW},
                 {"error", COLOR_RED},
+                {"in-use", COLOR_YELLOW},
+                {"not-viable", COLOR_RED},
+                {"no-group", COLOR_RED},
                 {"overridden", COLOR_YELLOW},
                 {"refuses", COLOR_RED},
 };
@@ -171,6 +176,19 @@ static void print_without_trailing_blanks(FILE *stream, const char *text) {
                 fputc('\n', stream);
                 text += length + (text[length] == '\n');
         }
+}
+
+bool output_table_fits(struct libscols_table *table) {
+        _cleanup_free_ char *text = NULL;
+        struct winsize size;
+
+        if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
+                return true;
+        /* Without a terminal, the library cuts nothing. */
+        (void)scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
+        int r = scols_print_table_to_string(table, &text);
+        (void)scols_table_set_termforce(table, SCOLS_TERMFORCE_AUTO);
+        return r < 0 || wrap_longest_line(strempty(text)) <= size.ws_col;
 }
 
 int output_table(Output *output, struct libscols_table *table) {

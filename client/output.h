@@ -50,6 +50,9 @@ typedef struct Column {
 /* Makes a table with these columns and without lines. Returns 0 or -errno. */
 int output_table_new(const Output *output, const Column *columns, size_t n_columns, struct libscols_table **ret_table);
 
+/* Whether no line of the table is longer than the terminal is wide; always true without a terminal. */
+bool output_table_fits(struct libscols_table *table);
+
 /* Prints the table. Returns 0 or -errno. */
 int output_table(Output *output, struct libscols_table *table);
 

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* plan: what detach or reattach would do, which guards refuse, and the command for it. */
+#include "own-command.h"
 #include "present.h"
 #include "proxy.h"
 #include "strv.h"
 #include "verbs.h"
-
-#include "daemon/base/text.h"
 
 static bool contains(char *const *list, const char *string) {
         for (; list && *list; list++)
@@ -32,93 +31,22 @@ static int list_guards(const Plan *plan, bool refusing, char ***ret_guards) {
         return 0;
 }
 
-/* Appends "--option=value", unless the value is empty. */
-static int push_option(char ***words, const char *option, const char *value) {
-        _cleanup_free_ char *word = NULL;
-
-        if (isempty(value))
-                return 0;
-        if (asprintf(&word, "--%s=%s", option, value) < 0) {
-                word = NULL;
-                return -ENOMEM;
-        }
-        return strv_push(words, word);
-}
-
-/* Appends "--override=" with the guards that found something. The other guards are not needed: if one of them
- * finds something later, the fingerprint is no longer valid. */
-static int push_overrides(char ***words, const Plan *plan) {
+/* Makes the command that does exactly this plan. It overrides the guards that found something. The other guards are not
+ * needed: if one of them finds something later, the fingerprint is no longer valid. A finding of a planned reattach is a
+ * process that holds the group; --force overrides it. */
+static int make_command(const Invocation *invocation, const Plan *plan, char ***ret_words) {
         _cleanup_(strv_freep) char **guards = NULL;
-        _cleanup_free_ char *overrides = NULL;
         int r;
 
         r = list_guards(plan, false, &guards);
-        if (r < 0)
-                return r;
-        overrides = strv_join(guards, ",");
-        return overrides ? push_option(words, "override", overrides) : -ENOMEM;
-}
-
-static int push_detach_options(char ***words, const CallOptions *options, const Plan *plan) {
-        int r;
-
-        if (options->whole_group && (r = strv_push(words, "--group")) < 0)
-                return r;
-        for (char **companion = options->companions; companion && *companion; companion++)
-                if ((r = push_option(words, "companion", *companion)) < 0)
-                        return r;
-        if ((r = push_option(words, "driver", options->driver)) < 0)
-                return r;
-        return push_overrides(words, plan);
-}
-
-/* A finding of a planned reattach is a process that holds the group. --force overrides it. */
-static int push_reattach_options(char ***words, const CallOptions *options, const Plan *plan) {
-        int r;
-
-        if ((options->force || plan->n_findings > 0) && (r = strv_push(words, "--force")) < 0)
-                return r;
-        return options->adopt ? strv_push(words, "--adopt") : 0;
-}
-
-/* Makes the command that does exactly this plan. A selector that was typed with control characters is written in its
- * escaped form, which means the same device. */
-static int make_command(const Invocation *invocation, const Plan *plan, char ***ret_words) {
-        _cleanup_(strv_freep) char **words = NULL;
-        const CallOptions *options = &invocation->options;
-        bool reattach = invocation->reattach;
-        int r;
-
-        if ((r = strv_push(&words, "vfioctl")) < 0 || (r = strv_push(&words, reattach ? "reattach" : "detach")) < 0 ||
-                        (r = strv_push(&words, invocation->selector)) < 0 ||
-                        (r = reattach ? push_reattach_options(&words, options, plan)
-                                      : push_detach_options(&words, options, plan)) < 0 ||
-                        (r = push_option(&words, "plan", plan->fingerprint)) < 0)
-                return r;
-        for (char **word = words; *word; word++) {
-                r = text_escape_message(word);
-                if (r < 0)
-                        return r;
-        }
-        *ret_words = TAKE_PTR(words);
-        return 0;
-}
-
-/* Prints the word, quoted for a shell where needed. */
-static void print_word(FILE *stream, const char *word) {
-        static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-";
-
-        if (!isempty(word) && word[strspn(word, plain)] == '\0') {
-                fputs(word, stream);
-                return;
-        }
-        fputc('\'', stream);
-        for (; *word; word++)
-                if (*word == '\'')
-                        fputs("'\\''", stream);
-                else
-                        fputc(*word, stream);
-        fputc('\'', stream);
+        return r < 0 ? r
+                     : own_command_make(invocation,
+                                       &(OwnCommand){.verb = invocation->reattach ? "reattach" : "detach",
+                                                       .reattach = invocation->reattach,
+                                                       .guards = guards,
+                                                       .force = plan->n_findings > 0,
+                                                       .fingerprint = plan->fingerprint},
+                                       ret_words);
 }
 
 static json_t *steps_to_json(const Plan *plan) {
@@ -246,15 +174,15 @@ static bool is_stale(const Invocation *invocation, const Plan *plan) {
 }
 
 static int print_decision(Output *output, const Plan *plan, bool stale, char *const *command) {
+        _cleanup_free_ char *refusing = NULL, *line = own_command_line(command);
         _cleanup_(strv_freep) char **guards = NULL;
-        _cleanup_free_ char *refusing = NULL;
         int r;
 
         r = list_guards(plan, true, &guards);
         if (r < 0)
                 return r;
         refusing = strv_join(guards, ", ");
-        if (!refusing)
+        if (!refusing || !line)
                 return -ENOMEM;
 
         if (plan->would_go)
@@ -263,12 +191,7 @@ static int print_decision(Output *output, const Plan *plan, bool stale, char *co
                 fprintf(output->stream, "\nResult: refused%s%s%s\n", isempty(refusing) ? "" : " by ", refusing,
                                 stale ? ": the host has changed since that plan was made" : "");
         fprintf(output->stream, "Fingerprint: %s\n", strempty(plan->fingerprint));
-        fputs(plan->would_go ? "To do exactly this:" : "If you are sure:", output->stream);
-        for (; *command; command++) {
-                fputc(' ', output->stream);
-                print_word(output->stream, *command);
-        }
-        fputc('\n', output->stream);
+        fprintf(output->stream, "%s: %s\n", plan->would_go ? "To do exactly this" : "If you are sure", line);
         return 0;
 }
 

@@ -25,6 +25,18 @@ char *device_description(const Device *device) {
         return r < 0 ? NULL : description;
 }
 
+char *device_model(const Device *device) {
+        char *model;
+
+        if (!isempty(device->device_name))
+                return strdup(device->device_name);
+        /* The ids come first: they tell cards apart, and the end may be cut. */
+        return asprintf(&model, "%04x:%04x %s", device->vendor, device->device,
+                               isempty(device->class_name) ? "device" : device->class_name) < 0
+                        ? NULL
+                        : model;
+}
+
 void time_in_words(uint64_t time_us, char *buffer, size_t size) {
         time_t then = (time_t)(time_us / 1000000), now = time(NULL);
         struct tm then_parts, now_parts;
@@ -170,24 +182,25 @@ static json_t *json_known_or_null(uint32_t number) {
 }
 
 json_t *device_row_to_json(const Device *device) {
-        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "address",
-                        json_text(device->address), "path", json_text(device->path), "group",
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o}",
+                        "address", json_text(device->address), "path", json_text(device->path), "group",
                         json_number_or_null(device->group), "state", json_text(device->state), "driver",
                         json_text(device->driver), "names", json_strings(device->names), "class",
                         json_id(device->class, 6), "vendor_id", json_id(device->vendor, 4), "device_id",
                         json_id(device->device, 4), "class_name", json_text(device->class_name), "vendor_name",
-                        json_text(device->vendor_name), "device_name", json_text(device->device_name));
+                        json_text(device->vendor_name), "device_name", json_text(device->device_name), "availability",
+                        json_text(device->availability), "category", json_text(device->category), "icon",
+                        json_text(device->icon), "endpoint", (int)device->endpoint, "rule", json_text(device->rule));
 }
 
 static json_t *device_details_to_json(const Device *device) {
-        return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:I, s:o, "
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:I, s:o, "
                          "s:o, s:o, s:o, s:o}",
-                        "endpoint", (int)device->endpoint, "node", json_text(device->node), "cdev",
-                        json_text(device->cdev), "subsystem_vendor_id", json_id(device->subsystem_vendor, 4),
-                        "subsystem_device_id", json_id(device->subsystem_device, 4), "subsystem_name",
-                        json_text(device->subsystem_name), "revision", json_id(device->revision, 2), "numa_node",
-                        json_number_or_null(device->numa_node), "link_speed_mts",
-                        json_known_or_null(device->link_speed), "link_speed_max_mts",
+                        "node", json_text(device->node), "cdev", json_text(device->cdev), "subsystem_vendor_id",
+                        json_id(device->subsystem_vendor, 4), "subsystem_device_id",
+                        json_id(device->subsystem_device, 4), "subsystem_name", json_text(device->subsystem_name),
+                        "revision", json_id(device->revision, 2), "numa_node", json_number_or_null(device->numa_node),
+                        "link_speed_mts", json_known_or_null(device->link_speed), "link_speed_max_mts",
                         json_known_or_null(device->link_speed_max), "link_width",
                         json_known_or_null(device->link_width), "link_width_max",
                         json_known_or_null(device->link_width_max), "reset_methods",
@@ -200,8 +213,7 @@ static json_t *device_details_to_json(const Device *device) {
                         json_text(device->original_override), "original_names", json_strings(device->original_names));
 }
 
-/* Adds the members of the other object, which is freed. Returns NULL if one of them is NULL. */
-static json_t *json_merge(json_t *object, json_t *other) {
+json_t *json_merge(json_t *object, json_t *other) {
         /* json_object_update_new() frees the other object, and fails for NULL. */
         if (json_object_update_new(object, other) < 0) {
                 json_decref(object);
@@ -253,17 +265,17 @@ json_t *lease_to_json(const Lease *lease) {
                         (json_int_t)lease->since_us, "holder", json_text(lease->holder));
 }
 
+json_t *holder_to_json(const Holder *holder) {
+        return json_pack("{s:I, s:o, s:o, s:o, s:o}", "pid", (json_int_t)holder->pid, "command",
+                        json_text(holder->command), "unit", json_text(holder->unit), "node", json_text(holder->node),
+                        "address", json_text(holder->address));
+}
+
 json_t *holders_to_json(const HolderList *holders) {
         json_t *array = json_array();
 
-        for (size_t i = 0; array && i < holders->count; i++) {
-                const Holder *holder = &holders->items[i];
-
-                array = json_append(array,
-                                json_pack("{s:I, s:o, s:o, s:o, s:o}", "pid", (json_int_t)holder->pid, "command",
-                                                json_text(holder->command), "unit", json_text(holder->unit), "node",
-                                                json_text(holder->node), "address", json_text(holder->address)));
-        }
+        for (size_t i = 0; array && i < holders->count; i++)
+                array = json_append(array, holder_to_json(&holders->items[i]));
         return array;
 }
 

@@ -10,6 +10,9 @@
 /* Returns the driver's name, or "none". */
 const char *driver_in_words(const char *driver);
 
+/* Returns "82540EM Gigabit Ethernet Controller"; or the ids and the class, if the name is not known. */
+char *device_model(const Device *device);
+
 /* Returns "Intel Corporation 82540EM Gigabit Ethernet Controller"; or the ids, if the names are not known. */
 char *device_description(const Device *device);
 
@@ -42,6 +45,9 @@ json_t *json_strings(char *const *list);
 /* Appends the value, takes over its reference, and returns the array. If that fails, frees both and returns NULL. */
 json_t *json_append(json_t *array, json_t *value);
 
+/* Adds the members of the other object, which is freed. If one of them is NULL, frees both and returns NULL. */
+json_t *json_merge(json_t *object, json_t *other);
+
 /* The keys of a device in a list; and all keys of a device. */
 json_t *device_row_to_json(const Device *device);
 json_t *device_to_json(const Device *device);
@@ -52,6 +58,7 @@ json_t *group_row_to_json(const Group *group, json_t *members);
 json_t *group_to_json(const Group *group, const DeviceList *members);
 
 json_t *lease_to_json(const Lease *lease);
+json_t *holder_to_json(const Holder *holder);
 json_t *holders_to_json(const HolderList *holders);
 
 /* Fills one cell; an empty text leaves it blank. Returns 0 or -errno. */

@@ -2,6 +2,7 @@
 /* rule list, add, remove and check; rescan. */
 #include "rule.h"
 
+#include "own-command.h"
 #include "present.h"
 #include "rule-proxy.h"
 #include "strv.h"
@@ -315,15 +316,12 @@ static int persist(Invocation *invocation, bool dry_run, char **ret_file, sd_bus
 ExitCode rule_check_persist(Invocation *invocation) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_free_ char *file = NULL;
-        ExitCode code;
         int r;
 
         r = persist(invocation, true, &file, &error);
         if (r >= 0 || r == -ENODEV) /* detach itself refuses a group without endpoints, with a better message */
                 return EXIT_DONE;
-        code = report_error(r, &error);
-        fputs("vfioctl: nothing was detached, and no rule was written.\n", stderr);
-        return code;
+        return report_error_with(r, &error, "vfioctl: nothing was detached, and no rule was written.");
 }
 
 ExitCode rule_persist(Invocation *invocation, char **ret_file) {
@@ -340,19 +338,34 @@ ExitCode rule_persist(Invocation *invocation, char **ret_file) {
         return EXIT_NO_RULE;
 }
 
+/* Gets the addresses of the changed devices that the rule will detach again. */
+static int find_changed(const Rule *rule, const EntryList *changes, char ***ret_addresses) {
+        int r = 0;
+
+        for (size_t d = 0; d < rule->devices.count; d++)
+                for (size_t c = 0; c < changes->count && r >= 0; c++)
+                        if (streq_ptr(rule->devices.items[d].address, changes->items[c].address) &&
+                                        !streq_ptr(rule->devices.items[d].status, "other-card"))
+                                r = strv_push(ret_addresses, changes->items[c].address);
+        return r;
+}
+
 void rule_tell_next_detach(const Invocation *invocation, const EntryList *changes) {
         _cleanup_(rule_list_clear) RuleList rules = {0};
 
         if (invocation->output.quiet || changes->count == 0 || proxy_list_rules(invocation->bus, &rules, NULL) < 0)
                 return;
-        for (size_t i = 0; i < rules.count; i++)
-                for (size_t d = 0; d < rules.items[i].devices.count; d++)
-                        for (size_t c = 0; c < changes->count; c++)
-                                if (streq_ptr(rules.items[i].devices.items[d].address, changes->items[c].address) &&
-                                                !streq_ptr(rules.items[i].devices.items[d].status, "other-card"))
-                                        terminal_say("vfioctl: rule %s will detach %s again when the device appears "
-                                                     "the next time, or when vfiod starts. To prevent that: vfioctl "
-                                                     "rule remove %s",
-                                                        rules.items[i].name, changes->items[c].address,
-                                                        rules.items[i].name);
+        for (size_t i = 0; i < rules.count; i++) {
+                _cleanup_(strv_freep) char **addresses = NULL;
+                _cleanup_free_ char *list = NULL;
+
+                if (find_changed(&rules.items[i], changes, &addresses) < 0 || !addresses ||
+                                !(list = strv_join(addresses, ", ")))
+                        continue;
+                terminal_say("vfioctl: rule %s will detach %s again when the device appears the next time, or when "
+                             "vfiod "
+                             "starts. To prevent that: vfioctl rule remove %s%s",
+                                rules.items[i].name, list, own_command_dashes(rules.items[i].name),
+                                rules.items[i].name);
+        }
 }

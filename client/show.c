@@ -273,25 +273,32 @@ static int print_subject(Output *output, const Subject *subject) {
 }
 
 static ExitCode refuse_iommufd(const Group *group) {
-        terminal_say("vfioctl: the running kernel has no nodes for single devices (CONFIG_VFIO_DEVICE_CDEV), which an "
-                     "iommufd needs. Use group %i without --iommufd.",
+        return report_failure(EXIT_REFUSED, "NotViable",
+                        "the running kernel has no nodes for single devices (CONFIG_VFIO_DEVICE_CDEV), which an "
+                        "iommufd needs. Use group %i without --iommufd.",
                         group->number);
-        return EXIT_REFUSED;
 }
 
 static ExitCode refuse_qemu(const Group *group, bool on_vfio) {
-        if (!on_vfio)
-                terminal_say("vfioctl: no device of group %i is on a vfio driver; detach it first", group->number);
-        else
-                terminal_say("vfioctl: group %i is not viable; QEMU cannot use it", group->number);
+        _cleanup_free_ char *blockers = NULL;
+        size_t size;
 
-        for (size_t i = 0; on_vfio && i < group->blockers.count; i++) {
+        if (!on_vfio)
+                return report_failure(EXIT_REFUSED, "NotDetached",
+                                "no device of group %i is on a vfio driver; detach it first", group->number);
+        FILE *stream = open_memstream(&blockers, &size);
+        if (!stream)
+                return report_error(-ENOMEM, NULL);
+        for (size_t i = 0; i < group->blockers.count; i++) {
                 const Entry *blocker = &group->blockers.items[i];
 
-                terminal_say("  %s, driver %s: %s", blocker->address, driver_in_words(blocker->driver),
+                fprintf(stream, "\n  %s, driver %s: %s", blocker->address, driver_in_words(blocker->driver),
                                 blocker->reason);
         }
-        return EXIT_REFUSED;
+        if (fclose(stream) != 0)
+                return report_error(-ENOMEM, NULL);
+        return report_failure(EXIT_REFUSED, "NotViable", "group %i is not viable; QEMU cannot use it%s", group->number,
+                        blockers);
 }
 
 static ExitCode show_qemu(Output *output, const Group *group, const DeviceList *members, bool wants_iommufd) {

@@ -1,31 +1,81 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* status: the version of vfiod, the IOMMU, and the numbers of devices, groups and leases. */
+/* status: the version of vfiod, the IOMMU, the numbers of devices, groups and leases, and what deserves attention. */
 #include "config.h"
 #include "lease-proxy.h"
 #include "present.h"
 #include "proxy.h"
+#include "rule-proxy.h"
 #include "verbs.h"
 
-/* Returns the number of leases; -1 if vfiod does not tell it, for example because it is an older version. */
-static json_int_t count_leases(sd_bus *bus) {
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_(lease_list_clear) LeaseList leases = {0};
+/* What else deserves attention. -1 if vfiod does not tell it, for example because it is an older version. */
+typedef struct Counts {
+        json_int_t leases;
+        json_int_t jobs;
+        json_int_t stuck_jobs;
+        json_int_t refused; /* devices that a rule should detach, but vfiod refuses */
+        json_int_t faulty;  /* rules with an error */
+} Counts;
 
-        return proxy_list_leases(bus, &leases, &error) < 0 ? -1 : (json_int_t)leases.count;
+static void count_jobs(sd_bus *bus, Counts *counts) {
+        _cleanup_(job_list_clear) JobList jobs = {0};
+
+        if (proxy_list_jobs(bus, &jobs, NULL) < 0)
+                return;
+        counts->jobs = (json_int_t)jobs.count;
+        counts->stuck_jobs = 0;
+        for (size_t i = 0; i < jobs.count; i++)
+                counts->stuck_jobs += streq_ptr(jobs.items[i].state, "stuck");
 }
 
-static int print_status(Output *output, const Status *status, json_int_t n_leases) {
+static void count_rules(sd_bus *bus, Counts *counts) {
+        _cleanup_(rule_list_clear) RuleList rules = {0};
+
+        if (proxy_list_rules(bus, &rules, NULL) < 0)
+                return;
+        counts->refused = counts->faulty = 0;
+        for (size_t i = 0; i < rules.count; i++) {
+                counts->faulty += streq_ptr(rules.items[i].state, "off");
+                for (size_t k = 0; k < rules.items[i].devices.count; k++)
+                        counts->refused += streq_ptr(rules.items[i].devices.items[k].status, "refused");
+        }
+}
+
+static Counts count(sd_bus *bus) {
+        Counts counts = {.leases = -1, .jobs = -1, .stuck_jobs = -1, .refused = -1, .faulty = -1};
+        _cleanup_(lease_list_clear) LeaseList leases = {0};
+
+        if (proxy_list_leases(bus, &leases, NULL) >= 0)
+                counts.leases = (json_int_t)leases.count;
+        count_jobs(bus, &counts);
+        count_rules(bus, &counts);
+        return counts;
+}
+
+static json_t *count_to_json(json_int_t count) {
+        return count < 0 ? json_null() : json_integer(count);
+}
+
+static json_t *status_to_json(const Status *status, const Counts *counts) {
+        return json_pack("{s:o, s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:I}", "version",
+                        json_text(status->version), "client_version", VFIOD_VERSION, "iommu", json_text(status->iommu),
+                        "iommu_reason", json_text(status->iommu_reason), "iommu_warning",
+                        json_text(status->iommu_warning), "device_count", (json_int_t)status->device_count,
+                        "group_count", (json_int_t)status->group_count, "detached_count",
+                        (json_int_t)status->detached_count, "lease_count", count_to_json(counts->leases), "job_count",
+                        count_to_json(counts->jobs), "stuck_job_count", count_to_json(counts->stuck_jobs),
+                        "refused_device_count", count_to_json(counts->refused), "faulty_rule_count",
+                        count_to_json(counts->faulty), "events_lost", (json_int_t)status->events_lost);
+}
+
+/* Prints a count that is not 0, with advice. */
+static void print_count(Output *output, const char *key, json_int_t count, const char *advice) {
+        if (count > 0)
+                output_field(output, key, "%" JSON_INTEGER_FORMAT "%s", count, advice);
+}
+
+static int print_status(Output *output, const Status *status, const Counts *counts) {
         if (output->json)
-                return output_json(output,
-                                json_pack("{s:o, s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:o}", "version",
-                                                json_text(status->version), "client_version", VFIOD_VERSION, "iommu",
-                                                json_text(status->iommu), "iommu_reason",
-                                                json_text(status->iommu_reason), "iommu_warning",
-                                                json_text(status->iommu_warning), "device_count",
-                                                (json_int_t)status->device_count, "group_count",
-                                                (json_int_t)status->group_count, "detached_count",
-                                                (json_int_t)status->detached_count, "lease_count",
-                                                n_leases < 0 ? json_null() : json_integer(n_leases)));
+                return output_json(output, status_to_json(status, counts));
 
         if (streq(strempty(status->version), VFIOD_VERSION))
                 output_field(output, "vfiod", "%s", VFIOD_VERSION);
@@ -39,8 +89,12 @@ static int print_status(Output *output, const Status *status, json_int_t n_lease
         output_field(output, "Devices", "%u", status->device_count);
         output_field(output, "Groups", "%u", status->group_count);
         output_field(output, "Detached", "%u", status->detached_count);
-        if (n_leases > 0)
-                output_field(output, "Leases", "%" JSON_INTEGER_FORMAT, n_leases);
+        print_count(output, "Leases", counts->leases, "");
+        print_count(output, "Jobs", counts->jobs, "");
+        print_count(output, "Stuck jobs", counts->stuck_jobs, ": see 'vfioctl jobs'");
+        print_count(output, "Refused by rules", counts->refused, ": see 'vfioctl rule list'");
+        print_count(output, "Rules with errors", counts->faulty, ": see 'vfioctl rule check'");
+        print_count(output, "Lost events", status->events_lost, " times; each time, vfiod read all devices again");
         return 0;
 }
 
@@ -50,7 +104,10 @@ ExitCode verb_status(Invocation *invocation) {
         int r;
 
         r = proxy_get_status(invocation->bus, &status, &error);
-        if (r >= 0)
-                r = print_status(&invocation->output, &status, count_leases(invocation->bus));
+        if (r >= 0) {
+                Counts counts = count(invocation->bus);
+
+                r = print_status(&invocation->output, &status, &counts);
+        }
         return r < 0 ? report_error(r, &error) : EXIT_DONE;
 }

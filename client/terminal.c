@@ -21,6 +21,15 @@ char *terminal_text(const char *text) {
         return text_escape_new(text, terminal_takes_utf8() ? TEXT_MESSAGE_ESCAPE : TEXT_ASCII_ESCAPE);
 }
 
+void terminal_say_lines(const char *lines) {
+        while (*lines) {
+                size_t length = strcspn(lines, "\n");
+
+                terminal_say("%.*s", (int)length, lines);
+                lines += length + (lines[length] == '\n');
+        }
+}
+
 void terminal_say(const char *format, ...) {
         _cleanup_free_ char *text = NULL, *escaped = NULL;
         va_list arguments;

@@ -18,5 +18,8 @@ bool terminal_ignores(int signal);
 /* Returns the text, escaped as a message for the terminal. The caller frees it. NULL if there is not enough memory. */
 char *terminal_text(const char *text);
 
+/* Prints several lines to stderr, and adds the last line break. */
+void terminal_say_lines(const char *lines);
+
 /* Prints one line to stderr, and adds the line break. */
 void terminal_say(const char *format, ...) _printf_(1, 2);

@@ -7,14 +7,28 @@
 
 #include <systemd/sd-bus.h>
 
+/* What list, devices and groups show. The lists end in NULL; NULL means everything. */
+typedef struct ListOptions {
+        const char *columns; /* --output; NULL for the defaults */
+        const char *sort;    /* --sort; NULL for the order of addresses */
+        char **states;       /* --state */
+        char **classes;      /* --class */
+        char **drivers;      /* --driver */
+        bool available;      /* --available */
+        bool all;            /* --all */
+} ListOptions;
+
 /* The parsed command line of vfioctl, the connection to vfiod, and the output. */
 typedef struct Invocation {
         sd_bus *bus;
         Output output;
-        const char *address;        /* --address: of vfiod's own socket; NULL for the usual connection */
-        const char *selector;       /* or the number of a lease; NULL for verbs that take none */
+        const char *address;  /* --address: of vfiod's own socket; NULL for the usual connection */
+        const char *selector; /* or the number of a lease; NULL for verbs that take none */
+        char **selectors;     /* of a list; the list ends in NULL. NULL for verbs that take at most one */
+        ListOptions list;
         pid_t agent;                /* process of agent.h; 0 for none */
         bool no_ask_password;       /* --no-ask-password */
+        bool yes;                   /* --yes */
         uint32_t job;               /* number; 0 for verbs that take none */
         const char *rule;           /* name of a rule, or --name; NULL for none */
         char **files;               /* list that ends in NULL; NULL for verbs that take none */
@@ -35,9 +49,15 @@ typedef struct Invocation {
         CallOptions options; /* --group, --companion, --override, --plan, --force, --adopt, --detach, --driverless */
 } Invocation;
 
+/* Connects to vfiod. Returns EXIT_DONE, or the exit code after it has printed what is wrong. */
+ExitCode invocation_connect(Invocation *invocation);
+
 /* The verbs. Each prints its result into the output and its errors to stderr, and returns the exit code. */
-ExitCode verb_groups(Invocation *invocation);
+
+/* The lists check their options first, so they connect themselves. */
+ExitCode verb_list(Invocation *invocation);
 ExitCode verb_devices(Invocation *invocation);
+ExitCode verb_groups(Invocation *invocation);
 ExitCode verb_show(Invocation *invocation);
 
 /* Shows what detach would do; or, with --reattach, what reattach would do. Returns EXIT_REFUSED if it would be

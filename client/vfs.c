@@ -129,10 +129,9 @@ ExitCode verb_vfs(Invocation *invocation) {
         r = proxy_get_device(invocation->bus, invocation->selector, &pf, &error);
         if (r < 0)
                 return report_error(r, &error);
-        if (pf.virtual_functions_max == 0) {
-                terminal_say("vfioctl: %s cannot have virtual functions", strempty(pf.address));
-                return EXIT_REFUSED;
-        }
+        if (pf.virtual_functions_max == 0)
+                return report_failure(EXIT_REFUSED, "NoVirtualFunctions", "%s cannot have virtual functions",
+                                strempty(pf.address));
         r = get_vfs(invocation->bus, &pf, &vfs);
         if (r >= 0)
                 r = print_vfs(&invocation->output, &pf, &vfs, n_before);

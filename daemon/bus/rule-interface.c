@@ -170,8 +170,8 @@ static int check_added(PendingCall *pending, int error, Problem *problem) {
         if (error == -EEXIST)
                 return problem_set(problem, OUTCOME_RULE_EXISTS,
                                 "%s exists: give the rule another name (--name), or remove that rule first (vfioctl "
-                                "rule remove %s).",
-                                pending->file, pending->name);
+                                "rule remove %s%s).",
+                                pending->file, pending->name[0] == '-' ? "-- " : "", pending->name);
         if (error < 0)
                 return describe_change_error(pending, "write", error, problem);
         if (pending->dry_run)

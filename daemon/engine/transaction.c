@@ -133,9 +133,10 @@ static int check_plan(const Work *work, const Report *report, Problem *problem) 
 
         if (plan->fingerprint != 0 && plan->fingerprint != report->fingerprint)
                 return problem_set(problem, OUTCOME_PLAN_STALE,
-                                "The devices, drivers or guards have changed since the plan was made. Make a new plan: "
-                                "'vfioctl plan %s%s'.",
-                                PCI_ADDRESS_TEXT(plan->selected), plan->verb == PLAN_DETACH ? "" : " --reattach");
+                                "The devices, drivers or guards have changed since the plan for %s was made. Nothing "
+                                "was "
+                                "changed. Make a new plan.",
+                                PCI_ADDRESS_TEXT(plan->selected));
         switch (plan->verb) {
         case PLAN_DETACH:
                 return guard_decide(&report->findings, plan->overrides, plan->selected, problem);

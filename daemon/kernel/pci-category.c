@@ -16,6 +16,7 @@ static const struct {
                 {0xffff00, 0x040000, {"multimedia", "camera-video"}},
                 {0xffff00, 0x048000, {"multimedia", "camera-video"}},
                 {0xff0000, 0x040000, {"audio", "audio-card"}},
+                {0xffff00, 0x050000, {"system", "computer"}}, /* the memory controller of the chipset */
                 {0xff0000, 0x050000, {"memory", "media-flash"}},
                 {0xff0000, 0x060000, {"bridge", "computer"}},
                 {0xffff00, 0x070300, {"modem", "modem"}},
@@ -34,7 +35,9 @@ static const struct {
                 {0xff0000, 0x110000, {"accelerator", "computer"}}, /* signal processing */
                 {0xff0000, 0x120000, {"accelerator", "computer"}},
                 {0xff0000, 0x400000, {"accelerator", "computer"}}, /* co-processor */
-                {0xff0000, 0x0b0000, {"accelerator", "computer"}}, /* processor */
+                {0xffff00, 0x0b4000, {"accelerator", "computer"}}, /* co-processor, too */
+                {0xff0000, 0x0b0000, {"system", "computer"}},      /* processor */
+                {0xff0000, 0x130000, {"system", "computer"}},      /* instrumentation */
                 {0, 0, {"other", "computer"}},
 };
 

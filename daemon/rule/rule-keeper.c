@@ -149,8 +149,11 @@ static void note_bound_at_boot(RuleKeeper *keeper, RuleCase *rule_case) {
 }
 
 static void retry_or_refuse(RuleKeeper *keeper, RuleCase *rule_case, Outcome outcome, const char *message) {
+        _cleanup_free_ char *advice = NULL;
         char agreement[512];
 
+        if (rule_case->rule && rule_status_advise(message, &advice) == 0 && advice)
+                message = advice;
         if (outcome == OUTCOME_GROUP_NEEDS_CONSENT && rule_case->rule) {
                 (void)snprintf(agreement, sizeof(agreement), "%s In a rule, use 'Companions='.", message);
                 message = agreement;

@@ -27,6 +27,21 @@ void rule_status_log_refusal(const RuleCase *rule_case, Outcome outcome, const c
                         strempty(rule_case->rule), address, message);
 }
 
+int rule_status_advise(const char *message, char **ret) {
+        static const char beginning[] = "If you are sure: ", option[] = " --override=";
+        const char *advice = strstr(message, beginning), *guards = advice ? strstr(advice, option) : NULL;
+
+        *ret = NULL;
+        if (!guards)
+                return 0;
+        if (asprintf(ret, "%.*sIf you are sure, write 'Override=%s' into the rule.", (int)(advice - message), message,
+                            guards + strlen(option)) < 0) {
+                *ret = NULL;
+                return -ENOMEM;
+        }
+        return 0;
+}
+
 void rule_status_set_other_card(RuleKeeper *keeper, const Rule *rule, const Device *device) {
         char message[160], meant[32] = "";
         const PciIds *ids = &device->ids;

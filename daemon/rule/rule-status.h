@@ -9,6 +9,10 @@
 /* Logs why the device of the case is not detached. */
 void rule_status_log_refusal(const RuleCase *rule_case, Outcome outcome, const char *message);
 
+/* Makes the message of a refusal fit for a rule: instead of a command of vfioctl with "--override=GUARDS", it advises
+ * "Override=GUARDS". The caller frees *ret, which is NULL if the message advises no such command. Returns 0 or -ENOMEM. */
+int rule_status_advise(const char *message, char **ret);
+
 /* Adds the fields of the log that tell which rule asks for a detach, and which guards it overrides (a mask of 1 << Guard). */
 void rule_status_add_fields(const RuleCase *rule_case, unsigned overrides, LogFields *fields);
 

@@ -100,7 +100,7 @@ static bool is_stale(const MatrixCase *mcase) {
 }
 
 const char *matrix_case_end(const MatrixCase *mcase) {
-        return is_stale(mcase) && !is_start(mcase) ? "*.PlanStale: *have changed since the plan was made*" : NULL;
+        return is_stale(mcase) && !is_start(mcase) ? "*.PlanStale: *have changed since the plan for * was made*" : NULL;
 }
 
 static char *options_text(const MatrixCase *mcase) {

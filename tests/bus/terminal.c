@@ -53,6 +53,22 @@ static void become_foreground(void *userdata) {
         (void)signal(SIGINT, SIG_DFL);
 }
 
+/* The same with stdout. */
+static void become_foreground_with_output(void *userdata) {
+        become_foreground(userdata);
+        if (dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
+                _exit(125);
+}
+
+Process *terminal_start_all(Terminal *terminal, const char *const *argv, const char *const *environment) {
+        return process_start(argv,
+                        &(ProcessOptions){
+                                        .environment = environment,
+                                        .setup = become_foreground_with_output,
+                                        .userdata = terminal,
+                        });
+}
+
 Process *terminal_start(Terminal *terminal, const char *const *argv, const char *const *environment) {
         return process_start(argv,
                         &(ProcessOptions){

@@ -15,6 +15,9 @@ Terminal *terminal_close(Terminal *terminal);
  * process_start(). */
 Process *terminal_start(Terminal *terminal, const char *const *argv, const char *const *environment);
 
+/* The same, and its stdout is the terminal, too. */
+Process *terminal_start_all(Terminal *terminal, const char *const *argv, const char *const *environment);
+
 /* Waits until the terminal shows the text after everything that was waited for before. Returns the new output,
  * including the text. */
 char *terminal_expect(Terminal *terminal, const char *text);

@@ -257,24 +257,32 @@ static void test_json(void) {
         expect_json(document, "object", "\"/org/vfiod1\"");
         expect_json(document, "kind", "\"service\"");
         expect_json(document, "event", "\"connected\"");
-        expect_json(document, "properties.Version", "\"" VFIOD_VERSION "\"");
+        expect_json(document, "properties.version", "\"" VFIOD_VERSION "\"");
         json_decref(document);
 
         fake_kernel_do(fixture->kernel, "netrename " NIC " lan3");
-        document = wait_json(monitor, NIC_PATH, "changed", "NetworkInterfaces");
+        document = wait_json(monitor, NIC_PATH, "changed", "network_interfaces");
         expect_json(document, "kind", "\"device\"");
-        expect_json(document, "before.NetworkInterfaces", "[\"ens3\"]");
+        expect_json(document, "before.network_interfaces", "[\"ens3\"]");
         json_decref(document);
         fake_kernel_do(fixture->kernel, PLUG_NEW);
         document = wait_json(monitor, BUS_PATH "/devices/_30000_3a00_3a08_2e0", "added", NULL);
-        expect_json(document, "properties.Address", "\"0000:00:08.0\"");
-        expect_json(document, "properties.GroupNumber", "20");
-        expect_json(document, "properties.BootVga", "false");
+        expect_json(document, "properties.address", "\"0000:00:08.0\"");
+        expect_json(document, "properties.group", "20");
+        expect_json(document, "properties.boot_vga", "false");
+        /* as in the other JSON */
+        json_t *show = vfioctl_json("show 00:08.0"), *device = json_object_get(show, "device");
+        const char *key;
+        json_t *value;
+        json_object_foreach(json_object_get(document, "properties"), key, value)
+                if (!g_str_equal(key, "group_path") && !json_equal(value, json_object_get(device, key)))
+                        g_error("%s is not as in show", key);
+        json_decref(show);
         g_assert_cmpuint(json_object_size(json_object_get(document, "properties")), ==, 36);
         json_decref(document);
         document = wait_json(monitor, BUS_PATH "/groups/20", "added", NULL);
         expect_json(document, "kind", "\"group\"");
-        expect_json(document, "properties.Members", "[\"0000:00:08.0\"]");
+        expect_json(document, "properties.member_addresses", "[\"0000:00:08.0\"]");
         json_decref(document);
         fake_kernel_do(fixture->kernel, "unplug " NEW);
         document = wait_json(monitor, BUS_PATH "/devices/_30000_3a00_3a08_2e0", "removed", NULL);
@@ -284,7 +292,7 @@ static void test_json(void) {
         EXPECT(0, "", "rule add " NIC " --quiet");
         json_decref(wait_json(monitor, BUS_PATH, "changed", NULL)); /* the counts */
         document = wait_json(monitor, JOB1, "added", NULL);
-        expect_json(document, "properties.Kind", "\"detach\"");
+        expect_json(document, "properties.kind", "\"detach\"");
         json_decref(document);
         json_decref(wait_json(monitor, JOB1, "removed", NULL));
         fixture_stop_daemon(fixture);
@@ -293,7 +301,7 @@ static void test_json(void) {
         expect_json(document, "properties", "{}");
         json_decref(document);
         fixture_start_daemon(fixture);
-        json_decref(wait_json(monitor, BUS_PATH, "connected", "Version"));
+        json_decref(wait_json(monitor, BUS_PATH, "connected", "version"));
         finish(monitor, SIGINT);
         fixture_stop(fixture);
 }

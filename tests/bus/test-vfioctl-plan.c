@@ -170,17 +170,27 @@ static void test_stale(void) {
         fake_kernel_do(fixture->kernel, "use nvme0n1");
         g_autofree char *before = fake_kernel_snapshot(fixture->kernel);
         EXPECT(5,
-                        "vfioctl: The devices, drivers or guards have changed since the plan was made. *vfioctl plan "
-                        "0000:04:00.0*",
-                        "detach nvme0n1 --override=storage --plan=%s", fingerprint);
+                        "vfioctl: The devices, drivers or guards have changed since the plan for 0000:04:00.0 was "
+                        "made. "
+                        "Nothing was changed. Make a new plan.\n"
+                        "To make a new plan: vfioctl plan nvme0n1 --group --driver=vfio-pci "
+                        "--override=storage,network\n",
+                        "detach nvme0n1 --override=storage,network --driver=vfio-pci --group --plan=%s", fingerprint);
         g_autofree char *after = fake_kernel_snapshot(fixture->kernel);
         g_assert_cmpstr(after, ==, before);
         fake_kernel_do(fixture->kernel, "unuse nvme0n1");
         EXPECT(0, "", "detach nvme0n1 --plan=%s", fingerprint);
-        EXPECT(5, "vfioctl: The devices, drivers or guards have changed since the plan was made. *",
-                        "reattach nvme0n1 --plan=%s", fingerprint);
-        EXPECT(2, "vfioctl: 'abc' is no fingerprint of a plan*", "reattach nvme0n1 --plan=abc");
-        EXPECT(2, "vfioctl: An option is not valid UTF-8.\n", "reattach nvme0n1 '--plan=\xff'");
+        EXPECT(5,
+                        "vfioctl: The devices, drivers or guards have changed since the plan for *\n"
+                        "To make a new plan: vfioctl plan nvme0n1 --reattach --force --adopt\n",
+                        "reattach nvme0n1 --force --adopt --plan=%s", fingerprint);
+        EXPECT(2, "vfioctl: 'abc' is no fingerprint of a plan. This prints one: vfioctl plan nvme0n1 --reattach\n*",
+                        "reattach nvme0n1 --plan=abc");
+        EXPECT(2,
+                        "vfioctl: '0123456789abcdeg' is no fingerprint of a plan. This prints one: vfioctl plan "
+                        "--group -- -x\n*",
+                        "detach --group --plan=0123456789abcdeg -- -x");
+        EXPECT(2, "vfioctl: '\\xff' is no fingerprint of a plan. *", "reattach nvme0n1 '--plan=\xff'");
 
         g_autofree char *back = fingerprint_of("plan nvme0n1 --reattach");
         EXPECT(0, "", "reattach nvme0n1 --plan=%s", back);

@@ -290,23 +290,42 @@ static void test_stuck(void) {
         fixture_stop(fixture);
 }
 
-/* The question whether to detach the whole group needs a terminal too. */
+static unsigned count(const char *text, const char *part) {
+        unsigned n = 0;
+
+        for (const char *found = text; (found = strstr(found, part)); found++)
+                n++;
+        return n;
+}
+
+/* The question whether to detach the whole group needs a terminal too. It names each device once. */
 static void test_consent(void) {
         static const struct {
-                const char *keys, *driver;
+                const char *verb, *keys, *driver;
                 int status;
-        } cases[] = {{"n\n", "e1000", 5}, {"\n", "e1000", 5}, {"y\n", "vfio-pci", 0}};
+        } cases[] = {{"detach", "no\n", "e1000", 5}, {"detach", "\n", "e1000", 5}, {"detach", "\x04", "e1000", 5},
+                        {"lease --override=no-reset --pid=1", "n\n", "e1000", 5},
+                        {"detach", "maybe\nyes\n", "vfio-pci", 0}};
         Fixture *fixture = fixture_start(NULL);
 
         for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+                g_autofree char *arguments = g_strdup_printf("%s ens1", cases[i].verb);
                 Terminal *terminal = terminal_open(100);
-                Process *client = start_on(terminal, "detach ens1");
-                g_autofree char *question = terminal_expect(terminal, "Detach all of them? [y/N] ");
+                Process *client = start_on(terminal, arguments);
+                g_autofree char *question = terminal_expect(terminal, "Detach all 2 devices? [y/N] ");
 
-                expect_substring(question, "only the whole IOMMU group of ens1. vfiod would also detach:");
-                expect_substring(question, "  0000:03:02.0 (ens2), driver e1000: ");
+                g_assert_true(g_pattern_match_simple(
+                                "A virtual machine can use IOMMU group 10 only as a whole. Beside 0000:03:01.0 (ens1), "
+                                "the "
+                                "host would lose:\r\n  0000:03:02.0 (ens2), driver e1000: *\r\nDetach all 2 *",
+                                question));
+                g_assert_cmpuint(count(question, PORT1), ==, 1);
+                g_assert_cmpuint(count(question, PORT2), ==, 1);
+                g_assert_cmpuint(count(question, "\n"), ==, 2);
                 terminal_type(terminal, cases[i].keys);
                 g_autofree char *rest = terminal_read_rest(terminal);
+                g_assert_cmpuint(count(rest, "Answer y for yes, or n for no: [y/N] "), ==, cases[i].keys[0] == 'm');
+                g_assert_cmpuint(count(rest, PORT2), ==, 0);
                 if (cases[i].status > 0)
                         expect_suffix(rest, "vfioctl: nothing was detached\r\n");
                 else
@@ -315,6 +334,20 @@ static void test_consent(void) {
                 fixture_driver(fixture, PORT2, cases[i].driver);
                 terminal_close(terminal);
         }
+        fixture_stop(fixture);
+}
+
+/* --yes answers the question, also without a terminal. */
+static void test_yes(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        EXPECT(5, "vfioctl: 0000:03:01.0 is in IOMMU group 10 together with *", "detach ens1");
+        EXPECT(0, "A virtual machine can use IOMMU group 10 only as a whole. *\n  0000:03:02.0 *\n",
+                        "detach ens1 --yes");
+        fixture_driver(fixture, PORT2, "vfio-pci");
+        EXPECT(0, "", "reattach ens1");
+        EXPECT(0, "", "detach ens1 --yes --quiet");
+        fixture_driver(fixture, PORT2, "vfio-pci");
         fixture_stop(fixture);
 }
 
@@ -333,5 +366,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/vfioctl-progress/too-late", test_too_late);
         g_test_add_func("/bus/vfioctl-progress/stuck", test_stuck);
         g_test_add_func("/bus/vfioctl-progress/consent", test_consent);
+        g_test_add_func("/bus/vfioctl-progress/yes", test_yes);
         return g_test_run();
 }

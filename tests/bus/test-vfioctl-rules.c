@@ -338,7 +338,7 @@ static void test_rescan(void) {
 
 static void test_usage(void) {
         static const char *const wrong[] = {"rule", "rule lis", "rule list x", "rule add", "rule add a b",
-                        "rule remove", "rule remove a b", "list", "rule list --name=x", "rule remove x --group",
+                        "rule remove", "rule remove a b", "rule list --name=x", "rule remove x --group",
                         "rule add x --persistent", "rule add x --force", "rule add x --virtual-functions=0",
                         "rule add x --virtual-functions", "rule add x --virtual-functions=-1",
                         "rule add x --virtual-functions=4294967296", "rule check --group", "detach x --name=y",

@@ -362,6 +362,45 @@ static void test_lost(void) {
         g_assert_true(status == 1 || status == 6);
 }
 
+#define JOB_ROW(number, state) \
+        "(uint32 " number ", objectpath '/org/vfiod1/jobs/4', 'detach', '" state \
+        "', 8, ['0000:09:00.0'], uint32 1, uint32 5, 'override', '0000:09:00.0', '', 'uid 0', uint64 1, @a{sv} {})"
+
+/* status tells what deserves attention. */
+static void test_status(void) {
+        Stub *stub = start_with_device();
+
+        stub_answer(stub, "GetAll",
+                        "({'Version': <'7'>, 'Iommu': <'on'>, 'DeviceCount': <uint32 3>, 'EventsLost': <uint32 2>},)");
+        stub_answer(stub, "ListLeases", "(@a(uosutuiasa{sv}) [],)");
+        g_auto(ProgramResult) calm = vfioctl("status");
+        expect_result(&calm, 0, "", "status");
+        g_assert_null(strstr(calm.output, "obs:"));
+        g_assert_null(strstr(calm.output, "ules"));
+
+        stub_answer(stub, "ListJobs", "([" JOB_ROW("4", "stuck") ", " JOB_ROW("5", "running") "],)");
+        stub_answer(stub, "ListRules",
+                        "([('a', '/etc/a.conf', 'active', [('0000:02:01.0', 'refused', 'In use.', @a{sv} {}),"
+                        " ('0000:02:02.0', 'applied', '', {}), ('0000:02:03.0', 'refused', 'In use.', {})], @a{sv} {}),"
+                        " ('b', '/etc/b.conf', 'off', [], {})],)");
+        g_auto(ProgramResult) status = vfioctl("status");
+        expect_result(&status, 0, "", "status");
+        g_assert_nonnull(strstr(status.output,
+                        "              Jobs: 2\n"
+                        "        Stuck jobs: 1: see 'vfioctl jobs'\n"
+                        "  Refused by rules: 2: see 'vfioctl rule list'\n"
+                        " Rules with errors: 1: see 'vfioctl rule check'\n"
+                        "       Lost events: 2 times; each time, vfiod read all devices again\n"));
+        json_t *json = vfioctl_json("status");
+        expect_json(json, "job_count", "2");
+        expect_json(json, "stuck_job_count", "1");
+        expect_json(json, "refused_device_count", "2");
+        expect_json(json, "faulty_rule_count", "1");
+        expect_json(json, "events_lost", "2");
+        json_decref(json);
+        stub_stop(stub);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/bus/vfioctl-stub/holders", test_holders);
@@ -375,5 +414,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/vfioctl-stub/exit-codes", test_exit_codes);
         g_test_add_func("/bus/vfioctl-stub/rule-fails-late", test_rule_fails_late);
         g_test_add_func("/bus/vfioctl-stub/lost", test_lost);
+        g_test_add_func("/bus/vfioctl-stub/status", test_status);
         return g_test_run();
 }

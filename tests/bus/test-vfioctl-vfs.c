@@ -11,6 +11,8 @@ static void test_usage(void) {
         (void)g_setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere", true);
         for (unsigned i = 0; i < G_N_ELEMENTS(wrong); i++)
                 EXPECT(2, "vfioctl: *Try 'vfioctl --help'.\n", "%s", wrong[i]);
+        EXPECT(2, "vfioctl: there is no option -1, and numbers cannot be negative\n*", "vfs ens4 -1");
+        EXPECT(2, "vfioctl: '-1' is not a number of virtual functions\n*", "vfs ens4 -- -1");
         g_unsetenv("DBUS_SYSTEM_BUS_ADDRESS");
 }
 

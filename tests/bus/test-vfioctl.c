@@ -4,8 +4,8 @@
 /* The real client with the real daemon: exit codes, JSON, and text that programs may read. */
 
 static void test_usage(void) {
-        static const char *const wrong[] = {"", "frobnicate", "show", "detach", "reattach", "show a b", "groups x",
-                        "status x", "--frob groups", "groups --qemu", "devices --group", "reattach ens1 --group",
+        static const char *const wrong[] = {"frobnicate", "show", "detach", "reattach", "show a b", "status x",
+                        "--frob groups", "groups --qemu", "devices --group", "reattach ens1 --group",
                         "show ens1 --companion", "detach --companion", "-x", "show ens1 --companion ens2", "jobs 1",
                         "jobs --force", "cancel", "cancel x", "cancel 0", "cancel -1", "cancel ' 1'", "cancel 1x",
                         "cancel 4294967296", "cancel 1 2", "cancel 1 --group", "detach ens1 --force",
@@ -33,6 +33,98 @@ static void test_usage(void) {
         g_auto(ProgramResult) version = vfioctl("--version");
         expect_result(&version, 0, "", "--version");
         g_assert_cmpstr(version.output, ==, "vfioctl " VFIOD_VERSION "\n");
+        g_unsetenv("DBUS_SYSTEM_BUS_ADDRESS");
+}
+
+/* What somebody probably meant who has mistyped it. */
+static void test_typos(void) {
+        (void)g_setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere", true);
+        EXPECT(2, "vfioctl: unknown command 'detatch': do you mean 'detach'?\nTry *", "detatch ens1");
+        EXPECT(2, "vfioctl: unknown command 'lits': do you mean 'list'?\nTry *", "lits");
+        EXPECT(2, "vfioctl: unknown command 'frobnicate'\nTry *", "frobnicate");
+        EXPECT(2, "vfioctl: unknown command 'x'\nTry *", "x");
+        EXPECT(2, "vfioctl: 'rule' needs one of: list, add, remove, check\nTry *", "rule lst");
+        EXPECT(2, "vfioctl: unknown option '--overide': do you mean '--override'?\nTry *",
+                        "detach ens1 --overide=network");
+        EXPECT(2, "vfioctl: unknown option '--frobnicate'\nTry *", "detach ens1 --frobnicate");
+        EXPECT(2, "vfioctl: option '--json' takes no value\nTry *", "list --json=x");
+        EXPECT(2, "vfioctl: option '--companion' needs a value\nTry *", "detach ens1 --companion");
+        EXPECT(2, "vfioctl: option '--a' is ambiguous\nTry *", "list --a");
+        EXPECT(2, "vfioctl: unknown option '-e'\nIf this is a name that begins with '-', write '--' before it: *",
+                        "show -ens1");
+        g_unsetenv("DBUS_SYSTEM_BUS_ADDRESS");
+}
+
+/* Each line of the help begins in its column. */
+static void test_help_columns(void) {
+        g_auto(ProgramResult) help = vfioctl("--help");
+        g_auto(GStrv) lines = g_strsplit(help.output, "\n", -1);
+        size_t column = 0;
+
+        for (unsigned i = 0; lines[i]; i++) {
+                g_autofree char *summary = NULL;
+
+                if (!g_str_has_prefix(lines[i], "  ") || strstr(lines[i], "  --") ||
+                                strchr("- 0123456789", lines[i][2]))
+                        continue;
+                const char *begin = strstr(lines[i], " List ");
+                if (begin && column == 0)
+                        column = (size_t)(begin - lines[i]);
+                g_assert_cmpuint(strlen(lines[i]), >, column + 1);
+                if (lines[i][column] != ' ' || !g_ascii_isupper(lines[i][column + 1]))
+                        g_error("not in its column: %s", lines[i]);
+        }
+        g_assert_cmpuint(column, >, 10);
+}
+
+/* With --json, every error is an object on stdout. */
+static void test_json_errors(void) {
+        static const struct {
+                const char *arguments, *name, *message, *advice;
+                int status;
+        } cases[] = {
+                        {"show wlan9", "NoSuchDevice", "*'wlan9'*", NULL, 3},
+                        {"list 'wlan*'", "NoSuchDevice", "*'wlan\\*'*", NULL, 3},
+                        {"detach ens1", "GroupNeedsConsent", "*0000:03:02.0*", NULL, 5},
+                        {"detach ens1 --persistent", "GroupNeedsConsent", "*", NULL, 5},
+                        {"reattach ens1", "NotDetached", "*", NULL, 5},
+                        {"vfs ens3", "NoVirtualFunctions", "*", NULL, 5},
+                        {"show --qemu ens1", "NotDetached", "*detach it first", NULL, 5},
+                        {"release 77", "*", "*", NULL, 3},
+                        {"cancel 77", "org.freedesktop.DBus.Error.UnknownObject", "There is no job 77*", NULL, 3},
+                        {"rule remove x", "NoSuchRule", "*", NULL, 3},
+                        {"frobnicate", INVALID_ARGS, "unknown command 'frobnicate'", "Try 'vfioctl --help'.", 2},
+                        {"show", INVALID_ARGS, "'show' needs a selector*", "Try 'vfioctl --help'.", 2},
+                        {"--frob", INVALID_ARGS, "unknown option '--frob'", "Try 'vfioctl --help'.", 2},
+                        {"list -o x", INVALID_ARGS, "there is no column 'x'*", NULL, 2},
+                        {"lease ens1 --group -- /nonexistent", "Failed", "cannot run '/nonexistent': *", NULL, 1},
+        };
+        Fixture *fixture = fixture_start(NULL);
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+                json_t *document = vfioctl_json_with(cases[i].status, cases[i].arguments);
+                json_t *error = json_object_get(document, "error"), *details = json_object_get(error, "details");
+                const char *message = json_string_value(json_object_get(error, "message"));
+                const char *name = json_string_value(json_object_get(error, "name"));
+                g_autofree char *expected = strpbrk(cases[i].name, ".*")
+                                ? g_strdup(cases[i].name)
+                                : g_strdup_printf("org.vfiod1.Error.%s", cases[i].name);
+
+                g_assert_cmpuint(json_object_size(document), ==, 1);
+                g_assert_true(json_is_object(details));
+                if (!name || !g_pattern_match_simple(expected, name))
+                        g_error("%s: name %s", cases[i].arguments, name);
+                if (!message || (!strchr(cases[i].message, '\\') && !g_pattern_match_simple(cases[i].message, message)))
+                        g_error("%s: message %s", cases[i].arguments, message);
+                g_assert_cmpstr(json_string_value(json_object_get(details, "advice")), ==, cases[i].advice);
+                json_decref(document);
+        }
+        fixture_stop(fixture);
+
+        (void)g_setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere", true);
+        json_t *document = vfioctl_json_with(1, "list");
+        expect_json(document, "error.name", "\"org.freedesktop.DBus.Error.NoServer\"");
+        json_decref(document);
         g_unsetenv("DBUS_SYSTEM_BUS_ADDRESS");
 }
 
@@ -322,6 +414,9 @@ static void test_text(void) {
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/bus/vfioctl/usage", test_usage);
+        g_test_add_func("/bus/vfioctl/typos", test_typos);
+        g_test_add_func("/bus/vfioctl/help-columns", test_help_columns);
+        g_test_add_func("/bus/vfioctl/json-errors", test_json_errors);
         g_test_add_func("/bus/vfioctl/exit-codes", test_exit_codes);
         g_test_add_func("/bus/vfioctl/busy-and-foreign", test_busy_and_foreign);
         g_test_add_func("/bus/vfioctl/not-authorized", test_not_authorized);

@@ -114,11 +114,11 @@ def check_member_lost(machine):
     group = f"/org/vfiod1/groups/{guest.group(first)}"
     signals = Signals(guest)
     byhand.reattach(guest, second)
-    line = signals.wait(lambda line: line["object"] == group and line["properties"].get("Viable") is False)
+    line = signals.wait(lambda line: line["object"] == group and line["properties"].get("viable") is False)
     signals.end()
     tap.equal("vfiod signals that the group is not viable and names the blocking device",
-              line and line["properties"]["Blockers"],
-              [[second, "e1000e", "e1000e does DMA for the host", {}]])
+              line and line["properties"]["blockers"],
+              [{"address": second, "driver": "e1000e", "reason": "e1000e does DMA for the host"}])
     tap.contains("the journal says so", guest.check_run(f"journalctl --unit={UNIT} --lines=10"),
                  f"is not viable any more: {second} is on e1000e")
     tap.equal("one port is detached, the other is on the host driver",

@@ -77,12 +77,12 @@ def check_driver_loaded(machine):
         place = plug_known(machine)
         tap.check("vfiod signals the state detached", signals.state(place, "detached"), signals.lines())
         path = device_path(place)
-        states = [line["properties"]["State"] for line in signals.lines()
-                  if line["object"] == path and "State" in line["properties"]]
+        states = [line["properties"]["state"] for line in signals.lines()
+                  if line["object"] == path and "state" in line["properties"]]
         tap.check("the card appears, changes and is detached, in this order",
                   states[-2:] == ["changing", "detached"], states)
         group = f"/org/vfiod1/groups/{guest.group(place)}"
-        tap.check("vfiod signals that its group is viable", signals.wait_property(group, "Viable", True))
+        tap.check("vfiod signals that its group is viable", signals.wait_property(group, "viable", True))
         guest.check_run("udevadm settle")
         events.end()
         tap.check("its last driver is vfio-pci", events.drivers(place) in (["e1000e", "vfio-pci"], ["vfio-pci"]),
@@ -231,9 +231,9 @@ def check_joins(machine):
     group = f"/org/vfiod1/groups/{guest.group(ports[0])}"
     signals = Signals(guest)
     place = rescan(machine)
-    line = signals.wait(lambda line: line["object"] == group and line["properties"].get("Viable") is False)
+    line = signals.wait(lambda line: line["object"] == group and line["properties"].get("viable") is False)
     tap.equal("vfiod signals that the group is not viable because of the new card",
-              line and line["properties"]["Blockers"], [[place, "8139cp", "8139cp does DMA for the host", {}]])
+              line and line["properties"]["blockers"], [{"address": place, "driver": "8139cp", "reason": "8139cp does DMA for the host"}])
     tap.equal("the state of the new card is host", eventually(lambda: view.state(place), "host"), "host")
     tap.contains("the journal says so", guest.check_run(f"journalctl --unit={UNIT} --lines=20"),
                  f"is not viable any more: {place} is on 8139cp")

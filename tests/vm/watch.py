@@ -81,7 +81,7 @@ class Signals:
 
     def state(self, address, state, timeout=30):
         """Whether a signal says that the device has this state."""
-        return self.wait_property(device_path(address), "State", state, timeout)
+        return self.wait_property(device_path(address), "state", state, timeout)
 
     def end(self):
         self.program.stop()

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* groups: the tree of all IOMMU groups and their members. */
+#include "filter.h"
+#include "overview.h"
+#include "present.h"
+#include "proxy.h"
+#include "strv.h"
+#include "terminal.h"
+#include "verbs.h"
+
+/* The devices sorted by address, to find the members of groups. */
+typedef struct Index {
+        const Device **devices;
+        size_t count;
+} Index;
+
+static void index_clear(Index *index) {
+        free(index->devices);
+}
+
+static int compare_devices(const void *a, const void *b) {
+        const Device *const *device_a = a, *const *device_b = b;
+
+        return strcmp(strempty((*device_a)->address), strempty((*device_b)->address));
+}
+
+static int index_fill(Index *index, const DeviceList *list) {
+        index->devices = calloc(list->count + 1, sizeof(Device *));
+        if (!index->devices)
+                return -ENOMEM;
+        for (size_t i = 0; i < list->count; i++)
+                index->devices[i] = &list->items[i];
+        index->count = list->count;
+        /* vfiod sorts addresses as numbers. With long domains this differs from the order of strings, which
+         * bsearch() needs here. */
+        qsort(index->devices, index->count, sizeof(Device *), compare_devices);
+        return 0;
+}
+
+/* Returns the device at the address; NULL if it was added or removed between the two calls to vfiod. */
+static const Device *index_find(const Index *index, char *address) {
+        const Device key = {.address = address}, *key_pointer = &key;
+        const Device **found;
+
+        found = bsearch(&key_pointer, index->devices, index->count, sizeof(Device *), compare_devices);
+        return found ? *found : NULL;
+}
+
+static json_t *member_to_json(const Index *index, char *address) {
+        const Device *device = index_find(index, address);
+
+        return device_row_to_json(device ? device : &(const Device){.address = address, .group = -1});
+}
+
+static json_t *groups_to_json(const GroupList *groups, const Index *index) {
+        json_t *array = json_array();
+
+        for (size_t i = 0; array && i < groups->count; i++) {
+                const Group *group = &groups->items[i];
+                json_t *members = json_array();
+
+                for (char **address = group->members; members && address && *address; address++)
+                        members = json_append(members, member_to_json(index, *address));
+                array = json_append(array, group_row_to_json(group, members));
+        }
+        return json_pack("{s:o}", "groups", array);
+}
+
+enum {
+        COLUMN_GROUP,
+        COLUMN_STATE,
+        COLUMN_VIABLE,
+        COLUMN_DRIVER,
+        COLUMN_NAMES,
+        COLUMN_NODE,
+        COLUMN_DEVICE,
+        _COLUMN_MAX,
+};
+
+static const Column columns[] = {
+                [COLUMN_GROUP] = {"GROUP/ADDRESS", SCOLS_FL_TREE},
+                [COLUMN_STATE] = {"STATE", 0},
+                [COLUMN_VIABLE] = {"VIABLE", 0},
+                [COLUMN_DRIVER] = {"DRIVER", 0},
+                [COLUMN_NAMES] = {"NAMES", 0},
+                [COLUMN_NODE] = {"NODE", 0},
+                [COLUMN_DEVICE] = {"DEVICE", 0},
+};
+
+/* The tree while it is made. */
+typedef struct Tree {
+        const Output *output;
+        const Index *index;
+        bool narrow; /* there is no room for the vendor */
+        bool used[_COLUMN_MAX];
+        size_t positions[_COLUMN_MAX]; /* of the columns in the table, which has only the used ones */
+        struct libscols_table *table;  /* NULL while the tree only notes which columns are used */
+} Tree;
+
+/* Fills one cell; an empty text leaves it blank. Without a table, notes that the column is used. */
+static int set(Tree *tree, struct libscols_line *line, size_t column, const char *text) {
+        if (!tree->table)
+                tree->used[column] |= !isempty(text);
+        else if (tree->used[column] && column == COLUMN_STATE)
+                return cell_set_state(tree->output, line, tree->positions[column], text);
+        else if (tree->used[column])
+                return cell_set(line, tree->positions[column], text);
+        return 0;
+}
+
+static int add_line(Tree *tree, struct libscols_line *parent, struct libscols_line **ret_line) {
+        *ret_line = tree->table ? scols_table_new_line(tree->table, parent) : NULL;
+        return tree->table && !*ret_line ? -ENOMEM : 0;
+}
+
+static int add_member(Tree *tree, struct libscols_line *parent, char *address) {
+        const Device *device = index_find(tree->index, address);
+        _cleanup_free_ char *names = NULL, *description = NULL;
+        struct libscols_line *line;
+        int r;
+
+        r = add_line(tree, parent, &line);
+        if (r >= 0)
+                r = set(tree, line, COLUMN_GROUP, address);
+        if (r < 0 || !device)
+                return r;
+
+        names = strv_join(device->names, ",");
+        description = tree->narrow ? device_model(device) : device_description(device);
+        if (!names || !description)
+                return -ENOMEM;
+        if ((r = set(tree, line, COLUMN_STATE, device->state)) < 0 ||
+                        (r = set(tree, line, COLUMN_DRIVER, device->driver)) < 0 ||
+                        (r = set(tree, line, COLUMN_NAMES, names)) < 0)
+                return r;
+        return set(tree, line, COLUMN_DEVICE, description);
+}
+
+static int add_group(Tree *tree, const Group *group) {
+        char number[sizeof("-2147483648")];
+        struct libscols_line *line;
+        int r;
+
+        (void)snprintf(number, sizeof(number), "%i", group->number);
+        if ((r = add_line(tree, NULL, &line)) < 0 || (r = set(tree, line, COLUMN_GROUP, number)) < 0 ||
+                        (r = set(tree, line, COLUMN_STATE, group->state)) < 0 ||
+                        (r = set(tree, line, COLUMN_VIABLE, group->viable ? "yes" : "no")) < 0 ||
+                        (r = set(tree, line, COLUMN_NODE, group->node)) < 0)
+                return r;
+
+        for (char **address = group->members; address && *address && r >= 0; address++)
+                r = add_member(tree, line, *address);
+        return r;
+}
+
+static int add_groups(Tree *tree, const GroupList *groups) {
+        int r = 0;
+
+        for (size_t i = 0; i < groups->count && r >= 0; i++)
+                r = add_group(tree, &groups->items[i]);
+        return r;
+}
+
+/* Makes the table of the columns that are used. */
+static int make_table(Tree *tree, const GroupList *groups, struct libscols_table **ret_table) {
+        Column used[_COLUMN_MAX];
+        size_t n = 0;
+        int r;
+
+        for (size_t i = 0; i < _COLUMN_MAX; i++)
+                if (tree->used[i]) {
+                        tree->positions[i] = n;
+                        used[n++] = columns[i];
+                }
+        r = output_table_new(tree->output, used, n, ret_table);
+        tree->table = *ret_table;
+        return r < 0 ? r : add_groups(tree, groups);
+}
+
+static int print_tree(Output *output, const GroupList *groups, const Index *index) {
+        _cleanup_(scols_table_unrefp) struct libscols_table *table = NULL, *narrow = NULL;
+        Tree tree = {.output = output, .index = index};
+        int r;
+
+        if (groups->count == 0)
+                return 0;
+        r = add_groups(&tree, groups);
+        if (r >= 0)
+                r = make_table(&tree, groups, &table);
+        if (r < 0)
+                return r;
+        if (output_table_fits(table))
+                return output_table(output, table);
+        tree.narrow = true;
+        r = make_table(&tree, groups, &narrow);
+        return r < 0 ? r : output_table(output, narrow);
+}
+
+static int print_groups(Output *output, const GroupList *groups, const DeviceList *devices) {
+        _cleanup_(index_clear) Index index = {0};
+        int r;
+
+        r = index_fill(&index, devices);
+        if (r < 0)
+                return r;
+        return output->json ? output_json(output, groups_to_json(groups, &index)) : print_tree(output, groups, &index);
+}
+
+/* Drops the groups of which the user asked for no member. */
+static void drop_groups(GroupList *groups, const Overview *overview) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < groups->count; i++) {
+                bool wanted = false;
+
+                for (size_t k = 0; k < overview->n_rows && !wanted; k++)
+                        wanted = overview->rows[k].device->group == groups->items[i].number;
+                if (wanted)
+                        groups->items[n++] = TAKE_STRUCT(groups->items[i]);
+                else
+                        group_clear(&groups->items[i]);
+        }
+        groups->count = n;
+}
+
+/* Users expect groups. If there are none, they need to know why. */
+static void explain_no_groups(Invocation *invocation) {
+        _cleanup_(status_clear) Status status = {0};
+
+        if (!invocation->output.quiet && proxy_get_status(invocation->bus, &status, NULL) >= 0)
+                terminal_say("vfioctl: there are no IOMMU groups: %s", strempty(status.iommu_reason));
+}
+
+ExitCode verb_groups(Invocation *invocation) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(overview_clear) Overview overview = {0};
+        _cleanup_(group_list_clear) GroupList groups = {0};
+        ExitCode code;
+        size_t n_all;
+        int r;
+
+        code = filter_check(&invocation->list);
+        if (code == EXIT_DONE)
+                code = invocation_connect(invocation);
+        if (code != EXIT_DONE)
+                return code;
+        r = proxy_list_groups(invocation->bus, &groups, &error);
+        if (r >= 0)
+                r = overview_get(invocation->bus, false, &overview, &error);
+        if (r < 0)
+                return report_error(r, &error);
+        n_all = groups.count;
+        code = filter_rows(invocation, false, &overview);
+        if (code != EXIT_DONE)
+                return code;
+        if (overview.n_rows < overview.devices.count)
+                drop_groups(&groups, &overview);
+        r = print_groups(&invocation->output, &groups, &overview.devices);
+        if (r < 0)
+                return report_error(r, NULL);
+        if (n_all == 0)
+                explain_no_groups(invocation);
+        return EXIT_DONE;
+}

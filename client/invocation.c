@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "connect.h"
+#include "verbs.h"
+
+ExitCode invocation_connect(Invocation *invocation) {
+        int r = connect_to_vfiod(invocation->address, &invocation->bus);
+
+        if (r >= 0)
+                return EXIT_DONE;
+        return report_failure(exit_code_from_error(r, NULL), SD_BUS_ERROR_NO_SERVER, "cannot connect to %s: %s",
+                        invocation->address ?: "the system bus", strerror(-r));
+}

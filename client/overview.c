@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "overview.h"
+
+#include "lease-proxy.h"
+#include "present.h"
+#include "proxy.h"
+
+/* A member of a group, to find the members of each group. */
+typedef struct Member {
+        int32_t group;
+        size_t position;
+} Member;
+
+static int compare_members(const void *a, const void *b) {
+        const Member *member_a = a, *member_b = b;
+
+        if (member_a->group != member_b->group)
+                return member_a->group < member_b->group ? -1 : 1;
+        return (member_a->position > member_b->position) - (member_a->position < member_b->position);
+}
+
+static int add_companions(Row *rows, const Member *members, size_t n) {
+        for (size_t i = 0; i < n; i++) {
+                Row *row = &rows[members[i].position];
+
+                row->companions = calloc(n, sizeof(Device *));
+                if (!row->companions)
+                        return -ENOMEM;
+                for (size_t k = 0; k < n; k++) {
+                        const Device *device = rows[members[k].position].device;
+
+                        if (k != i && device->endpoint)
+                                row->companions[row->n_companions++] = device;
+                }
+        }
+        return 0;
+}
+
+/* Finds the other endpoints of the group of each endpoint. */
+static int find_companions(Overview *overview) {
+        _cleanup_free_ Member *members = calloc(overview->n_rows + 1, sizeof(Member));
+        size_t n = 0;
+        int r = 0;
+
+        if (!members)
+                return -ENOMEM;
+        for (size_t i = 0; i < overview->n_rows; i++) {
+                const Device *device = overview->rows[i].device;
+
+                if (device->endpoint && device->group >= 0)
+                        members[n++] = (Member){.group = device->group, .position = i};
+        }
+        qsort(members, n, sizeof(Member), compare_members);
+        for (size_t begin = 0, end; begin < n && r >= 0; begin = end) {
+                for (end = begin; end < n && members[end].group == members[begin].group; end++)
+                        ;
+                r = add_companions(overview->rows, members + begin, end - begin);
+        }
+        return r;
+}
+
+/* Whether the holder has the device, or the node of its group, open. */
+static bool holds(const Holder *holder, const Device *device) {
+        const char *number = startswith(strempty(holder->node), "/dev/vfio/");
+        char group[sizeof("-2147483648")];
+
+        if (!isempty(holder->address))
+                return streq_ptr(holder->address, device->address);
+        (void)snprintf(group, sizeof(group), "%i", device->group);
+        return number && device->endpoint && device->group >= 0 &&
+                        streq(startswith(number, "noiommu-") ?: number, group);
+}
+
+static int find_holders(Row *row, const HolderList *holders) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < holders->count; i++)
+                n += holds(&holders->items[i], row->device);
+        row->holders = calloc(n + 1, sizeof(Holder *));
+        if (!row->holders)
+                return -ENOMEM;
+        for (size_t i = 0; i < holders->count; i++)
+                if (holds(&holders->items[i], row->device))
+                        row->holders[row->n_holders++] = &holders->items[i];
+        return 0;
+}
+
+static bool has_state(const DeviceList *devices, const char *state) {
+        for (size_t i = 0; i < devices->count; i++)
+                if (streq_ptr(devices->items[i].state, state))
+                        return true;
+        return false;
+}
+
+/* Reads what only the owner of a device on a vfio driver may change. If vfiod does not tell it, it is missing. */
+static void read_use(sd_bus *bus, bool wants_holders, Overview *overview) {
+        bool leased = has_state(&overview->devices, "leased");
+
+        if (leased)
+                (void)proxy_list_leases(bus, &overview->leases, NULL);
+        if (wants_holders || leased || has_state(&overview->devices, "detached") ||
+                        has_state(&overview->devices, "foreign"))
+                overview->holders_known = proxy_list_holders(bus, "", &overview->holders, NULL) >= 0;
+}
+
+static const Lease *find_lease(const LeaseList *leases, int32_t group) {
+        for (size_t i = 0; i < leases->count && group >= 0; i++)
+                if (leases->items[i].group == group)
+                        return &leases->items[i];
+        return NULL;
+}
+
+static int make_rows(Overview *overview) {
+        int r = 0;
+
+        overview->rows = calloc(overview->devices.count + 1, sizeof(Row));
+        if (!overview->rows)
+                return -ENOMEM;
+        overview->n_rows = overview->devices.count;
+        for (size_t i = 0; i < overview->n_rows && r >= 0; i++) {
+                const Device *device = &overview->devices.items[i];
+
+                overview->rows[i] = (Row){
+                                .device = device,
+                                .availability = device->availability,
+                                .lease = device->endpoint ? find_lease(&overview->leases, device->group) : NULL,
+                                .position = i,
+                };
+                r = find_holders(&overview->rows[i], &overview->holders);
+        }
+        return r < 0 ? r : find_companions(overview);
+}
+
+int overview_get(sd_bus *bus, bool wants_holders, Overview *ret, sd_bus_error *error) {
+        _cleanup_(overview_clear) Overview overview = {0};
+        int r;
+
+        r = proxy_list_devices(bus, &overview.devices, error);
+        if (r < 0)
+                return r;
+        read_use(bus, wants_holders, &overview);
+        r = make_rows(&overview);
+        if (r < 0)
+                return r;
+        *ret = TAKE_STRUCT(overview);
+        return 0;
+}
+
+static void row_clear(Row *row) {
+        free(row->companions);
+        free(row->holders);
+        *row = (Row){0};
+}
+
+void overview_clear(Overview *overview) {
+        for (size_t i = 0; i < overview->n_rows; i++)
+                row_clear(&overview->rows[i]);
+        free(overview->rows);
+        device_list_clear(&overview->devices);
+        lease_list_clear(&overview->leases);
+        holder_list_clear(&overview->holders);
+        *overview = (Overview){0};
+}
+
+void overview_filter(Overview *overview, bool (*keep)(const Row *row, void *userdata), void *userdata) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < overview->n_rows; i++)
+                if (keep(&overview->rows[i], userdata))
+                        overview->rows[n++] = overview->rows[i];
+                else
+                        row_clear(&overview->rows[i]);
+        overview->n_rows = n;
+}
+
+static json_t *companions_to_json(const Row *row) {
+        json_t *array = json_array();
+
+        for (size_t i = 0; array && i < row->n_companions; i++)
+                array = json_append(array, json_text(row->companions[i]->address));
+        return array;
+}
+
+static json_t *row_holders_to_json(const Row *row) {
+        json_t *array = json_array();
+
+        for (size_t i = 0; array && i < row->n_holders; i++)
+                array = json_append(array, holder_to_json(row->holders[i]));
+        return array;
+}
+
+static json_t *row_to_json(const Overview *overview, const Row *row) {
+        return json_merge(device_row_to_json(row->device),
+                        json_pack("{s:o, s:o, s:o, s:o, s:o}", "availability", json_text(row->availability), "evidence",
+                                        json_text(row->evidence), "companions", companions_to_json(row), "lease",
+                                        row->lease ? lease_to_json(row->lease) : json_null(), "holders",
+                                        overview->holders_known ? row_holders_to_json(row) : json_null()));
+}
+
+json_t *overview_to_json(const Overview *overview) {
+        json_t *array = json_array();
+
+        for (size_t i = 0; array && i < overview->n_rows; i++)
+                array = json_append(array, row_to_json(overview, &overview->rows[i]));
+        return json_pack("{s:o}", "devices", array);
+}
