@@ -21,10 +21,11 @@ static void count_jobs(sd_bus *bus, Counts *counts) {
 
         if (proxy_list_jobs(bus, &jobs, NULL) < 0)
                 return;
-        counts->jobs = (json_int_t)jobs.count;
-        counts->stuck_jobs = 0;
-        for (size_t i = 0; i < jobs.count; i++)
+        counts->jobs = counts->stuck_jobs = 0;
+        for (size_t i = 0; i < jobs.count; i++) {
+                counts->jobs += jobs.items[i].ended_us == 0;
                 counts->stuck_jobs += streq_ptr(jobs.items[i].state, "stuck");
+        }
 }
 
 static void count_rules(sd_bus *bus, Counts *counts) {

@@ -4,6 +4,7 @@
 #include "rule-files.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #define PF "0000:07:00.0"
 #define PF_PATH BUS_PATH "/devices/_30000_3a07_3a00_2e0"
@@ -119,11 +120,12 @@ static char *options_text(const MatrixCase *mcase) {
                         {"virtual-functions", "'virtual-functions': <uint32 1>, 'dry-run': <true>"},
                         {"dry-run", "'dry-run': <true>"},
                         {"inspect", "'inspect': <true>"},
-                        {"pid", "'pid': <uint32 1>"},
                         {"descriptors", "'descriptors': <true>"},
                         {"kill", "'kill': <true>"},
         };
 
+        if (has_option(mcase, "pid"))
+                return g_strdup_printf("{'pid': <uint32 %d>, " STALE "}", (int)getpid());
         if (!mcase->option)
                 return g_strdup(is_stale(mcase) ? "{" STALE "}" : NO_OPTIONS);
         if (is_method(mcase, "SetVirtualFunctions") && has_option(mcase, "driver"))

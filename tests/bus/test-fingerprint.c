@@ -90,7 +90,7 @@ static void expect_stale(Fixture *fixture, const char *method, const char *optio
         unsigned n_files = count_state_files(fixture);
 
         fake_kernel_do(fixture->kernel, "reset-writes");
-        manager_refused(fixture, method, PORT1, options, "PlanStale", "*vfioctl plan " PORT1 "*");
+        manager_refused(fixture, method, PORT1, options, "PlanStale", "*since the plan for " PORT1 " was made*");
         g_auto(GStrv) writes = fake_kernel_writes(fixture->kernel);
         g_autofree char *after = fake_kernel_snapshot(fixture->kernel);
         g_assert_cmpuint(g_strv_length(writes), ==, 0);

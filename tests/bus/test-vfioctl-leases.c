@@ -29,6 +29,8 @@ static Stub *start(void) {
         stub_answer(stub, "ListHolders", "(@a(ussssa{sv}) [],)");
         stub_answer(stub, "ListLeases", LEASES);
         stub_answer(stub, "Release", "()");
+        stub_answer(stub, "ListJobs", "(@a(uossiasuusssa{sv}ta{sv}) [],)");
+        stub_answer(stub, "ListRules", "(@a(sssa(sssa{sv})a{sv}) [],)");
         return stub;
 }
 

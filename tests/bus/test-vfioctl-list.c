@@ -196,18 +196,19 @@ static void test_width(void) {
 #define ROW(address, group, state, driver, details) \
         "('" address "', objectpath '/org/vfiod1/devices/a', " group ", '" state "', '" driver \
         "', uint32 0x020000, uint16 0x8086, uint16 0x10d3, @as [], " details ")"
-#define NO_DETAILS "@a{sv} {}"
+#define DETAILS(availability) "{'Availability': <'" availability "'>, 'Category': <'network'>, 'Endpoint': <true>}"
 
 /* Who has the devices: leases and processes. Details that a newer vfiod adds are shown. */
 static void test_holders(void) {
         Stub *stub = stub_start();
 
         stub_answer(stub, "ListDevices",
-                        "([" ROW("0000:01:00.0", "7", "leased", "vfio-pci", NO_DETAILS) ", " ROW("0000:02:00.0", "8",
-                                        "detached", "vfio-pci", NO_DETAILS) ", " ROW("0000:02:00.1", "8", "detached",
-                                        "vfio-pci", NO_DETAILS) ", " ROW("0000:03:00.0", "9", "foreign", "vfio-pci",
-                                        NO_DETAILS) ", " ROW("0000:04:00.0", "-1", "host", "e1000e",
-                                        NO_DETAILS) ", " ROW("0000:05:00.0", "11", "host", "e1000e",
+                        "([" ROW("0000:01:00.0", "7", "leased", "vfio-pci", DETAILS("leased")) ", " ROW("0000:02:00.0",
+                                        "8", "detached", "vfio-pci",
+                                        DETAILS("detached")) ", " ROW("0000:02:00.1", "8", "detached", "vfio-pci",
+                                        DETAILS("detached")) ", " ROW("0000:03:00.0", "9", "foreign", "vfio-pci",
+                                        DETAILS("foreign")) ", " ROW("0000:04:00.0", "-1", "host", "e1000e",
+                                        DETAILS("no-group")) ", " ROW("0000:05:00.0", "11", "host", "e1000e",
                                         "{'Availability': <'not-viable'>, 'Category': <'accelerator'>, 'Endpoint': "
                                         "<true>, 'MatchedRule': <'50-x'>}") "],)");
         stub_answer(stub, "ListLeases",
