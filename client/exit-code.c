@@ -3,6 +3,8 @@
 
 #include "terminal.h"
 
+#include "daemon/base/text.h"
+
 #include <stdarg.h>
 
 #define ERROR_PREFIX "org.vfiod1.Error."
@@ -132,6 +134,25 @@ void report_print_kept(void) {
         forget();
 }
 
+/* Escapes each line as a message. Returns a text that the caller frees, or NULL without memory. */
+static char *escape_lines(const char *text) {
+        char *escaped = NULL;
+        size_t size;
+
+        FILE *stream = open_memstream(&escaped, &size);
+        if (!stream)
+                return NULL;
+        while (*text) {
+                size_t length = strcspn(text, "\n");
+                _cleanup_free_ char *line = strndup(text, length),
+                                    *shown = text_escape_new(strempty(line), TEXT_MESSAGE_ESCAPE);
+
+                fprintf(stream, "%s%s", strempty(shown), text[length] ? "\n" : "");
+                text += length + (text[length] == '\n');
+        }
+        return fclose(stream) == 0 ? escaped : NULL;
+}
+
 /* Prints the error, or keeps it. If there is not enough memory to keep it, prints it. */
 static void report(const char *name, const char *message, const char *advice) {
         if (!kept.keeps) {
@@ -140,9 +161,9 @@ static void report(const char *name, const char *message, const char *advice) {
         }
         if (kept.message)
                 return;
-        kept.name = strdup(name);
-        kept.message = strdup(message);
-        kept.advice = isempty(advice) ? NULL : strdup(advice);
+        kept.name = text_escape_new(name, TEXT_MESSAGE_ESCAPE);
+        kept.message = text_escape_new(message, TEXT_MESSAGE_ESCAPE);
+        kept.advice = isempty(advice) ? NULL : escape_lines(advice);
         if (!kept.message)
                 print(message, advice);
 }

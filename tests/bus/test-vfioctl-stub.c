@@ -364,7 +364,8 @@ static void test_lost(void) {
 
 #define JOB_ROW(number, state) \
         "(uint32 " number ", objectpath '/org/vfiod1/jobs/4', 'detach', '" state \
-        "', 8, ['0000:09:00.0'], uint32 1, uint32 5, 'override', '0000:09:00.0', '', {'Kind': <'call'>}, uint64 1, @a{sv} {})"
+        "', 8, ['0000:09:00.0'], uint32 1, uint32 5, 'override', '0000:09:00.0', '', {'Kind': <'call'>}, uint64 1, " \
+        "@a{sv} {})"
 
 /* status tells what deserves attention. */
 static void test_status(void) {
