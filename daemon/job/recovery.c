@@ -57,7 +57,8 @@ static int watch_worker(JobTable *table, const StateTransaction *transaction) {
         if (!job)
                 return -ENOMEM;
         *job = (Job){.table = table, .transaction = transaction->number, .plan = TAKE_PTR(plan)};
-        job->caller = strdup("a call to an earlier vfiod");
+        job->caller = strdup(job->plan->caller.text ?: "a call to an earlier vfiod");
+        log_fields_add_all(&job->fields, &job->plan->caller.fields);
         if (!job->caller)
                 return -ENOMEM;
         if ((r = sd_event_add_io(table->event, &job->orphan, pidfd, EPOLLIN, on_worker_end, job)) < 0 ||
@@ -108,7 +109,8 @@ static int recover_transaction(JobTable *table, unsigned long number) {
         if (r < 0 || owner > 0)
                 return r < 0 ? r : 0;
         const char *selected = PCI_ADDRESS_TEXT(plan->selected);
-        r = job_start(table, TAKE_PTR(plan), "recovery", NULL, NULL, NULL, &problem);
+        const PlanCaller *caller = &plan->caller;
+        r = job_start(table, TAKE_PTR(plan), caller->text ?: "recovery", &caller->fields, NULL, NULL, &problem);
         if (r > 0)
                 log_warning("An interrupted job on %s is not ended yet: %s", selected, problem.message);
         return r < 0 ? r : 0;
