@@ -477,7 +477,7 @@ int job_start(JobTable *table, Plan *plan, const char *caller, const LogFields *
         job->owner = job->plan->asker;
         job->recovering = job->plan->recovery;
         job->transaction = job->plan->transaction;
-        if (!job->caller)
+        if (!job->caller || (!job->recovering && plan_caller_set(&job->plan->caller, job->caller, &job->fields) < 0))
                 return -ENOMEM;
         if ((r = start_worker(job)) < 0)
                 return r == -ENOMEM ? r

@@ -57,7 +57,8 @@ static int watch_worker(JobTable *table, const StateTransaction *transaction) {
         if (!job)
                 return -ENOMEM;
         *job = (Job){.table = table, .transaction = transaction->number, .plan = TAKE_PTR(plan)};
-        job->caller = strdup("a call to an earlier vfiod");
+        job->caller = strdup(job->plan->caller.text ?: "a call to an earlier vfiod");
+        log_fields_add_all(&job->fields, &job->plan->caller.fields);
         if (!job->caller)
                 return -ENOMEM;
         if ((r = sd_event_add_io(table->event, &job->orphan, pidfd, EPOLLIN, on_worker_end, job)) < 0 ||
@@ -99,7 +100,6 @@ static int watch_workers(JobTable *table) {
 
 static int recover_transaction(JobTable *table, unsigned long number) {
         _cleanup_(plan_freep) Plan *plan = NULL;
-        _cleanup_log_fields_ LogFields fields = {};
         _cleanup_problem_ Problem problem = {};
         pid_t owner;
 
@@ -109,8 +109,10 @@ static int recover_transaction(JobTable *table, unsigned long number) {
         if (r < 0 || owner > 0)
                 return r < 0 ? r : 0;
         const char *selected = PCI_ADDRESS_TEXT(plan->selected);
-        log_fields_add(&fields, "VFIOD_CALLER_KIND", "recovery");
-        r = job_start(table, TAKE_PTR(plan), "recovery", &fields, NULL, NULL, &problem);
+        PlanCaller *caller = &plan->caller;
+        if (!log_fields_find(&caller->fields, "VFIOD_CALLER_KIND"))
+                log_fields_add(&caller->fields, "VFIOD_CALLER_KIND", "recovery");
+        r = job_start(table, TAKE_PTR(plan), caller->text ?: "recovery", &caller->fields, NULL, NULL, &problem);
         if (r > 0)
                 log_warning("An interrupted job on %s is not ended yet: %s", selected, problem.message);
         return r < 0 ? r : 0;

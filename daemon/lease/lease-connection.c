@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "lease/lease-connection.h"
-#include "base/log.h"
 #include "process/child.h"
 
 #include <fcntl.h>
@@ -65,21 +64,21 @@ static _Noreturn void exit_last(int pipe_fd) {
         _exit(EXIT_SUCCESS);
 }
 
-void lease_connection_close(sd_event *event, const Kernel *kernel, int fd) {
+int lease_connection_close(sd_event *event, const Kernel *kernel, int fd) {
         int pipe_fds[2] = {-EBADF, -EBADF};
 
         if (!silence(fd)) {
                 (void)close(fd);
-                return;
+                return 0;
         }
         pid_t pid = pipe2(pipe_fds, O_CLOEXEC) < 0 ? -errno : child_fork("close", kernel, (int[]){fd, pipe_fds[0]}, 2);
         if (pid == 0)
                 exit_last(pipe_fds[0]);
-        (void)close(fd);
+        if (pid > 0)
+                (void)close(fd);
         (void)safe_close(pipe_fds[0]);
         (void)safe_close(pipe_fds[1]);
-        if (pid < 0)
-                log_error_errno(pid, "Cannot start a process that closes a connection to the socket of leases");
-        else
+        if (pid > 0)
                 child_reap(event, pid);
+        return pid < 0 ? (int)pid : 0;
 }

@@ -17,5 +17,6 @@
  * user has sent another packet too; or another negative errno. */
 ssize_t lease_connection_receive(int fd, void *buffer, size_t size);
 
-/* Closes the connection. If packets are left, a child process does so, because a process that exits does not wait. */
-void lease_connection_close(sd_event *event, const Kernel *kernel, int fd);
+/* Closes the connection. If packets are left, a child process does so, because a process that exits does not wait. Returns 0; or a
+ * negative errno if there is no child, and then the connection is still open. */
+int lease_connection_close(sd_event *event, const Kernel *kernel, int fd);

@@ -11,6 +11,11 @@
 #define STRANGERS_MAX 64
 #define STRANGER_US (10 * UINT64_C(1000000))
 
+/* A connection that cannot be closed now, because there is no child process for it, stays open, and vfiod tries again after this time.
+ * While there are many of them, vfiod accepts no others. */
+#define UNCLOSED_MAX 64
+#define UNCLOSED_US UINT64_C(1000000)
+
 typedef struct Stranger Stranger;
 struct Stranger {
         Stranger *next; /* an older one */
@@ -26,7 +31,53 @@ struct LeaseSocket {
         sd_event_source *source;
         Stranger *strangers; /* the newest first */
         size_t n_strangers;
+        int unclosed[UNCLOSED_MAX + STRANGERS_MAX]; /* strangers that were accepted before may still come */
+        size_t n_unclosed;
+        sd_event_source *unclosed_timer;
 };
+
+static int on_unclosed(sd_event_source *source, uint64_t time, void *userdata);
+
+static int close_later(LeaseSocket *lease_socket) {
+        lease_socket->unclosed_timer = sd_event_source_disable_unref(lease_socket->unclosed_timer);
+        return sd_event_add_time_relative(lease_socket->table->parts.event, &lease_socket->unclosed_timer,
+                        CLOCK_MONOTONIC, UNCLOSED_US, 0, on_unclosed, lease_socket);
+}
+
+/* Accepts connections unless too many are not closed. */
+static void limit_connections(const LeaseSocket *lease_socket) {
+        bool on = lease_socket->n_unclosed < UNCLOSED_MAX;
+
+        (void)sd_event_source_set_enabled(lease_socket->source, on ? SD_EVENT_ON : SD_EVENT_OFF);
+}
+
+static int on_unclosed(sd_event_source *source, uint64_t time, void *userdata) {
+        LeaseSocket *lease_socket = userdata;
+        const LeaseParts *parts = &lease_socket->table->parts;
+
+        (void)source, (void)time;
+        while (lease_socket->n_unclosed > 0 &&
+                        lease_connection_close(parts->event, parts->kernel,
+                                        lease_socket->unclosed[lease_socket->n_unclosed - 1]) >= 0)
+                lease_socket->n_unclosed--;
+        limit_connections(lease_socket);
+        return lease_socket->n_unclosed > 0 ? close_later(lease_socket) : 0;
+}
+
+static void close_connection(LeaseSocket *lease_socket, int fd) {
+        const LeaseParts *parts = &lease_socket->table->parts;
+
+        int r = lease_connection_close(parts->event, parts->kernel, fd);
+        if (r >= 0)
+                return;
+        if (lease_socket->n_unclosed == 0)
+                log_error_errno(r, "Cannot start a process that closes a connection to the socket of leases");
+        assert(lease_socket->n_unclosed < ELEMENTSOF(lease_socket->unclosed));
+        lease_socket->unclosed[lease_socket->n_unclosed++] = fd;
+        limit_connections(lease_socket);
+        if (!lease_socket->unclosed_timer || lease_socket->n_unclosed == 1)
+                (void)close_later(lease_socket);
+}
 
 /* Closes the connection, unless its descriptor was taken. */
 static void stranger_free(Stranger *stranger) {
@@ -39,8 +90,7 @@ static void stranger_free(Stranger *stranger) {
         sd_event_source_disable_unref(stranger->source);
         sd_event_source_disable_unref(stranger->timer);
         if (stranger->fd >= 0)
-                lease_connection_close(stranger->lease_socket->table->parts.event,
-                                stranger->lease_socket->table->parts.kernel, stranger->fd);
+                close_connection(stranger->lease_socket, stranger->fd);
         free(stranger);
 }
 
@@ -229,6 +279,8 @@ LeaseSocket *lease_socket_free(LeaseSocket *lease_socket) {
         while (lease_socket->strangers)
                 stranger_free(lease_socket->strangers);
         sd_event_source_disable_unref(lease_socket->source);
+        sd_event_source_disable_unref(lease_socket->unclosed_timer);
+        /* Connections that are not closed end with this process, which then does not wait. */
         (void)safe_close(lease_socket->fd);
         free(lease_socket);
         return NULL;

@@ -97,6 +97,7 @@ Plan *plan_free(Plan *plan) {
         for (size_t i = 0; i < plan->n_warnings; i++)
                 free(plan->warnings[i]);
         free(plan->warnings);
+        plan_caller_done(&plan->caller);
         free(plan);
         return NULL;
 }

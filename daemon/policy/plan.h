@@ -3,6 +3,7 @@
 
 #include "kernel/iommu.h"
 #include "policy/guard.h"
+#include "policy/plan-caller.h"
 #include "policy/selector.h"
 #include "policy/step.h"
 
@@ -81,6 +82,7 @@ typedef struct Plan {
         uid_t asker; /* who called; 0 for root, rules and recoveries. For the survey of another user, no disk is opened
                       * exclusively. */
         uint64_t fingerprint; /* of the plan that the caller saw; 0 for none */
+        PlanCaller caller;    /* of a job; of a recovery: who asked for the interrupted job */
 } Plan;
 
 /* Returns for whom the messages about the plan are, see usage/holders.h. Everybody reads those about rules

@@ -53,6 +53,17 @@ static int append_findings(sd_bus_message *message, const FindingList *list) {
         return r < 0 ? r : sd_bus_message_close_container(message);
 }
 
+static int append_caller(sd_bus_message *message, const PlanCaller *caller) {
+        int r;
+
+        if ((r = sd_bus_message_append(message, "s", strempty(caller->text))) < 0 ||
+                        (r = sd_bus_message_open_container(message, 'a', "s")) < 0)
+                return r;
+        for (size_t i = 0; i < caller->fields.n_texts && r >= 0; i++)
+                r = sd_bus_message_append(message, "s", caller->fields.texts[i]);
+        return r < 0 ? r : sd_bus_message_close_container(message);
+}
+
 int job_message_append_plan(sd_bus_message *message, const Plan *plan) {
         int r;
 
@@ -65,9 +76,10 @@ int job_message_append_plan(sd_bus_message *message, const Plan *plan) {
                 return r;
         for (size_t i = 0; i < plan->n_members && r >= 0; i++)
                 r = append_member(message, &plan->members[i]);
-        if (r < 0 || (r = sd_bus_message_close_container(message)) < 0)
+        if (r < 0 || (r = sd_bus_message_close_container(message)) < 0 ||
+                        (r = append_findings(message, &plan->findings)) < 0)
                 return r;
-        return append_findings(message, &plan->findings);
+        return append_caller(message, &plan->caller);
 }
 
 static int read_address(sd_bus_message *message, PciAddress *ret) {
@@ -204,6 +216,20 @@ static int read_findings(sd_bus_message *message, FindingList *list) {
         return r < 0 ? r : sd_bus_message_exit_container(message);
 }
 
+static int read_caller(sd_bus_message *message, PlanCaller *caller) {
+        const char *text;
+
+        int r = sd_bus_message_read_basic(message, 's', &text);
+        if (r >= 0 && text[0] != '\0')
+                r = plan_caller_read_text(caller, text);
+        if (r < 0 || (r = sd_bus_message_enter_container(message, 'a', "s")) < 0)
+                return r;
+        while ((r = sd_bus_message_read_basic(message, 's', &text)) > 0)
+                if ((r = plan_caller_read_field(caller, text)) < 0)
+                        return r;
+        return r < 0 ? r : sd_bus_message_exit_container(message);
+}
+
 static int read_options(sd_bus_message *message, Plan *plan) {
         int force, forget, only_plan, by_rule, inspect;
         uint32_t vf_fate, asker;
@@ -235,7 +261,8 @@ int job_message_read_plan(sd_bus_message *message, int devices_fd, Plan **ret, P
                 return -EBADMSG;
         if ((r = read_address(message, &plan->selected)) < 0 || (r = read_options(message, plan)) < 0 ||
                         (r = read_members(message, plan, devices_fd, problem)) != 0 ||
-                        (r = read_findings(message, &plan->findings)) < 0)
+                        (r = read_findings(message, &plan->findings)) < 0 ||
+                        (r = read_caller(message, &plan->caller)) < 0)
                 return r;
         if (!is_valid(plan))
                 return -EBADMSG;

@@ -9,6 +9,7 @@ struct BootKeeper {
         BootList known;       /* in the file */
         BootList sent;        /* what the worker got last */
         bool running;         /* a worker writes the file */
+        bool has_warned;      /* about too many devices */
         bool has_sent, stale; /* The list must be compared again when the worker is done. */
 };
 
@@ -75,8 +76,9 @@ static bool line_stays(const RuleKeeper *keeper, const BootDevice *line) {
                 return false;
         if (!device || !device->present)
                 return true;
+        /* A lease ends before the next boot. */
         return boot_device_has_ids(line, &device->ids) && rule_case && rule_case->rule &&
-                        (rule_case->running || rule_case->status == RULE_STATUS_WAITING);
+                        (rule_case->running || rule_case->status == RULE_STATUS_WAITING || device->leased);
 }
 
 static int make_list(const RuleKeeper *keeper, const BootKeeper *boot, BootList *ret) {
@@ -108,6 +110,17 @@ static void log_failure(const BootKeeper *boot, int error) {
                         boot->file, strerror(-error));
 }
 
+static void warn_of_others(BootKeeper *boot) {
+        bool too_many = boot->known.n_devices > BOOT_FOR_OTHERS_MAX;
+
+        if (too_many && !boot->has_warned)
+                log_warning("%s has %zu devices. For all but the first %d, the event of another device with the same "
+                            "driver may come first at boot. Then the host driver binds, and vfiod detaches the device "
+                            "when it starts, if the host does not use it.",
+                                boot->file, boot->known.n_devices, BOOT_FOR_OTHERS_MAX);
+        boot->has_warned = too_many;
+}
+
 static void on_written(int error, void *userdata) {
         RuleKeeper *keeper = userdata;
         BootList written;
@@ -123,6 +136,7 @@ static void on_written(int error, void *userdata) {
         if (r >= 0) {
                 boot_list_done(&boot->known);
                 boot->known = written;
+                warn_of_others(boot);
         }
         if (boot->stale)
                 boot_keeper_update(keeper, false);

@@ -131,9 +131,7 @@ static const char *format_record(const BootDevice *device, char buffer[static RE
         return buffer;
 }
 
-/* The line for the events of other devices. Each event would write for each device, so there is a limit. */
-#define FOR_OTHERS_MAX 64
-
+/* The line for the events of other devices. */
 static void print_for_others(FILE *stream, const BootDevice *device) {
         const PciIds *ids = &device->ids;
         char address[PCI_ADDRESS_TEXT_MAX];
@@ -179,7 +177,7 @@ int boot_list_format(const BootList *list, char **ret) {
                 print_device(stream, &list->devices[i]);
         if (list->n_devices > 0)
                 fputs("# The event of another device may load a module that binds these devices, too.\n", stream);
-        for (size_t i = 0; i < list->n_devices && i < FOR_OTHERS_MAX; i++)
+        for (size_t i = 0; i < list->n_devices && i < BOOT_FOR_OTHERS_MAX; i++)
                 if (list->devices[i].branch[0] != '\0')
                         print_for_others(stream, &list->devices[i]);
         fputs(tail, stream);

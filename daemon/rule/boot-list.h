@@ -21,6 +21,10 @@
 
 #define BOOT_DEVICES_MAX 4096
 
+/* The events of other devices count only for so many devices, the first of the list. udev needs about 50 us for each of them at each
+ * event of a PCI device (measured with udev 252). */
+#define BOOT_FOR_OTHERS_MAX 64
+
 typedef struct BootDevice {
         PciAddress address;
         PciIds ids; /* without the revision, which is 0 */

@@ -96,6 +96,29 @@ static void transfer_step(StateJson *array, const Plan *plan, PlanStep *step) {
         state_json_leave(&json);
 }
 
+static void transfer_field(StateJson *array, PlanCaller *caller, size_t i) {
+        const char *field = state_json_string(array, NULL, array->writing ? caller->fields.texts[i] : NULL);
+        int r = array->writing || *array->error < 0 ? 0 : plan_caller_read_field(caller, field);
+
+        if (r < 0)
+                state_json_fail(array, r);
+}
+
+/* Earlier versions did not write it. */
+static void transfer_caller(StateJson *outer, PlanCaller *caller) {
+        if (!state_json_has(outer, "caller", caller->text != NULL))
+                return;
+        StateJson json = state_json_enter(outer, "caller", JSON_OBJECT);
+        const char *text = state_json_string(&json, "text", caller->text);
+        int r = json.writing || *json.error < 0 ? 0 : plan_caller_read_text(caller, text);
+        StateJson fields = state_json_enter(&json, "fields", JSON_ARRAY);
+        size_t n = json.writing ? caller->fields.n_texts : json_array_size(fields.json);
+        if (r < 0 || n > PLAN_CALLER_FIELDS_MAX)
+                state_json_fail(&json, r < 0 ? r : -EBADMSG);
+        for (size_t i = 0; i < n && *json.error == 0; i++)
+                transfer_field(&fields, caller, i);
+}
+
 /* When reading, the plan has its members and steps already, and nothing is in them. */
 static void transfer_plan(StateJson *json, Plan *plan) {
         plan->verb = plan_verb_from_string(state_json_string(json, "verb", plan_verb_to_string(plan->verb)));
@@ -107,6 +130,7 @@ static void transfer_plan(StateJson *json, Plan *plan) {
         plan->selected = state_json_address(json, "selected", plan->selected);
         plan->vf_count = state_json_number(json, "vf_count", plan->vf_count, 0, UINT16_MAX);
         plan->vf_fate = state_json_number(json, "vf_fate", plan->vf_fate, 0, _VF_FATE_MAX - 1);
+        transfer_caller(json, &plan->caller);
         StateJson members = state_json_enter(json, "members", JSON_ARRAY);
         for (size_t i = 0; i < plan->n_members && *json->error == 0; i++)
                 transfer_member(&members, plan, &plan->members[i]);

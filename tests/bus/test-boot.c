@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "lessee.h"
 #include "ruled.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The boot file: which devices are in it, and what the daemon does with a device that udev has put on vfio-pci at boot
  * for a line of the file. And what does not wait for the network. */
@@ -103,6 +105,43 @@ static void test_line(void) {
         wait_no_file(fixture);
         manager_expect(fixture, "Detach", NIC, NO_OPTIONS, "([('" NIC "', 'e1000e', 'vfio-pci', {})],)");
         wait_boot(fixture, LINE(NIC), true);
+        ruled_stop(fixture);
+}
+
+/* While the device is leased, the line remains. */
+static void test_leased(void) {
+        Fixture *fixture = start_with_line();
+
+        g_autofree char *ticket = lessee_start(fixture, NIC, NO_OPTIONS, LEASE1);
+        int guard = lessee_claim(fixture, ticket);
+        fixture_wait_property(fixture, LEASE1, LEASE, "State", "'active'");
+        /* The list is compared again, and a worker would write another one. */
+        rescan(fixture);
+        ruled_assert_quiet(fixture, NIC_PATH, "leased");
+        g_autofree char *text = read_boot(fixture);
+        g_assert_nonnull(strstr(text, LINE(NIC)));
+        (void)close(guard);
+        g_free(fixture_expect_signal(fixture, BUS_PATH " InterfacesRemoved ('" LEASE1 "'*"));
+        ruled_assert_quiet(fixture, NIC_PATH, "detached");
+        wait_boot(fixture, LINE(NIC), true);
+        ruled_stop(fixture);
+}
+
+/* There are more devices than those for which the events of others count. */
+static void test_many(void) {
+        Fixture *fixture = fixture_start(&(FixtureOptions){.reads_log = true});
+
+        fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
+        for (unsigned i = 0; i < 65; i++)
+                fake_kernel_do(fixture->kernel,
+                                "plug 0000:40:%02x.%u vendor=8086 device=10d3 class=020000 "
+                                "subsystem=8086:0001 group=%u",
+                                i / 8, i % 8, 100 + i);
+        ruled_put(fixture, RULE_NEW);
+        rescan(fixture);
+        fixture_wait_log(fixture, "*udev-boot has 65 devices. For all but the first 64, *");
+        g_autofree char *text = read_boot(fixture);
+        g_assert_nonnull(strstr(text, LINE("0000:40:08.0")));
         ruled_stop(fixture);
 }
 
@@ -291,6 +330,8 @@ static void test_network(void) {
 
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/bus/boot/leased", test_leased);
+        g_test_add_func("/bus/boot/many", test_many);
         g_test_add_func("/bus/boot/line", test_line);
         g_test_add_func("/bus/boot/rule-gone", test_rule_gone);
         g_test_add_func("/bus/boot/pulled", test_pulled);

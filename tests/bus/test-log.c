@@ -4,6 +4,7 @@
 #include "log-socket.h"
 #include "polkit-stub.h"
 
+#include <signal.h>
 #include <unistd.h>
 
 /* What vfiod logs: one entry for each change and for each refusal, with who asked for it. */
@@ -232,7 +233,7 @@ static void test_failures(void) {
         scene_end(&scene);
 }
 
-/* The worker of a daemon that was killed ends its job under the next one, which does not know who called. */
+/* The worker of a daemon that was killed ends its job under the next one, which knows who called. */
 static void test_next_daemon(void) {
         Scene scene;
 
@@ -242,9 +243,26 @@ static void test_next_daemon(void) {
         pending_refused(pending, "org.freedesktop.DBus.Error.NoReply", "*");
         fake_kernel_do(scene.fixture->kernel, "resume");
         const char *ended = log_socket_expect(scene.log, MESSAGE_DETACHED);
-        log_entry_expect(ended, "VFIOD_VERB=detach", "VFIOD_DEVICE=" NIC, "VFIOD_CALLER=a call to an earlier vfiod",
-                        "VFIOD_BEFORE=" NIC "=e1000e", "VFIOD_AFTER=" NIC "=vfio-pci", "!VFIOD_CALLER_UID=*",
-                        "!VFIOD_JOB=*");
+        expect_root(ended);
+        log_entry_expect(ended, "VFIOD_VERB=detach", "VFIOD_DEVICE=" NIC, "VFIOD_BEFORE=" NIC "=e1000e",
+                        "VFIOD_AFTER=" NIC "=vfio-pci", "!VFIOD_JOB=*");
+        scene_end(&scene);
+}
+
+/* The daemon and the worker die. The worker of the next daemon undoes the job. */
+static void test_next_worker(void) {
+        Scene scene;
+
+        scene_begin(&scene);
+        Pending *pending = fixture_detach_stalled(scene.fixture, 2);
+        g_assert_cmpint(kill(process_get_pid(scene.fixture->daemon), SIGSTOP), ==, 0);
+        fixture_kill_worker(scene.fixture);
+        fixture_crash_daemon(scene.fixture);
+        pending_refused(pending, "org.freedesktop.DBus.Error.NoReply", "*");
+        const char *ended = log_socket_expect(scene.log, MESSAGE_DETACHED);
+        expect_root(ended);
+        log_entry_expect(ended, "MESSAGE=*: an interrupted detach was undone (group 12, for uid 0, process *",
+                        "VFIOD_VERB=detach", "VFIOD_DEVICE=" NIC, "VFIOD_AFTER=" NIC "=e1000e");
         scene_end(&scene);
 }
 
@@ -396,6 +414,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/log/stuck", test_stuck);
         g_test_add_func("/bus/log/failures", test_failures);
         g_test_add_func("/bus/log/next-daemon", test_next_daemon);
+        g_test_add_func("/bus/log/next-worker", test_next_worker);
         g_test_add_func("/bus/log/dead-worker", test_dead_worker);
         g_test_add_func("/bus/log/refusals", test_refusals);
         g_test_add_func("/bus/log/root-socket", test_root_socket);

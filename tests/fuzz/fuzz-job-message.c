@@ -8,7 +8,7 @@
 
 /* What the daemon sends to a worker, and what a worker sends to the daemon. */
 
-#define PLAN "ssiuuuutbbbbba(sqqqquyiiaybbbbs)a(sssu)"
+#define PLAN "ssiuuuutbbbbba(sqqqquyiiaybbbbs)a(sssu)sas"
 #define RESULT "issta(sayay)a(sssu)as"
 
 /* Has a state file; its ids are those that small numbers give. */

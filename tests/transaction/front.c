@@ -184,6 +184,8 @@ void front_append_plan(sd_bus_message *call, const RawPlan *plan) {
         if (plan->guard)
                 g_assert_cmpint(sd_bus_message_append(call, "(sssu)", plan->guard, plan->where, "x", 0U), >=, 0);
         g_assert_cmpint(sd_bus_message_close_container(call), >=, 0);
+        g_assert_cmpint(sd_bus_message_append(call, "sas", plan->caller ?: "", plan->field ? 1 : 0, plan->field), >=,
+                        0);
 }
 
 int front_run(Front *front, const RawPlan *plan) {

@@ -58,7 +58,8 @@ typedef struct RawPlan {
         unsigned vf_count, vf_fate;
         bool force, forget;
         RawMember members[RAW_MEMBERS_MAX];
-        const char *guard, *where; /* of a finding; NULL for none */
+        const char *guard, *where;  /* of a finding; NULL for none */
+        const char *caller, *field; /* for the log; NULL for none */
 } RawPlan;
 
 void front_append_plan(sd_bus_message *call, const RawPlan *plan);

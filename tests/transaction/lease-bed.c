@@ -20,7 +20,7 @@ static const LeaseLimits limits = {
                 .retry_max_us = 60 * G_USEC_PER_SEC,
 };
 
-LeaseTable *lease_bed_start_with(const Daemon *daemon, DescriptorStore *store, CensusTable *censuses) {
+static LeaseTable *start_table(const Daemon *daemon, DescriptorStore *store, CensusTable *censuses, int socket_fd) {
         LeaseParts parts = {
                         .event = daemon->event,
                         .kernel = daemon->host->kernel,
@@ -31,12 +31,20 @@ LeaseTable *lease_bed_start_with(const Daemon *daemon, DescriptorStore *store, C
                         .censuses = censuses,
                         .store = store,
                         .limits = &limits,
-                        .socket_fd = -EBADF,
+                        .socket_fd = socket_fd,
         };
         LeaseTable *table;
 
         g_assert_cmpint(lease_table_new(&parts, &table), ==, 0);
         return table;
+}
+
+LeaseTable *lease_bed_start_with(const Daemon *daemon, DescriptorStore *store, CensusTable *censuses) {
+        return start_table(daemon, store, censuses, -EBADF);
+}
+
+LeaseTable *lease_bed_start_socket(const Daemon *daemon, int socket_fd) {
+        return start_table(daemon, NULL, NULL, socket_fd);
 }
 
 LeaseTable *lease_bed_start(const Daemon *daemon, DescriptorStore *store) {

@@ -11,6 +11,9 @@
 LeaseTable *lease_bed_start(const Daemon *daemon, DescriptorStore *store);
 LeaseTable *lease_bed_start_with(const Daemon *daemon, DescriptorStore *store, CensusTable *censuses);
 
+/* The same with a listening socket, which it takes over. */
+LeaseTable *lease_bed_start_socket(const Daemon *daemon, int socket_fd);
+
 /* Starts a lease of the group of this device, which must be on its host driver; the next, of a group that is detached. The lease
  * is bound to a process that does not end. Each answer is counted. Return the result of lease_start(). */
 int lease_bed_begin(Daemon *daemon, LeaseTable *table, const char *selector, unsigned *n_answers, Problem *problem);

@@ -61,6 +61,10 @@ char *plan_to_text(const Plan *plan) {
                         PCI_ADDRESS_TEXT(plan->selected), plan->vf_count, (int)plan->vf_fate);
         append_flag(text, "force", plan->force);
         append_flag(text, "by-rule", plan->by_rule);
+        if (plan->caller.text)
+                g_string_append_printf(text, " caller=%s", plan->caller.text);
+        for (size_t i = 0; i < plan->caller.fields.n_texts; i++)
+                g_string_append_printf(text, " %s", plan->caller.fields.texts[i]);
         for (size_t i = 0; i < plan->n_members; i++) {
                 const PlanMember *member = &plan->members[i];
 

@@ -86,6 +86,7 @@ static void check_round_trip(Plan *made) {
 
 static void test_detach(void) {
         _cleanup_(inventory_freep) Inventory *inventory = make_host("igbvf");
+        _cleanup_log_fields_ LogFields fields = {};
 
         /* The VFs vanish with their PF. */
         Plan *plan = make_detach_plan(inventory, PF, 1U << GUARD_VIRTUAL_FUNCTIONS | 1U << GUARD_STORAGE);
@@ -95,6 +96,9 @@ static void test_detach(void) {
         plan->fingerprint = UINT64_MAX;
         plan->by_rule = true;
         plan->members[0].appeared = true;
+        log_fields_add(&fields, "VFIOD_CALLER_UID", "%d", 1000);
+        log_fields_add(&fields, "VFIOD_CALLER_COMMAND", "%s", "a\xff");
+        g_assert_cmpint(plan_caller_set(&plan->caller, "uid 1000", &fields), ==, 0);
         g_assert_cmpint(plan_name_driver(&plan->members[0], "igb-vfio_pci"), ==, 0);
         check_round_trip(plan);
 
@@ -172,6 +176,7 @@ typedef struct PlanFields {
         MemberFields members[4];
         size_t n_members;
         const char *guard, *finding; /* of the only finding; NULL for none */
+        const char *caller, *field;  /* for the log; NULL for none */
 } PlanFields;
 
 static void append_member(sd_bus_message *message, const MemberFields *fields) {
@@ -209,6 +214,9 @@ static int read_fields(const PlanFields *fields) {
                 g_assert_cmpint(sd_bus_message_append(call, "(sssu)", fields->guard, fields->finding, "evidence", 0U),
                                 >=, 0);
         g_assert_cmpint(sd_bus_message_close_container(call), >=, 0);
+        g_assert_cmpint(sd_bus_message_append(
+                                        call, "sas", strempty(fields->caller), fields->field ? 1 : 0, fields->field),
+                        >=, 0);
         _cleanup_message_ sd_bus_message *message = peer_pair_transfer(pair, call);
         int r = job_message_read_plan(message, folder->fd, &plan, &problem);
         g_assert_true((r == 0) == (plan != NULL));
@@ -279,6 +287,11 @@ static void test_malformed(void) {
         g_assert_cmpint(CHANGE(good_detach, f->members[0].named_driver = "vfio_pci:*"), ==, -EBADMSG);
         g_assert_cmpint(CHANGE(good_detach, f->verb = "reattach", f->members[0].named_driver = "vfio-pci"), ==,
                         -EBADMSG);
+        /* No other fields of the journal, and no lines. */
+        g_assert_cmpint(CHANGE(good_detach, f->caller = "a", f->field = "VFIOD_X=y"), ==, 0);
+        g_assert_cmpint(CHANGE(good_detach, f->caller = "a\nb"), ==, -EBADMSG);
+        g_assert_cmpint(CHANGE(good_detach, f->field = "MESSAGE=y"), ==, -EBADMSG);
+        g_assert_cmpint(CHANGE(good_detach, f->field = "VFIOD_X=y\nMESSAGE=z"), ==, -EBADMSG);
         /* The worker has no state file. */
         g_assert_cmpint(CHANGE(good_detach, f->members[1].recorded = true), ==, OUTCOME_NOT_DETACHED);
 }
