@@ -113,6 +113,8 @@ static char *options_text(const MatrixCase *mcase) {
                         {"pid", "'pid': <uint32 1>"},
                         {"descriptors", "'descriptors': <true>"},
                         {"kill", "'kill': <true>"},
+                        {"explain", "'explain': <true>"},
+                        {"config-space", "'config-space': <{'0000:02:00.0': [byte 1]}>"},
         };
 
         if (!mcase->option)
