@@ -129,12 +129,6 @@ static int print_text(Output *output, const CheckList *list) {
         return r;
 }
 
-static json_t *check_to_json(const Check *check) {
-        return json_pack("{s:o, s:o, s:o, s:o, s:O}", "code", json_text(check->code), "severity",
-                        json_text(check->severity), "finding", json_text(check->finding), "cure",
-                        json_text(check->cure), "details", check->details);
-}
-
 static json_t *checks_to_json(const CheckList *list) {
         json_t *array = json_array();
 

@@ -92,5 +92,8 @@ ExitCode verb_rule_check(Invocation *invocation);
 ExitCode verb_rescan(Invocation *invocation);
 ExitCode verb_status(Invocation *invocation);
 
+/* Explains why the selected device shares its group, and what the host would lose. */
+ExitCode verb_explain(Invocation *invocation);
+
 /* Returns EXIT_UNSOUND if vfiod found an error. */
 ExitCode verb_doctor(Invocation *invocation);

@@ -83,6 +83,13 @@ static const OptionAccess holders_options[] = {
                 {NULL},
 };
 
+/* The caller tells what it has read itself, and only its own answer depends on that. */
+static const OptionAccess diagnose_options[] = {
+                {"explain", ACTION_NONE},
+                {"config-space", ACTION_NONE},
+                {NULL},
+};
+
 static const OptionAccess rule_options[] = {
                 {"name", ACTION_NONE},
                 {"companions", ACTION_NONE},
@@ -103,7 +110,7 @@ const MethodAccess action_table[] = {
                 {BUS_INTERFACE_MANAGER, "GetGroup", ACTION_NONE},
                 {BUS_INTERFACE_MANAGER, "GetDevice", ACTION_NONE},
                 {BUS_INTERFACE_MANAGER, "CheckRule", ACTION_NONE},
-                {BUS_INTERFACE_MANAGER, "Diagnose", ACTION_NONE, no_options},
+                {BUS_INTERFACE_MANAGER, "Diagnose", ACTION_NONE, diagnose_options},
                 {BUS_INTERFACE_MANAGER, "Plan", ACTION_NONE, plan_options},
                 {BUS_INTERFACE_MANAGER, "Detach", ACTION_DETACH, detach_options},
                 {BUS_INTERFACE_MANAGER, "Reattach", ACTION_REATTACH, reattach_options},

@@ -52,7 +52,9 @@ static int start_diagnosis(
 
         int r = of_host ? 0 : selector_resolve(service->inventory, request->selector, &selection, &problem);
         if (r == 0)
-                r = diagnosis_start(service->diagnoses, caller->uid, caller->pid, of_host ? NULL : &selection,
+                r = diagnosis_start(service->diagnoses,
+                                &(DiagnosisQuestion){caller->uid, caller->pid, of_host ? NULL : &selection,
+                                                request->explain, request->spaces},
                                 on_diagnosis_done, call, &problem);
         if (r != 0)
                 return bus_set_error(error, r, &problem);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bus/request.h"
 
+/* Of PCI Express. */
+#define CONFIG_SPACE_MAX 4096
+
 static int read_selector(sd_bus_message *call, char **ret) {
         const char *path = sd_bus_message_get_path(call), *text;
 
@@ -41,6 +44,7 @@ Request *request_free(Request *request) {
         for (size_t i = 0; i < request->companions.n_entries; i++)
                 free(request->companions.entries[i]);
         free(request->companions.entries);
+        free(request->spaces);
         free(request->selector);
         free(request->name);
         free(request->driver);
@@ -188,6 +192,47 @@ static int read_pid(sd_bus_message *call, const char *key, void *field, sd_bus_e
         return 0;
 }
 
+/* Reads the configuration space of one function. Only what is known of it is kept. */
+static int read_space(sd_bus_message *call, const char *key, IsolationSpaces *spaces, sd_bus_error *error) {
+        const char *text;
+        const void *bytes;
+        size_t size;
+        int r;
+
+        if ((r = sd_bus_message_read_basic(call, 's', &text)) < 0 ||
+                        (r = sd_bus_message_read_array(call, 'y', &bytes, &size)) < 0)
+                return r;
+        if (spaces->n_spaces == ISOLATION_SPACES_MAX || size > CONFIG_SPACE_MAX)
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
+                                "Option '%s' may have at most %d entries of %d bytes.", key, ISOLATION_SPACES_MAX,
+                                CONFIG_SPACE_MAX);
+        if (pci_address_parse(text, &spaces->spaces[spaces->n_spaces].address) < 0)
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "'%s' is no address of a device.",
+                                TEXT_EXCERPT(text));
+        pci_capability_read(bytes, size, &spaces->spaces[spaces->n_spaces++].isolation);
+        return 0;
+}
+
+static int read_spaces(sd_bus_message *call, const char *key, void *field, sd_bus_error *error) {
+        IsolationSpaces **ret = field;
+
+        int r = sd_bus_message_enter_container(call, 'v', "a{say}");
+        if (r < 0)
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
+                                "Option '%s' has the configuration space of each address (a{say}).", key);
+        if (!(*ret = calloc(1, sizeof(IsolationSpaces))))
+                return -ENOMEM;
+        r = sd_bus_message_enter_container(call, 'a', "{say}");
+        while (r >= 0 && (r = sd_bus_message_enter_container(call, 'e', "say")) > 0) {
+                r = read_space(call, key, *ret, error);
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(call);
+        }
+        if (r < 0 || (r = sd_bus_message_exit_container(call)) < 0)
+                return r;
+        return sd_bus_message_exit_container(call);
+}
+
 #define OPTION(key_, read_, field_) \
         { key_, read_, offsetof(Request, field_), sizeof(((Request *)NULL)->field_) }
 
@@ -213,6 +258,8 @@ static const struct {
                 OPTION("pid", read_pid, pid),
                 OPTION("descriptors", read_flag, descriptors),
                 OPTION("kill", read_flag, kill),
+                OPTION("explain", read_flag, explain),
+                OPTION("config-space", read_spaces, spaces),
 };
 
 static_assert(ELEMENTSOF(option_table) <= 32, "each option has a bit in a mask");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "bus/action.h"
+#include "diagnosis/isolation.h"
 #include "policy/plan.h"
 
 /* The arguments of a call that vfiod runs only after it knows the caller. Everybody may send a message of megabytes.
@@ -34,6 +35,8 @@ typedef struct Request {
         uint32_t pid;               /* option "pid": a process; 0 for none */
         unsigned virtual_functions; /* option "virtual-functions": of a new rule; 0 for none */
         bool starts;                /* the caller does not wait for the end of the job */
+        IsolationSpaces *spaces;    /* option "config-space": what the caller has read; NULL for none */
+        bool explain;               /* option "explain" */
         bool force, adopt, detach, driverless, dry_run, inspect, descriptors, kill;
 } Request;
 

@@ -247,8 +247,11 @@ static bool cure_grub_remove(CheckList *list, const BootFacts *facts, const char
                 return false;
         else {
                 check_detail(list, "file", "%s", file->path);
-                check_cure(list, "sudo sed -i -E \"/^[^#]/s/([ \\\"'])%s( |([\\\"']))/\\1\\3/g\" %s && %s", parameter,
-                                file->path, grub_command(facts));
+                check_cure(list,
+                                "sudo sed -i -E \"/^[^#]/{s/ +%s([ \\\"'])/\\1/g;s/([\\\"'])%s( "
+                                "|([\\\"']))/\\1\\3/g}\" %s "
+                                "&& %s",
+                                parameter, parameter, file->path, grub_command(facts));
         }
         return true;
 }

@@ -104,7 +104,7 @@ static void check_state(const Device *device, CheckList *list) {
         detail(device, list);
 }
 
-static void check_reset(const Inventory *inventory, const Device *device, CheckList *list) {
+void device_check_reset(const Inventory *inventory, const Device *device, CheckList *list) {
         _cleanup_free_ char *others = NULL;
         const char *address = PCI_ADDRESS_TEXT(device->address);
 
@@ -169,7 +169,7 @@ void device_checks_run(const HostFacts *host, const Inventory *inventory, const 
         check_group(host, device, list);
         check_blockers(device, list);
         check_state(device, list);
-        check_reset(inventory, device, list);
+        device_check_reset(inventory, device, list);
         check_boot_display(device, list);
         check_override(host, device, list);
 }

@@ -11,5 +11,8 @@
 /* What the model tells: nothing here has read the device. Returns nothing; without memory, list->error becomes -ENOMEM. */
 void device_checks_run(const HostFacts *host, const Inventory *inventory, const Device *device, CheckList *list);
 
+/* Only how the device can be reset. */
+void device_check_reset(const Inventory *inventory, const Device *device, CheckList *list);
+
 /* What reading the device tells. */
 void device_facts_check(const HostFacts *host, const Device *device, const DeviceFacts *facts, CheckList *list);

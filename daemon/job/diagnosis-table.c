@@ -15,8 +15,7 @@ static const char end_packet[] = "complete";
 struct Diagnosis {
         Diagnosis *next;
         DiagnosisTable *table;
-        uid_t uid;
-        pid_t pid;
+        DiagnosisQuestion question; /* without pointers in the daemon after the start: they are for the child only */
         const Device *devices[DIAGNOSIS_DEVICES_MAX]; /* for the child only: they are valid when it is forked */
         size_t n_devices;
         Child *child;
@@ -72,6 +71,22 @@ static int check_device(const Diagnosis *diagnosis, int socket_fd, const HostFac
         return send_checks(socket_fd, &list);
 }
 
+static int explain(const Diagnosis *diagnosis, int socket_fd) {
+        _cleanup_check_list_ CheckList list = {};
+        const Inventory *inventory = diagnosis->table->inventory;
+        const Device *device = diagnosis->devices[0];
+        IsolationFacts facts;
+
+        isolation_collect(inventory, device, &facts);
+        for (size_t i = 0; i < facts.n_facts; i++)
+                facts.facts[i].is_express = device_is_express(diagnosis->table->kernel, facts.facts[i].address);
+        if (diagnosis->question.spaces)
+                isolation_add_spaces(&facts, diagnosis->question.spaces);
+        isolation_check(inventory, device, &facts, &list);
+        device_check_reset(inventory, device, &list);
+        return send_checks(socket_fd, &list);
+}
+
 static int check_host(const Diagnosis *diagnosis, int socket_fd, const HostFacts *facts) {
         _cleanup_check_list_ CheckList list = {};
         const Inventory *inventory = diagnosis->table->inventory;
@@ -85,17 +100,24 @@ static int check_host(const Diagnosis *diagnosis, int socket_fd, const HostFacts
         return send_checks(socket_fd, &list);
 }
 
-static void run(int socket_fd, void *userdata) {
-        const Diagnosis *diagnosis = userdata;
+static int diagnose(const Diagnosis *diagnosis, int socket_fd) {
         _cleanup_host_facts_ HostFacts facts = {};
 
-        int r = host_facts_read(diagnosis->table->kernel, diagnosis->uid, diagnosis->pid, &facts);
+        int r = host_facts_read(diagnosis->table->kernel, diagnosis->question.uid, diagnosis->question.pid, &facts);
         if (r >= 0) {
                 examine(diagnosis, &facts);
                 r = check_host(diagnosis, socket_fd, &facts);
         }
         for (size_t i = 0; i < diagnosis->n_devices && r >= 0; i++)
                 r = check_device(diagnosis, socket_fd, &facts, diagnosis->devices[i]);
+        return r;
+}
+
+static void run(int socket_fd, void *userdata) {
+        const Diagnosis *diagnosis = userdata;
+        bool explains = diagnosis->question.explains && diagnosis->n_devices > 0;
+
+        int r = explains ? explain(diagnosis, socket_fd) : diagnose(diagnosis, socket_fd);
         if (r >= 0)
                 (void)child_send_packet(socket_fd, end_packet, sizeof(end_packet), NULL);
 }
@@ -164,7 +186,7 @@ static int check_quota(const DiagnosisTable *table, uid_t asker, Problem *proble
         QuotaUse use = {};
 
         for (const Diagnosis *diagnosis = table->diagnoses; diagnosis; diagnosis = diagnosis->next)
-                quota_add(&use, diagnosis->uid, asker);
+                quota_add(&use, diagnosis->question.uid, asker);
         return quota_check(&limits, &use, asker, "diagnoses", problem);
 }
 
@@ -180,17 +202,17 @@ static void select_devices(Diagnosis *diagnosis, const Selection *selection) {
                         diagnosis->devices[diagnosis->n_devices++] = selection->group->members[i];
 }
 
-int diagnosis_start(DiagnosisTable *table, uid_t uid, pid_t pid, const Selection *selection, diagnosis_done_t done,
-                void *userdata, Problem *problem) {
+int diagnosis_start(DiagnosisTable *table, const DiagnosisQuestion *question, diagnosis_done_t done, void *userdata,
+                Problem *problem) {
         int r;
 
-        if ((r = check_quota(table, uid, problem)) != 0)
+        if ((r = check_quota(table, question->uid, problem)) != 0)
                 return r;
         _cleanup_(diagnosis_freep) Diagnosis *diagnosis = malloc(sizeof(Diagnosis));
         if (!diagnosis)
                 return -ENOMEM;
-        *diagnosis = (Diagnosis){.table = table, .uid = uid, .pid = pid, .done = done, .userdata = userdata};
-        select_devices(diagnosis, selection);
+        *diagnosis = (Diagnosis){.table = table, .question = *question, .done = done, .userdata = userdata};
+        select_devices(diagnosis, question->selection);
         ChildTask task = {
                         .name = "vfiod-diagnosis",
                         .kernel = table->kernel,
@@ -204,6 +226,8 @@ int diagnosis_start(DiagnosisTable *table, uid_t uid, pid_t pid, const Selection
                              on_timer, diagnosis)) < 0 ||
                         (r = child_new(table->event, &task, &diagnosis->child)) < 0)
                 return r;
+        diagnosis->question.selection = NULL;
+        diagnosis->question.spaces = NULL;
         diagnosis->next = table->diagnoses;
         table->diagnoses = TAKE_PTR(diagnosis);
         return 0;

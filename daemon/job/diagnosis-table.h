@@ -2,6 +2,7 @@
 #pragma once
 
 #include "diagnosis/check.h"
+#include "diagnosis/isolation.h"
 #include "job/quota.h"
 #include "job/worker.h"
 #include "model/inventory.h"
@@ -37,11 +38,19 @@ typedef struct DiagnosisTable {
  * -ENOMEM. If something did not answer in time, the checks so far are followed by the check "diagnosis-incomplete". */
 typedef void (*diagnosis_done_t)(int error, const CheckList *checks, void *userdata);
 
-/* Starts a diagnosis of the selected device, or of the endpoints of the selected group, with what is wrong with the host; of the
- * whole host for NULL. It counts for the quota of the user who asks. pid is the user's process; 0 if it is not known. done() is not called
- * before the next turn of the loop. Returns 0; LIMITS_EXCEEDED; or a negative errno. */
-int diagnosis_start(DiagnosisTable *table, uid_t uid, pid_t pid, const Selection *selection, diagnosis_done_t done,
-                void *userdata, Problem *problem);
+/* What is asked. Everything is borrowed, and only until diagnosis_start() returns. */
+typedef struct DiagnosisQuestion {
+        uid_t uid; /* of the user who asks; the diagnosis counts for the quota of this user */
+        pid_t pid; /* of the user's process; 0 if it is not known */
+        const Selection *
+                        selection; /* a device, or the endpoints of a group, and what is wrong with the host; NULL: the whole host */
+        bool explains;                 /* Instead of this: why the first of these devices shares its group. */
+        const IsolationSpaces *spaces; /* what the user has read; NULL for none */
+} DiagnosisQuestion;
+
+/* Starts a diagnosis. done() is not called before the next turn of the loop. Returns 0; LIMITS_EXCEEDED; or a negative errno. */
+int diagnosis_start(DiagnosisTable *table, const DiagnosisQuestion *question, diagnosis_done_t done, void *userdata,
+                Problem *problem);
 
 /* Abandons all diagnoses, and calls done() of each with -ECANCELED. */
 void diagnosis_table_done(DiagnosisTable *table);

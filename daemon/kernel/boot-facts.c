@@ -97,9 +97,16 @@ static int list_grub_folder(const Kernel *kernel, char *names[static BOOT_GRUB_F
 
                 if (length <= 4 || !streq(name + length - 4, ".cfg"))
                         continue;
-                if (!(names[n] = strdup(name)))
+                if (!(names[n] = strdup(name))) {
+                        r = -ENOMEM;
                         break;
+                }
                 n++;
+        }
+        if (r == -ENOMEM) {
+                while (n > 0)
+                        free(names[--n]);
+                return r;
         }
         qsort(names, (size_t)n, sizeof(char *), compare_names);
         return n;
@@ -112,6 +119,8 @@ static int read_grub(const Kernel *kernel, BootFacts *facts) {
         if (r < 0 || !text || (r = add_grub(facts, "/etc/default/grub", text)) < 0)
                 return r;
         int n = list_grub_folder(kernel, names);
+        if (n < 0)
+                return n;
         for (int i = 0; i < n; i++) {
                 const char *path = SYSFS_PATH("/etc/default/grub.d/%s", names[i]);
 

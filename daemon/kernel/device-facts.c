@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kernel/device-facts.h"
 #include "kernel/iommu.h"
+#include "kernel/sysfs.h"
 #include "kernel/vfio-denylist.h"
+
+bool device_is_express(const Kernel *kernel, PciAddress address) {
+        return faccessat(kernel->devices_fd, SYSFS_PATH("%s/max_link_width", PCI_ADDRESS_TEXT(address)), F_OK, 0) >= 0;
+}
 
 void device_facts_read(const Kernel *kernel, PciAddress address, int group, DeviceFacts *ret) {
         *ret = (DeviceFacts){.answers = -ENODEV};

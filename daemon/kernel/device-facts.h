@@ -15,5 +15,8 @@ typedef struct DeviceFacts {
         bool denylist_is_disabled; /* of vfio-pci */
 } DeviceFacts;
 
+/* Tells whether the kernel takes the function for one of PCI Express: only these have attributes of a link. Does not read them. */
+bool device_is_express(const Kernel *kernel, PciAddress address);
+
 /* Reads the facts. Does not wake the device up. What cannot be read counts as missing. May block, so only child processes call it. */
 void device_facts_read(const Kernel *kernel, PciAddress address, int group, DeviceFacts *ret);

@@ -44,33 +44,37 @@ static void read_vfio(const Kernel *kernel, HostFacts *facts) {
 }
 
 /* A file "pci-0000:01:00.0" contains the name of the driver. */
-static void read_driverctl(const Kernel *kernel, HostFacts *facts) {
+static int read_driverctl(const Kernel *kernel, HostFacts *facts) {
         _cleanup_closedir_ DIR *folder = NULL;
         const char *name;
 
         if (kernel->root_fd < 0)
-                return;
+                return 0;
         int r = sysfs_open_folder(kernel->root_fd, "etc/driverctl.d", &folder);
         while (r >= 0 && facts->n_overrides < DRIVERCTL_OVERRIDES_MAX && (r = sysfs_next(folder, &name)) > 0) {
                 DriverctlOverride *override = &facts->overrides[facts->n_overrides];
                 const char *address = startswith(name, "pci-");
                 _cleanup_free_ char *text = NULL;
 
-                if (!address || pci_address_parse(address, &override->address) < 0 ||
-                                kernel_read_file(kernel, SYSFS_PATH("etc/driverctl.d/%s", name), DRIVER_NAME_MAX - 1,
-                                                &text) < 0)
+                if (!address || pci_address_parse(address, &override->address) < 0)
+                        continue;
+                int s = kernel_read_file(kernel, SYSFS_PATH("etc/driverctl.d/%s", name), DRIVER_NAME_MAX - 1, &text);
+                if (s == -ENOMEM)
+                        return s;
+                if (s < 0)
                         continue;
                 text[strcspn(text, " \t\n")] = '\0';
                 (void)snprintf(override->driver, sizeof(override->driver), "%s", text);
                 facts->n_overrides++;
         }
+        return r == -ENOMEM ? r : 0;
 }
 
-static void read_others(const Kernel *kernel, HostFacts *facts) {
+static int read_others(const Kernel *kernel, HostFacts *facts) {
         facts->has_libvirt =
                         root_has(kernel, "run/libvirt/libvirt-sock") || root_has(kernel, "run/libvirt/virtqemud-sock");
         facts->has_supergfxd = root_has(kernel, "etc/supergfxd.conf");
-        read_driverctl(kernel, facts);
+        return read_driverctl(kernel, facts);
 }
 
 /* "Max locked memory         8388608              8388608              bytes": the second number is the hard limit. */
@@ -99,9 +103,9 @@ int host_facts_read(const Kernel *kernel, uid_t uid, pid_t pid, HostFacts *ret) 
         ret->has_kvm = sys_has(kernel, "class/misc/kvm");
         read_groups(kernel, ret);
         read_vfio(kernel, ret);
-        read_others(kernel, ret);
         read_memlock(kernel, pid, ret);
-        if ((r = boot_facts_read(kernel, &ret->boot)) < 0 || (r = modprobe_config_read(kernel, &ret->modprobe)) < 0)
+        if ((r = read_others(kernel, ret)) < 0 || (r = boot_facts_read(kernel, &ret->boot)) < 0 ||
+                        (r = modprobe_config_read(kernel, &ret->modprobe)) < 0)
                 host_facts_done(ret);
         return r;
 }

@@ -122,6 +122,8 @@ static char *options_text(const MatrixCase *mcase) {
                         {"inspect", "'inspect': <true>"},
                         {"descriptors", "'descriptors': <true>"},
                         {"kill", "'kill': <true>"},
+                        {"explain", "'explain': <true>"},
+                        {"config-space", "'config-space': <{'0000:02:00.0': [byte 1]}>"},
         };
 
         if (has_option(mcase, "pid"))

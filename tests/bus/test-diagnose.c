@@ -110,6 +110,70 @@ static void test_device(void) {
         fixture_stop(fixture);
 }
 
+/* Why the ports of the card share a group. vfiod knows that the bridge above them converts to conventional PCI only from what the
+ * caller has read. */
+static void test_explain(void) {
+        Fixture *fixture = start();
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GVariant) plain =
+                        fixture_call(fixture, BUS_PATH, MANAGER, "Diagnose", "('ens1', {'explain': <true>})", &error);
+
+        g_assert_no_error(error);
+        g_autofree char *text = g_variant_print(plain, false);
+        g_assert_nonnull(strstr(text, "('path', 'info', '" BRIDGE));
+        g_assert_nonnull(strstr(text, "'member': <'selected'>"));
+        g_assert_null(strstr(text, "driverctl"));
+        expect_row(plain, "device-reset", "*");
+
+        /* Status: has a list; at 0x40: PCI Express, type 7. */
+        g_autoptr(GString) space = g_string_new(NULL);
+        for (guint i = 0; i < 256; i++)
+                g_string_append_printf(space, "%sbyte 0x%02x", i > 0 ? ", " : "",
+                                i == 0x06                   ? 0x10
+                                                : i == 0x34 ? 0x40
+                                                : i == 0x40 ? 0x10
+                                                : i == 0x42 ? 0x72
+                                                            : 0);
+        g_autofree char *arguments = g_strdup_printf(
+                        "('ens1', {'explain': <true>, 'config-space': <{'" BRIDGE "': [%s]}>})", space->str);
+        g_autoptr(GVariant) full = fixture_call(fixture, BUS_PATH, MANAGER, "Diagnose", arguments, &error);
+        g_assert_no_error(error);
+        expect_row(full, "isolation-conventional",
+                        "('isolation-conventional', 'info', '" BRIDGE " is a bridge to conventional PCI.*");
+        fixture_stop(fixture);
+}
+
+static void test_spaces(void) {
+        static const struct {
+                const char *options, *message;
+        } cases[] = {
+                        {"{'config-space': <'x'>}", "*has the configuration space of each address*"},
+                        {"{'config-space': <{'x': [byte 1]}>}", "'x' is no address of a device."},
+                        {"{'explain': <1>}", "*true or false*"},
+        };
+        Fixture *fixture = fixture_start(NULL);
+        g_autoptr(GString) many = g_string_new("('ens1', {'explain': <true>, 'config-space': <{");
+        g_autoptr(GString) large = g_string_new("('ens1', {'config-space': <{'" BRIDGE "': [byte 0");
+
+        for (size_t i = 0; i < G_N_ELEMENTS(cases); i++)
+                manager_refused(fixture, "Diagnose", "ens1", cases[i].options, INVALID_ARGS, cases[i].message);
+        for (guint i = 0; i < 64; i++)
+                g_string_append_printf(many, "%s'0000:%02x:00.0': @ay []", i > 0 ? ", " : "", i);
+        g_autofree char *allowed = g_strdup_printf("%s}>})", many->str);
+        g_autofree char *refused = g_strdup_printf("%s, '0000:80:00.0': @ay []}>})", many->str);
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GVariant) reply = fixture_call(fixture, BUS_PATH, MANAGER, "Diagnose", allowed, &error);
+        g_assert_no_error(error);
+        fixture_refused(fixture, BUS_PATH, MANAGER, "Diagnose", refused, INVALID_ARGS,
+                        "*at most 64 entries of 4096 bytes.");
+        for (guint i = 0; i < 4096; i++)
+                g_string_append(large, ", 0");
+        g_string_append(large, "]}>})");
+        fixture_refused(fixture, BUS_PATH, MANAGER, "Diagnose", large->str, INVALID_ARGS,
+                        "*at most 64 entries of 4096 bytes.");
+        fixture_stop(fixture);
+}
+
 static void test_refused(void) {
         Fixture *fixture = fixture_start(NULL);
 
@@ -149,6 +213,8 @@ int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/bus/diagnose/host", test_host);
         g_test_add_func("/bus/diagnose/device", test_device);
+        g_test_add_func("/bus/diagnose/explain", test_explain);
+        g_test_add_func("/bus/diagnose/spaces", test_spaces);
         g_test_add_func("/bus/diagnose/refused", test_refused);
         g_test_add_func("/bus/diagnose/many", test_many);
         return g_test_run();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "fuzz.h"
+#include "kernel/pci-capability.h"
 #include "kernel/pci-config.h"
 #include "kernel/pci-facts.h"
 #include "kernel/pci-link.h"
@@ -65,6 +66,21 @@ static void check_link(bool awake) {
                 g_assert_true(pci_link_equal(&reading.link, &(PciLink){}));
 }
 
+/* The contents that a caller sends. They fill their memory exactly. */
+static void check_capability(const uint8_t *data, size_t size) {
+        g_autofree uint8_t *bytes = g_memdup2(data, size);
+        char text[PCI_ACS_TEXT_MAX];
+        PciIsolation isolation;
+
+        pci_capability_read(bytes, size, &isolation);
+        g_assert_cmpint(isolation.kind, <, _PCI_PORT_MAX);
+        g_assert_true(size > HEADER_SIZE || isolation.kind == PCI_PORT_UNKNOWN);
+        g_assert_true(pci_port_kind_to_string(isolation.kind) != NULL);
+        g_assert_cmpuint(strlen(pci_isolation_format(&isolation, text)), >=, 2);
+        if (isolation.kind == PCI_PORT_UNKNOWN)
+                g_assert_false(pci_isolation_is_complete(&isolation));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         char state[POWER_STATE_MAX];
 
@@ -72,6 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 make_host();
         if (size == 0)
                 return 0;
+        check_capability(data + 1, size - 1);
         bool may_wake = data[0] & 1;
         fuzz_file_write(file_fd, data + 1, size - 1);
         bool awake = pci_device_is_awake(device_fd);

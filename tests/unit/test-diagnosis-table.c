@@ -95,7 +95,8 @@ static int start(Bed *bed, uid_t uid, const char *address, Answer *answer) {
                 selection.device = get_device(bed->inventory, address);
                 selection.group = selection.device->group;
         }
-        return diagnosis_start(&bed->table, uid, 0, address ? &selection : NULL, on_done, answer, &problem);
+        return diagnosis_start(&bed->table, &(DiagnosisQuestion){.uid = uid, .selection = address ? &selection : NULL},
+                        on_done, answer, &problem);
 }
 
 static void await(Bed *bed, const Answer *answer) {
@@ -249,6 +250,20 @@ static void test_devices(void) {
         expect_no_check(list, "device-state");
         put_origin(inventory, "0000:02:00.0", "e1000e", NULL);
         expect_check(check_device(inventory, "0000:02:00.0", host, NULL), "device-state", "ok", "is detached", "");
+
+        /* Jobs, and a card that is gone. */
+        g_assert_cmpint(inventory_set_activity(inventory, address_of("0000:02:00.0"), DEVICE_WORKED_ON), ==, 0);
+        expect_check(check_device(inventory, "0000:02:00.0", host, NULL), "device-state", "info", "A job changes",
+                        "vfioctl jobs");
+        g_assert_cmpint(inventory_set_activity(inventory, address_of("0000:02:00.0"), DEVICE_WAITED_FOR), ==, 0);
+        expect_check(check_device(inventory, "0000:02:00.0", host, NULL), "device-state", "error",
+                        "does not return from the kernel", "vfioctl jobs");
+        g_assert_cmpint(inventory_set_activity(inventory, address_of("0000:02:00.0"), DEVICE_QUIET), ==, 0);
+        g_assert_cmpint(inventory_drop_device(inventory, address_of("0000:02:00.0")), ==, 0);
+        list = check_device(inventory, "0000:02:00.0", host, NULL);
+        expect_check(list, "device-state", "error", "gone from its slot", "sudo vfioctl reattach 0000:02:00.0");
+        expect_no_check(list, "device-group");
+        expect_no_check(list, "device-reset");
 
         facts = make_facts("0000:03:00.0", "amdgpu", 4);
         facts.boot_vga = true;
