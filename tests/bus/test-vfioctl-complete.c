@@ -60,6 +60,7 @@ static void test_offers(void) {
         Fixture *fixture = fixture_start(NULL);
 
         EXPECT(0, "", "rule add ens3 --quiet");
+        fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'detached'");
         for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
                 g_autofree char *words = offered(cases[i].arguments);
 

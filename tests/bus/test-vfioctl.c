@@ -62,8 +62,6 @@ static void test_help_columns(void) {
         size_t column = 0;
 
         for (unsigned i = 0; lines[i]; i++) {
-                g_autofree char *summary = NULL;
-
                 if (!g_str_has_prefix(lines[i], "  ") || strstr(lines[i], "  --") ||
                                 strchr("- 0123456789", lines[i][2]))
                         continue;
