@@ -210,6 +210,8 @@ static ExitCode run(int argc, char **argv, Invocation *invocation) {
         int r;
 
         r = options_parse(argc, argv, invocation, used_options);
+        if (invocation->output.json) /* also by an abbreviation */
+                report_keep();
         if (r == -EINVAL)
                 return EXIT_USAGE;
         if (r < 0)
