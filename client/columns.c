@@ -344,3 +344,11 @@ int columns_print_help(Output *output) {
                 fprintf(output->stream, "%-13s %s\n", all[i].name, all[i].summary);
         return 0;
 }
+
+const char *columns_name(size_t i) {
+        return i < ELEMENTSOF(all) ? all[i].name : NULL;
+}
+
+const char *columns_summary(size_t i) {
+        return i < ELEMENTSOF(all) ? all[i].summary : NULL;
+}

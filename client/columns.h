@@ -33,5 +33,9 @@ int columns_sort(Overview *overview, size_t column, bool backwards);
  * -errno. */
 int columns_print(Output *output, const ColumnChoice *choice, const Overview *overview);
 
+/* Return the name of the column at this position, and what it shows; NULL behind the end. */
+const char *columns_name(size_t i);
+const char *columns_summary(size_t i);
+
 /* Prints the names of all columns with what they show. */
 int columns_print_help(Output *output);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "help.h"
 
-void help_print_options(FILE *stream) {
+#include "options.h"
+
+static void print_options(FILE *stream) {
         fputs("\n"
               "A selector names a device or a group: 0000:3b:00.0, 3b:00.0, pci_0000_3b_00_0,\n"
               "enp59s0f0, nvme0n1, /dev/nvme0n1, group:25.\n"
@@ -53,6 +55,7 @@ void help_print_options(FILE *stream) {
               "  -n, --lines N             log: only the last N entries\n"
               "      --address ADDRESS     Connect to vfiod's own socket at this D-Bus address; by default, root\n"
               "                            connects to unix:path=/run/vfiod/root, and others to the system bus\n"
+              "      --no-pager            Do not show a long output in a pager\n"
               "      --yes                 Do not ask, and answer every question with yes\n"
               "      --no-ask-password     Do not ask for a password if polkit requires one\n"
               "      --json                Print JSON\n"
@@ -63,4 +66,42 @@ void help_print_options(FILE *stream) {
               "\n"
               "Exit codes:\n",
                         stream);
+}
+
+static size_t max(size_t a, size_t b) {
+        return a > b ? a : b;
+}
+
+static size_t length(const Verb *verb) {
+        return strlen(verb->name) + strlen(verb->arguments);
+}
+
+void help_print(FILE *stream) {
+        size_t width = 0;
+
+        fputs("vfioctl [OPTION...] [COMMAND] [SELECTOR|JOB|LEASE|NAME|FILE...]\n"
+              "\n"
+              "Detach PCI devices for virtual machines, and reattach them.\n"
+              "\n"
+              "Commands:\n",
+                        stream);
+        for (size_t i = 0; verb_at(i); i++)
+                width = verb_at(i)->foreign ? width : max(width, length(verb_at(i)));
+        for (size_t i = 0; verb_at(i); i++) {
+                const Verb *verb = verb_at(i);
+
+                if (!verb->foreign)
+                        fprintf(stream, "  %s%-*s %s\n", verb->name, (int)(width - strlen(verb->name)), verb->arguments,
+                                        verb->summary);
+        }
+        fprintf(stream, "  %-*s %s\n", (int)width, "help [COMMAND]", "Print this help, or that of a command");
+        print_options(stream);
+        exit_code_print_all(stream);
+}
+
+void help_print_verb(const Verb *verb, FILE *stream) {
+        fprintf(stream, "vfioctl %s%s\n\n%s.\n", verb->name, verb->arguments, verb->summary);
+        for (const char *letter = verb->options; *letter; letter++)
+                fprintf(stream, "%s--%s", letter == verb->options ? "\nOptions: " : ", ", options_name(*letter));
+        fputs(*verb->options ? "\n\nSee vfioctl(1).\n" : "\nSee vfioctl(1).\n", stream);
 }

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "verb-table.h"
+
 #include <stdio.h>
 
-/* Prints what --help says about selectors and options. The heading of the exit codes is its last line. */
-void help_print_options(FILE *stream);
+/* Prints the whole help: the commands, the options and the exit codes. */
+void help_print(FILE *stream);
+
+/* Prints the usage of one command, and the names of the options that only some commands take. */
+void help_print_verb(const Verb *verb, FILE *stream);

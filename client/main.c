@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "agent.h"
+#include "complete.h"
 #include "config.h"
 #include "help.h"
 #include "nearest.h"
@@ -8,106 +9,12 @@
 #include "proxy.h"
 #include "strv.h"
 #include "terminal.h"
-#include "verbs.h"
+#include "verb-table.h"
 
 #include <getopt.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdarg.h>
-
-/* The arguments that a verb takes. */
-typedef enum Operand {
-        OPERAND_NONE,
-        OPERAND_SELECTOR,
-        OPERAND_SELECTORS, /* any number of selectors and patterns */
-        OPERAND_MAYBE_SELECTOR,
-        OPERAND_VFS, /* a selector, and optionally a number */
-        OPERAND_JOB,
-        OPERAND_COMMAND, /* a selector, "--", and a command with its arguments */
-        OPERAND_LEASE,   /* the number of a lease, or a selector */
-        OPERAND_RULE,
-        OPERAND_FILES,
-} Operand;
-
-typedef struct Verb {
-        const char *name;      /* one word or two */
-        const char *arguments; /* as --help shows them */
-        const char *summary;
-        Operand operand;
-        const char *options; /* letters of the options that only some verbs take, and this one does */
-        ExitCode (*run)(Invocation *invocation);
-        bool changes; /* it needs an authorization */
-        bool local;   /* it connects to vfiod itself */
-} Verb;
-
-/* Options that belong to detach only, and to reattach only. plan takes the options of the verb that it plans. */
-#define DETACH_OPTIONS "gcOb"
-#define REATTACH_OPTIONS "fa"
-
-/* Options of all lists. */
-#define LIST_OPTIONS "TCBb"
-
-static const Verb verbs[] = {
-                {"list", " [SELECTOR...]", "List the devices that can be given to virtual machines", OPERAND_SELECTORS,
-                                LIST_OPTIONS "oSE", verb_list, .local = true},
-                {"groups", " [SELECTOR...]", "List all IOMMU groups with their members", OPERAND_SELECTORS,
-                                LIST_OPTIONS, verb_groups, .local = true},
-                {"devices", " [SELECTOR...]", "List all PCI functions", OPERAND_SELECTORS, LIST_OPTIONS "oSE",
-                                verb_devices, .local = true},
-                {"show", " SELECTOR [--qemu]", "Show a device and its group in detail", OPERAND_SELECTOR, "QI",
-                                verb_show},
-                {"plan", " SELECTOR [--reattach]", "Show what detach would do, and which guards refuse",
-                                OPERAND_SELECTOR, DETACH_OPTIONS REATTACH_OPTIONS "r", verb_plan},
-                {"detach", " SELECTOR [--group]", "Move a whole group to vfio drivers, for a virtual machine",
-                                OPERAND_SELECTOR, DETACH_OPTIONS "pdPN", verb_detach, true},
-                {"reattach", " SELECTOR", "Return a whole group to the drivers of the host", OPERAND_SELECTOR,
-                                REATTACH_OPTIONS "pd", verb_reattach, true},
-                {"vfs", " SELECTOR [COUNT]", "List the virtual functions of a device, or set their number", OPERAND_VFS,
-                                "ODWb", verb_vfs, true},
-                {"lease", " SELECTOR -- COMMAND...", "Run a command that may use a device, until it ends",
-                                OPERAND_COMMAND, DETACH_OPTIONS "xmMiK", verb_lease, true},
-                {"leases", "", "List the leases", OPERAND_NONE, "", verb_leases},
-                {"release", " LEASE|SELECTOR", "End a lease", OPERAND_LEASE, "f", verb_release, true},
-                {"jobs", "", "List the running jobs", OPERAND_NONE, "", verb_jobs},
-                {"cancel", " JOB", "Cancel a job and undo its changes", OPERAND_JOB, "", verb_cancel},
-                {"log", " [SELECTOR]", "Show who changed what, and what was refused", OPERAND_MAYBE_SELECTOR, "sn",
-                                verb_log, .local = true},
-                {"monitor", "", "Print changes as they happen", OPERAND_NONE, "", verb_monitor},
-                {"rule list", "", "List the rules, and the devices that they detach", OPERAND_NONE, "", verb_rule_list},
-                {"rule add", " SELECTOR [--group]", "Detach this device whenever it appears", OPERAND_SELECTOR,
-                                DETACH_OPTIONS "Nv", verb_rule_add, true},
-                {"rule remove", " NAME", "Remove a rule", OPERAND_RULE, "", verb_rule_remove, true},
-                {"rule check", " [FILE...]", "Check rules for errors", OPERAND_FILES, "", verb_rule_check},
-                {"rescan", "", "Read all devices and rules again", OPERAND_NONE, "", verb_rescan, true},
-                {"status", "", "Show the version, the IOMMU, and the numbers of devices and groups", OPERAND_NONE, "",
-                                verb_status},
-                {"explain", " SELECTOR", "Explain why devices share a group, and what the host would lose",
-                                OPERAND_SELECTOR, "", verb_explain},
-                {"doctor", " [SELECTOR]", "Tell what keeps virtual machines from using devices, and the cure",
-                                OPERAND_MAYBE_SELECTOR, "", verb_doctor},
-};
-
-static size_t max_size(size_t a, size_t b) {
-        return a > b ? a : b;
-}
-
-static void print_help(FILE *stream) {
-        size_t width = 0;
-
-        fputs("vfioctl [OPTION...] [COMMAND] [SELECTOR|JOB|LEASE|NAME|FILE...]\n"
-              "\n"
-              "Detach PCI devices for virtual machines, and reattach them.\n"
-              "\n"
-              "Commands:\n",
-                        stream);
-        for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
-                width = max_size(width, strlen(verbs[i].name) + strlen(verbs[i].arguments));
-        for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
-                fprintf(stream, "  %s%-*s %s\n", verbs[i].name, (int)(width - strlen(verbs[i].name)),
-                                verbs[i].arguments, verbs[i].summary);
-        help_print_options(stream);
-        exit_code_print_all(stream);
-}
 
 /* Prints the message and a hint. Returns NULL, so that parse_verb() and its helpers can return it. */
 static const Verb *usage_error(const char *format, ...) _printf_(1, 2);
@@ -127,24 +34,12 @@ static const Verb *usage_error(const char *format, ...) {
 static const Verb *unknown_verb(const char *word) {
         Nearest nearest = NEAREST_NONE;
 
-        for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
-                nearest_try(&nearest, word, verbs[i].name);
+        for (size_t i = 0; verb_at(i); i++)
+                if (!verb_at(i)->foreign)
+                        nearest_try(&nearest, word, verb_at(i)->name);
+        nearest_try(&nearest, word, "help");
         return nearest.word ? usage_error("unknown command '%s': do you mean '%s'?", word, nearest.word)
                             : usage_error("unknown command '%s'", word);
-}
-
-/* Finds the verb at the beginning of the words, which end in NULL. Gets the number of words of the verb. Returns
- * NULL if there is no such verb. */
-static const Verb *find_verb(char *const *words, int *ret_n_words) {
-        for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
-                const char *second = startswith(verbs[i].name, words[0]);
-
-                if (!second || (*second && (*second != ' ' || !streq_ptr(second + 1, words[1]))))
-                        continue;
-                *ret_n_words = *second ? 2 : 1;
-                return &verbs[i];
-        }
-        return NULL;
 }
 
 /* Reads the arguments of the verb, which end in NULL. Returns the verb; or NULL after it has printed what is
@@ -252,7 +147,7 @@ static const Verb *parse_verb(int argc, char **argv, const char *used_options, I
         int n_words = 0;
 
         /* Without a verb, the first one is meant. */
-        verb = optind >= argc ? &verbs[0] : find_verb(argv + optind, &n_words); /* argv ends in NULL */
+        verb = optind >= argc ? verb_at(0) : verb_find(argv + optind, &n_words); /* argv ends in NULL */
         if (!verb && streq(argv[optind], "rule"))
                 return usage_error("'rule' needs one of: list, add, remove, check");
         if (!verb)
@@ -281,6 +176,24 @@ static const Verb *parse_verb(int argc, char **argv, const char *used_options, I
         return verb;
 }
 
+/* "help", and "help COMMAND". The words end in NULL. */
+static ExitCode help_for(char *const *words, FILE *stream) {
+        const Verb *verb;
+        int n_words;
+
+        if (!*words) {
+                help_print(stream);
+                return EXIT_DONE;
+        }
+        verb = verb_find(words, &n_words);
+        if (!verb) {
+                (void)unknown_verb(words[0]);
+                return EXIT_USAGE;
+        }
+        help_print_verb(verb, stream);
+        return EXIT_DONE;
+}
+
 static ExitCode run_verb(const Verb *verb, Invocation *invocation) {
         ExitCode code = verb->local ? EXIT_DONE : invocation_connect(invocation);
 
@@ -297,18 +210,22 @@ static ExitCode run(int argc, char **argv, Invocation *invocation) {
         int r;
 
         r = options_parse(argc, argv, invocation, used_options);
+        if (invocation->output.json) /* also by an abbreviation */
+                report_keep();
         if (r == -EINVAL)
                 return EXIT_USAGE;
         if (r < 0)
                 return report_error(r, NULL);
         if (r == OPTION_HELP) {
-                print_help(invocation->output.stream);
+                help_print(invocation->output.stream);
                 return EXIT_DONE;
         }
         if (r == OPTION_VERSION) {
                 fprintf(invocation->output.stream, "vfioctl %s\n", VFIOD_VERSION);
                 return EXIT_DONE;
         }
+        if (optind < argc && streq(argv[optind], "help"))
+                return help_for(argv + optind + 1, invocation->output.stream);
         verb = parse_verb(argc, argv, used_options, invocation);
         return verb ? run_verb(verb, invocation) : EXIT_USAGE;
 }
@@ -356,6 +273,8 @@ int main(int argc, char **argv) {
         if (argc > 0)
                 argv[0] = (char *)"vfioctl";
 
+        if (argc > 1 && streq(argv[1], "complete"))
+                return complete_print(argv + 2);
         r = output_open(&invocation.output);
         if (r < 0)
                 return report_error(r, NULL);

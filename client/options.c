@@ -7,12 +7,11 @@
 #include "strv.h"
 #include "terminal.h"
 
-#include <getopt.h>
 #include <stdarg.h>
 
 /* Letters of the options that every verb takes. */
 static const char GENERAL[] = {OPTION_JSON, OPTION_NO_LEGEND, OPTION_QUIET, OPTION_HELP, OPTION_VERSION, OPTION_ADDRESS,
-                OPTION_NO_ASK_PASSWORD, OPTION_YES, '\0'};
+                OPTION_NO_ASK_PASSWORD, OPTION_YES, OPTION_NO_PAGER, '\0'};
 
 static const struct option options[] = {
                 {"json", no_argument, NULL, OPTION_JSON},
@@ -52,8 +51,19 @@ static const struct option options[] = {
                 {"available", no_argument, NULL, OPTION_AVAILABLE},
                 {"all", no_argument, NULL, OPTION_ALL},
                 {"yes", no_argument, NULL, OPTION_YES},
+                {"no-pager", no_argument, NULL, OPTION_NO_PAGER},
+                {"cap", required_argument, NULL, OPTION_CAP},
+                {"tree", no_argument, NULL, OPTION_TREE},
                 {NULL, 0, NULL, 0},
 };
+
+const struct option *options_at(size_t i) {
+        return i + 1 < ELEMENTSOF(options) ? &options[i] : NULL;
+}
+
+bool options_are_general(int letter) {
+        return strchr(GENERAL, letter);
+}
 
 const char *options_name(int letter) {
         for (const struct option *option = options; option->name; option++)
@@ -145,7 +155,7 @@ int options_parse(int argc, char **argv, Invocation *invocation, char used[OPTIO
         int option, ending = 0, r;
 
         opterr = 0;
-        while ((option = getopt_long(argc, argv, ":hqn:o:", options, NULL)) >= 0) {
+        while ((option = getopt_long(argc, argv, OPTIONS_SHORT, options, NULL)) >= 0) {
                 switch (option) {
                 case OPTION_JSON:
                         invocation->output.json = true;
@@ -179,7 +189,8 @@ int options_parse(int argc, char **argv, Invocation *invocation, char used[OPTIO
                                 return r;
                         break;
                 case OPTION_DRIVER:
-                        invocation->options.driver = optarg;
+                        /* "vfio" is the name in virsh. */
+                        invocation->options.driver = streq(optarg, "vfio") ? NULL : optarg;
                         r = add_items(option, "a driver, or for lists patterns", optarg, &invocation->list.drivers);
                         if (r < 0)
                                 return r;
@@ -269,6 +280,16 @@ int options_parse(int argc, char **argv, Invocation *invocation, char used[OPTIO
                         invocation->options.pid = options_parse_number(optarg);
                         if (invocation->options.pid == 0)
                                 return refuse("--pid takes the id of a process");
+                        break;
+                case OPTION_NO_PAGER:
+                        invocation->output.pager = false;
+                        break;
+                case OPTION_CAP:
+                        if (!streq(optarg, "pci"))
+                                return refuse("vfioctl knows only PCI devices: use --cap pci");
+                        break;
+                case OPTION_TREE:
+                        invocation->tree = true;
                         break;
                 case OPTION_YES:
                         invocation->yes = true;

@@ -3,6 +3,8 @@
 
 #include "verbs.h"
 
+#include <getopt.h>
+
 /* The options of the command line. Each has a letter, by which the verbs name the options that they take. */
 enum {
         OPTION_JSON = 'j',
@@ -42,10 +44,16 @@ enum {
         OPTION_AVAILABLE = 'B',
         OPTION_ALL = 'E',
         OPTION_YES = 'y',
+        OPTION_NO_PAGER = 'G',
+        OPTION_CAP = 'l',
+        OPTION_TREE = 't',
 };
 
 /* The advice after each error of usage. */
 #define OPTIONS_HINT "Try 'vfioctl --help'."
+
+/* The letters that can be typed, as getopt_long() takes them. */
+#define OPTIONS_SHORT ":hqn:o:"
 
 /* Room for each letter once. */
 #define OPTIONS_MAX 32
@@ -57,6 +65,12 @@ int options_parse(int argc, char **argv, Invocation *invocation, char used[OPTIO
 
 /* Returns the name of the option with this letter, without the dashes. */
 const char *options_name(int letter);
+
+/* Returns the option at this position of the table; NULL behind the end. */
+const struct option *options_at(size_t i);
+
+/* Whether every verb takes the option. */
+bool options_are_general(int letter);
 
 /* Parses a decimal number above 0. Returns 0 if the text is no such number. */
 uint32_t options_parse_number(const char *text);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "output.h"
 
+#include "pager.h"
 #include "terminal.h"
 #include "wrap.h"
 
@@ -48,6 +49,7 @@ static bool terminal_has_colors(void) {
 int output_open(Output *ret_output) {
         Output output = {
                         .legend = true,
+                        .pager = true,
                         .color = isatty(STDOUT_FILENO) && terminal_has_colors(),
         };
 
@@ -93,6 +95,8 @@ int output_finish(Output *output) {
                 return 0;
         if (!output->json && !terminal_takes_utf8() && make_ascii(output) < 0)
                 return -ENOMEM;
+        if (output->pager && pager_is_needed(output->text) && pager_show(output->text, output->size) >= 0)
+                return 0;
         if (fwrite(output->text, 1, output->size, stdout) != output->size || fflush(stdout) != 0)
                 return errno == EPIPE ? 0 : -errno;
         return 0;

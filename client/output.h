@@ -17,6 +17,7 @@ typedef struct Output {
         bool legend;
         bool quiet; /* --quiet: print no results of changes, and no remarks */
         bool color;
+        bool pager; /* show a long output in a pager, if stdout is a terminal */
 } Output;
 
 /* Prepares the output. Returns 0 or -errno. */

@@ -29,6 +29,7 @@ typedef struct Invocation {
         pid_t agent;                /* process of agent.h; 0 for none */
         bool no_ask_password;       /* --no-ask-password */
         bool yes;                   /* --yes */
+        bool tree;                  /* --tree */
         uint32_t job;               /* number; 0 for verbs that take none */
         const char *rule;           /* name of a rule, or --name; NULL for none */
         char **files;               /* list that ends in NULL; NULL for verbs that take none */
@@ -58,6 +59,14 @@ ExitCode invocation_connect(Invocation *invocation);
 ExitCode verb_list(Invocation *invocation);
 ExitCode verb_devices(Invocation *invocation);
 ExitCode verb_groups(Invocation *invocation);
+
+/* The names of all devices, as virsh writes them. With --tree, the same as verb_groups(). */
+ExitCode verb_nodedev_list(Invocation *invocation);
+
+/* These say what to use instead. */
+ExitCode verb_nodedev_dumpxml(Invocation *invocation);
+ExitCode verb_nodedev_reset(Invocation *invocation);
+
 ExitCode verb_show(Invocation *invocation);
 
 /* Shows what detach would do; or, with --reattach, what reattach would do. Returns EXIT_REFUSED if it would be

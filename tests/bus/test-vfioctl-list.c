@@ -162,9 +162,10 @@ static void test_columns(void) {
         g_unsetenv("DBUS_SYSTEM_BUS_ADDRESS");
 }
 
-/* The output of vfioctl on a terminal of this width. */
+/* The output of vfioctl on a terminal of this width, without a pager. */
 static char *on_terminal(unsigned columns, const char *arguments) {
-        g_auto(GStrv) argv = vfioctl_argv(arguments);
+        g_autofree char *line = g_strdup_printf("%s --no-pager", arguments);
+        g_auto(GStrv) argv = vfioctl_argv(line);
         Terminal *terminal = terminal_open(columns);
         Process *client = terminal_start_all(terminal, (const char *const *)argv, vfioctl_environment);
         char *shown = terminal_read_rest(terminal);

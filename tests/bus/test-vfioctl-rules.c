@@ -354,6 +354,24 @@ static void test_usage(void) {
         g_unsetenv("DBUS_SYSTEM_BUS_ADDRESS");
 }
 
+/* A name that begins with a dash: the commands that vfioctl and vfiod advise have "--" before it. A rule is named once, with
+ * all its devices. */
+static void test_dash(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        EXPECT(0, "", "rule add ens1 --group --name=-x");
+        fixture_wait_property(fixture, PORT1_PATH, DEVICE, "State", "'detached'");
+        EXPECT(5, "vfioctl: * exists: *(vfioctl rule remove -- -x).\n", "rule add ens1 --name=-x");
+        EXPECT(0,
+                        "vfioctl: rule -x will detach 0000:03:01.0, 0000:03:02.0 again when the device appears the "
+                        "next time, "
+                        "or when vfiod starts. To prevent that: vfioctl rule remove -- -x\n",
+                        "reattach ens1");
+        EXPECT(2, "vfioctl: unknown option '-x'\nIf this is a name *", "rule remove -x");
+        EXPECT(0, "", "rule remove -- -x");
+        fixture_stop(fixture);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/bus/vfioctl-rules/folder", test_folder);
@@ -365,5 +383,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/vfioctl-rules/persistent-checks-first", test_persistent_checks_first);
         g_test_add_func("/bus/vfioctl-rules/rescan", test_rescan);
         g_test_add_func("/bus/vfioctl-rules/usage", test_usage);
+        g_test_add_func("/bus/vfioctl-rules/dash", test_dash);
         return g_test_run();
 }

@@ -62,8 +62,6 @@ static void test_help_columns(void) {
         size_t column = 0;
 
         for (unsigned i = 0; lines[i]; i++) {
-                g_autofree char *summary = NULL;
-
                 if (!g_str_has_prefix(lines[i], "  ") || strstr(lines[i], "  --") ||
                                 strchr("- 0123456789", lines[i][2]))
                         continue;
@@ -122,6 +120,10 @@ static void test_json_errors(void) {
         fixture_stop(fixture);
 
         (void)g_setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere", true);
+        g_auto(ProgramResult) abbreviated = vfioctl("--js show");
+        g_assert_cmpint(abbreviated.status, ==, 2);
+        g_assert_cmpstr(abbreviated.errors, ==, "");
+        g_assert_true(g_str_has_prefix(abbreviated.output, "{"));
         json_t *document = vfioctl_json_with(1, "list");
         expect_json(document, "error.name", "\"org.freedesktop.DBus.Error.NoServer\"");
         json_decref(document);

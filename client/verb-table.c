@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "verb-table.h"
+
+/* Options of all lists. */
+#define LIST_OPTIONS "TCBb"
+
+static const Verb verbs[] = {
+                {"list", " [SELECTOR...]", "List the devices that can be given to virtual machines", OPERAND_SELECTORS,
+                                LIST_OPTIONS "oSE", verb_list, .local = true},
+                {"groups", " [SELECTOR...]", "List all IOMMU groups with their members", OPERAND_SELECTORS,
+                                LIST_OPTIONS, verb_groups, .local = true},
+                {"devices", " [SELECTOR...]", "List all PCI functions", OPERAND_SELECTORS, LIST_OPTIONS "oSE",
+                                verb_devices, .local = true},
+                {"show", " SELECTOR [--qemu]", "Show a device and its group in detail", OPERAND_SELECTOR, "QI",
+                                verb_show},
+                {"plan", " SELECTOR [--reattach]", "Show what detach would do, and which guards refuse",
+                                OPERAND_SELECTOR, DETACH_OPTIONS REATTACH_OPTIONS "r", verb_plan},
+                {"detach", " SELECTOR [--group]", "Move a whole group to vfio drivers, for a virtual machine",
+                                OPERAND_SELECTOR, DETACH_OPTIONS "pdPN", verb_detach, true},
+                {"reattach", " SELECTOR", "Return a whole group to the drivers of the host", OPERAND_SELECTOR,
+                                REATTACH_OPTIONS "pd", verb_reattach, true},
+                {"vfs", " SELECTOR [COUNT]", "List the virtual functions of a device, or set their number", OPERAND_VFS,
+                                "ODWb", verb_vfs, true},
+                {"lease", " SELECTOR -- COMMAND...", "Run a command that may use a device, until it ends",
+                                OPERAND_COMMAND, DETACH_OPTIONS "xmMiK", verb_lease, true},
+                {"leases", "", "List the leases", OPERAND_NONE, "", verb_leases},
+                {"release", " LEASE|SELECTOR", "End a lease", OPERAND_LEASE, "f", verb_release, true},
+                {"jobs", "", "List the running jobs", OPERAND_NONE, "", verb_jobs},
+                {"cancel", " JOB", "Cancel a job and undo its changes", OPERAND_JOB, "", verb_cancel},
+                {"log", " [SELECTOR]", "Show who changed what, and what was refused", OPERAND_MAYBE_SELECTOR, "sn",
+                                verb_log, .local = true},
+                {"monitor", "", "Print changes as they happen", OPERAND_NONE, "", verb_monitor},
+                {"rule list", "", "List the rules, and the devices that they detach", OPERAND_NONE, "", verb_rule_list},
+                {"rule add", " SELECTOR [--group]", "Detach this device whenever it appears", OPERAND_SELECTOR,
+                                DETACH_OPTIONS "Nv", verb_rule_add, true},
+                {"rule remove", " NAME", "Remove a rule", OPERAND_RULE, "", verb_rule_remove, true},
+                {"rule check", " [FILE...]", "Check rules for errors", OPERAND_FILES, "", verb_rule_check},
+                {"rescan", "", "Read all devices and rules again", OPERAND_NONE, "", verb_rescan, true},
+                {"status", "", "Show the version, the IOMMU, and the numbers of devices and groups", OPERAND_NONE, "",
+                                verb_status},
+                {"explain", " SELECTOR", "Explain why devices share a group, and what the host would lose",
+                                OPERAND_SELECTOR, "", verb_explain},
+                {"doctor", " [SELECTOR]", "Tell what keeps virtual machines from using devices, and the cure",
+                                OPERAND_MAYBE_SELECTOR, "", verb_doctor},
+                /* the names that they have in virsh */
+                {"nodedev-list", " [--cap pci] [--tree]", "As 'devices', or with --tree as 'groups'", OPERAND_NONE,
+                                "lt", verb_nodedev_list, .local = true, .foreign = true},
+                {"nodedev-detach", " SELECTOR", "As 'detach'", OPERAND_SELECTOR, DETACH_OPTIONS "pdPN", verb_detach,
+                                true, .foreign = true},
+                {"nodedev-reattach", " SELECTOR", "As 'reattach'", OPERAND_SELECTOR, REATTACH_OPTIONS "pd",
+                                verb_reattach, true, .foreign = true},
+                {"nodedev-dumpxml", " SELECTOR", "Says what to use instead", OPERAND_SELECTOR, "", verb_nodedev_dumpxml,
+                                .local = true, .foreign = true},
+                {"nodedev-reset", " SELECTOR", "Says what to use instead", OPERAND_SELECTOR, "", verb_nodedev_reset,
+                                .local = true, .foreign = true},
+};
+
+const Verb *verb_at(size_t i) {
+        return i < ELEMENTSOF(verbs) ? &verbs[i] : NULL;
+}
+
+const Verb *verb_find(char *const *words, int *ret_n_words) {
+        for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
+                const char *second = startswith(verbs[i].name, words[0]);
+
+                if (!second || (*second && (*second != ' ' || !streq_ptr(second + 1, words[1]))))
+                        continue;
+                *ret_n_words = *second ? 2 : 1;
+                return &verbs[i];
+        }
+        return NULL;
+}
