@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "complete.h"
 
-#include "category.h"
 #include "columns.h"
 #include "connect.h"
+#include "known-names.h"
 #include "lease-proxy.h"
 #include "options.h"
 #include "present.h"
@@ -91,8 +91,7 @@ static void offer_selectors(Line *line) {
         bool changes = line->verb && line->verb->changes;
         _cleanup_(device_list_clear) DeviceList devices = {0};
 
-        if (!is_connected(line) || proxy_list_devices(line->bus, &devices, NULL) < 0 ||
-                        device_list_complete(&devices) < 0)
+        if (!is_connected(line) || proxy_list_devices(line->bus, &devices, NULL) < 0)
                 return;
         for (size_t i = 0; i < devices.count; i++)
                 if (!changes || devices.items[i].endpoint)

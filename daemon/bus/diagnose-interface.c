@@ -54,7 +54,7 @@ static int start_diagnosis(
         if (r == 0)
                 r = diagnosis_start(service->diagnoses,
                                 &(DiagnosisQuestion){caller->uid, caller->pid, of_host ? NULL : &selection,
-                                                request->explain, request->spaces},
+                                                request->explain, request->spaces.known},
                                 on_diagnosis_done, call, &problem);
         if (r != 0)
                 return bus_set_error(error, r, &problem);

@@ -44,7 +44,7 @@ Request *request_free(Request *request) {
         for (size_t i = 0; i < request->companions.n_entries; i++)
                 free(request->companions.entries[i]);
         free(request->companions.entries);
-        free(request->spaces);
+        free(request->spaces.known);
         free(request->selector);
         free(request->name);
         free(request->driver);
@@ -214,17 +214,17 @@ static int read_space(sd_bus_message *call, const char *key, IsolationSpaces *sp
 }
 
 static int read_spaces(sd_bus_message *call, const char *key, void *field, sd_bus_error *error) {
-        IsolationSpaces **ret = field;
+        RequestSpaces *spaces = field;
 
         int r = sd_bus_message_enter_container(call, 'v', "a{say}");
         if (r < 0)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
                                 "Option '%s' has the configuration space of each address (a{say}).", key);
-        if (!(*ret = calloc(1, sizeof(IsolationSpaces))))
+        if (!(spaces->known = calloc(1, sizeof(IsolationSpaces))))
                 return -ENOMEM;
         r = sd_bus_message_enter_container(call, 'a', "{say}");
         while (r >= 0 && (r = sd_bus_message_enter_container(call, 'e', "say")) > 0) {
-                r = read_space(call, key, *ret, error);
+                r = read_space(call, key, spaces->known, error);
                 if (r >= 0)
                         r = sd_bus_message_exit_container(call);
         }

@@ -19,6 +19,11 @@ typedef struct RequestList {
         size_t size; /* of all entries, in bytes */
 } RequestList;
 
+/* The configuration spaces that a caller sends. */
+typedef struct RequestSpaces {
+        IsolationSpaces *known; /* NULL for none */
+} RequestSpaces;
+
 /* Each method uses some of the fields. The others are 0. */
 typedef struct Request {
         const MethodAccess *method; /* of the call; never NULL */
@@ -35,7 +40,7 @@ typedef struct Request {
         uint32_t pid;               /* option "pid": a process; 0 for none */
         unsigned virtual_functions; /* option "virtual-functions": of a new rule; 0 for none */
         bool starts;                /* the caller does not wait for the end of the job */
-        IsolationSpaces *spaces;    /* option "config-space": what the caller has read; NULL for none */
+        RequestSpaces spaces;       /* option "config-space": what the caller has read */
         bool explain;               /* option "explain" */
         bool force, adopt, detach, driverless, dry_run, inspect, descriptors, kill;
 } Request;

@@ -78,8 +78,8 @@ static bool is_rhel_7(const BootFacts *facts) {
         char version[ID_MAX];
 
         (void)read_release(facts, "VERSION_ID", version);
-        return (is_distribution(facts, "rhel") || is_distribution(facts, "centos")) && version[0] == '7' &&
-                        (version[1] == '\0' || version[1] == '.');
+        return (is_distribution(facts, "rhel") || is_distribution(facts, "centos") || is_distribution(facts, "ol")) &&
+                        version[0] == '7' && (version[1] == '\0' || version[1] == '.');
 }
 
 static bool loader_is(const BootFacts *facts, const char *name) {

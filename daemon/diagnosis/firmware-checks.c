@@ -96,8 +96,7 @@ static void check_interrupts(const HostFacts *facts, CheckList *list) {
                 check_add(list, CHECK_BOOT, "interrupt-remapping", CHECK_ERROR, "%s", facts->iommu.warning);
         } else {
                 check_add(list, CHECK_BOOT, "interrupt-remapping", CHECK_OK,
-                                "Nothing speaks against the remapping of "
-                                "interrupts.");
+                                "Interrupt remapping is on, or this machine needs none.");
                 return;
         }
         const char *value = command_line_find(facts->command_line, "intremap", word, sizeof(word));

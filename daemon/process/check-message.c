@@ -40,7 +40,8 @@ static bool is_kebab(const char *text) {
 
 int check_message_read(const void *packet, size_t size, CheckList *list) {
         const uint8_t *numbers = packet;
-        const char *texts[TEXTS_MAX], *position = (const char *)packet + NUMBERS, *end = (const char *)packet + size;
+        const char *texts[TEXTS_MAX] = {"", "", ""}, *position = (const char *)packet + NUMBERS,
+                   *end = (const char *)packet + size;
 
         if (size <= NUMBERS || end[-1] != '\0' || numbers[0] >= _CHECK_AREA_MAX || numbers[1] >= _CHECK_SEVERITY_MAX ||
                         numbers[2] > CHECK_DETAILS_MAX)

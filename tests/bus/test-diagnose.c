@@ -163,6 +163,7 @@ static void test_spaces(void) {
         g_autofree char *refused = g_strdup_printf("%s, '0000:80:00.0': @ay []}>})", many->str);
         g_autoptr(GError) error = NULL;
         g_autoptr(GVariant) reply = fixture_call(fixture, BUS_PATH, MANAGER, "Diagnose", allowed, &error);
+        g_assert_nonnull(reply);
         g_assert_no_error(error);
         fixture_refused(fixture, BUS_PATH, MANAGER, "Diagnose", refused, INVALID_ARGS,
                         "*at most 64 entries of 4096 bytes.");

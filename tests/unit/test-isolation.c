@@ -155,13 +155,17 @@ static IsolationFact *fact_of(IsolationFacts *facts, const char *address) {
         g_error("no fact of %s", address);
 }
 
-static void add_space(IsolationFacts *facts, const char *address, const Space *space) {
+static void add_space_of(IsolationFacts *facts, const char *address, const Space *space, size_t size) {
         g_autofree IsolationSpaces *spaces = g_new0(IsolationSpaces, 1);
 
         spaces->spaces[0].address = address_of(address);
-        spaces->spaces[0].isolation = read_space(space, 4096);
+        spaces->spaces[0].isolation = read_space(space, size);
         spaces->n_spaces = 1;
         isolation_add_spaces(facts, spaces);
+}
+
+static void add_space(IsolationFacts *facts, const char *address, const Space *space) {
+        add_space_of(facts, address, space, sizeof(space->bytes));
 }
 
 static const CheckList *check(Inventory *inventory, const char *address, const IsolationFacts *facts) {
@@ -218,7 +222,16 @@ static void test_conventional(void) {
                         "1 " BRIDGE " yes bridge\n"
                         "2 " LEFT " selected\n"
                         "2 " RIGHT " yes\n");
-        /* With it. */
+        /* A caller that can read only the headers adds nothing. */
+        add_space_of(facts, BRIDGE, bridge, 64);
+        list = check(inventory, LEFT, facts);
+        expect_check(list, "isolation-conventional", "info", BRIDGE, "*");
+        expect_tree(list,
+                        "0 " PORT " no bridge\n"
+                        "1 " BRIDGE " yes bridge\n"
+                        "2 " LEFT " selected\n"
+                        "2 " RIGHT " yes\n");
+        /* With all of it. */
         fact_of(facts, LEFT)->is_express = true;
         put_acs(port, 0x5f, 0x1d);
         add_space(facts, BRIDGE, bridge);
