@@ -39,7 +39,8 @@ static const Verb *unknown_verb(const char *word) {
                         nearest_try(&nearest, word, verb_at(i)->name);
         nearest_try(&nearest, word, "help");
         return nearest.word ? usage_error("unknown command '%s': do you mean '%s'?", word, nearest.word)
-                            : usage_error("unknown command '%s'", word);
+                            : usage_error("unknown command '%s'\nIf it is a device or a group: vfioctl show %s%s", word,
+                                              own_command_dashes(word), word);
 }
 
 /* Reads the arguments of the verb, which end in NULL. Returns the verb; or NULL after it has printed what is

@@ -3,6 +3,9 @@
 
 #include "daemon/base/util.h"
 
+/* A word of this length that is a part of another word was probably meant to be that word. */
+#define CONTAINED_LENGTH_MIN 4
+
 static size_t min(size_t a, size_t b) {
         return a < b ? a : b;
 }
@@ -31,6 +34,9 @@ size_t nearest_distance(const char *a, const char *b) {
 void nearest_try(Nearest *nearest, const char *typed, const char *candidate) {
         size_t distance = nearest_distance(typed, candidate);
 
+        /* "attach" is meant to be "reattach", and not "detach". */
+        if (strlen(typed) >= CONTAINED_LENGTH_MIN && distance > 1 && strstr(candidate, typed))
+                distance = 1;
         if (distance * 3 > strlen(typed) + 1 || (nearest->word && nearest->distance <= distance))
                 return;
         *nearest = (Nearest){.word = candidate, .distance = distance};

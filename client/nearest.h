@@ -21,6 +21,6 @@ typedef struct Nearest {
  * distance, NEAREST_LENGTH_MAX. */
 size_t nearest_distance(const char *a, const char *b);
 
-/* Takes the candidate if it is nearer than the one before, and near enough: at most one mistake in three letters. The word is
- * the caller's. */
+/* Takes the candidate if it is nearer than the one before, and near enough: at most one mistake in three letters; or if the typed
+ * word is a part of it. The word is the caller's. */
 void nearest_try(Nearest *nearest, const char *typed, const char *candidate);

@@ -41,8 +41,9 @@ static void test_typos(void) {
         (void)g_setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere", true);
         EXPECT(2, "vfioctl: unknown command 'detatch': do you mean 'detach'?\nTry *", "detatch ens1");
         EXPECT(2, "vfioctl: unknown command 'lits': do you mean 'list'?\nTry *", "lits");
-        EXPECT(2, "vfioctl: unknown command 'frobnicate'\nTry *", "frobnicate");
-        EXPECT(2, "vfioctl: unknown command 'x'\nTry *", "x");
+        EXPECT(2, "vfioctl: unknown command 'ens1'\nIf it is a device or a group: vfioctl show ens1\nTry *", "ens1");
+        EXPECT(2, "vfioctl: unknown command 'attach': do you mean 'reattach'?\nTry *", "attach ens1");
+        EXPECT(2, "vfioctl: unknown command 'x'\nIf it is *", "x");
         EXPECT(2, "vfioctl: 'rule' needs one of: list, add, remove, check\nTry *", "rule lst");
         EXPECT(2, "vfioctl: unknown option '--overide': do you mean '--override'?\nTry *",
                         "detach ens1 --overide=network");
@@ -91,7 +92,9 @@ static void test_json_errors(void) {
                         {"release 77", "*", "*", NULL, 3},
                         {"cancel 77", "org.freedesktop.DBus.Error.UnknownObject", "There is no job 77*", NULL, 3},
                         {"rule remove x", "NoSuchRule", "*", NULL, 3},
-                        {"frobnicate", INVALID_ARGS, "unknown command 'frobnicate'", "Try 'vfioctl --help'.", 2},
+                        {"frobnicate", INVALID_ARGS, "unknown command 'frobnicate'",
+                                        "If it is a device or a group: vfioctl show frobnicate\nTry 'vfioctl --help'.",
+                                        2},
                         {"show", INVALID_ARGS, "'show' needs a selector*", "Try 'vfioctl --help'.", 2},
                         {"--frob", INVALID_ARGS, "unknown option '--frob'", "Try 'vfioctl --help'.", 2},
                         {"list -o x", INVALID_ARGS, "there is no column 'x'*", NULL, 2},

@@ -47,6 +47,9 @@ static void test_nearest(void) {
         g_assert_cmpstr(find("laese"), ==, "lease");
         g_assert_cmpstr(find("leasses"), ==, "leases");
         g_assert_cmpstr(find("jbos"), ==, "jobs");
+        g_assert_cmpstr(find("attach"), ==, "reattach");
+        g_assert_cmpstr(find("tach"), ==, "detach");
+        g_assert_null(find("eas"));
         g_assert_null(find("x"));
         g_assert_null(find(""));
         g_assert_null(find("show"));

@@ -69,7 +69,7 @@ def check_refusals(machine):
     refused(machine, "a device that is not detached", "reattach", name, REFUSED, ERROR + "NotDetached")
     refused(machine, "a group that is not detached", "reattach", f"group:{group}", REFUSED, ERROR + "NotDetached")
     tap.equal("an unknown option: InvalidArgs", view.error("Detach", name, "1 nosuch b true"), INVALID_ARGUMENTS)
-    for words in ("", "nosuch", "detach", f"detach {name} {name}", f"reattach {name} --nosuch"):
+    for words in ("rule", "nosuch", "detach", f"detach {name} {name}", f"reattach {name} --nosuch"):
         tap.equal(f"'vfioctl {words}': exit status {USAGE}", view.vfioctl(words)[0], USAGE)
     tap.equal("show of an unknown name", view.vfioctl("show nosuch0")[0], NO_SUCH)
     tap.equal("these calls changed nothing", machine.snapshot(*machine.everything), before)
