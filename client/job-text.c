@@ -59,12 +59,14 @@ json_t *job_caller_json_to_json(json_t *caller) {
 }
 
 json_t *job_to_json(const Job *job) {
-        return json_pack("{s:I, s:o, s:o, s:o, s:b, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:I}", "number",
-                        (json_int_t)job->number, "path", json_text(job->path), "kind", json_text(job->kind), "state",
-                        json_text(job->state), "cancelled", (int)job->cancelled, "group",
+        return json_pack("{s:I, s:o, s:o, s:o, s:b, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}",
+                        "number", (json_int_t)job->number, "path", json_text(job->path), "kind", json_text(job->kind),
+                        "state", json_text(job->state), "cancelled", (int)job->cancelled, "group",
                         number_or_null(job->group >= 0, (uint32_t)job->group), "devices", json_strings(job->devices),
                         "step", (json_int_t)job->step, "steps", (json_int_t)job->steps, "action",
                         json_text(job->action), "address", json_text(job->address), "waits_for",
                         json_text(job->waits_for), "caller", caller_to_json(&job->caller), "started_usec",
-                        (json_int_t)job->started_us);
+                        (json_int_t)job->started_us, "ended_usec",
+                        job->ended_us > 0 ? json_integer((json_int_t)job->ended_us) : json_null(), "error",
+                        json_text(job->error), "message", json_text(job->message));
 }

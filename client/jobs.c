@@ -48,7 +48,8 @@ static int add_line(const Output *output, struct libscols_table *table, const Jo
 
         if (!line || !devices || !caller)
                 return -ENOMEM;
-        if (asprintf(&action, "%s %s", strempty(job->action), strempty(job->address)) < 0) {
+        if (asprintf(&action, "%s%s%s", strempty(job->ended_us > 0 ? job->message : job->action),
+                            isempty(job->address) ? "" : " ", strempty(job->address)) < 0) {
                 action = NULL;
                 return -ENOMEM;
         }
@@ -95,31 +96,21 @@ static int compare_jobs(const void *a, const void *b) {
         return (job_a->number > job_b->number) - (job_a->number < job_b->number);
 }
 
-/* vfiod also lists the jobs that have ended. */
-static void drop_ended(JobList *jobs) {
-        size_t n = 0;
-
-        for (size_t i = 0; i < jobs->count; i++)
-                if (jobs->items[i].ended_us == 0)
-                        jobs->items[n++] = jobs->items[i];
-                else
-                        job_clear(&jobs->items[i]);
-        jobs->count = n;
-}
-
 ExitCode verb_jobs(Invocation *invocation) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(job_list_clear) JobList jobs = {0};
         int r;
 
-        r = proxy_list_jobs(invocation->bus, &jobs, &error);
+        r = invocation->list.all ? proxy_list_all_jobs(invocation->bus, &jobs, &error)
+                                 : proxy_list_jobs(invocation->bus, &jobs, &error);
         if (r < 0)
                 return report_error(r, &error);
-        drop_ended(&jobs);
         if (jobs.count > 0)
                 qsort(jobs.items, jobs.count, sizeof(Job), compare_jobs);
         else if (!invocation->output.quiet && !invocation->output.json)
-                fputs("vfioctl: no job is running\n", stderr);
+                fputs(invocation->list.all ? "vfioctl: there was no job since vfiod started\n"
+                                           : "vfioctl: no job is running\n",
+                                stderr);
 
         r = print_jobs(&invocation->output, &jobs);
         return r < 0 ? report_error(r, NULL) : EXIT_DONE;

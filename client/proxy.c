@@ -308,7 +308,26 @@ int proxy_read_changes(sd_bus_message *reply, EntryList *ret_changes, sd_bus_err
         return r < 0 ? r : decoded(decode_entries(reply, ret_changes), error);
 }
 
+static void drop_ended(JobList *jobs) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < jobs->count; i++)
+                if (jobs->items[i].ended_us == 0)
+                        jobs->items[n++] = jobs->items[i];
+                else
+                        job_clear(&jobs->items[i]);
+        jobs->count = n;
+}
+
 int proxy_list_jobs(sd_bus *bus, JobList *ret_jobs, sd_bus_error *error) {
+        int r = proxy_list_all_jobs(bus, ret_jobs, error);
+
+        if (r >= 0)
+                drop_ended(ret_jobs);
+        return r;
+}
+
+int proxy_list_all_jobs(sd_bus *bus, JobList *ret_jobs, sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         int r;
 

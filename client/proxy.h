@@ -56,8 +56,9 @@ int proxy_start_change(sd_bus *bus, const char *verb, const char *selector, uint
                 sd_bus_message_handler_t handler, void *userdata, sd_bus_slot **ret_slot, sd_bus_error *error);
 int proxy_read_changes(sd_bus_message *reply, EntryList *ret_changes, sd_bus_error *error);
 
-/* Gets all jobs as rows. */
+/* Get the jobs that are running, or also those that have ended, as rows. */
 int proxy_list_jobs(sd_bus *bus, JobList *ret_jobs, sd_bus_error *error);
+int proxy_list_all_jobs(sd_bus *bus, JobList *ret_jobs, sd_bus_error *error);
 
 /* Asks a job to undo what it did, and does not wait until it has done so. Gets the state of the job ("cancelling" or
  * "stuck") and a sentence that says what happens next; both are the caller's to free. */

@@ -39,7 +39,7 @@ static int get_job(sd_bus *bus, int32_t group, Job *ret_job, sd_bus_error *error
 
         r = proxy_list_jobs(bus, &jobs, error);
         for (size_t i = 0; r >= 0 && i < jobs.count; i++)
-                if (jobs.items[i].ended_us == 0 && jobs.items[i].group == group) {
+                if (jobs.items[i].group == group) {
                         *ret_job = TAKE_STRUCT(jobs.items[i]);
                         break;
                 }

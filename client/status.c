@@ -21,11 +21,10 @@ static void count_jobs(sd_bus *bus, Counts *counts) {
 
         if (proxy_list_jobs(bus, &jobs, NULL) < 0)
                 return;
-        counts->jobs = counts->stuck_jobs = 0;
-        for (size_t i = 0; i < jobs.count; i++) {
-                counts->jobs += jobs.items[i].ended_us == 0;
+        counts->jobs = (json_int_t)jobs.count;
+        counts->stuck_jobs = 0;
+        for (size_t i = 0; i < jobs.count; i++)
                 counts->stuck_jobs += streq_ptr(jobs.items[i].state, "stuck");
-        }
 }
 
 static void count_rules(sd_bus *bus, Counts *counts) {

@@ -131,8 +131,11 @@ static void decline(RuleKeeper *keeper, RuleCase *rule_case, RuleStatus status, 
                                                : !device->driver);
 }
 
-/* Tells whether the outcome may be different after a short time. */
-static bool is_transient(Outcome outcome) {
+/* Tells whether the outcome may be different after a short time. For example, udev opens a disk for a moment also after other
+ * events than a hot-plug. */
+static bool is_transient(const RuleCase *rule_case, Outcome outcome) {
+        if (!rule_case->hotplugged)
+                return outcome == OUTCOME_IN_USE_PROCESS;
         return outcome == OUTCOME_IN_USE_STORAGE || outcome == OUTCOME_IN_USE_NETWORK ||
                         outcome == OUTCOME_IN_USE_PROCESS || outcome == OUTCOME_FAILED ||
                         outcome == OUTCOME_ROLLED_BACK || outcome == OUTCOME_FOREIGN;
@@ -160,7 +163,7 @@ static void retry_or_refuse(RuleKeeper *keeper, RuleCase *rule_case, Outcome out
         }
         if (outcome == OUTCOME_FOREIGN && rule_case->rule)
                 note_bound_at_boot(keeper, rule_case);
-        if (rule_case->hotplugged && is_transient(outcome) && rule_case->n_attempts + 1 < ATTEMPTS_MAX) {
+        if (is_transient(rule_case, outcome) && rule_case->n_attempts + 1 < ATTEMPTS_MAX) {
                 rule_case->retry_us = now_us() + (FIRST_DELAY_US << rule_case->n_attempts++);
                 rule_case_set(rule_case, RULE_STATUS_WAITING, message);
                 wake_at(keeper, rule_case->retry_us);

@@ -34,6 +34,32 @@ static void test_none(void) {
         fixture_stop(fixture);
 }
 
+/* Jobs that have ended are shown on request. */
+static void test_ended(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        fake_kernel_do(fixture->kernel, "use nvme0n1");
+        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)");
+        manager_refused(fixture, "Detach", "nvme0n1", NO_OPTIONS, "InUseStorage", "*");
+        g_free(fixture_expect_signal(fixture, BUS_PATH " JobRemoved (2, *"));
+
+        g_auto(ProgramResult) running = vfioctl("jobs"), all = vfioctl("jobs --all --no-legend");
+        expect_result(&running, 0, "vfioctl: no job is running\n", "jobs");
+        expect_result(&all, 0, "", "jobs --all");
+        g_auto(GStrv) lines = g_strsplit(all.output, "\n", -1);
+        expect_line(lines[0], "  1 detach    12 0000:05:00.0 done *");
+        expect_line(lines[1], "  2 detach    11 0000:04:00.0 failed *");
+        json_t *jobs = vfioctl_json("jobs --all"), *none = vfioctl_json("jobs");
+        expect_json(none, "jobs", "[]");
+        expect_json(jobs, "jobs.0.state", "\"done\"");
+        expect_json(jobs, "jobs.0.error", "null");
+        expect_json(jobs, "jobs.1.state", "\"failed\"");
+        expect_json(jobs, "jobs.1.error", "\"org.vfiod1.Error.InUseStorage\"");
+        json_decref(jobs);
+        json_decref(none);
+        fixture_stop(fixture);
+}
+
 static void test_jobs(void) {
         Fixture *fixture = fixture_start(NULL);
         Pending *pending = start_stalled(fixture);
@@ -73,7 +99,7 @@ static void test_jobs(void) {
         g_autofree char *started = json_at(jobs, "jobs.0.started_usec");
         g_assert_cmpint(g_ascii_strtoll(started, NULL, 10), <=, now);
         g_assert_cmpint(g_ascii_strtoll(started, NULL, 10), >, now - 10 * DEADLINE_MS * 1000LL);
-        g_assert_cmpuint(json_object_size(json_array_get(json_object_get(jobs, "jobs"), 0)), ==, 14);
+        g_assert_cmpuint(json_object_size(json_array_get(json_object_get(jobs, "jobs"), 0)), ==, 17);
         json_decref(jobs);
 
         fake_kernel_do(fixture->kernel, "resume");
@@ -378,6 +404,7 @@ static void test_cdev(void) {
 
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/bus/vfioctl-jobs/ended", test_ended);
         g_test_add_func("/bus/vfioctl-jobs/none", test_none);
         g_test_add_func("/bus/vfioctl-jobs/jobs", test_jobs);
         g_test_add_func("/bus/vfioctl-jobs/two", test_two);

@@ -78,6 +78,10 @@ class Events:
         return found
 
 
+def without_links(devices):
+    return [{key: value for key, value in device.items() if not key.startswith("link_")} for device in devices]
+
+
 def check_detached(machine):
     """Two VFs are created and bound to vfio-pci, and no other driver ever binds them."""
     tap, view = machine.tap, machine.view
@@ -95,7 +99,9 @@ def check_detached(machine):
     tap.equal("it prints them as detached, with their nodes",
               [(vf["state"], vf["node"]) for vf in shown],
               [("detached", host.node(machine.guest, vf)) for vf in vfs])
-    tap.equal("it lists the same VFs again", json.loads(machine.run_vfs("--json")[1])["virtual_functions"], shown)
+    # vfiod reads the links of new devices a moment later.
+    tap.equal("it lists the same VFs again", without_links(json.loads(machine.run_vfs("--json")[1])["virtual_functions"]),
+              without_links(shown))
     tap.equal("there is one state file for each VF and no other",
               view.records(), [f"devices/{vf}" for vf in vfs])
     tap.equal("the state of the controller is host", view.state(machine.controller), "host")
