@@ -128,6 +128,7 @@ static const struct {
                 {"NetworkInterfaces", "network interface"},
                 {"BlockDevices", "disk"},
                 {"VirtualFunctions", "virtual functions"},
+                {"MatchedRule", "rule"},
 };
 
 static bool is_listed(const char *const *list, size_t n, const char *name) {

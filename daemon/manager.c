@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "bus/authorize.h"
 #include "bus/connection.h"
+#include "bus/matched-rules.h"
 #include "bus/notify.h"
 #include "bus/publish.h"
 #include "bus/rule-interface.h"
@@ -382,6 +383,7 @@ Manager *manager_free(Manager *manager) {
                 worker_port_done(manager->worker);
         lease_table_free(manager->leases);
         authorize_done(&manager->service);
+        matched_rules_done(&manager->service);
         root_socket_free(manager->root_socket);
         system_bus_free(manager->system_bus);
         connection_close(manager->service.bus);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "bus/matched-rules.h"
 #include "bus/operation.h"
 #include "bus/publish.h"
 #include "kernel/pci-category.h"
@@ -16,6 +17,8 @@ BUS_GETTER(property_get_text) {
                 return bus_append_name(reply, device_state_to_string(device_state(device)));
         if (streq(property, "Availability"))
                 return bus_append_name(reply, availability_to_string(device_availability(device)));
+        if (streq(property, "MatchedRule"))
+                return bus_append_name(reply, matched_rule_find(service_of(bus), device->address));
         if (streq(property, "Category"))
                 return bus_append_name(reply, pci_category(device->ids.class)->name);
         if (streq(property, "Icon"))
@@ -155,6 +158,7 @@ const sd_bus_vtable device_vtable[] = {
                 FIELD_PROPERTY("SubsystemVendorId", "q", ids.subsystem_vendor),
                 FIELD_PROPERTY("SubsystemDeviceId", "q", ids.subsystem_device),
                 FIELD_PROPERTY("Class", "u", ids.class),
+                CHANGING_PROPERTY("MatchedRule", "s", property_get_text),
                 CHANGING_PROPERTY("Category", "s", property_get_text),
                 CHANGING_PROPERTY("Icon", "s", property_get_text),
                 FIELD_PROPERTY("Revision", "y", ids.revision),
@@ -199,6 +203,7 @@ static int append_pci_names(Service *service, sd_bus_message *reply, const Devic
 
 static int append_details(Service *service, sd_bus_message *reply, const Device *device) {
         const PciCategory *category = pci_category(device->ids.class);
+        const char *rule = matched_rule_find(service, device->address);
         int r;
 
         if ((r = sd_bus_message_open_container(reply, 'a', "{sv}")) < 0 ||
@@ -206,7 +211,8 @@ static int append_details(Service *service, sd_bus_message *reply, const Device 
                         (r = sd_bus_message_append(reply, "{sv}{sv}{sv}{sv}", "Availability", "s",
                                          availability_to_string(device_availability(device)), "Category", "s",
                                          category->name, "Icon", "s", category->icon, "Endpoint", "b",
-                                         (int)device->endpoint)) < 0)
+                                         (int)device->endpoint)) < 0 ||
+                        (rule && (r = sd_bus_message_append(reply, "{sv}", "MatchedRule", "s", TEXT_NAME(rule))) < 0))
                 return r;
         return sd_bus_message_close_container(reply);
 }

@@ -169,8 +169,13 @@ int notify_manager(Service *service, bool model_changed) {
         service->told = service_count(service);
         if (service->told.n_devices != told.n_devices)
                 add_name(&list, "DeviceCount");
-        if (service->told.n_groups != told.n_groups)
+        if (service->told.n_groups != told.n_groups) {
                 add_name(&list, "GroupCount");
+                /* Clients read these again. Reading them here would list all groups in sysfs. */
+                add_name(&list, "Iommu");
+                add_name(&list, "IommuReason");
+                add_name(&list, "IommuWarning");
+        }
         if (service->told.n_detached != told.n_detached)
                 add_name(&list, "DetachedCount");
         if (service->told.events_lost != told.events_lost)
@@ -192,6 +197,14 @@ int notify_pci_names(const Service *service) {
                         r = send(service, &(Signal){SIGNAL_CHANGED, path, BUS_INTERFACE_DEVICE, (char **)names});
         }
         return r;
+}
+
+int notify_matched_rule(const Service *service, PciAddress address) {
+        static const char *const names[] = {"MatchedRule", NULL};
+        _cleanup_free_ char *path = NULL;
+
+        int r = service_device_path(address, &path);
+        return r < 0 ? r : send(service, &(Signal){SIGNAL_CHANGED, path, BUS_INTERFACE_DEVICE, (char **)names, NULL});
 }
 
 int notify_rules(const Service *service) {

@@ -18,6 +18,9 @@ int notify_manager(Service *service, bool model_changed);
  * errno of sd-bus. */
 int notify_pci_names(const Service *service);
 
+/* Sends PropertiesChanged for MatchedRule of this device. Returns 0, -ENOMEM, or a negative errno of sd-bus. */
+int notify_matched_rule(const Service *service, PciAddress address);
+
 /* Sends RulesChanged. Returns 0 or a negative errno of sd-bus. */
 int notify_rules(const Service *service);
 

@@ -3,19 +3,26 @@
 #include "base/log.h"
 #include "bus/authorize.h"
 #include "bus/call-entry.h"
+#include "bus/matched-rules.h"
 #include "bus/new-rule.h"
 #include "bus/notify.h"
 
-int rule_interface_tell(const Service *service) {
-        return rule_keeper_take_changed(service->rules) ? notify_rules(service) : 0;
+static int tell_changed(Service *service) {
+        int r = notify_rules(service);
+
+        return r < 0 ? r : matched_rules_tell(service);
 }
 
-int rule_interface_reload(const Service *service) {
+int rule_interface_tell(Service *service) {
+        return rule_keeper_take_changed(service->rules) ? tell_changed(service) : 0;
+}
+
+int rule_interface_reload(Service *service) {
         int r = rule_keeper_reload(service->rules);
         if (r < 0)
                 return r;
         (void)rule_keeper_take_changed(service->rules);
-        return notify_rules(service);
+        return tell_changed(service);
 }
 
 /* ListRules. */
@@ -104,7 +111,7 @@ static int make_path(const Service *service, const char *name, char **ret) {
 }
 
 /* Reads the rules again after a file was changed. An error here does not undo the change of the file. */
-static int reload_after_change(const Service *service, const char *file, Problem *problem) {
+static int reload_after_change(Service *service, const char *file, Problem *problem) {
         int r = rule_interface_reload(service);
 
         return r >= 0 ? 0

@@ -30,6 +30,12 @@ typedef struct ManagerFacts {
         uint32_t n_devices, n_groups, n_detached, events_lost;
 } ManagerFacts;
 
+/* A device and the rule that matches it, see matched-rules.h. */
+typedef struct MatchedRule {
+        PciAddress address;
+        char *rule; /* owned */
+} MatchedRule;
+
 typedef struct CallerQuery CallerQuery;
 typedef struct Approval Approval;
 typedef struct Service Service;
@@ -61,6 +67,8 @@ struct Service {
         const Follower *follower;
         ManagerFacts told;    /* the values of the properties, as they were signalled last */
         uint64_t told_jobs;   /* how many ended jobs were signalled */
+        MatchedRule *matches; /* the rules of devices, as they were signalled last, sorted by address */
+        size_t n_matches;
         CallerQuery *queries; /* for authorize.c: calls that wait until the bus says who the caller is */
         size_t n_queries;
         Approval *approvals;         /* for approval.c: calls that wait for polkit */

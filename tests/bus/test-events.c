@@ -135,7 +135,8 @@ static void test_counts(void) {
         g_autofree char *more = fixture_expect_signal(fixture, MANAGER_CHANGED "*");
         g_assert_cmpstr(more, ==,
                         BUS_PATH " PropertiesChanged ('" MANAGER
-                                 "', {'DeviceCount': <uint32 22>, 'GroupCount': <uint32 17>}, [])");
+                                 "', {'DeviceCount': <uint32 22>, 'GroupCount': <uint32 17>}, ['Iommu', 'IommuReason', "
+                                 "'IommuWarning'])");
         fake_kernel_do(fixture->kernel, "unplug 0000:00:08.0");
         g_autofree char *fewer = fixture_expect_signal(fixture, MANAGER_CHANGED "*");
         g_assert_nonnull(strstr(fewer, "{'DeviceCount': <uint32 21>, 'GroupCount': <uint32 16>}"));

@@ -66,7 +66,9 @@ static void test_comparison(void) {
                         {"direction=\"in\"", "direction=\"out\""},
                         {"value=\"const\"", "value=\"false\""},
                         {"access=\"read\"", "access=\"readwrite\""},
-                        {"<annotation name=\"org.freedesktop.DBus.Property.EmitsChangedSignal\" value=\"false\"/>", ""},
+                        {"<annotation name=\"org.freedesktop.DBus.Property.EmitsChangedSignal\" "
+                         "value=\"invalidates\"/>",
+                                        ""},
         };
         g_autofree char *text = contract_read();
         g_autoptr(GDBusNodeInfo) node = g_dbus_node_info_new_for_xml(text, NULL);

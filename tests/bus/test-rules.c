@@ -50,6 +50,10 @@ static void test_add(void) {
         expect_rules(fixture, "([],)");
         add_rule(fixture, "ens3", NO_OPTIONS, "0000-05-00.0");
         g_free(fixture_expect_signal(fixture, BUS_PATH " RulesChanged ()"));
+        g_free(fixture_expect_signal(
+                        fixture, NIC_PATH " PropertiesChanged ('" DEVICE "', {'MatchedRule': <'0000-05-00.0'>}, *"));
+        fixture_property(fixture, NIC_PATH, DEVICE, "MatchedRule", "'0000-05-00.0'");
+        fixture_property(fixture, PORT1_PATH, DEVICE, "MatchedRule", "''");
         expect_text(fixture, "0000-05-00.0", NIC_RULE);
         wait_state(fixture, NIC_PATH, "detached");
         expect_rules(fixture,
@@ -59,6 +63,8 @@ static void test_add(void) {
 
         remove_rule(fixture, "0000-05-00.0");
         g_free(fixture_expect_signal(fixture, BUS_PATH " RulesChanged ()"));
+        g_free(fixture_expect_signal(fixture, NIC_PATH " PropertiesChanged ('" DEVICE "', {'MatchedRule': <''>}, *"));
+        fixture_property(fixture, NIC_PATH, DEVICE, "MatchedRule", "''");
         expect_text(fixture, "0000-05-00.0", NULL);
         expect_rules(fixture, "([],)");
         fixture_property(fixture, NIC_PATH, DEVICE, "State", "'detached'");

@@ -279,7 +279,7 @@ static void test_json(void) {
                                 !json_equal(value, json_object_get(device, key)))
                         g_error("%s is not as in show", key);
         json_decref(show);
-        g_assert_cmpuint(json_object_size(json_object_get(document, "properties")), ==, 36);
+        g_assert_cmpuint(json_object_size(json_object_get(document, "properties")), ==, 37);
         json_decref(document);
         document = wait_json(monitor, BUS_PATH "/groups/20", "added", NULL);
         expect_json(document, "kind", "\"group\"");
