@@ -55,7 +55,7 @@ static void offer_list(const Line *line, const char *list) {
 }
 
 static bool is_connected(Line *line) {
-        if (!line->bus && connect_to_vfiod(NULL, &line->bus) >= 0)
+        if (!line->bus && connect_to_vfiod(&(Place){0}, &line->bus) >= 0)
                 (void)sd_bus_set_method_call_timeout(line->bus, ANSWER_WITHIN_USEC);
         return line->bus;
 }

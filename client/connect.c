@@ -48,9 +48,21 @@ static int connect_directly(const char *address, sd_bus **ret) {
         return 0;
 }
 
-int connect_to_vfiod(const char *address, sd_bus **ret) {
-        if (address)
-                return connect_directly(address, ret);
+/* sd-bus does not tell it of a connection. This program has only one. */
+static bool remote;
+
+bool connection_is_remote(void) {
+        return remote;
+}
+
+int connect_to_vfiod(const Place *place, sd_bus **ret) {
+        remote = place->host || place->machine;
+        if (place->host)
+                return sd_bus_open_system_remote(ret, place->host);
+        if (place->machine)
+                return sd_bus_open_system_machine(ret, place->machine);
+        if (place->address)
+                return connect_directly(place->address, ret);
         if (geteuid() == 0 && !getenv("DBUS_SYSTEM_BUS_ADDRESS") && connect_directly(ROOT_SOCKET, ret) >= 0)
                 return 0;
         return connect_to_system_bus(ret);

@@ -35,6 +35,8 @@ static int add_spaces(Invocation *invocation, CheckList *list, sd_bus_error *err
         _cleanup_(check_list_clear) CheckList fuller = {0};
         int r = 0;
 
+        if (connection_is_remote())
+                return 0;
         for (size_t i = 0; i < list->count && r >= 0; i++)
                 if (is_path(&list->items[i]))
                         r = config_spaces_read(&spaces, check_get_detail(&list->items[i], "device"));
@@ -62,7 +64,7 @@ static int find_loss(Invocation *invocation, Loss *loss) {
                 return 0;
         for (size_t i = 0; i < loss->members.count; i++)
                 for (char **name = loss->members.items[i].network_interfaces; name && *name; name++)
-                        if (ssh_interface_is(*name))
+                        if (!connection_is_remote() && ssh_interface_is(*name))
                                 loss->remote = *name;
         return 0;
 }

@@ -55,6 +55,8 @@ static void print_options(FILE *stream) {
               "  -n, --lines N             log: only the last N entries\n"
               "      --address ADDRESS     Connect to vfiod's own socket at this D-Bus address; by default, root\n"
               "                            connects to unix:path=/run/vfiod/root, and others to the system bus\n"
+              "  -H, --host [USER@]HOST    Ask vfiod of another host, through ssh\n"
+              "  -M, --machine CONTAINER   Ask vfiod of a container of this host\n"
               "      --no-pager            Do not show a long output in a pager\n"
               "      --yes                 Do not ask, and answer every question with yes\n"
               "      --no-ask-password     Do not ask for a password if polkit requires one\n"

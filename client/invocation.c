@@ -3,10 +3,11 @@
 #include "verbs.h"
 
 ExitCode invocation_connect(Invocation *invocation) {
-        int r = connect_to_vfiod(invocation->address, &invocation->bus);
+        const Place *place = &invocation->place;
+        int r = connect_to_vfiod(place, &invocation->bus);
 
         if (r >= 0)
                 return EXIT_DONE;
         return report_failure(exit_code_from_error(r, NULL), SD_BUS_ERROR_NO_SERVER, "cannot connect to %s: %s",
-                        invocation->address ?: "the system bus", strerror(-r));
+                        place->host ?: place->machine ?: place->address ?: "the system bus", strerror(-r));
 }

@@ -249,7 +249,7 @@ static int resolve(Invocation *invocation, char ***ret_addresses, sd_bus_error *
 
         if (pci_address_parse_loose(selector, &address) >= 0)
                 return strv_push(ret_addresses, PCI_ADDRESS_TEXT(address));
-        r = connect_to_vfiod(invocation->address, &invocation->bus);
+        r = connect_to_vfiod(&invocation->place, &invocation->bus);
         if (r < 0)
                 return r;
         if (!startswith(selector, "group:") && !startswith(selector, "/dev/vfio/")) {

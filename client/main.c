@@ -141,6 +141,11 @@ static const Verb *check_fingerprint(const Verb *verb, const Invocation *invocat
         return usage_error("'%s' is no fingerprint of a plan. This prints one: %s", text, strempty(plan));
 }
 
+/* How many places the user named. */
+static int count_places(const Place *place) {
+        return (place->address != NULL) + (place->host != NULL) + (place->machine != NULL);
+}
+
 /* Finds the verb and checks that its arguments and options fit. Returns NULL after it has printed what is wrong. */
 static const Verb *parse_verb(int argc, char **argv, const char *used_options, Invocation *invocation) {
         const Verb *verb;
@@ -162,6 +167,10 @@ static const Verb *parse_verb(int argc, char **argv, const char *used_options, I
                 return NULL;
         if (verb->run == verb_detach && invocation->rule && !invocation->persistent)
                 return usage_error("'detach' takes --name only with --persistent: it is the name of the rule");
+        if (count_places(&invocation->place) > 1)
+                return usage_error("use only one of --address, --host and --machine");
+        if ((invocation->place.host || invocation->place.machine) && (verb->run == verb_lease || verb->run == verb_log))
+                return usage_error("'%s' works only on its own host: run it there, for example with ssh", verb->name);
         if (invocation->dry_run && invocation->persistent)
                 return usage_error("--dry-run and --persistent cannot be used together: a dry run writes no rule");
         if (verb->operand == OPERAND_VFS && !invocation->sets_vfs && used_options[0])
@@ -200,7 +209,7 @@ static ExitCode run_verb(const Verb *verb, Invocation *invocation) {
 
         if (code != EXIT_DONE)
                 return code;
-        if (verb->changes && !invocation->no_ask_password && !invocation->dry_run)
+        if (verb->changes && !invocation->no_ask_password && !invocation->dry_run && !connection_is_remote())
                 invocation->agent = agent_start(invocation->bus);
         return verb->run(invocation);
 }

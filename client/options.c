@@ -11,7 +11,7 @@
 
 /* Letters of the options that every verb takes. */
 static const char GENERAL[] = {OPTION_JSON, OPTION_NO_LEGEND, OPTION_QUIET, OPTION_HELP, OPTION_VERSION, OPTION_ADDRESS,
-                OPTION_NO_ASK_PASSWORD, OPTION_YES, OPTION_NO_PAGER, '\0'};
+                OPTION_NO_ASK_PASSWORD, OPTION_YES, OPTION_NO_PAGER, OPTION_HOST, OPTION_MACHINE, '\0'};
 
 static const struct option options[] = {
                 {"json", no_argument, NULL, OPTION_JSON},
@@ -36,6 +36,8 @@ static const struct option options[] = {
                 {"detach", no_argument, NULL, OPTION_DETACH},
                 {"driverless", no_argument, NULL, OPTION_DRIVERLESS},
                 {"address", required_argument, NULL, OPTION_ADDRESS},
+                {"host", required_argument, NULL, OPTION_HOST},
+                {"machine", required_argument, NULL, OPTION_MACHINE},
                 {"no-ask-password", no_argument, NULL, OPTION_NO_ASK_PASSWORD},
                 {"descriptors", no_argument, NULL, OPTION_DESCRIPTORS},
                 {"memory", required_argument, NULL, OPTION_MEMORY},
@@ -250,7 +252,13 @@ int options_parse(int argc, char **argv, Invocation *invocation, char used[OPTIO
                         invocation->options.driverless = true;
                         break;
                 case OPTION_ADDRESS:
-                        invocation->address = optarg;
+                        invocation->place.address = optarg;
+                        break;
+                case OPTION_HOST:
+                        invocation->place.host = optarg;
+                        break;
+                case OPTION_MACHINE:
+                        invocation->place.machine = optarg;
                         break;
                 case OPTION_SINCE:
                         if (past_time_parse(optarg, clock_us(CLOCK_REALTIME), &invocation->since_us) < 0)

@@ -32,7 +32,7 @@ enum {
         OPTION_NO_ASK_PASSWORD = 'k',
         OPTION_DESCRIPTORS = 'x',
         OPTION_MEMORY = 'm',
-        OPTION_FORCE_MEMLOCK = 'M',
+        OPTION_FORCE_MEMLOCK = 'Z',
         OPTION_PID = 'i',
         OPTION_KILL = 'K',
         OPTION_SINCE = 's',
@@ -47,13 +47,15 @@ enum {
         OPTION_NO_PAGER = 'G',
         OPTION_CAP = 'l',
         OPTION_TREE = 't',
+        OPTION_HOST = 'H',
+        OPTION_MACHINE = 'M',
 };
 
 /* The advice after each error of usage. */
 #define OPTIONS_HINT "Try 'vfioctl --help'."
 
 /* The letters that can be typed, as getopt_long() takes them. */
-#define OPTIONS_SHORT ":hqn:o:"
+#define OPTIONS_SHORT ":hqn:o:H:M:"
 
 /* Room for each letter once. */
 #define OPTIONS_MAX 32

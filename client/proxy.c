@@ -40,6 +40,10 @@ static bool is_known(sd_bus *bus, const char *selector) {
 static int translate_selector(sd_bus *bus, const char *selector, char **ret) {
         char interface[HOST_INTERFACE_MAX];
 
+        if (connection_is_remote()) {
+                *ret = strdup(selector);
+                return *ret ? 0 : -ENOMEM;
+        }
         if (host_interface_find(selector, interface) && !streq(interface, selector) && !is_known(bus, selector))
                 selector = interface;
         return host_path_resolve("", selector, ret);

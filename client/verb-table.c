@@ -22,7 +22,7 @@ static const Verb verbs[] = {
                 {"vfs", " SELECTOR [COUNT]", "List the virtual functions of a device, or set their number", OPERAND_VFS,
                                 "ODWb", verb_vfs, true},
                 {"lease", " SELECTOR -- COMMAND...", "Run a command that may use a device, until it ends",
-                                OPERAND_COMMAND, DETACH_OPTIONS "xmMiK", verb_lease, true},
+                                OPERAND_COMMAND, DETACH_OPTIONS "xmZiK", verb_lease, true},
                 {"leases", "", "List the leases", OPERAND_NONE, "", verb_leases},
                 {"release", " LEASE|SELECTOR", "End a lease", OPERAND_LEASE, "f", verb_release, true},
                 {"jobs", " [--all]", "List the running jobs, or also the last that have ended", OPERAND_NONE, "E",

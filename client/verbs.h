@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "connect.h"
 #include "exit-code.h"
 #include "output.h"
 #include "proxy.h"
@@ -22,7 +23,7 @@ typedef struct ListOptions {
 typedef struct Invocation {
         sd_bus *bus;
         Output output;
-        const char *address;  /* --address: of vfiod's own socket; NULL for the usual connection */
+        Place place;          /* --address, --host, --machine */
         const char *selector; /* or the number of a lease; NULL for verbs that take none */
         char **selectors;     /* of a list; the list ends in NULL. NULL for verbs that take at most one */
         ListOptions list;
