@@ -93,6 +93,10 @@ static void test_options(void) {
 
                 for (unsigned k = 0; options[k] && *options[k]; k++, n++) {
                         bool takes_value = g_str_has_suffix(options[k], "=");
+
+                        /* These would connect somewhere else. */
+                        if (g_str_equal(options[k], "--host=") || g_str_equal(options[k], "--machine="))
+                                continue;
                         g_auto(ProgramResult) result = vfioctl("%s %s%s", verb, options[k], takes_value ? "1" : "");
 
                         if (strstr(result.errors, "does not take") || strstr(result.errors, "option"))
