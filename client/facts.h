@@ -124,7 +124,7 @@ typedef struct GroupList {
 
 /* Who started a job. */
 typedef struct JobCaller {
-        char *kind;   /* "call", "rule", "hot-plug", "clear-override" or "recovery" */
+        char *kind;   /* "call", "rule", "hot-plug", "clear-override", "lease" or "recovery" */
         uint32_t uid; /* of a call */
         uint32_t pid; /* 0 if it is not known */
         char *command, *unit, *session;

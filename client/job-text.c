@@ -14,6 +14,8 @@ char *job_caller_in_words(const JobCaller *caller) {
         if (is_call(caller))
                 r = asprintf(&text, "uid %u, process %u (%s)", caller->uid, caller->pid,
                                 isempty(caller->command) ? "gone" : caller->command);
+        else if (streq_ptr(caller->kind, "lease"))
+                r = asprintf(&text, "a lease of uid %u", caller->uid);
         else if (!isempty(caller->rule))
                 r = asprintf(&text, "rule %s", caller->rule);
         else
@@ -46,7 +48,7 @@ static json_t *number_or_null(bool known, uint32_t number) {
 
 static json_t *caller_to_json(const JobCaller *caller) {
         return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "kind", json_text(caller->kind), "uid",
-                        number_or_null(is_call(caller), caller->uid), "pid",
+                        number_or_null(is_call(caller) || streq_ptr(caller->kind, "lease"), caller->uid), "pid",
                         number_or_null(caller->pid > 0, caller->pid), "command", json_text(caller->command), "unit",
                         json_text(caller->unit), "session", json_text(caller->session), "rule",
                         json_text(caller->rule));

@@ -58,6 +58,15 @@ static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *error
         return print_changes(m);
 }
 
+static int on_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Job *job = userdata;
+
+        (void)m, (void)error;
+        fprintf(stderr, "vfiod has ended. The job continues: look at the state of the device.\n");
+        job->ended = job->failed = 1;
+        return 0;
+}
+
 static int start(sd_bus *bus, const char *selector, Job *job, sd_bus_error *error) {
         sd_bus_message *call = NULL, *reply = NULL;
         const char *path;
@@ -87,8 +96,12 @@ int main(int argc, char **argv) {
         /* The signals wait until the loop below, so none can come before the path of the job is known. */
         if ((r = sd_bus_open_system(&bus)) >= 0 &&
                         (r = sd_bus_match_signal(bus, NULL, "org.vfiod1", "/org/vfiod1", "org.vfiod1.Manager",
-                                         "JobRemoved", on_job_removed, &job)) >= 0)
-                r = start(bus, argv[1], &job, &error);
+                                         "JobRemoved", on_job_removed, &job)) >= 0 &&
+                        (r = start(bus, argv[1], &job, &error)) >= 0)
+                r = sd_bus_add_match(bus, NULL,
+                                "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='org."
+                                "vfiod1'",
+                                on_owner_changed, &job);
         while (r >= 0 && !job.ended)
                 if ((r = sd_bus_process(bus, NULL)) == 0)
                         r = sd_bus_wait(bus, UINT64_MAX);

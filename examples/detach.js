@@ -14,17 +14,20 @@ function main(selector) {
     vfiod.connect('g-signal', (proxy, sender, name, parameters) => {
         if (name !== 'JobRemoved')
             return;
-        const [, job, result, , message, details] = parameters.recursiveUnpack();
-        ended.set(job, {result, message, details});
+        const [, job, result, error, message, details] = parameters.recursiveUnpack();
+        ended.set(job, {result, message: `${error}: ${message}`, details});
         loop.quit();
     });
+    vfiod.connect('notify::g-name-owner', () => loop.quit());
 
     // The whole group goes along. Let polkit ask for a password if that is necessary.
     const call = new GLib.Variant('(sa{sv})', [selector, {companions: new GLib.Variant('as', ['*'])}]);
     const [job] = vfiod.call_sync('StartDetach', call, Gio.DBusCallFlags.ALLOW_INTERACTIVE_AUTHORIZATION, -1, null)
         .recursiveUnpack();
-    while (!ended.has(job))
+    while (!ended.has(job) && vfiod.g_name_owner)
         loop.run();
+    if (!ended.has(job))
+        throw new Error('vfiod has ended. The job continues: look at the state of the device.');
     const {result, message, details} = ended.get(job);
     for (const [address, before, after] of details.Changes)
         print(`${address}: ${before || 'no driver'} -> ${after || 'no driver'}`);

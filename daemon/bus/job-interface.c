@@ -163,9 +163,9 @@ static int append_job(sd_bus_message *reply, const JobDescription *job) {
 }
 
 /* Appends a job that has ended. It has no object any more. */
-static int append_ended(sd_bus_message *reply, const EndedJob *job) {
+static int append_ended(const Service *service, sd_bus_message *reply, const EndedJob *job) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        bool failed = ended_job_set_error(job, &error);
+        bool failed = ended_job_set_error(job, service_find_peer(service, sd_bus_message_get_bus(reply)), &error);
         int r;
 
         if ((r = sd_bus_message_open_container(reply, 'r', JOB_ROW)) < 0 ||
@@ -176,7 +176,7 @@ static int append_ended(sd_bus_message *reply, const EndedJob *job) {
         for (size_t i = 0; i < job->n_addresses && r >= 0; i++)
                 r = sd_bus_message_append(reply, "s", PCI_ADDRESS_TEXT(job->addresses[i]));
         if (r < 0 || (r = sd_bus_message_close_container(reply)) < 0 ||
-                        (r = sd_bus_message_append(reply, "uusss", (uint32_t)job->n_steps, (uint32_t)job->n_steps, "",
+                        (r = sd_bus_message_append(reply, "uusss", (uint32_t)job->n_begun, (uint32_t)job->n_steps, "",
                                          "", "")) < 0 ||
                         (r = caller_dict_append(reply, &job->caller)) < 0 ||
                         (r = sd_bus_message_append(reply, "ta{sv}", job->started_us, 4, "Cancelled", "b",
@@ -201,7 +201,7 @@ int job_interface_list(sd_bus_message *message, void *userdata, sd_bus_error *er
                 const EndedJob *job = job_history_find(history, i);
 
                 if (job)
-                        r = append_ended(reply, job);
+                        r = append_ended(service, reply, job);
         }
         return r < 0 ? r : bus_send_list(reply);
 }

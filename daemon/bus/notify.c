@@ -59,6 +59,7 @@ typedef struct Signal {
         const char *path, *interface;
         char **names;        /* of the changed properties */
         const EndedJob *job; /* of SIGNAL_JOB_REMOVED */
+        bool tells_all;      /* the receiver is root, on root's socket */
 } Signal;
 
 static int append_changes(sd_bus_message *message, const EndedJob *job) {
@@ -81,7 +82,7 @@ static int append_changes(sd_bus_message *message, const EndedJob *job) {
 static int send_job_removed(sd_bus *bus, const Signal *signal) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        bool failed = ended_job_set_error(signal->job, &error);
+        bool failed = ended_job_set_error(signal->job, signal->tells_all, &error);
         int r;
 
         if ((r = sd_bus_message_new_signal(bus, &message, BUS_PATH, BUS_INTERFACE_MANAGER, "JobRemoved")) < 0 ||
@@ -112,8 +113,11 @@ static int send_on(sd_bus *bus, const Signal *signal) {
 /* Sends the signal on all connections. Returns an error of the system bus only: a peer whose connection has ended is
  * about to be freed. */
 static int send(const Service *service, const Signal *signal) {
+        Signal full = *signal;
+
+        full.tells_all = true;
         for (const Peer *peer = service->peers; peer; peer = peer->next)
-                (void)send_on(peer->bus, signal);
+                (void)send_on(peer->bus, &full);
         return service->bus ? send_on(service->bus, signal) : 0;
 }
 
@@ -204,7 +208,7 @@ int notify_matched_rule(const Service *service, PciAddress address) {
         _cleanup_free_ char *path = NULL;
 
         int r = service_device_path(address, &path);
-        return r < 0 ? r : send(service, &(Signal){SIGNAL_CHANGED, path, BUS_INTERFACE_DEVICE, (char **)names, NULL});
+        return r < 0 ? r : send(service, &(Signal){SIGNAL_CHANGED, path, BUS_INTERFACE_DEVICE, (char **)names});
 }
 
 int notify_rules(const Service *service) {
@@ -235,10 +239,12 @@ int notify_ended_jobs(Service *service) {
 
                 if (!job)
                         continue;
-                if ((r = service_job_path(job->number, &path)) < 0 ||
-                                (r = send(service, &(Signal){SIGNAL_JOB_REMOVED, path, NULL, NULL, job})) < 0)
+                if ((r = service_job_path(job->number, &path)) < 0)
                         return r;
-                r = send(service, &(Signal){SIGNAL_REMOVED, path, BUS_INTERFACE_JOB, NULL, NULL});
+                /* The object disappears in any case. */
+                r = send(service, &(Signal){.kind = SIGNAL_JOB_REMOVED, .path = path, .job = job});
+                int removed = send(service, &(Signal){SIGNAL_REMOVED, path, BUS_INTERFACE_JOB, NULL});
+                r = r < 0 ? r : removed;
         }
         return r;
 }

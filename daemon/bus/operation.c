@@ -69,7 +69,9 @@ static int start_job(Service *service, sd_bus_message *call, const Caller *calle
         if (request->starts) {
                 int r = job_start(service->jobs, plan, entry.caller, &entry.fields, NULL, NULL, problem);
                 /* The newest job is the first. */
-                return r != 0 ? r : reply_job(call, job_next(service->jobs, NULL));
+                if (r == 0)
+                        (void)reply_job(call, job_next(service->jobs, NULL));
+                return r;
         }
         int r = job_start(service->jobs, plan, entry.caller, &entry.fields, on_done, call, problem);
         if (r != 0)

@@ -42,11 +42,14 @@ int bus_set_error(sd_bus_error *error, int result, const Problem *problem) {
         return sd_bus_error_set(error, name, message);
 }
 
-bool ended_job_set_error(const EndedJob *job, sd_bus_error *error) {
+bool ended_job_set_error(const EndedJob *job, bool tells_all, sd_bus_error *error) {
         int result = job->error < 0 ? job->error : (int)job->problem.outcome;
+        Problem hidden = {.outcome = job->problem.outcome,
+                        .message = (char *)"Only the caller and root get the reason, because it can name processes and "
+                                           "mounts of other users. Plan tells what you may see."};
 
         if (result == 0)
                 return false;
-        (void)bus_set_error(error, result, &job->problem);
+        (void)bus_set_error(error, result, job->is_private && !tells_all ? &hidden : &job->problem);
         return true;
 }

@@ -34,8 +34,9 @@ int bus_open_list(sd_bus_message *call, const char *contents, sd_bus_message **r
 /* Closes the array and sends the reply. */
 int bus_send_list(sd_bus_message *reply);
 
-/* Sets the error with which a job has ended. Returns false, and sets nothing, if it ended without one. */
-bool ended_job_set_error(const EndedJob *job, sd_bus_error *error);
+/* Sets the error with which a job has ended. tells_all: the reader may see the processes and mounts of all users. Returns
+ * false, and sets nothing, if it ended without one. */
+bool ended_job_set_error(const EndedJob *job, bool tells_all, sd_bus_error *error);
 
 /* Sets the error of a method: org.vfiod1.Error.NAME for an outcome, whose message is in problem; or
  * System.Error.ENAME for a result that is a negative errno. Returns a negative errno, which the method handler

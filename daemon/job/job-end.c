@@ -69,29 +69,61 @@ int job_list_vfs(const Job *job, Report *report) {
         return r;
 }
 
-/* Without memory, the entry lacks the addresses or changes. */
+/* What only some may see is in the findings of guards, in the names of holders, and in what a failed rollback tells. */
+static bool may_name_processes(const Job *job) {
+        switch (job->result.problem.outcome) {
+        case OUTCOME_DONE:
+        case OUTCOME_PLAN_STALE:
+        case OUTCOME_IDENTITY_CHANGED:
+        case OUTCOME_DRIVER_UNAVAILABLE:
+        case OUTCOME_NOT_ANSWERING:
+        case OUTCOME_SURVEY_TIMED_OUT:
+        case OUTCOME_CANCELLED:
+                return false;
+        default:
+                return plan_reader(job->plan) != READER_ANYBODY;
+        }
+}
+
+/* The worker of a job that was given up reports that it was cancelled. */
+static void restore_reason(Job *job) {
+        if (!job->given_up || job->result.problem.outcome != OUTCOME_CANCELLED)
+                return;
+        job->cancelled = false;
+        if (problem_set(&job->result.problem, OUTCOME_SURVEY_TIMED_OUT,
+                            "vfiod could not find out in time what uses the devices: the kernel did not answer. "
+                            "Nothing "
+                            "was changed.") < 0)
+                job->result.error = -ENOMEM;
+}
+
+/* Without memory, the entry lacks the addresses. */
 void job_enter_history(Job *job) {
         const Plan *plan = job->plan;
-        EndedJob entry = {
+        EndedJob *entry = TAKE_PTR(job->entry);
+
+        restore_reason(job);
+        bool is_private = may_name_processes(job);
+        *entry = (EndedJob){
                         .number = job->number,
                         .verb = plan->verb,
                         .group = plan->group,
                         .addresses = calloc(plan->n_members, sizeof(PciAddress)),
                         .n_steps = plan->n_steps,
+                        .n_begun = job->begun ? job->step + 1 : 0,
                         .cancelled = job->cancelled,
                         .caller = TAKE_GENERIC(job->fields, LogFields, (LogFields){}),
                         .started_us = job->started_us,
                         .ended_us = clock_us(CLOCK_REALTIME),
                         .error = job->result.error,
+                        .is_private = is_private,
                         .problem = TAKE_GENERIC(job->result.problem, Problem, (Problem){}),
                         .changes = TAKE_PTR(job->result.report.changes),
                         .n_changes = job->result.report.n_changes,
         };
-
         job->result.report.n_changes = 0;
-        for (size_t i = 0; entry.addresses && i < plan->n_members; i++)
+        for (size_t i = 0; entry->addresses && i < plan->n_members; i++)
                 if (!plan->members[i].created)
-                        entry.addresses[entry.n_addresses++] = plan->members[i].address;
-        job_history_add(&job->table->history, &entry);
-        job->ended = true;
+                        entry->addresses[entry->n_addresses++] = plan->members[i].address;
+        job_history_add(&job->table->history, entry);
 }

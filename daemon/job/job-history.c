@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "job/job-history.h"
 
-void ended_job_done(EndedJob *entry) {
+EndedJob *ended_job_free(EndedJob *entry) {
+        if (!entry)
+                return NULL;
         free(entry->addresses);
         free(entry->changes);
         log_fields_done(&entry->caller);
         problem_done(&entry->problem);
-}
-
-static void drop(EndedJob **slot) {
-        if (*slot)
-                ended_job_done(*slot);
-        free(TAKE_PTR(*slot));
+        free(entry);
+        return NULL;
 }
 
 static EndedJob **slot_of(JobHistory *history, uint64_t sequence) {
@@ -21,13 +19,9 @@ static EndedJob **slot_of(JobHistory *history, uint64_t sequence) {
 void job_history_add(JobHistory *history, EndedJob *entry) {
         EndedJob **slot = slot_of(history, ++history->n_ended);
 
-        drop(slot);
+        (void)ended_job_free(*slot);
         entry->sequence = history->n_ended;
-        *slot = malloc(sizeof(EndedJob));
-        if (*slot)
-                **slot = *entry;
-        else
-                ended_job_done(entry);
+        *slot = entry;
 }
 
 const EndedJob *job_history_find(const JobHistory *history, uint64_t sequence) {
@@ -38,5 +32,5 @@ const EndedJob *job_history_find(const JobHistory *history, uint64_t sequence) {
 
 void job_history_done(JobHistory *history) {
         for (size_t i = 0; i < JOB_HISTORY_MAX; i++)
-                drop(&history->jobs[i]);
+                history->jobs[i] = ended_job_free(history->jobs[i]);
 }

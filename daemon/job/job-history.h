@@ -16,12 +16,14 @@ typedef struct EndedJob {
         PlanVerb verb;
         int group;
         PciAddress *addresses; /* of the devices that it changed */
-        size_t n_addresses, n_steps;
+        size_t n_addresses;
+        size_t n_steps, n_begun; /* all steps, and those that it began */
         bool cancelled;
         LogFields caller;              /* see JobDescription */
         uint64_t started_us, ended_us; /* CLOCK_REALTIME */
         int error;                     /* negative errno, or 0 */
         Problem problem;               /* OUTCOME_DONE for success */
+        bool is_private; /* The message may name processes and mounts that only the caller and root may see. */
         DriverChange *changes;
         size_t n_changes;
 } EndedJob;
@@ -31,8 +33,8 @@ typedef struct JobHistory {
         uint64_t n_ended;                /* number of all jobs that ended */
 } JobHistory;
 
-/* Adds a copy of an ended job, in place of the oldest. The sequence number is set. Takes over what the entry owns, also
- * without memory: then the history lacks the job. */
+/* Takes over an entry from malloc(), in place of the oldest one, and sets its sequence number. Allocates nothing, so that no
+ * end of a job is lost. */
 void job_history_add(JobHistory *history, EndedJob *entry);
 
 /* Returns the job with this sequence number. NULL if it is not known any more, or has not ended yet. */
@@ -40,5 +42,5 @@ const EndedJob *job_history_find(const JobHistory *history, uint64_t sequence);
 
 void job_history_done(JobHistory *history);
 
-/* Frees what the entry owns. */
-void ended_job_done(EndedJob *entry);
+/* Frees an entry that is not in a history. Returns NULL. */
+EndedJob *ended_job_free(EndedJob *entry);

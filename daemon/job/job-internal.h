@@ -29,7 +29,7 @@ struct Job {
         uint64_t started_us; /* CLOCK_REALTIME */
         WorkerResult result; /* after the end of the worker */
         bool waits_for_names;
-        bool ended;           /* It is in the history. */
+        EndedJob *entry; /* for the history: allocated at the start, so that no end is lost; NULL once it is there */
         bool expects_drivers; /* The host binds the job's new VFs by itself. */
         job_done_t done;      /* NULL once it was called */
         void *userdata;

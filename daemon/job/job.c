@@ -38,7 +38,7 @@ Job *job_free(Job *job) {
                 if (*link == job) {
                         *link = job->next;
                         job->table->n_jobs -= job_is_visible(job);
-                        job_announce(job, job->ended ? JOB_ENDED : JOB_REMOVED);
+                        job_announce(job, job->entry ? JOB_REMOVED : JOB_ENDED);
                         break;
                 }
         worker_free(job->worker);
@@ -49,6 +49,7 @@ Job *job_free(Job *job) {
         free(job->caller);
         log_fields_done(&job->fields);
         free(job->holder);
+        (void)ended_job_free(job->entry);
         free(job);
         return NULL;
 }
@@ -468,6 +469,8 @@ int job_start(JobTable *table, Plan *plan, const char *caller, const LogFields *
         if (!job)
                 return -ENOMEM;
         job->table = table;
+        if (!(job->entry = calloc(1, sizeof(EndedJob))))
+                return -ENOMEM;
         job->number = table->next_job++;
         job->started_us = clock_us(CLOCK_REALTIME);
         job->plan = TAKE_PTR(owned_plan);

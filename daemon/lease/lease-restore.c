@@ -64,6 +64,8 @@ static int restore(LeaseTable *table, LeaseFile *file) {
                 lease->caller = NULL;
                 return -ENOMEM;
         }
+        log_fields_add(&lease->fields, "VFIOD_CALLER_KIND", "lease");
+        log_fields_add(&lease->fields, "VFIOD_CALLER_UID", "%u", (unsigned)lease->uid);
         if ((r = watch_again(lease)) < 0 || lease_add(lease) < 0)
                 return r < 0 ? r : -ENOMEM;
         if (table->next_number <= lease->number)

@@ -164,8 +164,10 @@ static int update_availability(Inventory *inventory, Device *device, GroupFitnes
 
         if (availability == device->availability)
                 return 0;
-        device->availability = availability & 0xf;
-        return note_device(inventory, device, CHANGED_AVAILABILITY);
+        int r = note_device(inventory, device, CHANGED_AVAILABILITY);
+        if (r >= 0)
+                device->availability = availability & 0xf;
+        return r;
 }
 
 /* Notes the devices whose availability changed. It depends on the whole group. The list grows meanwhile, with changes that

@@ -91,9 +91,30 @@ static void test_job(uid_t owner) {
         fixture_stop(fixture);
 }
 
+/* What became of a job is public, but not why root could not detach a disk: that names a process. */
+static void test_ended_job(uid_t owner) {
+        Fixture *fixture = fixture_start(NULL);
+        g_autofree char *line = g_strdup_printf("--address=unix:path=%s.root --json jobs --all", fixture->state_folder);
+        g_autoptr(RawBus) other = raw_bus_connect(OTHER);
+
+        (void)owner;
+        fake_kernel_do(fixture->kernel, "use nvme0n1");
+        manager_refused(fixture, "Detach", "nvme0n1", NO_OPTIONS, "InUseStorage", "*nvme0n1*");
+        g_free(fixture_expect_signal(fixture, BUS_PATH " JobRemoved (1, *InUseStorage', 'Only the caller and root*"));
+        (void)raw_bus_send(other, "ListJobs", NULL, NULL);
+        raw_bus_expect(other, NULL, "*InUseStorage*Only the caller and root*");
+        for (guint i = 0; i < fixture->signals->len; i++)
+                g_assert_null(strstr(fixture->signals->pdata[i], "nvme0n1"));
+        /* root sees it on its own socket */
+        g_auto(ProgramResult) direct = vfioctl("%s", line);
+        g_assert_nonnull(strstr(direct.output, "nvme0n1"));
+        fixture_stop(fixture);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         attack_add("/attack/privacy/holders", test_holders);
         attack_add("/attack/privacy/job", test_job);
+        attack_add("/attack/privacy/ended-job", test_ended_job);
         return g_test_run();
 }

@@ -42,7 +42,7 @@ static void test_errors(void) {
                 g_assert_cmpint(absent.status, ==, 1);
                 g_assert_nonnull(strstr(absent.errors, "ens99"));
                 g_assert_cmpint(used.status, ==, 1);
-                g_assert_nonnull(strstr(used.errors, "nvme0n1"));
+                g_assert_nonnull(strstr(used.errors, "org.vfiod1.Error.InUseStorage"));
                 g_assert_cmpstr(used.output, ==, "");
         }
         fixture_stop(fixture);
