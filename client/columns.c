@@ -31,11 +31,6 @@ static char *availability_text(const Row *row, const Look *look) {
         return copy(row->availability);
 }
 
-static char *evidence_text(const Row *row, const Look *look) {
-        (void)look;
-        return copy(row->evidence);
-}
-
 static char *state_text(const Row *row, const Look *look) {
         (void)look;
         return copy(row->device->state);
@@ -149,7 +144,6 @@ static const ListColumn all[] = {
                 {"NAMES", "network interfaces and disks", names_text, 0, false},
                 {"WITH", "other devices of the group, which go along", companions_text, 0, false},
                 {"HOLDER", "lease, or process that has it open", holder_text, 0, false},
-                {"EVIDENCE", "what uses it", evidence_text, 0, false},
                 {"RULE", "rule that detaches it", rule_text, 0, false},
                 {"CATEGORY", "what it is, in one word", category_text, 0, false},
                 {"CLASS", "what it is, in words of the hardware database", class_text, 0, false},

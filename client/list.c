@@ -5,7 +5,7 @@
 #include "terminal.h"
 #include "verbs.h"
 
-static const char list_columns[] = "ADDRESS,AVAILABILITY,NAMES,WITH,HOLDER,EVIDENCE,DEVICE";
+static const char list_columns[] = "ADDRESS,AVAILABILITY,NAMES,WITH,HOLDER,DEVICE";
 static const char device_columns[] = "ADDRESS,GROUP,STATE,DRIVER,NAMES,ID,DEVICE";
 
 typedef struct Request {
@@ -54,8 +54,8 @@ static ExitCode list(Invocation *invocation, const char *defaults, bool only_off
         if (code != EXIT_DONE)
                 return code;
 
-        r = overview_get(invocation->bus, request.choice.chosen && columns_have(&request.choice, "HOLDER"), &overview,
-                        &error);
+        r = overview_get(invocation->bus, invocation->list.columns && columns_have(&request.choice, "HOLDER"),
+                        &overview, &error);
         if (r < 0)
                 return report_error(r, &error);
         code = filter_rows(invocation, only_offered, &overview);

@@ -456,6 +456,7 @@ ExitCode verb_monitor(Invocation *invocation) {
         ExitCode code;
         int r;
 
+        invocation->output.lines = true;
         if ((r = prepare(&monitor)) < 0 || (r = listen(&monitor)) < 0 || (r = ask(&monitor)) < 0 ||
                         (r = sd_event_loop(monitor.event)) < 0)
                 code = report_error(r, NULL);

@@ -34,7 +34,6 @@ static const struct {
                 {"ok", COLOR_GREEN},
                 {"warning", COLOR_YELLOW},
                 {"error", COLOR_RED},
-                {"in-use", COLOR_YELLOW},
                 {"not-viable", COLOR_RED},
                 {"no-group", COLOR_RED},
                 {"overridden", COLOR_YELLOW},
@@ -113,7 +112,7 @@ int output_json(Output *output, json_t *document) {
 
         if (!document)
                 return -ENOMEM;
-        r = json_dumpf(document, output->stream, JSON_INDENT(2));
+        r = json_dumpf(document, output->stream, output->lines ? JSON_COMPACT : JSON_INDENT(2));
         json_decref(document);
         if (r < 0)
                 return -ENOMEM;

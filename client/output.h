@@ -14,6 +14,7 @@ typedef struct Output {
         size_t size;
 
         bool json;
+        bool lines; /* each JSON document is one line */
         bool legend;
         bool quiet; /* --quiet: print no results of changes, and no remarks */
         bool color;

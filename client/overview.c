@@ -191,8 +191,8 @@ static json_t *row_holders_to_json(const Row *row) {
 
 static json_t *row_to_json(const Overview *overview, const Row *row) {
         return json_merge(device_row_to_json(row->device),
-                        json_pack("{s:o, s:o, s:o, s:o, s:o}", "availability", json_text(row->availability), "evidence",
-                                        json_text(row->evidence), "companions", companions_to_json(row), "lease",
+                        json_pack("{s:o, s:o, s:o, s:o}", "availability", json_text(row->availability), "companions",
+                                        companions_to_json(row), "lease",
                                         row->lease ? lease_to_json(row->lease) : json_null(), "holders",
                                         overview->holders_known ? row_holders_to_json(row) : json_null()));
 }

@@ -10,8 +10,7 @@
 
 typedef struct Row {
         const Device *device;
-        const char *availability;  /* of the device; "in-use" if a guard would refuse */
-        const char *evidence;      /* why it is in use; NULL for none */
+        const char *availability;  /* of the device */
         const Device **companions; /* the other endpoints of the group, which go along */
         size_t n_companions;
         const Lease *lease;     /* NULL for none */

@@ -11,6 +11,7 @@
 /* A device may be in use for a moment after it was plugged in, because udev opens disks. So the keeper tries several
  * times, and doubles the delay each time. */
 #define ATTEMPTS_MAX 6
+#define ATTEMPTS_WITHOUT_HOTPLUG 4 /* the start of vfiod waits for them, less than a second */
 #define FIRST_DELAY_US UINT64_C(100000)
 
 /* How often the keeper looks whether udev has evaluated its rules for a device. */
@@ -163,7 +164,8 @@ static void retry_or_refuse(RuleKeeper *keeper, RuleCase *rule_case, Outcome out
         }
         if (outcome == OUTCOME_FOREIGN && rule_case->rule)
                 note_bound_at_boot(keeper, rule_case);
-        if (is_transient(rule_case, outcome) && rule_case->n_attempts + 1 < ATTEMPTS_MAX) {
+        unsigned max = rule_case->hotplugged ? ATTEMPTS_MAX : ATTEMPTS_WITHOUT_HOTPLUG;
+        if (is_transient(rule_case, outcome) && rule_case->n_attempts + 1 < max) {
                 rule_case->retry_us = now_us() + (FIRST_DELAY_US << rule_case->n_attempts++);
                 rule_case_set(rule_case, RULE_STATUS_WAITING, message);
                 wake_at(keeper, rule_case->retry_us);
