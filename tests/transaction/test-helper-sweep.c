@@ -155,7 +155,8 @@ static void test_sweep(const void *data) {
 
         stage_begin(&stage, "disks");
         g_autofree char *worker = g_build_filename(stage.host->folder, "worker", NULL),
-                        *census = g_build_filename(stage.host->folder, "census", NULL);
+                        *census = g_build_filename(stage.host->folder, "census", NULL),
+                        *reaper = g_build_filename(stage.host->folder, "reaper", NULL);
         Run run = {
                         .sweep = sweep,
                         .stage = &stage,
@@ -163,7 +164,9 @@ static void test_sweep(const void *data) {
                                         {
                                                         .kernel = stage.host->kernel,
                                                         .state_folder = stage.host->state_folder,
-                                                        .sockets = {[HELPER_WORKER] = worker, [HELPER_CENSUS] = census},
+                                                        .sockets = {[HELPER_WORKER] = worker,
+                                                                        [HELPER_CENSUS] = census,
+                                                                        [HELPER_REAPER] = reaper},
                                                         .rule_folders = no_folders,
                                                         .early_rules = "/nonexistent/rules",
                                                         .boot_rules = "/nonexistent/boot",
