@@ -52,14 +52,15 @@ static void check_tables(const HostFacts *facts, CheckList *list) {
         }
 }
 
-/* The whole word on the command line that turns the IOMMU off: "intel_iommu=off" of "intel_iommu=off,sm_on" is not enough. */
+/* Removes the whole word on the command line that turns the IOMMU off: "intel_iommu=off" of "intel_iommu=off,sm_on" is not enough. Other
+ * words of the same parameter, such as "iommu=pt", stay. */
 static void cure_off_switch(const HostFacts *facts, CheckList *list) {
         const char *parameter = facts->platform.off_switch;
         char name[32], word[WORD_MAX];
 
         (void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(parameter, "="), parameter);
-        boot_loader_cure_remove(list, &facts->boot,
-                        command_line_find(facts->command_line, name, word, sizeof(word)) ? word : parameter);
+        bool is_found = command_line_find_entry(facts->command_line, name, "off", word, sizeof(word));
+        boot_loader_cure_remove(list, &facts->boot, is_found ? word : parameter);
 }
 
 static void check_iommu(const HostFacts *facts, CheckList *list) {

@@ -214,12 +214,12 @@ static void test_module(void) {
         temp_tree_file(bed.tree, "blacklist vfio-pci\n", "etc/modprobe.d/a.conf.bak");
         EXPECT(&bed, "vfio-module", "ok", "not loaded", "");
         /* A name that would be a program. */
-        temp_tree_file(bed.tree, "blacklist vfio\n", "etc/modprobe.d/a;reboot;.conf");
+        temp_tree_file(bed.tree, "blacklist vfio-pci\n", "etc/modprobe.d/a;reboot;.conf");
         EXPECT(&bed, "vfio-module", "error", "blacklist", "Remove line 1 of *");
         temp_tree_remove(bed.tree, "etc/modprobe.d/a;reboot;.conf");
 
         temp_tree_file(bed.tree, "modprobe.blacklist=nouveau,vfio_pci\n", "proc/cmdline");
-        EXPECT(&bed, "vfio-module", "error", "modprobe.blacklist=nouveau,vfio_pci", "sudo *");
+        EXPECT(&bed, "vfio-module", "error", "modprobe.blacklist=nouveau,vfio_pci", "Remove vfio-pci from *");
         temp_tree_file(bed.tree, "module_blacklist=vfio\n", "proc/cmdline");
         EXPECT(&bed, "vfio-module", "error", "module_blacklist=vfio", "sudo *");
         temp_tree_file(bed.tree, "module_blacklist=vfiox\n", "proc/cmdline");
@@ -331,6 +331,9 @@ static void test_command_line(void) {
         g_assert_null(command_line_find("", "a", word, sizeof(word)));
         g_assert_cmpstr(command_line_find("averylongname=valuevalue", "averylongname", word, sizeof(word)), ==, "v");
         g_assert_cmpstr(command_line_find("averylongnameaaaaaa=v", "averylongnameaaaaaa", word, sizeof(word)), ==, "");
+        g_assert_cmpstr(command_line_find_entry("a=b,off a=pt b=off", "a", "off", word, sizeof(word)), ==, "b,off");
+        g_assert_cmpstr(word, ==, "a=b,off");
+        g_assert_null(command_line_find_entry("a=offx a=xoff a=", "a", "off", word, sizeof(word)));
         g_assert_true(command_line_list_has("a,vfio_pci", "vfio-pci"));
         g_assert_false(command_line_list_has("a,vfio_pcix,xvfio-pci,", "vfio-pci"));
         g_assert_false(command_line_list_has("", "vfio-pci"));
