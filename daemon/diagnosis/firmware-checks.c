@@ -110,11 +110,16 @@ static void check_interrupts(const HostFacts *facts, CheckList *list) {
 }
 
 static void check_passthrough(const HostFacts *facts, CheckList *list) {
-        if (facts->iommu.state == IOMMU_ON && facts->identity_groups > 0)
-                check_add(list, CHECK_BOOT, "iommu-passthrough", CHECK_INFO,
-                                "The IOMMU is in passthrough mode (iommu=pt): the host's own devices use memory "
-                                "directly. That makes no difference for a device of a virtual machine, which the IOMMU "
-                                "still confines.");
+        char some[96];
+
+        if (facts->iommu.state != IOMMU_ON || facts->identity_groups == 0)
+                return;
+        (void)snprintf(some, sizeof(some), "%u of %u IOMMU groups are in passthrough mode (type identity)",
+                        facts->identity_groups, facts->groups);
+        check_add(list, CHECK_BOOT, "iommu-passthrough", CHECK_INFO,
+                        "%s: the host's own devices use memory directly. That makes no difference for a device of a "
+                        "virtual machine, which the IOMMU still confines.",
+                        facts->identity_groups == facts->groups ? "The IOMMU is in passthrough mode (iommu=pt)" : some);
 }
 
 static void check_acs_override(const HostFacts *facts, CheckList *list) {
