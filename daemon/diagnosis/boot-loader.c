@@ -320,3 +320,11 @@ void boot_loader_cure_add(CheckList *list, const BootFacts *facts, const char *p
 void boot_loader_cure_remove(CheckList *list, const BootFacts *facts, const char *parameter) {
         cure(list, facts, false, parameter);
 }
+
+void boot_loader_cure_remove_entry(CheckList *list, const BootFacts *facts, const char *parameter, const char *entry) {
+        BootLoader loader = boot_loader_find(facts);
+
+        check_detail(list, "boot-loader", "%s", boot_loader_to_string(loader));
+        check_cure(list, "Remove %s from the parameter %s in %s%s, and reboot.", entry, parameter,
+                        loaders[loader].where, loaders[loader].then);
+}

@@ -39,3 +39,7 @@ BootLoader boot_loader_find(const BootFacts *facts);
  * characters is never part of a command. */
 void boot_loader_cure_add(CheckList *list, const BootFacts *facts, const char *parameter);
 void boot_loader_cure_remove(CheckList *list, const BootFacts *facts, const char *parameter);
+
+/* Sets the cure of the last check: remove one entry from the list that is the value of a parameter, and keep the others. That is always a
+ * sentence. Adds the detail "boot-loader". */
+void boot_loader_cure_remove_entry(CheckList *list, const BootFacts *facts, const char *parameter, const char *entry);

@@ -17,13 +17,28 @@ static bool equals(const char *text, size_t n, const char *name) {
         return true;
 }
 
-const char *command_line_find(const char *line, const char *name, char *buffer, size_t size) {
+/* Tells whether a list of this length has the entry. */
+static bool list_has(const char *list, size_t length, const char *entry) {
+        for (const char *word = list, *end = list + length; word < end; word++) {
+                const char *comma = memchr(word, ',', (size_t)(end - word));
+                size_t n = (size_t)((comma ? comma : end) - word);
+
+                if (equals(word, n, entry))
+                        return true;
+                word += n;
+        }
+        return false;
+}
+
+/* entry: NULL finds a word with any value. */
+static const char *find_word(const char *line, const char *name, const char *entry, char *buffer, size_t size) {
         const char *found = NULL;
 
         for (const char *word = line + strspn(line, separators); *word; word += strspn(word, separators)) {
                 size_t length = strcspn(word, separators), key = strcspn(word, " \t\n=");
 
-                if (key < length && equals(word, key, name)) {
+                if (key < length && equals(word, key, name) &&
+                                (!entry || list_has(word + key + 1, length - key - 1, entry))) {
                         (void)snprintf(buffer, size, "%.*s", (int)length, word);
                         found = buffer + (key + 1 < size ? key + 1 : size - 1);
                 }
@@ -32,13 +47,14 @@ const char *command_line_find(const char *line, const char *name, char *buffer, 
         return found;
 }
 
-bool command_line_list_has(const char *list, const char *entry) {
-        for (const char *word = list; *word;) {
-                size_t length = strcspn(word, ",");
+const char *command_line_find(const char *line, const char *name, char *buffer, size_t size) {
+        return find_word(line, name, NULL, buffer, size);
+}
 
-                if (equals(word, length, entry))
-                        return true;
-                word += length + (word[length] == ',');
-        }
-        return false;
+const char *command_line_find_entry(const char *line, const char *name, const char *entry, char *buffer, size_t size) {
+        return find_word(line, name, entry, buffer, size);
+}
+
+bool command_line_list_has(const char *list, const char *entry) {
+        return list_has(list, strlen(list), entry);
 }

@@ -9,5 +9,8 @@
  * to size. Returns the part of buffer behind "="; NULL if there is none. */
 const char *command_line_find(const char *line, const char *name, char *buffer, size_t size);
 
+/* The same for the last word whose value is a list, separated by commas, that has the entry. Other words with this name are skipped. */
+const char *command_line_find_entry(const char *line, const char *name, const char *entry, char *buffer, size_t size);
+
 /* Tells whether a list that is separated by commas has the entry. '-' and '_' are equal. */
 bool command_line_list_has(const char *list, const char *entry);

@@ -52,6 +52,33 @@ static void check_group(const HostFacts *host, const Device *device, CheckList *
         check_detail(list, "iommu-group", "%d", group->number);
 }
 
+/* How the group becomes viable. A job never unbinds a bridge, and a detach takes no device that another program gave to vfio. */
+static void cure_blockers(const Device *device, CheckList *list) {
+        const Group *group = device->group;
+        const char *address = PCI_ADDRESS_TEXT(device->address);
+
+        for (size_t i = 0; i < group->n_members; i++) {
+                const Device *bridge = group->members[i];
+
+                if (bridge->endpoint || !device_blocks_group(bridge))
+                        continue;
+                check_cure(list,
+                                "The bridge %s is on the driver %s, which does DMA for the host. Write its address to "
+                                "%s, or prevent at boot that the driver binds to it.",
+                                PCI_ADDRESS_TEXT(bridge->address), TEXT_NAME(bridge->driver),
+                                DRIVER_UNBIND_TEXT(bridge->driver));
+                return;
+        }
+        if (device_state(device) == DEVICE_FOREIGN)
+                check_cure(list,
+                                "Another program bound %s to %s. Detach the others with the tool that bound it (virsh, "
+                                "driverctl); or return it to the host with 'sudo vfioctl reattach --adopt %s', and "
+                                "detach the group with 'sudo vfioctl detach %s --group'.",
+                                address, TEXT_NAME(device->driver), address, address);
+        else
+                check_cure(list, "sudo vfioctl detach %s --group", address);
+}
+
 /* The drivers of other members that keep the group from being used. */
 static void check_blockers(const Device *device, CheckList *list) {
         const Group *group = device->group;
@@ -67,7 +94,7 @@ static void check_blockers(const Device *device, CheckList *list) {
                         "not "
                         "viable\".",
                         PCI_ADDRESS_TEXT(device->address), group->number, device_words_end(&words));
-        check_cure(list, "sudo vfioctl detach %s --group", PCI_ADDRESS_TEXT(device->address));
+        cure_blockers(device, list);
         detail(device, list);
 }
 

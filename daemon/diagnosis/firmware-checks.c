@@ -52,14 +52,15 @@ static void check_tables(const HostFacts *facts, CheckList *list) {
         }
 }
 
-/* The whole word on the command line that turns the IOMMU off: "intel_iommu=off" of "intel_iommu=off,sm_on" is not enough. */
+/* Removes the whole word on the command line that turns the IOMMU off: "intel_iommu=off" of "intel_iommu=off,sm_on" is not enough. Other
+ * words of the same parameter, such as "iommu=pt", stay. */
 static void cure_off_switch(const HostFacts *facts, CheckList *list) {
         const char *parameter = facts->platform.off_switch;
         char name[32], word[WORD_MAX];
 
         (void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(parameter, "="), parameter);
-        boot_loader_cure_remove(list, &facts->boot,
-                        command_line_find(facts->command_line, name, word, sizeof(word)) ? word : parameter);
+        bool is_found = command_line_find_entry(facts->command_line, name, "off", word, sizeof(word));
+        boot_loader_cure_remove(list, &facts->boot, is_found ? word : parameter);
 }
 
 static void check_iommu(const HostFacts *facts, CheckList *list) {
@@ -109,11 +110,16 @@ static void check_interrupts(const HostFacts *facts, CheckList *list) {
 }
 
 static void check_passthrough(const HostFacts *facts, CheckList *list) {
-        if (facts->iommu.state == IOMMU_ON && facts->identity_groups > 0)
-                check_add(list, CHECK_BOOT, "iommu-passthrough", CHECK_INFO,
-                                "The IOMMU is in passthrough mode (iommu=pt): the host's own devices use memory "
-                                "directly. That makes no difference for a device of a virtual machine, which the IOMMU "
-                                "still confines.");
+        char some[96];
+
+        if (facts->iommu.state != IOMMU_ON || facts->identity_groups == 0)
+                return;
+        (void)snprintf(some, sizeof(some), "%u of %u IOMMU groups are in passthrough mode (type identity)",
+                        facts->identity_groups, facts->groups);
+        check_add(list, CHECK_BOOT, "iommu-passthrough", CHECK_INFO,
+                        "%s: the host's own devices use memory directly. That makes no difference for a device of a "
+                        "virtual machine, which the IOMMU still confines.",
+                        facts->identity_groups == facts->groups ? "The IOMMU is in passthrough mode (iommu=pt)" : some);
 }
 
 static void check_acs_override(const HostFacts *facts, CheckList *list) {

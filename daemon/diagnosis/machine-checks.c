@@ -15,27 +15,45 @@ static void check_memlock(const HostFacts *facts, CheckList *list) {
                 check_add(list, CHECK_MACHINE, "memlock", CHECK_OK, "You may lock memory without a limit.");
                 return;
         }
+        bool can_raise = facts->memlock < MEMLOCK_SMALL && facts->memlock_hard >= MEMLOCK_SMALL;
+        char raise[64] = "";
+        if (can_raise && facts->memlock_hard == UINT64_MAX)
+                (void)snprintf(raise, sizeof(raise), ", but you may raise it without a limit");
+        else if (can_raise)
+                (void)snprintf(raise, sizeof(raise), ", but you may raise it to %llu MiB",
+                                (unsigned long long)(facts->memlock_hard / MIB));
         check_add(list, CHECK_MACHINE, "memlock", facts->memlock < MEMLOCK_SMALL ? CHECK_WARNING : CHECK_INFO,
-                        "Your limit of locked memory is %llu MiB. With a device, the kernel locks all memory of a "
-                        "virtual "
-                        "machine. If the limit is lower, QEMU fails with \"VFIO_MAP_DMA failed: Cannot allocate "
-                        "memory\".",
-                        (unsigned long long)(facts->memlock / MIB));
+                        "Your limit of locked memory is %llu MiB%s. With a device, the kernel locks all memory of a "
+                        "virtual machine. If the limit is lower, QEMU fails with \"VFIO_MAP_DMA failed: Cannot "
+                        "allocate memory\".",
+                        (unsigned long long)(facts->memlock / MIB), raise);
         check_detail(list, "limit", "%llu", (unsigned long long)facts->memlock);
-        check_cure(list,
-                        "Write '@kvm hard memlock unlimited' to a file in /etc/security/limits.d, and log in again; or "
-                        "start QEMU with 'systemd-run --uid=$USER -p LimitMEMLOCK=infinity' as root.");
+        if (can_raise)
+                check_cure(list, "Start QEMU with 'vfioctl lease', which raises the limit.");
+        else
+                check_cure(list,
+                                "Write '@kvm - memlock unlimited' to a file in /etc/security/limits.d, for the users "
+                                "in the group kvm, and log in again; or start QEMU with 'sudo systemd-run --uid=NAME "
+                                "-p LimitMEMLOCK=infinity'.");
 }
 
 static void check_container(const NodeFact *node, CheckList *list) {
-        if (S_ISCHR(node->mode) && (node->mode & 0666) != 0666) {
-                check_add(list, CHECK_MACHINE, "vfio-container", CHECK_WARNING,
-                                "/dev/vfio/vfio has the mode %04o, so only its owner can start a virtual machine with "
-                                "a "
-                                "device. The node itself gives access to no device, and udev sets its mode to 0666.",
-                                (unsigned)node->mode & 07777);
+        if (!S_ISCHR(node->mode) || (node->mode & 0666) == 0666)
+                return;
+        bool for_group = (node->mode & 0660) == 0660;
+        check_add(list, CHECK_MACHINE, "vfio-container", CHECK_WARNING,
+                        "/dev/vfio/vfio has the mode %04o, so %s can start a virtual machine with a device. The node "
+                        "itself gives access to no device, and udev sets its mode to 0666%s.",
+                        (unsigned)node->mode & 07777,
+                        for_group ? "not every user, but only its owner and its group," : "only its owner",
+                        for_group ? " unless a rule of the administrator sets another mode" : "");
+        if (for_group)
+                check_cure(list,
+                                "If every user should be able to: remove MODE and GROUP from the udev rule for "
+                                "vfio/vfio in /etc/udev/rules.d, and run 'sudo udevadm control --reload' and 'sudo "
+                                "udevadm trigger --name-match=vfio/vfio'.");
+        else
                 check_cure(list, "sudo udevadm trigger --name-match=vfio/vfio");
-        }
 }
 
 /* A node of a group or of a device. */

@@ -16,40 +16,52 @@ static void cure_line(const ModprobeLine *line, CheckList *list) {
                 check_cure(list, "Remove line %u of %s.", line->line, line->file);
 }
 
-/* Finds a line that keeps a module from being loaded. */
-static const ModprobeLine *find_obstacle(const HostFacts *facts, const char *module) {
+/* Finds a line that keeps a module from being loaded. A blacklist counts only for the module that vfiod loads by its name: libkmod does
+ * not apply it to the dependencies. */
+static const ModprobeLine *find_obstacle(const HostFacts *facts, const char *module, bool is_named) {
         for (size_t i = 0; i < facts->modprobe.n_lines; i++) {
                 const ModprobeLine *line = &facts->modprobe.lines[i];
 
-                if (line->command != MODPROBE_OPTIONS && modules_names_equal(line->module, module))
+                if ((line->command == MODPROBE_INSTALL || (line->command == MODPROBE_BLACKLIST && is_named)) &&
+                                modules_names_equal(line->module, module))
                         return line;
         }
         return NULL;
 }
 
-/* Tells whether the kernel command line forbids the module. */
-static bool check_forbidden(const HostFacts *facts, const char *module, CheckList *list) {
-        static const char *const names[] = {"module_blacklist", "modprobe.blacklist"};
-        char word[WORD_MAX];
+/* Finds the word of the kernel command line that forbids the module. The kernel obeys only the last module_blacklist, for each module.
+ * libkmod obeys each modprobe.blacklist, for the module that is loaded by its name. Returns the list, a part of word. */
+static const char *find_forbidding(
+                const HostFacts *facts, const char *module, bool is_named, char word[static WORD_MAX]) {
+        const char *value = command_line_find(facts->command_line, "module_blacklist", word, WORD_MAX);
 
-        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
-                const char *value = command_line_find(facts->command_line, names[i], word, sizeof(word));
-
-                if (!value || !command_line_list_has(value, module))
-                        continue;
-                check_add(list, CHECK_VFIO, "vfio-module", CHECK_ERROR,
-                                "The module %s must not be loaded, because the kernel was started with %s. No device "
-                                "can "
-                                "be detached.",
-                                module, word);
-                boot_loader_cure_remove(list, &facts->boot, word);
-                return true;
-        }
-        return false;
+        if (value && command_line_list_has(value, module))
+                return value;
+        return is_named ? command_line_find_entry(facts->command_line, "modprobe.blacklist", module, word, WORD_MAX)
+                        : NULL;
 }
 
-static bool check_obstacle(const HostFacts *facts, const char *module, CheckList *list) {
-        const ModprobeLine *line = find_obstacle(facts, module);
+/* Tells whether the kernel command line forbids the module. */
+static bool check_forbidden(const HostFacts *facts, const char *module, bool is_named, CheckList *list) {
+        char word[WORD_MAX];
+
+        const char *value = find_forbidding(facts, module, is_named, word);
+        if (!value)
+                return false;
+        check_add(list, CHECK_VFIO, "vfio-module", CHECK_ERROR,
+                        "The module %s must not be loaded, because the kernel was started with %s. No device can be "
+                        "detached.",
+                        module, word);
+        /* The other modules of a list stay forbidden. */
+        if (strchr(value, ','))
+                boot_loader_cure_remove_entry(list, &facts->boot, word, module);
+        else
+                boot_loader_cure_remove(list, &facts->boot, word);
+        return true;
+}
+
+static bool check_obstacle(const HostFacts *facts, const char *module, bool is_named, CheckList *list) {
+        const ModprobeLine *line = find_obstacle(facts, module, is_named);
 
         if (!line)
                 return false;
@@ -88,6 +100,7 @@ static bool check_missing(const HostFacts *facts, CheckList *list) {
 }
 
 static void check_module(const HostFacts *facts, CheckList *list) {
+        /* The first one is loaded by its name; the others are its dependencies. */
         static const char *const modules[] = {"vfio-pci", "vfio-pci-core", "vfio", "vfio-iommu-type1"};
 
         if (facts->has_vfio_driver) {
@@ -95,7 +108,7 @@ static void check_module(const HostFacts *facts, CheckList *list) {
                 return;
         }
         for (size_t i = 0; i < ELEMENTSOF(modules); i++)
-                if (check_forbidden(facts, modules[i], list) || check_obstacle(facts, modules[i], list))
+                if (check_forbidden(facts, modules[i], i == 0, list) || check_obstacle(facts, modules[i], i == 0, list))
                         return;
         if (check_missing(facts, list))
                 return;

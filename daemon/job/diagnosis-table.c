@@ -190,6 +190,7 @@ static int check_quota(const DiagnosisTable *table, uid_t asker, Problem *proble
         return quota_check(&limits, &use, asker, "diagnoses", problem);
 }
 
+/* Selects the device, or the endpoints of the group. If the group has none, its bridges are selected. */
 static void select_devices(Diagnosis *diagnosis, const Selection *selection) {
         if (!selection)
                 return;
@@ -197,9 +198,11 @@ static void select_devices(Diagnosis *diagnosis, const Selection *selection) {
                 diagnosis->devices[diagnosis->n_devices++] = selection->device;
                 return;
         }
-        for (size_t i = 0; i < selection->group->n_members && diagnosis->n_devices < DIAGNOSIS_DEVICES_MAX; i++)
-                if (selection->group->members[i]->endpoint || selection->group->n_members == 1)
-                        diagnosis->devices[diagnosis->n_devices++] = selection->group->members[i];
+        const Group *group = selection->group;
+        bool takes_all = group_count_endpoints(group) == 0;
+        for (size_t i = 0; i < group->n_members && diagnosis->n_devices < DIAGNOSIS_DEVICES_MAX; i++)
+                if (group->members[i]->endpoint || takes_all)
+                        diagnosis->devices[diagnosis->n_devices++] = group->members[i];
 }
 
 int diagnosis_start(DiagnosisTable *table, const DiagnosisQuestion *question, diagnosis_done_t done, void *userdata,

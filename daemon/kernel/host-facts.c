@@ -77,7 +77,12 @@ static int read_others(const Kernel *kernel, HostFacts *facts) {
         return read_driverctl(kernel, facts);
 }
 
-/* "Max locked memory         8388608              8388608              bytes": the second number is the hard limit. */
+static uint64_t parse_limit(const char *text) {
+        return streq(text, "unlimited") ? UINT64_MAX : strtoull(text, NULL, 10);
+}
+
+/* "Max locked memory         8388608              8388608              bytes": the soft limit, which the kernel applies,
+ * and the hard limit. */
 static void read_memlock(const Kernel *kernel, pid_t pid, HostFacts *facts) {
         static const char key[] = "Max locked memory";
         char text[SYSFS_TEXT_MAX], soft[24], hard[24];
@@ -88,7 +93,8 @@ static void read_memlock(const Kernel *kernel, pid_t pid, HostFacts *facts) {
         if (!line || sscanf(line + sizeof(key) - 1, "%23s %23s", soft, hard) != 2)
                 return;
         facts->has_memlock = true;
-        facts->memlock = streq(hard, "unlimited") ? UINT64_MAX : strtoull(hard, NULL, 10);
+        facts->memlock = parse_limit(soft);
+        facts->memlock_hard = parse_limit(hard);
 }
 
 int host_facts_read(const Kernel *kernel, uid_t uid, pid_t pid, HostFacts *ret) {

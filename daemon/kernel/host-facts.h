@@ -58,7 +58,8 @@ typedef struct HostFacts {
         /* Of the user who asks. */
         bool is_root;
         bool has_memlock;
-        uint64_t memlock; /* hard limit of the memory that may be locked, in bytes; UINT64_MAX for none */
+        uint64_t memlock; /* limit of the memory that may be locked, in bytes: the kernel applies it; UINT64_MAX for none */
+        uint64_t memlock_hard; /* the user may raise the limit up to this one */
 } HostFacts;
 
 /* Reads everything but the facts of the worker. The limit is that of the process of the user; a pid of 0 means that it is not

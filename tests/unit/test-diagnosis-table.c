@@ -135,6 +135,28 @@ static void test_device(void) {
         bed_free(bed);
 }
 
+/* A group that has only bridges: each of them is examined, not the whole host. */
+static void test_bridges(void) {
+        Bed *bed = bed_new();
+        Answer answer = {};
+        _cleanup_problem_ Problem problem = {};
+
+        put_bridge(bed->inventory, "0000:00:01.0", "pcieport", 7);
+        put_bridge(bed->inventory, "0000:00:01.1", "pcieport", 7);
+        const Selection selection = {.group = get_device(bed->inventory, "0000:00:01.0")->group};
+        g_assert_cmpint(diagnosis_start(&bed->table, &(DiagnosisQuestion){.selection = &selection}, on_done, &answer,
+                                        &problem),
+                        ==, 0);
+        await(bed, &answer);
+        expect_no_check(&answer.checks, "iommu");
+        unsigned n = 0;
+        for (size_t i = 0; i < answer.checks.n_checks; i++)
+                n += g_str_equal(answer.checks.checks[i].code, "device-type");
+        g_assert_cmpuint(n, ==, 2);
+        check_list_done(&answer.checks);
+        bed_free(bed);
+}
+
 /* A device that does not answer: the others checks come after the deadline, and the child counts until the device answers. */
 static void test_late(void) {
         Bed *bed = bed_new();
@@ -246,9 +268,16 @@ static void test_devices(void) {
         put(inventory, "0000:02:00.0", "vfio-pci", 2, "flr", "0000:01:00.0");
         list = check_device(inventory, "0000:02:00.0", host, NULL);
         expect_check(list, "device-blockers", "error", "0000:02:00.1 (e1000e), 0000:02:00.2 (e1000e)",
-                        "sudo vfioctl detach 0000:02:00.0 --group");
+                        "Another program bound 0000:02:00.0 to vfio-pci.*reattach --adopt 0000:02:00.0*");
         expect_no_check(list, "device-state");
         put_origin(inventory, "0000:02:00.0", "e1000e", NULL);
+        expect_check(check_device(inventory, "0000:02:00.0", host, NULL), "device-blockers", "error", "e1000e",
+                        "sudo vfioctl detach 0000:02:00.0 --group");
+        /* No job unbinds a bridge. */
+        put_bridge(inventory, "0000:01:00.0", "switchtec", 2);
+        expect_check(check_device(inventory, "0000:02:00.0", host, NULL), "device-blockers", "error", "switchtec",
+                        "The bridge 0000:01:00.0 is on the driver switchtec,*/sys/bus/pci/drivers/switchtec/unbind*");
+        put_bridge(inventory, "0000:01:00.0", "pcieport", 1);
         expect_check(check_device(inventory, "0000:02:00.0", host, NULL), "device-state", "ok", "is detached", "");
 
         /* Jobs, and a card that is gone. */
@@ -404,6 +433,7 @@ int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/diagnosis-table/host", test_host);
         g_test_add_func("/diagnosis-table/device", test_device);
+        g_test_add_func("/diagnosis-table/bridges", test_bridges);
         g_test_add_func("/diagnosis-table/late", test_late);
         g_test_add_func("/diagnosis-table/cancelled", test_cancelled);
         g_test_add_func("/diagnosis-table/devices", test_devices);

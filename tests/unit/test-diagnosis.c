@@ -167,6 +167,8 @@ static void test_boot(void) {
         EXPECT_NONE(&bed, "iommu-passthrough");
         temp_tree_file(bed.tree, "identity\n", "sys/kernel/iommu_groups/0/type");
         EXPECT(&bed, "iommu-passthrough", "info", "iommu=pt", "");
+        temp_tree_file(bed.tree, "DMA-FQ\n", "sys/kernel/iommu_groups/1/type");
+        EXPECT(&bed, "iommu-passthrough", "info", "1 of 2 IOMMU groups are", "");
 
         /* ACS. */
         EXPECT_NONE(&bed, "acs-override");
@@ -214,12 +216,12 @@ static void test_module(void) {
         temp_tree_file(bed.tree, "blacklist vfio-pci\n", "etc/modprobe.d/a.conf.bak");
         EXPECT(&bed, "vfio-module", "ok", "not loaded", "");
         /* A name that would be a program. */
-        temp_tree_file(bed.tree, "blacklist vfio\n", "etc/modprobe.d/a;reboot;.conf");
+        temp_tree_file(bed.tree, "blacklist vfio-pci\n", "etc/modprobe.d/a;reboot;.conf");
         EXPECT(&bed, "vfio-module", "error", "blacklist", "Remove line 1 of *");
         temp_tree_remove(bed.tree, "etc/modprobe.d/a;reboot;.conf");
 
         temp_tree_file(bed.tree, "modprobe.blacklist=nouveau,vfio_pci\n", "proc/cmdline");
-        EXPECT(&bed, "vfio-module", "error", "modprobe.blacklist=nouveau,vfio_pci", "sudo *");
+        EXPECT(&bed, "vfio-module", "error", "modprobe.blacklist=nouveau,vfio_pci", "Remove vfio-pci from *");
         temp_tree_file(bed.tree, "module_blacklist=vfio\n", "proc/cmdline");
         EXPECT(&bed, "vfio-module", "error", "module_blacklist=vfio", "sudo *");
         temp_tree_file(bed.tree, "module_blacklist=vfiox\n", "proc/cmdline");
@@ -331,6 +333,9 @@ static void test_command_line(void) {
         g_assert_null(command_line_find("", "a", word, sizeof(word)));
         g_assert_cmpstr(command_line_find("averylongname=valuevalue", "averylongname", word, sizeof(word)), ==, "v");
         g_assert_cmpstr(command_line_find("averylongnameaaaaaa=v", "averylongnameaaaaaa", word, sizeof(word)), ==, "");
+        g_assert_cmpstr(command_line_find_entry("a=b,off a=pt b=off", "a", "off", word, sizeof(word)), ==, "b,off");
+        g_assert_cmpstr(word, ==, "a=b,off");
+        g_assert_null(command_line_find_entry("a=offx a=xoff a=", "a", "off", word, sizeof(word)));
         g_assert_true(command_line_list_has("a,vfio_pci", "vfio-pci"));
         g_assert_false(command_line_list_has("a,vfio_pcix,xvfio-pci,", "vfio-pci"));
         g_assert_false(command_line_list_has("", "vfio-pci"));
@@ -355,32 +360,39 @@ static void test_programs(void) {
         bed_clear(&bed);
 }
 
-static void put_limit(Bed *bed, const char *hard) {
+static void put_limit(Bed *bed, const char *soft, const char *hard) {
         g_autofree char *text = g_strdup_printf(
                         "Limit                     Soft Limit           Hard Limit           Units     \n"
                         "Max cpu time              unlimited            unlimited            seconds   \n"
-                        "Max locked memory         8388608              %-20s bytes     \n",
-                        hard);
+                        "Max locked memory         %-20s %-20s bytes     \n",
+                        soft, hard);
 
         temp_tree_file(bed->tree, text, "proc/77/limits");
 }
 
 static void test_memlock(void) {
+        static const struct {
+                const char *soft, *hard, *severity, *says, *cure;
+        } cases[] = {
+                        {"8388608", "8388608", "warning", "is 8 MiB. ", "*'@kvm - memlock*limits.d*'sudo *--uid=NAME*"},
+                        {"8388608", "16777216", "warning", "is 8 MiB. ", "*limits.d*"},
+                        {"8388608", "17179869184", "warning", "8 MiB, but you may raise it to 16384 MiB.",
+                                        "Start QEMU with 'vfioctl lease'*"},
+                        {"8388608", "unlimited", "warning", "8 MiB, but you may raise it without a limit.",
+                                        "Start QEMU with 'vfioctl lease'*"},
+                        {"17179869184", "unlimited", "info", "is 16384 MiB. ", "*limits.d*"},
+                        {"unlimited", "unlimited", "ok", "without a limit", ""},
+        };
         Bed bed = bed_new(INTEL);
 
-        put_limit(&bed, "8388608");
-        read_as(&bed, 1000, 77);
-        run_checks(&bed);
-        expect_check(&bed.list, "memlock", "warning", "is 8 MiB", "*limits.d*");
-        g_assert_cmpstr(check_get_detail(find_check(&bed.list, "memlock"), "limit"), ==, "8388608");
-        put_limit(&bed, "unlimited");
-        read_as(&bed, 1000, 77);
-        run_checks(&bed);
-        expect_check(&bed.list, "memlock", "ok", "without a limit", "");
-        put_limit(&bed, "17179869184");
-        read_as(&bed, 1000, 77);
-        run_checks(&bed);
-        expect_check(&bed.list, "memlock", "info", "16384 MiB", "*");
+        for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+                put_limit(&bed, cases[i].soft, cases[i].hard);
+                read_as(&bed, 1000, 77);
+                run_checks(&bed);
+                expect_check(&bed.list, "memlock", cases[i].severity, cases[i].says, cases[i].cure);
+                const char *limit = check_get_detail(find_check(&bed.list, "memlock"), "limit");
+                g_assert_cmpstr(limit, ==, streq(cases[i].severity, "ok") ? NULL : cases[i].soft);
+        }
         /* Root has no limit, and nothing is known of another process. */
         read_as(&bed, 0, 77);
         run_checks(&bed);
@@ -412,9 +424,13 @@ static void test_nodes(void) {
         run_checks(&bed);
         expect_check(&bed.list, "node-access", "info", "Only root", "");
         bed.facts.nodes[0].mode = S_IFCHR | 0660;
+        run_checks(&bed);
+        expect_check(&bed.list, "vfio-container", "warning",
+                        "0660, so not every user, but only its owner and its group", "*udev rule for vfio/vfio*");
+        bed.facts.nodes[0].mode = S_IFCHR | 0600;
         bed.facts.nodes[1].mode = S_IFCHR | 0666;
         run_checks(&bed);
-        expect_check(&bed.list, "vfio-container", "warning", "0660", "sudo udevadm trigger*");
+        expect_check(&bed.list, "vfio-container", "warning", "0600, so only its owner", "sudo udevadm trigger*");
         expect_check(&bed.list, "vfio-node", "warning", "/dev/vfio/12", "Remove the udev rule*");
         bed.facts.nodes[1].mode = S_IFREG | 0600;
         run_checks(&bed);
