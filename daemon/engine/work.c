@@ -181,8 +181,11 @@ static void expect_early_override(const Plan *plan, PlanMember *member) {
 static int read_before(Work *work, size_t i, Problem *problem) {
         PlanMember *member = &work->plan->members[i];
         Binding *before = &member->before;
+        PciAddress pf;
         VfioCdev cdev;
 
+        /* The kernel sends the event of a new VF before it creates the link to its PF, so the model may not know it yet. */
+        member->virtual_function = member->virtual_function || pci_device_is_vf(work->fds[i], &pf);
         int r = binding_read(work->fds[i], before);
         if (r >= 0 && member->virtual_function)
                 r = virtual_function_read_link(work->kernel, work->fds[i], member->address, &before->link);

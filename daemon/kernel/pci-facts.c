@@ -216,6 +216,12 @@ static void find_nodes(const Kernel *kernel, int device_fd, PciFacts *facts) {
         facts->nodes = facts->nodes * 31 + read_inode(device_fd, SYSFS_PATH("vfio-dev/%s", cdev.name));
 }
 
+bool pci_device_is_vf(int device_fd, PciAddress *ret_physical) {
+        char text[PCI_ADDRESS_TEXT_MAX];
+
+        return sysfs_read_link(device_fd, "physfn", text, sizeof(text)) >= 0 && pci_address_parse(text, ret_physical) >= 0;
+}
+
 int pci_device_read_facts(const Kernel *kernel, PciAddress address, PciFacts *ret) {
         _cleanup_close_ int device_fd = pci_device_open(kernel, address);
         if (device_fd < 0)
@@ -238,10 +244,7 @@ int pci_device_read_facts(const Kernel *kernel, PciAddress address, PciFacts *re
                 facts.reset_methods[0] = '\0';
         facts.virtual_functions_max = (uint16_t)read_optional(device_fd, "sriov_totalvfs", 0, UINT16_MAX, 0);
 
-        char physical_function[PCI_ADDRESS_TEXT_MAX];
-        facts.virtual_function =
-                        sysfs_read_link(device_fd, "physfn", physical_function, sizeof(physical_function)) >= 0 &&
-                        pci_address_parse(physical_function, &facts.physical_function) >= 0;
+        facts.virtual_function = pci_device_is_vf(device_fd, &facts.physical_function);
 
         char path[PCI_FOLDER_MAX];
         read_folder(kernel, address, path);

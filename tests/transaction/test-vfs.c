@@ -443,6 +443,24 @@ static void test_removed_by_hand(void) {
         host_free(host);
 }
 
+/* A VF is detached before the model knows that it is one: the kernel sends its event before it creates the link to the PF.
+ * When it is removed, it is not expected back, as a card that was pulled is. */
+static void test_unknown(void) {
+        Host *host = vfs_host();
+        Daemon *daemon = daemon_start(host, &patient);
+
+        vfs_must_set(daemon, OF_HOST(2), OUTCOME_DONE);
+        inventory_find_device(host->inventory, address_of(VF(0)))->virtual_function = false;
+        daemon_move(daemon, PLAN_DETACH, VF(0), OUTCOME_DONE);
+        g_assert_true(inventory_find_device(host->inventory, address_of(VF(0)))->origin->virtual_function);
+        g_assert_cmpint(fake_kernel_write(host->fake, "0", "sys/bus/pci/devices/" PF "/sriov_numvfs"), ==, 0);
+        assert_model_is_current(daemon);
+        assert_nothing_recorded(host);
+        g_assert_null(inventory_find_device(host->inventory, address_of(VF(0))));
+        daemon_stop(daemon);
+        host_free(host);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/vfs/detached", test_detached);
@@ -461,5 +479,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/vfs/cancel", test_cancel);
         g_test_add_func("/vfs/many", test_many);
         g_test_add_func("/vfs/removed-by-hand", test_removed_by_hand);
+        g_test_add_func("/vfs/unknown", test_unknown);
         return g_test_run();
 }
