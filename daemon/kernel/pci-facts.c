@@ -219,7 +219,8 @@ static void find_nodes(const Kernel *kernel, int device_fd, PciFacts *facts) {
 bool pci_device_is_vf(int device_fd, PciAddress *ret_physical) {
         char text[PCI_ADDRESS_TEXT_MAX];
 
-        return sysfs_read_link(device_fd, "physfn", text, sizeof(text)) >= 0 && pci_address_parse(text, ret_physical) >= 0;
+        return sysfs_read_link(device_fd, "physfn", text, sizeof(text)) >= 0 &&
+                        pci_address_parse(text, ret_physical) >= 0;
 }
 
 int pci_device_read_facts(const Kernel *kernel, PciAddress address, PciFacts *ret) {
