@@ -92,7 +92,7 @@ static void test_space(void) {
         put_acs(root, 0x5f, 0x15);
         isolation = read_space(root, 4096);
         expect_acs(&isolation, "SV RR UF", false);
-        /* What is not implemented is not required. */
+        /* A bridge that lacks a capability bit need not have it switched on. */
         put_acs(root, 0x15, 0x15);
         isolation = read_space(root, 4096);
         expect_acs(&isolation, "SV RR UF", true);
