@@ -115,13 +115,19 @@ static void check_untouched(World *world, const Truth *before) {
 
 #define REAP_SECONDS 20
 
-/* A worker removes the state file, and may need a moment. ledger_check() then finds a file that is still there. */
-static void await_forgotten(World *world, const char *address) {
-        g_autofree char *file = g_build_filename(world->vfiod->state_folder, "devices", address, NULL);
+/* A worker removes the state file of a device that vfiod has forgotten, and may need a moment. ledger_check() then
+ * finds a file that is still there. */
+static void await_forgotten(World *world) {
         gint64 end = g_get_monotonic_time() + REAP_SECONDS * G_USEC_PER_SEC;
 
-        while (world->vfiod->process && g_file_test(file, G_FILE_TEST_EXISTS) && g_get_monotonic_time() < end)
-                vfiod_catch_up(world->vfiod);
+        for (unsigned i = 0; i < n_slots; i++) {
+                g_autofree char *file =
+                                g_build_filename(world->vfiod->state_folder, "devices", slots[i].address, NULL);
+
+                while (!ledger_find(world->ledger, slots[i].address) && world->vfiod->process &&
+                                g_file_test(file, G_FILE_TEST_EXISTS) && g_get_monotonic_time() < end)
+                        vfiod_catch_up(world->vfiod);
+        }
 }
 
 /* Another program bound the card to a host driver. So vfiod must forget it. */
@@ -135,10 +141,9 @@ static void forget_rebound(World *world) {
                 if (device && world_claim(world, device) && *device->driver && !truth_is_on_vfio(device) &&
                                 claim->phase != CLAIM_DEGRADED &&
                                 g_hash_table_contains(world->changed, claim->address)) {
-                        if (claim->phase == CLAIM_DETACHED) {
-                                await_forgotten(world, claim->address);
+                        if (claim->phase == CLAIM_DETACHED)
                                 ledger_drop(world->ledger, claim->address);
-                        } else
+                        else
                                 ledger_find(world->ledger, claim->address)->phase = CLAIM_DOUBTFUL;
                 }
         }
@@ -288,8 +293,10 @@ void invariants_check(World *world, const Truth *before) {
         forget_rebound(world);
         forget_gone_vfs(world);
         doubt_uncertain(world);
-        if (world->busy_group == NO_GROUP)
+        if (world->busy_group == NO_GROUP) {
+                await_forgotten(world);
                 ledger_check(world->ledger, world->vfiod->state_folder);
+        }
         check_devices(world);
         check_groups(world);
         keeper_review(world);
