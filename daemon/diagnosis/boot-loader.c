@@ -134,14 +134,32 @@ BootLoader boot_loader_find(const BootFacts *facts) {
         return BOOT_LOADER_UNKNOWN;
 }
 
+/* openSUSE MicroOS and its relatives: only transactional-update changes the system. */
+static bool is_transactional(const BootFacts *facts) {
+        return release_has(facts, "ID", "opensuse-microos") || release_has(facts, "ID", "sle-micro") ||
+                        release_has(facts, "ID", "opensuse-leap-micro");
+}
+
+const char *boot_initramfs_command(const BootFacts *facts) {
+        if (boot_facts_have(facts, BOOT_FILE_OSTREE))
+                return "";
+        if (is_transactional(facts))
+                return "sudo transactional-update initrd";
+        /* On Debian, update-initramfs works with dracut, too. */
+        if (boot_facts_have(facts, BOOT_FILE_UPDATE_INITRAMFS))
+                return "sudo update-initramfs -u -k all";
+        if (boot_facts_have(facts, BOOT_FILE_MKINITCPIO))
+                return "sudo mkinitcpio -P";
+        return boot_facts_have(facts, BOOT_FILE_DRACUT) ? "sudo dracut --force --regenerate-all" : "";
+}
+
 /* The command that makes the configuration of GRUB from its settings. */
 static const char *grub_command(const BootFacts *facts) {
         if (boot_facts_have(facts, BOOT_FILE_UPDATE_GRUB))
                 return "sudo update-grub";
         if (!boot_facts_have(facts, BOOT_FILE_GRUB2_MKCONFIG))
                 return "sudo grub-mkconfig -o /boot/grub/grub.cfg";
-        if (release_has(facts, "ID", "opensuse-microos") || release_has(facts, "ID", "sle-micro") ||
-                        release_has(facts, "ID", "opensuse-leap-micro"))
+        if (is_transactional(facts))
                 return "sudo transactional-update grub.cfg";
         if (!is_rhel_7(facts) || !boot_facts_have(facts, BOOT_FILE_EFI))
                 return "sudo grub2-mkconfig -o /boot/grub2/grub.cfg";
@@ -179,16 +197,22 @@ static bool text_has(const char *text, const char *parameter) {
         return false;
 }
 
+/* The file is right already, so perhaps only the reboot is missing. */
+static void cure_apply(CheckList *list, const char *path, const char *command) {
+        if (*command == '\0')
+                check_cure(list, "Reboot: %s is right already.", path);
+        else
+                check_cure(list, "%s is right already. Run '%s' if you have not done so yet, and reboot.", path,
+                                command);
+}
+
 /* A file that has the whole kernel command line in its first line. */
 static bool cure_cmdline_file(CheckList *list, const char *path, const char *text, const char *command, bool adds,
                 const char *parameter) {
         if (!text || !command)
                 return false;
         if (text_has(text, parameter) == adds) {
-                if (*command == '\0')
-                        check_cure(list, "Reboot: %s is right already.", path);
-                else
-                        check_cure(list, "%s", command);
+                cure_apply(list, path, command);
                 return true;
         }
         check_detail(list, "file", "%s", path);
@@ -204,8 +228,9 @@ static bool cure_grub_add(CheckList *list, const BootFacts *facts, const char *p
         const char *command = grub_command(facts);
         GrubLine line;
 
-        if (grub_find_parameter(facts, parameter)) {
-                check_cure(list, "%s", command);
+        const BootText *present = grub_find_parameter(facts, parameter);
+        if (present) {
+                cure_apply(list, present->path, command);
                 return true;
         }
         grub_line_find(facts, &line);
@@ -242,16 +267,18 @@ static bool cure_grub_remove(CheckList *list, const BootFacts *facts, const char
         const BootText *file = grub_find_parameter(facts, parameter);
 
         if (!file)
-                check_cure(list, "%s", grub_command(facts));
+                cure_apply(list, "/etc/default/grub", grub_command(facts));
         else if (!check_text_is_plain(file->path, "/"))
                 return false;
         else {
                 check_detail(list, "file", "%s", file->path);
+                /* Behind a blank, behind a quote, and as an unquoted value. */
                 check_cure(list,
-                                "sudo sed -i -E \"/^[^#]/{s/ +%s([ \\\"'])/\\1/g;s/([\\\"'])%s( "
-                                "|([\\\"']))/\\1\\3/g}\" %s "
+                                "sudo sed -i -E \"/^[^#]/{s/[[:blank:]]+%s([[:blank:]\\\"']|$)/\\1/g;"
+                                "s/([\\\"'])%s([[:blank:]]+|([\\\"'])|$)/\\1\\3/g;"
+                                "s/^([[:blank:]]*(export[[:blank:]]+)?[A-Z_]+[+]?=)%s([[:blank:]]|$)/\\1\\3/}\" %s "
                                 "&& %s",
-                                parameter, parameter, file->path, grub_command(facts));
+                                parameter, parameter, parameter, file->path, grub_command(facts));
         }
         return true;
 }
@@ -262,7 +289,9 @@ static bool cure_entry(CheckList *list, const BootFacts *facts, bool adds, const
         if (!facts->loader_entry || !check_text_is_plain(facts->loader_entry, ""))
                 return false;
         if (adds)
-                check_cure(list, "sudo sed -i '/^options/s/$/ %s/' %s/%s\"", parameter, folder, facts->loader_entry);
+                /* The entry cannot be read here, so the command tells whether the parameter is missing. */
+                check_cure(list, "sudo sed -i -E '/^options/{/[[:blank:]]%s([[:blank:]]|$)/!s/$/ %s/}' %s/%s\"",
+                                parameter, parameter, folder, facts->loader_entry);
         else
                 check_cure(list, "sudo sed -i -E '/^options/s/ %s( |$)/\\1/' %s/%s\"", parameter, folder,
                                 facts->loader_entry);

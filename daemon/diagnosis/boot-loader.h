@@ -33,6 +33,10 @@ const char *boot_loader_to_string(BootLoader loader);
 /* Finds out how this host is started. */
 BootLoader boot_loader_find(const BootFacts *facts);
 
+/* Returns the command that makes the initramfs of this host again, a static string; "" if the host has no program for that, or its
+ * initramfs does not come from this host (ostree). */
+const char *boot_initramfs_command(const BootFacts *facts);
+
 /* Sets the cure of the last check: add or remove a parameter of the kernel. That is a command where one command can do it; otherwise a
  * sentence. Adds the details "boot-loader"; and "file", "old-line" and "new-line", if one line of a file changes. If the
  * configuration has the parameter already (or no longer has it), the cure only applies the configuration. A parameter with unusual

@@ -17,13 +17,15 @@ static bool equals(const char *text, size_t n, const char *name) {
         return true;
 }
 
-/* Tells whether a list of this length has the entry. */
+/* Tells whether a list of this length has exactly this entry. */
 static bool list_has(const char *list, size_t length, const char *entry) {
+        size_t wanted = strlen(entry);
+
         for (const char *word = list, *end = list + length; word < end; word++) {
                 const char *comma = memchr(word, ',', (size_t)(end - word));
                 size_t n = (size_t)((comma ? comma : end) - word);
 
-                if (equals(word, n, entry))
+                if (n == wanted && memcmp(word, entry, n) == 0)
                         return true;
                 word += n;
         }

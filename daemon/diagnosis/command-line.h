@@ -12,5 +12,6 @@ const char *command_line_find(const char *line, const char *name, char *buffer, 
 /* The same for the last word whose value is a list, separated by commas, that has the entry. Other words with this name are skipped. */
 const char *command_line_find_entry(const char *line, const char *name, const char *entry, char *buffer, size_t size);
 
-/* Tells whether a list that is separated by commas has the entry. '-' and '_' are equal. */
+/* Tells whether a list that is separated by commas has exactly this entry. The kernel (blacklisted() in kernel/module/main.c) and libkmod
+ * compare the names of their lists with names of modules that have '_', so an entry with '-' has no effect. */
 bool command_line_list_has(const char *list, const char *entry);

@@ -61,14 +61,25 @@ void grub_line_find(const BootFacts *facts, GrubLine *ret) {
                         find_in_file(&facts->grub[j], variables[i], ret);
 }
 
+/* Tells whether the text before c is "VARIABLE=", so that an unquoted value begins at c. */
+static bool is_behind_variable(const char *line, const char *c) {
+        const char *name = line + strspn(line, blanks), *rest = startswith(name, "export ");
+
+        if (rest)
+                name = rest + strspn(rest, blanks);
+        size_t length = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_");
+        return length > 0 && name + length + (name[length] == '+') == c - 1;
+}
+
 static bool line_has(const char *line, size_t length, const char *parameter) {
-        static const char separators[] = " \t\"'=\n";
+        static const char separators[] = " \t\"'\n";
         size_t n = strlen(parameter);
 
         if (line[strspn(line, blanks)] == '#')
                 return false;
         for (const char *c = line; (c = memmem(c, (size_t)(line + length - c), parameter, n)); c += n)
-                if ((c == line || strchr(separators, c[-1])) && (c[n] == '\0' || strchr(" \t\"'\n", c[n])))
+                if ((c == line || strchr(separators, c[-1]) || (c[-1] == '=' && is_behind_variable(line, c))) &&
+                                (c[n] == '\0' || strchr(" \t\"'\n", c[n])))
                         return true;
         return false;
 }

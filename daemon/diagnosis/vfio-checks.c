@@ -7,13 +7,15 @@
 
 #define WORD_MAX 512
 
-/* Makes the cure that removes a line of modprobe.d. A file of a package is not changed: a file in /etc hides it. */
-static void cure_line(const ModprobeLine *line, CheckList *list) {
+/* Makes the cure that removes a line of modprobe.d. A file of a package is not changed: a file in /etc hides it. then: a command that
+ * makes the change effective; "" for none. */
+static void cure_line(const ModprobeLine *line, const char *then, CheckList *list) {
         check_detail(list, "file", "%s", line->file);
         if (startswith(line->file, "/etc/") && check_text_is_plain(line->file, "/"))
-                check_cure(list, "sudo sed -i '%us/^/#/' %s", line->line, line->file);
+                check_cure(list, "sudo sed -i '%us/^/#/' %s%s%s", line->line, line->file, *then ? " && " : "", then);
         else
-                check_cure(list, "Remove line %u of %s.", line->line, line->file);
+                check_cure(list, "Remove line %u of %s%s%s%s.", line->line, line->file, *then ? ", then run '" : "",
+                                then, *then ? "'" : "");
 }
 
 /* Finds a line that keeps a module from being loaded. A blacklist counts only for the module that vfiod loads by its name: libkmod does
@@ -72,7 +74,7 @@ static bool check_obstacle(const HostFacts *facts, const char *module, bool is_n
                                         : "The module %s cannot be loaded by vfiod: line %u of %s replaces its loading "
                                           "with a command. No device can be detached.",
                         module, line->line, line->file);
-        cure_line(line, list);
+        cure_line(line, "", list);
         return true;
 }
 
@@ -100,8 +102,8 @@ static bool check_missing(const HostFacts *facts, CheckList *list) {
 }
 
 static void check_module(const HostFacts *facts, CheckList *list) {
-        /* The first one is loaded by its name; the others are its dependencies. */
-        static const char *const modules[] = {"vfio-pci", "vfio-pci-core", "vfio", "vfio-iommu-type1"};
+        /* The first one is loaded by its name; the others are its dependencies. They are spelled as the kernel spells them. */
+        static const char *const modules[] = {"vfio_pci", "vfio_pci_core", "vfio", "vfio_iommu_type1"};
 
         if (facts->has_vfio_driver) {
                 check_add(list, CHECK_VFIO, "vfio-module", CHECK_OK, "The driver vfio-pci is available.");
@@ -177,8 +179,9 @@ static void check_source(
                                 device_words_end(&taken),
                                 taken.n > 1 ? " If these are equal cards, the host can keep none of them." : "");
         check_detail(list, "ids", "%s", source->ids);
+        /* The initramfs has a copy of modprobe.d, and loads vfio-pci with it. */
         if (source->line)
-                cure_line(source->line, list);
+                cure_line(source->line, boot_initramfs_command(&facts->boot), list);
         else {
                 char word[WORD_MAX];
                 if (command_line_find(facts->command_line, "vfio-pci.ids", word, sizeof(word)))

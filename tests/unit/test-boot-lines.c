@@ -105,6 +105,18 @@ static void test_cmdline_file(void) {
                         {"a intel_iommu=on", NULL},
                         {"a intel_iommu=on\n", NULL},
         };
+        /* For GRUB, too; and a value that only ends so is not the parameter. */
+        static const char *const settings[] = {
+                        "GRUB_CMDLINE_LINUX=intel_iommu=on\n", "GRUB_CMDLINE_LINUX=\"a=intel_iommu=on\"\n"};
+        for (size_t i = 0; i < G_N_ELEMENTS(settings); i++) {
+                g_autoptr(TempTree) tree = temp_tree_new();
+                _cleanup_check_list_ CheckList list = {};
+
+                put_host(tree, &(Host){.grub = settings[i], .files = FILES("usr/sbin/update-grub", "")});
+                const Check *check = make_cure(tree, true, PARAMETER, &list);
+                g_assert_true(g_str_has_prefix(
+                                check->cure, i == 0 ? "/etc/default/grub is right already. " : "sudo sed "));
+        }
         const Host without_file = {.loader = "systemd-boot 257", .files = FILES("usr/bin/sdbootutil", "")};
 
         for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -126,6 +138,30 @@ static void test_cmdline_file(void) {
                         "Add intel_iommu=on to the kernel command line in /etc/kernel/cmdline, run 'sudo sdbootutil "
                         "update-all-entries', and reboot.",
                         NULL, NULL);
+}
+
+/* The command for an entry of systemd-boot can be run twice, and the removal, too. */
+static void test_entry(void) {
+        static const char *const results[] = {
+                        "options root=/dev/sda1 quiet intel_iommu=on", "options root=/dev/sda1 quiet"};
+        g_autoptr(TempTree) tree = temp_tree_new();
+
+        put_host(tree,
+                        &(Host){.loader = "systemd-boot 257",
+                                        .entry = "arch.conf",
+                                        .files = FILES("boot/loader/entries/arch.conf",
+                                                        "title Arch\noptions root=/dev/sda1 quiet\n")});
+        for (unsigned i = 0; i < 4; i++) {
+                _cleanup_check_list_ CheckList list = {};
+                g_autoptr(GString) cure = g_string_new(make_cure(tree, i < 2, PARAMETER, &list)->cure);
+
+                /* The boot partition, without bootctl. */
+                g_assert_cmpuint(g_string_replace(cure, "\"$(sudo bootctl --print-boot-path)/", "/boot/", 0), ==, 1);
+                g_assert_true(g_str_has_suffix(cure->str, "\""));
+                g_string_truncate(cure, cure->len - 1);
+                run_command(tree, cure->str);
+                expect_line(tree, "boot/loader/entries/arch.conf", results[i / 2]);
+        }
 }
 
 /* What is on the command line comes from root, but it must not become a command. */
@@ -156,6 +192,10 @@ static void test_removal(void) {
                                         "GRUB_CMDLINE_LINUX_DEFAULT=\"intel_iommu=off\""},
                         {"#GRUB_CMDLINE_LINUX=\"iommu=off\"\nGRUB_CMDLINE_LINUX='a iommu=off'\n",
                                         "GRUB_CMDLINE_LINUX='a'"},
+                        {"GRUB_CMDLINE_LINUX_DEFAULT=iommu=off\n", "GRUB_CMDLINE_LINUX_DEFAULT="},
+                        {"export GRUB_CMDLINE_LINUX+=iommu=off # why\n", "export GRUB_CMDLINE_LINUX+= # why"},
+                        {"GRUB_CMDLINE_LINUX=\"quiet\tiommu=off\tsplash\"\n", "GRUB_CMDLINE_LINUX=\"quiet\tsplash\""},
+                        {"GRUB_CMDLINE_LINUX=\"a=iommu=off iommu=off\"\n", "GRUB_CMDLINE_LINUX=\"a=iommu=off\""},
         };
 
         for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -176,6 +216,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/boot-lines/lines", test_lines);
         g_test_add_func("/boot-lines/similar", test_similar);
         g_test_add_func("/boot-lines/cmdline-file", test_cmdline_file);
+        g_test_add_func("/boot-lines/entry", test_entry);
         g_test_add_func("/boot-lines/strange-parameters", test_strange_parameters);
         g_test_add_func("/boot-lines/removal", test_removal);
         return g_test_run();

@@ -99,8 +99,8 @@ static void test_arch(void) {
         host.loader = "systemd-boot 257.8-2-arch";
         host.entry = "arch.conf";
         expect_cure(&host, "systemd-boot",
-                        "sudo sed -i '/^options/s/$/ intel_iommu=on/' \"$(sudo bootctl "
-                        "--print-boot-path)/loader/entries/arch.conf\"",
+                        "sudo sed -i -E '/^options/{/[[:blank:]]intel_iommu=on([[:blank:]]|$)/!s/$/ intel_iommu=on/}' "
+                        "\"$(sudo bootctl --print-boot-path)/loader/entries/arch.conf\"",
                         NULL, NULL);
         /* A name that would be a program. */
         host.entry = "a$(reboot).conf";
