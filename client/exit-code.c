@@ -243,7 +243,6 @@ ExitCode report_error(int r, const sd_bus_error *error) {
         return report_error_with(r, error, NULL);
 }
 
-void exit_code_print_all(FILE *stream) {
-        for (size_t i = 0; i < ELEMENTSOF(meanings); i++)
-                fprintf(stream, "  %zu  %s\n", i, meanings[i]);
+const char *exit_code_meaning(size_t code) {
+        return code < ELEMENTSOF(meanings) ? meanings[code] : NULL;
 }

@@ -44,5 +44,5 @@ json_t *report_take(void);
 /* Prints the first error that was kept to stderr, and forgets it. */
 void report_print_kept(void);
 
-/* Prints all exit codes and their meanings, one per line. */
-void exit_code_print_all(FILE *stream);
+/* Returns what the exit code means, for users; NULL behind the last one. */
+const char *exit_code_meaning(size_t code);

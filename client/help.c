@@ -1,85 +1,64 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "help.h"
 
+#include "option-help.h"
 #include "options.h"
+#include "wrap.h"
 
-static void print_options(FILE *stream) {
-        fputs("\n"
-              "A selector names a device or a group: 0000:3b:00.0, 3b:00.0, pci_0000_3b_00_0,\n"
-              "enp59s0f0, nvme0n1, /dev/nvme0n1, group:25.\n"
-              "\n"
-              "Lists take several selectors, and patterns: 'enp*', '3b:00.*'.\n"
-              "\n"
-              "Options:\n"
-              "      --all                 list: also bridges and the chipset of the host\n"
-              "      --available           list, devices, groups: only devices that can be detached\n"
-              "      --state STATE,...     list, devices, groups: only devices with these states\n"
-              "      --class CLASS,...     list, devices, groups: only network, storage, display, ... or 0x0200\n"
-              "  -o, --output COLUMN,...   list, devices: show these columns; +COLUMN adds one; 'help' lists them\n"
-              "      --sort COLUMN         list, devices: sort by this column; -COLUMN: backwards\n"
-              "      --group               plan, detach, lease, rule add: detach all other devices of the group\n"
-              "                            too\n"
-              "      --companion SELECTOR  plan, detach, lease, rule add: detach this device of the group too;\n"
-              "                            may be repeated\n"
-              "      --override GUARD,...  plan, detach, lease, vfs, rule add: continue although these guards\n"
-              "                            refuse: storage, network, display, console, memory, process,\n"
-              "                            virtual-functions, firmware; lease: also unsafe-interrupts, no-reset\n"
-              "      --driver NAME         plan, detach, lease, vfs, rule add: use this vfio driver; by default,\n"
-              "                            vfiod chooses the one that is made for the device, or vfio-pci;\n"
-              "                            list, devices, groups: only devices on these drivers; 'none': on none\n"
-              "      --plan FINGERPRINT    detach, reattach: only if nothing has changed since that plan\n"
-              "      --dry-run             detach, reattach: print the plan, and change nothing\n"
-              "      --persistent          detach: also write a rule, which detaches the device whenever it\n"
-              "                            appears\n"
-              "      --name NAME           detach --persistent, rule add: the name of the rule; by default,\n"
-              "                            it is the address\n"
-              "      --virtual-functions N rule add: create N virtual functions, and detach them instead of the\n"
-              "                            device\n"
-              "      --detach              vfs: bind the new virtual functions to a vfio driver\n"
-              "      --driverless          vfs: keep the new virtual functions without a driver\n"
-              "      --descriptors         lease: pass open descriptors of the devices to the command, for an\n"
-              "                            iommufd\n"
-              "      --memory SIZE         lease: memory of the virtual machine, for example 4G; by default, that\n"
-              "                            of the QEMU command\n"
-              "      --force-memlock       lease: run the command although its limit of locked memory is too low\n"
-              "      --kill                lease: afterwards, end processes of the user that keep a device open\n"
-              "      --pid PID             lease: until this process, which already runs, ends\n"
-              "      --force               reattach, release: also while a process has a device open; the kernel\n"
-              "                            then waits for that process\n"
-              "      --adopt               reattach: also the devices that vfiod did not detach\n"
-              "      --reattach            plan: show what reattach would do\n"
-              "      --qemu                show: print only the QEMU arguments for the group\n"
-              "      --iommufd             show: print them for an iommufd, not for the node of the group\n"
-              "      --since TIME          log: only entries since then: \"2026-11-27 20:00\", today, yesterday,\n"
-              "                            -1h, -30min, @1795809600\n"
-              "  -n, --lines N             log: only the last N entries\n"
-              "      --address ADDRESS     Connect to vfiod's own socket at this D-Bus address; by default, root\n"
-              "                            connects to unix:path=/run/vfiod/root, and others to the system bus\n"
-              "  -H, --host [USER@]HOST    Ask vfiod of another host, through ssh\n"
-              "  -M, --machine CONTAINER   Ask vfiod of a container of this host\n"
-              "      --no-pager            Do not show a long output in a pager\n"
-              "      --yes                 Do not ask, and answer every question with yes\n"
-              "      --no-ask-password     Do not ask for a password if polkit requires one\n"
-              "      --json                Print JSON\n"
-              "      --no-legend           Print tables without headings\n"
-              "  -q, --quiet               Print no results of changes and no plans, and ask no questions\n"
-              "  -h, --help                Print this help\n"
-              "      --version             Print the version\n"
-              "\n"
-              "Exit codes:\n",
-                        stream);
+/* The width of the text, whatever the terminal has: a wider one is not easier to read. */
+#define WIDTH 80
+#define LABEL_WIDTH 28
+
+/* Prints a label, and the text beside it, in as many lines as it needs. A label that is too wide has a line of its own. Returns 0 or
+ * -ENOMEM. */
+static int print_row(FILE *stream, const char *label, size_t label_width, const char *text) {
+        _cleanup_free_ char *copy = strdup(text);
+        bool is_wide = strlen(label) >= label_width;
+        char *state;
+
+        if (!copy)
+                return -ENOMEM;
+        wrap_words(copy, WIDTH - label_width);
+        fprintf(stream, "%-*s", (int)label_width, label);
+        if (is_wide)
+                fputc('\n', stream);
+        for (char *line = strtok_r(copy, "\n", &state), *first = line; line; line = strtok_r(NULL, "\n", &state))
+                fprintf(stream, "%*s%s\n", line == first && !is_wide ? 0 : (int)label_width, "", line);
+        return 0;
 }
 
-static size_t max(size_t a, size_t b) {
-        return a > b ? a : b;
+static int print_verb(FILE *stream, const char *name, const char *arguments, const char *summary) {
+        _cleanup_free_ char *label = NULL;
+
+        if (asprintf(&label, "  %s%s", name, arguments) < 0)
+                return -ENOMEM;
+        return print_row(stream, label, LABEL_WIDTH + 2, summary);
 }
 
-static size_t length(const Verb *verb) {
-        return strlen(verb->name) + strlen(verb->arguments);
+/* Labels of short options begin two columns further left. */
+static int print_option(FILE *stream, const OptionHelp *help) {
+        _cleanup_free_ char *label = NULL;
+
+        if (asprintf(&label, "%s%s", startswith(help->label, "--") ? "      " : "  ", help->label) < 0)
+                return -ENOMEM;
+        return print_row(stream, label, LABEL_WIDTH, help->text);
 }
 
-void help_print(FILE *stream) {
-        size_t width = 0;
+static int print_exit_codes(FILE *stream) {
+        const char *meaning;
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && (meaning = exit_code_meaning(i)); i++) {
+                char label[16];
+
+                (void)snprintf(label, sizeof(label), "  %zu", i);
+                r = print_row(stream, label, 5, meaning);
+        }
+        return r;
+}
+
+static int print_all(FILE *stream) {
+        int r = 0;
 
         fputs("vfioctl [OPTION...] [COMMAND] [SELECTOR|JOB|LEASE|NAME|FILE...]\n"
               "\n"
@@ -87,23 +66,47 @@ void help_print(FILE *stream) {
               "\n"
               "Commands:\n",
                         stream);
-        for (size_t i = 0; verb_at(i); i++)
-                width = verb_at(i)->foreign ? width : max(width, length(verb_at(i)));
-        for (size_t i = 0; verb_at(i); i++) {
-                const Verb *verb = verb_at(i);
+        for (size_t i = 0; r >= 0 && verb_at(i); i++)
+                if (!verb_at(i)->foreign)
+                        r = print_verb(stream, verb_at(i)->name, verb_at(i)->arguments, verb_at(i)->summary);
+        if (r < 0 || (r = print_verb(stream, "help", " [COMMAND]", "Print this help, or that of a command")) < 0)
+                return r;
+        fputs("\n"
+              "A selector names a device or a group: 0000:3b:00.0, 3b:00.0, pci_0000_3b_00_0,\n"
+              "enp59s0f0, nvme0n1, /dev/nvme0n1, group:25.\n"
+              "\n"
+              "Lists take several selectors, and patterns: 'enp*', '3b:00.*'.\n"
+              "\n"
+              "Options:\n",
+                        stream);
+        for (size_t i = 0; r >= 0 && option_help_at(i); i++)
+                r = print_option(stream, option_help_at(i));
+        fputs("\nExit codes:\n", stream);
+        return r < 0 ? r : print_exit_codes(stream);
+}
 
-                if (!verb->foreign)
-                        fprintf(stream, "  %s%-*s %s\n", verb->name, (int)(width - strlen(verb->name)), verb->arguments,
-                                        verb->summary);
-        }
-        fprintf(stream, "  %-*s %s\n", (int)width, "help [COMMAND]", "Print this help, or that of a command");
-        print_options(stream);
-        exit_code_print_all(stream);
+static int print_one(FILE *stream, const Verb *verb) {
+        int r = 0;
+
+        fprintf(stream, "vfioctl %s%s\n\n%s.\n", verb->name, verb->arguments, verb->summary);
+        if (*verb->options)
+                fputs("\nOptions:\n", stream);
+        for (size_t i = 0; r >= 0 && option_help_at(i); i++)
+                if (strchr(verb->options, option_help_at(i)->letter))
+                        r = print_option(stream, option_help_at(i));
+        fputs("\nOptions of all commands: see 'vfioctl help'. See also vfioctl(1).\n", stream);
+        return r;
+}
+
+static void report_no_memory(int r) {
+        if (r < 0)
+                (void)report_error(r, NULL);
+}
+
+void help_print(FILE *stream) {
+        report_no_memory(print_all(stream));
 }
 
 void help_print_verb(const Verb *verb, FILE *stream) {
-        fprintf(stream, "vfioctl %s%s\n\n%s.\n", verb->name, verb->arguments, verb->summary);
-        for (const char *letter = verb->options; *letter; letter++)
-                fprintf(stream, "%s--%s", letter == verb->options ? "\nOptions: " : ", ", options_name(*letter));
-        fputs(*verb->options ? "\n\nSee vfioctl(1).\n" : "\nSee vfioctl(1).\n", stream);
+        report_no_memory(print_one(stream, verb));
 }

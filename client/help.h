@@ -8,5 +8,5 @@
 /* Prints the whole help: the commands, the options and the exit codes. */
 void help_print(FILE *stream);
 
-/* Prints the usage of one command, and the names of the options that only some commands take. */
+/* Prints the usage of one command, and the options that only some commands take. */
 void help_print_verb(const Verb *verb, FILE *stream);

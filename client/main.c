@@ -30,14 +30,30 @@ static const Verb *usage_error(const char *format, ...) {
         return NULL;
 }
 
+/* What other programs call it: driverctl, dpdk-devbind, and scripts. */
+static const char *const synonyms[][2] = {
+                {"bind", "detach"},
+                {"unbind", "detach"},
+                {"passthrough", "detach"},
+                {"set-override", "detach"},
+                {"unset-override", "reattach"},
+                {"list-devices", "devices"},
+                {"ls", "list"},
+                {"info", "show"},
+};
+
 /* The word is no verb. Finds the one that was probably meant. */
 static const Verb *unknown_verb(const char *word) {
         Nearest nearest = NEAREST_NONE;
 
+        for (size_t i = 0; i < ELEMENTSOF(synonyms); i++)
+                if (streq(word, synonyms[i][0]))
+                        return usage_error("unknown command '%s': do you mean '%s'?", word, synonyms[i][1]);
         for (size_t i = 0; verb_at(i); i++)
                 if (!verb_at(i)->foreign)
                         nearest_try(&nearest, word, verb_at(i)->name);
         nearest_try(&nearest, word, "help");
+        nearest_try(&nearest, word, "rule");
         return nearest.word ? usage_error("unknown command '%s': do you mean '%s'?", word, nearest.word)
                             : usage_error("unknown command '%s'\nIf it is a device or a group: vfioctl show %s%s", word,
                                               own_command_dashes(word), word);
@@ -106,7 +122,11 @@ static const Verb *parse_operands(const Verb *verb, char **operands, Invocation 
                 invocation->files = operands;
                 return verb;
         }
-        return operands[n_taken] ? usage_error("too many arguments: '%s'", operands[n_taken]) : verb;
+        if (!operands[n_taken])
+                return verb;
+        return n_taken == 1 && streq(operands[0], "group")
+                        ? usage_error("too many arguments: a group is one word, 'group:%s'", operands[1])
+                        : usage_error("too many arguments: '%s'", operands[n_taken]);
 }
 
 /* Checks what only lease takes. Without "--" before the command, options of the command would be those of vfioctl.

@@ -159,7 +159,7 @@ ExitCode verb_rule_remove(Invocation *invocation) {
                 r = output_json(output, json_pack("{s:s}", "removed", invocation->rule));
         else if (!output->quiet)
                 fprintf(output->stream,
-                                "Rule %s was removed. Devices that it detached stay detached until they are "
+                                "Rule %s was removed.\nDevices that it detached stay detached until they are "
                                 "reattached.\n",
                                 invocation->rule);
         return r < 0 ? report_error(r, NULL) : EXIT_DONE;

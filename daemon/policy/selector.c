@@ -134,10 +134,12 @@ static int resolve_name(
                 *ret = (Selection){.device = found->devices[0], .group = found->devices[0]->group};
                 return 0;
         }
+        bool is_number = name[strspn(name, "0123456789")] == '\0';
         return problem_set(problem, OUTCOME_NO_SUCH_DEVICE,
                         "No PCI device has the name '%s', and none has such a network interface or disk. "
-                        "'vfioctl devices' lists all.",
-                        name);
+                        "'vfioctl devices' lists all.%s%s%s",
+                        name, is_number ? " An IOMMU group is written 'group:" : "", is_number ? name : "",
+                        is_number ? "'." : "");
 }
 
 static int resolve_group(const Inventory *inventory, const char *number, Selection *ret, Problem *problem) {

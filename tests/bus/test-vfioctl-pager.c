@@ -129,8 +129,10 @@ static void test_help(void) {
         g_auto(ProgramResult) verb = vfioctl("help rule add");
         expect_result(&verb, 0, "", "help rule add");
         g_assert_true(g_pattern_match_simple(
-                        "vfioctl rule add SELECTOR *\n\nDetach this device whenever it appears.\n\nOptions: --group, "
-                        "--companion, *\n\nSee vfioctl(1).\n",
+                        "vfioctl rule add SELECTOR *\n\nDetach this device whenever it appears.\n\nOptions:\n      "
+                        "--group "
+                        "*\n      --companion SELECTOR *\n\nOptions of all commands: see 'vfioctl help'. See also "
+                        "vfioctl(1).\n",
                         verb.output));
         EXPECT(2, "vfioctl: unknown command 'lits': do you mean 'list'?\n*", "help lits");
         g_unsetenv("DBUS_SYSTEM_BUS_ADDRESS");

@@ -141,7 +141,7 @@ static void test_add_and_remove(void) {
         EXPECT(2, "vfioctl: *UTF-8*", "rule remove '\xff'");
 
         expect_output("rule remove vf",
-                        "Rule vf was removed. Devices that it detached stay detached until they are reattached.\n");
+                        "Rule vf was removed.\nDevices that it detached stay detached until they are reattached.\n");
         json_t *removed = vfioctl_json("rule remove two");
         expect_json(removed, "removed", "\"two\"");
         json_decref(removed);

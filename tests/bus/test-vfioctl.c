@@ -56,24 +56,47 @@ static void test_typos(void) {
         g_unsetenv("DBUS_SYSTEM_BUS_ADDRESS");
 }
 
-/* Each line of the help begins in its column. */
+/* The lines of the help fit into 80 columns, and each command has its text in the same column, or in the next line. */
 static void test_help_columns(void) {
         g_auto(ProgramResult) help = vfioctl("--help");
         g_auto(GStrv) lines = g_strsplit(help.output, "\n", -1);
-        size_t column = 0;
+        size_t column = strlen("  groups [SELECTOR...]        ");
+        bool lists_commands = false;
 
         for (unsigned i = 0; lines[i]; i++) {
-                if (!g_str_has_prefix(lines[i], "  ") || strstr(lines[i], "  --") ||
-                                strchr("- 0123456789", lines[i][2]))
+                g_assert_cmpuint(strlen(lines[i]), <=, 80);
+                lists_commands = *lines[i] && (lists_commands || g_str_equal(lines[i], "Commands:"));
+                if (!lists_commands || g_str_equal(lines[i], "Commands:") || strlen(lines[i]) <= column)
                         continue;
-                const char *begin = strstr(lines[i], " List ");
-                if (begin && column == 0)
-                        column = (size_t)(begin - lines[i]);
-                g_assert_cmpuint(strlen(lines[i]), >, column + 1);
-                if (lines[i][column] != ' ' || !g_ascii_isupper(lines[i][column + 1]))
+                if (lines[i][column - 1] != ' ' || lines[i][column] == ' ')
                         g_error("not in its column: %s", lines[i]);
         }
-        g_assert_cmpuint(column, >, 10);
+        g_assert_nonnull(strstr(help.output, "\n  groups [SELECTOR...]        List "));
+}
+
+/* The help of each command has a text for each option that the completion offers. */
+static void test_help_options(void) {
+        static const char *const verbs[] = {"list", "groups", "devices", "show", "plan", "detach", "reattach", "vfs",
+                        "lease", "release", "jobs", "log", "rule add"};
+        (void)g_setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere", true);
+        g_auto(ProgramResult) all = vfioctl("--help");
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(verbs); i++) {
+                g_auto(ProgramResult) help = vfioctl("help %s", verbs[i]), offers = vfioctl("complete %s --", verbs[i]);
+                g_auto(GStrv) options = g_strsplit(g_strchomp(offers.output), "\n", -1);
+                unsigned n_own = 0;
+
+                for (char **option = options; *option; option++) {
+                        g_autofree char *name = g_strdup_printf("%.*s", (int)strcspn(*option, "\t ="), *option);
+                        bool is_own = strstr(help.output, name);
+
+                        n_own += is_own;
+                        if (!is_own && !strstr(all.output, name))
+                                g_error("the help of %s has no text for %s", verbs[i], name);
+                }
+                g_assert_cmpuint(n_own, >, 0);
+        }
+        g_unsetenv("DBUS_SYSTEM_BUS_ADDRESS");
 }
 
 /* With --json, every error is an object on stdout. */
@@ -421,6 +444,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/vfioctl/usage", test_usage);
         g_test_add_func("/bus/vfioctl/typos", test_typos);
         g_test_add_func("/bus/vfioctl/help-columns", test_help_columns);
+        g_test_add_func("/bus/vfioctl/help-options", test_help_options);
         g_test_add_func("/bus/vfioctl/json-errors", test_json_errors);
         g_test_add_func("/bus/vfioctl/exit-codes", test_exit_codes);
         g_test_add_func("/bus/vfioctl/busy-and-foreign", test_busy_and_foreign);
