@@ -209,9 +209,9 @@ static int read_fields(const PlanFields *fields) {
         for (size_t i = 0; i < fields->n_members; i++)
                 append_member(call, &fields->members[i]);
         g_assert_cmpint(sd_bus_message_close_container(call), >=, 0);
-        g_assert_cmpint(sd_bus_message_open_container(call, 'a', "(sssu)"), >=, 0);
+        g_assert_cmpint(sd_bus_message_open_container(call, 'a', "(sssuuss)"), >=, 0);
         if (fields->guard)
-                g_assert_cmpint(sd_bus_message_append(call, "(sssu)", fields->guard, fields->finding, "evidence", 0U),
+                g_assert_cmpint(sd_bus_message_append(call, "(sssuuss)", fields->guard, fields->finding, "evidence", 0U, 0U, "", ""),
                                 >=, 0);
         g_assert_cmpint(sd_bus_message_close_container(call), >=, 0);
         g_assert_cmpint(sd_bus_message_append(
@@ -437,9 +437,9 @@ static int read_result_fields(const ResultFields *fields) {
         g_assert_cmpint(peer_append_bytes(call, driver), >=, 0);
         g_assert_cmpint(sd_bus_message_close_container(call), >=, 0);
         g_assert_cmpint(sd_bus_message_close_container(call), >=, 0);
-        g_assert_cmpint(sd_bus_message_open_container(call, 'a', "(sssu)"), >=, 0);
+        g_assert_cmpint(sd_bus_message_open_container(call, 'a', "(sssuuss)"), >=, 0);
         for (size_t i = 0; i < fields->n_findings; i++)
-                g_assert_cmpint(sd_bus_message_append(call, "(sssu)", fields->guard, NIC, "evidence", 0U), >=, 0);
+                g_assert_cmpint(sd_bus_message_append(call, "(sssuuss)", fields->guard, NIC, "evidence", 0U, 0U, "", ""), >=, 0);
         g_assert_cmpint(sd_bus_message_close_container(call), >=, 0);
         g_assert_cmpint(sd_bus_message_append(call, "as", 1, "warning"), >=, 0);
         _cleanup_message_ sd_bus_message *message = peer_pair_transfer(pair, call);
