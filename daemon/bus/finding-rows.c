@@ -85,24 +85,6 @@ static int append_finding(sd_bus_message *message, const FindingSource *source, 
         return sd_bus_message_close_container(message);
 }
 
-/* All companions to which the caller has not agreed. */
-static int append_companions(sd_bus_message *message, const ObstacleList *list) {
-        int r;
-
-        if ((r = sd_bus_message_open_container(message, 'e', "sv")) < 0 ||
-                        (r = sd_bus_message_append_basic(message, 's', "Companions")) < 0 ||
-                        (r = sd_bus_message_open_container(message, 'v', "as")) < 0 ||
-                        (r = sd_bus_message_open_container(message, 'a', "s")) < 0)
-                return r;
-        for (size_t i = 0; i < list->n_obstacles && r >= 0; i++)
-                if (list->obstacles[i].outcome == OUTCOME_GROUP_NEEDS_CONSENT)
-                        r = sd_bus_message_append_basic(
-                                        message, 's', PCI_ADDRESS_TEXT(list->obstacles[i].address));
-        for (unsigned depth = 0; depth < 3 && r >= 0; depth++)
-                r = sd_bus_message_close_container(message);
-        return r;
-}
-
 /* The option that overcomes the obstacle; NULL for none. */
 static const char *find_option(const FindingSource *source, Outcome outcome) {
         switch (outcome) {
@@ -120,13 +102,14 @@ static const char *find_option(const FindingSource *source, Outcome outcome) {
 #define CURE_MAX 128
 
 /* Writes the command that overcomes the obstacle; "" if there is none. */
-static const char *find_cure(const Obstacle *obstacle, char buffer[static CURE_MAX]) {
+static const char *find_cure(const FindingSource *source, const Obstacle *obstacle, char buffer[static CURE_MAX]) {
         const char *address = PCI_ADDRESS_TEXT(obstacle->address);
 
         buffer[0] = '\0';
         switch (obstacle->outcome) {
         case OUTCOME_GROUP_NEEDS_CONSENT:
-                (void)snprintf(buffer, CURE_MAX, "vfioctl detach %s --group", address);
+                (void)snprintf(buffer, CURE_MAX, "vfioctl detach %s --group",
+                                PCI_ADDRESS_TEXT(source->selected));
                 break;
         case OUTCOME_FOREIGN:
                 (void)snprintf(buffer, CURE_MAX, "vfioctl reattach %s --adopt", address);
@@ -160,13 +143,14 @@ static int append_obstacle(sd_bus_message *message, const FindingSource *source,
                         (r = append_common(message, source, obstacle->outcome, obstacle->address, option)) < 0)
                 return r;
         if (obstacle->outcome == OUTCOME_GROUP_NEEDS_CONSENT &&
-                        (r = append_companions(message, source->obstacles)) < 0)
+                        (r = sd_bus_message_append(message, "{sv}", "Companions", "as", 1,
+                                         PCI_ADDRESS_TEXT(obstacle->address))) < 0)
                 return r;
         if (obstacle->outcome == OUTCOME_LEASED &&
                         (r = sd_bus_message_append(message, "{sv}{sv}", "Lease", "u", (uint32_t)obstacle->lease, "User",
                                          "u", (uint32_t)obstacle->user)) < 0)
                 return r;
-        if ((r = append_string(message, "Cure", find_cure(obstacle, cure))) < 0 ||
+        if ((r = append_string(message, "Cure", find_cure(source, obstacle, cure))) < 0 ||
                         (r = sd_bus_message_close_container(message)) < 0)
                 return r;
         return sd_bus_message_close_container(message);

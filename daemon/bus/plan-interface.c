@@ -135,6 +135,7 @@ static int reply_plan(const Planning *planning, const Report *report) {
         FindingSource source = {
                         .service = planning->service,
                         .verb = planning->verb,
+                        .selected = planning->selected,
                         .force = planning->force,
                         .overrides = planning->overrides,
                         .findings = &report->findings,

@@ -55,6 +55,15 @@ Planned plan_make(Fixture *fixture, const char *arguments) {
         return planned;
 }
 
+void plan_expect_obstacle(Fixture *fixture, const char *arguments, const char *name) {
+        g_auto(Planned) planned = plan_make(fixture, arguments);
+        g_autofree char *prefix = g_strdup_printf("[('%s', ", name);
+
+        g_assert_false(planned.would_go);
+        if (!g_str_has_prefix(planned.findings, prefix))
+                g_error("Plan%s: %s, and not %s", arguments, planned.findings, name);
+}
+
 char *fingerprint_of(Fixture *fixture, const char *arguments) {
         g_auto(Planned) planned = plan_make(fixture, arguments);
 

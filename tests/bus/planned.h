@@ -28,6 +28,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Planned, planned_clear)
 /* Compares the details of the finding with this index, in text form. */
 void planned_expect_details(const Planned *planned, unsigned index, const char *details);
 
+/* Makes a plan that cannot be made or carried out: nothing would go, and the first finding has this name. */
+void plan_expect_obstacle(Fixture *fixture, const char *arguments, const char *name);
+
 char *fingerprint_of(Fixture *fixture, const char *arguments);
 
 /* The number of files in the folders for devices and transactions of the state folder. */
