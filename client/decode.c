@@ -122,6 +122,19 @@ static const Field finding_columns[] = {
                 COLUMN(Finding, "b", overridden),
 };
 
+static const Field finding_details[] = {
+                FIELD(Finding, "Error", "s", error),
+                FIELD(Finding, "Group", "i", group),
+                FIELD(Finding, "Options", "as", options),
+                FIELD(Finding, "Companions", "as", companions),
+                FIELD(Finding, "Pid", "u", pid),
+                FIELD(Finding, "Command", "s", command),
+                FIELD(Finding, "Unit", "s", unit),
+                FIELD(Finding, "Lease", "u", lease),
+                FIELD(Finding, "User", "u", user),
+                FIELD(Finding, "Cure", "s", cure),
+};
+
 static const Field job_columns[] = {
                 COLUMN(Job, "u", number),
                 COLUMN(Job, "o", path),
@@ -178,8 +191,8 @@ static const RowType finding_rows = {
                 sizeof(Finding),
                 finding_columns,
                 ELEMENTSOF(finding_columns),
-                NULL,
-                0,
+                finding_details,
+                ELEMENTSOF(finding_details),
 };
 
 static const RowType job_rows = {

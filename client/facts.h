@@ -86,12 +86,21 @@ typedef struct Step {
         char *reason;
 } Step;
 
-/* Something that a guard found. It makes vfiod refuse, unless the guard is overridden. */
+/* Something that a guard found, or another reason to refuse. It makes vfiod refuse, unless it is overridden. */
 typedef struct Finding {
         char *guard;
         char *address;
         char *evidence;
         bool overridden;
+        char *error;       /* name of the error with which the operation would fail */
+        int32_t group;     /* of the device; -1 for none */
+        char **options;    /* that would help: "override", "companions", "force", "adopt" or "driver" */
+        char **companions; /* addresses: of "consent" */
+        uint32_t pid;      /* of the process that it is about; 0 for none, or if vfiod does not tell it */
+        char *command, *unit;
+        uint32_t lease; /* its number; 0 for none */
+        uint32_t user;  /* who has the lease */
+        char *cure;     /* a command or a sentence */
 } Finding;
 
 typedef struct Plan {

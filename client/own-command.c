@@ -22,9 +22,9 @@ static int push_detach_options(char ***words, const CallOptions *options, const 
         _cleanup_free_ char *overrides = strv_join(command->guards, ",");
         int r;
 
-        if (!overrides || (options->whole_group && strv_push(words, "--group") < 0))
+        if (!overrides || ((options->whole_group || command->whole_group) && strv_push(words, "--group") < 0))
                 return -ENOMEM;
-        for (char **companion = options->companions; companion && *companion; companion++)
+        for (char **companion = command->whole_group ? NULL : options->companions; companion && *companion; companion++)
                 if ((r = push_option(words, "companion", *companion)) < 0)
                         return r;
         r = push_option(words, "driver", options->driver);

@@ -10,6 +10,7 @@ typedef struct OwnCommand {
         bool reattach;           /* the options are those of reattach */
         char *const *guards;     /* to override */
         bool force;              /* of reattach */
+        bool whole_group;        /* of detach: agree to all companions */
         const char *fingerprint; /* of a plan; NULL for none */
 } OwnCommand;
 

@@ -13,7 +13,38 @@ static bool contains(char *const *list, const char *string) {
         return false;
 }
 
-/* Lists the guards that found something, each once. If refusing is set, lists only those that refuse. */
+/* Whether the user can do it nevertheless, with this option. */
+static bool yields_to(const Finding *finding, const char *option) {
+        return contains(finding->options, option);
+}
+
+/* Whether a refusing finding yields to the option. */
+static bool needs_option(const Plan *plan, const char *option) {
+        for (size_t i = 0; i < plan->n_findings; i++)
+                if (!plan->findings[i].overridden && yields_to(&plan->findings[i], option))
+                        return true;
+        return false;
+}
+
+/* Whether there is a command that does this plan: it has steps, and each finding yields to an option. */
+static bool can_insist(const Plan *plan) {
+        static const char *const options[] = {"override", "companions", "force"};
+
+        if (plan->n_steps == 0)
+                return false;
+        for (size_t i = 0; i < plan->n_findings; i++) {
+                bool yields = plan->findings[i].overridden;
+
+                for (size_t k = 0; k < ELEMENTSOF(options); k++)
+                        yields |= yields_to(&plan->findings[i], options[k]);
+                if (!yields)
+                        return false;
+        }
+        return true;
+}
+
+/* Lists what found something, each name once: if refusing is set, all that refuse; otherwise the guards that can be
+ * overridden. */
 static int list_guards(const Plan *plan, bool refusing, char ***ret_guards) {
         _cleanup_(strv_freep) char **guards = NULL;
         int r;
@@ -21,7 +52,7 @@ static int list_guards(const Plan *plan, bool refusing, char ***ret_guards) {
         for (size_t i = 0; i < plan->n_findings; i++) {
                 const Finding *finding = &plan->findings[i];
 
-                if ((refusing && finding->overridden) || contains(guards, finding->guard))
+                if ((refusing ? finding->overridden : !yields_to(finding, "override")) || contains(guards, finding->guard))
                         continue;
                 r = strv_push(&guards, finding->guard);
                 if (r < 0)
@@ -32,12 +63,15 @@ static int list_guards(const Plan *plan, bool refusing, char ***ret_guards) {
 }
 
 /* Makes the command that does exactly this plan. It overrides the guards that found something. The other guards are not
- * needed: if one of them finds something later, the fingerprint is no longer valid. A finding of a planned reattach is a
- * process that holds the group; --force overrides it. */
+ * needed: if one of them finds something later, the fingerprint is no longer valid. *ret_words is NULL if no command can do
+ * it. */
 static int make_command(const Invocation *invocation, const Plan *plan, char ***ret_words) {
         _cleanup_(strv_freep) char **guards = NULL;
         int r;
 
+        *ret_words = NULL;
+        if (!can_insist(plan))
+                return 0;
         r = list_guards(plan, false, &guards);
         return r < 0 ? r
                      : own_command_make(invocation,
@@ -45,6 +79,7 @@ static int make_command(const Invocation *invocation, const Plan *plan, char ***
                                                        .reattach = invocation->reattach,
                                                        .guards = guards,
                                                        .force = plan->n_findings > 0,
+                                                       .whole_group = needs_option(plan, "companions"),
                                                        .fingerprint = plan->fingerprint},
                                        ret_words);
 }
@@ -62,16 +97,27 @@ static json_t *steps_to_json(const Plan *plan) {
         return array;
 }
 
+static json_t *finding_to_json(const Finding *finding) {
+        return json_pack("{s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "guard",
+                        json_text(finding->guard), "address", json_text(finding->address), "evidence",
+                        json_text(finding->evidence), "overridden", (int)finding->overridden, "error",
+                        json_text(finding->error), "group",
+                        finding->group < 0 ? json_null() : json_integer(finding->group), "options",
+                        json_strings(finding->options), "companions", json_strings(finding->companions), "pid",
+                        finding->pid == 0 ? json_null() : json_integer(finding->pid), "command",
+                        json_text(finding->command), "unit", json_text(finding->unit), "lease",
+                        finding->lease == 0 ? json_null() : json_integer(finding->lease), "uid",
+                        finding->lease == 0 ? json_null() : json_integer(finding->user), "cure",
+                        json_text(finding->cure));
+}
+
 static json_t *findings_to_json(const Plan *plan) {
         json_t *array = json_array();
 
         for (size_t i = 0; array && i < plan->n_findings; i++) {
                 const Finding *finding = &plan->findings[i];
 
-                array = json_append(array,
-                                json_pack("{s:o, s:o, s:o, s:b}", "guard", json_text(finding->guard), "address",
-                                                json_text(finding->address), "evidence", json_text(finding->evidence),
-                                                "overridden", (int)finding->overridden));
+                array = json_append(array, finding_to_json(finding));
         }
         return array;
 }
@@ -80,7 +126,7 @@ static json_t *plan_to_json(const Invocation *invocation, const Plan *plan, char
         return json_pack("{s:s, s:b, s:o, s:o, s:o, s:o, s:o}", "verb", invocation->reattach ? "reattach" : "detach",
                         "would_go", (int)plan->would_go, "steps", steps_to_json(plan), "findings",
                         findings_to_json(plan), "warnings", json_strings(plan->warnings), "fingerprint",
-                        json_text(plan->fingerprint), "command", json_strings(command));
+                        json_text(plan->fingerprint), "command", command ? json_strings(command) : json_null());
 }
 
 enum {
@@ -101,6 +147,8 @@ static int print_steps(Output *output, const Plan *plan) {
         _cleanup_(scols_table_unrefp) struct libscols_table *table = NULL;
         int r;
 
+        if (plan->n_steps == 0)
+                return 0;
         r = output_table_new(output, step_columns, ELEMENTSOF(step_columns), &table);
         if (r < 0)
                 return r;
@@ -157,8 +205,22 @@ static int print_findings(Output *output, const Plan *plan) {
                                 (r = cell_set(line, FINDING_COLUMN_EVIDENCE, finding->evidence)) < 0)
                         return r;
         }
-        fputc('\n', output->stream);
+        if (plan->n_steps > 0)
+                fputc('\n', output->stream);
         return output_table(output, table);
+}
+
+/* Prints what overcomes the findings that yield to no option of the command, each once. */
+static void print_cures(Output *output, const Plan *plan) {
+        for (size_t i = 0; i < plan->n_findings; i++) {
+                const char *cure = plan->findings[i].cure;
+                bool is_told = false;
+
+                for (size_t k = 0; k < i; k++)
+                        is_told = is_told || streq_ptr(plan->findings[k].cure, cure);
+                if (!isempty(cure) && !is_told)
+                        fprintf(output->stream, "What helps: %s\n", cure);
+        }
 }
 
 static void print_warnings(Output *output, const Plan *plan) {
@@ -174,7 +236,7 @@ static bool is_stale(const Invocation *invocation, const Plan *plan) {
 }
 
 static int print_decision(Output *output, const Plan *plan, bool stale, char *const *command) {
-        _cleanup_free_ char *refusing = NULL, *line = own_command_line(command);
+        _cleanup_free_ char *refusing = NULL, *line = command ? own_command_line(command) : NULL;
         _cleanup_(strv_freep) char **guards = NULL;
         int r;
 
@@ -182,7 +244,7 @@ static int print_decision(Output *output, const Plan *plan, bool stale, char *co
         if (r < 0)
                 return r;
         refusing = strv_join(guards, ", ");
-        if (!refusing || !line)
+        if (!refusing || (command && !line))
                 return -ENOMEM;
 
         if (plan->would_go)
@@ -190,8 +252,12 @@ static int print_decision(Output *output, const Plan *plan, bool stale, char *co
         else
                 fprintf(output->stream, "\nResult: refused%s%s%s\n", isempty(refusing) ? "" : " by ", refusing,
                                 stale ? ": the host has changed since that plan was made" : "");
-        fprintf(output->stream, "Fingerprint: %s\n", strempty(plan->fingerprint));
-        fprintf(output->stream, "%s: %s\n", plan->would_go ? "To do exactly this" : "If you are sure", line);
+        if (!isempty(plan->fingerprint))
+                fprintf(output->stream, "Fingerprint: %s\n", plan->fingerprint);
+        if (!line)
+                print_cures(output, plan);
+        else
+                fprintf(output->stream, "%s: %s\n", plan->would_go ? "To do exactly this" : "If you are sure", line);
         return 0;
 }
 

@@ -101,7 +101,7 @@ static int prepare(const Service *service, const Request *request, Selection *se
                         (r = lease_table_refuse(service->leases, selection, problem)) != 0 ||
                         (r = lease_check(selection, &iommu, request->overrides, problem)) != 0)
                 return r;
-        r = operation_plan_detach(service, request, selection, &iommu, ret, problem);
+        r = operation_plan_detach(service, request, selection, &iommu, NULL, ret, problem);
         if (r != OUTCOME_ALREADY_DETACHED)
                 return r;
         if (request->fingerprint != 0)

@@ -4,6 +4,7 @@
 #include "bus/call-entry.h"
 #include "bus/diagnose-interface.h"
 #include "bus/operation.h"
+#include "bus/plan-interface.h"
 #include "bus/publish.h"
 #include "bus/rule-interface.h"
 #include "config.h"
@@ -238,7 +239,7 @@ const sd_bus_vtable manager_vtable[] = {
                 SD_BUS_METHOD_WITH_ARGS("Plan", SD_BUS_ARGS("s", selector, "s", verb, "a{sv}", options),
                                 SD_BUS_RESULT("b", would_go, "a(sssa{sv})", steps, "a(sssba{sv})", findings, "s",
                                                 fingerprint, "a{sv}", details),
-                                operation_plan, SD_BUS_VTABLE_UNPRIVILEGED),
+                                plan_interface_plan, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("Detach", SD_BUS_ARGS("s", selector, "a{sv}", options),
                                 SD_BUS_RESULT("a(sssa{sv})", changes), operation_detach, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("Reattach", SD_BUS_ARGS("s", selector, "a{sv}", options),

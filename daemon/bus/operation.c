@@ -82,12 +82,13 @@ static int start_job(Service *service, sd_bus_message *call, const Caller *calle
 }
 
 int operation_plan_detach(const Service *service, const Request *request, const Selection *selection,
-                const IommuReport *iommu, Plan **ret, Problem *problem) {
+                const IommuReport *iommu, ObstacleList *obstacles, Plan **ret, Problem *problem) {
         DetachOptions options = {
                         .companions = (const char *const *)request->companions.entries,
                         .whole_group = !selection->device,
                         .overrides = request->overrides,
                         .driver = request->driver,
+                        .obstacles = obstacles,
         };
         int r = plan_detach(service->inventory, selection, iommu, &options, ret, problem);
         if (r == 0)
@@ -95,23 +96,29 @@ int operation_plan_detach(const Service *service, const Request *request, const 
         return r;
 }
 
+int operation_plan_selected(const Service *service, const Request *request, const Selection *selection,
+                ObstacleList *obstacles, Plan **ret, Problem *problem) {
+        IommuReport iommu;
+
+        if (request->verb == PLAN_DETACH) {
+                iommu_examine(service->kernel, &iommu);
+                return operation_plan_detach(service, request, selection, &iommu, obstacles, ret, problem);
+        }
+        int r = plan_reattach(service->inventory, selection,
+                        &(ReattachOptions){.force = request->force, .adopt = request->adopt}, ret, problem);
+        if (r == 0)
+                (*ret)->fingerprint = request->fingerprint;
+        return r;
+}
+
 static int make_plan(const Service *service, const Request *request, Plan **ret, Problem *problem) {
         Selection selection;
-        IommuReport iommu;
         int r;
 
         if ((r = selector_resolve(service->inventory, request->selector, &selection, problem)) != 0 ||
                         (r = lease_table_refuse(service->leases, &selection, problem)) != 0)
                 return r;
-        if (request->verb == PLAN_DETACH) {
-                iommu_examine(service->kernel, &iommu);
-                return operation_plan_detach(service, request, &selection, &iommu, ret, problem);
-        }
-        r = plan_reattach(service->inventory, &selection,
-                        &(ReattachOptions){.force = request->force, .adopt = request->adopt}, ret, problem);
-        if (r == 0)
-                (*ret)->fingerprint = request->fingerprint;
-        return r;
+        return operation_plan_selected(service, request, &selection, NULL, ret, problem);
 }
 
 static int start_change(
@@ -221,142 +228,4 @@ int operation_set_vfs(sd_bus_message *message, void *userdata, sd_bus_error *err
                 return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
                                 "The option 'driver' names a vfio driver, so it needs the option 'detach'.");
         return authorize(message, &vfs_handler, TAKE_PTR(request), error);
-}
-
-/* Plan. */
-
-typedef struct Planning {
-        const Plan *plan; /* belongs to the job, which lives until it calls on_plan_done() */
-        sd_bus_message *call;
-} Planning;
-
-static int append_steps(sd_bus_message *reply, const Plan *plan) {
-        int r = sd_bus_message_open_container(reply, 'a', "(sssa{sv})");
-
-        for (size_t i = 0; i < plan->n_steps && r >= 0; i++) {
-                const PlanStep *step = &plan->steps[i];
-                char reason[PLAN_REASON_MAX];
-
-                r = sd_bus_message_append(reply, "(sssa{sv})", step_kind_to_string(step->kind),
-                                PCI_ADDRESS_TEXT(plan_step_address(plan, step)), plan_step_reason(plan, step, reason),
-                                0);
-        }
-        return r < 0 ? r : sd_bus_message_close_container(reply);
-}
-
-/* The only findings of a reattach are virtual machines, and its option 'force' overrides them. */
-static bool is_overridden(const Plan *plan, const Finding *finding) {
-        return plan->verb == PLAN_REATTACH ? plan->force : plan->overrides & 1U << finding->guard;
-}
-
-static int append_findings(sd_bus_message *reply, const FindingList *findings, const Plan *plan) {
-        int r = sd_bus_message_open_container(reply, 'a', "(sssba{sv})");
-
-        for (size_t i = 0; i < findings->n_findings && r >= 0; i++) {
-                const Finding *finding = &findings->findings[i];
-                _cleanup_free_ char *evidence = text_escape_new(finding->evidence, TEXT_MESSAGE_ESCAPE);
-
-                if (!evidence)
-                        return -ENOMEM;
-                r = sd_bus_message_append(reply, "(sssba{sv})", guard_to_string(finding->guard),
-                                PCI_ADDRESS_TEXT(finding->address), evidence, (int)is_overridden(plan, finding), 0);
-        }
-        return r < 0 ? r : sd_bus_message_close_container(reply);
-}
-
-static int append_details(sd_bus_message *reply, const Plan *plan, const Report *report) {
-        int r;
-
-        if ((r = sd_bus_message_open_container(reply, 'a', "{sv}")) < 0)
-                return r;
-        if (plan->n_warnings + report->n_warnings == 0)
-                return sd_bus_message_close_container(reply);
-        if ((r = sd_bus_message_open_container(reply, 'e', "sv")) < 0 ||
-                        (r = sd_bus_message_append(reply, "s", "warnings")) < 0 ||
-                        (r = sd_bus_message_open_container(reply, 'v', "as")) < 0 ||
-                        (r = sd_bus_message_open_container(reply, 'a', "s")) < 0)
-                return r;
-        for (size_t i = 0; i < plan->n_warnings && r >= 0; i++)
-                r = sd_bus_message_append(reply, "s", plan->warnings[i]);
-        for (size_t i = 0; i < report->n_warnings && r >= 0; i++)
-                r = sd_bus_message_append(reply, "s", report->warnings[i]);
-        for (unsigned depth = 0; depth < 4 && r >= 0; depth++)
-                r = sd_bus_message_close_container(reply);
-        return r;
-}
-
-static int reply_plan(sd_bus_message *call, const Plan *plan, const Report *report) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        char fingerprint[17];
-        bool would_go = true;
-        int r;
-
-        for (size_t i = 0; i < report->findings.n_findings; i++)
-                would_go = would_go && is_overridden(plan, &report->findings.findings[i]);
-        (void)snprintf(fingerprint, sizeof(fingerprint), "%016llx", (unsigned long long)report->fingerprint);
-        if ((r = sd_bus_message_new_method_return(call, &reply)) < 0 ||
-                        (r = sd_bus_message_append(reply, "b", (int)would_go)) < 0 ||
-                        (r = append_steps(reply, plan)) < 0 ||
-                        (r = append_findings(reply, &report->findings, plan)) < 0 ||
-                        (r = sd_bus_message_append(reply, "s", fingerprint)) < 0 ||
-                        (r = append_details(reply, plan, report)) < 0)
-                return r;
-        return sd_bus_send(NULL, reply, NULL);
-}
-
-static void on_plan_done(const WorkerResult *result, void *userdata) {
-        Planning *planning = userdata;
-
-        if (!reply_failure(planning->call, result))
-                (void)reply_plan(planning->call, planning->plan, &result->report);
-        sd_bus_message_unref(planning->call);
-        free(planning);
-}
-
-static int start_plan(
-                Service *service, sd_bus_message *call, const Caller *caller, Request *request, sd_bus_error *error) {
-        _cleanup_free_ Planning *planning = calloc(1, sizeof(Planning));
-        _cleanup_problem_ Problem problem = {};
-        Plan *plan = NULL;
-        int r;
-
-        if (!planning)
-                return -ENOMEM;
-        /* The quota comes first, before vfiod does any work for the caller. */
-        if ((r = job_check_plan_quota(service->jobs, caller->uid, &problem)) != 0 ||
-                        (r = make_plan(service, request, &plan, &problem)) != 0)
-                return bus_set_error(error, r, &problem);
-        assert(plan);
-        plan->only_plan = true;
-        plan->asker = caller->uid;
-        plan->inspect = request->inspect;
-        *planning = (Planning){.plan = plan, .call = call};
-        if ((r = job_start(service->jobs, plan, "a plan", NULL, on_plan_done, planning, &problem)) != 0)
-                return bus_set_error(error, r, &problem);
-        /* on_plan_done() frees these. The event loop calls it later, never from here. */
-        sd_bus_message_ref(call);
-        TAKE_PTR(planning);
-        return 1;
-}
-
-static const CallHandler plan_handler = {.run = start_plan, .describe = describe_change};
-
-int operation_plan(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        _cleanup_(request_freep) Request *request = NULL;
-        const char *verb;
-        int r;
-
-        (void)userdata;
-        if ((r = request_new(message, &request)) < 0 || (r = sd_bus_message_read(message, "s", &verb)) < 0)
-                return r;
-        request->verb = plan_verb_from_string(verb);
-        if (request->verb != PLAN_DETACH && request->verb != PLAN_REATTACH)
-                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
-                                "There is no verb '%s' to plan: they are detach and reattach.", TEXT_EXCERPT(verb));
-        const MethodAccess *planned = action_find(
-                        action_table, BUS_INTERFACE_MANAGER, request->verb == PLAN_DETACH ? "Detach" : "Reattach");
-        assert(planned);
-        if ((r = request_read_planned_options(request, message, planned, error)) < 0)
-                return r;
-        return authorize(message, &plan_handler, TAKE_PTR(request), error);
 }

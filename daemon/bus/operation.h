@@ -11,9 +11,12 @@ int operation_detach(sd_bus_message *message, void *userdata, sd_bus_error *erro
 int operation_reattach(sd_bus_message *message, void *userdata, sd_bus_error *error);
 int operation_set_vfs(sd_bus_message *message, void *userdata, sd_bus_error *error);
 
-/* Plan: what Detach or Reattach would do. Writes nothing. Open to everybody, within the quota of each user. */
-int operation_plan(sd_bus_message *message, void *userdata, sd_bus_error *error);
-/* Plans to detach the whole group of the selection with the options of the request. Returns as plan_detach() does. The caller frees
- * *ret. */
+
+/* Plans to detach the whole group of the selection with the options of the request. obstacles: see DetachOptions. Returns as
+ * plan_detach() does. The caller frees *ret. */
 int operation_plan_detach(const Service *service, const Request *request, const Selection *selection,
-                const IommuReport *iommu, Plan **ret, Problem *problem);
+                const IommuReport *iommu, ObstacleList *obstacles, Plan **ret, Problem *problem);
+
+/* The same for the verb of the request: a detach, or a reattach as plan_reattach() plans it. obstacles: see DetachOptions. */
+int operation_plan_selected(const Service *service, const Request *request, const Selection *selection,
+                ObstacleList *obstacles, Plan **ret, Problem *problem);

@@ -2,9 +2,20 @@
 #include "engine/survey.h"
 #include "usage/vfio-holders.h"
 
+/* The uses that the snapshot finds go to the report. */
+typedef struct Uses {
+        UsageSnapshot *snapshot;
+        Report *report;
+} Uses;
+
+static void uses_done(Uses *uses) {
+        usage_snapshot_free(uses->snapshot);
+}
+
 static int on_use(PciAddress device, UsageKind kind, const char *evidence, void *userdata) {
-        Report *report = userdata;
-        return finding_list_add(&report->findings, guard_of_usage(kind), device, evidence);
+        const Uses *uses = userdata;
+        return finding_list_add_process(&uses->report->findings, guard_of_usage(kind), device, evidence,
+                        uses->snapshot->process);
 }
 
 /* Whether the plan takes the member from the host. For a VF on a vfio driver that vanishes, the lock of its group
@@ -12,15 +23,26 @@ static int on_use(PciAddress device, UsageKind kind, const char *evidence, void 
 static bool leaves_host(const Work *work, size_t i) {
         const PlanMember *member = &work->plan->members[i];
 
+        if (plan_is_survey(work->plan))
+                return true;
         if (work->fds[i] < 0 || (work->plan->verb == PLAN_SET_VFS && i == 0))
                 return false;
         return !plan_member_depends(member) || !pci_driver_is_vfio(member->before.driver);
 }
 
+/* Adds a finding for the group of the member if the firmware reserved memory. */
+static int find_firmware_mapping(const Work *work, const PlanMember *member, Report *report) {
+        if (iommu_group_has_firmware_mapping(work->kernel, member->group) == 0)
+                return 0;
+        return finding_list_add(&report->findings, GUARD_FIRMWARE, member->address,
+                        "the firmware has reserved memory for a device of the group, or the reservations cannot be "
+                        "read: the kernel does not give such a group to a virtual machine");
+}
+
 static int find_uses(const Work *work, uint64_t end_us, Report *report) {
         const Plan *plan = work->plan;
         UsageLimits limits = usage_limits;
-        _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot = NULL;
+        _cleanup_(uses_done) Uses uses = {.report = report};
         size_t n = 0;
 
         _cleanup_free_ PciAddress *addresses = calloc(plan->n_members + 1, sizeof(PciAddress));
@@ -31,21 +53,21 @@ static int find_uses(const Work *work, uint64_t end_us, Report *report) {
                         addresses[n++] = plan->members[i].address;
         int r = finding_list_copy(&plan->findings, &report->findings);
         if (r >= 0 && n > 0)
-                r = usage_snapshot_new(work->kernel, addresses, n, on_use, report, &snapshot);
+                r = usage_snapshot_new(work->kernel, addresses, n, on_use, &uses, &uses.snapshot);
         /* While a disk is open exclusively, a mount or mkfs of another program fails: only root may cause that. */
-        if (r >= 0 && snapshot) {
-                snapshot->only_visible = plan->only_plan && plan->asker != 0;
-                snapshot->reader = plan_reader(plan);
+        if (r >= 0 && uses.snapshot) {
+                uses.snapshot->only_visible = plan->only_plan && (plan->asker != 0 || plan_is_survey(plan));
+                uses.snapshot->reader = plan_reader(plan);
                 limits.end_us = end_us;
-                snapshot->limits = &limits;
+                uses.snapshot->limits = &limits;
         }
         for (size_t i = 0; i < n && r >= 0; i++)
-                r = usage_of_device(snapshot, addresses[i]);
-        if (r < 0 || plan->verb != PLAN_DETACH || iommu_group_has_firmware_mapping(work->kernel, plan->group) == 0)
-                return r;
-        return finding_list_add(&report->findings, GUARD_FIRMWARE, plan->members[0].address,
-                        "the firmware has reserved memory for a device of the group, or the reservations cannot be "
-                        "read: the kernel does not give such a group to a virtual machine");
+                r = usage_of_device(uses.snapshot, addresses[i]);
+        /* The members of a group come one after the other. */
+        for (size_t i = 0; i < plan->n_members && plan->verb == PLAN_DETACH && r >= 0; i++)
+                if (i == 0 || (plan_is_survey(plan) && plan->members[i].group != plan->members[i - 1].group))
+                        r = find_firmware_mapping(work, &plan->members[i], report);
+        return r;
 }
 
 /* Whether an earlier finding is of the same guard and device: the number of findings makes no difference. */
@@ -118,7 +140,9 @@ static int find_holder(const Work *work, uint64_t end_us, Report *report) {
                 members[i] = plan->members[i].address;
         int r = vfio_find_holder(
                         work->kernel, plan_reader(plan), plan->group, members, plan->n_members, end_us, &holder);
-        return r <= 0 ? r : finding_list_add(&report->findings, GUARD_PROCESS, holder.address, holder.evidence);
+        return r <= 0 ? r
+                      : finding_list_add_process(&report->findings, GUARD_PROCESS, holder.address, holder.evidence,
+                                        &holder.holder);
 }
 
 int survey(const Work *work, Report *report, Problem *problem) {

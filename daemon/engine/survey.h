@@ -11,5 +11,5 @@
 /* Finds out what of the host uses the devices of a plan, right before the plan is applied, or for a plan that is only
  * shown. Writes nothing. Fills findings and fingerprint, a number for everything that the decision depends on.
  * What could not be examined until the deadline is a finding, as everything that cannot be determined.
- * work_open() comes before. Returns 0, FAILED or -ENOMEM. */
+ * work_open() comes before, but not for the survey of all groups (plan_survey()). Returns 0, FAILED or -ENOMEM. */
 int survey(const Work *work, Report *report, Problem *problem);

@@ -243,6 +243,8 @@ static int run(const Transaction *transaction, Report *report, Problem *problem)
                 return r;
         if (plan->recovery)
                 return recovery_run(&work, problem);
+        if (plan_is_survey(plan))
+                return survey(&work, report, problem);
         if ((r = work_open(&work, problem)) != 0 || (r = vfio_driver_choose(&work, problem)) != 0 ||
                         (r = suitability_check(&work, problem)) != 0 || (r = survey(&work, report, problem)) != 0)
                 return r;

@@ -228,10 +228,10 @@ static void give_up_survey(Job *job) {
         job_announce(job, JOB_CHANGED);
         int r = problem_set(&result.problem, OUTCOME_SURVEY_TIMED_OUT,
                         "vfiod could not find out within %" PRIu64
-                        " ms what uses the devices of group %d: the kernel does not answer, because another program is "
+                        " ms what uses the devices of %s: the kernel does not answer, because another program is "
                         "changing a device of the group, or because a disk does not answer. Nothing was changed. Try "
                         "again when that is over.",
-                        step_deadline(job) / 1000, job->plan->group);
+                        step_deadline(job) / 1000, PLAN_GROUP_TEXT(job->plan));
         if (r < 0)
                 result.error = r;
         job_log_given_up(job, &result.problem);
@@ -425,10 +425,9 @@ static int refuse_slow_survey(const JobTable *table, const Plan *plan, Problem *
         for (const Job *other = table->jobs; other; other = other->next)
                 if (other->plan->only_plan && other->given_up && other->plan->group == plan->group)
                         return problem_set(problem, OUTCOME_SURVEY_TIMED_OUT,
-                                        "An earlier plan for group %d still waits for the kernel: another program is "
-                                        "changing a device of the group, or a disk does not answer. Try again when "
-                                        "that is over.",
-                                        plan->group);
+                                        "An earlier plan for %s still waits for the kernel: another program is "
+                                        "changing a device, or a disk does not answer. Try again when that is over.",
+                                        PLAN_GROUP_TEXT(plan));
         return 0;
 }
 
@@ -455,7 +454,7 @@ int job_start(JobTable *table, Plan *plan, const char *caller, const LogFields *
         _cleanup_(plan_freep) Plan *owned_plan = plan;
         int r;
 
-        if (table->gate && (r = table->gate(plan, table->gate_userdata, problem)) != 0)
+        if (!plan->only_plan && table->gate && (r = table->gate(plan, table->gate_userdata, problem)) != 0)
                 return r;
         if (plan->only_plan) {
                 if ((r = refuse_slow_survey(table, plan, problem)) != 0 ||

@@ -118,7 +118,7 @@ typedef enum JobEvent {
 typedef void (*job_watch_t)(const Job *job, JobEvent event, void *userdata);
 void job_table_watch(JobTable *table, job_watch_t watch, void *userdata);
 
-/* Asks before each job, also before one that only surveys, whether the devices of its plan may be changed. gate returns 0, an
+/* Asks before each job, but not before one that only surveys, whether the devices of its plan may be changed. gate returns 0, an
  * outcome, or -ENOMEM. */
 typedef int (*job_gate_t)(const Plan *plan, void *userdata, Problem *problem);
 void job_table_set_gate(JobTable *table, job_gate_t gate, void *userdata);

@@ -189,7 +189,7 @@ static bool has_device(const Lease *lease, PciAddress address) {
         return false;
 }
 
-static const Lease *find_lease_of(const LeaseTable *table, PciAddress address) {
+const Lease *lease_find_of(const LeaseTable *table, PciAddress address) {
         const Lease *lease = table->leases;
 
         while (lease && !has_device(lease, address))
@@ -198,7 +198,7 @@ static const Lease *find_lease_of(const LeaseTable *table, PciAddress address) {
 }
 
 int lease_refuse_device(const LeaseTable *table, PciAddress address, unsigned own, Problem *problem) {
-        const Lease *lease = find_lease_of(table, address);
+        const Lease *lease = lease_find_of(table, address);
 
         if (!lease || lease->number == own)
                 return 0;

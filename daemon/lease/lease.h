@@ -94,6 +94,9 @@ int lease_start(LeaseTable *table, const LeaseWish *wish, lease_started_t starte
  * through vfio to release it, and waits. Returns 0; BUSY if the lease is just starting; or -ENOMEM. */
 int lease_release(Lease *lease, bool force, Problem *problem);
 
+/* Returns the lease of the device; NULL for none. */
+const Lease *lease_find_of(const LeaseTable *table, PciAddress address);
+
 /* Refuses if a member of the selected group, or the selected device, is leased. The message names the owner. Returns 0, LEASED or
  * -ENOMEM. */
 int lease_table_refuse(const LeaseTable *table, const Selection *selection, Problem *problem);

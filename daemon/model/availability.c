@@ -68,3 +68,20 @@ Availability device_availability_in(const Device *device, GroupFitness fitness) 
 Availability device_availability(const Device *device) {
         return device_availability_in(device, group_fitness(device->group));
 }
+
+Availability group_availability(const Group *group) {
+        /* The first of these that a member has. */
+        static const Availability order[] = {AVAILABILITY_STUCK, AVAILABILITY_CHANGING, AVAILABILITY_LEASED,
+                        AVAILABILITY_NOT_VIABLE, AVAILABILITY_NO_GROUP, AVAILABILITY_PARTIAL, AVAILABILITY_AVAILABLE,
+                        AVAILABILITY_FOREIGN, AVAILABILITY_DETACHED};
+        GroupFitness fitness = group_fitness(group);
+        unsigned found = 0;
+
+        for (size_t i = 0; i < group->n_members; i++)
+                if (group->members[i]->endpoint)
+                        found |= 1U << device_availability_in(group->members[i], fitness);
+        for (size_t i = 0; i < ELEMENTSOF(order); i++)
+                if (found & 1U << order[i])
+                        return order[i];
+        return AVAILABILITY_HOST_ONLY;
+}

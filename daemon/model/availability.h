@@ -39,5 +39,8 @@ typedef enum GroupFitness {
 /* Looks at all members. NULL means no group. */
 GroupFitness group_fitness(const Group *group);
 
+/* Derives the availability of a whole group: what stands most against its use. HOST_ONLY for a group without endpoints. */
+Availability group_availability(const Group *group);
+
 /* The same as device_availability() for callers that ask for many members of one group. */
 Availability device_availability_in(const Device *device, GroupFitness fitness);

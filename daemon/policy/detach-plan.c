@@ -73,6 +73,22 @@ static bool is_agreed(const Consent *consent, const Device *device) {
         return consent->all;
 }
 
+/* Says that a virtual machine gets only the whole group, for a plan that is only shown. */
+static int note_consent(const Selection *selection, const Device *companion, ObstacleList *obstacles) {
+        _cleanup_free_ char *name = NULL;
+        size_t size;
+
+        FILE *text = open_memstream(&name, &size);
+        if (!text)
+                return -ENOMEM;
+        append_device(text, companion, "");
+        if (fclose(text) != 0)
+                return -ENOMEM;
+        return obstacle_list_add(obstacles, OUTCOME_GROUP_NEEDS_CONSENT, companion->address,
+                        "%s is in IOMMU group %d, too, and a virtual machine can use only the whole group", name,
+                        selection->group->number);
+}
+
 static int check_consent(const Inventory *inventory, const Selection *selection, const DetachOptions *options,
                 Problem *problem) {
         _cleanup_(consent_done) Consent consent = {};
@@ -88,14 +104,17 @@ static int check_consent(const Inventory *inventory, const Selection *selection,
         for (size_t i = 0; i < selection->group->n_members; i++) {
                 const Device *device = selection->group->members[i];
 
-                if (device != selection->device && device->endpoint && !is_taken(options, device) &&
-                                !is_agreed(&consent, device))
-                        append_device(text, device, n++ > 0 ? ", " : "");
+                if (device == selection->device || !device->endpoint || is_taken(options, device) ||
+                                is_agreed(&consent, device))
+                        continue;
+                if (options->obstacles && r >= 0)
+                        r = note_consent(selection, device, options->obstacles);
+                append_device(text, device, n++ > 0 ? ", " : "");
         }
         if (fclose(text) != 0)
                 return -ENOMEM;
-        if (n == 0)
-                return 0;
+        if (n == 0 || options->obstacles)
+                return r;
         assert(selection->device); /* A caller that names a group agrees to all of it. */
         return problem_set(problem, OUTCOME_GROUP_NEEDS_CONSENT,
                         "%s is in IOMMU group %d together with %s. A virtual machine can use only the whole group. To "
@@ -141,19 +160,24 @@ static int check_named(
 }
 
 /* vfiod never unbinds a bridge. A bridge on a driver that does DMA for the host makes the group not viable. */
-static int check_bridges(const Group *group, Problem *problem) {
-        for (size_t i = 0; i < group->n_members; i++) {
+static int check_bridges(const Group *group, ObstacleList *obstacles, Problem *problem) {
+        int r = 0;
+
+        for (size_t i = 0; i < group->n_members && r == 0; i++) {
                 const Device *device = group->members[i];
 
-                if (!device->endpoint && device_blocks_group(device))
-                        return problem_set(problem, OUTCOME_NOT_VIABLE,
+                if (device->endpoint || !device_blocks_group(device))
+                        continue;
+                r = problem_set(problem, OUTCOME_NOT_VIABLE,
                                         "No virtual machine could use group %d: its bridge %s is on the driver %s, "
                                         "which does DMA for the host. Unbind the bridge first (write its address to "
                                         "%s), or prevent at boot that the driver binds to it.",
                                         group->number, PCI_ADDRESS_TEXT(device->address), TEXT_NAME(device->driver),
                                         DRIVER_UNBIND_TEXT(device->driver));
+                if (r > 0 && obstacles)
+                        r = obstacle_list_take(obstacles, device->address, problem);
         }
-        return 0;
+        return r;
 }
 
 /* Adds a finding if the PF of this VF is detached, or a job changes it: the VF will vanish with it. */
@@ -161,29 +185,35 @@ static int find_leaving_parent(const Inventory *inventory, const Device *vf, Pla
         const Device *pf = vf->virtual_function ? inventory_find_device(inventory, vf->physical_function) : NULL;
         char evidence[160];
 
-        if (!pf || plan_find_member(plan, pf->address) >= 0 || (pf->activity == DEVICE_QUIET && !device_is_on_vfio(pf)))
+        if (!pf || (pf->activity == DEVICE_QUIET && !device_is_on_vfio(pf)) || plan_find_member(plan, pf->address) >= 0)
                 return 0;
         (void)snprintf(evidence, sizeof(evidence), "its physical function %s is %s, and this device vanishes with it",
                         PCI_ADDRESS_TEXT(pf->address), device_state_to_string(device_state(pf)));
         return finding_list_add(&plan->findings, GUARD_VIRTUAL_FUNCTIONS, vf->address, evidence);
 }
 
-/* Adds a device of another group that vanishes with a member. If it has a driver, it is in use. */
-static int add_vanishing(const Device *device, int parent, Plan *plan, Problem *problem) {
-        PlanMember *member;
+/* Adds a finding if the device, which vanishes with its parent, has a driver: then it is in use. */
+static int find_vanishing(const Device *device, PciAddress parent, Plan *plan) {
         char evidence[TEXT_ESCAPED_MAX(NAME_MAX) + 80];
 
-        int r = plan_refuse_busy_device(device, problem);
-        if (r != 0 || (r = plan_add_member(plan, device, &member)) < 0)
-                return r;
-        member->parent = parent;
         if (!device->driver)
                 return 0;
         (void)snprintf(evidence, sizeof(evidence), "%s %s%s vanishes with it, and is on %s",
                         device->virtual_function ? "its virtual function" : "the device",
                         PCI_ADDRESS_TEXT(device->address), device->virtual_function ? "" : " behind it",
                         TEXT_NAME(device->driver));
-        return finding_list_add(&plan->findings, GUARD_VIRTUAL_FUNCTIONS, plan->members[parent].address, evidence);
+        return finding_list_add(&plan->findings, GUARD_VIRTUAL_FUNCTIONS, parent, evidence);
+}
+
+/* Adds a device of another group that vanishes with a member. */
+static int add_vanishing(const Device *device, int parent, Plan *plan, Problem *problem) {
+        PlanMember *member;
+
+        int r = plan_refuse_busy_device(device, problem);
+        if (r != 0 || (r = plan_add_member(plan, device, &member)) < 0)
+                return r;
+        member->parent = parent;
+        return find_vanishing(device, plan->members[parent].address, plan);
 }
 
 /* Finds the members that vanish with another member, and adds the devices of other groups that vanish with a member. */
@@ -252,7 +282,7 @@ int plan_detach(const Inventory *inventory, const Selection *selection, const Io
                         (r = plan_new(PLAN_DETACH, group->number, 0, &plan)) < 0 ||
                         (r = add_group_members(plan, group, options, problem)) != 0 ||
                         (r = check_consent(inventory, selection, options, problem)) != 0 ||
-                        (r = check_bridges(group, problem)) != 0)
+                        (r = check_bridges(group, options->obstacles, problem)) != 0)
                 return r;
         if ((r = name_driver(plan, selection, options)) < 0)
                 return r;
@@ -271,6 +301,88 @@ int plan_detach(const Inventory *inventory, const Selection *selection, const Io
         if ((iommu->warning[0] != '\0' && (r = plan_add_warning(plan, "%s", iommu->warning)) < 0) ||
                         (r = reset_scope_warn(inventory, plan)) < 0 || (r = plan_add_all_steps(plan)) < 0)
                 return r;
+        *ret = TAKE_PTR(plan);
+        return 0;
+}
+
+/* A survey of all groups. */
+
+static const DetachOptions no_options = {};
+
+/* Adds the members of one group, or what stands against it. */
+static int survey_group(const Group *group, Plan *plan, ObstacleList *obstacles) {
+        _cleanup_problem_ Problem problem = {};
+        PciAddress first = {};
+        size_t n_before = plan->n_members, n_endpoints = 0;
+        PlanMember *member;
+        int r;
+
+        for (size_t i = 0; i < group->n_members; i++) {
+                const Device *device = group->members[i];
+
+                if ((r = plan_refuse_busy_device(device, &problem)) != 0)
+                        return r < 0 ? r : obstacle_list_take(obstacles, device->address, &problem);
+                if (device->endpoint && n_endpoints++ == 0)
+                        first = device->address;
+        }
+        if (n_endpoints == 0 || group->no_iommu)
+                return 0;
+        for (size_t i = 0; i < group->n_members; i++)
+                if (group->members[i]->endpoint && !is_taken(&no_options, group->members[i]) &&
+                                (r = plan_add_member(plan, group->members[i], &member)) < 0)
+                        return r;
+        if ((r = check_bridges(group, obstacles, &problem)) < 0 || plan->n_members > n_before)
+                return r;
+        switch (group_state(group)) {
+        case GROUP_LEASED: /* The caller knows the lease. */
+                return 0;
+        case GROUP_FOREIGN:
+                return obstacle_list_add(obstacles, OUTCOME_FOREIGN, first,
+                                "Another program bound the devices of group %d to vfio drivers", group->number);
+        default:
+                return obstacle_list_add(obstacles, OUTCOME_ALREADY_DETACHED, first,
+                                "All devices of group %d are already on a vfio driver", group->number);
+        }
+}
+
+/* Whether a survey has the device as a member. */
+static bool is_surveyed(const Device *device) {
+        return device->present && device->endpoint && device->group && !device->group->no_iommu &&
+                        device->activity == DEVICE_QUIET && !is_taken(&no_options, device);
+}
+
+/* Finds what vanishes with the device's parent, or that the device itself vanishes with a PF that is leaving. */
+static int survey_dependence(const Inventory *inventory, const Device *device, Plan *plan) {
+        const Device *parent = NULL;
+        int r;
+
+        if (!device->present || !device->endpoint)
+                return 0;
+        if (is_surveyed(device) && (r = find_leaving_parent(inventory, device, plan)) < 0)
+                return r;
+        if (device->virtual_function)
+                parent = inventory_find_device(inventory, device->physical_function);
+        if ((!parent || !is_surveyed(parent)) && device->behind_controller)
+                parent = inventory_find_device(inventory, device->controller);
+        if (!parent || !is_surveyed(parent) || parent->group == device->group)
+                return 0;
+        return find_vanishing(device, parent->address, plan);
+}
+
+int plan_survey(const Inventory *inventory, ObstacleList *obstacles, Plan **ret) {
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        size_t n_groups, n_devices;
+
+        Group *const *groups = inventory_groups(inventory, &n_groups);
+        Device *const *devices = inventory_devices(inventory, &n_devices);
+        int r = plan_new(PLAN_DETACH, IOMMU_GROUP_NONE, 0, &plan);
+        for (size_t i = 0; i < n_groups && r >= 0; i++)
+                r = survey_group(groups[i], plan, obstacles);
+        for (size_t i = 0; i < n_devices && r >= 0; i++)
+                r = survey_dependence(inventory, devices[i], plan);
+        if (r < 0)
+                return r;
+        plan->only_plan = true;
         *ret = TAKE_PTR(plan);
         return 0;
 }

@@ -21,6 +21,10 @@ const char *guard_to_string(Guard guard) {
         return guards[guard].name;
 }
 
+Outcome guard_outcome(Guard guard) {
+        return guards[guard].outcome;
+}
+
 Guard guard_from_string(const char *text) {
         for (Guard guard = 0; guard < _GUARD_MAX; guard++)
                 if (streq(text, guards[guard].name))
@@ -56,16 +60,26 @@ Guard guard_of_usage(UsageKind kind) {
         return table[kind];
 }
 
+static void finding_done(Finding *finding) {
+        free(finding->evidence);
+        free(finding->command);
+        free(finding->unit);
+}
+
 static int append(FindingList *list, const Finding *finding) {
         Finding *grown = reallocarray(list->findings, list->n_findings + 1, sizeof(Finding));
         if (!grown)
                 return -ENOMEM;
         list->findings = grown;
-        char *copy = strdup(finding->evidence);
-        if (!copy)
+        Finding copy = *finding;
+        copy.evidence = strdup(finding->evidence);
+        copy.command = finding->command ? strdup(finding->command) : NULL;
+        copy.unit = finding->unit ? strdup(finding->unit) : NULL;
+        if (!copy.evidence || !copy.command != !finding->command || !copy.unit != !finding->unit) {
+                finding_done(&copy);
                 return -ENOMEM;
-        grown[list->n_findings] = *finding;
-        grown[list->n_findings++].evidence = copy;
+        }
+        grown[list->n_findings++] = copy;
         return 0;
 }
 
@@ -80,7 +94,8 @@ static int fold(FindingList *list, Finding *folded, Guard guard, PciAddress addr
 
         (void)snprintf(text, sizeof(text), "and %u more%s", n, where);
         if (!folded)
-                return append(list, &(Finding){guard, address, text, n});
+                return append(list,
+                                &(Finding){.guard = guard, .address = address, .evidence = text, .n_folded = n});
         char *copy = strdup(text);
         if (!copy)
                 return -ENOMEM;
@@ -90,7 +105,8 @@ static int fold(FindingList *list, Finding *folded, Guard guard, PciAddress addr
         return 0;
 }
 
-int finding_list_add(FindingList *list, Guard guard, PciAddress address, const char *evidence) {
+int finding_list_add_process(
+                FindingList *list, Guard guard, PciAddress address, const char *evidence, const Holder *holder) {
         Finding *of_device = NULL, *of_guard = NULL;
         size_t n_of_device = 0;
 
@@ -113,7 +129,21 @@ int finding_list_add(FindingList *list, Guard guard, PciAddress address, const c
                 return fold(list, of_guard, guard, address, ", some of them on other devices");
         if (n_of_device >= FINDINGS_PER_DEVICE_MAX)
                 return fold(list, NULL, guard, address, "");
-        return append(list, &(Finding){guard, address, (char *)evidence, 0});
+        bool is_known = holder && holder->pid > 0;
+        const char *command = TEXT_NAME(is_known ? holder->command : ""), *unit = TEXT_NAME(is_known ? holder->unit : "");
+        return append(list,
+                        &(Finding){
+                                        .guard = guard,
+                                        .address = address,
+                                        .evidence = (char *)evidence,
+                                        .pid = is_known ? holder->pid : 0,
+                                        .command = is_known ? (char *)command : NULL,
+                                        .unit = is_known ? (char *)unit : NULL,
+                        });
+}
+
+int finding_list_add(FindingList *list, Guard guard, PciAddress address, const char *evidence) {
+        return finding_list_add_process(list, guard, address, evidence, NULL);
 }
 
 int finding_list_copy(const FindingList *list, FindingList *ret) {
@@ -132,7 +162,7 @@ int finding_list_copy(const FindingList *list, FindingList *ret) {
 
 void finding_list_done(FindingList *list) {
         for (size_t i = 0; i < list->n_findings; i++)
-                free(list->findings[i].evidence);
+                finding_done(&list->findings[i]);
         free(list->findings);
         *list = (FindingList){};
 }

@@ -22,6 +22,9 @@ typedef enum Guard {
         _GUARD_INVALID = -EINVAL,
 } Guard;
 
+/* The error of an operation that the guard refuses. */
+Outcome guard_outcome(Guard guard);
+
 /* "storage", "network", "display", "console", "memory", "process", "virtual-functions", "firmware",
  * "unsafe-interrupts", "no-reset" */
 const char *guard_to_string(Guard guard);
@@ -39,6 +42,9 @@ typedef struct Finding {
         PciAddress address;
         char *evidence;    /* owned */
         unsigned n_folded; /* 0; or this finding stands for so many others, and the evidence says "and 241 more" */
+        pid_t pid;         /* the process that the finding is about; 0 for none, or if the reader may not know it */
+        char *command;     /* of this process, escaped (base/text.h), owned; NULL if pid is 0 */
+        char *unit;        /* the same; "" for none */
 } Finding;
 
 typedef struct FindingList {
@@ -53,6 +59,10 @@ typedef struct FindingList {
 
 /* Adds a copy, within these limits. Returns 0 or -ENOMEM. */
 int finding_list_add(FindingList *list, Guard guard, PciAddress address, const char *evidence);
+
+/* The same for a finding about a process. holder may be NULL, or concealed (usage/holders.h). */
+int finding_list_add_process(
+                FindingList *list, Guard guard, PciAddress address, const char *evidence, const Holder *holder);
 
 /* Adds a copy of a finding that finding_list_add() made for another list. Returns 0; -E2BIG if the list has more
  * findings than finding_list_add() makes; -ENOMEM. */

@@ -81,6 +81,14 @@ const char *plan_step_reason(const Plan *plan, const PlanStep *step, char buffer
         }
 }
 
+const char *plan_format_group(const Plan *plan, char buffer[static PLAN_GROUP_TEXT_MAX]) {
+        if (plan_is_survey(plan))
+                (void)snprintf(buffer, PLAN_GROUP_TEXT_MAX, "all groups");
+        else
+                (void)snprintf(buffer, PLAN_GROUP_TEXT_MAX, "group %d", plan->group);
+        return buffer;
+}
+
 static void member_done(PlanMember *member) {
         device_origin_free(member->origin);
         free(member->named_driver);

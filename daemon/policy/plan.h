@@ -3,6 +3,7 @@
 
 #include "kernel/iommu.h"
 #include "policy/guard.h"
+#include "policy/obstacle.h"
 #include "policy/plan-caller.h"
 #include "policy/selector.h"
 #include "policy/step.h"
@@ -85,6 +86,11 @@ typedef struct Plan {
         PlanCaller caller;    /* of a job; of a recovery: who asked for the interrupted job */
 } Plan;
 
+/* Formats "group 25", or "all groups" for a survey, into buffer, and returns buffer. */
+#define PLAN_GROUP_TEXT_MAX sizeof("group -2147483648")
+const char *plan_format_group(const Plan *plan, char buffer[static PLAN_GROUP_TEXT_MAX]);
+#define PLAN_GROUP_TEXT(plan) plan_format_group(plan, (char[PLAN_GROUP_TEXT_MAX]){})
+
 /* Returns for whom the messages about the plan are, see usage/holders.h. Everybody reads those about rules
  * (ListRules). */
 static inline uid_t plan_reader(const Plan *plan) {
@@ -147,6 +153,8 @@ typedef struct DetachOptions {
         unsigned overrides;            /* mask of 1 << Guard */
         const char *driver; /* the vfio driver of the named device, or of all if the caller named the group; NULL: choose */
         bool by_rule;       /* Our own early udev rule put a device that has just appeared on vfio-pci. */
+        ObstacleList *obstacles; /* For a plan that is only shown: what does not keep vfiod from making a plan is added here,
+                                  * and is no error: GROUP_NEEDS_CONSENT and NOT_VIABLE. NULL: it is an error. */
 } DetachOptions;
 
 /* Plans to detach the whole group of the selection. The caller must have agreed to each companion. Returns 0 and the
@@ -154,6 +162,15 @@ typedef struct DetachOptions {
  * INVALID_SELECTOR for a companion that is not in the group, or as selector_resolve() for a companion; or -ENOMEM. */
 int plan_detach(const Inventory *inventory, const Selection *selection, const IommuReport *iommu,
                 const DetachOptions *options, Plan **ret, Problem *problem);
+
+/* Plans to detach all groups, only to survey which of them the host uses. *ret has the endpoints that are still with the host,
+ * and no steps; it may have no members. obstacles gets what keeps vfiod from detaching a group. Returns 0 or -ENOMEM. */
+int plan_survey(const Inventory *inventory, ObstacleList *obstacles, Plan **ret);
+
+/* Whether plan_survey() made the plan. */
+static inline bool plan_is_survey(const Plan *plan) {
+        return plan->verb == PLAN_DETACH && plan->only_plan && plan->group == IOMMU_GROUP_NONE;
+}
 
 typedef struct ReattachOptions {
         bool force; /* Unbind also a device that a process holds: the kernel waits until the process closes it. */

@@ -22,6 +22,9 @@ void worker_result_done(WorkerResult *result) {
         *result = (WorkerResult){};
 }
 
+/* A finding: guard, address, evidence, how many others it stands for; process, its command and its unit. */
+#define FINDING "sssuuss"
+
 /* The plan. */
 
 static int append_member(sd_bus_message *message, const PlanMember *member) {
@@ -42,13 +45,14 @@ static int append_member(sd_bus_message *message, const PlanMember *member) {
 }
 
 static int append_findings(sd_bus_message *message, const FindingList *list) {
-        int r = sd_bus_message_open_container(message, 'a', "(sssu)");
+        int r = sd_bus_message_open_container(message, 'a', "(" FINDING ")");
 
         for (size_t i = 0; i < list->n_findings && r >= 0; i++) {
                 const Finding *finding = &list->findings[i];
 
-                r = sd_bus_message_append(message, "(sssu)", guard_to_string(finding->guard),
-                                PCI_ADDRESS_TEXT(finding->address), finding->evidence, (uint32_t)finding->n_folded);
+                r = sd_bus_message_append(message, "(" FINDING ")", guard_to_string(finding->guard),
+                                PCI_ADDRESS_TEXT(finding->address), finding->evidence, (uint32_t)finding->n_folded,
+                                (uint32_t)finding->pid, strempty(finding->command), strempty(finding->unit));
         }
         return r < 0 ? r : sd_bus_message_close_container(message);
 }
@@ -194,22 +198,28 @@ static int read_members(sd_bus_message *message, Plan *plan, int devices_fd, Pro
 }
 
 static int read_findings(sd_bus_message *message, FindingList *list) {
-        int r = sd_bus_message_enter_container(message, 'a', "(sssu)");
+        int r = sd_bus_message_enter_container(message, 'a', "(" FINDING ")");
 
-        while (r >= 0 && (r = sd_bus_message_enter_container(message, 'r', "sssu")) > 0) {
-                const char *guard, *evidence;
-                uint32_t n_folded;
-                Finding finding;
+        while (r >= 0 && (r = sd_bus_message_enter_container(message, 'r', FINDING)) > 0) {
+                const char *guard, *evidence, *command, *unit;
+                uint32_t n_folded, pid;
+                Finding finding = {};
 
                 if ((r = sd_bus_message_read_basic(message, 's', &guard)) < 0 ||
                                 (r = read_address(message, &finding.address)) < 0 ||
-                                (r = sd_bus_message_read(message, "su", &evidence, &n_folded)) < 0)
+                                (r = sd_bus_message_read(message, "suuss", &evidence, &n_folded, &pid, &command,
+                                                 &unit)) < 0)
                         return r;
                 finding.guard = guard_from_string(guard);
                 finding.evidence = (char *)evidence;
                 finding.n_folded = n_folded;
-                if (finding.guard < 0)
+                if (finding.guard < 0 || pid > INT32_MAX || strlen(command) + strlen(unit) >= HOLDER_TEXT_MAX)
                         return -EBADMSG;
+                if (pid > 0) {
+                        finding.pid = (pid_t)pid;
+                        finding.command = (char *)command;
+                        finding.unit = (char *)unit;
+                }
                 if ((r = finding_list_append(list, &finding)) >= 0)
                         r = sd_bus_message_exit_container(message);
         }
@@ -266,7 +276,7 @@ int job_message_read_plan(sd_bus_message *message, int devices_fd, Plan **ret, P
                 return r;
         if (!is_valid(plan))
                 return -EBADMSG;
-        if ((r = plan_add_all_steps(plan)) < 0)
+        if (!plan_is_survey(plan) && (r = plan_add_all_steps(plan)) < 0)
                 return r;
         *ret = TAKE_PTR(plan);
         return 0;

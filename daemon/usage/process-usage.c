@@ -11,8 +11,10 @@ static int report_list(UsageSnapshot *snapshot, const HolderList *list, const ch
 
                 if (entry->node && !path)
                         return -ENOMEM;
+                snapshot->process = &entry->holder;
                 r = usage_report(snapshot, USAGE_PROCESS, path ? "%s has %s open" : "%s %s",
                                 HOLDER_TEXT(&entry->holder), path ? path : what);
+                snapshot->process = NULL;
         }
         for (size_t i = 0; i < list->n_more && r == 0; i++)
                 r = usage_report(snapshot, USAGE_PROCESS, "%s", more);

@@ -10,9 +10,13 @@
 /* The devices that the caller asked for. */
 typedef struct Search {
         UsageSnapshot *snapshot;
-        const PciAddress *devices;
+        PciAddress *devices; /* sorted: there can be 10,000 */
         size_t n_devices;
 } Search;
+
+static int compare_addresses(const void *a, const void *b) {
+        return pci_address_compare(*(const PciAddress *)a, *(const PciAddress *)b);
+}
 
 /* Finds the device to which the function belongs: the last device in its path, such as
  * "../../../devices/pci0000:00/0000:00:03.0". The drives of a VMD controller are below the controller. */
@@ -23,9 +27,8 @@ static const PciAddress *find_device(const Search *search, const char *path) {
         for (const char *part = strchr(path, '/'); part; part = strchr(part, '/')) {
                 if (!pci_address_parse_component(++part, &address))
                         continue;
-                for (size_t i = 0; i < search->n_devices; i++)
-                        if (pci_address_equal(search->devices[i], address))
-                                found = &search->devices[i];
+                found = bsearch(&address, search->devices, search->n_devices, sizeof(PciAddress), compare_addresses)
+                                ?: found;
         }
         return found;
 }
@@ -51,8 +54,11 @@ static int on_function(PciAddress address, void *userdata) {
 int usage_snapshot_new(const Kernel *kernel, const PciAddress *addresses, size_t n_addresses, usage_visit_t visit,
                 void *userdata, UsageSnapshot **ret) {
         _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot = malloc(sizeof(UsageSnapshot));
-        if (!snapshot)
+        _cleanup_free_ PciAddress *sorted = calloc(n_addresses + 1, sizeof(PciAddress));
+        if (!snapshot || !sorted) {
+                free(TAKE_PTR(snapshot));
                 return -ENOMEM;
+        }
 
         *snapshot = (UsageSnapshot){
                         .kernel = kernel,
@@ -60,7 +66,10 @@ int usage_snapshot_new(const Kernel *kernel, const PciAddress *addresses, size_t
                         .userdata = userdata,
                         .limits = &usage_limits,
         };
-        int r = pci_device_for_each(kernel, on_function, &(Search){snapshot, addresses, n_addresses});
+        for (size_t i = 0; i < n_addresses; i++)
+                sorted[i] = addresses[i];
+        qsort(sorted, n_addresses, sizeof(PciAddress), compare_addresses);
+        int r = pci_device_for_each(kernel, on_function, &(Search){snapshot, sorted, n_addresses});
         if (r < 0 || (r = host_index_read(kernel, &snapshot->host)) < 0)
                 return r;
         *ret = TAKE_PTR(snapshot);

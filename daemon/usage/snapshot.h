@@ -36,6 +36,7 @@ typedef struct UsageSnapshot {
         usage_visit_t visit;
         void *userdata;
         PciAddress device; /* whose uses are reported now */
+        const Holder *process; /* that the use which is reported now is about; NULL for none */
 
         /* The caller may change these after usage_snapshot_new(). */
         uid_t reader; /* for whom the evidence is: only root may know the mounts, for processes see holders.h */

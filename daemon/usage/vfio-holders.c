@@ -41,6 +41,7 @@ static bool describe(VfioHolder *ret, HolderKind kind, const HolderList *list, c
         const char *holder = HOLDER_TEXT(&list->holders[0].holder), *node = search->nodes[owner].text;
 
         ret->outcome = OUTCOME_HELD;
+        ret->holder = list->holders[0].holder;
         ret->address = search->table.owners[owner].address;
         ret->is_open = kind == HOLDER_OPEN;
         switch (kind) {
@@ -151,7 +152,7 @@ static int find_group_holder(const Kernel *kernel, uid_t reader, int group, uint
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
         (void)holder_conceal(&holder, reader);
-        *ret = (VfioHolder){.outcome = OUTCOME_HELD, .is_open = true, .advice = ": " ADVICE};
+        *ret = (VfioHolder){.outcome = OUTCOME_HELD, .is_open = true, .holder = holder, .advice = ": " ADVICE};
         (void)snprintf(ret->evidence, VFIO_EVIDENCE_MAX, "%s is held by %s", VFIO_NODE_TEXT_OF(kernel, group),
                         HOLDER_TEXT(&holder));
         return 1;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "witness.h"
 
+#include <string.h>
+
 /* Plans with the largest number of companions, for a group of 64, ten calls at a time: nobody else waits for them. */
 
 #define N_MEMBERS 64
@@ -63,10 +65,10 @@ static void send_crowd(void *userdata) {
         for (guint i = 0; i < N_CALLS; i++) {
                 g_auto(RawAnswer) answer = raw_bus_receive(attacker);
 
-                if (!answer.error)
-                        crowd->n_plans++;
-                else if (g_str_equal(answer.error, BUS_NAME ".Error.GroupNeedsConsent"))
+                if (!answer.error && strstr(answer.text, "[('consent', "))
                         crowd->n_refused++;
+                else if (!answer.error)
+                        crowd->n_plans++;
                 else if (g_str_equal(answer.error, BUS_NAME ".Error.LimitsExceeded"))
                         crowd->n_limited++;
                 else
@@ -94,19 +96,24 @@ static void test_members(uid_t uid) {
         g_assert_cmpuint(crowd.n_plans + crowd.n_limited, ==, N_CALLS);
 }
 
+/* The plans list each member to which the call does not consent. */
+static void check_refused(Crowd *crowd) {
+        check(crowd);
+        g_assert_cmpuint(crowd->n_refused, >, 0);
+        g_assert_cmpuint(crowd->n_refused + crowd->n_limited, ==, N_CALLS);
+}
+
 /* All these names belong to one member: the call does not consent to the other members. */
 static void test_partitions(uid_t uid) {
         Crowd crowd = {.uid = uid, .name = "partitions"};
 
-        check(&crowd);
-        g_assert_cmpuint(crowd.n_refused, ==, N_CALLS);
+        check_refused(&crowd);
 }
 
 static void test_duplicates(uid_t uid) {
         Crowd crowd = {.uid = uid, .name = "duplicates"};
 
-        check(&crowd);
-        g_assert_cmpuint(crowd.n_refused, ==, N_CALLS);
+        check_refused(&crowd);
 }
 
 int main(int argc, char **argv) {

@@ -13,15 +13,23 @@
 /* The reply of Plan. */
 typedef struct Planned {
         bool would_go;
-        char *steps, *findings; /* in text form */
+        char *steps, *findings; /* in text form; the findings without their details */
         GVariant *step_list;    /* a(sssa{sv}) */
-        char *fingerprint;
+        GVariant *finding_list; /* a(sssba{sv}) */
+        GVariant *details;      /* a{sv} */
+        char *fingerprint;      /* "" if vfiod could make no plan, because of the findings */
 } Planned;
 
 /* The call must succeed. */
 Planned plan_make(Fixture *fixture, const char *arguments);
 void planned_clear(Planned *planned);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Planned, planned_clear)
+
+/* Compares the details of the finding with this index, in text form. */
+void planned_expect_details(const Planned *planned, unsigned index, const char *details);
+
+/* Makes a plan that cannot be made or carried out: nothing would go, and the first finding has this name. */
+void plan_expect_obstacle(Fixture *fixture, const char *arguments, const char *name);
 
 char *fingerprint_of(Fixture *fixture, const char *arguments);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "fixture.h"
+#include "planned.h"
 
 #include <glib/gstdio.h>
 #include <signal.h>
@@ -93,7 +93,7 @@ static void check_refusals(Fixture *fixture) {
                         "An earlier job on " NIC " is stuck in the kernel*");
         manager_refused(fixture, "Detach", NIC, NO_OPTIONS, "Stuck",
                         "An earlier job on " NIC " is stuck in the kernel*");
-        fixture_refused(fixture, BUS_PATH, MANAGER, "Plan", "('ens3', 'reattach', " FORCE ")", "Stuck", "*");
+        plan_expect_obstacle(fixture, "('ens3', 'reattach', " FORCE ")", "stuck");
 }
 
 static void check_others(Fixture *fixture) {
@@ -235,18 +235,21 @@ static void test_planned(void) {
 
         manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_DETACHED);
         Process *holder = start_holder(fixture);
-        g_autofree char *row = g_strdup_printf("*('process', '0000:05:00.0', '/dev/vfio/12 is held by process %d (s*",
-                        (int)process_get_pid(holder));
-        g_autoptr(GVariant) plain =
-                        fixture_call(fixture, BUS_PATH, MANAGER, "Plan", "('ens3', 'reattach', " NO_OPTIONS ")", NULL);
-        g_autoptr(GVariant) forced =
-                        fixture_call(fixture, BUS_PATH, MANAGER, "Plan", "('ens3', 'reattach', " FORCE ")", NULL);
-        g_autofree char *plain_text = g_variant_print(plain, false), *forced_text = g_variant_print(forced, false);
+        int pid = (int)process_get_pid(holder);
+        g_autofree char *row = g_strdup_printf("[('held', '0000:05:00.0', '/dev/vfio/12 is held by process %d (sleep)*", pid);
+        g_autofree char *facts = g_strdup_printf(
+                        "{'Error': <'org.vfiod1.Error.Held'>, 'Group': <12>, 'Options': <['force']>, 'Pid': <uint32 %d>, "
+                        "'Command': <'sleep'>, 'Cure': <'End process %d, or take the device out of it'>}",
+                        pid, pid);
+        g_auto(Planned) plain = plan_make(fixture, "('ens3', 'reattach', " NO_OPTIONS ")");
+        g_auto(Planned) forced = plan_make(fixture, "('ens3', 'reattach', " FORCE ")");
 
-        g_assert_true(g_str_has_prefix(plain_text, "(false, "));
-        g_assert_true(g_pattern_match_simple(row, plain_text));
-        g_assert_true(g_str_has_prefix(forced_text, "(true, "));
-        g_assert_true(g_pattern_match_simple(row, forced_text));
+        g_assert_false(plain.would_go);
+        g_assert_true(g_pattern_match_simple(row, plain.findings));
+        planned_expect_details(&plain, 0, facts);
+        g_assert_true(forced.would_go);
+        g_assert_true(g_pattern_match_simple(row, forced.findings));
+        g_assert_true(g_str_has_suffix(forced.findings, ", true, {})]"));
         end_holder(holder);
         fixture_stop(fixture);
 }

@@ -156,28 +156,81 @@ static void test_console(void) {
         fixture_stop(fixture);
 }
 
-/* A plan is refused for the same reasons as the method, before the host is examined. */
+/* A plan is refused only if there is nothing to plan. */
 static void test_refusals(void) {
         static const struct {
                 const char *selector, *verb, *options, *error;
         } cases[] = {
                         {"ens9", "detach", NO_OPTIONS, "NoSuchDevice"},
                         {"group:99", "detach", NO_OPTIONS, "NoSuchGroup"},
-                        {"ens1", "detach", NO_OPTIONS, "GroupNeedsConsent"},
                         {BRIDGE, "detach", NO_OPTIONS, "NotEndpoint"},
-                        {"ens1", "reattach", NO_OPTIONS, "NotDetached"},
-                        {"ens3", "detach", NO_OPTIONS, "AlreadyDetached"},
-                        {"0000:07:00.0", "detach", NO_OPTIONS, "Foreign"},
-                        {"0000:07:00.0", "reattach", NO_OPTIONS, "Foreign"},
                         {"ens1", "borrow", NO_OPTIONS, INVALID_ARGS},
                         {"ens1", "", NO_OPTIONS, INVALID_ARGS},
-                        {"", "detach", NO_OPTIONS, INVALID_ARGS},
+                        {"", "reattach", NO_OPTIONS, INVALID_ARGS},
+                        {"", "detach", "{'companions': <['*']>}", INVALID_ARGS},
+                        {"", "detach", "{'driver': <'vfio-pci'>}", INVALID_ARGS},
                         {"ens1", "detach", "{'force': <true>}", INVALID_ARGS},
                         {"ens1", "detach", "{'override': <['everything']>}", INVALID_ARGS},
                         {"ens1", "detach", "{'override': <'storage'>}", INVALID_ARGS},
                         {"ens3", "reattach", "{'companions': <['*']>}", INVALID_ARGS},
                         {"ens3", "reattach", "{'override': <['storage']>}", INVALID_ARGS},
                         {"ens3", "reattach", "{'force': <'yes'>}", INVALID_ARGS},
+        };
+        Fixture *fixture = fixture_start(NULL);
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+                g_autofree char *arguments =
+                                g_strdup_printf("('%s', '%s', %s)", cases[i].selector, cases[i].verb, cases[i].options);
+
+                fixture_refused(fixture, BUS_PATH, MANAGER, "Plan", arguments, cases[i].error, "*");
+        }
+        fixture_stop(fixture);
+}
+
+#define ERROR_FACT(name) "'Error': <'org.vfiod1.Error." name "'>"
+
+/* The user has not agreed to detach the companion: the steps are those with consent. */
+static void test_consent(void) {
+        Fixture *fixture = fixture_start(NULL);
+        g_auto(Planned) lacking = plan_make(fixture, PLAN_OF("ens1", "detach", NO_OPTIONS));
+        g_auto(Planned) agreed = plan_make(fixture, DETACH_CARD);
+
+        g_assert_false(lacking.would_go);
+        g_assert_cmpstr(lacking.findings, ==,
+                        "[('consent', '0000:03:02.0', '0000:03:02.0 (e1000, ens2) is in IOMMU group 10, too, and a virtual "
+                        "machine can use only the whole group', false, {})]");
+        planned_expect_details(&lacking, 0,
+                        "{" ERROR_FACT("GroupNeedsConsent") ", 'Group': <10>, 'Options': <['companions']>, 'Companions': "
+                        "<['0000:03:02.0']>, 'Cure': <'vfioctl detach 0000:03:01.0 --group'>}");
+        g_assert_cmpstr(lacking.steps, ==, agreed.steps);
+        g_assert_cmpstr(lacking.fingerprint, ==, agreed.fingerprint);
+        manager_refused(fixture, "Detach", "ens1", NO_OPTIONS, "GroupNeedsConsent", "*0000:03:02.0*");
+
+        /* A guard's finding comes after it. */
+        fake_kernel_do(fixture->kernel, "use nvme0n1");
+        g_auto(Planned) used = plan_make(fixture, PLAN_OF("nvme0n1", "detach", NO_OPTIONS));
+        planned_expect_details(&used, 0,
+                        "{" ERROR_FACT("InUseStorage") ", 'Group': <11>, 'Options': <['override']>}");
+        fixture_stop(fixture);
+}
+
+/* What makes the method fail is a finding of the plan. */
+static void test_obstacles(void) {
+        static const struct {
+                const char *selector, *verb, *finding, *details;
+        } cases[] = {
+                        {"ens1", "reattach", "('not-detached', '0000:03:01.0', *on the host's driver e1000.*",
+                                        "{" ERROR_FACT("NotDetached") ", 'Group': <10>}"},
+                        {"ens3", "detach", "('already-detached', '0000:05:00.0', *",
+                                        "{" ERROR_FACT("AlreadyDetached") ", 'Group': <12>}"},
+                        {"group:12", "detach", "('already-detached', '0000:05:00.0', *",
+                                        "{" ERROR_FACT("AlreadyDetached") ", 'Group': <12>}"},
+                        {"0000:07:00.0", "detach", "('foreign', '0000:07:00.0', *",
+                                        "{" ERROR_FACT("Foreign") ", 'Group': <14>, 'Cure': <'vfioctl reattach "
+                                        "0000:07:00.0 --adopt'>}"},
+                        {"0000:07:00.0", "reattach", "('foreign', '0000:07:00.0', *",
+                                        "{" ERROR_FACT("Foreign") ", 'Group': <14>, 'Options': <['adopt']>, 'Cure': "
+                                        "<'vfioctl reattach 0000:07:00.0 --adopt'>}"},
         };
         Fixture *fixture = fixture_start(NULL);
 
@@ -188,10 +241,35 @@ static void test_refusals(void) {
         fixture_wait_property(fixture, BUS_PATH "/devices/_30000_3a07_3a00_2e0", DEVICE, "State", "'foreign'");
         for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
                 g_autofree char *arguments =
-                                g_strdup_printf("('%s', '%s', %s)", cases[i].selector, cases[i].verb, cases[i].options);
+                                g_strdup_printf("('%s', '%s', @a{sv} {})", cases[i].selector, cases[i].verb);
+                g_autofree char *pattern = g_strdup_printf("[%sfalse, {})]", cases[i].finding);
+                g_auto(Planned) planned = plan_make(fixture, arguments);
 
-                fixture_refused(fixture, BUS_PATH, MANAGER, "Plan", arguments, cases[i].error, "*");
+                g_assert_false(planned.would_go);
+                g_assert_cmpstr(planned.steps, ==, "[]");
+                g_assert_cmpstr(planned.fingerprint, ==, "");
+                if (!g_pattern_match_simple(pattern, planned.findings))
+                        g_error("%s: %s", arguments, planned.findings);
+                planned_expect_details(&planned, 0, cases[i].details);
         }
+        fixture_stop(fixture);
+}
+
+/* The bridge of the group does DMA for the host, and nobody agreed to a companion: both are told, and the steps. */
+static void test_not_viable(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        fake_kernel_do(fixture->kernel, "driver shpchp ids=1b36:000e");
+        fixture_write(fixture, BRIDGE, "sys/bus/pci/drivers_probe");
+        fixture_wait_property(fixture, BUS_PATH "/devices/_30000_3a02_3a00_2e0", DEVICE, "Driver", "'shpchp'");
+        g_auto(Planned) planned = plan_make(fixture, PLAN_OF("ens1", "detach", NO_OPTIONS));
+        g_assert_false(planned.would_go);
+        g_assert_true(g_pattern_match_simple("[('consent', '0000:03:02.0', *), ('not-viable', '0000:02:00.0', '*shpchp*', "
+                                             "false, {})]",
+                        planned.findings));
+        planned_expect_details(&planned, 1, "{" ERROR_FACT("NotViable") ", 'Group': <10>}");
+        g_assert_nonnull(strstr(planned.steps, "('probe', '0000:03:01.0', "));
+        manager_refused(fixture, "Detach", "ens1", ALL, "NotViable", "*shpchp*");
         fixture_stop(fixture);
 }
 
@@ -200,12 +278,15 @@ static void test_busy_group(void) {
         Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 2000});
         Pending *pending = fixture_detach_stalled(fixture, 2);
 
-        fixture_refused(fixture, BUS_PATH, MANAGER, "Plan", DETACH_NIC, "Busy",
-                        "*Another job is changing 0000:05:00.0*");
-        fixture_refused(fixture, BUS_PATH, MANAGER, "Plan", PLAN_OF("group:12", "reattach", NO_OPTIONS), "Busy", "*");
+        g_auto(Planned) busy = plan_make(fixture, DETACH_NIC);
+        g_assert_true(g_pattern_match_simple(
+                        "[('busy', '0000:05:00.0', 'Another job is changing 0000:05:00.0*', false, {})]", busy.findings));
+        planned_expect_details(&busy, 0,
+                        "{" ERROR_FACT("Busy") ", 'Group': <12>, 'Cure': <'Try again when the job is done'>}");
+        plan_expect_obstacle(fixture, PLAN_OF("group:12", "reattach", NO_OPTIONS), "busy");
         g_auto(Planned) G_GNUC_UNUSED other = plan_make(fixture, DETACH_CARD);
         pending_refused(pending, "Stuck", "*");
-        fixture_refused(fixture, BUS_PATH, MANAGER, "Plan", DETACH_NIC, "Stuck", "*");
+        plan_expect_obstacle(fixture, DETACH_NIC, "stuck");
         g_auto(Planned) G_GNUC_UNUSED again = plan_make(fixture, DETACH_CARD);
         fake_kernel_do(fixture->kernel, "resume");
         fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'detached'");
@@ -380,6 +461,9 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/plan/findings", test_findings);
         g_test_add_func("/bus/plan/console", test_console);
         g_test_add_func("/bus/plan/refusals", test_refusals);
+        g_test_add_func("/bus/plan/consent", test_consent);
+        g_test_add_func("/bus/plan/obstacles", test_obstacles);
+        g_test_add_func("/bus/plan/not-viable", test_not_viable);
         g_test_add_func("/bus/plan/busy-group", test_busy_group);
         g_test_add_func("/bus/plan/waits", test_waits);
         g_test_add_func("/bus/plan/executed", test_executed);

@@ -22,9 +22,10 @@ static void test_text(void) {
         expect_golden(5, "detach ens3 --dry-run --plan=0123456789abcdef", "plan-stale");
         EXPECT(0, "", "plan ens1 --companion ens2 --quiet");
         EXPECT(5, "", "plan nvme0n1 --quiet");
-        EXPECT(5, "vfioctl: *0000:03:02.0*--group*", "plan ens1");
-        EXPECT(5, "vfioctl: *is not detached*", "plan ens1 --reattach");
-        EXPECT(5, "vfioctl: *is not detached*", "reattach ens1 --dry-run");
+        expect_golden(5, "plan ens1", "plan-consent");
+        expect_golden(5, "detach ens1 --dry-run", "plan-consent");
+        expect_golden(5, "plan ens1 --reattach", "plan-not-detached");
+        expect_golden(5, "reattach ens1 --dry-run", "plan-not-detached");
         EXPECT(3, "vfioctl: *'wlan9'*", "plan wlan9");
         g_auto(GStrv) writes = fake_kernel_writes(fixture->kernel);
         g_assert_cmpuint(g_strv_length(writes), ==, 0);
@@ -121,6 +122,29 @@ static void test_json(void) {
         fixture_stop(fixture);
 }
 
+/* What the findings tell to programs; and no command if none can do it. */
+static void test_facts(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        json_t *consent = vfioctl_json_with(5, "plan ens1");
+        expect_json(consent, "findings.0.guard", "\"consent\"");
+        expect_json(consent, "findings.0.error", "\"org.vfiod1.Error.GroupNeedsConsent\"");
+        expect_json(consent, "findings.0.group", "10");
+        expect_json(consent, "findings.0.options", "[\"companions\"]");
+        expect_json(consent, "findings.0.companions", "[\"0000:03:02.0\"]");
+        expect_json(consent, "findings.0.pid", "null");
+        expect_json(consent, "command.3", "\"--group\"");
+        json_decref(consent);
+        json_t *none = vfioctl_json_with(5, "plan ens1 --reattach");
+        expect_json(none, "findings.0.guard", "\"not-detached\"");
+        expect_json(none, "findings.0.options", "[]");
+        expect_json(none, "steps", "[]");
+        expect_json(none, "fingerprint", "null");
+        expect_json(none, "command", "null");
+        json_decref(none);
+        fixture_stop(fixture);
+}
+
 /* Runs the command at the end of a plan exactly as printed. */
 static void carry_out(const char *arguments, int plan_status) {
         json_t *plan = vfioctl_json_with(plan_status, arguments), *command = json_object_get(plan, "command");
@@ -139,6 +163,10 @@ static void carry_out(const char *arguments, int plan_status) {
 static void test_command(void) {
         Fixture *fixture = fixture_start(NULL);
 
+        /* the printed command agrees to the companion that the plan lists */
+        carry_out("plan ens1", 5);
+        fixture_driver(fixture, PORT1, "vfio-pci");
+        carry_out("plan ens2 --reattach", 0);
         carry_out("plan ens1 --companion ens2", 0);
         fixture_driver(fixture, PORT1, "vfio-pci");
         carry_out("plan ens2 --reattach", 0);
@@ -217,7 +245,7 @@ static void test_adopt(void) {
 
         fixture_detach_nic_by_hand(fixture);
         EXPECT(5, "vfioctl: *", "reattach " NIC);
-        EXPECT(5, "vfioctl: *", "plan --reattach " NIC);
+        expect_golden(5, "plan --reattach " NIC, "plan-foreign");
         EXPECT(0, "", "plan --reattach --adopt " NIC);
         fixture_driver(fixture, NIC, "vfio-pci");
         g_auto(ProgramResult) result = vfioctl("reattach --adopt " NIC);
@@ -234,6 +262,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/vfioctl-plan/warning", test_warning);
         g_test_add_func("/bus/vfioctl-plan/as-nobody", test_as_nobody);
         g_test_add_func("/bus/vfioctl-plan/json", test_json);
+        g_test_add_func("/bus/vfioctl-plan/facts", test_facts);
         g_test_add_func("/bus/vfioctl-plan/command", test_command);
         g_test_add_func("/bus/vfioctl-plan/stale", test_stale);
         g_test_add_func("/bus/vfioctl-plan/override", test_override);

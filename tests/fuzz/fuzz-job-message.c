@@ -8,8 +8,8 @@
 
 /* What the daemon sends to a worker, and what a worker sends to the daemon. */
 
-#define PLAN "ssiuuuutbbbbba(sqqqquyiiaybbbbs)a(sssu)sas"
-#define RESULT "issta(sayay)a(sssu)as"
+#define PLAN "ssiuuuutbbbbba(sqqqquyiiaybbbbs)a(sssuuss)sas"
+#define RESULT "issta(sayay)a(sssuuss)as"
 
 /* Has a state file; its ids are those that small numbers give. */
 #define DEVICE "0000:03:01.0"

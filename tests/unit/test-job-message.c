@@ -42,6 +42,9 @@ static void assert_equal_findings(const FindingList *list, const FindingList *ex
                 g_assert_true(pci_address_equal(a->address, b->address));
                 g_assert_cmpstr(a->evidence, ==, b->evidence);
                 g_assert_cmpuint(a->n_folded, ==, b->n_folded);
+                g_assert_cmpint(a->pid, ==, b->pid);
+                g_assert_cmpstr(a->command, ==, b->command);
+                g_assert_cmpstr(a->unit, ==, b->unit);
         }
 }
 
@@ -209,9 +212,9 @@ static int read_fields(const PlanFields *fields) {
         for (size_t i = 0; i < fields->n_members; i++)
                 append_member(call, &fields->members[i]);
         g_assert_cmpint(sd_bus_message_close_container(call), >=, 0);
-        g_assert_cmpint(sd_bus_message_open_container(call, 'a', "(sssu)"), >=, 0);
+        g_assert_cmpint(sd_bus_message_open_container(call, 'a', "(sssuuss)"), >=, 0);
         if (fields->guard)
-                g_assert_cmpint(sd_bus_message_append(call, "(sssu)", fields->guard, fields->finding, "evidence", 0U),
+                g_assert_cmpint(sd_bus_message_append(call, "(sssuuss)", fields->guard, fields->finding, "evidence", 0U, 0U, "", ""),
                                 >=, 0);
         g_assert_cmpint(sd_bus_message_close_container(call), >=, 0);
         g_assert_cmpint(sd_bus_message_append(
@@ -403,6 +406,23 @@ static void test_results(void) {
                 }
 }
 
+/* Findings about processes. */
+static void test_process_findings(void) {
+        _cleanup_(worker_result_done) WorkerResult result = {}, copy = {};
+        Holder known = {.pid = 324, .command = "qe\nmu", .unit = "vm.scope"}, hidden = {};
+        FindingList *list = &result.report.findings;
+
+        g_assert_cmpint(finding_list_add_process(list, GUARD_PROCESS, address_of(NIC), "open", &known), ==, 0);
+        g_assert_cmpint(finding_list_add_process(list, GUARD_PROCESS, address_of(NIC), "open", &hidden), ==, 0);
+        g_assert_cmpint(list->findings[0].pid, ==, 324);
+        g_assert_cmpstr(list->findings[0].command, ==, "qe\\x0amu");
+        g_assert_cmpstr(list->findings[0].unit, ==, "vm.scope");
+        g_assert_cmpint(list->findings[1].pid, ==, 0);
+        g_assert_null(list->findings[1].command);
+        g_assert_cmpint(finding_list_copy(list, &copy.report.findings), ==, 0);
+        check_result(&copy);
+}
+
 /* All findings that there can be, some of them folded. */
 static void test_many_findings(void) {
         _cleanup_(worker_result_done) WorkerResult result = {};
@@ -420,10 +440,13 @@ typedef struct ResultFields {
         int error;
         const char *outcome, *address, *guard;
         size_t driver_length, n_findings;
+        uint32_t pid;
+        size_t command_length;
 } ResultFields;
 
 static int read_result_fields(const ResultFields *fields) {
         g_autofree char *driver = g_strnfill(fields->driver_length, '\xff');
+        g_autofree char *command = g_strnfill(fields->command_length, 'c');
         g_autoptr(PeerPair) pair = peer_pair_new();
         _cleanup_(worker_result_done) WorkerResult result = {};
 
@@ -437,9 +460,11 @@ static int read_result_fields(const ResultFields *fields) {
         g_assert_cmpint(peer_append_bytes(call, driver), >=, 0);
         g_assert_cmpint(sd_bus_message_close_container(call), >=, 0);
         g_assert_cmpint(sd_bus_message_close_container(call), >=, 0);
-        g_assert_cmpint(sd_bus_message_open_container(call, 'a', "(sssu)"), >=, 0);
+        g_assert_cmpint(sd_bus_message_open_container(call, 'a', "(sssuuss)"), >=, 0);
         for (size_t i = 0; i < fields->n_findings; i++)
-                g_assert_cmpint(sd_bus_message_append(call, "(sssu)", fields->guard, NIC, "evidence", 0U), >=, 0);
+                g_assert_cmpint(sd_bus_message_append(call, "(sssuuss)", fields->guard, NIC, "evidence", 0U,
+                                                fields->pid, command, "x.service"),
+                                >=, 0);
         g_assert_cmpint(sd_bus_message_close_container(call), >=, 0);
         g_assert_cmpint(sd_bus_message_append(call, "as", 1, "warning"), >=, 0);
         _cleanup_message_ sd_bus_message *message = peer_pair_transfer(pair, call);
@@ -448,7 +473,7 @@ static int read_result_fields(const ResultFields *fields) {
 
 #define CHANGE_RESULT(...) \
         ({ \
-                ResultFields fields_ = {0, "Degraded", NIC, "display", 3, 1}; \
+                ResultFields fields_ = {0, "Degraded", NIC, "display", 3, 1, 0, 0}; \
                 ResultFields *f = &fields_; \
                 (void)(__VA_ARGS__); \
                 read_result_fields(&fields_); \
@@ -458,6 +483,9 @@ static void test_malformed_results(void) {
         g_assert_cmpint(CHANGE_RESULT(f), ==, 0);
         g_assert_cmpint(CHANGE_RESULT(f->n_findings = FINDINGS_MAX + _GUARD_MAX), ==, 0);
         g_assert_cmpint(CHANGE_RESULT(f->driver_length = DRIVER_NAME_MAX - 1), ==, 0);
+        g_assert_cmpint(CHANGE_RESULT(f->pid = INT32_MAX, f->command_length = HOLDER_TEXT_MAX - 10), ==, 0);
+        g_assert_cmpint(CHANGE_RESULT(f->pid = (uint32_t)INT32_MAX + 1), ==, -EBADMSG);
+        g_assert_cmpint(CHANGE_RESULT(f->command_length = HOLDER_TEXT_MAX), ==, -EBADMSG);
         g_assert_cmpint(CHANGE_RESULT(f->error = 1), ==, -EBADMSG);
         g_assert_cmpint(CHANGE_RESULT(f->outcome = "degraded"), ==, -EBADMSG);
         g_assert_cmpint(CHANGE_RESULT(f->outcome = ""), ==, -EBADMSG);
@@ -478,6 +506,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/job-message/plan/malformed-vfs", test_malformed_vfs);
         g_test_add_func("/job-message/plan/other-card", test_other_card);
         g_test_add_func("/job-message/result", test_results);
+        g_test_add_func("/job-message/result/processes", test_process_findings);
         g_test_add_func("/job-message/result/many-findings", test_many_findings);
         g_test_add_func("/job-message/result/malformed", test_malformed_results);
         return g_test_run();

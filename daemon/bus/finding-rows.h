@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "bus/service.h"
+
+/* The rows of findings, with facts for programs: a(sssba{sv}). */
+
+/* What the rows are about. */
+typedef struct FindingSource {
+        const Service *service;
+        PlanVerb verb;
+        PciAddress selected; /* the device that the caller named, or the first of the group */
+        bool force;         /* of a reattach: the caller forces it */
+        unsigned overrides; /* mask of 1 << Guard */
+        const FindingList *findings;
+        const ObstacleList *obstacles;
+} FindingSource;
+
+/* Whether the caller overrides the finding. */
+bool finding_is_overridden(const FindingSource *source, const Finding *finding);
+
+/* Whether nothing refuses the operation: there is no obstacle, and each finding is overridden. */
+bool finding_rows_permit(const FindingSource *source);
+
+/* Returns the number of the group of the device; IOMMU_GROUP_NONE if it has none, or is gone. */
+int finding_group(const Service *service, PciAddress address);
+
+/* Appends the array of all rows, first the obstacles. Returns 0 or more, or a negative errno. */
+int finding_rows_append(sd_bus_message *message, const FindingSource *source);

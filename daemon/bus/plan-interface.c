@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "bus/plan-interface.h"
+#include "bus/authorize.h"
+#include "bus/finding-rows.h"
+#include "bus/operation.h"
+#include "model/availability.h"
+
+/* A call of Plan that is not answered yet. The service outlives it, because all calls are answered before the service ends. */
+typedef struct Planning {
+        const Service *service;
+        const Plan *plan; /* belongs to the job, which lives until it calls on_plan_done(); NULL: no plan can be made */
+        sd_bus_message *call;
+        ObstacleList obstacles;
+        PciAddress selected; /* the device, or the first of the group */
+        PlanVerb verb;
+        unsigned overrides;
+        bool force, all_groups;
+} Planning;
+
+static Planning *planning_free(Planning *planning) {
+        if (!planning)
+                return NULL;
+        obstacle_list_done(&planning->obstacles);
+        sd_bus_message_unref(planning->call);
+        free(planning);
+        return NULL;
+}
+DEFINE_TRIVIAL_CLEANUP_FUNC(Planning *, planning_free)
+
+/* The reply. */
+
+static int append_steps(sd_bus_message *reply, const Planning *planning) {
+        const Plan *plan = planning->plan;
+        int r = sd_bus_message_open_container(reply, 'a', "(sssa{sv})");
+
+        for (size_t i = 0; plan && i < plan->n_steps && r >= 0; i++) {
+                const PlanStep *step = &plan->steps[i];
+                char reason[PLAN_REASON_MAX];
+
+                r = sd_bus_message_append(reply, "(sssa{sv})", step_kind_to_string(step->kind),
+                                PCI_ADDRESS_TEXT(plan_step_address(plan, step)), plan_step_reason(plan, step, reason),
+                                0);
+        }
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int append_warnings(sd_bus_message *reply, const Plan *plan, const Report *report) {
+        int r;
+
+        if ((plan ? plan->n_warnings : 0) + report->n_warnings == 0)
+                return 0;
+        if ((r = sd_bus_message_open_container(reply, 'e', "sv")) < 0 ||
+                        (r = sd_bus_message_append(reply, "s", "warnings")) < 0 ||
+                        (r = sd_bus_message_open_container(reply, 'v', "as")) < 0 ||
+                        (r = sd_bus_message_open_container(reply, 'a', "s")) < 0)
+                return r;
+        for (size_t i = 0; plan && i < plan->n_warnings && r >= 0; i++)
+                r = sd_bus_message_append(reply, "s", plan->warnings[i]);
+        for (size_t i = 0; i < report->n_warnings && r >= 0; i++)
+                r = sd_bus_message_append(reply, "s", report->warnings[i]);
+        for (unsigned depth = 0; depth < 3 && r >= 0; depth++)
+                r = sd_bus_message_close_container(reply);
+        return r;
+}
+
+/* The groups in which a guard refuses. */
+typedef struct UsedGroups {
+        int *numbers;
+        size_t n_numbers;
+        bool is_incomplete; /* there were too many findings to keep each of them */
+} UsedGroups;
+
+static int find_used_groups(const FindingSource *source, UsedGroups *ret) {
+        const FindingList *list = source->findings;
+
+        ret->numbers = calloc(list->n_findings + 1, sizeof(int));
+        if (!ret->numbers)
+                return -ENOMEM;
+        ret->is_incomplete = list->n_findings > FINDINGS_MAX;
+        for (size_t i = 0; i < list->n_findings; i++)
+                if (!finding_is_overridden(source, &list->findings[i]))
+                        ret->numbers[ret->n_numbers++] = finding_group(source->service, list->findings[i].address);
+        return 0;
+}
+
+/* Returns the availability of the group in a word. */
+static const char *describe_group(const Group *group, const UsedGroups *used) {
+        Availability availability = group_availability(group);
+
+        if (availability != AVAILABILITY_AVAILABLE)
+                return availability_to_string(availability);
+        for (size_t i = 0; i < used->n_numbers; i++)
+                if (used->numbers[i] == group->number)
+                        return "in-use";
+        return used->is_incomplete ? availability_to_string(AVAILABILITY_UNKNOWN)
+                                   : availability_to_string(availability);
+}
+
+static int append_groups(sd_bus_message *reply, const FindingSource *source) {
+        UsedGroups used = {};
+        size_t n;
+        int r;
+
+        if ((r = find_used_groups(source, &used)) < 0)
+                return r;
+        _cleanup_free_ int *numbers = used.numbers;
+        Group *const *groups = inventory_groups(source->service->inventory, &n);
+        if ((r = sd_bus_message_open_container(reply, 'e', "sv")) < 0 ||
+                        (r = sd_bus_message_append(reply, "s", "Groups")) < 0 ||
+                        (r = sd_bus_message_open_container(reply, 'v', "a(isa{sv})")) < 0 ||
+                        (r = sd_bus_message_open_container(reply, 'a', "(isa{sv})")) < 0)
+                return r;
+        for (size_t i = 0; i < n && r >= 0; i++)
+                r = sd_bus_message_append(
+                                reply, "(isa{sv})", (int32_t)groups[i]->number, describe_group(groups[i], &used), 0);
+        for (unsigned depth = 0; depth < 3 && r >= 0; depth++)
+                r = sd_bus_message_close_container(reply);
+        return r;
+}
+
+static int append_details(sd_bus_message *reply, const Planning *planning, const FindingSource *source,
+                const Report *report) {
+        int r;
+
+        if ((r = sd_bus_message_open_container(reply, 'a', "{sv}")) < 0 ||
+                        (r = append_warnings(reply, planning->plan, report)) < 0 ||
+                        (planning->all_groups && (r = append_groups(reply, source)) < 0))
+                return r;
+        return sd_bus_message_close_container(reply);
+}
+
+/* The report is empty if no plan can be made. */
+static int reply_plan(const Planning *planning, const Report *report) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        FindingSource source = {
+                        .service = planning->service,
+                        .verb = planning->verb,
+                        .selected = planning->selected,
+                        .force = planning->force,
+                        .overrides = planning->overrides,
+                        .findings = &report->findings,
+                        .obstacles = &planning->obstacles,
+        };
+        char fingerprint[17] = "";
+        int r;
+
+        if (report->fingerprint != 0 && !planning->all_groups)
+                (void)snprintf(fingerprint, sizeof(fingerprint), "%016llx", (unsigned long long)report->fingerprint);
+        if ((r = sd_bus_message_new_method_return(planning->call, &reply)) < 0 ||
+                        (r = sd_bus_message_append(reply, "b", (int)finding_rows_permit(&source))) < 0 ||
+                        (r = append_steps(reply, planning)) < 0 || (r = finding_rows_append(reply, &source)) < 0 ||
+                        (r = sd_bus_message_append(reply, "s", fingerprint)) < 0 ||
+                        (r = append_details(reply, planning, &source, report)) < 0)
+                return r;
+        return sd_bus_send(NULL, reply, NULL);
+}
+
+static void on_plan_done(const WorkerResult *result, void *userdata) {
+        _cleanup_(planning_freep) Planning *planning = userdata;
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        const Problem *problem = &result->problem;
+        int r = result->error < 0 ? result->error : (int)problem->outcome;
+
+        /* What the worker met before it examined the host. */
+        if (r > 0 && obstacle_to_string(problem->outcome))
+                r = obstacle_list_add(&planning->obstacles, problem->outcome, planning->selected, "%s",
+                                strempty(problem->message));
+        if (r == 0) {
+                (void)reply_plan(planning, &result->report);
+                return;
+        }
+        (void)bus_set_error(&error, r, problem);
+        (void)sd_bus_reply_method_error(planning->call, &error);
+}
+
+/* The plan. */
+
+/* Adds an obstacle if the device is leased. Each lease is added once. */
+static int note_lease(Planning *planning, PciAddress address) {
+        ObstacleList *list = &planning->obstacles;
+        const LeaseTable *leases = planning->service->leases;
+        Device *device = inventory_find_device(planning->service->inventory, address);
+        const Lease *lease = device ? lease_find_of(leases, address) : NULL;
+        _cleanup_problem_ Problem problem = {};
+
+        if (!lease)
+                return 0;
+        LeaseDescription description = lease_describe(lease);
+        for (size_t i = 0; i < list->n_obstacles; i++)
+                if (list->obstacles[i].lease == description.number)
+                        return 0;
+        int r = lease_table_refuse(leases, &(Selection){.device = device}, &problem);
+        if (r < 0 || (r = obstacle_list_take(list, address, &problem)) < 0)
+                return r;
+        list->obstacles[list->n_obstacles - 1].lease = description.number;
+        list->obstacles[list->n_obstacles - 1].user = description.uid;
+        return 0;
+}
+
+static int note_leases_of_selection(Planning *planning, const Selection *selection) {
+        const Group *group = selection->group;
+        int r = selection->device ? note_lease(planning, selection->device->address) : 0;
+
+        for (size_t i = 0; group && i < group->n_members && r >= 0; i++)
+                r = note_lease(planning, group->members[i]->address);
+        return r;
+}
+
+/* Finds the device that an outcome is about: the message names it. */
+static PciAddress find_culprit(const Selection *selection, Outcome outcome) {
+        const Group *group = selection->group;
+        const Device *culprit = selection->device;
+
+        for (size_t i = 0; group && i < group->n_members; i++) {
+                const Device *member = group->members[i];
+                bool is_busy = member->activity != DEVICE_QUIET;
+
+                if (is_busy && (outcome == OUTCOME_BUSY || outcome == OUTCOME_STUCK))
+                        return member->address;
+                if (!culprit && member->endpoint)
+                        culprit = member;
+        }
+        return culprit ? culprit->address : (PciAddress){};
+}
+
+/* Plans for the selection. *ret is NULL if there is no plan, because of the obstacles. */
+static int plan_selection(const Request *request, Planning *planning, Plan **ret, Problem *problem) {
+        const Service *service = planning->service;
+        Selection selection;
+
+        int r = selector_resolve(service->inventory, request->selector, &selection, problem);
+        if (r != 0 || (r = note_leases_of_selection(planning, &selection)) < 0)
+                return r;
+        planning->selected = find_culprit(&selection, OUTCOME_DONE);
+        r = operation_plan_selected(service, request, &selection, &planning->obstacles, ret, problem);
+        if (r > 0 && obstacle_to_string((Outcome)r))
+                return obstacle_list_take(&planning->obstacles, find_culprit(&selection, (Outcome)r), problem);
+        /* A device of another group can vanish with a member. */
+        for (size_t i = 0; r == 0 && i < (*ret)->n_members; i++)
+                r = note_lease(planning, (*ret)->members[i].address);
+        return r;
+}
+
+/* Plans for all groups. */
+static int plan_all(const Request *request, Planning *planning, Plan **ret, Problem *problem) {
+        const Service *service = planning->service;
+        const Lease *lease = NULL;
+        IommuReport iommu;
+
+        iommu_examine(service->kernel, &iommu);
+        int r = plan_refuse_without_iommu(&iommu, problem);
+        if (r != 0 || (r = plan_survey(service->inventory, &planning->obstacles, ret)) < 0)
+                return r;
+        (*ret)->overrides = request->overrides;
+        while (r >= 0 && (lease = lease_next(service->leases, lease))) {
+                LeaseDescription description = lease_describe(lease);
+
+                for (size_t i = 0; i < description.n_addresses && r >= 0; i++)
+                        r = note_lease(planning, description.addresses[i]);
+        }
+        if (r >= 0 && (*ret)->n_members == 0)
+                *ret = plan_free(*ret);
+        return r;
+}
+
+/* Starts the job, or replies at once if there is nothing that a worker could examine. Takes the plan and the planning over. */
+static int start_job(Service *service, Plan *plan, Planning *planning, Problem *problem) {
+        _cleanup_(planning_freep) Planning *owned = planning;
+
+        if (!plan)
+                return reply_plan(planning, &(Report){}) < 0 ? -ENOMEM : 0;
+        planning->plan = plan;
+        int r = job_start(service->jobs, plan, "a plan", NULL, on_plan_done, planning, problem);
+        /* on_plan_done() frees it. The event loop calls it later, never from here. */
+        if (r == 0)
+                TAKE_PTR(owned);
+        return r;
+}
+
+static int start_plan(
+                Service *service, sd_bus_message *call, const Caller *caller, Request *request, sd_bus_error *error) {
+        _cleanup_(planning_freep) Planning *planning = calloc(1, sizeof(Planning));
+        _cleanup_problem_ Problem problem = {};
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        int r;
+
+        if (!planning)
+                return -ENOMEM;
+        *planning = (Planning){
+                        .service = service,
+                        .call = sd_bus_message_ref(call),
+                        .verb = request->verb,
+                        .overrides = request->overrides,
+                        .force = request->force,
+                        .all_groups = request->selector[0] == '\0',
+        };
+        /* The quota comes first, before vfiod does any work for the caller. */
+        if ((r = job_check_plan_quota(service->jobs, caller->uid, &problem)) != 0)
+                return bus_set_error(error, r, &problem);
+        r = planning->all_groups ? plan_all(request, planning, &plan, &problem)
+                                 : plan_selection(request, planning, &plan, &problem);
+        if (r != 0)
+                return bus_set_error(error, r, &problem);
+        if (plan) {
+                plan->only_plan = true;
+                plan->asker = caller->uid;
+                plan->inspect = request->inspect;
+        }
+        r = start_job(service, TAKE_PTR(plan), TAKE_PTR(planning), &problem);
+        return r == 0 ? 1 : bus_set_error(error, r, &problem);
+}
+
+static int describe_plan(const Service *service, const Request *request, CallDetails *details, Problem *problem) {
+        _cleanup_obstacles_ ObstacleList obstacles = {};
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        Selection selection;
+        int r;
+
+        if (request->selector[0] == '\0')
+                return 0;
+        if ((r = selector_resolve(service->inventory, request->selector, &selection, problem)) != 0)
+                return r;
+        r = operation_plan_selected(service, request, &selection, &obstacles, &plan, problem);
+        if (r == 0)
+                return call_details_set_plan(details, service, plan);
+        if (r < 0 || !obstacle_to_string((Outcome)r))
+                return r;
+        if (selection.device)
+                return call_details_set_devices(details, service, (const Device *const *)&selection.device, 1);
+        return call_details_set_devices(
+                        details, service, (const Device *const *)selection.group->members, selection.group->n_members);
+}
+
+static const CallHandler plan_handler = {.run = start_plan, .describe = describe_plan};
+
+/* A plan for all groups has no options about one device. */
+static int check_all_groups(const Request *request, sd_bus_error *error) {
+        if (request->selector[0] != '\0')
+                return 0;
+        if (request->verb != PLAN_DETACH)
+                return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
+                                "Without a selector, only the verb detach can be planned.");
+        if (request->companions.n_entries > 0 || request->driver || request->fingerprint != 0)
+                return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
+                                "A plan for all groups has only the options 'override' and 'inspect'.");
+        return 0;
+}
+
+int plan_interface_plan(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        _cleanup_(request_freep) Request *request = NULL;
+        const char *verb;
+        int r;
+
+        (void)userdata;
+        if ((r = request_new(message, &request)) < 0 || (r = sd_bus_message_read(message, "s", &verb)) < 0)
+                return r;
+        request->verb = plan_verb_from_string(verb);
+        if (request->verb != PLAN_DETACH && request->verb != PLAN_REATTACH)
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
+                                "There is no verb '%s' to plan: they are detach and reattach.", TEXT_EXCERPT(verb));
+        const MethodAccess *planned = action_find(
+                        action_table, BUS_INTERFACE_MANAGER, request->verb == PLAN_DETACH ? "Detach" : "Reattach");
+        assert(planned);
+        if ((r = request_read_planned_options(request, message, planned, error)) < 0 ||
+                        (r = check_all_groups(request, error)) < 0)
+                return r;
+        return authorize(message, &plan_handler, TAKE_PTR(request), error);
+}
