@@ -22,6 +22,7 @@ static const char *const message_ids[] = {
                 MESSAGE_RULE_REFUSED,
                 MESSAGE_RULE_ADDED,
                 MESSAGE_RULE_REMOVED,
+                MESSAGE_RULES_CHANGED,
                 MESSAGE_RESCAN_ASKED,
                 MESSAGE_CANCEL_ASKED,
                 MESSAGE_LEASE_BEGAN,

@@ -6,7 +6,7 @@
 #include "bus/matched-rules.h"
 #include "bus/notify.h"
 #include "bus/publish.h"
-#include "bus/rule-interface.h"
+#include "bus/rule-news.h"
 #include "job/viability.h"
 #include "job/worker-request.h"
 
@@ -164,7 +164,7 @@ static int on_turn_end(sd_event_source *source, void *userdata) {
         RescanRequest *done = take_done_requests(manager);
         if (done && pci_names_refresh(manager->names) && (r = notify_pci_names(&manager->service)) < 0)
                 log_error_errno(r, "Cannot send the signals for changed names of devices");
-        int reloaded = done ? rule_interface_reload(&manager->service) : 0;
+        int reloaded = done ? rule_news_reload(&manager->service, NULL) : 0;
         if (reloaded < 0)
                 log_error_errno(reloaded, "Cannot read the rules again");
         /* This comes before the changes are taken, because a job that ends here changes its devices again. */
@@ -185,7 +185,7 @@ static int on_turn_end(sd_event_source *source, void *userdata) {
                 log_error_errno(r, "Cannot set the timer that confirms drivers");
         bool changed = changes.n_changes > 0;
         change_list_done(&changes);
-        if ((r = rule_interface_tell(&manager->service)) < 0 || (r = notify_manager(&manager->service, changed)) < 0)
+        if ((r = rule_news_tell(&manager->service)) < 0 || (r = notify_manager(&manager->service, changed)) < 0)
                 log_error_errno(r, "Cannot send the signals for changed rules and counts");
         pci_names_close(manager->names);
         answer_requests(done, reloaded);
@@ -361,8 +361,10 @@ int manager_new(sd_event *event, const ManagerParts *parts, Manager **ret) {
                         (r = root_socket_new(&manager->service, event, TAKE_FD(root_fd), &manager->root_socket)) < 0)
                 return log_error_errno(r, "Cannot accept connections on root's socket");
         /* Calls work without rules, too. So this is not fatal. */
-        if ((r = rule_keeper_reload(manager->rules)) < 0)
+        if ((r = rule_keeper_reload(manager->rules, NULL)) < 0)
                 log_error_errno(r, "Cannot read the rules, so vfiod applies no rule");
+        if ((r = rule_news_begin(&manager->service)) < 0)
+                return log_error_errno(r, "Cannot start");
         *ret = TAKE_PTR(manager);
         return 0;
 }
@@ -384,6 +386,7 @@ Manager *manager_free(Manager *manager) {
         lease_table_free(manager->leases);
         authorize_done(&manager->service);
         matched_rules_done(&manager->service);
+        rule_news_done(&manager->service);
         root_socket_free(manager->root_socket);
         system_bus_free(manager->system_bus);
         connection_close(manager->service.bus);

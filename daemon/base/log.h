@@ -56,3 +56,4 @@ void log_event(const LogEvent *event, const char *format, ...) _printf_(2, 3);
 #define MESSAGE_LEASE_BEGAN "6fd1a2c9a1c84a4fa1a0a9a2e7bd3c14"
 #define MESSAGE_LEASE_LINGERS "6fd1a2c9a1c84a4fa1a0a9a2e7bd3c15"
 #define MESSAGE_LEASE_OVER "6fd1a2c9a1c84a4fa1a0a9a2e7bd3c16"
+#define MESSAGE_RULES_CHANGED "6fd1a2c9a1c84a4fa1a0a9a2e7bd3c20"

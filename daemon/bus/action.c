@@ -97,6 +97,14 @@ static const OptionAccess rule_options[] = {
                 {"driver", ACTION_NONE},
                 {"virtual-functions", ACTION_NONE},
                 {"dry-run", ACTION_NONE},
+                {"no-apply", ACTION_NONE},
+                {NULL},
+};
+
+/* A text with Override= needs ACTION_OVERRIDE_GUARD, too: see rule-edit.c. */
+static const OptionAccess edit_options[] = {
+                {"dry-run", ACTION_NONE},
+                {"no-apply", ACTION_NONE},
                 {NULL},
 };
 
@@ -121,12 +129,16 @@ const MethodAccess action_table[] = {
                 {BUS_INTERFACE_MANAGER, "SetVirtualFunctions", ACTION_MANAGE_VFS, vf_options},
                 {BUS_INTERFACE_MANAGER, "AddRule", ACTION_MANAGE_RULES, rule_options},
                 {BUS_INTERFACE_MANAGER, "RemoveRule", ACTION_MANAGE_RULES, no_options},
+                {BUS_INTERFACE_MANAGER, "ChangeRules", ACTION_MANAGE_RULES, edit_options},
                 {BUS_INTERFACE_MANAGER, "Rescan", ACTION_RESCAN, no_options},
                 {BUS_INTERFACE_GROUP, "Detach", ACTION_DETACH, detach_options},
                 {BUS_INTERFACE_GROUP, "Reattach", ACTION_REATTACH, reattach_options},
                 {BUS_INTERFACE_DEVICE, "Detach", ACTION_DETACH, detach_options},
                 {BUS_INTERFACE_DEVICE, "Reattach", ACTION_REATTACH, reattach_options},
                 {BUS_INTERFACE_DEVICE, "SetVirtualFunctions", ACTION_MANAGE_VFS, vf_options},
+                {BUS_INTERFACE_RULE, "SetEnabled", ACTION_MANAGE_RULES, edit_options},
+                {BUS_INTERFACE_RULE, "Edit", ACTION_MANAGE_RULES, edit_options},
+                {BUS_INTERFACE_RULE, "Remove", ACTION_MANAGE_RULES, no_options},
                 {BUS_INTERFACE_JOB, "Cancel", ACTION_OWNER, no_options},
                 {BUS_INTERFACE_LEASE, "Release", ACTION_OWNER, release_options},
                 {NULL},

@@ -54,11 +54,12 @@ static void add_options(CallEntry *entry, const Request *request) {
                 (void)snprintf(count, sizeof(count), " count=%u",
                                 request->virtual_functions > 0 ? request->virtual_functions : request->count);
         _cleanup_free_ char *text = NULL;
-        if (asprintf(&text, "%s%s%s%s%s%s%s%s%s%s", request->overrides != 0 ? " override=" : "",
+        if (asprintf(&text, "%s%s%s%s%s%s%s%s%s%s%s", request->overrides != 0 ? " override=" : "",
                             guard_list_format(request->overrides, ',', guards), driver, count,
                             request->companions.n_entries > 0 ? " companions" : "", request->force ? " force" : "",
                             request->adopt ? " adopt" : "", request->detach ? " detach" : "",
-                            request->driverless ? " driverless" : "", request->dry_run ? " dry-run" : "") < 0)
+                            request->driverless ? " driverless" : "", request->dry_run ? " dry-run" : "",
+                            request->no_apply ? " no-apply" : "") < 0)
                 text = NULL;
         if (!isempty(text))
                 log_fields_add(&entry->fields, "VFIOD_OPTIONS", "%s", text + 1);
@@ -153,7 +154,7 @@ static void add_lease(CallEntry *entry, const Service *service, unsigned number)
 
 /* Adds what the call is about. */
 static void add_subject(CallEntry *entry, const Service *service, const Request *request) {
-        bool names_rule = streq(request->method->member, "RemoveRule"); /* and no device */
+        bool names_rule = request_names_rule(request); /* and no device */
         const char *rule = names_rule ? request->selector : request->name;
 
         log_fields_add(&entry->fields, "VFIOD_RULE", "%s", rule ? TEXT_EXCERPT(rule) : "");

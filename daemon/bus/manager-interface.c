@@ -6,6 +6,7 @@
 #include "bus/operation.h"
 #include "bus/plan-interface.h"
 #include "bus/publish.h"
+#include "bus/rule-edit.h"
 #include "bus/rule-interface.h"
 #include "config.h"
 
@@ -265,6 +266,8 @@ const sd_bus_vtable manager_vtable[] = {
                                 SD_BUS_RESULT("s", name, "s", file), rule_method_add, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("RemoveRule", SD_BUS_ARGS("s", name, "a{sv}", options), SD_BUS_NO_RESULT,
                                 rule_method_remove, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_METHOD_WITH_ARGS("ChangeRules", SD_BUS_ARGS("a(ssa{sv})", changes, "a{sv}", options),
+                                SD_BUS_NO_RESULT, rule_edit_many, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_SIGNAL("RulesChanged", "", 0),
                 SD_BUS_METHOD_WITH_ARGS("SetVirtualFunctions", SD_BUS_ARGS("s", selector, "u", count, "a{sv}", options),
                                 SD_BUS_RESULT("a(sssa{sv})", changes), operation_set_vfs, SD_BUS_VTABLE_UNPRIVILEGED),

@@ -211,6 +211,27 @@ int notify_matched_rule(const Service *service, PciAddress address) {
         return r < 0 ? r : send(service, &(Signal){SIGNAL_CHANGED, path, BUS_INTERFACE_DEVICE, (char **)names});
 }
 
+static int notify_rule(const Service *service, const char *name, Signal signal) {
+        _cleanup_free_ char *path = NULL;
+
+        int r = service_rule_path(name, &path);
+        signal.path = path;
+        signal.interface = BUS_INTERFACE_RULE;
+        return r < 0 ? r : send(service, &signal);
+}
+
+int notify_rule_added(const Service *service, const char *name) {
+        return notify_rule(service, name, (Signal){.kind = SIGNAL_ADDED});
+}
+
+int notify_rule_removed(const Service *service, const char *name) {
+        return notify_rule(service, name, (Signal){.kind = SIGNAL_REMOVED});
+}
+
+int notify_rule_changed(const Service *service, const char *name, const char *const *properties) {
+        return notify_rule(service, name, (Signal){.kind = SIGNAL_CHANGED, .names = (char **)properties});
+}
+
 int notify_rules(const Service *service) {
         return send(service, &(Signal){SIGNAL_RULES_CHANGED, BUS_PATH, BUS_INTERFACE_MANAGER, NULL});
 }

@@ -21,6 +21,12 @@ int notify_pci_names(const Service *service);
 /* Sends PropertiesChanged for MatchedRule of this device. Returns 0, -ENOMEM, or a negative errno of sd-bus. */
 int notify_matched_rule(const Service *service, PciAddress address);
 
+/* Sends the signals for the object of a rule: that it was added or removed, or which of its properties changed (a list that ends
+ * with NULL). Return 0, -ENOMEM, or a negative errno of sd-bus. */
+int notify_rule_added(const Service *service, const char *name);
+int notify_rule_removed(const Service *service, const char *name);
+int notify_rule_changed(const Service *service, const char *name, const char *const *properties);
+
 /* Sends RulesChanged. Returns 0 or a negative errno of sd-bus. */
 int notify_rules(const Service *service);
 

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "bus/notify.h"
 #include "bus/registration.h"
+#include "bus/rule-rows.h"
 
 /* No method of vfiod takes a file descriptor. But each call can carry 16 of them, and they stay open while the call
  * is held. A user could use up all descriptors of the daemon, which would end the connection. So the connection does
@@ -24,23 +25,20 @@ int service_connect(sd_bus **ret) {
         return 0;
 }
 
-/* Far longer than any path of vfiod. */
-#define OBJECT_PATH_LENGTH_MAX 255
-
 /* sd-bus calls this for each message before it searches the object. That search takes time that is quadratic in the
  * length of the path: about a second for a path of 60 kB, which the bus accepts. */
 static int refuse_long_path(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         const char *path = sd_bus_message_get_path(message);
 
         (void)userdata;
-        if (!path || strlen(path) <= OBJECT_PATH_LENGTH_MAX || !sd_bus_message_is_method_call(message, NULL, NULL))
+        if (!path || strlen(path) <= BUS_PATH_LENGTH_MAX || !sd_bus_message_is_method_call(message, NULL, NULL))
                 return 0;
         return sd_bus_error_setf(error, SD_BUS_ERROR_UNKNOWN_OBJECT,
                         "There is no such object: no object path of %s has more than %d characters.", BUS_NAME,
-                        OBJECT_PATH_LENGTH_MAX);
+                        BUS_PATH_LENGTH_MAX);
 }
 
-/* Finds the Group, Device, Job or Lease of a path. Each object has exactly one path, so other spellings of a number or an
+/* Finds the Group, Device, Job, Lease or Rule of a path. Each object has exactly one path, so other spellings of a number or an
  * address find nothing. */
 static int find_object(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret_found,
                 sd_bus_error *error) {
@@ -64,7 +62,10 @@ static int find_object(sd_bus *bus, const char *path, const char *interface, voi
                 unsigned long lease = strtoul(number, NULL, 10);
                 found = lease <= LEASE_NUMBER_MAX ? lease_find(service->leases, (unsigned)lease) : NULL;
                 r = service_lease_path((unsigned)lease, &canonical);
-        } else if ((r = sd_bus_path_decode(path, BUS_PATH_DEVICES, &text)) > 0 &&
+        } else if ((r = sd_bus_path_decode(path, BUS_PATH_RULES, &text)) > 0) {
+                found = (void *)rule_rows_find(service, text);
+                r = service_rule_path(text, &canonical);
+        } else if (r >= 0 && (r = sd_bus_path_decode(path, BUS_PATH_DEVICES, &text)) > 0 &&
                         pci_address_parse(text, &address) >= 0) {
                 found = inventory_find_device(service->inventory, address);
                 r = service_device_path(address, &canonical);
@@ -148,6 +149,23 @@ static int list_leases(sd_bus *bus, const char *prefix, void *userdata, char ***
         return 1;
 }
 
+static int list_rules(sd_bus *bus, const char *prefix, void *userdata, char ***ret_paths, sd_bus_error *error) {
+        _cleanup_(free_paths) char **paths = NULL;
+        const Service *service = userdata;
+        size_t n = 0;
+
+        (void)bus, (void)prefix, (void)error;
+        const RuleBook *book = rule_keeper_book(service->rules);
+        int r = (paths = calloc(book->n_files + 1, sizeof(char *))) ? 0 : -ENOMEM;
+        for (size_t i = 0; i < book->n_files && r >= 0; i++)
+                if (rule_rows_find(service, book->files[i].name))
+                        r = service_rule_path(book->files[i].name, &paths[n++]);
+        if (r < 0)
+                return r;
+        *ret_paths = TAKE_PTR(paths);
+        return 1;
+}
+
 static int add_objects(Service *service, sd_bus *bus, const char *path, const char *interface,
                 const sd_bus_vtable *vtable, sd_bus_node_enumerator_t list) {
         int r;
@@ -204,7 +222,9 @@ int service_add_objects(Service *service, sd_bus *bus) {
                                          list_devices)) < 0 ||
                         (r = add_objects(service, bus, BUS_PATH_JOBS, BUS_INTERFACE_JOB, job_vtable, list_jobs)) < 0 ||
                         (r = add_objects(service, bus, BUS_PATH_LEASES, BUS_INTERFACE_LEASE, lease_vtable,
-                                         list_leases)) < 0)
+                                         list_leases)) < 0 ||
+                        (r = add_objects(service, bus, BUS_PATH_RULES, BUS_INTERFACE_RULE, rule_vtable, list_rules)) <
+                                        0)
                 return r;
         return 0;
 }

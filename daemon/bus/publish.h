@@ -15,7 +15,8 @@ int service_add_objects(Service *service, sd_bus *bus);
 int service_publish(Service *service);
 
 /* The interfaces; each is in its own file. */
-extern const sd_bus_vtable manager_vtable[], group_vtable[], device_vtable[], job_vtable[], lease_vtable[];
+extern const sd_bus_vtable manager_vtable[], group_vtable[], device_vtable[], job_vtable[], lease_vtable[],
+                rule_vtable[];
 
 /* The methods ListGroups, ListDevices, ListJobs, ListLeases and Lease of the Manager, as handlers for sd-bus. */
 int group_interface_list(sd_bus_message *message, void *userdata, sd_bus_error *error);

@@ -11,6 +11,8 @@ static int read_selector(sd_bus_message *call, char **ret) {
         if (group)
                 return asprintf(ret, "group:%s", group) < 0 ? -ENOMEM : 0;
         int r = sd_bus_path_decode(path, BUS_PATH_DEVICES, ret);
+        if (r == 0)
+                r = sd_bus_path_decode(path, BUS_PATH_RULES, ret);
         if (r != 0 || sd_bus_message_get_signature(call, true)[0] != 's')
                 return r;
         if ((r = sd_bus_message_read_basic(call, 's', &text)) < 0)
@@ -44,6 +46,7 @@ Request *request_free(Request *request) {
         for (size_t i = 0; i < request->companions.n_entries; i++)
                 free(request->companions.entries[i]);
         free(request->companions.entries);
+        rule_change_list_done(&request->rules);
         free(request->spaces.known);
         free(request->selector);
         free(request->name);
@@ -258,6 +261,7 @@ static const struct {
                 OPTION("pid", read_pid, pid),
                 OPTION("descriptors", read_flag, descriptors),
                 OPTION("kill", read_flag, kill),
+                OPTION("no-apply", read_flag, no_apply),
                 OPTION("explain", read_flag, explain),
                 OPTION("config-space", read_spaces, spaces),
 };
@@ -320,4 +324,8 @@ int request_read_planned_options(
 
 int request_read_options(Request *request, sd_bus_message *call, sd_bus_error *error) {
         return request_read_planned_options(request, call, NULL, error);
+}
+
+bool request_names_rule(const Request *request) {
+        return streq(request->method->interface, BUS_INTERFACE_RULE) || streq(request->method->member, "RemoveRule");
 }

@@ -4,6 +4,7 @@
 #include "bus/action.h"
 #include "diagnosis/isolation.h"
 #include "policy/plan.h"
+#include "rule/rule-change.h"
 
 /* The arguments of a call that vfiod runs only after it knows the caller. Everybody may send a message of megabytes.
  * So all limits are checked while the message is read. All functions return 0, or a negative errno, in which case
@@ -29,7 +30,7 @@ typedef struct Request {
         const MethodAccess *method; /* of the call; never NULL */
         unsigned actions;           /* mask of 1 << Action: what the method and the given options need */
         PlanVerb verb;
-        char *selector;             /* of RemoveRule: the name of the rule */
+        char *selector;             /* of RemoveRule, and of a Rule object: the name of the rule */
         unsigned long number;       /* of a job or a lease */
         uint32_t count;             /* number of virtual functions that are to exist */
         RequestList companions;     /* option "companions": selectors */
@@ -42,10 +43,11 @@ typedef struct Request {
         bool starts;                /* the caller does not wait for the end of the job */
         RequestSpaces spaces;       /* option "config-space": what the caller has read */
         bool explain;               /* option "explain" */
-        bool force, adopt, detach, driverless, dry_run, inspect, descriptors, kill;
+        RuleChangeList rules;       /* what becomes of rule files */
+        bool force, adopt, detach, driverless, dry_run, inspect, descriptors, kill, no_apply;
 } Request;
 
-/* Creates the request for a call. Sets the selector: that of the Group or Device object, or the first argument of a
+/* Creates the request for a call. Sets the selector: that of the Group or Device object, the name of the Rule object, or the first argument of a
  * method of the Manager if that is a string. The caller frees *ret. Fails with -EACCES for a call that is not in the table
  * of action.h. */
 int request_new(sd_bus_message *call, Request **ret);
@@ -63,3 +65,6 @@ int request_read_planned_options(
 
 /* Tells whether options of this name can be read. */
 bool request_knows_option(const char *name);
+
+/* Tells whether the selector is the name of a rule. */
+bool request_names_rule(const Request *request);

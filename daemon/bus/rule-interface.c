@@ -3,72 +3,29 @@
 #include "base/log.h"
 #include "bus/authorize.h"
 #include "bus/call-entry.h"
-#include "bus/matched-rules.h"
 #include "bus/new-rule.h"
-#include "bus/notify.h"
-
-static int tell_changed(Service *service) {
-        int r = notify_rules(service);
-
-        return r < 0 ? r : matched_rules_tell(service);
-}
-
-int rule_interface_tell(Service *service) {
-        return rule_keeper_take_changed(service->rules) ? tell_changed(service) : 0;
-}
-
-int rule_interface_reload(Service *service) {
-        int r = rule_keeper_reload(service->rules);
-        if (r < 0)
-                return r;
-        (void)rule_keeper_take_changed(service->rules);
-        return tell_changed(service);
-}
+#include "bus/rule-news.h"
+#include "bus/rule-rows.h"
 
 /* ListRules. */
 
-static int append_case(sd_bus_message *reply, const RuleCase *rule_case) {
-        int r;
-
-        if ((r = sd_bus_message_open_container(reply, 'r', "sssa{sv}")) < 0 ||
-                        (r = sd_bus_message_append(reply, "ss", PCI_ADDRESS_TEXT(rule_case->address),
-                                         rule_status_to_string(rule_case->status))) < 0 ||
-                        (r = bus_append_text(reply, strempty(rule_case->message))) < 0 ||
-                        (r = sd_bus_message_append(reply, "a{sv}", 0)) < 0)
-                return r;
-        return sd_bus_message_close_container(reply);
-}
-
-/* Appends the devices of one rule. The list has the devices of all rules. */
-static int append_cases(sd_bus_message *reply, const RuleCaseList *list, const char *rule) {
-        int r = 0;
-
-        for (size_t i = 0; i < list->n_cases && r >= 0; i++)
-                if (streq_ptr(list->cases[i].rule, rule))
-                        r = append_case(reply, &list->cases[i]);
-        return r;
-}
-
 static int append_details(sd_bus_message *reply, const RuleFile *file) {
+        int enabled = rule_file_is_enabled(file);
+
         if (file->state != RULE_FILE_INVALID)
-                return sd_bus_message_append(reply, "a{sv}", 0);
-        return sd_bus_message_append(
-                        reply, "a{sv}", 2, "Fault", "s", file->fault.message, "Line", "u", (uint32_t)file->fault.line);
+                return sd_bus_message_append(reply, "a{sv}", 1, "Enabled", "b", enabled);
+        return sd_bus_message_append(reply, "a{sv}", 3, "Enabled", "b", enabled, "Fault", "s", file->fault.message,
+                        "Line", "u", (uint32_t)file->fault.line);
 }
 
 static int append_file(sd_bus_message *reply, const RuleKeeper *keeper, const RuleFile *file) {
-        static const char *const states[_RULE_FILE_STATE_MAX] = {
-                        [RULE_FILE_VALID] = "active",
-                        [RULE_FILE_INVALID] = "off",
-                        [RULE_FILE_MASKED] = "masked",
-        };
         int r;
 
         if ((r = sd_bus_message_open_container(reply, 'r', "sssa(sssa{sv})a{sv}")) < 0 ||
                         (r = bus_append_name(reply, file->name)) < 0 || (r = bus_append_name(reply, file->path)) < 0 ||
-                        (r = sd_bus_message_append(reply, "s", states[file->state])) < 0 ||
+                        (r = sd_bus_message_append(reply, "s", rule_file_state_to_string(file->state))) < 0 ||
                         (r = sd_bus_message_open_container(reply, 'a', "(sssa{sv})")) < 0 ||
-                        (r = append_cases(reply, rule_keeper_cases(keeper), file->name)) < 0 ||
+                        (r = rule_rows_append(reply, rule_keeper_cases(keeper), file->name)) < 0 ||
                         (r = sd_bus_message_close_container(reply)) < 0 || (r = append_details(reply, file)) < 0)
                 return r;
         return sd_bus_message_close_container(reply);
@@ -110,21 +67,12 @@ static int make_path(const Service *service, const char *name, char **ret) {
         return asprintf(ret, "%s/%s.conf", rule_keeper_book(service->rules)->folders[0], name) < 0 ? -ENOMEM : 0;
 }
 
-/* Reads the rules again after a file was changed. An error here does not undo the change of the file. */
-static int reload_after_change(Service *service, const char *file, Problem *problem) {
-        int r = rule_interface_reload(service);
-
-        return r >= 0 ? 0
-                      : problem_set(problem, OUTCOME_FAILED, "%s was changed, but the rules cannot be read: %s.", file,
-                                        strerror(-r));
-}
-
 /* A call that waits until the worker has changed a file. */
 typedef struct PendingCall {
         Service *service;
         sd_bus_message *call;
         char *name, *file; /* of the rule */
-        bool dry_run;
+        bool dry_run, no_apply;
         CallEntry entry; /* for the log */
 } PendingCall;
 
@@ -153,6 +101,16 @@ static PendingCall *pending_call_new(Service *service, sd_bus_message *call, con
         if (!pending->name || make_path(service, name, &pending->file) < 0)
                 return NULL;
         return TAKE_PTR(pending);
+}
+
+/* Reads the rules again after a file was changed. An error here does not undo the change of the file. */
+static int reload_after_change(const PendingCall *pending, Problem *problem) {
+        const char *deferred[] = {pending->name, NULL};
+        int r = rule_news_reload(pending->service, pending->no_apply ? deferred : NULL);
+
+        return r >= 0 ? 0
+                      : problem_set(problem, OUTCOME_FAILED, "%s was changed, but the rules cannot be read: %s.",
+                                        pending->file, strerror(-r));
 }
 
 /* Replies with an error, which may be none. Returns whether it did. */
@@ -184,7 +142,7 @@ static int check_added(PendingCall *pending, int error, Problem *problem) {
         if (pending->dry_run)
                 return 0;
         call_entry_log_done(&pending->entry, MESSAGE_RULE_ADDED, "%s was written", pending->file);
-        return reload_after_change(pending->service, pending->file, problem);
+        return reload_after_change(pending, problem);
 }
 
 static void on_added(int error, void *userdata) {
@@ -208,6 +166,7 @@ static int add_rule(
         if (!pending)
                 return -ENOMEM;
         pending->dry_run = request->dry_run;
+        pending->no_apply = request->no_apply;
         call_entry_add_devices(&pending->entry, rule.devices, rule.n_devices);
         r = worker_request(sd_bus_get_event(service->bus), service->worker, "AddRule", on_added, pending, "ssb",
                         rule.name, rule.text, (int)request->dry_run);
@@ -265,7 +224,7 @@ static int check_removed(PendingCall *pending, int error, Problem *problem) {
         if (error < 0 && error != -ENOENT)
                 return describe_change_error(pending, "delete", error, problem);
         call_entry_log_done(&pending->entry, MESSAGE_RULE_REMOVED, "%s was removed", pending->file);
-        return reload_after_change(pending->service, pending->file, problem);
+        return reload_after_change(pending, problem);
 }
 
 static void on_removed(int error, void *userdata) {
@@ -274,27 +233,6 @@ static void on_removed(int error, void *userdata) {
 
         if (!reply_problem(pending, check_removed(pending, error, &problem), &problem))
                 (void)sd_bus_reply_method_return(pending->call, NULL);
-}
-
-/* Lists the devices that a rule matches. The caller frees *ret. */
-static int list_matched(const Service *service, const char *name, const Device ***ret, size_t *ret_n) {
-        const RuleCaseList *list = rule_keeper_cases(service->rules);
-        size_t n = 0;
-
-        const Device **devices = calloc(list->n_cases + 1, sizeof(Device *));
-        if (!devices)
-                return -ENOMEM;
-        for (size_t i = 0; i < list->n_cases; i++) {
-                const Device *device = streq_ptr(list->cases[i].rule, name)
-                                ? inventory_find_device(service->inventory, list->cases[i].address)
-                                : NULL;
-
-                if (device)
-                        devices[n++] = device;
-        }
-        *ret = devices;
-        *ret_n = n;
-        return 0;
 }
 
 static int remove_rule(
@@ -306,7 +244,7 @@ static int remove_rule(
 
         if (!(pending = pending_call_new(service, call, caller, request, request->selector)))
                 return -ENOMEM;
-        int r = list_matched(service, request->selector, &devices, &n);
+        int r = rule_rows_list_devices(service, request->selector, &devices, &n);
         if (r < 0)
                 return r;
         call_entry_add_devices(&pending->entry, devices, n);
@@ -327,11 +265,11 @@ static int describe_removed(const Service *service, const Request *request, Call
 
         if (!file)
                 return no_such_rule(book, problem);
-        if ((r = list_matched(service, file->name, &devices, &n)) < 0 ||
+        if ((r = rule_rows_list_devices(service, file->name, &devices, &n)) < 0 ||
                         (r = call_details_set_devices(details, service, devices, n)) < 0)
                 return r;
         call_details_mix(details, file->path);
-        new_rule_mix(details, file->rule);
+        new_rule_mix(details, file->rule ?: file->idle);
         return call_details_set(details, CALL_DETAIL_RULE, "%s", TEXT_NAME(file->name));
 }
 

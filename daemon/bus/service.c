@@ -40,6 +40,10 @@ int service_job_path(unsigned long number, char **ret) {
         return asprintf(ret, BUS_PATH_JOBS "/%lu", number) < 0 ? -ENOMEM : 0;
 }
 
+int service_rule_path(const char *name, char **ret) {
+        return sd_bus_path_encode(BUS_PATH_RULES, name, ret);
+}
+
 int service_lease_path(unsigned number, char **ret) {
         return asprintf(ret, BUS_PATH_LEASES "/%u", number) < 0 ? -ENOMEM : 0;
 }

@@ -19,11 +19,13 @@
 #define BUS_PATH_DEVICES BUS_PATH "/devices"
 #define BUS_PATH_JOBS BUS_PATH "/jobs"
 #define BUS_PATH_LEASES BUS_PATH "/leases"
+#define BUS_PATH_RULES BUS_PATH "/rules"
 #define BUS_INTERFACE_MANAGER "org.vfiod1.Manager"
 #define BUS_INTERFACE_GROUP "org.vfiod1.Group"
 #define BUS_INTERFACE_DEVICE "org.vfiod1.Device"
 #define BUS_INTERFACE_JOB "org.vfiod1.Job"
 #define BUS_INTERFACE_LEASE "org.vfiod1.Lease"
+#define BUS_INTERFACE_RULE "org.vfiod1.Rule"
 
 /* The counts of the Manager object. */
 typedef struct ManagerFacts {
@@ -35,6 +37,9 @@ typedef struct MatchedRule {
         PciAddress address;
         char *rule; /* owned */
 } MatchedRule;
+
+/* What was signalled about a rule, see rule-news.h. */
+typedef struct ToldRule ToldRule;
 
 typedef struct CallerQuery CallerQuery;
 typedef struct Approval Approval;
@@ -69,6 +74,8 @@ struct Service {
         uint64_t told_jobs;   /* how many ended jobs were signalled */
         MatchedRule *matches; /* the rules of devices, as they were signalled last, sorted by address */
         size_t n_matches;
+        ToldRule *told_rules; /* sorted by name */
+        size_t n_told_rules;
         CallerQuery *queries; /* for authorize.c: calls that wait until the bus says who the caller is */
         size_t n_queries;
         Approval *approvals;         /* for approval.c: calls that wait for polkit */
@@ -91,8 +98,12 @@ const Peer *service_find_peer(const Service *service, const sd_bus *bus);
 /* Counts devices, groups, detached devices and lost events, for the field "told". */
 ManagerFacts service_count(const Service *service);
 
-/* Return the object path of a group, device, job or lease in *ret, which the caller frees. Return 0 or -ENOMEM. */
+/* The longest object path. */
+#define BUS_PATH_LENGTH_MAX 255
+
+/* Return the object path of a group, device, job, lease or rule in *ret, which the caller frees. Return 0 or -ENOMEM. */
 int service_group_path(int number, char **ret);
 int service_device_path(PciAddress address, char **ret);
 int service_job_path(unsigned long number, char **ret);
 int service_lease_path(unsigned number, char **ret);
+int service_rule_path(const char *name, char **ret);

@@ -9,7 +9,7 @@
 #include "process/job-message.h"
 #include "rule/boot-file.h"
 #include "rule/early-file.h"
-#include "rule/rule-book.h"
+#include "rule/rule-change.h"
 #include "state/device-file.h"
 #include "state/transaction-file.h"
 
@@ -216,6 +216,32 @@ static int method_remove_rule(sd_bus_message *message, void *userdata, sd_bus_er
         return r < 0 ? r : sd_bus_reply_method_return(message, "i", remove_rule(userdata, name));
 }
 
+static int read_rule_changes(sd_bus_message *message, RuleChangeList *list, int *dry_run) {
+        const char *name, *kind, *text;
+        int r;
+
+        if ((r = sd_bus_message_enter_container(message, 'a', "(sss)")) < 0)
+                return r;
+        while ((r = sd_bus_message_read(message, "(sss)", &name, &kind, &text)) > 0)
+                if ((r = rule_change_list_add(list, name, rule_change_kind_from_string(kind), text)) < 0)
+                        return r;
+        if (r < 0 || (r = sd_bus_message_exit_container(message)) < 0)
+                return r;
+        return sd_bus_message_read(message, "b", dry_run);
+}
+
+static int method_change_rules(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        _cleanup_(rule_change_list_done) RuleChangeList list = {};
+        _cleanup_(rule_book_freep) RuleBook *book = NULL;
+        int dry_run = 0;
+
+        (void)error;
+        int r = read_rule_changes(message, &list, &dry_run);
+        if (r >= 0 && (r = new_book(userdata, &book)) >= 0)
+                r = rule_changes_make(book, &list, dry_run);
+        return sd_bus_reply_method_return(message, "i", r < 0 ? r : 0);
+}
+
 static int set_early_rules(const Session *session, bool on) {
         _cleanup_(rule_book_freep) RuleBook *book = NULL;
 
@@ -308,6 +334,7 @@ static const sd_bus_vtable vtable[] = {
                 METHOD("Forget", "as", "i", method_forget),
                 METHOD("AddRule", "ssb", "i", method_add_rule),
                 METHOD("RemoveRule", "s", "i", method_remove_rule),
+                METHOD("ChangeRules", "a(sss)b", "i", method_change_rules),
                 METHOD("SetEarlyRules", "b", "i", method_set_early_rules),
                 METHOD("SetBootDevices", "a(ss)", "i", method_set_boot_devices),
                 METHOD("RecordLease", LEASE_GRANT_ARGUMENTS, "i", method_record_lease),

@@ -14,9 +14,6 @@
 
 #define PCI_FOLDER_MAX 1024
 
-/* The kernel limits the name of a module to 55 characters (MODULE_NAME_LEN). */
-#define VFIO_NAME_MAX 56
-
 int pci_device_open(const Kernel *kernel, PciAddress address) {
         /* The entry is a link to a directory in /sys/devices. */
         int fd = openat(kernel->devices_fd, PCI_ADDRESS_TEXT(address), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -274,17 +271,6 @@ int pci_device_for_each(const Kernel *kernel, pci_device_visit_t callback, void 
                 if (pci_address_parse(name, &address) >= 0)
                         result = callback(address, userdata);
         return r < 0 ? r : result;
-}
-
-bool pci_driver_is_vfio(const char *driver) {
-        return strstr(driver, "vfio");
-}
-
-bool pci_vfio_name_is_valid(const char *driver) {
-        size_t length = strlen(driver);
-
-        return pci_driver_is_vfio(driver) && length < VFIO_NAME_MAX &&
-                        strspn(driver, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == length;
 }
 
 bool pci_driver_leaves_dma(const char *driver) {

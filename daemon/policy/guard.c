@@ -1,50 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "policy/guard.h"
 
-static const struct {
-        const char *name;
-        Outcome outcome;
-} guards[_GUARD_MAX] = {
-                [GUARD_STORAGE] = {"storage", OUTCOME_IN_USE_STORAGE},
-                [GUARD_NETWORK] = {"network", OUTCOME_IN_USE_NETWORK},
-                [GUARD_DISPLAY] = {"display", OUTCOME_IN_USE_DISPLAY},
-                [GUARD_CONSOLE] = {"console", OUTCOME_IN_USE_CONSOLE},
-                [GUARD_MEMORY] = {"memory", OUTCOME_IN_USE_MEMORY},
-                [GUARD_PROCESS] = {"process", OUTCOME_IN_USE_PROCESS},
-                [GUARD_VIRTUAL_FUNCTIONS] = {"virtual-functions", OUTCOME_VIRTUAL_FUNCTIONS_IN_USE},
-                [GUARD_FIRMWARE] = {"firmware", OUTCOME_FIRMWARE_MAPPING},
-                [GUARD_UNSAFE_INTERRUPTS] = {"unsafe-interrupts", OUTCOME_UNSAFE_INTERRUPTS},
-                [GUARD_NO_RESET] = {"no-reset", OUTCOME_NO_RESET},
+static const Outcome outcomes[_GUARD_MAX] = {
+                [GUARD_STORAGE] = OUTCOME_IN_USE_STORAGE,
+                [GUARD_NETWORK] = OUTCOME_IN_USE_NETWORK,
+                [GUARD_DISPLAY] = OUTCOME_IN_USE_DISPLAY,
+                [GUARD_CONSOLE] = OUTCOME_IN_USE_CONSOLE,
+                [GUARD_MEMORY] = OUTCOME_IN_USE_MEMORY,
+                [GUARD_PROCESS] = OUTCOME_IN_USE_PROCESS,
+                [GUARD_VIRTUAL_FUNCTIONS] = OUTCOME_VIRTUAL_FUNCTIONS_IN_USE,
+                [GUARD_FIRMWARE] = OUTCOME_FIRMWARE_MAPPING,
+                [GUARD_UNSAFE_INTERRUPTS] = OUTCOME_UNSAFE_INTERRUPTS,
+                [GUARD_NO_RESET] = OUTCOME_NO_RESET,
 };
 
-const char *guard_to_string(Guard guard) {
-        return guards[guard].name;
-}
-
 Outcome guard_outcome(Guard guard) {
-        return guards[guard].outcome;
-}
-
-Guard guard_from_string(const char *text) {
-        for (Guard guard = 0; guard < _GUARD_MAX; guard++)
-                if (streq(text, guards[guard].name))
-                        return guard;
-        return _GUARD_INVALID;
-}
-
-const char *guard_list_format(unsigned mask, char separator, char buffer[static GUARD_LIST_MAX]) {
-        size_t n = 0;
-
-        buffer[0] = '\0';
-        for (Guard guard = 0; guard < _GUARD_MAX; guard++)
-                if (mask & 1U << guard) {
-                        const char *between = n > 0 ? (char[]){separator, '\0'} : "";
-                        int length = snprintf(buffer + n, GUARD_LIST_MAX - n, "%s%s", between, guards[guard].name);
-
-                        assert(length > 0 && n + (size_t)length < GUARD_LIST_MAX);
-                        n += (size_t)length;
-                }
-        return buffer;
+        return outcomes[guard];
 }
 
 Guard guard_of_usage(UsageKind kind) {
@@ -195,7 +166,7 @@ int finding_list_describe(const FindingList *list, unsigned overrides, size_t ma
         const char *separator = "";
         for (Guard guard = 0; guard < _GUARD_MAX; guard++)
                 if ((refusing | overrides) & 1U << guard) {
-                        fprintf(stream, "%s%s", separator, guards[guard].name);
+                        fprintf(stream, "%s%s", separator, guard_to_string(guard));
                         separator = ",";
                 }
         if (fclose(stream) != 0)
@@ -214,6 +185,6 @@ int guard_decide(const FindingList *list, unsigned overrides, PciAddress selecte
         (void)snprintf(command, sizeof(command), "vfioctl detach %s --group", address);
         int r = finding_list_describe(list, overrides, FINDINGS_TOLD_MAX, rest, command, &first, &text);
         return r <= 0 ? r
-                      : problem_set(problem, guards[first].outcome, "The host uses a device that would be detached: %s",
+                      : problem_set(problem, outcomes[first], "The host uses a device that would be detached: %s",
                                         text);
 }

@@ -30,6 +30,7 @@ enum {
         KEY_COMPANIONS,
         KEY_OVERRIDE,
         KEY_VIRTUAL_FUNCTIONS,
+        KEY_ENABLED,
         _KEY_MAX,
 };
 
@@ -145,6 +146,13 @@ static int parse_virtual_functions(Rule *rule, const char *value) {
         return 0;
 }
 
+static int parse_enabled(Rule *rule, const char *value) {
+        if (!streq(value, "yes") && !streq(value, "no"))
+                return -EINVAL;
+        rule->disabled = streq(value, "no");
+        return 0;
+}
+
 /* Stores a value in the rule. Returns 0; -EINVAL if the value does not have the form that keys[] describes; -E2BIG if
  * there are too many values; or -ENOMEM. */
 static int store_value(Rule *rule, size_t key, const char *value) {
@@ -172,6 +180,8 @@ static int store_value(Rule *rule, size_t key, const char *value) {
                 return guard < 0 ? -EINVAL : 0;
         case KEY_VIRTUAL_FUNCTIONS:
                 return parse_virtual_functions(rule, value);
+        case KEY_ENABLED:
+                return parse_enabled(rule, value);
         default: /* Driver= */
                 return pci_vfio_name_is_valid(value) ? free_and_strdup(&rule->driver, value) : -EINVAL;
         }
@@ -197,6 +207,7 @@ static const struct {
                                 "and firmware",
                                 true},
                 [KEY_VIRTUAL_FUNCTIONS] = {SECTION_DETACH, "VirtualFunctions", "must be a number from 1 to 65535"},
+                [KEY_ENABLED] = {SECTION_DETACH, "Enabled", "must be yes or no"},
 };
 
 static int parse_word(const Parser *parser, size_t key, const char *word) {

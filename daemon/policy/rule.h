@@ -23,6 +23,7 @@
  *                                           their own. Several lines with addresses are added up.
  *   Override=storage network ...            guards to override; several lines are added up
  *   VirtualFunctions=8                      for a PF: create so many VFs and detach them, and not the PF
+ *   Enabled=no                              the rule matches nothing
  *
  * Parsing is strict: an unknown key makes the whole rule invalid, because the author wanted something else. */
 
@@ -47,6 +48,7 @@ typedef struct Rule {
         size_t n_companions;
         unsigned overrides;         /* mask of 1 << Guard */
         unsigned virtual_functions; /* 0 for none */
+        bool disabled;              /* Enabled=no */
 } Rule;
 
 /* An error in a rule file: a sentence without the full stop, for messages and logs. */
@@ -79,3 +81,16 @@ bool rule_takes_along(const Rule *rule, PciAddress companion);
 /* Writes the text of a rule that matches only this device, with its address and ids. The [Detach] section is that of
  * wish. The caller frees *ret. Returns 0 or -ENOMEM. */
 int rule_make_text(const Device *device, const Rule *wish, char **ret);
+
+/* Writes the text of this rule, in one form: two rules that mean the same have the same text. name and file are not part of it.
+ * The caller frees *ret. Returns 0 or -ENOMEM. */
+int rule_format(const Rule *rule, char **ret);
+
+/* Writes the values of keys as in a file. The buffers have RULE_IDS_MAX bytes. */
+#define RULE_IDS_MAX 16
+const char *rule_format_class(const Rule *rule, char buffer[static RULE_IDS_MAX]);
+const char *rule_format_subsystem(const Rule *rule, char buffer[static RULE_IDS_MAX]);
+
+/* Makes the text of the same rule with or without the line "Enabled=no". All other lines stay as they are. The text must be
+ * that of a valid rule. The caller frees *ret. Returns 0 or -ENOMEM. */
+int rule_set_enabled(const char *text, bool enabled, char **ret);

@@ -13,7 +13,9 @@
 static void file_done(RuleFile *file) {
         free(file->name);
         free(file->path);
+        free(file->text);
         rule_free(file->rule);
+        rule_free(file->idle);
         *file = (RuleFile){};
 }
 
@@ -148,6 +150,28 @@ static const char *describe_error(int error) {
         }
 }
 
+/* Parses the text of a file. Returns 0 or -ENOMEM. */
+static int parse_file(RuleFile *file, const char *text) {
+        _cleanup_(rule_freep) Rule *rule = NULL;
+
+        int r = rule_parse(file->name, file->path, text, &rule, &file->fault);
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
+        file->state = rule->disabled ? RULE_FILE_DISABLED : RULE_FILE_VALID;
+        if (rule->disabled)
+                file->idle = TAKE_PTR(rule);
+        else
+                file->rule = TAKE_PTR(rule);
+        return 0;
+}
+
+/* vfiod shows a text to everybody. */
+static bool is_public(int fd) {
+        struct stat status;
+
+        return fstat(fd, &status) >= 0 && (status.st_mode & S_IROTH);
+}
+
 /* Reads a file and parses its rule. Only a regular file that root alone can write is a rule; an empty file or a link to
  * /dev/null is a mask. Returns 1; 0 if the file has been removed since it was listed; or -ENOMEM. */
 static int read_file(const RuleBook *book, RuleFile *file) {
@@ -175,10 +199,11 @@ static int read_file(const RuleBook *book, RuleFile *file) {
                 (void)snprintf(file->fault.message, sizeof(file->fault.message), "%s", fault);
                 return 1;
         }
-        r = rule_parse(file->name, file->path, text, &file->rule, &file->fault);
-        if (r >= 0)
-                file->state = RULE_FILE_VALID;
-        return r == -ENOMEM ? r : 1;
+        if ((r = parse_file(file, text)) < 0)
+                return r;
+        if (length <= RULE_TEXT_KEPT_MAX && is_public(fd))
+                file->text = TAKE_PTR(text);
+        return 1;
 }
 
 /* Reads the listed files, and drops those that another file replaces. Returns 0 or -ENOMEM. */
@@ -236,6 +261,20 @@ int rule_book_load(RuleBook *book, bool logs) {
         return 0;
 }
 
+const char *rule_file_state_to_string(RuleFileState state) {
+        static const char *const names[_RULE_FILE_STATE_MAX] = {
+                        [RULE_FILE_VALID] = "active",
+                        [RULE_FILE_INVALID] = "off",
+                        [RULE_FILE_MASKED] = "masked",
+                        [RULE_FILE_DISABLED] = "disabled",
+        };
+        return names[state];
+}
+
+bool rule_file_is_enabled(const RuleFile *file) {
+        return file->state == RULE_FILE_VALID || file->state == RULE_FILE_INVALID;
+}
+
 const RuleFile *rule_book_find(const RuleBook *book, const char *name) {
         for (size_t i = 0; i < book->n_files; i++)
                 if (streq(book->files[i].name, name))
@@ -269,11 +308,8 @@ static int open_first_folder(const RuleBook *book) {
         return fd < 0 ? -errno : fd;
 }
 
-/* "NAME.conf", in a buffer of the enclosing block. */
-#define ENTRY_MAX (RULE_NAME_MAX + sizeof(SUFFIX))
-#define ENTRY(name) format_entry(name, (char[ENTRY_MAX]){})
-static const char *format_entry(const char *name, char buffer[static ENTRY_MAX]) {
-        (void)snprintf(buffer, ENTRY_MAX, "%s" SUFFIX, name);
+const char *rule_entry_format(const char *name, char buffer[static RULE_ENTRY_MAX]) {
+        (void)snprintf(buffer, RULE_ENTRY_MAX, "%s" SUFFIX, name);
         return buffer;
 }
 
@@ -290,7 +326,7 @@ int rule_book_add(const RuleBook *book, const char *name, const char *text) {
         if ((r = file_create(folder_fd, temporary, text)) < 0)
                 return r;
         /* link() fails if the name exists; rename() would replace that file. */
-        if (linkat(folder_fd, temporary, folder_fd, ENTRY(name), 0) < 0)
+        if (linkat(folder_fd, temporary, folder_fd, RULE_ENTRY(name), 0) < 0)
                 r = -errno;
         (void)unlinkat(folder_fd, temporary, 0);
         return r < 0 ? r : fsync(folder_fd) < 0 ? -errno : 0;
@@ -320,7 +356,7 @@ int rule_book_check_add(const RuleBook *book, const char *name) {
                 return check_parent(book->folders[0]);
         if (folder_fd < 0)
                 return folder_fd;
-        if (fstatat(folder_fd, ENTRY(name), &status, AT_SYMLINK_NOFOLLOW) >= 0)
+        if (fstatat(folder_fd, RULE_ENTRY(name), &status, AT_SYMLINK_NOFOLLOW) >= 0)
                 return -EEXIST;
         if (errno != ENOENT)
                 return -errno;
@@ -331,7 +367,7 @@ int rule_book_remove(const RuleBook *book, const char *name) {
         const RuleFile *file = rule_book_find(book, name);
 
         _cleanup_close_ int folder_fd = open_first_folder(book);
-        int r = folder_fd < 0 ? folder_fd : unlinkat(folder_fd, ENTRY(name), 0) < 0 ? -errno : 0;
+        int r = folder_fd < 0 ? folder_fd : unlinkat(folder_fd, RULE_ENTRY(name), 0) < 0 ? -errno : 0;
         if (r == -ENOENT && file) /* Somebody may have removed the file since it was read. */
                 return file->folder > 0 ? -EROFS : 0;
         return r < 0 ? r : fsync(folder_fd) < 0 ? -errno : 0;

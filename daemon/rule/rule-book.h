@@ -9,12 +9,14 @@
 
 #define RULE_FOLDERS_MAX 4
 #define RULE_FILE_SIZE_MAX (64 * 1024)
+#define RULE_TEXT_KEPT_MAX (8 * 1024)
 #define RULES_MAX 4096
 
 typedef enum RuleFileState {
         RULE_FILE_VALID,
         RULE_FILE_INVALID, /* the file has an error, and the rule is off */
         RULE_FILE_MASKED,
+        RULE_FILE_DISABLED, /* Enabled=no: the rule matches nothing */
         _RULE_FILE_STATE_MAX,
 } RuleFileState;
 
@@ -23,7 +25,9 @@ typedef struct RuleFile {
         char *path;
         size_t folder; /* index of the directory */
         RuleFileState state;
-        Rule *rule;      /* owned; NULL unless the file is valid */
+        Rule *rule; /* owned; NULL unless the file is valid */
+        Rule *idle; /* owned; the rule of a disabled file */
+        char *text; /* owned; NULL for a mask, and if not everybody may read it, or it is longer than RULE_TEXT_KEPT_MAX */
         RuleFault fault; /* the error of an invalid file */
 } RuleFile;
 
@@ -46,6 +50,12 @@ DEFINE_TRIVIAL_CLEANUP_FUNC(RuleBook *, rule_book_free)
  * of a directory that cannot be read, which is logged. On errors, the book is unchanged. */
 int rule_book_load(RuleBook *book, bool logs);
 
+/* "active", "off", "masked" or "disabled" */
+const char *rule_file_state_to_string(RuleFileState state);
+
+/* Tells whether the rule is meant to be applied: it is neither masked nor disabled. A rule with an error is enabled. */
+bool rule_file_is_enabled(const RuleFile *file);
+
 /* Finds the file of this name. Returns NULL if there is none. The pointer is valid until the next load. */
 const RuleFile *rule_book_find(const RuleBook *book, const char *name);
 
@@ -53,6 +63,11 @@ const RuleFile *rule_book_find(const RuleBook *book, const char *name);
  * not NULL, *ret_other becomes a rule that names this place, but another card; or NULL. Pointers are valid until the
  * next load. */
 const Rule *rule_book_match(const RuleBook *book, const Device *device, const char *path, const Rule **ret_other);
+
+/* "NAME.conf", in a buffer of the enclosing block. The name must be valid. */
+#define RULE_ENTRY_MAX (RULE_NAME_MAX + sizeof(".conf"))
+#define RULE_ENTRY(name) rule_entry_format(name, (char[RULE_ENTRY_MAX]){})
+const char *rule_entry_format(const char *name, char buffer[static RULE_ENTRY_MAX]);
 
 /* Writes a new file into the directory with the highest precedence, atomically, and syncs it to disk. Creates the
  * directory if necessary. For workers, like the next two functions: the daemon may not write there. The name must be

@@ -455,7 +455,7 @@ static void mark_prepared(RuleKeeper *keeper) {
         keeper->started = true;
 }
 
-int rule_keeper_reload(RuleKeeper *keeper) {
+int rule_keeper_reload(RuleKeeper *keeper, const char *const *deferred) {
         size_t n;
 
         int r = rule_book_load(keeper->book, true);
@@ -469,6 +469,8 @@ int rule_keeper_reload(RuleKeeper *keeper) {
                 bool appeared = device->appeared;
 
                 if (!device->present)
+                        continue;
+                if (deferred && rule_status_defer(keeper, deferred, device))
                         continue;
                 evaluate(keeper, device, appeared);
                 if (appeared && boot_keeper_took(keeper->boot, device) &&

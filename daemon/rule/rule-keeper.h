@@ -37,9 +37,10 @@ int rule_keeper_new(const RuleKeeperParts *parts, RuleKeeper **ret);
 RuleKeeper *rule_keeper_free(RuleKeeper *keeper);
 DEFINE_TRIVIAL_CLEANUP_FUNC(RuleKeeper *, rule_keeper_free)
 
-/* Reads all rules again and applies them to all present devices. Returns 0 or a negative errno as rule_book_load()
+/* Reads all rules again and applies them to all present devices. deferred: names of rules, a list that ends with NULL, which are
+ * not applied to a device before it is plugged in, or vfiod starts; NULL for none. Returns 0 or a negative errno as rule_book_load()
  * does; then the old rules remain active. */
-int rule_keeper_reload(RuleKeeper *keeper);
+int rule_keeper_reload(RuleKeeper *keeper, const char *const *deferred);
 
 /* Returns the active rules. The keeper owns the book. Pointers into it are valid until the next reload. */
 const RuleBook *rule_keeper_book(const RuleKeeper *keeper);

@@ -75,6 +75,24 @@ void rule_status_release_with_parent(RuleKeeper *keeper, const Rule *rule, const
         rule_case_set(rule_case, RULE_STATUS_RELEASED, "somebody reattached it");
 }
 
+bool rule_status_defer(RuleKeeper *keeper, const char *const *names, const Device *device) {
+        const RuleCase *old = rule_case_find(&keeper->cases, device->address);
+        const Rule *rule = rule_plan_find(keeper, device, NULL);
+
+        while (rule && *names && !streq(*names, rule->name))
+                names++;
+        if (!rule || !*names || device->appeared || device_is_ours(device) || (old && old->running))
+                return false;
+        RuleCase *rule_case = rule_case_obtain(&keeper->cases, device->address, rule->name);
+        if (!rule_case)
+                return false;
+        rule_case->incarnation = device->incarnation;
+        rule_case->hotplugged = false;
+        rule_case_set(rule_case, RULE_STATUS_RELEASED,
+                        "the rule is not applied before the device is plugged in again, or vfiod starts");
+        return true;
+}
+
 static bool has_vfs(const RuleKeeper *keeper, const Device *pf) {
         size_t n;
 

@@ -23,6 +23,10 @@ void rule_status_set_other_card(RuleKeeper *keeper, const Rule *rule, const Devi
  * leaves it alone. If the parent itself was plugged in, the case of the parent decides, and this does nothing. */
 void rule_status_release_with_parent(RuleKeeper *keeper, const Rule *rule, const Device *device);
 
+/* If one of these rules (names, a list that ends with NULL) matches the device, and is not applied to it, makes a case that waits for
+ * the next hot-plug, as if somebody had reattached the device. Returns whether it did. */
+bool rule_status_defer(RuleKeeper *keeper, const char *const *names, const Device *device);
+
 /* Updates the status after a change of the device. If somebody reattached a device that a rule had detached, or removed the
  * VFs that a rule had created, the keeper does not do it again. If the VFs were lost with the driver of their PF, the case waits
  * until a driver is bound. */

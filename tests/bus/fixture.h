@@ -13,6 +13,7 @@
 #define DEVICE BUS_NAME ".Device"
 #define JOB BUS_NAME ".Job"
 #define LEASE BUS_NAME ".Lease"
+#define RULE_INTERFACE BUS_NAME ".Rule"
 #define PROPERTIES "org.freedesktop.DBus.Properties"
 #define OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
 #define ACCESS_DENIED "org.freedesktop.DBus.Error.AccessDenied"

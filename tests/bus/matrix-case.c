@@ -14,6 +14,7 @@
 
 /* A rule for a card that does not exist. */
 #define RULE "absent"
+#define RULE_PATH BUS_PATH "/rules/absent"
 #define RULE_TEXT "[Match]\nVendor=ffff\nDevice=000%c\n"
 /* The rule that AddRule writes. */
 #define NEW_RULE "0000-00-01.0"
@@ -71,6 +72,11 @@ char **matrix_case_actions(const MatrixCase *mcase) {
         return (char **)g_ptr_array_steal(actions, NULL);
 }
 
+/* A method of the Rule object. */
+static bool changes_rule(const MatrixCase *mcase) {
+        return g_str_equal(mcase->interface, RULE_INTERFACE);
+}
+
 static const Target *target_of(const MatrixCase *mcase) {
         if (is_method(mcase, "AddRule"))
                 return has_option(mcase, "virtual-functions") ? &pf : &display;
@@ -84,6 +90,7 @@ const char *matrix_case_path(const MatrixCase *mcase) {
                         : g_str_equal(mcase->interface, JOB)    ? JOB1
                         : g_str_equal(mcase->interface, LEASE)  ? LEASE1
                         : g_str_equal(mcase->interface, DEVICE) ? target_of(mcase)->path
+                        : changes_rule(mcase)                   ? RULE_PATH
                                                                 : BUS_PATH;
 }
 
@@ -122,6 +129,7 @@ static char *options_text(const MatrixCase *mcase) {
                         {"inspect", "'inspect': <true>"},
                         {"descriptors", "'descriptors': <true>"},
                         {"kill", "'kill': <true>"},
+                        {"no-apply", "'no-apply': <true>"},
                         {"explain", "'explain': <true>"},
                         {"config-space", "'config-space': <{'0000:02:00.0': [byte 1]}>"},
         };
@@ -146,7 +154,11 @@ static char *argument_text(const MatrixCase *mcase, const GDBusArgInfo *argument
         if (g_str_equal(argument->name, "verb"))
                 return g_strdup(is_reattach(mcase) ? "'reattach'" : "'detach'");
         if (g_str_equal(argument->name, "text"))
-                return g_strdup("'[Match]\\nVendor=8086\\n'");
+                return g_strdup("'[Match]\\nVendor=ffff\\n'");
+        if (g_str_equal(argument->name, "enabled"))
+                return g_strdup("false");
+        if (g_str_equal(argument->name, "changes"))
+                return g_strdup("[('" RULE "', 'disable', @a{sv} {})]");
         if (g_str_equal(argument->name, "name"))
                 return g_strdup("'" RULE "'");
         if (g_str_equal(argument->name, "count"))
@@ -257,7 +269,7 @@ bool matrix_case_can_change(const MatrixCase *mcase) {
 void matrix_case_change(Fixture *fixture, const MatrixCase *mcase) {
         const Target *target = target_of(mcase);
 
-        if (is_method(mcase, "RemoveRule")) {
+        if (changes_rule(mcase) || is_method(mcase, "RemoveRule") || is_method(mcase, "ChangeRules")) {
                 put_rule(fixture, '2');
                 return;
         }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "contract.h"
 #include "lessee.h"
+#include "rule-files.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -32,11 +33,12 @@ static const char *const read_methods[] = {
 #define JOB2 BUS_PATH "/jobs/2"
 
 static const char *path_of(const char *interface) {
-        return g_str_equal(interface, MANAGER)          ? BUS_PATH
-                        : g_str_equal(interface, GROUP) ? GROUP10
-                        : g_str_equal(interface, JOB)   ? JOB2
-                        : g_str_equal(interface, LEASE) ? LEASE1
-                                                        : PORT1_PATH;
+        return g_str_equal(interface, MANAGER)                   ? BUS_PATH
+                        : g_str_equal(interface, GROUP)          ? GROUP10
+                        : g_str_equal(interface, JOB)            ? JOB2
+                        : g_str_equal(interface, LEASE)          ? LEASE1
+                        : g_str_equal(interface, RULE_INTERFACE) ? BUS_PATH "/rules/absent"
+                                                                 : PORT1_PATH;
 }
 
 /* Valid arguments, so that the call is not refused because of them. */
@@ -49,10 +51,16 @@ static GVariant *make_arguments(const GDBusMethodInfo *method) {
 
                 if (g_str_equal(method->in_args[i]->name, "verb"))
                         g_variant_builder_add(&builder, "s", "detach");
+                else if (g_str_equal(method->in_args[i]->name, "text"))
+                        g_variant_builder_add(&builder, "s", "[Match]\nVendor=ffff\n");
                 else if (g_str_equal(signature, "s"))
                         g_variant_builder_add(&builder, "s", "nvme0n1");
                 else if (g_str_equal(signature, "u"))
                         g_variant_builder_add(&builder, "u", 0);
+                else if (g_str_equal(signature, "b"))
+                        g_variant_builder_add(&builder, "b", false);
+                else if (g_str_equal(signature, "a(ssa{sv})"))
+                        g_variant_builder_add_value(&builder, g_variant_new_parsed("[('x', 'mask', @a{sv} {})]"));
                 else if (g_str_equal(signature, "a{sv}"))
                         g_variant_builder_add_value(&builder, g_variant_new_parsed(NO_OPTIONS));
                 else
@@ -139,7 +147,7 @@ static void run_as_nobody(void) {
                 check_reading(connection, interfaces->pdata[i]);
                 n_refused += check_methods(connection, interfaces->pdata[i], &n_denied);
         }
-        g_assert_cmpuint(n_refused, ==, 17);
+        g_assert_cmpuint(n_refused, ==, 21);
         g_assert_cmpuint(n_denied, >=, 5);
         expect_open(connection, BUS_PATH, OBJECT_MANAGER, "GetManagedObjects", NULL);
         g_autofree char *set = call_as_nobody(connection, BUS_PATH, PROPERTIES, "Set",
@@ -163,7 +171,9 @@ static void check_as_nobody(bool permissive_bus) {
         g_autofree char *program = g_file_read_link("/proc/self/exe", NULL);
         const char *const argv[] = {program, "--as-nobody", NULL};
 
-        /* a lease and a job of root exist meanwhile */
+        /* a rule, a lease and a job of root exist meanwhile */
+        rule_file_put(fixture, RULES_OWN, "absent", "[Match]\nVendor=ffff\n");
+        fixture_expect(fixture, BUS_PATH, MANAGER, "Rescan", "(" NO_OPTIONS ",)", "()");
         g_autofree char *ticket = lessee_start(fixture, PF, NO_OPTIONS, LEASE1);
         int guard = lessee_claim(fixture, ticket);
         Pending *pending = fixture_detach_stalled(fixture, 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "contract.h"
-#include "fixture.h"
+#include "rule-files.h"
 
 #include "base/outcome.h"
 
@@ -47,11 +47,14 @@ static void test_interfaces(void) {
         Fixture *fixture = fixture_start(NULL);
         Pending *pending = fixture_detach_stalled(fixture, 1);
 
-        g_assert_cmpuint(interfaces->len, ==, 5);
+        g_assert_cmpuint(interfaces->len, ==, 6);
         check_interface(fixture, BUS_PATH, MANAGER);
         check_interface(fixture, GROUP10, GROUP);
         check_interface(fixture, PORT1_PATH, DEVICE);
         check_interface(fixture, JOB1, JOB);
+        rule_file_put(fixture, RULES_OWN, "50-absent", "[Match]\nVendor=ffff\n");
+        fixture_expect(fixture, BUS_PATH, MANAGER, "Rescan", "(" NO_OPTIONS ",)", "()");
+        check_interface(fixture, BUS_PATH "/rules/_350_2dabsent", RULE_INTERFACE);
         fake_kernel_do(fixture->kernel, "resume");
         pending_expect(pending, "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)");
         fixture_stop(fixture);
@@ -126,8 +129,9 @@ static void test_tree(void) {
                 g_assert_true(g_str_equal(root->nodes[n_below]->path, "groups") ||
                                 g_str_equal(root->nodes[n_below]->path, "devices") ||
                                 g_str_equal(root->nodes[n_below]->path, "jobs") ||
-                                g_str_equal(root->nodes[n_below]->path, "leases"));
-        g_assert_cmpuint(n_below, ==, 4);
+                                g_str_equal(root->nodes[n_below]->path, "leases") ||
+                                g_str_equal(root->nodes[n_below]->path, "rules"));
+        g_assert_cmpuint(n_below, ==, 5);
         while (groups->nodes[n_groups])
                 n_groups++;
         while (devices->nodes[n_devices])

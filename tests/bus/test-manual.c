@@ -183,7 +183,10 @@ static void prepare(Fixture *fixture, const char *section, Pending **job) {
 
         if (g_str_equal(section, "JOB"))
                 *job = fixture_detach_stalled(fixture, 2);
-        else if (g_str_equal(section, "LEASE"))
+        else if (g_str_equal(section, "RULE")) {
+                call(fixture, "AddRule", "('ens3', {'name': <'nic'>})");
+                settle(fixture);
+        } else if (g_str_equal(section, "LEASE"))
                 call(fixture, "Lease", options);
 }
 

@@ -35,7 +35,7 @@ static void books_free(Books *books) {
 
 /* All files in one text: "name state[ line message]", one line for each file. */
 static char *describe(const RuleBook *book) {
-        static const char *const states[_RULE_FILE_STATE_MAX] = {"valid", "off", "masked"};
+        static const char *const states[_RULE_FILE_STATE_MAX] = {"valid", "off", "masked", "disabled"};
         GString *text = g_string_new(NULL);
 
         for (size_t i = 0; i < book->n_files; i++) {

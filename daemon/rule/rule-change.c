@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "rule/rule-change.h"
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+
+const char *rule_change_kind_to_string(RuleChangeKind kind) {
+        static const char *const names[_RULE_CHANGE_MAX] = {
+                        [RULE_CHANGE_WRITE] = "write",
+                        [RULE_CHANGE_REMOVE] = "delete",
+                        [RULE_CHANGE_MASK] = "mask",
+                        [RULE_CHANGE_ENABLE] = "enable",
+                        [RULE_CHANGE_DISABLE] = "disable",
+        };
+        return kind >= 0 && kind < _RULE_CHANGE_MAX ? names[kind] : NULL;
+}
+
+RuleChangeKind rule_change_kind_from_string(const char *text) {
+        for (RuleChangeKind kind = 0; kind < _RULE_CHANGE_MAX; kind++)
+                if (streq(text, rule_change_kind_to_string(kind)))
+                        return kind;
+        return _RULE_CHANGE_INVALID;
+}
+
+void rule_change_list_done(RuleChangeList *list) {
+        for (size_t i = 0; i < list->n_changes; i++) {
+                free(list->changes[i].name);
+                free(list->changes[i].text);
+        }
+        free(list->changes);
+        *list = (RuleChangeList){};
+}
+
+int rule_change_list_add(RuleChangeList *list, const char *name, RuleChangeKind kind, const char *text) {
+        if (list->n_changes >= RULE_CHANGES_MAX)
+                return -E2BIG;
+        if (!ARRAY_GROW(list->changes, list->n_changes))
+                return -ENOMEM;
+        RuleChange *change = &list->changes[list->n_changes];
+        *change = (RuleChange){.name = strdup(name), .text = text ? strdup(text) : NULL, .kind = kind};
+        list->n_changes++;
+        return change->name && (change->text || !text) ? 0 : -ENOMEM;
+}
+
+/* What a file of the first directory is to become. */
+typedef struct FileWish {
+        const char *name; /* borrowed */
+        char *text;       /* owned; NULL for a mask or for no file */
+        bool mask;
+        bool keep;     /* the file stays as it is */
+        bool had_file; /* for the way back */
+        bool was_changed;
+} FileWish;
+
+typedef struct WishList {
+        FileWish *wishes;
+        size_t n_wishes;
+} WishList;
+
+static void wish_list_done(WishList *list) {
+        for (size_t i = 0; i < list->n_wishes; i++)
+                free(list->wishes[i].text);
+        free(list->wishes);
+}
+
+static int check_text(const char *name, const char *text) {
+        _cleanup_(rule_freep) Rule *rule = NULL;
+        RuleFault fault;
+
+        return strlen(text) > RULE_FILE_SIZE_MAX ? -EINVAL : rule_parse(name, "", text, &rule, &fault);
+}
+
+/* Tells whether a directory of lower precedence has a file of this name. */
+static bool is_below(const RuleBook *book, const char *name) {
+        for (size_t i = 1; i < RULE_FOLDERS_MAX && book->folders[i]; i++) {
+                _cleanup_free_ char *path = NULL;
+
+                if (asprintf(&path, "%s/%s", book->folders[i], RULE_ENTRY(name)) >= 0 && access(path, F_OK) >= 0)
+                        return true;
+        }
+        return false;
+}
+
+static int wish_other_text(const RuleFile *file, bool enabled, FileWish *wish) {
+        if (file->state == RULE_FILE_INVALID)
+                return -EBADMSG;
+        return file->text ? rule_set_enabled(file->text, enabled, &wish->text) : -EFBIG;
+}
+
+static int wish_enabled(const RuleBook *book, const RuleFile *file, FileWish *wish) {
+        if (rule_file_is_enabled(file)) {
+                wish->keep = true;
+                return 0;
+        }
+        if (file->state == RULE_FILE_DISABLED)
+                return wish_other_text(file, true, wish);
+        if (file->folder > 0)
+                return -EROFS;
+        return is_below(book, file->name) ? 0 : -ENOENT;
+}
+
+static int wish_disabled(const RuleFile *file, FileWish *wish) {
+        wish->keep = !rule_file_is_enabled(file);
+        wish->mask = !wish->keep && file->folder > 0;
+        return wish->keep || wish->mask ? 0 : wish_other_text(file, false, wish);
+}
+
+static int wish_removed(const RuleBook *book, const RuleFile *file, const char *name) {
+        if (file && file->folder > 0)
+                return -EROFS;
+        /* A file that was ignored, because there are too many. */
+        _cleanup_free_ char *path = NULL;
+        if (!file && asprintf(&path, "%s/%s", book->folders[0], RULE_ENTRY(name)) < 0)
+                return -ENOMEM;
+        return file || faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) >= 0 ? 0 : -ENOENT;
+}
+
+static int make_wish(const RuleBook *book, const RuleChange *change, FileWish *wish) {
+        const RuleFile *file = rule_book_find(book, change->name);
+        int r;
+
+        switch (change->kind) {
+        case RULE_CHANGE_WRITE:
+                if (!change->text || (r = check_text(change->name, change->text)) < 0)
+                        return change->text ? r : -EINVAL;
+                wish->text = strdup(change->text);
+                return wish->text ? 0 : -ENOMEM;
+        case RULE_CHANGE_REMOVE:
+                return wish_removed(book, file, change->name);
+        case RULE_CHANGE_MASK:
+                wish->mask = true;
+                return 0;
+        case RULE_CHANGE_ENABLE:
+                return file ? wish_enabled(book, file, wish) : -ENOENT;
+        case RULE_CHANGE_DISABLE:
+                return file ? wish_disabled(file, wish) : -ENOENT;
+        default:
+                return -EINVAL;
+        }
+}
+
+static int make_wishes(const RuleBook *book, const RuleChangeList *list, WishList *wishes) {
+        int r = 0;
+
+        wishes->wishes = calloc(list->n_changes + 1, sizeof(FileWish));
+        if (!wishes->wishes)
+                return -ENOMEM;
+        for (size_t i = 0; i < list->n_changes && r >= 0; i++) {
+                const RuleChange *change = &list->changes[i];
+
+                if (!rule_name_is_valid(change->name))
+                        return -EINVAL;
+                for (size_t k = 0; k < i; k++)
+                        if (streq(list->changes[k].name, change->name))
+                                return -EINVAL;
+                FileWish *wish = &wishes->wishes[wishes->n_wishes++];
+                wish->name = change->name;
+                r = make_wish(book, change, wish);
+        }
+        return r;
+}
+
+#define TEMPORARY_MAX (RULE_NAME_MAX + 16)
+
+static const char *format_temporary(const char *name, const char *suffix, char buffer[static TEMPORARY_MAX]) {
+        (void)snprintf(buffer, TEMPORARY_MAX, ".%s.%s", name, suffix);
+        return buffer;
+}
+#define TEMPORARY(name, suffix) format_temporary(name, suffix, (char[TEMPORARY_MAX]){})
+
+/* Keeps the former file under another name. */
+static int keep_former(int folder_fd, FileWish *wish) {
+        const char *former = TEMPORARY(wish->name, "former");
+
+        (void)unlinkat(folder_fd, former, 0); /* a worker that was killed may have left it */
+        if (linkat(folder_fd, RULE_ENTRY(wish->name), folder_fd, former, 0) < 0)
+                return errno == ENOENT ? 0 : -errno;
+        wish->had_file = true;
+        return 0;
+}
+
+static int put_file(int folder_fd, const FileWish *wish) {
+        const char *temporary = TEMPORARY(wish->name, "new"), *entry = RULE_ENTRY(wish->name);
+        int r;
+
+        if (!wish->text && !wish->mask)
+                return unlinkat(folder_fd, entry, 0) < 0 && errno != ENOENT ? -errno : 0;
+        (void)unlinkat(folder_fd, temporary, 0);
+        r = wish->text ? file_create(folder_fd, temporary, wish->text)
+                        : symlinkat("/dev/null", folder_fd, temporary) < 0 ? -errno
+                                                                           : 0;
+        if (r >= 0 && renameat(folder_fd, temporary, folder_fd, entry) < 0) {
+                r = -errno;
+                (void)unlinkat(folder_fd, temporary, 0);
+        }
+        return r;
+}
+
+/* Brings the former files back. */
+static void undo(int folder_fd, WishList *list) {
+        for (size_t i = list->n_wishes; i > 0; i--) {
+                const FileWish *wish = &list->wishes[i - 1];
+
+                if (!wish->was_changed)
+                        continue;
+                if (!wish->had_file)
+                        (void)unlinkat(folder_fd, RULE_ENTRY(wish->name), 0);
+                else
+                        (void)renameat(folder_fd, TEMPORARY(wish->name, "former"), folder_fd, RULE_ENTRY(wish->name));
+        }
+}
+
+static int put_files(int folder_fd, WishList *list) {
+        int r = 0;
+
+        for (size_t i = 0; i < list->n_wishes && r >= 0; i++) {
+                FileWish *wish = &list->wishes[i];
+
+                if (wish->keep || (r = keep_former(folder_fd, wish)) < 0)
+                        continue;
+                wish->was_changed = true;
+                r = put_file(folder_fd, wish);
+        }
+        if (r >= 0 && fsync(folder_fd) < 0)
+                r = -errno;
+        if (r < 0)
+                undo(folder_fd, list);
+        /* rename() of a link to the same file leaves both names. */
+        for (size_t i = 0; i < list->n_wishes; i++)
+                if (list->wishes[i].had_file)
+                        (void)unlinkat(folder_fd, TEMPORARY(list->wishes[i].name, "former"), 0);
+        return r;
+}
+
+int rule_changes_make(RuleBook *book, const RuleChangeList *list, bool dry_run) {
+        _cleanup_(wish_list_done) WishList wishes = {};
+
+        int r = file_make_folder(book->folders[0]);
+        if (r < 0)
+                return r;
+        _cleanup_close_ int folder_fd = open(book->folders[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (folder_fd < 0 || flock(folder_fd, LOCK_EX) < 0)
+                return -errno;
+        if ((r = rule_book_load(book, false)) < 0 || (r = make_wishes(book, list, &wishes)) < 0)
+                return r;
+        if (dry_run)
+                return faccessat(folder_fd, ".", W_OK | X_OK, 0) < 0 ? -errno : 0;
+        return put_files(folder_fd, &wishes);
+}
