@@ -121,7 +121,7 @@ typedef struct Plan {
         Finding *findings;
         size_t n_findings;
         char *fingerprint;
-        char **warnings; /* what can fail later */
+        char **warnings;     /* what can fail later */
         GroupUseList groups; /* of a plan for all groups */
 } Plan;
 

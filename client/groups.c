@@ -165,8 +165,7 @@ static int add_member(Tree *tree, struct libscols_line *parent, char *address) {
                 return -ENOMEM;
         if ((r = set(tree, line, COLUMN_STATE, device->state)) < 0 ||
                         (r = set(tree, line, COLUMN_DRIVER, device->driver)) < 0 ||
-                        (r = set(tree, line, COLUMN_NAMES, names)) < 0 ||
-                        (r = set_holder(tree, line, address)) < 0)
+                        (r = set(tree, line, COLUMN_NAMES, names)) < 0 || (r = set_holder(tree, line, address)) < 0)
                 return r;
         return set(tree, line, COLUMN_DEVICE, description);
 }
@@ -180,7 +179,7 @@ static int add_group(Tree *tree, const Group *group) {
         if ((r = add_line(tree, NULL, &line)) < 0 || (r = set(tree, line, COLUMN_GROUP, number)) < 0 ||
                         (r = set(tree, line, COLUMN_STATE, group->state)) < 0 ||
                         (r = set(tree, line, COLUMN_AVAILABILITY,
-                                        overview_find_availability(tree->overview, group->number))) < 0 ||
+                                         overview_find_availability(tree->overview, group->number))) < 0 ||
                         (r = set(tree, line, COLUMN_NODE, group->node)) < 0)
                 return r;
 

@@ -153,7 +153,8 @@ const char *overview_find_availability(const Overview *overview, int32_t group) 
 
 void overview_tell_missing(const Overview *overview, bool quiet) {
         if (overview->unknown && !quiet)
-                terminal_say("vfioctl: it is not known which of the available devices the host uses: %s", overview->unknown);
+                terminal_say("vfioctl: it is not known which of the available devices the host uses: %s",
+                                overview->unknown);
 }
 
 /* Whether a guard found it, and refuses. */
@@ -288,8 +289,8 @@ static json_t *uses_to_json(const Row *row) {
 
 static json_t *row_to_json(const Overview *overview, const Row *row) {
         return json_merge(device_row_to_json(row->device),
-                        json_pack("{s:o, s:o, s:o, s:o, s:o}", "availability", json_text(row->availability), "companions",
-                                        companions_to_json(row), "lease",
+                        json_pack("{s:o, s:o, s:o, s:o, s:o}", "availability", json_text(row->availability),
+                                        "companions", companions_to_json(row), "lease",
                                         row->lease ? lease_to_json(row->lease) : json_null(), "holders",
                                         overview->holders_known ? row_holders_to_json(row) : json_null(), "uses",
                                         overview->uses_known ? uses_to_json(row) : json_null()));

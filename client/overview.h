@@ -29,15 +29,16 @@ typedef struct Overview {
         Plan survey;     /* which groups the host uses */
         bool uses_known; /* vfiod told that */
         char *unknown;   /* why it did not, if that was asked; NULL for none */
-        Row *rows; /* one for each device; the caller may sort and drop them */
+        Row *rows;       /* one for each device; the caller may sort and drop them */
         size_t n_rows;
 } Overview;
 
 /* What a list needs beside the devices. */
 typedef enum OverviewWish {
-        OVERVIEW_HOLDERS = 1 << 0, /* of all devices, and not only of those that are on vfio drivers: a search through all processes */
-        OVERVIEW_USES = 1 << 1,    /* which devices the host uses: vfiod examines the host, if a device is available */
-        OVERVIEW_GROUPS = 1 << 2,  /* with OVERVIEW_USES: the availability of groups, also if no device is available */
+        OVERVIEW_HOLDERS = 1
+                        << 0, /* of all devices, and not only of those that are on vfio drivers: a search through all processes */
+        OVERVIEW_USES = 1 << 1,   /* which devices the host uses: vfiod examines the host, if a device is available */
+        OVERVIEW_GROUPS = 1 << 2, /* with OVERVIEW_USES: the availability of groups, also if no device is available */
 } OverviewWish;
 
 /* Reads everything from vfiod. wishes: a mask of OverviewWish. If vfiod does not tell leases, holders or uses, they are

@@ -52,7 +52,8 @@ static int list_guards(const Plan *plan, bool refusing, char ***ret_guards) {
         for (size_t i = 0; i < plan->n_findings; i++) {
                 const Finding *finding = &plan->findings[i];
 
-                if ((refusing ? finding->overridden : !yields_to(finding, "override")) || contains(guards, finding->guard))
+                if ((refusing ? finding->overridden : !yields_to(finding, "override")) ||
+                                contains(guards, finding->guard))
                         continue;
                 r = strv_push(&guards, finding->guard);
                 if (r < 0)

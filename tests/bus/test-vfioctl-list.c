@@ -154,7 +154,8 @@ static void test_in_use(void) {
 }
 
 #define USED_ROW(availability) \
-        "([('0000:01:00.0', objectpath '/org/vfiod1/devices/a', 7, 'host', 'e1000e', uint32 0x020000, uint16 0x8086, uint16 " \
+        "([('0000:01:00.0', objectpath '/org/vfiod1/devices/a', 7, 'host', 'e1000e', uint32 0x020000, uint16 0x8086, " \
+        "uint16 " \
         "0x10d3, @as [], {'Availability': <'" availability "'>, 'Category': <'network'>, 'Endpoint': <true>})],)"
 
 /* If vfiod does not tell what the host uses, the list appears, and a note says what is missing. */
@@ -165,7 +166,8 @@ static void test_unknown_uses(void) {
         stub_answer(stub, "Plan", "!org.vfiod1.Error.LimitsExceeded Too many plans.");
         g_auto(ProgramResult) list = vfioctl("list -o address,availability --no-legend");
         expect_result(&list, 0,
-                        "vfioctl: it is not known which of the available devices the host uses: Too many plans.\n", "list");
+                        "vfioctl: it is not known which of the available devices the host uses: Too many plans.\n",
+                        "list");
         g_assert_cmpstr(list.output, ==, "0000:01:00.0 available\n");
         EXPECT(0, "", "list --quiet -o address");
         /* what is not shown is not asked for */
@@ -177,7 +179,8 @@ static void test_unknown_uses(void) {
         /* too many findings */
         stub_answer(stub, "ListDevices", USED_ROW("available"));
         stub_answer(stub, "Plan",
-                        "(false, @a(sssa{sv}) [], @a(sssba{sv}) [], '', {'Groups': <@a(isa{sv}) [(7, 'unknown', {})]>})");
+                        "(false, @a(sssa{sv}) [], @a(sssba{sv}) [], '', {'Groups': <@a(isa{sv}) [(7, 'unknown', "
+                        "{})]>})");
         g_auto(ProgramResult) unknown = vfioctl("list -o address,availability --no-legend");
         expect_result(&unknown, 0, "", "list");
         g_assert_cmpstr(unknown.output, ==, "0000:01:00.0 unknown\n");

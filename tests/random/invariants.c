@@ -121,8 +121,7 @@ static void await_forgotten(World *world) {
         gint64 end = g_get_monotonic_time() + REAP_SECONDS * G_USEC_PER_SEC;
 
         for (unsigned i = 0; i < n_slots; i++) {
-                g_autofree char *file =
-                                g_build_filename(world->vfiod->state_folder, "devices", slots[i].address, NULL);
+                g_autofree char *file = g_build_filename(world->vfiod->state_folder, "devices", slots[i].address, NULL);
 
                 while (!ledger_find(world->ledger, slots[i].address) && world->vfiod->process &&
                                 g_file_test(file, G_FILE_TEST_EXISTS) && g_get_monotonic_time() < end)
