@@ -381,7 +381,6 @@ static void check_result(const WorkerResult *result) {
 
 static void test_results(void) {
         static const Holder process = {.pid = 324, .command = "qemu", .unit = "vm.scope"};
-
         char name[DRIVER_NAME_MAX];
 
         for (Outcome outcome = 0; outcome < _OUTCOME_MAX; outcome++)
