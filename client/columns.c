@@ -73,13 +73,24 @@ static char *companions_text(const Row *row, const Look *look) {
         return n < 0 ? NULL : text;
 }
 
+/* What the host uses: the evidence; in a narrow terminal, the name of the guard. */
+static char *use_text(const Row *row, const Look *look) {
+        char more[sizeof(" and 18446744073709551615 more")] = "", *text;
+        const Finding *use = row->uses[0];
+
+        if (row->n_uses > 1 && look->narrow)
+                (void)snprintf(more, sizeof(more), "+");
+        else if (row->n_uses > 1)
+                (void)snprintf(more, sizeof(more), " and %zu more", row->n_uses - 1);
+        return asprintf(&text, "%s%s", strempty(look->narrow ? use->guard : use->evidence), more) < 0 ? NULL : text;
+}
+
 /* "lease 3 of alice", "qemu-system-x86 (324)", "qemu-system-x86 (324) and 2 more". */
 static char *holder_text(const Row *row, const Look *look) {
         const Holder *holder = row->n_holders > 0 ? row->holders[0] : NULL;
         char more[sizeof(" and 18446744073709551615 more")] = "", *text;
         int n;
 
-        (void)look;
         if (row->lease) {
                 _cleanup_free_ char *user = user_in_words(row->lease->uid);
 
@@ -88,7 +99,7 @@ static char *holder_text(const Row *row, const Look *look) {
                 return asprintf(&text, "lease %u of %s", row->lease->number, user) < 0 ? NULL : text;
         }
         if (!holder)
-                return copy("");
+                return row->n_uses > 0 ? use_text(row, look) : copy("");
         if (row->n_holders > 1)
                 (void)snprintf(more, sizeof(more), " and %zu more", row->n_holders - 1);
         if (holder->pid == 0) /* vfiod tells nothing else about it */
@@ -143,7 +154,7 @@ static const ListColumn all[] = {
                 {"DRIVER", "driver that is bound now", driver_text, 0, false},
                 {"NAMES", "network interfaces and disks", names_text, 0, false},
                 {"WITH", "other devices of the group, which go along", companions_text, 0, false},
-                {"HOLDER", "lease, or process that has it open", holder_text, 0, false},
+                {"HOLDER", "lease, process that has it open, or what the host uses", holder_text, 0, false},
                 {"RULE", "rule that detaches it", rule_text, 0, false},
                 {"CATEGORY", "what it is, in one word", category_text, 0, false},
                 {"CLASS", "what it is, in words of the hardware database", class_text, 0, false},
@@ -210,6 +221,10 @@ bool columns_have(const ColumnChoice *choice, const char *name) {
                 if (streq(all[choice->columns[i]].name, name))
                         return true;
         return false;
+}
+
+bool columns_is(size_t column, const char *name) {
+        return streq(all[column].name, name);
 }
 
 /* A row with its key for sorting. */

@@ -26,6 +26,9 @@ ExitCode columns_parse_sort(const char *text, size_t *ret_column, bool *ret_back
 /* Whether one of the chosen columns is that of this name. */
 bool columns_have(const ColumnChoice *choice, const char *name);
 
+/* Whether the column, from columns_parse_sort(), has this name. */
+bool columns_is(size_t column, const char *name);
+
 /* Sorts the rows by the text of a column; numbers in it count as numbers. Returns 0 or -ENOMEM. */
 int columns_sort(Overview *overview, size_t column, bool backwards);
 

@@ -76,6 +76,8 @@ static int read_field(sd_bus_message *m, const Field *field, void *object) {
                 return read_strings(m, target);
         if (streq(field->signature, "a(sssa{sv})"))
                 return decode_entries(m, target);
+        if (streq(field->signature, "a(isa{sv})"))
+                return decode_group_uses(m, target);
         if (streq(field->signature, "a{sv}"))
                 return decode_dictionary(m, caller_fields, ELEMENTSOF(caller_fields), target);
         if (streq(field->signature, "b"))
@@ -94,6 +96,8 @@ static void clear_field(const Field *field, void *object) {
                 *(char ***)target = NULL;
         } else if (streq(field->signature, "a(sssa{sv})"))
                 entry_list_clear(target);
+        else if (streq(field->signature, "a(isa{sv})"))
+                group_use_list_clear(target);
         else if (streq(field->signature, "a{sv}"))
                 fields_clear(caller_fields, ELEMENTSOF(caller_fields), target);
 }
@@ -195,3 +199,19 @@ static const RowType entry_rows = {
 };
 
 DEFINE_LIST_DECODER(decode_entries, EntryList, entry_list_clear, entry_rows)
+
+static const Field group_use_columns[] = {
+                COLUMN(GroupUse, "i", number),
+                COLUMN(GroupUse, "s", availability),
+};
+
+static const RowType group_use_rows = {
+                "isa{sv}",
+                sizeof(GroupUse),
+                group_use_columns,
+                ELEMENTSOF(group_use_columns),
+                NULL,
+                0,
+};
+
+DEFINE_LIST_DECODER(decode_group_uses, GroupUseList, group_use_list_clear, group_use_rows)

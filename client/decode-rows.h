@@ -48,6 +48,9 @@ void rows_free(const RowType *type, void *items, size_t count);
 /* Reads the a(sssa{sv}) of changes, of blockers and of the devices of a rule. The old list is cleared and replaced. */
 int decode_entries(sd_bus_message *m, EntryList *ret_entries);
 
+/* The same for the a(isa{sv}) of a plan for all groups. */
+int decode_group_uses(sd_bus_message *m, GroupUseList *ret_groups);
+
 /* Defines a function that clears a list, and a function that reads a whole list and replaces the old list with it.
  * After a failure the old list is unchanged. */
 #define DEFINE_LIST_DECODER(function, List, clear, rows) \

@@ -86,6 +86,7 @@ static const Field status_fields[] = {
 
 static const Field plan_details[] = {
                 FIELD(Plan, "warnings", "as", warnings),
+                FIELD(Plan, "Groups", "a(isa{sv})", groups),
 };
 
 static const Field device_columns[] = {

@@ -103,6 +103,17 @@ typedef struct Finding {
         char *cure;     /* a command or a sentence */
 } Finding;
 
+/* Whether a virtual machine can get a group: "in-use" if a guard refuses. */
+typedef struct GroupUse {
+        int32_t number;
+        char *availability;
+} GroupUse;
+
+typedef struct GroupUseList {
+        GroupUse *items;
+        size_t count;
+} GroupUseList;
+
 typedef struct Plan {
         bool would_go;
         Step *steps;
@@ -110,7 +121,8 @@ typedef struct Plan {
         Finding *findings;
         size_t n_findings;
         char *fingerprint;
-        char **warnings; /* what can fail later */
+        char **warnings;     /* what can fail later */
+        GroupUseList groups; /* of a plan for all groups */
 } Plan;
 
 typedef struct Group {
@@ -244,6 +256,7 @@ void device_list_clear(DeviceList *list);
 void group_clear(Group *group);
 void group_list_clear(GroupList *list);
 void entry_list_clear(EntryList *list);
+void group_use_list_clear(GroupUseList *list);
 void plan_clear(Plan *plan);
 void job_clear(Job *job);
 void job_list_clear(JobList *list);

@@ -52,7 +52,18 @@ static json_t *member_to_json(const Index *index, char *address) {
         return device_row_to_json(device ? device : &(const Device){.address = address, .group = -1});
 }
 
-static json_t *groups_to_json(const GroupList *groups, const Index *index) {
+/* What makes a detach of the group fail. Null if that is not known. */
+static json_t *findings_to_json(const Overview *overview, int32_t group) {
+        const Plan *survey = &overview->survey;
+        json_t *array = overview->uses_known ? json_array() : json_null();
+
+        for (size_t i = 0; array && i < survey->n_findings; i++)
+                if (survey->findings[i].group == group)
+                        array = json_append(array, finding_to_json(&survey->findings[i]));
+        return array;
+}
+
+static json_t *groups_to_json(const GroupList *groups, const Overview *overview, const Index *index) {
         json_t *array = json_array();
 
         for (size_t i = 0; array && i < groups->count; i++) {
@@ -61,7 +72,13 @@ static json_t *groups_to_json(const GroupList *groups, const Index *index) {
 
                 for (char **address = group->members; members && address && *address; address++)
                         members = json_append(members, member_to_json(index, *address));
-                array = json_append(array, group_row_to_json(group, members));
+                array = json_append(array,
+                                json_merge(group_row_to_json(group, members),
+                                                json_pack("{s:o, s:o}", "availability",
+                                                                json_text(overview_find_availability(
+                                                                                overview, group->number)),
+                                                                "findings",
+                                                                findings_to_json(overview, group->number))));
         }
         return json_pack("{s:o}", "groups", array);
 }
@@ -69,10 +86,11 @@ static json_t *groups_to_json(const GroupList *groups, const Index *index) {
 enum {
         COLUMN_GROUP,
         COLUMN_STATE,
-        COLUMN_VIABLE,
+        COLUMN_AVAILABILITY,
         COLUMN_DRIVER,
         COLUMN_NAMES,
         COLUMN_NODE,
+        COLUMN_HOLDER,
         COLUMN_DEVICE,
         _COLUMN_MAX,
 };
@@ -80,16 +98,18 @@ enum {
 static const Column columns[] = {
                 [COLUMN_GROUP] = {"GROUP/ADDRESS", SCOLS_FL_TREE},
                 [COLUMN_STATE] = {"STATE", 0},
-                [COLUMN_VIABLE] = {"VIABLE", 0},
+                [COLUMN_AVAILABILITY] = {"AVAILABILITY", 0},
                 [COLUMN_DRIVER] = {"DRIVER", 0},
                 [COLUMN_NAMES] = {"NAMES", 0},
                 [COLUMN_NODE] = {"NODE", 0},
+                [COLUMN_HOLDER] = {"HOLDER", 0},
                 [COLUMN_DEVICE] = {"DEVICE", 0},
 };
 
 /* The tree while it is made. */
 typedef struct Tree {
         const Output *output;
+        const Overview *overview;
         const Index *index;
         bool narrow; /* there is no room for the vendor */
         bool used[_COLUMN_MAX];
@@ -101,10 +121,24 @@ typedef struct Tree {
 static int set(Tree *tree, struct libscols_line *line, size_t column, const char *text) {
         if (!tree->table)
                 tree->used[column] |= !isempty(text);
-        else if (tree->used[column] && column == COLUMN_STATE)
+        else if (tree->used[column] && (column == COLUMN_STATE || column == COLUMN_AVAILABILITY))
                 return cell_set_state(tree->output, line, tree->positions[column], text);
         else if (tree->used[column])
                 return cell_set(line, tree->positions[column], text);
+        return 0;
+}
+
+/* Names the guard that keeps the device: nothing if there is no room. */
+static int set_holder(Tree *tree, struct libscols_line *line, const char *address) {
+        const Plan *survey = &tree->overview->survey;
+
+        for (size_t i = 0; i < survey->n_findings && !tree->narrow; i++) {
+                const Finding *finding = &survey->findings[i];
+
+                if (streq_ptr(finding->address, address) && finding->options &&
+                                streq_ptr(finding->options[0], "override"))
+                        return set(tree, line, COLUMN_HOLDER, finding->guard);
+        }
         return 0;
 }
 
@@ -131,7 +165,7 @@ static int add_member(Tree *tree, struct libscols_line *parent, char *address) {
                 return -ENOMEM;
         if ((r = set(tree, line, COLUMN_STATE, device->state)) < 0 ||
                         (r = set(tree, line, COLUMN_DRIVER, device->driver)) < 0 ||
-                        (r = set(tree, line, COLUMN_NAMES, names)) < 0)
+                        (r = set(tree, line, COLUMN_NAMES, names)) < 0 || (r = set_holder(tree, line, address)) < 0)
                 return r;
         return set(tree, line, COLUMN_DEVICE, description);
 }
@@ -144,7 +178,8 @@ static int add_group(Tree *tree, const Group *group) {
         (void)snprintf(number, sizeof(number), "%i", group->number);
         if ((r = add_line(tree, NULL, &line)) < 0 || (r = set(tree, line, COLUMN_GROUP, number)) < 0 ||
                         (r = set(tree, line, COLUMN_STATE, group->state)) < 0 ||
-                        (r = set(tree, line, COLUMN_VIABLE, group->viable ? "yes" : "no")) < 0 ||
+                        (r = set(tree, line, COLUMN_AVAILABILITY,
+                                         overview_find_availability(tree->overview, group->number))) < 0 ||
                         (r = set(tree, line, COLUMN_NODE, group->node)) < 0)
                 return r;
 
@@ -168,7 +203,7 @@ static int make_table(Tree *tree, const GroupList *groups, struct libscols_table
         int r;
 
         for (size_t i = 0; i < _COLUMN_MAX; i++)
-                if (tree->used[i]) {
+                if (tree->used[i] && !(tree->narrow && i == COLUMN_HOLDER)) {
                         tree->positions[i] = n;
                         used[n++] = columns[i];
                 }
@@ -177,9 +212,9 @@ static int make_table(Tree *tree, const GroupList *groups, struct libscols_table
         return r < 0 ? r : add_groups(tree, groups);
 }
 
-static int print_tree(Output *output, const GroupList *groups, const Index *index) {
+static int print_tree(Output *output, const GroupList *groups, const Index *index, const Overview *overview) {
         _cleanup_(scols_table_unrefp) struct libscols_table *table = NULL, *narrow = NULL;
-        Tree tree = {.output = output, .index = index};
+        Tree tree = {.output = output, .overview = overview, .index = index};
         int r;
 
         if (groups->count == 0)
@@ -196,14 +231,15 @@ static int print_tree(Output *output, const GroupList *groups, const Index *inde
         return r < 0 ? r : output_table(output, narrow);
 }
 
-static int print_groups(Output *output, const GroupList *groups, const DeviceList *devices) {
+static int print_groups(Output *output, const GroupList *groups, const Overview *overview) {
         _cleanup_(index_clear) Index index = {0};
         int r;
 
-        r = index_fill(&index, devices);
+        r = index_fill(&index, &overview->devices);
         if (r < 0)
                 return r;
-        return output->json ? output_json(output, groups_to_json(groups, &index)) : print_tree(output, groups, &index);
+        return output->json ? output_json(output, groups_to_json(groups, overview, &index))
+                            : print_tree(output, groups, &index, overview);
 }
 
 /* Drops the groups of which the user asked for no member. */
@@ -246,16 +282,17 @@ ExitCode verb_groups(Invocation *invocation) {
                 return code;
         r = proxy_list_groups(invocation->bus, &groups, &error);
         if (r >= 0)
-                r = overview_get(invocation->bus, false, &overview, &error);
+                r = overview_get(invocation->bus, OVERVIEW_USES | OVERVIEW_GROUPS, &overview, &error);
         if (r < 0)
                 return report_error(r, &error);
+        overview_tell_missing(&overview, invocation->output.quiet);
         n_all = groups.count;
         code = filter_rows(invocation, false, &overview);
         if (code != EXIT_DONE)
                 return code;
         if (overview.n_rows < overview.devices.count)
                 drop_groups(&groups, &overview);
-        r = print_groups(&invocation->output, &groups, &overview.devices);
+        r = print_groups(&invocation->output, &groups, &overview);
         if (r < 0)
                 return report_error(r, NULL);
         if (n_all == 0)

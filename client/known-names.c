@@ -7,7 +7,8 @@
         "network, wireless, storage, display, audio, multimedia, usb, firewire, serial, modem, input, bluetooth, " \
         "accelerator, crypto, memory, bridge, system, other"
 #define AVAILABILITY_NAMES \
-        "available, detached, partial, leased, changing, stuck, foreign, absent, not-viable, no-group, " \
+        "available, in-use, unknown, detached, partial, leased, changing, stuck, foreign, absent, not-viable, " \
+        "no-group, " \
         "host-only, host, driverless"
 
 /* Whether the text is one of the names in a list with ", " between them. */

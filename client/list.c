@@ -38,6 +38,22 @@ static void explain_none(const Invocation *invocation, size_t n_devices) {
                 terminal_say("vfioctl: none of the %zu PCI devices is like this: see 'vfioctl list --all'", n_devices);
 }
 
+/* Only what is shown, or decides what is shown, is asked for. */
+static unsigned find_wishes(const Invocation *invocation, const Request *request) {
+        const ListOptions *options = &invocation->list;
+        bool has_holder = columns_have(&request->choice, "HOLDER");
+        bool sorts_holder = request->sorts && columns_is(request->sort_column, "HOLDER");
+        unsigned wishes = 0;
+
+        if ((options->columns && has_holder) || sorts_holder)
+                wishes |= OVERVIEW_HOLDERS;
+        if (invocation->output.json || has_holder || columns_have(&request->choice, "AVAILABILITY") || sorts_holder ||
+                        options->available || options->states ||
+                        (request->sorts && columns_is(request->sort_column, "AVAILABILITY")))
+                wishes |= OVERVIEW_USES;
+        return wishes;
+}
+
 static ExitCode list(Invocation *invocation, const char *defaults, bool only_offered) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(overview_clear) Overview overview = {0};
@@ -54,10 +70,10 @@ static ExitCode list(Invocation *invocation, const char *defaults, bool only_off
         if (code != EXIT_DONE)
                 return code;
 
-        r = overview_get(invocation->bus, invocation->list.columns && columns_have(&request.choice, "HOLDER"),
-                        &overview, &error);
+        r = overview_get(invocation->bus, find_wishes(invocation, &request), &overview, &error);
         if (r < 0)
                 return report_error(r, &error);
+        overview_tell_missing(&overview, output->quiet);
         code = filter_rows(invocation, only_offered, &overview);
         if (code != EXIT_DONE)
                 return code;

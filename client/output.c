@@ -34,6 +34,7 @@ static const struct {
                 {"ok", COLOR_GREEN},
                 {"warning", COLOR_YELLOW},
                 {"error", COLOR_RED},
+                {"in-use", COLOR_YELLOW},
                 {"not-viable", COLOR_RED},
                 {"no-group", COLOR_RED},
                 {"overridden", COLOR_YELLOW},

@@ -4,6 +4,9 @@
 #include "lease-proxy.h"
 #include "present.h"
 #include "proxy.h"
+#include "terminal.h"
+
+#define ERROR_NO_IOMMU "org.vfiod1.Error.NoIommu"
 
 /* A member of a group, to find the members of each group. */
 typedef struct Member {
@@ -103,6 +106,86 @@ static void read_use(sd_bus *bus, bool wants_holders, Overview *overview) {
                 overview->holders_known = proxy_list_holders(bus, "", &overview->holders, NULL) >= 0;
 }
 
+static int compare_groups(const void *a, const void *b) {
+        const GroupUse *x = a, *y = b;
+
+        return (x->number > y->number) - (x->number < y->number);
+}
+
+static bool has_available(const DeviceList *devices) {
+        for (size_t i = 0; i < devices->count; i++)
+                if (streq_ptr(devices->items[i].availability, "available"))
+                        return true;
+        return false;
+}
+
+/* Reads which groups the host uses. The list appears also without that. */
+static int read_uses(sd_bus *bus, bool wants_groups, Overview *overview) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        GroupUseList *groups = &overview->survey.groups;
+
+        if (!wants_groups && !has_available(&overview->devices)) {
+                overview->uses_known = true;
+                return 0;
+        }
+        int r = proxy_survey(bus, &overview->survey, &error);
+        if (r == -ENOMEM)
+                return r;
+        overview->uses_known = r >= 0;
+        if (r < 0 && !sd_bus_error_has_name(&error, ERROR_NO_IOMMU)) {
+                overview->unknown = strdup(error.message ?: strerror(-r));
+                return overview->unknown ? 0 : -ENOMEM;
+        }
+        if (groups->count > 0)
+                qsort(groups->items, groups->count, sizeof(GroupUse), compare_groups);
+        return 0;
+}
+
+const char *overview_find_availability(const Overview *overview, int32_t group) {
+        const GroupUseList *groups = &overview->survey.groups;
+        const GroupUse key = {.number = group};
+        const GroupUse *found = groups->count > 0
+                        ? bsearch(&key, groups->items, groups->count, sizeof(GroupUse), compare_groups)
+                        : NULL;
+
+        return found ? found->availability : NULL;
+}
+
+void overview_tell_missing(const Overview *overview, bool quiet) {
+        if (overview->unknown && !quiet)
+                terminal_say("vfioctl: it is not known which of the available devices the host uses: %s",
+                                overview->unknown);
+}
+
+/* Whether a guard found it, and refuses. */
+static bool is_use(const Finding *finding, const Device *device) {
+        return !finding->overridden && finding->group == device->group && finding->options &&
+                        streq_ptr(finding->options[0], "override");
+}
+
+/* The findings about the device itself come first. */
+static int find_uses(const Overview *overview, Row *row) {
+        const Plan *survey = &overview->survey;
+        const char *availability = overview_find_availability(overview, row->device->group);
+
+        if (!row->device->endpoint || !streq_ptr(row->availability, "available") ||
+                        !(streq_ptr(availability, "in-use") || streq_ptr(availability, "unknown")))
+                return 0;
+        row->availability = availability;
+        row->uses = calloc(survey->n_findings + 1, sizeof(Finding *));
+        if (!row->uses)
+                return -ENOMEM;
+        for (unsigned others = 0; others < 2; others++)
+                for (size_t i = 0; i < survey->n_findings; i++) {
+                        const Finding *finding = &survey->findings[i];
+                        bool is_own = streq_ptr(finding->address, row->device->address);
+
+                        if (is_use(finding, row->device) && is_own == (others == 0))
+                                row->uses[row->n_uses++] = finding;
+                }
+        return 0;
+}
+
 static const Lease *find_lease(const LeaseList *leases, int32_t group) {
         for (size_t i = 0; i < leases->count && group >= 0; i++)
                 if (leases->items[i].group == group)
@@ -127,18 +210,22 @@ static int make_rows(Overview *overview) {
                                 .position = i,
                 };
                 r = find_holders(&overview->rows[i], &overview->holders);
+                if (r >= 0)
+                        r = find_uses(overview, &overview->rows[i]);
         }
         return r < 0 ? r : find_companions(overview);
 }
 
-int overview_get(sd_bus *bus, bool wants_holders, Overview *ret, sd_bus_error *error) {
+int overview_get(sd_bus *bus, unsigned wishes, Overview *ret, sd_bus_error *error) {
         _cleanup_(overview_clear) Overview overview = {0};
         int r;
 
         r = proxy_list_devices(bus, &overview.devices, error);
         if (r < 0)
                 return r;
-        read_use(bus, wants_holders, &overview);
+        read_use(bus, wishes & OVERVIEW_HOLDERS, &overview);
+        if (wishes & OVERVIEW_USES && (r = read_uses(bus, wishes & OVERVIEW_GROUPS, &overview)) < 0)
+                return r;
         r = make_rows(&overview);
         if (r < 0)
                 return r;
@@ -149,6 +236,7 @@ int overview_get(sd_bus *bus, bool wants_holders, Overview *ret, sd_bus_error *e
 static void row_clear(Row *row) {
         free(row->companions);
         free(row->holders);
+        free(row->uses);
         *row = (Row){0};
 }
 
@@ -159,6 +247,8 @@ void overview_clear(Overview *overview) {
         device_list_clear(&overview->devices);
         lease_list_clear(&overview->leases);
         holder_list_clear(&overview->holders);
+        plan_clear(&overview->survey);
+        free(overview->unknown);
         *overview = (Overview){0};
 }
 
@@ -189,12 +279,21 @@ static json_t *row_holders_to_json(const Row *row) {
         return array;
 }
 
+static json_t *uses_to_json(const Row *row) {
+        json_t *array = json_array();
+
+        for (size_t i = 0; array && i < row->n_uses; i++)
+                array = json_append(array, finding_to_json(row->uses[i]));
+        return array;
+}
+
 static json_t *row_to_json(const Overview *overview, const Row *row) {
         return json_merge(device_row_to_json(row->device),
-                        json_pack("{s:o, s:o, s:o, s:o}", "availability", json_text(row->availability), "companions",
-                                        companions_to_json(row), "lease",
+                        json_pack("{s:o, s:o, s:o, s:o, s:o}", "availability", json_text(row->availability),
+                                        "companions", companions_to_json(row), "lease",
                                         row->lease ? lease_to_json(row->lease) : json_null(), "holders",
-                                        overview->holders_known ? row_holders_to_json(row) : json_null()));
+                                        overview->holders_known ? row_holders_to_json(row) : json_null(), "uses",
+                                        overview->uses_known ? uses_to_json(row) : json_null()));
 }
 
 json_t *overview_to_json(const Overview *overview) {

@@ -10,12 +10,14 @@
 
 typedef struct Row {
         const Device *device;
-        const char *availability;  /* of the device */
+        const char *availability;  /* of the device; "in-use" if the host uses the group */
         const Device **companions; /* the other endpoints of the group, which go along */
         size_t n_companions;
         const Lease *lease;     /* NULL for none */
         const Holder **holders; /* processes that have the device, or its group, open */
         size_t n_holders;
+        const Finding **uses; /* of an "in-use" group: what the host uses, first of this device */
+        size_t n_uses;
         size_t position; /* in the order of addresses */
 } Row;
 
@@ -24,14 +26,30 @@ typedef struct Overview {
         LeaseList leases;
         HolderList holders;
         bool holders_known;
-        Row *rows; /* one for each device; the caller may sort and drop them */
+        Plan survey;     /* which groups the host uses */
+        bool uses_known; /* vfiod told that */
+        char *unknown;   /* why it did not, if that was asked; NULL for none */
+        Row *rows;       /* one for each device; the caller may sort and drop them */
         size_t n_rows;
 } Overview;
 
-/* Reads everything from vfiod. The holders need a search through all processes; without wants_holders, only those of
- * devices that are on vfio drivers are searched. If vfiod does not tell leases or holders, they are missing. The caller
- * clears the overview. Returns 0 or a negative errno, with the error if vfiod gave a reason. */
-int overview_get(sd_bus *bus, bool wants_holders, Overview *ret, sd_bus_error *error);
+/* What a list needs beside the devices. */
+typedef enum OverviewWish {
+        OVERVIEW_HOLDERS = 1
+                        << 0, /* of all devices, and not only of those that are on vfio drivers: a search through all processes */
+        OVERVIEW_USES = 1 << 1,   /* which devices the host uses: vfiod examines the host, if a device is available */
+        OVERVIEW_GROUPS = 1 << 2, /* with OVERVIEW_USES: the availability of groups, also if no device is available */
+} OverviewWish;
+
+/* Reads everything from vfiod. wishes: a mask of OverviewWish. If vfiod does not tell leases, holders or uses, they are
+ * missing. The caller clears the overview. Returns 0 or a negative errno, with the error if vfiod gave a reason. */
+int overview_get(sd_bus *bus, unsigned wishes, Overview *ret, sd_bus_error *error);
+
+/* Says on stderr what is missing, unless quiet. */
+void overview_tell_missing(const Overview *overview, bool quiet);
+
+/* Returns the availability of a group in the survey; NULL if it is not known. */
+const char *overview_find_availability(const Overview *overview, int32_t group);
 void overview_clear(Overview *overview);
 
 /* Drops the rows for which the function returns false. The others keep their order. */

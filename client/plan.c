@@ -52,7 +52,8 @@ static int list_guards(const Plan *plan, bool refusing, char ***ret_guards) {
         for (size_t i = 0; i < plan->n_findings; i++) {
                 const Finding *finding = &plan->findings[i];
 
-                if ((refusing ? finding->overridden : !yields_to(finding, "override")) || contains(guards, finding->guard))
+                if ((refusing ? finding->overridden : !yields_to(finding, "override")) ||
+                                contains(guards, finding->guard))
                         continue;
                 r = strv_push(&guards, finding->guard);
                 if (r < 0)
@@ -95,20 +96,6 @@ static json_t *steps_to_json(const Plan *plan) {
                                                 json_text(step->address), "reason", json_text(step->reason)));
         }
         return array;
-}
-
-static json_t *finding_to_json(const Finding *finding) {
-        return json_pack("{s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "guard",
-                        json_text(finding->guard), "address", json_text(finding->address), "evidence",
-                        json_text(finding->evidence), "overridden", (int)finding->overridden, "error",
-                        json_text(finding->error), "group",
-                        finding->group < 0 ? json_null() : json_integer(finding->group), "options",
-                        json_strings(finding->options), "companions", json_strings(finding->companions), "pid",
-                        finding->pid == 0 ? json_null() : json_integer(finding->pid), "command",
-                        json_text(finding->command), "unit", json_text(finding->unit), "lease",
-                        finding->lease == 0 ? json_null() : json_integer(finding->lease), "uid",
-                        finding->lease == 0 ? json_null() : json_integer(finding->user), "cure",
-                        json_text(finding->cure));
 }
 
 static json_t *findings_to_json(const Plan *plan) {

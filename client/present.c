@@ -265,6 +265,20 @@ json_t *lease_to_json(const Lease *lease) {
                         (json_int_t)lease->since_us, "holder", json_text(lease->holder));
 }
 
+json_t *finding_to_json(const Finding *finding) {
+        return json_pack("{s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "guard",
+                        json_text(finding->guard), "address", json_text(finding->address), "evidence",
+                        json_text(finding->evidence), "overridden", (int)finding->overridden, "error",
+                        json_text(finding->error), "group",
+                        finding->group < 0 ? json_null() : json_integer(finding->group), "options",
+                        json_strings(finding->options), "companions", json_strings(finding->companions), "pid",
+                        finding->pid == 0 ? json_null() : json_integer(finding->pid), "command",
+                        json_text(finding->command), "unit", json_text(finding->unit), "lease",
+                        finding->lease == 0 ? json_null() : json_integer(finding->lease), "uid",
+                        finding->lease == 0 ? json_null() : json_integer(finding->user), "cure",
+                        json_text(finding->cure));
+}
+
 json_t *holder_to_json(const Holder *holder) {
         return json_pack("{s:I, s:o, s:o, s:o, s:o}", "pid", (json_int_t)holder->pid, "command",
                         json_text(holder->command), "unit", json_text(holder->unit), "node", json_text(holder->node),

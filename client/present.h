@@ -58,6 +58,7 @@ json_t *group_row_to_json(const Group *group, json_t *members);
 json_t *group_to_json(const Group *group, const DeviceList *members);
 
 json_t *lease_to_json(const Lease *lease);
+json_t *finding_to_json(const Finding *finding);
 json_t *holder_to_json(const Holder *holder);
 json_t *holders_to_json(const HolderList *holders);
 

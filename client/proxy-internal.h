@@ -12,6 +12,9 @@
  * resort if vfiod does not answer at all. */
 #define WORK_TIMEOUT_USEC (10 * 60 * UINT64_C(1000000))
 
+/* How long a list waits to learn what the host uses. */
+#define SURVEY_TIMEOUT_USEC (10 * UINT64_C(1000000))
+
 /* Returns r, the result of a decoder. If the reply could not be decoded, sets an error that says so: vfiod is
  * probably another version. */
 int decoded(int r, sd_bus_error *error);

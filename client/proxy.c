@@ -265,6 +265,17 @@ int proxy_plan(sd_bus *bus, const char *selector, const char *verb, const CallOp
         return decoded(decode_plan(reply, ret_plan), error);
 }
 
+int proxy_survey(sd_bus *bus, Plan *ret_plan, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
+        int r;
+
+        if ((r = sd_bus_message_new_method_call(bus, &call, SERVICE, ROOT, SERVICE ".Manager", "Plan")) < 0 ||
+                        (r = sd_bus_message_append(call, "ssa{sv}", "", "detach", 0)) < 0 ||
+                        (r = sd_bus_call(bus, call, SURVEY_TIMEOUT_USEC, error, &reply)) < 0)
+                return r;
+        return decoded(decode_plan(reply, ret_plan), error);
+}
+
 static const char *method_for(const char *verb) {
         static const struct {
                 const char *verb, *method;

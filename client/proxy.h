@@ -49,6 +49,9 @@ int proxy_get_device(sd_bus *bus, const char *selector, Device *ret_device, sd_b
 int proxy_plan(sd_bus *bus, const char *selector, const char *verb, const CallOptions *options, Plan *ret_plan,
                 sd_bus_error *error);
 
+/* Gets which groups the host uses: a plan for all groups. Waits only as long as a user waits for a list. */
+int proxy_survey(sd_bus *bus, Plan *ret_plan, sd_bus_error *error);
+
 /* Starts a change and does not wait for it: "detach" or "reattach" of the group of the selected device, or "vfs"
  * (SetVirtualFunctions) of the device itself, with the number of virtual functions, or "lease" of the group. The
  * handler gets the reply, and proxy_read_changes() reads it, or proxy_read_grant() of lease-proxy.h. */

@@ -37,8 +37,8 @@ static int append_string(sd_bus_message *message, const char *key, const char *t
 }
 
 /* The name of the error, the group, and the option that would help; NULL for none. */
-static int append_common(
-                sd_bus_message *message, const FindingSource *source, Outcome outcome, PciAddress address, const char *option) {
+static int append_common(sd_bus_message *message, const FindingSource *source, Outcome outcome, PciAddress address,
+                const char *option) {
         char error[64];
         int r;
 
@@ -108,8 +108,7 @@ static const char *find_cure(const FindingSource *source, const Obstacle *obstac
         buffer[0] = '\0';
         switch (obstacle->outcome) {
         case OUTCOME_GROUP_NEEDS_CONSENT:
-                (void)snprintf(buffer, CURE_MAX, "vfioctl detach %s --group",
-                                PCI_ADDRESS_TEXT(source->selected));
+                (void)snprintf(buffer, CURE_MAX, "vfioctl detach %s --group", PCI_ADDRESS_TEXT(source->selected));
                 break;
         case OUTCOME_FOREIGN:
                 (void)snprintf(buffer, CURE_MAX, "vfioctl reattach %s --adopt", address);

@@ -10,8 +10,8 @@ typedef struct FindingSource {
         const Service *service;
         PlanVerb verb;
         PciAddress selected; /* the device that the caller named, or the first of the group */
-        bool force;         /* of a reattach: the caller forces it */
-        unsigned overrides; /* mask of 1 << Guard */
+        bool force;          /* of a reattach: the caller forces it */
+        unsigned overrides;  /* mask of 1 << Guard */
         const FindingList *findings;
         const ObstacleList *obstacles;
 } FindingSource;

@@ -11,7 +11,6 @@ int operation_detach(sd_bus_message *message, void *userdata, sd_bus_error *erro
 int operation_reattach(sd_bus_message *message, void *userdata, sd_bus_error *error);
 int operation_set_vfs(sd_bus_message *message, void *userdata, sd_bus_error *error);
 
-
 /* Plans to detach the whole group of the selection with the options of the request. obstacles: see DetachOptions. Returns as
  * plan_detach() does. The caller frees *ret. */
 int operation_plan_detach(const Service *service, const Request *request, const Selection *selection,

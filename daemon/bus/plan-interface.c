@@ -118,8 +118,8 @@ static int append_groups(sd_bus_message *reply, const FindingSource *source) {
         return r;
 }
 
-static int append_details(sd_bus_message *reply, const Planning *planning, const FindingSource *source,
-                const Report *report) {
+static int append_details(
+                sd_bus_message *reply, const Planning *planning, const FindingSource *source, const Report *report) {
         int r;
 
         if ((r = sd_bus_message_open_container(reply, 'a', "{sv}")) < 0 ||

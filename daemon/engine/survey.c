@@ -14,8 +14,8 @@ static void uses_done(Uses *uses) {
 
 static int on_use(PciAddress device, UsageKind kind, const char *evidence, void *userdata) {
         const Uses *uses = userdata;
-        return finding_list_add_process(&uses->report->findings, guard_of_usage(kind), device, evidence,
-                        uses->snapshot->process);
+        return finding_list_add_process(
+                        &uses->report->findings, guard_of_usage(kind), device, evidence, uses->snapshot->process);
 }
 
 /* Whether the plan takes the member from the host. For a VF on a vfio driver that vanishes, the lock of its group

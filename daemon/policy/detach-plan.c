@@ -169,11 +169,11 @@ static int check_bridges(const Group *group, ObstacleList *obstacles, Problem *p
                 if (device->endpoint || !device_blocks_group(device))
                         continue;
                 r = problem_set(problem, OUTCOME_NOT_VIABLE,
-                                        "No virtual machine could use group %d: its bridge %s is on the driver %s, "
-                                        "which does DMA for the host. Unbind the bridge first (write its address to "
-                                        "%s), or prevent at boot that the driver binds to it.",
-                                        group->number, PCI_ADDRESS_TEXT(device->address), TEXT_NAME(device->driver),
-                                        DRIVER_UNBIND_TEXT(device->driver));
+                                "No virtual machine could use group %d: its bridge %s is on the driver %s, "
+                                "which does DMA for the host. Unbind the bridge first (write its address to "
+                                "%s), or prevent at boot that the driver binds to it.",
+                                group->number, PCI_ADDRESS_TEXT(device->address), TEXT_NAME(device->driver),
+                                DRIVER_UNBIND_TEXT(device->driver));
                 if (r > 0 && obstacles)
                         r = obstacle_list_take(obstacles, device->address, problem);
         }

@@ -65,8 +65,7 @@ static int fold(FindingList *list, Finding *folded, Guard guard, PciAddress addr
 
         (void)snprintf(text, sizeof(text), "and %u more%s", n, where);
         if (!folded)
-                return append(list,
-                                &(Finding){.guard = guard, .address = address, .evidence = text, .n_folded = n});
+                return append(list, &(Finding){.guard = guard, .address = address, .evidence = text, .n_folded = n});
         char *copy = strdup(text);
         if (!copy)
                 return -ENOMEM;
@@ -101,7 +100,8 @@ int finding_list_add_process(
         if (n_of_device >= FINDINGS_PER_DEVICE_MAX)
                 return fold(list, NULL, guard, address, "");
         bool is_known = holder && holder->pid > 0;
-        const char *command = TEXT_NAME(is_known ? holder->command : ""), *unit = TEXT_NAME(is_known ? holder->unit : "");
+        const char *command = TEXT_NAME(is_known ? holder->command : ""),
+                   *unit = TEXT_NAME(is_known ? holder->unit : "");
         return append(list,
                         &(Finding){
                                         .guard = guard,

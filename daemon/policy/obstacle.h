@@ -27,8 +27,7 @@ typedef struct ObstacleList {
 const char *obstacle_to_string(Outcome outcome);
 
 /* Appends an obstacle with a formatted message, which is escaped (base/text.h). Returns 0 or -ENOMEM. */
-int obstacle_list_add(ObstacleList *list, Outcome outcome, PciAddress address, const char *format, ...)
-                _printf_(4, 5);
+int obstacle_list_add(ObstacleList *list, Outcome outcome, PciAddress address, const char *format, ...) _printf_(4, 5);
 
 /* Appends the problem as an obstacle, and resets the problem. Returns 0 or -ENOMEM. */
 int obstacle_list_take(ObstacleList *list, PciAddress address, Problem *problem);

@@ -207,8 +207,8 @@ static int read_findings(sd_bus_message *message, FindingList *list) {
 
                 if ((r = sd_bus_message_read_basic(message, 's', &guard)) < 0 ||
                                 (r = read_address(message, &finding.address)) < 0 ||
-                                (r = sd_bus_message_read(message, "suuss", &evidence, &n_folded, &pid, &command,
-                                                 &unit)) < 0)
+                                (r = sd_bus_message_read(
+                                                 message, "suuss", &evidence, &n_folded, &pid, &command, &unit)) < 0)
                         return r;
                 finding.guard = guard_from_string(guard);
                 finding.evidence = (char *)evidence;

@@ -35,7 +35,7 @@ typedef struct UsageSnapshot {
         const Kernel *kernel;
         usage_visit_t visit;
         void *userdata;
-        PciAddress device; /* whose uses are reported now */
+        PciAddress device;     /* whose uses are reported now */
         const Holder *process; /* that the use which is reported now is about; NULL for none */
 
         /* The caller may change these after usage_snapshot_new(). */

@@ -87,8 +87,9 @@ static void append_result(sd_bus_message *reply, const Result *result) {
         g_assert_cmpint(sd_bus_message_close_container(reply), >=, 0);
         g_assert_cmpint(sd_bus_message_open_container(reply, 'a', "(sssuuss)"), >=, 0);
         for (guint i = 0; i < result->n_findings; i++)
-                g_assert_cmpint(sd_bus_message_append(reply, "(sssuuss)", result->guard ?: "storage", NIC, "x", 0U, 0U, "", ""), >=,
-                                0);
+                g_assert_cmpint(sd_bus_message_append(reply, "(sssuuss)", result->guard ?: "storage", NIC, "x", 0U, 0U,
+                                                "", ""),
+                                >=, 0);
         g_assert_cmpint(sd_bus_message_close_container(reply), >=, 0);
         g_assert_cmpint(sd_bus_message_open_container(reply, 'a', "s"), >=, 0);
         for (guint i = 0; i < result->n_warnings; i++)

@@ -54,11 +54,11 @@ static void test_availability(void) {
         expect_availability(&planned, 12, "detached");
         expect_availability(&planned, 13, "available");
         expect_availability(&planned, 14, "foreign");
-        g_assert_true(g_pattern_match_simple("[('not-viable', '0000:02:00.0', *), ('already-detached', '0000:05:00.0', *), "
-                                             "('foreign', '0000:07:00.0', *), ('display', '0000:00:01.0', *, false, {})]",
+        g_assert_true(g_pattern_match_simple(
+                        "[('not-viable', '0000:02:00.0', *), ('already-detached', '0000:05:00.0', *), "
+                        "('foreign', '0000:07:00.0', *), ('display', '0000:00:01.0', *, false, {})]",
                         planned.findings));
-        planned_expect_details(
-                        &planned, 1, "{'Error': <'org.vfiod1.Error.AlreadyDetached'>, 'Group': <12>}");
+        planned_expect_details(&planned, 1, "{'Error': <'org.vfiod1.Error.AlreadyDetached'>, 'Group': <12>}");
         planned_expect_details(&planned, 3,
                         "{'Error': <'org.vfiod1.Error.InUseDisplay'>, 'Group': <1>, 'Options': <['override']>}");
         g_auto(GStrv) writes = fake_kernel_writes(fixture->kernel);
@@ -89,14 +89,14 @@ static void test_taken(void) {
 static void test_vfs(void) {
         Fixture *fixture = fixture_start(NULL);
         g_autoptr(GError) error = NULL;
-        g_autoptr(GVariant) G_GNUC_UNUSED vfs = fixture_call(
-                        fixture, BUS_PATH, MANAGER, "SetVirtualFunctions", "('ens4', uint32 2, {'driverless': <true>})", &error);
+        g_autoptr(GVariant) G_GNUC_UNUSED vfs = fixture_call(fixture, BUS_PATH, MANAGER, "SetVirtualFunctions",
+                        "('ens4', uint32 2, {'driverless': <true>})", &error);
         g_assert_no_error(error);
         g_auto(Planned) driverless = plan_make(fixture, ALL_GROUPS(NO_OPTIONS));
         expect_availability(&driverless, 14, "available");
 
-        g_autoptr(GVariant) G_GNUC_UNUSED detached = fixture_call(
-                        fixture, BUS_PATH, MANAGER, "SetVirtualFunctions", "('ens4', uint32 2, {'detach': <true>})", &error);
+        g_autoptr(GVariant) G_GNUC_UNUSED detached = fixture_call(fixture, BUS_PATH, MANAGER, "SetVirtualFunctions",
+                        "('ens4', uint32 2, {'detach': <true>})", &error);
         g_assert_no_error(error);
         g_auto(Planned) used = plan_make(fixture, ALL_GROUPS(NO_OPTIONS));
         expect_availability(&used, 14, "in-use");
@@ -112,7 +112,8 @@ static void test_time(void) {
 
         for (unsigned i = 0; i < N_CARDS; i++)
                 fake_kernel_do(fixture->kernel,
-                                "plug 0001:%02x:%02x.0 vendor=8086 device=10d3 class=020000 group=%u net=many%u driver=e1000e",
+                                "plug 0001:%02x:%02x.0 vendor=8086 device=10d3 class=020000 group=%u net=many%u "
+                                "driver=e1000e",
                                 i / 32, i % 32, 100 + i, i);
         fixture_wait_property(fixture, BUS_PATH "/devices/_30001_3a0f_3a13_2e0", DEVICE, "Driver", "'e1000e'");
         gint64 begin = g_get_monotonic_time();

@@ -236,9 +236,11 @@ static void test_planned(void) {
         manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_DETACHED);
         Process *holder = start_holder(fixture);
         int pid = (int)process_get_pid(holder);
-        g_autofree char *row = g_strdup_printf("[('held', '0000:05:00.0', '/dev/vfio/12 is held by process %d (sleep)*", pid);
+        g_autofree char *row =
+                        g_strdup_printf("[('held', '0000:05:00.0', '/dev/vfio/12 is held by process %d (sleep)*", pid);
         g_autofree char *facts = g_strdup_printf(
-                        "{'Error': <'org.vfiod1.Error.Held'>, 'Group': <12>, 'Options': <['force']>, 'Pid': <uint32 %d>, "
+                        "{'Error': <'org.vfiod1.Error.Held'>, 'Group': <12>, 'Options': <['force']>, 'Pid': <uint32 "
+                        "%d>, "
                         "'Command': <'sleep'>, 'Cure': <'End process %d, or take the device out of it'>}",
                         pid, pid);
         g_auto(Planned) plain = plan_make(fixture, "('ens3', 'reattach', " NO_OPTIONS ")");

@@ -166,9 +166,11 @@ static void test_refused(void) {
         lessee_refused(scene.fixture, NIC, NO_OPTIONS, "Leased", pattern);
         g_auto(Planned) planned = plan_make(scene.fixture, "('" NIC "', 'reattach', " NO_OPTIONS ")");
         g_assert_false(planned.would_go);
-        g_assert_true(g_str_has_prefix(planned.findings, "[('leased', '" NIC "', \"0000:05:00.0 is leased to user 4000001 "));
+        g_assert_true(g_str_has_prefix(
+                        planned.findings, "[('leased', '" NIC "', \"0000:05:00.0 is leased to user 4000001 "));
         planned_expect_details(&planned, 0,
-                        "{'Error': <'org.vfiod1.Error.Leased'>, 'Group': <12>, 'Lease': <uint32 1>, 'User': <uint32 4000001>, "
+                        "{'Error': <'org.vfiod1.Error.Leased'>, 'Group': <12>, 'Lease': <uint32 1>, 'User': <uint32 "
+                        "4000001>, "
                         "'Cure': <'vfioctl release 1'>}");
         lessee_expect_acl(scene.fixture, NODE, ALICE_ENTRY);
         (void)close(guard);

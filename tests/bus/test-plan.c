@@ -197,11 +197,14 @@ static void test_consent(void) {
 
         g_assert_false(lacking.would_go);
         g_assert_cmpstr(lacking.findings, ==,
-                        "[('consent', '0000:03:02.0', '0000:03:02.0 (e1000, ens2) is in IOMMU group 10, too, and a virtual "
+                        "[('consent', '0000:03:02.0', '0000:03:02.0 (e1000, ens2) is in IOMMU group 10, too, and a "
+                        "virtual "
                         "machine can use only the whole group', false, {})]");
         planned_expect_details(&lacking, 0,
-                        "{" ERROR_FACT("GroupNeedsConsent") ", 'Group': <10>, 'Options': <['companions']>, 'Companions': "
-                        "<['0000:03:02.0']>, 'Cure': <'vfioctl detach 0000:03:01.0 --group'>}");
+                        "{" ERROR_FACT("GroupNeedsConsent") ", 'Group': <10>, 'Options': <['companions']>, "
+                                                            "'Companions': "
+                                                            "<['0000:03:02.0']>, 'Cure': <'vfioctl detach 0000:03:01.0 "
+                                                            "--group'>}");
         g_assert_cmpstr(lacking.steps, ==, agreed.steps);
         g_assert_cmpstr(lacking.fingerprint, ==, agreed.fingerprint);
         manager_refused(fixture, "Detach", "ens1", NO_OPTIONS, "GroupNeedsConsent", "*0000:03:02.0*");
@@ -209,8 +212,7 @@ static void test_consent(void) {
         /* A guard's finding comes after it. */
         fake_kernel_do(fixture->kernel, "use nvme0n1");
         g_auto(Planned) used = plan_make(fixture, PLAN_OF("nvme0n1", "detach", NO_OPTIONS));
-        planned_expect_details(&used, 0,
-                        "{" ERROR_FACT("InUseStorage") ", 'Group': <11>, 'Options': <['override']>}");
+        planned_expect_details(&used, 0, "{" ERROR_FACT("InUseStorage") ", 'Group': <11>, 'Options': <['override']>}");
         fixture_stop(fixture);
 }
 
@@ -227,10 +229,10 @@ static void test_obstacles(void) {
                                         "{" ERROR_FACT("AlreadyDetached") ", 'Group': <12>}"},
                         {"0000:07:00.0", "detach", "('foreign', '0000:07:00.0', *",
                                         "{" ERROR_FACT("Foreign") ", 'Group': <14>, 'Cure': <'vfioctl reattach "
-                                        "0000:07:00.0 --adopt'>}"},
+                                                                  "0000:07:00.0 --adopt'>}"},
                         {"0000:07:00.0", "reattach", "('foreign', '0000:07:00.0', *",
                                         "{" ERROR_FACT("Foreign") ", 'Group': <14>, 'Options': <['adopt']>, 'Cure': "
-                                        "<'vfioctl reattach 0000:07:00.0 --adopt'>}"},
+                                                                  "<'vfioctl reattach 0000:07:00.0 --adopt'>}"},
         };
         Fixture *fixture = fixture_start(NULL);
 
@@ -264,8 +266,9 @@ static void test_not_viable(void) {
         fixture_wait_property(fixture, BUS_PATH "/devices/_30000_3a02_3a00_2e0", DEVICE, "Driver", "'shpchp'");
         g_auto(Planned) planned = plan_make(fixture, PLAN_OF("ens1", "detach", NO_OPTIONS));
         g_assert_false(planned.would_go);
-        g_assert_true(g_pattern_match_simple("[('consent', '0000:03:02.0', *), ('not-viable', '0000:02:00.0', '*shpchp*', "
-                                             "false, {})]",
+        g_assert_true(g_pattern_match_simple(
+                        "[('consent', '0000:03:02.0', *), ('not-viable', '0000:02:00.0', '*shpchp*', "
+                        "false, {})]",
                         planned.findings));
         planned_expect_details(&planned, 1, "{" ERROR_FACT("NotViable") ", 'Group': <10>}");
         g_assert_nonnull(strstr(planned.steps, "('probe', '0000:03:01.0', "));
@@ -280,7 +283,8 @@ static void test_busy_group(void) {
 
         g_auto(Planned) busy = plan_make(fixture, DETACH_NIC);
         g_assert_true(g_pattern_match_simple(
-                        "[('busy', '0000:05:00.0', 'Another job is changing 0000:05:00.0*', false, {})]", busy.findings));
+                        "[('busy', '0000:05:00.0', 'Another job is changing 0000:05:00.0*', false, {})]",
+                        busy.findings));
         planned_expect_details(&busy, 0,
                         "{" ERROR_FACT("Busy") ", 'Group': <12>, 'Cure': <'Try again when the job is done'>}");
         plan_expect_obstacle(fixture, PLAN_OF("group:12", "reattach", NO_OPTIONS), "busy");

@@ -113,6 +113,80 @@ static void test_selectors(void) {
         fixture_stop(fixture);
 }
 
+/* The output of vfioctl on a terminal of this width, without a pager and colours. */
+static char *on_terminal(unsigned columns, const char *arguments) {
+        g_autofree char *line = g_strdup_printf("%s --no-pager", arguments);
+        g_auto(GStrv) argv = vfioctl_argv(line);
+        Terminal *terminal = terminal_open(columns);
+        Process *client = terminal_start_all(terminal, (const char *const *)argv, vfioctl_environment);
+        g_autofree char *shown = terminal_read_rest(terminal);
+        g_autoptr(GRegex) colors = g_regex_new("\033\\[[0-9;]*m", 0, 0, NULL);
+
+        g_assert_cmpint(process_finish(client), ==, 0);
+        terminal_close(terminal);
+        return g_regex_replace_literal(colors, shown, -1, 0, "", 0, NULL);
+}
+
+/* The host uses the display. */
+static void test_in_use(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        EXPECT_ADDRESSES("0000:00:01.0", "list --state=in-use");
+        EXPECT_ADDRESSES("0000:00:07.0 0000:06:00.0", "list 00:01.0 00:07.0 06:00.0 --available");
+        json_t *json = vfioctl_json("list 00:01.0 ens3");
+        expect_json(json, "devices.0.availability", "\"in-use\"");
+        expect_json(json, "devices.0.uses.0.guard", "\"display\"");
+        expect_json(json, "devices.0.uses.0.error", "\"org.vfiod1.Error.InUseDisplay\"");
+        expect_json(json, "devices.1.availability", "\"available\"");
+        expect_json(json, "devices.1.uses", "[]");
+        json_decref(json);
+        json_t *groups = vfioctl_json("groups group:1 group:12");
+        expect_json(groups, "groups.0.availability", "\"in-use\"");
+        expect_json(groups, "groups.0.findings.0.guard", "\"display\"");
+        expect_json(groups, "groups.1.findings", "[]");
+        expect_json(groups, "groups.1.availability", "\"available\"");
+        json_decref(groups);
+        g_auto(ProgramResult) tree = vfioctl("groups group:1 --no-legend");
+        g_assert_true(g_pattern_match_simple("1 *host *in-use*\n*0000:00:01.0*host *bochs-drm *display*", tree.output));
+        g_autofree char *narrow = on_terminal(80, "list 00:01.0 --no-legend");
+        g_assert_true(g_pattern_match_simple("0000:00:01.0 *in-use *display *", narrow));
+        fixture_stop(fixture);
+}
+
+#define USED_ROW(availability) \
+        "([('0000:01:00.0', objectpath '/org/vfiod1/devices/a', 7, 'host', 'e1000e', uint32 0x020000, uint16 0x8086, " \
+        "uint16 " \
+        "0x10d3, @as [], {'Availability': <'" availability "'>, 'Category': <'network'>, 'Endpoint': <true>})],)"
+
+/* If vfiod does not tell what the host uses, the list appears, and a note says what is missing. */
+static void test_unknown_uses(void) {
+        Stub *stub = stub_start();
+
+        stub_answer(stub, "ListDevices", USED_ROW("available"));
+        stub_answer(stub, "Plan", "!org.vfiod1.Error.LimitsExceeded Too many plans.");
+        g_auto(ProgramResult) list = vfioctl("list -o address,availability --no-legend");
+        expect_result(&list, 0,
+                        "vfioctl: it is not known which of the available devices the host uses: Too many plans.\n",
+                        "list");
+        g_assert_cmpstr(list.output, ==, "0000:01:00.0 available\n");
+        EXPECT(0, "", "list --quiet -o address");
+        /* what is not shown is not asked for */
+        EXPECT(0, "", "list -o address");
+        stub_answer(stub, "ListDevices", USED_ROW("detached"));
+        stub_answer(stub, "ListHolders", "(@a(ussssa{sv}) [],)");
+        EXPECT(0, "", "list");
+
+        /* too many findings */
+        stub_answer(stub, "ListDevices", USED_ROW("available"));
+        stub_answer(stub, "Plan",
+                        "(false, @a(sssa{sv}) [], @a(sssba{sv}) [], '', {'Groups': <@a(isa{sv}) [(7, 'unknown', "
+                        "{})]>})");
+        g_auto(ProgramResult) unknown = vfioctl("list -o address,availability --no-legend");
+        expect_result(&unknown, 0, "", "list");
+        g_assert_cmpstr(unknown.output, ==, "0000:01:00.0 unknown\n");
+        stub_stop(stub);
+}
+
 static void test_columns(void) {
         Fixture *fixture = fixture_start(NULL);
 
@@ -152,26 +226,13 @@ static void test_columns(void) {
         EXPECT(2, "vfioctl: there is no column 'x': see 'vfioctl list -o help'\n", "list -o address,x");
         EXPECT(2, "vfioctl: there is no column '': see *", "list -o address,");
         EXPECT(2, "vfioctl: there is no column 'addres': see *", "list --sort=addres");
-        EXPECT(2, "vfioctl: 'in use' is no state: use available, detached, *", "list --state='in use'");
+        EXPECT(2, "vfioctl: 'in use' is no state: use available, in-use, *", "list --state='in use'");
         EXPECT(2, "vfioctl: 'netwrok' is no class: use a number as 0x0200, or network, *", "list --class=netwrok");
         EXPECT(2, "vfioctl: '0x02000' is no class*", "groups --class=0x02000");
         EXPECT(2, "vfioctl: --state takes states, separated by commas\n*", "list --state=detached,");
         EXPECT(2, "vfioctl: 'show' does not take --all\n*", "show ens1 --all");
         EXPECT(2, "vfioctl: 'groups' does not take --output\n*", "groups -o address");
         g_unsetenv("DBUS_SYSTEM_BUS_ADDRESS");
-}
-
-/* The output of vfioctl on a terminal of this width, without a pager. */
-static char *on_terminal(unsigned columns, const char *arguments) {
-        g_autofree char *line = g_strdup_printf("%s --no-pager", arguments);
-        g_auto(GStrv) argv = vfioctl_argv(line);
-        Terminal *terminal = terminal_open(columns);
-        Process *client = terminal_start_all(terminal, (const char *const *)argv, vfioctl_environment);
-        char *shown = terminal_read_rest(terminal);
-
-        g_assert_cmpint(process_finish(client), ==, 0);
-        terminal_close(terminal);
-        return shown;
 }
 
 /* 80 columns show the model, and 200 columns also the vendor. */
@@ -255,6 +316,8 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/vfioctl-list/offered", test_offered);
         g_test_add_func("/bus/vfioctl-list/filters", test_filters);
         g_test_add_func("/bus/vfioctl-list/selectors", test_selectors);
+        g_test_add_func("/bus/vfioctl-list/in-use", test_in_use);
+        g_test_add_func("/bus/vfioctl-list/unknown-uses", test_unknown_uses);
         g_test_add_func("/bus/vfioctl-list/columns", test_columns);
         g_test_add_func("/bus/vfioctl-list/width", test_width);
         g_test_add_func("/bus/vfioctl-list/holders", test_holders);

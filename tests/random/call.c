@@ -217,8 +217,8 @@ static void check_steps(const Call *call, const char *steps) {
 
 /* What a plan tells as a finding although the call fails with it at once. */
 static bool is_obstacle(const char *error) {
-        static const char *const names[] = {"GroupNeedsConsent", "NotViable", "Foreign", "AlreadyDetached", "NotDetached",
-                        "Busy", "IdentityChanged", "Stuck", "Leased"};
+        static const char *const names[] = {"GroupNeedsConsent", "NotViable", "Foreign", "AlreadyDetached",
+                        "NotDetached", "Busy", "IdentityChanged", "Stuck", "Leased"};
 
         for (unsigned i = 0; i < G_N_ELEMENTS(names); i++)
                 if (g_str_equal(error, names[i]))

@@ -182,7 +182,8 @@ void front_append_plan(sd_bus_message *call, const RawPlan *plan) {
         g_assert_cmpint(sd_bus_message_close_container(call), >=, 0);
         g_assert_cmpint(sd_bus_message_open_container(call, 'a', "(sssuuss)"), >=, 0);
         if (plan->guard)
-                g_assert_cmpint(sd_bus_message_append(call, "(sssuuss)", plan->guard, plan->where, "x", 0U, 0U, "", ""), >=, 0);
+                g_assert_cmpint(sd_bus_message_append(call, "(sssuuss)", plan->guard, plan->where, "x", 0U, 0U, "", ""),
+                                >=, 0);
         g_assert_cmpint(sd_bus_message_close_container(call), >=, 0);
         g_assert_cmpint(sd_bus_message_append(call, "sas", plan->caller ?: "", plan->field ? 1 : 0, plan->field), >=,
                         0);

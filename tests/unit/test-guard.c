@@ -221,6 +221,23 @@ static void test_long(void) {
         g_assert_true(g_str_has_suffix(problem.message, " --override=storage,network"));
 }
 
+/* Findings about processes: their names are escaped, and a concealed process has none. */
+static void test_processes(void) {
+        const Holder known = {.pid = 324, .command = "qe\nmu", .unit = "vm.scope"}, concealed = {};
+        FindingList list = {}, copy = {};
+
+        g_assert_cmpint(finding_list_add_process(&list, GUARD_PROCESS, nth_address(1), "open", &known), ==, 0);
+        g_assert_cmpint(finding_list_add_process(&list, GUARD_PROCESS, nth_address(1), "open", &concealed), ==, 0);
+        g_assert_cmpint(finding_list_copy(&list, &copy), ==, 0);
+        finding_list_done(&list);
+        g_assert_cmpint(copy.findings[0].pid, ==, 324);
+        g_assert_cmpstr(copy.findings[0].command, ==, "qe\\x0amu");
+        g_assert_cmpstr(copy.findings[0].unit, ==, "vm.scope");
+        g_assert_cmpint(copy.findings[1].pid, ==, 0);
+        g_assert_null(copy.findings[1].command);
+        finding_list_done(&copy);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/guard/names", test_names);
@@ -232,5 +249,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/guard/each", test_each);
         g_test_add_func("/guard/nothing", test_nothing);
         g_test_add_func("/guard/several", test_several);
+        g_test_add_func("/guard/processes", test_processes);
         return g_test_run();
 }

@@ -214,7 +214,8 @@ static int read_fields(const PlanFields *fields) {
         g_assert_cmpint(sd_bus_message_close_container(call), >=, 0);
         g_assert_cmpint(sd_bus_message_open_container(call, 'a', "(sssuuss)"), >=, 0);
         if (fields->guard)
-                g_assert_cmpint(sd_bus_message_append(call, "(sssuuss)", fields->guard, fields->finding, "evidence", 0U, 0U, "", ""),
+                g_assert_cmpint(sd_bus_message_append(call, "(sssuuss)", fields->guard, fields->finding, "evidence", 0U,
+                                                0U, "", ""),
                                 >=, 0);
         g_assert_cmpint(sd_bus_message_close_container(call), >=, 0);
         g_assert_cmpint(sd_bus_message_append(
@@ -379,6 +380,7 @@ static void check_result(const WorkerResult *result) {
 }
 
 static void test_results(void) {
+        static const Holder process = {.pid = 324, .command = "qemu", .unit = "vm.scope"};
         char name[DRIVER_NAME_MAX];
 
         for (Outcome outcome = 0; outcome < _OUTCOME_MAX; outcome++)
@@ -396,31 +398,15 @@ static void test_results(void) {
                         g_assert_cmpint(report_add_change(&result.report, address_of("ffffffff:ff:1f.7"), NULL, name),
                                         ==, 0);
                         for (unsigned i = 0; i < 20; i++)
-                                g_assert_cmpint(finding_list_add(&result.report.findings, i % _GUARD_MAX,
+                                g_assert_cmpint(finding_list_add_process(&result.report.findings, i % _GUARD_MAX,
                                                                 address_of(i < 15 ? NIC : PF),
-                                                                result.problem.message ?: ""),
+                                                                result.problem.message ?: "",
+                                                                i % 2 == 0 ? &process : NULL),
                                                 ==, 0);
                         g_assert_cmpint(report_add_warning(&result.report, "One."), ==, 0);
                         g_assert_cmpint(report_add_warning(&result.report, ""), ==, 0);
                         check_result(&result);
                 }
-}
-
-/* Findings about processes. */
-static void test_process_findings(void) {
-        _cleanup_(worker_result_done) WorkerResult result = {}, copy = {};
-        Holder known = {.pid = 324, .command = "qe\nmu", .unit = "vm.scope"}, hidden = {};
-        FindingList *list = &result.report.findings;
-
-        g_assert_cmpint(finding_list_add_process(list, GUARD_PROCESS, address_of(NIC), "open", &known), ==, 0);
-        g_assert_cmpint(finding_list_add_process(list, GUARD_PROCESS, address_of(NIC), "open", &hidden), ==, 0);
-        g_assert_cmpint(list->findings[0].pid, ==, 324);
-        g_assert_cmpstr(list->findings[0].command, ==, "qe\\x0amu");
-        g_assert_cmpstr(list->findings[0].unit, ==, "vm.scope");
-        g_assert_cmpint(list->findings[1].pid, ==, 0);
-        g_assert_null(list->findings[1].command);
-        g_assert_cmpint(finding_list_copy(list, &copy.report.findings), ==, 0);
-        check_result(&copy);
 }
 
 /* All findings that there can be, some of them folded. */
@@ -506,7 +492,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/job-message/plan/malformed-vfs", test_malformed_vfs);
         g_test_add_func("/job-message/plan/other-card", test_other_card);
         g_test_add_func("/job-message/result", test_results);
-        g_test_add_func("/job-message/result/processes", test_process_findings);
         g_test_add_func("/job-message/result/many-findings", test_many_findings);
         g_test_add_func("/job-message/result/malformed", test_malformed_results);
         return g_test_run();
