@@ -207,6 +207,7 @@ typedef struct Rule {
         char *name;
         char *file;
         char *state;
+        bool enabled;      /* neither masked nor disabled */
         EntryList devices; /* address, status, message */
         char *fault;       /* what is wrong with the rule, if its state is "off" */
         uint32_t line;     /* where the fault is; 0 for the file as a whole */
