@@ -12,6 +12,7 @@ static const Field rule_columns[] = {
 
 static const Field rule_fields[] = {
                 FIELD(Rule, "Enabled", "b", enabled),
+                FIELD(Rule, "Writable", "b", writable),
                 FIELD(Rule, "Fault", "s", fault),
                 FIELD(Rule, "Line", "u", line),
 };

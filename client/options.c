@@ -58,6 +58,7 @@ static const struct option options[] = {
                 {"tree", no_argument, NULL, OPTION_TREE},
                 {"no-apply", no_argument, NULL, OPTION_NO_APPLY},
                 {"wait", no_argument, NULL, OPTION_WAIT},
+                {"check", no_argument, NULL, OPTION_CHECK},
                 {NULL, 0, NULL, 0},
 };
 
@@ -303,6 +304,9 @@ int options_parse(int argc, char **argv, Invocation *invocation, char used[OPTIO
                         break;
                 case OPTION_NO_APPLY:
                         invocation->options.no_apply = true;
+                        break;
+                case OPTION_CHECK:
+                        invocation->check = true;
                         break;
                 case OPTION_WAIT:
                         invocation->wait = true;

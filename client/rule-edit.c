@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* rule enable, disable and edit. */
+#include "command.h"
 #include "consent.h"
 #include "present.h"
 #include "rule-check.h"
@@ -79,13 +80,18 @@ static int make_command(const char *editor, const char *file, char ***ret) {
 
 /* Runs one program, and waits for it. Returns its exit status; 127 if it does not exist; or a negative errno. */
 static int run_program(char *const *words) {
+        _cleanup_free_ char *program = NULL;
         int status;
+
+        int r = command_find(words[0], &program);
+        if (r < 0)
+                return r == -ENOENT ? 127 : r;
 
         pid_t pid = fork();
         if (pid < 0)
                 return -errno;
         if (pid == 0) {
-                (void)execvp(words[0], words);
+                (void)execv(program, words);
                 _exit(127);
         }
         while (waitpid(pid, &status, 0) < 0)
