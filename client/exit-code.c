@@ -21,6 +21,7 @@ static const char *const meanings[] = {
                 [EXIT_TIMED_OUT] = "timed out or stuck",
                 [EXIT_NO_RULE] = "detach --persistent: detached, but the rule was not written",
                 [EXIT_UNSOUND] = "doctor: there is an error",
+                [EXIT_DIFFERS] = "apply --check: something would be changed",
 };
 
 /* Errors that are not listed here mean EXIT_FAILED. A name that ends in '*' stands for all names with this

@@ -18,6 +18,7 @@ typedef enum ExitCode {
         EXIT_TIMED_OUT = 6,
         EXIT_NO_RULE = 7,       /* detach --persistent: the devices are detached, but the rule is not written */
         EXIT_UNSOUND = 8,       /* doctor: an error was found */
+        EXIT_DIFFERS = 9,       /* apply --check: something would be changed */
         EXIT_INTERRUPTED = 130, /* vfioctl does not exit with it but ends by SIGINT, which shells show as 130 */
 } ExitCode;
 

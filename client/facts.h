@@ -228,6 +228,8 @@ typedef struct Rule {
         char *name;
         char *file;
         char *state;
+        bool enabled;      /* neither masked nor disabled */
+        bool writable;     /* the file is in /etc, and vfiod can change it */
         EntryList devices; /* address, status, message */
         char *fault;       /* what is wrong with the rule, if its state is "off" */
         uint32_t line;     /* where the fault is; 0 for the file as a whole */

@@ -175,7 +175,7 @@ static const Verb *parse_verb(int argc, char **argv, const char *used_options, I
         /* Without a verb, the first one is meant. */
         verb = optind >= argc ? verb_at(0) : verb_find(argv + optind, &n_words); /* argv ends in NULL */
         if (!verb && streq(argv[optind], "rule"))
-                return usage_error("'rule' needs one of: list, add, remove, check");
+                return usage_error("'rule' needs one of: list, show, add, remove, enable, disable, edit, check");
         if (!verb)
                 return unknown_verb(argv[optind]);
         if (!parse_operands(verb, argv + optind + n_words, invocation))

@@ -31,6 +31,13 @@ static const OptionHelp helps[] = {
                                 "detach --persistent, rule add: the name of the rule; by default, it is the address"},
                 {OPTION_VIRTUAL_FUNCTIONS, "--virtual-functions N",
                                 "rule add: create N virtual functions, and detach them instead of the device"},
+                {OPTION_NO_APPLY, "--no-apply",
+                                "rule add, rule enable, rule edit: detach nothing now, but when the device is plugged "
+                                "in again, or when vfiod starts"},
+                {OPTION_WAIT, "--wait",
+                                "rule add, rule enable, rule edit: wait until the rule is applied, or has failed"},
+                {OPTION_CHECK, "--check",
+                                "apply: print the differences, change nothing, and exit with 9 if there are any"},
                 {OPTION_DETACH, "--detach", "vfs: bind the new virtual functions to a vfio driver"},
                 {OPTION_DRIVERLESS, "--driverless", "vfs: keep the new virtual functions without a driver"},
                 {OPTION_DESCRIPTORS, "--descriptors",

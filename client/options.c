@@ -56,6 +56,9 @@ static const struct option options[] = {
                 {"no-pager", no_argument, NULL, OPTION_NO_PAGER},
                 {"cap", required_argument, NULL, OPTION_CAP},
                 {"tree", no_argument, NULL, OPTION_TREE},
+                {"no-apply", no_argument, NULL, OPTION_NO_APPLY},
+                {"wait", no_argument, NULL, OPTION_WAIT},
+                {"check", no_argument, NULL, OPTION_CHECK},
                 {NULL, 0, NULL, 0},
 };
 
@@ -298,6 +301,15 @@ int options_parse(int argc, char **argv, Invocation *invocation, char used[OPTIO
                         break;
                 case OPTION_TREE:
                         invocation->tree = true;
+                        break;
+                case OPTION_NO_APPLY:
+                        invocation->options.no_apply = true;
+                        break;
+                case OPTION_CHECK:
+                        invocation->check = true;
+                        break;
+                case OPTION_WAIT:
+                        invocation->wait = true;
                         break;
                 case OPTION_YES:
                         invocation->yes = true;

@@ -244,6 +244,7 @@ int append_options(sd_bus_message *call, const CallOptions *options, sd_bus_erro
                         (r = append_flag(call, "kill", options->kill)) < 0 ||
                         (pid > 0 && (r = sd_bus_message_append(call, "{sv}", "pid", "u", pid)) < 0) ||
                         (r = append_flag(call, "dry-run", options->dry_run)) < 0 ||
+                        (r = append_flag(call, "no-apply", options->no_apply)) < 0 ||
                         (r = sd_bus_message_close_container(call)) < 0) {
                 if (r == -EINVAL)
                         return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, "An option is not valid UTF-8.");

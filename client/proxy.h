@@ -24,6 +24,7 @@ typedef struct CallOptions {
         bool descriptors;           /* of a lease: the command gets descriptors, and opens no nodes */
         bool kill;                  /* of a lease: its end ends processes that keep a device open */
         uint32_t pid;               /* of a lease: it ends with this process; 0 for none */
+        bool no_apply;              /* of a new rule: detach nothing before a hot-plug or the next start of vfiod */
         bool dry_run;               /* check whether the rule can be written, and write nothing */
 } CallOptions;
 

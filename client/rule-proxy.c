@@ -3,7 +3,9 @@
 
 #include "decode-rows.h"
 #include "decode.h"
+#include "json-value.h"
 #include "proxy-internal.h"
+#include "rule-text.h"
 
 int proxy_list_rules(sd_bus *bus, RuleList *ret_rules, sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
@@ -45,26 +47,83 @@ int proxy_remove_rule(sd_bus *bus, const char *name, sd_bus_error *error) {
         return r < 0 ? r : sd_bus_call(bus, call, 0, error, NULL);
 }
 
-int proxy_check_rule(sd_bus *bus, const char *text, uint32_t *ret_line, char **ret_fault, sd_bus_error *error) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
-        _cleanup_free_ char *fault = NULL;
-        uint32_t line;
+void rule_details_clear(RuleDetails *details) {
+        free(details->text);
+        free(details->reason);
+        json_decref(details->settings);
+        *details = (RuleDetails){0};
+}
+
+/* Makes the path of the object. Returns 0, or a negative errno with the error. */
+static int make_path(const char *name, char **ret, sd_bus_error *error) {
+        int r = rule_text_name_is_valid(name) ? sd_bus_path_encode(ROOT "/rules", name, ret) : -EINVAL;
+
+        return r == -EINVAL ? sd_bus_error_setf(error, SERVICE ".Error.NoSuchRule",
+                                              "There is no rule of that name. 'vfioctl rule list' lists all.")
+                            : r;
+}
+
+/* There is no object. */
+static int translate(int r, sd_bus_error *error) {
+        if (!sd_bus_error_has_name(error, SD_BUS_ERROR_UNKNOWN_OBJECT))
+                return r;
+        sd_bus_error_free(error);
+        return sd_bus_error_setf(error, SERVICE ".Error.NoSuchRule",
+                        "There is no rule of that name. 'vfioctl rule list' lists all.");
+}
+
+int proxy_get_rule(sd_bus *bus, const char *name, RuleDetails *ret_details, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_(rule_details_clear) RuleDetails details = {0};
+        _cleanup_free_ char *path = NULL;
         int r;
 
-        r = sd_bus_message_new_method_call(bus, &call, SERVICE, ROOT, SERVICE ".Manager", "CheckRule");
-        if (r < 0)
+        if ((r = make_path(name, &path, error)) < 0 ||
+                        (r = sd_bus_get_property_string(
+                                         bus, SERVICE, path, SERVICE ".Rule", "Text", error, &details.text)) < 0 ||
+                        (r = sd_bus_get_property_string(
+                                         bus, SERVICE, path, SERVICE ".Rule", "Reason", error, &details.reason)) < 0 ||
+                        (r = sd_bus_get_property(
+                                         bus, SERVICE, path, SERVICE ".Rule", "Settings", error, &reply, "a{sv}")) < 0)
+                return translate(r, error);
+        if ((r = decoded(json_value_read(reply, &details.settings), error)) < 0)
                 return r;
-        r = sd_bus_message_append(call, "s", text);
-        if (r == -EINVAL)
-                return -EILSEQ;
-        if (r < 0 || (r = sd_bus_call(bus, call, 0, error, &reply)) < 0)
-                return r;
-        if ((r = decoded(sd_bus_message_read_basic(reply, 'u', &line), error)) < 0 ||
-                        (r = decoded(decode_string(reply, 's', &fault), error)) < 0)
-                return r;
-        *ret_line = line;
-        *ret_fault = TAKE_PTR(fault);
+        *ret_details = TAKE_STRUCT(details);
         return 0;
+}
+
+/* Begins a call of a method of the object. */
+static int new_call(sd_bus *bus, const char *name, const char *method, sd_bus_message **ret, sd_bus_error *error) {
+        _cleanup_free_ char *path = NULL;
+
+        int r = make_path(name, &path, error);
+        return r < 0 ? r : sd_bus_message_new_method_call(bus, ret, SERVICE, path, SERVICE ".Rule", method);
+}
+
+static int send_call(sd_bus *bus, sd_bus_message *call, bool no_apply, sd_bus_error *error) {
+        int r = no_apply ? sd_bus_message_append(call, "a{sv}", 1, "no-apply", "b", true)
+                         : sd_bus_message_append(call, "a{sv}", 0);
+
+        return r < 0 ? r : translate(sd_bus_call(bus, call, 0, error, NULL), error);
+}
+
+int proxy_enable_rule(sd_bus *bus, const char *name, bool enabled, bool no_apply, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        int r;
+
+        if ((r = new_call(bus, name, "SetEnabled", &call, error)) < 0 ||
+                        (r = sd_bus_message_append(call, "b", (int)enabled)) < 0)
+                return r;
+        return send_call(bus, call, no_apply, error);
+}
+
+int proxy_edit_rule(sd_bus *bus, const char *name, const char *text, bool no_apply, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        int r;
+
+        if ((r = new_call(bus, name, "Edit", &call, error)) < 0 || (r = sd_bus_message_append(call, "s", text)) < 0)
+                return r;
+        return send_call(bus, call, no_apply, error);
 }
 
 int proxy_rescan(sd_bus *bus, sd_bus_error *error) {

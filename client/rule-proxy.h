@@ -3,6 +3,8 @@
 
 #include "proxy.h"
 
+#include <jansson.h>
+
 /* The calls for rules. They work like those in proxy.h. */
 
 /* Gets all rules, in the order in which they apply. */
@@ -15,9 +17,19 @@ int proxy_add_rule(sd_bus *bus, const char *selector, const CallOptions *options
 
 int proxy_remove_rule(sd_bus *bus, const char *name, sd_bus_error *error);
 
-/* Checks the text of a rule. Gets the first fault, which the caller frees; it is empty for a valid rule. Returns
- * -EILSEQ if the text is not UTF-8. */
-int proxy_check_rule(sd_bus *bus, const char *text, uint32_t *ret_line, char **ret_fault, sd_bus_error *error);
+/* What the object of a rule has more than its row. */
+typedef struct RuleDetails {
+        char *text, *reason;
+        json_t *settings;
+} RuleDetails;
+void rule_details_clear(RuleDetails *details);
+
+/* Gets them. The caller clears them. */
+int proxy_get_rule(sd_bus *bus, const char *name, RuleDetails *ret_details, sd_bus_error *error);
+
+/* Enables or disables a rule; or replaces its text. no_apply: it is not applied before a hot-plug or the next start of vfiod. */
+int proxy_enable_rule(sd_bus *bus, const char *name, bool enabled, bool no_apply, sd_bus_error *error);
+int proxy_edit_rule(sd_bus *bus, const char *name, const char *text, bool no_apply, sd_bus_error *error);
 
 /* Asks vfiod to read all devices and rules again. */
 int proxy_rescan(sd_bus *bus, sd_bus_error *error);

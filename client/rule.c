@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* rule list, add, remove and check; rescan. */
+/* rule list and remove; rescan; and what detach and reattach do with rules. */
 #include "rule.h"
 
 #include "own-command.h"
 #include "present.h"
+#include "rule-check.h"
 #include "rule-proxy.h"
 #include "strv.h"
 #include "terminal.h"
-
-#include <fcntl.h>
 
 enum {
         COLUMN_NAME,
@@ -24,14 +23,6 @@ static const Column columns[] = {
                 [COLUMN_NOTE] = {"NOTE", SCOLS_FL_WRAP},
 };
 
-/* Makes "FILE:LINE: fault", which the caller frees. Returns NULL if there is not enough memory. */
-static char *fault_text(const char *file, uint32_t line, const char *fault) {
-        char *text = NULL;
-
-        int n = line > 0 ? asprintf(&text, "%s:%u: %s", file, line, fault) : asprintf(&text, "%s: %s", file, fault);
-        return n < 0 ? NULL : text;
-}
-
 static int add_line(const Output *output, struct libscols_table *table, const Rule *rule, const Entry *device) {
         struct libscols_line *line = scols_table_new_line(table, NULL);
         _cleanup_free_ char *note = NULL;
@@ -44,7 +35,7 @@ static int add_line(const Output *output, struct libscols_table *table, const Ru
                                 : asprintf(&note, "%s: %s", device->status, device->message) < 0 ? NULL
                                                                                                  : note;
         else if (streq_ptr(rule->state, "off"))
-                note = fault_text(rule->file, rule->line, strempty(rule->fault));
+                note = rule_fault_text(rule->file, rule->line, strempty(rule->fault));
         else
                 note = strdup(streq_ptr(rule->state, "active") ? "no matching device, or an earlier rule applies to it"
                                                                : strempty(rule->file));
@@ -69,7 +60,7 @@ static int add_rule(const Output *output, struct libscols_table *table, const Ru
         return r;
 }
 
-static json_t *rule_to_json(const Rule *rule) {
+json_t *rule_to_json(const Rule *rule) {
         json_t *devices = json_array();
 
         for (size_t i = 0; devices && i < rule->devices.count; i++) {
@@ -79,8 +70,8 @@ static json_t *rule_to_json(const Rule *rule) {
                                 json_pack("{s:o, s:o, s:o}", "address", json_text(device->address), "status",
                                                 json_text(device->status), "message", json_text(device->message)));
         }
-        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "name", json_text(rule->name), "file", json_text(rule->file),
-                        "state", json_text(rule->state), "line",
+        return json_pack("{s:o, s:o, s:o, s:b, s:o, s:o, s:o}", "name", json_text(rule->name), "file",
+                        json_text(rule->file), "state", json_text(rule->state), "enabled", (int)rule->enabled, "line",
                         rule->line > 0 ? json_integer(rule->line) : json_null(), "fault", json_text(rule->fault),
                         "devices", devices);
 }
@@ -116,25 +107,6 @@ ExitCode verb_rule_list(Invocation *invocation) {
         return r < 0 ? report_error(r, NULL) : EXIT_DONE;
 }
 
-ExitCode verb_rule_add(Invocation *invocation) {
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_free_ char *name = NULL, *file = NULL;
-        Output *output = &invocation->output;
-        CallOptions options = invocation->options;
-        int r;
-
-        options.name = invocation->rule;
-        options.virtual_functions = invocation->virtual_functions;
-        r = proxy_add_rule(invocation->bus, invocation->selector, &options, &name, &file, &error);
-        if (r < 0)
-                return report_error(r, &error);
-        if (output->json)
-                r = output_json(output, json_pack("{s:o, s:o}", "name", json_text(name), "file", json_text(file)));
-        else if (!output->quiet)
-                fprintf(output->stream, "Rule %s: %s\n", name, file);
-        return r < 0 ? report_error(r, NULL) : EXIT_DONE;
-}
-
 /* Tells the user if a rule of the same name in another directory is active now. */
 static void tell_successor(const Invocation *invocation) {
         _cleanup_(rule_list_clear) RuleList rules = {0};
@@ -163,107 +135,6 @@ ExitCode verb_rule_remove(Invocation *invocation) {
                                 "reattached.\n",
                                 invocation->rule);
         return r < 0 ? report_error(r, NULL) : EXIT_DONE;
-}
-
-/* rule check. */
-
-typedef struct Faults {
-        const Output *output;
-        json_t *array; /* NULL for text, which goes to stderr */
-        size_t count;
-} Faults;
-
-static int add_fault(Faults *faults, const char *file, uint32_t line, const char *fault) {
-        _cleanup_free_ char *text = NULL;
-
-        faults->count++;
-        if (faults->output->json) {
-                faults->array = json_append(faults->array,
-                                json_pack("{s:o, s:o, s:o}", "file", json_text(file), "line",
-                                                line > 0 ? json_integer(line) : json_null(), "fault",
-                                                json_text(fault)));
-                return faults->array ? 0 : -ENOMEM;
-        }
-        text = fault_text(file, line, fault);
-        if (!text)
-                return -ENOMEM;
-        terminal_say("%s", text);
-        return 0;
-}
-
-static int check_known(Invocation *invocation, Faults *faults, sd_bus_error *error) {
-        _cleanup_(rule_list_clear) RuleList rules = {0};
-        int r;
-
-        r = proxy_list_rules(invocation->bus, &rules, error);
-        for (size_t i = 0; r >= 0 && i < rules.count; i++)
-                if (streq_ptr(rules.items[i].state, "off"))
-                        r = add_fault(faults, rules.items[i].file, rules.items[i].line, strempty(rules.items[i].fault));
-        return r;
-}
-
-/* More than vfiod accepts: if a file is larger, vfiod says that it is too large. */
-#define TEXT_MAX (256 * 1024)
-
-/* Reads at most TEXT_MAX bytes of a file, so that /dev/zero does no harm. The text is the caller's to free.
- * Returns 0; -EBADMSG if there is a NUL byte in it; or another negative errno. */
-static int read_text(const char *path, char **ret) {
-        _cleanup_fclose_ FILE *file = fopen(path, "re");
-        _cleanup_free_ char *text = malloc(TEXT_MAX + 1);
-
-        if (!file)
-                return -errno;
-        if (!text)
-                return -ENOMEM;
-        size_t length = fread(text, 1, TEXT_MAX, file);
-        if (ferror(file))
-                return errno > 0 ? -errno : -EIO;
-        text[length] = '\0';
-        if (strlen(text) != length)
-                return -EBADMSG;
-        *ret = TAKE_PTR(text);
-        return 0;
-}
-
-static int check_file(Invocation *invocation, const char *path, Faults *faults, sd_bus_error *error) {
-        _cleanup_free_ char *text = NULL, *fault = NULL;
-        uint32_t line = 0;
-        int r;
-
-        r = read_text(path, &text);
-        if (r == -EBADMSG)
-                return add_fault(faults, path, 0, "it contains a NUL byte, so it is not text");
-        if (r == -ENOMEM)
-                return r;
-        if (r < 0)
-                return add_fault(faults, path, 0, strerror(-r));
-        if (isempty(text)) /* an empty file masks a rule */
-                return 0;
-        r = proxy_check_rule(invocation->bus, text, &line, &fault, error);
-        if (r == -EILSEQ)
-                return add_fault(faults, path, 0, "it is not UTF-8");
-        if (r < 0)
-                return r;
-        return isempty(fault) ? 0 : add_fault(faults, path, line, fault);
-}
-
-ExitCode verb_rule_check(Invocation *invocation) {
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        Output *output = &invocation->output;
-        Faults faults = {.output = output, .array = output->json ? json_array() : NULL};
-        int r = 0;
-
-        if (!invocation->files || !*invocation->files)
-                r = check_known(invocation, &faults, &error);
-        for (char **file = invocation->files; r >= 0 && file && *file; file++)
-                r = check_file(invocation, *file, &faults, &error);
-        if (r < 0) {
-                json_decref(faults.array);
-                return report_error(r, &error);
-        }
-        if (output->json && (r = output_json(output, json_pack("{s:o}", "faults", faults.array))) < 0)
-                return report_error(r, NULL);
-        return faults.count > 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
 ExitCode verb_rescan(Invocation *invocation) {

@@ -3,7 +3,12 @@
 
 #include "verbs.h"
 
+#include <jansson.h>
+
 /* What the verbs detach and reattach do with rules. */
+
+/* The keys of a rule in a list. NULL if there is not enough memory. */
+json_t *rule_to_json(const Rule *rule);
 
 /* For detach --persistent, before anything is detached: asks vfiod whether it could write the rule. Returns
  * EXIT_DONE; or another code after it has printed the error. */

@@ -29,6 +29,8 @@ typedef struct Invocation {
         ListOptions list;
         pid_t agent;                /* process of agent.h; 0 for none */
         bool no_ask_password;       /* --no-ask-password */
+        bool wait;                  /* --wait */
+        bool check;                 /* --check */
         bool yes;                   /* --yes */
         bool tree;                  /* --tree */
         uint32_t job;               /* number; 0 for verbs that take none */
@@ -96,9 +98,19 @@ ExitCode verb_monitor(Invocation *invocation);
 ExitCode verb_rule_list(Invocation *invocation);
 ExitCode verb_rule_add(Invocation *invocation);
 ExitCode verb_rule_remove(Invocation *invocation);
+ExitCode verb_rule_show(Invocation *invocation);
+ExitCode verb_rule_enable(Invocation *invocation);
+ExitCode verb_rule_disable(Invocation *invocation);
 
-/* Returns EXIT_FAILED if a rule is wrong. */
+/* Starts an editor. */
+ExitCode verb_rule_edit(Invocation *invocation);
+
+/* Returns EXIT_FAILED if a rule is wrong. Connects to vfiod only if no file is given. */
 ExitCode verb_rule_check(Invocation *invocation);
+
+/* Print the rules and the numbers of virtual functions of the host as one file, and make them as such a file says. */
+ExitCode verb_export(Invocation *invocation);
+ExitCode verb_apply(Invocation *invocation);
 ExitCode verb_rescan(Invocation *invocation);
 ExitCode verb_status(Invocation *invocation);
 

@@ -10,12 +10,12 @@
 /* ListRules. */
 
 static int append_details(sd_bus_message *reply, const RuleFile *file) {
-        int enabled = rule_file_is_enabled(file);
+        int enabled = rule_file_is_enabled(file), writable = file->folder == 0;
 
         if (file->state != RULE_FILE_INVALID)
-                return sd_bus_message_append(reply, "a{sv}", 1, "Enabled", "b", enabled);
-        return sd_bus_message_append(reply, "a{sv}", 3, "Enabled", "b", enabled, "Fault", "s", file->fault.message,
-                        "Line", "u", (uint32_t)file->fault.line);
+                return sd_bus_message_append(reply, "a{sv}", 2, "Enabled", "b", enabled, "Writable", "b", writable);
+        return sd_bus_message_append(reply, "a{sv}", 4, "Enabled", "b", enabled, "Writable", "b", writable, "Fault",
+                        "s", file->fault.message, "Line", "u", (uint32_t)file->fault.line);
 }
 
 static int append_file(sd_bus_message *reply, const RuleKeeper *keeper, const RuleFile *file) {

@@ -59,7 +59,7 @@ static void test_add(void) {
         expect_rules(fixture,
                         "([('0000-05-00.0', 'FOLDER/0000-05-00.0.conf', 'active', [('0000:05:00.0', 'applied', '', "
                         "{})], "
-                        "{'Enabled': <true>})],)");
+                        "{'Enabled': <true>, 'Writable': <true>})],)");
 
         remove_rule(fixture, "0000-05-00.0");
         g_free(fixture_expect_signal(fixture, BUS_PATH " RulesChanged ()"));
@@ -78,7 +78,7 @@ static void test_add(void) {
         expect_rules(fixture,
                         "([('one-endpoint', 'FOLDER/one-endpoint.conf', 'active', [('0000:05:00.0', 'applied', '', "
                         "{})], "
-                        "{'Enabled': <true>})],)");
+                        "{'Enabled': <true>, 'Writable': <true>})],)");
         fixture_stop(fixture);
 }
 
@@ -222,17 +222,17 @@ static void test_list(void) {
         rule_file_put(fixture, RULES_OWN, "40-none", "[Match]\nVendor=ffff\n");
         fixture_restart_daemon(fixture);
         expect_rules(fixture,
-                        "([('10-bad', 'FOLDER/10-bad.conf', 'off', [], {'Enabled': <true>, 'Fault': <\"Vendor= must "
+                        "([('10-bad', 'FOLDER/10-bad.conf', 'off', [], {'Enabled': <true>, 'Writable': <true>, 'Fault': <\"Vendor= must "
                         "have four hexadecimal "
                         "digits, not "
                         "'x'\">, 'Line': <uint32 2>}), ('20-masked', 'FOLDER/20-masked.conf', 'masked', [], "
-                        "{'Enabled': <false>}), "
-                        "('30-\\\\xff\\\\x0a', 'FOLDER/30-\\\\xff\\\\x0a.conf', 'off', [], {'Enabled': <true>, "
+                        "{'Enabled': <false>, 'Writable': <true>}), "
+                        "('30-\\\\xff\\\\x0a', 'FOLDER/30-\\\\xff\\\\x0a.conf', 'off', [], {'Enabled': <true>, 'Writable': <true>, "
                         "'Fault': <\"its name is "
                         "too "
                         "long, or has other "
                         "characters than letters, digits, '-', '_' and '.'\">, 'Line': <uint32 0>}), "
-                        "('40-none', 'FOLDER/40-none.conf', 'active', [], {'Enabled': <true>})],)");
+                        "('40-none', 'FOLDER/40-none.conf', 'active', [], {'Enabled': <true>, 'Writable': <true>})],)");
         fixture_stop(fixture);
 }
 

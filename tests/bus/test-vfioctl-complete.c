@@ -24,7 +24,7 @@ static void test_offers(void) {
         } cases[] = {
                         {"de", "devices detach"},
                         {"nothing-like-that", ""},
-                        {"rule ''", "list add remove check"},
+                        {"rule ''", "list add show enable disable edit remove check"},
                         {"--json rule r", "remove"},
                         {"help le", "lease leases"},
                         {"detach ens", "ens1 ens2 ens3 ens4"},

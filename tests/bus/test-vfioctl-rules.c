@@ -103,7 +103,7 @@ static void test_list(void) {
         expect_json(rules, "rules.1.fault", "null");
         expect_json(rules, "rules.2.devices",
                         "[{\"address\":\"0000:05:00.0\",\"status\":\"applied\",\"message\":null}]");
-        g_assert_cmpuint(json_object_size(json_array_get(json_object_get(rules, "rules"), 0)), ==, 6);
+        g_assert_cmpuint(json_object_size(json_array_get(json_object_get(rules, "rules"), 0)), ==, 7);
         json_decref(rules);
         g_auto(ProgramResult) bare = vfioctl("rule list --no-legend");
         g_assert_true(g_str_has_prefix(bare.output, "bad  off "));
@@ -113,7 +113,9 @@ static void test_list(void) {
 static void test_add_and_remove(void) {
         Fixture *fixture = fixture_start(NULL);
 
-        expect_output("rule add ens3", "Rule 0000-05-00.0: *.rules/0000-05-00.0.conf\n");
+        expect_output("rule add ens3",
+                        "Rule 0000-05-00.0: *.rules/0000-05-00.0.conf\nThe rule acts now: 1 device will be "
+                        "detached.\n");
         wait_state(fixture, NIC_PATH, "detached");
         EXPECT(5, "vfioctl: *.rules/0000-05-00.0.conf exists: *vfioctl rule remove 0000-05-00.0*", "rule add ens3");
         EXPECT(0, "", "rule add ens4 --name=vf --virtual-functions=4 --quiet");
@@ -125,7 +127,9 @@ static void test_add_and_remove(void) {
         json_t *added = vfioctl_json("rule add 06:00.0 --group --name gpu");
         expect_json(added, "name", "\"gpu\"");
         g_assert_nonnull(json_object_get(added, "file"));
-        g_assert_cmpuint(json_object_size(added), ==, 2);
+        expect_json(added, "will_detach", "[\"0000:06:00.0\",\"0000:06:00.1\"]");
+        expect_json(added, "warnings", "[]");
+        g_assert_cmpuint(json_object_size(added), ==, 4);
         json_decref(added);
         g_autofree char *gpu = rule_file_read(fixture, RULES_OWN, "gpu");
         g_assert_nonnull(strstr(gpu, "Companions=all\n"));
@@ -204,7 +208,7 @@ static void test_check(void) {
         EXPECT(0, "", "rule check %s %s", good, empty);
         EXPECT(1, "*/bad:3: Class= must have two, four or six hexadecimal digits, not '0x'\n", "rule check %s %s", bad,
                         good);
-        EXPECT(1, "*/latin: it is not UTF-8\n", "rule check %s", latin);
+        EXPECT(1, "*/latin:1: column 3 has a control character or is not UTF-8\n", "rule check %s", latin);
         EXPECT(1, "*/bin: it contains a NUL byte, so it is not text\n", "rule check %s", binary);
         EXPECT(1, "*/large: it is too large: a rule has at most 64 KiB\n", "rule check %s", large);
         EXPECT(1, "*/none: No such file or directory\n", "rule check %s/none", folder);

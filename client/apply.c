@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* export and apply. */
+#include "consent.h"
+#include "host-file.h"
+#include "line-diff.h"
+#include "present.h"
+#include "proxy-internal.h"
+#include "rule-proxy.h"
+#include "rule-text.h"
+#include "strv.h"
+#include "terminal.h"
+#include "verbs.h"
+
+/* Of ChangeRules. */
+#define CHANGES_LIMIT 256
+
+/* The state of the host. */
+
+/* Adds a rule of /etc. A rule with an error has the text "". */
+static int add_own_rule(sd_bus *bus, const Rule *rule, HostFile *file, sd_bus_error *error) {
+        _cleanup_(rule_details_clear) RuleDetails details = {0};
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        if (streq_ptr(rule->state, "masked"))
+                return host_file_add_rule(file, rule->name, NULL);
+        if (streq_ptr(rule->state, "off"))
+                return host_file_add_rule(file, rule->name, "");
+        if ((r = proxy_get_rule(bus, rule->name, &details, error)) < 0)
+                return r;
+        if (isempty(details.text))
+                return sd_bus_error_setf(error, "org.vfiod1.Error.Failed",
+                                "vfiod does not show the text of rule %s: it is longer than 8 KiB, or not readable for "
+                                "everybody.",
+                                rule->name);
+        r = rule_text_normalize(details.text, &text);
+        return r < 0 ? r : host_file_add_rule(file, rule->name, text);
+}
+
+static int get_rules(sd_bus *bus, HostFile *file, sd_bus_error *error) {
+        _cleanup_(rule_list_clear) RuleList rules = {0};
+
+        int r = proxy_list_rules(bus, &rules, error);
+        for (size_t i = 0; i < rules.count && r >= 0; i++)
+                if (rules.items[i].writable)
+                        r = add_own_rule(bus, &rules.items[i], file, error);
+        return r;
+}
+
+/* Gets the PFs, with all properties. */
+static int get_pfs(sd_bus *bus, DeviceList *ret, sd_bus_error *error) {
+        _cleanup_(device_list_clear) DeviceList devices = {0}, pfs = {0};
+
+        int r = proxy_list_devices(bus, &devices, error);
+        if (r >= 0 && !(pfs.items = calloc(devices.count + 1, sizeof(Device))))
+                return -ENOMEM;
+        for (size_t i = 0; i < devices.count && r >= 0; i++) {
+                _cleanup_(device_clear) Device device = {0};
+
+                if (!devices.items[i].endpoint ||
+                                (r = proxy_get_device(bus, devices.items[i].address, &device, error)) < 0)
+                        continue;
+                if (device.virtual_functions_max > 0)
+                        pfs.items[pfs.count++] = TAKE_STRUCT(device);
+        }
+        if (r < 0)
+                return r;
+        *ret = TAKE_STRUCT(pfs);
+        return 0;
+}
+
+/* export. */
+
+/* A PF that a rule matches gets its virtual functions from the rule. */
+static int add_numbers(const DeviceList *pfs, HostFile *file) {
+        int r = 0;
+
+        for (size_t i = 0; i < pfs->count && r >= 0; i++) {
+                const Device *pf = &pfs->items[i];
+                uint32_t count = (uint32_t)strv_length(pf->virtual_functions);
+
+                if (count > 0 && isempty(pf->rule))
+                        r = host_file_add_functions(
+                                        file, &(HostFunctions){pf->address, true, pf->vendor, pf->device, count});
+        }
+        return r;
+}
+
+static int refuse_wrong_rule(const HostFile *file, sd_bus_error *error) {
+        for (size_t i = 0; i < file->n_rules; i++)
+                if (file->rules[i].text && isempty(file->rules[i].text))
+                        return sd_bus_error_setf(error, "org.vfiod1.Error.Failed",
+                                        "Rule %s has an error: correct or remove it first. 'vfioctl rule check' shows "
+                                        "the error.",
+                                        file->rules[i].name);
+        return 0;
+}
+
+ExitCode verb_export(Invocation *invocation) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(device_list_clear) DeviceList pfs = {0};
+        _cleanup_(host_file_clear) HostFile file = {0};
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        if ((r = get_rules(invocation->bus, &file, &error)) < 0 || (r = refuse_wrong_rule(&file, &error)) < 0 ||
+                        (r = get_pfs(invocation->bus, &pfs, &error)) < 0 || (r = add_numbers(&pfs, &file)) < 0 ||
+                        (r = host_file_format(&file, &text)) < 0)
+                return report_error(r, &error);
+        fprintf(invocation->output.stream, "%s\n", text);
+        return EXIT_DONE;
+}
+
+/* apply: what differs. */
+
+typedef struct NumberChange {
+        const Device *pf;
+        uint32_t count;
+} NumberChange;
+
+typedef struct Difference {
+        HostFile now, wanted;
+        HostRule *rules;    /* of both files, borrowed: with the new text, or the former of a removed rule */
+        const char **kinds; /* of ChangeRules, for each of these rules */
+        size_t n_rules;
+        DeviceList pfs;
+        NumberChange *numbers;
+        size_t n_numbers;
+} Difference;
+
+static void difference_clear(Difference *difference) {
+        host_file_clear(&difference->now);
+        host_file_clear(&difference->wanted);
+        free(difference->rules);
+        free(difference->kinds);
+        device_list_clear(&difference->pfs);
+        free(difference->numbers);
+}
+
+static int compare_rules(Difference *difference) {
+        const HostFile *now = &difference->now, *wanted = &difference->wanted;
+
+        difference->rules = calloc(now->n_rules + wanted->n_rules + 1, sizeof(HostRule));
+        difference->kinds = calloc(now->n_rules + wanted->n_rules + 1, sizeof(char *));
+        if (!difference->rules || !difference->kinds)
+                return -ENOMEM;
+        for (size_t i = 0; i < wanted->n_rules; i++) {
+                const HostRule *rule = &wanted->rules[i], *old = host_file_find(now, rule->name);
+
+                if (old && streq_ptr(old->text, rule->text))
+                        continue;
+                difference->kinds[difference->n_rules] = rule->text ? "write" : "mask";
+                difference->rules[difference->n_rules++] = *rule;
+        }
+        for (size_t i = 0; i < now->n_rules; i++)
+                if (!host_file_find(wanted, now->rules[i].name)) {
+                        difference->kinds[difference->n_rules] = "delete";
+                        difference->rules[difference->n_rules++] = now->rules[i];
+                }
+        return 0;
+}
+
+static int compare_numbers(Difference *difference, sd_bus_error *error) {
+        const HostFile *wanted = &difference->wanted;
+        const DeviceList *pfs = &difference->pfs;
+
+        difference->numbers = calloc(wanted->n_functions * pfs->count + 1, sizeof(NumberChange));
+        if (!difference->numbers)
+                return -ENOMEM;
+        for (size_t i = 0; i < wanted->n_functions; i++) {
+                const HostFunctions *entry = &wanted->functions[i];
+                size_t n_matches = 0;
+
+                for (size_t k = 0; k < pfs->count; k++) {
+                        const Device *pf = &pfs->items[k];
+
+                        if ((entry->address && !streq_ptr(entry->address, pf->address)) ||
+                                        (entry->has_model &&
+                                                        (entry->vendor != pf->vendor || entry->device != pf->device)))
+                                continue;
+                        n_matches++;
+                        if (entry->count > pf->virtual_functions_max)
+                                return sd_bus_error_setf(error, "org.vfiod1.Error.LimitsExceeded",
+                                                "virtual-functions[%zu]: %s can have %u virtual functions, not %u.", i,
+                                                pf->address, (unsigned)pf->virtual_functions_max,
+                                                (unsigned)entry->count);
+                        if (strv_length(pf->virtual_functions) != entry->count)
+                                difference->numbers[difference->n_numbers++] = (NumberChange){pf, entry->count};
+                }
+                if (n_matches == 0)
+                        return sd_bus_error_setf(error, "org.vfiod1.Error.NoSuchDevice",
+                                        "virtual-functions[%zu]: no device of this host matches that can have virtual "
+                                        "functions.",
+                                        i);
+        }
+        return 0;
+}
+
+static int write_difference(const Difference *difference, char **ret) {
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        int r = 0;
+
+        FILE *stream = open_memstream(&text, &size);
+        if (!stream)
+                return -ENOMEM;
+        for (size_t i = 0; i < difference->n_rules && r >= 0; i++) {
+                const HostRule *rule = &difference->rules[i], *old = host_file_find(&difference->now, rule->name);
+                bool deleted = streq(difference->kinds[i], "delete");
+
+                fprintf(stream, "--- rule %s%s\n+++ rule %s%s\n", rule->name,
+                                !old                                 ? " (none)"
+                                                : !old->text         ? " (masked)"
+                                                : isempty(old->text) ? " (with an error)"
+                                                                     : "",
+                                rule->name,
+                                deleted                      ? " (none)"
+                                                : rule->text ? ""
+                                                             : " (masked)");
+                r = line_diff_write(stream, old ? old->text : NULL, deleted ? NULL : rule->text);
+        }
+        for (size_t i = 0; i < difference->n_numbers; i++)
+                fprintf(stream, "--- virtual functions of %s\n+++ virtual functions of %s\n-%zu\n+%u\n",
+                                difference->numbers[i].pf->address, difference->numbers[i].pf->address,
+                                strv_length(difference->numbers[i].pf->virtual_functions),
+                                (unsigned)difference->numbers[i].count);
+        if (fclose(stream) != 0 || r < 0)
+                return -ENOMEM;
+        *ret = TAKE_PTR(text);
+        return 0;
+}
+
+/* apply: the change. */
+
+static int change_rules(const Invocation *invocation, const Difference *difference, bool dry_run, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        int r;
+
+        if (difference->n_rules == 0)
+                return 0;
+        if (difference->n_rules > CHANGES_LIMIT)
+                return sd_bus_error_setf(error, "org.vfiod1.Error.LimitsExceeded",
+                                "%zu rules differ: vfiod changes at most %d at once.", difference->n_rules,
+                                CHANGES_LIMIT);
+        if ((r = sd_bus_message_new_method_call(
+                             invocation->bus, &call, SERVICE, ROOT, SERVICE ".Manager", "ChangeRules")) < 0 ||
+                        (r = sd_bus_message_open_container(call, 'a', "(ssa{sv})")) < 0)
+                return r;
+        for (size_t i = 0; i < difference->n_rules && r >= 0; i++) {
+                const HostRule *rule = &difference->rules[i];
+
+                if (streq(difference->kinds[i], "write"))
+                        r = sd_bus_message_append(call, "(ssa{sv})", rule->name, "write", 1, "Text", "s", rule->text);
+                else
+                        r = sd_bus_message_append(call, "(ssa{sv})", rule->name, difference->kinds[i], 0);
+        }
+        if (r < 0 || (r = sd_bus_message_close_container(call)) < 0 ||
+                        (r = sd_bus_message_open_container(call, 'a', "{sv}")) < 0 ||
+                        (dry_run && (r = sd_bus_message_append(call, "{sv}", "dry-run", "b", true)) < 0) ||
+                        (invocation->options.no_apply &&
+                                        (r = sd_bus_message_append(call, "{sv}", "no-apply", "b", true)) < 0) ||
+                        (r = sd_bus_message_close_container(call)) < 0)
+                return r;
+        return sd_bus_call(invocation->bus, call, WORK_TIMEOUT_USEC, error, NULL);
+}
+
+static int set_number(const Invocation *invocation, const char *address, uint32_t count, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        int r;
+
+        if ((r = new_selector_call(invocation->bus, "SetVirtualFunctions", address, &call, error)) < 0 ||
+                        (r = sd_bus_message_append(call, "ua{sv}", count, 0)) < 0)
+                return r;
+        return sd_bus_call(invocation->bus, call, WORK_TIMEOUT_USEC, error, NULL);
+}
+
+/* Sets the first n numbers back. */
+static void restore_numbers(const Invocation *invocation, const Difference *difference, size_t n) {
+        while (n-- > 0) {
+                _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+                const Device *pf = difference->numbers[n].pf;
+                uint32_t count = (uint32_t)strv_length(pf->virtual_functions);
+
+                if (set_number(invocation, pf->address, count, &error) < 0)
+                        terminal_say("vfioctl: %s cannot get its %u virtual functions back: %s", pf->address,
+                                        (unsigned)count, strempty(error.message));
+        }
+}
+
+/* The rules come last, because vfiod changes all of them or none. */
+static int make_changes(const Invocation *invocation, const Difference *difference, sd_bus_error *error) {
+        size_t n = 0;
+
+        int r = change_rules(invocation, difference, true, error);
+        while (r >= 0 && n < difference->n_numbers) {
+                r = set_number(invocation, difference->numbers[n].pf->address, difference->numbers[n].count, error);
+                n += r >= 0;
+        }
+        if (r >= 0)
+                r = change_rules(invocation, difference, false, error);
+        if (r < 0)
+                restore_numbers(invocation, difference, n);
+        return r;
+}
+
+static json_t *difference_to_json(const Difference *difference, bool changed, const char *text) {
+        json_t *rules = json_array(), *numbers = json_array();
+
+        for (size_t i = 0; rules && i < difference->n_rules; i++)
+                rules = json_append(rules,
+                                json_pack("{s:s, s:s}", "name", difference->rules[i].name, "change",
+                                                difference->kinds[i]));
+        for (size_t i = 0; numbers && i < difference->n_numbers; i++)
+                numbers = json_append(numbers,
+                                json_pack("{s:s, s:I, s:I}", "address", difference->numbers[i].pf->address, "before",
+                                                (json_int_t)strv_length(difference->numbers[i].pf->virtual_functions),
+                                                "after", (json_int_t)difference->numbers[i].count));
+        return json_pack("{s:b, s:o, s:o, s:o}", "changed", (int)changed, "rules", rules, "virtual_functions", numbers,
+                        "diff", json_text(text));
+}
+
+static int report(Output *output, const Difference *difference, bool changed, const char *text, const char *remark) {
+        if (output->json)
+                return output_json(output, difference_to_json(difference, changed, text));
+        if (!output->quiet)
+                fprintf(output->stream, "%s%s\n", text, remark);
+        return 0;
+}
+
+/* Asks, unless --yes was given. */
+static bool is_agreed(const Invocation *invocation, const char *text) {
+        if (invocation->yes)
+                return true;
+        if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO) || invocation->output.json)
+                return false;
+        terminal_say_lines(text);
+        return consent_ask("Change this?");
+}
+
+static ExitCode apply(Invocation *invocation, Difference *difference) {
+        bool differs = difference->n_rules > 0 || difference->n_numbers > 0;
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        Output *output = &invocation->output;
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        if ((r = write_difference(difference, &text)) < 0)
+                return report_error(r, NULL);
+        if (!differs || invocation->check) {
+                r = report(output, difference, differs, text, differs ? "Nothing was changed." : "Nothing to change.");
+                return r < 0 ? report_error(r, NULL) : differs ? EXIT_DIFFERS : EXIT_DONE;
+        }
+        if (!is_agreed(invocation, text))
+                return report_failure(EXIT_REFUSED, "Failed",
+                                "Nothing was changed. Without a terminal, 'apply' needs --yes; --check shows the "
+                                "differences.");
+        if ((r = make_changes(invocation, difference, &error)) < 0)
+                return report_error_with(r, &error, "vfioctl: nothing was changed.");
+        r = report(output, difference, true, text, "Changed.");
+        return r < 0 ? report_error(r, NULL) : EXIT_DONE;
+}
+
+ExitCode verb_apply(Invocation *invocation) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(difference_clear) Difference difference = {0};
+        _cleanup_free_ char *text = NULL, *problem = NULL;
+        const char *path = invocation->files[0];
+        int r;
+
+        if (!path || invocation->files[1])
+                return report_failure(EXIT_USAGE, SD_BUS_ERROR_INVALID_ARGS, "'apply' needs one file; '-' is stdin");
+        r = rule_text_read(streq(path, "-") ? "/dev/stdin" : path, &text);
+        if (r < 0)
+                return report_failure(EXIT_FAILED, "Failed", "%s: %s", path, strerror(-r));
+        r = host_file_parse(text, &difference.wanted, &problem);
+        if (r == -EINVAL)
+                return report_failure(EXIT_FAILED, SD_BUS_ERROR_INVALID_ARGS, "%s: %s", path, strempty(problem));
+        if (r < 0)
+                return report_error(r, NULL);
+        if ((r = get_rules(invocation->bus, &difference.now, &error)) < 0 ||
+                        (r = get_pfs(invocation->bus, &difference.pfs, &error)) < 0 ||
+                        (r = compare_rules(&difference)) < 0 || (r = compare_numbers(&difference, &error)) < 0)
+                return report_error(r, &error);
+        return apply(invocation, &difference);
+}

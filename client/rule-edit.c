@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* rule enable, disable and edit. */
+#include "command.h"
+#include "consent.h"
+#include "present.h"
+#include "rule-check.h"
+#include "rule-proxy.h"
+#include "rule-text.h"
+#include "rule-wait.h"
+#include "rule.h"
+#include "strv.h"
+#include "terminal.h"
+#include "verbs.h"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+
+/* Tells the result of a change, and waits for it with --wait. */
+static ExitCode finish(Invocation *invocation, const char *key, const char *text) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(rule_list_clear) RuleList rules = {0};
+        Output *output = &invocation->output;
+        int r = 0;
+
+        if (invocation->wait && (r = rule_wait(invocation, invocation->rule, &rules, &error)) < 0)
+                return report_error(r, &error);
+        if (output->json)
+                r = output_json(output,
+                                json_pack("{s:s, s:o*}", key, invocation->rule, "rule",
+                                                rules.count > 0 ? rule_to_json(rules.items) : NULL));
+        else if (!output->quiet)
+                fprintf(output->stream, "Rule %s %s\n", invocation->rule, text);
+        if (r < 0)
+                return report_error(r, NULL);
+        return rules.count > 0 ? rule_print_result(output, rules.items) : EXIT_DONE;
+}
+
+static ExitCode set_enabled(Invocation *invocation, bool enabled) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        bool no_apply = invocation->options.no_apply;
+        int r;
+
+        r = proxy_enable_rule(invocation->bus, invocation->rule, enabled, no_apply, &error);
+        if (r < 0)
+                return report_error(r, &error);
+        if (!enabled)
+                return finish(invocation, "disabled",
+                                "is disabled. Devices that it detached stay detached until they are reattached.");
+        return finish(invocation, "enabled",
+                        no_apply ? "is enabled. It acts when a device is plugged in again, or when vfiod starts."
+                                 : "is enabled. It acts now.");
+}
+
+ExitCode verb_rule_enable(Invocation *invocation) {
+        return set_enabled(invocation, true);
+}
+
+ExitCode verb_rule_disable(Invocation *invocation) {
+        return set_enabled(invocation, false);
+}
+
+/* The editor. */
+
+/* Splits the command of the editor at blanks, and appends the file. */
+static int make_command(const char *editor, const char *file, char ***ret) {
+        _cleanup_free_ char *copy = strdup(editor);
+        _cleanup_(strv_freep) char **words = NULL;
+        char *rest = copy;
+
+        if (!copy)
+                return -ENOMEM;
+        for (char *word; (word = strsep(&rest, " \t"));)
+                if (!isempty(word) && strv_push(&words, word) < 0)
+                        return -ENOMEM;
+        if (strv_push(&words, file) < 0)
+                return -ENOMEM;
+        *ret = TAKE_PTR(words);
+        return 0;
+}
+
+/* Runs one program, and waits for it. Returns its exit status; 127 if it does not exist; or a negative errno. */
+static int run_program(char *const *words) {
+        _cleanup_free_ char *program = NULL;
+        int status;
+
+        int r = command_find(words[0], &program);
+        if (r < 0)
+                return r == -ENOENT ? 127 : r;
+
+        pid_t pid = fork();
+        if (pid < 0)
+                return -errno;
+        if (pid == 0) {
+                (void)execv(program, words);
+                _exit(127);
+        }
+        while (waitpid(pid, &status, 0) < 0)
+                if (errno != EINTR)
+                        return -errno;
+        return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+/* The editors that systemctl edit uses. Returns 0, or a negative errno after it has printed a message. */
+static int run_editor(const char *file) {
+        static const char *const variables[] = {"SYSTEMD_EDITOR", "EDITOR", "VISUAL"};
+        static const char *const programs[] = {"editor", "nano", "vim", "vi"};
+        const char *chosen = NULL;
+        int r = 127;
+
+        for (size_t i = 0; i < ELEMENTSOF(variables) && isempty(chosen); i++)
+                chosen = getenv(variables[i]);
+        for (size_t i = 0; r == 127 && i < (isempty(chosen) ? ELEMENTSOF(programs) : 1); i++) {
+                _cleanup_(strv_freep) char **words = NULL;
+
+                r = make_command(isempty(chosen) ? programs[i] : chosen, file, &words);
+                if (r >= 0)
+                        r = run_program(words);
+        }
+        if (r <= 0)
+                return r;
+        (void)report_failure(EXIT_FAILED, "Failed",
+                        r == 127 ? "there is no editor: set EDITOR" : "the editor failed. Nothing was changed.");
+        return -ECANCELED;
+}
+
+static int write_copy(const char *text, char *path) {
+        _cleanup_close_ int fd = mkostemps(path, strlen(".conf"), O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        for (size_t length = strlen(text); length > 0;) {
+                ssize_t n = write(fd, text, length);
+                if (n < 0)
+                        return -errno;
+                text += n;
+                length -= (size_t)n;
+        }
+        return 0;
+}
+
+/* Edits the copy until it is right, or the user gives up. The caller frees *ret. Returns 0; -ECANCELED after it has printed why;
+ * or another negative errno. */
+static int edit_copy(const Invocation *invocation, const char *path, char **ret) {
+        for (;;) {
+                _cleanup_free_ char *text = NULL, *fault = NULL, *shown = NULL;
+                uint32_t line = 0;
+                int r;
+
+                if ((r = run_editor(path)) < 0 || (r = rule_text_read(path, &text)) < 0)
+                        return r;
+                r = rule_text_check(text, &line, &fault);
+                if (r >= 0)
+                        *ret = TAKE_PTR(text);
+                if (r != -EINVAL)
+                        return r;
+                if (!(shown = rule_fault_text(invocation->rule, line, fault)))
+                        return -ENOMEM;
+                if (!isatty(STDIN_FILENO) || invocation->output.quiet || invocation->output.json) {
+                        (void)report_failure(EXIT_FAILED, "Failed", "%s\nThe rule was not changed.", shown);
+                        return -ECANCELED;
+                }
+                terminal_say("%s", shown);
+                if (!consent_ask("Edit again?")) {
+                        (void)report_failure(EXIT_FAILED, "Failed", "The rule was not changed.");
+                        return -ECANCELED;
+                }
+        }
+}
+
+static ExitCode edit(Invocation *invocation, const char *old, const char *path) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        r = edit_copy(invocation, path, &text);
+        if (r == -ECANCELED)
+                return EXIT_FAILED;
+        if (r < 0)
+                return report_error(r, NULL);
+        if (streq(text, old))
+                return finish(invocation, "unchanged", "was not changed.");
+        r = proxy_edit_rule(invocation->bus, invocation->rule, text, invocation->options.no_apply, &error);
+        return r < 0 ? report_error(r, &error) : finish(invocation, "changed", "was changed.");
+}
+
+ExitCode verb_rule_edit(Invocation *invocation) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(rule_details_clear) RuleDetails details = {0};
+        _cleanup_free_ char *path = NULL;
+        const char *folder = getenv("TMPDIR");
+        int r;
+
+        r = proxy_get_rule(invocation->bus, invocation->rule, &details, &error);
+        if (r < 0)
+                return report_error(r, &error);
+        if (isempty(details.text))
+                return report_failure(EXIT_REFUSED, "Failed",
+                                "vfiod does not show the text of rule %s: it is masked, longer than 8 KiB, or not "
+                                "readable for everybody.\nEdit the file itself, and call 'vfioctl rescan'.",
+                                invocation->rule);
+        if (asprintf(&path, "%s/vfioctl-%s-XXXXXX.conf", isempty(folder) ? "/tmp" : folder, invocation->rule) < 0) {
+                path = NULL;
+                return report_error(-ENOMEM, NULL);
+        }
+        r = write_copy(details.text, path);
+        ExitCode code = r < 0 ? report_error(r, NULL) : edit(invocation, details.text, path);
+        (void)unlink(path);
+        return code;
+}
