@@ -56,3 +56,7 @@ void log_event(const LogEvent *event, const char *format, ...) _printf_(2, 3);
 #define MESSAGE_LEASE_BEGAN "6fd1a2c9a1c84a4fa1a0a9a2e7bd3c14"
 #define MESSAGE_LEASE_LINGERS "6fd1a2c9a1c84a4fa1a0a9a2e7bd3c15"
 #define MESSAGE_LEASE_OVER "6fd1a2c9a1c84a4fa1a0a9a2e7bd3c16"
+#define MESSAGE_REVERT_SET "6fd1a2c9a1c84a4fa1a0a9a2e7bd3c17"
+#define MESSAGE_REVERT_DUE "6fd1a2c9a1c84a4fa1a0a9a2e7bd3c18"
+#define MESSAGE_REVERT_WAITS "6fd1a2c9a1c84a4fa1a0a9a2e7bd3c19"
+#define MESSAGE_REVERT_CONFIRMED "6fd1a2c9a1c84a4fa1a0a9a2e7bd3c20"

@@ -6,7 +6,8 @@
 /* What the services of vfiod-worker work on. */
 typedef struct WorkerHost {
         const Kernel *kernel;
-        int devices_fd, transactions_fd, leases_fd; /* of the state folder; negative if it cannot be used */
+        int devices_fd, transactions_fd, leases_fd,
+                        reverts_fd; /* of the state folder; negative if it cannot be used */
         const char *const *rule_folders;            /* as for rule_book_new() */
         const char *early_rules;                    /* path of the rules file for udev, see rule/early-rules.h */
         const char *boot_rules;                     /* path of the boot file, see rule/boot-list.h */
