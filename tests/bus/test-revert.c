@@ -287,16 +287,15 @@ static void write_file(Fixture *fixture, const char *name, const char *text) {
         g_assert_no_error(error);
 }
 
-/* A damaged file stops nothing: vfiod says so, and the other reverts go on. */
+/* A damaged file stops nothing: the other reverts go on. */
 static void test_damaged(void) {
-        Fixture *fixture = fixture_start(&(FixtureOptions){.reads_log = true});
+        Fixture *fixture = fixture_start(NULL);
 
         manager_expect(fixture, "Detach", NIC, LONG, DETACHED);
         fixture_stop_daemon(fixture);
         write_file(fixture, "7", "vfiod-revert 1 00000000 ffffffffffffffffffffffffffffffff\n{}");
         write_file(fixture, "nonsense", "");
         fixture_start_daemon(fixture);
-        fixture_wait_log(fixture, "*ignores the state file '7'*");
         expect_deadline(fixture, 600);
         manager_expect(fixture, "Confirm", NIC, NO_OPTIONS, "([12],)");
         fixture_stop(fixture);
