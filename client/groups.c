@@ -4,6 +4,7 @@
 #include "overview.h"
 #include "present.h"
 #include "proxy.h"
+#include "revert.h"
 #include "strv.h"
 #include "terminal.h"
 #include "verbs.h"
@@ -73,6 +74,7 @@ enum {
         COLUMN_DRIVER,
         COLUMN_NAMES,
         COLUMN_NODE,
+        COLUMN_REVERTS,
         COLUMN_DEVICE,
         _COLUMN_MAX,
 };
@@ -84,6 +86,7 @@ static const Column columns[] = {
                 [COLUMN_DRIVER] = {"DRIVER", 0},
                 [COLUMN_NAMES] = {"NAMES", 0},
                 [COLUMN_NODE] = {"NODE", 0},
+                [COLUMN_REVERTS] = {"REVERTS", 0},
                 [COLUMN_DEVICE] = {"DEVICE", 0},
 };
 
@@ -137,7 +140,7 @@ static int add_member(Tree *tree, struct libscols_line *parent, char *address) {
 }
 
 static int add_group(Tree *tree, const Group *group) {
-        char number[sizeof("-2147483648")];
+        char number[sizeof("-2147483648")], reverts[REVERT_TEXT_MAX];
         struct libscols_line *line;
         int r;
 
@@ -145,7 +148,9 @@ static int add_group(Tree *tree, const Group *group) {
         if ((r = add_line(tree, NULL, &line)) < 0 || (r = set(tree, line, COLUMN_GROUP, number)) < 0 ||
                         (r = set(tree, line, COLUMN_STATE, group->state)) < 0 ||
                         (r = set(tree, line, COLUMN_VIABLE, group->viable ? "yes" : "no")) < 0 ||
-                        (r = set(tree, line, COLUMN_NODE, group->node)) < 0)
+                        (r = set(tree, line, COLUMN_NODE, group->node)) < 0 ||
+                        (r = set(tree, line, COLUMN_REVERTS,
+                                         group->revert_at_us > 0 ? revert_time(group->revert_at_us, reverts) : "")) < 0)
                 return r;
 
         for (char **address = group->members; address && *address && r >= 0; address++)

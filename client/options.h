@@ -49,6 +49,7 @@ enum {
         OPTION_TREE = 't',
         OPTION_HOST = 'H',
         OPTION_MACHINE = 'M',
+        OPTION_REVERT_AFTER = 'R',
 };
 
 /* The advice after each error of usage. */
@@ -58,7 +59,7 @@ enum {
 #define OPTIONS_SHORT ":hqn:o:H:M:"
 
 /* Room for each letter once. */
-#define OPTIONS_MAX 32
+#define OPTIONS_MAX 64
 
 /* Reads the options into the invocation. Appends the letters of those that only some verbs take to used, each once.
  * Moves the other arguments behind them, and sets optind to the first of these. Returns 0; OPTION_HELP or

@@ -24,6 +24,7 @@ typedef struct CallOptions {
         bool descriptors;           /* of a lease: the command gets descriptors, and opens no nodes */
         bool kill;                  /* of a lease: its end ends processes that keep a device open */
         uint32_t pid;               /* of a lease: it ends with this process; 0 for none */
+        uint64_t revert_after_us;   /* the detach is undone after this time, unless it is confirmed; 0 for none */
         bool dry_run;               /* check whether the rule can be written, and write nothing */
 } CallOptions;
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "verb-table.h"
 
+#include "dry-run.h"
+
 /* Options of all lists. */
 #define LIST_OPTIONS "TCBb"
 
@@ -14,27 +16,32 @@ static const Verb verbs[] = {
                 {"show", " SELECTOR [--qemu]", "Show a device and its group in detail", OPERAND_SELECTOR, "QI",
                                 verb_show},
                 {"plan", " SELECTOR [--reattach]", "Show what detach would do, and which guards refuse",
-                                OPERAND_SELECTOR, DETACH_OPTIONS REATTACH_OPTIONS "r", verb_plan},
+                                OPERAND_SELECTOR, DETACH_OPTIONS REATTACH_OPTIONS "rR", verb_plan},
                 {"detach", " SELECTOR [--group]", "Move a whole group to vfio drivers, for a virtual machine",
-                                OPERAND_SELECTOR, DETACH_OPTIONS "pdPN", verb_detach, true},
+                                OPERAND_SELECTOR, DETACH_OPTIONS "pdPNR", verb_detach, true},
+                {"confirm", " [SELECTOR]", "Keep detached what detach --revert-after would give back",
+                                OPERAND_MAYBE_SELECTOR, "d", verb_confirm, true, .dry_run = dry_run_confirm},
                 {"reattach", " SELECTOR", "Return a whole group to the drivers of the host", OPERAND_SELECTOR,
                                 REATTACH_OPTIONS "pd", verb_reattach, true},
                 {"vfs", " SELECTOR [COUNT]", "List the virtual functions of a device, or set their number", OPERAND_VFS,
-                                "ODWb", verb_vfs, true},
+                                "ODWbd", verb_vfs, true, .dry_run = dry_run_vfs},
                 {"lease", " SELECTOR -- COMMAND...", "Run a command that may use a device, until it ends",
-                                OPERAND_COMMAND, DETACH_OPTIONS "xmZiK", verb_lease, true},
+                                OPERAND_COMMAND, DETACH_OPTIONS "xmZiKd", verb_lease, true, .dry_run = dry_run_lease},
                 {"leases", "", "List the leases", OPERAND_NONE, "", verb_leases},
-                {"release", " LEASE|SELECTOR", "End a lease", OPERAND_LEASE, "f", verb_release, true},
+                {"release", " LEASE|SELECTOR", "End a lease", OPERAND_LEASE, "fd", verb_release, true,
+                                .dry_run = dry_run_release},
                 {"jobs", " [--all]", "List the running jobs, or also the last that have ended", OPERAND_NONE, "E",
                                 verb_jobs},
-                {"cancel", " JOB", "Cancel a job and undo its changes", OPERAND_JOB, "", verb_cancel},
+                {"cancel", " JOB", "Cancel a job and undo its changes", OPERAND_JOB, "d", verb_cancel,
+                                .dry_run = dry_run_cancel},
                 {"log", " [SELECTOR]", "Show who changed what, and what was refused", OPERAND_MAYBE_SELECTOR, "sn",
                                 verb_log, .local = true},
                 {"monitor", "", "Print changes as they happen", OPERAND_NONE, "", verb_monitor},
                 {"rule list", "", "List the rules, and the devices that they detach", OPERAND_NONE, "", verb_rule_list},
                 {"rule add", " SELECTOR [--group]", "Detach this device whenever it appears", OPERAND_SELECTOR,
-                                DETACH_OPTIONS "Nv", verb_rule_add, true},
-                {"rule remove", " NAME", "Remove a rule", OPERAND_RULE, "", verb_rule_remove, true},
+                                DETACH_OPTIONS "Nvd", verb_rule_add, true, .dry_run = dry_run_rule_add},
+                {"rule remove", " NAME", "Remove a rule", OPERAND_RULE, "d", verb_rule_remove, true,
+                                .dry_run = dry_run_rule_remove},
                 {"rule check", " [FILE...]", "Check rules for errors", OPERAND_FILES, "", verb_rule_check},
                 {"rescan", "", "Read all devices and rules again", OPERAND_NONE, "", verb_rescan, true},
                 {"status", "", "Show the version, the IOMMU, and the numbers of devices and groups", OPERAND_NONE, "",
@@ -46,7 +53,7 @@ static const Verb verbs[] = {
                 /* the names that they have in virsh */
                 {"nodedev-list", " [--cap pci] [--tree]", "As 'devices', or with --tree as 'groups'", OPERAND_NONE,
                                 "lt", verb_nodedev_list, .local = true, .foreign = true},
-                {"nodedev-detach", " SELECTOR", "As 'detach'", OPERAND_SELECTOR, DETACH_OPTIONS "pdPN", verb_detach,
+                {"nodedev-detach", " SELECTOR", "As 'detach'", OPERAND_SELECTOR, DETACH_OPTIONS "pdPNR", verb_detach,
                                 true, .foreign = true},
                 {"nodedev-reattach", " SELECTOR", "As 'reattach'", OPERAND_SELECTOR, REATTACH_OPTIONS "pd",
                                 verb_reattach, true, .foreign = true},

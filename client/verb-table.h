@@ -28,6 +28,7 @@ typedef struct Verb {
         ExitCode (*run)(Invocation *invocation);
         bool changes; /* it needs an authorization */
         bool local;   /* it connects to vfiod itself */
+        ExitCode (*dry_run)(Invocation *invocation); /* with --dry-run; NULL: run() itself checks that */
         bool foreign; /* its name is that of another program's command; --help does not list it */
 } Verb;
 

@@ -77,6 +77,9 @@ ExitCode verb_plan(Invocation *invocation);
 ExitCode verb_detach(Invocation *invocation);
 ExitCode verb_reattach(Invocation *invocation);
 
+/* Ends the revert of the selected group; without a selector, all reverts of the user. */
+ExitCode verb_confirm(Invocation *invocation);
+
 /* Lists the virtual functions of a device. If the user gave a number, it first makes that many. */
 ExitCode verb_vfs(Invocation *invocation);
 

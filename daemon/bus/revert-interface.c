@@ -115,8 +115,12 @@ int revert_interface_move(Service *service, sd_bus_message *call, const Caller *
         Revert *revert = find_revert(service, request->selector, &refusal, &r);
         if (!moving || r < 0)
                 return -ENOMEM;
-        if (!revert)
-                return bus_set_error(error, OUTCOME_ALREADY_DETACHED, problem);
+        if (!revert) {
+                r = problem_set(&refusal, OUTCOME_ALREADY_DETACHED,
+                                "%s It stays detached: a revert undoes only what its own call has done.",
+                                problem->message);
+                return bus_set_error(error, r, &refusal);
+        }
         RevertDescription description = revert_describe(revert);
         if (caller->uid != 0 && caller->uid != description.uid)
                 return deny(&description, error);
