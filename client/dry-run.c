@@ -69,7 +69,7 @@ ExitCode dry_run_confirm(Invocation *invocation) {
 
 /* What the new virtual functions would be. */
 static const char *describe_fate(const CallOptions *options) {
-        return options->detach               ? ", detached from the host"
+        return options->detach                ? ", detached from the host"
                         : options->driverless ? ", without a driver"
                                               : ", with the drivers of the host";
 }
@@ -99,9 +99,8 @@ ExitCode dry_run_vfs(Invocation *invocation) {
                 return would(invocation, "create %" PRIu32 " virtual functions of %s%s", n, strempty(pf.address),
                                 describe_fate(&invocation->options));
         if (n == 0)
-                return would(invocation,
-                                "remove the %zu virtual functions of %s, unless the host uses one of them", n_before,
-                                strempty(pf.address));
+                return would(invocation, "remove the %zu virtual functions of %s, unless the host uses one of them",
+                                n_before, strempty(pf.address));
         return would(invocation,
                         "remove the %zu virtual functions of %s, unless the host uses one of them, and create %" PRIu32
                         "%s",
@@ -155,8 +154,8 @@ ExitCode dry_run_release(Invocation *invocation) {
                         return would(invocation, "end lease %" PRIu32 " of %s by user %s", lease->number,
                                         strempty(devices), strempty(user));
         }
-        return report_failure(EXIT_NO_SUCH, SD_BUS_ERROR_UNKNOWN_OBJECT,
-                        "there is no such lease: see 'vfioctl leases'");
+        return report_failure(
+                        EXIT_NO_SUCH, SD_BUS_ERROR_UNKNOWN_OBJECT, "there is no such lease: see 'vfioctl leases'");
 }
 
 ExitCode dry_run_cancel(Invocation *invocation) {
@@ -208,6 +207,6 @@ ExitCode dry_run_rule_remove(Invocation *invocation) {
                                         "%s is not in /etc: it can only be masked", rule->file);
                 return would(invocation, "remove %s; its devices stay as they are", rule->file);
         }
-        return report_failure(EXIT_NO_SUCH, ERROR_PREFIX "NoSuchRule",
-                        "there is no rule '%s': see 'vfioctl rule list'", invocation->rule);
+        return report_failure(EXIT_NO_SUCH, ERROR_PREFIX "NoSuchRule", "there is no rule '%s': see 'vfioctl rule list'",
+                        invocation->rule);
 }

@@ -172,7 +172,8 @@ static void print_revert(const Invocation *invocation) {
         char span[REVERT_TEXT_MAX];
 
         if (after_us > 0)
-                fprintf(invocation->output.stream, "\nReverts: %s after it begins, unless 'vfioctl confirm' comes before\n",
+                fprintf(invocation->output.stream,
+                                "\nReverts: %s after it begins, unless 'vfioctl confirm' comes before\n",
                                 revert_span(after_us, span));
 }
 

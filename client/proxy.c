@@ -244,7 +244,9 @@ int append_options(sd_bus_message *call, const CallOptions *options, sd_bus_erro
                         (r = append_flag(call, "descriptors", options->descriptors)) < 0 ||
                         (r = append_flag(call, "kill", options->kill)) < 0 ||
                         (pid > 0 && (r = sd_bus_message_append(call, "{sv}", "pid", "u", pid)) < 0) ||
-                        (revert_us > 0 && (r = sd_bus_message_append(call, "{sv}", "revert-after", "t", revert_us)) < 0) ||
+                        (revert_us > 0 &&
+                                        (r = sd_bus_message_append(call, "{sv}", "revert-after", "t", revert_us)) <
+                                                        0) ||
                         (r = append_flag(call, "dry-run", options->dry_run)) < 0 ||
                         (r = sd_bus_message_close_container(call)) < 0) {
                 if (r == -EINVAL)

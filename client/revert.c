@@ -16,8 +16,10 @@
 const char *revert_time(uint64_t at_us, char buffer[static REVERT_TEXT_MAX]) {
         char time[REVERT_TEXT_MAX - sizeof("at ")];
 
-        if (connection_is_remote())
-                return strcpy(buffer, "at its deadline");
+        if (connection_is_remote()) {
+                (void)snprintf(buffer, REVERT_TEXT_MAX, "at its deadline");
+                return buffer;
+        }
         /* The two clocks differ by a constant, unless somebody sets the time of day. */
         uint64_t now = clock_us(CLOCK_BOOTTIME), today = clock_us(CLOCK_REALTIME);
         time_in_words(at_us > now ? today + (at_us - now) : today - (now - at_us), time, sizeof(time));

@@ -75,7 +75,8 @@ static json_t *status_to_json(const Status *status, const Counts *counts) {
                         (json_int_t)status->detached_count, "lease_count", count_to_json(counts->leases), "job_count",
                         count_to_json(counts->jobs), "stuck_job_count", count_to_json(counts->stuck_jobs),
                         "refused_device_count", count_to_json(counts->refused), "faulty_rule_count",
-                        count_to_json(counts->faulty), "revert_count", count_to_json(counts->reverts), "events_lost", (json_int_t)status->events_lost);
+                        count_to_json(counts->faulty), "revert_count", count_to_json(counts->reverts), "events_lost",
+                        (json_int_t)status->events_lost);
 }
 
 /* Prints a count that is not 0, with advice. */

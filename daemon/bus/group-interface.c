@@ -102,8 +102,8 @@ static int append_group(const Service *service, sd_bus_message *reply, const Gro
                                          group_state_to_string(group_state(group)), (int)group_is_viable(group))) < 0 ||
                         (r = append_members(reply, group)) < 0 ||
                         (r = sd_bus_message_append(reply, "s",
-                                         group_has_node(group) ? VFIO_NODE_TEXT(group->number, group->no_iommu)
-                                                               : "")) < 0 ||
+                                         group_has_node(group) ? VFIO_NODE_TEXT(group->number, group->no_iommu) : "")) <
+                                        0 ||
                         (r = revert_interface_append_details(reply, service, group)) < 0)
                 return r;
         return sd_bus_message_close_container(reply);

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "bus/request.h"
-#include "bus/service.h"
 
 /* The methods that plan or start a job, as handlers for sd-bus. Detach, Reattach and SetVirtualFunctions are
  * handlers of the Manager and of Group and Device objects. They read the arguments, authorize the caller, make the
@@ -11,13 +10,6 @@
 int operation_detach(sd_bus_message *message, void *userdata, sd_bus_error *error);
 int operation_reattach(sd_bus_message *message, void *userdata, sd_bus_error *error);
 int operation_set_vfs(sd_bus_message *message, void *userdata, sd_bus_error *error);
-
-/* The reply to Detach and its like, and to StartDetach and its like: NULL for no job. They return 0 or a negative errno of sd-bus. */
-int operation_reply_changes(sd_bus_message *call, const Report *report);
-int operation_reply_job(sd_bus_message *call, const Job *job);
-
-/* Replies with an error if the job failed. Returns whether it did. */
-bool operation_reply_failure(sd_bus_message *call, const WorkerResult *result);
 
 /* Plan: what Detach or Reattach would do. Writes nothing. Open to everybody, within the quota of each user. */
 int operation_plan(sd_bus_message *message, void *userdata, sd_bus_error *error);

@@ -2,7 +2,7 @@
 #include "bus/revert-interface.h"
 #include "bus/authorize.h"
 #include "bus/call-entry.h"
-#include "bus/operation.h"
+#include "bus/change-reply.h"
 
 /* Detach. */
 
@@ -16,7 +16,7 @@ static void on_started(const Job *job, void *userdata) {
         Beginning *beginning = userdata;
 
         if (beginning->starts)
-                (void)operation_reply_job(beginning->call, job);
+                (void)change_reply_job(beginning->call, job);
         /* Also if the reply was lost: there is only one. */
         if (beginning->starts)
                 beginning->call = sd_bus_message_unref(beginning->call);
@@ -25,8 +25,8 @@ static void on_started(const Job *job, void *userdata) {
 static void on_done(const WorkerResult *result, void *userdata) {
         _cleanup_free_ Beginning *beginning = userdata;
 
-        if (beginning->call && !operation_reply_failure(beginning->call, result))
-                (void)operation_reply_changes(beginning->call, &result->report);
+        if (beginning->call && !change_reply_failure(beginning->call, result))
+                (void)change_reply(beginning->call, &result->report);
         sd_bus_message_unref(beginning->call);
 }
 
@@ -100,9 +100,9 @@ static void on_moved(int error, void *userdata) {
         if (error < 0)
                 (void)reply_error(moving->call, error);
         else if (moving->starts)
-                (void)operation_reply_job(moving->call, NULL);
+                (void)change_reply_job(moving->call, NULL);
         else
-                (void)operation_reply_changes(moving->call, &nothing);
+                (void)change_reply(moving->call, &nothing);
         sd_bus_message_unref(moving->call);
 }
 
@@ -143,8 +143,7 @@ static int refuse_without(const char *selector, Problem *problem) {
 }
 
 /* Describes the whole group, also without a revert. */
-int revert_interface_describe(
-                const Service *service, const Request *request, CallDetails *details, Problem *problem) {
+int revert_interface_describe(const Service *service, const Request *request, CallDetails *details, Problem *problem) {
         Selection selection = {};
 
         if (isempty(request->selector)) /* all of the caller */
@@ -242,9 +241,9 @@ static int run_confirm(
         int r = bus_open_list(call, "i", &confirming->reply);
         if (r < 0)
                 return r;
-        r = isempty(request->selector) ? add_all(service, confirming, caller->uid, &problem)
-                                       : add_selected(service, confirming, caller->uid, request->selector, &problem,
-                                                         error);
+        r = isempty(request->selector)
+                        ? add_all(service, confirming, caller->uid, &problem)
+                        : add_selected(service, confirming, caller->uid, request->selector, &problem, error);
         if (confirming->n_waiting > 0) {
                 /* on_confirmed() frees it. The event loop calls it later, never from here. */
                 TAKE_PTR(confirming);

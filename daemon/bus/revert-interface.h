@@ -16,8 +16,7 @@ int revert_interface_move(Service *service, sd_bus_message *call, const Caller *
                 Problem *problem, sd_bus_error *error);
 
 /* Describes such a call, as in CallHandler. */
-int revert_interface_describe(
-                const Service *service, const Request *request, CallDetails *details, Problem *problem);
+int revert_interface_describe(const Service *service, const Request *request, CallDetails *details, Problem *problem);
 
 /* Confirm of the Manager, as a handler for sd-bus. */
 int revert_interface_confirm(sd_bus_message *message, void *userdata, sd_bus_error *error);

@@ -17,17 +17,17 @@ struct Revert {
         RevertTable *table;
         unsigned number;
         uid_t uid;
-        uint64_t at_us; /* CLOCK_BOOTTIME */
+        uint64_t at_us;     /* CLOCK_BOOTTIME */
         uint64_t new_at_us; /* that a worker writes now */
         int group;          /* as in RevertDescription */
         PciAddress *addresses;
         size_t n_addresses;
         RevertState state;
-        bool waits;     /* a worker, a job or a census works for the revert, and its callback continues */
-        bool reattaches; /* this is a job */
-        bool is_over;    /* its file is being removed; a revert that is confirmed is not over before that */
-        sd_event_source *timer;         /* the deadline, or the next attempt */
-        int holder_fd;                  /* pidfd of a process that the revert waits for */
+        bool waits;             /* a worker, a job or a census works for the revert, and its callback continues */
+        bool reattaches;        /* this is a job */
+        bool is_over;           /* its file is being removed; a revert that is confirmed is not over before that */
+        sd_event_source *timer; /* the deadline, or the next attempt */
+        int holder_fd;          /* pidfd of a process that the revert waits for */
         sd_event_source *holder_source;
         Problem obstacle;  /* why the last attempt failed */
         size_t n_tried;    /* devices that the attempt has tried to reattach */
@@ -82,22 +82,22 @@ void revert_update_group(Revert *revert);
 /* Tells whether a device of the revert is detached, or a job works on one. */
 bool revert_is_needed(const Revert *revert);
 
-/* Waits for the deadline. */
-void revert_arm(Revert *revert);
-
 /* Does not wait for a process any more. */
 void revert_forget_holder(Revert *revert);
 
 /* Asks a worker to remove the file. Then the revert is over. Tries again after a failure. */
 void revert_end(Revert *revert);
 
+/* Runs this after retry_us, and doubles that up to max. */
+void revert_retry_later(Revert *revert, uint64_t max, sd_event_time_handler_t handler);
+
 /* revert-run.c */
+
+/* Waits for the deadline. */
+void revert_arm(Revert *revert);
 
 /* Reattaches the devices as soon as possible. */
 void revert_run(Revert *revert);
-
-/* Runs this after retry_us, and doubles that up to max. */
-void revert_retry_later(Revert *revert, uint64_t max, sd_event_time_handler_t handler);
 
 /* revert-restore.c */
 

@@ -32,8 +32,8 @@ void revert_log_set(const Revert *revert) {
         _cleanup_log_fields_ LogFields fields = make_fields(revert, "revert-set", "");
 
         log_event(&(LogEvent){.priority = LOG_NOTICE, .message_id = MESSAGE_REVERT_SET, .fields = &fields},
-                        "Group %d goes back to the host in %llu s, unless somebody confirms the detach",
-                        revert->group, (unsigned long long)seconds_left(revert));
+                        "Group %d goes back to the host in %llu s, unless somebody confirms the detach", revert->group,
+                        (unsigned long long)seconds_left(revert));
 }
 
 void revert_log_due(const Revert *revert) {

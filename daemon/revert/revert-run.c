@@ -5,6 +5,8 @@
 
 #include <sys/syscall.h>
 
+#define USEC_PER_SEC UINT64_C(1000000)
+
 /* After the deadline: wait until no process has a device open, then reattach the group. Everything that fails is tried again. */
 
 static int on_retry(sd_event_source *source, uint64_t time, void *userdata) {
@@ -14,16 +16,6 @@ static int on_retry(sd_event_source *source, uint64_t time, void *userdata) {
         if (!revert->waits)
                 revert_run(revert);
         return 0;
-}
-
-void revert_retry_later(Revert *revert, uint64_t max, sd_event_time_handler_t handler) {
-        revert->waits = false;
-        revert->timer = sd_event_source_disable_unref(revert->timer);
-        int r = sd_event_add_time_relative(revert->table->parts.event, &revert->timer, CLOCK_MONOTONIC,
-                        revert->retry_us, 0, handler, revert);
-        if (r < 0)
-                log_error_errno(r, "Revert %u does not continue before vfiod is restarted", revert->number);
-        revert->retry_us = revert->retry_us * 2 > max ? max : revert->retry_us * 2;
 }
 
 static int on_holder_end(sd_event_source *source, int fd, uint32_t events, void *userdata) {
@@ -169,4 +161,31 @@ void revert_run(Revert *revert) {
                 revert->waits = true;
         else
                 (void)conclude(revert, r < 0 ? r : 0, &problem);
+}
+
+static int on_deadline(sd_event_source *source, uint64_t time, void *userdata) {
+        Revert *revert = userdata;
+
+        (void)source, (void)time;
+        /* A worker writes or removes the file. What follows goes on when it is done. */
+        if (revert->waits)
+                return 0;
+        revert->state = REVERT_DUE;
+        revert_log_due(revert);
+        revert_run(revert);
+        return 0;
+}
+
+void revert_arm(Revert *revert) {
+        revert->state = REVERT_PENDING;
+        revert_forget_holder(revert);
+        problem_done(&revert->obstacle);
+        revert->retry_us = revert->table->parts.limits->retry_min_us;
+        revert->timer = sd_event_source_disable_unref(revert->timer);
+        int r = sd_event_add_time(revert->table->parts.event, &revert->timer, CLOCK_BOOTTIME, revert->at_us,
+                        USEC_PER_SEC / 100, on_deadline, revert);
+        if (r < 0)
+                log_error_errno(r, "The devices of revert %u are not reattached before vfiod is restarted",
+                                revert->number);
+        revert_announce(revert);
 }

@@ -81,52 +81,6 @@ Revert *revert_free(Revert *revert) {
         return NULL;
 }
 
-int revert_table_new(const RevertParts *parts, RevertTable **ret) {
-        _cleanup_(revert_table_freep) RevertTable *table = malloc(sizeof(RevertTable));
-
-        if (!table)
-                return -ENOMEM;
-        *table = (RevertTable){.parts = *parts, .next_number = 1};
-        int r = revert_restore_all(table);
-        if (r < 0)
-                return r;
-        *ret = TAKE_PTR(table);
-        return 0;
-}
-
-void revert_table_stop(RevertTable *table) {
-        if (table)
-                table->is_ending = true;
-}
-
-/* Answers those who still wait. */
-static void answer_end(Revert *revert) {
-        job_done_t done = TAKE_PTR(revert->done);
-        revert_changed_t changed = TAKE_PTR(revert->changed);
-        WorkerResult result = {};
-
-        if (done) {
-                if (problem_set(&result.problem, OUTCOME_FAILED, "vfiod is ending and did nothing: try again.") < 0)
-                        result.error = -ENOMEM;
-                done(&result, revert->userdata);
-                worker_result_done(&result);
-        }
-        if (changed)
-                changed(-ECANCELED, revert->changed_userdata);
-}
-
-RevertTable *revert_table_free(RevertTable *table) {
-        if (!table)
-                return NULL;
-        table->watch = NULL;
-        while (table->reverts) {
-                answer_end(table->reverts);
-                revert_free(table->reverts);
-        }
-        free(table);
-        return NULL;
-}
-
 bool revert_is_needed(const Revert *revert) {
         for (size_t i = 0; i < revert->n_addresses; i++) {
                 const Device *device = inventory_find_device(revert->table->parts.inventory, revert->addresses[i]);
@@ -155,36 +109,19 @@ void revert_update_group(Revert *revert) {
         revert_announce(revert);
 }
 
-static int on_deadline(sd_event_source *source, uint64_t time, void *userdata) {
-        Revert *revert = userdata;
-
-        (void)source, (void)time;
-        /* A worker writes or removes the file. What follows goes on when it is done. */
-        if (revert->waits)
-                return 0;
-        revert->state = REVERT_DUE;
-        revert_log_due(revert);
-        revert_run(revert);
-        return 0;
-}
-
 void revert_forget_holder(Revert *revert) {
         revert->holder_source = sd_event_source_disable_unref(revert->holder_source);
         revert->holder_fd = safe_close(revert->holder_fd);
 }
 
-void revert_arm(Revert *revert) {
-        revert->state = REVERT_PENDING;
-        revert_forget_holder(revert);
-        problem_done(&revert->obstacle);
-        revert->retry_us = revert->table->parts.limits->retry_min_us;
+void revert_retry_later(Revert *revert, uint64_t max, sd_event_time_handler_t handler) {
+        revert->waits = false;
         revert->timer = sd_event_source_disable_unref(revert->timer);
-        int r = sd_event_add_time(revert->table->parts.event, &revert->timer, CLOCK_BOOTTIME, revert->at_us,
-                        USEC_PER_SEC / 100, on_deadline, revert);
+        int r = sd_event_add_time_relative(revert->table->parts.event, &revert->timer, CLOCK_MONOTONIC,
+                        revert->retry_us, 0, handler, revert);
         if (r < 0)
-                log_error_errno(r, "The devices of revert %u are not reattached before vfiod is restarted",
-                                revert->number);
-        revert_announce(revert);
+                log_error_errno(r, "Revert %u does not continue before vfiod is restarted", revert->number);
+        revert->retry_us = revert->retry_us * 2 > max ? max : revert->retry_us * 2;
 }
 
 static int on_end_retry(sd_event_source *source, uint64_t time, void *userdata) {
@@ -224,16 +161,6 @@ void revert_end(Revert *revert) {
         if (r < 0) {
                 free(call);
                 revert_retry_later(revert, parts->limits->retry_max_us, on_end_retry);
-        }
-}
-
-void revert_table_process(RevertTable *table) {
-        for (Revert *revert = table->reverts, *next; revert; revert = next) {
-                next = revert->next;
-                revert_update_group(revert);
-                bool is_set = revert->state == REVERT_PENDING || revert->state == REVERT_DUE;
-                if (is_set && !revert->waits && !revert->is_over && !revert_is_needed(revert))
-                        revert_end(revert);
         }
 }
 

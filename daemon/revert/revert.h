@@ -55,7 +55,8 @@ typedef struct RevertWish {
         Plan *plan;              /* that detaches the group; taken over, also on failure */
         const char *caller;      /* for the log */
         const LogFields *fields; /* for the log: copied */
-        void (*started)(const Job *job, void *userdata); /* called when the job has started, before done(); NULL for none */
+        void (*started)(const Job *job,
+                        void *userdata); /* called when the job has started, before done(); NULL for none */
         job_done_t done; /* called once, later: with the result of the job, or with the reason why it did not start */
         void *userdata;
 } RevertWish;
@@ -81,9 +82,9 @@ void revert_table_process(RevertTable *table);
 typedef struct RevertDescription {
         unsigned number;
         uid_t uid;
-        uint64_t at_us;        /* CLOCK_BOOTTIME */
-        int group;             /* IOMMU_GROUP_NONE while no device is present */
-        Outcome outcome;       /* why the devices are not back although the deadline has passed; OUTCOME_DONE for no reason */
+        uint64_t at_us;  /* CLOCK_BOOTTIME */
+        int group;       /* IOMMU_GROUP_NONE while no device is present */
+        Outcome outcome; /* why the devices are not back although the deadline has passed; OUTCOME_DONE for no reason */
         const char *waits_for; /* the same in words, which may name processes; "" for no reason */
         const PciAddress *addresses;
         size_t n_addresses;

@@ -14,9 +14,9 @@
 #define REVERT_DEVICES_MAX 1024
 
 typedef struct RevertFile {
-        unsigned number; /* not 0 */
-        uid_t uid;       /* who asked for it */
-        uint64_t at_us;  /* CLOCK_BOOTTIME. The header of the file has the boot. */
+        unsigned number;       /* not 0 */
+        uid_t uid;             /* who asked for it */
+        uint64_t at_us;        /* CLOCK_BOOTTIME. The header of the file has the boot. */
         PciAddress *addresses; /* the endpoints of the group */
         size_t n_addresses;
 } RevertFile;

@@ -20,7 +20,7 @@ typedef struct StateTransaction {
 typedef struct State {
         int folder_fd, devices_fd, transactions_fd, leases_fd,
                         reverts_fd; /* all -EBADF for a folder that cannot be used: then no job can start */
-        DeviceFile *devices;       /* in the order of the addresses */
+        DeviceFile *devices;        /* in the order of the addresses */
         size_t n_devices;
         StateTransaction *transactions; /* in the order of the numbers */
         size_t n_transactions;

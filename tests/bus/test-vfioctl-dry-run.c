@@ -15,7 +15,8 @@ typedef struct Case {
         const char *error;  /* the same of stderr */
 } Case;
 
-#define NO_DRY_RUN(arguments_) {arguments_, 2, "", "vfioctl: '*' changes no device and no rule, so it takes no --dry-run*"}
+#define NO_DRY_RUN(arguments_) \
+        { arguments_, 2, "", "vfioctl: '*' changes no device and no rule, so it takes no --dry-run*" }
 
 /* The network card is detached with a revert, the two ports are leased, and there is a rule. */
 static const Case cases[] = {
@@ -137,8 +138,8 @@ static void test_verbs(void) {
 
         rule_file_put(fixture, RULES_OWN, "mine", "[Match]\nVendor=ffff\nDevice=0001\n");
         fixture_expect(fixture, BUS_PATH, MANAGER, "Rescan", "(" NO_OPTIONS ",)", "()");
-        g_autofree char *ticket = lessee_start(
-                        fixture, PORT1, "{'companions': <['*']>, 'override': <['no-reset']>}", LEASE1);
+        g_autofree char *ticket =
+                        lessee_start(fixture, PORT1, "{'companions': <['*']>, 'override': <['no-reset']>}", LEASE1);
         int guard = lessee_claim(fixture, ticket);
         fixture_wait_property(fixture, LEASE1, LEASE, "State", "'active'");
         EXPECT(0, "", "detach ens3 --revert-after 2h -q");
@@ -151,8 +152,7 @@ static void test_verbs(void) {
 
                 g_auto(ProgramResult) result =
                                 vfioctl("%.*s --dry-run%s", length, cases[i].arguments, dashes ? dashes : "");
-                if (result.status != cases[i].status ||
-                                !g_pattern_match_simple(cases[i].output, result.output) ||
+                if (result.status != cases[i].status || !g_pattern_match_simple(cases[i].output, result.output) ||
                                 !g_pattern_match_simple(cases[i].error, result.errors))
                         g_error("'vfioctl %s --dry-run' ends with %d and prints '%s', '%s'", cases[i].arguments,
                                         result.status, result.output, result.errors);

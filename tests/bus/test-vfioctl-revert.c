@@ -21,7 +21,8 @@ static void test_detach(void) {
         expect_output("show ens3", "*Reverts: at * unless you run 'vfioctl confirm group:12'\n*");
         expect_output("groups", "GROUP/ADDRESS*REVERTS*");
         g_autofree char *at = fixture_get(fixture, GROUP12, GROUP, "RevertAt");
-        json_t *show = vfioctl_json("show ens3"), *status = vfioctl_json("status"), *groups = vfioctl_json("groups ens3");
+        json_t *show = vfioctl_json("show ens3"), *status = vfioctl_json("status"),
+               *groups = vfioctl_json("groups ens3");
         expect_json(show, "group.revert_at_usec", at);
         expect_json(show, "group.revert_waits_for", "null");
         expect_json(groups, "groups.0.revert_at_usec", at);
