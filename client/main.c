@@ -156,6 +156,8 @@ static const Verb *parse_verb(int argc, char **argv, const char *used_options, I
         verb = optind >= argc ? verb_at(0) : verb_find(argv + optind, &n_words); /* argv ends in NULL */
         if (!verb && streq(argv[optind], "rule"))
                 return usage_error("'rule' needs one of: list, add, remove, check");
+        if (!verb && streq(argv[optind], "import"))
+                return usage_error("'import' needs the program to import from: driverctl");
         if (!verb)
                 return unknown_verb(argv[optind]);
         if (!parse_operands(verb, argv + optind + n_words, invocation))
@@ -169,9 +171,12 @@ static const Verb *parse_verb(int argc, char **argv, const char *used_options, I
                 return NULL;
         if (verb->run == verb_detach && invocation->rule && !invocation->persistent)
                 return usage_error("'detach' takes --name only with --persistent: it is the name of the rule");
+        if (verb->run == verb_import_driverctl && invocation->files[0] && invocation->files[1])
+                return usage_error("too many arguments: '%s'", invocation->files[1]);
         if (count_places(&invocation->place) > 1)
                 return usage_error("use only one of --address, --host and --machine");
-        if ((invocation->place.host || invocation->place.machine) && (verb->run == verb_lease || verb->run == verb_log))
+        if ((invocation->place.host || invocation->place.machine) &&
+                        (verb->run == verb_lease || verb->run == verb_log || verb->run == verb_import_driverctl))
                 return usage_error("'%s' works only on its own host: run it there, for example with ssh", verb->name);
         if (invocation->dry_run && invocation->persistent)
                 return usage_error("--dry-run and --persistent cannot be used together: a dry run writes no rule");

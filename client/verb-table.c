@@ -43,6 +43,8 @@ static const Verb verbs[] = {
                 {"rule remove", " NAME", "Remove a rule", OPERAND_RULE, "d", verb_rule_remove, true,
                                 .dry_run = dry_run_rule_remove},
                 {"rule check", " [FILE...]", "Check rules for errors", OPERAND_FILES, "", verb_rule_check},
+                {"import driverctl", " [FOLDER]", "Make rules of the overrides of driverctl", OPERAND_FILES, "d",
+                                verb_import_driverctl, true},
                 {"rescan", "", "Read all devices and rules again", OPERAND_NONE, "", verb_rescan, true},
                 {"status", "", "Show the version, the IOMMU, and the numbers of devices and groups", OPERAND_NONE, "",
                                 verb_status},

@@ -103,6 +103,9 @@ ExitCode verb_rule_remove(Invocation *invocation);
 /* Returns EXIT_FAILED if a rule is wrong. */
 ExitCode verb_rule_check(Invocation *invocation);
 ExitCode verb_rescan(Invocation *invocation);
+
+/* Makes rules of the overrides of driverctl. */
+ExitCode verb_import_driverctl(Invocation *invocation);
 ExitCode verb_status(Invocation *invocation);
 
 /* Explains why the selected device shares its group, and what the host would lose. */

@@ -52,6 +52,7 @@ static const Case cases[] = {
                 {"rule remove mine", 0, "Would remove *mine.conf; its devices stay as they are.\n", ""},
                 {"rule remove nothing", 3, "", "vfioctl: there is no rule*"},
                 NO_DRY_RUN("rule check"),
+                {"import driverctl", 0, "", "vfioctl: there are no overrides of driverctl in *"},
                 NO_DRY_RUN("rescan"),
                 NO_DRY_RUN("status"),
                 NO_DRY_RUN("explain ens3"),
@@ -123,7 +124,8 @@ static void check_verbs(const char *first) {
 
         for (char **line = lines; *line && **line; line++) {
                 (*line)[strcspn(*line, "\t")] = '\0';
-                if (**line == '-' || (*first == '\0' && g_str_equal(*line, "rule")) || g_str_equal(*line, "help"))
+                if (**line == '-' || (*first == '\0' && (g_str_equal(*line, "rule") || g_str_equal(*line, "import"))) ||
+                                g_str_equal(*line, "help"))
                         continue;
                 g_autofree char *verb = *first ? g_strconcat(first, " ", *line, NULL) : g_strdup(*line);
                 if (!is_known(verb))
