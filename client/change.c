@@ -4,6 +4,7 @@
 #include "own-command.h"
 #include "present.h"
 #include "proxy.h"
+#include "revert.h"
 #include "rule.h"
 #include "strv.h"
 #include "verbs.h"
@@ -79,20 +80,33 @@ static json_t *changes_to_json(const EntryList *changes, const DeviceList *devic
         return array;
 }
 
+/* Prints when the group goes back to the host; nothing if it does not. */
+static int print_revert(Output *output, const Group *group, const char *selector) {
+        _cleanup_free_ char *text = NULL;
+
+        if (group->revert_at_us == 0)
+                return 0;
+        text = revert_in_words(group, selector);
+        if (!text)
+                return -ENOMEM;
+        fprintf(output->stream, "Reverts %s.\n", text);
+        return 0;
+}
+
 static json_t *detached_to_json(const EntryList *changes, const Group *group, const DeviceList *members,
                 char *const *arguments, const char *rule) {
         bool known = group->path;
 
-        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "changes", changes_to_json(changes, members), "group",
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "changes", changes_to_json(changes, members), "group",
                         known ? json_integer(group->number) : json_null(), "node", json_text(group->node), "viable",
                         known ? json_boolean(group->viable) : json_null(), "qemu_arguments", json_strings(arguments),
-                        "rule", json_text(rule));
+                        "rule", json_text(rule), "revert_at_usec", revert_at_to_json(group));
 }
 
 /* Prints the result of detach. If the group could not be read after the change, it has no path. The rule is the
  * path of the rule's file; NULL for none. */
 static int print_detached(Output *output, const EntryList *changes, const Group *group, const DeviceList *members,
-                const char *rule) {
+                const char *rule, const char *selector) {
         _cleanup_(strv_freep) char **arguments = NULL;
         _cleanup_free_ char *line = NULL;
         int r;
@@ -125,7 +139,7 @@ static int print_detached(Output *output, const EntryList *changes, const Group 
                                 driver_in_words(group->blockers.items[i].driver), group->blockers.items[i].reason);
         if (rule)
                 fprintf(output->stream, "Rule: %s\n", rule);
-        return 0;
+        return print_revert(output, group, selector);
 }
 
 ExitCode verb_detach(Invocation *invocation) {
@@ -157,7 +171,7 @@ ExitCode verb_detach(Invocation *invocation) {
         if (r < 0)
                 (void)report_error(r, &error);
 
-        r = print_detached(&invocation->output, &changes, &group, &members, rule);
+        r = print_detached(&invocation->output, &changes, &group, &members, rule, invocation->selector);
         return r < 0 ? report_error(r, NULL) : code;
 }
 

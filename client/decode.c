@@ -52,6 +52,8 @@ static const Field group_fields[] = {
                 FIELD(Group, "Members", "as", members),
                 FIELD(Group, "Devices", "ao", devices),
                 FIELD(Group, "Node", "s", node),
+                FIELD(Group, "RevertAt", "t", revert_at_us),
+                FIELD(Group, "RevertWaitsFor", "s", revert_waits_for),
 };
 
 static const Field job_fields[] = {

@@ -14,7 +14,7 @@ static const char *const meanings[] = {
                 [EXIT_DONE] = "done",
                 [EXIT_FAILED] = "failed or cancelled",
                 [EXIT_USAGE] = "wrong usage",
-                [EXIT_NO_SUCH] = "no such device, group, job, lease or rule",
+                [EXIT_NO_SUCH] = "no such device, group, job, lease or rule; nothing to confirm",
                 [EXIT_NOT_AUTHORIZED] = "not authorized",
                 [EXIT_REFUSED] = ("refused, nothing was changed (in use, leased, consent needed, stale plan, busy, not "
                                   "viable, foreign, bridge, no IOMMU, limit of locked memory)"),
@@ -35,6 +35,7 @@ static const struct {
                 {"org.vfiod1.Error.NoSuchDevice", EXIT_NO_SUCH},
                 {"org.vfiod1.Error.NoSuchGroup", EXIT_NO_SUCH},
                 {"org.vfiod1.Error.NoSuchRule", EXIT_NO_SUCH},
+                {"org.vfiod1.Error.NoRevert", EXIT_NO_SUCH},
                 /* The object was removed between two calls. */
                 {SD_BUS_ERROR_UNKNOWN_OBJECT, EXIT_NO_SUCH},
 

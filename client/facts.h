@@ -132,6 +132,8 @@ typedef struct Group {
         bool viable;
         char **members;
         char *node;
+        uint64_t revert_at_us;  /* CLOCK_BOOTTIME of the host: when it goes back; 0 if no revert is pending */
+        char *revert_waits_for; /* what the revert waits for after this time */
 
         /* The rows of ListGroups do not have these. */
         EntryList blockers;
@@ -145,7 +147,7 @@ typedef struct GroupList {
 
 /* Who started a job. */
 typedef struct JobCaller {
-        char *kind;   /* "call", "rule", "hot-plug", "clear-override", "lease" or "recovery" */
+        char *kind;   /* "call", "rule", "hot-plug", "clear-override", "lease", "revert" or "recovery" */
         uint32_t uid; /* of a call */
         uint32_t pid; /* 0 if it is not known */
         char *command, *unit, *session;

@@ -4,6 +4,7 @@
 #include "overview.h"
 #include "present.h"
 #include "proxy.h"
+#include "revert.h"
 #include "strv.h"
 #include "terminal.h"
 #include "verbs.h"
@@ -91,6 +92,7 @@ enum {
         COLUMN_NAMES,
         COLUMN_NODE,
         COLUMN_HOLDER,
+        COLUMN_REVERTS,
         COLUMN_DEVICE,
         _COLUMN_MAX,
 };
@@ -103,6 +105,7 @@ static const Column columns[] = {
                 [COLUMN_NAMES] = {"NAMES", 0},
                 [COLUMN_NODE] = {"NODE", 0},
                 [COLUMN_HOLDER] = {"HOLDER", 0},
+                [COLUMN_REVERTS] = {"REVERTS", 0},
                 [COLUMN_DEVICE] = {"DEVICE", 0},
 };
 
@@ -171,7 +174,7 @@ static int add_member(Tree *tree, struct libscols_line *parent, char *address) {
 }
 
 static int add_group(Tree *tree, const Group *group) {
-        char number[sizeof("-2147483648")];
+        char number[sizeof("-2147483648")], reverts[REVERT_TEXT_MAX];
         struct libscols_line *line;
         int r;
 
@@ -180,7 +183,9 @@ static int add_group(Tree *tree, const Group *group) {
                         (r = set(tree, line, COLUMN_STATE, group->state)) < 0 ||
                         (r = set(tree, line, COLUMN_AVAILABILITY,
                                          overview_find_availability(tree->overview, group->number))) < 0 ||
-                        (r = set(tree, line, COLUMN_NODE, group->node)) < 0)
+                        (r = set(tree, line, COLUMN_NODE, group->node)) < 0 ||
+                        (r = set(tree, line, COLUMN_REVERTS,
+                                         group->revert_at_us > 0 ? revert_time(group->revert_at_us, reverts) : "")) < 0)
                 return r;
 
         for (char **address = group->members; address && *address && r >= 0; address++)

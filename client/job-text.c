@@ -7,6 +7,10 @@ static bool is_call(const JobCaller *caller) {
         return streq_ptr(caller->kind, "call");
 }
 
+static bool has_user(const JobCaller *caller) {
+        return is_call(caller) || streq_ptr(caller->kind, "lease") || streq_ptr(caller->kind, "revert");
+}
+
 char *job_caller_in_words(const JobCaller *caller) {
         char *text = NULL;
         int r;
@@ -16,6 +20,8 @@ char *job_caller_in_words(const JobCaller *caller) {
                                 isempty(caller->command) ? "gone" : caller->command);
         else if (streq_ptr(caller->kind, "lease"))
                 r = asprintf(&text, "a lease of uid %u", caller->uid);
+        else if (streq_ptr(caller->kind, "revert"))
+                r = asprintf(&text, "the revert of a detach by uid %u", caller->uid);
         else if (!isempty(caller->rule))
                 r = asprintf(&text, "rule %s", caller->rule);
         else
@@ -48,7 +54,7 @@ static json_t *number_or_null(bool known, uint32_t number) {
 
 static json_t *caller_to_json(const JobCaller *caller) {
         return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "kind", json_text(caller->kind), "uid",
-                        number_or_null(is_call(caller) || streq_ptr(caller->kind, "lease"), caller->uid), "pid",
+                        number_or_null(has_user(caller), caller->uid), "pid",
                         number_or_null(caller->pid > 0, caller->pid), "command", json_text(caller->command), "unit",
                         json_text(caller->unit), "session", json_text(caller->session), "rule",
                         json_text(caller->rule));

@@ -44,6 +44,7 @@ static const struct {
                 {"group", "Members", "member_addresses", FORM_PLAIN},
                 {"group", "Devices", "member_paths", FORM_PLAIN},
                 {"group", "Blockers", "blockers", FORM_BLOCKERS},
+                {"group", "RevertAt", "revert_at_usec", FORM_KNOWN},
                 {"job", "Started", "started_usec", FORM_PLAIN},
                 {"job", "Caller", "caller", FORM_CALLER},
                 {"lease", "Since", "since_usec", FORM_PLAIN},

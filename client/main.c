@@ -176,25 +176,36 @@ static const Verb *parse_verb(int argc, char **argv, const char *used_options, I
         verb = optind >= argc ? verb_at(0) : verb_find(argv + optind, &n_words); /* argv ends in NULL */
         if (!verb && streq(argv[optind], "rule"))
                 return usage_error("'rule' needs one of: list, show, add, remove, enable, disable, edit, check");
+        if (!verb && streq(argv[optind], "import"))
+                return usage_error("'import' needs the program to import from: driverctl");
         if (!verb)
                 return unknown_verb(argv[optind]);
         if (!parse_operands(verb, argv + optind + n_words, invocation))
                 return NULL;
         foreign = strspn(used_options, verb->options);
+        if (used_options[foreign] == OPTION_DRY_RUN)
+                return usage_error("'%s' changes no device and no rule, so it takes no --dry-run", verb->name);
         if (used_options[foreign])
                 return usage_error("'%s' does not take --%s", verb->name, options_name(used_options[foreign]));
         if (verb->operand == OPERAND_COMMAND && !check_lease(verb, argv, invocation))
                 return NULL;
         if (verb->run == verb_detach && invocation->rule && !invocation->persistent)
                 return usage_error("'detach' takes --name only with --persistent: it is the name of the rule");
+        if (verb->run == verb_import_driverctl && invocation->files[0] && invocation->files[1])
+                return usage_error("too many arguments: '%s'", invocation->files[1]);
         if (count_places(&invocation->place) > 1)
                 return usage_error("use only one of --address, --host and --machine");
-        if ((invocation->place.host || invocation->place.machine) && (verb->run == verb_lease || verb->run == verb_log))
+        if ((invocation->place.host || invocation->place.machine) &&
+                        (verb->run == verb_lease || verb->run == verb_log || verb->run == verb_import_driverctl))
                 return usage_error("'%s' works only on its own host: run it there, for example with ssh", verb->name);
         if (invocation->dry_run && invocation->persistent)
                 return usage_error("--dry-run and --persistent cannot be used together: a dry run writes no rule");
         if (verb->operand == OPERAND_VFS && !invocation->sets_vfs && used_options[0])
                 return usage_error("'%s' takes --%s only with a number", verb->name, options_name(used_options[0]));
+        if (invocation->options.revert_after_us > 0 && (invocation->persistent || invocation->reattach))
+                return usage_error("--revert-after and --%s cannot be used together%s",
+                                invocation->persistent ? "persistent" : "reattach",
+                                invocation->persistent ? ": confirm the detach first, then use 'rule add'" : "");
         if (invocation->options.plan && !check_fingerprint(verb, invocation))
                 return NULL;
         foreign = strcspn(used_options, DETACH_OPTIONS);
@@ -231,7 +242,7 @@ static ExitCode run_verb(const Verb *verb, Invocation *invocation) {
                 return code;
         if (verb->changes && !invocation->no_ask_password && !invocation->dry_run && !connection_is_remote())
                 invocation->agent = agent_start(invocation->bus);
-        return verb->run(invocation);
+        return invocation->dry_run && verb->dry_run ? verb->dry_run(invocation) : verb->run(invocation);
 }
 
 static ExitCode run(int argc, char **argv, Invocation *invocation) {

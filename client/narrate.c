@@ -215,6 +215,10 @@ static void tell_group(Sentence *sentence, const MirrorChange *change) {
                 say_blockers(sentence, has(after, "Viable") ? "not viable" : "still not viable", change->object);
         if (has(after, "Node"))
                 say(sentence, "%s", isempty(get_text(after, "Node")) ? "no node" : get_text(after, "Node"));
+        if (has(after, "RevertAt"))
+                say(sentence, "%s", get_number(after, "RevertAt") > 0 ? "goes back unless confirmed" : "no revert");
+        if (has(after, "RevertWaitsFor") && !isempty(get_text(after, "RevertWaitsFor")))
+                say(sentence, "the revert waits for %s", get_text(after, "RevertWaitsFor"));
 }
 
 static void say_step(Sentence *sentence, json_t *job) {

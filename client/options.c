@@ -27,6 +27,7 @@ static const struct option options[] = {
                 {"driver", required_argument, NULL, OPTION_DRIVER},
                 {"plan", required_argument, NULL, OPTION_PLAN},
                 {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
+                {"revert-after", required_argument, NULL, OPTION_REVERT_AFTER},
                 {"reattach", no_argument, NULL, OPTION_REATTACH},
                 {"force", no_argument, NULL, OPTION_FORCE},
                 {"adopt", no_argument, NULL, OPTION_ADOPT},
@@ -120,6 +121,9 @@ uint32_t options_parse_number(const char *text) {
         number = strtoull(text, &end, 10);
         return errno > 0 || *end != '\0' || number > UINT32_MAX ? 0 : (uint32_t)number;
 }
+
+/* The limit of vfiod. */
+#define REVERT_AFTER_MAX_US (UINT64_C(86400) * 1000000)
 
 static const char *find_nearest(const char *name) {
         Nearest nearest = NEAREST_NONE;
@@ -227,6 +231,12 @@ int options_parse(int argc, char **argv, Invocation *invocation, char used[OPTIO
                         break;
                 case OPTION_DRY_RUN:
                         invocation->dry_run = true;
+                        break;
+                case OPTION_REVERT_AFTER:
+                        if (past_time_parse_span(optarg, &invocation->options.revert_after_us) < 0 ||
+                                        invocation->options.revert_after_us > REVERT_AFTER_MAX_US)
+                                return refuse("'%s' is no time for --revert-after: use 90s, 2m or 1h30m, at most 24h",
+                                                optarg);
                         break;
                 case OPTION_REATTACH:
                         invocation->reattach = true;

@@ -52,6 +52,7 @@ enum {
         OPTION_NO_APPLY = 'Y',
         OPTION_WAIT = 'w',
         OPTION_CHECK = 'X',
+        OPTION_REVERT_AFTER = 'R',
 };
 
 /* The advice after each error of usage. */

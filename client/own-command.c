@@ -5,6 +5,8 @@
 
 #include "daemon/base/text.h"
 
+#include <inttypes.h>
+
 /* Appends "--option=value", unless the value is empty. */
 static int push_option(char ***words, const char *option, const char *value) {
         _cleanup_free_ char *word = NULL;
@@ -28,6 +30,12 @@ static int push_detach_options(char ***words, const CallOptions *options, const 
                 if ((r = push_option(words, "companion", *companion)) < 0)
                         return r;
         r = push_option(words, "driver", options->driver);
+        if (r >= 0 && options->revert_after_us > 0) {
+                char seconds[32];
+
+                (void)snprintf(seconds, sizeof(seconds), "%" PRIu64 "s", options->revert_after_us / 1000000);
+                r = push_option(words, "revert-after", seconds);
+        }
         return r < 0 ? r : push_option(words, "override", overrides);
 }
 

@@ -152,3 +152,12 @@ int past_time_parse(const char *text, uint64_t now_us, uint64_t *ret_us) {
         seconds = read_span(text, true);
         return seconds > 0 ? before(now_us, seconds, ret_us) : from_calendar(text, now_us, ret_us);
 }
+
+int past_time_parse_span(const char *text, uint64_t *ret_us) {
+        uint64_t seconds = read_span(text, false);
+
+        if (seconds == 0)
+                return -EINVAL;
+        *ret_us = seconds * SECOND_US;
+        return 0;
+}

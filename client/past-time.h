@@ -12,3 +12,7 @@
  * Times are microseconds since 1970. Returns 0; or -EINVAL if the text is nothing of this, or names a day or a time that does
  * not exist. */
 int past_time_parse(const char *text, uint64_t now_us, uint64_t *ret_us);
+
+/* Reads a span of time, as systemd.time(7) has it: 90, 90s, 2m, 1h30m, "1h 30min". Returns 0; or -EINVAL if the text is nothing of
+ * this, or no time at all. */
+int past_time_parse_span(const char *text, uint64_t *ret_us);

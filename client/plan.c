@@ -3,6 +3,7 @@
 #include "own-command.h"
 #include "present.h"
 #include "proxy.h"
+#include "revert.h"
 #include "strv.h"
 #include "verbs.h"
 
@@ -215,6 +216,16 @@ static void print_warnings(Output *output, const Plan *plan) {
                 fprintf(output->stream, "\nWarning: %s\n", *warning);
 }
 
+static void print_revert(const Invocation *invocation) {
+        uint64_t after_us = invocation->options.revert_after_us;
+        char span[REVERT_TEXT_MAX];
+
+        if (after_us > 0)
+                fprintf(invocation->output.stream,
+                                "\nReverts: %s after it begins, unless 'vfioctl confirm' comes before\n",
+                                revert_span(after_us, span));
+}
+
 /* Whether the user gave the fingerprint of another plan. */
 static bool is_stale(const Invocation *invocation, const Plan *plan) {
         const char *wanted = invocation->options.plan;
@@ -261,6 +272,7 @@ static int print_plan(Invocation *invocation, const Plan *plan) {
         if ((r = print_steps(output, plan)) < 0 || (r = print_findings(output, plan)) < 0)
                 return r;
         print_warnings(output, plan);
+        print_revert(invocation);
         return print_decision(output, plan, is_stale(invocation, plan), command);
 }
 

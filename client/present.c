@@ -226,10 +226,15 @@ json_t *device_to_json(const Device *device) {
         return json_merge(device_row_to_json(device), device_details_to_json(device));
 }
 
+json_t *revert_at_to_json(const Group *group) {
+        return group->revert_at_us > 0 ? json_integer((json_int_t)group->revert_at_us) : json_null();
+}
+
 json_t *group_row_to_json(const Group *group, json_t *members) {
-        return json_pack("{s:I, s:o, s:o, s:b, s:o, s:o}", "number", (json_int_t)group->number, "path",
+        return json_pack("{s:I, s:o, s:o, s:b, s:o, s:o, s:o, s:o}", "number", (json_int_t)group->number, "path",
                         json_text(group->path), "state", json_text(group->state), "viable", (int)group->viable, "node",
-                        json_text(group->node), "members", members);
+                        json_text(group->node), "members", members, "revert_at_usec", revert_at_to_json(group),
+                        "revert_waits_for", json_text(group->revert_waits_for));
 }
 
 static json_t *blockers_to_json(const EntryList *blockers) {

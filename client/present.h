@@ -57,6 +57,9 @@ json_t *device_to_json(const Device *device);
 json_t *group_row_to_json(const Group *group, json_t *members);
 json_t *group_to_json(const Group *group, const DeviceList *members);
 
+/* When the group goes back to the host, as a number; null if no revert is pending. */
+json_t *revert_at_to_json(const Group *group);
+
 json_t *lease_to_json(const Lease *lease);
 json_t *finding_to_json(const Finding *finding);
 json_t *holder_to_json(const Holder *holder);

@@ -227,6 +227,7 @@ int append_options(sd_bus_message *call, const CallOptions *options, sd_bus_erro
         char *everything[] = {(char *)"*", NULL};
         char **companions = options->whole_group ? everything : options->companions;
         uint32_t n_vfs = options->virtual_functions, pid = options->pid;
+        uint64_t revert_us = options->revert_after_us;
         int r;
 
         if ((r = sd_bus_message_open_container(call, 'a', "{sv}")) < 0 ||
@@ -243,6 +244,9 @@ int append_options(sd_bus_message *call, const CallOptions *options, sd_bus_erro
                         (r = append_flag(call, "descriptors", options->descriptors)) < 0 ||
                         (r = append_flag(call, "kill", options->kill)) < 0 ||
                         (pid > 0 && (r = sd_bus_message_append(call, "{sv}", "pid", "u", pid)) < 0) ||
+                        (revert_us > 0 &&
+                                        (r = sd_bus_message_append(call, "{sv}", "revert-after", "t", revert_us)) <
+                                                        0) ||
                         (r = append_flag(call, "dry-run", options->dry_run)) < 0 ||
                         (r = append_flag(call, "no-apply", options->no_apply)) < 0 ||
                         (r = sd_bus_message_close_container(call)) < 0) {

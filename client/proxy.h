@@ -25,6 +25,7 @@ typedef struct CallOptions {
         bool kill;                  /* of a lease: its end ends processes that keep a device open */
         uint32_t pid;               /* of a lease: it ends with this process; 0 for none */
         bool no_apply;              /* of a new rule: detach nothing before a hot-plug or the next start of vfiod */
+        uint64_t revert_after_us;   /* the detach is undone after this time, unless it is confirmed; 0 for none */
         bool dry_run;               /* check whether the rule can be written, and write nothing */
 } CallOptions;
 

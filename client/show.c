@@ -4,6 +4,7 @@
 #include "lease-proxy.h"
 #include "present.h"
 #include "proxy.h"
+#include "revert.h"
 #include "strv.h"
 #include "terminal.h"
 #include "verbs.h"
@@ -220,6 +221,18 @@ static void print_member(Output *output, const char *key, const Device *device) 
                         device->endpoint ? "" : ", not an endpoint");
 }
 
+/* Prints when the group goes back to the host. */
+static void print_revert(Output *output, const Group *group) {
+        _cleanup_free_ char *text = NULL;
+        char selector[sizeof("group:-2147483648")];
+
+        if (group->revert_at_us == 0)
+                return;
+        (void)snprintf(selector, sizeof(selector), "group:%i", group->number);
+        text = revert_in_words(group, selector);
+        print_text(output, "Reverts", text);
+}
+
 static void print_group(Output *output, const Subject *subject) {
         const DeviceList *members = &subject->members;
         const Group *group = &subject->group;
@@ -235,6 +248,7 @@ static void print_group(Output *output, const Subject *subject) {
         }
         print_job(output, &subject->job);
         print_lease(output, &subject->lease);
+        print_revert(output, group);
         output_field(output, "Node", "%s", isempty(group->node) ? "none" : group->node);
         print_holders(output, &subject->holders, "");
         for (size_t i = 0; i < members->count; i++)

@@ -4,6 +4,7 @@
 #include "lease-proxy.h"
 #include "present.h"
 #include "proxy.h"
+#include "revert.h"
 #include "rule-proxy.h"
 #include "verbs.h"
 
@@ -13,6 +14,7 @@ typedef struct Counts {
         json_int_t jobs;
         json_int_t stuck_jobs;
         json_int_t refused; /* devices that a rule should detach, but vfiod refuses */
+        json_int_t reverts; /* groups that go back to the host */
         json_int_t faulty;  /* rules with an error */
 } Counts;
 
@@ -40,14 +42,23 @@ static void count_rules(sd_bus *bus, Counts *counts) {
         }
 }
 
-static Counts count(sd_bus *bus) {
-        Counts counts = {.leases = -1, .jobs = -1, .stuck_jobs = -1, .refused = -1, .faulty = -1};
+static void count_reverts(sd_bus *bus, Counts *counts, GroupList *groups) {
+        if (proxy_list_groups(bus, groups, NULL) < 0)
+                return;
+        counts->reverts = 0;
+        for (size_t i = 0; i < groups->count; i++)
+                counts->reverts += groups->items[i].revert_at_us > 0;
+}
+
+static Counts count(sd_bus *bus, GroupList *groups) {
+        Counts counts = {.leases = -1, .reverts = -1, .jobs = -1, .stuck_jobs = -1, .refused = -1, .faulty = -1};
         _cleanup_(lease_list_clear) LeaseList leases = {0};
 
         if (proxy_list_leases(bus, &leases, NULL) >= 0)
                 counts.leases = (json_int_t)leases.count;
         count_jobs(bus, &counts);
         count_rules(bus, &counts);
+        count_reverts(bus, &counts, groups);
         return counts;
 }
 
@@ -56,7 +67,7 @@ static json_t *count_to_json(json_int_t count) {
 }
 
 static json_t *status_to_json(const Status *status, const Counts *counts) {
-        return json_pack("{s:o, s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:I}", "version",
+        return json_pack("{s:o, s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:I}", "version",
                         json_text(status->version), "client_version", VFIOD_VERSION, "iommu", json_text(status->iommu),
                         "iommu_reason", json_text(status->iommu_reason), "iommu_warning",
                         json_text(status->iommu_warning), "device_count", (json_int_t)status->device_count,
@@ -64,7 +75,8 @@ static json_t *status_to_json(const Status *status, const Counts *counts) {
                         (json_int_t)status->detached_count, "lease_count", count_to_json(counts->leases), "job_count",
                         count_to_json(counts->jobs), "stuck_job_count", count_to_json(counts->stuck_jobs),
                         "refused_device_count", count_to_json(counts->refused), "faulty_rule_count",
-                        count_to_json(counts->faulty), "events_lost", (json_int_t)status->events_lost);
+                        count_to_json(counts->faulty), "revert_count", count_to_json(counts->reverts), "events_lost",
+                        (json_int_t)status->events_lost);
 }
 
 /* Prints a count that is not 0, with advice. */
@@ -73,7 +85,25 @@ static void print_count(Output *output, const char *key, json_int_t count, const
                 output_field(output, key, "%" JSON_INTEGER_FORMAT "%s", count, advice);
 }
 
-static int print_status(Output *output, const Status *status, const Counts *counts) {
+/* Prints which groups go back to the host, and when. */
+static void print_reverts(Output *output, const GroupList *groups) {
+        const char *key = "Reverts";
+
+        for (size_t i = 0; i < groups->count; i++) {
+                const Group *group = &groups->items[i];
+                _cleanup_free_ char *text = NULL;
+                char selector[sizeof("group:-2147483648")];
+
+                if (group->revert_at_us == 0)
+                        continue;
+                (void)snprintf(selector, sizeof(selector), "group:%i", group->number);
+                text = revert_in_words(group, selector);
+                output_field(output, key, "group %i, %s", group->number, strempty(text));
+                key = "";
+        }
+}
+
+static int print_status(Output *output, const Status *status, const Counts *counts, const GroupList *groups) {
         if (output->json)
                 return output_json(output, status_to_json(status, counts));
 
@@ -92,6 +122,7 @@ static int print_status(Output *output, const Status *status, const Counts *coun
         print_count(output, "Leases", counts->leases, "");
         print_count(output, "Jobs", counts->jobs, "");
         print_count(output, "Stuck jobs", counts->stuck_jobs, ": see 'vfioctl jobs'");
+        print_reverts(output, groups);
         print_count(output, "Refused by rules", counts->refused, ": see 'vfioctl rule list'");
         print_count(output, "Rules with errors", counts->faulty, ": see 'vfioctl rule check'");
         print_count(output, "Lost events", status->events_lost, " times; each time, vfiod read all devices again");
@@ -100,14 +131,15 @@ static int print_status(Output *output, const Status *status, const Counts *coun
 
 ExitCode verb_status(Invocation *invocation) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(group_list_clear) GroupList groups = {0};
         _cleanup_(status_clear) Status status = {0};
         int r;
 
         r = proxy_get_status(invocation->bus, &status, &error);
         if (r >= 0) {
-                Counts counts = count(invocation->bus);
+                Counts counts = count(invocation->bus, &groups);
 
-                r = print_status(&invocation->output, &status, &counts);
+                r = print_status(&invocation->output, &status, &counts, &groups);
         }
         return r < 0 ? report_error(r, &error) : EXIT_DONE;
 }

@@ -26,8 +26,9 @@ typedef struct Verb {
         Operand operand;
         const char *options; /* letters of the options that only some verbs take, and this one does */
         ExitCode (*run)(Invocation *invocation);
-        bool changes; /* it needs an authorization */
-        bool local;   /* it connects to vfiod itself */
+        bool changes;                                /* it needs an authorization */
+        bool local;                                  /* it connects to vfiod itself */
+        ExitCode (*dry_run)(Invocation *invocation); /* with --dry-run; NULL: run() itself checks that */
         bool foreign; /* its name is that of another program's command; --help does not list it */
 } Verb;
 

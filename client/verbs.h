@@ -79,6 +79,9 @@ ExitCode verb_plan(Invocation *invocation);
 ExitCode verb_detach(Invocation *invocation);
 ExitCode verb_reattach(Invocation *invocation);
 
+/* Ends the revert of the selected group; without a selector, all reverts of the user. */
+ExitCode verb_confirm(Invocation *invocation);
+
 /* Lists the virtual functions of a device. If the user gave a number, it first makes that many. */
 ExitCode verb_vfs(Invocation *invocation);
 
@@ -112,6 +115,9 @@ ExitCode verb_rule_check(Invocation *invocation);
 ExitCode verb_export(Invocation *invocation);
 ExitCode verb_apply(Invocation *invocation);
 ExitCode verb_rescan(Invocation *invocation);
+
+/* Makes rules of the overrides of driverctl. */
+ExitCode verb_import_driverctl(Invocation *invocation);
 ExitCode verb_status(Invocation *invocation);
 
 /* Explains why the selected device shares its group, and what the host would lose. */

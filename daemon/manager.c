@@ -171,6 +171,7 @@ static int on_turn_end(sd_event_source *source, void *userdata) {
         job_table_check_names(manager->jobs);
         rule_keeper_process(manager->rules);
         lease_table_process(manager->leases);
+        revert_table_process(manager->reverts);
         viability_check(manager->inventory);
         if ((r = state_forget_unneeded(manager->state, manager->inventory)) < 0)
                 log_error_errno(r, "Cannot forget devices that another program has bound to a driver of the host");
@@ -267,6 +268,7 @@ static int serve(Manager *manager, const ManagerParts *parts) {
                         .inventory = manager->inventory,
                         .jobs = manager->jobs,
                         .leases = manager->leases,
+                        .reverts = manager->reverts,
                         .lease_socket = parts->lease_socket,
                         .names = manager->names,
                         .censuses = &manager->censuses,
@@ -355,6 +357,18 @@ int manager_new(sd_event *event, const ManagerParts *parts, Manager **ret) {
         };
         if ((r = lease_table_new(&lease_parts, &manager->leases)) < 0)
                 return log_error_errno(r, "Cannot continue the leases of an earlier daemon");
+        RevertParts revert_parts = {
+                        .event = event,
+                        .kernel = manager->kernel,
+                        .inventory = manager->inventory,
+                        .state = manager->state,
+                        .jobs = manager->jobs,
+                        .port = parts->worker,
+                        .censuses = &manager->censuses,
+                        .limits = parts->revert_limits,
+        };
+        if ((r = revert_table_new(&revert_parts, &manager->reverts)) < 0)
+                return log_error_errno(r, "Cannot continue the reverts of an earlier daemon");
         if ((r = serve(manager, parts)) < 0)
                 return r;
         if (root_fd >= 0 &&
@@ -377,6 +391,7 @@ Manager *manager_free(Manager *manager) {
         sd_event_source_disable_unref(manager->post_source);
         sd_event_source_disable_unref(manager->settled_timer);
         answer_requests(manager->rescans, -ESHUTDOWN);
+        revert_table_stop(manager->reverts);
         job_table_free(manager->jobs);
         rule_keeper_free(manager->rules);
         census_table_done(&manager->censuses);
@@ -384,6 +399,7 @@ Manager *manager_free(Manager *manager) {
         if (manager->worker)
                 worker_port_done(manager->worker);
         lease_table_free(manager->leases);
+        revert_table_free(manager->reverts);
         authorize_done(&manager->service);
         matched_rules_done(&manager->service);
         rule_news_done(&manager->service);

@@ -29,6 +29,7 @@ typedef struct Manager {
         State *state;
         JobTable *jobs;
         LeaseTable *leases;
+        RevertTable *reverts;
         RuleKeeper *rules;
         PciNames *names;
         CensusTable censuses;
@@ -49,6 +50,7 @@ typedef struct ManagerParts {
         const char *state_folder;
         const JobLimits *job_limits;
         const LeaseLimits *lease_limits;
+        const RevertLimits *revert_limits;
         DescriptorStore *store;          /* of leases; NULL for none */
         const char *lease_socket;        /* path of the socket of leases, for clients; NULL for none */
         const char *const *rule_folders; /* by precedence, the highest first; ends with NULL */

@@ -15,7 +15,7 @@ static int run(void) {
                         (ListenerParts){
                                         .child_name = "vfiod-search",
                                         .kernel = kernel,
-                                        .keep = {-EBADF, -EBADF, -EBADF},
+                                        .keep = {-EBADF, -EBADF, -EBADF, -EBADF},
                                         .serve = census_serve,
                                         .userdata = kernel,
                         });

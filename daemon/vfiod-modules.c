@@ -15,7 +15,7 @@ static int run(void) {
                         (ListenerParts){
                                         .child_name = "vfiod-load",
                                         .kernel = kernel,
-                                        .keep = {kernel->root_fd, -EBADF, -EBADF},
+                                        .keep = {kernel->root_fd, -EBADF, -EBADF, -EBADF},
                                         .serve = modules_serve,
                                         .userdata = kernel,
                         });

@@ -15,7 +15,7 @@ static int run(void) {
                         (ListenerParts){
                                         .child_name = "vfiod-end",
                                         .kernel = kernel,
-                                        .keep = {-EBADF, -EBADF, -EBADF},
+                                        .keep = {-EBADF, -EBADF, -EBADF, -EBADF},
                                         .serve = reaper_serve,
                                         .userdata = kernel,
                         });

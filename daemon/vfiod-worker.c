@@ -35,6 +35,7 @@ static int run(void) {
                         .devices_fd = state->devices_fd,
                         .transactions_fd = state->transactions_fd,
                         .leases_fd = state->leases_fd,
+                        .reverts_fd = state->reverts_fd,
                         .rule_folders = rule_folders,
                         .early_rules = EARLY_RULES,
                         .boot_rules = BOOT_RULES,
@@ -44,7 +45,8 @@ static int run(void) {
                         (ListenerParts){
                                         .child_name = "vfiod-job",
                                         .kernel = kernel,
-                                        .keep = {state->devices_fd, state->transactions_fd, state->leases_fd},
+                                        .keep = {state->devices_fd, state->transactions_fd, state->leases_fd,
+                                                        state->reverts_fd},
                                         .serve = worker_serve,
                                         .userdata = &host,
                         });

@@ -153,6 +153,7 @@ static int make_manager(
                                         .bus_deadline_us = SYSTEM_BUS_DEADLINE_US,
                                         .root_fd = sockets->root,
                                         .lease_limits = &lease_limits_default,
+                                        .revert_limits = &revert_limits_default,
                                         .store = store,
                                         .lease_socket = LEASE_SOCKET,
                                         .lease_fd = sockets->leases,

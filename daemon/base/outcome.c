@@ -32,6 +32,7 @@ static const char *const outcome_table[_OUTCOME_MAX] = {
                 [OUTCOME_FOREIGN] = "Foreign",
                 [OUTCOME_ALREADY_DETACHED] = "AlreadyDetached",
                 [OUTCOME_NOT_DETACHED] = "NotDetached",
+                [OUTCOME_NO_REVERT] = "NoRevert",
                 [OUTCOME_BUSY] = "Busy",
                 [OUTCOME_IDENTITY_CHANGED] = "IdentityChanged",
                 [OUTCOME_DRIVER_UNAVAILABLE] = "DriverUnavailable",

@@ -30,6 +30,7 @@ static const OptionAccess detach_options[] = {
                 {"override", ACTION_OVERRIDE_GUARD},
                 {"driver", ACTION_NONE},
                 {"plan", ACTION_NONE},
+                {"revert-after", ACTION_NONE},
                 {NULL},
 };
 
@@ -74,6 +75,7 @@ static const OptionAccess plan_options[] = {
                 {"plan", ACTION_NONE},
                 {"force", ACTION_NONE},
                 {"adopt", ACTION_NONE},
+                {"revert-after", ACTION_NONE},
                 {"inspect", ACTION_INSPECT},
                 {NULL},
 };
@@ -122,6 +124,7 @@ const MethodAccess action_table[] = {
                 {BUS_INTERFACE_MANAGER, "Plan", ACTION_NONE, plan_options},
                 {BUS_INTERFACE_MANAGER, "Detach", ACTION_DETACH, detach_options},
                 {BUS_INTERFACE_MANAGER, "Reattach", ACTION_REATTACH, reattach_options},
+                {BUS_INTERFACE_MANAGER, "Confirm", ACTION_DETACH, no_options},
                 {BUS_INTERFACE_MANAGER, "StartDetach", ACTION_DETACH, detach_options},
                 {BUS_INTERFACE_MANAGER, "StartReattach", ACTION_REATTACH, reattach_options},
                 {BUS_INTERFACE_MANAGER, "StartSetVirtualFunctions", ACTION_MANAGE_VFS, vf_options},

@@ -46,16 +46,18 @@ static void add_caller(CallEntry *entry, const Service *service, const Caller *c
 
 /* Adds "override=network,display force". */
 static void add_options(CallEntry *entry, const Request *request) {
-        char guards[GUARD_LIST_MAX], driver[NAME_MAX + 16] = "", count[32] = "";
+        char guards[GUARD_LIST_MAX], driver[NAME_MAX + 16] = "", count[32] = "", revert[32] = "";
 
         if (request->driver)
                 (void)snprintf(driver, sizeof(driver), " driver=%s", request->driver);
         if (strstr(request->method->member, "SetVirtualFunctions") || request->virtual_functions > 0)
                 (void)snprintf(count, sizeof(count), " count=%u",
                                 request->virtual_functions > 0 ? request->virtual_functions : request->count);
+        if (request->revert_after_us > 0)
+                (void)snprintf(revert, sizeof(revert), " revert-after=%gs", (double)request->revert_after_us / 1e6);
         _cleanup_free_ char *text = NULL;
-        if (asprintf(&text, "%s%s%s%s%s%s%s%s%s%s%s", request->overrides != 0 ? " override=" : "",
-                            guard_list_format(request->overrides, ',', guards), driver, count,
+        if (asprintf(&text, "%s%s%s%s%s%s%s%s%s%s%s%s", request->overrides != 0 ? " override=" : "",
+                            guard_list_format(request->overrides, ',', guards), driver, count, revert,
                             request->companions.n_entries > 0 ? " companions" : "", request->force ? " force" : "",
                             request->adopt ? " adopt" : "", request->detach ? " detach" : "",
                             request->driverless ? " driverless" : "", request->dry_run ? " dry-run" : "",

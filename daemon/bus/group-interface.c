@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bus/operation.h"
 #include "bus/publish.h"
+#include "bus/revert-interface.h"
 #include "kernel/vfio-node.h"
 
 /* userdata of getters is the Group. */
@@ -63,6 +64,14 @@ BUS_GETTER(property_get_node) {
                         reply, "s", group_has_node(group) ? VFIO_NODE_TEXT(group->number, group->no_iommu) : "");
 }
 
+BUS_GETTER(property_get_revert_at) {
+        return sd_bus_message_append(reply, "t", revert_interface_deadline(service_of(bus), userdata));
+}
+
+BUS_GETTER(property_get_revert_waits_for) {
+        return bus_append_text(reply, revert_interface_obstacle(service_of(bus), bus, userdata));
+}
+
 const sd_bus_vtable group_vtable[] = {
                 SD_BUS_VTABLE_START(0),
                 SD_BUS_METHOD_WITH_ARGS("Detach", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("a(sssa{sv})", changes),
@@ -77,10 +86,13 @@ const sd_bus_vtable group_vtable[] = {
                 SD_BUS_PROPERTY("Members", "as", property_get_members, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
                 SD_BUS_PROPERTY("Devices", "ao", property_get_devices, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
                 SD_BUS_PROPERTY("Node", "s", property_get_node, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+                SD_BUS_PROPERTY("RevertAt", "t", property_get_revert_at, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+                SD_BUS_PROPERTY("RevertWaitsFor", "s", property_get_revert_waits_for, 0,
+                                SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
                 SD_BUS_VTABLE_END,
 };
 
-static int append_group(sd_bus_message *reply, const Group *group) {
+static int append_group(const Service *service, sd_bus_message *reply, const Group *group) {
         _cleanup_free_ char *path = NULL;
         int r;
 
@@ -89,9 +101,10 @@ static int append_group(sd_bus_message *reply, const Group *group) {
                         (r = sd_bus_message_append(reply, "iosb", group->number, path,
                                          group_state_to_string(group_state(group)), (int)group_is_viable(group))) < 0 ||
                         (r = append_members(reply, group)) < 0 ||
-                        (r = sd_bus_message_append(reply, "sa{sv}",
-                                         group_has_node(group) ? VFIO_NODE_TEXT(group->number, group->no_iommu) : "",
-                                         0)) < 0)
+                        (r = sd_bus_message_append(reply, "s",
+                                         group_has_node(group) ? VFIO_NODE_TEXT(group->number, group->no_iommu) : "")) <
+                                        0 ||
+                        (r = revert_interface_append_details(reply, service, group)) < 0)
                 return r;
         return sd_bus_message_close_container(reply);
 }
@@ -105,6 +118,6 @@ int group_interface_list(sd_bus_message *message, void *userdata, sd_bus_error *
         Group *const *groups = inventory_groups(service->inventory, &n);
         int r = bus_open_list(message, "(iosbassa{sv})", &reply);
         for (size_t i = 0; i < n && r >= 0; i++)
-                r = append_group(reply, groups[i]);
+                r = append_group(service, reply, groups[i]);
         return r < 0 ? r : bus_send_list(reply);
 }

@@ -7,6 +7,7 @@
 #include "bus/plan-interface.h"
 #include "bus/publish.h"
 #include "bus/rule-edit.h"
+#include "bus/revert-interface.h"
 #include "bus/rule-interface.h"
 #include "config.h"
 
@@ -245,6 +246,8 @@ const sd_bus_vtable manager_vtable[] = {
                                 SD_BUS_RESULT("a(sssa{sv})", changes), operation_detach, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("Reattach", SD_BUS_ARGS("s", selector, "a{sv}", options),
                                 SD_BUS_RESULT("a(sssa{sv})", changes), operation_reattach, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_METHOD_WITH_ARGS("Confirm", SD_BUS_ARGS("s", selector, "a{sv}", options),
+                                SD_BUS_RESULT("ai", groups), revert_interface_confirm, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("StartDetach", SD_BUS_ARGS("s", selector, "a{sv}", options),
                                 SD_BUS_RESULT("o", job), operation_detach, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("StartReattach", SD_BUS_ARGS("s", selector, "a{sv}", options),

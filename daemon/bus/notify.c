@@ -281,3 +281,12 @@ void notify_lease(const Lease *lease, LeaseEvent event, void *userdata) {
         signal.kind = event == LEASE_ADDED ? SIGNAL_ADDED : event == LEASE_REMOVED ? SIGNAL_REMOVED : SIGNAL_CHANGED;
         (void)send(userdata, &signal);
 }
+
+void notify_revert(int group, void *userdata) {
+        static const char *const names[] = {"RevertAt", "RevertWaitsFor", NULL};
+        _cleanup_free_ char *path = NULL;
+        const Service *service = userdata;
+
+        if (inventory_find_group(service->inventory, group) && service_group_path(group, &path) >= 0)
+                (void)send(service, &(Signal){SIGNAL_CHANGED, path, BUS_INTERFACE_GROUP, (char **)names});
+}

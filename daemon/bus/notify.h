@@ -39,5 +39,8 @@ void notify_job(const Job *job, JobEvent event, void *userdata);
  * sd-bus. */
 int notify_ended_jobs(Service *service);
 
+/* A revert_watch_t that sends PropertiesChanged for the revert of the group. */
+void notify_revert(int group, void *userdata);
+
 /* A lease_watch_t that does the same for leases. */
 void notify_lease(const Lease *lease, LeaseEvent event, void *userdata);

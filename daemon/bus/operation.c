@@ -2,22 +2,9 @@
 #include "bus/operation.h"
 #include "bus/authorize.h"
 #include "bus/call-entry.h"
+#include "bus/change-reply.h"
+#include "bus/revert-interface.h"
 #include "policy/vf-plan.h"
-
-static int append_change(sd_bus_message *reply, PciAddress address, const char *before, const char *after) {
-        return sd_bus_message_append(
-                        reply, "(sssa{sv})", PCI_ADDRESS_TEXT(address), TEXT_NAME(before), TEXT_NAME(after), 0);
-}
-
-static int reply_changes(sd_bus_message *call, const Report *report) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-
-        int r = bus_open_list(call, "(sssa{sv})", &reply);
-        for (size_t i = 0; i < report->n_changes && r >= 0; i++)
-                r = append_change(
-                                reply, report->changes[i].address, report->changes[i].before, report->changes[i].after);
-        return r < 0 ? r : bus_send_list(reply);
-}
 
 /* Replies with the existing VFs of a PF that needs no change. */
 static int reply_vfs(sd_bus_message *call, const Inventory *inventory, const Device *pf) {
@@ -28,35 +15,16 @@ static int reply_vfs(sd_bus_message *call, const Inventory *inventory, const Dev
         int r = bus_open_list(call, "(sssa{sv})", &reply);
         for (size_t i = 0; i < n && r >= 0; i++)
                 if (device_is_vf_of(devices[i], pf))
-                        r = append_change(reply, devices[i]->address, devices[i]->driver, devices[i]->driver);
+                        r = change_reply_append(reply, devices[i]->address, devices[i]->driver, devices[i]->driver);
         return r < 0 ? r : bus_send_list(reply);
-}
-
-/* Replies with an error if the job failed. Returns whether it did. */
-static bool reply_failure(sd_bus_message *call, const WorkerResult *result) {
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-
-        if (result->error == 0 && result->problem.outcome == OUTCOME_DONE)
-                return false;
-        (void)bus_set_error(&error, result->error, &result->problem);
-        (void)sd_bus_reply_method_error(call, &error);
-        return true;
 }
 
 /* Answers a call when its job ends. If the caller is gone by then, the bus drops the reply. */
 static void on_done(const WorkerResult *result, void *userdata) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = userdata;
 
-        if (!reply_failure(call, result))
-                (void)reply_changes(call, &result->report);
-}
-
-/* Replies to StartDetach and its like. */
-static int reply_job(sd_bus_message *call, const Job *job) {
-        _cleanup_free_ char *path = NULL;
-
-        int r = job ? service_job_path(job_describe(job).number, &path) : 0;
-        return r < 0 ? r : sd_bus_reply_method_return(call, "o", path ?: "/");
+        if (!change_reply_failure(call, result))
+                (void)change_reply(call, &result->report);
 }
 
 /* Starts the job, and replies at once if the caller does not wait for its end. */
@@ -70,7 +38,7 @@ static int start_job(Service *service, sd_bus_message *call, const Caller *calle
                 int r = job_start(service->jobs, plan, entry.caller, &entry.fields, NULL, NULL, problem);
                 /* The newest job is the first. */
                 if (r == 0)
-                        (void)reply_job(call, job_next(service->jobs, NULL));
+                        (void)change_reply_job(call, job_next(service->jobs, NULL));
                 return r;
         }
         int r = job_start(service->jobs, plan, entry.caller, &entry.fields, on_done, call, problem);
@@ -127,7 +95,11 @@ static int start_change(
         Plan *plan = NULL;
 
         int r = make_plan(service, request, &plan, &problem);
-        if (r == 0)
+        if (request->revert_after_us > 0 && r == OUTCOME_ALREADY_DETACHED)
+                return revert_interface_move(service, call, caller, request, &problem, error);
+        if (r == 0 && request->revert_after_us > 0)
+                r = revert_interface_start(service, call, caller, request, plan, &problem);
+        else if (r == 0)
                 r = start_job(service, call, caller, request, plan, &problem);
         return r == 0 ? 1 : bus_set_error(error, r, &problem);
 }
@@ -136,6 +108,8 @@ static int describe_change(const Service *service, const Request *request, CallD
         _cleanup_(plan_freep) Plan *plan = NULL;
 
         int r = make_plan(service, request, &plan, problem);
+        if (request->revert_after_us > 0 && r == OUTCOME_ALREADY_DETACHED)
+                return revert_interface_describe(service, request, details, problem);
         return r != 0 ? r : call_details_set_plan(details, service, plan);
 }
 
@@ -191,7 +165,7 @@ static int set_vfs(
 
         int r = make_vf_plan(service, request, &pf, &plan, &problem);
         if (r == OUTCOME_ALREADY_DETACHED)
-                return request->starts ? reply_job(call, NULL) : reply_vfs(call, service->inventory, pf);
+                return request->starts ? change_reply_job(call, NULL) : reply_vfs(call, service->inventory, pf);
         if (r == 0)
                 r = start_job(service, call, caller, request, plan, &problem);
         return r == 0 ? 1 : bus_set_error(error, r, &problem);

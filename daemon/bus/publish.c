@@ -236,6 +236,7 @@ int service_publish(Service *service) {
                 return r;
         job_table_watch(service->jobs, notify_job, service);
         lease_table_watch(service->leases, notify_lease, service);
+        revert_table_watch(service->reverts, notify_revert, service);
         service->told = service_count(service);
         return 0;
 }

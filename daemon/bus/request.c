@@ -195,6 +195,17 @@ static int read_pid(sd_bus_message *call, const char *key, void *field, sd_bus_e
         return 0;
 }
 
+static int read_revert_after(sd_bus_message *call, const char *key, void *field, sd_bus_error *error) {
+        uint64_t *ret = field, after_us;
+
+        if (sd_bus_message_read(call, "v", "t", &after_us) < 0 || after_us < REVERT_AFTER_MIN_US ||
+                        after_us > REVERT_AFTER_MAX_US)
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
+                                "Option '%s' is a time in microseconds, from one second to one day (t).", key);
+        *ret = after_us;
+        return 0;
+}
+
 /* Reads the configuration space of one function. Only what is known of it is kept. */
 static int read_space(sd_bus_message *call, const char *key, IsolationSpaces *spaces, sd_bus_error *error) {
         const char *text;
@@ -264,6 +275,7 @@ static const struct {
                 OPTION("no-apply", read_flag, no_apply),
                 OPTION("explain", read_flag, explain),
                 OPTION("config-space", read_spaces, spaces),
+                OPTION("revert-after", read_revert_after, revert_after_us),
 };
 
 static_assert(ELEMENTSOF(option_table) <= 32, "each option has a bit in a mask");

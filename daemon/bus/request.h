@@ -13,6 +13,10 @@
 /* Limit for the entries of a list; each entry is shorter than SELECTOR_MAX. */
 #define REQUEST_LIST_MAX 1024
 
+/* Limits for the option "revert-after". */
+#define REVERT_AFTER_MIN_US UINT64_C(1000000)
+#define REVERT_AFTER_MAX_US (86400 * UINT64_C(1000000))
+
 /* A list of strings from a caller. */
 typedef struct RequestList {
         char **entries; /* ends with NULL; NULL for an empty list */
@@ -40,6 +44,7 @@ typedef struct Request {
         char *driver;               /* option "driver": a vfio driver; NULL: vfiod chooses */
         uint32_t pid;               /* option "pid": a process; 0 for none */
         unsigned virtual_functions; /* option "virtual-functions": of a new rule; 0 for none */
+        uint64_t revert_after_us;   /* option "revert-after"; 0 for none */
         bool starts;                /* the caller does not wait for the end of the job */
         RequestSpaces spaces;       /* option "config-space": what the caller has read */
         bool explain;               /* option "explain" */

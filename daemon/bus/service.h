@@ -9,6 +9,7 @@
 #include "kernel/pci-names.h"
 #include "lease/lease.h"
 #include "model/follower.h"
+#include "revert/revert.h"
 #include "rule/rule-keeper.h"
 
 /* The objects of vfiod on the bus. The service borrows all its parts, which must outlive it. */
@@ -63,6 +64,7 @@ struct Service {
         Inventory *inventory;
         JobTable *jobs;
         LeaseTable *leases;
+        RevertTable *reverts;
         const char *lease_socket; /* path of the socket of leases; NULL for none */
         PciNames *names;
         CensusTable *censuses;

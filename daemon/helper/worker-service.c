@@ -5,6 +5,7 @@
 #include "helper/examine-service.h"
 #include "helper/lease-holders.h"
 #include "helper/lease-service.h"
+#include "helper/revert-service.h"
 #include "process/examine-message.h"
 #include "process/job-message.h"
 #include "rule/boot-file.h"
@@ -317,6 +318,16 @@ static int method_end_holders(sd_bus_message *message, void *userdata, sd_bus_er
         return lease_service_end_holders(((const Session *)userdata)->host, message);
 }
 
+static int method_record_revert(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        (void)error;
+        return revert_service_record(((const Session *)userdata)->host, message);
+}
+
+static int method_forget_revert(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        (void)error;
+        return revert_service_forget(((const Session *)userdata)->host, message);
+}
+
 static int method_examine(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         (void)error;
         return examine_service_run(((const Session *)userdata)->host, message);
@@ -341,6 +352,8 @@ static const sd_bus_vtable vtable[] = {
                 METHOD("GrantLease", LEASE_GRANT_ARGUMENTS, LEASE_GRANT_RESULTS, method_grant_lease),
                 METHOD("RevokeLease", "ub", "i", method_revoke_lease),
                 METHOD("EndHolders", "ub", "iu", method_end_holders),
+                METHOD("RecordRevert", REVERT_RECORD_ARGUMENTS, "i", method_record_revert),
+                METHOD("ForgetRevert", "u", "i", method_forget_revert),
                 METHOD("Examine", "", EXAMINE_RESULTS, method_examine),
                 SD_BUS_SIGNAL("Step", "us", 0),
                 SD_BUS_VTABLE_END,

@@ -154,6 +154,21 @@ int worker_request_boot_devices(sd_event *event, WorkerPort *port, const WorkerD
         return r < 0 ? r : send_list_request(port, TAKE_PTR(peer), call, done, userdata);
 }
 
+int worker_request_record_revert(
+                sd_event *event, WorkerPort *port, const RevertFile *file, worker_request_done_t done, void *userdata) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        _cleanup_(sd_bus_close_unrefp) sd_bus *peer = NULL;
+        int r;
+
+        if ((r = worker_request_new(event, port, "RecordRevert", &peer, &call)) < 0 ||
+                        (r = sd_bus_message_append(call, "uut", file->number, (uint32_t)file->uid, file->at_us)) < 0 ||
+                        (r = sd_bus_message_open_container(call, 'a', "s")) < 0)
+                return r;
+        for (size_t i = 0; i < file->n_addresses && r >= 0; i++)
+                r = sd_bus_message_append(call, "s", PCI_ADDRESS_TEXT(file->addresses[i]));
+        return r < 0 ? r : send_list_request(port, TAKE_PTR(peer), call, done, userdata);
+}
+
 int worker_request_now(const WorkerPort *port, const char *member, const char *types, ...) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
         _cleanup_(sd_bus_close_unrefp) sd_bus *peer = NULL;

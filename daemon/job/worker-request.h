@@ -2,6 +2,7 @@
 #pragma once
 
 #include "job/worker.h"
+#include "state/revert-file.h"
 
 /* Small requests of the daemon to vfiod-worker: files that only root may write. Each has a connection of its own. */
 
@@ -26,6 +27,10 @@ typedef struct WorkerDevice {
 /* Asks the worker to write these devices, and no others, into the boot file. Returns as worker_request() does. */
 int worker_request_boot_devices(sd_event *event, WorkerPort *port, const WorkerDevice *devices, size_t n_devices,
                 worker_request_done_t done, void *userdata);
+
+/* Asks the worker to write the file of a revert. Returns as worker_request() does. */
+int worker_request_record_revert(
+                sd_event *event, WorkerPort *port, const RevertFile *file, worker_request_done_t done, void *userdata);
 
 /* A request with any arguments, and an answer of any signature: worker_request_new() makes the call, to which the caller appends
  * the arguments, and worker_request_send() sends it and takes the peer over, also on failure. The caller unrefs the call. reply()

@@ -9,7 +9,7 @@
  * parent neither kills it nor waits for it. The process keeps only the folders of the kernel, the standard streams and
  * some named descriptors open, and above all not the bus: the name on the bus would stay taken. */
 
-#define CHILD_KEEP_MAX 4
+#define CHILD_KEEP_MAX 5
 
 /* Forks. Returns 0 in the child, which must end with _exit(); the pid in the parent, which must reap the child; or a
  * negative errno. */

@@ -15,7 +15,7 @@ typedef struct ListenerParts {
         uid_t client;        /* the user who may connect, besides root and the user of this process */
         size_t children_max; /* more connections wait until a child ends */
         uint64_t idle_us;    /* The helper ends when it had no child for so long. */
-        int keep[3];         /* descriptors that the children need; negative for none */
+        int keep[4];         /* descriptors that the children need; negative for none */
         /* Serves the connection, in the child. Takes the descriptor over. */
         void (*serve)(int fd, void *userdata);
         void *userdata;

@@ -26,24 +26,6 @@ int lease_file_parse_name(const char *name, unsigned *ret) {
         return 0;
 }
 
-/* Reads or writes the addresses. */
-static void transfer_addresses(StateJson *json, LeaseFile *file) {
-        StateJson list = state_json_enter(json, "devices", JSON_ARRAY);
-        size_t n = list.writing ? file->n_addresses : json_array_size(list.json);
-
-        if (!list.writing) {
-                file->addresses = n <= LEASE_DEVICES_MAX ? calloc(n + 1, sizeof(PciAddress)) : NULL;
-                if (!file->addresses) {
-                        state_json_fail(json, n <= LEASE_DEVICES_MAX ? -ENOMEM : -E2BIG);
-                        return;
-                }
-        }
-        for (size_t i = 0; i < n; i++)
-                file->addresses[i] = state_json_address(&list, NULL, file->addresses[i]);
-        file->n_addresses = n;
-        state_json_leave(&list);
-}
-
 /* Reads or writes all of it but the number, which is the name of the file. */
 static void transfer(StateJson *json, LeaseFile *file) {
         file->uid = (uid_t)state_json_number(json, "uid", file->uid, 0, UINT32_MAX - 1);
@@ -52,7 +34,7 @@ static void transfer(StateJson *json, LeaseFile *file) {
         file->took = state_json_flag(json, "took", file->took);
         file->descriptors = state_json_flag(json, "descriptors", file->descriptors);
         file->kill = state_json_flag(json, "kill", file->kill);
-        transfer_addresses(json, file);
+        state_json_addresses(json, "devices", &file->addresses, &file->n_addresses, LEASE_DEVICES_MAX);
 }
 
 int lease_file_write(int leases_fd, const LeaseFile *file) {

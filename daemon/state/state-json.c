@@ -252,3 +252,20 @@ void state_json_origin(StateJson *json, DeviceOrigin *origin) {
         if (origin->autoprobe_known)
                 origin->autoprobe = state_json_flag(json, "autoprobe", origin->autoprobe);
 }
+
+void state_json_addresses(StateJson *json, const char *key, PciAddress **addresses, size_t *n_addresses, size_t max) {
+        StateJson list = state_json_enter(json, key, JSON_ARRAY);
+        size_t n = list.writing ? *n_addresses : json_array_size(list.json);
+
+        if (!list.writing) {
+                *addresses = n <= max ? calloc(n + 1, sizeof(PciAddress)) : NULL;
+                if (!*addresses) {
+                        state_json_fail(json, n <= max ? -ENOMEM : -E2BIG);
+                        return;
+                }
+        }
+        for (size_t i = 0; i < n; i++)
+                (*addresses)[i] = state_json_address(&list, NULL, (*addresses)[i]);
+        *n_addresses = n;
+        state_json_leave(&list);
+}

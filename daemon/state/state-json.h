@@ -39,3 +39,6 @@ PciAddress state_json_address(StateJson *json, const char *key, PciAddress value
 void state_json_ids(StateJson *json, PciIds *ids);
 void state_json_binding(StateJson *json, const char *key, Binding *binding);
 void state_json_origin(StateJson *json, DeviceOrigin *origin);
+
+/* A list of at most max addresses. The list that is read is new. */
+void state_json_addresses(StateJson *json, const char *key, PciAddress **addresses, size_t *n_addresses, size_t max);

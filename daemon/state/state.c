@@ -35,6 +35,7 @@ static void close_folders(State *state) {
         state->devices_fd = safe_close(state->devices_fd);
         state->transactions_fd = safe_close(state->transactions_fd);
         state->leases_fd = safe_close(state->leases_fd);
+        state->reverts_fd = safe_close(state->reverts_fd);
 }
 
 State *state_free(State *state) {
@@ -199,7 +200,10 @@ static int open_folders(State *state, const char *folder, bool writer) {
         if (state->transactions_fd < 0)
                 return state->transactions_fd;
         state->leases_fd = open_folder(state->folder_fd, "leases", writer);
-        return state->leases_fd;
+        if (state->leases_fd < 0)
+                return state->leases_fd;
+        state->reverts_fd = open_folder(state->folder_fd, "reverts", writer);
+        return state->reverts_fd;
 }
 
 /* Whether a writer would remove or convert the file. */
@@ -214,7 +218,8 @@ bool state_needs_writer(const char *folder) {
         return sysfs_for_each(AT_FDCWD, folder, on_unprepared, NULL) != 0 ||
                         sysfs_for_each(AT_FDCWD, SYSFS_PATH("%s/devices", folder), on_unprepared, NULL) != 0 ||
                         sysfs_for_each(AT_FDCWD, SYSFS_PATH("%s/transactions", folder), on_unprepared, NULL) != 0 ||
-                        sysfs_for_each(AT_FDCWD, SYSFS_PATH("%s/leases", folder), on_unprepared, NULL) != 0;
+                        sysfs_for_each(AT_FDCWD, SYSFS_PATH("%s/leases", folder), on_unprepared, NULL) != 0 ||
+                        sysfs_for_each(AT_FDCWD, SYSFS_PATH("%s/reverts", folder), on_unprepared, NULL) != 0;
 }
 
 static bool worker_is_alive(const State *state) {
@@ -233,6 +238,7 @@ int state_new(const char *folder, bool writer, State **ret) {
                         .devices_fd = -EBADF,
                         .transactions_fd = -EBADF,
                         .leases_fd = -EBADF,
+                        .reverts_fd = -EBADF,
                         .files_max = FILES_MAX,
         };
         int r = open_folders(state, folder, writer);
@@ -247,6 +253,7 @@ int state_new(const char *folder, bool writer, State **ret) {
                 (void)sysfs_for_each(state->devices_fd, ".", remove_unfinished, NULL);
                 (void)sysfs_for_each(state->transactions_fd, ".", remove_unfinished, NULL);
                 (void)sysfs_for_each(state->leases_fd, ".", remove_unfinished, NULL);
+                (void)sysfs_for_each(state->reverts_fd, ".", remove_unfinished, NULL);
         }
         *ret = TAKE_PTR(state);
         return 0;

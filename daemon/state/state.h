@@ -3,6 +3,7 @@
 
 #include "state/device-file.h"
 #include "state/lease-file.h"
+#include "state/revert-file.h"
 #include "state/transaction-file.h"
 
 /* The state folder, /run/vfiod: what vfiod remembers of the devices that it detached. Only workers write the files; the
@@ -17,9 +18,9 @@ typedef struct StateTransaction {
 } StateTransaction;
 
 typedef struct State {
-        int folder_fd, devices_fd, transactions_fd,
-                        leases_fd; /* all -EBADF for a folder that cannot be used: then no job can start */
-        DeviceFile *devices;       /* in the order of the addresses */
+        int folder_fd, devices_fd, transactions_fd, leases_fd,
+                        reverts_fd; /* all -EBADF for a folder that cannot be used: then no job can start */
+        DeviceFile *devices;        /* in the order of the addresses */
         size_t n_devices;
         StateTransaction *transactions; /* in the order of the numbers */
         size_t n_transactions;

@@ -108,6 +108,8 @@ static bool is_stale(const MatrixCase *mcase) {
 }
 
 const char *matrix_case_end(const MatrixCase *mcase) {
+        if (is_method(mcase, "Confirm"))
+                return "*.NoRevert: *";
         return is_stale(mcase) && !is_start(mcase) ? "*.PlanStale: *have changed since the plan for * was made*" : NULL;
 }
 
@@ -131,6 +133,7 @@ static char *options_text(const MatrixCase *mcase) {
                         {"kill", "'kill': <true>"},
                         {"no-apply", "'no-apply': <true>"},
                         {"explain", "'explain': <true>"},
+                        {"revert-after", "'revert-after': <uint64 60000000>"},
                         {"config-space", "'config-space': <{'0000:02:00.0': [byte 1]}>"},
         };
 

@@ -31,6 +31,7 @@ static Stub *start(void) {
         stub_answer(stub, "Release", "()");
         stub_answer(stub, "ListJobs", "(@a(uossiasuusssa{sv}ta{sv}) [],)");
         stub_answer(stub, "ListRules", "(@a(sssa(sssa{sv})a{sv}) [],)");
+        stub_answer(stub, "ListGroups", "(@a(iosbassa{sv}) [],)");
         return stub;
 }
 

@@ -5,6 +5,7 @@
 #include "state-text.h"
 #include "state/device-file.h"
 #include "state/lease-file.h"
+#include "state/revert-file.h"
 #include "state/transaction-file.h"
 
 /* The input is the JSON of a state file behind a right header; and also a whole file. */
@@ -58,6 +59,22 @@ static void read_lease(void) {
         g_assert_cmpint(lease_file_read(folder->fd, 8, &again), ==, 0);
         g_assert_cmpuint(again.n_addresses, ==, file.n_addresses);
         g_assert_cmpuint(again.uid, ==, file.uid);
+}
+
+static void read_revert(void) {
+        _cleanup_revert_file_ RevertFile file = {}, again = {};
+
+        int r = revert_file_read(folder->fd, 7, &file);
+        g_assert_true(r == 0 || r == -EBADMSG || r == -ESTALE || r == -E2BIG);
+        if (r < 0) {
+                g_assert_null(file.addresses);
+                return;
+        }
+        file.number = 8;
+        g_assert_cmpint(revert_file_write(folder->fd, &file), ==, 0);
+        g_assert_cmpint(revert_file_read(folder->fd, 8, &again), ==, 0);
+        g_assert_cmpuint(again.n_addresses, ==, file.n_addresses);
+        g_assert_true(again.uid == file.uid && again.at_us == file.at_us);
 }
 
 static void check_ranges(const Plan *plan) {
@@ -117,6 +134,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         read_transaction();
         state_input_write(folder->fd, "7", "lease", data, size);
         read_lease();
+        state_input_write(folder->fd, "7", "revert", data, size);
+        read_revert();
         state_input_write(folder->fd, DEVICE, NULL, data, size);
         read_device();
         state_input_write(folder->fd, "7", NULL, data, size);

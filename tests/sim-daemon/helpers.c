@@ -53,7 +53,7 @@ static ListenerParts make_parts(const HelperHost *host, const char *name, int li
                         .listen_fd = listen_fd,
                         .children_max = CHILDREN_MAX,
                         .idle_us = host->idle_us,
-                        .keep = {-EBADF, -EBADF, -EBADF},
+                        .keep = {-EBADF, -EBADF, -EBADF, -EBADF},
         };
 }
 
@@ -71,6 +71,7 @@ static int run_worker(const HelperHost *host, int listen_fd) {
                         .devices_fd = state->devices_fd,
                         .transactions_fd = state->transactions_fd,
                         .leases_fd = state->leases_fd,
+                        .reverts_fd = state->reverts_fd,
                         .rule_folders = host->rule_folders,
                         .early_rules = host->early_rules,
                         .boot_rules = host->boot_rules,
@@ -79,6 +80,7 @@ static int run_worker(const HelperHost *host, int listen_fd) {
         parts.keep[0] = state->devices_fd;
         parts.keep[1] = state->transactions_fd;
         parts.keep[2] = state->leases_fd;
+        parts.keep[3] = state->reverts_fd;
         parts.serve = worker_serve;
         parts.userdata = &worker;
         return listener_run(&parts);

@@ -35,6 +35,13 @@ static const LeaseLimits lease_limits = {
                 .retry_max_us = 200000,
 };
 
+static const RevertLimits revert_limits = {
+                .reverts = {.total = 8, .per_user = 2, .for_root = 4},
+                .retry_min_us = 50000,
+                .retry_max_us = 200000,
+                .fault_max_us = 200000,
+};
+
 #define SETTLED_PATIENCE_US UINT64_C(60000000)
 
 /* Asks the fake kernel to load the module. Runs in a worker. */
@@ -229,6 +236,7 @@ static int run(const char *root, const char *control_socket, const char *state_f
                         .polkit_deadline_us = polkit_ms ? strtoull(polkit_ms, NULL, 10) * 1000 : 0,
                         .root_fd = root_fd,
                         .lease_limits = &lease_limits,
+                        .revert_limits = &revert_limits,
                         .lease_socket = lease_socket,
                         .lease_fd = lease_fd,
         };

@@ -8,7 +8,7 @@ import circles
 import ctext
 
 # The layers, from left to right: a file may include files of its own folder and of folders to the left.
-LAYERS = ["base", "kernel", "usage", "model", "policy", "diagnosis", "state", "engine", "process", "job", "lease", "rule", "helper", "bus"]
+LAYERS = ["base", "kernel", "usage", "model", "policy", "diagnosis", "state", "engine", "process", "job", "lease", "revert", "rule", "helper", "bus"]
 
 # The rooms that may use sysfs and procfs.
 KERNEL_ROOMS = ("kernel", "usage")
@@ -21,7 +21,7 @@ KERNEL_HEADERS = ("libudev.h", "libkmod.h")
 BUS_HEADERS = ("systemd/sd-bus",)
 
 # The rooms that talk to the other processes of vfiod, and so use sd-bus, too.
-PEER_ROOMS = ("process", "job", "lease", "helper")
+PEER_ROOMS = ("process", "job", "lease", "revert", "helper")
 
 LINES_MAX = 500
 SOURCES = (".c", ".h", ".py", ".sh")

@@ -61,12 +61,13 @@ static int connect_worker(void *userdata) {
                         .devices_fd = host->state->devices_fd,
                         .transactions_fd = host->state->transactions_fd,
                         .leases_fd = host->state->leases_fd,
+                        .reverts_fd = host->state->reverts_fd,
                         .survey_us = host->survey_us,
         };
         int ends[2];
 
         g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), ==, 0);
-        const int keep[] = {ends[1], worker.devices_fd, worker.transactions_fd, worker.leases_fd};
+        const int keep[] = {ends[1], worker.devices_fd, worker.transactions_fd, worker.leases_fd, worker.reverts_fd};
         pid_t pid = child_fork("vfiod-job", host->kernel, keep, G_N_ELEMENTS(keep));
         g_assert_cmpint(pid, >=, 0);
         if (pid == 0) {

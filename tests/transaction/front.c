@@ -91,12 +91,13 @@ void front_connect(Front *front) {
                         .devices_fd = host->state->devices_fd,
                         .transactions_fd = host->state->transactions_fd,
                         .leases_fd = host->state->leases_fd,
+                        .reverts_fd = host->state->reverts_fd,
                         .reaper = front->reaper ?: "/nonexistent",
                         .rule_folders = front->folders,
                         .early_rules = front->early,
                         .boot_rules = front->boot,
         };
-        const int keep[] = {ends[1], worker.devices_fd, worker.transactions_fd, worker.leases_fd};
+        const int keep[] = {ends[1], worker.devices_fd, worker.transactions_fd, worker.leases_fd, worker.reverts_fd};
         front->worker = child_fork("vfiod-job", host->kernel, keep, G_N_ELEMENTS(keep));
         g_assert_cmpint(front->worker, >=, 0);
         if (front->worker == 0) {

@@ -69,7 +69,7 @@ static Helper helper_start(uid_t client, size_t children_max, uint64_t idle_us) 
                                 .client = client,
                                 .children_max = children_max,
                                 .idle_us = idle_us,
-                                .keep = {-EBADF, -EBADF, -EBADF},
+                                .keep = {-EBADF, -EBADF, -EBADF, -EBADF},
                                 .serve = serve,
                                 .userdata = (void *)"userdata",
                 });

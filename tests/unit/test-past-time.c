@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "client/past-time.h"
 
+#include <errno.h>
 #include <glib.h>
 #include <stdlib.h>
 #include <time.h>
@@ -84,6 +85,24 @@ static void test_refused(void) {
                         g_error("'%s' is taken as %" G_GUINT64_FORMAT, texts[i], time_us);
 }
 
+/* A span alone, as --revert-after takes it. */
+static void test_span(void) {
+        static const struct {
+                const char *text;
+                uint64_t seconds; /* 0: refused */
+        } cases[] = {{"90", 90}, {"90s", 90}, {"2m", 120}, {"1h30m", 5400}, {"1h 30min", 5400}, {"1d", 86400}, {"", 0},
+                        {"0", 0}, {"-5", 0}, {"+5", 0}, {"2x", 0}, {"1.5h", 0}, {"2m ago", 0}, {"m", 0},
+                        {"99999999999999999999s", 0}};
+
+        for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+                uint64_t span_us = 0;
+                int r = past_time_parse_span(cases[i].text, &span_us);
+
+                if (r != (cases[i].seconds > 0 ? 0 : -EINVAL) || span_us != cases[i].seconds * 1000000)
+                        g_error("'%s' is %d, %" G_GUINT64_FORMAT, cases[i].text, r, span_us);
+        }
+}
+
 int main(int argc, char **argv) {
         g_assert_cmpint(setenv("TZ", ZONE, 1), ==, 0);
         tzset();
@@ -91,5 +110,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/past-time/calendar", test_calendar);
         g_test_add_func("/past-time/spans", test_spans);
         g_test_add_func("/past-time/refused", test_refused);
+        g_test_add_func("/past-time/span", test_span);
         return g_test_run();
 }
