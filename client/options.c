@@ -23,6 +23,11 @@ static const struct option options[] = {
                 {"companion", required_argument, NULL, OPTION_COMPANION},
                 {"qemu", no_argument, NULL, OPTION_QEMU},
                 {"iommufd", no_argument, NULL, OPTION_IOMMUFD},
+                {"libvirt", no_argument, NULL, OPTION_LIBVIRT},
+                {"xml", no_argument, NULL, OPTION_XML},
+                {"cloud-hypervisor", no_argument, NULL, OPTION_CLOUD_HYPERVISOR},
+                {"crosvm", no_argument, NULL, OPTION_CROSVM},
+                {"cdi", no_argument, NULL, OPTION_CDI},
                 {"override", required_argument, NULL, OPTION_OVERRIDE},
                 {"driver", required_argument, NULL, OPTION_DRIVER},
                 {"plan", required_argument, NULL, OPTION_PLAN},
@@ -107,6 +112,14 @@ static int add_items(int letter, const char *what, const char *list, char ***ite
         return 0;
 }
 
+/* Sets the format of show, which can be only one. Returns 0; or -EINVAL after it has printed a message. */
+static int set_format(Invocation *invocation, const char *format) {
+        if (invocation->fragment && !streq(invocation->fragment, format))
+                return refuse("use only one of --qemu, --libvirt, --xml, --cloud-hypervisor, --crosvm and --cdi");
+        invocation->fragment = format;
+        return 0;
+}
+
 uint32_t options_parse_number(const char *text) {
         unsigned long long number;
         char *end;
@@ -180,10 +193,18 @@ int options_parse(int argc, char **argv, Invocation *invocation, char used[OPTIO
                                 return -ENOMEM;
                         break;
                 case OPTION_QEMU:
-                        invocation->qemu = true;
+                case OPTION_LIBVIRT:
+                case OPTION_XML:
+                case OPTION_CLOUD_HYPERVISOR:
+                case OPTION_CROSVM:
+                case OPTION_CDI:
+                        /* the name of the option is that of the format */
+                        r = set_format(invocation, option == OPTION_XML ? "nodedev" : options_name(option));
+                        if (r < 0)
+                                return r;
                         break;
                 case OPTION_IOMMUFD:
-                        invocation->qemu = invocation->iommufd = true;
+                        invocation->iommufd = true;
                         break;
                 case OPTION_OVERRIDE:
                         r = add_items(option, "names of guards", optarg, &invocation->options.overrides);
@@ -313,5 +334,7 @@ int options_parse(int argc, char **argv, Invocation *invocation, char used[OPTIO
                 if (!strchr(GENERAL, option) && !strchr(used, option))
                         *strchr(used, '\0') = (char)option;
         }
+        if (invocation->iommufd && !invocation->fragment)
+                invocation->fragment = "qemu";
         return ending;
 }

@@ -16,6 +16,11 @@ enum {
         OPTION_COMPANION = 'c',
         OPTION_QEMU = 'Q',
         OPTION_IOMMUFD = 'I',
+        OPTION_LIBVIRT = '1',
+        OPTION_XML = '2',
+        OPTION_CLOUD_HYPERVISOR = '3',
+        OPTION_CROSVM = '4',
+        OPTION_CDI = '5',
         OPTION_OVERRIDE = 'O',
         OPTION_PLAN = 'p',
         OPTION_DRY_RUN = 'd',
@@ -58,7 +63,7 @@ enum {
 #define OPTIONS_SHORT ":hqn:o:H:M:"
 
 /* Room for each letter once. */
-#define OPTIONS_MAX 32
+#define OPTIONS_MAX 64
 
 /* Reads the options into the invocation. Appends the letters of those that only some verbs take to used, each once.
  * Moves the other arguments behind them, and sets optind to the first of these. Returns 0; OPTION_HELP or

@@ -259,6 +259,7 @@ static const struct {
                 OPTION("descriptors", read_flag, descriptors),
                 OPTION("kill", read_flag, kill),
                 OPTION("explain", read_flag, explain),
+                OPTION("iommufd", read_flag, iommufd),
                 OPTION("config-space", read_spaces, spaces),
 };
 

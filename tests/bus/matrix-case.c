@@ -123,6 +123,7 @@ static char *options_text(const MatrixCase *mcase) {
                         {"descriptors", "'descriptors': <true>"},
                         {"kill", "'kill': <true>"},
                         {"explain", "'explain': <true>"},
+                        {"iommufd", "'iommufd': <false>"},
                         {"config-space", "'config-space': <{'0000:02:00.0': [byte 1]}>"},
         };
 
@@ -145,6 +146,8 @@ static char *argument_text(const MatrixCase *mcase, const GDBusArgInfo *argument
                 return options_text(mcase);
         if (g_str_equal(argument->name, "verb"))
                 return g_strdup(is_reattach(mcase) ? "'reattach'" : "'detach'");
+        if (g_str_equal(argument->name, "format"))
+                return g_strdup("'libvirt'");
         if (g_str_equal(argument->name, "text"))
                 return g_strdup("'[Match]\\nVendor=8086\\n'");
         if (g_str_equal(argument->name, "name"))
