@@ -75,13 +75,13 @@ static void print_children(Tree *tree, size_t parent, unsigned depth) {
                 return;
         if (tree->children[parent] > 0)
                 fprintf(tree->stream, "%s  |\n", tree->indent);
-        strcpy(tree->indent + length, "  ");
+        memcpy(tree->indent + length, "  ", sizeof("  "));
         for (size_t child = tree->children[parent]; child > 0; child = tree->siblings[child - 1]) {
                 bool is_last = tree->siblings[child - 1] == 0;
 
                 fprintf(tree->stream, "%s+- ", tree->indent);
                 print_name(tree->stream, strempty(tree->devices->items[child - 1].address));
-                strcpy(tree->indent + length + 2, is_last ? "  " : "| ");
+                memcpy(tree->indent + length + 2, is_last ? "  " : "| ", sizeof("  "));
                 print_children(tree, child - 1, depth + 1);
                 if (is_last && tree->children[child - 1] == 0)
                         fprintf(tree->stream, "%s\n", tree->indent);
@@ -125,6 +125,7 @@ ExitCode verb_nodedev_list(Invocation *invocation) {
 ExitCode verb_nodedev_reset(Invocation *invocation) {
         return report_failure(EXIT_USAGE, SD_BUS_ERROR_NOT_SUPPORTED,
                         "vfioctl resets no devices. The kernel resets %s when a virtual machine opens it, and when it "
-                        "closes it",
+                        "closes it. To reset it now, detach it, and write 1 to its file 'reset' in sysfs as root while "
+                        "no program has it open",
                         invocation->selector);
 }

@@ -7,7 +7,7 @@ int fragment_write_cloud_hypervisor(Fragment *fragment, const FragmentQuestion *
         if (r == 0)
                 r = fragment_add_argument(fragment, "--device");
         for (size_t i = 0; r == 0 && i < fragment->n_devices; i++)
-                r = fragment_add_argument(fragment, "path=/sys/bus/pci/devices/%s/",
+                r = fragment_add_argument(fragment, "path=" PCI_DEVICES_FOLDER "/%s/",
                                 PCI_ADDRESS_TEXT(fragment->devices[i]->address));
         return r;
 }

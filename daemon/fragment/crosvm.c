@@ -6,7 +6,7 @@ int fragment_write_crosvm(Fragment *fragment, const FragmentQuestion *question, 
         for (size_t i = 0; r == 0 && i < fragment->n_devices; i++) {
                 r = fragment_add_argument(fragment, "--vfio");
                 if (r == 0)
-                        r = fragment_add_argument(fragment, "/sys/bus/pci/devices/%s",
+                        r = fragment_add_argument(fragment, PCI_DEVICES_FOLDER "/%s",
                                         PCI_ADDRESS_TEXT(fragment->devices[i]->address));
         }
         return r;

@@ -19,7 +19,7 @@ int fragment_write_qemu(Fragment *fragment, const FragmentQuestion *question, Pr
                 r = fragment_add_argument(fragment, "-device");
                 if (r >= 0)
                         r = fragment_add_argument(fragment, "vfio-pci,%s%s%s",
-                                        is_short ? "host=" : "sysfsdev=/sys/bus/pci/devices/",
+                                        is_short ? "host=" : "sysfsdev=" PCI_DEVICES_FOLDER "/",
                                         PCI_ADDRESS_TEXT(address), fragment->iommufd ? ",iommufd=iommufd0" : "");
         }
         return r;
