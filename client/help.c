@@ -63,6 +63,7 @@ static void print_options(FILE *stream) {
               "  -H, --host [USER@]HOST    Ask vfiod of another host, through ssh\n"
               "  -M, --machine CONTAINER   Ask vfiod of a container of this host\n"
               "      --no-pager            Do not show a long output in a pager\n"
+              "      --color WHEN          auto (colours on a terminal), always or never\n"
               "      --yes                 Do not ask, and answer every question with yes\n"
               "      --no-ask-password     Do not ask for a password if polkit requires one\n"
               "      --json                Print JSON\n"

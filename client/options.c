@@ -11,7 +11,7 @@
 
 /* Letters of the options that every verb takes. */
 static const char GENERAL[] = {OPTION_JSON, OPTION_NO_LEGEND, OPTION_QUIET, OPTION_HELP, OPTION_VERSION, OPTION_ADDRESS,
-                OPTION_NO_ASK_PASSWORD, OPTION_YES, OPTION_NO_PAGER, OPTION_HOST, OPTION_MACHINE, '\0'};
+                OPTION_NO_ASK_PASSWORD, OPTION_YES, OPTION_NO_PAGER, OPTION_COLOR, OPTION_HOST, OPTION_MACHINE, '\0'};
 
 static const struct option options[] = {
                 {"json", no_argument, NULL, OPTION_JSON},
@@ -59,6 +59,7 @@ static const struct option options[] = {
                 {"all", no_argument, NULL, OPTION_ALL},
                 {"yes", no_argument, NULL, OPTION_YES},
                 {"no-pager", no_argument, NULL, OPTION_NO_PAGER},
+                {"color", required_argument, NULL, OPTION_COLOR},
                 {"cap", required_argument, NULL, OPTION_CAP},
                 {"tree", no_argument, NULL, OPTION_TREE},
                 {NULL, 0, NULL, 0},
@@ -312,6 +313,10 @@ int options_parse(int argc, char **argv, Invocation *invocation, char used[OPTIO
                         break;
                 case OPTION_NO_PAGER:
                         invocation->output.pager = false;
+                        break;
+                case OPTION_COLOR:
+                        if (output_set_color(&invocation->output, optarg) < 0)
+                                return refuse("--color is auto, always or never, not '%s'", optarg);
                         break;
                 case OPTION_CAP:
                         if (!streq(optarg, "pci"))

@@ -21,6 +21,7 @@ enum {
         OPTION_CLOUD_HYPERVISOR = '3',
         OPTION_CROSVM = '4',
         OPTION_CDI = '5',
+        OPTION_COLOR = '6',
         OPTION_OVERRIDE = 'O',
         OPTION_PLAN = 'p',
         OPTION_DRY_RUN = 'd',

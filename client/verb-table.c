@@ -39,6 +39,8 @@ static const Verb verbs[] = {
                 {"rescan", "", "Read all devices and rules again", OPERAND_NONE, "", verb_rescan, true},
                 {"status", "", "Show the version, the IOMMU, and the numbers of devices and groups", OPERAND_NONE, "",
                                 verb_status},
+                {"metrics", "", "Print numbers for a monitoring system, as OpenMetrics text", OPERAND_NONE, "",
+                                verb_metrics},
                 {"explain", " SELECTOR", "Explain why devices share a group, and what the host would lose",
                                 OPERAND_SELECTOR, "", verb_explain},
                 {"doctor", " [SELECTOR]", "Tell what keeps virtual machines from using devices, and the cure",

@@ -104,6 +104,9 @@ ExitCode verb_rule_check(Invocation *invocation);
 ExitCode verb_rescan(Invocation *invocation);
 ExitCode verb_status(Invocation *invocation);
 
+/* Prints numbers for a monitoring system, as OpenMetrics text. */
+ExitCode verb_metrics(Invocation *invocation);
+
 /* Explains why the selected device shares its group, and what the host would lose. */
 ExitCode verb_explain(Invocation *invocation);
 

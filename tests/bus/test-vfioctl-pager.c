@@ -95,6 +95,30 @@ static void test_colors(void) {
         g_assert_nonnull(strstr(colored, "\x1b[32mdetached"));
         g_autofree char *plain = ON_TERMINAL("list", "NO_COLOR=1");
         g_assert_null(strchr(plain, '\x1b'));
+        g_autofree char *groups = ON_TERMINAL("groups --no-pager", "NO_COLOR=");
+        g_assert_nonnull(strstr(groups, "\x1b[32mdetached"));
+        g_autofree char *shown = ON_TERMINAL("show ens3", "NO_COLOR=");
+        g_assert_nonnull(strstr(shown, "State: \x1b[32mdetached\x1b[0m"));
+        /* an option decides before the environment, and SYSTEMD_COLORS before NO_COLOR, as for systemctl */
+        g_autofree char *never = ON_TERMINAL("list --color=never", "SYSTEMD_COLORS=1");
+        g_assert_null(strchr(never, '\x1b'));
+        g_autofree char *always = ON_TERMINAL("list --color=always", "NO_COLOR=1", "TERM=dumb");
+        g_assert_nonnull(strstr(always, "\x1b[32mdetached"));
+        g_autofree char *automatic = ON_TERMINAL("list --color=auto", "NO_COLOR=1");
+        g_assert_null(strchr(automatic, '\x1b'));
+        g_autofree char *systemd = ON_TERMINAL("list", "NO_COLOR=1", "SYSTEMD_COLORS=16");
+        g_assert_nonnull(strstr(systemd, "\x1b[32mdetached"));
+        g_autofree char *off = ON_TERMINAL("list", "NO_COLOR=", "SYSTEMD_COLORS=0");
+        g_assert_null(strchr(off, '\x1b'));
+        g_autofree char *dumb = ON_TERMINAL("list", "NO_COLOR=", "TERM=dumb");
+        g_assert_null(strchr(dumb, '\x1b'));
+        /* a pipe */
+        g_auto(ProgramResult) pipe = vfioctl("list"), forced = vfioctl("list --color always"),
+                              json = vfioctl("list --json --color=always");
+        g_assert_null(strchr(pipe.output, '\x1b'));
+        g_assert_nonnull(strstr(forced.output, "\x1b[32mdetached"));
+        g_assert_null(strchr(json.output, '\x1b'));
+        EXPECT(2, "vfioctl: --color is auto, always or never, not 'blue'\n*", "list --color=blue");
         fixture_stop(fixture);
 }
 
