@@ -199,6 +199,33 @@ static void test_port(void) {
         fixture_stop(fixture);
 }
 
+/* The text is well-formed XML, whatever names the host has. */
+static void test_well_formed(void) {
+        static const char *const topologies[] = {"story", "names"};
+
+        for (size_t i = 0; i < G_N_ELEMENTS(topologies); i++) {
+                Fixture *fixture = fixture_start(&(FixtureOptions){.topology = topologies[i]});
+                g_auto(ProgramResult) list = vfioctl("devices -o address --no-legend");
+                g_auto(GStrv) addresses = g_strsplit(list.output, "\n", -1);
+
+                for (unsigned k = 0; addresses[k] && *addresses[k]; k++) {
+                        static const GMarkupParser parser = {0};
+                        g_autofree char *text = text_of(fixture, addresses[k], "nodedev", NO_OPTIONS);
+                        g_autoptr(GError) error = NULL;
+                        GMarkupParseContext *context = g_markup_parse_context_new(&parser, 0, NULL, NULL);
+
+                        (void)g_markup_parse_context_parse(context, text, -1, &error);
+                        g_assert_no_error(error);
+                        (void)g_markup_parse_context_end_parse(context, &error);
+                        g_assert_no_error(error);
+                        g_markup_parse_context_free(context);
+                        for (const char *c = text; *c; c++)
+                                g_assert_true(*c == '\n' || (unsigned char)*c >= 0x20);
+                }
+                fixture_stop(fixture);
+        }
+}
+
 static void test_json(void) {
         Fixture *fixture = fixture_start(NULL);
 
@@ -222,6 +249,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/fragment/cdi", test_cdi);
         g_test_add_func("/fragment/libvirt", test_libvirt);
         g_test_add_func("/fragment/port", test_port);
+        g_test_add_func("/fragment/well-formed", test_well_formed);
         g_test_add_func("/fragment/json", test_json);
         return g_test_run();
 }

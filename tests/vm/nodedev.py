@@ -79,6 +79,17 @@ def check_detached(machine):
     machine.guest.check_run(f"vfioctl reattach {machine.nic}")
 
 
+def check_virtual_functions(machine):
+    """A PF and its VFs."""
+    place = machine.controller
+    machine.write("0", f"devices/{place}/sriov_drivers_autoprobe")
+    machine.write("2", f"devices/{place}/sriov_numvfs")
+    compare_all(machine, "with VFs")
+    machine.tap.contains("the PF has its VFs", machine.guest.check_run(f"vfioctl show --xml {place}"), "maxCount='4'>")
+    machine.write("0", f"devices/{place}/sriov_numvfs")
+    machine.write("1", f"devices/{place}/sriov_drivers_autoprobe")
+
+
 def check_plain_user(machine):
     """Without root: only the number of the port is missing."""
     tap, guest = machine.tap, machine.guest
@@ -108,7 +119,7 @@ def check_hostdev(machine):
     tap.check("libvirt accepts the element", True)
 
 
-PARTS = [check_all, check_detached, check_plain_user, check_hostdev]
+PARTS = [check_all, check_detached, check_virtual_functions, check_plain_user, check_hostdev]
 
 if __name__ == "__main__":
     sys.exit(play("nodedev", __doc__, "full", PARTS))
