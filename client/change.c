@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* detach and reattach. */
 #include "consent.h"
+#include "fragment-proxy.h"
 #include "own-command.h"
 #include "present.h"
 #include "proxy.h"
@@ -106,16 +107,9 @@ static json_t *detached_to_json(const EntryList *changes, const Group *group, co
 /* Prints the result of detach. If the group could not be read after the change, it has no path. The rule is the
  * path of the rule's file; NULL for none. */
 static int print_detached(Output *output, const EntryList *changes, const Group *group, const DeviceList *members,
-                const char *rule, const char *selector) {
-        _cleanup_(strv_freep) char **arguments = NULL;
+                char *const *arguments, const char *rule, const char *selector) {
         _cleanup_free_ char *line = NULL;
-        int r;
 
-        if (group->viable) {
-                r = qemu_arguments(members, false, &arguments, NULL);
-                if (r < 0)
-                        return r;
-        }
         if (output->json)
                 return output_json(output, detached_to_json(changes, group, members, arguments, rule));
 
@@ -146,6 +140,7 @@ ExitCode verb_detach(Invocation *invocation) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(device_list_clear) DeviceList members = {0};
         _cleanup_(entry_list_clear) EntryList changes = {0};
+        _cleanup_(strv_freep) char **arguments = NULL;
         _cleanup_(group_clear) Group group = {0};
         _cleanup_free_ char *rule = NULL;
         ExitCode code;
@@ -168,10 +163,12 @@ ExitCode verb_detach(Invocation *invocation) {
                         &group, &error);
         if (r >= 0)
                 r = proxy_get_members(invocation->bus, &group, &members, &error);
+        if (r >= 0 && group.viable)
+                r = proxy_get_qemu_arguments(invocation->bus, group.number, &arguments, &error);
         if (r < 0)
                 (void)report_error(r, &error);
 
-        r = print_detached(&invocation->output, &changes, &group, &members, rule, invocation->selector);
+        r = print_detached(&invocation->output, &changes, &group, &members, arguments, rule, invocation->selector);
         return r < 0 ? report_error(r, NULL) : code;
 }
 

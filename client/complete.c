@@ -202,6 +202,9 @@ static void offer_values(Line *line, int letter, const char *value) {
         case OPTION_CAP:
                 offer(line, "pci", NULL);
                 break;
+        case OPTION_COLOR:
+                offer_list(line, "auto, always, never");
+                break;
         default:
                 break;
         }

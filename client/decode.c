@@ -27,6 +27,7 @@ static const Field device_fields[] = {
                 FIELD(Device, "Category", "s", category),
                 FIELD(Device, "Icon", "s", icon),
                 FIELD(Device, "MatchedRule", "s", rule),
+                FIELD(Device, "Parent", "s", parent),
                 FIELD(Device, "NumaNode", "i", numa_node),
                 FIELD(Device, "LinkSpeed", "u", link_speed),
                 FIELD(Device, "LinkSpeedMax", "u", link_speed_max),

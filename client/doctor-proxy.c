@@ -71,7 +71,7 @@ int proxy_diagnose(sd_bus *bus, const char *selector, CheckList *ret_checks, sd_
         return call_diagnose(bus, call, ret_checks, error);
 }
 
-static int append_spaces(sd_bus_message *call, const ConfigSpaces *spaces) {
+int append_config_spaces(sd_bus_message *call, const ConfigSpaces *spaces) {
         int r;
 
         if ((r = sd_bus_message_open_container(call, 'e', "sv")) < 0 ||
@@ -99,7 +99,7 @@ int proxy_explain(sd_bus *bus, const char *selector, const ConfigSpaces *spaces,
         if ((r = new_selector_call(bus, "Diagnose", selector, &call, error)) < 0 ||
                         (r = sd_bus_message_open_container(call, 'a', "{sv}")) < 0 ||
                         (r = sd_bus_message_append(call, "{sv}", "explain", "b", 1)) < 0 ||
-                        (spaces && (r = append_spaces(call, spaces)) < 0) ||
+                        (spaces && (r = append_config_spaces(call, spaces)) < 0) ||
                         (r = sd_bus_message_close_container(call)) < 0)
                 return r;
         return call_diagnose(bus, call, ret_checks, error);

@@ -35,3 +35,6 @@ json_t *check_to_json(const Check *check);
 
 /* Returns a text of the details; "" if there is none. */
 const char *check_get_detail(const Check *check, const char *key);
+
+/* Appends the option "config-space" to a call whose dictionary of options is open. Returns 0 or a negative errno. */
+int append_config_spaces(sd_bus_message *call, const ConfigSpaces *spaces);

@@ -29,7 +29,8 @@ typedef struct Device {
         char *icon;         /* name of an icon for the category */
         char *category;     /* "network", "storage", ... */
         bool endpoint;
-        char *rule; /* name of the rule that matches; empty for none */
+        char *rule;   /* name of the rule that matches; empty for none */
+        char *parent; /* address of the bridge or controller above it; NULL for none */
 
         char *group_path;
         char *node;

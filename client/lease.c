@@ -4,6 +4,7 @@
 #include "claim.h"
 #include "command.h"
 #include "consent.h"
+#include "fragment-proxy.h"
 #include "lease-proxy.h"
 #include "memlock.h"
 #include "present.h"
@@ -117,9 +118,6 @@ static ExitCode check_memlock(Invocation *invocation) {
 /* Gets the arguments that stand for "@qemu@". The caller frees the list. Returns 0 or a negative errno with the error. */
 static int get_qemu_arguments(
                 sd_bus *bus, const Grant *grant, const Claim *claim, char ***ret_arguments, sd_bus_error *error) {
-        _cleanup_(device_list_clear) DeviceList members = {0};
-        char selector[sizeof("group:-2147483648")];
-        _cleanup_(group_clear) Group group = {0};
         int r;
 
         if (claim->n_descriptors > 0) {
@@ -128,11 +126,7 @@ static int get_qemu_arguments(
                                                       "vfiod did not send a descriptor of /dev/iommu.")
                                     : r;
         }
-        (void)snprintf(selector, sizeof(selector), "group:%" PRIi32, grant->group);
-        r = proxy_get_group(bus, selector, &group, error);
-        if (r >= 0)
-                r = proxy_get_members(bus, &group, &members, error);
-        return r < 0 ? r : qemu_arguments(&members, false, ret_arguments, NULL);
+        return proxy_get_qemu_arguments(bus, grant->group, ret_arguments, error);
 }
 
 /* Makes "/dev/iommu=7 /dev/vfio/devices/vfio3=8", which the caller frees. */

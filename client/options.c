@@ -11,7 +11,7 @@
 
 /* Letters of the options that every verb takes. */
 static const char GENERAL[] = {OPTION_JSON, OPTION_NO_LEGEND, OPTION_QUIET, OPTION_HELP, OPTION_VERSION, OPTION_ADDRESS,
-                OPTION_NO_ASK_PASSWORD, OPTION_YES, OPTION_NO_PAGER, OPTION_HOST, OPTION_MACHINE, '\0'};
+                OPTION_NO_ASK_PASSWORD, OPTION_YES, OPTION_NO_PAGER, OPTION_COLOR, OPTION_HOST, OPTION_MACHINE, '\0'};
 
 static const struct option options[] = {
                 {"json", no_argument, NULL, OPTION_JSON},
@@ -23,6 +23,11 @@ static const struct option options[] = {
                 {"companion", required_argument, NULL, OPTION_COMPANION},
                 {"qemu", no_argument, NULL, OPTION_QEMU},
                 {"iommufd", no_argument, NULL, OPTION_IOMMUFD},
+                {"libvirt", no_argument, NULL, OPTION_LIBVIRT},
+                {"xml", no_argument, NULL, OPTION_XML},
+                {"cloud-hypervisor", no_argument, NULL, OPTION_CLOUD_HYPERVISOR},
+                {"crosvm", no_argument, NULL, OPTION_CROSVM},
+                {"cdi", no_argument, NULL, OPTION_CDI},
                 {"override", required_argument, NULL, OPTION_OVERRIDE},
                 {"driver", required_argument, NULL, OPTION_DRIVER},
                 {"plan", required_argument, NULL, OPTION_PLAN},
@@ -55,6 +60,7 @@ static const struct option options[] = {
                 {"all", no_argument, NULL, OPTION_ALL},
                 {"yes", no_argument, NULL, OPTION_YES},
                 {"no-pager", no_argument, NULL, OPTION_NO_PAGER},
+                {"color", required_argument, NULL, OPTION_COLOR},
                 {"cap", required_argument, NULL, OPTION_CAP},
                 {"tree", no_argument, NULL, OPTION_TREE},
                 {"no-apply", no_argument, NULL, OPTION_NO_APPLY},
@@ -108,6 +114,14 @@ static int add_items(int letter, const char *what, const char *list, char ***ite
                 if (r < 0)
                         return r;
         }
+        return 0;
+}
+
+/* Sets the format of show, which can be only one. Returns 0; or -EINVAL after it has printed a message. */
+static int set_format(Invocation *invocation, const char *format) {
+        if (invocation->fragment && !streq(invocation->fragment, format))
+                return refuse("use only one of --qemu, --libvirt, --xml, --cloud-hypervisor, --crosvm and --cdi");
+        invocation->fragment = format;
         return 0;
 }
 
@@ -187,10 +201,18 @@ int options_parse(int argc, char **argv, Invocation *invocation, char used[OPTIO
                                 return -ENOMEM;
                         break;
                 case OPTION_QEMU:
-                        invocation->qemu = true;
+                case OPTION_LIBVIRT:
+                case OPTION_XML:
+                case OPTION_CLOUD_HYPERVISOR:
+                case OPTION_CROSVM:
+                case OPTION_CDI:
+                        /* the name of the option is that of the format */
+                        r = set_format(invocation, option == OPTION_XML ? "nodedev" : options_name(option));
+                        if (r < 0)
+                                return r;
                         break;
                 case OPTION_IOMMUFD:
-                        invocation->qemu = invocation->iommufd = true;
+                        invocation->iommufd = true;
                         break;
                 case OPTION_OVERRIDE:
                         r = add_items(option, "names of guards", optarg, &invocation->options.overrides);
@@ -305,6 +327,10 @@ int options_parse(int argc, char **argv, Invocation *invocation, char used[OPTIO
                 case OPTION_NO_PAGER:
                         invocation->output.pager = false;
                         break;
+                case OPTION_COLOR:
+                        if (output_set_color(&invocation->output, optarg) < 0)
+                                return refuse("--color is auto, always or never, not '%s'", optarg);
+                        break;
                 case OPTION_CAP:
                         if (!streq(optarg, "pci"))
                                 return refuse("vfioctl knows only PCI devices: use --cap pci");
@@ -335,5 +361,7 @@ int options_parse(int argc, char **argv, Invocation *invocation, char used[OPTIO
                 if (!strchr(GENERAL, option) && !strchr(used, option))
                         *strchr(used, '\0') = (char)option;
         }
+        if (invocation->iommufd && !invocation->fragment)
+                invocation->fragment = "qemu";
         return ending;
 }

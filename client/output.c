@@ -41,22 +41,44 @@ static const struct {
                 {"refuses", COLOR_RED},
 };
 
-static bool terminal_has_colors(void) {
-        /* https://no-color.org: colours are off if NO_COLOR is set and not empty. */
-        return isempty(getenv("NO_COLOR")) && !streq_ptr(getenv("TERM"), "dumb");
+/* Like systemctl: SYSTEMD_COLORS decides, if it is set and valid. Then NO_COLOR, see https://no-color.org; and then the terminal. */
+static bool wants_colors(void) {
+        static const char *const off[] = {"0", "no", "n", "false", "f", "off"},
+                                 *const on[] = {"1", "yes", "y", "true", "t", "on", "16", "256", "24bit"};
+        const char *wish = strempty(getenv("SYSTEMD_COLORS"));
+
+        for (size_t i = 0; i < ELEMENTSOF(off); i++)
+                if (streq(wish, off[i]))
+                        return false;
+        for (size_t i = 0; i < ELEMENTSOF(on); i++)
+                if (streq(wish, on[i]))
+                        return true;
+        return isempty(getenv("NO_COLOR")) && isatty(STDOUT_FILENO) && !streq_ptr(getenv("TERM"), "dumb");
 }
 
 int output_open(Output *ret_output) {
         Output output = {
                         .legend = true,
                         .pager = true,
-                        .color = isatty(STDOUT_FILENO) && terminal_has_colors(),
+                        .color = wants_colors(),
         };
 
         *ret_output = output;
         /* The stream stores the addresses of these two members, so the struct must not move. */
         ret_output->stream = open_memstream(&ret_output->text, &ret_output->size);
         return ret_output->stream ? 0 : -errno;
+}
+
+int output_set_color(Output *output, const char *when) {
+        if (streq(when, "auto"))
+                output->color = wants_colors();
+        else if (streq(when, "always"))
+                output->color = true;
+        else if (streq(when, "never"))
+                output->color = false;
+        else
+                return -EINVAL;
+        return 0;
 }
 
 /* Escapes all bytes that are not ASCII, because a terminal without UTF-8 could take them for control characters.

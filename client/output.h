@@ -24,6 +24,10 @@ typedef struct Output {
 /* Prepares the output. Returns 0 or -errno. */
 int output_open(Output *ret_output);
 
+/* Sets whether there are colours: "auto" (as after output_open(): the environment and the terminal decide), "always" or "never".
+ * Returns 0, or -EINVAL for another text. */
+int output_set_color(Output *output, const char *when);
+
 /* Writes the collected output to stdout. Returns 0 or -errno; a reader that has closed the pipe is no error. */
 int output_finish(Output *output);
 

@@ -87,65 +87,6 @@ char *holder_description(const Holder *holder) {
         return text;
 }
 
-/* A device has a node only while it is on a vfio driver. */
-static bool qemu_can_use(const Device *device) {
-        return device->endpoint && !isempty(device->node) && !isempty(device->address);
-}
-
-/* Tells whether QEMU needs an iommufd, because a device has only its cdev; or can use one, because all devices have a cdev. */
-static bool uses_iommufd(const DeviceList *devices, bool wanted) {
-        size_t n_usable = 0, n_cdevs = 0;
-
-        for (size_t i = 0; i < devices->count; i++) {
-                const Device *device = &devices->items[i];
-
-                if (!qemu_can_use(device))
-                        continue;
-                if (startswith(device->node, "/dev/vfio/devices/"))
-                        return true;
-                n_usable++;
-                n_cdevs += !isempty(device->cdev);
-        }
-        return wanted && n_usable > 0 && n_cdevs == n_usable;
-}
-
-/* Makes the value of QEMU's -device, which is the caller's to free. Returns NULL if there is not enough memory. */
-static char *qemu_device(const char *address, bool iommufd) {
-        /* QEMU's host= accepts only domains of four digits. */
-        bool short_domain = strcspn(address, ":") <= 4;
-        char *value;
-
-        if (asprintf(&value, "vfio-pci,%s%s%s", short_domain ? "host=" : "sysfsdev=/sys/bus/pci/devices/", address,
-                            iommufd ? ",iommufd=iommufd0" : "") < 0)
-                return NULL;
-        return value;
-}
-
-int qemu_arguments(const DeviceList *devices, bool wants_iommufd, char ***ret_arguments, bool *ret_iommufd) {
-        _cleanup_(strv_freep) char **arguments = NULL;
-        bool iommufd = uses_iommufd(devices, wants_iommufd);
-
-        for (size_t i = 0; i < devices->count; i++) {
-                _cleanup_free_ char *argument = NULL;
-
-                if (!qemu_can_use(&devices->items[i]))
-                        continue;
-                argument = qemu_device(devices->items[i].address, iommufd);
-                if (!argument)
-                        return -ENOMEM;
-                if (!arguments && iommufd &&
-                                (strv_push(&arguments, "-object") < 0 ||
-                                                strv_push(&arguments, "iommufd,id=iommufd0") < 0))
-                        return -ENOMEM;
-                if (strv_push(&arguments, "-device") < 0 || strv_push(&arguments, argument) < 0)
-                        return -ENOMEM;
-        }
-        if (ret_iommufd)
-                *ret_iommufd = iommufd;
-        *ret_arguments = TAKE_PTR(arguments);
-        return 0;
-}
-
 json_t *json_text(const char *text) {
         return isempty(text) ? json_null() : json_string(text);
 }

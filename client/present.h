@@ -16,12 +16,6 @@ char *device_model(const Device *device);
 /* Returns "Intel Corporation 82540EM Gigabit Ethernet Controller"; or the ids, if the names are not known. */
 char *device_description(const Device *device);
 
-/* Gets the arguments for QEMU: "-device", "vfio-pci,host=0000:03:01.0" for each endpoint that is on a vfio driver;
- * with an iommufd, if the kernel has no nodes of groups, or if the caller wants it and each of these endpoints has a cdev.
- * ret_iommufd, which may be NULL, tells whether they are with an iommufd. If there is no such endpoint, the list is NULL. The
- * caller frees the list. Returns 0 or -ENOMEM. */
-int qemu_arguments(const DeviceList *devices, bool wants_iommufd, char ***ret_arguments, bool *ret_iommufd);
-
 /* Writes the local time; and the date too, if it is not today. The time is in microseconds of CLOCK_REALTIME. */
 void time_in_words(uint64_t time_us, char *buffer, size_t size);
 

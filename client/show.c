@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* show: all properties of a device and its group, and the processes that hold them. */
+#include "fragment.h"
 #include "job-text.h"
 #include "lease-proxy.h"
 #include "present.h"
@@ -82,7 +83,7 @@ static void subject_get_use(Invocation *invocation, Subject *subject) {
 static int subject_get(Invocation *invocation, Subject *subject, sd_bus_error *error) {
         int r;
 
-        if (invocation->qemu || startswith(invocation->selector, "group:"))
+        if (startswith(invocation->selector, "group:"))
                 r = proxy_get_group(invocation->bus, invocation->selector, &subject->group, error);
         else {
                 r = proxy_get_device(invocation->bus, invocation->selector, &subject->device, error);
@@ -286,73 +287,16 @@ static int print_subject(Output *output, const Subject *subject) {
         return 0;
 }
 
-static ExitCode refuse_iommufd(const Group *group) {
-        return report_failure(EXIT_REFUSED, "NotViable",
-                        "the running kernel has no nodes for single devices (CONFIG_VFIO_DEVICE_CDEV), which an "
-                        "iommufd needs. Use group %i without --iommufd.",
-                        group->number);
-}
-
-static ExitCode refuse_qemu(const Group *group, bool on_vfio) {
-        _cleanup_free_ char *blockers = NULL;
-        size_t size;
-
-        if (!on_vfio)
-                return report_failure(EXIT_REFUSED, "NotDetached",
-                                "no device of group %i is on a vfio driver; detach it first", group->number);
-        FILE *stream = open_memstream(&blockers, &size);
-        if (!stream)
-                return report_error(-ENOMEM, NULL);
-        for (size_t i = 0; i < group->blockers.count; i++) {
-                const Entry *blocker = &group->blockers.items[i];
-
-                fprintf(stream, "\n  %s, driver %s: %s", blocker->address, driver_in_words(blocker->driver),
-                                blocker->reason);
-        }
-        if (fclose(stream) != 0)
-                return report_error(-ENOMEM, NULL);
-        return report_failure(EXIT_REFUSED, "NotViable", "group %i is not viable; QEMU cannot use it%s", group->number,
-                        blockers);
-}
-
-static ExitCode show_qemu(Output *output, const Group *group, const DeviceList *members, bool wants_iommufd) {
-        _cleanup_(strv_freep) char **arguments = NULL;
-        _cleanup_free_ char *line = NULL;
-        bool iommufd;
-
-        int r = qemu_arguments(members, wants_iommufd, &arguments, &iommufd);
-        if (r < 0)
-                return report_error(r, NULL);
-        if (!arguments || !group->viable)
-                return refuse_qemu(group, arguments != NULL);
-        if (wants_iommufd && !iommufd)
-                return refuse_iommufd(group);
-        if (isatty(fileno(output->stream)))
-                terminal_say("QEMU uses %s.",
-                                iommufd ? "an iommufd and the node of each device (QEMU 8.2 or newer)" : group->node);
-
-        if (output->json)
-                r = output_json(output,
-                                json_pack("{s:o, s:s}", "qemu_arguments", json_strings(arguments), "backend",
-                                                iommufd ? "iommufd" : "group"));
-        else {
-                line = strv_join(arguments, " ");
-                r = line ? fprintf(output->stream, "%s\n", line) : -ENOMEM;
-        }
-        return r < 0 ? report_error(r, NULL) : EXIT_DONE;
-}
-
 ExitCode verb_show(Invocation *invocation) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(subject_clear) Subject subject = {0};
         int r;
 
+        if (invocation->fragment)
+                return fragment_show(invocation);
         r = subject_get(invocation, &subject, &error);
         if (r < 0)
                 return report_error(r, &error);
-        if (invocation->qemu)
-                return show_qemu(&invocation->output, &subject.group, &subject.members, invocation->iommufd);
-
         subject_get_use(invocation, &subject);
         r = print_subject(&invocation->output, &subject);
         return r < 0 ? report_error(r, NULL) : EXIT_DONE;

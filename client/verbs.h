@@ -36,7 +36,7 @@ typedef struct Invocation {
         uint32_t job;               /* number; 0 for verbs that take none */
         const char *rule;           /* name of a rule, or --name; NULL for none */
         char **files;               /* list that ends in NULL; NULL for verbs that take none */
-        bool qemu;                  /* --qemu */
+        const char *fragment;       /* format for GetFragment: --qemu, --libvirt, --xml, ...; NULL for none */
         bool iommufd;               /* --iommufd */
         bool dry_run;               /* --dry-run */
         bool reattach;              /* --reattach */
@@ -63,11 +63,13 @@ ExitCode verb_list(Invocation *invocation);
 ExitCode verb_devices(Invocation *invocation);
 ExitCode verb_groups(Invocation *invocation);
 
-/* The names of all devices, as virsh writes them. With --tree, the same as verb_groups(). */
+/* The names of all devices, as virsh writes them; with --tree, below the bridges. */
 ExitCode verb_nodedev_list(Invocation *invocation);
 
-/* These say what to use instead. */
+/* The same as show --xml. */
 ExitCode verb_nodedev_dumpxml(Invocation *invocation);
+
+/* Says what to use instead. */
 ExitCode verb_nodedev_reset(Invocation *invocation);
 
 ExitCode verb_show(Invocation *invocation);
@@ -119,6 +121,9 @@ ExitCode verb_rescan(Invocation *invocation);
 /* Makes rules of the overrides of driverctl. */
 ExitCode verb_import_driverctl(Invocation *invocation);
 ExitCode verb_status(Invocation *invocation);
+
+/* Prints numbers for a monitoring system, as OpenMetrics text. */
+ExitCode verb_metrics(Invocation *invocation);
 
 /* Explains why the selected device shares its group, and what the host would lose. */
 ExitCode verb_explain(Invocation *invocation);

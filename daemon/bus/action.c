@@ -92,6 +92,12 @@ static const OptionAccess diagnose_options[] = {
                 {NULL},
 };
 
+static const OptionAccess fragment_options[] = {
+                {"iommufd", ACTION_NONE},
+                {"config-space", ACTION_NONE},
+                {NULL},
+};
+
 static const OptionAccess rule_options[] = {
                 {"name", ACTION_NONE},
                 {"companions", ACTION_NONE},
@@ -117,6 +123,7 @@ const MethodAccess action_table[] = {
                 {BUS_INTERFACE_MANAGER, "ListHolders", ACTION_NONE, holders_options},
                 {BUS_INTERFACE_MANAGER, "ListRules", ACTION_NONE},
                 {BUS_INTERFACE_MANAGER, "ListLeases", ACTION_NONE},
+                {BUS_INTERFACE_MANAGER, "GetFragment", ACTION_NONE, fragment_options},
                 {BUS_INTERFACE_MANAGER, "GetGroup", ACTION_NONE},
                 {BUS_INTERFACE_MANAGER, "GetDevice", ACTION_NONE},
                 {BUS_INTERFACE_MANAGER, "CheckRule", ACTION_NONE},

@@ -201,6 +201,14 @@ static int append_pci_names(Service *service, sd_bus_message *reply, const Devic
         return r;
 }
 
+/* Appends the device above this one, as the kernel has them in /sys/devices. */
+static int append_parent(sd_bus_message *reply, const Device *device) {
+        if (!device->has_upstream && !device->behind_controller)
+                return 0;
+        return sd_bus_message_append(reply, "{sv}", "Parent", "s",
+                        PCI_ADDRESS_TEXT(device->has_upstream ? device->upstream : device->controller));
+}
+
 static int append_details(Service *service, sd_bus_message *reply, const Device *device) {
         const PciCategory *category = pci_category(device->ids.class);
         const char *rule = matched_rule_find(service, device->address);
@@ -212,6 +220,7 @@ static int append_details(Service *service, sd_bus_message *reply, const Device 
                                          availability_to_string(device_availability(device)), "Category", "s",
                                          category->name, "Icon", "s", category->icon, "Endpoint", "b",
                                          (int)device->endpoint)) < 0 ||
+                        (r = append_parent(reply, device)) < 0 ||
                         (rule && (r = sd_bus_message_append(reply, "{sv}", "MatchedRule", "s", TEXT_NAME(rule))) < 0))
                 return r;
         return sd_bus_message_close_container(reply);

@@ -3,6 +3,7 @@
 #include "bus/authorize.h"
 #include "bus/call-entry.h"
 #include "bus/diagnose-interface.h"
+#include "bus/fragment-interface.h"
 #include "bus/operation.h"
 #include "bus/plan-interface.h"
 #include "bus/publish.h"
@@ -114,23 +115,13 @@ static int method_list_holders(sd_bus_message *message, void *userdata, sd_bus_e
  * outcome, or -ENOMEM. */
 static int find_group(Service *service, const char *selector, char **ret, Problem *problem) {
         Selection selection;
-        IommuReport iommu;
 
         int r = selector_resolve(service->inventory, selector, &selection, problem);
         if (r != 0)
                 return r;
-        if (selection.group)
-                return service_group_path(selection.group->number, ret) < 0 ? -ENOMEM : 0;
-        if (!selection.device->present)
-                return problem_set(problem, OUTCOME_NO_SUCH_DEVICE,
-                                "%s is detached and gone from its slot. It has no group until it is plugged in again.",
-                                PCI_ADDRESS_TEXT(selection.device->address));
-        iommu_examine(service->kernel, &iommu);
-        if (iommu.state != IOMMU_ON)
-                return problem_set(problem, OUTCOME_NO_IOMMU, "There are no IOMMU groups: the IOMMU is %s. %s",
-                                iommu_state_to_string(iommu.state), iommu.reason);
-        return problem_set(problem, OUTCOME_NO_GROUP, "%s has no IOMMU group.",
-                        PCI_ADDRESS_TEXT(selection.device->address));
+        if (!selection.group)
+                return service_refuse_without_group(service, selection.device, problem);
+        return service_group_path(selection.group->number, ret) < 0 ? -ENOMEM : 0;
 }
 
 /* The same for the selected device. */
@@ -234,6 +225,9 @@ const sd_bus_vtable manager_vtable[] = {
                                 SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("Diagnose", SD_BUS_ARGS("s", selector, "a{sv}", options),
                                 SD_BUS_RESULT("a(ssssa{sv})", checks), diagnose_method, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_METHOD_WITH_ARGS("GetFragment", SD_BUS_ARGS("s", selector, "s", format, "a{sv}", options),
+                                SD_BUS_RESULT("s", text, "a{sv}", details), fragment_method,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("GetGroup", SD_BUS_ARGS("s", selector), SD_BUS_RESULT("o", group),
                                 method_get_group, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("GetDevice", SD_BUS_ARGS("s", selector), SD_BUS_RESULT("o", device),

@@ -274,6 +274,7 @@ static const struct {
                 OPTION("kill", read_flag, kill),
                 OPTION("no-apply", read_flag, no_apply),
                 OPTION("explain", read_flag, explain),
+                OPTION("iommufd", read_flag, iommufd),
                 OPTION("config-space", read_spaces, spaces),
                 OPTION("revert-after", read_revert_after, revert_after_us),
 };

@@ -48,6 +48,7 @@ typedef struct Request {
         bool starts;                /* the caller does not wait for the end of the job */
         RequestSpaces spaces;       /* option "config-space": what the caller has read */
         bool explain;               /* option "explain" */
+        bool iommufd;               /* option "iommufd" */
         RuleChangeList rules;       /* what becomes of rule files */
         bool force, adopt, detach, driverless, dry_run, inspect, descriptors, kill, no_apply;
 } Request;

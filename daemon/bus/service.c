@@ -47,3 +47,17 @@ int service_rule_path(const char *name, char **ret) {
 int service_lease_path(unsigned number, char **ret) {
         return asprintf(ret, BUS_PATH_LEASES "/%u", number) < 0 ? -ENOMEM : 0;
 }
+
+int service_refuse_without_group(const Service *service, const Device *device, Problem *problem) {
+        IommuReport iommu;
+
+        if (!device->present)
+                return problem_set(problem, OUTCOME_NO_SUCH_DEVICE,
+                                "%s is detached and gone from its slot. It has no group until it is plugged in again.",
+                                PCI_ADDRESS_TEXT(device->address));
+        iommu_examine(service->kernel, &iommu);
+        if (iommu.state != IOMMU_ON)
+                return problem_set(problem, OUTCOME_NO_IOMMU, "There are no IOMMU groups: the IOMMU is %s. %s",
+                                iommu_state_to_string(iommu.state), iommu.reason);
+        return problem_set(problem, OUTCOME_NO_GROUP, "%s has no IOMMU group.", PCI_ADDRESS_TEXT(device->address));
+}

@@ -109,3 +109,7 @@ int service_device_path(PciAddress address, char **ret);
 int service_job_path(unsigned long number, char **ret);
 int service_lease_path(unsigned number, char **ret);
 int service_rule_path(const char *name, char **ret);
+
+/* Refuses a call that needs the group of a device that has none. Sets the problem that says why there is none, and returns its outcome
+ * or -ENOMEM. */
+int service_refuse_without_group(const Service *service, const Device *device, Problem *problem);

@@ -11,6 +11,12 @@
 #define HEADER_MULTIFUNCTION 0x80
 #define LIST_BEGIN 0x34
 #define ID_EXPRESS 0x10
+#define EXPRESS_LINK_CAPABILITY 0x0c
+#define EXPRESS_LINK_STATUS 0x12
+#define LINK_SPEED 0x000f
+#define LINK_WIDTH 0x03f0
+#define LINK_WIDTH_SHIFT 4
+#define LINK_PORT_SHIFT 8 /* in the upper half of the capabilities */
 #define ID_ACS 0x000d
 
 const char *pci_port_kind_to_string(PciPortKind kind) {
@@ -32,7 +38,27 @@ static unsigned read16(const uint8_t *bytes, size_t size, size_t offset) {
         return offset + 2 <= size ? bytes[offset] | (unsigned)bytes[offset + 1] << 8 : 0;
 }
 
-static PciPortKind find_kind(const uint8_t *bytes, size_t size) {
+static uint32_t speed_of(unsigned link) {
+        static const uint32_t speeds[LINK_SPEED + 1] = {0, 2500, 5000, 8000, 16000, 32000, 64000};
+
+        return speeds[link & LINK_SPEED];
+}
+
+static uint8_t width_of(unsigned link) {
+        return (uint8_t)((link & LINK_WIDTH) >> LINK_WIDTH_SHIFT);
+}
+
+/* Reads what the PCI Express capability at this offset tells about the link. */
+static void read_link(const uint8_t *bytes, size_t size, size_t offset, PciIsolation *isolation) {
+        unsigned capability = read16(bytes, size, offset + EXPRESS_LINK_CAPABILITY),
+                 status = read16(bytes, size, offset + EXPRESS_LINK_STATUS);
+
+        isolation->link_port = (uint8_t)(read16(bytes, size, offset + EXPRESS_LINK_CAPABILITY + 2) >> LINK_PORT_SHIFT);
+        isolation->link = (PciLink){speed_of(status), speed_of(capability), width_of(status), width_of(capability)};
+}
+
+/* Finds the PCI Express capability. */
+static PciPortKind find_kind(const uint8_t *bytes, size_t size, PciIsolation *isolation) {
         static const PciPortKind kinds[16] = {
                         [0x0] = PCI_PORT_ENDPOINT,
                         [0x1] = PCI_PORT_ENDPOINT,
@@ -51,8 +77,10 @@ static PciPortKind find_kind(const uint8_t *bytes, size_t size) {
         /* A list that is a circle ends, too. */
         size_t offset = bytes[LIST_BEGIN] & ~3U;
         for (unsigned n = 0; n < SPACE_SIZE / 4 && offset >= HEADER_SIZE && offset + 4 <= size; n++) {
-                if (bytes[offset] == ID_EXPRESS)
+                if (bytes[offset] == ID_EXPRESS) {
+                        read_link(bytes, size, offset, isolation);
                         return kinds[read16(bytes, size, offset + 2) >> 4 & 0xf];
+                }
                 offset = bytes[offset + 1] & ~3U;
         }
         return PCI_PORT_CONVENTIONAL;
@@ -73,7 +101,8 @@ static void find_acs(const uint8_t *bytes, size_t size, PciIsolation *isolation)
 }
 
 void pci_capability_read(const uint8_t *bytes, size_t size, PciIsolation *ret) {
-        *ret = (PciIsolation){.kind = find_kind(bytes, size)};
+        *ret = (PciIsolation){};
+        ret->kind = find_kind(bytes, size, ret);
         ret->multifunction = size > HEADER_TYPE && bytes[HEADER_TYPE] & HEADER_MULTIFUNCTION;
         if (ret->kind != PCI_PORT_UNKNOWN && ret->kind != PCI_PORT_CONVENTIONAL)
                 find_acs(bytes, size, ret);

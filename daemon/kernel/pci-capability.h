@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "base/util.h"
+#include "kernel/pci-link.h"
 
-/* What the configuration space of a function tells about isolation. Only root can read more than its header of 64 bytes, and vfiod
+/* What the configuration space of a function tells about isolation and about its link. Only root can read more than its header of 64 bytes, and vfiod
  * cannot: a caller that is root may send the contents. So nothing here trusts them. */
 
 typedef enum PciPortKind {
@@ -35,6 +35,8 @@ typedef struct PciIsolation {
         bool multifunction;
         bool has_acs;
         uint16_t acs_capability, acs_control; /* what it implements, and what is on */
+        uint8_t link_port;                    /* the number of the port of the link */
+        PciLink link;                         /* 0 for none */
 } PciIsolation;
 
 /* Reads the contents of a configuration space. What is behind its end counts as missing. */

@@ -60,6 +60,9 @@ static inline bool pci_facts_are_network(const PciFacts *facts) {
         return facts->ids.class >> 16 == 0x02;
 }
 
+/* Where other programs find the devices. vfiod itself opens what the Kernel has. */
+#define PCI_DEVICES_FOLDER "/sys/bus/pci/devices"
+
 /* Opens the sysfs directory of a device. Returns the descriptor; -ENOENT if there is no device; or another negative errno. */
 int pci_device_open(const Kernel *kernel, PciAddress address);
 

@@ -3,6 +3,7 @@
 #include "kernel/pci-facts.h"
 #include "kernel/sysfs.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 /* "8.0 GT/s PCIe" is 8000; "Unknown", or no PCIe link, is 0. */
@@ -56,4 +57,9 @@ int pci_device_read_link(const Kernel *kernel, PciAddress address, PciLinkReadin
         }
         *ret = reading;
         return 0;
+}
+
+bool pci_device_is_express(const Kernel *kernel, PciAddress address) {
+        return faccessat(kernel->devices_fd, SYSFS_PATH("%s/max_link_speed", PCI_ADDRESS_TEXT(address)), F_OK,
+                               AT_SYMLINK_NOFOLLOW) >= 0;
 }

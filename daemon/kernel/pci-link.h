@@ -30,3 +30,7 @@ bool pci_device_is_awake(int device_fd);
  * second, and blocks for ever if the device is dead, so only child processes call this. Returns 0; -ENOENT or -ENODEV if the
  * device is gone; or another negative errno. */
 int pci_device_read_link(const Kernel *kernel, PciAddress address, PciLinkReading *ret);
+
+/* Tells whether it is a device of PCI Express, which may have no link if it is part of the root complex: the kernel then has the
+ * attributes of the link. Does not block. */
+bool pci_device_is_express(const Kernel *kernel, PciAddress address);

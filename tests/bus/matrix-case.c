@@ -134,6 +134,7 @@ static char *options_text(const MatrixCase *mcase) {
                         {"no-apply", "'no-apply': <true>"},
                         {"explain", "'explain': <true>"},
                         {"revert-after", "'revert-after': <uint64 60000000>"},
+                        {"iommufd", "'iommufd': <false>"},
                         {"config-space", "'config-space': <{'0000:02:00.0': [byte 1]}>"},
         };
 
@@ -156,6 +157,8 @@ static char *argument_text(const MatrixCase *mcase, const GDBusArgInfo *argument
                 return options_text(mcase);
         if (g_str_equal(argument->name, "verb"))
                 return g_strdup(is_reattach(mcase) ? "'reattach'" : "'detach'");
+        if (g_str_equal(argument->name, "format"))
+                return g_strdup("'libvirt'");
         if (g_str_equal(argument->name, "text"))
                 return g_strdup("'[Match]\\nVendor=ffff\\n'");
         if (g_str_equal(argument->name, "enabled"))

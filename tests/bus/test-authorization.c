@@ -21,6 +21,7 @@ static const char *const read_methods[] = {
                 MANAGER ".ListLeases",
                 MANAGER ".ListHolders",
                 MANAGER ".Diagnose",
+                MANAGER ".GetFragment",
                 MANAGER ".GetGroup",
                 MANAGER ".GetDevice",
                 MANAGER ".Plan",
@@ -53,6 +54,8 @@ static GVariant *make_arguments(const GDBusMethodInfo *method) {
                         g_variant_builder_add(&builder, "s", "detach");
                 else if (g_str_equal(method->in_args[i]->name, "text"))
                         g_variant_builder_add(&builder, "s", "[Match]\nVendor=ffff\n");
+                else if (g_str_equal(method->in_args[i]->name, "format"))
+                        g_variant_builder_add(&builder, "s", "libvirt");
                 else if (g_str_equal(signature, "s"))
                         g_variant_builder_add(&builder, "s", "nvme0n1");
                 else if (g_str_equal(signature, "u"))

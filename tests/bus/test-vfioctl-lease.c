@@ -30,6 +30,9 @@ static void scene_begin(Scene *scene, const char *answer, const int *descriptors
                         " 'socket': <'%s'>, 'New': <1>})",
                         descriptors ? "@as []" : "['/dev/vfio/7']", lease_socket_get_path(scene->lease));
         stub_answer(scene->stub, "Lease", grant);
+        stub_answer(scene->stub, "GetFragment",
+                        "('-device x', {'arguments': <['-device', 'vfio-pci,host=0000:02:01.0', '-device', "
+                        "'vfio-pci,host=0000:02:01.0']>, 'New': <1>})");
         stub_answer(scene->stub, "GetGroup", "(objectpath '/org/vfiod1/groups/7',)");
         stub_answer(scene->stub, "GetAll " DEVICE,
                         "({'Address': <'0000:02:01.0'>, 'State': <'leased'>, 'Driver': <'vfio-pci'>, 'Endpoint': "
@@ -131,13 +134,13 @@ static void test_qemu(void) {
         expect_result(&result, 0, "", "lease");
         g_assert_cmpstr(result.output, ==,
                         "qemu -x -device vfio-pci,host=0000:02:01.0 -device vfio-pci,host=0000:02:01.0 -y\n");
-        g_autofree char *selector = stub_get_arguments(scene.stub, "GetGroup");
-        g_assert_cmpstr(selector, ==, "('group:7',)");
+        g_autofree char *arguments = stub_get_arguments(scene.stub, "GetFragment");
+        g_assert_cmpstr(arguments, ==, "('group:7', 'qemu', {})");
 
         EXPECT(2, "vfioctl: @qemu@ must be an argument of its own, because it becomes several arguments\n",
                         "lease enp2s1 -- sh -c 'qemu @qemu@'");
         g_assert_cmpuint(stub_count_calls(scene.stub, "Lease"), ==, 1);
-        stub_answer(scene.stub, "GetGroup", ERROR "NoSuchGroup It is gone.");
+        stub_answer(scene.stub, "GetFragment", ERROR "NoSuchGroup It is gone.");
         EXPECT(3, "vfioctl: It is gone.\n", "--quiet lease enp2s1 -- echo @qemu@");
         lease_socket_expect_end(scene.lease);
         scene_end(&scene);

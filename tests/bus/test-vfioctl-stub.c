@@ -16,6 +16,9 @@ static Stub *start_with_device(void) {
         Stub *stub = stub_start();
 
         stub_answer(stub, "GetDevice", "(objectpath '/org/vfiod1/devices/a',)");
+        stub_answer(stub, "GetFragment",
+                        "('-device x\n', {'arguments': <['-device', 'x']>, 'devices': <['0000:02:01.0']>, 'New': "
+                        "<1>})");
         stub_answer(stub, "GetGroup", "(objectpath '/org/vfiod1/groups/7',)");
         stub_answer(stub, "GetAll " DEVICE,
                         "({'Address': <'0000:02:01.0'>, 'State': <'stuck'>, 'Driver': <'vfio-pci'>, 'Endpoint': <true>,"
@@ -152,6 +155,7 @@ static void test_rows_grow(void) {
         stub_answer(stub, "Detach", change);
         json_t *detached = vfioctl_json("detach enp2s1");
         expect_json(detached, "changes.1.address", "\"0000:02:02.0\"");
+        expect_json(detached, "qemu_arguments", "[\"-device\",\"x\"]");
         json_decref(detached);
         stub_answer(stub, "ListRules",
                         "([('a', '/etc/a.conf', 'active', [('0000:02:01.0', 'applied', '', {'New': <1>})],"

@@ -111,7 +111,7 @@ static void test_json_errors(void) {
                         {"detach ens1 --persistent", "GroupNeedsConsent", "*", NULL, 5},
                         {"reattach ens1", "NotDetached", "*", NULL, 5},
                         {"vfs ens3", "NoVirtualFunctions", "*", NULL, 5},
-                        {"show --qemu ens1", "NotDetached", "*detach it first", NULL, 5},
+                        {"show --qemu ens1", "NotDetached", "*detach it first.", NULL, 5},
                         {"release 77", "*", "*", NULL, 3},
                         {"cancel 77", "org.freedesktop.DBus.Error.UnknownObject", "There is no job 77*", NULL, 3},
                         {"rule remove x", "NoSuchRule", "*", NULL, 3},
@@ -179,7 +179,7 @@ static void test_exit_codes(void) {
         EXPECT(5, "vfioctl: *0000:03:02.0*--group*", "detach ens1");
         EXPECT(5, "vfioctl: *bridge*", "detach 00:02.0");
         EXPECT(5, "vfioctl: 0000:03:01.0 is not detached*", "reattach ens1");
-        EXPECT(5, "vfioctl: no device of group 10 is on a vfio driver*", "show --qemu ens1");
+        EXPECT(5, "vfioctl: No device of group 10 is on a vfio driver*", "show --qemu ens1");
         fake_kernel_do(kernel, "plug 0000:00:08.0 vendor=8086 device=10d3 class=020000 group=none");
         g_free(fixture_expect_signal(fixture, BUS_PATH " InterfacesAdded *_30000_3a00_3a08_2e0*"));
         EXPECT(5, "vfioctl: *no IOMMU group*", "detach 00:08.0");
@@ -353,9 +353,8 @@ static void test_both_nodes(void) {
         fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
         EXPECT(0, "", "detach ens1 --companion ens2");
         EXPECT(5,
-                        "vfioctl: the running kernel has no nodes for single devices (CONFIG_VFIO_DEVICE_CDEV), which "
-                        "an "
-                        "iommufd needs. Use group 10 without --iommufd.\n",
+                        "vfioctl: The running kernel has no nodes for single devices (CONFIG_VFIO_DEVICE_CDEV), which "
+                        "an iommufd needs. Use group 10 without an iommufd.\n",
                         "show --iommufd ens1");
         json_t *show = vfioctl_json("show ens1");
         expect_json(show, "device.cdev", "null");

@@ -8,7 +8,7 @@ import circles
 import ctext
 
 # The layers, from left to right: a file may include files of its own folder and of folders to the left.
-LAYERS = ["base", "kernel", "usage", "model", "policy", "diagnosis", "state", "engine", "process", "job", "lease", "revert", "rule", "helper", "bus"]
+LAYERS = ["base", "kernel", "usage", "model", "policy", "diagnosis", "fragment", "state", "engine", "process", "job", "lease", "revert", "rule", "helper", "bus"]
 
 # The rooms that may use sysfs and procfs.
 KERNEL_ROOMS = ("kernel", "usage")
