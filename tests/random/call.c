@@ -237,7 +237,7 @@ void call_plan(World *world, Call *call) {
         vfiod_send_call(world->vfiod, &answer, message);
         vfiod_await(world->vfiod, &answer);
         if (is_obstacle(call->predicted)) {
-                g_autofree char *error = g_strdup_printf("org.vfiod1.Error.%s ", call->predicted);
+                g_autofree char *error = g_strdup_printf(" org.vfiod1.Error.%s,", call->predicted);
 
                 g_assert_cmpstr(answer.error ?: "", ==, "");
                 if (!g_str_equal(answer.values[0], "no") || !strstr(answer.values[2], error))
