@@ -105,13 +105,10 @@ int rule_format(const Rule *rule, char **ret) {
 }
 
 /* Tells whether the line is "KEY=..." with this key. */
-static bool has_key(const char *line, size_t length, const char *key) {
-        size_t key_length = strlen(key);
+static bool has_key(const char *line, const char *key) {
+        const char *rest = startswith(line, key);
 
-        if (length <= key_length || strncmp(line, key, key_length) != 0)
-                return false;
-        line += key_length;
-        return line[strspn(line, " \t")] == '=';
+        return rest && rest[strspn(rest, " \t")] == '=';
 }
 
 int rule_set_enabled(const char *text, bool enabled, char **ret) {
@@ -126,7 +123,7 @@ int rule_set_enabled(const char *text, bool enabled, char **ret) {
         for (const char *line = text; *line;) {
                 size_t length = strcspn(line, "\n"), whole = length + (line[length] == '\n');
 
-                if (!has_key(line, length, "Enabled"))
+                if (!has_key(line, "Enabled"))
                         (void)fwrite(line, 1, whole, stream);
                 if (!done && startswith(line, section)) {
                         fprintf(stream, "%sEnabled=no\n", whole > length ? "" : "\n");

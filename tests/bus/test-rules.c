@@ -222,12 +222,14 @@ static void test_list(void) {
         rule_file_put(fixture, RULES_OWN, "40-none", "[Match]\nVendor=ffff\n");
         fixture_restart_daemon(fixture);
         expect_rules(fixture,
-                        "([('10-bad', 'FOLDER/10-bad.conf', 'off', [], {'Enabled': <true>, 'Writable': <true>, 'Fault': <\"Vendor= must "
+                        "([('10-bad', 'FOLDER/10-bad.conf', 'off', [], {'Enabled': <true>, 'Writable': <true>, "
+                        "'Fault': <\"Vendor= must "
                         "have four hexadecimal "
                         "digits, not "
                         "'x'\">, 'Line': <uint32 2>}), ('20-masked', 'FOLDER/20-masked.conf', 'masked', [], "
                         "{'Enabled': <false>, 'Writable': <true>}), "
-                        "('30-\\\\xff\\\\x0a', 'FOLDER/30-\\\\xff\\\\x0a.conf', 'off', [], {'Enabled': <true>, 'Writable': <true>, "
+                        "('30-\\\\xff\\\\x0a', 'FOLDER/30-\\\\xff\\\\x0a.conf', 'off', [], {'Enabled': <true>, "
+                        "'Writable': <true>, "
                         "'Fault': <\"its name is "
                         "too "
                         "long, or has other "
