@@ -176,6 +176,25 @@ static void test_failed_detach(void) {
         fixture_stop(fixture);
 }
 
+/* One port is detached for good, and the detach of the other one fails: the first port does not go back. */
+static void test_failed_part(void) {
+        Fixture *fixture = fixture_start(NULL);
+        g_autoptr(GError) error = NULL;
+
+        g_variant_unref(fixture_call(fixture, BUS_PATH, MANAGER, "Detach", "('" PORT1 "', " ALL ")", &error));
+        g_assert_no_error(error);
+        g_autofree char *override = g_strdup_printf(OVERRIDE, PORT2);
+        fixture_write(fixture, PORT2, "sys/bus/pci/drivers/vfio-pci/unbind");
+        fixture_write(fixture, "\n", override);
+        fixture_write(fixture, PORT2, "sys/bus/pci/drivers_probe");
+        fixture_wait_property(fixture, PORT2_PATH, DEVICE, "State", "'host'");
+        fake_kernel_do(fixture->kernel, "fail 2 EIO");
+        fixture_refused(fixture, GROUP10, GROUP, "Detach", "(" LONG ",)", "RolledBack", "*");
+        fixture_property(fixture, GROUP10, GROUP, "RevertAt", "0");
+        fixture_property(fixture, PORT1_PATH, DEVICE, "State", "'detached'");
+        fixture_stop(fixture);
+}
+
 /* A process has the device open: the revert comes when it ends. */
 static void test_held(void) {
         Fixture *fixture = fixture_start(NULL);
@@ -359,6 +378,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/revert/down", test_down);
         g_test_add_func("/bus/revert/crash-while-detaching", test_crash_while_detaching);
         g_test_add_func("/bus/revert/failed-detach", test_failed_detach);
+        g_test_add_func("/bus/revert/failed-part", test_failed_part);
         g_test_add_func("/bus/revert/held", test_held);
         g_test_add_func("/bus/revert/confirm-while-held", test_confirm_while_held);
         g_test_add_func("/bus/revert/leased", test_leased);
