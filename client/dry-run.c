@@ -119,18 +119,17 @@ ExitCode dry_run_lease(Invocation *invocation) {
         };
 
         int r = proxy_plan(invocation->bus, invocation->selector, "detach", &options, &plan, &error);
-        if (sd_bus_error_has_name(&error, ERROR_PREFIX "AlreadyDetached"))
-                return would(invocation, "give you a lease of %s, which is detached", invocation->selector);
         if (r < 0)
                 return report_error(r, &error);
         if (plan.would_go)
                 return would(invocation, "detach the group of %s, and give you a lease of it", invocation->selector);
+        /* A lease may be of a group that is detached already. */
         for (size_t i = 0; i < plan.n_findings; i++)
-                if (!plan.findings[i].overridden)
+                if (!plan.findings[i].overridden && !streq(plan.findings[i].guard, "already-detached"))
                         return report_failure(EXIT_REFUSED, ERROR_PREFIX "InUse",
                                         "the guard %s refuses: %s: %s. 'vfioctl plan' shows all findings.",
                                         plan.findings[i].guard, plan.findings[i].address, plan.findings[i].evidence);
-        return EXIT_REFUSED;
+        return would(invocation, "give you a lease of %s, which is detached", invocation->selector);
 }
 
 ExitCode dry_run_release(Invocation *invocation) {

@@ -90,7 +90,6 @@ enum {
         COLUMN_AVAILABILITY,
         COLUMN_DRIVER,
         COLUMN_NAMES,
-        COLUMN_NODE,
         COLUMN_HOLDER,
         COLUMN_REVERTS,
         COLUMN_DEVICE,
@@ -103,7 +102,6 @@ static const Column columns[] = {
                 [COLUMN_AVAILABILITY] = {"AVAILABILITY", 0},
                 [COLUMN_DRIVER] = {"DRIVER", 0},
                 [COLUMN_NAMES] = {"NAMES", 0},
-                [COLUMN_NODE] = {"NODE", 0},
                 [COLUMN_HOLDER] = {"HOLDER", 0},
                 [COLUMN_REVERTS] = {"REVERTS", 0},
                 [COLUMN_DEVICE] = {"DEVICE", 0},
@@ -183,7 +181,6 @@ static int add_group(Tree *tree, const Group *group) {
                         (r = set(tree, line, COLUMN_STATE, group->state)) < 0 ||
                         (r = set(tree, line, COLUMN_AVAILABILITY,
                                          overview_find_availability(tree->overview, group->number))) < 0 ||
-                        (r = set(tree, line, COLUMN_NODE, group->node)) < 0 ||
                         (r = set(tree, line, COLUMN_REVERTS,
                                          group->revert_at_us > 0 ? revert_time(group->revert_at_us, reverts) : "")) < 0)
                 return r;

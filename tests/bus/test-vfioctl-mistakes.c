@@ -65,9 +65,7 @@ static const struct {
                                 "mlx5_vfio_pci can "
                                 "give a "
                                 "device to a virtual machine.\n"},
-                {"show ens3 --qemu", 5,
-                                "vfioctl: no device of group 12 is on a vfio driver; detach it "
-                                "first\n*"},
+                {"show ens3 --qemu", 5, "vfioctl: No device of group 12 is on a vfio driver: detach it first.\n*"},
                 {"reattach ens3", 5,
                                 "vfioctl: 0000:05:00.0 is not detached: it is on the host's driver "
                                 "e1000e.\n"},
