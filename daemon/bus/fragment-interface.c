@@ -16,11 +16,12 @@ static int open_texts(sd_bus_message *reply, const char *key) {
 
 /* Closes it. */
 static int close_texts(sd_bus_message *reply) {
-        int r;
+        int r = 0;
 
-        if ((r = sd_bus_message_close_container(reply)) < 0 || (r = sd_bus_message_close_container(reply)) < 0)
-                return r;
-        return sd_bus_message_close_container(reply);
+        /* the list, the variant and the entry */
+        for (unsigned depth = 0; depth < 3 && r >= 0; depth++)
+                r = sd_bus_message_close_container(reply);
+        return r;
 }
 
 static int append_texts(sd_bus_message *reply, const char *key, char *const *texts, size_t n) {
