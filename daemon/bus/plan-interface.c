@@ -70,6 +70,10 @@ typedef struct UsedGroups {
         bool is_incomplete; /* there were too many findings to keep each of them */
 } UsedGroups;
 
+static void used_groups_done(UsedGroups *used) {
+        free(used->numbers);
+}
+
 static int find_used_groups(const FindingSource *source, UsedGroups *ret) {
         const FindingList *list = source->findings;
 
@@ -97,13 +101,12 @@ static const char *describe_group(const Group *group, const UsedGroups *used) {
 }
 
 static int append_groups(sd_bus_message *reply, const FindingSource *source) {
-        UsedGroups used = {};
+        _cleanup_(used_groups_done) UsedGroups used = {};
         size_t n;
         int r;
 
         if ((r = find_used_groups(source, &used)) < 0)
                 return r;
-        _cleanup_free_ int *numbers = used.numbers;
         Group *const *groups = inventory_groups(source->service->inventory, &n);
         if ((r = sd_bus_message_open_container(reply, 'e', "sv")) < 0 ||
                         (r = sd_bus_message_append(reply, "s", "Groups")) < 0 ||
