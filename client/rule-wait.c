@@ -11,8 +11,6 @@ int rule_find(sd_bus *bus, const char *name, RuleList *ret, sd_bus_error *error)
         if ((r = proxy_list_rules(bus, &rules, error)) < 0)
                 return r;
         for (size_t i = 0; i < rules.count; i++) {
-                Rule other = rules.items[0];
-
                 if (!streq_ptr(rules.items[i].name, name))
                         continue;
                 RuleList single = {.items = calloc(1, sizeof(Rule)), .count = 1};
@@ -20,9 +18,8 @@ int rule_find(sd_bus *bus, const char *name, RuleList *ret, sd_bus_error *error)
                         return -ENOMEM;
                 /* The last rule takes the place of the one that is taken out. */
                 single.items[0] = rules.items[i];
-                other = rules.items[--rules.count];
-                if (i < rules.count)
-                        rules.items[i] = other;
+                if (i < --rules.count)
+                        rules.items[i] = rules.items[rules.count];
                 *ret = single;
                 return 0;
         }
@@ -43,7 +40,7 @@ static int is_changing(sd_bus *bus, const Rule *rule, sd_bus_error *error) {
 
         int r = proxy_list_devices(bus, &devices, error);
         for (size_t i = 0; r >= 0 && i < devices.count; i++)
-                for (size_t k = 0; k < rule->devices.count; k++)
+                for (size_t k = 0; rule->devices.items && k < rule->devices.count; k++)
                         if (streq_ptr(devices.items[i].address, rule->devices.items[k].address) &&
                                         streq_ptr(devices.items[i].state, "changing"))
                                 return 1;
@@ -78,6 +75,7 @@ int rule_wait(Invocation *invocation, const char *name, RuleList *ret, sd_bus_er
 
                 if ((r = rule_find(invocation->bus, name, &found, error)) < 0)
                         return r;
+                assert(found.items);
                 const Entry *waiting = find_waiting(found.items);
                 if (!waiting && (r = is_changing(invocation->bus, found.items, error)) == 0) {
                         *ret = TAKE_STRUCT(found);

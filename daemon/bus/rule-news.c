@@ -103,6 +103,7 @@ static int tell_rule(const Service *service, const ToldRule *old, const ToldRule
         static const char *const of_use[] = {"MatchedDevices", "Matches", NULL};
         int r = 0;
 
+        assert(old || new);
         if (!old)
                 return notify_rule_added(service, new->name);
         if (!new)

@@ -108,7 +108,9 @@ int rule_format(const Rule *rule, char **ret) {
 static bool has_key(const char *line, const char *key) {
         const char *rest = startswith(line, key);
 
-        return rest && rest[strspn(rest, " \t")] == '=';
+        while (rest && (*rest == ' ' || *rest == '\t'))
+                rest++;
+        return rest && *rest == '=';
 }
 
 int rule_set_enabled(const char *text, bool enabled, char **ret) {

@@ -44,7 +44,8 @@ static void test_typos(void) {
         EXPECT(2, "vfioctl: unknown command 'ens1'\nIf it is a device or a group: vfioctl show ens1\nTry *", "ens1");
         EXPECT(2, "vfioctl: unknown command 'attach': do you mean 'reattach'?\nTry *", "attach ens1");
         EXPECT(2, "vfioctl: unknown command 'x'\nIf it is *", "x");
-        EXPECT(2, "vfioctl: 'rule' needs one of: list, show, add, remove, enable, disable, edit, check\nTry *", "rule lst");
+        EXPECT(2, "vfioctl: 'rule' needs one of: list, show, add, remove, enable, disable, edit, check\nTry *",
+                        "rule lst");
         EXPECT(2, "vfioctl: unknown option '--overide': do you mean '--override'?\nTry *",
                         "detach ens1 --overide=network");
         EXPECT(2, "vfioctl: unknown option '--frobnicate'\nTry *", "detach ens1 --frobnicate");
