@@ -114,7 +114,6 @@ static void go_home(Revert *revert) {
 static void on_census(int error, const CensusEntry *entries, size_t n_entries, void *userdata) {
         _cleanup_free_ RevertCall *call = userdata;
         Revert *revert = revert_of_call(call);
-        _cleanup_problem_ Problem problem = {};
 
         if (!revert || error == -ECANCELED)
                 return;

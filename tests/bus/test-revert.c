@@ -54,7 +54,7 @@ static void wait_over(Fixture *fixture, const char *group) {
         fixture_wait_property(fixture, group, GROUP, "RevertAt", "0");
         /* A worker removes the file, and a signal tells that it is removed. */
         while (count_files(fixture) > 0)
-                g_free(fixture_expect_signal(fixture, "* PropertiesChanged ('" GROUP "'*'RevertAt': <0>*"));
+                g_free(fixture_expect_signal(fixture, "* PropertiesChanged ('" GROUP "'*'RevertAt': <uint64 0>*"));
 }
 
 static void expect_back(Fixture *fixture) {
