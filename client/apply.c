@@ -346,9 +346,9 @@ static ExitCode apply(Invocation *invocation, Difference *difference) {
 
         if ((r = write_difference(difference, &text)) < 0)
                 return report_error(r, NULL);
-        if (!differs || invocation->check) {
+        if (!differs || invocation->check || invocation->dry_run) {
                 r = report(output, difference, differs, text, differs ? "Nothing was changed." : "Nothing to change.");
-                return r < 0 ? report_error(r, NULL) : differs ? EXIT_DIFFERS : EXIT_DONE;
+                return r < 0 ? report_error(r, NULL) : differs && invocation->check ? EXIT_DIFFERS : EXIT_DONE;
         }
         if (!is_agreed(invocation, text))
                 return report_failure(EXIT_REFUSED, "Failed",

@@ -189,6 +189,30 @@ ExitCode dry_run_rule_add(Invocation *invocation) {
         return r < 0 ? report_error(r, &error) : would(invocation, "write the rule %s into %s", name, file);
 }
 
+static ExitCode would_enable(Invocation *invocation, bool enable) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(rule_list_clear) RuleList rules = {0};
+
+        int r = proxy_list_rules(invocation->bus, &rules, &error);
+        if (r < 0)
+                return report_error(r, &error);
+        for (size_t i = 0; i < rules.count; i++)
+                if (streq_ptr(rules.items[i].name, invocation->rule))
+                        return enable ? would(invocation, "enable the rule %s", invocation->rule)
+                                      : would(invocation, "disable the rule %s; its devices stay as they are",
+                                                        invocation->rule);
+        return report_failure(EXIT_NO_SUCH, ERROR_PREFIX "NoSuchRule", "there is no rule '%s': see 'vfioctl rule list'",
+                        invocation->rule);
+}
+
+ExitCode dry_run_rule_enable(Invocation *invocation) {
+        return would_enable(invocation, true);
+}
+
+ExitCode dry_run_rule_disable(Invocation *invocation) {
+        return would_enable(invocation, false);
+}
+
 ExitCode dry_run_rule_remove(Invocation *invocation) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(rule_list_clear) RuleList rules = {0};

@@ -12,4 +12,6 @@ ExitCode dry_run_lease(Invocation *invocation);
 ExitCode dry_run_release(Invocation *invocation);
 ExitCode dry_run_cancel(Invocation *invocation);
 ExitCode dry_run_rule_add(Invocation *invocation);
+ExitCode dry_run_rule_enable(Invocation *invocation);
+ExitCode dry_run_rule_disable(Invocation *invocation);
 ExitCode dry_run_rule_remove(Invocation *invocation);

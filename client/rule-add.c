@@ -43,6 +43,18 @@ static int compare(const void *a, const void *b) {
         return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* A device that is detached already is as the rule wants it. */
+static int warn_of_finding(Forecast *forecast, const Finding *finding) {
+        if (finding->overridden || streq(finding->guard, "already-detached"))
+                return 0;
+        if (contains(finding->options, "override"))
+                return add_warning(forecast,
+                                "the guard '%s' refuses as long as this is so: %s: %s. --override=%s overrides it.",
+                                finding->guard, finding->address, finding->evidence, finding->guard);
+        return add_warning(forecast, "now it could not be applied: %s%s%s", finding->evidence,
+                        isempty(finding->cure) ? "" : " ", strempty(finding->cure));
+}
+
 /* Asks for the plan of the detach that the rule makes. A rule that creates virtual functions has none. */
 static int make_forecast(Invocation *invocation, Forecast *forecast) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -54,8 +66,7 @@ static int make_forecast(Invocation *invocation, Forecast *forecast) {
                 return 0;
         options.no_apply = false;
         if (proxy_plan(invocation->bus, invocation->selector, "detach", &options, &plan, &error) < 0)
-                return sd_bus_error_has_names(&error, "org.vfiod1.Error.AlreadyDetached",
-                                       "org.vfiod1.Error.NoSuchDevice", "org.vfiod1.Error.NotEndpoint")
+                return sd_bus_error_has_names(&error, "org.vfiod1.Error.NoSuchDevice", "org.vfiod1.Error.NotEndpoint")
                                 ? 0
                                 : add_warning(forecast, "now it could not be applied: %s", strempty(error.message));
         for (size_t i = 0; i < plan.n_steps && r >= 0; i++)
@@ -64,12 +75,7 @@ static int make_forecast(Invocation *invocation, Forecast *forecast) {
         if (forecast->devices)
                 qsort(forecast->devices, strv_length(forecast->devices), sizeof(char *), compare);
         for (size_t i = 0; i < plan.n_findings && r >= 0; i++)
-                if (!plan.findings[i].overridden)
-                        r = add_warning(forecast,
-                                        "the guard '%s' refuses as long as this is so: %s: %s. --override=%s overrides "
-                                        "it.",
-                                        plan.findings[i].guard, plan.findings[i].address, plan.findings[i].evidence,
-                                        plan.findings[i].guard);
+                r = warn_of_finding(forecast, &plan.findings[i]);
         return r;
 }
 

@@ -178,6 +178,8 @@ static ExitCode edit(Invocation *invocation, const char *old, const char *path) 
                 return report_error(r, NULL);
         if (streq(text, old))
                 return finish(invocation, "unchanged", "was not changed.");
+        if (invocation->dry_run)
+                return finish(invocation, "unchanged", "would be changed. With --dry-run, nothing was changed.");
         r = proxy_edit_rule(invocation->bus, invocation->rule, text, invocation->options.no_apply, &error);
         return r < 0 ? report_error(r, &error) : finish(invocation, "changed", "was changed.");
 }

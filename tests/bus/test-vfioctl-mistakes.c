@@ -81,7 +81,7 @@ static const struct {
                 {"lease ens3", 2, "vfioctl: 'lease' needs a command after '--', or --pid" TRY},
                 {"lease ens3 qemu-system-x86_64", 2, "vfioctl: 'lease' needs '--' before the command" TRY},
                 {"rule remove nic", 3, "vfioctl: There is no rule of that name in *. 'vfioctl rule list' lists all.\n"},
-                {"list --state=free", 2, "vfioctl: 'free' is no state: use available, detached, *"},
+                {"list --state=free", 2, "vfioctl: 'free' is no state: use available, *"},
 };
 
 static void test_mistakes(void) {
