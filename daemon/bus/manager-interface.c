@@ -7,8 +7,8 @@
 #include "bus/operation.h"
 #include "bus/plan-interface.h"
 #include "bus/publish.h"
-#include "bus/rule-edit.h"
 #include "bus/revert-interface.h"
+#include "bus/rule-edit.h"
 #include "bus/rule-interface.h"
 #include "config.h"
 

@@ -226,23 +226,6 @@ static void test_well_formed(void) {
         }
 }
 
-/* The program in org.vfiod1(5), for another device. */
-static void test_manual(void) {
-        static const char script[] =
-                        "import re, sys\n"
-                        "text = open(sys.argv[1]).read()\n"
-                        "found = re.search(r\"python3 -c '(from gi.*?GetFragment.*?)'$\", text, re.M | re.S)\n"
-                        "exec(found[1].replace('3b:00.0', 'ens1'))\n";
-        const char *const argv[] = {"/usr/bin/python3", "-c", script, VFIOD_MANUAL, NULL};
-        Fixture *fixture = fixture_start(NULL);
-
-        EXPECT(0, "", "detach ens1 --group");
-        g_auto(ProgramResult) result = program_run(argv, NULL, NULL);
-        g_assert_cmpstr(result.errors, ==, "");
-        g_assert_cmpstr(result.output, ==, "-device vfio-pci,host=0000:03:01.0 -device vfio-pci,host=0000:03:02.0\n");
-        fixture_stop(fixture);
-}
-
 static void test_json(void) {
         Fixture *fixture = fixture_start(NULL);
 
@@ -267,7 +250,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/fragment/libvirt", test_libvirt);
         g_test_add_func("/fragment/port", test_port);
         g_test_add_func("/fragment/well-formed", test_well_formed);
-        g_test_add_func("/fragment/manual", test_manual);
         g_test_add_func("/fragment/json", test_json);
         return g_test_run();
 }

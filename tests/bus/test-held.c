@@ -14,6 +14,17 @@
 #define JOB2 BUS_PATH "/jobs/2"
 
 /* A process that has the node of group 12 open and uses the device. */
+/* Waits until the process has this name: until then, it is the shell. */
+static void await_command(pid_t pid, const char *name) {
+        gint64 end = g_get_monotonic_time() + DEADLINE_MS * 1000LL;
+        g_autofree char *path = g_strdup_printf("/proc/%d/comm", (int)pid), *command = NULL;
+
+        while (g_file_get_contents(path, &command, NULL, NULL) && !g_str_equal(command, name)) {
+                g_assert_cmpint(g_get_monotonic_time(), <, end);
+                g_clear_pointer(&command, g_free);
+        }
+}
+
 static Process *start_holder(Fixture *fixture) {
         g_autofree char *script = g_strdup_printf("exec 9<>%s/dev/vfio/12 && echo open && exec sleep 1000",
                         fake_kernel_get_root(fixture->kernel));
@@ -21,6 +32,7 @@ static Process *start_holder(Fixture *fixture) {
         Process *holder = process_start(argv, NULL);
 
         process_expect_line(holder, "open");
+        await_command(process_get_pid(holder), "sleep\n");
         fake_kernel_do(fixture->kernel, "claim 12");
         return holder;
 }

@@ -122,7 +122,9 @@ static void plug(Watch *watch) {
 
 /* Renames the interface of a card that is not moved. */
 static void rename_interface(Watch *watch) {
-        fake_kernel_do(watch->fixture->kernel, "netrename 0000:07:00.0 lan%d", g_test_rand_int_range(0, 1000));
+        static unsigned n; /* a new name each time: the kernel refuses the present one */
+
+        fake_kernel_do(watch->fixture->kernel, "netrename 0000:07:00.0 lan%u", n++);
 }
 
 /* Bind and unbind as an administrator does; some of these writes fail. */

@@ -357,6 +357,7 @@ static void answer_evil(Stub *stub) {
         stub_answer(stub, "Plan",
                         "(false, [(" EVIL_ROW ", @a{sv} {})], [(" EVIL_ROW ", false, @a{sv} {})], '" EVIL
                         "', @a{sv} {})");
+        stub_answer(stub, "GetFragment", "('" EVIL "', {'arguments': <['" EVIL "']>, 'devices': <['" EVIL "']>})");
         stub_answer(stub, "Reattach", "([(" EVIL_ROW ", @a{sv} {})],)");
         stub_answer(stub, "Detach", "!org.vfiod1.Error.GroupNeedsConsent a\033[31m\xe2\x80\xae");
         stub_answer(stub, "GetManagedObjects",

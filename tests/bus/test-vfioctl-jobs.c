@@ -346,7 +346,7 @@ static void test_force(void) {
         fake_kernel_do(fixture->kernel, "claim 12");
         EXPECT(5, "vfioctl: /dev/vfio/12 is held by process*", "reattach ens3");
         json_t *plan = vfioctl_json_with(5, "plan ens3 --reattach");
-        expect_json(plan, "findings.0.guard", "\"process\"");
+        expect_json(plan, "findings.0.guard", "\"held\"");
         expect_json(plan, "command.3", "\"--force\"");
         json_decref(plan);
         json_t *forced = vfioctl_json("plan ens3 --reattach --force");
@@ -383,7 +383,7 @@ static void test_cdev(void) {
         EXPECT(5, refused, "reattach ens3");
         fixture_property(fixture, NIC_PATH, DEVICE, "State", "'detached'");
         json_t *plan = vfioctl_json_with(5, "plan ens3 --reattach");
-        expect_json(plan, "findings.0.guard", "\"process\"");
+        expect_json(plan, "findings.0.guard", "\"held\"");
         expect_json(plan, "findings.0.address", "\"" NIC "\"");
         g_autofree char *evidence = json_at(plan, "findings.0.evidence");
         expect_line(evidence, finding);

@@ -292,10 +292,11 @@ static void test_json(void) {
 
         EXPECT(0, "", "rule add " NIC " --quiet");
         json_decref(wait_json(monitor, BUS_PATH, "changed", NULL)); /* the counts */
-        document = wait_json(monitor, JOB1, "added", NULL);
+        /* The plan of "rule add" has number 1. */
+        document = wait_json(monitor, BUS_PATH "/jobs/2", "added", NULL);
         expect_json(document, "properties.kind", "\"detach\"");
         json_decref(document);
-        json_decref(wait_json(monitor, JOB1, "removed", NULL));
+        json_decref(wait_json(monitor, BUS_PATH "/jobs/2", "removed", NULL));
         fixture_stop_daemon(fixture);
         document = wait_json(monitor, BUS_PATH, "gone", NULL);
         expect_json(document, "kind", "\"service\"");
