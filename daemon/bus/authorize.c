@@ -40,7 +40,8 @@ struct CallerQuery {
 };
 
 static size_t size_of(const Request *request) {
-        return HELD_CALL_SIZE + request->companions.size;
+        /* The message has the rules, too. */
+        return HELD_CALL_SIZE + request->companions.size + 2 * request->rules.size;
 }
 
 static void held_call_free(HeldCall *held) {
@@ -91,6 +92,9 @@ static int deny(sd_bus_message *call, const char *reason, sd_bus_error *error) {
  * a refusal. */
 static int run_known(Service *service, HeldCall *held, const Caller *caller, sd_bus_error *error) {
         const CallHandler *handler = held->handler;
+
+        if (handler->get_needs)
+                held->request->actions |= handler->get_needs(service, held->request);
         unsigned needs = held->request->actions & ~(1U << ACTION_NONE);
 
         if (needs & 1U << _ACTION_UNSET)

@@ -21,6 +21,9 @@ typedef struct CallHandler {
          * call cannot be made at all, which is then its answer; or -ENOMEM. */
         int (*describe)(const Service *service, const Request *request, CallDetails *details, Problem *problem);
 
+        /* Returns what the call needs besides what its method and options need: a mask of 1 << Action. NULL for nothing. */
+        unsigned (*get_needs)(const Service *service, const Request *request);
+
         /* Returns who started the object of the call; 0 for root. Without this, only root may call a method of
          * ACTION_OWNER. */
         uid_t (*get_owner)(const Service *service, const Request *request);

@@ -20,7 +20,7 @@ static int refuse_text(const char *name, const RuleFault *fault, sd_bus_error *e
                         error, SD_BUS_ERROR_INVALID_ARGS, "Rule %s, line %u: %s.", name, fault->line, fault->message);
 }
 
-/* Adds a change to the request, and what it needs. */
+/* Adds a change to the request, and what its text needs. */
 static int add_change(Request *request, const char *name, RuleChangeKind kind, const char *text, sd_bus_error *error) {
         _cleanup_(rule_freep) Rule *rule = NULL;
         RuleFault fault;
@@ -103,10 +103,11 @@ static int no_such_rule(const char *name, Problem *problem) {
 
 static int check_switch(const RuleFile *file, const RuleChange *change, Problem *problem) {
         bool is_text = file->state == RULE_FILE_DISABLED || file->folder == 0;
+        bool enable = change->kind == RULE_CHANGE_ENABLE, is_invalid = file->state == RULE_FILE_INVALID;
 
-        if (rule_file_is_enabled(file) == (change->kind == RULE_CHANGE_ENABLE) || file->state == RULE_FILE_MASKED)
+        if (file->state == RULE_FILE_MASKED || (rule_file_is_enabled(file) == enable && !(enable && is_invalid)))
                 return 0;
-        if (is_text && file->state == RULE_FILE_INVALID)
+        if ((is_text || enable) && file->state == RULE_FILE_INVALID)
                 return problem_set(problem, OUTCOME_FAILED,
                                 "%s has an error, so it is off: %s. Correct it first (vfioctl rule edit %s%s).",
                                 file->path, file->fault.message, file->name[0] == '-' ? "-- " : "", file->name);
@@ -172,6 +173,13 @@ static int describe_error(const PendingEdit *pending, int error, Problem *proble
         case -EROFS:
                 return problem_set(problem, OUTCOME_RULE_READ_ONLY,
                                 "The file is not in the directory that vfiod writes. Nothing was changed.");
+        case -ETIMEDOUT:
+        case -EPIPE:
+        case -ECONNRESET:
+                return problem_set(problem, OUTCOME_FAILED,
+                                "vfiod-worker has not answered: %s. It is not known whether the rules were changed: "
+                                "see 'vfioctl rule list'.",
+                                strerror(-error));
         case -ECANCELED:
                 return problem_set(problem, OUTCOME_FAILED, "vfiod is ending: see 'vfioctl rule list', and try again.");
         default:
@@ -197,6 +205,9 @@ static int reload(const PendingEdit *pending, Problem *problem) {
 }
 
 static int finish(PendingEdit *pending, int error, Problem *problem) {
+        /* What the worker has changed before it failed counts. */
+        if (error < 0 && error != -ECANCELED)
+                (void)rule_news_reload(pending->service, NULL);
         if (error < 0)
                 return describe_error(pending, error, problem);
         if (pending->dry_run)
@@ -363,6 +374,7 @@ static int describe_changes(const Service *service, const Request *request, Call
                 call_details_mix(details, change->text);
                 call_details_mix(details, file ? file->path : NULL);
                 call_details_mix(details, file ? rule_file_state_to_string(file->state) : NULL);
+                call_details_mix(details, file && file->hides_overrides ? "hides-overrides" : NULL);
                 new_rule_mix(details, file ? file->rule ?: file->idle : NULL);
                 if ((r = mark_devices(service, change, marks)) < 0)
                         return r;
@@ -371,7 +383,26 @@ static int describe_changes(const Service *service, const Request *request, Call
         return r < 0 ? r : set_names(request, details);
 }
 
-static const CallHandler change_handler = {.run = change_rules, .describe = describe_changes};
+/* A rule with Override= can also become active without a text. */
+static unsigned get_needs(const Service *service, const Request *request) {
+        const RuleBook *book = rule_keeper_book(service->rules);
+
+        for (size_t i = 0; i < request->rules.n_changes; i++) {
+                const RuleChange *change = &request->rules.changes[i];
+                bool enables = change->kind == RULE_CHANGE_ENABLE;
+
+                if ((enables || change->kind == RULE_CHANGE_REMOVE) &&
+                                rule_book_reveals_overrides(book, change->name, enables))
+                        return 1U << ACTION_OVERRIDE_GUARD;
+        }
+        return 0;
+}
+
+static const CallHandler change_handler = {
+                .run = change_rules,
+                .describe = describe_changes,
+                .get_needs = get_needs,
+};
 
 /* The methods. */
 
@@ -409,7 +440,5 @@ int rule_edit_set_enabled(sd_bus_message *message, void *userdata, sd_bus_error 
                                          error)) < 0 ||
                         (r = request_read_options(request, message, error)) < 0)
                 return r;
-        if (enabled && file->idle && file->idle->overrides != 0)
-                request->actions |= 1U << ACTION_OVERRIDE_GUARD;
         return authorize(message, &change_handler, TAKE_PTR(request), error);
 }

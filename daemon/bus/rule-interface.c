@@ -269,11 +269,22 @@ static int describe_removed(const Service *service, const Request *request, Call
                         (r = call_details_set_devices(details, service, devices, n)) < 0)
                 return r;
         call_details_mix(details, file->path);
+        call_details_mix(details, file->hides_overrides ? "hides-overrides" : NULL);
         new_rule_mix(details, file->rule ?: file->idle);
         return call_details_set(details, CALL_DETAIL_RULE, "%s", TEXT_NAME(file->name));
 }
 
-static const CallHandler remove_handler = {.run = remove_rule, .describe = describe_removed};
+static unsigned get_removal_needs(const Service *service, const Request *request) {
+        return rule_book_reveals_overrides(rule_keeper_book(service->rules), request->selector, false)
+                        ? 1U << ACTION_OVERRIDE_GUARD
+                        : 0;
+}
+
+static const CallHandler remove_handler = {
+                .run = remove_rule,
+                .describe = describe_removed,
+                .get_needs = get_removal_needs,
+};
 
 int rule_method_remove(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         _cleanup_(request_freep) Request *request = NULL;

@@ -43,15 +43,16 @@ static void wait_for(Revert *revert, Outcome outcome, const char *message, bool 
 /* A reattach that is refused before its first step, or that goes on by itself. */
 static bool is_refusal(Outcome outcome) {
         return outcome == OUTCOME_BUSY || outcome == OUTCOME_STUCK || outcome == OUTCOME_LIMITS_EXCEEDED ||
-                        outcome == OUTCOME_SURVEY_TIMED_OUT || outcome == OUTCOME_HELD || outcome == OUTCOME_LEASED ||
-                        outcome == OUTCOME_FOREIGN || outcome == OUTCOME_IDENTITY_CHANGED;
+                        outcome == OUTCOME_SURVEY_TIMED_OUT || outcome == OUTCOME_HELD || outcome == OUTCOME_LEASED;
 }
 
-/* What follows from the reattach of a device. Returns whether the attempt goes on with the next device. */
+/* What follows from the reattach of a device. Returns whether the attempt goes on with the next device: also if another card is in the
+ * slot, or another program has the device. */
 static bool conclude(Revert *revert, int error, const Problem *problem) {
         if (error < 0)
                 wait_for(revert, OUTCOME_FAILED, strerror(-error), true);
-        else if (problem->outcome == OUTCOME_DONE || problem->outcome == OUTCOME_NOT_DETACHED)
+        else if (problem->outcome == OUTCOME_DONE || problem->outcome == OUTCOME_NOT_DETACHED ||
+                        problem->outcome == OUTCOME_IDENTITY_CHANGED || problem->outcome == OUTCOME_FOREIGN)
                 return true;
         else
                 wait_for(revert, problem->outcome, strempty(problem->message), !is_refusal(problem->outcome));
@@ -97,7 +98,7 @@ static void go_home(Revert *revert) {
                 const Device *device = inventory_find_device(
                                 revert->table->parts.inventory, revert->addresses[revert->n_tried++]);
 
-                if (!device || !device->origin)
+                if (!device || !device_is_ours(device))
                         continue;
                 int r = start_reattach(revert, device, &problem);
                 if (r == 0) {

@@ -27,12 +27,14 @@ static void drop(Revert *revert) {
         revert_end(revert);
 }
 
-/* Tells whether the job has left no device detached, or will have. */
-static bool has_failed(const WorkerResult *result) {
+/* Tells whether the job has left no device detached, or will have. The outcome alone does not tell it: the worker may have died, and nobody
+ * could undo its changes. */
+static bool has_failed(const Revert *revert, const WorkerResult *result) {
         Outcome outcome = result->problem.outcome;
+        bool is_good = result->error == 0 &&
+                        (outcome == OUTCOME_DONE || outcome == OUTCOME_STUCK || outcome == OUTCOME_DEGRADED);
 
-        return result->error < 0 ||
-                        (outcome != OUTCOME_DONE && outcome != OUTCOME_STUCK && outcome != OUTCOME_DEGRADED);
+        return !is_good && !revert_is_needed(revert);
 }
 
 static void on_detached(const WorkerResult *result, void *userdata) {
@@ -44,7 +46,7 @@ static void on_detached(const WorkerResult *result, void *userdata) {
                 revert = revert->next;
         if (!revert)
                 return;
-        if (!call->table->is_ending && has_failed(result))
+        if (!call->table->is_ending && has_failed(revert, result))
                 drop(revert);
         else if (!call->table->is_ending) {
                 revert_update_group(revert);
@@ -151,7 +153,14 @@ static int record(Revert *revert, worker_request_done_t done) {
         return r;
 }
 
+/* At the deadline, the whole group goes back. So no device of it may be detached already. */
 static int list_endpoints(Revert *revert, const Group *group, Problem *problem) {
+        for (size_t i = 0; i < group->n_members; i++)
+                if (device_is_ours(group->members[i]))
+                        return problem_set(problem, OUTCOME_ALREADY_DETACHED,
+                                        "%s, which is in the same group, is detached already, and would go back to "
+                                        "the host at the deadline, too. Reattach it first, or detach without a revert.",
+                                        PCI_ADDRESS_TEXT(group->members[i]->address));
         if (!(revert->addresses = calloc(group->n_members + 1, sizeof(PciAddress))))
                 return -ENOMEM;
         for (size_t i = 0; i < group->n_members; i++)

@@ -85,7 +85,7 @@ bool revert_is_needed(const Revert *revert) {
         for (size_t i = 0; i < revert->n_addresses; i++) {
                 const Device *device = inventory_find_device(revert->table->parts.inventory, revert->addresses[i]);
 
-                if (device && (device->origin || device->activity != DEVICE_QUIET))
+                if (device && (device_is_ours(device) || device->activity != DEVICE_QUIET))
                         return true;
         }
         return false;
@@ -117,6 +117,7 @@ void revert_forget_holder(Revert *revert) {
 void revert_retry_later(Revert *revert, uint64_t max, sd_event_time_handler_t handler) {
         revert->waits = false;
         revert->timer = sd_event_source_disable_unref(revert->timer);
+        revert->retry_us = revert->retry_us > max ? max : revert->retry_us;
         int r = sd_event_add_time_relative(revert->table->parts.event, &revert->timer, CLOCK_MONOTONIC,
                         revert->retry_us, 0, handler, revert);
         if (r < 0)

@@ -206,6 +206,12 @@ static int read_file(const RuleBook *book, RuleFile *file) {
         return 1;
 }
 
+static bool has_overrides(const RuleFile *file) {
+        const Rule *rule = file->rule ?: file->idle;
+
+        return rule && rule->overrides != 0;
+}
+
 /* Reads the listed files, and drops those that another file replaces. Returns 0 or -ENOMEM. */
 static int read_files(RuleBook *book) {
         size_t n_listed = book->n_files;
@@ -220,7 +226,9 @@ static int read_files(RuleBook *book) {
                 bool replaced = book->n_files > 0 && streq(book->files[book->n_files - 1].name, file.name);
 
                 full = full || (!replaced && book->n_files == RULES_MAX);
-                if (r < 0 || replaced || full || (r = read_file(book, &file)) <= 0) {
+                if (r < 0 || full || (r = read_file(book, &file)) <= 0 || replaced) {
+                        if (replaced)
+                                book->files[book->n_files - 1].hides_overrides |= has_overrides(&file);
                         file_done(&file);
                         continue;
                 }
@@ -280,6 +288,12 @@ const RuleFile *rule_book_find(const RuleBook *book, const char *name) {
                 if (streq(book->files[i].name, name))
                         return &book->files[i];
         return NULL;
+}
+
+bool rule_book_reveals_overrides(const RuleBook *book, const char *name, bool enables) {
+        const RuleFile *file = rule_book_find(book, name);
+
+        return file && (file->hides_overrides || (enables && file->idle && file->idle->overrides != 0));
 }
 
 const Rule *rule_book_match(const RuleBook *book, const Device *device, const char *path, const Rule **ret_other) {

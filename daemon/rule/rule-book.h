@@ -28,7 +28,8 @@ typedef struct RuleFile {
         Rule *rule; /* owned; NULL unless the file is valid */
         Rule *idle; /* owned; the rule of a disabled file */
         char *text; /* owned; NULL for a mask, and if not everybody may read it, or it is longer than RULE_TEXT_KEPT_MAX */
-        RuleFault fault; /* the error of an invalid file */
+        RuleFault fault;      /* the error of an invalid file */
+        bool hides_overrides; /* without this file, a rule with Override= of another directory would apply */
 } RuleFile;
 
 typedef struct RuleBook {
@@ -55,6 +56,9 @@ const char *rule_file_state_to_string(RuleFileState state);
 
 /* Tells whether the rule is meant to be applied: it is neither masked nor disabled. A rule with an error is enabled. */
 bool rule_file_is_enabled(const RuleFile *file);
+
+/* Tells whether a rule with Override= becomes active when the file of this name is removed; or, with enables, when it is enabled. */
+bool rule_book_reveals_overrides(const RuleBook *book, const char *name, bool enables);
 
 /* Finds the file of this name. Returns NULL if there is none. The pointer is valid until the next load. */
 const RuleFile *rule_book_find(const RuleBook *book, const char *name);

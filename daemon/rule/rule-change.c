@@ -40,8 +40,12 @@ int rule_change_list_add(RuleChangeList *list, const char *name, RuleChangeKind 
         RuleChange *change = &list->changes[list->n_changes];
         *change = (RuleChange){.name = strdup(name), .text = text ? strdup(text) : NULL, .kind = kind};
         list->n_changes++;
+        list->size += sizeof(RuleChange) + strlen(name) + strlen(strempty(text));
         return change->name && (change->text || !text) ? 0 : -ENOMEM;
 }
+
+/* Locks the changes of rules. The name is that of a hidden file, which is no rule. */
+#define LOCK ".lock"
 
 /* What a file of the first directory is to become. */
 typedef struct FileWish {
@@ -240,7 +244,12 @@ int rule_changes_make(RuleBook *book, const RuleChangeList *list, bool dry_run) 
         if (r < 0)
                 return r;
         _cleanup_close_ int folder_fd = open(book->folders[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (folder_fd < 0 || flock(folder_fd, LOCK_EX) < 0)
+        if (folder_fd < 0)
+                return -errno;
+        /* Everybody may open the folder, and so lock it; only root may open this file. */
+        _cleanup_close_ int lock_fd =
+                        dry_run ? -EBADF : openat(folder_fd, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (!dry_run && (lock_fd < 0 || flock(lock_fd, LOCK_EX) < 0))
                 return -errno;
         if ((r = rule_book_load(book, false)) < 0 || (r = make_wishes(book, list, &wishes)) < 0)
                 return r;

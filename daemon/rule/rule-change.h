@@ -29,6 +29,7 @@ typedef struct RuleChange {
 typedef struct RuleChangeList {
         RuleChange *changes;
         size_t n_changes;
+        size_t size; /* bytes of all names and texts */
 } RuleChangeList;
 
 /* Frees the changes. */

@@ -425,6 +425,37 @@ static void test_others(void) {
         scene_end(&scene);
 }
 
+/* A rule with Override= also becomes active when it is enabled, or when what hides it is removed. */
+static void test_revealed(void) {
+        static const char rule[] = "[Match]\nVendor=ffff\nDevice=0001\n[Detach]\n%sOverride=network\n";
+        static const char *const changes[][2] = {
+                        {"ChangeRules", "([('off', 'enable', @a{sv} {})], " NO_OPTIONS ")"},
+                        {"ChangeRules", "([('masked', 'enable', @a{sv} {})], " NO_OPTIONS ")"},
+                        {"ChangeRules", "([('masked', 'delete', @a{sv} {})], " NO_OPTIONS ")"},
+                        {"RemoveRule", "('masked', " NO_OPTIONS ")"},
+        };
+        g_autofree char *off = g_strdup_printf(rule, "Enabled=no\n"), *shipped = g_strdup_printf(rule, "");
+        Scene scene;
+
+        scene_begin(&scene, NULL);
+        rule_file_put(scene.fixture, RULES_OWN, "off", off);
+        rule_file_put(scene.fixture, RULES_SHIPPED, "masked", shipped);
+        rule_file_link(scene.fixture, RULES_OWN, "masked", "/dev/null");
+        g_autoptr(GVariant) rescanned = pending_finish(
+                        fixture_call_start(scene.fixture, BUS_PATH, MANAGER, "Rescan", "(" NO_OPTIONS ",)"), NULL);
+        g_assert_nonnull(rescanned);
+        scene.other_action = "org.vfiod1.override-guard";
+        scene.other_verdict = VERDICT_DENY;
+        for (unsigned i = 0; i < G_N_ELEMENTS(changes); i++)
+                pending_refused(call_from(scene.alice, changes[i][0], changes[i][1]), ACCESS_DENIED,
+                                "*is not authorized to override guards (org.vfiod1.override-guard)*");
+        /* Nothing is hidden below this one. */
+        pending_expect(call_from(scene.alice, "RemoveRule", "('off', " NO_OPTIONS ")"), "()");
+        scene.other_verdict = VERDICT_AUTHORIZE;
+        pending_expect(call_from(scene.alice, changes[1][0], changes[1][1]), "()");
+        scene_end(&scene);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/bus/polkit/question", test_question);
@@ -441,5 +472,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/polkit/inspect", test_inspect);
         g_test_add_func("/bus/polkit/names", test_names);
         g_test_add_func("/bus/polkit/others", test_others);
+        g_test_add_func("/bus/polkit/revealed", test_revealed);
         return g_test_run();
 }

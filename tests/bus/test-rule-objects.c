@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "rule-files.h"
 
+#include <fcntl.h>
 #include <glib/gstdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 /* The objects of rules: their properties, their signals, and what their methods write. */
@@ -91,6 +93,24 @@ static void test_texts(void) {
         expect_rule(fixture, RULES "/latin", "Text", "''");
         expect_rule(fixture, RULES "/secret", "Text", "''");
         refuse(fixture, RULES "/large", "SetEnabled", "(false, " NO_OPTIONS ")", "Failed", "*longer than 8 KiB*");
+        fixture_stop(fixture);
+}
+
+/* Everybody may open the folder of the rules, and lock it: that stops nobody. A rule with an error cannot be enabled. */
+static void test_locked(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        rule_file_put(fixture, RULES_OWN, "absent", ABSENT_TEXT);
+        rule_file_put(fixture, RULES_OWN, "wrong", "[Match]\nnonsense\n");
+        g_autofree char *path = rule_file_path(fixture, RULES_OWN, "absent"), *folder = g_path_get_dirname(path);
+        rescan(fixture);
+        int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        g_assert_cmpint(flock(fd, LOCK_EX | LOCK_NB), ==, 0);
+        set_enabled(fixture, RULES "/absent", false);
+        expect_rule(fixture, RULES "/absent", "State", "'disabled'");
+        g_assert_cmpint(close(fd), ==, 0);
+        refuse(fixture, RULES "/wrong", "SetEnabled", "(true, " NO_OPTIONS ")", "Failed",
+                        "*has an error, so it is off*");
         fixture_stop(fixture);
 }
 
@@ -228,6 +248,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/rule-objects/properties", test_properties);
         g_test_add_func("/bus/rule-objects/texts", test_texts);
         g_test_add_func("/bus/rule-objects/own", test_own);
+        g_test_add_func("/bus/rule-objects/locked", test_locked);
         g_test_add_func("/bus/rule-objects/shipped", test_shipped);
         g_test_add_func("/bus/rule-objects/many", test_many);
         return g_test_run();
