@@ -2,7 +2,10 @@
 #include "base/file.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+
+#define LOCK_NAME ".vfiod.lock"
 
 int file_read_all(int fd, size_t max, char **ret, size_t *ret_length) {
         _cleanup_free_ char *text = malloc(max + 1);
@@ -39,6 +42,17 @@ int file_write_all(int fd, const char *text, size_t length) {
                 length -= (size_t)n;
         }
         return 0;
+}
+
+int file_lock_folder(int folder_fd) {
+        _cleanup_close_ int fd = openat(folder_fd, LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+        if (fd < 0)
+                return -errno;
+        while (flock(fd, LOCK_EX) < 0)
+                if (errno != EINTR)
+                        return -errno;
+        return TAKE_FD(fd);
 }
 
 int file_make_folder(const char *path) {

@@ -17,6 +17,11 @@ int file_write_all(int fd, const char *text, size_t length);
  * errno. */
 int file_make_folder(const char *path);
 
+/* Locks a folder against other processes that use this function, and waits for them. The lock is on a hidden file that only root can
+ * open: everybody can open a readable folder, and lock that. It ends when the descriptor is closed. Returns the descriptor, or a
+ * negative errno. */
+int file_lock_folder(int folder_fd);
+
 /* Writes a new file, readable for everybody, and syncs it to disk. Replaces a file of this name, but never follows a
  * link. After an error, there is no file. Returns 0 or a negative errno. */
 int file_create(int folder_fd, const char *name, const char *text);

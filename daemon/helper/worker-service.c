@@ -248,9 +248,10 @@ static int set_early_rules(const Session *session, bool on) {
 
         if (!on)
                 return early_file_remove(session->host->early_rules);
-        _cleanup_close_ int folder_fd = early_file_lock(session->host->early_rules);
-        if (folder_fd < 0)
-                return folder_fd;
+        _cleanup_close_ int folder_fd = -EBADF;
+        _cleanup_close_ int lock_fd = early_file_lock(session->host->early_rules, &folder_fd);
+        if (lock_fd < 0)
+                return lock_fd;
         int r = new_book(session, &book);
         if (r < 0 || (r = rule_book_load(book, false)) < 0)
                 return r;
@@ -284,7 +285,7 @@ static int read_boot_devices(const Session *session, sd_bus_message *message, co
 }
 
 static int set_boot_devices(const Session *session, sd_bus_message *message) {
-        _cleanup_(boot_file_done) BootFile file = {.lock_fd = -EBADF};
+        _cleanup_(boot_file_done) BootFile file = {.folder_fd = -EBADF, .lock_fd = -EBADF};
         _cleanup_boot_list_ BootList list = {};
 
         int r = boot_file_open(session->host->boot_rules, session->host->rule_folders, &file);

@@ -6,7 +6,8 @@
 #include "state/device-file.h"
 
 int boot_file_open(const char *path, const char *const *rule_folders, BootFile *ret) {
-        *ret = (BootFile){.path = path, .lock_fd = early_file_lock(path)};
+        *ret = (BootFile){.path = path, .folder_fd = -EBADF};
+        ret->lock_fd = early_file_lock(path, &ret->folder_fd);
         if (ret->lock_fd < 0)
                 return ret->lock_fd;
         int r = boot_list_read(path, &ret->old);
@@ -17,9 +18,10 @@ int boot_file_open(const char *path, const char *const *rule_folders, BootFile *
 
 void boot_file_done(BootFile *file) {
         (void)safe_close(file->lock_fd);
+        (void)safe_close(file->folder_fd);
         boot_list_done(&file->old);
         rule_book_free(file->book);
-        *file = (BootFile){.lock_fd = -EBADF};
+        *file = (BootFile){.folder_fd = -EBADF, .lock_fd = -EBADF};
 }
 
 /* Tells whether vfiod has detached this device: returns 1, 0 or -ENOMEM. */
@@ -74,5 +76,5 @@ int boot_file_write(const BootFile *file, const BootList *list) {
         if (list->n_devices == 0)
                 return early_file_remove(file->path);
         int r = boot_list_format(list, &text);
-        return r < 0 ? r : early_file_replace(file->lock_fd, file->path, text);
+        return r < 0 ? r : early_file_replace(file->folder_fd, file->path, text);
 }

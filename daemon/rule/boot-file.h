@@ -8,7 +8,8 @@
 
 typedef struct BootFile {
         const char *path; /* borrowed */
-        int lock_fd;      /* the directory, locked */
+        int folder_fd;    /* the directory of the file */
+        int lock_fd;      /* holds its lock */
         BootList old;     /* what is in the file */
         RuleBook *book;
 } BootFile;

@@ -9,7 +9,6 @@
 
 #include <fcntl.h>
 #include <libgen.h>
-#include <sys/file.h>
 
 static void print_rule(FILE *text, const Kernel *kernel, const Rule *rule) {
         char driver[DRIVER_NAME_MAX];
@@ -88,7 +87,7 @@ int early_file_replace(int folder_fd, const char *file, const char *text) {
         return r < 0 ? r : fsync(folder_fd) < 0 ? -errno : 0;
 }
 
-int early_file_lock(const char *file) {
+int early_file_lock(const char *file, int *ret_folder_fd) {
         _cleanup_free_ char *folder = strdup(file);
 
         if (!folder)
@@ -96,10 +95,13 @@ int early_file_lock(const char *file) {
         int r = file_make_folder(dirname(folder));
         if (r < 0)
                 return r;
-        _cleanup_close_ int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0 || flock(fd, LOCK_EX) < 0)
+        _cleanup_close_ int folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (folder_fd < 0)
                 return -errno;
-        return TAKE_FD(fd);
+        r = file_lock_folder(folder_fd);
+        if (r >= 0)
+                *ret_folder_fd = TAKE_FD(folder_fd);
+        return r;
 }
 
 int early_file_remove(const char *file) {

@@ -10,9 +10,9 @@
  * no driver vfio-pci; or another negative errno. */
 int early_file_write(const Kernel *kernel, const RuleBook *book, int folder_fd, const char *file);
 
-/* Locks the directory of the file, so that two workers do not write it at the same time. Creates the directory if
- * necessary. Returns the descriptor that holds the lock, or a negative errno. */
-int early_file_lock(const char *file);
+/* Opens and locks the directory of the file, so that two workers do not write it at the same time. Creates the directory if
+ * necessary. Returns the descriptor that holds the lock, or a negative errno. The caller closes both descriptors. */
+int early_file_lock(const char *file, int *ret_folder_fd);
 
 /* Writes the text into the file in its locked directory, atomically and synced to disk. Returns 0 or a negative errno. */
 int early_file_replace(int folder_fd, const char *file, const char *text);

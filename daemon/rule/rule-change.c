@@ -3,7 +3,6 @@
 #include "base/file.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 
 const char *rule_change_kind_to_string(RuleChangeKind kind) {
         static const char *const names[_RULE_CHANGE_MAX] = {
@@ -43,9 +42,6 @@ int rule_change_list_add(RuleChangeList *list, const char *name, RuleChangeKind 
         list->size += sizeof(RuleChange) + strlen(name) + strlen(strempty(text));
         return change->name && (change->text || !text) ? 0 : -ENOMEM;
 }
-
-/* Locks the changes of rules. The name is that of a hidden file, which is no rule. */
-#define LOCK ".lock"
 
 /* What a file of the first directory is to become. */
 typedef struct FileWish {
@@ -246,11 +242,9 @@ int rule_changes_make(RuleBook *book, const RuleChangeList *list, bool dry_run) 
         _cleanup_close_ int folder_fd = open(book->folders[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (folder_fd < 0)
                 return -errno;
-        /* Everybody may open the folder, and so lock it; only root may open this file. */
-        _cleanup_close_ int lock_fd =
-                        dry_run ? -EBADF : openat(folder_fd, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-        if (!dry_run && (lock_fd < 0 || flock(lock_fd, LOCK_EX) < 0))
-                return -errno;
+        _cleanup_close_ int lock_fd = dry_run ? -EBADF : file_lock_folder(folder_fd);
+        if (!dry_run && lock_fd < 0)
+                return lock_fd;
         if ((r = rule_book_load(book, false)) < 0 || (r = make_wishes(book, list, &wishes)) < 0)
                 return r;
         if (dry_run)

@@ -35,7 +35,7 @@ typedef struct Shared {
 
 typedef struct Race {
         StateFolder *in, *out;
-        int device_fd, folder_fd;
+        int device_fd, folder_fd, lock_fd;
         RuleBook *book;
         Plan *plan;
         char *file; /* written by rename */
@@ -307,8 +307,8 @@ static void race_begin(Race *race) {
         race->device_fd = pci_device_open(race->in->tree->kernel, address_of(NIC));
         g_assert_cmpint(race->device_fd, >=, 0);
         race->file = path_in(race->in, "boot/10-vfiod.rules");
-        race->folder_fd = early_file_lock(race->file);
-        g_assert_cmpint(race->folder_fd, >=, 0);
+        race->lock_fd = early_file_lock(race->file, &race->folder_fd);
+        g_assert_cmpint(race->lock_fd, >=, 0);
         g_autofree char *rules = path_in(race->in, "rules");
         g_assert_cmpint(rule_book_new((const char *const[]){rules, NULL}, &race->book), ==, 0);
         race->shared = mmap(NULL, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -320,6 +320,7 @@ static void race_end(Race *race) {
         plan_free(race->plan);
         close(race->device_fd);
         close(race->folder_fd);
+        close(race->lock_fd);
         g_free(race->file);
         state_folder_free(race->in);
         state_folder_free(race->out);

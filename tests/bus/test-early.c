@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ruled.h"
 
+#include <fcntl.h>
 #include <glib/gstdio.h>
+#include <sys/file.h>
 
 /* udev applies the early rules that vfiod writes: it may be faster or slower than vfiod, and it also applies them if
  * vfiod refuses the rule. */
@@ -30,6 +32,22 @@ static char *await_file(const char *path) {
                 while (!changed);
         }
         return text;
+}
+
+/* Everybody may open the folder of udev's rules, and lock it: that stops nobody. */
+static void test_locked(void) {
+        Fixture *fixture = fixture_start(NULL);
+        g_autofree char *early_path = g_strdup_printf("%s.udev-rules", fixture->state_folder),
+                        *folder = g_path_get_dirname(early_path);
+        int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        g_assert_cmpint(flock(fd, LOCK_EX | LOCK_NB), ==, 0);
+        g_autoptr(GVariant) added =
+                        fixture_call(fixture, BUS_PATH, MANAGER, "AddRule", "('ens3', {'name': <'nic'>})", NULL);
+        g_assert_nonnull(added);
+        g_free(await_file(early_path));
+        g_assert_cmpint(close(fd), ==, 0);
+        fixture_stop(fixture);
 }
 
 /* Its driver is not loaded yet, and udev has set driver_override: no host driver ever binds it. After a reattach it
@@ -196,6 +214,7 @@ static void test_no_iommu(void) {
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/bus/early/early", test_early);
+        g_test_add_func("/bus/early/locked", test_locked);
         g_test_add_func("/bus/early/refused", test_refused);
         g_test_add_func("/bus/early/refused-first", test_refused_first);
         g_test_add_func("/bus/early/before-udev", test_before_udev);

@@ -359,9 +359,9 @@ static int write_early_file(void *userdata) {
         _cleanup_(rule_book_freep) RuleBook *book = NULL;
         const Rules *rules = userdata;
 
-        _cleanup_close_ int folder_fd = early_file_lock(rules->early);
-        if (folder_fd < 0)
-                return folder_fd;
+        _cleanup_close_ int folder_fd = -EBADF, lock_fd = early_file_lock(rules->early, &folder_fd);
+        if (lock_fd < 0)
+                return lock_fd;
         int r = rule_book_new(rules->folders, &book);
         if (r < 0 || (r = rule_book_load(book, false)) < 0)
                 return r;
@@ -369,7 +369,7 @@ static int write_early_file(void *userdata) {
 }
 
 static int write_boot_file(void *userdata) {
-        _cleanup_(boot_file_done) BootFile file = {.lock_fd = -EBADF};
+        _cleanup_(boot_file_done) BootFile file = {.folder_fd = -EBADF, .lock_fd = -EBADF};
         _cleanup_boot_list_ BootList list = {};
         const Rules *rules = userdata;
 
