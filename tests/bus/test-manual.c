@@ -46,8 +46,6 @@ static char *unescape(const char *line) {
 
 /* "# busctl ...", continued by lines that begin with blanks; ">>> ", continued by "... "; and the lines that Python begins with. */
 static void read_block(const char *section, char **lines) {
-        g_autoptr(GString) text = g_string_new(NULL);
-
         if (g_str_has_prefix(lines[0], "from ")) {
                 preamble = g_strjoinv("\n", lines);
                 return;
@@ -147,6 +145,7 @@ static void call(Fixture *fixture, const char *method, const char *arguments) {
         g_autoptr(GVariant) reply = fixture_call(fixture, BUS_PATH, MANAGER, method, arguments, &error);
 
         g_assert_no_error(error);
+        g_assert_nonnull(reply);
 }
 
 /* Both signals, one after the other; the Python example ends at the first. */
