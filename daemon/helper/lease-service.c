@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "helper/lease-service.h"
+#include "base/file.h"
 #include "kernel/node-acl.h"
 #include "kernel/pci-facts.h"
 #include "kernel/sysfs.h"
@@ -8,7 +9,6 @@
 #include "state/lease-file.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
 
@@ -103,15 +103,7 @@ static int find_nodes(const WorkerHost *host, const LeaseFile *lease, NodeList *
 /* Two workers that change the list of one node at a time would lose a change, and a worker that takes /dev/iommu away could miss a lease
  * that just begins. So they wait for each other. The lock ends when the descriptor is closed. Returns it, or a negative errno. */
 static int lock_leases(const WorkerHost *host) {
-        /* The workers share leases_fd, and a lock on it, too. */
-        _cleanup_close_ int fd = openat(host->leases_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-        if (fd < 0)
-                return -errno;
-        while (flock(fd, LOCK_EX) < 0)
-                if (errno != EINTR)
-                        return -errno;
-        return TAKE_FD(fd);
+        return file_lock_folder(host->leases_fd);
 }
 
 /* Revoking. */

@@ -180,11 +180,14 @@ static int remove_unfinished(int folder_fd, const char *name, void *userdata) {
 }
 
 static int open_folder(int parent_fd, const char *name, bool writer) {
-        if (writer && mkdirat(parent_fd, name, 0755) < 0 && errno != EEXIST)
+        /* systemd-tmpfiles makes the folders, so that only the daemon's group can read them. */
+        bool is_new = writer && mkdirat(parent_fd, name, 0755) >= 0;
+
+        if (writer && !is_new && errno != EEXIST)
                 return -errno;
         _cleanup_close_ int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         /* The daemon reads the folders. The umask may have removed permissions. */
-        if (fd < 0 || (writer && fchmod(fd, 0755) < 0))
+        if (fd < 0 || (is_new && fchmod(fd, 0755) < 0))
                 return -errno;
         return TAKE_FD(fd);
 }

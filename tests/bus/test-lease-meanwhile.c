@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/file.h"
 #include "lessee.h"
 #include "polkit-stub.h"
 
@@ -138,14 +139,26 @@ static void test_release_granting(void) {
         g_autofree char *folder = g_build_filename(fixture->state_folder, "leases", NULL);
 
         manager_expect(fixture, "Detach", NIC, NO_OPTIONS, "([('" NIC "', 'e1000e', 'vfio-pci', {})],)");
-        int folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        g_assert_cmpint(flock(folder_fd, LOCK_EX), ==, 0);
+        _cleanup_close_ int folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        int lock_fd = file_lock_folder(folder_fd);
+        g_assert_cmpint(lock_fd, >=, 0);
         Pending *lease = fixture_call_start(fixture, BUS_PATH, MANAGER, "Lease", "('" NIC "', " NO_OPTIONS ")");
         fixture_wait_property(fixture, LEASE1, LEASE, "State", "'starting'");
         refuse_release(fixture);
         g_assert_false(pending_is_done(lease));
-        (void)close(folder_fd);
+        (void)close(lock_fd);
         finish_start(fixture, lease);
+        fixture_stop(fixture);
+}
+
+/* Everybody may open the folder of the leases, and lock it: that stops no lease. */
+static void test_locked(void) {
+        Fixture *fixture = fixture_start(NULL);
+        g_autofree char *folder = g_build_filename(fixture->state_folder, "leases", NULL);
+        _cleanup_close_ int folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        g_assert_cmpint(flock(folder_fd, LOCK_EX | LOCK_NB), ==, 0);
+        finish_start(fixture, fixture_call_start(fixture, BUS_PATH, MANAGER, "Lease", "('" NIC "', " NO_OPTIONS ")"));
         fixture_stop(fixture);
 }
 
@@ -282,6 +295,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/lease-meanwhile/rule-of-detached", test_rule_of_detached);
         g_test_add_func("/bus/lease-meanwhile/release-detaching", test_release_detaching);
         g_test_add_func("/bus/lease-meanwhile/release-granting", test_release_granting);
+        g_test_add_func("/bus/lease-meanwhile/locked", test_locked);
         g_test_add_func("/bus/lease-meanwhile/unplugged", test_unplugged);
         g_test_add_func("/bus/lease-meanwhile/no-process", test_no_process);
         g_test_add_func("/bus/lease-meanwhile/process-of-other", test_process_of_other);

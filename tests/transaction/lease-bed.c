@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "lease-bed.h"
+#include "base/file.h"
 #include "helper/census-service.h"
 #include "process/child.h"
 
-#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -110,11 +109,10 @@ bool lease_bed_is_answered(Daemon *daemon, const void *what) {
 }
 
 int lease_bed_lock(const Host *host) {
-        int folder_fd = openat(host->state->leases_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        int lock_fd = file_lock_folder(host->state->leases_fd);
 
-        g_assert_cmpint(folder_fd, >=, 0);
-        g_assert_cmpint(flock(folder_fd, LOCK_EX), ==, 0);
-        return folder_fd;
+        g_assert_cmpint(lock_fd, >=, 0);
+        return lock_fd;
 }
 
 void slow_census_begin(SlowCensus *census, Daemon *daemon) {

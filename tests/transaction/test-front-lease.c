@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/file.h"
 #include "front.h"
 #include "helper/lease-service.h"
 #include "helpers.h"
@@ -9,7 +10,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/acl.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -201,10 +201,9 @@ static gpointer hold(gpointer userdata) {
 }
 
 static void expect_waits(Front *front, int (*call)(Front *front)) {
-        Holding holding = {.fd = openat(front->host->state->leases_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+        Holding holding = {.fd = file_lock_folder(front->host->state->leases_fd)};
 
         g_assert_cmpint(holding.fd, >=, 0);
-        g_assert_cmpint(flock(holding.fd, LOCK_EX), ==, 0);
         GThread *thread = g_thread_new("holder", hold, &holding);
         g_assert_cmpint(call(front), ==, 0);
         g_atomic_int_set(&holding.ended, true);

@@ -162,6 +162,10 @@ def check_machine(machine):
             tap.check(f"alice may open {node}", may_open(machine, "alice", node))
         if node != "/dev/vfio/vfio":
             tap.check(f"bob may not open {node}", not may_open(machine, "bob", node))
+    for folder in ("devices", "leases", "reverts", "transactions"):
+        tap.check(f"bob may not open /run/vfiod/{folder}, and so not lock it or a file in it",
+                  guest.run(f"exec 3< /run/vfiod/{folder}", user="bob")[0] != 0 and
+                  guest.run(f"exec 3< /run/vfiod/{folder}")[0] == 0)
     machine.check_leased("while the VM runs")
     tap.equal("bob may not release the lease", view.vfioctl(f"release {lease['number']}", user="bob")[0], NOT_AUTHORIZED)
     tap.equal("no lease has another number", view.vfioctl(f"release {lease['number'] + 1}")[0], NO_SUCH)

@@ -94,7 +94,7 @@ class View:
 
     def records(self):
         """The files in the daemon's state folder: "devices/ADDRESS" and "transactions/N"."""
-        return self.guest.run("find /run/vfiod -mindepth 2 -type f -printf '%P\\n' | sort")[1].split()
+        return self.guest.run("find /run/vfiod -mindepth 2 -type f ! -name .vfiod.lock -printf '%P\\n' | sort")[1].split()
 
 
 def eventually(probe, expected, timeout=10):
