@@ -301,6 +301,23 @@ static void test_apply(void) {
         g_assert_null(inventory_find_device(bed->inventory, address_of(NIC2)));
 }
 
+/* systemd-tmpfiles makes the folders, so that only the daemon can open the files: a worker does not change that. */
+static void test_folder_mode(void) {
+        g_autoptr(StateFolder) folder = state_folder_new();
+        g_autofree char *path = g_build_filename(folder->path, "leases", NULL),
+                        *other = g_build_filename(folder->path, "devices", NULL);
+        struct stat status;
+        State *state;
+
+        g_assert_cmpint(mkdir(path, 0750), ==, 0);
+        g_assert_cmpint(state_new(folder->path, true, &state), ==, 0);
+        g_assert_cmpint(stat(path, &status), ==, 0);
+        g_assert_cmpuint(status.st_mode & 07777, ==, 0750);
+        g_assert_cmpint(stat(other, &status), ==, 0);
+        g_assert_cmpuint(status.st_mode & 07777, ==, 0755);
+        state_free(state);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/state/empty", test_empty);
@@ -312,5 +329,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/state/worker", test_worker);
         g_test_add_func("/state/unusable", test_unusable);
         g_test_add_func("/state/apply", test_apply);
+        g_test_add_func("/state/folder-mode", test_folder_mode);
         return g_test_run();
 }
