@@ -220,6 +220,25 @@ bool pci_device_is_vf(int device_fd, PciAddress *ret_physical) {
                         pci_address_parse(text, ret_physical) >= 0;
 }
 
+/* Reads the facts that change with the driver, or with the state of the IOMMU. */
+static int read_binding_facts(const Kernel *kernel, int device_fd, PciFacts *facts) {
+        int r = pci_device_read_driver(device_fd, facts->driver);
+        if (r < 0 || (r = read_group(device_fd, &facts->group)) < 0)
+                return r;
+        facts->no_iommu = facts->group != IOMMU_GROUP_NONE && pci_driver_is_vfio(facts->driver) &&
+                        iommu_group_has_no_iommu(kernel, facts->group);
+        facts->group_node = false;
+        facts->cdev[0] = '\0';
+        facts->nodes = 0;
+        find_nodes(kernel, device_fd, facts);
+        return 0;
+}
+
+/* A driver can lower the number. */
+static void read_virtual_functions_max(int device_fd, PciFacts *facts) {
+        facts->virtual_functions_max = (uint16_t)read_optional(device_fd, "sriov_totalvfs", 0, UINT16_MAX, 0);
+}
+
 int pci_device_read_facts(const Kernel *kernel, PciAddress address, PciFacts *ret) {
         _cleanup_close_ int device_fd = pci_device_open(kernel, address);
         if (device_fd < 0)
@@ -232,15 +251,12 @@ int pci_device_read_facts(const Kernel *kernel, PciAddress address, PciFacts *re
         if (fstat(device_fd, &folder) < 0)
                 return -errno;
         facts.incarnation = folder.st_ino;
-        if ((r = pci_device_read_driver(device_fd, facts.driver)) < 0 || (r = read_group(device_fd, &facts.group)) < 0)
+        if ((r = read_binding_facts(kernel, device_fd, &facts)) < 0)
                 return r;
-        facts.no_iommu = facts.group != IOMMU_GROUP_NONE && pci_driver_is_vfio(facts.driver) &&
-                        iommu_group_has_no_iommu(kernel, facts.group);
-        find_nodes(kernel, device_fd, &facts);
         facts.numa_node = (int)read_optional(device_fd, "numa_node", -1, INT16_MAX, -1);
         if (sysfs_read_text(device_fd, "reset_method", facts.reset_methods, sizeof(facts.reset_methods)) < 0)
                 facts.reset_methods[0] = '\0';
-        facts.virtual_functions_max = (uint16_t)read_optional(device_fd, "sriov_totalvfs", 0, UINT16_MAX, 0);
+        read_virtual_functions_max(device_fd, &facts);
 
         facts.virtual_function = pci_device_is_vf(device_fd, &facts.physical_function);
 
@@ -257,6 +273,28 @@ int pci_device_read_facts(const Kernel *kernel, PciAddress address, PciFacts *re
                 facts.boot_vga = read_optional(device_fd, "boot_vga", 0, 1, 0) > 0;
 
         *ret = facts;
+        return 0;
+}
+
+int pci_device_read_changes(const Kernel *kernel, PciFacts *facts) {
+        PciFacts now = *facts;
+        struct stat folder;
+
+        _cleanup_close_ int device_fd = pci_device_open(kernel, facts->address);
+        if (device_fd < 0)
+                return device_fd;
+        if (fstat(device_fd, &folder) < 0)
+                return -errno;
+        if (folder.st_ino != facts->incarnation)
+                return -ESTALE;
+        int r = read_binding_facts(kernel, device_fd, &now);
+        if (r < 0)
+                return r;
+        if (!streq(now.driver, facts->driver))
+                read_virtual_functions_max(device_fd, &now);
+        if (!now.virtual_function)
+                now.virtual_function = pci_device_is_vf(device_fd, &now.physical_function);
+        *facts = now;
         return 0;
 }
 

@@ -81,6 +81,11 @@ bool pci_device_is_vf(int device_fd, PciAddress *ret_physical);
 /* Reads all facts. Returns 0; -ENOENT or -ENODEV if the device is gone; or another negative errno. */
 int pci_device_read_facts(const Kernel *kernel, PciAddress address, PciFacts *ret);
 
+/* Reads again what can change while a card stays in its slot, without all of its attributes: the driver and what depends on it, the
+ * group, and whether it is a VF. facts must have the facts from before, and gets the new ones. Returns 0; -ESTALE if another card is
+ * in the slot; -ENOENT or -ENODEV if the device is gone; or another negative errno. After an error, facts is unchanged. */
+int pci_device_read_changes(const Kernel *kernel, PciFacts *facts);
+
 /* Formats the port path of a sysfs directory, "0000:00:1c.4/00.0" for "../../../devices/pci0000:00/0000:00:1c.4/0000:3b:00.0":
  * the address on the root bus, then slot and function number of each step. It stays the same when buses are renumbered. Below
  * a controller with a PCI domain of its own (Intel VMD), the path goes on from the controller, because the number of this

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "model/device.h"
+#include "model/group.h"
 
 static const char *const state_table[_DEVICE_STATE_MAX] = {
                 [DEVICE_HOST] = "host",
@@ -14,6 +15,32 @@ static const char *const state_table[_DEVICE_STATE_MAX] = {
 
 const char *device_state_to_string(DeviceState state) {
         return state_table[state];
+}
+
+void device_get_facts(const Device *device, PciFacts *ret) {
+        *ret = (PciFacts){
+                        .address = device->address,
+                        .incarnation = device->incarnation,
+                        .ids = device->ids,
+                        .group = device->group ? device->group->number : IOMMU_GROUP_NONE,
+                        .numa_node = device->numa_node,
+                        .virtual_functions_max = device->virtual_functions_max,
+                        .no_iommu = device->group && device->group->no_iommu,
+                        .bridge = device->bridge,
+                        .endpoint = device->endpoint,
+                        .boot_vga = device->boot_vga,
+                        .group_node = device->group_node,
+                        .nodes = device->nodes,
+                        .virtual_function = device->virtual_function,
+                        .physical_function = device->physical_function,
+                        .has_upstream = device->has_upstream,
+                        .upstream = device->upstream,
+                        .behind_controller = device->behind_controller,
+                        .controller = device->controller,
+        };
+        (void)snprintf(ret->driver, sizeof(ret->driver), "%s", strempty(device->driver));
+        (void)snprintf(ret->reset_methods, sizeof(ret->reset_methods), "%s", strempty(device->reset_methods));
+        memcpy(ret->cdev, device->cdev, sizeof(ret->cdev));
 }
 
 DeviceState device_state(const Device *device) {

@@ -142,6 +142,9 @@ static inline bool device_driver_is_confirmed(const Device *device) {
         return device->driver_due_us == 0;
 }
 
+/* Writes the facts that the model knows of a present device into *ret. */
+void device_get_facts(const Device *device, PciFacts *ret);
+
 /* Derives the state from the other fields. */
 DeviceState device_state(const Device *device);
 

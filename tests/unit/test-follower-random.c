@@ -163,9 +163,9 @@ static void unplug(World *world, unsigned slot) {
 }
 
 static void change(World *world, unsigned slot) {
-        g_autofree char *address = address_text(slot), *node = g_strdup_printf("%u", choose(world, 3));
+        g_autofree char *address = address_text(slot);
 
-        temp_tree_attribute(world->tree, address, "numa_node", node);
+        temp_tree_group(world->tree, address, (int)choose(world, 4) - 1);
         pass(world);
         emit(world, "change", slot);
 }

@@ -76,9 +76,12 @@ static void test_driver_events(void) {
         send_event(tree, inventory, "unbind", NIC_PATH, "pci", NULL);
         g_assert_cmpint(device_state(get_device(inventory, NIC)), ==, DEVICE_DRIVERLESS);
         temp_tree_driver(tree, NIC, "vfio-pci");
+        temp_tree_attribute(tree, NIC, "sriov_totalvfs", "7");
         send_event(tree, inventory, "bind", NIC_PATH, "pci", NULL);
         g_assert_cmpint(device_state(get_device(inventory, NIC)), ==, DEVICE_FOREIGN);
-        temp_tree_attribute(tree, NIC, "reset_method", "bus");
+        temp_tree_group(tree, NIC, 26);
+        send_event(tree, inventory, "change", NIC_PATH, "pci", NULL);
+        temp_tree_link(tree, "../0000:00:04.0", "sys/bus/pci/devices/%s/physfn", NIC);
         send_event(tree, inventory, "change", NIC_PATH, "pci", NULL);
 }
 
