@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kernel/uevent-socket.h"
+#include "kernel/uevent-filter.h"
 
 #include <linux/netlink.h>
 #include <sys/socket.h>
@@ -112,6 +113,8 @@ int uevent_source_new_socket(int fd, UeventSource **ret) {
                                         },
                         .fd = fd,
         };
+        /* Without the filter, vfiod wakes up more often. */
+        (void)uevent_filter_attach(fd);
         discard_queued(fd);
         *ret = &source->source;
         return 0;

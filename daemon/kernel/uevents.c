@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kernel/uevents.h"
+#include "kernel/uevent-filter.h"
 
 #include <libudev.h>
 #include <limits.h>
@@ -97,6 +98,8 @@ int uevent_source_new_udev(UeventSource **ret) {
         int r = udev_monitor_enable_receiving(udev->monitor);
         if (r < 0)
                 return r;
+        /* Without the filter, vfiod wakes up more often. */
+        (void)uevent_filter_attach(udev_monitor_get_fd(udev->monitor));
 
         *ret = TAKE_PTR(source);
         return 0;
