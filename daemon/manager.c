@@ -191,6 +191,7 @@ static int on_turn_end(sd_event_source *source, void *userdata) {
         pci_names_close(manager->names);
         answer_requests(done, reloaded);
         check_settled(manager, false);
+        idle_update(manager->idle);
         /* Events and jobs used memory for a short time. Without this, fragments of it would keep the heap large. */
         if (changed)
                 (void)malloc_trim(0);
@@ -287,6 +288,25 @@ static int serve(Manager *manager, const ManagerParts *parts) {
         return 0;
 }
 
+static bool is_busy(const void *userdata) {
+        const Manager *manager = userdata;
+
+        return manager->on_settled || manager->rescans || follower_is_rescanning(manager->follower);
+}
+
+static int watch_idle(Manager *manager, uint64_t delay_us) {
+        IdleParts parts = {
+                        .event = manager->event,
+                        .service = &manager->service,
+                        .bus = manager->system_bus,
+                        .state = manager->state,
+                        .delay_us = delay_us,
+                        .is_busy = is_busy,
+                        .userdata = manager,
+        };
+        return idle_new(&parts, &manager->idle);
+}
+
 int manager_new(sd_event *event, const ManagerParts *parts, Manager **ret) {
         _cleanup_(kernel_freep) Kernel *kernel = parts->kernel;
         _cleanup_(uevent_source_freep) UeventSource *uevents = parts->uevents;
@@ -379,6 +399,8 @@ int manager_new(sd_event *event, const ManagerParts *parts, Manager **ret) {
                 log_error_errno(r, "Cannot read the rules, so vfiod applies no rule");
         if ((r = rule_news_begin(&manager->service)) < 0)
                 return log_error_errno(r, "Cannot start");
+        if (parts->idle_us > 0 && (r = watch_idle(manager, parts->idle_us)) < 0)
+                return log_error_errno(r, "Cannot start");
         *ret = TAKE_PTR(manager);
         return 0;
 }
@@ -390,6 +412,7 @@ Manager *manager_free(Manager *manager) {
         sd_event_source_disable_unref(manager->more_source);
         sd_event_source_disable_unref(manager->post_source);
         sd_event_source_disable_unref(manager->settled_timer);
+        idle_free(manager->idle);
         answer_requests(manager->rescans, -ESHUTDOWN);
         revert_table_stop(manager->reverts);
         job_table_free(manager->jobs);

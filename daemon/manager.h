@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "bus/idle.h"
 #include "bus/root-socket.h"
 #include "bus/system-bus.h"
 #include "job/link-reader.h"
@@ -39,6 +40,7 @@ typedef struct Manager {
         RootSocket *root_socket; /* NULL for none */
         sd_event_source *settled_timer;
         void (*on_settled)(void); /* NULL after the call */
+        Idle *idle;               /* NULL: vfiod stays */
 } Manager;
 
 typedef struct ManagerParts {
@@ -59,6 +61,7 @@ typedef struct ManagerParts {
         const char *network_online;      /* path of a file, see rule/network-watch.h; NULL for none */
         const char *udev_database;       /* directory of the udev database; NULL for none */
         uint64_t bus_deadline_us;        /* see system-bus.h */
+        uint64_t idle_us;                /* see bus/idle.h; 0: vfiod does not end by itself */
         uint64_t polkit_deadline_us;     /* for tests: how long polkit may take; 0 for the default */
         int root_fd;                     /* taken over: root's listening socket; -EBADF for none */
         int lease_fd;                    /* taken over: the listening socket of leases; -EBADF for none */

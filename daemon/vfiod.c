@@ -21,6 +21,9 @@
 /* How long the start of the service waits until the rules are applied. The units that systemd starts after vfiod wait, too. */
 #define RULES_PATIENCE_US UINT64_C(30000000)
 
+/* How long vfiod has had nothing to do before it ends. */
+#define IDLE_US UINT64_C(15000000)
+
 /* By precedence, the highest first. */
 static const char *const rule_folders[] = {"/etc/vfiod/rules.d", "/run/vfiod/rules.d", "/usr/lib/vfiod/rules.d", NULL};
 
@@ -151,6 +154,8 @@ static int make_manager(
                                         .network_online = NETWORK_ONLINE,
                                         .udev_database = UDEV_DATABASE,
                                         .bus_deadline_us = SYSTEM_BUS_DEADLINE_US,
+                                        /* Only systemd starts it again. */
+                                        .idle_us = sockets->uevents >= 0 ? IDLE_US : 0,
                                         .root_fd = sockets->root,
                                         .lease_limits = &lease_limits_default,
                                         .revert_limits = &revert_limits_default,

@@ -56,6 +56,7 @@ struct Backlog {
         Service *service;
         Reader *readers; /* the newest first */
         size_t n_readers;
+        uint64_t n_calls;
         bool asks_for_all;     /* the bus daemon tells only about all connections together, as dbus-broker does */
         bool is_blind;         /* the bus daemon does not tell how much a caller has not read */
         sd_bus_slot *question; /* about all connections; NULL for none */
@@ -304,6 +305,20 @@ static void examine(Reader *reader) {
 
 /* Callers. */
 
+size_t backlog_count_callers(const Backlog *backlog) {
+        return backlog->n_readers;
+}
+
+uint64_t backlog_count_calls(const Backlog *backlog) {
+        return backlog->n_calls;
+}
+
+void backlog_check_callers(Backlog *backlog) {
+        for (Reader *reader = backlog->readers; reader; reader = reader->next)
+                if (!reader->question)
+                        (void)send_question(reader, "org.freedesktop.DBus", "GetConnectionUnixUser", on_user);
+}
+
 static Reader *reader_of(Backlog *backlog, const char *name) {
         Reader *reader = backlog->readers, *oldest = NULL;
 
@@ -379,6 +394,7 @@ int backlog_filter(sd_bus_message *message, void *userdata, sd_bus_error *error)
 
         if (!sender || !sd_bus_message_is_method_call(message, NULL, NULL))
                 return 0;
+        backlog->n_calls++;
         Reader *reader = reader_of(backlog, sender);
         if (!reader)
                 return -ENOMEM;

@@ -20,5 +20,14 @@ Backlog *backlog_free(Backlog *backlog);
 /* Forgets everything, for a new connection to the bus. */
 void backlog_clear(Backlog *backlog);
 
+/* Returns the number of connections that have called vfiod, and may still exist. */
+size_t backlog_count_callers(const Backlog *backlog);
+
+/* Returns the number of calls since the start. */
+uint64_t backlog_count_calls(const Backlog *backlog);
+
+/* Asks the bus daemon which of these connections still exist, and forgets the others when the answers come. */
+void backlog_check_callers(Backlog *backlog);
+
 /* For sd_bus_add_filter(): refuses calls beyond the limits. userdata is the Backlog. */
 int backlog_filter(sd_bus_message *message, void *userdata, sd_bus_error *error);

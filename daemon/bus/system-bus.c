@@ -2,7 +2,6 @@
 #include "bus/system-bus.h"
 #include "base/log.h"
 #include "bus/authorize.h"
-#include "bus/backlog.h"
 #include "bus/connection.h"
 #include "bus/publish.h"
 
@@ -147,6 +146,10 @@ int system_bus_new(Service *service, sd_event *event, uint64_t deadline_us, Syst
         }
         *ret = bus;
         return 0;
+}
+
+Backlog *system_bus_backlog(const SystemBus *bus) {
+        return bus->backlog;
 }
 
 SystemBus *system_bus_free(SystemBus *bus) {

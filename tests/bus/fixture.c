@@ -43,13 +43,16 @@ static void daemon_start(Fixture *fixture) {
         g_autofree char *polkit =
                         g_strdup_printf("VFIOD_SIM_POLKIT_DEADLINE_MS=%u", fixture->options.polkit_deadline_ms);
         g_autofree char *log_socket = g_strdup_printf("VFIOD_SIM_LOG=%s", fixture->options.log_socket);
-        const char *environment[5] = {};
+        g_autofree char *idle = g_strdup_printf("VFIOD_SIM_IDLE_MS=%u", fixture->options.idle_ms);
+        const char *environment[6] = {};
         size_t n = 0;
 
         if (fixture->options.bus_deadline_ms > 0)
                 environment[n++] = deadline;
         if (fixture->options.polkit_deadline_ms > 0)
                 environment[n++] = polkit;
+        if (fixture->options.idle_ms > 0)
+                environment[n++] = idle;
         if (fixture->options.log_socket)
                 environment[n++] = log_socket;
         if (fixture->options.network)

@@ -43,6 +43,7 @@ typedef struct FixtureOptions {
         unsigned step_deadline_ms;     /* 0: the default */
         unsigned bus_deadline_ms;      /* 0: the default */
         unsigned polkit_deadline_ms;   /* 0: the default */
+        unsigned idle_ms;              /* after how long without work the daemon ends; 0: it stays */
         unsigned held_deadline_ms;     /* 0: the default; otherwise step_deadline_ms must be set too */
         bool network;                  /* rules for network cards wait for the file STATE-FOLDER.online */
         const char *log_socket;        /* where the daemon logs to, see log-socket.h; NULL for its stderr */

@@ -6,7 +6,7 @@
  * STATE-FOLDER.host, if it exists at the start, is the root directory of the host.
  * With $VFIOD_SIM_NETWORK, the file STATE-FOLDER.online tells that the network of the host is online, and it prints
  * "settled" when the rules are applied. $VFIOD_SIM_BUS_DEADLINE_MS is a deadline for bus/system-bus.h; then the buffer of the connection is small, too.
- * $VFIOD_SIM_POLKIT_DEADLINE_MS is how long polkit may take. $VFIOD_SIM_LOG is a datagram socket that gets the log instead of
+ * $VFIOD_SIM_IDLE_MS is after how long without work it ends. $VFIOD_SIM_POLKIT_DEADLINE_MS is how long polkit may take. $VFIOD_SIM_LOG is a datagram socket that gets the log instead of
  * stderr. */
 
 #include "base/log.h"
@@ -215,7 +215,7 @@ static int run(const char *root, const char *control_socket, const char *state_f
         if (lease_fd < 0)
                 return log_error_errno(lease_fd, "Cannot make the socket of leases");
         const char *deadline_ms = getenv("VFIOD_SIM_BUS_DEADLINE_MS");
-        const char *polkit_ms = getenv("VFIOD_SIM_POLKIT_DEADLINE_MS");
+        const char *polkit_ms = getenv("VFIOD_SIM_POLKIT_DEADLINE_MS"), *idle_ms = getenv("VFIOD_SIM_IDLE_MS");
         if (deadline_ms)
                 (void)setsockopt(sd_bus_get_fd(bus), SOL_SOCKET, SO_SNDBUF, &(int){64 * 1024}, sizeof(int));
         ManagerParts parts = {
@@ -234,6 +234,7 @@ static int run(const char *root, const char *control_socket, const char *state_f
                         .bus_deadline_us =
                                         deadline_ms ? strtoull(deadline_ms, NULL, 10) * 1000 : SYSTEM_BUS_DEADLINE_US,
                         .polkit_deadline_us = polkit_ms ? strtoull(polkit_ms, NULL, 10) * 1000 : 0,
+                        .idle_us = idle_ms ? strtoull(idle_ms, NULL, 10) * 1000 : 0,
                         .root_fd = root_fd,
                         .lease_limits = &lease_limits,
                         .revert_limits = &revert_limits,
