@@ -79,7 +79,11 @@ static void add_decision(Program *program) {
         add(program, BPF_RET | BPF_K, PASS_ALL);
         add(program, BPF_LD | BPF_W | BPF_IND, strlen("SUBSYSTEM="));
         for (size_t i = 0; i < ELEMENTSOF(subsystems); i++)
-                add_jump(program, subsystems[i], (uint8_t)(ELEMENTSOF(subsystems) - i), 0);
+                add_jump(program, subsystems[i], (uint8_t)(ELEMENTSOF(subsystems) - i + 4), 0);
+        add_jump(program, WORD('v', 'i', 'r', 't'), 1, 0); /* "virtio" */
+        add_jump(program, WORD('p', 'l', 'a', 't'), 0, 2); /* "platform" */
+        add(program, BPF_LD | BPF_W | BPF_ABS, 0);
+        add_jump(program, WORD('b', 'i', 'n', 'd'), 1, 0);
         add(program, BPF_RET | BPF_K, 0);
         add(program, BPF_RET | BPF_K, PASS_ALL);
 }
@@ -91,9 +95,6 @@ int uevent_filter_attach(int fd) {
         if (!code)
                 return -ENOMEM;
         Program program = {.code = code};
-        add(&program, BPF_LD | BPF_W | BPF_ABS, 0);
-        add_jump(&program, WORD('b', 'i', 'n', 'd'), 0, 1);
-        add(&program, BPF_RET | BPF_K, PASS_ALL);
         add_search(&program, jumps, &n_jumps);
         add(&program, BPF_RET | BPF_K, PASS_ALL);
         for (unsigned i = 0; i < n_jumps; i++)

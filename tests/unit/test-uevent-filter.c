@@ -73,7 +73,10 @@ static void test_subsystems(void) {
                         {"change", "block", true},
                         {"remove", "nvme", true},
                         {"bind", "virtio", true}, /* an IOMMU, perhaps */
-                        {"bind", "usb", true},
+                        {"bind", "platform", true},
+                        {"unbind", "platform", false},
+                        {"add", "virtio", false},
+                        {"bind", "usb", false},
                         {"unbind", "usb", false},
                         {"change", "power_supply", false},
                         {"add", "queues", false},
