@@ -191,7 +191,6 @@ static int on_turn_end(sd_event_source *source, void *userdata) {
         pci_names_close(manager->names);
         answer_requests(done, reloaded);
         check_settled(manager, false);
-        idle_update(manager->idle);
         /* Events and jobs used memory for a short time. Without this, fragments of it would keep the heap large. */
         if (changed)
                 (void)malloc_trim(0);

@@ -11,6 +11,7 @@
 struct Idle {
         IdleParts parts;
         sd_event_source *timer; /* off while there is work */
+        sd_event_source *post_source;
         uint64_t check_us;
         uint64_t n_calls; /* at the last reading; UINT64_MAX before the first */
         bool ending;
@@ -60,7 +61,7 @@ static int on_timer(sd_event_source *source, uint64_t time, void *userdata) {
 
         (void)source, (void)time;
         if (has_work(idle))
-                return 0; /* idle_update() sets the timer again */
+                return 0; /* on_turn_end() sets the timer again */
         if (n_calls != idle->n_calls) {
                 idle->n_calls = n_calls;
                 idle->check_us = CHECK_MIN_US;
@@ -74,15 +75,19 @@ static int on_timer(sd_event_source *source, uint64_t time, void *userdata) {
         return r;
 }
 
-void idle_update(Idle *idle) {
+/* Runs at the end of each turn, after all others: one of them may free the connection of the last caller. */
+static int on_turn_end(sd_event_source *source, void *userdata) {
+        Idle *idle = userdata;
         int enabled;
 
-        if (!idle || idle->ending || sd_event_source_get_enabled(idle->timer, &enabled) < 0)
-                return;
+        (void)source;
+        int r = sd_event_source_get_enabled(idle->timer, &enabled);
+        if (r < 0 || idle->ending)
+                return r;
         bool is_on = enabled != SD_EVENT_OFF, has = has_work(idle);
-        if (has == is_on)
-                (void)(has ? sd_event_source_set_enabled(idle->timer, SD_EVENT_OFF)
-                           : set_timer(idle, idle->parts.delay_us));
+        if (has != is_on)
+                return 0;
+        return has ? sd_event_source_set_enabled(idle->timer, SD_EVENT_OFF) : set_timer(idle, idle->parts.delay_us);
 }
 
 int idle_new(const IdleParts *parts, Idle **ret) {
@@ -92,8 +97,9 @@ int idle_new(const IdleParts *parts, Idle **ret) {
         *idle = (Idle){.parts = *parts, .check_us = CHECK_MIN_US, .n_calls = UINT64_MAX};
         int r = sd_event_add_time_relative(
                         parts->event, &idle->timer, CLOCK_MONOTONIC, parts->delay_us, 0, on_timer, idle);
-        if (r < 0) {
-                free(idle);
+        if (r < 0 || (r = sd_event_add_post(parts->event, &idle->post_source, on_turn_end, idle)) < 0 ||
+                        (r = sd_event_source_set_priority(idle->post_source, SD_EVENT_PRIORITY_IDLE)) < 0) {
+                idle_free(idle);
                 return r;
         }
         *ret = idle;
@@ -104,6 +110,7 @@ Idle *idle_free(Idle *idle) {
         if (!idle)
                 return NULL;
         sd_event_source_disable_unref(idle->timer);
+        sd_event_source_disable_unref(idle->post_source);
         free(idle);
         return NULL;
 }

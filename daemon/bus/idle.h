@@ -22,7 +22,4 @@ typedef struct IdleParts {
 /* Begins to watch. Copies the struct, and borrows what it points to. Returns 0 or a negative errno. */
 int idle_new(const IdleParts *parts, Idle **ret);
 
-/* Call it at the end of each turn of the event loop. idle may be NULL. */
-void idle_update(Idle *idle);
-
 Idle *idle_free(Idle *idle);

@@ -6,17 +6,15 @@
 
 /* A message of the kernel (lib/kobject_uevent.c) begins with "ACTION@PATH", "ACTION=ACTION", "DEVPATH=PATH", "SUBSYSTEM=NAME"; each
  * string ends with a NUL byte. If the first string has n bytes, the fourth begins at 2 n + 17. Classic BPF has no loops, so the
- * program looks for the first NUL byte with three instructions for each byte. */
+ * program looks for the first NUL byte with a few instructions for each four bytes. */
 
-/* The shortest first string, "add@/x", and the longest that the program measures. Events with a longer one pass. */
-#define FIRST_MIN 6
-#define FIRST_MAX 512
-
-/* A conditional jump reaches 255 instructions. So after each so many bytes there is a jump to the end. */
-#define BYTES_PER_JUMP 64
+/* Where the search begins and ends. Messages with a longer first string pass. A kernel before 6.7 accepts programs of 20 KiB
+ * (net.core.optmem_max), after it has made about 20 instructions of eight bytes out of the few for each four bytes. */
+#define SEARCH_BEGIN 4
+#define SEARCH_END 256
 
 #define PASS_ALL UINT32_MAX
-#define INSTRUCTIONS_MAX BPF_MAXINSNS
+#define INSTRUCTIONS_MAX 1024
 
 /* Four bytes as BPF loads them. */
 #define WORD(a, b, c, d) ((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (uint32_t)(d))
@@ -35,21 +33,36 @@ static void add_jump(Program *program, uint32_t value, uint8_t if_equal, uint8_t
                         (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, if_equal, otherwise);
 }
 
-/* Jumps to the code behind it (see jumps), with the position of the first NUL byte in X. Falls through without one. */
-static void add_search(Program *program, unsigned jumps[static FIRST_MAX / BYTES_PER_JUMP + 1], unsigned *n_jumps) {
-        for (unsigned i = FIRST_MIN; i <= FIRST_MAX; i++) {
-                unsigned left = (FIRST_MAX - i) % BYTES_PER_JUMP;
+/* Finds the four bytes with the first NUL byte, and then jumps to the code behind this one, with their position in X. */
+static void add_search(Program *program) {
+        static const unsigned size = 6, n = (SEARCH_END - SEARCH_BEGIN) / 4;
 
-                add(program, BPF_LDX | BPF_IMM, i);
-                add(program, BPF_LD | BPF_B | BPF_ABS, i);
-                /* To the jump, which follows the one that skips it. */
-                add_jump(program, 0, (uint8_t)(3 * left + 1), 0);
-                if (left > 0)
-                        continue;
-                add(program, BPF_JMP | BPF_JA, 1);
-                jumps[(*n_jumps)++] = program->n;
-                add(program, BPF_JMP | BPF_JA, 0);
+        for (unsigned i = 0; i < n; i++) {
+                uint32_t position = SEARCH_BEGIN + 4 * i;
+
+                /* Subtracts one from each byte. The highest bit of a byte is set now if it was zero, or not ASCII. */
+                add(program, BPF_LD | BPF_W | BPF_ABS, position);
+                add(program, BPF_ALU | BPF_SUB | BPF_K, 0x01010101);
+                add(program, BPF_ALU | BPF_AND | BPF_K, 0x80808080);
+                add_jump(program, 0, 2, 0);
+                add(program, BPF_LDX | BPF_IMM, position);
+                /* Over the rest of the search, and the instruction behind it. */
+                add(program, BPF_JMP | BPF_JA, (n - i - 1) * size + 1);
         }
+        add(program, BPF_RET | BPF_K, PASS_ALL);
+}
+
+/* Loads the position of the first NUL byte, which is one of the four bytes at X, into A. Without one, the message passes. */
+static void add_position(Program *program) {
+        for (uint32_t i = 0; i < 4; i++) {
+                add(program, BPF_LD | BPF_B | BPF_IND, i);
+                add_jump(program, 0, 0, 3);
+                add(program, BPF_MISC | BPF_TXA, 0);
+                add(program, BPF_ALU | BPF_ADD | BPF_K, i);
+                /* Over the rest, and the instruction behind it. */
+                add(program, BPF_JMP | BPF_JA, (3 - i) * 5 + 1);
+        }
+        add(program, BPF_RET | BPF_K, PASS_ALL);
 }
 
 /* Passes the message unless its fourth string names another subsystem. */
@@ -59,8 +72,7 @@ static void add_decision(Program *program) {
                         WORD('n', 'v', 'm', 'e'), /* "nvme", "nvme-subsystem" */
         };
 
-        /* X: where the fourth string begins. M[0] is its copy. */
-        add(program, BPF_MISC | BPF_TXA, 0);
+        /* A: where the fourth string begins. M[0] is its copy. */
         add(program, BPF_ALU | BPF_LSH | BPF_K, 1);
         add(program, BPF_ALU | BPF_ADD | BPF_K, 17);
         add(program, BPF_ST, 0);
@@ -89,16 +101,12 @@ static void add_decision(Program *program) {
 }
 
 int uevent_filter_attach(int fd) {
-        unsigned jumps[FIRST_MAX / BYTES_PER_JUMP + 1], n_jumps = 0;
-
         _cleanup_free_ struct sock_filter *code = calloc(INSTRUCTIONS_MAX, sizeof(struct sock_filter));
         if (!code)
                 return -ENOMEM;
         Program program = {.code = code};
-        add_search(&program, jumps, &n_jumps);
-        add(&program, BPF_RET | BPF_K, PASS_ALL);
-        for (unsigned i = 0; i < n_jumps; i++)
-                code[jumps[i]].k = program.n - jumps[i] - 1;
+        add_search(&program);
+        add_position(&program);
         add_decision(&program);
 
         struct sock_fprog filter = {.len = (unsigned short)program.n, .filter = code};
