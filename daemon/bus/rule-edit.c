@@ -177,8 +177,8 @@ static int describe_error(const PendingEdit *pending, int error, Problem *proble
         case -EPIPE:
         case -ECONNRESET:
                 return problem_set(problem, OUTCOME_FAILED,
-                                "vfiod-worker has not answered: %s. It is not known whether the rules were changed: "
-                                "see 'vfioctl rule list'.",
+                                "vfiod-worker has not answered: %s. Either all rules were changed or none: see "
+                                "'vfioctl rule list'.",
                                 strerror(-error));
         case -ECANCELED:
                 return problem_set(problem, OUTCOME_FAILED, "vfiod is ending: see 'vfioctl rule list', and try again.");

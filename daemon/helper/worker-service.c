@@ -11,6 +11,7 @@
 #include "rule/boot-file.h"
 #include "rule/early-file.h"
 #include "rule/rule-change.h"
+#include "rule/rule-journal.h"
 #include "state/device-file.h"
 #include "state/transaction-file.h"
 
@@ -188,6 +189,9 @@ static int add_rule(const Session *session, const char *name, const char *text, 
                 return -EINVAL;
         if ((r = rule_parse(name, "", text, &rule, &fault)) < 0 || (r = new_book(session, &book)) < 0)
                 return r;
+        _cleanup_close_ int lock_fd = dry_run ? -ENOENT : rule_journal_lock(book->folders[0], NULL);
+        if (lock_fd < 0 && lock_fd != -ENOENT)
+                return lock_fd;
         return dry_run ? rule_book_check_add(book, name) : rule_book_add(book, name, text);
 }
 
@@ -206,7 +210,12 @@ static int remove_rule(const Session *session, const char *name) {
         _cleanup_(rule_book_freep) RuleBook *book = NULL;
 
         int r = rule_name_is_valid(name) ? new_book(session, &book) : -ENOENT;
-        return r < 0 ? r : rule_book_remove(book, name);
+        if (r < 0)
+                return r;
+        _cleanup_close_ int lock_fd = rule_journal_lock(book->folders[0], NULL);
+        if (lock_fd < 0 && lock_fd != -ENOENT)
+                return lock_fd;
+        return rule_book_remove(book, name);
 }
 
 static int method_remove_rule(sd_bus_message *message, void *userdata, sd_bus_error *error) {
@@ -241,6 +250,15 @@ static int method_change_rules(sd_bus_message *message, void *userdata, sd_bus_e
         if (r >= 0 && (r = new_book(userdata, &book)) >= 0)
                 r = rule_changes_make(book, &list, dry_run);
         return sd_bus_reply_method_return(message, "i", r < 0 ? r : 0);
+}
+
+/* Ends what a killed worker has left; waits for one that works. */
+static int method_recover_rules(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        const Session *session = userdata;
+
+        (void)error;
+        _cleanup_close_ int lock_fd = rule_journal_lock(session->host->rule_folders[0], NULL);
+        return sd_bus_reply_method_return(message, "i", lock_fd < 0 && lock_fd != -ENOENT ? lock_fd : 0);
 }
 
 static int set_early_rules(const Session *session, bool on) {
@@ -347,6 +365,7 @@ static const sd_bus_vtable vtable[] = {
                 METHOD("AddRule", "ssb", "i", method_add_rule),
                 METHOD("RemoveRule", "s", "i", method_remove_rule),
                 METHOD("ChangeRules", "a(sss)b", "i", method_change_rules),
+                METHOD("RecoverRules", "", "i", method_recover_rules),
                 METHOD("SetEarlyRules", "b", "i", method_set_early_rules),
                 METHOD("SetBootDevices", "a(ss)", "i", method_set_boot_devices),
                 METHOD("RecordLease", LEASE_GRANT_ARGUMENTS, "i", method_record_lease),

@@ -39,7 +39,7 @@ void rule_change_list_done(RuleChangeList *list);
 int rule_change_list_add(RuleChangeList *list, const char *name, RuleChangeKind kind, const char *text);
 
 /* Makes the changes, in this order, and syncs the directory. Reads the rules of the book before. After an error, the former files
- * are back. Two callers at the same time wait for each other. dry_run: checks the changes only. The caller must load its book
+ * are back. If the process is killed, all changes are made or none: see rule-journal.h. Two callers at the same time wait for each other. dry_run: checks the changes only. The caller must load its book
  * again. Returns 0; -EINVAL for a name or a text that is not valid, or two changes of one name; -ENOENT if there is no such rule,
  * or no rule below the mask; -EROFS if the rule to remove, or the mask to remove, is in another directory; -EBADMSG to enable or disable a rule of this directory with an error; -EFBIG for such a rule whose text is not kept; or another
  * negative errno. A change that changes nothing is no error. */

@@ -243,6 +243,41 @@ static void test_many(void) {
         fixture_stop(fixture);
 }
 
+static guint64 inode(const char *path) {
+        GStatBuf status;
+
+        g_assert_cmpint(g_lstat(path, &status), ==, 0);
+        return (guint64)status.st_ino;
+}
+
+/* A worker was killed in the middle of several changes: the daemon applies the former rules, and lets a worker restore the files. */
+static void test_interrupted(void) {
+        Fixture *fixture = fixture_start(&(FixtureOptions){.reads_log = true});
+
+        fixture_stop_daemon(fixture);
+        rule_file_put(fixture, RULES_OWN, ".nic.former", NIC_TEXT);
+        rule_file_put(fixture, RULES_OWN, "new", "[Match]\nVendor=8086\nDevice=100e\n");
+        g_autofree char *hidden = rule_file_path(fixture, RULES_OWN, ".nic.former");
+        g_autofree char *folder = g_path_get_dirname(hidden);
+        g_autofree char *former = g_build_filename(folder, ".nic.former", NULL);
+        g_autofree char *journal = g_build_filename(folder, ".vfiod.changes", NULL);
+        g_autofree char *new = rule_file_path(fixture, RULES_OWN, "new");
+        g_assert_cmpint(g_rename(hidden, former), ==, 0);
+        g_autofree char *text =
+                        g_strdup_printf("vfiod-changes 1\nnic %" G_GUINT64_FORMAT " 0\nnew 0 %" G_GUINT64_FORMAT "\n",
+                                        inode(former), inode(new));
+        g_assert_true(g_file_set_contents(journal, text, -1, NULL));
+        fixture_start_daemon(fixture);
+        fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'detached'");
+        fixture_wait_log(fixture, "*A change of 2 rules in*was interrupted: the former rules are back.*");
+        rescan(fixture);
+        expect_text(fixture, "nic", NIC_TEXT);
+        expect_text(fixture, "new", NULL);
+        expect_rule(fixture, RULES "/nic", "State", "'active'");
+        g_assert_false(g_file_test(journal, G_FILE_TEST_EXISTS));
+        fixture_stop(fixture);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/bus/rule-objects/properties", test_properties);
@@ -251,5 +286,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/rule-objects/locked", test_locked);
         g_test_add_func("/bus/rule-objects/shipped", test_shipped);
         g_test_add_func("/bus/rule-objects/many", test_many);
+        g_test_add_func("/bus/rule-objects/interrupted", test_interrupted);
         return g_test_run();
 }
