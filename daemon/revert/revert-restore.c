@@ -50,7 +50,7 @@ static int on_file(int folder_fd, const char *name, void *userdata) {
         RevertTable *table = reading->table;
         unsigned number;
 
-        if (revert_file_parse_name(name, &number) < 0 || is_known(table, number))
+        if (numbered_file_parse_name(name, &number) < 0 || is_known(table, number))
                 return 0;
         int r = revert_file_read(folder_fd, number, &file);
         if (r >= 0 && reading->n_reverts >= REVERTS_MAX(table)) {

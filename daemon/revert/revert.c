@@ -28,7 +28,7 @@ Revert *revert_of_call(const RevertCall *call) {
 }
 
 unsigned revert_following_number(unsigned number) {
-        return number >= REVERT_NUMBER_MAX ? 1 : number + 1;
+        return number >= FILE_NUMBER_MAX ? 1 : number + 1;
 }
 
 int revert_new(RevertTable *table, unsigned number, Revert **ret) {

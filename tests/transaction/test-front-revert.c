@@ -56,14 +56,14 @@ static void test_refused(void) {
                 many[i] = PORT1;
         many[REVERT_DEVICES_MAX + 1] = NULL;
         g_assert_cmpint(record(front, 0, 0, 1, ports), ==, -EBADMSG);
-        g_assert_cmpint(record(front, REVERT_NUMBER_MAX + 1, 0, 1, ports), ==, -EBADMSG);
+        g_assert_cmpint(record(front, FILE_NUMBER_MAX + 1, 0, 1, ports), ==, -EBADMSG);
         g_assert_cmpint(record(front, 1, UINT32_MAX, 1, ports), ==, -EBADMSG);
         g_assert_cmpint(record(front, 1, 0, UINT64_MAX, ports), ==, -EBADMSG);
         g_assert_cmpint(record(front, 1, 0, 1, empty), ==, -EBADMSG);
         g_assert_cmpint(record(front, 1, 0, 1, traversal), ==, -EBADMSG);
         g_assert_cmpint(record(front, 1, 0, 1, many), ==, -EBADMSG);
         g_assert_cmpint(front_ask(front, "ForgetRevert", "u", 0U), ==, -EBADMSG);
-        g_assert_cmpint(front_ask(front, "ForgetRevert", "u", REVERT_NUMBER_MAX + 1), ==, -EBADMSG);
+        g_assert_cmpint(front_ask(front, "ForgetRevert", "u", FILE_NUMBER_MAX + 1), ==, -EBADMSG);
         g_assert_cmpint(read_file(front, 1, &file), ==, -ENOENT);
 }
 
