@@ -354,7 +354,7 @@ static int method_examine(sd_bus_message *message, void *userdata, sd_bus_error 
 
 /* The listener has checked who connects, so every call is allowed. */
 #define METHOD(member, in, out, handler) SD_BUS_METHOD(member, in, out, handler, SD_BUS_VTABLE_UNPRIVILEGED)
-#define PLAN "ssiuuuutbbbbba(sqqqquyiiaybbbbs)a(sssuuss)sas"
+#define PLAN "ssiuuuuttbbbbba(sqqqquyiiaybbbbs)a(sssuuss)sas"
 #define RESULT "issta(sayay)a(sssuuss)as"
 
 static const sd_bus_vtable vtable[] = {

@@ -23,6 +23,7 @@ static int restore(RevertTable *table, RevertFile *file) {
                 return r;
         revert->uid = file->uid;
         revert->at_us = file->at_us;
+        revert->detach = file->detach;
         revert->addresses = TAKE_PTR(file->addresses);
         revert->n_addresses = file->n_addresses;
         if (asprintf(&revert->caller, "revert of uid %u", (unsigned)revert->uid) < 0) {

@@ -81,11 +81,15 @@ Revert *revert_free(Revert *revert) {
         return NULL;
 }
 
+bool revert_has_detached(const Revert *revert, const Device *device) {
+        return device_is_ours(device) && device->origin->trial == revert->detach;
+}
+
 bool revert_is_needed(const Revert *revert) {
         for (size_t i = 0; i < revert->n_addresses; i++) {
                 const Device *device = inventory_find_device(revert->table->parts.inventory, revert->addresses[i]);
 
-                if (device && (device_is_ours(device) || device->activity != DEVICE_QUIET))
+                if (device && (revert_has_detached(revert, device) || device->activity != DEVICE_QUIET))
                         return true;
         }
         return false;

@@ -13,6 +13,8 @@ static void transfer(StateJson *json, void *userdata) {
 
         file->uid = (uid_t)state_json_number(json, "uid", file->uid, 0, UINT32_MAX - 1);
         file->at_us = (uint64_t)state_json_number(json, "at", (json_int_t)file->at_us, 0, INT64_MAX);
+        if (state_json_has(json, "detach", file->detach > 0))
+                file->detach = (uint64_t)state_json_number(json, "detach", (json_int_t)file->detach, 1, INT64_MAX);
         state_json_addresses(json, "devices", &file->addresses, &file->n_addresses, REVERT_DEVICES_MAX);
 }
 

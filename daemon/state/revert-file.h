@@ -15,6 +15,7 @@ typedef struct RevertFile {
         unsigned number;       /* not 0 */
         uid_t uid;             /* who asked for it */
         uint64_t at_us;        /* CLOCK_BOOTTIME. The header of the file has the boot. */
+        uint64_t detach;       /* the detach that it undoes, see DeviceOrigin; 0 in the files of earlier editions */
         PciAddress *addresses; /* the endpoints of the group */
         size_t n_addresses;
 } RevertFile;
