@@ -249,6 +249,10 @@ int revert_start(RevertTable *table, const RevertWish *wish, Problem *problem) {
 /* Moving and confirming. */
 
 static int refuse_change(const Revert *revert, Problem *problem) {
+        if (revert->state == REVERT_RECORDING || revert->state == REVERT_DETACHING)
+                return problem_set(problem, OUTCOME_BUSY,
+                                "The detach of %s still runs ('vfioctl jobs'): wait until it has ended, and try again.",
+                                PCI_ADDRESS_TEXT(revert->addresses[0]));
         if (revert->reattaches || revert->is_over)
                 return problem_set(problem, OUTCOME_BUSY,
                                 "The devices of group %d go back to the host already: the deadline has passed.",

@@ -212,6 +212,14 @@ Revert *revert_next(const RevertTable *table, const Revert *previous) {
         return revert;
 }
 
+Revert *revert_next_live(const RevertTable *table, const Revert *previous) {
+        Revert *revert = previous ? previous->next : table->reverts;
+
+        while (revert && revert->is_over)
+                revert = revert->next;
+        return revert;
+}
+
 void revert_table_watch(RevertTable *table, revert_watch_t watch, void *userdata) {
         table->watch = watch;
         table->watch_userdata = userdata;

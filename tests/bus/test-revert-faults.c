@@ -94,10 +94,51 @@ static void test_dead_workers(void) {
         fixture_stop(fixture);
 }
 
+/* Nobody knows yet whether the detach is good. */
+static void test_confirm_early(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
+        fake_kernel_do(fixture->kernel, "stall 2");
+        Pending *detach = fixture_call_start(fixture, BUS_PATH, MANAGER, "Detach", "('" NIC "', " LONG ")");
+        fake_kernel_do(fixture->kernel, "wait-pending 1");
+        manager_refused(fixture, "Confirm", NIC, NO_OPTIONS, "Busy", "The detach of " NIC " still runs*");
+        manager_refused(fixture, "Confirm", "group:12", NO_OPTIONS, "Busy", "The detach of " NIC " still runs*");
+        manager_refused(fixture, "Confirm", "", NO_OPTIONS, "Busy", "The detach of " NIC " still runs*");
+        fake_kernel_do(fixture->kernel, "resume");
+        pending_expect(detach, DETACHED);
+        manager_expect(fixture, "Confirm", NIC, NO_OPTIONS, "([12],)");
+        wait_over(fixture, GROUP12);
+        fixture_stop(fixture);
+}
+
+/* All are to be confirmed, but not all can be. */
+static void test_confirm_some(void) {
+        Fixture *fixture = fixture_start(NULL);
+        g_autoptr(GError) error = NULL;
+
+        g_variant_unref(fixture_call(fixture, GROUP10, GROUP, "Detach", "(" LONG ",)", &error));
+        g_assert_no_error(error);
+        fake_kernel_do(fixture->kernel, "stall 2");
+        Pending *detach = fixture_call_start(fixture, BUS_PATH, MANAGER, "Detach", "('" NIC "', " LONG ")");
+        fake_kernel_do(fixture->kernel, "wait-pending 1");
+        manager_refused(fixture, "Confirm", "", NO_OPTIONS, "Failed",
+                        "Not confirmed: group 12 (" NIC "): The detach of " NIC " still runs* Confirmed: group 10.");
+        wait_over(fixture, GROUP10);
+        fixture_driver(fixture, PORT1, "vfio-pci");
+        fake_kernel_do(fixture->kernel, "resume");
+        pending_expect(detach, DETACHED);
+        manager_expect(fixture, "Confirm", "", NO_OPTIONS, "([12],)");
+        wait_over(fixture, GROUP12);
+        fixture_stop(fixture);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/bus/revert-faults/stale", test_stale);
         g_test_add_func("/bus/revert-faults/swapped", test_swapped);
         g_test_add_func("/bus/revert-faults/dead-workers", test_dead_workers);
+        g_test_add_func("/bus/revert-faults/confirm-early", test_confirm_early);
+        g_test_add_func("/bus/revert-faults/confirm-some", test_confirm_some);
         return g_test_run();
 }
