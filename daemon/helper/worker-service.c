@@ -228,13 +228,17 @@ static int method_remove_rule(sd_bus_message *message, void *userdata, sd_bus_er
 
 static int read_rule_changes(sd_bus_message *message, RuleChangeList *list, int *dry_run) {
         const char *name, *kind, *text;
-        int r;
+        int has_version, r;
+        uint64_t version;
 
-        if ((r = sd_bus_message_enter_container(message, 'a', "(sss)")) < 0)
+        if ((r = sd_bus_message_enter_container(message, 'a', "(sssbt)")) < 0)
                 return r;
-        while ((r = sd_bus_message_read(message, "(sss)", &name, &kind, &text)) > 0)
+        while ((r = sd_bus_message_read(message, "(sssbt)", &name, &kind, &text, &has_version, &version)) > 0) {
                 if ((r = rule_change_list_add(list, name, rule_change_kind_from_string(kind), text)) < 0)
                         return r;
+                if (has_version)
+                        rule_change_list_require(list, version);
+        }
         if (r < 0 || (r = sd_bus_message_exit_container(message)) < 0)
                 return r;
         return sd_bus_message_read(message, "b", dry_run);
@@ -364,7 +368,7 @@ static const sd_bus_vtable vtable[] = {
                 METHOD("Forget", "as", "i", method_forget),
                 METHOD("AddRule", "ssb", "i", method_add_rule),
                 METHOD("RemoveRule", "s", "i", method_remove_rule),
-                METHOD("ChangeRules", "a(sss)b", "i", method_change_rules),
+                METHOD("ChangeRules", "a(sssbt)b", "i", method_change_rules),
                 METHOD("RecoverRules", "", "i", method_recover_rules),
                 METHOD("SetEarlyRules", "b", "i", method_set_early_rules),
                 METHOD("SetBootDevices", "a(ss)", "i", method_set_boot_devices),

@@ -193,6 +193,31 @@ static bool is_public(int fd) {
         return fstat(fd, &status) >= 0 && (status.st_mode & S_IROTH);
 }
 
+static uint64_t mix(uint64_t hash, const void *bytes, size_t length) {
+        for (size_t i = 0; i < length; i++)
+                hash = (hash ^ ((const uint8_t *)bytes)[i]) * UINT64_C(0x100000001b3); /* FNV-1a */
+        return hash;
+}
+
+/* Makes a version that is the same for a worker, which can read more files than the daemon: so of a file that not everybody may read,
+ * it does not depend on the content. text: NULL if it was not read. */
+static uint64_t make_version(int folder_fd, const char *entry, const RuleFile *file, const char *text, size_t length) {
+        uint64_t hash = mix(UINT64_C(0xcbf29ce484222325), &file->folder, sizeof(file->folder));
+        struct stat status;
+
+        if (file->state == RULE_FILE_MASKED || fstatat(folder_fd, entry, &status, AT_SYMLINK_NOFOLLOW) < 0)
+                return hash | 1;
+        if (text && (status.st_mode & S_IROTH))
+                hash = mix(hash, text, length);
+        else {
+                hash = mix(hash, &status.st_ino, sizeof(status.st_ino));
+                hash = mix(hash, &status.st_size, sizeof(status.st_size));
+                hash = mix(hash, &status.st_mtim.tv_sec, sizeof(status.st_mtim.tv_sec));
+                hash = mix(hash, &status.st_mtim.tv_nsec, sizeof(status.st_mtim.tv_nsec));
+        }
+        return hash ?: 1;
+}
+
 /* Reads a file and parses its rule. Only a regular file that root alone can write is a rule; an empty file or a link to
  * /dev/null is a mask. Returns 1; 0 if the file has been removed since it was listed; or -ENOMEM. */
 static int read_file(const RuleBook *book, const RuleJournal *journal, RuleFile *file) {
@@ -209,9 +234,10 @@ static int read_file(const RuleBook *book, const RuleJournal *journal, RuleFile 
         if (fd == -ENOENT)
                 return 0;
         file->state = fd == -ECANCELED ? RULE_FILE_MASKED : RULE_FILE_INVALID;
+        int r = fd < 0 ? fd : file_read_all(fd, RULE_FILE_SIZE_MAX, &text, &length);
+        file->version = make_version(folder_fd, entry, file, text, length);
         if (fd == -ECANCELED)
                 return 1;
-        int r = fd < 0 ? fd : file_read_all(fd, RULE_FILE_SIZE_MAX, &text, &length);
         if (r >= 0 && strlen(text) != length)
                 r = -EBADMSG;
         if (r == -ENOMEM)

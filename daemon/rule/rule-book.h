@@ -29,6 +29,7 @@ typedef struct RuleFile {
         Rule *idle; /* owned; the rule of a disabled file */
         char *text; /* owned; NULL for a mask, and if not everybody may read it, or it is longer than RULE_TEXT_KEPT_MAX */
         RuleFault fault;      /* the error of an invalid file */
+        uint64_t version;     /* changes with the content of the file; not 0 */
         bool hides_overrides; /* without this file, a rule with Override= of another directory would apply */
 } RuleFile;
 

@@ -44,6 +44,13 @@ int rule_change_list_add(RuleChangeList *list, const char *name, RuleChangeKind 
         return change->name && (change->text || !text) ? 0 : -ENOMEM;
 }
 
+void rule_change_list_require(RuleChangeList *list, uint64_t version) {
+        RuleChange *change = &list->changes[list->n_changes - 1];
+
+        change->has_version = true;
+        change->version = version;
+}
+
 /* What a file of the first directory is to become. */
 typedef struct FileWish {
         const char *name; /* borrowed */
@@ -119,6 +126,8 @@ static int make_wish(const RuleBook *book, const RuleChange *change, FileWish *w
         const RuleFile *file = rule_book_find(book, change->name);
         int r;
 
+        if (change->has_version && change->version != (file ? file->version : 0))
+                return -ESTALE;
         switch (change->kind) {
         case RULE_CHANGE_WRITE:
                 if (!change->text || (r = check_text(change->name, change->text)) < 0)
