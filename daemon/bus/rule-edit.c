@@ -7,6 +7,7 @@
 #include "bus/rule-news.h"
 #include "bus/rule-rows.h"
 #include "process/peer.h"
+#include "rule/rule-reach.h"
 
 /* Limit for all texts of a call. */
 #define TEXTS_MAX (256 * 1024)
@@ -329,29 +330,6 @@ static int change_rules(
 
 /* For polkit. */
 
-/* Marks the devices that the rule of the change matches now, or would match. */
-static int mark_devices(const Service *service, const RuleChange *change, bool *marks) {
-        const RuleCaseList *list = rule_keeper_cases(service->rules);
-        _cleanup_(rule_freep) Rule *rule = NULL;
-        char path[PCI_PATH_MAX] = "";
-        RuleFault fault;
-        size_t n;
-        int r;
-
-        if (change->text && (r = rule_parse(change->name, "", change->text, &rule, &fault)) < 0)
-                return r;
-        Device *const *devices = inventory_devices(service->inventory, &n);
-        for (size_t i = 0; i < n; i++) {
-                const RuleCase *rule_case = rule_case_find(list, devices[i]->address);
-
-                marks[i] = marks[i] || (rule_case && streq_ptr(rule_case->rule, change->name));
-                if (rule && rule->path)
-                        (void)pci_device_read_path(service->kernel, devices[i]->address, path);
-                marks[i] = marks[i] || (rule && rule_match(rule, devices[i], path) == RULE_MATCH);
-        }
-        return 0;
-}
-
 static int set_devices(const Service *service, const bool *marks, CallDetails *details) {
         size_t n, n_marked = 0;
 
@@ -399,9 +377,10 @@ static int describe_changes(const Service *service, const Request *request, Call
                 call_details_mix(details, file ? rule_file_state_to_string(file->state) : NULL);
                 call_details_mix(details, file && file->hides_overrides ? "hides-overrides" : NULL);
                 new_rule_mix(details, file ? file->rule ?: file->idle : NULL);
-                if ((r = mark_devices(service, change, marks)) < 0)
-                        return r;
         }
+        if ((r = rule_reach_mark(&request->rules, rule_keeper_cases(service->rules), service->kernel,
+                             service->inventory, marks)) < 0)
+                return r;
         r = set_devices(service, marks, details);
         return r < 0 ? r : set_names(request, details);
 }
