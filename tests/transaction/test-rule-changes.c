@@ -23,8 +23,7 @@ typedef struct Bed {
 } Bed;
 
 static void put(const Bed *bed, const char *name, const char *text) {
-        g_autofree char *path = g_strdup_printf(FOLDER "/%s.conf", name);
-        temp_tree_file(bed->tree, text, path);
+        temp_tree_file(bed->tree, text, FOLDER "/%s.conf", name);
 }
 
 static void begin(Bed *bed) {
@@ -140,7 +139,7 @@ static void interrupt(Bed *bed) {
         for (unsigned at = 1, n = 0; n < 4; at++) {
                 begin(bed);
                 g_assert_true(run(bed, change, at));
-                g_autofree char *seen = describe(bed->book);
+                g_free(describe(bed->book));
                 n += bed->book->is_being_changed;
                 if (n < 4)
                         end(bed);
