@@ -22,19 +22,23 @@ static int add_own_rule(sd_bus *bus, const Rule *rule, HostFile *file, sd_bus_er
         _cleanup_free_ char *text = NULL;
         int r;
 
-        if (streq_ptr(rule->state, "masked"))
-                return host_file_add_rule(file, rule->name, NULL);
-        if (streq_ptr(rule->state, "off"))
-                return host_file_add_rule(file, rule->name, "");
-        if ((r = proxy_get_rule(bus, rule->name, &details, error)) < 0)
-                return r;
-        if (isempty(details.text))
+        bool masked = streq_ptr(rule->state, "masked"), off = streq_ptr(rule->state, "off");
+        if ((r = proxy_get_rule(bus, rule->name, &details, error)) < 0) {
+                /* A rule with an error may have a name for which there is no object. */
+                if (!off || !sd_bus_error_has_name(error, "org.vfiod1.Error.NoSuchRule"))
+                        return r;
+                sd_bus_error_free(error);
+        }
+        if (!masked && !off && isempty(details.text))
                 return sd_bus_error_setf(error, "org.vfiod1.Error.Failed",
                                 "vfiod does not show the text of rule %s: it is longer than 8 KiB, or not readable for "
                                 "everybody.",
                                 rule->name);
-        r = rule_text_normalize(details.text, &text);
-        return r < 0 ? r : host_file_add_rule(file, rule->name, text);
+        if (!masked && !off && (r = rule_text_normalize(details.text, &text)) < 0)
+                return r;
+        if ((r = host_file_add_rule(file, rule->name, off ? "" : text)) >= 0)
+                file->rules[file->n_rules - 1].version = details.version;
+        return r;
 }
 
 static int get_rules(sd_bus *bus, HostFile *file, sd_bus_error *error) {
@@ -123,6 +127,7 @@ typedef struct Difference {
         HostRule *rules;    /* of both files, borrowed: with the new text, or the former of a removed rule */
         const char **kinds; /* of ChangeRules, for each of these rules */
         size_t n_rules;
+        bool has_versions; /* of all these rules, 0 for a rule that does not exist yet */
         DeviceList pfs;
         NumberChange *numbers;
         size_t n_numbers;
@@ -150,7 +155,8 @@ static int compare_rules(Difference *difference) {
                 if (old && streq_ptr(old->text, rule->text))
                         continue;
                 difference->kinds[difference->n_rules] = rule->text ? "write" : "mask";
-                difference->rules[difference->n_rules++] = *rule;
+                difference->rules[difference->n_rules] = *rule;
+                difference->rules[difference->n_rules++].version = old ? old->version : 0;
         }
         for (size_t i = 0; i < now->n_rules; i++)
                 if (!host_file_find(wanted, now->rules[i].name)) {
@@ -158,6 +164,36 @@ static int compare_rules(Difference *difference) {
                         difference->rules[difference->n_rules++] = now->rules[i];
                 }
         return 0;
+}
+
+/* Gets the version of a rule; 0 if there is none. */
+static int get_version(sd_bus *bus, const char *name, uint64_t *ret, sd_bus_error *error) {
+        _cleanup_(rule_details_clear) RuleDetails details = {0};
+
+        int r = proxy_get_rule(bus, name, &details, error);
+        if (r < 0 && !sd_bus_error_has_name(error, "org.vfiod1.Error.NoSuchRule"))
+                return r;
+        sd_bus_error_free(error);
+        *ret = details.version;
+        return 0;
+}
+
+/* The rules of /etc have their versions already. A new rule may replace one of another directory. An older vfiod knows no versions. */
+static int add_versions(sd_bus *bus, Difference *difference, sd_bus_error *error) {
+        const HostFile *now = &difference->now;
+        int r = 0;
+
+        difference->has_versions = true;
+        for (size_t i = 0; i < difference->n_rules && r >= 0; i++) {
+                HostRule *rule = &difference->rules[i];
+                bool is_new = !host_file_find(now, rule->name);
+
+                if (is_new)
+                        r = get_version(bus, rule->name, &rule->version, error);
+                else if (rule->version == 0)
+                        difference->has_versions = false;
+        }
+        return r;
 }
 
 static int compare_numbers(Difference *difference, sd_bus_error *error) {
@@ -232,6 +268,22 @@ static int write_difference(const Difference *difference, char **ret) {
 
 /* apply: the change. */
 
+static int append_change(sd_bus_message *call, const HostRule *rule, const char *kind, bool has_version) {
+        int r;
+
+        if ((r = sd_bus_message_open_container(call, 'r', "ssa{sv}")) < 0 ||
+                        (r = sd_bus_message_append(call, "ss", rule->name, kind)) < 0 ||
+                        (r = sd_bus_message_open_container(call, 'a', "{sv}")) < 0)
+                return r;
+        if (streq(kind, "write"))
+                r = sd_bus_message_append(call, "{sv}", "Text", "s", rule->text);
+        if (r >= 0 && has_version)
+                r = sd_bus_message_append(call, "{sv}", "VersionId", "t", rule->version);
+        if (r < 0 || (r = sd_bus_message_close_container(call)) < 0)
+                return r;
+        return sd_bus_message_close_container(call);
+}
+
 static int change_rules(const Invocation *invocation, const Difference *difference, bool dry_run, sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
         int r;
@@ -247,12 +299,7 @@ static int change_rules(const Invocation *invocation, const Difference *differen
                         (r = sd_bus_message_open_container(call, 'a', "(ssa{sv})")) < 0)
                 return r;
         for (size_t i = 0; i < difference->n_rules && r >= 0; i++) {
-                const HostRule *rule = &difference->rules[i];
-
-                if (streq(difference->kinds[i], "write"))
-                        r = sd_bus_message_append(call, "(ssa{sv})", rule->name, "write", 1, "Text", "s", rule->text);
-                else
-                        r = sd_bus_message_append(call, "(ssa{sv})", rule->name, difference->kinds[i], 0);
+                r = append_change(call, &difference->rules[i], difference->kinds[i], difference->has_versions);
         }
         if (r < 0 || (r = sd_bus_message_close_container(call)) < 0 ||
                         (r = sd_bus_message_open_container(call, 'a', "{sv}")) < 0 ||
@@ -274,33 +321,77 @@ static int set_number(const Invocation *invocation, const char *address, uint32_
         return sd_bus_call(invocation->bus, call, WORK_TIMEOUT_USEC, error, NULL);
 }
 
-/* Sets the first n numbers back. */
-static void restore_numbers(const Invocation *invocation, const Difference *difference, size_t n) {
+/* Sets the first n numbers back, and writes what became of them. */
+static void restore_numbers(const Invocation *invocation, const Difference *difference, size_t n, FILE *remark) {
         while (n-- > 0) {
                 _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
                 const Device *pf = difference->numbers[n].pf;
-                uint32_t count = (uint32_t)strv_length(pf->virtual_functions);
+                unsigned count = (unsigned)strv_length(pf->virtual_functions);
 
                 if (set_number(invocation, pf->address, count, &error) < 0)
-                        terminal_say("vfioctl: %s cannot get its %u virtual functions back: %s", pf->address,
-                                        (unsigned)count, strempty(error.message));
+                        fprintf(remark, "\nvfioctl: %s has %u virtual functions now: it cannot get back to %u: %s",
+                                        pf->address, (unsigned)difference->numbers[n].count, count,
+                                        strempty(error.message));
+                else
+                        fprintf(remark, "\nvfioctl: %s has %u virtual functions again%s", pf->address, count,
+                                        count > 0 ? ", but they are new: they were removed meanwhile." : ".");
         }
 }
 
-/* The rules come last, because vfiod changes all of them or none. */
-static int make_changes(const Invocation *invocation, const Difference *difference, sd_bus_error *error) {
+/* After a failed change: vfiod may not know, or not have been able to tell, whether it was made. Another vfiod may have answered. */
+static const char *describe_rules(const Invocation *invocation, const Difference *difference) {
+        bool is_known = difference->has_versions, is_same = true;
+
+        for (size_t i = 0; i < difference->n_rules && is_known; i++) {
+                _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+                const HostRule *rule = &difference->rules[i];
+                uint64_t version = 0;
+
+                is_known = get_version(invocation->bus, rule->name, &version, &error) >= 0;
+                is_same = is_same && version == rule->version;
+        }
+        if (!is_known)
+                return "vfioctl: all rules were changed, or none: 'vfioctl apply --check' shows it.";
+        return is_same ? "vfioctl: no rule was changed."
+                       : "vfioctl: the rules are not as before: vfiod or somebody else has changed them. 'vfioctl "
+                         "apply "
+                         "--check' shows what differs.";
+}
+
+/* The rules come last, because vfiod changes all of them or none. After a failure, the remark tells what was changed. */
+static int make_changes(const Invocation *invocation, const Difference *difference, FILE *remark, sd_bus_error *error) {
         size_t n = 0;
 
         int r = change_rules(invocation, difference, true, error);
+        if (r < 0) {
+                fputs("vfioctl: nothing was changed.", remark);
+                return r;
+        }
         while (r >= 0 && n < difference->n_numbers) {
                 r = set_number(invocation, difference->numbers[n].pf->address, difference->numbers[n].count, error);
                 n += r >= 0;
         }
-        if (r >= 0)
-                r = change_rules(invocation, difference, false, error);
         if (r < 0)
-                restore_numbers(invocation, difference, n);
+                fputs("vfioctl: no rule was changed.", remark);
+        else if ((r = change_rules(invocation, difference, false, error)) < 0)
+                fputs(describe_rules(invocation, difference), remark);
+        if (r < 0)
+                restore_numbers(invocation, difference, n, remark);
         return r;
+}
+
+static ExitCode change_host(const Invocation *invocation, const Difference *difference) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_free_ char *remark = NULL;
+        size_t size;
+
+        FILE *stream = open_memstream(&remark, &size);
+        if (!stream)
+                return report_error(-ENOMEM, NULL);
+        int r = make_changes(invocation, difference, stream, &error);
+        if (fclose(stream) != 0)
+                return report_error(-ENOMEM, NULL);
+        return r < 0 ? report_error_with(r, &error, remark) : EXIT_DONE;
 }
 
 static json_t *difference_to_json(const Difference *difference, bool changed, const char *text) {
@@ -339,7 +430,6 @@ static bool is_agreed(const Invocation *invocation, const char *text) {
 
 static ExitCode apply(Invocation *invocation, Difference *difference) {
         bool differs = difference->n_rules > 0 || difference->n_numbers > 0;
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         Output *output = &invocation->output;
         _cleanup_free_ char *text = NULL;
         int r;
@@ -354,8 +444,9 @@ static ExitCode apply(Invocation *invocation, Difference *difference) {
                 return report_failure(EXIT_REFUSED, "Failed",
                                 "Nothing was changed. Without a terminal, 'apply' needs --yes; --check shows the "
                                 "differences.");
-        if ((r = make_changes(invocation, difference, &error)) < 0)
-                return report_error_with(r, &error, "vfioctl: nothing was changed.");
+        ExitCode code = change_host(invocation, difference);
+        if (code != EXIT_DONE)
+                return code;
         r = report(output, difference, true, text, "Changed.");
         return r < 0 ? report_error(r, NULL) : EXIT_DONE;
 }
@@ -379,7 +470,9 @@ ExitCode verb_apply(Invocation *invocation) {
                 return report_error(r, NULL);
         if ((r = get_rules(invocation->bus, &difference.now, &error)) < 0 ||
                         (r = get_pfs(invocation->bus, &difference.pfs, &error)) < 0 ||
-                        (r = compare_rules(&difference)) < 0 || (r = compare_numbers(&difference, &error)) < 0)
+                        (r = compare_rules(&difference)) < 0 ||
+                        (r = add_versions(invocation->bus, &difference, &error)) < 0 ||
+                        (r = compare_numbers(&difference, &error)) < 0)
                 return report_error(r, &error);
         return apply(invocation, &difference);
 }

@@ -66,6 +66,7 @@ static const struct {
                 {"org.vfiod1.Error.LimitsExceeded", EXIT_REFUSED},
                 {"org.vfiod1.Error.RuleExists", EXIT_REFUSED},
                 {"org.vfiod1.Error.RuleReadOnly", EXIT_REFUSED},
+                {"org.vfiod1.Error.RuleChanged", EXIT_REFUSED},
 
                 {ERROR_STUCK, EXIT_TIMED_OUT},
                 {SD_BUS_ERROR_TIMEOUT, EXIT_TIMED_OUT},

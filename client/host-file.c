@@ -26,7 +26,7 @@ int host_file_add_rule(HostFile *file, const char *name, const char *text) {
         if (!ARRAY_GROW(file->rules, file->n_rules))
                 return -ENOMEM;
         HostRule *rule = &file->rules[file->n_rules++];
-        *rule = (HostRule){strdup(name), text ? strdup(text) : NULL};
+        *rule = (HostRule){.name = strdup(name), .text = text ? strdup(text) : NULL};
         return rule->name && (rule->text || !text) ? 0 : -ENOMEM;
 }
 

@@ -11,7 +11,8 @@
 
 typedef struct HostRule {
         char *name;
-        char *text; /* in the form of rule_text_normalize(); NULL for a mask */
+        char *text;       /* in the form of rule_text_normalize(); NULL for a mask */
+        uint64_t version; /* of a rule of this host, see RuleDetails; otherwise 0 */
 } HostRule;
 
 /* A number of virtual functions, for each PF with this address and this model. */

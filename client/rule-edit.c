@@ -137,6 +137,10 @@ static int write_copy(const char *text, char *path) {
         return 0;
 }
 
+static bool may_ask(const Invocation *invocation) {
+        return isatty(STDIN_FILENO) && !invocation->output.quiet && !invocation->output.json;
+}
+
 /* Edits the copy until it is right, or the user gives up. The caller frees *ret. Returns 0; -ECANCELED after it has printed why;
  * or another negative errno. */
 static int edit_copy(const Invocation *invocation, const char *path, char **ret) {
@@ -154,7 +158,7 @@ static int edit_copy(const Invocation *invocation, const char *path, char **ret)
                         return r;
                 if (!(shown = rule_fault_text(invocation->rule, line, fault)))
                         return -ENOMEM;
-                if (!isatty(STDIN_FILENO) || invocation->output.quiet || invocation->output.json) {
+                if (!may_ask(invocation)) {
                         (void)report_failure(EXIT_FAILED, "Failed", "%s\nThe rule was not changed.", shown);
                         return -ECANCELED;
                 }
@@ -166,22 +170,58 @@ static int edit_copy(const Invocation *invocation, const char *path, char **ret)
         }
 }
 
-static ExitCode edit(Invocation *invocation, const char *old, const char *path) {
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_free_ char *text = NULL;
-        int r;
+/* Sends the text. If somebody else has changed the rule meanwhile, the user decides which text remains. Returns as proxy_edit_rule()
+ * does. */
+static int send_text(const Invocation *invocation, const char *text, uint64_t version, sd_bus_error *error) {
+        bool no_apply = invocation->options.no_apply;
 
-        r = edit_copy(invocation, path, &text);
-        if (r == -ECANCELED)
-                return EXIT_FAILED;
-        if (r < 0)
-                return report_error(r, NULL);
-        if (streq(text, old))
-                return finish(invocation, "unchanged", "was not changed.");
-        if (invocation->dry_run)
-                return finish(invocation, "unchanged", "would be changed. With --dry-run, nothing was changed.");
-        r = proxy_edit_rule(invocation->bus, invocation->rule, text, invocation->options.no_apply, &error);
-        return r < 0 ? report_error(r, &error) : finish(invocation, "changed", "was changed.");
+        int r = proxy_edit_rule(invocation->bus, invocation->rule, text, version, no_apply, error);
+        if (!sd_bus_error_has_name(error, "org.vfiod1.Error.RuleChanged") || !may_ask(invocation))
+                return r;
+        terminal_say("vfioctl: somebody else has changed rule %s while you edited it.", invocation->rule);
+        if (!consent_ask("Replace that text by yours?"))
+                return r;
+        sd_bus_error_free(error);
+        return proxy_edit_rule(invocation->bus, invocation->rule, text, 0, no_apply, error);
+}
+
+/* Edits and sends the copy until vfiod takes it, or the user gives up. *ret_unsaved: the copy has a text that is nowhere else. */
+static ExitCode edit(Invocation *invocation, const RuleDetails *old, const char *path, bool *ret_unsaved) {
+        for (;;) {
+                _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+                _cleanup_free_ char *text = NULL;
+                int r;
+
+                *ret_unsaved = true;
+                r = edit_copy(invocation, path, &text);
+                if (r < 0)
+                        return r == -ECANCELED ? EXIT_FAILED : report_error(r, NULL);
+                *ret_unsaved = false;
+                if (streq(text, old->text))
+                        return finish(invocation, "unchanged", "was not changed.");
+                if (invocation->dry_run)
+                        return finish(invocation, "unchanged",
+                                        "would be changed. With --dry-run, nothing was changed.");
+                r = send_text(invocation, text, old->version, &error);
+                if (r >= 0)
+                        return finish(invocation, "changed", "was changed.");
+                *ret_unsaved = true;
+                ExitCode code = report_error(r, &error);
+                if (!may_ask(invocation) || sd_bus_error_has_name(&error, "org.vfiod1.Error.RuleChanged") ||
+                                !consent_ask("Edit again?"))
+                        return code;
+        }
+}
+
+/* Tells where the text of the user is, unless it is the old one. Returns whether the copy is kept. */
+static bool keep_copy(const Invocation *invocation, const char *old, const char *path) {
+        _cleanup_free_ char *text = NULL;
+
+        if (rule_text_read(path, &text) >= 0 && streq(text, old))
+                return false;
+        if (!invocation->output.json)
+                terminal_say("Your text is in %s", path);
+        return true;
 }
 
 ExitCode verb_rule_edit(Invocation *invocation) {
@@ -189,6 +229,7 @@ ExitCode verb_rule_edit(Invocation *invocation) {
         _cleanup_(rule_details_clear) RuleDetails details = {0};
         _cleanup_free_ char *path = NULL;
         const char *folder = getenv("TMPDIR");
+        bool unsaved = false;
         int r;
 
         r = proxy_get_rule(invocation->bus, invocation->rule, &details, &error);
@@ -204,7 +245,8 @@ ExitCode verb_rule_edit(Invocation *invocation) {
                 return report_error(-ENOMEM, NULL);
         }
         r = write_copy(details.text, path);
-        ExitCode code = r < 0 ? report_error(r, NULL) : edit(invocation, details.text, path);
-        (void)unlink(path);
+        ExitCode code = r < 0 ? report_error(r, NULL) : edit(invocation, &details, path, &unsaved);
+        if (!unsaved || !keep_copy(invocation, details.text, path))
+                (void)unlink(path);
         return code;
 }

@@ -78,9 +78,13 @@ int proxy_get_rule(sd_bus *bus, const char *name, RuleDetails *ret_details, sd_b
         _cleanup_free_ char *path = NULL;
         int r;
 
-        if ((r = make_path(name, &path, error)) < 0 ||
-                        (r = sd_bus_get_property_string(
-                                         bus, SERVICE, path, SERVICE ".Rule", "Text", error, &details.text)) < 0 ||
+        if ((r = make_path(name, &path, error)) < 0)
+                return r;
+        /* The version first: it is never newer than the text. An older vfiod has none. */
+        if (sd_bus_get_property_trivial(bus, SERVICE, path, SERVICE ".Rule", "VersionId", NULL, 't', &details.version) <
+                        0)
+                details.version = 0;
+        if ((r = sd_bus_get_property_string(bus, SERVICE, path, SERVICE ".Rule", "Text", error, &details.text)) < 0 ||
                         (r = sd_bus_get_property_string(
                                          bus, SERVICE, path, SERVICE ".Rule", "Reason", error, &details.reason)) < 0 ||
                         (r = sd_bus_get_property(
@@ -100,10 +104,15 @@ static int new_call(sd_bus *bus, const char *name, const char *method, sd_bus_me
         return r < 0 ? r : sd_bus_message_new_method_call(bus, ret, SERVICE, path, SERVICE ".Rule", method);
 }
 
-static int send_call(sd_bus *bus, sd_bus_message *call, bool no_apply, sd_bus_error *error) {
-        int r = no_apply ? sd_bus_message_append(call, "a{sv}", 1, "no-apply", "b", true)
-                         : sd_bus_message_append(call, "a{sv}", 0);
+static int send_call(sd_bus *bus, sd_bus_message *call, uint64_t version, bool no_apply, sd_bus_error *error) {
+        int r = sd_bus_message_open_container(call, 'a', "{sv}");
 
+        if (r >= 0 && no_apply)
+                r = sd_bus_message_append(call, "{sv}", "no-apply", "b", true);
+        if (r >= 0 && version > 0)
+                r = sd_bus_message_append(call, "{sv}", "version-id", "t", version);
+        if (r >= 0)
+                r = sd_bus_message_close_container(call);
         return r < 0 ? r : translate(sd_bus_call(bus, call, 0, error, NULL), error);
 }
 
@@ -114,16 +123,17 @@ int proxy_enable_rule(sd_bus *bus, const char *name, bool enabled, bool no_apply
         if ((r = new_call(bus, name, "SetEnabled", &call, error)) < 0 ||
                         (r = sd_bus_message_append(call, "b", (int)enabled)) < 0)
                 return r;
-        return send_call(bus, call, no_apply, error);
+        return send_call(bus, call, 0, no_apply, error);
 }
 
-int proxy_edit_rule(sd_bus *bus, const char *name, const char *text, bool no_apply, sd_bus_error *error) {
+int proxy_edit_rule(
+                sd_bus *bus, const char *name, const char *text, uint64_t version, bool no_apply, sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
         int r;
 
         if ((r = new_call(bus, name, "Edit", &call, error)) < 0 || (r = sd_bus_message_append(call, "s", text)) < 0)
                 return r;
-        return send_call(bus, call, no_apply, error);
+        return send_call(bus, call, version, no_apply, error);
 }
 
 int proxy_rescan(sd_bus *bus, sd_bus_error *error) {

@@ -46,6 +46,7 @@ static const char *const outcome_table[_OUTCOME_MAX] = {
                 [OUTCOME_RULE_EXISTS] = "RuleExists",
                 [OUTCOME_NO_SUCH_RULE] = "NoSuchRule",
                 [OUTCOME_RULE_READ_ONLY] = "RuleReadOnly",
+                [OUTCOME_RULE_CHANGED] = "RuleChanged",
                 [OUTCOME_FAILED] = "Failed",
 };
 

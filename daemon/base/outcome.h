@@ -51,6 +51,7 @@ typedef enum Outcome {
         OUTCOME_RULE_EXISTS,
         OUTCOME_NO_SUCH_RULE,
         OUTCOME_RULE_READ_ONLY,
+        OUTCOME_RULE_CHANGED,
         OUTCOME_FAILED,
         _OUTCOME_MAX,
         _OUTCOME_INVALID = -EINVAL,

@@ -116,6 +116,13 @@ static const OptionAccess edit_options[] = {
                 {NULL},
 };
 
+static const OptionAccess edit_one_options[] = {
+                {"dry-run", ACTION_NONE},
+                {"no-apply", ACTION_NONE},
+                {"version-id", ACTION_NONE},
+                {NULL},
+};
+
 const MethodAccess action_table[] = {
                 {BUS_INTERFACE_MANAGER, "ListGroups", ACTION_NONE},
                 {BUS_INTERFACE_MANAGER, "ListDevices", ACTION_NONE},
@@ -146,8 +153,8 @@ const MethodAccess action_table[] = {
                 {BUS_INTERFACE_DEVICE, "Detach", ACTION_DETACH, detach_options},
                 {BUS_INTERFACE_DEVICE, "Reattach", ACTION_REATTACH, reattach_options},
                 {BUS_INTERFACE_DEVICE, "SetVirtualFunctions", ACTION_MANAGE_VFS, vf_options},
-                {BUS_INTERFACE_RULE, "SetEnabled", ACTION_MANAGE_RULES, edit_options},
-                {BUS_INTERFACE_RULE, "Edit", ACTION_MANAGE_RULES, edit_options},
+                {BUS_INTERFACE_RULE, "SetEnabled", ACTION_MANAGE_RULES, edit_one_options},
+                {BUS_INTERFACE_RULE, "Edit", ACTION_MANAGE_RULES, edit_one_options},
                 {BUS_INTERFACE_RULE, "Remove", ACTION_MANAGE_RULES, no_options},
                 {BUS_INTERFACE_JOB, "Cancel", ACTION_OWNER, no_options},
                 {BUS_INTERFACE_LEASE, "Release", ACTION_OWNER, release_options},

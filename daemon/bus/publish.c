@@ -60,7 +60,7 @@ static int find_object(sd_bus *bus, const char *path, const char *interface, voi
                 r = service_job_path(job, &canonical);
         } else if ((number = startswith(path, BUS_PATH_LEASES "/"))) {
                 unsigned long lease = strtoul(number, NULL, 10);
-                found = lease <= LEASE_NUMBER_MAX ? lease_find(service->leases, (unsigned)lease) : NULL;
+                found = lease <= FILE_NUMBER_MAX ? lease_find(service->leases, (unsigned)lease) : NULL;
                 r = service_lease_path((unsigned)lease, &canonical);
         } else if ((r = sd_bus_path_decode(path, BUS_PATH_RULES, &text)) > 0) {
                 found = (void *)rule_rows_find(service, text);

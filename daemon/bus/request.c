@@ -206,6 +206,13 @@ static int read_revert_after(sd_bus_message *call, const char *key, void *field,
         return 0;
 }
 
+static int read_version(sd_bus_message *call, const char *key, void *field, sd_bus_error *error) {
+        if (sd_bus_message_read(call, "v", "t", (uint64_t *)field) < 0)
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
+                                "Option '%s' is a value of the property VersionId (t).", key);
+        return 0;
+}
+
 /* Reads the configuration space of one function. Only what is known of it is kept. */
 static int read_space(sd_bus_message *call, const char *key, IsolationSpaces *spaces, sd_bus_error *error) {
         const char *text;
@@ -277,6 +284,7 @@ static const struct {
                 OPTION("iommufd", read_flag, iommufd),
                 OPTION("config-space", read_spaces, spaces),
                 OPTION("revert-after", read_revert_after, revert_after_us),
+                OPTION("version-id", read_version, version),
 };
 
 static_assert(ELEMENTSOF(option_table) <= 32, "each option has a bit in a mask");

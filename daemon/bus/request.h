@@ -45,6 +45,7 @@ typedef struct Request {
         uint32_t pid;               /* option "pid": a process; 0 for none */
         unsigned virtual_functions; /* option "virtual-functions": of a new rule; 0 for none */
         uint64_t revert_after_us;   /* option "revert-after"; 0 for none */
+        uint64_t version;           /* option "version-id": of a rule; 0 for any */
         bool starts;                /* the caller does not wait for the end of the job */
         RequestSpaces spaces;       /* option "config-space": what the caller has read */
         bool explain;               /* option "explain" */

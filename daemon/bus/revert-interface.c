@@ -159,75 +159,187 @@ int revert_interface_describe(const Service *service, const Request *request, Ca
 
 /* Confirm. */
 
+/* So many failures are told one by one. */
+#define TOLD_MAX 16
+
+struct Confirming;
+
+/* A revert of a call. */
+typedef struct ConfirmRow {
+        struct Confirming *confirming;
+        PciAddress address; /* the first device of the revert */
+        int group;
+        int result; /* 0, an outcome or a negative errno */
+        Problem problem;
+} ConfirmRow;
+
 /* A call that is not answered yet. */
 typedef struct Confirming {
-        sd_bus_message *call, *reply;
-        size_t n_waiting;
-        int error;
+        sd_bus_message *call;
+        ConfirmRow *rows;
+        size_t n_rows, n_waiting;
 } Confirming;
 
 static Confirming *confirming_free(Confirming *confirming) {
         if (!confirming)
                 return NULL;
-        sd_bus_message_unref(confirming->reply);
+        for (size_t i = 0; i < confirming->n_rows; i++)
+                problem_done(&confirming->rows[i].problem);
         sd_bus_message_unref(confirming->call);
+        free(confirming->rows);
         free(confirming);
         return NULL;
 }
 DEFINE_TRIVIAL_CLEANUP_FUNC(Confirming *, confirming_free)
 
-/* Runs once for each revert of the call. */
-static void on_confirmed(int error, void *userdata) {
-        Confirming *confirming = userdata;
+static const char *describe_row(const ConfirmRow *row) {
+        if (row->result == -ECANCELED)
+                return "vfiod is ending: try again.";
+        return row->result < 0 ? strerror(-row->result) : strempty(row->problem.message);
+}
 
-        if (error < 0)
-                confirming->error = error;
+static int send_groups(const Confirming *confirming) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+
+        int r = bus_open_list(confirming->call, "i", &reply);
+        for (size_t i = 0; i < confirming->n_rows && r >= 0; i++)
+                r = sd_bus_message_append(reply, "i", confirming->rows[i].group);
+        return r < 0 ? r : bus_send_list(reply);
+}
+
+/* Names the groups that were confirmed, and the others with the reasons. */
+static char *list_rows(const Confirming *confirming) {
+        size_t size, n_failed = 0, n_done = 0;
+        char *text = NULL;
+
+        FILE *stream = open_memstream(&text, &size);
+        if (!stream)
+                return NULL;
+        for (size_t i = 0; i < confirming->n_rows; i++) {
+                const ConfirmRow *row = &confirming->rows[i];
+
+                if (row->result != 0 && ++n_failed <= TOLD_MAX)
+                        fprintf(stream, "%sgroup %d (%s): %s", n_failed > 1 ? " " : "Not confirmed: ", row->group,
+                                        PCI_ADDRESS_TEXT(row->address), describe_row(row));
+        }
+        if (n_failed > TOLD_MAX)
+                fprintf(stream, " And %zu others.", n_failed - TOLD_MAX);
+        for (size_t i = 0; i < confirming->n_rows; i++)
+                if (confirming->rows[i].result == 0 && ++n_done <= TOLD_MAX)
+                        fprintf(stream, "%s %d", n_done > 1 ? "," : " Confirmed: group", confirming->rows[i].group);
+        if (n_done > TOLD_MAX)
+                fprintf(stream, " and %zu others", n_done - TOLD_MAX);
+        fprintf(stream, "%s", n_done > 0 ? "." : " No other was pending.");
+        if (fclose(stream) == 0)
+                return text;
+        free(text);
+        return NULL;
+}
+
+/* The error of the call: that of a single revert as it is. If all have failed in the same way, they share the name. */
+static int set_error(const Confirming *confirming, sd_bus_error *error) {
+        _cleanup_problem_ Problem problem = {};
+        const ConfirmRow *first = NULL;
+        bool same = true;
+        int r;
+
+        for (size_t i = 0; i < confirming->n_rows; i++) {
+                const ConfirmRow *row = &confirming->rows[i];
+
+                same = same && row->result == confirming->rows[0].result;
+                first = first ?: row->result != 0 ? row : NULL;
+        }
+        if (!first)
+                return 0;
+        if (confirming->n_rows == 1 && first->result > 0)
+                return bus_set_error(error, first->result, &first->problem);
+        Outcome outcome = same && first->result > 0 ? (Outcome)first->result : OUTCOME_FAILED;
+        _cleanup_free_ char *text = confirming->n_rows == 1 ? strdup(describe_row(first)) : list_rows(confirming);
+        if (!text || (r = problem_set(&problem, outcome, "%s", text)) < 0)
+                return -ENOMEM;
+        return bus_set_error(error, r, &problem);
+}
+
+/* Runs once for each revert that a worker confirms. */
+static void on_confirmed(int result, void *userdata) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        ConfirmRow *row = userdata;
+        Confirming *confirming = row->confirming;
+
+        row->result = result < 0 ? result : 0;
         if (--confirming->n_waiting > 0)
                 return;
-        if (confirming->error < 0)
-                (void)reply_error(confirming->call, confirming->error);
+        int r = set_error(confirming, &error);
+        if (r < 0)
+                (void)sd_bus_reply_method_errno(confirming->call, r, &error);
         else
-                (void)bus_send_list(confirming->reply);
+                (void)send_groups(confirming);
         confirming_free(confirming);
 }
 
-/* Adds a revert to the call. Returns 0, an outcome, or a negative errno. */
-static int add_revert(Confirming *confirming, Revert *revert, Problem *problem) {
-        int group = revert_describe(revert).group;
+/* Adds a revert to the call. The rows have room for it. */
+static void add_revert(Confirming *confirming, Revert *revert) {
+        RevertDescription description = revert_describe(revert);
+        ConfirmRow *row = &confirming->rows[confirming->n_rows++];
 
-        int r = revert_confirm(revert, on_confirmed, confirming, problem);
-        if (r != 0)
-                return r;
-        confirming->n_waiting++;
-        (void)sd_bus_message_append(confirming->reply, "i", group);
+        *row = (ConfirmRow){
+                        .confirming = confirming,
+                        .address = description.addresses[0],
+                        .group = description.group,
+        };
+        row->result = revert_confirm(revert, on_confirmed, row, &row->problem);
+        confirming->n_waiting += row->result == 0;
+}
+
+/* Adds all reverts of the user, for root all of everybody. */
+static int add_all(const Service *service, Confirming *confirming, uid_t uid) {
+        size_t n = 0;
+
+        for (Revert *revert = NULL; (revert = revert_next_live(service->reverts, revert));)
+                n++;
+        if (!(confirming->rows = calloc(n + 1, sizeof(ConfirmRow))))
+                return -ENOMEM;
+        for (Revert *revert = NULL; (revert = revert_next_live(service->reverts, revert));)
+                if (uid == 0 || uid == revert_describe(revert).uid)
+                        add_revert(confirming, revert);
         return 0;
 }
 
-/* Adds all reverts of the user, for root all of everybody. The result is the last failure. */
-static int add_all(const Service *service, Confirming *confirming, uid_t uid, Problem *problem) {
-        int failure = 0;
+/* Finds the revert that has a device of the selection, also while its detach runs. */
+static Revert *find_live(const Service *service, const Selection *selection) {
+        for (Revert *revert = NULL; (revert = revert_next_live(service->reverts, revert));) {
+                RevertDescription description = revert_describe(revert);
 
-        for (Revert *revert = revert_next(service->reverts, NULL); revert;
-                        revert = revert_next(service->reverts, revert)) {
-                int r = uid == 0 || uid == revert_describe(revert).uid ? add_revert(confirming, revert, problem) : 0;
+                for (size_t i = 0; i < description.n_addresses; i++) {
+                        const Device *device = inventory_find_device(service->inventory, description.addresses[i]);
 
-                failure = r != 0 ? r : failure;
+                        if (device &&
+                                        (selection->device ? device == selection->device
+                                                           : device->group == selection->group))
+                                return revert;
+                }
         }
-        return failure;
+        return NULL;
 }
 
 /* The same for the selected revert. Returns a negative errno with the error set if it is that of another user. */
 static int add_selected(const Service *service, Confirming *confirming, uid_t uid, const char *selector,
                 Problem *problem, sd_bus_error *error) {
-        int r;
+        Selection selection = {};
 
-        Revert *revert = find_revert(service, selector, problem, &r);
-        if (r != 0 || !revert)
+        int r = selector_resolve(service->inventory, selector, &selection, problem);
+        if (r != 0)
                 return r;
+        Revert *revert = find_live(service, &selection);
+        if (!revert)
+                return 0;
         RevertDescription description = revert_describe(revert);
         if (uid != 0 && uid != description.uid)
                 return deny(&description, error);
-        return add_revert(confirming, revert, problem);
+        if (!(confirming->rows = calloc(1, sizeof(ConfirmRow))))
+                return -ENOMEM;
+        add_revert(confirming, revert);
+        return 0;
 }
 
 static int run_confirm(
@@ -238,17 +350,16 @@ static int run_confirm(
         if (!confirming)
                 return -ENOMEM;
         confirming->call = sd_bus_message_ref(call);
-        int r = bus_open_list(call, "i", &confirming->reply);
-        if (r < 0)
-                return r;
-        r = isempty(request->selector)
-                        ? add_all(service, confirming, caller->uid, &problem)
+        int r = isempty(request->selector)
+                        ? add_all(service, confirming, caller->uid)
                         : add_selected(service, confirming, caller->uid, request->selector, &problem, error);
         if (confirming->n_waiting > 0) {
                 /* on_confirmed() frees it. The event loop calls it later, never from here. */
                 TAKE_PTR(confirming);
                 return 1;
         }
+        if (r == 0 && confirming->n_rows > 0)
+                return set_error(confirming, error);
         if (r == 0)
                 r = refuse_without(request->selector, &problem);
         return sd_bus_error_is_set(error) ? r : bus_set_error(error, r, &problem);

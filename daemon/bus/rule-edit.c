@@ -7,6 +7,7 @@
 #include "bus/rule-news.h"
 #include "bus/rule-rows.h"
 #include "process/peer.h"
+#include "rule/rule-reach.h"
 
 /* Limit for all texts of a call. */
 #define TEXTS_MAX (256 * 1024)
@@ -46,16 +47,30 @@ static int add_change(Request *request, const char *name, RuleChangeKind kind, c
         return r;
 }
 
-/* Reads the details of a change: "Text" (s). *ret_text is borrowed from the message; NULL for none. */
-static int read_details(sd_bus_message *call, const char **ret_text, sd_bus_error *error) {
+/* The details of a change. */
+typedef struct Details {
+        const char *text; /* borrowed from the message; NULL for none */
+        bool has_version;
+        uint64_t version;
+} Details;
+
+/* Reads "Text" (s) and "VersionId" (t). */
+static int read_details(sd_bus_message *call, Details *ret, sd_bus_error *error) {
         const char *key;
 
-        *ret_text = NULL;
+        *ret = (Details){};
         int r = sd_bus_message_enter_container(call, 'a', "{sv}");
         while (r >= 0 && (r = sd_bus_message_enter_container(call, 'e', "sv")) > 0) {
                 if ((r = sd_bus_message_read_basic(call, 's', &key)) < 0)
                         return r;
-                if (!streq(key, "Text") || *ret_text || sd_bus_message_read(call, "v", "s", ret_text) < 0)
+                if (streq(key, "Text") && !ret->text)
+                        r = sd_bus_message_read(call, "v", "s", &ret->text);
+                else if (streq(key, "VersionId") && !ret->has_version) {
+                        r = sd_bus_message_read(call, "v", "t", &ret->version);
+                        ret->has_version = true;
+                } else
+                        r = -EINVAL;
+                if (r < 0)
                         return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
                                         "A change of a rule has no detail '%s' of this type, or it is given twice.",
                                         TEXT_EXCERPT(key));
@@ -65,21 +80,25 @@ static int read_details(sd_bus_message *call, const char **ret_text, sd_bus_erro
 }
 
 static int read_change(Request *request, sd_bus_message *call, size_t *size, sd_bus_error *error) {
-        const char *name, *word, *text;
+        const char *name, *word;
+        Details details;
         int r;
 
-        if ((r = sd_bus_message_read(call, "ss", &name, &word)) < 0 || (r = read_details(call, &text, error)) < 0)
+        if ((r = sd_bus_message_read(call, "ss", &name, &word)) < 0 || (r = read_details(call, &details, error)) < 0)
                 return r;
         RuleChangeKind kind = rule_change_kind_from_string(word);
-        if (kind < 0 || (kind == RULE_CHANGE_WRITE) != (text != NULL))
+        if (kind < 0 || (kind == RULE_CHANGE_WRITE) != (details.text != NULL))
                 return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
                                 "A change of a rule is \"write\", with the detail Text, or \"delete\", \"mask\", "
                                 "\"enable\" or \"disable\" without it.");
-        *size += strlen(strempty(text));
+        *size += strlen(strempty(details.text));
         if (*size > TEXTS_MAX)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "The texts may have at most %d KiB.",
                                 TEXTS_MAX / 1024);
-        return add_change(request, name, kind, text, error);
+        r = add_change(request, name, kind, details.text, error);
+        if (r >= 0 && details.has_version)
+                rule_change_list_require(&request->rules, details.version);
+        return r;
 }
 
 static int read_changes(Request *request, sd_bus_message *call, sd_bus_error *error) {
@@ -170,6 +189,11 @@ static int describe_error(const PendingEdit *pending, int error, Problem *proble
         switch (error) {
         case -ENOENT:
                 return no_such_rule(first, problem);
+        case -ESTALE:
+                return problem_set(problem, OUTCOME_RULE_CHANGED,
+                                "%s was changed by somebody else since you read it. Nothing was changed: read it "
+                                "again.",
+                                pending->rules.n_changes > 1 ? "A rule" : first);
         case -EROFS:
                 return problem_set(problem, OUTCOME_RULE_READ_ONLY,
                                 "The file is not in the directory that vfiod writes. Nothing was changed.");
@@ -177,8 +201,8 @@ static int describe_error(const PendingEdit *pending, int error, Problem *proble
         case -EPIPE:
         case -ECONNRESET:
                 return problem_set(problem, OUTCOME_FAILED,
-                                "vfiod-worker has not answered: %s. It is not known whether the rules were changed: "
-                                "see 'vfioctl rule list'.",
+                                "vfiod-worker has not answered: %s. Either all rules were changed or none: see "
+                                "'vfioctl rule list'.",
                                 strerror(-error));
         case -ECANCELED:
                 return problem_set(problem, OUTCOME_FAILED, "vfiod is ending: see 'vfioctl rule list', and try again.");
@@ -241,13 +265,13 @@ static void on_changed(int error, sd_bus_message *reply, void *userdata) {
 }
 
 static int append_changes(sd_bus_message *message, const PendingEdit *pending) {
-        int r = sd_bus_message_open_container(message, 'a', "(sss)");
+        int r = sd_bus_message_open_container(message, 'a', "(sssbt)");
 
         for (size_t i = 0; i < pending->rules.n_changes && r >= 0; i++) {
                 const RuleChange *change = &pending->rules.changes[i];
 
-                r = sd_bus_message_append(message, "(sss)", change->name, rule_change_kind_to_string(change->kind),
-                                strempty(change->text));
+                r = sd_bus_message_append(message, "(sssbt)", change->name, rule_change_kind_to_string(change->kind),
+                                strempty(change->text), (int)change->has_version, change->version);
         }
         if (r < 0 || (r = sd_bus_message_close_container(message)) < 0)
                 return r;
@@ -306,29 +330,6 @@ static int change_rules(
 
 /* For polkit. */
 
-/* Marks the devices that the rule of the change matches now, or would match. */
-static int mark_devices(const Service *service, const RuleChange *change, bool *marks) {
-        const RuleCaseList *list = rule_keeper_cases(service->rules);
-        _cleanup_(rule_freep) Rule *rule = NULL;
-        char path[PCI_PATH_MAX] = "";
-        RuleFault fault;
-        size_t n;
-        int r;
-
-        if (change->text && (r = rule_parse(change->name, "", change->text, &rule, &fault)) < 0)
-                return r;
-        Device *const *devices = inventory_devices(service->inventory, &n);
-        for (size_t i = 0; i < n; i++) {
-                const RuleCase *rule_case = rule_case_find(list, devices[i]->address);
-
-                marks[i] = marks[i] || (rule_case && streq_ptr(rule_case->rule, change->name));
-                if (rule && rule->path)
-                        (void)pci_device_read_path(service->kernel, devices[i]->address, path);
-                marks[i] = marks[i] || (rule && rule_match(rule, devices[i], path) == RULE_MATCH);
-        }
-        return 0;
-}
-
 static int set_devices(const Service *service, const bool *marks, CallDetails *details) {
         size_t n, n_marked = 0;
 
@@ -376,9 +377,10 @@ static int describe_changes(const Service *service, const Request *request, Call
                 call_details_mix(details, file ? rule_file_state_to_string(file->state) : NULL);
                 call_details_mix(details, file && file->hides_overrides ? "hides-overrides" : NULL);
                 new_rule_mix(details, file ? file->rule ?: file->idle : NULL);
-                if ((r = mark_devices(service, change, marks)) < 0)
-                        return r;
         }
+        if ((r = rule_reach_mark(&request->rules, rule_keeper_cases(service->rules), service->kernel,
+                             service->inventory, marks)) < 0)
+                return r;
         r = set_devices(service, marks, details);
         return r < 0 ? r : set_names(request, details);
 }
@@ -417,6 +419,15 @@ int rule_edit_many(sd_bus_message *message, void *userdata, sd_bus_error *error)
         return authorize(message, &change_handler, TAKE_PTR(request), error);
 }
 
+/* The option "version-id" is for the only change of the call. */
+static int read_object_options(Request *request, sd_bus_message *message, sd_bus_error *error) {
+        int r = request_read_options(request, message, error);
+
+        if (r >= 0 && request->version > 0)
+                rule_change_list_require(&request->rules, request->version);
+        return r;
+}
+
 int rule_edit_text(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         _cleanup_(request_freep) Request *request = NULL;
         const RuleFile *file = userdata;
@@ -425,7 +436,7 @@ int rule_edit_text(sd_bus_message *message, void *userdata, sd_bus_error *error)
 
         if ((r = request_new(message, &request)) < 0 || (r = sd_bus_message_read_basic(message, 's', &text)) < 0 ||
                         (r = add_change(request, file->name, RULE_CHANGE_WRITE, text, error)) < 0 ||
-                        (r = request_read_options(request, message, error)) < 0)
+                        (r = read_object_options(request, message, error)) < 0)
                 return r;
         return authorize(message, &change_handler, TAKE_PTR(request), error);
 }
@@ -438,7 +449,7 @@ int rule_edit_set_enabled(sd_bus_message *message, void *userdata, sd_bus_error 
         if ((r = request_new(message, &request)) < 0 || (r = sd_bus_message_read_basic(message, 'b', &enabled)) < 0 ||
                         (r = add_change(request, file->name, enabled ? RULE_CHANGE_ENABLE : RULE_CHANGE_DISABLE, NULL,
                                          error)) < 0 ||
-                        (r = request_read_options(request, message, error)) < 0)
+                        (r = read_object_options(request, message, error)) < 0)
                 return r;
         return authorize(message, &change_handler, TAKE_PTR(request), error);
 }

@@ -33,7 +33,7 @@ static uint64_t mix(uint64_t hash, const char *text) {
 
 #define MIX_BEGIN UINT64_C(0xcbf29ce484222325)
 
-/* A text that is not kept is as good as changed whenever the settings are. Returns 0 or -ENOMEM. */
+/* Returns 0 or -ENOMEM. */
 static int mix_file(const RuleFile *file, uint64_t *ret) {
         const Rule *rule = file->rule ?: file->idle;
         _cleanup_free_ char *settings = NULL;
@@ -42,7 +42,7 @@ static int mix_file(const RuleFile *file, uint64_t *ret) {
         hash = mix(hash, rule_file_state_to_string(file->state));
         hash = mix(hash, file->fault.message);
         hash = (hash ^ file->fault.line) * UINT64_C(0x100000001b3);
-        hash = mix(hash, file->text);
+        hash = (hash ^ file->version) * UINT64_C(0x100000001b3);
         int r = rule ? rule_format(rule, &settings) : 0;
         *ret = mix(hash, settings);
         return r;
@@ -99,7 +99,8 @@ static int list_rules(const Service *service, ToldRule **ret, size_t *ret_n) {
 
 /* A rule may have been removed, added, or changed. old or new may be NULL. */
 static int tell_rule(const Service *service, const ToldRule *old, const ToldRule *new) {
-        static const char *const of_file[] = {"Path", "Enabled", "State", "Reason", "Line", "Settings", "Text", NULL};
+        static const char *const of_file[] = {
+                        "Path", "Enabled", "State", "Reason", "Line", "Settings", "Text", "VersionId", NULL};
         static const char *const of_use[] = {"MatchedDevices", "Matches", NULL};
         int r = 0;
 

@@ -48,6 +48,10 @@ BUS_GETTER(property_get_enabled) {
         return sd_bus_message_append(reply, "b", (int)rule_file_is_enabled(userdata));
 }
 
+BUS_GETTER(property_get_version) {
+        return sd_bus_message_append(reply, "t", ((const RuleFile *)userdata)->version);
+}
+
 BUS_GETTER(property_get_line) {
         return sd_bus_message_append(reply, "u", (uint32_t)((const RuleFile *)userdata)->fault.line);
 }
@@ -174,6 +178,7 @@ const sd_bus_vtable rule_vtable[] = {
                 SD_BUS_PROPERTY("Line", "u", property_get_line, 0, CHANGES),
                 SD_BUS_PROPERTY("Settings", "a{sv}", property_get_settings, 0, CHANGES),
                 SD_BUS_PROPERTY("Text", "s", property_get_text, 0, CHANGES),
+                SD_BUS_PROPERTY("VersionId", "t", property_get_version, 0, CHANGES),
                 SD_BUS_PROPERTY("MatchedDevices", "as", property_get_matched, 0, CHANGES),
                 SD_BUS_PROPERTY("Matches", "a(sssa{sv})", property_get_matches, 0, CHANGES),
                 SD_BUS_VTABLE_END,

@@ -53,6 +53,9 @@ static int update_file(const Work *work, size_t i, Problem *problem) {
         int r = device_origin_copy(member->origin, &origin);
         if (r < 0 || (r = free_and_strdup(&origin->vfio_driver, member->named_driver)) < 0)
                 return r;
+        /* A failed detach was another one. A device that was plugged in again is still detached by the first one. */
+        if (origin->degraded)
+                origin->trial = work->plan->trial;
         origin->degraded = false;
         if (plan_member_depends(member)) {
                 origin->has_parent = true;

@@ -55,6 +55,7 @@ static int make_origin(const Work *work, const HostIndex *index, size_t i) {
         origin->ids = member->ids;
         origin->binding = member->before;
         origin->virtual_function = member->virtual_function;
+        origin->trial = plan->verb == PLAN_DETACH ? plan->trial : 0;
         if (plan_member_depends(member)) {
                 origin->has_parent = true;
                 origin->parent = plan->members[member->parent].address;

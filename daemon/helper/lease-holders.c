@@ -112,6 +112,6 @@ int lease_service_end_holders(const WorkerHost *host, sd_bus_message *call) {
         int r = sd_bus_message_read(call, "ub", &number, &hard);
         if (r < 0)
                 return r;
-        r = number == 0 || number > LEASE_NUMBER_MAX ? -EBADMSG : end_holders(host, number, hard, &n);
+        r = number == 0 || number > FILE_NUMBER_MAX ? -EBADMSG : end_holders(host, number, hard, &n);
         return sd_bus_reply_method_return(call, "iu", r, n);
 }

@@ -119,7 +119,7 @@ static int check_other(int leases_fd, const char *name, void *userdata) {
         OtherLease *other = userdata;
         unsigned number;
 
-        if (lease_file_parse_name(name, &number) >= 0 && number != other->lease->number &&
+        if (numbered_file_parse_name(name, &number) >= 0 && number != other->lease->number &&
                         lease_file_read(leases_fd, number, &file) >= 0 && file.uid == other->lease->uid &&
                         !file.descriptors)
                 other->found = true;
@@ -148,7 +148,7 @@ static int revoke_and_forget(const WorkerHost *host, unsigned number, bool forge
                 return r == -ENOENT ? 0 : r;
         if ((r = revoke_access(host, &lease)) < 0 || !forget)
                 return r;
-        return lease_file_remove(host->leases_fd, number);
+        return numbered_file_remove(host->leases_fd, number);
 }
 
 static int revoke_lease(const WorkerHost *host, unsigned number, bool forget) {
@@ -164,7 +164,7 @@ int lease_service_revoke(const WorkerHost *host, sd_bus_message *call) {
         int r = sd_bus_message_read(call, "ub", &number, &forget);
         if (r < 0)
                 return r;
-        r = number == 0 || number > LEASE_NUMBER_MAX ? -EBADMSG : revoke_lease(host, number, forget);
+        r = number == 0 || number > FILE_NUMBER_MAX ? -EBADMSG : revoke_lease(host, number, forget);
         return sd_bus_reply_method_return(call, "i", r);
 }
 
@@ -203,7 +203,7 @@ static int read_lease(const WorkerHost *host, sd_bus_message *call, bool detache
                              &ends_holders)) < 0 ||
                         (r = sd_bus_message_enter_container(call, 'a', "s")) < 0)
                 return r;
-        if (number == 0 || number > LEASE_NUMBER_MAX || uid == UINT32_MAX || pid > INT32_MAX ||
+        if (number == 0 || number > FILE_NUMBER_MAX || uid == UINT32_MAX || pid > INT32_MAX ||
                         lease->since_us > INT64_MAX)
                 return -EBADMSG;
         *lease = (LeaseFile){

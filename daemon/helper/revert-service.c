@@ -7,10 +7,11 @@ static int read_revert(sd_bus_message *call, RevertFile *file) {
         const char *text;
         int r;
 
-        if ((r = sd_bus_message_read(call, "uut", &number, &uid, &file->at_us)) < 0 ||
+        if ((r = sd_bus_message_read(call, "uutt", &number, &uid, &file->at_us, &file->detach)) < 0 ||
                         (r = sd_bus_message_enter_container(call, 'a', "s")) < 0)
                 return r;
-        if (number == 0 || number > REVERT_NUMBER_MAX || uid == UINT32_MAX || file->at_us > INT64_MAX)
+        if (number == 0 || number > FILE_NUMBER_MAX || uid == UINT32_MAX || file->at_us > INT64_MAX ||
+                        file->detach > INT64_MAX)
                 return -EBADMSG;
         file->number = number;
         file->uid = uid;
@@ -40,9 +41,9 @@ int revert_service_forget(const WorkerHost *host, sd_bus_message *call) {
         int r = sd_bus_message_read(call, "u", &number);
         if (r < 0)
                 return r;
-        if (number == 0 || number > REVERT_NUMBER_MAX)
+        if (number == 0 || number > FILE_NUMBER_MAX)
                 r = -EBADMSG;
         else
-                r = host->reverts_fd < 0 ? -EROFS : revert_file_remove(host->reverts_fd, number);
+                r = host->reverts_fd < 0 ? -EROFS : numbered_file_remove(host->reverts_fd, number);
         return sd_bus_reply_method_return(call, "i", r < 0 ? r : 0);
 }

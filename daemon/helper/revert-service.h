@@ -14,4 +14,4 @@ int revert_service_record(const WorkerHost *host, sd_bus_message *call);
  * handler. */
 int revert_service_forget(const WorkerHost *host, sd_bus_message *call);
 
-#define REVERT_RECORD_ARGUMENTS "uutas"
+#define REVERT_RECORD_ARGUMENTS "uuttas"

@@ -11,6 +11,7 @@
 #include "rule/boot-file.h"
 #include "rule/early-file.h"
 #include "rule/rule-change.h"
+#include "rule/rule-journal.h"
 #include "state/device-file.h"
 #include "state/transaction-file.h"
 
@@ -188,6 +189,9 @@ static int add_rule(const Session *session, const char *name, const char *text, 
                 return -EINVAL;
         if ((r = rule_parse(name, "", text, &rule, &fault)) < 0 || (r = new_book(session, &book)) < 0)
                 return r;
+        _cleanup_close_ int lock_fd = dry_run ? -ENOENT : rule_journal_lock(book->folders[0], NULL);
+        if (lock_fd < 0 && lock_fd != -ENOENT)
+                return lock_fd;
         return dry_run ? rule_book_check_add(book, name) : rule_book_add(book, name, text);
 }
 
@@ -206,7 +210,12 @@ static int remove_rule(const Session *session, const char *name) {
         _cleanup_(rule_book_freep) RuleBook *book = NULL;
 
         int r = rule_name_is_valid(name) ? new_book(session, &book) : -ENOENT;
-        return r < 0 ? r : rule_book_remove(book, name);
+        if (r < 0)
+                return r;
+        _cleanup_close_ int lock_fd = rule_journal_lock(book->folders[0], NULL);
+        if (lock_fd < 0 && lock_fd != -ENOENT)
+                return lock_fd;
+        return rule_book_remove(book, name);
 }
 
 static int method_remove_rule(sd_bus_message *message, void *userdata, sd_bus_error *error) {
@@ -219,13 +228,17 @@ static int method_remove_rule(sd_bus_message *message, void *userdata, sd_bus_er
 
 static int read_rule_changes(sd_bus_message *message, RuleChangeList *list, int *dry_run) {
         const char *name, *kind, *text;
-        int r;
+        int has_version, r;
+        uint64_t version;
 
-        if ((r = sd_bus_message_enter_container(message, 'a', "(sss)")) < 0)
+        if ((r = sd_bus_message_enter_container(message, 'a', "(sssbt)")) < 0)
                 return r;
-        while ((r = sd_bus_message_read(message, "(sss)", &name, &kind, &text)) > 0)
+        while ((r = sd_bus_message_read(message, "(sssbt)", &name, &kind, &text, &has_version, &version)) > 0) {
                 if ((r = rule_change_list_add(list, name, rule_change_kind_from_string(kind), text)) < 0)
                         return r;
+                if (has_version)
+                        rule_change_list_require(list, version);
+        }
         if (r < 0 || (r = sd_bus_message_exit_container(message)) < 0)
                 return r;
         return sd_bus_message_read(message, "b", dry_run);
@@ -241,6 +254,15 @@ static int method_change_rules(sd_bus_message *message, void *userdata, sd_bus_e
         if (r >= 0 && (r = new_book(userdata, &book)) >= 0)
                 r = rule_changes_make(book, &list, dry_run);
         return sd_bus_reply_method_return(message, "i", r < 0 ? r : 0);
+}
+
+/* Ends what a killed worker has left; waits for one that works. */
+static int method_recover_rules(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        const Session *session = userdata;
+
+        (void)error;
+        _cleanup_close_ int lock_fd = rule_journal_lock(session->host->rule_folders[0], NULL);
+        return sd_bus_reply_method_return(message, "i", lock_fd < 0 && lock_fd != -ENOENT ? lock_fd : 0);
 }
 
 static int set_early_rules(const Session *session, bool on) {
@@ -336,7 +358,7 @@ static int method_examine(sd_bus_message *message, void *userdata, sd_bus_error 
 
 /* The listener has checked who connects, so every call is allowed. */
 #define METHOD(member, in, out, handler) SD_BUS_METHOD(member, in, out, handler, SD_BUS_VTABLE_UNPRIVILEGED)
-#define PLAN "ssiuuuutbbbbba(sqqqquyiiaybbbbs)a(sssuuss)sas"
+#define PLAN "ssiuuuuttbbbbba(sqqqquyiiaybbbbs)a(sssuuss)sas"
 #define RESULT "issta(sayay)a(sssuuss)as"
 
 static const sd_bus_vtable vtable[] = {
@@ -346,7 +368,8 @@ static const sd_bus_vtable vtable[] = {
                 METHOD("Forget", "as", "i", method_forget),
                 METHOD("AddRule", "ssb", "i", method_add_rule),
                 METHOD("RemoveRule", "s", "i", method_remove_rule),
-                METHOD("ChangeRules", "a(sss)b", "i", method_change_rules),
+                METHOD("ChangeRules", "a(sssbt)b", "i", method_change_rules),
+                METHOD("RecoverRules", "", "i", method_recover_rules),
                 METHOD("SetEarlyRules", "b", "i", method_set_early_rules),
                 METHOD("SetBootDevices", "a(ss)", "i", method_set_boot_devices),
                 METHOD("RecordLease", LEASE_GRANT_ARGUMENTS, "i", method_record_lease),

@@ -161,7 +161,8 @@ int worker_request_record_revert(
         int r;
 
         if ((r = worker_request_new(event, port, "RecordRevert", &peer, &call)) < 0 ||
-                        (r = sd_bus_message_append(call, "uut", file->number, (uint32_t)file->uid, file->at_us)) < 0 ||
+                        (r = sd_bus_message_append(call, "uutt", file->number, (uint32_t)file->uid, file->at_us,
+                                         file->detach)) < 0 ||
                         (r = sd_bus_message_open_container(call, 'a', "s")) < 0)
                 return r;
         for (size_t i = 0; i < file->n_addresses && r >= 0; i++)

@@ -73,7 +73,7 @@ int lease_add(Lease *lease);
 
 /* The number after this one. After the highest comes 1. */
 static inline unsigned lease_following_number(unsigned number) {
-        return number >= LEASE_NUMBER_MAX ? 1 : number + 1;
+        return number >= FILE_NUMBER_MAX ? 1 : number + 1;
 }
 
 /* Frees the lease, removes it from its table, and announces that. Returns NULL. */

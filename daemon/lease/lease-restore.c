@@ -103,7 +103,7 @@ static int on_file(int folder_fd, const char *name, void *userdata) {
         LeaseTable *table = reading->table;
         unsigned number;
 
-        if (lease_file_parse_name(name, &number) < 0 || lease_find(table, number) ||
+        if (numbered_file_parse_name(name, &number) < 0 || lease_find(table, number) ||
                         (reading->only_kept && !is_kept(table, number)))
                 return 0;
         int r = lease_file_read(folder_fd, number, &file);

@@ -172,7 +172,7 @@ bool device_origin_equal(const DeviceOrigin *a, const DeviceOrigin *b) {
                         a->virtual_function != b->virtual_function || a->degraded != b->degraded ||
                         a->has_parent != b->has_parent || (a->has_parent && !pci_address_equal(a->parent, b->parent)) ||
                         a->virtual_functions != b->virtual_functions || a->autoprobe_known != b->autoprobe_known ||
-                        a->autoprobe != b->autoprobe)
+                        a->autoprobe != b->autoprobe || a->trial != b->trial)
                 return false;
 
         const HostName *x = a->names, *y = b->names;

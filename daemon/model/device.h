@@ -70,6 +70,7 @@ typedef struct DeviceOrigin {
         PciAddress parent;               /* a VF's PF, or the controller that exposes the device (a VMD) */
         unsigned virtual_functions;      /* of a PF: a reattach creates so many VFs */
         bool autoprobe_known, autoprobe; /* of a PF: sriov_drivers_autoprobe as the host had it */
+        uint64_t trial; /* A random number for the detach, if it has a revert: this undoes no other detach. 0 for none. */
 } DeviceOrigin;
 
 /* Frees the origin and its strings. Returns NULL. */

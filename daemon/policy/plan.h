@@ -83,6 +83,7 @@ typedef struct Plan {
         uid_t asker; /* who called; 0 for root, rules and recoveries. For the survey of another user, no disk is opened
                       * exclusively. */
         uint64_t fingerprint; /* of the plan that the caller saw; 0 for none */
+        uint64_t trial;       /* of a detach with a revert, see DeviceOrigin; 0 for none */
         PlanCaller caller;    /* of a job; of a recovery: who asked for the interrupted job */
 } Plan;
 

@@ -71,10 +71,10 @@ static int append_caller(sd_bus_message *message, const PlanCaller *caller) {
 int job_message_append_plan(sd_bus_message *message, const Plan *plan) {
         int r;
 
-        if ((r = sd_bus_message_append(message, "ssiuuuutbbbbb", plan_verb_to_string(plan->verb),
+        if ((r = sd_bus_message_append(message, "ssiuuuuttbbbbb", plan_verb_to_string(plan->verb),
                              PCI_ADDRESS_TEXT(plan->selected), plan->group, (uint32_t)plan->vf_count,
                              (uint32_t)plan->vf_fate, (uint32_t)plan->overrides, (uint32_t)plan->asker,
-                             plan->fingerprint, (int)plan->force, (int)plan->forget, (int)plan->only_plan,
+                             plan->fingerprint, plan->trial, (int)plan->force, (int)plan->forget, (int)plan->only_plan,
                              (int)plan->by_rule, (int)plan->inspect)) < 0 ||
                         (r = sd_bus_message_open_container(message, 'a', "(" MEMBER ")")) < 0)
                 return r;
@@ -244,8 +244,8 @@ static int read_options(sd_bus_message *message, Plan *plan) {
         int force, forget, only_plan, by_rule, inspect;
         uint32_t vf_fate, asker;
 
-        int r = sd_bus_message_read(message, "iuuuutbbbbb", &plan->group, &plan->vf_count, &vf_fate, &plan->overrides,
-                        &asker, &plan->fingerprint, &force, &forget, &only_plan, &by_rule, &inspect);
+        int r = sd_bus_message_read(message, "iuuuuttbbbbb", &plan->group, &plan->vf_count, &vf_fate, &plan->overrides,
+                        &asker, &plan->fingerprint, &plan->trial, &force, &forget, &only_plan, &by_rule, &inspect);
         if (r < 0)
                 return r;
         plan->vf_fate = (VfFate)vf_fate;
@@ -255,7 +255,10 @@ static int read_options(sd_bus_message *message, Plan *plan) {
         plan->only_plan = only_plan;
         plan->by_rule = by_rule;
         plan->inspect = inspect;
-        return vf_fate >= _VF_FATE_MAX || plan->group < IOMMU_GROUP_NONE || plan->vf_count > UINT16_MAX ? -EBADMSG : 0;
+        return vf_fate >= _VF_FATE_MAX || plan->group < IOMMU_GROUP_NONE || plan->vf_count > UINT16_MAX ||
+                                        plan->trial > INT64_MAX
+                        ? -EBADMSG
+                        : 0;
 }
 
 int job_message_read_plan(sd_bus_message *message, int devices_fd, Plan **ret, Problem *problem) {

@@ -18,6 +18,7 @@ struct Revert {
         unsigned number;
         uid_t uid;
         uint64_t at_us;     /* CLOCK_BOOTTIME */
+        uint64_t detach;    /* see RevertFile */
         uint64_t new_at_us; /* that a worker writes now */
         int group;          /* as in RevertDescription */
         PciAddress *addresses;
@@ -79,7 +80,10 @@ void revert_announce(const Revert *revert);
 /* Sets the group that its devices have now, and announces a change. */
 void revert_update_group(Revert *revert);
 
-/* Tells whether a device of the revert is detached, or a job works on one. */
+/* Tells whether the device is detached by the detach that the revert undoes, and by no later one. */
+bool revert_has_detached(const Revert *revert, const Device *device);
+
+/* Tells whether a device of the revert is so, or a job works on one. */
 bool revert_is_needed(const Revert *revert);
 
 /* Does not wait for a process any more. */

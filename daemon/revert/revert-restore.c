@@ -23,6 +23,7 @@ static int restore(RevertTable *table, RevertFile *file) {
                 return r;
         revert->uid = file->uid;
         revert->at_us = file->at_us;
+        revert->detach = file->detach;
         revert->addresses = TAKE_PTR(file->addresses);
         revert->n_addresses = file->n_addresses;
         if (asprintf(&revert->caller, "revert of uid %u", (unsigned)revert->uid) < 0) {
@@ -50,7 +51,7 @@ static int on_file(int folder_fd, const char *name, void *userdata) {
         RevertTable *table = reading->table;
         unsigned number;
 
-        if (revert_file_parse_name(name, &number) < 0 || is_known(table, number))
+        if (numbered_file_parse_name(name, &number) < 0 || is_known(table, number))
                 return 0;
         int r = revert_file_read(folder_fd, number, &file);
         if (r >= 0 && reading->n_reverts >= REVERTS_MAX(table)) {

@@ -98,7 +98,7 @@ static void go_home(Revert *revert) {
                 const Device *device = inventory_find_device(
                                 revert->table->parts.inventory, revert->addresses[revert->n_tried++]);
 
-                if (!device || !device_is_ours(device))
+                if (!device || !revert_has_detached(revert, device))
                         continue;
                 int r = start_reattach(revert, device, &problem);
                 if (r == 0) {

@@ -3,6 +3,8 @@
 #include "policy/plan.h"
 #include "revert/revert-internal.h"
 
+#include <systemd/sd-id128.h>
+
 /* Calls that make, move and confirm reverts. */
 
 /* Answers the caller of revert_start(). */
@@ -143,6 +145,7 @@ static int record(Revert *revert, worker_request_done_t done) {
                         .number = revert->number,
                         .uid = revert->uid,
                         .at_us = revert->new_at_us,
+                        .detach = revert->detach,
                         .addresses = revert->addresses,
                         .n_addresses = revert->n_addresses,
         };
@@ -204,6 +207,16 @@ static unsigned choose_number(const RevertTable *table) {
         return number;
 }
 
+/* A number that the detaches of no other daemon have. */
+static int choose_trial(uint64_t *ret) {
+        sd_id128_t id;
+
+        int r = sd_id128_randomize(&id);
+        if (r >= 0)
+                *ret = (id.qwords[0] & INT64_MAX) | 1;
+        return r;
+}
+
 int revert_start(RevertTable *table, const RevertWish *wish, Problem *problem) {
         _cleanup_(plan_freep) Plan *plan = wish->plan;
         _cleanup_(revert_freep) Revert *revert = NULL;
@@ -216,7 +229,10 @@ int revert_start(RevertTable *table, const RevertWish *wish, Problem *problem) {
                 return r;
         revert->uid = wish->uid;
         revert->at_us = revert->new_at_us = clock_us(CLOCK_BOOTTIME) + wish->after_us;
+        if ((r = choose_trial(&revert->detach)) < 0)
+                return r;
         revert->plan = TAKE_PTR(plan);
+        revert->plan->trial = revert->detach;
         if (!(revert->caller = strdup(wish->caller)))
                 return -ENOMEM;
         log_fields_add_all(&revert->fields, wish->fields);
@@ -233,6 +249,10 @@ int revert_start(RevertTable *table, const RevertWish *wish, Problem *problem) {
 /* Moving and confirming. */
 
 static int refuse_change(const Revert *revert, Problem *problem) {
+        if (revert->state == REVERT_RECORDING || revert->state == REVERT_DETACHING)
+                return problem_set(problem, OUTCOME_BUSY,
+                                "The detach of %s still runs ('vfioctl jobs'): wait until it has ended, and try again.",
+                                PCI_ADDRESS_TEXT(revert->addresses[0]));
         if (revert->reattaches || revert->is_over)
                 return problem_set(problem, OUTCOME_BUSY,
                                 "The devices of group %d go back to the host already: the deadline has passed.",

@@ -28,7 +28,7 @@ Revert *revert_of_call(const RevertCall *call) {
 }
 
 unsigned revert_following_number(unsigned number) {
-        return number >= REVERT_NUMBER_MAX ? 1 : number + 1;
+        return number >= FILE_NUMBER_MAX ? 1 : number + 1;
 }
 
 int revert_new(RevertTable *table, unsigned number, Revert **ret) {
@@ -81,11 +81,15 @@ Revert *revert_free(Revert *revert) {
         return NULL;
 }
 
+bool revert_has_detached(const Revert *revert, const Device *device) {
+        return device_is_ours(device) && device->origin->trial == revert->detach;
+}
+
 bool revert_is_needed(const Revert *revert) {
         for (size_t i = 0; i < revert->n_addresses; i++) {
                 const Device *device = inventory_find_device(revert->table->parts.inventory, revert->addresses[i]);
 
-                if (device && (device_is_ours(device) || device->activity != DEVICE_QUIET))
+                if (device && (revert_has_detached(revert, device) || device->activity != DEVICE_QUIET))
                         return true;
         }
         return false;
@@ -204,6 +208,14 @@ Revert *revert_next(const RevertTable *table, const Revert *previous) {
         Revert *revert = previous ? previous->next : table->reverts;
 
         while (revert && !is_shown(revert))
+                revert = revert->next;
+        return revert;
+}
+
+Revert *revert_next_live(const RevertTable *table, const Revert *previous) {
+        Revert *revert = previous ? previous->next : table->reverts;
+
+        while (revert && revert->is_over)
                 revert = revert->next;
         return revert;
 }

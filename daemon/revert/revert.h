@@ -72,7 +72,7 @@ typedef void (*revert_changed_t)(int error, void *userdata);
  * Then changed() is not called. */
 int revert_move(Revert *revert, uint64_t after_us, revert_changed_t changed, void *userdata, Problem *problem);
 
-/* Ends the revert: the devices stay detached. Returns as revert_move() does. */
+/* Ends the revert: the devices stay detached. Returns as revert_move() does; also BUSY while the detach still runs. */
 int revert_confirm(Revert *revert, revert_changed_t changed, void *userdata, Problem *problem);
 
 /* Ends reverts whose devices are not detached any more. To be called once per turn, before the changes of the inventory are taken. */
@@ -97,6 +97,9 @@ RevertDescription revert_describe(const Revert *revert);
 Revert *revert_find_group(const RevertTable *table, int group);
 Revert *revert_find_device(const RevertTable *table, PciAddress address);
 Revert *revert_next(const RevertTable *table, const Revert *previous);
+
+/* The same, but also finds reverts whose detach still runs. */
+Revert *revert_next_live(const RevertTable *table, const Revert *previous);
 
 /* Called when the revert of the group was added, has changed, or was removed. */
 typedef void (*revert_watch_t)(int group, void *userdata);

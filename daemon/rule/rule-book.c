@@ -2,6 +2,7 @@
 #include "rule/rule-book.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "rule/rule-journal.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -9,6 +10,9 @@
 #include <sys/stat.h>
 
 #define SUFFIX ".conf"
+
+/* So often are the files read, if workers change them meanwhile. */
+#define LOADS_MAX 3
 
 static void file_done(RuleFile *file) {
         free(file->name);
@@ -94,6 +98,23 @@ static int list_folder(RuleBook *book, size_t folder) {
         return r;
 }
 
+static bool is_listed(const RuleBook *book, const char *name) {
+        for (size_t i = 0; i < book->n_files; i++)
+                if (streq(book->files[i].name, name))
+                        return true;
+        return false;
+}
+
+/* Adds the files of the first directory that a change has removed, but which still count. */
+static int list_former(RuleBook *book, const RuleJournal *journal) {
+        int r = 0;
+
+        for (size_t i = 0; i < journal->n_entries && r >= 0; i++)
+                if (journal->entries[i].former > 0 && !is_listed(book, journal->entries[i].name))
+                        r = list_file(book, 0, RULE_ENTRY(journal->entries[i].name));
+        return r;
+}
+
 /* Compares the names with ".conf". Files with equal names are sorted by precedence, the highest first. */
 static int compare_files(const void *a, const void *b) {
         const RuleFile *file_a = a, *file_b = b;
@@ -172,21 +193,51 @@ static bool is_public(int fd) {
         return fstat(fd, &status) >= 0 && (status.st_mode & S_IROTH);
 }
 
+static uint64_t mix(uint64_t hash, const void *bytes, size_t length) {
+        for (size_t i = 0; i < length; i++)
+                hash = (hash ^ ((const uint8_t *)bytes)[i]) * UINT64_C(0x100000001b3); /* FNV-1a */
+        return hash;
+}
+
+/* Makes a version that is the same for a worker, which can read more files than the daemon: so of a file that not everybody may read,
+ * it does not depend on the content. text: NULL if it was not read. */
+static uint64_t make_version(int folder_fd, const char *entry, const RuleFile *file, const char *text, size_t length) {
+        uint64_t hash = mix(UINT64_C(0xcbf29ce484222325), &file->folder, sizeof(file->folder));
+        struct stat status;
+
+        if (file->state == RULE_FILE_MASKED || fstatat(folder_fd, entry, &status, AT_SYMLINK_NOFOLLOW) < 0)
+                return hash | 1;
+        if (text && (status.st_mode & S_IROTH))
+                hash = mix(hash, text, length);
+        else {
+                hash = mix(hash, &status.st_ino, sizeof(status.st_ino));
+                hash = mix(hash, &status.st_size, sizeof(status.st_size));
+                hash = mix(hash, &status.st_mtim.tv_sec, sizeof(status.st_mtim.tv_sec));
+                hash = mix(hash, &status.st_mtim.tv_nsec, sizeof(status.st_mtim.tv_nsec));
+        }
+        return hash ?: 1;
+}
+
 /* Reads a file and parses its rule. Only a regular file that root alone can write is a rule; an empty file or a link to
  * /dev/null is a mask. Returns 1; 0 if the file has been removed since it was listed; or -ENOMEM. */
-static int read_file(const RuleBook *book, RuleFile *file) {
+static int read_file(const RuleBook *book, const RuleJournal *journal, RuleFile *file) {
+        const char *entry = strrchr(file->path, '/') + 1;
+        char buffer[RULE_JOURNAL_NAME_MAX];
         _cleanup_free_ char *text = NULL;
         const char *fault = NULL;
         size_t length = 0;
 
         _cleanup_close_ int folder_fd = open(book->folders[file->folder], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        _cleanup_close_ int fd = folder_fd < 0 ? -errno : open_file(folder_fd, strrchr(file->path, '/') + 1);
+        if (file->folder == 0 && journal->n_entries > 0)
+                entry = rule_journal_resolve(journal, folder_fd, file->name, buffer);
+        _cleanup_close_ int fd = folder_fd < 0 ? -errno : !entry ? -ENOENT : open_file(folder_fd, entry);
         if (fd == -ENOENT)
                 return 0;
         file->state = fd == -ECANCELED ? RULE_FILE_MASKED : RULE_FILE_INVALID;
+        int r = fd < 0 ? fd : file_read_all(fd, RULE_FILE_SIZE_MAX, &text, &length);
+        file->version = make_version(folder_fd, entry, file, text, length);
         if (fd == -ECANCELED)
                 return 1;
-        int r = fd < 0 ? fd : file_read_all(fd, RULE_FILE_SIZE_MAX, &text, &length);
         if (r >= 0 && strlen(text) != length)
                 r = -EBADMSG;
         if (r == -ENOMEM)
@@ -213,7 +264,7 @@ static bool has_overrides(const RuleFile *file) {
 }
 
 /* Reads the listed files, and drops those that another file replaces. Returns 0 or -ENOMEM. */
-static int read_files(RuleBook *book) {
+static int read_files(RuleBook *book, const RuleJournal *journal) {
         size_t n_listed = book->n_files;
         bool full = false;
         int r = 0;
@@ -226,7 +277,7 @@ static int read_files(RuleBook *book) {
                 bool replaced = book->n_files > 0 && streq(book->files[book->n_files - 1].name, file.name);
 
                 full = full || (!replaced && book->n_files == RULES_MAX);
-                if (r < 0 || full || (r = read_file(book, &file)) <= 0 || replaced) {
+                if (r < 0 || full || (r = read_file(book, journal, &file)) <= 0 || replaced) {
                         if (replaced)
                                 book->files[book->n_files - 1].hides_overrides |= has_overrides(&file);
                         file_done(&file);
@@ -252,15 +303,52 @@ static void log_faults(const RuleBook *book) {
         }
 }
 
+/* Opens the first directory, and reads its journal, which is empty if there is none. A directory whose rules are off has none. Returns
+ * a descriptor, -ENOENT if there is nothing to watch, or another negative errno. */
+static int open_journal(const RuleBook *book, RuleJournal *journal) {
+        struct stat status;
+
+        _cleanup_close_ int fd = open(strempty(book->folders[0]), O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0 || fstat(fd, &status) < 0 || !is_trusted(&status))
+                return -ENOENT;
+        int r = rule_journal_read(fd, journal);
+        if (r == -EBADMSG) /* somebody else has made this file */
+                return -ENOENT;
+        return r < 0 && r != -ENOENT ? r : TAKE_FD(fd);
+}
+
+/* Reads the files into an empty book. Returns 1; 0 if a worker has begun or finished a change meanwhile; or a negative errno. */
+static int load(RuleBook *book) {
+        _cleanup_rule_journal_ RuleJournal journal = {};
+        size_t i = 0;
+        int r = 0;
+
+        _cleanup_close_ int fd = open_journal(book, &journal);
+        if (fd < 0 && fd != -ENOENT)
+                return log_error_errno(fd, "Cannot read the rules in %s", book->folders[0]);
+        for (; r >= 0 && book->folders[i]; i++)
+                if ((r = list_folder(book, i)) >= 0 && i == 0)
+                        r = list_former(book, &journal);
+        if (r < 0)
+                return log_error_errno(r, "Cannot read the rules in %s", book->folders[i - 1]);
+        book->is_being_changed = journal.n_entries > 0;
+        if ((r = read_files(book, &journal)) < 0)
+                return r;
+        return fd < 0 || rule_journal_is_current(&journal, fd);
+}
+
 int rule_book_load(RuleBook *book, bool logs) {
         _cleanup_(rule_book_freep) RuleBook *loaded = NULL;
+        int r = 0;
 
-        int r = rule_book_new((const char *const *)book->folders, &loaded);
-        for (size_t i = 0; r >= 0 && book->folders[i]; i++)
-                if ((r = list_folder(loaded, i)) < 0)
-                        return log_error_errno(r, "Cannot read the rules in %s", book->folders[i]);
-        if (r < 0 || (r = read_files(loaded)) < 0)
+        for (unsigned i = 0; i < LOADS_MAX && r == 0; i++) {
+                loaded = rule_book_free(loaded);
+                if ((r = rule_book_new((const char *const *)book->folders, &loaded)) >= 0)
+                        r = load(loaded);
+        }
+        if (r < 0)
                 return r;
+        loaded->is_being_changed |= r == 0;
         if (logs)
                 log_faults(loaded);
         RuleBook old = *book;

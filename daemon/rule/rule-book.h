@@ -29,6 +29,7 @@ typedef struct RuleFile {
         Rule *idle; /* owned; the rule of a disabled file */
         char *text; /* owned; NULL for a mask, and if not everybody may read it, or it is longer than RULE_TEXT_KEPT_MAX */
         RuleFault fault;      /* the error of an invalid file */
+        uint64_t version;     /* changes with the content of the file; not 0 */
         bool hides_overrides; /* without this file, a rule with Override= of another directory would apply */
 } RuleFile;
 
@@ -36,7 +37,8 @@ typedef struct RuleBook {
         char *folders[RULE_FOLDERS_MAX + 1]; /* ends with NULL */
         RuleFile *files;                     /* sorted by name; the first rule that matches a device applies */
         size_t n_files;
-        bool has_paths; /* a rule has a port path; otherwise callers need not read the port paths of devices */
+        bool has_paths;        /* a rule has a port path; otherwise callers need not read the port paths of devices */
+        bool is_being_changed; /* the book has the former rules: a worker is changing several, or was killed meanwhile */
 } RuleBook;
 
 /* Creates an empty book. Copies the paths of the directories, a list that ends with NULL; ignores those after
@@ -46,7 +48,7 @@ int rule_book_new(const char *const *folders, RuleBook **ret);
 RuleBook *rule_book_free(RuleBook *book);
 DEFINE_TRIVIAL_CLEANUP_FUNC(RuleBook *, rule_book_free)
 
-/* Reads all files again. Keeps invalid files, with their errors, and ignores the files after RULES_MAX; logs both if it
+/* Reads all files again. Of several changes that a worker makes, the book has all or none. Keeps invalid files, with their errors, and ignores the files after RULES_MAX; logs both if it
  * is told so. All pointers into the book become invalid. Returns 0 or a negative errno: -ENOMEM, or that
  * of a directory that cannot be read, which is logged. On errors, the book is unchanged. */
 int rule_book_load(RuleBook *book, bool logs);

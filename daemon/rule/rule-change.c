@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "rule/rule-change.h"
 #include "base/file.h"
+#include "rule/rule-journal.h"
 
 #include <fcntl.h>
 
@@ -43,14 +44,19 @@ int rule_change_list_add(RuleChangeList *list, const char *name, RuleChangeKind 
         return change->name && (change->text || !text) ? 0 : -ENOMEM;
 }
 
+void rule_change_list_require(RuleChangeList *list, uint64_t version) {
+        RuleChange *change = &list->changes[list->n_changes - 1];
+
+        change->has_version = true;
+        change->version = version;
+}
+
 /* What a file of the first directory is to become. */
 typedef struct FileWish {
         const char *name; /* borrowed */
         char *text;       /* owned; NULL for a mask or for no file */
         bool mask;
-        bool keep;     /* the file stays as it is */
-        bool had_file; /* for the way back */
-        bool was_changed;
+        bool keep; /* the file stays as it is */
 } FileWish;
 
 typedef struct WishList {
@@ -120,6 +126,8 @@ static int make_wish(const RuleBook *book, const RuleChange *change, FileWish *w
         const RuleFile *file = rule_book_find(book, change->name);
         int r;
 
+        if (change->has_version && change->version != (file ? file->version : 0))
+                return -ESTALE;
         switch (change->kind) {
         case RULE_CHANGE_WRITE:
                 if (!change->text || (r = check_text(change->name, change->text)) < 0)
@@ -161,75 +169,60 @@ static int make_wishes(const RuleBook *book, const RuleChangeList *list, WishLis
         return r;
 }
 
-#define TEMPORARY_MAX (RULE_NAME_MAX + 16)
-
-static const char *format_temporary(const char *name, const char *suffix, char buffer[static TEMPORARY_MAX]) {
-        (void)snprintf(buffer, TEMPORARY_MAX, ".%s.%s", name, suffix);
-        return buffer;
-}
-#define TEMPORARY(name, suffix) format_temporary(name, suffix, (char[TEMPORARY_MAX]){})
-
-/* Keeps the former file under another name. */
-static int keep_former(int folder_fd, FileWish *wish) {
-        const char *former = TEMPORARY(wish->name, "former");
-
-        (void)unlinkat(folder_fd, former, 0); /* a worker that was killed may have left it */
-        if (linkat(folder_fd, RULE_ENTRY(wish->name), folder_fd, former, 0) < 0)
-                return errno == ENOENT ? 0 : -errno;
-        wish->had_file = true;
-        return 0;
-}
-
-static int put_file(int folder_fd, const FileWish *wish) {
-        const char *temporary = TEMPORARY(wish->name, "new"), *entry = RULE_ENTRY(wish->name);
-        int r;
-
-        if (!wish->text && !wish->mask)
-                return unlinkat(folder_fd, entry, 0) < 0 && errno != ENOENT ? -errno : 0;
-        (void)unlinkat(folder_fd, temporary, 0);
-        r = wish->text ? file_create(folder_fd, temporary, wish->text)
-                        : symlinkat("/dev/null", folder_fd, temporary) < 0 ? -errno
-                                                                           : 0;
-        if (r >= 0 && renameat(folder_fd, temporary, folder_fd, entry) < 0) {
-                r = -errno;
-                (void)unlinkat(folder_fd, temporary, 0);
-        }
-        return r;
-}
-
-/* Brings the former files back. */
-static void undo(int folder_fd, WishList *list) {
-        for (size_t i = list->n_wishes; i > 0; i--) {
-                const FileWish *wish = &list->wishes[i - 1];
-
-                if (!wish->was_changed)
-                        continue;
-                if (!wish->had_file)
-                        (void)unlinkat(folder_fd, RULE_ENTRY(wish->name), 0);
-                else
-                        (void)renameat(folder_fd, TEMPORARY(wish->name, "former"), folder_fd, RULE_ENTRY(wish->name));
-        }
-}
-
-static int put_files(int folder_fd, WishList *list) {
+/* Puts the new file and the former one beside the file of the rule, which stays as it is. */
+static int prepare_file(int folder_fd, const FileWish *wish, RuleJournal *journal) {
+        const char *former = RULE_BESIDE(wish->name, "former"), *new = RULE_BESIDE(wish->name, "new");
         int r = 0;
 
-        for (size_t i = 0; i < list->n_wishes && r >= 0; i++) {
-                FileWish *wish = &list->wishes[i];
+        (void)unlinkat(folder_fd, former, 0); /* a worker that was killed may have left them */
+        (void)unlinkat(folder_fd, new, 0);
+        if (linkat(folder_fd, RULE_ENTRY(wish->name), folder_fd, former, 0) < 0 && errno != ENOENT)
+                return -errno;
+        if (wish->text)
+                r = file_create(folder_fd, new, wish->text);
+        else if (wish->mask && symlinkat("/dev/null", folder_fd, new) < 0)
+                r = -errno;
+        return r < 0 ? r
+                     : rule_journal_add(journal, wish->name, rule_journal_inode(folder_fd, former),
+                                       rule_journal_inode(folder_fd, new));
+}
 
-                if (wish->keep || (r = keep_former(folder_fd, wish)) < 0)
-                        continue;
-                wish->was_changed = true;
-                r = put_file(folder_fd, wish);
-        }
+static int put_file(int folder_fd, const RuleJournalEntry *change) {
+        const char *entry = RULE_ENTRY(change->name);
+        int r;
+
+        if (change->next > 0)
+                r = renameat(folder_fd, RULE_BESIDE(change->name, "new"), folder_fd, entry);
+        else
+                r = unlinkat(folder_fd, entry, 0) < 0 && errno != ENOENT ? -1 : 0;
+        return r < 0 ? -errno : 0;
+}
+
+/* A single file is replaced atomically, so only several need the file of the journal. */
+static int put_files(int folder_fd, const RuleJournal *journal) {
+        int r = journal->n_entries > 1 ? rule_journal_write(journal, folder_fd) : 0;
+
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < journal->n_entries && r >= 0; i++)
+                r = put_file(folder_fd, &journal->entries[i]);
         if (r >= 0 && fsync(folder_fd) < 0)
                 r = -errno;
-        if (r < 0)
-                undo(folder_fd, list);
-        /* rename() of a link to the same file leaves both names. */
-        for (size_t i = 0; i < list->n_wishes; i++)
-                if (list->wishes[i].had_file)
-                        (void)unlinkat(folder_fd, TEMPORARY(list->wishes[i].name, "former"), 0);
+        return r < 0 || journal->n_entries <= 1 ? r : rule_journal_commit(folder_fd);
+}
+
+static int change_files(int folder_fd, const WishList *list) {
+        _cleanup_rule_journal_ RuleJournal journal = {};
+        int r = 0;
+
+        for (size_t i = 0; i < list->n_wishes && r >= 0; i++)
+                if (!list->wishes[i].keep)
+                        r = prepare_file(folder_fd, &list->wishes[i], &journal);
+        if (r >= 0)
+                r = put_files(folder_fd, &journal);
+        /* If the former files cannot be brought back, the journal remains: they count, and the next worker tries again. */
+        if (r >= 0 || rule_journal_undo(&journal, folder_fd) >= 0)
+                rule_journal_clean(&journal, folder_fd);
         return r;
 }
 
@@ -239,15 +232,13 @@ int rule_changes_make(RuleBook *book, const RuleChangeList *list, bool dry_run) 
         int r = file_make_folder(book->folders[0]);
         if (r < 0)
                 return r;
-        _cleanup_close_ int folder_fd = open(book->folders[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (folder_fd < 0)
-                return -errno;
-        _cleanup_close_ int lock_fd = dry_run ? -EBADF : file_lock_folder(folder_fd);
+        _cleanup_close_ int folder_fd = -EBADF;
+        _cleanup_close_ int lock_fd = dry_run ? -EBADF : rule_journal_lock(book->folders[0], &folder_fd);
         if (!dry_run && lock_fd < 0)
                 return lock_fd;
         if ((r = rule_book_load(book, false)) < 0 || (r = make_wishes(book, list, &wishes)) < 0)
                 return r;
         if (dry_run)
-                return faccessat(folder_fd, ".", W_OK | X_OK, 0) < 0 ? -errno : 0;
-        return put_files(folder_fd, &wishes);
+                return access(book->folders[0], W_OK | X_OK) < 0 ? -errno : 0;
+        return change_files(folder_fd, &wishes);
 }

@@ -24,6 +24,8 @@ RuleChangeKind rule_change_kind_from_string(const char *text);
 typedef struct RuleChange {
         char *name, *text; /* owned; the text of "write" */
         RuleChangeKind kind;
+        bool has_version;
+        uint64_t version; /* with has_version: the rule must have this version (see RuleFile), 0 for no rule of this name */
 } RuleChange;
 
 typedef struct RuleChangeList {
@@ -38,9 +40,13 @@ void rule_change_list_done(RuleChangeList *list);
 /* Appends copies. text may be NULL. Returns 0; -E2BIG for more than RULE_CHANGES_MAX; -ENOMEM. */
 int rule_change_list_add(RuleChangeList *list, const char *name, RuleChangeKind kind, const char *text);
 
+/* The last change is made only if the rule has this version. */
+void rule_change_list_require(RuleChangeList *list, uint64_t version);
+
 /* Makes the changes, in this order, and syncs the directory. Reads the rules of the book before. After an error, the former files
- * are back. Two callers at the same time wait for each other. dry_run: checks the changes only. The caller must load its book
- * again. Returns 0; -EINVAL for a name or a text that is not valid, or two changes of one name; -ENOENT if there is no such rule,
+ * are back. If the process is killed, all changes are made or none: see rule-journal.h. Two callers at the same time wait for each other. dry_run: checks the changes only. The caller must load its book
+ * again. Returns 0; -EINVAL for a name or a text that is not valid, or two changes of one name; -ESTALE if a rule has another version than
+ * its change requires; -ENOENT if there is no such rule,
  * or no rule below the mask; -EROFS if the rule to remove, or the mask to remove, is in another directory; -EBADMSG to enable or disable a rule of this directory with an error; -EFBIG for such a rule whose text is not kept; or another
  * negative errno. A change that changes nothing is no error. */
 int rule_changes_make(RuleBook *book, const RuleChangeList *list, bool dry_run);

@@ -4,6 +4,7 @@
 #include "rule/boot-keeper.h"
 #include "rule/early-keeper.h"
 #include "rule/network-watch.h"
+#include "rule/rule-recovery.h"
 #include "rule/rule-status.h"
 
 #include <time.h>
@@ -109,7 +110,9 @@ bool rule_keeper_is_settled(const RuleKeeper *keeper) {
 }
 
 bool rule_keeper_take_changed(RuleKeeper *keeper) {
-        return rule_case_list_take_changed(&keeper->cases);
+        bool has_reloaded = TAKE_GENERIC(keeper->has_reloaded, bool, false);
+
+        return rule_case_list_take_changed(&keeper->cases) || has_reloaded;
 }
 
 /* Results that do not move the device. */
@@ -423,13 +426,6 @@ static void process_cases(RuleKeeper *keeper) {
         }
 }
 
-void rule_keeper_process(RuleKeeper *keeper) {
-        process_changes(keeper);
-        process_cases(keeper);
-        if (keeper->started && TAKE_GENERIC(keeper->boot_stale, bool, false))
-                boot_keeper_update(keeper, false);
-}
-
 /* A line of the boot file has put this device on its vfio driver, and no rule wants it any more. */
 static void give_back(RuleKeeper *keeper, const Device *device) {
         RuleCase *rule_case = rule_case_obtain(&keeper->cases, device->address, NULL);
@@ -461,6 +457,7 @@ int rule_keeper_reload(RuleKeeper *keeper, const char *const *deferred) {
         int r = rule_book_load(keeper->book, true);
         if (r < 0)
                 return r;
+        rule_recovery_start(keeper);
         early_keeper_write(keeper);
         mark_prepared(keeper);
         (void)inventory_devices(keeper->parts.inventory, &n);
@@ -480,4 +477,17 @@ int rule_keeper_reload(RuleKeeper *keeper, const char *const *deferred) {
         }
         boot_keeper_update(keeper, true);
         return 0;
+}
+
+void rule_keeper_process(RuleKeeper *keeper) {
+        if (TAKE_GENERIC(keeper->needs_reload, bool, false)) {
+                int r = rule_keeper_reload(keeper, NULL);
+                if (r < 0)
+                        log_error_errno(r, "Cannot read the rules again");
+                keeper->has_reloaded = true;
+        }
+        process_changes(keeper);
+        process_cases(keeper);
+        if (keeper->started && TAKE_GENERIC(keeper->boot_stale, bool, false))
+                boot_keeper_update(keeper, false);
 }

@@ -52,7 +52,7 @@ const RuleCaseList *rule_keeper_cases(const RuleKeeper *keeper);
 /* Tells whether all rules are applied or refused, except those that wait for the network or for a stuck device. */
 bool rule_keeper_is_settled(const RuleKeeper *keeper);
 
-/* Tells whether the cases have changed since the last call. */
+/* Tells whether the cases, or the rules by an interrupted change that was ended, have changed since the last call. */
 bool rule_keeper_take_changed(RuleKeeper *keeper);
 
 /* Processes the pending changes of the inventory, and tries waiting cases again. The event loop calls this once per

@@ -20,6 +20,9 @@ struct RuleKeeper {
         BootKeeper *boot;       /* NULL for none */
         NetworkWatch *network;  /* NULL for none */
         bool started;           /* The rules were applied once. */
+        bool recovering;        /* A worker ends an interrupted change of rules. */
+        bool needs_reload;      /* It has done so. */
+        bool has_reloaded;      /* The rules were read again after that. */
         bool boot_stale;        /* The cases have changed, so the boot file may have to. */
         char *early_rules, *udev_database;
 };

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "kernel/pci-address.h"
+#include "state/numbered-file.h"
 
 #include <sys/types.h>
 
 /* leases/NUMBER: a lease. A worker writes the file before it gives the user access, so the access can always be taken away again. It removes
  * the file when the devices have been reattached. */
-
-#define LEASE_NUMBER_MAX 999999999U
 
 /* A lease has at most so many devices. */
 #define LEASE_DEVICES_MAX 1024
@@ -28,13 +26,9 @@ typedef struct LeaseFile {
 void lease_file_done(LeaseFile *file);
 #define _cleanup_lease_file_ _cleanup_(lease_file_done)
 
-/* Write and remove the file. For workers. Return 0 or a negative errno. lease_file_remove() returns 0 also if there is no file. */
+/* Writes the file. For workers. Returns 0 or a negative errno. numbered_file_remove() removes it. */
 int lease_file_write(int leases_fd, const LeaseFile *file);
-int lease_file_remove(int leases_fd, unsigned number);
 
 /* Reads the file. The caller calls lease_file_done(). Returns 0; -ENOENT; or an errno like state_file_open() and
  * state_file_read(). */
 int lease_file_read(int leases_fd, unsigned number, LeaseFile *ret);
-
-/* Parses the name of a file: digits without a leading zero. Returns 0; or -EINVAL for another name. */
-int lease_file_parse_name(const char *name, unsigned *ret);

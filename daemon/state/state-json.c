@@ -251,6 +251,8 @@ void state_json_origin(StateJson *json, DeviceOrigin *origin) {
         origin->autoprobe_known = state_json_has(json, "autoprobe", origin->autoprobe_known);
         if (origin->autoprobe_known)
                 origin->autoprobe = state_json_flag(json, "autoprobe", origin->autoprobe);
+        if (state_json_has(json, "trial", origin->trial > 0))
+                origin->trial = (uint64_t)state_json_number(json, "trial", (json_int_t)origin->trial, 1, INT64_MAX);
 }
 
 void state_json_addresses(StateJson *json, const char *key, PciAddress **addresses, size_t *n_addresses, size_t max) {

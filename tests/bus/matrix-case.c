@@ -134,6 +134,7 @@ static char *options_text(const MatrixCase *mcase) {
                         {"no-apply", "'no-apply': <true>"},
                         {"explain", "'explain': <true>"},
                         {"revert-after", "'revert-after': <uint64 60000000>"},
+                        {"version-id", "'version-id': <uint64 0>"},
                         {"iommufd", "'iommufd': <false>"},
                         {"config-space", "'config-space': <{'0000:02:00.0': [byte 1]}>"},
         };

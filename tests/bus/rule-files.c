@@ -17,6 +17,7 @@ char *rule_file_path(Fixture *fixture, const char *folder, const char *name) {
 static char *make_place(Fixture *fixture, const char *folder, const char *name) {
         g_autofree char *path = folder_path(fixture, folder);
 
+        g_assert_false(g_str_has_suffix(name, ".conf")); /* the name of the rule, not of the file */
         g_assert_cmpint(g_mkdir_with_parents(path, 0755), ==, 0);
         return rule_file_path(fixture, folder, name);
 }

@@ -415,8 +415,7 @@ static void test_others(void) {
         Pending *removal = call_from(scene.alice, "RemoveRule", "('two', " NO_OPTIONS ")");
         polkit_stub_await_queries(scene.polkit, 1);
         polkit_query_expect(polkit_stub_get_query(scene.polkit, 0), "rule", "two");
-        rule_file_put(scene.fixture, RULES_OWN, "two.conf",
-                        "[Match]\nVendor=8086\nDevice=100e\n[Detach]\nCompanions=all\n");
+        rule_file_put(scene.fixture, RULES_OWN, "two", "[Match]\nVendor=8086\nDevice=100e\n[Detach]\nCompanions=all\n");
         g_autoptr(GVariant) rescanned = pending_finish(
                         fixture_call_start(scene.fixture, BUS_PATH, MANAGER, "Rescan", "(" NO_OPTIONS ",)"), NULL);
         g_assert_nonnull(rescanned);

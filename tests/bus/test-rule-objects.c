@@ -243,6 +243,105 @@ static void test_many(void) {
         fixture_stop(fixture);
 }
 
+static guint64 get_version(Fixture *fixture, const char *path) {
+        g_autofree char *text = fixture_get(fixture, path, RULE_INTERFACE, "VersionId");
+        return g_ascii_strtoull(text, NULL, 10);
+}
+
+static void refuse_versions(Fixture *fixture, guint64 a, guint64 new) {
+        g_autofree char *edit = g_strdup_printf(
+                        "('[Match]\\nVendor=ffff\\n', {'version-id': <uint64 %" G_GUINT64_FORMAT ">})", a);
+        g_autofree char *many = g_strdup_printf(
+                        MANY("('a', 'delete', {'VersionId': <uint64 %" G_GUINT64_FORMAT
+                             ">}), ('new', 'write', {'Text': "
+                             "<'[Match]\\nVendor=ffff\\n'>, 'VersionId': <uint64 %" G_GUINT64_FORMAT ">})"),
+                        a, new);
+
+        if (a != get_version(fixture, RULES "/a"))
+                refuse(fixture, RULES "/a", "Edit", edit, "RuleChanged", "a was changed by somebody else*");
+        fixture_refused(fixture, BUS_PATH, MANAGER, "ChangeRules", many, "RuleChanged",
+                        "A rule was changed by somebody else since you read it. Nothing was changed: *");
+}
+
+/* A change is made only to the version that its caller has seen, also if vfiod has not seen the file yet. */
+static void test_version(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        rule_file_put(fixture, RULES_OWN, "a", ABSENT_TEXT);
+        rule_file_put(fixture, RULES_OWN, "secret", ABSENT_TEXT);
+        g_autofree char *secret = rule_file_path(fixture, RULES_OWN, "secret");
+        g_assert_cmpint(chmod(secret, 0600), ==, 0);
+        rescan(fixture);
+        guint64 a = get_version(fixture, RULES "/a"), hidden = get_version(fixture, RULES "/secret");
+        g_assert_cmpuint(a, !=, 0);
+        g_assert_cmpuint(hidden, !=, 0);
+        rule_file_put(fixture, RULES_OWN, "a", NIC_TEXT);
+        refuse_versions(fixture, a, 0);
+        expect_text(fixture, "a", NIC_TEXT);
+        guint64 next = get_version(fixture, RULES "/a");
+        g_assert_cmpuint(next, !=, a);
+        refuse_versions(fixture, a, 0);
+        refuse_versions(fixture, next, 7);
+        expect_text(fixture, "new", NULL);
+        rule_file_put(fixture, RULES_OWN, "new", NIC_TEXT);
+        refuse_versions(fixture, next, 0);
+        expect_text(fixture, "a", NIC_TEXT);
+        expect_text(fixture, "new", NIC_TEXT);
+        g_autofree char *edit = g_strdup_printf(
+                        "('[Match]\\nVendor=ffff\\n', {'version-id': <uint64 %" G_GUINT64_FORMAT ">})", hidden);
+        fixture_expect(fixture, RULES "/a", RULE_INTERFACE, "Edit", "('[Match]\\nVendor=ffff\\n', " NO_OPTIONS ")",
+                        "()");
+        g_assert_cmpuint(get_version(fixture, RULES "/a"), ==, a);
+        /* with the right versions, the changes are made */
+        g_autofree char *good = g_strdup_printf(
+                        MANY("('a', 'mask', {'VersionId': <uint64 %" G_GUINT64_FORMAT ">}), ('b', 'write', {'Text': "
+                             "<'[Match]\\nVendor=ffff\\n'>, 'VersionId': <uint64 0>})"),
+                        a);
+        fixture_expect(fixture, BUS_PATH, MANAGER, "ChangeRules", good, "()");
+        expect_text(fixture, "b", ABSENT_TEXT);
+        expect_rule(fixture, RULES "/a", "State", "'masked'");
+        fixture_expect(fixture, RULES "/secret", RULE_INTERFACE, "Edit", edit, "()");
+        rule_file_remove(fixture, RULES_OWN, "secret");
+        rule_file_put(fixture, RULES_OWN, "secret", ABSENT_TEXT);
+        refuse(fixture, RULES "/secret", "Edit", edit, "RuleChanged", "secret was changed*");
+        fixture_stop(fixture);
+}
+
+static guint64 inode(const char *path) {
+        GStatBuf status;
+
+        g_assert_cmpint(g_lstat(path, &status), ==, 0);
+        return (guint64)status.st_ino;
+}
+
+/* A worker was killed in the middle of several changes: the daemon applies the former rules, and lets a worker restore the files. */
+static void test_interrupted(void) {
+        Fixture *fixture = fixture_start(&(FixtureOptions){.reads_log = true});
+
+        fixture_stop_daemon(fixture);
+        rule_file_put(fixture, RULES_OWN, ".nic.former", NIC_TEXT);
+        rule_file_put(fixture, RULES_OWN, "new", "[Match]\nVendor=8086\nDevice=100e\n");
+        g_autofree char *hidden = rule_file_path(fixture, RULES_OWN, ".nic.former");
+        g_autofree char *folder = g_path_get_dirname(hidden);
+        g_autofree char *former = g_build_filename(folder, ".nic.former", NULL);
+        g_autofree char *journal = g_build_filename(folder, ".vfiod.changes", NULL);
+        g_autofree char *new = rule_file_path(fixture, RULES_OWN, "new");
+        g_assert_cmpint(g_rename(hidden, former), ==, 0);
+        g_autofree char *text =
+                        g_strdup_printf("vfiod-changes 1\nnic %" G_GUINT64_FORMAT " 0\nnew 0 %" G_GUINT64_FORMAT "\n",
+                                        inode(former), inode(new));
+        g_assert_true(g_file_set_contents(journal, text, -1, NULL));
+        fixture_start_daemon(fixture);
+        fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'detached'");
+        fixture_wait_log(fixture, "*A change of 2 rules in*was interrupted: the former rules are back.*");
+        rescan(fixture);
+        expect_text(fixture, "nic", NIC_TEXT);
+        expect_text(fixture, "new", NULL);
+        expect_rule(fixture, RULES "/nic", "State", "'active'");
+        g_assert_false(g_file_test(journal, G_FILE_TEST_EXISTS));
+        fixture_stop(fixture);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/bus/rule-objects/properties", test_properties);
@@ -251,5 +350,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/rule-objects/locked", test_locked);
         g_test_add_func("/bus/rule-objects/shipped", test_shipped);
         g_test_add_func("/bus/rule-objects/many", test_many);
+        g_test_add_func("/bus/rule-objects/version", test_version);
+        g_test_add_func("/bus/rule-objects/interrupted", test_interrupted);
         return g_test_run();
 }

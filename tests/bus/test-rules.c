@@ -204,6 +204,8 @@ static void test_files(void) {
 
         /* a folder that cannot be created */
         g_autofree char *folder = g_strdup_printf("%s.rules", fixture->state_folder);
+        g_autofree char *lock = g_build_filename(folder, ".vfiod.lock", NULL);
+        g_assert_cmpint(unlink(lock), ==, 0);
         g_assert_cmpint(rmdir(folder), ==, 0);
         g_assert_true(g_file_set_contents(folder, "", 0, NULL));
         manager_refused(fixture, "AddRule", "ens3", NO_OPTIONS, "Failed", "Cannot write *: Not a directory.");

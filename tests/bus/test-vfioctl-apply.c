@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "client.h"
 #include "rule-files.h"
+#include "terminal.h"
 
 #include <glib/gstdio.h>
 
@@ -136,12 +137,16 @@ static void test_failure(void) {
         EXPECT(0, "", "vfs ens4 2 --quiet");
         rule_file_put(fixture, RULES_OWN, "old", "[Match]\nVendor=ffff\n");
         rescan(fixture);
-        g_autofree char *obstacle = rule_file_path(fixture, RULES_OWN, "absent");
+        g_autofree char *path = rule_file_path(fixture, RULES_OWN, "absent"), *folder = g_path_get_dirname(path);
+        g_autofree char *obstacle = g_build_filename(folder, ".absent.new", NULL);
         g_assert_cmpint(g_mkdir(obstacle, 0755), ==, 0);
         put("{\"vfiod\": 1, \"rules\": [{\"name\": \"first\", \"match\": {\"vendor\": \"ffff\"}}, " ABSENT
             "], \"virtual-functions\": [{\"match\": {\"model\": \"8086:10c9\"}, \"count\": 5}]}");
         g_auto(ProgramResult) result = vfioctl("apply %s --yes", host_file);
-        expect_result(&result, 1, "vfioctl: Cannot change the rules: *\nvfioctl: nothing was changed.\n", "apply");
+        expect_result(&result, 1,
+                        "vfioctl: Cannot change the rules: *\nvfioctl: no rule was changed.\nvfioctl: " PF
+                        " has 2 virtual functions again, but they are new: they were removed meanwhile.\n",
+                        "apply");
         expect_text(fixture, "old", "[Match]\nVendor=ffff\n");
         expect_text(fixture, "first", NULL);
         g_autofree char *functions =
@@ -149,6 +154,43 @@ static void test_failure(void) {
         g_assert_cmpstr(functions, ==, "['0000:07:10.0', '0000:07:10.1']");
         g_assert_cmpint(rmdir(obstacle), ==, 0);
         end(fixture);
+}
+
+/* A rule is changed, removed or added while the user reads the differences: nothing of that is lost. */
+static void test_meanwhile(void) {
+        static const char *const changes[][2] = {
+                        {"old", "[Match]\nVendor=fffe\n"}, {"old", NULL}, {"first", "[Match]\nVendor=fffe\n"}};
+        const char *const environment[] = {"LC_ALL=C.UTF-8", "TERM=xterm", NULL};
+
+        for (size_t i = 0; i < G_N_ELEMENTS(changes); i++) {
+                Fixture *fixture;
+
+                begin(&fixture);
+                rule_file_put(fixture, RULES_OWN, "old", "[Match]\nVendor=ffff\n");
+                rescan(fixture);
+                put("{\"vfiod\": 1, \"rules\": [{\"name\": \"first\", \"match\": {\"vendor\": \"ffff\"}}], "
+                    "\"virtual-functions\": [{\"match\": {\"model\": \"8086:10c9\"}, \"count\": 5}]}");
+                g_autofree char *arguments = g_strdup_printf("apply %s", host_file);
+                g_auto(GStrv) argv = vfioctl_argv(arguments);
+                Terminal *terminal = terminal_open(80);
+                Process *process = terminal_start(terminal, (const char *const *)argv, environment);
+                g_free(terminal_expect(terminal, "Change this? [y/N] "));
+                if (changes[i][1])
+                        rule_file_put(fixture, RULES_OWN, changes[i][0], changes[i][1]);
+                else
+                        rule_file_remove(fixture, RULES_OWN, changes[i][0]);
+                terminal_type(terminal, "y\n");
+                g_autofree char *message = terminal_read_rest(terminal);
+                g_assert_nonnull(strstr(message, "was changed by somebody else"));
+                g_assert_nonnull(strstr(message, "vfioctl: nothing was changed."));
+                g_assert_cmpint(process_finish(process), ==, 5);
+                (void)terminal_close(terminal);
+                expect_text(fixture, changes[i][0], changes[i][1]);
+                if (i != 2)
+                        expect_text(fixture, "first", NULL);
+                fixture_property(fixture, BUS_PATH "/devices/_30000_3a07_3a00_2e0", DEVICE, "VirtualFunctions", "[]");
+                end(fixture);
+        }
 }
 
 static void test_refusals(void) {
@@ -210,6 +252,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/vfioctl-apply/round-trip", test_round_trip);
         g_test_add_func("/bus/vfioctl-apply/difference", test_difference);
         g_test_add_func("/bus/vfioctl-apply/failure", test_failure);
+        g_test_add_func("/bus/vfioctl-apply/meanwhile", test_meanwhile);
         g_test_add_func("/bus/vfioctl-apply/refusals", test_refusals);
         return g_test_run();
 }

@@ -98,6 +98,37 @@ static ProgramResult edit(const char *script, const char *arguments) {
         return result;
 }
 
+/* The message is followed by the name of the file that has the user's text. */
+static void expect_kept(const ProgramResult *result, int status, const char *pattern, const char *text) {
+        static const char where[] = "Your text is in ";
+        g_autofree char *full = g_strconcat(pattern, where, "*.conf\n", NULL), *kept = NULL;
+
+        expect_result(result, status, full, "edit");
+        g_autofree char *path = g_strstrip(g_strdup(strstr(result->errors, where) + strlen(where)));
+        g_assert_true(g_file_get_contents(path, &kept, NULL, NULL));
+        g_assert_cmpstr(kept, ==, text);
+        g_assert_cmpint(g_unlink(path), ==, 0);
+}
+
+/* Somebody else changes the rule while the editor runs, or vfiod refuses: the user loses nothing. */
+static void test_edit_kept(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        rule_file_put(fixture, RULES_OWN, "x", ABSENT_TEXT);
+        rescan(fixture);
+        g_autofree char *path = rule_file_path(fixture, RULES_OWN, "x");
+        g_autofree char *other = g_strdup_printf("echo '# other' >> %s; echo '# mine' >> \"$1\"", path);
+        g_auto(ProgramResult) changed = edit(other, "x");
+        expect_kept(&changed, 5, "vfioctl: x was changed by somebody else since you read it.*\n",
+                        ABSENT_TEXT "# mine\n");
+        expect_text(fixture, "x", ABSENT_TEXT "# other\n");
+        g_autofree char *removed = g_strdup_printf("rm %s; mkdir %s; echo '# mine' >> \"$1\"", path, path);
+        g_auto(ProgramResult) refused = edit(removed, "x");
+        expect_kept(&refused, 5, "vfioctl: x was changed by*\n", ABSENT_TEXT "# other\n# mine\n");
+        g_assert_cmpint(g_rmdir(path), ==, 0);
+        fixture_stop(fixture);
+}
+
 static void test_edit(void) {
         Fixture *fixture = fixture_start(NULL);
 
@@ -111,9 +142,13 @@ static void test_edit(void) {
         g_assert_cmpstr(changed.output, ==, "Rule x was changed.\n");
         expect_text(fixture, "x", ABSENT_TEXT "Device=000a\n");
         g_auto(ProgramResult) wrong = edit("echo 'Colour=red' >> \"$1\"", "x");
-        expect_result(&wrong, 1, "vfioctl: x:4: ?Match] has no key 'Colour'\nThe rule was not changed.\n", "edit");
+        expect_kept(&wrong, 1, "vfioctl: x:4: ?Match] has no key 'Colour'\nThe rule was not changed.\n",
+                        ABSENT_TEXT "Device=000a\nColour=red\n");
         g_auto(ProgramResult) failed = edit("echo 'Class=02' >> \"$1\"; exit 3", "x");
-        expect_result(&failed, 1, "vfioctl: the editor failed. Nothing was changed.\n", "edit");
+        expect_kept(&failed, 1, "vfioctl: the editor failed. Nothing was changed.\n",
+                        ABSENT_TEXT "Device=000a\nClass=02\n");
+        g_auto(ProgramResult) gone = edit("exit 3", "x");
+        expect_result(&gone, 1, "vfioctl: the editor failed. Nothing was changed.\n", "edit");
         expect_text(fixture, "x", ABSENT_TEXT "Device=000a\n");
         g_auto(ProgramResult) copy = edit("echo 'Device=000b' >> \"$1\"", "shipped");
         g_assert_cmpint(copy.status, ==, 0);
@@ -150,6 +185,36 @@ static void test_edit_again(void) {
         g_free(terminal_read_rest(terminal));
         g_assert_cmpint(process_finish(process), ==, 0);
         expect_text(fixture, "x", ABSENT_TEXT "Device=000a\n");
+        (void)terminal_close(terminal);
+        (void)g_unlink(program);
+        (void)g_rmdir(folder);
+        fixture_stop(fixture);
+}
+
+/* On a terminal, the user decides which text remains. */
+static void test_edit_other(void) {
+        Fixture *fixture = fixture_start(NULL);
+        g_autofree char *folder = g_dir_make_tmp("vfiod-editor-XXXXXX", NULL),
+                        *path = rule_file_path(fixture, RULES_OWN, "x");
+        g_autofree char *program = g_build_filename(folder, "editor", NULL),
+                        *variable = g_strdup_printf("SYSTEMD_EDITOR=%s", program),
+                        *script = g_strdup_printf("#!/bin/sh\necho '# other' >> %s\necho '# mine' >> \"$1\"\n", path);
+        const char *const environment[] = {"LC_ALL=C.UTF-8", "TERM=xterm", variable, NULL};
+        g_auto(GStrv) argv = vfioctl_argv("rule edit x");
+
+        rule_file_put(fixture, RULES_OWN, "x", ABSENT_TEXT);
+        rescan(fixture);
+        g_assert_true(g_file_set_contents(program, script, -1, NULL));
+        g_assert_cmpint(g_chmod(program, 0755), ==, 0);
+        Terminal *terminal = terminal_open(80);
+        Process *process = terminal_start(terminal, (const char *const *)argv, environment);
+        g_free(terminal_expect(terminal, "Replace that text by yours? [y/N] "));
+        expect_text(fixture, "x", ABSENT_TEXT "# other\n");
+        terminal_type(terminal, "y\n");
+        process_expect_line(process, "Rule x was changed.");
+        g_free(terminal_read_rest(terminal));
+        g_assert_cmpint(process_finish(process), ==, 0);
+        expect_text(fixture, "x", ABSENT_TEXT "# mine\n");
         (void)terminal_close(terminal);
         (void)g_unlink(program);
         (void)g_rmdir(folder);
@@ -198,7 +263,9 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/vfioctl-rule-verbs/show", test_show);
         g_test_add_func("/bus/vfioctl-rule-verbs/switch", test_switch);
         g_test_add_func("/bus/vfioctl-rule-verbs/edit", test_edit);
+        g_test_add_func("/bus/vfioctl-rule-verbs/edit-kept", test_edit_kept);
         g_test_add_func("/bus/vfioctl-rule-verbs/edit-again", test_edit_again);
+        g_test_add_func("/bus/vfioctl-rule-verbs/edit-other", test_edit_other);
         g_test_add_func("/bus/vfioctl-rule-verbs/add", test_add);
         g_test_add_func("/bus/vfioctl-rule-verbs/check", test_check);
         return g_test_run();

@@ -304,6 +304,7 @@ static void test_exit_codes(void) {
                         {"Busy", 5},
                         {"IdentityChanged", 5},
                         {"LimitsExceeded", 5},
+                        {"RuleChanged", 5},
                         {"DriverUnavailable", 1},
                         {"RolledBack", 1},
                         {"Degraded", 1},

@@ -8,7 +8,7 @@
 
 /* What the daemon sends to a worker, and what a worker sends to the daemon. */
 
-#define PLAN "ssiuuuutbbbbba(sqqqquyiiaybbbbs)a(sssuuss)sas"
+#define PLAN "ssiuuuuttbbbbba(sqqqquyiiaybbbbs)a(sssuuss)sas"
 #define RESULT "issta(sayay)a(sssuuss)as"
 
 /* Has a state file; its ids are those that small numbers give. */

@@ -162,9 +162,9 @@ int front_ask(Front *front, const char *member, const char *types, ...) {
 }
 
 void front_append_plan(sd_bus_message *call, const RawPlan *plan) {
-        g_assert_cmpint(sd_bus_message_append(call, "ssiuuuutbbbbb", plan->verb ?: "detach", plan->selected ?: PORT1,
+        g_assert_cmpint(sd_bus_message_append(call, "ssiuuuuttbbbbb", plan->verb ?: "detach", plan->selected ?: PORT1,
                                         plan->group, plan->vf_count, plan->vf_fate, UINT32_MAX, 0U, (uint64_t)0,
-                                        (int)plan->force, (int)plan->forget, 0, 0, 0),
+                                        (uint64_t)0, (int)plan->force, (int)plan->forget, 0, 0, 0),
                         >=, 0);
         g_assert_cmpint(sd_bus_message_open_container(call, 'a', "(sqqqquyiiaybbbbs)"), >=, 0);
         for (size_t i = 0; i < RAW_MEMBERS_MAX && plan->members[i].address; i++) {

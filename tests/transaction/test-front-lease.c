@@ -92,7 +92,7 @@ static void test_numbers(void) {
 
         detach_ports(front);
         g_assert_cmpint(grant(front, 0, ALICE, false, ports), ==, -EBADMSG);
-        g_assert_cmpint(grant(front, LEASE_NUMBER_MAX + 1, ALICE, false, ports), ==, -EBADMSG);
+        g_assert_cmpint(grant(front, FILE_NUMBER_MAX + 1, ALICE, false, ports), ==, -EBADMSG);
         g_assert_cmpint(grant(front, 1, UINT32_MAX, false, ports), ==, -EBADMSG);
         for (size_t i = 0; i <= LEASE_DEVICES_MAX; i++)
                 many[i] = PORT1;

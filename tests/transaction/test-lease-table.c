@@ -139,7 +139,7 @@ static void test_numbers(void) {
                 stored[i].fd = ends[0];
                 guards[i] = ends[1];
         }
-        write_file(host, LEASE_NUMBER_MAX, "0000:7f:00.2");
+        write_file(host, FILE_NUMBER_MAX, "0000:7f:00.2");
         write_file(host, 1, "0000:7f:00.0");
         write_file(host, 2, "0000:7f:00.1");
         LeaseTable *table = lease_bed_start(daemon, &store);

@@ -175,6 +175,7 @@ typedef struct PlanFields {
         const char *verb, *selected;
         int group;
         uint32_t vf_count, vf_fate;
+        uint64_t trial;
         bool forget;
         MemberFields members[4];
         size_t n_members;
@@ -204,9 +205,9 @@ static int read_fields(const PlanFields *fields) {
         _cleanup_problem_ Problem problem = {};
 
         sd_bus_message *call = peer_pair_make_call(pair);
-        g_assert_cmpint(sd_bus_message_append(call, "ssiuuuutbbbbb", fields->verb, fields->selected, fields->group,
-                                        fields->vf_count, fields->vf_fate, 0U, 0U, UINT64_C(0), false, fields->forget,
-                                        false, false, false),
+        g_assert_cmpint(sd_bus_message_append(call, "ssiuuuuttbbbbb", fields->verb, fields->selected, fields->group,
+                                        fields->vf_count, fields->vf_fate, 0U, 0U, UINT64_C(0), fields->trial, false,
+                                        fields->forget, false, false, false),
                         >=, 0);
         g_assert_cmpint(sd_bus_message_open_container(call, 'a', "(" MEMBER ")"), >=, 0);
         for (size_t i = 0; i < fields->n_members; i++)
@@ -263,6 +264,7 @@ static void test_malformed(void) {
         g_assert_cmpint(CHANGE(good_detach, f->verb = "reattach"), ==, 0);
         g_assert_cmpint(CHANGE(good_detach, f->members[0].driver_length = DRIVER_NAME_MAX - 1), ==, 0);
 
+        g_assert_cmpint(CHANGE(good_detach, f->trial = (uint64_t)INT64_MAX + 1), ==, -EBADMSG);
         g_assert_cmpint(CHANGE(good_detach, f->verb = "Detach"), ==, -EBADMSG);
         g_assert_cmpint(CHANGE(good_detach, f->verb = ""), ==, -EBADMSG);
         g_assert_cmpint(CHANGE(good_detach, f->selected = ""), ==, -EBADMSG);

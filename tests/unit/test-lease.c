@@ -13,7 +13,7 @@
 static void test_file(void) {
         StateFolder *folder = state_folder_new();
         PciAddress addresses[] = {address_of("0000:03:01.0"), address_of("ffffffff:ff:1f.7")};
-        LeaseFile written = {.number = LEASE_NUMBER_MAX,
+        LeaseFile written = {.number = FILE_NUMBER_MAX,
                         .uid = UINT32_MAX - 1,
                         .pid = 4194304,
                         .since_us = 1795809600000000,
@@ -24,7 +24,7 @@ static void test_file(void) {
         _cleanup_lease_file_ LeaseFile read = {}, missing = {};
 
         g_assert_cmpint(lease_file_write(folder->fd, &written), ==, 0);
-        g_assert_cmpint(lease_file_read(folder->fd, LEASE_NUMBER_MAX, &read), ==, 0);
+        g_assert_cmpint(lease_file_read(folder->fd, FILE_NUMBER_MAX, &read), ==, 0);
         g_assert_cmpuint(read.number, ==, written.number);
         g_assert_cmpuint(read.uid, ==, written.uid);
         g_assert_cmpint(read.pid, ==, written.pid);
@@ -33,9 +33,9 @@ static void test_file(void) {
         g_assert_cmpuint(read.n_addresses, ==, 2);
         for (size_t i = 0; i < 2; i++)
                 g_assert_true(pci_address_equal(read.addresses[i], addresses[i]));
-        g_assert_cmpint(lease_file_remove(folder->fd, LEASE_NUMBER_MAX), ==, 0);
-        g_assert_cmpint(lease_file_remove(folder->fd, LEASE_NUMBER_MAX), ==, 0);
-        g_assert_cmpint(lease_file_read(folder->fd, LEASE_NUMBER_MAX, &missing), ==, -ENOENT);
+        g_assert_cmpint(numbered_file_remove(folder->fd, FILE_NUMBER_MAX), ==, 0);
+        g_assert_cmpint(numbered_file_remove(folder->fd, FILE_NUMBER_MAX), ==, 0);
+        g_assert_cmpint(lease_file_read(folder->fd, FILE_NUMBER_MAX, &missing), ==, -ENOENT);
         state_folder_free(folder);
 }
 
@@ -72,10 +72,10 @@ static void test_names(void) {
         static const char *const wrong[] = {"", "0", "01", "-1", "1000000000", "1.new", "x", " 1"};
         unsigned number;
 
-        g_assert_cmpint(lease_file_parse_name("999999999", &number), ==, 0);
-        g_assert_cmpuint(number, ==, LEASE_NUMBER_MAX);
+        g_assert_cmpint(numbered_file_parse_name("999999999", &number), ==, 0);
+        g_assert_cmpuint(number, ==, FILE_NUMBER_MAX);
         for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++)
-                g_assert_cmpint(lease_file_parse_name(wrong[i], &number), ==, -EINVAL);
+                g_assert_cmpint(numbered_file_parse_name(wrong[i], &number), ==, -EINVAL);
 }
 
 /* The group of a lease, with one device. */
