@@ -163,6 +163,12 @@ static const Field holder_columns[] = {
                 COLUMN(Holder, "s", address),
 };
 
+static const Field holder_details[] = {
+                FIELD(Holder, "Group", "i", group),
+                FIELD(Holder, "More", "u", more),
+                FIELD(Holder, "Error", "s", error),
+};
+
 static const RowType device_rows = {
                 "soissuqqasa{sv}",
                 sizeof(Device),
@@ -213,8 +219,8 @@ static const RowType holder_rows = {
                 sizeof(Holder),
                 holder_columns,
                 ELEMENTSOF(holder_columns),
-                NULL,
-                0,
+                holder_details,
+                ELEMENTSOF(holder_details),
 };
 
 DEFINE_LIST_DECODER(decode_devices, DeviceList, device_list_clear, device_rows)

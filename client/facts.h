@@ -219,6 +219,9 @@ typedef struct Holder {
         char *unit; /* systemd unit of the process */
         char *node;
         char *address; /* of the device that the node belongs to; empty for the node of the group */
+        int32_t group; /* of the node of the group */
+        uint32_t more; /* processes with the same node or device that vfiod does not list */
+        char *error;   /* why the processes are not known; empty if they are */
 } Holder;
 
 typedef struct HolderList {

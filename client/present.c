@@ -226,9 +226,11 @@ json_t *finding_to_json(const Finding *finding) {
 }
 
 json_t *holder_to_json(const Holder *holder) {
-        return json_pack("{s:I, s:o, s:o, s:o, s:o}", "pid", (json_int_t)holder->pid, "command",
+        return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:o}", "pid", (json_int_t)holder->pid, "command",
                         json_text(holder->command), "unit", json_text(holder->unit), "node", json_text(holder->node),
-                        "address", json_text(holder->address));
+                        "address", json_text(holder->address), "group",
+                        isempty(holder->address) ? json_integer(holder->group) : json_null(), "more",
+                        (json_int_t)holder->more, "error", json_text(holder->error));
 }
 
 json_t *holders_to_json(const HolderList *holders) {

@@ -28,14 +28,19 @@ static void end_holder(Process *holder) {
         g_assert_cmpint(process_finish(holder), ==, 128 + SIGKILL);
 }
 
+/* For the device, and for all devices at once. */
 static void expect_holders(uid_t uid, const char *pattern) {
+        static const char *const selectors[] = {NIC, ""};
         g_autoptr(RawBus) bus = raw_bus_connect(uid);
-        GByteArray *body = raw_body();
 
-        raw_put_text(body, NIC);
-        raw_end_array(body, raw_begin_array(body, 8), 8);
-        (void)raw_bus_send(bus, "ListHolders", "sa{sv}", body);
-        raw_bus_expect(bus, NULL, pattern);
+        for (guint i = 0; i < G_N_ELEMENTS(selectors); i++) {
+                GByteArray *body = raw_body();
+
+                raw_put_text(body, selectors[i]);
+                raw_end_array(body, raw_begin_array(body, 8), 8);
+                (void)raw_bus_send(bus, "ListHolders", "sa{sv}", body);
+                raw_bus_expect(bus, NULL, pattern);
+        }
 }
 
 static void expect_plan(uid_t uid, const char *pattern) {
@@ -54,12 +59,12 @@ static void test_holders(uid_t owner) {
         Process *holder = start_holder(fixture, owner);
         int pid = (int)process_get_pid(holder);
         g_autofree char *row = g_strdup_printf(
-                        "([(%d, 'sh', *'%s/dev/vfio/12', '', *{})],)", pid, fake_kernel_get_root(fixture->kernel));
+                        "([(%d, 'sh', *'%s/dev/vfio/12', '', *{'Group': <12>})],)", pid, fake_kernel_get_root(fixture->kernel));
         g_autofree char *held = g_strdup_printf("(false, *'/dev/vfio/12 is held by process %d (sh)*", pid);
 
         expect_holders(0, row);
         expect_holders(owner, row);
-        expect_holders(OTHER, "([(0, '" OF_OTHER "', '', '', '', *{})],)");
+        expect_holders(OTHER, "([(0, '" OF_OTHER "', '', '', '', *{'Group': <12>})],)");
         expect_plan(0, held);
         expect_plan(owner, held);
         expect_plan(OTHER, "(false, *'/dev/vfio/12 is held by " OF_OTHER "', *");

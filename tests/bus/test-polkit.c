@@ -362,8 +362,18 @@ static void test_inspect(void) {
                 g_assert_true(g_pattern_match_simple(inspects ? row : "([(0, 'a process of another user', *", rows));
         }
         g_assert_cmpuint(scene.polkit->queries->len, ==, 3);
+        for (unsigned inspects = 0; inspects < 2; inspects++) {
+                const char *arguments = inspects ? "('', {'inspect': <true>})" : "('', " NO_OPTIONS ")";
+                g_autoptr(GVariant) holders = pending_finish(call_from(scene.alice, "ListHolders", arguments), NULL);
+                g_autofree char *rows = g_variant_print(holders, false);
+
+                g_assert_true(g_pattern_match_simple(inspects ? row : "([(0, 'a process of another user', *", rows));
+        }
+        g_assert_cmpuint(scene.polkit->queries->len, ==, 4);
         scene.verdict = VERDICT_DENY;
         pending_refused(call_from(scene.alice, "ListHolders", "('ens3', {'inspect': <true>})"), ACCESS_DENIED,
+                        "*org.vfiod1.inspect*");
+        pending_refused(call_from(scene.alice, "ListHolders", "('', {'inspect': <true>})"), ACCESS_DENIED,
                         "*org.vfiod1.inspect*");
         (void)kill(process_get_pid(holder), SIGKILL);
         (void)process_finish(holder);
