@@ -18,7 +18,7 @@ static int append_details(sd_bus_message *reply, const CensusEntry *entry) {
 }
 
 static int append_entry(sd_bus_message *reply, const CensusEntry *entry) {
-        const char *command = entry->error < 0        ? HOLDER_UNKNOWN
+        const char *command = entry->error < 0   ? HOLDER_UNKNOWN
                         : entry->holder.pid == 0 ? HOLDER_OF_OTHER_USER
                                                  : TEXT_NAME(entry->holder.command);
         char node[TEXT_ESCAPED_MAX(sizeof(entry->node))];
@@ -28,8 +28,8 @@ static int append_entry(sd_bus_message *reply, const CensusEntry *entry) {
                         (r = sd_bus_message_append(reply, "ussss", (uint32_t)entry->holder.pid, command,
                                          TEXT_NAME(entry->holder.unit),
                                          text_escape(entry->node, TEXT_NAME_ESCAPE, node, sizeof(node)),
-                                         entry->group != IOMMU_GROUP_NONE ? ""
-                                                                          : PCI_ADDRESS_TEXT(entry->address))) < 0 ||
+                                         entry->group != IOMMU_GROUP_NONE ? "" : PCI_ADDRESS_TEXT(entry->address))) <
+                                        0 ||
                         (r = append_details(reply, entry)) < 0)
                 return r;
         return sd_bus_message_close_container(reply);

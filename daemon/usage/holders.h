@@ -75,10 +75,10 @@ typedef struct SuffixOwner {
 /* Set kernel, names_max, names_total_max, reader and end_us, and the rest to 0. */
 typedef struct HolderTable {
         const Kernel *kernel;
-        uid_t reader;     /* see holder_conceal() */
-        size_t names_max; /* Each list names so many processes and counts the others. */
+        uid_t reader;           /* see holder_conceal() */
+        size_t names_max;       /* Each list names so many processes and counts the others. */
         size_t names_total_max; /* So many names are in all lists, and at least one in each list. 0 for no such limit. */
-        uint64_t end_us;  /* CLOCK_MONOTONIC: when a search has to end; 0 for no end */
+        uint64_t end_us;        /* CLOCK_MONOTONIC: when a search has to end; 0 for no end */
         NodeHolders *owners;
         size_t n_owners;
         NodeOwner *nodes; /* of all owners; sorted by the walk */

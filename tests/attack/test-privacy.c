@@ -58,8 +58,8 @@ static void test_holders(uid_t owner) {
         Fixture *fixture = fixture_start(NULL);
         Process *holder = start_holder(fixture, owner);
         int pid = (int)process_get_pid(holder);
-        g_autofree char *row = g_strdup_printf(
-                        "([(%d, 'sh', *'%s/dev/vfio/12', '', *{'Group': <12>})],)", pid, fake_kernel_get_root(fixture->kernel));
+        g_autofree char *row = g_strdup_printf("([(%d, 'sh', *'%s/dev/vfio/12', '', *{'Group': <12>})],)", pid,
+                        fake_kernel_get_root(fixture->kernel));
         g_autofree char *held = g_strdup_printf("(false, *'/dev/vfio/12 is held by process %d (sh)*", pid);
 
         expect_holders(0, row);

@@ -289,9 +289,8 @@ static void test_holders(void) {
         for (unsigned i = 0; i < G_N_ELEMENTS(selectors); i++) {
                 g_autoptr(GVariant) reply = fixture_call(fixture, BUS_PATH, MANAGER, "ListHolders", selectors[i], NULL);
                 g_autofree char *text = g_variant_print(reply, false);
-                g_autofree char *expected =
-                                g_strdup_printf("([(%d, 's*', *, %s, '', {'Group': <12>})],)",
-                                                (int)process_get_pid(holder), path);
+                g_autofree char *expected = g_strdup_printf(
+                                "([(%d, 's*', *, %s, '', {'Group': <12>})],)", (int)process_get_pid(holder), path);
 
                 if (!g_pattern_match_simple(expected, text))
                         g_error("%s is not like %s", text, expected);
@@ -325,8 +324,8 @@ static void test_all_holders(void) {
         expect_all(fixture, "([],)");
         g_autofree char *groups_script = g_strdup_printf(
                         "exec 8<>%s/dev/vfio/10 9<>%s/dev/vfio/12 && echo open && kill -STOP $$", root, root);
-        g_autofree char *cdev_script = g_strdup_printf(
-                        "exec 9<>%s/dev/vfio/devices/vfio0 && echo open && kill -STOP $$", root);
+        g_autofree char *cdev_script =
+                        g_strdup_printf("exec 9<>%s/dev/vfio/devices/vfio0 && echo open && kill -STOP $$", root);
         Process *of_groups = process_start((const char *const[]){"sh", "-c", groups_script, NULL}, NULL);
         process_expect_line(of_groups, "open");
         int pid = (int)process_get_pid(of_groups);

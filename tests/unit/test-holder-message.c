@@ -191,7 +191,8 @@ static void test_malformed_list(void) {
 
 /* The answer. */
 
-static void put_holder(HolderTable *table, HolderList *list, pid_t pid, const char *command, const char *unit, const char *node) {
+static void put_holder(HolderTable *table, HolderList *list, pid_t pid, const char *command, const char *unit,
+                const char *node) {
         NamedHolder named = {.holder.pid = pid};
 
         (void)g_strlcpy(named.holder.command, command, sizeof(named.holder.command));

@@ -265,8 +265,8 @@ static void test_groups(void) {
 /* Beyond the limit for all lists, a list has only its first holder, and the others are counted. */
 static void test_names_total(void) {
         g_autoptr(TempTree) tree = temp_tree_new();
-        _cleanup_(holder_table_done) HolderTable table = {
-                        .kernel = tree->kernel, .names_max = 10, .names_total_max = 3};
+        _cleanup_(holder_table_done)
+                        HolderTable table = {.kernel = tree->kernel, .names_max = 10, .names_total_max = 3};
 
         for (int group = 0; group < 3; group++)
                 g_assert_cmpint(holder_table_add_group(&table, group), ==, 0);
