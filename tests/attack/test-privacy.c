@@ -72,6 +72,31 @@ static void test_holders(uid_t owner) {
         fixture_stop(fixture);
 }
 
+static void expect_jobs(RawBus *bus, const char *pattern) {
+        (void)raw_bus_send(bus, "ListJobs", NULL, NULL);
+        raw_bus_expect(bus, NULL, pattern);
+}
+
+/* A job that failed: its findings are for root's socket only. */
+static void test_ended_findings(uid_t owner) {
+        Fixture *fixture = fixture_start(NULL);
+        Process *holder = start_holder(fixture, owner);
+        g_autofree char *socket = g_strdup_printf("%s.root", fixture->state_folder);
+        g_autofree char *told =
+                        g_strdup_printf("*'failed', *'Error': *'org.vfiod1.Error.Held'*'Findings': *('held', '" NIC
+                                        "', '/dev/vfio/12 is held by process %d (sh)*'Pid': <uint32 %d>*",
+                                        (int)process_get_pid(holder), (int)process_get_pid(holder));
+        g_autoptr(RawBus) direct = raw_bus_connect_directly(socket);
+        g_autoptr(RawBus) other = raw_bus_connect(OTHER);
+
+        fake_kernel_do(fixture->kernel, "claim 12");
+        manager_refused(fixture, "Reattach", "ens3", NO_OPTIONS, "Held", "*");
+        expect_jobs(direct, told);
+        expect_jobs(other, "*'failed', *'Error': *'org.vfiod1.Error.Held'*'Device': *'" NIC "'>, 'Group': <12>})*");
+        end_holder(holder);
+        fixture_stop(fixture);
+}
+
 /* The job says on the system bus that it waits, and on root's socket for whom. */
 static void test_job(uid_t owner) {
         Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 10000, .held_deadline_ms = 3000});
@@ -121,5 +146,6 @@ int main(int argc, char **argv) {
         attack_add("/attack/privacy/holders", test_holders);
         attack_add("/attack/privacy/job", test_job);
         attack_add("/attack/privacy/ended-job", test_ended_job);
+        attack_add("/attack/privacy/ended-findings", test_ended_findings);
         return g_test_run();
 }
