@@ -91,6 +91,12 @@ static void test_ended_findings(uid_t owner) {
 
         fake_kernel_do(fixture->kernel, "claim 12");
         manager_refused(fixture, "Reattach", "ens3", NO_OPTIONS, "Held", "*");
+        /* A call that is refused at once has only one answer. */
+        GByteArray *body = raw_body();
+        raw_put_text(body, NIC);
+        raw_end_array(body, raw_begin_array(body, 8), 8);
+        (void)raw_bus_send(direct, "Detach", "sa{sv}", body);
+        raw_bus_expect(direct, BUS_NAME ".Error.AlreadyDetached", "*");
         expect_jobs(direct, told);
         expect_jobs(other, "*'failed', *'Error': *'org.vfiod1.Error.Held'*'Device': *'" NIC "'>, 'Group': <12>})*");
         end_holder(holder);
