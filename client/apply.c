@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* export and apply. */
 #include "consent.h"
+#include "error-details.h"
 #include "host-file.h"
 #include "line-diff.h"
 #include "present.h"
@@ -306,9 +307,9 @@ static int change_rules(const Invocation *invocation, const Difference *differen
                         (dry_run && (r = sd_bus_message_append(call, "{sv}", "dry-run", "b", true)) < 0) ||
                         (invocation->options.no_apply &&
                                         (r = sd_bus_message_append(call, "{sv}", "no-apply", "b", true)) < 0) ||
-                        (r = sd_bus_message_close_container(call)) < 0)
+                        (r = error_details_append_option(call)) < 0 || (r = sd_bus_message_close_container(call)) < 0)
                 return r;
-        return sd_bus_call(invocation->bus, call, WORK_TIMEOUT_USEC, error, NULL);
+        return error_details_call(invocation->bus, call, WORK_TIMEOUT_USEC, error, NULL);
 }
 
 static int set_number(const Invocation *invocation, const char *address, uint32_t count, sd_bus_error *error) {
@@ -316,9 +317,11 @@ static int set_number(const Invocation *invocation, const char *address, uint32_
         int r;
 
         if ((r = new_selector_call(invocation->bus, "SetVirtualFunctions", address, &call, error)) < 0 ||
-                        (r = sd_bus_message_append(call, "ua{sv}", count, 0)) < 0)
+                        (r = sd_bus_message_append(call, "u", count)) < 0 ||
+                        (r = sd_bus_message_open_container(call, 'a', "{sv}")) < 0 ||
+                        (r = error_details_append_option(call)) < 0 || (r = sd_bus_message_close_container(call)) < 0)
                 return r;
-        return sd_bus_call(invocation->bus, call, WORK_TIMEOUT_USEC, error, NULL);
+        return error_details_call(invocation->bus, call, WORK_TIMEOUT_USEC, error, NULL);
 }
 
 /* Sets the first n numbers back, and writes what became of them. */

@@ -89,6 +89,7 @@ static char *use_text(const Row *row, const Look *look) {
 static char *holder_text(const Row *row, const Look *look) {
         const Holder *holder = row->n_holders > 0 ? row->holders[0] : NULL;
         char more[sizeof(" and 18446744073709551615 more")] = "", *text;
+        size_t n_more = row->n_holders > 0 ? row->n_holders - 1 : 0;
         int n;
 
         if (row->lease) {
@@ -100,8 +101,10 @@ static char *holder_text(const Row *row, const Look *look) {
         }
         if (!holder)
                 return row->n_uses > 0 ? use_text(row, look) : copy("");
-        if (row->n_holders > 1)
-                (void)snprintf(more, sizeof(more), " and %zu more", row->n_holders - 1);
+        for (size_t i = 0; i < row->n_holders; i++)
+                n_more += row->holders[i]->more;
+        if (n_more > 0)
+                (void)snprintf(more, sizeof(more), " and %zu more", n_more);
         if (holder->pid == 0) /* vfiod tells nothing else about it */
                 n = asprintf(&text, "%s%s", strempty(holder->command), more);
         else

@@ -78,6 +78,8 @@ static int read_field(sd_bus_message *m, const Field *field, void *object) {
                 return decode_entries(m, target);
         if (streq(field->signature, "a(isa{sv})"))
                 return decode_group_uses(m, target);
+        if (streq(field->signature, "a(sssba{sv})"))
+                return decode_findings(m, target);
         if (streq(field->signature, "a{sv}"))
                 return decode_dictionary(m, caller_fields, ELEMENTSOF(caller_fields), target);
         if (streq(field->signature, "b"))
@@ -98,6 +100,8 @@ static void clear_field(const Field *field, void *object) {
                 entry_list_clear(target);
         else if (streq(field->signature, "a(isa{sv})"))
                 group_use_list_clear(target);
+        else if (streq(field->signature, "a(sssba{sv})"))
+                finding_list_clear(target);
         else if (streq(field->signature, "a{sv}"))
                 fields_clear(caller_fields, ELEMENTSOF(caller_fields), target);
 }
@@ -215,3 +219,34 @@ static const RowType group_use_rows = {
 };
 
 DEFINE_LIST_DECODER(decode_group_uses, GroupUseList, group_use_list_clear, group_use_rows)
+
+static const Field finding_columns[] = {
+                COLUMN(Finding, "s", guard),
+                COLUMN(Finding, "s", address),
+                COLUMN(Finding, "s", evidence),
+                COLUMN(Finding, "b", overridden),
+};
+
+static const Field finding_details[] = {
+                FIELD(Finding, "Error", "s", error),
+                FIELD(Finding, "Group", "i", group),
+                FIELD(Finding, "Options", "as", options),
+                FIELD(Finding, "Companions", "as", companions),
+                FIELD(Finding, "Pid", "u", pid),
+                FIELD(Finding, "Command", "s", command),
+                FIELD(Finding, "Unit", "s", unit),
+                FIELD(Finding, "Lease", "u", lease),
+                FIELD(Finding, "User", "u", user),
+                FIELD(Finding, "Cure", "s", cure),
+};
+
+const RowType finding_rows = {
+                "sssba{sv}",
+                sizeof(Finding),
+                finding_columns,
+                ELEMENTSOF(finding_columns),
+                finding_details,
+                ELEMENTSOF(finding_details),
+};
+
+DEFINE_LIST_DECODER(decode_findings, FindingList, finding_list_clear, finding_rows)

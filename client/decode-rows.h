@@ -51,6 +51,10 @@ int decode_entries(sd_bus_message *m, EntryList *ret_entries);
 /* The same for the a(isa{sv}) of a plan for all groups. */
 int decode_group_uses(sd_bus_message *m, GroupUseList *ret_groups);
 
+/* The rows of findings. */
+extern const RowType finding_rows;
+int decode_findings(sd_bus_message *m, FindingList *ret_findings);
+
 /* Defines a function that clears a list, and a function that reads a whole list and replaces the old list with it.
  * After a failure the old list is unchanged. */
 #define DEFINE_LIST_DECODER(function, List, clear, rows) \

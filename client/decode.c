@@ -119,26 +119,6 @@ static const Field step_columns[] = {
                 COLUMN(Step, "s", reason),
 };
 
-static const Field finding_columns[] = {
-                COLUMN(Finding, "s", guard),
-                COLUMN(Finding, "s", address),
-                COLUMN(Finding, "s", evidence),
-                COLUMN(Finding, "b", overridden),
-};
-
-static const Field finding_details[] = {
-                FIELD(Finding, "Error", "s", error),
-                FIELD(Finding, "Group", "i", group),
-                FIELD(Finding, "Options", "as", options),
-                FIELD(Finding, "Companions", "as", companions),
-                FIELD(Finding, "Pid", "u", pid),
-                FIELD(Finding, "Command", "s", command),
-                FIELD(Finding, "Unit", "s", unit),
-                FIELD(Finding, "Lease", "u", lease),
-                FIELD(Finding, "User", "u", user),
-                FIELD(Finding, "Cure", "s", cure),
-};
-
 static const Field job_columns[] = {
                 COLUMN(Job, "u", number),
                 COLUMN(Job, "o", path),
@@ -161,6 +141,12 @@ static const Field holder_columns[] = {
                 COLUMN(Holder, "s", unit),
                 COLUMN(Holder, "s", node),
                 COLUMN(Holder, "s", address),
+};
+
+static const Field holder_details[] = {
+                FIELD(Holder, "Group", "i", group),
+                FIELD(Holder, "More", "u", more),
+                FIELD(Holder, "Error", "s", error),
 };
 
 static const RowType device_rows = {
@@ -190,15 +176,6 @@ static const RowType step_rows = {
                 0,
 };
 
-static const RowType finding_rows = {
-                "sssba{sv}",
-                sizeof(Finding),
-                finding_columns,
-                ELEMENTSOF(finding_columns),
-                finding_details,
-                ELEMENTSOF(finding_details),
-};
-
 static const RowType job_rows = {
                 "uossiasuusssa{sv}ta{sv}",
                 sizeof(Job),
@@ -213,8 +190,21 @@ static const RowType holder_rows = {
                 sizeof(Holder),
                 holder_columns,
                 ELEMENTSOF(holder_columns),
-                NULL,
-                0,
+                holder_details,
+                ELEMENTSOF(holder_details),
+};
+
+static const Field refusal_fields[] = {
+                FIELD(Refusal, "Device", "s", device),
+                FIELD(Refusal, "Group", "i", group),
+                FIELD(Refusal, "Findings", "a(sssba{sv})", findings),
+                FIELD(Refusal, "More", "u", more),
+                FIELD(Refusal, "Options", "as", options),
+                FIELD(Refusal, "Companions", "as", companions),
+                FIELD(Refusal, "Override", "as", guards),
+                FIELD(Refusal, "Pid", "u", pid),
+                FIELD(Refusal, "Cure", "s", cure),
+                FIELD(Refusal, "Rule", "s", rule),
 };
 
 DEFINE_LIST_DECODER(decode_devices, DeviceList, device_list_clear, device_rows)
@@ -251,6 +241,16 @@ void plan_clear(Plan *plan) {
         free(plan->fingerprint);
         fields_clear(plan_details, ELEMENTSOF(plan_details), plan);
         *plan = (Plan){0};
+}
+
+void refusal_clear(Refusal *refusal) {
+        fields_clear(refusal_fields, ELEMENTSOF(refusal_fields), refusal);
+        *refusal = (Refusal){0};
+}
+
+int decode_refusal(sd_bus_message *m, Refusal *refusal) {
+        refusal->group = -1;
+        return decode_dictionary(m, refusal_fields, ELEMENTSOF(refusal_fields), refusal);
 }
 
 static int read_steps(sd_bus_message *m, Plan *plan) {

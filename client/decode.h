@@ -26,5 +26,8 @@ int decode_rules(sd_bus_message *m, RuleList *ret_rules);
 /* Reads the reply of Plan. */
 int decode_plan(sd_bus_message *m, Plan *ret_plan);
 
+/* Reads the details of an error, which the caller clears, also after a failure. */
+int decode_refusal(sd_bus_message *m, Refusal *refusal);
+
 /* Reads the reply of Lease. */
 int decode_grant(sd_bus_message *m, Grant *ret_grant);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "exit-code.h"
 
+#include "error-details.h"
 #include "terminal.h"
 
 #include "daemon/base/text.h"
@@ -102,16 +103,19 @@ ExitCode exit_code_from_error(int r, const sd_bus_error *error) {
 static struct {
         bool keeps;
         char *name, *message, *advice;
+        json_t *details; /* an object; NULL for none */
 } kept;
 
 void report_keep(void) {
         kept.keeps = true;
+        error_details_keep();
 }
 
 static void forget(void) {
         free(TAKE_PTR(kept.name));
         free(TAKE_PTR(kept.message));
         free(TAKE_PTR(kept.advice));
+        json_decref(TAKE_PTR(kept.details));
 }
 
 json_t *report_take(void) {
@@ -119,8 +123,11 @@ json_t *report_take(void) {
 
         if (!kept.message)
                 return NULL;
-        document = json_pack("{s:{s:s, s:s, s:{s:s*}}}", "error", "name", strempty(kept.name), "message", kept.message,
-                        "details", "advice", kept.advice);
+        json_t *details = kept.details ? TAKE_PTR(kept.details) : json_object();
+        if (kept.advice)
+                (void)json_object_set_new(details, "advice", json_string(kept.advice));
+        document = json_pack("{s:{s:s, s:s, s:o}}", "error", "name", strempty(kept.name), "message", kept.message,
+                        "details", details);
         forget();
         return document;
 }
@@ -167,6 +174,7 @@ static void report(const char *name, const char *message, const char *advice) {
         kept.name = text_escape_new(name, TEXT_MESSAGE_ESCAPE);
         kept.message = text_escape_new(message, TEXT_MESSAGE_ESCAPE);
         kept.advice = isempty(advice) ? NULL : escape_lines(advice);
+        kept.details = error_details_take(name);
         if (!kept.message)
                 print(message, advice);
 }

@@ -104,6 +104,23 @@ typedef struct Finding {
         char *cure;     /* a command or a sentence */
 } Finding;
 
+typedef struct FindingList {
+        Finding *items;
+        size_t count;
+} FindingList;
+
+/* What vfiod tells about an error besides its name and message. What is not known is empty. */
+typedef struct Refusal {
+        char *device;
+        int32_t group; /* -1 for none */
+        FindingList findings;
+        uint32_t more;                          /* findings that are not told */
+        char **options, **companions, **guards; /* what would help: see Finding, and guards to override */
+        uint32_t pid;                           /* 0 for none */
+        char *cure;
+        char *rule;
+} Refusal;
+
 /* Whether a virtual machine can get a group: "in-use" if a guard refuses. */
 typedef struct GroupUse {
         int32_t number;
@@ -219,6 +236,9 @@ typedef struct Holder {
         char *unit; /* systemd unit of the process */
         char *node;
         char *address; /* of the device that the node belongs to; empty for the node of the group */
+        int32_t group; /* of the node of the group */
+        uint32_t more; /* processes with the same node or device that vfiod does not list */
+        char *error;   /* why the processes are not known; empty if they are */
 } Holder;
 
 typedef struct HolderList {
@@ -261,6 +281,8 @@ void device_list_clear(DeviceList *list);
 void group_clear(Group *group);
 void group_list_clear(GroupList *list);
 void entry_list_clear(EntryList *list);
+void finding_list_clear(FindingList *list);
+void refusal_clear(Refusal *refusal);
 void group_use_list_clear(GroupUseList *list);
 void plan_clear(Plan *plan);
 void job_clear(Job *job);

@@ -64,14 +64,9 @@ static int find_companions(Overview *overview) {
 
 /* Whether the holder has the device, or the node of its group, open. */
 static bool holds(const Holder *holder, const Device *device) {
-        const char *number = startswith(strempty(holder->node), "/dev/vfio/");
-        char group[sizeof("-2147483648")];
-
         if (!isempty(holder->address))
                 return streq_ptr(holder->address, device->address);
-        (void)snprintf(group, sizeof(group), "%i", device->group);
-        return number && device->endpoint && device->group >= 0 &&
-                        streq(startswith(number, "noiommu-") ?: number, group);
+        return device->endpoint && device->group >= 0 && device->group == holder->group;
 }
 
 static int find_holders(Row *row, const HolderList *holders) {

@@ -225,10 +225,37 @@ json_t *finding_to_json(const Finding *finding) {
                         json_text(finding->cure));
 }
 
+static json_t *findings_to_json(const FindingList *findings) {
+        json_t *array = json_array();
+
+        for (size_t i = 0; array && i < findings->count; i++)
+                array = json_append(array, finding_to_json(&findings->items[i]));
+        return array;
+}
+
+/* NULL for an empty list. */
+static json_t *known_strings(char *const *list) {
+        return list && *list ? json_strings(list) : NULL;
+}
+
+json_t *refusal_to_json(const Refusal *refusal) {
+        return json_pack("{s:o*, s:o*, s:o*, s:o*, s:o*, s:o*, s:o*, s:o*, s:o*, s:o*}", "device",
+                        isempty(refusal->device) ? NULL : json_string(refusal->device), "group",
+                        refusal->group < 0 ? NULL : json_integer(refusal->group), "findings",
+                        refusal->findings.count == 0 ? NULL : findings_to_json(&refusal->findings), "more",
+                        refusal->more == 0 ? NULL : json_integer(refusal->more), "options",
+                        known_strings(refusal->options), "companions", known_strings(refusal->companions), "override",
+                        known_strings(refusal->guards), "pid", refusal->pid == 0 ? NULL : json_integer(refusal->pid),
+                        "cure", isempty(refusal->cure) ? NULL : json_string(refusal->cure), "rule",
+                        isempty(refusal->rule) ? NULL : json_string(refusal->rule));
+}
+
 json_t *holder_to_json(const Holder *holder) {
-        return json_pack("{s:I, s:o, s:o, s:o, s:o}", "pid", (json_int_t)holder->pid, "command",
+        return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:o}", "pid", (json_int_t)holder->pid, "command",
                         json_text(holder->command), "unit", json_text(holder->unit), "node", json_text(holder->node),
-                        "address", json_text(holder->address));
+                        "address", json_text(holder->address), "group",
+                        isempty(holder->address) ? json_integer(holder->group) : json_null(), "more",
+                        (json_int_t)holder->more, "error", json_text(holder->error));
 }
 
 json_t *holders_to_json(const HolderList *holders) {

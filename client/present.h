@@ -56,6 +56,9 @@ json_t *revert_at_to_json(const Group *group);
 
 json_t *lease_to_json(const Lease *lease);
 json_t *finding_to_json(const Finding *finding);
+
+/* What is not known has no key. */
+json_t *refusal_to_json(const Refusal *refusal);
 json_t *holder_to_json(const Holder *holder);
 json_t *holders_to_json(const HolderList *holders);
 

@@ -4,6 +4,7 @@
 #include "connect.h"
 #include "decode-rows.h"
 #include "decode.h"
+#include "error-details.h"
 #include "host-path.h"
 #include "proxy-internal.h"
 #include "strv.h"
@@ -249,7 +250,7 @@ int append_options(sd_bus_message *call, const CallOptions *options, sd_bus_erro
                                                         0) ||
                         (r = append_flag(call, "dry-run", options->dry_run)) < 0 ||
                         (r = append_flag(call, "no-apply", options->no_apply)) < 0 ||
-                        (r = sd_bus_message_close_container(call)) < 0) {
+                        (r = error_details_append_option(call)) < 0 || (r = sd_bus_message_close_container(call)) < 0) {
                 if (r == -EINVAL)
                         return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, "An option is not valid UTF-8.");
                 return r;
@@ -265,7 +266,7 @@ int proxy_plan(sd_bus *bus, const char *selector, const char *verb, const CallOp
         if ((r = new_selector_call(bus, "Plan", selector, &call, error)) < 0 ||
                         (r = sd_bus_message_append_basic(call, 's', verb)) < 0 ||
                         (r = append_options(call, options, error)) < 0 ||
-                        (r = sd_bus_call(bus, call, WORK_TIMEOUT_USEC, error, &reply)) < 0)
+                        (r = error_details_call(bus, call, WORK_TIMEOUT_USEC, error, &reply)) < 0)
                 return r;
         return decoded(decode_plan(reply, ret_plan), error);
 }
@@ -319,6 +320,7 @@ int read_refusal(sd_bus_message *reply, sd_bus_error *error) {
         /* sd-bus also ends the call with an error when the connection is lost. */
         if (sd_bus_is_open(sd_bus_message_get_bus(reply)) <= 0)
                 return -ECONNRESET;
+        error_details_read(reply);
         return sd_bus_error_copy(error, refusal);
 }
 

@@ -3,6 +3,7 @@
 
 #include "decode-rows.h"
 #include "decode.h"
+#include "error-details.h"
 #include "json-value.h"
 #include "proxy-internal.h"
 #include "rule-text.h"
@@ -25,7 +26,7 @@ int proxy_add_rule(sd_bus *bus, const char *selector, const CallOptions *options
 
         if ((r = new_selector_call(bus, "AddRule", selector, &call, error)) < 0 ||
                         (r = append_options(call, options, error)) < 0 ||
-                        (r = sd_bus_call(bus, call, 0, error, &reply)) < 0)
+                        (r = error_details_call(bus, call, 0, error, &reply)) < 0)
                 return r;
         if ((r = decoded(decode_string(reply, 's', &name), error)) < 0 ||
                         (r = decoded(decode_string(reply, 's', &file), error)) < 0)
@@ -35,16 +36,29 @@ int proxy_add_rule(sd_bus *bus, const char *selector, const CallOptions *options
         return 0;
 }
 
+static int append_rule_options(sd_bus_message *call, uint64_t version, bool no_apply) {
+        int r;
+
+        if ((r = sd_bus_message_open_container(call, 'a', "{sv}")) < 0 ||
+                        (no_apply && (r = sd_bus_message_append(call, "{sv}", "no-apply", "b", 1)) < 0) ||
+                        (version > 0 && (r = sd_bus_message_append(call, "{sv}", "version-id", "t", version)) < 0) ||
+                        (r = error_details_append_option(call)) < 0)
+                return r;
+        return sd_bus_message_close_container(call);
+}
+
 int proxy_remove_rule(sd_bus *bus, const char *name, sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
         int r;
 
         r = sd_bus_message_new_method_call(bus, &call, SERVICE, ROOT, SERVICE ".Manager", "RemoveRule");
         if (r >= 0)
-                r = sd_bus_message_append(call, "sa{sv}", name, 0);
+                r = sd_bus_message_append(call, "s", name);
         if (r == -EINVAL)
                 return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, "The name is not valid UTF-8.");
-        return r < 0 ? r : sd_bus_call(bus, call, 0, error, NULL);
+        if (r < 0 || (r = append_rule_options(call, 0, false)) < 0)
+                return r;
+        return error_details_call(bus, call, 0, error, NULL);
 }
 
 void rule_details_clear(RuleDetails *details) {
@@ -105,15 +119,9 @@ static int new_call(sd_bus *bus, const char *name, const char *method, sd_bus_me
 }
 
 static int send_call(sd_bus *bus, sd_bus_message *call, uint64_t version, bool no_apply, sd_bus_error *error) {
-        int r = sd_bus_message_open_container(call, 'a', "{sv}");
+        int r = append_rule_options(call, version, no_apply);
 
-        if (r >= 0 && no_apply)
-                r = sd_bus_message_append(call, "{sv}", "no-apply", "b", true);
-        if (r >= 0 && version > 0)
-                r = sd_bus_message_append(call, "{sv}", "version-id", "t", version);
-        if (r >= 0)
-                r = sd_bus_message_close_container(call);
-        return r < 0 ? r : translate(sd_bus_call(bus, call, 0, error, NULL), error);
+        return r < 0 ? r : translate(error_details_call(bus, call, 0, error, NULL), error);
 }
 
 int proxy_enable_rule(sd_bus *bus, const char *name, bool enabled, bool no_apply, sd_bus_error *error) {

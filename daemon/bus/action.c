@@ -31,6 +31,7 @@ static const OptionAccess detach_options[] = {
                 {"driver", ACTION_NONE},
                 {"plan", ACTION_NONE},
                 {"revert-after", ACTION_NONE},
+                {"error-details", ACTION_NONE},
                 {NULL},
 };
 
@@ -39,6 +40,7 @@ static const OptionAccess reattach_options[] = {
                 {"force", ACTION_FORCE},
                 {"adopt", ACTION_FORCE},
                 {"plan", ACTION_NONE},
+                {"error-details", ACTION_NONE},
                 {NULL},
 };
 
@@ -50,6 +52,7 @@ static const OptionAccess lease_options[] = {
                 {"pid", ACTION_NONE},
                 {"descriptors", ACTION_NONE},
                 {"kill", ACTION_NONE},
+                {"error-details", ACTION_NONE},
                 {NULL},
 };
 
@@ -63,6 +66,7 @@ static const OptionAccess vf_options[] = {
                 {"detach", ACTION_DETACH},
                 {"driverless", ACTION_NONE},
                 {"driver", ACTION_NONE},
+                {"error-details", ACTION_NONE},
                 {NULL},
 };
 
@@ -77,6 +81,7 @@ static const OptionAccess plan_options[] = {
                 {"adopt", ACTION_NONE},
                 {"revert-after", ACTION_NONE},
                 {"inspect", ACTION_INSPECT},
+                {"error-details", ACTION_NONE},
                 {NULL},
 };
 
@@ -106,6 +111,12 @@ static const OptionAccess rule_options[] = {
                 {"virtual-functions", ACTION_NONE},
                 {"dry-run", ACTION_NONE},
                 {"no-apply", ACTION_NONE},
+                {"error-details", ACTION_NONE},
+                {NULL},
+};
+
+static const OptionAccess removal_options[] = {
+                {"error-details", ACTION_NONE},
                 {NULL},
 };
 
@@ -113,6 +124,7 @@ static const OptionAccess rule_options[] = {
 static const OptionAccess edit_options[] = {
                 {"dry-run", ACTION_NONE},
                 {"no-apply", ACTION_NONE},
+                {"error-details", ACTION_NONE},
                 {NULL},
 };
 
@@ -120,6 +132,7 @@ static const OptionAccess edit_one_options[] = {
                 {"dry-run", ACTION_NONE},
                 {"no-apply", ACTION_NONE},
                 {"version-id", ACTION_NONE},
+                {"error-details", ACTION_NONE},
                 {NULL},
 };
 
@@ -145,7 +158,7 @@ const MethodAccess action_table[] = {
                 {BUS_INTERFACE_MANAGER, "Lease", ACTION_LEASE, lease_options},
                 {BUS_INTERFACE_MANAGER, "SetVirtualFunctions", ACTION_MANAGE_VFS, vf_options},
                 {BUS_INTERFACE_MANAGER, "AddRule", ACTION_MANAGE_RULES, rule_options},
-                {BUS_INTERFACE_MANAGER, "RemoveRule", ACTION_MANAGE_RULES, no_options},
+                {BUS_INTERFACE_MANAGER, "RemoveRule", ACTION_MANAGE_RULES, removal_options},
                 {BUS_INTERFACE_MANAGER, "ChangeRules", ACTION_MANAGE_RULES, edit_options},
                 {BUS_INTERFACE_MANAGER, "Rescan", ACTION_RESCAN, no_options},
                 {BUS_INTERFACE_GROUP, "Detach", ACTION_DETACH, detach_options},
@@ -155,7 +168,7 @@ const MethodAccess action_table[] = {
                 {BUS_INTERFACE_DEVICE, "SetVirtualFunctions", ACTION_MANAGE_VFS, vf_options},
                 {BUS_INTERFACE_RULE, "SetEnabled", ACTION_MANAGE_RULES, edit_one_options},
                 {BUS_INTERFACE_RULE, "Edit", ACTION_MANAGE_RULES, edit_one_options},
-                {BUS_INTERFACE_RULE, "Remove", ACTION_MANAGE_RULES, no_options},
+                {BUS_INTERFACE_RULE, "Remove", ACTION_MANAGE_RULES, removal_options},
                 {BUS_INTERFACE_JOB, "Cancel", ACTION_OWNER, no_options},
                 {BUS_INTERFACE_LEASE, "Release", ACTION_OWNER, release_options},
                 {NULL},

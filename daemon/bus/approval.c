@@ -2,6 +2,7 @@
 #include "bus/approval.h"
 #include "bus/call-entry.h"
 #include "bus/polkit.h"
+#include "bus/refusal.h"
 
 /* Limits for the calls that wait for polkit. Root never waits. */
 static const QuotaLimits limits = {.total = 32, .per_user = 4};
@@ -171,7 +172,7 @@ static void on_answer(PolkitAnswer answer, const char *polkit_error, void *userd
                 r = run(approval, &error);
         if (r < 0) {
                 log_refusal(approval, r, &error);
-                (void)sd_bus_reply_method_errno(approval->call, r, &error);
+                (void)refuse_call(approval->service, approval->handler, approval->call, approval->request, r, &error);
         }
 }
 
@@ -215,7 +216,7 @@ int approval_start(Service *service, sd_bus_message *call, const Caller *caller,
         int r = begin(approval, error);
         if (r < 0) {
                 log_refusal(approval, r, error);
-                return r;
+                return refuse_call(service, handler, call, approval->request, r, error);
         }
         approval->next = service->approvals;
         service->approvals = TAKE_PTR(approval);

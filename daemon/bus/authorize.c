@@ -2,6 +2,7 @@
 #include "bus/authorize.h"
 #include "bus/approval.h"
 #include "bus/call-entry.h"
+#include "bus/refusal.h"
 
 /* Limit for the held calls of one connection, in bytes: each counts as HELD_CALL_SIZE plus the size of its lists. */
 #define HELD_CALL_SIZE 4096
@@ -124,6 +125,8 @@ static void run_first(CallerQuery *query) {
                 r = run_known(query->service, held, &query->caller, &error);
         if (r < 0 && held->request)
                 call_entry_log_refusal(query->service, &query->caller, held->request, r, &error);
+        if (r < 0 && held->request)
+                r = refuse_call(query->service, held->handler, held->call, held->request, r, &error);
         if (r < 0)
                 (void)sd_bus_reply_method_errno(held->call, r, &error);
         held_call_free(held);
@@ -199,7 +202,7 @@ static void join_user(CallerQuery *query) {
                                 "Too many calls of user %u already wait: wait for some of them, then try again.",
                                 (unsigned)query->caller.uid);
                 call_entry_log_refusal(query->service, &query->caller, held->request, r, &error);
-                (void)sd_bus_reply_method_error(held->call, &error);
+                (void)refuse_call(query->service, held->handler, held->call, held->request, r, &error);
                 held_call_free(held);
         }
 }
@@ -292,9 +295,10 @@ static int run_of_root(Service *service, sd_bus_message *call, const CallHandler
         const Caller caller = {.pid = peer->pid};
 
         int r = handler->run(service, call, &caller, request, error);
-        if (r < 0)
-                call_entry_log_refusal(service, &caller, request, r, error);
-        return r;
+        if (r >= 0)
+                return r;
+        call_entry_log_refusal(service, &caller, request, r, error);
+        return refuse_call(service, handler, call, request, r, error);
 }
 
 int authorize(sd_bus_message *call, const CallHandler *handler, Request *request, sd_bus_error *error) {
@@ -310,9 +314,11 @@ int authorize(sd_bus_message *call, const CallHandler *handler, Request *request
         if (!sender)
                 return deny(call, "the caller has no name on the bus", error);
         int r = get_query(service, sender, &query);
-        if (r == -EDQUOT || (r >= 0 && query->first && query->size + size_of(request) > HELD_SIZE_MAX))
-                return sd_bus_error_set(error, BUS_ERROR_PREFIX "LimitsExceeded",
+        if (r == -EDQUOT || (r >= 0 && query->first && query->size + size_of(request) > HELD_SIZE_MAX)) {
+                r = sd_bus_error_set(error, BUS_ERROR_PREFIX "LimitsExceeded",
                                 "Too many calls already wait for an answer: wait for some of them, then try again.");
+                return refuse_call(service, handler, call, request, r, error);
+        }
         if (r < 0)
                 return r;
         HeldCall *held = calloc(1, sizeof(HeldCall));

@@ -21,6 +21,10 @@ typedef struct CallHandler {
          * call cannot be made at all, which is then its answer; or -ENOMEM. */
         int (*describe)(const Service *service, const Request *request, CallDetails *details, Problem *problem);
 
+        /* Adds what stands against the call, for the details of its error. NULL: only the error itself is known. Returns 0
+         * or -ENOMEM. */
+        int (*explain)(const Service *service, const Request *request, ObstacleList *obstacles);
+
         /* Returns what the call needs besides what its method and options need: a mask of 1 << Action. NULL for nothing. */
         unsigned (*get_needs)(const Service *service, const Request *request);
 

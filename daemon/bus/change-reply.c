@@ -16,13 +16,10 @@ int change_reply(sd_bus_message *call, const Report *report) {
         return r < 0 ? r : bus_send_list(reply);
 }
 
-bool change_reply_failure(sd_bus_message *call, const WorkerResult *result) {
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-
+bool change_reply_failure(sd_bus_message *call, const FailureContext *context, const WorkerResult *result) {
         if (result->error == 0 && result->problem.outcome == OUTCOME_DONE)
                 return false;
-        (void)bus_set_error(&error, result->error, &result->problem);
-        (void)sd_bus_reply_method_error(call, &error);
+        (void)error_details_reply_job(call, context, result);
         return true;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "bus/service.h"
+#include "bus/error-details.h"
 
 /* The replies to methods that change devices. Functions return 0 or more, or a negative errno of sd-bus. */
 
@@ -15,4 +15,4 @@ int change_reply(sd_bus_message *call, const Report *report);
 int change_reply_job(sd_bus_message *call, const Job *job);
 
 /* Replies with an error if the job failed. Returns whether it did. */
-bool change_reply_failure(sd_bus_message *call, const WorkerResult *result);
+bool change_reply_failure(sd_bus_message *call, const FailureContext *context, const WorkerResult *result);

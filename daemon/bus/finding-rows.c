@@ -62,15 +62,25 @@ static int append_process(sd_bus_message *message, const Finding *finding) {
         return append_string(message, "Unit", finding->unit);
 }
 
+const char *finding_option(const FindingSource *source) {
+        return is_held(source) ? "force" : "override";
+}
+
+const char *finding_cure(const FindingSource *source, const Finding *finding, char buffer[static FINDING_CURE_MAX]) {
+        buffer[0] = '\0';
+        if (is_held(source) && finding->pid > 0)
+                (void)snprintf(buffer, FINDING_CURE_MAX, "End process %d, or take the device out of it",
+                                (int)finding->pid);
+        else if (is_held(source))
+                (void)snprintf(buffer, FINDING_CURE_MAX, "End the process, or take the device out of it");
+        return buffer;
+}
+
 static int append_finding(sd_bus_message *message, const FindingSource *source, const Finding *finding) {
         bool held = is_held(source);
-        char cure[96] = "";
+        char cure[FINDING_CURE_MAX];
         int r;
 
-        if (held && finding->pid > 0)
-                (void)snprintf(cure, sizeof(cure), "End process %d, or take the device out of it", (int)finding->pid);
-        else if (held)
-                (void)snprintf(cure, sizeof(cure), "End the process, or take the device out of it");
         if ((r = sd_bus_message_open_container(message, 'r', "sssba{sv}")) < 0 ||
                         (r = sd_bus_message_append(message, "ss", held ? "held" : guard_to_string(finding->guard),
                                          PCI_ADDRESS_TEXT(finding->address))) < 0 ||
@@ -78,15 +88,15 @@ static int append_finding(sd_bus_message *message, const FindingSource *source, 
                         (r = sd_bus_message_append(message, "b", (int)finding_is_overridden(source, finding))) < 0 ||
                         (r = sd_bus_message_open_container(message, 'a', "{sv}")) < 0 ||
                         (r = append_common(message, source, held ? OUTCOME_HELD : guard_outcome(finding->guard),
-                                         finding->address, held ? "force" : "override")) < 0 ||
-                        (r = append_process(message, finding)) < 0 || (r = append_string(message, "Cure", cure)) < 0 ||
+                                         finding->address, finding_option(source))) < 0 ||
+                        (r = append_process(message, finding)) < 0 ||
+                        (r = append_string(message, "Cure", finding_cure(source, finding, cure))) < 0 ||
                         (r = sd_bus_message_close_container(message)) < 0)
                 return r;
         return sd_bus_message_close_container(message);
 }
 
-/* The option that overcomes the obstacle; NULL for none. */
-static const char *find_option(const FindingSource *source, Outcome outcome) {
+const char *obstacle_option(const FindingSource *source, Outcome outcome) {
         switch (outcome) {
         case OUTCOME_GROUP_NEEDS_CONSENT:
                 return "companions";
@@ -99,28 +109,26 @@ static const char *find_option(const FindingSource *source, Outcome outcome) {
         }
 }
 
-#define CURE_MAX 128
-
-/* Writes the command that overcomes the obstacle; "" if there is none. */
-static const char *find_cure(const FindingSource *source, const Obstacle *obstacle, char buffer[static CURE_MAX]) {
+const char *obstacle_cure(const FindingSource *source, const Obstacle *obstacle, char buffer[static FINDING_CURE_MAX]) {
         const char *address = PCI_ADDRESS_TEXT(obstacle->address);
 
         buffer[0] = '\0';
         switch (obstacle->outcome) {
         case OUTCOME_GROUP_NEEDS_CONSENT:
-                (void)snprintf(buffer, CURE_MAX, "vfioctl detach %s --group", PCI_ADDRESS_TEXT(source->selected));
+                (void)snprintf(buffer, FINDING_CURE_MAX, "vfioctl detach %s --group",
+                                PCI_ADDRESS_TEXT(source->selected));
                 break;
         case OUTCOME_FOREIGN:
-                (void)snprintf(buffer, CURE_MAX, "vfioctl reattach %s --adopt", address);
+                (void)snprintf(buffer, FINDING_CURE_MAX, "vfioctl reattach %s --adopt", address);
                 break;
         case OUTCOME_LEASED:
-                (void)snprintf(buffer, CURE_MAX, "vfioctl release %u", obstacle->lease);
+                (void)snprintf(buffer, FINDING_CURE_MAX, "vfioctl release %u", obstacle->lease);
                 break;
         case OUTCOME_BUSY:
-                (void)snprintf(buffer, CURE_MAX, "Try again when the job is done");
+                (void)snprintf(buffer, FINDING_CURE_MAX, "Try again when the job is done");
                 break;
         case OUTCOME_STUCK:
-                (void)snprintf(buffer, CURE_MAX, "vfioctl jobs");
+                (void)snprintf(buffer, FINDING_CURE_MAX, "vfioctl jobs");
                 break;
         default:
                 break;
@@ -129,8 +137,8 @@ static const char *find_cure(const FindingSource *source, const Obstacle *obstac
 }
 
 static int append_obstacle(sd_bus_message *message, const FindingSource *source, const Obstacle *obstacle) {
-        const char *option = find_option(source, obstacle->outcome);
-        char cure[CURE_MAX];
+        const char *option = obstacle_option(source, obstacle->outcome);
+        char cure[FINDING_CURE_MAX];
         int r;
 
         if ((r = sd_bus_message_open_container(message, 'r', "sssba{sv}")) < 0 ||
@@ -149,7 +157,7 @@ static int append_obstacle(sd_bus_message *message, const FindingSource *source,
                         (r = sd_bus_message_append(message, "{sv}{sv}", "Lease", "u", (uint32_t)obstacle->lease, "User",
                                          "u", (uint32_t)obstacle->user)) < 0)
                 return r;
-        if ((r = append_string(message, "Cure", find_cure(source, obstacle, cure))) < 0 ||
+        if ((r = append_string(message, "Cure", obstacle_cure(source, obstacle, cure))) < 0 ||
                         (r = sd_bus_message_close_container(message)) < 0)
                 return r;
         return sd_bus_message_close_container(message);

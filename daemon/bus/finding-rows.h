@@ -25,5 +25,14 @@ bool finding_rows_permit(const FindingSource *source);
 /* Returns the number of the group of the device; IOMMU_GROUP_NONE if it has none, or is gone. */
 int finding_group(const Service *service, PciAddress address);
 
+/* Return the option that helps against a finding, or against an obstacle; NULL for none. */
+const char *finding_option(const FindingSource *source);
+const char *obstacle_option(const FindingSource *source, Outcome outcome);
+
+/* Write what a person can do against a finding, or against an obstacle: a command or a sentence; "" for none. Return buffer. */
+#define FINDING_CURE_MAX 128
+const char *finding_cure(const FindingSource *source, const Finding *finding, char buffer[static FINDING_CURE_MAX]);
+const char *obstacle_cure(const FindingSource *source, const Obstacle *obstacle, char buffer[static FINDING_CURE_MAX]);
+
 /* Appends the array of all rows, first the obstacles. Returns 0 or more, or a negative errno. */
 int finding_rows_append(sd_bus_message *message, const FindingSource *source);

@@ -3,6 +3,7 @@
 #include "bus/authorize.h"
 #include "bus/call-entry.h"
 #include "bus/caller-dict.h"
+#include "bus/error-details.h"
 #include "bus/publish.h"
 
 /* userdata of getters and methods is the Job. */
@@ -165,7 +166,8 @@ static int append_job(sd_bus_message *reply, const JobDescription *job) {
 /* Appends a job that has ended. It has no object any more. */
 static int append_ended(const Service *service, sd_bus_message *reply, const EndedJob *job) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        bool failed = ended_job_set_error(job, service_find_peer(service, sd_bus_message_get_bus(reply)), &error);
+        bool tells_all = service_find_peer(service, sd_bus_message_get_bus(reply));
+        bool failed = ended_job_set_error(job, tells_all, &error);
         int r;
 
         if ((r = sd_bus_message_open_container(reply, 'r', JOB_ROW)) < 0 ||
@@ -179,9 +181,13 @@ static int append_ended(const Service *service, sd_bus_message *reply, const End
                         (r = sd_bus_message_append(reply, "uusss", (uint32_t)job->n_begun, (uint32_t)job->n_steps, "",
                                          "", "")) < 0 ||
                         (r = caller_dict_append(reply, &job->caller)) < 0 ||
-                        (r = sd_bus_message_append(reply, "ta{sv}", job->started_us, 4, "Cancelled", "b",
-                                         (int)job->cancelled, "Ended", "t", job->ended_us, "Error", "s",
-                                         strempty(error.name), "Message", "s", strempty(error.message))) < 0)
+                        (r = sd_bus_message_append(reply, "t", job->started_us)) < 0 ||
+                        (r = sd_bus_message_open_container(reply, 'a', "{sv}")) < 0 ||
+                        (r = sd_bus_message_append(reply, "{sv}{sv}{sv}{sv}", "Cancelled", "b", (int)job->cancelled,
+                                         "Ended", "t", job->ended_us, "Error", "s", strempty(error.name), "Message",
+                                         "s", strempty(error.message))) < 0 ||
+                        (r = error_details_append_job(reply, service, job, tells_all)) < 0 ||
+                        (r = sd_bus_message_close_container(reply)) < 0)
                 return r;
         return sd_bus_message_close_container(reply);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bus/authorize.h"
 #include "bus/call-entry.h"
-#include "bus/operation.h"
+#include "bus/error-details.h"
 #include "bus/publish.h"
+#include "bus/selected-plan.h"
 #include "policy/lease-check.h"
 
 /* userdata of getters and of Release is the Lease; that of methods of the Manager is the Service. */
@@ -61,6 +62,7 @@ static int append_start_details(sd_bus_message *reply, const Service *service, c
 typedef struct Beginning {
         const Service *service;
         sd_bus_message *call;
+        FailureContext context;
 } Beginning;
 
 static int reply_started(const Beginning *beginning, const LeaseDescription *lease) {
@@ -78,16 +80,13 @@ static int reply_started(const Beginning *beginning, const LeaseDescription *lea
 
 /* If the caller is gone, nobody claims the lease, and it ends. */
 static void on_started(const Lease *lease, const WorkerResult *result, void *userdata) {
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_free_ Beginning *beginning = userdata;
 
         if (lease) {
                 LeaseDescription description = lease_describe(lease);
                 (void)reply_started(beginning, &description);
-        } else {
-                (void)bus_set_error(&error, result->error, &result->problem);
-                (void)sd_bus_reply_method_error(beginning->call, &error);
-        }
+        } else
+                (void)error_details_reply_job(beginning->call, &beginning->context, result);
         sd_bus_message_unref(beginning->call);
 }
 
@@ -101,7 +100,7 @@ static int prepare(const Service *service, const Request *request, Selection *se
                         (r = lease_table_refuse(service->leases, selection, problem)) != 0 ||
                         (r = lease_check(selection, &iommu, request->overrides, problem)) != 0)
                 return r;
-        r = operation_plan_detach(service, request, selection, &iommu, NULL, ret, problem);
+        r = selected_plan_detach(service, request, selection, &iommu, NULL, ret, problem);
         if (r != OUTCOME_ALREADY_DETACHED)
                 return r;
         if (request->fingerprint != 0)
@@ -110,6 +109,13 @@ static int prepare(const Service *service, const Request *request, Selection *se
                                 "changed: "
                                 "try again without the plan.");
         return 0;
+}
+
+static PciAddress first_endpoint(const Group *group) {
+        for (size_t i = 0; i < group->n_members; i++)
+                if (group->members[i]->endpoint)
+                        return group->members[i]->address;
+        return (PciAddress){};
 }
 
 static int start_lease(
@@ -122,12 +128,14 @@ static int start_lease(
 
         if (!beginning)
                 return -ENOMEM;
-        *beginning = (Beginning){service, call};
+        *beginning = (Beginning){.service = service, .call = call};
         int r = prepare(service, request, &selection, &plan, &problem);
         if (r != 0)
                 return bus_set_error(error, r, &problem);
         if (plan)
                 plan->asker = caller->uid;
+        beginning->context =
+                        failure_context_new(service, request, first_endpoint(selection.group), selection.group->number);
         call_entry_begin(&entry, service, caller, request);
         LeaseWish wish = {
                         .uid = caller->uid,
@@ -174,7 +182,16 @@ static int describe_lease(const Service *service, const Request *request, CallDe
         return r < 0 ? r : call_details_set_overrides(details, request->overrides);
 }
 
-static const CallHandler lease_handler = {.run = start_lease, .describe = describe_lease};
+static int explain_lease(const Service *service, const Request *request, ObstacleList *obstacles) {
+        _cleanup_problem_ Problem problem = {};
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        PciAddress selected;
+
+        int r = selected_plan_find_obstacles(service, request, obstacles, &selected, &plan, &problem);
+        return r < 0 ? r : 0;
+}
+
+static const CallHandler lease_handler = {.run = start_lease, .describe = describe_lease, .explain = explain_lease};
 
 int lease_interface_start(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         _cleanup_(request_freep) Request *request = NULL;

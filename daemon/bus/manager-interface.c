@@ -4,6 +4,7 @@
 #include "bus/call-entry.h"
 #include "bus/diagnose-interface.h"
 #include "bus/fragment-interface.h"
+#include "bus/holders-interface.h"
 #include "bus/operation.h"
 #include "bus/plan-interface.h"
 #include "bus/publish.h"
@@ -13,103 +14,6 @@
 #include "config.h"
 
 /* userdata of getters and methods is the Service. */
-
-static int reply_holders(sd_bus_message *call, const CensusEntry *entries, size_t n_entries) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-
-        int r = bus_open_list(call, "(ussssa{sv})", &reply);
-        for (size_t i = 0; i < n_entries && r >= 0; i++) {
-                const CensusEntry *entry = &entries[i];
-                char node[TEXT_ESCAPED_MAX(sizeof(entry->node))];
-
-                r = sd_bus_message_append(reply, "(ussssa{sv})", (uint32_t)entry->holder.pid,
-                                entry->holder.pid == 0 ? HOLDER_OF_OTHER_USER : TEXT_NAME(entry->holder.command),
-                                TEXT_NAME(entry->holder.unit),
-                                text_escape(entry->node, TEXT_NAME_ESCAPE, node, sizeof(node)),
-                                entry->of_group ? "" : PCI_ADDRESS_TEXT(entry->address), 0);
-        }
-        return r < 0 ? r : bus_send_list(reply);
-}
-
-static void on_census_done(int error, const CensusEntry *entries, size_t n_entries, void *userdata) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = userdata;
-
-        if (error == 0)
-                (void)reply_holders(call, entries, n_entries);
-        else
-                (void)sd_bus_reply_method_errorf(call, BUS_ERROR_PREFIX "Failed",
-                                "Cannot determine which processes hold the device nodes: %s", strerror(-error));
-}
-
-static AskedDevice ask_for(const Service *service, const Device *device) {
-        return (AskedDevice){device->address, job_table_find_cdev(service->jobs, device->address)};
-}
-
-/* Lists the devices whose nodes count: the selected device, or the endpoints of the selected group. Returns 0 or
- * -ENOMEM. */
-static int list_asked(const Service *service, const Selection *selection, AskedDevice **ret, size_t *ret_n) {
-        const Group *group = selection->group;
-        size_t n = 0;
-
-        assert(selection->device || group);
-        AskedDevice *devices = calloc(selection->device ? 1 : group->n_members + 1, sizeof(AskedDevice));
-        if (!devices)
-                return -ENOMEM;
-        if (selection->device)
-                devices[n++] = ask_for(service, selection->device);
-        else
-                for (size_t i = 0; i < group->n_members; i++)
-                        if (group->members[i]->endpoint)
-                                devices[n++] = ask_for(service, group->members[i]);
-        *ret = devices;
-        *ret_n = n;
-        return 0;
-}
-
-static int list_holders(
-                Service *service, sd_bus_message *call, const Caller *caller, Request *request, sd_bus_error *error) {
-        _cleanup_problem_ Problem problem = {};
-        _cleanup_free_ AskedDevice *devices = NULL;
-        Selection selection = {};
-        size_t n = 0;
-
-        int r = selector_resolve(service->inventory, request->selector, &selection, &problem);
-        if (r == 0)
-                r = list_asked(service, &selection, &devices, &n);
-        if (r == 0)
-                r = census_start(service->censuses, caller->uid, request->inspect ? 0 : caller->uid,
-                                selection.group ? selection.group->number : -1, devices, n, on_census_done, call,
-                                &problem);
-        if (r != 0)
-                return bus_set_error(error, r, &problem);
-        /* on_census_done() unrefs the call. The event loop calls it later, never from here. */
-        sd_bus_message_ref(call);
-        return 1;
-}
-
-static int describe_holders(const Service *service, const Request *request, CallDetails *details, Problem *problem) {
-        Selection selection = {};
-
-        int r = selector_resolve(service->inventory, request->selector, &selection, problem);
-        if (r != 0)
-                return r;
-        if (selection.device)
-                return call_details_set_devices(details, service, (const Device *const *)&selection.device, 1);
-        return call_details_set_devices(
-                        details, service, (const Device *const *)selection.group->members, selection.group->n_members);
-}
-
-static const CallHandler holders_handler = {.run = list_holders, .describe = describe_holders};
-
-static int method_list_holders(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        _cleanup_(request_freep) Request *request = NULL;
-        int r;
-
-        (void)userdata;
-        if ((r = request_new(message, &request)) < 0 || (r = request_read_options(request, message, error)) < 0)
-                return r;
-        return authorize(message, &holders_handler, TAKE_PTR(request), error);
-}
 
 /* Makes the path of the selected group, or of the group of the selected device. The caller frees *ret. Returns 0, an
  * outcome, or -ENOMEM. */
@@ -221,7 +125,7 @@ const sd_bus_vtable manager_vtable[] = {
                                 SD_BUS_RESULT("o", lease, "s", ticket, "a{sv}", details), lease_interface_start,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("ListHolders", SD_BUS_ARGS("s", selector, "a{sv}", options),
-                                SD_BUS_RESULT("a(ussssa{sv})", holders), method_list_holders,
+                                SD_BUS_RESULT("a(ussssa{sv})", holders), holders_method_list,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("Diagnose", SD_BUS_ARGS("s", selector, "a{sv}", options),
                                 SD_BUS_RESULT("a(ssssa{sv})", checks), diagnose_method, SD_BUS_VTABLE_UNPRIVILEGED),

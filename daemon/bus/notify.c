@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bus/notify.h"
+#include "bus/error-details.h"
 
 #define PROPERTIES_MAX 12
 
@@ -59,14 +60,14 @@ typedef struct Signal {
         const char *path, *interface;
         char **names;        /* of the changed properties */
         const EndedJob *job; /* of SIGNAL_JOB_REMOVED */
-        bool tells_all;      /* the receiver is root, on root's socket */
+        const Service *service;
+        bool tells_all; /* the receiver is root, on root's socket */
 } Signal;
 
 static int append_changes(sd_bus_message *message, const EndedJob *job) {
         int r;
 
-        if ((r = sd_bus_message_open_container(message, 'a', "{sv}")) < 0 ||
-                        (r = sd_bus_message_open_container(message, 'e', "sv")) < 0 ||
+        if ((r = sd_bus_message_open_container(message, 'e', "sv")) < 0 ||
                         (r = sd_bus_message_append(message, "s", "Changes")) < 0 ||
                         (r = sd_bus_message_open_container(message, 'v', "a(sssa{sv})")) < 0 ||
                         (r = sd_bus_message_open_container(message, 'a', "(sssa{sv})")) < 0)
@@ -74,7 +75,7 @@ static int append_changes(sd_bus_message *message, const EndedJob *job) {
         for (size_t i = 0; i < job->n_changes && r >= 0; i++)
                 r = sd_bus_message_append(message, "(sssa{sv})", PCI_ADDRESS_TEXT(job->changes[i].address),
                                 TEXT_NAME(job->changes[i].before), TEXT_NAME(job->changes[i].after), 0);
-        for (unsigned depth = 0; depth < 4 && r >= 0; depth++)
+        for (unsigned depth = 0; depth < 3 && r >= 0; depth++)
                 r = sd_bus_message_close_container(message);
         return r;
 }
@@ -89,7 +90,10 @@ static int send_job_removed(sd_bus *bus, const Signal *signal) {
                         (r = sd_bus_message_append(message, "uosss", (uint32_t)signal->job->number, signal->path,
                                          failed ? "failed" : "done", strempty(error.name), strempty(error.message))) <
                                         0 ||
-                        (r = append_changes(message, signal->job)) < 0)
+                        (r = sd_bus_message_open_container(message, 'a', "{sv}")) < 0 ||
+                        (r = append_changes(message, signal->job)) < 0 ||
+                        (r = error_details_append_job(message, signal->service, signal->job, signal->tells_all)) < 0 ||
+                        (r = sd_bus_message_close_container(message)) < 0)
                 return r;
         return sd_bus_send(bus, message, NULL);
 }
@@ -115,10 +119,12 @@ static int send_on(sd_bus *bus, const Signal *signal) {
 static int send(const Service *service, const Signal *signal) {
         Signal full = *signal;
 
+        full.service = service;
         full.tells_all = true;
         for (const Peer *peer = service->peers; peer; peer = peer->next)
                 (void)send_on(peer->bus, &full);
-        return service->bus ? send_on(service->bus, signal) : 0;
+        full.tells_all = false;
+        return service->bus ? send_on(service->bus, &full) : 0;
 }
 
 static int emit_changed(Service *service, const char *path, const char *interface, NameList *list) {

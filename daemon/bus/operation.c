@@ -4,6 +4,7 @@
 #include "bus/call-entry.h"
 #include "bus/change-reply.h"
 #include "bus/revert-interface.h"
+#include "bus/selected-plan.h"
 #include "policy/vf-plan.h"
 
 /* Replies with the existing VFs of a PF that needs no change. */
@@ -19,12 +20,19 @@ static int reply_vfs(sd_bus_message *call, const Inventory *inventory, const Dev
         return r < 0 ? r : bus_send_list(reply);
 }
 
+/* A call that waits for the end of its job. */
+typedef struct Waiting {
+        sd_bus_message *call;
+        FailureContext context;
+} Waiting;
+
 /* Answers a call when its job ends. If the caller is gone by then, the bus drops the reply. */
 static void on_done(const WorkerResult *result, void *userdata) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = userdata;
+        _cleanup_free_ Waiting *waiting = userdata;
 
-        if (!change_reply_failure(call, result))
-                (void)change_reply(call, &result->report);
+        if (!change_reply_failure(waiting->call, &waiting->context, result))
+                (void)change_reply(waiting->call, &result->report);
+        sd_bus_message_unref(waiting->call);
 }
 
 /* Starts the job, and replies at once if the caller does not wait for its end. */
@@ -41,42 +49,19 @@ static int start_job(Service *service, sd_bus_message *call, const Caller *calle
                         (void)change_reply_job(call, job_next(service->jobs, NULL));
                 return r;
         }
-        int r = job_start(service->jobs, plan, entry.caller, &entry.fields, on_done, call, problem);
+        _cleanup_free_ Waiting *waiting = malloc(sizeof(Waiting));
+        if (!waiting) {
+                plan_free(plan);
+                return -ENOMEM;
+        }
+        *waiting = (Waiting){call, failure_context_new(service, request, plan->selected, plan->group)};
+        int r = job_start(service->jobs, plan, entry.caller, &entry.fields, on_done, waiting, problem);
         if (r != 0)
                 return r;
-        /* on_done() unrefs the call. The event loop calls it later, never from here. */
+        /* on_done() frees these. The event loop calls it later, never from here. */
         sd_bus_message_ref(call);
+        TAKE_PTR(waiting);
         return 0;
-}
-
-int operation_plan_detach(const Service *service, const Request *request, const Selection *selection,
-                const IommuReport *iommu, ObstacleList *obstacles, Plan **ret, Problem *problem) {
-        DetachOptions options = {
-                        .companions = (const char *const *)request->companions.entries,
-                        .whole_group = !selection->device,
-                        .overrides = request->overrides,
-                        .driver = request->driver,
-                        .obstacles = obstacles,
-        };
-        int r = plan_detach(service->inventory, selection, iommu, &options, ret, problem);
-        if (r == 0)
-                (*ret)->fingerprint = request->fingerprint;
-        return r;
-}
-
-int operation_plan_selected(const Service *service, const Request *request, const Selection *selection,
-                ObstacleList *obstacles, Plan **ret, Problem *problem) {
-        IommuReport iommu;
-
-        if (request->verb == PLAN_DETACH) {
-                iommu_examine(service->kernel, &iommu);
-                return operation_plan_detach(service, request, selection, &iommu, obstacles, ret, problem);
-        }
-        int r = plan_reattach(service->inventory, selection,
-                        &(ReattachOptions){.force = request->force, .adopt = request->adopt}, ret, problem);
-        if (r == 0)
-                (*ret)->fingerprint = request->fingerprint;
-        return r;
 }
 
 static int make_plan(const Service *service, const Request *request, Plan **ret, Problem *problem) {
@@ -86,7 +71,7 @@ static int make_plan(const Service *service, const Request *request, Plan **ret,
         if ((r = selector_resolve(service->inventory, request->selector, &selection, problem)) != 0 ||
                         (r = lease_table_refuse(service->leases, &selection, problem)) != 0)
                 return r;
-        return operation_plan_selected(service, request, &selection, NULL, ret, problem);
+        return selected_plan_make(service, request, &selection, NULL, ret, problem);
 }
 
 static int start_change(
@@ -113,7 +98,20 @@ static int describe_change(const Service *service, const Request *request, CallD
         return r != 0 ? r : call_details_set_plan(details, service, plan);
 }
 
-static const CallHandler change_handler = {.run = start_change, .describe = describe_change};
+static int explain_change(const Service *service, const Request *request, ObstacleList *obstacles) {
+        _cleanup_problem_ Problem problem = {};
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        PciAddress selected;
+
+        int r = selected_plan_find_obstacles(service, request, obstacles, &selected, &plan, &problem);
+        return r < 0 ? r : 0;
+}
+
+static const CallHandler change_handler = {
+                .run = start_change,
+                .describe = describe_change,
+                .explain = explain_change,
+};
 
 static int read_change(sd_bus_message *message, PlanVerb verb, sd_bus_error *error) {
         _cleanup_(request_freep) Request *request = NULL;
@@ -194,6 +192,7 @@ int operation_set_vfs(sd_bus_message *message, void *userdata, sd_bus_error *err
                         (r = request_read_options(request, message, error)) < 0)
                 return r;
         request->starts = startswith(request->method->member, "Start");
+        request->verb = PLAN_SET_VFS;
         if (request->detach && request->driverless)
                 return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
                                 "Virtual functions are either detached or driverless: use only one of the options "

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "bus/request.h"
+#include <systemd/sd-bus.h>
 
 /* The methods that plan or start a job, as handlers for sd-bus. Detach, Reattach and SetVirtualFunctions are
  * handlers of the Manager and of Group and Device objects. They read the arguments, authorize the caller, make the
@@ -10,12 +10,3 @@
 int operation_detach(sd_bus_message *message, void *userdata, sd_bus_error *error);
 int operation_reattach(sd_bus_message *message, void *userdata, sd_bus_error *error);
 int operation_set_vfs(sd_bus_message *message, void *userdata, sd_bus_error *error);
-
-/* Plans to detach the whole group of the selection with the options of the request. obstacles: see DetachOptions. Returns as
- * plan_detach() does. The caller frees *ret. */
-int operation_plan_detach(const Service *service, const Request *request, const Selection *selection,
-                const IommuReport *iommu, ObstacleList *obstacles, Plan **ret, Problem *problem);
-
-/* The same for the verb of the request: a detach, or a reattach as plan_reattach() plans it. obstacles: see DetachOptions. */
-int operation_plan_selected(const Service *service, const Request *request, const Selection *selection,
-                ObstacleList *obstacles, Plan **ret, Problem *problem);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bus/plan-interface.h"
 #include "bus/authorize.h"
-#include "bus/finding-rows.h"
-#include "bus/operation.h"
+#include "bus/error-details.h"
+#include "bus/selected-plan.h"
 #include "model/availability.h"
 
 /* A call of Plan that is not answered yet. The service outlives it, because all calls are answered before the service ends. */
@@ -15,6 +15,7 @@ typedef struct Planning {
         PlanVerb verb;
         unsigned overrides;
         bool force, all_groups;
+        FailureContext context;
 } Planning;
 
 static Planning *planning_free(Planning *planning) {
@@ -160,7 +161,6 @@ static int reply_plan(const Planning *planning, const Report *report) {
 
 static void on_plan_done(const WorkerResult *result, void *userdata) {
         _cleanup_(planning_freep) Planning *planning = userdata;
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         const Problem *problem = &result->problem;
         int r = result->error < 0 ? result->error : (int)problem->outcome;
 
@@ -168,81 +168,15 @@ static void on_plan_done(const WorkerResult *result, void *userdata) {
         if (r > 0 && obstacle_to_string(problem->outcome))
                 r = obstacle_list_add(&planning->obstacles, problem->outcome, planning->selected, "%s",
                                 strempty(problem->message));
-        if (r == 0) {
+        if (r == 0)
                 (void)reply_plan(planning, &result->report);
-                return;
-        }
-        (void)bus_set_error(&error, r, problem);
-        (void)sd_bus_reply_method_error(planning->call, &error);
+        else if (r < 0 && result->error == 0)
+                (void)sd_bus_reply_method_errno(planning->call, r, NULL);
+        else
+                (void)error_details_reply_job(planning->call, &planning->context, result);
 }
 
 /* The plan. */
-
-/* Adds an obstacle if the device is leased. Each lease is added once. */
-static int note_lease(Planning *planning, PciAddress address) {
-        ObstacleList *list = &planning->obstacles;
-        const LeaseTable *leases = planning->service->leases;
-        Device *device = inventory_find_device(planning->service->inventory, address);
-        const Lease *lease = device ? lease_find_of(leases, address) : NULL;
-        _cleanup_problem_ Problem problem = {};
-
-        if (!lease)
-                return 0;
-        LeaseDescription description = lease_describe(lease);
-        for (size_t i = 0; i < list->n_obstacles; i++)
-                if (list->obstacles[i].lease == description.number)
-                        return 0;
-        int r = lease_table_refuse(leases, &(Selection){.device = device}, &problem);
-        if (r < 0 || (r = obstacle_list_take(list, address, &problem)) < 0)
-                return r;
-        list->obstacles[list->n_obstacles - 1].lease = description.number;
-        list->obstacles[list->n_obstacles - 1].user = description.uid;
-        return 0;
-}
-
-static int note_leases_of_selection(Planning *planning, const Selection *selection) {
-        const Group *group = selection->group;
-        int r = selection->device ? note_lease(planning, selection->device->address) : 0;
-
-        for (size_t i = 0; group && i < group->n_members && r >= 0; i++)
-                r = note_lease(planning, group->members[i]->address);
-        return r;
-}
-
-/* Finds the device that an outcome is about: the message names it. */
-static PciAddress find_culprit(const Selection *selection, Outcome outcome) {
-        const Group *group = selection->group;
-        const Device *culprit = selection->device;
-
-        for (size_t i = 0; group && i < group->n_members; i++) {
-                const Device *member = group->members[i];
-                bool is_busy = member->activity != DEVICE_QUIET;
-
-                if (is_busy && (outcome == OUTCOME_BUSY || outcome == OUTCOME_STUCK))
-                        return member->address;
-                if (!culprit && member->endpoint)
-                        culprit = member;
-        }
-        return culprit ? culprit->address : (PciAddress){};
-}
-
-/* Plans for the selection. *ret is NULL if there is no plan, because of the obstacles. */
-static int plan_selection(const Request *request, Planning *planning, Plan **ret, Problem *problem) {
-        const Service *service = planning->service;
-        Selection selection;
-
-        int r = selector_resolve(service->inventory, request->selector, &selection, problem);
-        if (r != 0 || (r = note_leases_of_selection(planning, &selection)) < 0)
-                return r;
-        planning->selected = find_culprit(&selection, OUTCOME_DONE);
-        r = operation_plan_selected(service, request, &selection, &planning->obstacles, ret, problem);
-        if (r > 0 && obstacle_to_string((Outcome)r))
-                return obstacle_list_take(&planning->obstacles, find_culprit(&selection, (Outcome)r), problem);
-        /* A device of another group can vanish with a member. */
-        for (size_t i = 0; r == 0 && i < (*ret)->n_members; i++)
-                r = note_lease(planning, (*ret)->members[i].address);
-        return r;
-}
 
 /* Plans for all groups. */
 static int plan_all(const Request *request, Planning *planning, Plan **ret, Problem *problem) {
@@ -259,7 +193,7 @@ static int plan_all(const Request *request, Planning *planning, Plan **ret, Prob
                 LeaseDescription description = lease_describe(lease);
 
                 for (size_t i = 0; i < description.n_addresses && r >= 0; i++)
-                        r = note_lease(planning, description.addresses[i]);
+                        r = selected_plan_note_lease(service, &planning->obstacles, description.addresses[i]);
         }
         if (r >= 0 && (*ret)->n_members == 0)
                 *ret = plan_free(*ret);
@@ -301,13 +235,15 @@ static int start_plan(
         if ((r = job_check_plan_quota(service->jobs, caller->uid, &problem)) != 0)
                 return bus_set_error(error, r, &problem);
         r = planning->all_groups ? plan_all(request, planning, &plan, &problem)
-                                 : plan_selection(request, planning, &plan, &problem);
+                                 : selected_plan_find_obstacles(service, request, &planning->obstacles,
+                                                   &planning->selected, &plan, &problem);
         if (r != 0)
                 return bus_set_error(error, r, &problem);
         if (plan) {
                 plan->only_plan = true;
                 plan->asker = caller->uid;
                 plan->inspect = request->inspect;
+                planning->context = failure_context_new(service, request, plan->selected, plan->group);
         }
         r = start_job(service, TAKE_PTR(plan), TAKE_PTR(planning), &problem);
         return r == 0 ? 1 : bus_set_error(error, r, &problem);
@@ -323,7 +259,7 @@ static int describe_plan(const Service *service, const Request *request, CallDet
                 return 0;
         if ((r = selector_resolve(service->inventory, request->selector, &selection, problem)) != 0)
                 return r;
-        r = operation_plan_selected(service, request, &selection, &obstacles, &plan, problem);
+        r = selected_plan_make(service, request, &selection, &obstacles, &plan, problem);
         if (r == 0)
                 return call_details_set_plan(details, service, plan);
         if (r < 0 || !obstacle_to_string((Outcome)r))

@@ -283,6 +283,7 @@ static const struct {
                 OPTION("explain", read_flag, explain),
                 OPTION("iommufd", read_flag, iommufd),
                 OPTION("config-space", read_spaces, spaces),
+                OPTION("error-details", read_flag, error_details),
                 OPTION("revert-after", read_revert_after, revert_after_us),
                 OPTION("version-id", read_version, version),
 };

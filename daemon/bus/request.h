@@ -52,6 +52,7 @@ typedef struct Request {
         bool iommufd;               /* option "iommufd" */
         RuleChangeList rules;       /* what becomes of rule files */
         bool force, adopt, detach, driverless, dry_run, inspect, descriptors, kill, no_apply;
+        bool error_details; /* option "error-details": what an error tells for programs */
 } Request;
 
 /* Creates the request for a call. Sets the selector: that of the Group or Device object, the name of the Rule object, or the first argument of a

@@ -10,6 +10,7 @@
 typedef struct Beginning {
         sd_bus_message *call;
         bool starts;
+        FailureContext context;
 } Beginning;
 
 static void on_started(const Job *job, void *userdata) {
@@ -25,7 +26,7 @@ static void on_started(const Job *job, void *userdata) {
 static void on_done(const WorkerResult *result, void *userdata) {
         _cleanup_free_ Beginning *beginning = userdata;
 
-        if (beginning->call && !change_reply_failure(beginning->call, result))
+        if (beginning->call && !change_reply_failure(beginning->call, &beginning->context, result))
                 (void)change_reply(beginning->call, &result->report);
         sd_bus_message_unref(beginning->call);
 }
@@ -40,7 +41,8 @@ int revert_interface_start(Service *service, sd_bus_message *call, const Caller 
                 plan_free(plan);
                 return beginning ? -ENODEV : -ENOMEM;
         }
-        *beginning = (Beginning){call, request->starts};
+        *beginning = (Beginning){
+                        call, request->starts, failure_context_new(service, request, plan->selected, plan->group)};
         plan->asker = caller->uid;
         call_entry_begin(&entry, service, caller, request);
         RevertWish wish = {

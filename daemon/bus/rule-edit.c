@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "bus/authorize.h"
 #include "bus/call-entry.h"
+#include "bus/error-details.h"
 #include "bus/new-rule.h"
 #include "bus/rule-news.h"
 #include "bus/rule-rows.h"
@@ -167,7 +168,7 @@ static int check_changes(const Service *service, const Request *request, Problem
 typedef struct PendingEdit {
         Service *service;
         sd_bus_message *call;
-        bool dry_run, no_apply;
+        bool dry_run, no_apply, tells_details;
         RuleChangeList rules;
         CallEntry entry; /* for the log */
 } PendingEdit;
@@ -261,7 +262,8 @@ static void on_changed(int error, sd_bus_message *reply, void *userdata) {
         }
         (void)bus_set_error(&bus_error, r, &problem);
         call_entry_log_refused(&pending->entry, pending->service, &bus_error);
-        (void)sd_bus_reply_method_error(pending->call, &bus_error);
+        (void)error_details_reply_rule(pending->call, pending->tells_details, &bus_error,
+                        pending->rules.n_changes == 1 ? pending->rules.changes[0].name : NULL);
 }
 
 static int append_changes(sd_bus_message *message, const PendingEdit *pending) {
@@ -315,6 +317,7 @@ static int change_rules(
         pending->call = sd_bus_message_ref(call);
         pending->dry_run = request->dry_run;
         pending->no_apply = request->no_apply;
+        pending->tells_details = request->error_details;
         pending->rules = TAKE_GENERIC(request->rules, RuleChangeList, (RuleChangeList){});
         call_entry_begin(&pending->entry, service, caller, request);
         for (size_t i = 0; i < pending->rules.n_changes; i++) {

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "bus/authorize.h"
 #include "bus/call-entry.h"
+#include "bus/error-details.h"
 #include "bus/new-rule.h"
 #include "bus/rule-news.h"
 #include "bus/rule-rows.h"
@@ -72,7 +73,7 @@ typedef struct PendingCall {
         Service *service;
         sd_bus_message *call;
         char *name, *file; /* of the rule */
-        bool dry_run, no_apply;
+        bool dry_run, no_apply, tells_details;
         CallEntry entry; /* for the log */
 } PendingCall;
 
@@ -96,6 +97,7 @@ static PendingCall *pending_call_new(Service *service, sd_bus_message *call, con
         pending->service = service;
         pending->call = sd_bus_message_ref(call);
         pending->name = strdup(name);
+        pending->tells_details = request->error_details;
         call_entry_begin(&pending->entry, service, caller, request);
         log_fields_add(&pending->entry.fields, "VFIOD_RULE", "%s", TEXT_NAME(name));
         if (!pending->name || make_path(service, name, &pending->file) < 0)
@@ -121,7 +123,7 @@ static bool reply_problem(PendingCall *pending, int r, const Problem *problem) {
                 return false;
         (void)bus_set_error(&error, r, problem);
         call_entry_log_refused(&pending->entry, pending->service, &error);
-        (void)sd_bus_reply_method_error(pending->call, &error);
+        (void)error_details_reply_rule(pending->call, pending->tells_details, &error, pending->name);
         return true;
 }
 

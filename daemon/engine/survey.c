@@ -145,12 +145,20 @@ static int find_holder(const Work *work, uint64_t end_us, Report *report) {
                                         &holder.holder);
 }
 
+static uint64_t find_end(const Work *work) {
+        return clock_us(CLOCK_MONOTONIC) +
+                        (work->transaction->survey_us > 0 ? work->transaction->survey_us : SURVEY_US);
+}
+
+int survey_add_holder(const Work *work, Report *report) {
+        return find_holder(work, find_end(work), report);
+}
+
 int survey(const Work *work, Report *report, Problem *problem) {
         const Plan *plan = work->plan;
-        /* Otherwise nobody sees the finding, and the lock of the node decides. */
+        /* Otherwise nobody needs the finding before the lock of the node decides. */
         bool is_asked = plan->only_plan || plan->fingerprint != 0;
-        uint64_t duration_us = work->transaction->survey_us > 0 ? work->transaction->survey_us : SURVEY_US;
-        uint64_t end_us = clock_us(CLOCK_MONOTONIC) + duration_us;
+        uint64_t end_us = find_end(work);
         int r = 0;
 
         if (plan->verb != PLAN_REATTACH)

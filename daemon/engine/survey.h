@@ -13,3 +13,7 @@
  * What could not be examined until the deadline is a finding, as everything that cannot be determined.
  * work_open() comes before, but not for the survey of all groups (plan_survey()). Returns 0, FAILED or -ENOMEM. */
 int survey(const Work *work, Report *report, Problem *problem);
+
+/* Adds the virtual machine that has the group or one of its devices to the findings, after a reattach was refused because of it.
+ * Returns 0 or -ENOMEM. */
+int survey_add_holder(const Work *work, Report *report);

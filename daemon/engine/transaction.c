@@ -254,7 +254,13 @@ static int run(const Transaction *transaction, Report *report, Problem *problem)
         if ((r = check_plan(&work, report, problem)) != 0 || (r = make_origins(&work, problem)) != 0 ||
                         (r = fill_in_values(&work, problem)) != 0)
                 return r;
-        return run_steps(&work, report, problem);
+        r = run_steps(&work, report, problem);
+        if (r == OUTCOME_HELD && plan->verb == PLAN_REATTACH && report->findings.n_findings == 0) {
+                int error = survey_add_holder(&work, report);
+                if (error < 0)
+                        return error;
+        }
+        return r;
 }
 
 int transaction_run(const Transaction *transaction, Report *report, Problem *problem) {

@@ -3,7 +3,7 @@
 
 #include "kernel/kernel.h"
 
-/* The interface org.vfiod1.Census1, which the daemon and its workers call: it tells which processes have which nodes
+/* The interface org.vfiod1.Census2, which the daemon and its workers call: it tells which processes have which nodes
  * open, and what is mounted. It changes nothing. */
 
 /* Serves one connection in a child process, and takes the descriptor over. Returns when the connection has ended.

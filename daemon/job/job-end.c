@@ -97,6 +97,16 @@ static void restore_reason(Job *job) {
                 job->result.error = -ENOMEM;
 }
 
+/* Copies the first findings of a job that failed: its caller gets all of them. Without memory, the entry lacks some. */
+static void keep_findings(const Job *job, EndedJob *entry) {
+        const FindingList *findings = &job->result.report.findings;
+
+        for (size_t i = 0; i < findings->n_findings; i++)
+                if (i >= ENDED_FINDINGS_MAX || finding_list_append(&entry->findings, &findings->findings[i]) < 0)
+                        entry->n_more_findings++;
+        entry->findings_are_private = plan_reader(job->plan) != READER_ANYBODY;
+}
+
 /* Without memory, the entry lacks the addresses. */
 void job_enter_history(Job *job) {
         const Plan *plan = job->plan;
@@ -120,7 +130,12 @@ void job_enter_history(Job *job) {
                         .problem = TAKE_GENERIC(job->result.problem, Problem, (Problem){}),
                         .changes = TAKE_PTR(job->result.report.changes),
                         .n_changes = job->result.report.n_changes,
+                        .selected = plan->selected,
+                        .overrides = plan->overrides,
+                        .force = plan->force,
         };
+        if (entry->error < 0 || entry->problem.outcome != OUTCOME_DONE)
+                keep_findings(job, entry);
         job->result.report.n_changes = 0;
         for (size_t i = 0; entry->addresses && i < plan->n_members; i++)
                 if (!plan->members[i].created)

@@ -8,6 +8,7 @@ EndedJob *ended_job_free(EndedJob *entry) {
         free(entry->changes);
         log_fields_done(&entry->caller);
         problem_done(&entry->problem);
+        finding_list_done(&entry->findings);
         free(entry);
         return NULL;
 }

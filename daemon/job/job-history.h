@@ -9,6 +9,7 @@
  * became of its job. */
 
 #define JOB_HISTORY_MAX 64
+#define ENDED_FINDINGS_MAX 16
 
 typedef struct EndedJob {
         uint64_t sequence; /* 1 for the first that ended since vfiod started, and so on */
@@ -26,6 +27,12 @@ typedef struct EndedJob {
         bool is_private; /* The message may name processes and mounts that only the caller and root may see. */
         DriverChange *changes;
         size_t n_changes;
+        PciAddress selected; /* see Plan */
+        unsigned overrides;
+        bool force;
+        FindingList findings; /* of a job that failed: the first ENDED_FINDINGS_MAX */
+        size_t n_more_findings;
+        bool findings_are_private; /* as is_private */
 } EndedJob;
 
 typedef struct JobHistory {

@@ -207,8 +207,10 @@ static int start_census(Lease *lease, Problem *problem) {
         for (size_t i = 0; i < lease->n_addresses; i++)
                 devices[i] = (AskedDevice){
                                 lease->addresses[i], job_table_find_cdev(table->parts.jobs, lease->addresses[i])};
-        int r = census_start(table->parts.censuses, 0, 0, lease->group, devices, lease->n_addresses, on_census, search,
-                        problem);
+        CensusQuestion question = {
+                        .about = {&lease->group, lease->group >= 0, devices, lease->n_addresses},
+        };
+        int r = census_start(table->parts.censuses, &question, on_census, search, problem);
         if (r == 0)
                 TAKE_PTR(search);
         return r;

@@ -48,7 +48,7 @@ struct Lease {
         uint64_t granted;  /* fingerprint of the devices when the access was given: see lease_access_fingerprint() */
         char *caller;
         LogFields fields;        /* about the caller, for the log */
-        WorkerResult failure;    /* of a lease with has_failed; without the report */
+        WorkerResult failure;    /* of a lease with has_failed; of the report, only the findings */
         lease_started_t started; /* NULL once it was called */
         void *userdata;
 };

@@ -144,6 +144,8 @@ static void fail(Lease *lease, const WorkerResult *result) {
                         problem_set(&lease->failure.problem, result->problem.outcome, "%s", result->problem.message) <
                                         0)
                 lease->failure.error = -ENOMEM;
+        /* Without memory, the caller gets the error without the findings. */
+        (void)finding_list_copy(&result->report.findings, &lease->failure.report.findings);
         if (!lease->is_recording)
                 drop_failed(lease);
 }

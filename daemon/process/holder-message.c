@@ -39,9 +39,16 @@ int holder_message_append_search(sd_bus_message *message, const HolderTable *tab
         }
         if (r < 0 || (r = sd_bus_message_close_container(message)) < 0)
                 return r;
-        r = sd_bus_message_append(message, "usuuub", (uint32_t)table->n_owners, table->suffix,
-                        (uint32_t)table->suffix_owner, (uint32_t)table->names_max, (uint32_t)table->reader,
-                        (int)wants_mounts);
+        if ((r = sd_bus_message_append(message, "u", (uint32_t)table->n_owners)) < 0 ||
+                        (r = sd_bus_message_open_container(message, 'a', "(us)")) < 0)
+                return r;
+        for (size_t i = 0; i < table->n_suffixes && r >= 0; i++)
+                r = sd_bus_message_append(
+                                message, "(us)", (uint32_t)table->suffixes[i].owner, table->suffixes[i].suffix);
+        if (r < 0 || (r = sd_bus_message_close_container(message)) < 0)
+                return r;
+        r = sd_bus_message_append(
+                        message, "uub", (uint32_t)table->names_max, (uint32_t)table->reader, (int)wants_mounts);
         return r < 0 ? r : 0;
 }
 
@@ -64,16 +71,32 @@ static int read_nodes(sd_bus_message *message, HolderTable *table) {
         return r < 0 ? r : sd_bus_message_exit_container(message);
 }
 
+static int read_suffixes(sd_bus_message *message, size_t n_owners, HolderTable *table) {
+        int r = sd_bus_message_enter_container(message, 'a', "(us)");
+
+        while (r >= 0) {
+                uint32_t owner;
+                const char *suffix;
+
+                if ((r = sd_bus_message_read(message, "(us)", &owner, &suffix)) <= 0)
+                        break;
+                if (table->n_suffixes == OWNERS_MAX || owner >= n_owners || isempty(suffix) ||
+                                strlen(suffix) >= sizeof(table->suffixes->suffix))
+                        return -EBADMSG;
+                r = holder_table_add_suffix(table, suffix, owner);
+        }
+        return r < 0 ? r : sd_bus_message_exit_container(message);
+}
+
 int holder_message_read_search(sd_bus_message *message, HolderTable *table, bool *ret_wants_mounts) {
-        uint32_t n_owners, suffix_owner, names_max, reader;
-        const char *suffix;
+        uint32_t n_owners, names_max, reader;
         int wants_mounts, r;
 
-        if ((r = read_nodes(message, table)) < 0 ||
-                        (r = sd_bus_message_read(message, "usuuub", &n_owners, &suffix, &suffix_owner, &names_max,
-                                         &reader, &wants_mounts)) < 0)
+        if ((r = read_nodes(message, table)) < 0 || (r = sd_bus_message_read(message, "u", &n_owners)) < 0 ||
+                        (r = read_suffixes(message, n_owners, table)) < 0 ||
+                        (r = sd_bus_message_read(message, "uub", &names_max, &reader, &wants_mounts)) < 0)
                 return r;
-        if (n_owners > OWNERS_MAX || strlen(suffix) >= sizeof(table->suffix) || (*suffix && suffix_owner >= n_owners))
+        if (n_owners > OWNERS_MAX)
                 return -EBADMSG;
         for (size_t i = 0; i < table->n_nodes; i++)
                 if (table->nodes[i].owner >= n_owners)
@@ -82,8 +105,6 @@ int holder_message_read_search(sd_bus_message *message, HolderTable *table, bool
         if (!table->owners)
                 return -ENOMEM;
         table->n_owners = n_owners;
-        (void)snprintf(table->suffix, sizeof(table->suffix), "%s", suffix);
-        table->suffix_owner = suffix_owner;
         table->names_max = names_max;
         table->reader = reader;
         *ret_wants_mounts = wants_mounts;
@@ -92,31 +113,40 @@ int holder_message_read_search(sd_bus_message *message, HolderTable *table, bool
 
 /* ListHolders. */
 
-int holder_message_append_list(sd_bus_message *message, int group, const AskedDevice *devices, size_t n_devices,
-                size_t names_max, uid_t reader) {
+int holder_message_append_list(sd_bus_message *message, const HolderQuestion *question) {
         int r;
 
-        if ((r = sd_bus_message_append(message, "i", group)) < 0 ||
+        if ((r = sd_bus_message_append_array(message, 'i', question->groups, question->n_groups * sizeof(int))) < 0 ||
                         (r = sd_bus_message_open_container(message, 'a', "(st)")) < 0)
                 return r;
-        for (size_t i = 0; i < n_devices && r >= 0; i++)
-                r = sd_bus_message_append(
-                                message, "(st)", PCI_ADDRESS_TEXT(devices[i].address), (uint64_t)devices[i].cdev);
+        for (size_t i = 0; i < question->n_devices && r >= 0; i++)
+                r = sd_bus_message_append(message, "(st)", PCI_ADDRESS_TEXT(question->devices[i].address),
+                                (uint64_t)question->devices[i].cdev);
         if (r < 0 || (r = sd_bus_message_close_container(message)) < 0)
                 return r;
-        r = sd_bus_message_append(message, "uu", (uint32_t)names_max, (uint32_t)reader);
+        r = sd_bus_message_append(message, "uu", (uint32_t)question->names_max, (uint32_t)question->reader);
         return r < 0 ? r : 0;
+}
+
+static int read_groups(sd_bus_message *message, HolderTable *table) {
+        int group;
+
+        int r = sd_bus_message_enter_container(message, 'a', "i");
+        while (r >= 0 && (r = sd_bus_message_read_basic(message, 'i', &group)) > 0) {
+                if (table->n_owners == OWNERS_MAX || group < 0)
+                        return -EBADMSG;
+                r = holder_table_add_group(table, group);
+        }
+        return r < 0 ? r : sd_bus_message_exit_container(message);
 }
 
 int holder_message_read_list(sd_bus_message *message, HolderTable *table) {
         const char *text;
         uint32_t names_max, reader;
         uint64_t cdev;
-        int group, r;
+        int r;
 
-        if ((r = sd_bus_message_read(message, "i", &group)) < 0 ||
-                        (group >= 0 && (r = holder_table_add_group(table, group)) < 0) ||
-                        (r = sd_bus_message_enter_container(message, 'a', "(st)")) < 0)
+        if ((r = read_groups(message, table)) < 0 || (r = sd_bus_message_enter_container(message, 'a', "(st)")) < 0)
                 return r;
         while ((r = sd_bus_message_read(message, "(st)", &text, &cdev)) > 0) {
                 PciAddress address;
@@ -130,7 +160,7 @@ int holder_message_read_list(sd_bus_message *message, HolderTable *table) {
         if (r < 0 || (r = sd_bus_message_exit_container(message)) < 0 ||
                         (r = sd_bus_message_read(message, "uu", &names_max, &reader)) < 0)
                 return r;
-        table->names_max = names_max;
+        table->names_max = table->names_total_max = names_max;
         table->reader = reader;
         return 0;
 }
@@ -253,9 +283,10 @@ static int read_holder(sd_bus_message *message, HolderTable *table) {
         named.holder.pid = (pid_t)pid;
         named.holder.uid = uid;
         HolderList *list = find_list(table, owner, kind);
-        if (!list || list->n_holders >= table->names_max)
+        if (!list)
                 return -EBADMSG;
-        return holder_list_add(list, &named, node[0] != '\0' ? node : NULL);
+        r = holder_table_add_name(table, list, &named, node[0] != '\0' ? node : NULL);
+        return r == -E2BIG ? -EBADMSG : r;
 }
 
 static int read_holders(sd_bus_message *message, HolderTable *table) {

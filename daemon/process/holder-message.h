@@ -6,12 +6,12 @@
 #include "usage/mounts.h"
 
 /* What vfiod-census is asked, and what it answers. The method Search takes the nodes of a table, by their numbers; it is
- * for workers. The method ListHolders takes a group and devices, whose nodes vfiod-census finds by itself; it is for the
- * daemon, which does not see /dev. Both have the same answer: the lists of the table, whose owners have the same order
- * at both ends. */
+ * for workers. The method ListHolders takes groups and devices, whose nodes vfiod-census finds by itself; it is for the
+ * daemon, which does not see /dev. Both search once, and have the same answer: the lists of the table, whose owners have
+ * the same order at both ends. */
 
-#define HOLDER_MESSAGE_SEARCH "a(utb)usuuub"
-#define HOLDER_MESSAGE_LIST "ia(st)uu"
+#define HOLDER_MESSAGE_SEARCH "a(utb)ua(us)uub"
+#define HOLDER_MESSAGE_LIST "aia(st)uu"
 #define HOLDER_MESSAGE_ANSWER "ibta(ui)a(uyuuayayay)a(uyu)bta(ayay)"
 
 /* Append and read the arguments of Search. The table of the second has only its kernel. Return 0; -EBADMSG; or another
@@ -25,14 +25,22 @@ typedef struct AskedDevice {
         dev_t cdev; /* see job_table_find_cdev(); 0 for none */
 } AskedDevice;
 
-/* Append and read the arguments of ListHolders. group is negative for none. reader: for whom the answer is, see
- * holders.h. Return as above. */
-int holder_message_append_list(sd_bus_message *message, int group, const AskedDevice *devices, size_t n_devices,
-                size_t names_max, uid_t reader);
+/* What ListHolders is about: the owners of the table are first the groups, then the devices. The arrays are borrowed. */
+typedef struct HolderQuestion {
+        const int *groups;
+        size_t n_groups;
+        const AskedDevice *devices;
+        size_t n_devices;
+        size_t names_max; /* how many names all lists of the answer may have, beyond the first name of each */
+        uid_t reader;     /* for whom the answer is, see holders.h */
+} HolderQuestion;
+
+/* Append and read the arguments of ListHolders. Return as above. */
+int holder_message_append_list(sd_bus_message *message, const HolderQuestion *question);
 int holder_message_read_list(sd_bus_message *message, HolderTable *table);
 
 /* Append and read the answer. error says why the search failed. mounts may be NULL. The table of the second has its
- * owners and names_max already. Return as above. */
+ * owners and limits already. Return as above. */
 int holder_message_append_answer(
                 sd_bus_message *message, int error, const HolderTable *table, const MountTable *mounts);
 int holder_message_read_answer(sd_bus_message *message, HolderTable *table, MountTable *mounts);

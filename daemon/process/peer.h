@@ -9,7 +9,7 @@
  * understand each other, and say so. */
 
 #define PEER_WORKER_INTERFACE "org.vfiod1.Worker2"
-#define PEER_CENSUS_INTERFACE "org.vfiod1.Census1"
+#define PEER_CENSUS_INTERFACE "org.vfiod1.Census2"
 #define PEER_MODULES_INTERFACE "org.vfiod1.Modules1"
 #define PEER_REAPER_INTERFACE "org.vfiod1.Reaper1"
 #define PEER_PATH "/org/vfiod1"

@@ -141,9 +141,11 @@ static int start_census(Revert *revert, Problem *problem) {
         for (size_t i = 0; devices && i < revert->n_addresses; i++)
                 devices[i] = (AskedDevice){
                                 revert->addresses[i], job_table_find_cdev(table->parts.jobs, revert->addresses[i])};
+        CensusQuestion question = {
+                        .about = {&revert->group, revert->group >= 0, devices, revert->n_addresses},
+        };
         if (devices && call)
-                r = census_start(table->parts.censuses, 0, 0, revert->group, devices, revert->n_addresses, on_census,
-                                call, problem);
+                r = census_start(table->parts.censuses, &question, on_census, call, problem);
         if (r != 0)
                 free(call);
         return r;

@@ -6,7 +6,7 @@ int census_search_here(HolderTable *table, MountTable *mounts) {
         UsageLimits limits = usage_limits;
         int r;
 
-        if (table->n_nodes == 0 && table->suffix[0] == '\0' && !mounts)
+        if (!holder_table_asks(table) && !mounts)
                 return 0;
         limits.end_us = table->end_us;
         if ((r = process_table_read(table->kernel, &limits, &processes)) < 0 ||
@@ -18,7 +18,7 @@ int census_search_here(HolderTable *table, MountTable *mounts) {
 int holder_table_search(HolderTable *table) {
         const CensusPort *census = table->kernel->census;
 
-        if (table->n_nodes == 0 && table->suffix[0] == '\0')
+        if (!holder_table_asks(table))
                 return 0;
         int r = census ? census->search(census, table, NULL) : census_search_here(table, NULL);
         return r < 0 ? r : table->error;

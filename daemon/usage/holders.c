@@ -49,6 +49,15 @@ static int add_node(HolderTable *table, DeviceNode node) {
         return 0;
 }
 
+int holder_table_add_suffix(HolderTable *table, const char *suffix, size_t owner) {
+        if (!ARRAY_GROW(table->suffixes, table->n_suffixes))
+                return -ENOMEM;
+        SuffixOwner *entry = &table->suffixes[table->n_suffixes++];
+        *entry = (SuffixOwner){.owner = owner};
+        (void)snprintf(entry->suffix, sizeof(entry->suffix), "%s", suffix);
+        return 0;
+}
+
 int holder_table_add_node(HolderTable *table, PciAddress address, DeviceNode node) {
         return add_owner(table, address) ? add_node(table, node) : -ENOMEM;
 }
@@ -88,17 +97,13 @@ int holder_table_add_group(HolderTable *table, int group) {
                 return holder_table_add_node(table, (PciAddress){}, (DeviceNode){.number = number});
         if (!add_owner(table, (PciAddress){}))
                 return -ENOMEM;
-        (void)snprintf(table->suffix, sizeof(table->suffix), "%s", VFIO_NODE_TEXT(group, no_iommu) + strlen("/dev"));
-        table->suffix_owner = table->n_owners - 1;
-        return 0;
+        return holder_table_add_suffix(table, VFIO_NODE_TEXT(group, no_iommu) + strlen("/dev"), table->n_owners - 1);
 }
 
 int holder_table_add_socket(HolderTable *table, const char *inode) {
         if (!add_owner(table, (PciAddress){}))
                 return -ENOMEM;
-        (void)snprintf(table->suffix, sizeof(table->suffix), "socket:[%.20s]", inode);
-        table->suffix_owner = table->n_owners - 1;
-        return 0;
+        return holder_table_add_suffix(table, SYSFS_PATH("socket:[%.20s]", inode), table->n_owners - 1);
 }
 
 static int compare_owners(const void *a, const void *b) {
@@ -121,19 +126,52 @@ static const NodeOwner *find_node(const HolderTable *table, DeviceNode node) {
         return entry;
 }
 
+static int compare_suffix_owners(const void *a, const void *b) {
+        const SuffixOwner *left = a, *right = b;
+        int r = strcmp(left->suffix, right->suffix);
+        return r != 0 ? r : COMPARE(left->owner, right->owner);
+}
+
+static int compare_suffixes(const void *a, const void *b) {
+        return strcmp(((const SuffixOwner *)a)->suffix, ((const SuffixOwner *)b)->suffix);
+}
+
+/* Returns the first entry of the suffix; NULL if there is none. */
+static const SuffixOwner *find_suffix(const HolderTable *table, const char *suffix) {
+        SuffixOwner key;
+
+        if (strlen(suffix) >= sizeof(key.suffix))
+                return NULL;
+        (void)snprintf(key.suffix, sizeof(key.suffix), "%s", suffix);
+        const SuffixOwner *entry =
+                        bsearch(&key, table->suffixes, table->n_suffixes, sizeof(SuffixOwner), compare_suffixes);
+        while (entry && entry > table->suffixes && compare_suffixes(entry - 1, &key) == 0)
+                entry--;
+        return entry;
+}
+
 /* The lists. */
 
-int holder_list_add(HolderList *list, const NamedHolder *named, const char *node) {
+static bool has_room(const HolderTable *table, const HolderList *list) {
+        return list->n_holders < table->names_max &&
+                        (list->n_holders == 0 || table->names_total_max == 0 ||
+                                        table->n_names < table->names_total_max);
+}
+
+int holder_table_add_name(HolderTable *table, HolderList *list, const NamedHolder *named, const char *node) {
         _cleanup_free_ char *copy = node ? strdup(node) : NULL;
 
+        if (!has_room(table, list))
+                return -E2BIG;
         if ((node && !copy) || !ARRAY_GROW(list->holders, list->n_holders))
                 return -ENOMEM;
         list->holders[list->n_holders] = *named;
         list->holders[list->n_holders++].node = TAKE_PTR(copy);
+        table->n_names++;
         return 0;
 }
 
-static int add_holder(const HolderTable *table, HolderList *list, const Process *process, const char *node) {
+static int add_holder(HolderTable *table, HolderList *list, const Process *process, const char *node) {
         NamedHolder named = {.holder = {.pid = process->pid, .uid = process->uid}};
         _cleanup_free_ char *unit = NULL;
         pid_t pid = process->pid;
@@ -141,16 +179,16 @@ static int add_holder(const HolderTable *table, HolderList *list, const Process 
         if (list->last == pid)
                 return 0;
         list->last = pid;
-        if (list->n_holders == table->names_max) {
+        if (!has_room(table, list)) {
                 list->n_more++;
                 return 0;
         }
         if (holder_conceal(&named.holder, table->reader))
-                return holder_list_add(list, &named, NULL);
+                return holder_table_add_name(table, list, &named, NULL);
         (void)process_read_command(table->kernel, pid, named.holder.command);
         if (sd_pid_get_unit(pid, &unit) >= 0)
                 (void)snprintf(named.holder.unit, sizeof(named.holder.unit), "%s", unit);
-        return holder_list_add(list, &named, node);
+        return holder_table_add_name(table, list, &named, node);
 }
 
 static void holder_list_done(HolderList *list) {
@@ -167,6 +205,7 @@ void holder_table_done(HolderTable *table) {
         holder_list_done(&table->hidden);
         free(table->owners);
         free(table->nodes);
+        free(table->suffixes);
         *table = (HolderTable){};
 }
 
@@ -216,16 +255,28 @@ static bool read_path(Walk *walk, int directory_fd, const char *name) {
 /* A sandboxed virtual machine sees the node in another directory than /dev, so only the end of the path is compared. A
  * socket has this text as its whole path: a file of a user may have a name that ends with it. */
 static int match_suffix(Walk *walk, int directory_fd, const char *name) {
+        static const char folder[] = "/vfio/";
         HolderTable *table = walk->table;
-        size_t suffix_length = strlen(table->suffix);
 
         if (!read_path(walk, directory_fd, name))
                 return 0;
-        size_t length = strlen(walk->path);
-        if (length < suffix_length || !streq(walk->path + length - suffix_length, table->suffix) ||
-                        (table->suffix[0] != '/' && length != suffix_length) || is_path_only(directory_fd, name))
+        const char *suffix = walk->path, *name_of_file = strrchr(walk->path, '/');
+        if (name_of_file) {
+                size_t length = (size_t)(name_of_file + 1 - walk->path);
+
+                if (length < strlen(folder))
+                        return 0;
+                suffix = name_of_file + 1 - strlen(folder);
+                if (!startswith(suffix, folder))
+                        return 0;
+        }
+        const SuffixOwner *entry = find_suffix(table, suffix), *end = table->suffixes + table->n_suffixes;
+        if (!entry || is_path_only(directory_fd, name))
                 return 0;
-        return add_holder(table, &table->owners[table->suffix_owner].open, walk->process, walk->path);
+        int r = 0;
+        for (const SuffixOwner *first = entry; r >= 0 && entry < end && compare_suffixes(entry, first) == 0; entry++)
+                r = add_holder(table, &table->owners[entry->owner].open, walk->process, walk->path);
+        return r;
 }
 
 /* The nodes of a simulated machine are regular files without numbers. For a path that ends with
@@ -287,7 +338,7 @@ static int walk_descriptors(Walk *walk, size_t *budget) {
                 }
                 (*budget)--;
                 walk->table->n_descriptors++;
-                if (walk->table->suffix[0] != '\0')
+                if (walk->table->n_suffixes > 0)
                         r = match_suffix(walk, dirfd(folder), name);
                 if (r >= 0 && walk->table->n_nodes > 0)
                         r = match_number(walk, dirfd(folder), name);
@@ -424,6 +475,8 @@ static int walk_processes(HolderTable *table, ProcessTable *processes, const Usa
 int holder_table_walk(HolderTable *table, ProcessTable *processes, const UsageLimits *limits) {
         if (table->n_nodes > 0)
                 qsort(table->nodes, table->n_nodes, sizeof(NodeOwner), compare_owners);
+        if (table->n_suffixes > 0)
+                qsort(table->suffixes, table->n_suffixes, sizeof(SuffixOwner), compare_suffix_owners);
         table->has_too_many_processes = processes->is_cut;
         table->error = walk_processes(table, processes, limits);
         return table->error == -ENOMEM ? -ENOMEM : 0;

@@ -48,7 +48,7 @@ typedef struct NamedHolder {
 typedef struct HolderList {
         NamedHolder *holders;
         size_t n_holders;
-        size_t n_more; /* beyond names_max of the table */
+        size_t n_more; /* beyond names_max or names_total_max of the table */
         pid_t last;
 } HolderList;
 
@@ -66,28 +66,35 @@ typedef struct NodeOwner {
         size_t owner; /* an index of owners */
 } NodeOwner;
 
-/* Set kernel, names_max, reader and end_us, and the rest to 0. */
+/* A node whose number is not known. */
+typedef struct SuffixOwner {
+        char suffix[32]; /* end of its path, for example "/vfio/25"; or "socket:[1234]" */
+        size_t owner;
+} SuffixOwner;
+
+/* Set kernel, names_max, names_total_max, reader and end_us, and the rest to 0. */
 typedef struct HolderTable {
         const Kernel *kernel;
-        uid_t reader;     /* see holder_conceal() */
-        size_t names_max; /* Each list names so many processes and counts the others. */
-        uint64_t end_us;  /* CLOCK_MONOTONIC: when a search has to end; 0 for no end */
+        uid_t reader;           /* see holder_conceal() */
+        size_t names_max;       /* Each list names so many processes and counts the others. */
+        size_t names_total_max; /* So many names are in all lists, and at least one in each list. 0 for no such limit. */
+        uint64_t end_us;        /* CLOCK_MONOTONIC: when a search has to end; 0 for no end */
         NodeHolders *owners;
         size_t n_owners;
         NodeOwner *nodes; /* of all owners; sorted by the walk */
         size_t n_nodes;
-        char suffix[32]; /* Path of a node whose number is not known, for example "/vfio/25"; or "socket:[1234]"; "" for none. */
-        size_t suffix_owner;
+        SuffixOwner *suffixes; /* of all owners; sorted by the walk */
+        size_t n_suffixes;
         HolderList hidden;    /* processes whose descriptors vfiod may not read */
+        size_t n_names;       /* in all lists */
         size_t n_descriptors; /* that were read */
         bool has_too_many_processes;
         int error; /* 0, or why the walk failed: -ETIME if there was not enough time */
 } HolderTable;
 
-/* Add an owner: a function with all its nodes, a function with this node, a group with its node, or a socket. A table has
- * at most one group or socket. Each returns 0
- * or -ENOMEM. If the nodes of a function cannot be collected, its field "error" says so; a function that is gone has
- * no nodes. */
+/* Add an owner: a function with all its nodes, a function with this node, a group with its node, or a socket. Each
+ * returns 0 or -ENOMEM. If the nodes of a function cannot be collected, its field "error" says so; a function that is
+ * gone has no nodes. */
 int holder_table_add_device(HolderTable *table, PciAddress address);
 int holder_table_add_node(HolderTable *table, PciAddress address, DeviceNode node);
 int holder_table_add_group(HolderTable *table, int group);
@@ -101,8 +108,17 @@ int holder_table_add_removed_node(HolderTable *table, dev_t number);
  * 0 or -ENOMEM; another error is in the table. */
 int holder_table_walk(HolderTable *table, ProcessTable *processes, const UsageLimits *limits);
 
-/* Adds a copy of the holder, with a copy of the node, which may be NULL. Returns 0 or -ENOMEM. */
-int holder_list_add(HolderList *list, const NamedHolder *named, const char *node);
+/* Tells whether the table looks for anything. */
+static inline bool holder_table_asks(const HolderTable *table) {
+        return table->n_nodes > 0 || table->n_suffixes > 0;
+}
+
+/* Adds a node without a number to this owner. The suffix is shorter than SuffixOwner has room for. Returns 0 or -ENOMEM. */
+int holder_table_add_suffix(HolderTable *table, const char *suffix, size_t owner);
+
+/* Adds a copy of the holder, with a copy of the node, which may be NULL, to a list of the table. Returns 0; -E2BIG if a
+ * limit of the table does not allow another name; or -ENOMEM. */
+int holder_table_add_name(HolderTable *table, HolderList *list, const NamedHolder *named, const char *node);
 
 /* Returns NULL if the table has no such function. */
 const NodeHolders *holder_table_find(const HolderTable *table, PciAddress address);

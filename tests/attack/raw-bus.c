@@ -121,6 +121,10 @@ void raw_end_array(GByteArray *body, guint begin, guint alignment) {
         memcpy(body->data + begin - sizeof(size), &size, sizeof(size));
 }
 
+void raw_put_true(GByteArray *body) {
+        put_number(body, 1);
+}
+
 void raw_put_key(GByteArray *body, const char *key, const char *signature) {
         raw_align(body, 8);
         raw_put_text(body, key);

@@ -64,6 +64,8 @@ void raw_align(GByteArray *body, guint alignment);
 void raw_put_string(GByteArray *body, const char *text, gsize length);
 void raw_put_text(GByteArray *body, const char *text);
 void raw_put_signature(GByteArray *body, const char *signature);
+/* A boolean. */
+void raw_put_true(GByteArray *body);
 /* An array: everything that is added between begin and end is an element. Returns a value to pass to end. alignment:
  * of an element. */
 guint raw_begin_array(GByteArray *body, guint alignment);

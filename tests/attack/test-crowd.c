@@ -26,6 +26,7 @@ static void plug_crowd(Fixture *fixture) {
 
 typedef struct Crowd {
         const char *name; /* the kind of companions: "members", "partitions" or "duplicates" */
+        bool detaches;    /* Detach with details of its error, instead of Plan */
         uid_t uid;
         guint n_plans, n_refused, n_limited;
 } Crowd;
@@ -42,8 +43,13 @@ static GByteArray *make_call(const Crowd *crowd) {
         GByteArray *body = raw_body();
 
         raw_put_text(body, "0000:80:00.0");
-        raw_put_text(body, "detach");
+        if (!crowd->detaches)
+                raw_put_text(body, "detach");
         guint options = raw_begin_array(body, 8);
+        if (crowd->detaches) {
+                raw_put_key(body, "error-details", "b");
+                raw_put_true(body);
+        }
         raw_put_key(body, "companions", "as");
         guint list = raw_begin_array(body, 4);
         for (guint i = 0; i < N_COMPANIONS; i++) {
@@ -61,11 +67,14 @@ static void send_crowd(void *userdata) {
         g_autoptr(RawBus) attacker = raw_bus_connect(crowd->uid);
 
         for (guint i = 0; i < N_CALLS; i++)
-                (void)raw_bus_send(attacker, "Plan", "ssa{sv}", make_call(crowd));
+                (void)raw_bus_send(attacker, crowd->detaches ? "Detach" : "Plan",
+                                crowd->detaches ? "sa{sv}" : "ssa{sv}", make_call(crowd));
         for (guint i = 0; i < N_CALLS; i++) {
                 g_auto(RawAnswer) answer = raw_bus_receive(attacker);
 
                 if (!answer.error && strstr(answer.text, "[('consent', "))
+                        crowd->n_refused++;
+                else if (crowd->detaches && g_strcmp0(answer.error, BUS_NAME ".Error.GroupNeedsConsent") == 0)
                         crowd->n_refused++;
                 else if (!answer.error)
                         crowd->n_plans++;
@@ -116,10 +125,18 @@ static void test_duplicates(uid_t uid) {
         check_refused(&crowd);
 }
 
+/* The error of Detach lists each member, too. */
+static void test_details(uid_t uid) {
+        Crowd crowd = {.uid = uid, .name = "partitions", .detaches = true};
+
+        check_refused(&crowd);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         attack_add("/attack/crowd/members", test_members);
         attack_add("/attack/crowd/partitions", test_partitions);
         attack_add("/attack/crowd/duplicates", test_duplicates);
+        attack_add("/attack/crowd/details", test_details);
         return g_test_run();
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "fake-helper.h"
+#include "process/holder-message.h"
 #include "witness.h"
 
 #include <sys/socket.h>
@@ -448,6 +449,35 @@ static void test_census(void) {
         fixture_stop(fixture);
 }
 
+/* An answer with an error for the first device, of which the owner has this number: a search for all devices tells it in a row,
+ * and a search for one device fails. */
+static void send_device_error(sd_bus *peer, sd_bus_message *call, void *userdata) {
+        guint32 owner = GPOINTER_TO_UINT(userdata);
+        sd_bus_message *reply = begin_reply(call);
+
+        (void)peer;
+        g_assert_cmpint(sd_bus_message_append(reply, HOLDER_MESSAGE_ANSWER, 0, false, UINT64_C(1), 1, owner, -EIO, 0, 0,
+                                        false, UINT64_C(0), 0),
+                        >=, 0);
+        send_reply(reply);
+}
+
+static void test_unknown_holders(void) {
+        Fixture *fixture = start();
+        g_autoptr(GVariant) groups = fixture_call(fixture, BUS_PATH, MANAGER, "ListGroups", NULL, NULL);
+        g_autoptr(GVariant) rows = g_variant_get_child_value(groups, 0);
+        guint n_groups = (guint)g_variant_n_children(rows);
+
+        FakeHelper *helper = fake_helper_begin(fixture, "census", send_device_error, GUINT_TO_POINTER(n_groups));
+        manager_expect(fixture, "ListHolders", "", NO_OPTIONS,
+                        "([(0, 'not known', '', '', '0000:00:01.0', {'Error': <'Input/output error'>})],)");
+        fake_helper_end(helper);
+        helper = fake_helper_begin(fixture, "census", send_device_error, GUINT_TO_POINTER(1));
+        manager_refused(fixture, "ListHolders", NIC, NO_OPTIONS, "Failed", "*Input/output error*");
+        fake_helper_end(helper);
+        fixture_stop(fixture);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/attack/helpers/bad-results", test_bad_results);
@@ -464,5 +494,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/attack/helpers/calls", test_calls);
         g_test_add_func("/attack/helpers/requests", test_requests);
         g_test_add_func("/attack/helpers/census", test_census);
+        g_test_add_func("/attack/helpers/unknown-holders", test_unknown_holders);
         return g_test_run();
 }

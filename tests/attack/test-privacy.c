@@ -28,14 +28,19 @@ static void end_holder(Process *holder) {
         g_assert_cmpint(process_finish(holder), ==, 128 + SIGKILL);
 }
 
+/* For the device, and for all devices at once. */
 static void expect_holders(uid_t uid, const char *pattern) {
+        static const char *const selectors[] = {NIC, ""};
         g_autoptr(RawBus) bus = raw_bus_connect(uid);
-        GByteArray *body = raw_body();
 
-        raw_put_text(body, NIC);
-        raw_end_array(body, raw_begin_array(body, 8), 8);
-        (void)raw_bus_send(bus, "ListHolders", "sa{sv}", body);
-        raw_bus_expect(bus, NULL, pattern);
+        for (guint i = 0; i < G_N_ELEMENTS(selectors); i++) {
+                GByteArray *body = raw_body();
+
+                raw_put_text(body, selectors[i]);
+                raw_end_array(body, raw_begin_array(body, 8), 8);
+                (void)raw_bus_send(bus, "ListHolders", "sa{sv}", body);
+                raw_bus_expect(bus, NULL, pattern);
+        }
 }
 
 static void expect_plan(uid_t uid, const char *pattern) {
@@ -53,16 +58,47 @@ static void test_holders(uid_t owner) {
         Fixture *fixture = fixture_start(NULL);
         Process *holder = start_holder(fixture, owner);
         int pid = (int)process_get_pid(holder);
-        g_autofree char *row = g_strdup_printf(
-                        "([(%d, 'sh', *'%s/dev/vfio/12', '', *{})],)", pid, fake_kernel_get_root(fixture->kernel));
+        g_autofree char *row = g_strdup_printf("([(%d, 'sh', *'%s/dev/vfio/12', '', *{'Group': <12>})],)", pid,
+                        fake_kernel_get_root(fixture->kernel));
         g_autofree char *held = g_strdup_printf("(false, *'/dev/vfio/12 is held by process %d (sh)*", pid);
 
         expect_holders(0, row);
         expect_holders(owner, row);
-        expect_holders(OTHER, "([(0, '" OF_OTHER "', '', '', '', *{})],)");
+        expect_holders(OTHER, "([(0, '" OF_OTHER "', '', '', '', *{'Group': <12>})],)");
         expect_plan(0, held);
         expect_plan(owner, held);
         expect_plan(OTHER, "(false, *'/dev/vfio/12 is held by " OF_OTHER "', *");
+        end_holder(holder);
+        fixture_stop(fixture);
+}
+
+static void expect_jobs(RawBus *bus, const char *pattern) {
+        (void)raw_bus_send(bus, "ListJobs", NULL, NULL);
+        raw_bus_expect(bus, NULL, pattern);
+}
+
+/* A job that failed: its findings are for root's socket only. */
+static void test_ended_findings(uid_t owner) {
+        Fixture *fixture = fixture_start(NULL);
+        Process *holder = start_holder(fixture, owner);
+        g_autofree char *socket = g_strdup_printf("%s.root", fixture->state_folder);
+        g_autofree char *told =
+                        g_strdup_printf("*'failed', *'Error': *'org.vfiod1.Error.Held'*'Findings': *('held', '" NIC
+                                        "', '/dev/vfio/12 is held by process %d (sh)*'Pid': <uint32 %d>*",
+                                        (int)process_get_pid(holder), (int)process_get_pid(holder));
+        g_autoptr(RawBus) direct = raw_bus_connect_directly(socket);
+        g_autoptr(RawBus) other = raw_bus_connect(OTHER);
+
+        fake_kernel_do(fixture->kernel, "claim 12");
+        manager_refused(fixture, "Reattach", "ens3", NO_OPTIONS, "Held", "*");
+        /* A call that is refused at once has only one answer. */
+        GByteArray *body = raw_body();
+        raw_put_text(body, NIC);
+        raw_end_array(body, raw_begin_array(body, 8), 8);
+        (void)raw_bus_send(direct, "Detach", "sa{sv}", body);
+        raw_bus_expect(direct, BUS_NAME ".Error.AlreadyDetached", "*");
+        expect_jobs(direct, told);
+        expect_jobs(other, "*'failed', *'Error': *'org.vfiod1.Error.Held'*'Device': *'" NIC "'>, 'Group': <12>})*");
         end_holder(holder);
         fixture_stop(fixture);
 }
@@ -116,5 +152,6 @@ int main(int argc, char **argv) {
         attack_add("/attack/privacy/holders", test_holders);
         attack_add("/attack/privacy/job", test_job);
         attack_add("/attack/privacy/ended-job", test_ended_job);
+        attack_add("/attack/privacy/ended-findings", test_ended_findings);
         return g_test_run();
 }

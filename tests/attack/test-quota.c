@@ -89,9 +89,7 @@ static void test_plans(void) {
         fixture_stop(fixture);
 }
 
-/* All calls arrive before the first search has ended, because a search starts a process. */
-static void test_holders(uid_t uid) {
-        Fixture *fixture = fixture_start(NULL);
+static void check_holders(Fixture *fixture, uid_t uid, const char *selector) {
         g_autoptr(RawBus) attacker = raw_bus_connect(uid);
         g_autofree char *pattern =
                         g_strdup_printf("User %u already has 4 running searches for holders*", (unsigned)uid);
@@ -102,7 +100,7 @@ static void test_holders(uid_t uid) {
         for (guint i = 0; i < 50; i++) {
                 GByteArray *body = raw_body();
 
-                raw_put_text(body, NIC);
+                raw_put_text(body, selector);
                 raw_end_array(body, raw_begin_array(body, 8), 8);
                 (void)raw_bus_send(attacker, "ListHolders", "sa{sv}", body);
         }
@@ -121,6 +119,26 @@ static void test_holders(uid_t uid) {
         g_assert_cmpuint(n_done, >=, PER_USER);
         g_assert_cmpuint(n_refused, >, 0);
         fixture_stop(fixture);
+}
+
+/* All calls arrive before the first search has ended, because a search starts a process. */
+static void test_holders(uid_t uid) {
+        check_holders(fixture_start(NULL), uid, NIC);
+}
+
+#define N_CARDS 200
+
+/* A search for all devices costs the daemon little, too, and a search that is refused costs nothing. */
+static void test_all_holders(uid_t uid) {
+        Fixture *fixture = fixture_start(NULL);
+
+        for (guint i = 0; i < N_CARDS; i++)
+                fake_kernel_do(fixture->kernel,
+                                "plug 0001:%02x:%02x.0 vendor=8086 device=10d3 class=020000 group=%u net=many%u "
+                                "driver=e1000e",
+                                i / 32, i % 32, 100 + i, i);
+        fixture_wait_property(fixture, BUS_PATH "/devices/_30001_3a06_3a07_2e0", DEVICE, "Driver", "'e1000e'");
+        check_holders(fixture, uid, "");
 }
 
 /* A plan of root asks the kernel whether a disk is in use. A plan of another user must not ask, because this would
@@ -143,6 +161,7 @@ int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/attack/quota/plans", test_plans);
         attack_add("/attack/quota/holders", test_holders);
+        attack_add("/attack/quota/all-holders", test_all_holders);
         attack_add("/attack/quota/disks", test_disks);
         return g_test_run();
 }

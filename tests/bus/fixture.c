@@ -260,6 +260,22 @@ Pending *fixture_call_start(
                         fixture->connection, G_DBUS_CALL_FLAGS_NO_AUTO_START, path, interface, method, arguments);
 }
 
+char *refusal_of(GDBusConnection *connection, const char *method, const char *arguments) {
+        g_autoptr(GDBusMessage) call = g_dbus_message_new_method_call(BUS_NAME, BUS_PATH, MANAGER, method);
+        Pending pending = {0};
+
+        g_dbus_message_set_body(call, parse_arguments(arguments));
+        g_dbus_connection_send_message_with_reply(
+                        connection, call, G_DBUS_SEND_MESSAGE_FLAGS_NONE, DEADLINE_MS, NULL, NULL, on_reply, &pending);
+        while (!pending.result)
+                g_main_context_iteration(NULL, true);
+        g_autoptr(GDBusMessage) reply =
+                        g_dbus_connection_send_message_with_reply_finish(connection, pending.result, NULL);
+        g_object_unref(pending.result);
+        g_assert_cmpint(g_dbus_message_get_message_type(reply), ==, G_DBUS_MESSAGE_TYPE_ERROR);
+        return g_variant_print(g_dbus_message_get_body(reply), false);
+}
+
 bool pending_is_done(Pending *pending) {
         return pending->result;
 }

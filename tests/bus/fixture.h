@@ -106,6 +106,9 @@ GVariant *pending_finish(Pending *pending, GError **error);
 void pending_expect(Pending *pending, const char *expected);
 void pending_refused(Pending *pending, const char *error_name, const char *pattern);
 
+/* The body of the error with which a call of the Manager fails, also its arguments after the message, which GDBus hides. */
+char *refusal_of(GDBusConnection *connection, const char *method, const char *arguments);
+
 /* Checks the name and the message of an error, as above. */
 void error_expect(const GError *error, const char *error_name, const char *pattern);
 

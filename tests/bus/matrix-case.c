@@ -133,6 +133,7 @@ static char *options_text(const MatrixCase *mcase) {
                         {"kill", "'kill': <true>"},
                         {"no-apply", "'no-apply': <true>"},
                         {"explain", "'explain': <true>"},
+                        {"error-details", "'error-details': <false>"},
                         {"revert-after", "'revert-after': <uint64 60000000>"},
                         {"version-id", "'version-id': <uint64 0>"},
                         {"iommufd", "'iommufd': <false>"},

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "planned.h"
 
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 /* A VM has the group, and the group is reattached with force: the unbind waits in the kernel until the VM ends, and
  * nothing else waits. */
@@ -286,8 +289,8 @@ static void test_holders(void) {
         for (unsigned i = 0; i < G_N_ELEMENTS(selectors); i++) {
                 g_autoptr(GVariant) reply = fixture_call(fixture, BUS_PATH, MANAGER, "ListHolders", selectors[i], NULL);
                 g_autofree char *text = g_variant_print(reply, false);
-                g_autofree char *expected =
-                                g_strdup_printf("([(%d, 's*', *, %s, '', {})],)", (int)process_get_pid(holder), path);
+                g_autofree char *expected = g_strdup_printf(
+                                "([(%d, 's*', *, %s, '', {'Group': <12>})],)", (int)process_get_pid(holder), path);
 
                 if (!g_pattern_match_simple(expected, text))
                         g_error("%s is not like %s", text, expected);
@@ -295,6 +298,80 @@ static void test_holders(void) {
         fixture_expect(fixture, BUS_PATH, MANAGER, "ListHolders", "('ens1', " NO_OPTIONS ")", "([],)");
         end_holder(holder);
         fixture_expect(fixture, BUS_PATH, MANAGER, "ListHolders", "('ens3', " NO_OPTIONS ")", "([],)");
+        fixture_stop(fixture);
+}
+
+static void expect_all(Fixture *fixture, const char *pattern) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GVariant) reply =
+                        fixture_call(fixture, BUS_PATH, MANAGER, "ListHolders", "('', " NO_OPTIONS ")", &error);
+
+        g_assert_no_error(error);
+        g_autofree char *text = g_variant_print(reply, false);
+        if (!g_pattern_match_simple(pattern, text))
+                g_error("%s is not like %s", text, pattern);
+}
+
+/* One call for all groups and devices: a process that has the nodes of two groups open, and one that has a cdev open. */
+static void test_all_holders(void) {
+        Fixture *fixture = fixture_start(NULL);
+        const char *root = fake_kernel_get_root(fixture->kernel);
+
+        expect_all(fixture, "([],)");
+        fake_kernel_do(fixture->kernel, "cdevs on");
+        manager_expect(fixture, "Detach", "ens3", NO_OPTIONS, NIC_DETACHED);
+        manager_expect(fixture, "Detach", "ens1", "{'companions': <['*']>}", CARD_DETACHED);
+        expect_all(fixture, "([],)");
+        g_autofree char *groups_script = g_strdup_printf(
+                        "exec 8<>%s/dev/vfio/10 9<>%s/dev/vfio/12 && echo open && kill -STOP $$", root, root);
+        g_autofree char *cdev_script =
+                        g_strdup_printf("exec 9<>%s/dev/vfio/devices/vfio0 && echo open && kill -STOP $$", root);
+        Process *of_groups = process_start((const char *const[]){"sh", "-c", groups_script, NULL}, NULL);
+        process_expect_line(of_groups, "open");
+        int pid = (int)process_get_pid(of_groups);
+        g_autofree char *groups = g_strdup_printf("(%d, 'sh', '*', '%s/dev/vfio/10', '', {'Group': <10>}), "
+                                                  "(%d, 'sh', '*', '%s/dev/vfio/12', '', {'Group': <12>})",
+                        pid, root, pid, root);
+        g_autofree char *only_groups = g_strdup_printf("([%s],)", groups);
+        expect_all(fixture, only_groups);
+        Process *of_cdev = process_start((const char *const[]){"sh", "-c", cdev_script, NULL}, NULL);
+        process_expect_line(of_cdev, "open");
+        g_autofree char *both = g_strdup_printf("([%s, (%d, 'sh', '*', '%s/dev/vfio/devices/vfio0', '" NIC "', {})],)",
+                        groups, (int)process_get_pid(of_cdev), root);
+        expect_all(fixture, both);
+        end_holder(of_groups);
+        end_holder(of_cdev);
+        expect_all(fixture, "([],)");
+        fixture_refused(fixture, BUS_PATH, MANAGER, "ListHolders", "('', {'all': <true>})", INVALID_ARGS, "*'all'*");
+        fixture_stop(fixture);
+}
+
+#define N_FILES 15000
+
+/* /proc, with a process that has many files open, is read once, and not for each of the groups. */
+static void test_all_holders_time(void) {
+        Fixture *fixture = fixture_start(NULL);
+        struct rlimit limit;
+        g_autofree int *files = g_new(int, N_FILES);
+        g_autoptr(GVariant) groups = fixture_call(fixture, BUS_PATH, MANAGER, "ListGroups", NULL, NULL);
+        g_autoptr(GVariant) rows = g_variant_get_child_value(groups, 0);
+
+        g_assert_cmpint(getrlimit(RLIMIT_NOFILE, &limit), ==, 0);
+        limit.rlim_cur = limit.rlim_max;
+        g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &limit), ==, 0);
+        for (unsigned i = 0; i < N_FILES; i++)
+                g_assert_cmpint(files[i] = open("/dev/null", O_RDONLY | O_CLOEXEC), >=, 0);
+        gint64 begin = g_get_monotonic_time();
+        fixture_expect(fixture, BUS_PATH, MANAGER, "ListHolders", "('ens3', " NO_OPTIONS ")", "([],)");
+        gint64 one_us = g_get_monotonic_time() - begin;
+        begin = g_get_monotonic_time();
+        expect_all(fixture, "([],)");
+        gint64 all_us = g_get_monotonic_time() - begin;
+
+        g_test_message("all groups: %d ms, one group: %d ms", (int)(all_us / 1000), (int)(one_us / 1000));
+        g_assert_cmpint(all_us, <, one_us * (gint64)g_variant_n_children(rows) / 2);
+        for (unsigned i = 0; i < N_FILES; i++)
+                close(files[i]);
         fixture_stop(fixture);
 }
 
@@ -308,5 +385,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/held/free", test_free);
         g_test_add_func("/bus/held/planned", test_planned);
         g_test_add_func("/bus/held/holders", test_holders);
+        g_test_add_func("/bus/held/all-holders", test_all_holders);
+        g_test_add_func("/bus/held/all-holders/time", test_all_holders_time);
         return g_test_run();
 }

@@ -350,6 +350,14 @@ static void test_inspect(void) {
         pending_refused(call_from(scene.alice, "Reattach", "('ens3', " NO_OPTIONS ")"), "Held",
                         "*a process of another user*");
         g_assert_cmpuint(scene.polkit->queries->len, ==, 1);
+        g_autofree char *details = refusal_of(scene.alice, "Reattach", "('ens3', {'error-details': <true>})");
+        if (!g_pattern_match_simple(
+                            "*'Findings': <[('held', '0000:05:00.0', '/dev/vfio/12 is held by a process of another "
+                            "user', false, {*})]>, 'Cure': <'End the process, *'Options': <['force']>})",
+                            details) ||
+                        strstr(details, "Pid"))
+                g_error("%s", details);
+        g_assert_cmpuint(scene.polkit->queries->len, ==, 2);
         for (unsigned inspects = 0; inspects < 2; inspects++) {
                 const char *options = inspects ? "{'inspect': <true>}" : NO_OPTIONS;
                 g_autofree char *plan = g_strdup_printf("('ens3', 'reattach', %s)", options),
@@ -361,9 +369,23 @@ static void test_inspect(void) {
                 g_assert_true(g_pattern_match_simple(inspects ? named : "*a process of another user*", findings));
                 g_assert_true(g_pattern_match_simple(inspects ? row : "([(0, 'a process of another user', *", rows));
         }
-        g_assert_cmpuint(scene.polkit->queries->len, ==, 3);
+        g_assert_cmpuint(scene.polkit->queries->len, ==, 4);
+        for (unsigned inspects = 0; inspects < 2; inspects++) {
+                const char *arguments = inspects ? "('', {'inspect': <true>})" : "('', " NO_OPTIONS ")";
+                g_autoptr(GVariant) holders = pending_finish(call_from(scene.alice, "ListHolders", arguments), NULL);
+                g_autofree char *rows = g_variant_print(holders, false);
+
+                g_assert_true(g_pattern_match_simple(inspects ? row : "([(0, 'a process of another user', *", rows));
+        }
+        g_assert_cmpuint(scene.polkit->queries->len, ==, 5);
         scene.verdict = VERDICT_DENY;
-        pending_refused(call_from(scene.alice, "ListHolders", "('ens3', {'inspect': <true>})"), ACCESS_DENIED,
+        /* This error is about the caller. */
+        g_autofree char *denied = refusal_of(scene.alice, "Reattach", "('ens3', {'error-details': <true>})");
+        g_assert_true(g_pattern_match_simple("(*, {'Device': <'0000:05:00.0'>, 'Group': <12>})", denied));
+        g_autofree char *early = refusal_of(scene.alice, "Detach", "('ens1', {'error-details': <true>})");
+        g_assert_true(g_pattern_match_simple("*'Companions': <['" PORT2 "']>})", early));
+        g_assert_cmpuint(scene.polkit->queries->len, ==, 6);
+        pending_refused(call_from(scene.alice, "ListHolders", "('', {'inspect': <true>})"), ACCESS_DENIED,
                         "*org.vfiod1.inspect*");
         (void)kill(process_get_pid(holder), SIGKILL);
         (void)process_finish(holder);

@@ -276,23 +276,28 @@ static void test_holders(void) {
                         "([(uint32 3, objectpath '/org/vfiod1/leases/3', 'active', uint32 0, uint64 1, uint32 0, 7,"
                         " ['0000:01:00.0'], @a{sv} {})],)");
         stub_answer(stub, "ListHolders",
-                        "([(uint32 324, 'qemu', 'x.service', '/dev/vfio/8', '', @a{sv} {}),"
-                        " (325, 'qemu', '', '/dev/vfio/8', '', {}),"
-                        " (0, 'a process of another user', '', '', '0000:03:00.0', {})],)");
+                        "([(uint32 324, 'qemu', 'x.service', '/dev/vfio/8', '', {'Group': <8>}),"
+                        " (325, 'qemu', '', '', '', {'Group': <8>}),"
+                        " (0, 'a process of another user', '', '', '0000:03:00.0', {'More': <uint32 7>}),"
+                        " (0, 'not known', '', '', '0000:04:00.0', {'Error': <'Input/output error'>})],)");
         g_auto(ProgramResult) list = vfioctl("list -o address,availability,holder,category,rule");
         expect_result(&list, 0, "", "list");
         g_assert_cmpstr(list.output, ==,
-                        "ADDRESS      AVAILABILITY HOLDER                    CATEGORY    RULE\n"
-                        "0000:01:00.0 leased       lease 3 of root           network\n"
-                        "0000:02:00.0 detached     qemu (324) and 1 more     network\n"
-                        "0000:02:00.1 detached     qemu (324) and 1 more     network\n"
-                        "0000:03:00.0 foreign      a process of another user network\n"
-                        "0000:04:00.0 no-group                               network\n"
-                        "0000:05:00.0 not-viable                             accelerator 50-x\n");
+                        "ADDRESS      AVAILABILITY HOLDER                               CATEGORY    RULE\n"
+                        "0000:01:00.0 leased       lease 3 of root                      network\n"
+                        "0000:02:00.0 detached     qemu (324) and 1 more                network\n"
+                        "0000:02:00.1 detached     qemu (324) and 1 more                network\n"
+                        "0000:03:00.0 foreign      a process of another user and 7 more network\n"
+                        "0000:04:00.0 no-group     not known                            network\n"
+                        "0000:05:00.0 not-viable                                        accelerator 50-x\n");
         json_t *json = vfioctl_json("list");
         expect_json(json, "devices.0.lease.number", "3");
         expect_json(json, "devices.1.holders.1.pid", "325");
-        expect_json(json, "devices.4.holders", "[]");
+        expect_json(json, "devices.1.holders.1.group", "8");
+        expect_json(json, "devices.3.holders.0.group", "null");
+        expect_json(json, "devices.3.holders.0.more", "7");
+        expect_json(json, "devices.4.holders.0.error", "\"Input/output error\"");
+        expect_json(json, "devices.5.holders", "[]");
         expect_json(json, "devices.5.availability", "\"not-viable\"");
         expect_json(json, "devices.5.rule", "\"50-x\"");
         json_decref(json);

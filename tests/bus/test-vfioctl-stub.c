@@ -33,7 +33,7 @@ static Stub *start_with_device(void) {
 }
 
 #define HOLDERS \
-        "([(uint32 324, 'qemu-system-x86', 'machine-x.service', '/dev/vfio/7', '', {'New': <1>})," \
+        "([(uint32 324, 'qemu-system-x86', 'machine-x.service', '/dev/vfio/7', '', {'New': <1>, 'Group': <7>})," \
         " (uint32 55, '', '', '/dev/dri/card0', '0000:02:01.0', {})],)"
 
 /* Each holder is shown with its node. */
@@ -53,10 +53,10 @@ static void test_holders(void) {
         json_t *json = vfioctl_json("show enp2s1");
         expect_json(json, "holders.0",
                         "{\"pid\":324,\"command\":\"qemu-system-x86\",\"unit\":\"machine-x.service\",\"node\":\"/dev/"
-                        "vfio/7\",\"address\":null}");
+                        "vfio/7\",\"address\":null,\"group\":7,\"more\":0,\"error\":null}");
         expect_json(json, "holders.1",
                         "{\"pid\":55,\"command\":null,\"unit\":null,\"node\":\"/dev/dri/card0\","
-                        "\"address\":\"0000:02:01.0\"}");
+                        "\"address\":\"0000:02:01.0\",\"group\":null,\"more\":0,\"error\":null}");
         json_decref(json);
         stub_stop(stub);
 }

@@ -141,6 +141,7 @@ static void test_search(void) {
                 g_assert_cmpint(holder_table_add_node(
                                                 &table, (PciAddress){.bus = 3, .slot = (uint8_t)i}, (DeviceNode){7, 1}),
                                 ==, 0);
+        g_assert_cmpint(holder_table_add_suffix(&table, "/vfio/25", 1), ==, 0);
         sd_bus_message *call = peer_pair_make_call(bed.pair);
         g_assert_cmpint(holder_message_append_search(call, &table, true), ==, 0);
         bed.message = peer_pair_transfer(bed.pair, call);
@@ -162,12 +163,14 @@ static int read_list(void *userdata) {
 
 static void test_list(void) {
         static const AskedDevice devices[] = {{{.bus = 3, .slot = 1}, 0}, {{.bus = 3, .slot = 2}, 0x123}};
+        static const int groups[] = {25, 26};
+        HolderQuestion question = {groups, G_N_ELEMENTS(groups), devices, G_N_ELEMENTS(devices), 7, 1000};
         _cleanup_bed_ Bed bed = bed_new();
 
         temp_tree_device(bed.folder->tree, "pci0000:00/0000:03:01.0");
         temp_tree_file(bed.folder->tree, "1:3\n", "sys/devices/pci0000:00/0000:03:01.0/mem/null/dev");
         sd_bus_message *call = peer_pair_make_call(bed.pair);
-        g_assert_cmpint(holder_message_append_list(call, 25, devices, G_N_ELEMENTS(devices), 7, 1000), ==, 0);
+        g_assert_cmpint(holder_message_append_list(call, &question), ==, 0);
         bed.message = peer_pair_transfer(bed.pair, call);
         allocation_faults_check(read_list, &bed, false);
 }
@@ -210,8 +213,10 @@ static void test_answer(void) {
                 g_autofree char *device = g_strdup_printf("259:%u", i);
 
                 named.holder.pid++;
-                g_assert_cmpint(holder_list_add(&answer.table.owners[i % OWNERS].open, &named, "/dev/vfio/25"), ==, 0);
-                g_assert_cmpint(holder_list_add(&answer.table.hidden, &named, NULL), ==, 0);
+                g_assert_cmpint(holder_table_add_name(&answer.table, &answer.table.owners[i % OWNERS].open, &named,
+                                                "/dev/vfio/25"),
+                                ==, 0);
+                g_assert_cmpint(holder_table_add_name(&answer.table, &answer.table.hidden, &named, NULL), ==, 0);
                 g_assert_cmpint(mount_table_add(&mounts, device, "/var"), ==, 0);
         }
         sd_bus_message *call = peer_pair_make_call(answer.bed.pair);

@@ -32,6 +32,7 @@ static void test_search(void) {
         g_assert_cmpint(holder_table_add_node(&table, address_of(DISK), disk), ==, 0);
         g_assert_cmpint(holder_table_add_node(&table, address_of(NIC), nic), ==, 0);
         g_assert_cmpint(holder_table_add_group(&table, 25), ==, 0);
+        g_assert_cmpint(holder_table_add_group(&table, 7), ==, 0);
         sd_bus_message *call = peer_pair_make_call(pair);
         g_assert_cmpint(holder_message_append_search(call, &table, true), ==, 0);
         _cleanup_message_ sd_bus_message *message = peer_pair_transfer(pair, call);
@@ -39,10 +40,13 @@ static void test_search(void) {
         g_assert_cmpint(holder_message_read_search(message, &found, &wants_mounts), ==, 0);
         assert_end(message);
         g_assert_true(wants_mounts);
-        g_assert_cmpuint(found.n_owners, ==, 3);
+        g_assert_cmpuint(found.n_owners, ==, 4);
         g_assert_cmpuint(found.names_max, ==, 7);
-        g_assert_cmpstr(found.suffix, ==, "/vfio/25");
-        g_assert_cmpuint(found.suffix_owner, ==, 2);
+        g_assert_cmpuint(found.n_suffixes, ==, 2);
+        g_assert_cmpstr(found.suffixes[0].suffix, ==, "/vfio/25");
+        g_assert_cmpstr(found.suffixes[1].suffix, ==, "/vfio/7");
+        g_assert_cmpuint(found.suffixes[0].owner, ==, 2);
+        g_assert_cmpuint(found.suffixes[1].owner, ==, 3);
         g_assert_cmpuint(found.n_nodes, ==, 2);
         for (size_t i = 0; i < 2; i++) {
                 g_assert_cmpint(device_node_compare(&found.nodes[i].node, &table.nodes[i].node), ==, 0);
@@ -63,7 +67,7 @@ static int read_search(const SearchFields *fields) {
 
         sd_bus_message *call = peer_pair_make_call(pair);
         g_assert_cmpint(sd_bus_message_append(call, HOLDER_MESSAGE_SEARCH, 1, fields->node_owner, UINT64_C(1), true,
-                                        fields->n_owners, fields->suffix, fields->suffix_owner, 1U, 0U, false),
+                                        fields->n_owners, 1, fields->suffix_owner, fields->suffix, 1U, 0U, false),
                         >=, 0);
         _cleanup_message_ sd_bus_message *message = peer_pair_transfer(pair, call);
         return holder_message_read_search(message, &table, &wants_mounts);
@@ -72,10 +76,9 @@ static int read_search(const SearchFields *fields) {
 static void test_malformed_search(void) {
         static const char suffix[] = "/vfio/25", longest[] = "/vfio/2222222222222222222222222";
 
-        G_STATIC_ASSERT(sizeof(longest) == sizeof(((HolderTable *)NULL)->suffix));
+        G_STATIC_ASSERT(sizeof(longest) == sizeof(((SuffixOwner *)NULL)->suffix));
         g_assert_cmpint(read_search(&(SearchFields){1, 2, suffix, 1}), ==, 0);
         g_assert_cmpint(read_search(&(SearchFields){1, 2, longest, 0}), ==, 0);
-        g_assert_cmpint(read_search(&(SearchFields){1, 2, "", 9}), ==, 0);
         g_assert_cmpint(read_search(&(SearchFields){0, 100000, suffix, 99999}), ==, 0);
 
         g_assert_cmpint(read_search(&(SearchFields){2, 2, suffix, 1}), ==, -EBADMSG);
@@ -84,6 +87,7 @@ static void test_malformed_search(void) {
         g_assert_cmpint(read_search(&(SearchFields){1, 100001, suffix, 1}), ==, -EBADMSG);
         g_assert_cmpint(read_search(&(SearchFields){1, UINT32_MAX, suffix, 1}), ==, -EBADMSG);
         g_assert_cmpint(read_search(&(SearchFields){1, 2, suffix, 2}), ==, -EBADMSG);
+        g_assert_cmpint(read_search(&(SearchFields){1, 2, "", 1}), ==, -EBADMSG);
         g_autofree char *too_long = g_strconcat(longest, "2", NULL);
         g_assert_cmpint(read_search(&(SearchFields){1, 2, too_long, 1}), ==, -EBADMSG);
 }
@@ -100,26 +104,35 @@ static int read_list(PeerPair *pair, sd_bus_message *call, HolderTable *table) {
 }
 
 static void test_list(void) {
+        static const int groups[] = {25, 0, INT_MAX};
         AskedDevice devices[] = {{address_of(NIC), makedev(511, 3)}, {address_of("ffffffff:ff:1f.7"), 0}};
         g_autoptr(TempTree) tree = temp_tree_new();
         g_autoptr(PeerPair) pair = peer_pair_new();
 
         temp_tree_device(tree, "pci0000:00/" NIC);
-        for (int group = -1; group < 26; group += 26) {
+        for (size_t n_groups = 0; n_groups <= G_N_ELEMENTS(groups); n_groups++) {
                 _cleanup_(holder_table_done) HolderTable table = {.kernel = tree->kernel};
-                size_t n_before = group >= 0 ? 1 : 0;
+                HolderQuestion question = {groups, n_groups, devices, 2, .names_max = 1024, .reader = 1000};
 
                 sd_bus_message *call = peer_pair_make_call(pair);
-                g_assert_cmpint(holder_message_append_list(call, group, devices, 2, 1024, 0), ==, 0);
+                g_assert_cmpint(holder_message_append_list(call, &question), ==, 0);
                 g_assert_cmpint(read_list(pair, call, &table), ==, 0);
                 g_assert_cmpuint(table.names_max, ==, 1024);
-                g_assert_cmpuint(table.n_owners, ==, n_before + 2);
-                g_assert_cmpstr(table.suffix, ==, group >= 0 ? "/vfio/25" : "");
+                g_assert_cmpuint(table.names_total_max, ==, 1024);
+                g_assert_cmpuint(table.reader, ==, 1000);
+                g_assert_cmpuint(table.n_owners, ==, n_groups + 2);
+                g_assert_cmpuint(table.n_suffixes, ==, n_groups);
+                for (size_t i = 0; i < n_groups; i++) {
+                        g_autofree char *suffix = g_strdup_printf("/vfio/%d", groups[i]);
+
+                        g_assert_cmpstr(table.suffixes[i].suffix, ==, suffix);
+                        g_assert_cmpuint(table.suffixes[i].owner, ==, i);
+                }
                 for (size_t i = 0; i < 2; i++)
-                        g_assert_true(pci_address_equal(table.owners[n_before + i].address, devices[i].address));
+                        g_assert_true(pci_address_equal(table.owners[n_groups + i].address, devices[i].address));
                 /* The cdev that sysfs does not have any more. */
                 g_assert_cmpuint(table.n_nodes, ==, 1);
-                g_assert_cmpuint(table.nodes[0].owner, ==, n_before);
+                g_assert_cmpuint(table.nodes[0].owner, ==, n_groups);
                 g_assert_true(table.nodes[0].node.number == devices[0].cdev && !table.nodes[0].node.block);
         }
 }
@@ -127,6 +140,7 @@ static void test_list(void) {
 /* The number belongs to another device by now. */
 static void test_list_reused(void) {
         AskedDevice device = {address_of(NIC), makedev(511, 3)};
+        HolderQuestion question = {.devices = &device, .n_devices = 1, .names_max = 1024};
         g_autoptr(TempTree) tree = temp_tree_new();
         g_autoptr(PeerPair) pair = peer_pair_new();
         _cleanup_(holder_table_done) HolderTable table = {.kernel = tree->kernel};
@@ -134,9 +148,25 @@ static void test_list_reused(void) {
         temp_tree_device(tree, "pci0000:00/" NIC);
         temp_tree_file(tree, "", "sys/dev/char/511:3");
         sd_bus_message *call = peer_pair_make_call(pair);
-        g_assert_cmpint(holder_message_append_list(call, -1, &device, 1, 1024, 0), ==, 0);
+        g_assert_cmpint(holder_message_append_list(call, &question), ==, 0);
         g_assert_cmpint(read_list(pair, call, &table), ==, 0);
         g_assert_cmpuint(table.n_nodes, ==, 0);
+}
+
+/* More groups and devices than a host has. */
+static void test_list_too_long(void) {
+        g_autoptr(TempTree) tree = temp_tree_new();
+        g_autoptr(PeerPair) pair = peer_pair_new();
+        g_autofree int *groups = g_new0(int, 100001);
+
+        for (size_t n = 100000; n <= 100001; n++) {
+                _cleanup_(holder_table_done) HolderTable table = {.kernel = tree->kernel};
+                HolderQuestion question = {.groups = groups, .n_groups = n, .names_max = 1};
+
+                sd_bus_message *call = peer_pair_make_call(pair);
+                g_assert_cmpint(holder_message_append_list(call, &question), ==, 0);
+                g_assert_cmpint(read_list(pair, call, &table), ==, n == 100000 ? 0 : -EBADMSG);
+        }
 }
 
 static void test_malformed_list(void) {
@@ -148,21 +178,26 @@ static void test_malformed_list(void) {
                 _cleanup_(holder_table_done) HolderTable table = {.kernel = tree->kernel};
 
                 sd_bus_message *call = peer_pair_make_call(pair);
-                g_assert_cmpint(sd_bus_message_append(call, HOLDER_MESSAGE_LIST, -1, 2, NIC, UINT64_C(0), bad[i],
+                g_assert_cmpint(sd_bus_message_append(call, HOLDER_MESSAGE_LIST, 0, 2, NIC, UINT64_C(0), bad[i],
                                                 UINT64_C(0), 1U, 0U),
                                 >=, 0);
                 g_assert_cmpint(read_list(pair, call, &table), ==, -EBADMSG);
         }
+        _cleanup_(holder_table_done) HolderTable table = {.kernel = tree->kernel};
+        sd_bus_message *call = peer_pair_make_call(pair);
+        g_assert_cmpint(sd_bus_message_append(call, HOLDER_MESSAGE_LIST, 2, 25, -1, 0, 1U, 0U), >=, 0);
+        g_assert_cmpint(read_list(pair, call, &table), ==, -EBADMSG);
 }
 
 /* The answer. */
 
-static void put_holder(HolderList *list, pid_t pid, const char *command, const char *unit, const char *node) {
+static void put_holder(HolderTable *table, HolderList *list, pid_t pid, const char *command, const char *unit,
+                const char *node) {
         NamedHolder named = {.holder.pid = pid};
 
         (void)g_strlcpy(named.holder.command, command, sizeof(named.holder.command));
         (void)g_strlcpy(named.holder.unit, unit, sizeof(named.holder.unit));
-        g_assert_cmpint(holder_list_add(list, &named, node), ==, 0);
+        g_assert_cmpint(holder_table_add_name(table, list, &named, node), ==, 0);
 }
 
 static void assert_equal_lists(const HolderList *list, const HolderList *expected) {
@@ -192,13 +227,13 @@ static void fill_table(HolderTable *table) {
         table->n_descriptors = 123456789;
         table->has_too_many_processes = true;
         table->owners[1].error = -E2BIG;
-        put_holder(&table->owners[0].open, 324, "qemu-system-x86", "machine-qemu-1.scope", "/dev/vfio/25");
-        put_holder(&table->owners[0].open, 325, every_byte + 100, every_byte, every_byte);
+        put_holder(table, &table->owners[0].open, 324, "qemu-system-x86", "machine-qemu-1.scope", "/dev/vfio/25");
+        put_holder(table, &table->owners[0].open, 325, every_byte + 100, every_byte, every_byte);
         table->owners[0].open.n_more = 4000;
-        put_holder(&table->owners[0].cut, 1, "", "", NULL);
-        put_holder(&table->owners[2].cut, INT_MAX, "x", "", "relative");
+        put_holder(table, &table->owners[0].cut, 1, "", "", NULL);
+        put_holder(table, &table->owners[2].cut, INT_MAX, "x", "", "relative");
         table->owners[2].cut.n_more = 1;
-        put_holder(&table->hidden, 77, "\xff", "\xfe", NULL);
+        put_holder(table, &table->hidden, 77, "\xff", "\xfe", NULL);
         table->hidden.n_more = 2;
 }
 
@@ -222,7 +257,7 @@ static int assert_is_found(const Mount *mount, void *userdata) {
 
 static void check_answer(bool has_mounts, bool wants_mounts) {
         _cleanup_(mount_table_done) MountTable mounts = {}, found_mounts = {};
-        _cleanup_(holder_table_done) HolderTable table = {}, found = {.names_max = 16};
+        _cleanup_(holder_table_done) HolderTable table = {.names_max = 16}, found = {.names_max = 16};
         g_autoptr(PeerPair) pair = peer_pair_new();
 
         fill_table(&table);
@@ -341,6 +376,25 @@ static void test_malformed_answer(void) {
         g_assert_cmpint(CHANGE(f->byte = '\0'), ==, -EBADMSG);
 }
 
+/* An answer has at most names_total_max names, and at least one of each list. */
+static void test_too_many_names(void) {
+        for (size_t total = 3; total <= 6; total++) {
+                _cleanup_(holder_table_done) HolderTable table = {.names_max = 16},
+                                                         found = {.names_max = 16, .names_total_max = total};
+                g_autoptr(PeerPair) pair = peer_pair_new();
+
+                add_owners(&table);
+                add_owners(&found);
+                for (size_t owner = 0; owner < 3; owner++)
+                        for (pid_t pid = 1; pid <= 2; pid++)
+                                put_holder(&table, &table.owners[owner].open, pid, "", "", NULL);
+                sd_bus_message *call = peer_pair_make_call(pair);
+                g_assert_cmpint(holder_message_append_answer(call, 0, &table, NULL), ==, 0);
+                _cleanup_message_ sd_bus_message *message = peer_pair_transfer(pair, call);
+                g_assert_cmpint(holder_message_read_answer(message, &found, NULL), ==, total < 6 ? -EBADMSG : 0);
+        }
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/holder-message/search", test_search);
@@ -348,7 +402,9 @@ int main(int argc, char **argv) {
         g_test_add_func("/holder-message/list", test_list);
         g_test_add_func("/holder-message/list/reused", test_list_reused);
         g_test_add_func("/holder-message/list/malformed", test_malformed_list);
+        g_test_add_func("/holder-message/list/too-long", test_list_too_long);
         g_test_add_func("/holder-message/answer", test_answer);
         g_test_add_func("/holder-message/answer/malformed", test_malformed_answer);
+        g_test_add_func("/holder-message/answer/too-many-names", test_too_many_names);
         return g_test_run();
 }

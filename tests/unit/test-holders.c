@@ -209,6 +209,79 @@ static void test_many(void) {
         g_assert_cmpstr(text, ==, "5000100 x /dev/null;5000101 x /dev/null;5 more");
 }
 
+static void assert_open(const HolderTable *table, size_t owner, const pid_t *pids, size_t n, size_t n_more) {
+        const HolderList *list = &table->owners[owner].open;
+
+        g_assert_cmpuint(list->n_holders, ==, n);
+        for (size_t i = 0; i < n; i++)
+                g_assert_cmpint(list->holders[i].holder.pid, ==, pids[i]);
+        g_assert_cmpuint(list->n_more, ==, n_more);
+}
+
+static void walk(TempTree *tree, HolderTable *table) {
+        _cleanup_(process_table_done) ProcessTable processes = {};
+
+        g_assert_cmpint(process_table_read(tree->kernel, &usage_limits, &processes), ==, 0);
+        g_assert_cmpint(holder_table_walk(table, &processes, &usage_limits), ==, 0);
+        g_assert_cmpint(table->error, ==, 0);
+}
+
+/* One walk finds the holders of many groups, whose nodes have no number, and of a socket. */
+static void test_groups(void) {
+        static const int groups[] = {125, 25, 5, 2147483647};
+        g_autoptr(TempTree) tree = temp_tree_new();
+        _cleanup_(holder_table_done) HolderTable table = {.kernel = tree->kernel, .names_max = 10};
+
+        temp_tree_folder(tree, "sys/kernel/iommu_groups");
+        for (size_t i = 0; i < G_N_ELEMENTS(groups); i++)
+                g_assert_cmpint(holder_table_add_group(&table, groups[i]), ==, 0);
+        g_assert_cmpint(holder_table_add_socket(&table, "77"), ==, 0);
+        g_assert_cmpint(holder_table_add_group(&table, 25), ==, 0);
+
+        temp_tree_link(tree, "/dev/vfio/25", "proc/5000100/fd/0");
+        temp_tree_link(tree, "/sandbox/vfio/2147483647", "proc/5000100/fd/1");
+        temp_tree_link(tree, "/vfio/125", "proc/5000101/fd/0");
+        temp_tree_link(tree, "socket:[77]", "proc/5000101/fd/1");
+        temp_tree_link(tree, "/dev/vfio/25", "proc/5000102/fd/0");
+        /* Not these nodes. */
+        temp_tree_link(tree, "/dev/vfio/", "proc/5000103/fd/0");
+        temp_tree_link(tree, "/dev/xvfio/25", "proc/5000103/fd/1");
+        temp_tree_link(tree, "vfio/5", "proc/5000103/fd/2");
+        temp_tree_link(tree, "/dev/vfio/25/", "proc/5000103/fd/3");
+        temp_tree_link(tree, "/tmp/socket:[77]", "proc/5000103/fd/4");
+        temp_tree_link(tree, "socket:[77]x", "proc/5000103/fd/5");
+        temp_tree_link(tree, "/dev/vfio/5555555555555555555555555555555555555", "proc/5000103/fd/6");
+        temp_tree_link(tree, "5", "proc/5000103/fd/7");
+
+        walk(tree, &table);
+        assert_open(&table, 0, (pid_t[]){5000101}, 1, 0);
+        assert_open(&table, 1, (pid_t[]){5000100, 5000102}, 2, 0);
+        assert_open(&table, 2, NULL, 0, 0);
+        assert_open(&table, 3, (pid_t[]){5000100}, 1, 0);
+        assert_open(&table, 4, (pid_t[]){5000101}, 1, 0);
+        assert_open(&table, 5, (pid_t[]){5000100, 5000102}, 2, 0);
+}
+
+/* Beyond the limit for all lists, a list has only its first holder, and the others are counted. */
+static void test_names_total(void) {
+        g_autoptr(TempTree) tree = temp_tree_new();
+        _cleanup_(holder_table_done)
+                        HolderTable table = {.kernel = tree->kernel, .names_max = 10, .names_total_max = 3};
+
+        for (int group = 0; group < 3; group++)
+                g_assert_cmpint(holder_table_add_group(&table, group), ==, 0);
+        for (int pid = 5000100; pid < 5000104; pid++) {
+                temp_tree_link(tree, "/dev/vfio/0", "proc/%d/fd/0", pid);
+                temp_tree_link(tree, "/dev/vfio/1", "proc/%d/fd/1", pid);
+        }
+        temp_tree_link(tree, "/dev/vfio/2", "proc/5000103/fd/2");
+        walk(tree, &table);
+        g_assert_cmpuint(table.n_names, ==, 4);
+        g_assert_cmpuint(table.owners[0].open.n_holders + table.owners[1].open.n_holders, ==, 3);
+        g_assert_cmpuint(table.owners[0].open.n_more + table.owners[1].open.n_more, ==, 5);
+        assert_open(&table, 2, (pid_t[]){5000103}, 1, 0);
+}
+
 /* The nodes of a device, and a device without nodes or that is gone. */
 static void test_device(void) {
         g_autoptr(TempTree) tree = temp_tree_new();
@@ -256,6 +329,8 @@ int main(int argc, char **argv) {
         g_test_add_func("/holders/nodes", test_nodes);
         g_test_add_func("/holders/long-path", test_long_path);
         g_test_add_func("/holders/many", test_many);
+        g_test_add_func("/holders/groups", test_groups);
+        g_test_add_func("/holders/names-total", test_names_total);
         g_test_add_func("/holders/device", test_device);
         g_test_add_func("/holders/refused", test_refused);
         return g_test_run();
