@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bus/finding-rows.h"
 
-/* A virtual machine holds the device: the only finding of a reattach. Its option "force" overrides it. */
+/* A virtual machine holds the device: the only finding of a reattach and of a reset. The option "force" of a reattach
+ * overrides it. */
 static bool is_held(const FindingSource *source) {
-        return source->verb == PLAN_REATTACH;
+        return source->verb == PLAN_REATTACH || source->verb == PLAN_RESET;
 }
 
 bool finding_is_overridden(const FindingSource *source, const Finding *finding) {
@@ -64,6 +65,7 @@ static int append_process(sd_bus_message *message, const Finding *finding) {
 
 static int append_finding(sd_bus_message *message, const FindingSource *source, const Finding *finding) {
         bool held = is_held(source);
+        const char *option = !held ? "override" : source->verb == PLAN_REATTACH ? "force" : NULL;
         char cure[96] = "";
         int r;
 
@@ -78,7 +80,7 @@ static int append_finding(sd_bus_message *message, const FindingSource *source, 
                         (r = sd_bus_message_append(message, "b", (int)finding_is_overridden(source, finding))) < 0 ||
                         (r = sd_bus_message_open_container(message, 'a', "{sv}")) < 0 ||
                         (r = append_common(message, source, held ? OUTCOME_HELD : guard_outcome(finding->guard),
-                                         finding->address, held ? "force" : "override")) < 0 ||
+                                         finding->address, option)) < 0 ||
                         (r = append_process(message, finding)) < 0 || (r = append_string(message, "Cure", cure)) < 0 ||
                         (r = sd_bus_message_close_container(message)) < 0)
                 return r;
@@ -111,7 +113,12 @@ static const char *find_cure(const FindingSource *source, const Obstacle *obstac
                 (void)snprintf(buffer, CURE_MAX, "vfioctl detach %s --group", PCI_ADDRESS_TEXT(source->selected));
                 break;
         case OUTCOME_FOREIGN:
-                (void)snprintf(buffer, CURE_MAX, "vfioctl reattach %s --adopt", address);
+                if (source->verb != PLAN_RESET)
+                        (void)snprintf(buffer, CURE_MAX, "vfioctl reattach %s --adopt", address);
+                break;
+        case OUTCOME_NOT_DETACHED:
+                if (source->verb == PLAN_RESET)
+                        (void)snprintf(buffer, CURE_MAX, "vfioctl detach %s", address);
                 break;
         case OUTCOME_LEASED:
                 (void)snprintf(buffer, CURE_MAX, "vfioctl release %u", obstacle->lease);

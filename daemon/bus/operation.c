@@ -64,6 +64,14 @@ int operation_plan_detach(const Service *service, const Request *request, const 
         return r;
 }
 
+/* A group with one endpoint selects this endpoint. */
+static int plan_reset_selected(const Service *service, const Selection *selection, Plan **ret, Problem *problem) {
+        Device *device;
+
+        int r = selection_find_device(selection, &device, problem);
+        return r != 0 ? r : plan_reset(service->inventory, device, ret, problem);
+}
+
 int operation_plan_selected(const Service *service, const Request *request, const Selection *selection,
                 ObstacleList *obstacles, Plan **ret, Problem *problem) {
         IommuReport iommu;
@@ -72,8 +80,12 @@ int operation_plan_selected(const Service *service, const Request *request, cons
                 iommu_examine(service->kernel, &iommu);
                 return operation_plan_detach(service, request, selection, &iommu, obstacles, ret, problem);
         }
-        int r = plan_reattach(service->inventory, selection,
-                        &(ReattachOptions){.force = request->force, .adopt = request->adopt}, ret, problem);
+        int r;
+        if (request->verb == PLAN_RESET)
+                r = plan_reset_selected(service, selection, ret, problem);
+        else
+                r = plan_reattach(service->inventory, selection,
+                                &(ReattachOptions){.force = request->force, .adopt = request->adopt}, ret, problem);
         if (r == 0)
                 (*ret)->fingerprint = request->fingerprint;
         return r;
@@ -135,6 +147,11 @@ int operation_detach(sd_bus_message *message, void *userdata, sd_bus_error *erro
 int operation_reattach(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         (void)userdata;
         return read_change(message, PLAN_REATTACH, error);
+}
+
+int operation_reset(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        (void)userdata;
+        return read_change(message, PLAN_RESET, error);
 }
 
 /* Plans to set the VFs of a PF. Returns ALREADY_DETACHED with *ret_pf if there is nothing to do. */

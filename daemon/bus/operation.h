@@ -3,12 +3,13 @@
 
 #include "bus/request.h"
 
-/* The methods that plan or start a job, as handlers for sd-bus. Detach, Reattach and SetVirtualFunctions are
+/* The methods that plan or start a job, as handlers for sd-bus. Detach, Reattach, Reset and SetVirtualFunctions are
  * handlers of the Manager and of Group and Device objects. They read the arguments, authorize the caller, make the
  * plan, and start the job. The reply comes when the job is done. The selector is resolved after the caller is
  * authorized, so the device may have changed since the call arrived. */
 int operation_detach(sd_bus_message *message, void *userdata, sd_bus_error *error);
 int operation_reattach(sd_bus_message *message, void *userdata, sd_bus_error *error);
+int operation_reset(sd_bus_message *message, void *userdata, sd_bus_error *error);
 int operation_set_vfs(sd_bus_message *message, void *userdata, sd_bus_error *error);
 
 /* Plans to detach the whole group of the selection with the options of the request. obstacles: see DetachOptions. Returns as
@@ -16,6 +17,7 @@ int operation_set_vfs(sd_bus_message *message, void *userdata, sd_bus_error *err
 int operation_plan_detach(const Service *service, const Request *request, const Selection *selection,
                 const IommuReport *iommu, ObstacleList *obstacles, Plan **ret, Problem *problem);
 
-/* The same for the verb of the request: a detach, or a reattach as plan_reattach() plans it. obstacles: see DetachOptions. */
+/* The same for the verb of the request: a detach, a reattach as plan_reattach() plans it, or a reset as plan_reset()
+ * plans it. obstacles: see DetachOptions. */
 int operation_plan_selected(const Service *service, const Request *request, const Selection *selection,
                 ObstacleList *obstacles, Plan **ret, Problem *problem);

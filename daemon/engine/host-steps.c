@@ -8,12 +8,14 @@
 
 #define NODE_TIMEOUT_MS 5000
 
-/* Whether the member is on a vfio driver and the plan takes it from this driver. */
-static bool leaves_vfio(const Work *work, size_t i) {
+/* Whether the member is on a vfio driver, and the plan takes it from this driver, or resets it. */
+static bool must_be_unheld(const Work *work, size_t i) {
         const PlanMember *member = &work->plan->members[i];
 
         if (work->fds[i] < 0)
                 return false;
+        if (work->plan->verb == PLAN_RESET)
+                return true;
         return work->plan->verb == PLAN_REATTACH
                         ? !plan_member_depends(member)
                         : plan_member_depends(member) && pci_driver_is_vfio(member->before.driver);
@@ -21,7 +23,7 @@ static bool leaves_vfio(const Work *work, size_t i) {
 
 static int apply_lock_node(Work *work, const PlanStep *step, Problem *problem) {
         (void)step;
-        return work_hold_members(work, leaves_vfio, problem);
+        return work_hold_members(work, must_be_unheld, problem);
 }
 
 const StepRow lock_node_row = {apply_lock_node, NULL, NULL};

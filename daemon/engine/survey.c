@@ -153,7 +153,7 @@ int survey(const Work *work, Report *report, Problem *problem) {
         uint64_t end_us = clock_us(CLOCK_MONOTONIC) + duration_us;
         int r = 0;
 
-        if (plan->verb != PLAN_REATTACH)
+        if (plan->verb != PLAN_REATTACH && plan->verb != PLAN_RESET)
                 r = find_uses(work, end_us, report);
         else if (is_asked)
                 r = find_holder(work, end_us, report);
