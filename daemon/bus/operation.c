@@ -23,7 +23,12 @@ static int reply_vfs(sd_bus_message *call, const Inventory *inventory, const Dev
 static void on_done(const WorkerResult *result, void *userdata) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = userdata;
 
-        if (!change_reply_failure(call, result))
+        if (change_reply_failure(call, result))
+                return;
+        /* A reset changes no driver. */
+        if (streq(sd_bus_message_get_member(call), "Reset"))
+                (void)sd_bus_reply_method_return(call, "");
+        else
                 (void)change_reply(call, &result->report);
 }
 

@@ -412,7 +412,7 @@ int work_hold_groups(Work *work, const GroupDevice *devices, size_t n_devices, P
                         : 0;
 }
 
-int work_hold_members(Work *work, bool (*must_be_unheld)(const Work *work, size_t i), Problem *problem) {
+int work_hold_members(Work *work, bool (*leaves)(const Work *work, size_t i), Problem *problem) {
         const Plan *plan = work->plan;
         size_t n = 0;
 
@@ -420,7 +420,7 @@ int work_hold_members(Work *work, bool (*must_be_unheld)(const Work *work, size_
         if (!devices)
                 return -ENOMEM;
         for (size_t i = 0; i < plan->n_members; i++)
-                if (must_be_unheld(work, i))
+                if (leaves(work, i))
                         devices[n++] = (GroupDevice){plan->members[i].address, plan->members[i].group};
         return work_hold_groups(work, devices, n, problem);
 }

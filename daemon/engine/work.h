@@ -104,8 +104,8 @@ typedef struct GroupDevice {
  * work may hold some of the groups. */
 int work_hold_groups(Work *work, const GroupDevice *devices, size_t n_devices, Problem *problem);
 
-/* The same for the members that must be unheld. */
-int work_hold_members(Work *work, bool (*must_be_unheld)(const Work *work, size_t i), Problem *problem);
+/* The same for the members that leave a vfio driver. */
+int work_hold_members(Work *work, bool (*leaves)(const Work *work, size_t i), Problem *problem);
 
 bool work_holds_group(const Work *work, int group);
 void work_release_groups(Work *work);
