@@ -211,7 +211,7 @@ static void test_early_cancel(void) {
         g_assert_cmpint(job_cancel(daemon_job(scene.daemon), &problem), ==, 0);
         daemon_await(scene.daemon, &reply.answer);
         g_assert_cmpint(reply.answer.outcome, ==, OUTCOME_CANCELLED);
-        assert_says(reply.answer.message, "Everything is as it was before");
+        assert_says(reply.answer.message, "The job was cancelled.");
         expect_resets(&scene, PORT1, 0);
         scene_end(&scene);
 }
