@@ -117,9 +117,9 @@ static json_t *findings_to_json(const Plan *plan) {
 
 static json_t *plan_to_json(const Invocation *invocation, const Plan *plan, char *const *command) {
         return json_pack("{s:s, s:b, s:o, s:o, s:o, s:o, s:o}", "verb", planned_verb(invocation), "would_go",
-                        (int)plan->would_go, "steps", steps_to_json(plan), "findings",
-                        findings_to_json(plan), "warnings", json_strings(plan->warnings), "fingerprint",
-                        json_text(plan->fingerprint), "command", command ? json_strings(command) : json_null());
+                        (int)plan->would_go, "steps", steps_to_json(plan), "findings", findings_to_json(plan),
+                        "warnings", json_strings(plan->warnings), "fingerprint", json_text(plan->fingerprint),
+                        "command", command ? json_strings(command) : json_null());
 }
 
 enum {

@@ -78,8 +78,7 @@ static const Verb verbs[] = {
                                 verb_reattach, true, .foreign = true},
                 {"nodedev-dumpxml", " SELECTOR", "As 'show --xml'", OPERAND_SELECTOR, "", verb_nodedev_dumpxml,
                                 .foreign = true},
-                {"nodedev-reset", " SELECTOR", "As 'reset'", OPERAND_SELECTOR, "pd", verb_reset, true,
-                                .foreign = true},
+                {"nodedev-reset", " SELECTOR", "As 'reset'", OPERAND_SELECTOR, "pd", verb_reset, true, .foreign = true},
 };
 
 const Verb *verb_at(size_t i) {

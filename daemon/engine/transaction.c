@@ -196,9 +196,9 @@ static int write_transaction(const Work *work, int *ret_lock_fd, Problem *proble
         const Transaction *transaction = work->transaction;
 
         /* A reset undoes nothing of what an earlier transaction left. */
-        int r = work->plan->verb == PLAN_RESET ? 0
-                                               : transaction_files_drop(transaction->devices_fd,
-                                                                 transaction->transactions_fd, work->plan);
+        int r = work->plan->verb == PLAN_RESET
+                        ? 0
+                        : transaction_files_drop(transaction->devices_fd, transaction->transactions_fd, work->plan);
         if (r >= 0)
                 r = transaction_file_write(transaction->transactions_fd, transaction->number, work->plan, ret_lock_fd);
         if (r == -E2BIG)

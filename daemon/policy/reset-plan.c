@@ -78,8 +78,8 @@ int plan_reset(const Inventory *inventory, const Device *device, Plan **ret, Pro
                 return refuse_not_ours(device, problem);
         if ((r = refuse_with_vfs(inventory, device, problem)) != 0 ||
                         (r = refuse_without_method(inventory, device, problem)) != 0 ||
-                        (r = plan_new(PLAN_RESET, device->group ? device->group->number : IOMMU_GROUP_NONE, 0,
-                                         &plan)) < 0 ||
+                        (r = plan_new(PLAN_RESET, device->group ? device->group->number : IOMMU_GROUP_NONE, 0, &plan)) <
+                                        0 ||
                         (r = plan_add_member(plan, device, &member)) < 0)
                 return r;
         plan->selected = device->address;

@@ -197,8 +197,9 @@ static void test_vfioctl(void) {
         expect_json(plan, "verb", "\"reset\"");
         expect_json(plan, "command.1", "\"reset\"");
         json_decref(plan);
-        EXPECT(5, "vfioctl: The devices, drivers or guards have changed*To make a new plan: vfioctl reset ens3 "
-                  "--dry-run\n",
+        EXPECT(5,
+                        "vfioctl: The devices, drivers or guards have changed*To make a new plan: vfioctl reset ens3 "
+                        "--dry-run\n",
                         "reset ens3 --plan=1234567812345678");
         EXPECT(2, "vfioctl: 'x' is no fingerprint of a plan. This prints one: vfioctl reset ens3 --dry-run\n*",
                         "reset ens3 --plan=x");

@@ -175,8 +175,7 @@ Plan *host_plan(Host *host, PlanVerb verb, const char *selector) {
         iommu_examine(host->kernel, &iommu);
         int r = selector_resolve(host->inventory, selector, &selection, &problem);
         if (r == 0)
-                r = verb == PLAN_DETACH
-                                ? plan_detach(host->inventory, &selection, &iommu, &options, &plan, &problem)
+                r = verb == PLAN_DETACH ? plan_detach(host->inventory, &selection, &iommu, &options, &plan, &problem)
                                 : verb == PLAN_RESET
                                 ? plan_reset(host->inventory, selection.device, &plan, &problem)
                                 : plan_reattach(host->inventory, &selection, &(ReattachOptions){}, &plan, &problem);

@@ -101,7 +101,8 @@ static void test_virtual_functions(void) {
         put_virtual_function(inventory, VF, "0000:08:00.0", "igbvf", 20);
         expect(inventory, CARD, OUTCOME_DONE, NULL);
         put_virtual_function(inventory, VF, CARD, "vfio-pci", 20);
-        expect(inventory, CARD, OUTCOME_VIRTUAL_FUNCTIONS_IN_USE, "has 1 virtual function. A reset would also reset it");
+        expect(inventory, CARD, OUTCOME_VIRTUAL_FUNCTIONS_IN_USE,
+                        "has 1 virtual function. A reset would also reset it");
         put_virtual_function(inventory, "0000:03:10.1", CARD, NULL, 21);
         expect(inventory, CARD, OUTCOME_VIRTUAL_FUNCTIONS_IN_USE, "has 2 virtual functions.");
 }
