@@ -106,7 +106,7 @@ static void test_foreign(void) {
 static void test_leased(void) {
         Fixture *fixture = start_detached(NULL);
 
-        g_autofree char *ticket = lessee_start(fixture, "ens3", NO_OPTIONS, LEASE1);
+        g_free(lessee_start(fixture, "ens3", NO_OPTIONS, LEASE1));
         manager_refused(fixture, "Reset", "ens3", NO_OPTIONS, "Leased", "*");
         plan_expect_obstacle(fixture, PLAN_NIC, "leased");
         fixture_expect(fixture, LEASE1, LEASE, "Release", "(" NO_OPTIONS ",)", "()");
