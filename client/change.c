@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* detach and reattach. */
+/* detach, reattach and reset. */
 #include "consent.h"
 #include "fragment-proxy.h"
 #include "own-command.h"
@@ -15,15 +15,15 @@
 #define ERROR_PLAN_STALE "org.vfiod1.Error.PlanStale"
 
 /* A plan that is not valid any more: vfiod does not know the options with which the user would make a new one. */
-static ExitCode report_stale(const Invocation *invocation, bool reattach, int r, const sd_bus_error *error) {
-        _cleanup_free_ char *plan = own_command_plan(invocation, reattach), *advice = NULL;
+static ExitCode report_stale(const Invocation *invocation, const char *verb, int r, const sd_bus_error *error) {
+        _cleanup_free_ char *plan = own_command_plan(invocation, verb), *advice = NULL;
 
         if (!plan || asprintf(&advice, "To make a new plan: %s", plan) < 0)
                 advice = NULL;
         return report_error_with(r, error, advice);
 }
 
-/* Asks vfiod to detach or reattach, waits until that is done, and reports an error. If ret_consent_error is not NULL, it gets
+/* Asks vfiod to detach, reattach or reset, waits until that is done, and reports an error. If ret_consent_error is not NULL, it gets
  * the error that the user can answer with a consent, which is then not reported, and the code is EXIT_REFUSED. */
 static ExitCode change(
                 Invocation *invocation, const char *verb, EntryList *ret_changes, sd_bus_error *ret_consent_error) {
@@ -43,7 +43,7 @@ static ExitCode change(
                 return EXIT_REFUSED;
         }
         if (invocation->options.plan && sd_bus_error_has_name(&error, ERROR_PLAN_STALE))
-                return report_stale(invocation, streq(verb, "reattach"), r, &error);
+                return report_stale(invocation, verb, r, &error);
         return report_error(r, &error);
 }
 
@@ -220,5 +220,28 @@ ExitCode verb_reattach(Invocation *invocation) {
         if (r >= 0)
                 r = print_reattached(&invocation->output, &changes, &devices);
         rule_tell_next_detach(invocation, &changes);
+        return r < 0 ? report_error(r, NULL) : EXIT_DONE;
+}
+
+ExitCode verb_reset(Invocation *invocation) {
+        _cleanup_(device_clear) Device device = {0};
+        Output *output = &invocation->output;
+        const char *address = invocation->selector;
+        ExitCode code;
+        int r = 0;
+
+        if (invocation->dry_run) {
+                invocation->reset = true;
+                return verb_plan(invocation);
+        }
+        code = change(invocation, "reset", NULL, NULL);
+        if (code != EXIT_DONE || output->quiet)
+                return code;
+        if (proxy_get_device(invocation->bus, invocation->selector, &device, NULL) >= 0 && device.address)
+                address = device.address;
+        if (output->json)
+                r = output_json(output, json_pack("{s:[o]}", "reset", json_text(address)));
+        else
+                fprintf(output->stream, "%s was reset\n", address);
         return r < 0 ? report_error(r, NULL) : EXIT_DONE;
 }

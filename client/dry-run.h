@@ -4,8 +4,8 @@
 #include "verbs.h"
 
 /* What a verb would do, for --dry-run. Each prints it, changes nothing, and returns the exit code that the verb would have as far as that is
- * known: EXIT_REFUSED if it would be refused, EXIT_NO_SUCH if there is nothing of this name. detach, reattach and rule add have dry runs of
- * their own, which vfiod makes. */
+ * known: EXIT_REFUSED if it would be refused, EXIT_NO_SUCH if there is nothing of this name. detach, reattach, reset and rule add have dry
+ * runs of their own, which vfiod makes. */
 ExitCode dry_run_confirm(Invocation *invocation);
 ExitCode dry_run_vfs(Invocation *invocation);
 ExitCode dry_run_lease(Invocation *invocation);

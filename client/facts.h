@@ -176,7 +176,7 @@ typedef struct JobCaller {
 typedef struct Job {
         uint32_t number; /* 0 for none */
         char *path;
-        char *kind; /* "detach", "reattach" or "set-virtual-functions" */
+        char *kind; /* "detach", "reattach", "set-virtual-functions" or "reset" */
         char *state;
         bool cancelled; /* also while the state is "stuck" */
         int32_t group;  /* number of the IOMMU group; -1 for none */

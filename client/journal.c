@@ -16,6 +16,7 @@ static const char *const message_ids[] = {
                 MESSAGE_DETACHED,
                 MESSAGE_REATTACHED,
                 MESSAGE_FUNCTIONS_SET,
+                MESSAGE_RESET,
                 MESSAGE_JOB_FAILED,
                 MESSAGE_STUCK,
                 MESSAGE_REFUSED,

@@ -157,7 +157,10 @@ static const Verb *check_fingerprint(const Verb *verb, const Invocation *invocat
 
         if (strlen(text) == 16 && strspn(text, "0123456789abcdefABCDEF") == 16)
                 return verb;
-        plan = own_command_plan(invocation, verb->run == verb_reattach);
+        plan = own_command_plan(invocation,
+                        verb->run == verb_reattach                ? "reattach"
+                                        : verb->run == verb_reset ? "reset"
+                                                                  : "detach");
         return usage_error("'%s' is no fingerprint of a plan. This prints one: %s", text, strempty(plan));
 }
 

@@ -121,11 +121,3 @@ ExitCode verb_nodedev_list(Invocation *invocation) {
                 print_name(invocation->output.stream, strempty(devices.items[i].address));
         return r < 0 ? report_error(r, NULL) : EXIT_DONE;
 }
-
-ExitCode verb_nodedev_reset(Invocation *invocation) {
-        return report_failure(EXIT_USAGE, SD_BUS_ERROR_NOT_SUPPORTED,
-                        "vfioctl resets no devices. The kernel resets %s when a virtual machine opens it, and when it "
-                        "closes it. To reset it now, detach it, and write 1 to its file 'reset' in sysfs as root while "
-                        "no program has it open",
-                        invocation->selector);
-}

@@ -23,7 +23,8 @@ static const OptionHelp helps[] = {
                                 "plan, detach, lease, vfs, rule add: use this vfio driver; by default, vfiod chooses "
                                 "the one that is made for the device, or vfio-pci; list, devices, groups: only devices "
                                 "on these drivers; 'none': on none"},
-                {OPTION_PLAN, "--plan FINGERPRINT", "detach, reattach: only if nothing has changed since that plan"},
+                {OPTION_PLAN, "--plan FINGERPRINT",
+                                "detach, reattach, reset: only if nothing has changed since that plan"},
                 {OPTION_DRY_RUN, "--dry-run",
                                 "all commands that change something: print what would be done, and change nothing"},
                 {OPTION_PERSISTENT, "--persistent",

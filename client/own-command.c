@@ -49,6 +49,13 @@ static int push_reattach_options(char ***words, const CallOptions *options, cons
         return options->adopt ? strv_push(words, "--adopt") : 0;
 }
 
+static int push_options(char ***words, const CallOptions *options, const OwnCommand *command) {
+        if (streq(command->verb, "reset"))
+                return command->dry_run ? strv_push(words, "--dry-run") : 0;
+        return command->reattach ? push_reattach_options(words, options, command)
+                                 : push_detach_options(words, options, command);
+}
+
 int own_command_make(const Invocation *invocation, const OwnCommand *command, char ***ret_words) {
         _cleanup_(strv_freep) char **words = NULL;
         const CallOptions *options = &invocation->options;
@@ -57,8 +64,7 @@ int own_command_make(const Invocation *invocation, const OwnCommand *command, ch
 
         if ((r = strv_push(&words, "vfioctl")) < 0 || (r = strv_push(&words, command->verb)) < 0 ||
                         (!dashed && (r = strv_push(&words, invocation->selector)) < 0) ||
-                        (r = command->reattach ? push_reattach_options(&words, options, command)
-                                               : push_detach_options(&words, options, command)) < 0 ||
+                        (r = push_options(&words, options, command)) < 0 ||
                         (r = push_option(&words, "plan", command->fingerprint)) < 0 ||
                         (dashed &&
                                         ((r = strv_push(&words, "--")) < 0 ||
@@ -109,10 +115,12 @@ char *own_command_line(char *const *words) {
         return line;
 }
 
-char *own_command_plan(const Invocation *invocation, bool reattach) {
+char *own_command_plan(const Invocation *invocation, const char *verb) {
+        bool is_reset = streq(verb, "reset");
         const OwnCommand plan = {
-                        .verb = "plan",
-                        .reattach = reattach,
+                        .verb = is_reset ? "reset" : "plan",
+                        .reattach = streq(verb, "reattach"),
+                        .dry_run = is_reset,
                         .guards = invocation->options.overrides,
         };
         _cleanup_(strv_freep) char **words = NULL;

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* plan: what detach or reattach would do, which guards refuse, and the command for it. */
+/* plan, and the dry runs: what detach, reattach or reset would do, which guards refuse, and the command for it. */
 #include "own-command.h"
 #include "present.h"
 #include "proxy.h"
 #include "revert.h"
 #include "strv.h"
 #include "verbs.h"
+
+/* The verb that is planned. */
+static const char *planned_verb(const Invocation *invocation) {
+        return invocation->reset ? "reset" : invocation->reattach ? "reattach" : "detach";
+}
 
 static bool contains(char *const *list, const char *string) {
         for (; list && *list; list++)
@@ -77,7 +82,7 @@ static int make_command(const Invocation *invocation, const Plan *plan, char ***
         r = list_guards(plan, false, &guards);
         return r < 0 ? r
                      : own_command_make(invocation,
-                                       &(OwnCommand){.verb = invocation->reattach ? "reattach" : "detach",
+                                       &(OwnCommand){.verb = planned_verb(invocation),
                                                        .reattach = invocation->reattach,
                                                        .guards = guards,
                                                        .force = plan->n_findings > 0,
@@ -111,10 +116,10 @@ static json_t *findings_to_json(const Plan *plan) {
 }
 
 static json_t *plan_to_json(const Invocation *invocation, const Plan *plan, char *const *command) {
-        return json_pack("{s:s, s:b, s:o, s:o, s:o, s:o, s:o}", "verb", invocation->reattach ? "reattach" : "detach",
-                        "would_go", (int)plan->would_go, "steps", steps_to_json(plan), "findings",
-                        findings_to_json(plan), "warnings", json_strings(plan->warnings), "fingerprint",
-                        json_text(plan->fingerprint), "command", command ? json_strings(command) : json_null());
+        return json_pack("{s:s, s:b, s:o, s:o, s:o, s:o, s:o}", "verb", planned_verb(invocation), "would_go",
+                        (int)plan->would_go, "steps", steps_to_json(plan), "findings", findings_to_json(plan),
+                        "warnings", json_strings(plan->warnings), "fingerprint", json_text(plan->fingerprint),
+                        "command", command ? json_strings(command) : json_null());
 }
 
 enum {
@@ -281,8 +286,8 @@ ExitCode verb_plan(Invocation *invocation) {
         _cleanup_(plan_clear) Plan plan = {0};
         int r;
 
-        r = proxy_plan(invocation->bus, invocation->selector, invocation->reattach ? "reattach" : "detach",
-                        &invocation->options, &plan, &error);
+        r = proxy_plan(invocation->bus, invocation->selector, planned_verb(invocation), &invocation->options, &plan,
+                        &error);
         /* The method Plan accepts a fingerprint but does not compare it. */
         plan.would_go = plan.would_go && !is_stale(invocation, &plan);
         if (r >= 0 && !invocation->output.quiet)

@@ -288,6 +288,7 @@ static const char *method_for(const char *verb) {
         } methods[] = {
                         {"detach", "Detach"},
                         {"reattach", "Reattach"},
+                        {"reset", "Reset"},
                         {"vfs", "SetVirtualFunctions"},
                         {"lease", "Lease"},
         };
@@ -327,7 +328,7 @@ int read_refusal(sd_bus_message *reply, sd_bus_error *error) {
 int proxy_read_changes(sd_bus_message *reply, EntryList *ret_changes, sd_bus_error *error) {
         int r = read_refusal(reply, error);
 
-        return r < 0 ? r : decoded(decode_entries(reply, ret_changes), error);
+        return r < 0 || !ret_changes ? r : decoded(decode_entries(reply, ret_changes), error);
 }
 
 static void drop_ended(JobList *jobs) {

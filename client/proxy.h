@@ -47,16 +47,17 @@ int proxy_get_members(sd_bus *bus, const Group *group, DeviceList *ret_devices, 
 /* Gets the device that the selector names, with all its properties. */
 int proxy_get_device(sd_bus *bus, const char *selector, Device *ret_device, sd_bus_error *error);
 
-/* Gets what the verb, "detach" or "reattach", would do to the group of the selected device. */
+/* Gets what the verb would do: "detach" or "reattach" to the group of the selected device, or "reset" to the device. */
 int proxy_plan(sd_bus *bus, const char *selector, const char *verb, const CallOptions *options, Plan *ret_plan,
                 sd_bus_error *error);
 
 /* Gets which groups the host uses: a plan for all groups. Waits only as long as a user waits for a list. */
 int proxy_survey(sd_bus *bus, Plan *ret_plan, sd_bus_error *error);
 
-/* Starts a change and does not wait for it: "detach" or "reattach" of the group of the selected device, or "vfs"
- * (SetVirtualFunctions) of the device itself, with the number of virtual functions, or "lease" of the group. The
- * handler gets the reply, and proxy_read_changes() reads it, or proxy_read_grant() of lease-proxy.h. */
+/* Starts a change and does not wait for it: "detach" or "reattach" of the group of the selected device, "reset" of the
+ * device itself, or "vfs" (SetVirtualFunctions) of it, with the number of virtual functions, or "lease" of the group. The
+ * handler gets the reply, and proxy_read_changes() reads it, or proxy_read_grant() of lease-proxy.h. A reset has no changes:
+ * ret_changes is NULL. */
 int proxy_start_change(sd_bus *bus, const char *verb, const char *selector, uint32_t n_vfs, const CallOptions *options,
                 sd_bus_message_handler_t handler, void *userdata, sd_bus_slot **ret_slot, sd_bus_error *error);
 int proxy_read_changes(sd_bus_message *reply, EntryList *ret_changes, sd_bus_error *error);

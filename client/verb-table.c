@@ -23,6 +23,8 @@ static const Verb verbs[] = {
                                 OPERAND_MAYBE_SELECTOR, "d", verb_confirm, true, .dry_run = dry_run_confirm},
                 {"reattach", " SELECTOR", "Return a whole group to the drivers of the host", OPERAND_SELECTOR,
                                 REATTACH_OPTIONS "pd", verb_reattach, true},
+                {"reset", " SELECTOR", "Reset a detached device, and nothing else", OPERAND_SELECTOR, "pd", verb_reset,
+                                true},
                 {"vfs", " SELECTOR [COUNT]", "List the virtual functions of a device, or set their number", OPERAND_VFS,
                                 "ODWbd", verb_vfs, true, .dry_run = dry_run_vfs},
                 {"lease", " SELECTOR -- COMMAND...", "Run a command that may use a device, until it ends",
@@ -76,8 +78,7 @@ static const Verb verbs[] = {
                                 verb_reattach, true, .foreign = true},
                 {"nodedev-dumpxml", " SELECTOR", "As 'show --xml'", OPERAND_SELECTOR, "", verb_nodedev_dumpxml,
                                 .foreign = true},
-                {"nodedev-reset", " SELECTOR", "Says what to use instead", OPERAND_SELECTOR, "", verb_nodedev_reset,
-                                .local = true, .foreign = true},
+                {"nodedev-reset", " SELECTOR", "As 'reset'", OPERAND_SELECTOR, "pd", verb_reset, true, .foreign = true},
 };
 
 const Verb *verb_at(size_t i) {

@@ -40,6 +40,7 @@ typedef struct Invocation {
         bool iommufd;               /* --iommufd */
         bool dry_run;               /* --dry-run */
         bool reattach;              /* --reattach */
+        bool reset;                 /* what is planned is a reset */
         bool persistent;            /* --persistent */
         uint32_t virtual_functions; /* --virtual-functions; 0 for none */
         bool sets_vfs;              /* vfs: a number was given */
@@ -69,9 +70,6 @@ ExitCode verb_nodedev_list(Invocation *invocation);
 /* The same as show --xml. */
 ExitCode verb_nodedev_dumpxml(Invocation *invocation);
 
-/* Says what to use instead. */
-ExitCode verb_nodedev_reset(Invocation *invocation);
-
 ExitCode verb_show(Invocation *invocation);
 
 /* Shows what detach would do; or, with --reattach, what reattach would do. Returns EXIT_REFUSED if it would be
@@ -80,6 +78,7 @@ ExitCode verb_plan(Invocation *invocation);
 
 ExitCode verb_detach(Invocation *invocation);
 ExitCode verb_reattach(Invocation *invocation);
+ExitCode verb_reset(Invocation *invocation);
 
 /* Ends the revert of the selected group; without a selector, all reverts of the user. */
 ExitCode verb_confirm(Invocation *invocation);

@@ -20,7 +20,7 @@
 typedef struct Work {
         Invocation *invocation;
         const char *verb;
-        EntryList *changes; /* NULL for a lease */
+        EntryList *changes; /* NULL for a lease and for a reset */
         Grant *grant;       /* NULL for a change */
         sd_bus_error *error;
 

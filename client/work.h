@@ -7,7 +7,7 @@
  * interrupt (SIGINT) asks vfiod to undo the change; vfioctl still waits for the answer. After a second interrupt,
  * vfioctl does not wait any more. */
 
-/* Asks vfiod for the change, "detach", "reattach" or "vfs", and waits for it. Gets the changes, which the caller
+/* Asks vfiod for the change, "detach", "reattach", "reset" or "vfs", and waits for it. Gets the changes, which the caller
  * clears. Returns 0 if it is done; 1 if the user interrupted the waiting, after a message was printed; or a negative
  * errno with the error. */
 int work_do(Invocation *invocation, const char *verb, EntryList *ret_changes, sd_bus_error *error);

@@ -61,3 +61,4 @@ void log_event(const LogEvent *event, const char *format, ...) _printf_(2, 3);
 #define MESSAGE_REVERT_WAITS "6fd1a2c9a1c84a4fa1a0a9a2e7bd3c19"
 #define MESSAGE_REVERT_CONFIRMED "6fd1a2c9a1c84a4fa1a0a9a2e7bd3c20"
 #define MESSAGE_RULES_CHANGED "6fd1a2c9a1c84a4fa1a0a9a2e7bd3c21"
+#define MESSAGE_RESET "6fd1a2c9a1c84a4fa1a0a9a2e7bd3c22"

@@ -44,6 +44,12 @@ static const OptionAccess reattach_options[] = {
                 {NULL},
 };
 
+static const OptionAccess reset_options[] = {
+                {"plan", ACTION_NONE},
+                {"error-details", ACTION_NONE},
+                {NULL},
+};
+
 static const OptionAccess lease_options[] = {
                 {"companions", ACTION_NONE},
                 {"override", ACTION_OVERRIDE_GUARD},
@@ -70,7 +76,7 @@ static const OptionAccess vf_options[] = {
                 {NULL},
 };
 
-/* Nothing is changed, so the options of Detach and Reattach need nothing here. An option that needs something is of Plan
+/* Nothing is changed, so the options of Detach, Reattach and Reset need nothing here. An option that needs something is of Plan
  * itself. */
 static const OptionAccess plan_options[] = {
                 {"companions", ACTION_NONE},
@@ -151,9 +157,11 @@ const MethodAccess action_table[] = {
                 {BUS_INTERFACE_MANAGER, "Plan", ACTION_NONE, plan_options},
                 {BUS_INTERFACE_MANAGER, "Detach", ACTION_DETACH, detach_options},
                 {BUS_INTERFACE_MANAGER, "Reattach", ACTION_REATTACH, reattach_options},
+                {BUS_INTERFACE_MANAGER, "Reset", ACTION_DETACH, reset_options},
                 {BUS_INTERFACE_MANAGER, "Confirm", ACTION_DETACH, no_options},
                 {BUS_INTERFACE_MANAGER, "StartDetach", ACTION_DETACH, detach_options},
                 {BUS_INTERFACE_MANAGER, "StartReattach", ACTION_REATTACH, reattach_options},
+                {BUS_INTERFACE_MANAGER, "StartReset", ACTION_DETACH, reset_options},
                 {BUS_INTERFACE_MANAGER, "StartSetVirtualFunctions", ACTION_MANAGE_VFS, vf_options},
                 {BUS_INTERFACE_MANAGER, "Lease", ACTION_LEASE, lease_options},
                 {BUS_INTERFACE_MANAGER, "SetVirtualFunctions", ACTION_MANAGE_VFS, vf_options},
@@ -165,6 +173,7 @@ const MethodAccess action_table[] = {
                 {BUS_INTERFACE_GROUP, "Reattach", ACTION_REATTACH, reattach_options},
                 {BUS_INTERFACE_DEVICE, "Detach", ACTION_DETACH, detach_options},
                 {BUS_INTERFACE_DEVICE, "Reattach", ACTION_REATTACH, reattach_options},
+                {BUS_INTERFACE_DEVICE, "Reset", ACTION_DETACH, reset_options},
                 {BUS_INTERFACE_DEVICE, "SetVirtualFunctions", ACTION_MANAGE_VFS, vf_options},
                 {BUS_INTERFACE_RULE, "SetEnabled", ACTION_MANAGE_RULES, edit_one_options},
                 {BUS_INTERFACE_RULE, "Edit", ACTION_MANAGE_RULES, edit_one_options},

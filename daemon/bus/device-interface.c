@@ -142,6 +142,8 @@ const sd_bus_vtable device_vtable[] = {
                                 operation_detach, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("Reattach", SD_BUS_ARGS("a{sv}", options),
                                 SD_BUS_RESULT("a(sssa{sv})", changes), operation_reattach, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_METHOD_WITH_ARGS("Reset", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT, operation_reset,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD_WITH_ARGS("SetVirtualFunctions", SD_BUS_ARGS("u", count, "a{sv}", options),
                                 SD_BUS_RESULT("a(sssa{sv})", changes), operation_set_vfs, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_PROPERTY("Address", "s", property_get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),

@@ -69,7 +69,7 @@ static int summarize_finding(const FindingSource *source, const Finding *finding
         if (ret->pid == 0)
                 ret->pid = finding->pid;
         int r = text_set_add(&ret->options, finding_option(source));
-        if (r < 0 || source->verb == PLAN_REATTACH)
+        if (r < 0 || source->verb == PLAN_REATTACH || source->verb == PLAN_RESET)
                 return r;
         return text_set_add(&ret->guards, guard_to_string(finding->guard));
 }

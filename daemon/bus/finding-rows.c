@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bus/finding-rows.h"
 
-/* A virtual machine holds the device: the only finding of a reattach. Its option "force" overrides it. */
+/* A virtual machine holds the device: the only finding of a reattach and of a reset. The option "force" of a reattach
+ * overrides it. */
 static bool is_held(const FindingSource *source) {
-        return source->verb == PLAN_REATTACH;
+        return source->verb == PLAN_REATTACH || source->verb == PLAN_RESET;
 }
 
 bool finding_is_overridden(const FindingSource *source, const Finding *finding) {
@@ -63,7 +64,7 @@ static int append_process(sd_bus_message *message, const Finding *finding) {
 }
 
 const char *finding_option(const FindingSource *source) {
-        return is_held(source) ? "force" : "override";
+        return !is_held(source) ? "override" : source->verb == PLAN_REATTACH ? "force" : NULL;
 }
 
 const char *finding_cure(const FindingSource *source, const Finding *finding, char buffer[static FINDING_CURE_MAX]) {
@@ -119,7 +120,12 @@ const char *obstacle_cure(const FindingSource *source, const Obstacle *obstacle,
                                 PCI_ADDRESS_TEXT(source->selected));
                 break;
         case OUTCOME_FOREIGN:
-                (void)snprintf(buffer, FINDING_CURE_MAX, "vfioctl reattach %s --adopt", address);
+                if (source->verb != PLAN_RESET)
+                        (void)snprintf(buffer, FINDING_CURE_MAX, "vfioctl reattach %s --adopt", address);
+                break;
+        case OUTCOME_NOT_DETACHED:
+                if (source->verb == PLAN_RESET)
+                        (void)snprintf(buffer, FINDING_CURE_MAX, "vfioctl detach %s", address);
                 break;
         case OUTCOME_LEASED:
                 (void)snprintf(buffer, FINDING_CURE_MAX, "vfioctl release %u", obstacle->lease);

@@ -30,8 +30,13 @@ typedef struct Waiting {
 static void on_done(const WorkerResult *result, void *userdata) {
         _cleanup_free_ Waiting *waiting = userdata;
 
-        if (!change_reply_failure(waiting->call, &waiting->context, result))
-                (void)change_reply(waiting->call, &result->report);
+        /* A reset changes no driver. */
+        if (!change_reply_failure(waiting->call, &waiting->context, result)) {
+                if (streq(sd_bus_message_get_member(waiting->call), "Reset"))
+                        (void)sd_bus_reply_method_return(waiting->call, "");
+                else
+                        (void)change_reply(waiting->call, &result->report);
+        }
         sd_bus_message_unref(waiting->call);
 }
 
@@ -133,6 +138,11 @@ int operation_detach(sd_bus_message *message, void *userdata, sd_bus_error *erro
 int operation_reattach(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         (void)userdata;
         return read_change(message, PLAN_REATTACH, error);
+}
+
+int operation_reset(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        (void)userdata;
+        return read_change(message, PLAN_RESET, error);
 }
 
 /* Plans to set the VFs of a PF. Returns ALREADY_DETACHED with *ret_pf if there is nothing to do. */

@@ -285,6 +285,20 @@ static int check_all_groups(const Request *request, sd_bus_error *error) {
         return 0;
 }
 
+/* Returns the method that does what is planned; NULL if there is no plan for the verb. */
+static const char *find_method(PlanVerb verb) {
+        switch (verb) {
+        case PLAN_DETACH:
+                return "Detach";
+        case PLAN_REATTACH:
+                return "Reattach";
+        case PLAN_RESET:
+                return "Reset";
+        default:
+                return NULL;
+        }
+}
+
 int plan_interface_plan(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         _cleanup_(request_freep) Request *request = NULL;
         const char *verb;
@@ -294,11 +308,12 @@ int plan_interface_plan(sd_bus_message *message, void *userdata, sd_bus_error *e
         if ((r = request_new(message, &request)) < 0 || (r = sd_bus_message_read(message, "s", &verb)) < 0)
                 return r;
         request->verb = plan_verb_from_string(verb);
-        if (request->verb != PLAN_DETACH && request->verb != PLAN_REATTACH)
+        const char *member = find_method(request->verb);
+        if (!member)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
-                                "There is no verb '%s' to plan: they are detach and reattach.", TEXT_EXCERPT(verb));
-        const MethodAccess *planned = action_find(
-                        action_table, BUS_INTERFACE_MANAGER, request->verb == PLAN_DETACH ? "Detach" : "Reattach");
+                                "There is no verb '%s' to plan: they are detach, reattach and reset.",
+                                TEXT_EXCERPT(verb));
+        const MethodAccess *planned = action_find(action_table, BUS_INTERFACE_MANAGER, member);
         assert(planned);
         if ((r = request_read_planned_options(request, message, planned, error)) < 0 ||
                         (r = check_all_groups(request, error)) < 0)

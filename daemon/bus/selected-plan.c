@@ -16,6 +16,14 @@ int selected_plan_detach(const Service *service, const Request *request, const S
         return r;
 }
 
+/* A group with one endpoint selects this endpoint. */
+static int make_reset(const Service *service, const Selection *selection, Plan **ret, Problem *problem) {
+        Device *device;
+
+        int r = selection_find_device(selection, &device, problem);
+        return r != 0 ? r : plan_reset(service->inventory, device, ret, problem);
+}
+
 int selected_plan_make(const Service *service, const Request *request, const Selection *selection,
                 ObstacleList *obstacles, Plan **ret, Problem *problem) {
         IommuReport iommu;
@@ -24,8 +32,11 @@ int selected_plan_make(const Service *service, const Request *request, const Sel
                 iommu_examine(service->kernel, &iommu);
                 return selected_plan_detach(service, request, selection, &iommu, obstacles, ret, problem);
         }
-        int r = plan_reattach(service->inventory, selection,
-                        &(ReattachOptions){.force = request->force, .adopt = request->adopt}, ret, problem);
+        int r = request->verb == PLAN_RESET
+                        ? make_reset(service, selection, ret, problem)
+                        : plan_reattach(service->inventory, selection,
+                                          &(ReattachOptions){.force = request->force, .adopt = request->adopt}, ret,
+                                          problem);
         if (r == 0)
                 (*ret)->fingerprint = request->fingerprint;
         return r;

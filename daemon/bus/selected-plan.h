@@ -11,7 +11,8 @@
 int selected_plan_detach(const Service *service, const Request *request, const Selection *selection,
                 const IommuReport *iommu, ObstacleList *obstacles, Plan **ret, Problem *problem);
 
-/* The same for the verb of the request: a detach, or a reattach as plan_reattach() plans it. obstacles: see DetachOptions. */
+/* The same for the verb of the request: a detach, a reattach as plan_reattach() plans it, or a reset as plan_reset() plans it.
+ * obstacles: see DetachOptions. */
 int selected_plan_make(const Service *service, const Request *request, const Selection *selection,
                 ObstacleList *obstacles, Plan **ret, Problem *problem);
 

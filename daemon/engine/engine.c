@@ -18,6 +18,7 @@ static const StepRow *const rows[_STEP_KIND_MAX] = {
                 [STEP_APPEAR] = &appear_row,
                 [STEP_SET_POWER] = &set_power_row,
                 [STEP_WAIT_NODE] = &wait_node_row,
+                [STEP_RESET] = &reset_row,
                 [STEP_FORGET] = &forget_row,
 };
 

@@ -2,13 +2,14 @@
 #include "engine/driver.h"
 #include "engine/steps.h"
 #include "engine/vfio-driver.h"
+#include "kernel/sysfs.h"
 #include "kernel/vfio-node.h"
 
 /* Steps that keep other programs from the devices, or wait for the host. */
 
 #define NODE_TIMEOUT_MS 5000
 
-/* Whether the member is on a vfio driver and the plan takes it from this driver. */
+/* Whether the member is on a vfio driver, and the plan takes it from this driver. */
 static bool leaves_vfio(const Work *work, size_t i) {
         const PlanMember *member = &work->plan->members[i];
 
@@ -19,9 +20,48 @@ static bool leaves_vfio(const Work *work, size_t i) {
                         : plan_member_depends(member) && pci_driver_is_vfio(member->before.driver);
 }
 
+typedef struct GroupDevices {
+        int group;
+        GroupDevice *devices;
+        size_t n_devices;
+} GroupDevices;
+
+static void group_devices_done(GroupDevices *list) {
+        free(list->devices);
+}
+
+static int add_group_device(GroupDevices *list, PciAddress address) {
+        if (!ARRAY_GROW(list->devices, list->n_devices))
+                return -ENOMEM;
+        list->devices[list->n_devices++] = (GroupDevice){address, list->group};
+        return 0;
+}
+
+static int on_group_device(int folder_fd, const char *name, void *userdata) {
+        PciAddress address;
+
+        (void)folder_fd;
+        return pci_address_parse(name, &address) < 0 ? 0 : add_group_device(userdata, address);
+}
+
+/* A virtual machine may have another device of the group. On a kernel without group nodes, only the cdev of that device
+ * tells. */
+static int hold_whole_group(Work *work, Problem *problem) {
+        const PlanMember *member = &work->plan->members[0];
+        _cleanup_(group_devices_done) GroupDevices list = {.group = member->group};
+
+        int r = member->group == IOMMU_GROUP_NONE
+                        ? add_group_device(&list, member->address)
+                        : sysfs_for_each(work->fds[0], "iommu_group/devices", on_group_device, &list);
+        if (r == -ENOMEM || (r = work_check(work, 0, r, "Cannot list the IOMMU group of", problem)) != 0)
+                return r;
+        return work_hold_groups(work, list.devices, list.n_devices, problem);
+}
+
 static int apply_lock_node(Work *work, const PlanStep *step, Problem *problem) {
         (void)step;
-        return work_hold_members(work, leaves_vfio, problem);
+        return work->plan->verb == PLAN_RESET ? hold_whole_group(work, problem)
+                                              : work_hold_members(work, leaves_vfio, problem);
 }
 
 const StepRow lock_node_row = {apply_lock_node, NULL, NULL};

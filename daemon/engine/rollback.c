@@ -146,12 +146,24 @@ static int revert(Work *work, size_t n, const char *cause, Problem *problem) {
                         held.message ? " " : "", strempty(held.message));
 }
 
+/* Ends a reset that failed or was cancelled. Nothing of it can be undone, so the outcome keeps its name. */
+static int end_reset(const Work *work, size_t n, Problem *problem) {
+        end(work, true);
+        if (problem->outcome != OUTCOME_CANCELLED)
+                return (int)problem->outcome;
+        return problem_set(problem, OUTCOME_CANCELLED,
+                        n == work->plan->n_steps ? "The cancel came too late: the device is reset."
+                                                 : "The job was cancelled. Everything is as it was before.");
+}
+
 int rollback_run(Work *work, size_t n, Problem *problem) {
         const EngineCallbacks *callbacks = &work->transaction->callbacks;
         Outcome outcome = problem->outcome;
 
         if (callbacks->is_cancelled)
                 (void)callbacks->is_cancelled(true, callbacks->userdata);
+        if (work->plan->verb == PLAN_RESET)
+                return end_reset(work, n, problem);
         _cleanup_free_ char *cause = describe_cause(problem);
         int r = revert(work, n, strempty(cause), problem);
         if (r < 0)
@@ -212,6 +224,11 @@ int recovery_run(Work *work, Problem *problem) {
                                 strerror(-lock_fd));
         if (transaction->recorded)
                 transaction->recorded(transaction->callbacks.userdata);
+        /* A reset leaves nothing to undo. */
+        if (work->plan->verb == PLAN_RESET) {
+                end(work, true);
+                return 0;
+        }
         work_open_for_recovery(work);
         drop_gone_members(work);
         int r = work->plan->verb == PLAN_REATTACH ? finish(work, problem)

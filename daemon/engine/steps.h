@@ -18,6 +18,7 @@ typedef struct StepRow {
 } StepRow;
 
 extern const StepRow lock_node_row, claim_disks_row, load_driver_row, wait_node_row;   /* host-steps.c */
+extern const StepRow reset_row;                                                        /* reset-step.c */
 extern const StepRow record_row, forget_row;                                           /* state-steps.c */
 extern const StepRow override_row, unbind_row, probe_row, set_link_row, set_power_row; /* device-steps.c */
 extern const StepRow set_autoprobe_row, set_vfs_row, vanish_row, appear_row;           /* vf-steps.c */

@@ -4,6 +4,9 @@
 #include "kernel/sysfs.h"
 #include "kernel/vfio-denylist.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 /* Only vfio-pci itself has the list. driver: that the device gets. */
 static int check_ids(const Work *work, size_t i, uint16_t device, const char *driver, Problem *problem) {
         const PlanMember *member = &work->plan->members[i];
@@ -63,12 +66,25 @@ static int check_new_vfs(const Work *work, Problem *problem) {
                         work->plan->members[work->plan->n_members - 1].target.driver, problem);
 }
 
+static int check_reset_method(const Work *work, Problem *problem) {
+        struct stat status;
+
+        if (fstatat(work->fds[0], "reset", &status, AT_SYMLINK_NOFOLLOW) >= 0)
+                return 0;
+        if (errno != ENOENT)
+                return work_check(work, 0, -errno, "Cannot find out how to reset", problem);
+        return problem_set(problem, OUTCOME_NO_RESET, "The kernel has no method to reset %s.",
+                        PCI_ADDRESS_TEXT(work->plan->members[0].address));
+}
+
 int suitability_check(const Work *work, Problem *problem) {
         switch (work->plan->verb) {
         case PLAN_DETACH:
                 return check_detach(work, problem);
         case PLAN_SET_VFS:
                 return check_new_vfs(work, problem);
+        case PLAN_RESET:
+                return check_reset_method(work, problem);
         default:
                 return 0;
         }

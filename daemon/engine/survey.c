@@ -161,7 +161,7 @@ int survey(const Work *work, Report *report, Problem *problem) {
         uint64_t end_us = find_end(work);
         int r = 0;
 
-        if (plan->verb != PLAN_REATTACH)
+        if (plan->verb != PLAN_REATTACH && plan->verb != PLAN_RESET)
                 r = find_uses(work, end_us, report);
         else if (is_asked)
                 r = find_holder(work, end_us, report);

@@ -81,7 +81,8 @@ static int make_origins(const Work *work, Problem *problem) {
         _cleanup_host_index_ HostIndex index = {};
         const Plan *plan = work->plan;
 
-        int r = plan->verb == PLAN_REATTACH ? 0 : host_index_read(work->kernel, &index);
+        bool needed = plan->verb == PLAN_DETACH || plan->verb == PLAN_SET_VFS;
+        int r = needed ? host_index_read(work->kernel, &index) : 0;
         if (r < 0)
                 return problem_set(problem, OUTCOME_FAILED, "The names of the host's devices cannot be read: %s",
                                 strerror(-r));
@@ -144,7 +145,7 @@ static int check_plan(const Work *work, const Report *report, Problem *problem) 
         case PLAN_SET_VFS:
                 return vf_plan_decide(plan, &report->findings, problem);
         default:
-                /* A reattach has no guards. It can find only a virtual machine, and the lock of the node decides
+                /* A reattach and a reset have no guards. They can find only a virtual machine, and the lock of the node decides
                  * without a race. */
                 return 0;
         }
@@ -195,7 +196,10 @@ static int collect_changes(const Work *work, Report *report) {
 static int write_transaction(const Work *work, int *ret_lock_fd, Problem *problem) {
         const Transaction *transaction = work->transaction;
 
-        int r = transaction_files_drop(transaction->devices_fd, transaction->transactions_fd, work->plan);
+        /* A reset undoes nothing of what an earlier transaction left. */
+        int r = work->plan->verb == PLAN_RESET
+                        ? 0
+                        : transaction_files_drop(transaction->devices_fd, transaction->transactions_fd, work->plan);
         if (r >= 0)
                 r = transaction_file_write(transaction->transactions_fd, transaction->number, work->plan, ret_lock_fd);
         if (r == -E2BIG)
@@ -217,13 +221,18 @@ static int commit(const Transaction *transaction, Problem *problem) {
                      : 0;
 }
 
+/* Whether what vanishes with a member, or is reset with it, must be a member. */
+static bool must_be_complete(const Plan *plan) {
+        return plan->verb == PLAN_DETACH || plan->verb == PLAN_RESET;
+}
+
 static int run_steps(Work *work, Report *report, Problem *problem) {
         _cleanup_close_ int lock_fd = -EBADF;
         size_t n = 0;
         int r;
 
         if ((r = engine_apply(work, false, &n, problem)) != 0 || (r = work_verify_unmoved(work, problem)) != 0 ||
-                        (work->plan->verb == PLAN_DETACH && (r = work_verify_complete(work, problem)) != 0) ||
+                        (must_be_complete(work->plan) && (r = work_verify_complete(work, problem)) != 0) ||
                         (r = write_transaction(work, &lock_fd, problem)) != 0)
                 return r;
         if ((r = engine_apply(work, true, &n, problem)) == 0 && (r = verify_all(work, problem)) == 0 &&

@@ -177,6 +177,19 @@ static void expect_early_override(const Plan *plan, PlanMember *member) {
                 member->target = *before;
 }
 
+/* A reset changes no driver. */
+static int expect_detached(const Work *work, size_t i, Problem *problem) {
+        PlanMember *member = &work->plan->members[i];
+
+        member->target = member->before;
+        if (pci_driver_is_vfio(member->before.driver))
+                return 0;
+        return problem_set(problem, OUTCOME_NOT_DETACHED,
+                        "Another program has just taken %s from its vfio driver: list the devices again with 'vfioctl "
+                        "devices'.",
+                        ADDRESS(work, i));
+}
+
 /* The state may have changed since the plan was made from the model. */
 static int read_before(Work *work, size_t i, Problem *problem) {
         PlanMember *member = &work->plan->members[i];
@@ -194,6 +207,8 @@ static int read_before(Work *work, size_t i, Problem *problem) {
                 member->cdev = cdev.number;
         if ((r = work_check_read(work, i, r, problem)) != 0)
                 return r;
+        if (work->plan->verb == PLAN_RESET)
+                return expect_detached(work, i, problem);
         expect_early_override(work->plan, member);
         if (work->plan->verb == PLAN_DETACH && !plan_member_depends(member) && !member->unknown_origin &&
                         pci_driver_is_vfio(before->driver))
@@ -385,7 +400,7 @@ int work_hold_groups(Work *work, const GroupDevice *devices, size_t n_devices, P
                 return -ENOMEM;
         for (size_t i = 0; i < n_devices; i++) {
                 int r = hold_group(work, devices[i].group, devices, n_devices, problem);
-                if (r == OUTCOME_HELD && work->plan->verb != PLAN_REATTACH)
+                if (r == OUTCOME_HELD && work->plan->verb != PLAN_REATTACH && work->plan->verb != PLAN_RESET)
                         return name_device(devices[i], problem);
                 if (r != 0)
                         return r;

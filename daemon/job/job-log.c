@@ -28,9 +28,9 @@ static void add_members(LogFields *fields, const Job *job) {
         }
 }
 
-/* Adds the devices whose driver changed; and the PF, if they are its new VFs. */
+/* Adds the devices whose driver changed; and the PF, if they are its new VFs; and the device of a reset. */
 static void add_changes(LogFields *fields, const Job *job, const Report *report) {
-        if (job->plan->verb == PLAN_SET_VFS)
+        if (job->plan->verb == PLAN_SET_VFS || job->plan->verb == PLAN_RESET)
                 log_fields_add(fields, "VFIOD_DEVICE", "%s", PCI_ADDRESS_TEXT(job->plan->selected));
         for (size_t i = 0; i < report->n_changes && i < DEVICES_MAX; i++) {
                 const DriverChange *change = &report->changes[i];
@@ -82,7 +82,11 @@ static char *describe_success(const Job *job, const Report *report) {
         FILE *stream = open_memstream(&text, &size);
         if (!stream)
                 return NULL;
-        if (job->recovering)
+        if (plan->verb == PLAN_RESET)
+                fprintf(stream, "%s %s", selected,
+                                job->recovering ? "may have been reset, or not: the reset was interrupted"
+                                                : "was reset");
+        else if (job->recovering)
                 fprintf(stream, "%s: an interrupted %s was %s", selected, verb,
                                 plan->verb == PLAN_REATTACH ? "finished" : "undone");
         else if (plan->verb == PLAN_SET_VFS)
@@ -103,6 +107,7 @@ static void log_success(const Job *job, const Report *report) {
                         [PLAN_DETACH] = MESSAGE_DETACHED,
                         [PLAN_REATTACH] = MESSAGE_REATTACHED,
                         [PLAN_SET_VFS] = MESSAGE_FUNCTIONS_SET,
+                        [PLAN_RESET] = MESSAGE_RESET,
         };
         _cleanup_log_fields_ LogFields fields = make_fields(job, OUTCOME_DONE, NULL);
         _cleanup_free_ char *text = describe_success(job, report);

@@ -29,6 +29,14 @@ static bool all_are_gone(const Job *job) {
         return true;
 }
 
+/* The kernel does not tell later whether it reset a device. Nothing else was changed. */
+static int report_reset_unknown(const Job *job, WorkerResult *result) {
+        result->error = 0;
+        return problem_set(&result->problem, OUTCOME_FAILED,
+                        "The worker process for %s died. Nobody knows whether the device was reset: reset it again.",
+                        PCI_ADDRESS_TEXT(job->plan->selected));
+}
+
 int job_conclude_recovery(const Job *job, WorkerResult *result) {
         const char *selected = PCI_ADDRESS_TEXT(job->plan->selected);
 
@@ -37,7 +45,8 @@ int job_conclude_recovery(const Job *job, WorkerResult *result) {
                                 "The worker process for %s died, and the devices are gone from their slots: list the "
                                 "devices again with 'vfioctl devices'.",
                                 selected);
-
+        if (job->plan->verb == PLAN_RESET)
+                return report_reset_unknown(job, result);
         if (result->error < 0 || result->problem.outcome != OUTCOME_DONE) {
                 _cleanup_free_ char *cause = TAKE_PTR(result->problem.message);
 
@@ -91,6 +100,8 @@ static bool is_done(const Job *job) {
 }
 
 int job_conclude(const Job *job, WorkerResult *result) {
+        if (job->plan->verb == PLAN_RESET)
+                return report_reset_unknown(job, result);
         if (is_done(job))
                 return list_planned_changes(job, &result->report);
         return problem_set(&result->problem, OUTCOME_FAILED,

@@ -83,6 +83,10 @@ int job_cancel(Job *job, Problem *problem) {
                 return problem_set(problem, OUTCOME_BUSY,
                                 "Job %lu has done all its work, or is undoing it already, so it cannot be cancelled.",
                                 job->number);
+        if (job->begun && job->plan->steps[job->step].kind == STEP_RESET)
+                return problem_set(problem, OUTCOME_BUSY,
+                                "Job %lu has told the kernel to reset the device, so it cannot be cancelled any more.",
+                                job->number);
         int r = job->cancelled ? 0 : worker_cancel(job->worker);
         if (r == -EPIPE)
                 return problem_set(problem, OUTCOME_BUSY, "Job %lu is about to end, so it cannot be cancelled.",

@@ -195,8 +195,9 @@ static int describe_stuck(const Job *job, const char *address, Problem *problem)
                         "The kernel did not return from the step '%s' of %s within %" PRIu64
                         " ms%s%s. %s Other devices are not affected.",
                         step, address, deadline_ms, job->holder ? ": it waits for " : "", strempty(job->holder),
-                        job->cancelled ? "The job was cancelled: when the kernel returns, it undoes what it did."
-                                       : "The job continues when the kernel returns.");
+                        job->cancelled && job->plan->verb != PLAN_RESET
+                                        ? "The job was cancelled: when the kernel returns, it undoes what it did."
+                                        : "The job continues when the kernel returns.");
 }
 
 static void on_stuck(Job *job) {

@@ -7,9 +7,11 @@
 static const char *const names[_OUTCOME_MAX] = {
                 [OUTCOME_GROUP_NEEDS_CONSENT] = "consent",
                 [OUTCOME_NOT_VIABLE] = "not-viable",
+                [OUTCOME_VIRTUAL_FUNCTIONS_IN_USE] = "virtual-functions",
                 [OUTCOME_NOT_ANSWERING] = "not-answering",
                 [OUTCOME_HELD] = "held",
                 [OUTCOME_LEASED] = "leased",
+                [OUTCOME_NO_RESET] = "no-reset",
                 [OUTCOME_FOREIGN] = "foreign",
                 [OUTCOME_ALREADY_DETACHED] = "already-detached",
                 [OUTCOME_NOT_DETACHED] = "not-detached",

@@ -6,11 +6,11 @@
 
 #include <sys/types.h>
 
-/* What stands against an operation besides guards, for example that nobody agreed to detach a companion. Detach and
- * Reattach fail with the first obstacle. A plan lists all that it knows. */
+/* What stands against an operation besides guards, for example that nobody agreed to detach a companion. Detach,
+ * Reattach and Reset fail with the first obstacle. A plan lists all that it knows. */
 
 typedef struct Obstacle {
-        Outcome outcome; /* the error of Detach or Reattach */
+        Outcome outcome; /* the error of Detach, Reattach or Reset */
         PciAddress address;
         char *message;  /* owned */
         unsigned lease; /* of LEASED: its number; 0 for others */

@@ -145,11 +145,20 @@ static int add_set_vfs_steps(Plan *plan) {
         return plan->incomplete ? -ENOMEM : 0;
 }
 
+/* Reset. Without an IOMMU group there is no node, but the lock also looks for open cdevs. */
+
+static int add_reset_steps(Plan *plan) {
+        (void)plan_add_step(plan, STEP_LOCK_NODE, 0);
+        return plan_add_step(plan, STEP_RESET, 0);
+}
+
 static void set_target(const Plan *plan, PlanMember *member) {
         if (plan_binds_vfio(plan, member))
                 plan_set_vfio_driver(member, member->named_driver ?: PLAN_VFIO_DRIVER);
         else if (plan->verb == PLAN_REATTACH)
                 member->target = member->origin->binding;
+        else if (plan->verb == PLAN_RESET)
+                member->target = member->before;
 }
 
 int plan_add_all_steps(Plan *plan) {
@@ -162,6 +171,8 @@ int plan_add_all_steps(Plan *plan) {
                 return add_detach_steps(plan);
         case PLAN_REATTACH:
                 return add_reattach_steps(plan);
+        case PLAN_RESET:
+                return add_reset_steps(plan);
         default:
                 return add_set_vfs_steps(plan);
         }

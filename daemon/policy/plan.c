@@ -8,6 +8,7 @@ static const char *const verb_table[_PLAN_VERB_MAX] = {
                 [PLAN_DETACH] = "detach",
                 [PLAN_REATTACH] = "reattach",
                 [PLAN_SET_VFS] = "set-virtual-functions",
+                [PLAN_RESET] = "reset",
 };
 
 const char *plan_verb_to_string(PlanVerb verb) {
@@ -43,6 +44,8 @@ const char *plan_step_reason(const Plan *plan, const PlanStep *step, char buffer
 
         switch (step->kind) {
         case STEP_LOCK_NODE:
+                if (plan->verb == PLAN_RESET)
+                        return say(buffer, "no virtual machine may have the device meanwhile");
                 return say(buffer, "no virtual machine may hold a device that leaves %s",
                                 before[0] != '\0' ? before : PLAN_VFIO_DRIVER);
         case STEP_CLAIM_DISKS:
@@ -76,6 +79,8 @@ const char *plan_step_reason(const Plan *plan, const PlanStep *step, char buffer
                 return say(buffer, "power/control and d3cold_allowed are set as they were");
         case STEP_WAIT_NODE:
                 return say(buffer, "a virtual machine can use group %d", member->group);
+        case STEP_RESET:
+                return say(buffer, "what its last user left in the device is cleared");
         default:
                 return say(buffer, "vfiod deletes what it saved about the device");
         }

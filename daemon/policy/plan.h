@@ -17,11 +17,12 @@ typedef enum PlanVerb {
         PLAN_DETACH,
         PLAN_REATTACH,
         PLAN_SET_VFS, /* of one PF, see vf-plan.h */
+        PLAN_RESET,   /* of one device, which keeps its driver */
         _PLAN_VERB_MAX,
         _PLAN_VERB_INVALID = -EINVAL,
 } PlanVerb;
 
-/* "detach", "reattach", "set-virtual-functions" */
+/* "detach", "reattach", "set-virtual-functions", "reset" */
 const char *plan_verb_to_string(PlanVerb verb);
 PlanVerb plan_verb_from_string(const char *text);
 
@@ -183,6 +184,11 @@ typedef struct ReattachOptions {
  * removes its state file. */
 int plan_reattach(const Inventory *inventory, const Selection *selection, const ReattachOptions *options, Plan **ret,
                 Problem *problem);
+
+/* Plans to reset one device that vfiod detached. It has a reset that affects no other function. Returns 0 and the plan;
+ * or NOT_DETACHED, NO_SUCH_DEVICE for a device that is gone, FOREIGN, IDENTITY_CHANGED, VIRTUAL_FUNCTIONS_IN_USE,
+ * NO_RESET, BUSY, STUCK; or -ENOMEM. The worker finds out whether a virtual machine holds the device. */
+int plan_reset(const Inventory *inventory, const Device *device, Plan **ret, Problem *problem);
 
 /* Gives the member an origin without a driver: nobody knows which driver the device had, so the kernel chooses one.
  * Returns 0 or -ENOMEM. */

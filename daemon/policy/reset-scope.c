@@ -66,8 +66,10 @@ static bool is_below(const Inventory *inventory, const Device *device, PciAddres
         return false;
 }
 
-/* Lists the devices of other groups that are reset together with the device, without those of the plan, which may be NULL. */
-static int list_others(const Inventory *inventory, const Device *device, const Plan *plan, List *list) {
+/* Lists the devices that are reset together with the device, without those of its group if the latter is not NULL, and
+ * without those of the plan, which may be NULL. */
+static int list_others(
+                const Inventory *inventory, const Device *device, const Group *group, const Plan *plan, List *list) {
         size_t n;
 
         int r = list_begin(list);
@@ -76,9 +78,9 @@ static int list_others(const Inventory *inventory, const Device *device, const P
         Device *const *devices = inventory_devices(inventory, &n);
         for (size_t i = 0; i < n; i++) {
                 const Device *other = devices[i];
-                bool is_same = other->group && other->group == device->group;
+                bool is_same = other == device || (group && other->group == group);
 
-                if (other->present && other->endpoint && !is_same &&
+                if (other->present && other->endpoint && !is_same && device->has_upstream &&
                                 (!plan || plan_find_member(plan, other->address) < 0) &&
                                 is_below(inventory, other, device->upstream))
                         list_add(list, other);
@@ -86,20 +88,28 @@ static int list_others(const Inventory *inventory, const Device *device, const P
         return list_end(list);
 }
 
-int reset_scope_list_others(const Inventory *inventory, const Device *device, char **ret) {
+static int list_in_words(const Inventory *inventory, const Device *device, const Group *group, char **ret) {
         __attribute__((cleanup(list_done))) List list = {};
 
-        int r = list_others(inventory, device, NULL, &list);
+        int r = list_others(inventory, device, group, NULL, &list);
         if (r >= 0)
                 *ret = TAKE_PTR(list.text);
         return r;
+}
+
+int reset_scope_list_others(const Inventory *inventory, const Device *device, char **ret) {
+        return list_in_words(inventory, device, device->group, ret);
+}
+
+int reset_scope_list_all(const Inventory *inventory, const Device *device, char **ret) {
+        return list_in_words(inventory, device, NULL, ret);
 }
 
 /* Warns of devices of other groups that are reset together with the device. */
 static int warn_of_others(const Inventory *inventory, const Device *device, Plan *plan) {
         __attribute__((cleanup(list_done))) List list = {};
 
-        int r = list_others(inventory, device, plan, &list);
+        int r = list_others(inventory, device, device->group, plan, &list);
         if (r < 0 || list.n == 0)
                 return r;
         return plan_add_warning(plan,

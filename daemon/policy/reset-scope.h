@@ -14,5 +14,9 @@ bool reset_scope_has_own(const Device *device);
  * 0 or -ENOMEM. */
 int reset_scope_list_others(const Inventory *inventory, const Device *device, char **ret);
 
+/* Lists, in words, all other devices that a reset of the device's bus resets, too, also those of its group. The rest is as
+ * for reset_scope_list_others(). */
+int reset_scope_list_all(const Inventory *inventory, const Device *device, char **ret);
+
 /* Adds a warning if a member cannot be reset, or only together with devices of other groups. Returns 0 or -ENOMEM. */
 int reset_scope_warn(const Inventory *inventory, Plan *plan);

@@ -280,24 +280,28 @@ char *selector_copy(const char *selector) {
         return strndup(selector, SELECTOR_MAX);
 }
 
+int selection_find_device(const Selection *selection, Device **ret, Problem *problem) {
+        const Group *group = selection->group;
+        Device *device = selection->device;
+
+        assert(device || group);
+        size_t n = device ? 1 : group_count_endpoints(group);
+        if (n == 0)
+                return problem_set(problem, OUTCOME_NOT_ENDPOINT,
+                                "Group %d has only bridges: give the address of one of them.", group->number);
+        if (n > 1)
+                return problem_set(problem, OUTCOME_INVALID_SELECTOR,
+                                "Group %d has %zu endpoints: give the address of one of them.", group->number, n);
+        for (size_t i = 0; !device; i++)
+                if (group->members[i]->endpoint)
+                        device = group->members[i];
+        *ret = device;
+        return 0;
+}
+
 int selector_resolve_device(const Inventory *inventory, const char *selector, Device **ret, Problem *problem) {
         Selection selection = {};
 
         int r = selector_resolve(inventory, selector, &selection, problem);
-        if (r != 0)
-                return r;
-        assert(selection.device || selection.group);
-        size_t n = selection.device ? 1 : group_count_endpoints(selection.group);
-        if (n == 0)
-                return problem_set(problem, OUTCOME_NOT_ENDPOINT,
-                                "Group %d has only bridges: give the address of one of them.", selection.group->number);
-        if (n > 1)
-                return problem_set(problem, OUTCOME_INVALID_SELECTOR,
-                                "Group %d has %zu endpoints: give the address of one of them.", selection.group->number,
-                                n);
-        for (size_t i = 0; !selection.device; i++)
-                if (selection.group->members[i]->endpoint)
-                        selection.device = selection.group->members[i];
-        *ret = selection.device;
-        return 0;
+        return r != 0 ? r : selection_find_device(&selection, ret, problem);
 }

@@ -31,6 +31,10 @@ int selector_resolve(const Inventory *inventory, const char *selector, Selection
 int selector_resolve_all(const Inventory *inventory, const char *const *selectors, size_t n_selectors, Selection *ret,
                 Problem *problem);
 
+/* Finds the one device of a selection. A group with only one endpoint selects this endpoint. Returns 0; INVALID_SELECTOR for
+ * a group with more, NOT_ENDPOINT for a group that has only bridges; or -ENOMEM. */
+int selection_find_device(const Selection *selection, Device **ret, Problem *problem);
+
 /* Resolves a selector to one device. A group with only one endpoint selects this endpoint. Returns as
  * selector_resolve() does; or NOT_ENDPOINT for a group that has only bridges. */
 int selector_resolve_device(const Inventory *inventory, const char *selector, Device **ret, Problem *problem);

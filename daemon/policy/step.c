@@ -16,6 +16,7 @@ static const char *const names[_STEP_KIND_MAX] = {
                 [STEP_APPEAR] = "appear",
                 [STEP_SET_POWER] = "set-power",
                 [STEP_WAIT_NODE] = "wait-node",
+                [STEP_RESET] = "reset",
                 [STEP_FORGET] = "forget",
 };
 

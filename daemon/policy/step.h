@@ -20,6 +20,7 @@ typedef enum StepKind {
         STEP_APPEAR,        /* Waits until a member appears by an earlier step, and binds it. */
         STEP_SET_POWER,     /* Restores the power settings, which vfio-pci changes. */
         STEP_WAIT_NODE, /* Waits for the node that a virtual machine opens: /dev/vfio/N of the member's group, or cdevs. */
+        STEP_RESET,     /* Resets the member. There is nothing to revert: what was in the device is gone. */
         STEP_FORGET,    /* Removes the state file of a member that was reattached, or no longer exists. */
         _STEP_KIND_MAX,
         _STEP_KIND_INVALID = -EINVAL,

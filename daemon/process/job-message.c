@@ -94,13 +94,14 @@ static int read_address(sd_bus_message *message, PciAddress *ret) {
 }
 
 /* Reads how the device was bound before vfiod detached it. */
-static int read_origin(PlanMember *member, int devices_fd, Problem *problem) {
+static int read_origin(const Plan *plan, PlanMember *member, int devices_fd, Problem *problem) {
         _cleanup_device_file_ DeviceFile file = {};
 
         int r = device_file_read(devices_fd, member->address, &file);
         if (r == -ENOMEM)
                 return r;
-        if (r < 0 || !pci_ids_equal(&file.origin->ids, &member->ids))
+        /* A PF that is not away can have a file, too. */
+        if (r < 0 || !pci_ids_equal(&file.origin->ids, &member->ids) || (plan->verb == PLAN_RESET && !file.away))
                 return problem_set(problem, OUTCOME_NOT_DETACHED,
                                 "vfiod does not know any more how %s was bound before: list the devices again with "
                                 "'vfioctl devices'.",
@@ -140,7 +141,7 @@ static int read_member(sd_bus_message *message, Plan *plan, int devices_fd, Prob
         member->created = created;
         if (driver[0] != '\0' && (r = plan_name_driver(member, driver)) < 0)
                 return r;
-        if (member->recorded && (r = read_origin(member, devices_fd, problem)) != 0)
+        if (member->recorded && (r = read_origin(plan, member, devices_fd, problem)) != 0)
                 return r;
         return plan->verb == PLAN_REATTACH && !member->recorded ? plan_set_unknown_origin(member) : 0;
 }
@@ -161,6 +162,11 @@ static bool is_valid_set_vfs(const Plan *plan) {
         return true;
 }
 
+/* Only one device is reset, and vfiod has detached it. */
+static bool is_valid_reset(const Plan *plan) {
+        return plan->n_members == 1 && plan->members[0].recorded && !plan->by_rule && !plan->force;
+}
+
 /* Each plan has a member that does not depend on another. Only a plan for VFs has members that do not exist yet. A plan
  * that forgets a device does nothing else. */
 static bool is_valid(const Plan *plan) {
@@ -178,7 +184,8 @@ static bool is_valid(const Plan *plan) {
         }
         if (plan->forget && (plan->verb != PLAN_REATTACH || plan->n_members > 1))
                 return false;
-        return has_independent && (plan->verb != PLAN_SET_VFS || is_valid_set_vfs(plan));
+        return has_independent && (plan->verb != PLAN_SET_VFS || is_valid_set_vfs(plan)) &&
+                        (plan->verb != PLAN_RESET || is_valid_reset(plan));
 }
 
 static int read_members(sd_bus_message *message, Plan *plan, int devices_fd, Problem *problem) {

@@ -67,7 +67,7 @@ static bool make_line(const RuleKeeper *keeper, const RuleCase *rule_case, const
         return ret->path[0] != '\0' && boot_device_is_wanted(ret, keeper->book);
 }
 
-/* Tells whether a line of the file stays, because its device is not decided about or not present. */
+/* Tells whether a line of the file stays, because its device is not decided about, is being changed, or is not present. */
 static bool line_stays(const RuleKeeper *keeper, const BootDevice *line) {
         const Device *device = inventory_find_device(keeper->parts.inventory, line->address);
         const RuleCase *rule_case = rule_case_find(&keeper->cases, line->address);
@@ -78,7 +78,8 @@ static bool line_stays(const RuleKeeper *keeper, const BootDevice *line) {
                 return true;
         /* A lease ends before the next boot. */
         return boot_device_has_ids(line, &device->ids) && rule_case && rule_case->rule &&
-                        (rule_case->running || rule_case->status == RULE_STATUS_WAITING || device->leased);
+                        (rule_case->running || rule_case->status == RULE_STATUS_WAITING || device->leased ||
+                                        (device_is_ours(device) && device->activity != DEVICE_QUIET));
 }
 
 static int make_list(const RuleKeeper *keeper, const BootKeeper *boot, BootList *ret) {

@@ -113,7 +113,7 @@ static const char *random_text(void) {
         static char long_text[LONG_TEXT + 1];
 
         if (one_in(4))
-                return one_in(2) ? "detach" : "reattach";
+                return one_in(3) ? "reset" : one_in(2) ? "detach" : "reattach";
         if (!one_in(50))
                 return PICK(texts);
         memset(long_text, 'a', LONG_TEXT);
@@ -301,7 +301,7 @@ static void put_property_call(const CallBook *book, RandomCall *call) {
 }
 
 RandomCall random_call(const CallBook *book) {
-        static const char *const members[] = {"Detach", "Reattach", "Plan", "Nothing", "Get", "Cancel"};
+        static const char *const members[] = {"Detach", "Reattach", "Reset", "Plan", "Nothing", "Get", "Cancel"};
         static const char *const interfaces[] = {
                         MANAGER, DEVICE, GROUP, JOB, LEASE, "org.vfiod1", "a.b", PROPERTIES, NULL};
         guint n = one_in(2) ? book->n_of_manager : book->methods->len;

@@ -94,17 +94,23 @@ const char *matrix_case_path(const MatrixCase *mcase) {
                                                                 : BUS_PATH;
 }
 
-/* Whether the call needs the network card detached. Plan has options of both verbs. */
+/* Plan has options of both verbs. */
 static bool is_reattach(const MatrixCase *mcase) {
         return is_method(mcase, "Reattach") ||
                         (is_method(mcase, "Plan") && (has_option(mcase, "force") || has_option(mcase, "adopt")));
 }
 
-/* Lease, and Detach and Reattach with an option, have a fingerprint that is out of date, too. So they write nothing. */
+/* Whether the call needs the network card detached. */
+static bool needs_detached(const MatrixCase *mcase) {
+        return is_reattach(mcase) || is_method(mcase, "Reset");
+}
+
+/* Lease, and Detach, Reattach and Reset with an option, have a fingerprint that is out of date, too. So they write nothing. */
 static bool is_stale(const MatrixCase *mcase) {
         return is_method(mcase, "Lease") ||
                         ((mcase->option || is_start(mcase)) &&
-                                        (is_method(mcase, "Detach") || is_method(mcase, "Reattach")));
+                                        (is_method(mcase, "Detach") || is_method(mcase, "Reattach") ||
+                                                        is_method(mcase, "Reset")));
 }
 
 const char *matrix_case_end(const MatrixCase *mcase) {
@@ -262,7 +268,7 @@ static void await_job(Fixture *fixture) {
 void matrix_case_prepare(Fixture *fixture, const MatrixCase *mcase) {
         if (is_start(mcase))
                 await_job(fixture);
-        move_nic(fixture, is_reattach(mcase));
+        move_nic(fixture, needs_detached(mcase));
         give_back(fixture, &pf);
         give_back(fixture, &display);
         remove_rule(fixture, NEW_RULE);

@@ -150,7 +150,7 @@ static void run_as_nobody(void) {
                 check_reading(connection, interfaces->pdata[i]);
                 n_refused += check_methods(connection, interfaces->pdata[i], &n_denied);
         }
-        g_assert_cmpuint(n_refused, ==, 22);
+        g_assert_cmpuint(n_refused, ==, 25);
         g_assert_cmpuint(n_denied, >=, 5);
         expect_open(connection, BUS_PATH, OBJECT_MANAGER, "GetManagedObjects", NULL);
         g_autofree char *set = call_as_nobody(connection, BUS_PATH, PROPERTIES, "Set",

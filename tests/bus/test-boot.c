@@ -127,6 +127,27 @@ static void test_leased(void) {
         ruled_stop(fixture);
 }
 
+/* While the device is reset, its line remains, also when the file is written for another device. */
+static void test_reset(void) {
+        Fixture *fixture = start_with_line();
+
+        fake_kernel_do(fixture->kernel, "stall 1");
+        Pending *pending = fixture_call_start(fixture, BUS_PATH, MANAGER, "Reset", "('" NIC "', " NO_OPTIONS ")");
+        fake_kernel_do(fixture->kernel, "wait-pending 1");
+        fixture_wait_property(fixture, NIC_PATH, DEVICE, "State", "'changing'");
+        rule_file_put(fixture, RULES_OWN, "ports", RULE_PORTS);
+        rescan(fixture);
+        wait_boot(fixture, LINE(PORT1), true);
+        g_autofree char *text = read_boot(fixture);
+        g_assert_nonnull(strstr(text, LINE(NIC)));
+        fake_kernel_do(fixture->kernel, "resume");
+        pending_expect(pending, "()");
+        fixture_property(fixture, NIC_PATH, DEVICE, "State", "'detached'");
+        wait_boot(fixture, LINE(NIC), true);
+        rule_file_remove(fixture, RULES_OWN, "ports");
+        ruled_stop(fixture);
+}
+
 /* There are more devices than those for which the events of others count. */
 static void test_many(void) {
         Fixture *fixture = fixture_start(&(FixtureOptions){.reads_log = true});
@@ -331,6 +352,7 @@ static void test_network(void) {
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/bus/boot/leased", test_leased);
+        g_test_add_func("/bus/boot/reset", test_reset);
         g_test_add_func("/bus/boot/many", test_many);
         g_test_add_func("/bus/boot/line", test_line);
         g_test_add_func("/bus/boot/rule-gone", test_rule_gone);

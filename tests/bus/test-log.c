@@ -84,6 +84,15 @@ static void test_changes(void) {
         log_entry_expect(reattached, "VFIOD_VERB=reattach", "VFIOD_OPTIONS=force", "VFIOD_JOB=2",
                         "VFIOD_BEFORE=" NIC "=vfio-pci", "VFIOD_AFTER=" NIC "=e1000e");
 
+        manager_expect(scene.fixture, "Detach", "ens3", NO_OPTIONS, "([('0000:05:00.0', 'e1000e', 'vfio-pci', {})],)");
+        (void)log_socket_expect(scene.log, MESSAGE_DETACHED);
+        manager_expect(scene.fixture, "Reset", "ens3", NO_OPTIONS, "()");
+        const char *reset = log_socket_expect(scene.log, MESSAGE_RESET);
+        expect_root(reset);
+        log_entry_expect(reset, "PRIORITY=5", "VFIOD_VERB=reset", "VFIOD_DEVICE=" NIC, "VFIOD_GROUP=12", "VFIOD_JOB=4",
+                        "VFIOD_RESULT=done", "!VFIOD_BEFORE=*", "!VFIOD_AFTER=*",
+                        "MESSAGE=0000:05:00.0 was reset (group 12, for uid 0, *)");
+
         /* One entry for both ports. */
         g_autoptr(GVariant) both = fixture_call(
                         scene.fixture, BUS_PATH, MANAGER, "Detach", "('ens1', {'companions': <['ens2']>})", NULL);
@@ -99,7 +108,7 @@ static void test_changes(void) {
         log_entry_expect(set, "VFIOD_VERB=set-virtual-functions", "VFIOD_OPTIONS=count=2 detach", "VFIOD_DEVICE=" PF,
                         "VFIOD_DEVICE=0000:07:10.0", "VFIOD_BEFORE=0000:07:10.1=", "VFIOD_AFTER=0000:07:10.1=vfio-pci");
         scene_end_daemon(&scene);
-        g_assert_cmpuint(log_socket_count(scene.log, MESSAGE_DETACHED), ==, 2);
+        g_assert_cmpuint(log_socket_count(scene.log, MESSAGE_DETACHED), ==, 3);
         scene_end(&scene);
 }
 

@@ -33,8 +33,8 @@ static void collect(json_t *json, GArray *places) {
 
 static json_t *make_string(GRand *random) {
         static const char *const strings[] = {"", "0000:03:01.0", "0000:07:00.0", "ffffffff:ff:1f.7", "net", "block",
-                        "detach", "reattach", "set-virtual-functions", "vanish", "appear", "forget", "wait-node",
-                        "set-vfs", "override", "vfio-pci", "making", "made", "kept", "done", "detached"};
+                        "detach", "reattach", "set-virtual-functions", "reset", "vanish", "appear", "forget",
+                        "wait-node", "set-vfs", "override", "vfio-pci", "making", "made", "kept", "done", "detached"};
 
         if (g_rand_int_range(random, 0, 8) > 0)
                 return json_string(strings[g_rand_int_range(random, 0, G_N_ELEMENTS(strings))]);

@@ -151,6 +151,8 @@ int daemon_begin(Daemon *daemon, PlanVerb verb, const char *selector, Answer *an
         if (r == 0)
                 r = verb == PLAN_DETACH
                                 ? plan_detach(daemon->host->inventory, &selection, &iommu, &options, &plan, problem)
+                                : verb == PLAN_RESET
+                                ? plan_reset(daemon->host->inventory, selection.device, &plan, problem)
                                 : plan_reattach(daemon->host->inventory, &selection, &(ReattachOptions){}, &plan,
                                                   problem);
         return r != 0 ? r : job_start(daemon->jobs, plan, "a test", NULL, answer_take, answer, problem);

@@ -10,11 +10,11 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-Front *front_new(void) {
+Front *front_new_with(const char *topology) {
         Front *front = g_new0(Front, 1);
         int ends[2];
 
-        front->host = host_new();
+        front->host = host_new_with(topology);
         front->rules = g_build_filename(front->host->folder, "rules", NULL);
         front->early = g_build_filename(front->host->folder, "early", "05-vfiod.rules", NULL);
         front->boot = g_build_filename(front->host->folder, "boot", "10-vfiod.rules", NULL);
@@ -28,6 +28,10 @@ Front *front_new(void) {
         front->their_alive_fd = ends[0];
         front->alive_fd = ends[1];
         return front;
+}
+
+Front *front_new(void) {
+        return front_new_with("card");
 }
 
 void front_disconnect(Front *front) {

@@ -22,6 +22,8 @@ typedef struct Front {
 
 /* front_free() checks that the file "canary", which is next to the folders of the worker, is as it was. */
 Front *front_new(void);
+/* The same with the devices of another file next to card.conf. */
+Front *front_new_with(const char *topology);
 Front *front_free(Front *front);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Front *, front_free)
 #define _cleanup_front_ _cleanup_(front_freep)

@@ -175,8 +175,9 @@ Plan *host_plan(Host *host, PlanVerb verb, const char *selector) {
         iommu_examine(host->kernel, &iommu);
         int r = selector_resolve(host->inventory, selector, &selection, &problem);
         if (r == 0)
-                r = verb == PLAN_DETACH
-                                ? plan_detach(host->inventory, &selection, &iommu, &options, &plan, &problem)
+                r = verb == PLAN_DETACH ? plan_detach(host->inventory, &selection, &iommu, &options, &plan, &problem)
+                                : verb == PLAN_RESET
+                                ? plan_reset(host->inventory, selection.device, &plan, &problem)
                                 : plan_reattach(host->inventory, &selection, &(ReattachOptions){}, &plan, &problem);
         if (r != 0)
                 g_error("No plan to %s %s: %d: %s", plan_verb_to_string(verb), selector, r, strempty(problem.message));

@@ -28,6 +28,8 @@ static int make_plan(const Host *host, const Request *request, Plan **ret, Probl
         int r = selector_resolve(host->inventory, request->selector, &selection, problem);
         if (r != 0)
                 return r;
+        if (request->verb == PLAN_RESET)
+                return plan_reset(host->inventory, selection.device, ret, problem);
         if (request->verb == PLAN_REATTACH)
                 return plan_reattach(host->inventory, &selection,
                                 &(ReattachOptions){.force = request->force, .adopt = request->adopt}, ret, problem);

@@ -2,6 +2,7 @@
 #include "front.h"
 #include "helpers.h"
 #include "policy/rule.h"
+#include "state/device-file.h"
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -58,6 +59,8 @@ static void test_malformed(void) {
                         {.group = PORTS_GROUP, .members = BOTH, .forget = true},
                         {.verb = "reattach", .group = PORTS_GROUP, .members = BOTH, .forget = true},
                         {.verb = "set-virtual-functions", .group = PORTS_GROUP, .vf_count = 3, .members = BOTH},
+                        {.verb = "reset", .group = PORTS_GROUP, .members = BOTH},
+                        {.verb = "reset", .group = PORTS_GROUP, .members = {MEMBER(PORT1)}},
                         /* Each is the parent of the other. */
                         {.group = PORTS_GROUP,
                                         .members = {{PORT1, PORTS_GROUP, 1, "e1000"},
@@ -96,6 +99,10 @@ static void test_untrue(void) {
                         {{.verb = "reattach",
                                          .group = PORTS_GROUP,
                                          .members = {{PORT1, PORTS_GROUP, -1, "e1000", .recorded = true}}},
+                                        OUTCOME_NOT_DETACHED},
+                        {{.verb = "reset",
+                                         .group = PORTS_GROUP,
+                                         .members = {{PORT1, PORTS_GROUP, -1, "vfio-pci", .recorded = true}}},
                                         OUTCOME_NOT_DETACHED},
                         /* A network card is no virtual function of another one. */
                         {{.group = PORTS_GROUP, .members = {MEMBER(PORT1), {PORT2, PORTS_GROUP, 0, "e1000"}}},
@@ -141,6 +148,55 @@ static void test_allowed(void) {
 
         check_allowed(&part, false);
         check_allowed(&twice, true);
+}
+
+#define RESET_MEMBER \
+        { PORT1, PORTS_GROUP, -1, "vfio-pci", .recorded = true }
+
+static void expect_no_reset(Front *front, const RawPlan *plan, int expected) {
+        fake_kernel_do(front->host->fake, "reset-writes");
+        int r = front_run(front, plan);
+        if (r != expected)
+                g_error("the reset ends with %d", r);
+        g_assert_cmpuint(count_writes(front->host), ==, 0);
+        g_assert_cmpuint(count_transactions(front->host), ==, 0);
+}
+
+static void write_device_file(Front *front, bool away) {
+        const Device *device = inventory_find_device(front->host->inventory, address_of(PORT1));
+        DeviceOrigin origin = {.ids = device->ids};
+
+        g_assert_cmpint(device_file_write(front->host->state->devices_fd, device->address, away, &origin), ==, 0);
+}
+
+/* Only one device is reset, which is detached, and which no virtual machine has. */
+static void test_reset(void) {
+        RawPlan reset = {.verb = "reset", .group = PORTS_GROUP, .members = {RESET_MEMBER}}, forced = reset,
+                twice = {.verb = "reset", .group = PORTS_GROUP, .members = {RESET_MEMBER, RESET_MEMBER}};
+        _cleanup_front_ Front *front = front_new_with("reset");
+
+        host_read(front->host);
+        /* There is a file, but the device is with the host. */
+        write_device_file(front, true);
+        expect_no_reset(front, &reset, OUTCOME_NOT_DETACHED);
+        g_assert_cmpint(device_file_remove(front->host->state->devices_fd, address_of(PORT1)), ==, 0);
+        host_must_move(front->host, PLAN_DETACH, "ens1");
+        g_autofree char *before = fake_kernel_snapshot(front->host->fake);
+        forced.force = true;
+        expect_no_reset(front, &forced, -EBADMSG);
+        expect_no_reset(front, &twice, -EBADMSG);
+        pid_t holder = host_fork_holder(front->host);
+        expect_no_reset(front, &reset, OUTCOME_HELD);
+        host_end_holder(holder);
+        g_assert_cmpint(front_run(front, &reset), ==, 0);
+        g_assert_cmpuint(count_writes(front->host), ==, 1);
+        /* The file is that of a PF which vfiod has not detached. */
+        write_device_file(front, false);
+        expect_no_reset(front, &reset, OUTCOME_NOT_DETACHED);
+        write_device_file(front, true);
+        assert_snapshot(front->host, before);
+        g_assert_cmpint(device_file_remove(front->host->state->devices_fd, address_of(PORT1)), ==, 0);
+        g_assert_cmpint(device_file_remove(front->host->state->devices_fd, address_of(PORT2)), ==, 0);
 }
 
 /* Descriptors. */
@@ -412,6 +468,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/front/malformed", test_malformed);
         g_test_add_func("/front/untrue", test_untrue);
         g_test_add_func("/front/allowed", test_allowed);
+        g_test_add_func("/front/reset", test_reset);
         g_test_add_func("/front/descriptors", test_descriptors);
         g_test_add_func("/front/endless-cancel", test_endless_cancel);
         g_test_add_func("/front/two-jobs", test_two_jobs);

@@ -12,6 +12,7 @@
 #define VF1 "0000:07:10.1"
 #define NIC "0000:05:00.0"
 #define NIC2 "0000:05:00.1"
+#define RESETTABLE "0000:09:00.0"
 #define DISK "0000:06:00.0"
 
 static const IommuReport iommu_on = {.state = IOMMU_ON, .reason = "It is on."};
@@ -19,7 +20,7 @@ static const IommuReport iommu_on = {.state = IOMMU_ON, .reason = "It is on."};
 static Inventory *inventory;
 
 static void make_host(void) {
-        PciFacts facts = make_facts(PF, "igb", 14);
+        PciFacts facts = make_facts(PF, "igb", 14), resettable = make_facts(RESETTABLE, "vfio-pci", 22);
 
         inventory = make_inventory();
         facts.virtual_functions_max = 7;
@@ -36,6 +37,9 @@ static void make_host(void) {
         put_device(inventory, DISK, "vfio-pci", 13);
         put_origin(inventory, DISK, "nvme", "x y");
         put_vanished(inventory, "0000:08:00.0", DISK, "ahci");
+        (void)snprintf(resettable.reset_methods, sizeof(resettable.reset_methods), "flr bus");
+        g_assert_cmpint(inventory_put_device(inventory, &resettable), ==, 0);
+        put_origin(inventory, RESETTABLE, "e1000e", NULL);
 }
 
 /* Selectors. */
@@ -133,6 +137,15 @@ static int reattach(void *userdata) {
         return r == 0 ? plan_reattach(inventory, &selection, &(ReattachOptions){.adopt = true}, &plan, &problem) : r;
 }
 
+static int reset(void *userdata) {
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        _cleanup_problem_ Problem problem = {};
+        Selection selection;
+
+        int r = selector_resolve(inventory, userdata, &selection, &problem);
+        return r == 0 ? plan_reset(inventory, selection.device, &plan, &problem) : r;
+}
+
 static int set_vfs(void *userdata) {
         VfOptions options = {.fate = VFS_DETACHED, .iommu = &iommu_on, .driver = "x_vfio_pci"};
         _cleanup_(plan_freep) Plan *plan = NULL;
@@ -159,6 +172,9 @@ static void test_plans(void) {
         allocation_faults_check(reattach, (void *)DISK, false);
         allocation_faults_check(reattach, (void *)VF1, false);
         allocation_faults_check(reattach, (void *)NIC, false); /* not detached */
+        allocation_faults_check(reset, (void *)RESETTABLE, false);
+        allocation_faults_check(reset, (void *)DISK, false); /* has no method */
+        allocation_faults_check(reset, (void *)NIC, false);  /* not detached */
         allocation_faults_check(set_vfs, GUINT_TO_POINTER(3), false);
         allocation_faults_check(set_vfs, GUINT_TO_POINTER(9), false); /* too many */
         allocation_faults_check(release, (void *)NIC, false);

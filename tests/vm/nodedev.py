@@ -5,14 +5,29 @@
 libvirt lists the members of an IOMMU group in no order, so they are compared as a set. Without root, one attribute is missing: the
 number of the port of a PCI Express link is in the configuration space, of which only root sees more than the header. libvirt also reads
 it to wake up a suspended device, whose current link is not known otherwise.
+
+vfioctl nodedev-reset: the kernel resets the device, and nothing else, and not while a virtual machine has it.
 """
 
 import collections
 import sys
 import xml.etree.ElementTree
 
+import byhand
 import neighbours
-from machine import play
+from machine import ERROR, play
+from view import REFUSED
+
+TRACING = "/sys/kernel/tracing"
+
+# Sets the register CC of an NVMe controller, which is 0 after a reset, or prints it.
+REGISTER = """
+import mmap, os, struct, sys
+memory = mmap.mmap(os.open(f"/sys/bus/pci/devices/{sys.argv[1]}/resource0", os.O_RDWR | os.O_SYNC), 4096)
+if len(sys.argv) > 2:
+    memory[0x14:0x18] = struct.pack("<I", int(sys.argv[2], 16))
+print("%x" % struct.unpack("<I", memory[0x14:0x18]))
+"""
 
 
 def node(address):
@@ -119,7 +134,60 @@ def check_hostdev(machine):
     tap.check("libvirt accepts the element", True)
 
 
-PARTS = [check_all, check_detached, check_virtual_functions, check_plain_user, check_hostdev]
+def register(machine, *arguments):
+    """The register of the detached controller, which must be awake for that; with a number, sets it before."""
+    place = machine.controller
+    machine.write("on", f"devices/{place}/power/control")
+    machine.guest.check_run(f"setpci -s {place} COMMAND=2:2")
+    return machine.guest.check_run(f"python3 /tmp/register.py {place} {' '.join(arguments)}").strip()
+
+
+def traced(machine):
+    """The results of all resets that the kernel was asked for since the last call: "0" for success."""
+    lines = machine.guest.check_run(f"cat {TRACING}/trace; echo > {TRACING}/trace").splitlines()
+    return [line.rpartition("ret=")[2] for line in lines if "ret=" in line]
+
+
+def check_refused(machine, what, place, error, *says):
+    """A reset is refused, and the kernel is not asked for it."""
+    status, output = machine.view.vfioctl(f"nodedev-reset {node(place)}")
+    machine.tap.equal(f"nodedev-reset of {what}: exit status {REFUSED}", status, REFUSED)
+    for text in says:
+        machine.tap.contains(f"nodedev-reset of {what}: says {text}", output, text)
+    machine.tap.equal(f"Reset of {what}: {error}", machine.view.error("Reset", place), ERROR + error)
+    machine.tap.equal(f"Reset of {what}: the kernel is not asked for a reset", traced(machine), [])
+
+
+def check_reset(machine):
+    """A reset reaches the card, once; and not if the device is with the host, or a virtual machine has it."""
+    tap, guest, view, place = machine.tap, machine.guest, machine.view, machine.controller
+    guest.check_run(f"cat > /tmp/register.py <<'END'{REGISTER}END")
+    guest.check_run(f"echo 'r:vfiod_reset pci_reset_function ret=$retval:s32' > {TRACING}/kprobe_events && "
+                    f"echo 1 > {TRACING}/events/kprobes/enable")
+    check_refused(machine, "a device with the host", place, "NotDetached", f"vfioctl detach {place}")
+    guest.check_run(f"vfioctl detach {place}")
+    before = machine.bindings(place)
+    tap.equal("the register is set", register(machine, "460000"), "460000")
+    tap.equal("the register keeps its value", register(machine), "460000")
+    guest.check_run(f"vfioctl nodedev-reset {node(place)}", timeout=120)
+    tap.equal("the kernel has reset one function, with success", traced(machine), ["0"])
+    tap.equal("the register is as after power on", register(machine), "0")
+    tap.equal("the device has the same driver", machine.bindings(place), before)
+    tap.equal("the device is detached", view.state(place), "detached")
+    started, virtual = byhand.start_machine(guest, byhand.device_arguments(guest, place))
+    tap.check("a virtual machine starts with the device", started, virtual.output)
+    traced(machine)
+    check_refused(machine, "a device that a virtual machine has", place, "Held", "qemu-system-x86")
+    tap.equal("the virtual machine ends", byhand.stop_machine(virtual), 0)
+    left = guest.address("story-left")
+    guest.check_run(f"vfioctl detach {left} --group")
+    check_refused(machine, "a device that shares its bus", left, "NoReset", guest.address("story-right"))
+    for detached in (place, left):
+        guest.check_run(f"vfioctl reattach {detached}")
+    guest.check_run(f"echo 0 > {TRACING}/events/kprobes/enable && echo > {TRACING}/kprobe_events")
+
+
+PARTS = [check_all, check_detached, check_virtual_functions, check_plain_user, check_reset, check_hostdev]
 
 if __name__ == "__main__":
     sys.exit(play("nodedev", __doc__, "full", PARTS))

@@ -71,8 +71,35 @@ static int remove_write(Node *n, const char *value, bool retry _unused_) {
         return device_remove(d);
 }
 
-static int reset_write(Node *n, const char *value _unused_, bool retry _unused_) {
-        return device_is_locked(n->owner) ? NODE_WAIT : 0;
+/* Each method resets only the function, except those that reset its bus. */
+static bool has_own_reset(const Device *d) {
+        g_auto(GStrv) methods = g_strsplit(node_find(d->folder, "reset_method")->text, " ", -1);
+
+        for (char **method = methods; *method; method++)
+                if (!g_str_has_prefix(*method, "bus") && !g_str_has_prefix(*method, "cxl_bus"))
+                        return true;
+        return false;
+}
+
+static bool is_alone_on_bus(const Device *d) {
+        for (unsigned i = 0; i < d->machine->devices->len; i++) {
+                const Device *other = d->machine->devices->pdata[i];
+
+                if (other != d && other->parent == d->parent)
+                        return false;
+        }
+        return d->parent != NULL;
+}
+
+static int reset_write(Node *n, const char *value, bool retry _unused_) {
+        g_autofree char *trimmed = value_trim(value);
+        Device *d = n->owner;
+
+        if (device_is_locked(d))
+                return NODE_WAIT;
+        if (strcmp(trimmed, "1") != 0)
+                return -EINVAL;
+        return has_own_reset(d) || is_alone_on_bus(d) ? 0 : -ENOTTY;
 }
 
 /* A host driver enables the device; vfio-pci enables it only while a VM uses it. */
