@@ -84,6 +84,7 @@ static const Field status_fields[] = {
                 FIELD(Status, "DeviceCount", "u", device_count),
                 FIELD(Status, "GroupCount", "u", group_count),
                 FIELD(Status, "DetachedCount", "u", detached_count),
+                FIELD(Status, "RevertCount", "u", revert_count),
                 FIELD(Status, "EventsLost", "u", events_lost),
 };
 
