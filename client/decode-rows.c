@@ -67,11 +67,25 @@ static const Field caller_fields[] = {
                 FIELD(JobCaller, "Rule", "s", rule),
 };
 
+/* Whether it is a string or an object path. */
+static bool is_text(const Field *field) {
+        return (field->signature[0] == 's' || field->signature[0] == 'o') && field->signature[1] == '\0';
+}
+
+/* Whether it is a number or a boolean. */
+static bool is_number(const Field *field) {
+        return field->signature[1] == '\0' && !is_text(field);
+}
+
 static int read_field(sd_bus_message *m, const Field *field, void *object) {
         void *target = (char *)object + field->offset;
 
-        if (streq(field->signature, "s") || streq(field->signature, "o"))
+        if (is_text(field))
                 return decode_string(m, field->signature[0], target);
+        if (streq(field->signature, "b"))
+                return decode_bool(m, target);
+        if (is_number(field))
+                return sd_bus_message_read_basic(m, field->signature[0], target);
         if (streq(field->signature, "as") || streq(field->signature, "ao"))
                 return read_strings(m, target);
         if (streq(field->signature, "a(sssa{sv})"))
@@ -80,17 +94,15 @@ static int read_field(sd_bus_message *m, const Field *field, void *object) {
                 return decode_group_uses(m, target);
         if (streq(field->signature, "a(sssba{sv})"))
                 return decode_findings(m, target);
-        if (streq(field->signature, "a{sv}"))
-                return decode_dictionary(m, caller_fields, ELEMENTSOF(caller_fields), target);
-        if (streq(field->signature, "b"))
-                return decode_bool(m, target);
-        return sd_bus_message_read_basic(m, field->signature[0], target);
+        return decode_dictionary(m, caller_fields, ELEMENTSOF(caller_fields), target);
 }
 
 static void clear_field(const Field *field, void *object) {
         void *target = (char *)object + field->offset;
 
-        if (streq(field->signature, "s") || streq(field->signature, "o")) {
+        if (is_number(field))
+                return;
+        if (is_text(field)) {
                 free(*(char **)target);
                 *(char **)target = NULL;
         } else if (streq(field->signature, "as") || streq(field->signature, "ao")) {
@@ -121,7 +133,31 @@ void rows_free(const RowType *type, void *items, size_t count) {
         free(items);
 }
 
+/* Reads the key and the value of an entry. vfiod sends most entries in the order of the fields: *next is where the search begins. */
+static int read_entry(sd_bus_message *m, const Field *fields, size_t n_fields, size_t *next, void *object) {
+        const Field *field = NULL;
+        const char *name;
+
+        int r = sd_bus_message_read_basic(m, 's', &name);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < n_fields && !field; i++, (*next)++) {
+                const Field *candidate = &fields[*next % n_fields];
+
+                if (streq(candidate->name, name))
+                        field = candidate;
+        }
+        /* -ENXIO: the value has another type. */
+        r = field ? sd_bus_message_enter_container(m, 'v', field->signature) : -ENXIO;
+        if (r == -ENXIO)
+                return sd_bus_message_skip(m, "v");
+        if (r < 0 || (r = read_field(m, field, object)) < 0)
+                return r;
+        return sd_bus_message_exit_container(m);
+}
+
 int decode_dictionary(sd_bus_message *m, const Field *fields, size_t n_fields, void *object) {
+        size_t next = 0;
         int r;
 
         r = sd_bus_message_enter_container(m, 'a', "{sv}");
@@ -129,28 +165,8 @@ int decode_dictionary(sd_bus_message *m, const Field *fields, size_t n_fields, v
                 return r;
 
         while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-                const Field *field = NULL;
-                const char *name, *contents;
-
-                r = sd_bus_message_read_basic(m, 's', &name);
-                if (r < 0)
-                        return r;
-                r = sd_bus_message_peek_type(m, NULL, &contents);
-                if (r < 0)
-                        return r;
-                for (size_t i = 0; i < n_fields && !field; i++)
-                        if (streq(fields[i].name, name) && streq(fields[i].signature, contents))
-                                field = &fields[i];
-
-                if (!field)
-                        r = sd_bus_message_skip(m, "v");
-                else if ((r = sd_bus_message_enter_container(m, 'v', contents)) >= 0 &&
-                                (r = read_field(m, field, object)) >= 0)
-                        r = sd_bus_message_exit_container(m);
-                if (r < 0)
-                        return r;
-                r = sd_bus_message_exit_container(m);
-                if (r < 0)
+                if ((r = read_entry(m, fields, n_fields, &next, object)) < 0 ||
+                                (r = sd_bus_message_exit_container(m)) < 0)
                         return r;
         }
         return r < 0 ? r : sd_bus_message_exit_container(m);

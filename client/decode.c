@@ -8,7 +8,6 @@ static const Field device_fields[] = {
                 FIELD(Device, "Address", "s", address),
                 FIELD(Device, "State", "s", state),
                 FIELD(Device, "Driver", "s", driver),
-                FIELD(Device, "Endpoint", "b", endpoint),
                 FIELD(Device, "GroupNumber", "i", group),
                 FIELD(Device, "Group", "o", group_path),
                 FIELD(Device, "Node", "s", node),
@@ -26,8 +25,9 @@ static const Field device_fields[] = {
                 FIELD(Device, "Availability", "s", availability),
                 FIELD(Device, "Category", "s", category),
                 FIELD(Device, "Icon", "s", icon),
-                FIELD(Device, "MatchedRule", "s", rule),
+                FIELD(Device, "Endpoint", "b", endpoint),
                 FIELD(Device, "Parent", "s", parent),
+                FIELD(Device, "MatchedRule", "s", rule),
                 FIELD(Device, "NumaNode", "i", numa_node),
                 FIELD(Device, "LinkSpeed", "u", link_speed),
                 FIELD(Device, "LinkSpeedMax", "u", link_speed_max),
@@ -84,6 +84,7 @@ static const Field status_fields[] = {
                 FIELD(Status, "DeviceCount", "u", device_count),
                 FIELD(Status, "GroupCount", "u", group_count),
                 FIELD(Status, "DetachedCount", "u", detached_count),
+                FIELD(Status, "RevertCount", "u", revert_count),
                 FIELD(Status, "EventsLost", "u", events_lost),
 };
 

@@ -271,6 +271,7 @@ typedef struct Status {
         uint32_t device_count;
         uint32_t group_count;
         uint32_t detached_count;
+        uint32_t revert_count; /* UINT32_MAX if an older vfiod does not tell it */
         uint32_t events_lost;
 } Status;
 

@@ -47,10 +47,12 @@ static const Device *index_find(const Index *index, char *address) {
         return found ? *found : NULL;
 }
 
-static json_t *member_to_json(const Index *index, char *address) {
+static void write_member(JsonWriter *writer, const Index *index, char *address) {
         const Device *device = index_find(index, address);
 
-        return device_row_to_json(device ? device : &(const Device){.address = address, .group = -1});
+        json_begin(writer, NULL, '{');
+        device_row_write(writer, device ? device : &(const Device){.address = address, .group = -1});
+        json_end(writer, '}');
 }
 
 /* What makes a detach of the group fail. Null if that is not known. */
@@ -64,24 +66,29 @@ static json_t *findings_to_json(const Overview *overview, int32_t group) {
         return array;
 }
 
-static json_t *groups_to_json(const GroupList *groups, const Overview *overview, const Index *index) {
-        json_t *array = json_array();
+static void write_group(JsonWriter *writer, const Group *group, const Overview *overview, const Index *index) {
+        json_begin(writer, NULL, '{');
+        group_row_write(writer, group);
+        json_begin(writer, "members", '[');
+        for (char **address = group->members; address && *address; address++)
+                write_member(writer, index, *address);
+        json_end(writer, ']');
+        group_revert_write(writer, group);
+        json_write_text(writer, "availability", overview_find_availability(overview, group->number));
+        json_write_value(writer, "findings", findings_to_json(overview, group->number));
+        json_end(writer, '}');
+}
 
-        for (size_t i = 0; array && i < groups->count; i++) {
-                const Group *group = &groups->items[i];
-                json_t *members = json_array();
+static int print_json(Output *output, const GroupList *groups, const Overview *overview, const Index *index) {
+        JsonWriter writer = {.stream = output->stream, .compact = output->lines};
 
-                for (char **address = group->members; members && address && *address; address++)
-                        members = json_append(members, member_to_json(index, *address));
-                array = json_append(array,
-                                json_merge(group_row_to_json(group, members),
-                                                json_pack("{s:o, s:o}", "availability",
-                                                                json_text(overview_find_availability(
-                                                                                overview, group->number)),
-                                                                "findings",
-                                                                findings_to_json(overview, group->number))));
-        }
-        return json_pack("{s:o}", "groups", array);
+        json_begin(&writer, NULL, '{');
+        json_begin(&writer, "groups", '[');
+        for (size_t i = 0; i < groups->count; i++)
+                write_group(&writer, &groups->items[i], overview, index);
+        json_end(&writer, ']');
+        json_end(&writer, '}');
+        return json_finish(&writer);
 }
 
 enum {
@@ -240,7 +247,7 @@ static int print_groups(Output *output, const GroupList *groups, const Overview 
         r = index_fill(&index, &overview->devices);
         if (r < 0)
                 return r;
-        return output->json ? output_json(output, groups_to_json(groups, overview, &index))
+        return output->json ? print_json(output, groups, overview, &index)
                             : print_tree(output, groups, &index, overview);
 }
 

@@ -80,7 +80,7 @@ static ExitCode list(Invocation *invocation, const char *defaults, bool only_off
         if (request.sorts)
                 r = columns_sort(&overview, request.sort_column, request.backwards);
         if (r >= 0)
-                r = output->json ? output_json(output, overview_to_json(&overview))
+                r = output->json ? overview_print_json(output, &overview)
                                  : columns_print(output, &request.choice, &overview);
         if (r < 0)
                 return report_error(r, NULL);

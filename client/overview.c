@@ -258,12 +258,11 @@ void overview_filter(Overview *overview, bool (*keep)(const Row *row, void *user
         overview->n_rows = n;
 }
 
-static json_t *companions_to_json(const Row *row) {
-        json_t *array = json_array();
-
-        for (size_t i = 0; array && i < row->n_companions; i++)
-                array = json_append(array, json_text(row->companions[i]->address));
-        return array;
+static void write_companions(JsonWriter *writer, const Row *row) {
+        json_begin(writer, "companions", '[');
+        for (size_t i = 0; i < row->n_companions; i++)
+                json_write_text(writer, NULL, row->companions[i]->address);
+        json_end(writer, ']');
 }
 
 static json_t *row_holders_to_json(const Row *row) {
@@ -282,19 +281,27 @@ static json_t *uses_to_json(const Row *row) {
         return array;
 }
 
-static json_t *row_to_json(const Overview *overview, const Row *row) {
-        return json_merge(device_row_to_json(row->device),
-                        json_pack("{s:o, s:o, s:o, s:o, s:o}", "availability", json_text(row->availability),
-                                        "companions", companions_to_json(row), "lease",
-                                        row->lease ? lease_to_json(row->lease) : json_null(), "holders",
-                                        overview->holders_known ? row_holders_to_json(row) : json_null(), "uses",
-                                        overview->uses_known ? uses_to_json(row) : json_null()));
+static void write_row(JsonWriter *writer, const Overview *overview, const Row *row) {
+        Device device = *row->device;
+
+        device.availability = (char *)row->availability;
+        json_begin(writer, NULL, '{');
+        device_row_write(writer, &device);
+        write_companions(writer, row);
+        json_write_value(writer, "lease", row->lease ? lease_to_json(row->lease) : json_null());
+        json_write_value(writer, "holders", overview->holders_known ? row_holders_to_json(row) : json_null());
+        json_write_value(writer, "uses", overview->uses_known ? uses_to_json(row) : json_null());
+        json_end(writer, '}');
 }
 
-json_t *overview_to_json(const Overview *overview) {
-        json_t *array = json_array();
+int overview_print_json(Output *output, const Overview *overview) {
+        JsonWriter writer = {.stream = output->stream, .compact = output->lines};
 
-        for (size_t i = 0; array && i < overview->n_rows; i++)
-                array = json_append(array, row_to_json(overview, &overview->rows[i]));
-        return json_pack("{s:o}", "devices", array);
+        json_begin(&writer, NULL, '{');
+        json_begin(&writer, "devices", '[');
+        for (size_t i = 0; i < overview->n_rows; i++)
+                write_row(&writer, overview, &overview->rows[i]);
+        json_end(&writer, ']');
+        json_end(&writer, '}');
+        return json_finish(&writer);
 }

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "facts.h"
+#include "output.h"
 
-#include <jansson.h>
 #include <systemd/sd-bus.h>
 
 /* What the lists show: all devices, and what belongs to each of them. */
@@ -55,5 +55,5 @@ void overview_clear(Overview *overview);
 /* Drops the rows for which the function returns false. The others keep their order. */
 void overview_filter(Overview *overview, bool (*keep)(const Row *row, void *userdata), void *userdata);
 
-/* Makes {"devices": [...]} of the rows. Returns NULL if there is not enough memory. */
-json_t *overview_to_json(const Overview *overview);
+/* Prints {"devices": [...]} of the rows. Returns 0 or -ENOMEM. */
+int overview_print_json(Output *output, const Overview *overview);

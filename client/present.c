@@ -87,26 +87,6 @@ char *holder_description(const Holder *holder) {
         return text;
 }
 
-json_t *json_text(const char *text) {
-        return isempty(text) ? json_null() : json_string(text);
-}
-
-json_t *json_append(json_t *array, json_t *value) {
-        if (json_array_append_new(array, value) < 0) {
-                json_decref(array);
-                return NULL;
-        }
-        return array;
-}
-
-json_t *json_strings(char *const *list) {
-        json_t *array = json_array();
-
-        for (; array && list && *list; list++)
-                array = json_append(array, json_string(*list));
-        return array;
-}
-
 /* Makes an id as the kernel writes it: "0x8086". */
 static json_t *json_id(unsigned id, int digits) {
         return json_sprintf("0x%0*x", digits, id);
@@ -122,16 +102,28 @@ static json_t *json_known_or_null(uint32_t number) {
         return number == 0 ? json_null() : json_integer(number);
 }
 
-json_t *device_row_to_json(const Device *device) {
-        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o}",
-                        "address", json_text(device->address), "path", json_text(device->path), "group",
-                        json_number_or_null(device->group), "state", json_text(device->state), "driver",
-                        json_text(device->driver), "names", json_strings(device->names), "class",
-                        json_id(device->class, 6), "vendor_id", json_id(device->vendor, 4), "device_id",
-                        json_id(device->device, 4), "class_name", json_text(device->class_name), "vendor_name",
-                        json_text(device->vendor_name), "device_name", json_text(device->device_name), "availability",
-                        json_text(device->availability), "category", json_text(device->category), "icon",
-                        json_text(device->icon), "endpoint", (int)device->endpoint, "rule", json_text(device->rule));
+static const JsonField device_row[] = {
+                JSON_FIELD(Device, "address", JSON_KIND_TEXT, address),
+                JSON_FIELD(Device, "path", JSON_KIND_TEXT, path),
+                JSON_FIELD(Device, "group", JSON_KIND_NUMBER, group),
+                JSON_FIELD(Device, "state", JSON_KIND_TEXT, state),
+                JSON_FIELD(Device, "driver", JSON_KIND_TEXT, driver),
+                JSON_FIELD(Device, "names", JSON_KIND_TEXTS, names),
+                JSON_FIELD(Device, "class", JSON_KIND_CLASS, class),
+                JSON_FIELD(Device, "vendor_id", JSON_KIND_ID, vendor),
+                JSON_FIELD(Device, "device_id", JSON_KIND_ID, device),
+                JSON_FIELD(Device, "class_name", JSON_KIND_TEXT, class_name),
+                JSON_FIELD(Device, "vendor_name", JSON_KIND_TEXT, vendor_name),
+                JSON_FIELD(Device, "device_name", JSON_KIND_TEXT, device_name),
+                JSON_FIELD(Device, "availability", JSON_KIND_TEXT, availability),
+                JSON_FIELD(Device, "category", JSON_KIND_TEXT, category),
+                JSON_FIELD(Device, "icon", JSON_KIND_TEXT, icon),
+                JSON_FIELD(Device, "endpoint", JSON_KIND_FLAG, endpoint),
+                JSON_FIELD(Device, "rule", JSON_KIND_TEXT, rule),
+};
+
+void device_row_write(JsonWriter *writer, const Device *device) {
+        json_write_fields(writer, device_row, ELEMENTSOF(device_row), device);
 }
 
 static json_t *device_details_to_json(const Device *device) {
@@ -154,28 +146,34 @@ static json_t *device_details_to_json(const Device *device) {
                         json_text(device->original_override), "original_names", json_strings(device->original_names));
 }
 
-json_t *json_merge(json_t *object, json_t *other) {
-        /* json_object_update_new() frees the other object, and fails for NULL. */
-        if (json_object_update_new(object, other) < 0) {
-                json_decref(object);
-                return NULL;
-        }
-        return object;
+json_t *device_to_json(const Device *device) {
+        return json_merge(json_from_fields(device_row, ELEMENTSOF(device_row), device), device_details_to_json(device));
 }
 
-json_t *device_to_json(const Device *device) {
-        return json_merge(device_row_to_json(device), device_details_to_json(device));
+static const JsonField group_row[] = {
+                JSON_FIELD(Group, "number", JSON_KIND_NUMBER, number),
+                JSON_FIELD(Group, "path", JSON_KIND_TEXT, path),
+                JSON_FIELD(Group, "state", JSON_KIND_TEXT, state),
+                JSON_FIELD(Group, "viable", JSON_KIND_FLAG, viable),
+                JSON_FIELD(Group, "node", JSON_KIND_TEXT, node),
+};
+
+/* What comes after the members. */
+static const JsonField group_revert[] = {
+                JSON_FIELD(Group, "revert_at_usec", JSON_KIND_TIME, revert_at_us),
+                JSON_FIELD(Group, "revert_waits_for", JSON_KIND_TEXT, revert_waits_for),
+};
+
+void group_row_write(JsonWriter *writer, const Group *group) {
+        json_write_fields(writer, group_row, ELEMENTSOF(group_row), group);
+}
+
+void group_revert_write(JsonWriter *writer, const Group *group) {
+        json_write_fields(writer, group_revert, ELEMENTSOF(group_revert), group);
 }
 
 json_t *revert_at_to_json(const Group *group) {
         return group->revert_at_us > 0 ? json_integer((json_int_t)group->revert_at_us) : json_null();
-}
-
-json_t *group_row_to_json(const Group *group, json_t *members) {
-        return json_pack("{s:I, s:o, s:o, s:b, s:o, s:o, s:o, s:o}", "number", (json_int_t)group->number, "path",
-                        json_text(group->path), "state", json_text(group->state), "viable", (int)group->viable, "node",
-                        json_text(group->node), "members", members, "revert_at_usec", revert_at_to_json(group),
-                        "revert_waits_for", json_text(group->revert_waits_for));
 }
 
 static json_t *blockers_to_json(const EntryList *blockers) {
@@ -196,8 +194,10 @@ json_t *group_to_json(const Group *group, const DeviceList *members) {
 
         for (size_t i = 0; array && i < members->count; i++)
                 array = json_append(array, device_to_json(&members->items[i]));
-        return json_merge(group_row_to_json(group, array),
-                        json_pack("{s:o}", "blockers", blockers_to_json(&group->blockers)));
+        return json_merge(json_merge(json_from_fields(group_row, ELEMENTSOF(group_row), group),
+                                          json_pack("{s:o}", "members", array)),
+                        json_merge(json_from_fields(group_revert, ELEMENTSOF(group_revert), group),
+                                        json_pack("{s:o}", "blockers", blockers_to_json(&group->blockers))));
 }
 
 json_t *lease_to_json(const Lease *lease) {

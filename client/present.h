@@ -2,6 +2,7 @@
 #pragma once
 
 #include "facts.h"
+#include "json-fields.h"
 #include "output.h"
 
 /* Makes texts, table cells and JSON from devices, groups, jobs and leases. Returned strings are the caller's to free,
@@ -32,23 +33,17 @@ char *job_progress(const Job *job);
 /* Returns "process 324 (qemu-system-x86) of machine-x.service: /dev/vfio/7". */
 char *holder_description(const Holder *holder);
 
-/* JSON as in vfioctl(1): an empty text is null. These functions return NULL if there is not enough memory. */
-json_t *json_text(const char *text);
-json_t *json_strings(char *const *list);
+/* JSON as in vfioctl(1). Functions that return a value return NULL if there is not enough memory. */
 
-/* Appends the value, takes over its reference, and returns the array. If that fails, frees both and returns NULL. */
-json_t *json_append(json_t *array, json_t *value);
-
-/* Adds the members of the other object, which is freed. If one of them is NULL, frees both and returns NULL. */
-json_t *json_merge(json_t *object, json_t *other);
-
-/* The keys of a device in a list; and all keys of a device. */
-json_t *device_row_to_json(const Device *device);
+/* Writes the keys of a device in a list into an object that was begun; and returns all keys of a device. */
+void device_row_write(JsonWriter *writer, const Device *device);
 json_t *device_to_json(const Device *device);
 
-/* The keys of a group in a list, with the array of its members, whose reference it takes over; and all keys of a
- * group. */
-json_t *group_row_to_json(const Group *group, json_t *members);
+/* Write the keys of a group in a list that come before its members, and those that come after them. */
+void group_row_write(JsonWriter *writer, const Group *group);
+void group_revert_write(JsonWriter *writer, const Group *group);
+
+/* Returns all keys of a group. */
 json_t *group_to_json(const Group *group, const DeviceList *members);
 
 /* When the group goes back to the host, as a number; null if no revert is pending. */

@@ -481,7 +481,7 @@ int proxy_list_holders(sd_bus *bus, const char *selector, HolderList *ret_holder
 
 int proxy_get_status(sd_bus *bus, Status *ret_status, sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        _cleanup_(status_clear) Status status = {0};
+        _cleanup_(status_clear) Status status = {.revert_count = UINT32_MAX};
         int r;
 
         r = get_properties(bus, ROOT, SERVICE ".Manager", &reply, error);

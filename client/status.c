@@ -42,15 +42,16 @@ static void count_rules(sd_bus *bus, Counts *counts) {
         }
 }
 
-static void count_reverts(sd_bus *bus, Counts *counts, GroupList *groups) {
-        if (proxy_list_groups(bus, groups, NULL) < 0)
+/* Reads the groups only if there is a revert: a host can have thousands of them. */
+static void count_reverts(sd_bus *bus, const Status *status, Counts *counts, GroupList *groups) {
+        if (status->revert_count > 0 && proxy_list_groups(bus, groups, NULL) < 0)
                 return;
         counts->reverts = 0;
         for (size_t i = 0; i < groups->count; i++)
                 counts->reverts += groups->items[i].revert_at_us > 0;
 }
 
-static Counts count(sd_bus *bus, GroupList *groups) {
+static Counts count(sd_bus *bus, const Status *status, GroupList *groups) {
         Counts counts = {.leases = -1, .reverts = -1, .jobs = -1, .stuck_jobs = -1, .refused = -1, .faulty = -1};
         _cleanup_(lease_list_clear) LeaseList leases = {0};
 
@@ -58,7 +59,7 @@ static Counts count(sd_bus *bus, GroupList *groups) {
                 counts.leases = (json_int_t)leases.count;
         count_jobs(bus, &counts);
         count_rules(bus, &counts);
-        count_reverts(bus, &counts, groups);
+        count_reverts(bus, status, &counts, groups);
         return counts;
 }
 
@@ -137,7 +138,7 @@ ExitCode verb_status(Invocation *invocation) {
 
         r = proxy_get_status(invocation->bus, &status, &error);
         if (r >= 0) {
-                Counts counts = count(invocation->bus, &groups);
+                Counts counts = count(invocation->bus, &status, &groups);
 
                 r = print_status(&invocation->output, &status, &counts, &groups);
         }

@@ -65,13 +65,30 @@ static size_t shown_length(const char *text, TextEscape kind, size_t *ret_escape
         return length > 0 && is_shown(value, kind) ? length : 0;
 }
 
+/* Returns the number of characters at the beginning that are ASCII and need no escape: most texts have no others. */
+static size_t plain_length(const char *text, TextEscape kind) {
+        size_t n = 0;
+
+        while (text[n] >= ' ' && text[n] < 0x7f && (text[n] != '\\' || kind != TEXT_NAME_ESCAPE))
+                n++;
+        return n;
+}
+
 /* Escapes as much of the text as fits into the buffer. Returns the rest of the text. */
 static const char *escape(const char *text, TextEscape kind, char *buffer, size_t size) {
         size_t n = 0, bytes;
 
-        for (; *text; text += bytes) {
-                size_t shown = shown_length(text, kind, &bytes);
+        for (;; text += bytes) {
+                size_t plain = plain_length(text, kind);
 
+                if (plain >= size - n)
+                        plain = size - n - 1;
+                memcpy(buffer + n, text, plain);
+                n += plain;
+                text += plain;
+                if (!*text)
+                        break;
+                size_t shown = shown_length(text, kind, &bytes);
                 if (n + (shown > 0 ? shown : 4 * bytes) >= size)
                         break;
                 memcpy(buffer + n, text, shown);
@@ -89,6 +106,10 @@ const char *text_escape(const char *text, TextEscape kind, char *buffer, size_t 
 }
 
 char *text_escape_new(const char *text, TextEscape kind) {
+        size_t plain = plain_length(text, kind);
+
+        if (!text[plain])
+                return strndup(text, plain);
         size_t size = TEXT_ESCAPED_MAX(strlen(text));
 
         char *escaped = malloc(size);
@@ -100,7 +121,7 @@ char *text_escape_new(const char *text, TextEscape kind) {
 const char *text_find_escaped(const char *text) {
         size_t bytes;
 
-        for (; *text; text += bytes)
+        for (text += plain_length(text, TEXT_MESSAGE_ESCAPE); *text; text += bytes)
                 if (shown_length(text, TEXT_MESSAGE_ESCAPE, &bytes) == 0)
                         return text;
         return NULL;

@@ -197,7 +197,7 @@ static int append_pci_names(Service *service, sd_bus_message *reply, const Devic
                 const char *name = pci_names_lookup(service->names, kind, &device->ids);
                 if (isempty(name))
                         continue;
-                r = sd_bus_message_append(reply, "{sv}", name_properties[kind], "s",
+                r = bus_append_text_entry(reply, name_properties[kind],
                                 text_escape(name, TEXT_MESSAGE_ESCAPE, escaped, sizeof(escaped)));
         }
         return r;
@@ -207,7 +207,7 @@ static int append_pci_names(Service *service, sd_bus_message *reply, const Devic
 static int append_parent(sd_bus_message *reply, const Device *device) {
         if (!device->has_upstream && !device->behind_controller)
                 return 0;
-        return sd_bus_message_append(reply, "{sv}", "Parent", "s",
+        return bus_append_text_entry(reply, "Parent",
                         PCI_ADDRESS_TEXT(device->has_upstream ? device->upstream : device->controller));
 }
 
@@ -218,14 +218,32 @@ static int append_details(Service *service, sd_bus_message *reply, const Device 
 
         if ((r = sd_bus_message_open_container(reply, 'a', "{sv}")) < 0 ||
                         (r = append_pci_names(service, reply, device)) < 0 ||
-                        (r = sd_bus_message_append(reply, "{sv}{sv}{sv}{sv}", "Availability", "s",
-                                         availability_to_string(device_availability(device)), "Category", "s",
-                                         category->name, "Icon", "s", category->icon, "Endpoint", "b",
-                                         (int)device->endpoint)) < 0 ||
+                        (r = bus_append_text_entry(reply, "Availability",
+                                         availability_to_string(device_availability(device)))) < 0 ||
+                        (r = bus_append_text_entry(reply, "Category", category->name)) < 0 ||
+                        (r = bus_append_text_entry(reply, "Icon", category->icon)) < 0 ||
+                        (r = bus_append_flag_entry(reply, "Endpoint", device->endpoint)) < 0 ||
                         (r = append_parent(reply, device)) < 0 ||
-                        (rule && (r = sd_bus_message_append(reply, "{sv}", "MatchedRule", "s", TEXT_NAME(rule))) < 0))
+                        (rule && (r = bus_append_text_entry(reply, "MatchedRule", TEXT_NAME(rule))) < 0))
                 return r;
         return sd_bus_message_close_container(reply);
+}
+
+/* The columns before the names. */
+static int append_columns(sd_bus_message *reply, const Device *device, const char *path) {
+        int32_t group = device->group ? device->group->number : IOMMU_GROUP_NONE;
+        int r;
+
+        if ((r = sd_bus_message_append_basic(reply, 's', PCI_ADDRESS_TEXT(device->address))) < 0 ||
+                        (r = sd_bus_message_append_basic(reply, 'o', path)) < 0 ||
+                        (r = sd_bus_message_append_basic(reply, 'i', &group)) < 0 ||
+                        (r = sd_bus_message_append_basic(reply, 's', device_state_to_string(device_state(device)))) <
+                                        0 ||
+                        (r = sd_bus_message_append_basic(reply, 's', TEXT_NAME(device->driver))) < 0 ||
+                        (r = sd_bus_message_append_basic(reply, 'u', &device->ids.class)) < 0 ||
+                        (r = sd_bus_message_append_basic(reply, 'q', &device->ids.vendor)) < 0)
+                return r;
+        return sd_bus_message_append_basic(reply, 'q', &device->ids.device);
 }
 
 static int append_device(Service *service, sd_bus_message *reply, const Device *device) {
@@ -236,10 +254,7 @@ static int append_device(Service *service, sd_bus_message *reply, const Device *
         const HostName *names = device->names || !device->origin ? device->names : device->origin->names;
         if ((r = service_device_path(device->address, &path)) < 0 ||
                         (r = sd_bus_message_open_container(reply, 'r', "soissuqqasa{sv}")) < 0 ||
-                        (r = sd_bus_message_append(reply, "soissuqq", PCI_ADDRESS_TEXT(device->address), path,
-                                         device->group ? device->group->number : IOMMU_GROUP_NONE,
-                                         device_state_to_string(device_state(device)), TEXT_NAME(device->driver),
-                                         device->ids.class, device->ids.vendor, device->ids.device)) < 0 ||
+                        (r = append_columns(reply, device, path)) < 0 ||
                         (r = append_names(reply, names, _HOST_NAME_KIND_MAX)) < 0 ||
                         (r = append_details(service, reply, device)) < 0)
                 return r;

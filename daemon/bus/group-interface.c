@@ -36,7 +36,7 @@ static int append_members(sd_bus_message *reply, const Group *group) {
         int r = sd_bus_message_open_container(reply, 'a', "s");
 
         for (size_t i = 0; i < group->n_members && r >= 0; i++)
-                r = sd_bus_message_append(reply, "s", PCI_ADDRESS_TEXT(group->members[i]->address));
+                r = sd_bus_message_append_basic(reply, 's', PCI_ADDRESS_TEXT(group->members[i]->address));
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 

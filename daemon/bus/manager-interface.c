@@ -66,15 +66,23 @@ BUS_GETTER(property_get_version) {
         return sd_bus_message_append(reply, "s", VFIOD_VERSION);
 }
 
-BUS_GETTER(property_get_iommu) {
-        const Service *service = userdata;
-        IommuReport iommu;
+/* Reads the state of the IOMMU once for all properties of a call: this lists all groups in sysfs. */
+static const IommuReport *examine_iommu(Service *service, sd_bus *bus) {
+        uint64_t turn = 0;
 
-        iommu_examine(service->kernel, &iommu);
+        if (sd_event_get_iteration(sd_bus_get_event(bus), &turn) < 0 || turn != service->iommu_turn)
+                iommu_examine(service->kernel, &service->iommu);
+        service->iommu_turn = turn;
+        return &service->iommu;
+}
+
+BUS_GETTER(property_get_iommu) {
+        const IommuReport *iommu = examine_iommu(userdata, bus);
+
         return bus_append_text(reply,
-                        streq(property, "Iommu")                         ? iommu_state_to_string(iommu.state)
-                                        : streq(property, "IommuReason") ? iommu.reason
-                                                                         : iommu.warning);
+                        streq(property, "Iommu")                         ? iommu_state_to_string(iommu->state)
+                                        : streq(property, "IommuReason") ? iommu->reason
+                                                                         : iommu->warning);
 }
 
 static void log_rescan(const Service *service, const Caller *caller, const Request *request) {
@@ -183,6 +191,7 @@ const sd_bus_vtable manager_vtable[] = {
                 COUNT_PROPERTY("DeviceCount", n_devices),
                 COUNT_PROPERTY("GroupCount", n_groups),
                 COUNT_PROPERTY("DetachedCount", n_detached),
+                COUNT_PROPERTY("RevertCount", n_reverts),
                 COUNT_PROPERTY("EventsLost", events_lost),
                 SD_BUS_VTABLE_END,
 };

@@ -174,7 +174,8 @@ int notify_manager(Service *service, bool model_changed) {
         const ManagerFacts told = service->told;
         NameList list = {};
 
-        if (!model_changed && follower_events_lost(service->follower) == told.events_lost)
+        if (!model_changed && follower_events_lost(service->follower) == told.events_lost &&
+                        service_count_reverts(service) == told.n_reverts)
                 return 0;
         service->told = service_count(service);
         if (service->told.n_devices != told.n_devices)
@@ -188,6 +189,8 @@ int notify_manager(Service *service, bool model_changed) {
         }
         if (service->told.n_detached != told.n_detached)
                 add_name(&list, "DetachedCount");
+        if (service->told.n_reverts != told.n_reverts)
+                add_name(&list, "RevertCount");
         if (service->told.events_lost != told.events_lost)
                 add_name(&list, "EventsLost");
         return emit_changed(service, BUS_PATH, BUS_INTERFACE_MANAGER, &list);

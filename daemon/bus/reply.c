@@ -15,6 +15,28 @@ int bus_append_text(sd_bus_message *message, const char *text) {
         return append_escaped(message, text, TEXT_MESSAGE_ESCAPE);
 }
 
+static int append_entry(sd_bus_message *message, const char *key, const char *signature, const void *value) {
+        int r;
+
+        if ((r = sd_bus_message_open_container(message, 'e', "sv")) < 0 ||
+                        (r = sd_bus_message_append_basic(message, 's', key)) < 0 ||
+                        (r = sd_bus_message_open_container(message, 'v', signature)) < 0 ||
+                        (r = sd_bus_message_append_basic(message, signature[0], value)) < 0 ||
+                        (r = sd_bus_message_close_container(message)) < 0)
+                return r;
+        return sd_bus_message_close_container(message);
+}
+
+int bus_append_text_entry(sd_bus_message *message, const char *key, const char *text) {
+        return append_entry(message, key, "s", text);
+}
+
+int bus_append_flag_entry(sd_bus_message *message, const char *key, bool flag) {
+        int value = flag;
+
+        return append_entry(message, key, "b", &value);
+}
+
 int bus_open_list(sd_bus_message *call, const char *contents, sd_bus_message **ret) {
         int r = sd_bus_message_new_method_return(call, ret);
 

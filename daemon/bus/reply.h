@@ -27,6 +27,13 @@ int bus_append_name(sd_bus_message *message, const char *name);
 /* Appends a text that may quote escaped names. */
 int bus_append_text(sd_bus_message *message, const char *text);
 
+/* Append the entry {key: value} to an a{sv}. (Measured: sd_bus_message_append() with "{sv}" takes twice as many instructions,
+ * which matters in long lists.) */
+
+/* text is valid UTF-8. */
+int bus_append_text_entry(sd_bus_message *message, const char *key, const char *text);
+int bus_append_flag_entry(sd_bus_message *message, const char *key, bool flag);
+
 /* Creates the reply to a call whose result is one array, and opens the array. contents is the signature of an
  * element. The caller unrefs *ret. */
 int bus_open_list(sd_bus_message *call, const char *contents, sd_bus_message **ret);

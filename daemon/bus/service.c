@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bus/service.h"
 
+uint32_t service_count_reverts(const Service *service) {
+        uint32_t n = 0;
+
+        for (const Revert *revert = NULL; (revert = revert_next(service->reverts, revert));)
+                n++;
+        return n;
+}
+
 ManagerFacts service_count(const Service *service) {
         size_t n_devices, n_groups, n_detached = 0;
 
@@ -12,6 +20,7 @@ ManagerFacts service_count(const Service *service) {
                         .n_devices = (uint32_t)n_devices,
                         .n_groups = (uint32_t)n_groups,
                         .n_detached = (uint32_t)n_detached,
+                        .n_reverts = service_count_reverts(service),
                         .events_lost = follower_events_lost(service->follower),
         };
 }

@@ -6,6 +6,7 @@
 #include "job/diagnosis-table.h"
 #include "job/job.h"
 #include "job/worker-request.h"
+#include "kernel/iommu.h"
 #include "kernel/pci-names.h"
 #include "lease/lease.h"
 #include "model/follower.h"
@@ -30,7 +31,7 @@
 
 /* The counts of the Manager object. */
 typedef struct ManagerFacts {
-        uint32_t n_devices, n_groups, n_detached, events_lost;
+        uint32_t n_devices, n_groups, n_detached, n_reverts, events_lost;
 } ManagerFacts;
 
 /* A device and the rule that matches it, see matched-rules.h. */
@@ -74,6 +75,8 @@ struct Service {
         const Follower *follower;
         ManagerFacts told;    /* the values of the properties, as they were signalled last */
         uint64_t told_jobs;   /* how many ended jobs were signalled */
+        IommuReport iommu;    /* for the properties about the IOMMU */
+        uint64_t iommu_turn;  /* turn of the event loop in which it was made; 0 for never */
         MatchedRule *matches; /* the rules of devices, as they were signalled last, sorted by address */
         size_t n_matches;
         ToldRule *told_rules; /* sorted by name */
@@ -97,8 +100,11 @@ Service *service_of(sd_bus *bus);
 /* Returns the peer of a connection; NULL for the connection to the system bus. */
 const Peer *service_find_peer(const Service *service, const sd_bus *bus);
 
-/* Counts devices, groups, detached devices and lost events, for the field "told". */
+/* Counts devices, groups, detached devices, reverts and lost events, for the field "told". */
 ManagerFacts service_count(const Service *service);
+
+/* Counts the groups that go back to the host. */
+uint32_t service_count_reverts(const Service *service);
 
 /* The longest object path. */
 #define BUS_PATH_LENGTH_MAX 255

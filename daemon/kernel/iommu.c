@@ -32,15 +32,28 @@ bool iommu_group_has_no_iommu(const Kernel *kernel, int group) {
         return is_no_iommu(kernel->sys_fd, SYSFS_PATH("kernel/iommu_groups/%d", group));
 }
 
+/* TAINT_USER of the kernel */
+#define TAINTED_BY_USER (UINT64_C(1) << 6)
+
+/* When vfio makes a group in its no-IOMMU mode, it taints the kernel for ever (vfio_group_find_or_alloc() in
+ * drivers/vfio/group.c). So a kernel that is not tainted has no such group. */
+static bool can_have_no_iommu(const Kernel *kernel) {
+        char text[32];
+
+        return sysfs_read_text(kernel->proc_fd, "sys/kernel/tainted", text, sizeof(text)) < 0 ||
+                        (strtoull(text, NULL, 10) & TAINTED_BY_USER) != 0;
+}
+
 /* Counts the groups of an IOMMU, and those that vfio made in its no-IOMMU mode. */
 static void count_groups(const Kernel *kernel, unsigned *ret_groups, unsigned *ret_no_iommu) {
         _cleanup_closedir_ DIR *folder = NULL;
+        bool ask = can_have_no_iommu(kernel);
         const char *name;
 
         *ret_groups = *ret_no_iommu = 0;
         int r = sysfs_open_folder(kernel->sys_fd, "kernel/iommu_groups", &folder);
         while (r >= 0 && (r = sysfs_next(folder, &name)) > 0)
-                (*(is_no_iommu(dirfd(folder), name) ? ret_no_iommu : ret_groups))++;
+                (*(ask && is_no_iommu(dirfd(folder), name) ? ret_no_iommu : ret_groups))++;
 }
 
 static unsigned count_entries(const Kernel *kernel, const char *path) {

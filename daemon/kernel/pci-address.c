@@ -70,9 +70,24 @@ int pci_address_parse_slot(const char *text, PciAddress *ret) {
         return parse_slot_prefix(text, '\0', ret) ? 0 : -EINVAL;
 }
 
+/* Writes the last n hexadecimal digits of the number, and the character after them. Returns what follows. */
+static char *put_hex(char *text, uint32_t number, unsigned n, char after) {
+        for (unsigned i = n; i > 0; i--, number >>= 4)
+                text[i - 1] = "0123456789abcdef"[number & 0xf];
+        text[n] = after;
+        return text + n + 1;
+}
+
 const char *pci_address_format(PciAddress address, char buffer[static PCI_ADDRESS_TEXT_MAX]) {
-        (void)snprintf(buffer, PCI_ADDRESS_TEXT_MAX, "%04x:%02x:%02x.%x", address.domain, address.bus,
-                        address.slot & 0x1fU, address.function & 7U);
+        unsigned digits = 4;
+        char *end;
+
+        while (digits < 8 && address.domain >> (4 * digits) != 0)
+                digits++;
+        end = put_hex(buffer, address.domain, digits, ':');
+        end = put_hex(end, address.bus, 2, ':');
+        end = put_hex(end, address.slot & 0x1fU, 2, '.');
+        (void)put_hex(end, address.function & 7U, 1, '\0');
         return buffer;
 }
 

@@ -18,6 +18,7 @@ struct PciNames {
         bool missing;               /* There was no database when it was to be mapped. */
         void *entries;              /* a tree of tsearch(), by ids */
         size_t n_entries;
+        const Entry *last; /* that was looked up; NULL for none. Virtual functions have the ids of those before them. */
 };
 
 int pci_names_new(PciNames **ret) {
@@ -37,6 +38,7 @@ static void forget(PciNames *names) {
         tdestroy(names->entries, entry_free);
         names->entries = NULL;
         names->n_entries = 0;
+        names->last = NULL;
 }
 
 PciNames *pci_names_free(PciNames *names) {
@@ -170,9 +172,11 @@ static const Entry *obtain(PciNames *names, const PciIds *ids) {
 }
 
 const char *pci_names_lookup(PciNames *names, PciNameKind kind, const PciIds *ids) {
-        const Entry *entry = obtain(names, ids);
+        Entry wanted = {.ids = *ids};
 
-        return entry ? strempty(entry->names[kind]) : "";
+        if (!names->last || compare_entries(names->last, &wanted) != 0)
+                names->last = obtain(names, ids);
+        return names->last ? strempty(names->last->names[kind]) : "";
 }
 
 typedef struct Refresh {

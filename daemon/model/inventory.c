@@ -2,6 +2,7 @@
 #include "model/inventory.h"
 #include "base/string-pool.h"
 #include "model/availability.h"
+#include "model/sorted.h"
 
 struct Inventory {
         Device **devices; /* sorted by address */
@@ -9,14 +10,18 @@ struct Inventory {
         size_t n_devices, n_groups;
         ChangeList pending;
         StringPool strings;  /* of the devices */
+        NameIndex *names;    /* of the devices */
         unsigned generation; /* number of the current or last rescan */
 };
 
 int inventory_new(Inventory **ret) {
-        Inventory *inventory = calloc(1, sizeof(Inventory));
+        _cleanup_(inventory_freep) Inventory *inventory = calloc(1, sizeof(Inventory));
         if (!inventory)
                 return -ENOMEM;
-        *ret = inventory;
+        inventory->names = calloc(1, sizeof(NameIndex));
+        if (!inventory->names)
+                return -ENOMEM;
+        *ret = TAKE_PTR(inventory);
         return 0;
 }
 
@@ -42,13 +47,12 @@ Inventory *inventory_free(Inventory *inventory) {
         free(inventory->groups);
         change_list_done(&inventory->pending);
         string_pool_done(&inventory->strings);
+        if (inventory->names)
+                name_index_forget(inventory->names);
+        free(inventory->names);
         free(inventory);
         return NULL;
 }
-
-/* Arrays of pointers to devices or groups, sorted by a key. */
-
-typedef uint64_t (*key_of_t)(const void *object);
 
 static uint64_t key_of_device(const void *object) {
         return pci_address_key(((const Device *)object)->address);
@@ -58,52 +62,16 @@ static uint64_t key_of_group(const void *object) {
         return (uint64_t)((const Group *)object)->number;
 }
 
-/* The index of the object with the key, or the index where it would be inserted. */
-static size_t position(const void *array, size_t n, key_of_t key_of, uint64_t key) {
-        void *const *objects = array;
-        size_t low = 0, high = n;
-
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
-                if (key_of(objects[middle]) < key)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        return low;
-}
-
-static void *find(const void *array, size_t n, key_of_t key_of, uint64_t key) {
-        void *const *objects = array;
-        size_t i = position(array, n, key_of, key);
-
-        return i < n && key_of(objects[i]) == key ? objects[i] : NULL;
-}
-
-/* There must be room. */
-static void insert(void *array, size_t *n, key_of_t key_of, void *object) {
-        void **objects = array;
-        size_t i = position(array, *n, key_of, key_of(object));
-
-        memmove(objects + i + 1, objects + i, (*n - i) * sizeof(void *));
-        objects[i] = object;
-        (*n)++;
-}
-
-static void take_out(void *array, size_t *n, key_of_t key_of, const void *object) {
-        void **objects = array;
-        size_t i = position(array, *n, key_of, key_of(object));
-
-        (*n)--;
-        memmove(objects + i, objects + i + 1, (*n - i) * sizeof(void *));
-}
-
 Device *inventory_find_device(const Inventory *inventory, PciAddress address) {
-        return find(inventory->devices, inventory->n_devices, key_of_device, pci_address_key(address));
+        return sorted_find(inventory->devices, inventory->n_devices, key_of_device, pci_address_key(address));
 }
 
 Group *inventory_find_group(const Inventory *inventory, int number) {
-        return find(inventory->groups, inventory->n_groups, key_of_group, (uint64_t)number);
+        return sorted_find(inventory->groups, inventory->n_groups, key_of_group, (uint64_t)number);
+}
+
+int inventory_find_named(const Inventory *inventory, const char *name, const NamedDevice **ret, size_t *ret_n) {
+        return name_index_find(inventory->names, inventory->devices, inventory->n_devices, name, ret, ret_n);
 }
 
 Device *const *inventory_devices(const Inventory *inventory, size_t *ret_n) {
@@ -121,6 +89,8 @@ Group *const *inventory_groups(const Inventory *inventory, size_t *ret_n) {
 static int note(Inventory *inventory, unsigned *index, Change change) {
         ChangeList *pending = &inventory->pending;
 
+        if (change.facts & (CHANGED_NAMES | CHANGED_ORIGIN))
+                name_index_forget(inventory->names);
         if (*index > 0) {
                 pending->changes[*index - 1].facts |= change.facts;
                 return 0;
@@ -219,7 +189,7 @@ static int group_obtain(Inventory *inventory, int number, Group **ret) {
         if (!group)
                 return -ENOMEM;
         group->number = number;
-        insert(inventory->groups, &inventory->n_groups, key_of_group, group);
+        sorted_insert(inventory->groups, &inventory->n_groups, key_of_group, group);
         *ret = group;
         return note(inventory, &group->change, (Change){.kind = CHANGE_GROUP_ADDED, .group = number});
 }
@@ -233,7 +203,7 @@ static int group_join(Inventory *inventory, Device *device, int number) {
         if (!ARRAY_GROW(group->members, group->n_members))
                 return -ENOMEM;
         size_t n = group->n_members;
-        insert(group->members, &n, key_of_device, device);
+        sorted_insert(group->members, &n, key_of_device, device);
         group->n_members = (unsigned)n;
         device->group = group;
         return note_group(inventory, group, CHANGED_MEMBERS | CHANGED_STATE | CHANGED_VIABLE);
@@ -245,13 +215,13 @@ static int group_leave(Inventory *inventory, Device *device) {
                 return 0;
 
         size_t n = group->n_members;
-        take_out(group->members, &n, key_of_device, device);
+        sorted_take_out(group->members, &n, key_of_device, device);
         group->n_members = (unsigned)n;
         if (group->n_members > 0)
                 return note_group(inventory, group, CHANGED_MEMBERS | CHANGED_STATE | CHANGED_VIABLE);
 
         int r = note_removed(inventory, &group->change, (Change){.kind = CHANGE_GROUP_REMOVED, .group = group->number});
-        take_out(inventory->groups, &inventory->n_groups, key_of_group, group);
+        sorted_take_out(inventory->groups, &inventory->n_groups, key_of_group, group);
         group_free(group);
         return r;
 }
@@ -266,7 +236,7 @@ static int device_obtain(Inventory *inventory, PciAddress address, Device **ret)
                 return -ENOMEM;
         device->address = address;
         device->numa_node = -1;
-        insert(inventory->devices, &inventory->n_devices, key_of_device, device);
+        sorted_insert(inventory->devices, &inventory->n_devices, key_of_device, device);
         *ret = device;
         return note(inventory, &device->change, (Change){.kind = CHANGE_DEVICE_ADDED, .address = address});
 }
@@ -287,7 +257,8 @@ static int device_remove(Inventory *inventory, Device *device) {
         if (r >= 0)
                 r = group_leave(inventory, device);
 
-        take_out(inventory->devices, &inventory->n_devices, key_of_device, device);
+        name_index_forget(inventory->names);
+        sorted_take_out(inventory->devices, &inventory->n_devices, key_of_device, device);
         device_free(device);
         return r;
 }

@@ -3,6 +3,7 @@
 
 #include "model/change.h"
 #include "model/group.h"
+#include "model/name-index.h"
 
 /* The inventory: the model of all PCI functions and IOMMU groups of the host. It is a cache of sysfs, plus the
  * origin of devices that vfiod detached, and the activity of jobs. The functions that modify it record what changed.
@@ -21,6 +22,10 @@ DEFINE_TRIVIAL_CLEANUP_FUNC(Inventory *, inventory_free)
  * until the next call that changes the inventory. */
 Device *inventory_find_device(const Inventory *inventory, PciAddress address);
 Group *inventory_find_group(const Inventory *inventory, int number);
+
+/* Finds all devices that have the name, or had it when vfiod detached them, sorted by address. *ret is valid until the next call
+ * that changes the inventory. Returns 0 or -ENOMEM. */
+int inventory_find_named(const Inventory *inventory, const char *name, const NamedDevice **ret, size_t *ret_n);
 
 /* Return all devices sorted by address, or all groups sorted by number, and the count. The inventory owns the array,
  * which is valid until the next call that changes the inventory. */

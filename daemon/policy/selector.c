@@ -68,59 +68,39 @@ enum {
         _PLACE_MAX,
 };
 
-/* A host name that a selector looks for. */
-typedef struct WantedName {
-        char name[SELECTOR_MAX];
-        Candidates *carriers; /* of the selector, for NAME_NOW and the next; or for PARENT_NOW and the next */
-        bool only_disks;
-} WantedName;
-
-/* The names of all selectors, so that one walk over the devices suffices. */
-typedef struct WantedNames {
-        WantedName *names; /* sorted by name; the same name can be there several times */
-        size_t n_names;
-        Candidates (*carriers)[_PLACE_MAX]; /* for each selector */
-} WantedNames;
-
-static void wanted_names_done(WantedNames *wanted) {
-        free(wanted->names);
-        free(wanted->carriers);
-}
-
-/* Compares names, or structs that begin with a name. */
-static int compare_names(const void *a, const void *b) {
-        return strcmp(a, b);
-}
-
-/* Notes the device for each selector that looks for one of these names. when is 0, or 1 for names at the detach. */
-static void note_names(const WantedNames *wanted, Device *device, const HostName *names, unsigned when) {
-        const WantedName *end = wanted->names + wanted->n_names;
-
-        for (; names; names = names->next) {
-                const WantedName *entry =
-                                bsearch(names->name, wanted->names, wanted->n_names, sizeof(WantedName), compare_names);
-
-                while (entry && entry > wanted->names && streq(entry[-1].name, names->name))
-                        entry--;
-                for (; entry && entry < end && streq(entry->name, names->name); entry++)
-                        if (!entry->only_disks || names->kind == HOST_NAME_BLOCK)
-                                note_candidate(&entry->carriers[when], device);
-        }
-}
-
-static void find_carriers(const Inventory *inventory, const WantedNames *wanted) {
+/* Notes the devices with this name at the place, or those that had it at the next place. Returns 0 or -ENOMEM. */
+static int note_name(const Inventory *inventory, const char *name, Candidates *place, bool only_disks) {
+        const NamedDevice *found;
         size_t n;
 
-        Device *const *devices = inventory_devices(inventory, &n);
-        for (size_t i = 0; i < n; i++) {
-                note_names(wanted, devices[i], devices[i]->names, 0);
-                if (devices[i]->origin)
-                        note_names(wanted, devices[i], devices[i]->origin->names, 1);
-        }
+        int r = inventory_find_named(inventory, name, &found, &n);
+        for (size_t i = 0; r == 0 && i < n; i++)
+                if (!only_disks || found[i].name->kind == HOST_NAME_BLOCK)
+                        note_candidate(&place[found[i].when_detached ? 1 : 0], found[i].device);
+        return r;
 }
 
-static int resolve_name(
-                const Candidates carriers[static _PLACE_MAX], const char *name, Selection *ret, Problem *problem) {
+/* Notes the devices with a typed name, and those whose name has it as its escaped form (base/text.h). Returns 0 or -ENOMEM. */
+static int note_typed_name(const Inventory *inventory, const char *typed, Candidates *place, bool only_disks) {
+        _cleanup_free_ char *name = NULL;
+
+        int r = text_unescape(typed, &name);
+        if (r == -ENOMEM)
+                return r;
+        bool is_escaped = r >= 0 && !streq(name, typed);
+        r = note_name(inventory, typed, place, only_disks);
+        return r == 0 && is_escaped ? note_name(inventory, name, place, only_disks) : r;
+}
+
+static int resolve_name(const Inventory *inventory, const char *name, Selection *ret, Problem *problem) {
+        Candidates carriers[_PLACE_MAX] = {};
+        char disk[SELECTOR_MAX];
+
+        int r = note_typed_name(inventory, name, carriers + NAME_NOW, false);
+        if (r == 0 && strip_partition(name, disk))
+                r = note_typed_name(inventory, disk, carriers + PARENT_NOW, true);
+        if (r < 0)
+                return r;
         for (size_t place = 0; place < _PLACE_MAX; place++) {
                 const Candidates *found = &carriers[place];
 
@@ -193,8 +173,7 @@ static int refuse_partial(const Inventory *inventory, const Spelling *spelling, 
                         spelling->text, CANDIDATES_TEXT(&found));
 }
 
-static int resolve(const Inventory *inventory, const Candidates carriers[static _PLACE_MAX], const char *selector,
-                Selection *ret, Problem *problem) {
+int selector_resolve(const Inventory *inventory, const char *selector, Selection *ret, Problem *problem) {
         Spelling spelling;
 
         int r = spelling_parse(selector, &spelling, problem);
@@ -209,71 +188,17 @@ static int resolve(const Inventory *inventory, const Candidates carriers[static 
         case SPELLING_GROUP:
                 return resolve_group(inventory, spelling.text, ret, problem);
         default:
-                return resolve_name(carriers, spelling.text, ret, problem);
+                return resolve_name(inventory, spelling.text, ret, problem);
         }
 }
-
-/* Adds a typed name, and also the name whose escaped form it is (base/text.h). Returns 0 or -ENOMEM. */
-static int want_name(WantedNames *wanted, const char *typed, Candidates *carriers, bool only_disks) {
-        _cleanup_free_ char *name = NULL;
-
-        int r = text_unescape(typed, &name);
-        if (r == -ENOMEM)
-                return r;
-        const char *const forms[] = {typed, r >= 0 && !streq(name, typed) ? name : NULL};
-        for (size_t i = 0; i < ELEMENTSOF(forms) && forms[i]; i++) {
-                WantedName *entry = &wanted->names[wanted->n_names++];
-
-                (void)snprintf(entry->name, sizeof(entry->name), "%s", forms[i]);
-                entry->carriers = carriers;
-                entry->only_disks = only_disks;
-        }
-        return 0;
-}
-
-/* Adds the names that a selector can mean, if it is a host name: the name itself and the disk of a partition. Returns 0
- * or -ENOMEM. */
-static int want_names(WantedNames *wanted, const char *selector, Candidates carriers[static _PLACE_MAX]) {
-        _cleanup_problem_ Problem ignored = {};
-        char disk[SELECTOR_MAX];
-        Spelling spelling;
-
-        int r = spelling_parse(selector, &spelling, &ignored);
-        if (r != 0 || spelling.kind != SPELLING_NAME)
-                return r < 0 ? r : 0;
-        r = want_name(wanted, spelling.text, carriers + NAME_NOW, false);
-        if (r == 0 && strip_partition(spelling.text, disk))
-                r = want_name(wanted, disk, carriers + PARENT_NOW, true);
-        return r;
-}
-
-/* Names that one selector can look for: the name and the disk of the partition, each in two forms. */
-#define NAMES_PER_SELECTOR 4
 
 int selector_resolve_all(const Inventory *inventory, const char *const *selectors, size_t n_selectors, Selection *ret,
                 Problem *problem) {
-        _cleanup_(wanted_names_done) WantedNames wanted = {
-                        .names = calloc(n_selectors + 1, NAMES_PER_SELECTOR * sizeof(WantedName)),
-                        .carriers = calloc(n_selectors + 1, sizeof(*wanted.carriers)),
-        };
         int r = 0;
 
-        if (!wanted.names || !wanted.carriers)
-                return -ENOMEM;
         for (size_t i = 0; i < n_selectors && r == 0; i++)
-                r = want_names(&wanted, selectors[i], wanted.carriers[i]);
-        if (r < 0)
-                return r;
-        qsort(wanted.names, wanted.n_names, sizeof(WantedName), compare_names);
-        if (wanted.n_names > 0)
-                find_carriers(inventory, &wanted);
-        for (size_t i = 0; i < n_selectors && r == 0; i++)
-                r = resolve(inventory, wanted.carriers[i], selectors[i], &ret[i], problem);
+                r = selector_resolve(inventory, selectors[i], &ret[i], problem);
         return r;
-}
-
-int selector_resolve(const Inventory *inventory, const char *selector, Selection *ret, Problem *problem) {
-        return selector_resolve_all(inventory, &selector, 1, ret, problem);
 }
 
 char *selector_copy(const char *selector) {

@@ -26,7 +26,7 @@ char *selector_copy(const char *selector);
  * NO_SUCH_GROUP; or -ENOMEM. */
 int selector_resolve(const Inventory *inventory, const char *selector, Selection *ret, Problem *problem);
 
-/* Resolves many selectors in one walk over the devices. ret has an element for each. Returns as selector_resolve() does
+/* Resolves many selectors. ret has an element for each. Returns as selector_resolve() does
  * for the first selector that does not resolve. */
 int selector_resolve_all(const Inventory *inventory, const char *const *selectors, size_t n_selectors, Selection *ret,
                 Problem *problem);

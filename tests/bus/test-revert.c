@@ -85,9 +85,13 @@ static void test_confirm(void) {
         Fixture *fixture = fixture_start(NULL);
 
         manager_refused(fixture, "Confirm", "", NO_OPTIONS, "NoRevert", "*no revert is pending*");
+        fixture_property(fixture, BUS_PATH, MANAGER, "RevertCount", "0");
         manager_expect(fixture, "Detach", NIC, LONG, DETACHED);
+        fixture_wait_property(fixture, BUS_PATH, MANAGER, "RevertCount", "1");
         manager_refused(fixture, "Confirm", PORT1, NO_OPTIONS, "NoRevert", "*");
         manager_expect(fixture, "Confirm", NIC, NO_OPTIONS, "([12],)");
+        g_free(fixture_expect_signal(fixture, "* PropertiesChanged ('" MANAGER "'*'RevertCount': <uint32 0>*"));
+        fixture_property(fixture, BUS_PATH, MANAGER, "RevertCount", "0");
         wait_over(fixture, GROUP12);
         fixture_driver(fixture, NIC, "vfio-pci");
         manager_refused(fixture, "Confirm", NIC, NO_OPTIONS, "NoRevert", "*");

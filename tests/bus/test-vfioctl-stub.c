@@ -403,7 +403,37 @@ static void test_status(void) {
         expect_json(json, "refused_device_count", "2");
         expect_json(json, "faulty_rule_count", "1");
         expect_json(json, "events_lost", "2");
+        expect_json(json, "revert_count", "null");
         json_decref(json);
+        stub_stop(stub);
+}
+
+#define GROUP_ROW(number, details) \
+        "(" number ", objectpath '/org/vfiod1/groups/" number "', 'detached', true, @as [], '', " details ")"
+
+/* status asks for all groups only if there is a revert, or if an older vfiod does not tell it. */
+static void test_status_reverts(void) {
+        Stub *stub = start_with_device();
+
+        stub_answer(stub, "ListGroups",
+                        "([" GROUP_ROW("3", "{'RevertAt': <uint64 5>}") ", " GROUP_ROW("4", "@a{sv} {}") "],)");
+        stub_answer(stub, "GetAll", "({'Version': <'7'>},)");
+        json_t *json = vfioctl_json("status");
+        expect_json(json, "revert_count", "1");
+        json_decref(json);
+        g_assert_cmpuint(stub_count_calls(stub, "ListGroups"), ==, 1);
+
+        stub_answer(stub, "GetAll", "({'Version': <'7'>, 'RevertCount': <uint32 1>},)");
+        json = vfioctl_json("status");
+        expect_json(json, "revert_count", "1");
+        json_decref(json);
+        g_assert_cmpuint(stub_count_calls(stub, "ListGroups"), ==, 2);
+
+        stub_answer(stub, "GetAll", "({'Version': <'7'>, 'RevertCount': <uint32 0>},)");
+        json = vfioctl_json("status");
+        expect_json(json, "revert_count", "0");
+        json_decref(json);
+        g_assert_cmpuint(stub_count_calls(stub, "ListGroups"), ==, 2);
         stub_stop(stub);
 }
 
@@ -421,5 +451,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/vfioctl-stub/rule-fails-late", test_rule_fails_late);
         g_test_add_func("/bus/vfioctl-stub/lost", test_lost);
         g_test_add_func("/bus/vfioctl-stub/status", test_status);
+        g_test_add_func("/bus/vfioctl-stub/status-reverts", test_status_reverts);
         return g_test_run();
 }

@@ -28,6 +28,9 @@ typedef struct World {
 static const char *const names[] = {"eth0", "eth1", "sda"};
 static const char *const drivers[] = {"", "e1000", "vfio-pci", "pcieport", "igb"};
 
+/* The names of a device that vfiod detached. */
+static HostName *former_names;
+
 static HostNameKind name_kind(unsigned i) {
         return i == 2 ? HOST_NAME_BLOCK : HOST_NAME_NETWORK;
 }
@@ -99,7 +102,10 @@ static void step(World *world) {
                 break;
         case 8:
                 slot->origin = true;
-                slot->recorded = (DeviceOrigin){.ids = {.vendor = 0x8086, .device = (uint16_t)(name == 0)}};
+                slot->recorded = (DeviceOrigin){
+                                .ids = {.vendor = 0x8086, .device = (uint16_t)(name == 0)},
+                                .names = name > 0 ? former_names : NULL,
+                };
                 binding_set_driver(&slot->recorded.binding, drivers[1 + name]);
                 g_assert_cmpint(inventory_set_origin(world->inventory, address, &slot->recorded), ==, 0);
                 break;
@@ -183,6 +189,34 @@ static void check(World *world) {
         g_assert_cmpstr(changes, ==, "");
 }
 
+/* Expects the device as the next one that was found, if it has the name. */
+static void expect_named(const NamedDevice **found, const Device *device, const HostName *list, const char *name) {
+        for (; list; list = list->next)
+                if (streq(list->name, name)) {
+                        g_assert_true((*found)->device == device);
+                        g_assert_true((*found)->name == list);
+                        (*found)++;
+                }
+}
+
+/* A search by name finds what a walk over all devices finds. */
+static void check_names(const World *world) {
+        size_t n_devices, n_found;
+        const NamedDevice *found;
+
+        Device *const *devices = inventory_devices(world->inventory, &n_devices);
+        for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+                g_assert_cmpint(inventory_find_named(world->inventory, names[i], &found, &n_found), ==, 0);
+                const NamedDevice *next = found;
+                for (size_t k = 0; k < n_devices; k++) {
+                        expect_named(&next, devices[k], devices[k]->names, names[i]);
+                        if (devices[k]->origin)
+                                expect_named(&next, devices[k], devices[k]->origin->names, names[i]);
+                }
+                g_assert_cmpuint((size_t)(next - found), ==, n_found);
+        }
+}
+
 static void test_seed(unsigned seed) {
         World world = {
                         .random = g_rand_new_with_seed(seed),
@@ -195,6 +229,7 @@ static void test_seed(unsigned seed) {
                 world.slots[i].facts = random_facts(&world, i);
         for (unsigned i = 0; i < N_STEPS; i++) {
                 step(&world);
+                check_names(&world);
                 if (g_rand_int_range(world.random, 0, 4) == 0)
                         follow(&world);
                 if (i % 20 == 19) {
@@ -209,10 +244,13 @@ static void test_seed(unsigned seed) {
 }
 
 static void test_random(void) {
+        g_assert_cmpint(host_name_list_add(&former_names, HOST_NAME_NETWORK, "eth0", 0), ==, 1);
+        g_assert_cmpint(host_name_list_add(&former_names, HOST_NAME_BLOCK, "sda", 0), ==, 1);
         for (unsigned seed = 0; seed < N_SEEDS; seed++) {
                 g_test_message("seed %u", seed);
                 test_seed(seed);
         }
+        former_names = host_name_list_free(former_names);
 }
 
 int main(int argc, char **argv) {

@@ -138,6 +138,13 @@ static void test_no_iommu(void) {
         temp_tree_file(tree, "intel_iommu=off\n", "proc/cmdline");
         assert_report(tree, IOMMU_OFF, "virtual machines. The kernel was started with intel_iommu=off");
 
+        /* The kernel was tainted when vfio made the group: 64, beside other reasons. */
+        temp_tree_file(tree, "4161\n", "proc/sys/kernel/tainted");
+        assert_report(tree, IOMMU_OFF, "vfio is in its no-IOMMU mode");
+        temp_tree_file(tree, "4097\n", "proc/sys/kernel/tainted");
+        assert_report(tree, IOMMU_ON, "made 1 group.");
+        temp_tree_remove(tree, "proc/sys/kernel/tainted");
+
         /* Next to groups of an IOMMU, with another name or without one. */
         temp_tree_file(tree, "other\n", "sys/kernel/iommu_groups/1/name");
         assert_report(tree, IOMMU_ON, "made 1 group.");
