@@ -2,14 +2,15 @@
 
 /* bus-peer NAME [copy]: a minimal service of sd-bus to compare vfiod with.
  *
- * It takes NAME on the system bus, and notifies READY=1. With "copy", it first reads the rows of ListDevices and ListGroups of vfiod,
+ * It takes NAME on the system bus, and notifies READY=1. With "copy", it first reads the rows of ListDevices of vfiod,
  * and answers with the same rows, made anew for each call from plain strings. Methods of org.vfiod1.Peer at /:
- *   Devices(), Groups(): the rows
+ *   Devices(): the rows
  *   Bytes() -> ay   as many bytes as Devices returns: what it costs to move a reply of this size over the bus
  *   Path(s) -> o   a constant: what a small call costs */
 
 #include "measure.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-bus.h>
@@ -18,11 +19,15 @@
 
 #define INTERFACE "org.vfiod1.Peer"
 #define DEVICE_ROW "soissuqqasa{sv}"
-#define GROUP_ROW "uosbassa{sv}"
-#define DETAILS_MAX 8
+#define DETAILS_MAX 16
 
+/* A value of a basic type of D-Bus. */
 typedef struct Detail {
-        char *name, *value;
+        char *name, type;
+        union {
+                char *text;
+                int number; /* also a boolean */
+        };
 } Detail;
 
 typedef struct DeviceRow {
@@ -34,15 +39,8 @@ typedef struct DeviceRow {
         uint16_t vendor, device;
 } DeviceRow;
 
-typedef struct GroupRow {
-        char *path, *state, *node, **members;
-        unsigned number;
-        int viable;
-} GroupRow;
-
 static DeviceRow *devices;
-static GroupRow *groups;
-static size_t n_devices, n_groups;
+static size_t n_devices;
 
 static char *copy(const char *text) {
         char *result = strdup(text);
@@ -51,45 +49,62 @@ static char *copy(const char *text) {
         return result;
 }
 
-static void *grow(void *list, size_t n, size_t size) {
-        list = reallocarray(list, n + 1, size);
-        if (!list)
+static DeviceRow *add_row(void) {
+        devices = reallocarray(devices, n_devices + 1, sizeof(DeviceRow));
+        if (!devices)
                 abort();
-        memset((char *)list + n * size, 0, size);
-        return list;
+        DeviceRow *row = &devices[n_devices++];
+        *row = (DeviceRow){};
+        return row;
 }
 
-static sd_bus_message *ask(sd_bus *bus, const char *method) {
-        sd_bus_message *reply;
+static Detail read_detail(sd_bus_message *message) {
+        const char *name, *contents, *text;
+        Detail detail = {};
 
-        must(sd_bus_call_method(bus, "org.vfiod1", "/org/vfiod1", "org.vfiod1.Manager", method, NULL, &reply, NULL),
-                        method);
-        return reply;
+        must(sd_bus_message_read(message, "s", &name), "detail");
+        must(sd_bus_message_peek_type(message, NULL, &contents), "detail");
+        detail.name = copy(name);
+        detail.type = contents[0];
+        must(sd_bus_message_enter_container(message, 'v', contents), "detail");
+        switch (detail.type) {
+        case 's':
+                must(sd_bus_message_read_basic(message, 's', &text), "detail");
+                detail.text = copy(text);
+                break;
+        case 'b':
+        case 'u':
+        case 'i':
+                must(sd_bus_message_read_basic(message, detail.type, &detail.number), "detail");
+                break;
+        default:
+                must(-EOPNOTSUPP, "type of a detail");
+        }
+        must(sd_bus_message_exit_container(message), "detail");
+        return detail;
 }
 
 static void read_details(sd_bus_message *message, DeviceRow *row) {
-        const char *name, *value;
-
         must(sd_bus_message_enter_container(message, 'a', "{sv}"), "details");
         while (must(sd_bus_message_enter_container(message, 'e', "sv"), "detail") > 0) {
-                must(sd_bus_message_read(message, "s", &name), "detail");
-                must(sd_bus_message_read(message, "v", "s", &value), "detail");
-                must(sd_bus_message_exit_container(message), "detail");
                 if (row->n_details == DETAILS_MAX)
-                        abort();
-                row->details[row->n_details++] = (Detail){copy(name), copy(value)};
+                        must(-E2BIG, "details");
+                row->details[row->n_details++] = read_detail(message);
+                must(sd_bus_message_exit_container(message), "detail");
         }
         must(sd_bus_message_exit_container(message), "details");
 }
 
 static void read_devices(sd_bus *bus) {
-        sd_bus_message *message = ask(bus, "ListDevices");
         const char *address, *path, *state, *driver;
+        sd_bus_message *message;
 
+        must(sd_bus_call_method(bus, "org.vfiod1", "/org/vfiod1", "org.vfiod1.Manager", "ListDevices", NULL, &message,
+                             NULL),
+                        "ListDevices");
         must(sd_bus_message_enter_container(message, 'a', "(" DEVICE_ROW ")"), "devices");
         while (must(sd_bus_message_enter_container(message, 'r', DEVICE_ROW), "device") > 0) {
-                devices = grow(devices, n_devices, sizeof(DeviceRow));
-                DeviceRow *row = &devices[n_devices++];
+                DeviceRow *row = add_row();
                 must(sd_bus_message_read(message, "soissuqq", &address, &path, &row->group, &state, &driver,
                                      &row->class_code, &row->vendor, &row->device),
                                 "device");
@@ -104,24 +119,12 @@ static void read_devices(sd_bus *bus) {
         sd_bus_message_unref(message);
 }
 
-static void read_groups(sd_bus *bus) {
-        sd_bus_message *message = ask(bus, "ListGroups");
-        const char *path, *state, *node;
-
-        must(sd_bus_message_enter_container(message, 'a', "(" GROUP_ROW ")"), "groups");
-        while (must(sd_bus_message_enter_container(message, 'r', GROUP_ROW), "group") > 0) {
-                groups = grow(groups, n_groups, sizeof(GroupRow));
-                GroupRow *row = &groups[n_groups++];
-                must(sd_bus_message_read(message, "uosb", &row->number, &path, &state, &row->viable), "group");
-                must(sd_bus_message_read_strv(message, &row->members), "members");
-                must(sd_bus_message_read(message, "s", &node), "group");
-                must(sd_bus_message_skip(message, "a{sv}"), "group");
-                must(sd_bus_message_exit_container(message), "group");
-                row->path = copy(path);
-                row->state = copy(state);
-                row->node = copy(node);
-        }
-        sd_bus_message_unref(message);
+static void append_detail(sd_bus_message *reply, const Detail *detail) {
+        if (detail->type == 's')
+                must(sd_bus_message_append(reply, "{sv}", detail->name, "s", detail->text), "detail");
+        else
+                must(sd_bus_message_append(reply, "{sv}", detail->name, (char[]){detail->type, '\0'}, detail->number),
+                                "detail");
 }
 
 static void append_device(sd_bus_message *reply, const DeviceRow *row) {
@@ -132,17 +135,9 @@ static void append_device(sd_bus_message *reply, const DeviceRow *row) {
         must(sd_bus_message_append_strv(reply, row->names), "names");
         must(sd_bus_message_open_container(reply, 'a', "{sv}"), "details");
         for (size_t i = 0; i < row->n_details; i++)
-                must(sd_bus_message_append(reply, "{sv}", row->details[i].name, "s", row->details[i].value), "detail");
+                append_detail(reply, &row->details[i]);
         must(sd_bus_message_close_container(reply), "details");
         must(sd_bus_message_close_container(reply), "device");
-}
-
-static void append_group(sd_bus_message *reply, const GroupRow *row) {
-        must(sd_bus_message_open_container(reply, 'r', GROUP_ROW), "group");
-        must(sd_bus_message_append(reply, "uosb", row->number, row->path, row->state, row->viable), "group");
-        must(sd_bus_message_append_strv(reply, row->members), "members");
-        must(sd_bus_message_append(reply, "sa{sv}", row->node, 0), "group");
-        must(sd_bus_message_close_container(reply), "group");
 }
 
 static sd_bus_message *start_reply(sd_bus_message *call) {
@@ -182,9 +177,9 @@ static size_t measure_devices(void) {
                         size = add_string(size, *name);
                 size = add(size, 4, 4);
                 for (size_t j = 0; j < row->n_details; j++) {
-                        /* The signature of the value is a length, "s" and 0. */
+                        /* The signature of the value is a length, a letter and 0. */
                         size = add_string(add(size, 8, 0), row->details[j].name) + 3;
-                        size = add_string(size, row->details[j].value);
+                        size = row->details[j].type == 's' ? add_string(size, row->details[j].text) : add(size, 4, 4);
                 }
         }
         return size;
@@ -214,17 +209,6 @@ static int on_devices(sd_bus_message *call, void *userdata, sd_bus_error *error)
         return send_reply(reply);
 }
 
-static int on_groups(sd_bus_message *call, void *userdata, sd_bus_error *error) {
-        sd_bus_message *reply = start_reply(call);
-
-        (void)userdata, (void)error;
-        must(sd_bus_message_open_container(reply, 'a', "(" GROUP_ROW ")"), "groups");
-        for (size_t i = 0; i < n_groups; i++)
-                append_group(reply, &groups[i]);
-        must(sd_bus_message_close_container(reply), "groups");
-        return send_reply(reply);
-}
-
 static int on_path(sd_bus_message *call, void *userdata, sd_bus_error *error) {
         const char *text;
 
@@ -237,7 +221,6 @@ static const sd_bus_vtable vtable[] = {
                 SD_BUS_VTABLE_START(0),
                 SD_BUS_METHOD("Bytes", "", "ay", on_bytes, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD("Devices", "", "a(" DEVICE_ROW ")", on_devices, SD_BUS_VTABLE_UNPRIVILEGED),
-                SD_BUS_METHOD("Groups", "", "a(" GROUP_ROW ")", on_groups, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_METHOD("Path", "s", "o", on_path, SD_BUS_VTABLE_UNPRIVILEGED),
                 SD_BUS_VTABLE_END,
 };
@@ -250,10 +233,8 @@ int main(int argc, char **argv) {
                 return 2;
         must(sd_event_default(&event), "sd_event_default");
         must(sd_bus_open_system(&bus), "sd_bus_open_system");
-        if (argc > 2) {
+        if (argc > 2)
                 read_devices(bus);
-                read_groups(bus);
-        }
         must(sd_bus_add_object_vtable(bus, NULL, "/", INTERFACE, vtable, NULL), "sd_bus_add_object_vtable");
         must(sd_bus_attach_event(bus, event, 0), "sd_bus_attach_event");
         must(sd_bus_request_name(bus, argv[1], 0), "sd_bus_request_name");

@@ -5,10 +5,27 @@
 
 #include "measure.h"
 
-#include <stdlib.h>
+#include <string.h>
 #include <systemd/sd-bus.h>
 
 #define ROW "soissuqqasa{sv}"
+
+static unsigned read_detail(sd_bus_message *message) {
+        const char *name, *contents, *text;
+        unsigned result;
+
+        must(sd_bus_message_read(message, "s", &name), "detail");
+        must(sd_bus_message_peek_type(message, NULL, &contents), "detail");
+        if (strcmp(contents, "s") != 0) {
+                must(sd_bus_message_skip(message, "v"), "detail");
+                return 1;
+        }
+        must(sd_bus_message_enter_container(message, 'v', "s"), "detail");
+        must(sd_bus_message_read(message, "s", &text), "detail");
+        result = (unsigned char)text[0];
+        must(sd_bus_message_exit_container(message), "detail");
+        return result;
+}
 
 /* Returns a number that depends on all fields, so that no read is left out. */
 static unsigned walk(sd_bus_message *message) {
@@ -29,9 +46,7 @@ static unsigned walk(sd_bus_message *message) {
                 must(sd_bus_message_exit_container(message), "names");
                 must(sd_bus_message_enter_container(message, 'a', "{sv}"), "details");
                 while (must(sd_bus_message_enter_container(message, 'e', "sv"), "detail") > 0) {
-                        must(sd_bus_message_skip(message, "s"), "detail");
-                        must(sd_bus_message_read(message, "v", "s", &text), "detail");
-                        sum += (unsigned char)text[0];
+                        sum += read_detail(message);
                         must(sd_bus_message_exit_container(message), "detail");
                 }
                 must(sd_bus_message_exit_container(message), "details");

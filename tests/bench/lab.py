@@ -14,10 +14,13 @@ import ctypes
 import json
 import os
 import pathlib
+import select
 import shutil
 import signal
 import socket
 import subprocess
+import sys
+import threading
 import time
 
 from tree import Tree
@@ -25,6 +28,7 @@ from tree import Tree
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 REAL_SYS, TREES = "/run/real-sys", "/run/trees"
 BUS_ADDRESS = "unix:path=/run/bus/socket"
+HELPERS = ("worker", "census", "modules", "reaper")
 NETLINK_KOBJECT_UEVENT = 15
 MANAGER = ("org.vfiod1", "/org/vfiod1", "org.vfiod1.Manager")
 PEER = ("org.vfiod1.Peer", "/", "org.vfiod1.Peer")
@@ -32,6 +36,31 @@ PEER = ("org.vfiod1.Peer", "/", "org.vfiod1.Peer")
 
 def mount(*arguments):
     subprocess.run(["mount", *arguments], check=True)
+
+
+# What systemd does for a socket: it starts the program at a connection, and again when the program has ended.
+START_HELPER = "import os, sys; os.dup2(int(sys.argv[1]), 3); os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1'); " \
+               "os.execv(sys.argv[2], sys.argv[2:])"
+
+
+def serve_helper(listener, path):
+    """Start a helper of vfiod whenever somebody connects to its socket. Does not return."""
+    while True:
+        select.select([listener], [], [])
+        with open("/run/log", "ab") as log:
+            subprocess.run([sys.executable, "-IS", "-c", START_HELPER, str(listener.fileno()), path], stdin=subprocess.DEVNULL,
+                           stdout=log, stderr=log, pass_fds=[listener.fileno()], check=False)
+
+
+def start_helpers(build):
+    """Make new sockets for the helpers."""
+    shutil.rmtree("/run/vfiod", ignore_errors=True)
+    os.mkdir("/run/vfiod")
+    for name in HELPERS:
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.bind(f"/run/vfiod/{name}")
+        listener.listen()
+        threading.Thread(target=serve_helper, args=(listener, str(build / f"daemon/vfiod-{name}")), daemon=True).start()
 
 
 class NotMeasured(Exception):
@@ -53,6 +82,8 @@ class Lab:
         for folder in (REAL_SYS, TREES, "/run/bus", "/run/udev"):
             os.mkdir(folder)
         mount("--bind", "/sys", REAL_SYS)
+        # Helpers may write rules for udev.
+        mount("--bind", "-o", "ro", "/etc", "/etc")
         config = (SOURCE / "tests/sim-daemon/system-bus.conf.in").read_text()
         policy = SOURCE / "dbus/org.vfiod1.conf"
         pathlib.Path("/run/bus/conf").write_text(config.replace("@SOCKET@", "/run/bus/socket").replace("@POLICY@", str(policy)))
@@ -75,9 +106,11 @@ class Lab:
         mount("--bind", "-o", "ro", f"{REAL_SYS}/devices/system", "/sys/devices/system")
         try:
             with start_bus() as bus, contextlib.ExitStack() as processes:
+                start_helpers(self.build)
                 yield Session(self, functions, bus, processes)
         finally:
-            subprocess.run(["umount", "/sys/devices/system", "/sys"], check=True)
+            # Helpers may be there for some seconds.
+            subprocess.run(["umount", "--lazy", "/sys/devices/system", "/sys"], check=True)
 
 
 @contextlib.contextmanager
@@ -98,18 +131,27 @@ def running(command):
     path = "/run/notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify, open("/run/log", "ab") as log:
         notify.bind(path)
-        notify.settimeout(120)
         with subprocess.Popen(command, env={**os.environ, "NOTIFY_SOCKET": path}, stdin=subprocess.DEVNULL, stdout=log,
                               stderr=log) as process:
             try:
-                while b"READY=1" not in notify.recv(4096):
-                    pass
+                await_ready(process, notify)
                 os.unlink(path)
                 yield process
-            except TimeoutError as error:
-                raise RuntimeError(f"{command[0]} is not ready:\n{pathlib.Path('/run/log').read_text()}") from error
             finally:
                 process.send_signal(signal.SIGTERM)
+
+
+def await_ready(process, notify):
+    ended = os.pidfd_open(process.pid)
+    try:
+        while True:
+            readable, _, _ = select.select([notify, ended], [], [], 120)
+            if notify in readable and b"READY=1" in notify.recv(4096):
+                return
+            if not readable or ended in readable:
+                raise RuntimeError(f"{process.args[0]} is not ready:\n{pathlib.Path('/run/log').read_text()}")
+    finally:
+        os.close(ended)
 
 
 class Session:
