@@ -10,9 +10,11 @@
 
 #include "measure.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <systemd/sd-bus.h>
 #include <unistd.h>
@@ -160,6 +162,7 @@ int main(int argc, char **argv) {
                 return 1;
         for (size_t i = 0; i < options.clients; i++)
                 if (must_errno(fork(), "fork") == 0) {
+                        must_errno(prctl(PR_SET_PDEATHSIG, SIGKILL), "prctl");
                         run_client(&options, shared, i);
                         _exit(0);
                 }

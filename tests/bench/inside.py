@@ -9,10 +9,15 @@ import json
 import sys
 import traceback
 
+import rows_daemon
+import rows_events
 import rows_lists
 from lab import Lab, NotMeasured
 
-ROWS = {"lists": rows_lists.lists, "groups": rows_lists.groups}
+ROWS = {
+    "lists": rows_lists.lists, "groups": rows_lists.groups, "ready": rows_daemon.ready, "memory": rows_daemon.memory,
+    "events": rows_events.events, "storm": rows_events.storm, "idle": rows_events.idle,
+}
 
 
 class Report:
@@ -43,7 +48,7 @@ class Report:
         except Exception as error:
             traceback.print_exc()
             for case in cases:
-                self.missing(case, f"{type(error).__name__}: {error}")
+                self.missing(case, f"{type(error).__name__}: {error}".partition("\n")[0])
 
 
 if __name__ == "__main__":

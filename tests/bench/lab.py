@@ -175,7 +175,8 @@ class Session:
         return self.tool_lines("call-times", *arguments)
 
     def tool_lines(self, name, *arguments):
-        output = subprocess.run([self.lab.tool(name), *map(str, arguments)], check=True, stdout=subprocess.PIPE, text=True).stdout
+        output = subprocess.run([self.lab.tool(name), *map(str, arguments)], check=True, stdout=subprocess.PIPE, text=True,
+                                timeout=120).stdout
         return [json.loads(line) for line in output.splitlines()]
 
     def paths(self):
