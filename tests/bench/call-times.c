@@ -106,7 +106,8 @@ static double call(sd_bus *bus, const Target *target) {
                                         "append");
                 else
                         must(sd_bus_message_append(message, "s", target->arguments[i]), "append");
-        must(sd_bus_call(bus, message, DEADLINE_US, &error, &reply), error.message ? error.message : target->method);
+        int r = sd_bus_call(bus, message, DEADLINE_US, &error, &reply);
+        must(r, error.message ? error.message : target->method);
         double took = now_us() - start;
         sd_bus_message_unref(reply);
         sd_bus_message_unref(message);

@@ -53,8 +53,7 @@ def serve_helper(listener, path):
 
 
 def start_helpers(build):
-    """Make new sockets for the helpers."""
-    shutil.rmtree("/run/vfiod", ignore_errors=True)
+    """Make the sockets of the helpers, in a new folder."""
     os.mkdir("/run/vfiod")
     for name in HELPERS:
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -95,8 +94,9 @@ class Lab:
         return str(self.build / "tests/bench" / name)
 
     @contextlib.contextmanager
-    def session(self, functions):
-        """A machine with so many functions, and its bus, during a with block."""
+    def session(self, functions, helpers=True):
+        """A machine with so many functions, and its bus, during a with block. Without `helpers`, vfiod cannot find out what the
+        host uses."""
         folder = f"{TREES}/{functions}"
         if not os.path.exists(folder):
             os.mkdir(folder)
@@ -106,9 +106,11 @@ class Lab:
         mount("--bind", "-o", "ro", f"{REAL_SYS}/devices/system", "/sys/devices/system")
         try:
             with start_bus() as bus, contextlib.ExitStack() as processes:
-                start_helpers(self.build)
+                if helpers:
+                    start_helpers(self.build)
                 yield Session(self, functions, bus, processes)
         finally:
+            shutil.rmtree("/run/vfiod", ignore_errors=True)
             # Helpers may be there for some seconds.
             subprocess.run(["umount", "--lazy", "/sys/devices/system", "/sys"], check=True)
 

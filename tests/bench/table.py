@@ -52,6 +52,8 @@ ROWS = [
         above("lspci-1000", "the same, 1,000", "2.2x", 1),
         above("lspci-10000", "the same, 10,000", "2.0x", 1),
         below("json", "devices --json / client of the same rows, 10,000", "5.5x", 1.5),
+        above("lspci-alone", "lspci -nn / devices --json without the survey, 10,000", "2.0x", 1),
+        below("json-alone", "devices --json without the survey / client, 10,000", "5.5x", 1.5),
         below("same-rows", "ListDevices / service with the same rows, 10,000", "1.38x", 1.2),
         below("same-bytes", "ListDevices / service with as many bytes, 10,000", "6.5x", 2),
     ]),
@@ -80,8 +82,8 @@ ROWS = [
         below("signal", "event to signal, median / libudev and a signal", "1.6-2.3x", 1.5),
     ]),
     Row("storm", "lab", [
-        below("storm-groups", "100 clients' ListGroups, p99, in a storm / quiet", "2.5x", 1.5),
-        below("storm-device", "GetDevice in a storm, p99", "5.5 ms", 2, "ms", 1),
+        below("storm-groups", "ListGroups of 100 clients, p99, in a storm / quiet, 100", "2.5x", 1.5),
+        below("storm-device", "GetDevice in a storm, p99, 100", "5.5 ms", 2, "ms", 1),
     ]),
     Row("idle", "lab", [
         below("idle", "wake-ups at 1,000 events of other subsystems", "1,000", 0, "", 0),
