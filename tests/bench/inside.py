@@ -12,11 +12,13 @@ import traceback
 import rows_daemon
 import rows_events
 import rows_lists
+import rows_sim
 from lab import Lab, NotMeasured
 
 ROWS = {
     "lists": rows_lists.lists, "groups": rows_lists.groups, "ready": rows_daemon.ready, "memory": rows_daemon.memory,
     "events": rows_events.events, "storm": rows_events.storm, "idle": rows_events.idle,
+    "lookups": rows_sim.lookups,
 }
 
 
