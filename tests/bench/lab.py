@@ -23,6 +23,7 @@ import sys
 import threading
 import time
 
+from report import NotMeasured
 from tree import Tree
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
@@ -60,10 +61,6 @@ def start_helpers(build):
         listener.bind(f"/run/vfiod/{name}")
         listener.listen()
         threading.Thread(target=serve_helper, args=(listener, str(build / f"daemon/vfiod-{name}")), daemon=True).start()
-
-
-class NotMeasured(Exception):
-    """The text tells why a case cannot be measured here."""
 
 
 def program(name):

@@ -105,6 +105,8 @@ ROWS = [
         below("vfioctl-reattach", "vfioctl reattach / the bare writes", "2.4x", 1.2),
         below("bus-detach", "detach by the bus, less a hop to the worker / the same", "2.3x", 1.1),
         below("bus-reattach", "reattach by the bus, less a hop / the same", "1.6x", 1.1),
+        above("tool-detach", "detach by the faster of virsh and driverctl / by vfioctl", "-", 1),
+        above("tool-reattach", "reattach by the faster of them / by vfioctl", "-", 1),
     ]),
     Row("exit", "guest", [
         below("exit", "seconds until vfiod exits with nothing to do", "stays", 35, "s", 0),
@@ -119,15 +121,24 @@ def find(name):
     return next((row for row in ROWS if row.name == name), None)
 
 
+def is_met(case, results):
+    """Whether the goal is met. None if the case was not measured."""
+    result = results.get(case.name, {})
+    if "value" in result:
+        return case.is_met(result["value"])
+    return False if "never" in result else None
+
+
 def cells(row, results):
-    """The lines of a row. `results` is a dictionary {case: result}; a result has "value", "ours" and "peer", or "reason"."""
+    """The lines of a row. `results` is a dictionary {case: result}, see report.py."""
     for case in row.cases:
         result = results.get(case.name, {"reason": "the row ended before it"})
         if "value" in result:
-            now = (case.show(result["value"]), "yes" if case.is_met(result["value"]) else "no", result["ours"], result["peer"])
+            now = case.show(result["value"])
         else:
-            now = (f"not measured: {result['reason']}", "-", "", "")
-        yield (row.name, case.what, case.first, case.goal_text(), *now)
+            now = result.get("never") or f"not measured: {result['reason']}"
+        met = {True: "yes", False: "no", None: "-"}[is_met(case, results)]
+        yield (row.name, case.what, case.first, case.goal_text(), now, met, result.get("ours", ""), result.get("peer", ""))
 
 
 def text(rows, results):
