@@ -46,7 +46,6 @@ class Simulation:
             kernel = self.start([str(self.lab.build / "tests/sim/fake-kernel"), "--die-with-parent", ROOT, CONTROL, TOPOLOGY])
             self.stack.callback(end_kernel, kernel)
             self.start_vfiod()
-            self.stack.callback(self.end_vfiod)
             self.control = self.stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
             self.control.connect(CONTROL)
             self.control_file = self.control.makefile("r")
@@ -69,6 +68,7 @@ class Simulation:
 
     def start_vfiod(self):
         self.vfiod = self.start([str(self.lab.build / "tests/sim-daemon/vfiod-sim"), ROOT, CONTROL, STATE])
+        self.stack.callback(self.end_vfiod)
 
     def end_vfiod(self, number=signal.SIGTERM):
         self.vfiod.send_signal(number)
