@@ -12,12 +12,13 @@ import rows_daemon
 import rows_events
 import rows_lists
 import rows_sim
+import rows_survey
 from lab import Lab
 
 ROWS = {
     "lists": rows_lists.lists, "groups": rows_lists.groups, "ready": rows_daemon.ready, "memory": rows_daemon.memory,
     "events": rows_events.events, "storm": rows_events.storm, "idle": rows_events.idle,
-    "lookups": rows_sim.lookups,
+    "survey": rows_survey.survey, "lookups": rows_sim.lookups,
 }
 
 if __name__ == "__main__":

@@ -88,7 +88,7 @@ ROWS = [
     Row("idle", "lab", [
         below("idle", "wake-ups at 1,000 events of other subsystems", "1,000", 0, "", 0),
     ]),
-    Row("survey", "sim", [
+    Row("survey", "lab", [
         below("survey", "plan with 16 disks, 10,000 processes, 50,000 mounts / a walk of /proc", "40-90 s", 2),
     ]),
     Row("lookups", "sim", [
