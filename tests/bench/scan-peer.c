@@ -91,8 +91,10 @@ static void scan_disk(int folder, const char *name) {
 static void scan(const char *path, void (*each)(int folder, const char *name)) {
         DIR *listing = opendir(path);
 
-        if (!listing)
+        if (!listing) {
                 must(-errno, path);
+                return;
+        }
         for (struct dirent *entry; (entry = readdir(listing));)
                 if (entry->d_name[0] != '.')
                         each(dirfd(listing), entry->d_name);
