@@ -56,8 +56,8 @@ def machine(build):
 
 def run_inside(row, build):
     """Measure a row in namespaces of its own. Return {case: result}."""
-    command = [f"{build}/tests/unit/private-processes", "/usr/bin/unshare", "--net", sys.executable, "-B", str(HERE / "inside.py"),
-               row.name, build]
+    command = [f"{build}/tests/unit/private-processes", "/usr/bin/unshare", "--net", sys.executable, "-B",
+               str(HERE / "inside.py"), row.name, build]
     results = {}
     try:
         output = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False,
@@ -85,8 +85,8 @@ def run_in_guest(rows, build):
     return results
 
 
-def measure(rows, build):
-    """Measure all rows: first those that need no guest."""
+def measure(rows, build, done):
+    """Measure all rows: first those that need no guest. Call done(results) after each."""
     results = {}
     in_guest = [row for row in rows if row.place == "guest"]
     for batch in [*([row] for row in rows if row not in in_guest), in_guest]:
@@ -96,6 +96,7 @@ def measure(rows, build):
         print(f"measuring {', '.join(row.name for row in batch)} ...", file=sys.stderr, flush=True)
         results.update(run_in_guest(batch, build) if batch is in_guest else run_inside(batch[0], build))
         print(f"    {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
+        done(results)
     return results
 
 
@@ -130,8 +131,7 @@ def main():
     build = str(pathlib.Path(choice.build_dir).resolve())
     rows = choose(choice)
     facts = machine(build)
-    results = measure(rows, build)
-    write_json(pathlib.Path(build, choice.json), facts, rows, results)
+    results = measure(rows, build, lambda so_far: write_json(pathlib.Path(build, choice.json), facts, rows, so_far))
     for name, fact in facts.items():
         print(f"{name}: {fact}")
     print()

@@ -8,7 +8,7 @@ import timing
 from lab import MANAGER, PEER, program
 
 LARGE = 10000
-ROUNDS = {10: 25, 100: 25, 1000: 15, LARGE: 9}
+ROUNDS = {10: 25, 100: 25, 1000: 15, LARGE: 5}
 CALLS = 15
 BLOCK = 50  # calls that follow each other while processor time is measured
 

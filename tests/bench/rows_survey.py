@@ -13,7 +13,8 @@ from lab import MANAGER, program
 PROCESSES, MOUNTS, DISKS = 10000, 50000, 16
 FUNCTIONS = 400  # these have so many disks
 ROUNDS = 3
-MS_BIND, MNT_DETACH = 4096, 2
+COPIED = 250
+MS_BIND, MS_REC, MNT_DETACH = 4096, 16384, 2
 MOUNTED = "/run/mounts"
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -28,19 +29,24 @@ def crowd(lab):
         yield
 
 
+def bind(source, target, flags):
+    os.mkdir(target)
+    if libc.mount(source.encode(), target.encode(), None, MS_BIND | flags, None) < 0:
+        raise OSError(ctypes.get_errno(), target)
+
+
 @contextlib.contextmanager
 def mounts():
-    """Many mounts, during a with block. In private namespaces nobody else sees them."""
-    os.makedirs(f"{MOUNTED}/source")
+    """Many mounts, during a with block: a folder with some, and copies of the folder. In private namespaces nobody else sees them."""
+    os.mkdir(MOUNTED)
     if libc.mount(b"tmpfs", MOUNTED.encode(), b"tmpfs", 0, b"nr_inodes=0") < 0:
         raise OSError(ctypes.get_errno(), "mount")
-    os.mkdir(f"{MOUNTED}/source")
     try:
-        for number in range(MOUNTS):
-            target = f"{MOUNTED}/{number}"
-            os.mkdir(target)
-            if libc.mount(f"{MOUNTED}/source".encode(), target.encode(), None, MS_BIND, None) < 0:
-                raise OSError(ctypes.get_errno(), target)
+        os.makedirs(f"{MOUNTED}/copies/source")
+        for number in range(COPIED - 1):
+            bind(f"{MOUNTED}/copies/source", f"{MOUNTED}/copies/{number}", 0)
+        for number in range(MOUNTS // COPIED):
+            bind(f"{MOUNTED}/copies", f"{MOUNTED}/{number}", MS_REC)
         yield
     finally:
         libc.umount2(MOUNTED.encode(), MNT_DETACH)
@@ -52,6 +58,10 @@ def survey(lab, report):
         if disks != DISKS:
             raise RuntimeError(f"the tree has {disks} disks")
         with crowd(lab), mounts():
+            with open("/proc/self/mountinfo", "rb") as file:
+                found = sum(1 for _ in file)
+            if found < MOUNTS:
+                raise RuntimeError(f"there are only {found} mounts")
             session.start_vfiod()
             report.attempt("survey", time_survey, lab)
 
