@@ -156,7 +156,8 @@ class Soak:
 
     def devices(self):
         """{address: (state, driver)} of what vfiod lists, without what is not there."""
-        output = subprocess.run([program("busctl"), "--json=short", "call", *MANAGER, "ListDevices"], stdout=subprocess.PIPE, check=True).stdout
+        output = subprocess.run([program("busctl"), "--json=short", "call", *MANAGER, "ListDevices"], stdout=subprocess.PIPE,
+                                check=True).stdout
         return {name: (state, driver) for name, _, _, state, driver, *_ in json.loads(output)["data"][0] if state != "absent"}
 
     def compare(self):
