@@ -1,0 +1,32 @@
+#!/usr/bin/python3 -IS
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Runs inside the guest: waker.py ROUNDS. How long the first call to vfiod takes while it does not run, and while it runs.
+
+It prints a line of JSON a round: [microseconds of the first call, of the second].
+"""
+
+import ctypes
+import json
+import os
+import subprocess
+import sys
+import time
+
+bus_library = ctypes.CDLL("libsystemd.so.0")
+
+
+def timed(bus):
+    started = time.monotonic_ns()
+    result = bus_library.sd_bus_call_method(bus, b"org.vfiod1", b"/org/vfiod1", b"org.vfiod1.Manager", b"ListGroups", None, None, None)
+    if result < 0:
+        sys.exit(f"ListGroups: {os.strerror(-result)}")
+    return (time.monotonic_ns() - started) // 1000
+
+
+if __name__ == "__main__":
+    connection = ctypes.c_void_p()
+    if bus_library.sd_bus_open_system(ctypes.byref(connection)) < 0:
+        sys.exit("no system bus")
+    for _ in range(int(sys.argv[1])):
+        subprocess.run(["systemctl", "stop", "vfiod.service"], check=True, stderr=subprocess.DEVNULL)
+        print(json.dumps([timed(connection), timed(connection)]), flush=True)
