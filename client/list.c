@@ -38,8 +38,9 @@ static void explain_none(const Invocation *invocation, size_t n_devices) {
                 terminal_say("vfioctl: none of the %zu PCI devices is like this: see 'vfioctl list --all'", n_devices);
 }
 
-/* Only what is shown, or decides what is shown, is asked for. */
-static unsigned find_wishes(const Invocation *invocation, const Request *request) {
+/* Only what is shown, or decides what is shown, is asked for. The survey of what the host uses takes longer than all the rest, so the
+ * JSON of devices has it only if its columns are named. */
+static unsigned find_wishes(const Invocation *invocation, const Request *request, bool only_offered) {
         const ListOptions *options = &invocation->list;
         bool has_holder = columns_have(&request->choice, "HOLDER");
         bool sorts_holder = request->sorts && columns_is(request->sort_column, "HOLDER");
@@ -47,7 +48,7 @@ static unsigned find_wishes(const Invocation *invocation, const Request *request
 
         if ((options->columns && has_holder) || sorts_holder)
                 wishes |= OVERVIEW_HOLDERS;
-        if (invocation->output.json || has_holder || columns_have(&request->choice, "AVAILABILITY") || sorts_holder ||
+        if ((invocation->output.json && only_offered) || has_holder || columns_have(&request->choice, "AVAILABILITY") || sorts_holder ||
                         options->available || options->states ||
                         (request->sorts && columns_is(request->sort_column, "AVAILABILITY")))
                 wishes |= OVERVIEW_USES;
@@ -70,7 +71,7 @@ static ExitCode list(Invocation *invocation, const char *defaults, bool only_off
         if (code != EXIT_DONE)
                 return code;
 
-        r = overview_get(invocation->bus, find_wishes(invocation, &request), &overview, &error);
+        r = overview_get(invocation->bus, find_wishes(invocation, &request, only_offered), &overview, &error);
         if (r < 0)
                 return report_error(r, &error);
         overview_tell_missing(&overview, output->quiet);
