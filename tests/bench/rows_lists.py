@@ -26,11 +26,6 @@ def lists(lab, report):
                 session.start_peer()
                 report.attempt("json", against_client, lab, rounds)
                 report.attempt_all(("same-rows", "same-bytes"), against_service, session, report)
-    with lab.session(LARGE, helpers=False) as session:
-        session.start_vfiod()
-        report.attempt("lspci-alone", against_lspci, lab, ROUNDS[LARGE])
-        session.start_peer()
-        report.attempt("json-alone", against_client, lab, ROUNDS[LARGE])
 
 
 def against_lspci(lab, rounds):

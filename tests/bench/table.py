@@ -52,8 +52,6 @@ ROWS = [
         above("lspci-1000", "the same, 1,000", "2.2x", 1),
         above("lspci-10000", "the same, 10,000", "2.0x", 1),
         below("json", "devices --json / client of the same rows, 10,000", "5.5x", 1.5),
-        above("lspci-alone", "lspci -nn / devices --json without the survey, 10,000", "2.0x", 1),
-        below("json-alone", "devices --json without the survey / client, 10,000", "5.5x", 1.5),
         below("same-rows", "ListDevices / service with the same rows, 10,000", "1.38x", 1.2),
         below("same-bytes", "ListDevices / service with as many bytes, 10,000", "6.5x", 2),
     ]),
