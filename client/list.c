@@ -48,8 +48,8 @@ static unsigned find_wishes(const Invocation *invocation, const Request *request
 
         if ((options->columns && has_holder) || sorts_holder)
                 wishes |= OVERVIEW_HOLDERS;
-        if ((invocation->output.json && only_offered) || has_holder || columns_have(&request->choice, "AVAILABILITY") || sorts_holder ||
-                        options->available || options->states ||
+        if ((invocation->output.json && only_offered) || has_holder || columns_have(&request->choice, "AVAILABILITY") ||
+                        sorts_holder || options->available || options->states ||
                         (request->sorts && columns_is(request->sort_column, "AVAILABILITY")))
                 wishes |= OVERVIEW_USES;
         return wishes;

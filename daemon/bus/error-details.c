@@ -139,9 +139,9 @@ int error_details_reply(sd_bus_message *call, int result, const sd_bus_error *er
         return sd_bus_send(NULL, reply, NULL);
 }
 
-int error_details_add_cause(ObstacleList *obstacles, FindingList *findings, Outcome outcome, PciAddress selected,
-                const char *message) {
-        if (obstacle_to_string(outcome)) {
+int error_details_add_cause(ObstacleList *obstacles, FindingList *findings, PlanVerb verb, Outcome outcome,
+                PciAddress selected, const char *message) {
+        if (finding_is_obstacle(verb, outcome)) {
                 for (size_t i = 0; i < obstacles->n_obstacles; i++)
                         if (obstacles->obstacles[i].outcome == outcome)
                                 return 0;
@@ -177,8 +177,8 @@ int error_details_reply_job(sd_bus_message *call, const FailureContext *context,
         if (!context->tells_details)
                 return error_details_reply(call, result->error, &error, NULL);
         if (result->error == 0 && findings->n_findings == 0 &&
-                        (r = error_details_add_cause(&obstacles, &own, problem->outcome, context->selected,
-                                         strempty(problem->message))) < 0)
+                        (r = error_details_add_cause(&obstacles, &own, context->verb, problem->outcome,
+                                         context->selected, strempty(problem->message))) < 0)
                 return r;
         ErrorDetails details = {
                         .source =

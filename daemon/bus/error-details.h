@@ -46,5 +46,5 @@ int error_details_append_job(sd_bus_message *message, const Service *service, co
 
 /* Makes sure that the causes have one with this outcome, which the message describes. Outcomes that are neither obstacles nor
  * those of guards have no cause. Returns 0 or -ENOMEM. */
-int error_details_add_cause(ObstacleList *obstacles, FindingList *findings, Outcome outcome, PciAddress selected,
-                const char *message);
+int error_details_add_cause(ObstacleList *obstacles, FindingList *findings, PlanVerb verb, Outcome outcome,
+                PciAddress selected, const char *message);

@@ -11,6 +11,10 @@ bool finding_is_overridden(const FindingSource *source, const Finding *finding) 
         return is_held(source) ? source->force : source->overrides & 1U << finding->guard;
 }
 
+bool finding_is_obstacle(PlanVerb verb, Outcome outcome) {
+        return obstacle_to_string(outcome) && (outcome != OUTCOME_NO_RESET || verb == PLAN_RESET);
+}
+
 bool finding_rows_permit(const FindingSource *source) {
         for (size_t i = 0; i < source->findings->n_findings; i++)
                 if (!finding_is_overridden(source, &source->findings->findings[i]))

@@ -25,6 +25,10 @@ bool finding_rows_permit(const FindingSource *source);
 /* Returns the number of the group of the device; IOMMU_GROUP_NONE if it has none, or is gone. */
 int finding_group(const Service *service, PciAddress address);
 
+/* Tells whether the outcome of a call with this verb is an obstacle. A device without a reset is one for a reset, but for a lease it is
+ * the finding of a guard. */
+bool finding_is_obstacle(PlanVerb verb, Outcome outcome);
+
 /* Return the option that helps against a finding, or against an obstacle; NULL for none. */
 const char *finding_option(const FindingSource *source);
 const char *obstacle_option(const FindingSource *source, Outcome outcome);

@@ -41,12 +41,13 @@ static int find_causes(const Service *service, const CallHandler *handler, const
         Outcome outcome = read_outcome(error);
         int r;
 
-        if (obstacle_to_string(outcome) && handler->explain && (r = handler->explain(service, request, obstacles)) < 0)
+        if (finding_is_obstacle(request->verb, outcome) && handler->explain &&
+                        (r = handler->explain(service, request, obstacles)) < 0)
                 return r;
         if (!details->has_device)
                 return 0;
-        return error_details_add_cause(
-                        obstacles, findings, outcome, details->source.selected, strempty(error->message));
+        return error_details_add_cause(obstacles, findings, request->verb, outcome, details->source.selected,
+                        strempty(error->message));
 }
 
 int refuse_call(const Service *service, const CallHandler *handler, sd_bus_message *call, const Request *request,

@@ -9,9 +9,10 @@ struct Inventory {
         Group **groups;   /* sorted by number */
         size_t n_devices, n_groups;
         ChangeList pending;
-        StringPool strings;  /* of the devices */
-        NameIndex *names;    /* of the devices */
-        unsigned generation; /* number of the current or last rescan */
+        StringPool strings;     /* of the devices */
+        NameIndex *names;       /* of the devices */
+        unsigned generation;    /* number of the current or last rescan */
+        uint64_t driver_due_us; /* see inventory_take_driver_due() */
 };
 
 int inventory_new(Inventory **ret) {
@@ -21,6 +22,7 @@ int inventory_new(Inventory **ret) {
         inventory->names = calloc(1, sizeof(NameIndex));
         if (!inventory->names)
                 return -ENOMEM;
+        inventory->driver_due_us = UINT64_MAX;
         *ret = TAKE_PTR(inventory);
         return 0;
 }
@@ -329,6 +331,16 @@ int inventory_put_device(Inventory *inventory, const PciFacts *read) {
         if (device_state(device) != state_before)
                 facts |= CHANGED_STATE;
         return note_member(inventory, device, facts);
+}
+
+void inventory_set_driver_due(Inventory *inventory, Device *device, uint64_t due_us) {
+        device->driver_due_us = due_us;
+        if (due_us < inventory->driver_due_us)
+                inventory->driver_due_us = due_us;
+}
+
+uint64_t inventory_take_driver_due(Inventory *inventory) {
+        return TAKE_GENERIC(inventory->driver_due_us, uint64_t, UINT64_MAX);
 }
 
 int inventory_put_link(Inventory *inventory, const PciLinkReading *read) {

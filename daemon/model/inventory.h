@@ -36,6 +36,13 @@ Group *const *inventory_groups(const Inventory *inventory, size_t *ret_n);
  * what it needs of the facts. Returns 0 or -ENOMEM. */
 int inventory_put_device(Inventory *inventory, const PciFacts *facts);
 
+/* Sets when the driver link of the device is to be read again (driver_due_us). */
+void inventory_set_driver_due(Inventory *inventory, Device *device, uint64_t due_us);
+
+/* Returns and forgets a time before which no driver link is due: the earliest that was set since the last call. UINT64_MAX for none. A
+ * device may have been confirmed meanwhile. */
+uint64_t inventory_take_driver_due(Inventory *inventory);
+
 /* Stores the link of a device that was read. If the device is suspended, only its maximum link stays known. Ignores
  * a reading of another card than the known one. Returns 0 or -ENOMEM. */
 int inventory_put_link(Inventory *inventory, const PciLinkReading *read);

@@ -4,8 +4,8 @@
 /* How long after a reading of a driver link the next one is due, if no event confirms it. */
 static const uint64_t delays_us[] = {100000, 400000, 2000000, 10000000};
 
-static void expect_check(Device *device) {
-        device->driver_due_us = clock_us(CLOCK_MONOTONIC) + delays_us[device->driver_readings];
+static void expect_check(Inventory *inventory, Device *device) {
+        inventory_set_driver_due(inventory, device, clock_us(CLOCK_MONOTONIC) + delays_us[device->driver_readings]);
 }
 
 static int put_device(Inventory *inventory, const PciFacts *facts) {
@@ -17,7 +17,7 @@ static int put_device(Inventory *inventory, const PciFacts *facts) {
         known->driver_readings = 0;
         known->driver_due_us = 0;
         if (known->driver)
-                expect_check(known);
+                expect_check(inventory, known);
         return 0;
 }
 
@@ -58,7 +58,7 @@ int scan_driver_again(const Kernel *kernel, Inventory *inventory, Device *device
         if (r < 0 || !streq(driver, strempty(device->driver)))
                 return scan_device(kernel, inventory, device->address);
         if (++device->driver_readings < ELEMENTSOF(delays_us))
-                expect_check(device);
+                expect_check(inventory, device);
         return 0;
 }
 

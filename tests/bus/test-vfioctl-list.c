@@ -39,8 +39,14 @@ static void test_offered(void) {
         g_assert_cmpuint(g_strv_length(everything), ==, 21);
         g_assert_cmpstr(devices, ==, all);
 
-        json_t *json = vfioctl_json("list --all"), *rows = vfioctl_json("devices");
+        json_t *json = vfioctl_json("list --all"), *rows = vfioctl_json("devices -o AVAILABILITY");
         g_assert_true(json_equal(json, rows));
+        expect_json(json, "devices.12.uses", "[]");
+        /* It does not ask what the host uses. */
+        json_t *unasked = vfioctl_json("devices");
+        expect_json(unasked, "devices.12.address", "\"0000:03:01.0\"");
+        expect_json(unasked, "devices.12.uses", "null");
+        json_decref(unasked);
         expect_json(json, "devices.0.availability", "\"host-only\"");
         expect_json(json, "devices.0.category", "\"bridge\"");
         expect_json(json, "devices.0.endpoint", "false");

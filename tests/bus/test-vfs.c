@@ -82,7 +82,7 @@ static void test_refusals(void) {
                         "SetVirtualFunctions has no option 'companions'*");
         /* Plan does not support this verb. */
         fixture_refused(fixture, BUS_PATH, MANAGER, "Plan", "('ens4', 'set-virtual-functions', " NO_OPTIONS ")",
-                        INVALID_ARGS, "*detach and reattach*");
+                        INVALID_ARGS, "*detach, reattach and reset*");
         fixture_stop(fixture);
 }
 

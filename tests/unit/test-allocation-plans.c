@@ -12,7 +12,7 @@
 #define VF1 "0000:07:10.1"
 #define NIC "0000:05:00.0"
 #define NIC2 "0000:05:00.1"
-#define RESETTABLE "0000:09:00.0"
+#define RESETTABLE "0000:0a:00.0"
 #define DISK "0000:06:00.0"
 
 static const IommuReport iommu_on = {.state = IOMMU_ON, .reason = "It is on."};
@@ -78,7 +78,7 @@ static int copy_selector(void *userdata) {
 
 static void test_selector(void) {
         static const char *const refused[] = {
-                        "0000:09:00.0", "ens9", "group:99", "x y", "", "0000:7:0.0", "../x", "/sys/x"};
+                        "0000:09:00.0", "ens9", "group:99", "x y", "", "0000:7:0.9", "../x", "/sys/x"};
 
         for (size_t i = 0; i < G_N_ELEMENTS(refused); i++)
                 allocation_faults_check(resolve, (void *)refused[i], false);

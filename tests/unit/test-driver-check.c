@@ -59,7 +59,7 @@ static void run_turn(Bed *bed) {
 /* Makes the next check due now. */
 static void make_check_due(Bed *bed) {
         g_assert_false(is_confirmed(bed));
-        get_device(bed->inventory, NIC)->driver_due_us = 1;
+        inventory_set_driver_due(bed->inventory, get_device(bed->inventory, NIC), 1);
 }
 
 static void expect_silence(Bed *bed) {
@@ -165,7 +165,7 @@ static void test_many(void) {
                 g_autofree char *address = g_strdup_printf("0001:%02x:%02x.%u", i >> 8, i >> 3 & 31, i & 7);
 
                 put_device(bed.inventory, address, "vfio-pci", -1);
-                get_device(bed.inventory, address)->driver_due_us = 1;
+                inventory_set_driver_due(bed.inventory, get_device(bed.inventory, address), 1);
         }
         for (size_t n = N; n > 1;) {
                 run_turn(&bed);
