@@ -14,8 +14,12 @@ ManagerFacts service_count(const Service *service) {
 
         Device *const *devices = inventory_devices(service->inventory, &n_devices);
         (void)inventory_groups(service->inventory, &n_groups);
-        for (size_t i = 0; i < n_devices; i++)
+        /* Most hosts have many devices, of which none or few are detached. */
+        size_t n_left = inventory_count_origins(service->inventory);
+        for (size_t i = 0; i < n_devices && n_left > 0; i++) {
+                n_left -= devices[i]->origin != NULL;
                 n_detached += device_is_ours(devices[i]) && (!devices[i]->present || device_is_on_vfio(devices[i]));
+        }
         return (ManagerFacts){
                         .n_devices = (uint32_t)n_devices,
                         .n_groups = (uint32_t)n_groups,

@@ -12,6 +12,7 @@ struct Inventory {
         StringPool strings;     /* of the devices */
         NameIndex *names;       /* of the devices */
         unsigned generation;    /* number of the current or last rescan */
+        size_t n_origins;       /* number of devices that have one */
         uint64_t driver_due_us; /* see inventory_take_driver_due() */
 };
 
@@ -84,6 +85,10 @@ Device *const *inventory_devices(const Inventory *inventory, size_t *ret_n) {
 Group *const *inventory_groups(const Inventory *inventory, size_t *ret_n) {
         *ret_n = inventory->n_groups;
         return inventory->groups;
+}
+
+size_t inventory_count_origins(const Inventory *inventory) {
+        return inventory->n_origins;
 }
 
 /* Pending changes. The field "change" of an object is the index of its entry, plus one. */
@@ -163,14 +168,19 @@ static void note_availability(Inventory *inventory) {
 }
 
 void inventory_take_changes(Inventory *inventory, ChangeList *ret) {
-        bool changed = inventory->pending.n_changes > 0;
-
         note_availability(inventory);
 
-        for (size_t i = 0; changed && i < inventory->n_devices; i++)
-                inventory->devices[i]->change = 0;
-        for (size_t i = 0; changed && i < inventory->n_groups; i++)
-                inventory->groups[i]->change = 0;
+        for (size_t i = 0; i < inventory->pending.n_changes; i++) {
+                Change change = inventory->pending.changes[i];
+                bool of_device = change.kind < CHANGE_GROUP_ADDED;
+                Device *device = of_device ? inventory_find_device(inventory, change.address) : NULL;
+                Group *group = of_device ? NULL : inventory_find_group(inventory, change.group);
+
+                if (device)
+                        device->change = 0;
+                if (group)
+                        group->change = 0;
+        }
         *ret = TAKE_GENERIC(inventory->pending, ChangeList, (ChangeList){});
 }
 
@@ -445,6 +455,7 @@ int inventory_set_origin(Inventory *inventory, PciAddress address, const DeviceO
         if (!origin) {
                 assert(device); /* it has an origin, because the two are not equal */
                 device->origin = device_origin_free(device->origin);
+                inventory->n_origins--;
                 if (!device->present && !device_is_kept(device))
                         return device_remove(inventory, device);
                 return note_member(inventory, device, CHANGED_ORIGIN | CHANGED_STATE);
@@ -457,6 +468,7 @@ int inventory_set_origin(Inventory *inventory, PciAddress address, const DeviceO
                 device->ids = origin->ids;
                 facts |= CHANGED_IDS;
         }
+        inventory->n_origins += !device->origin;
         device_origin_free(device->origin);
         device->origin = TAKE_PTR(copy);
         return note_member(inventory, device, facts);

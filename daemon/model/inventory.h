@@ -32,6 +32,9 @@ int inventory_find_named(const Inventory *inventory, const char *name, const Nam
 Device *const *inventory_devices(const Inventory *inventory, size_t *ret_n);
 Group *const *inventory_groups(const Inventory *inventory, size_t *ret_n);
 
+/* Returns the number of devices that have an origin: that vfiod detached. */
+size_t inventory_count_origins(const Inventory *inventory);
+
 /* Adds the device, or updates it with these facts. A device that was not present gets the mark "appeared". Copies
  * what it needs of the facts. Returns 0 or -ENOMEM. */
 int inventory_put_device(Inventory *inventory, const PciFacts *facts);
