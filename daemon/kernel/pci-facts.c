@@ -14,13 +14,38 @@
 
 #define PCI_FOLDER_MAX 1024
 
+/* Longer than the kernel's, which has 54 characters. */
+#define MODALIAS_MAX 96
+
 int pci_device_open(const Kernel *kernel, PciAddress address) {
         /* The entry is a link to a directory in /sys/devices. */
         int fd = openat(kernel->devices_fd, PCI_ADDRESS_TEXT(address), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         return fd < 0 ? -errno : fd;
 }
 
-int pci_device_read_ids(int device_fd, PciIds *ret) {
+/* Parses "pci:v00008086d000010D3sv000015D9sd000010D3bc02sc00i00" (modalias_show() in drivers/pci/pci-sysfs.c): all ids but the revision.
+ * Returns whether it is one. */
+static bool parse_modalias(const char *text, PciIds *ret) {
+        unsigned vendor, device, subsystem_vendor, subsystem_device, base, subclass, interface;
+        int length = -1;
+
+        int n = sscanf(text, "pci:v%8Xd%8Xsv%8Xsd%8Xbc%2Xsc%2Xi%2X%n", &vendor, &device, &subsystem_vendor,
+                        &subsystem_device, &base, &subclass, &interface, &length);
+        if (n != 7 || length < 0 || text[length] != '\0' ||
+                        (vendor | device | subsystem_vendor | subsystem_device) > UINT16_MAX)
+                return false;
+        *ret = (PciIds){
+                        .vendor = (uint16_t)vendor,
+                        .device = (uint16_t)device,
+                        .subsystem_vendor = (uint16_t)subsystem_vendor,
+                        .subsystem_device = (uint16_t)subsystem_device,
+                        .class = base << 16 | subclass << 8 | interface,
+        };
+        return true;
+}
+
+/* Reads one attribute for each id. */
+static int read_single_ids(int device_fd, PciIds *ret) {
         static const struct {
                 const char *name;
                 long maximum;
@@ -30,7 +55,6 @@ int pci_device_read_ids(int device_fd, PciIds *ret) {
                         {"subsystem_vendor", UINT16_MAX},
                         {"subsystem_device", UINT16_MAX},
                         {"class", 0xffffff},
-                        {"revision", UINT8_MAX},
         };
         long values[ELEMENTSOF(attributes)];
 
@@ -40,7 +64,25 @@ int pci_device_read_ids(int device_fd, PciIds *ret) {
                         return r;
         }
         *ret = (PciIds){(uint16_t)values[0], (uint16_t)values[1], (uint16_t)values[2], (uint16_t)values[3],
-                        (uint32_t)values[4], (uint8_t)values[5]};
+                        (uint32_t)values[4], 0};
+        return 0;
+}
+
+int pci_device_read_ids(int device_fd, PciIds *ret) {
+        char modalias[MODALIAS_MAX];
+        long revision;
+        PciIds ids;
+
+        int r = sysfs_read_number(device_fd, "revision", 0, UINT8_MAX, &revision);
+        if (r < 0)
+                return r;
+        /* One file instead of five. */
+        if (sysfs_read_text(device_fd, "modalias", modalias, sizeof(modalias)) < 0 || !parse_modalias(modalias, &ids))
+                r = read_single_ids(device_fd, &ids);
+        if (r < 0)
+                return r;
+        ids.revision = (uint8_t)revision;
+        *ret = ids;
         return 0;
 }
 

@@ -151,6 +151,29 @@ static void test_boot_vga(void) {
         g_assert_false(read_facts(tree, NIC).boot_vga);
 }
 
+/* The modalias has all ids but the revision. Without a valid one, each id has an attribute. */
+static void test_modalias(void) {
+        static const char *const junk[] = {"", "pci:v00008086d",
+                        "pci:v00018086d000010D3sv000015D9sd00000021bc02sc80i01",
+                        "pci:v00008086d000010D3sv000015D9sd00000021bc02sc80i01x", "usb:v1D6Bp0002"};
+        g_autoptr(TempTree) tree = tree_with_nic();
+
+        PciFacts before = read_facts(tree, NIC);
+        temp_tree_attribute(tree, NIC, "modalias", "pci:v00008087d000010D3sv000015D9sd00000021bc02sc80i01");
+        PciFacts facts = read_facts(tree, NIC);
+        g_assert_cmphex(facts.ids.vendor, ==, 0x8087);
+        g_assert_cmphex(facts.ids.device, ==, 0x10d3);
+        g_assert_cmphex(facts.ids.subsystem_vendor, ==, 0x15d9);
+        g_assert_cmphex(facts.ids.subsystem_device, ==, 0x21);
+        g_assert_cmphex(facts.ids.class, ==, 0x028001);
+        g_assert_cmphex(facts.ids.revision, ==, before.ids.revision);
+        for (size_t i = 0; i < G_N_ELEMENTS(junk); i++) {
+                temp_tree_attribute(tree, NIC, "modalias", junk[i]);
+                facts = read_facts(tree, NIC);
+                g_assert_true(pci_ids_equal(&facts.ids, &before.ids));
+        }
+}
+
 static void test_domain(void) {
         g_autoptr(TempTree) tree = temp_tree_new();
 
@@ -350,6 +373,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/pci-facts/virtual-function", test_virtual_function);
         g_test_add_func("/pci-facts/boot-vga", test_boot_vga);
         g_test_add_func("/pci-facts/domain", test_domain);
+        g_test_add_func("/pci-facts/modalias", test_modalias);
         g_test_add_func("/pci-facts/invalid-values", test_junk);
         g_test_add_func("/pci-facts/removed", test_removed);
         g_test_add_func("/pci-facts/for-each", test_for_each);
