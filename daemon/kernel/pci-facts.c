@@ -281,6 +281,11 @@ static void read_virtual_functions_max(int device_fd, PciFacts *facts) {
         facts->virtual_functions_max = (uint16_t)read_optional(device_fd, "sriov_totalvfs", 0, UINT16_MAX, 0);
 }
 
+/* The boot display is another one after the first one has gone. */
+static void read_boot_vga(int device_fd, PciFacts *facts) {
+        facts->boot_vga = facts->ids.class >> 16 == 0x03 && read_optional(device_fd, "boot_vga", 0, 1, 0) > 0;
+}
+
 int pci_device_read_facts(const Kernel *kernel, PciAddress address, PciFacts *ret) {
         _cleanup_close_ int device_fd = pci_device_open(kernel, address);
         if (device_fd < 0)
@@ -311,8 +316,7 @@ int pci_device_read_facts(const Kernel *kernel, PciAddress address, PciFacts *re
                 return r;
         facts.bridge = is_bridge(device_fd, facts.ids.class);
         facts.endpoint = !facts.bridge && facts.ids.class >> 8 != CLASS_HOST_BRIDGE;
-        if (facts.ids.class >> 16 == 0x03)
-                facts.boot_vga = read_optional(device_fd, "boot_vga", 0, 1, 0) > 0;
+        read_boot_vga(device_fd, &facts);
 
         *ret = facts;
         return 0;
@@ -334,6 +338,7 @@ int pci_device_read_changes(const Kernel *kernel, PciFacts *facts) {
                 return r;
         if (!streq(now.driver, facts->driver))
                 read_virtual_functions_max(device_fd, &now);
+        read_boot_vga(device_fd, &now);
         if (!now.virtual_function)
                 now.virtual_function = pci_device_is_vf(device_fd, &now.physical_function);
         *facts = now;
