@@ -26,7 +26,7 @@ static int add_own_rule(sd_bus *bus, const Rule *rule, HostFile *file, sd_bus_er
         bool masked = streq_ptr(rule->state, "masked"), off = streq_ptr(rule->state, "off");
         if ((r = proxy_get_rule(bus, rule->name, &details, error)) < 0) {
                 /* A rule with an error may have a name for which there is no object. */
-                if (!off || !sd_bus_error_has_name(error, "org.vfiod1.Error.NoSuchRule"))
+                if (!(off || masked) || !sd_bus_error_has_name(error, "org.vfiod1.Error.NoSuchRule"))
                         return r;
                 sd_bus_error_free(error);
         }

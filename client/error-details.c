@@ -17,8 +17,8 @@ void error_details_keep(void) {
 }
 
 int error_details_append_option(sd_bus_message *call) {
-        static const char *const methods[] = {"Plan", "Detach", "Reattach", "SetVirtualFunctions", "Lease", "AddRule",
-                        "RemoveRule", "ChangeRules", "SetEnabled", "Edit"};
+        static const char *const methods[] = {"Plan", "Detach", "Reattach", "Reset", "SetVirtualFunctions", "Lease",
+                        "AddRule", "RemoveRule", "ChangeRules", "SetEnabled", "Edit"};
 
         for (size_t i = 0; kept.keeps && i < ELEMENTSOF(methods); i++)
                 if (streq_ptr(sd_bus_message_get_member(call), methods[i]))

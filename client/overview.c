@@ -284,7 +284,9 @@ static json_t *uses_to_json(const Row *row) {
 static void write_row(JsonWriter *writer, const Overview *overview, const Row *row) {
         Device device = *row->device;
 
-        device.availability = (char *)row->availability;
+        /* It is not known whether the host uses the device, because vfioctl did not ask. */
+        bool is_unknown = !overview->uses_known && !overview->unknown && streq_ptr(row->availability, "available");
+        device.availability = is_unknown ? NULL : (char *)row->availability;
         json_begin(writer, NULL, '{');
         device_row_write(writer, &device);
         write_companions(writer, row);

@@ -293,6 +293,10 @@ static bool is_busy(const void *userdata) {
         return manager->on_settled || manager->rescans || follower_is_rescanning(manager->follower);
 }
 
+static void on_ending(void *userdata) {
+        root_socket_stop(((Manager *)userdata)->root_socket);
+}
+
 static int watch_idle(Manager *manager, uint64_t delay_us) {
         IdleParts parts = {
                         .event = manager->event,
@@ -301,6 +305,7 @@ static int watch_idle(Manager *manager, uint64_t delay_us) {
                         .state = manager->state,
                         .delay_us = delay_us,
                         .is_busy = is_busy,
+                        .stop = on_ending,
                         .userdata = manager,
         };
         return idle_new(&parts, &manager->idle);

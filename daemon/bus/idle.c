@@ -33,12 +33,15 @@ static int set_timer(Idle *idle, uint64_t delay_us) {
         return r < 0 ? r : sd_event_source_set_enabled(idle->timer, SD_EVENT_ONESHOT);
 }
 
-/* Until the name is released, somebody may have called. Then systemd starts vfiod again at once. */
+/* Until the name is released, somebody may have called. Then vfiod fails, so that systemd starts it again at once. */
 static int on_released(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         Idle *idle = userdata;
 
         (void)reply, (void)error;
-        return sd_event_exit(idle->parts.event, has_work(idle) ? -EAGAIN : 0);
+        if (!has_work(idle))
+                return sd_event_exit(idle->parts.event, 0);
+        log_notice("Somebody called vfiod while it began to end. systemd starts it again.");
+        return sd_event_exit(idle->parts.event, -EAGAIN);
 }
 
 /* STOPPING=1 comes before the name is released: so systemd takes the next call for a new start, which waits for the end of this process. */
@@ -48,6 +51,7 @@ static int end(Idle *idle) {
         if (!bus)
                 return set_timer(idle, idle->parts.delay_us);
         idle->ending = true;
+        idle->parts.stop(idle->parts.userdata);
         log_info("vfiod has nothing to do and ends. The next call or event starts it again.");
         (void)sd_notify(false, "STOPPING=1");
         int r = sd_bus_release_name_async(bus, NULL, BUS_NAME, on_released, idle);

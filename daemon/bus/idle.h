@@ -16,7 +16,8 @@ typedef struct IdleParts {
         const State *state;
         uint64_t delay_us; /* After twice this time without work, it ends if no caller is connected. */
         bool (*is_busy)(const void *userdata); /* whether there is work of which the service does not know */
-        const void *userdata;
+        void (*stop)(void *userdata);          /* Called when vfiod begins to end: it takes no new connections. */
+        void *userdata;
 } IdleParts;
 
 /* Begins to watch. Copies the struct, and borrows what it points to. Returns 0 or a negative errno. */

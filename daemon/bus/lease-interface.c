@@ -188,7 +188,11 @@ static int explain_lease(const Service *service, const Request *request, Obstacl
         PciAddress selected;
 
         int r = selected_plan_find_obstacles(service, request, obstacles, &selected, &plan, &problem);
-        return r < 0 ? r : 0;
+        if (r < 0)
+                return r;
+        /* Devices that are detached can be leased. */
+        obstacle_list_drop(obstacles, OUTCOME_ALREADY_DETACHED);
+        return 0;
 }
 
 static const CallHandler lease_handler = {.run = start_lease, .describe = describe_lease, .explain = explain_lease};

@@ -207,9 +207,11 @@ static int read_revert_after(sd_bus_message *call, const char *key, void *field,
 }
 
 static int read_version(sd_bus_message *call, const char *key, void *field, sd_bus_error *error) {
-        if (sd_bus_message_read(call, "v", "t", (uint64_t *)field) < 0)
+        uint64_t *version = field;
+
+        if (sd_bus_message_read(call, "v", "t", version) < 0 || *version == 0)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
-                                "Option '%s' is a value of the property VersionId (t).", key);
+                                "Option '%s' is a value of the property VersionId (t), which is never 0.", key);
         return 0;
 }
 

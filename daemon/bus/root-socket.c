@@ -181,6 +181,11 @@ int root_socket_new(Service *service, sd_event *event, int fd, RootSocket **ret)
         return 0;
 }
 
+void root_socket_stop(RootSocket *root) {
+        if (root)
+                root->source = sd_event_source_disable_unref(root->source);
+}
+
 RootSocket *root_socket_free(RootSocket *root) {
         if (!root)
                 return NULL;

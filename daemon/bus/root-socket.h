@@ -17,5 +17,8 @@ typedef struct RootSocket RootSocket;
  * errno. */
 int root_socket_new(Service *service, sd_event *event, int fd, RootSocket **ret);
 
+/* Accepts no more connections. They wait until systemd starts vfiod again. root may be NULL. */
+void root_socket_stop(RootSocket *root);
+
 /* Closes all connections, after a short attempt to send what is still queued. */
 RootSocket *root_socket_free(RootSocket *socket);

@@ -264,7 +264,8 @@ static int run(const Transaction *transaction, Report *report, Problem *problem)
                         (r = fill_in_values(&work, problem)) != 0)
                 return r;
         r = run_steps(&work, report, problem);
-        if (r == OUTCOME_HELD && plan->verb == PLAN_REATTACH && report->findings.n_findings == 0) {
+        if (r == OUTCOME_HELD && (plan->verb == PLAN_REATTACH || plan->verb == PLAN_RESET) &&
+                        report->findings.n_findings == 0) {
                 int error = survey_add_holder(&work, report);
                 if (error < 0)
                         return error;

@@ -3,7 +3,7 @@
 
 #include "helper/worker-host.h"
 
-/* The interface org.vfiod1.Worker1, which only the daemon calls. It runs one job, or writes a file that only root may
+/* The interface PEER_WORKER_INTERFACE, which only the daemon calls. It runs one job, or writes a file that only root may
  * write. It knows no texts of clients: devices are addresses, and files have names that it checks. */
 
 /* Serves one connection of the daemon in a child process, and takes the descriptor over. Returns when the connection

@@ -35,12 +35,24 @@ bool iommu_group_has_no_iommu(const Kernel *kernel, int group) {
 /* TAINT_USER of the kernel */
 #define TAINTED_BY_USER (UINT64_C(1) << 6)
 
-/* When vfio makes a group in its no-IOMMU mode, it taints the kernel for ever (vfio_group_find_or_alloc() in
- * drivers/vfio/group.c). So a kernel that is not tainted has no such group. */
+static unsigned count_entries(const Kernel *kernel, const char *path) {
+        _cleanup_closedir_ DIR *folder = NULL;
+        const char *name;
+        unsigned n = 0;
+
+        int r = sysfs_open_folder(kernel->sys_fd, path, &folder);
+        while (r >= 0 && (r = sysfs_next(folder, &name)) > 0)
+                n++;
+        return r < 0 ? 0 : n;
+}
+
+/* When vfio makes a group for a PCI device in its no-IOMMU mode, it taints the kernel for ever. It also makes a group of this name for
+ * each mediated device (vfio_device_set_group() in drivers/vfio/group.c). Otherwise there is no such group. */
 static bool can_have_no_iommu(const Kernel *kernel) {
         char text[32];
 
-        return sysfs_read_text(kernel->proc_fd, "sys/kernel/tainted", text, sizeof(text)) < 0 ||
+        return count_entries(kernel, "bus/mdev/devices") > 0 ||
+                        sysfs_read_text(kernel->proc_fd, "sys/kernel/tainted", text, sizeof(text)) < 0 ||
                         (strtoull(text, NULL, 10) & TAINTED_BY_USER) != 0;
 }
 
@@ -54,17 +66,6 @@ static void count_groups(const Kernel *kernel, unsigned *ret_groups, unsigned *r
         int r = sysfs_open_folder(kernel->sys_fd, "kernel/iommu_groups", &folder);
         while (r >= 0 && (r = sysfs_next(folder, &name)) > 0)
                 (*(ask && is_no_iommu(dirfd(folder), name) ? ret_no_iommu : ret_groups))++;
-}
-
-static unsigned count_entries(const Kernel *kernel, const char *path) {
-        _cleanup_closedir_ DIR *folder = NULL;
-        const char *name;
-        unsigned n = 0;
-
-        int r = sysfs_open_folder(kernel->sys_fd, path, &folder);
-        while (r >= 0 && (r = sysfs_next(folder, &name)) > 0)
-                n++;
-        return r < 0 ? 0 : n;
 }
 
 /* What to do if the firmware reports an IOMMU, but the kernel made no groups. */

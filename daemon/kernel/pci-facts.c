@@ -336,7 +336,8 @@ int pci_device_read_changes(const Kernel *kernel, PciFacts *facts) {
         int r = read_binding_facts(kernel, device_fd, &now);
         if (r < 0)
                 return r;
-        if (!streq(now.driver, facts->driver))
+        /* The driver lowers it in its probe, when the link to the driver exists already. */
+        if (facts->virtual_functions_max > 0 || !streq(now.driver, facts->driver))
                 read_virtual_functions_max(device_fd, &now);
         read_boot_vga(device_fd, &now);
         if (!now.virtual_function)

@@ -65,11 +65,34 @@ static void add_position(Program *program) {
         add(program, BPF_RET | BPF_K, PASS_ALL);
 }
 
+/* For a message about an interface or a disk: drops it if the path is that of a virtual device. These events come in masses on a host with
+ * containers. Disks of an NVMe subsystem are no such devices. */
+static void add_real_only(Program *program) {
+        /* Where '@' is after "add", "move" and "bind", "remove" and "change", "offline". */
+        static const uint32_t ends[] = {3, 4, 6, 7};
+
+        for (size_t i = 0; i < ELEMENTSOF(ends); i++) {
+                uint32_t path = ends[i] + 1;
+
+                add(program, BPF_LD | BPF_B | BPF_ABS, ends[i]);
+                add_jump(program, '@', 0, 9);
+                add(program, BPF_LD | BPF_W | BPF_ABS, path + (uint32_t)strlen("/devices/"));
+                add_jump(program, WORD('v', 'i', 'r', 't'), 0, 7);
+                add(program, BPF_LD | BPF_W | BPF_ABS, path + (uint32_t)strlen("/devices/virt"));
+                add_jump(program, WORD('u', 'a', 'l', '/'), 0, 5);
+                add(program, BPF_LD | BPF_W | BPF_ABS, path + (uint32_t)strlen("/devices/virtual/"));
+                add_jump(program, WORD('n', 'e', 't', '/'), 1, 0);
+                add_jump(program, WORD('b', 'l', 'o', 'c'), 0, 1);
+                add(program, BPF_RET | BPF_K, 0);
+                add(program, BPF_RET | BPF_K, PASS_ALL);
+        }
+        add(program, BPF_RET | BPF_K, PASS_ALL);
+}
+
 /* Passes the message unless its fourth string names another subsystem. */
 static void add_decision(Program *program) {
         static const uint32_t subsystems[] = {
-                        WORD('p', 'c', 'i', '\0'), WORD('n', 'e', 't', '\0'), WORD('b', 'l', 'o', 'c'), /* "block" */
-                        WORD('n', 'v', 'm', 'e'), /* "nvme", "nvme-subsystem" */
+                        WORD('p', 'c', 'i', '\0'), WORD('n', 'v', 'm', 'e'), /* "nvme", "nvme-subsystem" */
         };
 
         /* A: where the fourth string begins. M[0] is its copy. */
@@ -91,13 +114,16 @@ static void add_decision(Program *program) {
         add(program, BPF_RET | BPF_K, PASS_ALL);
         add(program, BPF_LD | BPF_W | BPF_IND, strlen("SUBSYSTEM="));
         for (size_t i = 0; i < ELEMENTSOF(subsystems); i++)
-                add_jump(program, subsystems[i], (uint8_t)(ELEMENTSOF(subsystems) - i + 4), 0);
+                add_jump(program, subsystems[i], (uint8_t)(ELEMENTSOF(subsystems) - i + 6), 0);
+        add_jump(program, WORD('n', 'e', 't', '\0'), 7, 0);
+        add_jump(program, WORD('b', 'l', 'o', 'c'), 6, 0); /* "block" */
         add_jump(program, WORD('v', 'i', 'r', 't'), 1, 0); /* "virtio" */
         add_jump(program, WORD('p', 'l', 'a', 't'), 0, 2); /* "platform" */
         add(program, BPF_LD | BPF_W | BPF_ABS, 0);
         add_jump(program, WORD('b', 'i', 'n', 'd'), 1, 0);
         add(program, BPF_RET | BPF_K, 0);
         add(program, BPF_RET | BPF_K, PASS_ALL);
+        add_real_only(program);
 }
 
 int uevent_filter_attach(int fd) {

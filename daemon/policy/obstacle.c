@@ -54,6 +54,17 @@ int obstacle_list_take(ObstacleList *list, PciAddress address, Problem *problem)
         return append(list, outcome, address, message);
 }
 
+void obstacle_list_drop(ObstacleList *list, Outcome outcome) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < list->n_obstacles; i++)
+                if (list->obstacles[i].outcome == outcome)
+                        free(list->obstacles[i].message);
+                else
+                        list->obstacles[n++] = list->obstacles[i];
+        list->n_obstacles = n;
+}
+
 void obstacle_list_done(ObstacleList *list) {
         for (size_t i = 0; i < list->n_obstacles; i++)
                 free(list->obstacles[i].message);

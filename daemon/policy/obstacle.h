@@ -32,5 +32,8 @@ int obstacle_list_add(ObstacleList *list, Outcome outcome, PciAddress address, c
 /* Appends the problem as an obstacle, and resets the problem. Returns 0 or -ENOMEM. */
 int obstacle_list_take(ObstacleList *list, PciAddress address, Problem *problem);
 
+/* Removes the obstacles with this outcome. */
+void obstacle_list_drop(ObstacleList *list, Outcome outcome);
+
 void obstacle_list_done(ObstacleList *list);
 #define _cleanup_obstacles_ _cleanup_(obstacle_list_done)

@@ -8,7 +8,7 @@
  * of the socket talk to each other. The name of the interface has the version of the protocol, so two versions do not
  * understand each other, and say so. */
 
-#define PEER_WORKER_INTERFACE "org.vfiod1.Worker2"
+#define PEER_WORKER_INTERFACE "org.vfiod1.Worker3"
 #define PEER_CENSUS_INTERFACE "org.vfiod1.Census2"
 #define PEER_MODULES_INTERFACE "org.vfiod1.Modules1"
 #define PEER_REAPER_INTERFACE "org.vfiod1.Reaper1"

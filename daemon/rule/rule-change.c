@@ -169,15 +169,33 @@ static int make_wishes(const RuleBook *book, const RuleChangeList *list, WishLis
         return r;
 }
 
+/* Copies a file of the folder. Returns 0 or a negative errno. */
+static int copy_file(int folder_fd, const char *name, const char *copy) {
+        _cleanup_close_ int fd = openat(folder_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        _cleanup_free_ char *text = NULL;
+        size_t length;
+
+        int r = fd < 0 ? -errno : file_read_all(fd, RULE_FILE_SIZE_MAX, &text, &length);
+        return r < 0 ? r : file_create(folder_fd, copy, text);
+}
+
+/* Puts a second link to the file of the rule beside it. The kernel refuses it for the file of another owner
+ * (fs.protected_hardlinks): then a copy. */
+static int keep_former(int folder_fd, const char *entry, const char *former) {
+        if (linkat(folder_fd, entry, folder_fd, former, 0) >= 0 || errno == ENOENT)
+                return 0;
+        return errno == EPERM ? copy_file(folder_fd, entry, former) : -errno;
+}
+
 /* Puts the new file and the former one beside the file of the rule, which stays as it is. */
 static int prepare_file(int folder_fd, const FileWish *wish, RuleJournal *journal) {
         const char *former = RULE_BESIDE(wish->name, "former"), *new = RULE_BESIDE(wish->name, "new");
-        int r = 0;
 
         (void)unlinkat(folder_fd, former, 0); /* a worker that was killed may have left them */
         (void)unlinkat(folder_fd, new, 0);
-        if (linkat(folder_fd, RULE_ENTRY(wish->name), folder_fd, former, 0) < 0 && errno != ENOENT)
-                return -errno;
+        int r = keep_former(folder_fd, RULE_ENTRY(wish->name), former);
+        if (r < 0)
+                return r;
         if (wish->text)
                 r = file_create(folder_fd, new, wish->text);
         else if (wish->mask && symlinkat("/dev/null", folder_fd, new) < 0)

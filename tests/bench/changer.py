@@ -47,7 +47,7 @@ def hop():
             or bus_library.sd_bus_set_address(peer, f"unix:path={WORKER}".encode()) < 0
             or bus_library.sd_bus_start(peer) < 0):
         sys.exit("no connection to the worker")
-    if bus_library.sd_bus_call_method(peer, None, b"/org/vfiod1", b"org.vfiod1.Worker1", b"Nothing", None, None, None) >= 0:
+    if bus_library.sd_bus_call_method(peer, None, b"/org/vfiod1", b"org.vfiod1.Worker3", b"Nothing", None, None, None) >= 0:
         sys.exit("the worker knows a method Nothing")
     bus_library.sd_bus_flush_close_unref(peer)
 

@@ -116,6 +116,8 @@ static bool is_stale(const MatrixCase *mcase) {
 const char *matrix_case_end(const MatrixCase *mcase) {
         if (is_method(mcase, "Confirm"))
                 return "*.NoRevert: *";
+        if (has_option(mcase, "version-id"))
+                return "*.RuleChanged: *";
         return is_stale(mcase) && !is_start(mcase) ? "*.PlanStale: *have changed since the plan for * was made*" : NULL;
 }
 
@@ -141,7 +143,7 @@ static char *options_text(const MatrixCase *mcase) {
                         {"explain", "'explain': <true>"},
                         {"error-details", "'error-details': <false>"},
                         {"revert-after", "'revert-after': <uint64 60000000>"},
-                        {"version-id", "'version-id': <uint64 0>"},
+                        {"version-id", "'version-id': <uint64 1>"},
                         {"iommufd", "'iommufd': <false>"},
                         {"config-space", "'config-space': <{'0000:02:00.0': [byte 1]}>"},
         };

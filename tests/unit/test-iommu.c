@@ -143,6 +143,10 @@ static void test_no_iommu(void) {
         assert_report(tree, IOMMU_OFF, "vfio is in its no-IOMMU mode");
         temp_tree_file(tree, "4097\n", "proc/sys/kernel/tainted");
         assert_report(tree, IOMMU_ON, "made 1 group.");
+        /* A mediated device has a group of this name, too. */
+        temp_tree_folder(tree, "sys/bus/mdev/devices/83b8f4f2-509f-382f-3c1e-e6bfe0fa1001");
+        assert_report(tree, IOMMU_OFF, "vfio is in its no-IOMMU mode");
+        temp_tree_remove(tree, "sys/bus/mdev");
         temp_tree_remove(tree, "proc/sys/kernel/tainted");
 
         /* Next to groups of an IOMMU, with another name or without one. */

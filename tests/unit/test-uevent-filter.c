@@ -95,6 +95,32 @@ static void test_subsystems(void) {
         close_pair(pair);
 }
 
+/* Interfaces and disks of the host that no PCI device has. */
+static void test_virtual(void) {
+        static const struct {
+                const char *action, *path, *subsystem;
+                bool passes;
+        } events[] = {
+                        {"add", "/devices/virtual/net/veth1a2b3c", "net", false},
+                        {"move", "/devices/virtual/net/veth1a2b3c", "net", false},
+                        {"remove", "/devices/virtual/net/veth1a2b3c", "net", false},
+                        {"change", "/devices/virtual/block/dm-0", "block", false},
+                        {"offline", "/devices/virtual/block/loop0", "block", false},
+                        {"add", "/devices/virtual/nvme-subsystem/nvme-subsys0/nvme0n1", "block", true},
+                        {"add", "/devices/virtual/nvme-subsystem/nvme-subsys0", "nvme-subsystem", true},
+                        {"remove", "/devices/pci0000:00/0000:00:1c.0/0000:03:00.0/net/ens1", "net", true},
+                        {"move", "/devices/pci0000:00/0000:00:1c.0/0000:03:00.0/net/ens1", "net", true},
+                        {"add", "/devices/pci0000:00/0000:00:1d.0/ata1/host0/target0:0:0/0:0:0:0/block/sda", "block",
+                                        true},
+                        {"rebooted", "/devices/virtual/net/veth1a2b3c", "net", true},
+        };
+        Pair pair = make_pair();
+
+        for (size_t i = 0; i < G_N_ELEMENTS(events); i++)
+                expect_event(pair, events[i].action, events[i].path, events[i].subsystem, events[i].passes);
+        close_pair(pair);
+}
+
 /* Every length that the filter measures, and longer ones, which pass. */
 static void test_lengths(void) {
         Pair pair = make_pair();
@@ -125,6 +151,7 @@ static void test_unknown(void) {
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/uevent-filter/subsystems", test_subsystems);
+        g_test_add_func("/uevent-filter/virtual", test_virtual);
         g_test_add_func("/uevent-filter/lengths", test_lengths);
         g_test_add_func("/uevent-filter/unknown", test_unknown);
         return g_test_run();
