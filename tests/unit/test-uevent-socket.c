@@ -106,7 +106,7 @@ typedef struct Bed {
         uint32_t port; /* of the source */
 } Bed;
 
-static Bed open_bed(bool credentials) {
+static Bed open_bed_with_filter(bool credentials) {
         struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = 1};
         socklen_t length = sizeof(address);
         Bed bed = {};
@@ -122,6 +122,16 @@ static Bed open_bed(bool credentials) {
         g_assert_cmpint(bed.sender_fd, >=, 0);
         g_assert_cmpint(uevent_source_new_socket(fd, &bed.source), ==, 0);
         g_assert_cmpint(bed.source->get_fd(bed.source), ==, fd);
+        return bed;
+}
+
+/* An interface that each namespace has is a virtual one, whose events the filter drops. */
+static Bed open_bed(bool credentials) {
+        Bed bed = open_bed_with_filter(credentials);
+
+        g_assert_cmpint(setsockopt(bed.source->get_fd(bed.source), SOL_SOCKET, SO_DETACH_FILTER, &(int){0},
+                                        sizeof(int)),
+                        ==, 0);
         return bed;
 }
 
@@ -187,6 +197,21 @@ static void receive(void) {
         close_bed(&bed);
 }
 
+/* The kernel sends its messages before the call returns. */
+static void receive_filtered(void) {
+        Bed bed = open_bed_with_filter(true);
+        Uevent event;
+
+        rename_interface("lo", "vfiod0");
+        g_assert_cmpint(take_now(bed.source, &event), ==, 0);
+        g_assert_cmpint(setsockopt(bed.source->get_fd(bed.source), SOL_SOCKET, SO_DETACH_FILTER, &(int){0},
+                                        sizeof(int)),
+                        ==, 0);
+        rename_interface("vfiod0", "lo");
+        g_assert_cmpint(take_now(bed.source, &event), ==, 1);
+        close_bed(&bed);
+}
+
 /* Without the credentials nobody knows who sent the message. */
 static void receive_without_credentials(void) {
         Bed bed = open_bed(false);
@@ -232,6 +257,10 @@ static void test_receive(void) {
         run_in_child(receive);
 }
 
+static void test_filtered(void) {
+        run_in_child(receive_filtered);
+}
+
 static void test_no_credentials(void) {
         run_in_child(receive_without_credentials);
 }
@@ -247,6 +276,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/uevent-socket/parse/repeated", test_repeated);
         g_test_add_func("/uevent-socket/parse/unterminated", test_unterminated);
         g_test_add_func("/uevent-socket/receive", test_receive);
+        g_test_add_func("/uevent-socket/filtered", test_filtered);
         g_test_add_func("/uevent-socket/no-credentials", test_no_credentials);
         g_test_add_func("/uevent-socket/overflow", test_overflow);
         return g_test_run();
