@@ -372,10 +372,19 @@ static void test_lost(void) {
         "', 8, ['0000:09:00.0'], uint32 1, uint32 5, 'override', '0000:09:00.0', '', {'Kind': <'call'>}, uint64 1, " \
         "@a{sv} {})"
 
+/* vfioctl would wait for an answer. */
+static void refuse_lists(Stub *stub) {
+        static const char *const methods[] = {"ListJobs", "ListRules", "ListLeases", "ListGroups"};
+
+        for (size_t i = 0; i < G_N_ELEMENTS(methods); i++)
+                stub_answer(stub, methods[i], "!org.freedesktop.DBus.Error.UnknownMethod There is no such method.");
+}
+
 /* status tells what deserves attention. */
 static void test_status(void) {
         Stub *stub = start_with_device();
 
+        refuse_lists(stub);
         stub_answer(stub, "GetAll",
                         "({'Version': <'7'>, 'Iommu': <'on'>, 'DeviceCount': <uint32 3>, 'EventsLost': <uint32 2>},)");
         stub_answer(stub, "ListLeases", "(@a(uosutuiasa{sv}) [],)");
@@ -415,6 +424,7 @@ static void test_status(void) {
 static void test_status_reverts(void) {
         Stub *stub = start_with_device();
 
+        refuse_lists(stub);
         stub_answer(stub, "ListGroups",
                         "([" GROUP_ROW("3", "{'RevertAt': <uint64 5>}") ", " GROUP_ROW("4", "@a{sv} {}") "],)");
         stub_answer(stub, "GetAll", "({'Version': <'7'>},)");
