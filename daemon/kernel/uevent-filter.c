@@ -30,7 +30,7 @@ static void add(Program *program, uint16_t code, uint32_t value) {
 
 static void add_jump(Program *program, uint32_t value, uint8_t if_equal, uint8_t otherwise) {
         program->code[program->n++] =
-                        (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, if_equal, otherwise);
+                        (struct sock_filter)BPF_JUMP(BPF_JMP + BPF_JEQ + BPF_K, value, if_equal, otherwise);
 }
 
 /* Finds the four bytes with the first NUL byte, and then jumps to the code behind this one, with their position in X. */
@@ -41,28 +41,28 @@ static void add_search(Program *program) {
                 uint32_t position = SEARCH_BEGIN + 4 * i;
 
                 /* Subtracts one from each byte. The highest bit of a byte is set now if it was zero, or not ASCII. */
-                add(program, BPF_LD | BPF_W | BPF_ABS, position);
-                add(program, BPF_ALU | BPF_SUB | BPF_K, 0x01010101);
-                add(program, BPF_ALU | BPF_AND | BPF_K, 0x80808080);
+                add(program, BPF_LD + BPF_W + BPF_ABS, position);
+                add(program, BPF_ALU + BPF_SUB + BPF_K, 0x01010101);
+                add(program, BPF_ALU + BPF_AND + BPF_K, 0x80808080);
                 add_jump(program, 0, 2, 0);
-                add(program, BPF_LDX | BPF_IMM, position);
+                add(program, BPF_LDX + BPF_IMM, position);
                 /* Over the rest of the search, and the instruction behind it. */
-                add(program, BPF_JMP | BPF_JA, (n - i - 1) * size + 1);
+                add(program, BPF_JMP + BPF_JA, (n - i - 1) * size + 1);
         }
-        add(program, BPF_RET | BPF_K, PASS_ALL);
+        add(program, BPF_RET + BPF_K, PASS_ALL);
 }
 
 /* Loads the position of the first NUL byte, which is one of the four bytes at X, into A. Without one, the message passes. */
 static void add_position(Program *program) {
         for (uint32_t i = 0; i < 4; i++) {
-                add(program, BPF_LD | BPF_B | BPF_IND, i);
+                add(program, BPF_LD + BPF_B + BPF_IND, i);
                 add_jump(program, 0, 0, 3);
-                add(program, BPF_MISC | BPF_TXA, 0);
-                add(program, BPF_ALU | BPF_ADD | BPF_K, i);
+                add(program, BPF_MISC + BPF_TXA, 0);
+                add(program, BPF_ALU + BPF_ADD + BPF_K, i);
                 /* Over the rest, and the instruction behind it. */
-                add(program, BPF_JMP | BPF_JA, (3 - i) * 5 + 1);
+                add(program, BPF_JMP + BPF_JA, (3 - i) * 5 + 1);
         }
-        add(program, BPF_RET | BPF_K, PASS_ALL);
+        add(program, BPF_RET + BPF_K, PASS_ALL);
 }
 
 /* For a message about an interface or a disk: drops it if the path is that of a virtual device. These events come in masses on a host with
@@ -74,19 +74,19 @@ static void add_real_only(Program *program) {
         for (size_t i = 0; i < ELEMENTSOF(ends); i++) {
                 uint32_t path = ends[i] + 1;
 
-                add(program, BPF_LD | BPF_B | BPF_ABS, ends[i]);
+                add(program, BPF_LD + BPF_B + BPF_ABS, ends[i]);
                 add_jump(program, '@', 0, 9);
-                add(program, BPF_LD | BPF_W | BPF_ABS, path + (uint32_t)strlen("/devices/"));
+                add(program, BPF_LD + BPF_W + BPF_ABS, path + (uint32_t)strlen("/devices/"));
                 add_jump(program, WORD('v', 'i', 'r', 't'), 0, 7);
-                add(program, BPF_LD | BPF_W | BPF_ABS, path + (uint32_t)strlen("/devices/virt"));
+                add(program, BPF_LD + BPF_W + BPF_ABS, path + (uint32_t)strlen("/devices/virt"));
                 add_jump(program, WORD('u', 'a', 'l', '/'), 0, 5);
-                add(program, BPF_LD | BPF_W | BPF_ABS, path + (uint32_t)strlen("/devices/virtual/"));
+                add(program, BPF_LD + BPF_W + BPF_ABS, path + (uint32_t)strlen("/devices/virtual/"));
                 add_jump(program, WORD('n', 'e', 't', '/'), 1, 0);
                 add_jump(program, WORD('b', 'l', 'o', 'c'), 0, 1);
-                add(program, BPF_RET | BPF_K, 0);
-                add(program, BPF_RET | BPF_K, PASS_ALL);
+                add(program, BPF_RET + BPF_K, 0);
+                add(program, BPF_RET + BPF_K, PASS_ALL);
         }
-        add(program, BPF_RET | BPF_K, PASS_ALL);
+        add(program, BPF_RET + BPF_K, PASS_ALL);
 }
 
 /* Passes the message unless its fourth string names another subsystem. */
@@ -96,33 +96,33 @@ static void add_decision(Program *program) {
         };
 
         /* A: where the fourth string begins. M[0] is its copy. */
-        add(program, BPF_ALU | BPF_LSH | BPF_K, 1);
-        add(program, BPF_ALU | BPF_ADD | BPF_K, 17);
+        add(program, BPF_ALU + BPF_LSH + BPF_K, 1);
+        add(program, BPF_ALU + BPF_ADD + BPF_K, 17);
         add(program, BPF_ST, 0);
         /* A load behind the end of the message would drop it. */
-        add(program, BPF_ALU | BPF_ADD | BPF_K, strlen("SUBSYSTEM=") + 4);
-        add(program, BPF_MISC | BPF_TAX, 0);
-        add(program, BPF_LD | BPF_W | BPF_LEN, 0);
-        program->code[program->n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_X, 0, 1, 0);
-        add(program, BPF_RET | BPF_K, PASS_ALL);
-        add(program, BPF_LDX | BPF_W | BPF_MEM, 0);
-        add(program, BPF_LD | BPF_W | BPF_IND, 0);
+        add(program, BPF_ALU + BPF_ADD + BPF_K, strlen("SUBSYSTEM=") + 4);
+        add(program, BPF_MISC + BPF_TAX, 0);
+        add(program, BPF_LD + BPF_W + BPF_LEN, 0);
+        program->code[program->n++] = (struct sock_filter)BPF_JUMP(BPF_JMP + BPF_JGE + BPF_X, 0, 1, 0);
+        add(program, BPF_RET + BPF_K, PASS_ALL);
+        add(program, BPF_LDX + BPF_W + BPF_MEM, 0);
+        add(program, BPF_LD + BPF_W + BPF_IND, 0);
         add_jump(program, WORD('S', 'U', 'B', 'S'), 1, 0);
-        add(program, BPF_RET | BPF_K, PASS_ALL);
-        add(program, BPF_LD | BPF_W | BPF_IND, strlen("SUBSYS"));
+        add(program, BPF_RET + BPF_K, PASS_ALL);
+        add(program, BPF_LD + BPF_W + BPF_IND, strlen("SUBSYS"));
         add_jump(program, WORD('T', 'E', 'M', '='), 1, 0);
-        add(program, BPF_RET | BPF_K, PASS_ALL);
-        add(program, BPF_LD | BPF_W | BPF_IND, strlen("SUBSYSTEM="));
+        add(program, BPF_RET + BPF_K, PASS_ALL);
+        add(program, BPF_LD + BPF_W + BPF_IND, strlen("SUBSYSTEM="));
         for (size_t i = 0; i < ELEMENTSOF(subsystems); i++)
                 add_jump(program, subsystems[i], (uint8_t)(ELEMENTSOF(subsystems) - i + 6), 0);
         add_jump(program, WORD('n', 'e', 't', '\0'), 7, 0);
         add_jump(program, WORD('b', 'l', 'o', 'c'), 6, 0); /* "block" */
         add_jump(program, WORD('v', 'i', 'r', 't'), 1, 0); /* "virtio" */
         add_jump(program, WORD('p', 'l', 'a', 't'), 0, 2); /* "platform" */
-        add(program, BPF_LD | BPF_W | BPF_ABS, 0);
+        add(program, BPF_LD + BPF_W + BPF_ABS, 0);
         add_jump(program, WORD('b', 'i', 'n', 'd'), 1, 0);
-        add(program, BPF_RET | BPF_K, 0);
-        add(program, BPF_RET | BPF_K, PASS_ALL);
+        add(program, BPF_RET + BPF_K, 0);
+        add(program, BPF_RET + BPF_K, PASS_ALL);
         add_real_only(program);
 }
 
