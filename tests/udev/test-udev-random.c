@@ -3,6 +3,7 @@
 #include "mirror.h"
 #include "model/follower.h"
 
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <poll.h>
 #include <umockdev.h>
@@ -13,6 +14,9 @@
 #define N_STEPS 500
 #define N_SLOTS 8
 
+/* So many cards can be in one slot between two turns. */
+#define N_HELD 8
+
 typedef struct Bed {
         GRand *random;
         UMockdevTestbed *testbed;
@@ -22,6 +26,8 @@ typedef struct Bed {
         Follower *follower;
         Mirror *mirror;
         bool plugged[N_SLOTS], bound[N_SLOTS];
+        int held[N_SLOTS][N_HELD]; /* the folders of the last cards; 0 for none */
+        unsigned n_held[N_SLOTS];
 } Bed;
 
 static unsigned choose(Bed *bed, unsigned n) {
@@ -56,8 +62,22 @@ static void plug(Bed *bed, unsigned slot) {
         bed->plugged[slot] = true;
 }
 
+/* As in sysfs, the next folders get other inodes: that of an open folder is not used again. */
+static void hold_folder(Bed *bed, unsigned slot) {
+        g_autofree char *root = umockdev_testbed_get_root_dir(bed->testbed), *path = device_path(slot);
+        g_autofree char *folder = g_build_filename(root, path, NULL);
+        int *fd = &bed->held[slot][bed->n_held[slot]++ % N_HELD];
+
+        if (*fd > 0)
+                close(*fd);
+        *fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        g_assert_cmpint(*fd, >, 0);
+}
+
 static void unplug(Bed *bed, unsigned slot) {
         g_autofree char *path = device_path(slot);
+
+        hold_folder(bed, slot);
 
         /* libudev needs the device for the event; the kernel removes it first. */
         umockdev_testbed_uevent(bed->testbed, path, "remove");
@@ -130,6 +150,10 @@ static void test_random(void) {
         g_assert_cmpuint(follower_events_lost(bed.follower), ==, 0);
         g_assert_cmpuint(follower_rescans_done(bed.follower), ==, 0);
 
+        for (unsigned slot = 0; slot < N_SLOTS; slot++)
+                for (unsigned i = 0; i < N_HELD; i++)
+                        if (bed.held[slot][i] > 0)
+                                close(bed.held[slot][i]);
         follower_free(bed.follower);
         uevent_source_free(bed.source);
         inventory_free(bed.inventory);
