@@ -17,6 +17,7 @@ from sim import STORY, Simulation
 FUNCTIONS = 200
 EVENTS = 100
 ROUNDS = 5
+CHANGE_ROUNDS = 3  # each waits until the helpers have ended
 CARD = "0000:05:00.0"  # alone in its group
 PROFILE, TRACE = "/run/profile", "/run/trace"
 CLIENTS = (("--version",), ("status",), ("list",), ("groups",), ("devices", "--json"))
@@ -208,7 +209,7 @@ def of_change(lab, count, report):
         for words in (("detach", CARD), ("reattach", CARD)):  # loads the module
             changed(sim, words)
         found = {"detach": [], "reattach": []}
-        for _ in range(ROUNDS):
+        for _ in range(CHANGE_ROUNDS):
             for verb, values in found.items():
                 values.append(measured_once(count, sim.vfiod.pid, True, changed, sim, (verb, CARD)))
         for verb, values in found.items():
