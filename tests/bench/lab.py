@@ -162,8 +162,9 @@ class Session:
         """Start a service that ends with the session. Return its pid."""
         return self.processes.enter_context(running(command)).pid
 
-    def start_vfiod(self):
-        self.vfiod = self.start(str(self.lab.build / "daemon/vfiod"))
+    def start_vfiod(self, *prefix):
+        """The prefix is a program that runs another one with the same pid."""
+        self.vfiod = self.start(*prefix, str(self.lab.build / "daemon/vfiod"))
 
     def start_peer(self):
         """Start a minimal service that has the same rows as vfiod."""

@@ -31,8 +31,9 @@ def wide_group(count, group=100):
 
 
 class Simulation:
-    def __init__(self, lab, topology):
-        self.lab, self.topology = lab, topology
+    def __init__(self, lab, topology, prefix=()):
+        """The prefix is a program that runs vfiod with the same pid."""
+        self.lab, self.topology, self.prefix = lab, topology, prefix
         self.stack = contextlib.ExitStack()
         self.vfiod = None
 
@@ -67,7 +68,7 @@ class Simulation:
         return process
 
     def start_vfiod(self):
-        self.vfiod = self.start([str(self.lab.build / "tests/sim-daemon/vfiod-sim"), ROOT, CONTROL, STATE])
+        self.vfiod = self.start([*self.prefix, str(self.lab.build / "tests/sim-daemon/vfiod-sim"), ROOT, CONTROL, STATE])
         self.stack.callback(self.end_vfiod)
 
     def end_vfiod(self, number=signal.SIGTERM):

@@ -19,6 +19,9 @@
 
 #define CHILDREN_MAX 256
 
+/* The signal by which the process that starts a helper learns that the daemon has ended. */
+#define OWNER_ENDED SIGUSR1
+
 static const char *const names[_HELPER_MAX] = {
                 [HELPER_WORKER] = "vfiod-worker", [HELPER_CENSUS] = "vfiod-census", [HELPER_REAPER] = "vfiod-reaper"};
 
@@ -26,7 +29,7 @@ static const char *const names[_HELPER_MAX] = {
 typedef struct Activator {
         const HelperHost *host;
         Helper what;
-        int listen_fd, owner_fd, signal_fd;
+        int listen_fd, signal_fd;
         int running_fd; /* the pidfd of a helper that somebody else started; negative for none */
         pid_t helper;   /* 0 for none */
 } Activator;
@@ -120,7 +123,6 @@ static void start_helper(Activator *activator) {
         (void)prctl(PR_SET_NAME, names[activator->what]);
         (void)prctl(PR_SET_CHILD_SUBREAPER, 0);
         (void)close(activator->signal_fd);
-        (void)close(activator->owner_fd);
         int r = helpers_run(activator->host, activator->what, activator->listen_fd);
         if (r < 0)
                 log_error_errno(r, "%s failed", names[activator->what]);
@@ -145,23 +147,21 @@ static void __attribute__((noreturn)) activate(Activator *activator) {
                 bool runs = activator->helper != 0 || activator->running_fd >= 0;
                 struct pollfd fds[] = {
                                 {.fd = activator->signal_fd, .events = POLLIN},
-                                {.fd = has_owner ? activator->owner_fd : -1, .events = POLLIN},
                                 {.fd = has_owner && !runs ? activator->listen_fd : -1, .events = POLLIN},
                                 {.fd = activator->running_fd, .events = POLLIN},
                 };
                 struct signalfd_siginfo info;
 
                 (void)poll(fds, ELEMENTSOF(fds), -1);
-                if (fds[0].revents)
-                        (void)!read(activator->signal_fd, &info, sizeof(info));
-                bool is_alone = reap(activator);
-                if (fds[1].revents)
+                if (fds[0].revents && read(activator->signal_fd, &info, sizeof(info)) == sizeof(info) &&
+                                info.ssi_signo == OWNER_ENDED)
                         has_owner = false;
-                if (fds[3].revents)
+                bool is_alone = reap(activator);
+                if (fds[2].revents)
                         activator->running_fd = safe_close(activator->running_fd);
                 if (!has_owner && is_alone)
                         _exit(EXIT_SUCCESS);
-                if (fds[2].revents && has_owner && activator->helper <= 0)
+                if (fds[1].revents && has_owner && activator->helper <= 0)
                         start_helper(activator);
         }
 }
@@ -169,23 +169,25 @@ static void __attribute__((noreturn)) activate(Activator *activator) {
 int helpers_activate(const HelperHost *host, Helper helper, int listen_fd, pid_t running) {
         Activator activator = {.host = host, .what = helper, .listen_fd = listen_fd, .running_fd = -EBADF};
         sigset_t signals;
+        pid_t owner = getpid();
 
-        activator.owner_fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
-        if (activator.owner_fd < 0)
-                return -errno;
         if (running > 0 && (activator.running_fd = (int)syscall(SYS_pidfd_open, running, 0)) < 0 && errno != ESRCH)
                 return -errno;
         pid_t pid = fork();
         if (pid == 0) {
                 (void)sigemptyset(&signals);
                 (void)sigaddset(&signals, SIGCHLD);
+                (void)sigaddset(&signals, OWNER_ENDED);
                 (void)sigprocmask(SIG_BLOCK, &signals, NULL);
                 (void)prctl(PR_SET_NAME, "sim-systemd");
                 (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
                 activator.signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
+                /* Not by a pidfd, which valgrind does not know. */
+                (void)prctl(PR_SET_PDEATHSIG, OWNER_ENDED);
+                if (getppid() != owner)
+                        _exit(EXIT_SUCCESS);
                 activate(&activator);
         }
-        (void)close(activator.owner_fd);
         (void)safe_close(activator.running_fd);
         return pid < 0 ? -errno : 0;
 }
