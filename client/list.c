@@ -38,13 +38,13 @@ static void explain_none(const Invocation *invocation, size_t n_devices) {
                 terminal_say("vfioctl: none of the %zu PCI devices is like this: see 'vfioctl list --all'", n_devices);
 }
 
-/* Only what is shown, or decides what is shown, is asked for. The survey of what the host uses takes longer than all the rest, so the
- * JSON of devices has it only if its columns are named. */
+/* Only what is shown, or decides what is shown, is asked for. The survey of what the host uses, and the search for processes, take longer
+ * than all the rest, so the JSON of devices has them only if their columns are named. */
 static unsigned find_wishes(const Invocation *invocation, const Request *request, bool only_offered) {
         const ListOptions *options = &invocation->list;
         bool has_holder = columns_have(&request->choice, "HOLDER");
         bool sorts_holder = request->sorts && columns_is(request->sort_column, "HOLDER");
-        unsigned wishes = 0;
+        unsigned wishes = only_offered || has_holder ? 0 : OVERVIEW_QUICK;
 
         if ((options->columns && has_holder) || sorts_holder)
                 wishes |= OVERVIEW_HOLDERS;

@@ -91,13 +91,13 @@ static bool has_state(const DeviceList *devices, const char *state) {
 }
 
 /* Reads what only the owner of a device on a vfio driver may change. If vfiod does not tell it, it is missing. */
-static void read_use(sd_bus *bus, bool wants_holders, Overview *overview) {
+static void read_use(sd_bus *bus, unsigned wishes, Overview *overview) {
         bool leased = has_state(&overview->devices, "leased");
 
         if (leased)
                 (void)proxy_list_leases(bus, &overview->leases, NULL);
-        if (wants_holders || leased || has_state(&overview->devices, "detached") ||
-                        has_state(&overview->devices, "foreign"))
+        bool has_vfio = leased || has_state(&overview->devices, "detached") || has_state(&overview->devices, "foreign");
+        if (wishes & OVERVIEW_HOLDERS || (has_vfio && !(wishes & OVERVIEW_QUICK)))
                 overview->holders_known = proxy_list_holders(bus, "", &overview->holders, NULL) >= 0;
 }
 
@@ -218,7 +218,7 @@ int overview_get(sd_bus *bus, unsigned wishes, Overview *ret, sd_bus_error *erro
         r = proxy_list_devices(bus, &overview.devices, error);
         if (r < 0)
                 return r;
-        read_use(bus, wishes & OVERVIEW_HOLDERS, &overview);
+        read_use(bus, wishes, &overview);
         if (wishes & OVERVIEW_USES && (r = read_uses(bus, wishes & OVERVIEW_GROUPS, &overview)) < 0)
                 return r;
         r = make_rows(&overview);

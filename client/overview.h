@@ -38,6 +38,7 @@ typedef enum OverviewWish {
         OVERVIEW_HOLDERS = 1
                         << 0, /* of all devices, and not only of those that are on vfio drivers: a search through all processes */
         OVERVIEW_USES = 1 << 1,   /* which devices the host uses: vfiod examines the host, if a device is available */
+        OVERVIEW_QUICK = 1 << 3,  /* without OVERVIEW_HOLDERS: no processes, not even if a device is on a vfio driver */
         OVERVIEW_GROUPS = 1 << 2, /* with OVERVIEW_USES: the availability of groups, also if no device is available */
 } OverviewWish;
 
